@@ -1,0 +1,124 @@
+"""Architecture: one frozen, hashable, printable set of choices, and its identity.
+
+The text form lists every choice once, its values by stage joined with "-", or a single value
+where all live stages agree; "_" stands for a value that a stage of depth 0 does not have:
+
+    depth=1-4-6-8-6-6-1,width=16-24-32-64-96-160-320,expansion=1-6-6-6-6-6-6,g1=2,g2=2,relu=depthwise
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeAlias
+
+from nas.errors import ArchitectureError
+
+Value: TypeAlias = int | str | bool
+StageValues: TypeAlias = tuple[Value | None, ...]
+
+_WORDS: dict[str, Value] = {"yes": True, "no": False}
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """The values chosen for every stage of one space.
+
+    `keys` names the choices in the order of the space; `stages[i][k]` is the value of `keys[k]` in
+    stage i, None where a stage of depth 0 has no such value.
+    """
+
+    space: str
+    keys: tuple[str, ...]
+    stages: tuple[StageValues, ...]
+
+    def choices(self, stage: int) -> dict[str, Value | None]:
+        """Return the choices of one stage by name."""
+        return dict(zip(self.keys, self.stages[stage], strict=True))
+
+    def column(self, key: str) -> tuple[Value | None, ...]:
+        """Return one choice over all stages."""
+        position = self.keys.index(key)
+        return tuple(values[position] for values in self.stages)
+
+    @cached_property
+    def text(self) -> str:
+        """The text form, without the name of the space."""
+        return ",".join(f"{key}={_join(self.column(key))}" for key in self.keys)
+
+    @cached_property
+    def arch_id(self) -> str:
+        """Twelve hexadecimal digits that name this architecture; equal for equal canonical forms."""
+        return hashlib.sha256(f"{self.space}:{self.text}".encode()).hexdigest()[:12]
+
+    def __str__(self) -> str:
+        """Return the text form."""
+        return self.text
+
+
+def parse(text: str, space: str, keys: Sequence[str], num_stages: int) -> Architecture:
+    """Read the text form of an architecture with `keys` and `num_stages`.
+
+    Raises:
+        ArchitectureError: a part is malformed, unknown, missing or has the wrong number of values.
+    """
+    columns: dict[str, tuple[Value | None, ...]] = {}
+    for part in text.strip().split(","):
+        key, separator, values = part.partition("=")
+        if not separator or key not in keys:
+            raise ArchitectureError(
+                f"{part!r} is no choice of the space {space}.",
+                f"Write choice=value, joined by a comma, with the choices {', '.join(keys)}.",
+            )
+        columns[key] = _split(key, values, num_stages)
+    missing = [key for key in keys if key not in columns]
+    if missing:
+        raise ArchitectureError(
+            f"the architecture {text!r} leaves out {', '.join(missing)}.",
+            f"Give every choice of the space: {', '.join(keys)}.",
+        )
+    return from_columns(columns, space, keys, num_stages)
+
+
+def from_columns(
+    columns: Mapping[str, Sequence[Value | None]], space: str, keys: Sequence[str], num_stages: int
+) -> Architecture:
+    """Build an architecture from one sequence of `num_stages` values for each key."""
+    stages = tuple(tuple(columns[key][i] for key in keys) for i in range(num_stages))
+    return Architecture(space, tuple(keys), stages)
+
+
+def _join(column: Sequence[Value | None]) -> str:
+    live = {value for value in column if value is not None}
+    if len(live) == 1 and len(column) > 1:
+        return _show(next(iter(live)))
+    return "-".join(_show(value) for value in column)
+
+
+def _show(value: Value | None) -> str:
+    if value is None:
+        return "_"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
+
+
+def _split(key: str, text: str, num_stages: int) -> tuple[Value | None, ...]:
+    values = [_read(part) for part in text.split("-")]
+    if len(values) == 1:
+        values *= num_stages
+    if len(values) != num_stages:
+        raise ArchitectureError(
+            f"{key}={text} has {len(values)} values, but the space has {num_stages} stages.",
+            f"Give one value for all stages, or {num_stages} joined by '-'.",
+        )
+    return tuple(values)
+
+
+def _read(part: str) -> Value | None:
+    part = part.strip()
+    if part == "_":
+        return None
+    if part.lstrip("+").isdigit():
+        return int(part)
+    return _WORDS.get(part, part)

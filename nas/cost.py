@@ -1,0 +1,164 @@
+"""Cost: exact integer counts of a network, known before training.
+
+madds   multiply-adds of convolution and linear layers, batch 1
+params  trainable parameters: weights, biases, batch-norm scale and shift
+acts    output elements of convolution and linear layers, batch 1
+
+One function counts a layer; totals are sums of parts that are cached by block, so that many
+architectures can be costed without lowering each of them anew.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from nas.architecture import Architecture, StageValues
+from nas.layers import (
+    Activation,
+    Add,
+    BatchNorm,
+    Builder,
+    Conv,
+    GlobalPool,
+    Input,
+    Layer,
+    Linear,
+    Shape,
+    Shuffle,
+)
+from nas.lowering import Adaptation, adapt, lower_block, lower_head, lower_stem
+from nas.space import SearchSpace
+
+COST_NAMES = ("madds", "params", "acts")
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Cost:
+    """Exact integer counts of one network at one input size."""
+
+    madds: int
+    params: int
+    acts: int
+
+    def __add__(self, other: "Cost") -> "Cost":
+        """Return the cost of both parts together."""
+        return Cost(self.madds + other.madds, self.params + other.params, self.acts + other.acts)
+
+    def times(self, count: int) -> "Cost":
+        """Return the cost of `count` such parts."""
+        return Cost(self.madds * count, self.params * count, self.acts * count)
+
+
+ZERO = Cost(0, 0, 0)
+
+
+def layer_cost(layer: Layer) -> Cost:
+    """Return the cost of one layer."""
+    match layer:
+        case Conv(shape=shape):
+            weights = shape.channels * (layer.in_channels // layer.groups) * layer.kernel**2
+            return Cost(weights * shape.height * shape.width, weights, math.prod(shape))
+        case Linear(shape=shape):
+            weights = layer.in_features * shape.channels
+            return Cost(weights, weights + shape.channels, shape.channels)
+        case BatchNorm(shape=shape):
+            return Cost(0, 2 * shape.channels, 0)
+        case Input() | Activation() | Shuffle() | Add() | GlobalPool():
+            return ZERO
+        case _:
+            assert_never(layer)
+
+
+def total_cost(layers: Iterable[Layer]) -> Cost:
+    """Return the sum over `layers`."""
+    return sum(map(layer_cost, layers), ZERO)
+
+
+@dataclass
+class CostModel:
+    """Counts the architectures of one space at one input and number of classes.
+
+    Equal to `total_cost(lower(...))`, summed from cached blocks: the first call that meets a block
+    lowers it, later ones look it up.
+    """
+
+    space: SearchSpace
+    input_shape: Shape | None = None
+    classes: int | None = None
+    adaptation: Adaptation = field(init=False)
+    _stages: dict[tuple[int, Shape, StageValues], tuple[Cost, Shape]] = field(
+        init=False, default_factory=dict, repr=False
+    )
+    _blocks: dict[tuple[object, ...], tuple[Cost, Shape]] = field(
+        init=False, default_factory=dict, repr=False
+    )
+    _heads: dict[Shape, Cost] = field(init=False, default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        """Lower the stem, which all architectures share."""
+        self.input_shape = self.input_shape or self.space.deployment
+        self.classes = self.classes or self.space.classes
+        self.adaptation = adapt(self.space, self.input_shape)
+        net = Builder(self.input_shape)
+        lower_stem(self.space, net, self.adaptation.stem)
+        self.stem = (total_cost(net.layers), net.shape)
+
+    def cost(self, architecture: Architecture) -> Cost:
+        """Return the cost of `architecture`."""
+        total, shape = self.stem
+        madds, params, acts = total.madds, total.params, total.acts
+        stages = self._stages
+        for index, values in enumerate(architecture.stages):
+            if not values[0]:
+                continue
+            part = stages.get((index, shape, values))
+            if part is None:
+                part = stages[index, shape, values] = self._stage(index, shape, values)
+            cost, shape = part
+            madds += cost.madds
+            params += cost.params
+            acts += cost.acts
+        head = self.head(shape)
+        return Cost(madds + head.madds, params + head.params, acts + head.acts)
+
+    def stage(self, index: int, shape: Shape, values: StageValues) -> tuple[Cost, Shape]:
+        """Return the cost and the output shape of one stage that reads a map of `shape`."""
+        if not values[0]:
+            return ZERO, shape
+        part = self._stages.get((index, shape, values))
+        return part or self._stage(index, shape, values)
+
+    def head(self, shape: Shape) -> Cost:
+        """Return the cost of the head on a map of `shape`."""
+        if shape not in self._heads:
+            net = Builder(shape)
+            lower_head(self.space, net, self.classes or 0)
+            self._heads[shape] = total_cost(net.layers)
+        return self._heads[shape]
+
+    def _stage(self, index: int, shape: Shape, values: StageValues) -> tuple[Cost, Shape]:
+        depth = values[0]
+        assert isinstance(depth, int)
+        total, shape = self._block(shape, values, self.adaptation.stages[index], True)
+        if depth > 1:
+            repeat, shape = self._block(shape, values, 1, False)
+            total += repeat.times(depth - 1)
+        return total, shape
+
+    def _block(
+        self, shape: Shape, values: StageValues, stride: int, first: bool
+    ) -> tuple[Cost, Shape]:
+        rules = self.space.kind.rules
+        counted = tuple(
+            value
+            for key, value in zip(self.space.keys, values, strict=True)
+            if key != "depth" and (key not in rules or rules[key].changes_cost)
+        )
+        key = (shape, counted, stride, first)
+        if key not in self._blocks:
+            net = Builder(shape)
+            choices = dict(zip(self.space.keys, values, strict=True))
+            lower_block(self.space, net, choices, stride, first)
+            self._blocks[key] = (total_cost(net.layers), net.shape)
+        return self._blocks[key]

@@ -1,0 +1,75 @@
+"""The exception tree; each error says what is wrong and what to type instead.
+
+    NasError (2)                     usage, space, budget, task, data, export
+    ├── SpaceError                   a space file that cannot be used
+    ├── ArchitectureError            an architecture that its space does not contain
+    ├── BudgetError                  a budget that cannot be read or cannot be met
+    ├── TaskError                    a task or its data that cannot be used
+    ├── ExportError                  a file that was not written, or failed its check
+    ├── StudyFailedError (3)         a study that stopped because its trials keep failing
+    └── StoreError (4)               a database that cannot be reached, read or written
+        ├── StudyBusyError (5)       another process is running this study
+        └── SchemaError (6)          a database of another version
+
+The number in brackets is the exit code of the command line.
+"""
+
+
+class NasError(ValueError):
+    """A mistake that the person at the keyboard can mend: one line of cause, one of remedy."""
+
+    exit_code = 2
+
+    def __init__(self, cause: str, remedy: str) -> None:
+        """Keep the `cause` (what is wrong, with the value) and the `remedy` (what to do next)."""
+        super().__init__(cause, remedy)
+        self.cause = cause
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        """Return both lines, joined by a space."""
+        return f"{self.cause} {self.remedy}"
+
+
+class SpaceError(NasError):
+    """A space file that is missing, malformed or can never produce a network."""
+
+
+class ArchitectureError(NasError):
+    """An architecture that cannot be read, or that its space does not contain."""
+
+
+class BudgetError(NasError):
+    """A budget that cannot be read, or that no architecture of the space meets."""
+
+
+class TaskError(NasError):
+    """A task that is unknown, or whose data is missing or broken."""
+
+
+class ExportError(NasError):
+    """An export that was refused, or whose check against PyTorch failed."""
+
+
+class StudyFailedError(NasError):
+    """A study that ended early because its trials keep failing."""
+
+    exit_code = 3
+
+
+class StoreError(NasError):
+    """A database that cannot be reached, read or written; or an unknown or conflicting study."""
+
+    exit_code = 4
+
+
+class StudyBusyError(StoreError):
+    """A study that another live process holds."""
+
+    exit_code = 5
+
+
+class SchemaError(StoreError):
+    """A database written by another version of the schema."""
+
+    exit_code = 6

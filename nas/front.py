@@ -1,0 +1,60 @@
+"""Dominance, non-dominated ranks and hypervolume; every objective is a loss (lower is better)."""
+
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Points: TypeAlias = NDArray[np.float64]
+
+
+def non_dominated(points: Points) -> NDArray[np.bool_]:
+    """Return which rows of `points` (n, objectives) no other row dominates.
+
+    A row dominates another if it is nowhere worse and somewhere better; equal rows all stay.
+    """
+    keep = np.zeros(len(points), dtype=bool)
+    front: list[int] = []
+    for index in np.lexsort(points.T[::-1]):  # only an earlier row can dominate a later one
+        point = points[index]
+        better = points[front]
+        dominated = bool(len(front)) and bool(
+            np.any(np.all(better <= point, axis=1) & np.any(better < point, axis=1))
+        )
+        if not dominated:
+            front.append(int(index))
+            keep[index] = True
+    return keep
+
+
+def non_dominated_ranks(points: Points) -> NDArray[np.int64]:
+    """Return the rank of each row: 0 on the front, 1 on the front without those, and so on."""
+    ranks = np.full(len(points), -1, dtype=np.int64)
+    rank = 0
+    while (left := np.flatnonzero(ranks < 0)).size:
+        ranks[left[non_dominated(points[left])]] = rank
+        rank += 1
+    return ranks
+
+
+def hypervolume(points: Points, reference: Points) -> float:
+    """Return the volume that `points` (n, objectives) dominate, bounded by `reference`.
+
+    Exact for any number of objectives, by slicing along the last one.
+    """
+    inside = points[np.all(points < reference, axis=1)]
+    if not len(inside):
+        return 0.0
+    front = np.unique(inside[non_dominated(inside)], axis=0)
+    if front.shape[1] == 1:
+        return float(reference[0] - front[:, 0].min())
+    if front.shape[1] == 2:
+        heights = np.diff(np.concatenate(([reference[1]], front[:, 1])))
+        return float(np.sum((reference[0] - front[:, 0]) * -heights))
+    front = front[np.argsort(front[:, -1])]
+    ends = np.append(front[1:, -1], reference[-1])
+    return sum(
+        float(end - row[-1]) * hypervolume(front[: i + 1, :-1], reference[:-1])
+        for i, (row, end) in enumerate(zip(front, ends, strict=True))
+        if end > row[-1]
+    )

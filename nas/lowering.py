@@ -1,0 +1,116 @@
+"""Lower an architecture to its list of layers, for one input size and number of classes.
+
+The adaptation to a smaller input keeps the network and takes strides out: an input of H pixels
+keeps k = floor(log2(H / 7)) of the deployment's strides, but at least 2, and loses the others in
+the order that the space lists. At 224 all five stay; at 32 two do, which is the authors' CIFAR
+network (strides 1,1,2,2,1,1,1; cvtower/SeesawNet_pytorch, `baseline_version`).
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from nas.architecture import Architecture, Value
+from nas.layers import Builder, Layer, Shape
+from nas.space import SearchSpace
+
+_FINAL_MAP = 7
+_MIN_STRIDES = 2
+
+
+@dataclass(frozen=True)
+class Adaptation:
+    """The strides that a network has at one input: `stem`, and one for each stage."""
+
+    input: Shape
+    stem: int
+    stages: tuple[int, ...]
+
+    @property
+    def total(self) -> int:
+        """The product of all strides."""
+        return self.stem * math.prod(self.stages)
+
+    def describe(self) -> str:
+        """Say in one line what differs, for the user."""
+        stages = ",".join(map(str, self.stages))
+        return (
+            f"input {self.input}: stem stride {self.stem}, stage strides {stages} "
+            f"(1/{self.total} of the input, final map "
+            f"{-(-self.input.height // self.total)}x{-(-self.input.width // self.total)})"
+        )
+
+
+def adapt(space: SearchSpace, input_shape: Shape) -> Adaptation:
+    """Return the strides of the space's networks at `input_shape`."""
+    strides = {"stem": space.stem_stride, **{stage.name: stage.stride for stage in space.stages}}
+    strided = [name for name, stride in strides.items() if stride > 1]
+    side = min(input_shape.height, input_shape.width)
+    kept = max(_MIN_STRIDES, int(math.log2(max(side, _FINAL_MAP) / _FINAL_MAP)))
+    for name in space.drop_strides[: max(0, len(strided) - kept)]:
+        strides[name] = 1
+    return Adaptation(input_shape, strides["stem"], tuple(strides[s.name] for s in space.stages))
+
+
+def lower(
+    space: SearchSpace,
+    architecture: Architecture,
+    input_shape: Shape | None = None,
+    classes: int | None = None,
+) -> list[Layer]:
+    """Return the layers of `architecture`, at the space's deployment input unless told otherwise.
+
+    Layer names are dotted: stem.conv, stage2.0.first, …, head.conv, classifier.
+    """
+    adaptation = adapt(space, input_shape or space.deployment)
+    net = Builder(adaptation.input)
+    lower_stem(space, net, adaptation.stem)
+    for index, stride in enumerate(adaptation.stages):
+        choices = architecture.choices(index)
+        if not choices["depth"]:
+            continue
+        for block, choices_stride in enumerate(_block_strides(choices, stride)):
+            net.prefix = f"{space.stages[index].name}.{block}."
+            lower_block(space, net, choices, choices_stride, first=block == 0)
+    lower_head(space, net, classes or space.classes)
+    return net.layers
+
+
+def lower_stem(space: SearchSpace, net: Builder, stride: int) -> None:
+    """Append the stem: 3x3 convolution, batch norm, ReLU6."""
+    net.prefix = "stem."
+    net.conv("conv", space.stem_width, kernel=3, stride=stride)
+    net.batch_norm("bn")
+    net.activation("relu")
+
+
+def lower_block(
+    space: SearchSpace,
+    net: Builder,
+    choices: Mapping[str, Value | None],
+    stride: int,
+    first: bool,
+) -> None:
+    """Append one block of a stage."""
+    live = {key: value for key, value in choices.items() if value is not None}
+    width = live["width"]
+    assert isinstance(width, int)
+    space.kind.lower(net, live, width, stride, first)
+
+
+def lower_head(space: SearchSpace, net: Builder, classes: int) -> None:
+    """Append the head: 1x1 convolution, batch norm, ReLU6, global pooling, classifier."""
+    net.prefix = "head."
+    net.conv("conv", space.head_width)
+    net.batch_norm("bn")
+    net.activation("relu")
+    net.global_pool("pool")
+    net.prefix = ""
+    net.linear("classifier", classes)
+
+
+def _block_strides(choices: Mapping[str, Value | None], stride: int) -> Iterator[int]:
+    depth = choices["depth"]
+    assert isinstance(depth, int)
+    for block in range(depth):
+        yield stride if block == 0 else 1

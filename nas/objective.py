@@ -1,0 +1,54 @@
+"""Objectives: a metric, which way is better, and how it is shown.
+
+Inside, everything is minimised: `Objective.loss` turns a value around where more is better, so that
+dominance, ranks and hypervolume know one direction only.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from nas.errors import NasError
+
+
+class Direction(StrEnum):
+    """Which way is better."""
+
+    MINIMISE = "minimise"
+    MAXIMISE = "maximise"
+
+
+@dataclass(frozen=True)
+class Objective:
+    """One metric to optimise; `known` before training where it is a cost."""
+
+    name: str
+    direction: Direction
+    label: str
+    known: bool
+
+    def loss(self, value: float) -> float:
+        """Return `value` such that lower is better."""
+        return value if self.direction is Direction.MINIMISE else -value
+
+
+OBJECTIVES: dict[str, Objective] = {
+    objective.name: objective
+    for objective in (
+        Objective("top1_error", Direction.MINIMISE, "top-1 error", False),
+        Objective("loss", Direction.MINIMISE, "cross-entropy (nats)", False),
+        Objective("madds", Direction.MINIMISE, "multiply-adds", True),
+        Objective("params", Direction.MINIMISE, "parameters", True),
+        Objective("acts", Direction.MINIMISE, "activations", True),
+    )
+}
+
+
+def objective(name: str) -> Objective:
+    """Return the objective called `name`.
+
+    Raises:
+        NasError: there is none of that name.
+    """
+    if name not in OBJECTIVES:
+        raise NasError(f"there is no objective {name!r}.", f"Use {', '.join(OBJECTIVES)}.")
+    return OBJECTIVES[name]

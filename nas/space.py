@@ -1,0 +1,223 @@
+"""SearchSpace: what may be chosen, read from a TOML file and checked when it is loaded."""
+
+import hashlib
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from nas.architecture import Architecture, StageValues, Value, from_columns, parse
+from nas.blocks import BlockKind
+from nas.errors import ArchitectureError
+from nas.layers import Shape
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The values that one stage allows for one key; a single value is fixed."""
+
+    key: str
+    values: tuple[Value, ...]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of a space: its stride and its choices, in the order of the space's keys."""
+
+    name: str
+    stride: int
+    choices: tuple[Choice, ...]
+
+    def values(self, key: str) -> tuple[Value, ...]:
+        """Return the values that this stage allows for `key`."""
+        return next(choice.values for choice in self.choices if choice.key == key)
+
+
+@dataclass(frozen=True)
+class Published:
+    """An architecture of the family that its authors published, with their numbers."""
+
+    name: str
+    title: str
+    architecture: Architecture
+    numbers: Mapping[str, object] = field(hash=False)
+
+
+@dataclass(frozen=True)
+class SearchSpace:
+    """A family of networks: skeleton, stages with choices, deployment input, published members."""
+
+    name: str
+    title: str
+    kind: BlockKind
+    deployment: Shape
+    classes: int
+    stem_width: int
+    stem_stride: int
+    head_width: int
+    drop_strides: tuple[str, ...]
+    stages: tuple[Stage, ...]
+    published: tuple[Published, ...]
+    source: str = field(repr=False)
+
+    @cached_property
+    def keys(self) -> tuple[str, ...]:
+        """The choices of every stage, in order: depth, width, then those of the block kind."""
+        return ("depth", "width", *self.kind.rules)
+
+    @cached_property
+    def space_hash(self) -> str:
+        """The SHA-256 of the file this space was read from, in hexadecimal digits."""
+        return hashlib.sha256(self.source.encode()).hexdigest()
+
+    def parse(self, text: str) -> Architecture:
+        """Return the architecture that `text` names: a published one, or the text form.
+
+        Raises:
+            ArchitectureError: `text` cannot be read, or this space does not contain it.
+        """
+        for published in self.published:
+            if text == published.name:
+                return published.architecture
+        if "=" not in text:
+            names = ", ".join(published.name for published in self.published)
+            raise ArchitectureError(
+                f"the space {self.name} has no architecture called {text!r}.",
+                f"Write one of {names}, or the choices as depth=…,width=…,…",
+            )
+        return self.check(parse(text, self.name, self.keys, len(self.stages)))
+
+    def check(self, architecture: Architecture) -> Architecture:
+        """Return the canonical form of `architecture`.
+
+        Raises:
+            ArchitectureError: a value is not allowed, or its group counts do not fit its widths.
+        """
+        canonical = self.canonical(architecture)
+        in_width = self.stem_width
+        for index, stage in enumerate(self.stages):
+            choices = canonical.choices(index)
+            if choices["depth"] == 0 and 0 in stage.values("depth"):
+                continue
+            cause = self._stage_problem(index, architecture.choices(index), in_width)
+            if cause:
+                raise ArchitectureError(
+                    f"stage {stage.name!r} of {self.name}: {cause}.",
+                    f"Run 'nas space {self.name}' to see what each stage allows.",
+                )
+            in_width = _width(choices)
+        return canonical
+
+    def contains(self, architecture: Architecture) -> bool:
+        """Tell whether `architecture` is a member, in whatever equivalent form it is written."""
+        try:
+            self.check(architecture)
+        except ArchitectureError:
+            return False
+        return True
+
+    def canonical(self, architecture: Architecture) -> Architecture:
+        """Collapse dead and equivalent choices, so that equal networks have one `arch_id`."""
+        stages = tuple(
+            self.canonical_stage(dict(zip(self.keys, values, strict=True)))
+            for values in architecture.stages
+        )
+        return Architecture(self.name, self.keys, stages)
+
+    def canonical_stage(self, choices: Mapping[str, Value | None]) -> StageValues:
+        """Return the canonical values of one stage: all None but the depth where that is 0."""
+        if choices["depth"] == 0:
+            return (0, *(None for _ in self.keys[1:]))
+        live = {key: value for key, value in choices.items() if value is not None}
+        if len(live) < len(choices):
+            return tuple(choices[key] for key in self.keys)
+        canonical = self.kind.canonical(live)
+        return tuple(canonical[key] for key in self.keys)
+
+    def buildable(self, choices: Mapping[str, Value], in_width: int) -> tuple[str, str] | None:
+        """Return None, or (choice, cause) why a stage after `in_width` channels cannot be built."""
+        if choices["depth"] == 0:
+            return None
+        width = _width(choices)
+        problem = self.kind.problem(choices, in_width, width)
+        if problem is None and choices["depth"] != 1 and in_width != width:
+            problem = self.kind.problem(choices, width, width)
+        return problem
+
+    @cached_property
+    def size(self) -> int:
+        """How many combinations of values the stages allow, buildable and distinct or not."""
+        total = 1
+        for stage in self.stages:
+            for choice in stage.choices:
+                total *= len(choice.values)
+        return total
+
+    def mutate(self, architecture: Architecture, rng: np.random.Generator) -> Architecture:
+        """Return a neighbour: one value of one stage exchanged for another that can be built.
+
+        Gives `architecture` itself back where 100 draws find no other network that can be built.
+        """
+        free = [
+            (stage, choice)
+            for stage in range(len(self.stages))
+            for choice in self.stages[stage].choices
+            if len(choice.values) > 1
+        ]
+        for _ in range(100):
+            index, choice = free[rng.integers(len(free))]
+            choices = self._filled(index, architecture.choices(index))
+            choices[choice.key] = choice.values[rng.integers(len(choice.values))]
+            stages = list(architecture.stages)
+            stages[index] = self.canonical_stage(choices)
+            mutant = Architecture(self.name, self.keys, tuple(stages))
+            if mutant != architecture and self.contains(mutant):
+                return mutant
+        return architecture
+
+    def member(self, columns: Mapping[str, Sequence[Value | None]]) -> Architecture:
+        """Return the checked, canonical architecture of one sequence of values for each key."""
+        return self.check(from_columns(columns, self.name, self.keys, len(self.stages)))
+
+    def _filled(self, index: int, choices: Mapping[str, Value | None]) -> dict[str, Value]:
+        stage = self.stages[index]
+        return {
+            choice.key: choice.values[0] if choices[choice.key] is None else choices[choice.key]  # type: ignore[misc]
+            for choice in stage.choices
+        }
+
+    def _stage_problem(
+        self, index: int, choices: Mapping[str, Value | None], in_width: int
+    ) -> str | None:
+        for written in self._spellings(index, choices):
+            problem = self.buildable(written, in_width)
+            return problem[1] if problem else None
+        stage = self.stages[index]
+        for key in self.keys:
+            if choices[key] not in stage.values(key):
+                allowed = ", ".join(map(str, stage.values(key)))
+                return f"{key}={choices[key]} is not among its values ({allowed})"
+        return "this combination is not in the space"
+
+    def _spellings(
+        self, index: int, choices: Mapping[str, Value | None]
+    ) -> Iterator[dict[str, Value]]:
+        """Yield the ways to write one stage within the allowed values, equal in canonical form."""
+        stage = self.stages[index]
+        canonical = self.canonical_stage(choices)
+        columns = [
+            (choices[key],) if choices[key] in stage.values(key) else stage.values(key)
+            for key in self.keys
+        ]
+        for values in itertools.product(*columns):
+            spelled = dict(zip(self.keys, values, strict=True))
+            if self.canonical_stage(spelled) == canonical:
+                yield spelled  # type: ignore[misc]
+
+
+def _width(choices: Mapping[str, Value | None]) -> int:
+    width = choices["width"]
+    assert isinstance(width, int), width
+    return width

@@ -1,0 +1,85 @@
+"""StudySpec: everything that defines a study, as one value that is stored with it."""
+
+import json
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+from nas.budget import Constraint
+from nas.layers import Shape
+from nas.objective import Objective, objective
+from nas.rungs import Ladder
+from nas.space import SearchSpace
+from nas.space_file import parse_input, read_space
+
+
+@dataclass(frozen=True)
+class StudySpec:
+    """The fixed definition of a study.
+
+    Costs are counted at `input` with `classes` (the deployment); errors are measured on `task` with
+    `recipe`, whose settings are kept as text. `rungs` are epochs, the last one is full fidelity.
+    `reference_point` holds one loss for each objective, for the hypervolume.
+    """
+
+    name: str
+    space_name: str
+    space_text: str
+    budget: tuple[Constraint, ...]
+    input: str
+    classes: int
+    task: str
+    data_dir: str | None
+    recipe: str
+    rungs: tuple[int, ...]
+    eta: int
+    objectives: tuple[str, ...]
+    reference_point: tuple[float, ...]
+    sampler: str
+    num_trials: int
+    published: bool
+    seed: int
+
+    @cached_property
+    def space(self) -> SearchSpace:
+        """The space, read from the stored text."""
+        return read_space(self.space_text, f"{self.space_name}.toml")
+
+    @cached_property
+    def ladder(self) -> Ladder:
+        """The rungs with their reduction factor."""
+        return Ladder(self.rungs, self.eta)
+
+    @property
+    def deployment(self) -> Shape:
+        """The input size at which costs are counted."""
+        return parse_input(self.input)
+
+    @property
+    def goals(self) -> tuple[Objective, ...]:
+        """The objectives with their directions."""
+        return tuple(objective(name) for name in self.objectives)
+
+    def to_json(self) -> str:
+        """Return the specification as JSON text."""
+        return json.dumps(asdict(self), indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> "StudySpec":
+        """Return the specification that `to_json` wrote."""
+        fields: dict[str, Any] = json.loads(text)
+        fields["budget"] = tuple(Constraint(**part) for part in fields["budget"])
+        for key in ("rungs", "objectives", "reference_point"):
+            fields[key] = tuple(fields[key])
+        return cls(**fields)
+
+    def differences(self, other: "StudySpec") -> list[str]:
+        """Return the settings that differ from `other`, as `name: ours, not theirs`."""
+        mine, theirs = asdict(self), asdict(other)
+        return [
+            f"{key}: {mine[key]!r}, not {theirs[key]!r}"
+            if key != "space_text"
+            else "space_text: the space file was edited"
+            for key in mine
+            if mine[key] != theirs[key]
+        ]

@@ -1,0 +1,114 @@
+"""Trial: one candidate being measured, and what has been measured of it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from nas.architecture import Architecture
+from nas.cost import Cost
+
+
+class TrialState(StrEnum):
+    """The life of a trial; the last three are final and never change.
+
+    WAITING ─► RUNNING ─► COMPLETE   measured to the last rung
+       ▲          ├─────► STOPPED    ended at a lower rung: a censored measurement
+       └──────────┤                  (back to WAITING when its worker or its driver is lost)
+                  └─────► FAILED     no usable measurement; `fail_reason` says why
+    """
+
+    WAITING = "WAITING"
+    RUNNING = "RUNNING"
+    COMPLETE = "COMPLETE"
+    STOPPED = "STOPPED"
+    FAILED = "FAILED"
+
+    @property
+    def finished(self) -> bool:
+        """Whether a trial in this state never changes again."""
+        return self in (TrialState.COMPLETE, TrialState.STOPPED, TrialState.FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An architecture whose cost, counted at the deployment input, passed the gate."""
+
+    architecture: Architecture
+    cost: Cost
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """What one epoch of training gave, on the validation split.
+
+    `top1_error` is a share in [0, 1], `loss` and `train_loss` are mean cross-entropies in nats,
+    `seconds` is the time since this attempt began. `rung` is the index of the rung that this epoch
+    ends, or None between rungs.
+    """
+
+    epoch: int
+    rung: int | None
+    top1_error: float
+    loss: float
+    train_loss: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an attempt ended, for the record of its trial."""
+
+    state: TrialState
+    seconds: float
+    fail_reason: str | None = None
+    fail_detail: str | None = None
+    weights_path: str | None = None
+    weights_sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One row of a study. `reference` names a published architecture; None for a candidate.
+
+    `cost` is ours and `counted` fvcore's, both at the deployment input. `seed` starts the weights
+    and the order of the data. Times are timezone-aware UTC.
+    """
+
+    number: int
+    architecture: Architecture
+    cost: Cost
+    state: TrialState
+    seed: int
+    reference: str | None = None
+    attempt: int = 0
+    measurements: tuple[Measurement, ...] = ()
+    counted: Cost | None = None
+    fail_reason: str | None = None
+    fail_detail: str | None = None
+    created_at: datetime | None = None
+    finished_at: datetime | None = None
+    seconds: float | None = None
+    worker: str | None = None
+    weights_path: str | None = None
+    weights_sha256: str | None = None
+
+    @property
+    def arch_id(self) -> str:
+        """The identity of the architecture."""
+        return self.architecture.arch_id
+
+    @property
+    def last(self) -> Measurement | None:
+        """The measurement at the highest fidelity so far."""
+        return self.measurements[-1] if self.measurements else None
+
+    @property
+    def final(self) -> Measurement | None:
+        """The measurement at full fidelity; None unless the trial is COMPLETE."""
+        return self.last if self.state is TrialState.COMPLETE else None
+
+    def value(self, name: str) -> float | None:
+        """Return a metric of the last measurement, or a cost, by the name of its objective."""
+        if name in ("madds", "params", "acts"):
+            return float(getattr(self.cost, name))
+        return None if self.last is None else float(getattr(self.last, name))

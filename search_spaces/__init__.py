@@ -1,0 +1,1 @@
+"""The search spaces that ship with nas: one TOML file for each family."""
