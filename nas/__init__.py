@@ -1,3 +1,3 @@
-"""Neural architecture search under a compute budget: a budget goes in, trained networks come out."""
+"""Neural architecture search under a compute budget: budget in, trained networks out."""
 
 __version__ = "0.1.0"

@@ -7,6 +7,7 @@ where all live stages agree; "_" stands for a value that a stage of depth 0 does
 """
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -48,7 +49,7 @@ class Architecture:
 
     @cached_property
     def arch_id(self) -> str:
-        """Twelve hexadecimal digits that name this architecture; equal for equal canonical forms."""
+        """Twelve hexadecimal digits that name the canonical form; equal for equal networks."""
         return hashlib.sha256(f"{self.space}:{self.text}".encode()).hexdigest()[:12]
 
     def __str__(self) -> str:
@@ -63,13 +64,15 @@ def parse(text: str, space: str, keys: Sequence[str], num_stages: int) -> Archit
         ArchitectureError: a part is malformed, unknown, missing or has the wrong number of values.
     """
     columns: dict[str, tuple[Value | None, ...]] = {}
-    for part in text.strip().split(","):
-        key, separator, values = part.partition("=")
+    for part in text.split(","):
+        key, separator, values = part.strip().partition("=")
         if not separator or key not in keys:
             raise ArchitectureError(
                 f"{part!r} is no choice of the space {space}.",
                 f"Write choice=value, joined by a comma, with the choices {', '.join(keys)}.",
             )
+        if key in columns:
+            raise ArchitectureError(f"{key} is given twice in {text!r}.", "Give each choice once.")
         columns[key] = _split(key, values, num_stages)
     missing = [key for key in keys if key not in columns]
     if missing:
@@ -90,12 +93,13 @@ def from_columns(
 
 def _join(column: Sequence[Value | None]) -> str:
     live = {value for value in column if value is not None}
-    if len(live) == 1 and len(column) > 1:
-        return _show(next(iter(live)))
-    return "-".join(_show(value) for value in column)
+    if len(live) == 1:
+        return show(next(iter(live)))
+    return "-".join(show(value) for value in column)
 
 
-def _show(value: Value | None) -> str:
+def show(value: Value | None) -> str:
+    """Return one value as the text form writes it."""
     if value is None:
         return "_"
     if isinstance(value, bool):
@@ -104,7 +108,7 @@ def _show(value: Value | None) -> str:
 
 
 def _split(key: str, text: str, num_stages: int) -> tuple[Value | None, ...]:
-    values = [_read(part) for part in text.split("-")]
+    values = [_read(key, part.strip()) for part in text.split("-")]
     if len(values) == 1:
         values *= num_stages
     if len(values) != num_stages:
@@ -115,10 +119,13 @@ def _split(key: str, text: str, num_stages: int) -> tuple[Value | None, ...]:
     return tuple(values)
 
 
-def _read(part: str) -> Value | None:
-    part = part.strip()
+def _read(key: str, part: str) -> Value | None:
     if part == "_":
         return None
-    if part.lstrip("+").isdigit():
+    if re.fullmatch(r"[0-9]{1,9}", part):
         return int(part)
+    if not re.fullmatch(r"[a-z][a-z0-9_+]*", part):
+        raise ArchitectureError(
+            f"{key} has a value {part!r}.", "Write a number, a word in lower case, or '_' for none."
+        )
     return _WORDS.get(part, part)

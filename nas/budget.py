@@ -1,4 +1,4 @@
-"""Budgets: what the user may spend on one cost, and the gate that holds every architecture to it."""
+"""Budgets: what the user may spend on each cost, and the gate that holds architectures to it."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,10 @@ _UNITS = {
     "flops": "madds", "madds": "madds", "macs": "madds", "params": "params", "acts": "acts",
 }  # fmt: skip
 _PREFIXES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
-_REMEDY = "Write a number with K, M or G and a unit, such as 300M-flops (= madds = macs), 3.5M-params or 5M-acts."
+_REMEDY = (
+    "Write a number with K, M or G and a unit, such as 300M-flops (= madds = macs), 3.5M-params "
+    "or 5M-acts."
+)
 
 
 @dataclass(frozen=True, order=True)
@@ -26,8 +29,8 @@ class Constraint:
         return int(getattr(cost, self.cost)) <= self.limit
 
     def __str__(self) -> str:
-        """Return the form that `parse_budget` reads."""
-        return f"{si(self.limit)}-{self.cost}"
+        """Return the form that `parse_budget` reads back to the same limit."""
+        return f"{_exact(self.limit)}-{self.cost}"
 
 
 def parse_budget(text: str) -> Constraint:
@@ -38,14 +41,14 @@ def parse_budget(text: str) -> Constraint:
     Raises:
         BudgetError: anything else, with what may be written.
     """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([KMG]?)-([a-z]+)", text.strip())
+    match = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]{1,15})?)([KMG]?)-([a-z]+)", text.strip())
     if not match or match[3] not in _UNITS:
         raise BudgetError(f"{text!r} is no budget.", _REMEDY)
     whole, _, fraction = match[1].partition(".")
     scale = _PREFIXES[match[2]]
     limit = int(whole) * scale + int(fraction or 0) * scale // 10 ** len(fraction)
     if limit < 1:
-        raise BudgetError(f"the budget {text!r} is zero.", _REMEDY)
+        raise BudgetError(f"the budget {text!r} is less than 1.", _REMEDY)
     return Constraint(_UNITS[match[3]], limit)
 
 
@@ -71,8 +74,17 @@ def admits(budget: Sequence[Constraint], cost: Cost) -> bool:
 
 
 def si(value: float, digits: int = 4) -> str:
-    """Return a count with an SI prefix, e.g. `313.0M`; exact counts stay integers in code."""
+    """Return a count rounded to so many digits, with its prefix: 312970176 is `313M`."""
+    rounded = float(f"{value:.{digits}g}")  # first, so that 999999 becomes 1M and not 1000K
     for prefix in ("G", "M", "K"):
-        if abs(value) >= _PREFIXES[prefix]:
-            return f"{value / _PREFIXES[prefix]:.{digits}g}{prefix}"
-    return f"{value:g}"
+        if abs(rounded) >= _PREFIXES[prefix]:
+            return f"{rounded / _PREFIXES[prefix]:.15g}{prefix}"
+    return f"{rounded:.15g}"
+
+
+def _exact(count: int) -> str:
+    """Return a count with the largest prefix below it, and every digit."""
+    prefix = max((p for p in _PREFIXES if _PREFIXES[p] <= count), key=_PREFIXES.__getitem__)
+    whole, rest = divmod(count, _PREFIXES[prefix])
+    fraction = f"{rest:0{len(str(_PREFIXES[prefix])) - 1}d}".rstrip("0") if rest else ""
+    return f"{whole}.{fraction}{prefix}" if fraction else f"{whole}{prefix}"

@@ -1,8 +1,9 @@
 """Lower an architecture to its list of layers, for one input size and number of classes.
 
-The adaptation to a smaller input keeps the network and takes strides out: an input of H pixels
-keeps k = floor(log2(H / 7)) of the deployment's strides, but at least 2, and loses the others in
-the order that the space lists. At 224 all five stay; at 32 two do, which is the authors' CIFAR
+The adaptation to an input smaller than the space's deployment keeps the network and takes strides
+out: an input whose shorter side has H pixels keeps k = floor(log2(H / 7)) of the deployment's
+strides, but at least 2, and loses the others in the order that the space lists; a stride that it
+does not list stays. Of the five strides for 224 pixels, two stay at 32, which is the authors' CIFAR
 network (strides 1,1,2,2,1,1,1; cvtower/SeesawNet_pytorch, `baseline_version`).
 """
 
@@ -45,8 +46,10 @@ def adapt(space: SearchSpace, input_shape: Shape) -> Adaptation:
     """Return the strides of the space's networks at `input_shape`."""
     strides = {"stem": space.stem_stride, **{stage.name: stage.stride for stage in space.stages}}
     strided = [name for name, stride in strides.items() if stride > 1]
-    side = min(input_shape.height, input_shape.width)
-    kept = max(_MIN_STRIDES, int(math.log2(max(side, _FINAL_MAP) / _FINAL_MAP)))
+    side = min(input_shape[1:])
+    kept = len(strided)
+    if side < min(space.deployment[1:]):
+        kept = max(_MIN_STRIDES, int(math.log2(max(side, _FINAL_MAP) / _FINAL_MAP)))
     for name in space.drop_strides[: max(0, len(strided) - kept)]:
         strides[name] = 1
     return Adaptation(input_shape, strides["stem"], tuple(strides[s.name] for s in space.stages))

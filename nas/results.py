@@ -6,12 +6,12 @@ import numpy as np
 
 from nas.front import Points, hypervolume, non_dominated
 from nas.spec import StudySpec
-from nas.trial import Trial, TrialState
+from nas.trial import Trial
 
 
 def complete_candidates(trials: Sequence[Trial]) -> list[Trial]:
     """Return the trials that can win: measured to the last rung, and no references."""
-    return [t for t in trials if t.reference is None and t.state is TrialState.COMPLETE]
+    return [t for t in trials if t.reference is None and t.final is not None]
 
 
 def losses(spec: StudySpec, trials: Sequence[Trial]) -> Points:

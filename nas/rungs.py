@@ -3,7 +3,10 @@
 Asynchronous successive halving (Li et al. 2020, ASHA, stopping variant): a trial that reaches a
 rung goes on if it is in the best 1/eta of the trials that have reached it so far. With several
 objectives "best" means the lower non-dominated rank, as in MO-ASHA (Schmucker et al. 2021), so that
-a small network is compared with small networks; equal ranks are ordered by the first objective.
+a small network is compared with small networks. Where a rank does not pass as a whole, its best
+trial by the first objective passes first and then, one by one, the trial farthest from those before
+it (the paper's epsilon-net): without that the large networks, which lead in accuracy, would crowd
+the small ones out. A trial exactly as good as another is not ordered behind it.
 """
 
 import math
@@ -14,7 +17,9 @@ from enum import StrEnum
 import numpy as np
 
 from nas.errors import NasError
-from nas.front import non_dominated_ranks
+from nas.front import Points, non_dominated_ranks
+
+_MIN_ETA = 2
 
 
 class Decision(StrEnum):
@@ -39,8 +44,8 @@ class Ladder:
                 f"the rungs {self.epochs} do not rise from 1 or more.",
                 "Give epochs in rising order, such as 1,3,9.",
             )
-        if self.eta < 2:
-            raise NasError(f"eta = {self.eta} is too small.", "Give 2 or more.")
+        if self.eta < _MIN_ETA:
+            raise _too_small(self.eta)
 
     @property
     def max_epochs(self) -> int:
@@ -54,14 +59,41 @@ class Ladder:
     def decide(self, own: Sequence[float], others: Sequence[Sequence[float]]) -> Decision:
         """Decide for a trial with losses `own` among the `others` that reached the same rung."""
         points = np.array([own, *others], dtype=float)
-        order = np.lexsort((points[:, 0], non_dominated_ranks(points)))
-        position = int(np.flatnonzero(order == 0)[0])
-        return Decision.CONTINUE if position < math.ceil(len(points) / self.eta) else Decision.STOP
+        ranks = non_dominated_ranks(points)
+        passing = math.ceil(len(points) / self.eta) - int(np.sum(ranks < ranks[0]))
+        if passing <= 0:
+            return Decision.STOP
+        peers = points[ranks == ranks[0]]  # the trial itself is still the first
+        return Decision.CONTINUE if 0 in _spread(peers)[:passing] else Decision.STOP
 
 
-def geometric_rungs(max_epochs: int, eta: int) -> tuple[int, ...]:
-    """Return the rungs `max_epochs`, /eta, /eta², … down to 1, in rising order, at most four."""
-    rungs = [max_epochs]
-    while len(rungs) < 4 and rungs[0] // eta >= 1:
-        rungs.insert(0, rungs[0] // eta)
-    return tuple(rungs)
+def _spread(points: Points) -> list[int]:
+    """Order rows: the lowest first objective, then always the one farthest from those before it.
+
+    Distances are Euclidean, with each objective scaled to its range. Of rows equally far the one
+    with the lower first objective comes first, of equal rows the earlier: the order of different
+    rows is the same from whichever of them it is looked at.
+    """
+    rank = np.lexsort(points.T[::-1])
+    points = points[rank]
+    extent = np.ptp(points, axis=0)
+    scaled = (points - points.min(axis=0)) / np.where(extent > 0, extent, 1.0)
+    order = [0]
+    distance = np.full(len(points), np.inf)
+    while len(order) < len(points):
+        distance = np.minimum(distance, np.linalg.norm(scaled - scaled[order[-1]], axis=1))
+        distance[order] = -1.0
+        order.append(int(np.argmax(distance.round(9))))
+    return [int(rank[index]) for index in order]
+
+
+def default_rungs(max_epochs: int) -> tuple[int, ...]:
+    """Return a quarter, half and the whole of `max_epochs`, rounded up, each once.
+
+    Earlier epochs rank badly while the learning rate is still near its peak.
+    """
+    return tuple(sorted({-(-max_epochs // 4), -(-max_epochs // 2), max_epochs}))
+
+
+def _too_small(eta: int) -> NasError:
+    return NasError(f"eta = {eta} is too small.", "Give 2 or more.")

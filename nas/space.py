@@ -8,10 +8,13 @@ from functools import cached_property
 
 import numpy as np
 
-from nas.architecture import Architecture, StageValues, Value, from_columns, parse
+from nas.architecture import Architecture, StageValues, Value, from_columns, parse, show
 from nas.blocks import BlockKind
 from nas.errors import ArchitectureError
 from nas.layers import Shape
+
+_MUTATIONS = 1000
+_SINGLE = 7 / 8
 
 
 @dataclass(frozen=True)
@@ -93,13 +96,20 @@ class SearchSpace:
         """Return the canonical form of `architecture`.
 
         Raises:
-            ArchitectureError: a value is not allowed, or its group counts do not fit its widths.
+            ArchitectureError: a value is not allowed, its group counts do not fit its widths, or it
+                has other stages or choices than this space.
         """
+        if (architecture.keys, len(architecture.stages)) != (self.keys, len(self.stages)):
+            raise ArchitectureError(
+                f"the architecture {architecture} is none of the space {self.name}: its stages or "
+                "choices are others.",
+                f"Give {', '.join(self.keys)} for {len(self.stages)} stages.",
+            )
         canonical = self.canonical(architecture)
         in_width = self.stem_width
         for index, stage in enumerate(self.stages):
             choices = canonical.choices(index)
-            if choices["depth"] == 0 and 0 in stage.values("depth"):
+            if _among(choices["depth"], (0,)) and 0 in stage.values("depth"):
                 continue
             cause = self._stage_problem(index, architecture.choices(index), in_width)
             if cause:
@@ -156,9 +166,11 @@ class SearchSpace:
         return total
 
     def mutate(self, architecture: Architecture, rng: np.random.Generator) -> Architecture:
-        """Return a neighbour: one value of one stage exchanged for another that can be built.
+        """Return a neighbour: a value of a stage exchanged for another that can be built.
 
-        Gives `architecture` itself back where 100 draws find no other network that can be built.
+        One draw in eight exchanges two values, so that no member is out of reach where one
+        exchange alone cannot be built. Gives `architecture` itself back where 1000 draws find no
+        other network, as in a space that has no other.
         """
         free = [
             (stage, choice)
@@ -166,12 +178,13 @@ class SearchSpace:
             for choice in self.stages[stage].choices
             if len(choice.values) > 1
         ]
-        for _ in range(100):
-            index, choice = free[rng.integers(len(free))]
-            choices = self._filled(index, architecture.choices(index))
-            choices[choice.key] = choice.values[rng.integers(len(choice.values))]
+        for _ in range(_MUTATIONS if free else 0):
             stages = list(architecture.stages)
-            stages[index] = self.canonical_stage(choices)
+            for _ in range(1 if rng.random() < _SINGLE else 2):
+                index, choice = free[rng.integers(len(free))]
+                choices = self._filled(index, stages[index], rng)
+                choices[choice.key] = choice.values[rng.integers(len(choice.values))]
+                stages[index] = self.canonical_stage(choices)
             mutant = Architecture(self.name, self.keys, tuple(stages))
             if mutant != architecture and self.contains(mutant):
                 return mutant
@@ -181,11 +194,15 @@ class SearchSpace:
         """Return the checked, canonical architecture of one sequence of values for each key."""
         return self.check(from_columns(columns, self.name, self.keys, len(self.stages)))
 
-    def _filled(self, index: int, choices: Mapping[str, Value | None]) -> dict[str, Value]:
-        stage = self.stages[index]
+    def _filled(
+        self, index: int, values: StageValues, rng: np.random.Generator
+    ) -> dict[str, Value | None]:
+        """Return one stage by key, values that are dead or only stand for others drawn anew."""
         return {
-            choice.key: choice.values[0] if choices[choice.key] is None else choices[choice.key]  # type: ignore[misc]
-            for choice in stage.choices
+            choice.key: value
+            if _among(value, choice.values)
+            else choice.values[rng.integers(len(choice.values))]
+            for choice, value in zip(self.stages[index].choices, values, strict=True)
         }
 
     def _stage_problem(
@@ -196,9 +213,9 @@ class SearchSpace:
             return problem[1] if problem else None
         stage = self.stages[index]
         for key in self.keys:
-            if choices[key] not in stage.values(key):
-                allowed = ", ".join(map(str, stage.values(key)))
-                return f"{key}={choices[key]} is not among its values ({allowed})"
+            if not _among(choices[key], stage.values(key)):
+                allowed = ", ".join(map(show, stage.values(key)))
+                return f"{key}={show(choices[key])} is not among its values ({allowed})"
         return "this combination is not in the space"
 
     def _spellings(
@@ -207,14 +224,23 @@ class SearchSpace:
         """Yield the ways to write one stage within the allowed values, equal in canonical form."""
         stage = self.stages[index]
         canonical = self.canonical_stage(choices)
-        columns = [
-            (choices[key],) if choices[key] in stage.values(key) else stage.values(key)
-            for key in self.keys
-        ]
+        unknown = {key for key in self.keys if not _among(choices[key], stage.values(key))}
+        if unknown & {"depth", "width"}:  # these never stand for another value
+            return
+        columns = [stage.values(key) if key in unknown else (choices[key],) for key in self.keys]
         for values in itertools.product(*columns):
             spelled = dict(zip(self.keys, values, strict=True))
-            if self.canonical_stage(spelled) == canonical:
+            if all(map(_same, self.canonical_stage(spelled), canonical)):
                 yield spelled  # type: ignore[misc]
+
+
+def _among(value: Value | None, values: Sequence[Value]) -> bool:
+    """Tell whether `value` is one of `values`; 1 and true are two values here."""
+    return any(_same(value, allowed) for allowed in values)
+
+
+def _same(one: Value | None, other: Value | None) -> bool:
+    return one == other and type(one) is type(other)
 
 
 def _width(choices: Mapping[str, Value | None]) -> int:

@@ -3,27 +3,34 @@
 A list is a choice, a single value is fixed. Errors name the file, the stage, the key and the value.
 """
 
+import math
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from nas.architecture import Value, from_columns
+from nas.architecture import Value, from_columns, show
 from nas.blocks import BLOCK_KINDS, BlockKind
 from nas.blocks.base import ChoiceRule, is_count, is_count_or_zero
 from nas.errors import ArchitectureError, SpaceError
 from nas.layers import Shape
+from nas.reachable import dead_value
 from nas.space import Choice, Published, SearchSpace, Stage
 
 _MAX_STAGES = 32
 _MAX_DEPTH = 64
 _MAX_WIDTH = 65_536
-_SECTIONS = {
-    "schema": int, "name": str, "block": str, "title": str, "deployment": dict, "stem": dict,
-    "head": dict, "adaptation": dict, "choices": dict, "stage": list, "published": list,
-}  # fmt: skip
+_MAX_SIDE = 8_192
+_MAX_VALUES = 128
+_MAX_COMBINATIONS = 20_000
+_SECTIONS = (
+    "schema", "name", "block", "title", "deployment", "stem", "head", "adaptation", "choices",
+    "stage", "published",
+)  # fmt: skip
+_KINDS = {str: "text", int: "an integer", dict: "a table", list: "a list"}
 _COMMON: dict[str, ChoiceRule] = {
     "depth": ChoiceRule(
         "blocks in the stage",
@@ -54,15 +61,16 @@ def load_space(name_or_path: str) -> SearchSpace:
         file = resources.files("search_spaces") / f"{name_or_path}.toml"
         return read_space(file.read_text(encoding="utf-8"), f"{name_or_path}.toml")
     path = Path(name_or_path)
-    if path.suffix != ".toml" or not path.is_file():
-        raise SpaceError(
-            f"there is no space {name_or_path!r}.",
-            f"Write one of {', '.join(builtin_names())}, or the path of a .toml file.",
-        )
     try:
-        return read_space(path.read_text(encoding="utf-8"), path.name)
+        if path.suffix != ".toml" or not path.is_file():
+            raise SpaceError(
+                f"there is no space {name_or_path!r}.",
+                f"Write one of {', '.join(builtin_names())}, or the path of a .toml file.",
+            )
+        text = path.read_text(encoding="utf-8-sig")  # some editors begin a file with a mark
     except (OSError, UnicodeDecodeError) as error:
         raise SpaceError(f"{path} cannot be read: {error}.", "Give a UTF-8 text file.") from error
+    return read_space(text, path.name)
 
 
 def read_space(text: str, file: str) -> SearchSpace:
@@ -73,9 +81,25 @@ def read_space(text: str, file: str) -> SearchSpace:
     """
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # also numbers and nesting beyond all measure
         raise SpaceError(f"{file} is not valid TOML: {error}.", "Mend that line.") from error
     return _Reader(file, document, text).read()
+
+
+def parse_input(text: str) -> Shape:
+    """Read an input size such as `3x224x224`: channels, height, width.
+
+    Raises:
+        SpaceError: the text is no such size.
+    """
+    match = re.fullmatch(r"([0-9]{1,4})x([0-9]{1,4})x([0-9]{1,4})", text.strip())
+    sizes = tuple(map(int, match.groups())) if match else (0,)
+    if not match or 0 in sizes or max(sizes) > _MAX_SIDE:
+        raise SpaceError(
+            f"{_shown(text)} is no input size.",
+            f"Write channels x height x width, {_MAX_SIDE} at most each: 3x224x224.",
+        )
+    return Shape(*sizes)
 
 
 class _Reader:
@@ -85,214 +109,243 @@ class _Reader:
         self.file, self.document, self.text = file, document, text
 
     def read(self) -> SearchSpace:
-        unknown = sorted(set(self.document) - set(_SECTIONS))
-        if unknown:
-            self.fail(f"unknown key {unknown[0]!r}", f"Use only {', '.join(_SECTIONS)}.")
-        if self.get(self.document, "schema", int) != 1:
-            self.fail(f"schema = {self.document['schema']}", "This version reads schema = 1.")
-        name = self.get(self.document, "name", str)
-        if not re.fullmatch(r"[a-z0-9][a-z0-9_.-]{0,63}", name):
-            self.fail(f"name = {name!r}", "Use lower-case letters, digits, '-', '_' and '.'.")
+        self.only(self.document, _SECTIONS, "top level")
+        schema = self.get(self.document, "schema", int)
+        if schema != 1:
+            self.fail(f"schema = {_shown(schema)}", "This version reads schema = 1.")
         kind = self.block_kind()
-        deployment = self.get(self.document, "deployment", dict)
-        stem = self.get(self.document, "stem", dict)
-        head = self.get(self.document, "head", dict)
+        deployment = self.section("deployment", ("input", "classes"))
+        stem = self.section("stem", ("width", "stride"))
+        head = self.section("head", ("width",))
+        stem_stride = self.stride(stem.get("stride"), "stem")
         stages = self.stages(kind)
         space = SearchSpace(
-            name=name,
-            title=self.get(self.document, "title", str),
+            name=self.name(self.document, "top level"),
+            title=self.line(self.document, "title", "top level"),
             kind=kind,
             deployment=self.input(self.get(deployment, "input", str, "deployment")),
             classes=self.count(deployment, "classes", "deployment"),
             stem_width=self.count(stem, "width", "stem"),
-            stem_stride=self.count(stem, "stride", "stem"),
+            stem_stride=stem_stride,
             head_width=self.count(head, "width", "head"),
-            drop_strides=self.drop_strides(stages),
+            drop_strides=self.drop_strides(stem_stride, stages),
             stages=stages,
             published=(),
             source=self.text,
         )
         self.check_values(space)
-        return self.with_published(space)
+        return replace(space, published=self.published(space))
 
-    def fail(self, cause: str, remedy: str) -> None:
+    def fail(self, cause: str, remedy: str) -> NoReturn:
         raise SpaceError(f"{self.file}: {cause}.", remedy)
+
+    def only(self, table: Mapping[str, Any], keys: Iterable[str], where: str) -> None:
+        unknown = sorted(set(table) - set(keys))
+        if unknown:
+            self.fail(f"{where}: unknown key {_shown(unknown[0])}", f"Use {', '.join(keys)}.")
 
     def get(self, table: Mapping[str, Any], key: str, kind: type, where: str = "top level") -> Any:
         value = table.get(key)
         if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-            wanted = {str: "text", int: "an integer", dict: "a table", list: "a list"}[kind]
-            found = "is missing" if value is None else f"= {value!r} is not {wanted}"
-            self.fail(f"{where}: {key} {found}", f"Give {key} as {wanted}.")
+            found = "is missing" if value is None else f"= {_shown(value)} is not {_KINDS[kind]}"
+            self.fail(f"{where}: {key} {found}", f"Give {key} as {_KINDS[kind]}.")
         return value
+
+    def section(self, key: str, keys: tuple[str, ...]) -> Mapping[str, Any]:
+        table: Mapping[str, Any] = self.get(self.document, key, dict)
+        self.only(table, keys, key)
+        return table
+
+    def optional(self, key: str, kind: type) -> Any:
+        return self.get(self.document, key, kind) if key in self.document else kind()
+
+    def name(self, table: Mapping[str, Any], where: str) -> str:
+        name: str = self.get(table, "name", str, where)
+        if not re.fullmatch(r"[a-z0-9][a-z0-9_.-]{0,63}", name):
+            self.fail(
+                f"{where}: name = {_shown(name)}",
+                "Use up to 64 lower-case letters, digits, '-', '_' and '.'.",
+            )
+        return name
+
+    def line(self, table: Mapping[str, Any], key: str, where: str) -> str:
+        text: str = self.get(table, key, str, where)
+        if not text.strip() or not text.isprintable():
+            self.fail(f"{where}: {key} = {_shown(text)}", f"Give {key} as one line of text.")
+        return text
 
     def count(self, table: Mapping[str, Any], key: str, where: str) -> int:
         value: int = self.get(table, key, int, where)
         if not 1 <= value <= _MAX_WIDTH:
-            self.fail(f"{where}: {key} = {value}", f"Give an integer from 1 to {_MAX_WIDTH}.")
+            self.fail(
+                f"{where}: {key} = {_shown(value)}", f"Give an integer from 1 to {_MAX_WIDTH}."
+            )
         return value
+
+    def stride(self, given: Any, where: str) -> int:
+        if type(given) is not int or given not in (1, 2):
+            self.fail(f"{where}: stride = {_shown(given)}", "Give stride 1 or 2.")
+        return given
 
     def input(self, text: str) -> Shape:
         try:
             return parse_input(text)
         except SpaceError as error:
-            raise SpaceError(f"{self.file}: deployment: {error.cause}", error.remedy) from error
+            self.fail(f"deployment: input = {_shown(text)}", error.remedy)
 
     def block_kind(self) -> BlockKind:
         name = self.get(self.document, "block", str)
         if name not in BLOCK_KINDS:
-            self.fail(f"block = {name!r} is unknown", f"Use one of {', '.join(BLOCK_KINDS)}.")
+            self.fail(f"block = {_shown(name)} is unknown", f"Use one of {', '.join(BLOCK_KINDS)}.")
         return BLOCK_KINDS[name]
 
     def stages(self, kind: BlockKind) -> tuple[Stage, ...]:
         tables = self.get(self.document, "stage", list)
         if not 1 <= len(tables) <= _MAX_STAGES:
             self.fail(f"{len(tables)} stages", f"Give 1 to {_MAX_STAGES} [[stage]] tables.")
-        shared = self.document.get("choices", {})
-        stages = tuple(self.stage(kind, shared, table, i) for i, table in enumerate(tables))
-        if len({stage.name for stage in stages}) < len(stages):
-            self.fail("two stages have the same name", "Give each stage a name of its own.")
+        rules = {**_COMMON, **kind.rules}
+        shared = self.optional("choices", dict)
+        self.only(shared, rules, "choices")
+        stages = tuple(self.stage(rules, shared, table, i) for i, table in enumerate(tables))
+        names = [stage.name for stage in stages]
+        for name in names:
+            if names.count(name) > 1:
+                self.fail(f"two stages have the name {name!r}", "Give each a name of its own.")
         return stages
 
     def stage(
-        self, kind: BlockKind, shared: Mapping[str, Any], table: Mapping[str, Any], index: int
+        self, rules: Mapping[str, ChoiceRule], shared: Mapping[str, Any], table: Any, index: int
     ) -> Stage:
-        rules = {**_COMMON, **kind.rules}
-        name = str(table.get("name", f"stage{index + 1}"))
-        unknown = sorted((set(table) | set(shared)) - set(rules) - {"name", "stride"})
-        if unknown:
-            self.fail(f"stage {name}: unknown key {unknown[0]!r}", f"Use {', '.join(rules)}.")
-        stride = table.get("stride", 1)
-        if stride not in (1, 2) or isinstance(stride, bool):
-            self.fail(f"stage {name}: stride = {stride!r}", "Give stride 1 or 2.")
+        name = f"stage{index + 1}"
+        if not isinstance(table, dict):
+            self.fail(f"stage {name}: {_shown(table)} is no table", "Begin it with [[stage]].")
+        if "name" in table:
+            name = self.stage_name(table["name"], name)
+        where = f"stage {name}"
+        self.only(table, ("name", "stride", *rules), where)
+        stride = self.stride(table.get("stride", 1), where)
         choices = tuple(
-            Choice(key, self.values(name, key, rule, table.get(key, shared.get(key))))
+            Choice(key, self.values(where, key, rule, table.get(key, shared.get(key))))
             for key, rule in rules.items()
         )
         stage = Stage(name, stride, choices)
         if stride > 1 and 0 in stage.values("depth"):
             self.fail(
-                f"stage {name}: depth = 0 would lose its stride {stride}",
+                f"{where}: depth = 0 would lose its stride {stride}",
                 "Let the depth of a stage with a stride start at 1.",
+            )
+        combinations = math.prod(len(c.values) for c in choices if c.key != "depth")
+        if combinations > _MAX_COMBINATIONS:
+            self.fail(
+                f"{where}: {combinations:,} combinations of its values, depth aside, are too many",
+                f"List fewer values: {_MAX_COMBINATIONS:,} combinations in a stage at most.",
             )
         return stage
 
-    def values(self, stage: str, key: str, rule: ChoiceRule, given: Any) -> tuple[Value, ...]:
+    def stage_name(self, given: Any, place: str) -> str:
+        # The number at the end keeps the name apart from stem, head and the words of torch.
+        if not isinstance(given, str) or not re.fullmatch(r"[a-z][a-z_]{0,30}[0-9]{1,3}", given):
+            self.fail(
+                f"{place}: name = {_shown(given)}",
+                "Use lower-case letters and '_' with a number at the end, such as stage3.",
+            )
+        return given
+
+    def values(self, where: str, key: str, rule: ChoiceRule, given: Any) -> tuple[Value, ...]:
         values = given if isinstance(given, list) else [given]
         if given is None or not values:
-            self.fail(f"stage {stage}: {key} is missing", f"Give {rule.meaning}: {rule.expected}.")
+            self.fail(f"{where}: {key} is missing", f"Give {rule.meaning}: {rule.expected}.")
         for value in values:
             if not rule.allows(value):
-                self.fail(f"stage {stage}: {key} = {value!r}", f"Give {rule.expected}.")
-        if len(set(values)) < len(values):
-            self.fail(f"stage {stage}: {key} = {given} repeats a value", "List each value once.")
+                self.fail(f"{where}: {key} = {_shown(value)}", f"Give {rule.expected}.")
+        if len(values) > _MAX_VALUES:
+            self.fail(f"{where}: {key} lists {len(values)} values", f"List {_MAX_VALUES} at most.")
+        for value in values:
+            if values.count(value) > 1:
+                self.fail(f"{where}: {key} lists {_shown(value)} twice", "List each value once.")
         return tuple(values)
 
-    def drop_strides(self, stages: tuple[Stage, ...]) -> tuple[str, ...]:
-        names = ["stem", *(stage.name for stage in stages if stage.stride > 1)]
-        dropped = self.document.get("adaptation", {}).get("drop_strides", names)
+    def drop_strides(self, stem_stride: int, stages: tuple[Stage, ...]) -> tuple[str, ...]:
+        names = ["stem"] if stem_stride > 1 else []
+        names += [stage.name for stage in stages if stage.stride > 1]
+        table = self.optional("adaptation", dict)
+        self.only(table, ("drop_strides",), "adaptation")
+        if "drop_strides" not in table:
+            return tuple(names)
+        dropped = self.get(table, "drop_strides", list, "adaptation")
         for name in dropped:
-            if name not in names:
+            if name not in names or dropped.count(name) > 1:
+                fault = "twice" if name in names else "which has no stride"
                 self.fail(
-                    f"adaptation: drop_strides names {name!r}, which has no stride",
-                    f"Name only {', '.join(names)}.",
+                    f"adaptation: drop_strides names {_shown(name)}, {fault}",
+                    f"Name each of {', '.join(names) or 'none'} once at most.",
                 )
         return tuple(dropped)
 
     def check_values(self, space: SearchSpace) -> None:
-        """Refuse a value that no buildable stage can have: the group counts that never divide."""
-        reachable = {space.stem_width}
-        for stage in space.stages:
-            widths = [int(width) for width in stage.values("width")]
-            for choice in stage.choices:
-                for value in choice.values:
-                    cause = self.never_works(space, stage, (choice.key, value), reachable)
-                    if cause:
-                        self.fail(
-                            f"stage {stage.name}: {choice.key} = {value} can never be built "
-                            f"({cause})",
-                            f"Take {value} out of {choice.key}, or add widths that it divides.",
-                        )
-            reachable = set(widths) | (reachable if 0 in stage.values("depth") else set())
-
-    def never_works(
-        self, space: SearchSpace, stage: Stage, fixed: tuple[str, Value], in_widths: set[int]
-    ) -> str | None:
-        cause = None
-        for in_width in sorted(in_widths):
-            for choices in stage_products(space, stage, fixed):
-                problem = space.buildable(choices, in_width)
-                if problem is None:
-                    return None
-                if cause is None or problem[0] == fixed[0]:
-                    cause = problem[1]
-        return cause
-
-    def with_published(self, space: SearchSpace) -> SearchSpace:
-        entries = []
-        for table in self.document.get("published", []):
-            name = self.get(table, "name", str, "published")
-            unknown = set(table) - {"name", "title", "published", *space.keys}
-            if unknown:
-                self.fail(f"published {name}: unknown key {min(unknown)!r}", "Take it out.")
-            columns = {key: self.published_column(space, name, table, key) for key in space.keys}
-            try:
-                member = space.check(
-                    from_columns(columns, space.name, space.keys, len(space.stages))
-                )
-            except ArchitectureError as error:
-                raise SpaceError(
-                    f"{self.file}: published {name}: {error.cause}",
-                    "Widen the choices, or mend the entry.",
-                ) from error
-            entries.append(
-                Published(name, table.get("title", name), member, dict(table.get("published", {})))
+        """Refuse a value that no network can have: a group count that never divides."""
+        dead = dead_value(space)
+        if dead:
+            value = show(dead.value)
+            self.fail(
+                f"stage {dead.stage}: {dead.key} = {value} can never be built ({dead.cause})",
+                f"Take {value} out of {dead.key}, or add values that go with it.",
             )
-        return SearchSpace(**{**vars_of(space), "published": tuple(entries)})
 
-    def published_column(
-        self, space: SearchSpace, name: str, table: Mapping[str, Any], key: str
+    def published(self, space: SearchSpace) -> tuple[Published, ...]:
+        entries: list[Published] = []
+        for table in self.optional("published", list):
+            if not isinstance(table, dict):
+                self.fail(f"published: {_shown(table)} is no table", "Begin it with [[published]].")
+            entry = self.entry(space, table)
+            if entry.name in [other.name for other in entries]:
+                self.fail(f"published {entry.name} is there twice", "Give each a name of its own.")
+            entries.append(entry)
+        return tuple(entries)
+
+    def entry(self, space: SearchSpace, table: Mapping[str, Any]) -> Published:
+        name = self.name(table, "published")
+        where = f"published {name}"
+        self.only(table, ("name", "title", "published", *space.keys), where)
+        columns = {key: self.column(space, where, table, key) for key in space.keys}
+        try:
+            member = space.check(from_columns(columns, space.name, space.keys, len(space.stages)))
+        except ArchitectureError as error:
+            raise SpaceError(
+                f"{self.file}: {where}: {error.cause}", "Widen the choices, or mend the entry."
+            ) from error
+        title = self.line(table, "title", where) if "title" in table else name
+        return Published(name, title, member, self.numbers(where, table))
+
+    def column(
+        self, space: SearchSpace, where: str, table: Mapping[str, Any], key: str
     ) -> list[Any]:
-        given = table.get(key)
-        column = given if isinstance(given, list) else [given] * len(space.stages)
+        given: Any = table.get(key)
+        column: list[Any] = given if isinstance(given, list) else [given] * len(space.stages)
         if given is None or len(column) != len(space.stages):
             self.fail(
-                f"published {name}: {key} = {given!r}",
+                f"{where}: {key} " + ("is missing" if given is None else f"= {_shown(given)}"),
                 f"Give one value, or a list of {len(space.stages)}.",
             )
+        rule = {**_COMMON, **space.kind.rules}[key]
+        for value in column:
+            if not rule.allows(value):
+                self.fail(f"{where}: {key} = {_shown(value)}", f"Give {rule.expected}.")
         return column
 
-
-def stage_products(
-    space: SearchSpace, stage: Stage, fixed: tuple[str, Value]
-) -> list[dict[str, Value]]:
-    """Return the combinations of one stage that differ in cost, one key held at one value."""
-    combinations: list[dict[str, Value]] = [{}]
-    for choice in stage.choices:
-        rule = space.kind.rules.get(choice.key)
-        values = choice.values if rule is None or rule.changes_cost else choice.values[:1]
-        if choice.key == "depth":  # only "none", "one" and "more than one" differ here
-            values = tuple(dict.fromkeys(min(int(value), 2) for value in values))
-        if choice.key == fixed[0]:
-            values = (fixed[1],)
-        combinations = [{**done, choice.key: value} for done in combinations for value in values]
-    return combinations
+    def numbers(self, where: str, table: Mapping[str, Any]) -> dict[str, Any]:
+        numbers = self.get(table, "published", dict, where) if "published" in table else {}
+        for key, value in numbers.items():
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not (isinstance(value, str) or (number and math.isfinite(value))):
+                self.fail(f"{where}: {key} = {_shown(value)}", "Give a number or a text.")
+        return dict(numbers)
 
 
-def vars_of(space: SearchSpace) -> dict[str, Any]:
-    """Return the fields of a space by name, for building a changed copy."""
-    return {name: getattr(space, name) for name in SearchSpace.__dataclass_fields__}
-
-
-def parse_input(text: str) -> Shape:
-    """Read an input size such as `3x224x224`: channels, height, width.
-
-    Raises:
-        SpaceError: the text is no such size.
-    """
-    match = re.fullmatch(r"(\d{1,4})x(\d{1,5})x(\d{1,5})", text.strip())
-    if not match or 0 in (sizes := tuple(map(int, match.groups()))):
-        raise SpaceError(
-            f"{text!r} is no input size.", "Write channels x height x width: 3x224x224."
-        )
-    return Shape(*sizes)
+def _shown(value: object) -> str:
+    """Return a value for a message: on one line, and not too long for it."""
+    try:
+        text = repr(value)
+    except ValueError:  # an integer of thousands of digits
+        return "a huge number"
+    return text if len(text) <= 80 else f"{text[:77]}..."

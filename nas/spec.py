@@ -19,7 +19,8 @@ class StudySpec:
 
     Costs are counted at `input` with `classes` (the deployment); errors are measured on `task` with
     `recipe`, whose settings are kept as text. `rungs` are epochs, the last one is full fidelity.
-    `reference_point` holds one loss for each objective, for the hypervolume.
+    `reference_point` holds one loss for each objective, for the hypervolume. `limit` caps the
+    training images.
     """
 
     name: str
@@ -39,6 +40,7 @@ class StudySpec:
     num_trials: int
     published: bool
     seed: int
+    limit: int | None = None
 
     @cached_property
     def space(self) -> SearchSpace:

@@ -24,6 +24,7 @@ from nas.trial import Measurement, Outcome, Trial, TrialState
 MAX_ATTEMPTS = 3
 _SAME_FAILURES = 3
 _PROPOSALS = 20
+_MISMATCH = "fvcore counts another cost than we do"  # alike for all, so that it breaks the circuit
 
 
 class Sampler(Protocol):
@@ -125,7 +126,11 @@ class Study:
         return self.spec.num_trials + len(self._references())
 
     def count(self, number: int, attempt: int, counted: Cost, worker: str) -> bool:
-        """Record fvcore's count; return False, and fail the trial, where it differs from ours."""
+        """Record fvcore's count; return False, and fail the trial, where it differs from ours.
+
+        Raises:
+            StudyFailedError: as `finish` does.
+        """
         trial = self._running(number, attempt)
         if trial is None:
             return False
@@ -133,19 +138,26 @@ class Study:
         trial = self._trials[number] = replace(trial, counted=counted, worker=worker)
         if (counted.madds, counted.params) == (trial.cost.madds, trial.cost.params):
             return True
-        detail = f"ours: {trial.cost}; fvcore: {counted}; architecture: {trial.architecture}"
+        detail = f"{trial.architecture}\nours: {trial.cost}\nfvcore: {counted}\n{_MISMATCH}"
         self.finish(number, attempt, Outcome(TrialState.FAILED, 0.0, "count_mismatch", detail))
         return False
 
     def record(self, number: int, attempt: int, measurement: Measurement) -> Decision:
-        """Record one epoch and decide; a late report of an earlier attempt is dropped."""
+        """Record one epoch and decide; a late report of an earlier attempt is dropped.
+
+        A measurement that is no number fails the trial.
+
+        Raises:
+            StudyFailedError: as `finish` does.
+        """
         trial = self._running(number, attempt)
         if trial is None:
             return Decision.STOP
         if not all(map(math.isfinite, (measurement.top1_error, measurement.loss))):
-            detail = f"epoch {measurement.epoch}: error {measurement.top1_error}, loss {measurement.loss}"
-            seconds = measurement.seconds
-            self.finish(number, attempt, Outcome(TrialState.FAILED, seconds, "nan", detail))
+            values = f"error {measurement.top1_error}, loss {measurement.loss}"
+            detail = f"epoch {measurement.epoch}: {values}"
+            outcome = Outcome(TrialState.FAILED, measurement.seconds, "nan", detail)
+            self.finish(number, attempt, outcome)
             return Decision.STOP
         self._store.record_measurement(self.spec.name, number, attempt, measurement)
         measured = (*trial.measurements, measurement)
@@ -180,14 +192,27 @@ class Study:
         self._break_circuit()
 
     def requeue(self, number: int) -> None:
-        """Put a running trial back to WAITING; after three attempts it is FAILED instead."""
+        """Put a running trial back to WAITING; after three attempts it is FAILED instead.
+
+        Raises:
+            StudyFailedError: as `finish` does.
+        """
         trial = self._trials[number]
+        if trial.state is not TrialState.RUNNING:
+            return
         if trial.attempt >= MAX_ATTEMPTS:
             detail = f"lost {trial.attempt} times"
             self.finish(number, trial.attempt, Outcome(TrialState.FAILED, 0, "worker_lost", detail))
             return
         self._store.requeue_trial(self.spec.name, number, trial.attempt)
         self._trials[number] = replace(trial, state=TrialState.WAITING)
+
+    def interrupt(self, number: int) -> None:
+        """Put a running trial back to WAITING whose attempt was ended on purpose: never FAILED."""
+        trial = self._trials[number]
+        if trial.state is TrialState.RUNNING:
+            self._store.requeue_trial(self.spec.name, number, trial.attempt)
+            self._trials[number] = replace(trial, state=TrialState.WAITING)
 
     def _running(self, number: int, attempt: int) -> Trial | None:
         trial = self._trials.get(number)
@@ -219,9 +244,10 @@ class Study:
         taken = {trial.arch_id for trial in self.candidates}
         for proposal in range(_PROPOSALS):
             rng = np.random.default_rng([self.spec.seed, number, proposal])
-            architecture = self._sampler.propose(history, number, rng)
-            if architecture is None:
+            proposed = self._sampler.propose(history, number, rng)
+            if proposed is None:
                 break
+            architecture = self.space.check(proposed)
             if architecture.arch_id not in taken:
                 return self._new(architecture)
         self.exhausted = True
@@ -266,7 +292,8 @@ class Study:
             raise StudyFailedError(
                 f"the last {_SAME_FAILURES} trials of {self.spec.name} all failed with "
                 f"{tail[-1].fail_reason}: {_headline(tail[-1].fail_detail)}.",
-                f"Everything measured is kept. Mend the cause, then type: nas resume {self.spec.name}",
+                "Everything measured is kept. Mend the cause, then type: "
+                f"nas resume {self.spec.name}",
             )
 
 

@@ -36,7 +36,7 @@ class BlockKind(Protocol):
         ...
 
     def canonical(self, choices: Mapping[str, Value]) -> dict[str, Value]:
-        """Collapse choices that make no difference; may depend on neither depth nor width."""
+        """Collapse choices that make no difference; may look at the width, not at the depth."""
         ...
 
     def problem(

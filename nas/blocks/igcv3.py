@@ -23,6 +23,7 @@ from nas.architecture import Value
 from nas.blocks.base import ChoiceRule, integer, is_count, is_count_or_zero, is_switch
 from nas.layers import Builder
 
+_MAX_EXPANSION = 64
 _POSITIONS = ("first", "depthwise", "last")
 RELU_PLACEMENTS: tuple[str, ...] = (
     "none",
@@ -37,14 +38,14 @@ class IGCV3:
     rules: Mapping[str, ChoiceRule] = {
         "expansion": ChoiceRule(
             "hidden width / input width; 0: no first convolution",
-            is_count_or_zero,
-            "an integer, 0 for no first convolution",
+            lambda value: is_count_or_zero(value) and int(value) <= _MAX_EXPANSION,
+            f"an integer from 0 (no first convolution) to {_MAX_EXPANSION}",
         ),
         "g1": ChoiceRule("groups of the first 1x1", is_count, "an integer of 1 or more"),
         "g2": ChoiceRule("groups of the last 1x1", is_count, "an integer of 1 or more"),
         "relu": ChoiceRule(
             "after which convolutions a ReLU6 stands",
-            RELU_PLACEMENTS.__contains__,
+            lambda value: isinstance(value, str) and value in RELU_PLACEMENTS,
             f"one of {', '.join(RELU_PLACEMENTS)}",
             changes_cost=False,
         ),
@@ -54,13 +55,16 @@ class IGCV3:
     }
 
     def canonical(self, choices: Mapping[str, Value]) -> dict[str, Value]:
-        """Drop what does nothing: G1 and the first ReLU without their convolution, P2 with G2 = 1."""
+        """Drop what does nothing: G1 and the first ReLU without their convolution, an idle P2.
+
+        P2 interleaves width / G2 groups: nothing moves where G2 is 1 or the width itself.
+        """
         result = dict(choices)
         if choices["expansion"] == 0:
             result["g1"] = 1
             kept = [part for part in str(choices["relu"]).split("+") if part != "first"]
             result["relu"] = "+".join(kept) or "none"
-        if choices["g2"] == 1:
+        if choices["g2"] in (1, choices["width"]):
             result["permute2"] = False
         return result
 

@@ -1,1 +1,108 @@
-"""."""
+"""The command line: words in, wiring, exit codes.
+
+    0 done · 1 a fault of ours · 2 usage · 3 too many failed trials · 4 database · 5 the study is
+    held by another process · 6 database of another version · 130 interrupted, can be resumed
+
+Every verb imports what it needs when it runs, so that `nas --help` loads no heavy library.
+"""
+
+import importlib
+import os
+import sys
+import tempfile
+import traceback
+import warnings
+from pathlib import Path
+
+import click
+
+from nas import __version__
+from nas.errors import NasError
+
+_VERBS = {
+    "search": ("nas.cli.search", "Search a space for the best networks within a budget."),
+    "resume": ("nas.cli.search", "Go on with a study that was interrupted."),
+    "list": ("nas.cli.studies", "List the studies of a database."),
+    "show": ("nas.cli.studies", "Show one study: its settings and its trials."),
+    "front": ("nas.cli.studies", "Print the Pareto front of a study."),
+    "report": ("nas.cli.pages", "Write a study as one self-contained HTML page."),
+    "dashboard": ("nas.cli.pages", "Serve the live page of a database on this machine."),
+    "export": ("nas.cli.export", "Export one network: source, weights, ONNX and a card."),
+    "count": ("nas.cli.count", "Count a network layer by layer."),
+    "space": ("nas.cli.count", "Show what a space allows, and what a budget leaves of it."),
+    "db": ("nas.cli.db", "Look after the database."),
+}
+
+
+class _LazyGroup(click.Group):
+    """A group whose verbs are imported only when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _VERBS:
+            return None
+        module = importlib.import_module(_VERBS[cmd_name][0])
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in _VERBS.items()])
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="nas")
+def app() -> None:
+    """Find the best small convolutional network inside a compute budget.
+
+    \b
+    Example:
+      nas search --space igcv3 --budget 300M-flops
+    """
+
+
+def main() -> None:
+    """Run the command line; every failure becomes two lines on stderr and an exit code."""
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # of the libraries; -W or PYTHONWARNINGS shows them
+    try:
+        code = app(standalone_mode=False)
+    except NasError as error:
+        _fail(error.cause, error.remedy, error.exit_code)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        sys.exit(0)
+    except click.ClickException as error:
+        _fail(error.format_message(), _usage(error), 2)
+    except (click.Abort, KeyboardInterrupt):
+        _fail("interrupted.", "Nothing that was measured is lost.", 130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as error:  # noqa: BLE001 - the last door: no traceback reaches a user
+        _fault(error)
+    else:
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(cause: str, remedy: str, code: int) -> None:
+    click.echo(f"nas: {cause}\n     {remedy}", err=True)
+    sys.exit(code)
+
+
+def _usage(error: click.ClickException) -> str:
+    context = getattr(error, "ctx", None)
+    return f"Type '{context.command_path if context else 'nas'} --help' for what may be written."
+
+
+def _fault(error: Exception) -> None:
+    handle, name = tempfile.mkstemp(prefix="nas-fault-", suffix=".txt")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        traceback.print_exception(error, file=file)
+    _fail(
+        f"unexpected {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}",
+        f"This is a fault in nas; what led to it is in {Path(name)}.",
+        1,
+    )

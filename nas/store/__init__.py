@@ -1,1 +1,8 @@
-"""."""
+"""The store: the only record of every study, in SQLite or PostgreSQL; the door to SQLAlchemy."""
+
+from nas.store.lease import Lease
+from nas.store.schema import Upgraded, upgrade
+from nas.store.store import Store, open_store
+from nas.store.studies import StudyState, StudySummary
+
+__all__ = ["Lease", "Store", "StudyState", "StudySummary", "Upgraded", "open_store", "upgrade"]

@@ -1,0 +1,161 @@
+"""The Dash application: one page with the live picture of a study, on this machine only."""
+
+import logging
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, cast
+
+import dash
+from dash import dcc, html
+from werkzeug.serving import make_server
+
+from dashboards.callbacks import HINT, register
+from dashboards.guard import add_health, protect
+from dashboards.parts import aria
+from dashboards.reader import Reader
+from nas.errors import NasError, StoreError
+from nas.figures import CONFIG, page_style
+from nas.store import open_store
+
+HOST = "127.0.0.1"
+POLL_MILLISECONDS = 2500
+_INDEX = """<!DOCTYPE html>
+<html lang="en">
+<head>
+{%metas%}
+<title>{%title%}</title>
+<link rel="icon" href="data:,">
+<style>STYLE</style>
+{%css%}
+</head>
+<body>
+{%app_entry%}
+<footer>{%config%}{%scripts%}{%renderer%}</footer>
+</body>
+</html>
+"""
+
+
+def create_app(store_url: str | None = None, study: str | None = None) -> dash.Dash:
+    """Return the application over the store at `store_url`, opened for reading only.
+
+    It begins with `study`, or with the newest one; `?study=NAME&trial=N` in the address goes first.
+
+    Raises:
+        StoreError: the store cannot be opened, or it has no such study.
+    """
+    reader = Reader(open_store(store_url, read_only=True))
+    if study is not None:
+        reader.snapshot(study)
+    app = dash.Dash(
+        __name__,
+        title="nas",
+        update_title="",
+        serve_locally=True,
+        index_string=_INDEX.replace("STYLE", page_style()),
+        meta_tags=[{"name": "viewport", "content": "width=device-width, initial-scale=1"}],
+        health_endpoint="healthz",
+        enable_mcp=False,
+        add_log_handler=False,
+        suppress_callback_exceptions=True,  # rows and headings come and go
+    )
+    app.layout = lambda: _layout(reader)
+    register(app, reader, study)
+    add_health(app.server, lambda: _check(reader))
+    protect(app.server, app.csp_hashes())
+    return app
+
+
+def serve(
+    store_url: str | None = None,
+    study: str | None = None,
+    host: str = HOST,
+    port: int = 8050,
+    on_ready: Callable[[str], None] | None = None,
+) -> None:
+    """Serve the page on this machine until Ctrl-C; `on_ready` gets its address.
+
+    Raises:
+        NasError: the port is taken, or `host` is not this machine alone.
+        StoreError: as for `create_app`.
+    """
+    if host not in (HOST, "localhost"):
+        raise NasError(
+            f"the dashboard does not listen on {host}: it has no password.",
+            f"Leave --host out, or come from elsewhere by: ssh -L {port}:127.0.0.1:{port} HOST",
+        )
+    app = create_app(store_url, study)
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except (OSError, OverflowError) as error:
+            raise NasError(
+                f"the port {port} cannot be used: {getattr(error, 'strerror', None) or error}.",
+                "Give another one with --port, or --port 0 for any that is free.",
+            ) from error
+    server = make_server(HOST, port, app.server, threaded=True)
+    if on_ready:
+        query = f"?study={study}" if study else ""
+        on_ready(f"http://{HOST}:{server.port}/{query}")
+    with suppress(KeyboardInterrupt):
+        server.serve_forever()
+    server.server_close()
+
+
+def _check(reader: Reader) -> str | None:
+    try:
+        reader.ping()
+    except StoreError as error:
+        return str(error)
+    return None
+
+
+def _layout(reader: Reader) -> Any:
+    return html.Main(
+        [
+            dcc.Location(id="url", refresh=False),
+            dcc.Interval(id="tick", interval=POLL_MILLISECONDS),
+            dcc.Store(id="look", data={"dark": False, "narrow": False}),
+            dcc.Store(id="seen"),
+            dcc.Store(id="trial"),
+            dcc.Store(id="order", data={"header": None, "descending": False, "page": 0}),
+            html.Header(
+                [
+                    html.Div(
+                        [html.Label("Study", htmlFor="study"), _picker(reader)], className="picker"
+                    ),
+                    html.Div(id="status", role="status", className="small"),
+                ],
+                className="bar",
+            ),
+            html.H1(id="name"),
+            html.P(id="summary", className="lead", **aria(live="polite")),
+            html.P(id="note", className="note"),
+            html.Div(id="counters", className="tiles"),
+            html.Div([_card("front", "Error against cost"), _detail()], className="columns"),
+            _card("curves", "Learning curves"),
+            _card("hypervolume", "Progress"),
+            html.Section([html.H2("Trials"), html.Div(id="table")], className="card"),
+            html.Section([html.H2("Settings"), html.Div(id="settings")], className="card"),
+        ]
+    )
+
+
+def _picker(reader: Reader) -> Any:
+    """Return the choice of studies; without its options it would drop the study of the address."""
+    names = [] if _check(reader) else [entry.name for entry in reversed(reader.studies())]
+    return dcc.Dropdown(names, id="study", clearable=False, className="studies")
+
+
+def _card(name: str, heading: str) -> Any:
+    graph = dcc.Graph(id=name, config=cast("Any", CONFIG), figure={"layout": {"height": 380}})
+    return html.Section([html.H2(heading), graph], className="card")
+
+
+def _detail() -> Any:
+    return html.Section(
+        html.P(HINT, className="muted"), id="detail", className="card", **aria(live="polite")
+    )

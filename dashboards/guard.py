@@ -1,0 +1,45 @@
+"""Guard: who may talk to the page, what its browser may load, and the two health addresses."""
+
+from collections.abc import Callable, Sequence
+
+from flask import Flask, Response, abort, request
+
+_LOCAL = ("127.0.0.1", "localhost", "[::1]")
+
+
+def protect(server: Flask, script_hashes: Sequence[str]) -> None:
+    """Let only local names in (against DNS rebinding), and nothing be loaded from elsewhere."""
+    scripts = " ".join(("'self'", *script_hashes))
+    headers = {
+        # Plotly writes style attributes, and compiles its WebGL shaders' bindings.
+        "Content-Security-Policy": (
+            f"default-src 'self'; script-src {scripts} 'unsafe-eval'; "
+            "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; object-src 'none'; "
+            "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        ),
+        "X-Frame-Options": "DENY",
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+        "Cross-Origin-Opener-Policy": "same-origin",
+    }
+
+    @server.before_request
+    def only_local() -> None:
+        host, _, port = request.host.rpartition(":")
+        if (host if port.isdigit() else request.host) not in _LOCAL:
+            abort(421, "This page answers to 127.0.0.1 and localhost only.")
+
+    @server.after_request
+    def add_headers(response: Response) -> Response:
+        response.headers.update(headers)
+        return response
+
+
+def add_health(server: Flask, check: Callable[[], str | None]) -> None:
+    """Answer /readyz with 200, or 503 and the cause that `check` returns."""
+
+    @server.route("/readyz")
+    def readyz() -> tuple[str, int, dict[str, str]]:
+        cause = check()
+        plain = {"Content-Type": "text/plain; charset=utf-8"}
+        return (cause, 503, plain) if cause else ("ready", 200, plain)

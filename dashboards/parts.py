@@ -1,0 +1,145 @@
+"""The parts of the page, made of a StudyView; text only, so that nothing of a study is markup."""
+
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+from dash import dcc, html
+
+from nas.figures.hover import measured, standing
+from nas.figures.table import HEADERS, NUMERIC, facts, ordered, row
+from nas.trial import TrialState
+from nas.view import Point, StudyView, duration
+
+PAGE_ROWS = 50
+_DEFAULT_DATABASE = "nas.db"
+
+
+def counters(view: StudyView) -> list[Any]:
+    """Return the counters: what has ended how, the best so far with its cost, the time."""
+    best = view.best
+    cost = f"at {view.x.show(best.x)} {view.x.name}, trial {best.number}" if best else ""
+    tiles = [
+        (str(view.finished), f"of {view.planned} ended"),
+        (str(view.count(TrialState.RUNNING)), "running"),
+        (str(view.count(TrialState.STOPPED)), "stopped early"),
+        (str(view.count(TrialState.FAILED)), "failed"),
+        (view.y.show(best.y if best else None), f"best {cost}".strip()),
+        (duration(view.seconds), "wall clock"),
+    ]
+    return [
+        html.Div([html.Strong(value), html.Span(words, className="muted small")], className="tile")
+        for value, words in tiles
+    ]
+
+
+def settings(view: StudyView) -> Any:
+    """Return the table of the study's settings."""
+    rows = [html.Tr([html.Th(name, scope="row"), html.Td(text)]) for name, text in view.settings]
+    return html.Table(html.Tbody(rows), className="settings small")
+
+
+def trials(view: StudyView, order: dict[str, Any], chosen: int | None) -> list[Any]:
+    """Return one page of the table of trials; `order` holds header, descending and page."""
+    points = ordered(view, order["header"], order["descending"])
+    pages = max(1, -(-len(points) // PAGE_ROWS))
+    page = min(order["page"], pages - 1)
+    shown = points[page * PAGE_ROWS : (page + 1) * PAGE_ROWS]
+    table = html.Table(
+        [
+            html.Thead(html.Tr([_head(header, order) for header in HEADERS])),
+            html.Tbody([_row(point, chosen) for point in shown]),
+        ],
+        className="trials",
+    )
+    return [html.Div(table, className="scroll"), *_pager(page, pages)]
+
+
+def detail(view: StudyView, point: Point, database: str) -> list[Any]:
+    """Return everything about one trial, with the command that exports it."""
+    table = view.stage_table(point)
+    shared = ", ".join(f"{key} {value}" for key, value in table.shared)
+    parts = [
+        html.H2(point.label[:1].upper() + point.label[1:]),
+        html.P(f"{standing(view, point)}: {measured(point)}", className="muted"),
+        html.Div(_stages(table.header, table.rows), className="scroll"),
+        html.P(f"all stages: {shared}" if shared else "", className="muted small"),
+        html.Table(
+            html.Tbody([html.Tr([html.Th(key), html.Td(text)]) for key, text in facts(point)]),
+            className="settings small",
+        ),
+        html.P(html.Code(point.architecture.text), className="wrap small"),
+    ]
+    if point.state is TrialState.COMPLETE:
+        parts += _command(export_command(view.name, point.number, database))
+    if point.detail:
+        parts.append(html.Details([html.Summary(f"Why: {point.reason}"), html.Pre(point.detail)]))
+    return parts
+
+
+def export_command(study: str, number: int, database: str) -> str:
+    """Return what to type to export a trial."""
+    words = ["nas", "export", study, "--trial", str(number), "-o", f"{study}-trial-{number}"]
+    if database != _DEFAULT_DATABASE:
+        words += ["--db", database]
+    return shlex.join(words)
+
+
+def aria(**words: str) -> dict[str, Any]:
+    """Return the attributes for assistive software, which Dash's signatures do not know."""
+    return {f"aria-{name}": value for name, value in words.items()}
+
+
+def _command(command: str) -> list[Any]:
+    return [
+        html.Div(
+            [
+                html.Code(command, id="command"),
+                dcc.Clipboard(target_id="command", title="copy the command"),
+            ],
+            className="command",
+        )
+    ]
+
+
+def _head(header: str, order: dict[str, Any]) -> Any:
+    chosen = order["header"] == header
+    direction = "descending" if order["descending"] else "ascending"
+    sort = aria(sort=direction) if chosen else {}
+    button = html.Button(header, id={"type": "head", "name": header}, type="button")
+    return html.Th(button, scope="col", className="number" if header in NUMERIC else "", **sort)
+
+
+def _row(point: Point, chosen: int | None) -> Any:
+    cells = []
+    for header, cell in zip(HEADERS, row(point), strict=True):
+        text: Any = cell.text
+        if header == "Trial":
+            text = html.Button(text, id={"type": "row", "number": point.number}, type="button")
+        if header == "Architecture":
+            text = html.Code(str(cell.key))
+        cells.append(html.Td(text, className="number" if header in NUMERIC else ""))
+    mark = " chosen" if point.number == chosen else ""
+    return html.Tr(cells, className=point.group.value + mark, id=f"trial-{point.number}")
+
+
+def _pager(page: int, pages: int) -> list[Any]:
+    if pages == 1:
+        return []
+    return [
+        html.Nav(
+            [
+                html.Button("Back", id={"type": "page", "to": page - 1}, disabled=page == 0),
+                html.Span(f"page {page + 1} of {pages}", className="muted small"),
+                html.Button("On", id={"type": "page", "to": page + 1}, disabled=page == pages - 1),
+            ],
+            className="pager",
+            **aria(label="pages of the table"),
+        )
+    ]
+
+
+def _stages(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Any:
+    head = html.Thead(html.Tr([html.Th(word, scope="col") for word in header]))
+    body = html.Tbody([html.Tr([html.Td(value) for value in values]) for values in rows])
+    return html.Table([head, body], className="stages")

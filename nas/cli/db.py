@@ -1,0 +1,34 @@
+"""`nas db`: look after the database."""
+
+import click
+
+from nas.cli import options
+
+
+@click.group()
+def db() -> None:
+    """Look after the database.
+
+    \b
+    Example:
+      nas db upgrade --db nas.db
+    """
+
+
+@db.command()
+@options.database
+def upgrade(db: str | None) -> None:
+    """Bring a database of an older version to this one; a SQLite file is backed up first.
+
+    \b
+    Example:
+      nas db upgrade --db nas.db
+    """
+    from nas.store import upgrade as upgrade_store
+
+    done = upgrade_store(db)
+    if done.before == done.after:
+        click.echo(f"nothing to do: the database is at revision {done.after} already")
+        return
+    backup = f"; the file as it was: {done.backup}" if done.backup else ""
+    click.echo(f"upgraded from revision {done.before} to {done.after}{backup}")

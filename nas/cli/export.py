@@ -1,0 +1,117 @@
+"""`nas export`: one network as files."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from nas.cli import options
+
+if TYPE_CHECKING:
+    from nas.export.request import ExportRequest
+    from nas.store import Store
+
+
+@click.command()
+@click.argument("study", required=False)
+@click.option("--best", is_flag=True, help="The best trial of the study.")
+@click.option("--trial", type=click.IntRange(0), metavar="N", help="This trial of the study.")
+@click.option(
+    "--arch", help="An architecture of --space, untrained: a published name or the choices in full."
+)
+@options.space_name
+@options.deployment
+@click.option(
+    "-o",
+    "--output",
+    "directory",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="The directory to write.",
+)
+@click.option("--force", is_flag=True, help="Replace an earlier export.")
+@options.database
+@options.as_json
+def export(
+    study: str | None,
+    best: bool,
+    trial: int | None,
+    arch: str | None,
+    space_name: str,
+    input_: str | None,
+    classes: int | None,
+    directory: Path,
+    force: bool,
+    db: str | None,
+    json_: bool,
+) -> None:
+    """Export one network: PyTorch source, safetensors, ONNX (checked in onnxruntime) and a card.
+
+    \b
+    Example:
+      nas export igcv3-300m-madds-digits --best -o best
+      nas export --arch igcv3-d-1.0 -o igcv3-d
+    """  # fmt: skip
+    from nas.cli import output
+    from nas.errors import NasError
+    from nas.export.bundle import check_target, export_network
+    from nas.store import open_store
+
+    if sum((best, trial is not None, arch is not None)) != 1 or (arch is None) != bool(study):
+        raise NasError(
+            "say which network to export.",
+            "Type: nas export STUDY --best -o DIR, or STUDY --trial N, or --arch NAME.",
+        )
+    check_target(directory, force)
+    if arch is not None:
+        request = _untrained(space_name, arch, input_, classes)
+    else:
+        with open_store(db, create=False) as store:
+            request = _trained(store, str(study), trial)
+    files = export_network(request, directory, force=force)
+    if json_:
+        output.echo_json({"name": request.name, "files": [str(path) for path in files]})
+        return
+    for path in files:
+        click.echo(f"{path}  {path.stat().st_size:,} bytes")
+
+
+def _trained(store: "Store", study: str, number: int | None) -> "ExportRequest":
+    """Return the request for one trial of a study, the best one where `number` is None."""
+    from nas import results
+    from nas.cli import rows
+    from nas.cli.finish import trial_request
+    from nas.errors import NasError
+    from nas.train.data import load_task
+
+    spec, trials = store.spec(study), store.trials(study)
+    chosen = results.best(spec, trials) if number is None else None
+    if number is not None:
+        chosen = next((trial for trial in trials if trial.number == number), None)
+    if chosen is None:
+        what = "complete trial yet" if number is None else f"trial {number}"
+        raise NasError(f"{study} has no {what}.", f"See what it has: nas show {study}")
+    task = load_task(spec.task, spec.data_dir, spec.seed, spec.limit)
+    known = rows.test_scores(store.reports(study))
+    return trial_request(spec, chosen, task, known.get(chosen.number))
+
+
+def _untrained(
+    space_name: str, arch: str, input_: str | None, classes: int | None
+) -> "ExportRequest":
+    from nas.export.request import ExportRequest
+    from nas.space_file import load_space, parse_input
+
+    space = load_space(space_name)
+    architecture = space.parse(arch)
+    shape = parse_input(input_) if input_ else space.deployment
+    named = {entry.name for entry in space.published}
+    return ExportRequest(
+        name=arch if arch in named else f"{space.name}-{architecture.arch_id}",
+        space=space,
+        architecture=architecture,
+        input=shape,
+        classes=classes or space.classes,
+        deployment=shape,
+        deployment_classes=classes or space.classes,
+    )

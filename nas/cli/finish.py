@@ -1,0 +1,130 @@
+"""Ship a study: one look at the test split, the report page, and the best network as files."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from nas.cli import rows
+from nas.errors import NasError
+from nas.export.bundle import export_network
+from nas.export.request import ExportRequest, Score, Training
+from nas.figures import write_report
+from nas.lowering import lower
+from nas.spec import StudySpec
+from nas.store import Store
+from nas.study import Study
+from nas.train.data import Task, load_task
+from nas.train.devices import default_device
+from nas.train.recipe import read_recipe
+from nas.train.session import Session
+from nas.trial import Trial, TrialState
+from nas.view import study_view
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """What a finished study left behind; `scores` holds the test split by trial number."""
+
+    best: Trial
+    references: list[Trial]
+    scores: Mapping[int, Mapping[str, float]]
+    report: Path
+    directory: Path
+    files: list[Path]
+
+    def test(self, trial: Trial) -> dict[str, float] | None:
+        """Return the test score of one trial, None where it was not taken."""
+        score = self.scores.get(trial.number)
+        return dict(score) if score else None
+
+
+def ship(store: Store, study: Study, best: Trial, directory: Path) -> Shipped:
+    """Test the best trial and the references, write the report, export the best."""
+    spec = study.spec
+    task = load_task(spec.task, spec.data_dir, spec.seed, spec.limit)
+    references = [
+        trial for trial in study.trials if trial.reference and trial.state is TrialState.COMPLETE
+    ]
+    scores = test_scores(store, spec, task, [best, *references])
+    report = directory / "report.html"
+    view = study_view(spec, study.trials, scores, store.versions(spec.name), "COMPLETE")
+    write_report(view, report)
+    files = export_network(
+        trial_request(spec, best, task, scores.get(best.number)), directory / "best", force=True
+    )
+    return Shipped(best, references, scores, report, directory / "best", files)
+
+
+def test_scores(
+    store: Store, spec: StudySpec, task: Task, trials: list[Trial]
+) -> dict[int, dict[str, float]]:
+    """Return the test scores of `trials`; each is measured once and then read from the store."""
+    known = rows.test_scores(store.reports(spec.name))
+    for trial in trials:
+        if trial.number not in known and trial.weights_path:
+            known[trial.number] = _measure(spec, task, trial)
+            store.record_report(spec.name, trial.number, "test", known[trial.number])
+    return known
+
+
+def _measure(spec: StudySpec, task: Task, trial: Trial) -> dict[str, float]:
+    layers = lower(spec.space, trial.architecture, task.input, task.classes)
+    recipe = read_recipe(spec.recipe, "the study's recipe")
+    max_epochs = spec.ladder.max_epochs
+    session = Session(layers, task, recipe, max_epochs, trial.seed, default_device())
+    session.load_weights(Path(str(trial.weights_path)))
+    result = session.test()
+    return {
+        "top1_error": result.top1_error,
+        "loss": result.loss,
+        "images": float(len(task.test)),
+    }
+
+
+def trial_request(
+    spec: StudySpec, trial: Trial, task: Task, test: Mapping[str, float] | None
+) -> ExportRequest:
+    """Return what to export of a trained trial: the network of its task, with its weights.
+
+    Raises:
+        NasError: the trial has no weights, for it did not reach full fidelity, or they are gone.
+    """
+    if trial.weights_path is None or trial.last is None:
+        raise NasError(
+            f"trial {trial.number} of {spec.name} is {trial.state.value.lower()}: no weights.",
+            f"Choose a complete trial: nas show {spec.name}",
+        )
+    weights = Path(trial.weights_path)
+    if not weights.is_file():
+        raise NasError(
+            f"the weights of trial {trial.number} are gone: {weights} is missing.",
+            "Put the results directory back where it was.",
+        )
+    last = trial.last
+    scores = {"validation": Score(last.top1_error, last.loss)}
+    if test:
+        scores["test"] = Score(test["top1_error"], test["loss"])
+    return ExportRequest(
+        name=trial.reference or f"{spec.name}-trial-{trial.number}",
+        space=spec.space,
+        architecture=trial.architecture,
+        input=task.input,
+        classes=task.classes,
+        deployment=spec.deployment,
+        deployment_classes=spec.classes,
+        training=Training(
+            weights=weights,
+            study=spec.name,
+            trial=trial.number,
+            task=task.note,
+            recipe=spec.recipe,
+            study_seed=spec.seed,
+            trial_seed=trial.seed,
+            epochs=last.epoch,
+            scores=scores,
+            mean=task.mean,
+            std=task.std,
+            class_names=task.class_names,
+            sha256=trial.weights_sha256,
+        ),
+    )

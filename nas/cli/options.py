@@ -1,0 +1,89 @@
+"""The options that several verbs share."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def database(function: F) -> F:
+    """Add `--db`."""
+    return click.option(
+        "--db",
+        envvar="NAS_DB",
+        metavar="URL",
+        help="Database: a file, sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME.  "
+        "[default: nas.db; env: NAS_DB]",
+    )(function)
+
+
+def as_json(function: F) -> F:
+    """Add `--json`."""
+    return click.option("--json", "json_", is_flag=True, help="Print JSON.")(function)
+
+
+def space_name(function: F) -> F:
+    """Add `--space`."""
+    return click.option(
+        "--space", "space_name", default="igcv3", show_default=True, metavar="NAME|FILE.toml",
+        help="The search space: a built-in one or a file.",
+    )(function)  # fmt: skip
+
+
+def deployment(function: F) -> F:
+    """Add `--input` and `--classes`, which replace the space's deployment."""
+    function = click.option(
+        "--classes", type=click.IntRange(2), help="Classes at deployment.  [default: the space's]"
+    )(function)
+    return click.option(
+        "--input", "input_", metavar="CxHxW",
+        help="Input size at deployment, where costs are counted.  [default: the space's]",
+    )(function)  # fmt: skip
+
+
+def budget(function: F) -> F:
+    """Add `--budget`."""
+    return click.option(
+        "--budget", "budgets", multiple=True, metavar="LIMIT",
+        help="A ceiling such as 300M-flops (= madds = macs), 3.5M-params or 5M-acts; may be "
+        "given several times.",
+    )(function)  # fmt: skip
+
+
+_EXECUTION = (
+    click.option(
+        "--ray-address", metavar="HOST:PORT", help="A running Ray cluster.  [default: a local Ray]"
+    ),
+    click.option(
+        "--cpus-per-trial", type=click.FloatRange(0, min_open=True), default=1.0,
+        show_default=True, help="CPU cores for one trial.",
+    ),
+    click.option(
+        "--gpus-per-trial", type=click.FloatRange(0),
+        help="GPUs for one trial; fractions share one.  [default: 1 where there is a GPU]",
+    ),
+    click.option(
+        "--max-concurrent", type=click.IntRange(1),
+        help="Trials at a time, at most.  [default: as many as fit]",
+    ),
+    click.option(
+        "--report-timeout", type=click.FloatRange(1), default=1800.0, show_default=True,
+        help="Seconds without a report after which a trial is killed.",
+    ),
+    click.option(
+        "--results", "results_dir", type=click.Path(path_type=Path, file_okay=False),
+        default=Path("nas-results"), show_default=True, envvar="NAS_RESULTS",
+        help="Directory for weights, report and export.",
+    ),
+    click.option("--quiet", is_flag=True, help="Print only the result."),
+)  # fmt: skip
+
+
+def execution(function: F) -> F:
+    """Add the options that say where and how trials run; they are no part of the study."""
+    for option in reversed(_EXECUTION):
+        function = option(function)
+    return function

@@ -1,0 +1,74 @@
+"""`nas report` and `nas dashboard`: a study as a page."""
+
+from pathlib import Path
+
+import click
+
+from nas.cli import options
+
+
+@click.command()
+@click.argument("study")
+@click.option(
+    "-o",
+    "--output",
+    "target",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The HTML file to write.",
+)
+@click.option("--force", is_flag=True, help="Replace an existing file.")
+@options.database
+def report(study: str, target: Path, force: bool, db: str | None) -> None:
+    """Write a STUDY as one self-contained HTML page that needs no network.
+
+    \b
+    Example:
+      nas report igcv3-300m-madds-digits -o report.html
+    """  # fmt: skip
+    from nas.cli.rows import test_scores
+    from nas.errors import ExportError
+    from nas.figures import write_report
+    from nas.store import open_store
+    from nas.view import study_view
+
+    with open_store(db, read_only=True) as store:
+        spec, trials = store.spec(study), store.trials(study)
+        tests = test_scores(store.reports(study))
+        state = next(s.state for s in store.studies() if s.name == study)
+        versions = store.versions(study)
+    if target.exists() and not force:
+        raise ExportError(f"{target} exists already.", "Give another name, or add --force.")
+    write_report(study_view(spec, trials, tests, versions, state), target)
+    click.echo(f"wrote {target} ({target.stat().st_size / 1e6:.1f} MB)")
+
+
+@click.command()
+@click.option("--study", help="The study to open with.  [default: the newest]")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address to listen on; this machine only.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8050,
+    show_default=True,
+    help="0 takes a free one.",
+)
+@options.database
+def dashboard(study: str | None, host: str, port: int, db: str | None) -> None:
+    """Serve the live page of a database on this machine; it only reads.
+
+    \b
+    Example:
+      nas dashboard --study igcv3-300m-madds-digits
+    """  # fmt: skip
+    from dashboards.app import serve
+
+    def ready(url: str) -> None:
+        click.echo(f"{url}  (Ctrl-C stops it)")
+
+    serve(db, study, host=host, port=port, on_ready=ready)

@@ -1,0 +1,140 @@
+"""What the user sees while a study runs: a live panel on a terminal, plain lines otherwise."""
+
+import sys
+import time
+from typing import Any
+
+import click
+
+from nas.budget import si
+from nas.cli.output import duration, percent
+from nas.execution import (
+    Event,
+    TrialFinished,
+    TrialMeasured,
+    TrialRequeued,
+    TrialStarted,
+    WorkersReady,
+)
+from nas.results import best
+from nas.study import Study
+from nas.trial import Trial, TrialState
+
+
+class Progress:
+    """Follows the events of one run; use it as a context manager and hand `watch` to the run."""
+
+    def __init__(self, study: Study, quiet: bool) -> None:
+        """Follow `study`; `quiet` says nothing at all."""
+        self._study = study
+        self._quiet = quiet
+        self._began = time.monotonic()
+        self._before = sum(trial.state.finished for trial in study.trials)
+        self._workers = 1
+        self._live: Any = None
+        self._first = True
+
+    def __enter__(self) -> "Progress":
+        """Open the live panel where there is a terminal."""
+        if not self._quiet and sys.stdout.isatty():
+            from rich.live import Live
+
+            self._live = Live(refresh_per_second=2, get_renderable=self._panel, transient=True)
+            self._live.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Close the panel."""
+        if self._live is not None:
+            self._live.stop()
+
+    def watch(self, event: Event) -> None:
+        """Take in one event."""
+        if isinstance(event, WorkersReady):
+            self._workers = event.concurrent
+            self._say(f"Ray is up after {duration(self._elapsed())}: {event.concurrent} at a time")
+        elif isinstance(event, TrialMeasured):
+            if self._first:
+                self._first = False
+                error = percent(event.measurement.top1_error)
+                label = _label(event.trial)
+                self._say(f"first result after {duration(self._elapsed())}: {label}, epoch "
+                          f"{event.measurement.epoch}, val error {error}")  # fmt: skip
+        elif isinstance(event, TrialFinished):
+            self._say(f"{_told(event.trial)}  |  {self._line()}")
+        elif isinstance(event, TrialRequeued):
+            self._say(f"{_label(event.trial)} waits again: {event.reason}")
+        elif isinstance(event, TrialStarted) and event.trial.attempt > 1:
+            self._say(f"{_label(event.trial)} starts again, attempt {event.trial.attempt}")
+
+    def _say(self, text: str) -> None:
+        if self._quiet:
+            return
+        if self._live is not None:
+            self._live.console.print(text, highlight=False, markup=False)
+        else:
+            click.echo(text)
+
+    def _elapsed(self) -> float:
+        return time.monotonic() - self._began
+
+    def _counts(self) -> dict[TrialState, int]:
+        counts = dict.fromkeys(TrialState, 0)
+        for trial in self._study.trials:
+            counts[trial.state] += 1
+        return counts
+
+    def _line(self) -> str:
+        counts = self._counts()
+        finished = sum(n for state, n in counts.items() if state.finished)
+        parts = [f"{finished}/{self._study.planned()} finished"]
+        parts += [f"{counts[TrialState.RUNNING]} running", f"{counts[TrialState.STOPPED]} stopped"]
+        parts += [f"{counts[TrialState.FAILED]} failed"] if counts[TrialState.FAILED] else []
+        winner = best(self._study.spec, self._study.trials)
+        if winner and winner.last:
+            parts.append(f"best {percent(winner.last.top1_error)} at {si(winner.cost.madds)} madds")
+        left = self._left(finished)
+        parts += [f"about {duration(left)} left"] if left is not None else []
+        return ", ".join(parts)
+
+    def _left(self, finished: int) -> float | None:
+        """Return the seconds to go, at the pace of this run; None before its first trial ends."""
+        new = finished - self._before
+        if new < 1:
+            return None
+        return self._elapsed() / new * (self._study.planned() - finished)
+
+    def _panel(self) -> Any:
+        from rich.console import Group
+        from rich.progress_bar import ProgressBar
+        from rich.text import Text
+
+        finished = sum(trial.state.finished for trial in self._study.trials)
+        planned = self._study.planned()
+        running = [t for t in self._study.trials if t.state is TrialState.RUNNING]
+        lines = [Text(f"  {_running(t)}", style="dim") for t in running[:8]]
+        bar = ProgressBar(total=planned, completed=finished, width=48)
+        return Group(bar, Text(f"{self._line()}  [{duration(self._elapsed())}]"), *lines)
+
+
+def _label(trial: Trial) -> str:
+    return f"trial {trial.number}" + (f" ({trial.reference})" if trial.reference else "")
+
+
+def _running(trial: Trial) -> str:
+    done = (
+        f"epoch {trial.last.epoch}, val error {percent(trial.last.top1_error)}"
+        if trial.last
+        else "starting"
+    )
+    return f"{_label(trial)}: {si(trial.cost.madds)} madds, {done}"
+
+
+def _told(trial: Trial) -> str:
+    parts = [f"{_label(trial)} {trial.state.value.lower()}"]
+    if trial.fail_reason:
+        parts.append(f"({trial.fail_reason})")
+    if trial.last:
+        parts.append(f"val error {percent(trial.last.top1_error)} after {trial.last.epoch} epochs,")
+    parts.append(f"{si(trial.cost.madds)} madds")
+    return " ".join(parts)

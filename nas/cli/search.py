@@ -1,0 +1,225 @@
+"""`nas search` and `nas resume`: from words to a study, and on to the run."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nas.cli import options
+
+if TYPE_CHECKING:
+    from nas.budget import Constraint
+    from nas.cost import CostModel
+    from nas.spec import StudySpec
+
+
+@click.command()
+@options.space_name
+@options.budget
+@click.option(
+    "--study",
+    metavar="NAME",
+    help="Name of the study.  [default: made from space, budget and task]",
+)
+@click.option("--task", help="digits, cifar10.  [default: cifar10 with a GPU, else digits]")
+@click.option(
+    "--data",
+    "data_dir",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Where the task's data lies.",
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    help="Train on this many images only, the same number for each class.",
+)
+@click.option("--recipe", metavar="NAME|FILE.toml", help="How to train.  [default: the task's]")
+@click.option(
+    "--trials",
+    "num_trials",
+    type=click.IntRange(1),
+    default=24,
+    show_default=True,
+    help="Candidates to evaluate.",
+)
+@click.option(
+    "--epochs", type=click.IntRange(1), help="Epochs of full fidelity.  [default: the recipe's]"
+)
+@click.option(
+    "--rungs",
+    metavar="N,N,…",
+    help="Epochs after which a trial is judged, the last being full fidelity.  "
+    "[default: a quarter, half and all of --epochs]",
+)
+@click.option(
+    "--eta",
+    type=click.IntRange(2),
+    default=3,
+    show_default=True,
+    help="One in ETA trials goes on at each rung.",
+)
+@click.option(
+    "--objective",
+    "objectives",
+    multiple=True,
+    metavar="NAME",
+    help="top1_error, loss, madds, params or acts; several make a front.  "
+    "[default: top1_error madds]",
+)
+@click.option("--sampler", default="evolution", show_default=True, help="evolution, tpe or random.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Start of every random number.",
+)
+@click.option(
+    "--published/--no-published",
+    default=True,
+    show_default=True,
+    help="Train the published architectures too, as references.",
+)
+@options.deployment
+@options.database
+@options.execution
+@options.as_json
+def search(**given: Any) -> int:
+    """Search a space for the best networks within a budget, and export the best.
+
+    \b
+    Example:
+      nas search --space igcv3 --budget 300M-flops
+      nas search --budget 40M-flops --budget 1M-params --task cifar10 --data DIR --trials 100
+    """  # fmt: skip
+    spec, costs = make_spec(given)
+    from nas.cli import run  # after the words are checked: loads torch and ray
+    from nas.store import open_store
+
+    settings = run.Settings.of(given)
+    run.preflight(spec, costs, settings)
+    with open_store(given["db"]) as store:
+        if given["study"] is None:
+            taken = {study.name for study in store.studies()}
+            spec = _renamed(spec, taken)
+        store.create_study(spec, run.versions())
+        return run.run_study(store, spec, settings, given["db"])
+
+
+@click.command()
+@click.argument("study")
+@options.database
+@options.execution
+@options.as_json
+def resume(study: str, **given: Any) -> int:
+    """Go on with a STUDY that was interrupted; finished trials are not repeated.
+
+    \b
+    Example:
+      nas resume igcv3-300m-madds-digits
+    """
+    from nas.cli import run
+    from nas.cost import CostModel
+    from nas.store import open_store
+
+    settings = run.Settings.of(given)
+    with open_store(given["db"], create=False) as store:
+        spec = store.spec(study)
+        run.preflight(spec, CostModel(spec.space, spec.deployment, spec.classes), settings)
+        return run.run_study(store, spec, settings, given["db"])
+
+
+def make_spec(given: dict[str, Any]) -> "tuple[StudySpec, CostModel]":
+    """Return the study that the options describe, with the model of its costs.
+
+    Raises:
+        NasError: an option cannot be used; nothing has been created.
+    """
+    from nas.budget import parse_budgets
+    from nas.cost import CostModel
+    from nas.errors import BudgetError, TaskError
+    from nas.objective import objective
+    from nas.rungs import Ladder, default_rungs
+    from nas.space_file import load_space, parse_input
+    from nas.spec import StudySpec
+
+    space = load_space(given["space_name"])
+    if not given["budgets"]:
+        raise BudgetError("no budget was given.", "Add one, such as --budget 300M-flops.")
+    budget = parse_budgets(given["budgets"])
+    deployment = parse_input(given["input_"]) if given["input_"] else space.deployment
+    classes = given["classes"] or space.classes
+    costs = CostModel(space, deployment, classes)
+    objectives = given["objectives"] or ("top1_error", "madds")
+    for name in objectives:
+        objective(name)
+    from nas.train.data import TASKS
+    from nas.train.devices import default_device
+    from nas.train.recipe import load_recipe
+
+    task = given["task"] or ("cifar10" if default_device().type == "cuda" else "digits")
+    if task not in TASKS:
+        raise TaskError(f"there is no task {task!r}.", f"Use {', '.join(TASKS)}.")
+    recipe = load_recipe(given["recipe"] or task)
+    rungs = _rungs(given["rungs"]) or default_rungs(given["epochs"] or recipe.epochs)
+    Ladder(rungs, given["eta"])  # refuses rungs that do not rise
+    spec = StudySpec(
+        name=given["study"] or _default_name(space.name, budget, task),
+        space_name=space.name,
+        space_text=space.source,
+        budget=budget,
+        input=str(deployment),
+        classes=classes,
+        task=task,
+        data_dir=str(given["data_dir"].resolve()) if given["data_dir"] else None,
+        recipe=f"# {given['recipe'] or task}\n{recipe.text}",
+        rungs=rungs,
+        eta=given["eta"],
+        objectives=tuple(objectives),
+        reference_point=_reference_point(objectives, budget, costs),
+        sampler=given["sampler"],
+        num_trials=given["num_trials"],
+        published=given["published"],
+        seed=given["seed"],
+        limit=given["limit"],
+    )
+    return spec, costs
+
+
+def _rungs(text: str | None) -> tuple[int, ...] | None:
+    from nas.errors import NasError
+
+    if text is None:
+        return None
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError as error:
+        raise NasError(f"--rungs {text!r} are no epochs.", "Write them as 2,4,8.") from error
+
+
+def _default_name(space: str, budget: "tuple[Constraint, ...]", task: str) -> str:
+    parts = [space, *(str(part) for part in budget), task]
+    return "-".join(parts).lower().replace(".", "_").replace("+", "")
+
+
+def _renamed(spec: "StudySpec", taken: set[str]) -> "StudySpec":
+    """Return `spec` under the first free name: itself, then with -2, -3, … behind."""
+    from dataclasses import replace
+    from itertools import count
+
+    names = (spec.name if n == 1 else f"{spec.name}-{n}" for n in count(1))
+    return replace(spec, name=next(name for name in names if name not in taken))
+
+
+def _reference_point(
+    objectives: tuple[str, ...], budget: "tuple[Constraint, ...]", costs: "CostModel"
+) -> tuple[float, ...]:
+    """Return the worst that counts: all wrong, ten nats, the ceiling or twice the published."""
+    limits = {part.cost: float(part.limit) for part in budget}
+    worst = {"top1_error": 1.0, "loss": 10.0}
+    published = [costs.cost(entry.architecture) for entry in costs.space.published]
+    for name in ("madds", "params", "acts"):
+        largest = max((getattr(cost, name) for cost in published), default=10**9)
+        worst[name] = limits.get(name, 2.0 * largest)
+    return tuple(worst[name] for name in objectives)

@@ -1,0 +1,169 @@
+"""`nas list`, `nas show` and `nas front`: what the store holds."""
+
+import csv
+import json
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from nas.cli import options, output
+
+if TYPE_CHECKING:
+    from nas.spec import StudySpec
+    from nas.store import StudySummary
+    from nas.trial import Trial
+
+
+@click.command("list")
+@options.database
+@options.as_json
+def list(db: str | None, json_: bool) -> None:
+    """List the studies of a database.
+
+    \b
+    Example:
+      nas list
+      nas list --db postgresql+psycopg://me@host/nas --json
+    """
+    from nas.store import open_store
+
+    with open_store(db, read_only=True) as store:
+        studies = store.studies()
+        rows = [
+            {
+                "study": study.name,
+                "state": _state(study),
+                "space": study.space,
+                "budget": study.budget,
+                "task": study.task,
+                "trials": dict(study.counts),
+                "best_error": study.best_error,
+                "created_at": study.created_at,
+            }
+            for study in studies
+        ]
+    if json_:
+        output.echo_json(rows)
+        return
+    if not rows:
+        click.echo("no studies yet; start one: nas search --space igcv3 --budget 300M-flops")
+        return
+    shown = [
+        {
+            **row,
+            "trials": ", ".join(f"{n} {s.value.lower()}" for s, n in study.counts.items() if n),
+            "best_error": output.percent(study.best_error),
+            "created_at": f"{study.created_at:%Y-%m-%d %H:%M} UTC",
+        }
+        for row, study in zip(rows, studies, strict=True)
+    ]
+    columns = {
+        "study": "study", "state": "state", "space": "space", "budget": "budget", "task": "task",
+        "trials": "trials", "best_error": "best val error", "created_at": "created",
+    }  # fmt: skip
+    output.table("", columns, shown, numbers="best_error")
+
+
+def _state(study: "StudySummary") -> str:
+    """Return the state; `killed` for a study that says it runs while no live process holds it."""
+    state = study.state.value.lower()
+    return "killed" if state == "running" and study.holder is None else state
+
+
+@click.command()
+@click.argument("study")
+@options.database
+@options.as_json
+def show(study: str, db: str | None, json_: bool) -> None:
+    """Show one STUDY: its settings and every trial.
+
+    \b
+    Example:
+      nas show igcv3-300m-madds-digits
+    """
+    from nas.cli import rows
+    from nas.store import open_store
+
+    with open_store(db, read_only=True) as store:
+        spec, trials = store.spec(study), store.trials(study)
+        versions, reports = store.versions(study), store.reports(study)
+    if json_:
+        document = json.loads(spec.to_json())
+        output.echo_json(
+            {
+                "study": document,
+                "versions": versions,
+                "trials": [
+                    rows.trial_row(trial) | {"fail_detail": trial.fail_detail} for trial in trials
+                ],
+                "reports": reports,
+            }
+        )
+        return
+    for key, value in rows.settings(spec):
+        click.echo(f"{key:<12}{value}")
+    click.echo(f"{'versions':<12}{', '.join(f'{k} {v}' for k, v in versions.items())}\n")
+    output.table("", rows.COLUMNS, rows.shown(trials), numbers=rows.NUMBERS)
+    for trial in trials:
+        if trial.fail_detail:
+            click.echo(f"\ntrial {trial.number} failed ({trial.fail_reason}):\n{trial.fail_detail}")
+
+
+@click.command()
+@click.argument("study")
+@click.option("--csv", "csv_", is_flag=True, help="Print CSV.")
+@options.database
+@options.as_json
+def front(study: str, csv_: bool, db: str | None, json_: bool) -> None:
+    """Print the Pareto front of a STUDY, cheapest first, and the published architectures.
+
+    \b
+    Example:
+      nas front igcv3-300m-madds-digits --csv > front.csv
+    """
+    from nas import results
+    from nas.cli import rows
+    from nas.store import open_store
+
+    with open_store(db, read_only=True) as store:
+        spec, trials = store.spec(study), store.trials(study)
+    best = results.front(spec, trials)
+    if json_:
+        output.echo_json(
+            {
+                "study": study,
+                "objectives": spec.objectives,
+                "hypervolume": results.study_hypervolume(spec, trials),
+                "reference_point": spec.reference_point,
+                "front": [rows.trial_row(trial) for trial in best],
+                "published": [rows.trial_row(trial) for trial in trials if trial.reference],
+            }
+        )
+    elif csv_:
+        writer = csv.DictWriter(sys.stdout, fieldnames=rows.CSV_FIELDS, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows.trial_row(trial) for trial in best)
+    else:
+        print_front(spec, trials)
+
+
+def print_front(spec: "StudySpec", trials: "Sequence[Trial]") -> None:
+    """Print the front beside the published architectures of the family."""
+    from nas import results
+    from nas.cli import rows
+
+    best = results.front(spec, trials)
+    columns = {key: value for key, value in rows.COLUMNS.items() if key != "state"}
+    title = f"Pareto front of {spec.name} ({', '.join(spec.objectives)}): {len(best)} networks"
+    output.table(title, columns, rows.shown(best), numbers=rows.NUMBERS)
+    references = [trial for trial in trials if trial.reference]
+    if references:
+        click.echo("")
+        output.table(
+            "published architectures, trained in the same study (no candidates)",
+            rows.COLUMNS,
+            rows.shown(references),
+            numbers=rows.NUMBERS,
+        )

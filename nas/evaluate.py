@@ -1,0 +1,174 @@
+"""Evaluators: what measures an architecture, epoch by epoch, and the boundary around it.
+
+An `Evaluator` lives in a worker process and knows nothing of the study: it gets a `Job` and yields
+one `Epoch` after another. An `Attempt` steps through them, one `Report` for each; here, and nowhere
+else, any exception of a trial becomes a `Failure` with a reason, so that it is recorded instead of
+ending the study.
+"""
+
+import importlib
+import os
+import socket
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Protocol, cast
+
+from nas.architecture import Architecture
+from nas.cost import Cost
+from nas.errors import NasError
+from nas.spec import StudySpec
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What all the jobs of one study share; plain text, so that it travels to any process.
+
+    `factory` names the callable that makes the evaluator, as `module:name`; it is called with this
+    plan once in each worker process. Paths are absolute.
+    """
+
+    spec_json: str
+    results_dir: str
+    data_dir: str | None
+    factory: str
+    version: str
+
+    @property
+    def spec(self) -> StudySpec:
+        """The study."""
+        return StudySpec.from_json(self.spec_json)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One attempt to measure one architecture; `seed` starts the weights and the data's order."""
+
+    number: int
+    attempt: int
+    seed: int
+    architecture: Architecture
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """What an evaluator gives after each epoch: errors as in `nas.trial.Measurement`.
+
+    `counted` is fvcore's count at the deployment input; the first epoch carries it. The last one
+    carries the path and the SHA-256 of the weights.
+    """
+
+    epoch: int
+    top1_error: float
+    loss: float
+    train_loss: float
+    counted: Cost | None = None
+    weights_path: str | None = None
+    weights_sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an attempt ended without a usable epoch: `oom` or `crash`, and the traceback."""
+
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a worker sends for each epoch; `seconds` since the attempt began, `worker` host:pid."""
+
+    content: Epoch | Failure
+    seconds: float
+    worker: str
+
+
+class Evaluator(Protocol):
+    """Measures architectures; may keep what they share, such as the data, between calls."""
+
+    def evaluate(self, job: Job) -> Iterator[Epoch]:
+        """Yield the epochs of one training from the first; a closed iterator stops training."""
+        ...
+
+
+Factory = Callable[[Plan], Evaluator]
+
+
+class Attempt:
+    """One attempt in progress: each `advance` is one epoch, or the failure that ends it."""
+
+    def __init__(self, job: Job, evaluator: Callable[[], Evaluator]) -> None:
+        """Wait for the first `advance`; only then is `evaluator` called, inside the boundary."""
+        self._job = job
+        self._evaluator = evaluator
+        self._epochs: Iterator[Epoch] | None = None
+        self._began: float | None = None
+
+    def advance(self) -> Report:
+        """Run one epoch; whatever goes wrong in it is returned as a `Failure`, never raised."""
+        if self._began is None:
+            self._began = time.monotonic()
+        content: Epoch | Failure
+        try:
+            if self._epochs is None:
+                self._epochs = iter(self._evaluator().evaluate(self._job))
+            content = next(self._epochs)
+        except StopIteration:
+            content = Failure("crash", "the evaluator ended before the last epoch")
+        except Exception as error:  # noqa: BLE001  the boundary: a trial may fail in any way
+            content = Failure(failure_reason(error), _describe(error))
+        if isinstance(content, Failure):
+            self.close()
+        return Report(
+            content, time.monotonic() - self._began, f"{socket.gethostname()}:{os.getpid()}"
+        )
+
+    def close(self) -> None:
+        """Let go of the training, its memory included."""
+        close = getattr(self._epochs, "close", None)
+        self._epochs = iter(())
+        if close is not None:
+            close()
+
+
+def make_evaluator(plan: Plan) -> Evaluator:
+    """Return the evaluator of `plan`, the same one for equal plans within this process.
+
+    Raises:
+        NasError: `plan.factory` names nothing that can be imported.
+    """
+    return _make_evaluator(plan)
+
+
+def failure_reason(error: BaseException) -> str:
+    """Return `oom` for any kind of exhausted memory, else `crash`; needs no torch to tell."""
+    names = {kind.__name__ for kind in type(error).__mro__}
+    if names & {"MemoryError", "OutOfMemoryError"}:
+        return "oom"
+    text = str(error).lower()
+    starved = "out of memory" in text or "can't allocate memory" in text
+    return "oom" if starved and isinstance(error, RuntimeError | OSError) else "crash"
+
+
+@lru_cache(maxsize=1)
+def _make_evaluator(plan: Plan) -> Evaluator:
+    module, _, name = plan.factory.partition(":")
+    try:
+        factory = cast(Factory, getattr(importlib.import_module(module), name))
+    except (ImportError, AttributeError, ValueError) as error:
+        raise NasError(
+            f"the evaluator {plan.factory!r} cannot be imported: {error}.",
+            "Give module:name of a callable that every worker can import.",
+        ) from error
+    Path(plan.results_dir).mkdir(parents=True, exist_ok=True)
+    return factory(plan)
+
+
+def _describe(error: Exception) -> str:
+    """Return the traceback; its last line is the error in one line, which the study compares."""
+    text = "".join(traceback.format_exception(error)).rstrip()
+    return f"{text}\n{type(error).__name__}: {error}" if isinstance(error, NasError) else text

@@ -1,0 +1,142 @@
+"""The card of an exported network: what it is, where it comes from, what was measured.
+
+JSON, `schema` 1. Costs are stated twice, as counted from the layers and by fvcore, for the exported
+network and for the architecture at deployment. Times are UTC.
+"""
+
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from nas import __version__
+from nas.cost import Cost
+from nas.export.files import sha256
+from nas.export.parity import Parity
+from nas.export.request import ExportRequest, Training
+from nas.layers import Shape
+from nas.lowering import adapt
+
+SCHEMA = 1
+_LIBRARIES = ("torch", "numpy", "safetensors", "fvcore", "onnx", "onnxscript", "onnxruntime")
+_UNITS = {
+    "madds": "multiply-adds of convolution and linear layers, one image (also called FLOPs, MACs)",
+    "params": "trainable parameters: weights, biases, batch-norm scale and shift",
+    "acts": "output elements of convolution and linear layers, one image",
+    "nas": "summed over the layers, exact",
+    "fvcore": "counted by fvcore, PyTorch network in eval mode, convolution and linear operators",
+}
+
+
+@dataclass(frozen=True)
+class Counts:
+    """One network counted twice, by us and by fvcore; the two have been found equal."""
+
+    input: Shape
+    classes: int
+    nas: Cost
+    fvcore: Cost
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields by name."""
+        return {
+            "input": str(self.input),
+            "classes": self.classes,
+            "nas": asdict(self.nas),
+            "fvcore": asdict(self.fvcore),
+        }
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What an export has measured: costs at both inputs, and each file against the network."""
+
+    exported: Counts
+    deployment: Counts
+    source: Parity
+    onnx: Parity
+
+
+def make_card(request: ExportRequest, evidence: Evidence, files: Sequence[Path]) -> dict[str, Any]:
+    """Return the card of `request`, with the size and the SHA-256 of its `files`."""
+    training = request.training
+    return {
+        "schema": SCHEMA,
+        "name": request.name,
+        "study": training.study if training else None,
+        "trial": training.trial if training else None,
+        "trained": training is not None,
+        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "architecture": _architecture(request),
+        "network": {
+            "input": str(request.input),
+            "layout": "float32, (batch, channels, height, width)",
+            "classes": request.classes,
+            "class_names": list(training.class_names) if training else None,
+            "adaptation": adapt(request.space, request.input).describe(),
+        },
+        "normalisation": _normalisation(training),
+        "cost": {
+            "deployment": evidence.deployment.to_dict(),
+            "exported": evidence.exported.to_dict(),
+            "units": _UNITS,
+        },
+        "training": _training(training),
+        "weights": "trained" if training else f"drawn from seed {request.seed}, not trained",
+        "checks": {
+            "reference": "the network in PyTorch, float32, CPU; errors in logits",
+            "network.py": evidence.source.to_dict(),
+            "network.onnx": evidence.onnx.to_dict(),
+        },
+        "files": [
+            {"name": file.name, "bytes": file.stat().st_size, "sha256": sha256(file)}
+            for file in files
+        ],
+        "versions": {
+            "nas": __version__,
+            "python": platform.python_version(),
+            **{name: version(name) for name in _LIBRARIES},
+        },
+    }
+
+
+def _architecture(request: ExportRequest) -> dict[str, Any]:
+    space, architecture = request.space, request.architecture
+    stages = [
+        {"name": stage.name, **architecture.choices(index)}
+        for index, stage in enumerate(space.stages)
+    ]
+    return {
+        "space": space.name,
+        "space_sha256": space.space_hash,
+        "arch_id": architecture.arch_id,
+        "text": architecture.text,
+        "stages": stages,
+    }
+
+
+def _normalisation(training: Training | None) -> Mapping[str, Any] | None:
+    if training is None:
+        return None
+    return {
+        "scale": "(pixel / 255 - mean) / std, by channel",
+        "mean": list(training.mean),
+        "std": list(training.std),
+    }
+
+
+def _training(training: Training | None) -> Mapping[str, Any] | None:
+    if training is None:
+        return None
+    return {
+        "task": training.task,
+        "recipe": training.recipe,
+        "epochs": training.epochs,
+        "study_seed": training.study_seed,
+        "trial_seed": training.trial_seed,
+        "scores": {split: asdict(score) for split, score in training.scores.items()},
+        "units": {"top1_error": "share of the split", "loss": "mean cross-entropy in nats"},
+    }

@@ -1,0 +1,114 @@
+"""Whether an exported file computes what the network computes, on inputs made to tell.
+
+The probes are zeros, 64 images of N(0, 1) noise from a fixed seed (4 one by one, 60 in fours) and
+four images a hundred times as large. Errors are relative to the largest absolute logit over the
+zeros and the noise, or over the large images; 1e-4 is allowed, for float32. The highest logit must
+have the same index, except where the two highest are closer together than the allowed error.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+from nas.errors import ExportError
+from nas.layers import Shape
+
+TOLERANCE = 1e-4
+_SEED = 20180601
+_SINGLES = 4
+_FOURS = 15
+_LARGE = 100.0
+
+Forward: TypeAlias = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Parity:
+    """What a comparison measured; `max_relative_error` is in shares of the largest logit."""
+
+    inputs: int
+    max_abs_error: float
+    max_relative_error: float
+    top1_agreement: float
+    tolerance: float = TOLERANCE
+
+    def to_dict(self) -> dict[str, float]:
+        """Return the fields by name."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Probes, each (N, C, H, W), and the logits of the network, each (N, classes)."""
+
+    ordinary: tuple[tuple[Tensor, Tensor], ...]
+    large: tuple[tuple[Tensor, Tensor], ...]
+
+
+def reference(network: nn.Module, shape: Shape) -> Reference:
+    """Return the logits of `network`, which is put into eval mode, on every probe.
+
+    Raises:
+        ExportError: a logit is no finite number.
+    """
+    network.eval()
+    generator = torch.Generator().manual_seed(_SEED)
+    ordinary = [torch.zeros(1, *shape), *_noise(shape, generator)]
+    large = [_LARGE * torch.randn(4, *shape, generator=generator)]
+    with torch.inference_mode():
+        pairs = [(x, network(x)) for x in ordinary + large]
+    if not all(y.isfinite().all() for _, y in pairs):
+        raise ExportError(
+            "the network answers ordinary images with infinity or NaN.",
+            "Export another trial, or train this one again with a lower learning rate.",
+        )
+    return Reference(tuple(pairs[: len(ordinary)]), tuple(pairs[len(ordinary) :]))
+
+
+def compare(expected: Reference, forward: Forward, what: str) -> Parity:
+    """Return how far `forward` is from the network, on every probe.
+
+    Raises:
+        ExportError: `what` disagrees with the network.
+    """
+    errors, relatives, agreeing, inputs = [0.0], [0.0], 0, 0
+    for pairs in (expected.ordinary, expected.large):
+        scale = max(float(y.abs().max()) for _, y in pairs) or 1.0
+        for x, y in pairs:
+            found = forward(x)
+            if found.shape != y.shape:
+                raise _mismatch(what, f"its output is {list(found.shape)}, not {list(y.shape)}")
+            error = float((found - y).abs().max())
+            errors.append(error)
+            relatives.append(error / scale)
+            agreeing += _agreeing(y, found, TOLERANCE * scale)
+            inputs += len(x)
+    parity = Parity(inputs, max(errors), max(relatives), agreeing / inputs)
+    if not parity.max_relative_error <= TOLERANCE or agreeing < inputs:  # `not <=`: NaN too
+        detail = (
+            f"largest error {parity.max_abs_error:.3g}, {parity.max_relative_error:.3g} of the "
+            f"largest logit ({TOLERANCE:g} is allowed); same class for {agreeing} of {inputs}"
+        )
+        raise _mismatch(what, detail)
+    return parity
+
+
+def _noise(shape: Shape, generator: torch.Generator) -> Iterator[Tensor]:
+    for size in [1] * _SINGLES + [4] * _FOURS:
+        yield torch.randn(size, *shape, generator=generator)
+
+
+def _agreeing(expected: Tensor, found: Tensor, allowed: float) -> int:
+    """Return in how many rows the class found is, to the allowed error, a highest one."""
+    chosen = expected.gather(1, found.argmax(1, keepdim=True)).squeeze(1)
+    return int((chosen >= expected.amax(1) - 2 * allowed).sum())
+
+
+def _mismatch(what: str, detail: str) -> ExportError:
+    return ExportError(
+        f"{what} disagrees with PyTorch: {detail}.",
+        "No file was kept. Try again with the library versions of constraints.txt.",
+    )

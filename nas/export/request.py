@@ -1,0 +1,70 @@
+"""What an export is asked to write: one network, and what is known of its training."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from nas.architecture import Architecture
+from nas.layers import Layer, Shape
+from nas.lowering import lower
+from nas.space import SearchSpace
+
+
+@dataclass(frozen=True)
+class Score:
+    """What a trained network reached on one split: error as a share, mean cross-entropy in nats."""
+
+    top1_error: float
+    loss: float
+
+
+@dataclass(frozen=True)
+class Training:
+    """How the weights of a network came about.
+
+    `scores` has the splits by name (`validation`, `test`). `mean` and `std` are those of the pixels
+    scaled to [0, 1], one for each input channel. `sha256` is that of the weights file when it was
+    recorded, None where it never was.
+    """
+
+    weights: Path
+    study: str | None
+    trial: int | None
+    task: str
+    recipe: str
+    study_seed: int | None
+    trial_seed: int
+    epochs: int
+    scores: Mapping[str, Score]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    class_names: tuple[str, ...]
+    sha256: str | None = None
+
+
+@dataclass(frozen=True)
+class ExportRequest:
+    """One network to export.
+
+    A trained network (`training` given) is exported as it was trained, at the `input` and `classes`
+    of its task; without training its weights are drawn from `seed`. The cost at `deployment` with
+    `deployment_classes`, which the budget was compared with, is stated beside that of the file.
+    """
+
+    name: str
+    space: SearchSpace
+    architecture: Architecture
+    input: Shape
+    classes: int
+    deployment: Shape
+    deployment_classes: int
+    training: Training | None = None
+    seed: int = 0
+
+    def layers(self) -> list[Layer]:
+        """Return the layers of the exported network."""
+        return lower(self.space, self.architecture, self.input, self.classes)
+
+    def deployment_layers(self) -> list[Layer]:
+        """Return the layers of the architecture at deployment."""
+        return lower(self.space, self.architecture, self.deployment, self.deployment_classes)

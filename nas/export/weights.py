@@ -1,0 +1,83 @@
+"""The weights of an exported network: those of its training, or drawn from a seed."""
+
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import nn
+
+from nas.errors import ExportError
+from nas.export.files import copy, sha256, write_bytes
+from nas.export.request import ExportRequest, Training
+from nas.layers import Layer, Shape
+from nas.train.network import Network, build
+
+_NOISE_IMAGES = 8
+
+
+def prepare_weights(request: ExportRequest, layers: list[Layer], path: Path) -> Network:
+    """Write the weights of the request to `path`; return its network holding them, in eval mode.
+
+    The file of a trained network is copied byte for byte, so that it keeps its SHA-256.
+
+    Raises:
+        ExportError: the trained weights are missing, were changed or belong to another network.
+    """
+    network = build(layers, torch.Generator().manual_seed(request.seed))
+    if request.training is None:
+        settle_statistics(network, request.input, request.seed)
+        write_bytes(path, save({k: v.contiguous() for k, v in network.state_dict().items()}))
+    else:
+        _check_recorded(request.training)
+        copy(request.training.weights, path)
+        load_weights(network, path)
+    return network.eval()
+
+
+def load_weights(network: nn.Module, path: Path) -> None:
+    """Load a safetensors file whose keys and shapes are exactly those of `network`.
+
+    Raises:
+        ExportError: they are not, or the file is no safetensors file.
+    """
+    try:
+        network.load_state_dict(load_file(path))
+    except (SafetensorError, RuntimeError) as error:
+        detail = [line for line in str(error).splitlines() if line.strip()][:2][-1].strip()
+        raise ExportError(
+            f"the weights do not fit the network: {detail[:200]}",
+            "Give the weights of this very trial, or export without weights: --arch.",
+        ) from error
+
+
+def _check_recorded(training: Training) -> None:
+    path = training.weights
+    if not path.is_file():
+        raise ExportError(
+            f"the weights {path} are missing.",
+            "Put the file back, or export the architecture without weights: --arch.",
+        )
+    if training.sha256 and sha256(path) != training.sha256:
+        raise ExportError(
+            f"the weights {path} have changed since they were recorded.",
+            "Put the original file back, or export the architecture without weights: --arch.",
+        )
+
+
+@torch.no_grad()
+def settle_statistics(network: nn.Module, shape: Shape, seed: int) -> None:
+    """Set the batch-norm statistics from eight images of N(0, 1) noise.
+
+    With untouched ones a deep network without training overflows, and a fault in the folding of
+    batch norms into convolutions could not be seen.
+    """
+    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 1.0
+    generator = torch.Generator().manual_seed(seed)
+    network.train()
+    network(torch.randn(_NOISE_IMAGES, *shape, generator=generator))
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum

@@ -1,0 +1,128 @@
+"""Figures over time: the error by epoch of every trial, and the growth of the hypervolume."""
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+import plotly.graph_objects as go
+
+from nas.figures.look import SYMBOLS, Look, empty, title
+from nas.figures.scale import Scale
+from nas.view import Group, Point, StudyView, percent
+
+HEIGHT = 380
+_SHOWN = 300  # curves beyond this many are no longer told apart, and slow the page down
+_WIDTHS = {Group.FRONT: 2.2, Group.PUBLISHED: 2.2}
+
+
+def learning_curves_figure(view: StudyView, look: Look | None = None) -> go.Figure:
+    """Return the top-1 error by epoch of the best 300 trials, with the rungs marked."""
+    look = look or Look()
+    figure = go.Figure(layout=look.frame(HEIGHT))
+    figure.update_layout(uirevision=view.name)
+    points = curves_shown(view)
+    left_out = sum(bool(point.curve) for point in view.points) - len(points)
+    figure.update_layout(
+        xaxis_title_text=title(
+            "epoch" + (f" ({left_out} trials not drawn)" if left_out else ""), look
+        ),
+        yaxis_title_text=title("top-1 error, validation split (%)", look),
+    )
+    if not points:
+        return empty(figure, "nothing is measured yet", look)
+    scale = Scale.of([100 * error for point in points for _, error in point.curve])
+    figure.update_yaxes(**scale.axis())
+    figure.update_xaxes(range=[0.8, view.rungs[-1] + 0.2], dtick=-(-view.rungs[-1] // 12))
+    order = (Group.STOPPED, Group.FAILED, Group.DOMINATED, Group.RUNNING, Group.FRONT)
+    for group in (*order, Group.PUBLISHED):
+        members = [point for point in points if point.group is group]
+        if members:
+            figure.add_trace(_curves(group, members, scale, look))
+    _mark_rungs(figure, view, look)
+    return figure
+
+
+def curves_shown(view: StudyView) -> list[Point]:
+    """Return the points whose curves are drawn, in the order of the table."""
+    return [point for point in view.points if point.curve][:_SHOWN]
+
+
+def hypervolume_figure(view: StudyView, look: Look | None = None) -> go.Figure:
+    """Return the share of the reference box that the front dominates, by candidates ended."""
+    look = look or Look()
+    figure = go.Figure(layout=look.frame(HEIGHT - 80))
+    figure.update_layout(
+        uirevision=view.name,
+        margin_t=34,
+        xaxis_title_text=title("candidates ended", look),
+        yaxis_title_text=title("hypervolume (% of the reference box)", look),
+    )
+    if not view.progress:
+        return empty(figure, "no candidate has ended yet", look)
+    figure.add_trace(
+        go.Scatter(
+            x=[step.finished for step in view.progress],
+            y=[100 * step.share for step in view.progress],
+            mode="lines",
+            line={"shape": "hv", "width": 2, "color": look.colour("front")},
+            hovertemplate="after %{x} candidates: %{y:.2f} %<extra></extra>",
+            showlegend=False,
+        )
+    )
+    figure.update_yaxes(rangemode="tozero")
+    return figure
+
+
+def _curves(group: Group, points: Sequence[Point], scale: Scale, look: Look) -> Any:
+    """Return one trace for a group: its curves one after another, with gaps between them."""
+    x: list[int | None] = []
+    y: list[float | None] = []
+    numbers: list[int | None] = []
+    text: list[str] = []
+    for point in points:
+        for epoch, error in point.curve:
+            x.append(epoch)
+            y.append(scale.place(100 * error))
+            numbers.append(point.number)
+            text.append(f"{escape(point.label)}, epoch {epoch}: {percent(error)}")
+        x.append(None)
+        y.append(None)
+        numbers.append(None)
+        text.append("")
+    colour = look.colour(group.value if group is not Group.FAILED else "budget")
+    symbol = {Group.PUBLISHED: "diamond", Group.FAILED: "x-thin-open"}.get(group) or SYMBOLS[group]
+    return go.Scatter(
+        x=x,
+        y=y,
+        customdata=numbers,
+        hovertext=text,
+        hoverinfo="text",
+        name=group.label,
+        mode="lines+markers",
+        line={"width": _WIDTHS.get(group, 1.2), "color": colour},
+        marker={
+            "symbol": symbol,
+            "size": 6,
+            "color": colour,
+            "line": {"color": colour, "width": 1.2},
+        },
+        opacity=1 if group in _WIDTHS else 0.7,
+    )
+
+
+def _mark_rungs(figure: go.Figure, view: StudyView, look: Look) -> None:
+    for epoch in view.rungs[:-1]:
+        figure.add_vline(x=epoch, line={"color": look.colour("muted"), "width": 1, "dash": "dot"})
+        if look.narrow:  # no room for the words
+            continue
+        figure.add_annotation(
+            x=epoch,
+            y=1,
+            yref="paper",
+            yanchor="top",
+            xanchor="left",
+            xshift=3,
+            showarrow=False,
+            text=f"best 1/{view.eta} go on",
+            font={"size": 11, "color": look.colour("muted")},
+        )

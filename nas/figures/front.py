@@ -1,0 +1,221 @@
+"""The front figure: error against cost, the budget, and the published architectures."""
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+import plotly.graph_objects as go
+
+from nas.budget import si
+from nas.figures.hover import brief, full
+from nas.figures.look import PUBLISHED_SYMBOLS, SYMBOLS, Look, empty, factor, title
+from nas.figures.scale import Scale
+from nas.view import Group, Point, StudyView
+
+HEIGHT = 500
+GL_FROM = 5000  # SVG is as fast below; above it, WebGL and labels without the architecture
+_LABEL_GAP = 20
+_PLOT_HEIGHT = HEIGHT - 120  # what axis titles and legend leave, near enough for labels
+_SIZES = {Group.FRONT: 11, Group.RUNNING: 9, Group.DOMINATED: 8, Group.STOPPED: 8}
+
+
+def front_figure(view: StudyView, look: Look | None = None) -> go.Figure:
+    """Return error against cost: front, dominated, stopped and running trials, published ones.
+
+    Every trace of trials carries their numbers as `customdata`.
+    """
+    look = look or Look()
+    figure = go.Figure(layout=look.frame(HEIGHT))
+    figure.update_layout(
+        meta={"aria": view.summary},
+        uirevision=view.name,
+        xaxis_title_text=title(view.x.label, look),
+        yaxis_title_text=title(view.y.label, look),
+    )
+    shown = [point for point in view.points if point.y is not None]
+    if not shown:
+        return empty(figure, "nothing is measured yet", look)
+    times = factor(view.y)
+    scale = Scale.of([(point.y or 0.0) * times for point in shown])
+    across = Scale.of([point.x for point in shown])
+    figure.update_yaxes(**scale.axis())
+    figure.update_xaxes(tickformat="~s", range=_x_range(view, across), type="linear")
+    for group in (Group.STOPPED, Group.DOMINATED, Group.RUNNING):
+        figure.add_trace(_cloud(view, group, scale, look))
+    figure.add_traces(_front(view, scale, look))
+    figure.add_traces(_published(view, scale, look))
+    _label_published(figure, view, scale, look)
+    _draw_budget(figure, view, look)
+    return figure
+
+
+def _x_range(view: StudyView, across: Scale) -> list[float]:
+    ends = [across.low, across.high, *_limits(view)]
+    low, high = min(ends), max(ends)
+    pad = 0.05 * (high - low) or 0.1 * high
+    return [max(0.0, low - pad), high + pad]
+
+
+def _limits(view: StudyView) -> list[int]:
+    return [limit for cost, limit in view.limits if cost == view.x.name]
+
+
+def _trace_type(view: StudyView) -> Any:
+    """Return how all traces are drawn: WebGL lies above SVG, so a cloud would cover the front."""
+    clouds = (Group.STOPPED, Group.DOMINATED)
+    many = any(sum(p.group is group for p in view.points) > GL_FROM for group in clouds)
+    return go.Scattergl if many else go.Scatter
+
+
+def _places(view: StudyView, points: Sequence[Point], scale: Scale) -> dict[str, Any]:
+    times = factor(view.y)
+    return {
+        "x": [point.x for point in points],
+        "y": [scale.place((point.y or 0.0) * times) for point in points],
+        "customdata": [point.number for point in points],
+    }
+
+
+def _cloud(view: StudyView, group: Group, scale: Scale, look: Look) -> Any:
+    points = [point for point in view.group(group) if point.y is not None]
+    many = len(points) > GL_FROM
+    texts = (
+        {"hovertemplate": brief(view, group, exact=not (scale.log and scale.zero))}
+        if many
+        else {"hovertext": [full(view, point) for point in points], "hoverinfo": "text"}
+    )
+    return _trace_type(view)(
+        **_places(view, points, scale),
+        name=group.label,
+        mode="markers",
+        marker={
+            "symbol": SYMBOLS[group],
+            "size": 5 if many else _SIZES[group],
+            "color": look.colour(group.value),
+            "line": {"width": 1.5, "color": look.colour(group.value)},
+            "opacity": 0.5 if many else 0.9,
+        },
+        **texts,
+        showlegend=bool(points),
+    )
+
+
+def _front(view: StudyView, scale: Scale, look: Look) -> list[Any]:
+    """Return the staircase that the front dominates, and its points.
+
+    With more than two objectives the front is no staircase in this plane: only points are drawn.
+    """
+    points = [point for point in view.group(Group.FRONT) if point.y is not None]
+    colour = look.colour(Group.FRONT.value)
+    places = _places(view, points, scale)
+    steps = _trace_type(view)(
+        x=[*places["x"], max([*_limits(view), *places["x"]])] if points else [],
+        y=[*places["y"], places["y"][-1]] if points else [],
+        mode="lines",
+        line={"shape": "hv", "width": 2, "color": colour},
+        hoverinfo="skip",
+        legendgroup="front",
+        showlegend=False,
+        visible=view.num_objectives <= 2,
+    )
+    dots = _trace_type(view)(
+        **places,
+        name=Group.FRONT.label,
+        mode="markers",
+        legendgroup="front",
+        marker={
+            "symbol": SYMBOLS[Group.FRONT],
+            "size": _SIZES[Group.FRONT],
+            "color": colour,
+            "line": {"width": 1.5, "color": look.colour("surface")},
+        },
+        hovertext=[full(view, point) for point in points],
+        hoverinfo="text",
+        showlegend=bool(points),
+    )
+    return [steps, dots]
+
+
+def _published(view: StudyView, scale: Scale, look: Look) -> list[Any]:
+    return [
+        _trace_type(view)(
+            **_places(view, [point], scale),
+            name=escape(point.label),
+            mode="markers",
+            marker={
+                "symbol": PUBLISHED_SYMBOLS[index % len(PUBLISHED_SYMBOLS)],
+                "size": 13,
+                "color": look.colour("published"),
+                "line": {"width": 1.5, "color": look.colour("surface")},
+            },
+            hovertext=[full(view, point)],
+            hoverinfo="text",
+        )
+        for index, point in enumerate(view.group(Group.PUBLISHED))
+    ]
+
+
+def _label_published(figure: go.Figure, view: StudyView, scale: Scale, look: Look) -> None:
+    """Name the published points to their left, moved apart where they would overlap.
+
+    A narrow page has no room for the names; there the legend says them.
+    """
+    if look.narrow:
+        return
+    times = factor(view.y)
+    points = sorted(view.group(Group.PUBLISHED), key=lambda point: point.y or 0.0)
+    heights = [scale.fraction((point.y or 0.0) * times) * _PLOT_HEIGHT for point in points]
+    for point, height, label in zip(points, heights, _label_heights(heights), strict=True):
+        figure.add_annotation(
+            x=point.x,
+            y=scale.at(scale.place((point.y or 0.0) * times)),
+            text=escape(point.label),
+            ax=-44,
+            ay=height - label,
+            xanchor="right",
+            arrowwidth=1,
+            arrowhead=0,
+            standoff=6,
+            arrowcolor=look.colour("muted"),
+            bgcolor=look.colour("surface"),
+            borderpad=1,
+            opacity=0.92,
+            font={"size": 12, "color": look.colour("ink")},
+        )
+
+
+def _label_heights(heights: Sequence[float]) -> list[float]:
+    """Return the heights of labels, in pixels: off each other and off the other points."""
+    steps = [sign * _LABEL_GAP * step for step in range(10) for sign in (1, -1)]
+    placed: list[float] = []
+    for index, height in enumerate(heights):
+        taken = [*placed, *heights[:index], *heights[index + 1 :]]
+        free = (
+            height + step
+            for step in steps
+            if _LABEL_GAP / 2 < height + step < _PLOT_HEIGHT - _LABEL_GAP
+            and all(abs(height + step - other) >= _LABEL_GAP - 2 for other in taken)
+        )
+        placed.append(next(free, height))
+    return placed
+
+
+def _draw_budget(figure: go.Figure, view: StudyView, look: Look) -> None:
+    right = figure.layout.xaxis.range[1]
+    for limit in _limits(view):
+        figure.add_vrect(
+            x0=limit, x1=right * 2, fillcolor=look.colour("shade"), line_width=0, layer="below"
+        )
+        figure.add_vline(
+            x=limit, line={"color": look.colour("budget"), "width": 1.5, "dash": "dash"}
+        )
+        figure.add_annotation(
+            x=limit,
+            y=1,
+            yref="paper",
+            yanchor="top",
+            xanchor="right",
+            showarrow=False,
+            text=f"budget {si(limit)}",
+            font={"size": 12, "color": look.colour("budget")},
+        )

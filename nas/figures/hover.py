@@ -1,0 +1,66 @@
+"""The words that a figure shows when a point is touched; everything from outside is escaped."""
+
+from html import escape
+
+from nas.budget import si
+from nas.view import Group, Point, StudyView, duration, percent
+
+
+def headline(view: StudyView, point: Point) -> str:
+    """Return the first lines of a hover label: who, how good, at what cost."""
+    return "<br>".join(
+        (f"<b>{escape(point.label)}</b> · {escape(standing(view, point))}", measured(point))
+    )
+
+
+def full(view: StudyView, point: Point) -> str:
+    """Return a hover label with the architecture as an aligned table by stage."""
+    table = view.stage_table(point)
+    widths = [max(map(len, column)) for column in zip(table.header, *table.rows, strict=True)]
+    lines = [
+        "  ".join(
+            cell.ljust(width) if last else cell.rjust(width)
+            for cell, width, last in zip(
+                row, widths, [True, *[False] * (len(row) - 2), True], strict=True
+            )
+        )
+        for row in (table.header, *table.rows)
+    ]
+    shared = ", ".join(f"{key} {value}" for key, value in table.shared)
+    if shared:
+        lines.append(f"all stages: {shared}")
+    # No-break spaces: the columns must stay aligned whatever the page does with white space.
+    body = [escape(line.rstrip()).replace(" ", "\N{NO-BREAK SPACE}") for line in lines]
+    return "<br>".join((headline(view, point), "", *body))
+
+
+def brief(view: StudyView, group: Group, exact: bool) -> str:
+    """Return the template of the labels of many thousands of points, without architectures.
+
+    The error is left out where the points do not stand at its `exact` value.
+    """
+    unit = " %" if view.y.percent else ""
+    error = f"%{{y:.3g}}{unit} {view.y.name}, " if exact else ""
+    cost = f"%{{x:.4s}} {view.x.name}"
+    return f"<b>trial %{{customdata}}</b> · {group.label}<br>{error}{cost}<extra></extra>"
+
+
+def standing(view: StudyView, point: Point) -> str:
+    """Say where a point stands in the study; plain text."""
+    if point.group is Group.STOPPED:
+        return f"stopped after epoch {point.epoch} of {view.rungs[-1]}"
+    if point.group is Group.RUNNING:
+        return f"running, epoch {point.epoch} of {view.rungs[-1]}"
+    if point.group is Group.FAILED:
+        return f"failed: {point.reason or 'unknown'}"
+    if point.group is Group.PUBLISHED:
+        return f"published, trial {point.number}"
+    return point.group.label
+
+
+def measured(point: Point) -> str:
+    """Return the error, the cost and the time of a point in one line."""
+    cost = f"{si(point.cost.madds)} madds, {si(point.cost.params)} params"
+    if point.error is None:
+        return cost
+    return f"{percent(point.error)} error, {cost}, {duration(point.seconds)}"

@@ -1,0 +1,71 @@
+"""Scale: how values stand on an axis; logarithmic where they span much, with a place for zero."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+_LOG_FROM = 8  # with a larger ratio of the ends, a linear axis squashes the front at its bottom
+
+
+@dataclass(frozen=True)
+class Scale:
+    """An axis from `low` to `high`; where it is logarithmic, any `zero` is drawn at `low`."""
+
+    log: bool
+    low: float
+    high: float
+    zero: bool
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "Scale":
+        """Return the scale that shows `values`, none of them negative."""
+        positive = [value for value in values if value > 0]
+        zero = len(positive) < len(values)
+        if not positive:
+            return cls(False, 0.0, 1.0, zero)
+        low, high = min(positive), max(positive)
+        if high / low >= _LOG_FROM:
+            return cls(True, low / 2 if zero else low, high, zero)
+        return cls(False, 0.0 if zero else low, high, zero)
+
+    def place(self, value: float) -> float:
+        """Return where `value` is drawn."""
+        return max(value, self.low) if self.log else value
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """The ends with a margin, as plotly wants them: exponents of ten on a logarithmic axis."""
+        low, high = self.at(self.low), self.at(self.high)
+        pad = 0.06 * (high - low) or 0.1 * abs(high) or 1.0
+        return low - pad, high + pad
+
+    def fraction(self, value: float) -> float:
+        """Return how high `value` stands between the ends, 0 to 1."""
+        low, high = self.range
+        return (self.at(self.place(value)) - low) / (high - low)
+
+    def axis(self) -> dict[str, Any]:
+        """Return the settings of a plotly axis."""
+        if not self.log:
+            return {"type": "linear", "range": list(self.range)}
+        bottom, top = self.range
+        first, last = math.floor(bottom), math.floor(top)
+        steps = (1, 2, 5) if last - first < 4 else (1,)
+        ticks = [step * 10.0**decade for decade in range(first, last + 1) for step in steps]
+        lowest = math.log10(self.low * 1.3) if self.zero else bottom
+        ticks = [tick for tick in ticks if lowest <= math.log10(tick) <= top]
+        words = [f"{tick:.15g}" for tick in ticks]
+        if self.zero:
+            ticks, words = [self.low, *ticks], ["0", *words]
+        return {
+            "type": "log",
+            "range": list(self.range),
+            "tickmode": "array",
+            "tickvals": ticks,
+            "ticktext": words,
+        }
+
+    def at(self, value: float) -> float:
+        """Return the coordinate of `value` for a range or an annotation: the exponent if `log`."""
+        return math.log10(value) if self.log else value

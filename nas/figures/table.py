@@ -1,0 +1,64 @@
+"""The table of trials as words and sort keys; the report and the dashboard render the same rows."""
+
+from dataclasses import dataclass
+
+from nas.budget import si
+from nas.view import Point, StudyView, duration, percent
+
+HEADERS = ("Trial", "Standing", "Error", "MAdds", "Params", "Epochs", "Time", "Architecture")
+NUMERIC = frozenset({"Error", "MAdds", "Params", "Epochs", "Time"})
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell: its words, and the key by which its column is sorted (None: unknown, last)."""
+
+    text: str
+    key: float | str | None
+
+
+def row(point: Point) -> tuple[Cell, ...]:
+    """Return the cells of one trial, one for each of HEADERS."""
+    reason = f": {point.reason}" if point.reason else ""
+    return (
+        Cell(f"{point.number} {point.title or ''}".strip(), point.number),
+        Cell(point.group.label + reason, point.group.label),
+        Cell("–" if point.error is None else percent(point.error), point.error),
+        Cell(si(point.cost.madds), point.cost.madds),
+        Cell(si(point.cost.params), point.cost.params),
+        Cell(str(point.epoch), point.epoch),
+        Cell(duration(point.seconds), point.seconds),
+        Cell(point.architecture.text, point.architecture.arch_id),
+    )
+
+
+def facts(point: Point) -> list[tuple[str, str]]:
+    """Return what the table has no column for, as name and words."""
+    counted = "not counted yet"
+    if point.counted:
+        same = (point.counted.madds, point.counted.params) == (point.cost.madds, point.cost.params)
+        counted = (
+            "equal" if same else f"{point.counted.madds:,} madds, {point.counted.params:,} params"
+        )
+    lines = [
+        ("exact cost", f"{point.cost.madds:,} madds, {point.cost.params:,} params"),
+        ("activations", f"{point.cost.acts:,}"),
+        ("fvcore's count", counted),
+    ]
+    if point.loss is not None:
+        lines.append(("cross-entropy", f"{point.loss:.4f} nats"))
+    if point.test_error is not None:
+        lines.append(("error on the test split", percent(point.test_error)))
+    printed = ", ".join(f"{key} {value}" for key, value in point.published)
+    return [*lines, ("as its authors print it", printed)] if printed else lines
+
+
+def ordered(view: StudyView, header: str | None, descending: bool) -> list[Point]:
+    """Return the points sorted by one column, unknown values last; by standing where it is None."""
+    if header not in HEADERS:
+        return list(view.points)
+    column = HEADERS.index(header)
+    keyed = [(row(point)[column].key, point) for point in view.points]
+    known = [(key, point) for key, point in keyed if key is not None]
+    known.sort(key=lambda pair: pair[0], reverse=descending)
+    return [point for _, point in known] + [point for key, point in keyed if key is None]

@@ -1,0 +1,75 @@
+"""Evolution of the front: mutate and cross the best trials so far, within the budget."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from nas.architecture import Architecture
+from nas.feasible import FeasibleSpace
+from nas.front import non_dominated_ranks
+from nas.objective import Objective
+from nas.samplers.random import stratified
+from nas.trial import Trial, TrialState
+
+START = 10
+_TRIES = 60
+_TOURNAMENT = 3
+_MAX_MUTATIONS = 3
+_CROSS = 0.3
+
+
+class EvolutionSampler:
+    """Tournament selection by non-dominated rank, stage-wise crossover, one to three mutations.
+
+    In the line of regularised evolution (Real et al. 2019) and NSGA-II (Deb et al. 2002), without
+    generations: every proposal sees all finished trials, so that parallel workers never wait.
+    """
+
+    def __init__(self, feasible: FeasibleSpace, goals: Sequence[Objective]) -> None:
+        """Keep the feasible space and the goals."""
+        self._feasible, self._goals = feasible, tuple(goals)
+
+    def propose(
+        self, history: Sequence[Trial], number: int, rng: np.random.Generator
+    ) -> Architecture | None:
+        """Return a child of the best, or one of the stratified start while there are few."""
+        candidates = [trial for trial in history if trial.reference is None]
+        parents = [trial for trial in candidates if trial.state is TrialState.COMPLETE]
+        if len(candidates) < START or len(parents) < _TOURNAMENT:
+            return stratified(self._feasible, self._goals, len(candidates), rng)
+        taken = {trial.arch_id for trial in candidates}
+        ranks = self._ranks(parents)
+        for _ in range(_TRIES):
+            child = self._child(parents, ranks, rng)
+            if child.arch_id not in taken and self._feasible.admits(child):
+                return child
+        return self._feasible.sample(rng)
+
+    def _ranks(self, parents: Sequence[Trial]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+        rows = [[goal.loss(t.value(goal.name) or 0.0) for goal in self._goals] for t in parents]
+        return non_dominated_ranks(np.array(rows))
+
+    def _child(
+        self,
+        parents: Sequence[Trial],
+        ranks: np.ndarray[tuple[int], np.dtype[np.int64]],
+        rng: np.random.Generator,
+    ) -> Architecture:
+        space = self._feasible.space
+        child = parents[_tournament(ranks, rng)].architecture
+        if rng.random() < _CROSS:
+            other = parents[_tournament(ranks, rng)].architecture
+            mask = rng.random(len(child.stages)) < 0.5
+            stages = zip(child.stages, other.stages, mask, strict=True)
+            mixed = tuple(theirs if swap else ours for ours, theirs, swap in stages)
+            crossed = Architecture(space.name, space.keys, mixed)
+            child = crossed if space.contains(crossed) else child
+        for _ in range(int(rng.integers(1, _MAX_MUTATIONS + 1))):
+            child = space.mutate(child, rng)
+        return child
+
+
+def _tournament(ranks: np.ndarray[tuple[int], np.dtype[np.int64]], rng: np.random.Generator) -> int:
+    """Return the index of the lowest rank among a few drawn ones."""
+    drawn = rng.integers(len(ranks), size=_TOURNAMENT)
+    return int(drawn[np.argmin(ranks[drawn])])

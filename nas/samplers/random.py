@@ -1,0 +1,52 @@
+"""Random search, and the stratified start that the other samplers share."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from nas.architecture import Architecture
+from nas.feasible import FeasibleSpace
+from nas.objective import Objective
+from nas.trial import Trial
+
+BAND = 0.85
+_STRATA = 5
+
+
+class RandomSampler:
+    """Draws uniformly from all architectures within the budget."""
+
+    def __init__(self, feasible: FeasibleSpace, goals: Sequence[Objective]) -> None:
+        """Keep the feasible space; the goals make no difference."""
+        self._feasible = feasible
+
+    def propose(
+        self, history: Sequence[Trial], number: int, rng: np.random.Generator
+    ) -> Architecture | None:
+        """Return one draw."""
+        return self._feasible.sample(rng)
+
+
+def stratified(
+    feasible: FeasibleSpace, goals: Sequence[Objective], position: int, rng: np.random.Generator
+) -> Architecture | None:
+    """Draw the `position`-th architecture of a start that covers what the goals ask for.
+
+    Even positions fall into the band just under the ceiling, where the most accurate networks are.
+    Where a cost is a goal too, odd positions go through strata of the remaining range, so that the
+    cheap end of the front is seen as well.
+    """
+    cost_matters = any(goal.known for goal in goals)
+    if position % 2 and cost_matters:
+        stratum = (position // 2) % _STRATA
+        least = feasible.used(feasible.costs.cost(feasible.smallest(_first_cost(feasible))))
+        edges = np.geomspace(max(least, 1e-3), BAND, _STRATA + 1)
+        low, high = float(edges[stratum]), float(edges[stratum + 1])
+        drawn = feasible.sample(rng, low=low, high=high)
+    else:
+        drawn = feasible.sample(rng, low=BAND)
+    return drawn or feasible.sample(rng)
+
+
+def _first_cost(feasible: FeasibleSpace) -> str:
+    return feasible.budget[0].cost if feasible.budget else "madds"

@@ -1,0 +1,135 @@
+"""Addresses: what may be written after `--db`, and the engine that opens it."""
+
+import os
+import re
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import sqlalchemy as sa
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.pool import NullPool, QueuePool
+
+from nas.errors import StoreError
+
+DEFAULT_PATH = "nas.db"
+BUSY_SECONDS = 30
+_CONNECT: dict[str, Any] = {
+    "connect_timeout": 10,  # seconds
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "application_name": "nas",
+}
+_WRITABLE = (
+    "Write a file name such as nas.db, or postgresql+psycopg://user:password@host:5432/database."
+)
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a store lives. `shown` is what a person types to name it, without its password.
+
+    `path` is the absolute path of an SQLite file, None for PostgreSQL.
+    """
+
+    url: sa.URL
+    shown: str
+    path: Path | None
+
+    def command(self, words: str) -> str:
+        """Return a command to type, with its --db where that is not the default."""
+        default = self.path is not None and self.path == Path(DEFAULT_PATH).absolute()
+        return f"nas {words}" if default else f"nas {words} --db {self.shown}"
+
+
+def read_address(text: str | None) -> Address:
+    """Read a file name, `sqlite:///file` or `postgresql+psycopg://…`; None is ./nas.db.
+
+    Raises:
+        StoreError: anything else, with what may be written.
+    """
+    text = DEFAULT_PATH if text is None else text
+    if "://" not in text:
+        return _file(text, text)
+    try:
+        url = sa.make_url(text)
+    except (ArgumentError, ValueError):
+        raise StoreError("that --db is no database URL.", _WRITABLE) from None
+    if url.drivername in ("sqlite", "sqlite+pysqlite"):
+        return _file("" if url.query else url.database or "", text)
+    if url.drivername == "postgresql+psycopg":
+        return Address(url, url.render_as_string(hide_password=True), None)
+    if url.drivername.partition("+")[0] in ("postgresql", "postgres"):
+        raise StoreError(
+            f"the database URL begins with {url.drivername}://.",
+            "Begin it with postgresql+psycopg:// and leave the rest as it is.",
+        )
+    raise StoreError(f"{url.drivername}:// databases cannot be used.", _WRITABLE)
+
+
+def make_engine(address: Address, *, read_only: bool, foreign_keys: bool = True) -> sa.Engine:
+    """Return an engine; transactions with the execution option `write` lock SQLite at once."""
+    if address.path is None:
+        options = {key: value for key, value in _CONNECT.items() if key not in address.url.query}
+        return sa.create_engine(address.url, pool_pre_ping=True, connect_args=options)
+    path = address.path
+    engine = sa.create_engine(
+        "sqlite://",
+        creator=lambda: _read_only(path) if read_only else _connect(path, "mode=rwc"),
+        poolclass=NullPool if read_only else QueuePool,
+    )
+    if not read_only:
+        sa.event.listen(engine, "connect", _prepare)
+    if foreign_keys:
+        sa.event.listen(engine, "connect", _check_foreign_keys)
+    sa.event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _file(name: str, shown: str) -> Address:
+    if not name or name == ":memory:":
+        raise StoreError(f"{shown!r} names no database file.", _WRITABLE)
+    if re.match(r"[a-z][a-z0-9+]+:", name):
+        raise StoreError(f"{shown!r} is neither a file name nor a database URL.", _WRITABLE)
+    path = Path(name).expanduser().absolute()
+    if path.is_dir():
+        raise StoreError(f"{shown!r} is a directory.", f"Name a file in it: {path / DEFAULT_PATH}.")
+    return Address(sa.URL.create("sqlite", database=str(path)), shown, path)
+
+
+def _connect(path: Path, query: str) -> sqlite3.Connection:
+    # isolation_level=None leaves BEGIN to us: the driver's own begins too late to hold a snapshot.
+    return sqlite3.connect(
+        f"file:{quote(str(path))}?{query}",
+        uri=True,
+        timeout=BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+
+
+def _read_only(path: Path) -> sqlite3.Connection:
+    # SQLite keeps an index beside a WAL file and must be able to create it. In a directory that we
+    # may not write to, a database that nobody has open can still be read as an unchanging file.
+    still = not os.access(path.parent, os.W_OK) and not path.with_name(f"{path.name}-wal").exists()
+    return _connect(path, "mode=ro&immutable=1" if still else "mode=ro")
+
+
+def _prepare(connection: sqlite3.Connection, _record: object) -> None:
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+
+
+def _check_foreign_keys(connection: sqlite3.Connection, _record: object) -> None:
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _begin(connection: sa.Connection) -> None:
+    # A deferred transaction that turns to writing fails at once where another has written
+    # meanwhile; an immediate one waits for its turn.
+    write = connection.get_execution_options().get("write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")

@@ -1,0 +1,159 @@
+"""Database: transactions that either happened or raise a StoreError; writes wait out an outage."""
+
+import random
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+
+from nas.errors import StoreError
+from nas.store.address import BUSY_SECONDS, Address, make_engine
+
+T = TypeVar("T")
+
+_TRANSIENT_STATES = ("08", "40", "53", "55", "57")  # SQLSTATE classes that pass by themselves
+
+
+class Database:
+    """One opened database; work is a function of a connection inside a transaction.
+
+    A write is repeated while the database is away, for `patience` seconds, and may then have been
+    committed before: work must find that its rows are there already and leave them alone.
+    """
+
+    def __init__(
+        self, address: Address, *, read_only: bool, patience: float, foreign_keys: bool = True
+    ) -> None:
+        """Make the engine; nothing is connected before the first transaction."""
+        self.address = address
+        self.read_only = read_only
+        self.patience = patience
+        engine = make_engine(address, read_only=read_only, foreign_keys=foreign_keys)
+        reading = {} if address.path else {"isolation_level": "REPEATABLE READ"}
+        self._reader = engine.execution_options(**reading)
+        self._writer = engine.execution_options(write=True)
+
+    def read(self, work: Callable[[sa.Connection], T]) -> T:
+        """Return what `work` reads, from one snapshot of the database.
+
+        Raises:
+            StoreError: the database cannot be reached or read.
+        """
+        try:
+            with self._reader.begin() as connection:
+                return work(connection)
+        except DBAPIError as error:
+            raise store_error(error, self.address) from error
+
+    def write(self, work: Callable[[sa.Connection], T], patience: float | None = None) -> T:
+        """Commit what `work` writes and return its result; `patience` overrides the store's.
+
+        Raises:
+            StoreError: the database cannot be reached or written, or was opened to be read only.
+        """
+        if self.read_only:
+            raise StoreError(
+                f"{self.address.shown} was opened for reading only.",
+                "Run the command that changes studies, such as nas search or nas resume.",
+            )
+        deadline = time.monotonic() + (self.patience if patience is None else patience)
+        pause = 0.1
+        while True:
+            try:
+                with self._writer.begin() as connection:
+                    return work(connection)
+            except DBAPIError as error:
+                if not _transient(error) or time.monotonic() + pause > deadline:
+                    raise store_error(error, self.address) from error
+            time.sleep(pause * random.uniform(0.5, 1.0))  # else all clients come back at once
+            pause = min(2 * pause, 5.0)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._writer.dispose()
+
+
+def now(connection: sa.Connection) -> datetime:
+    """Return the time in UTC by the clock of the database, which all its clients share."""
+    if connection.dialect.name == "sqlite":
+        return datetime.now(UTC)
+    moment: datetime = connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
+    return moment.astimezone(UTC)
+
+
+def store_error(error: DBAPIError, address: Address) -> StoreError:
+    """Return the same error in one line of cause and one of remedy."""
+    text = str(error.orig).strip() or type(error.orig).__name__
+    line = text.splitlines()[0].rstrip(".")
+    if address.path is not None:
+        return _sqlite_error(_sqlite_code(error), line, address)
+    return _postgres_error(line, address, isinstance(error, OperationalError))
+
+
+def _transient(error: DBAPIError) -> bool:
+    if _sqlite_code(error):
+        return _sqlite_code(error).startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
+    if (
+        not isinstance(error, OperationalError | InterfaceError)
+        and not error.connection_invalidated
+    ):
+        return False
+    state = getattr(error.orig, "sqlstate", None)
+    return state is None or state[:2] in _TRANSIENT_STATES
+
+
+def _sqlite_code(error: DBAPIError) -> str:
+    return str(getattr(error.orig, "sqlite_errorname", ""))
+
+
+def _sqlite_error(code: str, line: str, address: Address) -> StoreError:
+    shown, elsewhere = address.shown, "give another file with --db"
+    known = {
+        "SQLITE_CANTOPEN": (
+            f"the database file {shown} cannot be opened.",
+            f"Check that its directory exists and that you may write there, or {elsewhere}.",
+        ),
+        "SQLITE_READONLY": (
+            f"the database {shown} may not be written.",
+            f"Give yourself the right to write to the file and its directory, or {elsewhere}.",
+        ),
+        "SQLITE_NOTADB": (
+            f"{shown} is a file, but no SQLite database.",
+            f"It was left as it is; {elsewhere}.",
+        ),
+        "SQLITE_CORRUPT": (
+            f"the database {shown} is damaged: {line}.",
+            f"Put back a copy of it, or {elsewhere}; the damaged file was left as it is.",
+        ),
+        "SQLITE_FULL": (
+            f"there is no space left for the database {shown}.",
+            "Free some space on its disk, then type: nas resume STUDY",
+        ),
+        "SQLITE_BUSY": (
+            f"another program has kept {shown} locked for more than {BUSY_SECONDS} s.",
+            "Close the program that has it open (a backup, a database browser), then try again.",
+        ),
+    }
+    for name, (cause, remedy) in known.items():
+        if code.startswith(name):
+            return StoreError(cause, remedy)
+    return StoreError(f"the database {shown} failed: {line}.", f"Mend that, or {elsewhere}.")
+
+
+def _postgres_error(line: str, address: Address, away: bool) -> StoreError:
+    for words, remedy in (
+        ("password", "Check the user and the password in --db."),
+        ("role", "Check the user in --db."),
+        ("does not exist", "Check the database in --db; createdb NAME makes a new one."),
+        ("permission denied", "Ask for the right to create and write tables in that database."),
+    ):
+        if words in line:
+            return StoreError(f"PostgreSQL refused {address.shown}: {line}.", remedy)
+    remedy = "Check the host and the port in --db, and that the server is running."
+    return StoreError(
+        f"PostgreSQL at {address.shown} failed: {line}.",
+        remedy if away else "Mend that, or give another database with --db.",
+    )

@@ -1,0 +1,161 @@
+"""Lease: one process at a time runs a study, and one that was replaced can write no more.
+
+A lease expires unless its holder renews it; each new holder gets a higher epoch, and every write of
+a study is checked against the epoch in the same transaction (a fencing token, as in Kleppmann,
+"How to do distributed locking", 2016).
+"""
+
+import contextlib
+import threading
+import uuid
+from datetime import datetime, timedelta
+from typing import Any, Self
+
+import sqlalchemy as sa
+
+from nas.errors import StoreError, StudyBusyError
+from nas.store.database import Database, now
+from nas.store.process import Process, has_ended, this_process
+from nas.store.tables import LEASE, STUDY
+
+LEASE_SECONDS = 30.0
+
+
+class Lease:
+    """The right to run one study, kept alive by a thread until `release`."""
+
+    def __init__(self, database: Database, study_id: int, token: str, seconds: float) -> None:
+        """Describe a lease of `seconds` that `claim` enters under `token`."""
+        self.epoch = 0
+        self.lost = False
+        self.released = False
+        self._database = database
+        self._study_id = study_id
+        self._token = token
+        self._seconds = seconds
+        self._stop = threading.Event()
+        self._heart = threading.Thread(target=self._beat, name="nas-lease", daemon=True)
+
+    @classmethod
+    def acquire(cls, database: Database, study_id: int, name: str, seconds: float) -> "Lease":
+        """Take the lease of a study, at once where its holder has ended or let it expire.
+
+        Raises:
+            StudyBusyError: a live process holds it.
+            StoreError: the database cannot be written.
+        """
+        lease = cls(database, study_id, uuid.uuid4().hex, seconds)
+        lease.epoch = database.write(lambda connection: lease._claim(connection, name))
+        lease._heart.start()
+        return lease
+
+    def release(self) -> None:
+        """Give the lease back, so that the next holder need not wait; does nothing if it is lost.
+
+        Raises:
+            StoreError: the database cannot be written; the lease then expires by itself.
+        """
+        if self.released:
+            return
+        self.released = True
+        self._stop.set()
+        self._heart.join()
+        self._database.write(
+            lambda connection: connection.execute(self._mine().values(token=None)), patience=5.0
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(StoreError):  # it expires; a first error must not be hidden
+            self.release()
+
+    def _claim(self, connection: sa.Connection, name: str) -> int:
+        lock_study(connection, self._study_id)
+        row = connection.execute(_select(self._study_id)).one_or_none()
+        moment = now(connection)
+        if row is not None and row.token == self._token:
+            return int(row.epoch)  # a repeated write that had been committed
+        if row is not None and is_live(row, moment):
+            raise busy(name, row, moment)
+        process = this_process()
+        values: dict[str, Any] = {
+            "epoch": 1 if row is None else row.epoch + 1,
+            "token": self._token,
+            "host": process.host,
+            "pid": process.pid,
+            "place": process.place,
+            "born": process.born,
+            "acquired_at": moment,
+            "renewed_at": moment,
+            "expires_at": moment + timedelta(seconds=self._seconds),
+        }
+        if row is None:
+            connection.execute(sa.insert(LEASE).values(study_id=self._study_id, **values))
+        else:
+            owned = sa.update(LEASE).where(LEASE.c.study_id == self._study_id)
+            connection.execute(owned.values(values))
+        return int(values["epoch"])
+
+    def _beat(self) -> None:
+        while not self._stop.wait(self._seconds / 3):
+            try:
+                self.lost = not self._database.write(self._renew, patience=0.0)
+            except StoreError:
+                continue  # the database is away; the next beat tries again
+            if self.lost:
+                return
+
+    def _renew(self, connection: sa.Connection) -> bool:
+        moment = now(connection)
+        expires = moment + timedelta(seconds=self._seconds)
+        result = connection.execute(self._mine().values(renewed_at=moment, expires_at=expires))
+        return result.rowcount == 1
+
+    def _mine(self) -> sa.Update:
+        mine = (LEASE.c.study_id == self._study_id, LEASE.c.token == self._token)
+        return sa.update(LEASE).where(*mine)
+
+
+def lock_study(connection: sa.Connection, study_id: int) -> None:
+    """Count one more write of the study; in PostgreSQL this also keeps other writers out of it."""
+    bumped = sa.update(STUDY).where(STUDY.c.id == study_id).values(seq=STUDY.c.seq + 1)
+    connection.execute(bumped)
+
+
+def fence(connection: sa.Connection, study_id: int, name: str, epoch: int | None) -> None:
+    """Let a writer with the lease of `epoch` pass, or one without where nobody holds the study.
+
+    Raises:
+        StudyBusyError: another process holds the study, or held it since.
+    """
+    row = connection.execute(_select(study_id)).one_or_none()
+    if row is None or row.epoch == epoch or (epoch is None and row.token is None):
+        return
+    moment = now(connection)
+    if epoch is not None or is_live(row, moment):
+        raise busy(name, row, moment)
+
+
+def is_live(row: sa.Row[Any], moment: datetime) -> bool:
+    """Tell whether the holder in a lease's row may still be at work at `moment`."""
+    if row.token is None or row.expires_at <= moment:
+        return False
+    return not has_ended(Process(row.host, row.pid, row.place, row.born))
+
+
+def busy(name: str, row: sa.Row[Any], moment: datetime) -> StudyBusyError:
+    """Return the error that names the holder of a study."""
+    held = (moment - row.acquired_at).total_seconds()
+    silent = (moment - row.renewed_at).total_seconds()
+    return StudyBusyError(
+        f"the study {name} is run by process {row.pid} on {row.host}, since {held:.0f} s "
+        f"(last sign of life {silent:.0f} s ago).",
+        "Wait for it or stop it there, then type: nas resume "
+        f"{name} (or search under another name with --study)",
+    )
+
+
+def _select(study_id: int) -> sa.Select[Any]:
+    return sa.select(LEASE).where(LEASE.c.study_id == study_id)

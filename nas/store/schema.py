@@ -1,0 +1,160 @@
+"""The schema: made at the newest revision for a new database, checked for an old one, upgraded.
+
+Revisions form one line and are numbered files in `migrations/versions` (r0001_….py, r0002_….py),
+so that opening a store reads no more than their names.
+"""
+
+import contextlib
+import sqlite3
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from nas.errors import SchemaError, StoreError
+from nas.store.address import Address, read_address
+from nas.store.database import Database
+from nas.store.tables import STUDY, VERSION_TABLE
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+_CREATE_LOCK = 0x6E6173  # "nas": the advisory lock of whoever creates or upgrades in PostgreSQL
+_VERSION = sa.table(VERSION_TABLE, sa.column("version_num"))
+
+
+@dataclass(frozen=True)
+class Upgraded:
+    """What an upgrade did: the revisions, equal where there was nothing to do, and the backup."""
+
+    before: str
+    after: str
+    backup: Path | None
+
+
+def revisions() -> list[str]:
+    """Return the revisions that this version of nas knows, oldest first."""
+    return sorted(path.name[1:5] for path in (MIGRATIONS / "versions").glob("r[0-9]*_*.py"))
+
+
+def ensure(database: Database, create: bool) -> None:
+    """Create the tables in a database that has none, if `create`; otherwise check their revision.
+
+    Raises:
+        SchemaError: the tables were made by an older or a newer version.
+        StoreError: there are no tables, and none may be created.
+    """
+    found = database.read(_revision)
+    if found is None and not create:
+        raise _no_tables(database.address)
+    if found is None:
+        found = database.write(_create, patience=5.0)
+    _check(found, database.address)
+
+
+def upgrade(url: str | None = None) -> Upgraded:
+    """Bring the tables to the newest revision; an SQLite file is copied beside itself first.
+
+    Raises:
+        SchemaError: the tables were made by a newer version.
+        StoreError: the database cannot be reached or written, or has no tables.
+    """
+    address = read_address(url)
+    if address.path is not None and not address.path.exists():
+        raise _no_tables(address)
+    # Foreign keys rest meanwhile, and are checked before the commit: SQLite alters a table by
+    # dropping it for a copy, which the rows that belong to it would forbid.
+    database = Database(address, read_only=False, patience=5.0, foreign_keys=False)
+    try:
+        return database.write(lambda connection: _upgrade(connection, address))
+    finally:
+        database.close()
+
+
+def _upgrade(connection: sa.Connection, address: Address) -> Upgraded:
+    _lock(connection)
+    before, head = _revision(connection), revisions()[-1]
+    if before is None:
+        raise _no_tables(address)
+    if before == head:
+        return Upgraded(before, head, None)
+    if before not in revisions():
+        _check(before, address)
+    backup = _back_up(address.path, before) if address.path else None
+    _migrate(connection)
+    _check_foreign_keys(connection, address)
+    return Upgraded(before, head, backup)
+
+
+def _revision(connection: sa.Connection) -> str | None:
+    if not sa.inspect(connection).has_table(VERSION_TABLE):
+        return None
+    return connection.execute(sa.select(_VERSION.c.version_num)).scalar()
+
+
+def _create(connection: sa.Connection) -> str:
+    _lock(connection)
+    found = _revision(connection)  # another process may have been faster
+    if found is None:
+        if sa.inspect(connection).has_table(STUDY.name):
+            raise StoreError(
+                f"the database has a table {STUDY.name} of unknown version.",
+                "Give another database with --db.",
+            )
+        _migrate(connection)
+    return found or revisions()[-1]
+
+
+def _lock(connection: sa.Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_CREATE_LOCK)))
+
+
+def _migrate(connection: sa.Connection) -> None:
+    from alembic import command  # slow to import, and rarely needed
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _check_foreign_keys(connection: sa.Connection, address: Address) -> None:
+    if address.path and connection.exec_driver_sql("PRAGMA foreign_key_check").first():
+        raise StoreError(
+            f"{address.shown} has rows that belong to no study; it was left as it is.",
+            "Put back a copy of it, or give another database with --db.",
+        )
+
+
+def _check(found: str, address: Address) -> None:
+    known = revisions()
+    if found == known[-1]:
+        return
+    if found in known:
+        raise SchemaError(
+            f"{address.shown} has schema {found}; this version of nas needs {known[-1]}.",
+            f"Stop what is using it, then type: nas db upgrade --db {address.shown}",
+        )
+    raise SchemaError(
+        f"{address.shown} has schema {found}, newer than this nas knows ({known[-1]}).",
+        "Install the version of nas that wrote it, or give another database with --db.",
+    )
+
+
+def _no_tables(address: Address) -> StoreError:
+    exists = address.path is None or address.path.exists()
+    cause = f"{address.shown} holds no studies." if exists else f"there is no file {address.shown}."
+    return StoreError(cause, "Name the database of your search with --db, or start one: nas search")
+
+
+def _back_up(path: Path, revision: str) -> Path:
+    """Copy the database as it is committed, its WAL included, to a new file beside it."""
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    backup = path.with_name(f"{path.name}.schema-{revision}-{stamp}.bak")
+    with (
+        contextlib.closing(sqlite3.connect(path)) as source,
+        contextlib.closing(sqlite3.connect(backup)) as target,
+    ):
+        source.backup(target)
+    return backup

@@ -1,0 +1,251 @@
+"""Store: one opened database with its studies; every write has been committed when it returns."""
+
+import contextlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from nas.architecture import Architecture, parse
+from nas.cost import Cost
+from nas.errors import StoreError
+from nas.spec import StudySpec
+from nas.store import studies, trials
+from nas.store.address import Address, read_address
+from nas.store.database import Database, now
+from nas.store.lease import LEASE_SECONDS, Lease, fence, lock_study
+from nas.store.schema import ensure
+from nas.store.studies import StudyState, StudySummary
+from nas.trial import Measurement, Outcome, Trial
+
+T = TypeVar("T")
+
+PATIENCE_SECONDS = 60.0
+
+
+def open_store(
+    url: str | None = None,
+    *,
+    read_only: bool = False,
+    create: bool = True,
+    patience: float = PATIENCE_SECONDS,
+) -> "Store":
+    """Open the database at `url`, and make it where there is none, if `create` and not `read_only`.
+
+    `url` is a file name, `sqlite:///file` or `postgresql+psycopg://…`; None is ./nas.db. `patience`
+    is for how many seconds a write waits for a database that has gone away.
+
+    Raises:
+        SchemaError: its tables were made by an older or a newer version.
+        StoreError: it cannot be reached, read, made or written; the cause says which.
+    """
+    address = read_address(url)
+    create = create and not read_only
+    if address.path is not None:
+        _check_file(address, address.path, create)
+    database = Database(address, read_only=read_only, patience=patience)
+    try:
+        ensure(database, create)
+    except BaseException:
+        database.close()
+        raise
+    return Store(database)
+
+
+class Store:
+    """The durable record of studies; `with open_store() as store:` closes it at the end.
+
+    Any method raises a StoreError where the database fails or has no study of that name, and those
+    that write a StudyBusyError where another live process holds the study.
+    """
+
+    def __init__(self, database: Database) -> None:
+        """Read and write `database`, whose tables are those of this version."""
+        self._database = database
+        self._address = database.address
+        self._specs: dict[str, StudySpec] = {}
+        self._parsed: dict[str, dict[str, Architecture]] = {}
+        self._leases: dict[str, Lease] = {}
+
+    @property
+    def shown(self) -> str:
+        """What a person types after --db to name this database; without its password."""
+        return self._address.shown
+
+    def close(self) -> None:
+        """Release every lease and close every connection."""
+        for lease in self._leases.values():
+            with contextlib.suppress(StoreError):  # it expires; a first error must not be hidden
+                lease.release()
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def create_study(self, spec: StudySpec, versions: Mapping[str, str]) -> None:
+        """Enter a new study, with the versions of the libraries that measure it.
+
+        Raises:
+            NasError: its name is not allowed.
+            StoreError: the name is taken; other settings than the stored ones are listed.
+        """
+        studies.check_name(spec.name)
+        moment = self._database.read(now)
+        try:
+            self._database.write(lambda c: studies.create(c, spec, versions, moment))
+        except StoreError as error:
+            if not isinstance(error.__cause__, IntegrityError):
+                raise
+            row = self._study(spec.name)
+            if row.created_at != moment:  # else it is ours: a repeated write that was committed
+                raise studies.conflict(spec, StudySpec.from_json(row.spec)) from None
+
+    def spec(self, name: str) -> StudySpec:
+        """Return what defines a study."""
+        if name not in self._specs:
+            self._specs[name] = StudySpec.from_json(self._study(name).spec)
+        return self._specs[name]
+
+    def versions(self, name: str) -> dict[str, str]:
+        """Return the versions of the libraries that a study was begun with."""
+        return studies.read_versions(self._study(name))
+
+    def studies(self) -> list[StudySummary]:
+        """Return one line about each study, oldest first."""
+        return self._database.read(studies.summaries)
+
+    def set_state(self, name: str, state: StudyState | str) -> None:
+        """Enter the state of a study: RUNNING, INTERRUPTED, COMPLETE or FAILED."""
+        state = StudyState(state)
+        self._write(name, lambda connection, key: studies.set_state(connection, key, state))
+
+    def change_seq(self, name: str) -> int:
+        """Return a number that grows with every write of the study, for whoever polls it."""
+        return int(self._study(name).seq)
+
+    def acquire(self, name: str, seconds: float = LEASE_SECONDS) -> Lease:
+        """Take the right to run a study; it lapses `seconds` after this process falls silent.
+
+        Raises:
+            StudyBusyError: a live process has it; the error names host, process and age.
+        """
+        lease = Lease.acquire(self._database, self._study(name).id, name, seconds)
+        self._leases[name] = lease
+        return lease
+
+    def trials(self, study: str) -> list[Trial]:
+        """Return the trials of `study` by number, with the measurements of their last attempt."""
+
+        def select(connection: sa.Connection) -> list[Trial]:
+            study_id = studies.find(connection, study, self._address).id
+            return trials.select_trials(connection, study_id, self._reader(study))
+
+        self.spec(study)  # cached now, for `select` may not open a second transaction
+        return self._database.read(select)
+
+    def insert_trial(self, study: str, trial: Trial) -> None:
+        """Add a trial; StoreError if the study has another one of its number."""
+        self._write(study, lambda connection, key: trials.insert(connection, key, trial))
+
+    def start_trial(self, study: str, number: int, attempt: int) -> None:
+        """Turn a WAITING trial RUNNING under a new attempt, its earlier measurements set aside.
+
+        Like all that follow it does nothing where that has been done already, and raises a
+        StoreError, changing nothing, where the trial has moved on or is finished.
+        """
+        self._write(study, lambda connection, key: trials.start(connection, key, number, attempt))
+
+    def requeue_trial(self, study: str, number: int, attempt: int) -> None:
+        """Turn a RUNNING trial WAITING again."""
+        self._write(study, lambda connection, key: trials.requeue(connection, key, number, attempt))
+
+    def record_measurement(
+        self, study: str, number: int, attempt: int, measurement: Measurement
+    ) -> None:
+        """Add one measurement to a RUNNING trial of that attempt."""
+
+        def add(connection: sa.Connection, key: int) -> None:
+            trials.add_measurement(connection, key, number, attempt, measurement)
+
+        self._write(study, add)
+
+    def record_count(
+        self, study: str, number: int, attempt: int, counted: Cost, worker: str
+    ) -> None:
+        """Keep fvcore's count of a RUNNING trial, and where it runs."""
+
+        def add(connection: sa.Connection, key: int) -> None:
+            trials.add_count(connection, key, number, attempt, (counted, worker))
+
+        self._write(study, add)
+
+    def finish_trial(self, study: str, number: int, attempt: int, outcome: Outcome) -> None:
+        """Give a RUNNING trial of that attempt its final state."""
+
+        def finish(connection: sa.Connection, key: int) -> None:
+            trials.finish(connection, key, number, attempt, outcome)
+
+        self._write(study, finish)
+
+    def record_report(self, name: str, number: int, kind: str, values: Mapping[str, Any]) -> None:
+        """Keep a final result of a trial (`kind` "test": on the test split); once for each kind.
+
+        Raises:
+            StoreError: the trial has another result of that kind already.
+        """
+
+        def add(connection: sa.Connection, key: int) -> None:
+            trials.add_report(connection, key, number, kind, values)
+
+        self._write(name, add)
+
+    def reports(self, name: str) -> dict[int, dict[str, dict[str, Any]]]:
+        """Return the final results of a study as {trial number: {kind: values}}."""
+        study_id = self._study(name).id
+        return self._database.read(lambda connection: trials.select_reports(connection, study_id))
+
+    def _study(self, name: str) -> sa.Row[Any]:
+        return self._database.read(lambda connection: studies.find(connection, name, self._address))
+
+    def _write(self, name: str, work: Callable[[sa.Connection, int], T]) -> T:
+        """Run `work(connection, study id)` with the study locked and our lease checked."""
+
+        def fenced(connection: sa.Connection) -> T:
+            study_id = studies.find(connection, name, self._address).id
+            lock_study(connection, study_id)
+            lease = self._leases.get(name)
+            epoch = lease.epoch if lease is not None and not lease.released else None
+            fence(connection, study_id, name, epoch)
+            return work(connection, study_id)
+
+        return self._database.write(fenced)
+
+    def _reader(self, name: str) -> Callable[[str], Architecture]:
+        """Return what reads the architectures of a study; the same text is read once."""
+        space, parsed = self._specs[name].space, self._parsed.setdefault(name, {})
+
+        def read(text: str) -> Architecture:
+            if text not in parsed:
+                written = parse(text, space.name, space.keys, len(space.stages))
+                parsed[text] = space.canonical(written)
+            return parsed[text]
+
+        return read
+
+
+def _check_file(address: Address, path: Path, create: bool) -> None:
+    if not create and not path.exists():
+        raise StoreError(
+            f"there is no file {address.shown}.",
+            "Name the database of your search with --db, or start one: nas search",
+        )
+    if not path.parent.is_dir():
+        raise StoreError(
+            f"there is no directory {path.parent} for the database {path.name}.",
+            f"Make it (mkdir -p {path.parent}), or give another file with --db.",
+        )

@@ -1,0 +1,182 @@
+"""Studies in the database: what defines each, its state, and what has come of it in short."""
+
+import difflib
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+
+from nas.errors import NasError, StoreError
+from nas.spec import StudySpec
+from nas.store.address import Address
+from nas.store.database import now
+from nas.store.lease import is_live
+from nas.store.tables import LEASE, MEASUREMENT, STUDY, TRIAL
+from nas.trial import TrialState
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+
+
+class StudyState(StrEnum):
+    """What became of a study when its last driver let go of it; RUNNING while one has it."""
+
+    RUNNING = "RUNNING"
+    INTERRUPTED = "INTERRUPTED"
+    COMPLETE = "COMPLETE"
+    FAILED = "FAILED"
+
+
+@dataclass(frozen=True)
+class StudySummary:
+    """One line about a study.
+
+    `counts` has every trial state, references included. `best_error` is the lowest top-1 error, a
+    share in [0, 1], among the complete candidates. `holder` is the process that runs the study now,
+    as host:pid; a study that is RUNNING without one was killed and can be resumed.
+    """
+
+    name: str
+    space: str
+    task: str
+    budget: str
+    state: StudyState
+    created_at: datetime
+    num_trials: int
+    counts: Mapping[TrialState, int]
+    best_error: float | None
+    holder: str | None
+
+
+def create(
+    connection: sa.Connection, spec: StudySpec, versions: Mapping[str, str], moment: datetime
+) -> None:
+    """Enter a new study, begun at `moment`; an IntegrityError if its name is taken."""
+    values = {
+        "name": spec.name,
+        "spec": spec.to_json(),
+        "versions": json.dumps(dict(versions)),
+    }
+    fresh = {"state": StudyState.RUNNING, "created_at": moment, "seq": 1}
+    connection.execute(sa.insert(STUDY).values(**values, **fresh))
+
+
+def check_name(name: str) -> None:
+    """Check the name of a new study.
+
+    Raises:
+        NasError: it has other characters than the pattern allows, or too many.
+    """
+    if not _NAME.fullmatch(name):
+        raise NasError(
+            f"{name!r} cannot be the name of a study.",
+            "Use up to 64 lower-case letters, digits, - and _, beginning with a letter or digit.",
+        )
+
+
+def conflict(spec: StudySpec, stored: StudySpec) -> StoreError:
+    """Return the error for a new study whose name is taken by `stored`."""
+    differences = spec.differences(stored)
+    if differences:
+        cause = f"the study {spec.name} exists with other settings ({'; '.join(differences)})."
+        remedy = "Search under another name with --study NAME, or continue the old one with its"
+        return StoreError(cause, f"{remedy} settings: nas resume {spec.name}")
+    return StoreError(
+        f"the study {spec.name} exists already.",
+        f"Continue it: nas resume {spec.name} (or search under another name with --study NAME)",
+    )
+
+
+def find(connection: sa.Connection, name: str, address: Address) -> sa.Row[Any]:
+    """Return the row of a study.
+
+    Raises:
+        StoreError: there is no study of that name; similar names are given.
+    """
+    if _NAME.fullmatch(name):
+        row = connection.execute(sa.select(STUDY).where(STUDY.c.name == name)).one_or_none()
+        if row is not None:
+            return row
+    names = connection.execute(sa.select(STUDY.c.name)).scalars().all()
+    close = difflib.get_close_matches(name, names)
+    hint = f"Did you mean {' or '.join(close)}? " if close else ""
+    raise StoreError(
+        f"there is no study {name!r} in {address.shown}.",
+        f"{hint}To see its studies type: {address.command('list')}",
+    )
+
+
+def set_state(connection: sa.Connection, study_id: int, state: StudyState) -> None:
+    """Enter the state of a study."""
+    connection.execute(sa.update(STUDY).where(STUDY.c.id == study_id).values(state=state.value))
+
+
+def summaries(connection: sa.Connection) -> list[StudySummary]:
+    """Return all studies, oldest first."""
+    counts = _counts(connection)
+    best = {row[0]: row[1] for row in connection.execute(_best_errors())}
+    leases = {row.study_id: row for row in connection.execute(sa.select(LEASE))}
+    moment = now(connection)
+    result = []
+    for row in connection.execute(sa.select(STUDY).order_by(STUDY.c.created_at, STUDY.c.id)):
+        lease = leases.get(row.id)
+        live = lease is not None and is_live(lease, moment)
+        error = best.get(row.id, math.nan)
+        spec = StudySpec.from_json(row.spec)
+        result.append(
+            StudySummary(
+                name=row.name,
+                space=spec.space_name,
+                task=spec.task,
+                budget=", ".join(map(str, spec.budget)),
+                state=StudyState(row.state),
+                created_at=row.created_at,
+                num_trials=spec.num_trials,
+                counts=counts.get(row.id, dict.fromkeys(TrialState, 0)),
+                best_error=None if math.isnan(error) else error,
+                holder=f"{lease.host}:{lease.pid}" if lease is not None and live else None,
+            )
+        )
+    return result
+
+
+def _counts(connection: sa.Connection) -> dict[int, dict[TrialState, int]]:
+    columns = (TRIAL.c.study_id, TRIAL.c.state)
+    counts: dict[int, dict[TrialState, int]] = {}
+    for study_id, state, count in connection.execute(
+        sa.select(*columns, sa.func.count()).group_by(*columns)
+    ):
+        counts.setdefault(study_id, dict.fromkeys(TrialState, 0))[TrialState(state)] = count
+    return counts
+
+
+def _best_errors() -> sa.Select[Any]:
+    """Select (study, lowest error) over each complete candidate's last measurement."""
+    current = sa.and_(
+        MEASUREMENT.c.trial_id == TRIAL.c.id, MEASUREMENT.c.attempt == TRIAL.c.attempt
+    )
+    last = (
+        sa.select(TRIAL.c.id, TRIAL.c.study_id, TRIAL.c.attempt, sa.func.max(MEASUREMENT.c.epoch))
+        .join(MEASUREMENT, current)
+        .where(TRIAL.c.state == TrialState.COMPLETE.value, TRIAL.c.reference.is_(None))
+        .group_by(TRIAL.c.id, TRIAL.c.study_id, TRIAL.c.attempt)
+    ).subquery("last")
+    trial_id, study_id, attempt, epoch = last.c
+    final = sa.and_(
+        MEASUREMENT.c.trial_id == trial_id,
+        MEASUREMENT.c.attempt == attempt,
+        MEASUREMENT.c.epoch == epoch,
+    )
+    lowest = sa.func.min(MEASUREMENT.c.top1_error)
+    return sa.select(study_id, lowest).select_from(last).join(MEASUREMENT, final).group_by(study_id)
+
+
+def read_versions(row: sa.Row[Any]) -> dict[str, str]:
+    """Return the versions of libraries in a study's row."""
+    versions: dict[str, str] = json.loads(row.versions)
+    return versions

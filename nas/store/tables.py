@@ -1,0 +1,188 @@
+"""The tables as SQLAlchemy knows them; `migrations` makes them, and a test compares the two.
+
+    study ─┬─ lease          who runs it: one row, with an epoch that grows with every new holder
+           └─ trial ─┬─ attempt      each start of a trial, how it ended, and where it ran
+                     ├─ measurement  one row for each attempt and epoch
+                     └─ report       final results on the test split, once for each kind
+
+Text and whole numbers are used where a database type would differ (states, JSON), so that SQLite
+and PostgreSQL hold the same.
+"""
+
+import math
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.types import TypeDecorator
+
+from nas.trial import TrialState
+
+VERSION_TABLE = "nas_alembic_version"
+STUDY_STATES = ("RUNNING", "INTERRUPTED", "COMPLETE", "FAILED")
+ATTEMPT_OUTCOMES = ("LOST", *(state.value for state in TrialState if state.finished))
+
+_Key = sa.BigInteger().with_variant(
+    sa.Integer(), "sqlite"
+)  # only INTEGER counts up by itself there
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """A moment: timezone-aware UTC on both sides, though SQLite itself keeps no zone."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        """Return `value` in UTC; a naive time is a mistake of the caller (ValueError)."""
+        if value is not None and value.tzinfo is None:
+            raise ValueError(f"the time {value} has no zone")
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        """Return `value` in UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Real(TypeDecorator[float]):
+    """A float that may be NaN, kept as NULL: SQLite has no NaN."""
+
+    impl = sa.Double()
+    cache_ok = True
+
+    def process_bind_param(self, value: float | None, dialect: sa.Dialect) -> float | None:
+        """Return None for NaN."""
+        return None if value is None or math.isnan(value) else float(value)
+
+    def process_result_value(self, value: float | None, dialect: sa.Dialect) -> float:
+        """Return NaN for NULL."""
+        return math.nan if value is None else float(value)
+
+
+class FreeText(TypeDecorator[str]):
+    """Text of any origin, such as a traceback: what a database cannot hold is written out."""
+
+    impl = sa.Text()
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:
+        r"""Return `value` with NUL and lone surrogates written as \x00 and \udc80."""
+        if value is None:
+            return None
+        return value.replace("\0", r"\x00").encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _one_of(column: str, values: Iterable[str]) -> sa.CheckConstraint:
+    listed = ", ".join(f"'{value}'" for value in values)
+    return sa.CheckConstraint(f"{column} IN ({listed})", name=column)
+
+
+def _parent(table: str, **options: Any) -> sa.Column[int]:
+    return sa.Column(
+        f"{table}_id", _Key, sa.ForeignKey(f"nas_{table}.id"), nullable=False, **options
+    )
+
+
+METADATA = sa.MetaData(
+    naming_convention={
+        "pk": "%(table_name)s_pk",
+        "fk": "%(table_name)s_%(column_0_name)s_fk",
+        "uq": "%(table_name)s_%(column_0_N_name)s_uq",
+        "ck": "%(table_name)s_%(constraint_name)s_ck",
+    }
+)
+
+STUDY = sa.Table(
+    "nas_study",
+    METADATA,
+    sa.Column("id", _Key, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False, unique=True),
+    sa.Column("spec", sa.Text, nullable=False),  # StudySpec as JSON
+    sa.Column("versions", sa.Text, nullable=False),  # {library: version} as JSON
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.Column("seq", sa.BigInteger, nullable=False),  # grows with every write of the study
+    _one_of("state", STUDY_STATES),
+)
+
+LEASE = sa.Table(
+    "nas_lease",
+    METADATA,
+    _parent("study", primary_key=True, autoincrement=False),
+    sa.Column("epoch", sa.BigInteger, nullable=False),
+    sa.Column("token", sa.Text),  # of the holder; NULL once released
+    sa.Column("host", FreeText, nullable=False),
+    sa.Column("pid", sa.BigInteger, nullable=False),
+    sa.Column("place", FreeText, nullable=False),
+    sa.Column("born", FreeText, nullable=False),
+    sa.Column("acquired_at", UtcTime, nullable=False),
+    sa.Column("renewed_at", UtcTime, nullable=False),
+    sa.Column("expires_at", UtcTime, nullable=False),
+)
+
+TRIAL = sa.Table(
+    "nas_trial",
+    METADATA,
+    sa.Column("id", _Key, primary_key=True),
+    _parent("study"),
+    sa.Column("number", sa.BigInteger, nullable=False),
+    sa.Column("architecture", sa.Text, nullable=False),
+    sa.Column("arch_id", sa.Text, nullable=False),
+    sa.Column("madds", sa.BigInteger, nullable=False),
+    sa.Column("params", sa.BigInteger, nullable=False),
+    sa.Column("acts", sa.BigInteger, nullable=False),
+    sa.Column("counted_madds", sa.BigInteger),
+    sa.Column("counted_params", sa.BigInteger),
+    sa.Column("counted_acts", sa.BigInteger),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("attempt", sa.BigInteger, nullable=False),
+    sa.Column("seed", sa.BigInteger, nullable=False),
+    sa.Column("reference", FreeText),
+    sa.Column("worker", FreeText),
+    sa.Column("created_at", UtcTime),
+    sa.Column("finished_at", UtcTime),
+    sa.Column("seconds", sa.Double),
+    sa.Column("fail_reason", FreeText),
+    sa.Column("fail_detail", FreeText),
+    sa.Column("weights_path", FreeText),
+    sa.Column("weights_sha256", sa.Text),
+    sa.UniqueConstraint("study_id", "number"),
+    _one_of("state", (state.value for state in TrialState)),
+)
+
+ATTEMPT = sa.Table(
+    "nas_attempt",
+    METADATA,
+    _parent("trial", primary_key=True, autoincrement=False),
+    sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("worker", FreeText),
+    sa.Column("started_at", UtcTime, nullable=False),
+    sa.Column("ended_at", UtcTime),
+    sa.Column("outcome", sa.Text),  # NULL while it runs
+    _one_of("outcome", ATTEMPT_OUTCOMES),
+)
+
+MEASUREMENT = sa.Table(
+    "nas_measurement",
+    METADATA,
+    _parent("trial", primary_key=True, autoincrement=False),
+    sa.Column("attempt", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("epoch", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("rung", sa.BigInteger),
+    sa.Column("top1_error", Real),
+    sa.Column("loss", Real),
+    sa.Column("train_loss", Real),
+    sa.Column("seconds", sa.Double, nullable=False),
+)
+
+REPORT = sa.Table(
+    "nas_report",
+    METADATA,
+    _parent("trial", primary_key=True, autoincrement=False),
+    sa.Column("kind", FreeText, primary_key=True),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.Column("content", sa.Text, nullable=False),  # JSON
+)

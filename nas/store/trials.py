@@ -1,0 +1,279 @@
+"""Trials in the database: every change is a compare-and-swap on (state, attempt).
+
+A change that has been made already is left alone, so that a write whose answer got lost can be
+repeated; one that contradicts the record raises a StoreError and changes nothing. All functions
+need a transaction in which the study is locked against other writers (nas.store.lease).
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from nas.architecture import Architecture
+from nas.cost import Cost
+from nas.errors import StoreError
+from nas.store.database import now
+from nas.store.tables import ATTEMPT, MEASUREMENT, REPORT, TRIAL
+from nas.trial import Measurement, Outcome, Trial, TrialState
+
+_FIELDS = [column for column in TRIAL.c if column.name not in ("id", "study_id")]
+_MEASURED = [column for column in MEASUREMENT.c if column.name not in ("trial_id", "attempt")]
+
+
+def select_trials(
+    connection: sa.Connection, study_id: int, architecture: Callable[[str], Architecture]
+) -> list[Trial]:
+    """Return the trials of a study by number, with the measurements of their current attempt."""
+    measured: dict[int, list[Measurement]] = {}
+    current = sa.and_(
+        MEASUREMENT.c.trial_id == TRIAL.c.id, MEASUREMENT.c.attempt == TRIAL.c.attempt
+    )
+    for trial_id, *values in connection.execute(
+        sa.select(MEASUREMENT.c.trial_id, *_MEASURED)
+        .join(TRIAL, current)
+        .where(TRIAL.c.study_id == study_id)
+        .order_by(MEASUREMENT.c.trial_id, MEASUREMENT.c.epoch)
+    ):
+        measured.setdefault(trial_id, []).append(Measurement(*values))
+    rows = connection.execute(
+        sa.select(TRIAL.c.id, *_FIELDS).where(TRIAL.c.study_id == study_id).order_by(TRIAL.c.number)
+    )
+    return [
+        _trial(row, architecture(row.architecture), tuple(measured.get(row.id, ()))) for row in rows
+    ]
+
+
+def insert(connection: sa.Connection, study_id: int, trial: Trial) -> None:
+    """Add a trial with what it has been measured so far."""
+    values = _values(trial)
+    row = connection.execute(_where(sa.select(*_FIELDS), study_id, trial.number)).one_or_none()
+    if row is not None:
+        if row._asdict() == values:
+            return
+        raise StoreError(
+            f"there is another trial {trial.number} in this study ({row.state}).",
+            "Another driver has moved on: stop this one, then continue with nas resume.",
+        )
+    connection.execute(sa.insert(TRIAL).values(study_id=study_id, **values))
+    trial_id = _find(connection, study_id, trial.number).id
+    if trial.attempt > 0:
+        started = trial.created_at or now(connection)
+        _add_attempt(connection, trial_id, trial.attempt, started, trial.worker)
+    if trial.state.finished:
+        _end_attempt(connection, trial_id, trial.attempt, trial.finished_at, trial.state)
+    if trial.measurements:
+        key = {"trial_id": trial_id, "attempt": trial.attempt}
+        rows = [{**key, **asdict(measurement)} for measurement in trial.measurements]
+        connection.execute(sa.insert(MEASUREMENT), rows)
+
+
+def start(connection: sa.Connection, study_id: int, number: int, attempt: int) -> None:
+    """Turn a WAITING trial RUNNING under a higher attempt."""
+    row = _find(connection, study_id, number)
+    if _at(row) == (TrialState.RUNNING, attempt):
+        return
+    values = {"state": TrialState.RUNNING.value, "attempt": attempt}
+    if row.attempt >= attempt or not _swap(connection, row, TrialState.WAITING, values):
+        raise _stale(row, attempt, "start")
+    _add_attempt(connection, row.id, attempt, now(connection), None)
+
+
+def requeue(connection: sa.Connection, study_id: int, number: int, attempt: int) -> None:
+    """Turn a RUNNING trial WAITING again; its attempt is recorded as LOST."""
+    row = _find(connection, study_id, number)
+    if _at(row) == (TrialState.WAITING, attempt):
+        return
+    values = {"state": TrialState.WAITING.value}
+    if row.attempt != attempt or not _swap(connection, row, TrialState.RUNNING, values):
+        raise _stale(row, attempt, "be queued again")
+    _end_attempt(connection, row.id, attempt, now(connection), None)
+
+
+def add_measurement(
+    connection: sa.Connection, study_id: int, number: int, attempt: int, measurement: Measurement
+) -> None:
+    """Add one measurement to a RUNNING trial of that attempt."""
+    row = _find(connection, study_id, number)
+    key = {"trial_id": row.id, "attempt": attempt}
+    same = [MEASUREMENT.c[name] == value for name, value in key.items()]
+    known = connection.execute(
+        sa.select(*_MEASURED).where(*same, MEASUREMENT.c.epoch == measurement.epoch)
+    ).one_or_none()
+    if known is not None and repr(Measurement(*known)) == repr(measurement):  # NaN is not NaN
+        return
+    if known is not None or _at(row) != (TrialState.RUNNING, attempt):
+        raise _stale(row, attempt, f"record epoch {measurement.epoch}")
+    connection.execute(sa.insert(MEASUREMENT).values(**key, **asdict(measurement)))
+
+
+def add_count(
+    connection: sa.Connection, study_id: int, number: int, attempt: int, count: tuple[Cost, str]
+) -> None:
+    """Keep fvcore's cost of a RUNNING trial, and its worker: `count` is both."""
+    row = _find(connection, study_id, number)
+    counted, worker = count
+    values = {**_counted(counted), "worker": worker}
+    if row.attempt != attempt or not _swap(connection, row, TrialState.RUNNING, values):
+        raise _stale(row, attempt, "record its count")
+    connection.execute(_attempt(row.id, attempt).values(worker=worker))
+
+
+def finish(
+    connection: sa.Connection, study_id: int, number: int, attempt: int, outcome: Outcome
+) -> None:
+    """Give a RUNNING trial of that attempt its final state; ValueError if that is not final."""
+    if not outcome.state.finished:
+        raise ValueError(f"{outcome.state} is no final state")
+    row = _find(connection, study_id, number)
+    values = {**asdict(outcome), "state": outcome.state.value}
+    if row.attempt == attempt and all(getattr(row, key) == value for key, value in values.items()):
+        return
+    moment = now(connection)
+    values["finished_at"] = moment
+    if row.attempt != attempt or not _swap(connection, row, TrialState.RUNNING, values):
+        raise _stale(row, attempt, f"become {outcome.state}")
+    _end_attempt(connection, row.id, attempt, moment, outcome.state)
+
+
+def add_report(
+    connection: sa.Connection, study_id: int, number: int, kind: str, values: Mapping[str, Any]
+) -> None:
+    """Keep a final result of a trial, once for each kind."""
+    row = _find(connection, study_id, number)
+    content = json.dumps(dict(values), sort_keys=True)
+    same = (REPORT.c.trial_id == row.id, REPORT.c.kind == kind)
+    known = connection.execute(sa.select(REPORT.c.content).where(*same)).scalar()
+    if known == content:
+        return
+    if known is not None:
+        raise StoreError(
+            f"trial {number} has its {kind} result already; it is measured once.",
+            "Use the recorded result (nas show), or search under another name with --study.",
+        )
+    key = {"trial_id": row.id, "kind": kind}
+    moment = now(connection)
+    connection.execute(sa.insert(REPORT).values(**key, content=content, created_at=moment))
+
+
+def select_reports(
+    connection: sa.Connection, study_id: int
+) -> dict[int, dict[str, dict[str, Any]]]:
+    """Return the final results of a study as {trial number: {kind: values}}."""
+    reports: dict[int, dict[str, dict[str, Any]]] = {}
+    for number, kind, content in connection.execute(
+        sa.select(TRIAL.c.number, REPORT.c.kind, REPORT.c.content)
+        .join(TRIAL, REPORT.c.trial_id == TRIAL.c.id)
+        .where(TRIAL.c.study_id == study_id)
+        .order_by(TRIAL.c.number, REPORT.c.kind)
+    ):
+        reports.setdefault(number, {})[kind] = json.loads(content)
+    return reports
+
+
+def _trial(
+    row: sa.Row[Any], architecture: Architecture, measurements: tuple[Measurement, ...]
+) -> Trial:
+    counted = (row.counted_madds, row.counted_params, row.counted_acts)
+    return Trial(
+        number=row.number,
+        architecture=architecture,
+        cost=Cost(row.madds, row.params, row.acts),
+        state=TrialState(row.state),
+        seed=row.seed,
+        reference=row.reference,
+        attempt=row.attempt,
+        measurements=measurements,
+        counted=None if counted[0] is None else Cost(*counted),
+        fail_reason=row.fail_reason,
+        fail_detail=row.fail_detail,
+        created_at=row.created_at,
+        finished_at=row.finished_at,
+        seconds=row.seconds,
+        worker=row.worker,
+        weights_path=row.weights_path,
+        weights_sha256=row.weights_sha256,
+    )
+
+
+def _values(trial: Trial) -> dict[str, Any]:
+    return {
+        "number": trial.number,
+        "architecture": trial.architecture.text,
+        "arch_id": trial.arch_id,
+        **asdict(trial.cost),
+        **_counted(trial.counted),
+        "state": trial.state.value,
+        "attempt": trial.attempt,
+        "seed": trial.seed,
+        "reference": trial.reference,
+        "worker": trial.worker,
+        "created_at": trial.created_at,
+        "finished_at": trial.finished_at,
+        "seconds": trial.seconds,
+        "fail_reason": trial.fail_reason,
+        "fail_detail": trial.fail_detail,
+        "weights_path": trial.weights_path,
+        "weights_sha256": trial.weights_sha256,
+    }
+
+
+def _counted(cost: Cost | None) -> dict[str, int | None]:
+    names = ("madds", "params", "acts")
+    return {f"counted_{name}": None if cost is None else getattr(cost, name) for name in names}
+
+
+def _where(statement: sa.Select[Any], study_id: int, number: int) -> sa.Select[Any]:
+    return statement.where(TRIAL.c.study_id == study_id, TRIAL.c.number == number)
+
+
+def _find(connection: sa.Connection, study_id: int, number: int) -> sa.Row[Any]:
+    row = connection.execute(_where(sa.select(TRIAL), study_id, number)).one_or_none()
+    if row is None:
+        raise StoreError(f"the study has no trial {number}.", "To see its trials type: nas show")
+    return row
+
+
+def _at(row: sa.Row[Any]) -> tuple[TrialState, int]:
+    return TrialState(row.state), row.attempt
+
+
+def _swap(
+    connection: sa.Connection, row: sa.Row[Any], state: TrialState, values: Mapping[str, Any]
+) -> bool:
+    """Write `values` into a trial that is still in `state` at the attempt of `row`."""
+    still = (TRIAL.c.id == row.id, TRIAL.c.state == state.value, TRIAL.c.attempt == row.attempt)
+    return connection.execute(sa.update(TRIAL).where(*still).values(values)).rowcount == 1
+
+
+def _stale(row: sa.Row[Any], attempt: int, deed: str) -> StoreError:
+    return StoreError(
+        f"trial {row.number} is {row.state} at attempt {row.attempt}: "
+        f"attempt {attempt} cannot {deed}.",
+        "Another driver has moved on: stop this one, then continue with nas resume.",
+    )
+
+
+def _add_attempt(
+    connection: sa.Connection, trial_id: int, attempt: int, started: datetime, worker: str | None
+) -> None:
+    values = {"trial_id": trial_id, "number": attempt, "started_at": started, "worker": worker}
+    connection.execute(sa.insert(ATTEMPT).values(values))
+
+
+def _end_attempt(
+    connection: sa.Connection,
+    trial_id: int,
+    attempt: int,
+    ended: datetime | None,
+    state: TrialState | None,
+) -> None:
+    outcome = "LOST" if state is None else state.value
+    connection.execute(_attempt(trial_id, attempt).values(ended_at=ended, outcome=outcome))
+
+
+def _attempt(trial_id: int, attempt: int) -> sa.Update:
+    return sa.update(ATTEMPT).where(ATTEMPT.c.trial_id == trial_id, ATTEMPT.c.number == attempt)

@@ -1,0 +1,75 @@
+"""The cache of decoded images, so that every worker process starts in a moment.
+
+One safetensors file for each set of source files, named by a hash of their paths, sizes and times
+of change; written beside its final name and renamed, so that a reader never sees half a file.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from nas.train.data.images import Source
+from nas.train.data.task import Split
+from nas.train.files import write_whole
+
+_VERSION = 1
+
+
+def cache_dir() -> Path:
+    """Return `NAS_CACHE`, else `nas` in `XDG_CACHE_HOME`, else `~/.cache/nas`."""
+    if given := os.environ.get("NAS_CACHE"):
+        return Path(given)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nas"
+
+
+def cached(files: Iterable[Path], kind: str, read: Callable[[], Source]) -> Source:
+    """Return what `read` makes of `files`, from the cache where these files were read before.
+
+    `kind` names the way of reading. Where the cache cannot be written, nothing is kept.
+    """
+    path = cache_dir() / f"{kind}-{_fingerprint(files)}.safetensors"
+    if path.is_file():
+        with contextlib.suppress(SafetensorError, OSError, KeyError, json.JSONDecodeError):
+            return _load(path)
+    source = read()
+    with contextlib.suppress(OSError, SafetensorError):
+        _save(source, path)
+    return source
+
+
+def _fingerprint(files: Iterable[Path]) -> str:
+    digest = hashlib.sha256(f"{_VERSION}".encode())
+    for file in sorted(files):
+        stat = file.stat()
+        digest.update(f"\n{file.resolve()} {stat.st_size} {stat.st_mtime_ns}".encode())
+    return digest.hexdigest()[:24]
+
+
+def _save(source: Source, path: Path) -> None:
+    tensors = {"train.images": source.train.images, "train.labels": source.train.labels}
+    if source.test is not None:
+        tensors |= {"test.images": source.test.images, "test.labels": source.test.labels}
+    tensors = {key: value.contiguous() for key, value in tensors.items()}
+    metadata = {"class_names": json.dumps(source.class_names), "note": source.note}
+    write_whole(path, lambda temporary: save_file(tensors, temporary, metadata))
+
+
+def _load(path: Path) -> Source:
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata()
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    test = None
+    if "test.labels" in tensors:
+        test = Split(tensors["test.images"], tensors["test.labels"])
+    return Source(
+        Split(tensors["train.images"], tensors["train.labels"]),
+        test,
+        tuple(json.loads(metadata["class_names"])),
+        metadata["note"],
+    )

@@ -1,0 +1,60 @@
+"""A folder of images per class, with or without `train` and `test` above it.
+
+DIR/cat/1.png …                  all images train; a test split is drawn from them
+DIR/train/cat/1.png … DIR/test/cat/7.png …
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from nas.errors import TaskError
+from nas.train.data.images import Source, check_labels, decode_all
+from nas.train.data.task import Split
+
+_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
+
+
+def find_images(folder: Path) -> list[Path]:
+    """Return every image that lies in a folder of its class, in order."""
+    roots = [folder / "train", folder / "test"] if (folder / "train").is_dir() else [folder]
+    return sorted(
+        file
+        for root in roots
+        for file in root.glob("*/*")
+        if file.suffix.lower() in _SUFFIXES and file.is_file()
+    )
+
+
+def read_folder(folder: Path, files: Sequence[Path], side: int) -> Source:
+    """Read the images that `find_images` found, brought to `side` pixels.
+
+    Raises:
+        TaskError: one is no image, there are fewer than two classes, or train and test disagree.
+    """
+    split = (folder / "train").is_dir()
+    tests = [file for file in files if split and file.parent.parent.name == "test"]
+    trains = [file for file in files if file not in set(tests)]
+    names = tuple(sorted({file.parent.name for file in trains}))
+    strange = sorted({file.parent.name for file in tests} - set(names))
+    if strange:
+        raise TaskError(
+            f"{folder / 'test'} has a class {strange[0]!r} that {folder / 'train'} has not.",
+            "Give both folders the same classes.",
+        )
+    train, resized = _read(trains, names, side)
+    check_labels(train.labels, len(names), str(folder))
+    test, resized_test = _read(tests, names, side) if tests else (None, 0)
+    count = resized + resized_test
+    return Source(train, test, names, f"{count} images resized to {side}x{side}" if count else "")
+
+
+def _read(files: Sequence[Path], names: Sequence[str], side: int) -> tuple[Split, int]:
+    labels = [names.index(file.parent.name) for file in files]
+    return decode_all(((_bytes(file), str(file)) for file in files), labels, side)
+
+
+def _bytes(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise TaskError(f"{file} cannot be read: {error}.", "Mend its permissions.") from error

@@ -1,0 +1,51 @@
+"""Devices: which there are, how a worker process is set up for them, when one is out of memory."""
+
+import ctypes
+import os
+import sys
+
+import torch
+
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
+
+
+def default_device() -> torch.device:
+    """Return the first CUDA device, or the CPU where there is none."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def describe_devices() -> str:
+    """Return one line on what this machine trains with, e.g. `2 CPU cores, no GPU`."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    return f"{cores} CPU core{'' if cores == 1 else 's'}, {', '.join(names) or 'no GPU'}"
+
+
+def prepare_worker(threads: int = 1) -> None:
+    """Set this process up for training on `threads` CPU threads; meant for trial workers only.
+
+    Keeps freed memory in the process instead of returning it to the system: a training step maps
+    and unmaps its activations again and again, and the page faults take as long as the arithmetic.
+    """
+    torch.set_num_threads(threads)
+    if torch.cuda.is_available():
+        torch.backends.cudnn.benchmark = True
+    if sys.platform != "linux":
+        return
+    try:
+        mallopt = ctypes.CDLL("libc.so.6").mallopt
+    except (OSError, AttributeError):  # another C library: slower, nothing else
+        return
+    mallopt(_M_MMAP_THRESHOLD, 1 << 30)
+    mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
+    mallopt(_M_TOP_PAD, 64 << 20)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether `error` says that the memory of the machine or of a GPU did not suffice."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    text = str(error)
+    return isinstance(error, RuntimeError) and (
+        "can't allocate memory" in text or "CUDA error: out of memory" in text
+    )

@@ -1,0 +1,80 @@
+"""Feed: the images of one split on a device, given out in batches, augmented all at once."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from nas.train.data import Augmentation, Split, Task
+
+NO_AUGMENTATION = Augmentation(crop_padding=0, flip=False)
+
+
+class Feed:
+    """Batches of one split: images scaled by the task's mean and deviation, and labels.
+
+    The bytes stay on the device as (N, H + 2p, W + 2p, C), so that cropping, mirroring and the
+    `channels_last` layout are one gather; random numbers come from the CPU once an epoch, so that
+    they are the same on every device.
+    """
+
+    def __init__(
+        self,
+        split: Split,
+        task: Task,
+        device: torch.device,
+        augment: Augmentation = NO_AUGMENTATION,
+    ) -> None:
+        """Move `split` to `device`, bordered by `augment.crop_padding` black pixels."""
+        pad = augment.crop_padding
+        _, self._height, self._width = task.input
+        images = torch.nn.functional.pad(split.images, (pad, pad, pad, pad))
+        self._images = images.permute(0, 2, 3, 1).contiguous().to(device)
+        self._labels = split.labels.to(device)
+        self._augment = augment
+        self._device = device
+        self._mean = 255 * torch.tensor(task.mean, device=device)
+        self._scale = 1 / (255 * torch.tensor(task.std, device=device))
+
+    def steps(self, batch_size: int) -> int:
+        """Return the number of batches of a shuffled epoch: whole ones, but one at least."""
+        return max(1, len(self._labels) // batch_size)
+
+    def shuffled(
+        self, batch_size: int, random: torch.Generator, augmented: bool = True
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield one epoch in random order; images that fill no batch are left out."""
+        count, pad = len(self._labels), self._augment.crop_padding
+        order = torch.randperm(count, generator=random)
+        if augmented:
+            offsets = torch.randint(2 * pad + 1, (count, 2), generator=random)
+            mirrored = torch.rand(count, generator=random) < (0.5 if self._augment.flip else 0.0)
+        else:
+            offsets = torch.full((count, 2), pad)
+            mirrored = torch.zeros(count, dtype=torch.bool)
+        plan = [part.to(self._device) for part in (order, offsets, mirrored)]
+        for step in range(self.steps(batch_size)):
+            chosen = slice(step * batch_size, (step + 1) * batch_size)
+            yield self._batch(*(part[chosen] for part in plan))
+
+    def ordered(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield every image once, in order, not augmented."""
+        pad = self._augment.crop_padding
+        inner = self._images[:, pad : pad + self._height, pad : pad + self._width]
+        parts = zip(
+            torch.split(inner, batch_size), torch.split(self._labels, batch_size), strict=True
+        )
+        for images, labels in parts:
+            yield self._scaled(images), labels
+
+    def _batch(self, index: Tensor, offsets: Tensor, mirrored: Tensor) -> tuple[Tensor, Tensor]:
+        rows = torch.arange(self._height, device=self._device)[None] + offsets[:, :1]
+        columns = torch.arange(self._width, device=self._device)[None]
+        columns = torch.where(mirrored[:, None], self._width - 1 - columns, columns)
+        columns = columns + offsets[:, 1:]
+        images = self._images[index[:, None, None], rows[:, :, None], columns[:, None, :]]
+        return self._scaled(images), self._labels[index]
+
+    def _scaled(self, images: Tensor) -> Tensor:
+        """Return bytes (N, H, W, C) as floats (N, C, H, W), stored channels last."""
+        return ((images.float() - self._mean) * self._scale).permute(0, 3, 1, 2)

@@ -1,0 +1,195 @@
+"""Network: the `torch.nn.Module` that executes a list of layers.
+
+Its module tree follows the dotted layer names, so that the keys of its state dict read like the
+per-layer table: `stage2.0.first.weight`.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple, assert_never
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from nas.layers import (
+    Activation,
+    Add,
+    BatchNorm,
+    Conv,
+    GlobalPool,
+    Input,
+    Layer,
+    Linear,
+    Shuffle,
+)
+
+BN_EPS = 1e-5
+_LINEAR_STD = 0.01
+
+
+class ChannelShuffle(nn.Module):
+    """Channel shuffle: channel k of group g moves to k * groups + g; shape and values are kept.
+
+    All forms compute the same. Exporters get the 4-D one, since the 5-D one of `F.channel_shuffle`
+    is beyond many runtimes; eager execution gets the one that keeps `channels_last`, because a
+    lost layout makes every following convolution slower.
+    """
+
+    def __init__(self, groups: int) -> None:
+        """Shuffle between `groups` groups."""
+        super().__init__()
+        self.groups = groups
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return `x`, shape (N, C, H, W), with its channels interleaved."""
+        if _is_traced():
+            b, c, h, w = x.shape
+            split = x.reshape(b, self.groups, c // self.groups, h * w)
+            return split.transpose(1, 2).reshape(b, c, h, w)
+        if x.device.type == "cpu":
+            return F.channel_shuffle(x, self.groups)
+        b, c, h, w = x.shape
+        last = x.permute(0, 2, 3, 1).reshape(b, h, w, self.groups, c // self.groups)
+        return last.transpose(3, 4).reshape(b, h, w, c).permute(0, 3, 1, 2)
+
+    def extra_repr(self) -> str:
+        """Return the argument, for `print(network)`."""
+        return f"groups={self.groups}"
+
+
+class Sum(nn.Module):
+    """The residual: the element-wise sum of two feature maps of one shape."""
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """Return `x + y`, both of shape (N, C, H, W)."""
+        return x + y
+
+
+class Classifier(nn.Linear):
+    """The linear layer with bias on the flattened feature map."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the logits, shape (N, classes), of `x`, shape (N, C, H, W)."""
+        return super().forward(x.flatten(1))
+
+
+class _Step(NamedTuple):
+    """One layer in execution: its module, the results it reads, and those that are over then."""
+
+    module: nn.Module
+    reads: tuple[int, ...]
+    frees: tuple[int, ...]
+
+
+class Network(nn.Module):
+    """The network that a list of layers describes; its weights are unset until `initialise`."""
+
+    def __init__(self, layers: Sequence[Layer]) -> None:
+        """Make the modules of `layers`, the first of which is the input, the last the output."""
+        super().__init__()
+        self.input_shape = layers[0].shape
+        self.classes = layers[-1].shape.channels
+        readers = Counter(name for layer in layers for name in layer.inputs)
+        index = {layer.name: position for position, layer in enumerate(layers)}
+        last = {index[name]: index[layer.name] for layer in layers for name in layer.inputs}
+        self._steps: list[_Step] = []
+        for layer in layers[1:]:
+            module = _module(layer, alone=all(readers[name] == 1 for name in layer.inputs))
+            _plant(self, layer.name, module)
+            reads = tuple(index[name] for name in layer.inputs)
+            frees = tuple(dict.fromkeys(i for i in reads if last[i] == index[layer.name]))
+            self._steps.append(_Step(module, reads, frees))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the logits, shape (N, classes), of images `x`, shape (N, C, H, W)."""
+        results: dict[int, Tensor] = {0: x}
+        for position, step in enumerate(self._steps, start=1):
+            results[position] = step.module(*(results[read] for read in step.reads))
+            for free in step.frees:  # so that inference holds no more than it still needs
+                del results[free]
+        return results[len(self._steps)]
+
+
+def build(layers: Sequence[Layer], generator: torch.Generator | None = None) -> Network:
+    """Return the initialised network of `layers`; `generator` (CPU) draws its weights."""
+    network = Network(layers)
+    initialise(network, generator)
+    return network
+
+
+@torch.no_grad()
+def initialise(network: nn.Module, generator: torch.Generator | None = None) -> None:
+    """Draw new weights.
+
+    Convolutions: normal with variance 2 / fan-out, where the fan is that of one group (He et al.
+    2015); batch norm: identity; classifier: normal with deviation 0.01, bias 0, as MobileNetV2.
+    """
+    for module in network.modules():
+        match module:
+            case nn.Conv2d():
+                fan_out = module.out_channels // module.groups * math.prod(module.kernel_size)
+                module.weight.normal_(0.0, math.sqrt(2.0 / fan_out), generator=generator)
+            case nn.BatchNorm2d():
+                module.reset_parameters()
+            case nn.Linear():
+                module.weight.normal_(0.0, _LINEAR_STD, generator=generator)
+                module.bias.zero_()
+
+
+def _module(layer: Layer, alone: bool) -> nn.Module:
+    """Return the module of one layer; `alone` says that no other layer reads its input."""
+    match layer:
+        case Conv():
+            return _convolution(layer)
+        case BatchNorm(shape=shape):
+            return nn.BatchNorm2d(shape.channels, eps=BN_EPS)
+        case Activation():
+            return nn.ReLU6(inplace=alone) if layer.function == "relu6" else nn.ReLU(inplace=alone)
+        case Shuffle():
+            return ChannelShuffle(layer.groups)
+        case Add():
+            return Sum()
+        case GlobalPool():
+            return nn.AdaptiveAvgPool2d(1)
+        case Linear(shape=shape):
+            return _unset(Classifier(layer.in_features, shape.channels, device="meta"))
+        case Input():
+            return nn.Identity()
+        case _:
+            assert_never(layer)
+
+
+def _convolution(layer: Conv) -> nn.Module:
+    convolution = nn.Conv2d(
+        layer.in_channels,
+        layer.shape.channels,
+        layer.kernel,
+        stride=layer.stride,
+        padding=layer.kernel // 2,
+        groups=layer.groups,
+        bias=False,
+        device="meta",
+    )
+    return _unset(convolution)
+
+
+def _unset(module: nn.Module) -> nn.Module:
+    """Give a module made on the meta device memory, and so skip torch's own initialisation."""
+    return module.to_empty(device="cpu")
+
+
+def _is_traced() -> bool:
+    """Tell whether an exporter or fvcore is recording, instead of training or measuring."""
+    return bool(torch._C._get_tracing_state()) or torch.compiler.is_compiling()
+
+
+def _plant(root: nn.Module, name: str, module: nn.Module) -> None:
+    """Register `module` under the dotted `name`, with a plain container for each part before."""
+    *parents, leaf = name.split(".")
+    for parent in parents:
+        if parent not in root._modules:
+            root.add_module(parent, nn.Module())
+        root = root.get_submodule(parent)
+    root.add_module(leaf, module)

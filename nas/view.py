@@ -1,0 +1,376 @@
+"""StudyView: what a report or a dashboard shows of a study, as plain data; drawing comes later.
+
+Errors are shares in [0, 1] here and percent wherever they are shown; costs are those at the
+deployment input. A stopped trial stands at the last epoch that it reached: a censored measurement.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from math import prod
+
+import numpy as np
+
+from nas import results
+from nas.architecture import Architecture
+from nas.budget import si
+from nas.cost import Cost
+from nas.front import hypervolume
+from nas.objective import Objective, objective
+from nas.space import Published
+from nas.spec import StudySpec
+from nas.stage_table import StageTable, stage_table
+from nas.trial import Trial, TrialState
+
+Reports = Mapping[int, Mapping[str, float]]
+
+_NOTES = {
+    "digits": (
+        "The digits are 8x8 images that nearly every network learns: they show the path, they "
+        "cannot rank group counts. For a real search give --task cifar10 and more epochs."
+    ),
+}
+_COST_LABELS = {
+    "madds": "multiply-adds of convolution and linear layers",
+    "params": "trainable parameters",
+    "acts": "activations of convolution and linear layers",
+}
+
+
+class Group(StrEnum):
+    """The groups that a picture tells apart, in the order of the table."""
+
+    FRONT = "front"
+    PUBLISHED = "published"
+    RUNNING = "running"
+    DOMINATED = "dominated"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    WAITING = "waiting"
+
+    @property
+    def label(self) -> str:
+        """The group in words."""
+        return {"front": "on the front", "stopped": "stopped early"}.get(self.value, self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One trial as it is shown; `x` and `y` are its values on the axes, None before a measurement.
+
+    `curve` holds (epoch, top-1 error) of the current attempt; `test_error` is the error on the test
+    split, for the trials on which it was taken; `title` names a published architecture, `published`
+    holds the numbers that its authors print.
+    """
+
+    number: int
+    group: Group
+    state: TrialState
+    title: str | None
+    architecture: Architecture
+    cost: Cost
+    counted: Cost | None
+    x: float
+    y: float | None
+    error: float | None
+    loss: float | None
+    epoch: int
+    rung: int | None
+    seconds: float | None
+    curve: tuple[tuple[int, float], ...]
+    test_error: float | None
+    published: tuple[tuple[str, str], ...]
+    reason: str | None
+    detail: str | None
+
+    @property
+    def label(self) -> str:
+        """The published name, or the number."""
+        return self.title or f"trial {self.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """One axis: the objective, its full label with unit, and whether it is shown in percent."""
+
+    name: str
+    label: str
+    percent: bool
+
+    def show(self, value: float | None) -> str:
+        """Return a value of this axis with its unit."""
+        if value is None:
+            return "–"
+        return percent(value) if self.percent else si(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """The share of the reference box that the front dominates after `finished` candidates."""
+
+    finished: int
+    share: float
+
+
+@dataclass(frozen=True)
+class StudyView:
+    """A study as it is shown: points in the order of the table, axes, counts, settings, words."""
+
+    name: str
+    state: str | None
+    x: Axis
+    y: Axis
+    points: tuple[Point, ...]
+    stage_names: tuple[str, ...]
+    limits: tuple[tuple[str, int], ...]
+    num_objectives: int
+    planned: int
+    rungs: tuple[int, ...]
+    eta: int
+    seconds: float
+    hypervolume: float
+    progress: tuple[Progress, ...]
+    settings: tuple[tuple[str, str], ...]
+    note: str
+    best: Point | None
+    _by_number: Mapping[int, Point] = field(repr=False, compare=False)
+
+    def group(self, group: Group) -> list[Point]:
+        """Return the points of one group, in the order of the table."""
+        return [point for point in self.points if point.group is group]
+
+    def point(self, number: int) -> Point | None:
+        """Return one trial, or None where the study has none of that number."""
+        return self._by_number.get(number)
+
+    def count(self, *states: TrialState) -> int:
+        """Return how many trials are in one of `states`."""
+        return sum(point.state in states for point in self.points)
+
+    def stage_table(self, point: Point) -> StageTable:
+        """Return the architecture of one point by stage."""
+        return stage_table(point.architecture, self.stage_names)
+
+    @property
+    def finished(self) -> int:
+        """How many trials have ended, published ones included."""
+        return sum(point.state.finished for point in self.points)
+
+    @property
+    def done(self) -> bool:
+        """Whether every planned trial has ended."""
+        return self.finished >= self.planned
+
+    @property
+    def summary(self) -> str:
+        """The result in one line."""
+        if self.best is None:
+            return f"Nothing is measured to the end yet; {self.finished} of {self.planned} ended."
+        front = len(self.group(Group.FRONT))
+        return (
+            f"{front} on the front, best {self.y.show(self.best.y)} at {self.x.show(self.best.x)} "
+            f"{self.x.name} (trial {self.best.number}); "
+            f"{self.finished} of {self.planned} trials ended, {self._ends()}."
+        )
+
+    def _ends(self) -> str:
+        words = {TrialState.COMPLETE: "complete", TrialState.STOPPED: "stopped early"}
+        words[TrialState.FAILED] = "failed"
+        return ", ".join(f"{self.count(state)} {word}" for state, word in words.items())
+
+
+def study_view(
+    spec: StudySpec,
+    trials: Sequence[Trial],
+    tests: Reports | None = None,
+    versions: Mapping[str, str] | None = None,
+    state: str | None = None,
+) -> StudyView:
+    """Return what is shown of a study.
+
+    `tests` holds what was measured on the test split by trial number, {3: {"top1_error": 0.02}};
+    `versions` the libraries of the study; `state` the one that the store gives it.
+    """
+    x, y = _axes(spec)
+    points = _points(spec, trials, tests or {}, (x.name, y.name))
+    by_number = {point.number: point for point in points}
+    best = results.best(spec, trials)
+    progress = _progress(spec, trials)
+    return StudyView(
+        name=spec.name,
+        state=state,
+        x=x,
+        y=y,
+        points=points,
+        stage_names=tuple(stage.name for stage in spec.space.stages),
+        limits=tuple((constraint.cost, constraint.limit) for constraint in spec.budget),
+        num_objectives=len(spec.objectives),
+        planned=spec.num_trials + (len(spec.space.published) if spec.published else 0),
+        rungs=spec.rungs,
+        eta=spec.eta,
+        seconds=_elapsed(trials),
+        hypervolume=progress[-1].share if progress else 0.0,
+        progress=progress,
+        settings=_settings(spec, versions or {}),
+        note=task_note(spec.task),
+        best=by_number[best.number] if best else None,
+        _by_number=by_number,
+    )
+
+
+def task_note(task: str) -> str:
+    """Return what a user must know about the results of a task; empty where there is nothing."""
+    return _NOTES.get(task, "")
+
+
+def percent(share: float) -> str:
+    """Return a share in percent, with the digits that such a measurement carries."""
+    return f"{100 * share:.1f} %" if share >= 0.1 else f"{100 * share:.2f} %"
+
+
+def duration(seconds: float | None) -> str:
+    """Return a time span in the two largest units that it needs."""
+    if seconds is None:
+        return "–"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    if minutes:
+        return f"{minutes} min {rest:02d} s"
+    return f"{seconds:.1f} s" if seconds < 10 else f"{rest} s"
+
+
+def _axes(spec: StudySpec) -> tuple[Axis, Axis]:
+    """Return the first cost and the first measured metric among the objectives, as axes."""
+    known = [goal for goal in spec.goals if goal.known] or [objective("madds")]
+    measured = [goal for goal in spec.goals if not goal.known] or [objective("top1_error")]
+    return _cost_axis(spec, known[0]), _metric_axis(spec, measured[0])
+
+
+def _cost_axis(spec: StudySpec, goal: Objective) -> Axis:
+    label = f"{_COST_LABELS[goal.name]}, {spec.input} input, {spec.classes} classes, batch 1"
+    return Axis(goal.name, label, percent=False)
+
+
+def _metric_axis(spec: StudySpec, goal: Objective) -> Axis:
+    in_percent = goal.name == "top1_error"
+    epochs = spec.ladder.max_epochs
+    unit = " (%)" if in_percent else ""
+    split = f"{spec.task} validation split"
+    after = f"{epochs} epoch{'s' if epochs > 1 else ''}"
+    return Axis(goal.name, f"{goal.label}, {split}, after {after}{unit}", in_percent)
+
+
+def _points(
+    spec: StudySpec, trials: Sequence[Trial], tests: Reports, axes: tuple[str, str]
+) -> tuple[Point, ...]:
+    front = {trial.number for trial in results.front(spec, trials)}
+    entries = {entry.name: entry for entry in spec.space.published}
+    points = []
+    for trial in trials:
+        group = _group(trial, trial.number in front)
+        entry = entries.get(trial.reference or "")
+        points.append(_point(trial, group, entry, tests.get(trial.number, {}), axes))
+    return tuple(sorted(points, key=_table_order))
+
+
+def _point(
+    trial: Trial,
+    group: Group,
+    entry: Published | None,
+    test: Mapping[str, float],
+    axes: tuple[str, str],
+) -> Point:
+    last = trial.last
+    numbers = entry.numbers if entry else {}
+    return Point(
+        number=trial.number,
+        group=group,
+        state=trial.state,
+        title=entry.title if entry else trial.reference,
+        architecture=trial.architecture,
+        cost=trial.cost,
+        counted=trial.counted,
+        x=float(trial.value(axes[0]) or 0.0),
+        y=trial.value(axes[1]),
+        error=last.top1_error if last else None,
+        loss=last.loss if last else None,
+        epoch=last.epoch if last else 0,
+        rung=last.rung if last else None,
+        seconds=trial.seconds if trial.seconds is not None else last.seconds if last else None,
+        curve=tuple((m.epoch, m.top1_error) for m in trial.measurements),
+        test_error=test.get("top1_error"),
+        published=tuple((key, str(value)) for key, value in numbers.items()),
+        reason=trial.fail_reason,
+        detail=trial.fail_detail,
+    )
+
+
+def _group(trial: Trial, on_front: bool) -> Group:
+    match trial.state:
+        case TrialState.COMPLETE if trial.reference:
+            return Group.PUBLISHED
+        case TrialState.COMPLETE:
+            return Group.FRONT if on_front else Group.DOMINATED
+        case state:
+            return Group[state.name]
+
+
+def _table_order(point: Point) -> tuple[int, float, float, int]:
+    """Return the sort key: the front from cheap to dear, every other group from good to bad."""
+    group = list(Group).index(point.group)
+    value = float("inf") if point.y is None else point.y
+    if point.group is Group.FRONT:
+        return group, point.x, value, point.number
+    return group, -point.epoch, value, point.number
+
+
+def _elapsed(trials: Sequence[Trial]) -> float:
+    """Return the seconds from the first trial's creation to the last end; pauses count."""
+    starts = [trial.created_at for trial in trials if trial.created_at]
+    ends = [trial.finished_at for trial in trials if trial.finished_at]
+    return (max(ends) - min(starts)).total_seconds() if starts and ends else 0.0
+
+
+def _progress(spec: StudySpec, trials: Sequence[Trial]) -> tuple[Progress, ...]:
+    """Return the hypervolume's share of the reference box each time that a candidate raised it."""
+    ended = [trial for trial in trials if trial.reference is None and trial.state.finished]
+    # Equal or missing times: the number decides, so that a view of the same rows is the same.
+    ended.sort(key=lambda t: (t.finished_at.timestamp() if t.finished_at else 0.0, t.number))
+    reference = np.array(spec.reference_point, dtype=float)
+    box = prod(spec.reference_point)
+    front = np.empty((0, len(reference)))
+    steps = [Progress(0, 0.0)] if ended else []
+    rows = results.losses(spec, ended)
+    for finished, (trial, row) in enumerate(zip(ended, rows, strict=True), start=1):
+        if trial.state is not TrialState.COMPLETE:
+            continue
+        if np.any(np.all(front <= row, axis=1)):
+            continue
+        front = np.vstack([front[~np.all(front >= row, axis=1)], row])
+        share = hypervolume(front, reference) / box if box else 0.0
+        steps.append(Progress(finished, share))
+    if ended:
+        steps.append(Progress(len(ended), steps[-1].share))
+    return tuple(steps)
+
+
+def _settings(spec: StudySpec, versions: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    budget = ", ".join(map(str, spec.budget)) or "none"
+    rows = [
+        ("Space", f"{spec.space_name}: {spec.space.title}"),
+        ("Budget", f"{budget}, counted at {spec.input} with {spec.classes} classes"),
+        ("Task", spec.task + (f", data in {spec.data_dir}" if spec.data_dir else "")),
+        ("Epochs", f"{spec.ladder.max_epochs}, judged after {_list(spec.rungs[:-1])}"),
+        ("Objectives", ", ".join(spec.objectives)),
+        ("Candidates", f"{spec.num_trials}, proposed by {spec.sampler}, seed {spec.seed}"),
+        ("Space file", f"sha256 {spec.space.space_hash[:16]}"),
+    ]
+    if versions:
+        rows.append(("Versions", ", ".join(f"{k} {v}" for k, v in sorted(versions.items()))))
+    return tuple(rows)
+
+
+def _list(epochs: Sequence[int]) -> str:
+    return ", ".join(map(str, epochs)) or "none"

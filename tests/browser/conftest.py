@@ -1,0 +1,67 @@
+"""A real Chromium, and pages that remember every request, message and error."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+_CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+@dataclass
+class Visit:
+    """A page with all that it asked for and complained of."""
+
+    page: object
+    requests: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+    def at(self, graph: str, trace: str, index: int) -> tuple[float, float]:
+        """Return where a point of a figure stands in the window, scrolled into view."""
+        return self.page.evaluate(
+            """([id, name, index]) => {
+                const gd = document.getElementById(id).querySelector('.js-plotly-plot')
+                    || document.getElementById(id);
+                gd.scrollIntoView({block: 'center'});
+                const trace = gd._fullData.find(t => t.name === name && t.mode === 'markers');
+                const {xaxis, yaxis, _size} = gd._fullLayout, box = gd.getBoundingClientRect();
+                return [box.x + _size.l + xaxis.d2p(trace.x[index]),
+                        box.y + _size.t + yaxis.d2p(trace.y[index])];
+            }""",
+            [graph, trace, index],
+        )
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[object]:
+    if _CHROMIUM is None or not Path(_CHROMIUM).exists():
+        pytest.skip("there is no Chromium")
+    api = pytest.importorskip("playwright.sync_api")
+    with api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=_CHROMIUM, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def visit(browser):
+    """Return a function that opens an address; its options are those of a browser context."""
+    contexts = []
+
+    def open_page(url: str, **options: object) -> Visit:
+        contexts.append(browser.new_context(**options))
+        opened = Visit(contexts[-1].new_page())
+        opened.page.on("request", lambda request: opened.requests.append(request.url))
+        opened.page.on("pageerror", lambda error: opened.complaints.append(str(error)))
+        opened.page.on(
+            "console",
+            lambda message: message.type == "error" and opened.complaints.append(message.text),
+        )
+        opened.page.goto(url)
+        return opened
+
+    yield open_page
+    for context in contexts:
+        context.close()

@@ -1,0 +1,119 @@
+"""The report in a real browser: it draws, answers, and asks the network for nothing."""
+
+from dataclasses import replace
+
+import pytest
+
+from nas.figures import write_report
+from nas.view import Group, study_view
+from tests.figures.studies import make_spec, make_trials
+
+pytestmark = pytest.mark.browser
+
+SPEC = make_spec()
+VIEW = study_view(SPEC, make_trials(SPEC))
+PHONE = {"viewport": {"width": 390, "height": 844}}
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    write_report(VIEW, path)
+    return path.as_uri()
+
+
+def poll(page, expression, accept):
+    """Wait until `expression` has an accepted value; the page's policy forbids evaluating in it."""
+    for _ in range(100):
+        if accept(page.evaluate(expression)):
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"{expression} is still {page.evaluate(expression)}")
+
+
+@pytest.mark.parametrize(
+    ("options", "surface"),
+    [({}, "#ffffff"), ({"color_scheme": "dark"}, "#161b22"), (PHONE, "#ffffff")],
+)
+def test_it_draws_three_figures_and_needs_nothing_else(visit, report, options, surface):
+    seen = visit(report, **options)
+    seen.page.wait_for_selector("#hypervolume .main-svg")
+    assert seen.page.locator("#front .scatterlayer .trace").count() >= 7
+    assert seen.page.locator("#curves .scatterlayer .trace").count() >= 5
+    assert seen.requests == [report]
+    assert seen.complaints == []
+    width = seen.page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    assert width <= 0
+    background = seen.page.evaluate("document.getElementById('front')._fullLayout.paper_bgcolor")
+    assert background == surface
+
+
+def test_no_button_sends_the_figure_away(visit, report):
+    seen = visit(report)
+    seen.page.wait_for_selector("#front .modebar-btn", state="attached")
+    titles = seen.page.locator(".modebar-btn").evaluate_all("b => b.map(x => x.dataset.title)")
+    assert any("Zoom" in str(title) for title in titles)
+    assert not any(word in str(t) for t in titles for word in ("Share", "loud", "Edit", "Produced"))
+
+
+def test_hover_shows_the_architecture(visit, report):
+    seen = visit(report)
+    point = VIEW.group(Group.FRONT)[0]
+    seen.page.mouse.move(*seen.at("front", "on the front", 0))
+    label = seen.page.locator("#front .hovertext")
+    label.wait_for()
+    text = label.text_content()
+    assert f"trial {point.number}" in text
+    assert "stage7" in text
+    assert "permute2" in text
+
+
+def test_a_click_opens_the_row_of_the_trial(visit, report):
+    seen = visit(report)
+    point = VIEW.group(Group.FRONT)[1]
+    seen.page.mouse.click(*seen.at("front", "on the front", 1))
+    row = seen.page.locator(f"#trial-{point.number}.chosen")
+    row.wait_for()
+    assert row.locator("table.stages").is_visible()
+
+
+def test_a_heading_sorts_both_ways_by_value_with_unknown_values_last(visit, report):
+    seen = visit(report)
+    errors = [p.error for p in VIEW.points if p.error is not None]
+    for direction, expected in (
+        ("ascending", sorted(errors)),
+        ("descending", sorted(errors)[::-1]),
+    ):
+        seen.page.click(".trials > thead th:nth-child(3) button")
+        head = seen.page.locator(".trials > thead th:nth-child(3)")
+        assert head.get_attribute("aria-sort") == direction
+        keys = seen.page.locator(".trials > tbody > tr > td:nth-child(3)").evaluate_all(
+            "cells => cells.map(cell => cell.dataset.key)"
+        )
+        assert [float(key) for key in keys if key] == expected
+        assert keys[len(errors) :] == [""] * (len(VIEW.points) - len(errors))
+
+
+def test_the_look_follows_the_system_while_the_page_is_open(visit, report):
+    seen = visit(report)
+    colour = "document.getElementById('front')._fullLayout.paper_bgcolor"
+    light = seen.page.evaluate(colour)
+    seen.page.emulate_media(color_scheme="dark")
+    poll(seen.page, colour, lambda value: value != light)
+    seen.page.emulate_media(color_scheme="light")
+    poll(seen.page, colour, lambda value: value == light)
+    assert seen.complaints == []
+
+
+def test_many_points_are_drawn_within_the_policy_of_the_page(visit, tmp_path):
+    one = VIEW.group(Group.DOMINATED)[0]
+    more = tuple(
+        replace(one, number=1000 + i, x=one.x + 1e4 * (i % 100), y=0.05 + i / 3e4)
+        for i in range(5200)
+    )
+    write_report(replace(VIEW, points=VIEW.points + more), tmp_path / "many.html")
+    seen = visit((tmp_path / "many.html").as_uri())
+    seen.page.wait_for_selector("#front .gl-canvas", state="attached")
+    assert "WebGL is not supported" not in seen.page.inner_text("#front")
+    assert "The first 1000 of" in seen.page.inner_text("main")
+    assert seen.complaints == []

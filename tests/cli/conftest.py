@@ -1,0 +1,9 @@
+import pytest
+from runner import Shell
+
+
+@pytest.fixture
+def nas(monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("NAS_DB", raising=False)
+    return Shell(monkeypatch, capsys)

@@ -1,0 +1,44 @@
+"""Calls the command line in this process, as a shell would see it."""
+
+import sys
+from dataclasses import dataclass
+
+import pytest
+
+from nas.cli import main
+
+
+@dataclass(frozen=True)
+class Called:
+    """What one call printed and returned."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Shell:
+    """Calls `nas` with words; keeps nothing between calls but the working directory."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self._monkeypatch, self._capsys = monkeypatch, capsys
+
+    def __call__(self, *words: str) -> Called:
+        self._monkeypatch.setattr(sys, "argv", ["nas", *words])
+        code = 0
+        try:
+            main()
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        printed = self._capsys.readouterr()
+        return Called(code, printed.out, printed.err)
+
+    def refused(self, *words: str, code: int = 2) -> str:
+        """Call and make sure that it fails with `code`, two lines on stderr and no traceback."""
+        called = self(*words)
+        assert called.code == code, called
+        lines = called.err.strip().splitlines()
+        assert len(lines) == 2, called.err
+        assert lines[0].startswith("nas: ")
+        assert "Traceback" not in called.err + called.out
+        return called.err

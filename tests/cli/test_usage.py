@@ -1,0 +1,111 @@
+"""Wrong words: one line of cause, one of remedy, exit code 2 or a documented one."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from nas.store import open_store
+
+VERBS = [
+    "search", "resume", "list", "show", "front", "report", "dashboard", "export", "count", "space",
+    "db",
+]  # fmt: skip
+
+
+def test_help_names_every_verb(nas):
+    called = nas("--help")
+    assert called.code == 0
+    for verb in VERBS:
+        assert f"\n  {verb} " in called.out
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help_that_ends_with_an_example(nas, verb):
+    called = nas(verb, "--help")
+    assert called.code == 0
+    assert "Example:\n    nas " in called.out
+
+
+def test_help_loads_no_heavy_library():
+    code = (
+        "import sys; sys.argv = ['nas', '--help']\n"
+        "from nas.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'torch', 'ray', 'optuna', 'sqlalchemy', 'plotly', 'dash', 'fvcore', 'numpy'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["frobnicate"], "frobnicate"),
+        (["count", "--arch", "resnet-50"], "resnet-50"),
+        (["count", "--arch", "depth=1"], "leaves out"),
+        (["count", "--space", "nowhere", "--arch", "x"], "nowhere"),
+        (["count", "--arch", "igcv3-d-1.0", "--input", "224"], "224"),
+        (["space", "igcv3", "--budget", "300"], "300M-flops"),
+        (["space", "igcv3", "--budget", "300M-watts"], "300M-watts"),
+        (["space", "igcv3", "--budget", "1M-flops"], "the smallest costs"),
+        (["space", "igcv3", "--budget", "300M-flops", "--budget", "200M-macs"], "two budgets"),
+        (["search", "--space", "igcv3"], "no budget"),
+        (["search", "--budget", "1M-flops"], "the smallest costs"),
+        (["search", "--budget", "300M-flops", "--task", "mnist"], "mnist"),
+        (["search", "--budget", "300M-flops", "--recipe", "magic"], "magic"),
+        (["search", "--budget", "300M-flops", "--sampler", "oracle"], "oracle"),
+        (["search", "--budget", "300M-flops", "--objective", "beauty"], "beauty"),
+        (["search", "--budget", "300M-flops", "--trials", "0"], "--trials"),
+        (["search", "--budget", "300M-flops", "--rungs", "4,2"], "4, 2"),
+        (["search", "--budget", "300M-flops", "--rungs", "two"], "two"),
+        (["search", "--budget", "300M-flops", "--task", "cifar10", "--data", "gone"], "gone"),
+        (["export", "--best", "-o", "out"], "which network"),
+        (["export", "study", "--best", "--trial", "3", "-o", "out"], "which network"),
+        (["report", "study"], "-o"),
+    ],
+)
+def test_wrong_words_are_refused_with_cause_and_remedy(nas, words, said):
+    assert said in nas.refused(*words)
+
+
+def test_malformed_space_file_is_refused_with_its_line(nas, tmp_path):
+    (tmp_path / "mine.toml").write_text('schema = 1\nname = "mine\n')
+    assert "line 2" in nas.refused("space", "mine.toml")
+
+
+def test_results_directory_that_cannot_be_written(nas, tmp_path):
+    (tmp_path / "file").write_text("")
+    error = nas.refused("search", "--budget", "300M-flops", "--results", "file/inside")
+    assert "file/inside" in error
+
+
+@pytest.mark.parametrize("words", [["show"], ["front"], ["resume"], ["report", "-o", "x.html"]])
+def test_unknown_study_is_refused(nas, tmp_path, words):
+    open_store(str(tmp_path / "new.db")).close()
+    assert "nowhere" in nas.refused(*words, "nowhere", "--db", "new.db", code=4)
+
+
+@pytest.mark.parametrize("words", [["list"], ["show", "x"], ["resume", "x"], ["front", "x"]])
+def test_missing_database_is_refused_and_not_made(nas, tmp_path, words):
+    assert "nowhere.db" in nas.refused(*words, "--db", "nowhere.db", code=4)
+    assert not (tmp_path / "nowhere.db").exists()
+
+
+def test_file_that_is_no_database(nas, tmp_path):
+    (tmp_path / "broken.db").write_text("this is no database, just some text\n" * 100)
+    assert "broken.db" in nas.refused("list", "--db", "broken.db", code=4)
+
+
+def test_unreachable_database_server(nas):
+    url = "postgresql+psycopg://nobody@127.0.0.1:1/nas"
+    assert "127.0.0.1" in nas.refused("list", "--db", url, code=4)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_read_only_directory(nas, tmp_path):
+    locked = tmp_path / "locked"
+    locked.mkdir(mode=0o500)
+    nas.refused("search", "--budget", "300M-flops", "--db", "locked/nas.db", code=4)

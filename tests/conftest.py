@@ -1,0 +1,134 @@
+"""Shared fixtures: a study's specification, fresh databases, and a real PostgreSQL server."""
+
+import os
+import pwd
+import secrets
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from nas.budget import parse_budgets
+from nas.spec import StudySpec
+
+ROOT = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True)
+class PostgresServer:
+    """A PostgreSQL server on 127.0.0.1 that lives as long as the test session."""
+
+    binaries: Path
+    directory: Path
+    port: int
+    password: str
+
+    def start(self) -> None:
+        options = f"-c listen_addresses=127.0.0.1 -p {self.port} -k {self.directory} -c fsync=off"
+        self._control("start", "-o", options, "-l", str(self.directory / "log"))
+
+    def stop(self) -> None:
+        self._control("stop", "-m", "immediate")
+
+    def new_url(self) -> str:
+        """Make an empty schema and return a URL to it; a database of its own would cost seconds."""
+        name = f"nas_{secrets.token_hex(6)}"
+        connection = f"host=127.0.0.1 port={self.port} user=nas dbname=postgres"
+        with psycopg.connect(connection, password=self.password, autocommit=True) as server:
+            server.execute(f"CREATE SCHEMA {name}")
+        place = f"nas:{self.password}@127.0.0.1:{self.port}/postgres"
+        return f"postgresql+psycopg://{place}?options=-csearch_path%3D{name}"
+
+    def _control(self, *words: str) -> None:
+        _run_unprivileged(
+            self.binaries / "pg_ctl", "-w", "-D", str(self.directory / "data"), *words
+        )
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A real server from the binaries of this machine; skips where there are none."""
+    binaries = _postgres_binaries()
+    if binaries is None:
+        pytest.skip("no PostgreSQL server binaries")
+    directory = Path(tempfile.mkdtemp(prefix="nas-postgres-"))
+    password = secrets.token_hex(8)
+    (directory / "password").write_text(password)
+    if os.geteuid() == 0:
+        for path in (directory, directory / "password"):
+            shutil.chown(path, "postgres", "postgres")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = PostgresServer(binaries, directory, port, password)
+    login = ["-U", "nas", "--auth=scram-sha-256", f"--pwfile={directory / 'password'}"]
+    _run_unprivileged(
+        binaries / "initdb", "-D", str(directory / "data"), "--no-sync", "-E", "UTF8", *login
+    )
+    server.start()
+    yield server
+    server.stop()
+    shutil.rmtree(directory)
+
+
+@pytest.fixture
+def postgres_url(postgres: PostgresServer) -> str:
+    """A new, empty place in the PostgreSQL server."""
+    return postgres.new_url()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A new, empty database of each kind that the store can use."""
+    if request.param == "sqlite":
+        return str(tmp_path / "nas.db")
+    return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture(scope="session")
+def spec() -> StudySpec:
+    """A small study of the IGCV3 space."""
+    return StudySpec(
+        name="small",
+        space_name="igcv3",
+        space_text=(ROOT / "search_spaces" / "igcv3.toml").read_text(),
+        budget=parse_budgets(["300M-flops"]),
+        input="3x224x224",
+        classes=1000,
+        task="digits",
+        data_dir=None,
+        recipe="digits",
+        rungs=(1, 3, 9),
+        eta=3,
+        objectives=("top1_error", "madds"),
+        reference_point=(1.0, 3e8),
+        sampler="evolution",
+        num_trials=24,
+        published=True,
+        seed=0,
+    )
+
+
+def _postgres_binaries() -> Path | None:
+    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    found = installed[-1] if installed else shutil.which("initdb")
+    if found is None or not (Path(found).parent / "pg_ctl").exists():
+        return None
+    if os.geteuid() == 0 and "postgres" not in {user.pw_name for user in pwd.getpwall()}:
+        return None
+    return Path(found).parent
+
+
+def _run_unprivileged(program: Path, *words: str) -> None:
+    command = [str(program), *words]
+    if os.geteuid() == 0:  # PostgreSQL refuses to run as root
+        command = ["runuser", "-u", "postgres", "--", *command]
+    # The server inherits its streams: a pipe would stay open, and this call with it.
+    done = subprocess.run(command, cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    assert done.returncode == 0, command

@@ -1,0 +1,120 @@
+"""What every sampler promises: members within the budget, as a function of its inputs."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+from nas.budget import Constraint, admits, parse_budgets
+from nas.cost import CostModel
+from nas.errors import NasError
+from nas.feasible import FeasibleSpace
+from nas.front import hypervolume
+from nas.objective import objective
+from nas.samplers import SAMPLERS, make_sampler
+from nas.space_file import load_space
+from nas.trial import Measurement, Trial, TrialState
+
+COSTS = CostModel(load_space("igcv3"))
+FRONT = (objective("top1_error"), objective("madds"))
+BUDGETS = {
+    "one": parse_budgets(["300M-flops"]),
+    "two": parse_budgets(["300M-flops", "3.5M-params"]),
+    "tight": parse_budgets(["24M-flops"]),
+}
+
+
+def finished(number, architecture, state=TrialState.COMPLETE):
+    """Return a trial whose error falls with its cost, with a wave that no cost explains."""
+    cost = COSTS.cost(architecture)
+    error = (
+        0.9
+        * (cost.madds / 1e7) ** -0.3
+        * (1.2 + np.sin(sum(architecture.column("g1").count(g) * g for g in (1, 2, 4, 8))) / 5)
+    )
+    last = Measurement(9, 2, float(error), float(error) * 3, 1.0, 10.0)
+    measured = () if state is TrialState.FAILED else (last,)
+    return Trial(number, architecture, cost, state, seed=number, measurements=measured)
+
+
+@cache
+def feasible_space(budget):
+    return FeasibleSpace(COSTS, budget)
+
+
+def search(name, budget, count, goals=FRONT, seed=0):
+    """Run a sampler for `count` proposals, some of which fail or are stopped."""
+    sampler = make_sampler(name, feasible_space(budget), goals)
+    history = []
+    for number in range(count):
+        proposed = sampler.propose(history, number, np.random.default_rng([seed, number]))
+        assert proposed is not None
+        state = [TrialState.COMPLETE, TrialState.COMPLETE, TrialState.STOPPED, TrialState.COMPLETE,
+                 TrialState.FAILED][number % 5]  # fmt: skip
+        history.append(finished(number, proposed, state))
+    return history
+
+
+@pytest.fixture(params=sorted(SAMPLERS))
+def name(request):
+    return request.param
+
+
+@pytest.mark.parametrize("budget", BUDGETS.values(), ids=BUDGETS.keys())
+def test_proposals_are_canonical_members_within_the_budget(name, budget):
+    for trial in search(name, budget, 25):
+        assert COSTS.space.check(trial.architecture) == trial.architecture
+        assert admits(budget, trial.cost)
+
+
+def test_equal_inputs_give_equal_proposals(name):
+    one, two = (search(name, BUDGETS["one"], 18, seed=3) for _ in range(2))
+    assert [t.arch_id for t in one] == [t.arch_id for t in two]
+
+
+def test_another_seed_gives_another_search(name):
+    one, two = (search(name, BUDGETS["one"], 5, seed=seed) for seed in (1, 2))
+    assert [t.arch_id for t in one] != [t.arch_id for t in two]
+
+
+def test_a_sampler_made_anew_goes_on_as_the_old_one_would(name):
+    history = search(name, BUDGETS["one"], 17)
+    fresh = make_sampler(name, feasible_space(BUDGETS["one"]), FRONT)
+    proposed = fresh.propose(history[:16], 16, np.random.default_rng([0, 16]))
+    assert proposed == history[16].architecture
+
+
+def test_one_objective_works_too(name):
+    history = search(name, BUDGETS["one"], 15, goals=(objective("top1_error"),))
+    assert len({trial.arch_id for trial in history}) == 15
+
+
+def test_the_start_covers_the_costs_where_a_cost_is_a_goal():
+    used = [t.cost.madds / 300e6 for t in search("evolution", BUDGETS["one"], 10)]
+    assert sum(share >= 0.85 for share in used) == 5
+    assert min(used) < 0.25
+
+
+def test_evolution_finds_a_better_front_than_random_search():
+    """The child of a good network is good; mean hypervolume of three seeds."""
+
+    def dominated(name):
+        runs = (search(name, BUDGETS["one"], 60, seed=seed) for seed in range(3))
+        fronts = ([[t.last.top1_error, t.cost.madds] for t in run if t.last] for run in runs)
+        return np.mean([hypervolume(np.array(points), np.array([1.0, 300e6])) for points in fronts])
+
+    assert dominated("evolution") > dominated("random")
+
+
+def test_a_budget_that_one_architecture_meets_is_exhausted_not_looped():
+    least = COSTS.cost(feasible_space(BUDGETS["one"]).smallest("madds")).madds
+    feasible = FeasibleSpace(COSTS, (Constraint("madds", least),))
+    for name in SAMPLERS:
+        drawn = make_sampler(name, feasible, FRONT).propose([], 0, np.random.default_rng(0))
+        assert drawn is not None
+        assert COSTS.cost(drawn).madds == least
+
+
+def test_unknown_sampler_is_refused():
+    with pytest.raises(NasError, match="oracle"):
+        make_sampler("oracle", feasible_space(()), FRONT)

@@ -1,0 +1,332 @@
+"""One suite for every database that the store can use: an SQLite file and a real PostgreSQL."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from itertools import count
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from nas.cost import Cost
+from nas.errors import NasError, StoreError
+from nas.spec import StudySpec
+from nas.store import Store, StudyState, open_store
+from nas.trial import Measurement, Outcome, Trial, TrialState
+from tests.store.rows import COMPLETE, EPOCHS, VERSIONS, trial
+
+
+@pytest.fixture
+def store(store_url: str, spec: StudySpec) -> Iterator[Store]:
+    with open_store(store_url) as opened:
+        opened.create_study(spec, VERSIONS)
+        yield opened
+
+
+# --- What goes in comes out ----------------------------------------------------------------------
+
+texts = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=50)
+maybe_text = st.none() | texts
+counts = st.integers(0, 2**62)
+costs = st.builds(Cost, counts, counts, counts)
+real = st.floats(allow_nan=True, allow_infinity=True)
+finite = st.floats(0, 1e9)
+elsewhere = timezone(timedelta(hours=5))
+moments = st.integers(1, 2**52).map(
+    lambda us: datetime.fromtimestamp(0, elsewhere) + timedelta(microseconds=us)
+)
+
+
+@st.composite
+def measured(draw: st.DrawFn) -> tuple[Measurement, ...]:
+    epochs = sorted(draw(st.sets(st.integers(1, 1000), max_size=5)))
+    rungs, seconds = st.none() | st.integers(0, 9), finite
+    return tuple(
+        Measurement(epoch, draw(rungs), draw(real), draw(real), draw(real), draw(seconds))
+        for epoch in epochs
+    )
+
+
+@given(data=st.data())
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_every_field_of_a_trial_survives(
+    data: st.DataObject, store: Store, spec: StudySpec
+) -> None:
+    number = len(store.trials("small"))
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
+    architecture = spec.space.published[number % 3].architecture
+    for _ in range(data.draw(st.integers(0, 20))):
+        architecture = spec.space.mutate(architecture, rng)
+    written = Trial(
+        number,
+        architecture,
+        data.draw(costs),
+        data.draw(st.sampled_from(TrialState)),
+        data.draw(st.integers(0, 2**63 - 1)),
+        reference=data.draw(maybe_text),
+        attempt=data.draw(st.integers(0, 5)),
+        measurements=data.draw(measured()),
+        counted=data.draw(st.none() | costs),
+        fail_reason=data.draw(maybe_text),
+        fail_detail=data.draw(maybe_text),
+        created_at=data.draw(st.none() | moments),
+        finished_at=data.draw(st.none() | moments),
+        seconds=data.draw(st.none() | finite),
+        worker=data.draw(maybe_text),
+        weights_path=data.draw(maybe_text),
+        weights_sha256=data.draw(maybe_text),
+    )
+    store.insert_trial("small", written)
+    read = store.trials("small")[-1]
+    nan = math.nan  # one object, which is equal to itself inside a tuple
+
+    def comparable(one: Trial) -> list[object]:
+        floats = [
+            [nan if math.isnan(x) else x for x in (m.top1_error, m.loss, m.train_loss)]
+            for m in one.measurements
+        ]
+        steps = [(m.epoch, m.rung, m.seconds) for m in one.measurements]
+        return [replace(one, measurements=()), floats, steps]
+
+    assert comparable(read) == comparable(written)
+    for moment in (read.created_at, read.finished_at):
+        assert moment is None or moment.tzinfo is UTC
+    store.insert_trial("small", written)  # again, as after a lost answer
+    assert len(store.trials("small")) == number + 1
+
+
+def test_text_that_no_database_holds_is_written_out(store: Store, spec: StudySpec) -> None:
+    store.insert_trial("small", trial(spec))
+    outcome = Outcome(TrialState.FAILED, 1.0, "crash", "a\0b \udcff c")
+    store.finish_trial("small", 0, 1, outcome)
+    store.finish_trial("small", 0, 1, replace(outcome, fail_detail=r"a\x00b \udcff c"))
+    assert store.trials("small")[0].fail_detail == r"a\x00b \udcff c"
+
+
+def test_a_study_keeps_its_specification_and_versions(store: Store, spec: StudySpec) -> None:
+    other = replace(spec, name="s-2_x", data_dir="/data/\N{GREEK SMALL LETTER PI}", seed=2**60)
+    store.create_study(other, {})
+    assert (store.spec("small"), store.spec("s-2_x")) == (spec, other)
+    assert (store.versions("small"), store.versions("s-2_x")) == (VERSIONS, {})
+
+
+def test_what_was_written_is_there_after_reopening(store_url: str, spec: StudySpec) -> None:
+    with open_store(store_url) as first:
+        first.create_study(spec, VERSIONS)
+        first.insert_trial("small", trial(spec))
+        before = first.trials("small")
+    with open_store(store_url, read_only=True) as second:
+        assert second.trials("small") == before
+        assert second.spec("small") == spec
+
+
+# --- The life of a trial -------------------------------------------------------------------------
+
+
+def test_a_trial_runs_from_start_to_end(store: Store, spec: StudySpec) -> None:
+    store.insert_trial("small", trial(spec, state=TrialState.WAITING, attempt=0))
+    store.start_trial("small", 0, 1)
+    counted = Cost(1, 2, 3)
+    store.record_count("small", 0, 1, counted, "host-a:77")
+    for measurement in EPOCHS:
+        store.record_measurement("small", 0, 1, measurement)
+    before = datetime.now(UTC)
+    store.finish_trial("small", 0, 1, COMPLETE)
+    (done,) = store.trials("small")
+    assert done.measurements == tuple(EPOCHS)
+    assert (done.state, done.attempt) == (TrialState.COMPLETE, 1)
+    assert (done.counted, done.worker, done.seconds) == (counted, "host-a:77", 7.25)
+    assert (done.weights_path, done.weights_sha256) == (COMPLETE.weights_path, "ab" * 32)
+    assert done.finished_at is not None
+    assert abs(done.finished_at - before) < timedelta(seconds=5)
+
+
+def test_only_the_current_attempt_is_shown(store: Store, spec: StudySpec) -> None:
+    store.insert_trial("small", trial(spec))
+    store.record_measurement("small", 0, 1, EPOCHS[0])
+    store.requeue_trial("small", 0, 1)
+    assert store.trials("small")[0].state is TrialState.WAITING
+    store.start_trial("small", 0, 2)
+    assert store.trials("small")[0].measurements == ()
+    store.record_measurement("small", 0, 2, EPOCHS[1])
+    assert store.trials("small")[0].measurements == (EPOCHS[1],)
+
+
+def test_repeating_a_write_changes_nothing(store: Store, spec: StudySpec) -> None:
+    def twice(method: str, *words: object) -> None:
+        getattr(store, method)("small", *words)
+        once = store.trials("small")
+        getattr(store, method)("small", *words)
+        assert store.trials("small") == once
+
+    twice("insert_trial", trial(spec))
+    twice("record_count", 0, 1, Cost(1, 2, 3), "w")
+    twice("record_measurement", 0, 1, EPOCHS[0])
+    twice("requeue_trial", 0, 1)
+    twice("start_trial", 0, 2)
+    twice("record_measurement", 0, 2, replace(EPOCHS[0], train_loss=math.inf))
+    twice("finish_trial", 0, 2, COMPLETE)
+
+
+STALE = {
+    "start again": lambda s: s.start_trial("small", 0, 1),
+    "start below": lambda s: s.start_trial("small", 0, 0),
+    "requeue": lambda s: s.requeue_trial("small", 0, 1),
+    "measure": lambda s: s.record_measurement("small", 0, 1, EPOCHS[2]),
+    "count": lambda s: s.record_count("small", 0, 1, Cost(9, 9, 9), "late"),
+    "finish": lambda s: s.finish_trial("small", 0, 1, Outcome(TrialState.STOPPED, 1.0)),
+}
+
+
+@pytest.mark.parametrize("state", TrialState)
+def test_a_stale_writer_changes_nothing(store: Store, spec: StudySpec, state: TrialState) -> None:
+    measurements = tuple(EPOCHS[:1])
+    store.insert_trial("small", trial(spec, state=state, attempt=2, measurements=measurements))
+    before, seq = store.trials("small"), store.change_seq("small")
+    for deed in STALE.values():
+        with pytest.raises(StoreError, match=r"trial 0 is .* at attempt 2"):
+            deed(store)
+        assert store.trials("small") == before
+        assert store.change_seq("small") == seq
+
+
+def test_a_finished_trial_is_immutable(store: Store, spec: StudySpec) -> None:
+    store.insert_trial("small", trial(spec, state=TrialState.COMPLETE))
+    before = store.trials("small")
+    for write in (
+        lambda: store.finish_trial("small", 0, 1, Outcome(TrialState.FAILED, 1.0, "nan")),
+        lambda: store.finish_trial("small", 0, 1, COMPLETE),
+        lambda: store.record_measurement("small", 0, 1, EPOCHS[0]),
+        lambda: store.record_count("small", 0, 1, Cost(9, 9, 9), "late"),
+        lambda: store.requeue_trial("small", 0, 1),
+        lambda: store.start_trial("small", 0, 2),
+        lambda: store.insert_trial("small", trial(spec, seed=5)),
+    ):
+        with pytest.raises(StoreError):
+            write()
+    assert store.trials("small") == before
+
+
+def test_an_epoch_is_measured_once(store: Store, spec: StudySpec) -> None:
+    store.insert_trial("small", trial(spec))
+    store.record_measurement("small", 0, 1, EPOCHS[0])
+    with pytest.raises(StoreError, match="epoch 1"):
+        store.record_measurement("small", 0, 1, replace(EPOCHS[0], loss=0.1))
+    assert store.trials("small")[0].measurements == (EPOCHS[0],)
+
+
+def test_a_trial_cannot_end_in_a_state_that_is_not_final(store: Store, spec: StudySpec) -> None:
+    store.insert_trial("small", trial(spec))
+    with pytest.raises(ValueError, match="no final state"):
+        store.finish_trial("small", 0, 1, Outcome(TrialState.WAITING, 1.0))
+
+
+def test_an_unknown_trial_is_named(store: Store) -> None:
+    with pytest.raises(StoreError, match="no trial 7"):
+        store.start_trial("small", 7, 1)
+
+
+# --- Studies -------------------------------------------------------------------------------------
+
+
+def test_a_name_is_taken_once(store: Store, spec: StudySpec) -> None:
+    with pytest.raises(StoreError, match="exists already") as same:
+        store.create_study(spec, VERSIONS)
+    assert "nas resume small" in same.value.remedy
+    with pytest.raises(StoreError, match="seed: 3, not 0") as other:
+        store.create_study(replace(spec, seed=3), VERSIONS)
+    assert "--study" in other.value.remedy
+    assert store.spec("small").seed == 0
+
+
+def test_a_bad_name_is_refused(store: Store, spec: StudySpec) -> None:
+    for name in ["", "-a", "A", "a b", "a\n", "é", "x" * 65, "a/b"]:
+        with pytest.raises(NasError, match="name of a study") as refused:
+            store.create_study(replace(spec, name=name), VERSIONS)
+        assert refused.value.exit_code == 2
+    assert [study.name for study in store.studies()] == ["small"]
+
+
+@pytest.mark.parametrize("name", ["smal", "nothing-like-it", "a\0b"])
+def test_an_unknown_study_is_refused_everywhere(store: Store, spec: StudySpec, name: str) -> None:
+    for call in (
+        lambda: store.spec(name),
+        lambda: store.versions(name),
+        lambda: store.trials(name),
+        lambda: store.reports(name),
+        lambda: store.change_seq(name),
+        lambda: store.acquire(name),
+        lambda: store.set_state(name, "COMPLETE"),
+        lambda: store.insert_trial(name, trial(spec)),
+    ):
+        with pytest.raises(StoreError, match="there is no study") as unknown:
+            call()
+        assert "nas list" in unknown.value.remedy
+        assert ("Did you mean small?" in unknown.value.remedy) is (name == "smal")
+
+
+def test_the_summary_counts_and_finds_the_best(store: Store, spec: StudySpec) -> None:
+    store.create_study(replace(spec, name="empty"), {})
+    number = count()
+
+    def add(state: TrialState, errors: list[float], reference: str | None = None) -> None:
+        epochs = tuple(
+            Measurement(epoch, None, error, 1.0, 1.0, 1.0) for epoch, error in enumerate(errors, 1)
+        )
+        fields = {"state": state, "measurements": epochs, "reference": reference}
+        store.insert_trial("small", trial(spec, next(number), **fields))
+
+    add(TrialState.COMPLETE, [0.1, 0.4])  # the last epoch counts, not the best one
+    add(TrialState.COMPLETE, [0.9, 0.35])
+    add(TrialState.COMPLETE, [0.9, math.nan])
+    add(TrialState.COMPLETE, [0.2], "igcv3-d-1.0")
+    add(TrialState.STOPPED, [0.01])
+    add(TrialState.RUNNING, [])
+    store.set_state("small", StudyState.INTERRUPTED)
+    small, empty = store.studies()
+    assert small.best_error == 0.35
+    assert (small.counts[TrialState.COMPLETE], small.counts[TrialState.STOPPED]) == (4, 1)
+    assert (small.counts[TrialState.RUNNING], small.counts[TrialState.WAITING]) == (1, 0)
+    assert (small.name, small.space, small.task, small.budget, small.state, small.num_trials) == (
+        "small", "igcv3", "digits", "300M-madds", StudyState.INTERRUPTED, 24,
+    )  # fmt: skip
+    assert (empty.name, empty.state, empty.best_error) == ("empty", StudyState.RUNNING, None)
+    assert sum(empty.counts.values()) == 0
+    assert abs(small.created_at - datetime.now(UTC)) < timedelta(minutes=1)
+
+
+def test_a_result_on_the_test_split_is_kept_once(store: Store, spec: StudySpec) -> None:
+    store.insert_trial("small", trial(spec, state=TrialState.COMPLETE))
+    store.record_report("small", 0, "test", {"top1_error": 0.25, "images": 360})
+    store.record_report("small", 0, "test", {"images": 360, "top1_error": 0.25})
+    with pytest.raises(StoreError, match="measured once"):
+        store.record_report("small", 0, "test", {"top1_error": 0.2})
+    store.record_report("small", 0, "latency", {"ms": 1.5})
+    assert store.reports("small") == {
+        0: {"test": {"top1_error": 0.25, "images": 360}, "latency": {"ms": 1.5}}
+    }
+
+
+def test_every_write_of_a_study_is_seen_by_its_number(store: Store, spec: StudySpec) -> None:
+    store.create_study(replace(spec, name="other"), {})
+    other, last = store.change_seq("other"), store.change_seq("small")
+    for write in (
+        lambda: store.insert_trial("small", trial(spec)),
+        lambda: store.record_count("small", 0, 1, Cost(1, 2, 3), "w"),
+        lambda: store.record_measurement("small", 0, 1, EPOCHS[0]),
+        lambda: store.requeue_trial("small", 0, 1),
+        lambda: store.start_trial("small", 0, 2),
+        lambda: store.finish_trial("small", 0, 2, COMPLETE),
+        lambda: store.record_report("small", 0, "test", {}),
+        lambda: store.set_state("small", "COMPLETE"),
+    ):
+        write()
+        now = store.change_seq("small")
+        assert now > last
+        last = now
+    assert store.change_seq("other") == other

@@ -1,0 +1,87 @@
+"""The dashboard's server: who may ask, its headers, its health, its errors."""
+
+import socket
+
+import pytest
+
+from dashboards import create_app, serve
+from dashboards.parts import export_command
+from nas.errors import NasError, StoreError
+from tests.figures.stored import store_study
+from tests.figures.studies import make_spec, make_trials
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory):
+    path = tmp_path_factory.mktemp("store") / "nas.db"
+    spec = make_spec()
+    store_study(path, spec, make_trials(spec, candidates=6))
+    return path
+
+
+@pytest.fixture(scope="module")
+def client(database):
+    return create_app(str(database)).server.test_client()
+
+
+def test_every_answer_carries_the_headers(client):
+    for path in ("/", "/readyz", "/_dash-layout"):
+        headers = client.get(path).headers
+        policy = headers["Content-Security-Policy"]
+        assert "default-src 'self'" in policy
+        assert "'unsafe-inline'" not in policy.split("script-src")[1].split(";")[0]
+        assert headers["X-Frame-Options"] == "DENY"
+        assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:8050", "127.0.0.1.evil.example"])
+def test_a_foreign_name_is_refused(client, host):
+    assert client.get("/", headers={"Host": host}).status_code == 421
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8050", "localhost:8050", "localhost", "[::1]:8050"])
+def test_local_names_are_answered(client, host):
+    assert client.get("/", headers={"Host": host}).status_code == 200
+
+
+def test_readyz_tells_whether_the_database_answers(tmp_path):
+    path = tmp_path / "nas.db"
+    spec = make_spec()
+    store_study(path, spec, [])
+    client = create_app(str(path)).server.test_client()
+    assert client.get("/readyz").data == b"ready"
+    assert client.get("/healthz").status_code == 200
+    for file in tmp_path.glob("nas.db*"):
+        file.unlink()
+    assert client.get("/readyz").status_code == 503
+
+
+def test_a_missing_database_or_study_is_an_error_before_anything_is_served(tmp_path, database):
+    with pytest.raises(StoreError):
+        create_app(str(tmp_path / "none.db"))
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(StoreError, match="igcv3-400m"):
+        create_app(str(database), "igcv3-400m")
+
+
+def test_a_taken_port_is_an_error_with_a_remedy(database):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(NasError, match=str(port)) as caught:
+            serve(str(database), port=port)
+    assert "--port" in caught.value.remedy
+    with pytest.raises(NasError, match="70000"):
+        serve(str(database), port=70000)
+
+
+def test_it_listens_on_this_machine_only(database):
+    with pytest.raises(NasError, match=r"0\.0\.0\.0") as caught:
+        serve(str(database), host="0.0.0.0")
+    assert "ssh -L" in caught.value.remedy
+
+
+def test_the_export_command_can_be_pasted():
+    assert export_command("s", 3, "nas.db") == "nas export s --trial 3 -o s-trial-3"
+    assert export_command("s", 3, "my dir/x.db").endswith("--db 'my dir/x.db'")

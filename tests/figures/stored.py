@@ -1,0 +1,31 @@
+"""Puts the trials of a made-up study into a real store, write by write, as a search does."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from nas.spec import StudySpec
+from nas.store import Store, open_store
+from nas.trial import Outcome, Trial, TrialState
+
+
+def store_study(path: Path, spec: StudySpec, trials: list[Trial]) -> None:
+    """Create the database `path` with one study of `trials`."""
+    with open_store(str(path)) as store:
+        store.create_study(spec, {"nas": "0.1.0", "torch": "2.15.0"})
+        for trial in trials:
+            store_trial(store, spec.name, trial)
+
+
+def store_trial(store: Store, study: str, trial: Trial) -> None:
+    """Insert one trial, then everything that was measured of it."""
+    begun = replace(trial, state=TrialState.RUNNING, measurements=(), counted=None, attempt=1)
+    store.insert_trial(study, begun)
+    if trial.counted:
+        store.record_count(study, trial.number, 1, trial.counted, "worker-1")
+    for measurement in trial.measurements:
+        store.record_measurement(study, trial.number, 1, measurement)
+    if trial.state.finished:
+        outcome = Outcome(trial.state, trial.seconds or 0.0, trial.fail_reason, trial.fail_detail)
+        store.finish_trial(study, trial.number, 1, outcome)
+    elif trial.state is TrialState.WAITING:
+        store.requeue_trial(study, trial.number, 1)

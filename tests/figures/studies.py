@@ -1,0 +1,122 @@
+"""Studies made for figures: real architectures of the real space, measured by a formula."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+
+from nas.architecture import Architecture
+from nas.budget import admits, parse_budgets
+from nas.cost import Cost, CostModel
+from nas.spec import StudySpec
+from nas.trial import Measurement, Trial, TrialState
+from search_spaces import __file__ as _spaces
+
+START = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
+RUNGS = (1, 2, 6)
+
+
+def make_spec(**changes: object) -> StudySpec:
+    """Return the specification of a small study of the igcv3 space."""
+    spec = StudySpec(
+        name="igcv3-300m",
+        space_name="igcv3",
+        space_text=(Path(str(_spaces)).parent / "igcv3.toml").read_text(),
+        budget=parse_budgets(["300M-flops"]),
+        input="3x224x224",
+        classes=1000,
+        task="digits",
+        data_dir=None,
+        recipe="digits",
+        rungs=RUNGS,
+        eta=3,
+        objectives=("top1_error", "madds"),
+        reference_point=(1.0, 400e6),
+        sampler="evolution",
+        num_trials=24,
+        published=True,
+        seed=1,
+    )
+    return replace(spec, **changes)  # type: ignore[arg-type]
+
+
+def make_trials(spec: StudySpec, candidates: int = 24, seed: int = 0) -> list[Trial]:
+    """Return references and candidates: most complete or stopped, the last three in progress."""
+    rng = np.random.default_rng(seed)
+    costs = CostModel(spec.space, spec.deployment, spec.classes)
+    trials = [
+        _trial(number, entry.architecture, costs.cost(entry.architecture), RUNGS[-1], rng)
+        for number, entry in enumerate(spec.space.published if spec.published else ())
+    ]
+    trials = [
+        replace(trial, reference=entry.name)
+        for trial, entry in zip(trials, spec.space.published, strict=False)
+    ]
+    architecture = spec.space.published[0].architecture
+    while len(trials) < candidates + len(spec.space.published):
+        for _ in range(6):
+            architecture = spec.space.mutate(architecture, rng)
+        cost = costs.cost(architecture)
+        if not admits(spec.budget, cost):
+            continue
+        epochs = int(rng.choice(RUNGS, p=(0.3, 0.2, 0.5)))
+        trials.append(_trial(len(trials), architecture, cost, epochs, rng))
+    return [*trials[:-3], _failed(trials[-3]), _running(trials[-2]), _waiting(trials[-1])]
+
+
+def _trial(
+    number: int, architecture: Architecture, cost: Cost, epochs: int, rng: np.random.Generator
+) -> Trial:
+    goal = 0.012 + 0.02 * (60e6 / cost.madds) ** 0.5 + 0.02 * rng.random()
+    measured = []
+    for epoch in range(1, epochs + 1):
+        error = (
+            round(450 * min(0.9, goal + 0.85 * float(np.exp(-0.9 * epoch * (0.6 + rng.random())))))
+            / 450
+        )
+        rung = RUNGS.index(epoch) if epoch in RUNGS else None
+        measured.append(Measurement(epoch, rung, error, 3 * error, 2.5 * error, 2.4 * epoch))
+    created = START + timedelta(seconds=7 * number)
+    seconds = measured[-1].seconds
+    return Trial(
+        number=number,
+        architecture=architecture,
+        cost=cost,
+        state=TrialState.COMPLETE if epochs == RUNGS[-1] else TrialState.STOPPED,
+        seed=number,
+        attempt=1,
+        measurements=tuple(measured),
+        counted=cost,
+        created_at=created,
+        finished_at=created + timedelta(seconds=seconds),
+        seconds=seconds,
+    )
+
+
+def _failed(trial: Trial) -> Trial:
+    return replace(
+        trial,
+        state=TrialState.FAILED,
+        measurements=(),
+        fail_reason="nan",
+        fail_detail="epoch 1: error nan, loss nan",
+    )
+
+
+def _running(trial: Trial) -> Trial:
+    measured = trial.measurements[:1]
+    return replace(
+        trial, state=TrialState.RUNNING, measurements=measured, finished_at=None, seconds=None
+    )
+
+
+def _waiting(trial: Trial) -> Trial:
+    return replace(
+        trial,
+        state=TrialState.WAITING,
+        measurements=(),
+        finished_at=None,
+        seconds=None,
+        counted=None,
+    )

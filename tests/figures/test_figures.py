@@ -1,0 +1,153 @@
+"""The figures: what is drawn of a view, and that nothing of a study becomes markup."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from nas.errors import ExportError
+from nas.figures import Look, front_figure, hypervolume_figure, learning_curves_figure, write_report
+from nas.figures.scale import Scale
+from nas.view import Group, study_view
+from tests.figures.studies import make_spec, make_trials
+
+SPEC = make_spec()
+TRIALS = make_trials(SPEC)
+VIEW = study_view(SPEC, TRIALS)
+
+
+def trace(figure, name, mode="markers"):
+    return next(t for t in figure.data if t.name == name and t.mode == mode)
+
+
+@pytest.mark.parametrize("group", [Group.FRONT, Group.DOMINATED, Group.STOPPED, Group.RUNNING])
+def test_each_group_is_drawn_at_its_values(group):
+    drawn = trace(front_figure(VIEW), group.label)
+    points = VIEW.group(group)
+    assert list(drawn.customdata) == [p.number for p in points]
+    assert list(drawn.x) == [p.cost.madds for p in points]
+    assert list(drawn.y) == pytest.approx([100 * p.error for p in points])
+
+
+def test_groups_differ_in_symbol_and_not_in_colour_alone():
+    figure = front_figure(VIEW)
+    symbols = [t.marker.symbol for t in figure.data if t.mode == "markers"]
+    assert len(symbols) == len(set(symbols)) == 7
+
+
+def test_the_front_is_a_staircase_to_the_budget():
+    figure = front_figure(VIEW)
+    line = next(t for t in figure.data if t.mode == "lines")
+    assert line.line.shape == "hv"
+    assert line.x[-1] == 300e6
+    assert line.y[-1] == line.y[-2]
+    three = replace(VIEW, num_objectives=3)
+    assert not next(t for t in front_figure(three).data if t.mode == "lines").visible
+
+
+def test_the_budget_is_a_line_and_a_word():
+    figure = front_figure(VIEW)
+    assert any(s.type == "line" and s.x0 == s.x1 == 300e6 for s in figure.layout.shapes)
+    assert any(a.text == "budget 300M" for a in figure.layout.annotations)
+
+
+def test_published_points_are_named_and_a_narrow_page_names_them_in_the_legend():
+    titles = {p.title for p in VIEW.group(Group.PUBLISHED)}
+    assert titles <= {a.text for a in front_figure(VIEW).layout.annotations}
+    narrow = front_figure(VIEW, Look(narrow=True))
+    assert not titles & {a.text for a in narrow.layout.annotations}
+    assert titles <= {t.name for t in narrow.data}
+
+
+def test_hover_shows_the_architecture_as_aligned_lines():
+    point = VIEW.group(Group.FRONT)[0]
+    text = trace(front_figure(VIEW), Group.FRONT.label).hovertext[0]
+    lines = text.split("<br>")
+    assert lines[0].startswith(f"<b>trial {point.number}</b>")
+    rows = [line for line in lines if line.startswith("stage")]
+    assert len(rows) == 8  # the heading and seven stages
+    column = rows[0].index("g1") + 1
+    assert all(row[column].isdigit() or row[column] == "–" for row in rows[1:])
+
+
+def test_text_of_a_study_never_becomes_markup(tmp_path):
+    evil = "<script>alert(1)</script><a href='x'>&"
+    text = SPEC.space_text.replace('"IGCV3-D 1.0"', json.dumps(evil))
+    spec = replace(SPEC, space_text=text)
+    view = study_view(spec, [replace(t, fail_reason=t.fail_reason and evil) for t in TRIALS])
+    names = [t.name for t in front_figure(view).data]
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;&lt;a href=&#x27;x&#x27;&gt;&amp;" in names
+    write_report(view, tmp_path / "r.html")
+    page = (tmp_path / "r.html").read_text()
+    assert "<script>alert" not in page
+    assert "<a href='x'" not in page
+
+
+def test_many_points_are_drawn_by_webgl():
+    complete = VIEW.group(Group.DOMINATED)[0]
+    more = tuple(replace(complete, number=1000 + i) for i in range(5001))
+    figure = front_figure(replace(VIEW, points=VIEW.points + more))
+    assert trace(figure, "dominated").type == "scattergl"
+    assert trace(figure, "on the front").type == "scattergl"  # else the cloud would cover it
+    assert trace(front_figure(VIEW), "on the front").type == "scatter"
+
+
+def test_curves_hold_every_measurement_and_mark_the_rungs():
+    figure = learning_curves_figure(VIEW)
+    drawn = [
+        (number, x, y)
+        for t in figure.data
+        for number, x, y in zip(t.customdata, t.x, t.y, strict=True)
+        if x is not None
+    ]
+    expected = [
+        (t.number, m.epoch, pytest.approx(100 * m.top1_error))
+        for t in TRIALS
+        for m in t.measurements
+    ]
+    assert sorted(drawn) == sorted(expected, key=lambda entry: entry[:2])
+    assert {s.x0 for s in figure.layout.shapes} == {1, 2}
+
+
+def test_the_hypervolume_is_drawn_in_percent():
+    figure = hypervolume_figure(VIEW)
+    assert figure.data[0].y[-1] == pytest.approx(100 * VIEW.hypervolume)
+
+
+@pytest.mark.parametrize("draw", [front_figure, learning_curves_figure, hypervolume_figure])
+def test_a_study_without_measurements_has_figures_that_say_so(draw):
+    figure = draw(study_view(SPEC, []))
+    assert not figure.data
+    assert "yet" in figure.layout.annotations[0].text
+
+
+def test_zero_error_has_its_own_place_on_a_logarithmic_axis():
+    scale = Scale.of([0.0, 1.0, 50.0])
+    assert scale.log
+    assert scale.axis()["ticktext"][0] == "0"
+    assert scale.axis()["tickvals"][0] == scale.place(0.0) < 1.0
+    assert 0 < scale.fraction(0.0) < scale.fraction(1.0) < scale.fraction(50.0) < 1
+
+
+@pytest.mark.parametrize("values", [[0.0], [5.0], [5.0, 5.0], [0.0, 5.0]])
+def test_an_axis_has_a_length(values):
+    low, high = Scale.of(values).range
+    assert low < min(values) <= max(values) < high
+
+
+def test_a_report_is_not_written_where_it_cannot_be(tmp_path):
+    with pytest.raises(ExportError) as caught:
+        write_report(VIEW, tmp_path / "missing" / "r.html")
+    assert "-o" in caught.value.remedy
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_report_replaces_its_file_whole_and_leaves_nothing_beside_it(tmp_path):
+    path = tmp_path / "r.html"
+    path.write_text("old")
+    write_report(VIEW, path)
+    assert list(tmp_path.iterdir()) == [path]
+    page = path.read_text()
+    assert page.startswith("<!DOCTYPE html>")
+    assert page.rstrip().endswith("</html>")
+    assert page.count('<tr id="trial-') == len(TRIALS)

@@ -1,0 +1,145 @@
+"""The plain data behind a report: groups, words, hypervolume, tables."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nas import results
+from nas.stage_table import stage_table
+from nas.trial import TrialState
+from nas.view import Group, duration, percent, study_view
+from tests.figures.studies import RUNGS, START, make_spec, make_trials
+
+SPEC = make_spec()
+TRIALS = make_trials(SPEC)
+
+
+def test_every_trial_is_in_one_group():
+    view = study_view(SPEC, TRIALS)
+    assert sorted(point.number for point in view.points) == [t.number for t in TRIALS]
+    assert {p.number for p in view.group(Group.FRONT)} == {
+        t.number for t in results.front(SPEC, TRIALS)
+    }
+    published = [point.title for point in view.group(Group.PUBLISHED)]
+    assert sorted(published) == ["IGCV3-D 1.0", "IGCV3-W (G=4)", "MobileNetV2 1.0"]
+    assert len(view.group(Group.FAILED)) == len(view.group(Group.RUNNING)) == 1
+
+
+def test_the_front_comes_first_from_cheap_to_dear():
+    view = study_view(SPEC, TRIALS)
+    front = view.group(Group.FRONT)
+    assert list(view.points[: len(front)]) == front
+    assert [p.x for p in front] == sorted(p.x for p in front)
+    errors = [p.error for p in front]
+    assert errors == sorted(errors, reverse=True)
+
+
+def test_a_stopped_trial_stands_at_its_last_rung():
+    for point in study_view(SPEC, TRIALS).group(Group.STOPPED):
+        trial = TRIALS[point.number]
+        assert point.epoch == trial.measurements[-1].epoch < RUNGS[-1]
+        assert point.y == point.curve[-1][1] == trial.measurements[-1].top1_error
+
+
+def test_axes_say_what_was_measured_where():
+    view = study_view(SPEC, TRIALS)
+    assert "digits validation split" in view.y.label
+    assert "after 6 epochs (%)" in view.y.label
+    assert "multiply-adds of convolution and linear layers" in view.x.label
+    assert "3x224x224 input, 1000 classes, batch 1" in view.x.label
+
+
+def test_other_objectives_choose_other_axes():
+    spec = make_spec(objectives=("loss", "params"), reference_point=(3.0, 5e6))
+    view = study_view(spec, TRIALS)
+    assert (view.x.name, view.y.name) == ("params", "loss")
+    point = view.group(Group.FRONT)[0]
+    assert point.x == point.cost.params
+    assert point.y == point.loss
+
+
+def test_the_summary_names_the_best_and_its_cost():
+    view = study_view(SPEC, TRIALS)
+    best = results.best(SPEC, TRIALS)
+    assert view.best is not None
+    assert view.best.number == best.number
+    front = len(results.front(SPEC, TRIALS))
+    start = f"{front} on the front, best {percent(best.last.top1_error)} at"
+    assert view.summary.startswith(start)
+    assert "25 of 27 trials ended" in view.summary
+
+
+def test_an_empty_study_has_a_view():
+    view = study_view(SPEC, [])
+    assert view.points == ()
+    assert view.best is None
+    assert view.progress == ()
+    assert "Nothing is measured" in view.summary
+
+
+def test_progress_ends_at_the_studys_hypervolume_and_never_falls():
+    view = study_view(SPEC, TRIALS)
+    shares = [step.share for step in view.progress]
+    assert shares == sorted(shares)
+    box = SPEC.reference_point[0] * SPEC.reference_point[1]
+    assert view.hypervolume == pytest.approx(results.study_hypervolume(SPEC, TRIALS) / box)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.permutations(range(27)))
+def test_progress_is_the_hypervolume_of_every_prefix(order):
+    timed = [
+        replace(trial, finished_at=START + timedelta(seconds=order[trial.number]))
+        for trial in TRIALS
+    ]
+    ended = sorted(
+        (t for t in timed if t.reference is None and t.state.finished), key=lambda t: t.finished_at
+    )
+    box = SPEC.reference_point[0] * SPEC.reference_point[1]
+    for step in study_view(SPEC, timed).progress:
+        expected = results.study_hypervolume(SPEC, ended[: step.finished]) / box
+        assert step.share == pytest.approx(expected)
+
+
+def test_the_stage_table_shows_every_value_and_dashes_for_missing_stages():
+    trial = next(t for t in TRIALS if 0 in t.architecture.column("depth"))
+    names = [stage.name for stage in SPEC.space.stages]
+    table = stage_table(trial.architecture, names)
+    row = table.rows[trial.architecture.column("depth").index(0)]
+    assert row[1] == "0"
+    assert set(row[2:]) == {"–"}
+    assert ("permute2", "no") in table.shared
+    widths = [r[table.header.index("width")] for r in table.rows]
+    assert widths == ["–" if w is None else str(w) for w in trial.architecture.column("width")]
+
+
+def test_test_results_and_published_numbers_reach_their_points():
+    view = study_view(SPEC, TRIALS, tests={5: {"top1_error": 0.04}})
+    assert view.point(5).test_error == 0.04
+    assert ("madds", "318M") in view.point(0).published
+    assert view.point(99) is None
+
+
+def test_settings_name_what_is_needed_to_repeat_the_study():
+    settings_text = dict(study_view(SPEC, TRIALS, versions={"torch": "2.15.0"}).settings)
+    assert "seed 1" in settings_text["Candidates"]
+    assert "300M-madds" in settings_text["Budget"]
+    assert settings_text["Versions"] == "torch 2.15.0"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(None, "–"), (2.44, "2.4 s"), (59.2, "59 s"), (61, "1 min 01 s"), (7260, "2 h 01 min")],
+)
+def test_durations(seconds, words):
+    assert duration(seconds) == words
+
+
+def test_counts_add_up():
+    view = study_view(SPEC, TRIALS)
+    assert sum(view.count(state) for state in TrialState) == len(TRIALS)
+    assert view.planned == 27
+    assert not view.done

@@ -1,0 +1,89 @@
+"""A StudyStore in memory: the whole loop in milliseconds, and a kill at any write."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from nas.cost import Cost
+from nas.trial import Measurement, Outcome, Trial, TrialState
+
+
+class MemoryStore:
+    """Keeps the trials of its studies in dictionaries, with the compare-and-swap of the real store.
+
+    `before_write` is called with the name of each write before it happens: raise in it to play a
+    driver that dies there. `writes` counts those that happened.
+    """
+
+    def __init__(self, before_write: Callable[[str], None] = lambda name: None) -> None:
+        """Start empty."""
+        self.before_write = before_write
+        self.writes = 0
+        self._studies: dict[str, dict[int, Trial]] = {}
+
+    def trials(self, study: str) -> list[Trial]:
+        """Return the trials of `study` by number."""
+        rows = self._studies.get(study, {})
+        return [rows[number] for number in sorted(rows)]
+
+    def insert_trial(self, study: str, trial: Trial) -> None:
+        """Add a trial; its number must be new."""
+        if trial.number in self._studies.get(study, {}):
+            raise KeyError(f"trial {trial.number} of {study} is there already")
+        self._write("insert_trial", study, trial)
+
+    def start_trial(self, study: str, number: int, attempt: int) -> None:
+        """Turn a WAITING trial RUNNING under a new attempt."""
+        trial = self._studies[study][number]
+        if trial.state is TrialState.WAITING:
+            started = replace(trial, state=TrialState.RUNNING, attempt=attempt, measurements=())
+            self._write("start_trial", study, started)
+
+    def requeue_trial(self, study: str, number: int, attempt: int) -> None:
+        """Turn a RUNNING trial WAITING again."""
+        trial = self._running(study, number, attempt)
+        if trial is not None:
+            self._write("requeue_trial", study, replace(trial, state=TrialState.WAITING))
+
+    def record_measurement(
+        self, study: str, number: int, attempt: int, measurement: Measurement
+    ) -> None:
+        """Add one measurement to a RUNNING trial of that attempt."""
+        trial = self._running(study, number, attempt)
+        if trial is not None:
+            measured = (*trial.measurements, measurement)
+            self._write("record_measurement", study, replace(trial, measurements=measured))
+
+    def record_count(
+        self, study: str, number: int, attempt: int, counted: Cost, worker: str
+    ) -> None:
+        """Keep the referee's count of a RUNNING trial."""
+        trial = self._running(study, number, attempt)
+        if trial is not None:
+            self._write("record_count", study, replace(trial, counted=counted, worker=worker))
+
+    def finish_trial(self, study: str, number: int, attempt: int, outcome: Outcome) -> None:
+        """Give a RUNNING trial of that attempt its final state."""
+        trial = self._running(study, number, attempt)
+        if trial is not None:
+            done = replace(
+                trial,
+                state=outcome.state,
+                seconds=outcome.seconds,
+                fail_reason=outcome.fail_reason,
+                fail_detail=outcome.fail_detail,
+                weights_path=outcome.weights_path,
+                weights_sha256=outcome.weights_sha256,
+                finished_at=datetime.now(UTC),
+            )
+            self._write("finish_trial", study, done)
+
+    def _running(self, study: str, number: int, attempt: int) -> Trial | None:
+        trial = self._studies[study][number]
+        live = trial.state is TrialState.RUNNING and trial.attempt == attempt
+        return trial if live else None
+
+    def _write(self, name: str, study: str, trial: Trial) -> None:
+        self.before_write(name)
+        self._studies.setdefault(study, {})[trial.number] = trial
+        self.writes += 1

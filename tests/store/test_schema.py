@@ -1,0 +1,166 @@
+"""Schemas: a new one is whole, an old one is upgraded on demand only, a newer one is left alone."""
+
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from nas.errors import SchemaError, StoreError
+from nas.spec import StudySpec
+from nas.store import open_store, schema, upgrade
+from nas.store.tables import METADATA, VERSION_TABLE
+from tests.store.rows import EPOCHS, VERSIONS, trial
+
+NEXT = '''
+"""Rebuild the tables that others point to, as an altered column does on SQLite."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    recreate = "always" if op.get_bind().dialect.name == "sqlite" else "never"
+    for name in ("nas_study", "nas_trial"):
+        with op.batch_alter_table(name, recreate=recreate) as table:
+            table.add_column(sa.Column("remark", sa.Text(), server_default="none"))
+'''
+
+
+@pytest.fixture
+def next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A later version of nas, with one more revision."""
+    later = tmp_path / "migrations"
+    shutil.copytree(schema.MIGRATIONS, later)
+    (later / "versions" / "r0002_next.py").write_text(NEXT)
+    monkeypatch.setattr(schema, "MIGRATIONS", later)
+
+
+def fill(url: str, spec: StudySpec) -> None:
+    with open_store(url) as store:
+        store.create_study(spec, VERSIONS)
+        store.insert_trial("small", trial(spec, measurements=tuple(EPOCHS)))
+
+
+def execute(url: str, statement: str) -> None:
+    engine = sa.create_engine(f"sqlite:///{url}" if "://" not in url else url)
+    with engine.begin() as connection:
+        connection.execute(sa.text(statement))
+    engine.dispose()
+
+
+def test_the_migrations_make_the_tables_that_the_store_uses(store_url: str) -> None:
+    open_store(store_url).close()
+    engine = sa.create_engine(store_url if "://" in store_url else f"sqlite:///{store_url}")
+    with engine.connect() as connection:
+        options = {"version_table": VERSION_TABLE, "compare_type": True}
+        context = MigrationContext.configure(connection, opts=options)
+        assert compare_metadata(context, METADATA) == []
+        inspector = sa.inspect(connection)
+        for table in METADATA.sorted_tables:
+            assert {check["name"] for check in inspector.get_check_constraints(table.name)} == {
+                check.name for check in table.constraints if isinstance(check, sa.CheckConstraint)
+            }
+    engine.dispose()
+
+
+def test_the_revisions_are_one_line_in_the_order_of_their_files() -> None:
+    scripts = ScriptDirectory(str(schema.MIGRATIONS))
+    walked = [script.revision for script in scripts.walk_revisions()]
+    assert walked[::-1] == schema.revisions()
+    assert scripts.get_heads() == schema.revisions()[-1:]
+
+
+@pytest.mark.usefixtures("next_version")
+def test_an_older_schema_is_upgraded_only_when_asked(
+    store_url: str, spec: StudySpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as earlier:
+        earlier.setattr(schema, "revisions", lambda: ["0001"])
+        earlier.setattr(schema, "MIGRATIONS", Path(schema.__file__).parent / "migrations")
+        fill(store_url, spec)
+        with open_store(store_url) as store:
+            before = store.trials("small")
+    for read_only in (False, True):
+        with pytest.raises(SchemaError, match=r"schema 0001.*needs 0002") as older:
+            open_store(store_url, read_only=read_only)
+        assert older.value.exit_code == 6
+        assert "nas db upgrade --db" in older.value.remedy
+    done = upgrade(store_url)
+    assert (done.before, done.after) == ("0001", "0002")
+    with open_store(store_url) as store:
+        assert store.trials("small") == before
+        assert store.versions("small") == VERSIONS
+        store.record_measurement("small", 0, 1, EPOCHS[0])
+    if "://" in store_url:
+        assert done.backup is None
+    else:
+        assert done.backup is not None
+        with sqlite3.connect(done.backup) as copy:
+            assert copy.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchone() == ("0001",)
+            assert copy.execute("SELECT count(*) FROM nas_measurement").fetchone() == (3,)
+    again = upgrade(store_url)
+    assert (again.before, again.after, again.backup) == ("0002", "0002", None)
+
+
+@pytest.mark.usefixtures("next_version")
+def test_an_upgrade_that_fails_changes_nothing(
+    store_url: str, spec: StudySpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as earlier:
+        earlier.setattr(schema, "revisions", lambda: ["0001"])
+        earlier.setattr(schema, "MIGRATIONS", Path(schema.__file__).parent / "migrations")
+        fill(store_url, spec)
+    broken = schema.MIGRATIONS / "versions" / "r0002_next.py"
+    broken.write_text(NEXT + '    op.execute("INSERT INTO nowhere VALUES (1)")\n')
+    with pytest.raises(StoreError, match="nowhere"):
+        upgrade(store_url)
+    with pytest.raises(SchemaError, match="schema 0001"):
+        open_store(store_url)
+    broken.write_text(NEXT)
+    assert upgrade(store_url).after == "0002"
+
+
+def test_a_newer_schema_is_refused_and_left_alone(store_url: str, spec: StudySpec) -> None:
+    fill(store_url, spec)
+    execute(store_url, f"UPDATE {VERSION_TABLE} SET version_num = '9999'")
+    for call in (
+        lambda: open_store(store_url),
+        lambda: open_store(store_url, read_only=True),
+        lambda: upgrade(store_url),
+    ):
+        with pytest.raises(SchemaError, match="schema 9999, newer") as newer:
+            call()
+        assert "Install" in newer.value.remedy
+    execute(store_url, f"UPDATE {VERSION_TABLE} SET version_num = '0001'")
+    with open_store(store_url) as store:
+        assert len(store.trials("small")) == 1
+
+
+def test_an_upgrade_needs_a_database(tmp_path: Path) -> None:
+    path = tmp_path / "nas.db"
+    with pytest.raises(StoreError, match="there is no file"):
+        upgrade(str(path))
+    assert not path.exists()
+    sqlite3.connect(path).execute("CREATE TABLE mine (x)").connection.close()
+    with pytest.raises(StoreError, match="holds no studies"):
+        upgrade(str(path))
+
+
+def test_tables_of_other_programs_stay(store_url: str) -> None:
+    for statement in (
+        "CREATE TABLE alembic_version (version_num TEXT)",
+        "INSERT INTO alembic_version VALUES ('v3.2.0.a')",
+        "CREATE TABLE studies (x INTEGER)",
+    ):
+        execute(store_url, statement)
+    open_store(store_url).close()
+    execute(store_url, "INSERT INTO studies VALUES (1)")
+    execute(store_url, "UPDATE alembic_version SET version_num = 'same'")

@@ -1,0 +1,104 @@
+"""A small study for the tests: its definition, a sampler, and trials without training."""
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from nas.architecture import Architecture
+from nas.budget import Constraint, admits
+from nas.cost import CostModel
+from nas.rungs import Decision
+from nas.spec import StudySpec
+from nas.study import Study
+from nas.trial import Measurement, Outcome, Trial, TrialState
+from tests.members import SMALL, space_named
+
+SPACE = space_named("small")
+BUDGET = (Constraint("madds", 900_000),)
+
+
+def small_spec(**changed: object) -> StudySpec:
+    """Return the definition of a study of eight candidates and two references."""
+    settings: dict[str, object] = {
+        "name": "study",
+        "space_name": "small",
+        "space_text": SMALL,
+        "budget": BUDGET,
+        "input": "3x32x32",
+        "classes": 10,
+        "task": "digits",
+        "data_dir": None,
+        "recipe": "epochs = 4",
+        "rungs": (1, 2, 4),
+        "eta": 2,
+        "objectives": ("top1_error", "madds"),
+        "reference_point": (1.0, 2e6),
+        "sampler": "walk",
+        "num_trials": 8,
+        "published": True,
+        "seed": 7,
+    }
+    return StudySpec(**{**settings, **changed})
+
+
+class WalkSampler:
+    """Mutates the best candidate so far, a few steps at a time, within the budget."""
+
+    def __init__(self, spec: StudySpec) -> None:
+        """Keep what the gate knows."""
+        self.costs = CostModel(spec.space, spec.deployment, spec.classes)
+        self.budget = spec.budget
+
+    def propose(
+        self, history: Sequence[Trial], number: int, rng: np.random.Generator
+    ) -> Architecture | None:
+        """Return a relative of the best trial; what it sees of the history decides."""
+        space = self.costs.space
+        done = [trial for trial in history if trial.state is TrialState.COMPLETE]
+        parents = sorted(done, key=lambda trial: (trial.value("top1_error"), trial.number))
+        at = parents[0].architecture if parents else space.published[0].architecture
+        for step in range(200):
+            at = space.mutate(at, rng)
+            if step >= number % 3 and admits(self.budget, self.costs.cost(at)):
+                return at
+        return None
+
+
+def share(*parts: object) -> float:
+    """Return a number in [0, 1) that depends on `parts` alone."""
+    digest = hashlib.sha256(repr(parts).encode()).digest()
+    return int.from_bytes(digest[:6], "big") / 2**48
+
+
+def measurement(trial: Trial, epoch: int, spec: StudySpec) -> Measurement:
+    """Return what training would have given: better with cost and epochs; one in nine diverges."""
+    if share(trial.arch_id, trial.seed) < 1 / 9 and epoch == 2:
+        return Measurement(epoch, spec.ladder.rung(epoch), 0.9, float("nan"), 0.0, 0.1 * epoch)
+    error = 0.8 / (1 + epoch) + 0.2 * share(trial.arch_id, epoch)
+    return Measurement(epoch, spec.ladder.rung(epoch), error, 2 * error, error, 0.1 * epoch)
+
+
+def run_one(study: Study) -> Trial | None:
+    """Ask for one trial and measure it to its end."""
+    trial = study.ask()
+    if trial is None:
+        return None
+    number, attempt, last = trial.number, trial.attempt, study.spec.ladder.max_epochs
+    if share("crash", trial.arch_id) < 1 / 9:
+        study.finish(number, attempt, Outcome(TrialState.FAILED, 0.1, "crash", trial.arch_id))
+        return study.trial(number)
+    study.count(number, attempt, trial.cost, "here")
+    for epoch in range(1, last + 1):
+        if study.record(number, attempt, measurement(trial, epoch, study.spec)) is Decision.STOP:
+            break
+    state = TrialState.COMPLETE if epoch == last else TrialState.STOPPED
+    study.finish(number, attempt, Outcome(state, 0.1 * epoch, weights_path=f"{number}"))
+    return study.trial(number)
+
+
+def run_all(study: Study) -> list[Trial]:
+    """Measure until nothing is left, and return the trials."""
+    while run_one(study) is not None:
+        pass
+    return study.trials

@@ -1,0 +1,147 @@
+"""The loop without Ray: every job ends in the store, and the watcher hears of it afterwards."""
+
+from pathlib import Path
+
+import pytest
+
+from nas.errors import StudyFailedError
+from nas.evaluate import Epoch, Failure, Plan, Report
+from nas.execution import (
+    Event,
+    Execution,
+    TrialFinished,
+    TrialMeasured,
+    TrialRequeued,
+    TrialStarted,
+    run_serial,
+)
+from nas.rungs import Decision
+from nas.study import MAX_ATTEMPTS, Study
+from nas.trial import TrialState
+from tests.memory_store import MemoryStore
+from tests.tuner.fakes import AnalyticEvaluator, Wanderer, spec_of
+
+
+def study_of(store: MemoryStore, **changes: object) -> Study:
+    spec = spec_of(**changes)
+    return Study(spec, store, Wanderer(spec))
+
+
+def evaluator_of(study: Study, tmp_path: Path, **faults: str) -> AnalyticEvaluator:
+    plan = Plan(study.spec.to_json(), str(tmp_path), None, "", "0")
+    return AnalyticEvaluator(plan, {int(key[1:]): value for key, value in faults.items()})
+
+
+def epoch(number: int, error: float = 0.5) -> Report:
+    return Report(Epoch(number, error, 1.0, 1.0), float(number), "host:1")
+
+
+def test_a_study_runs_to_its_end(tmp_path: Path) -> None:
+    store = MemoryStore()
+    study = study_of(store, published=True)
+    events: list[Event] = []
+    run_serial(study, evaluator_of(study, tmp_path), events.append)
+    trials = store.trials("small")
+    assert len(trials) == study.planned() == 11
+    assert all(trial.counted == trial.cost for trial in trials)
+    assert {trial.state for trial in trials} == {TrialState.COMPLETE, TrialState.STOPPED}
+    complete = [trial for trial in trials if trial.state is TrialState.COMPLETE]
+    assert all(len(trial.measurements) == 3 and trial.weights_sha256 for trial in complete)
+    stopped = [trial for trial in trials if trial.state is TrialState.STOPPED]
+    assert all(len(trial.measurements) == 1 and not trial.weights_path for trial in stopped)
+    assert sum(isinstance(event, TrialStarted) for event in events) == 11
+    assert sum(isinstance(event, TrialFinished) for event in events) == 11
+    measured = [event for event in events if isinstance(event, TrialMeasured)]
+    assert len(measured) == sum(len(trial.measurements) for trial in trials)
+    assert [event.measurement.rung for event in measured[:3]] == [0, None, 1]
+
+
+def test_the_same_seed_gives_the_same_trials(tmp_path: Path) -> None:
+    found = []
+    for _ in range(2):
+        study = study_of(MemoryStore())
+        run_serial(study, evaluator_of(study, tmp_path))
+        found.append(
+            [(t.arch_id, t.state, [m.top1_error for m in t.measurements]) for t in study.trials]
+        )
+    assert found[0] == found[1]
+
+
+def test_failed_trials_are_recorded_and_the_rest_goes_on(tmp_path: Path) -> None:
+    study = study_of(MemoryStore())
+    run_serial(study, evaluator_of(study, tmp_path, t0="nan", t1="oom", t3="crash", t5="miscount"))
+    reasons = {trial.number: trial.fail_reason for trial in study.trials if trial.fail_reason}
+    assert reasons == {0: "nan", 1: "oom", 3: "crash", 5: "count_mismatch"}
+    assert sum(trial.state is not TrialState.FAILED for trial in study.trials) == 4
+    assert "ZeroDivisionError" in (study.trial(3).fail_detail or "")
+
+
+def test_three_alike_failures_end_the_study_with_everything_recorded(tmp_path: Path) -> None:
+    store = MemoryStore()
+    study = study_of(store)
+    events: list[Event] = []
+    evaluator = evaluator_of(study, tmp_path, t0="crash", t1="crash", t2="crash")
+    with pytest.raises(StudyFailedError, match="divided by nothing"):
+        run_serial(study, evaluator, events.append)
+    assert [trial.state for trial in store.trials("small")] == [TrialState.FAILED] * 3
+    assert sum(isinstance(event, TrialFinished) for event in events) == 3
+
+
+def test_a_lost_job_is_started_again_and_its_late_reports_are_dropped() -> None:
+    store = MemoryStore()
+    events: list[Event] = []
+    execution = Execution(study_of(store), events.append)
+    first = execution.next()
+    assert first is not None
+    assert execution.report(first, epoch(1)) is Decision.CONTINUE
+    execution.lost(first)
+    assert isinstance(events[-1], TrialRequeued)
+    again = execution.next()
+    assert again is not None
+    assert (again.number, again.attempt, again.architecture) == (0, 2, first.architecture)
+    assert execution.report(first, epoch(2)) is Decision.STOP
+    execution.lost(first)
+    assert execution.flying == 1
+    assert store.trials("small")[0].measurements == ()
+
+
+def test_a_job_lost_too_often_fails() -> None:
+    study = study_of(MemoryStore())
+    execution = Execution(study)
+    for _ in range(MAX_ATTEMPTS):
+        job = execution.next()
+        assert job is not None
+        assert job.number == 0
+        execution.lost(job)
+    assert study.trial(0).fail_reason == "worker_lost"
+
+
+def test_a_silent_job_fails_as_timeout() -> None:
+    study = study_of(MemoryStore())
+    execution = Execution(study)
+    job = execution.next()
+    assert job is not None
+    execution.timed_out(job, 5.0)
+    assert (study.trial(0).state, study.trial(0).fail_reason) == (TrialState.FAILED, "timeout")
+    assert execution.flying == 0
+
+
+def test_interruptions_never_fail_a_trial() -> None:
+    store = MemoryStore()
+    for attempt in range(1, MAX_ATTEMPTS + 3):
+        execution = Execution(study_of(store))
+        jobs = [execution.next(), execution.next()]
+        assert [job and (job.number, job.attempt) for job in jobs] == [(0, attempt), (1, attempt)]
+        execution.interrupt()
+        assert [trial.state for trial in store.trials("small")] == [TrialState.WAITING] * 2
+
+
+def test_a_failure_report_keeps_its_reason_and_time() -> None:
+    study = study_of(MemoryStore())
+    execution = Execution(study)
+    job = execution.next()
+    assert job is not None
+    report = Report(Failure("oom", "MemoryError"), 3.5, "host:1")
+    assert execution.report(job, report) is Decision.STOP
+    trial = study.trial(0)
+    assert (trial.state, trial.fail_reason, trial.seconds) == (TrialState.FAILED, "oom", 3.5)

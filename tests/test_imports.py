@@ -1,0 +1,48 @@
+"""What an import pulls in: the command line and the rules load no heavy library."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {
+    "alembic", "dash", "fvcore", "onnx", "onnxruntime", "optuna", "pandas", "plotly", "psycopg",
+    "pyarrow", "ray", "scipy", "sklearn", "sqlalchemy", "torch", "torchvision",
+}  # fmt: skip
+
+
+def loaded_by(statement: str) -> set[str]:
+    """Return the top-level modules that a fresh interpreter has loaded after `statement`."""
+    code = f"{statement}\nimport json, sys\nprint(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    return {name.partition(".")[0] for name in json.loads(done.stdout.splitlines()[-1])}
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["nas", "nas.cli", "nas.study", "nas.results", "nas.space_file", "nas.cost", "nas.rungs"],
+)
+def test_no_heavy_library_comes_with(module):
+    loaded = loaded_by(f"import {module}")
+    assert "nas" in loaded
+    assert loaded & HEAVY == set()
+
+
+def test_the_check_sees_a_heavy_library():
+    assert "sqlalchemy" in loaded_by("import sqlalchemy")
+
+
+def test_the_help_loads_none_either():
+    loaded = loaded_by(
+        "from contextlib import redirect_stdout, suppress\n"
+        "import io, sys\n"
+        "sys.argv = ['nas', '--help']\n"
+        "from nas.cli import main\n"
+        "with redirect_stdout(io.StringIO()) as out, suppress(SystemExit):\n"
+        "    main()\n"
+        "assert 'search' in out.getvalue(), out.getvalue()"
+    )
+    assert loaded & HEAVY == set()

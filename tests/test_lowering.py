@@ -1,0 +1,135 @@
+"""Lowering: names, shapes and edges of the layers, and the adaptation to small inputs."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nas.layers import Add, Conv, GlobalPool, Input, Linear, Shape, Shuffle
+from nas.lowering import adapt, lower
+from nas.space_file import read_space
+from tests.members import SMALL, members, space_named, spaces
+
+IGCV3 = space_named("igcv3")
+D = IGCV3.parse("igcv3-d-1.0")
+inputs = st.builds(Shape, st.sampled_from([1, 3]), st.integers(1, 80), st.integers(1, 80))
+
+
+@pytest.mark.parametrize(
+    ("side", "stem", "stages", "final"),
+    [
+        (256, 2, (1, 2, 2, 2, 1, 2, 1), 8),
+        (224, 2, (1, 2, 2, 2, 1, 2, 1), 7),
+        (160, 1, (1, 2, 2, 2, 1, 2, 1), 10),
+        (96, 1, (1, 1, 2, 2, 1, 2, 1), 12),
+        (64, 1, (1, 1, 2, 2, 1, 2, 1), 8),
+        (32, 1, (1, 1, 2, 2, 1, 1, 1), 8),
+        (16, 1, (1, 1, 2, 2, 1, 1, 1), 4),
+        (8, 1, (1, 1, 2, 2, 1, 1, 1), 2),
+        (1, 1, (1, 1, 2, 2, 1, 1, 1), 1),
+    ],
+)
+def test_smaller_inputs_keep_fewer_strides(side, stem, stages, final):
+    adaptation = adapt(IGCV3, Shape(3, side, side))
+    assert (adaptation.stem, adaptation.stages) == (stem, stages)
+    pool = next(x for x in lower(IGCV3, D, Shape(3, side, side), 10) if isinstance(x, GlobalPool))
+    before = next(x for x in lower(IGCV3, D, Shape(3, side, side), 10) if x.name == pool.inputs[0])
+    assert before.shape == (1280, final, final)
+    assert f"final map {final}x{final}" in adaptation.describe()
+    assert f"1/{adaptation.total} of the input" in adaptation.describe()
+
+
+def test_the_shorter_side_decides():
+    assert adapt(IGCV3, Shape(3, 224, 32)).stages == adapt(IGCV3, Shape(3, 32, 32)).stages
+    assert adapt(IGCV3, Shape(3, 300, 224)).stages == adapt(IGCV3, Shape(3, 224, 224)).stages
+    assert "final map 56x8" in adapt(IGCV3, Shape(3, 224, 32)).describe()
+
+
+def test_at_the_deployment_of_the_space_every_stride_stays():
+    # 32 pixels would keep two strides of a larger deployment; here three are written for 32
+    small = space_named("small")
+    at_home = adapt(small, small.deployment)
+    assert (at_home.stem, at_home.stages) == (2, (1, 2, 2))
+    assert adapt(small, Shape(3, 64, 64)).total == 8
+    assert (adapt(small, Shape(1, 8, 8)).stem, adapt(small, Shape(1, 8, 8)).stages) == (
+        1,
+        (1, 2, 2),
+    )
+
+
+def test_a_stride_that_the_space_does_not_list_stays():
+    listed = SMALL.replace("[choices]", '[adaptation]\ndrop_strides = ["stage3"]\n[choices]')
+    adaptation = adapt(read_space(listed, "my.toml"), Shape(3, 8, 8))
+    assert (adaptation.stem, adaptation.stages) == (2, (1, 2, 1))
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.data(), spaces, inputs, st.integers(2, 12))
+def test_the_layers_of_any_member_fit_together(data, space, input_shape, classes):
+    layers = lower(space, data.draw(members(space)), input_shape, classes)
+    shapes = {}
+    for layer in layers:
+        assert layer.name not in shapes
+        read = [shapes[name] for name in layer.inputs]  # only what stands before it
+        shapes[layer.name] = layer.shape
+        check(layer, read)
+    assert isinstance(layers[0], Input)
+    assert layers[0].shape == input_shape
+    assert isinstance(layers[-1], Linear)
+    assert layers[-1].shape == (classes, 1, 1)
+    read_by_someone = {name for layer in layers for name in layer.inputs}
+    assert read_by_someone == set(shapes) - {layers[-1].name}
+
+
+def check(layer, read: list[Shape]) -> None:
+    """Assert what must hold between a layer's output shape and those that it reads."""
+    match layer:
+        case Input():
+            assert read == []
+        case Conv(in_channels=channels, groups=groups, kernel=kernel, stride=stride):
+            assert channels == read[0].channels
+            assert channels % groups == layer.shape.channels % groups == 0
+            sides = ((side + 2 * (kernel // 2) - kernel) // stride + 1 for side in read[0][1:])
+            assert layer.shape[1:] == tuple(sides)
+        case Add():
+            assert read[0] == read[1] == layer.shape
+        case Shuffle(groups=groups):
+            assert read[0] == layer.shape
+            assert 1 < groups < layer.shape.channels
+            assert layer.shape.channels % groups == 0
+        case GlobalPool():
+            assert layer.shape == (read[0].channels, 1, 1)
+        case Linear(in_features=features):
+            assert read[0] == (features, 1, 1)
+        case _:
+            assert read == [layer.shape]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data(), spaces)
+def test_every_block_but_the_first_of_a_stage_adds_its_input(data, space):
+    member = data.draw(members(space))
+    adds = [layer.name for layer in lower(space, member) if isinstance(layer, Add)]
+    depths = zip(space.stages, member.column("depth"), strict=True)
+    wanted = [f"{stage.name}.{block}.add" for stage, n in depths for block in range(1, int(n))]
+    assert adds == wanted
+
+
+def test_a_stage_of_depth_0_has_no_layers_and_the_next_reads_past_it():
+    text = D.text.replace("depth=1-4-6-8-6-6-1", "depth=0-4-6-8-0-6-0")
+    layers = lower(IGCV3, IGCV3.parse(text))
+    assert not any(layer.name.startswith(("stage1.", "stage5.", "stage7.")) for layer in layers)
+    first = {layer.name: layer for layer in layers}["stage2.0.first"]
+    assert first.inputs == ("stem.relu",)
+    assert first.in_channels == 32
+
+
+def test_the_names_are_dotted_by_stage_and_block():
+    found = [layer.name for layer in lower(IGCV3, D)]
+    assert found[:5] == ["input", "stem.conv", "stem.bn", "stem.relu", "stage1.0.first"]
+    assert "stage4.7.depthwise_relu" in found
+    assert found[-5:] == ["head.conv", "head.bn", "head.relu", "head.pool", "classifier"]
+
+
+def test_the_stride_of_a_stage_is_carried_by_its_first_depthwise_convolution():
+    strided = [x.name for x in lower(IGCV3, D) if isinstance(x, Conv) and x.stride == 2]
+    assert strided == ["stem.conv", *(f"stage{i}.0.depthwise" for i in (2, 3, 4, 6))]

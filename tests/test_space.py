@@ -1,0 +1,157 @@
+"""Membership, canonical forms and mutation."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nas.architecture import Architecture
+from nas.errors import ArchitectureError
+from nas.lowering import lower
+from nas.space_file import read_space
+from tests.members import HEAD, members, neighbours, space_named, spaces, written_members
+
+IGCV3 = space_named("igcv3")
+TRICKY = space_named("tricky")
+D = IGCV3.parse("igcv3-d-1.0")
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data(), spaces)
+def test_two_members_are_equal_exactly_where_their_layers_are(data, space):
+    one, other = data.draw(neighbours(space))
+    same_form = space.canonical(one) == space.canonical(other)
+    assert same_form == (lower(space, one) == lower(space, other))
+    assert same_form == (space.check(one).arch_id == space.check(other).arch_id)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.data(), spaces)
+def test_the_canonical_form_is_a_member_with_the_same_layers_and_final(data, space):
+    written = data.draw(written_members(space))
+    canonical = space.check(written)
+    assert space.contains(written)
+    assert space.contains(canonical)
+    assert space.check(canonical) == canonical
+    assert lower(space, written) == lower(space, canonical)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.data(), spaces, st.integers(0, 2**32 - 1))
+def test_a_mutant_is_another_member_in_canonical_form(data, space, seed):
+    member = data.draw(members(space))
+    mutant = space.mutate(member, np.random.default_rng(seed))
+    assert mutant.arch_id != member.arch_id
+    assert space.check(mutant) == mutant
+    assert lower(space, mutant) != lower(space, member)
+
+
+def test_mutation_is_a_function_of_its_generator():
+    chains = []
+    for _ in range(2):
+        rng, chain = np.random.default_rng(3), [D]
+        for _ in range(20):
+            chain.append(IGCV3.mutate(chain[-1], rng))
+        chains.append(chain)
+    assert chains[0] == chains[1]
+    assert len(set(chains[0])) > 15
+
+
+def tiny(choices: str, stages: str, stem: int = 8):
+    head = HEAD.format(name="tiny", input="3x32x32", stem=stem, stem_stride=1)
+    defaults = 'depth = 1\nexpansion = 1\ng1 = 1\ng2 = 1\nrelu = "none"\npermute2 = false\n'
+    given_keys = {line.split("=")[0].strip() for line in choices.splitlines()}
+    kept = [line for line in defaults.splitlines() if line.split()[0] not in given_keys]
+    return read_space(head + "\n".join(["[choices]", *kept, choices, stages]), "tiny.toml")
+
+
+def all_members(space) -> set[str]:
+    per_stage = [
+        list(itertools.product(*(choice.values for choice in stage.choices)))
+        for stage in space.stages
+    ]
+    written = (Architecture(space.name, space.keys, row) for row in itertools.product(*per_stage))
+    return {space.check(member).text for member in written if space.contains(member)}
+
+
+@pytest.mark.parametrize(
+    "space",
+    [
+        # no single exchange is possible: the width 12 needs G2 = 3 and the width 16 needs G2 = 4
+        tiny("expansion = 12\ng2 = [3, 8]", "[[stage]]\nwidth = [12, 16]"),
+        # what a dead stage or a missing convolution would be filled with first cannot be built
+        tiny("depth = [0, 1]\ng1 = [8, 4]\ng2 = [8, 4]", "[[stage]]\nwidth = [12, 16]"),
+        tiny(
+            'expansion = [0, 2]\ng1 = [8, 2]\nrelu = ["first", "last"]\npermute2 = [true, false]',
+            "[[stage]]\nwidth = [4, 6]\n[[stage]]\ndepth = [0, 2]\ng1 = [3, 4]\nwidth = [8, 9]",
+        ),
+    ],
+    ids=["two at once", "dead stage", "two stages"],
+)
+def test_mutation_reaches_every_member(space):
+    members_of_it = all_members(space)
+    assert len(members_of_it) > 1
+    rng, at = np.random.default_rng(0), space.parse(min(members_of_it))
+    seen = {at.text}
+    for _ in range(100 * len(members_of_it)):
+        if seen == members_of_it:
+            break
+        at = space.mutate(at, rng)
+        seen.add(at.text)
+    assert seen == members_of_it
+
+
+def test_a_space_of_one_member_gives_it_back():
+    space = tiny("", "[[stage]]\nwidth = 8")
+    only = space.parse("depth=1,width=8,expansion=1,g1=1,g2=1,relu=none,permute2=no")
+    assert space.mutate(only, np.random.default_rng(0)) == only
+    assert space.size == 1
+
+
+def test_the_size_counts_combinations_of_values():
+    assert tiny("g1 = [1, 2]\ng2 = [1, 2, 4]", "[[stage]]\nwidth = [8, 16]").size == 12
+    assert IGCV3.size > 10**30
+
+
+def test_a_repeated_block_must_fit_the_width_of_its_own_stage():
+    space = tiny("depth = [1, 2]\nexpansion = 3\ng1 = [4, 2]", "[[stage]]\nwidth = [16, 18]")
+    text = "depth={},width=18,expansion=3,g1=4,g2=1,relu=none,permute2=no"
+    space.parse(text.format(1))
+    with pytest.raises(ArchitectureError, match="g1=4 does not divide width=18"):
+        space.parse(text.format(2))
+
+
+def test_a_member_of_other_stages_or_choices_is_refused():
+    for foreign in (
+        Architecture("igcv3", IGCV3.keys, D.stages[:3]),
+        Architecture("igcv3", IGCV3.keys[:2], tuple(stage[:2] for stage in D.stages)),
+    ):
+        assert not IGCV3.contains(foreign)
+        with pytest.raises(ArchitectureError, match="its stages or choices are others"):
+            IGCV3.check(foreign)
+
+
+def test_true_is_not_1_in_a_member():
+    column = D.choices(0)
+    spoilt = tuple(True if key == "depth" else value for key, value in column.items())
+    assert not IGCV3.contains(Architecture("igcv3", IGCV3.keys, (spoilt, *D.stages[1:])))
+
+
+def test_an_unknown_name_lists_the_published_ones():
+    with pytest.raises(ArchitectureError, match=r"igcv3-d-1\.0, igcv3-w, mobilenetv2-1\.0"):
+        IGCV3.parse("igcv3-x")
+
+
+def test_a_message_names_the_stage_the_key_and_the_value():
+    text = D.text.replace("expansion=1-6", "expansion=1-5")
+    with pytest.raises(ArchitectureError) as caught:
+        IGCV3.parse(text)
+    assert "stage 'stage2'" in caught.value.cause
+    assert "expansion=5 is not among its values (1, 2, 3, 4, 6)" in caught.value.cause
+
+
+def test_refusing_a_thoroughly_wrong_architecture_is_quick():
+    wrong = Architecture("igcv3", IGCV3.keys, (("x",) * len(IGCV3.keys),) * 7)
+    assert not any(IGCV3.contains(wrong) for _ in range(20))

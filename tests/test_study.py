@@ -1,0 +1,343 @@
+"""The rules of the loop, over a store in memory and trials without training."""
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from nas.architecture import Architecture
+from nas.budget import admits
+from nas.cost import Cost
+from nas.errors import ArchitectureError, StudyFailedError
+from nas.rungs import Decision
+from nas.study import MAX_ATTEMPTS, Study
+from nas.trial import Measurement, Outcome, TrialState
+from tests.memory_store import MemoryStore
+from tests.studies import BUDGET, SPACE, WalkSampler, measurement, run_all, run_one, small_spec
+
+SPEC = small_spec()
+DONE = Outcome(TrialState.COMPLETE, 1.0)
+
+
+def new_study(store: MemoryStore | None = None, sampler=None, **changed) -> Study:
+    spec = small_spec(**changed)
+    return Study(spec, MemoryStore() if store is None else store, sampler or WalkSampler(spec))
+
+
+def crash(detail: str = "boom", reason: str = "crash") -> Outcome:
+    return Outcome(TrialState.FAILED, 0.1, reason, f"Traceback …\n{detail}")
+
+
+def at(epoch: int, error: float = 0.5, loss: float = 1.0) -> Measurement:
+    return Measurement(epoch, SPEC.ladder.rung(epoch), error, loss, loss, epoch * 1.0)
+
+
+class Proposes:
+    """Proposes the same architectures over and over."""
+
+    def __init__(self, *architectures: Architecture | None) -> None:
+        self.architectures = architectures
+        self.asked = 0
+
+    def propose(self, history, number, rng):
+        self.asked += 1
+        return self.architectures[(self.asked - 1) % len(self.architectures)]
+
+
+def essence(trials) -> list[tuple]:
+    """Return what a resumed study must share with an uninterrupted one: all but times, attempts."""
+    return [
+        (
+            t.number, t.architecture, t.reference, t.cost, t.seed, t.state, t.measurements,
+            t.counted, t.fail_reason, t.fail_detail, t.weights_path,
+        )
+        for t in trials
+    ]  # fmt: skip
+
+
+# ---- asking ----
+
+
+def test_references_come_first_then_candidates_up_to_the_number_planned():
+    study = new_study()
+    trials = run_all(study)
+    assert [t.reference for t in trials[:3]] == ["small-plain", "small-deep", None]
+    assert len(study.candidates) == 8
+    assert len(trials) == study.planned() == 10
+    assert [t.number for t in trials] == list(range(10))
+    assert all(t.state.finished for t in trials)
+    assert study.ask() is None
+
+
+def test_without_published_there_are_only_candidates():
+    study = new_study(published=False)
+    assert run_one(study).reference is None
+    assert study.planned() == 8
+
+
+def test_a_trial_is_recorded_as_running_before_it_is_handed_out():
+    store = MemoryStore()
+    trial = new_study(store).ask()
+    assert store.trials("study") == [trial]
+    assert trial.state is TrialState.RUNNING
+    assert trial.attempt == 1
+    assert trial.created_at.tzinfo is not None
+
+
+def test_no_two_candidates_are_the_same_network_and_none_is_over_the_budget():
+    study = new_study(num_trials=20)
+    run_all(study)
+    assert len({t.arch_id for t in study.candidates}) == len(study.candidates) == 20
+    assert all(admits(BUDGET, t.cost) for t in study.candidates)
+    assert any(not admits(BUDGET, t.cost) for t in study.trials)  # a reference may be
+
+
+def test_an_architecture_over_the_budget_never_gets_a_trial():
+    store = MemoryStore()
+    heavy = SPACE.parse("small-deep")
+    study = new_study(store, Proposes(heavy), published=False)
+    assert not admits(BUDGET, study.costs.cost(heavy))
+    with pytest.raises(AssertionError, match="over the budget"):
+        study.ask()
+    assert store.trials("study") == []
+
+
+def test_an_architecture_outside_the_space_never_gets_a_trial():
+    store = MemoryStore()
+    foreign = replace(SPACE.parse("small-plain"), stages=(("x",) * 7,) * 3)
+    with pytest.raises(ArchitectureError):
+        new_study(store, Proposes(foreign), published=False).ask()
+    assert store.trials("study") == []
+
+
+def test_another_spelling_of_the_same_network_is_not_trained_again():
+    plain = SPACE.parse("small-plain")
+    stages = tuple((*values[:-1], True) for values in plain.stages)  # P2 is idle with one group
+    sampler = Proposes(plain, replace(plain, stages=stages))
+    study = new_study(sampler=sampler, published=False, budget=())
+    assert run_one(study).architecture == plain
+    assert study.ask() is None
+
+
+@pytest.mark.parametrize("proposals", [(None,), (SPACE.parse("small-plain"),)])
+def test_a_sampler_with_nothing_new_ends_the_study_and_not_the_patience(proposals):
+    sampler = Proposes(*proposals)
+    study = new_study(sampler=sampler, published=False, budget=())
+    run_all(study)
+    assert study.exhausted
+    assert len(study.trials) == len([p for p in proposals if p])
+    assert study.ask() is None
+    assert sampler.asked < 50
+
+
+def test_the_seed_alone_decides_the_proposals():
+    one, again, other = (run_all(new_study(seed=seed)) for seed in (1, 1, 2))
+    assert essence(one) == essence(again)
+    assert [t.arch_id for t in one] != [t.arch_id for t in other]
+    assert len({t.seed for t in one}) == len(one)
+
+
+# ---- recording ----
+
+
+def test_a_candidate_stops_at_a_rung_where_others_are_better():
+    study = new_study(published=False, objectives=("top1_error",), reference_point=(1.0,))
+    first, second = study.ask(), study.ask()
+    assert study.record(first.number, 1, at(1, 0.2)) is Decision.CONTINUE
+    assert study.record(second.number, 1, at(1, 0.6)) is Decision.STOP
+    assert study.record(first.number, 1, at(2, 0.2)) is Decision.CONTINUE
+    assert study.record(first.number, 1, at(3, 0.2)) is Decision.CONTINUE  # between rungs
+    assert study.record(first.number, 1, at(4, 0.2)) is Decision.STOP  # full fidelity
+    study.finish(second.number, 1, Outcome(TrialState.STOPPED, 1.0))
+    assert study.trial(second.number).final is None
+    assert study.trial(second.number).last.top1_error == 0.6
+
+
+def test_a_reference_is_never_stopped_early_and_stops_nobody():
+    study = new_study(objectives=("top1_error",), reference_point=(1.0,))
+    good, bad, one, two = (study.ask() for _ in range(4))
+    assert [t.reference for t in (good, bad, one, two)] == ["small-plain", "small-deep", None, None]
+    assert study.record(good.number, 1, at(1, 0.1)) is Decision.CONTINUE
+    assert study.record(one.number, 1, at(1, 0.5)) is Decision.CONTINUE  # the first candidate
+    assert study.record(bad.number, 1, at(1, 0.9)) is Decision.CONTINUE
+    assert study.record(two.number, 1, at(1, 0.4)) is Decision.CONTINUE  # better than `one`
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_a_measurement_that_is_no_number_fails_the_trial_alone(bad):
+    store = MemoryStore()
+    study = new_study(store)
+    trial = study.ask()
+    assert study.record(trial.number, 1, at(1)) is Decision.CONTINUE
+    assert study.record(trial.number, 1, at(2, loss=bad)) is Decision.STOP
+    study.finish(trial.number, 1, DONE)  # too late: it has failed
+    failed = store.trials("study")[0]
+    assert (failed.state, failed.fail_reason) == (TrialState.FAILED, "nan")
+    assert f"epoch 2: error 0.5, loss {bad}" in failed.fail_detail
+    assert len(failed.measurements) == 1
+    assert study.ask() is not None
+
+
+def test_both_counts_are_kept_and_a_disagreement_fails_the_trial():
+    study = new_study()
+    good, bad = study.ask(), study.ask()
+    assert study.count(good.number, 1, good.cost, "host:1")
+    assert study.trial(good.number).counted == good.cost
+    assert study.trial(good.number).worker == "host:1"
+    wrong = Cost(bad.cost.madds + 1, bad.cost.params, bad.cost.acts)
+    assert not study.count(bad.number, 1, wrong, "host:1")
+    failed = study.trial(bad.number)
+    assert (failed.state, failed.fail_reason) == (TrialState.FAILED, "count_mismatch")
+    assert failed.counted == wrong
+    for part in (str(bad.cost), str(wrong), bad.architecture.text):
+        assert part in failed.fail_detail
+
+
+def test_reports_of_an_earlier_attempt_change_nothing():
+    store = MemoryStore()
+    study = new_study(store)
+    trial = study.ask()
+    study.record(trial.number, 1, at(1))
+    study.requeue(trial.number)
+    assert study.ask().attempt == 2
+    before = store.trials("study")
+    assert study.record(trial.number, 1, at(2)) is Decision.STOP
+    assert not study.count(trial.number, 1, trial.cost, "here")
+    study.finish(trial.number, 1, DONE)
+    assert store.trials("study") == before == study.trials
+    assert study.trial(trial.number).measurements == ()
+
+
+def test_a_finished_trial_never_changes():
+    study = new_study()
+    trial = run_one(study)
+    study.finish(trial.number, trial.attempt, crash())
+    study.requeue(trial.number)
+    study.interrupt(trial.number)
+    assert study.record(trial.number, trial.attempt, at(4)) is Decision.STOP
+    assert study.trial(trial.number) == trial
+
+
+# ---- losing workers ----
+
+
+def test_a_lost_trial_runs_again_before_anything_new_and_from_its_beginning():
+    study = new_study()
+    lost, other = study.ask(), study.ask()
+    study.record(lost.number, 1, at(1))
+    study.requeue(lost.number)
+    assert study.trial(lost.number).state is TrialState.WAITING
+    again = study.ask()
+    assert (again.number, again.attempt, again.measurements) == (lost.number, 2, ())
+    assert again.seed == lost.seed
+    assert study.trial(other.number).state is TrialState.RUNNING
+
+
+def test_a_trial_that_is_lost_each_time_fails():
+    study = new_study()
+    for attempt in range(1, MAX_ATTEMPTS + 1):
+        trial = study.ask()
+        assert (trial.number, trial.attempt) == (0, attempt)
+        study.requeue(0)
+    assert study.trial(0).state is TrialState.FAILED
+    assert study.trial(0).fail_reason == "worker_lost"
+    assert study.ask().number == 1
+
+
+# ---- failing ----
+
+
+def test_three_alike_failures_in_a_row_end_the_study_and_stay_recorded():
+    store = MemoryStore()
+    study = new_study(store)
+    study.finish(study.ask().number, 1, crash())
+    study.finish(study.ask().number, 1, crash())
+    with pytest.raises(StudyFailedError, match="crash: boom") as caught:
+        study.finish(study.ask().number, 1, crash())
+    assert "nas resume study" in caught.value.remedy
+    assert caught.value.exit_code == 3
+    assert [t.state for t in store.trials("study")] == [TrialState.FAILED] * 3
+    resumed = new_study(store)  # the cause is mended: it goes on
+    assert run_one(resumed).number == 3
+
+
+@pytest.mark.parametrize(
+    "third", [crash("another"), crash(reason="oom"), Outcome(TrialState.STOPPED, 1.0)]
+)
+def test_failures_of_different_kinds_do_not_end_the_study(third):
+    study = new_study()
+    for outcome in (crash(), crash(), third, crash(), crash()):
+        study.finish(study.ask().number, 1, outcome)
+    assert len(study.trials) == 5
+
+
+def test_counts_that_keep_disagreeing_end_the_study():
+    study = new_study()
+    for wrong in (Cost(1, 1, 1), Cost(2, 2, 2)):
+        assert not study.count(study.ask().number, 1, wrong, "here")
+    last = study.ask().number
+    with pytest.raises(StudyFailedError, match="count_mismatch"):
+        study.count(last, 1, Cost(3, 3, 3), "here")
+
+
+# ---- resuming ----
+
+
+class KilledError(BaseException):
+    """The driver dies here."""
+
+
+def killed_at(write: int, after: int) -> MemoryStore:
+    """Return the store of a driver that dies before a write, `after` writes into a fresh study."""
+    store = MemoryStore()
+
+    def die(_: str) -> None:
+        if store.writes >= write:
+            raise KilledError
+
+    store.before_write = die
+    try:
+        run_all(new_study(store))
+    except KilledError:
+        store.before_write = lambda name: None
+        return store
+    raise AssertionError(f"the study ended after {after} writes")
+
+
+def test_a_study_killed_at_any_write_resumes_to_the_same_trials():
+    store = MemoryStore()
+    whole = essence(run_all(new_study(store)))
+    assert {t.state for t in store.trials("study")} == {
+        TrialState.COMPLETE,
+        TrialState.STOPPED,
+        TrialState.FAILED,
+    }
+    for write in range(store.writes):
+        cut = killed_at(write, store.writes)
+        finished = {t.number: t for t in cut.trials("study") if t.state.finished}
+        resumed = new_study(cut)
+        assert not any(t.state is TrialState.RUNNING for t in resumed.trials)
+        assert essence(run_all(resumed)) == whole, write
+        assert essence(cut.trials("study")) == whole
+        for number, trial in finished.items():
+            assert cut.trials("study")[number] == trial  # not repeated, not even touched
+
+
+def test_a_finished_study_has_nothing_left_to_resume():
+    store = MemoryStore()
+    trials = run_all(new_study(store))
+    writes = store.writes
+    assert essence(run_all(new_study(store))) == essence(trials)
+    assert store.writes == writes
+
+
+def test_an_interrupted_trial_waits_and_is_never_failed_for_it():
+    store = MemoryStore()
+    study = new_study(store)
+    for _ in range(MAX_ATTEMPTS + 2):
+        trial = study.ask()
+        study.record(trial.number, trial.attempt, measurement(trial, 1, SPEC))
+        study.interrupt(trial.number)
+        study = new_study(store)
+        assert study.trial(trial.number).state is TrialState.WAITING
+    assert len(study.trials) == 1

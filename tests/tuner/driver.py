@@ -1,0 +1,47 @@
+"""A driver in a process of its own, for the tests that interrupt or kill one.
+
+    python -m tests.tuner.driver DATABASE RESULTS_DIR CANDIDATES
+
+Prints one line for each event, then `interrupted` or `done`.
+"""
+
+import sys
+from pathlib import Path
+
+from nas.execution import Event, TrialFinished, TrialMeasured
+from nas.store import open_store
+from nas.study import Study
+from nas.tuner import RunSettings, run
+from tests.tuner.fakes import Wanderer, spec_of
+
+
+def say(line: str) -> None:
+    """Write a line at once."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def tell(event: Event) -> None:
+    """Say what happened."""
+    if isinstance(event, TrialMeasured):
+        say(f"measured {event.trial.number} {event.measurement.epoch}")
+    elif isinstance(event, TrialFinished):
+        say(f"finished {event.trial.number} {event.trial.state}")
+
+
+def main(database: str, results: str, candidates: str) -> int:
+    """Run or resume the study `small`."""
+    spec = spec_of(num_trials=int(candidates))
+    with open_store(database) as store:
+        if not store.studies():
+            store.create_study(spec, {"nas": "test"})
+        with store.acquire(spec.name):
+            study = Study(spec, store, Wanderer(spec))
+            settings = RunSettings(Path(results), evaluator="tests.tuner.fakes:make")
+            result = run(study, settings, tell)
+    say("interrupted" if result.interrupted else "done")
+    return 130 if result.interrupted else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,134 @@
+"""Evaluators that train nothing: exact, quick, and able to fail in every way that a worker can."""
+
+import ctypes
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from nas.architecture import Architecture
+from nas.budget import parse_budgets
+from nas.cost import Cost, CostModel
+from nas.evaluate import Epoch, Evaluator, Job, Plan
+from nas.spec import StudySpec
+from nas.trial import Trial
+
+
+@dataclass
+class AnalyticEvaluator:
+    """Errors that fall with the epochs and with the cost, the same for the same job.
+
+    `faults` maps a trial's number to what befalls it: nan, crash, oom, hang, segfault, miscount,
+    kill (always) or kill-once (the first attempt only).
+    """
+
+    plan: Plan
+    faults: dict[int, str] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        spec = self.plan.spec
+        self.epochs = spec.ladder.max_epochs
+        self.costs = CostModel(spec.space, spec.deployment, spec.classes)
+
+    def evaluate(self, job: Job) -> Iterator[Epoch]:
+        fault = self.faults.get(job.number)
+        counted = self.costs.cost(job.architecture)
+        if fault == "miscount":
+            counted = Cost(counted.madds + 1, counted.params, counted.acts)
+        for epoch in range(1, self.epochs + 1):
+            time.sleep(self.seconds)
+            befall(fault, job.attempt, epoch)
+            error = analytic_error(counted.madds, job.seed, epoch)
+            loss = float("nan") if fault == "nan" and epoch == 2 else 4 * error
+            last = epoch == self.epochs
+            path = str(Path(self.plan.results_dir) / f"trial-{job.number}") if last else None
+            yield Epoch(
+                epoch,
+                error,
+                loss,
+                3 * error,
+                counted if epoch == 1 else None,
+                path,
+                path and "0" * 64,
+            )
+
+
+def analytic_error(madds: int, seed: int, epoch: int) -> float:
+    """Return an error in (0, 1) that falls with the epochs and with the cost."""
+    noise = np.random.default_rng(seed).uniform(0.9, 1.1)
+    return float(noise * (1e8 / (1e8 + madds)) * (0.3 + 0.6 / epoch))
+
+
+def befall(fault: str | None, attempt: int, epoch: int) -> None:
+    """Do to this process what `fault` says."""
+    if fault == "crash":
+        raise ZeroDivisionError("the loss divided by nothing")
+    if fault == "oom":
+        raise RuntimeError("CUDA out of memory. Tried to allocate 20.00 GiB")
+    if fault == "hang":
+        time.sleep(3600)
+    if fault == "segfault" and epoch == 2:
+        ctypes.string_at(0)
+    if (fault == "kill" or (fault == "kill-once" and attempt == 1)) and epoch == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def make(plan: Plan) -> Evaluator:
+    """Read the faults and the pace from `faults.json` in the results directory, if there is one."""
+    path = Path(plan.results_dir) / "faults.json"
+    told = json.loads(path.read_text()) if path.exists() else {}
+    faults = {int(number): fault for number, fault in told.get("faults", {}).items()}
+    return AnalyticEvaluator(plan, faults, told.get("seconds", 0.0))
+
+
+class Wanderer:
+    """A sampler that walks through the space by mutations, keeping what fits the budget."""
+
+    def __init__(self, spec: StudySpec) -> None:
+        self._space = spec.space
+        self._limit = spec.budget[0].limit
+        self._costs = CostModel(spec.space, spec.deployment, spec.classes)
+
+    def propose(
+        self, history: list[Trial], number: int, rng: np.random.Generator
+    ) -> Architecture | None:
+        """Return a mutated descendant of a published architecture within the budget."""
+        found = self._space.published[-1].architecture
+        for _ in range(1000):
+            found = self._space.mutate(found, rng)
+            if self._costs.cost(found).madds <= self._limit:
+                return found
+        return None
+
+
+def spec_of(**changes: object) -> StudySpec:
+    """Return a small study of the real space: 8 candidates, rungs 1 and 3, one objective."""
+    text = (Path(__file__).parents[2] / "search_spaces" / "igcv3.toml").read_text()
+    fields: dict[str, object] = {
+        "name": "small",
+        "space_name": "igcv3",
+        "space_text": text,
+        "budget": ("300M-madds",),
+        "input": "3x224x224",
+        "classes": 1000,
+        "task": "digits",
+        "data_dir": None,
+        "recipe": "digits",
+        "rungs": (1, 3),
+        "eta": 2,
+        "objectives": ("top1_error", "madds"),
+        "reference_point": (1.0, 3e8),
+        "sampler": "wander",
+        "num_trials": 8,
+        "published": False,
+        "seed": 0,
+        **changes,
+    }
+    fields["budget"] = parse_budgets(fields["budget"])  # type: ignore[arg-type]
+    return StudySpec(**fields)  # type: ignore[arg-type]
