@@ -24,6 +24,7 @@ from nas.trial import Measurement, Outcome, Trial, TrialState
 MAX_ATTEMPTS = 3
 _SAME_FAILURES = 3
 _PROPOSALS = 20
+_CANDIDATES_FIRST = 4
 _MISMATCH = "fvcore counts another cost than we do"  # alike for all, so that it breaks the circuit
 
 
@@ -109,12 +110,16 @@ class Study:
     def ask(self) -> Trial | None:
         """Return the next trial, already recorded as RUNNING, or None where nothing is left to do.
 
-        Waiting trials come first, then the published references, then new candidates.
+        Waiting trials come first. The published references come after the first few candidates:
+        they train to the end, and nobody should wait for that to see a first result.
         """
         for trial in self.trials:
             if trial.state is TrialState.WAITING:
                 return self._start(trial)
-        new = self._next_reference() or self._next_candidate()
+        if len(self.candidates) < _CANDIDATES_FIRST:
+            new = self._next_candidate() or self._next_reference()
+        else:
+            new = self._next_reference() or self._next_candidate()
         if new is None:
             return None
         self._store.insert_trial(self.spec.name, new)

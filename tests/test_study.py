@@ -58,10 +58,11 @@ def essence(trials) -> list[tuple]:
 # ---- asking ----
 
 
-def test_references_come_first_then_candidates_up_to_the_number_planned():
+def test_references_come_after_the_first_four_of_the_planned_candidates():
     study = new_study()
     trials = run_all(study)
-    assert [t.reference for t in trials[:3]] == ["small-plain", "small-deep", None]
+    names = [t.reference for t in trials[:7]]
+    assert names == [None, None, None, None, "small-plain", "small-deep", None]
     assert len(study.candidates) == 8
     assert len(trials) == study.planned() == 10
     assert [t.number for t in trials] == list(range(10))
@@ -155,7 +156,7 @@ def test_a_candidate_stops_at_a_rung_where_others_are_better():
 
 def test_a_reference_is_never_stopped_early_and_stops_nobody():
     study = new_study(objectives=("top1_error",), reference_point=(1.0,))
-    good, bad, one, two = (study.ask() for _ in range(4))
+    one, two, _, _, good, bad = (study.ask() for _ in range(6))
     assert [t.reference for t in (good, bad, one, two)] == ["small-plain", "small-deep", None, None]
     assert study.record(good.number, 1, at(1, 0.1)) is Decision.CONTINUE
     assert study.record(one.number, 1, at(1, 0.5)) is Decision.CONTINUE  # the first candidate

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -29,8 +30,8 @@ class Progress:
         self._study = study
         self._quiet = quiet
         self._began = time.monotonic()
-        self._before = sum(trial.state.finished for trial in study.trials)
-        self._workers = 1
+        self._epochs_before = self._epochs()
+        self._ready = self._began
         self._live: Any = None
         self._first = True
 
@@ -51,7 +52,7 @@ class Progress:
     def watch(self, event: Event) -> None:
         """Take in one event."""
         if isinstance(event, WorkersReady):
-            self._workers = event.concurrent
+            self._ready = time.monotonic()
             self._say(f"Ray is up after {duration(self._elapsed())}: {event.concurrent} at a time")
         elif isinstance(event, TrialMeasured):
             if self._first:
@@ -93,16 +94,30 @@ class Progress:
         winner = best(self._study.spec, self._study.trials)
         if winner and winner.last:
             parts.append(f"best {percent(winner.last.top1_error)} at {si(winner.cost.madds)} madds")
-        left = self._left(finished)
+        left = self._left() if finished < self._study.planned() else None
         parts += [f"about {duration(left)} left"] if left is not None else []
         return ", ".join(parts)
 
-    def _left(self, finished: int) -> float | None:
-        """Return the seconds to go, at the pace of this run; None before its first trial ends."""
-        new = finished - self._before
-        if new < 1:
+    def _left(self) -> float | None:
+        """Return the seconds to go at the pace of this run in epochs; None before its first one.
+
+        A trial yet to come is expected to pass each rung with probability 1/eta; one that runs, or
+        a reference, to go to the end.
+        """
+        trained = self._epochs() - self._epochs_before
+        if trained < 1:
             return None
-        return self._elapsed() / new * (self._study.planned() - finished)
+        spec = self._study.spec
+        begun = [trial for trial in self._study.trials if not trial.state.finished]
+        to_come = self._study.planned() - len(self._study.trials)
+        references = to_come - (spec.num_trials - len(self._study.candidates))
+        left = float(sum(spec.ladder.max_epochs - _epochs(trial) for trial in begun))
+        left += references * spec.ladder.max_epochs
+        left += (to_come - references) * _expected_epochs(spec.rungs, spec.eta)
+        return (time.monotonic() - self._ready) / trained * left
+
+    def _epochs(self) -> int:
+        return sum(_epochs(trial) for trial in self._study.trials)
 
     def _panel(self) -> Any:
         from rich.console import Group
@@ -115,6 +130,16 @@ class Progress:
         lines = [Text(f"  {_running(t)}", style="dim") for t in running[:8]]
         bar = ProgressBar(total=planned, completed=finished, width=48)
         return Group(bar, Text(f"{self._line()}  [{duration(self._elapsed())}]"), *lines)
+
+
+def _epochs(trial: Trial) -> int:
+    return trial.last.epoch if trial.last else 0
+
+
+def _expected_epochs(rungs: Sequence[int], eta: int) -> float:
+    """Return the mean epochs of a trial that passes each rung with probability 1/eta."""
+    steps = zip((0, *rungs), rungs, strict=False)
+    return float(sum((end - start) / eta**i for i, (start, end) in enumerate(steps)))
 
 
 def _label(trial: Trial) -> str:
