@@ -19,11 +19,13 @@ from nas.layers import (
     Add,
     BatchNorm,
     Builder,
+    Concat,
     Conv,
     GlobalPool,
     Input,
     Layer,
     Linear,
+    Pool,
     Shape,
     Shuffle,
 )
@@ -64,7 +66,7 @@ def layer_cost(layer: Layer) -> Cost:
             return Cost(weights, weights + shape.channels, shape.channels)
         case BatchNorm(shape=shape):
             return Cost(0, 2 * shape.channels, 0)
-        case Input() | Activation() | Shuffle() | Add() | GlobalPool():
+        case Input() | Activation() | Shuffle() | Add() | Concat() | Pool() | GlobalPool():
             return ZERO
         case _:
             assert_never(layer)
@@ -101,7 +103,7 @@ class CostModel:
         self.classes = self.classes or self.space.classes
         self.adaptation = adapt(self.space, self.input_shape)
         net = Builder(self.input_shape)
-        lower_stem(self.space, net, self.adaptation.stem)
+        lower_stem(self.space, net, self.adaptation)
         self.stem = (total_cost(net.layers), net.shape)
 
     def cost(self, architecture: Architecture) -> Cost:

@@ -5,10 +5,12 @@ reads, so that residuals and branches are edges. The cost, the `torch.nn.Module`
 table and the exported source all read this list.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
 
 ActivationName: TypeAlias = Literal["relu6", "relu"]
+PoolName: TypeAlias = Literal["max", "avg"]
 
 
 class Shape(NamedTuple):
@@ -34,7 +36,7 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Conv:
-    """2-D convolution with a square kernel, padded by kernel // 2, without bias."""
+    """2-D convolution with a square kernel, zero-padded on all sides, without bias."""
 
     name: str
     inputs: tuple[str]
@@ -43,6 +45,7 @@ class Conv:
     kernel: int
     stride: int
     groups: int
+    padding: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,27 @@ class Add:
 
 
 @dataclass(frozen=True, slots=True)
+class Concat:
+    """Concatenation of several layers along the channels, in their order."""
+
+    name: str
+    inputs: tuple[str, ...]
+    shape: Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Pooling with a square window, padded by kernel // 2; an average leaves the border out."""
+
+    name: str
+    inputs: tuple[str]
+    shape: Shape
+    function: PoolName
+    kernel: int
+    stride: int
+
+
+@dataclass(frozen=True, slots=True)
 class GlobalPool:
     """Global average pooling to a 1x1 map."""
 
@@ -102,64 +126,101 @@ class Linear:
     in_features: int
 
 
-Layer: TypeAlias = Input | Conv | BatchNorm | Activation | Shuffle | Add | GlobalPool | Linear
+Layer: TypeAlias = (
+    Input | Conv | BatchNorm | Activation | Shuffle | Add | Concat | Pool | GlobalPool | Linear
+)
 
 
 class Builder:
-    """Appends layers one after another, each reading the last one unless told otherwise."""
+    """Appends layers, each reading the one before it; `branch` goes back to an earlier one.
+
+    Names are appended to `prefix`, which whoever builds sets.
+    """
 
     def __init__(self, shape: Shape, name: str = "input") -> None:
         """Start from an image or feature map of `shape` called `name`."""
-        self.layers: list[Layer] = [Input(name, (), shape)]
+        self.layers: list[Layer] = []
         self.prefix = ""
+        self._shapes: dict[str, Shape] = {}
+        self._append(Input(name, (), shape))
 
     @property
     def shape(self) -> Shape:
-        """The output shape of the last layer."""
-        return self.layers[-1].shape
+        """The shape that the next layer reads."""
+        return self._shapes[self.last]
 
-    @property
-    def last(self) -> str:
-        """The name of the last layer."""
-        return self.layers[-1].name
+    def branch(self, name: str) -> None:
+        """Let the next layer read the layer called `name`."""
+        assert name in self._shapes, name
+        self.last = name
 
     def conv(
-        self, name: str, width: int, kernel: int = 1, stride: int = 1, groups: int = 1
+        self,
+        name: str,
+        width: int,
+        kernel: int = 1,
+        stride: int = 1,
+        groups: int = 1,
+        padding: int | None = None,
     ) -> None:
-        """Append a convolution to `width` channels; both widths must be divisible by `groups`."""
+        """Append a convolution to `width` channels; both widths must be divisible by `groups`.
+
+        `padding` is kernel // 2 unless told otherwise.
+        """
         c, h, w = self.shape
         assert c % groups == 0, (name, c, groups)
         assert width % groups == 0, (name, width, groups)
-        out = Shape(width, -(-h // stride), -(-w // stride))
-        self.layers.append(Conv(self._name(name), (self.last,), out, c, kernel, stride, groups))
+        pad = kernel // 2 if padding is None else padding
+        out = Shape(width, *((side + 2 * pad - kernel) // stride + 1 for side in (h, w)))
+        self._append(Conv(self._name(name), (self.last,), out, c, kernel, stride, groups, pad))
 
     def batch_norm(self, name: str) -> None:
         """Append a batch normalisation."""
-        self.layers.append(BatchNorm(self._name(name), (self.last,), self.shape))
+        self._append(BatchNorm(self._name(name), (self.last,), self.shape))
 
     def activation(self, name: str, function: ActivationName = "relu6") -> None:
         """Append an activation."""
-        self.layers.append(Activation(self._name(name), (self.last,), self.shape, function))
+        self._append(Activation(self._name(name), (self.last,), self.shape, function))
 
     def shuffle(self, name: str, groups: int) -> None:
         """Append a channel shuffle, unless it would change nothing (1 group, or 1 channel each)."""
         if 1 < groups < self.shape.channels:
-            self.layers.append(Shuffle(self._name(name), (self.last,), self.shape, groups))
+            self._append(Shuffle(self._name(name), (self.last,), self.shape, groups))
 
     def add(self, name: str, other: str) -> None:
         """Append the sum of the last layer and the layer called `other`."""
-        self.layers.append(Add(self._name(name), (self.last, other), self.shape))
+        assert self._shapes[other] == self.shape, (name, other)
+        self._append(Add(self._name(name), (self.last, other), self.shape))
+
+    def concat(self, name: str, inputs: Sequence[str]) -> None:
+        """Append the concatenation of the layers called `inputs`, of one height and width."""
+        shapes = [self._shapes[other] for other in inputs]
+        assert len({shape[1:] for shape in shapes}) == 1, (name, shapes)
+        channels = sum(shape.channels for shape in shapes)
+        self._append(Concat(self._name(name), tuple(inputs), shapes[0]._replace(channels=channels)))
+
+    def pool(self, name: str, function: PoolName, kernel: int, stride: int) -> None:
+        """Append a pooling, padded by kernel // 2."""
+        c, h, w = self.shape
+        out = Shape(c, *((side + 2 * (kernel // 2) - kernel) // stride + 1 for side in (h, w)))
+        self._append(Pool(self._name(name), (self.last,), out, function, kernel, stride))
 
     def global_pool(self, name: str) -> None:
         """Append a global average pooling."""
         shape = Shape(self.shape.channels, 1, 1)
-        self.layers.append(GlobalPool(self._name(name), (self.last,), shape))
+        self._append(GlobalPool(self._name(name), (self.last,), shape))
 
     def linear(self, name: str, width: int) -> None:
         """Append the classifier with `width` outputs."""
         features = self.shape.channels * self.shape.height * self.shape.width
         shape = Shape(width, 1, 1)
-        self.layers.append(Linear(self._name(name), (self.last,), shape, features))
+        self._append(Linear(self._name(name), (self.last,), shape, features))
+
+    def _append(self, layer: Layer) -> None:
+        assert layer.name not in self._shapes, layer.name
+        self.layers.append(layer)
+        self._shapes[layer.name] = layer.shape
+        self.last = layer.name
 
     def _name(self, name: str) -> str:
         return f"{self.prefix}{name}"

@@ -21,22 +21,24 @@ _MIN_STRIDES = 2
 
 @dataclass(frozen=True)
 class Adaptation:
-    """The strides that a network has at one input: `stem`, and one for each stage."""
+    """The strides that a network has at one input: `stem`, its `pool`, and one for each stage."""
 
     input: Shape
     stem: int
     stages: tuple[int, ...]
+    pool: int = 1
 
     @property
     def total(self) -> int:
         """The product of all strides."""
-        return self.stem * math.prod(self.stages)
+        return self.stem * self.pool * math.prod(self.stages)
 
     def describe(self) -> str:
         """Say in one line what differs, for the user."""
         stages = ",".join(map(str, self.stages))
         return (
-            f"input {self.input}: stem stride {self.stem}, stage strides {stages} "
+            f"input {self.input}: stem stride {self.stem}"
+            f"{', pooled by 2' if self.pool > 1 else ''}, stage strides {stages} "
             f"(1/{self.total} of the input, final map "
             f"{-(-self.input.height // self.total)}x{-(-self.input.width // self.total)})"
         )
@@ -44,7 +46,8 @@ class Adaptation:
 
 def adapt(space: SearchSpace, input_shape: Shape) -> Adaptation:
     """Return the strides of the space's networks at `input_shape`."""
-    strides = {"stem": space.stem_stride, **{stage.name: stage.stride for stage in space.stages}}
+    strides = {"stem": space.stem_stride, "pool": 2 if space.stem_pool else 1}
+    strides |= {stage.name: stage.stride for stage in space.stages}
     strided = [name for name, stride in strides.items() if stride > 1]
     side = min(input_shape[1:])
     kept = len(strided)
@@ -52,7 +55,8 @@ def adapt(space: SearchSpace, input_shape: Shape) -> Adaptation:
         kept = max(_MIN_STRIDES, int(math.log2(max(side, _FINAL_MAP) / _FINAL_MAP)))
     for name in space.drop_strides[: max(0, len(strided) - kept)]:
         strides[name] = 1
-    return Adaptation(input_shape, strides["stem"], tuple(strides[s.name] for s in space.stages))
+    stages = tuple(strides[stage.name] for stage in space.stages)
+    return Adaptation(input_shape, strides["stem"], stages, strides["pool"])
 
 
 def lower(
@@ -67,7 +71,7 @@ def lower(
     """
     adaptation = adapt(space, input_shape or space.deployment)
     net = Builder(adaptation.input)
-    lower_stem(space, net, adaptation.stem)
+    lower_stem(space, net, adaptation)
     for index, stride in enumerate(adaptation.stages):
         choices = architecture.choices(index)
         if not choices["depth"]:
@@ -79,12 +83,14 @@ def lower(
     return net.layers
 
 
-def lower_stem(space: SearchSpace, net: Builder, stride: int) -> None:
-    """Append the stem: 3x3 convolution, batch norm, ReLU6."""
+def lower_stem(space: SearchSpace, net: Builder, adaptation: Adaptation) -> None:
+    """Append the stem: convolution, batch norm, activation, and a max pooling where it has one."""
     net.prefix = "stem."
-    net.conv("conv", space.stem_width, kernel=3, stride=stride)
+    net.conv("conv", space.stem_width, kernel=space.stem_kernel, stride=adaptation.stem)
     net.batch_norm("bn")
-    net.activation("relu")
+    net.activation("relu", space.kind.activation)
+    if adaptation.pool > 1:
+        net.pool("pool", "max", kernel=3, stride=adaptation.pool)
 
 
 def lower_block(
@@ -102,11 +108,15 @@ def lower_block(
 
 
 def lower_head(space: SearchSpace, net: Builder, classes: int) -> None:
-    """Append the head: 1x1 convolution, batch norm, ReLU6, global pooling, classifier."""
+    """Append the head: 1x1 convolution, batch norm, activation, global pooling, classifier.
+
+    The first three only where the space has a head width.
+    """
     net.prefix = "head."
-    net.conv("conv", space.head_width)
-    net.batch_norm("bn")
-    net.activation("relu")
+    if space.head_width:
+        net.conv("conv", space.head_width)
+        net.batch_norm("bn")
+        net.activation("relu", space.kind.activation)
     net.global_pool("pool")
     net.prefix = ""
     net.linear("classifier", classes)

@@ -10,6 +10,7 @@ import numpy as np
 
 from nas.architecture import Architecture, StageValues, Value, from_columns, parse, show
 from nas.blocks import BlockKind
+from nas.blocks.base import COMMON, ChoiceRule
 from nas.errors import ArchitectureError
 from nas.layers import Shape
 
@@ -40,17 +41,30 @@ class Stage:
 
 @dataclass(frozen=True)
 class Published:
-    """An architecture of the family that its authors published, with their numbers."""
+    """An architecture of the family that its authors published, with their numbers.
+
+    `numbers` are those of the authors, `counted` those of an independent count (`params`, `madds`),
+    both for `input` and `classes`. `space` is the family with the stem and head of this network.
+    """
 
     name: str
     title: str
     architecture: Architecture
     numbers: Mapping[str, object] = field(hash=False)
+    counted: Mapping[str, object] = field(hash=False)
+    space: "SearchSpace" = field(hash=False, repr=False, compare=False)
+    input: Shape
+    classes: int
 
 
 @dataclass(frozen=True)
 class SearchSpace:
-    """A family of networks: skeleton, stages with choices, deployment input, published members."""
+    """A family of networks: skeleton, stages with choices, deployment input, published members.
+
+    The stem is a `stem_kernel` convolution, with a 3x3 max pooling of stride 2 behind it where
+    `stem_pool` says so; `head_width` 0 means that no 1x1 convolution stands before the classifier.
+    `variants` are further known networks of the family, members or not.
+    """
 
     name: str
     title: str
@@ -59,10 +73,13 @@ class SearchSpace:
     classes: int
     stem_width: int
     stem_stride: int
+    stem_kernel: int
+    stem_pool: bool
     head_width: int
     drop_strides: tuple[str, ...]
     stages: tuple[Stage, ...]
     published: tuple[Published, ...]
+    variants: tuple[Published, ...]
     source: str = field(repr=False)
 
     @cached_property
@@ -71,9 +88,19 @@ class SearchSpace:
         return ("depth", "width", *self.kind.rules)
 
     @cached_property
+    def rules(self) -> Mapping[str, ChoiceRule]:
+        """What each of `keys` may be."""
+        return {**COMMON, **self.kind.rules}
+
+    @cached_property
     def space_hash(self) -> str:
         """The SHA-256 of the file this space was read from, in hexadecimal digits."""
         return hashlib.sha256(self.source.encode()).hexdigest()
+
+    def known(self, name: str) -> Published | None:
+        """Return the published network or variant called `name`, or None."""
+        entries = (*self.published, *self.variants)
+        return next((entry for entry in entries if entry.name == name), None)
 
     def parse(self, text: str) -> Architecture:
         """Return the architecture that `text` names: a published one, or the text form.
@@ -118,6 +145,25 @@ class SearchSpace:
                     f"Run 'nas space {self.name}' to see what each stage allows.",
                 )
             in_width = _width(choices)
+        return canonical
+
+    def assemble(self, architecture: Architecture) -> Architecture:
+        """Return the canonical form of a network that can be built, whatever the choices allow.
+
+        Raises:
+            ArchitectureError: a stage cannot be built after the one before it.
+        """
+        canonical = self.canonical(architecture)
+        in_width = self.stem_width
+        for index, stage in enumerate(self.stages):
+            choices = {k: v for k, v in canonical.choices(index).items() if v is not None}
+            problem = self.buildable(choices, in_width)
+            if problem:
+                raise ArchitectureError(
+                    f"stage {stage.name!r} of {self.name}: {problem[1]}.",
+                    "Take group counts that divide the widths.",
+                )
+            in_width = _width(choices) if choices["depth"] else in_width
         return canonical
 
     def contains(self, architecture: Architecture) -> bool:

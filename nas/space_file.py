@@ -6,43 +6,32 @@ A list is a choice, a single value is fixed. Errors name the file, the stage, th
 import math
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-from nas.architecture import Value, from_columns, show
+from nas.architecture import Value, show
 from nas.blocks import BLOCK_KINDS, BlockKind
-from nas.blocks.base import ChoiceRule, is_count, is_count_or_zero
-from nas.errors import ArchitectureError, SpaceError
-from nas.layers import Shape
+from nas.blocks.base import COMMON, ChoiceRule
+from nas.errors import SpaceError
 from nas.reachable import dead_value
-from nas.space import Choice, Published, SearchSpace, Stage
+from nas.space import Choice, SearchSpace, Stage
+from nas.space_entries import read_entries
+from nas.toml_reader import TomlReader, parse_input, shown
 
 _MAX_STAGES = 32
-_MAX_DEPTH = 64
-_MAX_WIDTH = 65_536
-_MAX_SIDE = 8_192
 _MAX_VALUES = 128
 _MAX_COMBINATIONS = 20_000
 _SECTIONS = (
     "schema", "name", "block", "title", "deployment", "stem", "head", "adaptation", "choices",
-    "stage", "published",
+    "stage", "published", "variant",
 )  # fmt: skip
-_KINDS = {str: "text", int: "an integer", dict: "a table", list: "a list"}
-_COMMON: dict[str, ChoiceRule] = {
-    "depth": ChoiceRule(
-        "blocks in the stage",
-        lambda value: is_count_or_zero(value) and int(value) <= _MAX_DEPTH,
-        f"an integer from 0 to {_MAX_DEPTH}",
-    ),
-    "width": ChoiceRule(
-        "output channels",
-        lambda value: is_count(value) and int(value) <= _MAX_WIDTH,
-        f"an integer from 1 to {_MAX_WIDTH}",
-    ),
-}
+_STEM = ("width", "stride", "kernel", "pool")
+
+
+__all__ = ["builtin_names", "load_space", "parse_input", "read_space"]
 
 
 def builtin_names() -> list[str]:
@@ -86,38 +75,19 @@ def read_space(text: str, file: str) -> SearchSpace:
     return _Reader(file, document, text).read()
 
 
-def parse_input(text: str) -> Shape:
-    """Read an input size such as `3x224x224`: channels, height, width.
-
-    Raises:
-        SpaceError: the text is no such size.
-    """
-    match = re.fullmatch(r"([0-9]{1,4})x([0-9]{1,4})x([0-9]{1,4})", text.strip())
-    sizes = tuple(map(int, match.groups())) if match else (0,)
-    if not match or 0 in sizes or max(sizes) > _MAX_SIDE:
-        raise SpaceError(
-            f"{_shown(text)} is no input size.",
-            f"Write channels x height x width, {_MAX_SIDE} at most each: 3x224x224.",
-        )
-    return Shape(*sizes)
-
-
-class _Reader:
-    """Turns one parsed document into a space; `self.fail` knows the file."""
-
-    def __init__(self, file: str, document: Mapping[str, Any], text: str) -> None:
-        self.file, self.document, self.text = file, document, text
+class _Reader(TomlReader):
+    """Turns one parsed document into a space."""
 
     def read(self) -> SearchSpace:
         self.only(self.document, _SECTIONS, "top level")
         schema = self.get(self.document, "schema", int)
         if schema != 1:
-            self.fail(f"schema = {_shown(schema)}", "This version reads schema = 1.")
+            self.fail(f"schema = {shown(schema)}", "This version reads schema = 1.")
         kind = self.block_kind()
         deployment = self.section("deployment", ("input", "classes"))
-        stem = self.section("stem", ("width", "stride"))
-        head = self.section("head", ("width",))
+        stem, head = self.section("stem", _STEM), self.section("head", ("width",))
         stem_stride = self.stride(stem.get("stride"), "stem")
+        stem_pool = self.get(stem, "pool", bool, "stem") if "pool" in stem else False
         stages = self.stages(kind)
         space = SearchSpace(
             name=self.name(self.document, "top level"),
@@ -127,83 +97,36 @@ class _Reader:
             classes=self.count(deployment, "classes", "deployment"),
             stem_width=self.count(stem, "width", "stem"),
             stem_stride=stem_stride,
-            head_width=self.count(head, "width", "head"),
-            drop_strides=self.drop_strides(stem_stride, stages),
+            stem_kernel=self.kernel(stem),
+            stem_pool=stem_pool,
+            head_width=0 if head.get("width") == 0 else self.count(head, "width", "head"),
+            drop_strides=self.drop_strides(stem_stride, stem_pool, stages),
             stages=stages,
             published=(),
+            variants=(),
             source=self.text,
         )
         self.check_values(space)
-        return replace(space, published=self.published(space))
+        published = read_entries(self, space, "published")
+        return replace(space, published=published, variants=read_entries(self, space, "variant"))
 
-    def fail(self, cause: str, remedy: str) -> NoReturn:
-        raise SpaceError(f"{self.file}: {cause}.", remedy)
-
-    def only(self, table: Mapping[str, Any], keys: Iterable[str], where: str) -> None:
-        unknown = sorted(set(table) - set(keys))
-        if unknown:
-            self.fail(f"{where}: unknown key {_shown(unknown[0])}", f"Use {', '.join(keys)}.")
-
-    def get(self, table: Mapping[str, Any], key: str, kind: type, where: str = "top level") -> Any:
-        value = table.get(key)
-        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-            found = "is missing" if value is None else f"= {_shown(value)} is not {_KINDS[kind]}"
-            self.fail(f"{where}: {key} {found}", f"Give {key} as {_KINDS[kind]}.")
-        return value
-
-    def section(self, key: str, keys: tuple[str, ...]) -> Mapping[str, Any]:
-        table: Mapping[str, Any] = self.get(self.document, key, dict)
-        self.only(table, keys, key)
-        return table
-
-    def optional(self, key: str, kind: type) -> Any:
-        return self.get(self.document, key, kind) if key in self.document else kind()
-
-    def name(self, table: Mapping[str, Any], where: str) -> str:
-        name: str = self.get(table, "name", str, where)
-        if not re.fullmatch(r"[a-z0-9][a-z0-9_.-]{0,63}", name):
-            self.fail(
-                f"{where}: name = {_shown(name)}",
-                "Use up to 64 lower-case letters, digits, '-', '_' and '.'.",
-            )
-        return name
-
-    def line(self, table: Mapping[str, Any], key: str, where: str) -> str:
-        text: str = self.get(table, key, str, where)
-        if not text.strip() or not text.isprintable():
-            self.fail(f"{where}: {key} = {_shown(text)}", f"Give {key} as one line of text.")
-        return text
-
-    def count(self, table: Mapping[str, Any], key: str, where: str) -> int:
-        value: int = self.get(table, key, int, where)
-        if not 1 <= value <= _MAX_WIDTH:
-            self.fail(
-                f"{where}: {key} = {_shown(value)}", f"Give an integer from 1 to {_MAX_WIDTH}."
-            )
-        return value
-
-    def stride(self, given: Any, where: str) -> int:
-        if type(given) is not int or given not in (1, 2):
-            self.fail(f"{where}: stride = {_shown(given)}", "Give stride 1 or 2.")
-        return given
-
-    def input(self, text: str) -> Shape:
-        try:
-            return parse_input(text)
-        except SpaceError as error:
-            self.fail(f"deployment: input = {_shown(text)}", error.remedy)
+    def kernel(self, stem: Mapping[str, Any]) -> int:
+        kernel: int = self.get(stem, "kernel", int, "stem") if "kernel" in stem else 3
+        if kernel not in (1, 3, 5, 7):
+            self.fail(f"stem: kernel = {shown(kernel)}", "Give kernel 1, 3, 5 or 7.")
+        return kernel
 
     def block_kind(self) -> BlockKind:
         name = self.get(self.document, "block", str)
         if name not in BLOCK_KINDS:
-            self.fail(f"block = {_shown(name)} is unknown", f"Use one of {', '.join(BLOCK_KINDS)}.")
+            self.fail(f"block = {shown(name)} is unknown", f"Use one of {', '.join(BLOCK_KINDS)}.")
         return BLOCK_KINDS[name]
 
     def stages(self, kind: BlockKind) -> tuple[Stage, ...]:
         tables = self.get(self.document, "stage", list)
         if not 1 <= len(tables) <= _MAX_STAGES:
             self.fail(f"{len(tables)} stages", f"Give 1 to {_MAX_STAGES} [[stage]] tables.")
-        rules = {**_COMMON, **kind.rules}
+        rules = {**COMMON, **kind.rules}
         shared = self.optional("choices", dict)
         self.only(shared, rules, "choices")
         stages = tuple(self.stage(rules, shared, table, i) for i, table in enumerate(tables))
@@ -218,7 +141,7 @@ class _Reader:
     ) -> Stage:
         name = f"stage{index + 1}"
         if not isinstance(table, dict):
-            self.fail(f"stage {name}: {_shown(table)} is no table", "Begin it with [[stage]].")
+            self.fail(f"stage {name}: {shown(table)} is no table", "Begin it with [[stage]].")
         if "name" in table:
             name = self.stage_name(table["name"], name)
         where = f"stage {name}"
@@ -246,7 +169,7 @@ class _Reader:
         # The number at the end keeps the name apart from stem, head and the words of torch.
         if not isinstance(given, str) or not re.fullmatch(r"[a-z][a-z_]{0,30}[0-9]{1,3}", given):
             self.fail(
-                f"{place}: name = {_shown(given)}",
+                f"{place}: name = {shown(given)}",
                 "Use lower-case letters and '_' with a number at the end, such as stage3.",
             )
         return given
@@ -257,16 +180,19 @@ class _Reader:
             self.fail(f"{where}: {key} is missing", f"Give {rule.meaning}: {rule.expected}.")
         for value in values:
             if not rule.allows(value):
-                self.fail(f"{where}: {key} = {_shown(value)}", f"Give {rule.expected}.")
+                self.fail(f"{where}: {key} = {shown(value)}", f"Give {rule.expected}.")
         if len(values) > _MAX_VALUES:
             self.fail(f"{where}: {key} lists {len(values)} values", f"List {_MAX_VALUES} at most.")
         for value in values:
             if values.count(value) > 1:
-                self.fail(f"{where}: {key} lists {_shown(value)} twice", "List each value once.")
+                self.fail(f"{where}: {key} lists {shown(value)} twice", "List each value once.")
         return tuple(values)
 
-    def drop_strides(self, stem_stride: int, stages: tuple[Stage, ...]) -> tuple[str, ...]:
+    def drop_strides(
+        self, stem_stride: int, stem_pool: bool, stages: tuple[Stage, ...]
+    ) -> tuple[str, ...]:
         names = ["stem"] if stem_stride > 1 else []
+        names += ["pool"] if stem_pool else []
         names += [stage.name for stage in stages if stage.stride > 1]
         table = self.optional("adaptation", dict)
         self.only(table, ("drop_strides",), "adaptation")
@@ -277,7 +203,7 @@ class _Reader:
             if name not in names or dropped.count(name) > 1:
                 fault = "twice" if name in names else "which has no stride"
                 self.fail(
-                    f"adaptation: drop_strides names {_shown(name)}, {fault}",
+                    f"adaptation: drop_strides names {shown(name)}, {fault}",
                     f"Name each of {', '.join(names) or 'none'} once at most.",
                 )
         return tuple(dropped)
@@ -291,61 +217,3 @@ class _Reader:
                 f"stage {dead.stage}: {dead.key} = {value} can never be built ({dead.cause})",
                 f"Take {value} out of {dead.key}, or add values that go with it.",
             )
-
-    def published(self, space: SearchSpace) -> tuple[Published, ...]:
-        entries: list[Published] = []
-        for table in self.optional("published", list):
-            if not isinstance(table, dict):
-                self.fail(f"published: {_shown(table)} is no table", "Begin it with [[published]].")
-            entry = self.entry(space, table)
-            if entry.name in [other.name for other in entries]:
-                self.fail(f"published {entry.name} is there twice", "Give each a name of its own.")
-            entries.append(entry)
-        return tuple(entries)
-
-    def entry(self, space: SearchSpace, table: Mapping[str, Any]) -> Published:
-        name = self.name(table, "published")
-        where = f"published {name}"
-        self.only(table, ("name", "title", "published", *space.keys), where)
-        columns = {key: self.column(space, where, table, key) for key in space.keys}
-        try:
-            member = space.check(from_columns(columns, space.name, space.keys, len(space.stages)))
-        except ArchitectureError as error:
-            raise SpaceError(
-                f"{self.file}: {where}: {error.cause}", "Widen the choices, or mend the entry."
-            ) from error
-        title = self.line(table, "title", where) if "title" in table else name
-        return Published(name, title, member, self.numbers(where, table))
-
-    def column(
-        self, space: SearchSpace, where: str, table: Mapping[str, Any], key: str
-    ) -> list[Any]:
-        given: Any = table.get(key)
-        column: list[Any] = given if isinstance(given, list) else [given] * len(space.stages)
-        if given is None or len(column) != len(space.stages):
-            self.fail(
-                f"{where}: {key} " + ("is missing" if given is None else f"= {_shown(given)}"),
-                f"Give one value, or a list of {len(space.stages)}.",
-            )
-        rule = {**_COMMON, **space.kind.rules}[key]
-        for value in column:
-            if not rule.allows(value):
-                self.fail(f"{where}: {key} = {_shown(value)}", f"Give {rule.expected}.")
-        return column
-
-    def numbers(self, where: str, table: Mapping[str, Any]) -> dict[str, Any]:
-        numbers = self.get(table, "published", dict, where) if "published" in table else {}
-        for key, value in numbers.items():
-            number = isinstance(value, int | float) and not isinstance(value, bool)
-            if not (isinstance(value, str) or (number and math.isfinite(value))):
-                self.fail(f"{where}: {key} = {_shown(value)}", "Give a number or a text.")
-        return dict(numbers)
-
-
-def _shown(value: object) -> str:
-    """Return a value for a message: on one line, and not too long for it."""
-    try:
-        text = repr(value)
-    except ValueError:  # an integer of thousands of digits
-        return "a huge number"
-    return text if len(text) <= 80 else f"{text[:77]}..."

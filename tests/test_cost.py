@@ -17,9 +17,9 @@ inputs = st.builds(Shape, st.sampled_from([1, 3]), st.integers(1, 80), st.intege
     ("layer", "cost"),
     [
         # 8 outputs of 4 channels each (16 / 4 groups) through a 3x3 window, on a 5x6 map
-        (Conv("c", ("x",), Shape(8, 5, 6), 16, 3, 2, 4), (8 * 4 * 9 * 30, 8 * 4 * 9, 240)),
-        (Conv("c", ("x",), Shape(16, 5, 6), 16, 3, 1, 16), (16 * 9 * 30, 16 * 9, 480)),
-        (Conv("c", ("x",), Shape(8, 1, 1), 16, 1, 1, 1), (128, 128, 8)),
+        (Conv("c", ("x",), Shape(8, 5, 6), 16, 3, 2, 4, 1), (8 * 4 * 9 * 30, 8 * 4 * 9, 240)),
+        (Conv("c", ("x",), Shape(16, 5, 6), 16, 3, 1, 16, 1), (16 * 9 * 30, 16 * 9, 480)),
+        (Conv("c", ("x",), Shape(8, 1, 1), 16, 1, 1, 1, 0), (128, 128, 8)),
         (Linear("l", ("x",), Shape(10, 1, 1), 64), (640, 650, 10)),
         (BatchNorm("b", ("x",), Shape(8, 5, 6)), (0, 16, 0)),
         (Input("i", (), Shape(3, 5, 6)), (0, 0, 0)),

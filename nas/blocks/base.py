@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from nas.architecture import Value
-from nas.layers import Builder
+from nas.layers import ActivationName, Builder
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,11 @@ class BlockKind(Protocol):
     @property
     def name(self) -> str:
         """The word that a space file writes as `block`."""
+        ...
+
+    @property
+    def activation(self) -> ActivationName:
+        """The activation of the family's stem and head."""
         ...
 
     @property
@@ -75,3 +80,19 @@ def integer(choices: Mapping[str, Value], key: str) -> int:
     value = choices[key]
     assert isinstance(value, int), (key, value)
     return value
+
+
+_MAX_DEPTH = 64
+_MAX_WIDTH = 65_536
+COMMON: dict[str, ChoiceRule] = {
+    "depth": ChoiceRule(
+        "blocks in the stage",
+        lambda value: is_count_or_zero(value) and int(value) <= _MAX_DEPTH,
+        f"an integer from 0 to {_MAX_DEPTH}",
+    ),
+    "width": ChoiceRule(
+        "output channels",
+        lambda value: is_count(value) and int(value) <= _MAX_WIDTH,
+        f"an integer from 1 to {_MAX_WIDTH}",
+    ),
+}

@@ -21,7 +21,7 @@ from itertools import combinations
 
 from nas.architecture import Value
 from nas.blocks.base import ChoiceRule, integer, is_count, is_count_or_zero, is_switch
-from nas.layers import Builder
+from nas.layers import ActivationName, Builder
 
 _MAX_EXPANSION = 64
 _POSITIONS = ("first", "depthwise", "last")
@@ -35,6 +35,7 @@ class IGCV3:
     """Interleaved low-rank group convolutions (Sun et al., BMVC 2018)."""
 
     name = "igcv3"
+    activation: ActivationName = "relu6"
     rules: Mapping[str, ChoiceRule] = {
         "expansion": ChoiceRule(
             "hidden width / input width; 0: no first convolution",

@@ -17,11 +17,13 @@ from nas.layers import (
     Activation,
     Add,
     BatchNorm,
+    Concat,
     Conv,
     GlobalPool,
     Input,
     Layer,
     Linear,
+    Pool,
     Shuffle,
 )
 
@@ -65,6 +67,14 @@ class Sum(nn.Module):
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """Return `x + y`, both of shape (N, C, H, W)."""
         return x + y
+
+
+class Concatenation(nn.Module):
+    """The concatenation of feature maps of one height and width along their channels."""
+
+    def forward(self, *maps: Tensor) -> Tensor:
+        """Return all `maps`, each of shape (N, C_i, H, W), as one of shape (N, sum C_i, H, W)."""
+        return torch.cat(maps, dim=1)
 
 
 class Classifier(nn.Linear):
@@ -145,20 +155,38 @@ def _module(layer: Layer, alone: bool) -> nn.Module:
             return _convolution(layer)
         case BatchNorm(shape=shape):
             return nn.BatchNorm2d(shape.channels, eps=BN_EPS)
+        case Linear(shape=shape):
+            return _unset(Classifier(layer.in_features, shape.channels, device="meta"))
         case Activation():
             return nn.ReLU6(inplace=alone) if layer.function == "relu6" else nn.ReLU(inplace=alone)
+        case _:
+            return _plain(layer)
+
+
+def _plain(layer: Input | Shuffle | Add | Concat | Pool | GlobalPool) -> nn.Module:
+    """Return the module of one layer that has no weights and no switch."""
+    match layer:
+        case Input():
+            return nn.Identity()
         case Shuffle():
             return ChannelShuffle(layer.groups)
         case Add():
             return Sum()
+        case Concat():
+            return Concatenation()
+        case Pool():
+            return _pooling(layer)
         case GlobalPool():
             return nn.AdaptiveAvgPool2d(1)
-        case Linear(shape=shape):
-            return _unset(Classifier(layer.in_features, shape.channels, device="meta"))
-        case Input():
-            return nn.Identity()
         case _:
             assert_never(layer)
+
+
+def _pooling(layer: Pool) -> nn.Module:
+    padding = layer.kernel // 2
+    if layer.function == "max":
+        return nn.MaxPool2d(layer.kernel, layer.stride, padding)
+    return nn.AvgPool2d(layer.kernel, layer.stride, padding, count_include_pad=False)
 
 
 def _convolution(layer: Conv) -> nn.Module:
@@ -167,7 +195,7 @@ def _convolution(layer: Conv) -> nn.Module:
         layer.shape.channels,
         layer.kernel,
         stride=layer.stride,
-        padding=layer.kernel // 2,
+        padding=layer.padding,
         groups=layer.groups,
         bias=False,
         device="meta",

@@ -149,7 +149,7 @@ def test_a_feature_map_that_is_read_twice_is_not_overwritten():
     shape = Shape(2, 3, 3)
     layers: list[Layer] = [
         Input("input", (), shape),
-        Conv("conv", ("input",), shape, 2, 1, 1, 1),
+        Conv("conv", ("input",), shape, 2, 1, 1, 1, 0),
         BatchNorm("bn", ("conv",), shape),
         Activation("relu", ("bn",), shape, "relu6"),
         Add("add", ("relu", "bn"), shape),
