@@ -7,42 +7,21 @@ beyond it: sampling from that table and rejecting those few by their exact cost 
 Rounding down and up bounds the number of feasible architectures from above and below.
 """
 
-import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
-from nas.architecture import Architecture, StageValues, Value
+from nas.architecture import Architecture, StageValues
 from nas.budget import Constraint, admits, si
-from nas.cost import Cost, CostModel
+from nas.cost import COST_NAMES, Cost, CostModel
 from nas.errors import BudgetError
 from nas.front import non_dominated
-from nas.layers import Shape
+from nas.options import Floats, Ints, OptionTable, StageOptions
 from nas.space import SearchSpace
 
 _CELLS = {1: (4096,), 2: (128, 128), 3: (32, 32, 32)}
 _TRIES = 1000
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class _Options:
-    """The distinct options of one stage after one input width, one row for each cost.
-
-    `values` are canonical stage values without the choices that cost nothing; `variants[i]` lists
-    what those may be. `costs` is (options, constraints), `weights` the number of variants.
-    """
-
-    values: list[dict[str, Value]]
-    variants: list[list[dict[str, Value]]]
-    next_widths: Ints
-    costs: Ints
-    weights: Floats
 
 
 class FeasibleSpace:
@@ -53,15 +32,15 @@ class FeasibleSpace:
         self.space: SearchSpace = costs.space
         self.costs = costs
         self.budget = tuple(budget)
-        self._shapes = _stage_shapes(costs)
-        self._options = self._enumerate()
+        self._table = OptionTable(costs)
+        self._options = self._table.stages
         self._totals: dict[tuple[float, float], tuple[Ints, Floats]] = {}
         self._smallest: dict[str, Architecture] = {}
 
     @cached_property
     def total(self) -> int:
         """The number of distinct architectures of the space, whatever they cost; exact."""
-        counts = dict.fromkeys(self._widths(len(self._options)), 1)
+        counts = dict.fromkeys(self._table.widths(len(self._options)), 1)
         for stage in reversed(self._options):
             counts = {
                 width: sum(
@@ -111,25 +90,22 @@ class FeasibleSpace:
         return self._smallest[cost]
 
     def _find_smallest(self, cost: str) -> Architecture:
-        best: dict[int, tuple[int, tuple[StageValues, ...]]] = {}
-        last = len(self._options)
-        for width in self._widths(last):
-            best[width] = (int(getattr(self.costs.head(self._shape(last, width)), cost)), ())
-        for index in range(last - 1, -1, -1):
-            best = {
-                width: min(
-                    (
-                        (
-                            int(getattr(self._exact(index, width, values)[0], cost))
-                            + best[int(following)][0],
-                            (values, *best[int(following)][1]),
-                        )
-                        for values, following in self._rows(options)
-                    ),
-                    key=lambda entry: entry[0],
+        """Walk back from the head, keeping for each width the cheapest way to finish."""
+        column, last = COST_NAMES.index(cost), len(self._options)
+        best: dict[int, tuple[int, tuple[StageValues, ...]]] = {
+            width: (int(self._table.fixed(width)[column]), ()) for width in self._table.widths(last)
+        }
+        for stage in reversed(self._options):
+            cheapest = {}
+            for width, options in stage.items():
+                ends = np.array([best[int(following)][0] for following in options.next_widths])
+                row = int(np.argmin(options.costs[:, column] + ends))
+                values = self._table.stage_values(
+                    {**options.values[row], **options.variants[row][0]}
                 )
-                for width, options in self._options[index].items()
-            }
+                after = best[int(options.next_widths[row])]
+                cheapest[width] = (int(options.costs[row, column]) + after[0], (values, *after[1]))
+            best = cheapest
         return Architecture(self.space.name, self.space.keys, best[self.space.stem_width][1])
 
     def sample(
@@ -157,6 +133,14 @@ class FeasibleSpace:
             return 1.0
         return float(getattr(cost, self.budget[0].cost)) / self.budget[0].limit
 
+    def cost(self, architecture: Architecture) -> Cost:
+        """Return the cost of a member at the deployment."""
+        return self.costs.cost(architecture)
+
+    def mutate(self, architecture: Architecture, rng: np.random.Generator) -> Architecture:
+        """Return a neighbour, within the budget or not."""
+        return self.space.mutate(architecture, rng)
+
     def admits(self, architecture: Architecture) -> bool:
         """Tell whether `architecture` is a member of the space and within every ceiling."""
         return self.space.contains(architecture) and admits(
@@ -169,7 +153,7 @@ class FeasibleSpace:
         stages = []
         for index, stage in enumerate(self._options):
             options = stage[width]
-            rest = left - self._buckets(options.costs)
+            rest = left - self._buckets(self._limited(options.costs))
             inside = np.flatnonzero((rest >= 0).all(axis=1))
             ways = np.zeros(len(inside))
             table = self._upper[index + 1]
@@ -182,7 +166,7 @@ class FeasibleSpace:
             pick = int(inside[min(row, len(inside) - 1)])
             variants = options.variants[pick]
             free = variants[int(rng.integers(len(variants)))]
-            stages.append(self._stage_values({**options.values[pick], **free}))
+            stages.append(self._table.stage_values({**options.values[pick], **free}))
             left, width = rest[pick], int(options.next_widths[pick])
         return Architecture(self.space.name, self.space.keys, tuple(stages))
 
@@ -221,15 +205,14 @@ class FeasibleSpace:
         limits = [part.limit for part in self.budget] or [0]
         shape = tuple(np.array(limits) // self._scale + 1)
         tables: list[dict[int, Floats]] = [{} for _ in range(last + 1)]
-        for width in self._widths(last):
+        for width in self._table.widths(last):
             table = tables[last][width] = np.zeros(shape)
-            fixed = self.costs.stem[0] + self.costs.head(self._shape(last, width))
-            cell = self._buckets(self._vector(fixed), round_up)
+            cell = self._buckets(self._limited(self._table.fixed(width)), round_up)
             if (cell < shape).all():
                 table[tuple(cell)] = 1
         for index in range(last - 1, -1, -1):
             for width, options in self._options[index].items():
-                cells = self._buckets(options.costs, round_up)
+                cells = self._buckets(self._limited(options.costs), round_up)
                 tables[index][width] = _convolve(options, cells, tables[index + 1], shape)
         return tables
 
@@ -238,17 +221,17 @@ class FeasibleSpace:
         last = len(self._options)
         limits = np.array([part.limit for part in self.budget])
         minima = {
-            width: self._vector(self.costs.stem[0] + self.costs.head(self._shape(last, width)))[
-                None
-            ]
-            for width in self._widths(last)
+            width: self._limited(self._table.fixed(width))[None]
+            for width in self._table.widths(last)
         }
         for stage in reversed(self._options):
             reached = {}
             for width, options in stage.items():
                 sums = [
                     (
-                        _minimal(options.costs[options.next_widths == following])[:, None]
+                        _minimal(self._limited(options.costs[options.next_widths == following]))[
+                            :, None
+                        ]
                         + minima[int(following)][None]
                     ).reshape(-1, len(limits))
                     for following in np.unique(options.next_widths)
@@ -258,120 +241,14 @@ class FeasibleSpace:
             minima = reached
         return bool(len(minima[self.space.stem_width]))
 
-    def _enumerate(self) -> list[dict[int, _Options]]:
-        stages: list[dict[int, _Options]] = []
-        widths = {self.space.stem_width}
-        for index in range(len(self.space.stages)):
-            stage = {width: self._stage_options(index, width) for width in sorted(widths)}
-            widths = {int(w) for options in stage.values() for w in options.next_widths}
-            stages.append(stage)
-        return stages
+    def _limited(self, costs: Ints) -> Ints:
+        """Return the columns of `costs` that the budget limits; one of zeros where it limits none.
 
-    def _widths(self, index: int) -> list[int]:
-        """Return the widths that stage `index` may read; those of the head after the last."""
-        if index == 0:
-            return [self.space.stem_width]
-        before = self._options[index - 1].values()
-        return sorted({int(width) for options in before for width in options.next_widths})
-
-    def _stage_options(self, index: int, in_width: int) -> _Options:
-        """Enumerate one stage after `in_width` channels; equal canonical forms count once."""
-        stage = self.space.stages[index]
-        values: list[dict[str, Value]] = []
-        variants: list[list[dict[str, Value]]] = []
-        costs: list[Ints] = []
-        following: list[int] = []
-        if 0 in stage.values("depth"):
-            values.append({"depth": 0})
-            variants.append([{}])
-            costs.append(self._vector(Cost(0, 0, 0)))
-            following.append(in_width)
-        kinds = [(w, *kind) for w in stage.values("width") for kind in self._kinds(index, int(w))]
-        for width, kept, free in kinds:
-            first, repeat = self._block_costs(index, in_width, {**kept, **free[0], "width": width})
-            for depth in stage.values("depth"):
-                if depth == 0 or (cost := first if depth == 1 else repeat) is None:
-                    continue
-                values.append({"depth": depth, "width": width, **kept})
-                variants.append(free)
-                following.append(int(width))
-                more = int(depth) - 1
-                costs.append(cost if more == 0 else _extended(first, repeat, more))
-        return _Options(
-            values,
-            variants,
-            np.array(following, dtype=np.int64),
-            np.array(costs, dtype=np.int64).reshape(len(values), -1),
-            np.array([len(free) for free in variants], dtype=float),
-        )
-
-    @cache  # noqa: B019 - lives as long as the space of a study
-    def _kinds(
-        self, index: int, width: int
-    ) -> list[tuple[dict[str, Value], list[dict[str, Value]]]]:
-        """Return the distinct (costly choices, variants of the free ones) of blocks of `width`."""
-        stage, rules = self.space.stages[index], self.space.kind.rules
-        found: dict[tuple[tuple[str, Value], ...], dict[tuple[Value, ...], dict[str, Value]]] = {}
-        for row in itertools.product(*(stage.values(key) for key in rules)):
-            choices = {**dict(zip(rules, row, strict=True)), "width": width}
-            canonical = self.space.kind.canonical(choices)
-            costly = {key: canonical[key] for key, rule in rules.items() if rule.changes_cost}
-            free = {key: canonical[key] for key in rules if key not in costly}
-            found.setdefault(tuple(costly.items()), {})[tuple(free.values())] = free
-        return [(dict(costly), list(free.values())) for costly, free in found.items()]
-
-    def _block_costs(
-        self, index: int, in_width: int, choices: dict[str, Value]
-    ) -> tuple[Ints | None, Ints | None]:
-        """Return the costs of this stage with one block and with two; None where not buildable."""
-        costs: list[Ints | None] = []
-        for depth in (1, 2):
-            spelled = {**choices, "depth": depth}
-            if self.space.buildable(spelled, in_width) is None:
-                exact = self._exact(index, in_width, self._stage_values(spelled))
-                costs.append(self._vector(exact[0]))
-            else:
-                costs.append(None)
-        return costs[0], costs[1]
-
-    def _exact(self, index: int, in_width: int, values: StageValues) -> tuple[Cost, Shape]:
-        return self.costs.stage(index, self._shape(index, in_width), values)
-
-    def _rows(self, options: _Options) -> list[tuple[StageValues, int]]:
-        return [
-            (self._stage_values({**values, **free[0]}), int(width))
-            for values, free, width in zip(
-                options.values, options.variants, options.next_widths, strict=True
-            )
-        ]
-
-    def _stage_values(self, choices: dict[str, Value]) -> StageValues:
-        return tuple(choices.get(key) for key in self.space.keys)
-
-    def _vector(self, cost: Cost) -> Ints:
-        counted = [int(getattr(cost, part.cost)) for part in self.budget] or [0]
-        return np.array(counted, dtype=np.int64)
-
-    def _shape(self, index: int, width: int) -> Shape:
-        return Shape(width, *self._shapes[index])
-
-
-def _extended(first: Ints | None, repeat: Ints | None, more: int) -> Ints:
-    """Return the cost of one block and `more` repeats, from those of one and of two blocks."""
-    assert first is not None
-    assert repeat is not None
-    extended: Ints = first + more * (repeat - first)
-    return extended
-
-
-def _stage_shapes(costs: CostModel) -> list[tuple[int, int]]:
-    """Return the map size that each stage reads, and the head after the last."""
-    height, width = costs.stem[1][1:]
-    shapes = [(height, width)]
-    for stride in costs.adaptation.stages:
-        height, width = -(-height // stride), -(-width // stride)
-        shapes.append((height, width))
-    return shapes
+        Rows or a single row, as they come.
+        """
+        if not self.budget:
+            return np.zeros((*costs.shape[:-1], 1), dtype=np.int64)
+        return costs[..., [COST_NAMES.index(part.cost) for part in self.budget]]
 
 
 def _minimal(costs: Ints) -> Ints:
@@ -381,7 +258,7 @@ def _minimal(costs: Ints) -> Ints:
 
 
 def _convolve(
-    options: _Options, cells: Ints, following: dict[int, Floats], shape: tuple[int, ...]
+    options: StageOptions, cells: Ints, following: dict[int, Floats], shape: tuple[int, ...]
 ) -> Floats:
     """Add up, over the options of one stage, the ways of what follows, moved by their cells."""
     result = np.zeros(shape)

@@ -5,11 +5,12 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
+from nas.architecture import Architecture
 from nas.budget import Constraint
 from nas.layers import Shape
 from nas.objective import Objective, objective
 from nas.rungs import Ladder
-from nas.space import SearchSpace
+from nas.space import Published, SearchSpace
 from nas.space_file import parse_input, read_space
 
 
@@ -20,7 +21,7 @@ class StudySpec:
     Costs are counted at `input` with `classes` (the deployment); errors are measured on `task` with
     `recipe`, whose settings are kept as text. `rungs` are epochs, the last one is full fidelity.
     `reference_point` holds one loss for each objective, for the hypervolume. `limit` caps the
-    training images.
+    training images. `more_spaces` are (name, text) of spaces that are searched beside the first.
     """
 
     name: str
@@ -41,11 +42,30 @@ class StudySpec:
     published: bool
     seed: int
     limit: int | None = None
+    more_spaces: tuple[tuple[str, str], ...] = ()
 
     @cached_property
+    def spaces(self) -> dict[str, SearchSpace]:
+        """The spaces by the name that their architectures carry, read from the stored texts."""
+        texts = ((self.space_name, self.space_text), *self.more_spaces)
+        spaces = [read_space(text, f"{name}.toml") for name, text in texts]
+        return {space.name: space for space in spaces}
+
+    @property
     def space(self) -> SearchSpace:
-        """The space, read from the stored text."""
-        return read_space(self.space_text, f"{self.space_name}.toml")
+        """The first space, which is the only one of most studies."""
+        return next(iter(self.spaces.values()))
+
+    def space_of(self, architecture: Architecture) -> SearchSpace:
+        """Return the space that `architecture` belongs to."""
+        return self.spaces[architecture.space]
+
+    @cached_property
+    def references(self) -> tuple[Published, ...]:
+        """The published architectures that are trained beside the candidates, each name once."""
+        entries = [entry for space in self.spaces.values() for entry in space.published]
+        named = {entry.name: entry for entry in reversed(entries)}
+        return tuple(reversed(named.values())) if self.published else ()
 
     @cached_property
     def ladder(self) -> Ladder:
@@ -71,6 +91,7 @@ class StudySpec:
         """Return the specification that `to_json` wrote."""
         fields: dict[str, Any] = json.loads(text)
         fields["budget"] = tuple(Constraint(**part) for part in fields["budget"])
+        fields["more_spaces"] = tuple(tuple(part) for part in fields.get("more_spaces", ()))
         for key in ("rungs", "objectives", "reference_point"):
             fields[key] = tuple(fields[key])
         return cls(**fields)
@@ -80,8 +101,8 @@ class StudySpec:
         mine, theirs = asdict(self), asdict(other)
         return [
             f"{key}: {mine[key]!r}, not {theirs[key]!r}"
-            if key != "space_text"
-            else "space_text: the space file was edited"
+            if key not in ("space_text", "more_spaces")
+            else f"{key}: the space file was edited"
             for key in mine
             if mine[key] != theirs[key]
         ]

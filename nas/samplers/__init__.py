@@ -14,6 +14,7 @@ from nas.errors import NasError
 from nas.feasible import FeasibleSpace
 from nas.objective import Objective
 from nas.samplers.evolution import EvolutionSampler
+from nas.samplers.port import Feasible
 from nas.samplers.random import RandomSampler
 from nas.trial import Trial
 
@@ -28,20 +29,25 @@ class Proposer(Protocol):
         ...
 
 
-def _tpe(feasible: FeasibleSpace, goals: Sequence[Objective]) -> Proposer:
+def _tpe(feasible: Feasible, goals: Sequence[Objective]) -> Proposer:
+    if not isinstance(feasible, FeasibleSpace):
+        raise NasError(
+            "the sampler tpe searches one stage-wise space at a time.",
+            "Use --sampler evolution or random.",
+        )
     from nas.samplers.tpe import TPESampler  # optuna is loaded only where it is used
 
     return TPESampler(feasible, goals)
 
 
-SAMPLERS: dict[str, Callable[[FeasibleSpace, Sequence[Objective]], Proposer]] = {
+SAMPLERS: dict[str, Callable[[Feasible, Sequence[Objective]], Proposer]] = {
     "evolution": EvolutionSampler,
     "random": RandomSampler,
     "tpe": _tpe,
 }
 
 
-def make_sampler(name: str, feasible: FeasibleSpace, goals: Sequence[Objective]) -> Proposer:
+def make_sampler(name: str, feasible: Feasible, goals: Sequence[Objective]) -> Proposer:
     """Return the sampler called `name`.
 
     Raises:

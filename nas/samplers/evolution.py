@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from nas.architecture import Architecture
-from nas.feasible import FeasibleSpace
 from nas.front import non_dominated_ranks
 from nas.objective import Objective
+from nas.samplers.port import Feasible
 from nas.samplers.random import stratified
 from nas.trial import Trial, TrialState
 
@@ -25,7 +25,7 @@ class EvolutionSampler:
     generations: every proposal sees all finished trials, so that parallel workers never wait.
     """
 
-    def __init__(self, feasible: FeasibleSpace, goals: Sequence[Objective]) -> None:
+    def __init__(self, feasible: Feasible, goals: Sequence[Objective]) -> None:
         """Keep the feasible space and the goals."""
         self._feasible, self._goals = feasible, tuple(goals)
 
@@ -55,17 +55,17 @@ class EvolutionSampler:
         ranks: np.ndarray[tuple[int], np.dtype[np.int64]],
         rng: np.random.Generator,
     ) -> Architecture:
-        space = self._feasible.space
         child = parents[_tournament(ranks, rng)].architecture
         if rng.random() < _CROSS:
             other = parents[_tournament(ranks, rng)].architecture
+            other = other if other.space == child.space else child
             mask = rng.random(len(child.stages)) < 0.5
             stages = zip(child.stages, other.stages, mask, strict=True)
             mixed = tuple(theirs if swap else ours for ours, theirs, swap in stages)
-            crossed = Architecture(space.name, space.keys, mixed)
-            child = crossed if space.contains(crossed) else child
+            crossed = Architecture(child.space, child.keys, mixed)
+            child = crossed if self._feasible.admits(crossed) else child
         for _ in range(int(rng.integers(1, _MAX_MUTATIONS + 1))):
-            child = space.mutate(child, rng)
+            child = self._feasible.mutate(child, rng)
         return child
 
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from nas.architecture import Architecture
-from nas.feasible import FeasibleSpace
 from nas.objective import Objective
+from nas.samplers.port import Feasible
 from nas.trial import Trial
 
 BAND = 0.85
@@ -16,7 +16,7 @@ _STRATA = 5
 class RandomSampler:
     """Draws uniformly from all architectures within the budget."""
 
-    def __init__(self, feasible: FeasibleSpace, goals: Sequence[Objective]) -> None:
+    def __init__(self, feasible: Feasible, goals: Sequence[Objective]) -> None:
         """Keep the feasible space; the goals make no difference."""
         self._feasible = feasible
 
@@ -28,7 +28,7 @@ class RandomSampler:
 
 
 def stratified(
-    feasible: FeasibleSpace, goals: Sequence[Objective], position: int, rng: np.random.Generator
+    feasible: Feasible, goals: Sequence[Objective], position: int, rng: np.random.Generator
 ) -> Architecture | None:
     """Draw the `position`-th architecture of a start that covers what the goals ask for.
 
@@ -39,7 +39,7 @@ def stratified(
     cost_matters = any(goal.known for goal in goals)
     if position % 2 and cost_matters:
         stratum = (position // 2) % _STRATA
-        least = feasible.used(feasible.costs.cost(feasible.smallest(_first_cost(feasible))))
+        least = feasible.used(feasible.cost(feasible.smallest(_first_cost(feasible))))
         edges = np.geomspace(max(least, 1e-3), BAND, _STRATA + 1)
         low, high = float(edges[stratum]), float(edges[stratum + 1])
         drawn = feasible.sample(rng, low=low, high=high)
@@ -48,5 +48,5 @@ def stratified(
     return drawn or feasible.sample(rng)
 
 
-def _first_cost(feasible: FeasibleSpace) -> str:
+def _first_cost(feasible: Feasible) -> str:
     return feasible.budget[0].cost if feasible.budget else "madds"

@@ -1,0 +1,73 @@
+"""Several spaces searched as one: the same questions, answered by the space that is meant.
+
+An architecture names its space. Sampling gives each space the same share of the draws, however
+many architectures it has, for it is the families that are compared.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from nas.architecture import Architecture
+from nas.cost import Cost
+from nas.feasible import FeasibleSpace
+
+
+class FeasibleUnion:
+    """The architectures of several spaces within one budget; answers as a FeasibleSpace does."""
+
+    def __init__(self, parts: Mapping[str, FeasibleSpace]) -> None:
+        """Join `parts`, by the name of their space; they share budget and deployment."""
+        self.parts = dict(parts)
+        self.budget = next(iter(self.parts.values())).budget
+
+    @property
+    def total(self) -> int:
+        """The number of distinct architectures of all spaces, whatever they cost; exact."""
+        return sum(part.total for part in self.parts.values())
+
+    def bounds(self) -> tuple[float, float]:
+        """Return a lower and an upper bound of the number of feasible architectures."""
+        lows, highs = zip(*(part.bounds() for part in self.parts.values()), strict=True)
+        return sum(lows), sum(highs)
+
+    def check(self) -> None:
+        """Make sure that the budget admits an architecture of every space.
+
+        Raises:
+            BudgetError: one has none; the message names it and its smallest architecture's cost.
+        """
+        for part in self.parts.values():
+            part.check()
+
+    def cost(self, architecture: Architecture) -> Cost:
+        """Return the cost of a member of any of the spaces."""
+        return self.parts[architecture.space].cost(architecture)
+
+    def used(self, cost: Cost) -> float:
+        """Return the share of the first ceiling that `cost` uses; 1 where there is none."""
+        return next(iter(self.parts.values())).used(cost)
+
+    def admits(self, architecture: Architecture) -> bool:
+        """Tell whether `architecture` is a member of its space and within every ceiling."""
+        return self.parts[architecture.space].admits(architecture)
+
+    def smallest(self, cost: str) -> Architecture:
+        """Return an architecture with the least possible `cost` in any of the spaces, exactly."""
+        found = [part.smallest(cost) for part in self.parts.values()]
+        return min(found, key=lambda architecture: int(getattr(self.cost(architecture), cost)))
+
+    def mutate(self, architecture: Architecture, rng: np.random.Generator) -> Architecture:
+        """Return a neighbour in the same space."""
+        return self.parts[architecture.space].mutate(architecture, rng)
+
+    def sample(
+        self, rng: np.random.Generator, low: float = 0.0, high: float = 1.0
+    ) -> Architecture | None:
+        """Draw a space, then uniformly from it; another one where that has nothing in the band."""
+        names = list(self.parts)
+        for index in rng.permutation(len(names)):
+            drawn = self.parts[names[int(index)]].sample(rng, low, high)
+            if drawn is not None:
+                return drawn
+        return None
