@@ -3,7 +3,6 @@ PYTHON ?= python3
 BIN := .venv/bin
 BUDGET ?= 300M-flops
 SPACE ?= igcv3
-# The numerical libraries see one thread each: Ray places as many trials as there are cores.
 INSTALLED := .venv/.installed
 
 .PHONY: search test check install clean
@@ -22,8 +21,13 @@ check: install  ## format, lint, types, import contracts
 
 install: $(INSTALLED)
 
+# pip is looked for, not python: an environment whose making was cut short has only the latter.
 $(INSTALLED): pyproject.toml constraints.txt
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "$(PYTHON) is missing or older than Python 3.11." >&2; \
+	  echo "Name another one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	test -x $(BIN)/pip || $(PYTHON) -m venv .venv
+	@echo "installing into .venv: 7 GB, most of it PyTorch; this takes some minutes"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import assert_never
 
 from nas.architecture import Architecture, StageValues
+from nas.blocks.base import NetworkKind, PartLayers
 from nas.layers import (
     Activation,
     Add,
@@ -25,11 +26,12 @@ from nas.layers import (
     Input,
     Layer,
     Linear,
+    Pad,
     Pool,
     Shape,
     Shuffle,
 )
-from nas.lowering import Adaptation, adapt, lower_block, lower_head, lower_stem
+from nas.lowering import Adaptation, adapt, lower_block, lower_head, lower_stem, plan
 from nas.space import SearchSpace
 
 COST_NAMES = ("madds", "params", "acts")
@@ -66,7 +68,7 @@ def layer_cost(layer: Layer) -> Cost:
             return Cost(weights, weights + shape.channels, shape.channels)
         case BatchNorm(shape=shape):
             return Cost(0, 2 * shape.channels, 0)
-        case Input() | Activation() | Shuffle() | Add() | Concat() | Pool() | GlobalPool():
+        case Input() | Activation() | Shuffle() | Add() | Concat() | Pool() | Pad() | GlobalPool():
             return ZERO
         case _:
             assert_never(layer)
@@ -82,7 +84,8 @@ class CostModel:
     """Counts the architectures of one space at one input and number of classes.
 
     Equal to `total_cost(lower(...))`, summed from cached blocks: the first call that meets a block
-    lowers it, later ones look it up.
+    lowers it, later ones look it up. A kind that plans whole networks has parts for blocks, and no
+    stem, stages or head of its own to ask for.
     """
 
     space: SearchSpace
@@ -96,6 +99,9 @@ class CostModel:
         init=False, default_factory=dict, repr=False
     )
     _heads: dict[Shape, Cost] = field(init=False, default_factory=dict, repr=False)
+    _parts: dict[tuple[PartLayers, tuple[Shape, ...]], tuple[Cost, Shape]] = field(
+        init=False, default_factory=dict, repr=False
+    )
 
     def __post_init__(self) -> None:
         """Lower the stem, which all architectures share."""
@@ -105,9 +111,12 @@ class CostModel:
         net = Builder(self.input_shape)
         lower_stem(self.space, net, self.adaptation)
         self.stem = (total_cost(net.layers), net.shape)
+        self._planned = isinstance(self.space.kind, NetworkKind)
 
     def cost(self, architecture: Architecture) -> Cost:
         """Return the cost of `architecture`."""
+        if self._planned:
+            return self._planned_cost(architecture)
         total, shape = self.stem
         madds, params, acts = total.madds, total.params, total.acts
         stages = self._stages
@@ -139,6 +148,21 @@ class CostModel:
             self._heads[shape] = total_cost(net.layers)
         return self._heads[shape]
 
+    def _planned_cost(self, architecture: Architecture) -> Cost:
+        """Return the sum over the parts of a network; equal parts are lowered once."""
+        shapes = [self.adaptation.input]
+        madds = params = acts = 0
+        for part in plan(self.space, architecture, self.adaptation, self.classes or 0):
+            key = part.layers, tuple(shapes[position] for position in part.reads)
+            if key not in self._parts:
+                self._parts[key] = _part_cost(*key)
+            cost, shape = self._parts[key]
+            madds += cost.madds
+            params += cost.params
+            acts += cost.acts
+            shapes.append(shape)
+        return Cost(madds, params, acts)
+
     def _stage(self, index: int, shape: Shape, values: StageValues) -> tuple[Cost, Shape]:
         depth = values[0]
         assert isinstance(depth, int)
@@ -164,3 +188,13 @@ class CostModel:
             lower_block(self.space, net, choices, stride, first)
             self._blocks[key] = (total_cost(net.layers), net.shape)
         return self._blocks[key]
+
+
+def _part_cost(layers: PartLayers, shapes: tuple[Shape, ...]) -> tuple[Cost, Shape]:
+    """Return the cost and the output shape of one part that reads maps of `shapes`."""
+    names = [f"source{position}" for position in range(len(shapes))]
+    net = Builder(shapes[0], names[0])
+    for name, shape in zip(names[1:], shapes[1:], strict=True):
+        net.feed(name, shape)
+    layers.lower(net, names)
+    return total_cost(net.layers), net.shape

@@ -7,6 +7,7 @@
     ├── TaskError                    a task or its data that cannot be used
     ├── ExportError                  a file that was not written, or failed its check
     ├── StudyFailedError (3)         a study that stopped because its trials keep failing
+    ├── InterruptedStudyError (130)  a study that was interrupted after its last trial
     └── StoreError (4)               a database that cannot be reached, read or written
         ├── StudyBusyError (5)       another process is running this study
         └── SchemaError (6)          a database of another version
@@ -55,6 +56,12 @@ class StudyFailedError(NasError):
     """A study that ended early because its trials keep failing."""
 
     exit_code = 3
+
+
+class InterruptedStudyError(NasError):
+    """A study that was interrupted after its last trial, before its report and export."""
+
+    exit_code = 130
 
 
 class StoreError(NasError):

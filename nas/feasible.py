@@ -133,6 +133,12 @@ class FeasibleSpace:
             return 1.0
         return float(getattr(cost, self.budget[0].cost)) / self.budget[0].limit
 
+    num_parts = 1
+
+    def part(self, index: int) -> "FeasibleSpace":
+        """Return this space, the only one."""
+        return self
+
     def cost(self, architecture: Architecture) -> Cost:
         """Return the cost of a member at the deployment."""
         return self.costs.cost(architecture)

@@ -108,6 +108,20 @@ class Pool:
 
 
 @dataclass(frozen=True, slots=True)
+class Pad:
+    """Rows and columns of zeros before and after the map; a negative number takes them off.
+
+    `before` and `after` are (rows, columns).
+    """
+
+    name: str
+    inputs: tuple[str]
+    shape: Shape
+    before: tuple[int, int]
+    after: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
 class GlobalPool:
     """Global average pooling to a 1x1 map."""
 
@@ -127,7 +141,17 @@ class Linear:
 
 
 Layer: TypeAlias = (
-    Input | Conv | BatchNorm | Activation | Shuffle | Add | Concat | Pool | GlobalPool | Linear
+    Input
+    | Conv
+    | BatchNorm
+    | Activation
+    | Shuffle
+    | Add
+    | Concat
+    | Pool
+    | Pad
+    | GlobalPool
+    | Linear
 )
 
 
@@ -148,6 +172,10 @@ class Builder:
     def shape(self) -> Shape:
         """The shape that the next layer reads."""
         return self._shapes[self.last]
+
+    def feed(self, name: str, shape: Shape) -> None:
+        """Append one more image or feature map of `shape`, which nothing here computes."""
+        self._append(Input(name, (), shape))
 
     def branch(self, name: str) -> None:
         """Let the next layer read the layer called `name`."""
@@ -204,6 +232,13 @@ class Builder:
         c, h, w = self.shape
         out = Shape(c, *((side + 2 * (kernel // 2) - kernel) // stride + 1 for side in (h, w)))
         self._append(Pool(self._name(name), (self.last,), out, function, kernel, stride))
+
+    def pad(self, name: str, before: tuple[int, int], after: tuple[int, int]) -> None:
+        """Append zeros before and after the (rows, columns), unless there are none to append."""
+        c, h, w = self.shape
+        if (before, after) != ((0, 0), (0, 0)):
+            out = Shape(c, h + before[0] + after[0], w + before[1] + after[1])
+            self._append(Pad(self._name(name), (self.last,), out, before, after))
 
     def global_pool(self, name: str) -> None:
         """Append a global average pooling."""

@@ -8,10 +8,11 @@ network (strides 1,1,2,2,1,1,1; cvtower/SeesawNet_pytorch, `baseline_version`).
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from nas.architecture import Architecture, Value
+from nas.blocks.base import NetworkKind, Part, PlannedStage, Skeleton, StageKind
 from nas.layers import Builder, Layer, Shape
 from nas.space import SearchSpace
 
@@ -71,6 +72,9 @@ def lower(
     """
     adaptation = adapt(space, input_shape or space.deployment)
     net = Builder(adaptation.input)
+    if isinstance(space.kind, NetworkKind):
+        lower_parts(net, plan(space, architecture, adaptation, classes or space.classes))
+        return net.layers
     lower_stem(space, net, adaptation)
     for index, stride in enumerate(adaptation.stages):
         choices = architecture.choices(index)
@@ -81,6 +85,29 @@ def lower(
             lower_block(space, net, choices, choices_stride, first=block == 0)
     lower_head(space, net, classes or space.classes)
     return net.layers
+
+
+def plan(
+    space: SearchSpace, architecture: Architecture, adaptation: Adaptation, classes: int
+) -> list[Part]:
+    """Return the parts of a network whose kind plans the whole of it."""
+    kind = space.kind
+    assert isinstance(kind, NetworkKind), kind.name
+    skeleton = Skeleton(space.stem_width, space.stem_kernel, adaptation.stem, classes)
+    stages = [
+        PlannedStage(stage.name, architecture.choices(index), stride, stage.stride)
+        for index, (stage, stride) in enumerate(zip(space.stages, adaptation.stages, strict=True))
+    ]
+    return kind.parts(skeleton, stages)
+
+
+def lower_parts(net: Builder, parts: Sequence[Part]) -> None:
+    """Append the layers of all `parts`; the first reads the image."""
+    outputs = [net.last]
+    for part in parts:
+        net.prefix = part.prefix
+        part.layers.lower(net, [outputs[position] for position in part.reads])
+        outputs.append(net.last)
 
 
 def lower_stem(space: SearchSpace, net: Builder, adaptation: Adaptation) -> None:
@@ -104,6 +131,7 @@ def lower_block(
     live = {key: value for key, value in choices.items() if value is not None}
     width = live["width"]
     assert isinstance(width, int)
+    assert isinstance(space.kind, StageKind), space.kind.name
     space.kind.lower(net, live, width, stride, first)
 
 

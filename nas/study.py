@@ -21,7 +21,7 @@ from nas.rungs import Decision
 from nas.spec import StudySpec
 from nas.trial import Measurement, Outcome, Trial, TrialState
 
-MAX_ATTEMPTS = 3
+MAX_LOSSES = 3
 _SAME_FAILURES = 3
 _PROPOSALS = 20
 _CANDIDATES_FIRST = 4
@@ -56,8 +56,8 @@ class StudyStore(Protocol):
         """Turn a WAITING trial RUNNING under a new attempt, its earlier measurements set aside."""
         ...
 
-    def requeue_trial(self, study: str, number: int, attempt: int) -> None:
-        """Turn a RUNNING trial WAITING again."""
+    def requeue_trial(self, study: str, number: int, attempt: int, lost: bool) -> None:
+        """Turn a RUNNING trial WAITING again, one loss richer where the attempt was `lost`."""
         ...
 
     def record_measurement(
@@ -83,8 +83,10 @@ class Study:
     def __init__(self, spec: StudySpec, store: StudyStore, sampler: Sampler) -> None:
         """Read the trials so far; those left RUNNING by a lost driver wait again."""
         self.spec = spec
-        self.space = spec.space
-        self.costs = CostModel(self.space, spec.deployment, spec.classes)
+        self._costs = {
+            name: CostModel(space, spec.deployment, spec.classes)
+            for name, space in spec.spaces.items()
+        }
         self._store = store
         self._sampler = sampler
         self._trials = {trial.number: trial for trial in store.trials(spec.name)}
@@ -125,6 +127,10 @@ class Study:
         self._store.insert_trial(self.spec.name, new)
         self._trials[new.number] = new
         return new
+
+    def cost(self, architecture: Architecture) -> Cost:
+        """Return the cost of a member of one of the spaces at the study's deployment."""
+        return self._costs[architecture.space].cost(architecture)
 
     def planned(self) -> int:
         """Return how many trials the whole study has, references included."""
@@ -197,7 +203,9 @@ class Study:
         self._break_circuit()
 
     def requeue(self, number: int) -> None:
-        """Put a running trial back to WAITING; after three attempts it is FAILED instead.
+        """Put a running trial whose worker or driver was lost back to WAITING.
+
+        After its third loss it is FAILED instead, for it may be the trial that kills them.
 
         Raises:
             StudyFailedError: as `finish` does.
@@ -205,18 +213,19 @@ class Study:
         trial = self._trials[number]
         if trial.state is not TrialState.RUNNING:
             return
-        if trial.attempt >= MAX_ATTEMPTS:
-            detail = f"lost {trial.attempt} times"
+        lost = trial.lost + 1
+        if lost >= MAX_LOSSES:
+            detail = f"lost {lost} times"
             self.finish(number, trial.attempt, Outcome(TrialState.FAILED, 0, "worker_lost", detail))
             return
-        self._store.requeue_trial(self.spec.name, number, trial.attempt)
-        self._trials[number] = replace(trial, state=TrialState.WAITING)
+        self._store.requeue_trial(self.spec.name, number, trial.attempt, lost=True)
+        self._trials[number] = replace(trial, state=TrialState.WAITING, lost=lost)
 
     def interrupt(self, number: int) -> None:
-        """Put a running trial back to WAITING whose attempt was ended on purpose: never FAILED."""
+        """Put a running trial back to WAITING whose attempt was ended on purpose: no loss."""
         trial = self._trials[number]
         if trial.state is TrialState.RUNNING:
-            self._store.requeue_trial(self.spec.name, number, trial.attempt)
+            self._store.requeue_trial(self.spec.name, number, trial.attempt, lost=False)
             self._trials[number] = replace(trial, state=TrialState.WAITING)
 
     def _running(self, number: int, attempt: int) -> Trial | None:
@@ -232,8 +241,7 @@ class Study:
         return started
 
     def _references(self) -> list[tuple[str, Architecture]]:
-        published = self.space.published if self.spec.published else ()
-        return [(entry.name, entry.architecture) for entry in published]
+        return [(entry.name, entry.architecture) for entry in self.spec.references]
 
     def _next_reference(self) -> Trial | None:
         known = {trial.reference for trial in self.trials}
@@ -252,14 +260,14 @@ class Study:
             proposed = self._sampler.propose(history, number, rng)
             if proposed is None:
                 break
-            architecture = self.space.check(proposed)
+            architecture = self.spec.space_of(proposed).check(proposed)
             if architecture.arch_id not in taken:
                 return self._new(architecture)
         self.exhausted = True
         return None
 
     def _new(self, architecture: Architecture, reference: str | None = None) -> Trial:
-        cost = self.costs.cost(architecture)
+        cost = self.cost(architecture)
         if reference is None and not admits(self.spec.budget, cost):  # the gate
             raise AssertionError(f"a sampler proposed an architecture over the budget: {cost}")
         number = len(self._trials)

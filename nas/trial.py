@@ -71,7 +71,8 @@ class Trial:
     """One row of a study. `reference` names a published architecture; None for a candidate.
 
     `cost` is ours and `counted` fvcore's, both at the deployment input. `seed` starts the weights
-    and the order of the data. Times are timezone-aware UTC.
+    and the order of the data. `attempt` counts the starts, `lost` those that ended with the loss of
+    the worker or the driver; an interruption is no loss. Times are timezone-aware UTC.
     """
 
     number: int
@@ -81,6 +82,7 @@ class Trial:
     seed: int
     reference: str | None = None
     attempt: int = 0
+    lost: int = 0
     measurements: tuple[Measurement, ...] = ()
     counted: Cost | None = None
     fail_reason: str | None = None

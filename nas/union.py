@@ -22,6 +22,15 @@ class FeasibleUnion:
         self.budget = next(iter(self.parts.values())).budget
 
     @property
+    def num_parts(self) -> int:
+        """How many spaces are searched at once."""
+        return len(self.parts)
+
+    def part(self, index: int) -> FeasibleSpace:
+        """Return one of the spaces alone."""
+        return list(self.parts.values())[index]
+
+    @property
     def total(self) -> int:
         """The number of distinct architectures of all spaces, whatever they cost; exact."""
         return sum(part.total for part in self.parts.values())

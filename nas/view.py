@@ -121,7 +121,7 @@ class StudyView:
     x: Axis
     y: Axis
     points: tuple[Point, ...]
-    stage_names: tuple[str, ...]
+    stage_names: Mapping[str, tuple[str, ...]]
     limits: tuple[tuple[str, int], ...]
     num_objectives: int
     planned: int
@@ -149,7 +149,12 @@ class StudyView:
 
     def stage_table(self, point: Point) -> StageTable:
         """Return the architecture of one point by stage."""
-        return stage_table(point.architecture, self.stage_names)
+        return stage_table(point.architecture, self.stage_names[point.architecture.space])
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """The spaces of the study, in their order."""
+        return tuple(self.stage_names)
 
     @property
     def finished(self) -> int:
@@ -202,25 +207,38 @@ def study_view(
         x=x,
         y=y,
         points=points,
-        stage_names=tuple(stage.name for stage in spec.space.stages),
+        stage_names={
+            name: tuple(stage.name for stage in space.stages) for name, space in spec.spaces.items()
+        },
         limits=tuple((constraint.cost, constraint.limit) for constraint in spec.budget),
         num_objectives=len(spec.objectives),
-        planned=spec.num_trials + (len(spec.space.published) if spec.published else 0),
+        planned=spec.num_trials + len(spec.references),
         rungs=spec.rungs,
         eta=spec.eta,
         seconds=_elapsed(trials),
         hypervolume=progress[-1].share if progress else 0.0,
         progress=progress,
         settings=_settings(spec, versions or {}),
-        note=task_note(spec.task),
+        note=study_note(spec),
         best=by_number[best.number] if best else None,
         _by_number=by_number,
     )
 
 
-def task_note(task: str) -> str:
-    """Return what a user must know about the results of a task; empty where there is nothing."""
-    return _NOTES.get(task, "")
+def study_note(spec: StudySpec) -> str:
+    """Return what a reader must know about the results of a study; empty where there is nothing."""
+    notes = [_NOTES[spec.task]] if spec.task in _NOTES else []
+    if spec.limit is not None:
+        notes.append(
+            f"Trained on at most {spec.limit:,} images: errors are higher than on the whole set."
+        )
+    return " ".join(notes)
+
+
+def task_line(spec: StudySpec) -> str:
+    """Return on which data a study measures."""
+    line = spec.task + (f", data in {spec.data_dir}" if spec.data_dir else "")
+    return line + (f", at most {spec.limit:,} training images" if spec.limit is not None else "")
 
 
 def percent(share: float) -> str:
@@ -266,7 +284,7 @@ def _points(
     spec: StudySpec, trials: Sequence[Trial], tests: Reports, axes: tuple[str, str]
 ) -> tuple[Point, ...]:
     front = {trial.number for trial in results.front(spec, trials)}
-    entries = {entry.name: entry for entry in spec.space.published}
+    entries = {entry.name: entry for entry in spec.references}
     points = []
     for trial in trials:
         group = _group(trial, trial.number in front)
@@ -359,13 +377,16 @@ def _progress(spec: StudySpec, trials: Sequence[Trial]) -> tuple[Progress, ...]:
 def _settings(spec: StudySpec, versions: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     budget = ", ".join(map(str, spec.budget)) or "none"
     rows = [
-        ("Space", f"{spec.space_name}: {spec.space.title}"),
+        ("Space", "; ".join(f"{name}: {space.title}" for name, space in spec.spaces.items())),
         ("Budget", f"{budget}, counted at {spec.input} with {spec.classes} classes"),
-        ("Task", spec.task + (f", data in {spec.data_dir}" if spec.data_dir else "")),
+        ("Task", task_line(spec)),
         ("Epochs", f"{spec.ladder.max_epochs}, judged after {_list(spec.rungs[:-1])}"),
         ("Objectives", ", ".join(spec.objectives)),
         ("Candidates", f"{spec.num_trials}, proposed by {spec.sampler}, seed {spec.seed}"),
-        ("Space file", f"sha256 {spec.space.space_hash[:16]}"),
+        (
+            "Space file",
+            ", ".join(f"sha256 {space.space_hash[:16]}" for space in spec.spaces.values()),
+        ),
     ]
     if versions:
         rows.append(("Versions", ", ".join(f"{k} {v}" for k, v in sorted(versions.items()))))

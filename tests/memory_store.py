@@ -39,11 +39,12 @@ class MemoryStore:
             started = replace(trial, state=TrialState.RUNNING, attempt=attempt, measurements=())
             self._write("start_trial", study, started)
 
-    def requeue_trial(self, study: str, number: int, attempt: int) -> None:
+    def requeue_trial(self, study: str, number: int, attempt: int, lost: bool) -> None:
         """Turn a RUNNING trial WAITING again."""
         trial = self._running(study, number, attempt)
         if trial is not None:
-            self._write("requeue_trial", study, replace(trial, state=TrialState.WAITING))
+            waiting = replace(trial, state=TrialState.WAITING, lost=trial.lost + lost)
+            self._write("requeue_trial", study, waiting)
 
     def record_measurement(
         self, study: str, number: int, attempt: int, measurement: Measurement

@@ -16,7 +16,7 @@ from nas.execution import (
     run_serial,
 )
 from nas.rungs import Decision
-from nas.study import MAX_ATTEMPTS, Study
+from nas.study import MAX_LOSSES, Study
 from nas.trial import TrialState
 from tests.memory_store import MemoryStore
 from tests.tuner.fakes import AnalyticEvaluator, Wanderer, spec_of
@@ -108,7 +108,7 @@ def test_a_lost_job_is_started_again_and_its_late_reports_are_dropped() -> None:
 def test_a_job_lost_too_often_fails() -> None:
     study = study_of(MemoryStore())
     execution = Execution(study)
-    for _ in range(MAX_ATTEMPTS):
+    for _ in range(MAX_LOSSES):
         job = execution.next()
         assert job is not None
         assert job.number == 0
@@ -128,12 +128,13 @@ def test_a_silent_job_fails_as_timeout() -> None:
 
 def test_interruptions_never_fail_a_trial() -> None:
     store = MemoryStore()
-    for attempt in range(1, MAX_ATTEMPTS + 3):
+    for attempt in range(1, MAX_LOSSES + 3):
         execution = Execution(study_of(store))
         jobs = [execution.next(), execution.next()]
         assert [job and (job.number, job.attempt) for job in jobs] == [(0, attempt), (1, attempt)]
         execution.interrupt()
         assert [trial.state for trial in store.trials("small")] == [TrialState.WAITING] * 2
+    assert [trial.lost for trial in store.trials("small")] == [0, 0]
 
 
 def test_a_failure_report_keeps_its_reason_and_time() -> None:

@@ -10,7 +10,7 @@ from nas.budget import admits
 from nas.cost import Cost
 from nas.errors import ArchitectureError, StudyFailedError
 from nas.rungs import Decision
-from nas.study import MAX_ATTEMPTS, Study
+from nas.study import MAX_LOSSES, Study
 from nas.trial import Measurement, Outcome, TrialState
 from tests.memory_store import MemoryStore
 from tests.studies import BUDGET, SPACE, WalkSampler, measurement, run_all, run_one, small_spec
@@ -97,7 +97,7 @@ def test_an_architecture_over_the_budget_never_gets_a_trial():
     store = MemoryStore()
     heavy = SPACE.parse("small-deep")
     study = new_study(store, Proposes(heavy), published=False)
-    assert not admits(BUDGET, study.costs.cost(heavy))
+    assert not admits(BUDGET, study.cost(heavy))
     with pytest.raises(AssertionError, match="over the budget"):
         study.ask()
     assert store.trials("study") == []
@@ -236,7 +236,7 @@ def test_a_lost_trial_runs_again_before_anything_new_and_from_its_beginning():
 
 def test_a_trial_that_is_lost_each_time_fails():
     study = new_study()
-    for attempt in range(1, MAX_ATTEMPTS + 1):
+    for attempt in range(1, MAX_LOSSES + 1):
         trial = study.ask()
         assert (trial.number, trial.attempt) == (0, attempt)
         study.requeue(0)
@@ -335,10 +335,25 @@ def test_a_finished_study_has_nothing_left_to_resume():
 def test_an_interrupted_trial_waits_and_is_never_failed_for_it():
     store = MemoryStore()
     study = new_study(store)
-    for _ in range(MAX_ATTEMPTS + 2):
+    for _ in range(MAX_LOSSES + 2):
         trial = study.ask()
         study.record(trial.number, trial.attempt, measurement(trial, 1, SPEC))
         study.interrupt(trial.number)
         study = new_study(store)
         assert study.trial(trial.number).state is TrialState.WAITING
     assert len(study.trials) == 1
+
+
+def test_only_losses_count_towards_giving_up():
+    store = MemoryStore()
+    for _ in range(4):
+        study = new_study(store)
+        study.interrupt(study.ask().number)
+    for lost in range(1, MAX_LOSSES):
+        study = new_study(store)
+        study.requeue(study.ask().number)
+        assert store.trials("study")[0].lost == lost
+        assert store.trials("study")[0].state is TrialState.WAITING
+    study.requeue(study.ask().number)
+    assert study.trial(0).fail_reason == "worker_lost"
+    assert study.trial(0).fail_detail == f"lost {MAX_LOSSES} times"

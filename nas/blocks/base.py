@@ -1,8 +1,8 @@
 """What every block kind states about itself."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from nas.architecture import Value
 from nas.layers import ActivationName, Builder
@@ -50,6 +50,11 @@ class BlockKind(Protocol):
         """Return (choice, cause) where a block of these widths cannot be built, else None."""
         ...
 
+
+@runtime_checkable
+class StageKind(BlockKind, Protocol):
+    """A kind whose blocks read only the block before them: a stage is lowered block by block."""
+
     def lower(
         self, net: Builder, choices: Mapping[str, Value], width: int, stride: int, first: bool
     ) -> None:
@@ -57,6 +62,55 @@ class BlockKind(Protocol):
 
         The `first` block of a stage carries its stride and changes the width; the others repeat it.
         """
+        ...
+
+
+class PartLayers(Protocol):
+    """The layers of one part of a network; hashable, and equal where the layers are."""
+
+    def lower(self, net: Builder, sources: Sequence[str]) -> None:
+        """Append the layers to `net`; they read the layers called `sources`."""
+        ...
+
+
+class Part(NamedTuple):
+    """A part of a network: the prefix of its layers' names, and the parts that it reads.
+
+    `reads` are positions in the list of parts, from 1; 0 is the image.
+    """
+
+    prefix: str
+    reads: tuple[int, ...]
+    layers: PartLayers
+
+
+class PlannedStage(NamedTuple):
+    """One stage of a network to be planned: its choices, and its stride here and at deployment."""
+
+    name: str
+    choices: Mapping[str, Value | None]
+    stride: int
+    full_stride: int
+
+
+class Skeleton(NamedTuple):
+    """What a network has besides its stages: the stem, here with its stride, and the classes."""
+
+    stem_width: int
+    stem_kernel: int
+    stem_stride: int
+    classes: int
+
+
+@runtime_checkable
+class NetworkKind(BlockKind, Protocol):
+    """A kind whose blocks read more than the block before them: it plans the whole network.
+
+    Its spaces are counted part by part, and listed instead of tabulated.
+    """
+
+    def parts(self, skeleton: Skeleton, stages: Sequence[PlannedStage]) -> list[Part]:
+        """Return all parts of the network from the stem to the classifier, in their order."""
         ...
 
 
@@ -73,6 +127,14 @@ def is_count_or_zero(value: Value) -> bool:
 def is_switch(value: Value) -> bool:
     """Tell whether `value` is true or false."""
     return isinstance(value, bool)
+
+
+KERNELS = (3, 5, 7)
+KERNEL = ChoiceRule(
+    "side of the depthwise convolution's kernel",
+    lambda value: is_count(value) and int(value) in KERNELS,
+    f"one of {', '.join(map(str, KERNELS))}",
+)
 
 
 def integer(choices: Mapping[str, Value], key: str) -> int:

@@ -13,7 +13,8 @@ Layers in the order of the authors' released graph (homles11/IGCV3, symbols/igcv
     + input, in every block of a stage but its first
 
 With G1 = G2 = 1 and ReLU6 after the first two convolutions this is MobileNetV2's block;
-expansion 0 leaves the first convolution out, as MobileNetV2 does in its first block.
+expansion 0 leaves the first convolution out, as MobileNetV2 does in its first block. G2 "strict"
+is hidden width / G1 in each block: the strict complementary condition (nas.complementary).
 """
 
 from collections.abc import Mapping
@@ -43,7 +44,11 @@ class IGCV3:
             f"an integer from 0 (no first convolution) to {_MAX_EXPANSION}",
         ),
         "g1": ChoiceRule("groups of the first 1x1", is_count, "an integer of 1 or more"),
-        "g2": ChoiceRule("groups of the last 1x1", is_count, "an integer of 1 or more"),
+        "g2": ChoiceRule(
+            "groups of the last 1x1; strict: hidden width / G1",
+            lambda value: is_count(value) or value == "strict",
+            "an integer of 1 or more, or strict",
+        ),
         "relu": ChoiceRule(
             "after which convolutions a ReLU6 stands",
             lambda value: isinstance(value, str) and value in RELU_PLACEMENTS,
@@ -73,20 +78,23 @@ class IGCV3:
         self, choices: Mapping[str, Value], in_width: int, width: int
     ) -> tuple[str, str] | None:
         """Return the group count that does not divide a width which it has to split."""
-        expansion, g1, g2 = (integer(choices, key) for key in ("expansion", "g1", "g2"))
+        expansion, g1 = integer(choices, "expansion"), integer(choices, "g1")
         hidden = (expansion or 1) * in_width
-        splits = [] if expansion == 0 else [("g1", g1, in_width), ("g1", g1, hidden)]
-        splits += [("g2", g2, hidden), ("g2", g2, width)]
-        for key, groups, channels in splits:
-            if channels % groups:
-                return key, f"{key}={groups} does not divide width={channels}"
+        for channels in () if expansion == 0 else (in_width, hidden):
+            if channels % g1:
+                return "g1", f"g1={g1} does not divide width={channels}"
+        g2 = _last_groups(choices, hidden)
+        written = f"g2={g2}" if choices["g2"] == g2 else f"g2={choices['g2']} ({g2} groups)"
+        for channels in (hidden, width):
+            if channels % g2:
+                return "g2", f"{written} does not divide width={channels}"
         return None
 
     def lower(
         self, net: Builder, choices: Mapping[str, Value], width: int, stride: int, first: bool
     ) -> None:
         """Append one block; the first 1x1 and P1 are left out where expansion is 0."""
-        expansion, g1, g2 = (integer(choices, key) for key in ("expansion", "g1", "g2"))
+        expansion, g1 = integer(choices, "expansion"), integer(choices, "g1")
         relus = str(choices["relu"]).split("+")
         source, in_width = net.last, net.shape.channels
         if expansion:
@@ -96,6 +104,7 @@ class IGCV3:
                 net.activation("first_relu")
             net.shuffle("permute1", g1)
         hidden = net.shape.channels
+        g2 = _last_groups(choices, hidden)
         net.conv("depthwise", hidden, kernel=3, stride=stride, groups=hidden)
         net.batch_norm("depthwise_bn")
         if "depthwise" in relus:
@@ -108,3 +117,10 @@ class IGCV3:
             net.shuffle("permute2", width // g2)
         if not first:
             net.add("add", source)
+
+
+def _last_groups(choices: Mapping[str, Value], hidden: int) -> int:
+    """Return G2 as a number: strict asks for as many as leave one channel of each first group."""
+    if choices["g2"] == "strict":
+        return hidden // (integer(choices, "g1") if choices["expansion"] else 1)
+    return integer(choices, "g2")

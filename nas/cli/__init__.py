@@ -10,6 +10,7 @@ import importlib
 import os
 import sys
 import tempfile
+import time
 import traceback
 import warnings
 from pathlib import Path
@@ -19,6 +20,8 @@ import click
 from nas import __version__
 from nas.errors import NasError
 
+STARTED = time.monotonic()
+
 _VERBS = {
     "search": ("nas.cli.search", "Search a space for the best networks within a budget."),
     "resume": ("nas.cli.search", "Go on with a study that was interrupted."),
@@ -27,9 +30,11 @@ _VERBS = {
     "front": ("nas.cli.studies", "Print the Pareto front of a study."),
     "report": ("nas.cli.pages", "Write a study as one self-contained HTML page."),
     "dashboard": ("nas.cli.pages", "Serve the live page of a database on this machine."),
+    "train": ("nas.cli.train", "Train one network from scratch to the end."),
     "export": ("nas.cli.export", "Export one network: source, weights, ONNX and a card."),
     "count": ("nas.cli.count", "Count a network layer by layer."),
     "space": ("nas.cli.count", "Show what a space allows, and what a budget leaves of it."),
+    "published": ("nas.cli.published", "Compare every known network with its published numbers."),
     "db": ("nas.cli.db", "Look after the database."),
 }
 

@@ -11,7 +11,7 @@ CONVENTION = "multiply-adds of convolution and linear layers, batch 1"
 
 @click.command()
 @options.space_name
-@click.option("--arch", required=True, help="A published name, or depth=…,width=…,… in full.")
+@click.option("--arch", required=True, help="A name of nas published, or the choices in full.")
 @options.deployment
 @options.as_json
 def count(space_name: str, arch: str, input_: str | None, classes: int | None, json_: bool) -> None:
@@ -22,14 +22,13 @@ def count(space_name: str, arch: str, input_: str | None, classes: int | None, j
       nas count --space igcv3 --arch igcv3-d-1.0
       nas count --arch mobilenetv2-1.0 --input 3x32x32 --classes 10 --json
     """
+    from nas.cli.known import named_network
     from nas.cost import layer_cost, total_cost
     from nas.lowering import adapt, lower
-    from nas.space_file import load_space, parse_input
 
-    space = load_space(space_name)
-    architecture = space.parse(arch)
-    shape = parse_input(input_) if input_ else space.deployment
-    layers = lower(space, architecture, shape, classes)
+    network = named_network(space_name, arch, input_, classes)
+    space, architecture = network.space, network.architecture
+    layers = lower(space, architecture, network.input, network.classes)
     total = total_cost(layers)
     rows = [
         {
@@ -46,8 +45,8 @@ def count(space_name: str, arch: str, input_: str | None, classes: int | None, j
                 "space": space.name,
                 "architecture": architecture.text,
                 "arch_id": architecture.arch_id,
-                "input": str(shape),
-                "classes": classes or space.classes,
+                "input": str(network.input),
+                "classes": network.classes,
                 "convention": CONVENTION,
                 "params": total.params,
                 "madds": total.madds,
@@ -60,9 +59,9 @@ def count(space_name: str, arch: str, input_: str | None, classes: int | None, j
         {**row, **{key: f"{row[key]:,}" for key in ("params", "madds", "acts")}} for row in rows
     ]
     columns = {key: key for key in ("layer", "kind", "output", "params", "madds", "acts")}
-    output.table("", columns, shown, numbers="output params madds acts")
+    output.table("", columns, shown, "output params madds acts", optional="acts kind")
     click.echo(f"\n{space.name} {architecture.arch_id}  {architecture.text}")
-    click.echo(f"{adapt(space, shape).describe()}, {classes or space.classes} classes")
+    click.echo(f"{adapt(space, network.input).describe()}, {network.classes} classes")
     click.echo(f"params  {total.params:>15,}   trainable, batch-norm scale and shift included")
     click.echo(f"madds   {total.madds:>15,}   {CONVENTION}")
     click.echo(f"acts    {total.acts:>15,}   outputs of convolution and linear layers, batch 1")
@@ -102,13 +101,13 @@ def space(
     """
     from nas.budget import parse_budgets, si
     from nas.cost import CostModel
-    from nas.feasible import FeasibleSpace
+    from nas.listed import feasible_space
     from nas.space_file import load_space, parse_input
 
     loaded = load_space(name)
     budget = parse_budgets(budgets)
     costs = CostModel(loaded, parse_input(input_) if input_ else None, classes)
-    feasible = FeasibleSpace(costs, budget)
+    feasible = feasible_space(costs, budget)
     feasible.check()
     low, high = feasible.bounds() if budget else (float(feasible.total),) * 2
     choices = [
@@ -153,19 +152,14 @@ def space(
         }
         for row in published
     ]
-    output.table(
-        "",
-        {
-            "name": "published",
-            "params": "our params",
-            "madds": "our madds",
-            "numbers": "as published",
-        },
-        shown,
-        numbers="params madds",
-    )
+    columns = {
+        "name": "published", "params": "our params", "madds": "our madds",
+        "numbers": "as published",
+    }  # fmt: skip
+    if shown:
+        output.table("", columns, shown, numbers="params madds", optional="numbers")
     click.echo(f"\ncounted at {costs.adaptation.input}, {costs.classes} classes: {CONVENTION}")
-    click.echo(f"{feasible.total:.3g} distinct architectures")
+    click.echo(f"{output.size(feasible.total)} distinct architectures")
     if budget:
         click.echo(f"{feasible_line(feasible, low, high)} ({', '.join(map(str, budget))})")
         for part in budget:
@@ -175,9 +169,7 @@ def space(
 
 def feasible_line(feasible: Any, low: float, high: float) -> str:
     """Say how many architectures fit, and which share that is."""
-    share_low, share_high = 100 * low / feasible.total, 100 * high / feasible.total
-    same = f"{share_low:.3g}" == f"{share_high:.3g}"
-    share = f"{share_low:.3g} %" if same else f"{share_low:.3g} to {share_high:.3g} %"
+    share = output.share(low, high, feasible.total)
     return f"{low:.3g} to {high:.3g} of them ({share}) fit the budget"
 
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 @click.option("--best", is_flag=True, help="The best trial of the study.")
 @click.option("--trial", type=click.IntRange(0), metavar="N", help="This trial of the study.")
 @click.option(
-    "--arch", help="An architecture of --space, untrained: a published name or the choices in full."
+    "--arch",
+    help="A network of --space, untrained: a name of nas published, or the choices in full.",
 )
 @options.space_name
 @options.deployment
@@ -90,28 +91,25 @@ def _trained(store: "Store", study: str, number: int | None) -> "ExportRequest":
         chosen = next((trial for trial in trials if trial.number == number), None)
     if chosen is None:
         what = "complete trial yet" if number is None else f"trial {number}"
-        raise NasError(f"{study} has no {what}.", f"See what it has: nas show {study}")
+        raise NasError(f"{study} has no {what}.", f"See: {store.command(f'show {study}')}")
     task = load_task(spec.task, spec.data_dir, spec.seed, spec.limit)
     known = rows.test_scores(store.reports(study))
-    return trial_request(spec, chosen, task, known.get(chosen.number))
+    return trial_request(store, spec, chosen, task, known.get(chosen.number))
 
 
 def _untrained(
     space_name: str, arch: str, input_: str | None, classes: int | None
 ) -> "ExportRequest":
+    from nas.cli.known import named_network
     from nas.export.request import ExportRequest
-    from nas.space_file import load_space, parse_input
 
-    space = load_space(space_name)
-    architecture = space.parse(arch)
-    shape = parse_input(input_) if input_ else space.deployment
-    named = {entry.name for entry in space.published}
+    network = named_network(space_name, arch, input_, classes)
     return ExportRequest(
-        name=arch if arch in named else f"{space.name}-{architecture.arch_id}",
-        space=space,
-        architecture=architecture,
-        input=shape,
-        classes=classes or space.classes,
-        deployment=shape,
-        deployment_classes=classes or space.classes,
+        name=network.name,
+        space=network.space,
+        architecture=network.architecture,
+        input=network.input,
+        classes=network.classes,
+        deployment=network.input,
+        deployment_classes=network.classes,
     )

@@ -50,7 +50,9 @@ def ship(store: Store, study: Study, best: Trial, directory: Path) -> Shipped:
     view = study_view(spec, study.trials, scores, store.versions(spec.name), "COMPLETE")
     write_report(view, report)
     files = export_network(
-        trial_request(spec, best, task, scores.get(best.number)), directory / "best", force=True
+        trial_request(store, spec, best, task, scores.get(best.number)),
+        directory / "best",
+        force=True,
     )
     return Shipped(best, references, scores, report, directory / "best", files)
 
@@ -68,7 +70,7 @@ def test_scores(
 
 
 def _measure(spec: StudySpec, task: Task, trial: Trial) -> dict[str, float]:
-    layers = lower(spec.space, trial.architecture, task.input, task.classes)
+    layers = lower(spec.space_of(trial.architecture), trial.architecture, task.input, task.classes)
     recipe = read_recipe(spec.recipe, "the study's recipe")
     max_epochs = spec.ladder.max_epochs
     session = Session(layers, task, recipe, max_epochs, trial.seed, default_device())
@@ -82,7 +84,7 @@ def _measure(spec: StudySpec, task: Task, trial: Trial) -> dict[str, float]:
 
 
 def trial_request(
-    spec: StudySpec, trial: Trial, task: Task, test: Mapping[str, float] | None
+    store: Store, spec: StudySpec, trial: Trial, task: Task, test: Mapping[str, float] | None
 ) -> ExportRequest:
     """Return what to export of a trained trial: the network of its task, with its weights.
 
@@ -92,7 +94,7 @@ def trial_request(
     if trial.weights_path is None or trial.last is None:
         raise NasError(
             f"trial {trial.number} of {spec.name} is {trial.state.value.lower()}: no weights.",
-            f"Choose a complete trial: nas show {spec.name}",
+            f"Choose a complete trial: {store.command(f'show {spec.name}')}",
         )
     weights = Path(trial.weights_path)
     if not weights.is_file():
@@ -106,7 +108,7 @@ def trial_request(
         scores["test"] = Score(test["top1_error"], test["loss"])
     return ExportRequest(
         name=trial.reference or f"{spec.name}-trial-{trial.number}",
-        space=spec.space,
+        space=spec.space_of(trial.architecture),
         architecture=trial.architecture,
         input=task.input,
         classes=task.classes,
@@ -116,7 +118,8 @@ def trial_request(
             weights=weights,
             study=spec.name,
             trial=trial.number,
-            task=task.note,
+            task=spec.task,
+            data=task.note,
             recipe=spec.recipe,
             study_seed=spec.seed,
             trial_seed=trial.seed,

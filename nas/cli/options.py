@@ -29,7 +29,8 @@ def space_name(function: F) -> F:
     """Add `--space`."""
     return click.option(
         "--space", "space_name", default="igcv3", show_default=True, metavar="NAME|FILE.toml",
-        help="The search space: a built-in one or a file.",
+        help="The search space: a built-in one or a file.  `nas search` takes several, joined by "
+        "commas.",
     )(function)  # fmt: skip
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from nas.budget import si
-from nas.cli.output import duration, percent
+from nas.cli import STARTED
+from nas.cli.output import duration, percent, plural
 from nas.execution import (
     Event,
     TrialFinished,
@@ -21,6 +22,8 @@ from nas.results import best
 from nas.study import Study
 from nas.trial import Trial, TrialState
 
+_BAR_WIDTH = 48
+
 
 class Progress:
     """Follows the events of one run; use it as a context manager and hand `watch` to the run."""
@@ -29,9 +32,8 @@ class Progress:
         """Follow `study`; `quiet` says nothing at all."""
         self._study = study
         self._quiet = quiet
-        self._began = time.monotonic()
         self._epochs_before = self._epochs()
-        self._ready = self._began
+        self._ready = time.monotonic()
         self._live: Any = None
         self._first = True
 
@@ -62,7 +64,8 @@ class Progress:
                 self._say(f"first result after {duration(self._elapsed())}: {label}, epoch "
                           f"{event.measurement.epoch}, val error {error}")  # fmt: skip
         elif isinstance(event, TrialFinished):
-            self._say(f"{_told(event.trial)}  |  {self._line()}")
+            told = _told(event.trial)  # the panel of a terminal has the rest
+            self._say(told if self._live is not None else f"{told}  |  {self._line()}")
         elif isinstance(event, TrialRequeued):
             self._say(f"{_label(event.trial)} waits again: {event.reason}")
         elif isinstance(event, TrialStarted) and event.trial.attempt > 1:
@@ -77,7 +80,8 @@ class Progress:
             click.echo(text)
 
     def _elapsed(self) -> float:
-        return time.monotonic() - self._began
+        """Return the seconds since the command was typed."""
+        return time.monotonic() - STARTED
 
     def _counts(self) -> dict[TrialState, int]:
         counts = dict.fromkeys(TrialState, 0)
@@ -121,14 +125,14 @@ class Progress:
 
     def _panel(self) -> Any:
         from rich.console import Group
-        from rich.progress_bar import ProgressBar
         from rich.text import Text
 
         finished = sum(trial.state.finished for trial in self._study.trials)
         planned = self._study.planned()
         running = [t for t in self._study.trials if t.state is TrialState.RUNNING]
         lines = [Text(f"  {_running(t)}", style="dim") for t in running[:8]]
-        bar = ProgressBar(total=planned, completed=finished, width=48)
+        full = _BAR_WIDTH * finished // max(planned, 1)
+        bar = Text.assemble(("━" * full, "green"), ("─" * (_BAR_WIDTH - full), "dim"))
         return Group(bar, Text(f"{self._line()}  [{duration(self._elapsed())}]"), *lines)
 
 
@@ -160,6 +164,7 @@ def _told(trial: Trial) -> str:
     if trial.fail_reason:
         parts.append(f"({trial.fail_reason})")
     if trial.last:
-        parts.append(f"val error {percent(trial.last.top1_error)} after {trial.last.epoch} epochs,")
+        epochs = plural(trial.last.epoch, "epoch")
+        parts.append(f"val error {percent(trial.last.top1_error)} after {epochs},")
     parts.append(f"{si(trial.cost.madds)} madds")
     return " ".join(parts)

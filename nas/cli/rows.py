@@ -7,6 +7,7 @@ from nas.budget import si
 from nas.cli.output import percent
 from nas.spec import StudySpec
 from nas.trial import Trial
+from nas.view import task_line
 
 COLUMNS = {
     "trial": "trial",
@@ -24,6 +25,7 @@ CSV_FIELDS = (
     "fvcore_params", "arch_id", "architecture", "seed", "seconds",
 )  # fmt: skip
 NUMBERS = "trial error madds params epochs"
+OPTIONAL = "arch_id shape params"
 
 
 def trial_row(trial: Trial) -> dict[str, Any]:
@@ -50,7 +52,7 @@ def trial_row(trial: Trial) -> dict[str, Any]:
     }
 
 
-def shown(trials: Sequence[Trial], style: str | None = None) -> list[dict[str, Any]]:
+def shown(trials: Sequence[Trial]) -> list[dict[str, Any]]:
     """Return trials as rows for the screen, under `COLUMNS`."""
     rows = []
     for trial in trials:
@@ -61,7 +63,6 @@ def shown(trials: Sequence[Trial], style: str | None = None) -> list[dict[str, A
         row["state"] = f"{state} ({trial.fail_reason})" if trial.fail_reason else state
         row["name"] = trial.reference or ""
         row["shape"] = " ".join(map(_stage, *map(trial.architecture.column, ("depth", "width"))))
-        row["_style"] = style
         rows.append(row)
     return rows
 
@@ -78,13 +79,20 @@ def test_scores(reports: Mapping[int, Mapping[str, dict[str, Any]]]) -> dict[int
 def settings(spec: StudySpec) -> list[tuple[str, str]]:
     """Return what defines a study, as pairs for the screen."""
     return [
-        ("space", f"{spec.space_name} ({spec.space.title})"),
+        ("space", "; ".join(f"{name} ({space.title})" for name, space in spec.spaces.items())),
         ("budget", ", ".join(map(str, spec.budget)) or "none"),
         ("counted at", f"{spec.input}, {spec.classes} classes (conv + linear multiply-adds)"),
-        ("task", spec.task + (f" from {spec.data_dir}" if spec.data_dir else "")),
-        ("recipe", ", ".join(spec.recipe.strip().splitlines()).removeprefix("# ")),
-        ("rungs", f"{', '.join(map(str, spec.rungs))} epochs; 1/{spec.eta} go on"),
+        ("task", task_line(spec)),
+        *_recipe(spec.recipe),
+        ("rungs", f"{', '.join(map(str, spec.rungs))} epochs; the best 1/{spec.eta} go on"),
         ("objectives", ", ".join(spec.objectives)),
         ("sampler", f"{spec.sampler}, seed {spec.seed}"),
         ("trials", str(spec.num_trials)),
     ]
+
+
+def _recipe(text: str) -> list[tuple[str, str]]:
+    """Return the name of a recipe, then its settings, one to a line, without the comments."""
+    name, _, body = text.partition("\n")
+    lines = (line.partition("#")[0].strip() for line in body.splitlines())
+    return [("recipe", name.removeprefix("# "))] + [("", f"  {line}") for line in lines if line]

@@ -10,6 +10,7 @@ from nas.cli import options
 if TYPE_CHECKING:
     from nas.budget import Constraint
     from nas.cost import CostModel
+    from nas.space import SearchSpace
     from nas.spec import StudySpec
 
 
@@ -93,18 +94,18 @@ def search(**given: Any) -> int:
       nas search --space igcv3 --budget 300M-flops
       nas search --budget 40M-flops --budget 1M-params --task cifar10 --data DIR --trials 100
     """  # fmt: skip
-    spec, costs = make_spec(given)
+    spec = make_spec(given)
     from nas.cli import run  # after the words are checked: loads torch and ray
     from nas.store import open_store
 
     settings = run.Settings.of(given)
-    run.preflight(spec, costs, settings)
+    ready = run.preflight(spec, settings)
     with open_store(given["db"]) as store:
         if given["study"] is None:
             taken = {study.name for study in store.studies()}
             spec = _renamed(spec, taken)
         store.create_study(spec, run.versions())
-        return run.run_study(store, spec, settings, given["db"])
+        return run.run_study(store, spec, ready, settings)
 
 
 @click.command()
@@ -120,40 +121,39 @@ def resume(study: str, **given: Any) -> int:
       nas resume igcv3-300m-madds-digits
     """
     from nas.cli import run
-    from nas.cost import CostModel
     from nas.store import open_store
 
     settings = run.Settings.of(given)
     with open_store(given["db"], create=False) as store:
         spec = store.spec(study)
-        run.preflight(spec, CostModel(spec.space, spec.deployment, spec.classes), settings)
-        return run.run_study(store, spec, settings, given["db"])
+        ready = run.preflight(spec, settings)
+        return run.run_study(store, spec, ready, settings)
 
 
-def make_spec(given: dict[str, Any]) -> "tuple[StudySpec, CostModel]":
-    """Return the study that the options describe, with the model of its costs.
+def make_spec(given: dict[str, Any]) -> "StudySpec":
+    """Return the study that the options describe.
 
     Raises:
         NasError: an option cannot be used; nothing has been created.
     """
     from nas.budget import parse_budgets
-    from nas.cost import CostModel
     from nas.errors import BudgetError, TaskError
     from nas.objective import objective
     from nas.rungs import Ladder, default_rungs
-    from nas.space_file import load_space, parse_input
+    from nas.space_file import parse_input
     from nas.spec import StudySpec
 
-    space = load_space(given["space_name"])
+    spaces = _spaces(given["space_name"], bool(given["input_"] and given["classes"]))
+    space = spaces[0]
     if not given["budgets"]:
         raise BudgetError("no budget was given.", "Add one, such as --budget 300M-flops.")
     budget = parse_budgets(given["budgets"])
     deployment = parse_input(given["input_"]) if given["input_"] else space.deployment
     classes = given["classes"] or space.classes
-    costs = CostModel(space, deployment, classes)
     objectives = given["objectives"] or ("top1_error", "madds")
     for name in objectives:
         objective(name)
+    from nas.cost import CostModel
     from nas.train.data import TASKS
     from nas.train.devices import default_device
     from nas.train.recipe import load_recipe
@@ -164,8 +164,9 @@ def make_spec(given: dict[str, Any]) -> "tuple[StudySpec, CostModel]":
     recipe = load_recipe(given["recipe"] or task)
     rungs = _rungs(given["rungs"]) or default_rungs(given["epochs"] or recipe.epochs)
     Ladder(rungs, given["eta"])  # refuses rungs that do not rise
-    spec = StudySpec(
-        name=given["study"] or _default_name(space.name, budget, task),
+    costs = [CostModel(each, deployment, classes) for each in spaces]
+    return StudySpec(
+        name=given["study"] or _default_name(spaces, budget, task),
         space_name=space.name,
         space_text=space.source,
         budget=budget,
@@ -178,13 +179,13 @@ def make_spec(given: dict[str, Any]) -> "tuple[StudySpec, CostModel]":
         eta=given["eta"],
         objectives=tuple(objectives),
         reference_point=_reference_point(objectives, budget, costs),
+        more_spaces=tuple((other.name, other.source) for other in spaces[1:]),
         sampler=given["sampler"],
         num_trials=given["num_trials"],
         published=given["published"],
         seed=given["seed"],
         limit=given["limit"],
     )
-    return spec, costs
 
 
 def _rungs(text: str | None) -> tuple[int, ...] | None:
@@ -198,9 +199,26 @@ def _rungs(text: str | None) -> tuple[int, ...] | None:
         raise NasError(f"--rungs {text!r} are no epochs.", "Write them as 2,4,8.") from error
 
 
-def _default_name(space: str, budget: "tuple[Constraint, ...]", task: str) -> str:
-    parts = [space, *(str(part) for part in budget), task]
-    return "-".join(parts).lower().replace(".", "_").replace("+", "")
+def _spaces(names: str, deployed: bool) -> "list[SearchSpace]":
+    """Load the spaces that `names` lists; `deployed` says that the user gave the deployment."""
+    from nas.errors import SpaceError
+    from nas.space_file import load_space
+
+    spaces = [load_space(name) for name in names.split(",")]
+    if len({space.name for space in spaces}) < len(spaces):
+        raise SpaceError(f"--space {names} names a space twice.", "Name each space once.")
+    if len({(space.deployment, space.classes) for space in spaces}) > 1 and not deployed:
+        raise SpaceError(
+            f"the spaces {names} are deployed at different inputs or classes.",
+            "Say where to count them: --input 3x224x224 --classes 1000.",
+        )
+    return spaces
+
+
+def _default_name(spaces: "list[SearchSpace]", budget: "tuple[Constraint, ...]", task: str) -> str:
+    parts = [*(space.name for space in spaces), *(str(part) for part in budget), task]
+    name = "-".join(parts).lower().replace(".", "_").replace("+", "")
+    return name[:60].rstrip("-_")
 
 
 def _renamed(spec: "StudySpec", taken: set[str]) -> "StudySpec":
@@ -213,12 +231,12 @@ def _renamed(spec: "StudySpec", taken: set[str]) -> "StudySpec":
 
 
 def _reference_point(
-    objectives: tuple[str, ...], budget: "tuple[Constraint, ...]", costs: "CostModel"
+    objectives: tuple[str, ...], budget: "tuple[Constraint, ...]", costs: "list[CostModel]"
 ) -> tuple[float, ...]:
     """Return the worst that counts: all wrong, ten nats, the ceiling or twice the published."""
     limits = {part.cost: float(part.limit) for part in budget}
     worst = {"top1_error": 1.0, "loss": 10.0}
-    published = [costs.cost(entry.architecture) for entry in costs.space.published]
+    published = [each.cost(p.architecture) for each in costs for p in each.space.published]
     for name in ("madds", "params", "acts"):
         largest = max((getattr(cost, name) for cost in published), default=10**9)
         worst[name] = limits.get(name, 2.0 * largest)

@@ -4,7 +4,7 @@ import csv
 import json
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -53,7 +53,7 @@ def list(db: str | None, json_: bool) -> None:
     shown = [
         {
             **row,
-            "trials": ", ".join(f"{n} {s.value.lower()}" for s, n in study.counts.items() if n),
+            "trials": _trials(study),
             "best_error": output.percent(study.best_error),
             "created_at": f"{study.created_at:%Y-%m-%d %H:%M} UTC",
         }
@@ -63,7 +63,12 @@ def list(db: str | None, json_: bool) -> None:
         "study": "study", "state": "state", "space": "space", "budget": "budget", "task": "task",
         "trials": "trials", "best_error": "best val error", "created_at": "created",
     }  # fmt: skip
-    output.table("", columns, shown, numbers="best_error")
+    output.table("", columns, shown, numbers="best_error", optional="created_at space task budget")
+
+
+def _trials(study: "StudySummary") -> str:
+    counts = [f"{n} {state.value.lower()}" for state, n in study.counts.items() if n]
+    return ", ".join(counts) or "none"
 
 
 def _state(study: "StudySummary") -> str:
@@ -103,9 +108,10 @@ def show(study: str, db: str | None, json_: bool) -> None:
         )
         return
     for key, value in rows.settings(spec):
-        click.echo(f"{key:<12}{value}")
-    click.echo(f"{'versions':<12}{', '.join(f'{k} {v}' for k, v in versions.items())}\n")
-    output.table("", rows.COLUMNS, rows.shown(trials), numbers=rows.NUMBERS)
+        output.field(key, value)
+    output.field("versions", ", ".join(f"{key} {value}" for key, value in versions.items()))
+    click.echo("")
+    output.table("", rows.COLUMNS, rows.shown(trials), rows.NUMBERS, rows.OPTIONAL)
     for trial in trials:
         if trial.fail_detail:
             click.echo(f"\ntrial {trial.number} failed ({trial.fail_reason}):\n{trial.fail_detail}")
@@ -156,8 +162,11 @@ def print_front(spec: "StudySpec", trials: "Sequence[Trial]") -> None:
 
     best = results.front(spec, trials)
     columns = {key: value for key, value in rows.COLUMNS.items() if key != "state"}
-    title = f"Pareto front of {spec.name} ({', '.join(spec.objectives)}): {len(best)} networks"
-    output.table(title, columns, rows.shown(best), numbers=rows.NUMBERS)
+    title = f"Pareto front of {spec.name} ({', '.join(spec.objectives)}): "
+    title += output.plural(len(best), "network")
+    output.table(title, columns, rows.shown(best), rows.NUMBERS, rows.OPTIONAL)
+    if len(spec.spaces) > 1:
+        _print_families(spec, trials)
     references = [trial for trial in trials if trial.reference]
     if references:
         click.echo("")
@@ -165,5 +174,28 @@ def print_front(spec: "StudySpec", trials: "Sequence[Trial]") -> None:
             "published architectures, trained in the same study (no candidates)",
             rows.COLUMNS,
             rows.shown(references),
-            numbers=rows.NUMBERS,
+            rows.NUMBERS,
+            rows.OPTIONAL,
         )
+
+
+def _print_families(spec: "StudySpec", trials: "Sequence[Trial]") -> None:
+    """Print the best complete candidate of each space of a study that compares several."""
+    from nas.cli import rows
+
+    table = [_family_row(spec, name, trials) for name in spec.spaces]
+    columns = {"family": "family", "candidates": "candidates", **rows.COLUMNS}
+    columns = {key: value for key, value in columns.items() if key not in ("state", "name")}
+    click.echo("")
+    numbers = f"candidates {rows.NUMBERS}"
+    output.table("the best of each family within the budget", columns, table, numbers)
+
+
+def _family_row(spec: "StudySpec", name: str, trials: "Sequence[Trial]") -> dict[str, Any]:
+    from nas import results
+    from nas.cli import rows
+
+    own = [t for t in trials if t.reference is None and t.architecture.space == name]
+    best = results.best(spec, own)
+    found = rows.shown([best])[0] if best else {}
+    return {"family": name, "candidates": len(own), **found}

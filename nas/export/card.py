@@ -133,6 +133,7 @@ def _training(training: Training | None) -> Mapping[str, Any] | None:
         return None
     return {
         "task": training.task,
+        "data": training.data,
         "recipe": training.recipe,
         "epochs": training.epochs,
         "study_seed": training.study_seed,

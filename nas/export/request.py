@@ -22,15 +22,17 @@ class Score:
 class Training:
     """How the weights of a network came about.
 
-    `scores` has the splits by name (`validation`, `test`). `mean` and `std` are those of the pixels
-    scaled to [0, 1], one for each input channel. `sha256` is that of the weights file when it was
-    recorded, None where it never was.
+    `task` is the name of the task, `data` says in words which images it had. `scores` has the
+    splits by name (`validation`, `test`). `mean` and `std` are those of the pixels scaled to
+    [0, 1], one for each input channel. `sha256` is that of the weights file when it was recorded,
+    None where it never was.
     """
 
     weights: Path
     study: str | None
     trial: int | None
     task: str
+    data: str
     recipe: str
     study_seed: int | None
     trial_seed: int

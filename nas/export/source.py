@@ -1,8 +1,8 @@
 """A standalone PyTorch source file of one network, read off its layers.
 
-The file imports torch only. Its table has one line for each run of equal blocks, and every number
-in it stands in a layer. Its state dict has the keys of `nas.train.network.Network`, so that one
-weights file fits both.
+The file imports torch only. An IGCV3 network is a table with one line for each run of equal blocks;
+for any other, `generic_source` makes classes. Every number in the file stands in a layer. Its state
+dict has the keys of `nas.train.network.Network`, so that one weights file fits both.
 """
 
 import inspect
@@ -14,6 +14,7 @@ from typing import NamedTuple, TypeVar
 from nas import __version__
 from nas.cost import total_cost
 from nas.errors import ExportError
+from nas.export.generic_source import write_classes
 from nas.export.igcv3_parts import Block, ConvNormReLU, Network, Row, channel_shuffle
 from nas.export.request import ExportRequest
 from nas.layers import Activation, Add, BatchNorm, Conv, GlobalPool, Layer, Linear, Shuffle
@@ -44,21 +45,46 @@ def write_source(request: ExportRequest, layers: Sequence[Layer]) -> str:
     """Return the text of `network.py` for `layers`, which are those of the request.
 
     Raises:
-        ExportError: the layers do not form stem, blocks of a known kind, head and classifier.
+        ExportError: the layers have a form that is not known here.
     """
-    table = read_table(layers)
-    code: list[Callable[..., object]] = [Row, ConvNormReLU, channel_shuffle, Block, Network]
-    parts = [
-        f'"""{_docstring(request, layers)}"""\n\n'
-        "from typing import NamedTuple\n\n"
-        "import torch.nn.functional as F\nfrom torch import Tensor, nn\n",
-        *(f"\n\n{inspect.getsource(part)}" for part in code),
-        f"\n\n{_constants(request, table)}",
-        f"\n\n{_build(table)}",
-    ]
+    facts = "\n".join(_facts(request))
+    body = _table_body if _has_table(request) else _generic_body
+    parts = [f'"""{_docstring(request, layers)}"""\n\n', *body(layers, facts)]
     if request.training:
         parts.append(f"\n\n{_PREPARE}")
     return "".join(parts)
+
+
+def _has_table(request: ExportRequest) -> bool:
+    """Tell whether the blocks, the stem and the head are those of `igcv3_parts`."""
+    space = request.space
+    return space.kind.name == "igcv3" and bool(space.head_width) and not space.stem_pool
+
+
+def _table_body(layers: Sequence[Layer], facts: str) -> list[str]:
+    """Return what follows the docstring, with the IGCV3 classes and a table for them."""
+    table = read_table(layers)
+    code: list[Callable[..., object]] = [Row, ConvNormReLU, channel_shuffle, Block, Network]
+    rows = "\n".join(["# fmt: off", "ROWS = [", *_rows(table.rows), "]", "# fmt: on", ""])
+    return [
+        "from typing import NamedTuple\n\n"
+        "import torch.nn.functional as F\nfrom torch import Tensor, nn\n",
+        *(f"\n\n{inspect.getsource(part)}" for part in code),
+        f"\n\n{facts}\n\n{rows}",
+        f"\n\n{_build(table)}",
+    ]
+
+
+def _generic_body(layers: Sequence[Layer], facts: str) -> list[str]:
+    """Return what follows the docstring, with classes made for this network."""
+    code = write_classes(layers)
+    return [
+        "import torch\n" if code.torch else "",
+        f"import torch.nn.functional as F\nfrom torch import Tensor, nn\n\n{facts}\n",
+        f"\n\n{inspect.getsource(channel_shuffle)}" if code.shuffle else "",
+        *(f"\n\n{text}" for text in code.classes),
+        f"\n\n{_GENERIC_BUILD}",
+    ]
 
 
 def read_table(layers: Sequence[Layer]) -> Table:
@@ -235,10 +261,11 @@ def _example(request: ExportRequest) -> str:
     return "\n".join(lines)
 
 
-def _constants(request: ExportRequest, table: Table) -> str:
+def _facts(request: ExportRequest) -> list[str]:
+    """Return the assignments that say what goes into the network and what comes out."""
     lines = [
         f"INPUT = {tuple(request.input)}  # channels, height, width",
-        f"CLASSES = {table.classes}",
+        f"CLASSES = {request.classes}",
     ]
     if request.training:
         lines += [
@@ -246,9 +273,7 @@ def _constants(request: ExportRequest, table: Table) -> str:
             f"STD = {request.training.std}",
             _names(request.training.class_names),
         ]
-    return "\n".join(
-        [*lines, "", "# fmt: off", "ROWS = [", *_rows(table.rows), "]", "# fmt: on", ""]
-    )
+    return lines
 
 
 def _names(names: Sequence[str]) -> str:
@@ -293,6 +318,12 @@ def _build(table: Table) -> str:
     stem = ConvNormReLU({stem})  # input and output channels, kernel, stride
     head = ConvNormReLU({head})
     return Network(stem, ROWS, head, CLASSES)
+'''
+
+
+_GENERIC_BUILD = '''def build() -> Network:
+    """Return the network with PyTorch's initial weights; load the trained ones into it."""
+    return Network()
 '''
 
 

@@ -43,6 +43,7 @@ def front_figure(view: StudyView, look: Look | None = None) -> go.Figure:
     for group in (Group.STOPPED, Group.DOMINATED, Group.RUNNING):
         figure.add_trace(_cloud(view, group, scale, look))
     figure.add_traces(_front(view, scale, look))
+    figure.add_traces(_family_legend(view, look))
     figure.add_traces(_published(view, scale, look))
     _label_published(figure, view, scale, look)
     _draw_budget(figure, view, look)
@@ -76,6 +77,29 @@ def _places(view: StudyView, points: Sequence[Point], scale: Scale) -> dict[str,
     }
 
 
+def _colours(view: StudyView, points: Sequence[Point], colour: str, look: Look) -> str | list[str]:
+    """Return `colour`, or that of each point's family where the study compares several."""
+    if len(view.families) == 1:
+        return colour
+    return [look.family(view.families.index(point.architecture.space)) for point in points]
+
+
+def _family_legend(view: StudyView, look: Look) -> list[Any]:
+    """Return empty traces that name the families by their colours."""
+    families = view.families if len(view.families) > 1 else ()
+    return [
+        _trace_type(view)(
+            x=[None],
+            y=[None],
+            name=name,
+            mode="markers",
+            marker={"symbol": "square", "size": 11, "color": look.family(index)},
+            hoverinfo="skip",
+        )
+        for index, name in enumerate(families)
+    ]
+
+
 def _cloud(view: StudyView, group: Group, scale: Scale, look: Look) -> Any:
     points = [point for point in view.group(group) if point.y is not None]
     many = len(points) > GL_FROM
@@ -91,8 +115,8 @@ def _cloud(view: StudyView, group: Group, scale: Scale, look: Look) -> Any:
         marker={
             "symbol": SYMBOLS[group],
             "size": 5 if many else _SIZES[group],
-            "color": look.colour(group.value),
-            "line": {"width": 1.5, "color": look.colour(group.value)},
+            "color": _colours(view, points, look.colour(group.value), look),
+            "line": {"width": 1.5, "color": _colours(view, points, look.colour(group.value), look)},
             "opacity": 0.5 if many else 0.9,
         },
         **texts,
@@ -126,7 +150,7 @@ def _front(view: StudyView, scale: Scale, look: Look) -> list[Any]:
         marker={
             "symbol": SYMBOLS[Group.FRONT],
             "size": _SIZES[Group.FRONT],
-            "color": colour,
+            "color": _colours(view, points, colour, look),
             "line": {"width": 1.5, "color": look.colour("surface")},
         },
         hovertext=[full(view, point) for point in points],

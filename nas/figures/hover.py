@@ -13,6 +13,11 @@ def headline(view: StudyView, point: Point) -> str:
     )
 
 
+def family(view: StudyView, point: Point) -> str:
+    """Return the space of a point, where a study has several; plain text."""
+    return point.architecture.space if len(view.families) > 1 else ""
+
+
 def full(view: StudyView, point: Point) -> str:
     """Return a hover label with the architecture as an aligned table by stage."""
     table = view.stage_table(point)
@@ -47,6 +52,10 @@ def brief(view: StudyView, group: Group, exact: bool) -> str:
 
 def standing(view: StudyView, point: Point) -> str:
     """Say where a point stands in the study; plain text."""
+    return ", ".join(filter(None, (family(view, point), _stands(view, point))))
+
+
+def _stands(view: StudyView, point: Point) -> str:
     if point.group is Group.STOPPED:
         return f"stopped after epoch {point.epoch} of {view.rungs[-1]}"
     if point.group is Group.RUNNING:

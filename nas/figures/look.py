@@ -53,6 +53,8 @@ SYMBOLS = {
     Group.DOMINATED: "circle-open",
     Group.STOPPED: "triangle-down-open",
 }
+# Okabe and Ito's palette for people with any colour deficiency; both pages are far enough from it.
+FAMILIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6d31")
 PUBLISHED_SYMBOLS = ("diamond", "square", "star", "hexagon2", "triangle-up", "bowtie", "pentagon")
 
 
@@ -66,6 +68,10 @@ class Look:
     def colour(self, role: str) -> str:
         """Return the colour of a group or a part of the frame."""
         return (_DARK if self.dark else _LIGHT)[role]
+
+    def family(self, index: int) -> str:
+        """Return the colour of the `index`-th space of a study that has several."""
+        return FAMILIES[index % len(FAMILIES)]
 
     def frame(self, height: int) -> dict[str, Any]:
         """Return the layout that all figures share, `height` pixels high."""

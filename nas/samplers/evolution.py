@@ -35,7 +35,7 @@ class EvolutionSampler:
         """Return a child of the best, or one of the stratified start while there are few."""
         candidates = [trial for trial in history if trial.reference is None]
         parents = [trial for trial in candidates if trial.state is TrialState.COMPLETE]
-        if len(candidates) < START or len(parents) < _TOURNAMENT:
+        if len(candidates) < START * self._feasible.num_parts or len(parents) < _TOURNAMENT:
             return stratified(self._feasible, self._goals, len(candidates), rng)
         taken = {trial.arch_id for trial in candidates}
         ranks = self._ranks(parents)

@@ -18,6 +18,15 @@ class Feasible(Protocol):
         """The ceilings."""
         ...
 
+    @property
+    def num_parts(self) -> int:
+        """How many spaces are searched at once."""
+        ...
+
+    def part(self, index: int) -> "Feasible":
+        """Return one of the spaces alone."""
+        ...
+
     def sample(
         self, rng: np.random.Generator, low: float = 0.0, high: float = 1.0
     ) -> Architecture | None:

@@ -34,8 +34,10 @@ def stratified(
 
     Even positions fall into the band just under the ceiling, where the most accurate networks are.
     Where a cost is a goal too, odd positions go through strata of the remaining range, so that the
-    cheap end of the front is seen as well.
+    cheap end of the front is seen as well. Several spaces take turns.
     """
+    position, turn = divmod(position, feasible.num_parts)
+    feasible = feasible.part(turn)
     cost_matters = any(goal.known for goal in goals)
     if position % 2 and cost_matters:
         stratum = (position // 2) % _STRATA

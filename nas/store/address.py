@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +43,7 @@ class Address:
     def command(self, words: str) -> str:
         """Return a command to type, with its --db where that is not the default."""
         default = self.path is not None and self.path == Path(DEFAULT_PATH).absolute()
-        return f"nas {words}" if default else f"nas {words} --db {self.shown}"
+        return f"nas {words}" if default else f"nas {words} --db {shlex.quote(self.shown)}"
 
 
 def read_address(text: str | None) -> Address:

@@ -74,6 +74,10 @@ class Store:
         """What a person types after --db to name this database; without its password."""
         return self._address.shown
 
+    def command(self, words: str) -> str:
+        """Return `nas words` as a person types it, with --db where this is not the default."""
+        return self._address.command(words)
+
     def close(self) -> None:
         """Release every lease and close every connection."""
         for lease in self._leases.values():
@@ -160,9 +164,13 @@ class Store:
         """
         self._write(study, lambda connection, key: trials.start(connection, key, number, attempt))
 
-    def requeue_trial(self, study: str, number: int, attempt: int) -> None:
-        """Turn a RUNNING trial WAITING again."""
-        self._write(study, lambda connection, key: trials.requeue(connection, key, number, attempt))
+    def requeue_trial(self, study: str, number: int, attempt: int, lost: bool) -> None:
+        """Turn a RUNNING trial WAITING again, one loss richer where the attempt was `lost`."""
+
+        def requeue(connection: sa.Connection, key: int) -> None:
+            trials.requeue(connection, key, number, attempt, lost)
+
+        self._write(study, requeue)
 
     def record_measurement(
         self, study: str, number: int, attempt: int, measurement: Measurement
@@ -227,11 +235,13 @@ class Store:
 
     def _reader(self, name: str) -> Callable[[str], Architecture]:
         """Return what reads the architectures of a study; the same text is read once."""
-        space, parsed = self._specs[name].space, self._parsed.setdefault(name, {})
+        spaces, parsed = self._specs[name].spaces, self._parsed.setdefault(name, {})
 
         def read(text: str) -> Architecture:
             if text not in parsed:
-                written = parse(text, space.name, space.keys, len(space.stages))
+                of, _, choices = text.partition(":")
+                space = spaces[of]
+                written = parse(choices, space.name, space.keys, len(space.stages))
                 parsed[text] = space.canonical(written)
             return parsed[text]
 

@@ -131,7 +131,7 @@ def summaries(connection: sa.Connection) -> list[StudySummary]:
         result.append(
             StudySummary(
                 name=row.name,
-                space=spec.space_name,
+                space=",".join(spec.spaces),
                 task=spec.task,
                 budget=", ".join(map(str, spec.budget)),
                 state=StudyState(row.state),

@@ -21,7 +21,7 @@ from nas.trial import TrialState
 
 VERSION_TABLE = "nas_alembic_version"
 STUDY_STATES = ("RUNNING", "INTERRUPTED", "COMPLETE", "FAILED")
-ATTEMPT_OUTCOMES = ("LOST", *(state.value for state in TrialState if state.finished))
+ATTEMPT_OUTCOMES = ("LOST", "INTERRUPTED", *(state.value for state in TrialState if state.finished))
 
 _Key = sa.BigInteger().with_variant(
     sa.Integer(), "sqlite"
@@ -139,6 +139,7 @@ TRIAL = sa.Table(
     sa.Column("counted_acts", sa.BigInteger),
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("attempt", sa.BigInteger, nullable=False),
+    sa.Column("lost", sa.BigInteger, nullable=False),  # attempts that ended so
     sa.Column("seed", sa.BigInteger, nullable=False),
     sa.Column("reference", FreeText),
     sa.Column("worker", FreeText),

@@ -64,7 +64,7 @@ def insert(connection: sa.Connection, study_id: int, trial: Trial) -> None:
         started = trial.created_at or now(connection)
         _add_attempt(connection, trial_id, trial.attempt, started, trial.worker)
     if trial.state.finished:
-        _end_attempt(connection, trial_id, trial.attempt, trial.finished_at, trial.state)
+        _end_attempt(connection, trial_id, trial.attempt, trial.finished_at, trial.state.value)
     if trial.measurements:
         key = {"trial_id": trial_id, "attempt": trial.attempt}
         rows = [{**key, **asdict(measurement)} for measurement in trial.measurements]
@@ -82,15 +82,18 @@ def start(connection: sa.Connection, study_id: int, number: int, attempt: int) -
     _add_attempt(connection, row.id, attempt, now(connection), None)
 
 
-def requeue(connection: sa.Connection, study_id: int, number: int, attempt: int) -> None:
-    """Turn a RUNNING trial WAITING again; its attempt is recorded as LOST."""
+def requeue(
+    connection: sa.Connection, study_id: int, number: int, attempt: int, lost: bool
+) -> None:
+    """Turn a RUNNING trial WAITING again; its attempt is recorded as LOST or INTERRUPTED."""
     row = _find(connection, study_id, number)
     if _at(row) == (TrialState.WAITING, attempt):
         return
-    values = {"state": TrialState.WAITING.value}
+    values = {"state": TrialState.WAITING.value, "lost": row.lost + lost}
     if row.attempt != attempt or not _swap(connection, row, TrialState.RUNNING, values):
         raise _stale(row, attempt, "be queued again")
-    _end_attempt(connection, row.id, attempt, now(connection), None)
+    outcome = "LOST" if lost else "INTERRUPTED"
+    _end_attempt(connection, row.id, attempt, now(connection), outcome)
 
 
 def add_measurement(
@@ -136,7 +139,7 @@ def finish(
     values["finished_at"] = moment
     if row.attempt != attempt or not _swap(connection, row, TrialState.RUNNING, values):
         raise _stale(row, attempt, f"become {outcome.state}")
-    _end_attempt(connection, row.id, attempt, moment, outcome.state)
+    _end_attempt(connection, row.id, attempt, moment, outcome.state.value)
 
 
 def add_report(
@@ -186,6 +189,7 @@ def _trial(
         seed=row.seed,
         reference=row.reference,
         attempt=row.attempt,
+        lost=row.lost,
         measurements=measurements,
         counted=None if counted[0] is None else Cost(*counted),
         fail_reason=row.fail_reason,
@@ -202,12 +206,13 @@ def _trial(
 def _values(trial: Trial) -> dict[str, Any]:
     return {
         "number": trial.number,
-        "architecture": trial.architecture.text,
+        "architecture": f"{trial.architecture.space}:{trial.architecture.text}",
         "arch_id": trial.arch_id,
         **asdict(trial.cost),
         **_counted(trial.counted),
         "state": trial.state.value,
         "attempt": trial.attempt,
+        "lost": trial.lost,
         "seed": trial.seed,
         "reference": trial.reference,
         "worker": trial.worker,
@@ -269,9 +274,8 @@ def _end_attempt(
     trial_id: int,
     attempt: int,
     ended: datetime | None,
-    state: TrialState | None,
+    outcome: str,
 ) -> None:
-    outcome = "LOST" if state is None else state.value
     connection.execute(_attempt(trial_id, attempt).values(ended_at=ended, outcome=outcome))
 
 

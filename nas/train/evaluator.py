@@ -33,9 +33,10 @@ class TrainingEvaluator:
         The weights of the last epoch are written to `<results>/<study>/trial-<number>.safetensors`.
         """
         spec, task = self._spec, self._task
-        shipped = lower(spec.space, job.architecture, spec.deployment, spec.classes)
+        space = spec.space_of(job.architecture)
+        shipped = lower(space, job.architecture, spec.deployment, spec.classes)
         counted = count(shipped, spec.deployment)
-        layers = lower(spec.space, job.architecture, task.input, task.classes)
+        layers = lower(space, job.architecture, task.input, task.classes)
         session = Session(layers, task, self._recipe, spec.ladder.max_epochs, job.seed)
         for epoch in range(1, spec.ladder.max_epochs + 1):
             found = session.run_epoch()

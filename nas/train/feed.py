@@ -40,6 +40,10 @@ class Feed:
         """Return the number of batches of a shuffled epoch: whole ones, but one at least."""
         return max(1, len(self._labels) // batch_size)
 
+    def shown(self, batch_size: int) -> int:
+        """Return the number of images in a shuffled epoch."""
+        return min(self.steps(batch_size) * batch_size, len(self._labels))
+
     def shuffled(
         self, batch_size: int, random: torch.Generator, augmented: bool = True
     ) -> Iterator[tuple[Tensor, Tensor]]:

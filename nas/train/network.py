@@ -23,6 +23,7 @@ from nas.layers import (
     Input,
     Layer,
     Linear,
+    Pad,
     Pool,
     Shuffle,
 )
@@ -77,6 +78,28 @@ class Concatenation(nn.Module):
         return torch.cat(maps, dim=1)
 
 
+class ZeroPadding(nn.Module):
+    """Rows and columns of zeros around a feature map; a negative number takes them off."""
+
+    def __init__(self, before: tuple[int, int], after: tuple[int, int]) -> None:
+        """Put `before` (rows, columns) at the top and left, `after` at the bottom and right."""
+        super().__init__()
+        self.before, self.after = before, after
+        (top, left), (bottom, right) = before, after
+        self._rows = slice(max(-top, 0), min(bottom, 0) or None)
+        self._columns = slice(max(-left, 0), min(right, 0) or None)
+        self._added = [max(side, 0) for side in (left, right, top, bottom)]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return `x`, shape (N, C, H, W), with its rows and columns added or taken off."""
+        x = x[:, :, self._rows, self._columns]
+        return F.pad(x, self._added) if any(self._added) else x
+
+    def extra_repr(self) -> str:
+        """Return the arguments, for `print(network)`."""
+        return f"before={self.before}, after={self.after}"
+
+
 class Classifier(nn.Linear):
     """The linear layer with bias on the flattened feature map."""
 
@@ -123,10 +146,32 @@ class Network(nn.Module):
 
 
 def build(layers: Sequence[Layer], generator: torch.Generator | None = None) -> Network:
-    """Return the initialised network of `layers`; `generator` (CPU) draws its weights."""
+    """Return the initialised network of `layers`; `generator` (CPU) draws its weights.
+
+    Residuals behind which nothing but a ReLU stands begin as identities: the scale of their last
+    batch norm is 0 (Goyal et al. 2017). Each such sum is read as it is by all that follow, so that
+    a classifier behind many of them, without a batch norm between, would diverge.
+    """
     network = Network(layers)
     initialise(network, generator)
+    for name in _rectified_residuals(layers):
+        nn.init.zeros_(network.get_parameter(f"{name}.weight"))
     return network
+
+
+def _rectified_residuals(layers: Sequence[Layer]) -> list[str]:
+    """Return the batch norms that a sum reads first, where one activation alone reads the sum."""
+    norms = {layer.name for layer in layers if isinstance(layer, BatchNorm)}
+    readers: dict[str, list[Layer]] = {}
+    for layer in layers:
+        for name in layer.inputs:
+            readers.setdefault(name, []).append(layer)
+    return [
+        layer.inputs[0]
+        for layer in layers
+        if isinstance(layer, Add) and layer.inputs[0] in norms
+        if [type(reader) for reader in readers.get(layer.name, [])] == [Activation]
+    ]
 
 
 @torch.no_grad()
@@ -163,7 +208,7 @@ def _module(layer: Layer, alone: bool) -> nn.Module:
             return _plain(layer)
 
 
-def _plain(layer: Input | Shuffle | Add | Concat | Pool | GlobalPool) -> nn.Module:
+def _plain(layer: Input | Shuffle | Add | Concat | Pool | Pad | GlobalPool) -> nn.Module:
     """Return the module of one layer that has no weights and no switch."""
     match layer:
         case Input():
@@ -176,6 +221,8 @@ def _plain(layer: Input | Shuffle | Add | Concat | Pool | GlobalPool) -> nn.Modu
             return Concatenation()
         case Pool():
             return _pooling(layer)
+        case Pad():
+            return ZeroPadding(layer.before, layer.after)
         case GlobalPool():
             return nn.AdaptiveAvgPool2d(1)
         case _:

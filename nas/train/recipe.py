@@ -4,20 +4,22 @@ One schedule covers the full fidelity, the last rung. Earlier rungs are prefixes
 stopped at epoch 3 of 9 was trained as its first three epochs, with the learning rate still high,
 so that a trial which goes on never starts anew and all trials of one rung are comparable.
 
-The optimiser is SGD with Nesterov momentum; weight decay spares batch norms and biases.
+A schedule is stretched to the epochs that are asked for: milestones 200 of 400 become 20 of 40.
 """
 
 import math
 import tomllib
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import MISSING, dataclass, fields
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from nas.errors import TaskError
 
-Schedule: TypeAlias = Literal["cosine", "triangular"]
-SCHEDULES: tuple[Schedule, ...] = ("cosine", "triangular")
+Schedule: TypeAlias = Literal["cosine", "triangular", "step", "exponential"]
+OptimiserName: TypeAlias = Literal["sgd", "rmsprop"]
+CropName: TypeAlias = Literal["area", "scale"]
 
 
 @dataclass(frozen=True)
@@ -25,11 +27,25 @@ class Recipe:
     """The settings of training.
 
     `epochs` is full fidelity unless the user asks for another; `lr` is the peak, reached linearly
-    after `warmup_epochs`, and falls to 0 at the end by a half cosine or linearly (`triangular`).
+    after `warmup_epochs`. From there it falls to 0 at the end by a half cosine or linearly
+    (`triangular`), or is multiplied by `lr_factor` at each of `milestones` (`step`: epochs that are
+    over, out of `epochs`) or after every epoch (`exponential`).
+
     `label_smoothing` is the share of a target spread over all classes; `bn_momentum` is the weight
     of a new batch in the running statistics, and `bn_batches` the number of training batches over
     which they are measured anew before validation, 0 for never; `augment` allows what the task
     permits.
+
+    `optimiser` is SGD, with Nesterov momentum or plain, or RMSProp with `rmsprop_decay` and
+    `rmsprop_epsilon`; weight decay spares batch norms and biases unless `decay_norms`. `ema` is the
+    decay per step of the averaged weights that are evaluated in place of the last ones, 0 for none.
+    `accumulation` splits each batch into that many parts, one after another, to save memory; batch
+    norms then see a part at a time.
+
+    `crop` and the fields after it hold for images that are streamed from disk: a crop of a share
+    from `crop_least` to 1 of the area (`area`) or of a short side from `crop_least` to 1 times
+    that of 15/7 of the input (`scale`), and jitter of hue (degrees), saturation and lightness
+    (shades of 255).
     """
 
     epochs: int
@@ -43,24 +59,50 @@ class Recipe:
     bn_momentum: float
     bn_batches: int
     augment: bool
+    optimiser: OptimiserName = "sgd"
+    nesterov: bool = True
+    decay_norms: bool = False
+    rmsprop_decay: float = 0.9
+    rmsprop_epsilon: float = 1e-3
+    milestones: tuple[int, ...] = ()
+    lr_factor: float = 0.1
+    ema: float = 0.0
+    accumulation: int = 1
+    crop: CropName = "area"
+    crop_least: float = 0.25
+    jitter_hue: float = 0.0
+    jitter_saturation: float = 0.0
+    jitter_lightness: float = 0.0
 
     def lr_at(self, epochs: float, max_epochs: int) -> float:
-        """Return the learning rate after `epochs`, a fraction included, of `max_epochs`."""
+        """Return the learning rate of the step that ends after `epochs` of `max_epochs`."""
         warmup = min(self.warmup_epochs, max_epochs / 2)
         if epochs < warmup:
             return self.lr * epochs / warmup
+        if self.schedule in ("step", "exponential"):
+            return self.lr * self.lr_factor ** self._drops(epochs * self.epochs / max_epochs)
         left = max(0.0, (max_epochs - epochs) / (max_epochs - warmup))
         if self.schedule == "cosine":
             return self.lr * (1 - math.cos(math.pi * left)) / 2
         return self.lr * left
 
+    def _drops(self, epochs: float) -> int:
+        """Return how often the rate has fallen when a step ends after `epochs` of our own."""
+        over = max(0, math.ceil(epochs - 1e-9) - 1)  # epochs that were over when the step began
+        if self.schedule == "exponential":
+            return over
+        return sum(over >= milestone for milestone in self.milestones)
+
     @property
     def text(self) -> str:
-        """The TOML text that `read_recipe` turns back into this recipe."""
-        return "".join(f"{field.name} = {_show(getattr(self, field.name))}\n" for field in _FIELDS)
+        """The TOML text that `read_recipe` turns back into this recipe, defaults left out."""
+        shown = [field.name for field in _FIELDS if getattr(self, field.name) != field.default]
+        return "".join(f"{name} = {_show(getattr(self, name))}\n" for name in shown)
 
 
 _FIELDS = fields(Recipe)
+_NAMES = tuple(field.name for field in _FIELDS)
+_REQUIRED = tuple(field.name for field in _FIELDS if field.default is MISSING)
 # field: (its type in a file, its least and its greatest value)
 _RANGES: dict[str, tuple[type, float, float]] = {
     "epochs": (int, 1, 10_000),
@@ -72,6 +114,20 @@ _RANGES: dict[str, tuple[type, float, float]] = {
     "label_smoothing": (float, 0.0, 0.9),
     "bn_momentum": (float, 0.001, 1.0),
     "bn_batches": (int, 0, 10_000),
+    "rmsprop_decay": (float, 0.0, 0.9999),
+    "rmsprop_epsilon": (float, 1e-10, 10.0),
+    "lr_factor": (float, 1e-6, 1.0),
+    "ema": (float, 0.0, 0.99999),
+    "accumulation": (int, 1, 65_536),
+    "crop_least": (float, 0.01, 1.0),
+    "jitter_hue": (float, 0.0, 180.0),
+    "jitter_saturation": (float, 0.0, 255.0),
+    "jitter_lightness": (float, 0.0, 255.0),
+}
+_WORDS: dict[str, tuple[str, ...]] = {
+    "schedule": ("cosine", "triangular", "step", "exponential"),
+    "optimiser": ("sgd", "rmsprop"),
+    "crop": ("area", "scale"),
 }
 
 
@@ -112,22 +168,55 @@ def read_recipe(text: str, file: str) -> Recipe:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise TaskError(f"{file} is not valid TOML: {error}.", "Mend that line.") from error
-    names = [field.name for field in _FIELDS]
-    unknown = [key for key in document if key not in names]
+    return _made(document, file)
+
+
+def override(recipe: Recipe, settings: Sequence[str]) -> Recipe:
+    """Return `recipe` with each of `settings`, such as `lr=0.05` or `schedule=step`, put in.
+
+    Raises:
+        TaskError: a setting is malformed, names no field, or its value is out of range.
+    """
+    document = tomllib.loads(recipe.text)
+    for setting in settings:
+        name, separator, value = (part.strip() for part in setting.partition("="))
+        if not separator or not name or not value:
+            raise TaskError(f"{setting!r} is no setting.", "Write field=value, e.g. lr=0.05.")
+        document[name] = _parsed(value)
+    return _made(document, "the recipe")
+
+
+def _parsed(text: str) -> object:
+    """Return a value written as TOML; what is none is a word."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _made(document: dict[str, object], file: str) -> Recipe:
+    unknown = [key for key in document if key not in _NAMES]
     if unknown:
-        raise TaskError(f"{file}: unknown field {unknown[0]!r}.", f"Use {', '.join(names)}.")
-    missing = [name for name in names if name not in document]
+        raise TaskError(f"{file}: unknown field {unknown[0]!r}.", f"Use {', '.join(_NAMES)}.")
+    missing = [name for name in _REQUIRED if name not in document]
     if missing:
-        raise TaskError(f"{file}: {missing[0]} is missing.", f"Give all of {', '.join(names)}.")
-    return Recipe(**{name: _value(name, document[name], file) for name in names})
+        raise TaskError(f"{file}: {missing[0]} is missing.", f"Give all of {', '.join(_REQUIRED)}.")
+    recipe = Recipe(**{name: _value(name, value, file) for name, value in document.items()})
+    if recipe.schedule == "step" and not recipe.milestones:
+        raise TaskError(
+            f"{file}: the schedule step has no milestones.",
+            "Give milestones, e.g. [200, 300, 350].",
+        )
+    if recipe.accumulation > recipe.batch_size // 2:
+        raise TaskError(
+            f"{file}: accumulation = {recipe.accumulation} leaves parts of one image.",
+            f"Give {recipe.batch_size // 2} or less, or a greater batch_size.",
+        )
+    return recipe
 
 
 def _value(name: str, value: object, file: str) -> Any:
-    if name == "augment":
-        fits, wanted = isinstance(value, bool), "true or false"
-    elif name == "schedule":
-        fits, wanted = value in SCHEDULES, f"one of {', '.join(SCHEDULES)}"
-    else:
+    if name in _RANGES:
         kind, least, most = _RANGES[name]
         numbers = int if kind is int else (int, float)
         number = isinstance(value, numbers) and not isinstance(value, bool)
@@ -135,12 +224,28 @@ def _value(name: str, value: object, file: str) -> Any:
         article = "an integer" if kind is int else "a number"
         wanted = f"{article} from {least:g} to {most:g}"
         value = kind(value) if fits else value
+    elif name in _WORDS:
+        fits, wanted = value in _WORDS[name], f"one of {', '.join(_WORDS[name])}"
+    elif name == "milestones":
+        fits, wanted = _rising(value), "epochs that rise, e.g. [200, 300, 350]"
+        value = tuple(value) if isinstance(value, list) else value
+    else:
+        fits, wanted = isinstance(value, bool), "true or false"
     if not fits:
         raise TaskError(f"{file}: {name} = {value!r}.", f"Give {name} as {wanted}.")
     return value
 
 
+def _rising(value: object) -> bool:
+    """Tell whether `value` is a list of positive integers, each greater than the one before."""
+    if not isinstance(value, list) or not all(type(item) is int for item in value):
+        return False
+    return all(one < other for one, other in zip([0, *value], value, strict=False))
+
+
 def _show(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(str, value))}]"
     return f'"{value}"' if isinstance(value, str) else repr(value)

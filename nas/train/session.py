@@ -8,7 +8,7 @@ epoch.
 import hashlib
 import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,30 +21,31 @@ from torch import Tensor, nn
 
 from nas.errors import TaskError
 from nas.layers import Layer
-from nas.train.data import Task
+from nas.train.average import Average
+from nas.train.data import Augmentation, Split, Task
+from nas.train.data.records import Files
 from nas.train.devices import default_device
 from nas.train.feed import NO_AUGMENTATION, Feed
 from nas.train.files import write_whole
 from nas.train.network import Network, build
+from nas.train.optimiser import make_optimiser
 from nas.train.recipe import Recipe
+from nas.train.scores import Evaluation, Scores
+from nas.train.stream import StreamFeed
+
+__all__ = ["EpochResult", "Evaluation", "Session", "load_weights", "save_weights"]
 
 _EVALUATION_BATCH = 128
-
-
-@dataclass(frozen=True, slots=True)
-class Evaluation:
-    """`top1_error`, a share in [0, 1], and `loss`, the mean cross-entropy in nats, on one split."""
-
-    top1_error: float
-    loss: float
+_AVERAGE_BATCHES = 8  # at least, for the statistics of averaged weights, which have none
 
 
 @dataclass(frozen=True, slots=True)
 class EpochResult:
-    """What one epoch gave: `top1_error` and `loss` on the validation split.
+    """What one epoch gave: `top1_error`, `top5_error` and `loss` on the validation split.
 
     `epoch` counts from 1; `train_loss` is the mean of the losses that were minimised, label
-    smoothing and augmentation included; `seconds` is what training and validation took.
+    smoothing and augmentation included; `seconds` is what training and validation took, and
+    `images_per_second` the pace of training alone. `lr` is that of the last step.
     """
 
     epoch: int
@@ -52,6 +53,9 @@ class EpochResult:
     loss: float
     train_loss: float
     seconds: float
+    top5_error: float | None = None
+    lr: float = 0.0
+    images_per_second: float = 0.0
 
 
 class Session:
@@ -79,17 +83,29 @@ class Session:
         self._seed = seed
         self._random = torch.Generator().manual_seed(seed)
         network = build(layers, self._random)
-        self._norms = [part for part in network.modules() if isinstance(part, nn.BatchNorm2d)]
-        for norm in self._norms:
-            norm.momentum = recipe.bn_momentum
+        for part in network.modules():
+            if isinstance(part, nn.BatchNorm2d):
+                part.momentum = recipe.bn_momentum
         self.network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._optimizer = _optimizer(self.network, recipe)
-        augment = task.augment if recipe.augment else NO_AUGMENTATION
-        self._train = Feed(task.train, task, self.device, augment)
-        self._val = Feed(task.val, task, self.device)
+        self.average = Average(self.network, recipe.ema) if recipe.ema else None
+        self.optimiser = make_optimiser(self.network, recipe)
+        self._train = self._feed(task.train, task.augment if recipe.augment else NO_AUGMENTATION)
+        self._val = self._feed(task.val)
 
-    def run_epoch(self) -> EpochResult:
+    @property
+    def evaluated(self) -> Network:
+        """The network that is measured and saved: the average where there is one."""
+        return self.average.network if self.average else self.network  # type: ignore[return-value]
+
+    @property
+    def random(self) -> torch.Generator:
+        """The generator of the order and the augmentation of the images; its state is saved."""
+        return self._random
+
+    def run_epoch(self, on_step: Callable[[int, int], None] | None = None) -> EpochResult:
         """Train for one epoch, then measure the validation split.
+
+        `on_step(step, steps)` is called after each step has been asked of the device.
 
         Raises:
             ValueError: the schedule of `max_epochs` is over.
@@ -97,16 +113,29 @@ class Session:
         if self.epoch >= self.max_epochs:
             raise ValueError(f"all {self.max_epochs} epochs are over")
         start = time.perf_counter()
-        train_loss = self._train_epoch()
+        train_loss = self._train_epoch(on_step)
+        pace = self._train.shown(self.recipe.batch_size) / (time.perf_counter() - start)
         self.epoch += 1
         self._recalibrate()
-        found = self._evaluate(self._val)
-        seconds = time.perf_counter() - start
-        return EpochResult(self.epoch, found.top1_error, found.loss, train_loss, seconds)
+        found = self._evaluate(self._val).result()
+        return EpochResult(
+            epoch=self.epoch,
+            top1_error=found.top1_error,
+            loss=found.loss,
+            train_loss=train_loss,
+            seconds=time.perf_counter() - start,
+            top5_error=found.top5_error,
+            lr=self.optimiser.param_groups[0]["lr"],
+            images_per_second=pace,
+        )
 
     def test(self) -> Evaluation:
         """Measure the test split; for the final report only, never for a choice."""
-        return self._evaluate(Feed(self.task.test, self.task, self.device))
+        return self.scores(self.task.test).result()
+
+    def scores(self, split: Split | Files) -> Scores:
+        """Measure `split`, with its confusion matrix."""
+        return self._evaluate(self._feed(split))
 
     def save_weights(self, path: Path) -> str:
         """Write the weights as safetensors, whole or not at all; return the file's SHA-256.
@@ -114,7 +143,7 @@ class Session:
         Raises:
             TaskError: the file cannot be written.
         """
-        return save_weights(self.network, path)
+        return save_weights(self.evaluated, path)
 
     def load_weights(self, path: Path) -> None:
         """Take over the weights in a file of `save_weights`.
@@ -122,9 +151,17 @@ class Session:
         Raises:
             TaskError: the file is missing, broken, or belongs to another network.
         """
-        load_weights(self.network, path)
+        load_weights(self.evaluated, path)
 
-    def _train_epoch(self) -> float:
+    def _feed(
+        self, split: Split | Files, augment: Augmentation = NO_AUGMENTATION
+    ) -> Feed | StreamFeed:
+        if isinstance(split, Split):
+            return Feed(split, self.task, self.device, augment)
+        recipe = self.recipe if augment != NO_AUGMENTATION else None
+        return StreamFeed(split, self.task, self.device, recipe)
+
+    def _train_epoch(self, on_step: Callable[[int, int], None] | None) -> float:
         """Return the mean training loss of one epoch."""
         self.network.train()
         steps = self._train.steps(self.recipe.batch_size)
@@ -132,21 +169,30 @@ class Session:
         total = torch.zeros((), device=self.device)
         for step, (images, labels) in enumerate(batches, start=1):
             lr = self.recipe.lr_at(self.epoch + step / steps, self.max_epochs)
-            for group in self._optimizer.param_groups:
+            for group in self.optimiser.param_groups:
                 group["lr"] = lr
             total += self._step(images, labels)
+            if on_step is not None:
+                on_step(step, steps)
         return float(total) / steps
 
     def _step(self, images: Tensor, labels: Tensor) -> Tensor:
         """Take one optimiser step; return the detached loss, which stays on the device."""
-        self._optimizer.zero_grad(set_to_none=True)
-        with self._precision():
-            logits = self.network(images)
-        smoothing = self.recipe.label_smoothing
-        loss = F.cross_entropy(logits.float(), labels, label_smoothing=smoothing)
-        loss.backward()  # type: ignore[no-untyped-call]
-        self._optimizer.step()
-        return loss.detach()
+        self.optimiser.zero_grad(set_to_none=True)
+        smoothing, parts = self.recipe.label_smoothing, self.recipe.accumulation
+        total = torch.zeros((), device=self.device)
+        for some, theirs in zip(images.chunk(parts), labels.chunk(parts), strict=True):
+            with self._precision():
+                logits = self.network(some)
+            loss = F.cross_entropy(logits.float(), theirs, label_smoothing=smoothing)
+            if parts > 1:
+                loss = loss * (len(theirs) / len(labels))
+            loss.backward()  # type: ignore[no-untyped-call]
+            total += loss.detach()
+        self.optimiser.step()
+        if self.average:
+            self.average.update()
+        return total
 
     @torch.no_grad()
     def _recalibrate(self) -> None:
@@ -156,32 +202,34 @@ class Session:
         learning rate decides the error; and they saw augmented images, validation is of plain
         ones. Training itself never reads them.
         """
-        if not self.recipe.bn_batches:
+        least = _AVERAGE_BATCHES if self.average else 0
+        batches = max(self.recipe.bn_batches, least)
+        if not batches:
             return
         random = torch.Generator().manual_seed(self._seed)
-        batches = self._train.shuffled(self.recipe.batch_size, random, augmented=False)
-        for norm in self._norms:
+        feed = self._train.shuffled(self.recipe.batch_size, random, augmented=False)
+        network = self.evaluated
+        norms = [part for part in network.modules() if isinstance(part, nn.BatchNorm2d)]
+        for norm in norms:
             norm.reset_running_stats()
             norm.momentum = None  # the plain mean over all batches from here
-        self.network.train()
-        for images, _ in itertools.islice(batches, self.recipe.bn_batches):
-            with self._precision():
-                self.network(images)
-        for norm in self._norms:
+        network.train()
+        for images, _ in itertools.islice(feed, batches):
+            for some in images.chunk(self.recipe.accumulation):
+                with self._precision():
+                    network(some)
+        for norm in norms:
             norm.momentum = self.recipe.bn_momentum
 
     @torch.inference_mode()
-    def _evaluate(self, feed: Feed) -> Evaluation:
-        self.network.eval()
-        found = torch.zeros(3, device=self.device)  # errors, summed loss, images
+    def _evaluate(self, feed: Feed | StreamFeed) -> Scores:
+        network = self.evaluated.eval()
+        scores = Scores(self.task.classes, self.device)
         for images, labels in feed.ordered(_EVALUATION_BATCH):
             with self._precision():
-                logits = self.network(images)
-            losses = F.cross_entropy(logits.float(), labels, reduction="none")
-            wrong = logits.argmax(1) != labels
-            found += torch.stack([wrong.sum(), losses.sum(), torch.ones_like(losses).sum()])
-        errors, loss, count = found.tolist()
-        return Evaluation(errors / count, loss / count)
+                logits = network(images)
+            scores.add(logits, labels)
+        return scores
 
     def _precision(self) -> AbstractContextManager[object]:
         """Half precision on CUDA, batch norms in single; single on the CPU, where it is quicker."""
@@ -226,16 +274,3 @@ def load_weights(network: nn.Module, path: Path) -> None:
             f"({str(error).strip().splitlines()[0][:120]}).",
             "Give the file that was saved for this trial.",
         ) from error
-
-
-def _optimizer(network: Network, recipe: Recipe) -> torch.optim.SGD:
-    """Return SGD with Nesterov momentum whose weight decay spares batch norms and biases."""
-    decayed = [parameter for parameter in network.parameters() if parameter.ndim > 1]
-    spared = [parameter for parameter in network.parameters() if parameter.ndim <= 1]
-    groups = [
-        {"params": decayed, "weight_decay": recipe.weight_decay},
-        {"params": spared, "weight_decay": 0.0},
-    ]
-    return torch.optim.SGD(
-        groups, lr=recipe.lr, momentum=recipe.momentum, nesterov=recipe.momentum > 0, foreach=True
-    )

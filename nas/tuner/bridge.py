@@ -10,7 +10,7 @@ and go on: the bridge keeps the first one, stops the run, and the caller raises 
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ from ray.tune.experiment import Trial as TuneTrial
 from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
-from nas.errors import NasError
+from nas.errors import NasError, StoreError
 from nas.evaluate import Failure, Job, Plan, Report
 from nas.execution import Execution
 from nas.rungs import Decision
@@ -122,6 +122,12 @@ class Bridge:
             if flight.tune_trial is not None:
                 _kill(flight.tune_trial)
 
+    def interrupt(self) -> None:
+        """Stop, with what is in flight back in the queue at once: a second Ctrl-C may follow."""
+        self.stop()
+        with suppress(StoreError):  # the next start finds these trials RUNNING and requeues them
+            self.execution.interrupt()
+
     def __getstate__(self) -> dict[str, object]:
         """Return nothing: Tune pickles what it is given, but the store is the only record."""
         return {}
@@ -221,7 +227,7 @@ class StudyStopper(Stopper):
     def stop_all(self) -> bool:
         """Tell Tune to end, the workers killed already."""
         if self._interrupted():
-            self._bridge.stop()
+            self._bridge.interrupt()
         return self._bridge.stopping
 
 

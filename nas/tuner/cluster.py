@@ -123,11 +123,7 @@ def capacity(cpus: float, gpus: float, most: int | None) -> Callable[[], int]:
     known = (time.monotonic(), _fits(cpus, gpus))
     if known[1] < 1:
         have = _resources()
-        raise NasError(
-            f"a trial wants {cpus:g} CPUs and {gpus:g} GPUs, but there are "
-            f"{have.get('CPU', 0):g} and {have.get('GPU', 0):g}.",
-            "Lower --cpus-per-trial or --gpus-per-trial (fractions are fine).",
-        )
+        raise too_small((cpus, gpus), (have.get("CPU", 0), have.get("GPU", 0)))
 
     def now() -> int:
         nonlocal known
@@ -136,6 +132,15 @@ def capacity(cpus: float, gpus: float, most: int | None) -> Callable[[], int]:
         return known[1] if most is None else min(known[1], most)
 
     return now
+
+
+def too_small(wants: tuple[float, float], have: tuple[float, float]) -> NasError:
+    """Return the error of a trial that wants more (CPUs, GPUs) than there are."""
+    return NasError(
+        f"a trial wants {wants[0]:g} CPUs and {wants[1]:g} GPUs, but there are {have[0]:g} and "
+        f"{have[1]:g}.",
+        "Lower --cpus-per-trial or --gpus-per-trial (fractions are fine).",
+    )
 
 
 def _fits(cpus: float, gpus: float) -> int:
@@ -159,21 +164,39 @@ def _start_local(scratch: Path) -> None:
     )
 
 
-def _join(address: str) -> None:
+def knock(address: str) -> None:
+    """Make sure, within seconds, that something listens at the address of a cluster.
+
+    Raises:
+        NasError: nothing does, or the address is of a kind that cannot be used.
+    """
     if "://" in address:
         raise NasError(
             f"{address} is a Ray Client address, over which the store could not be written.",
             "Run nas on a node of the cluster, with --ray-address HOST:6379 or auto.",
         )
     host, _, port = address.rpartition(":")
-    remedy = "Start one with `ray start --head`, or leave --ray-address out to run on this machine."
-    try:
-        if host and port.isdigit():  # Ray itself would wait for minutes
+    if host and port.isdigit():  # Ray itself would wait for minutes
+        try:
             socket.create_connection((host, int(port)), _CONNECT_SECONDS).close()
+        except (OSError, OverflowError) as error:
+            raise _unreachable(address, error) from error
+
+
+def _join(address: str) -> None:
+    knock(address)
+    try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL)
     except (OSError, RuntimeError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise NasError(f"no Ray cluster answers at {address}: {reason}.", remedy) from error
+        raise _unreachable(address, error) from error
+
+
+def _unreachable(address: str, error: Exception) -> NasError:
+    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return NasError(
+        f"no Ray cluster answers at {address}: {reason}.",
+        "Start one with `ray start --head`, or leave --ray-address out to run on this machine.",
+    )
 
 
 def _tmp() -> Path:

@@ -149,12 +149,20 @@ def test_a_trial_runs_from_start_to_end(store: Store, spec: StudySpec) -> None:
 def test_only_the_current_attempt_is_shown(store: Store, spec: StudySpec) -> None:
     store.insert_trial("small", trial(spec))
     store.record_measurement("small", 0, 1, EPOCHS[0])
-    store.requeue_trial("small", 0, 1)
+    store.requeue_trial("small", 0, 1, True)
     assert store.trials("small")[0].state is TrialState.WAITING
     store.start_trial("small", 0, 2)
     assert store.trials("small")[0].measurements == ()
     store.record_measurement("small", 0, 2, EPOCHS[1])
     assert store.trials("small")[0].measurements == (EPOCHS[1],)
+
+
+def test_losses_are_counted_and_interruptions_are_not(store: Store, spec: StudySpec) -> None:
+    store.insert_trial("small", trial(spec))
+    for attempt, (lost, losses) in enumerate([(False, 0), (True, 1), (False, 1), (True, 2)], 1):
+        store.requeue_trial("small", 0, attempt, lost)
+        assert store.trials("small")[0].lost == losses
+        store.start_trial("small", 0, attempt + 1)
 
 
 def test_repeating_a_write_changes_nothing(store: Store, spec: StudySpec) -> None:
@@ -167,7 +175,7 @@ def test_repeating_a_write_changes_nothing(store: Store, spec: StudySpec) -> Non
     twice("insert_trial", trial(spec))
     twice("record_count", 0, 1, Cost(1, 2, 3), "w")
     twice("record_measurement", 0, 1, EPOCHS[0])
-    twice("requeue_trial", 0, 1)
+    twice("requeue_trial", 0, 1, True)
     twice("start_trial", 0, 2)
     twice("record_measurement", 0, 2, replace(EPOCHS[0], train_loss=math.inf))
     twice("finish_trial", 0, 2, COMPLETE)
@@ -176,7 +184,7 @@ def test_repeating_a_write_changes_nothing(store: Store, spec: StudySpec) -> Non
 STALE = {
     "start again": lambda s: s.start_trial("small", 0, 1),
     "start below": lambda s: s.start_trial("small", 0, 0),
-    "requeue": lambda s: s.requeue_trial("small", 0, 1),
+    "requeue": lambda s: s.requeue_trial("small", 0, 1, True),
     "measure": lambda s: s.record_measurement("small", 0, 1, EPOCHS[2]),
     "count": lambda s: s.record_count("small", 0, 1, Cost(9, 9, 9), "late"),
     "finish": lambda s: s.finish_trial("small", 0, 1, Outcome(TrialState.STOPPED, 1.0)),
@@ -203,7 +211,7 @@ def test_a_finished_trial_is_immutable(store: Store, spec: StudySpec) -> None:
         lambda: store.finish_trial("small", 0, 1, COMPLETE),
         lambda: store.record_measurement("small", 0, 1, EPOCHS[0]),
         lambda: store.record_count("small", 0, 1, Cost(9, 9, 9), "late"),
-        lambda: store.requeue_trial("small", 0, 1),
+        lambda: store.requeue_trial("small", 0, 1, True),
         lambda: store.start_trial("small", 0, 2),
         lambda: store.insert_trial("small", trial(spec, seed=5)),
     ):
@@ -319,7 +327,7 @@ def test_every_write_of_a_study_is_seen_by_its_number(store: Store, spec: StudyS
         lambda: store.insert_trial("small", trial(spec)),
         lambda: store.record_count("small", 0, 1, Cost(1, 2, 3), "w"),
         lambda: store.record_measurement("small", 0, 1, EPOCHS[0]),
-        lambda: store.requeue_trial("small", 0, 1),
+        lambda: store.requeue_trial("small", 0, 1, True),
         lambda: store.start_trial("small", 0, 2),
         lambda: store.finish_trial("small", 0, 2, COMPLETE),
         lambda: store.record_report("small", 0, "test", {}),

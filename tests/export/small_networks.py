@@ -69,6 +69,7 @@ def training_of(weights: Path, channels: int, classes: int) -> Training:
         study="my-study",
         trial=7,
         task="digits",
+        data="digits 1x8x8, 1079 train images",
         recipe="digits",
         study_seed=3,
         trial_seed=123,

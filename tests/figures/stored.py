@@ -28,4 +28,4 @@ def store_trial(store: Store, study: str, trial: Trial) -> None:
         outcome = Outcome(trial.state, trial.seconds or 0.0, trial.fail_reason, trial.fail_detail)
         store.finish_trial(study, trial.number, 1, outcome)
     elif trial.state is TrialState.WAITING:
-        store.requeue_trial(study, trial.number, 1)
+        store.requeue_trial(study, trial.number, 1, lost=True)

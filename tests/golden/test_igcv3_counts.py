@@ -1,72 +1,81 @@
 """Golden counts of the IGCV3 family: closed form, module and table agree to the last digit."""
 
-import tomllib
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
 
-from nas.architecture import Architecture, from_columns
+from nas.architecture import from_columns
 from nas.cost import CostModel, total_cost
 from nas.layers import Activation, Add, BatchNorm, Conv, Layer, Shuffle
 from nas.lowering import lower
-from nas.space import SearchSpace
-from nas.space_file import load_space, parse_input
+from nas.space import Published
+from nas.space_file import load_space
 from nas.train import referee
 
-GOLDEN = tomllib.loads((Path(__file__).parent / "igcv3_counts.toml").read_text())["golden"]
 SPACE = load_space("igcv3")
+ENTRIES = (*SPACE.published, *SPACE.variants)
+GOLDEN = [entry for entry in ENTRIES if entry.counted]
+MOBILENETS = load_space("mobilenetv2")
 
 
-def ids(entry: dict) -> str:
-    return f"{entry['name']}-{entry['input']}-{entry['classes']}"
+def ids(entry: Published) -> str:
+    return entry.name
 
 
-def network(entry: dict) -> Architecture:
-    """Build the architecture of an entry; its widths need not be among the choices of the space."""
-    columns = {
-        key: entry[key] if isinstance(entry[key], list) else [entry[key]] * 7
-        for key in ("depth", "width", "expansion", "g1", "g2", "relu")
-    }
-    columns["permute2"] = [False] * 7
-    return SPACE.canonical(from_columns(columns, SPACE.name, SPACE.keys, 7))
-
-
-def space_of(entry: dict) -> SearchSpace:
-    """The igcv3 space with the stem and head of an entry, which a width multiplier may scale."""
-    fields = {name: getattr(SPACE, name) for name in SearchSpace.__dataclass_fields__}
-    return SearchSpace(
-        **{**fields, **{k: entry[k] for k in ("stem_width", "head_width") if k in entry}}
-    )
+def counts(entry: Published) -> tuple[object, object]:
+    return entry.counted["params"], entry.counted["madds"]
 
 
 @pytest.mark.parametrize("entry", GOLDEN, ids=ids)
 def test_closed_form_gives_the_golden_count(entry):
-    space, shape = space_of(entry), parse_input(entry["input"])
-    cost = CostModel(space, shape, entry["classes"]).cost(network(entry))
-    assert (cost.params, cost.madds) == (entry["params"], entry["madds"])
-    assert cost == total_cost(lower(space, network(entry), shape, entry["classes"]))
+    cost = CostModel(entry.space, entry.input, entry.classes).cost(entry.architecture)
+    assert (cost.params, cost.madds) == counts(entry)
+    assert cost == total_cost(lower(entry.space, entry.architecture, entry.input, entry.classes))
 
 
-@pytest.mark.parametrize("entry", [e for e in GOLDEN if "32x32" in e["input"]][::4], ids=ids)
+@pytest.mark.parametrize("entry", [e for e in GOLDEN if e.classes < 1000][::4], ids=ids)
 def test_fvcore_gives_the_golden_count(entry):
-    shape = parse_input(entry["input"])
-    counted = referee.count(lower(SPACE, network(entry), shape, entry["classes"]))
-    assert (counted.params, counted.madds) == (entry["params"], entry["madds"])
+    counted = referee.count(lower(entry.space, entry.architecture, entry.input, entry.classes))
+    assert (counted.params, counted.madds) == counts(entry)
 
 
-def test_table_covers_the_group_grid_and_the_published_networks():
-    named = {entry["name"] for entry in GOLDEN}
-    assert {
-        f"igcv3-d-g{a}-g{b}" for a, b in [(1, 1), (1, 2), (2, 1), (2, 4), (4, 2), (4, 4)]
-    } <= named
-    assert {published.name for published in SPACE.published} <= named
+@pytest.mark.parametrize("entry", [*MOBILENETS.published, *MOBILENETS.variants], ids=ids)
+def test_one_group_and_its_relus_make_mobilenet_v2(entry):
+    """The blocks of IGCV3 hold MobileNetV2's: the counts are those of the other family."""
+    columns = {key: entry.architecture.column(key) for key in ("depth", "width", "expansion")}
+    ones, relus = [1] * 7, ["first+depthwise"] * 7
+    columns |= {"g1": ones, "g2": ones, "relu": relus, "permute2": [False] * 7}
+    architecture = SPACE.canonical(from_columns(columns, SPACE.name, SPACE.keys, 7))
+    space = replace(SPACE, stem_width=entry.space.stem_width, head_width=entry.space.head_width)
+    cost = CostModel(space, entry.input, entry.classes).cost(architecture)
+    assert (cost.params, cost.madds) == counts(entry)
 
 
-def test_the_published_entries_are_those_of_the_space():
-    for published in SPACE.published:
-        entries = [entry for entry in GOLDEN if entry["name"] == published.name]
-        assert entries
-        assert all(network(entry) == published.architecture for entry in entries)
+def test_table_covers_the_group_grid_the_relus_and_both_widths():
+    named = {entry.name for entry in GOLDEN}
+    pairs = [(1, 1), (1, 2), (2, 1), (2, 4), (4, 2), (4, 4), (2, 8), (8, 2), (8, 8)]
+    assert {f"igcv3-d-g{a}-g{b}{at}" for a, b in pairs for at in ("", "-cifar10")} <= named
+    assert {"igcv3-d-1.0", "igcv3-d-1.0-cifar10", "igcv3-d-1.0-cifar100"} <= named
+    assert {"igcv3-w", "igcv3-w-cifar10", "igcv3-w-cifar100"} <= named
+    assert {entry.name for entry in SPACE.published} <= named
+    relus = {entry.architecture.column("relu")[1] for entry in GOLDEN if "relu" in entry.name}
+    assert relus | {"depthwise"} == {"first", "first+depthwise", "depthwise"}
+
+
+@pytest.mark.parametrize(("name", "madds"), [("0.7", "210M"), ("1.4", "610M")])
+def test_the_width_multipliers_show_the_published_number_and_the_rule(name, madds):
+    entry = SPACE.known(f"igcv3-d-{name}-os")
+    assert entry.numbers["madds"] == madds
+    assert "rounding unpublished" in entry.numbers["source"]
+    os_rule = [int(float(name) * c) for c in (16, 24, 32, 64, 96, 160, 320)]
+    assert list(entry.architecture.column("width")) == [c + c % 2 for c in os_rule]
+
+
+def test_what_is_reconstructed_says_so():
+    for name in ("1244321", "1346441"):
+        entry = SPACE.known(f"igcv3-d-reps-{name}-cifar10")
+        assert "reconstruction" in entry.title
+        assert "unpublished" in entry.numbers["source"]
 
 
 def kinds(layers: list[Layer], kind: type) -> int:

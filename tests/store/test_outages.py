@@ -81,7 +81,7 @@ def test_a_lost_answer_to_a_commit_does_no_harm(
         with store.acquire("small") as lease:
             store.insert_trial("small", trial(spec))
             store.record_measurement("small", 0, 1, EPOCHS[0])
-            store.requeue_trial("small", 0, 1)
+            store.requeue_trial("small", 0, 1, True)
             store.start_trial("small", 0, 2)
             store.record_measurement("small", 0, 2, EPOCHS[0])
             store.finish_trial("small", 0, 2, COMPLETE)

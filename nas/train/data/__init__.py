@@ -11,24 +11,44 @@ import torch
 
 from nas.errors import TaskError
 from nas.layers import Shape
-from nas.train.data.cifar import read_cifar10
+from nas.train.data.cifar import read_cifar10, read_cifar100
 from nas.train.data.digits import read_digits
-from nas.train.data.images import Source
+from nas.train.data.images import DataRequest, Source
+from nas.train.data.own import read_imagenet, read_own
+from nas.train.data.records import Files
 from nas.train.data.split import Indices, balanced_subset, stratified, take
 from nas.train.data.task import Augmentation, Split, Task
 
-__all__ = ["TASKS", "Augmentation", "Split", "Task", "TaskKind", "load_task"]
+__all__ = [
+    "TASKS",
+    "Augmentation",
+    "DataRequest",
+    "Files",
+    "Split",
+    "Task",
+    "TaskKind",
+    "load_task",
+]
+
+# Mean and deviation that are usual for ImageNet, so that weights can be exchanged.
+_IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+_SAMPLE = 256  # streamed images from which mean and deviation are taken
 
 
 @dataclass(frozen=True)
 class TaskKind:
-    """How one task is read and split; `test` is used where there is no official test set."""
+    """How one task is read and split; `test` is used where there is no official test set.
 
-    read: Callable[[str | None], Source]
+    `side` is the height and width of its images where it has only one. `scaling` is the mean and
+    the deviation of the pixels where they are not to be measured.
+    """
+
+    read: Callable[[DataRequest], Source]
     val: float
     test: float
     augment: Augmentation
-    meaning: str
+    side: int | None = None
+    scaling: tuple[tuple[float, ...], tuple[float, ...]] | None = None
 
 
 TASKS: Mapping[str, TaskKind] = {
@@ -37,25 +57,52 @@ TASKS: Mapping[str, TaskKind] = {
         val=0.2,
         test=0.2,
         augment=Augmentation(crop_padding=1, flip=False),
-        meaning="handwritten digits, 8x8, embedded; shows the path, cannot rank group counts",
+        side=8,
     ),
     "cifar10": TaskKind(
         read_cifar10,
         val=0.1,
         test=0.1,
         augment=Augmentation(crop_padding=4, flip=True),
-        meaning="CIFAR-10, 32x32, downloaded or --data DIR; any images in a folder per class",
+        side=32,
+    ),
+    "cifar100": TaskKind(
+        read_cifar100,
+        val=0.1,
+        test=0.1,
+        augment=Augmentation(crop_padding=4, flip=True),
+        side=32,
+    ),
+    "imagenet": TaskKind(
+        read_imagenet,
+        val=0.01,
+        test=0.04,
+        augment=Augmentation(crop_padding=0, flip=True),
+        scaling=_IMAGENET,
+    ),
+    "folder": TaskKind(
+        read_own,
+        val=0.1,
+        test=0.1,
+        augment=Augmentation(crop_padding=4, flip=True),
     ),
 }
 
 
 def load_task(
-    name: str, data_dir: str | None = None, seed: int = 0, limit: int | None = None
+    name: str,
+    data_dir: str | None = None,
+    seed: int = 0,
+    limit: int | None = None,
+    image_size: int | None = None,
+    skip_corrupt: bool = False,
 ) -> Task:
-    """Return the task `name`, its images in memory, its splits fixed by `seed`.
+    """Return the task `name`, its splits fixed by `seed`.
 
-    `limit` keeps that many training images at most, as many of each class; validation and test
-    stay whole.
+    Small images are in memory; those of `imagenet`, and large ones of one's own (`folder`), are
+    streamed. `limit` keeps that many training images at most, as many of each class; validation
+    and test stay whole. `image_size` is the height and width to train at, where the task leaves
+    that open; `skip_corrupt` leaves out images that cannot be decoded.
 
     Raises:
         TaskError: no such task, or its data is missing, broken or too little to split.
@@ -63,14 +110,19 @@ def load_task(
     kind = TASKS.get(name)
     if kind is None:
         raise TaskError(f"there is no task {name!r}.", f"Write one of {', '.join(TASKS)}.")
-    source = kind.read(data_dir)
+    if kind.side is not None and image_size not in (None, kind.side):
+        raise TaskError(
+            f"the task {name} has images of {kind.side}x{kind.side}, not of {image_size}.",
+            "Leave --image-size out, or type --task folder with it.",
+        )
+    source = kind.read(DataRequest(data_dir, image_size, skip_corrupt))
     train, val, test = _split(source, kind, seed, data_dir or name)
     notes = [source.note] if source.note else []
     if limit is not None and limit < len(train):
         train = take(train, balanced_subset(train.labels, limit, seed))
         notes.append(f"only {len(train)} training images, as many of each class")
-    mean, std = _statistics(train)
-    shape = Shape(*train.images.shape[1:])
+    shape = _shape(train, source)
+    mean, std = kind.scaling or _statistics(_pixels(train, shape))
     counts = f"{len(train)} train / {len(val)} validation / {len(test)} test images"
     return Task(
         name,
@@ -86,15 +138,39 @@ def load_task(
     )
 
 
-def _split(source: Source, kind: TaskKind, seed: int, where: str) -> tuple[Split, Split, Split]:
+def _shape(train: Split | Files, source: Source) -> Shape:
+    if isinstance(train, Split):
+        return Shape(*train.images.shape[1:])
+    assert source.side is not None
+    return Shape(3, source.side, source.side)
+
+
+def _pixels(train: Split | Files, shape: Shape) -> torch.Tensor:
+    """Return the training images in memory, or a sample of the streamed ones, as bytes."""
+    if isinstance(train, Split):
+        return train.images
+    from nas.train.data.images import decode
+
+    chosen = torch.linspace(0, len(train) - 1, min(_SAMPLE, len(train))).long()
+    sample = [
+        decode(train.records.read(index), shape.height, train.records.name(index))[0]
+        for index in train.indices[chosen].tolist()
+    ]
+    return torch.stack([torch.from_numpy(image.copy()) for image in sample])
+
+
+_Parts = tuple[Split | Files, Split | Files, Split | Files]
+
+
+def _split(source: Source, kind: TaskKind, seed: int, where: str) -> _Parts:
+    """Return the training, validation and test images; what is not official is drawn."""
+    if source.val is not None and source.test is not None:
+        return source.train, source.val, source.test
     shares = [kind.val] if source.test is not None else [kind.test, kind.val]
     parts = stratified(source.train.labels, shares, seed)
     val, train = parts[-2], parts[-1]
     _check_size(source, train, where)
-    if source.test is not None:
-        test = Split(source.test.images, source.test.labels)
-    else:
-        test = take(source.train, parts[0])
+    test = source.test if source.test is not None else take(source.train, parts[0])
     return take(source.train, train), take(source.train, val), test
 
 
@@ -109,10 +185,10 @@ def _check_size(source: Source, train: Indices, where: str) -> None:
             )
 
 
-def _statistics(train: Split) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def _statistics(train: torch.Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return mean and deviation per channel of pixels scaled to [0, 1], exact over all pixels."""
-    counts = torch.zeros(train.images.shape[1], 256, dtype=torch.int64)
-    for images in torch.split(train.images, 4096):  # counting widens a byte to eight
+    counts = torch.zeros(train.shape[1], 256, dtype=torch.int64)
+    for images in torch.split(train, 4096):  # counting widens a byte to eight
         for channel, count in enumerate(counts):
             count += torch.bincount(images[:, channel].flatten(), minlength=256)
     values = torch.arange(256, dtype=torch.float64) / 255

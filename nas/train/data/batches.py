@@ -21,7 +21,7 @@ from nas.train.data.images import Source, check_labels
 from nas.train.data.task import Split
 
 SIDE = 32
-_PIXELS = 3 * SIDE * SIDE
+PIXELS = 3 * SIDE * SIDE
 CLASS_NAMES = (
     "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
 )  # fmt: skip
@@ -64,31 +64,42 @@ def _join(files: Sequence[Path], read: Callable[[Path], tuple[_Bytes, _Bytes]]) 
 
 def _read_binary(file: Path) -> tuple[_Bytes, _Bytes]:
     content = np.fromfile(file, dtype=np.uint8)
-    if not len(content) or len(content) % (1 + _PIXELS):
-        raise _broken(file, f"{len(content)} bytes are no whole number of {1 + _PIXELS}")
-    records = content.reshape(-1, 1 + _PIXELS)
+    if not len(content) or len(content) % (1 + PIXELS):
+        raise broken(file, f"{len(content)} bytes are no whole number of {1 + PIXELS}")
+    records = content.reshape(-1, 1 + PIXELS)
     return records[:, 1:], records[:, 0]
 
 
 def _read_python(file: Path) -> tuple[_Bytes, _Bytes]:
+    return load_arrays(file, b"labels")
+
+
+def load_arrays(file: Path, key: bytes) -> tuple[_Bytes, _Bytes]:
+    """Return the pixels, one row each, and the labels under `key` of a pickled batch.
+
+    Raises:
+        TaskError: it is no such batch, or it would run code.
+    """
     try:
         with file.open("rb") as stream:
             batch = _ArraysOnly(stream, encoding="bytes").load()
-        pixels = np.asarray(batch[b"data"], dtype=np.uint8).reshape(-1, _PIXELS)
-        labels = np.asarray(batch[b"labels"], dtype=np.uint8)
+        pixels = np.asarray(batch[b"data"], dtype=np.uint8).reshape(-1, PIXELS)
+        labels = np.asarray(batch[key], dtype=np.uint8)
     except (
         pickle.UnpicklingError, OSError, EOFError, KeyError, IndexError, TypeError, ValueError,
         AttributeError, OverflowError, ImportError,
     ) as error:  # fmt: skip
-        raise _broken(file, f"{type(error).__name__}: {error}"[:120]) from error
+        raise broken(file, f"{type(error).__name__}: {error}"[:120]) from error
     if len(pixels) != len(labels) or not len(labels):
-        raise _broken(file, f"{len(pixels)} images, {len(labels)} labels")
+        raise broken(file, f"{len(pixels)} images, {len(labels)} labels")
     return pixels, labels
 
 
-def _broken(file: Path, why: str) -> TaskError:
+def broken(file: Path, why: str) -> TaskError:
+    """Return the error about a file that is no batch of CIFAR."""
+    kind = "CIFAR-10" if "_batch" in file.name else "CIFAR-100"
     return TaskError(
-        f"{file} is no CIFAR-10 batch ({why}).",
+        f"{file} is no {kind} batch ({why}).",
         "Unpack the archive of its authors again, and give --data that folder.",
     )
 

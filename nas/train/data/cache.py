@@ -15,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from nas.train.data.images import Source
+from nas.train.data.records import Files
 from nas.train.data.task import Split
 from nas.train.files import write_whole
 
@@ -33,7 +34,7 @@ def cached(files: Iterable[Path], kind: str, read: Callable[[], Source]) -> Sour
 
     `kind` names the way of reading. Where the cache cannot be written, nothing is kept.
     """
-    path = cache_dir() / f"{kind}-{_fingerprint(files)}.safetensors"
+    path = cache_dir() / f"{kind}-{fingerprint(files)}.safetensors"
     if path.is_file():
         with contextlib.suppress(SafetensorError, OSError, KeyError, json.JSONDecodeError):
             return _load(path)
@@ -43,7 +44,8 @@ def cached(files: Iterable[Path], kind: str, read: Callable[[], Source]) -> Sour
     return source
 
 
-def _fingerprint(files: Iterable[Path]) -> str:
+def fingerprint(files: Iterable[Path]) -> str:
+    """Return a name for `files` as they are: their paths, sizes and times of change."""
     digest = hashlib.sha256(f"{_VERSION}".encode())
     for file in sorted(files):
         stat = file.stat()
@@ -52,6 +54,8 @@ def _fingerprint(files: Iterable[Path]) -> str:
 
 
 def _save(source: Source, path: Path) -> None:
+    assert isinstance(source.train, Split)  # what is streamed is not cached
+    assert not isinstance(source.test, Files)
     tensors = {"train.images": source.train.images, "train.labels": source.train.labels}
     if source.test is not None:
         tensors |= {"test.images": source.test.images, "test.labels": source.test.labels}

@@ -1,42 +1,65 @@
-"""CIFAR-10, from a folder in one of its usual forms, or downloaded by torchvision.
+"""CIFAR-10 and CIFAR-100, from a folder in one of their usual forms, or downloaded by torchvision.
 
 A folder of images per class need not be CIFAR: any classes do, at 32x32.
 """
 
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from nas.errors import TaskError
-from nas.train.data.batches import SIDE, find_batches, read_batches
+from nas.train.data import batches, batches100
 from nas.train.data.cache import cache_dir, cached
 from nas.train.data.folder import find_images, read_folder
-from nas.train.data.images import Source
+from nas.train.data.images import DataRequest, Source
 
 _TIMEOUT = 30.0  # seconds without an answer
 _REMEDY = (
-    "Give --data a folder with parquet files as the hub stores them, the CIFAR-10 batches of its "
-    "authors, or one subfolder of images for each class."
+    "Give --data a folder with parquet files as the hub stores them, the batches of its authors, "
+    "or one subfolder of images for each class."
 )
 
 
-def read_cifar10(data_dir: str | None) -> Source:
-    """Return the images in `data_dir`; without one, those downloaded before, or now.
+@dataclass(frozen=True)
+class _Kind:
+    """One of the two data sets: its names, and how the batches of its authors are read."""
+
+    title: str
+    cache: str
+    dataset: str
+    find: Callable[[Path], list[Path]]
+    read: Callable[[Sequence[Path]], Source]
+
+
+_CIFAR10 = _Kind("CIFAR-10", "cifar10", "CIFAR10", batches.find_batches, batches.read_batches)
+_CIFAR100 = _Kind(
+    "CIFAR-100", "cifar100", "CIFAR100", batches100.find_batches, batches100.read_batches
+)
+
+
+def _read_kind(kind: _Kind, request: DataRequest) -> Source:
+    """Return the images in the folder of `request`; without one, those downloaded before, or now.
 
     Raises:
         TaskError: there is no such folder, nothing usable in it, or no network to download from.
     """
-    if data_dir is None:
-        return _downloaded()
-    folder = Path(data_dir).expanduser()
+    if request.folder is None:
+        return _downloaded(kind)
+    folder = Path(request.folder).expanduser()
     if not folder.is_dir():
         raise TaskError(f"there is no folder {folder}.", _REMEDY)
     try:
-        return _read(folder)
+        return _read(kind, folder, request.skip_corrupt)
     except PermissionError as error:
         raise TaskError(f"{error.filename} cannot be read.", "Mend its permissions.") from error
+
+
+read_cifar10 = partial(_read_kind, _CIFAR10)
+read_cifar100 = partial(_read_kind, _CIFAR100)
 
 
 def _find_parquet(folder: Path) -> list[Path]:
@@ -44,54 +67,57 @@ def _find_parquet(folder: Path) -> list[Path]:
     return sorted([*folder.glob("*.parquet"), *folder.glob("data/*.parquet")])
 
 
-def _read_parquet(files: list[Path]) -> Source:
+def _read_parquet(files: list[Path], skip: bool) -> Source:
     from nas.train.data.parquet import read_parquet  # pyarrow: memory that the digits do not need
 
-    return read_parquet(files, SIDE)
+    return read_parquet(files, batches.SIDE, skip)
 
 
-def _read(folder: Path) -> Source:
+def _read(kind: _Kind, folder: Path, skip: bool) -> Source:
+    way = "-skip" if skip else ""
     if parquet := _find_parquet(folder):
-        return cached(parquet, "parquet", lambda: _read_parquet(parquet))
-    if batches := find_batches(folder):
-        return read_batches(batches)  # quick to read as it is
+        return cached(parquet, f"parquet{way}", lambda: _read_parquet(parquet, skip))
+    if found := kind.find(folder):
+        return kind.read(found)  # quick to read as it is
     if images := find_images(folder):
-        return cached(images, "folder", lambda: read_folder(folder, images, SIDE))
+        return cached(
+            images, f"folder{way}", lambda: read_folder(folder, images, batches.SIDE, skip)
+        )
     raise TaskError(f"{folder} holds no images that can be read.", _REMEDY)
 
 
-def _downloaded() -> Source:
-    """Return CIFAR-10 from the cache folder, where it is unpacked under its final name only."""
-    folder = cache_dir() / "cifar10"
-    if not find_batches(folder):
+def _downloaded(kind: _Kind) -> Source:
+    """Return the data set from the cache folder, where it is unpacked under its final name only."""
+    folder = cache_dir() / kind.cache
+    if not kind.find(folder):
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".writing-") as place:
-                _download(Path(place))
-                _publish(Path(place), folder)
+                _download(kind, Path(place))
+                _publish(kind, Path(place), folder)
         except (OSError, RuntimeError) as error:
             raise TaskError(
-                f"CIFAR-10 cannot be downloaded to {folder} ({str(error)[:160]}).",
+                f"{kind.title} cannot be downloaded to {folder} ({str(error)[:160]}).",
                 f"Type --task digits, which needs no download, or --data DIR. {_REMEDY}",
             ) from error
-    return read_batches(find_batches(folder))
+    return kind.read(kind.find(folder))
 
 
-def _publish(place: Path, folder: Path) -> None:
+def _publish(kind: _Kind, place: Path, folder: Path) -> None:
     for archive in place.glob("*.tar.gz"):
         archive.unlink()
     try:
         place.rename(folder)
     except OSError:
-        if not find_batches(folder):  # else another process has downloaded it meanwhile
+        if not kind.find(folder):  # else another process has downloaded it meanwhile
             raise
 
 
-def _download(place: Path) -> None:
-    from torchvision.datasets import CIFAR10  # seconds to import, and rarely needed
+def _download(kind: _Kind, place: Path) -> None:
+    from torchvision import datasets  # seconds to import, and rarely needed
 
     with _answer_within(_TIMEOUT):
-        CIFAR10(str(place), download=True)
+        getattr(datasets, kind.dataset)(str(place), download=True)
 
 
 @contextmanager

@@ -12,18 +12,19 @@ import torch
 
 from nas.errors import TaskError
 from nas.train.data.cache import cached
-from nas.train.data.images import Source
+from nas.train.data.images import DataRequest, Source
 from nas.train.data.task import Split
 
 _SHADES = 16
 
 
-def read_digits(data_dir: str | None) -> Source:
-    """Return all digits, grey values spread over 0..255; `data_dir` must be None.
+def read_digits(request: DataRequest) -> Source:
+    """Return all digits, grey values spread over 0..255; no folder may be given.
 
     Raises:
         TaskError: a folder was given.
     """
+    data_dir = request.folder
     if data_dir is not None:
         raise TaskError(
             f"the task digits is embedded and takes no data, but got {data_dir}.",

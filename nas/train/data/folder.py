@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nas.errors import TaskError
-from nas.train.data.images import Source, check_labels, decode_all
+from nas.train.data.images import Decoding, Source, check_labels, decode_all
 from nas.train.data.task import Split
 
-_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
+SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
 
 
 def find_images(folder: Path) -> list[Path]:
@@ -21,15 +21,16 @@ def find_images(folder: Path) -> list[Path]:
         file
         for root in roots
         for file in root.glob("*/*")
-        if file.suffix.lower() in _SUFFIXES and file.is_file()
+        if file.suffix.lower() in SUFFIXES and file.is_file()
     )
 
 
-def read_folder(folder: Path, files: Sequence[Path], side: int) -> Source:
+def read_folder(folder: Path, files: Sequence[Path], side: int, skip: bool = False) -> Source:
     """Read the images that `find_images` found, brought to `side` pixels.
 
     Raises:
-        TaskError: one is no image, there are fewer than two classes, or train and test disagree.
+        TaskError: one is no image and `skip` is not given, there are fewer than two classes, or
+            train and test disagree.
     """
     split = (folder / "train").is_dir()
     tests = [file for file in files if split and file.parent.parent.name == "test"]
@@ -41,16 +42,17 @@ def read_folder(folder: Path, files: Sequence[Path], side: int) -> Source:
             f"{folder / 'test'} has a class {strange[0]!r} that {folder / 'train'} has not.",
             "Give both folders the same classes.",
         )
-    train, resized = _read(trains, names, side)
+    train, note = _read(trains, names, side, skip)
     check_labels(train.labels, len(names), str(folder))
-    test, resized_test = _read(tests, names, side) if tests else (None, 0)
-    count = resized + resized_test
-    return Source(train, test, names, f"{count} images resized to {side}x{side}" if count else "")
+    test, other = _read(tests, names, side, skip) if tests else (None, Decoding())
+    return Source(train, test, names, (note + other).text(side))
 
 
-def _read(files: Sequence[Path], names: Sequence[str], side: int) -> tuple[Split, int]:
+def _read(
+    files: Sequence[Path], names: Sequence[str], side: int, skip: bool
+) -> tuple[Split, Decoding]:
     labels = [names.index(file.parent.name) for file in files]
-    return decode_all(((_bytes(file), str(file)) for file in files), labels, side)
+    return decode_all(((_bytes(file), str(file)) for file in files), labels, side, skip)
 
 
 def _bytes(file: Path) -> bytes:

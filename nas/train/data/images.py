@@ -11,7 +11,21 @@ from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from nas.errors import TaskError
+from nas.train.data.records import Files
 from nas.train.data.task import Split
+
+
+@dataclass(frozen=True)
+class DataRequest:
+    """Where a task's images lie and how they are wanted; None where the task decides.
+
+    `side` is the height and width in pixels; `skip_corrupt` leaves out images that cannot be
+    decoded.
+    """
+
+    folder: str | None = None
+    side: int | None = None
+    skip_corrupt: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,12 +33,36 @@ class Source:
     """What a reader found: training images, the official test images if any, the class names.
 
     `note` says what had to be done to the images, for the user; it is empty where nothing was.
+    `side` is that of images that stay on disk, as they are to be shown. `val` is the official
+    validation split, where there is one beside the test split.
     """
 
-    train: Split
-    test: Split | None
+    train: Split | Files
+    test: Split | Files | None
     class_names: tuple[str, ...]
     note: str = ""
+    side: int | None = None
+    val: Split | Files | None = None
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How many images had to be resized, and the names of those that were skipped."""
+
+    resized: int = 0
+    skipped: tuple[str, ...] = ()
+
+    def __add__(self, other: "Decoding") -> "Decoding":
+        return Decoding(self.resized + other.resized, self.skipped + other.skipped)
+
+    def text(self, side: int) -> str:
+        """Say in words what was done to bring images to `side` pixels; empty for nothing."""
+        parts = [f"{self.resized} images resized to {side}x{side}"] if self.resized else []
+        if self.skipped:
+            more = ", …" if len(self.skipped) > 3 else ""
+            named = ", ".join(self.skipped[:3])
+            parts.append(f"{len(self.skipped)} unreadable skipped: {named}{more}")
+        return "; ".join(parts)
 
 
 def decode(data: bytes, side: int, where: str) -> tuple[NDArray[np.uint8], bool]:
@@ -37,10 +75,12 @@ def decode(data: bytes, side: int, where: str) -> tuple[NDArray[np.uint8], bool]
         with Image.open(io.BytesIO(data)) as image:
             image.load()
             rgb = image.convert("RGB")
-    except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
+    except (
+        OSError, UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError
+    ) as error:  # fmt: skip
         raise TaskError(
             f"{where} is not a readable image ({_brief(error)}).",
-            "Replace or delete it, then type the same again.",
+            "Replace or delete what cannot be read; nas train can leave it out: --skip-corrupt.",
         ) from error
     resized = rgb.size != (side, side)
     if resized:
@@ -49,19 +89,32 @@ def decode(data: bytes, side: int, where: str) -> tuple[NDArray[np.uint8], bool]
 
 
 def decode_all(
-    encoded: Iterable[tuple[bytes, str]], labels: Sequence[int], side: int
-) -> tuple[Split, int]:
-    """Decode pairs of (bytes, where); return the images with `labels`, and how many were resized.
+    encoded: Iterable[tuple[bytes, str]], labels: Sequence[int], side: int, skip: bool = False
+) -> tuple[Split, Decoding]:
+    """Decode pairs of (bytes, where); return the images with `labels`, and what was done to them.
 
     Raises:
-        TaskError: one of them is no image.
+        TaskError: some are no images and `skip` is not given; the first is named, all are counted.
     """
     images = np.empty((len(labels), 3, side, side), dtype=np.uint8)
-    count = 0
+    kept: list[int] = []
+    resized = 0
+    broken: list[tuple[str, TaskError]] = []
     for position, (data, where) in enumerate(encoded):
-        images[position], resized = decode(data, side, where)
-        count += resized
-    return Split(torch.from_numpy(images), torch.tensor(labels, dtype=torch.int64)), count
+        try:
+            images[len(kept)], changed = decode(data, side, where)
+        except TaskError as error:
+            broken.append((where, error))
+            continue
+        kept.append(position)
+        resized += changed
+    if broken and not skip:
+        first = broken[0][1]
+        more = f" {len(broken) - 1:,} more of {len(labels):,} are not." if len(broken) > 1 else ""
+        raise TaskError(first.cause + more, first.remedy) from first
+    chosen = torch.tensor([labels[position] for position in kept], dtype=torch.int64)
+    split = Split(torch.from_numpy(images[: len(kept)]), chosen)
+    return split, Decoding(resized, tuple(where for where, _ in broken))
 
 
 def check_labels(labels: Tensor, classes: int, where: str) -> None:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nas.errors import TaskError
+from nas.train.data.records import Files
 from nas.train.data.task import Split
 
 Indices = NDArray[np.int64]
@@ -50,7 +51,9 @@ def balanced_subset(labels: Tensor, limit: int, seed: int) -> Indices:
     return np.sort(np.concatenate(chosen))
 
 
-def take(data: Split, indices: Indices) -> Split:
+def take(data: Split | Files, indices: Indices) -> Split | Files:
     """Return the images of `data` at `indices`."""
     index = torch.from_numpy(indices)
+    if isinstance(data, Files):
+        return Files(data.records, data.indices[index], data.labels[index])
     return Split(data.images[index], data.labels[index])

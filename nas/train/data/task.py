@@ -1,10 +1,11 @@
-"""Task: a data set with its fixed splits, held in memory as bytes."""
+"""Task: a data set with its fixed splits, held in memory as bytes or streamed from disk."""
 
 from dataclasses import dataclass
 
 from torch import Tensor
 
 from nas.layers import Shape
+from nas.train.data.records import Files
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,9 +43,9 @@ class Task:
     name: str
     input: Shape
     class_names: tuple[str, ...]
-    train: Split
-    val: Split
-    test: Split
+    train: Split | Files
+    val: Split | Files
+    test: Split | Files
     mean: tuple[float, ...]
     std: tuple[float, ...]
     augment: Augmentation

@@ -249,7 +249,7 @@ def refused(match: str, *args, **kwargs) -> None:
 
 def test_unknown_task():
     refused("no task 'mnist'.*digits, cifar10", "mnist")
-    assert set(TASKS) == {"digits", "cifar10"}
+    assert set(TASKS) == {"digits", "cifar10", "cifar100", "imagenet", "folder"}
 
 
 def test_digits_take_no_data(tmp_path):

@@ -67,6 +67,7 @@ def _create_trial() -> None:
         sa.Column("counted_acts", sa.BigInteger()),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("attempt", sa.BigInteger(), nullable=False),
+        sa.Column("lost", sa.BigInteger(), nullable=False),
         sa.Column("seed", sa.BigInteger(), nullable=False),
         sa.Column("reference", sa.Text()),
         sa.Column("worker", sa.Text()),
@@ -99,7 +100,7 @@ def _create_parts_of_trial() -> None:
         sa.PrimaryKeyConstraint("trial_id", "number", name="nas_attempt_pk"),
         sa.ForeignKeyConstraint(["trial_id"], ["nas_trial.id"], name="nas_attempt_trial_id_fk"),
         sa.CheckConstraint(
-            "outcome IN ('LOST', 'COMPLETE', 'STOPPED', 'FAILED')",
+            "outcome IN ('LOST', 'INTERRUPTED', 'COMPLETE', 'STOPPED', 'FAILED')",
             name=op.f("nas_attempt_outcome_ck"),
         ),
     )

@@ -1,0 +1,170 @@
+"""Where the ReLU of an IGCV3 block stands: IGCV3-D against MobileNetV2 and the losing placement.
+
+CIFAR-10, three networks, the same short recipe, three seeds each. With a GPU on all images; without
+one on a class-balanced subset (--limit), which the table says. Interrupted, it goes on where it was.
+
+    python benchmarks/bm_relu_placement.py                 # a GPU: 30 epochs of 45,000 images
+    python benchmarks/bm_relu_placement.py --limit 1000 --epochs 8 --score-limit 1000    # a CPU
+"""
+
+import argparse
+import json
+import os
+import time
+from dataclasses import asdict, replace
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+from nas.architecture import from_columns
+from nas.cost import total_cost
+from nas.lowering import lower
+from nas.space_file import load_space
+from nas.train.compare import Summary, difference
+from nas.train.data import Split, Task, load_task
+from nas.train.data.split import balanced_subset, take
+from nas.train.devices import default_device, describe_devices, prepare_worker
+from nas.train.recipe import load_recipe, override
+from nas.train.run import Run, Watch, train
+
+ROOT = Path(__file__).parents[1]
+DATA = Path(os.environ.get("NAS_DATA") or ROOT.parent / "shared" / "data") / "cifar10"
+RECIPE = "short"
+LOSING = "first+depthwise"
+
+
+def main() -> None:
+    given = arguments()
+    prepare_worker(int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1))
+    task = scored_on(load_task("cifar10", str(given.data), limit=given.limit), given.score_limit)
+    recipe = override(load_recipe(RECIPE), given.set)
+    epochs = given.epochs or recipe.epochs
+    space = load_space("igcv3")
+    best = space.parse("igcv3-d-1.0")
+    columns = {key: best.column(key) for key in best.keys}
+    columns["relu"] = tuple(LOSING if value else value for value in columns["relu"])
+    losing = space.check(from_columns(columns, space.name, best.keys, len(space.stages)))
+    networks = {
+        "igcv3-d-1.0": best,
+        "mobilenetv2-1.0": space.parse("mobilenetv2-1.0"),
+        f"igcv3-d-1.0, relu {LOSING}": losing,
+    }
+    print(task.note, f"| {epochs} epochs | {describe_devices()}", flush=True)
+    rows, began = [], time.monotonic()
+    for name, architecture in networks.items():
+        layers = lower(space, architecture, task.input, task.classes)
+        identity = {"architecture": architecture.text, "images": task.note, "recipe": recipe.text}
+        watch = Watch(
+            epoch=lambda run, found, name=name: print(
+                f"{name} seed {run.seed} epoch {found.epoch}/{run.epochs}: val error "
+                f"{100 * found.top1_error:.2f} %, {found.images_per_second:.0f} images/s",
+                flush=True,
+            )
+        )
+        results = []
+        for seed in range(given.seeds):
+            folder = given.work / f"{architecture.arch_id}-seed-{seed}"
+            run = Run(layers, task, recipe, epochs, seed, folder, identity)
+            results.append(train(run, True, watch))
+        cost = total_cost(layers)
+        rows.append({"name": name, "architecture": architecture.text, **asdict(cost),
+                     "runs": [asdict(result) for result in results]})  # fmt: skip
+    document = {
+        "task": task.note,
+        "whole": given.limit is None and given.score_limit is None,
+        "scored_on": {"validation": len(task.val), "test": len(task.test)},
+        "recipe": RECIPE,
+        "recipe_text": recipe.text,
+        "epochs": epochs,
+        "seeds": given.seeds,
+        "device": describe_devices(),
+        "versions": {name: version(name) for name in ("torch", "numpy")}
+        | {"cuda": torch.version.cuda},
+        "seconds": sum(run["seconds"] for row in rows for run in row["runs"]),
+        "networks": rows,
+    }
+    print(f"{time.monotonic() - began:.0f} s in this call")
+    given.results.mkdir(parents=True, exist_ok=True)
+    (given.results / "relu_placement.json").write_text(json.dumps(document, indent=1) + "\n")
+    (given.results / "relu_placement.md").write_text(table(document))
+    print(table(document))
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    whole = default_device().type == "cuda"
+    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--limit", type=int, default=None if whole else 1000)
+    parser.add_argument("--score-limit", type=int, default=None if whole else 1000)
+    parser.add_argument("--epochs", type=int, default=None if whole else 8)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE")
+    parser.add_argument("--work", type=Path, default=ROOT / "nas-results" / "relu_placement")
+    parser.add_argument("--results", type=Path, default=ROOT / "benchmarks" / "results")
+    return parser.parse_args()
+
+
+def scored_on(task: Task, limit: int | None) -> Task:
+    """Leave at most `limit` test images, and a fifth as many for validation, balanced."""
+    if limit is None:
+        return task
+
+    def some(split: Split, most: int) -> Split:
+        return take(split, balanced_subset(split.labels, most, 0)) if most < len(split) else split
+
+    return replace(task, val=some(task.val, limit // 5), test=some(task.test, limit))
+
+
+def table(document: dict) -> str:
+    """Return the result as Markdown."""
+    first = document["networks"][0]
+    lines = [
+        "# Where the ReLU of an IGCV3 block stands",
+        "",
+        document["task"] + ("" if document["whole"] else " (a class-balanced SUBSET)"),
+        f"scored on {document['scored_on']['test']} test images, once, after the last epoch",
+        f"{document['epochs']} epochs of the recipe `{document['recipe']}`, "
+        f"{document['seeds']} seeds, {document['device']}, torch {document['versions']['torch']}, "
+        f"{document['seconds']:.0f} s in all",
+        "",
+        "| network | params | madds at 32x32 | test error, mean | sd | n | errors "
+        "| against the first (95 %, Welch) |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for row in document["networks"]:
+        errors = errors_of(row)
+        summary = Summary.of(errors)
+        sd = "–" if summary.deviation is None else f"{100 * summary.deviation:.2f}"
+        shown = ", ".join(f"{100 * error:.2f}" for error in errors)
+        lines.append(
+            f"| {row['name']} | {row['params']:,} | {row['madds']:,} | {100 * summary.mean:.2f} % "
+            f"| {sd} | {summary.n} | {shown} | {gap(errors, errors_of(first), row is first)} |"
+        )
+    lines += ["", "Validation error (%) by epoch, mean over the seeds:", ""]
+    heads = [row["name"] for row in document["networks"]]
+    lines += ["| epoch | " + " | ".join(heads) + " |", "|---" * (len(heads) + 1) + "|"]
+    for index in range(document["epochs"]):
+        means = [
+            Summary.of([run["history"][index]["top1_error"] for run in row["runs"]]).mean
+            for row in document["networks"]
+        ]
+        lines.append(f"| {index + 1} | " + " | ".join(f"{100 * m:.2f}" for m in means) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def errors_of(row: dict) -> list[float]:
+    return [run["test"]["top1_error"] for run in row["runs"]]
+
+
+def gap(errors: list[float], others: list[float], same: bool) -> str:
+    """Say how far `errors` are from those of the first network, and whether that is noise."""
+    found = None if same else difference(errors, others)
+    if found is None:
+        return "–"
+    verdict = "within noise" if found.noise else "beyond noise"
+    return f"{100 * found.mean:+.2f} ({100 * found.low:+.2f} to {100 * found.high:+.2f}), {verdict}"
+
+
+if __name__ == "__main__":
+    main()

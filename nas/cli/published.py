@@ -1,0 +1,138 @@
+"""`nas published`: every known network of every built-in space, ours beside what is printed."""
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nas.cli import options, output
+
+if TYPE_CHECKING:
+    from nas.space import Published, SearchSpace
+
+_COUNTS = ("params", "madds")
+_SCALES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
+
+
+@click.command()
+@options.as_json
+def published(json_: bool) -> None:
+    """Count every known network of the built-in spaces, and compare it with what was published.
+
+    "exact" is an independent count of the same network, and must be equal; where it is not, the
+    exit code is 1. "printed" is what the authors print, rounded and counted in their own way.
+
+    \b
+    Example:
+      nas published
+    """
+    from nas.errors import NasError
+    from nas.space_file import builtin_names, load_space
+
+    spaces = [load_space(name) for name in builtin_names()]
+    rows = [
+        compared(space, entry) for space in spaces for entry in (*space.published, *space.variants)
+    ]
+    off = [row["name"] for row in rows if not row["agrees"]]
+    if json_:
+        output.echo_json({"networks": rows, "off": off})
+    else:
+        _show(rows)
+    if off:
+        message = NasError(
+            f"{len(off)} of {len(rows)} networks differ from their exact count: {', '.join(off)}.",
+            "Mend the block kind, or the space file; nothing that it counts can be trusted.",
+        )
+        message.exit_code = 1
+        raise message
+
+
+def compared(space: "SearchSpace", entry: "Published") -> dict[str, Any]:
+    """Return one network: our counts, the exact ones, the printed ones, and the differences.
+
+    Differences from an exact count are in units, those from a printed one a share of it; None
+    where there is nothing to compare.
+    """
+    from nas.cost import CostModel
+
+    cost = CostModel(entry.space, entry.input, entry.classes).cost(entry.architecture)
+    ours = {key: int(getattr(cost, key)) for key in _COUNTS}
+    exact = {key: entry.counted.get(key) for key in _COUNTS}
+    printed = {key: _read(entry.numbers.get(key)) for key in _COUNTS}
+    off = {key: _minus(ours[key], exact[key]) for key in _COUNTS}
+    return {
+        "space": space.name,
+        "name": entry.name,
+        "title": entry.title,
+        "arch_id": entry.architecture.arch_id,
+        "input": str(entry.input),
+        "classes": entry.classes,
+        **ours,
+        "exact": exact,
+        "exact_difference": off,
+        "agrees": not any(off.values()),
+        "published": dict(entry.numbers),
+        "published_difference": {
+            key: None if (value := printed[key]) is None else ours[key] / value - 1
+            for key in _COUNTS
+        },
+    }
+
+
+def _minus(ours: int, exact: object) -> int | None:
+    return ours - exact if isinstance(exact, int) else None
+
+
+def _read(printed: object) -> float | None:
+    """Return a count as a space file quotes it, 318M or a number, or None where it is neither."""
+    if isinstance(printed, int | float):
+        return float(printed) or None
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([KMG]?)", str(printed))
+    return (float(match[1]) * _SCALES[match[2]] or None) if match else None
+
+
+def _show(rows: list[dict[str, Any]]) -> None:
+    columns = {
+        "space": "space", "name": "network", "input": "input", "classes": "classes",
+        "params": "our params", "madds": "our madds", "exact": "exact count",
+        "printed_params": "printed params", "params_off": "difference",
+        "printed_madds": "printed madds", "madds_off": "difference",
+        "source": "source of the printed",
+    }  # fmt: skip
+    output.table(
+        "", columns, [_cells(row) for row in rows],
+        numbers="classes params madds printed_params params_off printed_madds madds_off",
+        optional="source classes space",
+    )  # fmt: skip
+    exact = sum(any(row["exact"].values()) for row in rows)
+    equal = sum(any(row["exact"].values()) and row["agrees"] for row in rows)
+    click.echo(
+        f"\n{len(rows)} networks; {equal} of the {exact} that have an exact count are equal to it."
+    )
+    click.echo(
+        "madds: multiply-adds of convolution and linear layers, batch 1; params: all trainable."
+    )
+
+
+def _cells(row: Mapping[str, Any]) -> dict[str, str]:
+    """Return one row as the table prints it."""
+    printed, share = row["published"], row["published_difference"]
+    return {
+        **{key: str(row[key]) for key in ("space", "name", "input", "classes")},
+        **{key: f"{row[key]:,}" for key in _COUNTS},
+        "exact": _exactness(row),
+        "source": str(printed.get("source", "")),
+        **{f"printed_{key}": str(printed.get(key, "")) for key in _COUNTS},
+        **{
+            f"{key}_off": "" if share[key] is None else f"{100 * share[key]:+.1f} %"
+            for key in _COUNTS
+        },
+    }
+
+
+def _exactness(row: Mapping[str, Any]) -> str:
+    """Return which exact counts are there and equal, or by how much they are not."""
+    known = {key: off for key, off in row["exact_difference"].items() if off is not None}
+    wrong = [f"{key} {off:+,}" for key, off in known.items() if off]
+    return ", ".join(wrong) or (f"equal ({', '.join(known)})" if known else "")

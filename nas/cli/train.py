@@ -1,0 +1,274 @@
+"""`nas train`: one network from scratch to the end, with replicates and comparison."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nas.cli import options
+
+if TYPE_CHECKING:
+    from nas.cli.training import Plan, Subject, Trained
+    from nas.spec import StudySpec
+    from nas.store import Store
+
+_MENDED = "Type the same with --resume to go on."
+
+
+@click.command()
+@click.argument("study", required=False)
+@click.option("--best", is_flag=True, help="The best trial of the study.")
+@click.option("--trial", type=click.IntRange(0), metavar="N", help="This trial of the study.")
+@options.space_name
+@click.option("--arch", help="An architecture of --space: a known name, or the choices in full.")
+@click.option(
+    "--against",
+    metavar="NAME|DIR",
+    help="Compare with this architecture, trained alike, or with an earlier --out.",
+)
+@click.option(
+    "--task",
+    help="digits, cifar10, cifar100, imagenet, folder.  [default: the study's, else digits]",
+)
+@click.option(
+    "--data", "data_dir", metavar="DIR", type=click.Path(path_type=Path),
+    help="Where the task's images lie; alone it means --task folder.",
+)  # fmt: skip
+@click.option(
+    "--image-size", type=click.IntRange(8, 1024), metavar="N",
+    help="Height and width to train at.  [default: found out]",
+)  # fmt: skip
+@click.option("--skip-corrupt", is_flag=True, help="Leave out images that cannot be decoded.")
+@click.option("--limit", type=click.IntRange(1), help="Train on this many images only.")
+@click.option("--recipe", metavar="NAME|FILE.toml", help="How to train.  [default: the task's]")
+@click.option(
+    "--set", "settings", multiple=True, metavar="FIELD=VALUE",
+    help="Replace a field of the recipe, e.g. lr=0.05; may be given several times.",
+)  # fmt: skip
+@click.option("--epochs", type=click.IntRange(1), help="[default: the recipe's]")
+@click.option(
+    "--seeds", type=click.IntRange(1, 100), default=1, show_default=True, metavar="N",
+    help="Train N replicates, from seed, seed + 1, …",
+)  # fmt: skip
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="The first seed."
+)
+@click.option(
+    "-o", "--out", type=click.Path(path_type=Path),
+    help="Folder for checkpoints, weights and report.  [default: nas-results/train/…]",
+)  # fmt: skip
+@click.option("--resume", is_flag=True, help="Go on with what lies in --out.")
+@click.option("--export/--no-export", default=True, help="Export the network as well.")
+@click.option("--quiet", is_flag=True, help="Print only the result.")
+@options.database
+@options.as_json
+def train(**given: Any) -> None:
+    """Train one network from scratch to the end: a trial of a STUDY, or --arch of a --space.
+
+    \b
+    Example:
+      nas train igcv3-300m-madds-digits --best --seeds 3
+      nas train --arch igcv3-d-1.0 --task cifar10 --recipe igcv3-cifar --against mobilenetv2-1.0
+    """  # fmt: skip
+    from nas.errors import InterruptedStudyError, NasError
+    from nas.store import open_store
+
+    chosen = sum((given["best"], given["trial"] is not None, given["arch"] is not None))
+    if chosen != 1 or (given["arch"] is None) != bool(given["study"]):
+        raise NasError(
+            "say which network to train.",
+            "Type: nas train STUDY --best, or STUDY --trial N, or --arch NAME.",
+        )
+    try:
+        if given["arch"] is not None:
+            _train(_from_space(given), None, None, given)
+            return
+        with open_store(given["db"], create=False) as store:
+            spec = store.spec(given["study"])
+            _train(_from_study(store, spec, given["trial"]), store, spec, given)
+    except KeyboardInterrupt:
+        raise InterruptedStudyError("the training was interrupted.", _MENDED) from None
+
+
+def _train(
+    subject: "Subject", store: "Store | None", spec: "StudySpec | None", given: dict[str, Any]
+) -> None:
+    from nas.cli import output, training
+    from nas.cli.train_progress import Bar
+    from nas.train.devices import describe_devices
+
+    rival = _rival(given, subject)
+    plan = _plan(subject, spec, given)
+    training.prepare(plan)
+    quiet = given["quiet"] or given["json_"]
+    if not quiet:
+        output.field("network", f"{subject.name}: {subject.architecture.text}")
+        output.field("task", plan.task.note)
+        output.field("recipe", f"{plan.recipe_name}, {output.plural(plan.epochs, 'epoch')}")
+        output.field("devices", describe_devices())
+        output.field("out", str(plan.out))
+    networks, findings = [], []
+    with Bar(quiet) as bar:
+        networks.append(training.train_all(plan, subject, plan.out, bar.watch))
+        if rival is not None and not isinstance(rival, tuple):
+            folder = plan.out / f"against-{rival.folder_name}"
+            networks.append(training.train_all(plan, rival, folder, bar.watch))
+    findings = [training.summary_line(trained) for trained in networks]
+    if rival is not None:
+        other = rival if isinstance(rival, tuple) else (rival.name, networks[1].errors)
+        findings.append(training.compare(networks[0], other[1], other[0])[1])
+    files = training.write_all(plan, networks, findings)
+    if store is not None:
+        _record(store, plan, networks[0])
+    if given["json_"]:
+        output.echo_json(training.document(plan, networks, findings))
+        return
+    _show(networks, findings, files)
+
+
+def _from_space(given: dict[str, Any]) -> "Subject":
+    from nas.cli.training import Subject
+    from nas.space_file import load_space
+
+    space = load_space(given["space_name"])
+    known = space.known(given["arch"])
+    if known is not None:
+        name, space, architecture = known.name, known.space, known.architecture
+        return Subject(name, space, architecture, known.input, known.classes)
+    architecture = space.parse(given["arch"])
+    name = f"{space.name}-{architecture.arch_id}"
+    return Subject(name, space, architecture, space.deployment, space.classes)
+
+
+def _from_study(store: "Store", spec: "StudySpec", number: int | None) -> "Subject":
+    from nas import results
+    from nas.cli.training import Subject
+    from nas.errors import NasError
+
+    trials = store.trials(spec.name)
+    trial = results.best(spec, trials)
+    if number is not None:
+        trial = next((trial for trial in trials if trial.number == number), None)
+    if trial is None:
+        what = "complete trial yet" if number is None else f"trial {number}"
+        raise NasError(f"{spec.name} has no {what}.", f"See: {store.command(f'show {spec.name}')}")
+    name = trial.reference or f"{spec.name}-trial-{trial.number}"
+    known = spec.space.known(trial.reference) if trial.reference else None
+    space = known.space if known else spec.space
+    return Subject(
+        name, space, trial.architecture, spec.deployment, spec.classes, spec.name, trial.number
+    )
+
+
+def _rival(given: dict[str, Any], subject: "Subject") -> "Subject | tuple[str, list[float]] | None":
+    """Return what to compare with: a network to train too, or the name and errors of an earlier."""
+    from dataclasses import replace
+
+    from nas.cli.training import earlier_errors
+    from nas.errors import NasError
+
+    against = given["against"]
+    if against is None:
+        return None
+    if (Path(against) / "result.json").is_file():
+        return earlier_errors(Path(against))
+    rival = _from_space({**given, "arch": against})
+    if rival.architecture == subject.architecture and rival.name == subject.name:
+        raise NasError(f"{against} would be compared with itself.", "Name another network.")
+    return replace(rival, deployment=subject.deployment, classes=subject.classes)
+
+
+def _plan(subject: "Subject", spec: "StudySpec | None", given: dict[str, Any]) -> "Plan":
+    """Read the task and the recipe; every mistake is found before anything is written."""
+    import os
+
+    from nas.cli.training import Plan
+    from nas.train.data import load_task
+    from nas.train.devices import prepare_worker
+    from nas.train.recipe import load_recipe, override, read_recipe
+
+    task_name = given["task"] or (_default_task(spec) if given["data_dir"] is None else "folder")
+    same = spec is not None and task_name == spec.task
+    data_dir, limit, seed = given["data_dir"], given["limit"], given["seed"]
+    if spec is not None and same:
+        data_dir, limit, seed = data_dir or spec.data_dir, limit or spec.limit, spec.seed
+    recipe_name = given["recipe"] or task_name
+    if spec is not None and same and given["recipe"] is None:
+        recipe = read_recipe(spec.recipe, "the study's recipe")
+        epochs = max(recipe.epochs, spec.ladder.max_epochs)
+    else:
+        recipe = load_recipe(recipe_name)
+        epochs = recipe.epochs
+    recipe = override(recipe, given["settings"])
+    epochs = given["epochs"] or (recipe.epochs if _sets_epochs(given) else epochs)
+    threads = os.environ.get("OMP_NUM_THREADS", "")
+    prepare_worker(int(threads) if threads.isdigit() else os.cpu_count() or 1)
+    task = load_task(
+        task_name,
+        str(data_dir) if data_dir else None,
+        seed,
+        limit,
+        given["image_size"],
+        given["skip_corrupt"],
+    )
+    stem = Path(recipe_name).stem
+    default = Path("nas-results", "train", f"{subject.folder_name}-{task_name}-{stem}")
+    first = given["seed"]
+    return Plan(
+        task=task,
+        task_name=task_name,
+        data_seed=seed,
+        recipe=recipe,
+        recipe_name=stem,
+        epochs=epochs,
+        seeds=tuple(range(first, first + given["seeds"])),
+        out=given["out"] or default,
+        resume=given["resume"],
+        export=given["export"],
+    )
+
+
+def _default_task(spec: "StudySpec | None") -> str:
+    return spec.task if spec is not None else "digits"
+
+
+def _sets_epochs(given: dict[str, Any]) -> bool:
+    return any(setting.partition("=")[0].strip() == "epochs" for setting in given["settings"])
+
+
+def _record(store: "Store", plan: "Plan", trained: "Trained") -> None:
+    """Enter the results beside those of the search; what is entered already is left."""
+    from nas.cli.training import stored_values
+
+    assert trained.subject.study is not None
+    assert trained.subject.trial is not None
+    for result in trained.results:
+        kind, values = stored_values(plan, trained, result)
+        store.record_report(trained.subject.study, trained.subject.trial, kind, values)
+
+
+def _show(networks: "list[Trained]", findings: list[str], files: list[Path]) -> None:
+    from nas.cli import output
+
+    rows = [
+        {
+            "name": trained.subject.name,
+            "seed": result.seed,
+            "val": output.percent(result.validation["top1_error"]),
+            "test": output.percent(result.test["top1_error"]),
+            "top5": output.percent(result.test["top5_error"]),
+            "pace": f"{result.images_per_second:,.0f}",
+            "time": output.duration(result.seconds),
+            "notes": "; ".join(result.notes),
+        }
+        for trained in networks
+        for result in trained.results
+    ]
+    columns = {
+        "name": "network", "seed": "seed", "val": "val error", "test": "test error",
+        "top5": "test top-5 error", "pace": "images/s", "time": "time", "notes": "",
+    }  # fmt: skip
+    click.echo("")
+    output.table("", columns, rows, numbers="seed val test top5 pace time")
+    for line in ["", *findings, "", *map(str, files)]:
+        click.echo(line)

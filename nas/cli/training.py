@@ -1,0 +1,315 @@
+"""What `nas train` does: which networks, their runs, and what is written of them."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from nas.architecture import Architecture
+from nas.cost import Cost, total_cost
+from nas.errors import NasError, TaskError
+from nas.export.bundle import export_network
+from nas.export.request import ExportRequest, Score, Training
+from nas.figures.training import write_training_page
+from nas.layers import Shape
+from nas.lowering import lower
+from nas.space import SearchSpace
+from nas.train.checkpoint import check_identity, read_document
+from nas.train.compare import Difference, Summary, difference
+from nas.train.data import Task
+from nas.train.recipe import Recipe
+from nas.train.referee import count
+from nas.train.run import RESULT, Result, Run, Watch, train, write_json
+
+SETTINGS = "run.json"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One network to train; `study` and `trial` where it comes from a search."""
+
+    name: str
+    space: SearchSpace
+    architecture: Architecture
+    deployment: Shape
+    classes: int
+    study: str | None = None
+    trial: int | None = None
+
+    @property
+    def folder_name(self) -> str:
+        """Its name as a part of a path."""
+        return "".join(c if c.isalnum() or c in "-._" else "-" for c in self.name)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How the networks are trained, and where everything goes."""
+
+    task: Task
+    task_name: str
+    data_seed: int
+    recipe: Recipe
+    recipe_name: str
+    epochs: int
+    seeds: tuple[int, ...]
+    out: Path
+    resume: bool
+    export: bool
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One network with its results, one for each seed; `cost` is at deployment, counted twice."""
+
+    subject: Subject
+    cost: Cost
+    results: tuple[Result, ...]
+
+    @property
+    def errors(self) -> list[float]:
+        """The test errors of the replicates."""
+        return [result.test["top1_error"] for result in self.results]
+
+    @property
+    def summary(self) -> Summary:
+        """Mean, deviation and number of the test errors."""
+        return Summary.of(self.errors)
+
+
+def prepare(plan: Plan) -> None:
+    """Make the folder of `plan`, or make sure that it may be gone on with.
+
+    Raises:
+        TaskError: it holds something and --resume was not given, or it belongs to other settings.
+    """
+    path = plan.out / SETTINGS
+    try:
+        if plan.out.exists() and not plan.out.is_dir():
+            raise TaskError(f"{plan.out} is a file.", "Give --out the path of a folder.")
+        if plan.resume and path.is_file():
+            check_identity(read_document(path), _settings(plan), path)
+            return
+        if plan.out.exists() and any(plan.out.iterdir()):
+            raise TaskError(
+                f"{plan.out} holds {'files that are no training' if plan.resume else 'files'}.",
+                "Give another --out" + ("." if plan.resume else ", or --resume to go on with it."),
+            )
+        plan.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TaskError(
+            f"{plan.out} cannot be written ({error.strerror}).",
+            "Give --out a folder that you may write to.",
+        ) from error
+    write_json(path, _settings(plan))
+
+
+def train_all(plan: Plan, subject: Subject, folder: Path, watch: Watch) -> Trained:
+    """Count `subject` twice, then train it once for each seed; what is done already is kept.
+
+    Raises:
+        NasError: the two counts differ, or the folder belongs to another network.
+    """
+    cost = _counted(subject)
+    task = plan.task
+    layers = lower(subject.space, subject.architecture, task.input, task.classes)
+    identity = {
+        "architecture": f"{subject.architecture.space}: {subject.architecture.text}",
+        "layers": hashlib.sha256(repr(layers).encode()).hexdigest()[:12],
+        **_settings(plan),
+    }
+    results = [
+        train(
+            Run(layers, task, plan.recipe, plan.epochs, seed, folder / f"seed-{seed}", identity),
+            plan.resume,
+            watch,
+        )
+        for seed in plan.seeds
+    ]
+    return Trained(subject, cost, tuple(results))
+
+
+def compare(one: Trained, errors: Sequence[float], name: str) -> tuple[Difference | None, str]:
+    """Return the difference of the test errors to those of `name`, and a sentence about it."""
+    found = difference(one.errors, errors)
+    gap = 100 * (one.summary.mean - Summary.of(errors).mean)
+    words = f"{one.subject.name} against {name}: {gap:+.2f} points of test error"
+    if found is None:
+        return None, f"{words}; one run tells nothing of noise: add --seeds 3"
+    interval = f"95 % interval {100 * found.low:+.2f} to {100 * found.high:+.2f}"
+    verdict = "within noise" if found.noise else "beyond noise"
+    return found, f"{words}, {interval} (Welch, n = {len(one.errors)} and {len(errors)}): {verdict}"
+
+
+def summary_line(trained: Trained) -> str:
+    """Return one sentence: mean, deviation and number of the test errors."""
+    summary = trained.summary
+    mean = f"{trained.subject.name}: test error {100 * summary.mean:.2f} %"
+    if summary.deviation is None:
+        return f"{mean} (n = 1)"
+    return f"{mean}, standard deviation {100 * summary.deviation:.2f} points, n = {summary.n}"
+
+
+def document(plan: Plan, networks: Sequence[Trained], findings: Sequence[str]) -> dict[str, Any]:
+    """Return everything that was found, as it is written to `result.json`."""
+    from nas.cli.run import versions
+    from nas.train.devices import describe_devices
+
+    return {
+        "schema": 1,
+        "task": plan.task.note,
+        "class_names": list(plan.task.class_names),
+        "settings": {
+            "recipe": plan.recipe_name,
+            "recipe text": plan.recipe.text,
+            "epochs": plan.epochs,
+            "seeds": ", ".join(map(str, plan.seeds)),
+            "device": describe_devices(),
+            "weights": "those of the last epoch" + (", averaged" if plan.recipe.ema else ""),
+            "versions": ", ".join(f"{name} {found}" for name, found in versions().items()),
+        },
+        "findings": list(findings),
+        "networks": [_network(plan, trained) for trained in networks],
+    }
+
+
+def write_all(plan: Plan, networks: Sequence[Trained], findings: Sequence[str]) -> list[Path]:
+    """Write the record, the page, and the network with the lowest validation error as files."""
+    whole = document(plan, networks, findings)
+    write_json(plan.out / RESULT, whole)
+    write_training_page(whole, plan.out / "report.html")
+    files = [plan.out / RESULT, plan.out / "report.html"]
+    if plan.export:
+        request = export_request(plan, networks[0])
+        files += export_network(request, plan.out / "network", force=True)
+    return files
+
+
+def export_request(plan: Plan, trained: Trained) -> ExportRequest:
+    """Return what to export: the replicate with the lowest validation error."""
+    subject, task = trained.subject, plan.task
+    best = min(trained.results, key=lambda result: float(result.validation["top1_error"]))
+    return ExportRequest(
+        name=subject.name,
+        space=subject.space,
+        architecture=subject.architecture,
+        input=task.input,
+        classes=task.classes,
+        deployment=subject.deployment,
+        deployment_classes=subject.classes,
+        training=Training(
+            weights=Path(best.weights),
+            study=subject.study,
+            trial=subject.trial,
+            task=plan.task_name,
+            data=task.note,
+            recipe=plan.recipe.text,
+            study_seed=plan.data_seed,
+            trial_seed=best.seed,
+            epochs=plan.epochs,
+            scores={
+                "validation": _score(best.validation),
+                "test": _score(best.test),
+            },
+            mean=task.mean,
+            std=task.std,
+            class_names=task.class_names,
+            sha256=best.weights_sha256,
+        ),
+    )
+
+
+def stored_values(plan: Plan, trained: Trained, result: Result) -> tuple[str, dict[str, Any]]:
+    """Return the kind and the content of a result as the store keeps it beside the search's.
+
+    The kind holds a hash of the content, so that each training is kept, and one that is entered
+    twice is kept once.
+    """
+    values = {
+        "recipe": plan.recipe_name,
+        "recipe_text": plan.recipe.text,
+        "task": plan.task_name,
+        "epochs": plan.epochs,
+        "seed": result.seed,
+        "validation": result.validation,
+        "test": result.test,
+        "curve": [[row["epoch"], row["top1_error"]] for row in result.history],
+        "weights": result.weights,
+        "weights_sha256": result.weights_sha256,
+        "seconds": result.seconds,
+        "notes": result.notes,
+    }
+    digest = hashlib.sha256(repr(sorted(values.items())).encode()).hexdigest()[:8]
+    return f"train-{plan.recipe_name}-{plan.epochs}-seed{result.seed}-{digest}", values
+
+
+def earlier_errors(path: Path) -> tuple[str, list[float]]:
+    """Return the name and the test errors in what an earlier `nas train` wrote to folder `path`.
+
+    Raises:
+        TaskError: there is no such record, or it is broken.
+    """
+    found = read_document(path / RESULT)
+    try:
+        first = found["networks"][0]
+        return first["name"], [float(run["test"]["top1_error"]) for run in first["runs"]]
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise TaskError(
+            f"{path / RESULT} is no record of nas train.", "Give the --out of an earlier training."
+        ) from error
+
+
+def _settings(plan: Plan) -> dict[str, Any]:
+    """Return what all runs of a plan share, and what may not change when it is resumed."""
+    recipe = replace(plan.recipe, accumulation=1)
+    return {
+        "task": plan.task_name,
+        "images": plan.task.note,
+        "recipe": recipe.text,
+        "epochs": plan.epochs,
+        "data_seed": plan.data_seed,
+    }
+
+
+def _network(plan: Plan, trained: Trained) -> dict[str, Any]:
+    subject, task = trained.subject, plan.task
+    layers = lower(subject.space, subject.architecture, task.input, task.classes)
+    return {
+        "name": subject.name,
+        "study": subject.study,
+        "trial": subject.trial,
+        "space": subject.space.name,
+        "arch_id": subject.architecture.arch_id,
+        "architecture": subject.architecture.text,
+        "cost": {
+            "deployment": {
+                "input": str(subject.deployment),
+                "classes": subject.classes,
+                **asdict(trained.cost),
+            },
+            "task": {
+                "input": str(task.input),
+                "classes": task.classes,
+                **asdict(total_cost(layers)),
+            },
+        },
+        "test_error": asdict(trained.summary),
+        "runs": [asdict(result) for result in trained.results],
+    }
+
+
+def _counted(subject: Subject) -> Cost:
+    """Return the cost at deployment, on which our count and fvcore's agree."""
+    layers = lower(subject.space, subject.architecture, subject.deployment, subject.classes)
+    ours, referee = total_cost(layers), count(layers, subject.deployment)
+    if ours != referee:
+        raise NasError(
+            f"the counts of {subject.name} differ: ours {ours}, fvcore's {referee}.",
+            "Nothing was trained. Please report this with the architecture.",
+        )
+    return ours
+
+
+def _score(shares: dict[str, Any]) -> Score:
+    return Score(shares["top1_error"], shares["loss"])

@@ -1,0 +1,135 @@
+"""Feasible spaces by listing: for block kinds that plan whole networks.
+
+The cost of such a network is no sum over its stages, so that there is nothing to tabulate: every
+member is listed with its exact cost. The questions and the answers are those of a FeasibleSpace.
+"""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+
+import numpy as np
+
+from nas.architecture import Architecture, StageValues
+from nas.blocks.base import NetworkKind
+from nas.budget import Constraint
+from nas.cost import COST_NAMES, CostModel
+from nas.errors import SpaceError
+from nas.feasible import FeasibleSpace
+from nas.options import Floats, Ints, vector
+from nas.space import SearchSpace
+
+MOST = 200_000
+
+
+def feasible_space(costs: CostModel, budget: Sequence[Constraint]) -> FeasibleSpace:
+    """Return the architectures of a space within a budget, in the way that its block kind allows.
+
+    Raises:
+        SpaceError: the space has to be listed, and is too large for that.
+    """
+    kind = ListedSpace if isinstance(costs.space.kind, NetworkKind) else FeasibleSpace
+    return kind(costs, budget)
+
+
+class ListedSpace(FeasibleSpace):
+    """The architectures of a small space within one budget, all of them in memory; exact."""
+
+    def __init__(self, costs: CostModel, budget: Sequence[Constraint]) -> None:
+        """List the members with their costs.
+
+        Raises:
+            SpaceError: there are more than 200,000.
+        """
+        self.space = costs.space
+        self.costs = costs
+        self.budget = tuple(budget)
+        self._smallest = {}
+        self._members = _members(costs.space)
+        self._costs: Ints = np.array([vector(costs.cost(member)) for member in self._members])
+
+    @cached_property
+    def total(self) -> int:
+        """The number of distinct architectures of the space, whatever they cost; exact."""
+        return len(self._members)
+
+    def bounds(self) -> tuple[float, float]:
+        """Return the number of feasible architectures, twice: it is known."""
+        count = float(len(self._feasible))
+        return count, count
+
+    def sample(
+        self, rng: np.random.Generator, low: float = 0.0, high: float = 1.0
+    ) -> Architecture | None:
+        """Draw uniformly from the feasible architectures, or None where none is within limits.
+
+        `low` and `high` draw from a band: those that use such a share of the first ceiling.
+        """
+        used = self._used
+        chosen = self._feasible[(used >= low) & (used <= high)]
+        return self._members[int(rng.choice(chosen))] if len(chosen) else None
+
+    def _find_smallest(self, cost: str) -> Architecture:
+        return self._members[int(np.argmin(self._costs[:, COST_NAMES.index(cost)]))]
+
+    def _jointly_feasible(self) -> bool:
+        return len(self._feasible) > 0
+
+    @cached_property
+    def _feasible(self) -> Ints:
+        """The positions of the members within every ceiling."""
+        inside = np.ones(len(self._members), dtype=bool)
+        for part in self.budget:
+            inside &= self._costs[:, COST_NAMES.index(part.cost)] <= part.limit
+        return np.flatnonzero(inside)
+
+    @cached_property
+    def _used(self) -> Floats:
+        """The share of the first ceiling that each feasible member uses; 1 where there is none."""
+        if not self.budget:
+            return np.ones(len(self._feasible))
+        first = self.budget[0]
+        shares: Floats = self._costs[self._feasible, COST_NAMES.index(first.cost)] / first.limit
+        return shares
+
+
+def _members(space: SearchSpace) -> list[Architecture]:
+    """Return the distinct members of `space`.
+
+    Raises:
+        SpaceError: there are too many to list.
+    """
+    chains: list[tuple[tuple[StageValues, ...], int]] = [((), space.stem_width)]
+    for index in range(len(space.stages)):
+        spelled = list(dict.fromkeys(_stage_values(space, index)))
+        steps = {width: _steps(space, spelled, width) for width in {width for _, width in chains}}
+        if sum(len(steps[width]) for _, width in chains) > MOST:
+            raise SpaceError(
+                f"the space {space.name} has more than {MOST:,} architectures, too many to list.",
+                f"List fewer values: networks of the block kind {space.kind.name} are all listed.",
+            )
+        chains = [
+            ((*stages, values), following)
+            for stages, width in chains
+            for values, following in steps[width]
+        ]
+    return [Architecture(space.name, space.keys, stages) for stages, _ in chains]
+
+
+def _stage_values(space: SearchSpace, index: int) -> Iterator[StageValues]:
+    """Yield the canonical values of one stage, equal ones again and again."""
+    choices = space.stages[index].choices
+    for row in itertools.product(*(choice.values for choice in choices)):
+        yield space.canonical_stage(dict(zip(space.keys, row, strict=True)))
+
+
+def _steps(
+    space: SearchSpace, spelled: Sequence[StageValues], width: int
+) -> list[tuple[StageValues, int]]:
+    """Return the values that can be built after `width` channels, and the width that they give."""
+    steps = []
+    for values in spelled:
+        choices = {k: v for k, v in zip(space.keys, values, strict=True) if v is not None}
+        if space.buildable(choices, width) is None:
+            steps.append((values, int(choices.get("width", width))))
+    return steps

@@ -1,0 +1,166 @@
+"""Records: encoded images that stay on disk, in files of their own or in the rows of parquet."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from nas.errors import TaskError
+
+_WINDOW = 4096  # images among which rows of parquet are shuffled, for random access is slow
+
+
+class Records(Protocol):
+    """Encoded images by number; may be read from several threads at once."""
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+
+    def read(self, index: int) -> bytes:
+        """Return the bytes of one image; TaskError where its file cannot be read."""
+
+    def name(self, index: int) -> str:
+        """Return what a person calls that image."""
+
+    def groups(self) -> Tensor | None:
+        """Return the number of the block in which each image lies, None if each is on its own."""
+
+
+@dataclass(frozen=True, eq=False)
+class Files:
+    """Some of the images of `records`: their numbers and their labels, int64 of shape (N,)."""
+
+    records: Records
+    indices: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+        return len(self.labels)
+
+    def order(self, random: torch.Generator) -> Tensor:
+        """Return 0..N-1 shuffled; blocks, where there are some, are read one after another."""
+        groups = self.records.groups()
+        if groups is None:
+            return torch.randperm(len(self), generator=random)
+        mine = groups[self.indices]
+        ranks = torch.randperm(int(groups.max()) + 1, generator=random)
+        by_block = torch.argsort(ranks[mine], stable=True)
+        windows = [
+            w[torch.randperm(len(w), generator=random)] for w in torch.split(by_block, _WINDOW)
+        ]
+        return torch.cat(windows)
+
+
+class FileRecords:
+    """Images in files of their own."""
+
+    def __init__(self, files: Sequence[Path]) -> None:
+        """Number `files` from 0."""
+        self._files = files
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def read(self, index: int) -> bytes:
+        """Return the content of one file; TaskError where it cannot be read."""
+        try:
+            return self._files[index].read_bytes()
+        except OSError as error:
+            raise TaskError(
+                f"{self._files[index]} cannot be read: {error.strerror}.", "Mend its permissions."
+            ) from error
+
+    def name(self, index: int) -> str:
+        """Return the path of the file."""
+        return str(self._files[index])
+
+    def groups(self) -> Tensor | None:
+        """Return None: each image is on its own."""
+        return None
+
+
+@dataclass(frozen=True)
+class _Block:
+    """One row group of a parquet file, and the number of its first image."""
+
+    file: Path
+    group: int
+    first: int
+
+
+@dataclass
+class ParquetRecords:
+    """Images in the rows of parquet files; the row groups read last stay in memory.
+
+    `column` is a struct with a field `bytes`, or binary itself.
+    """
+
+    files: Sequence[Path]
+    column: str
+    _blocks: list[_Block] = field(init=False)
+    _groups: Tensor = field(init=False)
+    _recent: "OrderedDict[int, list[bytes | None]]" = field(default_factory=OrderedDict)
+    _lock: Lock = field(default_factory=Lock)
+
+    def __post_init__(self) -> None:
+        import pyarrow.parquet as pq
+
+        self._blocks, sizes, first = [], [], 0
+        for file in self.files:
+            metadata = pq.read_metadata(file)
+            for group in range(metadata.num_row_groups):
+                rows = metadata.row_group(group).num_rows
+                self._blocks.append(_Block(file, group, first))
+                sizes.append(rows)
+                first += rows
+        self._groups = torch.repeat_interleave(torch.arange(len(sizes)), torch.tensor(sizes))
+        mean = max(1, first // max(1, len(sizes)))
+        self._kept = 2 * (_WINDOW // mean) + 4
+
+    def __len__(self) -> int:
+        return len(self._groups)
+
+    def read(self, index: int) -> bytes:
+        """Return the bytes of one row, empty where it has none."""
+        number = int(self._groups[index])
+        with self._lock:
+            if number not in self._recent:
+                self._recent[number] = self._load(self._blocks[number])
+                while len(self._recent) > self._kept:
+                    self._recent.popitem(last=False)
+            self._recent.move_to_end(number)
+            return self._recent[number][index - self._blocks[number].first] or b""
+
+    def name(self, index: int) -> str:
+        """Return the row and the file."""
+        block = self._blocks[int(self._groups[index])]
+        first = next(other.first for other in self._blocks if other.file == block.file)
+        return f"row {index - first} of {block.file}"
+
+    def groups(self) -> Tensor | None:
+        """Return the row group of each image."""
+        return self._groups
+
+    def _load(self, block: _Block) -> list[bytes | None]:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        try:
+            with pq.ParquetFile(block.file) as opened:
+                table: Any = opened.read_row_group(block.group, columns=[self.column])
+        except (pa.ArrowException, OSError) as error:
+            raise TaskError(
+                f"{block.file} cannot be read ({str(error).splitlines()[0][:120]}).",
+                "Download it again.",
+            ) from error
+        column = table.column(self.column).combine_chunks()
+        encoded: list[bytes | None] = (
+            column.field("bytes") if pa.types.is_struct(column.type) else column
+        ).to_pylist()
+        return encoded

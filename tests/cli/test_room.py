@@ -1,0 +1,17 @@
+"""What no trial could run on is refused before a study is entered."""
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--cpus-per-trial", "4096"], "4096 CPUs"),
+        (["--gpus-per-trial", "99"], "99 GPUs"),
+        (["--ray-address", "127.0.0.1:1"], "no Ray cluster answers at 127.0.0.1:1"),
+        (["--ray-address", "ray://127.0.0.1:10001"], "Ray Client"),
+    ],
+)
+def test_refused_without_a_trace(nas, tmp_path, words, said):
+    assert said in nas.refused("search", "--budget", "300M-flops", *words)
+    assert not (tmp_path / "nas.db").exists()

@@ -1,0 +1,392 @@
+"""The command line as a user types it: whole searches, interrupted, killed, resumed, exported."""
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from nas.results import front
+from nas.store import open_store
+from nas.trial import Trial, TrialState
+from tests.cli.runner import Shell
+
+pytestmark = pytest.mark.timeout(240)
+
+NAS = Path(sys.executable).with_name("nas")
+SPACE = """
+schema = 1
+name = "tiny"
+block = "igcv3"
+title = "A space whose networks train in a second"
+[deployment]
+input = "3x64x64"
+classes = 10
+[stem]
+width = 8
+stride = 2
+[head]
+width = 32
+[adaptation]
+drop_strides = ["stem", "stage2"]
+[choices]
+depth = [1, 2]
+expansion = [1, 2]
+g1 = [1, 2]
+g2 = [1, 2]
+relu = ["depthwise", "first+depthwise"]
+permute2 = false
+[[stage]]
+name = "stage1"
+width = [8, 16]
+[[stage]]
+name = "stage2"
+stride = 2
+width = [16, 24]
+[[published]]
+name = "example"
+title = "The published one"
+depth = [1, 2]
+width = [16, 24]
+expansion = [1, 2]
+g1 = 2
+g2 = 2
+relu = "depthwise"
+permute2 = false
+published = { source = "these tests" }
+"""
+LIMIT = 1_500_000
+
+
+def search_words(*more: str) -> list[str]:
+    """Return the words of a search in the tiny space."""
+    return ["search", "--space", "my space.toml", "--budget", "1.5M-flops", *more]
+
+
+def begin(directory: Path, *words: str) -> subprocess.Popen[str]:
+    """Start `nas` in a directory that is not the repository, as the head of its own group."""
+    (directory / "my space.toml").write_text(SPACE)
+    kept = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(("NAS_", "PYTHONWARN"))
+    }
+    return subprocess.Popen(
+        [NAS, *words],
+        cwd=directory,
+        env=kept,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def called(directory: Path, *words: str) -> tuple[int, str, str]:
+    """Run `nas` to its end; return the exit code and both outputs."""
+    process = begin(directory, *words)
+    out, err = process.communicate(timeout=200)
+    return process.returncode, out, err
+
+
+def until(process: subprocess.Popen[str], text: str) -> list[str]:
+    """Read the output up to the first line with `text` in it."""
+    assert process.stdout is not None
+    lines = []
+    while not lines or text not in lines[-1]:
+        lines.append(process.stdout.readline())
+        assert lines[-1], f"ended before {text!r}: {''.join(lines)}{process.communicate()}"
+    return lines
+
+
+def stored(database: Path | str, study: str) -> dict[int, Trial]:
+    """Return the trials in a database by number."""
+    with open_store(str(database), read_only=True) as store:
+        return {trial.number: trial for trial in store.trials(study)}
+
+
+def essence(trials: dict[int, Trial]) -> list[object]:
+    """Return what the same seed must give again: all but times and places."""
+    return [
+        (t.number, t.arch_id, t.reference, t.state, t.cost, t.counted, t.seed,
+         [(m.epoch, m.top1_error, m.loss) for m in t.measurements])
+        for t in trials.values()
+    ]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Searched:
+    """A finished search: where, what it printed, and what it recorded."""
+
+    directory: Path
+    database: str
+    out: str
+    err: str
+    trials: dict[int, Trial]
+
+
+STUDY = "tiny-1_5m-madds-digits"
+SETTINGS = ("--trials", "5", "--rungs", "1,2", "--seed", "4", "--max-concurrent", "1")
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Searched:
+    """A search as a user types it, from first to last."""
+    directory = tmp_path_factory.mktemp("with space")
+    code, out, err = called(directory, *search_words(*SETTINGS))
+    assert code == 0, (out, err)
+    database = str(directory / "nas.db")
+    return Searched(directory, database, out, err, stored(database, STUDY))
+
+
+@pytest.fixture(scope="module")
+def again(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Searched:
+    """The same search with --json elsewhere, on PostgreSQL where there is one."""
+    directory = tmp_path_factory.mktemp("again")
+    try:
+        database = request.getfixturevalue("postgres").new_url()
+    except pytest.skip.Exception:
+        database = str(directory / "other.db")
+    words = ("--db", database, "--results", "out", "--json")
+    code, out, err = called(directory, *search_words(*SETTINGS, *words))
+    assert code == 0, (out, err)
+    return Searched(directory, database, out, err, stored(database, STUDY))
+
+
+# ---- a whole search ----
+
+
+def test_a_search_leaves_a_database_a_report_and_an_export(plain: Searched) -> None:
+    assert len(plain.trials) == 6  # five candidates and the published one
+    assert all(trial.state.finished for trial in plain.trials.values())
+    assert all(trial.counted == trial.cost for trial in plain.trials.values())
+    candidates = [trial for trial in plain.trials.values() if not trial.reference]
+    assert all(trial.cost.madds <= LIMIT for trial in candidates)
+    results = plain.directory / "nas-results" / STUDY
+    assert (results / "report.html").stat().st_size > 10**6
+    names = {path.name for path in (results / "best").iterdir()}
+    assert names == {"network.py", "weights.safetensors", "network.onnx", "card.json"}
+    card = json.loads((results / "best" / "card.json").read_text())
+    assert card["training"]["task"] == "digits"
+    assert set(card["training"]["scores"]) == {"validation", "test"}
+
+
+def test_a_search_says_what_it_does_and_what_came_of_it(plain: Searched) -> None:
+    lines = plain.out.splitlines()
+    assert plain.err == ""
+    for word in ("study", "space", "budget", "counted at", "trained at", "task", "plan", "devices"):
+        assert any(line.startswith(f"{word} ") for line in lines), word
+    assert sum(" finished, " in line for line in lines) == 6
+    assert f"  nas show {STUDY}" in lines
+    assert "Pareto front" in plain.out
+    assert "example" in plain.out
+    assert not any(line != line.rstrip() for line in lines)
+    assert "1 epochs" not in plain.out
+
+
+def test_json_is_the_only_output_and_agrees_with_the_store(again: Searched) -> None:
+    document = json.loads(again.out)
+    assert again.err == ""
+    with open_store(again.database, read_only=True) as store:
+        best = front(store.spec(STUDY), list(again.trials.values()))
+    assert [row["trial"] for row in document["front"]] == [trial.number for trial in best]
+    assert document["best"]["test"]["images"] == 359
+    assert [row["name"] for row in document["published"]] == ["example"]
+    for path in (document["report"], *document["export"]):
+        assert (again.directory / path).is_file()
+
+
+def test_one_seed_and_one_worker_give_the_same_study(plain: Searched, again: Searched) -> None:
+    assert essence(plain.trials) == essence(again.trials)
+    shown = [called(s.directory, "front", STUDY, "--json", "--db", s.database)[1]
+             for s in (plain, again)]  # fmt: skip
+    fronts = [json.loads(text)["front"] for text in shown]
+    for rows in fronts:
+        for row in rows:
+            assert row.pop("seconds") > 0
+    assert fronts[0] == fronts[1] != []
+
+
+@pytest.mark.postgres
+def test_postgresql_holds_the_same_study(postgres: object, again: Searched) -> None:
+    assert again.database.startswith("postgresql+psycopg://")
+    code, out, err = called(again.directory, "list", "--json", "--db", again.database)
+    assert (code, err) == (0, "")
+    assert [row["study"] for row in json.loads(out)] == [STUDY]
+
+
+# ---- what a finished study can be asked ----
+
+
+@pytest.fixture
+def nas(
+    plain: Searched, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Shell:
+    """The command line in the directory of the plain search."""
+    monkeypatch.chdir(plain.directory)
+    monkeypatch.delenv("NAS_DB", raising=False)
+    return Shell(monkeypatch, capsys)
+
+
+def test_list_show_and_front_agree(nas: Shell, plain: Searched) -> None:
+    (listed,) = json.loads(nas("list", "--json").out)
+    assert (listed["study"], listed["state"]) == (STUDY, "complete")
+    assert sum(listed["trials"].values()) == 6
+    shown = json.loads(nas("show", STUDY, "--json").out)
+    assert [row["arch_id"] for row in shown["trials"]] == [t.arch_id for t in plain.trials.values()]
+    assert shown["study"]["seed"] == 4
+    rows = json.loads(nas("front", STUDY, "--json").out)["front"]
+    table = list(csv.DictReader(io.StringIO(nas("front", STUDY, "--csv").out)))
+    assert [int(row["trial"]) for row in table] == [row["trial"] for row in rows]
+    assert [float(row["top1_error"]) for row in table] == [row["top1_error"] for row in rows]
+    for words in (["list"], ["show", STUDY], ["front", STUDY]):
+        text = nas(*words)
+        assert text.code == 0
+        assert STUDY in text.out or "recipe" in text.out
+
+
+def test_report_refuses_to_overwrite(nas: Shell, tmp_path: Path) -> None:
+    page = tmp_path / "a page.html"
+    assert nas("report", STUDY, "-o", str(page)).code == 0
+    page.write_text("mine")
+    assert "--force" in nas.refused("report", STUDY, "-o", str(page))
+    assert page.read_text() == "mine"
+    assert nas("report", STUDY, "-o", str(page), "--force").code == 0
+    assert "plotly" in page.read_text().lower()
+
+
+def test_export_takes_the_best_a_trial_or_an_architecture(
+    nas: Shell, plain: Searched, tmp_path: Path
+) -> None:
+    complete = [n for n, t in plain.trials.items() if t.state is TrialState.COMPLETE]
+    choices = {
+        "best": [STUDY, "--best"],
+        "trial": [STUDY, "--trial", str(complete[-1])],
+        "arch": ["--space", "my space.toml", "--arch", "example", "--input", "3x32x32"],
+    }
+    cards = {}
+    for name, words in choices.items():
+        done = nas("export", *words, "-o", str(tmp_path / name), "--json")
+        assert done.code == 0, done.err
+        files = {Path(path).name: Path(path) for path in json.loads(done.out)["files"]}
+        assert all(path.stat().st_size > 0 for path in files.values())
+        cards[name] = json.loads(files["card.json"].read_text())
+    assert cards["trial"]["trial"] == complete[-1]
+    assert cards["best"]["trained"]
+    assert not cards["arch"]["trained"]
+    assert "--force" in nas.refused("export", STUDY, "--best", "-o", str(tmp_path / "best"))
+
+
+def test_a_stopped_trial_has_nothing_to_export(nas: Shell, plain: Searched, tmp_path: Path) -> None:
+    stopped = [n for n, t in plain.trials.items() if t.state is TrialState.STOPPED]
+    error = nas.refused("export", STUDY, "--trial", str(stopped[0]), "-o", str(tmp_path / "x"))
+    assert "is stopped" in error
+    assert not (tmp_path / "x").exists()
+    assert "no trial 99" in nas.refused("export", STUDY, "--trial", "99", "-o", str(tmp_path / "x"))
+
+
+def test_a_closed_pipe_is_no_fault(plain: Searched) -> None:
+    command = f"'{NAS}' show {STUDY} | head -1"
+    piped = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command], cwd=plain.directory, capture_output=True,
+        text=True, timeout=60,
+    )  # fmt: skip
+    assert piped.stdout.startswith("space ")
+    assert piped.stderr == ""
+
+
+# ---- interrupted, killed, resumed ----
+
+
+@dataclass
+class Troubled:
+    """The outputs and the trials after each chapter of one study's troubled life."""
+
+    busy: tuple[int, str, str]
+    interrupted: tuple[int, str, str]
+    resumed: tuple[int, str, str]
+    records: list[dict[int, Trial]]
+
+
+@pytest.fixture(scope="module")
+def troubled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Troubled]:
+    """A study that meets a second driver, is interrupted, resumed, killed, and resumed again."""
+    directory = tmp_path_factory.mktemp("troubled")
+    database = directory / "mine.db"
+    run = ("--db", "mine.db", "--results", "my results", "--max-concurrent", "2")
+    first = begin(
+        directory, *search_words("--study", "mine", "--trials", "12", "--rungs", "8", *run)
+    )
+    until(first, "devices")  # it holds the study from here on
+    busy = called(directory, "resume", "mine", *run)
+    until(first, "1/13 finished")
+    os.killpg(first.pid, signal.SIGINT)  # as a terminal does it
+    out, err = first.communicate(timeout=60)
+    interrupted = (first.returncode, out, err)
+    records = [stored(database, "mine")]
+
+    second = begin(directory, "resume", "mine", *run)
+    until(second, " complete val error ")
+    second.kill()
+    second.communicate()
+    records.append(stored(database, "mine"))
+
+    resumed = called(directory, "resume", "mine", *run)
+    records.append(stored(database, "mine"))
+    yield Troubled(busy, interrupted, resumed, records)
+    deadline = time.monotonic() + 30  # the killed driver's workers notice within seconds
+    while time.monotonic() < deadline and list(Path("/tmp").glob(f"nas-ray-{second.pid}-*")):
+        time.sleep(0.2)
+
+
+def test_a_second_driver_is_turned_away(troubled: Troubled) -> None:
+    code, out, err = troubled.busy
+    assert (code, out) == (5, "")
+    assert len(err.strip().splitlines()) == 2
+    assert "mine" in err
+
+
+def test_an_interruption_says_what_is_kept_and_how_to_go_on(troubled: Troubled) -> None:
+    code, _, err = troubled.interrupted
+    assert code == 130
+    finished = [t for t in troubled.records[0].values() if t.state.finished]
+    waiting = [t for t in troubled.records[0].values() if t.state is TrialState.WAITING]
+    assert finished
+    assert len(finished) + len(waiting) == len(troubled.records[0])
+    assert f"{len(finished)} finished trial" in err
+    assert "Go on with: nas resume mine --results 'my results' --db mine.db" in err
+    assert "Traceback" not in err
+    assert all(trial.lost == 0 for trial in troubled.records[0].values())
+
+
+def test_a_resumed_study_never_repeats_a_finished_trial(troubled: Troubled) -> None:
+    code, out, err = troubled.resumed
+    assert (code, err) == (0, "")
+    last = troubled.records[-1]
+    assert sorted(last) == list(range(13))
+    assert all(trial.state is TrialState.COMPLETE for trial in last.values())
+    for record in troubled.records[:-1]:
+        for number, trial in record.items():
+            if trial.state.finished:
+                assert last[number] == trial
+                assert f"\ntrial {number} " not in out.partition("Pareto front")[0]
+            else:
+                assert last[number].arch_id == trial.arch_id
+
+
+def test_what_a_killed_driver_left_running_is_measured_again(troubled: Troubled) -> None:
+    _, killed, last = troubled.records
+    left = [number for number, trial in killed.items() if trial.state is TrialState.RUNNING]
+    assert left
+    for number in left:
+        assert last[number].attempt == killed[number].attempt + 1
+        assert last[number].lost == killed[number].lost + 1
+        assert [m.epoch for m in last[number].measurements] == list(range(1, 9))

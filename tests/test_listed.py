@@ -1,0 +1,100 @@
+"""Listing a space answers as tabulating it does, and draws uniformly."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from nas.budget import Constraint, parse_budgets
+from nas.cost import CostModel
+from nas.errors import BudgetError
+from nas.feasible import FeasibleSpace
+from nas.listed import ListedSpace, feasible_space
+from nas.space_file import read_space
+from tests.members import space_named
+
+SMALL = """
+schema = 1
+name = "small"
+block = "igcv3"
+title = "small enough to list"
+deployment = { input = "3x16x16", classes = 4 }
+stem = { width = 6, stride = 1 }
+head = { width = 24 }
+[choices]
+expansion = [0, 2]
+g1 = [1, 2]
+g2 = [1, 3]
+relu = ["none", "first"]
+permute2 = false
+[[stage]]
+depth = [0, 1, 2]
+width = [6, 8]
+[[stage]]
+stride = 2
+depth = [1, 3]
+width = [9, 12]
+"""
+COSTS = CostModel(read_space(SMALL, "small.toml"))
+MIDDLE = COSTS.cost(
+    COSTS.space.parse("depth=1,width=8-9,expansion=2,g1=1,g2=1,relu=none,permute2=no")
+)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.dictionaries(st.sampled_from(["madds", "params", "acts"]), st.floats(0.3, 3), min_size=1))
+def test_both_ways_agree_on_a_space_that_allows_both(shares):
+    budget = tuple(
+        Constraint(name, int(share * getattr(MIDDLE, name))) for name, share in shares.items()
+    )
+    listed, tabulated = ListedSpace(COSTS, budget), FeasibleSpace(COSTS, budget)
+    assert listed.total == tabulated.total
+    low, high = tabulated.bounds()
+    count, same = listed.bounds()
+    assert low <= count == same <= high
+    for name in ("madds", "params", "acts"):
+        least = (getattr(s.cost(s.smallest(name)), name) for s in (listed, tabulated))
+        assert len(set(least)) == 1
+    refused = []
+    for space in (listed, tabulated):
+        try:
+            space.check()
+        except BudgetError as error:
+            refused.append(str(error.remedy))
+    assert len(refused) in (0, 2)
+    assert len(set(refused)) <= 1
+    drawn = listed.sample(np.random.default_rng(0))
+    assert (drawn is None) == (count == 0)
+    assert drawn is None or (listed.admits(drawn) and tabulated.admits(drawn))
+
+
+def test_samples_keep_to_a_band():
+    costs = CostModel(space_named("nasnet-a"))
+    feasible = feasible_space(costs, parse_budgets(["300M-flops"]))
+    rng = np.random.default_rng(1)
+    drawn = [feasible.sample(rng, low=0.4, high=0.45) for _ in range(200)]
+    used = [feasible.used(feasible.cost(member)) for member in drawn]
+    assert 0.4 <= min(used) <= max(used) <= 0.45
+
+
+def test_every_feasible_member_is_drawn_as_often_as_any_other():
+    feasible = ListedSpace(COSTS, (Constraint("madds", MIDDLE.madds),))
+    rng = np.random.default_rng(2)
+    count = int(feasible.bounds()[0])
+    drawn = Counter(feasible.sample(rng) for _ in range(20 * count))
+    assert len(drawn) == count
+    assert stats.chisquare(list(drawn.values())).pvalue > 1e-4
+
+
+def test_an_empty_band_gives_nothing():
+    feasible = ListedSpace(COSTS, parse_budgets(["1G-flops"]))
+    assert feasible.sample(np.random.default_rng(0), low=0.99) is None
+
+
+@pytest.mark.parametrize("name", ["igcv3", "nasnet-a"])
+def test_the_block_kind_decides(name):
+    feasible = feasible_space(CostModel(space_named(name)), ())
+    assert isinstance(feasible, ListedSpace) == (name == "nasnet-a")

@@ -1,0 +1,63 @@
+"""Several spaces searched as one: fair draws, the right space asked, one budget for all."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from nas.budget import admits, parse_budgets
+from nas.cost import CostModel
+from nas.errors import BudgetError
+from nas.listed import feasible_space
+from nas.space_file import load_space
+from nas.union import FeasibleUnion
+
+BUDGET = parse_budgets(["140M-flops"])
+NAMES = ("igcv3", "mobilenetv2", "shufflenetv1")
+
+
+def joined(*names, budget=BUDGET):
+    return FeasibleUnion(
+        {name: feasible_space(CostModel(load_space(name)), budget) for name in names}
+    )
+
+
+@pytest.fixture(scope="module")
+def union():
+    return joined(*NAMES)
+
+
+def test_each_space_gets_its_share_of_the_draws(union):
+    rng = np.random.default_rng(0)
+    drawn = [union.sample(rng) for _ in range(90)]
+    shares = Counter(architecture.space for architecture in drawn)
+    assert set(shares) == set(NAMES)
+    assert min(shares.values()) >= 15
+    assert all(admits(BUDGET, union.cost(architecture)) for architecture in drawn)
+    assert all(union.admits(architecture) for architecture in drawn)
+
+
+def test_a_neighbour_stays_in_its_space(union):
+    rng = np.random.default_rng(1)
+    for _ in range(10):
+        parent = union.sample(rng)
+        child = union.mutate(parent, rng)
+        assert child.space == parent.space
+        assert child != parent
+
+
+def test_the_smallest_is_that_of_the_cheapest_space(union):
+    smallest = union.smallest("madds")
+    least = [union.cost(part.smallest("madds")).madds for part in union.parts.values()]
+    assert union.cost(smallest).madds == min(least)
+
+
+def test_counts_add_up(union):
+    assert union.total == sum(part.total for part in union.parts.values())
+    low, high = union.bounds()
+    assert 0 < low <= high < union.total
+
+
+def test_a_space_that_the_budget_leaves_nothing_of_is_named():
+    with pytest.raises(BudgetError, match="igcv3"):
+        joined("shufflenetv1", "igcv3", budget=parse_budgets(["15M-flops"])).check()
