@@ -1,10 +1,12 @@
 """Where the ReLU of an IGCV3 block stands: IGCV3-D against MobileNetV2 and the losing placement.
 
-CIFAR-10, three networks, the same short recipe, three seeds each. With a GPU on all images; without
-one on a class-balanced subset (--limit), which the table says. Interrupted, it goes on where it was.
+CIFAR-10, three networks, the same short recipe, three seeds each. With a GPU on all images;
+without one on a class-balanced subset (--limit), which the table says. Interrupted, it goes on
+where it was.
 
     python benchmarks/bm_relu_placement.py                 # a GPU: 30 epochs of 45,000 images
-    python benchmarks/bm_relu_placement.py --limit 1000 --epochs 8 --score-limit 1000    # a CPU
+    python benchmarks/bm_relu_placement.py --limit 1000 --epochs 5 --score-limit 1000 \\
+        --set batch_size=50 --set lr=0.1 --set warmup_epochs=1 --set bn_batches=4 --set ema=0
 """
 
 import argparse
@@ -97,7 +99,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--limit", type=int, default=None if whole else 1000)
     parser.add_argument("--score-limit", type=int, default=None if whole else 1000)
-    parser.add_argument("--epochs", type=int, default=None if whole else 8)
+    parser.add_argument("--epochs", type=int, default=None if whole else 5)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE")
     parser.add_argument("--work", type=Path, default=ROOT / "nas-results" / "relu_placement")

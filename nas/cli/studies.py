@@ -48,7 +48,7 @@ def list(db: str | None, json_: bool) -> None:
         output.echo_json(rows)
         return
     if not rows:
-        click.echo("no studies yet; start one: nas search --space igcv3 --budget 300M-flops")
+        click.echo("no studies yet; type: nas search --space igcv3 --budget 300M-flops")
         return
     shown = [
         {

@@ -46,9 +46,12 @@ def curves_figure(document: Mapping[str, Any], look: Look | None = None) -> go.F
             "overlaying": "y",
             "side": "right",
             "showgrid": False,
+            "automargin": True,
+            "color": look.colour("muted"),
             "title": {"text": "training loss (nats)"},
         },
     )
+    figure.update_xaxes(tickformat="d", nticks=12)
     for number, subject in enumerate(document["networks"]):
         colour = look.colour(_COLOURS[number % len(_COLOURS)])
         for run in subject["runs"]:
@@ -135,7 +138,7 @@ def training_html(document: Mapping[str, Any]) -> str:
 <main>
 <header><h1>{escape(names)}</h1><p class="lead">{escape(document["task"])}</p>
 {"".join(f"<p>{escape(line)}</p>" for line in document["findings"])}</header>
-{_section("curves", "Learning curves", "Lines: validation error; dots: training loss.")}
+{_section("curves", "Learning curves", "Lines: validation error; dotted: training loss.")}
 {_section("confusion", "Confusion on the test split", "Rows are classes, columns answers.")}
 {_table("Worst confusions", ("class", "taken for", "images"), worst_confusions(document))}
 {_table("Runs", ("network", "seed", "validation", "test", "top-5", "time", ""), _runs(document))}

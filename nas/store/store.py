@@ -252,7 +252,7 @@ def _check_file(address: Address, path: Path, create: bool) -> None:
     if not create and not path.exists():
         raise StoreError(
             f"there is no file {address.shown}.",
-            "Name the database of your search with --db, or start one: nas search",
+            "Name the database of your search with --db, or type: nas search --budget 300M-flops",
         )
     if not path.parent.is_dir():
         raise StoreError(

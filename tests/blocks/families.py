@@ -112,7 +112,7 @@ def train_on_digits(space: SearchSpace, member: Architecture, epochs: int = 1) -
 
 
 def logits_are_finite(space: SearchSpace, member: Architecture, shape: Shape) -> bool:
-    """Tell whether the network answers an image of `shape` with one number for each of 5 classes."""
+    """Tell whether the network answers an image of `shape` with 5 finite numbers."""
     network = build(lower(space, member, shape, 5), torch.Generator().manual_seed(0)).eval()
     with torch.inference_mode():
         logits = network(torch.randn(2, *shape, generator=torch.Generator().manual_seed(1)))

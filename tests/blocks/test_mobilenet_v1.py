@@ -92,7 +92,7 @@ def test_small_images_keep_two_strides():
     assert adapt(SPACE, SPACE.deployment).total == 32
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(seeds, shapes, st.integers(2, 50))
 def test_three_counts_agree(seed, shape, classes):
     assert_counted_thrice(SPACE, seed, shape, classes)
@@ -111,9 +111,10 @@ def test_kernels_are_3_5_or_7(kernel):
 
 
 def test_trains():
-    results = train_on_digits(SPACE, SPACE.parse("mobilenetv1-1.0"), epochs=4)
-    assert results[-1].train_loss < 1.9 < results[0].train_loss < 4
-    assert results[-1].top1_error < 0.65
+    text = "depth=1-1-1-2-1,width=32-64-128-256-512,kernel=3"
+    results = train_on_digits(SPACE, SPACE.parse(text), epochs=3)
+    assert results[-1].train_loss < 2.0 < results[0].train_loss < 5
+    assert results[-1].top1_error < 0.75
 
 
 @settings(max_examples=4, deadline=None)

@@ -158,7 +158,7 @@ def test_cifar_images_keep_the_strides_of_the_authors():
     assert (adaptation.stem, adaptation.stages) == (1, (1, 1, 2, 2, 1, 1, 1))
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(seeds, shapes, st.integers(2, 50))
 def test_three_counts_agree(seed, shape, classes):
     assert_counted_thrice(SPACE, seed, shape, classes)
@@ -175,9 +175,10 @@ def test_expansions_are_integers(expansion):
 
 
 def test_trains():
-    results = train_on_digits(SPACE, SPACE.parse("mobilenetv2-1.0"), epochs=4)
-    assert results[-1].train_loss < 1.9 < results[0].train_loss < 4
-    assert results[-1].top1_error < 0.65
+    text = "depth=1-2-2-2-2-1-1,width=16-24-32-64-96-160-320,expansion=0-6-6-6-6-6-6,kernel=3"
+    results = train_on_digits(SPACE, SPACE.parse(text), epochs=3)
+    assert results[-1].train_loss < 2.0 < results[0].train_loss < 5
+    assert results[-1].top1_error < 0.55
 
 
 @settings(max_examples=4, deadline=None)

@@ -178,13 +178,13 @@ def test_small_images_keep_the_last_two_strides():
     assert adapt(SPACE, SPACE.deployment).total == 32
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(seeds, shapes, st.integers(2, 50))
 def test_three_counts_agree(seed, shape, classes):
     assert_counted_thrice(SPACE, seed, shape, classes)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(seeds, shapes)
 def test_three_counts_agree_where_widths_may_stay(seed, shape):
     assert_counted_thrice(read_space(SMALL, "small.toml"), seed, shape, 7)
@@ -196,9 +196,10 @@ def test_feasible_architectures_are_those_of_the_full_list(seed):
 
 
 def test_trains():
-    results = train_on_digits(SPACE, SPACE.parse("shufflenetv1-g3-1.0"), epochs=4)
-    assert results[-1].train_loss < 1.9 < results[0].train_loss < 4
-    assert results[-1].top1_error < 0.4
+    text = "depth=2-4-2,width=240-480-960,bottleneck=4,groups=3,dense_entry=yes-no-no"
+    results = train_on_digits(SPACE, SPACE.parse(text), epochs=3)
+    assert results[-1].train_loss < 2.0 < results[0].train_loss < 5
+    assert results[-1].top1_error < 0.35
 
 
 @settings(max_examples=4, deadline=None)
