@@ -22,7 +22,11 @@ if TYPE_CHECKING:
     metavar="NAME",
     help="Name of the study.  [default: made from space, budget and task]",
 )
-@click.option("--task", help="digits, cifar10.  [default: cifar10 with a GPU, else digits]")
+@click.option(
+    "--task",
+    help="digits, cifar10, cifar100, imagenet or folder.  "
+    "[default: cifar10 with a GPU, else digits]",
+)
 @click.option(
     "--data",
     "data_dir",

@@ -47,11 +47,14 @@ def curves_figure(document: Mapping[str, Any], look: Look | None = None) -> go.F
             "side": "right",
             "showgrid": False,
             "automargin": True,
+            "tickformat": ".2f",
             "color": look.colour("muted"),
             "title": {"text": "training loss (nats)"},
         },
     )
-    figure.update_xaxes(tickformat="d", nticks=12)
+    runs = [run for subject in document["networks"] for run in subject["runs"]]
+    longest = max(len(run["history"]) for run in runs)
+    figure.update_xaxes(tick0=0, dtick=-(-longest // 12))
     for number, subject in enumerate(document["networks"]):
         colour = look.colour(_COLOURS[number % len(_COLOURS)])
         for run in subject["runs"]:

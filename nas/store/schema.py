@@ -145,7 +145,9 @@ def _check(found: str, address: Address) -> None:
 def _no_tables(address: Address) -> StoreError:
     exists = address.path is None or address.path.exists()
     cause = f"{address.shown} holds no studies." if exists else f"there is no file {address.shown}."
-    return StoreError(cause, "Name the database of your search with --db, or type: nas search --budget 300M-flops")
+    return StoreError(
+        cause, "Name the database of your search with --db, or type: nas search --budget 300M-flops"
+    )
 
 
 def _back_up(path: Path, revision: str) -> Path:

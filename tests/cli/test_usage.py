@@ -10,7 +10,7 @@ from nas.store import open_store
 
 VERBS = [
     "search", "resume", "list", "show", "front", "report", "dashboard", "export", "count", "space",
-    "db",
+    "db", "train", "published",
 ]  # fmt: skip
 
 
