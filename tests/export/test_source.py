@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from nas.space import SearchSpace
 from nas.space_file import load_space, read_space
 from nas.train.network import build
 
+
 PUBLISHED = ("igcv3-d-1.0", "igcv3-w", "mobilenetv2-1.0")
 
 # Runs in a fresh interpreter that may import torch, safetensors and what these need, but not nas.
@@ -35,6 +37,7 @@ class Refuse:
 sys.meta_path.insert(0, Refuse())
 import torch
 from safetensors.torch import load_file
+torch.set_num_threads(1)  # as the other process: a sum split differently rounds differently
 for folder in map(Path, sys.argv[1:]):
     spec = importlib.util.spec_from_file_location("network", folder / "network.py")
     module = importlib.util.module_from_spec(spec)
@@ -48,6 +51,15 @@ for folder in map(Path, sys.argv[1:]):
         assert torch.equal(module.prepare(case["images"]), case["prepared"]), folder
     print("equal", folder.name)
 """
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Compute on one thread, here as in the fresh process."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def test_published_networks_are_bit_identical_where_only_torch_is_installed(
