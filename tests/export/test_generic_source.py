@@ -42,6 +42,7 @@ class Refuse:
 sys.meta_path.insert(0, Refuse())
 import torch
 from safetensors.torch import load_file
+torch.set_num_threads(1)  # as the other process: a sum split differently rounds differently
 for folder in map(Path, sys.argv[1:]):
     spec = importlib.util.spec_from_file_location("network", folder / "network.py")
     module = importlib.util.module_from_spec(spec)

@@ -23,7 +23,6 @@ from nas.space import SearchSpace
 from nas.space_file import load_space, read_space
 from nas.train.network import build
 
-
 PUBLISHED = ("igcv3-d-1.0", "igcv3-w", "mobilenetv2-1.0")
 
 # Runs in a fresh interpreter that may import torch, safetensors and what these need, but not nas.
