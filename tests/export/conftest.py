@@ -56,3 +56,12 @@ def trained(small: SearchSpace, tmp_path: Path) -> ExportRequest:
 def listing() -> Callable[[Path], list[str]]:
     """Return every name in a directory, hidden ones too."""
     return lambda directory: sorted(path.name for path in directory.iterdir())
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Compute on one thread, here as in the fresh process."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
