@@ -177,6 +177,11 @@ def run_study(store: Store, spec: StudySpec, ready: Preflight, settings: Setting
             return _interrupted(study, settings.resume(store, spec.name))
         store.set_state(spec.name, "COMPLETE")
         _audit(study)
+        if study.exhausted and settings.say:
+            click.echo(
+                f"no further architecture within the budget was found: {len(study.candidates)} of "
+                f"the {spec.num_trials} planned candidates exist"
+            )
         best = results.best(spec, study.trials)
         if best is None:
             raise StudyFailedError(
