@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from nas.architecture import Architecture, StageValues, Value, from_columns, parse, show
+from nas.architecture import Architecture, StageValues, Value, parse, show
 from nas.blocks import BlockKind
 from nas.blocks.base import COMMON, ChoiceRule
 from nas.errors import ArchitectureError
@@ -235,10 +235,6 @@ class SearchSpace:
             if mutant != architecture and self.contains(mutant):
                 return mutant
         return architecture
-
-    def member(self, columns: Mapping[str, Sequence[Value | None]]) -> Architecture:
-        """Return the checked, canonical architecture of one sequence of values for each key."""
-        return self.check(from_columns(columns, self.name, self.keys, len(self.stages)))
 
     def _filled(
         self, index: int, values: StageValues, rng: np.random.Generator

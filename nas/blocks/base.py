@@ -137,6 +137,14 @@ KERNEL = ChoiceRule(
 )
 
 
+_MAX_EXPANSION = 64
+EXPANSION = ChoiceRule(
+    "hidden width / input width; 0: no first convolution",
+    lambda value: is_count_or_zero(value) and int(value) <= _MAX_EXPANSION,
+    f"an integer from 0 (no first convolution) to {_MAX_EXPANSION}",
+)
+
+
 def integer(choices: Mapping[str, Value], key: str) -> int:
     """Return one choice that the space has already checked to be an integer."""
     value = choices[key]

@@ -21,10 +21,9 @@ from collections.abc import Mapping
 from itertools import combinations
 
 from nas.architecture import Value
-from nas.blocks.base import ChoiceRule, integer, is_count, is_count_or_zero, is_switch
+from nas.blocks.base import EXPANSION, ChoiceRule, integer, is_count, is_switch
 from nas.layers import ActivationName, Builder
 
-_MAX_EXPANSION = 64
 _POSITIONS = ("first", "depthwise", "last")
 RELU_PLACEMENTS: tuple[str, ...] = (
     "none",
@@ -38,11 +37,7 @@ class IGCV3:
     name = "igcv3"
     activation: ActivationName = "relu6"
     rules: Mapping[str, ChoiceRule] = {
-        "expansion": ChoiceRule(
-            "hidden width / input width; 0: no first convolution",
-            lambda value: is_count_or_zero(value) and int(value) <= _MAX_EXPANSION,
-            f"an integer from 0 (no first convolution) to {_MAX_EXPANSION}",
-        ),
+        "expansion": EXPANSION,
         "g1": ChoiceRule("groups of the first 1x1", is_count, "an integer of 1 or more"),
         "g2": ChoiceRule(
             "groups of the last 1x1; strict: hidden width / G1",

@@ -16,10 +16,8 @@ here.
 from collections.abc import Mapping
 
 from nas.architecture import Value
-from nas.blocks.base import KERNEL, ChoiceRule, integer, is_count_or_zero
+from nas.blocks.base import EXPANSION, KERNEL, ChoiceRule, integer
 from nas.layers import ActivationName, Builder
-
-_MAX_EXPANSION = 64
 
 
 class MobileNetV2:
@@ -28,11 +26,7 @@ class MobileNetV2:
     name = "mobilenetv2"
     activation: ActivationName = "relu6"
     rules: Mapping[str, ChoiceRule] = {
-        "expansion": ChoiceRule(
-            "hidden width / input width; 0: no first convolution",
-            lambda value: is_count_or_zero(value) and int(value) <= _MAX_EXPANSION,
-            f"an integer from 0 (no first convolution) to {_MAX_EXPANSION}",
-        ),
+        "expansion": EXPANSION,
         "kernel": KERNEL,
     }
 

@@ -13,7 +13,7 @@ from nas.lowering import lower
 from nas.spec import StudySpec
 from nas.store import Store
 from nas.study import Study
-from nas.train.data import Task, load_task
+from nas.train.data import Task
 from nas.train.devices import default_device
 from nas.train.recipe import read_recipe
 from nas.train.session import Session
@@ -38,10 +38,9 @@ class Shipped:
         return dict(score) if score else None
 
 
-def ship(store: Store, study: Study, best: Trial, directory: Path) -> Shipped:
+def ship(store: Store, study: Study, best: Trial, task: Task, directory: Path) -> Shipped:
     """Test the best trial and the references, write the report, export the best."""
     spec = study.spec
-    task = load_task(spec.task, spec.data_dir, spec.seed, spec.limit)
     references = [
         trial for trial in study.trials if trial.reference and trial.state is TrialState.COMPLETE
     ]

@@ -188,7 +188,7 @@ def run_study(store: Store, spec: StudySpec, ready: Preflight, settings: Setting
                 f"no candidate of {spec.name} reached full fidelity.",
                 f"See why: {store.command(f'show {spec.name}')}",
             )
-        shipped = _shipped(store, study, best, settings)
+        shipped = _shipped(store, study, best, ready.task, settings)
     if settings.json:
         output.echo_json(_document(study, shipped, outcome.seconds))
     else:
@@ -204,13 +204,13 @@ def _left(study: Study) -> bool:
     return ended < max(study.planned(), len(study.trials))
 
 
-def _shipped(store: Store, study: Study, best: Trial, settings: Settings) -> Shipped:
+def _shipped(store: Store, study: Study, best: Trial, task: Task, settings: Settings) -> Shipped:
     """Ship the study; an interruption says how to have the rest."""
     name = study.spec.name
     if settings.say:
         click.echo("all trials have ended; testing the best, writing the report and the export")
     try:
-        return ship(store, study, best, settings.results_dir / name)
+        return ship(store, study, best, task, settings.results_dir / name)
     except KeyboardInterrupt as error:
         raise InterruptedStudyError(
             f"interrupted: the trials of {name} are complete, the report and the export are not.",
