@@ -11,7 +11,7 @@ import os
 import socket
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -57,8 +57,9 @@ class Job:
 class Epoch:
     """What an evaluator gives after each epoch: errors as in `nas.trial.Measurement`.
 
-    `counted` is fvcore's count at the deployment input; the first epoch carries it. The last one
-    carries the path and the SHA-256 of the weights.
+    `counted` is fvcore's count at the deployment input; the first epoch carries it, and the
+    training-free scores by name where the study wants them. The last one carries the path and the
+    SHA-256 of the weights.
     """
 
     epoch: int
@@ -68,6 +69,7 @@ class Epoch:
     counted: Cost | None = None
     weights_path: str | None = None
     weights_sha256: str | None = None
+    proxies: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

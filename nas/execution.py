@@ -79,7 +79,8 @@ class Execution:
 
         While jobs are in flight a later call may find more, for one of them may be lost.
         """
-        trial = self.study.ask()
+        while (trial := self.study.ask()) is not None and trial.state.finished:
+            self.emit(TrialFinished(trial))  # an earlier result was reused: nothing to run
         if trial is None:
             return None
         job = Job(trial.number, trial.attempt, trial.seed, trial.architecture)
@@ -125,6 +126,8 @@ class Execution:
             self._landed(job)
             self._tell(number, "count")
             return Decision.STOP
+        if epoch.proxies is not None:
+            study.score(number, job.attempt, epoch.proxies)
         rung = study.spec.ladder.rung(epoch.epoch)
         measurement = Measurement(
             epoch.epoch, rung, epoch.top1_error, epoch.loss, epoch.train_loss, report.seconds

@@ -7,6 +7,13 @@ a small network is compared with small networks. Where a rank does not pass as a
 trial by the first objective passes first and then, one by one, the trial farthest from those before
 it (the paper's epsilon-net): without that the large networks, which lead in accuracy, would crowd
 the small ones out. A trial exactly as good as another is not ordered behind it.
+
+Whoever decides compares a trial with those of its own cost stratum alone: networks that use between
+half and all of the ceiling, between a quarter and half, and so on. This holds with one objective
+too. At an early rung the error tells size as much as quality, for small networks and large ones
+learn at different speeds, and neither shall be stopped for that. In a search that stays near the
+ceiling there is one stratum, and nothing is given away; elsewhere the price is that the first of
+each stratum goes on. The strata are fixed, so that no arrival moves a trial to another one.
 """
 
 import math
@@ -20,6 +27,7 @@ from nas.errors import NasError
 from nas.front import Points, non_dominated_ranks
 
 _MIN_ETA = 2
+_STRATA = 4  # below an eighth of the ceiling are few networks, and cheap ones
 
 
 class Decision(StrEnum):
@@ -65,6 +73,18 @@ class Ladder:
             return Decision.STOP
         peers = points[ranks == ranks[0]]  # the trial itself is still the first
         return Decision.CONTINUE if 0 in _spread(peers)[:passing] else Decision.STOP
+
+
+def stratum(used: float) -> int:
+    """Return the cost stratum of a network that uses the share `used` of the first ceiling.
+
+    0 is the dearest, more than half of it; each further one holds half the cost of that before it,
+    the last all that is smaller.
+    """
+    octave = 0
+    while octave < _STRATA - 1 and used <= 0.5 ** (octave + 1):
+        octave += 1
+    return octave
 
 
 def _spread(points: Points) -> list[int]:

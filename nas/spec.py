@@ -21,7 +21,13 @@ class StudySpec:
     Costs are counted at `input` with `classes` (the deployment); errors are measured on `task` with
     `recipe`, whose settings are kept as text. `rungs` are epochs, the last one is full fidelity.
     `reference_point` holds one loss for each objective, for the hypervolume. `limit` caps the
-    training images. `more_spaces` are (name, text) of spaces that are searched beside the first.
+    training images. Images of one's own are trained on at `image_size` squared where it is given,
+    and those that cannot be decoded are left out with `skip_corrupt`. `more_spaces` are (name,
+    text) of spaces that are searched beside the first. So many candidates in a row as `block` says
+    are trained from the same seed. With `reuse` the result of the same training in another study
+    takes the place of a new one. The best `confirm` candidates are trained under `seeds` seeds
+    each, that of the search included. With `proxies` the workers compute training-free scores of
+    every network, for the audit and the sampler.
     """
 
     name: str
@@ -43,6 +49,13 @@ class StudySpec:
     seed: int
     limit: int | None = None
     more_spaces: tuple[tuple[str, str], ...] = ()
+    block: int = 1
+    reuse: bool = False
+    confirm: int = 0
+    seeds: int = 1
+    proxies: bool = False
+    image_size: int | None = None
+    skip_corrupt: bool = False
 
     @cached_property
     def spaces(self) -> dict[str, SearchSpace]:

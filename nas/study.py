@@ -1,23 +1,28 @@
 """The study: the rules of the loop. Ask, gate, record, decide, finish; it knows no heavy library.
 
-What it needs of samplers and stores it declares here as Protocols and gets as arguments. Whoever
-executes the trials (Ray Tune, or a plain loop) calls `ask`, then `record` for each epoch, then
-`finish`; the order of these calls is the only thing that an execution decides.
+What it needs of samplers and stores is declared in `nas.ports` and given to it. Whoever executes
+the trials (Ray Tune, or a plain loop) calls `ask`, then `record` for each epoch, then `finish`; the
+order of these calls is the only thing that an execution decides.
+
+When all candidates have ended, the top ones are trained again with further seeds (`nas.confirm`).
+A training that was done before, in any study of the store, is not repeated (`nas.reuse`).
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Protocol
 
 import numpy as np
 
+from nas import confirm, reuse
 from nas.architecture import Architecture
 from nas.budget import admits
 from nas.cost import Cost, CostModel
 from nas.errors import StudyFailedError
-from nas.rungs import Decision
+from nas.history import seen
+from nas.ports import Sampler, StudyStore
+from nas.rungs import Decision, stratum
 from nas.spec import StudySpec
 from nas.trial import Measurement, Outcome, Trial, TrialState
 
@@ -26,55 +31,6 @@ _SAME_FAILURES = 3
 _PROPOSALS = 20
 _CANDIDATES_FIRST = 4
 _MISMATCH = "fvcore counts another cost than we do"  # alike for all, so that it breaks the circuit
-
-
-class Sampler(Protocol):
-    """Proposes architectures; a function of its arguments alone, so that a replay agrees."""
-
-    def propose(
-        self, history: Sequence[Trial], number: int, rng: np.random.Generator
-    ) -> Architecture | None:
-        """Return a canonical member of the space within the budget, or None where none is left.
-
-        `history` holds every trial of the study so far, running ones and references included.
-        """
-        ...
-
-
-class StudyStore(Protocol):
-    """The durable record of one or more studies; every call has been committed when it returns."""
-
-    def trials(self, study: str) -> list[Trial]:
-        """Return the trials of `study` with their measurements, by number."""
-        ...
-
-    def insert_trial(self, study: str, trial: Trial) -> None:
-        """Add a trial; its number must be new in the study."""
-        ...
-
-    def start_trial(self, study: str, number: int, attempt: int) -> None:
-        """Turn a WAITING trial RUNNING under a new attempt, its earlier measurements set aside."""
-        ...
-
-    def requeue_trial(self, study: str, number: int, attempt: int, lost: bool) -> None:
-        """Turn a RUNNING trial WAITING again, one loss richer where the attempt was `lost`."""
-        ...
-
-    def record_measurement(
-        self, study: str, number: int, attempt: int, measurement: Measurement
-    ) -> None:
-        """Add one measurement to a RUNNING trial of that attempt."""
-        ...
-
-    def record_count(
-        self, study: str, number: int, attempt: int, counted: Cost, worker: str
-    ) -> None:
-        """Keep fvcore's count of a RUNNING trial, and where it runs."""
-        ...
-
-    def finish_trial(self, study: str, number: int, attempt: int, outcome: Outcome) -> None:
-        """Give a RUNNING trial of that attempt its final state."""
-        ...
 
 
 class Study:
@@ -87,10 +43,12 @@ class Study:
             name: CostModel(space, spec.deployment, spec.classes)
             for name, space in spec.spaces.items()
         }
+        self._goals = spec.goals
         self._store = store
         self._sampler = sampler
         self._trials = {trial.number: trial for trial in store.trials(spec.name)}
-        self.exhausted = False
+        self._confirming: list[int] | None = None
+        self.exhausted = self._cut_short()
         for trial in self.trials:
             if trial.state is TrialState.RUNNING:
                 self.requeue(trial.number)
@@ -98,22 +56,24 @@ class Study:
     @property
     def trials(self) -> list[Trial]:
         """Every trial, by number."""
-        return [self._trials[number] for number in sorted(self._trials)]
+        return list(self._trials.values())  # numbers only ever grow, so that this is their order
 
     @property
     def candidates(self) -> list[Trial]:
-        """The trials that are no references."""
-        return [trial for trial in self.trials if trial.reference is None]
+        """The trials that can win: no references, no further seeds of another trial."""
+        return [trial for trial in self.trials if trial.candidate]
 
     def trial(self, number: int) -> Trial:
         """Return one trial."""
         return self._trials[number]
 
     def ask(self) -> Trial | None:
-        """Return the next trial, already recorded as RUNNING, or None where nothing is left to do.
+        """Return the next trial, recorded as RUNNING, or None where nothing is left to do for now.
 
+        It is COMPLETE instead, with nothing left to do, where an earlier result could be reused.
         Waiting trials come first. The published references come after the first few candidates:
-        they train to the end, and nobody should wait for that to see a first result.
+        they train to the end, and nobody should wait for that to see a first result. The further
+        seeds of the best come last.
         """
         for trial in self.trials:
             if trial.state is TrialState.WAITING:
@@ -122,8 +82,10 @@ class Study:
             new = self._next_candidate() or self._next_reference()
         else:
             new = self._next_reference() or self._next_candidate()
+        new = new or self._next_replicate()
         if new is None:
             return None
+        new = self._reused(new) if self.spec.reuse else new
         self._store.insert_trial(self.spec.name, new)
         self._trials[new.number] = new
         return new
@@ -133,8 +95,9 @@ class Study:
         return self._costs[architecture.space].cost(architecture)
 
     def planned(self) -> int:
-        """Return how many trials the whole study has, references included."""
-        return self.spec.num_trials + len(self._references())
+        """Return how many trials the whole study has, references and further seeds included."""
+        further = confirm.num_replicates(self.spec, self.trials, self._searched())
+        return self.spec.num_trials + len(self._references()) + further
 
     def count(self, number: int, attempt: int, counted: Cost, worker: str) -> bool:
         """Record fvcore's count; return False, and fail the trial, where it differs from ours.
@@ -152,6 +115,13 @@ class Study:
         detail = f"{trial.architecture}\nours: {trial.cost}\nfvcore: {counted}\n{_MISMATCH}"
         self.finish(number, attempt, Outcome(TrialState.FAILED, 0.0, "count_mismatch", detail))
         return False
+
+    def score(self, number: int, attempt: int, proxies: Mapping[str, float]) -> None:
+        """Record the training-free scores of a running trial."""
+        trial = self._running(number, attempt)
+        if trial is not None:
+            self._store.record_proxies(self.spec.name, number, attempt, proxies)
+            self._trials[number] = replace(trial, proxies=dict(proxies))
 
     def record(self, number: int, attempt: int, measurement: Measurement) -> Decision:
         """Record one epoch and decide; a late report of an earlier attempt is dropped.
@@ -175,9 +145,9 @@ class Study:
         trial = self._trials[number] = replace(trial, measurements=measured)
         if measurement.epoch >= self.spec.ladder.max_epochs:
             return Decision.STOP
-        if measurement.rung is None or trial.reference is not None:
+        if measurement.rung is None or not trial.candidate:
             return Decision.CONTINUE
-        others = self._at_rung(measurement.rung, but=number)
+        others = self._at_rung(measurement.rung, trial)
         return self.spec.ladder.decide(self._losses(trial, measurement), others)
 
     def finish(self, number: int, attempt: int, outcome: Outcome) -> None:
@@ -253,7 +223,7 @@ class Study:
     def _next_candidate(self) -> Trial | None:
         if self.exhausted or len(self.candidates) >= self.spec.num_trials:
             return None
-        number, history = len(self._trials), self.trials
+        number, history = len(self._trials), seen(self.trials)
         taken = {trial.arch_id for trial in self.candidates}
         for proposal in range(_PROPOSALS):
             rng = np.random.default_rng([self.spec.seed, number, proposal])
@@ -266,38 +236,92 @@ class Study:
         self.exhausted = True
         return None
 
-    def _new(self, architecture: Architecture, reference: str | None = None) -> Trial:
+    def _searched(self) -> bool:
+        """Tell whether all candidates have ended, and no more will come."""
+        candidates = self.candidates
+        asked = self.exhausted or len(candidates) >= self.spec.num_trials
+        return asked and all(trial.state.finished for trial in candidates)
+
+    def _cut_short(self) -> bool:
+        """Tell whether the further seeds were begun with fewer candidates than planned.
+
+        The sampler had nothing new then, and is not asked again.
+        """
+        confirming = any(trial.replicate_of is not None for trial in self.trials)
+        return confirming and len(self.candidates) < self.spec.num_trials
+
+    def _next_replicate(self) -> Trial | None:
+        spec = self.spec
+        if spec.confirm * (spec.seeds - 1) == 0 or not self._searched():
+            return None
+        if self._confirming is None:  # the same at every resume: all candidates have ended
+            believed = self._sampler.believe(seen(self.trials))
+            self._confirming = confirm.chosen(spec, self.trials, believed)
+        following = confirm.next_replicate(spec, self.trials, self._confirming)
+        if following is None:
+            return None
+        return self._new(self._trials[following[0]].architecture, replicate=following)
+
+    def _reused(self, new: Trial) -> Trial:
+        """Return `new` with the result of the same training done before, where there is one."""
+        found = self._store.complete_trials(self.spec.name, new.arch_id)
+        own = new.replicate_of
+        group = [t for t in self.trials if own is not None and own in (t.number, t.replicate_of)]
+        seeds = {trial.seed for trial in group}
+        old = reuse.reusable(self.spec, new.architecture, found, seeds)
+        return new if old is None else reuse.stand_in(self.spec, new, *old)
+
+    def _new(
+        self,
+        architecture: Architecture,
+        reference: str | None = None,
+        replicate: tuple[int, int] | None = None,
+    ) -> Trial:
         cost = self.cost(architecture)
         if reference is None and not admits(self.spec.budget, cost):  # the gate
             raise AssertionError(f"a sampler proposed an architecture over the budget: {cost}")
         number = len(self._trials)
-        seed = int(np.random.SeedSequence([self.spec.seed, number]).generate_state(1)[0])
+        seeded = [self.spec.seed, *(replicate or (number // self.spec.block,))]
+        of, count = replicate or (None, 0)
         return Trial(
             number,
             architecture,
             cost,
             TrialState.RUNNING,
-            seed,
+            int(np.random.SeedSequence(seeded).generate_state(1)[0]),
             reference=reference,
             attempt=1,
             created_at=datetime.now(UTC),
+            replicate_of=of,
+            replicate=count,
         )
 
     def _losses(self, trial: Trial, measurement: Measurement) -> list[float]:
-        at_rung = replace(trial, measurements=(measurement,))
-        return [goal.loss(at_rung.value(goal.name) or 0.0) for goal in self.spec.goals]
+        return [
+            goal.loss(float(getattr(trial.cost if goal.known else measurement, goal.name)))
+            for goal in self._goals
+        ]
 
-    def _at_rung(self, rung: int, but: int) -> list[list[float]]:
+    def _at_rung(self, rung: int, own: Trial) -> list[list[float]]:
+        """Return the losses of the others that have reached a rung at about the cost of `own`."""
+        alike = self._stratum(own)
         return [
             self._losses(trial, measurement)
             for trial in self.candidates
-            if trial.number != but
+            if trial.number != own.number and self._stratum(trial) == alike
             for measurement in trial.measurements
             if measurement.rung == rung
         ]
 
+    def _stratum(self, trial: Trial) -> int:
+        if not self.spec.budget:
+            return 0
+        ceiling = self.spec.budget[0]
+        return stratum(getattr(trial.cost, ceiling.cost) / ceiling.limit)
+
     def _break_circuit(self) -> None:
-        ended = [trial for trial in self.trials if trial.state.finished and trial.finished_at]
+        here = [trial for trial in self.trials if trial.origin is None]
+        ended = [trial for trial in here if trial.state.finished and trial.finished_at]
         ended.sort(key=lambda trial: trial.finished_at or datetime.min.replace(tzinfo=UTC))
         tail = ended[-_SAME_FAILURES:]
         reasons = {(trial.fail_reason, _headline(trial.fail_detail)) for trial in tail}

@@ -1,11 +1,14 @@
 """Trial: one candidate being measured, and what has been measured of it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from nas.architecture import Architecture
 from nas.cost import Cost
+
+_METRICS = ("top1_error", "loss", "train_loss")
 
 
 class TrialState(StrEnum):
@@ -73,6 +76,11 @@ class Trial:
     `cost` is ours and `counted` fvcore's, both at the deployment input. `seed` starts the weights
     and the order of the data. `attempt` counts the starts, `lost` those that ended with the loss of
     the worker or the driver; an interruption is no loss. Times are timezone-aware UTC.
+
+    `proxies` are training-free scores by name. `origin` is the `study/number` that a reused result
+    was measured in; the trial itself was then never started. A further training of a trial with
+    another seed has the number of that trial in `replicate_of` and counts 1, 2, … in `replicate`;
+    it is no candidate.
     """
 
     number: int
@@ -93,11 +101,20 @@ class Trial:
     worker: str | None = None
     weights_path: str | None = None
     weights_sha256: str | None = None
+    proxies: Mapping[str, float] | None = None
+    origin: str | None = None
+    replicate_of: int | None = None
+    replicate: int = 0
 
     @property
     def arch_id(self) -> str:
         """The identity of the architecture."""
         return self.architecture.arch_id
+
+    @property
+    def candidate(self) -> bool:
+        """Whether the trial can win: no reference, and no further seed of another trial."""
+        return self.reference is None and self.replicate_of is None
 
     @property
     def last(self) -> Measurement | None:
@@ -111,6 +128,6 @@ class Trial:
 
     def value(self, name: str) -> float | None:
         """Return a metric of the last measurement, or a cost, by the name of its objective."""
-        if name in ("madds", "params", "acts"):
+        if name not in _METRICS:  # a table of trained networks may have costs of its own
             return float(getattr(self.cost, name))
         return None if self.last is None else float(getattr(self.last, name))

@@ -5,22 +5,22 @@ deployment input. A stopped trial stands at the last epoch that it reached: a ce
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from math import prod
-
-import numpy as np
 
 from nas import results
 from nas.architecture import Architecture
 from nas.budget import si
+from nas.confirm import Confirmed, confirmed, num_replicates
 from nas.cost import Cost
-from nas.front import hypervolume
 from nas.objective import Objective, objective
 from nas.space import Published
 from nas.spec import StudySpec
 from nas.stage_table import StageTable, stage_table
 from nas.trial import Trial, TrialState
+from nas.words import duration as duration
+from nas.words import percent as percent
 
 Reports = Mapping[int, Mapping[str, float]]
 
@@ -58,9 +58,11 @@ class Group(StrEnum):
 class Point:
     """One trial as it is shown; `x` and `y` are its values on the axes, None before a measurement.
 
-    `curve` holds (epoch, top-1 error) of the current attempt; `test_error` is the error on the test
-    split, for the trials on which it was taken; `title` names a published architecture, `published`
-    holds the numbers that its authors print.
+    Of a trial that was `confirmed` under further seeds `y`, `error` and `loss` are the means.
+    `origin` is the study#trial in which a reused result was measured. `curve` holds (epoch, top-1
+    error) of the current attempt; `test_error` is the error on the test split, for the trials on
+    which it was taken; `title` names a published architecture, `published` holds the numbers that
+    its authors print.
     """
 
     number: int
@@ -82,6 +84,8 @@ class Point:
     published: tuple[tuple[str, str], ...]
     reason: str | None
     detail: str | None
+    confirmed: Confirmed | None = None
+    origin: str | None = None
 
     @property
     def label(self) -> str:
@@ -104,17 +108,13 @@ class Axis:
         return percent(value) if self.percent else si(value)
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """The share of the reference box that the front dominates after `finished` candidates."""
-
-    finished: int
-    share: float
-
-
 @dataclass(frozen=True)
 class StudyView:
-    """A study as it is shown: points in the order of the table, axes, counts, settings, words."""
+    """A study as it is shown: points in the order of the table, axes, counts, settings, words.
+
+    Trainings of a candidate under further seeds are no points; `further` counts those that have
+    begun and those that have ended.
+    """
 
     name: str
     state: str | None
@@ -129,10 +129,11 @@ class StudyView:
     eta: int
     seconds: float
     hypervolume: float
-    progress: tuple[Progress, ...]
+    progress: tuple[results.Progress, ...]
     settings: tuple[tuple[str, str], ...]
     note: str
     best: Point | None
+    further: tuple[int, int]
     _by_number: Mapping[int, Point] = field(repr=False, compare=False)
 
     def group(self, group: Group) -> list[Point]:
@@ -158,8 +159,8 @@ class StudyView:
 
     @property
     def finished(self) -> int:
-        """How many trials have ended, published ones included."""
-        return sum(point.state.finished for point in self.points)
+        """How many trials have ended, published ones and further seeds included."""
+        return sum(point.state.finished for point in self.points) + self.further[1]
 
     @property
     def done(self) -> bool:
@@ -181,7 +182,8 @@ class StudyView:
     def _ends(self) -> str:
         words = {TrialState.COMPLETE: "complete", TrialState.STOPPED: "stopped early"}
         words[TrialState.FAILED] = "failed"
-        return ", ".join(f"{self.count(state)} {word}" for state, word in words.items())
+        ends = [f"{self.count(state)} {word}" for state, word in words.items()]
+        return ", ".join([*ends, f"{self.further[1]} further seeds"] if self.further[1] else ends)
 
 
 def study_view(
@@ -198,9 +200,11 @@ def study_view(
     """
     x, y = _axes(spec)
     points = _points(spec, trials, tests or {}, (x.name, y.name))
+    further = [trial for trial in trials if trial.replicate_of is not None]
+    searched = sum(trial.candidate and trial.state.finished for trial in trials) >= spec.num_trials
     by_number = {point.number: point for point in points}
     best = results.best(spec, trials)
-    progress = _progress(spec, trials)
+    progress = results.hypervolume_steps(spec, trials)
     return StudyView(
         name=spec.name,
         state=state,
@@ -212,15 +216,18 @@ def study_view(
         },
         limits=tuple((constraint.cost, constraint.limit) for constraint in spec.budget),
         num_objectives=len(spec.objectives),
-        planned=spec.num_trials + len(spec.references),
+        planned=spec.num_trials
+        + len(spec.references)
+        + num_replicates(spec, trials, searched or bool(further)),
         rungs=spec.rungs,
         eta=spec.eta,
         seconds=_elapsed(trials),
-        hypervolume=progress[-1].share if progress else 0.0,
+        hypervolume=results.study_hypervolume(spec, trials) / (prod(spec.reference_point) or 1.0),
         progress=progress,
         settings=_settings(spec, versions or {}),
         note=study_note(spec),
         best=by_number[best.number] if best else None,
+        further=(len(further), sum(trial.state.finished for trial in further)),
         _by_number=by_number,
     )
 
@@ -239,24 +246,6 @@ def task_line(spec: StudySpec) -> str:
     """Return on which data a study measures."""
     line = spec.task + (f", data in {spec.data_dir}" if spec.data_dir else "")
     return line + (f", at most {spec.limit:,} training images" if spec.limit is not None else "")
-
-
-def percent(share: float) -> str:
-    """Return a share in percent, with the digits that such a measurement carries."""
-    return f"{100 * share:.1f} %" if share >= 0.1 else f"{100 * share:.2f} %"
-
-
-def duration(seconds: float | None) -> str:
-    """Return a time span in the two largest units that it needs."""
-    if seconds is None:
-        return "–"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes:02d} min"
-    if minutes:
-        return f"{minutes} min {rest:02d} s"
-    return f"{seconds:.1f} s" if seconds < 10 else f"{rest} s"
 
 
 def _axes(spec: StudySpec) -> tuple[Axis, Axis]:
@@ -286,11 +275,28 @@ def _points(
     front = {trial.number for trial in results.front(spec, trials)}
     entries = {entry.name: entry for entry in spec.references}
     points = []
+    means = confirmed(trials)
     for trial in trials:
+        if trial.replicate_of is not None:
+            continue
         group = _group(trial, trial.number in front)
         entry = entries.get(trial.reference or "")
-        points.append(_point(trial, group, entry, tests.get(trial.number, {}), axes))
+        point = _point(trial, group, entry, tests.get(trial.number, {}), axes)
+        points.append(_corrected(point, means.get(trial.number), axes))
     return tuple(sorted(points, key=_table_order))
+
+
+def _corrected(point: Point, found: Confirmed | None, axes: tuple[str, str]) -> Point:
+    """Return a point at the means of its seeds, if it was confirmed."""
+    if found is None:
+        return point
+    return replace(
+        point,
+        y=found.summary(axes[1]).mean,
+        error=found.summary("top1_error").mean,
+        loss=found.summary("loss").mean,
+        confirmed=found,
+    )
 
 
 def _point(
@@ -322,6 +328,7 @@ def _point(
         published=tuple((key, str(value)) for key, value in numbers.items()),
         reason=trial.fail_reason,
         detail=trial.fail_detail,
+        origin=trial.origin.replace("/", "#") if trial.origin else None,
     )
 
 
@@ -351,29 +358,6 @@ def _elapsed(trials: Sequence[Trial]) -> float:
     return (max(ends) - min(starts)).total_seconds() if starts and ends else 0.0
 
 
-def _progress(spec: StudySpec, trials: Sequence[Trial]) -> tuple[Progress, ...]:
-    """Return the hypervolume's share of the reference box each time that a candidate raised it."""
-    ended = [trial for trial in trials if trial.reference is None and trial.state.finished]
-    # Equal or missing times: the number decides, so that a view of the same rows is the same.
-    ended.sort(key=lambda t: (t.finished_at.timestamp() if t.finished_at else 0.0, t.number))
-    reference = np.array(spec.reference_point, dtype=float)
-    box = prod(spec.reference_point)
-    front = np.empty((0, len(reference)))
-    steps = [Progress(0, 0.0)] if ended else []
-    rows = results.losses(spec, ended)
-    for finished, (trial, row) in enumerate(zip(ended, rows, strict=True), start=1):
-        if trial.state is not TrialState.COMPLETE:
-            continue
-        if np.any(np.all(front <= row, axis=1)):
-            continue
-        front = np.vstack([front[~np.all(front >= row, axis=1)], row])
-        share = hypervolume(front, reference) / box if box else 0.0
-        steps.append(Progress(finished, share))
-    if ended:
-        steps.append(Progress(len(ended), steps[-1].share))
-    return tuple(steps)
-
-
 def _settings(spec: StudySpec, versions: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     budget = ", ".join(map(str, spec.budget)) or "none"
     rows = [
@@ -383,6 +367,7 @@ def _settings(spec: StudySpec, versions: Mapping[str, str]) -> tuple[tuple[str, 
         ("Epochs", f"{spec.ladder.max_epochs}, judged after {_list(spec.rungs[:-1])}"),
         ("Objectives", ", ".join(spec.objectives)),
         ("Candidates", f"{spec.num_trials}, proposed by {spec.sampler}, seed {spec.seed}"),
+        *_confirmation(spec),
         (
             "Space file",
             ", ".join(f"sha256 {space.space_hash[:16]}" for space in spec.spaces.values()),
@@ -391,6 +376,12 @@ def _settings(spec: StudySpec, versions: Mapping[str, str]) -> tuple[tuple[str, 
     if versions:
         rows.append(("Versions", ", ".join(f"{k} {v}" for k, v in sorted(versions.items()))))
     return tuple(rows)
+
+
+def _confirmation(spec: StudySpec) -> list[tuple[str, str]]:
+    if spec.confirm * (spec.seeds - 1) == 0:
+        return []
+    return [("Confirmed", f"the best {spec.confirm}, under {spec.seeds} seeds each")]
 
 
 def _list(epochs: Sequence[int]) -> str:

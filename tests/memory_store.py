@@ -1,10 +1,11 @@
 """A StudyStore in memory: the whole loop in milliseconds, and a kill at any write."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from nas.cost import Cost
+from nas.spec import StudySpec
 from nas.trial import Measurement, Outcome, Trial, TrialState
 
 
@@ -19,7 +20,21 @@ class MemoryStore:
         """Start empty."""
         self.before_write = before_write
         self.writes = 0
+        self._specs: dict[str, StudySpec] = {}
         self._studies: dict[str, dict[int, Trial]] = {}
+
+    def create_study(self, spec: StudySpec) -> None:
+        """Enter the specification of a study; only reuse across studies needs it."""
+        self._specs[spec.name] = spec
+
+    def complete_trials(self, study: str, arch_id: str) -> list[tuple[StudySpec, Trial]]:
+        """Return the COMPLETE trials of an architecture in the studies that were entered."""
+        return [
+            (spec, trial)
+            for name, spec in self._specs.items()
+            for trial in self.trials(name)
+            if trial.arch_id == arch_id and trial.state is TrialState.COMPLETE
+        ]
 
     def trials(self, study: str) -> list[Trial]:
         """Return the trials of `study` by number."""
@@ -62,6 +77,14 @@ class MemoryStore:
         trial = self._running(study, number, attempt)
         if trial is not None:
             self._write("record_count", study, replace(trial, counted=counted, worker=worker))
+
+    def record_proxies(
+        self, study: str, number: int, attempt: int, values: Mapping[str, float]
+    ) -> None:
+        """Keep the training-free scores of a trial of that attempt."""
+        trial = self._studies[study][number]
+        if trial.attempt == attempt:
+            self._write("record_proxies", study, replace(trial, proxies=dict(values)))
 
     def finish_trial(self, study: str, number: int, attempt: int, outcome: Outcome) -> None:
         """Give a RUNNING trial of that attempt its final state."""

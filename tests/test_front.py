@@ -77,3 +77,10 @@ def test_a_large_front_is_sorted_in_seconds():
     order = np.argsort(kept[:, 0])
     assert np.all(np.diff(kept[order, 1]) < 0)
     assert 0 < len(kept) < 100
+
+
+@given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=1, max_size=40))
+def test_the_quick_ranks_of_pairs_are_those_of_peeling_fronts(pairs):
+    points = np.array(pairs, dtype=float)
+    by_peeling = non_dominated_ranks(np.column_stack([points, np.zeros(len(points))]))
+    assert non_dominated_ranks(points).tolist() == by_peeling.tolist()

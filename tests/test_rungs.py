@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from nas.errors import NasError
 from nas.front import non_dominated_ranks
-from nas.rungs import Decision, Ladder, default_rungs
+from nas.rungs import Decision, Ladder, default_rungs, stratum
 
 GO, STOP = Decision.CONTINUE, Decision.STOP
 LADDER = Ladder((1, 3, 9), 3)
@@ -93,6 +93,12 @@ def test_small_networks_are_not_crowded_out_by_accurate_large_ones():
 def test_a_dominated_network_stops_however_small_the_field():
     assert LADDER.decide((0.5, 300.0), [(0.4, 200.0)]) is STOP
     assert LADDER.decide((0.4, 200.0), [(0.5, 300.0)]) is GO
+
+
+def test_strata_halve_the_cost_and_the_last_holds_the_rest():
+    shares = (1.0, 0.51, 0.5, 0.26, 0.25, 0.126, 0.125, 0.01, 1e-9)
+    assert [stratum(share) for share in shares] == [0, 0, 1, 1, 2, 2, 3, 3, 3]
+    assert len({stratum(share) for share in np.linspace(0.85, 1.0, 20)}) == 1
 
 
 @pytest.mark.parametrize("epochs", [(), (0, 1), (1, 1), (3, 1), (-1,)])

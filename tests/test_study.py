@@ -1,13 +1,15 @@
 """The rules of the loop, over a store in memory and trials without training."""
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from nas.architecture import Architecture
 from nas.budget import admits
-from nas.cost import Cost
+from nas.cost import Cost, CostModel
 from nas.errors import ArchitectureError, StudyFailedError
 from nas.rungs import Decision
 from nas.study import MAX_LOSSES, Study
@@ -44,12 +46,24 @@ class Proposes:
         return self.architectures[(self.asked - 1) % len(self.architectures)]
 
 
+def alike(number: int, low: float = 0.5, high: float = 1.0) -> list[Architecture]:
+    """Return different architectures that use a share of the budget in one range."""
+    costs, rng = CostModel(SPACE, SPEC.deployment, SPEC.classes), np.random.default_rng(1)
+    found, at = {}, SPACE.parse("small-plain")
+    while len(found) < number:
+        at = SPACE.mutate(at, rng)
+        if low < costs.cost(at).madds / BUDGET[0].limit <= high:
+            found[at.arch_id] = at
+    return list(found.values())
+
+
 def essence(trials) -> list[tuple]:
     """Return what a resumed study must share with an uninterrupted one: all but times, attempts."""
     return [
         (
             t.number, t.architecture, t.reference, t.cost, t.seed, t.state, t.measurements,
-            t.counted, t.fail_reason, t.fail_detail, t.weights_path,
+            t.counted, t.fail_reason, t.fail_detail, t.weights_path, t.proxies, t.replicate_of,
+            t.replicate,
         )
         for t in trials
     ]  # fmt: skip
@@ -142,7 +156,12 @@ def test_the_seed_alone_decides_the_proposals():
 
 
 def test_a_candidate_stops_at_a_rung_where_others_are_better():
-    study = new_study(published=False, objectives=("top1_error",), reference_point=(1.0,))
+    study = new_study(
+        sampler=Proposes(*alike(2)),
+        published=False,
+        objectives=("top1_error",),
+        reference_point=(1.0,),
+    )
     first, second = study.ask(), study.ask()
     assert study.record(first.number, 1, at(1, 0.2)) is Decision.CONTINUE
     assert study.record(second.number, 1, at(1, 0.6)) is Decision.STOP
@@ -152,6 +171,27 @@ def test_a_candidate_stops_at_a_rung_where_others_are_better():
     study.finish(second.number, 1, Outcome(TrialState.STOPPED, 1.0))
     assert study.trial(second.number).final is None
     assert study.trial(second.number).last.top1_error == 0.6
+
+
+@pytest.mark.parametrize("objectives", [("top1_error",), ("top1_error", "madds")])
+def test_a_network_is_judged_among_those_of_about_its_cost(objectives):
+    large, small = alike(3), alike(2, 0.25, 0.5)
+    sampler = Proposes(large[0], large[1], small[0], small[1], large[2])
+    study = new_study(
+        sampler=sampler,
+        published=False,
+        objectives=objectives,
+        reference_point=(1.0, 2e6)[: len(objectives)],
+    )
+    trials = [study.ask() for _ in range(5)]
+    decisions = [
+        study.record(trial.number, 1, at(1, error))
+        for trial, error in zip(trials, (0.2, 0.3, 0.8, 0.9, 0.25), strict=True)
+    ]
+    go, stop = Decision.CONTINUE, Decision.STOP
+    assert decisions[0] is decisions[2] is decisions[4] is go  # the first of the small goes on
+    if objectives == ("top1_error",):
+        assert decisions == [go, stop, go, stop, go]
 
 
 def test_a_reference_is_never_stopped_early_and_stops_nobody():
@@ -288,8 +328,8 @@ class KilledError(BaseException):
     """The driver dies here."""
 
 
-def killed_at(write: int, after: int) -> MemoryStore:
-    """Return the store of a driver that dies before a write, `after` writes into a fresh study."""
+def killed_at(write: int, after: int, study: Callable[[MemoryStore], Study]) -> MemoryStore:
+    """Return the store of a driver that dies before a write of `after`, in a fresh study."""
     store = MemoryStore()
 
     def die(_: str) -> None:
@@ -298,23 +338,47 @@ def killed_at(write: int, after: int) -> MemoryStore:
 
     store.before_write = die
     try:
-        run_all(new_study(store))
+        run_all(study(store))
     except KilledError:
         store.before_write = lambda name: None
         return store
     raise AssertionError(f"the study ended after {after} writes")
 
 
-def test_a_study_killed_at_any_write_resumes_to_the_same_trials():
+class Few(WalkSampler):
+    """Has six architectures to propose, each once."""
+
+    def propose(self, history, number, rng):
+        known = {trial.arch_id for trial in history}
+        return next((one for one in alike(6) if one.arch_id not in known), None)
+
+
+CASES = {
+    "search alone": {},
+    "confirmation": {"confirm": 2, "seeds": 3},
+    "confirmation of all": {"confirm": 9, "seeds": 2, "num_trials": 6},
+    "nothing left to propose": {"confirm": 1, "seeds": 4, "published": False, "sampler": "few"},
+}
+
+
+@pytest.mark.parametrize("changed", CASES.values(), ids=CASES)
+def test_a_study_killed_at_any_write_resumes_to_the_same_trials(changed):
+    spec = small_spec(**changed)
+
+    def new_study(store: MemoryStore) -> Study:
+        return Study(spec, store, (Few if "sampler" in changed else WalkSampler)(spec))
+
     store = MemoryStore()
     whole = essence(run_all(new_study(store)))
-    assert {t.state for t in store.trials("study")} == {
-        TrialState.COMPLETE,
-        TrialState.STOPPED,
-        TrialState.FAILED,
-    }
+    further = [t for t in store.trials("study") if t.replicate_of is not None]
+    assert bool(further) == bool(spec.confirm)
+    check_every_kill(new_study, store, whole)
+
+
+def check_every_kill(new_study, store: MemoryStore, whole: list[tuple]) -> None:
+    assert {t.state for t in store.trials("study")} >= {TrialState.COMPLETE}
     for write in range(store.writes):
-        cut = killed_at(write, store.writes)
+        cut = killed_at(write, store.writes, new_study)
         finished = {t.number: t for t in cut.trials("study") if t.state.finished}
         resumed = new_study(cut)
         assert not any(t.state is TrialState.RUNNING for t in resumed.trials)

@@ -157,7 +157,31 @@ def _front(view: StudyView, scale: Scale, look: Look) -> list[Any]:
         hoverinfo="text",
         showlegend=bool(points),
     )
+    if any(point.confirmed for point in points):
+        dots.error_y = _intervals(view, points, scale, colour)
     return [steps, dots]
+
+
+def _intervals(
+    view: StudyView, points: Sequence[Point], scale: Scale, colour: str
+) -> dict[str, Any]:
+    """Return the 95 % intervals of the means as plotly's error bars; none for a single seed."""
+    times = factor(view.y)
+    above: list[float | None] = []
+    below: list[float | None] = []
+    for point in points:
+        reach = point.confirmed.summary(view.y.name).reach if point.confirmed else None
+        if reach is None or point.y is None:
+            above.append(None)
+            below.append(None)
+            continue
+        at, low = point.y * times, max(point.y - reach, 0.0) * times
+        above.append(reach * times)
+        below.append(scale.place(at) - scale.place(low))
+    return {
+        "type": "data", "symmetric": False, "array": above, "arrayminus": below,
+        "thickness": 1.5, "width": 5, "color": colour,
+    }  # fmt: skip
 
 
 def _published(view: StudyView, scale: Scale, look: Look) -> list[Any]:

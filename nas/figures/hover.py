@@ -72,4 +72,6 @@ def measured(point: Point) -> str:
     cost = f"{si(point.cost.madds)} madds, {si(point.cost.params)} params"
     if point.error is None:
         return cost
+    if point.confirmed:
+        return f"{point.confirmed.words()}; {cost}, {duration(point.seconds)}"
     return f"{percent(point.error)} error, {cost}, {duration(point.seconds)}"

@@ -1,22 +1,23 @@
 """The report: one HTML page that holds everything it shows and asks the network for nothing."""
 
-import json
-import os
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from html import escape
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import plotly.graph_objects as go
-from plotly.offline import get_plotlyjs
 
-from nas.errors import ExportError
 from nas.figures.curves import hypervolume_figure, learning_curves_figure
+from nas.figures.document import (
+    POLICY,
+    facts_section,
+    figure_section,
+    page_html,
+    write_document,
+)
 from nas.figures.front import GL_FROM, front_figure
-from nas.figures.look import CONFIG, Look
-from nas.figures.page import page_style, report_script
+from nas.figures.look import Look
+from nas.figures.page import report_script
 from nas.figures.table import HEADERS, NUMERIC, facts, row
 from nas.stage_table import StageTable
 from nas.view import Point, StudyView, duration, percent
@@ -29,7 +30,8 @@ _FIGURES: dict[str, tuple[str, str, Draw]] = {
     "front": (
         "Error against cost",
         "Down and left is better. The line bounds what the front dominates; the dashed line is "
-        "the budget. A stopped trial stands where it was stopped, not where it would have ended.",
+        "the budget. A stopped trial stands where it was stopped, not where it would have ended; "
+        "one confirmed under further seeds at their mean, its bar being the 95 % interval.",
         front_figure,
     ),
     "curves": (
@@ -44,11 +46,7 @@ _FIGURES: dict[str, tuple[str, str, Draw]] = {
         hypervolume_figure,
     ),
 }
-# Inline code only, and no place from which anything may be fetched.
-_POLICY = (
-    "default-src 'none'; script-src 'unsafe-inline'{}; style-src 'unsafe-inline'; "
-    "img-src data: blob:; form-action 'none'; base-uri 'none'"
-)
+_REMEDY = "Give another file with -o, in a directory that exists and is writable."
 
 
 def write_report(view: StudyView, path: Path) -> None:
@@ -57,72 +55,43 @@ def write_report(view: StudyView, path: Path) -> None:
     Raises:
         ExportError: the directory is missing or not writable, or the disk is full.
     """
-    page = report_html(view).encode()
-    part = None
-    try:
-        with tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=f".{path.name}.", delete=False
-        ) as file:
-            part = Path(file.name)
-            file.write(page)
-            file.flush()
-            os.fsync(file.fileno())
-        part.chmod(0o644)
-        part.replace(path)
-    except OSError as error:
-        if part:
-            with suppress(OSError):
-                part.unlink()
-        raise ExportError(
-            f"the report {str(path)!r} cannot be written: {error.strerror or error}.",
-            "Give another file with -o, in a directory that exists and is writable.",
-        ) from error
+    write_document(report_html(view), path, "report", _REMEDY)
 
 
 def report_html(view: StudyView) -> str:
     """Return the page as text."""
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{_policy(view)}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escape(view.name)}: report</title>
-<link rel="icon" href="data:,">
-<style>{page_style()}</style>
-</head>
-<body>
-<main>
-<header>
-<h1>{escape(view.name)}</h1>
-<p class="lead">{escape(view.summary)}</p>
-{"".join(_remarks(view))}
-</header>
-{"".join(_figures(view))}
-{_trials(view)}
-{_settings(view)}
-</main>
-<script type="application/json" id="data">{_data(view)}</script>
-<script>{get_plotlyjs()}</script>
-<script>{report_script()}</script>
-</body>
-</html>
-"""
+    header = (
+        f'<header><h1>{escape(view.name)}</h1><p class="lead">{escape(view.summary)}</p>'
+        f"{''.join(_remarks(view))}</header>"
+    )
+    settings = (*view.settings, ("Wall clock", duration(view.seconds)))
+    sections = [*_figures(view), _trials(view), facts_section("Settings", settings)]
+    return page_html(
+        f"{view.name}: report", header, sections, _drawn(view), report_script(), _policy(view)
+    )
 
 
 def _policy(view: StudyView) -> str:
     """Return what the page may do; WebGL, for clouds of many points, compiles code at run time."""
     many = len(view.points) > GL_FROM
-    return _POLICY.format(" 'unsafe-eval'" if many else "")
+    code = "script-src 'unsafe-inline'"
+    return POLICY.replace(code, f"{code} 'unsafe-eval'") if many else POLICY
 
 
 def _remarks(view: StudyView) -> Iterator[str]:
     if view.note:
         yield f'<p class="note">{escape(view.note)}</p>\n'
+    for point in view.points:
+        if point.confirmed:
+            yield (
+                f"<p>{escape(point.label)}: {escape(point.confirmed.words())}, "
+                "± being the 95 % interval of the mean.</p>\n"
+            )
     tests = [point for point in view.points if point.test_error is not None]
     for point in tests:
+        weights = " (the weights of its first seed, which are exported)" if point.confirmed else ""
         yield (
-            f"<p>{escape(point.label)} on the test split, taken once: "
+            f"<p>{escape(point.label)} on the test split, taken once{weights}: "
             f"<strong>{percent(point.test_error or 0.0)}</strong> error.</p>\n"
         )
 
@@ -130,10 +99,7 @@ def _remarks(view: StudyView) -> Iterator[str]:
 def _figures(view: StudyView) -> Iterator[str]:
     for name, (heading, caption, _) in _FIGURES.items():
         label = view.summary if name == "front" else caption
-        yield (
-            f'<section class="card"><h2>{heading}</h2><p class="muted small">{caption}</p>'
-            f'<div id="{name}" role="figure" aria-label="{escape(label)}"></div></section>\n'
-        )
+        yield figure_section(name, heading, caption, label)
 
 
 def _trials(view: StudyView) -> str:
@@ -187,19 +153,8 @@ def _number(head: str) -> str:
     return ' class="number"' if head in NUMERIC else ""
 
 
-def _settings(view: StudyView) -> str:
-    rows = "".join(
-        f'<tr><th scope="row">{escape(name)}</th><td>{escape(value)}</td></tr>'
-        for name, value in (*view.settings, ("Wall clock", duration(view.seconds)))
-    )
-    return (
-        '<section class="card"><h2>Settings</h2>'
-        f'<table class="settings small">{rows}</table></section>'
-    )
-
-
-def _data(view: StudyView) -> str:
-    """Return the figures as JSON, light and wide, with patches that make them dark or narrow."""
+def _drawn(view: StudyView) -> dict[str, Any]:
+    """Return the figures, light and wide, with patches that make them dark or narrow."""
     figures = {}
     for name, (_, _, draw) in _FIGURES.items():
         base = draw(view, Look()).to_plotly_json()
@@ -208,8 +163,7 @@ def _data(view: StudyView) -> str:
             "dark": _difference(base, draw(view, Look(dark=True)).to_plotly_json()),
             "narrow": _difference(base, draw(view, Look(narrow=True)).to_plotly_json()),
         }
-    text = json.dumps({"config": CONFIG, "figures": figures}, separators=(",", ":"))
-    return text.replace("<", "\\u003c")  # no text of a study can end the script element
+    return figures
 
 
 def _difference(base: Any, other: Any, path: tuple[str | int, ...] = ()) -> list[Patch]:

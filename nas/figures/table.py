@@ -23,13 +23,23 @@ def row(point: Point) -> tuple[Cell, ...]:
     return (
         Cell(f"{point.number} {point.title or ''}".strip(), point.number),
         Cell(point.group.label + reason, point.group.label),
-        Cell("–" if point.error is None else percent(point.error), point.error),
+        Cell(_error(point), point.error),
         Cell(si(point.cost.madds), point.cost.madds),
         Cell(si(point.cost.params), point.cost.params),
         Cell(str(point.epoch), point.epoch),
         Cell(duration(point.seconds), point.seconds),
         Cell(point.architecture.text, point.architecture.arch_id),
     )
+
+
+def _error(point: Point) -> str:
+    """Return the error; with the interval of its mean and n where the trial was confirmed."""
+    if point.error is None:
+        return "–"
+    if point.confirmed is None:
+        return percent(point.error)
+    found = point.confirmed.summary("top1_error")
+    return f"{percent(found.mean)} ± {100 * (found.reach or 0.0):.2g} (n = {found.n})"
 
 
 def facts(point: Point) -> list[tuple[str, str]]:
@@ -45,6 +55,10 @@ def facts(point: Point) -> list[tuple[str, str]]:
         ("activations", f"{point.cost.acts:,}"),
         ("fvcore's count", counted),
     ]
+    if point.origin:
+        lines.append(("reused from", point.origin))
+    if point.confirmed:
+        lines.append(("top-1 error", point.confirmed.words()))
     if point.loss is not None:
         lines.append(("cross-entropy", f"{point.loss:.4f} nats"))
     if point.test_error is not None:

@@ -4,5 +4,15 @@ from nas.store.lease import Lease
 from nas.store.schema import Upgraded, upgrade
 from nas.store.store import Store, open_store
 from nas.store.studies import StudyState, StudySummary
+from nas.store.trainings import Training
 
-__all__ = ["Lease", "Store", "StudyState", "StudySummary", "Upgraded", "open_store", "upgrade"]
+__all__ = [
+    "Lease",
+    "Store",
+    "StudyState",
+    "StudySummary",
+    "Training",
+    "Upgraded",
+    "open_store",
+    "upgrade",
+]

@@ -1,6 +1,7 @@
 """Store: one opened database with its studies; every write has been committed when it returns."""
 
 import contextlib
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -12,12 +13,13 @@ from nas.architecture import Architecture, parse
 from nas.cost import Cost
 from nas.errors import StoreError
 from nas.spec import StudySpec
-from nas.store import studies, trials
+from nas.store import studies, trainings, trials
 from nas.store.address import Address, read_address
 from nas.store.database import Database, now
 from nas.store.lease import LEASE_SECONDS, Lease, fence, lock_study
 from nas.store.schema import ensure
 from nas.store.studies import StudyState, StudySummary
+from nas.store.trainings import Training
 from nas.trial import Measurement, Outcome, Trial
 
 T = TypeVar("T")
@@ -152,6 +154,21 @@ class Store:
         self.spec(study)  # cached now, for `select` may not open a second transaction
         return self._database.read(select)
 
+    def complete_trials(self, study: str, arch_id: str) -> list[tuple[StudySpec, Trial]]:
+        """Return the COMPLETE trials of an architecture, each with the spec of its study.
+
+        In all studies that the same version of nas measures as `study`, itself included; oldest
+        study first, then by number.
+        """
+        version = self.versions(study).get("nas")
+        found = self._database.read(lambda connection: trials.select_complete(connection, arch_id))
+        complete = []
+        for row, make in found:
+            if json.loads(row.versions).get("nas") == version:
+                spec = self.spec(row.name)
+                complete.append((spec, make(self._reader(row.name)(row.architecture))))
+        return complete
+
     def insert_trial(self, study: str, trial: Trial) -> None:
         """Add a trial; StoreError if the study has another one of its number."""
         self._write(study, lambda connection, key: trials.insert(connection, key, trial))
@@ -192,6 +209,16 @@ class Store:
 
         self._write(study, add)
 
+    def record_proxies(
+        self, study: str, number: int, attempt: int, values: Mapping[str, float]
+    ) -> None:
+        """Keep the training-free scores of a trial by name; a finished trial may get them too."""
+
+        def add(connection: sa.Connection, key: int) -> None:
+            trials.add_proxies(connection, key, number, attempt, values)
+
+        self._write(study, add)
+
     def finish_trial(self, study: str, number: int, attempt: int, outcome: Outcome) -> None:
         """Give a RUNNING trial of that attempt its final state."""
 
@@ -216,6 +243,14 @@ class Store:
         """Return the final results of a study as {trial number: {kind: values}}."""
         study_id = self._study(name).id
         return self._database.read(lambda connection: trials.select_reports(connection, study_id))
+
+    def record_training(self, training: Training) -> None:
+        """Keep a training to the end; one of its name and seed is replaced."""
+        self._database.write(lambda connection: trainings.put(connection, training))
+
+    def trainings(self, name: str | None = None) -> list[Training]:
+        """Return the trainings of that name, or all of them; replicates follow one another."""
+        return self._database.read(lambda connection: trainings.select(connection, name))
 
     def _study(self, name: str) -> sa.Row[Any]:
         return self._database.read(lambda connection: studies.find(connection, name, self._address))

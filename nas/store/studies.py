@@ -17,7 +17,7 @@ from nas.spec import StudySpec
 from nas.store.address import Address
 from nas.store.database import now
 from nas.store.lease import is_live
-from nas.store.tables import LEASE, MEASUREMENT, STUDY, TRIAL
+from nas.store.tables import LEASE, MEASUREMENT, STUDY, TRIAL, Real
 from nas.trial import TrialState
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -36,8 +36,9 @@ class StudyState(StrEnum):
 class StudySummary:
     """One line about a study.
 
-    `counts` has every trial state, references included. `best_error` is the lowest top-1 error, a
-    share in [0, 1], among the complete candidates. `holder` is the process that runs the study now,
+    `counts` has every trial state, references and further seeds included. `best_error` is the
+    lowest top-1 error, a share in [0, 1], among the complete candidates; where some were confirmed
+    under further seeds, the lowest of their means. `holder` is the process that runs the study now,
     as host:pid; a study that is RUNNING without one was killed and can be resumed.
     """
 
@@ -119,7 +120,7 @@ def set_state(connection: sa.Connection, study_id: int, state: StudyState) -> No
 def summaries(connection: sa.Connection) -> list[StudySummary]:
     """Return all studies, oldest first."""
     counts = _counts(connection)
-    best = {row[0]: row[1] for row in connection.execute(_best_errors())}
+    best = {row[0]: row[2] for row in connection.execute(_best_errors())}  # the confirmed last
     leases = {row.study_id: row for row in connection.execute(sa.select(LEASE))}
     moment = now(connection)
     result = []
@@ -156,24 +157,44 @@ def _counts(connection: sa.Connection) -> dict[int, dict[TrialState, int]]:
 
 
 def _best_errors() -> sa.Select[Any]:
-    """Select (study, lowest error) over each complete candidate's last measurement."""
+    """Select (study, confirmed, lowest error): the mean of each complete candidate's seeds counts.
+
+    A candidate and its further seeds make one mean; `confirmed` is 1 where it has two or more.
+    """
     current = sa.and_(
         MEASUREMENT.c.trial_id == TRIAL.c.id, MEASUREMENT.c.attempt == TRIAL.c.attempt
     )
     last = (
-        sa.select(TRIAL.c.id, TRIAL.c.study_id, TRIAL.c.attempt, sa.func.max(MEASUREMENT.c.epoch))
+        sa.select(
+            TRIAL.c.id,
+            TRIAL.c.study_id,
+            TRIAL.c.attempt,
+            sa.func.coalesce(TRIAL.c.replicate_of, TRIAL.c.number).label("candidate"),
+            sa.func.max(MEASUREMENT.c.epoch).label("epoch"),
+        )
         .join(MEASUREMENT, current)
         .where(TRIAL.c.state == TrialState.COMPLETE.value, TRIAL.c.reference.is_(None))
         .group_by(TRIAL.c.id, TRIAL.c.study_id, TRIAL.c.attempt)
     ).subquery("last")
-    trial_id, study_id, attempt, epoch = last.c
+    trial_id, study_id, attempt, candidate, epoch = last.c
     final = sa.and_(
         MEASUREMENT.c.trial_id == trial_id,
         MEASUREMENT.c.attempt == attempt,
         MEASUREMENT.c.epoch == epoch,
     )
-    lowest = sa.func.min(MEASUREMENT.c.top1_error)
-    return sa.select(study_id, lowest).select_from(last).join(MEASUREMENT, final).group_by(study_id)
+    error = MEASUREMENT.c.top1_error
+    several = sa.case((sa.func.count() > 1, 1), else_=0)
+    means = (
+        sa.select(
+            study_id, several.label("confirmed"), sa.func.avg(error, type_=Real()).label("mean")
+        )
+        .select_from(last)
+        .join(MEASUREMENT, final)
+        .group_by(study_id, candidate)
+    ).subquery("means")
+    study, confirmed, mean = means.c
+    lowest = sa.func.min(mean)
+    return sa.select(study, confirmed, lowest).group_by(study, confirmed).order_by(confirmed)
 
 
 def read_versions(row: sa.Row[Any]) -> dict[str, str]:

@@ -4,6 +4,7 @@
            └─ trial ─┬─ attempt      each start of a trial, how it ended, and where it ran
                      ├─ measurement  one row for each attempt and epoch
                      └─ report       final results on the test split, once for each kind
+    training                networks trained to the end, one row for each seed
 
 Text and whole numbers are used where a database type would differ (states, JSON), so that SQLite
 and PostgreSQL hold the same.
@@ -91,6 +92,7 @@ METADATA = sa.MetaData(
         "pk": "%(table_name)s_pk",
         "fk": "%(table_name)s_%(column_0_name)s_fk",
         "uq": "%(table_name)s_%(column_0_N_name)s_uq",
+        "ix": "%(table_name)s_%(column_0_N_name)s_ix",
         "ck": "%(table_name)s_%(constraint_name)s_ck",
     }
 )
@@ -130,7 +132,7 @@ TRIAL = sa.Table(
     _parent("study"),
     sa.Column("number", sa.BigInteger, nullable=False),
     sa.Column("architecture", sa.Text, nullable=False),
-    sa.Column("arch_id", sa.Text, nullable=False),
+    sa.Column("arch_id", sa.Text, nullable=False, index=True),
     sa.Column("madds", sa.BigInteger, nullable=False),
     sa.Column("params", sa.BigInteger, nullable=False),
     sa.Column("acts", sa.BigInteger, nullable=False),
@@ -150,6 +152,10 @@ TRIAL = sa.Table(
     sa.Column("fail_detail", FreeText),
     sa.Column("weights_path", FreeText),
     sa.Column("weights_sha256", sa.Text),
+    sa.Column("proxies", sa.Text),  # {name: score} as JSON
+    sa.Column("origin", FreeText),  # study/number whose result this is
+    sa.Column("replicate_of", sa.BigInteger),
+    sa.Column("replicate", sa.BigInteger, nullable=False, server_default="0"),
     sa.UniqueConstraint("study_id", "number"),
     _one_of("state", (state.value for state in TrialState)),
 )
@@ -186,4 +192,18 @@ REPORT = sa.Table(
     sa.Column("kind", FreeText, primary_key=True),
     sa.Column("created_at", UtcTime, nullable=False),
     sa.Column("content", sa.Text, nullable=False),  # JSON
+)
+
+TRAINING = sa.Table(
+    "nas_training",
+    METADATA,
+    sa.Column("id", _Key, primary_key=True),
+    sa.Column("name", FreeText, nullable=False),  # of the network, the task and the recipe
+    sa.Column("seed", sa.BigInteger, nullable=False),
+    sa.Column("arch_id", sa.Text, nullable=False),
+    sa.Column("study", FreeText),
+    sa.Column("trial", sa.BigInteger),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.Column("content", sa.Text, nullable=False),  # JSON
+    sa.UniqueConstraint("name", "seed"),
 )

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,7 +18,7 @@ from nas.architecture import Architecture
 from nas.cost import Cost
 from nas.errors import StoreError
 from nas.store.database import now
-from nas.store.tables import ATTEMPT, MEASUREMENT, REPORT, TRIAL
+from nas.store.tables import ATTEMPT, MEASUREMENT, REPORT, STUDY, TRIAL
 from nas.trial import Measurement, Outcome, Trial, TrialState
 
 _FIELDS = [column for column in TRIAL.c if column.name not in ("id", "study_id")]
@@ -28,23 +29,51 @@ def select_trials(
     connection: sa.Connection, study_id: int, architecture: Callable[[str], Architecture]
 ) -> list[Trial]:
     """Return the trials of a study by number, with the measurements of their current attempt."""
-    measured: dict[int, list[Measurement]] = {}
-    current = sa.and_(
-        MEASUREMENT.c.trial_id == TRIAL.c.id, MEASUREMENT.c.attempt == TRIAL.c.attempt
-    )
-    for trial_id, *values in connection.execute(
-        sa.select(MEASUREMENT.c.trial_id, *_MEASURED)
-        .join(TRIAL, current)
-        .where(TRIAL.c.study_id == study_id)
-        .order_by(MEASUREMENT.c.trial_id, MEASUREMENT.c.epoch)
-    ):
-        measured.setdefault(trial_id, []).append(Measurement(*values))
-    rows = connection.execute(
-        sa.select(TRIAL.c.id, *_FIELDS).where(TRIAL.c.study_id == study_id).order_by(TRIAL.c.number)
-    )
+    own = TRIAL.c.study_id == study_id
+    measured = _measurements(connection, own)
+    rows = connection.execute(sa.select(TRIAL.c.id, *_FIELDS).where(own).order_by(TRIAL.c.number))
     return [
         _trial(row, architecture(row.architecture), tuple(measured.get(row.id, ()))) for row in rows
     ]
+
+
+def select_complete(
+    connection: sa.Connection, arch_id: str
+) -> list[tuple[sa.Row[Any], Callable[[Architecture], Trial]]]:
+    """Return the COMPLETE trials of an architecture, oldest study first, then by number.
+
+    Each is a row with `name` and `versions` of its study and the trial's `architecture` as text,
+    and what makes the trial of that architecture once it has been read.
+    """
+    which = sa.and_(TRIAL.c.arch_id == arch_id, TRIAL.c.state == TrialState.COMPLETE.value)
+    measured = _measurements(connection, which)
+    rows = connection.execute(
+        sa.select(STUDY.c.name, STUDY.c.versions, TRIAL.c.id, *_FIELDS)
+        .join(STUDY, TRIAL.c.study_id == STUDY.c.id)
+        .where(which)
+        .order_by(STUDY.c.created_at, STUDY.c.id, TRIAL.c.number)
+    ).all()
+    return [
+        (row, partial(_trial, row, measurements=tuple(measured.get(row.id, ())))) for row in rows
+    ]
+
+
+def _measurements(
+    connection: sa.Connection, which: sa.ColumnElement[bool]
+) -> dict[int, list[Measurement]]:
+    """Return the measurements of the current attempts by trial id, in the order of the epochs."""
+    current = sa.and_(
+        MEASUREMENT.c.trial_id == TRIAL.c.id, MEASUREMENT.c.attempt == TRIAL.c.attempt
+    )
+    measured: dict[int, list[Measurement]] = {}
+    for trial_id, *values in connection.execute(
+        sa.select(MEASUREMENT.c.trial_id, *_MEASURED)
+        .join(TRIAL, current)
+        .where(which)
+        .order_by(MEASUREMENT.c.trial_id, MEASUREMENT.c.epoch)
+    ):
+        measured.setdefault(trial_id, []).append(Measurement(*values))
+    return measured
 
 
 def insert(connection: sa.Connection, study_id: int, trial: Trial) -> None:
@@ -125,6 +154,20 @@ def add_count(
     connection.execute(_attempt(row.id, attempt).values(worker=worker))
 
 
+def add_proxies(
+    connection: sa.Connection, study_id: int, number: int, attempt: int, values: Mapping[str, float]
+) -> None:
+    """Keep the training-free scores of a trial, whatever its state; they are no part of its life.
+
+    They depend on its architecture and seed alone: a later attempt writes the same, and a finished
+    trial may still get them.
+    """
+    row = _find(connection, study_id, number)
+    if row.attempt != attempt:
+        raise _stale(row, attempt, "record its scores")
+    connection.execute(sa.update(TRIAL).where(TRIAL.c.id == row.id).values(proxies=_scores(values)))
+
+
 def finish(
     connection: sa.Connection, study_id: int, number: int, attempt: int, outcome: Outcome
 ) -> None:
@@ -200,6 +243,10 @@ def _trial(
         worker=row.worker,
         weights_path=row.weights_path,
         weights_sha256=row.weights_sha256,
+        proxies=None if row.proxies is None else json.loads(row.proxies),
+        origin=row.origin,
+        replicate_of=row.replicate_of,
+        replicate=row.replicate,
     )
 
 
@@ -223,7 +270,15 @@ def _values(trial: Trial) -> dict[str, Any]:
         "fail_detail": trial.fail_detail,
         "weights_path": trial.weights_path,
         "weights_sha256": trial.weights_sha256,
+        "proxies": _scores(trial.proxies),
+        "origin": trial.origin,
+        "replicate_of": trial.replicate_of,
+        "replicate": trial.replicate,
     }
+
+
+def _scores(proxies: Mapping[str, float] | None) -> str | None:
+    return None if proxies is None else json.dumps(dict(proxies), sort_keys=True)
 
 
 def _counted(cost: Cost | None) -> dict[str, int | None]:

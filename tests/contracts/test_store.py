@@ -80,6 +80,10 @@ def test_every_field_of_a_trial_survives(
         worker=data.draw(maybe_text),
         weights_path=data.draw(maybe_text),
         weights_sha256=data.draw(maybe_text),
+        proxies=data.draw(st.none() | st.dictionaries(texts, finite, max_size=4)),
+        origin=data.draw(maybe_text),
+        replicate_of=data.draw(st.none() | st.integers(0, 99)),
+        replicate=data.draw(st.integers(0, 9)),
     )
     store.insert_trial("small", written)
     read = store.trials("small")[-1]
@@ -174,6 +178,7 @@ def test_repeating_a_write_changes_nothing(store: Store, spec: StudySpec) -> Non
 
     twice("insert_trial", trial(spec))
     twice("record_count", 0, 1, Cost(1, 2, 3), "w")
+    twice("record_proxies", 0, 1, {"synflow": -3.5, "madds": 1.0})
     twice("record_measurement", 0, 1, EPOCHS[0])
     twice("requeue_trial", 0, 1, True)
     twice("start_trial", 0, 2)
@@ -187,6 +192,7 @@ STALE = {
     "requeue": lambda s: s.requeue_trial("small", 0, 1, True),
     "measure": lambda s: s.record_measurement("small", 0, 1, EPOCHS[2]),
     "count": lambda s: s.record_count("small", 0, 1, Cost(9, 9, 9), "late"),
+    "score": lambda s: s.record_proxies("small", 0, 1, {"synflow": 1.0}),
     "finish": lambda s: s.finish_trial("small", 0, 1, Outcome(TrialState.STOPPED, 1.0)),
 }
 
@@ -308,6 +314,60 @@ def test_the_summary_counts_and_finds_the_best(store: Store, spec: StudySpec) ->
     assert abs(small.created_at - datetime.now(UTC)) < timedelta(minutes=1)
 
 
+def test_the_summary_shows_the_best_mean_where_candidates_were_confirmed(
+    store: Store, spec: StudySpec
+) -> None:
+    def add(number: int, error: float, **fields: object) -> None:
+        epochs = (Measurement(1, None, error, 1.0, 1.0, 1.0),)
+        done = {"state": TrialState.COMPLETE, "measurements": epochs, **fields}
+        store.insert_trial("small", trial(spec, number, **done))
+
+    for number, error in enumerate([0.10, 0.12, 0.15]):
+        add(number, error)
+    assert store.studies()[0].best_error == 0.10
+    add(3, 0.30, replicate_of=0, replicate=1)
+    add(4, 0.14, replicate_of=1, replicate=1)
+    add(5, 0.01, replicate_of=2, replicate=1, state=TrialState.STOPPED)
+    add(6, 0.01, reference="igcv3-d-1.0")
+    assert store.studies()[0].best_error == pytest.approx(0.13)
+
+
+def test_complete_trials_of_an_architecture_are_found_in_every_study_of_this_version(
+    store: Store, spec: StudySpec
+) -> None:
+    alike, older = replace(spec, name="alike", seed=5), replace(spec, name="older")
+    store.create_study(alike, {**VERSIONS, "torch": "another"})
+    store.create_study(older, {**VERSIONS, "nas": "0.0.1"})
+    other = spec.space.published[1].architecture
+    done = trial(spec, 1, state=TrialState.COMPLETE, measurements=tuple(EPOCHS), attempt=2)
+    for name in ("alike", "older", "small"):
+        store.insert_trial(name, trial(spec, 0, state=TrialState.FAILED))
+        store.insert_trial(name, replace(done, origin=f"{name}/1"))
+        store.insert_trial(name, replace(done, number=2, architecture=other))
+    store.insert_trial("small", replace(done, number=3, reference="igcv3-d-1.0"))
+    found = store.complete_trials("small", done.arch_id)
+    assert [(theirs, one.number, one.origin) for theirs, one in found] == [
+        (spec, 1, "small/1"),
+        (spec, 3, None),
+        (alike, 1, "alike/1"),
+    ]
+    assert all(one.measurements == tuple(EPOCHS) for _, one in found)
+    assert store.complete_trials("older", done.arch_id)[0][0] == older
+    assert store.complete_trials("small", "0" * 12) == []
+
+
+def test_scores_are_kept_whatever_becomes_of_the_trial(store: Store, spec: StudySpec) -> None:
+    store.insert_trial("small", trial(spec))
+    assert store.trials("small")[0].proxies is None
+    store.record_proxies("small", 0, 1, {"synflow": 2.5, "madds": 3e8})
+    store.requeue_trial("small", 0, 1, False)
+    store.start_trial("small", 0, 2)
+    assert store.trials("small")[0].proxies == {"synflow": 2.5, "madds": 3e8}
+    store.finish_trial("small", 0, 2, COMPLETE)
+    store.record_proxies("small", 0, 2, {"synflow": 2.0})
+    assert store.trials("small")[0].proxies == {"synflow": 2.0}
+
+
 def test_a_result_on_the_test_split_is_kept_once(store: Store, spec: StudySpec) -> None:
     store.insert_trial("small", trial(spec, state=TrialState.COMPLETE))
     store.record_report("small", 0, "test", {"top1_error": 0.25, "images": 360})
@@ -327,6 +387,7 @@ def test_every_write_of_a_study_is_seen_by_its_number(store: Store, spec: StudyS
         lambda: store.insert_trial("small", trial(spec)),
         lambda: store.record_count("small", 0, 1, Cost(1, 2, 3), "w"),
         lambda: store.record_measurement("small", 0, 1, EPOCHS[0]),
+        lambda: store.record_proxies("small", 0, 1, {"synflow": 1.0}),
         lambda: store.requeue_trial("small", 0, 1, True),
         lambda: store.start_trial("small", 0, 2),
         lambda: store.finish_trial("small", 0, 2, COMPLETE),

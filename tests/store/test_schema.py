@@ -1,5 +1,6 @@
 """Schemas: a new one is whole, an old one is upgraded on demand only, a newer one is left alone."""
 
+import json
 import shutil
 import sqlite3
 from pathlib import Path
@@ -16,14 +17,16 @@ from nas.store import open_store, schema, upgrade
 from nas.store.tables import METADATA, VERSION_TABLE
 from tests.store.rows import EPOCHS, VERSIONS, trial
 
-NEXT = '''
+HEAD = schema.revisions()[-1]
+LATER = f"{int(HEAD) + 1:04}"
+NEXT = f'''
 """Rebuild the tables that others point to, as an altered column does on SQLite."""
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "{LATER}"
+down_revision = "{HEAD}"
 
 
 def upgrade() -> None:
@@ -39,7 +42,7 @@ def next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A later version of nas, with one more revision."""
     later = tmp_path / "migrations"
     shutil.copytree(schema.MIGRATIONS, later)
-    (later / "versions" / "r0002_next.py").write_text(NEXT)
+    (later / "versions" / f"r{LATER}_next.py").write_text(NEXT)
     monkeypatch.setattr(schema, "MIGRATIONS", later)
 
 
@@ -78,23 +81,71 @@ def test_the_revisions_are_one_line_in_the_order_of_their_files() -> None:
     assert scripts.get_heads() == schema.revisions()[-1:]
 
 
+def test_a_database_of_the_first_schema_keeps_its_trials(
+    store_url: str, spec: StudySpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = tmp_path / "first"
+    shutil.copytree(schema.MIGRATIONS, first)
+    for path in (first / "versions").glob("r*.py"):
+        if not path.name.startswith("r0001_"):
+            path.unlink()
+    with monkeypatch.context() as earlier:
+        earlier.setattr(schema, "MIGRATIONS", first)
+        open_store(store_url).close()
+    moment = "2026-01-02 03:04:05+00:00" if "://" in store_url else "2026-01-02 03:04:05.000000"
+    engine = sa.create_engine(store_url if "://" in store_url else f"sqlite:///{store_url}")
+    with engine.begin() as connection:
+        for statement, values in (
+            (
+                "INSERT INTO nas_study (id, name, spec, versions, state, created_at, seq) "
+                f"VALUES (1, 'small', :spec, '{{}}', 'COMPLETE', '{moment}', 1)",
+                {"spec": _spec_of_the_first_schema(spec)},
+            ),
+            (
+                "INSERT INTO nas_trial (id, study_id, number, architecture, arch_id, madds, params,"
+                " acts, state, attempt, lost, seed) VALUES (1, 1, 0, :architecture, :arch_id, 5, 6,"
+                " 7, 'COMPLETE', 1, 0, 9)",
+                {
+                    "architecture": f"igcv3:{spec.space.published[0].architecture.text}",
+                    "arch_id": spec.space.published[0].architecture.arch_id,
+                },
+            ),
+        ):
+            connection.execute(sa.text(statement), values)
+    engine.dispose()
+    assert upgrade(store_url).before == "0001"
+    with open_store(store_url) as store:
+        assert store.spec("small") == spec
+        (kept,) = store.trials("small")
+    assert (kept.architecture, kept.seed) == (spec.space.published[0].architecture, 9)
+    assert (kept.proxies, kept.origin, kept.replicate_of, kept.replicate) == (None, None, None, 0)
+
+
+def _spec_of_the_first_schema(spec: StudySpec) -> str:
+    """Return a specification as it was written then: without reuse, confirmation and scores."""
+    fields = json.loads(spec.to_json())
+    for name in ("reuse", "confirm", "seeds", "proxies", "block"):
+        fields.pop(name, None)
+    return json.dumps(fields)
+
+
 @pytest.mark.usefixtures("next_version")
 def test_an_older_schema_is_upgraded_only_when_asked(
     store_url: str, spec: StudySpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as earlier:
-        earlier.setattr(schema, "revisions", lambda: ["0001"])
+        earlier.setattr(schema, "revisions", lambda: [HEAD])
         earlier.setattr(schema, "MIGRATIONS", Path(schema.__file__).parent / "migrations")
         fill(store_url, spec)
         with open_store(store_url) as store:
             before = store.trials("small")
     for read_only in (False, True):
-        with pytest.raises(SchemaError, match=r"schema 0001.*needs 0002") as older:
+        with pytest.raises(SchemaError, match=rf"schema {HEAD}.*needs {LATER}") as older:
             open_store(store_url, read_only=read_only)
         assert older.value.exit_code == 6
         assert "nas db upgrade --db" in older.value.remedy
     done = upgrade(store_url)
-    assert (done.before, done.after) == ("0001", "0002")
+    assert (done.before, done.after) == (HEAD, LATER)
     with open_store(store_url) as store:
         assert store.trials("small") == before
         assert store.versions("small") == VERSIONS
@@ -104,10 +155,10 @@ def test_an_older_schema_is_upgraded_only_when_asked(
     else:
         assert done.backup is not None
         with sqlite3.connect(done.backup) as copy:
-            assert copy.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchone() == ("0001",)
+            assert copy.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchone() == (HEAD,)
             assert copy.execute("SELECT count(*) FROM nas_measurement").fetchone() == (3,)
     again = upgrade(store_url)
-    assert (again.before, again.after, again.backup) == ("0002", "0002", None)
+    assert (again.before, again.after, again.backup) == (LATER, LATER, None)
 
 
 @pytest.mark.usefixtures("next_version")
@@ -115,17 +166,17 @@ def test_an_upgrade_that_fails_changes_nothing(
     store_url: str, spec: StudySpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as earlier:
-        earlier.setattr(schema, "revisions", lambda: ["0001"])
+        earlier.setattr(schema, "revisions", lambda: [HEAD])
         earlier.setattr(schema, "MIGRATIONS", Path(schema.__file__).parent / "migrations")
         fill(store_url, spec)
-    broken = schema.MIGRATIONS / "versions" / "r0002_next.py"
+    broken = schema.MIGRATIONS / "versions" / f"r{LATER}_next.py"
     broken.write_text(NEXT + '    op.execute("INSERT INTO nowhere VALUES (1)")\n')
     with pytest.raises(StoreError, match="nowhere"):
         upgrade(store_url)
-    with pytest.raises(SchemaError, match="schema 0001"):
+    with pytest.raises(SchemaError, match=f"schema {HEAD}"):
         open_store(store_url)
     broken.write_text(NEXT)
-    assert upgrade(store_url).after == "0002"
+    assert upgrade(store_url).after == LATER
 
 
 def test_a_newer_schema_is_refused_and_left_alone(store_url: str, spec: StudySpec) -> None:
@@ -139,7 +190,7 @@ def test_a_newer_schema_is_refused_and_left_alone(store_url: str, spec: StudySpe
         with pytest.raises(SchemaError, match="schema 9999, newer") as newer:
             call()
         assert "Install" in newer.value.remedy
-    execute(store_url, f"UPDATE {VERSION_TABLE} SET version_num = '0001'")
+    execute(store_url, f"UPDATE {VERSION_TABLE} SET version_num = '{HEAD}'")
     with open_store(store_url) as store:
         assert len(store.trials("small")) == 1
 

@@ -1,0 +1,82 @@
+"""Ports: what a study needs of a sampler and of a store, as small Protocols."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from nas.architecture import Architecture
+from nas.cost import Cost
+from nas.spec import StudySpec
+from nas.trial import Measurement, Outcome, Trial
+
+
+class Sampler(Protocol):
+    """Proposes architectures; a function of its arguments alone, so that a replay agrees."""
+
+    def propose(
+        self, history: Sequence[Trial], number: int, rng: np.random.Generator
+    ) -> Architecture | None:
+        """Return a canonical member of the space within the budget, or None where none is left.
+
+        `history` is what `nas.history.seen` gives: every candidate and reference by number, those
+        on their way without measurements. Times, places and attempts must not matter.
+        """
+        ...
+
+    def believe(self, history: Sequence[Trial]) -> Mapping[int, float]:
+        """Return the believed loss of the first objective by number of COMPLETE candidate.
+
+        Those that it leaves out are taken at their observed value.
+        """
+        ...
+
+
+class StudyStore(Protocol):
+    """The durable record of one or more studies; every call has been committed when it returns."""
+
+    def trials(self, study: str) -> list[Trial]:
+        """Return the trials of `study` with their measurements, by number."""
+        ...
+
+    def complete_trials(self, study: str, arch_id: str) -> list[tuple[StudySpec, Trial]]:
+        """Return the COMPLETE trials of an architecture, each with the spec of its study.
+
+        In all studies that the same version of nas measures as `study`, itself included; oldest
+        study first, then by number.
+        """
+        ...
+
+    def insert_trial(self, study: str, trial: Trial) -> None:
+        """Add a trial; its number must be new in the study."""
+        ...
+
+    def start_trial(self, study: str, number: int, attempt: int) -> None:
+        """Turn a WAITING trial RUNNING under a new attempt, its earlier measurements set aside."""
+        ...
+
+    def requeue_trial(self, study: str, number: int, attempt: int, lost: bool) -> None:
+        """Turn a RUNNING trial WAITING again, one loss richer where the attempt was `lost`."""
+        ...
+
+    def record_measurement(
+        self, study: str, number: int, attempt: int, measurement: Measurement
+    ) -> None:
+        """Add one measurement to a RUNNING trial of that attempt."""
+        ...
+
+    def record_count(
+        self, study: str, number: int, attempt: int, counted: Cost, worker: str
+    ) -> None:
+        """Keep fvcore's count of a RUNNING trial, and where it runs."""
+        ...
+
+    def record_proxies(
+        self, study: str, number: int, attempt: int, values: Mapping[str, float]
+    ) -> None:
+        """Keep the training-free scores of a trial of that attempt."""
+        ...
+
+    def finish_trial(self, study: str, number: int, attempt: int, outcome: Outcome) -> None:
+        """Give a RUNNING trial of that attempt its final state."""
+        ...

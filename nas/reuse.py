@@ -1,0 +1,90 @@
+"""Reuse: a result of the same training of the same network, measured before, in place of a new one.
+
+Two results may stand for each other when everything that they depend on is the same, but for the
+seed of the trial: the text of the space (its strides, stem and head), the deployment (for fvcore's
+count), the task with its data and limit, the recipe, the epochs of full fidelity (the schedule is
+stretched over them), and the seed of the study, which draws the validation split. Rungs do not
+matter below the last one: a complete trial was stopped at none. Only complete trials are taken: one
+that failed may have failed for its seed or its machine, one that was stopped is no final value.
+"""
+
+import hashlib
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from nas.architecture import Architecture
+from nas.spec import StudySpec
+from nas.trial import Trial, TrialState
+
+Found = Sequence[tuple[StudySpec, Trial]]
+
+
+def comparable(mine: StudySpec, theirs: StudySpec, architecture: Architecture) -> bool:
+    """Tell whether both studies train `architecture` in the same way."""
+    texts = [_space_text(spec, architecture.space) for spec in (mine, theirs)]
+    if None in texts or texts[0] != texts[1]:
+        return False
+    return _training(mine) == _training(theirs)
+
+
+def reusable(
+    spec: StudySpec, architecture: Architecture, found: Found, seeds: Collection[int] = ()
+) -> tuple[str, Trial] | None:
+    """Return the first of `found` that can stand for a training in `spec`, as (study, trial).
+
+    `seeds` are those that the architecture has been trained with already: the same training again
+    is no further one. Its weights must still be where they were written, for whoever exports it.
+    The first, not the best: to choose among seeds would be to believe the luckiest.
+    """
+    for theirs, trial in found:
+        if trial.seed in seeds or trial.origin is not None or trial.counted is None:
+            continue
+        if comparable(spec, theirs, architecture) and _has_weights(trial):
+            return theirs.name, trial
+    return None
+
+
+def stand_in(spec: StudySpec, new: Trial, study: str, old: Trial) -> Trial:
+    """Return `new` as a COMPLETE trial with the result of `old`, a trial of `study`."""
+    rungs = spec.ladder
+    return replace(
+        new,
+        state=TrialState.COMPLETE,
+        attempt=0,
+        seed=old.seed,
+        measurements=tuple(replace(m, rung=rungs.rung(m.epoch)) for m in old.measurements),
+        counted=old.counted,
+        finished_at=new.created_at,
+        seconds=old.seconds,
+        weights_path=old.weights_path,
+        weights_sha256=old.weights_sha256,
+        proxies=old.proxies,
+        origin=f"{study}/{old.number}",
+    )
+
+
+def _space_text(spec: StudySpec, name: str) -> str | None:
+    space = spec.spaces.get(name)
+    return space.source if space else None
+
+
+def _training(spec: StudySpec) -> tuple[object, ...]:
+    settings = spec.recipe.partition("\n")[2] if spec.recipe.startswith("# ") else spec.recipe
+    deployment = (str(spec.deployment), spec.classes)
+    images = (spec.image_size, spec.skip_corrupt)
+    data = (spec.task, spec.data_dir, spec.limit, spec.seed, *images)
+    return (*deployment, *data, settings, spec.ladder.max_epochs)
+
+
+def _has_weights(trial: Trial) -> bool:
+    """Tell whether the weights lie where they were written, and are still the same."""
+    if trial.weights_path is None:
+        return False
+    path = Path(trial.weights_path)
+    if not path.is_file():
+        return False
+    if trial.weights_sha256 is None:
+        return True
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == trial.weights_sha256
