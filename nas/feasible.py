@@ -1,12 +1,12 @@
 """Count and sample, uniformly, the distinct architectures that a budget admits.
 
-Dynamic programming over the stages, on costs rounded to buckets. A stage is a step from the width
-that it reads to the width that it gives; the number of ways to finish from a stage is tabulated by
-the buckets still to be spent. Costs rounded down admit every architecture of the budget and a few
-beyond it: sampling from that table and rejecting those few by their exact cost is exactly uniform.
-Rounding down and up bounds the number of feasible architectures from above and below.
+The costs of a network are sums over its stages, so that all questions are answered without listing
+anything: how many architectures fit (nas.counting, nas.estimating), and uniform draws from them
+(nas.drawing).
 """
 
+import itertools
+import math
 from collections.abc import Sequence
 from functools import cached_property
 
@@ -14,14 +14,19 @@ import numpy as np
 
 from nas.architecture import Architecture, StageValues
 from nas.budget import Constraint, admits, si
+from nas.coding import Coding, SpaceCoding
 from nas.cost import COST_NAMES, Cost, CostModel
+from nas.counting import QUICK_CELLS, Count, LatticeCount
+from nas.drawing import Drawing
 from nas.errors import BudgetError
+from nas.estimating import bounds_together, count_together
 from nas.front import non_dominated
-from nas.options import Floats, Ints, OptionTable, StageOptions
+from nas.options import Ints, OptionTable
+from nas.reduced import Reduced
 from nas.space import SearchSpace
+from nas.sparse import SparseCount, TooManySumsError
 
-_CELLS = {1: (4096,), 2: (128, 128), 3: (32, 32, 32)}
-_TRIES = 1000
+_PICTURE_CELLS = 1 << 15
 
 
 class FeasibleSpace:
@@ -34,30 +39,106 @@ class FeasibleSpace:
         self.budget = tuple(budget)
         self._table = OptionTable(costs)
         self._options = self._table.stages
-        self._totals: dict[tuple[float, float], tuple[Ints, Floats]] = {}
         self._smallest: dict[str, Architecture] = {}
+        self._lattice: LatticeCount | SparseCount | None = None
+        self._lattices: dict[str, LatticeCount] = {}
+        self._unlimited: dict[str, Reduced] = {}
 
     @cached_property
     def total(self) -> int:
         """The number of distinct architectures of the space, whatever they cost; exact."""
-        counts = dict.fromkeys(self._table.widths(len(self._options)), 1)
-        for stage in reversed(self._options):
-            counts = {
-                width: sum(
-                    len(variants) * counts[int(following)]
-                    for variants, following in zip(
-                        options.variants, options.next_widths, strict=True
-                    )
-                )
-                for width, options in stage.items()
-            }
-        return counts[self.space.stem_width]
+        return Reduced(self._table, ()).total
 
-    def bounds(self) -> tuple[float, float]:
-        """Return a lower and an upper bound of the number of feasible architectures."""
-        tables = (self._tables(round_up=True), self._upper)
-        low, high = (float(table[0][self.space.stem_width].sum()) for table in tables)
-        return low, high
+    def bounds(self) -> tuple[int, int]:
+        """Return a lower and an upper bound of the number of feasible architectures, in a second.
+
+        One ceiling: within 0.1 %, unless it admits next to nothing; several: as far as it goes.
+        """
+        if self._reduced.empty:
+            return 0, 0
+        if not self.budget:
+            return self.total, self.total
+        band = self._band(0.0, 1.0)
+        if len(self.budget) == 1:
+            return self._counted(*band, QUICK_CELLS)
+        count = bounds_together(self._drawing, *band)
+        return count.low, count.high
+
+    def count(self, low: float = 0.0, high: float = 1.0) -> Count:
+        """Count the feasible architectures: exactly where that takes seconds, else within bounds.
+
+        `low` and `high` count a band: those that use such a share of the first ceiling.
+        """
+        ends = self._band(low, high)
+        if self._reduced.empty or ends[0] > ends[1]:
+            return Count(0, 0)
+        if not self.budget:
+            return Count(self.total, self.total)
+        if len(self.budget) == 1:
+            return Count(*self._counted(*ends))
+        return count_together(self._drawing, *ends)
+
+    def spread(self, cost: str, edges: Sequence[float]) -> list[float]:
+        """Return how many architectures of the space, feasible or not, cost between the edges.
+
+        For a picture: below the first ceiling as exact as `count`, above it to 1/5000 of the range.
+        """
+        below = [self._all_up_to(cost, edge) for edge in edges]
+        return [max(0.0, float(high - low)) for low, high in itertools.pairwise(below)]
+
+    def largest(self, cost: str) -> int:
+        """Return the greatest `cost` of any architecture of the space, exactly."""
+        wide = self._wide(cost)
+        return int(wide.floor[0] + wide.slack[0])
+
+    def _all_up_to(self, cost: str, most: float) -> int:
+        """Return about how many architectures of the space cost up to `most`."""
+        if (
+            len(self.budget) == 1
+            and cost == self.budget[0].cost
+            and int(most) <= self.budget[0].limit
+        ):
+            return sum(self._counted(0, int(most), QUICK_CELLS)) // 2
+        if cost not in self._lattices:
+            self._lattices[cost] = LatticeCount(self._wide(cost), _PICTURE_CELLS)
+        wide = self._wide(cost)
+        spent = min(int(most) - int(wide.floor[0]), int(wide.slack[0]))
+        return self._lattices[cost].about(spent)
+
+    def _wide(self, cost: str) -> Reduced:
+        """Return the options by one cost without a ceiling."""
+        if cost not in self._unlimited:
+            self._unlimited[cost] = Reduced(self._table, (Constraint(cost, 2**59),))
+        return self._unlimited[cost]
+
+    def _counted(self, low: int, high: int, cells: int | None = None) -> tuple[int, int]:
+        """Return bounds of how many cost from `low` to `high`, on a grid of `cells` or the best."""
+        if self._lattice is None or (cells is None and not self._lattice.exact):
+            self._lattice = LatticeCount(self._reduced, cells) if cells else self._best_lattice()
+        floor, slack = int(self._reduced.floor[0]), int(self._reduced.slack[0])
+        return self._lattice.between(low - floor, min(high - floor, slack))
+
+    def _best_lattice(self) -> LatticeCount | SparseCount:
+        """Return the way of counting by one cost that is exact, if any takes only seconds."""
+        try:
+            return SparseCount(self._reduced)
+        except TooManySumsError:
+            return LatticeCount(self._reduced)
+
+    @cached_property
+    def _reduced(self) -> Reduced:
+        return Reduced(self._table, self.budget)
+
+    @cached_property
+    def _drawing(self) -> Drawing:
+        return Drawing(self._table, self.budget, self._reduced)
+
+    def _band(self, low: float, high: float) -> tuple[int, int]:
+        """Return the least and the greatest first cost whose share is from `low` to `high`."""
+        if not self.budget:
+            return (0, 0) if low <= 1 <= high else (1, 0)
+        limit = self.budget[0].limit
+        return _first(low, limit), min(_last(high, limit), limit)
 
     def check(self) -> None:
         """Make sure that the budget admits an architecture.
@@ -111,27 +192,35 @@ class FeasibleSpace:
     def sample(
         self, rng: np.random.Generator, low: float = 0.0, high: float = 1.0
     ) -> Architecture | None:
-        """Draw uniformly from the feasible architectures, or None where no draw was within limits.
+        """Draw uniformly from the feasible architectures, or None where none is within limits.
 
-        `low` and `high` draw from a band: those that use such a share of the first ceiling. Gives
-        up after 1000 rejections, which only a band that admits almost nothing can cause.
+        `low` and `high` draw from a band: those that use such a share of the first ceiling.
         """
-        cells, cumulated = self._start(low, high)
-        if not len(cells) or cumulated[-1] <= 0:
-            return None
-        for _ in range(_TRIES):
-            start = int(np.searchsorted(cumulated, rng.random() * cumulated[-1], side="right"))
-            architecture = self._walk(cells[min(start, len(cells) - 1)].copy(), rng)
-            cost = self.costs.cost(architecture)
-            if admits(self.budget, cost) and low <= self.used(cost) <= high:
-                return architecture
-        return None
+        drawn = self.sample_many(rng, 1, low, high)
+        return drawn[0] if drawn else None
+
+    def sample_many(
+        self, rng: np.random.Generator, count: int, low: float = 0.0, high: float = 1.0
+    ) -> list[Architecture]:
+        """Draw `count` architectures as `sample` does, each for itself; none where none is there.
+
+        Fewer than `count` only where a million tries per call have found no more.
+        """
+        band = self._band(low, high)
+        if band[0] > band[1]:
+            return []
+        return self._table.members(self._drawing.draw(rng, count, *band), rng)
 
     def used(self, cost: Cost) -> float:
         """Return the share of the first ceiling that `cost` uses; 1 where there is none."""
         if not self.budget:
             return 1.0
         return float(getattr(cost, self.budget[0].cost)) / self.budget[0].limit
+
+    @cached_property
+    def coding(self) -> Coding:
+        """The architectures of the space as numbers."""
+        return SpaceCoding(self.costs)
 
     num_parts = 1
 
@@ -152,75 +241,6 @@ class FeasibleSpace:
         return self.space.contains(architecture) and admits(
             self.budget, self.costs.cost(architecture)
         )
-
-    def _walk(self, left: Ints, rng: np.random.Generator) -> Architecture:
-        """Choose stage by stage, in proportion to the number of ways to spend what is left."""
-        width = self.space.stem_width
-        stages = []
-        for index, stage in enumerate(self._options):
-            options = stage[width]
-            rest = left - self._buckets(self._limited(options.costs))
-            inside = np.flatnonzero((rest >= 0).all(axis=1))
-            ways = np.zeros(len(inside))
-            table = self._upper[index + 1]
-            following = options.next_widths[inside]
-            for candidate in np.unique(following):
-                chosen = following == candidate
-                ways[chosen] = table[int(candidate)][tuple(rest[inside[chosen]].T)]
-            cumulated = np.cumsum(ways * options.weights[inside])
-            row = int(np.searchsorted(cumulated, rng.random() * cumulated[-1], side="right"))
-            pick = int(inside[min(row, len(inside) - 1)])
-            variants = options.variants[pick]
-            free = variants[int(rng.integers(len(variants)))]
-            stages.append(self._table.stage_values({**options.values[pick], **free}))
-            left, width = rest[pick], int(options.next_widths[pick])
-        return Architecture(self.space.name, self.space.keys, tuple(stages))
-
-    def _start(self, low: float, high: float) -> tuple[Ints, Floats]:
-        """Return the cells in which a feasible architecture may end, and their cumulated counts."""
-        key = (low, high)
-        if key not in self._totals:
-            table = self._upper[0][self.space.stem_width]
-            cells = np.argwhere(table > 0)
-            if self.budget:
-                slack = len(self._options) + 1  # what rounding down may have taken off
-                unit = self.budget[0].limit / self._scale[0]
-                spent = cells[:, 0]
-                cells = cells[(spent >= low * unit - slack) & (spent <= high * unit)]
-            self._totals[key] = (cells, np.cumsum(table[tuple(cells.T)]))
-        return self._totals[key]
-
-    @cached_property
-    def _scale(self) -> Ints:
-        """The size of a bucket for each constraint; 1 cell of size 1 where there is no budget."""
-        cells = _CELLS[max(1, len(self.budget))]
-        scale = [-(-part.limit // count) for part, count in zip(self.budget, cells, strict=False)]
-        return np.array(scale or [1], dtype=np.int64)
-
-    def _buckets(self, costs: Ints, round_up: bool = False) -> Ints:
-        buckets: Ints = -(-costs // self._scale) if round_up else costs // self._scale
-        return buckets
-
-    @cached_property
-    def _upper(self) -> list[dict[int, Floats]]:
-        return self._tables(round_up=False)
-
-    def _tables(self, round_up: bool) -> list[dict[int, Floats]]:
-        """Return, for each stage and input width, how many ways end in each cell."""
-        last = len(self._options)
-        limits = [part.limit for part in self.budget] or [0]
-        shape = tuple(np.array(limits) // self._scale + 1)
-        tables: list[dict[int, Floats]] = [{} for _ in range(last + 1)]
-        for width in self._table.widths(last):
-            table = tables[last][width] = np.zeros(shape)
-            cell = self._buckets(self._limited(self._table.fixed(width)), round_up)
-            if (cell < shape).all():
-                table[tuple(cell)] = 1
-        for index in range(last - 1, -1, -1):
-            for width, options in self._options[index].items():
-                cells = self._buckets(self._limited(options.costs), round_up)
-                tables[index][width] = _convolve(options, cells, tables[index + 1], shape)
-        return tables
 
     def _jointly_feasible(self) -> bool:
         """Tell exactly whether several ceilings can be met at once, by Pareto-minimal costs."""
@@ -263,19 +283,16 @@ def _minimal(costs: Ints) -> Ints:
     return distinct[non_dominated(distinct.astype(float))]
 
 
-def _convolve(
-    options: StageOptions, cells: Ints, following: dict[int, Floats], shape: tuple[int, ...]
-) -> Floats:
-    """Add up, over the options of one stage, the ways of what follows, moved by their cells."""
-    result = np.zeros(shape)
-    fits = (cells < np.array(shape)).all(axis=1)
-    for width in np.unique(options.next_widths[fits]):
-        chosen = fits & (options.next_widths == width)
-        moves, inverse = np.unique(cells[chosen], axis=0, return_inverse=True)
-        weights = np.bincount(inverse.ravel(), weights=options.weights[chosen])
-        source = following[int(width)]
-        for move, weight in zip(moves, weights, strict=True):
-            to = tuple(slice(int(step), None) for step in move)
-            part = tuple(slice(0, size - int(step)) for step, size in zip(move, shape, strict=True))
-            result[to] += weight * source[part]
-    return result
+def _first(share: float, limit: int) -> int:
+    """Return the least cost of which `cost / limit >= share` holds."""
+    cost = max(0, math.ceil(share * limit))
+    while cost > 0 and (cost - 1) / limit >= share:
+        cost -= 1
+    while cost / limit < share:
+        cost += 1
+    return cost
+
+
+def _last(share: float, limit: int) -> int:
+    """Return the greatest cost of which `cost / limit <= share` holds, or -1."""
+    return _first(math.nextafter(share, math.inf), limit) - 1

@@ -14,6 +14,7 @@ from nas.architecture import Architecture, StageValues
 from nas.blocks.base import NetworkKind
 from nas.budget import Constraint
 from nas.cost import COST_NAMES, CostModel
+from nas.counting import Count
 from nas.errors import SpaceError
 from nas.feasible import FeasibleSpace
 from nas.options import Floats, Ints, vector
@@ -53,21 +54,40 @@ class ListedSpace(FeasibleSpace):
         """The number of distinct architectures of the space, whatever they cost; exact."""
         return len(self._members)
 
-    def bounds(self) -> tuple[float, float]:
+    def bounds(self) -> tuple[int, int]:
         """Return the number of feasible architectures, twice: it is known."""
-        count = float(len(self._feasible))
-        return count, count
+        return len(self._feasible), len(self._feasible)
 
-    def sample(
-        self, rng: np.random.Generator, low: float = 0.0, high: float = 1.0
-    ) -> Architecture | None:
-        """Draw uniformly from the feasible architectures, or None where none is within limits.
+    def count(self, low: float = 0.0, high: float = 1.0) -> Count:
+        """Count the feasible architectures, or those that use such a share of the first ceiling."""
+        number = len(self._inside(low, high))
+        return Count(number, number)
+
+    def sample_many(
+        self, rng: np.random.Generator, count: int, low: float = 0.0, high: float = 1.0
+    ) -> list[Architecture]:
+        """Draw `count` architectures as `sample` does, each for itself; none where none is there.
 
         `low` and `high` draw from a band: those that use such a share of the first ceiling.
         """
-        used = self._used
-        chosen = self._feasible[(used >= low) & (used <= high)]
-        return self._members[int(rng.choice(chosen))] if len(chosen) else None
+        chosen = self._inside(low, high)
+        if not len(chosen):
+            return []
+        return [self._members[index] for index in rng.choice(chosen, count).tolist()]
+
+    def spread(self, cost: str, edges: Sequence[float]) -> list[float]:
+        """Return how many architectures of the space, feasible or not, cost between the edges."""
+        found, _ = np.histogram(self._costs[:, COST_NAMES.index(cost)], edges)
+        return [float(number) for number in found]
+
+    def largest(self, cost: str) -> int:
+        """Return the greatest `cost` of any architecture of the space."""
+        return int(self._costs[:, COST_NAMES.index(cost)].max())
+
+    def _inside(self, low: float, high: float) -> Ints:
+        """Return the positions of the feasible members in a band."""
+        inside: Ints = self._feasible[(self._used >= low) & (self._used <= high)]
+        return inside
 
     def _find_smallest(self, cost: str) -> Architecture:
         return self._members[int(np.argmin(self._costs[:, COST_NAMES.index(cost)]))]

@@ -7,17 +7,19 @@ count once; choices that cost nothing are kept aside, as variants of one option.
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.architecture import StageValues, Value
+from nas.architecture import Architecture, StageValues, Value
 from nas.cost import Cost, CostModel
 from nas.layers import Shape
 from nas.space import SearchSpace
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+_Costs = tuple[int, ...]  # in the order of COST_NAMES
 _Kind = tuple[dict[str, Value], list[dict[str, Value]]]
 
 
@@ -35,6 +37,11 @@ class StageOptions:
     next_widths: Ints
     costs: Ints
     weights: Floats
+
+    @cached_property
+    def widths(self) -> list[int]:
+        """The next widths as integers of Python, which are faster one by one."""
+        return [int(width) for width in self.next_widths]
 
 
 class OptionTable:
@@ -63,6 +70,38 @@ class OptionTable:
         """Return one stage's choices in the order of the space's keys."""
         return tuple(choices.get(key) for key in self.space.keys)
 
+    def total_costs(self, rows: Ints) -> Ints:
+        """Return the cost (n, 3) of networks that take the options `rows` (n, stages)."""
+        widths = np.full(len(rows), self.space.stem_width)
+        costs = np.zeros((len(rows), 3), dtype=np.int64)
+        for stage, row in zip(self.stages, rows.T, strict=True):
+            following = widths.copy()
+            for width in np.unique(widths):
+                here = np.flatnonzero(widths == width)
+                options = stage[int(width)]
+                costs[here] += options.costs[row[here]]
+                following[here] = options.next_widths[row[here]]
+            widths = following
+        for width in np.unique(widths):
+            costs[widths == width] += self.fixed(int(width))
+        return costs
+
+    def members(self, rows: Ints, rng: np.random.Generator) -> list[Architecture]:
+        """Return architectures that take the options `rows` (n, stages), one variant of each."""
+        turns = rng.random(rows.shape)
+        keys, name = self.space.keys, self.space.name
+        members = []
+        for row, turn in zip(rows.tolist(), turns.tolist(), strict=True):
+            width, stages = self.space.stem_width, []
+            for stage, option, share in zip(self.stages, row, turn, strict=True):
+                options = stage[width]
+                free = options.variants[option]
+                values = {**options.values[option], **free[int(share * len(free))]}
+                stages.append(tuple(map(values.get, keys)))
+                width = options.widths[option]
+            members.append(Architecture(name, keys, tuple(stages)))
+        return members
+
     def _enumerate(self) -> list[dict[int, StageOptions]]:
         stages: list[dict[int, StageOptions]] = []
         widths = {self.space.stem_width}
@@ -77,12 +116,12 @@ class OptionTable:
         stage = self.space.stages[index]
         values: list[dict[str, Value]] = []
         variants: list[list[dict[str, Value]]] = []
-        costs: list[Ints] = []
+        costs: list[_Costs] = []
         following: list[int] = []
         if 0 in stage.values("depth"):
             values.append({"depth": 0})
             variants.append([{}])
-            costs.append(vector(Cost(0, 0, 0)))
+            costs.append((0, 0, 0))
             following.append(in_width)
         kinds = [
             (w, *kind) for w in stage.values("width") for kind in self._distinct(index, int(w))
@@ -95,8 +134,7 @@ class OptionTable:
                 values.append({"depth": depth, "width": width, **kept})
                 variants.append(free)
                 following.append(int(width))
-                more = int(depth) - 1
-                costs.append(cost if more == 0 else _extended(first, repeat, more))
+                costs.append(cost if depth == 1 else _extended(first, repeat, int(depth) - 1))
         return StageOptions(
             values,
             variants,
@@ -124,14 +162,15 @@ class OptionTable:
 
     def _block_costs(
         self, index: int, in_width: int, choices: dict[str, Value]
-    ) -> tuple[Ints | None, Ints | None]:
+    ) -> tuple[_Costs | None, _Costs | None]:
         """Return the costs of this stage with one block and with two; None where not buildable."""
-        costs: list[Ints | None] = []
+        costs: list[_Costs | None] = []
         for depth in (1, 2):
             spelled = {**choices, "depth": depth}
             if self.space.buildable(spelled, in_width) is None:
                 shape = self._shape(index, in_width)
-                costs.append(vector(self._costs.stage(index, shape, self.stage_values(spelled))[0]))
+                cost = self._costs.stage(index, shape, self.stage_values(spelled))[0]
+                costs.append((cost.madds, cost.params, cost.acts))
             else:
                 costs.append(None)
         return costs[0], costs[1]
@@ -145,12 +184,11 @@ def vector(cost: Cost) -> Ints:
     return np.array([cost.madds, cost.params, cost.acts], dtype=np.int64)
 
 
-def _extended(first: Ints | None, repeat: Ints | None, more: int) -> Ints:
+def _extended(first: _Costs | None, repeat: _Costs | None, more: int) -> _Costs:
     """Return the cost of one block and `more` repeats, from those of one and of two blocks."""
     assert first is not None
     assert repeat is not None
-    extended: Ints = first + more * (repeat - first)
-    return extended
+    return tuple(one + more * (two - one) for one, two in zip(first, repeat, strict=True))
 
 
 def _stage_shapes(costs: CostModel) -> list[tuple[int, int]]:

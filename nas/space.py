@@ -81,6 +81,9 @@ class SearchSpace:
     published: tuple[Published, ...]
     variants: tuple[Published, ...]
     source: str = field(repr=False)
+    _problems: dict[tuple[object, ...], str | None] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )
 
     @cached_property
     def keys(self) -> tuple[str, ...]:
@@ -248,6 +251,16 @@ class SearchSpace:
         }
 
     def _stage_problem(
+        self, index: int, choices: Mapping[str, Value | None], in_width: int
+    ) -> str | None:
+        """Return why a stage is none of this space, or None; each question is answered once."""
+        values = tuple(choices.values())
+        asked = (index, in_width, values, *map(type, values))  # 1 and true are equal to a key
+        if asked not in self._problems:
+            self._problems[asked] = self._find_stage_problem(index, choices, in_width)
+        return self._problems[asked]
+
+    def _find_stage_problem(
         self, index: int, choices: Mapping[str, Value | None], in_width: int
     ) -> str | None:
         for written in self._spellings(index, choices):

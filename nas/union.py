@@ -5,11 +5,14 @@ many architectures it has, for it is the families that are compared.
 """
 
 from collections.abc import Mapping
+from functools import cached_property
 
 import numpy as np
 
 from nas.architecture import Architecture
+from nas.coding import Coding, UnionCoding
 from nas.cost import Cost
+from nas.counting import Count
 from nas.feasible import FeasibleSpace
 
 
@@ -20,6 +23,11 @@ class FeasibleUnion:
         """Join `parts`, by the name of their space; they share budget and deployment."""
         self.parts = dict(parts)
         self.budget = next(iter(self.parts.values())).budget
+
+    @cached_property
+    def coding(self) -> Coding:
+        """The architectures of all spaces as numbers."""
+        return UnionCoding({name: part.coding for name, part in self.parts.items()})
 
     @property
     def num_parts(self) -> int:
@@ -35,10 +43,21 @@ class FeasibleUnion:
         """The number of distinct architectures of all spaces, whatever they cost; exact."""
         return sum(part.total for part in self.parts.values())
 
-    def bounds(self) -> tuple[float, float]:
+    def bounds(self) -> tuple[int, int]:
         """Return a lower and an upper bound of the number of feasible architectures."""
         lows, highs = zip(*(part.bounds() for part in self.parts.values()), strict=True)
         return sum(lows), sum(highs)
+
+    def count(self, low: float = 0.0, high: float = 1.0) -> Count:
+        """Count the feasible architectures of all spaces, or those of a band; bounds add up."""
+        counts = [part.count(low, high) for part in self.parts.values()]
+        lows, highs = sum(count.low for count in counts), sum(count.high for count in counts)
+        if lows == highs:
+            return Count(lows, highs)
+        guesses = [count.estimate or (count.low + count.high) / 2 for count in counts]
+        ends = [count.interval or (count.low, count.high) for count in counts]
+        interval = sum(end[0] for end in ends), sum(end[1] for end in ends)
+        return Count(lows, highs, sum(guesses), interval)
 
     def check(self) -> None:
         """Make sure that the budget admits an architecture of every space.
@@ -80,3 +99,29 @@ class FeasibleUnion:
             if drawn is not None:
                 return drawn
         return None
+
+    def sample_many(
+        self, rng: np.random.Generator, count: int, low: float = 0.0, high: float = 1.0
+    ) -> list[Architecture]:
+        """Draw `count` architectures as `sample` does, each for itself; none where none is there.
+
+        Each is from a space drawn for it, among those that have something in the band.
+        """
+        names = list(self.parts)
+        drawn: dict[int, list[Architecture]] = {}
+        spaces = rng.integers(len(names), size=count)
+        for index in range(len(names)):
+            wanted = int((spaces == index).sum())
+            drawn[index] = self.parts[names[index]].sample_many(rng, max(1, wanted), low, high)
+        held = [index for index in drawn if drawn[index]]
+        if not held:
+            return []
+        for empty in set(drawn) - set(held):
+            moved = spaces == empty
+            spaces[moved] = rng.choice(held, int(moved.sum()))
+        for index in held:
+            more = int((spaces == index).sum()) - len(drawn[index])
+            if more > 0:
+                drawn[index] += self.parts[names[index]].sample_many(rng, more, low, high)
+        supply = {index: iter(drawn[index]) for index in held}
+        return [member for index in spaces.tolist() if (member := next(supply[index], None))]

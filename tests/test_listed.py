@@ -98,3 +98,17 @@ def test_an_empty_band_gives_nothing():
 def test_the_block_kind_decides(name):
     feasible = feasible_space(CostModel(space_named(name)), ())
     assert isinstance(feasible, ListedSpace) == (name == "nasnet-a")
+
+
+def test_bands_counts_and_draws_agree_with_the_other_way():
+    budget = (Constraint("madds", 2 * MIDDLE.madds), Constraint("acts", 2 * MIDDLE.acts))
+    listed, tabulated = ListedSpace(COSTS, budget), FeasibleSpace(COSTS, budget)
+    for band in ((0.0, 1.0), (0.5, 0.9), (0.99, 1.0), (0.7, 0.7)):
+        assert listed.count(*band) == tabulated.count(*band)
+        few = listed.sample_many(np.random.default_rng(0), 30, *band)
+        more = tabulated.sample_many(np.random.default_rng(0), 30, *band)
+        assert len(few) == len(more) == (30 if listed.count(*band).low else 0)
+        assert all(tabulated.admits(member) for member in few)
+    edges = [0.5, MIDDLE.madds + 0.5, 3 * MIDDLE.madds + 0.5, 1e12]
+    assert listed.spread("madds", edges) == tabulated.spread("madds", edges)
+    assert listed.largest("params") == tabulated.largest("params")

@@ -37,6 +37,25 @@ def test_each_space_gets_its_share_of_the_draws(union):
     assert all(union.admits(architecture) for architecture in drawn)
 
 
+def test_many_draws_at_once_are_shared_out_alike(union):
+    drawn = union.sample_many(np.random.default_rng(2), 300, low=0.5)
+    assert len(drawn) == 300
+    shares = Counter(architecture.space for architecture in drawn)
+    assert all(70 <= shares[name] <= 130 for name in NAMES)
+    assert all(0.5 <= union.used(union.cost(member)) <= 1 for member in drawn)
+
+
+def test_a_space_with_nothing_in_the_band_leaves_its_draws_to_the_others(union):
+    """Nearly at the ceiling stands something of the larger spaces, at 1/14 of it of one alone."""
+    low, high = 0.05, 0.09
+    held = {name for name, part in union.parts.items() if part.count(low, high).high}
+    assert 0 < len(held) < len(NAMES)
+    drawn = union.sample_many(np.random.default_rng(3), 60, low=low, high=high)
+    assert len(drawn) == 60
+    assert {member.space for member in drawn} == held
+    assert union.sample_many(np.random.default_rng(3), 5, low=1e-4, high=2e-4) == []
+
+
 def test_a_neighbour_stays_in_its_space(union):
     rng = np.random.default_rng(1)
     for _ in range(10):
@@ -56,6 +75,9 @@ def test_counts_add_up(union):
     assert union.total == sum(part.total for part in union.parts.values())
     low, high = union.bounds()
     assert 0 < low <= high < union.total
+    count = union.count()
+    assert count.exact
+    assert low <= count.low <= high
 
 
 def test_a_space_that_the_budget_leaves_nothing_of_is_named():

@@ -1,0 +1,227 @@
+"""`nas space`: what a space allows, and what a budget leaves of it."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from nas.cli import options, output
+from nas.cli.count import CONVENTION
+from nas.cli.histogram import histogram
+
+
+@click.command()
+@click.argument("name", default="igcv3")
+@options.budget
+@click.option(
+    "--band",
+    metavar="LOW-HIGH",
+    help="Also count those that use such a share of the first budget, in percent, e.g. 85-100.",
+)
+@options.plot("Write the distribution of costs as a page that needs no network.")
+@options.deployment
+@options.as_json
+def space(
+    name: str,
+    budgets: tuple[str, ...],
+    band: str | None,
+    plot: Path | None,
+    input_: str | None,
+    classes: int | None,
+    json_: bool,
+) -> None:
+    """Show what the space NAME allows, its published members, and what a budget leaves of it.
+
+    The number of architectures that fit is exact where that takes seconds; else bounds are given
+    that hold for certain, and for several budgets an estimate with its 95 % interval.
+
+    \b
+    Example:
+      nas space igcv3 --budget 300M-flops --plot costs.html
+    """
+    from nas.budget import parse_budgets
+    from nas.cost import CostModel
+    from nas.distribution import distribution
+    from nas.listed import feasible_space
+    from nas.space_file import load_space, parse_input
+
+    loaded = load_space(name)
+    budget = parse_budgets(budgets)
+    shares = _band(band, bool(budget))
+    costs = CostModel(loaded, parse_input(input_) if input_ else None, classes)
+    feasible = feasible_space(costs, budget)
+    feasible.check()
+    count = feasible.count()
+    inside = feasible.count(*shares) if shares else None
+    spread = distribution(feasible, count, 24)
+    if plot:
+        _write(feasible, count, plot)
+    if json_:
+        output.echo_json(_document(feasible, count, (band, inside), spread))
+        return
+    click.echo(f"{loaded.title}\n")
+    _show_choices(loaded)
+    _show_published(costs)
+    click.echo(f"\ncounted at {costs.adaptation.input}, {costs.classes} classes: {CONVENTION}\n")
+    for line in _findings(feasible, count):
+        click.echo(line)
+    if inside:
+        click.echo(f"{_number(inside, feasible.total)} use {band} % of {budget[0]}")
+    click.echo("")
+    for line in histogram(spread, output.terminal_width() or 100):
+        click.echo(line)
+    if plot:
+        click.echo(f"\nwrote {plot}")
+
+
+def _band(text: str | None, limited: bool) -> tuple[float, float] | None:
+    """Read `85-100` as shares.
+
+    Raises:
+        BudgetError: it is no band, or there is no budget of which it could be a share.
+    """
+    from nas.errors import BudgetError
+
+    if text is None:
+        return None
+    remedy = "Write two percentages of the first budget, such as --band 85-100."
+    parts = text.replace("%", "").split("-")
+    try:
+        low, high = (float(part) / 100 for part in parts)
+    except ValueError:
+        raise BudgetError(f"{text!r} is no band.", remedy) from None
+    if not 0 <= low < high <= 1:
+        raise BudgetError(f"the band {text!r} does not rise from 0 to at most 100.", remedy)
+    if not limited:
+        raise BudgetError("a band is a share of a budget, and none is given.", "Add --budget.")
+    return low, high
+
+
+def _document(feasible: Any, count: Any, band: Any, spread: Any) -> dict[str, Any]:
+    """Return what `--json` prints; `feasible` keeps its bounds as numbers of any size."""
+    space, budget = feasible.space, feasible.budget
+    document = {
+        "space": space.name,
+        "size": feasible.total,
+        "budget": [str(part) for part in budget],
+        "feasible": _counted(count),
+        "distribution": {
+            "cost": spread.cost,
+            "edges": spread.edges,
+            "whole": spread.whole,
+            "feasible": spread.feasible,
+            "feasible_is_sampled": spread.sampled,
+        },
+        "stages": _choices(space),
+        "published": _published(feasible.costs),
+    }
+    if band[1] is not None:
+        document["band"] = {"percent": band[0], **_counted(band[1])}
+    return document
+
+
+def _counted(count: Any) -> dict[str, Any]:
+    found = {"at_least": count.low, "at_most": count.high, "exact": count.exact}
+    if count.estimate is not None:
+        found |= {"estimate": count.estimate, "interval_95": list(count.interval)}
+    return found
+
+
+def _findings(feasible: Any, count: Any) -> list[str]:
+    """Say how large the space is and how much of it fits, line by line."""
+    from nas.budget import si
+
+    lines = [f"{output.size(feasible.total)} distinct architectures"]
+    if feasible.budget:
+        ceilings = ", ".join(map(str, feasible.budget))
+        lines.append(f"{_number(count, feasible.total)} fit the budget ({ceilings})")
+    if count.estimate is not None:
+        low, high = count.interval
+        share = output.share(low, high, feasible.total)
+        lines.append(
+            f"estimate {count.estimate:.4g}, 95 % interval {low:.4g} to {high:.4g} ({share})"
+        )
+    for part in feasible.budget:
+        cost = feasible.cost(feasible.smallest(part.cost))
+        lines.append(f"the smallest costs {si(getattr(cost, part.cost))} {part.cost}")
+    return lines
+
+
+def _number(count: Any, total: int) -> str:
+    """Return a count in words: the exact integer, or its bounds."""
+    share = output.share(count.low, count.high, total)
+    if count.exact:
+        return f"exactly {count.low:,} ({share})"
+    digits = 6 if count.high < 1.01 * count.low else 3
+    return f"{count.low:.{digits}g} to {count.high:.{digits}g} ({share}; bounds)"
+
+
+def _write(feasible: Any, count: Any, plot: Path) -> None:
+    from nas.distribution import distribution
+    from nas.figures.costs import write_costs_page
+
+    heading = " ".join([feasible.space.name, *map(str, feasible.budget)])
+    write_costs_page(distribution(feasible, count, 60), heading, _findings(feasible, count), plot)
+
+
+def _choices(space: Any) -> list[dict[str, Any]]:
+    return [
+        {"stage": stage.name, "stride": stage.stride}
+        | {choice.key: list(choice.values) for choice in stage.choices}
+        for stage in space.stages
+    ]
+
+
+def _published(costs: Any) -> list[dict[str, Any]]:
+    return [
+        {"name": entry.name, "title": entry.title}
+        | {key: getattr(costs.cost(entry.architecture), key) for key in ("params", "madds", "acts")}
+        | {"published": dict(entry.numbers)}
+        for entry in costs.space.published
+    ]
+
+
+def _show_choices(space: Any) -> None:
+    choices = _choices(space)
+    shared = [key for key in space.keys if len({str(row[key]) for row in choices}) == 1]
+    columns = {key: key for key in choices[0] if key not in shared}
+    rows = [{k: _values(v) for k, v in row.items()} for row in choices]
+    output.table("", columns, rows, numbers="stride")
+    click.echo("\nin every stage")
+    for key in shared:
+        click.echo(f"  {key:<10} {_values(choices[0][key])}")
+    click.echo("")
+
+
+def _show_published(costs: Any) -> None:
+    shown = [
+        {
+            "name": row["name"],
+            "params": f"{row['params']:,}",
+            "madds": f"{row['madds']:,}",
+            "numbers": _numbers(row["published"]),
+        }
+        for row in _published(costs)
+    ]
+    columns = {
+        "name": "published", "params": "our params", "madds": "our madds",
+        "numbers": "as published",
+    }  # fmt: skip
+    if shown:
+        output.table("", columns, shown, numbers="params madds", optional="numbers")
+
+
+def _values(value: Any) -> str:
+    if not isinstance(value, list):
+        return str(value)
+    numbers = all(isinstance(item, int) for item in value) and len(value) > 2
+    if numbers and value == list(range(value[0], value[-1] + 1)):
+        return f"{value[0]}…{value[-1]}"
+    return " ".join(str(item).lower() if isinstance(item, bool) else str(item) for item in value)
+
+
+def _numbers(published: dict[str, Any]) -> str:
+    parts = [f"{published[key]} {key}" for key in ("madds", "params") if key in published]
+    if "imagenet_top1_error" in published:
+        parts.append(f"{100 * published['imagenet_top1_error']:.1f} % ImageNet top-1 error")
+    return ", ".join([*parts, f"[{published.get('source', '')}]"])

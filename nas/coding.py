@@ -1,0 +1,153 @@
+"""Coding: an architecture as a row of numbers, for samplers that reason about numbers.
+
+Every choice of every stage that has more than one value is one variable; its code is the index of
+its value, or DEAD where the canonical form has none or stands for several. What is known of an
+architecture before training beside its choices (its costs, and how they are shared out over the
+stages) is its profile.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from nas.architecture import Architecture, Value
+from nas.blocks.base import NetworkKind
+from nas.cost import COST_NAMES, CostModel
+from nas.errors import ArchitectureError
+
+DEAD = -1
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One choice of one stage; `ordered` where its values are numbers in rising order."""
+
+    stage: str
+    key: str
+    values: tuple[Value, ...]
+
+    @property
+    def name(self) -> str:
+        """A name that no other variable of the space has."""
+        return f"{self.stage}.{self.key}"
+
+    @property
+    def ordered(self) -> bool:
+        """Whether the values are numbers, rising."""
+        numbers = [value for value in self.values if type(value) is int]
+        return len(numbers) == len(self.values) and numbers == sorted(numbers)
+
+
+class Coding(Protocol):
+    """What turns the architectures of a space, or of several, into numbers and back."""
+
+    @property
+    def variables(self) -> Sequence[Variable]:
+        """The variables, in the order of the codes."""
+        ...
+
+    def encode(self, architecture: Architecture) -> tuple[int, ...]:
+        """Return one code for each variable: the index of its value, or DEAD."""
+        ...
+
+    def decode(self, codes: Sequence[int]) -> Architecture | None:
+        """Return the canonical architecture, or None where it is no member; DEAD means any."""
+        ...
+
+    def profile(self, architecture: Architecture) -> tuple[float, ...]:
+        """Return numbers known before training; the length is the same for all architectures."""
+        ...
+
+
+class SpaceCoding:
+    """The coding of one space at one deployment."""
+
+    def __init__(self, costs: CostModel) -> None:
+        """Name the variables of the space that `costs` counts."""
+        self._costs, self._space = costs, costs.space
+        self._places = [
+            (index, position, choice.values)
+            for index, stage in enumerate(self._space.stages)
+            for position, choice in enumerate(stage.choices)
+            if len(choice.values) > 1
+        ]
+        self.variables = tuple(
+            Variable(self._space.stages[stage].name, self._space.keys[position], values)
+            for stage, position, values in self._places
+        )
+        self._codes: list[dict[tuple[type, Value | None], int]] = [
+            {(type(value), value): code for code, value in enumerate(values)}
+            for _, _, values in self._places
+        ]
+
+    def encode(self, architecture: Architecture) -> tuple[int, ...]:
+        """Return one code for each variable: the index of its value, or DEAD."""
+        stages = architecture.stages
+        found = []
+        for (stage, position, _), codes in zip(self._places, self._codes, strict=True):
+            value = stages[stage][position]
+            found.append(codes.get((type(value), value), DEAD))
+        return tuple(found)
+
+    def decode(self, codes: Sequence[int]) -> Architecture | None:
+        """Return the canonical architecture, or None where it is no member; DEAD means any."""
+        space = self._space
+        chosen = [{c.key: c.values[0] for c in stage.choices} for stage in space.stages]
+        for (stage, position, values), code in zip(self._places, codes, strict=True):
+            chosen[stage][space.keys[position]] = values[max(code, 0)]
+        stages = tuple(space.canonical_stage(choices) for choices in chosen)
+        try:
+            return space.check(Architecture(space.name, space.keys, stages))
+        except ArchitectureError:
+            return None
+
+    def profile(self, architecture: Architecture) -> tuple[float, ...]:
+        """Return the logarithms of the costs, and each stage's share of the multiply-adds."""
+        cost = self._costs.cost(architecture)
+        logs = [math.log(max(1, int(getattr(cost, name)))) for name in COST_NAMES]
+        if isinstance(self._space.kind, NetworkKind):
+            return tuple(logs)
+        shape, shares = self._costs.stem[1], []
+        for index, values in enumerate(architecture.stages):
+            part, shape = self._costs.stage(index, shape, values)
+            shares.append(part.madds / max(1, cost.madds))
+        return (*logs, *shares)
+
+
+class UnionCoding:
+    """The coding of several spaces: which one, and the variables of each, DEAD in the others."""
+
+    def __init__(self, parts: Mapping[str, Coding]) -> None:
+        """Lay out the variables of `parts`, by the name of their space, one after another."""
+        self._parts = dict(parts)
+        self._names = tuple(self._parts)
+        self.variables = (
+            Variable("study", "space", self._names),
+            *(
+                Variable(f"{name}.{variable.stage}", variable.key, variable.values)
+                for name, part in self._parts.items()
+                for variable in part.variables
+            ),
+        )
+
+    def encode(self, architecture: Architecture) -> tuple[int, ...]:
+        """Return one code for each variable: the index of its value, or DEAD."""
+        codes = [self._names.index(architecture.space)]
+        for name, part in self._parts.items():
+            own = name == architecture.space
+            codes += part.encode(architecture) if own else [DEAD] * len(part.variables)
+        return tuple(codes)
+
+    def decode(self, codes: Sequence[int]) -> Architecture | None:
+        """Return the canonical architecture, or None where it is no member; DEAD means any."""
+        chosen, at = self._names[max(codes[0], 0)], 1
+        for name, part in self._parts.items():
+            if name == chosen:
+                return part.decode(codes[at : at + len(part.variables)])
+            at += len(part.variables)
+        return None
+
+    def profile(self, architecture: Architecture) -> tuple[float, ...]:
+        """Return the three logarithms of the costs; shares of stages do not compare."""
+        return self._parts[architecture.space].profile(architecture)[: len(COST_NAMES)]

@@ -1,0 +1,156 @@
+"""Uniform draws from one band of a budget, in the way in which fewest have to be rejected.
+
+Rounded tables serve most bands: nearly every walk through them is feasible. For a thin band or
+ceilings that hardly anything meets together they admit too much; then finer tables are tried, and
+at last the exact graph, which has nothing to reject. Which way serves a band depends on nothing but
+the band, so that the same generator gives the same draws.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nas.budget import Constraint
+from nas.options import Ints, OptionTable
+from nas.paths import Paths, TooManyPathsError
+from nas.reduced import Reduced
+from nas.rounded import CELLS, Ends, RoundedTables
+
+_FINE = 8192
+_GOOD, _FAIR = 1 / 4, 1 / 32  # shares of walks that are feasible: good enough to ask no further
+_PILOT = 512
+_MOST_WALKS = 1 << 20
+_AT_ONCE = 1 << 13
+
+Walk = Callable[[np.random.Generator, int], Ints]
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to draw: walks of which about a `share` are feasible."""
+
+    walk: Walk
+    share: float
+
+
+class Drawing:
+    """Draws members of a space within a budget, from any band of its first ceiling."""
+
+    def __init__(self, table: OptionTable, budget: Sequence[Constraint], reduced: Reduced) -> None:
+        """Keep the options; tables follow when they are first needed."""
+        self._table, self._budget, self._reduced = table, tuple(budget), reduced
+        self._ways: dict[tuple[int, int], Way | None] = {}
+
+    def draw(self, rng: np.random.Generator, count: int, low: int, high: int) -> Ints:
+        """Return rows (at most count, stages) of members whose first cost is from `low` to `high`.
+
+        Fewer than `count` only where the band is empty, or where a million walks found no more.
+        """
+        none = np.empty((0, len(self._table.stages)), dtype=np.int64)
+        way = self._way(low, high)
+        if way is None:
+            return none
+        found, missing, walked = [none], count, 0
+        while missing and walked < _MOST_WALKS + count:
+            walks = min(_AT_ONCE, max(1, round(missing / way.share)))
+            rows = way.walk(rng, walks)
+            rows = rows[self._inside(rows, low, high)][:missing]
+            found.append(rows)
+            missing -= len(rows)
+            walked += walks
+        return np.concatenate(found)
+
+    @cached_property
+    def tables(self) -> RoundedTables:
+        """The tables over all ceilings."""
+        return RoundedTables(self._reduced, CELLS[self._reduced.num])
+
+    def ends(self, low: int, high: int) -> Ends:
+        """Return the starts in `tables` of networks whose first cost is from `low` to `high`."""
+        return self.tables.ends(*self._spent(low, high))
+
+    def walks(self, tables: RoundedTables, ends: Ends) -> Walk:
+        """Return walks through `tables`, uniform over all that `ends` stand for."""
+        cumulated = np.cumsum(ends.ways)
+
+        def walk(rng: np.random.Generator, count: int) -> Ints:
+            turns = np.searchsorted(cumulated, rng.random(count) * cumulated[-1], side="right")
+            return tables.walk(rng, ends.cells[np.minimum(turns, len(ends.cells) - 1)])
+
+        return walk
+
+    def paths(self, low: int, high: int) -> Paths:
+        """Return the exact graph of a band.
+
+        Raises:
+            TooManyPathsError: it would not fit in memory.
+        """
+        return Paths(self.tables, *self._spent(low, high))
+
+    def inside(self, rows: Ints, low: int, high: int) -> int:
+        """Return how many of `rows` are feasible and in the band."""
+        return int(self._inside(rows, low, high).sum())
+
+    def _inside(self, rows: Ints, low: int, high: int) -> NDArray[np.bool_]:
+        spent = self._reduced.spent(self._table.total_costs(rows))
+        least, most = self._spent(low, high)
+        fits = (spent <= self._reduced.slack).all(axis=1)
+        inside: NDArray[np.bool_] = fits & (spent[:, 0] >= least) & (spent[:, 0] <= most)
+        return inside
+
+    def _spent(self, low: int, high: int) -> tuple[int, int]:
+        """Return a band of the first cost as a band of what is spent above the cheapest.
+
+        Its ends are moved inwards to what can be spent at all, so that a gap gives an empty band.
+        """
+        if not self._budget:
+            return 0, 0
+        floor, unit = int(self._reduced.floor[0]), int(self._reduced.unit[0])
+        most = min(high - floor, int(self._reduced.slack[0]))
+        return -((floor - low) // unit) * unit, most // unit * unit
+
+    def _way(self, low: int, high: int) -> Way | None:
+        if (low, high) not in self._ways:
+            self._ways[low, high] = self._choose(low, high)
+        return self._ways[low, high]
+
+    def _choose(self, low: int, high: int) -> Way | None:
+        """Return the first way that is good enough for a band, or None where that is empty."""
+        if self._reduced.empty:
+            return None
+        least, most = self._spent(low, high)
+        ends = self.ends(low, high)
+        if least > most or not len(ends.cells):
+            return None
+        certain = float(ends.ways[ends.certain].sum() / ends.ways.sum())
+        if certain >= _GOOD:
+            return Way(self.walks(self.tables, ends), certain)
+        ways = [self._tried(self.tables, low, high)]
+        band = (low, high) != (0, self._budget[0].limit)
+        if ways[0].share < _GOOD and (band or len(self._budget) == 1):
+            ways.append(self._tried(self._fine, low, high))
+        best = max(ways, key=lambda way: way.share)
+        if best.share >= _FAIR:
+            return best
+        try:
+            paths = self.paths(low, high)
+        except TooManyPathsError:
+            return best
+        return Way(paths.walk, 1.0) if paths.exact else None
+
+    def _tried(self, tables: RoundedTables, low: int, high: int) -> Way:
+        """Return the walks through `tables`, with the share that a pilot found feasible."""
+        walk = self.walks(tables, tables.ends(*self._spent(low, high)))
+        pilot = walk(np.random.default_rng(0), _PILOT)
+        return Way(walk, max(self.inside(pilot, low, high), 0.5) / _PILOT)
+
+    @cached_property
+    def _fine(self) -> RoundedTables:
+        """Tables over the first ceiling alone, with many cells: for thin bands."""
+        first = self._reduced
+        if len(self._budget) > 1:
+            first = Reduced(self._table, self._budget[:1])
+        return RoundedTables(first, _FINE)
