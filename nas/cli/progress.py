@@ -10,6 +10,9 @@ import click
 from nas.budget import si
 from nas.cli import STARTED
 from nas.cli.output import duration, percent, plural
+from nas.cli.proxies import proxies_line
+from nas.cli.rows import further_seed
+from nas.confirm import confirmed
 from nas.execution import (
     Event,
     TrialFinished,
@@ -18,11 +21,12 @@ from nas.execution import (
     TrialStarted,
     WorkersReady,
 )
-from nas.results import best
+from nas.results import best, value
 from nas.study import Study
 from nas.trial import Trial, TrialState
 
 _BAR_WIDTH = 48
+_BATCH = 10  # finished trials between two audits of the training-free scores
 
 
 class Progress:
@@ -66,10 +70,19 @@ class Progress:
         elif isinstance(event, TrialFinished):
             told = _told(event.trial)  # the panel of a terminal has the rest
             self._say(told if self._live is not None else f"{told}  |  {self._line()}")
+            self._audit()
         elif isinstance(event, TrialRequeued):
             self._say(f"{_label(event.trial)} waits again: {event.reason}")
         elif isinstance(event, TrialStarted) and event.trial.attempt > 1:
             self._say(f"{_label(event.trial)} starts again, attempt {event.trial.attempt}")
+
+    def _audit(self) -> None:
+        """After each batch of finished trials say which training-free scores are in use."""
+        finished = sum(trial.state.finished for trial in self._study.trials)
+        if not self._quiet and finished and finished % _BATCH == 0:
+            line = proxies_line(self._study)
+            if line:
+                self._say(f"training-free scores {line}")
 
     def _say(self, text: str) -> None:
         if self._quiet:
@@ -95,9 +108,13 @@ class Progress:
         parts = [f"{finished}/{self._study.planned()} finished"]
         parts += [f"{counts[TrialState.RUNNING]} running", f"{counts[TrialState.STOPPED]} stopped"]
         parts += [f"{counts[TrialState.FAILED]} failed"] if counts[TrialState.FAILED] else []
-        winner = best(self._study.spec, self._study.trials)
-        if winner and winner.last:
-            parts.append(f"best {percent(winner.last.top1_error)} at {si(winner.cost.madds)} madds")
+        reused = sum(trial.origin is not None for trial in self._study.trials)
+        parts += [f"{reused} reused"] if reused else []
+        trials = self._study.trials
+        winner = best(self._study.spec, trials)
+        if winner:
+            error = value(winner, "top1_error", confirmed(trials))
+            parts.append(f"best {percent(error)} at {si(winner.cost.madds)} madds")
         left = self._left() if finished < self._study.planned() else None
         parts += [f"about {duration(left)} left"] if left is not None else []
         return ", ".join(parts)
@@ -137,7 +154,8 @@ class Progress:
 
 
 def _epochs(trial: Trial) -> int:
-    return trial.last.epoch if trial.last else 0
+    """Return the epochs that were trained here: none of a reused result."""
+    return trial.last.epoch if trial.last and trial.origin is None else 0
 
 
 def _expected_epochs(rungs: Sequence[int], eta: int) -> float:
@@ -147,7 +165,8 @@ def _expected_epochs(rungs: Sequence[int], eta: int) -> float:
 
 
 def _label(trial: Trial) -> str:
-    return f"trial {trial.number}" + (f" ({trial.reference})" if trial.reference else "")
+    what = trial.reference or further_seed(trial)
+    return f"trial {trial.number}" + (f" ({what})" if what else "")
 
 
 def _running(trial: Trial) -> str:
@@ -161,6 +180,8 @@ def _running(trial: Trial) -> str:
 
 def _told(trial: Trial) -> str:
     parts = [f"{_label(trial)} {trial.state.value.lower()}"]
+    if trial.origin:
+        parts = [f"{_label(trial)} reused from {trial.origin.replace('/', '#')}:"]
     if trial.fail_reason:
         parts.append(f"({trial.fail_reason})")
     if trial.last:

@@ -1,0 +1,191 @@
+"""`nas proxies`: whether training-free scores foretell the errors of a study."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nas.cli import options, output
+
+if TYPE_CHECKING:
+    from nas.audit import Audit, Finding, Interval
+    from nas.spec import StudySpec
+    from nas.store import Store
+    from nas.study import Study
+    from nas.trial import Trial
+
+_COLUMNS = {
+    "name": "score",
+    "n": "n",
+    "rho": "rho",
+    "interval": "95 %",
+    "margin": "less madds",
+    "cost": "ms each",
+    "verdict": "verdict",
+}
+
+
+@click.command()
+@click.argument("study")
+@click.option(
+    "--compute",
+    is_flag=True,
+    help="First compute the scores that complete candidates lack, and keep them.",
+)
+@options.database
+@options.as_json
+def proxies(study: str, compute: bool, db: str | None, json_: bool) -> None:
+    """Audit the training-free scores of a STUDY: do they foretell the final error?
+
+    For each score the rank correlation (Spearman's rho) with the final error is shown, among the
+    complete candidates that cost 85 to 100 % of the budget's first ceiling, with its 95 % interval.
+    Positive is right: a higher score went with a lower error. A score is used only where the whole
+    interval is positive.
+
+    \b
+    Example:
+      nas proxies igcv3-300m-madds-digits
+      nas proxies igcv3-300m-madds-digits --compute --json
+    """
+    from nas.audit import audit
+    from nas.store import open_store
+
+    if compute:
+        with open_store(db, create=False) as store, store.acquire(study):
+            _compute(store, study, say=not json_)
+    with open_store(db, read_only=True) as store:
+        spec, trials = store.spec(study), store.trials(study)
+        again = store.command(f"proxies {study} --compute")
+    found = audit(trials, spec.budget)
+    if json_:
+        output.echo_json(_document(spec, found, trials))
+        return
+    _print(found, again)
+
+
+def proxies_line(study: "Study") -> str:
+    """Return in one line what the audit says so far; empty where a study has no scores."""
+    from nas.audit import audit
+
+    spec = study.spec
+    if not spec.proxies:
+        return ""
+    found = audit(study.trials, spec.budget, margins=False)
+    if not found.enough:
+        return f"not used: {_too_few(found)}"
+    judged = [finding for finding in found.findings if not finding.baseline and finding.rho]
+    used = [_short(finding) for finding in judged if finding.used]
+    unused = [finding.name for finding in judged if not finding.used]
+    parts = [f"used: {', '.join(used)}"] if used else []
+    parts += [f"not used: {', '.join(unused)}"] if unused else []
+    return f"{'; '.join(parts) or 'none computed'} ({found.n} candidates of {found.band})"
+
+
+def _short(finding: "Finding") -> str:
+    rho = finding.rho
+    return f"{finding.name} (rho {_interval(rho)})" if rho else finding.name
+
+
+def _compute(store: "Store", study: str, say: bool) -> None:
+    """Compute and keep the scores of the complete candidates that have none."""
+    from nas.results import complete_candidates
+
+    lacking = [t for t in complete_candidates(store.trials(study)) if not t.proxies]
+    if not lacking:
+        return
+    if say:
+        click.echo(f"computing the scores of {output.plural(len(lacking), 'network')}", err=True)
+    from nas.lowering import lower
+    from nas.train.data import load_task
+    from nas.train.proxies import proxy_batches, score
+
+    spec = store.spec(study)
+    task = load_task(
+        spec.task, spec.data_dir, spec.seed, spec.limit, spec.image_size, spec.skip_corrupt
+    )
+    batches = proxy_batches(task, spec.seed)
+    for trial in lacking:
+        space = spec.space_of(trial.architecture)
+        layers = lower(space, trial.architecture, task.input, task.classes)
+        scores = score(layers, batches, spec.seed)
+        store.record_proxies(study, trial.number, trial.attempt, scores)
+
+
+def _print(found: "Audit", again: str) -> None:
+    findings = [*found.findings, *([found.together] if found.together else [])]
+    output.table("", _COLUMNS, [_row(each) for each in findings], "n rho cost", "cost margin")
+    click.echo("")
+    if not any(finding.n for finding in found.findings if not finding.baseline):
+        what = "the complete candidates of the band have no scores" if found.n else _too_few(found)
+        click.echo(f"{what}\ncompute what is missing with: {again}")
+    elif not found.enough:
+        click.echo(f"nothing can be said yet: {_too_few(found)}")
+    click.echo(
+        f"over {output.plural(found.n, 'complete candidate')} of {found.band}; rho: Spearman's, "
+        "positive where a higher score went with a lower error"
+    )
+    if found.together:
+        click.echo("the rank average is judged on the candidates that chose its parts: flattered")
+
+
+def _too_few(found: "Audit") -> str:
+    from nas.audit import FEWEST
+
+    return (
+        f"{found.n} of {output.plural(found.complete, 'complete candidate')} "
+        f"{'is' if found.n == 1 else 'are'} within {found.band}, {FEWEST} are needed"
+    )
+
+
+def _row(finding: "Finding") -> dict[str, str]:
+    rho, margin = finding.rho, finding.margin
+    return {
+        "name": finding.name,
+        "n": str(finding.n),
+        "rho": f"{rho.value:+.2f}" if rho else "",
+        "interval": _ends(rho) if rho else "",
+        "margin": _interval(margin) if margin else "",
+        "cost": f"{finding.cost_ms:.0f}" if finding.cost_ms is not None else "",
+        "verdict": finding.verdict,
+    }
+
+
+def _interval(found: "Interval") -> str:
+    return f"{found.value:+.2f}, {_ends(found)}"
+
+
+def _ends(found: "Interval") -> str:
+    return f"{found.low:+.2f} to {found.high:+.2f}"
+
+
+def _document(spec: "StudySpec", found: "Audit", trials: "Sequence[Trial]") -> dict[str, Any]:
+    from nas.audit import FEWEST, proven
+
+    return {
+        "study": spec.name,
+        "band": found.band,
+        "n": found.n,
+        "complete": found.complete,
+        "needed": FEWEST,
+        "scores": [_plain(finding) for finding in found.findings],
+        "rank_average": _plain(found.together) if found.together else None,
+        "used": proven(trials, spec.budget),
+    }
+
+
+def _plain(finding: "Finding") -> dict[str, Any]:
+    """Return a finding as plain data; an interval as [value, low, high]."""
+
+    def three(found: "Interval | None") -> list[float] | None:
+        return [found.value, found.low, found.high] if found else None
+
+    return {
+        "name": finding.name,
+        "n": finding.n,
+        "baseline": finding.baseline,
+        "rho": three(finding.rho),
+        "rho_less_madds": three(finding.margin),
+        "used": finding.used,
+        "verdict": finding.verdict,
+        "cost_ms": finding.cost_ms,
+    }

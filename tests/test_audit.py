@@ -1,0 +1,293 @@
+"""The audit of training-free scores: rank correlations in the band, their intervals, verdicts."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from nas.audit import (
+    BAND,
+    FEWEST,
+    audit,
+    correlation,
+    difference,
+    in_band,
+    proven,
+    rank_average,
+    ranks,
+    scores,
+)
+from nas.budget import Constraint
+from nas.cost import Cost
+from nas.trial import Measurement, Trial, TrialState
+from tests.members import space_named
+
+LIMIT = 1_000_000
+BUDGET = (Constraint("madds", LIMIT), Constraint("params", 10**9))
+ARCHITECTURE = space_named("small").published[0].architecture
+
+numbers = st.floats(-1e6, 1e6, allow_subnormal=False).map(lambda x: round(x, 3))
+columns = st.integers(FEWEST, 40).flatmap(
+    lambda n: st.tuples(*[st.lists(numbers, min_size=n, max_size=n).map(np.array)] * 2)
+)
+
+
+def trial(number: int, error: float, madds: float = 0.95, **given: object) -> Trial:
+    cost = Cost(round(madds * LIMIT), 1000 + number, 10)
+    measurement = Measurement(4, 0, error, 2 * error, error, 1.0)
+    proxies = {name: float(value) for name, value in given.pop("proxies", {}).items()}
+    fields = {"measurements": (measurement,), "proxies": proxies, **given}
+    return Trial(number, ARCHITECTURE, cost, fields.pop("state", TrialState.COMPLETE), 1, **fields)
+
+
+def study(n: int = 20, seed: int = 0, noise: float = 0.1) -> list[Trial]:
+    """Errors that `good` foretells, `bad` foretells the wrong way, and `luck` does not."""
+    rng = np.random.default_rng(seed)
+    hidden = rng.normal(size=n)
+    return [
+        trial(
+            number,
+            0.3 + 0.01 * hidden[number],
+            rng.uniform(BAND, 1),
+            proxies={
+                "good": -hidden[number] + noise * rng.normal(),
+                "bad": hidden[number] + noise * rng.normal(),
+                "luck": rng.normal(),
+                "good_ms": 10 + number,
+            },
+        )
+        for number in range(n)
+    ]
+
+
+def found(result, name):
+    return next(finding for finding in result.findings if finding.name == name)
+
+
+# -- the arithmetic ------------------------------------------------------------------------------
+
+
+@given(columns)
+def test_rho_is_that_of_scipy(pair):
+    one, other = pair
+    assert ranks(one).tolist() == stats.rankdata(one).tolist()
+    rho = correlation(one, other)
+    if len(set(one)) == 1 or len(set(other)) == 1:
+        assert rho is None
+    else:
+        assert rho.value == pytest.approx(stats.spearmanr(one, other).statistic, abs=1e-9)
+        assert -1 <= rho.low <= rho.value <= rho.high <= 1
+
+
+def test_the_interval_is_that_of_bonett_and_wright():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=30)
+    y = x + rng.normal(size=30)
+    rho = stats.spearmanr(x, y).statistic
+    reach = stats.norm.ppf(0.975) * math.sqrt((1 + rho**2 / 2) / 27)
+    assert correlation(x, y).low == pytest.approx(math.tanh(math.atanh(rho) - reach))
+    assert correlation(x, y).high == pytest.approx(math.tanh(math.atanh(rho) + reach))
+
+
+def test_the_interval_holds_what_it_promises():
+    rng = np.random.default_rng(1)
+    for strength in (0.0, 0.5):
+        truth = 6 / math.pi * math.asin(strength / 2)  # Spearman's of the bivariate normal
+        held = 0
+        for _ in range(1000):
+            x = rng.normal(size=15)
+            y = strength * x + math.sqrt(1 - strength**2) * rng.normal(size=15)
+            rho = correlation(x, y)
+            held += rho.low <= truth <= rho.high
+        assert 0.93 <= held / 1000 <= 0.98, strength
+
+
+def test_a_perfect_order_keeps_an_interval():
+    x = np.arange(FEWEST, dtype=float)
+    rho = correlation(x, x)
+    assert rho.value == 1 == rho.high
+    assert 0.5 < rho.low < 1
+    turned = correlation(x, -x)
+    assert (turned.value, turned.low, turned.high) == pytest.approx((-1, -1, -rho.low))
+
+
+def test_too_few_or_constant_columns_have_none():
+    x = np.arange(FEWEST, dtype=float)
+    assert correlation(x[1:], x[1:]) is None
+    assert correlation(x, np.ones(FEWEST)) is None
+    assert difference(x, np.ones(FEWEST), x) is None
+
+
+@given(columns)
+def test_only_the_order_counts(pair):
+    one, other = pair
+    steeper = np.arctan(one / 1e3) + 3  # strictly increasing on the values that there are
+    if len(set(steeper.tolist())) == len(set(one.tolist())):
+        assert correlation(one, other) == correlation(steeper, other)
+    assert correlation(7 * one - 4, other) == correlation(one, other)
+
+
+@given(columns)
+def test_turning_a_score_turns_its_interval(pair):
+    one, other = pair
+    rho, turned = correlation(one, other), correlation(-one, other)
+    if rho is not None:
+        assert (turned.value, turned.low, turned.high) == pytest.approx(
+            (-rho.value, -rho.high, -rho.low)
+        )
+
+
+def test_the_difference_is_paired():
+    rng = np.random.default_rng(2)
+    target = rng.normal(size=40)
+    close, far = target + 0.1 * rng.normal(size=40), rng.normal(size=40)
+    better = difference(close, far, target)
+    assert better.above_zero
+    assert better.value == pytest.approx(
+        correlation(close, target).value - correlation(far, target).value
+    )
+    assert better == difference(close, far, target)  # a fixed seed
+    worse = difference(far, close, target)
+    assert (worse.value, worse.low, worse.high) == pytest.approx(
+        (-better.value, -better.high, -better.low)
+    )
+    twin = difference(close, 2 * close, target)
+    assert (twin.value, twin.low, twin.high) == (0, 0, 0)
+
+
+def test_the_bootstrap_resamples_rows_as_numpy_would():
+    """The weighted ranks of a resample are the ranks of the rows written out."""
+    rng = np.random.default_rng(3)
+    x, y, target = (rng.integers(0, 6, 25).astype(float) for _ in range(3))
+    ours = difference(x, y, target)
+    spread = []
+    for _ in range(500):
+        rows = rng.integers(0, 25, 25)
+        spread.append(
+            stats.spearmanr(x[rows], target[rows]).statistic
+            - stats.spearmanr(y[rows], target[rows]).statistic
+        )
+    low, high = np.nanpercentile(spread, [2.5, 97.5])
+    assert (ours.low, ours.high) == pytest.approx((low, high), abs=0.1)
+
+
+def test_rank_averages():
+    rows = [{"a": 1.0, "b": 9.0}, {"a": 2.0, "b": 8.0}, {"a": 3.0}]
+    assert rank_average(rows, {"a": 1}).tolist() == pytest.approx([1 / 6, 1 / 2, 5 / 6])
+    both = rank_average(rows, {"a": 2, "b": 1})
+    assert both.tolist() == pytest.approx(
+        [(2 / 6 + 0.75) / 3, (2 / 2 + 0.25) / 3, (10 / 6 + 0.5) / 3]
+    )
+    with pytest.raises(ValueError, match="positive weight"):
+        rank_average(rows, {})
+
+
+# -- the audit of a study ------------------------------------------------------------------------
+
+
+def test_what_foretells_the_error_is_used_and_the_rest_is_not():
+    result = audit(study(), BUDGET)
+    assert (result.n, result.complete, result.enough) == (20, 20, True)
+    good, bad, luck = (found(result, name) for name in ("good", "bad", "luck"))
+    assert good.used
+    assert good.rho.value > 0.9
+    assert good.verdict == "used, beats madds"
+    assert good.cost_ms == pytest.approx(19.5)
+    assert not bad.used
+    assert bad.rho.high < 0
+    assert bad.verdict == "not used: wrong way round"
+    assert not luck.used
+    assert luck.rho.low < 0 < luck.rho.high
+    assert luck.verdict == "not used: may be nothing"
+    assert [finding.name for finding in result.findings] == [
+        "bad",
+        "good",
+        "luck",
+        "madds",
+        "params",
+    ]
+    assert all(finding.verdict == "baseline" for finding in result.findings[-2:])
+    assert result.together.rho.value == pytest.approx(good.rho.value)
+    assert proven(study(), BUDGET) == {"good": good.rho.low}
+
+
+def test_rho_is_that_of_the_score_with_the_error_turned():
+    trials = study(seed=4, noise=0.8)
+    expected = -stats.spearmanr(
+        [t.proxies["good"] for t in trials], [t.final.top1_error for t in trials]
+    ).statistic
+    assert found(audit(trials, BUDGET), "good").rho.value == pytest.approx(expected)
+    larger_is_better = [trial(i, 0.5 - 0.01 * i, BAND + 0.01 * i) for i in range(12)]
+    assert found(audit(larger_is_better, BUDGET), "madds").rho.value == 1
+
+
+def test_a_used_score_need_not_beat_the_madds():
+    rng = np.random.default_rng(5)
+    sizes = np.linspace(BAND, 1, 20)
+    trials = [
+        trial(i, 1 - size, size, proxies={"echo": size + 0.01 * rng.normal()})
+        for i, size in enumerate(sizes)
+    ]
+    echo = found(audit(trials, BUDGET), "echo")
+    assert echo.used
+    assert echo.verdict == "used, not shown to beat madds"
+    assert found(audit(trials, BUDGET, margins=False), "echo").margin is None
+
+
+def test_only_complete_candidates_of_the_band_count():
+    trials = study(FEWEST)
+    others = [
+        trial(100, 0.0, 0.84, proxies={"good": -99}),
+        trial(101, 0.0, 0.9, proxies={"good": -99}, state=TrialState.STOPPED),
+        trial(102, 0.0, 0.9, proxies={"good": -99}, reference="igcv3-d-1.0"),
+        trial(103, 0.0, 0.9, proxies={"good": -99}, replicate_of=3, replicate=1),
+        trial(104, 0.0, 0.9, proxies={"good": -99}, state=TrialState.FAILED),
+    ]
+    result = audit([*trials, *others], BUDGET)
+    assert (result.n, result.complete) == (FEWEST, FEWEST + 1)
+    assert found(result, "good") == found(audit(trials, BUDGET), "good")
+    assert proven([*trials, *others], BUDGET) == proven(trials, BUDGET) != {}
+
+
+def test_the_ends_of_the_band_belong_to_it():
+    at = [trial(i, 0.1, share) for i, share in enumerate((0.8499, BAND, 0.9, 1.0, 1.0001))]
+    assert [t.number for t in in_band(at, BUDGET)] == [1, 2, 3]
+    assert in_band(at, ()) == at
+    by_params = in_band(at, (Constraint("params", 1003),))
+    assert [t.number for t in by_params] == [0, 1, 2, 3]
+
+
+def test_too_few_are_said_to_be():
+    result = audit(study(FEWEST - 1), BUDGET)
+    assert not result.enough
+    assert found(result, "good").rho is None
+    assert found(result, "good").verdict == f"too few: {FEWEST} needed"
+    assert result.together is None
+    assert proven(study(FEWEST - 1), BUDGET) == {} == proven([], BUDGET)
+    assert audit([], BUDGET).n == 0
+
+
+def test_trials_without_a_score_are_left_out_of_it_alone():
+    trials = study(24)
+    for index in range(8):
+        rest = {key: value for key, value in trials[index].proxies.items() if key != "good"}
+        trials[index] = replace(trials[index], proxies=rest)
+    trials.append(replace(trial(30, 0.3), proxies=None))
+    result = audit(trials, BUDGET)
+    assert (result.n, found(result, "good").n, found(result, "luck").n) == (25, 16, 24)
+    assert found(result, "madds").n == 25
+    assert found(result, "good").used
+
+
+def test_the_order_of_the_trials_is_nothing():
+    trials = study()
+    assert proven(trials[::-1], BUDGET) == pytest.approx(proven(trials, BUDGET))
+
+
+def test_times_are_no_scores():
+    assert set(scores(study()[0])) == {"good", "bad", "luck"}
+    assert scores(replace(study()[0], proxies=None)) == {}
