@@ -7,6 +7,7 @@ import numpy as np
 from nas.architecture import Architecture
 from nas.front import non_dominated_ranks
 from nas.objective import Objective
+from nas.samplers.observed import Observed
 from nas.samplers.port import Feasible
 from nas.samplers.random import stratified
 from nas.trial import Trial, TrialState
@@ -18,7 +19,7 @@ _MAX_MUTATIONS = 3
 _CROSS = 0.3
 
 
-class EvolutionSampler:
+class EvolutionSampler(Observed):
     """Tournament selection by non-dominated rank, stage-wise crossover, one to three mutations.
 
     In the line of regularised evolution (Real et al. 2019) and NSGA-II (Deb et al. 2002), without

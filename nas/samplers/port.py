@@ -7,6 +7,7 @@ import numpy as np
 
 from nas.architecture import Architecture
 from nas.budget import Constraint
+from nas.coding import Coding
 from nas.cost import Cost
 
 
@@ -23,6 +24,11 @@ class Feasible(Protocol):
         """How many spaces are searched at once."""
         ...
 
+    @property
+    def coding(self) -> Coding:
+        """The architectures as numbers."""
+        ...
+
     def part(self, index: int) -> "Feasible":
         """Return one of the spaces alone."""
         ...
@@ -31,6 +37,12 @@ class Feasible(Protocol):
         self, rng: np.random.Generator, low: float = 0.0, high: float = 1.0
     ) -> Architecture | None:
         """Draw uniformly from those that use a share of the first ceiling from `low` to `high`."""
+        ...
+
+    def sample_many(
+        self, rng: np.random.Generator, count: int, low: float = 0.0, high: float = 1.0
+    ) -> list[Architecture]:
+        """Draw `count` as `sample` does, fewer only where there is nothing to draw."""
         ...
 
     def admits(self, architecture: Architecture) -> bool:

@@ -6,6 +6,7 @@ import numpy as np
 
 from nas.architecture import Architecture
 from nas.objective import Objective
+from nas.samplers.observed import Observed
 from nas.samplers.port import Feasible
 from nas.trial import Trial
 
@@ -13,12 +14,12 @@ BAND = 0.85
 _STRATA = 5
 
 
-class RandomSampler:
+class RandomSampler(Observed):
     """Draws uniformly from all architectures within the budget."""
 
     def __init__(self, feasible: Feasible, goals: Sequence[Objective]) -> None:
-        """Keep the feasible space; the goals make no difference."""
-        self._feasible = feasible
+        """Keep the feasible space; the goals make no difference to what is proposed."""
+        self._feasible, self._goals = feasible, tuple(goals)
 
     def propose(
         self, history: Sequence[Trial], number: int, rng: np.random.Generator

@@ -1,0 +1,176 @@
+"""Figures of a comparison: distributions with their bands, differences with their intervals."""
+
+import math
+from collections.abc import Sequence
+from functools import partial
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from nas.comparison import Comparison, Group, Pair
+from nas.comparison_text import group_table
+from nas.figures.document import (
+    document_html,
+    facts_section,
+    figure_section,
+    table_section,
+    write_document,
+)
+from nas.figures.look import DASHES, PUBLISHED_SYMBOLS, Look, title
+from nas.resample import edf
+
+_HEIGHT = 460
+_REMEDY = "Give another file with --plot, in a directory that exists and is writable."
+
+
+def distributions_figure(comparison: Comparison, look: Look | None = None) -> go.Figure:
+    """Return the share of networks at or below each error, for every group, with 95 % bands."""
+    look = look or Look()
+    figure = go.Figure(layout=look.frame(_HEIGHT))
+    pooled = [100 * error for group in comparison.groups for error in group.errors]
+    pad = 0.04 * (max(pooled) - min(pooled)) or 1.0
+    ends = (max(0.0, min(pooled) - pad), max(pooled) + pad)
+    figure.update_xaxes(
+        title_text=title("top-1 error, validation split (%)", look), range=list(ends)
+    )
+    figure.update_yaxes(
+        title_text=title("networks at or below this error (%)", look), range=[-2, 102]
+    )
+    for turn, group in enumerate(comparison.groups):
+        for trace in _distribution(group, turn, ends, look):
+            figure.add_trace(trace)
+    return figure
+
+
+def differences_figure(comparison: Comparison, look: Look | None = None) -> go.Figure:
+    """Return the difference of the mean errors of every pair, in points, with its interval."""
+    look = look or Look()
+    pairs = list(reversed(comparison.pairs))  # plotly draws the first one at the bottom
+    figure = go.Figure(layout=look.frame(150 + 46 * len(pairs)))
+    figure.update_layout(showlegend=False, margin_t=34)
+    figure.update_xaxes(
+        title_text="points of top-1 error, 95 %"
+        if look.narrow
+        else "difference of the mean top-1 error (points), 95 % interval"
+    )
+    figure.update_xaxes(range=_reaching_zero(pairs))
+    figure.add_vline(x=0, line={"color": look.colour("muted"), "width": 1, "dash": "dot"})
+    for pair in pairs:
+        figure.add_trace(_difference(pair, look))
+    return figure
+
+
+def write_comparison(
+    comparison: Comparison, facts: Sequence[tuple[str, str]], lines: Sequence[str], path: Path
+) -> None:
+    """Write the page to `path`, whole or not at all; `lines` are its statements.
+
+    Raises:
+        ExportError: the file cannot be written.
+    """
+    write_document(comparison_html(comparison, facts, lines), path, remedy=_REMEDY)
+
+
+def comparison_html(
+    comparison: Comparison, facts: Sequence[tuple[str, str]], lines: Sequence[str]
+) -> str:
+    """Return the page as text; it needs no network."""
+    columns, rows = group_table(comparison)
+    cells = [[row[key] for key in columns] for row in rows]
+    sections = [
+        figure_section("distributions", "Distributions of the error", _CAPTION),
+        figure_section("differences", "Differences", _EFFECTS[comparison.key is None]),
+        table_section("Groups", list(columns.values()), cells, _GROUPS),
+        facts_section("Settings", facts),
+    ]
+    figures = {
+        "distributions": partial(distributions_figure, comparison),
+        "differences": partial(differences_figure, comparison),
+    }
+    return document_html(comparison.study, lines, sections, figures, "comparison")
+
+
+_CAPTION = (
+    "Each step is a network drawn at random and trained to the end; further left and higher is "
+    "better. A band holds the whole curve of its group with 95 % confidence (bootstrap)."
+)
+_GROUPS = "Validation errors after the last epoch with 95 % intervals; multiply-adds at deployment."
+_EFFECTS = {
+    True: "First minus second: left of zero the first has the lower mean error. Filled: beyond "
+    "noise after correction for the number of pairs.",
+    False: "Each value against the first one, over pairs that differ in nothing else; left of "
+    "zero is better. Filled: beyond noise after correction for the number of pairs.",
+}
+
+
+def _distribution(group: Group, turn: int, ends: tuple[float, float], look: Look) -> list[Any]:
+    """Return the band and the curve of one group; errors and shares in percent."""
+    errors = np.array(group.errors)
+    steps = np.unique(errors)
+    shares = 100 * edf(errors, steps)
+    x = [ends[0], *(100 * steps), ends[1]]
+    y = np.array([0.0, *shares, 100.0])
+    colour, reach = look.family(turn), 100 * group.reach
+    curve = {"x": x, "legendgroup": group.name, "mode": "lines"}
+    edge = {**curve, "line": {"width": 0, "shape": "hv"}, "hoverinfo": "skip", "showlegend": False}
+    return [
+        go.Scatter(y=np.maximum(y - reach, 0.0), **edge),
+        go.Scatter(
+            y=np.minimum(y + reach, 100.0), fill="tonexty", fillcolor=_faint(colour), **edge
+        ),
+        go.Scatter(
+            y=y,
+            name=f"{group.name} (n = {group.n})",
+            line={
+                "width": 2.2,
+                "shape": "hv",
+                "color": colour,
+                "dash": DASHES[turn % len(DASHES)],
+            },
+            hovertemplate=f"{escape(group.name)}: %{{y:.0f}} % at or below %{{x:.2f}} % error"
+            "<extra></extra>",
+            **curve,
+        ),
+    ]
+
+
+def _difference(pair: Pair, look: Look) -> Any:
+    reach = [100 * (pair.mean.high - pair.mean.value), 100 * (pair.mean.value - pair.mean.low)]
+    known = all(map(math.isfinite, reach))
+    colour = look.colour("front" if pair.significant else "muted")
+    symbol = PUBLISHED_SYMBOLS[0]
+    return go.Scatter(
+        x=[100 * pair.mean.value],
+        y=[f"{pair.first} − {pair.second}"],
+        error_x={"array": reach[:1], "arrayminus": reach[1:], "color": colour, "width": 6}
+        if known
+        else None,
+        mode="markers",
+        marker={
+            "symbol": symbol if pair.significant else f"{symbol}-open",
+            "size": 11,
+            "color": colour,
+        },
+        hovertemplate=f"{escape(pair.verdict)}, p = {pair.p_holm:.3g} (Holm), n = {pair.n}"
+        "<extra></extra>",
+    )
+
+
+def _reaching_zero(pairs: Sequence[Pair]) -> list[float]:
+    """Return the ends of an axis of points that shows every finite interval, and zero."""
+    ends = [0.0] + [
+        100 * end
+        for pair in pairs
+        for end in (pair.mean.low, pair.mean.value, pair.mean.high)
+        if math.isfinite(end)
+    ]
+    pad = 0.06 * (max(ends) - min(ends)) or 1.0
+    return [min(ends) - pad, max(ends) + pad]
+
+
+def _faint(colour: str) -> str:
+    red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
+    return f"rgba({red},{green},{blue},0.12)"

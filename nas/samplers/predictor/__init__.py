@@ -1,0 +1,5 @@
+"""Our own sampler: a Gaussian process over the choices and the costs of an architecture."""
+
+from nas.samplers.predictor.sampler import PredictorSampler
+
+__all__ = ["PredictorSampler"]

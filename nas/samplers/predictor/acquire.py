@@ -1,0 +1,90 @@
+"""Acquisition: what a candidate promises, given what the surrogate believes of it.
+
+Costs are known, errors are uncertain; both are losses.
+"""
+
+import numpy as np
+from scipy.special import ndtr, ndtri
+
+from nas.samplers.predictor.features import Floats
+
+_DRAWS = 32
+_QUANTILES: Floats = ndtri((np.arange(24) + 0.5) / 24)
+
+
+def expected_improvement(level: Floats | float, mean: Floats, deviation: Floats) -> Floats:
+    """Return by how much values fall below `level` in expectation (Mockus 1978), as (n,)."""
+    u = (level - mean) / deviation
+    density = np.exp(-0.5 * u * u) / np.sqrt(2 * np.pi)
+    gain: Floats = np.asarray((level - mean) * ndtr(u) + deviation * density)
+    return gain
+
+
+def knowledge_gradient(
+    mean: Floats, deviation: Floats, shared: Floats, contenders: Floats, noise: float
+) -> Floats:
+    """Return by how much one noisy measurement lowers the least believed loss (Frazier 2009), (n,).
+
+    Candidates have `mean` and `deviation` (n,), and `shared` (n, k) covariances with k trained
+    contenders, whose believed losses are `contenders` (k,). Measuring a candidate may make it the
+    best, or may tell which of its trained relatives is: expected improvement knows the first only,
+    and has no more to say once the best few are closer to each other than the noise.
+    """
+    spread = np.sqrt(deviation**2 + noise**2)
+    slopes = np.concatenate([shared, (deviation**2)[:, None]], axis=1) / spread[:, None]
+    levels = np.concatenate([np.broadcast_to(contenders, shared.shape), mean[:, None]], axis=1)
+    lowest = np.stack([(levels + slopes * z).min(axis=1) for z in _QUANTILES])
+    gain: Floats = np.maximum(levels.min(axis=1) - lowest.mean(axis=0), 0.0)
+    return gain
+
+
+def expected_front_improvement(
+    cost: Floats, mean: Floats, deviation: Floats, front: Floats, reference: Floats
+) -> Floats:
+    """Return the expected growth of the hypervolume of two losses, the first of them known.
+
+    `cost`, `mean`, `deviation` (n,) describe candidates, `front` (k, 2) the believed losses of what
+    was trained, `reference` (2,) the bounds. Exact: between the costs of two points of the front
+    the level to fall below is constant, so that the expectation is a sum of expected improvements.
+    """
+    front = front[np.argsort(front[:, 0], kind="stable")]
+    levels = np.minimum.accumulate(np.minimum(front[:, 1], reference[1]))
+    starts = np.concatenate([[-np.inf], front[:, 0]])
+    ends = np.concatenate([front[:, 0], [reference[0]]])
+    levels = np.concatenate([[reference[1]], levels])
+    merged = np.concatenate([[True], np.diff(levels) < 0])  # only where the staircase has a step
+    starts, levels = starts[merged], levels[merged]
+    ends = np.concatenate([starts[1:], [reference[0]]])
+    total = np.zeros(len(cost))
+    for start, end, level in zip(starts, ends, levels, strict=True):
+        width = np.minimum(end, reference[0]) - np.maximum(start, cost)
+        inside = width > 0
+        total[inside] += width[inside] * expected_improvement(
+            level, mean[inside], deviation[inside]
+        )
+    return total
+
+
+def expected_scalar_improvement(
+    mean: Floats, deviation: Floats, trained: Floats, rng: np.random.Generator
+) -> Floats:
+    """Return the expected improvement along one random direction, for any number of losses.
+
+    `mean` and `deviation` are (n, m), zero deviation where a loss is known; `trained` (k, m) are
+    believed losses. Losses are scaled to the range of the trained and joined by an augmented
+    Chebyshev distance with random weights (Knowles 2006, ParEGO).
+    """
+    low, high = trained.min(axis=0), trained.max(axis=0)
+    extent = np.where(high > low, high - low, 1.0)
+    weights = rng.dirichlet(np.ones(mean.shape[1]))
+    best = _joined((trained - low) / extent, weights).min()
+    draws = rng.standard_normal((_DRAWS, 1, mean.shape[1]))  # alike for all: their order counts
+    sampled = _joined((mean + draws * deviation - low) / extent, weights)
+    gain: Floats = np.maximum(best - sampled, 0.0).mean(axis=0)
+    return gain
+
+
+def _joined(losses: Floats, weights: Floats) -> Floats:
+    weighted = losses * weights
+    joined: Floats = weighted.max(axis=-1) + 0.05 * weighted.sum(axis=-1)
+    return joined

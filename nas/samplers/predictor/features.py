@@ -1,0 +1,82 @@
+"""Features: rows of numbers between which a kernel measures distances.
+
+An architecture has two groups. The first are its choices: each both as a number and as a category,
+for nobody knows beforehand whether a space's values act in order or as names; and, for every choice
+that several stages share, the mean over the stages, for networks that are alike as a whole often
+are alike in accuracy. The second is its profile: the costs, which explain most of the accuracy, and
+how they are shared out.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+_CATEGORY = 0.5  # weight of squared distances: whether two values differ, ...
+_ORDER = 0.5  # ... how far apart they are in their order, ...
+_SUMMARY = 4.0  # ... and how far apart the means over the stages are
+
+
+@dataclass(frozen=True)
+class Column:
+    """One variable: its number of values, whether they are in order, and what shares its values.
+
+    `size` 0 is a number in [0, 1] instead of an index. Variables of one `group` are averaged.
+    """
+
+    size: int
+    ordered: bool
+    group: str
+
+
+class Features:
+    """Turns codes (one row for each architecture) into the coordinates of the first group."""
+
+    def __init__(self, columns: Sequence[Column]) -> None:
+        """Lay out the coordinates of `columns`."""
+        self._columns = tuple(columns)
+        groups: dict[str, list[int]] = {}
+        for index, column in enumerate(self._columns):
+            groups.setdefault(column.group, []).append(index)
+        self._groups = [members for members in groups.values() if len(members) > 1]
+
+    def choices(self, codes: Floats) -> Floats:
+        """Return the coordinates of rows of `codes` (n, variables); a code below 0 is dead.
+
+        A dead choice is no category, and lies at the foot of the order.
+        """
+        n = len(codes)
+        if not self._columns:
+            return np.zeros((n, 1))
+        orders, categories = self._orders(codes), self._categories(codes)
+        parts = [orders * np.sqrt(_ORDER)]
+        parts += [block * np.sqrt(_CATEGORY / 2) for block in categories]
+        for members in self._groups:
+            parts.append(orders[:, members].mean(axis=1, keepdims=True) * np.sqrt(_SUMMARY))
+            sizes = {categories[index].shape[1] for index in members}
+            if len(sizes) == 1 and sizes != {0}:
+                mean = np.mean([categories[index] for index in members], axis=0)
+                parts.append(mean * np.sqrt(_SUMMARY))
+        return np.concatenate(parts, axis=1)
+
+    def _orders(self, codes: Floats) -> Floats:
+        tops = np.array([max(1, column.size - 1) for column in self._columns], dtype=float)
+        ordered = np.array([column.ordered or not column.size for column in self._columns])
+        scaled: Floats = np.where(ordered, np.maximum(codes, 0.0) / tops, 0.0)
+        return scaled
+
+    def _categories(self, codes: Floats) -> list[Floats]:
+        return [
+            (codes[:, [index]] == np.arange(column.size)).astype(float)
+            for index, column in enumerate(self._columns)
+        ]
+
+
+def squared_distances(one: Floats, other: Floats) -> Floats:
+    """Return the squared Euclidean distances between rows, shape (len(one), len(other))."""
+    norms = (one**2).sum(axis=1)[:, None] + (other**2).sum(axis=1)[None]
+    distances: Floats = np.maximum(norms - 2.0 * one @ other.T, 0.0)
+    return distances

@@ -1,0 +1,195 @@
+"""The predictor sampler: learn from what was measured, and train what promises most.
+
+The first proposals cover the costs (`nas.samplers.random.stratified`). Then a surrogate is fitted
+to the finished trials, and proposals take turns: one is the candidate that promises most for the
+best network under the ceiling, the next the one that promises most for the front, until that has
+nothing left to promise. Trials on their
+way count as measured at what is believed of them, so that parallel workers do not all train the
+same idea.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from nas.architecture import Architecture
+from nas.front import non_dominated
+from nas.objective import Objective
+from nas.samplers.port import Feasible
+from nas.samplers.predictor.data import inverse, observe, transform
+from nas.samplers.predictor.features import Column, Features, Floats
+from nas.samplers.predictor.model import (
+    MOST,
+    Model,
+    Observed,
+    Points,
+    Posterior,
+    checkpoint,
+    thinned,
+)
+from nas.samplers.predictor.pool import Pool
+from nas.samplers.predictor.record import Record, Seen
+from nas.samplers.random import stratified
+from nas.trial import Trial, TrialState
+
+START = 8
+_FEWEST = 4
+_ENOUGH = 1e-4  # growth of the front below which it gives up its turn
+_BEST_PARENTS, _FRONT_PARENTS = 6, 12
+
+
+class PredictorSampler:
+    """Proposes what a Gaussian process expects most of; believes its posterior mean."""
+
+    def __init__(self, feasible: Feasible, goals: Sequence[Objective]) -> None:
+        """Lay out the features of the feasible space."""
+        self._feasible, self._goals = feasible, tuple(goals)
+        columns = [Column(len(v.values), v.ordered, v.key) for v in feasible.coding.variables]
+        self._uncertain = [not goal.known for goal in self._goals]
+        self._model = Model(Features(columns), self._uncertain)
+        self._pool = Pool(feasible)
+        first = next((goal for goal in self._goals if not goal.known), None)
+        self._record = Record(feasible, first)
+        self._kernels: tuple[tuple[int, ...], Mapping[int, Floats]] = ((), {})
+        self._rows: dict[str, tuple[tuple[int, ...], tuple[float, ...], tuple[float, ...]]] = {}
+
+    def propose(
+        self, history: Sequence[Trial], number: int, rng: np.random.Generator
+    ) -> Architecture | None:
+        """Return the most promising candidate, or one of the stratified start."""
+        seen = self._record.read(history)
+        start = START * self._feasible.num_parts
+        if seen.asked < start or seen.done < _FEWEST or not any(self._uncertain):
+            return stratified(self._feasible, self._goals, seen.asked, rng)
+        useful, posterior = self._learn_most(seen)
+        parents = [useful[index].architecture for index in self._parents(useful, posterior)]
+        several = [*self._pool.drawn(seen.asked), *self._pool.children(parents, seen.asked, rng)]
+        fresh = [a for a in dict.fromkeys(several) if a.arch_id not in seen.taken]
+        if not fresh:
+            return self._feasible.sample(rng)
+        return fresh[int(np.argmax(self._gain(posterior, fresh, seen.asked, rng)))]
+
+    def believe(self, history: Sequence[Trial]) -> Mapping[int, float]:
+        """Return the posterior mean of the first goal, as a loss, by number of COMPLETE candidate.
+
+        What was measured, where it is too little to learn from or the goal is known beforehand.
+        """
+        goal = self._goals[0]
+        seen = self._record.read(history)
+        complete = [t for t in seen.finished if t.candidate and t.state is TrialState.COMPLETE]
+        measured = {t.number: goal.loss(t.value(goal.name) or 0.0) for t in complete}
+        if len(complete) < _FEWEST or goal.known:
+            return measured
+        useful = [*seen.finished, *seen.pending]
+        losses = self._learn(useful).believed[:, 0].tolist()
+        positive = min(measured.values()) >= 0
+        believed = {
+            t.number: inverse(loss, positive) for t, loss in zip(useful, losses, strict=True)
+        }
+        return {number: believed[number] for number in measured}
+
+    def _learn_most(self, seen: Seen) -> tuple[Sequence[Trial], Posterior]:
+        """Learn from a bounded number of trials, so that an ask takes no longer after many.
+
+        The kernel is fitted to the first of them, anew when there are 15 % more.
+        """
+        count = len(seen.finished)
+        if count <= MOST:
+            useful = [*seen.finished, *seen.pending]
+            return useful, self._learn(useful)
+        first = self._thinned(seen, checkpoint(count))
+        key = tuple(trial.number for trial in first)
+        if self._kernels[0] != key:
+            points = self._points([trial.architecture for trial in first])
+            self._kernels = key, self._model.kernels(points, self._observed(first))
+        most = [*self._thinned(seen, count), *seen.pending]
+        return most, self._learn(most, self._kernels[1])
+
+    def _learn(
+        self, useful: Sequence[Trial], kernels: Mapping[int, Floats] | None = None
+    ) -> Posterior:
+        pending = [i for i, trial in enumerate(useful) if not trial.state.finished]
+        points = self._points([trial.architecture for trial in useful])
+        index = np.array(pending, dtype=np.int64)
+        return self._model.learn(points, self._observed(useful), index, kernels)
+
+    def _observed(self, useful: Sequence[Trial]) -> dict[int, Observed]:
+        return {i: observe(useful, goal) for i, goal in enumerate(self._goals) if not goal.known}
+
+    def _thinned(self, seen: Seen, count: int) -> list[Trial]:
+        """Return those of the first `count` finished trials that tell most."""
+        return [seen.finished[index] for index in thinned(seen.losses[:count], seen.used[:count])]
+
+    def _gain(
+        self,
+        posterior: Posterior,
+        fresh: Sequence[Architecture],
+        asked: int,
+        rng: np.random.Generator,
+    ) -> Floats:
+        candidates = self._points(fresh)
+        if len(self._goals) == 1 or (self._uncertain[0] and asked % 2 == 0):
+            return posterior.best_gain(candidates)
+        growth = posterior.front_gain(candidates, self._ceiling(), rng)
+        done = growth.max() < _ENOUGH and self._uncertain[0]
+        return posterior.best_gain(candidates) if done else growth
+
+    def _ceiling(self) -> float | None:
+        """Return the ceiling of the known goal, transformed, where the budget has one for it."""
+        known = [goal.name for goal in self._goals if goal.known]
+        for constraint in self._feasible.budget:
+            if constraint.cost in known:
+                return float(transform(np.array([float(constraint.limit)]))[0])
+        return None
+
+    def _parents(self, useful: Sequence[Trial], posterior: Posterior) -> list[int]:
+        """Return the best by the first goal and the believed front, in turns, members only."""
+        ours = [
+            index
+            for index, trial in enumerate(useful)
+            if trial.candidate and trial.state is not TrialState.FAILED
+        ]
+        losses = posterior.believed[ours]
+        best = np.argsort(losses[:, 0], kind="stable")
+        near = best[: 4 * _FRONT_PARENTS] if losses.shape[1] == 1 else np.arange(len(ours))
+        front = near[non_dominated(losses[near])]
+        front = front[np.argsort(losses[front, 0], kind="stable")]
+        if len(front) > _FRONT_PARENTS:
+            front = front[np.linspace(0, len(front) - 1, _FRONT_PARENTS).astype(int)]
+        mixed = [
+            int(index)
+            for pair in zip(_padded(best[:_BEST_PARENTS], len(front)), front, strict=False)
+            for index in pair
+        ]
+        mixed += [int(index) for index in best[:_BEST_PARENTS]]
+        return [ours[index] for index in dict.fromkeys(mixed)]
+
+    def _points(self, architectures: Sequence[Architecture]) -> Points:
+        rows = [self._row(architecture) for architecture in architectures]
+        codes, profiles, known = zip(*rows, strict=True)
+        return Points(
+            np.array(codes, dtype=float).reshape(len(rows), -1),
+            np.array(profiles, dtype=float).reshape(len(rows), -1),
+            np.array(known, dtype=float).reshape(len(rows), -1),
+        )
+
+    def _row(
+        self, architecture: Architecture
+    ) -> tuple[tuple[int, ...], tuple[float, ...], tuple[float, ...]]:
+        row = self._rows.get(architecture.arch_id)
+        if row is None:
+            coding, cost = self._feasible.coding, self._feasible.cost(architecture)
+            known = tuple(
+                float(transform(np.array([goal.loss(float(getattr(cost, goal.name)))]))[0])
+                if goal.known
+                else np.nan
+                for goal in self._goals
+            )
+            row = coding.encode(architecture), coding.profile(architecture), known
+            self._rows[architecture.arch_id] = row
+        return row
+
+
+def _padded(best: "np.ndarray[tuple[int], np.dtype[np.int64]]", length: int) -> list[int]:
+    rows = [int(index) for index in best]
+    return (rows * (1 + length // max(1, len(rows))))[:length]

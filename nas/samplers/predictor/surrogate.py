@@ -1,0 +1,174 @@
+"""The surrogate: a Gaussian process with a kernel of few parameters, fitted by likelihood.
+
+k = a0 k_A k_B + a1 k_A + a2 k_B, with k_G = exp(-d_G / l_G) over the squared distances of the two
+groups of features: smooth in the costs, smooth in the choices, and a part for both at once. Six
+parameters can be learnt from ten networks; one length for each of fifty choices could not.
+Every row may have noise of its own beside the common one. (Rasmussen and Williams 2006, chapters 2
+and 5.)
+
+What the kernel does not explain is in part the seed's, and will not come again, and in part the
+network's own, and will. One training of each network cannot tell the two apart; a quarter
+of the variance is taken to be the network's own. So a network that did better than its relatives is
+believed to be somewhat better.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve, solve_triangular
+from scipy.optimize import minimize
+
+from nas.samplers.predictor.features import Floats, squared_distances
+
+# log of: lengths of A and B, amplitudes of both, A, B, and the noise variance
+PRIOR = np.array([0.0, 0.0, np.log(0.5), np.log(0.5), np.log(0.5), np.log(0.05)])
+_SPREAD = np.array([1.5, 1.5, 1.0, 1.0, 1.0, 1.5])
+_OWN = 0.25  # the share of the unexplained variance that is the network's own
+_JITTER = 1e-6
+_STEPS = 30
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Points of both groups of features; each group scaled to unit mean squared distance."""
+
+    choices: Floats
+    profile: Floats
+
+    def take(self, index: "np.ndarray[tuple[int], np.dtype[np.int64]]") -> "Rows":
+        """Return some of the rows."""
+        return Rows(self.choices[index], self.profile[index])
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.choices)
+
+
+class Surrogate:
+    """A posterior over one objective, given `rows`, `values` and the extra noise of each value.
+
+    `values` and `noise` (variances, in squared units of the values) have shape (n,).
+    """
+
+    def __init__(self, rows: Rows, values: Floats, noise: Floats, theta: Floats) -> None:
+        """Condition on the values with kernel parameters `theta` (logarithms, as PRIOR)."""
+        self._rows, self._theta, self._values, self._extra = rows, theta, values, noise
+        self._mean, self._scale = _standard(values, noise)
+        standard = (values - self._mean) / self._scale
+        self._kernel = _kernel(theta, _distances(rows, rows))
+        noisy = self._kernel.copy()
+        noisy[np.diag_indices_from(noisy)] += _noise(theta, noise / self._scale**2)
+        self._factor = cho_factor(noisy, lower=True)
+        self._weights = cho_solve(self._factor, standard)
+        self._asked: tuple[Rows, Floats, Floats] | None = None
+
+    @property
+    def noise(self) -> float:
+        """The standard deviation of a measurement around a network's true value."""
+        return float(np.sqrt((1 - _OWN) * self._unexplained))
+
+    @property
+    def _unexplained(self) -> float:
+        return self._scale**2 * float(np.exp(self._theta[5]))
+
+    def believe(self) -> Floats:
+        """Return the mean of the true values of what was learnt from, their own part included."""
+        explained = self._mean + self._scale * (self._kernel @ self._weights)
+        share = _OWN * self._unexplained / (self._unexplained + self._extra)
+        believed: Floats = explained + share * (self._values - explained)
+        return believed
+
+    def covariance(self, rows: Rows, others: Rows) -> Floats:
+        """Return the posterior covariance between the true values of different networks."""
+        prior = _kernel(self._theta, _distances(rows, others))
+        one, other = self._explained(rows)[1], self._explained(others)[1]
+        covariance: Floats = self._scale**2 * (prior - one.T @ other)
+        return covariance
+
+    def predict(self, rows: Rows) -> tuple[Floats, Floats]:
+        """Return mean and standard deviation of the true values of new networks, each (n,)."""
+        cross, explained = self._explained(rows)
+        total = float(np.exp(self._theta[2:5]).sum())
+        variance = np.maximum(total - (explained**2).sum(axis=0), 1e-10)
+        mean: Floats = self._mean + self._scale * (cross @ self._weights)
+        deviation: Floats = np.sqrt(self._scale**2 * variance + _OWN * self._unexplained)
+        return mean, deviation
+
+    def _explained(self, rows: Rows) -> tuple[Floats, Floats]:
+        """Return the prior covariance with what was learnt from, and that over its factor."""
+        if self._asked is None or self._asked[0] is not rows:  # asked for twice in a row
+            cross = _kernel(self._theta, _distances(rows, self._rows))
+            explained = solve_triangular(self._factor[0], cross.T, lower=True)
+            self._asked = rows, cross, explained
+        return self._asked[1:]
+
+
+def fit(rows: Rows, values: Floats, noise: Floats) -> Floats:
+    """Return the kernel parameters of largest posterior density, by gradient from the prior."""
+    distances = _distances(rows, rows)
+    mean, scale = _standard(values, noise)
+    standard, extra = (values - mean) / scale, noise / scale**2
+    found = minimize(
+        _loss, PRIOR, (distances, standard, extra), jac=True, method="L-BFGS-B",
+        bounds=[(centre - 4 * width, centre + 4 * width)
+                for centre, width in zip(PRIOR, _SPREAD, strict=True)],
+        options={"maxiter": _STEPS},
+    )  # fmt: skip
+    theta: Floats = found.x
+    return theta
+
+
+def _standard(values: Floats, noise: Floats) -> tuple[float, float]:
+    """Return mean and deviation of the values, those with little extra noise first of all."""
+    weights = 1.0 / (1.0 + noise / (np.median(noise) + values.var() + 1e-12))
+    mean = float(np.average(values, weights=weights))
+    spread = float(np.sqrt(np.average((values - mean) ** 2, weights=weights)))
+    return mean, max(spread, 1e-9)
+
+
+def _distances(one: Rows, other: Rows) -> tuple[Floats, Floats]:
+    return (
+        squared_distances(one.choices, other.choices),
+        squared_distances(one.profile, other.profile),
+    )
+
+
+def _noise(theta: Floats, extra: Floats) -> Floats:
+    variances: Floats = np.exp(theta[5]) + _JITTER + extra
+    return variances
+
+
+def _kernel(theta: Floats, distances: Sequence[Floats]) -> Floats:
+    first, second = (np.exp(-d / np.exp(t)) for d, t in zip(distances, theta[:2], strict=True))
+    both, one, two = np.exp(theta[2:5])
+    kernel: Floats = both * first * second + one * first + two * second
+    return kernel
+
+
+def _loss(
+    theta: Floats, distances: tuple[Floats, Floats], values: Floats, extra: Floats
+) -> tuple[float, Floats]:
+    """Return the negative log posterior density of `theta`, and its gradient."""
+    lengths, amplitudes = np.exp(theta[:2]), np.exp(theta[2:5])
+    first, second = (np.exp(-d / length) for d, length in zip(distances, lengths, strict=True))
+    product = first * second
+    parts = (amplitudes[0] * product, amplitudes[1] * first, amplitudes[2] * second)
+    kernel = parts[0] + parts[1] + parts[2]
+    kernel[np.diag_indices_from(kernel)] += _noise(theta, extra)
+    away = (theta - PRIOR) / _SPREAD
+    try:
+        factor = cho_factor(kernel, lower=True)
+    except np.linalg.LinAlgError:
+        return 1e10, np.zeros_like(theta)
+    weights = cho_solve(factor, values)
+    loss = 0.5 * float(values @ weights) + float(np.log(np.diag(factor[0])).sum())
+    inner = cho_solve(factor, np.eye(len(values))) - np.outer(weights, weights)
+    slopes = [
+        (parts[0] + parts[1]) * distances[0] / lengths[0],
+        (parts[0] + parts[2]) * distances[1] / lengths[1],
+        *parts,
+    ]
+    gradient = [0.5 * float(np.sum(inner * slope)) for slope in slopes]
+    gradient.append(0.5 * float(np.exp(theta[5]) * np.trace(inner)))
+    return loss + 0.5 * float(away @ away), np.array(gradient) + away / _SPREAD

@@ -1,0 +1,67 @@
+"""Optuna's samplers behind the gate, in a space small enough for the slowest of them."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from nas.budget import admits, parse_budgets
+from nas.cost import CostModel
+from nas.feasible import FeasibleSpace
+from nas.objective import objective
+from nas.samplers import make_sampler
+from nas.samplers.behind import NAMES, START
+from nas.space_file import load_space
+from nas.trial import Measurement, Trial, TrialState
+
+BUDGET = parse_budgets(["300M-flops"])
+COSTS = CostModel(load_space("mobilenetv1"))
+FEASIBLE = FeasibleSpace(COSTS, BUDGET)
+GOALS = {
+    "one": (objective("top1_error"),),
+    "two": (objective("top1_error"), objective("madds")),
+}
+
+
+def search(name, goals, count, feasible=FEASIBLE):
+    sampler = make_sampler(name, feasible, goals)
+    history = []
+    for number in range(count):
+        proposed = sampler.propose(history, number, np.random.default_rng([0, number]))
+        cost = COSTS.cost(proposed)
+        error = 0.9 * (cost.madds / 1e7) ** -0.3
+        last = Measurement(9, 2, error, 3 * error, 1.0, 10.0)
+        history.append(Trial(number, proposed, cost, TrialState.COMPLETE, number,
+                             measurements=(last,)))  # fmt: skip
+    return history
+
+
+@pytest.mark.parametrize("goals", GOALS.values(), ids=GOALS)
+@pytest.mark.parametrize("name", NAMES)
+def test_members_within_the_budget_the_same_for_the_same_history(name, goals):
+    one, two = (search(name, goals, START + 2) for _ in range(2))
+    assert [t.architecture for t in one] == [t.architecture for t in two]
+    for trial in one:
+        assert COSTS.space.check(trial.architecture) == trial.architecture
+        assert admits(BUDGET, trial.cost)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_pending_and_failed_trials_are_not_told(name):
+    history = search(name, GOALS["two"], START + 1)
+    history[-1] = replace(history[-1], state=TrialState.WAITING, measurements=())
+    history[-2] = replace(history[-2], state=TrialState.FAILED, measurements=())
+    sampler = make_sampler(name, FEASIBLE, GOALS["two"])
+    assert sampler.propose(history, len(history), np.random.default_rng(0)) is not None
+    assert set(sampler.believe(history)) == {t.number for t in history[:-2]}
+
+
+def test_a_genetic_algorithm_knows_its_generations_again():
+    """With a full population behind it, a proposal crosses parents instead of drawing at random."""
+    unlimited = FeasibleSpace(COSTS, ())  # nothing to repair
+    history = search("random", GOALS["one"], 60, unlimited)
+    sampler = make_sampler("nsga2", unlimited, GOALS["one"])
+    proposed = [sampler.propose(history, 60, np.random.default_rng([1, n])) for n in range(25)]
+    drawn = [unlimited.sample(np.random.default_rng([1, n])) for n in range(25)]
+    madds = [np.mean([COSTS.cost(a).madds for a in several]) for several in (proposed, drawn)]
+    assert madds[0] > madds[1]  # here more multiply-adds are fewer errors

@@ -1,0 +1,103 @@
+"""The predictor in a study of Optuna's own."""
+
+import numpy as np
+import optuna
+import pytest
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+from nas.errors import NasError
+from nas.samplers.for_optuna import PredictorSampler
+
+SPACE = {
+    "width": IntDistribution(8, 64, step=8),
+    "depth": IntDistribution(1, 12),
+    "relu": CategoricalDistribution(["none", "first", "all"]),
+    "rate": FloatDistribution(1e-3, 1.0, log=True),
+}
+LIMIT = 250_000
+
+
+@pytest.fixture(autouse=True)
+def _quiet():
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+
+def madds(params):
+    return 64 * params["width"] ** 2 * params["depth"] // 8
+
+
+def error(params):
+    wrong = {"none": 0.0, "first": 0.1, "all": 0.2}[params["relu"]]
+    return 0.1 + wrong + 3e3 / madds(params) + 0.05 * abs(np.log10(params["rate"]) + 2)
+
+
+def budgeted(seed=0, **more):
+    return PredictorSampler(
+        SPACE, lambda p: {"madds": madds(p)}, lambda p: madds(p) <= LIMIT, seed=seed, **more
+    )
+
+
+def run(sampler, count, goals=1, directions=None):
+    study = optuna.create_study(directions=directions or ["minimize"] * goals, sampler=sampler)
+    for _ in range(count):
+        trial = study.ask()
+        params = {
+            "width": trial.suggest_int("width", 8, 64, step=8),
+            "depth": trial.suggest_int("depth", 1, 12),
+            "relu": trial.suggest_categorical("relu", ["none", "first", "all"]),
+            "rate": trial.suggest_float("rate", 1e-3, 1.0, log=True),
+        }
+        losses = [error(params), madds(params)][:goals]
+        study.tell(trial, [-v if directions else v for v in losses])
+    return study
+
+
+def test_nothing_over_the_budget_is_ever_proposed():
+    for trial in run(budgeted(), 25).trials:
+        assert madds(trial.params) <= LIMIT
+
+
+def test_it_finds_a_better_network_than_random_search():
+    best = [run(budgeted(seed), 35).best_value for seed in range(3)]
+    drawn = [run(budgeted(seed, n_startup_trials=99), 35).best_value for seed in range(3)]
+    assert np.mean(best) < np.mean(drawn)
+
+
+def test_maximising_is_minimising_the_negative():
+    best = run(budgeted(), 30, directions=["maximize"]).best_value
+    assert best > -np.median([error(t.params) for t in run(budgeted(), 10).trials])
+
+
+def test_several_objectives_one_of_them_known():
+    study = run(budgeted(known={1: "madds"}), 25, goals=2)
+    assert len(study.trials) == 25
+    assert len(study.best_trials) > 1
+
+
+def test_several_uncertain_objectives():
+    assert len(run(budgeted(), 14, goals=2).trials) == 14
+
+
+def test_a_seed_repeats_a_study():
+    one, two = (
+        [t.params for t in run(budgeted(5, known={1: "madds"}), 16, goals=2).trials]
+        for _ in range(2)
+    )
+    assert one == two
+
+
+def test_without_a_space_it_learns_the_one_that_the_trials_have_in_common():
+    study = run(PredictorSampler(seed=0), 20)
+    assert len({tuple(t.params.items()) for t in study.trials}) == 20
+
+
+def test_trials_asked_for_together_differ():
+    study = run(budgeted(), 14)
+    asked = [study.ask(SPACE) for _ in range(3)]
+    assert len({tuple(trial.params.items()) for trial in asked}) == 3
+
+
+def test_a_gate_that_admits_nothing_is_refused_with_what_to_do():
+    sampler = PredictorSampler(SPACE, admits=lambda p: False, seed=0)
+    with pytest.raises(NasError, match="refused"):
+        run(sampler, 1)

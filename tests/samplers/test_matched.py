@@ -1,0 +1,98 @@
+"""Matched draws: equal numbers of every space in every stratum of cost, or a refusal."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from nas.budget import admits, parse_budgets
+from nas.cost import CostModel
+from nas.errors import BudgetError
+from nas.listed import feasible_space
+from nas.samplers.matched import NUM_STRATA, MatchedSampler, edges, stratum_of
+from nas.space_file import load_space
+from nas.trial import TrialState
+from nas.union import FeasibleUnion
+from tests.compared import feasible_of, measured, noise, spec_of
+
+
+def sampler_of(*names, budget):
+    budgets = parse_budgets([budget])
+    parts = {name: feasible_space(CostModel(load_space(name)), budgets) for name in names}
+    return MatchedSampler(FeasibleUnion(parts), ())
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    spec = spec_of("matched", 40)
+    return spec, measured(spec, lambda trial: 0.3 + 0.05 * noise(trial))
+
+
+def test_every_space_has_the_same_number_in_every_stratum(drawn):
+    spec, trials = drawn
+    limit = spec.budget[0].limit
+    counts = Counter((t.architecture.space, stratum_of(t.cost.madds / limit)) for t in trials)
+    assert counts == {(name, k): 4 for name in ("lean", "rich") for k in range(NUM_STRATA)}
+
+
+def test_the_costs_agree_to_the_width_of_a_stratum(drawn):
+    spec, trials = drawn
+    limit = spec.budget[0].limit
+    assert all(0.85 <= trial.cost.madds / limit <= 1 for trial in trials)
+    means = [
+        np.mean([t.cost.madds / limit for t in trials if t.architecture.space == name])
+        for name in spec.spaces
+    ]
+    assert abs(means[0] - means[1]) < 0.03
+
+
+def test_turns_are_kept_whatever_fails(drawn):
+    spec, trials = drawn
+    again = measured(spec, lambda trial: 0.5, failing=lambda trial: trial.number % 3 == 0)
+    assert [t.arch_id for t in again] == [t.arch_id for t in trials]
+    assert sum(t.state is TrialState.FAILED for t in again) == 14
+
+
+def test_draws_within_a_stratum_are_uniform():
+    """Chi-square over the members of one stratum, found by drawing from the whole space."""
+    part = feasible_of(spec_of("matched", 10, budget=parse_budgets(["0.7M-flops"]))).part(0)
+    sampler, rng = MatchedSampler(part, ()), np.random.default_rng(0)
+    wanted = sampler.strata[0]
+    members = set()
+    for _ in range(6000):
+        drawn = part.sample(rng)
+        if stratum_of(part.used(part.cost(drawn))) == wanted:
+            members.add(drawn.arch_id)
+    seen = Counter(part.sample(rng, *edges(wanted)).arch_id for _ in range(40 * len(members)))
+    assert set(seen) == members
+    statistic = sum((seen[each] - 40) ** 2 / 40 for each in members)
+    freedom = len(members) - 1
+    assert freedom > 10
+    assert abs(statistic - freedom) < 5 * np.sqrt(2 * freedom)
+
+
+def test_strata_tile_the_band():
+    bounds = [edges(k) for k in range(NUM_STRATA)]
+    assert bounds[0][0] == 0.85
+    assert bounds[-1][1] == 1.0
+    assert [high for _, high in bounds[:-1]] == [low for low, _ in bounds[1:]]
+    for k, (low, high) in enumerate(bounds):
+        assert stratum_of((low + high) / 2) == k
+    assert (stratum_of(0.2), stratum_of(1.0)) == (-1, NUM_STRATA - 1)
+
+
+def test_spaces_that_do_not_reach_the_budget_are_refused_with_one_that_all_reach():
+    names = ("mobilenetv1", "igcv2")
+    with pytest.raises(BudgetError) as refused:
+        sampler_of(*names, budget="900G-flops").check(names)
+    assert "no architecture of mobilenetv1 and none of igcv2" in refused.value.cause
+    assert "Compare other spaces" in refused.value.remedy
+    with pytest.raises(BudgetError) as refused:
+        sampler_of(*names, budget="20G-flops").check(names)
+    better = refused.value.remedy.split()[-1]
+    assert better.endswith("-madds")
+    sampler = sampler_of(*names, budget=better)
+    sampler.check(names)
+    proposed = sampler.propose([], 0, np.random.default_rng(0))
+    cost = CostModel(load_space("mobilenetv1")).cost(proposed)
+    assert admits(parse_budgets([better]), cost)
