@@ -1,0 +1,127 @@
+"""The page of a proof: regret and hypervolume of every sampler, by the trainings they took."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import plotly.graph_objects as go
+
+from nas.figures.document import (
+    document_html,
+    facts_section,
+    figure_section,
+    table_section,
+    write_document,
+)
+from nas.figures.look import DASHES, Look, title
+from nas.prove.summary import Row, Spread
+
+_HEIGHT = 420
+_SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "star", "triangle-down", "cross")
+
+
+def regret_figure(rows: Sequence[Row], look: Look | None = None) -> go.Figure:
+    """Return the median regret with its quartiles, in points of accuracy; lower is better."""
+    look = look or Look()
+    text = "points of accuracy below the best that fits"
+    return _scores(rows, lambda row: row.regret, text, look)
+
+
+def volume_figure(rows: Sequence[Row], look: Look | None = None) -> go.Figure:
+    """Return the median share of the true front's hypervolume with its quartiles."""
+    look = look or Look()
+    text = "hypervolume (share of the true front's)"
+    return _scores(rows, lambda row: row.volume, text, look)
+
+
+def write_prove(rows: Sequence[Row], facts: Mapping[str, str], verdict: str, path: Path) -> None:
+    """Write the page to `path`, whole or not at all.
+
+    Raises:
+        ExportError: the file cannot be written.
+    """
+    write_document(prove_html(rows, facts, verdict), path)
+
+
+def prove_html(rows: Sequence[Row], facts: Mapping[str, str], verdict: str) -> str:
+    """Return the page as text; it needs no network."""
+    band = "Lines are medians over the seeds, bands their quartiles."
+    sections = [
+        figure_section(
+            "regret",
+            "Regret",
+            "How far the network that the run would return is below the best within the budget, "
+            f"on the mean of all its trainings; lower is better. {band}",
+        ),
+        figure_section(
+            "volume",
+            "Hypervolume",
+            "What the networks trained so far dominate of what the true front dominates; higher "
+            f"is better. {band}",
+        ),
+        table_section("Scores", _HEADS, [_cells(row) for row in rows]),
+        facts_section("Setting", facts.items()),
+    ]
+    figures = {"regret": partial(regret_figure, rows), "volume": partial(volume_figure, rows)}
+    lead = [line for line in (verdict,) if line]
+    return document_html("Samplers on a table of trained networks", lead, sections, figures)
+
+
+_HEADS = (
+    "Sampler", "Trainings", "Seeds", "Regret", "HV share", "HV returned", "Confirmed regret",
+    "Extra",
+)  # fmt: skip
+
+
+def _cells(row: Row) -> list[Any]:
+    confirmed = (row.confirmed, f"{row.extra:g}") if row.confirmed else ("–", "–")
+    return [
+        row.sampler, row.trainings, row.seeds, row.regret, row.volume, row.returned, *confirmed,
+    ]  # fmt: skip
+
+
+def _scores(
+    rows: Sequence[Row], score: Callable[[Row], Spread], text: str, look: Look
+) -> go.Figure:
+    figure = go.Figure(layout=look.frame(_HEIGHT))
+    counts = list(dict.fromkeys(row.trainings for row in rows))
+    figure.update_xaxes(title_text=title("trainings", look), tickvals=counts)
+    figure.update_yaxes(title_text=title(text, look))
+    for turn, label in enumerate(dict.fromkeys(row.sampler for row in rows)):
+        own = [row for row in rows if row.sampler == label]
+        x, spreads = [row.trainings for row in own], [score(row) for row in own]
+        colour = look.family(turn)
+        figure.add_trace(_band(x, spreads, label, colour))
+        figure.add_trace(
+            go.Scatter(
+                x=x,
+                y=[spread.median for spread in spreads],
+                customdata=[[spread.q1, spread.q3] for spread in spreads],
+                name=escape(label),
+                legendgroup=label,
+                mode="lines+markers",
+                line={"color": colour, "width": 2, "dash": DASHES[turn % len(DASHES)]},
+                marker={"symbol": _SYMBOLS[turn % len(_SYMBOLS)], "size": 8},
+                hovertemplate=f"{escape(label)} after %{{x}}: %{{y:.3f}} "
+                "[%{customdata[0]:.3f}, %{customdata[1]:.3f}]<extra></extra>",
+            )
+        )
+    return figure
+
+
+def _band(x: Sequence[int], spreads: Sequence[Spread], label: str, colour: str) -> Any:
+    """Return the area between the quartiles."""
+    red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
+    return go.Scatter(
+        x=[*x, *reversed(x)],
+        y=[*(spread.q1 for spread in spreads), *(spread.q3 for spread in reversed(spreads))],
+        mode="lines",
+        fill="toself",
+        fillcolor=f"rgba({red},{green},{blue},0.13)",
+        line={"width": 0},
+        hoverinfo="skip",
+        legendgroup=label,
+        showlegend=False,
+    )

@@ -1,0 +1,254 @@
+"""Runs: every sampler with every seed, in processes beside one another, kept in a file.
+
+A run is a function of its sampler, its seed and the setting alone, so that neither the number of
+processes nor an interruption changes a score.
+"""
+
+import hashlib
+import json
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from nas.budget import Constraint
+from nas.errors import NasError
+from nas.objective import Objective
+from nas.prove.scores import Judge, Score
+from nas.prove.simulate import Cluster, Sampler
+from nas.samplers.port import Feasible
+from nas.table import ACCURACY, Table
+from nas.table_file import toml_beside
+from nas.table_space import TableSpace
+
+MakeSampler: TypeAlias = Callable[[str, Feasible, Sequence[Objective]], Sampler]
+
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One sampler and its goals: the accuracy alone, or with the costs of the front."""
+
+    sampler: str
+    single: bool
+
+    @property
+    def label(self) -> str:
+        """The words that name it: `tpe`, or `tpe:single`."""
+        return f"{self.sampler}:single" if self.single else self.sampler
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all runs share: the table and its budget, and how runs are made and scored.
+
+    `front` are the costs of the front beside the accuracy; `reference` is in percent, None for the
+    one that the table suggests; `confirm` networks are trained again with the other seeds.
+    """
+
+    path: Path
+    toml: Path | None
+    budget: tuple[Constraint, ...]
+    front: tuple[str, ...]
+    trainings: tuple[int, ...]
+    workers: int
+    reference: float | None
+    confirm: int
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Return what a file of runs must agree in, as JSON can hold it."""
+        files = [self.path, self.toml or toml_beside(self.path)]
+        digest = hashlib.sha256(b"".join(f.read_bytes() for f in files if f.exists()))
+        fields = asdict(self) | {"table": digest.hexdigest()[:16]}
+        fields["budget"] = [f"{part.cost} <= {part.limit}" for part in self.budget]
+        del fields["path"], fields["toml"]
+        return dict(json.loads(json.dumps(fields)))
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run: its scores, one for each number of trainings, and the seconds of every proposal."""
+
+    label: str
+    seed: int
+    scores: tuple[Score, ...]
+    asks: tuple[float, ...]
+
+    def to_json(self) -> str:
+        """Return one line of JSON."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, line: str) -> "Run":
+        """Return the run that `to_json` wrote."""
+        fields = json.loads(line)
+        scores = tuple(Score(**score) for score in fields["scores"])
+        return cls(fields["label"], fields["seed"], scores, tuple(fields["asks"]))
+
+
+class Bench:
+    """A table under its budget with its judge: everything that a run needs but its sampler."""
+
+    def __init__(self, setting: Setting, table: Table) -> None:
+        """Prepare runs of `setting` on `table`, which was read from its path.
+
+        Raises:
+            BudgetError: fewer networks than the most trainings are within the budget.
+            NasError: no network within the budget is better than the reference.
+        """
+        self.setting, self.table = setting, table
+        self.space = TableSpace(table, setting.budget)
+        self.judge = Judge(self.space, setting.front, setting.reference, setting.confirm)
+        feasible, most = len(self.space.feasible), max(setting.trainings)
+        if feasible < most:
+            raise NasError(
+                f"{most} trainings, but only {feasible} networks are within the budget.",
+                f"Give --trainings of {feasible} at most, or a higher budget.",
+            )
+
+    def goals(self, entry: Entry) -> list[Objective]:
+        """Return what the sampler of `entry` is told to minimise."""
+        costs = [] if entry.single else [self.table.goal(name) for name in self.setting.front]
+        return [ACCURACY, *costs]
+
+    def run(self, entry: Entry, seed: int, make: MakeSampler) -> Run:
+        """Return one run."""
+        sampler = make(entry.sampler, self.space, self.goals(entry))
+        most = max(self.setting.trainings)
+        cluster = Cluster(self.space, sampler, seed, self.setting.workers, most)
+        scores = []
+        for done, _ in enumerate(cluster.run(), start=1):
+            if done in self.setting.trainings:
+                scores.append(self.judge.score(cluster))
+        return Run(entry.label, seed, tuple(scores), tuple(cluster.asks))
+
+
+class Kept:
+    """The runs that have been made, in a file of one line each where there is one."""
+
+    def __init__(self, setting: Setting, path: Path | None) -> None:
+        """Read the runs of an earlier call; a line that was cut off is dropped.
+
+        Raises:
+            NasError: the file holds something else, or runs of another setting.
+        """
+        self._path = path
+        self.runs: dict[tuple[str, int], Run] = {}
+        head = json.dumps(setting.fingerprint())
+        if path and path.exists():
+            self._read(path, head)
+        self._write([head, *(run.to_json() for run in self.runs.values())])
+
+    def add(self, run: Run) -> None:
+        """Keep one more run."""
+        self.runs[run.label, run.seed] = run
+        if self._path:
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(run.to_json() + "\n")
+
+    def _read(self, path: Path, head: str) -> None:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        first = _object(lines[0]) if lines else {}
+        ours = json.loads(head)
+        differ = [key for key in ours if (first or {}).get(key) != ours[key]]
+        if lines and differ:
+            remedy = "Give the same table and options again, or another file."
+            what = f"are of another {differ[0]}" if first else "cannot be read"
+            raise NasError(f"the runs in {path} {what}.", remedy)
+        for line in lines[1:]:
+            if _object(line):
+                run = Run.from_json(line)
+                self.runs[run.label, run.seed] = run
+
+    def _write(self, lines: Sequence[str]) -> None:
+        if self._path is None:
+            return
+        try:
+            part = self._path.with_name(f"{self._path.name}.part")
+            part.write_text("\n".join(lines) + "\n", encoding="utf-8")
+            part.replace(self._path)
+        except OSError as error:
+            raise NasError(
+                f"the runs cannot be kept in {self._path}: {error}.", "Give a file to write."
+            ) from error
+
+
+def _object(line: str) -> dict[str, Any] | None:
+    """Return a line as an object, None where it is none."""
+    try:
+        found = json.loads(line)
+    except json.JSONDecodeError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def make_runs(
+    setting: Setting, tasks: Sequence[tuple[Entry, int]], make: MakeSampler, jobs: int
+) -> Iterator[Run]:
+    """Make one run for each entry and seed, `jobs` at a time, and yield them as they end.
+
+    Each process has one thread for arithmetic. However the caller stops, they end with it.
+    """
+    saved = {name: os.environ.get(name) for name in _THREADS}
+    os.environ |= dict.fromkeys(_THREADS, "1")  # numpy reads them once, when a process loads it
+    context = multiprocessing.get_context("spawn")
+    before = set(multiprocessing.active_children())
+    pool = ProcessPoolExecutor(max(1, min(jobs, len(tasks))), context, _prepare, (setting, make))
+    try:
+        # Ctrl-C is for the caller: processes are born with it blocked, from their first instant.
+        before_mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            waiting = {pool.submit(_run, entry, seed) for entry, seed in tasks}
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before_mask)
+        while waiting:
+            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+            for future in done:
+                yield future.result()
+    except BrokenProcessPool as error:
+        raise NasError(
+            "a process of the runs was killed, perhaps for want of memory.",
+            "Give fewer --jobs; what is in the file of --resume is kept.",
+        ) from error
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in set(multiprocessing.active_children()) - before:
+            process.terminate()
+            process.join()
+        for name, value in saved.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value
+
+
+_prepared: dict[str, Any] = {}
+
+
+def _prepare(setting: Setting, make: MakeSampler) -> None:
+    """Read the table once in each process."""
+    _prepared["bench"] = Bench(setting, Table.read(setting.path, setting.toml))
+    _prepared["make"] = make
+
+
+def _run(entry: Entry, seed: int) -> Run:
+    bench: Bench = _prepared["bench"]
+    return bench.run(entry, seed, _prepared["make"])
+
+
+def by_label(runs: Mapping[tuple[str, int], Run], labels: Sequence[str]) -> dict[str, list[Run]]:
+    """Return the runs of each sampler by seed, the samplers in the order of `labels`."""
+    found = {
+        label: [run for (of, _), run in sorted(runs.items(), key=_key) if of == label]
+        for label in labels
+    }
+    return {label: made for label, made in found.items() if made}
+
+
+def _key(item: tuple[tuple[str, int], Run]) -> tuple[str, int]:
+    return item[0]

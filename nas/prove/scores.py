@@ -1,0 +1,137 @@
+"""Scores of a run after n trainings: regret, and the share of the true hypervolume.
+
+Both are taken on the mean over all trainings of a network in the table, which no sampler sees.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from nas.budget import Constraint
+from nas.errors import NasError
+from nas.front import Points, hypervolume, non_dominated
+from nas.prove.simulate import Cluster
+from nas.table_file import Floats, Ints
+from nas.table_space import TableSpace
+from nas.trial import TrialState
+
+_LOW = 0.05
+
+
+@dataclass(frozen=True)
+class Score:
+    """What one run had after `trainings` trainings.
+
+    `regret` is in points of accuracy: the best feasible network's mean accuracy minus that of the
+    network which the run would return, the one it believes best. `volume` is the share of the true
+    front's hypervolume that all networks trained so far dominate, `returned` that of the front
+    which the run would return. `confirmed` is the regret after the best few were trained again with
+    the other seeds, `extra` more trainings; None where the table has no other seeds. `seconds` is
+    the simulated time.
+    """
+
+    trainings: int
+    regret: float
+    volume: float
+    returned: float
+    confirmed: float | None
+    extra: int
+    seconds: float
+
+
+class Judge:
+    """Scores runs on one table, under one budget."""
+
+    def __init__(
+        self, space: TableSpace, front: Sequence[str], reference: float | None, confirm: int
+    ) -> None:
+        """Fix the reference point: `reference` % accuracy, and the ceilings of the costs `front`.
+
+        A cost without a ceiling has its largest feasible value. Where `reference` is None it is the
+        accuracy that 95 % of the feasible networks exceed. `confirm` networks are trained again.
+
+        Raises:
+            NasError: no feasible network is better than the reference point.
+        """
+        table = space.table
+        self._space, self._confirm, self._front_costs = space, confirm, tuple(front)
+        self._positions = [table.position(name) for name in front]
+        accuracy = table.accuracy[space.feasible]
+        self.reference = float(np.quantile(accuracy, _LOW)) if reference is None else reference
+        self.best = float(accuracy.max())
+        limits = {part.cost: part.limit for part in space.budget}
+        largest = table.counts[space.feasible].max(axis=0)
+        self._corner = np.array(
+            [-self.reference]
+            + [
+                float(limits.get(name, largest[position]))
+                for name, position in zip(front, self._positions, strict=True)
+            ]
+        )
+        if self.full <= 0:
+            raise NasError(
+                f"no network within the budget is better than {self.reference:g} % accuracy.",
+                f"Give a lower --reference; the best has {self.best:.2f} %.",
+            )
+
+    @cached_property
+    def full(self) -> float:
+        """The hypervolume of the true front: points of accuracy times the units of the costs."""
+        return self._volume(self._space.feasible)
+
+    @cached_property
+    def front_size(self) -> int:
+        """How many networks the true front has."""
+        points = self._points(self._space.feasible)
+        return int(non_dominated(points).sum())
+
+    @property
+    def ceilings(self) -> list[Constraint]:
+        """The costs of the reference point."""
+        costs = zip(self._front_costs, self._corner[1:].tolist(), strict=True)
+        return [Constraint(name, int(limit)) for name, limit in costs]
+
+    def score(self, cluster: Cluster) -> Score:
+        """Return the scores of a run as it stands."""
+        complete = [t.number for t in cluster.trials if t.state is TrialState.COMPLETE]
+        beliefs = cluster.sampler.believe(tuple(cluster.trials))
+        networks = np.array([cluster.networks[number] for number in complete])
+        believed = np.array([beliefs[number] for number in complete])
+        order = np.argsort(believed, kind="stable")
+        confirmed, extra = self._confirmed(networks[order[: self._confirm]])
+        return Score(
+            trainings=len(complete),
+            regret=self._regret(int(networks[order[0]])),
+            volume=self._volume(networks) / self.full,
+            returned=self._volume(networks[self._front(networks, believed)]) / self.full,
+            confirmed=confirmed,
+            extra=extra,
+            seconds=cluster.clock,
+        )
+
+    def _regret(self, network: int) -> float:
+        return self.best - float(self._space.table.accuracy[network])
+
+    def _confirmed(self, networks: Ints) -> tuple[float | None, int]:
+        """Return the regret after training `networks` again, and how many trainings that took."""
+        table = self._space.table
+        extra = sum(len(table.trainings(int(index))) - 1 for index in networks)
+        if not extra:
+            return None, 0
+        return self._regret(int(networks[np.argmax(table.accuracy[networks])])), extra
+
+    def _front(self, networks: Ints, believed: Floats) -> Ints:
+        """Return the positions of the networks that the run would return as its front."""
+        points = self._points(networks)
+        points[:, 0] = believed
+        return np.flatnonzero(non_dominated(points))
+
+    def _points(self, networks: Ints) -> Points:
+        table = self._space.table
+        costs = table.counts[networks][:, self._positions].astype(float)
+        return np.column_stack([-table.accuracy[networks], costs])
+
+    def _volume(self, networks: Ints) -> float:
+        return hypervolume(self._points(networks), self._corner)

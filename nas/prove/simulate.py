@@ -1,0 +1,148 @@
+"""A simulated cluster: workers that train by looking up, a clock that runs on training times.
+
+The rules are those of a study: only distinct networks within the budget are trained, a proposal
+that is taken is made again with the next generator, and the sampler sees what has finished and what
+is still running. A training shows the accuracy of one seed, drawn per run and network.
+"""
+
+import heapq
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+import numpy as np
+
+from nas.architecture import Architecture
+from nas.table_file import Floats
+from nas.table_space import TableSpace
+from nas.trial import Measurement, Trial, TrialState
+
+PROPOSALS = 20
+_START = datetime(2000, 1, 1, tzinfo=UTC)
+_HOUR = 3600.0
+_NOISE = 1  # parts the stream of the noise from that of the proposals
+
+
+class Sampler(Protocol):
+    """Proposes architectures, and says what it makes of those that were trained."""
+
+    def propose(
+        self, history: Sequence[Trial], number: int, rng: np.random.Generator
+    ) -> Architecture | None:
+        """Return a network within the budget, or None where it knows of none."""
+        ...
+
+    def believe(self, history: Sequence[Trial]) -> Mapping[int, float]:
+        """Return the believed loss of the first goal for every COMPLETE trial, by its number."""
+        ...
+
+
+def training_seconds(space: TableSpace) -> Floats:
+    """Return the time of one training of every network of the table.
+
+    From its column; else in proportion to the first cost, one hour for the mean feasible network;
+    else one hour each.
+    """
+    table = space.table
+    if table.seconds is not None:
+        return table.seconds
+    if not table.costs:
+        return np.full(len(table), _HOUR)
+    counts = table.counts[:, 0].astype(float)
+    return _HOUR * counts / max(1.0, float(counts[space.feasible].mean()))
+
+
+@dataclass
+class Cluster:
+    """One run: `workers` that ask `sampler` for `most` networks of `space`, drawn by `seed`.
+
+    `clock` are seconds of simulated time, `asks` seconds of real time for each proposal.
+    """
+
+    space: TableSpace
+    sampler: Sampler
+    seed: int
+    workers: int
+    most: int
+    clock: float = 0.0
+    trials: list[Trial] = field(default_factory=list)
+    networks: list[int] = field(default_factory=list)
+    asks: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Start with idle workers."""
+        self._seconds = training_seconds(self.space)
+        self._running: list[tuple[float, int]] = []
+        self._taken: set[int] = set()
+
+    def run(self) -> Iterator[int]:
+        """Yield the index of each network when its training ends.
+
+        Until the next is asked for, `trials` holds what the sampler would see now.
+        """
+        most = min(self.most, len(self.space.feasible))
+        while True:
+            while len(self._running) < self.workers and len(self.trials) < most:
+                self._start()
+            if not self._running:
+                return
+            self.clock, number = heapq.heappop(self._running)
+            self._finish(number)
+            yield self.networks[number]
+
+    def _start(self) -> None:
+        number = len(self.trials)
+        index = self._ask(number)
+        architecture = self.space.table.architectures[index]
+        self._taken.add(index)
+        self.networks.append(index)
+        self.trials.append(
+            Trial(
+                number,
+                architecture,
+                self.space.cost(architecture),
+                TrialState.RUNNING,
+                seed=number,
+                attempt=1,
+                created_at=self._now(),
+            )
+        )
+        heapq.heappush(self._running, (self.clock + float(self._seconds[index]), number))
+
+    def _ask(self, number: int) -> int:
+        """Return a new network within the budget: the sampler's, or any where it knows no more."""
+        began, history = time.perf_counter(), tuple(self.trials)
+        for proposal in range(PROPOSALS):
+            rng = np.random.default_rng([self.seed, number, proposal])
+            proposed = self.sampler.propose(history, number, rng)
+            if proposed is None:
+                break
+            if not self.space.admits(proposed):  # the gate
+                raise AssertionError(f"a sampler proposed {proposed}, which is over the budget")
+            index = self.space.index(proposed)
+            if index not in self._taken:
+                self.asks.append(time.perf_counter() - began)
+                return index
+        self.asks.append(time.perf_counter() - began)
+        left = [index for index in self.space.feasible.tolist() if index not in self._taken]
+        return int(np.random.default_rng([self.seed, number, PROPOSALS]).choice(left))
+
+    def _finish(self, number: int) -> None:
+        trial, trainings = self.trials[number], self.space.table.trainings(self.networks[number])
+        rng = np.random.default_rng([self.seed, self.networks[number], 0, _NOISE])
+        error = 1 - trainings[int(rng.integers(len(trainings)))] / 100
+        seconds = float(self._seconds[self.networks[number]])
+        # A table has no cross-entropies, and nothing here may be optimised for one.
+        measured = Measurement(1, 0, error, float("nan"), float("nan"), seconds)
+        self.trials[number] = replace(
+            trial,
+            state=TrialState.COMPLETE,
+            measurements=(measured,),
+            finished_at=self._now(),
+            seconds=seconds,
+        )
+
+    def _now(self) -> datetime:
+        return _START + timedelta(seconds=self.clock)

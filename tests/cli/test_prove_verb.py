@@ -1,0 +1,122 @@
+"""`nas prove`: a table in, scores and files out; what is kept is not measured again."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import tables
+
+WORDS = ["prove", "toy.csv", "--budget", "200K-flops", "--trainings", "5,10", "--jobs", "2"]
+
+
+@pytest.fixture
+def toy(tmp_path):
+    return tables.write(tmp_path / "toy.csv", tables.rows())
+
+
+def test_scores_of_every_sampler_as_json_and_files(nas, toy, tmp_path):
+    files = ["--csv", "o.csv", "--md", "o.md", "--plot", "o.html", "--resume", "runs.jsonl"]
+    words = [*WORDS, "--samplers", "evolution,evolution:single,random", "--seeds", "2"]
+    called = nas(*words, "--json", *files)
+    assert called.code == 0, called
+    found = json.loads(called.out)
+    labels = [(row["sampler"], row["trainings"]) for row in found["rows"]]
+    names = ["evolution", "evolution:single", "random"]
+    assert labels == [(name, count) for name in names for count in (5, 10)]
+    for row in found["rows"]:
+        assert row["seeds"] == 2
+        assert row["regret"]["median"] >= 0
+        assert 0 <= row["volume"]["q1"] <= row["volume"]["q3"] <= 1
+    assert found["verdict"]["sampler"] == "evolution"
+    assert (tmp_path / "o.csv").read_text().count("\n") == 1 + 3 * 2 * 2
+    assert "| random |" in (tmp_path / "o.md").read_text()
+    page = (tmp_path / "o.html").read_text()
+    assert "evolution:single" in page
+    assert "http-equiv" in page
+    kept = (tmp_path / "runs.jsonl").read_text()
+    assert kept.count("\n") == 1 + 6
+    again = nas(*words, "--json", "--resume", "runs.jsonl")
+    assert json.loads(again.out)["rows"] == found["rows"]
+    assert json.loads(again.out)["asks"] == found["asks"]  # real times: nothing ran again
+    assert (tmp_path / "runs.jsonl").read_text() == kept
+
+
+def test_what_was_inferred_is_said(nas, toy):
+    called = nas(*WORDS, "--samplers", "random", "--seeds", "1", "--workers", "4")
+    assert called.code == 0, called
+    for said in (
+        "choices: k1, k2, e1, e2",
+        "name: net",
+        "4 workers",
+        "200K-flops",
+        "training times in proportion to flops",
+        "regret (points)",
+    ):
+        assert said in called.out
+    assert "verdict" not in called.out
+
+
+def test_budget_may_be_a_quantile_and_the_front_any_cost(nas, toy):
+    called = nas("prove", "toy.csv", "--budget-quantile", "0.5", "--front", "flops,latency_ms",
+                 "--samplers", "random", "--seeds", "1", "--trainings", "4", "--json")  # fmt: skip
+    assert called.code == 0, called
+    setting = json.loads(called.out)["setting"]
+    assert setting["front"] == ["madds", "latency_ms"]
+    assert setting["budget"][0].startswith("madds <= ")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--samplers", "oracle"], "oracle"),
+        (["--samplers", "random", "--ours", "gp"], "--ours gp"),
+        (["--trainings", "ten"], "--trainings ten"),
+        (["--trainings", "100000"], "networks are within the budget"),
+        (["--budget", "100K-macs"], "same cost"),
+        (["--budget", "5-joules"], "joules"),
+        (["--budget-quantile", "0.5"], "--budget-quantile"),
+        (["--front", "energy"], "energy"),
+        (["--reference", "99.9"], "lower --reference"),
+        (["--toml", "gone.toml"], "gone.toml"),
+        (["--resume", "gone/runs.jsonl", "--samplers", "random"], "gone/runs.jsonl"),
+    ],
+)
+def test_wrong_words_are_refused(nas, toy, words, said):
+    assert said in nas.refused(*WORDS, *words)
+
+
+def test_table_that_is_not_there(nas):
+    assert "nowhere.csv" in nas.refused("prove", "nowhere.csv")
+
+
+def test_ctrl_c_keeps_what_is_done(toy, tmp_path):
+    """Send the signal when the first run is kept; the same command then does only the rest."""
+    nas = str(Path(sys.executable).with_name("nas"))
+    samplers = ["--samplers", "random,tpe", "--seeds", "40"]
+    command = [nas, *WORDS, *samplers, "--trainings", "40", "--resume", "runs.jsonl", "--json"]
+    process = subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+    runs = tmp_path / "runs.jsonl"
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        if runs.exists() and runs.read_text().count("\n") >= 2:
+            os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all of the group
+            break
+        time.sleep(0.05)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "interrupted after" in err
+    assert "goes on from runs.jsonl" in err
+    assert "Traceback" not in err
+    lines = runs.read_text().splitlines()
+    assert 2 <= len(lines) < 1 + 80
+    assert all(json.loads(line) for line in lines)
+    assert json.loads(out)["rows"]
+    assert json.loads(out)["verdict"] is None
