@@ -2,14 +2,16 @@
 
 CIFAR-10, three networks, the same short recipe, three seeds each. With a GPU on all images;
 without one on a class-balanced subset (--limit), which the table says. Interrupted, it goes on
-where it was.
+where it was. It writes the table (.md), the curves (.svg, .csv) and everything (.json).
 
     python benchmarks/bm_relu_placement.py                 # a GPU: 30 epochs of 45,000 images
-    python benchmarks/bm_relu_placement.py --limit 1000 --epochs 5 --score-limit 1000 \\
-        --set batch_size=50 --set lr=0.1 --set warmup_epochs=1 --set bn_batches=4 --set ema=0
+    python benchmarks/bm_relu_placement.py --limit 500 --epochs 6 --score-limit 500 \\
+        --set batch_size=25 --set lr=0.02 --set warmup_epochs=1 --set bn_batches=8 --set ema=0
 """
 
 import argparse
+import csv
+import io
 import json
 import os
 import time
@@ -18,6 +20,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import torch
+from curves_svg import Curves, draw
 
 from nas.architecture import from_columns
 from nas.cost import total_cost
@@ -90,6 +93,8 @@ def main() -> None:
     print(f"{time.monotonic() - began:.0f} s in this call")
     given.results.mkdir(parents=True, exist_ok=True)
     (given.results / "relu_placement.json").write_text(json.dumps(document, indent=1) + "\n")
+    (given.results / "relu_placement.csv").write_text(curves_csv(document))
+    (given.results / "relu_placement.svg").write_text(picture(document))
     (given.results / "relu_placement.md").write_text(table(document))
     print(table(document))
 
@@ -150,7 +155,16 @@ def table(document: dict) -> str:
             f"| {row['name']} | {row['params']:,} | {row['madds']:,} | {100 * summary.mean:.2f} % "
             f"| {sd} | {summary.n} | {shown} | {gap(errors, errors_of(first), row is first)} |"
         )
-    lines += ["", "Validation error (%) by epoch, mean over the seeds:", ""]
+    lines += [
+        "",
+        "![Validation error and training loss by epoch](relu_placement.svg)",
+        "",
+        "Lines are means over the seeds, bands reach from the lowest to the highest seed. Every "
+        "epoch of every seed is in `relu_placement.csv`.",
+        "",
+        "Validation error (%) by epoch, mean over the seeds:",
+        "",
+    ]
     heads = [row["name"] for row in document["networks"]]
     lines += ["| epoch | " + " | ".join(heads) + " |", "|---" * (len(heads) + 1) + "|"]
     for index in range(document["epochs"]):
@@ -160,6 +174,40 @@ def table(document: dict) -> str:
         ]
         lines.append(f"| {index + 1} | " + " | ".join(f"{100 * m:.2f}" for m in means) + " |")
     return "\n".join(lines) + "\n"
+
+
+def picture(document: dict) -> str:
+    """Return the learning curves as SVG: validation error, and training loss."""
+
+    def of(column: str, factor: float) -> dict[str, list[list[float]]]:
+        return {
+            row["name"]: [
+                [factor * epoch[column] for epoch in run["history"]] for run in row["runs"]
+            ]
+            for row in document["networks"]
+        }
+
+    subset = "" if document["whole"] else ", a class-balanced subset"
+    return draw(
+        f"CIFAR-10{subset}: {document['epochs']} epochs, {document['seeds']} seeds",
+        [
+            Curves("validation error (%)", of("top1_error", 100)),
+            Curves("training loss (nats)", of("train_loss", 1)),
+        ],
+    )
+
+
+def curves_csv(document: dict) -> str:
+    """Return every epoch of every seed, errors as shares, losses in nats."""
+    columns = ("epoch", "lr", "train_loss", "loss", "top1_error", "top5_error")
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["network", "seed", *columns])
+    for row in document["networks"]:
+        for run in row["runs"]:
+            for epoch in run["history"]:
+                writer.writerow([row["name"], run["seed"], *(epoch[key] for key in columns)])
+    return text.getvalue()
 
 
 def errors_of(row: dict) -> list[float]:

@@ -20,25 +20,31 @@ from nas.cli import options
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 @options.database
 def report(study: str, target: Path, force: bool, db: str | None) -> None:
-    """Write a STUDY as one self-contained HTML page that needs no network.
+    """Write a STUDY, or a training, as one self-contained HTML page that needs no network.
 
     \b
     Example:
       nas report igcv3-300m-madds-digits -o report.html
     """  # fmt: skip
     from nas.cli.rows import test_scores
+    from nas.cli.train_record import to_document
     from nas.errors import ExportError
     from nas.figures import write_report
+    from nas.figures.training import write_training_page
     from nas.store import open_store
     from nas.view import study_view
 
+    if target.exists() and not force:
+        raise ExportError(f"{target} exists already.", "Give another name, or add --force.")
     with open_store(db, read_only=True) as store:
+        if training := store.trainings(study):
+            write_training_page(to_document(training), target)
+            click.echo(f"wrote {target} ({target.stat().st_size / 1e6:.1f} MB)")
+            return
         spec, trials = store.spec(study), store.trials(study)
         tests = test_scores(store.reports(study))
         state = next(s.state for s in store.studies() if s.name == study)
         versions = store.versions(study)
-    if target.exists() and not force:
-        raise ExportError(f"{target} exists already.", "Give another name, or add --force.")
     write_report(study_view(spec, trials, tests, versions, state), target)
     click.echo(f"wrote {target} ({target.stat().st_size / 1e6:.1f} MB)")
 

@@ -20,19 +20,21 @@ if TYPE_CHECKING:
 @options.database
 @options.as_json
 def list(db: str | None, json_: bool) -> None:
-    """List the studies of a database.
+    """List the studies of a database, and what nas train has trained to the end.
 
     \b
     Example:
       nas list
       nas list --db postgresql+psycopg://me@host/nas --json
     """
+    from nas.cli.train_record import print_summary, summary_rows
     from nas.store import open_store
 
     with open_store(db, read_only=True) as store:
-        studies = store.studies()
+        studies, trainings = store.studies(), store.trainings()
         rows = [
             {
+                "kind": "study",
                 "study": study.name,
                 "state": _state(study),
                 "space": study.space,
@@ -45,9 +47,9 @@ def list(db: str | None, json_: bool) -> None:
             for study in studies
         ]
     if json_:
-        output.echo_json(rows)
+        output.echo_json([*rows, *summary_rows(trainings)])
         return
-    if not rows:
+    if not rows and not trainings:
         click.echo("no studies yet; type: nas search --space igcv3 --budget 300M-flops")
         return
     shown = [
@@ -63,7 +65,10 @@ def list(db: str | None, json_: bool) -> None:
         "study": "study", "state": "state", "space": "space", "budget": "budget", "task": "task",
         "trials": "trials", "best_error": "best val error", "created_at": "created",
     }  # fmt: skip
-    output.table("", columns, shown, numbers="best_error", optional="created_at space task budget")
+    if shown:
+        wide = "created_at space task budget"
+        output.table("", columns, shown, numbers="best_error", optional=wide)
+    print_summary(trainings)
 
 
 def _trials(study: "StudySummary") -> str:
@@ -82,18 +87,24 @@ def _state(study: "StudySummary") -> str:
 @options.database
 @options.as_json
 def show(study: str, db: str | None, json_: bool) -> None:
-    """Show one STUDY: its settings and every trial.
+    """Show one STUDY, its settings and every trial; or one training by its name.
 
     \b
     Example:
       nas show igcv3-300m-madds-digits
     """
-    from nas.cli import rows
+    from nas.cli import rows, train_record
+    from nas.confirm import confirmed
     from nas.store import open_store
 
     with open_store(db, read_only=True) as store:
+        if training := store.trainings(study):
+            train_record.show(training, json_)
+            return
         spec, trials = store.spec(study), store.trials(study)
         versions, reports = store.versions(study), store.reports(study)
+        trainings = [one for one in store.trainings() if one.study == study]
+    means = confirmed(trials)
     if json_:
         document = json.loads(spec.to_json())
         output.echo_json(
@@ -101,9 +112,11 @@ def show(study: str, db: str | None, json_: bool) -> None:
                 "study": document,
                 "versions": versions,
                 "trials": [
-                    rows.trial_row(trial) | {"fail_detail": trial.fail_detail} for trial in trials
+                    rows.trial_row(trial, means) | {"fail_detail": trial.fail_detail}
+                    for trial in trials
                 ],
                 "reports": reports,
+                "trainings": train_record.summary_rows(trainings),
             }
         )
         return
@@ -111,7 +124,9 @@ def show(study: str, db: str | None, json_: bool) -> None:
         output.field(key, value)
     output.field("versions", ", ".join(f"{key} {value}" for key, value in versions.items()))
     click.echo("")
-    output.table("", rows.COLUMNS, rows.shown(trials), rows.NUMBERS, rows.OPTIONAL)
+    columns = rows.columns(means)
+    output.table("", columns, rows.shown(trials, means), rows.NUMBERS, rows.OPTIONAL)
+    train_record.print_summary(trainings)
     for trial in trials:
         if trial.fail_detail:
             click.echo(f"\ntrial {trial.number} failed ({trial.fail_reason}):\n{trial.fail_detail}")
@@ -131,11 +146,12 @@ def front(study: str, csv_: bool, db: str | None, json_: bool) -> None:
     """
     from nas import results
     from nas.cli import rows
+    from nas.confirm import confirmed
     from nas.store import open_store
 
     with open_store(db, read_only=True) as store:
         spec, trials = store.spec(study), store.trials(study)
-    best = results.front(spec, trials)
+    best, means = results.front(spec, trials), confirmed(trials)
     if json_:
         output.echo_json(
             {
@@ -143,14 +159,14 @@ def front(study: str, csv_: bool, db: str | None, json_: bool) -> None:
                 "objectives": spec.objectives,
                 "hypervolume": results.study_hypervolume(spec, trials),
                 "reference_point": spec.reference_point,
-                "front": [rows.trial_row(trial) for trial in best],
+                "front": [rows.trial_row(trial, means) for trial in best],
                 "published": [rows.trial_row(trial) for trial in trials if trial.reference],
             }
         )
     elif csv_:
         writer = csv.DictWriter(sys.stdout, fieldnames=rows.CSV_FIELDS, extrasaction="ignore")
         writer.writeheader()
-        writer.writerows(rows.trial_row(trial) for trial in best)
+        writer.writerows(rows.trial_row(trial, means) for trial in best)
     else:
         print_front(spec, trials)
 
@@ -159,12 +175,13 @@ def print_front(spec: "StudySpec", trials: "Sequence[Trial]") -> None:
     """Print the front beside the published architectures of the family."""
     from nas import results
     from nas.cli import rows
+    from nas.confirm import confirmed
 
-    best = results.front(spec, trials)
-    columns = {key: value for key, value in rows.COLUMNS.items() if key != "state"}
+    best, means = results.front(spec, trials), confirmed(trials)
+    columns = rows.columns(means, ["state"])
     title = f"Pareto front of {spec.name} ({', '.join(spec.objectives)}): "
     title += output.plural(len(best), "network")
-    output.table(title, columns, rows.shown(best), rows.NUMBERS, rows.OPTIONAL)
+    output.table(title, columns, rows.shown(best, means), rows.NUMBERS, rows.OPTIONAL)
     if len(spec.spaces) > 1:
         _print_families(spec, trials)
     references = [trial for trial in trials if trial.reference]
@@ -172,7 +189,7 @@ def print_front(spec: "StudySpec", trials: "Sequence[Trial]") -> None:
         click.echo("")
         output.table(
             "published architectures, trained in the same study (no candidates)",
-            rows.COLUMNS,
+            rows.columns({}),
             rows.shown(references),
             rows.NUMBERS,
             rows.OPTIONAL,
@@ -182,10 +199,12 @@ def print_front(spec: "StudySpec", trials: "Sequence[Trial]") -> None:
 def _print_families(spec: "StudySpec", trials: "Sequence[Trial]") -> None:
     """Print the best complete candidate of each space of a study that compares several."""
     from nas.cli import rows
+    from nas.confirm import confirmed
 
+    means = confirmed(trials)
     table = [_family_row(spec, name, trials) for name in spec.spaces]
-    columns = {"family": "family", "candidates": "candidates", **rows.COLUMNS}
-    columns = {key: value for key, value in columns.items() if key not in ("state", "name")}
+    columns = {"family": "family", "candidates": "candidates"}
+    columns |= rows.columns(means, ["state", "name"])
     click.echo("")
     numbers = f"candidates {rows.NUMBERS}"
     output.table("the best of each family within the budget", columns, table, numbers)
@@ -194,8 +213,9 @@ def _print_families(spec: "StudySpec", trials: "Sequence[Trial]") -> None:
 def _family_row(spec: "StudySpec", name: str, trials: "Sequence[Trial]") -> dict[str, Any]:
     from nas import results
     from nas.cli import rows
+    from nas.confirm import confirmed
 
     own = [t for t in trials if t.reference is None and t.architecture.space == name]
-    best = results.best(spec, own)
-    found = rows.shown([best])[0] if best else {}
-    return {"family": name, "candidates": len(own), **found}
+    best, means = results.best(spec, own), confirmed(own)
+    found = rows.shown([best], means)[0] if best else {}
+    return {"family": name, "candidates": sum(t.candidate for t in own), **found}

@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nas.cli import options
+from nas.cli.train_record import record_name, to_record
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from nas.cli.training import Plan, Subject, Trained
     from nas.spec import StudySpec
     from nas.store import Store
+    from nas.train.run import Execute
 
 _MENDED = "Type the same with --resume to go on."
 
@@ -30,17 +34,14 @@ _MENDED = "Type the same with --resume to go on."
     "--task",
     help="digits, cifar10, cifar100, imagenet, folder.  [default: the study's, else digits]",
 )
-@click.option(
-    "--data", "data_dir", metavar="DIR", type=click.Path(path_type=Path),
-    help="Where the task's images lie; alone it means --task folder.",
-)  # fmt: skip
-@click.option(
-    "--image-size", type=click.IntRange(8, 1024), metavar="N",
-    help="Height and width to train at.  [default: found out]",
-)  # fmt: skip
-@click.option("--skip-corrupt", is_flag=True, help="Leave out images that cannot be decoded.")
+@options.data("Where the task's images lie; alone it means --task folder.")
+@options.image_size("Height and width to train at.  [default: found out]")
+@options.skip_corrupt
 @click.option("--limit", type=click.IntRange(1), help="Train on this many images only.")
-@click.option("--recipe", metavar="NAME|FILE.toml", help="How to train.  [default: the task's]")
+@click.option(
+    "--recipe", metavar="NAME|FILE.toml",
+    help="How to train; `paper` is that of the IGCV3 paper.  [default: the task's]",
+)  # fmt: skip
 @click.option(
     "--set", "settings", multiple=True, metavar="FIELD=VALUE",
     help="Replace a field of the recipe, e.g. lr=0.05; may be given several times.",
@@ -58,6 +59,15 @@ _MENDED = "Type the same with --resume to go on."
     help="Folder for checkpoints, weights and report.  [default: nas-results/train/…]",
 )  # fmt: skip
 @click.option("--resume", is_flag=True, help="Go on with what lies in --out.")
+@click.option(
+    "--workers", type=click.IntRange(1), default=1, show_default=True, metavar="N",
+    help="Train on N GPUs at once, each taking its part of every batch; on N CPU cores where there "
+    "is no GPU.",
+)  # fmt: skip
+@click.option(
+    "--ray-address", metavar="HOST:PORT",
+    help="The Ray cluster of the workers.  [default: a local Ray]",
+)  # fmt: skip
 @click.option("--export/--no-export", default=True, help="Export the network as well.")
 @click.option("--quiet", is_flag=True, help="Print only the result.")
 @options.database
@@ -69,6 +79,7 @@ def train(**given: Any) -> None:
     Example:
       nas train igcv3-300m-madds-digits --best --seeds 3
       nas train --arch igcv3-d-1.0 --task cifar10 --recipe igcv3-cifar --against mobilenetv2-1.0
+      nas train --arch igcv3-d-1.0 --task imagenet --data /data/imagenet --workers 4
     """  # fmt: skip
     from nas.errors import InterruptedStudyError, NasError
     from nas.store import open_store
@@ -81,49 +92,98 @@ def train(**given: Any) -> None:
         )
     try:
         if given["arch"] is not None:
-            _train(_from_space(given), None, None, given)
+            _train(_from_space(given), None, given)
             return
-        with open_store(given["db"], create=False) as store:
+        with open_store(given["db"], create=False, read_only=True) as store:
             spec = store.spec(given["study"])
-            _train(_from_study(store, spec, given["trial"]), store, spec, given)
+            subject = _from_study(store, spec, given["trial"])
+        _train(subject, spec, given)
     except KeyboardInterrupt:
         raise InterruptedStudyError("the training was interrupted.", _MENDED) from None
 
 
-def _train(
-    subject: "Subject", store: "Store | None", spec: "StudySpec | None", given: dict[str, Any]
-) -> None:
+def _train(subject: "Subject", spec: "StudySpec | None", given: dict[str, Any]) -> None:
     from nas.cli import output, training
-    from nas.cli.train_progress import Bar
-    from nas.train.devices import describe_devices
+    from nas.store import open_store
 
     rival = _rival(given, subject)
     plan = _plan(subject, spec, given)
-    training.prepare(plan)
-    quiet = given["quiet"] or given["json_"]
-    if not quiet:
-        output.field("network", f"{subject.name}: {subject.architecture.text}")
-        output.field("task", plan.task.note)
-        output.field("recipe", f"{plan.recipe_name}, {output.plural(plan.epochs, 'epoch')}")
-        output.field("devices", describe_devices())
-        output.field("out", str(plan.out))
-    networks, findings = [], []
-    with Bar(quiet) as bar:
-        networks.append(training.train_all(plan, subject, plan.out, bar.watch))
-        if rival is not None and not isinstance(rival, tuple):
-            folder = plan.out / f"against-{rival.folder_name}"
-            networks.append(training.train_all(plan, rival, folder, bar.watch))
+    training.check_folder(plan)
+    with _execution(plan, given["ray_address"]) as execute, open_store(given["db"]) as store:
+        training.prepare(plan)
+        quiet = given["quiet"] or given["json_"]
+        if not quiet:
+            _introduce(subject, plan)
+        networks = _networks(plan, subject, rival, execute, store, quiet)
     findings = [training.summary_line(trained) for trained in networks]
     if rival is not None:
         other = rival if isinstance(rival, tuple) else (rival.name, networks[1].errors)
         findings.append(training.compare(networks[0], other[1], other[0])[1])
     files = training.write_all(plan, networks, findings)
-    if store is not None:
-        _record(store, plan, networks[0])
     if given["json_"]:
         output.echo_json(training.document(plan, networks, findings))
         return
     _show(networks, findings, files)
+    click.echo(store.command(f"show {record_name(plan, subject)}"))
+
+
+def _networks(
+    plan: "Plan",
+    subject: "Subject",
+    rival: "Subject | tuple[str, list[float]] | None",
+    execute: "Execute | None",
+    store: "Store",
+    quiet: bool,
+) -> "list[Trained]":
+    """Train the subject, and its rival where that is a network; every replicate is recorded."""
+    from nas.cli import training
+    from nas.cli.train_progress import Bar
+
+    def keep(trained: "Trained") -> None:
+        store.record_training(to_record(plan, trained))
+
+    places = [(subject, plan.out)]
+    if rival is not None and not isinstance(rival, tuple):
+        places.append((rival, plan.out / f"against-{rival.folder_name}"))
+    with Bar(quiet) as bar:
+        return [
+            training.train_all(plan, one, folder, bar.watch, execute, keep)
+            for one, folder in places
+        ]
+
+
+def _introduce(subject: "Subject", plan: "Plan") -> None:
+    from nas.cli import output
+    from nas.train.devices import describe_devices
+
+    output.field("network", f"{subject.name}: {subject.architecture.text}")
+    output.field("task", plan.task.note)
+    output.field("recipe", f"{plan.recipe_name}, {output.plural(plan.epochs, 'epoch')}")
+    output.field("devices", describe_devices())
+    if plan.workers > 1:
+        size = plan.recipe.batch_size
+        output.field("workers", f"{plan.workers}, each with its part of a batch of {size} images")
+    output.field("out", str(plan.out))
+
+
+def _execution(plan: "Plan", ray_address: str | None) -> "AbstractContextManager[Execute | None]":
+    """Return what trains: several workers of Ray, or None for this process."""
+    from contextlib import nullcontext
+
+    from nas.errors import NasError
+    from nas.train.team import Team
+
+    if plan.workers == 1:
+        if ray_address is not None:
+            raise NasError(
+                "--ray-address alone changes nothing: one worker trains in this process.",
+                "Add --workers N.",
+            )
+        return nullcontext()
+    Team(size=plan.workers).check(plan.recipe.batch_size, len(plan.task.train))
+    from nas.tuner.train_workers import training_workers
+
+    return training_workers(plan.workers, plan.request, ray_address)
 
 
 def _from_space(given: dict[str, Any]) -> "Subject":
@@ -183,35 +243,39 @@ def _plan(subject: "Subject", spec: "StudySpec | None", given: dict[str, Any]) -
     import os
 
     from nas.cli.training import Plan
-    from nas.train.data import load_task
+    from nas.train.data import TaskRequest
     from nas.train.devices import prepare_worker
-    from nas.train.recipe import load_recipe, override, read_recipe
+    from nas.train.recipe import load_recipe, override, read_recipe, recipe_name
 
     task_name = given["task"] or (_default_task(spec) if given["data_dir"] is None else "folder")
     same = spec is not None and task_name == spec.task
     data_dir, limit, seed = given["data_dir"], given["limit"], given["seed"]
+    image_size, skip_corrupt = given["image_size"], given["skip_corrupt"]
     if spec is not None and same:
         data_dir, limit, seed = data_dir or spec.data_dir, limit or spec.limit, spec.seed
-    recipe_name = given["recipe"] or task_name
+        image_size = image_size or spec.image_size
+        skip_corrupt = skip_corrupt or spec.skip_corrupt
+    name = recipe_name(given["recipe"] or task_name, task_name)
     if spec is not None and same and given["recipe"] is None:
         recipe = read_recipe(spec.recipe, "the study's recipe")
         epochs = max(recipe.epochs, spec.ladder.max_epochs)
     else:
-        recipe = load_recipe(recipe_name)
+        recipe = load_recipe(name)
         epochs = recipe.epochs
     recipe = override(recipe, given["settings"])
     epochs = given["epochs"] or (recipe.epochs if _sets_epochs(given) else epochs)
     threads = os.environ.get("OMP_NUM_THREADS", "")
     prepare_worker(int(threads) if threads.isdigit() else os.cpu_count() or 1)
-    task = load_task(
+    request = TaskRequest(
         task_name,
         str(data_dir) if data_dir else None,
         seed,
         limit,
-        given["image_size"],
-        given["skip_corrupt"],
+        image_size,
+        skip_corrupt,
     )
-    stem = Path(recipe_name).stem
+    task = request.load()
+    stem = Path(name).stem
     default = Path("nas-results", "train", f"{subject.folder_name}-{task_name}-{stem}")
     first = given["seed"]
     return Plan(
@@ -225,6 +289,8 @@ def _plan(subject: "Subject", spec: "StudySpec | None", given: dict[str, Any]) -
         out=given["out"] or default,
         resume=given["resume"],
         export=given["export"],
+        request=request,
+        workers=given["workers"],
     )
 
 
@@ -234,17 +300,6 @@ def _default_task(spec: "StudySpec | None") -> str:
 
 def _sets_epochs(given: dict[str, Any]) -> bool:
     return any(setting.partition("=")[0].strip() == "epochs" for setting in given["settings"])
-
-
-def _record(store: "Store", plan: "Plan", trained: "Trained") -> None:
-    """Enter the results beside those of the search; what is entered already is left."""
-    from nas.cli.training import stored_values
-
-    assert trained.subject.study is not None
-    assert trained.subject.trial is not None
-    for result in trained.results:
-        kind, values = stored_values(plan, trained, result)
-        store.record_report(trained.subject.study, trained.subject.trial, kind, values)
 
 
 def _show(networks: "list[Trained]", findings: list[str], files: list[Path]) -> None:

@@ -1,7 +1,7 @@
 """What `nas train` does: which networks, their runs, and what is written of them."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,10 @@ from nas.lowering import lower
 from nas.space import SearchSpace
 from nas.train.checkpoint import check_identity, read_document
 from nas.train.compare import Difference, Summary, difference
-from nas.train.data import Task
+from nas.train.data import Task, TaskRequest
 from nas.train.recipe import Recipe
 from nas.train.referee import count
-from nas.train.run import RESULT, Result, Run, Watch, train, write_json
+from nas.train.run import RESULT, Execute, Result, Run, Watch, train, write_json
 
 SETTINGS = "run.json"
 
@@ -57,6 +57,20 @@ class Plan:
     out: Path
     resume: bool
     export: bool
+    request: TaskRequest
+    workers: int = 1
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What all its runs share, and what may not change when it is resumed."""
+        recipe = replace(self.recipe, accumulation=1)
+        return {
+            "task": self.task_name,
+            "images": self.task.note,
+            "recipe": recipe.text,
+            "epochs": self.epochs,
+            "data_seed": self.data_seed,
+        }
 
 
 @dataclass(frozen=True)
@@ -78,8 +92,8 @@ class Trained:
         return Summary.of(self.errors)
 
 
-def prepare(plan: Plan) -> None:
-    """Make the folder of `plan`, or make sure that it may be gone on with.
+def check_folder(plan: Plan) -> None:
+    """Make sure that the folder of `plan` is free, or may be gone on with; write nothing.
 
     Raises:
         TaskError: it holds something and --resume was not given, or it belongs to other settings.
@@ -89,24 +103,42 @@ def prepare(plan: Plan) -> None:
         if plan.out.exists() and not plan.out.is_dir():
             raise TaskError(f"{plan.out} is a file.", "Give --out the path of a folder.")
         if plan.resume and path.is_file():
-            check_identity(read_document(path), _settings(plan), path)
+            check_identity(read_document(path), plan.identity, path)
             return
         if plan.out.exists() and any(plan.out.iterdir()):
             raise TaskError(
                 f"{plan.out} holds {'files that are no training' if plan.resume else 'files'}.",
                 "Give another --out" + ("." if plan.resume else ", or --resume to go on with it."),
             )
+    except OSError as error:
+        raise _unwritable(plan.out, error) from error
+
+
+def prepare(plan: Plan) -> None:
+    """Make the folder of `plan`, which `check_folder` has passed.
+
+    Raises:
+        TaskError: it cannot be written.
+    """
+    try:
         plan.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise TaskError(
-            f"{plan.out} cannot be written ({error.strerror}).",
-            "Give --out a folder that you may write to.",
-        ) from error
-    write_json(path, _settings(plan))
+        raise _unwritable(plan.out, error) from error
+    if not (plan.out / SETTINGS).is_file():
+        write_json(plan.out / SETTINGS, plan.identity)
 
 
-def train_all(plan: Plan, subject: Subject, folder: Path, watch: Watch) -> Trained:
+def train_all(
+    plan: Plan,
+    subject: Subject,
+    folder: Path,
+    watch: Watch,
+    execute: Execute | None = None,
+    keep: Callable[[Trained], None] = lambda trained: None,
+) -> Trained:
     """Count `subject` twice, then train it once for each seed; what is done already is kept.
+
+    `execute` trains elsewhere than here. `keep` gets each replicate as soon as it is over.
 
     Raises:
         NasError: the two counts differ, or the folder belongs to another network.
@@ -117,17 +149,22 @@ def train_all(plan: Plan, subject: Subject, folder: Path, watch: Watch) -> Train
     identity = {
         "architecture": f"{subject.architecture.space}: {subject.architecture.text}",
         "layers": hashlib.sha256(repr(layers).encode()).hexdigest()[:12],
-        **_settings(plan),
+        **plan.identity,
     }
-    results = [
-        train(
-            Run(layers, task, plan.recipe, plan.epochs, seed, folder / f"seed-{seed}", identity),
-            plan.resume,
-            watch,
-        )
-        for seed in plan.seeds
-    ]
+    results = []
+    for seed in plan.seeds:
+        place = folder / f"seed-{seed}"
+        run = Run(layers, task, plan.recipe, plan.epochs, seed, place, identity)
+        results.append(train(run, plan.resume, watch, execute=execute))
+        keep(Trained(subject, cost, (results[-1],)))
     return Trained(subject, cost, tuple(results))
+
+
+def _unwritable(path: Path, error: OSError) -> TaskError:
+    return TaskError(
+        f"{path} cannot be written ({error.strerror}).",
+        "Give --out a folder that you may write to.",
+    )
 
 
 def compare(one: Trained, errors: Sequence[float], name: str) -> tuple[Difference | None, str]:
@@ -151,26 +188,39 @@ def summary_line(trained: Trained) -> str:
     return f"{mean}, standard deviation {100 * summary.deviation:.2f} points, n = {summary.n}"
 
 
-def document(plan: Plan, networks: Sequence[Trained], findings: Sequence[str]) -> dict[str, Any]:
-    """Return everything that was found, as it is written to `result.json`."""
+def settings(plan: Plan) -> dict[str, Any]:
+    """Return what a page says about how the networks were trained."""
     from nas.cli.run import versions
     from nas.train.devices import describe_devices
 
     return {
+        "recipe": plan.recipe_name,
+        "recipe text": plan.recipe.text,
+        "epochs": plan.epochs,
+        "seeds": ", ".join(map(str, plan.seeds)),
+        "device": describe_devices(),
+        **({"workers": plan.workers} if plan.workers > 1 else {}),
+        "weights": "those of the last epoch" + (", averaged" if plan.recipe.ema else ""),
+        "versions": ", ".join(f"{name} {found}" for name, found in versions().items()),
+    }
+
+
+def document(plan: Plan, networks: Sequence[Trained], findings: Sequence[str]) -> dict[str, Any]:
+    """Return everything that was found, as it is written to `result.json`."""
+    return {
         "schema": 1,
         "task": plan.task.note,
         "class_names": list(plan.task.class_names),
-        "settings": {
-            "recipe": plan.recipe_name,
-            "recipe text": plan.recipe.text,
-            "epochs": plan.epochs,
-            "seeds": ", ".join(map(str, plan.seeds)),
-            "device": describe_devices(),
-            "weights": "those of the last epoch" + (", averaged" if plan.recipe.ema else ""),
-            "versions": ", ".join(f"{name} {found}" for name, found in versions().items()),
-        },
+        "settings": settings(plan),
         "findings": list(findings),
-        "networks": [_network(plan, trained) for trained in networks],
+        "networks": [
+            {
+                **describe(plan, trained),
+                "test_error": asdict(trained.summary),
+                "runs": [asdict(result) for result in trained.results],
+            }
+            for trained in networks
+        ],
     }
 
 
@@ -220,30 +270,6 @@ def export_request(plan: Plan, trained: Trained) -> ExportRequest:
     )
 
 
-def stored_values(plan: Plan, trained: Trained, result: Result) -> tuple[str, dict[str, Any]]:
-    """Return the kind and the content of a result as the store keeps it beside the search's.
-
-    The kind holds a hash of the content, so that each training is kept, and one that is entered
-    twice is kept once.
-    """
-    values = {
-        "recipe": plan.recipe_name,
-        "recipe_text": plan.recipe.text,
-        "task": plan.task_name,
-        "epochs": plan.epochs,
-        "seed": result.seed,
-        "validation": result.validation,
-        "test": result.test,
-        "curve": [[row["epoch"], row["top1_error"]] for row in result.history],
-        "weights": result.weights,
-        "weights_sha256": result.weights_sha256,
-        "seconds": result.seconds,
-        "notes": result.notes,
-    }
-    digest = hashlib.sha256(repr(sorted(values.items())).encode()).hexdigest()[:8]
-    return f"train-{plan.recipe_name}-{plan.epochs}-seed{result.seed}-{digest}", values
-
-
 def earlier_errors(path: Path) -> tuple[str, list[float]]:
     """Return the name and the test errors in what an earlier `nas train` wrote to folder `path`.
 
@@ -260,19 +286,8 @@ def earlier_errors(path: Path) -> tuple[str, list[float]]:
         ) from error
 
 
-def _settings(plan: Plan) -> dict[str, Any]:
-    """Return what all runs of a plan share, and what may not change when it is resumed."""
-    recipe = replace(plan.recipe, accumulation=1)
-    return {
-        "task": plan.task_name,
-        "images": plan.task.note,
-        "recipe": recipe.text,
-        "epochs": plan.epochs,
-        "data_seed": plan.data_seed,
-    }
-
-
-def _network(plan: Plan, trained: Trained) -> dict[str, Any]:
+def describe(plan: Plan, trained: Trained) -> dict[str, Any]:
+    """Return what a network is and costs, at deployment and on the task, without its results."""
     subject, task = trained.subject, plan.task
     layers = lower(subject.space, subject.architecture, task.input, task.classes)
     return {
@@ -294,8 +309,6 @@ def _network(plan: Plan, trained: Trained) -> dict[str, Any]:
                 **asdict(total_cost(layers)),
             },
         },
-        "test_error": asdict(trained.summary),
-        "runs": [asdict(result) for result in trained.results],
     }
 
 

@@ -6,7 +6,9 @@ Its batch-norm statistics are nobody's: whoever evaluates it measures them first
 import copy
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from nas.train.network import Network
 
 
 class Average:
@@ -16,7 +18,7 @@ class Average:
     weights do not weigh on a short training (as in TensorFlow's ExponentialMovingAverage).
     """
 
-    def __init__(self, network: nn.Module, decay: float) -> None:
+    def __init__(self, network: Network, decay: float) -> None:
         """Start from a copy of `network`."""
         self.network = copy.deepcopy(network).requires_grad_(False)
         self.steps = 0

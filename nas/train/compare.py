@@ -1,27 +1,13 @@
-"""Compare: what replicates of a training say, and whether two networks differ at all."""
+"""Compare: whether replicates of two trainings tell the networks apart at all."""
 
 import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-_STEPS = 2000  # of Simpson's rule; the quantile is then right to four digits or more
-CONFIDENCE = 0.95
+from nas.replicates import CONFIDENCE, Summary, t_quantile
 
-
-@dataclass(frozen=True)
-class Summary:
-    """Mean and sample standard deviation (None for one value) of `n` replicates."""
-
-    mean: float
-    deviation: float | None
-    n: int
-
-    @classmethod
-    def of(cls, values: Sequence[float]) -> "Summary":
-        """Summarise one value or more."""
-        deviation = statistics.stdev(values) if len(values) > 1 else None
-        return cls(statistics.fmean(values), deviation, len(values))
+__all__ = ["CONFIDENCE", "Difference", "Summary", "difference", "t_quantile"]
 
 
 @dataclass(frozen=True)
@@ -57,28 +43,3 @@ def difference(one: Sequence[float], other: Sequence[float]) -> Difference | Non
     freedom = total**2 / spread
     reach = t_quantile((1 + CONFIDENCE) / 2, freedom) * math.sqrt(total)
     return Difference(mean, mean - reach, mean + reach, freedom)
-
-
-def t_quantile(share: float, freedom: float) -> float:
-    """Return the value below which `share`, from 0.5 to 1 excluded, of Student's t lies.
-
-    `freedom` is 1 or more. With t = sqrt(freedom) * tan(a) the distribution is an integral of
-    cos(a)^(freedom - 1) over a finite range, which Simpson's rule does well.
-    """
-    low, high = 0.0, math.pi / 2
-    whole = math.exp(math.lgamma(freedom / 2) - math.lgamma((freedom + 1) / 2))
-    whole *= math.sqrt(math.pi) / 2  # of that integral up to a right angle
-    for _ in range(60):
-        middle = (low + high) / 2
-        if 0.5 + 0.5 * _integral(middle, freedom) / whole < share:
-            low = middle
-        else:
-            high = middle
-    return math.sqrt(freedom) * math.tan((low + high) / 2)
-
-
-def _integral(end: float, freedom: float) -> float:
-    """Return the integral of cos(a)^(freedom - 1) from 0 to `end`."""
-    step = end / _STEPS
-    values = [math.pow(max(0.0, math.cos(i * step)), freedom - 1) for i in range(_STEPS + 1)]
-    return step / 3 * (values[0] + values[-1] + 4 * sum(values[1:-1:2]) + 2 * sum(values[2:-1:2]))

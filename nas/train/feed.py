@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from nas.train.data import Augmentation, Split, Task
+from nas.train.team import ALONE, Team
 
 NO_AUGMENTATION = Augmentation(crop_padding=0, flip=False)
 
@@ -45,9 +46,17 @@ class Feed:
         return min(self.steps(batch_size) * batch_size, len(self._labels))
 
     def shuffled(
-        self, batch_size: int, random: torch.Generator, augmented: bool = True
+        self,
+        batch_size: int,
+        random: torch.Generator,
+        augmented: bool = True,
+        team: Team = ALONE,
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield one epoch in random order; images that fill no batch are left out."""
+        """Yield one epoch in random order; images that fill no batch are left out.
+
+        Of each batch comes the part of this process in `team`, whose order and augmentation are
+        the same in all processes.
+        """
         count, pad = len(self._labels), self._augment.crop_padding
         order = torch.randperm(count, generator=random)
         if augmented:
@@ -59,16 +68,16 @@ class Feed:
         plan = [part.to(self._device) for part in (order, offsets, mirrored)]
         for step in range(self.steps(batch_size)):
             chosen = slice(step * batch_size, (step + 1) * batch_size)
-            yield self._batch(*(part[chosen] for part in plan))
+            yield self._batch(*(team.part(part[chosen]) for part in plan))
 
-    def ordered(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield every image once, in order, not augmented."""
+    def ordered(self, batch_size: int, team: Team = ALONE) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield every image once, in order, not augmented; `team` takes turns with the batches."""
         pad = self._augment.crop_padding
         inner = self._images[:, pad : pad + self._height, pad : pad + self._width]
-        parts = zip(
-            torch.split(inner, batch_size), torch.split(self._labels, batch_size), strict=True
+        images_of, labels_of = (
+            team.turns(torch.split(whole, batch_size)) for whole in (inner, self._labels)
         )
-        for images, labels in parts:
+        for images, labels in zip(images_of, labels_of, strict=True):
             yield self._scaled(images), labels
 
     def _batch(self, index: Tensor, offsets: Tensor, mirrored: Tensor) -> tuple[Tensor, Tensor]:

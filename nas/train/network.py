@@ -6,7 +6,7 @@ per-layer table: `stage2.0.first.weight`.
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, assert_never
 
 import torch
@@ -143,6 +143,15 @@ class Network(nn.Module):
             for free in step.frees:  # so that inference holds no more than it still needs
                 del results[free]
         return results[len(self._steps)]
+
+    def change_modules(self, change: Callable[[nn.Module], nn.Module]) -> None:
+        """Put `change(module)` in the place of the module of each layer."""
+        changed = {step.module: change(step.module) for step in self._steps}
+        for name, module in list(self.named_modules()):
+            if module in changed:
+                parent, _, leaf = name.rpartition(".")
+                self.get_submodule(parent)._modules[leaf] = changed[module]
+        self._steps = [step._replace(module=changed[step.module]) for step in self._steps]
 
 
 def build(layers: Sequence[Layer], generator: torch.Generator | None = None) -> Network:

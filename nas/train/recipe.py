@@ -131,10 +131,29 @@ _WORDS: dict[str, tuple[str, ...]] = {
 }
 
 
+_PAPER = {"cifar10": "igcv3-cifar", "cifar100": "igcv3-cifar", "imagenet": "igcv3-imagenet"}
+
+
 def builtin_recipes() -> list[str]:
     """Return the names of the recipes that ship with the package."""
     files = (resources.files("nas.train") / "recipes").iterdir()
     return sorted(Path(file.name).stem for file in files if file.name.endswith(".toml"))
+
+
+def recipe_name(name: str, task: str) -> str:
+    """Return `name`; for `paper`, the name of the recipe by which IGCV3 was published on `task`.
+
+    Raises:
+        TaskError: the paper does not train on that task.
+    """
+    if name != "paper":
+        return name
+    if task not in _PAPER:
+        raise TaskError(
+            f"the paper has no recipe for the task {task}, only for {', '.join(_PAPER)}.",
+            f"Write --recipe {' or --recipe '.join(sorted(set(_PAPER.values())))}.",
+        )
+    return _PAPER[task]
 
 
 def load_recipe(name_or_path: str) -> Recipe:

@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from nas.train.files import write_whole
 from nas.train.recipe import Recipe
 from nas.train.scores import Scores
 from nas.train.session import EpochResult, Session
+from nas.train.team import ALONE, Team
 
 RESULT = "result.json"
 WEIGHTS = "weights.safetensors"
@@ -89,12 +91,21 @@ class Watch:
     note: Callable[[str], None] = field(default=lambda text: None)
 
 
+# What trains a run to its end, with the notes for its result: this process, or several workers.
+Execute = Callable[[Run, Watch, list[str]], Result]
+
+
 def train(
-    run: Run, resume: bool, watch: Watch | None = None, device: torch.device | str | None = None
+    run: Run,
+    resume: bool,
+    watch: Watch | None = None,
+    device: torch.device | str | None = None,
+    execute: Execute | None = None,
 ) -> Result:
     """Train `run` to the end and measure the test split once; go on from a checkpoint if `resume`.
 
-    Where memory does not suffice, each batch is split in two, once, and that is noted.
+    Where memory does not suffice, each batch is split in two, once, and that is noted. This process
+    trains on `device`, unless `execute` has it done elsewhere.
 
     Raises:
         TaskError: the folder holds something already and `resume` is not given, or holds another
@@ -107,8 +118,9 @@ def train(
         )
     if (run.folder / RESULT).is_file():
         return read_result(run)
+    execute = execute or partial(train_here, device=device)
     try:
-        return _train(run, watch, device, [])
+        return execute(run, watch, [])
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
@@ -122,7 +134,7 @@ def train(
         torch.cuda.empty_cache()
     again = replace(run, recipe=replace(run.recipe, accumulation=parts))
     try:
-        return _train(again, watch, device, [note])
+        return execute(again, watch, [note])
     except (RuntimeError, MemoryError) as error:
         if is_out_of_memory(error):
             raise _too_large(again) from error
@@ -144,9 +156,26 @@ def read_result(run: Run) -> Result:
         raise TaskError(f"{path} is no result of a training.", "Give another --out.") from error
 
 
-def _train(run: Run, watch: Watch, device: torch.device | str | None, notes: list[str]) -> Result:
+def train_here(
+    run: Run,
+    watch: Watch,
+    notes: list[str],
+    device: torch.device | str | None = None,
+    team: Team = ALONE,
+) -> Result:
+    """Train `run` in this process, from its checkpoint where there is one, as one of `team`.
+
+    Every process of a team calls this alike; the first one writes the folder and tells `watch`.
+
+    Raises:
+        TaskError: the folder holds another training, or cannot be written; the training diverged;
+            or its batches cannot be shared out among the team.
+    """
     session = Session(run.layers, run.task, run.recipe, run.epochs, run.seed, device)
+    session.join(team)
     history = restore_checkpoint(session, run.folder, run.whole_identity)
+    if not team.leads:
+        watch = Watch()
     watch.begin(run, session.epoch)
     while session.epoch < run.epochs:
         result = session.run_epoch(lambda step, steps: watch.step(session.epoch + 1, step, steps))
@@ -156,30 +185,36 @@ def _train(run: Run, watch: Watch, device: torch.device | str | None, notes: lis
                 f"Lower the learning rate, e.g. --set lr={run.recipe.lr / 4:g}.",
             )
         history.append(result)
-        save_checkpoint(session, run.folder, run.whole_identity, history)
+        if team.leads:
+            save_checkpoint(session, run.folder, run.whole_identity, history)
         watch.epoch(run, result)
-    return _finish(session, run, history, notes)
+    found = _measured(session, run, history, notes)
+    return _written(session, run, found) if team.leads else found
 
 
-def _finish(session: Session, run: Run, history: list[EpochResult], notes: list[str]) -> Result:
-    """Measure the test split, and write the weights and the result."""
+def _measured(session: Session, run: Run, history: list[EpochResult], notes: list[str]) -> Result:
+    """Measure the test split; return the result, whose weights are not written yet."""
     start = time.perf_counter()
     scores = session.scores(run.task.test)
     last = history[-1]
-    weights = run.folder / WEIGHTS
-    result = Result(
+    return Result(
         identity=run.whole_identity,
         seed=run.seed,
         validation=_shares(last.top1_error, last.top5_error, last.loss, len(run.task.val)),
         test=_test(scores, len(run.task.test)),
         history=[asdict(epoch) for epoch in history],
         confusion=scores.confusion(),
-        weights=str(weights.resolve()),
-        weights_sha256=session.save_weights(weights),
+        weights=str((run.folder / WEIGHTS).resolve()),
+        weights_sha256="",
         seconds=sum(epoch.seconds for epoch in history) + time.perf_counter() - start,
         images_per_second=sum(epoch.images_per_second for epoch in history) / len(history),
         notes=notes,
     )
+
+
+def _written(session: Session, run: Run, result: Result) -> Result:
+    """Write the weights, then the result; only then is the checkpoint removed."""
+    result = replace(result, weights_sha256=session.save_weights(Path(result.weights)))
     write_json(run.folder / RESULT, asdict(result))
     discard_checkpoint(run.folder)
     return result

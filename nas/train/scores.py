@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from nas.train.team import Team
+
 TOP = 5
 
 
@@ -43,6 +45,10 @@ class Scores:
         )
         cells = labels * self._classes + guesses
         self._counts.scatter_add_(0, cells, torch.ones_like(cells))
+
+    def gather(self, team: Team) -> None:
+        """Take in what the other processes of `team` have seen."""
+        team.add(self._sums, self._counts)
 
     def result(self) -> Evaluation:
         """Return the means."""

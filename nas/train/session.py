@@ -9,9 +9,10 @@ import hashlib
 import itertools
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -32,6 +33,7 @@ from nas.train.optimiser import make_optimiser
 from nas.train.recipe import Recipe
 from nas.train.scores import Evaluation, Scores
 from nas.train.stream import StreamFeed
+from nas.train.team import ALONE, Team, norms_of, share_norms, unsynchronised
 
 __all__ = ["EpochResult", "Evaluation", "Session", "load_weights", "save_weights"]
 
@@ -83,19 +85,35 @@ class Session:
         self._seed = seed
         self._random = torch.Generator().manual_seed(seed)
         network = build(layers, self._random)
-        for part in network.modules():
-            if isinstance(part, nn.BatchNorm2d):
-                part.momentum = recipe.bn_momentum
-        self.network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        for norm in norms_of(network):
+            norm.momentum = recipe.bn_momentum
+        self.network: Network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._team, self._trained = ALONE, cast(nn.Module, self.network)
         self.average = Average(self.network, recipe.ema) if recipe.ema else None
         self.optimiser = make_optimiser(self.network, recipe)
         self._train = self._feed(task.train, task.augment if recipe.augment else NO_AUGMENTATION)
         self._val = self._feed(task.val)
 
+    def join(self, team: Team) -> None:
+        """Train with the other processes of `team`, which have made the same session as this one.
+
+        The recipe's batches are shared out among them. To be called before anything else.
+
+        Raises:
+            TaskError: they cannot be.
+        """
+        if team.size == 1:
+            return
+        team.check(self.recipe.batch_size, len(self.task.train))
+        share_norms(self.network)
+        if self.average:
+            share_norms(self.average.network)
+        self._team, self._trained = team, team.wrap(self.network)
+
     @property
     def evaluated(self) -> Network:
         """The network that is measured and saved: the average where there is one."""
-        return self.average.network if self.average else self.network  # type: ignore[return-value]
+        return self.average.network if self.average else self.network
 
     @property
     def random(self) -> torch.Generator:
@@ -165,7 +183,7 @@ class Session:
         """Return the mean training loss of one epoch."""
         self.network.train()
         steps = self._train.steps(self.recipe.batch_size)
-        batches = self._train.shuffled(self.recipe.batch_size, self._random)
+        batches = self._train.shuffled(self.recipe.batch_size, self._random, team=self._team)
         total = torch.zeros((), device=self.device)
         for step, (images, labels) in enumerate(batches, start=1):
             lr = self.recipe.lr_at(self.epoch + step / steps, self.max_epochs)
@@ -174,20 +192,24 @@ class Session:
             total += self._step(images, labels)
             if on_step is not None:
                 on_step(step, steps)
-        return float(total) / steps
+        self._team.add(total)
+        return float(total) / steps / self._team.size
 
     def _step(self, images: Tensor, labels: Tensor) -> Tensor:
         """Take one optimiser step; return the detached loss, which stays on the device."""
         self.optimiser.zero_grad(set_to_none=True)
         smoothing, parts = self.recipe.label_smoothing, self.recipe.accumulation
         total = torch.zeros((), device=self.device)
-        for some, theirs in zip(images.chunk(parts), labels.chunk(parts), strict=True):
-            with self._precision():
-                logits = self.network(some)
-            loss = F.cross_entropy(logits.float(), theirs, label_smoothing=smoothing)
-            if parts > 1:
-                loss = loss * (len(theirs) / len(labels))
-            loss.backward()  # type: ignore[no-untyped-call]
+        chunks = list(zip(images.chunk(parts), labels.chunk(parts), strict=True))
+        for number, (some, theirs) in enumerate(chunks, start=1):
+            last = number == len(chunks)
+            with nullcontext() if last else unsynchronised(self._trained):
+                with self._precision():
+                    logits = self._trained(some)
+                loss = F.cross_entropy(logits.float(), theirs, label_smoothing=smoothing)
+                if parts > 1:
+                    loss = loss * (len(theirs) / len(labels))
+                loss.backward()  # type: ignore[no-untyped-call]
             total += loss.detach()
         self.optimiser.step()
         if self.average:
@@ -207,9 +229,9 @@ class Session:
         if not batches:
             return
         random = torch.Generator().manual_seed(self._seed)
-        feed = self._train.shuffled(self.recipe.batch_size, random, augmented=False)
+        feed = self._train.shuffled(self.recipe.batch_size, random, False, self._team)
         network = self.evaluated
-        norms = [part for part in network.modules() if isinstance(part, nn.BatchNorm2d)]
+        norms = norms_of(network)
         for norm in norms:
             norm.reset_running_stats()
             norm.momentum = None  # the plain mean over all batches from here
@@ -225,10 +247,11 @@ class Session:
     def _evaluate(self, feed: Feed | StreamFeed) -> Scores:
         network = self.evaluated.eval()
         scores = Scores(self.task.classes, self.device)
-        for images, labels in feed.ordered(_EVALUATION_BATCH):
+        for images, labels in feed.ordered(_EVALUATION_BATCH, self._team):
             with self._precision():
                 logits = network(images)
             scores.add(logits, labels)
+        scores.gather(self._team)
         return scores
 
     def _precision(self) -> AbstractContextManager[object]:

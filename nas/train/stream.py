@@ -23,6 +23,7 @@ from nas.train.data import Task
 from nas.train.data.records import Files
 from nas.train.data.scan import BROKEN
 from nas.train.recipe import Recipe
+from nas.train.team import ALONE, Team
 
 _MARGIN = 8 / 7  # of validation: 256 / 224
 _WIDEST = 15 / 7  # of the crop "scale": 480 / 224
@@ -54,22 +55,32 @@ class StreamFeed:
         return min(self.steps(batch_size) * batch_size, len(self._files))
 
     def shuffled(
-        self, batch_size: int, random: torch.Generator, augmented: bool = True
+        self,
+        batch_size: int,
+        random: torch.Generator,
+        augmented: bool = True,
+        team: Team = ALONE,
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield one epoch in random order; images that fill no batch are left out."""
+        """Yield one epoch in random order; images that fill no batch are left out.
+
+        Of each batch, only the part of this process in `team` is read from disk.
+        """
         order = self._files.order(random)
         draws = torch.rand(len(order), _DRAWS, generator=random)
         kept = self.shown(batch_size)
         recipe = self._recipe if augmented else None
-        return self._batches(
-            torch.split(order[:kept], batch_size), torch.split(draws[:kept], batch_size), recipe
+        parts, drawn = (
+            tuple(team.part(batch) for batch in torch.split(whole[:kept], batch_size))
+            for whole in (order, draws)
         )
+        return self._batches(parts, drawn, recipe)
 
-    def ordered(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield every image once, in order, not augmented."""
+    def ordered(self, batch_size: int, team: Team = ALONE) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield every image once, in order, not augmented; `team` takes turns with the batches."""
         order = torch.arange(len(self._files))
         draws = torch.zeros(len(order), _DRAWS)
-        return self._batches(torch.split(order, batch_size), torch.split(draws, batch_size), None)
+        parts, drawn = (team.turns(torch.split(whole, batch_size)) for whole in (order, draws))
+        return self._batches(parts, drawn, None)
 
     def _batches(
         self, parts: tuple[Tensor, ...], draws: tuple[Tensor, ...], recipe: Recipe | None

@@ -146,11 +146,60 @@ def test_a_trial_of_a_study_is_recorded_beside_the_search(nas):
     assert called.code == 0, called.err
     assert nas(*call, "-o", "out", "--db", "nas.db", "--resume").code == 0
     with open_store("nas.db") as store:
-        (kinds,) = store.reports("searched").values()
-    assert len(kinds) == 2  # entered once each
-    assert {values["seed"] for values in kinds.values()} == {0, 1}
-    assert all(kind.startswith("train-") for kind in kinds)
-    assert all(0 <= values["test"]["top1_error"] <= 1 for values in kinds.values())
+        found = store.trainings()
+    assert [(one.study, one.trial, one.seed) for one in found] == [  # entered once each
+        ("searched", 0, 0),
+        ("searched", 0, 1),
+    ]
+    assert all(0 <= one.content["run"]["test"]["top1_error"] <= 1 for one in found)
+    shown = nas("show", "searched", "--db", "nas.db")
+    assert found[0].name in shown.out
+    assert nas(*call, "-o", "again", "--db", "nas.db", "--set", "lr=0.01").code == 0
+    with open_store("nas.db") as store:
+        assert len({one.name for one in store.trainings()}) == 2  # another recipe, another name
+
+
+def test_a_training_without_a_study_is_kept_and_read_again(nas, place):
+    assert nas("list", "--db", "nas.db").code == 4  # no database yet
+    called = nas(*words("--seeds", "2", "-o", "out", "--against", OTHER))
+    assert called.code == 0, called.err
+    listed = json.loads(nas("list", "--json").out)
+    assert [(row["kind"], row["seeds"]) for row in listed] == [("training", [0, 1])] * 2
+    name = listed[0]["training"]
+    assert f"nas show {name}" in called.out
+    assert name in nas("list").out
+    document = json.loads(nas("show", name, "--json").out)
+    written = json.loads((place / "out" / "result.json").read_text())
+    assert document["networks"] == written["networks"][:1]
+    assert document["class_names"] == written["class_names"]
+    shown = nas("show", name).out
+    assert ARCH in shown
+    assert str(place / "out" / "seed-1" / "weights.safetensors") in shown
+    assert nas("report", name, "-o", "page.html").code == 0
+    page = (place / "page.html").read_text()
+    assert "Learning curves" in page
+    assert "Worst confusions" in page
+    assert "exists already" in nas.refused("report", name, "-o", "page.html")
+
+
+def test_a_further_seed_joins_its_replicates_and_the_same_is_replaced(nas):
+    assert nas(*words("-o", "out")).code == 0
+    assert nas(*words("-o", "out", "--seeds", "2", "--resume")).code == 0
+    assert nas(*words("-o", "else", "--seed", "5")).code == 0  # other splits: no replicate
+    row, _ = json.loads(nas("list", "--json").out)
+    assert row["seeds"] == [0, 1]
+    assert row["deviation"] is not None
+    assert nas(*words("-o", "again")).code == 0
+    with open_store("nas.db", read_only=True) as store:
+        one, other = store.trainings(row["training"])
+    assert (one.seed, other.seed) == (0, 1)
+    assert "/again/" in one.content["run"]["weights"]
+
+
+def test_a_database_that_cannot_be_written_is_found_before_training(nas, place):
+    (place / "bad.db").write_text("no database")
+    nas.refused(*words("-o", "out", "--db", "bad.db"), code=4)
+    assert not (place / "out").exists()
 
 
 @pytest.mark.parametrize(
@@ -170,6 +219,16 @@ def test_a_trial_of_a_study_is_recorded_beside_the_search(nas):
         (words("--against", ARCH), "with itself"),
         (words("--against", "nowhere"), "nowhere"),
         (words("-o", "tiny.toml"), "is a file"),
+        (
+            [
+                word
+                for word in words("--workers", "999", "--set", "batch_size=1998")
+                if word not in ("--limit", "100")
+            ],
+            "999 workers",
+        ),
+        (words("--workers", "3"), "equally among 3"),
+        (words("--ray-address", "localhost:1"), "--ray-address alone"),
     ],
 )
 def test_wrong_words_leave_nothing_behind(nas, place, given, said):

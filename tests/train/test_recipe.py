@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 
 from nas.errors import TaskError
 from nas.train.data import TASKS
-from nas.train.recipe import Recipe, builtin_recipes, load_recipe, override, read_recipe
+from nas.train.recipe import (
+    Recipe,
+    builtin_recipes,
+    load_recipe,
+    override,
+    read_recipe,
+    recipe_name,
+)
 from tests.train.nets import RECIPE
 
 recipes = st.builds(
@@ -163,3 +170,11 @@ def test_settings_replace_fields():
 def test_bad_settings(setting, match):
     with pytest.raises(TaskError, match=match):
         override(RECIPE, [setting])
+
+
+def test_the_recipe_of_the_paper_is_that_of_the_task():
+    assert recipe_name("paper", "cifar100") == "igcv3-cifar"
+    assert recipe_name("paper", "imagenet") == "igcv3-imagenet"
+    assert recipe_name("short", "digits") == "short"
+    with pytest.raises(TaskError, match="no recipe for the task digits"):
+        recipe_name("paper", "digits")

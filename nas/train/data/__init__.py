@@ -27,6 +27,7 @@ __all__ = [
     "Split",
     "Task",
     "TaskKind",
+    "TaskRequest",
     "load_task",
 ]
 
@@ -87,6 +88,24 @@ TASKS: Mapping[str, TaskKind] = {
         augment=Augmentation(crop_padding=4, flip=True),
     ),
 }
+
+
+@dataclass(frozen=True)
+class TaskRequest:
+    """The arguments of `load_task`, so that another process can load the same task."""
+
+    name: str
+    data_dir: str | None = None
+    seed: int = 0
+    limit: int | None = None
+    image_size: int | None = None
+    skip_corrupt: bool = False
+
+    def load(self) -> Task:
+        """Return the task; raises as `load_task`."""
+        return load_task(
+            self.name, self.data_dir, self.seed, self.limit, self.image_size, self.skip_corrupt
+        )
 
 
 def load_task(

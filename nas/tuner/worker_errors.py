@@ -1,0 +1,73 @@
+"""What the failure of a worker group of Ray Train means to the user."""
+
+import traceback
+from contextlib import suppress
+from pathlib import Path
+
+from ray.exceptions import RayActorError, RayError, RaySystemError
+from ray.train import WorkerGroupError
+
+from nas.errors import NasError
+from nas.train.devices import is_out_of_memory
+
+_TRACE = "worker-error.txt"
+_CONNECTION = ("connection", "gloo", "nccl", "timed out", "timeout", "socket", "peer")
+_RESUME = "Type the same with --resume to go on from the last checkpoint."
+
+
+class LostWorkerError(NasError):
+    """A worker's process or its connection is gone; the training may go on from a checkpoint."""
+
+
+def explain(error: BaseException, folder: Path) -> Exception:
+    """Return what to raise for `error`, the end of a training on workers.
+
+    One worker's error makes the others lose their connection to it, so that what says more comes
+    first: an error of nas's own, then a lack of memory, then a fault, then a loss. The traceback
+    of a fault is written to `folder`.
+    """
+    if not isinstance(error, WorkerGroupError):
+        return NasError(f"Ray Train failed: {_line(error)}.", _RESUME)
+    failures = [(rank, _inner(failure)) for rank, failure in sorted(error.worker_failures.items())]
+    for _, failure in failures:
+        if isinstance(failure, NasError):
+            return failure
+    for rank, failure in failures:
+        if is_out_of_memory(failure):
+            return MemoryError(f"worker {rank}: {_line(failure)}")
+    for rank, failure in failures:
+        if not _is_loss(failure):
+            return _fault(rank, failure, error, folder)
+    rank = next((r for r, f in failures if isinstance(f, RayError)), failures[0][0])
+    return LostWorkerError(f"worker {rank} was lost.", _RESUME)
+
+
+def _inner(failure: BaseException) -> BaseException:
+    """Return what the worker raised, out of what Ray Train wraps around it."""
+    for name in ("_base_exc", "health_check_failure"):
+        inner = getattr(failure, name, None)
+        if isinstance(inner, BaseException):
+            return _inner(inner)
+    return failure
+
+
+def _is_loss(failure: BaseException) -> bool:
+    if isinstance(failure, RayActorError | RaySystemError | RayError):
+        return True
+    text = str(failure).lower()
+    return isinstance(failure, RuntimeError) and any(word in text for word in _CONNECTION)
+
+
+def _fault(rank: int, failure: BaseException, error: BaseException, folder: Path) -> NasError:
+    path = folder / _TRACE
+    with suppress(OSError):
+        path.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+    return NasError(
+        f"worker {rank} failed: {type(failure).__name__}: {_line(failure)}.",
+        f"What led to it is in {path}. {_RESUME}",
+    )
+
+
+def _line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[-1].strip()[:200] if lines else type(error).__name__

@@ -1,0 +1,47 @@
+"""`nas search` on images of one's own: what `nas train` understands, understood alike."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+SEARCH = ["search", "--budget", "300M-flops"]
+
+
+@pytest.fixture
+def images(tmp_path):
+    for label, shade in (("owl", 40), ("cat", 200)):
+        (tmp_path / "images" / label).mkdir(parents=True)
+        for number in range(12):
+            pixels = np.full((20, 20, 3), shade + number, dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "images" / label / f"{number}.png")
+    return tmp_path / "images"
+
+
+def test_a_data_folder_alone_means_images_of_ones_own(nas, images):
+    (images / "owl" / "3.png").write_bytes(b"nothing")
+    said = nas.refused(*SEARCH, "--data", "images")
+    assert "owl/3.png is not a readable image" in said
+    assert "--skip-corrupt" in said
+    assert [path.name for path in images.parent.iterdir()] == ["images"]
+
+
+def test_an_image_size_is_for_images_of_ones_own(nas):
+    assert "not of 64" in nas.refused(*SEARCH, "--task", "digits", "--image-size", "64")
+
+
+def test_both_options_are_part_of_the_study(images):
+    from nas.cli.search import make_spec
+    from nas.cli.search import search as command
+    from nas.spec import StudySpec
+    from nas.train.data import load_task
+
+    (images / "owl" / "3.png").write_bytes(b"nothing")
+    words = [*SEARCH[1:], "--data", str(images), "--image-size", "16", "--skip-corrupt"]
+    given = command.make_context("search", words).params
+    spec = StudySpec.from_json(make_spec(given).to_json())
+    assert (spec.task, spec.image_size, spec.skip_corrupt) == ("folder", 16, True)
+    task = load_task(
+        spec.task, spec.data_dir, spec.seed, spec.limit, spec.image_size, spec.skip_corrupt
+    )
+    assert str(task.input) == "3x16x16"
+    assert "1 unreadable skipped" in task.note
