@@ -28,13 +28,19 @@ _VERBS = {
     "list": ("nas.cli.studies", "List the studies of a database."),
     "show": ("nas.cli.studies", "Show one study: its settings and its trials."),
     "front": ("nas.cli.studies", "Print the Pareto front of a study."),
+    "proxies": ("nas.cli.proxies", "Audit the training-free scores of a study."),
     "report": ("nas.cli.pages", "Write a study as one self-contained HTML page."),
     "dashboard": ("nas.cli.pages", "Serve the live page of a database on this machine."),
     "train": ("nas.cli.train", "Train one network from scratch to the end."),
     "export": ("nas.cli.export", "Export one network: source, weights, ONNX and a card."),
     "count": ("nas.cli.count", "Count a network layer by layer."),
-    "space": ("nas.cli.count", "Show what a space allows, and what a budget leaves of it."),
+    "space": ("nas.cli.space", "Show what a space allows, and what a budget leaves of it."),
     "published": ("nas.cli.published", "Compare every known network with its published numbers."),
+    "compare-spaces": (
+        "nas.cli.compare_spaces",
+        "Compare spaces, or one choice, by networks drawn at random.",
+    ),
+    "prove": ("nas.cli.prove", "Measure samplers on a table of trained networks."),
     "db": ("nas.cli.db", "Look after the database."),
 }
 
@@ -49,7 +55,7 @@ class _LazyGroup(click.Group):
         if cmd_name not in _VERBS:
             return None
         module = importlib.import_module(_VERBS[cmd_name][0])
-        command: click.Command = getattr(module, cmd_name)
+        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

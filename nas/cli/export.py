@@ -92,7 +92,9 @@ def _trained(store: "Store", study: str, number: int | None) -> "ExportRequest":
     if chosen is None:
         what = "complete trial yet" if number is None else f"trial {number}"
         raise NasError(f"{study} has no {what}.", f"See: {store.command(f'show {study}')}")
-    task = load_task(spec.task, spec.data_dir, spec.seed, spec.limit)
+    task = load_task(
+        spec.task, spec.data_dir, spec.seed, spec.limit, spec.image_size, spec.skip_corrupt
+    )
     known = rows.test_scores(store.reports(study))
     return trial_request(store, spec, chosen, task, known.get(chosen.number))
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nas.cli import rows
+from nas.confirm import Confirmed, confirmed
 from nas.errors import NasError
 from nas.export.bundle import export_network
 from nas.export.request import ExportRequest, Score, Training
@@ -23,9 +24,13 @@ from nas.view import study_view
 
 @dataclass(frozen=True)
 class Shipped:
-    """What a finished study left behind; `scores` holds the test split by trial number."""
+    """What a finished study left behind; `scores` holds the test split by trial number.
+
+    `confirmed` are the trainings of the best, None where it was trained once.
+    """
 
     best: Trial
+    confirmed: Confirmed | None
     references: list[Trial]
     scores: Mapping[int, Mapping[str, float]]
     report: Path
@@ -39,12 +44,15 @@ class Shipped:
 
 
 def ship(store: Store, study: Study, best: Trial, task: Task, directory: Path) -> Shipped:
-    """Test the best trial and the references, write the report, export the best."""
+    """Test the best trial under all its seeds and the references, write the report, export it."""
     spec = study.spec
     references = [
         trial for trial in study.trials if trial.reference and trial.state is TrialState.COMPLETE
     ]
-    scores = test_scores(store, spec, task, [best, *references])
+    found = confirmed(study.trials).get(best.number)
+    seeds = found.seeds if found else (best,)
+    scores = test_scores(store, spec, task, [*seeds, *references])
+    directory.mkdir(parents=True, exist_ok=True)  # no trial made it where all were reused
     report = directory / "report.html"
     view = study_view(spec, study.trials, scores, store.versions(spec.name), "COMPLETE")
     write_report(view, report)
@@ -53,7 +61,7 @@ def ship(store: Store, study: Study, best: Trial, task: Task, directory: Path) -
         directory / "best",
         force=True,
     )
-    return Shipped(best, references, scores, report, directory / "best", files)
+    return Shipped(best, found, references, scores, report, directory / "best", files)
 
 
 def test_scores(

@@ -54,6 +54,64 @@ def budget(function: F) -> F:
     )(function)  # fmt: skip
 
 
+def task(function: F) -> F:
+    """Add `--task` of a study."""
+    return click.option(
+        "--task",
+        help="digits, cifar10, cifar100, imagenet or folder.  "
+        "[default: cifar10 with a GPU, else digits]",
+    )(function)
+
+
+def data(help_: str) -> Callable[[F], F]:
+    """Return what adds `--data`; `help_` says whether it chooses the task as well."""
+    return click.option(
+        "--data", "data_dir", metavar="DIR", type=click.Path(path_type=Path), help=help_
+    )
+
+
+def limit(function: F) -> F:
+    """Add `--limit`."""
+    return click.option(
+        "--limit", type=click.IntRange(1),
+        help="Train on this many images only, the same number for each class.",
+    )(function)  # fmt: skip
+
+
+def image_size(help_: str) -> Callable[[F], F]:
+    """Return what adds `--image-size`; `help_` says for which images it is."""
+    return click.option("--image-size", type=click.IntRange(8, 1024), metavar="N", help=help_)
+
+
+def skip_corrupt(function: F) -> F:
+    """Add `--skip-corrupt`."""
+    return click.option(
+        "--skip-corrupt", is_flag=True, help="Leave out images that cannot be decoded."
+    )(function)
+
+
+def recipe(function: F) -> F:
+    """Add `--recipe` of a study."""
+    return click.option(
+        "--recipe", metavar="NAME|FILE.toml", help="How to train.  [default: the task's]"
+    )(function)
+
+
+def seed(function: F) -> F:
+    """Add `--seed` of a study."""
+    return click.option(
+        "--seed", type=click.IntRange(0), default=0, show_default=True,
+        help="Start of every random number.",
+    )(function)  # fmt: skip
+
+
+def plot(help_: str) -> Callable[[F], F]:
+    """Return what adds `--plot`, a page to write; `help_` says what it shows."""
+    return click.option(
+        "--plot", metavar="FILE.html", type=click.Path(path_type=Path, dir_okay=False), help=help_
+    )
+
+
 _EXECUTION = (
     click.option(
         "--ray-address", metavar="HOST:PORT", help="A running Ray cluster.  [default: a local Ray]"

@@ -5,6 +5,7 @@ from typing import Any
 
 from nas.budget import si
 from nas.cli.output import percent
+from nas.confirm import Confirmed
 from nas.spec import StudySpec
 from nas.trial import Trial
 from nas.view import task_line
@@ -12,6 +13,9 @@ from nas.view import task_line
 COLUMNS = {
     "trial": "trial",
     "error": "val error",
+    "confirmed": "95 %",
+    "seeds": "seeds",
+    "observed": "in the search",
     "madds": "madds",
     "params": "params",
     "epochs": "epochs",
@@ -22,14 +26,27 @@ COLUMNS = {
 }
 CSV_FIELDS = (
     "trial", "top1_error", "loss", "epochs", "madds", "params", "acts", "fvcore_madds",
-    "fvcore_params", "arch_id", "architecture", "seed", "seconds",
+    "fvcore_params", "arch_id", "architecture", "seed", "seconds", "origin", "confirmed_top1_error",
+    "confirmed_low", "confirmed_high", "confirmed_seeds",
 )  # fmt: skip
-NUMBERS = "trial error madds params epochs"
+NUMBERS = "trial error confirmed seeds observed madds params epochs"
 OPTIONAL = "arch_id shape params"
+Means = Mapping[int, Confirmed]
+_OF_MEANS = ("confirmed", "seeds", "observed")
 
 
-def trial_row(trial: Trial) -> dict[str, Any]:
-    """Return one trial as plain data; errors are shares in [0, 1] on the validation split."""
+def columns(means: Means, without: Sequence[str] = ()) -> dict[str, str]:
+    """Return the columns of a table of trials; those of confirmed means where there are any."""
+    hidden = (*without, *(() if means else _OF_MEANS))
+    return {key: heading for key, heading in COLUMNS.items() if key not in hidden}
+
+
+def trial_row(trial: Trial, means: Means | None = None) -> dict[str, Any]:
+    """Return one trial as plain data; errors are shares in [0, 1] on the validation split.
+
+    `top1_error` is what its own training gave. Of a trial in `means` the `confirmed_…` hold the
+    mean over all its seeds and the 95 % interval.
+    """
     last = trial.last
     return {
         "trial": trial.number,
@@ -49,22 +66,56 @@ def trial_row(trial: Trial) -> dict[str, Any]:
         "attempt": trial.attempt,
         "seconds": trial.seconds,
         "fail_reason": trial.fail_reason,
+        "origin": trial.origin,
+        "replicate_of": trial.replicate_of,
+        **_confirmed((means or {}).get(trial.number)),
     }
 
 
-def shown(trials: Sequence[Trial]) -> list[dict[str, Any]]:
-    """Return trials as rows for the screen, under `COLUMNS`."""
+def _confirmed(found: Confirmed | None) -> dict[str, Any]:
+    summary = found.summary("top1_error") if found else None
+    reach = summary.reach if summary else None
+    return {
+        "confirmed_top1_error": summary.mean if summary else None,
+        "confirmed_low": summary.mean - reach if summary and reach is not None else None,
+        "confirmed_high": summary.mean + reach if summary and reach is not None else None,
+        "confirmed_further": found.further("top1_error") if found else None,
+        "confirmed_seeds": summary.n if summary else None,
+    }
+
+
+def shown(trials: Sequence[Trial], means: Means | None = None) -> list[dict[str, Any]]:
+    """Return trials as rows for the screen, under `COLUMNS`; a mean stands in place of its error.
+
+    With `means` the others of the table are said to have one seed.
+    """
     rows = []
     for trial in trials:
-        row = trial_row(trial)
+        row = trial_row(trial, means)
         state = row["state"].lower()
         row["error"] = percent(row["top1_error"])
+        row["seeds"] = "1" if trial.final else ""
+        found = (means or {}).get(trial.number)
+        if found:
+            summary = found.summary("top1_error")
+            row["error"], row["observed"] = percent(summary.mean), row["error"]
+            row["confirmed"] = f"± {100 * (summary.reach or 0.0):.2f}"
+            row["seeds"] = str(summary.n)
         row["madds"], row["params"] = si(trial.cost.madds), si(trial.cost.params)
         row["state"] = f"{state} ({trial.fail_reason})" if trial.fail_reason else state
-        row["name"] = trial.reference or ""
+        if trial.origin:
+            row["state"] = f"{state}, reused from {trial.origin.replace('/', '#')}"
+        row["name"] = trial.reference or further_seed(trial)
         row["shape"] = " ".join(map(_stage, *map(trial.architecture.column, ("depth", "width"))))
         rows.append(row)
     return rows
+
+
+def further_seed(trial: Trial) -> str:
+    """Return which training of which trial this one repeats; empty for any other trial."""
+    if trial.replicate_of is None:
+        return ""
+    return f"seed {trial.replicate + 1} of trial {trial.replicate_of}"
 
 
 def _stage(depth: object, width: object) -> str:
@@ -88,7 +139,16 @@ def settings(spec: StudySpec) -> list[tuple[str, str]]:
         ("objectives", ", ".join(spec.objectives)),
         ("sampler", f"{spec.sampler}, seed {spec.seed}"),
         ("trials", str(spec.num_trials)),
+        ("confirmed", confirmation(spec)),
+        ("reuse", "results of the same training in this database" if spec.reuse else "none"),
     ]
+
+
+def confirmation(spec: StudySpec) -> str:
+    """Return what is trained again at the end of a study."""
+    if spec.confirm * (spec.seeds - 1) == 0:
+        return "nothing: each error is that of one seed"
+    return f"the best {spec.confirm}, under {spec.seeds} seeds each"
 
 
 def _recipe(text: str) -> list[tuple[str, str]]:

@@ -3,7 +3,6 @@
 import os
 import shlex
 import tempfile
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -14,21 +13,21 @@ import click
 import torch
 
 from nas import results
-from nas.budget import admits, si
-from nas.cli import STARTED, output, rows
+from nas.budget import admits
+from nas.cli import output, rows, verdict
 from nas.cli.finish import Shipped, ship
 from nas.cli.progress import Progress
-from nas.cli.studies import print_front
 from nas.cost import CostModel
 from nas.errors import InterruptedStudyError, NasError, StudyFailedError
 from nas.feasible import FeasibleSpace
 from nas.layers import Shape
 from nas.listed import feasible_space
 from nas.lowering import adapt
+from nas.ports import Sampler
 from nas.samplers import make_sampler
 from nas.spec import StudySpec
 from nas.store import Store
-from nas.study import Sampler, Study
+from nas.study import Study
 from nas.train.data import Task, load_task
 from nas.train.devices import default_device, describe_devices
 from nas.trial import Trial, TrialState
@@ -106,7 +105,9 @@ def preflight(spec: StudySpec, settings: Settings) -> Preflight:
     feasible = _feasible(spec)
     feasible.check()
     sampler = make_sampler(spec.sampler, feasible, spec.goals)
-    task = load_task(spec.task, spec.data_dir, spec.seed, spec.limit)
+    task = load_task(
+        spec.task, spec.data_dir, spec.seed, spec.limit, spec.image_size, spec.skip_corrupt
+    )
     _probe(settings.results_dir)
     _check_room(settings)
     return Preflight(feasible, sampler, task)
@@ -155,33 +156,9 @@ def _adapted(spec: StudySpec, shape: Shape) -> str:
 def run_study(store: Store, spec: StudySpec, ready: Preflight, settings: Settings) -> int:
     """Run what is left of a study, ship its best network, and return the exit code."""
     with store.acquire(spec.name):
-        if settings.say:
-            announce(spec, ready)
-        study = Study(spec, store, ready.sampler)
-        store.set_state(spec.name, "RUNNING")
-        try:
-            with Progress(study, quiet=not settings.say) as progress:
-                outcome = RunResult(False, 0.0)
-                if _left(study):
-                    outcome = run(study, _run_settings(spec, settings), progress.watch)
-        except StudyFailedError as error:
-            store.set_state(spec.name, "FAILED")
-            again = settings.resume(store, spec.name)
-            remedy = f"Everything measured is kept. Mend the cause, then type: {again}"
-            raise StudyFailedError(error.cause, remedy) from error
-        except BaseException:
-            store.set_state(spec.name, "INTERRUPTED")
-            raise
+        study, outcome = measure(store, spec, ready, settings)
         if outcome.interrupted:
-            store.set_state(spec.name, "INTERRUPTED")
-            return _interrupted(study, settings.resume(store, spec.name))
-        store.set_state(spec.name, "COMPLETE")
-        _audit(study)
-        if study.exhausted and settings.say:
-            click.echo(
-                f"no further architecture within the budget was found: {len(study.candidates)} of "
-                f"the {spec.num_trials} planned candidates exist"
-            )
+            return interrupted(study, settings.resume(store, spec.name))
         best = results.best(spec, study.trials)
         if best is None:
             raise StudyFailedError(
@@ -190,12 +167,50 @@ def run_study(store: Store, spec: StudySpec, ready: Preflight, settings: Setting
             )
         shipped = _shipped(store, study, best, ready.task, settings)
     if settings.json:
-        output.echo_json(_document(study, shipped, outcome.seconds))
+        output.echo_json(verdict.document(study, shipped, outcome.seconds))
     else:
-        _conclude(store, study, shipped, settings.say)
+        verdict.conclude(study, shipped, settings.say)
         if settings.say:
-            _next(store, spec.name)
+            verdict.next_steps(store, spec.name)
     return 0
+
+
+def measure(
+    store: Store, spec: StudySpec, ready: Preflight, settings: Settings
+) -> tuple[Study, RunResult]:
+    """Run what is left of a study that this process holds, and enter the state it ends in.
+
+    Raises:
+        StudyFailedError: its trials keep failing.
+    """
+    if settings.say:
+        announce(spec, ready)
+    study = Study(spec, store, ready.sampler)
+    store.set_state(spec.name, "RUNNING")
+    try:
+        with Progress(study, quiet=not settings.say) as progress:
+            outcome = RunResult(False, 0.0)
+            if _left(study):
+                outcome = run(study, _run_settings(spec, settings), progress.watch)
+    except StudyFailedError as error:
+        store.set_state(spec.name, "FAILED")
+        again = settings.resume(store, spec.name)
+        remedy = f"Everything measured is kept. Mend the cause, then type: {again}"
+        raise StudyFailedError(error.cause, remedy) from error
+    except BaseException:
+        store.set_state(spec.name, "INTERRUPTED")
+        raise
+    if outcome.interrupted:
+        store.set_state(spec.name, "INTERRUPTED")
+        return study, outcome
+    store.set_state(spec.name, "COMPLETE")
+    _audit(study)
+    if study.exhausted and settings.say:
+        click.echo(
+            f"no further architecture within the budget was found: {len(study.candidates)} of "
+            f"the {spec.num_trials} planned candidates exist"
+        )
+    return study, outcome
 
 
 def _left(study: Study) -> bool:
@@ -239,7 +254,8 @@ def _plan(spec: StudySpec) -> str:
     beside = f" and {references} published references" if references else ""
     return (
         f"{output.plural(spec.num_trials, 'candidate')}{beside} for "
-        f"{' and '.join(spec.objectives)}, {rungs}, sampler {spec.sampler}, seed {spec.seed}"
+        f"{' and '.join(spec.objectives)}, {rungs}, sampler {spec.sampler}, seed {spec.seed}; "
+        f"confirmed: {rows.confirmation(spec)}"
     )
 
 
@@ -274,7 +290,8 @@ def _audit(study: Study) -> None:
         assert admits(study.spec.budget, trial.cost), trial
 
 
-def _interrupted(study: Study, again: str) -> int:
+def interrupted(study: Study, again: str) -> int:
+    """Say what is kept and how to go on; return the exit code."""
     finished = sum(trial.state.finished for trial in study.trials)
     waiting = sum(trial.state is TrialState.WAITING for trial in study.trials)
     click.echo(
@@ -287,69 +304,3 @@ def _interrupted(study: Study, again: str) -> int:
 
 def _trials(number: int, kind: str) -> str:
     return f"{number} {kind} trial{'s are' if number != 1 else ' is'}"
-
-
-def _document(study: Study, shipped: Shipped, seconds: float) -> dict[str, Any]:
-    """Return the result as `--json` prints it."""
-    spec = study.spec
-    references = [trial for trial in study.trials if trial.reference]
-    return {
-        "study": spec.name,
-        "seconds": round(seconds, 3),
-        "hypervolume": results.study_hypervolume(spec, study.trials),
-        "best": rows.trial_row(shipped.best) | {"test": shipped.test(shipped.best)},
-        "front": [rows.trial_row(trial) for trial in results.front(spec, study.trials)],
-        "published": [
-            rows.trial_row(trial) | {"test": shipped.test(trial)} for trial in references
-        ],
-        "report": str(shipped.report),
-        "export": [str(path) for path in shipped.files],
-    }
-
-
-def _conclude(store: Store, study: Study, shipped: Shipped, say: bool) -> None:
-    spec = study.spec
-    click.echo("" if say else None, nl=say)
-    print_front(spec, study.trials)
-    click.echo(f"\n{_verdict(spec, shipped)}")
-    if not say:
-        return
-    note = study_note(spec)
-    if note:
-        output.field("note", note)
-    output.field("report", str(shipped.report))
-    output.field("exported", f"{shipped.directory}: {', '.join(p.name for p in shipped.files)}")
-    trials = output.plural(len(study.trials), "trial")
-    output.field("took", f"{output.duration(time.monotonic() - STARTED)} for {trials}")
-
-
-def _next(store: Store, name: str) -> None:
-    click.echo("\nnext")
-    for words in (f"show {name}", f"front {name} --csv", f"export {name} --trial N -o DIR",
-                  f"dashboard --study {name}"):  # fmt: skip
-        click.echo(f"  {store.command(words)}")
-
-
-def _verdict(spec: StudySpec, shipped: Shipped) -> str:
-    best, last = shipped.best, shipped.best.last
-    assert last is not None
-    epochs = output.plural(last.epoch, "epoch")
-    lines = [
-        f"best: trial {best.number}, {si(best.cost.madds)} madds, {si(best.cost.params)} params",
-        f"      {best.architecture}",
-        f"      val error {output.percent(last.top1_error)}, {_tested(shipped, best.number)}; "
-        f"{spec.task}, {epochs}, 1 seed",
-        "      (chosen by its validation error, so the test error is the fairer figure)",
-    ]
-    lines += [
-        f"      {trial.reference}: {si(trial.cost.madds)} madds, {_tested(shipped, trial.number)}"
-        for trial in shipped.references
-    ]
-    return "\n".join(lines)
-
-
-def _tested(shipped: Shipped, number: int) -> str:
-    score = shipped.scores.get(number)
-    if score is None:
-        return "not tested"
-    return f"test error {output.percent(score['top1_error'])} ({score['images']:.0f} images)"

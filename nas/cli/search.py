@@ -1,6 +1,5 @@
 """`nas search` and `nas resume`: from words to a study, and on to the run."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -22,24 +21,12 @@ if TYPE_CHECKING:
     metavar="NAME",
     help="Name of the study.  [default: made from space, budget and task]",
 )
-@click.option(
-    "--task",
-    help="digits, cifar10, cifar100, imagenet or folder.  "
-    "[default: cifar10 with a GPU, else digits]",
-)
-@click.option(
-    "--data",
-    "data_dir",
-    metavar="DIR",
-    type=click.Path(path_type=Path),
-    help="Where the task's data lies.",
-)
-@click.option(
-    "--limit",
-    type=click.IntRange(1),
-    help="Train on this many images only, the same number for each class.",
-)
-@click.option("--recipe", metavar="NAME|FILE.toml", help="How to train.  [default: the task's]")
+@options.task
+@options.data("Where the task's data lies; alone it means --task folder.")
+@options.limit
+@options.image_size("Height and width to train at, for images of one's own.  [default: found out]")
+@options.skip_corrupt
+@options.recipe
 @click.option(
     "--trials",
     "num_trials",
@@ -72,19 +59,46 @@ if TYPE_CHECKING:
     help="top1_error, loss, madds, params or acts; several make a front.  "
     "[default: top1_error madds]",
 )
-@click.option("--sampler", default="evolution", show_default=True, help="evolution, tpe or random.")
 @click.option(
-    "--seed",
-    type=click.IntRange(0),
-    default=0,
+    "--sampler",
+    default="predictor",
     show_default=True,
-    help="Start of every random number.",
+    help="predictor, evolution, random, or one of Optuna's: tpe, gp, nsga2, nsga3.",
 )
+@options.seed
 @click.option(
     "--published/--no-published",
     default=True,
     show_default=True,
     help="Train the published architectures too, as references.",
+)
+@click.option(
+    "--reuse/--no-reuse",
+    default=True,
+    show_default=True,
+    help="Take the result of the same training of the same network from this database.",
+)
+@click.option(
+    "--confirm",
+    metavar="K",
+    type=click.IntRange(0),
+    default=3,
+    show_default=True,
+    help="Train the best K again with further seeds, and choose by their means; 0: do not.",
+)
+@click.option(
+    "--seeds",
+    metavar="S",
+    type=click.IntRange(2),
+    default=3,
+    show_default=True,
+    help="Seeds for each of these, that of the search included.",
+)
+@click.option(
+    "--proxies/--no-proxies",
+    default=True,
+    show_default=True,
+    help="Compute training-free scores of every network before its training, and audit them.",
 )
 @options.deployment
 @options.database
@@ -107,7 +121,7 @@ def search(**given: Any) -> int:
     with open_store(given["db"]) as store:
         if given["study"] is None:
             taken = {study.name for study in store.studies()}
-            spec = _renamed(spec, taken)
+            spec = renamed(spec, taken)
         store.create_study(spec, run.versions())
         return run.run_study(store, spec, ready, settings)
 
@@ -160,12 +174,14 @@ def make_spec(given: dict[str, Any]) -> "StudySpec":
     from nas.cost import CostModel
     from nas.train.data import TASKS
     from nas.train.devices import default_device
-    from nas.train.recipe import load_recipe
+    from nas.train.recipe import load_recipe, recipe_name
 
-    task = given["task"] or ("cifar10" if default_device().type == "cuda" else "digits")
+    usual = "cifar10" if default_device().type == "cuda" else "digits"
+    task = given["task"] or ("folder" if given["data_dir"] else usual)
     if task not in TASKS:
         raise TaskError(f"there is no task {task!r}.", f"Use {', '.join(TASKS)}.")
-    recipe = load_recipe(given["recipe"] or task)
+    recipe_file = recipe_name(given["recipe"] or task, task)
+    recipe = load_recipe(recipe_file)
     rungs = _rungs(given["rungs"]) or default_rungs(given["epochs"] or recipe.epochs)
     Ladder(rungs, given["eta"])  # refuses rungs that do not rise
     costs = [CostModel(each, deployment, classes) for each in spaces]
@@ -178,7 +194,7 @@ def make_spec(given: dict[str, Any]) -> "StudySpec":
         classes=classes,
         task=task,
         data_dir=str(given["data_dir"].resolve()) if given["data_dir"] else None,
-        recipe=f"# {given['recipe'] or task}\n{recipe.text}",
+        recipe=f"# {recipe_file}\n{recipe.text}",
         rungs=rungs,
         eta=given["eta"],
         objectives=tuple(objectives),
@@ -189,6 +205,12 @@ def make_spec(given: dict[str, Any]) -> "StudySpec":
         published=given["published"],
         seed=given["seed"],
         limit=given["limit"],
+        image_size=given["image_size"],
+        skip_corrupt=given["skip_corrupt"],
+        reuse=given["reuse"],
+        confirm=given["confirm"],
+        seeds=given["seeds"],
+        proxies=given["proxies"],
     )
 
 
@@ -225,7 +247,7 @@ def _default_name(spaces: "list[SearchSpace]", budget: "tuple[Constraint, ...]",
     return name[:60].rstrip("-_")
 
 
-def _renamed(spec: "StudySpec", taken: set[str]) -> "StudySpec":
+def renamed(spec: "StudySpec", taken: set[str]) -> "StudySpec":
     """Return `spec` under the first free name: itself, then with -2, -3, … behind."""
     from dataclasses import replace
     from itertools import count

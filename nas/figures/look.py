@@ -55,6 +55,7 @@ SYMBOLS = {
 }
 # Okabe and Ito's palette for people with any colour deficiency; both pages are far enough from it.
 FAMILIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6d31")
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "5px,2px")
 PUBLISHED_SYMBOLS = ("diamond", "square", "star", "hexagon2", "triangle-up", "bowtie", "pentagon")
 
 

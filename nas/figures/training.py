@@ -1,38 +1,29 @@
 """The page of one training: learning curves, confusion matrix, numbers; it needs no network."""
 
-import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from html import escape
 from pathlib import Path
 from typing import Any
 
 import plotly.graph_objects as go
-from plotly.offline import get_plotlyjs
 
-from nas.errors import ExportError
-from nas.figures.look import CONFIG, Look, empty, title
-from nas.figures.page import page_style
+from nas.figures.document import (
+    WIDE,
+    drawings,
+    figure_section,
+    header_html,
+    page_html,
+    write_document,
+)
+from nas.figures.look import Look, empty, title
 from nas.view import duration, percent
 
 _MAX_CLASSES = 120  # beyond, a matrix on a screen shows nothing
 _HEIGHT = 420
 _COLOURS = ("front", "budget", "running", "stopped", "published", "dominated")
-_POLICY = (
-    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
-    "img-src data: blob:; form-action 'none'; base-uri 'none'"
-)
-_SCRIPT = """
-const data = JSON.parse(document.getElementById("data").textContent);
-const dark = matchMedia("(prefers-color-scheme: dark)");
-const draw = () => {
-  for (const [id, looks] of Object.entries(data.figures)) {
-    const figure = looks[dark.matches ? "dark" : "light"];
-    Plotly.react(id, figure.data, figure.layout, data.config);
-  }
-};
-draw();
-dark.addEventListener("change", draw);
-"""
+_HEADS = ("network", "seed", "validation", "test", "top-5", "time", "")
+_REMEDY = "Free the disk, or choose a folder that you may write to."
 
 
 def curves_figure(document: Mapping[str, Any], look: Look | None = None) -> go.Figure:
@@ -119,40 +110,23 @@ def worst_confusions(document: Mapping[str, Any], most: int = 10) -> list[tuple[
 def training_html(document: Mapping[str, Any]) -> str:
     """Return the page of a training as `nas train` writes it down."""
     names = " against ".join(subject["name"] for subject in document["networks"])
+    sections = [
+        figure_section(
+            "curves", "Learning curves", "Lines: validation error; dotted: training loss."
+        ),
+        figure_section(
+            "confusion", "Confusion on the test split", "Rows are classes, columns answers."
+        ),
+        _table("Worst confusions", ("class", "taken for", "images"), worst_confusions(document)),
+        _table("Runs", _HEADS, _runs(document)),
+        _table("Settings", ("", ""), document["settings"].items()),
+    ]
     figures = {
-        name: {
-            look: json.loads(draw(document, Look(dark=look == "dark")).to_json())
-            for look in ("light", "dark")
-        }
-        for name, draw in (("curves", curves_figure), ("confusion", confusion_figure))
+        "curves": partial(curves_figure, document),
+        "confusion": partial(confusion_figure, document),
     }
-    data = json.dumps({"config": CONFIG, "figures": figures}).replace("<", "\\u003c")
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escape(names)}: training</title>
-<link rel="icon" href="data:,">
-<style>{page_style()}</style>
-</head>
-<body>
-<main>
-<header><h1>{escape(names)}</h1><p class="lead">{escape(document["task"])}</p>
-{"".join(f"<p>{escape(line)}</p>" for line in document["findings"])}</header>
-{_section("curves", "Learning curves", "Lines: validation error; dotted: training loss.")}
-{_section("confusion", "Confusion on the test split", "Rows are classes, columns answers.")}
-{_table("Worst confusions", ("class", "taken for", "images"), worst_confusions(document))}
-{_table("Runs", ("network", "seed", "validation", "test", "top-5", "time", ""), _runs(document))}
-{_table("Settings", ("", ""), document["settings"].items())}
-</main>
-<script type="application/json" id="data">{data}</script>
-<script>{get_plotlyjs()}</script>
-<script>{_SCRIPT}</script>
-</body>
-</html>
-"""
+    header = header_html(names, document["findings"], document["task"])
+    return page_html(f"{names}: training", header, sections, drawings(figures, WIDE))
 
 
 def write_training_page(document: Mapping[str, Any], path: Path) -> None:
@@ -161,15 +135,7 @@ def write_training_page(document: Mapping[str, Any], path: Path) -> None:
     Raises:
         ExportError: the file cannot be written.
     """
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_text(training_html(document), encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        raise ExportError(
-            f"the report {path} cannot be written: {error.strerror}.",
-            "Free the disk, or choose a folder that you may write to.",
-        ) from error
+    write_document(training_html(document), path, "report", _REMEDY)
 
 
 def _runs(document: Mapping[str, Any]) -> list[tuple[str, ...]]:
@@ -194,13 +160,6 @@ def _added(runs: Sequence[Mapping[str, Any]]) -> list[list[int]]:
     return [
         [sum(cells) for cells in zip(*rows, strict=True)] for rows in zip(*matrices, strict=True)
     ]
-
-
-def _section(name: str, heading: str, caption: str) -> str:
-    return (
-        f'<section class="card"><h2>{heading}</h2><p class="muted small">{caption}</p>'
-        f'<div id="{name}" role="figure" aria-label="{caption}"></div></section>'
-    )
 
 
 def _table(heading: str, heads: Sequence[str], rows: Any) -> str:

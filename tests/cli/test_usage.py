@@ -10,7 +10,8 @@ from nas.store import open_store
 
 VERBS = [
     "search", "resume", "list", "show", "front", "report", "dashboard", "export", "count", "space",
-    "db", "train", "published",
+    "db", "train", "published", "compare-spaces", "prove",
+    "proxies",
 ]  # fmt: skip
 
 

@@ -134,7 +134,8 @@ class Searched:
 
 
 STUDY = "tiny-1_5m-madds-digits"
-SETTINGS = ("--trials", "5", "--rungs", "1,2", "--seed", "4", "--max-concurrent", "1")
+SETTINGS = ("--trials", "5", "--rungs", "1,2", "--seed", "4", "--max-concurrent", "1",
+            "--confirm", "2", "--seeds", "2")  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -165,11 +166,10 @@ def again(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReque
 
 
 def test_a_search_leaves_a_database_a_report_and_an_export(plain: Searched) -> None:
-    assert len(plain.trials) == 6  # five candidates and the published one
+    assert len(plain.trials) == 8  # five candidates, the published one, two further seeds
     assert all(trial.state.finished for trial in plain.trials.values())
     assert all(trial.counted == trial.cost for trial in plain.trials.values())
-    candidates = [trial for trial in plain.trials.values() if not trial.reference]
-    assert all(trial.cost.madds <= LIMIT for trial in candidates)
+    assert all(trial.cost.madds <= LIMIT for trial in plain.trials.values() if not trial.reference)
     results = plain.directory / "nas-results" / STUDY
     assert (results / "report.html").stat().st_size > 10**6
     names = {path.name for path in (results / "best").iterdir()}
@@ -184,7 +184,7 @@ def test_a_search_says_what_it_does_and_what_came_of_it(plain: Searched) -> None
     assert plain.err == ""
     for word in ("study", "space", "budget", "counted at", "trained at", "task", "plan", "devices"):
         assert any(line.startswith(f"{word} ") for line in lines), word
-    assert sum(" finished, " in line for line in lines) == 6
+    assert sum(" finished, " in line for line in lines) == 8
     assert f"  nas show {STUDY}" in lines
     assert "Pareto front" in plain.out
     assert "example" in plain.out
@@ -200,6 +200,8 @@ def test_json_is_the_only_output_and_agrees_with_the_store(again: Searched) -> N
     assert [row["trial"] for row in document["front"]] == [trial.number for trial in best]
     assert document["best"]["test"]["images"] == 359
     assert [row["name"] for row in document["published"]] == ["example"]
+    assert document["best"]["confirmed_seeds"] == len(document["best"]["test_errors"]) == 2
+    assert len(document["confirmed"]) == 2
     for path in (document["report"], *document["export"]):
         assert (again.directory / path).is_file()
 
@@ -213,6 +215,41 @@ def test_one_seed_and_one_worker_give_the_same_study(plain: Searched, again: Sea
         for row in rows:
             assert row.pop("seconds") > 0
     assert fronts[0] == fronts[1] != []
+
+
+def test_the_best_are_trained_again_and_the_winner_has_the_best_mean(plain: Searched) -> None:
+    further = [trial for trial in plain.trials.values() if trial.replicate_of is not None]
+    assert [trial.number for trial in further] == [6, 7]
+    assert all(trial.state is TrialState.COMPLETE for trial in further)
+    means = {
+        trial.replicate_of: (plain.trials[trial.replicate_of].value("top1_error"),
+                             trial.value("top1_error"))
+        for trial in further
+    }  # fmt: skip
+    for number, (first, second) in means.items():
+        assert plain.trials[number].seed != further[0].seed
+        mean = f"confirmed {50 * (first + second):.2f} % ± "
+        if sum(means[number]) == min(map(sum, means.values())):
+            observed = f"val error observed in the search {100 * first:.2f} %, {mean}"
+            assert observed in plain.out
+    assert f"(seed 2 of trial {further[0].replicate_of}) complete" in plain.out
+
+
+def test_another_search_reuses_what_was_measured(plain: Searched) -> None:
+    words = search_words(*SETTINGS, "--study", "second", "--results", "second")
+    code, out, err = called(plain.directory, *words)
+    assert (code, err) == (0, "")
+    trials = stored(plain.database, "second")
+    complete = [n for n, t in plain.trials.items() if t.state is TrialState.COMPLETE]
+    assert [n for n, t in trials.items() if t.origin] == complete
+    assert [t.arch_id for t in trials.values()] == [t.arch_id for t in plain.trials.values()]
+    for number in complete:
+        assert trials[number].measurements == plain.trials[number].measurements
+        assert trials[number].origin == f"{STUDY}/{number}"
+    assert f"trials, {len(complete)} of them reused" in out
+    shown = called(plain.directory, "show", "second")[1]
+    assert shown.count(f"reused from {STUDY}#") == len(complete)
+    assert (plain.directory / "second" / "second" / "best" / "network.onnx").is_file()
 
 
 @pytest.mark.postgres
@@ -237,9 +274,9 @@ def nas(
 
 
 def test_list_show_and_front_agree(nas: Shell, plain: Searched) -> None:
-    (listed,) = json.loads(nas("list", "--json").out)
+    listed = json.loads(nas("list", "--json").out)[0]
     assert (listed["study"], listed["state"]) == (STUDY, "complete")
-    assert sum(listed["trials"].values()) == 6
+    assert sum(listed["trials"].values()) == 8
     shown = json.loads(nas("show", STUDY, "--json").out)
     assert [row["arch_id"] for row in shown["trials"]] == [t.arch_id for t in plain.trials.values()]
     assert shown["study"]["seed"] == 4
@@ -323,7 +360,8 @@ def troubled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Troubled]:
     database = directory / "mine.db"
     run = ("--db", "mine.db", "--results", "my results", "--max-concurrent", "2")
     first = begin(
-        directory, *search_words("--study", "mine", "--trials", "12", "--rungs", "8", *run)
+        directory,
+        *search_words("--study", "mine", "--trials", "12", "--rungs", "8", "--confirm", "0", *run),
     )
     until(first, "devices")  # it holds the study from here on
     busy = called(directory, "resume", "mine", *run)
