@@ -102,6 +102,8 @@ def test_ctrl_c_keeps_what_is_done(toy, tmp_path):
     process = subprocess.Popen(
         command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         start_new_session=True,
+        # a shell makes what it starts in the background deaf to Ctrl-C, and that is inherited
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     runs = tmp_path / "runs.jsonl"
     deadline = time.monotonic() + 60

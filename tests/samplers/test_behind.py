@@ -36,8 +36,18 @@ def search(name, goals, count, feasible=FEASIBLE):
     return history
 
 
-@pytest.mark.parametrize("goals", GOALS.values(), ids=GOALS)
-@pytest.mark.parametrize("name", NAMES)
+SLOW = [("gp", "two")]  # seconds for a proposal
+
+
+@pytest.mark.parametrize(
+    ("name", "goals"),
+    [
+        pytest.param(name, GOALS[goals], id=f"{name}-{goals}",
+                     marks=[pytest.mark.slow] if (name, goals) in SLOW else [])
+        for name in NAMES
+        for goals in GOALS
+    ],
+)  # fmt: skip
 def test_members_within_the_budget_the_same_for_the_same_history(name, goals):
     one, two = (search(name, goals, START + 2) for _ in range(2))
     assert [t.architecture for t in one] == [t.architecture for t in two]

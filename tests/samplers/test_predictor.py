@@ -93,7 +93,7 @@ def test_expected_improvement_is_the_mean_of_the_improvements(level, mean, devia
     assert gain == pytest.approx(np.maximum(level - draws, 0).mean(), abs=0.02)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(seed=st.integers(0, 2**31), count=st.integers(1, 6))
 def test_expected_front_improvement_is_the_mean_growth_of_the_hypervolume(seed, count):
     rng = np.random.default_rng(seed)
