@@ -20,6 +20,7 @@ from nas.samplers.predictor.acquire import (
 from nas.samplers.predictor.data import observe
 from nas.samplers.predictor.features import Column, Features, squared_distances
 from nas.samplers.predictor.model import MOST, Model, Observed, Points
+from nas.samplers.predictor.record import Record
 from nas.samplers.predictor.surrogate import PRIOR, Rows, Surrogate
 from nas.trial import Measurement, TrialState
 from tests.contracts.test_samplers import BUDGETS, FRONT, feasible_space, finished, search
@@ -204,6 +205,25 @@ def test_pending_trials_keep_the_next_proposals_away_from_them():
     assert alone[0] == alone[1]  # without the others it would ask for the same again
 
 
+def test_a_record_reads_the_same_whatever_it_read_before():
+    """Histories that grow, shrink, differ in the middle, and finish out of order."""
+    full = search("random", BUDGETS["one"], 25)
+    waiting = [replace(t, state=TrialState.WAITING, measurements=()) for t in full]
+    other = search("random", BUDGETS["one"], 12, seed=9)
+    mixed = [w if n % 4 == 1 else t for n, (t, w) in enumerate(zip(full, waiting, strict=True))]
+    histories = [full[:5], full[:20], mixed, full, full[:7], other, mixed[:9], [], full]
+    feasible = feasible_space(BUDGETS["one"])
+    used = Record(feasible, ERROR)
+    for history in histories:
+        ours, fresh = used.read(history), Record(feasible, ERROR).read(history)
+        assert (ours.asked, ours.done, ours.taken) == (fresh.asked, fresh.done, fresh.taken)
+        assert (ours.finished, ours.pending) == (fresh.finished, fresh.pending)
+        assert list(ours.losses) == list(fresh.losses)
+        assert list(ours.used) == list(fresh.used)
+        assert ours.asked == sum(trial.candidate for trial in history)
+        assert ours.taken == {trial.arch_id for trial in history if trial.candidate}
+
+
 def test_beliefs_are_losses_of_the_complete_candidates_and_closer_to_the_truth_than_noise():
     rng = np.random.default_rng(6)
     truth = [t for t in search("random", BUDGETS["one"], 60) if t.state is TrialState.COMPLETE]
@@ -241,6 +261,20 @@ def test_many_trials_are_thinned_to_the_best_of_every_cost_and_others():
     )
     assert np.corrcoef(posterior.believed[:, 0], values)[0, 1] > 0.98
     assert np.isfinite(posterior.believed).all()
+
+
+def test_a_sampler_made_anew_after_many_trials_goes_on_as_the_old_one_would():
+    feasible = feasible_space(BUDGETS["one"])
+    drawn = feasible.sample_many(np.random.default_rng(0), MOST + 60)
+    history = [finished(number, a) for number, a in enumerate(dict.fromkeys(drawn))]
+    old = make_sampler("predictor", feasible, FRONT)
+    for count in (MOST - 1, MOST + 1, MOST + 20, MOST + 40):
+        fresh = make_sampler("predictor", feasible, FRONT)
+        one, two = (
+            sampler.propose(history[:count], count, np.random.default_rng([0, count]))
+            for sampler in (old, fresh)
+        )
+        assert one == two
 
 
 def test_the_predictor_finds_a_better_front_than_random_search():

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import is_
 from typing import NamedTuple
 
 import numpy as np
@@ -39,38 +40,66 @@ class _Entry(NamedTuple):
     used: float
 
 
+class _Tally:
+    """What finished trials add up to; only ever grows."""
+
+    def __init__(self) -> None:
+        self.trials: list[Trial] = []
+        self.asked = self.done = 0
+        self.taken: set[str] = set()
+        self.finished: list[Trial] = []
+        self.losses: list[float] = []
+        self.used: list[float] = []
+
+    def add(self, entry: _Entry) -> None:
+        """Count one more trial."""
+        self.trials.append(entry.trial)
+        self.done += entry.complete
+        if entry.candidate:
+            self.asked += 1
+            self.taken.add(entry.trial.arch_id)
+        if entry.useful:
+            self.finished.append(entry.trial)
+            self.losses.append(entry.loss)
+            self.used.append(entry.used)
+
+
 class Record:
     """Reads histories; a finished trial never changes, so that the same object is read once."""
 
     def __init__(self, feasible: Feasible, goal: Objective | None) -> None:
         """Keep what `goal`, the first uncertain one, is read by."""
         self._feasible, self._goal = feasible, goal
-        self._entries: dict[int, _Entry] = {}
+        self._tally = _Tally()
 
     def read(self, history: Sequence[Trial]) -> Seen:
-        """Return what `history` holds."""
-        entries = self._entries
-        found: list[_Entry] = []
-        pending = []
-        for trial in history:
-            entry = entries.get(trial.number)
-            if entry is None or entry.trial is not trial:
-                if not trial.state.finished:
-                    pending.append(trial)
-                    continue
-                entry = entries[trial.number] = self._entry(trial)
-            found.append(entry)
-        candidates = [entry.trial for entry in found if entry.candidate]
-        waiting = [trial for trial in pending if trial.candidate]
-        useful = [entry for entry in found if entry.useful]
+        """Return what `history` holds.
+
+        The finished trials at its beginning, which are nearly all of it, are added up from one
+        reading to the next, as long as they are the same objects.
+        """
+        tally = self._tally
+        known = len(tally.trials)
+        if known > len(history) or not all(map(is_, tally.trials, history)):
+            tally = self._tally = _Tally()
+            known = 0
+        while known < len(history) and history[known].state.finished:
+            tally.add(self._entry(history[known]))
+            known += 1
+        rest = history[known:]
+        pending = [trial for trial in rest if not trial.state.finished]
+        others = [self._entry(trial) for trial in rest if trial.state.finished]
+        useful = [entry for entry in others if entry.useful]
+        later = [entry.trial for entry in others if entry.candidate]
+        later += [trial for trial in pending if trial.candidate]
         return Seen(
-            asked=len(candidates) + len(waiting),
-            done=sum([entry.complete for entry in found]),
-            taken={trial.architecture.arch_id for trial in (*candidates, *waiting)},
-            finished=[entry.trial for entry in useful],
+            asked=tally.asked + len(later),
+            done=tally.done + sum(entry.complete for entry in others),
+            taken=tally.taken | {trial.arch_id for trial in later},
+            finished=tally.finished + [entry.trial for entry in useful],
             pending=pending,
-            losses=np.array([entry.loss for entry in useful]),
-            used=np.array([entry.used for entry in useful]),
+            losses=np.array(tally.losses + [entry.loss for entry in useful]),
+            used=np.array(tally.used + [entry.used for entry in useful]),
         )
 
     def _entry(self, trial: Trial) -> _Entry:

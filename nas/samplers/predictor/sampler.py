@@ -9,6 +9,7 @@ same idea.
 """
 
 from collections.abc import Mapping, Sequence
+from operator import is_
 
 import numpy as np
 
@@ -50,7 +51,7 @@ class PredictorSampler:
         self._pool = Pool(feasible)
         first = next((goal for goal in self._goals if not goal.known), None)
         self._record = Record(feasible, first)
-        self._kernels: tuple[tuple[int, ...], Mapping[int, Floats]] = ((), {})
+        self._kernels: tuple[Sequence[Trial], Mapping[int, Floats]] = ((), {})
         self._rows: dict[str, tuple[tuple[int, ...], tuple[float, ...], tuple[float, ...]]] = {}
 
     def propose(
@@ -97,13 +98,15 @@ class PredictorSampler:
         if count <= MOST:
             useful = [*seen.finished, *seen.pending]
             return useful, self._learn(useful)
-        first = self._thinned(seen, checkpoint(count))
-        key = tuple(trial.number for trial in first)
-        if self._kernels[0] != key:
+        early = seen.finished[: checkpoint(count)]
+        known, kernels = self._kernels
+        if len(known) != len(early) or not all(map(is_, known, early)):
+            first = self._thinned(seen, len(early))
             points = self._points([trial.architecture for trial in first])
-            self._kernels = key, self._model.kernels(points, self._observed(first))
+            kernels = self._model.kernels(points, self._observed(first))
+            self._kernels = early, kernels
         most = [*self._thinned(seen, count), *seen.pending]
-        return most, self._learn(most, self._kernels[1])
+        return most, self._learn(most, kernels)
 
     def _learn(
         self, useful: Sequence[Trial], kernels: Mapping[int, Floats] | None = None
