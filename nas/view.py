@@ -19,8 +19,7 @@ from nas.space import Published
 from nas.spec import StudySpec
 from nas.stage_table import StageTable, stage_table
 from nas.trial import Trial, TrialState
-from nas.words import duration as duration
-from nas.words import percent as percent
+from nas.words import percent
 
 Reports = Mapping[int, Mapping[str, float]]
 

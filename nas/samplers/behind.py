@@ -18,6 +18,7 @@ from nas.coding import DEAD
 from nas.objective import Objective
 from nas.samplers.observed import Observed
 from nas.samplers.port import Feasible
+from nas.samplers.prefix import begins_with
 from nas.samplers.random import stratified
 from nas.trial import Trial, TrialState
 
@@ -48,6 +49,7 @@ class OptunaSampler(Observed):
         warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
         self._feasible, self._goals = feasible, tuple(goals)
         self._make = _MAKERS[name]
+        self._mark = f"{type(self._make(0)).__name__}:generation"
         self._known: list[Trial] = []
         self._study = self._new_study()
         self._variables = feasible.coding.variables
@@ -74,28 +76,25 @@ class OptunaSampler(Observed):
 
     def _filled(self, complete: Sequence[Trial]) -> optuna.Study:
         """Return a study that was told of `complete`: the last one where it can be added to."""
+        if not begins_with(complete, self._known):
+            self._study, self._known = self._new_study(), []
         known = len(self._known)
-        if known > len(complete) or any(
-            one is not other for one, other in zip(self._known, complete, strict=False)
-        ):
-            self._study, self._known, known = self._new_study(), [], 0
-        name = type(self._make(0)).__name__
         for position, trial in enumerate(complete[known:], start=known):
-            self._study.add_trial(self._told(position, trial, name))
+            self._study.add_trial(self._told(position, trial))
         self._known = list(complete)
         return self._study
 
     def _new_study(self) -> optuna.Study:
         return optuna.create_study(directions=["minimize"] * len(self._goals))
 
-    def _told(self, position: int, trial: Trial, name: str) -> optuna.trial.FrozenTrial:
+    def _told(self, position: int, trial: Trial) -> optuna.trial.FrozenTrial:
         codes = self._feasible.coding.encode(trial.architecture)
         return optuna.trial.create_trial(
             params={v.name: max(c, 0) for v, c in zip(self._variables, codes, strict=True)},
             distributions=self._distributions,
             values=[goal.loss(trial.value(goal.name) or 0.0) for goal in self._goals],
             # a genetic algorithm knows its generations by this mark, which else is lost with it
-            system_attrs={f"{name}:generation": position // _POPULATION},
+            system_attrs={self._mark: position // _POPULATION},
         )
 
     def _repair(self, codes: list[int], rng: np.random.Generator) -> Architecture | None:

@@ -7,6 +7,7 @@ import numpy as np
 from nas.architecture import Architecture
 from nas.front import non_dominated_ranks
 from nas.objective import Objective
+from nas.samplers.crossing import crossed
 from nas.samplers.observed import Observed
 from nas.samplers.port import Feasible
 from nas.samplers.random import stratified
@@ -34,7 +35,7 @@ class EvolutionSampler(Observed):
         self, history: Sequence[Trial], number: int, rng: np.random.Generator
     ) -> Architecture | None:
         """Return a child of the best, or one of the stratified start while there are few."""
-        candidates = [trial for trial in history if trial.reference is None]
+        candidates = [trial for trial in history if trial.candidate]
         parents = [trial for trial in candidates if trial.state is TrialState.COMPLETE]
         if len(candidates) < START * self._feasible.num_parts or len(parents) < _TOURNAMENT:
             return stratified(self._feasible, self._goals, len(candidates), rng)
@@ -60,11 +61,8 @@ class EvolutionSampler(Observed):
         if rng.random() < _CROSS:
             other = parents[_tournament(ranks, rng)].architecture
             other = other if other.space == child.space else child
-            mask = rng.random(len(child.stages)) < 0.5
-            stages = zip(child.stages, other.stages, mask, strict=True)
-            mixed = tuple(theirs if swap else ours for ours, theirs, swap in stages)
-            crossed = Architecture(child.space, child.keys, mixed)
-            child = crossed if self._feasible.admits(crossed) else child
+            mixed = crossed(child, other, rng)
+            child = mixed if self._feasible.admits(mixed) else child
         for _ in range(int(rng.integers(1, _MAX_MUTATIONS + 1))):
             child = self._feasible.mutate(child, rng)
         return child

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from nas import results
 from nas.stage_table import stage_table
 from nas.trial import TrialState
-from nas.view import Group, duration, percent, study_view
+from nas.view import Group, study_view
+from nas.words import duration, percent
 from tests.figures.studies import RUNGS, START, make_spec, make_trials
 
 SPEC = make_spec()

@@ -38,14 +38,6 @@ class Points:
     profile: Floats
     known: Floats
 
-    def __len__(self) -> int:
-        """Return how many there are."""
-        return len(self.codes)
-
-    def take(self, index: Ints) -> "Points":
-        """Return some of them."""
-        return Points(self.codes[index], self.profile[index], self.known[index])
-
 
 @dataclass(frozen=True)
 class Observed:
@@ -154,13 +146,11 @@ class Posterior:
         `ceiling` bounds the known loss. With more than two goals, or two uncertain ones, it is the
         expected improvement along one random direction, as a share of the range of the losses.
         """
-        predicted = {
-            goal: surrogate.predict(self._scale.rows(candidates))
-            for goal, surrogate in self._surrogates.items()
-        }
+        rows = self._scale.rows(candidates)
+        predicted = {goal: surrogate.predict(rows) for goal, surrogate in self._surrogates.items()}
         num_goals = self.believed.shape[1]
         if num_goals == 2 and len(predicted) == 1:
-            (goal, (mean, deviation)), other = next(iter(predicted.items())), 0
+            goal, (mean, deviation) = next(iter(predicted.items()))
             other = 1 - goal
             front = self.believed[:, [other, goal]]
             top = float(front[:, 0].max()) if ceiling is None else ceiling

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from nas.architecture import Architecture
+from nas.samplers.crossing import crossed
 from nas.samplers.port import Feasible
 from nas.samplers.random import BAND
 
@@ -51,7 +52,8 @@ class Pool:
         for _ in range(_CHILDREN // (_FEWER if asked > _MANY else 1)):
             child = parents[_skewed(len(parents), rng)]
             if rng.random() < _CROSS:
-                child = _crossed(child, parents[_skewed(len(parents), rng)], rng)
+                other = parents[_skewed(len(parents), rng)]
+                child = crossed(child, other, rng) if other.space == child.space else child
             else:
                 for _ in range(1 + int(rng.geometric(0.6) > 1)):
                     child = self._feasible.mutate(child, rng)
@@ -63,12 +65,3 @@ class Pool:
 def _skewed(count: int, rng: np.random.Generator) -> int:
     """Return an index below `count`, the first ones more often."""
     return int(count * rng.random() ** 1.5)
-
-
-def _crossed(one: Architecture, other: Architecture, rng: np.random.Generator) -> Architecture:
-    """Return the stages of `one` with some of `other`, where both are of the same space."""
-    if one.space != other.space:
-        return one
-    swap = rng.random(len(one.stages)) < 0.5
-    stages = tuple(b if s else a for a, b, s in zip(one.stages, other.stages, swap, strict=True))
-    return Architecture(one.space, one.keys, stages)

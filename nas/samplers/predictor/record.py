@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from operator import is_
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from nas.objective import Objective
 from nas.samplers.port import Feasible
 from nas.samplers.predictor.features import Floats
+from nas.samplers.prefix import begins_with
 from nas.trial import Trial, TrialState
 
 
@@ -79,10 +79,9 @@ class Record:
         reading to the next, as long as they are the same objects.
         """
         tally = self._tally
-        known = len(tally.trials)
-        if known > len(history) or not all(map(is_, tally.trials, history)):
+        if not begins_with(history, tally.trials):
             tally = self._tally = _Tally()
-            known = 0
+        known = len(tally.trials)
         while known < len(history) and history[known].state.finished:
             tally.add(self._entry(history[known]))
             known += 1

@@ -3,19 +3,18 @@
 The first proposals cover the costs (`nas.samplers.random.stratified`). Then a surrogate is fitted
 to the finished trials, and proposals take turns: one is the candidate that promises most for the
 best network under the ceiling, the next the one that promises most for the front, until that has
-nothing left to promise. Trials on their
-way count as measured at what is believed of them, so that parallel workers do not all train the
-same idea.
+nothing left to promise. Trials on their way count as measured at what is believed of them, so that
+parallel workers do not all train the same idea.
 """
 
 from collections.abc import Mapping, Sequence
-from operator import is_
 
 import numpy as np
 
 from nas.architecture import Architecture
 from nas.front import non_dominated
 from nas.objective import Objective
+from nas.samplers.observed import Observed as Measured
 from nas.samplers.port import Feasible
 from nas.samplers.predictor.data import inverse, observe, transform
 from nas.samplers.predictor.features import Column, Features, Floats
@@ -30,6 +29,7 @@ from nas.samplers.predictor.model import (
 )
 from nas.samplers.predictor.pool import Pool
 from nas.samplers.predictor.record import Record, Seen
+from nas.samplers.prefix import begins_with
 from nas.samplers.random import stratified
 from nas.trial import Trial, TrialState
 
@@ -39,7 +39,7 @@ _ENOUGH = 1e-4  # growth of the front below which it gives up its turn
 _BEST_PARENTS, _FRONT_PARENTS = 6, 12
 
 
-class PredictorSampler:
+class PredictorSampler(Measured):
     """Proposes what a Gaussian process expects most of; believes its posterior mean."""
 
     def __init__(self, feasible: Feasible, goals: Sequence[Objective]) -> None:
@@ -75,12 +75,10 @@ class PredictorSampler:
 
         What was measured, where it is too little to learn from or the goal is known beforehand.
         """
-        goal = self._goals[0]
-        seen = self._record.read(history)
-        complete = [t for t in seen.finished if t.candidate and t.state is TrialState.COMPLETE]
-        measured = {t.number: goal.loss(t.value(goal.name) or 0.0) for t in complete}
-        if len(complete) < _FEWEST or goal.known:
+        measured = super().believe(history)
+        if len(measured) < _FEWEST or self._goals[0].known:
             return measured
+        seen = self._record.read(history)
         useful = [*seen.finished, *seen.pending]
         losses = self._learn(useful).believed[:, 0].tolist()
         positive = min(measured.values()) >= 0
@@ -100,7 +98,7 @@ class PredictorSampler:
             return useful, self._learn(useful)
         early = seen.finished[: checkpoint(count)]
         known, kernels = self._kernels
-        if len(known) != len(early) or not all(map(is_, known, early)):
+        if len(known) != len(early) or not begins_with(early, known):
             first = self._thinned(seen, len(early))
             points = self._points([trial.architecture for trial in first])
             kernels = self._model.kernels(points, self._observed(first))
