@@ -49,7 +49,8 @@ class OptunaSampler(Observed):
         warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
         self._feasible, self._goals = feasible, tuple(goals)
         self._make = _MAKERS[name]
-        self._mark = f"{type(self._make(0)).__name__}:generation"
+        kind = type(self._make(0)).__name__
+        self._mark, self._parents = f"{kind}:generation", f"{kind}:parent:"
         self._known: list[Trial] = []
         self._study = self._new_study()
         self._variables = feasible.coding.variables
@@ -69,6 +70,7 @@ class OptunaSampler(Observed):
         if len(asked) < START * self._feasible.num_parts or not complete:
             return stratified(self._feasible, self._goals, len(asked), rng)
         study = self._filled(complete)
+        self._forget_parents(study)
         study.sampler = self._make(int(rng.integers(2**31)))
         asked_for = study.ask(fixed_distributions=self._distributions)
         study.tell(asked_for, state=optuna.trial.TrialState.FAIL)  # what is trained is told later
@@ -83,6 +85,16 @@ class OptunaSampler(Observed):
             self._study.add_trial(self._told(position, trial))
         self._known = list(complete)
         return self._study
+
+    def _forget_parents(self, study: optuna.Study) -> None:
+        """Have a genetic algorithm select its parents anew.
+
+        Optuna returns them in the order of rank when it selects them, later from its cache in the
+        order of their numbers, so that the same draw would cross others than in a study told anew.
+        """
+        for key, value in study._storage.get_study_system_attrs(study._study_id).items():
+            if key.startswith(self._parents) and value is not None:
+                study._storage.set_study_system_attr(study._study_id, key, None)
 
     def _new_study(self) -> optuna.Study:
         return optuna.create_study(directions=["minimize"] * len(self._goals))

@@ -75,3 +75,19 @@ def test_a_genetic_algorithm_knows_its_generations_again():
     drawn = [unlimited.sample(np.random.default_rng([1, n])) for n in range(25)]
     madds = [np.mean([COSTS.cost(a).madds for a in several]) for several in (proposed, drawn)]
     assert madds[0] > madds[1]  # here more multiply-adds are fewer errors
+
+
+@pytest.mark.parametrize("name", ["nsga2", "nsga3"])
+def test_a_sampler_that_saw_every_trial_come_proposes_like_one_that_sees_them_at_once(name):
+    """Beyond two populations, where Optuna has selected parents from parents."""
+    unlimited = FeasibleSpace(COSTS, ())
+    history = search("random", GOALS["two"], 112, unlimited)
+    old = make_sampler(name, unlimited, GOALS["two"])
+    for number in range(98, 112):
+        draws = [np.random.default_rng([2, number]) for _ in range(2)]
+        new = make_sampler(name, unlimited, GOALS["two"])
+        proposed = [
+            sampler.propose(history[:number], number, draw)
+            for sampler, draw in zip((old, new), draws, strict=True)
+        ]
+        assert proposed[0] == proposed[1]
