@@ -21,6 +21,21 @@ from nas.spec import StudySpec
 ROOT = Path(__file__).parents[1]
 
 
+# These start a Ray of their own, which takes all cores: one after another, and first, for they are
+# the longest. The other tests run beside them, in a second process, file by file.
+RAYS = ("integration", "tuner", "cli/test_search_images.py", "train/test_team.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Say which tests `pytest -n 2 --dist loadgroup` must keep together."""
+    tests = Path(__file__).parent
+    for item in items:
+        place = item.path.relative_to(tests).as_posix()
+        group = "ray" if place.startswith(RAYS) else place
+        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: not item.path.relative_to(tests).as_posix().startswith(RAYS))
+
+
 @pytest.fixture(autouse=True)
 def same_threads() -> Iterator[None]:
     """Undo what a test did to the number of torch's threads; sums depend on it."""

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.version import Version
 
@@ -258,3 +259,16 @@ def test_constraints_pin_what_is_required() -> None:
     for text in [*project["dependencies"], *project["optional-dependencies"]["dev"]]:
         wanted = Requirement(text)
         assert pinned[wanted.name] in wanted.specifier, text
+
+
+def test_the_containers_run_verbs_that_exist_and_answer_to_this_machine_only() -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    ours = {name: each for name, each in services.items() if "build" in each}
+    assert set(ours) == {"dashboard", "nas"}
+    for service in ours.values():
+        assert service["network_mode"] == "host"  # what listens on 127.0.0.1 is reached, no more
+        words = " ".join(service.get("command", ["search", "--budget", "300M-flops"]))
+        check_call("nas " + re.sub(r"\$\{\w+:-(\w+)\}", r"\1", words))
+    for service in services.values():
+        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
+    assert 'ENTRYPOINT ["nas"]' in (ROOT / "Dockerfile").read_text()
