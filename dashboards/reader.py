@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nas.store import Store, StudyState, StudySummary
+from nas.trial import NOTE
 from nas.view import StudyView, study_view
 
 _LIST_SECONDS = 1.0  # many open tabs share one reading of the list of studies
@@ -84,9 +85,9 @@ class Reader:
     def _view(self, study: str) -> StudyView:
         reports = self._store.reports(study)
         tests = {number: kinds["test"] for number, kinds in reports.items() if "test" in kinds}
-        return study_view(
-            self._store.spec(study), self._store.trials(study), tests, self._store.versions(study)
-        )
+        notes = {n: str(kinds[NOTE]["text"]) for n, kinds in reports.items() if NOTE in kinds}
+        spec, trials = self._store.spec(study), self._store.trials(study)
+        return study_view(spec, trials, tests, self._store.versions(study), notes=notes)
 
     def _activity(self, study: str) -> str:
         summary = next(entry for entry in self.studies() if entry.name == study)

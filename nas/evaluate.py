@@ -20,6 +20,7 @@ from typing import Protocol, cast
 from nas.architecture import Architecture
 from nas.cost import Cost
 from nas.errors import NasError
+from nas.profile import Profile
 from nas.spec import StudySpec
 
 
@@ -28,7 +29,9 @@ class Plan:
     """What all the jobs of one study share; plain text, so that it travels to any process.
 
     `factory` names the callable that makes the evaluator, as `module:name`; it is called with this
-    plan once in each worker process. Paths are absolute.
+    plan once in each worker process. Paths are absolute. `profile` asks for the time of the parts
+    of each training, `loaders` for so many processes that decode streamed images for each trial, 0
+    for its own threads; neither changes a result.
     """
 
     spec_json: str
@@ -36,6 +39,8 @@ class Plan:
     data_dir: str | None
     factory: str
     version: str
+    profile: bool = False
+    loaders: int = 0
 
     @property
     def spec(self) -> StudySpec:
@@ -45,12 +50,16 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One attempt to measure one architecture; `seed` starts the weights and the data's order."""
+    """One attempt to measure one architecture; `seed` starts the weights and the data's order.
+
+    `halved` asks for each batch in two parts, the step being that of the whole batch.
+    """
 
     number: int
     attempt: int
     seed: int
     architecture: Architecture
+    halved: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +68,8 @@ class Epoch:
 
     `counted` is fvcore's count at the deployment input; the first epoch carries it, and the
     training-free scores by name where the study wants them. The last one carries the path and the
-    SHA-256 of the weights.
+    SHA-256 of the weights. `profile` holds the laps of `nas.profile` since the first epoch, where
+    the plan asks for them.
     """
 
     epoch: int
@@ -70,14 +80,32 @@ class Epoch:
     weights_path: str | None = None
     weights_sha256: str | None = None
     proxies: Mapping[str, float] | None = None
+    profile: Profile | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why an attempt ended without a usable epoch: `oom` or `crash`, and the traceback."""
+    """Why an attempt ended without a usable epoch: `oom`, `data` or `crash`, and what led to it.
+
+    `again` says what an attempt with its batches halved would do, where that may help.
+    """
 
     reason: str
     detail: str
+    again: str | None = None
+
+
+class TrialError(NasError):
+    """A trial that ends for a known `reason`; told in one line, without a traceback.
+
+    `again` is that of `Failure`.
+    """
+
+    def __init__(self, reason: str, cause: str, remedy: str, again: str | None = None) -> None:
+        """Keep the four."""
+        super().__init__(cause, remedy)
+        self.reason = reason
+        self.again = again
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +150,8 @@ class Attempt:
         except StopIteration:
             content = Failure("crash", "the evaluator ended before the last epoch")
         except Exception as error:  # noqa: BLE001  the boundary: a trial may fail in any way
-            content = Failure(failure_reason(error), _describe(error))
+            again = error.again if isinstance(error, TrialError) else None
+            content = Failure(failure_reason(error), _describe(error), again)
         if isinstance(content, Failure):
             self.close()
         return Report(
@@ -147,7 +176,9 @@ def make_evaluator(plan: Plan) -> Evaluator:
 
 
 def failure_reason(error: BaseException) -> str:
-    """Return `oom` for any kind of exhausted memory, else `crash`; needs no torch to tell."""
+    """Return the error's own reason, or `oom` for any kind of exhausted memory, else `crash`."""
+    if isinstance(error, TrialError):
+        return error.reason
     names = {kind.__name__ for kind in type(error).__mro__}
     if names & {"MemoryError", "OutOfMemoryError"}:
         return "oom"
@@ -171,6 +202,12 @@ def _make_evaluator(plan: Plan) -> Evaluator:
 
 
 def _describe(error: Exception) -> str:
-    """Return the traceback; its last line is the error in one line, which the study compares."""
-    text = "".join(traceback.format_exception(error)).rstrip()
-    return f"{text}\n{type(error).__name__}: {error}" if isinstance(error, NasError) else text
+    """Return the error in one line if a person can mend it, else its traceback, which ends in it.
+
+    The last line is what the study compares.
+    """
+    if isinstance(error, TrialError):
+        return str(error)
+    if isinstance(error, NasError):
+        return f"{type(error).__name__}: {error}"
+    return "".join(traceback.format_exception(error)).rstrip()

@@ -5,14 +5,15 @@ workers that it lost; this module turns each of these into the calls on the stud
 for whoever watches. It knows no executor and no heavy library.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
+from nas import profile
 from nas.evaluate import Attempt, Epoch, Evaluator, Failure, Job, Report
 from nas.rungs import Decision
 from nas.study import Study
-from nas.trial import Measurement, Outcome, Trial, TrialState
+from nas.trial import NOTE, Measurement, Outcome, Trial, TrialState
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,7 @@ class Execution:
         self.study = study
         self.emit = on_event
         self._flying: dict[int, Job] = {}
+        self._halved: dict[int, str] = {}  # trials whose memory did not suffice, and what is noted
 
     @property
     def flying(self) -> int:
@@ -83,7 +85,8 @@ class Execution:
             self.emit(TrialFinished(trial))  # an earlier result was reused: nothing to run
         if trial is None:
             return None
-        job = Job(trial.number, trial.attempt, trial.seed, trial.architecture)
+        halved = trial.number in self._halved
+        job = Job(trial.number, trial.attempt, trial.seed, trial.architecture, halved)
         self._flying[job.number] = job
         self.emit(TrialStarted(trial))
         return job
@@ -94,9 +97,19 @@ class Execution:
             return Decision.STOP
         content = report.content
         if isinstance(content, Failure):
-            self._finish(job, TrialState.FAILED, report.seconds, content)
+            if content.again is not None and not job.halved:
+                self._again(job, content.again)
+            else:
+                self._finish(job, TrialState.FAILED, report.seconds, content)
             return Decision.STOP
         return self._epoch(job, content, report)
+
+    def _again(self, job: Job, note: str) -> None:
+        """Put a job back in the queue, to be started with its batches halved; once for a trial."""
+        self._landed(job)
+        self._halved[job.number] = note
+        self.study.interrupt(job.number)
+        self._tell(job.number, note)
 
     def lost(self, job: Job) -> None:
         """Put a job whose worker is gone back in the queue, or fail it after too many attempts."""
@@ -149,13 +162,18 @@ class Execution:
     ) -> None:
         if not self._landed(job):
             return
+        reports: dict[str, Mapping[str, Any]] = {}
+        if job.halved:
+            reports[NOTE] = {"text": self._halved[job.number]}
+        if isinstance(content, Epoch) and content.profile is not None:
+            reports[profile.KIND] = profile.completed(content.profile, seconds)
         if isinstance(content, Failure):
             outcome = Outcome(state, seconds, content.reason, content.detail)
         else:
             weights = (content.weights_path, content.weights_sha256)
             outcome = Outcome(state, seconds, None, None, *weights)
         try:
-            self.study.finish(job.number, job.attempt, outcome)
+            self.study.finish(job.number, job.attempt, outcome, reports)
         finally:
             self._tell(job.number, "finish")
 

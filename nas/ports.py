@@ -1,7 +1,7 @@
 """Ports: what a study needs of a sampler and of a store, as small Protocols."""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -79,4 +79,8 @@ class StudyStore(Protocol):
 
     def finish_trial(self, study: str, number: int, attempt: int, outcome: Outcome) -> None:
         """Give a RUNNING trial of that attempt its final state."""
+        ...
+
+    def record_report(self, name: str, number: int, kind: str, values: Mapping[str, Any]) -> None:
+        """Keep a final result of a trial of the study `name`, once for each kind."""
         ...

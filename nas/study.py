@@ -12,13 +12,14 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 
 from nas import confirm, reuse
 from nas.architecture import Architecture
 from nas.budget import admits
-from nas.cost import Cost, CostModel
+from nas.cost import Cost
 from nas.errors import StudyFailedError
 from nas.history import seen
 from nas.ports import Sampler, StudyStore
@@ -39,10 +40,7 @@ class Study:
     def __init__(self, spec: StudySpec, store: StudyStore, sampler: Sampler) -> None:
         """Read the trials so far; those left RUNNING by a lost driver wait again."""
         self.spec = spec
-        self._costs = {
-            name: CostModel(space, spec.deployment, spec.classes)
-            for name, space in spec.spaces.items()
-        }
+        self._costs = spec.cost_models()
         self._goals = spec.goals
         self._store = store
         self._sampler = sampler
@@ -126,7 +124,7 @@ class Study:
     def record(self, number: int, attempt: int, measurement: Measurement) -> Decision:
         """Record one epoch and decide; a late report of an earlier attempt is dropped.
 
-        A measurement that is no number fails the trial.
+        A measurement that is no number fails the trial, its training loss included.
 
         Raises:
             StudyFailedError: as `finish` does.
@@ -134,8 +132,9 @@ class Study:
         trial = self._running(number, attempt)
         if trial is None:
             return Decision.STOP
-        if not all(map(math.isfinite, (measurement.top1_error, measurement.loss))):
-            values = f"error {measurement.top1_error}, loss {measurement.loss}"
+        found = (measurement.top1_error, measurement.loss, measurement.train_loss)
+        if not all(map(math.isfinite, found)):
+            values = "error {}, loss {}, train loss {}".format(*found)
             detail = f"epoch {measurement.epoch}: {values}"
             outcome = Outcome(TrialState.FAILED, measurement.seconds, "nan", detail)
             self.finish(number, attempt, outcome)
@@ -150,8 +149,16 @@ class Study:
         others = self._at_rung(measurement.rung, trial)
         return self.spec.ladder.decide(self._losses(trial, measurement), others)
 
-    def finish(self, number: int, attempt: int, outcome: Outcome) -> None:
-        """Give a running trial its final state.
+    def finish(
+        self,
+        number: int,
+        attempt: int,
+        outcome: Outcome,
+        reports: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
+        """Give a running trial its final state, and keep `reports` on it, {kind: values}.
+
+        The reports follow the state, which never changes again: a lost driver may cost them.
 
         Raises:
             StudyFailedError: the last three trials to end failed for the same reason.
@@ -170,6 +177,8 @@ class Study:
             weights_sha256=outcome.weights_sha256,
             finished_at=datetime.now(UTC),
         )
+        for kind, values in (reports or {}).items():
+            self._store.record_report(self.spec.name, number, kind, values)
         self._break_circuit()
 
     def requeue(self, number: int) -> None:
@@ -324,14 +333,20 @@ class Study:
         ended = [trial for trial in here if trial.state.finished and trial.finished_at]
         ended.sort(key=lambda trial: trial.finished_at or datetime.min.replace(tzinfo=UTC))
         tail = ended[-_SAME_FAILURES:]
-        reasons = {(trial.fail_reason, _headline(trial.fail_detail)) for trial in tail}
+        reasons = {_fault(trial) for trial in tail}
         if len(tail) == _SAME_FAILURES and len(reasons) == 1 and tail[-1].fail_reason:
             raise StudyFailedError(
                 f"the last {_SAME_FAILURES} trials of {self.spec.name} all failed with "
-                f"{tail[-1].fail_reason}: {_headline(tail[-1].fail_detail)}.",
+                f"{tail[-1].fail_reason}: {_headline(tail[-1].fail_detail).rstrip('.')}.",
                 "Everything measured is kept. Mend the cause, then type: "
                 f"nas resume {self.spec.name}",
             )
+
+
+def _fault(trial: Trial) -> tuple[str | None, str]:
+    """Return what makes two failures the same; not which image was the first to be missed."""
+    reason = trial.fail_reason
+    return reason, "" if reason == "data" else _headline(trial.fail_detail)
 
 
 def _headline(detail: str | None) -> str:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from nas.architecture import Architecture
 from nas.cost import Cost
 
+NOTE = "note"  # the kind of the report that says what was unusual about a trial, in words
 _METRICS = ("top1_error", "loss", "train_loss")
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 from nas.cost import Cost
 from nas.spec import StudySpec
@@ -20,6 +21,7 @@ class MemoryStore:
         """Start empty."""
         self.before_write = before_write
         self.writes = 0
+        self.reports: dict[str, dict[int, dict[str, dict[str, Any]]]] = {}
         self._specs: dict[str, StudySpec] = {}
         self._studies: dict[str, dict[int, Trial]] = {}
 
@@ -101,6 +103,12 @@ class MemoryStore:
                 finished_at=datetime.now(UTC),
             )
             self._write("finish_trial", study, done)
+
+    def record_report(self, name: str, number: int, kind: str, values: Mapping[str, Any]) -> None:
+        """Keep a final result of a trial, once for each kind."""
+        known = self.reports.setdefault(name, {}).setdefault(number, {})
+        if known.setdefault(kind, dict(values)) != dict(values):
+            raise KeyError(f"trial {number} of {name} has its {kind} already")
 
     def _running(self, study: str, number: int, attempt: int) -> Trial | None:
         trial = self._studies[study][number]

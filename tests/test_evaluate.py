@@ -6,7 +6,16 @@ import pytest
 
 from nas.architecture import Architecture
 from nas.errors import NasError, TaskError
-from nas.evaluate import Attempt, Epoch, Failure, Job, Plan, failure_reason, make_evaluator
+from nas.evaluate import (
+    Attempt,
+    Epoch,
+    Failure,
+    Job,
+    Plan,
+    TrialError,
+    failure_reason,
+    make_evaluator,
+)
 from tests.tuner.fakes import spec_of
 
 JOB = Job(0, 1, 7, Architecture("none", (), ()))
@@ -58,7 +67,13 @@ def test_an_evaluator_that_cannot_be_made_is_a_failure_too() -> None:
 
     content = Attempt(JOB, make).advance().content
     assert isinstance(content, Failure)
-    assert content.detail.splitlines()[-1] == "TaskError: there is no task 'x'. Write digits."
+    assert content.detail == "TaskError: there is no task 'x'. Write digits."
+
+
+def test_a_known_reason_is_told_in_one_line() -> None:
+    error = TrialError("oom", "no memory.", "Give it more.", "in halves")
+    content = Attempt(JOB, lambda: Scripted(error)).advance().content
+    assert content == Failure("oom", "no memory. Give it more.", "in halves")
 
 
 def test_an_evaluator_that_ends_too_soon_is_a_failure() -> None:

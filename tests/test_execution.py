@@ -137,6 +137,43 @@ def test_interruptions_never_fail_a_trial() -> None:
     assert [trial.lost for trial in store.trials("small")] == [0, 0]
 
 
+def test_a_job_short_of_memory_is_started_once_more_with_halved_batches() -> None:
+    store = MemoryStore()
+    events: list[Event] = []
+    execution = Execution(study_of(store), events.append)
+    starved = Report(Failure("oom", "no memory", "in halves"), 1.0, "host:1")
+    first = execution.next()
+    assert first is not None
+    assert not first.halved
+    assert execution.report(first, epoch(1)) is Decision.CONTINUE
+    assert execution.report(first, starved) is Decision.STOP
+    assert execution.report(first, epoch(2)) is Decision.STOP  # late: dropped
+    assert events[-1] == TrialRequeued(execution.study.trial(0), "in halves")
+    again = execution.next()
+    assert again is not None
+    assert (again.number, again.attempt, again.halved) == (0, 2, True)
+    other = execution.next()
+    assert other is not None
+    assert (other.number, other.halved) == (1, False)
+    assert execution.report(again, starved) is Decision.STOP
+    trial = store.trials("small")[0]
+    assert (trial.state, trial.fail_reason, trial.lost) == (TrialState.FAILED, "oom", 0)
+    assert store.reports == {"small": {0: {"note": {"text": "in halves"}}}}
+
+
+def test_a_profile_is_kept_with_the_trial_and_adds_up_to_its_time() -> None:
+    store = MemoryStore()
+    execution = Execution(study_of(store, rungs=(2,)))
+    job = execution.next()
+    assert job is not None
+    for number in (1, 2):
+        laps = {"data": 0.5 * number, "forward": 0.25 * number, "images": 8.0 * number}
+        content = Epoch(number, 0.5, 1.0, 1.0, profile=laps)
+        execution.report(job, Report(content, 2.0 * number, "host:1"))
+    kept = {"data": 1.0, "forward": 0.5, "images": 16.0, "overhead": 2.5}
+    assert store.reports == {"small": {0: {"profile": kept}}}
+
+
 def test_a_failure_report_keeps_its_reason_and_time() -> None:
     study = study_of(MemoryStore())
     execution = Execution(study)

@@ -84,22 +84,30 @@ def _state(study: "StudySummary") -> str:
 
 @click.command()
 @click.argument("study")
+@click.option("--profile", is_flag=True, help="Show where the time went, as --profile measured it.")
 @options.database
 @options.as_json
-def show(study: str, db: str | None, json_: bool) -> None:
+def show(study: str, profile: bool, db: str | None, json_: bool) -> None:
     """Show one STUDY, its settings and every trial; or one training by its name.
 
     \b
     Example:
       nas show igcv3-300m-madds-digits
+      nas show igcv3-300m-madds-digits --profile
     """
     from nas.cli import rows, train_record
+    from nas.cli.profile import show_study
     from nas.confirm import confirmed
     from nas.store import open_store
 
     with open_store(db, read_only=True) as store:
         if training := store.trainings(study):
-            train_record.show(training, json_)
+            train_record.show(training, json_, profile)
+            return
+        if profile:
+            store.spec(study)  # refuses what is no study
+            resume = store.command(f"resume {study}")
+            show_study(study, store.reports(study), resume, json_)
             return
         spec, trials = store.spec(study), store.trials(study)
         versions, reports = store.versions(study), store.reports(study)
@@ -124,9 +132,11 @@ def show(study: str, db: str | None, json_: bool) -> None:
         output.field(key, value)
     output.field("versions", ", ".join(f"{key} {value}" for key, value in versions.items()))
     click.echo("")
-    columns = rows.columns(means)
+    columns = rows.columns(means, latency=bool(spec.latency))
     output.table("", columns, rows.shown(trials, means), rows.NUMBERS, rows.OPTIONAL)
     train_record.print_summary(trainings)
+    for number, note in rows.notes(reports).items():
+        click.echo(f"\ntrial {number}: {note}")
     for trial in trials:
         if trial.fail_detail:
             click.echo(f"\ntrial {trial.number} failed ({trial.fail_reason}):\n{trial.fail_detail}")
@@ -178,7 +188,8 @@ def print_front(spec: "StudySpec", trials: "Sequence[Trial]") -> None:
     from nas.confirm import confirmed
 
     best, means = results.front(spec, trials), confirmed(trials)
-    columns = rows.columns(means, ["state"])
+    latency = bool(spec.latency)
+    columns = rows.columns(means, ["state"], latency)
     title = f"Pareto front of {spec.name} ({', '.join(spec.objectives)}): "
     title += output.plural(len(best), "network")
     output.table(title, columns, rows.shown(best, means), rows.NUMBERS, rows.OPTIONAL)
@@ -189,7 +200,7 @@ def print_front(spec: "StudySpec", trials: "Sequence[Trial]") -> None:
         click.echo("")
         output.table(
             "published architectures, trained in the same study (no candidates)",
-            rows.columns({}),
+            rows.columns({}, (), latency),
             rows.shown(references),
             rows.NUMBERS,
             rows.OPTIONAL,
@@ -204,7 +215,7 @@ def _print_families(spec: "StudySpec", trials: "Sequence[Trial]") -> None:
     means = confirmed(trials)
     table = [_family_row(spec, name, trials) for name in spec.spaces]
     columns = {"family": "family", "candidates": "candidates"}
-    columns |= rows.columns(means, ["state", "name"])
+    columns |= rows.columns(means, ["state", "name"], bool(spec.latency))
     click.echo("")
     numbers = f"candidates {rows.NUMBERS}"
     output.table("the best of each family within the budget", columns, table, numbers)

@@ -68,7 +68,12 @@ _MENDED = "Type the same with --resume to go on."
     "--ray-address", metavar="HOST:PORT",
     help="The Ray cluster of the workers.  [default: a local Ray]",
 )  # fmt: skip
+@options.loaders
 @click.option("--export/--no-export", default=True, help="Export the network as well.")
+@click.option(
+    "--profile", is_flag=True,
+    help="Measure where the time goes: data, forward, backward, …",
+)  # fmt: skip
 @click.option("--quiet", is_flag=True, help="Print only the result.")
 @options.database
 @options.as_json
@@ -204,9 +209,11 @@ def _from_study(store: "Store", spec: "StudySpec", number: int | None) -> "Subje
     from nas import results
     from nas.cli.training import Subject
     from nas.errors import NasError
+    from nas.measured import measured, over_budget
 
     trials = store.trials(spec.name)
-    trial = results.best(spec, trials)
+    over = over_budget(spec, measured(spec, store.reports(spec.name)))
+    trial = results.best(spec, trials, over)
     if number is not None:
         trial = next((trial for trial in trials if trial.number == number), None)
     if trial is None:
@@ -245,6 +252,7 @@ def _plan(subject: "Subject", spec: "StudySpec | None", given: dict[str, Any]) -
     from nas.cli.training import Plan
     from nas.train.data import TaskRequest
     from nas.train.devices import prepare_worker
+    from nas.train.loaders import use_processes
     from nas.train.recipe import load_recipe, override, read_recipe, recipe_name
 
     task_name = given["task"] or (_default_task(spec) if given["data_dir"] is None else "folder")
@@ -266,6 +274,7 @@ def _plan(subject: "Subject", spec: "StudySpec | None", given: dict[str, Any]) -
     epochs = given["epochs"] or (recipe.epochs if _sets_epochs(given) else epochs)
     threads = os.environ.get("OMP_NUM_THREADS", "")
     prepare_worker(int(threads) if threads.isdigit() else os.cpu_count() or 1)
+    use_processes(given["loaders"])
     request = TaskRequest(
         task_name,
         str(data_dir) if data_dir else None,
@@ -291,6 +300,7 @@ def _plan(subject: "Subject", spec: "StudySpec | None", given: dict[str, Any]) -
         export=given["export"],
         request=request,
         workers=given["workers"],
+        profile=given["profile"],
     )
 
 
@@ -300,6 +310,16 @@ def _default_task(spec: "StudySpec | None") -> str:
 
 def _sets_epochs(given: dict[str, Any]) -> bool:
     return any(setting.partition("=")[0].strip() == "epochs" for setting in given["settings"])
+
+
+def _show_profiles(networks: "list[Trained]") -> None:
+    from nas.cli.profile import print_profiles
+
+    for trained in networks:
+        found = [result.profile for result in trained.results if result.profile]
+        if found:
+            click.echo(f"\n{trained.subject.name}")
+            print_profiles(found, "training")
 
 
 def _show(networks: "list[Trained]", findings: list[str], files: list[Path]) -> None:
@@ -325,5 +345,6 @@ def _show(networks: "list[Trained]", findings: list[str], files: list[Path]) -> 
     }  # fmt: skip
     click.echo("")
     output.table("", columns, rows, numbers="seed val test top5 pace time")
+    _show_profiles(networks)
     for line in ["", *findings, "", *map(str, files)]:
         click.echo(line)

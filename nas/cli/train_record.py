@@ -145,12 +145,30 @@ def to_document(group: "Sequence[Training]") -> dict[str, Any]:
     }
 
 
-def show(group: "Sequence[Training]", json_: bool) -> None:
-    """Print one training, as `nas show` does."""
-    if json_:
+def show(group: "Sequence[Training]", json_: bool, profile: bool = False) -> None:
+    """Print one training, as `nas show` does; with `profile` only where its time went.
+
+    Raises:
+        NasError: with `profile`, that was not measured.
+    """
+    if profile and not json_:  # in JSON each run has its profile
+        _show_profile(group)
+    elif json_:
         output.echo_json(to_document(group))
     else:
         print_training(group)
+
+
+def _show_profile(group: "Sequence[Training]") -> None:
+    from nas.cli.profile import print_profiles
+    from nas.errors import NasError
+
+    found = [run["profile"] for run in (one.content["run"] for one in group) if run.get("profile")]
+    if not found:
+        raise NasError(
+            f"{group[0].name} was trained without --profile.", "Train it again with nas train."
+        )
+    print_profiles(found, "training")
 
 
 def print_training(group: "Sequence[Training]") -> None:

@@ -59,6 +59,7 @@ class Plan:
     export: bool
     request: TaskRequest
     workers: int = 1
+    profile: bool = False
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -154,7 +155,7 @@ def train_all(
     results = []
     for seed in plan.seeds:
         place = folder / f"seed-{seed}"
-        run = Run(layers, task, plan.recipe, plan.epochs, seed, place, identity)
+        run = Run(layers, task, plan.recipe, plan.epochs, seed, place, identity, plan.profile)
         results.append(train(run, plan.resume, watch, execute=execute))
         keep(Trained(subject, cost, (results[-1],)))
     return Trained(subject, cost, tuple(results))

@@ -88,6 +88,9 @@ def _remarks(view: StudyView) -> Iterator[str]:
                 f"<p>{escape(point.label)}: {escape(point.confirmed.words())}, "
                 "± being the 95 % interval of the mean.</p>\n"
             )
+    for point in view.points:
+        if point.note:
+            yield f"<p>{escape(point.label)}: {escape(point.note)}.</p>\n"
     tests = [point for point in view.points if point.test_error is not None]
     for point in tests:
         weights = " (the weights of its first seed, which are exported)" if point.confirmed else ""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from nas.budget import si
+from nas.budget import si, time
 from nas.view import Point, StudyView
 from nas.words import duration, percent
 
@@ -54,8 +54,11 @@ def facts(point: Point) -> list[tuple[str, str]]:
     lines = [
         ("exact cost", f"{point.cost.madds:,} madds, {point.cost.params:,} params"),
         ("activations", f"{point.cost.acts:,}"),
+        *([("latency by its table", time(point.cost.latency))] if point.cost.latency else []),
         ("fvcore's count", counted),
     ]
+    if point.note:
+        lines.append(("note", point.note))
     if point.origin:
         lines.append(("reused from", point.origin))
     if point.confirmed:

@@ -1,14 +1,21 @@
 """The evaluator that trains: what an executor of trials runs for each job, and the default one."""
 
+import math
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from traceback import clear_frames
 
-from nas.evaluate import Epoch, Evaluator, Job, Plan
+from nas.errors import TaskError
+from nas.evaluate import Epoch, Evaluator, Job, Plan, TrialError
 from nas.layers import Layer
 from nas.lowering import lower
+from nas.profile import added
 from nas.train.data import load_task
 from nas.train.devices import is_out_of_memory, prepare_worker
+from nas.train.loaders import use_processes
+from nas.train.memory import free_memory, halving_note, in_halves
 from nas.train.proxies import proxy_batches, score
 from nas.train.recipe import Recipe, load_recipe, read_recipe
 from nas.train.referee import count
@@ -22,34 +29,57 @@ class TrainingEvaluator:
         """Load the task and the recipe of `plan`.
 
         Raises:
-            TaskError: one of them cannot be used.
+            TaskError: the recipe cannot be used.
+            TrialError: the data cannot.
         """
-        self._spec = plan.spec
+        self._spec = spec = plan.spec
         self._results = Path(plan.results_dir) / self._spec.name
-        spec = self._spec
-        self._task = load_task(
-            spec.task, plan.data_dir, spec.seed, spec.limit, spec.image_size, spec.skip_corrupt
-        )
+        self._data_dir, self._profiles = plan.data_dir, plan.profile
+        with self._images():
+            self._task = load_task(
+                spec.task, plan.data_dir, spec.seed, spec.limit, spec.image_size, spec.skip_corrupt
+            )
+            # the seed is the study's: equal networks have equal scores
+            self._batches = proxy_batches(self._task, spec.seed) if spec.proxies else []
         self._recipe = _recipe(self._spec.recipe)
-        seed = self._spec.seed  # the study's: equal networks have equal scores
-        self._batches = proxy_batches(self._task, seed) if self._spec.proxies else []
 
     def evaluate(self, job: Job) -> Iterator[Epoch]:
         """Count the network with fvcore at the deployment input, score it, train it on the task.
 
         The weights of the last epoch are written to `<results>/<study>/trial-<number>.safetensors`.
+
+        Raises:
+            TrialError: memory does not suffice, or the images cannot be read any more.
         """
+        recipe = (in_halves(self._recipe) if job.halved else None) or self._recipe
+        try:
+            yield from self._epochs(job, recipe)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            clear_frames(error.__traceback__)  # which hold the network and what it was doing
+            free_memory()
+            raise _too_large(recipe, job.halved, error) from None
+
+    def _epochs(self, job: Job, recipe: Recipe) -> Iterator[Epoch]:
         spec, task = self._spec, self._task
         space = spec.space_of(job.architecture)
         shipped = lower(space, job.architecture, spec.deployment, spec.classes)
         counted = count(shipped, spec.deployment)
         layers = lower(space, job.architecture, task.input, task.classes)
         proxies = self._scores(layers) if spec.proxies else None
-        session = Session(layers, task, self._recipe, spec.ladder.max_epochs, job.seed)
+        session = Session(layers, task, recipe, spec.ladder.max_epochs, job.seed)
+        session.rungs = spec.rungs
+        if self._profiles:
+            session.profile()
+        spent = None
         for epoch in range(1, spec.ladder.max_epochs + 1):
-            found = session.run_epoch()
+            session.show_at(spec.ladder.side(epoch))
+            with self._images():
+                found = session.run_epoch()
+            spent = added(spent, found.profile)
             path = sha256 = None
-            if epoch == spec.ladder.max_epochs:
+            if epoch == spec.ladder.max_epochs and math.isfinite(found.train_loss):
                 self._results.mkdir(parents=True, exist_ok=True)
                 path = self._results / f"trial-{job.number}.safetensors"
                 sha256 = session.save_weights(path)
@@ -62,7 +92,23 @@ class TrainingEvaluator:
                 str(path) if path else None,
                 sha256,
                 proxies if epoch == 1 else None,
+                spent,
             )
+
+    @contextmanager
+    def _images(self) -> Iterator[None]:
+        """Turn what goes wrong with the task's images inside into a TrialError of its own."""
+        try:
+            yield
+        except (TaskError, FileNotFoundError) as error:
+            folder, name = self._data_dir, self._spec.name
+            gone = folder is not None and not Path(folder).is_dir()
+            cause = error.cause if isinstance(error, TaskError) else f"{error.filename} is gone."
+            raise TrialError(
+                "data",
+                f"the data folder {folder} is gone." if gone else cause,
+                f"{'Put it back' if gone else 'Mend that'}, then type: nas resume {name}",
+            ) from error
 
     def _scores(self, layers: Sequence[Layer]) -> dict[str, float]:
         """Return the training-free scores; none where memory does not suffice for them."""
@@ -81,7 +127,22 @@ def make(plan: Plan) -> Evaluator:
     """
     threads = os.environ.get("OMP_NUM_THREADS", "1")
     prepare_worker(int(threads) if threads.isdigit() else 1)
+    use_processes(plan.loaders)
     return TrainingEvaluator(plan)
+
+
+def _too_large(recipe: Recipe, halved: bool, error: BaseException) -> TrialError:
+    """Return what to raise where memory does not suffice for training by `recipe`."""
+    smaller = None if halved else in_halves(recipe)
+    told = (str(error).strip() or type(error).__name__).splitlines()[0][:120].rstrip(".")
+    again = ", nor do their halves" if halved else ""
+    return TrialError(
+        "oom",
+        f"batches of {recipe.batch_size} do not fit the memory{again} ({told}).",
+        "For the next study give a --recipe with a smaller batch_size; fewer trials at a time "
+        "(--max-concurrent, --gpus-per-trial) leave each more.",
+        halving_note(smaller) if smaller else None,
+    )
 
 
 def _recipe(text: str) -> Recipe:

@@ -8,7 +8,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import partial
+from functools import partial, reduce
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import torch
 
 from nas.errors import TaskError
 from nas.layers import Layer
+from nas.profile import added, completed
 from nas.train.checkpoint import (
     check_identity,
     discard_checkpoint,
@@ -27,6 +28,7 @@ from nas.train.checkpoint import (
 from nas.train.data import Task
 from nas.train.devices import is_out_of_memory
 from nas.train.files import write_whole
+from nas.train.memory import free_memory, halving_note, in_halves
 from nas.train.recipe import Recipe
 from nas.train.scores import Scores
 from nas.train.session import EpochResult, Session
@@ -41,6 +43,7 @@ class Run:
     """One training: `layers` on `task` by `recipe` for `epochs` from `seed`, kept in `folder`.
 
     `identity` says which network, task and recipe this is; a checkpoint of another is refused.
+    `profile` asks where the time goes, and may be given to a part of the epochs.
     """
 
     layers: Sequence[Layer]
@@ -50,6 +53,7 @@ class Run:
     seed: int
     folder: Path
     identity: Mapping[str, Any]
+    profile: bool = False
 
     @property
     def whole_identity(self) -> dict[str, Any]:
@@ -61,7 +65,8 @@ class Run:
 class Result:
     """What a training gave; errors are shares, losses nats. `history` has a row for each epoch.
 
-    `confusion` counts test images by class (row) and answer (column).
+    `confusion` counts test images by class (row) and answer (column). `profile` is where the time
+    went in those epochs in which that was measured (`nas.profile`).
     """
 
     identity: dict[str, Any]
@@ -75,6 +80,7 @@ class Result:
     seconds: float
     images_per_second: float
     notes: list[str]
+    profile: dict[str, float] | None = None
 
 
 @dataclass
@@ -124,15 +130,13 @@ def train(
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
-        parts = 2 * run.recipe.accumulation
-        if run.recipe.batch_size // parts < 2:
+        smaller = in_halves(run.recipe)
+        if smaller is None:
             raise _too_large(run) from error
-    half = run.recipe.batch_size // parts
-    note = f"out of memory: batches of {run.recipe.batch_size} in {parts} parts of {half}"
+    note = halving_note(smaller)
     watch.note(note)
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-    again = replace(run, recipe=replace(run.recipe, accumulation=parts))
+    free_memory()
+    again = replace(run, recipe=smaller)
     try:
         return execute(again, watch, [note])
     except (RuntimeError, MemoryError) as error:
@@ -171,8 +175,11 @@ def train_here(
         TaskError: the folder holds another training, or cannot be written; the training diverged;
             or its batches cannot be shared out among the team.
     """
+    mark = time.perf_counter()
     session = Session(run.layers, run.task, run.recipe, run.epochs, run.seed, device)
     session.join(team)
+    if run.profile:
+        session.profile()
     history = restore_checkpoint(session, run.folder, run.whole_identity)
     if not team.leads:
         watch = Watch()
@@ -184,6 +191,9 @@ def train_here(
                 f"the training diverged in epoch {result.epoch} (loss {result.train_loss}).",
                 f"Lower the learning rate, e.g. --set lr={run.recipe.lr / 4:g}.",
             )
+        if result.profile is not None:  # all since the epoch before: its checkpoint is overhead
+            before, mark = mark, time.perf_counter()
+            result = replace(result, profile=completed(result.profile, mark - before))
         history.append(result)
         if team.leads:
             save_checkpoint(session, run.folder, run.whole_identity, history)
@@ -209,7 +219,14 @@ def _measured(session: Session, run: Run, history: list[EpochResult], notes: lis
         seconds=sum(epoch.seconds for epoch in history) + time.perf_counter() - start,
         images_per_second=sum(epoch.images_per_second for epoch in history) / len(history),
         notes=notes,
+        profile=_spent(history),
     )
+
+
+def _spent(history: Sequence[EpochResult]) -> dict[str, float] | None:
+    """Return the sums of what was measured in the epochs; None where that is nothing."""
+    found = reduce(added, (epoch.profile for epoch in history), None)
+    return None if found is None else dict(found)
 
 
 def _written(session: Session, run: Run, result: Result) -> Result:

@@ -1,18 +1,20 @@
 """Session: one network in training, epoch by epoch, deterministic for a seed on a CPU thread.
 
-The images stay on the device as bytes; each batch is cropped, mirrored and scaled there, all
-images at once. Nothing in the loop waits for the device: losses add up there and are read once an
-epoch.
+The images stay on the device as bytes, from one training to the next; each batch is cropped,
+mirrored and scaled there, all images at once. Nothing in the loop waits for the device: losses add
+up there and are read once an epoch.
 """
 
 import hashlib
 import itertools
+import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
+from weakref import WeakKeyDictionary
 
 import torch
 import torch.nn.functional as F
@@ -22,6 +24,7 @@ from torch import Tensor, nn
 
 from nas.errors import TaskError
 from nas.layers import Layer
+from nas.profile import Profile
 from nas.train.average import Average
 from nas.train.data import Augmentation, Split, Task
 from nas.train.data.records import Files
@@ -30,14 +33,18 @@ from nas.train.feed import NO_AUGMENTATION, Feed
 from nas.train.files import write_whole
 from nas.train.network import Network, build
 from nas.train.optimiser import make_optimiser
+from nas.train.pointwise import chosen_form
 from nas.train.recipe import Recipe
+from nas.train.resized import Batches, at_side
 from nas.train.scores import Evaluation, Scores
+from nas.train.stopwatch import Stopwatch, stopwatch
 from nas.train.stream import StreamFeed
 from nas.train.team import ALONE, Team, norms_of, share_norms, unsynchronised
 
 __all__ = ["EpochResult", "Evaluation", "Session", "load_weights", "save_weights"]
 
 _EVALUATION_BATCH = 128
+_DIVERGED = Evaluation(math.nan, math.nan)
 _AVERAGE_BATCHES = 8  # at least, for the statistics of averaged weights, which have none
 
 
@@ -47,7 +54,10 @@ class EpochResult:
 
     `epoch` counts from 1; `train_loss` is the mean of the losses that were minimised, label
     smoothing and augmentation included; `seconds` is what training and validation took, and
-    `images_per_second` the pace of training alone. `lr` is that of the last step.
+    `images_per_second` the pace of training alone. `lr` is that of the last step. `profile` holds
+    the laps of `nas.profile` and the images trained on, where the session was told to measure them.
+
+    Where `train_loss` is no number, nothing was validated, and the others are none either.
     """
 
     epoch: int
@@ -58,6 +68,7 @@ class EpochResult:
     top5_error: float | None = None
     lr: float = 0.0
     images_per_second: float = 0.0
+    profile: Profile | None = None
 
 
 class Session:
@@ -75,24 +86,28 @@ class Session:
         """Build the network of `layers`, which must be lowered for the input of `task`.
 
         `max_epochs` is the length of the schedule; `seed` draws the weights, the order of the
-        images and their augmentation.
+        images and their augmentation. A search sets `rungs` to the epochs at which it judges.
         """
         if layers[0].shape != task.input or layers[-1].shape.channels != task.classes:
             raise ValueError(f"layers for {layers[0].shape}, but the task has {task.input}")
         self.task, self.recipe, self.max_epochs = task, recipe, max_epochs
         self.device = torch.device(device) if device else default_device()
         self.epoch = 0
+        self.rungs: tuple[int, ...] = ()
+        self._stopwatch: Stopwatch | None = None
         self._seed = seed
         self._random = torch.Generator().manual_seed(seed)
         network = build(layers, self._random)
         for norm in norms_of(network):
             norm.momentum = recipe.bn_momentum
         self.network: Network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network.compute_in(chosen_form())
         self._team, self._trained = ALONE, cast(nn.Module, self.network)
         self.average = Average(self.network, recipe.ema) if recipe.ema else None
         self.optimiser = make_optimiser(self.network, recipe)
-        self._train = self._feed(task.train, task.augment if recipe.augment else NO_AUGMENTATION)
-        self._val = self._feed(task.val)
+        augment = task.augment if recipe.augment else NO_AUGMENTATION
+        self._full = self._feed(task.train, augment), self._feed(task.val)
+        self._train, self._val = self._full
 
     def join(self, team: Team) -> None:
         """Train with the other processes of `team`, which have made the same session as this one.
@@ -109,6 +124,17 @@ class Session:
         if self.average:
             share_norms(self.average.network)
         self._team, self._trained = team, team.wrap(self.network)
+
+    def profile(self) -> None:
+        """Measure from now on where the time goes, for the `profile` of each epoch.
+
+        Otherwise no clock is read within an epoch.
+        """
+        self._stopwatch = stopwatch(self.device)
+
+    def show_at(self, side: int | None) -> None:
+        """Train and validate at `side` pixels from the next epoch on; None: the task's own size."""
+        self._train, self._val = (at_side(feed, side) for feed in self._full)
 
     @property
     def evaluated(self) -> Network:
@@ -131,11 +157,11 @@ class Session:
         if self.epoch >= self.max_epochs:
             raise ValueError(f"all {self.max_epochs} epochs are over")
         start = time.perf_counter()
+        self._lap(None)
         train_loss = self._train_epoch(on_step)
         pace = self._train.shown(self.recipe.batch_size) / (time.perf_counter() - start)
         self.epoch += 1
-        self._recalibrate()
-        found = self._evaluate(self._val).result()
+        found = self._validate() if math.isfinite(train_loss) else _DIVERGED
         return EpochResult(
             epoch=self.epoch,
             top1_error=found.top1_error,
@@ -145,6 +171,7 @@ class Session:
             top5_error=found.top5_error,
             lr=self.optimiser.param_groups[0]["lr"],
             images_per_second=pace,
+            profile=self._read_laps(),
         )
 
     def test(self) -> Evaluation:
@@ -171,13 +198,33 @@ class Session:
         """
         load_weights(self.evaluated, path)
 
-    def _feed(
-        self, split: Split | Files, augment: Augmentation = NO_AUGMENTATION
-    ) -> Feed | StreamFeed:
+    def _feed(self, split: Split | Files, augment: Augmentation = NO_AUGMENTATION) -> Batches:
         if isinstance(split, Split):
-            return Feed(split, self.task, self.device, augment)
+            return _held(split, self.task, self.device, augment)
         recipe = self.recipe if augment != NO_AUGMENTATION else None
         return StreamFeed(split, self.task, self.device, recipe)
+
+    def _lap(self, part: str | None) -> None:
+        """Give the time since the last call to `part`; None: to no part."""
+        if self._stopwatch is None:
+            return
+        if part is None:
+            self._stopwatch.start()
+        else:
+            self._stopwatch.lap(part)
+
+    def _read_laps(self) -> Profile | None:
+        if self._stopwatch is None:
+            return None
+        images = self._train.shown(self.recipe.batch_size)
+        return {**self._stopwatch.read(), "images": float(images)}
+
+    def _validate(self) -> Evaluation:
+        """Measure the validation split, with batch-norm statistics of the weights at hand."""
+        self._recalibrate()
+        found = self._evaluate(self._val).result()
+        self._lap("evaluation")
+        return found
 
     def _train_epoch(self, on_step: Callable[[int, int], None] | None) -> float:
         """Return the mean training loss of one epoch."""
@@ -186,12 +233,14 @@ class Session:
         batches = self._train.shuffled(self.recipe.batch_size, self._random, team=self._team)
         total = torch.zeros((), device=self.device)
         for step, (images, labels) in enumerate(batches, start=1):
-            lr = self.recipe.lr_at(self.epoch + step / steps, self.max_epochs)
+            self._lap("data")
+            lr = self.recipe.lr_at(self.epoch + step / steps, self.max_epochs, self.rungs)
             for group in self.optimiser.param_groups:
                 group["lr"] = lr
             total += self._step(images, labels)
             if on_step is not None:
                 on_step(step, steps)
+                self._lap(None)
         self._team.add(total)
         return float(total) / steps / self._team.size
 
@@ -209,11 +258,14 @@ class Session:
                 loss = F.cross_entropy(logits.float(), theirs, label_smoothing=smoothing)
                 if parts > 1:
                     loss = loss * (len(theirs) / len(labels))
+                self._lap("forward")
                 loss.backward()  # type: ignore[no-untyped-call]
+                self._lap("backward")
             total += loss.detach()
         self.optimiser.step()
         if self.average:
             self.average.update()
+        self._lap("optimiser")
         return total
 
     @torch.no_grad()
@@ -234,20 +286,24 @@ class Session:
         norms = norms_of(network)
         for norm in norms:
             norm.reset_running_stats()
-            norm.momentum = None  # the plain mean over all batches from here
         network.train()
+        seen = 0
         for images, _ in itertools.islice(feed, batches):
             for some in images.chunk(self.recipe.accumulation):
+                seen += 1
+                for norm in norms:  # the plain mean; torch's own, None, would wait for the device
+                    norm.momentum = 1 / seen
                 with self._precision():
                     network(some)
         for norm in norms:
             norm.momentum = self.recipe.bn_momentum
 
     @torch.inference_mode()
-    def _evaluate(self, feed: Feed | StreamFeed) -> Scores:
+    def _evaluate(self, feed: Batches) -> Scores:
         network = self.evaluated.eval()
         scores = Scores(self.task.classes, self.device)
-        for images, labels in feed.ordered(_EVALUATION_BATCH, self._team):
+        size = max(1, _EVALUATION_BATCH // self.recipe.accumulation)
+        for images, labels in feed.ordered(size, self._team):
             with self._precision():
                 logits = network(images)
             scores.add(logits, labels)
@@ -257,6 +313,19 @@ class Session:
     def _precision(self) -> AbstractContextManager[object]:
         """Half precision on CUDA, batch norms in single; single on the CPU, where it is quicker."""
         return torch.autocast("cuda", torch.bfloat16, enabled=self.device.type == "cuda")
+
+
+_Kind = tuple[torch.device, Augmentation, object]
+_HELD: "WeakKeyDictionary[Split, dict[_Kind, Feed]]" = WeakKeyDictionary()
+
+
+def _held(split: Split, task: Task, device: torch.device, augment: Augmentation) -> Feed:
+    """Return the feed of `split` on `device`, made once for all trainings while `split` lives."""
+    kinds = _HELD.setdefault(split, {})
+    kind = (device, augment, (task.input, task.mean, task.std))
+    if kind not in kinds:
+        kinds[kind] = Feed(split, task, device, augment)
+    return kinds[kind]
 
 
 def save_weights(network: nn.Module, path: Path) -> str:

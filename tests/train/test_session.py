@@ -1,7 +1,9 @@
 """Sessions: learning, repeatability, splits kept apart, weights on disk."""
 
+import gc
 import hashlib
 import math
+import weakref
 from dataclasses import replace
 
 import pytest
@@ -195,6 +197,98 @@ def test_crops_and_mirrors_are_those_of_the_image():
     assert len(seen) > 45  # of 50
 
 
+def test_the_images_are_laid_out_once_for_all_trainings(monkeypatch):
+    made = []
+    honest = Feed.__init__
+
+    def counted(self, *args, **kwargs):
+        made.append(args[0])
+        honest(self, *args, **kwargs)
+
+    monkeypatch.setattr(Feed, "__init__", counted)
+    task, other = coloured_task(), coloured_task()
+    layers = small_layers(task.input, task.classes)
+    curves = []
+    for seed in (0, 1, 0):
+        run = Session(layers, task, RECIPE, 1, seed, "cpu")
+        curves.append(run.run_epoch().loss)
+    assert curves[0] == curves[2] != curves[1]
+    assert made == [task.train, task.val]
+    Session(layers, task, replace(RECIPE, augment=False), 1, 0, "cpu")
+    Session(layers, other, RECIPE, 1, 0, "cpu")
+    Session(layers, replace(task, mean=(0.1,) * 3), RECIPE, 1, 0, "cpu")
+    assert made[2:] == [task.train, other.train, other.val, task.train, task.val]
+    gone = weakref.ref(other.train)
+    del other, run
+    made.clear()
+    gc.collect()
+    assert gone() is None
+
+
+def test_statistics_are_plain_means_over_the_batches():
+    run = session(bn_batches=3)
+    run.run_epoch()
+    stem = run.network.get_submodule("stem.conv")
+    random = torch.Generator().manual_seed(0)
+    feed = Feed(run.task.train, run.task, torch.device("cpu"), Augmentation(1, True))
+    batches = list(feed.shuffled(16, random, False))[:3]
+    with torch.no_grad():
+        outputs = [stem(images) for images, _ in batches]
+    mean = torch.stack([out.mean((0, 2, 3)) for out in outputs]).mean(0)
+    variance = torch.stack([out.var((0, 2, 3)) for out in outputs]).mean(0)
+    norm = run.network.get_submodule("stem.bn")
+    torch.testing.assert_close(norm.running_mean, mean, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(norm.running_var, variance, rtol=1e-4, atol=1e-5)
+    assert norm.momentum == RECIPE.bn_momentum
+
+
+@pytest.mark.parametrize("changes", [{}, {"ema": 0.9}, {"accumulation": 2}])
+def test_an_epoch_reads_two_results_however_many_steps_it_has(changes, monkeypatch):
+    """Whatever hands a number of the device to Python would wait for the device."""
+    reads = []
+
+    def told(patch, name):
+        honest = getattr(torch.Tensor, name)
+
+        def read(self, *args):
+            reads.append(name)
+            return honest(self, *args)
+
+        patch.setattr(torch.Tensor, name, read)
+
+    layers = small_layers(coloured_task().input, 2)
+    for images in (32, 128):  # two steps, and eight
+        run = Session(layers, coloured_task(images), replace(RECIPE, **changes), 2, 0, "cpu")
+        run.run_epoch()
+        with monkeypatch.context() as patch:
+            for name in ("__float__", "__int__", "__bool__", "__index__", "item", "tolist"):
+                told(patch, name)
+            run.run_epoch()
+        assert reads == ["__float__", "tolist"]  # the training loss, the sums of validation
+        reads.clear()
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("changes", [{}, {"ema": 0.9}, {"accumulation": 2}])
+def test_no_step_waits_for_a_gpu(changes, monkeypatch):
+    task = coloured_task()
+    layers = small_layers(task.input, task.classes)
+    run = Session(layers, task, replace(RECIPE, **changes), 2, 0, "cuda")
+    run.run_epoch()  # what is set up once may wait
+    honest = run._step
+
+    def strictly(*args):
+        torch.cuda.set_sync_debug_mode("error")
+        try:
+            return honest(*args)
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+
+    monkeypatch.setattr(run, "_step", strictly)
+    run.run_epoch()
+
+
 def test_batches_are_channels_last():
     task = coloured_task()
     for augment in (Augmentation(0, False), Augmentation(1, True)):
@@ -257,6 +351,7 @@ def test_out_of_memory_is_told_from_other_errors():
     assert is_out_of_memory(caught.value)
     assert is_out_of_memory(MemoryError())
     assert is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory"))
+    assert is_out_of_memory(RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling"))
     assert not is_out_of_memory(RuntimeError("shape mismatch"))
     assert not is_out_of_memory(KeyError("x"))
 

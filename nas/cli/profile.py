@@ -1,0 +1,89 @@
+"""Where the time went, as tables: of a study, trial by trial, and of a training."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from nas.cli import output
+from nas.errors import NasError
+from nas.profile import KIND, MEANINGS, PARTS, Profile, table, total
+
+Reports = Mapping[int, Mapping[str, Mapping[str, Any]]]
+
+_COLUMNS = {
+    "part": "part",
+    "share": "share",
+    "seconds": "in all",
+    "median": "median",
+    "per_image": "per image",
+    "meaning": "",
+}
+_NUMBERS = "share seconds median per_image"
+
+
+def of_reports(reports: Reports) -> dict[int, Profile]:
+    """Return the profiles among the reports of a study, by trial number."""
+    return {number: kinds[KIND] for number, kinds in reports.items() if KIND in kinds}
+
+
+def print_profiles(profiles: Sequence[Profile], noun: str) -> None:
+    """Print where the time of one `noun` or more went; nothing where none was measured."""
+    if not profiles:
+        return
+    rows = [
+        {
+            "part": row.part,
+            "share": f"{100 * row.share:.1f} %",
+            "seconds": _span(row.seconds),
+            "median": _span(row.median),
+            "per_image": "–" if row.per_image is None else _span(row.per_image),
+            "meaning": MEANINGS.get(row.part, ""),
+        }
+        for row in table(profiles)
+    ]
+    title = f"where the time of {output.plural(len(profiles), noun)} went (per image trained on)"
+    output.table(title, _COLUMNS, rows, _NUMBERS, "meaning")
+
+
+def show_study(study: str, reports: Reports, resume: str, json_: bool) -> None:
+    """Print the profile of a study, and that of each trial; `resume` is how to go on with it.
+
+    Raises:
+        NasError: no trial has one.
+    """
+    profiles = of_reports(reports)
+    if not profiles:
+        raise NasError(
+            f"no trial of {study} was measured with --profile.",
+            f"Trials to come are, with: {resume} --profile",
+        )
+    if json_:
+        summary = [asdict(row) for row in table(list(profiles.values()))]
+        trials = [{"trial": number, **found} for number, found in profiles.items()]
+        output.echo_json({"study": study, "profile": summary, "trials": trials})
+        return
+    print_profiles(list(profiles.values()), "trial")
+    rows = [
+        {
+            "trial": number,
+            **{part: _span(found.get(part, 0.0)) for part in PARTS},
+            "total": _span(total(found)),
+            "images": f"{found.get('images', 0):,.0f}",
+        }
+        for number, found in profiles.items()
+    ]
+    columns = {"trial": "trial", **{part: part for part in PARTS}, "total": "total"}
+    columns["images"] = "images"
+    output.table("\neach trial", columns, rows, " ".join(columns))
+
+
+def _span(seconds: float) -> str:
+    """Return a time with three digits, in the unit that suits it."""
+    for unit, size in (("s", 1.0), ("ms", 1e-3)):
+        if abs(seconds) >= size:
+            return output.duration(seconds) if seconds >= 100 else _digits(seconds / size, unit)
+    return _digits(seconds / 1e-6, "µs")
+
+
+def _digits(value: float, unit: str) -> str:
+    return f"{f'{value:#.3g}'.rstrip('.')} {unit}"

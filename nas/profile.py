@@ -1,0 +1,70 @@
+"""Profile: where the time of a training went, part by part; the arithmetic, without any clock.
+
+A profile is plain data, as the store keeps it: seconds by the names of `PARTS`, and under `images`
+how many images were trained on, each epoch counted. The laps are measured; the overhead is what
+is left of the whole time, so that the parts of a profile always add up to it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+LAPS = ("data", "forward", "backward", "optimiser", "evaluation")
+PARTS = (*LAPS, "overhead")
+KIND = "profile"  # of the report that a store keeps
+MEANINGS = {
+    "data": "reading, decoding, augmenting and moving the images of training",
+    "forward": "network and loss",
+    "backward": "gradients",
+    "optimiser": "the step, and the average of the weights",
+    "evaluation": "batch-norm statistics and the validation split, its images included",
+    "overhead": "all else: loading, building, counting, scoring, saving, waiting for the driver",
+}
+
+Profile = Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One part over several trainings: its seconds in all and its share of the whole time.
+
+    `median` is that of the trainings, in seconds; `per_image` the seconds for each image trained
+    on, None where there was none.
+    """
+
+    part: str
+    seconds: float
+    share: float
+    median: float
+    per_image: float | None
+
+
+def added(one: Profile | None, other: Profile | None) -> Profile | None:
+    """Return the sums of two profiles by name; None stands for nothing measured."""
+    if one is None or other is None:
+        return other if one is None else one
+    return {name: one.get(name, 0.0) + other.get(name, 0.0) for name in {**one, **other}}
+
+
+def completed(laps: Profile, seconds: float) -> dict[str, float]:
+    """Return `laps` with the overhead that makes up the whole time of `seconds`."""
+    return {**laps, "overhead": seconds - sum(laps.get(part, 0.0) for part in LAPS)}
+
+
+def total(profile: Profile) -> float:
+    """Return the whole time of a completed profile in seconds."""
+    return sum(profile.get(part, 0.0) for part in PARTS)
+
+
+def table(profiles: Sequence[Profile]) -> list[Row]:
+    """Return one row for each part over one completed profile or more, and their `total`."""
+    whole = sum(map(total, profiles))
+    images = sum(profile.get("images", 0.0) for profile in profiles)
+
+    def row(part: str, values: Sequence[float]) -> Row:
+        seconds = sum(values)
+        share = seconds / whole if whole else 0.0
+        return Row(part, seconds, share, median(values), seconds / images if images else None)
+
+    rows = [row(part, [profile.get(part, 0.0) for profile in profiles]) for part in PARTS]
+    return [*rows, row("total", [total(profile) for profile in profiles])]

@@ -1,0 +1,83 @@
+"""Stopwatch: the time between two places of a training loop, on its device."""
+
+import time
+from typing import Protocol
+
+import torch
+
+
+class Stopwatch(Protocol):
+    """Adds up seconds by part; the time before a `start` belongs to no part."""
+
+    def start(self) -> None:
+        """Begin to measure here."""
+        ...
+
+    def lap(self, part: str) -> None:
+        """Give the time since the last `start` or `lap` to `part`."""
+        ...
+
+    def read(self) -> dict[str, float]:
+        """Return the seconds by part since the last `read`; waits for the device."""
+        ...
+
+
+def stopwatch(device: torch.device) -> Stopwatch:
+    """Return a stopwatch for what runs on `device`."""
+    return _DeviceStopwatch(device) if device.type == "cuda" else _HostStopwatch()
+
+
+class _HostStopwatch:
+    """Reads the clock of this process: for devices on which a call returns when it is done."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def start(self) -> None:
+        self._last = time.perf_counter()
+
+    def lap(self, part: str) -> None:
+        now = time.perf_counter()
+        self._sums[part] = self._sums.get(part, 0.0) + now - self._last
+        self._last = now
+
+    def read(self) -> dict[str, float]:
+        sums, self._sums = self._sums, {}
+        return sums
+
+
+class _DeviceStopwatch:
+    """Puts an event into the stream at each place, and reads them all at once.
+
+    The time between two events includes the device's waiting for the host, which is what the part
+    has cost. Events are used again, so that an epoch makes none after the first.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._events: list[torch.cuda.Event] = []
+        self._parts: list[str | None] = []
+
+    def start(self) -> None:
+        self._mark(None)
+
+    def lap(self, part: str) -> None:
+        self._mark(part)
+
+    def read(self) -> dict[str, float]:
+        sums: dict[str, float] = {}
+        if self._parts:
+            self._events[len(self._parts) - 1].synchronize()
+        for number, part in enumerate(self._parts):
+            if part is not None and number:
+                elapsed = self._events[number - 1].elapsed_time(self._events[number]) / 1000
+                sums[part] = sums.get(part, 0.0) + elapsed
+        self._parts.clear()
+        return sums
+
+    def _mark(self, part: str | None) -> None:
+        if len(self._events) == len(self._parts):
+            self._events.append(torch.cuda.Event(enable_timing=True))  # type: ignore[no-untyped-call]
+        self._events[len(self._parts)].record(torch.cuda.current_stream(self._device))
+        self._parts.append(part)

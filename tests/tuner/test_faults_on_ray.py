@@ -1,0 +1,100 @@
+"""Memory and images that run out under Ray: as in the loop without it, through real workers."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from nas.errors import StudyFailedError
+from nas.evaluate import Epoch, Evaluator, Job, Plan, TrialError
+from nas.execution import Event, TrialMeasured, TrialRequeued
+from nas.profile import PARTS, total
+from nas.study import Study
+from nas.trial import TrialState
+from nas.tuner import RunSettings, run
+from nas.tuner.cluster import connected
+from tests.memory_store import MemoryStore
+from tests.studies import WalkSampler, small_spec
+from tests.train.nets import RECIPE
+from tests.tuner.fakes import AnalyticEvaluator, Wanderer, spec_of
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+class Starving:
+    """Runs out of memory once in the trials 1 and 3, and in trial 3 with halved batches too."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._inner = AnalyticEvaluator(plan)
+
+    def evaluate(self, job: Job) -> Iterator[Epoch]:
+        for epoch in self._inner.evaluate(job):
+            if epoch.epoch == 2 and (job.number == 3 or (job.number == 1 and not job.halved)):
+                again = None if job.halved else "in halves"
+                raise TrialError("oom", "no memory.", "Buy some.", again)
+            yield epoch
+
+
+def make(plan: Plan) -> Evaluator:
+    return Starving(plan)
+
+
+@pytest.fixture
+def cluster() -> Iterator[None]:
+    """One Ray for all runs."""
+    with connected(None):
+        yield
+
+
+def test_trials_that_run_out_of_memory_and_of_images(cluster: None, tmp_path: Path) -> None:
+    spec, store, events = spec_of(rungs=(3,)), MemoryStore(), []
+    study = Study(spec, store, Wanderer(spec))
+    settings = RunSettings(tmp_path, evaluator="tests.tuner.test_faults_on_ray:make")
+    assert not run(study, settings, events.append).interrupted
+    states = {trial.number: (trial.state, trial.attempt) for trial in store.trials("small")}
+    assert states[1] == (TrialState.COMPLETE, 2)
+    assert states[3] == (TrialState.FAILED, 2)
+    assert all(found == (TrialState.COMPLETE, 1) for n, found in states.items() if n not in (1, 3))
+    assert study.trial(3).fail_reason == "oom"
+    assert study.trial(3).fail_detail == "no memory. Buy some."
+    told = sorted(event.trial.number for event in events if isinstance(event, TrialRequeued))
+    assert told == [1, 3]
+    assert store.reports["small"][1] == {"note": {"text": "in halves"}}
+
+    folder, away, random = tmp_path / "images", tmp_path / "away", np.random.default_rng(0)
+    for number in range(40):
+        place, side = folder / ("dark", "light")[number % 2], 16 + number // 2 % 2
+        place.mkdir(parents=True, exist_ok=True)
+        pixels = random.integers(0, 256, (side, side, 3))
+        Image.fromarray(pixels.astype(np.uint8)).save(place / f"{number}.png")
+    spec = small_spec(
+        task="folder", data_dir=str(folder), image_size=16, recipe=RECIPE.text, rungs=(2,),
+        published=False, proxies=False, confirm=0,
+    )  # fmt: skip
+
+    def watch(event: Event) -> None:
+        if isinstance(event, TrialMeasured) and event.trial.number == 1 and folder.exists():
+            folder.rename(away)
+
+    settings = RunSettings(tmp_path, data_dir=folder, profile=True)
+    with pytest.raises(StudyFailedError, match="data"):
+        run(Study(spec, store, WalkSampler(spec)), settings, watch)
+    trials = store.trials("study")
+    failed = [trial for trial in trials if trial.state is TrialState.FAILED]
+    assert len(failed) >= 3
+    assert {trial.fail_reason for trial in failed} == {"data"}
+    assert not any(trial.state is TrialState.RUNNING for trial in trials)
+    away.rename(folder)
+    run(Study(spec, store, WalkSampler(spec)), settings)
+    trials = store.trials("study")
+    assert len(trials) == 8
+    complete = [trial for trial in trials if trial.state is TrialState.COMPLETE]
+    assert len(complete) + len(failed) == 8
+    for trial in complete:
+        found = store.reports["study"][trial.number]["profile"]
+        assert set(found) == {*PARTS, "images"}
+        assert found["overhead"] > 0
+        assert total(found) == pytest.approx(trial.seconds), json.dumps(found)
