@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from nas.train.data import Augmentation, Split, Task
@@ -14,9 +15,9 @@ NO_AUGMENTATION = Augmentation(crop_padding=0, flip=False)
 class Feed:
     """Batches of one split: images scaled by the task's mean and deviation, and labels.
 
-    The bytes stay on the device as (N, H + 2p, W + 2p, C), so that cropping, mirroring and the
-    `channels_last` layout are one gather; random numbers come from the CPU once an epoch, so that
-    they are the same on every device.
+    The bytes stay on the device as they are, (N, C, H, W), and no other copy of them is made: a
+    batch is taken out, bordered, cropped and mirrored there, and stored `channels_last`.
+    Random numbers come from the CPU once an epoch, so that they are the same on every device.
     """
 
     def __init__(
@@ -26,16 +27,14 @@ class Feed:
         device: torch.device,
         augment: Augmentation = NO_AUGMENTATION,
     ) -> None:
-        """Move `split` to `device`, bordered by `augment.crop_padding` black pixels."""
-        pad = augment.crop_padding
+        """Move `split` to `device`; a crop may reach `augment.crop_padding` black pixels beyond."""
         _, self._height, self._width = task.input
-        images = torch.nn.functional.pad(split.images, (pad, pad, pad, pad))
-        self._images = images.permute(0, 2, 3, 1).contiguous().to(device)
+        self._images = split.images.to(device)
         self._labels = split.labels.to(device)
         self._augment = augment
         self._device = device
-        self._mean = 255 * torch.tensor(task.mean, device=device)
-        self._scale = 1 / (255 * torch.tensor(task.std, device=device))
+        self._mean = 255 * torch.tensor(task.mean, device=device)[:, None, None]
+        self._scale = 1 / (255 * torch.tensor(task.std, device=device)[:, None, None])
 
     def steps(self, batch_size: int) -> int:
         """Return the number of batches of a shuffled epoch: whole ones, but one at least."""
@@ -72,22 +71,22 @@ class Feed:
 
     def ordered(self, batch_size: int, team: Team = ALONE) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield every image once, in order, not augmented; `team` takes turns with the batches."""
-        pad = self._augment.crop_padding
-        inner = self._images[:, pad : pad + self._height, pad : pad + self._width]
         images_of, labels_of = (
-            team.turns(torch.split(whole, batch_size)) for whole in (inner, self._labels)
+            team.turns(torch.split(whole, batch_size)) for whole in (self._images, self._labels)
         )
         for images, labels in zip(images_of, labels_of, strict=True):
             yield self._scaled(images), labels
 
     def _batch(self, index: Tensor, offsets: Tensor, mirrored: Tensor) -> tuple[Tensor, Tensor]:
-        rows = torch.arange(self._height, device=self._device)[None] + offsets[:, :1]
-        columns = torch.arange(self._width, device=self._device)[None]
-        columns = torch.where(mirrored[:, None], self._width - 1 - columns, columns)
-        columns = columns + offsets[:, 1:]
-        images = self._images[index[:, None, None], rows[:, :, None], columns[:, None, :]]
+        pad = self._augment.crop_padding
+        whole = F.pad(self._images[index], (pad, pad, pad, pad))
+        windows = whole.unfold(2, self._height, 1).unfold(3, self._width, 1)
+        place = torch.arange(len(index), device=self._device)
+        images = windows[place, :, offsets[:, 0], offsets[:, 1]]  # whole rows are copied
+        images = torch.where(mirrored[:, None, None, None], images.flip(3), images)
         return self._scaled(images), self._labels[index]
 
     def _scaled(self, images: Tensor) -> Tensor:
-        """Return bytes (N, H, W, C) as floats (N, C, H, W), stored channels last."""
-        return ((images.float() - self._mean) * self._scale).permute(0, 3, 1, 2)
+        """Return bytes (N, C, H, W) as floats of that shape, stored channels last."""
+        scaled = images.float().sub_(self._mean).mul_(self._scale)
+        return scaled.contiguous(memory_format=torch.channels_last)

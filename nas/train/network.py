@@ -6,7 +6,7 @@ per-layer table: `stage2.0.first.weight`.
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, assert_never
 
 import torch
@@ -27,6 +27,7 @@ from nas.layers import (
     Pool,
     Shuffle,
 )
+from nas.train.pointwise import Form, substitutes
 
 BN_EPS = 1e-5
 _LINEAR_STD = 0.01
@@ -60,6 +61,14 @@ class ChannelShuffle(nn.Module):
     def extra_repr(self) -> str:
         """Return the argument, for `print(network)`."""
         return f"groups={self.groups}"
+
+
+class Relu6(nn.ReLU6):
+    """ReLU6; in place only where no gradient is asked for: torch would copy the input first."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return `x`, of any shape, limited to [0, 6]."""
+        return F.relu6(x, inplace=self.inplace and not torch.is_grad_enabled())
 
 
 class Sum(nn.Module):
@@ -109,9 +118,13 @@ class Classifier(nn.Linear):
 
 
 class _Step(NamedTuple):
-    """One layer in execution: its module, the results it reads, and those that are over then."""
+    """One layer in execution: its module, the results it reads, and those that are over then.
+
+    `compute` is what executes it; other than the module where `Network.compute_in` says so.
+    """
 
     module: nn.Module
+    compute: Callable[..., Tensor]
     reads: tuple[int, ...]
     frees: tuple[int, ...]
 
@@ -127,19 +140,22 @@ class Network(nn.Module):
         readers = Counter(name for layer in layers for name in layer.inputs)
         index = {layer.name: position for position, layer in enumerate(layers)}
         last = {index[name]: index[layer.name] for layer in layers for name in layer.inputs}
+        self._layers = tuple(layers)
         self._steps: list[_Step] = []
         for layer in layers[1:]:
             module = _module(layer, alone=all(readers[name] == 1 for name in layer.inputs))
             _plant(self, layer.name, module)
             reads = tuple(index[name] for name in layer.inputs)
             frees = tuple(dict.fromkeys(i for i in reads if last[i] == index[layer.name]))
-            self._steps.append(_Step(module, reads, frees))
+            self._steps.append(_Step(module, module, reads, frees))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits, shape (N, classes), of images `x`, shape (N, C, H, W)."""
         results: dict[int, Tensor] = {0: x}
+        traced = _is_traced()  # what is counted or exported is the network as its layers say
         for position, step in enumerate(self._steps, start=1):
-            results[position] = step.module(*(results[read] for read in step.reads))
+            compute = step.module if traced else step.compute
+            results[position] = compute(*(results[read] for read in step.reads))
             for free in step.frees:  # so that inference holds no more than it still needs
                 del results[free]
         return results[len(self._steps)]
@@ -151,7 +167,26 @@ class Network(nn.Module):
             if module in changed:
                 parent, _, leaf = name.rpartition(".")
                 self.get_submodule(parent)._modules[leaf] = changed[module]
-        self._steps = [step._replace(module=changed[step.module]) for step in self._steps]
+        self._compute_with([changed[step.module] for step in self._steps], {})
+
+    def compute_in(self, form: Form) -> None:
+        """Compute 1x1 convolutions in `form` from now on, on the device where the weights are.
+
+        Modules, parameters and results stay the same, but for rounding; hooks on modules that are
+        passed over are not called. Changing modules afterwards brings back the grouped form.
+        """
+        device = next(self.parameters()).device.type
+        found = substitutes(self, self._layers, form, device)
+        self._compute_with([step.module for step in self._steps], found)
+
+    def _compute_with(
+        self, modules: Sequence[nn.Module], instead: Mapping[str, Callable[..., Tensor]]
+    ) -> None:
+        """Execute `modules`, one for each layer; `instead` of some, by name, something equal."""
+        self._steps = [
+            step._replace(module=module, compute=instead.get(layer.name, module))
+            for layer, step, module in zip(self._layers[1:], self._steps, modules, strict=True)
+        ]
 
 
 def build(layers: Sequence[Layer], generator: torch.Generator | None = None) -> Network:
@@ -212,7 +247,7 @@ def _module(layer: Layer, alone: bool) -> nn.Module:
         case Linear(shape=shape):
             return _unset(Classifier(layer.in_features, shape.channels, device="meta"))
         case Activation():
-            return nn.ReLU6(inplace=alone) if layer.function == "relu6" else nn.ReLU(inplace=alone)
+            return Relu6(inplace=alone) if layer.function == "relu6" else nn.ReLU(inplace=alone)
         case _:
             return _plain(layer)
 

@@ -9,8 +9,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from fvcore.nn.jit_analysis import JitModelAnalysis
-from fvcore.nn.jit_handles import conv_flop_jit, generic_activation_jit, linear_flop_jit
 
 from nas.cost import Cost
 from nas.layers import Layer, Shape
@@ -32,6 +30,9 @@ def count(layers: Sequence[Layer], input_shape: Shape | None = None) -> Cost:
 
 def count_network(network: Network, input_shape: Shape) -> Cost:
     """Return fvcore's count of a network in eval mode on the CPU, whose weights it zeroes."""
+    from fvcore.nn.jit_analysis import JitModelAnalysis  # training alone does without fvcore
+    from fvcore.nn.jit_handles import conv_flop_jit, linear_flop_jit
+
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.zero_()  # unset memory may hold denormal numbers, which are slow
@@ -51,6 +52,8 @@ def count_network(network: Network, input_shape: Shape) -> Cost:
 
 def _both(madds: _Handle) -> _Handle:
     """Return a handle that counts multiply-adds and activations, so that one trace gives both."""
+    from fvcore.nn.jit_handles import generic_activation_jit
+
     acts = generic_activation_jit("acts")
 
     def handle(inputs: Any, outputs: Any) -> Any:

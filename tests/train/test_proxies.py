@@ -85,16 +85,8 @@ def test_synflow_is_the_value_computed_by_hand():
 
 def by_autograd(network: Network) -> float:
     """Compute synflow as it is defined, weight by weight, in double precision."""
-    for part in network.modules():
-        for name, child in list(part.named_children()):
-            if isinstance(child, nn.BatchNorm2d | nn.ReLU | nn.ReLU6):
-                setattr(part, name, nn.Identity())
-    network._steps = [  # the order of execution holds the modules too
-        step._replace(module=nn.Identity())
-        if isinstance(step.module, nn.BatchNorm2d | nn.ReLU | nn.ReLU6)
-        else step
-        for step in network._steps
-    ]
+    passing = nn.BatchNorm2d | nn.ReLU | nn.ReLU6
+    network.change_modules(lambda m: nn.Identity() if isinstance(m, passing) else m)
     network.double()
     weights = [m.weight for m in network.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
     with torch.no_grad():

@@ -1,0 +1,258 @@
+"""The two training loops that bm_train.py compares, each run in a fresh process of its own.
+
+`plain` is what one writes first: a DataLoader over images that are augmented one by one with
+torchvision, NCHW, view/transpose shuffles, torch's default SGD, `loss.item()` after each step.
+`ours` is nas.train.session.Session. Every other name is ours without one of its parts.
+
+A process warms up, writes `ready`, waits for a line, and writes what it measured as JSON.
+"""
+
+import json
+import os
+import resource
+import sys
+import time
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+from torchvision import transforms
+from train_candidates import candidate
+
+from nas.layers import Layer
+from nas.train.data import Augmentation, Split, Task, load_task
+from nas.train.devices import prepare_worker
+from nas.train.network import ChannelShuffle, build
+from nas.train.recipe import Recipe, load_recipe
+from nas.train.session import Session
+
+WARM_STEPS = 3  # the allocator has what it needs after two
+PARTS = {
+    "layout": "NCHW in place of channels-last",
+    "shuffle": "view/transpose shuffle, which loses the layout (and the grouped form)",
+    "form": "grouped 1x1 convolutions, none computed densely",
+    "malloc": "the allocator as it is",
+    "relu6": "ReLU6 in place, as torch copies its input first",
+    "optimiser": "torch's default SGD",
+    "data": "images augmented one by one",
+}
+
+
+@dataclass(frozen=True)
+class Job:
+    candidate: str
+    variant: str
+    steps: int
+    batch: int
+    device: str
+    data: str
+    core: int | None = None
+    loaders: int = 0
+
+
+class PlainShuffle(nn.Module):
+    def __init__(self, groups: int) -> None:
+        super().__init__()
+        self.groups = groups
+
+    def forward(self, x: Tensor) -> Tensor:
+        n, c, h, w = x.shape
+        x = x.reshape(n, self.groups, c // self.groups, h, w)
+        return x.transpose(1, 2).reshape(n, c, h, w)
+
+
+class Images(Dataset):
+    """The images of a split as torchvision gives out CIFAR-10: PIL, transformed one by one."""
+
+    def __init__(self, task: Task, split: Split) -> None:
+        self.images = split.images.permute(0, 2, 3, 1).contiguous().numpy()
+        self.labels = split.labels.tolist()
+        steps = [transforms.ToTensor(), transforms.Normalize(task.mean, task.std)]
+        if task.augment.flip:
+            steps.insert(0, transforms.RandomHorizontalFlip())
+        steps.insert(0, transforms.RandomCrop(task.input.height, task.augment.crop_padding))
+        self.transform = transforms.Compose(steps)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        return self.transform(Image.fromarray(self.images[index])), self.labels[index]
+
+
+class Clock:
+    """Starts after the warm-up, when the parent says so; stops after the last step."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.wall = self.cpu = 0.0
+
+    def step(self, done: int, steps: int) -> None:
+        if done == WARM_STEPS:
+            self._wait()
+            print("ready", flush=True)
+            sys.stdin.readline()
+            self.wall, self.cpu = time.perf_counter(), time.process_time()
+        elif done == steps:
+            self._wait()
+            self.wall = time.perf_counter() - self.wall
+            self.cpu = time.process_time() - self.cpu
+
+    def _wait(self) -> None:
+        if self.job.device == "cuda":
+            torch.cuda.synchronize()
+
+    def result(self) -> dict[str, float]:
+        images = self.job.batch * self.job.steps
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        return {"wall": images / self.wall, "cpu": images / self.cpu, "peak_mib": peak}
+
+
+def main() -> None:
+    job = Job(**json.loads(sys.argv[1]))
+    if job.core is not None:
+        os.sched_setaffinity(0, {job.core})
+    layers, task = candidate(job.candidate), data_of(job)
+    recipe = replace(load_recipe("cifar10"), batch_size=job.batch, bn_batches=0)
+    clock = Clock(job)
+    (plain if job.variant == "plain" else ours)(job, layers, task, recipe, clock)
+    print(json.dumps(clock.result()), flush=True)
+
+
+def data_of(job: Job) -> Task:
+    """CIFAR-10 where it is, else noise of its shape: enough images for the steps and a warm-up."""
+    count = job.batch * (job.steps + WARM_STEPS)
+    if job.data:
+        task = load_task("cifar10", job.data, 0)
+        whole = task.train
+    else:
+        random = torch.Generator().manual_seed(0)
+        shape = (50_000, 3, 32, 32)
+        whole = Split(
+            torch.randint(0, 256, shape, dtype=torch.uint8, generator=random),
+            torch.randint(0, 10, shape[:1], generator=random),
+        )
+        names = tuple(map(str, range(10)))
+        task = Task("noise", candidate(job.candidate)[0].shape, names, whole, whole, whole,
+                    (0.5,) * 3, (0.25,) * 3, Augmentation(4, True), "")  # fmt: skip
+    index = torch.arange(count) % len(whole)
+    few = Split(whole.images[: job.batch], whole.labels[: job.batch])
+    return replace(task, train=Split(whole.images[index], whole.labels[index]), val=few, test=few)
+
+
+def plain(job: Job, layers: list[Layer], task: Task, recipe: Recipe, clock: Clock) -> None:
+    """The baseline: what a competent user writes first; the network is the same."""
+    if job.device == "cpu":
+        torch.set_num_threads(1)
+    else:
+        torch.backends.cudnn.benchmark = True
+    network = build(layers, torch.Generator().manual_seed(0))
+    network.change_modules(plain_module)
+    network.to(job.device).train()
+    loader = DataLoader(
+        Images(task, task.train), batch_size=job.batch, shuffle=True, drop_last=True,
+        num_workers=job.loaders, pin_memory=job.device == "cuda",
+    )  # fmt: skip
+    optimiser = torch.optim.SGD(
+        network.parameters(), lr=recipe.lr, momentum=recipe.momentum,
+        weight_decay=recipe.weight_decay, nesterov=recipe.nesterov,
+    )  # fmt: skip
+    criterion = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
+    total = 0.0
+    for step, (images, labels) in enumerate(loader, start=1):
+        images = images.to(job.device, non_blocking=True)
+        labels = labels.to(job.device, non_blocking=True)
+        optimiser.zero_grad()
+        with torch.autocast("cuda", torch.bfloat16, enabled=job.device == "cuda"):
+            loss = criterion(network(images), labels)
+        loss.backward()
+        optimiser.step()
+        total += loss.item()
+        clock.step(step, len(loader))
+    assert np.isfinite(total)
+
+
+def plain_module(module: nn.Module) -> nn.Module:
+    if isinstance(module, ChannelShuffle):
+        return PlainShuffle(module.groups)
+    return nn.ReLU6(inplace=True) if isinstance(module, nn.ReLU6) else module
+
+
+def ours(job: Job, layers: list[Layer], task: Task, recipe: Recipe, clock: Clock) -> None:
+    """A session, less the part that the variant names."""
+    if job.variant == "malloc":
+        torch.set_num_threads(1)
+    elif job.device == "cpu":
+        prepare_worker(1)
+    else:
+        prepare_worker(torch.get_num_threads())
+    session = Session(layers, task, recipe, recipe.epochs, 0, job.device)
+    without(job, session)
+    session.run_epoch(clock.step)
+
+
+def without(job: Job, session: Session) -> None:
+    network, variant = session.network, job.variant
+    if variant == "form":
+        network.compute_in("grouped")
+    elif variant == "dense":
+        network.compute_in("dense")
+    elif variant == "shuffle":
+        network.change_modules(
+            lambda m: PlainShuffle(m.groups) if isinstance(m, ChannelShuffle) else m
+        )
+    elif variant == "relu6":
+        for module in network.modules():
+            if isinstance(module, nn.ReLU6):
+                module.forward = lambda x: F.relu6(x, inplace=True)
+    elif variant == "layout":
+        network.to(memory_format=torch.contiguous_format)
+        session._train = Reordered(session._train)
+    elif variant == "data":
+        session._train = OneByOne(job, session.task)
+    elif variant == "optimiser":
+        session.optimiser = torch.optim.SGD(
+            network.parameters(), lr=0.1, momentum=session.recipe.momentum,
+            weight_decay=session.recipe.weight_decay, nesterov=session.recipe.nesterov,
+        )  # fmt: skip
+
+
+class Reordered:
+    """A feed whose batches come as NCHW."""
+
+    def __init__(self, feed) -> None:  # type: ignore[no-untyped-def]
+        self.feed, self.steps, self.shown = feed, feed.steps, feed.shown
+
+    def shuffled(self, *args, **options):  # type: ignore[no-untyped-def]
+        for images, labels in self.feed.shuffled(*args, **options):
+            yield images.contiguous(), labels
+
+
+class OneByOne:
+    """A feed of images that torchvision transforms one by one."""
+
+    def __init__(self, job: Job, task: Task) -> None:
+        self.job = job
+        self.loader = DataLoader(
+            Images(task, task.train), job.batch, shuffle=True, drop_last=True,
+            num_workers=job.loaders,
+        )  # fmt: skip
+
+    def steps(self, _size: int) -> int:
+        return len(self.loader)
+
+    def shown(self, size: int) -> int:
+        return len(self.loader) * size
+
+    def shuffled(self, *_args, **_options):  # type: ignore[no-untyped-def]
+        for images, labels in self.loader:
+            images = images.to(self.job.device, memory_format=torch.channels_last)
+            yield images, labels.to(self.job.device)
+
+
+if __name__ == "__main__":
+    main()

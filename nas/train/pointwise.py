@@ -1,0 +1,200 @@
+"""Pointwise: grouped 1x1 convolutions, and the permutations behind them, in their quickest form.
+
+A grouped 1x1 convolution equals a dense one whose weight is zero outside its blocks; a channel
+shuffle behind it, with nothing but batch norms and activations between, equals another order of
+the rows of that weight and of the entries of those batch norms. So both can be computed by one
+dense convolution, whose added products are with zero. Where that is quicker it is how a network
+computes; what it is stays grouped: modules, parameters, state dict, and whatever traces it.
+
+The rule for the CPU is from `benchmarks/results/pointwise.md`. It reads shapes only, no clock, so
+that one seed trains to the same bits every time.
+"""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias, cast, get_args
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from nas.errors import TaskError
+from nas.layers import Activation, BatchNorm, Conv, Layer, Shuffle
+from nas.train.norm import NormStep, rectified
+
+Form: TypeAlias = Literal["grouped", "dense", "measured"]
+
+VARIABLE = "NAS_POINTWISE"
+_CPU_INTENSITY = 28.0  # products per channel read or written: above, the arithmetic takes longer
+_CPU_PIXELS = 32 * 32  # below, the map stays in the cache, and a dense convolution gains nothing
+_CPU_PIXELS_SHUFFLED = 16 * 16  # the same where a permutation is saved as well
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """A 1x1 convolution to be computed densely, with what stands behind it.
+
+    `norms` and `shuffle` name the batch norms whose channels change places with the rows of the
+    convolution, and the shuffle that is left out; where `shuffle` is empty there is none.
+    """
+
+    conv: str
+    groups: int = 1
+    shuffle: str = ""
+    norms: tuple[str, ...] = ()
+
+
+@dataclass
+class _Chain:
+    """What stands behind a convolution, as far as it treats each channel by itself."""
+
+    norms: list[str] = field(default_factory=list)
+    shuffle: Shuffle | None = None
+
+
+def chosen_form() -> Form:
+    """Return the form that the variable NAS_POINTWISE names; `measured` where it is not set.
+
+    Raises:
+        TaskError: it names none.
+    """
+    named = os.environ.get(VARIABLE) or "measured"
+    if named not in get_args(Form):
+        raise TaskError(
+            f"{VARIABLE}={named!r} names no form of 1x1 convolutions.",
+            f"Set it to {', '.join(get_args(Form))}, or not at all.",
+        )
+    return cast(Form, named)
+
+
+def folds(layers: Sequence[Layer], form: Form, device: str) -> list[Fold]:
+    """Return the convolutions of `layers` to be computed densely on `device`, a type: `cpu`.
+
+    `grouped` folds none, `dense` all, `measured` those that were quicker in our measurements. Of
+    CUDA devices there are none yet, so nothing is folded there unless `dense` is asked for.
+    """
+    if form == "grouped":
+        return []
+    found = []
+    for layer in layers:
+        if isinstance(layer, Conv) and _is_pointwise(layer):
+            chain = _behind(layer, layers)
+            if form == "dense" or _is_quicker(layer, chain.shuffle is not None, device):
+                found.append(_fold(layer, chain))
+    return [fold for fold in found if fold is not None]
+
+
+def _is_pointwise(conv: Conv) -> bool:
+    return (conv.kernel, conv.stride, conv.padding) == (1, 1, 0)
+
+
+def _is_quicker(conv: Conv, shuffled: bool, device: str) -> bool:
+    """Apply the rule that was measured; see the module."""
+    if device != "cpu":
+        return False
+    one, other = conv.in_channels, conv.shape.channels
+    least = _CPU_PIXELS_SHUFFLED if shuffled else _CPU_PIXELS
+    large = conv.shape.height * conv.shape.width >= least
+    return large and one * other <= _CPU_INTENSITY * (one + other)
+
+
+def _behind(conv: Conv, layers: Sequence[Layer]) -> _Chain:
+    """Return the batch norms up to a shuffle behind `conv`, each read by the next alone."""
+    readers: dict[str, list[Layer]] = {}
+    for layer in layers:
+        for name in layer.inputs:
+            readers.setdefault(name, []).append(layer)
+    chain, last = _Chain(), conv.name
+    while len(following := readers.get(last, [])) == 1:
+        layer = following[0]
+        if isinstance(layer, Shuffle):
+            chain.shuffle = layer
+            break
+        if not isinstance(layer, BatchNorm | Activation):
+            break
+        if isinstance(layer, BatchNorm):
+            chain.norms.append(layer.name)
+        last = layer.name
+    return chain
+
+
+def _fold(conv: Conv, chain: _Chain) -> Fold | None:
+    if chain.shuffle is not None:
+        return Fold(conv.name, chain.shuffle.groups, chain.shuffle.name, tuple(chain.norms))
+    return Fold(conv.name) if conv.groups > 1 else None
+
+
+def shuffled_order(channels: int, groups: int) -> Tensor:
+    """Return which channel a shuffle puts in each place; int64, shape (channels,)."""
+    return torch.arange(channels).reshape(groups, -1).t().reshape(-1)
+
+
+def block_index(rows: int, columns: int, groups: int, order: Tensor) -> Tensor:
+    """Return where each entry of a grouped weight stands in the dense one, both flattened.
+
+    The grouped weight has shape (rows, columns / groups), the dense one (rows, columns), its row
+    `place` being the row `order[place]` of the grouped one. int64, shape (rows * columns / groups,)
+    """
+    place = torch.empty_like(order)
+    place[order] = torch.arange(rows)
+    first = torch.arange(rows) // (rows // groups) * (columns // groups)
+    inside = torch.arange(columns // groups)
+    return (place[:, None] * columns + first[:, None] + inside).reshape(-1)
+
+
+class DensePointwise:
+    """Computes a grouped 1x1 convolution, and the permutation of its output, as one dense one."""
+
+    def __init__(self, conv: nn.Conv2d, groups: int = 1) -> None:
+        """Compute what `conv` and a shuffle between `groups` groups behind it do."""
+        self.conv = conv
+        rows, columns = conv.out_channels, conv.in_channels
+        order = shuffled_order(rows, groups)
+        self._shape = (rows, columns, 1, 1)
+        self._index = block_index(rows, columns, conv.groups, order).to(conv.weight.device)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return the permuted convolution, shape (N, rows, H, W), of `x`, (N, columns, H, W)."""
+        weight = self.conv.weight
+        dense = weight.new_zeros(self._shape[0] * self._shape[1])
+        dense = dense.index_copy(0, self._index, weight.reshape(-1))
+        return F.conv2d(x, dense.reshape(self._shape))
+
+
+def substitutes(
+    network: nn.Module, layers: Sequence[Layer], form: Form, device: str
+) -> dict[str, Callable[[Tensor], Tensor]]:
+    """Return what computes a layer in the place of its module, by the name of the layer.
+
+    `network` has the modules of `layers` on `device`, a type; see `folds` for `form`.
+    """
+    made: dict[str, Callable[[Tensor], Tensor]] = {}
+    for fold in folds(layers, form, device):
+        conv = network.get_submodule(fold.conv)
+        assert isinstance(conv, nn.Conv2d)
+        made[fold.conv] = DensePointwise(conv, fold.groups)
+        if fold.shuffle:
+            made[fold.shuffle] = nn.Identity()
+        for name in fold.norms:
+            norm = network.get_submodule(name)
+            assert isinstance(norm, nn.BatchNorm2d)
+            made[name] = NormStep(norm, shuffled_order(norm.num_features, fold.groups))
+    return {**made, **_rectified(network, layers, made)} if device == "cpu" else made
+
+
+def _rectified(
+    network: nn.Module, layers: Sequence[Layer], made: Mapping[str, Callable[[Tensor], Tensor]]
+) -> dict[str, Callable[[Tensor], Tensor]]:
+    """Return what computes batch norms together with the activations behind them."""
+    together: dict[str, Callable[[Tensor], Tensor]] = {}
+    for name, (activation, top) in rectified(layers).items():
+        step = made.get(name)
+        if step is None:
+            norm = network.get_submodule(name)
+            assert isinstance(norm, nn.BatchNorm2d)
+            step = NormStep(norm)
+        assert isinstance(step, NormStep)
+        step.top = top
+        together[name], together[activation] = step, nn.Identity()
+    return together
