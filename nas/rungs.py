@@ -17,6 +17,7 @@ each stratum goes on. The strata are fixed, so that no arrival moves a trial to 
 """
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -39,13 +40,18 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True)
 class Ladder:
-    """The rungs in epochs, rising, and the share 1/eta that each lets through."""
+    """The rungs in epochs, rising, and the share 1/eta that each lets through.
+
+    `sides` are the heights and widths in pixels at which the epochs up to each rung but the last
+    are trained and judged; those after it, or all where there are none, are at the task's own size.
+    """
 
     epochs: tuple[int, ...]
     eta: int
+    sides: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        """Check that the rungs rise and eta is at least 2."""
+        """Check that the rungs and their sides rise, and eta is at least 2."""
         rising = all(a < b for a, b in zip(self.epochs, self.epochs[1:], strict=False))
         if not self.epochs or self.epochs[0] < 1 or not rising:
             raise NasError(
@@ -54,6 +60,22 @@ class Ladder:
             )
         if self.eta < _MIN_ETA:
             raise _too_small(self.eta)
+        if self.sides:
+            self._check_sides()
+
+    def _check_sides(self) -> None:
+        early = len(self.epochs) - 1
+        if len(self.sides) != early:
+            raise NasError(
+                f"{len(self.sides)} resolutions below that of the task do not fit "
+                f"{len(self.epochs)} rungs.",
+                f"Give {early}, one for each rung but the last, or one rung more.",
+            )
+        if any(a > b for a, b in zip(self.sides, self.sides[1:], strict=False)):
+            raise NasError(
+                f"the resolutions {', '.join(map(str, self.sides))} fall.",
+                "Give them in rising order: a trial goes on at the same size or a larger one.",
+            )
 
     @property
     def max_epochs(self) -> int:
@@ -63,6 +85,18 @@ class Ladder:
     def rung(self, epoch: int) -> int | None:
         """Return the index of the rung that `epoch` ends, or None."""
         return self.epochs.index(epoch) if epoch in self.epochs else None
+
+    def side(self, epoch: int) -> int | None:
+        """Return the side at which `epoch` is trained and judged, None for the task's own."""
+        reached = bisect_left(self.epochs, epoch)
+        return self.sides[reached] if reached < len(self.sides) else None
+
+    @property
+    def resolutions(self) -> str:
+        """Say in words which epochs are at which resolution; empty where all are at the task's."""
+        steps = zip(self.epochs, self.sides, strict=False)
+        parts = [f"{side}x{side} up to epoch {epoch}" for epoch, side in steps]
+        return f"images of {', '.join(parts)}, then in full" if parts else ""
 
     def decide(self, own: Sequence[float], others: Sequence[Sequence[float]]) -> Decision:
         """Decide for a trial with losses `own` among the `others` that reached the same rung."""

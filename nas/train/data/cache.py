@@ -44,12 +44,17 @@ def cached(files: Iterable[Path], kind: str, read: Callable[[], Source]) -> Sour
     return source
 
 
-def fingerprint(files: Iterable[Path]) -> str:
+def fingerprint(files: Iterable[Path | str]) -> str:
     """Return a name for `files` as they are: their paths, sizes and times of change."""
     digest = hashlib.sha256(f"{_VERSION}".encode())
-    for file in sorted(files):
-        stat = file.stat()
-        digest.update(f"\n{file.resolve()} {stat.st_size} {stat.st_mtime_ns}".encode())
+    folders: dict[str, str] = {}  # resolved once each, for the files may be millions
+    for file in sorted(os.fspath(file) for file in files):
+        folder, name = os.path.split(file)
+        if folder not in folders:
+            folders[folder] = os.path.realpath(folder)
+        stat = os.stat(file)  # noqa: PTH116
+        path = os.fsencode(os.path.join(folders[folder], name))  # noqa: PTH118
+        digest.update(b"\n%s %d %d" % (path, stat.st_size, stat.st_mtime_ns))
     return digest.hexdigest()[:24]
 
 

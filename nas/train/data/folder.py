@@ -4,7 +4,8 @@ DIR/cat/1.png …                  all images train; a test split is drawn from 
 DIR/train/cat/1.png … DIR/test/cat/7.png …
 """
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from nas.errors import TaskError
@@ -23,6 +24,32 @@ def find_images(folder: Path) -> list[Path]:
         for file in root.glob("*/*")
         if file.suffix.lower() in SUFFIXES and file.is_file()
     )
+
+
+def images_below(root: Path) -> Iterator[str]:
+    """Yield every image below the folders in `root`, in the order of its path, part by part.
+
+    As text, for a large data set has millions of them, and without a look at each.
+
+    Raises:
+        OSError: a folder cannot be read.
+    """
+    for entry in _entries(root):
+        if entry.is_dir():
+            yield from _below(entry.path)
+
+
+def _below(folder: str) -> Iterator[str]:
+    for entry in _entries(folder):
+        if entry.is_dir(follow_symlinks=False):
+            yield from _below(entry.path)
+        elif os.path.splitext(entry.name)[1].lower() in SUFFIXES and entry.is_file():  # noqa: PTH122
+            yield entry.path
+
+
+def _entries(folder: Path | str) -> list["os.DirEntry[str]"]:
+    with os.scandir(folder) as entries:
+        return sorted(entries, key=lambda entry: entry.name)
 
 
 def read_folder(folder: Path, files: Sequence[Path], side: int, skip: bool = False) -> Source:

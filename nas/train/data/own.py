@@ -10,6 +10,7 @@ and the latter the validation split, unless the test images have no labels (Imag
 """
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ import numpy as np
 import torch
 
 from nas.errors import TaskError
-from nas.train.data.folder import SUFFIXES
+from nas.train.data.folder import images_below
 from nas.train.data.images import DataRequest, Source, decode
 from nas.train.data.records import FileRecords, Files, ParquetRecords, Records
 from nas.train.data.scan import Scan, refuse_broken, scan
@@ -42,7 +43,7 @@ class _Part:
     """The images of one part of a data set, not yet looked at."""
 
     records: Records
-    files: list[Path]
+    files: Sequence[Path | str]
     labels: list[Any]
 
 
@@ -128,10 +129,9 @@ def _find(folder: Path) -> dict[str, _Part]:
 
 
 def _tree(root: Path) -> _Part:
-    files = sorted(
-        file for file in root.glob("*/**/*") if file.suffix.lower() in SUFFIXES and file.is_file()
-    )
-    return _Part(FileRecords(files), files, [file.relative_to(root).parts[0] for file in files])
+    files = list(images_below(root))
+    start = len(os.path.join(root, ""))  # noqa: PTH118
+    return _Part(FileRecords(files), files, [file[start:].partition(os.sep)[0] for file in files])
 
 
 def _parquet_parts(files: Sequence[Path]) -> dict[str, _Part]:
@@ -200,7 +200,7 @@ def _class_names(parts: dict[str, _Part], folder: Path) -> tuple[str, ...]:
     """Return the names of the classes: folders, words, those in the schema, or the numbers."""
     labels = parts["train"].labels
     if labels and isinstance(labels[0], int):
-        known = _schema_names(parts["train"].files[0])
+        known = _schema_names(Path(parts["train"].files[0]))
         largest = max(max(part.labels) for part in parts.values())
         names = known or tuple(str(label) for label in range(largest + 1))
         outside = [x for part in parts.values() for x in part.labels if not 0 <= x < len(names)]

@@ -1,5 +1,6 @@
 """Records: encoded images that stay on disk, in files of their own or in the rows of parquet."""
 
+import os
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -7,12 +8,15 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from nas.errors import TaskError
 
-_WINDOW = 4096  # images among which rows of parquet are shuffled, for random access is slow
+_WINDOW = 4096  # images, at most, among which rows of parquet are shuffled: random access is slow
+_WINDOW_BYTES = 256 << 20  # and what they may weigh, for they are held in memory
+_SPARE = 4  # row groups beyond a window that are held, for batches that reach into the next one
 
 
 class Records(Protocol):
@@ -29,6 +33,10 @@ class Records(Protocol):
 
     def groups(self) -> Tensor | None:
         """Return the number of the block in which each image lies, None if each is on its own."""
+
+    @property
+    def window(self) -> int:
+        """How many blocks may be shuffled among each other, where there are some."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,41 +56,60 @@ class Files:
         groups = self.records.groups()
         if groups is None:
             return torch.randperm(len(self), generator=random)
-        mine = groups[self.indices]
-        ranks = torch.randperm(int(groups.max()) + 1, generator=random)
-        by_block = torch.argsort(ranks[mine], stable=True)
+        ranks = torch.randperm(int(groups.max()) + 1, generator=random)[groups[self.indices]]
+        by_block = torch.argsort(ranks, stable=True)
+        sizes = torch.bincount(ranks // self.records.window).tolist()
         windows = [
-            w[torch.randperm(len(w), generator=random)] for w in torch.split(by_block, _WINDOW)
+            w[torch.randperm(len(w), generator=random)] for w in torch.split(by_block, sizes)
         ]
         return torch.cat(windows)
 
 
 class FileRecords:
-    """Images in files of their own."""
+    """Images in files of their own.
 
-    def __init__(self, files: Sequence[Path]) -> None:
+    Their paths are kept as one text, some 50 bytes each: as objects those of ImageNet would fill
+    half a gigabyte in every process.
+    """
+
+    def __init__(self, files: Sequence[Path | str]) -> None:
         """Number `files` from 0."""
-        self._files = files
+        paths = [os.fsencode(file) for file in files]
+        self._root: bytes = os.path.commonprefix(paths) or b""  # noqa: RUF071
+        tails = [path[len(self._root) :] for path in paths]
+        self._ends = np.cumsum([len(tail) for tail in tails], dtype=np.int64)
+        self._tails = b"".join(tails)
 
     def __len__(self) -> int:
-        return len(self._files)
+        return len(self._ends)
 
     def read(self, index: int) -> bytes:
         """Return the content of one file; TaskError where it cannot be read."""
         try:
-            return self._files[index].read_bytes()
+            return Path(self.name(index)).read_bytes()
+        except FileNotFoundError as error:
+            raise TaskError(
+                f"{self.name(index)} cannot be read any more: it is gone.",
+                "Put it back, then go on with --resume.",
+            ) from error
         except OSError as error:
             raise TaskError(
-                f"{self._files[index]} cannot be read: {error.strerror}.", "Mend its permissions."
+                f"{self.name(index)} cannot be read: {error.strerror}.", "Mend its permissions."
             ) from error
 
     def name(self, index: int) -> str:
         """Return the path of the file."""
-        return str(self._files[index])
+        start = int(self._ends[index - 1]) if index else 0
+        return os.fsdecode(self._root + self._tails[start : int(self._ends[index])])
 
     def groups(self) -> Tensor | None:
         """Return None: each image is on its own."""
         return None
+
+    @property
+    def window(self) -> int:
+        """One: there are none."""
+        return 1
 
 
 @dataclass(frozen=True)
@@ -96,7 +123,7 @@ class _Block:
 
 @dataclass
 class ParquetRecords:
-    """Images in the rows of parquet files; the row groups read last stay in memory.
+    """Images in the rows of parquet files; the row groups of one window stay in memory.
 
     `column` is a struct with a field `bytes`, or binary itself.
     """
@@ -111,17 +138,20 @@ class ParquetRecords:
     def __post_init__(self) -> None:
         import pyarrow.parquet as pq
 
-        self._blocks, sizes, first = [], [], 0
+        self._blocks, sizes, first, weight = [], [], 0, 0
         for file in self.files:
             metadata = pq.read_metadata(file)
             for group in range(metadata.num_row_groups):
                 rows = metadata.row_group(group).num_rows
+                weight += metadata.row_group(group).total_byte_size
                 self._blocks.append(_Block(file, group, first))
                 sizes.append(rows)
                 first += rows
         self._groups = torch.repeat_interleave(torch.arange(len(sizes)), torch.tensor(sizes))
-        mean = max(1, first // max(1, len(sizes)))
-        self._kept = 2 * (_WINDOW // mean) + 4
+        rows_each = max(1, first // max(1, len(sizes)))
+        fitting = _WINDOW_BYTES * first // max(1, weight)
+        self._window = max(1, min(_WINDOW, fitting) // rows_each)
+        self._kept = self._window + min(self._window, _SPARE)
 
     def __len__(self) -> int:
         return len(self._groups)
@@ -146,6 +176,11 @@ class ParquetRecords:
     def groups(self) -> Tensor | None:
         """Return the row group of each image."""
         return self._groups
+
+    @property
+    def window(self) -> int:
+        """As many as may be held in memory."""
+        return self._window
 
     def _load(self, block: _Block) -> list[bytes | None]:
         import pyarrow as pa

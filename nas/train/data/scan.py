@@ -6,20 +6,19 @@ What was found is kept in the cache, so that a large data set is scanned when it
 import contextlib
 import io
 import json
-import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image, UnidentifiedImageError
+import torch
+from PIL import Image
 
 from nas.errors import TaskError
 from nas.train.data.cache import cache_dir, fingerprint
 from nas.train.data.records import Records
+from nas.train.decode import BROKEN
 from nas.train.files import write_whole
-
-BROKEN = (OSError, UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError)
 
 
 @dataclass(frozen=True)
@@ -34,14 +33,14 @@ class Scan:
         return [index for index, size in enumerate(self.sizes) if size is None]
 
 
-def scan(records: Records, files: Iterable[Path]) -> Scan:
+def scan(records: Records, files: Iterable[Path | str]) -> Scan:
     """Return the sizes of all images of `records`, which lie in `files`."""
     path = cache_dir() / f"scan-{fingerprint(files)}.json"
     with contextlib.suppress(OSError, ValueError, TypeError):
         known = json.loads(path.read_text(encoding="utf-8"))
         if len(known) == len(records):
             return Scan(tuple(tuple(size) if size else None for size in known))
-    with ThreadPoolExecutor(max(2, os.cpu_count() or 2)) as pool:
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:  # a trial has no more cores
         sizes = tuple(pool.map(_look(records), range(len(records)), chunksize=64))
     with contextlib.suppress(OSError):
         write_whole(path, lambda part: _write(sizes, part))

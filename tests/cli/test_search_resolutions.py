@@ -1,0 +1,44 @@
+"""`nas search --resolutions`: what is understood, and what is refused before anything is made."""
+
+import pytest
+
+SEARCH = ["search", "--budget", "300M-flops", "--rungs", "2,4,8"]
+
+
+def spec(*words: str):
+    from nas.cli.search import make_spec
+    from nas.cli.search import search as command
+
+    return make_spec(command.make_context("search", [*SEARCH[1:], *words]).params)
+
+
+def test_resolutions_are_part_of_the_study():
+    for typed in ("16,24", "16,24,32"):
+        found = spec("--task", "cifar10", "--resolutions", typed)
+        assert (found.resolutions, found.image_size) == ((16, 24), None)
+    assert spec("--task", "cifar10").resolutions == ()
+
+
+def test_the_last_one_is_the_size_of_images_of_ones_own(tmp_path):
+    own = ("--data", str(tmp_path), "--resolutions", "96,128,160")
+    found = spec(*own)
+    assert (found.task, found.resolutions, found.image_size) == ("folder", (96, 128), 160)
+    assert spec(*own, "--image-size", "160") == found
+    left_out = spec("--data", str(tmp_path), "--resolutions", "96,128", "--image-size", "192")
+    assert (left_out.resolutions, left_out.image_size) == ((96, 128), 192)
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("a,b", "'a,b' are no whole numbers"),
+        ("", "'' are no whole numbers"),
+        ("4", "are 1 for 3 rungs"),
+        ("4,4,4", "ends at 4, but the task's images are 8x8"),
+        ("8,4", "resolutions 8, 4 fall"),
+        ("3,4", "3 is not divided by 4, the total stride of igcv3 at 1x8x8"),
+    ],
+)
+def test_what_cannot_be_is_refused(nas, tmp_path, typed, said):
+    assert said in nas.refused(*SEARCH, "--task", "digits", "--resolutions", typed)
+    assert not list(tmp_path.iterdir())

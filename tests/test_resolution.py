@@ -1,0 +1,124 @@
+"""Resolution as a fidelity: which sizes the rungs may have, and what a study makes of them."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nas.errors import NasError
+from nas.layers import Shape
+from nas.resolution import check_resolutions, early_sides
+from nas.reuse import comparable
+from nas.rungs import Ladder
+from nas.spec import StudySpec
+from nas.view import study_view
+from tests.studies import SPACE, small_spec
+
+
+def refused(match: str, call, *args) -> None:
+    with pytest.raises(NasError, match=match) as caught:
+        call(*args)
+    assert "\n" not in caught.value.cause + caught.value.remedy
+
+
+# -- the ladder ------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.integers(1, 20), min_size=2, max_size=4, unique=True).map(sorted), st.data())
+def test_every_epoch_up_to_a_rung_has_its_side_and_the_last_ones_none(rungs, data):
+    count = len(rungs) - 1
+    sides = sorted(data.draw(st.lists(st.integers(1, 300), min_size=count, max_size=count)))
+    ladder = Ladder(tuple(rungs), 2, tuple(sides))
+    start = 0
+    for end, side in zip(rungs, [*sides, None], strict=True):
+        assert {ladder.side(epoch) for epoch in range(start + 1, end + 1)} == {side}
+        start = end
+
+
+def test_a_ladder_without_sides_is_always_at_full_size():
+    ladder = Ladder((1, 2, 4), 2)
+    assert [ladder.side(epoch) for epoch in range(1, 5)] == [None] * 4
+    assert ladder.resolutions == ""
+    assert Ladder((2, 4), 2, (96,)).resolutions == "images of 96x96 up to epoch 2, then in full"
+
+
+@pytest.mark.parametrize(
+    ("sides", "said"),
+    [((96,), "1 resolutions below that of the task do not fit 3 rungs"), ((128, 96), "fall")],
+)
+def test_sides_that_are_no_ladder(sides, said):
+    refused(said, Ladder, (2, 4, 8), 2, sides)
+
+
+# -- what was typed --------------------------------------------------------------------------------
+
+
+def test_the_last_resolution_is_the_tasks_own_and_may_be_left_out():
+    assert early_sides((16, 24, 32), (2, 4, 8), 32) == (16, 24)
+    assert early_sides((16, 24), (2, 4, 8), 32) == (16, 24)
+    assert early_sides((96, 128, 160), (2, 4, 8), None) == (96, 128)
+
+
+@pytest.mark.parametrize(
+    ("sides", "full", "said"),
+    [
+        ((16,), 32, "16 are 1 for 3 rungs"),
+        ((16, 20, 24, 32), 32, "are 4 for 3 rungs"),
+        ((16, 20, 24), 32, "ends at 24, but the task's images are 32x32"),
+    ],
+)
+def test_resolutions_that_do_not_fit_the_rungs(sides, full, said):
+    refused(said, early_sides, sides, (2, 4, 8), full)
+
+
+@pytest.mark.parametrize(
+    ("side", "said"),
+    [
+        (20, "20 is not divided by 8, the total stride of small at 3x32x32"),
+        (36, "36 is larger than the task's 32x32"),
+        (2, "2 is not divided by 8"),
+        (0, "0 is not divided"),
+        (-4, "-4 is not divided"),
+    ],
+)
+def test_resolutions_that_the_networks_cannot_have(side, said):
+    spec = small_spec(rungs=(1, 4), resolutions=(side,))
+    refused(said, check_resolutions, spec, Shape(3, 32, 32))
+    check_resolutions(small_spec(rungs=(1, 4), resolutions=(16,)), Shape(3, 32, 32))
+
+
+# -- the study -------------------------------------------------------------------------------------
+
+
+def test_a_study_keeps_its_resolutions_and_old_ones_have_none():
+    spec = small_spec(resolutions=(16, 24))
+    assert StudySpec.from_json(spec.to_json()) == spec
+    assert spec.ladder.sides == (16, 24)
+    old = json.loads(spec.to_json())
+    del old["resolutions"]
+    assert StudySpec.from_json(json.dumps(old)).resolutions == ()
+    assert spec.differences(small_spec()) == ["resolutions: (16, 24), not ()"]
+
+
+def test_the_report_says_the_resolutions():
+    settings = dict(study_view(small_spec(resolutions=(16, 24)), []).settings)
+    assert settings["Resolutions"] == (
+        "images of 16x16 up to epoch 1, 24x24 up to epoch 2, then in full"
+    )
+    assert "Resolutions" not in dict(study_view(small_spec(), []).settings)
+
+
+def test_trainings_at_other_resolutions_are_other_trainings():
+    architecture = SPACE.published[0].architecture
+
+    def same(mine: dict[str, object], theirs: dict[str, object]) -> bool:
+        return comparable(small_spec(**mine), small_spec(**theirs), architecture)
+
+    assert same({"resolutions": (16, 24)}, {"resolutions": (16, 24)})
+    assert not same({"resolutions": (16, 24)}, {"resolutions": (16, 16)})
+    assert not same({"resolutions": (16, 24)}, {})
+    assert not same(
+        {"rungs": (1, 2, 4), "resolutions": (16, 24)}, {"rungs": (1, 3, 4), "resolutions": (16, 24)}
+    )
+    assert same({"rungs": (1, 2, 4)}, {"rungs": (2, 4)})
