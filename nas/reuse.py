@@ -3,9 +3,10 @@
 Two results may stand for each other when everything that they depend on is the same, but for the
 seed of the trial: the text of the space (its strides, stem and head), the deployment (for fvcore's
 count), the task with its data and limit, the recipe, the epochs of full fidelity (the schedule is
-stretched over them), and the seed of the study, which draws the validation split. Rungs do not
-matter below the last one: a complete trial was stopped at none. Only complete trials are taken: one
-that failed may have failed for its seed or its machine, one that was stopped is no final value.
+stretched over them), and the seed of the study, which draws the validation split. Rungs below the
+last one matter only where the recipe ends a cycle of the learning rate at each, or the study
+changes the resolution there: a complete trial was stopped at none. Only complete trials are taken:
+one that failed may have failed for its seed or its machine, one that was stopped is no final value.
 """
 
 import hashlib
@@ -74,7 +75,10 @@ def _training(spec: StudySpec) -> tuple[object, ...]:
     deployment = (str(spec.deployment), spec.classes)
     images = (spec.image_size, spec.skip_corrupt)
     data = (spec.task, spec.data_dir, spec.limit, spec.seed, *images)
-    return (*deployment, *data, settings, spec.ladder.max_epochs)
+    cycles = 'rungs = "complete"' in settings.splitlines()
+    shaped = cycles or bool(spec.resolutions)  # the training itself changes at a rung
+    rungs = spec.rungs if shaped else spec.rungs[-1:]
+    return (*deployment, *data, settings, rungs, spec.resolutions)
 
 
 def _has_weights(trial: Trial) -> bool:

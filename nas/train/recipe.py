@@ -1,16 +1,20 @@
 """Recipe: how a network is trained, as data.
 
-One schedule covers the full fidelity, the last rung. Earlier rungs are prefixes of it: a network
-stopped at epoch 3 of 9 was trained as its first three epochs, with the learning rate still high,
-so that a trial which goes on never starts anew and all trials of one rung are comparable.
+A trial is never trained anew at a rung; what happens to its learning rate there, `rungs` says.
+`continue`: one schedule covers the full fidelity, and earlier rungs are prefixes of it. A network
+judged at epoch 3 of 9 was trained as in its first three epochs, with the rate still high.
+`complete`: each rung ends a cycle of its own, in which the rate climbs, and falls to 0 until the
+rung, so that networks are judged as they are judged at the end. Either way all trials of one rung
+are comparable. Outside of a search there are no rungs, and both are one schedule.
 
 A schedule is stretched to the epochs that are asked for: milestones 200 of 400 become 20 of 40.
 """
 
 import math
 import tomllib
+from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -20,6 +24,7 @@ from nas.errors import TaskError
 Schedule: TypeAlias = Literal["cosine", "triangular", "step", "exponential"]
 OptimiserName: TypeAlias = Literal["sgd", "rmsprop"]
 CropName: TypeAlias = Literal["area", "scale"]
+AtRungs: TypeAlias = Literal["continue", "complete"]
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,8 @@ class Recipe:
     `epochs` is full fidelity unless the user asks for another; `lr` is the peak, reached linearly
     after `warmup_epochs`. From there it falls to 0 at the end by a half cosine or linearly
     (`triangular`), or is multiplied by `lr_factor` at each of `milestones` (`step`: epochs that are
-    over, out of `epochs`) or after every epoch (`exponential`).
+    over, out of `epochs`) or after every epoch (`exponential`). With `rungs` = `complete` a half
+    cosine or a line ends at every rung of a search, in place of the last one alone.
 
     `label_smoothing` is the share of a target spread over all classes; `bn_momentum` is the weight
     of a new batch in the running statistics, and `bn_batches` the number of training batches over
@@ -73,9 +79,32 @@ class Recipe:
     jitter_hue: float = 0.0
     jitter_saturation: float = 0.0
     jitter_lightness: float = 0.0
+    rungs: AtRungs = "continue"
 
-    def lr_at(self, epochs: float, max_epochs: int) -> float:
-        """Return the learning rate of the step that ends after `epochs` of `max_epochs`."""
+    def lr_at(self, epochs: float, max_epochs: int, rungs: Sequence[int] = ()) -> float:
+        """Return the learning rate of the step that ends after `epochs` of `max_epochs`.
+
+        `rungs` are the epochs at which a search judges, rising, `max_epochs` the last.
+        """
+        if self.rungs == "continue" or len(rungs) <= 1:
+            return self._lr_of_one(epochs, max_epochs)
+        passed = bisect_left(rungs, epochs)  # the step that reaches a rung belongs to its cycle
+        return self._lr_of_cycle(epochs, (0, *rungs)[passed], rungs[passed], max_epochs)
+
+    def _lr_of_cycle(self, epochs: float, start: int, end: int, max_epochs: int) -> float:
+        """Return the rate within the cycle from `start` to `end`.
+
+        Its peak is the rate that one schedule for all of `max_epochs` would have at `start`: a full
+        one would undo in a later cycle what the earlier ones have learned. The climb to a lower
+        peak is as steep as the first, and so shorter.
+        """
+        envelope = max(start, min(self.warmup_epochs, max_epochs / 2))
+        share = self._lr_of_one(envelope, max_epochs) / self.lr if start else 1.0
+        cycle = replace(self, lr=share * self.lr, warmup_epochs=share * self.warmup_epochs)
+        return cycle._lr_of_one(epochs - start, end - start)
+
+    def _lr_of_one(self, epochs: float, max_epochs: int) -> float:
+        """Return the rate of one schedule for all of `max_epochs`."""
         warmup = min(self.warmup_epochs, max_epochs / 2)
         if epochs < warmup:
             return self.lr * epochs / warmup
@@ -128,6 +157,7 @@ _WORDS: dict[str, tuple[str, ...]] = {
     "schedule": ("cosine", "triangular", "step", "exponential"),
     "optimiser": ("sgd", "rmsprop"),
     "crop": ("area", "scale"),
+    "rungs": ("continue", "complete"),
 }
 
 
@@ -225,6 +255,11 @@ def _made(document: dict[str, object], file: str) -> Recipe:
         raise TaskError(
             f"{file}: the schedule step has no milestones.",
             "Give milestones, e.g. [200, 300, 350].",
+        )
+    if recipe.rungs == "complete" and recipe.schedule not in ("cosine", "triangular"):
+        raise TaskError(
+            f"{file}: rungs = 'complete' with a schedule, {recipe.schedule}, that never ends at 0.",
+            "Give schedule = 'cosine' or 'triangular', or rungs = 'continue'.",
         )
     if recipe.accumulation > recipe.batch_size // 2:
         raise TaskError(

@@ -1,0 +1,77 @@
+"""The statistics of the benchmark of rungs: against scipy, and against what is known of them."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from scipy.stats import kendalltau, spearmanr
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
+from rank_correlation import Judge, kendall, spearman
+
+rows = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=3, max_size=12)
+
+
+@given(rows)
+def test_both_correlations_are_those_of_scipy_ties_included(pairs):
+    one, other = np.array(pairs, dtype=float).T
+    assume(len(set(one)) > 1 and len(set(other)) > 1)
+    assert spearman(one[None], other[None])[0] == pytest.approx(spearmanr(one, other).statistic)
+    assert kendall(one[None], other[None])[0] == pytest.approx(kendalltau(one, other).statistic)
+
+
+def test_what_diverged_is_the_last_and_a_constant_score_tells_nothing():
+    losses = np.array([[0.1, 0.2, np.inf]])
+    assert spearman(losses, np.array([[1.0, 2.0, 3.0]]))[0] == 1
+    assert kendall(losses, np.array([[1.0, 2.0, 3.0]]))[0] == 1
+    assert np.isnan(spearman(np.ones((1, 3)), losses)[0])
+
+
+def networks(count: int = 40, noise: float = 0.3) -> np.ndarray:
+    """Return losses of networks under three seeds: what they are, and noise."""
+    rng = np.random.default_rng(3)
+    return rng.normal(size=(count, 1)) + noise * rng.normal(size=(count, 3))
+
+
+def test_a_run_is_compared_with_the_other_seeds_alone():
+    truth = networks()
+    judge = Judge(truth)
+    by_hand = [
+        spearmanr(truth[:, seed], np.delete(truth, seed, axis=1).mean(axis=1)).statistic
+        for seed in range(3)
+    ]
+    assert judge.spearman(truth).value == pytest.approx(np.mean(by_hand))
+    assert judge.spearman(truth[:, :1]).value == pytest.approx(by_hand[0])
+    alone = Judge(np.random.default_rng(4).normal(size=(40, 3)))  # nothing but noise
+    assert abs(alone.spearman(alone._truth).value) < 0.3
+
+
+def test_an_interval_holds_the_value_and_narrows_with_more_networks():
+    few, many = (Judge(networks(count)).spearman(networks(count)) for count in (10, 200))
+    for found in (few, many):
+        assert found.low <= found.value <= found.high
+    assert many.high - many.low < few.high - few.low
+    assert many.sure
+
+
+def test_a_mean_difference_is_paired():
+    truth = networks()
+    found = Judge(truth).less(truth + 0.5, truth)
+    assert [found.value, found.low, found.high] == pytest.approx([0.5] * 3)
+    apart = Judge(truth).less(truth[:, :1], truth[:, 1:2])
+    assert apart.value == pytest.approx((truth[:, 0] - truth[:, 1]).mean())
+    assert apart.low < apart.value < apart.high
+
+
+def test_a_gain_is_paired_and_of_a_score_over_itself_nothing():
+    truth = networks()
+    judge, blurred = Judge(truth), truth + np.random.default_rng(5).normal(size=truth.shape)
+    none = judge.gain(blurred, blurred)
+    assert (none.value, none.low, none.high) == (0, 0, 0)
+    gain, loss = judge.gain(truth, blurred), judge.gain(blurred, truth)
+    assert gain.sure
+    assert gain.value == pytest.approx(-loss.value)
+    assert gain.value == pytest.approx(judge.spearman(truth).value - judge.spearman(blurred).value)
