@@ -25,7 +25,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.budget import Constraint, si
+from nas.budget import Constraint, amount
 from nas.results import complete_candidates
 from nas.trial import Trial
 
@@ -303,5 +303,5 @@ def _judged(name: str, values: Values, trials: Sequence[Trial], margins: bool) -
 def _band_text(budget: Sequence[Constraint]) -> str:
     if not budget:
         return "any cost"
-    low, high = si(BAND * budget[0].limit), si(budget[0].limit)
+    low, high = (amount(budget[0].cost, share * budget[0].limit) for share in (BAND, 1))
     return f"{low} to {high} {budget[0].cost}"

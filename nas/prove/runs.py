@@ -21,12 +21,12 @@ from nas.errors import NasError
 from nas.objective import Objective
 from nas.prove.scores import Judge, Score
 from nas.prove.simulate import Cluster, Sampler
-from nas.samplers.port import Feasible
+from nas.samplers.port import Feasible, Scorer
 from nas.table import ACCURACY, Table
 from nas.table_file import toml_beside
 from nas.table_space import TableSpace
 
-MakeSampler: TypeAlias = Callable[[str, Feasible, Sequence[Objective]], Sampler]
+MakeSampler: TypeAlias = Callable[[str, Feasible, Sequence[Objective], Scorer | None], Sampler]
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -119,7 +119,8 @@ class Bench:
 
     def run(self, entry: Entry, seed: int, make: MakeSampler) -> Run:
         """Return one run."""
-        sampler = make(entry.sampler, self.space, self.goals(entry))
+        scorer = self.space.scores if self.table.columns.scores else None
+        sampler = make(entry.sampler, self.space, self.goals(entry), scorer)
         most = max(self.setting.trainings)
         cluster = Cluster(self.space, sampler, seed, self.setting.workers, most)
         scores = []

@@ -12,7 +12,6 @@ from functools import cached_property
 import numpy as np
 
 from nas.architecture import Architecture
-from nas.budget import si
 from nas.errors import BudgetError
 from nas.objective import Objective
 from nas.samplers.observed import Observed
@@ -75,8 +74,7 @@ class MatchedSampler(Observed):
         raise BudgetError(
             f"between {100 * BAND:.0f} and 100 % of {ceiling} there is nothing to match: "
             f"no architecture of {' and none of '.join(empty or ['all spaces at once'])}.",
-            f"Compare at a budget that all reach: --budget {si(level * ceiling.limit, 3)}-"
-            f"{ceiling.cost}"
+            f"Compare at a budget that all reach: --budget {ceiling.at(level * ceiling.limit)}"
             if level
             else "Compare other spaces: no budget below this one is reached by all of these.",
         )

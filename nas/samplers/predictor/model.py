@@ -1,7 +1,7 @@
 """The model: one surrogate for each uncertain goal, and what they promise of candidates."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from nas.samplers.predictor.acquire import (
     knowledge_gradient,
 )
 from nas.samplers.predictor.features import Features, Floats
+from nas.samplers.predictor.hint import FEWEST, Hint, effect
 from nas.samplers.predictor.surrogate import PRIOR, Rows, Surrogate, fit
 
 Ints = NDArray[np.int64]
@@ -25,18 +26,21 @@ _FEWEST_TO_FIT = 6
 _STRATA = 12
 _CONTENDERS = 24
 _CACHED = 64
+_FARTHEST = 3.0  # deviations by which a reading may differ from what is foretold
 
 
 @dataclass(frozen=True)
 class Points:
     """Networks: `codes` (n, variables), `profile` (n, p), and `known` losses (n, goals).
 
-    `known` is nan in the columns of uncertain goals.
+    `known` is nan in the columns of uncertain goals, and so are the `readings` (n,) of proven
+    scores where there is none.
     """
 
     codes: Floats
     profile: Floats
     known: Floats
+    readings: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -67,16 +71,21 @@ class Model:
         observed: Mapping[int, Observed],
         pending: Ints,
         kernels: Mapping[int, Floats] | None = None,
+        hint: Hint | None = None,
     ) -> "Posterior":
         """Return what is believed given `observed` (by goal) and the `pending` points.
 
         `kernels` are parameters that the method of that name fitted to other points of the space.
+        With a `hint`, `points` have readings, and so may those have that are asked about.
         """
         scale = _Scale.of(self._features, points)
         believed, surrogates = points.known.copy(), {}
         rows = scale.rows(points)
+        guide = _Guide.of(hint, rows, points.readings)
+        kernels = guide.hint.kernels if guide else kernels
         for goal in self._goals:
             seen = _subset(observed[goal], points.profile)
+            seen = guide.without(goal, seen) if guide else seen
             own = rows.take(seen.index)
             theta = kernels[goal] if kernels else self._theta(goal, rows, observed[goal])
             surrogate = Surrogate(own, seen.values, seen.noise, theta)
@@ -90,7 +99,34 @@ class Model:
                 index = np.concatenate([seen.index, pending])
                 surrogate = Surrogate(rows.take(index), values, noise, theta)
             surrogates[goal] = surrogate
-        return Posterior(scale, rows, believed, surrogates)
+            if guide:
+                believed[:, goal] += guide.effect(goal) * guide.surprises
+        return Posterior(scale, rows, believed, surrogates, guide)
+
+    def hint(self, points: Points, observed: Mapping[int, Observed]) -> Hint | None:
+        """Return what the readings of `points` add to their features; None where nothing.
+
+        At most MOST points are meant, of which an even choice is fitted to.
+        """
+        rows = _Scale.of(self._features, points).rows(points)
+        has = np.flatnonzero(np.isfinite(_readings(points)))
+        if len(has) < FEWEST:
+            return None
+        kernel = self._fit(rows, Observed(has, _readings(points)[has], np.zeros(len(has))))
+        surprises = _surprises(rows, _readings(points), kernel)[1]
+        effects, kernels = {}, {}
+        for goal in self._goals:
+            seen, theta = observed[goal], self._theta(goal, rows, observed[goal])
+            own = Surrogate(rows.take(seen.index), seen.values, seen.noise, theta)
+            residuals, variances = own.left_out()
+            both = np.isin(seen.index, has)
+            slope = effect(residuals[both], surprises[seen.index[both]], variances[both])
+            if slope:
+                effects[goal] = slope
+                values = seen.values - slope * surprises[seen.index]
+                theta = self._fit(rows, Observed(seen.index, values, seen.noise))
+            kernels[goal] = theta
+        return Hint(effects, kernel, kernels) if effects else None
 
     def kernels(self, points: Points, observed: Mapping[int, Observed]) -> dict[int, Floats]:
         """Return kernel parameters by goal, fitted to `points`; at most MOST are meant."""
@@ -101,9 +137,7 @@ class Model:
         if len(seen.index) < _FEWEST_TO_FIT:
             return PRIOR
         count = checkpoint(len(seen.index))
-        first = np.sort(np.argsort(seen.index, kind="stable")[:count])
-        if count > _FIT_MOST:
-            first = first[np.linspace(0, count - 1, _FIT_MOST).astype(np.int64)]
+        first = _evenly(np.sort(np.argsort(seen.index, kind="stable")[:count]))
         values, noise = seen.values[first], seen.noise[first]
         key = bytes([goal]) + seen.index[first].tobytes() + values.tobytes() + noise.tobytes()
         if key not in self._fitted:
@@ -112,16 +146,30 @@ class Model:
             self._fitted[key] = fit(rows.take(seen.index[first]), values, noise)
         return self._fitted[key]
 
+    def _fit(self, rows: Rows, seen: Observed) -> Floats:
+        keep = _evenly(np.arange(len(seen.index)))
+        return fit(rows.take(seen.index[keep]), seen.values[keep], seen.noise[keep])
+
 
 class Posterior:
     """What is believed of the points (`believed`, (n, goals)), and of any other ones."""
 
     def __init__(
-        self, scale: "_Scale", rows: Rows, believed: Floats, surrogates: Mapping[int, Surrogate]
+        self,
+        scale: "_Scale",
+        rows: Rows,
+        believed: Floats,
+        surrogates: Mapping[int, Surrogate],
+        guide: "_Guide | None" = None,
     ) -> None:
         """Keep the surrogates by goal."""
         self.believed, self._rows = believed, rows
-        self._scale, self._surrogates = scale, surrogates
+        self._scale, self._surrogates, self._guide = scale, surrogates, guide
+
+    @property
+    def hinted(self) -> bool:
+        """Whether readings of candidates would change what is believed of them."""
+        return self._guide is not None
 
     def best_gain(self, candidates: Points) -> Floats:
         """Return what measuring promises for the first uncertain goal's best value, (n,).
@@ -131,7 +179,7 @@ class Posterior:
         """
         goal, surrogate = next(iter(self._surrogates.items()))
         rows = self._scale.rows(candidates)
-        mean, deviation = surrogate.predict(rows)
+        mean, deviation = self._predict(goal, rows, candidates.readings)
         best = np.argsort(self.believed[:, goal], kind="stable")[:_CONTENDERS]
         shared = surrogate.covariance(rows, self._rows.take(best))
         levels = self.believed[best, goal]
@@ -146,8 +194,7 @@ class Posterior:
         `ceiling` bounds the known loss. With more than two goals, or two uncertain ones, it is the
         expected improvement along one random direction, as a share of the range of the losses.
         """
-        rows = self._scale.rows(candidates)
-        predicted = {goal: surrogate.predict(rows) for goal, surrogate in self._surrogates.items()}
+        predicted = self.predict(candidates)
         num_goals = self.believed.shape[1]
         if num_goals == 2 and len(predicted) == 1:
             goal, (mean, deviation) = next(iter(predicted.items()))
@@ -162,6 +209,56 @@ class Posterior:
         for goal, (mean, deviation) in predicted.items():
             means[:, goal], deviations[:, goal] = mean, deviation
         return expected_scalar_improvement(means, deviations, self.believed, rng)
+
+    def predict(self, candidates: Points) -> dict[int, tuple[Floats, Floats]]:
+        """Return mean and deviation, each (n,), of every uncertain goal of `candidates`."""
+        rows = self._scale.rows(candidates)
+        return {goal: self._predict(goal, rows, candidates.readings) for goal in self._surrogates}
+
+    def _predict(self, goal: int, rows: Rows, readings: Floats | None) -> tuple[Floats, Floats]:
+        mean, deviation = self._surrogates[goal].predict(rows)
+        if self._guide:
+            shift, doubt = self._guide.tell(goal, rows, readings)
+            mean, deviation = mean + shift, np.sqrt(deviation**2 + doubt**2)
+        return mean, deviation
+
+
+@dataclass(frozen=True)
+class _Guide:
+    """A hint at work: what `foretells` readings, and by how much those of the points differ."""
+
+    hint: Hint
+    foretells: Surrogate
+    surprises: Floats
+
+    @classmethod
+    def of(cls, hint: Hint | None, rows: Rows, readings: Floats | None) -> "_Guide | None":
+        """Return none without a hint."""
+        if hint is None or readings is None:
+            return None
+        return cls(hint, *_surprises(rows, readings, hint.kernel))
+
+    def effect(self, goal: int) -> float:
+        """Return the effect on one goal."""
+        return self.hint.effects.get(goal, 0.0)
+
+    def without(self, goal: int, seen: Observed) -> Observed:
+        """Return what was observed less what the readings explain of it."""
+        explained = self.effect(goal) * self.surprises[seen.index]
+        return replace(seen, values=seen.values - explained)
+
+    def tell(self, goal: int, rows: Rows, readings: Floats | None) -> tuple[Floats, Floats]:
+        """Return what readings of new networks add to their means, and what lacking ones leave.
+
+        Both (n,), the second as a deviation: a network without a reading may have a surprising one.
+        """
+        mean, deviation = self.foretells.predict(rows)
+        read = np.full(len(mean), np.nan) if readings is None else readings
+        lacks = np.isnan(read)
+        most = _FARTHEST * float(self.surprises[self.surprises != 0].std())
+        surprises = np.where(lacks, 0.0, np.clip(read - mean, -most, most))
+        open_ = np.where(lacks, np.sqrt(deviation**2 + self.foretells.noise**2), 0.0)
+        return self.effect(goal) * surprises, abs(self.effect(goal)) * open_
 
 
 @dataclass(frozen=True)
@@ -188,6 +285,29 @@ class _Scale:
             self.features.choices(points.codes) / self.choices,
             (points.profile - self.centre) / self.profile,
         )
+
+
+def _readings(points: Points) -> Floats:
+    return np.full(len(points.codes), np.nan) if points.readings is None else points.readings
+
+
+def _surprises(rows: Rows, readings: Floats, theta: Floats) -> tuple[Surrogate, Floats]:
+    """Return what foretells readings, and what each differs by from the others' foretelling, (n,).
+
+    0 where there is no reading.
+    """
+    has = np.flatnonzero(np.isfinite(readings))
+    foretells = Surrogate(rows.take(has), readings[has], np.zeros(len(has)), theta)
+    surprises = np.zeros(len(readings))
+    surprises[has] = foretells.left_out()[0]
+    return foretells, surprises
+
+
+def _evenly(index: Ints) -> Ints:
+    """Return at most as many as a kernel is fitted to."""
+    if len(index) <= _FIT_MOST:
+        return index
+    return index[np.linspace(0, len(index) - 1, _FIT_MOST).astype(np.int64)]
 
 
 def checkpoint(count: int) -> int:

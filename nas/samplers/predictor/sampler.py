@@ -5,19 +5,27 @@ to the finished trials, and proposals take turns: one is the candidate that prom
 best network under the ceiling, the next the one that promises most for the front, until that has
 nothing left to promise. Trials on their way count as measured at what is believed of them, so that
 parallel workers do not all train the same idea.
+
+Where training-free scores have proven themselves and say more than the features do, the few
+candidates that promise most are scored, and the one that then promises most is proposed. Whatever
+the scores say, it is among those few.
 """
 
+import copy
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from nas.architecture import Architecture
+from nas.audit import scores
 from nas.front import non_dominated
 from nas.objective import Objective
 from nas.samplers.observed import Observed as Measured
-from nas.samplers.port import Feasible
+from nas.samplers.port import Feasible, Scorer
 from nas.samplers.predictor.data import inverse, observe, transform
 from nas.samplers.predictor.features import Column, Features, Floats
+from nas.samplers.predictor.hint import Hint, Ruler
 from nas.samplers.predictor.model import (
     MOST,
     Model,
@@ -37,13 +45,16 @@ START = 8
 _FEWEST = 4
 _ENOUGH = 1e-4  # growth of the front below which it gives up its turn
 _BEST_PARENTS, _FRONT_PARENTS = 6, 12
+_SCORED = 8  # candidates for one proposal; a score takes a second where no GPU is
 
 
 class PredictorSampler(Measured):
     """Proposes what a Gaussian process expects most of; believes its posterior mean."""
 
-    def __init__(self, feasible: Feasible, goals: Sequence[Objective]) -> None:
-        """Lay out the features of the feasible space."""
+    def __init__(
+        self, feasible: Feasible, goals: Sequence[Objective], scorer: Scorer | None = None
+    ) -> None:
+        """Lay out the features of the feasible space; `scorer` is asked once a score is proven."""
         self._feasible, self._goals = feasible, tuple(goals)
         columns = [Column(len(v.values), v.ordered, v.key) for v in feasible.coding.variables]
         self._uncertain = [not goal.known for goal in self._goals]
@@ -52,6 +63,9 @@ class PredictorSampler(Measured):
         first = next((goal for goal in self._goals if not goal.known), None)
         self._record = Record(feasible, first)
         self._kernels: tuple[Sequence[Trial], Mapping[int, Floats]] = ((), {})
+        self._scorer = scorer
+        self._scores: dict[str, Mapping[str, float]] = {}
+        self._learnt: tuple[Sequence[Trial], tuple[Ruler, Hint] | None] = ((), None)
         self._rows: dict[str, tuple[tuple[int, ...], tuple[float, ...], tuple[float, ...]]] = {}
 
     def propose(
@@ -68,7 +82,7 @@ class PredictorSampler(Measured):
         fresh = [a for a in dict.fromkeys(several) if a.arch_id not in seen.taken]
         if not fresh:
             return self._feasible.sample(rng)
-        return fresh[int(np.argmax(self._gain(posterior, fresh, seen.asked, rng)))]
+        return self._most_promising(posterior, fresh, seen, rng)
 
     def believe(self, history: Sequence[Trial]) -> Mapping[int, float]:
         """Return the posterior mean of the first goal, as a loss, by number of COMPLETE candidate.
@@ -80,7 +94,7 @@ class PredictorSampler(Measured):
             return measured
         seen = self._record.read(history)
         useful = [*seen.finished, *seen.pending]
-        losses = self._learn(useful).believed[:, 0].tolist()
+        losses = self._learn(seen, useful).believed[:, 0].tolist()
         positive = min(measured.values()) >= 0
         believed = {
             t.number: inverse(loss, positive) for t, loss in zip(useful, losses, strict=True)
@@ -95,7 +109,7 @@ class PredictorSampler(Measured):
         count = len(seen.finished)
         if count <= MOST:
             useful = [*seen.finished, *seen.pending]
-            return useful, self._learn(useful)
+            return useful, self._learn(seen, useful)
         early = seen.finished[: checkpoint(count)]
         known, kernels = self._kernels
         if len(known) != len(early) or not begins_with(early, known):
@@ -104,15 +118,51 @@ class PredictorSampler(Measured):
             kernels = self._model.kernels(points, self._observed(first))
             self._kernels = early, kernels
         most = [*self._thinned(seen, count), *seen.pending]
-        return most, self._learn(most, kernels)
+        return most, self._learn(seen, most, kernels)
 
     def _learn(
-        self, useful: Sequence[Trial], kernels: Mapping[int, Floats] | None = None
+        self, seen: Seen, useful: Sequence[Trial], kernels: Mapping[int, Floats] | None = None
     ) -> Posterior:
         pending = [i for i, trial in enumerate(useful) if not trial.state.finished]
         points = self._points([trial.architecture for trial in useful])
         index = np.array(pending, dtype=np.int64)
-        return self._model.learn(points, self._observed(useful), index, kernels)
+        proven = self._proven(seen)
+        if proven is None:
+            return self._model.learn(points, self._observed(useful), index, kernels)
+        points = _with_readings(points, proven[0], [scores(trial) for trial in useful])
+        return self._model.learn(points, self._observed(useful), index, kernels, proven[1])
+
+    def _proven(self, seen: Seen) -> tuple[Ruler, Hint] | None:
+        """Return how scores are read and what they add; None where they add nothing.
+
+        It is asked of the first of the trials, anew when there are 15 % more, as the kernel is.
+        """
+        if self._scorer is None:
+            return None
+        early = seen.finished[: checkpoint(len(seen.finished))]
+        known, found = self._learnt
+        if len(known) != len(early) or not begins_with(early, known):
+            found = self._weighed(self._thinned(seen, len(early)), early)
+            self._learnt = early, found
+        return found
+
+    def _weighed(
+        self, useful: Sequence[Trial], early: Sequence[Trial]
+    ) -> tuple[Ruler, Hint] | None:
+        ruler = Ruler.of(early, self._feasible.budget)
+        if ruler is None:
+            return None
+        points = self._points([trial.architecture for trial in useful])
+        points = _with_readings(points, ruler, [scores(trial) for trial in useful])
+        hint = self._model.hint(points, self._observed(useful))
+        return None if hint is None else (ruler, hint)
+
+    def _score(self, architecture: Architecture) -> Mapping[str, float]:
+        """Return the scores of a candidate, which is scored once."""
+        found = self._scores.get(architecture.arch_id)
+        if found is None and self._scorer is not None:
+            found = self._scores[architecture.arch_id] = self._scorer(architecture)
+        return found or {}
 
     def _observed(self, useful: Sequence[Trial]) -> dict[int, Observed]:
         return {i: observe(useful, goal) for i, goal in enumerate(self._goals) if not goal.known}
@@ -121,15 +171,36 @@ class PredictorSampler(Measured):
         """Return those of the first `count` finished trials that tell most."""
         return [seen.finished[index] for index in thinned(seen.losses[:count], seen.used[:count])]
 
+    def _most_promising(
+        self,
+        posterior: Posterior,
+        fresh: Sequence[Architecture],
+        seen: Seen,
+        rng: np.random.Generator,
+    ) -> Architecture:
+        """Return the candidate of largest gain; the few with the largest are scored before."""
+        again = copy.deepcopy(rng)  # what is drawn in a gain is to be the same for both looks
+        gains = self._gain(posterior, fresh, seen, rng)
+        if not posterior.hinted:
+            return fresh[int(np.argmax(gains))]
+        most = np.argsort(-gains, kind="stable")[:_SCORED].tolist()
+        few: list[Architecture] = [fresh[index] for index in most]
+        return few[int(np.argmax(self._gain(posterior, few, seen, again, scored=True)))]
+
     def _gain(
         self,
         posterior: Posterior,
         fresh: Sequence[Architecture],
-        asked: int,
+        seen: Seen,
         rng: np.random.Generator,
+        scored: bool = False,
     ) -> Floats:
         candidates = self._points(fresh)
-        if len(self._goals) == 1 or (self._uncertain[0] and asked % 2 == 0):
+        proven = self._proven(seen)
+        if scored and proven:
+            found = [self._score(architecture) for architecture in fresh]
+            candidates = _with_readings(candidates, proven[0], found)
+        if len(self._goals) == 1 or (self._uncertain[0] and seen.asked % 2 == 0):
             return posterior.best_gain(candidates)
         growth = posterior.front_gain(candidates, self._ceiling(), rng)
         done = growth.max() < _ENOUGH and self._uncertain[0]
@@ -189,6 +260,10 @@ class PredictorSampler(Measured):
             row = coding.encode(architecture), coding.profile(architecture), known
             self._rows[architecture.arch_id] = row
         return row
+
+
+def _with_readings(points: Points, ruler: Ruler, found: Sequence[Mapping[str, float]]) -> Points:
+    return replace(points, readings=np.array([ruler.read(each) for each in found]))
 
 
 def _padded(best: "np.ndarray[tuple[int], np.dtype[np.int64]]", length: int) -> list[int]:
