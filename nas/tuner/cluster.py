@@ -1,110 +1,63 @@
 """Ray itself: a quiet local one of our own, or a running cluster; and how much fits on it."""
 
 import logging
-import os
-import secrets
 import shutil
 import socket
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import ray
-from ray._private import worker
 
 from nas.errors import NasError
+from nas.tuner.local import LocalRay, environment, make_scratch, surroundings, sweep, take
 
-# Ray puts sockets under its directory, whose paths may have 107 bytes; a long TMPDIR is too long.
-_LONGEST_TMP = 30
-_PREFIX = "nas-ray-"
-_OBJECT_STORE_BYTES = 100 * 2**20  # reports only; nothing of size travels
+__all__ = ["capacity", "check_fraction", "connected", "environment", "knock", "sweep", "too_small"]
+
 _CONNECT_SECONDS = 5.0
 _CAPACITY_SECONDS = 5.0
-
-# The token that guards our own local Ray, whose ports are open on every interface. It stays in this
-# process and its children, where Ray would write one to the home directory, readable by all. Ray
-# turns the guard on itself, unless RAY_AUTH_MODE says otherwise: it must not be set here, for Ray
-# has read it at import already.
-_TOKEN = secrets.token_hex(32)
-
-_QUIET = {
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",  # a trial that asked for no GPU sees none
-    "RAY_AIR_NEW_OUTPUT": "0",
-    "RAY_CHDIR_TO_TRIAL_DIR": "0",  # relative paths mean the same in every process
-    "RAY_TRAIN_COUNT_PREEMPTION_AS_FAILURE": "1",  # the study counts attempts, not Tune
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Tune's would report an interrupted run as a success
-    "TUNE_GLOBAL_CHECKPOINT_S": "1000000",  # our store is the record
-    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
-}
+_LARGEST_REST = 0.05  # of a GPU, when shares of it are handed out
 
 
 @contextmanager
-def environment(values: Mapping[str, str], also: Sequence[str] = ()) -> Iterator[None]:
-    """Set environment variables for a while, then put them back, and those named in `also`."""
-    before = {key: os.environ.get(key) for key in (*values, *also)}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for key, value in before.items():
-            if value is None:
-                os.environ.pop(key, None)
-            else:
-                os.environ[key] = value
-
-
-@contextmanager
-def connected(address: str | None) -> Iterator[Path]:
+def connected(address: str | None, preload: Sequence[str] = ()) -> Iterator[Path]:
     """Yield a scratch directory, with Ray running: our own local one where `address` is None.
 
-    A Ray that this process is connected to already is used as it is, and left alone.
+    One of our own that `started_ahead` has begun is taken over; else each worker process of a new
+    one imports the modules `preload` as it starts. A Ray that this process is connected to already
+    is used as it is, and left alone.
 
     Raises:
         NasError: the cluster at `address` cannot be reached.
     """
     sweep()
-    scratch = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=_tmp()))
-    ours = not ray.is_initialized()
-    guard = {} if address else {"RAY_AUTH_TOKEN": _TOKEN}
+    with surroundings(address):
+        local = take() if address is None else None
+        if address is None and (local is not None or not ray.is_initialized()):
+            local = local or LocalRay(preload)
+            try:
+                local.wait()
+                yield local.scratch
+            finally:
+                local.stop()
+        else:
+            with _joined(address) as scratch:
+                yield scratch
+
+
+@contextmanager
+def _joined(address: str | None) -> Iterator[Path]:
+    """Yield a scratch directory, connected to the cluster at `address` where nothing is yet."""
+    scratch, ours = make_scratch(), not ray.is_initialized()
     try:
-        with environment({**_QUIET, **guard}, also=["RAY_AUTH_MODE"]), _hushed():
-            if ours:
-                _start_local(scratch) if address is None else _join(address)
-            yield scratch
+        if ours and address is not None:
+            _join(address)
+        yield scratch
     finally:
         if ours:
             ray.shutdown()
         shutil.rmtree(scratch, ignore_errors=True)
-
-
-@contextmanager
-def _hushed() -> Iterator[None]:
-    """Keep Ray from writing to the terminal: the study records every failure in its own words.
-
-    `log_to_driver=False` spares the raylet's own messages, such as that of a worker's death; they
-    stop only where Ray's debugger would stop them.
-    """
-    logger = logging.getLogger("ray")
-    level, shown = logger.level, worker._worker_logs_enabled
-    logger.setLevel(logging.CRITICAL)
-    worker._worker_logs_enabled = False
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
-        worker._worker_logs_enabled = shown
-
-
-def sweep() -> None:
-    """Delete the scratch directories of processes that were killed before they could."""
-    for path in _tmp().glob(f"{_PREFIX}*"):
-        pid = path.name.removeprefix(_PREFIX).partition("-")[0]
-        if pid.isdigit() and not _alive(int(pid)):
-            shutil.rmtree(path, ignore_errors=True)
 
 
 def capacity(cpus: float, gpus: float, most: int | None) -> Callable[[], int]:
@@ -120,6 +73,7 @@ def capacity(cpus: float, gpus: float, most: int | None) -> Callable[[], int]:
             f"{cpus:g} CPUs and {gpus:g} GPUs for each of {most or 'all'} trials: that is nothing.",
             "Give positive numbers, such as --cpus-per-trial 1.",
         )
+    check_fraction(gpus)
     known = (time.monotonic(), _fits(cpus, gpus))
     if known[1] < 1:
         have = _resources()
@@ -134,6 +88,36 @@ def capacity(cpus: float, gpus: float, most: int | None) -> Callable[[], int]:
     return now
 
 
+def check_fraction(gpus: float) -> None:
+    """Refuse a share of a GPU, or a number of them, that Ray cannot hand out without a rest.
+
+    A trial gets its share from one GPU: at 0.4 each two fit on one, and a fifth of it is nobody's.
+
+    Raises:
+        NasError: more than 5 % of a GPU would be left over, or more than one is no whole number.
+    """
+    if gpus > 1 and gpus != int(gpus):
+        raise NasError(
+            f"{gpus:g} GPUs for each trial: more than one must be a whole number.",
+            f"Type --gpus-per-trial {int(gpus)} or {int(gpus) + 1}.",
+        )
+    if not 0 < gpus < 1:
+        return
+    fit = _shares(gpus)
+    if 1 - fit * gpus > _LARGEST_REST:
+        raise NasError(
+            f"{fit} trials of {gpus:g} fit on a GPU, which leaves {1 - fit * gpus:.0%} of it to "
+            "nobody.",
+            f"Type --gpus-per-trial {int(1000 / fit) / 1000:g} for {fit} at a time, or "
+            f"{int(1000 / (fit + 1)) / 1000:g} for {fit + 1}.",
+        )
+
+
+def _shares(gpus: float) -> int:
+    """Return how many trials of `gpus` fit on one GPU; Ray counts in ten-thousandths."""
+    return int(1 / gpus + 1e-9)
+
+
 def too_small(wants: tuple[float, float], have: tuple[float, float]) -> NasError:
     """Return the error of a trial that wants more (CPUs, GPUs) than there are."""
     return NasError(
@@ -145,23 +129,18 @@ def too_small(wants: tuple[float, float], have: tuple[float, float]) -> NasError
 
 def _fits(cpus: float, gpus: float) -> int:
     have = _resources()
-    wants = {"CPU": cpus, "GPU": gpus}
-    return min(int(have.get(key, 0.0) / want + 1e-9) for key, want in wants.items() if want > 0)
+    each = []
+    if cpus > 0:
+        each.append(int(have.get("CPU", 0.0) / cpus + 1e-9))
+    if 0 < gpus < 1:
+        each.append(int(have.get("GPU", 0.0)) * _shares(gpus))
+    elif gpus:
+        each.append(int(have.get("GPU", 0.0) / gpus + 1e-9))
+    return min(each)
 
 
 def _resources() -> dict[str, float]:
     return dict(ray.cluster_resources())  # type: ignore[no-untyped-call]
-
-
-def _start_local(scratch: Path) -> None:
-    ray.init(
-        address="local",
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level=logging.CRITICAL,
-        object_store_memory=_OBJECT_STORE_BYTES,
-        _temp_dir=str(scratch),
-    )
 
 
 def knock(address: str) -> None:
@@ -197,18 +176,3 @@ def _unreachable(address: str, error: Exception) -> NasError:
         f"no Ray cluster answers at {address}: {reason}.",
         "Start one with `ray start --head`, or leave --ray-address out to run on this machine.",
     )
-
-
-def _tmp() -> Path:
-    tmp = tempfile.gettempdir()
-    return Path(tmp if len(tmp) <= _LONGEST_TMP else "/tmp")
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -16,6 +16,7 @@ from nas.study import Study
 from nas.tuner.bridge import Bridge, StudyScheduler, StudySearcher, StudyStopper
 from nas.tuner.cluster import capacity, connected, environment
 from nas.tuner.interrupt import Interruption, interruptible
+from nas.tuner.local import EVALUATOR, preloads
 from nas.tuner.trainable import TrialTrainable
 
 
@@ -27,7 +28,8 @@ class RunSettings:
     `gpus_per_trial` may be fractions. `max_concurrent` None means as many trials as fit.
     `results_dir` gets the weights (on a cluster: a directory that every node sees), `data_dir` is
     where the task's data lies. `evaluator` names the factory as `module:name`. A trial that sends
-    no report for `report_timeout` seconds is killed.
+    no report for `report_timeout` seconds is killed. `profile` measures where their time goes.
+    `loaders` processes decode streamed images for each trial; 0 leaves that to its own threads.
     """
 
     results_dir: Path
@@ -36,8 +38,10 @@ class RunSettings:
     cpus_per_trial: float = 1.0
     gpus_per_trial: float = 0.0
     max_concurrent: int | None = None
-    evaluator: str = "nas.train.evaluator:make"
+    evaluator: str = EVALUATOR
     report_timeout: float = 1800.0
+    profile: bool = False
+    loaders: int = 0
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ def run(study: Study, settings: RunSettings, on_event: Watcher = ignore) -> RunR
     execution = Execution(study, on_event)
     with (
         interruptible() as interruption,
-        connected(settings.ray_address) as scratch,
+        connected(settings.ray_address, _preloads(settings)) as scratch,
         _landing(execution),
     ):
         interruption.arm()
@@ -119,6 +123,11 @@ def _landing(execution: Execution) -> Iterator[None]:
             execution.interrupt()
 
 
+def _preloads(settings: RunSettings) -> tuple[str, ...]:
+    cpus, gpus = settings.cpus_per_trial, settings.gpus_per_trial
+    return preloads(settings.evaluator, cpus, gpus, settings.max_concurrent)
+
+
 def _plan(study: Study, settings: RunSettings) -> Plan:
     data_dir = settings.data_dir or study.spec.data_dir
     return Plan(
@@ -127,4 +136,6 @@ def _plan(study: Study, settings: RunSettings) -> Plan:
         data_dir=str(Path(data_dir).resolve()) if data_dir else None,
         factory=settings.evaluator,
         version=nas.__version__,
+        profile=settings.profile,
+        loaders=settings.loaders,
     )

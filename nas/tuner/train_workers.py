@@ -25,6 +25,7 @@ from ray.train.torch import TorchTrainer, get_device
 from nas.errors import NasError
 from nas.train.data import TaskRequest
 from nas.train.devices import default_device, prepare_worker
+from nas.train.loaders import processes_in_use, use_processes
 from nas.train.run import Result, Run, Watch, read_result, train_here
 from nas.train.team import Team
 from nas.tuner.cluster import connected, environment
@@ -67,6 +68,7 @@ class _Assignment:
     images: str
     notes: list[str]
     threads: int
+    loaders: int
     mailbox: Any
 
     def say(self, kind: str, value: Any) -> None:
@@ -167,11 +169,13 @@ class Workers:
                 "seed": run.seed,
                 "folder": run.folder.resolve(),
                 "identity": run.identity,
+                "profile": run.profile,
             },
             request=self._request,
             images=run.task.note,
             notes=notes,
             threads=int(threads) if threads.isdigit() else max(1, cpus // self._count),
+            loaders=processes_in_use(),
             mailbox=mailbox,
         )
 
@@ -269,6 +273,7 @@ def _work(config: dict[str, Any]) -> None:
     team = Team.joined()
     assignment.say("worker", ray.get_runtime_context().current_actor)
     prepare_worker(assignment.threads)
+    use_processes(assignment.loaders)
     task = assignment.request.load()
     if task.note != assignment.images:
         raise NasError(

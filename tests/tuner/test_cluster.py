@@ -1,6 +1,7 @@
 """Joining Ray: what cannot work is refused at once, and nothing is left behind."""
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -9,9 +10,11 @@ from pathlib import Path
 
 import pytest
 import ray
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nas.errors import NasError
-from nas.tuner.cluster import connected, environment, sweep
+from nas.tuner.cluster import capacity, check_fraction, connected, environment, sweep
 
 
 @pytest.mark.parametrize(
@@ -63,3 +66,36 @@ def test_only_the_scratch_of_dead_processes_is_swept() -> None:
         for path in (live, other):
             (path / "file").unlink()
             path.rmdir()
+
+
+@pytest.mark.parametrize("gpus", [0.0, 0.05, 0.2, 0.25, 0.33, 0.5, 1.0, 2.0])
+def test_a_share_of_a_gpu_without_a_rest_is_taken(gpus: float) -> None:
+    check_fraction(gpus)
+
+
+@pytest.mark.parametrize(
+    ("gpus", "remedy"), [(0.15, "0.166 for 6 at a time, or 0.142 for 7"), (0.6, "1 for 1"),
+                         (0.4, "0.5 for 2 at a time, or 0.333 for 3"), (1.5, "1 or 2")],
+)  # fmt: skip
+def test_a_share_with_a_rest_is_refused_with_better_ones(gpus: float, remedy: str) -> None:
+    with pytest.raises(NasError) as raised:
+        check_fraction(gpus)
+    assert f"--gpus-per-trial {remedy}" in raised.value.remedy
+
+
+@given(gpus=st.floats(0.001, 1.0))
+def test_the_shares_that_a_refusal_names_are_taken(gpus: float) -> None:
+    try:
+        check_fraction(gpus)
+    except NasError as error:
+        for share in re.findall(r"(?:trial|or) ([\d.]+) for", error.remedy):
+            check_fraction(float(share))
+
+
+def test_shares_are_packed_gpu_by_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": 64.0, "GPU": 8.0})
+    assert capacity(1, 0.25, None)() == 32
+    assert capacity(1, 0.33, None)() == 24  # not 8 / 0.33 = 24.2 cut at the end, but 3 on each
+    assert capacity(1, 0.16, None)() == 48  # not 50
+    assert capacity(4, 0.25, None)() == 16  # the cores decide
+    assert capacity(1, 2, 3)() == 3
