@@ -6,23 +6,33 @@ from dataclasses import dataclass
 
 from nas.cost import Cost
 from nas.errors import BudgetError
+from nas.latency import DEVICES
 
 _UNITS = {
     "flops": "madds", "madds": "madds", "macs": "madds", "params": "params", "acts": "acts",
 }  # fmt: skip
 _PREFIXES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
+_TIMES = {"s": 10**9, "ms": 10**6, "us": 10**3, "µs": 10**3, "μs": 10**3, "ns": 1}
+_NUMBER = r"([0-9]{1,15}(?:\.[0-9]{1,15})?)"
+_LATENCY_REMEDY = (
+    "Write a time and where it is measured, such as 5ms-latency@cpu, 800us-latency@cuda."
+)
 _REMEDY = (
-    "Write a number with K, M or G and a unit, such as 300M-flops (= madds = macs), 3.5M-params "
-    "or 5M-acts."
+    "Write a number with K, M or G and a unit, such as 300M-flops (= madds = macs), 3.5M-params, "
+    "5M-acts or 5ms-latency@cpu."
 )
 
 
 @dataclass(frozen=True, order=True)
 class Constraint:
-    """A ceiling on one cost: `limit` multiply-adds, parameters or activations."""
+    """A ceiling on one cost: `limit` multiply-adds, parameters, activations or nanoseconds.
+
+    `device` is cpu or cuda for a latency, and empty for what does not depend on a device.
+    """
 
     cost: str
     limit: int
+    device: str = ""
 
     def admits(self, cost: Cost) -> bool:
         """Tell whether `cost` is within the ceiling."""
@@ -30,26 +40,62 @@ class Constraint:
 
     def __str__(self) -> str:
         """Return the form that `parse_budget` reads back to the same limit."""
+        if self.cost == "latency":
+            return f"{_exact_time(self.limit)}-latency@{self.device}"
         return f"{_exact(self.limit)}-{self.cost}"
+
+    def shown(self, value: float) -> str:
+        """Return a value of the cost that is limited, rounded, in words."""
+        return f"{time(value)} latency" if self.cost == "latency" else f"{si(value)} {self.cost}"
+
+    @property
+    def unit(self) -> str:
+        """What stands behind an exact value."""
+        return " ns" if self.cost == "latency" else ""
+
+    def at(self, value: float) -> str:
+        """Return a ceiling at about `value`, as it may be typed."""
+        if self.cost == "latency":
+            return f"{time(value, 3).replace(' ', '')}-latency@{self.device}"
+        return f"{si(value, 3)}-{self.cost}"
 
 
 def parse_budget(text: str) -> Constraint:
-    """Read one ceiling: `300M-flops`, `300M-madds`, `0.3G-macs`, `3.5M-params`, `5M-acts`.
+    """Read one ceiling: `300M-flops`, `300M-madds`, `3.5M-params`, `5M-acts`, `5ms-latency@cpu`.
 
     Flops, madds and macs are one unit: multiply-adds of convolution and linear layers.
 
     Raises:
         BudgetError: anything else, with what may be written.
     """
-    match = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]{1,15})?)([KMG]?)-([a-z]+)", text.strip())
+    if "latency" in text:
+        return _parse_latency(text)
+    match = re.fullmatch(_NUMBER + r"([KMG]?)-([a-z]+)", text.strip())
     if not match or match[3] not in _UNITS:
         raise BudgetError(f"{text!r} is no budget.", _REMEDY)
-    whole, _, fraction = match[1].partition(".")
-    scale = _PREFIXES[match[2]]
-    limit = int(whole) * scale + int(fraction or 0) * scale // 10 ** len(fraction)
+    limit = _scaled(match[1], _PREFIXES[match[2]])
     if limit < 1:
         raise BudgetError(f"the budget {text!r} is less than 1.", _REMEDY)
     return Constraint(_UNITS[match[3]], limit)
+
+
+def _parse_latency(text: str) -> Constraint:
+    match = re.fullmatch(_NUMBER + r" ?([a-zµμ]{1,2})-latency@([a-z]+)", text.strip())
+    if not match or match[2] not in _TIMES:
+        raise BudgetError(f"{text!r} is no latency.", _LATENCY_REMEDY)
+    if match[3] not in DEVICES:
+        raise BudgetError(f"there is no device {match[3]!r}.", f"Use {' or '.join(DEVICES)}.")
+    limit = _scaled(match[1], _TIMES[match[2]])
+    if limit < 1:
+        raise BudgetError(f"the budget {text!r} is less than 1 ns.", _LATENCY_REMEDY)
+    return Constraint("latency", limit, match[3])
+
+
+def _scaled(number: str, scale: int) -> int:
+    """Return a decimal number times `scale`, the rest dropped, in exact arithmetic."""
+    whole, _, fraction = number.partition(".")
+    parts: int = int(fraction or 0) * scale // 10 ** len(fraction)
+    return int(whole) * scale + parts
 
 
 def parse_budgets(texts: Iterable[str]) -> tuple[Constraint, ...]:
@@ -63,7 +109,8 @@ def parse_budgets(texts: Iterable[str]) -> tuple[Constraint, ...]:
     for cost in costs:
         if costs.count(cost) > 1:
             raise BudgetError(
-                f"two budgets limit {cost}.", "Give each cost one ceiling (flops = madds = macs)."
+                f"two budgets limit {cost}.",
+                "Give each cost one ceiling (flops = madds = macs; latency on one device).",
             )
     return constraints
 
@@ -80,6 +127,29 @@ def si(value: float, digits: int = 4) -> str:
         if abs(rounded) >= _PREFIXES[prefix]:
             return f"{rounded / _PREFIXES[prefix]:.15g}{prefix}"
     return f"{rounded:.15g}"
+
+
+def time(nanoseconds: float, digits: int = 4) -> str:
+    """Return a time rounded to so many digits, with its unit: 4812345 is `4.812 ms`."""
+    rounded = float(f"{nanoseconds:.{digits}g}")
+    for unit in ("s", "ms", "us"):
+        if abs(rounded) >= _TIMES[unit]:
+            return f"{rounded / _TIMES[unit]:.15g} {unit}"
+    return f"{rounded:.15g} ns"
+
+
+def amount(cost: str, value: float, digits: int = 4) -> str:
+    """Return a value of the cost called `cost`, rounded, with its prefix or its unit of time."""
+    return time(value, digits) if cost == "latency" else si(value, digits)
+
+
+def _exact_time(nanoseconds: int) -> str:
+    """Return a time in its largest unit up to milliseconds, and every digit."""
+    unit = next((unit for unit in ("ms", "us") if nanoseconds >= _TIMES[unit]), "ns")
+    whole, rest = divmod(nanoseconds, _TIMES[unit])
+    digits = len(str(_TIMES[unit])) - 1
+    fraction = f"{rest:0{digits}d}".rstrip("0") if rest else ""
+    return f"{whole}.{fraction}{unit}" if fraction else f"{whole}{unit}"
 
 
 def _exact(count: int) -> str:

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from nas.architecture import Architecture, Value
 from nas.blocks.base import NetworkKind
-from nas.cost import COST_NAMES, CostModel
+from nas.cost import CostModel
 from nas.errors import ArchitectureError
 
 DEAD = -1
@@ -102,10 +102,15 @@ class SpaceCoding:
         except ArchitectureError:
             return None
 
+    @property
+    def num_costs(self) -> int:
+        """How many costs stand at the start of a profile: latency only where it is counted."""
+        return len(self._costs.names)
+
     def profile(self, architecture: Architecture) -> tuple[float, ...]:
         """Return the logarithms of the costs, and each stage's share of the multiply-adds."""
         cost = self._costs.cost(architecture)
-        logs = [math.log(max(1, int(getattr(cost, name)))) for name in COST_NAMES]
+        logs = [math.log(max(1, int(getattr(cost, name)))) for name in self._costs.names]
         if isinstance(self._space.kind, NetworkKind):
             return tuple(logs)
         shape, shares = self._costs.stem[1], []
@@ -118,7 +123,7 @@ class SpaceCoding:
 class UnionCoding:
     """The coding of several spaces: which one, and the variables of each, DEAD in the others."""
 
-    def __init__(self, parts: Mapping[str, Coding]) -> None:
+    def __init__(self, parts: Mapping[str, SpaceCoding]) -> None:
         """Lay out the variables of `parts`, by the name of their space, one after another."""
         self._parts = dict(parts)
         self._names = tuple(self._parts)
@@ -149,5 +154,6 @@ class UnionCoding:
         return None
 
     def profile(self, architecture: Architecture) -> tuple[float, ...]:
-        """Return the three logarithms of the costs; shares of stages do not compare."""
-        return self._parts[architecture.space].profile(architecture)[: len(COST_NAMES)]
+        """Return the logarithms of the costs; shares of stages do not compare."""
+        part = self._parts[architecture.space]
+        return part.profile(architecture)[: part.num_costs]

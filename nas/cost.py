@@ -3,18 +3,20 @@
 madds   multiply-adds of convolution and linear layers, batch 1
 params  trainable parameters: weights, biases, batch-norm scale and shift
 acts    output elements of convolution and linear layers, batch 1
+latency nanoseconds by a table of measured units (`nas.latency`), batch 1; 0 without a table
 
 One function counts a layer; totals are sums of parts that are cached by block, so that many
 architectures can be costed without lowering each of them anew.
 """
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from nas.architecture import Architecture, StageValues
 from nas.blocks.base import NetworkKind, PartLayers
+from nas.latency import Latencies
 from nas.layers import (
     Activation,
     Add,
@@ -34,7 +36,7 @@ from nas.layers import (
 from nas.lowering import Adaptation, adapt, lower_block, lower_head, lower_stem, plan
 from nas.space import SearchSpace
 
-COST_NAMES = ("madds", "params", "acts")
+COST_NAMES = ("madds", "params", "acts", "latency")
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -44,14 +46,22 @@ class Cost:
     madds: int
     params: int
     acts: int
+    latency: int = 0
 
     def __add__(self, other: "Cost") -> "Cost":
         """Return the cost of both parts together."""
-        return Cost(self.madds + other.madds, self.params + other.params, self.acts + other.acts)
+        return Cost(
+            self.madds + other.madds,
+            self.params + other.params,
+            self.acts + other.acts,
+            self.latency + other.latency,
+        )
 
     def times(self, count: int) -> "Cost":
         """Return the cost of `count` such parts."""
-        return Cost(self.madds * count, self.params * count, self.acts * count)
+        return Cost(
+            self.madds * count, self.params * count, self.acts * count, self.latency * count
+        )
 
 
 ZERO = Cost(0, 0, 0)
@@ -79,18 +89,26 @@ def total_cost(layers: Iterable[Layer]) -> Cost:
     return sum(map(layer_cost, layers), ZERO)
 
 
+def _part_total(layers: Sequence[Layer], table: Latencies | None) -> Cost:
+    """Return the cost of a part of a network, its latency by `table`."""
+    total = total_cost(layers)
+    return total if table is None else replace(total, latency=table.latency(layers))
+
+
 @dataclass
 class CostModel:
     """Counts the architectures of one space at one input and number of classes.
 
     Equal to `total_cost(lower(...))`, summed from cached blocks: the first call that meets a block
     lowers it, later ones look it up. A kind that plans whole networks has parts for blocks, and no
-    stem, stages or head of its own to ask for.
+    stem, stages or head of its own to ask for. With a `table` the latency is counted too; what it
+    says is fixed belongs to the stem.
     """
 
     space: SearchSpace
     input_shape: Shape | None = None
     classes: int | None = None
+    table: Latencies | None = None
     adaptation: Adaptation = field(init=False)
     _stages: dict[tuple[int, Shape, StageValues], tuple[Cost, Shape]] = field(
         init=False, default_factory=dict, repr=False
@@ -110,15 +128,18 @@ class CostModel:
         self.adaptation = adapt(self.space, self.input_shape)
         net = Builder(self.input_shape)
         lower_stem(self.space, net, self.adaptation)
-        self.stem = (total_cost(net.layers), net.shape)
+        fixed = Cost(0, 0, 0, self.table.fixed if self.table else 0)
+        self.fixed = fixed
         self._planned = isinstance(self.space.kind, NetworkKind)
+        total = total_cost(net.layers) if self._planned else self._total(net.layers)
+        self.stem = (total + fixed, net.shape)
 
     def cost(self, architecture: Architecture) -> Cost:
         """Return the cost of `architecture`."""
         if self._planned:
             return self._planned_cost(architecture)
         total, shape = self.stem
-        madds, params, acts = total.madds, total.params, total.acts
+        madds, params, acts, latency = total.madds, total.params, total.acts, total.latency
         stages = self._stages
         for index, values in enumerate(architecture.stages):
             if not values[0]:
@@ -130,8 +151,16 @@ class CostModel:
             madds += cost.madds
             params += cost.params
             acts += cost.acts
+            latency += cost.latency
         head = self.head(shape)
-        return Cost(madds + head.madds, params + head.params, acts + head.acts)
+        return Cost(
+            madds + head.madds, params + head.params, acts + head.acts, latency + head.latency
+        )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The costs that are counted: latency only by a table."""
+        return COST_NAMES if self.table else COST_NAMES[:3]
 
     def stage(self, index: int, shape: Shape, values: StageValues) -> tuple[Cost, Shape]:
         """Return the cost and the output shape of one stage that reads a map of `shape`."""
@@ -145,23 +174,37 @@ class CostModel:
         if shape not in self._heads:
             net = Builder(shape)
             lower_head(self.space, net, self.classes or 0)
-            self._heads[shape] = total_cost(net.layers)
+            self._heads[shape] = self._total(net.layers)
         return self._heads[shape]
 
     def _planned_cost(self, architecture: Architecture) -> Cost:
         """Return the sum over the parts of a network; equal parts are lowered once."""
         shapes = [self.adaptation.input]
         madds = params = acts = 0
+        latency = self.fixed.latency
         for part in plan(self.space, architecture, self.adaptation, self.classes or 0):
             key = part.layers, tuple(shapes[position] for position in part.reads)
             if key not in self._parts:
-                self._parts[key] = _part_cost(*key)
+                self._parts[key] = self._part(*key)
             cost, shape = self._parts[key]
             madds += cost.madds
             params += cost.params
             acts += cost.acts
+            latency += cost.latency
             shapes.append(shape)
-        return Cost(madds, params, acts)
+        return Cost(madds, params, acts, latency)
+
+    def _total(self, layers: Sequence[Layer]) -> Cost:
+        return _part_total(layers, self.table)
+
+    def _part(self, layers: PartLayers, shapes: tuple[Shape, ...]) -> tuple[Cost, Shape]:
+        """Return the cost and the output shape of one part that reads maps of `shapes`."""
+        names = [f"source{position}" for position in range(len(shapes))]
+        net = Builder(shapes[0], names[0])
+        for name, shape in zip(names[1:], shapes[1:], strict=True):
+            net.feed(name, shape)
+        layers.lower(net, names)
+        return self._total(net.layers), net.shape
 
     def _stage(self, index: int, shape: Shape, values: StageValues) -> tuple[Cost, Shape]:
         depth = values[0]
@@ -179,22 +222,12 @@ class CostModel:
         counted = tuple(
             value
             for key, value in zip(self.space.keys, values, strict=True)
-            if key != "depth" and (key not in rules or rules[key].changes_cost)
+            if key != "depth" and (key not in rules or rules[key].counts(self.table is not None))
         )
         key = (shape, counted, stride, first)
         if key not in self._blocks:
             net = Builder(shape)
             choices = dict(zip(self.space.keys, values, strict=True))
             lower_block(self.space, net, choices, stride, first)
-            self._blocks[key] = (total_cost(net.layers), net.shape)
+            self._blocks[key] = (self._total(net.layers), net.shape)
         return self._blocks[key]
-
-
-def _part_cost(layers: PartLayers, shapes: tuple[Shape, ...]) -> tuple[Cost, Shape]:
-    """Return the cost and the output shape of one part that reads maps of `shapes`."""
-    names = [f"source{position}" for position in range(len(shapes))]
-    net = Builder(shapes[0], names[0])
-    for name, shape in zip(names[1:], shapes[1:], strict=True):
-        net.feed(name, shape)
-    layers.lower(net, names)
-    return total_cost(net.layers), net.shape

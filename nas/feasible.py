@@ -13,8 +13,8 @@ from functools import cached_property
 import numpy as np
 
 from nas.architecture import Architecture, StageValues
-from nas.budget import Constraint, admits, si
-from nas.coding import Coding, SpaceCoding
+from nas.budget import Constraint, admits
+from nas.coding import SpaceCoding
 from nas.cost import COST_NAMES, Cost, CostModel
 from nas.counting import QUICK_CELLS, Count, LatticeCount
 from nas.drawing import Drawing
@@ -153,8 +153,8 @@ class FeasibleSpace:
                 least = int(getattr(cost, constraint.cost))
                 raise BudgetError(
                     f"no architecture of {self.space.name} fits {constraint}: the smallest costs "
-                    f"{si(least)} {constraint.cost} ({least:,}; {smallest}).",
-                    f"Raise the budget to {si(least * 1.05, 3)}-{constraint.cost} or more.",
+                    f"{constraint.shown(least)} ({least:,}{constraint.unit}; {smallest}).",
+                    f"Raise the budget to {constraint.at(least * 1.05)} or more.",
                 )
         if len(self.budget) > 1 and not self._jointly_feasible():
             both = " and ".join(map(str, self.budget))
@@ -218,7 +218,7 @@ class FeasibleSpace:
         return float(getattr(cost, self.budget[0].cost)) / self.budget[0].limit
 
     @cached_property
-    def coding(self) -> Coding:
+    def coding(self) -> SpaceCoding:
         """The architectures of the space as numbers."""
         return SpaceCoding(self.costs)
 

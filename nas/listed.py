@@ -46,7 +46,7 @@ class ListedSpace(FeasibleSpace):
         self.costs = costs
         self.budget = tuple(budget)
         self._smallest = {}
-        self._members = _members(costs.space)
+        self._members = members(costs.space)
         self._costs: Ints = np.array([vector(costs.cost(member)) for member in self._members])
 
     @cached_property
@@ -113,7 +113,7 @@ class ListedSpace(FeasibleSpace):
         return shares
 
 
-def _members(space: SearchSpace) -> list[Architecture]:
+def members(space: SearchSpace) -> list[Architecture]:
     """Return the distinct members of `space`.
 
     Raises:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from nas.errors import NasError
+from nas.latency import DEVICES
 
 
 class Direction(StrEnum):
@@ -42,13 +43,24 @@ OBJECTIVES: dict[str, Objective] = {
     )
 }
 
+LATENCY = Objective("latency", Direction.MINIMISE, "latency, by its table", True)
+
 
 def objective(name: str) -> Objective:
-    """Return the objective called `name`.
+    """Return the objective called `name`; that of `latency@cpu` and `latency@cuda` is the latency.
 
     Raises:
         NasError: there is none of that name.
     """
+    if latency_device(name) is not None:
+        return LATENCY
     if name not in OBJECTIVES:
-        raise NasError(f"there is no objective {name!r}.", f"Use {', '.join(OBJECTIVES)}.")
+        known = ", ".join([*OBJECTIVES, *(f"latency@{kind}" for kind in DEVICES)])
+        raise NasError(f"there is no objective {name!r}.", f"Use {known}.")
     return OBJECTIVES[name]
+
+
+def latency_device(name: str) -> str | None:
+    """Return the device of an objective such as `latency@cpu`, None of any other."""
+    kind = name.removeprefix("latency@")
+    return kind if kind != name and kind in DEVICES else None

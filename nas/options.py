@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.architecture import Architecture, StageValues, Value
-from nas.cost import Cost, CostModel
+from nas.cost import COST_NAMES, Cost, CostModel
 from nas.layers import Shape
 from nas.space import SearchSpace
 
@@ -28,7 +28,7 @@ class StageOptions:
     """The distinct options of one stage after one input width, one row for each cost.
 
     `values` are canonical stage values without the choices that cost nothing; `variants[i]` lists
-    what those may be. `costs` is (options, 3) in the order of COST_NAMES, `weights` the number of
+    what those may be. `costs` is (options, 4) in the order of COST_NAMES, `weights` the number of
     variants.
     """
 
@@ -57,7 +57,7 @@ class OptionTable:
 
     def fixed(self, width: int) -> Ints:
         """Return the cost of the stem, and of the head on a map of `width` channels, together."""
-        return vector(self._costs.stem[0] + self._costs.head(self._shape(len(self.stages), width)))
+        return vector(self._costs.stem[0] + self._costs.head(self.shape(len(self.stages), width)))
 
     def widths(self, index: int) -> list[int]:
         """Return the widths that stage `index` may read; those of the head after the last."""
@@ -71,9 +71,9 @@ class OptionTable:
         return tuple(choices.get(key) for key in self.space.keys)
 
     def total_costs(self, rows: Ints) -> Ints:
-        """Return the cost (n, 3) of networks that take the options `rows` (n, stages)."""
+        """Return the cost (n, 4) of networks that take the options `rows` (n, stages)."""
         widths = np.full(len(rows), self.space.stem_width)
-        costs = np.zeros((len(rows), 3), dtype=np.int64)
+        costs = np.zeros((len(rows), len(COST_NAMES)), dtype=np.int64)
         for stage, row in zip(self.stages, rows.T, strict=True):
             following = widths.copy()
             for width in np.unique(widths):
@@ -121,7 +121,7 @@ class OptionTable:
         if 0 in stage.values("depth"):
             values.append({"depth": 0})
             variants.append([{}])
-            costs.append((0, 0, 0))
+            costs.append((0,) * len(COST_NAMES))
             following.append(in_width)
         kinds = [
             (w, *kind) for w in stage.values("width") for kind in self._distinct(index, int(w))
@@ -151,11 +151,12 @@ class OptionTable:
 
     def _find_distinct(self, index: int, width: int) -> list[_Kind]:
         stage, rules = self.space.stages[index], self.space.kind.rules
+        latency = self._costs.table is not None
         found: dict[tuple[tuple[str, Value], ...], dict[tuple[Value, ...], dict[str, Value]]] = {}
         for row in itertools.product(*(stage.values(key) for key in rules)):
             choices = {**dict(zip(rules, row, strict=True)), "width": width}
             canonical = self.space.kind.canonical(choices)
-            costly = {key: canonical[key] for key, rule in rules.items() if rule.changes_cost}
+            costly = {key: canonical[key] for key, rule in rules.items() if rule.counts(latency)}
             free = {key: canonical[key] for key in rules if key not in costly}
             found.setdefault(tuple(costly.items()), {})[tuple(free.values())] = free
         return [(dict(costly), list(free.values())) for costly, free in found.items()]
@@ -168,20 +169,21 @@ class OptionTable:
         for depth in (1, 2):
             spelled = {**choices, "depth": depth}
             if self.space.buildable(spelled, in_width) is None:
-                shape = self._shape(index, in_width)
+                shape = self.shape(index, in_width)
                 cost = self._costs.stage(index, shape, self.stage_values(spelled))[0]
-                costs.append((cost.madds, cost.params, cost.acts))
+                costs.append((cost.madds, cost.params, cost.acts, cost.latency))
             else:
                 costs.append(None)
         return costs[0], costs[1]
 
-    def _shape(self, index: int, width: int) -> Shape:
+    def shape(self, index: int, width: int) -> Shape:
+        """Return the map of `width` channels that stage `index` reads; the head after the last."""
         return Shape(width, *self._shapes[index])
 
 
 def vector(cost: Cost) -> Ints:
     """Return a cost as an array in the order of COST_NAMES."""
-    return np.array([cost.madds, cost.params, cost.acts], dtype=np.int64)
+    return np.array([cost.madds, cost.params, cost.acts, cost.latency], dtype=np.int64)
 
 
 def _extended(first: _Costs | None, repeat: _Costs | None, more: int) -> _Costs:

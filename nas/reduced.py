@@ -83,7 +83,7 @@ class Reduced:
         return counts[self.stem]
 
     def spent(self, costs: Ints) -> Ints:
-        """Return the reduced cost (n, constraints) of networks that cost `costs` (n, 3)."""
+        """Return the reduced cost (n, constraints) of networks that cost `costs` (n, 4)."""
         spent: Ints = self._limited(costs) - self.floor
         return spent
 

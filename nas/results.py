@@ -4,7 +4,7 @@ Where candidates were confirmed with further seeds (`nas.confirm`), their means 
 the best mean, and no network that was measured once is preferred to it for a luckier seed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -68,13 +68,13 @@ def front(spec: StudySpec, trials: Sequence[Trial]) -> list[Trial]:
     return sorted(chosen, key=lambda trial: trial.cost)
 
 
-def best(spec: StudySpec, trials: Sequence[Trial]) -> Trial | None:
+def best(spec: StudySpec, trials: Sequence[Trial], without: Collection[int] = ()) -> Trial | None:
     """Return the complete candidate with the lowest first objective; the cheaper one of equals.
 
-    Among those confirmed, where there are any, by their means.
+    Among those confirmed, where there are any, by their means. Numbers in `without` cannot win.
     """
     goal, means = spec.goals[0], confirmed(trials)
-    done = complete_candidates(trials)
+    done = [trial for trial in complete_candidates(trials) if trial.number not in without]
     return min(
         [trial for trial in done if trial.number in means] or done,
         key=lambda trial: (goal.loss(value(trial, goal.name, means)), trial.cost),

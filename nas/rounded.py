@@ -75,7 +75,9 @@ class RoundedTables:
         self._onward: list[dict[int, Floats]] = []
         for stage in reversed(self._moves):
             onward = {
-                width: np.array([_shifted(moves, self._ways[0][to]) for to, moves in step.items()])
+                width: np.array(
+                    [_shifted(moves, self._ways[0][to]) for to, moves in step.items()]
+                ).reshape(-1, *self.shape)  # also where two ceilings leave no step from a width
                 for width, step in stage.items()
             }
             self._onward.insert(0, onward)

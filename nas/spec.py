@@ -7,11 +7,19 @@ from typing import Any
 
 from nas.architecture import Architecture
 from nas.budget import Constraint
+from nas.cost import CostModel
+from nas.latency import LatencyTable
 from nas.layers import Shape
 from nas.objective import Objective, objective
 from nas.rungs import Ladder
 from nas.space import Published, SearchSpace
 from nas.space_file import parse_input, read_space
+
+_TEXTS = {
+    "space_text": "the space file was edited",
+    "more_spaces": "the space file was edited",
+    "latency": "another latency table",
+}
 
 
 @dataclass(frozen=True)
@@ -27,7 +35,10 @@ class StudySpec:
     are trained from the same seed. With `reuse` the result of the same training in another study
     takes the place of a new one. The best `confirm` candidates are trained under `seeds` seeds
     each, that of the search included. With `proxies` the workers compute training-free scores of
-    every network, for the audit and the sampler.
+    every network, for the audit and the sampler. `resolutions` are the sides in pixels at which the
+    epochs up to each rung but the last are trained and judged; without them all epochs are at the
+    task's own size, as those after them are. `latency` holds the tables by which latency is
+    counted, as text, one for each space in their order; none where no latency is asked for.
     """
 
     name: str
@@ -56,6 +67,8 @@ class StudySpec:
     proxies: bool = False
     image_size: int | None = None
     skip_corrupt: bool = False
+    resolutions: tuple[int, ...] = ()
+    latency: tuple[str, ...] = ()
 
     @cached_property
     def spaces(self) -> dict[str, SearchSpace]:
@@ -68,6 +81,19 @@ class StudySpec:
     def space(self) -> SearchSpace:
         """The first space, which is the only one of most studies."""
         return next(iter(self.spaces.values()))
+
+    @cached_property
+    def latency_tables(self) -> dict[str, LatencyTable]:
+        """The latency tables by the name of their space; none where no latency is asked for."""
+        tables = map(LatencyTable.from_json, self.latency)
+        return {name: table for name, table in zip(self.spaces, tables, strict=False)}
+
+    def cost_models(self) -> dict[str, CostModel]:
+        """Return what counts the architectures of each space, by its name, at the deployment."""
+        return {
+            name: CostModel(space, self.deployment, self.classes, self.latency_tables.get(name))
+            for name, space in self.spaces.items()
+        }
 
     def space_of(self, architecture: Architecture) -> SearchSpace:
         """Return the space that `architecture` belongs to."""
@@ -82,8 +108,8 @@ class StudySpec:
 
     @cached_property
     def ladder(self) -> Ladder:
-        """The rungs with their reduction factor."""
-        return Ladder(self.rungs, self.eta)
+        """The rungs with their reduction factor and their resolutions."""
+        return Ladder(self.rungs, self.eta, self.resolutions)
 
     @property
     def deployment(self) -> Shape:
@@ -105,8 +131,10 @@ class StudySpec:
         fields: dict[str, Any] = json.loads(text)
         fields["budget"] = tuple(Constraint(**part) for part in fields["budget"])
         fields["more_spaces"] = tuple(tuple(part) for part in fields.get("more_spaces", ()))
+        fields["resolutions"] = tuple(fields.get("resolutions", ()))
         for key in ("rungs", "objectives", "reference_point"):
             fields[key] = tuple(fields[key])
+        fields["latency"] = tuple(fields.get("latency", ()))
         return cls(**fields)
 
     def differences(self, other: "StudySpec") -> list[str]:
@@ -114,8 +142,8 @@ class StudySpec:
         mine, theirs = asdict(self), asdict(other)
         return [
             f"{key}: {mine[key]!r}, not {theirs[key]!r}"
-            if key not in ("space_text", "more_spaces")
-            else f"{key}: the space file was edited"
+            if key not in _TEXTS
+            else f"{key}: {_TEXTS[key]}"
             for key in mine
             if mine[key] != theirs[key]
         ]

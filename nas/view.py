@@ -11,7 +11,7 @@ from math import prod
 
 from nas import results
 from nas.architecture import Architecture
-from nas.budget import si
+from nas.axis import Axis, scale
 from nas.confirm import Confirmed, confirmed, num_replicates
 from nas.cost import Cost
 from nas.objective import Objective, objective
@@ -19,7 +19,6 @@ from nas.space import Published
 from nas.spec import StudySpec
 from nas.stage_table import StageTable, stage_table
 from nas.trial import Trial, TrialState
-from nas.words import percent
 
 Reports = Mapping[int, Mapping[str, float]]
 
@@ -33,6 +32,7 @@ _COST_LABELS = {
     "madds": "multiply-adds of convolution and linear layers",
     "params": "trainable parameters",
     "acts": "activations of convolution and linear layers",
+    "latency": "latency by its table",
 }
 
 
@@ -61,7 +61,7 @@ class Point:
     `origin` is the study#trial in which a reused result was measured. `curve` holds (epoch, top-1
     error) of the current attempt; `test_error` is the error on the test split, for the trials on
     which it was taken; `title` names a published architecture, `published` holds the numbers that
-    its authors print.
+    its authors print. `note` says in words what was unusual about the measurement.
     """
 
     number: int
@@ -83,6 +83,7 @@ class Point:
     published: tuple[tuple[str, str], ...]
     reason: str | None
     detail: str | None
+    note: str | None = None
     confirmed: Confirmed | None = None
     origin: str | None = None
 
@@ -90,21 +91,6 @@ class Point:
     def label(self) -> str:
         """The published name, or the number."""
         return self.title or f"trial {self.number}"
-
-
-@dataclass(frozen=True, slots=True)
-class Axis:
-    """One axis: the objective, its full label with unit, and whether it is shown in percent."""
-
-    name: str
-    label: str
-    percent: bool
-
-    def show(self, value: float | None) -> str:
-        """Return a value of this axis with its unit."""
-        if value is None:
-            return "–"
-        return percent(value) if self.percent else si(value)
 
 
 @dataclass(frozen=True)
@@ -121,7 +107,7 @@ class StudyView:
     y: Axis
     points: tuple[Point, ...]
     stage_names: Mapping[str, tuple[str, ...]]
-    limits: tuple[tuple[str, int], ...]
+    limits: tuple[tuple[str, float], ...]
     num_objectives: int
     planned: int
     rungs: tuple[int, ...]
@@ -191,14 +177,17 @@ def study_view(
     tests: Reports | None = None,
     versions: Mapping[str, str] | None = None,
     state: str | None = None,
+    notes: Mapping[int, str] | None = None,
 ) -> StudyView:
     """Return what is shown of a study.
 
     `tests` holds what was measured on the test split by trial number, {3: {"top1_error": 0.02}};
-    `versions` the libraries of the study; `state` the one that the store gives it.
+    `versions` the libraries of the study; `state` the one that the store gives it;
+    `notes` what was unusual about a trial, by number.
     """
     x, y = _axes(spec)
     points = _points(spec, trials, tests or {}, (x.name, y.name))
+    points = tuple(replace(point, note=(notes or {}).get(point.number)) for point in points)
     further = [trial for trial in trials if trial.replicate_of is not None]
     searched = sum(trial.candidate and trial.state.finished for trial in trials) >= spec.num_trials
     by_number = {point.number: point for point in points}
@@ -213,7 +202,7 @@ def study_view(
         stage_names={
             name: tuple(stage.name for stage in space.stages) for name, space in spec.spaces.items()
         },
-        limits=tuple((constraint.cost, constraint.limit) for constraint in spec.budget),
+        limits=tuple((part.cost, part.limit * scale(part.cost)) for part in spec.budget),
         num_objectives=len(spec.objectives),
         planned=spec.num_trials
         + len(spec.references)
@@ -255,7 +244,9 @@ def _axes(spec: StudySpec) -> tuple[Axis, Axis]:
 
 
 def _cost_axis(spec: StudySpec, goal: Objective) -> Axis:
-    label = f"{_COST_LABELS[goal.name]}, {spec.input} input, {spec.classes} classes, batch 1"
+    device = "".join(f" on {table.device}" for table in list(spec.latency_tables.values())[:1])
+    what = _COST_LABELS[goal.name] + (device if goal.name == "latency" else "")
+    label = f"{what}, {spec.input} input, {spec.classes} classes, batch 1"
     return Axis(goal.name, label, percent=False)
 
 
@@ -315,7 +306,7 @@ def _point(
         architecture=trial.architecture,
         cost=trial.cost,
         counted=trial.counted,
-        x=float(trial.value(axes[0]) or 0.0),
+        x=float(trial.value(axes[0]) or 0.0) * scale(axes[0]),
         y=trial.value(axes[1]),
         error=last.top1_error if last else None,
         loss=last.loss if last else None,
@@ -364,6 +355,7 @@ def _settings(spec: StudySpec, versions: Mapping[str, str]) -> tuple[tuple[str, 
         ("Budget", f"{budget}, counted at {spec.input} with {spec.classes} classes"),
         ("Task", task_line(spec)),
         ("Epochs", f"{spec.ladder.max_epochs}, judged after {_list(spec.rungs[:-1])}"),
+        *([("Resolutions", spec.ladder.resolutions)] if spec.resolutions else []),
         ("Objectives", ", ".join(spec.objectives)),
         ("Candidates", f"{spec.num_trials}, proposed by {spec.sampler}, seed {spec.seed}"),
         *_confirmation(spec),

@@ -60,7 +60,7 @@ def test_the_example_in_the_remedy_can_be_typed():
     with pytest.raises(BudgetError) as caught:
         parse_budget("small")
     examples = [word.strip(",.") for word in caught.value.remedy.split() if "-" in word]
-    assert len(parse_budgets(examples)) == 3
+    assert len(parse_budgets(examples)) == 4
 
 
 @settings(deadline=None)

@@ -10,12 +10,20 @@ from nas.layers import ActivationName, Builder
 
 @dataclass(frozen=True)
 class ChoiceRule:
-    """Which values a choice may take, in words and as a test, and whether it changes the cost."""
+    """Which values a choice may take, in words and as a test, and whether it changes the cost.
+
+    `changes_latency` tells it of the latency, which depends on more than the other costs do.
+    """
 
     meaning: str
     allows: Callable[[Value], bool]
     expected: str
     changes_cost: bool = True
+    changes_latency: bool = True
+
+    def counts(self, latency: bool) -> bool:
+        """Tell whether the choice changes a cost, `latency` among them or not."""
+        return self.changes_cost or (latency and self.changes_latency)
 
 
 class BlockKind(Protocol):

@@ -49,6 +49,7 @@ class IGCV3:
             lambda value: isinstance(value, str) and value in RELU_PLACEMENTS,
             f"one of {', '.join(RELU_PLACEMENTS)}",
             changes_cost=False,
+            changes_latency=False,  # an activation is timed with the convolution before it
         ),
         "permute2": ChoiceRule(
             "the second permutation", is_switch, "true or false", changes_cost=False

@@ -34,6 +34,7 @@ _VERBS = {
     "train": ("nas.cli.train", "Train one network from scratch to the end."),
     "export": ("nas.cli.export", "Export one network: source, weights, ONNX and a card."),
     "count": ("nas.cli.count", "Count a network layer by layer."),
+    "latency": ("nas.cli.latency", "Measure the latency of a network."),
     "space": ("nas.cli.space", "Show what a space allows, and what a budget leaves of it."),
     "published": ("nas.cli.published", "Compare every known network with its published numbers."),
     "compare-spaces": (

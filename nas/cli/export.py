@@ -83,10 +83,12 @@ def _trained(store: "Store", study: str, number: int | None) -> "ExportRequest":
     from nas.cli import rows
     from nas.cli.finish import trial_request
     from nas.errors import NasError
+    from nas.measured import measured, over_budget
     from nas.train.data import load_task
 
     spec, trials = store.spec(study), store.trials(study)
-    chosen = results.best(spec, trials) if number is None else None
+    over = over_budget(spec, measured(spec, store.reports(study)))
+    chosen = results.best(spec, trials, over) if number is None else None
     if number is not None:
         chosen = next((trial for trial in trials if trial.number == number), None)
     if chosen is None:

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nas.cli import rows
+from nas.cli.measured import with_winner
 from nas.confirm import Confirmed, confirmed
 from nas.errors import NasError
 from nas.export.bundle import export_network
 from nas.export.request import ExportRequest, Score, Training
 from nas.figures import write_report
 from nas.lowering import lower
+from nas.measured import Measured, measured
 from nas.spec import StudySpec
 from nas.store import Store
 from nas.study import Study
@@ -24,7 +26,7 @@ from nas.view import study_view
 
 @dataclass(frozen=True)
 class Shipped:
-    """What a finished study left behind; `scores` holds the test split by trial number.
+    """What a finished study left behind, by trial number: `scores` on the test split, `latency`.
 
     `confirmed` are the trainings of the best, None where it was trained once.
     """
@@ -36,6 +38,7 @@ class Shipped:
     report: Path
     directory: Path
     files: list[Path]
+    latency: Mapping[int, Measured]
 
     def test(self, trial: Trial) -> dict[str, float] | None:
         """Return the test score of one trial, None where it was not taken."""
@@ -54,14 +57,16 @@ def ship(store: Store, study: Study, best: Trial, task: Task, directory: Path) -
     scores = test_scores(store, spec, task, [*seeds, *references])
     directory.mkdir(parents=True, exist_ok=True)  # no trial made it where all were reused
     report = directory / "report.html"
-    view = study_view(spec, study.trials, scores, store.versions(spec.name), "COMPLETE")
-    write_report(view, report)
+    notes = rows.notes(store.reports(spec.name))
+    view = study_view(spec, study.trials, scores, store.versions(spec.name), "COMPLETE", notes)
+    write_report(with_winner(view, best), report)
     files = export_network(
         trial_request(store, spec, best, task, scores.get(best.number)),
         directory / "best",
         force=True,
     )
-    return Shipped(best, found, references, scores, report, directory / "best", files)
+    latency = measured(spec, store.reports(spec.name))
+    return Shipped(best, found, references, scores, report, directory / "best", files, latency)
 
 
 def test_scores(

@@ -10,7 +10,7 @@ def histogram(spread: Any, width: int) -> list[str]:
 
     The line of the ceiling stands between the interval below it and the one above.
     """
-    from nas.budget import si
+    from nas.budget import amount
 
     first, last = _ends(spread)
     rows = []
@@ -20,7 +20,7 @@ def histogram(spread: Any, width: int) -> list[str]:
         rows.insert(0, (0, first))
     if last < len(spread.whole):
         rows.append((last, len(spread.whole)))
-    labels = [_label(spread, low, high, si) for low, high in rows]
+    labels = [_label(spread, low, high, amount) for low, high in rows]
     wide = max(map(len, labels))
     room = max(10, min(60, width - wide - 12))
     counts = [(sum(spread.whole[a:b]), sum(spread.feasible[a:b])) for a, b in rows]
@@ -31,7 +31,8 @@ def histogram(spread: Any, width: int) -> list[str]:
         bar = _bar(whole / most * room, feasible / most * room if limited else whole / most * room)
         lines.append(f"{label:>{wide}} {_share(whole / spread.total):>9}  {bar}".rstrip())
         if limited and high < len(spread.whole) and int(spread.edges[high]) == spread.limit:
-            lines.append(f"{'─' * wide} {si(spread.limit)} {'─' * (room - len(si(spread.limit)))}")
+            limit = amount(spread.cost, spread.limit)
+            lines.append(f"{'─' * wide} {limit} {'─' * (room - len(limit))}")
     if spread.sampled:
         lines.append("(the part within the budget is estimated from random draws)")
     return lines
@@ -51,8 +52,9 @@ def _ends(spread: Any) -> tuple[int, int]:
     return first, last
 
 
-def _label(spread: Any, low: int, high: int, si: Any) -> str:
-    return f"{si(spread.edges[low], 3):>5} – {si(spread.edges[high], 3):>5}"
+def _label(spread: Any, low: int, high: int, amount: Any) -> str:
+    ends = [amount(spread.cost, spread.edges[end], 3) for end in (low, high)]
+    return f"{ends[0]:>5} – {ends[1]:>5}"
 
 
 def _share(share: float) -> str:

@@ -49,9 +49,36 @@ def budget(function: F) -> F:
     """Add `--budget`."""
     return click.option(
         "--budget", "budgets", multiple=True, metavar="LIMIT",
-        help="A ceiling such as 300M-flops (= madds = macs), 3.5M-params or 5M-acts; may be "
-        "given several times.",
+        help="A ceiling such as 300M-flops (= madds = macs), 3.5M-params, 5M-acts or "
+        "5ms-latency@cpu (or @cuda); may be given several times.",
     )(function)  # fmt: skip
+
+
+def latency(function: F) -> F:
+    """Add the options that say how latency is measured, for budgets and objectives in it."""
+    for option in (
+        click.option(
+            "--latency-threads",
+            type=click.IntRange(1),
+            default=1,
+            show_default=True,
+            help="Threads of the CPU to measure latency with.",
+        ),
+        click.option(
+            "--latency-runtime",
+            metavar="NAME",
+            help="onnxruntime or torch.  [default: onnxruntime on the CPU, torch on a GPU]",
+        ),
+        click.option(
+            "--latency-table",
+            metavar="FILE",
+            type=click.Path(path_type=Path, dir_okay=False),
+            help="Read the space's latency table from this file; measured and kept there where it "
+            "is not.",
+        ),
+    ):
+        function = option(function)
+    return function  # fmt: skip
 
 
 def task(function: F) -> F:
@@ -112,6 +139,15 @@ def plot(help_: str) -> Callable[[F], F]:
     )
 
 
+def loaders(function: F) -> F:
+    """Add `--loaders`."""
+    return click.option(
+        "--loaders", type=click.IntRange(0, 256), default=0, metavar="N",
+        help="Processes that decode images streamed from disk, for each training.  "
+        "[default: as many threads as it has CPU cores]",
+    )(function)  # fmt: skip
+
+
 _EXECUTION = (
     click.option(
         "--ray-address", metavar="HOST:PORT", help="A running Ray cluster.  [default: a local Ray]"
@@ -137,6 +173,11 @@ _EXECUTION = (
         default=Path("nas-results"), show_default=True, envvar="NAS_RESULTS",
         help="Directory for weights, report and export.",
     ),
+    click.option(
+        "--profile", is_flag=True,
+        help="Measure where the time of each trial goes: data, forward, backward, …",
+    ),
+    loaders,
     click.option("--quiet", is_flag=True, help="Print only the result."),
 )  # fmt: skip
 

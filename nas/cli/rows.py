@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nas.budget import si
+from nas.budget import si, time
 from nas.cli.output import percent
 from nas.confirm import Confirmed
 from nas.spec import StudySpec
-from nas.trial import Trial
+from nas.trial import NOTE, Trial
 from nas.view import task_line
 
 COLUMNS = {
@@ -18,6 +18,7 @@ COLUMNS = {
     "observed": "in the search",
     "madds": "madds",
     "params": "params",
+    "latency": "latency",
     "epochs": "epochs",
     "state": "state",
     "name": "",
@@ -27,17 +28,17 @@ COLUMNS = {
 CSV_FIELDS = (
     "trial", "top1_error", "loss", "epochs", "madds", "params", "acts", "fvcore_madds",
     "fvcore_params", "arch_id", "architecture", "seed", "seconds", "origin", "confirmed_top1_error",
-    "confirmed_low", "confirmed_high", "confirmed_seeds",
+    "confirmed_low", "confirmed_high", "confirmed_seeds", "latency_ns",
 )  # fmt: skip
-NUMBERS = "trial error confirmed seeds observed madds params epochs"
+NUMBERS = "trial error confirmed seeds observed madds params latency epochs"
 OPTIONAL = "arch_id shape params"
 Means = Mapping[int, Confirmed]
 _OF_MEANS = ("confirmed", "seeds", "observed")
 
 
-def columns(means: Means, without: Sequence[str] = ()) -> dict[str, str]:
+def columns(means: Means, without: Sequence[str] = (), latency: bool = False) -> dict[str, str]:
     """Return the columns of a table of trials; those of confirmed means where there are any."""
-    hidden = (*without, *(() if means else _OF_MEANS))
+    hidden = (*without, *(() if means else _OF_MEANS), *(() if latency else ("latency",)))
     return {key: heading for key, heading in COLUMNS.items() if key not in hidden}
 
 
@@ -58,6 +59,7 @@ def trial_row(trial: Trial, means: Means | None = None) -> dict[str, Any]:
         "madds": trial.cost.madds,
         "params": trial.cost.params,
         "acts": trial.cost.acts,
+        "latency_ns": trial.cost.latency or None,
         "fvcore_madds": trial.counted.madds if trial.counted else None,
         "fvcore_params": trial.counted.params if trial.counted else None,
         "arch_id": trial.arch_id,
@@ -102,6 +104,7 @@ def shown(trials: Sequence[Trial], means: Means | None = None) -> list[dict[str,
             row["confirmed"] = f"± {100 * (summary.reach or 0.0):.2f}"
             row["seeds"] = str(summary.n)
         row["madds"], row["params"] = si(trial.cost.madds), si(trial.cost.params)
+        row["latency"] = time(trial.cost.latency)
         row["state"] = f"{state} ({trial.fail_reason})" if trial.fail_reason else state
         if trial.origin:
             row["state"] = f"{state}, reused from {trial.origin.replace('/', '#')}"
@@ -127,15 +130,25 @@ def test_scores(reports: Mapping[int, Mapping[str, dict[str, Any]]]) -> dict[int
     return {number: kinds["test"] for number, kinds in reports.items() if "test" in kinds}
 
 
+def notes(reports: Mapping[int, Mapping[str, dict[str, Any]]]) -> dict[int, str]:
+    """Return what was unusual about a trial, in words, by trial number."""
+    return {number: str(kinds[NOTE]["text"]) for number, kinds in reports.items() if NOTE in kinds}
+
+
 def settings(spec: StudySpec) -> list[tuple[str, str]]:
     """Return what defines a study, as pairs for the screen."""
     return [
         ("space", "; ".join(f"{name} ({space.title})" for name, space in spec.spaces.items())),
         ("budget", ", ".join(map(str, spec.budget)) or "none"),
         ("counted at", f"{spec.input}, {spec.classes} classes (conv + linear multiply-adds)"),
+        *(
+            (f"latency of {name}", f"{table.device}; {table.accuracy}")
+            for name, table in spec.latency_tables.items()
+        ),
         ("task", task_line(spec)),
         *_recipe(spec.recipe),
         ("rungs", f"{', '.join(map(str, spec.rungs))} epochs; the best 1/{spec.eta} go on"),
+        *([("resolutions", spec.ladder.resolutions)] if spec.resolutions else []),
         ("objectives", ", ".join(spec.objectives)),
         ("sampler", f"{spec.sampler}, seed {spec.seed}"),
         ("trials", str(spec.num_trials)),

@@ -12,26 +12,28 @@ from typing import Any
 import click
 import torch
 
-from nas import results
 from nas.budget import admits
 from nas.cli import output, rows, verdict
 from nas.cli.finish import Shipped, ship
+from nas.cli.measured import winner
+from nas.cli.profile import of_reports, print_profiles
 from nas.cli.progress import Progress
-from nas.cost import CostModel
 from nas.errors import InterruptedStudyError, NasError, StudyFailedError
 from nas.feasible import FeasibleSpace
 from nas.layers import Shape
 from nas.listed import feasible_space
 from nas.lowering import adapt
 from nas.ports import Sampler
+from nas.resolution import check_resolutions
 from nas.samplers import make_sampler
 from nas.spec import StudySpec
 from nas.store import Store
 from nas.study import Study
 from nas.train.data import Task, load_task
 from nas.train.devices import default_device, describe_devices
+from nas.train.scorer import StudyScorer
 from nas.trial import Trial, TrialState
-from nas.tuner import RunResult, RunSettings, knock, run, too_small
+from nas.tuner import RunResult, RunSettings, check_fraction, knock, run, too_small
 from nas.union import FeasibleUnion
 from nas.view import study_note
 
@@ -50,6 +52,8 @@ class Settings:
     gpus_per_trial: float
     max_concurrent: int | None
     report_timeout: float
+    profile: bool
+    loaders: int
     say: bool
     json: bool
 
@@ -66,6 +70,8 @@ class Settings:
             gpus_per_trial=gpus,
             max_concurrent=given["max_concurrent"],
             report_timeout=given["report_timeout"],
+            profile=given["profile"],
+            loaders=given["loaders"],
             say=not (given["quiet"] or given["json_"]),
             json=given["json_"],
         )
@@ -104,20 +110,21 @@ def preflight(spec: StudySpec, settings: Settings) -> Preflight:
     """
     feasible = _feasible(spec)
     feasible.check()
-    sampler = make_sampler(spec.sampler, feasible, spec.goals)
+    make_sampler(spec.sampler, feasible, spec.goals)  # a wrong name is said before data is read
     task = load_task(
         spec.task, spec.data_dir, spec.seed, spec.limit, spec.image_size, spec.skip_corrupt
     )
+    check_resolutions(spec, task.input)
+    threads = max(1, int(settings.cpus_per_trial))
+    scorer = StudyScorer(spec, task, threads) if spec.proxies else None
+    sampler = make_sampler(spec.sampler, feasible, spec.goals, scorer)
     _probe(settings.results_dir)
     _check_room(settings)
     return Preflight(feasible, sampler, task)
 
 
 def _feasible(spec: StudySpec) -> FeasibleSpace | FeasibleUnion:
-    parts = {
-        name: feasible_space(CostModel(space, spec.deployment, spec.classes), spec.budget)
-        for name, space in spec.spaces.items()
-    }
+    parts = {name: feasible_space(costs, spec.budget) for name, costs in spec.cost_models().items()}
     return parts[spec.space.name] if len(parts) == 1 else FeasibleUnion(parts)
 
 
@@ -130,6 +137,7 @@ def announce(spec: StudySpec, ready: Preflight) -> None:
         "study": spec.name,
         "space": f"{', '.join(spec.spaces)}: {output.size(feasible.total)} distinct architectures",
         "budget": f"{', '.join(map(str, spec.budget)) or 'none'}: {share} of them fit",
+        **_latency(spec),
         "counted at": f"{_adapted(spec, spec.deployment)}, {spec.classes} classes; "
         "multiply-adds of conv + linear layers, batch 1",
         "trained at": f"{_adapted(spec, task.input)}, {task.classes} classes",
@@ -143,6 +151,15 @@ def announce(spec: StudySpec, ready: Preflight) -> None:
     if note:
         output.field("note", note)
     click.echo("")
+
+
+def _latency(spec: StudySpec) -> dict[str, str]:
+    """Say by which table latency is counted, and how good it is."""
+    tables = spec.latency_tables.values()
+    if not tables:
+        return {}
+    accuracies = (str(table.accuracy) for table in tables)
+    return {"latency": f"by a table of {next(iter(tables)).device}: {'; '.join(accuracies)}"}
 
 
 def _adapted(spec: StudySpec, shape: Shape) -> str:
@@ -159,7 +176,7 @@ def run_study(store: Store, spec: StudySpec, ready: Preflight, settings: Setting
         study, outcome = measure(store, spec, ready, settings)
         if outcome.interrupted:
             return interrupted(study, settings.resume(store, spec.name))
-        best = results.best(spec, study.trials)
+        best = winner(store, study, settings.say)
         if best is None:
             raise StudyFailedError(
                 f"no candidate of {spec.name} reached full fidelity.",
@@ -205,6 +222,8 @@ def measure(
         return study, outcome
     store.set_state(spec.name, "COMPLETE")
     _audit(study)
+    if settings.profile and settings.say:
+        print_profiles(list(of_reports(store.reports(spec.name)).values()), "trial")
     if study.exhausted and settings.say:
         click.echo(
             f"no further architecture within the budget was found: {len(study.candidates)} of "
@@ -242,6 +261,8 @@ def _run_settings(spec: StudySpec, settings: Settings) -> RunSettings:
         gpus_per_trial=settings.gpus_per_trial,
         max_concurrent=settings.max_concurrent,
         report_timeout=settings.report_timeout,
+        profile=settings.profile,
+        loaders=settings.loaders,
     )
 
 
@@ -251,6 +272,8 @@ def _plan(spec: StudySpec) -> str:
     rungs = f"trained for {output.plural(full, 'epoch')}"
     if early:
         rungs += f", judged after {', '.join(map(str, early))} (the best 1/{spec.eta} go on)"
+    if spec.resolutions:
+        rungs += f", on {spec.ladder.resolutions}"
     beside = f" and {references} published references" if references else ""
     return (
         f"{output.plural(spec.num_trials, 'candidate')}{beside} for "
@@ -260,7 +283,8 @@ def _plan(spec: StudySpec) -> str:
 
 
 def _check_room(settings: Settings) -> None:
-    """Refuse what no trial could run on, before Ray is started and a study is entered."""
+    """Refuse what no trial could run on, before a study is entered."""
+    check_fraction(settings.gpus_per_trial)
     if settings.ray_address:
         knock(settings.ray_address)
         return

@@ -7,6 +7,8 @@ import click
 from nas.cli import options
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from nas.budget import Constraint
     from nas.cost import CostModel
     from nas.space import SearchSpace
@@ -45,6 +47,12 @@ if TYPE_CHECKING:
     "[default: a quarter, half and all of --epochs]",
 )
 @click.option(
+    "--resolutions",
+    metavar="N,N,…",
+    help="Height and width of the images up to each rung, such as 96,128,160; the last is the "
+    "task's own size and may be left out.  [default: always the task's own]",
+)
+@click.option(
     "--eta",
     type=click.IntRange(2),
     default=3,
@@ -56,8 +64,8 @@ if TYPE_CHECKING:
     "objectives",
     multiple=True,
     metavar="NAME",
-    help="top1_error, loss, madds, params or acts; several make a front.  "
-    "[default: top1_error madds]",
+    help="top1_error, loss, madds, params, acts, latency@cpu or latency@cuda; several make a "
+    "front.  [default: top1_error and madds; or the latency, if that is the first budget]",
 )
 @click.option(
     "--sampler",
@@ -100,6 +108,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Compute training-free scores of every network before its training, and audit them.",
 )
+@options.latency
 @options.deployment
 @options.database
 @options.execution
@@ -111,19 +120,22 @@ def search(**given: Any) -> int:
     Example:
       nas search --space igcv3 --budget 300M-flops
       nas search --budget 40M-flops --budget 1M-params --task cifar10 --data DIR --trials 100
+      nas search --budget 300M-flops --data DIR --rungs 2,4,8 --resolutions 96,128,160
+      nas search --budget 5ms-latency@cpu --objective top1_error --objective latency@cpu
     """  # fmt: skip
     spec = make_spec(given)
-    from nas.cli import run  # after the words are checked: loads torch and ray
-    from nas.store import open_store
+    with _ray_ahead(given):  # after the words are checked; the rest takes as long as its start
+        from nas.cli import run
+        from nas.store import open_store
 
-    settings = run.Settings.of(given)
-    ready = run.preflight(spec, settings)
-    with open_store(given["db"]) as store:
-        if given["study"] is None:
-            taken = {study.name for study in store.studies()}
-            spec = renamed(spec, taken)
-        store.create_study(spec, run.versions())
-        return run.run_study(store, spec, ready, settings)
+        settings = run.Settings.of(given)
+        ready = run.preflight(spec, settings)
+        with open_store(given["db"]) as store:
+            if given["study"] is None:
+                taken = {study.name for study in store.studies()}
+                spec = renamed(spec, taken)
+            store.create_study(spec, run.versions())
+            return run.run_study(store, spec, ready, settings)
 
 
 @click.command()
@@ -148,13 +160,28 @@ def resume(study: str, **given: Any) -> int:
         return run.run_study(store, spec, ready, settings)
 
 
+def _ray_ahead(given: dict[str, Any]) -> "AbstractContextManager[None]":
+    """Have a local Ray started in the background, unless a cluster is meant."""
+    from nas.train.devices import default_device
+    from nas.tuner.local import EVALUATOR, preloads, started_ahead
+
+    gpus = given["gpus_per_trial"]
+    if gpus is None:
+        gpus = 1.0 if default_device().type == "cuda" else 0.0
+    cpus, most = given["cpus_per_trial"], given["max_concurrent"]
+    return started_ahead(given["ray_address"], preloads(EVALUATOR, cpus, gpus, most))
+
+
 def make_spec(given: dict[str, Any]) -> "StudySpec":
     """Return the study that the options describe.
 
     Raises:
         NasError: an option cannot be used; nothing has been created.
     """
+    from dataclasses import replace
+
     from nas.budget import parse_budgets
+    from nas.cli.latency_table import latency_device, latency_tables
     from nas.errors import BudgetError, TaskError
     from nas.objective import objective
     from nas.rungs import Ladder, default_rungs
@@ -168,9 +195,10 @@ def make_spec(given: dict[str, Any]) -> "StudySpec":
     budget = parse_budgets(given["budgets"])
     deployment = parse_input(given["input_"]) if given["input_"] else space.deployment
     classes = given["classes"] or space.classes
-    objectives = given["objectives"] or ("top1_error", "madds")
+    objectives = given["objectives"] or _default_objectives(budget)
     for name in objectives:
         objective(name)
+    device = latency_device(budget, objectives)
     from nas.cost import CostModel
     from nas.train.data import TASKS
     from nas.train.devices import default_device
@@ -182,9 +210,14 @@ def make_spec(given: dict[str, Any]) -> "StudySpec":
         raise TaskError(f"there is no task {task!r}.", f"Use {', '.join(TASKS)}.")
     recipe_file = recipe_name(given["recipe"] or task, task)
     recipe = load_recipe(recipe_file)
-    rungs = _rungs(given["rungs"]) or default_rungs(given["epochs"] or recipe.epochs)
-    Ladder(rungs, given["eta"])  # refuses rungs that do not rise
+    rungs = _numbers(given["rungs"], "--rungs", "2,4,8")
+    rungs = rungs or default_rungs(given["epochs"] or recipe.epochs)
+    resolutions, image_size = _resolutions(given, rungs, TASKS[task].side)
+    Ladder(rungs, given["eta"], resolutions)  # refuses what does not rise
     costs = [CostModel(each, deployment, classes) for each in spaces]
+    tables = latency_tables(costs, device, given)
+    if tables:
+        costs = [replace(each, table=own) for each, own in zip(costs, tables, strict=True)]
     return StudySpec(
         name=given["study"] or _default_name(spaces, budget, task),
         space_name=space.name,
@@ -205,24 +238,53 @@ def make_spec(given: dict[str, Any]) -> "StudySpec":
         published=given["published"],
         seed=given["seed"],
         limit=given["limit"],
-        image_size=given["image_size"],
+        image_size=image_size,
         skip_corrupt=given["skip_corrupt"],
+        resolutions=resolutions,
         reuse=given["reuse"],
         confirm=given["confirm"],
         seeds=given["seeds"],
         proxies=given["proxies"],
+        latency=tuple(table.to_json() for table in tables),
     )
 
 
-def _rungs(text: str | None) -> tuple[int, ...] | None:
+def _default_objectives(budget: "tuple[Constraint, ...]") -> tuple[str, ...]:
+    """Return the error, and the latency where it is limited first, else the multiply-adds."""
+    first = budget[0]
+    return "top1_error", f"latency@{first.device}" if first.cost == "latency" else "madds"
+
+
+def _numbers(text: str | None, option: str, example: str) -> tuple[int, ...]:
+    """Read whole numbers with commas between; none where the option was not given."""
     from nas.errors import NasError
 
-    if text is None:
-        return None
     try:
-        return tuple(int(part) for part in text.split(","))
+        return tuple(int(part) for part in text.split(",")) if text is not None else ()
     except ValueError as error:
-        raise NasError(f"--rungs {text!r} are no epochs.", "Write them as 2,4,8.") from error
+        raise NasError(
+            f"{option} {text!r} are no whole numbers.", f"Write them as {example}."
+        ) from error
+
+
+def _resolutions(
+    given: dict[str, Any], rungs: tuple[int, ...], side: int | None
+) -> tuple[tuple[int, ...], int | None]:
+    """Return the resolutions below the full one, and the size of images of one's own.
+
+    `side` is that of the task, None where it has images of any size: the last of `--resolutions`
+    is then what `--image-size` would be.
+    """
+    from nas.resolution import early_sides
+
+    sides = _numbers(given["resolutions"], "--resolutions", "96,128,160")
+    image_size: int | None = given["image_size"]
+    if given["resolutions"] is None:
+        return (), image_size
+    early = early_sides(sides, rungs, side or image_size)
+    if side is None and len(sides) == len(rungs):
+        image_size = sides[-1]
+    return early, image_size
 
 
 def _spaces(names: str, deployed: bool) -> "list[SearchSpace]":
@@ -243,7 +305,7 @@ def _spaces(names: str, deployed: bool) -> "list[SearchSpace]":
 
 def _default_name(spaces: "list[SearchSpace]", budget: "tuple[Constraint, ...]", task: str) -> str:
     parts = [*(space.name for space in spaces), *(str(part) for part in budget), task]
-    name = "-".join(parts).lower().replace(".", "_").replace("+", "")
+    name = "-".join(parts).lower().replace(".", "_").replace("@", "-").replace("+", "")
     return name[:60].rstrip("-_")
 
 
@@ -260,10 +322,13 @@ def _reference_point(
     objectives: tuple[str, ...], budget: "tuple[Constraint, ...]", costs: "list[CostModel]"
 ) -> tuple[float, ...]:
     """Return the worst that counts: all wrong, ten nats, the ceiling or twice the published."""
+    from nas.cost import COST_NAMES
+    from nas.objective import objective
+
     limits = {part.cost: float(part.limit) for part in budget}
     worst = {"top1_error": 1.0, "loss": 10.0}
     published = [each.cost(p.architecture) for each in costs for p in each.space.published]
-    for name in ("madds", "params", "acts"):
+    for name in COST_NAMES:
         largest = max((getattr(cost, name) for cost in published), default=10**9)
         worst[name] = limits.get(name, 2.0 * largest)
-    return tuple(worst[name] for name in objectives)
+    return tuple(worst[objective(name).name] for name in objectives)

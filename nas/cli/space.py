@@ -18,6 +18,7 @@ from nas.cli.histogram import histogram
     metavar="LOW-HIGH",
     help="Also count those that use such a share of the first budget, in percent, e.g. 85-100.",
 )
+@options.latency
 @options.plot("Write the distribution of costs as a page that needs no network.")
 @options.deployment
 @options.as_json
@@ -29,6 +30,7 @@ def space(
     input_: str | None,
     classes: int | None,
     json_: bool,
+    **latency: Any,
 ) -> None:
     """Show what the space NAME allows, its published members, and what a budget leaves of it.
 
@@ -39,7 +41,10 @@ def space(
     Example:
       nas space igcv3 --budget 300M-flops --plot costs.html
     """
+    from dataclasses import replace
+
     from nas.budget import parse_budgets
+    from nas.cli.latency_table import latency_device, latency_tables
     from nas.cost import CostModel
     from nas.distribution import distribution
     from nas.listed import feasible_space
@@ -49,6 +54,8 @@ def space(
     budget = parse_budgets(budgets)
     shares = _band(band, bool(budget))
     costs = CostModel(loaded, parse_input(input_) if input_ else None, classes)
+    tables = latency_tables([costs], latency_device(budget), {**latency, "json_": json_})
+    costs = replace(costs, table=tables[0]) if tables else costs
     feasible = feasible_space(costs, budget)
     feasible.check()
     count = feasible.count()
@@ -129,8 +136,6 @@ def _counted(count: Any) -> dict[str, Any]:
 
 def _findings(feasible: Any, count: Any) -> list[str]:
     """Say how large the space is and how much of it fits, line by line."""
-    from nas.budget import si
-
     lines = [f"{output.size(feasible.total)} distinct architectures"]
     if feasible.budget:
         ceilings = ", ".join(map(str, feasible.budget))
@@ -143,7 +148,10 @@ def _findings(feasible: Any, count: Any) -> list[str]:
         )
     for part in feasible.budget:
         cost = feasible.cost(feasible.smallest(part.cost))
-        lines.append(f"the smallest costs {si(getattr(cost, part.cost))} {part.cost}")
+        lines.append(f"the smallest costs {part.shown(getattr(cost, part.cost))}")
+    if feasible.costs.table:
+        table = feasible.costs.table
+        lines.append(f"latency by a table of {table.device}: {table.accuracy}")
     return lines
 
 

@@ -1,6 +1,7 @@
 """The verdict: what a finished search says on the screen and as JSON."""
 
 import time
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -9,6 +10,7 @@ from nas import results
 from nas.budget import si
 from nas.cli import STARTED, output, rows
 from nas.cli.finish import Shipped
+from nas.cli.measured import lines as latency_lines
 from nas.cli.proxies import proxies_line
 from nas.cli.studies import print_front
 from nas.confirm import confirmed
@@ -39,6 +41,7 @@ def document(study: Study, shipped: Shipped, seconds: float) -> dict[str, Any]:
         "published": [
             rows.trial_row(trial) | {"test": shipped.test(trial)} for trial in references
         ],
+        "latency": {number: asdict(each) for number, each in shipped.latency.items()},
         "reused": [trial.number for trial in study.trials if trial.origin],
         "report": str(shipped.report),
         "export": [str(path) for path in shipped.files],
@@ -85,6 +88,7 @@ def _verdict(spec: StudySpec, shipped: Shipped) -> str:
         f"best: trial {best.number}, {si(best.cost.madds)} madds, {si(best.cost.params)} params",
         f"      {best.architecture}",
         *(f"      {line}" for line in _errors(spec, shipped)),
+        *(f"      {line}" for line in latency_lines(spec, best, shipped.latency)),
     ]
     if best.origin:
         lines.append(f"      (measured in {best.origin.replace('/', '#')}, reused here)")

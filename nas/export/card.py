@@ -45,9 +45,14 @@ class Counts:
         return {
             "input": str(self.input),
             "classes": self.classes,
-            "nas": asdict(self.nas),
-            "fvcore": asdict(self.fvcore),
+            "nas": _counts(self.nas),
+            "fvcore": _counts(self.fvcore),
         }
+
+
+def _counts(cost: Cost) -> dict[str, int]:
+    """Return what both count: latency is no property of the network alone."""
+    return {"madds": cost.madds, "params": cost.params, "acts": cost.acts}
 
 
 @dataclass(frozen=True)

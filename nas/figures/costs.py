@@ -8,7 +8,7 @@ from pathlib import Path
 
 import plotly.graph_objects as go
 
-from nas.budget import si
+from nas.budget import amount
 from nas.distribution import Distribution
 from nas.figures.document import WIDE, document_html, figure_section, write_document
 from nas.figures.look import Look, title
@@ -28,8 +28,9 @@ def costs_figure(spread: Distribution, look: Look | None = None) -> go.Figure:
         hovermode="x",
     )
     low, high = _shown(spread)
-    ends = [math.log10(low), math.log10(high)]
-    figure.update_xaxes(type="log", tickformat="~s", dtick="D2", range=ends)
+    scale, unit = _seconds(spread)
+    ends = [math.log10(low * scale), math.log10(high * scale)]
+    figure.update_xaxes(type="log", tickformat="~s", ticksuffix=unit, dtick="D2", range=ends)
     figure.update_yaxes(rangemode="tozero")
     layers = [("whole space", spread.whole, "dominated")]
     if spread.limit is not None:
@@ -72,7 +73,7 @@ def share(count: float, total: float) -> str:
 def _numbers(spread: Distribution) -> str:
     """Return the table of the intervals."""
     rows = "".join(
-        f'<tr><td class="number">{si(low, 3)} to {si(high, 3)}</td>'
+        f'<tr><td class="number">{_words(spread, low)} to {_words(spread, high)}</td>'
         f'<td class="number">{whole:.3g}</td><td class="number">{share(whole, spread.total)}</td>'
         f'<td class="number">{feasible:.3g}</td></tr>'
         for low, high, whole, feasible in zip(
@@ -88,6 +89,15 @@ def _numbers(spread: Distribution) -> str:
     )
 
 
+def _words(spread: Distribution, cost: float) -> str:
+    return amount(spread.cost, cost, 3)
+
+
+def _seconds(spread: Distribution) -> tuple[float, str]:
+    """Return what turns a cost into the unit of the axis, and that unit: latency is in seconds."""
+    return (1e-9, "s") if spread.cost == "latency" else (1, "")
+
+
 def _shown(spread: Distribution) -> tuple[float, float]:
     """Return the range of costs that holds more than a hundred-thousandth, and the ceiling."""
     held = [i for i, count in enumerate(spread.whole) if count > 1e-5 * spread.total]
@@ -99,11 +109,11 @@ def _shown(spread: Distribution) -> tuple[float, float]:
 def _steps(spread: Distribution, counts: Sequence[float], name: str, colour: str) -> go.Scatter:
     shares = [100 * count / spread.total for count in counts]
     texts = [
-        f"{si(low, 3)} to {si(high, 3)} {spread.cost}: {count:.3g} architectures"
+        f"{_words(spread, low)} to {_words(spread, high)} {spread.cost}: {count:.3g} architectures"
         for low, high, count in zip(spread.edges, spread.edges[1:], counts, strict=False)
     ]
     return go.Scatter(
-        x=spread.edges,
+        x=[edge * _seconds(spread)[0] for edge in spread.edges],
         y=[*shares, shares[-1]],
         name=name,
         mode="lines",
@@ -116,7 +126,7 @@ def _steps(spread: Distribution, counts: Sequence[float], name: str, colour: str
 
 def _mark(figure: go.Figure, spread: Distribution, look: Look) -> None:
     """Draw the ceiling; on a logarithmic axis an annotation stands at the exponent."""
-    limit = spread.limit or 1
+    limit = (spread.limit or 1) * _seconds(spread)[0]
     line = {"color": look.colour("budget"), "width": 2, "dash": "dash"}
     figure.add_shape(type="line", x0=limit, x1=limit, y0=0, y1=1, yref="paper", line=line)
     figure.add_annotation(
@@ -127,6 +137,6 @@ def _mark(figure: go.Figure, spread: Distribution, look: Look) -> None:
         yanchor="top",
         xshift=4,
         showarrow=False,
-        text=f"budget {si(limit)}",
+        text=f"budget {amount(spread.cost, spread.limit or 1)}",
         font={"color": look.colour("budget"), "size": 12},
     )

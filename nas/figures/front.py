@@ -6,7 +6,6 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from nas.budget import si
 from nas.figures.hover import brief, full
 from nas.figures.look import PUBLISHED_SYMBOLS, SYMBOLS, Look, empty, factor, title
 from nas.figures.scale import Scale
@@ -39,7 +38,8 @@ def front_figure(view: StudyView, look: Look | None = None) -> go.Figure:
     scale = Scale.of([(point.y or 0.0) * times for point in shown])
     across = Scale.of([point.x for point in shown])
     figure.update_yaxes(**scale.axis())
-    figure.update_xaxes(tickformat="~s", range=_x_range(view, across), type="linear")
+    ends = _x_range(view, across)
+    figure.update_xaxes(tickformat="~s", ticksuffix=view.x.unit, range=ends, type="linear")
     for group in (Group.STOPPED, Group.DOMINATED, Group.RUNNING):
         figure.add_trace(_cloud(view, group, scale, look))
     figure.add_traces(_front(view, scale, look))
@@ -57,7 +57,7 @@ def _x_range(view: StudyView, across: Scale) -> list[float]:
     return [max(0.0, low - pad), high + pad]
 
 
-def _limits(view: StudyView) -> list[int]:
+def _limits(view: StudyView) -> list[float]:
     return [limit for cost, limit in view.limits if cost == view.x.name]
 
 
@@ -264,6 +264,6 @@ def _draw_budget(figure: go.Figure, view: StudyView, look: Look) -> None:
             yanchor="top",
             xanchor="right",
             showarrow=False,
-            text=f"budget {si(limit)}",
+            text=f"budget {view.x.show(limit)}",
             font={"size": 12, "color": look.colour("budget")},
         )

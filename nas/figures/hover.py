@@ -2,7 +2,7 @@
 
 from html import escape
 
-from nas.budget import si
+from nas.budget import si, time
 from nas.view import Group, Point, StudyView
 from nas.words import duration, percent
 
@@ -47,7 +47,7 @@ def brief(view: StudyView, group: Group, exact: bool) -> str:
     """
     unit = " %" if view.y.percent else ""
     error = f"%{{y:.3g}}{unit} {view.y.name}, " if exact else ""
-    cost = f"%{{x:.4s}} {view.x.name}"
+    cost = f"%{{x:.4s}}{view.x.unit} {view.x.name}"
     return f"<b>trial %{{customdata}}</b> · {group.label}<br>{error}{cost}<extra></extra>"
 
 
@@ -71,6 +71,8 @@ def _stands(view: StudyView, point: Point) -> str:
 def measured(point: Point) -> str:
     """Return the error, the cost and the time of a point in one line."""
     cost = f"{si(point.cost.madds)} madds, {si(point.cost.params)} params"
+    if point.cost.latency:
+        cost += f", {time(point.cost.latency)}"
     if point.error is None:
         return cost
     if point.confirmed:

@@ -10,7 +10,8 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from nas.view import Axis, Group
+from nas.axis import Axis
+from nas.view import Group
 
 # Plotly's own button uploads the figure to its makers; a figure here never leaves the machine.
 CONFIG: dict[str, Any] = {

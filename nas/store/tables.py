@@ -156,6 +156,7 @@ TRIAL = sa.Table(
     sa.Column("origin", FreeText),  # study/number whose result this is
     sa.Column("replicate_of", sa.BigInteger),
     sa.Column("replicate", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("latency", sa.BigInteger, nullable=False, server_default="0"),  # ns, by the table
     sa.UniqueConstraint("study_id", "number"),
     _one_of("state", (state.value for state in TrialState)),
 )

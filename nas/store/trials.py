@@ -227,7 +227,7 @@ def _trial(
     return Trial(
         number=row.number,
         architecture=architecture,
-        cost=Cost(row.madds, row.params, row.acts),
+        cost=Cost(row.madds, row.params, row.acts, row.latency),
         state=TrialState(row.state),
         seed=row.seed,
         reference=row.reference,

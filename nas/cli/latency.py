@@ -1,0 +1,84 @@
+"""`nas latency`: one network timed as a whole."""
+
+from dataclasses import asdict
+
+import click
+
+from nas.cli import options, output
+
+
+@click.command()
+@options.space_name
+@click.option("--arch", required=True, help="A name of nas published, or the choices in full.")
+@click.option(
+    "--device",
+    type=click.Choice(["cpu", "cuda"]),
+    default="cpu",
+    show_default=True,
+    help="Where to measure.",
+)
+@click.option(
+    "--runtime",
+    metavar="NAME",
+    help="onnxruntime or torch.  [default: onnxruntime on the CPU, torch on a GPU]",
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Threads of the CPU.",
+)
+@options.deployment
+@options.as_json
+def latency(
+    space_name: str,
+    arch: str,
+    device: str,
+    runtime: str | None,
+    threads: int,
+    input_: str | None,
+    classes: int | None,
+    json_: bool,
+) -> None:
+    """Measure the latency of a network at batch 1: the median of repeated runs, and its spread.
+
+    Weights are random, batch normalisations folded. One thread of a CPU is timed by its own clock,
+    which stands still while other programs have the core; anything else by the clock on the wall.
+
+    \b
+    Example:
+      nas latency --space igcv3 --arch igcv3-d-1.0
+      nas latency --arch mobilenetv2-1.0 --runtime torch --input 3x32x32 --classes 10 --json
+    """  # fmt: skip
+    from nas.budget import si, time
+    from nas.cli.known import named_network
+    from nas.cost import total_cost
+    from nas.lowering import lower
+    from nas.train.latency.measure import measure_network
+    from nas.train.latency.runtimes import open_runtime
+
+    network = named_network(space_name, arch, input_, classes)
+    opened = open_runtime(device, runtime, threads)
+    layers = lower(network.space, network.architecture, network.input, network.classes)
+    timing, cost = measure_network(opened, layers), total_cost(layers)
+    if json_:
+        output.echo_json(
+            {
+                "space": network.space.name,
+                "architecture": network.architecture.text,
+                "arch_id": network.architecture.arch_id,
+                "input": str(network.input),
+                "classes": network.classes,
+                "device": asdict(opened.device),
+                "latency_ns": asdict(timing),
+                "madds": cost.madds,
+                "params": cost.params,
+            }
+        )
+        return
+    quartiles = f"quartiles {time(timing.low)} to {time(timing.high)}"
+    output.field("network", f"{network.name}, input {network.input}, {network.classes} classes")
+    output.field("device", str(opened.device))
+    output.field("latency", f"{time(timing.median)} ({quartiles}; {timing.runs} runs, batch 1)")
+    output.field("counted", f"{si(cost.madds)} madds, {si(cost.params)} params")

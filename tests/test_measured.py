@@ -1,0 +1,76 @@
+"""A winner has to hold a budget in latency when it is measured, not only by the table."""
+
+from dataclasses import asdict, replace
+
+import pytest
+
+from nas import results
+from nas.budget import Constraint
+from nas.latency import Accuracy, Device, LatencyTable, Timing
+from nas.measured import Measured, measured, over_budget
+from nas.spec import StudySpec
+from nas.trial import Measurement, TrialState
+from tests.store.rows import trial
+
+TABLE = LatencyTable(
+    "igcv3", "3x224x224", 1000, Device("cpu", "a processor", "torch", "2", 1), 100, 0, {},
+    Accuracy(12, 0.02, 0.05, 0.07, 0.99, 0.9),
+)  # fmt: skip
+
+
+@pytest.fixture
+def limited(spec: StudySpec) -> StudySpec:
+    return replace(
+        spec,
+        budget=(Constraint("latency", 1000, "cpu"),),
+        objectives=("top1_error", "latency@cpu"),
+        latency=(TABLE.to_json(),),
+    )
+
+
+def complete(spec, number, error, latency):
+    plain = trial(spec, number, state=TrialState.COMPLETE)
+    last = Measurement(3, 1, error, 1.0, 1.0, 1.0)
+    return replace(plain, cost=replace(plain.cost, latency=latency), measurements=(last,))
+
+
+def took(predicted, median, comparable=True):
+    return Measured.of(predicted, Timing(median, median, median, 15), "a processor", comparable)
+
+
+def test_what_is_recorded_is_read_back(limited):
+    own = took(900, 950)
+    reports = {4: {"latency@cpu": asdict(own), "test": {"top1_error": 0.1}}, 5: {"test": {}}}
+    assert measured(limited, reports) == {4: own}
+    assert own.error == pytest.approx(-50 / 950)
+
+
+def test_a_study_without_a_table_has_none(spec):
+    assert measured(spec, {4: {"latency@cpu": {}}}) == {}
+
+
+def test_the_best_that_holds_the_budget_wins(limited):
+    trials = [complete(limited, n, error, 900) for n, error in enumerate((0.1, 0.2, 0.3))]
+    assert results.best(limited, trials).number == 0
+    over = over_budget(limited, {0: took(900, 1100), 1: took(900, 1000)})
+    assert over == {0}
+    assert results.best(limited, trials, over).number == 1
+    assert results.best(limited, trials, {0, 1, 2}) is None
+
+
+def test_another_device_overrules_nothing(limited):
+    assert over_budget(limited, {0: took(900, 5000, comparable=False)}) == frozenset()
+
+
+def test_the_front_trades_the_error_for_the_latency(limited):
+    trials = [complete(limited, 0, 0.1, 900), complete(limited, 1, 0.2, 500),
+              complete(limited, 2, 0.3, 700)]  # fmt: skip
+    assert {each.number for each in results.front(limited, trials)} == {0, 1}
+
+
+def test_a_specification_keeps_its_tables(limited):
+    again = StudySpec.from_json(limited.to_json())
+    assert again == limited
+    assert again.latency_tables == {"igcv3": TABLE}
+    other = replace(limited, latency=())
+    assert other.differences(limited) == ["latency: another latency table"]
