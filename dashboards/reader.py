@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nas.store import Store, StudyState, StudySummary
-from nas.trial import NOTE
 from nas.view import StudyView, study_view
 
 _LIST_SECONDS = 1.0  # many open tabs share one reading of the list of studies
@@ -83,11 +82,9 @@ class Reader:
         return self._snapshots.get(study) or self.snapshot(study)
 
     def _view(self, study: str) -> StudyView:
-        reports = self._store.reports(study)
-        tests = {number: kinds["test"] for number, kinds in reports.items() if "test" in kinds}
-        notes = {n: str(kinds[NOTE]["text"]) for n, kinds in reports.items() if NOTE in kinds}
-        spec, trials = self._store.spec(study), self._store.trials(study)
-        return study_view(spec, trials, tests, self._store.versions(study), notes=notes)
+        store = self._store
+        spec, trials, reports = store.spec(study), store.trials(study), store.reports(study)
+        return study_view(spec, trials, reports, store.versions(study))
 
     def _activity(self, study: str) -> str:
         summary = next(entry for entry in self.studies() if entry.name == study)

@@ -14,13 +14,13 @@ from nas.architecture import Architecture
 from nas.axis import Axis, scale
 from nas.confirm import Confirmed, confirmed, num_replicates
 from nas.cost import Cost
+from nas.measured import measured, over_budget
 from nas.objective import Objective, objective
+from nas.reports import Reports, notes, test_scores
 from nas.space import Published
 from nas.spec import StudySpec
 from nas.stage_table import StageTable, stage_table
 from nas.trial import Trial, TrialState
-
-Reports = Mapping[int, Mapping[str, float]]
 
 _NOTES = {
     "digits": (
@@ -174,24 +174,25 @@ class StudyView:
 def study_view(
     spec: StudySpec,
     trials: Sequence[Trial],
-    tests: Reports | None = None,
+    reports: Reports | None = None,
     versions: Mapping[str, str] | None = None,
     state: str | None = None,
-    notes: Mapping[int, str] | None = None,
 ) -> StudyView:
     """Return what is shown of a study.
 
-    `tests` holds what was measured on the test split by trial number, {3: {"top1_error": 0.02}};
-    `versions` the libraries of the study; `state` the one that the store gives it;
-    `notes` what was unusual about a trial, by number.
+    `reports` are those of the store: of the test split, of latency, of anything unusual;
+    `versions` are the libraries of the study; `state` the one that the store gives it.
     """
+    reports = reports or {}
     x, y = _axes(spec)
-    points = _points(spec, trials, tests or {}, (x.name, y.name))
-    points = tuple(replace(point, note=(notes or {}).get(point.number)) for point in points)
+    points = _points(spec, trials, test_scores(reports), (x.name, y.name))
+    unusual = notes(reports)
+    points = tuple(replace(point, note=unusual.get(point.number)) for point in points)
     further = [trial for trial in trials if trial.replicate_of is not None]
     searched = sum(trial.candidate and trial.state.finished for trial in trials) >= spec.num_trials
     by_number = {point.number: point for point in points}
-    best = results.best(spec, trials)
+    over = over_budget(spec, measured(spec, reports))
+    best = results.best(spec, trials, over) or results.best(spec, trials)
     progress = results.hypervolume_steps(spec, trials)
     return StudyView(
         name=spec.name,
@@ -260,7 +261,10 @@ def _metric_axis(spec: StudySpec, goal: Objective) -> Axis:
 
 
 def _points(
-    spec: StudySpec, trials: Sequence[Trial], tests: Reports, axes: tuple[str, str]
+    spec: StudySpec,
+    trials: Sequence[Trial],
+    tests: Mapping[int, Mapping[str, float]],
+    axes: tuple[str, str],
 ) -> tuple[Point, ...]:
     front = {trial.number for trial in results.front(spec, trials)}
     entries = {entry.name: entry for entry in spec.references}

@@ -79,15 +79,15 @@ def export(
 
 def _trained(store: "Store", study: str, number: int | None) -> "ExportRequest":
     """Return the request for one trial of a study, the best one where `number` is None."""
-    from nas import results
-    from nas.cli import rows
+    from nas import reports, results
     from nas.cli.finish import trial_request
     from nas.errors import NasError
     from nas.measured import measured, over_budget
     from nas.train.data import load_task
 
     spec, trials = store.spec(study), store.trials(study)
-    over = over_budget(spec, measured(spec, store.reports(study)))
+    kept = store.reports(study)
+    over = over_budget(spec, measured(spec, kept))
     chosen = results.best(spec, trials, over) if number is None else None
     if number is not None:
         chosen = next((trial for trial in trials if trial.number == number), None)
@@ -97,7 +97,7 @@ def _trained(store: "Store", study: str, number: int | None) -> "ExportRequest":
     task = load_task(
         spec.task, spec.data_dir, spec.seed, spec.limit, spec.image_size, spec.skip_corrupt
     )
-    known = rows.test_scores(store.reports(study))
+    known = reports.test_scores(kept)
     return trial_request(store, spec, chosen, task, known.get(chosen.number))
 
 

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from nas.cli import rows
-from nas.cli.measured import with_winner
+from nas import reports
 from nas.confirm import Confirmed, confirmed
 from nas.errors import NasError
 from nas.export.bundle import export_network
@@ -57,15 +56,15 @@ def ship(store: Store, study: Study, best: Trial, task: Task, directory: Path) -
     scores = test_scores(store, spec, task, [*seeds, *references])
     directory.mkdir(parents=True, exist_ok=True)  # no trial made it where all were reused
     report = directory / "report.html"
-    notes = rows.notes(store.reports(spec.name))
-    view = study_view(spec, study.trials, scores, store.versions(spec.name), "COMPLETE", notes)
-    write_report(with_winner(view, best), report)
+    kept = store.reports(spec.name)
+    view = study_view(spec, study.trials, kept, store.versions(spec.name), "COMPLETE")
+    write_report(view, report)
     files = export_network(
         trial_request(store, spec, best, task, scores.get(best.number)),
         directory / "best",
         force=True,
     )
-    latency = measured(spec, store.reports(spec.name))
+    latency = measured(spec, kept)
     return Shipped(best, found, references, scores, report, directory / "best", files, latency)
 
 
@@ -73,7 +72,7 @@ def test_scores(
     store: Store, spec: StudySpec, task: Task, trials: list[Trial]
 ) -> dict[int, dict[str, float]]:
     """Return the test scores of `trials`; each is measured once and then read from the store."""
-    known = rows.test_scores(store.reports(spec.name))
+    known = reports.test_scores(store.reports(spec.name))
     for trial in trials:
         if trial.number not in known and trial.weights_path:
             known[trial.number] = _measure(spec, task, trial)

@@ -1,7 +1,7 @@
 """The last look at latency: the best networks of a finished study are measured as a whole."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
 import click
 
@@ -16,7 +16,6 @@ from nas.study import Study
 from nas.train.latency.measure import measure_network
 from nas.train.latency.runtimes import Runtime, open_runtime
 from nas.trial import Trial
-from nas.view import StudyView
 
 
 def winner(store: Store, study: Study, say: bool) -> Trial | None:
@@ -46,11 +45,6 @@ def winner(store: Store, study: Study, say: bool) -> Trial | None:
             return chosen
         chosen = results.best(spec, trials, over)
     return best
-
-
-def with_winner(view: StudyView, best: Trial) -> StudyView:
-    """Return a view whose best point is that of `best`."""
-    return replace(view, best=view.point(best.number))
 
 
 def lines(spec: StudySpec, best: Trial, found: Mapping[int, Measured]) -> list[str]:

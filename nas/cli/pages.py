@@ -26,7 +26,6 @@ def report(study: str, target: Path, force: bool, db: str | None) -> None:
     Example:
       nas report igcv3-300m-madds-digits -o report.html
     """  # fmt: skip
-    from nas.cli.rows import notes, test_scores
     from nas.cli.train_record import to_document
     from nas.errors import ExportError
     from nas.figures import write_report
@@ -41,12 +40,9 @@ def report(study: str, target: Path, force: bool, db: str | None) -> None:
             write_training_page(to_document(training), target)
             click.echo(f"wrote {target} ({target.stat().st_size / 1e6:.1f} MB)")
             return
-        spec, trials = store.spec(study), store.trials(study)
-        reports = store.reports(study)
         state = next(s.state for s in store.studies() if s.name == study)
-        versions = store.versions(study)
-    tests, noted = test_scores(reports), notes(reports)
-    write_report(study_view(spec, trials, tests, versions, state, noted), target)
+        found = store.spec(study), store.trials(study), store.reports(study), store.versions(study)
+    write_report(study_view(*found, state), target)
     click.echo(f"wrote {target} ({target.stat().st_size / 1e6:.1f} MB)")
 
 

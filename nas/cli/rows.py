@@ -7,7 +7,7 @@ from nas.budget import si, time
 from nas.cli.output import percent
 from nas.confirm import Confirmed
 from nas.spec import StudySpec
-from nas.trial import NOTE, Trial
+from nas.trial import Trial
 from nas.view import task_line
 
 COLUMNS = {
@@ -123,16 +123,6 @@ def further_seed(trial: Trial) -> str:
 
 def _stage(depth: object, width: object) -> str:
     return f"{depth}x{width}" if depth else "-"
-
-
-def test_scores(reports: Mapping[int, Mapping[str, dict[str, Any]]]) -> dict[int, dict[str, Any]]:
-    """Return what was measured on the test split, by trial number."""
-    return {number: kinds["test"] for number, kinds in reports.items() if "test" in kinds}
-
-
-def notes(reports: Mapping[int, Mapping[str, dict[str, Any]]]) -> dict[int, str]:
-    """Return what was unusual about a trial, in words, by trial number."""
-    return {number: str(kinds[NOTE]["text"]) for number, kinds in reports.items() if NOTE in kinds}
 
 
 def settings(spec: StudySpec) -> list[tuple[str, str]]:

@@ -98,6 +98,7 @@ def show(study: str, profile: bool, db: str | None, json_: bool) -> None:
     from nas.cli import rows, train_record
     from nas.cli.profile import show_study
     from nas.confirm import confirmed
+    from nas.reports import notes
     from nas.store import open_store
 
     with open_store(db, read_only=True) as store:
@@ -135,7 +136,7 @@ def show(study: str, profile: bool, db: str | None, json_: bool) -> None:
     columns = rows.columns(means, latency=bool(spec.latency))
     output.table("", columns, rows.shown(trials, means), rows.NUMBERS, rows.OPTIONAL)
     train_record.print_summary(trainings)
-    for number, note in rows.notes(reports).items():
+    for number, note in notes(reports).items():
         click.echo(f"\ntrial {number}: {note}")
     for trial in trials:
         if trial.fail_detail:

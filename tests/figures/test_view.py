@@ -118,7 +118,7 @@ def test_the_stage_table_shows_every_value_and_dashes_for_missing_stages():
 
 
 def test_test_results_and_published_numbers_reach_their_points():
-    view = study_view(SPEC, TRIALS, tests={5: {"top1_error": 0.04}})
+    view = study_view(SPEC, TRIALS, reports={5: {"test": {"top1_error": 0.04}}})
     assert view.point(5).test_error == 0.04
     assert ("madds", "318M") in view.point(0).published
     assert view.point(99) is None
