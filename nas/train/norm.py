@@ -80,11 +80,22 @@ class _Rectified(torch.autograd.Function):
         x, gain, mean, scale, z = ctx.saved_tensors
         # the output tells as well as the input would where the activation was flat
         inside = torch.ops.aten.hardtanh_backward(gradients[0], z, 0.0, ctx.top)
+        if x.is_contiguous(memory_format=torch.channels_last):  # the other layout is far slower
+            inside = inside.contiguous(memory_format=torch.channels_last)
         wanted = list(ctx.needs_input_grad[:3])
         found = torch.ops.aten.native_batch_norm_backward(
             inside, x, gain, None, None, mean, scale, True, ctx.eps, wanted
         )
         return (*found, None, None)
+
+
+def mean_of_map(x: Tensor) -> Tensor:
+    """Return the mean of each map of `x`, shape (N, C, H, W), as (N, C, 1, 1).
+
+    The gradient of a sum is one number for each map, that of torch's pooling a map in NCHW, which
+    a batch norm in channels-last reads several times as slowly.
+    """
+    return x.sum((2, 3), keepdim=True) / (x.shape[2] * x.shape[3])
 
 
 def rectified(layers: Sequence[Layer]) -> dict[str, tuple[str, float]]:

@@ -20,8 +20,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nas.errors import TaskError
-from nas.layers import Activation, BatchNorm, Conv, Layer, Shuffle
-from nas.train.norm import NormStep, rectified
+from nas.layers import Activation, BatchNorm, Conv, GlobalPool, Layer, Shuffle
+from nas.train.norm import NormStep, mean_of_map, rectified
 
 Form: TypeAlias = Literal["grouped", "dense", "measured"]
 
@@ -180,7 +180,10 @@ def substitutes(
             norm = network.get_submodule(name)
             assert isinstance(norm, nn.BatchNorm2d)
             made[name] = NormStep(norm, shuffled_order(norm.num_features, fold.groups))
-    return {**made, **_rectified(network, layers, made)} if device == "cpu" else made
+    if device == "cpu":
+        made |= _rectified(network, layers, made)
+        made |= {layer.name: mean_of_map for layer in layers if isinstance(layer, GlobalPool)}
+    return made
 
 
 def _rectified(

@@ -61,3 +61,23 @@ def test_the_map_between_is_not_kept():
     together.compute_in("grouped")
     x = torch.randn(7, 6, 5, 5)
     assert kept(plain, x) - kept(together, x) == 7 * 8 * 5 * 5
+
+
+def test_the_gradient_behind_the_pooling_keeps_the_layout():
+    net = Builder(Shape(6, 5, 5))
+    net.conv("first", 8)
+    net.batch_norm("bn")
+    net.activation("act", "relu6")
+    net.global_pool("pool")
+    net.linear("classifier", 3)
+    plain = build(net.layers, torch.Generator().manual_seed(0)).train()
+    together = copy.deepcopy(plain)
+    together.compute_in("grouped")
+    x = torch.randn(7, 6, 5, 5).contiguous(memory_format=torch.channels_last)
+    for ours, theirs in zip(outcome(together, x), outcome(plain, x), strict=True):
+        torch.testing.assert_close(ours, theirs)
+    seen = []
+    conv = together.get_submodule("first")
+    conv.register_full_backward_hook(lambda m, into, out: seen.append(out[0]))
+    outcome(together, x)
+    assert seen[0].is_contiguous(memory_format=torch.channels_last)
