@@ -106,8 +106,8 @@ if TYPE_CHECKING:
     "--proxies/--no-proxies",
     default=True,
     show_default=True,
-    help="Compute training-free scores of every network before its training, audit them, and let the "
-    "predictor read those that prove themselves.",
+    help="Compute training-free scores of every network before its training, audit them, and let "
+    "the predictor read those that prove themselves.",
 )
 @options.latency
 @options.deployment
