@@ -40,8 +40,8 @@ def report(study: str, target: Path, force: bool, db: str | None) -> None:
             write_training_page(to_document(training), target)
             click.echo(f"wrote {target} ({target.stat().st_size / 1e6:.1f} MB)")
             return
-        state = next(s.state for s in store.studies() if s.name == study)
         found = store.spec(study), store.trials(study), store.reports(study), store.versions(study)
+        state = next(s.state for s in store.studies() if s.name == study)
     write_report(study_view(*found, state), target)
     click.echo(f"wrote {target} ({target.stat().st_size / 1e6:.1f} MB)")
 
