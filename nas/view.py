@@ -14,7 +14,7 @@ from nas.architecture import Architecture
 from nas.axis import Axis, scale
 from nas.confirm import Confirmed, confirmed, num_replicates
 from nas.cost import Cost
-from nas.measured import measured, over_budget
+from nas.measured import Measured, measured, over_budget
 from nas.objective import Objective, objective
 from nas.reports import Reports, notes, test_scores
 from nas.space import Published
@@ -61,7 +61,7 @@ class Point:
     `origin` is the study#trial in which a reused result was measured. `curve` holds (epoch, top-1
     error) of the current attempt; `test_error` is the error on the test split, for the trials on
     which it was taken; `title` names a published architecture, `published` holds the numbers that
-    its authors print. `note` says in words what was unusual about the measurement.
+    its authors print. `note` says in words what was unusual, and the measured latency.
     """
 
     number: int
@@ -186,12 +186,13 @@ def study_view(
     reports = reports or {}
     x, y = _axes(spec)
     points = _points(spec, trials, test_scores(reports), (x.name, y.name))
-    unusual = notes(reports)
-    points = tuple(replace(point, note=unusual.get(point.number)) for point in points)
+    latencies = measured(spec, reports)
+    said = _said(reports, latencies)
+    points = tuple(replace(point, note=said.get(point.number)) for point in points)
     further = [trial for trial in trials if trial.replicate_of is not None]
     searched = sum(trial.candidate and trial.state.finished for trial in trials) >= spec.num_trials
     by_number = {point.number: point for point in points}
-    over = over_budget(spec, measured(spec, reports))
+    over = over_budget(spec, latencies)
     best = results.best(spec, trials, over) or results.best(spec, trials)
     progress = results.hypervolume_steps(spec, trials)
     return StudyView(
@@ -352,6 +353,14 @@ def _elapsed(trials: Sequence[Trial]) -> float:
     return (max(ends) - min(starts)).total_seconds() if starts and ends else 0.0
 
 
+def _said(reports: Reports, latencies: Mapping[int, Measured]) -> dict[int, str]:
+    """Return what is to be said of single trials, by number."""
+    said = notes(reports)
+    for number, own in latencies.items():
+        said[number] = "; ".join(filter(None, (said.get(number), f"latency {own}")))
+    return said
+
+
 def _settings(spec: StudySpec, versions: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     budget = ", ".join(map(str, spec.budget)) or "none"
     rows = [
@@ -363,6 +372,10 @@ def _settings(spec: StudySpec, versions: Mapping[str, str]) -> tuple[tuple[str, 
         ("Objectives", ", ".join(spec.objectives)),
         ("Candidates", f"{spec.num_trials}, proposed by {spec.sampler}, seed {spec.seed}"),
         *_confirmation(spec),
+        *(
+            (f"Latency of {name}", f"{table.device}; the table is {table.accuracy}")
+            for name, table in spec.latency_tables.items()
+        ),
         (
             "Space file",
             ", ".join(f"sha256 {space.space_hash[:16]}" for space in spec.spaces.values()),

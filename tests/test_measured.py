@@ -10,6 +10,7 @@ from nas.latency import Accuracy, Device, LatencyTable, Timing
 from nas.measured import Measured, measured, over_budget
 from nas.spec import StudySpec
 from nas.trial import Measurement, TrialState
+from nas.view import study_view
 from tests.store.rows import trial
 
 TABLE = LatencyTable(
@@ -74,3 +75,13 @@ def test_a_specification_keeps_its_tables(limited):
     assert again.latency_tables == {"igcv3": TABLE}
     other = replace(limited, latency=())
     assert other.differences(limited) == ["latency: another latency table"]
+
+
+def test_every_page_shows_what_was_measured_and_passes_over_what_is_too_slow(limited):
+    trials = [complete(limited, n, error, 900) for n, error in enumerate((0.1, 0.2))]
+    reports = {0: {"latency@cpu": asdict(took(900, 1100)), "note": {"text": "in halves"}}}
+    view = study_view(limited, trials, reports)
+    assert view.best == view.point(1)
+    assert view.point(0).note == f"in halves; latency {took(900, 1100)}"
+    assert view.point(1).note is None
+    assert "a processor" in dict(view.settings)["Latency of igcv3"]
