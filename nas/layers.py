@@ -155,6 +155,15 @@ Layer: TypeAlias = (
 )
 
 
+def readers_of(layers: Sequence[Layer]) -> dict[str, list[Layer]]:
+    """Return the layers that read each layer, by its name; nothing for one that none reads."""
+    readers: dict[str, list[Layer]] = {}
+    for layer in layers:
+        for name in layer.inputs:
+            readers.setdefault(name, []).append(layer)
+    return readers
+
+
 class Builder:
     """Appends layers, each reading the one before it; `branch` goes back to an earlier one.
 

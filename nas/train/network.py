@@ -26,6 +26,7 @@ from nas.layers import (
     Pad,
     Pool,
     Shuffle,
+    readers_of,
 )
 from nas.train.pointwise import Form, substitutes
 
@@ -206,10 +207,7 @@ def build(layers: Sequence[Layer], generator: torch.Generator | None = None) -> 
 def _rectified_residuals(layers: Sequence[Layer]) -> list[str]:
     """Return the batch norms that a sum reads first, where one activation alone reads the sum."""
     norms = {layer.name for layer in layers if isinstance(layer, BatchNorm)}
-    readers: dict[str, list[Layer]] = {}
-    for layer in layers:
-        for name in layer.inputs:
-            readers.setdefault(name, []).append(layer)
+    readers = readers_of(layers)
     return [
         layer.inputs[0]
         for layer in layers

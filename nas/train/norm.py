@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nas.layers import Activation, BatchNorm, Layer
+from nas.layers import Activation, BatchNorm, Layer, readers_of
 
 _TOPS = {"relu": math.inf, "relu6": 6.0}
 
@@ -100,10 +100,7 @@ def mean_of_map(x: Tensor) -> Tensor:
 
 def rectified(layers: Sequence[Layer]) -> dict[str, tuple[str, float]]:
     """Return the batch norms that only a ReLU or ReLU6 reads: its name, and its upper limit."""
-    readers: dict[str, list[Layer]] = {}
-    for layer in layers:
-        for name in layer.inputs:
-            readers.setdefault(name, []).append(layer)
+    readers = readers_of(layers)
     found = {}
     for layer in layers:
         following = readers.get(layer.name, [])

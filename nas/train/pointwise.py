@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nas.errors import TaskError
-from nas.layers import Activation, BatchNorm, Conv, GlobalPool, Layer, Shuffle
+from nas.layers import Activation, BatchNorm, Conv, GlobalPool, Layer, Shuffle, readers_of
 from nas.train.norm import NormStep, mean_of_map, rectified
 
 Form: TypeAlias = Literal["grouped", "dense", "measured"]
@@ -76,10 +76,10 @@ def folds(layers: Sequence[Layer], form: Form, device: str) -> list[Fold]:
     """
     if form == "grouped":
         return []
-    found = []
+    found, readers = [], readers_of(layers)
     for layer in layers:
         if isinstance(layer, Conv) and _is_pointwise(layer):
-            chain = _behind(layer, layers)
+            chain = _behind(layer, readers)
             if form == "dense" or _is_quicker(layer, chain.shuffle is not None, device):
                 found.append(_fold(layer, chain))
     return [fold for fold in found if fold is not None]
@@ -99,12 +99,8 @@ def _is_quicker(conv: Conv, shuffled: bool, device: str) -> bool:
     return large and one * other <= _CPU_INTENSITY * (one + other)
 
 
-def _behind(conv: Conv, layers: Sequence[Layer]) -> _Chain:
+def _behind(conv: Conv, readers: Mapping[str, Sequence[Layer]]) -> _Chain:
     """Return the batch norms up to a shuffle behind `conv`, each read by the next alone."""
-    readers: dict[str, list[Layer]] = {}
-    for layer in layers:
-        for name in layer.inputs:
-            readers.setdefault(name, []).append(layer)
     chain, last = _Chain(), conv.name
     while len(following := readers.get(last, [])) == 1:
         layer = following[0]
