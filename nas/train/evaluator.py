@@ -2,21 +2,20 @@
 
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from traceback import clear_frames
 
 from nas.errors import TaskError
 from nas.evaluate import Epoch, Evaluator, Job, Plan, TrialError
-from nas.layers import Layer
 from nas.lowering import lower
 from nas.profile import added
 from nas.train.data import load_task
 from nas.train.devices import is_out_of_memory, prepare_worker
 from nas.train.loaders import use_processes
 from nas.train.memory import free_memory, halving_note, in_halves
-from nas.train.proxies import proxy_batches, score
+from nas.train.proxies import proxy_batches, score_if_it_fits
 from nas.train.recipe import Recipe, load_recipe, read_recipe
 from nas.train.referee import count
 from nas.train.session import Session
@@ -67,7 +66,7 @@ class TrainingEvaluator:
         shipped = lower(space, job.architecture, spec.deployment, spec.classes)
         counted = count(shipped, spec.deployment)
         layers = lower(space, job.architecture, task.input, task.classes)
-        proxies = self._scores(layers) if spec.proxies else None
+        proxies = score_if_it_fits(layers, self._batches, spec.seed) if spec.proxies else None
         session = Session(layers, task, recipe, spec.ladder.max_epochs, job.seed)
         session.rungs = spec.rungs
         if self._profiles:
@@ -109,15 +108,6 @@ class TrainingEvaluator:
                 f"the data folder {folder} is gone." if gone else cause,
                 f"{'Put it back' if gone else 'Mend that'}, then type: nas resume {name}",
             ) from error
-
-    def _scores(self, layers: Sequence[Layer]) -> dict[str, float]:
-        """Return the training-free scores; none where memory does not suffice for them."""
-        try:
-            return score(layers, self._batches, self._spec.seed)
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
-            return {}  # the training wants less, in half precision, and may do
 
 
 def make(plan: Plan) -> Evaluator:

@@ -31,7 +31,7 @@ from torch import Tensor, nn
 from nas.layers import Activation, Add, BatchNorm, Concat, Conv, Layer, Linear
 from nas.train.data import Split, Task
 from nas.train.data.split import take
-from nas.train.devices import default_device
+from nas.train.devices import default_device, is_out_of_memory
 from nas.train.feed import Feed
 from nas.train.network import Network, initialise
 from nas.train.stream import StreamFeed
@@ -99,6 +99,21 @@ def score(layers: Sequence[Layer], batches: Sequence[Batch], seed: int) -> dict[
     found["depth"] = float(sum(isinstance(layer, Conv | Linear) for layer in layers))
     scores = {name: value for name, value in found.items() if value is not None}
     return {name: value for name, value in scores.items() if math.isfinite(value)} | clock.costs()
+
+
+def score_if_it_fits(
+    layers: Sequence[Layer], batches: Sequence[Batch], seed: int
+) -> dict[str, float]:
+    """Return what `score` does; nothing where memory does not suffice for it.
+
+    The training wants less, in half precision, and may do.
+    """
+    try:
+        return score(layers, batches, seed)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        return {}
 
 
 def synflow(network: Network, layers: Sequence[Layer]) -> float | None:

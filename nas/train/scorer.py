@@ -14,8 +14,7 @@ from nas.errors import TaskError
 from nas.lowering import lower
 from nas.spec import StudySpec
 from nas.train.data import Task
-from nas.train.devices import is_out_of_memory
-from nas.train.proxies import Batch, proxy_batches, score
+from nas.train.proxies import Batch, proxy_batches, score_if_it_fits
 
 
 class StudyScorer:
@@ -39,12 +38,8 @@ class StudyScorer:
             with _threads(self._threads):
                 if self._batches is None:
                     self._batches = proxy_batches(task, spec.seed)
-                return score(layers, self._batches, spec.seed)
+                return score_if_it_fits(layers, self._batches, spec.seed)
         except (TaskError, OSError):
-            return {}
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
             return {}
 
 

@@ -50,14 +50,14 @@ def history_of(ready, count=40):
 
 def test_the_preflight_gives_the_sampler_its_scorer_and_a_resumed_one_agrees(settings, monkeypatch):
     scored = []
-    real = scorer.score
+    real = scorer.score_if_it_fits
 
     def noted(layers, batches, seed):
         assert torch.get_num_threads() == 1
         scored.append(seed)
         return real(layers, batches, seed)
 
-    monkeypatch.setattr(scorer, "score", noted)
+    monkeypatch.setattr(scorer, "score_if_it_fits", noted)
     one, again = (run.preflight(SPEC, settings) for _ in range(2))
     assert not scored
     history = history_of(one)
@@ -73,7 +73,7 @@ def test_without_proxies_nothing_is_scored(settings, monkeypatch):
     def never(*_):
         raise AssertionError("scored")
 
-    monkeypatch.setattr(scorer, "score", never)
+    monkeypatch.setattr(scorer, "score_if_it_fits", never)
     ready = run.preflight(replace(SPEC, proxies=False), settings)
     history = history_of(ready)
     assert ready.sampler.propose(history, 40, np.random.default_rng(3)) is not None

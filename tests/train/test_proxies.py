@@ -278,7 +278,7 @@ def test_a_training_does_not_fail_for_want_of_memory_for_its_scores(tmp_path, mo
     def starve(*_: object) -> dict[str, float]:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr("nas.train.evaluator.score", starve)
+    monkeypatch.setattr("nas.train.proxies.score", starve)
     spec = small_spec(rungs=(1,), recipe="digits", limit=60, proxies=True)
     evaluator = TrainingEvaluator(Plan(spec.to_json(), str(tmp_path), None, "", __version__))
     (epoch,) = evaluator.evaluate(Job(0, 1, 11, spec.space.parse("small-plain")))

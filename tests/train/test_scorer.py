@@ -57,7 +57,7 @@ def test_without_memory_a_candidate_stays_unscored(monkeypatch, error):
     def starve(*_):
         raise error
 
-    monkeypatch.setattr(module, "score", starve)
+    monkeypatch.setattr("nas.train.proxies.score", starve)
     assert scorer()(SPEC.space.published[0].architecture) == {}
 
 
@@ -77,6 +77,6 @@ def test_any_other_fault_is_not_hidden(monkeypatch):
     def wrong(*_):
         raise RuntimeError("shapes do not match")
 
-    monkeypatch.setattr(module, "score", wrong)
+    monkeypatch.setattr("nas.train.proxies.score", wrong)
     with pytest.raises(RuntimeError, match="shapes"):
         scorer()(SPEC.space.published[0].architecture)
