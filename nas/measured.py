@@ -6,10 +6,10 @@ confirmed, are then measured; one that is over the budget by that cannot be the 
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from nas.budget import time
 from nas.latency import Timing
+from nas.reports import Reports
 from nas.spec import StudySpec
 
 
@@ -52,9 +52,7 @@ def report_kind(spec: StudySpec) -> str:
     return f"latency@{next(iter(spec.latency_tables.values())).device.kind}"
 
 
-def measured(
-    spec: StudySpec, reports: Mapping[int, Mapping[str, Mapping[str, Any]]]
-) -> dict[int, Measured]:
+def measured(spec: StudySpec, reports: Reports) -> dict[int, Measured]:
     """Return the measured latencies by trial number, from the reports of a study."""
     if not spec.latency:
         return {}

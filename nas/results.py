@@ -12,6 +12,8 @@ import numpy as np
 
 from nas.confirm import Confirmed, confirmed
 from nas.front import Points, hypervolume, non_dominated
+from nas.measured import measured, over_budget
+from nas.reports import Reports
 from nas.spec import StudySpec
 from nas.trial import Trial, TrialState
 
@@ -80,6 +82,15 @@ def best(spec: StudySpec, trials: Sequence[Trial], without: Collection[int] = ()
         key=lambda trial: (goal.loss(value(trial, goal.name, means)), trial.cost),
         default=None,
     )
+
+
+def best_shipped(spec: StudySpec, trials: Sequence[Trial], reports: Reports) -> Trial | None:
+    """Return the best trial that holds a budget in latency as measured, in `reports`.
+
+    If no complete candidate does, the best by the table, which a search exports then too.
+    """
+    over = over_budget(spec, measured(spec, reports))
+    return best(spec, trials, over) or best(spec, trials)
 
 
 def study_hypervolume(spec: StudySpec, trials: Sequence[Trial]) -> float:

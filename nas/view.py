@@ -14,7 +14,7 @@ from nas.architecture import Architecture
 from nas.axis import Axis, scale
 from nas.confirm import Confirmed, confirmed, num_replicates
 from nas.cost import Cost
-from nas.measured import Measured, measured, over_budget
+from nas.measured import Measured, measured
 from nas.objective import Objective, objective
 from nas.reports import Reports, notes, test_scores
 from nas.space import Published
@@ -186,14 +186,12 @@ def study_view(
     reports = reports or {}
     x, y = _axes(spec)
     points = _points(spec, trials, test_scores(reports), (x.name, y.name))
-    latencies = measured(spec, reports)
-    said = _said(reports, latencies)
+    said = _said(reports, measured(spec, reports))
     points = tuple(replace(point, note=said.get(point.number)) for point in points)
     further = [trial for trial in trials if trial.replicate_of is not None]
     searched = sum(trial.candidate and trial.state.finished for trial in trials) >= spec.num_trials
     by_number = {point.number: point for point in points}
-    over = over_budget(spec, latencies)
-    best = results.best(spec, trials, over) or results.best(spec, trials)
+    best = results.best_shipped(spec, trials, reports)
     progress = results.hypervolume_steps(spec, trials)
     return StudyView(
         name=spec.name,

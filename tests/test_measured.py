@@ -59,6 +59,14 @@ def test_the_best_that_holds_the_budget_wins(limited):
     assert results.best(limited, trials, {0, 1, 2}) is None
 
 
+def test_where_none_holds_the_budget_the_best_by_the_table_is_shipped(limited):
+    trials = [complete(limited, n, error, 900) for n, error in enumerate((0.1, 0.2))]
+    slow, quick = ({"latency@cpu": asdict(took(900, median))} for median in (1100, 950))
+    assert results.best_shipped(limited, trials, {0: slow, 1: quick}).number == 1
+    assert results.best_shipped(limited, trials, {0: slow, 1: slow}).number == 0
+    assert results.best_shipped(limited, [], {}) is None
+
+
 def test_another_device_overrules_nothing(limited):
     assert over_budget(limited, {0: took(900, 5000, comparable=False)}) == frozenset()
 

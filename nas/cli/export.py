@@ -82,13 +82,11 @@ def _trained(store: "Store", study: str, number: int | None) -> "ExportRequest":
     from nas import reports, results
     from nas.cli.finish import trial_request
     from nas.errors import NasError
-    from nas.measured import measured, over_budget
     from nas.train.data import load_task
 
     spec, trials = store.spec(study), store.trials(study)
     kept = store.reports(study)
-    over = over_budget(spec, measured(spec, kept))
-    chosen = results.best(spec, trials, over) if number is None else None
+    chosen = results.best_shipped(spec, trials, kept) if number is None else None
     if number is not None:
         chosen = next((trial for trial in trials if trial.number == number), None)
     if chosen is None:

@@ -130,6 +130,7 @@ def _check_writable(path: Path) -> None:
 
 def _measured(costs: "CostModel", runtime: "Runtime", say: bool) -> "LatencyTable":
     from nas.cli import output
+    from nas.train.latency.measure import ignore
     from nas.train.latency.tabulate import measure_table
 
     began = time.monotonic()
@@ -137,15 +138,11 @@ def _measured(costs: "CostModel", runtime: "Runtime", say: bool) -> "LatencyTabl
         click.echo(
             f"measuring the latency table of {costs.space.name} on {runtime.device}", err=True
         )
-    table = measure_table(costs, runtime, progress=_bar() if say else _nobody)
+    table = measure_table(costs, runtime, progress=_bar() if say else ignore)
     if say:
         took = output.duration(time.monotonic() - began)
         click.echo(f"{len(table.units):,} units in {took}: {table.accuracy}\n", err=True)
     return table
-
-
-def _nobody(share: float) -> None:
-    """Tell nobody."""
 
 
 def _bar() -> Callable[[float], None]:

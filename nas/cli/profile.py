@@ -1,14 +1,12 @@
 """Where the time went, as tables: of a study, trial by trial, and of a training."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
 
 from nas.cli import output
 from nas.errors import NasError
 from nas.profile import KIND, MEANINGS, PARTS, Profile, table, total
-
-Reports = Mapping[int, Mapping[str, Mapping[str, Any]]]
+from nas.reports import Reports
 
 _COLUMNS = {
     "part": "part",

@@ -209,11 +209,9 @@ def _from_study(store: "Store", spec: "StudySpec", number: int | None) -> "Subje
     from nas import results
     from nas.cli.training import Subject
     from nas.errors import NasError
-    from nas.measured import measured, over_budget
 
     trials = store.trials(spec.name)
-    over = over_budget(spec, measured(spec, store.reports(spec.name)))
-    trial = results.best(spec, trials, over)
+    trial = results.best_shipped(spec, trials, store.reports(spec.name))
     if number is not None:
         trial = next((trial for trial in trials if trial.number == number), None)
     if trial is None:
