@@ -132,5 +132,9 @@ def _check_foreign_keys(connection: sqlite3.Connection, _record: object) -> None
 def _begin(connection: sa.Connection) -> None:
     # A deferred transaction that turns to writing fails at once where another has written
     # meanwhile; an immediate one waits for its turn.
-    write = connection.get_execution_options().get("write", False)
+    options = connection.get_execution_options()
+    write = options.get("write", False)
+    if write:  # NORMAL leaves it to the next FULL one to wait for the disk, for both
+        level = "FULL" if options.get("lasting", True) else "NORMAL"
+        connection.exec_driver_sql(f"PRAGMA synchronous = {level}")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")

@@ -35,6 +35,7 @@ class Database:
         reading = {} if address.path else {"isolation_level": "REPEATABLE READ"}
         self._reader = engine.execution_options(**reading)
         self._writer = engine.execution_options(write=True)
+        self._noter = engine.execution_options(write=True, lasting=False)
 
     def read(self, work: Callable[[sa.Connection], T]) -> T:
         """Return what `work` reads, from one snapshot of the database.
@@ -48,8 +49,17 @@ class Database:
         except DBAPIError as error:
             raise store_error(error, self.address) from error
 
-    def write(self, work: Callable[[sa.Connection], T], patience: float | None = None) -> T:
+    def write(
+        self,
+        work: Callable[[sa.Connection], T],
+        patience: float | None = None,
+        lasting: bool = True,
+    ) -> T:
         """Commit what `work` writes and return its result; `patience` overrides the store's.
+
+        What need not be `lasting` outlives the end of this process, but in SQLite it is on the disk
+        only with the next write that is: a power cut takes the last of them away, never one of
+        several. Each wait for the disk takes milliseconds, in which no worker gets its next trial.
 
         Raises:
             StoreError: the database cannot be reached or written, or was opened to be read only.
@@ -61,9 +71,10 @@ class Database:
             )
         deadline = time.monotonic() + (self.patience if patience is None else patience)
         pause = 0.1
+        engine = self._writer if lasting else self._noter
         while True:
             try:
-                with self._writer.begin() as connection:
+                with engine.begin() as connection:
                     return work(connection)
             except DBAPIError as error:
                 if not _transient(error) or time.monotonic() + pause > deadline:

@@ -171,7 +171,11 @@ class Store:
 
     def insert_trial(self, study: str, trial: Trial) -> None:
         """Add a trial; StoreError if the study has another one of its number."""
-        self._write(study, lambda connection, key: trials.insert(connection, key, trial))
+
+        def insert(connection: sa.Connection, key: int) -> None:
+            trials.insert(connection, key, trial)
+
+        self._write(study, insert, lasting=trial.state.finished)
 
     def start_trial(self, study: str, number: int, attempt: int) -> None:
         """Turn a WAITING trial RUNNING under a new attempt, its earlier measurements set aside.
@@ -179,7 +183,11 @@ class Store:
         Like all that follow it does nothing where that has been done already, and raises a
         StoreError, changing nothing, where the trial has moved on or is finished.
         """
-        self._write(study, lambda connection, key: trials.start(connection, key, number, attempt))
+
+        def start(connection: sa.Connection, key: int) -> None:
+            trials.start(connection, key, number, attempt)
+
+        self._write(study, start, lasting=False)
 
     def requeue_trial(self, study: str, number: int, attempt: int, lost: bool) -> None:
         """Turn a RUNNING trial WAITING again, one loss richer where the attempt was `lost`."""
@@ -197,7 +205,7 @@ class Store:
         def add(connection: sa.Connection, key: int) -> None:
             trials.add_measurement(connection, key, number, attempt, measurement)
 
-        self._write(study, add)
+        self._write(study, add, lasting=False)
 
     def record_count(
         self, study: str, number: int, attempt: int, counted: Cost, worker: str
@@ -207,7 +215,7 @@ class Store:
         def add(connection: sa.Connection, key: int) -> None:
             trials.add_count(connection, key, number, attempt, (counted, worker))
 
-        self._write(study, add)
+        self._write(study, add, lasting=False)
 
     def record_proxies(
         self, study: str, number: int, attempt: int, values: Mapping[str, float]
@@ -217,7 +225,7 @@ class Store:
         def add(connection: sa.Connection, key: int) -> None:
             trials.add_proxies(connection, key, number, attempt, values)
 
-        self._write(study, add)
+        self._write(study, add, lasting=False)
 
     def finish_trial(self, study: str, number: int, attempt: int, outcome: Outcome) -> None:
         """Give a RUNNING trial of that attempt its final state."""
@@ -255,8 +263,12 @@ class Store:
     def _study(self, name: str) -> sa.Row[Any]:
         return self._database.read(lambda connection: studies.find(connection, name, self._address))
 
-    def _write(self, name: str, work: Callable[[sa.Connection, int], T]) -> T:
-        """Run `work(connection, study id)` with the study locked and our lease checked."""
+    def _write(self, name: str, work: Callable[[sa.Connection, int], T], lasting: bool = True) -> T:
+        """Run `work(connection, study id)` with the study locked and our lease checked.
+
+        What a power cut may take is not `lasting`: what is known of a trial that is not finished
+        and would start again anyway.
+        """
 
         def fenced(connection: sa.Connection) -> T:
             study_id = studies.find(connection, name, self._address).id
@@ -266,7 +278,7 @@ class Store:
             fence(connection, study_id, name, epoch)
             return work(connection, study_id)
 
-        return self._database.write(fenced)
+        return self._database.write(fenced, lasting=lasting)
 
     def _reader(self, name: str) -> Callable[[str], Architecture]:
         """Return what reads the architectures of a study; the same text is read once."""
