@@ -10,7 +10,7 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TypeAlias
 
 from nas.errors import ArchitectureError
@@ -45,7 +45,9 @@ class Architecture:
     @cached_property
     def text(self) -> str:
         """The text form, without the name of the space."""
-        return ",".join(f"{key}={_join(self.column(key))}" for key in self.keys)
+        columns = zip(*self.stages, strict=True) if self.stages else ((),) * len(self.keys)
+        parts = zip(self.keys, columns, strict=True)
+        return ",".join([f"{key}={_join(*column)}" for key, column in parts])
 
     @cached_property
     def arch_id(self) -> str:
@@ -91,7 +93,8 @@ def from_columns(
     return Architecture(space, tuple(keys), stages)
 
 
-def _join(column: Sequence[Value | None]) -> str:
+@lru_cache(maxsize=4096, typed=True)  # relatives share most columns; 1 and true are not the same
+def _join(*column: Value | None) -> str:
     live = {value for value in column if value is not None}
     if len(live) == 1:
         return show(next(iter(live)))
@@ -113,7 +116,8 @@ def _split(key: str, text: str, num_stages: int) -> tuple[Value | None, ...]:
         values *= num_stages
     if len(values) != num_stages:
         raise ArchitectureError(
-            f"{key}={text} has {len(values)} values, but the space has {num_stages} stages.",
+            f"{key}={'-'.join(map(show, values))} has {len(values)} values, but the space has "
+            f"{num_stages} stages.",
             f"Give one value for all stages, or {num_stages} joined by '-'.",
         )
     return tuple(values)

@@ -11,12 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from nas.architecture import Architecture, Value
+from nas.architecture import Architecture, StageValues, Value
 from nas.blocks.base import NetworkKind
 from nas.cost import CostModel
 from nas.errors import ArchitectureError
 
 DEAD = -1
+_REMEMBERED = 1 << 16  # stages with their codes; some 30 MB
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ class SpaceCoding:
     def __init__(self, costs: CostModel) -> None:
         """Name the variables of the space that `costs` counts."""
         self._costs, self._space = costs, costs.space
+        self._planned = isinstance(self._space.kind, NetworkKind)
         self._places = [
             (index, position, choice.values)
             for index, stage in enumerate(self._space.stages)
@@ -76,19 +78,33 @@ class SpaceCoding:
             Variable(self._space.stages[stage].name, self._space.keys[position], values)
             for stage, position, values in self._places
         )
-        self._codes: list[dict[tuple[type, Value | None], int]] = [
-            {(type(value), value): code for code, value in enumerate(values)}
-            for _, _, values in self._places
+        codes: list[list[tuple[int, dict[tuple[type, Value | None], int]]]] = [
+            [] for _ in self._space.stages
         ]
+        for stage, position, values in self._places:
+            known: dict[tuple[type, Value | None], int] = {
+                (type(value), value): code for code, value in enumerate(values)
+            }
+            codes[stage].append((position, known))
+        self._codes = codes
+        self._encoded: dict[tuple[object, ...], list[int]] = {}
 
     def encode(self, architecture: Architecture) -> tuple[int, ...]:
         """Return one code for each variable: the index of its value, or DEAD."""
-        stages = architecture.stages
-        found = []
-        for (stage, position, _), codes in zip(self._places, self._codes, strict=True):
-            value = stages[stage][position]
-            found.append(codes.get((type(value), value), DEAD))
+        found: list[int] = []
+        for index, values in enumerate(architecture.stages):
+            asked = (index, values, *map(type, values))  # 1 and true are equal to a key
+            codes = self._encoded.get(asked)
+            if codes is None:
+                if len(self._encoded) >= _REMEMBERED:
+                    self._encoded.clear()
+                codes = self._encoded[asked] = self._encode(index, values)
+            found += codes
         return tuple(found)
+
+    def _encode(self, index: int, values: StageValues) -> list[int]:
+        typed = [(type(value), value) for value in values]
+        return [codes.get(typed[position], DEAD) for position, codes in self._codes[index]]
 
     def decode(self, codes: Sequence[int]) -> Architecture | None:
         """Return the canonical architecture, or None where it is no member; DEAD means any."""
@@ -111,7 +127,7 @@ class SpaceCoding:
         """Return the logarithms of the costs, and each stage's share of the multiply-adds."""
         cost = self._costs.cost(architecture)
         logs = [math.log(max(1, int(getattr(cost, name)))) for name in self._costs.names]
-        if isinstance(self._space.kind, NetworkKind):
+        if self._planned:
             return tuple(logs)
         shape, shares = self._costs.stem[1], []
         for index, values in enumerate(architecture.stages):

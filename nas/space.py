@@ -5,6 +5,7 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from nas.layers import Shape
 
 _MUTATIONS = 1000
 _SINGLE = 7 / 8
+_REMEMBERED = 1 << 16  # stages with the answers that were found for them; some 20 MB
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,10 @@ class SearchSpace:
     published: tuple[Published, ...]
     variants: tuple[Published, ...]
     source: str = field(repr=False)
-    _problems: dict[tuple[object, ...], str | None] = field(
+    _read: dict[tuple[object, ...], "_Reading"] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )
+    _canonical: dict[tuple[object, ...], StageValues] = field(
         init=False, repr=False, compare=False, default_factory=dict
     )
 
@@ -135,20 +140,17 @@ class SearchSpace:
                 "choices are others.",
                 f"Give {', '.join(self.keys)} for {len(self.stages)} stages.",
             )
-        canonical = self.canonical(architecture)
-        in_width = self.stem_width
-        for index, stage in enumerate(self.stages):
-            choices = canonical.choices(index)
-            if _among(choices["depth"], (0,)) and 0 in stage.values("depth"):
-                continue
-            cause = self._stage_problem(index, architecture.choices(index), in_width)
-            if cause:
+        stages, in_width = [], self.stem_width
+        for index, values in enumerate(architecture.stages):
+            found = self._reading(index, values, in_width)
+            if found.problem:
                 raise ArchitectureError(
-                    f"stage {stage.name!r} of {self.name}: {cause}.",
+                    f"stage {self.stages[index].name!r} of {self.name}: {found.problem}.",
                     f"Run 'nas space {self.name}' to see what each stage allows.",
                 )
-            in_width = _width(choices)
-        return canonical
+            stages.append(found.values)
+            in_width = found.width
+        return Architecture(self.name, self.keys, tuple(stages))
 
     def assemble(self, architecture: Architecture) -> Architecture:
         """Return the canonical form of a network that can be built, whatever the choices allow.
@@ -171,10 +173,14 @@ class SearchSpace:
 
     def contains(self, architecture: Architecture) -> bool:
         """Tell whether `architecture` is a member, in whatever equivalent form it is written."""
-        try:
-            self.check(architecture)
-        except ArchitectureError:
+        if (architecture.keys, len(architecture.stages)) != (self.keys, len(self.stages)):
             return False
+        in_width = self.stem_width
+        for index, values in enumerate(architecture.stages):
+            found = self._reading(index, values, in_width)
+            if found.problem:
+                return False
+            in_width = found.width
         return True
 
     def canonical(self, architecture: Architecture) -> Architecture:
@@ -221,48 +227,83 @@ class SearchSpace:
         exchange alone cannot be built. Gives `architecture` itself back where 1000 draws find no
         other network, as in a space that has no other.
         """
-        free = [
-            (stage, choice)
-            for stage in range(len(self.stages))
-            for choice in self.stages[stage].choices
-            if len(choice.values) > 1
-        ]
+        free = self._free
         for _ in range(_MUTATIONS if free else 0):
             stages = list(architecture.stages)
             for _ in range(1 if rng.random() < _SINGLE else 2):
-                index, choice = free[rng.integers(len(free))]
+                index, position, values = free[rng.integers(len(free))]
                 choices = self._filled(index, stages[index], rng)
-                choices[choice.key] = choice.values[rng.integers(len(choice.values))]
-                stages[index] = self.canonical_stage(choices)
+                choices[position] = values[rng.integers(len(values))]
+                stages[index] = self._canonical_values(tuple(choices))
             mutant = Architecture(self.name, self.keys, tuple(stages))
             if mutant != architecture and self.contains(mutant):
                 return mutant
         return architecture
 
+    @cached_property
+    def _free(self) -> list[tuple[int, int, tuple[Value, ...]]]:
+        """The choices with several values, as stage, position and values."""
+        return [
+            (index, position, choice.values)
+            for index, stage in enumerate(self.stages)
+            for position, choice in enumerate(stage.choices)
+            if len(choice.values) > 1
+        ]
+
+    @cached_property
+    def _allowed(self) -> list[list[tuple[frozenset[tuple[type, Value]], tuple[Value, ...]]]]:
+        """By stage and position, the values with their types, and as they are."""
+        return [
+            [(frozenset((type(v), v) for v in c.values), c.values) for c in stage.choices]
+            for stage in self.stages
+        ]
+
     def _filled(
         self, index: int, values: StageValues, rng: np.random.Generator
-    ) -> dict[str, Value | None]:
-        """Return one stage by key, values that are dead or only stand for others drawn anew."""
-        return {
-            choice.key: value
-            if _among(value, choice.values)
-            else choice.values[rng.integers(len(choice.values))]
-            for choice, value in zip(self.stages[index].choices, values, strict=True)
-        }
+    ) -> list[Value | None]:
+        """Return one stage, values that are dead or only stand for others drawn anew."""
+        return [
+            value if (type(value), value) in allowed else drawn[rng.integers(len(drawn))]
+            for value, (allowed, drawn) in zip(values, self._allowed[index], strict=True)
+        ]
+
+    def _canonical_values(self, values: StageValues) -> StageValues:
+        """Return what `canonical_stage` does; asked for again and again."""
+        asked = (values, *map(type, values))
+        found = self._canonical.get(asked)
+        if found is None:
+            if len(self._canonical) >= _REMEMBERED:
+                self._canonical.clear()
+            choices = dict(zip(self.keys, values, strict=True))
+            found = self._canonical[asked] = self.canonical_stage(choices)
+        return found
+
+    def _reading(self, index: int, values: StageValues, in_width: int) -> "_Reading":
+        """Return what a stage after `in_width` channels is; asked for again and again."""
+        asked = (index, in_width, values, *map(type, values))  # 1 and true are equal to a key
+        found = self._read.get(asked)
+        if found is None:
+            if len(self._read) >= _REMEMBERED:
+                self._read.clear()
+            found = self._read[asked] = self._find_reading(index, values, in_width)
+        return found
+
+    def _find_reading(self, index: int, values: StageValues, in_width: int) -> "_Reading":
+        choices = dict(zip(self.keys, values, strict=True))
+        canonical = self._canonical_values(values)
+        depth, width = canonical[:2]
+        if _among(depth, (0,)) and 0 in self.stages[index].values("depth"):
+            return _Reading(canonical, in_width, None)
+        problem = self._stage_problem(index, choices, in_width)
+        if problem:
+            return _Reading(canonical, in_width, problem)
+        assert isinstance(width, int), width
+        return _Reading(canonical, width, None)
 
     def _stage_problem(
         self, index: int, choices: Mapping[str, Value | None], in_width: int
     ) -> str | None:
-        """Return why a stage is none of this space, or None; each question is answered once."""
-        values = tuple(choices.values())
-        asked = (index, in_width, values, *map(type, values))  # 1 and true are equal to a key
-        if asked not in self._problems:
-            self._problems[asked] = self._find_stage_problem(index, choices, in_width)
-        return self._problems[asked]
-
-    def _find_stage_problem(
-        self, index: int, choices: Mapping[str, Value | None], in_width: int
-    ) -> str | None:
+        """Return why a stage is none of this space, or None."""
         for written in self._spellings(index, choices):
             problem = self.buildable(written, in_width)
             return problem[1] if problem else None
@@ -287,6 +328,14 @@ class SearchSpace:
             spelled = dict(zip(self.keys, values, strict=True))
             if all(map(_same, self.canonical_stage(spelled), canonical)):
                 yield spelled  # type: ignore[misc]
+
+
+class _Reading(NamedTuple):
+    """What the values of a stage are: their canonical form, what it gives, why it is no member."""
+
+    values: StageValues
+    width: int
+    problem: str | None
 
 
 def _among(value: Value | None, values: Sequence[Value]) -> bool:

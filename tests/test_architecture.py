@@ -1,7 +1,7 @@
 """The text form and the identity of an architecture."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from nas.architecture import parse
@@ -109,6 +109,7 @@ def test_what_is_no_text_form_is_refused(bad):
 
 
 @settings(max_examples=200, deadline=None)
+@example("0-\n0")
 @given(st.text(alphabet="depthwi=1234567890-_+,g12 nosy²\n'\x00", max_size=60))
 def test_no_text_breaks_the_reader(noise):
     for bad in (noise, f"{text()},{noise}", text(g1=noise)):

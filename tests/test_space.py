@@ -155,3 +155,33 @@ def test_a_message_names_the_stage_the_key_and_the_value():
 def test_refusing_a_thoroughly_wrong_architecture_is_quick():
     wrong = Architecture("igcv3", IGCV3.keys, (("x",) * len(IGCV3.keys),) * 7)
     assert not any(IGCV3.contains(wrong) for _ in range(20))
+
+
+def test_what_is_remembered_of_a_stage_tells_1_from_true_whichever_was_asked_first():
+    stages = [list(values) for values in D.stages]
+    stages[1][0] = True
+    odd = Architecture(D.space, D.keys, tuple(map(tuple, stages)))
+    stages[1][0] = 1
+    even = Architecture(D.space, D.keys, tuple(map(tuple, stages)))
+    for order in ((odd, even), (even, odd)):
+        fresh = read_space(IGCV3.source, "igcv3.toml")
+        assert [fresh.contains(a) for a in order] == [a is even for a in order]
+        with pytest.raises(ArchitectureError):
+            fresh.check(odd)
+
+
+def test_little_memory_changes_no_answer(monkeypatch):
+    def walk():
+        space, rng, seen = read_space(IGCV3.source, "igcv3.toml"), np.random.default_rng(5), []
+        at = D
+        for _ in range(60):
+            at = space.mutate(at, rng)
+            seen.append((at, space.check(at), space.contains(at)))
+        return seen, space
+
+    plenty, _ = walk()
+    monkeypatch.setattr("nas.space._REMEMBERED", 2)
+    scarce, space = walk()
+    assert scarce == plenty
+    assert len(space._read) <= 2
+    assert len(space._canonical) <= 2

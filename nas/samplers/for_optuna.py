@@ -36,6 +36,7 @@ from nas.errors import NasError
 from nas.samplers.predictor.data import clip, transform
 from nas.samplers.predictor.features import Column, Features, Floats
 from nas.samplers.predictor.model import Model, Observed, Points
+from nas.samplers.predictor.threads import on_one_thread
 
 _MOST_VALUES = 64
 _DRAWN = 300
@@ -124,6 +125,7 @@ class PredictorSampler(BaseSampler):
         losses = np.array([_losses(t, study.directions) for t in done])
         return self._best(table, done, running, losses)
 
+    @on_one_thread
     def _best(
         self,
         table: "_Table",

@@ -26,12 +26,19 @@ from nas.evaluate import Failure, Job, Plan, Report
 from nas.execution import Execution
 from nas.rungs import Decision
 
+# Seconds for which a trial that was given to a worker that waits for it goes before the next ask.
+_HEAD_START = 0.1
+
 
 @dataclass
 class _Flight:
-    """One Tune trial: its job, and when Tune last heard of it (monotonic seconds, once running)."""
+    """One Tune trial: its job, since when, and when Tune last heard of it (once it runs).
+
+    Times are monotonic seconds.
+    """
 
     job: Job
+    since: float
     tune_trial: TuneTrial | None = None
     heard: float | None = None
     timed_out: bool = False
@@ -55,17 +62,18 @@ class Bridge:
         self._capacity = capacity
         self._report_timeout = report_timeout
         self._flights: dict[str, _Flight] = {}
+        self._warm = False  # once a trial has ended, workers start the next within milliseconds
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """Return a config, None to be asked again later, or FINISHED."""
         if self.stopping:
             return str(Searcher.FINISHED)
-        if len(self._flights) >= self._capacity():
+        if len(self._flights) >= self._capacity() or self._starting():
             return None
         with self._guard():
             job = self.execution.next()
             if job is not None:
-                self._flights[trial_id] = _Flight(job)
+                self._flights[trial_id] = _Flight(job, time.monotonic())
                 return {"plan": self.plan, "job": job}
         return None if self._flights else str(Searcher.FINISHED)
 
@@ -85,7 +93,7 @@ class Bridge:
 
     def over(self, trial_id: str) -> None:
         """Forget a Tune trial that ended."""
-        self._flights.pop(trial_id, None)
+        self._warm = self._flights.pop(trial_id, None) is not None or self._warm
 
     def error(self, trial_id: str, error: Exception | None) -> None:
         """Take in that a Tune trial failed: killed for silence, its worker lost, or Ray's fault."""
@@ -131,6 +139,18 @@ class Bridge:
     def __getstate__(self) -> dict[str, object]:
         """Return nothing: Tune pickles what it is given, but the store is the only record."""
         return {}
+
+    def _starting(self) -> bool:
+        """Tell whether a worker is just about to start: it must not wait for another proposal.
+
+        Two workers that end at once would both wait for both proposals, and so end at once again.
+        """
+        begun = time.monotonic() - _HEAD_START
+        return self._warm and any(
+            flight.since > begun
+            and (flight.tune_trial is None or flight.tune_trial.status == TuneTrial.PENDING)
+            for flight in self._flights.values()
+        )
 
     @contextmanager
     def _guard(self) -> Iterator[None]:

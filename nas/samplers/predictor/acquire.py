@@ -31,10 +31,15 @@ def knowledge_gradient(
     and has no more to say once the best few are closer to each other than the noise.
     """
     spread = np.sqrt(deviation**2 + noise**2)
-    slopes = np.concatenate([shared, (deviation**2)[:, None]], axis=1) / spread[:, None]
-    levels = np.concatenate([np.broadcast_to(contenders, shared.shape), mean[:, None]], axis=1)
-    lowest = np.stack([(levels + slopes * z).min(axis=1) for z in _QUANTILES])
-    gain: Floats = np.maximum(levels.min(axis=1) - lowest.mean(axis=0), 0.0)
+    # Candidates along the last axis: the lowest of each is found many at a time.
+    slopes = np.concatenate([shared.T, (deviation**2)[None]]) / spread
+    levels = np.concatenate([np.broadcast_to(contenders, shared.shape).T, mean[None]])
+    after = np.empty_like(levels)
+    lowest = np.empty((len(_QUANTILES), len(mean)))
+    for row, z in enumerate(_QUANTILES):
+        np.add(levels, np.multiply(slopes, z, out=after), out=after)
+        after.min(axis=0, out=lowest[row])
+    gain: Floats = np.maximum(levels.min(axis=0) - lowest.mean(axis=0), 0.0)
     return gain
 
 

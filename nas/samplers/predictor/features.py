@@ -77,6 +77,7 @@ class Features:
 
 def squared_distances(one: Floats, other: Floats) -> Floats:
     """Return the squared Euclidean distances between rows, shape (len(one), len(other))."""
+    distances: Floats = 2.0 * one @ other.T
     norms = (one**2).sum(axis=1)[:, None] + (other**2).sum(axis=1)[None]
-    distances: Floats = np.maximum(norms - 2.0 * one @ other.T, 0.0)
-    return distances
+    np.subtract(norms, distances, out=distances)
+    return np.maximum(distances, 0.0, out=distances)

@@ -34,13 +34,38 @@ class Points:
     """Networks: `codes` (n, variables), `profile` (n, p), and `known` losses (n, goals).
 
     `known` is nan in the columns of uncertain goals, and so are the `readings` (n,) of proven
-    scores where there is none.
+    scores where there is none. `choices` are the coordinates of the codes, where they are known.
     """
 
     codes: Floats
     profile: Floats
     known: Floats
     readings: Floats | None = None
+    choices: Floats | None = None
+
+    def coordinates(self, features: Features) -> Floats:
+        """Return the coordinates of the first group of features."""
+        return features.choices(self.codes) if self.choices is None else self.choices
+
+    def take(self, index: Ints | NDArray[np.bool_]) -> "Points":
+        """Return some of the points."""
+        return Points(
+            self.codes[index],
+            self.profile[index],
+            self.known[index],
+            None if self.readings is None else self.readings[index],
+            None if self.choices is None else self.choices[index],
+        )
+
+    def beside(self, other: "Points") -> "Points":
+        """Return these points and then those of `other`, which know the same of theirs."""
+        return Points(
+            np.concatenate([self.codes, other.codes]),
+            np.concatenate([self.profile, other.profile]),
+            np.concatenate([self.known, other.known]),
+            _both(self.readings, other.readings),
+            _both(self.choices, other.choices),
+        )
 
 
 @dataclass(frozen=True)
@@ -165,6 +190,7 @@ class Posterior:
         """Keep the surrogates by goal."""
         self.believed, self._rows = believed, rows
         self._scale, self._surrogates, self._guide = scale, surrogates, guide
+        self._asked: tuple[Points, Rows] | None = None
 
     @property
     def hinted(self) -> bool:
@@ -178,7 +204,7 @@ class Posterior:
         finds the best in it.
         """
         goal, surrogate = next(iter(self._surrogates.items()))
-        rows = self._scale.rows(candidates)
+        rows = self._candidates(candidates)
         mean, deviation = self._predict(goal, rows, candidates.readings)
         best = np.argsort(self.believed[:, goal], kind="stable")[:_CONTENDERS]
         shared = surrogate.covariance(rows, self._rows.take(best))
@@ -212,8 +238,14 @@ class Posterior:
 
     def predict(self, candidates: Points) -> dict[int, tuple[Floats, Floats]]:
         """Return mean and deviation, each (n,), of every uncertain goal of `candidates`."""
-        rows = self._scale.rows(candidates)
+        rows = self._candidates(candidates)
         return {goal: self._predict(goal, rows, candidates.readings) for goal in self._surrogates}
+
+    def _candidates(self, candidates: Points) -> Rows:
+        """Return the rows of candidates, which may be asked about twice in a row."""
+        if self._asked is None or self._asked[0] is not candidates:
+            self._asked = candidates, self._scale.rows(candidates)
+        return self._asked[1]
 
     def _predict(self, goal: int, rows: Rows, readings: Floats | None) -> tuple[Floats, Floats]:
         mean, deviation = self._surrogates[goal].predict(rows)
@@ -272,7 +304,7 @@ class _Scale:
 
     @classmethod
     def of(cls, features: Features, points: Points) -> "_Scale":
-        choices = features.choices(points.codes)
+        choices = points.coordinates(features)
         deviation = points.profile.std(axis=0)
         deviation = np.where(deviation > 1e-9, deviation, 1.0) * np.sqrt(
             2.0 * max(1, points.profile.shape[1])
@@ -282,9 +314,13 @@ class _Scale:
 
     def rows(self, points: Points) -> Rows:
         return Rows(
-            self.features.choices(points.codes) / self.choices,
+            points.coordinates(self.features) / self.choices,
             (points.profile - self.centre) / self.profile,
         )
+
+
+def _both(one: Floats | None, two: Floats | None) -> Floats | None:
+    return None if one is None or two is None else np.concatenate([one, two])
 
 
 def _readings(points: Points) -> Floats:

@@ -23,6 +23,7 @@ from nas.front import non_dominated
 from nas.objective import Objective
 from nas.samplers.observed import Observed as Measured
 from nas.samplers.port import Feasible, Scorer
+from nas.samplers.predictor.coded import Coder
 from nas.samplers.predictor.data import inverse, observe, transform
 from nas.samplers.predictor.features import Column, Features, Floats
 from nas.samplers.predictor.hint import Hint, Ruler
@@ -35,8 +36,9 @@ from nas.samplers.predictor.model import (
     checkpoint,
     thinned,
 )
-from nas.samplers.predictor.pool import Pool
+from nas.samplers.predictor.pool import Candidates, Pool
 from nas.samplers.predictor.record import Record, Seen
+from nas.samplers.predictor.threads import on_one_thread
 from nas.samplers.prefix import begins_with
 from nas.samplers.random import stratified
 from nas.trial import Trial, TrialState
@@ -58,32 +60,40 @@ class PredictorSampler(Measured):
         self._feasible, self._goals = feasible, tuple(goals)
         columns = [Column(len(v.values), v.ordered, v.key) for v in feasible.coding.variables]
         self._uncertain = [not goal.known for goal in self._goals]
-        self._model = Model(Features(columns), self._uncertain)
-        self._pool = Pool(feasible)
+        features = Features(columns)
+        self._model = Model(features, self._uncertain)
+        self._coder = Coder(feasible, features, self._goals)
+        self._pool = Pool(feasible, self._coder.points)
         first = next((goal for goal in self._goals if not goal.known), None)
         self._record = Record(feasible, first)
         self._kernels: tuple[Sequence[Trial], Mapping[int, Floats]] = ((), {})
         self._scorer = scorer
         self._scores: dict[str, Mapping[str, float]] = {}
         self._learnt: tuple[Sequence[Trial], tuple[Ruler, Hint] | None] = ((), None)
-        self._rows: dict[str, tuple[tuple[int, ...], tuple[float, ...], tuple[float, ...]]] = {}
 
+    @on_one_thread
     def propose(
         self, history: Sequence[Trial], number: int, rng: np.random.Generator
     ) -> Architecture | None:
         """Return the most promising candidate, or one of the stratified start."""
         seen = self._record.read(history)
+        proposed = self._proposed(seen, rng)
+        if seen.finished and any(self._uncertain):  # before, the workers need the cores to start
+            self._pool.look_ahead(seen.asked)
+        return proposed
+
+    def _proposed(self, seen: Seen, rng: np.random.Generator) -> Architecture | None:
         start = START * self._feasible.num_parts
         if seen.asked < start or seen.done < _FEWEST or not any(self._uncertain):
             return stratified(self._feasible, self._goals, seen.asked, rng)
         useful, posterior = self._learn_most(seen)
         parents = [useful[index].architecture for index in self._parents(useful, posterior)]
-        several = [*self._pool.drawn(seen.asked), *self._pool.children(parents, seen.asked, rng)]
-        fresh = [a for a in dict.fromkeys(several) if a.arch_id not in seen.taken]
-        if not fresh:
+        fresh = self._pool.fresh(parents, seen.taken, seen.asked, rng)
+        if fresh is None:
             return self._feasible.sample(rng)
         return self._most_promising(posterior, fresh, seen, rng)
 
+    @on_one_thread
     def believe(self, history: Sequence[Trial]) -> Mapping[int, float]:
         """Return the posterior mean of the first goal, as a loss, by number of COMPLETE candidate.
 
@@ -114,7 +124,7 @@ class PredictorSampler(Measured):
         known, kernels = self._kernels
         if len(known) != len(early) or not begins_with(early, known):
             first = self._thinned(seen, len(early))
-            points = self._points([trial.architecture for trial in first])
+            points = self._coder.trials(first)
             kernels = self._model.kernels(points, self._observed(first))
             self._kernels = early, kernels
         most = [*self._thinned(seen, count), *seen.pending]
@@ -124,7 +134,7 @@ class PredictorSampler(Measured):
         self, seen: Seen, useful: Sequence[Trial], kernels: Mapping[int, Floats] | None = None
     ) -> Posterior:
         pending = [i for i, trial in enumerate(useful) if not trial.state.finished]
-        points = self._points([trial.architecture for trial in useful])
+        points = self._coder.trials(useful)
         index = np.array(pending, dtype=np.int64)
         proven = self._proven(seen)
         if proven is None:
@@ -152,7 +162,7 @@ class PredictorSampler(Measured):
         ruler = Ruler.of(early, self._feasible.budget)
         if ruler is None:
             return None
-        points = self._points([trial.architecture for trial in useful])
+        points = self._coder.trials(useful)
         points = _with_readings(points, ruler, [scores(trial) for trial in useful])
         hint = self._model.hint(points, self._observed(useful))
         return None if hint is None else (ruler, hint)
@@ -172,34 +182,23 @@ class PredictorSampler(Measured):
         return [seen.finished[index] for index in thinned(seen.losses[:count], seen.used[:count])]
 
     def _most_promising(
-        self,
-        posterior: Posterior,
-        fresh: Sequence[Architecture],
-        seen: Seen,
-        rng: np.random.Generator,
+        self, posterior: Posterior, fresh: Candidates, seen: Seen, rng: np.random.Generator
     ) -> Architecture:
         """Return the candidate of largest gain; the few with the largest are scored before."""
         again = copy.deepcopy(rng)  # what is drawn in a gain is to be the same for both looks
-        gains = self._gain(posterior, fresh, seen, rng)
-        if not posterior.hinted:
-            return fresh[int(np.argmax(gains))]
-        most = np.argsort(-gains, kind="stable")[:_SCORED].tolist()
-        few: list[Architecture] = [fresh[index] for index in most]
-        return few[int(np.argmax(self._gain(posterior, few, seen, again, scored=True)))]
+        gains = self._gain(posterior, fresh.points, seen, rng)
+        proven = self._proven(seen)
+        if not posterior.hinted or proven is None:
+            return fresh.architectures[int(np.argmax(gains))]
+        most = np.argsort(-gains, kind="stable")[:_SCORED]
+        few: list[Architecture] = [fresh.architectures[index] for index in most.tolist()]
+        found = [self._score(architecture) for architecture in few]
+        points = _with_readings(fresh.points.take(most), proven[0], found)
+        return few[int(np.argmax(self._gain(posterior, points, seen, again)))]
 
     def _gain(
-        self,
-        posterior: Posterior,
-        fresh: Sequence[Architecture],
-        seen: Seen,
-        rng: np.random.Generator,
-        scored: bool = False,
+        self, posterior: Posterior, candidates: Points, seen: Seen, rng: np.random.Generator
     ) -> Floats:
-        candidates = self._points(fresh)
-        proven = self._proven(seen)
-        if scored and proven:
-            found = [self._score(architecture) for architecture in fresh]
-            candidates = _with_readings(candidates, proven[0], found)
         if len(self._goals) == 1 or (self._uncertain[0] and seen.asked % 2 == 0):
             return posterior.best_gain(candidates)
         growth = posterior.front_gain(candidates, self._ceiling(), rng)
@@ -235,31 +234,6 @@ class PredictorSampler(Measured):
         ]
         mixed += [int(index) for index in best[:_BEST_PARENTS]]
         return [ours[index] for index in dict.fromkeys(mixed)]
-
-    def _points(self, architectures: Sequence[Architecture]) -> Points:
-        rows = [self._row(architecture) for architecture in architectures]
-        codes, profiles, known = zip(*rows, strict=True)
-        return Points(
-            np.array(codes, dtype=float).reshape(len(rows), -1),
-            np.array(profiles, dtype=float).reshape(len(rows), -1),
-            np.array(known, dtype=float).reshape(len(rows), -1),
-        )
-
-    def _row(
-        self, architecture: Architecture
-    ) -> tuple[tuple[int, ...], tuple[float, ...], tuple[float, ...]]:
-        row = self._rows.get(architecture.arch_id)
-        if row is None:
-            coding, cost = self._feasible.coding, self._feasible.cost(architecture)
-            known = tuple(
-                float(transform(np.array([goal.loss(float(getattr(cost, goal.name)))]))[0])
-                if goal.known
-                else np.nan
-                for goal in self._goals
-            )
-            row = coding.encode(architecture), coding.profile(architecture), known
-            self._rows[architecture.arch_id] = row
-        return row
 
 
 def _with_readings(points: Points, ruler: Ruler, found: Sequence[Mapping[str, float]]) -> Points:

@@ -149,10 +149,21 @@ def _noise(theta: Floats, extra: Floats) -> Floats:
 
 
 def _kernel(theta: Floats, distances: Sequence[Floats]) -> Floats:
-    first, second = (np.exp(-d / np.exp(t)) for d, t in zip(distances, theta[:2], strict=True))
+    first, second = (_decayed(d, np.exp(t)) for d, t in zip(distances, theta[:2], strict=True))
     both, one, two = np.exp(theta[2:5])
-    kernel: Floats = both * first * second + one * first + two * second
+    kernel: Floats = both * first  # in place from here on: memory is what this costs
+    kernel *= second
+    first *= one
+    second *= two
+    kernel += first
+    kernel += second
     return kernel
+
+
+def _decayed(distances: Floats, length: float) -> Floats:
+    decayed: Floats = -distances
+    decayed /= length
+    return np.exp(decayed, out=decayed)
 
 
 def _loss(
@@ -160,10 +171,13 @@ def _loss(
 ) -> tuple[float, Floats]:
     """Return the negative log posterior density of `theta`, and its gradient."""
     lengths, amplitudes = np.exp(theta[:2]), np.exp(theta[2:5])
-    first, second = (np.exp(-d / length) for d, length in zip(distances, lengths, strict=True))
-    product = first * second
-    parts = (amplitudes[0] * product, amplitudes[1] * first, amplitudes[2] * second)
-    kernel = parts[0] + parts[1] + parts[2]
+    first, second = map(_decayed, distances, lengths)
+    both = first * second  # in place from here on: memory is what this costs
+    both *= amplitudes[0]
+    first *= amplitudes[1]
+    second *= amplitudes[2]
+    kernel = both + first
+    kernel += second
     kernel[np.diag_indices_from(kernel)] += _noise(theta, extra)
     away = (theta - PRIOR) / _SPREAD
     try:
@@ -173,11 +187,12 @@ def _loss(
     weights = cho_solve(factor, values)
     loss = 0.5 * float(values @ weights) + float(np.log(np.diag(factor[0])).sum())
     inner = cho_solve(factor, np.eye(len(values))) - np.outer(weights, weights)
-    slopes = [
-        (parts[0] + parts[1]) * distances[0] / lengths[0],
-        (parts[0] + parts[2]) * distances[1] / lengths[1],
-        *parts,
-    ]
-    gradient = [0.5 * float(np.sum(inner * slope)) for slope in slopes]
+    gradient = []
+    for part, apart, length in zip((first, second), distances, lengths, strict=True):
+        slope = both + part
+        slope *= apart
+        slope /= length
+        gradient.append(0.5 * float(np.sum(inner * slope)))
+    gradient += [0.5 * float(np.sum(inner * part)) for part in (both, first, second)]
     gradient.append(0.5 * float(np.exp(theta[5]) * np.trace(inner)))
     return loss + 0.5 * float(away @ away), np.array(gradient) + away / _SPREAD

@@ -1,0 +1,157 @@
+"""The pool and its points: kept and prepared ahead, yet what they would be if made when needed."""
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from nas.objective import objective
+from nas.samplers import make_sampler
+from nas.samplers.predictor.acquire import _QUANTILES, knowledge_gradient
+from nas.samplers.predictor.coded import Coder
+from nas.samplers.predictor.data import transform
+from nas.samplers.predictor.features import Column, Features
+from nas.samplers.predictor.pool import Pool
+from nas.samplers.predictor.threads import on_one_thread
+from tests.contracts.test_samplers import BUDGETS, FRONT, feasible_space, finished, search
+
+ERROR, MADDS = FRONT
+FEASIBLE = feasible_space(BUDGETS["one"])
+
+
+def coder(goals=FRONT):
+    variables = FEASIBLE.coding.variables
+    features = Features([Column(len(v.values), v.ordered, v.key) for v in variables])
+    return Coder(FEASIBLE, features, goals)
+
+
+def pool():
+    return Pool(FEASIBLE, coder().points)
+
+
+def fresh(of, asked, taken=frozenset(), seed=0):
+    parents = FEASIBLE.sample_many(np.random.default_rng(1), 5)
+    return of.fresh(parents, set(taken), asked, np.random.default_rng([seed, asked]))
+
+
+def same(one, two):
+    return one.architectures == two.architectures and all(
+        np.array_equal(getattr(one.points, name), getattr(two.points, name), equal_nan=True)
+        for name in ("codes", "profile", "known", "choices")
+    )
+
+
+def test_draws_made_ahead_are_those_made_when_needed():
+    ahead, late = pool(), pool()
+    for asked in (8, 19, 20, 24, 25, 26, 46, 50, 3, 60):  # in their order, back, and past one
+        assert same(fresh(ahead, asked), fresh(late, asked))
+        ahead.look_ahead(asked)
+
+
+def test_what_is_needed_next_is_drawn_in_the_background(monkeypatch):
+    drawn, made = pool(), []
+    draw = drawn._draw
+    monkeypatch.setattr(drawn, "_draw", lambda epoch: (made.append(epoch), draw(epoch))[1])
+    for asked in range(12, 30):
+        fresh(drawn, asked)
+        drawn.look_ahead(asked)
+    assert made == [0, 1]
+
+
+def test_a_pool_that_is_first_asked_late_has_the_draws_of_one_that_was_asked_all_along():
+    early, late = pool(), pool()
+    fresh(early, 300)
+    assert same(fresh(early, 310), fresh(late, 310))
+
+
+def test_candidates_are_distinct_feasible_and_untaken_with_their_own_points():
+    every = fresh(pool(), 10)
+    taken = {architecture.arch_id for architecture in every.architectures[::7]}
+    found = fresh(pool(), 10, taken)
+    ids = [architecture.arch_id for architecture in found.architectures]
+    assert ids == [a.arch_id for a in every.architectures if a.arch_id not in taken]
+    assert len(set(ids)) == len(ids) > 500
+    assert all(map(FEASIBLE.admits, found.architectures))
+    coding, own = FEASIBLE.coding, np.arange(0, len(ids), 60)
+    for row in own:
+        architecture = found.architectures[row]
+        assert tuple(found.points.codes[row]) == coding.encode(architecture)
+        assert tuple(found.points.profile[row]) == coding.profile(architecture)
+        madds = float(FEASIBLE.cost(architecture).madds)
+        assert found.points.known[row, 1] == transform(np.array([madds]))[0]
+        assert np.isnan(found.points.known[row, 0])
+
+
+def test_there_may_be_no_candidates():
+    every = {architecture.arch_id for architecture in fresh(pool(), 10).architectures}
+    assert fresh(pool(), 10, every) is None
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 40])
+def test_points_are_the_same_bits_in_whatever_company(count):
+    """Also on spaces whose stages are so many that a mean over them is summed in parts."""
+    drawn = FEASIBLE.sample_many(np.random.default_rng(2), 40)
+    trials = [finished(number, architecture) for number, architecture in enumerate(drawn)]
+    all_along, now = coder(), coder()
+    for trial in trials:
+        all_along.trials([trial])
+    assert np.array_equal(all_along.trials(trials).choices[:count],
+                          now.points(drawn[:count]).choices)  # fmt: skip
+    wide = Features([Column(6, True, "g")] * 13)
+    codes = np.random.default_rng(3).integers(0, 6, (40, 13)).astype(float)
+    assert np.array_equal(wide.choices(codes)[:2], wide.choices(codes[:2]))
+
+
+def test_every_known_goal_has_its_transformed_cost():
+    goals = (ERROR, objective("params"))
+    drawn = FEASIBLE.sample_many(np.random.default_rng(4), 3)
+    known = coder(goals).points(drawn).known
+    assert list(known[:, 1]) == [
+        transform(np.array([float(FEASIBLE.cost(a).params)]))[0] for a in drawn
+    ]
+
+
+def test_beliefs_do_not_depend_on_the_number_of_threads():
+    history = search("random", BUDGETS["one"], 150)
+    believed = []
+    for threads in (1, 2, 4):
+        with threadpool_limits(threads, user_api="blas"):
+            sampler = make_sampler("predictor", FEASIBLE, FRONT)
+            proposed = sampler.propose(history, 150, np.random.default_rng(0))
+            believed.append((proposed, sampler.believe(history)))
+    assert believed[0] == believed[1] == believed[2]
+
+
+def test_the_number_of_threads_is_put_back():
+    def threads():
+        libraries = [one for one in threadpool_info() if one["user_api"] == "blas"]
+        return [one["num_threads"] for one in libraries]
+
+    @on_one_thread
+    def inside():
+        """Tell."""
+        return threads()
+
+    @on_one_thread
+    def failing():
+        raise ValueError("on one thread")
+
+    with threadpool_limits(2, user_api="blas"):
+        before = threads()
+        assert set(inside()) == {1}
+        with pytest.raises(ValueError, match="on one thread"):
+            failing()
+        assert threads() == before
+    assert inside.__doc__ == "Tell."
+
+
+def test_the_knowledge_gradient_is_that_of_its_formula_to_the_bit():
+    rng = np.random.default_rng(5)
+    mean, deviation, noise = rng.random(300), 0.1 + rng.random(300), 0.2
+    shared, contenders = rng.standard_normal((300, 24)), rng.random(24)
+    spread = np.sqrt(deviation**2 + noise**2)
+    slopes = np.concatenate([shared, (deviation**2)[:, None]], axis=1) / spread[:, None]
+    levels = np.concatenate([np.broadcast_to(contenders, shared.shape), mean[:, None]], axis=1)
+    lowest = np.stack([(levels + slopes * z).min(axis=1) for z in _QUANTILES])
+    expected = np.maximum(levels.min(axis=1) - lowest.mean(axis=0), 0.0)
+    found = knowledge_gradient(mean, deviation, shared, contenders, noise)
+    assert np.array_equal(found, expected)

@@ -1,0 +1,55 @@
+"""Codes of architectures: what is remembered of a stage is what would be found anew."""
+
+import numpy as np
+
+from nas.architecture import Architecture
+from nas.budget import parse_budgets
+from nas.coding import DEAD, SpaceCoding
+from nas.cost import CostModel
+from nas.feasible import FeasibleSpace
+from tests.members import space_named
+
+SPACE = space_named("igcv3")
+COSTS = CostModel(SPACE)
+DRAWN = FeasibleSpace(COSTS, parse_budgets(["300M-flops"])).sample_many(
+    np.random.default_rng(0), 200
+)
+
+
+def looked_up(coding, architecture):
+    """Return the codes by the meaning of the variables."""
+    by_name = {
+        (stage.name, key): value
+        for stage, values in zip(SPACE.stages, architecture.stages, strict=True)
+        for key, value in zip(SPACE.keys, values, strict=True)
+    }
+    return tuple(
+        variable.values.index(by_name[variable.stage, variable.key])
+        if by_name[variable.stage, variable.key] in variable.values
+        else DEAD
+        for variable in coding.variables
+    )
+
+
+def test_codes_are_the_places_of_the_values_however_little_is_remembered(monkeypatch):
+    coding = SpaceCoding(COSTS)
+    expected = [looked_up(coding, architecture) for architecture in DRAWN]
+    assert [coding.encode(architecture) for architecture in DRAWN] == expected
+    assert [coding.encode(architecture) for architecture in DRAWN] == expected
+    monkeypatch.setattr("nas.coding._REMEMBERED", 3)
+    scarce = SpaceCoding(COSTS)
+    assert [scarce.encode(architecture) for architecture in DRAWN] == expected
+    assert len(scarce._encoded) <= 3
+
+
+def test_codes_tell_1_from_true_whichever_was_asked_first():
+    drawn = next(a for a in DRAWN if a.stages[1][0] == 1)
+    stages = [list(values) for values in drawn.stages]
+    stages[1][0] = True
+    odd = Architecture(drawn.space, drawn.keys, tuple(map(tuple, stages)))
+    for order in ((odd, drawn), (drawn, odd)):
+        coding = SpaceCoding(COSTS)
+        codes = {id(a): coding.encode(a) for a in order}
+        differ = [one != two for one, two in zip(codes[id(odd)], codes[id(drawn)], strict=True)]
+        assert sum(differ) == 1
+        assert codes[id(odd)][differ.index(True)] == DEAD

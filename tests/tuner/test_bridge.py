@@ -1,0 +1,69 @@
+"""The bridge: two workers that end at once do not wait for each other's proposals."""
+
+from types import SimpleNamespace
+
+import pytest
+from ray.tune.experiment import Trial as TuneTrial
+
+from nas.tuner import bridge as bridges
+from nas.tuner.bridge import Bridge
+
+
+class Endless:
+    """An execution with a job for everyone who asks."""
+
+    def __init__(self):
+        self.asked = 0
+
+    def next(self):
+        self.asked += 1
+        return SimpleNamespace(number=self.asked)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    now = SimpleNamespace(at=100.0)
+    monkeypatch.setattr(bridges, "time", SimpleNamespace(monotonic=lambda: now.at))
+    return now
+
+
+@pytest.fixture
+def bridge(clock):
+    return Bridge(Endless(), None, lambda: 2, 60.0)
+
+
+def given(bridge, name, status=TuneTrial.PENDING):
+    """Ask for a job under a name; return Tune's handle on it, or None where there was none yet."""
+    if bridge.suggest(name) is None:
+        return None
+    trial = SimpleNamespace(trial_id=name, status=status)
+    bridge.add(trial)
+    return trial
+
+
+def test_the_first_workers_are_given_their_jobs_at_once(bridge):
+    assert given(bridge, "a")
+    assert given(bridge, "b")
+
+
+def test_a_worker_that_is_about_to_start_goes_before_the_next_proposal(bridge):
+    for name in ("a", "b"):
+        given(bridge, name, TuneTrial.RUNNING)
+    bridge.over("a")
+    starts = given(bridge, "c")
+    bridge.over("b")
+    assert given(bridge, "d") is None
+    assert bridge.execution.asked == 3
+    starts.status = TuneTrial.RUNNING
+    assert given(bridge, "d")
+
+
+def test_nobody_waits_long_for_a_worker_that_does_not_start(bridge, clock):
+    for name in ("a", "b"):
+        given(bridge, name, TuneTrial.RUNNING)
+    bridge.over("a")
+    bridge.over("b")
+    assert given(bridge, "c")
+    assert given(bridge, "d") is None
+    clock.at += 2 * bridges._HEAD_START
+    assert given(bridge, "d")
