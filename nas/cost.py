@@ -12,6 +12,7 @@ architectures can be costed without lowering each of them anew.
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import assert_never
 
 from nas.architecture import Architecture, StageValues
@@ -86,7 +87,13 @@ def layer_cost(layer: Layer) -> Cost:
 
 def total_cost(layers: Iterable[Layer]) -> Cost:
     """Return the sum over `layers`."""
-    return sum(map(layer_cost, layers), ZERO)
+    madds = params = acts = 0
+    for layer in layers:
+        cost = layer_cost(layer)
+        madds += cost.madds
+        params += cost.params
+        acts += cost.acts
+    return Cost(madds, params, acts)
 
 
 def _part_total(layers: Sequence[Layer], table: Latencies | None) -> Cost:
@@ -215,15 +222,20 @@ class CostModel:
             total += repeat.times(depth - 1)
         return total, shape
 
+    @cached_property
+    def _counted(self) -> list[int]:
+        """The positions of the choices on which the cost of a block depends."""
+        rules, timed = self.space.kind.rules, self.table is not None
+        return [
+            position
+            for position, key in enumerate(self.space.keys)
+            if key != "depth" and (key not in rules or rules[key].counts(timed))
+        ]
+
     def _block(
         self, shape: Shape, values: StageValues, stride: int, first: bool
     ) -> tuple[Cost, Shape]:
-        rules = self.space.kind.rules
-        counted = tuple(
-            value
-            for key, value in zip(self.space.keys, values, strict=True)
-            if key != "depth" and (key not in rules or rules[key].counts(self.table is not None))
-        )
+        counted = tuple([values[position] for position in self._counted])
         key = (shape, counted, stride, first)
         if key not in self._blocks:
             net = Builder(shape)

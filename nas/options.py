@@ -5,7 +5,7 @@ count once; choices that cost nothing are kept aside, as variants of one option.
 """
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -123,18 +123,17 @@ class OptionTable:
             variants.append([{}])
             costs.append((0,) * len(COST_NAMES))
             following.append(in_width)
+        depths = [int(depth) for depth in stage.values("depth") if depth]
         kinds = [
             (w, *kind) for w in stage.values("width") for kind in self._distinct(index, int(w))
         ]
         for width, kept, free in kinds:
             first, repeat = self._block_costs(index, in_width, {**kept, **free[0], "width": width})
-            for depth in stage.values("depth"):
-                if depth == 0 or (cost := first if depth == 1 else repeat) is None:
-                    continue
+            for depth, cost in _by_depth(first, repeat, depths):
                 values.append({"depth": depth, "width": width, **kept})
                 variants.append(free)
                 following.append(int(width))
-                costs.append(cost if depth == 1 else _extended(first, repeat, int(depth) - 1))
+                costs.append(cost)
         return StageOptions(
             values,
             variants,
@@ -186,11 +185,20 @@ def vector(cost: Cost) -> Ints:
     return np.array([cost.madds, cost.params, cost.acts, cost.latency], dtype=np.int64)
 
 
-def _extended(first: _Costs | None, repeat: _Costs | None, more: int) -> _Costs:
-    """Return the cost of one block and `more` repeats, from those of one and of two blocks."""
+def _by_depth(
+    first: _Costs | None, repeat: _Costs | None, depths: Sequence[int]
+) -> Iterator[tuple[int, _Costs]]:
+    """Yield the depths that can be built, with their costs, from those of one and of two blocks."""
+    if repeat is None:
+        if first is not None and 1 in depths:
+            yield 1, first
+        return
     assert first is not None
-    assert repeat is not None
-    return tuple(one + more * (two - one) for one, two in zip(first, repeat, strict=True))
+    a, b, c, d = first
+    e, f, g, h = (two - one for one, two in zip(first, repeat, strict=True))
+    for depth in depths:
+        more = depth - 1
+        yield depth, (a + more * e, b + more * f, c + more * g, d + more * h)
 
 
 def _stage_shapes(costs: CostModel) -> list[tuple[int, int]]:

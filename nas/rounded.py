@@ -225,11 +225,22 @@ def _grouped(steps: Steps, chosen: NDArray[np.bool_], unit: Ints) -> _Moves:
 def _shifted(moves: _Moves, source: Floats) -> Floats:
     """Add up the ways of what follows, moved by the cells of every move."""
     result = np.zeros(source.shape)
-    shape = source.shape
-    for move, weight in zip(moves.cells.tolist(), moves.weights.tolist(), strict=True):
-        to = tuple(slice(step, None) for step in move)
-        part = tuple(slice(0, size - step) for step, size in zip(move, shape, strict=True))
-        result[to] += weight * source[part]
+    held = np.flatnonzero(source.any(axis=tuple(range(1, source.ndim))))
+    if not len(held):
+        return result
+    size, begin, end = len(source), int(held[0]), int(held[-1]) + 1  # beyond these is nothing
+    weights: list[float] = moves.weights.tolist()
+    weighted = {weight: weight * source for weight in set(weights)}  # most weights are the same
+    for (step, *others), weight in zip(moves.cells.tolist(), weights, strict=True):
+        last = min(end, size - step)
+        if last <= begin:
+            continue
+        to, part = [slice(begin + step, last + step)], [slice(begin, last)]
+        for other, most in zip(others, source.shape[1:], strict=True):
+            to.append(slice(other, None))
+            part.append(slice(0, most - other))
+        here = result[tuple(to)]
+        np.add(here, weighted[weight][tuple(part)], out=here)
     return result
 
 

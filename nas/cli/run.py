@@ -7,15 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import torch
 
 from nas.budget import admits
-from nas.cli import output, rows, verdict
-from nas.cli.finish import Shipped, ship
-from nas.cli.measured import winner
+from nas.cli import output, rows
 from nas.cli.profile import of_reports, print_profiles
 from nas.cli.progress import Progress
 from nas.errors import InterruptedStudyError, NasError, StudyFailedError
@@ -36,6 +34,9 @@ from nas.trial import Trial, TrialState
 from nas.tuner import RunResult, RunSettings, check_fraction, knock, run, too_small
 from nas.union import FeasibleUnion
 from nas.view import study_note
+
+if TYPE_CHECKING:
+    from nas.cli.finish import Shipped
 
 _VERSIONED = (
     "nas", "torch", "torchvision", "ray", "optuna", "fvcore", "numpy", "sqlalchemy", "plotly",
@@ -176,6 +177,9 @@ def run_study(store: Store, spec: StudySpec, ready: Preflight, settings: Setting
         study, outcome = measure(store, spec, ready, settings)
         if outcome.interrupted:
             return interrupted(study, settings.resume(store, spec.name))
+        from nas.cli import verdict  # with all that draws and exports: no trial waits for it
+        from nas.cli.measured import winner
+
         best = winner(store, study, settings.say)
         if best is None:
             raise StudyFailedError(
@@ -238,8 +242,10 @@ def _left(study: Study) -> bool:
     return ended < max(study.planned(), len(study.trials))
 
 
-def _shipped(store: Store, study: Study, best: Trial, task: Task, settings: Settings) -> Shipped:
+def _shipped(store: Store, study: Study, best: Trial, task: Task, settings: Settings) -> "Shipped":
     """Ship the study; an interruption says how to have the rest."""
+    from nas.cli.finish import ship
+
     name = study.spec.name
     if settings.say:
         click.echo("all trials have ended; testing the best, writing the report and the export")

@@ -124,8 +124,9 @@ def search(**given: Any) -> int:
       nas search --budget 300M-flops --data DIR --rungs 2,4,8 --resolutions 96,128,160
       nas search --budget 5ms-latency@cpu --objective top1_error --objective latency@cpu
     """  # fmt: skip
-    spec = make_spec(given)
-    with _ray_ahead(given):  # after the words are checked; the rest takes as long as its start
+    check_words(given)
+    with _ray_ahead(given):  # its start takes as long as all that comes before the first trial
+        spec = make_spec(given)
         from nas.cli import run
         from nas.store import open_store
 
@@ -162,15 +163,54 @@ def resume(study: str, **given: Any) -> int:
 
 
 def _ray_ahead(given: dict[str, Any]) -> "AbstractContextManager[None]":
-    """Have a local Ray started in the background, unless a cluster is meant."""
-    from nas.train.devices import default_device
-    from nas.tuner.local import EVALUATOR, preloads, started_ahead
+    """Have a local Ray started in the background, unless a cluster is meant.
+
+    The import of torch, which knows whether there is a GPU, takes as long as Ray's start.
+    """
+    from nas.tuner.local import EVALUATOR, may_have_gpu, preloads, started_ahead
 
     gpus = given["gpus_per_trial"]
     if gpus is None:
-        gpus = 1.0 if default_device().type == "cuda" else 0.0
+        gpus = 1.0 if may_have_gpu() else 0.0
     cpus, most = given["cpus_per_trial"], given["max_concurrent"]
     return started_ahead(given["ray_address"], preloads(EVALUATOR, cpus, gpus, most))
+
+
+def check_words(given: dict[str, Any]) -> None:
+    """Refuse at once what can be refused without torch: the mistakes of spelling.
+
+    Raises:
+        NasError: an option cannot be used.
+    """
+    from nas.budget import parse_budgets
+    from nas.errors import NasError
+    from nas.objective import objective
+    from nas.space_file import parse_input
+    from nas.train.recipe import load_recipe, recipe_name
+
+    _spaces(given["space_name"], bool(given["input_"] and given["classes"]))
+    budget = parse_budgets(_budgets(given))
+    if given["input_"]:
+        parse_input(given["input_"])
+    for name in given["objectives"] or _default_objectives(budget):
+        objective(name)
+    _numbers(given["rungs"], "--rungs", "2,4,8")
+    _numbers(given["resolutions"], "--resolutions", "96,128,160")
+    task = given["task"] or ("folder" if given["data_dir"] else "digits")
+    try:
+        load_recipe(recipe_name(given["recipe"] or task, task))
+    except NasError:
+        make_spec(given)  # says what is wrong, if anything is: it knows the tasks
+
+
+def _budgets(given: dict[str, Any]) -> tuple[str, ...]:
+    """Return the budgets as they were written, at least one."""
+    from nas.errors import BudgetError
+
+    budgets: tuple[str, ...] = given["budgets"]
+    if not budgets:
+        raise BudgetError("no budget was given.", "Add one, such as --budget 300M-flops.")
+    return budgets
 
 
 def make_spec(given: dict[str, Any]) -> "StudySpec":
@@ -183,7 +223,7 @@ def make_spec(given: dict[str, Any]) -> "StudySpec":
 
     from nas.budget import parse_budgets
     from nas.cli.latency_table import latency_device, latency_tables
-    from nas.errors import BudgetError, TaskError
+    from nas.errors import TaskError
     from nas.objective import objective
     from nas.rungs import Ladder, default_rungs
     from nas.space_file import parse_input
@@ -191,9 +231,7 @@ def make_spec(given: dict[str, Any]) -> "StudySpec":
 
     spaces = _spaces(given["space_name"], bool(given["input_"] and given["classes"]))
     space = spaces[0]
-    if not given["budgets"]:
-        raise BudgetError("no budget was given.", "Add one, such as --budget 300M-flops.")
-    budget = parse_budgets(given["budgets"])
+    budget = parse_budgets(_budgets(given))
     deployment = parse_input(given["input_"]) if given["input_"] else space.deployment
     classes = given["classes"] or space.classes
     objectives = given["objectives"] or _default_objectives(budget)

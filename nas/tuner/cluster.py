@@ -11,6 +11,7 @@ from pathlib import Path
 import ray
 
 from nas.errors import NasError
+from nas.tuner.lean import waiting_workers
 from nas.tuner.local import LocalRay, environment, make_scratch, surroundings, sweep, take
 
 __all__ = ["capacity", "check_fraction", "connected", "environment", "knock", "sweep", "too_small"]
@@ -38,7 +39,8 @@ def connected(address: str | None, preload: Sequence[str] = ()) -> Iterator[Path
             local = local or LocalRay(preload)
             try:
                 local.wait()
-                yield local.scratch
+                with waiting_workers():
+                    yield local.scratch
             finally:
                 local.stop()
         else:

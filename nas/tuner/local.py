@@ -8,6 +8,7 @@ import logging
 import os
 import secrets
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,10 +18,18 @@ from threading import Event, Thread
 import ray
 from ray._private import worker
 
+from nas.tuner.lean import few_processes
+
 # Ray puts sockets under its directory, whose paths may have 107 bytes; a long TMPDIR is too long.
 _LONGEST_TMP = 30
 _PREFIX = "nas-ray-"
 _OBJECT_STORE_BYTES = 100 * 2**20  # reports only; nothing of size travels
+
+_GPU_FILES = ("nvidiactl", "nvidia0", "nvmap", "dxg", "kfd")  # of NVIDIA, Jetson, WSL, AMD
+
+# A worker that has loaded everything waits for its first trial longer than the second that Ray
+# gives it as soon as Tune has reserved the cores.
+_IDLE_MILLISECONDS = 120_000
 
 EVALUATOR = "nas.train.evaluator:make"  # of a search, unless another is named
 
@@ -44,6 +53,13 @@ _QUIET = {
     "TUNE_GLOBAL_CHECKPOINT_S": "1000000",  # our store is the record
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
 }
+
+
+def may_have_gpu() -> bool:
+    """Tell, without torch, whether this machine may have a GPU; a guess in doubt says yes."""
+    if os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
+        return False
+    return sys.platform != "linux" or any(Path("/dev", name).exists() for name in _GPU_FILES)
 
 
 def preloads(evaluator: str, cpus: float, gpus: float, most: int | None) -> tuple[str, ...]:
@@ -96,15 +112,19 @@ class LocalRay:
 
     def _bear(self) -> None:
         try:
-            ray.init(
-                address="local",
-                include_dashboard=False,
-                log_to_driver=False,
-                logging_level=logging.CRITICAL,
-                object_store_memory=_OBJECT_STORE_BYTES,
-                _temp_dir=str(self.scratch),
-                _system_config={"preload_python_modules": self._preload},
-            )
+            with few_processes():
+                ray.init(
+                    address="local",
+                    include_dashboard=False,
+                    log_to_driver=False,
+                    logging_level=logging.CRITICAL,
+                    object_store_memory=_OBJECT_STORE_BYTES,
+                    _temp_dir=str(self.scratch),
+                    _system_config={
+                        "preload_python_modules": self._preload,
+                        "idle_worker_killing_time_threshold_ms": _IDLE_MILLISECONDS,
+                    },
+                )
         except BaseException as error:  # noqa: BLE001 - handed to the one who waits
             self._error = error
         finally:

@@ -2,13 +2,17 @@
 
 import os
 import tempfile
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import ray
+from ray import tune
 
 from nas.tuner.cluster import connected
-from nas.tuner.local import EVALUATOR, preloads, started_ahead, take
+from nas.tuner.interrupt import descendants
+from nas.tuner.local import EVALUATOR, may_have_gpu, preloads, started_ahead, take
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -31,6 +35,56 @@ def test_a_ray_started_ahead_is_taken_over_once_and_its_workers_are_ready() -> N
             assert take() is None
         assert not ray.is_initialized()
         assert scratches() == []
+
+
+def commands() -> list[str]:
+    """The command lines of the processes below this one."""
+    found = []
+    for pid in descendants(os.getpid()):
+        path = Path(f"/proc/{pid}/cmdline")
+        found.append(path.read_bytes().replace(b"\0", b" ").decode() if path.exists() else "")
+    return found
+
+
+def idle_workers() -> set[int]:
+    """The worker processes that wait."""
+    found = set()
+    for pid in descendants(os.getpid()):
+        path = Path(f"/proc/{pid}/cmdline")
+        if path.exists() and path.read_bytes().startswith(b"ray::IDLE"):
+            found.add(pid)
+    return found
+
+
+def test_trials_run_in_the_processes_that_wait_and_few_others_are_started() -> None:
+    class Once(tune.Trainable):  # in here, so that it travels whole
+        def step(self) -> dict[str, Any]:
+            return {"pid": os.getpid(), "done": True}
+
+        def cleanup(self) -> None:
+            pass
+
+    with connected(None, preload=["nas.words"]) as scratch:
+        deadline = time.monotonic() + 60
+        while len(waiting := idle_workers()) < (os.cpu_count() or 1):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        time.sleep(2)  # for which Ray would keep workers that have nothing to do: one second
+        found = tune.Tuner(
+            tune.with_resources(Once, {"cpu": 1}),
+            run_config=tune.RunConfig(storage_path=str(scratch / "tune"), verbose=0),
+        ).fit()
+        assert found[0].metrics is not None
+        assert found[0].metrics["pid"] in waiting
+        running = " ".join(commands())
+    assert "raylet" in running
+    for name in ("dashboard/dashboard.py", "_private/monitor.py", "log_monitor"):
+        assert name not in running
+
+
+def test_a_gpu_is_ruled_out_where_none_may_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert not may_have_gpu()
 
 
 def test_a_ray_that_nobody_wanted_is_stopped_with_the_error() -> None:
