@@ -246,7 +246,7 @@ def test_large_images_come_in_smaller_batches_and_few_in_none():
     wide = coloured_task(images=200)
     assert [len(labels) for _, labels in proxy_batches(wide, 0, "cpu")] == [32, 32]
     images = torch.zeros(40, 3, 64, 64, dtype=torch.uint8)
-    train = replace(wide.train, images=images, labels=torch.arange(40) % 2)
+    train = replace(wide.train, held=images, labels=torch.arange(40) % 2)
     large = replace(wide, input=Shape(3, 64, 64), train=train)
     assert [len(labels) for _, labels in proxy_batches(large, 0, "cpu")] == [16, 16]
     few = coloured_task(images=3)

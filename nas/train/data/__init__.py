@@ -4,7 +4,7 @@ The split into train, validation and test is stratified and fixed by a seed. A d
 official test set keeps it; of the others, and for validation, the shares below are drawn.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -33,6 +33,7 @@ __all__ = [
 
 # Mean and deviation that are usual for ImageNet, so that weights can be exchanged.
 _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+_CHUNK = 1024  # images that are counted at a time
 _SAMPLE = 256  # streamed images from which mean and deviation are taken
 
 
@@ -141,7 +142,7 @@ def load_task(
         train = take(train, balanced_subset(train.labels, limit, seed))
         notes.append(f"only {len(train)} training images, as many of each class")
     shape = _shape(train, source)
-    mean, std = kind.scaling or _statistics(_pixels(train, shape))
+    mean, std = kind.scaling or _statistics(_pixels(train, shape), shape.channels)
     counts = f"{len(train)} train / {len(val)} validation / {len(test)} test images"
     return Task(
         name,
@@ -159,15 +160,15 @@ def load_task(
 
 def _shape(train: Split | Files, source: Source) -> Shape:
     if isinstance(train, Split):
-        return Shape(*train.images.shape[1:])
+        return Shape(*train.image_shape)
     assert source.side is not None
     return Shape(3, source.side, source.side)
 
 
-def _pixels(train: Split | Files, shape: Shape) -> torch.Tensor:
-    """Return the training images in memory, or a sample of the streamed ones, as bytes."""
+def _pixels(train: Split | Files, shape: Shape) -> Iterator[torch.Tensor]:
+    """Return the training images in chunks, or a sample of the streamed ones, as bytes."""
     if isinstance(train, Split):
-        return train.images
+        return train.chunks(_CHUNK)
     from nas.train.data.images import decode
 
     chosen = torch.linspace(0, len(train) - 1, min(_SAMPLE, len(train))).long()
@@ -175,7 +176,7 @@ def _pixels(train: Split | Files, shape: Shape) -> torch.Tensor:
         decode(train.records.read(index), shape.height, train.records.name(index))[0]
         for index in train.indices[chosen].tolist()
     ]
-    return torch.stack([torch.from_numpy(image.copy()) for image in sample])
+    return iter([torch.stack([torch.from_numpy(image.copy()) for image in sample])])
 
 
 _Parts = tuple[Split | Files, Split | Files, Split | Files]
@@ -204,10 +205,12 @@ def _check_size(source: Source, train: Indices, where: str) -> None:
             )
 
 
-def _statistics(train: torch.Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def _statistics(
+    chunks: Iterable[torch.Tensor], channels: int
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return mean and deviation per channel of pixels scaled to [0, 1], exact over all pixels."""
-    counts = torch.zeros(train.shape[1], 256, dtype=torch.int64)
-    for images in torch.split(train, 4096):  # counting widens a byte to eight
+    counts = torch.zeros(channels, 256, dtype=torch.int64)
+    for images in chunks:
         for channel, count in enumerate(counts):
             count += torch.bincount(images[:, channel].flatten(), minlength=256)
     values = torch.arange(256, dtype=torch.float64) / 255

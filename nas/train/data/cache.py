@@ -1,7 +1,10 @@
-"""The cache of decoded images, so that every worker process starts in a moment.
+"""The cache of decoded images: a worker process starts in a moment, and shares them with others.
 
 One safetensors file for each set of source files, named by a hash of their paths, sizes and times
-of change; written beside its final name and renamed, so that a reader never sees half a file.
+of change. It is mapped into memory, so that the workers of a machine hold its images once, in pages
+that the system may drop and read again. It is written beside its final name and renamed, never
+changed in place: a reader never sees half a file, and what is mapped stays as it was when the file
+is replaced or deleted.
 """
 
 import contextlib
@@ -32,16 +35,24 @@ def cache_dir() -> Path:
 def cached(files: Iterable[Path], kind: str, read: Callable[[], Source]) -> Source:
     """Return what `read` makes of `files`, from the cache where these files were read before.
 
-    `kind` names the way of reading. Where the cache cannot be written, nothing is kept.
+    `kind` names the way of reading. Where the cache cannot be written, the images stay in the
+    memory of this process, and nothing is kept.
     """
     path = cache_dir() / f"{kind}-{fingerprint(files)}.safetensors"
-    if path.is_file():
-        with contextlib.suppress(SafetensorError, OSError, KeyError, json.JSONDecodeError):
-            return _load(path)
+    if (kept := _mapped(path)) is not None:
+        return kept
     source = read()
     with contextlib.suppress(OSError, SafetensorError):
         _save(source, path)
-    return source
+    return _mapped(path) or source
+
+
+def _mapped(path: Path) -> Source | None:
+    """Return what the file at `path` holds, None where there is no such file or it is broken."""
+    if path.is_file():
+        with contextlib.suppress(SafetensorError, OSError, KeyError, json.JSONDecodeError):
+            return _load(path)
+    return None
 
 
 def fingerprint(files: Iterable[Path | str]) -> str:
@@ -61,15 +72,20 @@ def fingerprint(files: Iterable[Path | str]) -> str:
 def _save(source: Source, path: Path) -> None:
     assert isinstance(source.train, Split)  # what is streamed is not cached
     assert not isinstance(source.test, Files)
-    tensors = {"train.images": source.train.images, "train.labels": source.train.labels}
+    tensors = {"train.images": source.train.held, "train.labels": source.train.labels}
     if source.test is not None:
-        tensors |= {"test.images": source.test.images, "test.labels": source.test.labels}
+        tensors |= {"test.images": source.test.held, "test.labels": source.test.labels}
     tensors = {key: value.contiguous() for key, value in tensors.items()}
     metadata = {"class_names": json.dumps(source.class_names), "note": source.note}
     write_whole(path, lambda temporary: save_file(tensors, temporary, metadata))
 
 
 def _load(path: Path) -> Source:
+    """Return the source in `path`; its tensors are pages of the file, read when they are touched.
+
+    Raises:
+        SafetensorError, OSError, KeyError, json.JSONDecodeError: there is no whole one.
+    """
     with safe_open(path, framework="pt") as file:
         metadata = file.metadata()
         tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118

@@ -78,12 +78,19 @@ def _read(kind: _Kind, folder: Path, skip: bool) -> Source:
     if parquet := _find_parquet(folder):
         return cached(parquet, f"parquet{way}", lambda: _read_parquet(parquet, skip))
     if found := kind.find(folder):
-        return kind.read(found)  # quick to read as it is
+        return _read_batches(kind, found)
     if images := find_images(folder):
         return cached(
             images, f"folder{way}", lambda: read_folder(folder, images, batches.SIDE, skip)
         )
     raise TaskError(f"{folder} holds no images that can be read.", _REMEDY)
+
+
+def _read_batches(kind: _Kind, found: Sequence[Path]) -> Source:
+    """Return what the batches `found` hold: through the cache, whose images workers share."""
+    place = found[0].parent
+    named = [*place.glob("*meta*"), *place.glob("*names*")]  # of the classes
+    return cached([*found, *named], f"{kind.cache}-batches", lambda: kind.read(found))
 
 
 def _downloaded(kind: _Kind) -> Source:
@@ -100,7 +107,7 @@ def _downloaded(kind: _Kind) -> Source:
                 f"{kind.title} cannot be downloaded to {folder} ({str(error)[:160]}).",
                 f"Type --task digits, which needs no download, or --data DIR. {_REMEDY}",
             ) from error
-    return kind.read(kind.find(folder))
+    return _read_batches(kind, kind.find(folder))
 
 
 def _publish(kind: _Kind, place: Path, folder: Path) -> None:

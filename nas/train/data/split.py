@@ -52,8 +52,8 @@ def balanced_subset(labels: Tensor, limit: int, seed: int) -> Indices:
 
 
 def take(data: Split | Files, indices: Indices) -> Split | Files:
-    """Return the images of `data` at `indices`."""
+    """Return the images of `data` at `indices`; none is copied."""
     index = torch.from_numpy(indices)
     if isinstance(data, Files):
         return Files(data.records, data.indices[index], data.labels[index])
-    return Split(data.images[index], data.labels[index])
+    return data.take(index)
