@@ -6,6 +6,8 @@ import sys
 
 import torch
 
+from nas.train.arena import use_arena
+
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
 
 
@@ -30,6 +32,8 @@ def prepare_worker(threads: int = 1) -> None:
     torch.set_num_threads(threads)
     if torch.cuda.is_available():
         torch.backends.cudnn.benchmark = True
+    else:
+        use_arena()
     if sys.platform != "linux":
         return
     try:

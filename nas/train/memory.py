@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import torch
 
+from nas.train.arena import trim_arena
 from nas.train.recipe import Recipe
 
 
@@ -26,5 +27,6 @@ def halving_note(recipe: Recipe) -> str:
 def free_memory() -> None:
     """Give up what nothing holds any more, on the GPU too, where other processes may want it."""
     gc.collect()
+    trim_arena()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()

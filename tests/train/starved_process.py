@@ -59,7 +59,7 @@ def main(place: Path) -> None:
     for number in range(360):
         folder = place / "images" / ("dark", "light")[number % 2]
         folder.mkdir(parents=True, exist_ok=True)
-        pixels = random.integers(0, 100, (64, 64, 3)) + 120 * (number % 2)
+        pixels = random.integers(0, 100, (96, 96, 3)) + 120 * (number % 2)
         Image.fromarray(pixels.astype(np.uint8)).save(folder / f"{number}.png")
     spec = small_spec(
         task="folder", data_dir=str(place / "images"), recipe=RECIPE, rungs=(1,),
