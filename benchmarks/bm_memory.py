@@ -1,96 +1,295 @@
-"""What a worker process of a search does with CIFAR-10, step by step, and its memory after each.
+"""The memory of CPU workers that train a candidate of 22M madds on CIFAR-10, own and shared.
 
-`bm_tune.py` calls it in a process of its own:
+Two worker processes run at the same time. Each does step by step what a worker of a search does:
+the imports of Ray's worker code and of training, the images, the training-free scores, one epoch
+through the evaluator. After every step it reads its own anonymous memory and its file pages; a
+third process looks at both all the while, so that peaks within a step count; and while both wait at
+the end it reads from /proc/PID/smaps_rollup what they share.
 
-    python benchmarks/worker_memory.py DIRECTORY [--quick]
+The baseline, in the same run, is one process of a straightforward PyTorch loop (`plain` of
+train_loops.py) with the same candidate, batch and images.
+
+    python benchmarks/bm_memory.py [DIRECTORY] [--quick] [--workers 2] [--no-baseline]
+
+CIFAR-10 is looked for in DIRECTORY, else in $NAS_DATA/cifar10. It writes results/memory.md;
+--quick takes 1,000 images, and writes elsewhere. Linux only.
 """
 
+import argparse
 import json
+import os
+import platform
 import re
+import subprocess
 import sys
 import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-from bm_tune import spec_of
-
-from nas.budget import parse_budgets
-from nas.cost import CostModel
-from nas.evaluate import Job, Plan
-from nas.lowering import lower
-from nas.space_file import load_space, parse_input
-from nas.spec import StudySpec
+HERE = Path(__file__).parent
+DATA = Path(os.environ.get("NAS_DATA") or HERE.parents[1] / "shared" / "data") / "cifar10"
+EVERY = 0.01  # seconds between two looks at a process
+QUICK_IMAGES = 1_000
+BASELINE_STEPS = 4
+TARGET = 1_000  # MB
 
 
-def main(data: str, quick: bool) -> None:
-    """Do what a worker process does, and print its memory after each step, as JSON."""
-    steps = {"start of Python": resident()}
+def main() -> None:
+    options = parse()
+    if options.worker:
+        work(options.data, options.quick)
+        return
+    workers = run_workers(options)
+    baseline = None if options.no_baseline else run_baseline(options)
+    lines = report(workers, baseline)
+    name = "memory.md"
+    path = Path(tempfile.gettempdir()) / name if options.quick else HERE / "results" / name
+    path.write_text("\n".join(lines) + "\n")
+    print("\n".join(lines))
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
+    parser.add_argument("data", nargs="?", type=Path, default=DATA, help="the folder of CIFAR-10")
+    parser.add_argument("--quick", action="store_true", help=f"{QUICK_IMAGES:,} images")
+    parser.add_argument("--workers", type=int, default=2, help="at the same time")
+    parser.add_argument("--no-baseline", action="store_true")
+    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+# -- the process that trains ----------------------------------------------------------------------
+
+
+def work(data: Path, quick: bool) -> None:
+    """Do what a worker process does; print its memory after each step, then wait for a line."""
+    said("start of Python")
+    from nas.tuner.local import EVALUATOR, preloads
+
+    for module in preloads(EVALUATOR, 1, 0, None):
+        import_module(module)
+    from nas.evaluate import Job, Plan
+    from nas.lowering import lower
+    from nas.train.evaluator import make
+    from nas.train.proxies import score_if_it_fits
+
+    said("imports")
+    from train_candidates import architecture, cost
+
     import nas
-    import nas.tuner.trainable
-    from nas.train.evaluator import make as make_training
-    from nas.train.recipe import load_recipe
 
-    steps["imports"] = resident()
-    recipe = load_recipe("cifar10").text
-    changed = {"name": "memory", "task": "cifar10", "recipe": f"# cifar10\n{recipe}"}
-    spec = StudySpec.from_json(
-        json.dumps(
-            {
-                **json.loads(spec_of("random", 1, 1).to_json()),
-                **changed,
-                "proxies": True,
-                "limit": 1_000 if quick else None,
-            }
-        )
-    )
+    spec = spec_of(quick)
     with tempfile.TemporaryDirectory() as folder:
-        plan = Plan(spec.to_json(), folder, data, "", nas.__version__)
-        evaluator = make_training(plan)
-        steps["loading the images"] = resident()
-        architecture, cost = candidate()
-        steps["drawing a candidate"] = resident()
-        task = evaluator._task  # type: ignore[attr-defined]
-        layers = lower(spec.space, architecture, task.input, task.classes)
-        evaluator._scores(layers)  # type: ignore[attr-defined]
-        steps["training-free scores"] = resident()
-        job = Job(0, 1, 0, architecture)
-        epochs = iter(evaluator.evaluate(job))
-        next(epochs)
-        steps["one epoch"] = resident()
-        images = len(task.train)
-        batch = evaluator._recipe.batch_size  # type: ignore[attr-defined]
-    print(
-        json.dumps(
-            {
-                "madds": cost.madds,
-                "acts": cost.acts,
-                "images": images,
-                "batch": batch,
-                "steps": steps,
-            }
-        )
+        evaluator: Any = make(Plan(spec.to_json(), folder, str(data), "", nas.__version__))
+        said("loading the images")
+        chosen, counted = architecture("22M"), cost("22M")
+        said("drawing a candidate")
+        task = evaluator._task
+        layers = lower(spec.space, chosen, task.input, task.classes)
+        score_if_it_fits(layers, evaluator._batches, spec.seed)
+        said("training-free scores")
+        next(iter(evaluator.evaluate(Job(0, 1, 0, chosen))))
+        said("one epoch")
+        counts = {"madds": counted.madds, "acts": counted.acts, "images": len(task.train)}
+        print(json.dumps(counts | {"batch": evaluator._recipe.batch_size}), flush=True)
+        sys.stdin.readline()
+
+
+def spec_of(quick: bool) -> Any:
+    """Return the study of which the worker trains a trial."""
+    from nas.budget import parse_budgets
+    from nas.space_file import load_space
+    from nas.spec import StudySpec
+
+    space = load_space("igcv3")
+    return StudySpec(
+        name="memory",
+        space_name=space.name,
+        space_text=space.source,
+        budget=parse_budgets(["22M-flops"]),
+        input="3x32x32",
+        classes=10,
+        task="cifar10",
+        data_dir=None,
+        recipe="cifar10",
+        rungs=(1,),
+        eta=3,
+        objectives=("top1_error", "madds"),
+        reference_point=(1.0, 3e7),
+        sampler="random",
+        num_trials=1,
+        published=False,
+        seed=0,
+        proxies=True,
+        limit=QUICK_IMAGES if quick else None,
     )
 
 
-def candidate():  # type: ignore[no-untyped-def]
-    """Return the drawn candidate of at most 22M madds on the task that is nearest to it."""
-    from nas.feasible import FeasibleSpace
-
-    costs = CostModel(load_space("igcv3"), parse_input("3x32x32"), 10)
-    drawn = FeasibleSpace(costs, parse_budgets(["22M-madds"])).sample_many(
-        np.random.default_rng(0), 50
-    )
-    found = max(drawn, key=lambda each: costs.cost(each).madds)
-    return found, costs.cost(found)
+def said(step: str) -> None:
+    """Print the memory of this process after `step`."""
+    print(json.dumps({"step": step, "memory": resident(os.getpid())}), flush=True)
 
 
-def resident() -> tuple[float, float, float]:
-    """Return anonymous, file-backed and peak resident megabytes of this process, on Linux."""
-    status = Path("/proc/self/status").read_text()
-    kilobytes = dict(re.findall(r"^(\w+):\s+(\d+) kB", status, re.M))
-    own, shared, peak = (int(kilobytes[key]) / 1e3 for key in ("RssAnon", "RssFile", "VmHWM"))
+# -- the process that looks on --------------------------------------------------------------------
+
+
+def resident(pid: int) -> tuple[float, float, float]:
+    """Return anonymous, file-backed and peak resident megabytes of a process."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    kilobytes = {key: int(value) for key, value in re.findall(r"^(\w+):\s+(\d+) kB", status, re.M)}
+    own, shared, peak = (kilobytes.get(key, 0) / 1e3 for key in ("RssAnon", "RssFile", "VmHWM"))
     return own, shared, peak
 
 
+def mapped(pid: int) -> dict[str, float]:
+    """Return the megabytes of /proc/PID/smaps_rollup by name."""
+    text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return {key: int(value) / 1e3 for key, value in re.findall(r"^(\w+):\s+(\d+) kB", text, re.M)}
+
+
+class Watched:
+    """A process whose memory is looked at until it ends: its peaks, of each kind by itself."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        """Start it on one thread."""
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("MALLOC_")}
+        self.process = subprocess.Popen(
+            [sys.executable, *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            env=environment | {"OMP_NUM_THREADS": "1"},
+        )  # fmt: skip
+        self.own = self.both = 0.0
+        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread.start()
+
+    def line(self) -> str:
+        """Return the next line that it prints; SystemExit where there is none."""
+        text = self.process.stdout.readline()  # type: ignore[union-attr]
+        if not text:
+            raise SystemExit(f"a process ended with {self.process.wait()}; see above")
+        return text
+
+    def go_on(self) -> None:
+        """Give it the line for which it waits."""
+        self.process.stdin.write("\n")  # type: ignore[union-attr]
+        self.process.stdin.flush()  # type: ignore[union-attr]
+
+    def ended(self) -> None:
+        """Wait for its end."""
+        if self.process.wait():
+            raise SystemExit("a process failed; see above")
+        self._thread.join()
+
+    def _look(self) -> None:
+        while self.process.poll() is None:
+            try:
+                own, shared, _ = resident(self.process.pid)
+            except OSError:
+                return
+            self.own, self.both = max(self.own, own), max(self.both, own + shared)
+            time.sleep(EVERY)
+
+
+def run_workers(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Return what each worker said, with its peaks and what it shares with the others."""
+    if not options.data.is_dir():
+        raise SystemExit(f"no CIFAR-10 in {options.data}: give its folder.")
+    command = [__file__, str(options.data), "--worker", *(["--quick"] if options.quick else [])]
+    workers = [Watched(command) for _ in range(options.workers)]
+    found = [heard(worker) for worker in workers]
+    for worker, each in zip(workers, found, strict=True):  # while all of them wait
+        each["mapped"] = mapped(worker.process.pid)
+    for worker, each in zip(workers, found, strict=True):
+        each |= {"own_peak": worker.own, "peak": worker.both}
+        worker.go_on()
+        worker.ended()
+    return found
+
+
+def heard(worker: Watched) -> dict[str, Any]:
+    """Return the steps that `worker` prints, up to its counts."""
+    steps: dict[str, Any] = {}
+    while "step" in (said := json.loads(worker.line())):
+        steps[said["step"]] = [*said["memory"], worker.own]
+    return {**said, "steps": steps}
+
+
+def run_baseline(options: argparse.Namespace) -> Watched:
+    """Return the straightforward loop after a few steps on the same images."""
+    job = {
+        "candidate": "22M",
+        "variant": "plain",
+        "steps": BASELINE_STEPS,
+        "batch": 128,
+        "device": "cpu",
+        "data": str(options.data),
+    }
+    loop = Watched([str(HERE / "train_loops.py"), json.dumps(job)])
+    loop.line()
+    loop.go_on()
+    loop.line()
+    loop.ended()
+    return loop
+
+
+# -- the table ------------------------------------------------------------------------------------
+
+
+def report(workers: Sequence[dict[str, Any]], baseline: Watched | None) -> list[str]:
+    """Return the lines of the result."""
+    first, count = workers[0], len(workers)
+    libraries = ", ".join(f"{name} {version(name)}" for name in ("torch", "ray", "numpy"))
+    lines = [
+        "# The memory of one CPU worker on CIFAR-10",
+        "",
+        f"{len(os.sched_getaffinity(0))} cores; Python {platform.python_version()}, {libraries}, "
+        f"{' '.join(platform.libc_ver())}",
+        "",
+        f"A candidate of {first['madds'] / 1e6:.1f}M madds and {first['acts'] / 1e6:.2f}M "
+        f"activations an image at 32x32, batch {first['batch']}, {first['images']:,} training "
+        f"images, one epoch through the evaluator of a search; {count} workers at the same time, "
+        "of which the table shows one. Own: anonymous memory, which no other process can use. File "
+        "pages: code of the libraries and the decoded images, mapped; the machine holds them once "
+        "for all workers, and may drop them.",
+        "",
+        "| after | own (MB) | its peak so far (MB) | file pages (MB) | peak of both (MB) |",
+        "|---|---|---|---|---|",
+    ]
+    for step, (own, shared, both, own_peak) in first["steps"].items():
+        top = max(own_peak, own)
+        lines.append(f"| {step} | {own:.0f} | {top:.0f} | {shared:.0f} | {both:.0f} |")
+    lines += [
+        "",
+        f"## What {count} workers share",
+        "",
+        "Read while all of them wait behind their epoch. PSS: what a page weighs, divided by the "
+        "processes that have it.",
+        "",
+        "| worker | own peak (MB) | peak of both (MB) | own (MB) | file pages of its own (MB) "
+        "| shared file pages (MB) | PSS (MB) |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for number, each in enumerate(workers, start=1):
+        pages = each["mapped"]
+        alone = pages["Private_Clean"] + pages["Private_Dirty"] - pages["Anonymous"]
+        shared = pages["Shared_Clean"] + pages["Shared_Dirty"]
+        cells = (each["own_peak"], each["peak"], pages["Anonymous"], max(0.0, alone), shared)
+        lines.append(
+            f"| {number} | {' | '.join(f'{cell:.0f}' for cell in cells)} | {pages['Pss']:.0f} |"
+        )
+    if baseline is not None:
+        lines.append(
+            f"| plain PyTorch loop | {baseline.own:.0f} | {baseline.both:.0f} |  |  |  |  |"
+        )
+    most = max(each["own_peak"] for each in workers)
+    reached = "reached" if most < TARGET else "not reached"
+    lines += ["", f"Under {TARGET:,} MB of its own, at its peak: {reached} ({most:.0f} MB)."]
+    return lines
+
+
 if __name__ == "__main__":
-    main(sys.argv[1], "--quick" in sys.argv)
+    main()

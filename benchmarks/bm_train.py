@@ -97,7 +97,7 @@ def job(options: argparse.Namespace, name: str, variant: str) -> Job:
 
 def run(jobs: Sequence[Job]) -> Results:
     """Run `jobs` at the same time: all warm up, then all are told to start."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("MALLOC_", "NAS_P"))}
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("MALLOC_", "NAS_"))}
     processes = [
         subprocess.Popen(
             [sys.executable, str(HERE / "train_loops.py"), json.dumps(asdict(job))],

@@ -4,13 +4,11 @@
 study, sampler, SQLite store and Ray Tune. The baseline in the same run is Ray Tune as it comes: the
 same second in a function, default settings, no reuse of workers. Repeats are interleaved.
 (b) Start: `nas search` as a user types it, until its first epoch and its first finished trial.
-(c) Memory: one CPU worker that trains a candidate of 22M madds on CIFAR-10, images and all.
 
     python benchmarks/bm_tune.py [--quick] [--trials 200] [--baseline-trials 200] [--repeats 3]
-        [--only overhead,start,memory] [--data DIR]
+        [--only overhead,start]
 
-CIFAR-10 is looked for in --data, else in $NAS_DATA/cifar10. --quick takes a few minutes and writes
-its table elsewhere.
+--quick takes a few minutes and writes its table elsewhere.
 """
 
 import argparse
@@ -262,46 +260,14 @@ def tree_seconds(pid: int) -> float:
     return total
 
 
-def memory(given: argparse.Namespace) -> list[str]:
-    """Return the lines of the table of one worker's memory."""
-    data = given.data or Path(os.environ.get("NAS_DATA", HERE.parent.parent / "shared/data"))
-    data = data if given.data else data / "cifar10"
-    if not data.is_dir():
-        return [f"## Memory of one worker\n\nnot measured: no CIFAR-10 in {data.name}.", ""]
-    command = [sys.executable, str(HERE / "worker_memory.py"), str(data)]
-    command += ["--quick"] if given.quick else []
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-    if done.returncode:
-        raise SystemExit(done.stderr)
-    rows = json.loads(done.stdout.splitlines()[-1])
-    print(json.dumps(rows, indent=1))
-    lines = [
-        "## Memory of one CPU worker on CIFAR-10",
-        "",
-        f"A candidate of {rows['madds'] / 1e6:.1f}M madds and {rows['acts'] / 1e6:.2f}M "
-        f"activations an image at 32x32, batch {rows['batch']}, "
-        f"{rows['images']:,} training images, one epoch through the evaluator of a search, with "
-        "Ray's worker code imported. Anonymous memory is the worker's own; file pages, such as the "
-        "libraries' code, are shared by all workers. The peak is that of both.",
-        "",
-        "| after | anonymous (MB) | file pages (MB) | peak so far (MB) |",
-        "|---|---|---|---|",
-    ]
-    for name, (own, shared, peak) in rows["steps"].items():
-        lines.append(f"| {name} | {own:.0f} | {shared:.0f} | {peak:.0f} |")
-    return [*lines, ""]
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--quick", action="store_true", help="a few minutes, to try it")
     parser.add_argument("--trials", type=int)
     parser.add_argument("--baseline-trials", type=int)
     parser.add_argument("--repeats", type=int)
-    parser.add_argument("--only", default="overhead,start,memory", metavar="PART,…")
+    parser.add_argument("--only", default="overhead,start", metavar="PART,…")
     parser.add_argument("--baseline", type=int, help=argparse.SUPPRESS)
-    parser.add_argument("--data", type=Path, help="the folder of CIFAR-10")
     given = parser.parse_args()
     if given.baseline:
         print(json.dumps(default_tune(given.baseline)))
@@ -310,7 +276,7 @@ def main() -> None:
     given.trials = given.trials or (16 if quick else 200)
     given.baseline_trials = given.baseline_trials or (8 if quick else 200)
     given.repeats = given.repeats or (1 if quick else 3)
-    parts = {"overhead": overhead, "start": start, "memory": memory}
+    parts = {"overhead": overhead, "start": start}
     lines = [
         "# What Ray Tune adds, and what a search takes before its first result",
         "",

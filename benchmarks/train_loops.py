@@ -16,7 +16,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
@@ -32,11 +31,11 @@ from nas.train.session import Session
 
 WARM_STEPS = 3  # the allocator has what it needs after two
 PARTS = {
-    "layout": "NCHW in place of channels-last",
-    "shuffle": "view/transpose shuffle, which loses the layout (and the grouped form)",
+    "layout": "NCHW in place of channels-last (and no kernels, which know the latter alone)",
+    "shuffle": "view/transpose shuffle, which loses the layout (and each layer by its module)",
     "form": "grouped 1x1 convolutions, none computed densely",
+    "kernels": "torch's batch norms and depthwise convolutions",
     "malloc": "the allocator as it is",
-    "relu6": "ReLU6 in place, as torch copies its input first",
     "optimiser": "torch's default SGD",
     "data": "images augmented one by one",
 }
@@ -190,6 +189,8 @@ def ours(job: Job, layers: list[Layer], task: Task, recipe: Recipe, clock: Clock
         prepare_worker(1)
     else:
         prepare_worker(torch.get_num_threads())
+    if job.variant in ("kernels", "layout"):
+        os.environ["NAS_KERNELS"] = "torch"
     session = Session(layers, task, recipe, recipe.epochs, 0, job.device)
     without(job, session)
     session.run_epoch(clock.step)
@@ -205,10 +206,6 @@ def without(job: Job, session: Session) -> None:
         network.change_modules(
             lambda m: PlainShuffle(m.groups) if isinstance(m, ChannelShuffle) else m
         )
-    elif variant == "relu6":
-        for module in network.modules():
-            if isinstance(module, nn.ReLU6):
-                module.forward = lambda x: F.relu6(x, inplace=True)
     elif variant == "layout":
         network.to(memory_format=torch.contiguous_format)
         session._train = Reordered(session._train)

@@ -28,7 +28,8 @@ from nas.layers import (
     Shuffle,
     readers_of,
 )
-from nas.train.pointwise import Form, substitutes
+from nas.train.pointwise import Form
+from nas.train.substitutes import substitutes
 
 BN_EPS = 1e-5
 _LINEAR_STD = 0.01
@@ -293,8 +294,13 @@ def _convolution(layer: Conv) -> nn.Module:
 
 
 def _unset(module: nn.Module) -> nn.Module:
-    """Give a module made on the meta device memory, and so skip torch's own initialisation."""
-    return module.to_empty(device="cpu")
+    """Give a module made on the meta device memory, and so skip torch's own initialisation.
+
+    What `to_empty` does, but for the layout: that of a meta tensor takes the import of sympy.
+    """
+    for name, weight in module.named_parameters(recurse=False):
+        setattr(module, name, nn.Parameter(torch.empty(weight.shape, dtype=weight.dtype)))
+    return module
 
 
 def _is_traced() -> bool:

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nas.layers import Activation, BatchNorm, Layer, readers_of
+from nas.train.kernels import Kernels, NormValues, Running, kernels, serve
 
 _TOPS = {"relu": math.inf, "relu6": 6.0}
 
@@ -16,8 +17,9 @@ _TOPS = {"relu": math.inf, "relu6": 6.0}
 class NormStep:
     """Computes a batch norm, on channels in another order or with the activation behind it.
 
-    Its parameters and statistics stay those of the module. With the activation, training keeps two
-    maps for the backward pass, the input and the output, where torch keeps the one between too.
+    Its parameters and statistics stay those of the module. With the activation, training keeps one
+    map for the backward pass, the input; by torch's own kernels two, the input and the output,
+    where torch by itself keeps the one between too.
     """
 
     def __init__(self, norm: nn.BatchNorm2d, order: Tensor | None = None) -> None:
@@ -25,28 +27,69 @@ class NormStep:
         self.norm = norm
         self.top: float | None = None  # of the activation: 6, or infinity; None: there is none
         self._order = None if order is None else order.to(norm.weight.device)
+        self._kernels = kernels() if norm.weight.device.type == "cpu" else None
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return `x`, shape (N, C, H, W), normalised by its own statistics while training."""
+        if (native := self.native(x)) is None:
+            return self._by_torch(x)
+        x = x.contiguous(memory_format=torch.channels_last)
+        if not self.norm.training:
+            return native.apply(x, self.values())
+        gain, bias = self.parameters()
+        running = self.begin()
+        y: Tensor = _Native.apply(x, gain, bias, running, (native, self.limits))
+        self.end(running)
+        return y
+
+    def reordered(self, order: Tensor) -> "NormStep":
+        """Return the same on channels in `order`, of one that takes them as they are."""
+        assert self._order is None
+        step = NormStep(self.norm, order)
+        step.top = self.top
+        return step
+
+    def native(self, x: Tensor) -> Kernels | None:
+        """Return the kernels if they may compute `x`; their inference knows no gradients."""
+        differentiable = self.norm.training or not torch.is_grad_enabled()
+        return self._kernels if differentiable and serve(x) else None
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """What the activation limits to; infinite where there is none."""
+        return (-math.inf, math.inf) if self.top is None else (0.0, self.top)
+
+    def parameters(self) -> tuple[Tensor, Tensor]:
+        """Return gain and bias, in the order of the channels here."""
+        norm, order = self.norm, self._order
+        return (norm.weight, norm.bias) if order is None else (norm.weight[order], norm.bias[order])
+
+    def begin(self) -> Running:
+        """Count the batch, and return the running statistics, which `end` takes back."""
+        mean, variance = self._running()
+        return Running(mean, variance, self._step(), self.norm.eps)
+
+    def end(self, running: Running) -> None:
+        """Take over the running statistics where they are in another order."""
+        norm, order = self.norm, self._order
+        if order is not None:
+            assert norm.running_mean is not None
+            assert norm.running_var is not None
+            norm.running_mean[order], norm.running_var[order] = running.mean, running.variance
+
+    def values(self) -> NormValues:
+        """Return the norm as inference computes it."""
+        mean, variance = self._running()
+        scale = torch.rsqrt(variance + self.norm.eps)
+        return NormValues(*self.parameters(), mean, scale, *self.limits)
+
+    def _running(self) -> tuple[Tensor, Tensor]:
         norm, order = self.norm, self._order
         assert norm.running_mean is not None
         assert norm.running_var is not None
-        parts = (norm.running_mean, norm.running_var, norm.weight, norm.bias)
-        mean, variance, gain, shift = parts if order is None else (part[order] for part in parts)
-        y = self._normalised(x, (mean, variance), gain, shift)
-        if norm.training and order is not None:
-            norm.running_mean[order], norm.running_var[order] = mean, variance
-        return y
-
-    def _normalised(
-        self, x: Tensor, statistics: tuple[Tensor, Tensor], gain: Tensor, shift: Tensor
-    ) -> Tensor:
-        norm, training = self.norm, self.norm.training
-        step = self._step() if training else 0.0
-        if self.top is not None and training and torch.is_grad_enabled():
-            return _Rectified.apply(x, gain, shift, statistics, (step, norm.eps, self.top))  # type: ignore[no-any-return]
-        y = F.batch_norm(x, *statistics, gain, shift, training, step, norm.eps)
-        return y if self.top is None else y.clamp_(0.0, self.top)
+        if order is None:
+            return norm.running_mean, norm.running_var
+        return norm.running_mean[order], norm.running_var[order]
 
     def _step(self) -> float:
         """Count the batch, and return its weight in the running statistics."""
@@ -54,6 +97,48 @@ class NormStep:
         assert count is not None
         count.add_(1)
         return 1.0 / float(count) if self.norm.momentum is None else self.norm.momentum
+
+    def _by_torch(self, x: Tensor) -> Tensor:
+        norm, training = self.norm, self.norm.training
+        gain, bias = self.parameters()
+        mean, variance = self._running()
+        step = self._step() if training else 0.0
+        if self.top is not None and training and torch.is_grad_enabled():
+            settings = step, norm.eps, self.top
+            y: Tensor = _Rectified.apply(x, gain, bias, (mean, variance), settings)
+        else:
+            y = F.batch_norm(x, mean, variance, gain, bias, training, step, norm.eps)
+            y = y if self.top is None else y.clamp_(0.0, self.top)
+        if training:
+            self.end(Running(mean, variance, step, norm.eps))
+        return y
+
+
+class _Native(torch.autograd.Function):
+    """A batch norm and the activation behind it, by our kernels."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        gain: Tensor,
+        bias: Tensor,
+        running: Running,
+        means: tuple[Kernels, tuple[float, float]],
+    ) -> Tensor:
+        native, limits = means
+        mean, scale = native.statistics(x, running)
+        ctx.save_for_backward(x, gain, bias, mean, scale)
+        ctx.means = means
+        return native.apply(x, NormValues(gain, bias, mean, scale, *limits))
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        native, limits = ctx.means
+        x, *values = ctx.saved_tensors
+        g = gradients[0].contiguous(memory_format=torch.channels_last)
+        ours = g.data_ptr() != gradients[0].data_ptr()  # a copy, which nobody else reads
+        return (*native.backward(x, g, NormValues(*values, *limits), ours), None, None)
 
 
 class _Rectified(torch.autograd.Function):
@@ -87,6 +172,11 @@ class _Rectified(torch.autograd.Function):
             inside, x, gain, None, None, mean, scale, True, ctx.eps, wanted
         )
         return (*found, None, None)
+
+
+def shuffled_order(channels: int, groups: int) -> Tensor:
+    """Return which channel a shuffle puts in each place; int64, shape (channels,)."""
+    return torch.arange(channels).reshape(groups, -1).t().reshape(-1)
 
 
 def mean_of_map(x: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ that one seed trains to the same bits every time.
 """
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, cast, get_args
 
@@ -20,8 +20,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nas.errors import TaskError
-from nas.layers import Activation, BatchNorm, Conv, GlobalPool, Layer, Shuffle, readers_of
-from nas.train.norm import NormStep, mean_of_map, rectified
+from nas.layers import Activation, BatchNorm, Conv, Layer, Shuffle, readers_of
+from nas.train.norm import shuffled_order
 
 Form: TypeAlias = Literal["grouped", "dense", "measured"]
 
@@ -78,14 +78,15 @@ def folds(layers: Sequence[Layer], form: Form, device: str) -> list[Fold]:
         return []
     found, readers = [], readers_of(layers)
     for layer in layers:
-        if isinstance(layer, Conv) and _is_pointwise(layer):
+        if isinstance(layer, Conv) and is_pointwise(layer):
             chain = _behind(layer, readers)
             if form == "dense" or _is_quicker(layer, chain.shuffle is not None, device):
                 found.append(_fold(layer, chain))
     return [fold for fold in found if fold is not None]
 
 
-def _is_pointwise(conv: Conv) -> bool:
+def is_pointwise(conv: Conv) -> bool:
+    """Tell whether `conv` is a 1x1 convolution of every pixel."""
     return (conv.kernel, conv.stride, conv.padding) == (1, 1, 0)
 
 
@@ -121,11 +122,6 @@ def _fold(conv: Conv, chain: _Chain) -> Fold | None:
     return Fold(conv.name) if conv.groups > 1 else None
 
 
-def shuffled_order(channels: int, groups: int) -> Tensor:
-    """Return which channel a shuffle puts in each place; int64, shape (channels,)."""
-    return torch.arange(channels).reshape(groups, -1).t().reshape(-1)
-
-
 def block_index(rows: int, columns: int, groups: int, order: Tensor) -> Tensor:
     """Return where each entry of a grouped weight stands in the dense one, both flattened.
 
@@ -150,50 +146,12 @@ class DensePointwise:
         self._shape = (rows, columns, 1, 1)
         self._index = block_index(rows, columns, conv.groups, order).to(conv.weight.device)
 
-    def __call__(self, x: Tensor) -> Tensor:
-        """Return the permuted convolution, shape (N, rows, H, W), of `x`, (N, columns, H, W)."""
+    def weight(self) -> Tensor:
+        """Return the dense weight, shape (rows, columns, 1, 1)."""
         weight = self.conv.weight
         dense = weight.new_zeros(self._shape[0] * self._shape[1])
-        dense = dense.index_copy(0, self._index, weight.reshape(-1))
-        return F.conv2d(x, dense.reshape(self._shape))
+        return dense.index_copy(0, self._index, weight.reshape(-1)).reshape(self._shape)
 
-
-def substitutes(
-    network: nn.Module, layers: Sequence[Layer], form: Form, device: str
-) -> dict[str, Callable[[Tensor], Tensor]]:
-    """Return what computes a layer in the place of its module, by the name of the layer.
-
-    `network` has the modules of `layers` on `device`, a type; see `folds` for `form`.
-    """
-    made: dict[str, Callable[[Tensor], Tensor]] = {}
-    for fold in folds(layers, form, device):
-        conv = network.get_submodule(fold.conv)
-        assert isinstance(conv, nn.Conv2d)
-        made[fold.conv] = DensePointwise(conv, fold.groups)
-        if fold.shuffle:
-            made[fold.shuffle] = nn.Identity()
-        for name in fold.norms:
-            norm = network.get_submodule(name)
-            assert isinstance(norm, nn.BatchNorm2d)
-            made[name] = NormStep(norm, shuffled_order(norm.num_features, fold.groups))
-    if device == "cpu":
-        made |= _rectified(network, layers, made)
-        made |= {layer.name: mean_of_map for layer in layers if isinstance(layer, GlobalPool)}
-    return made
-
-
-def _rectified(
-    network: nn.Module, layers: Sequence[Layer], made: Mapping[str, Callable[[Tensor], Tensor]]
-) -> dict[str, Callable[[Tensor], Tensor]]:
-    """Return what computes batch norms together with the activations behind them."""
-    together: dict[str, Callable[[Tensor], Tensor]] = {}
-    for name, (activation, top) in rectified(layers).items():
-        step = made.get(name)
-        if step is None:
-            norm = network.get_submodule(name)
-            assert isinstance(norm, nn.BatchNorm2d)
-            step = NormStep(norm)
-        assert isinstance(step, NormStep)
-        step.top = top
-        together[name], together[activation] = step, nn.Identity()
-    return together
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return the permuted convolution, shape (N, rows, H, W), of `x`, (N, columns, H, W)."""
+        return F.conv2d(x, self.weight())

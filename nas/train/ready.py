@@ -1,11 +1,17 @@
 """Importing this module makes a worker process ready: all that its first training would load.
 
-The first optimiser of a process loads `torch._dynamo`, a second or two that a worker may spend
-before it has anything to do.
+A worker may spend the time on it before it has anything to do.
 """
 
-import torch._dynamo
+import contextlib
+
+import fvcore.nn.jit_analysis
 
 import nas.train.evaluator
+from nas.errors import TaskError
+from nas.train.kernels import kernels
 
-__all__ = ["nas", "torch"]
+__all__ = ["fvcore", "nas"]
+
+with contextlib.suppress(TaskError):  # a trial will say it
+    kernels()

@@ -1,0 +1,61 @@
+"""Substitutes: what computes layers of a network in the place of their modules, but quicker."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from torch import Tensor, nn
+
+from nas.layers import BatchNorm, GlobalPool, Layer
+from nas.train.depthwise import depthwise_steps
+from nas.train.kernels import kernels
+from nas.train.norm import NormStep, mean_of_map, rectified, shuffled_order
+from nas.train.pointwise import DensePointwise, Form, folds
+
+Made = Mapping[str, Callable[..., Tensor]]
+
+
+def substitutes(
+    network: nn.Module, layers: Sequence[Layer], form: Form, device: str
+) -> dict[str, Callable[..., Tensor]]:
+    """Return what computes a layer in the place of its module, by the name of the layer.
+
+    `network` has the modules of `layers` on `device`, a type; see `folds` for `form`.
+    """
+    made: dict[str, Callable[..., Tensor]] = {}
+    for fold in folds(layers, form, device):
+        conv = network.get_submodule(fold.conv)
+        assert isinstance(conv, nn.Conv2d)
+        made[fold.conv] = DensePointwise(conv, fold.groups)
+        if fold.shuffle:
+            made[fold.shuffle] = nn.Identity()
+        for name in fold.norms:
+            norm = _norm(network, name)
+            made[name] = NormStep(norm, shuffled_order(norm.num_features, fold.groups))
+    if device == "cpu":
+        made |= _norms(network, layers, made)
+        made |= {layer.name: mean_of_map for layer in layers if isinstance(layer, GlobalPool)}
+        if native := kernels():
+            made |= depthwise_steps(network, layers, made, native)
+    return made
+
+
+def _norms(
+    network: nn.Module, layers: Sequence[Layer], made: Made
+) -> dict[str, Callable[..., Tensor]]:
+    """Return what computes batch norms, together with the activations behind them."""
+    steps: dict[str, Callable[..., Tensor]] = {}
+    tops = rectified(layers)
+    names = [layer.name for layer in layers if isinstance(layer, BatchNorm)] if kernels() else tops
+    for name in names:
+        step = made.get(name) or NormStep(_norm(network, name))
+        assert isinstance(step, NormStep)
+        steps[name] = step
+        if name in tops:
+            activation, step.top = tops[name]
+            steps[activation] = nn.Identity()
+    return steps
+
+
+def _norm(network: nn.Module, name: str) -> nn.BatchNorm2d:
+    norm = network.get_submodule(name)
+    assert isinstance(norm, nn.BatchNorm2d)
+    return norm
