@@ -98,6 +98,8 @@ def our_overhead(sampler: str, epochs: int, trials: int) -> dict[str, float]:
 
     spec = spec_of(sampler, epochs, trials)
     feasible = feasible_space(CostModel(spec.space, spec.deployment, spec.classes), spec.budget)
+    feasible.check()  # as `nas search` does before its workers are ready
+    feasible.bounds()
     at: dict[str, float] = {}
 
     def watch(event: Event) -> None:
