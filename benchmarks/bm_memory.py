@@ -42,7 +42,7 @@ TARGET = 1_000  # MB
 def main() -> None:
     options = parse()
     if options.worker:
-        work(options.data, options.quick)
+        work(options.data, options.quick, options.worker)
         return
     workers = run_workers(options)
     baseline = None if options.no_baseline else run_baseline(options)
@@ -59,42 +59,43 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_IMAGES:,} images")
     parser.add_argument("--workers", type=int, default=2, help="at the same time")
     parser.add_argument("--no-baseline", action="store_true")
-    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--worker", metavar="ARCHITECTURE", help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
 # -- the process that trains ----------------------------------------------------------------------
 
 
-def work(data: Path, quick: bool) -> None:
-    """Do what a worker process does; print its memory after each step, then wait for a line."""
+def work(data: Path, quick: bool, text: str) -> None:
+    """Do what a worker process does with the architecture `text`, which a job brings.
+
+    Print its memory after each step, then wait for a line.
+    """
     said("start of Python")
     from nas.tuner.local import EVALUATOR, preloads
 
     for module in preloads(EVALUATOR, 1, 0, None):
         import_module(module)
+    from nas.cost import total_cost
     from nas.evaluate import Job, Plan
     from nas.lowering import lower
     from nas.train.evaluator import make
     from nas.train.proxies import score_if_it_fits
 
     said("imports")
-    from train_candidates import architecture, cost
-
     import nas
 
     spec = spec_of(quick)
     with tempfile.TemporaryDirectory() as folder:
         evaluator: Any = make(Plan(spec.to_json(), folder, str(data), "", nas.__version__))
         said("loading the images")
-        chosen, counted = architecture("22M"), cost("22M")
-        said("drawing a candidate")
-        task = evaluator._task
+        chosen, task = spec.space.parse(text), evaluator._task
         layers = lower(spec.space, chosen, task.input, task.classes)
         score_if_it_fits(layers, evaluator._batches, spec.seed)
         said("training-free scores")
         next(iter(evaluator.evaluate(Job(0, 1, 0, chosen))))
         said("one epoch")
+        counted = total_cost(layers)
         counts = {"madds": counted.madds, "acts": counted.acts, "images": len(task.train)}
         print(json.dumps(counts | {"batch": evaluator._recipe.batch_size}), flush=True)
         sys.stdin.readline()
@@ -198,7 +199,10 @@ def run_workers(options: argparse.Namespace) -> list[dict[str, Any]]:
     """Return what each worker said, with its peaks and what it shares with the others."""
     if not options.data.is_dir():
         raise SystemExit(f"no CIFAR-10 in {options.data}: give its folder.")
-    command = [__file__, str(options.data), "--worker", *(["--quick"] if options.quick else [])]
+    from train_candidates import architecture
+
+    quick = ["--quick"] if options.quick else []
+    command = [__file__, str(options.data), "--worker", architecture("22M").text, *quick]
     workers = [Watched(command) for _ in range(options.workers)]
     found = [heard(worker) for worker in workers]
     for worker, each in zip(workers, found, strict=True):  # while all of them wait

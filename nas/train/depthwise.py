@@ -19,7 +19,14 @@ from torch import Tensor, nn
 from nas.layers import Activation, BatchNorm, Conv, Layer, Shuffle, readers_of
 from nas.train.kernels import MOST_TAPS, Kernels, NormValues, Running, Taps
 from nas.train.norm import NormStep, shuffled_order
-from nas.train.pointwise import DensePointwise, is_pointwise
+from nas.train.pointwise import (
+    Pointwise,
+    groups_of,
+    is_pointwise,
+    pointwise_gradients,
+    pointwise_of,
+    weight_of,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +109,7 @@ class DepthwiseStep:
         self,
         conv: nn.Conv2d,
         norms: tuple[NormStep | None, NormStep | None],
-        last: nn.Conv2d | DensePointwise | None,
+        last: Pointwise | None,
         native: Kernels,
     ) -> None:
         """Take the modules of a chain, one norm at least; the norms know their activations."""
@@ -126,18 +133,16 @@ class DepthwiseStep:
         x = F.conv2d(x, self.conv.weight, None, self.taps.stride, self.taps.padding,
                      groups=self.conv.groups)  # fmt: skip
         x = self.after(x) if self.after else x
-        last = self._last_weight()
-        return x if last is None else F.conv2d(x, last, groups=self._groups)
+        return self._pointwise(x)
 
     def _inferred(self, x: Tensor) -> Tensor:
         before = self.before.values() if self.before else None
         after = self.after.values() if self.after else None
         x = self._kernels.depthwise(x, self.conv.weight, self.taps, before, after)[0]
-        last = self._last_weight()
-        return x if last is None else F.conv2d(x, last, groups=self._groups)
+        return self._pointwise(x)
 
     def _trained(self, x: Tensor) -> Tensor:
-        weights = [self.conv.weight, self._last_weight()]
+        weights = [self.conv.weight, weight_of(self.last) if self.last else None]
         runnings = []
         for norm in (self.before, self.after):
             weights += norm.parameters() if norm else (None, None)
@@ -173,10 +178,7 @@ class DepthwiseStep:
         g = g.contiguous(memory_format=torch.channels_last)
         of_last = None
         if last is not None:
-            g, of_last, _ = torch.ops.aten.convolution_backward(
-                g, self._behind(y, after), last, None, [1, 1], [0, 0], [1, 1], False, [0, 0],
-                self._groups, [True, True, False],
-            )  # fmt: skip
+            g, of_last = pointwise_gradients(g, self._behind(y, after), last, self._groups)
         dx, dw, *rest = self._kernels.depthwise_backward(
             (x, y, g), weight, self.taps, before, after
         )
@@ -188,17 +190,15 @@ class DepthwiseStep:
             *(None if n is None else d for n, d in zip(norms, rest, strict=True)),
         ]
 
-    def _behind(self, y: Tensor, after: NormValues | None) -> Tensor:
-        return y if after is None else self._kernels.apply(y, after)
-
-    def _last_weight(self) -> Tensor | None:
-        if isinstance(self.last, DensePointwise):
-            return self.last.weight()
-        return self.last.weight if self.last else None
-
     @property
     def _groups(self) -> int:
-        return self.last.groups if isinstance(self.last, nn.Conv2d) else 1
+        return groups_of(self.last) if self.last else 1
+
+    def _pointwise(self, x: Tensor) -> Tensor:
+        return F.conv2d(x, weight_of(self.last), groups=self._groups) if self.last else x
+
+    def _behind(self, y: Tensor, after: NormValues | None) -> Tensor:
+        return y if after is None else self._kernels.apply(y, after)
 
     def _norm(self, place: int, values: Sequence[Tensor | None]) -> NormValues | None:
         """Return gain, bias, mean and scale with the limits of the norm at `place`, if any."""
@@ -245,22 +245,9 @@ def depthwise_steps(
             before = before.reordered(shuffled_order(before.norm.num_features, chain.groups))
         conv = network.get_submodule(chain.conv)
         assert isinstance(conv, nn.Conv2d)
-        last = _pointwise(network, chain.last, made)
+        last = pointwise_of(network, chain.last, made) if chain.last else None
         found[chain.conv] = DepthwiseStep(conv, (before, after), last, native)
     return found
-
-
-def _pointwise(
-    network: nn.Module, name: str, made: Mapping[str, Callable[..., Tensor]]
-) -> nn.Conv2d | DensePointwise | None:
-    if not name:
-        return None
-    instead = made.get(name)
-    if isinstance(instead, DensePointwise):
-        return instead
-    conv = network.get_submodule(name)
-    assert isinstance(conv, nn.Conv2d)
-    return conv
 
 
 def _step_of(

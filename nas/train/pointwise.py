@@ -11,7 +11,7 @@ that one seed trains to the same bits every time.
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, cast, get_args
 
@@ -155,3 +155,36 @@ class DensePointwise:
     def __call__(self, x: Tensor) -> Tensor:
         """Return the permuted convolution, shape (N, rows, H, W), of `x`, (N, columns, H, W)."""
         return F.conv2d(x, self.weight())
+
+
+Pointwise: TypeAlias = nn.Conv2d | DensePointwise
+
+
+def weight_of(conv: Pointwise) -> Tensor:
+    """Return the weight that a 1x1 convolution is computed with."""
+    return conv.weight() if isinstance(conv, DensePointwise) else conv.weight
+
+
+def groups_of(conv: Pointwise) -> int:
+    """Return the groups of that weight."""
+    return 1 if isinstance(conv, DensePointwise) else conv.groups
+
+
+def pointwise_of(
+    network: nn.Module, name: str, made: Mapping[str, Callable[..., Tensor]]
+) -> Pointwise:
+    """Return what computes the 1x1 convolution `name` of `network`, where `made` has others."""
+    instead = made.get(name)
+    if isinstance(instead, DensePointwise):
+        return instead
+    conv = network.get_submodule(name)
+    assert isinstance(conv, nn.Conv2d)
+    return conv
+
+
+def pointwise_gradients(g: Tensor, z: Tensor, weight: Tensor, groups: int) -> tuple[Tensor, Tensor]:
+    """Return the gradients of the input `z` and the weight of a 1x1 convolution, from its own."""
+    of_input, of_weight, _ = torch.ops.aten.convolution_backward(
+        g, z, weight, None, [1, 1], [0, 0], [1, 1], False, [0, 0], groups, [True, True, False]
+    )
+    return of_input, of_weight

@@ -8,6 +8,7 @@ from nas.layers import BatchNorm, GlobalPool, Layer
 from nas.train.depthwise import depthwise_steps
 from nas.train.kernels import kernels
 from nas.train.norm import NormStep, mean_of_map, rectified, shuffled_order
+from nas.train.normed import normed_steps
 from nas.train.pointwise import DensePointwise, Form, folds
 
 Made = Mapping[str, Callable[..., Tensor]]
@@ -35,6 +36,7 @@ def substitutes(
         made |= {layer.name: mean_of_map for layer in layers if isinstance(layer, GlobalPool)}
         if native := kernels():
             made |= depthwise_steps(network, layers, made, native)
+            made |= normed_steps(network, layers, made)
     return made
 
 

@@ -22,6 +22,7 @@ class TrialTrainable(tune.Trainable):
 
     def setup(self, config: dict[str, Any]) -> None:
         """Take up the first attempt."""
+        self._begun: Future[Report] | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="nas-trial")
         self._begin(config)
 
@@ -44,7 +45,7 @@ class TrialTrainable(tune.Trainable):
         plan: Plan = config["plan"]
         job: Job = config["job"]
         self._attempt = Attempt(job, lambda: _evaluator(plan))
-        self._begun: Future[Report] | None = self._thread.submit(self._attempt.advance)
+        self._begun = self._thread.submit(self._attempt.advance)
 
 
 def _evaluator(plan: Plan) -> Evaluator:
