@@ -1,7 +1,8 @@
 """A study in a process that may not have the memory of its whole batches; prints what became of it.
 
 Two children measure what a trial takes with whole and with halved batches; a third gets a limit
-between the two and runs the study.
+between the two and runs the study. The images are small enough to be held: greater ones are read by
+threads, which a fork loses.
 """
 
 import json
@@ -26,7 +27,7 @@ from tests.studies import WalkSampler, small_spec
 
 RECIPE = """\
 epochs = 1
-batch_size = 256
+batch_size = 512
 lr = 0.05
 warmup_epochs = 0.0
 schedule = "cosine"
@@ -56,10 +57,10 @@ def in_child(work: Callable[[], object]) -> Any:
 def main(place: Path) -> None:
     torch.set_num_threads(1)
     random = np.random.default_rng(0)
-    for number in range(360):
+    for number in range(720):
         folder = place / "images" / ("dark", "light")[number % 2]
         folder.mkdir(parents=True, exist_ok=True)
-        pixels = random.integers(0, 100, (96, 96, 3)) + 120 * (number % 2)
+        pixels = random.integers(0, 100, (64, 64, 3)) + 120 * (number % 2)
         Image.fromarray(pixels.astype(np.uint8)).save(folder / f"{number}.png")
     spec = small_spec(
         task="folder", data_dir=str(place / "images"), recipe=RECIPE, rungs=(1,),
