@@ -5,7 +5,7 @@ reads, so that residuals and branches are edges. The cost, the `torch.nn.Module`
 table and the exported source all read this list.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -162,6 +162,12 @@ def readers_of(layers: Sequence[Layer]) -> dict[str, list[Layer]]:
         for name in layer.inputs:
             readers.setdefault(name, []).append(layer)
     return readers
+
+
+def only_reader(name: str, readers: Mapping[str, Sequence[Layer]]) -> Layer | None:
+    """Return the layer that alone reads the layer `name`, of `readers_of`; None if not just one."""
+    following = readers.get(name, [])
+    return following[0] if len(following) == 1 else None
 
 
 class Builder:

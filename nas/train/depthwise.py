@@ -16,10 +16,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nas.layers import Activation, BatchNorm, Conv, Layer, Shuffle, readers_of
+from nas.layers import Activation, BatchNorm, Conv, Layer, Shuffle, only_reader, readers_of
 from nas.train.kernels import MOST_TAPS, Kernels, NormValues, Running, Taps
 from nas.train.norm import NormStep, shuffled_order
 from nas.train.pointwise import (
+    Made,
     Pointwise,
     groups_of,
     is_pointwise,
@@ -86,20 +87,15 @@ def _chain(
 
 def _below(conv: Conv, readers: Mapping[str, Sequence[Layer]]) -> tuple[str, list[str], str]:
     """Return the norm, the activation and the 1x1 convolution behind `conv`, as far as they are."""
-    norm = _only_reader(conv, readers)
+    norm = only_reader(conv.name, readers)
     if not isinstance(norm, BatchNorm):
         return "", [], ""
-    following = _only_reader(norm, readers)
+    following = only_reader(norm.name, readers)
     activations = [following.name] if isinstance(following, Activation) else []
     if isinstance(following, Activation):
-        following = _only_reader(following, readers)
+        following = only_reader(following.name, readers)
     pointwise = isinstance(following, Conv) and is_pointwise(following)
     return norm.name, activations, following.name if following and pointwise else ""
-
-
-def _only_reader(layer: Layer, readers: Mapping[str, Sequence[Layer]]) -> Layer | None:
-    following = readers.get(layer.name, [])
-    return following[0] if len(following) == 1 else None
 
 
 class DepthwiseStep:
@@ -225,18 +221,15 @@ class _Native(torch.autograd.Function):
 
 
 def depthwise_steps(
-    network: nn.Module,
-    layers: Sequence[Layer],
-    made: Mapping[str, Callable[..., Tensor]],
-    native: Kernels,
+    network: nn.Module, layers: Sequence[Layer], made: Made, native: Kernels
 ) -> dict[str, Callable[..., Tensor]]:
     """Return what computes the chains of `layers` in the place of the modules of `network`.
 
-    `made` is what computes some layers already, norms in another order among them.
+    `made` is what computes some layers already, all norms among them.
     """
     found: dict[str, Callable[..., Tensor]] = {}
     for chain in chains(layers):
-        before, after = (_step_of(network, name, made) for name in (chain.before, chain.after))
+        before, after = (_norm_of(name, made) for name in (chain.before, chain.after))
         names = (chain.before, chain.shuffle, chain.after, *chain.between, chain.last)
         found |= {name: nn.Identity() for name in names if name}
         if before is not None and chain.shuffle and chain.shuffle not in made:
@@ -250,14 +243,7 @@ def depthwise_steps(
     return found
 
 
-def _step_of(
-    network: nn.Module, name: str, made: Mapping[str, Callable[..., Tensor]]
-) -> NormStep | None:
-    if not name:
-        return None
-    step = made.get(name)
-    if isinstance(step, NormStep):
-        return step
-    norm = network.get_submodule(name)
-    assert isinstance(norm, nn.BatchNorm2d)
-    return NormStep(norm)
+def _norm_of(name: str, made: Made) -> NormStep | None:
+    norm = made.get(name)
+    assert norm is None or isinstance(norm, NormStep)
+    return norm

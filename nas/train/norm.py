@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nas.layers import Activation, BatchNorm, Layer, readers_of
+from nas.layers import Activation, BatchNorm, Layer, only_reader, readers_of
 from nas.train.kernels import Kernels, NormValues, Running, kernels, serve
 
 _TOPS = {"relu": math.inf, "relu6": 6.0}
@@ -193,9 +193,7 @@ def rectified(layers: Sequence[Layer]) -> dict[str, tuple[str, float]]:
     readers = readers_of(layers)
     found = {}
     for layer in layers:
-        following = readers.get(layer.name, [])
-        if isinstance(layer, BatchNorm) and len(following) == 1:
-            only = following[0]
-            if isinstance(only, Activation):
-                found[layer.name] = (only.name, _TOPS[only.function])
+        reader = only_reader(layer.name, readers)
+        if isinstance(layer, BatchNorm) and isinstance(reader, Activation):
+            found[layer.name] = (reader.name, _TOPS[reader.function])
     return found

@@ -11,10 +11,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nas.layers import Activation, BatchNorm, Conv, Layer, Shuffle, readers_of
+from nas.layers import BatchNorm, Conv, Layer, only_reader, readers_of
 from nas.train.kernels import Kernels, NormValues, Running
 from nas.train.norm import NormStep
 from nas.train.pointwise import (
+    Made,
     Pointwise,
     groups_of,
     is_pointwise,
@@ -77,31 +78,28 @@ class _Native(torch.autograd.Function):
 
 
 def normed_steps(
-    network: nn.Module, layers: Sequence[Layer], made: Mapping[str, Callable[..., Tensor]]
+    network: nn.Module, layers: Sequence[Layer], made: Made
 ) -> dict[str, Callable[..., Tensor]]:
     """Return what computes pairs of norm and 1x1 convolution that `made` computes one by one."""
     readers = readers_of(layers)
     found: dict[str, Callable[..., Tensor]] = {}
     for layer in layers:
         norm = made.get(layer.name)
-        conv = _only_reader(layer, readers, made)
+        conv = _pointwise_behind(layer, readers, made)
         if isinstance(layer, BatchNorm) and isinstance(norm, NormStep) and conv:
             found[layer.name] = nn.Identity()
             found[conv.name] = NormedPointwise(norm, pointwise_of(network, conv.name, made))
     return found
 
 
-def _only_reader(
-    layer: Layer,
-    readers: Mapping[str, Sequence[Layer]],
-    made: Mapping[str, Callable[..., Tensor]],
+def _pointwise_behind(
+    layer: Layer, readers: Mapping[str, Sequence[Layer]], made: Made
 ) -> Conv | None:
     """Return the 1x1 convolution that alone reads `layer`, past what is computed elsewhere."""
-    while len(following := readers.get(layer.name, [])) == 1:
-        layer = following[0]
-        if isinstance(layer, Conv):
-            return layer if is_pointwise(layer) else None
-        passed = isinstance(layer, Activation | Shuffle) and layer.name in made
-        if not passed or not isinstance(made[layer.name], nn.Identity):
+    while (reader := only_reader(layer.name, readers)) is not None:
+        if isinstance(reader, Conv):
+            return reader if is_pointwise(reader) else None
+        if not isinstance(made.get(reader.name), nn.Identity):
             return None
+        layer = reader
     return None

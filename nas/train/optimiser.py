@@ -5,6 +5,7 @@ its form of a state. They are our own because the first step of a `torch.optim.O
 `torch._dynamo`: over a second of processor time and 80 MB in every process that trains.
 """
 
+from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from itertools import chain
@@ -34,7 +35,7 @@ def make_optimiser(network: nn.Module, recipe: Recipe) -> "Optimiser":
     return SGD(groups, lr=recipe.lr, momentum=recipe.momentum, **values)
 
 
-class Optimiser:
+class Optimiser(ABC):
     """Weights in groups, each with its settings, and what is remembered of each weight.
 
     `param_groups` are dictionaries of `params` and settings, which may be changed between steps;
@@ -104,8 +105,9 @@ class Optimiser:
                 state[name] = torch.zeros_like(weight, memory_format=torch.preserve_format)
         return [self.state[weight][name] for weight in weights]
 
+    @abstractmethod
     def _step(self, weights: list[Tensor], slopes: list[Tensor], group: dict[str, Any]) -> None:
-        raise NotImplementedError
+        """Change `weights` by their gradients, `slopes`, and the settings of their `group`."""
 
 
 class SGD(Optimiser):

@@ -20,9 +20,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nas.errors import TaskError
-from nas.layers import Activation, BatchNorm, Conv, Layer, Shuffle, readers_of
+from nas.layers import Activation, BatchNorm, Conv, Layer, Shuffle, only_reader, readers_of
 from nas.train.norm import shuffled_order
 
+Made: TypeAlias = Mapping[str, Callable[..., Tensor]]  # what computes some layers, by their names
 Form: TypeAlias = Literal["grouped", "dense", "measured"]
 
 VARIABLE = "NAS_POINTWISE"
@@ -103,8 +104,7 @@ def _is_quicker(conv: Conv, shuffled: bool, device: str) -> bool:
 def _behind(conv: Conv, readers: Mapping[str, Sequence[Layer]]) -> _Chain:
     """Return the batch norms up to a shuffle behind `conv`, each read by the next alone."""
     chain, last = _Chain(), conv.name
-    while len(following := readers.get(last, [])) == 1:
-        layer = following[0]
+    while (layer := only_reader(last, readers)) is not None:
         if isinstance(layer, Shuffle):
             chain.shuffle = layer
             break
@@ -170,9 +170,7 @@ def groups_of(conv: Pointwise) -> int:
     return 1 if isinstance(conv, DensePointwise) else conv.groups
 
 
-def pointwise_of(
-    network: nn.Module, name: str, made: Mapping[str, Callable[..., Tensor]]
-) -> Pointwise:
+def pointwise_of(network: nn.Module, name: str, made: Made) -> Pointwise:
     """Return what computes the 1x1 convolution `name` of `network`, where `made` has others."""
     instead = made.get(name)
     if isinstance(instead, DensePointwise):

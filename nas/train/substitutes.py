@@ -1,6 +1,6 @@
 """Substitutes: what computes layers of a network in the place of their modules, but quicker."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from torch import Tensor, nn
 
@@ -9,9 +9,7 @@ from nas.train.depthwise import depthwise_steps
 from nas.train.kernels import kernels
 from nas.train.norm import NormStep, mean_of_map, rectified, shuffled_order
 from nas.train.normed import normed_steps
-from nas.train.pointwise import DensePointwise, Form, folds
-
-Made = Mapping[str, Callable[..., Tensor]]
+from nas.train.pointwise import DensePointwise, Form, Made, folds
 
 
 def substitutes(
@@ -32,22 +30,26 @@ def substitutes(
             norm = _norm(network, name)
             made[name] = NormStep(norm, shuffled_order(norm.num_features, fold.groups))
     if device == "cpu":
-        made |= _norms(network, layers, made)
+        native = kernels()
+        made |= _norms(network, layers, made, native is not None)
         made |= {layer.name: mean_of_map for layer in layers if isinstance(layer, GlobalPool)}
-        if native := kernels():
+        if native is not None:
             made |= depthwise_steps(network, layers, made, native)
             made |= normed_steps(network, layers, made)
     return made
 
 
 def _norms(
-    network: nn.Module, layers: Sequence[Layer], made: Made
+    network: nn.Module, layers: Sequence[Layer], made: Made, all_of_them: bool
 ) -> dict[str, Callable[..., Tensor]]:
-    """Return what computes batch norms, together with the activations behind them."""
+    """Return what computes batch norms together with the activations behind them.
+
+    And, if it is to be all of them, those that no activation alone reads.
+    """
     steps: dict[str, Callable[..., Tensor]] = {}
     tops = rectified(layers)
-    names = [layer.name for layer in layers if isinstance(layer, BatchNorm)] if kernels() else tops
-    for name in names:
+    every = [layer.name for layer in layers if isinstance(layer, BatchNorm)]
+    for name in every if all_of_them else tops:
         step = made.get(name) or NormStep(_norm(network, name))
         assert isinstance(step, NormStep)
         steps[name] = step

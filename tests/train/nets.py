@@ -53,3 +53,13 @@ def coloured_task(images: int = 64) -> Task:
         train=split(images), val=split(32), test=split(32),
         mean=(0.4,) * 3, std=(0.3,) * 3, augment=Augmentation(1, True), note="",
     )  # fmt: skip
+
+
+def kept(network: torch.nn.Module, x: torch.Tensor) -> int:
+    """How many numbers of maps as large as `x` the backward pass of `network` keeps."""
+    sizes: dict[int, int] = {}
+    with torch.autograd.graph.saved_tensors_hooks(
+        lambda t: sizes.setdefault(t.data_ptr(), t.numel()) and t, lambda t: t
+    ):
+        network(x)
+    return sum(size for size in sizes.values() if size >= x.numel())

@@ -19,7 +19,7 @@ from nas.space_file import load_space
 from nas.train.depthwise import chains
 from nas.train.kernels import VARIABLE, kernels
 from nas.train.network import build
-from tests.train.nets import small_layers
+from tests.train.nets import kept, small_layers
 
 needs_compiler = pytest.mark.skipif(
     not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="no C compiler"
@@ -184,14 +184,6 @@ def test_published_networks_come_closer_than_with_torch(space, name, monkeypatch
 
 @needs_compiler
 def test_the_backward_pass_keeps_one_map_for_each_norm():
-    def kept(network, x):
-        sizes = {}
-        with torch.autograd.graph.saved_tensors_hooks(
-            lambda t: sizes.setdefault(t.data_ptr(), t.numel()) and t, lambda t: t
-        ):
-            network(x)
-        return sum(size for size in sizes.values() if size >= x.numel())
-
     layers = chain_layers(Shape(8, 9, 9), 3, 1, "b6s-b6")
     network = build(layers, random(0)).train()
     x = torch.randn(4, 8, 9, 9)

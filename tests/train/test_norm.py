@@ -8,6 +8,7 @@ import torch
 from nas.layers import Builder, Shape
 from nas.train.kernels import VARIABLE
 from nas.train.network import build
+from tests.train.nets import kept
 
 
 @pytest.fixture(autouse=True)
@@ -55,14 +56,6 @@ def test_the_same_bits_as_one_after_the_other(function, reads, last):
 
 
 def test_the_map_between_is_not_kept():
-    def kept(net, x):
-        sizes = {}
-        with torch.autograd.graph.saved_tensors_hooks(
-            lambda t: sizes.setdefault(t.data_ptr(), t.numel()) and t, lambda t: t
-        ):
-            net(x)
-        return sum(size for size in sizes.values() if size >= x.numel())
-
     plain, together = network("relu6"), network("relu6")
     together.compute_in("grouped")
     x = torch.randn(7, 6, 5, 5)

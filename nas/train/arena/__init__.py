@@ -45,16 +45,21 @@ def use_arena() -> bool:
 
 def trim_arena() -> None:
     """Give the memory of the arena that no tensor is in back to the system, if it is in use."""
-    if _library.cache_info().currsize and (library := _library()) is not None:
+    if (library := _asked_for()) is not None:
         library.nas_arena_trim()
 
 
 def arena_use() -> ArenaUse:
     """Return what of the arena is in use: nothing where it is not used."""
     numbers = [ctypes.c_size_t(0) for _ in ArenaUse._fields]
-    if _library.cache_info().currsize and (library := _library()) is not None:
+    if (library := _asked_for()) is not None:
         library.nas_arena_read(*(ctypes.byref(number) for number in numbers))
     return ArenaUse(*(number.value for number in numbers))
+
+
+def _asked_for() -> ctypes.CDLL | None:
+    """Return the library if it was wanted before; who only looks is not to have it compiled."""
+    return _library() if _library.cache_info().currsize else None
 
 
 @cache

@@ -44,8 +44,10 @@ def kernels() -> Kernels | None:
     if named == "torch":
         return None
     found = _loaded()
-    if isinstance(found, Kernels) or named is None:
-        return found if isinstance(found, Kernels) else None
+    if isinstance(found, Kernels):
+        return found
+    if named is None:
+        return None
     raise TaskError(f"{VARIABLE}=native, but {found}.", "Install a C compiler, or unset it.")
 
 
@@ -58,11 +60,9 @@ def _loaded() -> Kernels | str:
         return str(error)
 
 
-def serve(*maps: Tensor) -> bool:
-    """Tell whether the kernels may compute `maps`: float32, on the CPU, where torch has one thread.
+def serve(x: Tensor) -> bool:
+    """Tell whether the kernels may compute `x`: float32, on the CPU, where torch has one thread.
 
     With several threads torch shares its work among them; the kernels have one.
     """
-    return torch.get_num_threads() == 1 and all(
-        x.dtype is torch.float32 and x.device.type == "cpu" for x in maps
-    )
+    return torch.get_num_threads() == 1 and x.dtype is torch.float32 and x.device.type == "cpu"

@@ -6,31 +6,39 @@ typedef float v16 __attribute__((vector_size(64), aligned(4)));
 typedef float v8 __attribute__((vector_size(32), aligned(4)));
 
 #define LOAD(V, at) (*(const V *)(at))
-#define MOST 7 /* rows of a kernel */
+#define MOST 7 /* rows of a kernel: MOST_TAPS of binding.py */
 
 typedef struct {
   len images, height, width, channels, kernel, stride, padding, out_height, out_width;
 } Shape;
 
-/* One row of a 3x3 convolution of stride 1, V channels from c on; `rows` are three of the input. */
+/* A window of three columns that slides over three rows, V channels from c on: left, middle, right.
+ * Beside the map is nothing. */
+#define WINDOW(V)                                                            \
+  const float *R x0 = rows[0] + c, *R x1 = rows[1] + c, *R x2 = rows[2] + c; \
+  V none = {0}, l0 = none, l1 = none, l2 = none, r0, r1, r2;                 \
+  V m0 = LOAD(V, x0), m1 = LOAD(V, x1), m2 = LOAD(V, x2);
+#define RIGHT(V)                                                         \
+  r0 = none, r1 = none, r2 = none;                                       \
+  if (i + 1 < width) {                                                   \
+    len at = (i + 1) * C;                                                \
+    r0 = LOAD(V, x0 + at), r1 = LOAD(V, x1 + at), r2 = LOAD(V, x2 + at); \
+  }
+#define SLIDE l0 = m0, l1 = m1, l2 = m2, m0 = r0, m1 = r1, m2 = r2;
+
+/* One row of a 3x3 convolution of stride 1; `rows` are three of the input. */
 #define THREE(NAME, V)                                                                         \
   static inline void NAME(const float *const *rows, const float *R w, float *R out, len width, \
                           len C, len c) {                                                      \
-    const float *R x0 = rows[0] + c, *R x1 = rows[1] + c, *R x2 = rows[2] + c;                 \
     V k0 = LOAD(V, w + c), k1 = LOAD(V, w + C + c), k2 = LOAD(V, w + 2 * C + c);               \
     V k3 = LOAD(V, w + 3 * C + c), k4 = LOAD(V, w + 4 * C + c), k5 = LOAD(V, w + 5 * C + c);   \
     V k6 = LOAD(V, w + 6 * C + c), k7 = LOAD(V, w + 7 * C + c), k8 = LOAD(V, w + 8 * C + c);   \
-    V none = {0}, l0 = none, l1 = none, l2 = none;                                             \
-    V m0 = LOAD(V, x0), m1 = LOAD(V, x1), m2 = LOAD(V, x2);                                    \
+    WINDOW(V)                                                                                  \
     for (len i = 0; i < width; i++) {                                                          \
-      V r0 = none, r1 = none, r2 = none;                                                       \
-      if (i + 1 < width) {                                                                     \
-        len at = (i + 1) * C;                                                                  \
-        r0 = LOAD(V, x0 + at), r1 = LOAD(V, x1 + at), r2 = LOAD(V, x2 + at);                   \
-      }                                                                                        \
+      RIGHT(V)                                                                                 \
       V top = l0 * k0 + m0 * k1 + r0 * k2, middle = l1 * k3 + m1 * k4 + r1 * k5;               \
       *(V *)(out + i * C + c) = (top + middle) + (l2 * k6 + m2 * k7 + r2 * k8);                \
-      l0 = m0, l1 = m1, l2 = m2, m0 = r0, m1 = r1, m2 = r2;                                    \
+      SLIDE                                                                                    \
     }                                                                                          \
   }
 THREE(three_16, v16)
@@ -38,26 +46,21 @@ THREE(three_8, v8)
 THREE(three_1, float)
 
 /* What one row of gradients g adds to the gradient of the weights; otherwise as above. */
-#define THREE_WEIGHTS(NAME, V)                                                               \
-  static inline void NAME(const float *const *rows, const float *R g, float *R d, len width, \
-                          len C, len c) {                                                    \
-    const float *R x0 = rows[0] + c, *R x1 = rows[1] + c, *R x2 = rows[2] + c;               \
-    V none = {0}, s0 = none, s1 = none, s2 = none, s3 = none, s4 = none, s5 = none;          \
-    V s6 = none, s7 = none, s8 = none, l0 = none, l1 = none, l2 = none;                      \
-    V m0 = LOAD(V, x0), m1 = LOAD(V, x1), m2 = LOAD(V, x2);                                  \
-    for (len i = 0; i < width; i++) {                                                        \
-      V r0 = none, r1 = none, r2 = none;                                                     \
-      if (i + 1 < width) {                                                                   \
-        len at = (i + 1) * C;                                                                \
-        r0 = LOAD(V, x0 + at), r1 = LOAD(V, x1 + at), r2 = LOAD(V, x2 + at);                 \
-      }                                                                                      \
-      V y = LOAD(V, g + i * C + c);                                                          \
-      s0 += l0 * y, s1 += m0 * y, s2 += r0 * y, s3 += l1 * y, s4 += m1 * y, s5 += r1 * y;    \
-      s6 += l2 * y, s7 += m2 * y, s8 += r2 * y;                                              \
-      l0 = m0, l1 = m1, l2 = m2, m0 = r0, m1 = r1, m2 = r2;                                  \
-    }                                                                                        \
-    V all[9] = {s0, s1, s2, s3, s4, s5, s6, s7, s8};                                         \
-    for (len k = 0; k < 9; k++) *(V *)(d + k * C + c) = LOAD(V, d + k * C + c) + all[k];     \
+#define THREE_WEIGHTS(NAME, V)                                                                \
+  static inline void NAME(const float *const *rows, const float *R g, float *R d, len width,  \
+                          len C, len c) {                                                     \
+    WINDOW(V)                                                                                 \
+    V s0 = none, s1 = none, s2 = none, s3 = none, s4 = none, s5 = none, s6 = none, s7 = none; \
+    V s8 = none;                                                                              \
+    for (len i = 0; i < width; i++) {                                                         \
+      RIGHT(V)                                                                                \
+      V y = LOAD(V, g + i * C + c);                                                           \
+      s0 += l0 * y, s1 += m0 * y, s2 += r0 * y, s3 += l1 * y, s4 += m1 * y, s5 += r1 * y;     \
+      s6 += l2 * y, s7 += m2 * y, s8 += r2 * y;                                               \
+      SLIDE                                                                                   \
+    }                                                                                         \
+    V all[9] = {s0, s1, s2, s3, s4, s5, s6, s7, s8};                                          \
+    for (len k = 0; k < 9; k++) *(V *)(d + k * C + c) = LOAD(V, d + k * C + c) + all[k];      \
   }
 THREE_WEIGHTS(three_weights_16, v16)
 THREE_WEIGHTS(three_weights_8, v8)

@@ -125,6 +125,12 @@ static void sums_of_map(Sums *sums, const float *R x, len n, int first) {
   }
 }
 
+/* The gradient g behind a norm where its activation does not limit x * a + b, else nothing. */
+static inline float passed(float x, float a, float b, float low, float top, float g) {
+  float y = x * a + b;
+  return (y <= low) | (y >= top) ? 0.0f : g;
+}
+
 /* Add the gradient g behind a norm, and its product with x less the mean, kept in `shift`. */
 static void sums_of_gradient(Sums *sums, const float *R x, const float *R g, len n, Norm norm) {
   len span = sums->span;
@@ -133,8 +139,7 @@ static void sums_of_gradient(Sums *sums, const float *R x, const float *R g, len
   for (len at = 0; at < n; at += span) {
     len m = n - at < span ? n - at : span;
     for (len i = 0; i < m; i++) {
-      float y = x[at + i] * a[i] + b[i];
-      float d = (y <= low) | (y >= top) ? 0.0f : g[at + i];
+      float d = passed(x[at + i], a[i], b[i], low, top, g[at + i]);
       one[i] += d;
       two[i] += d * (x[at + i] - shift[i]);
     }
@@ -165,8 +170,7 @@ static void gradient(const float *R x, const float *g, float *out, len n, len sp
     len m = n - at < span ? n - at : span;
 #pragma GCC ivdep
     for (len i = 0; i < m; i++) {
-      float y = x[at + i] * a[i] + b[i];
-      float d = (y <= low) | (y >= top) ? 0.0f : g[at + i];
+      float d = passed(x[at + i], a[i], b[i], low, top, g[at + i]);
       out[at + i] = a[i] * d + (x[at + i] * slope[i] + offset[i]);
     }
   }
