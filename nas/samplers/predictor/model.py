@@ -21,11 +21,9 @@ Ints = NDArray[np.int64]
 
 MOST = 300  # rows of a surrogate: its time grows with their cube
 _FIT_MOST = 200
-_FIT_GROWTH = 1.15
 _FEWEST_TO_FIT = 6
 _STRATA = 12
 _CONTENDERS = 24
-_CACHED = 64
 _FARTHEST = 3.0  # deviations by which a reading may differ from what is foretold
 
 
@@ -78,17 +76,12 @@ class Observed:
 
 
 class Model:
-    """Learns from points, some of them observed and some on their way.
-
-    Keeps kernel parameters between calls: they are fitted whenever the observations have grown by
-    15 %, to the first of them, so that they depend on the observations and not on the calls.
-    """
+    """Learns from points, some of them observed and some on their way."""
 
     def __init__(self, features: Features, uncertain: Sequence[bool]) -> None:
         """Model goals, `uncertain` or known beforehand."""
         self._features = features
         self._goals = [goal for goal, unknown in enumerate(uncertain) if unknown]
-        self._fitted: dict[bytes, Floats] = {}
 
     def learn(
         self,
@@ -100,19 +93,20 @@ class Model:
     ) -> "Posterior":
         """Return what is believed given `observed` (by goal) and the `pending` points.
 
-        `kernels` are parameters that the method of that name fitted to other points of the space.
-        With a `hint`, `points` have readings, and so may those have that are asked about.
+        `kernels` are parameters that the method of that name fitted to other points of the space,
+        or else to these. With a `hint`, `points` have readings, and so may those have that are
+        asked about.
         """
         scale = _Scale.of(self._features, points)
         believed, surrogates = points.known.copy(), {}
         rows = scale.rows(points)
         guide = _Guide.of(hint, rows, points.readings)
-        kernels = guide.hint.kernels if guide else kernels
+        kernels = guide.hint.kernels if guide else kernels or self._kernels(rows, observed)
         for goal in self._goals:
             seen = _subset(observed[goal], points.profile)
             seen = guide.without(goal, seen) if guide else seen
             own = rows.take(seen.index)
-            theta = kernels[goal] if kernels else self._theta(goal, rows, observed[goal])
+            theta = kernels[goal]
             surrogate = Surrogate(own, seen.values, seen.noise, theta)
             others = np.setdiff1d(np.arange(len(rows)), seen.index)
             if len(others):
@@ -128,10 +122,13 @@ class Model:
                 believed[:, goal] += guide.effect(goal) * guide.surprises
         return Posterior(scale, rows, believed, surrogates, guide)
 
-    def hint(self, points: Points, observed: Mapping[int, Observed]) -> Hint | None:
+    def hint(
+        self, points: Points, observed: Mapping[int, Observed], kernels: Mapping[int, Floats]
+    ) -> Hint | None:
         """Return what the readings of `points` add to their features; None where nothing.
 
-        At most MOST points are meant, of which an even choice is fitted to.
+        `kernels` are those of these points. At most MOST points are meant, of which an even choice
+        is fitted to.
         """
         rows = _Scale.of(self._features, points).rows(points)
         has = np.flatnonzero(np.isfinite(_readings(points)))
@@ -139,9 +136,9 @@ class Model:
             return None
         kernel = self._fit(rows, Observed(has, _readings(points)[has], np.zeros(len(has))))
         surprises = _surprises(rows, _readings(points), kernel)[1]
-        effects, kernels = {}, {}
+        effects, without = {}, dict(kernels)
         for goal in self._goals:
-            seen, theta = observed[goal], self._theta(goal, rows, observed[goal])
+            seen, theta = observed[goal], kernels[goal]
             own = Surrogate(rows.take(seen.index), seen.values, seen.noise, theta)
             residuals, variances = own.left_out()
             both = np.isin(seen.index, has)
@@ -149,29 +146,19 @@ class Model:
             if slope:
                 effects[goal] = slope
                 values = seen.values - slope * surprises[seen.index]
-                theta = self._fit(rows, Observed(seen.index, values, seen.noise))
-            kernels[goal] = theta
-        return Hint(effects, kernel, kernels) if effects else None
+                without[goal] = self._fit(rows, Observed(seen.index, values, seen.noise))
+        return Hint(effects, kernel, without) if effects else None
 
     def kernels(self, points: Points, observed: Mapping[int, Observed]) -> dict[int, Floats]:
         """Return kernel parameters by goal, fitted to `points`; at most MOST are meant."""
-        rows = _Scale.of(self._features, points).rows(points)
-        return {goal: self._theta(goal, rows, observed[goal]) for goal in self._goals}
+        return self._kernels(_Scale.of(self._features, points).rows(points), observed)
 
-    def _theta(self, goal: int, rows: Rows, seen: Observed) -> Floats:
-        if len(seen.index) < _FEWEST_TO_FIT:
-            return PRIOR
-        count = checkpoint(len(seen.index))
-        first = _evenly(np.sort(np.argsort(seen.index, kind="stable")[:count]))
-        values, noise = seen.values[first], seen.noise[first]
-        key = bytes([goal]) + seen.index[first].tobytes() + values.tobytes() + noise.tobytes()
-        if key not in self._fitted:
-            if len(self._fitted) >= _CACHED:
-                self._fitted.clear()
-            self._fitted[key] = fit(rows.take(seen.index[first]), values, noise)
-        return self._fitted[key]
+    def _kernels(self, rows: Rows, observed: Mapping[int, Observed]) -> dict[int, Floats]:
+        return {goal: self._fit(rows, observed[goal]) for goal in self._goals}
 
     def _fit(self, rows: Rows, seen: Observed) -> Floats:
+        if len(seen.index) < _FEWEST_TO_FIT:
+            return PRIOR
         keep = _evenly(np.arange(len(seen.index)))
         return fit(rows.take(seen.index[keep]), seen.values[keep], seen.noise[keep])
 
@@ -344,14 +331,6 @@ def _evenly(index: Ints) -> Ints:
     if len(index) <= _FIT_MOST:
         return index
     return index[np.linspace(0, len(index) - 1, _FIT_MOST).astype(np.int64)]
-
-
-def checkpoint(count: int) -> int:
-    """Return the last count, not above `count`, at which the kernel is fitted anew."""
-    at = _FEWEST_TO_FIT
-    while (following := max(at + 1, int(at * _FIT_GROWTH))) <= count:
-        at = following
-    return at
 
 
 def _subset(seen: Observed, profile: Floats) -> Observed:

@@ -20,6 +20,7 @@ class Seen:
     `asked` counts the candidates, `done` the COMPLETE ones among them; `taken` are their
     architectures. `finished` are the trials that say something, with the last `losses` of the first
     uncertain goal and the shares of the ceiling that they have `used`; `pending` will say it later.
+    No later result will come among the first `settled` of the finished ones.
     """
 
     asked: int
@@ -29,6 +30,7 @@ class Seen:
     pending: list[Trial]
     losses: Floats
     used: Floats
+    settled: int
 
 
 class _Entry(NamedTuple):
@@ -99,6 +101,7 @@ class Record:
             pending=pending,
             losses=np.array(tally.losses + [entry.loss for entry in useful]),
             used=np.array(tally.used + [entry.used for entry in useful]),
+            settled=len(tally.finished),
         )
 
     def _entry(self, trial: Trial) -> _Entry:

@@ -27,19 +27,11 @@ from nas.samplers.predictor.coded import Coder
 from nas.samplers.predictor.data import inverse, observe, transform
 from nas.samplers.predictor.features import Column, Features, Floats
 from nas.samplers.predictor.hint import Hint, Ruler
-from nas.samplers.predictor.model import (
-    MOST,
-    Model,
-    Observed,
-    Points,
-    Posterior,
-    checkpoint,
-    thinned,
-)
+from nas.samplers.predictor.model import Model, Observed, Points, Posterior, thinned
 from nas.samplers.predictor.pool import Candidates, Pool
 from nas.samplers.predictor.record import Record, Seen
+from nas.samplers.predictor.settings import Learner, Settings, coming, usable
 from nas.samplers.predictor.threads import on_one_thread
-from nas.samplers.prefix import begins_with
 from nas.samplers.random import stratified
 from nas.trial import Trial, TrialState
 
@@ -64,12 +56,11 @@ class PredictorSampler(Measured):
         self._model = Model(features, self._uncertain)
         self._coder = Coder(feasible, features, self._goals)
         self._pool = Pool(feasible, self._coder.points)
-        first = next((goal for goal in self._goals if not goal.known), None)
-        self._record = Record(feasible, first)
-        self._kernels: tuple[Sequence[Trial], Mapping[int, Floats]] = ((), {})
+        self._first = next((goal for goal in self._goals if not goal.known), None)
+        self._record = Record(feasible, self._first)
+        self._learner = Learner(self._settings)
         self._scorer = scorer
         self._scores: dict[str, Mapping[str, float]] = {}
-        self._learnt: tuple[Sequence[Trial], tuple[Ruler, Hint] | None] = ((), None)
 
     @on_one_thread
     def propose(
@@ -80,18 +71,21 @@ class PredictorSampler(Measured):
         proposed = self._proposed(seen, rng)
         if seen.finished and any(self._uncertain):  # before, the workers need the cores to start
             self._pool.look_ahead(seen.asked)
+            self._learner.begin(seen.finished[: coming(len(seen.finished), seen.settled)])
         return proposed
 
     def _proposed(self, seen: Seen, rng: np.random.Generator) -> Architecture | None:
         start = START * self._feasible.num_parts
         if seen.asked < start or seen.done < _FEWEST or not any(self._uncertain):
             return stratified(self._feasible, self._goals, seen.asked, rng)
-        useful, posterior = self._learn_most(seen)
+        early = usable(len(seen.finished), seen.settled)
+        settings = self._learner.begin(seen.finished[:early]).result()
+        useful, posterior = self._learn_most(seen, settings)
         parents = [useful[index].architecture for index in self._parents(useful, posterior)]
         fresh = self._pool.fresh(parents, seen.taken, seen.asked, rng)
         if fresh is None:
             return self._feasible.sample(rng)
-        return self._most_promising(posterior, fresh, seen, rng)
+        return self._most_promising(posterior, fresh, settings.proven, seen, rng)
 
     @on_one_thread
     def believe(self, history: Sequence[Trial]) -> Mapping[int, float]:
@@ -104,68 +98,42 @@ class PredictorSampler(Measured):
             return measured
         seen = self._record.read(history)
         useful = [*seen.finished, *seen.pending]
-        losses = self._learn(seen, useful).believed[:, 0].tolist()
+        early = coming(len(seen.finished), seen.settled)  # who asks for the best waits for it
+        settings = self._learner.begin(seen.finished[:early]).result()
+        losses = self._learn(useful, settings).believed[:, 0].tolist()
         positive = min(measured.values()) >= 0
         believed = {
             t.number: inverse(loss, positive) for t, loss in zip(useful, losses, strict=True)
         }
         return {number: believed[number] for number in measured}
 
-    def _learn_most(self, seen: Seen) -> tuple[Sequence[Trial], Posterior]:
-        """Learn from a bounded number of trials, so that an ask takes no longer after many.
+    def _learn_most(self, seen: Seen, settings: Settings) -> tuple[Sequence[Trial], Posterior]:
+        """Learn from a bounded number of trials, so that an ask takes no longer after many."""
+        most = [*_telling(seen.finished, seen.losses, seen.used), *seen.pending]
+        return most, self._learn(most, settings)
 
-        The kernel is fitted to the first of them, anew when there are 15 % more.
-        """
-        count = len(seen.finished)
-        if count <= MOST:
-            useful = [*seen.finished, *seen.pending]
-            return useful, self._learn(seen, useful)
-        early = seen.finished[: checkpoint(count)]
-        known, kernels = self._kernels
-        if len(known) != len(early) or not begins_with(early, known):
-            first = self._thinned(seen, len(early))
-            points = self._coder.trials(first)
-            kernels = self._model.kernels(points, self._observed(first))
-            self._kernels = early, kernels
-        most = [*self._thinned(seen, count), *seen.pending]
-        return most, self._learn(seen, most, kernels)
-
-    def _learn(
-        self, seen: Seen, useful: Sequence[Trial], kernels: Mapping[int, Floats] | None = None
-    ) -> Posterior:
+    def _learn(self, useful: Sequence[Trial], settings: Settings) -> Posterior:
         pending = [i for i, trial in enumerate(useful) if not trial.state.finished]
-        points = self._coder.trials(useful)
-        index = np.array(pending, dtype=np.int64)
-        proven = self._proven(seen)
-        if proven is None:
-            return self._model.learn(points, self._observed(useful), index, kernels)
-        points = _with_readings(points, proven[0], [scores(trial) for trial in useful])
-        return self._model.learn(points, self._observed(useful), index, kernels, proven[1])
+        points, index = self._coder.trials(useful), np.array(pending, dtype=np.int64)
+        hint = None
+        if settings.proven is not None:
+            ruler, hint = settings.proven
+            points = _with_readings(points, ruler, [scores(trial) for trial in useful])
+        return self._model.learn(points, self._observed(useful), index, settings.kernels, hint)
 
-    def _proven(self, seen: Seen) -> tuple[Ruler, Hint] | None:
-        """Return how scores are read and what they add; None where they add nothing.
-
-        It is asked of the first of the trials, anew when there are 15 % more, as the kernel is.
-        """
-        if self._scorer is None:
-            return None
-        early = seen.finished[: checkpoint(len(seen.finished))]
-        known, found = self._learnt
-        if len(known) != len(early) or not begins_with(early, known):
-            found = self._weighed(self._thinned(seen, len(early)), early)
-            self._learnt = early, found
-        return found
-
-    def _weighed(
-        self, useful: Sequence[Trial], early: Sequence[Trial]
-    ) -> tuple[Ruler, Hint] | None:
-        ruler = Ruler.of(early, self._feasible.budget)
+    @on_one_thread
+    def _settings(self, early: Sequence[Trial]) -> Settings:
+        """Return what is fitted to the trials that tell most; called in a thread of its own."""
+        seen = Record(self._feasible, self._first).read(early)
+        first = _telling(seen.finished, seen.losses, seen.used)
+        points, observed = self._coder.trials(first), self._observed(first)
+        kernels = self._model.kernels(points, observed)
+        ruler = None if self._scorer is None else Ruler.of(early, self._feasible.budget)
         if ruler is None:
-            return None
-        points = self._coder.trials(useful)
-        points = _with_readings(points, ruler, [scores(trial) for trial in useful])
-        hint = self._model.hint(points, self._observed(useful))
-        return None if hint is None else (ruler, hint)
+            return Settings(kernels)
+        points = _with_readings(points, ruler, [scores(trial) for trial in first])
+        hint = self._model.hint(points, observed, kernels)
+        return Settings(kernels, None if hint is None else (ruler, hint))
 
     def _score(self, architecture: Architecture) -> Mapping[str, float]:
         """Return the scores of a candidate, which is scored once."""
@@ -177,17 +145,17 @@ class PredictorSampler(Measured):
     def _observed(self, useful: Sequence[Trial]) -> dict[int, Observed]:
         return {i: observe(useful, goal) for i, goal in enumerate(self._goals) if not goal.known}
 
-    def _thinned(self, seen: Seen, count: int) -> list[Trial]:
-        """Return those of the first `count` finished trials that tell most."""
-        return [seen.finished[index] for index in thinned(seen.losses[:count], seen.used[:count])]
-
     def _most_promising(
-        self, posterior: Posterior, fresh: Candidates, seen: Seen, rng: np.random.Generator
+        self,
+        posterior: Posterior,
+        fresh: Candidates,
+        proven: tuple[Ruler, Hint] | None,
+        seen: Seen,
+        rng: np.random.Generator,
     ) -> Architecture:
         """Return the candidate of largest gain; the few with the largest are scored before."""
         again = copy.deepcopy(rng)  # what is drawn in a gain is to be the same for both looks
         gains = self._gain(posterior, fresh.points, seen, rng)
-        proven = self._proven(seen)
         if not posterior.hinted or proven is None:
             return fresh.architectures[int(np.argmax(gains))]
         most = np.argsort(-gains, kind="stable")[:_SCORED]
@@ -234,6 +202,11 @@ class PredictorSampler(Measured):
         ]
         mixed += [int(index) for index in best[:_BEST_PARENTS]]
         return [ours[index] for index in dict.fromkeys(mixed)]
+
+
+def _telling(finished: Sequence[Trial], losses: Floats, used: Floats) -> list[Trial]:
+    """Return those of the finished trials that tell most, a bounded number."""
+    return [finished[index] for index in thinned(losses, used)]
 
 
 def _with_readings(points: Points, ruler: Ruler, found: Sequence[Mapping[str, float]]) -> Points:

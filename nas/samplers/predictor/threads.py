@@ -5,11 +5,14 @@ number of cores. A matrix of a few hundred rows is too small to share out: the t
 for one another, and take the cores from the trials that are being trained.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache, wraps
+from itertools import compress
+from threading import Lock
 from typing import ParamSpec, TypeVar
 
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import LibController, ThreadpoolController
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -23,13 +26,50 @@ def on_one_thread(function: Callable[P, T]) -> Callable[P, T]:
 
     @wraps(function)
     def limited(*args: P.args, **kwargs: P.kwargs) -> T:
-        with _libraries().limit(limits=1, user_api="blas"):
+        with _limited():
             return function(*args, **kwargs)
 
     return limited
 
 
+class _Limit:
+    """The limit while anybody is within, and how many threads each library had before."""
+
+    lock = Lock()
+    within = 0
+    before: Sequence[int] = ()
+
+
+@contextmanager
+def _limited() -> Iterator[None]:
+    libraries = _libraries()
+    with _Limit.lock:
+        if not _Limit.within:
+            _Limit.before = [library.num_threads for library in libraries]
+        _Limit.within += 1
+        _allow(libraries, [1] * len(libraries))
+    try:
+        yield
+    finally:
+        with _Limit.lock:
+            _Limit.within -= 1
+            last = not _Limit.within
+            # With OpenMP each thread has a limit of its own, otherwise the process has one.
+            own = [last or getattr(each, "threading_layer", "") == "openmp" for each in libraries]
+            _allow(compress(libraries, own), compress(_Limit.before, own))
+
+
+def _allow(libraries: Iterable[LibController], numbers: Iterable[int]) -> None:
+    """Set numbers of threads, whichever thread has set them last: threadpoolctl heeds one only."""
+    for library, number in zip(libraries, numbers, strict=True):
+        heed_anyone = getattr(library, "clear_controlling_thread", lambda force: None)
+        heed_anyone(force=True)
+        library.set_num_threads(number)
+        heed_anyone(force=True)
+
+
 @cache
-def _libraries() -> ThreadpoolController:
+def _libraries() -> Sequence[LibController]:
     """Return the libraries that numpy and scipy have loaded, looked for once: that takes 4 ms."""
-    return ThreadpoolController()
+    found: Sequence[LibController] = ThreadpoolController().select(user_api="blas").lib_controllers
+    return found
