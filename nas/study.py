@@ -30,6 +30,7 @@ from nas.trial import Measurement, Outcome, Trial, TrialState
 MAX_LOSSES = 3
 _SAME_FAILURES = 3
 _PROPOSALS = 20
+_REHEARSED = 2  # the first of a start that covers the costs, and the first that differs from it
 _CANDIDATES_FIRST = 4
 _MISMATCH = "fvcore counts another cost than we do"  # alike for all, so that it breaks the circuit
 
@@ -87,6 +88,20 @@ class Study:
         self._store.insert_trial(self.spec.name, new)
         self._trials[new.number] = new
         return new
+
+    def rehearse(self) -> None:
+        """Propose the next candidates and forget them, while there is nothing to wait for.
+
+        What the sampler reads and computes for its first proposals is there when workers need it.
+        """
+        history, number = seen(self.trials), len(self._trials)
+        left = 0 if self.exhausted else self.spec.num_trials - len(self.candidates)
+        for ahead in range(number, number + min(left, _REHEARSED)):
+            proposed = self._sampler.propose(history, ahead, self._rng(ahead, 0))
+            if proposed is None:
+                return
+            cost = self.cost(proposed)
+            history = [*history, Trial(ahead, proposed, cost, TrialState.WAITING, seed=0)]
 
     def cost(self, architecture: Architecture) -> Cost:
         """Return the cost of a member of one of the spaces at the study's deployment."""
@@ -235,8 +250,7 @@ class Study:
         number, history = len(self._trials), seen(self.trials)
         taken = {trial.arch_id for trial in self.candidates}
         for proposal in range(_PROPOSALS):
-            rng = np.random.default_rng([self.spec.seed, number, proposal])
-            proposed = self._sampler.propose(history, number, rng)
+            proposed = self._sampler.propose(history, number, self._rng(number, proposal))
             if proposed is None:
                 break
             architecture = self.spec.space_of(proposed).check(proposed)
@@ -244,6 +258,9 @@ class Study:
                 return self._new(architecture)
         self.exhausted = True
         return None
+
+    def _rng(self, number: int, proposal: int) -> np.random.Generator:
+        return np.random.default_rng([self.spec.seed, number, proposal])
 
     def _searched(self) -> bool:
         """Tell whether all candidates have ended, and no more will come."""

@@ -22,12 +22,16 @@ _LARGEST_REST = 0.05  # of a GPU, when shares of it are handed out
 
 
 @contextmanager
-def connected(address: str | None, preload: Sequence[str] = ()) -> Iterator[Path]:
+def connected(
+    address: str | None,
+    preload: Sequence[str] = (),
+    meanwhile: Callable[[], object] = lambda: None,
+) -> Iterator[Path]:
     """Yield a scratch directory, with Ray running: our own local one where `address` is None.
 
     One of our own that `started_ahead` has begun is taken over; else each worker process of a new
-    one imports the modules `preload` as it starts. A Ray that this process is connected to already
-    is used as it is, and left alone.
+    one imports the modules `preload` as it starts. While it starts, `meanwhile` is called. A Ray
+    that this process is connected to already is used as it is, and left alone.
 
     Raises:
         NasError: the cluster at `address` cannot be reached.
@@ -38,6 +42,7 @@ def connected(address: str | None, preload: Sequence[str] = ()) -> Iterator[Path
         if address is None and (local is not None or not ray.is_initialized()):
             local = local or LocalRay(preload)
             try:
+                meanwhile()
                 local.wait()
                 with waiting_workers():
                     yield local.scratch

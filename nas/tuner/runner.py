@@ -67,7 +67,7 @@ def run(study: Study, settings: RunSettings, on_event: Watcher = ignore) -> RunR
     execution = Execution(study, on_event)
     with (
         interruptible() as interruption,
-        connected(settings.ray_address, _preloads(settings)) as scratch,
+        connected(settings.ray_address, _preloads(settings), study.rehearse) as scratch,
         _landing(execution),
     ):
         interruption.arm()
