@@ -4,7 +4,9 @@ What an ask looks at is mostly what the one before looked at: the trials, and th
 A row is the same numbers whichever others it is computed beside.
 """
 
+import itertools
 from collections.abc import Sequence
+from threading import Lock
 
 import numpy as np
 
@@ -23,7 +25,9 @@ class Coder:
     def __init__(self, feasible: Feasible, features: Features, goals: Sequence[Objective]) -> None:
         """Keep where codes, costs and coordinates come from."""
         self._feasible, self._features, self._goals = feasible, features, tuple(goals)
-        self._trials: dict[str, tuple[Floats, ...]] = {}
+        self._coded: Points | None = None
+        self._places: dict[str, int] = {}
+        self._lock = Lock()
 
     def points(self, architectures: Sequence[Architecture]) -> Points:
         """Return the points of any architectures, at least one."""
@@ -39,15 +43,14 @@ class Coder:
 
     def trials(self, trials: Sequence[Trial]) -> Points:
         """Return the points of trials, each of which is coded when it is first asked for."""
-        known = self._trials
-        new = {t.arch_id: t.architecture for t in trials if t.arch_id not in known}
-        if new:
-            found = self.points(list(new.values()))
-            columns = found.codes, found.profile, found.known, found.coordinates(self._features)
-            known.update(zip(new, zip(*columns, strict=True), strict=True))
-        rows = [known[trial.arch_id] for trial in trials]
-        codes, profile, losses, choices = map(np.array, zip(*rows, strict=True))
-        return Points(codes, profile, losses, choices=choices)
+        with self._lock:  # proposals and what is learnt in a thread ask for the same
+            places = self._places
+            new = {t.arch_id: t.architecture for t in trials if t.arch_id not in places}
+            if new or self._coded is None:
+                found = self.points(list(new.values()))
+                self._coded = found if self._coded is None else self._coded.beside(found)
+                places.update(zip(new, itertools.count(len(places))))
+            return self._coded.take(np.array([places[trial.arch_id] for trial in trials]))
 
     def _known(self, architectures: Sequence[Architecture]) -> Floats:
         """Return the transformed losses of the goals that are known beforehand, nan in others."""

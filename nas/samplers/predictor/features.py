@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 _CATEGORY = 0.5  # weight of squared distances: whether two values differ, ...
 _ORDER = 0.5  # ... how far apart they are in their order, ...
@@ -77,7 +78,12 @@ class Features:
 
 def squared_distances(one: Floats, other: Floats) -> Floats:
     """Return the squared Euclidean distances between rows, shape (len(one), len(other))."""
-    distances: Floats = 2.0 * one @ other.T
-    norms = (one**2).sum(axis=1)[:, None] + (other**2).sum(axis=1)[None]
+    distances: Floats = one @ (2.0 * other).T  # the others are usually fewer
+    norms = _squares(one)[:, None] + _squares(other)[None]
     np.subtract(norms, distances, out=distances)
     return np.maximum(distances, 0.0, out=distances)
+
+
+def _squares(rows: Floats) -> Floats:
+    squares: Floats = np.einsum("ij,ij->i", rows, rows)
+    return squares

@@ -13,11 +13,9 @@ from nas.samplers.predictor.acquire import (
     expected_scalar_improvement,
     knowledge_gradient,
 )
-from nas.samplers.predictor.features import Features, Floats
+from nas.samplers.predictor.features import Features, Floats, Ints
 from nas.samplers.predictor.hint import FEWEST, Hint, effect
 from nas.samplers.predictor.surrogate import PRIOR, Rows, Surrogate, fit
-
-Ints = NDArray[np.int64]
 
 MOST = 300  # rows of a surrogate: its time grows with their cube
 _FIT_MOST = 200
@@ -98,7 +96,7 @@ class Model:
         asked about.
         """
         scale = _Scale.of(self._features, points)
-        believed, surrogates = points.known.copy(), {}
+        believed, learnt = points.known.copy(), {}
         rows = scale.rows(points)
         guide = _Guide.of(hint, rows, points.readings)
         kernels = guide.hint.kernels if guide else kernels or self._kernels(rows, observed)
@@ -107,7 +105,7 @@ class Model:
             seen = guide.without(goal, seen) if guide else seen
             own = rows.take(seen.index)
             theta = kernels[goal]
-            surrogate = Surrogate(own, seen.values, seen.noise, theta)
+            index, surrogate = seen.index, Surrogate(own, seen.values, seen.noise, theta)
             others = np.setdiff1d(np.arange(len(rows)), seen.index)
             if len(others):
                 believed[others, goal] = surrogate.predict(rows.take(others))[0]
@@ -117,10 +115,10 @@ class Model:
                 noise = np.concatenate([seen.noise, np.zeros(len(pending))])
                 index = np.concatenate([seen.index, pending])
                 surrogate = Surrogate(rows.take(index), values, noise, theta)
-            surrogates[goal] = surrogate
+            learnt[goal] = index, surrogate
             if guide:
                 believed[:, goal] += guide.effect(goal) * guide.surprises
-        return Posterior(scale, rows, believed, surrogates, guide)
+        return Posterior(scale, believed, learnt, guide)
 
     def hint(
         self, points: Points, observed: Mapping[int, Observed], kernels: Mapping[int, Floats]
@@ -169,14 +167,13 @@ class Posterior:
     def __init__(
         self,
         scale: "_Scale",
-        rows: Rows,
         believed: Floats,
-        surrogates: Mapping[int, Surrogate],
+        learnt: Mapping[int, tuple[Ints, Surrogate]],
         guide: "_Guide | None" = None,
     ) -> None:
-        """Keep the surrogates by goal."""
-        self.believed, self._rows = believed, rows
-        self._scale, self._surrogates, self._guide = scale, surrogates, guide
+        """Keep the surrogates by goal, each with which of the points it has learnt from."""
+        self.believed = believed
+        self._scale, self._learnt, self._guide = scale, learnt, guide
         self._asked: tuple[Points, Rows] | None = None
 
     @property
@@ -190,12 +187,12 @@ class Posterior:
         Expected improvement finds the region; the knowledge gradient, which is small until then,
         finds the best in it.
         """
-        goal, surrogate = next(iter(self._surrogates.items()))
+        goal, (index, surrogate) = next(iter(self._learnt.items()))
         rows = self._candidates(candidates)
         mean, deviation = self._predict(goal, rows, candidates.readings)
-        best = np.argsort(self.believed[:, goal], kind="stable")[:_CONTENDERS]
-        shared = surrogate.covariance(rows, self._rows.take(best))
-        levels = self.believed[best, goal]
+        believed = self.believed[index, goal]
+        best = np.argsort(believed, kind="stable")[:_CONTENDERS]
+        shared, levels = surrogate.covariance(rows, best), believed[best]
         improvement = expected_improvement(float(levels[0]), mean, deviation)
         return improvement + knowledge_gradient(mean, deviation, shared, levels, surrogate.noise)
 
@@ -226,7 +223,7 @@ class Posterior:
     def predict(self, candidates: Points) -> dict[int, tuple[Floats, Floats]]:
         """Return mean and deviation, each (n,), of every uncertain goal of `candidates`."""
         rows = self._candidates(candidates)
-        return {goal: self._predict(goal, rows, candidates.readings) for goal in self._surrogates}
+        return {goal: self._predict(goal, rows, candidates.readings) for goal in self._learnt}
 
     def _candidates(self, candidates: Points) -> Rows:
         """Return the rows of candidates, which may be asked about twice in a row."""
@@ -235,7 +232,7 @@ class Posterior:
         return self._asked[1]
 
     def _predict(self, goal: int, rows: Rows, readings: Floats | None) -> tuple[Floats, Floats]:
-        mean, deviation = self._surrogates[goal].predict(rows)
+        mean, deviation = self._learnt[goal][1].predict(rows)
         if self._guide:
             shift, doubt = self._guide.tell(goal, rows, readings)
             mean, deviation = mean + shift, np.sqrt(deviation**2 + doubt**2)
@@ -300,10 +297,8 @@ class _Scale:
         return cls(features, spread or 1.0, points.profile.mean(axis=0), deviation)
 
     def rows(self, points: Points) -> Rows:
-        return Rows(
-            points.coordinates(self.features) / self.choices,
-            (points.profile - self.centre) / self.profile,
-        )
+        profile = (points.profile - self.centre) / self.profile
+        return Rows(points.coordinates(self.features), profile, self.choices**-2)
 
 
 def _both(one: Floats | None, two: Floats | None) -> Floats | None:

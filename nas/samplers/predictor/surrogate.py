@@ -19,7 +19,7 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
 from scipy.optimize import minimize
 
-from nas.samplers.predictor.features import Floats, squared_distances
+from nas.samplers.predictor.features import Floats, Ints, squared_distances
 
 # log of: lengths of A and B, amplitudes of both, A, B, and the noise variance
 PRIOR = np.array([0.0, 0.0, np.log(0.5), np.log(0.5), np.log(0.5), np.log(0.05)])
@@ -31,14 +31,18 @@ _STEPS = 30
 
 @dataclass(frozen=True)
 class Rows:
-    """Points of both groups of features; each group scaled to unit mean squared distance."""
+    """Points of both groups of features; each group scaled to unit mean squared distance.
+
+    The first group is scaled where distances are taken, by `unit`: it is much the larger one.
+    """
 
     choices: Floats
     profile: Floats
+    unit: float = 1.0
 
-    def take(self, index: "np.ndarray[tuple[int], np.dtype[np.int64]]") -> "Rows":
+    def take(self, index: Ints) -> "Rows":
         """Return some of the rows."""
-        return Rows(self.choices[index], self.profile[index])
+        return Rows(self.choices[index], self.profile[index], self.unit)
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -79,11 +83,14 @@ class Surrogate:
         believed: Floats = explained + share * (self._values - explained)
         return believed
 
-    def covariance(self, rows: Rows, others: Rows) -> Floats:
-        """Return the posterior covariance between the true values of different networks."""
-        prior = _kernel(self._theta, _distances(rows, others))
-        one, other = self._explained(rows)[1], self._explained(others)[1]
-        covariance: Floats = self._scale**2 * (prior - one.T @ other)
+    def covariance(self, rows: Rows, learnt: Ints) -> Floats:
+        """Return the posterior covariance of new networks with some of those learnt from, by index.
+
+        That of their true values, (n, k), as far as these are explained.
+        """
+        cross, explained = self._explained(rows)
+        theirs = solve_triangular(self._factor[0], self._kernel[:, learnt], lower=True)
+        covariance: Floats = self._scale**2 * (cross[:, learnt] - explained.T @ theirs)
         return covariance
 
     def predict(self, rows: Rows) -> tuple[Floats, Floats]:
@@ -137,10 +144,9 @@ def _standard(values: Floats, noise: Floats) -> tuple[float, float]:
 
 
 def _distances(one: Rows, other: Rows) -> tuple[Floats, Floats]:
-    return (
-        squared_distances(one.choices, other.choices),
-        squared_distances(one.profile, other.profile),
-    )
+    choices = squared_distances(one.choices, other.choices)
+    choices *= one.unit
+    return choices, squared_distances(one.profile, other.profile)
 
 
 def _noise(theta: Floats, extra: Floats) -> Floats:
