@@ -7,13 +7,13 @@ stages) is its profile.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from nas.architecture import Architecture, StageValues, Value
 from nas.blocks.base import NetworkKind
-from nas.cost import CostModel
+from nas.cost import Cost, CostModel
 from nas.errors import ArchitectureError
 
 DEAD = -1
@@ -64,9 +64,12 @@ class Coding(Protocol):
 class SpaceCoding:
     """The coding of one space at one deployment."""
 
-    def __init__(self, costs: CostModel) -> None:
-        """Name the variables of the space that `costs` counts."""
+    def __init__(
+        self, costs: CostModel, cost: Callable[[Architecture], Cost] | None = None
+    ) -> None:
+        """Name the variables of the space that `costs` counts; `cost` may be its, remembered."""
         self._costs, self._space = costs, costs.space
+        self._cost = cost or costs.cost
         self._planned = isinstance(self._space.kind, NetworkKind)
         self._places = [
             (index, position, choice.values)
@@ -125,7 +128,7 @@ class SpaceCoding:
 
     def profile(self, architecture: Architecture) -> tuple[float, ...]:
         """Return the logarithms of the costs, and each stage's share of the multiply-adds."""
-        cost = self._costs.cost(architecture)
+        cost = self._cost(architecture)
         logs = [math.log(max(1, int(getattr(cost, name)))) for name in self._costs.names]
         if self._planned:
             return tuple(logs)

@@ -38,7 +38,6 @@ from nas.lowering import Adaptation, adapt, lower_block, lower_head, lower_stem,
 from nas.space import SearchSpace
 
 COST_NAMES = ("madds", "params", "acts", "latency")
-_REMEMBERED = 1 << 13  # networks with their costs; some 5 MB
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -124,9 +123,6 @@ class CostModel:
     _blocks: dict[tuple[object, ...], tuple[Cost, Shape]] = field(
         init=False, default_factory=dict, repr=False
     )
-    _costs: dict[tuple[StageValues, ...], Cost] = field(
-        init=False, default_factory=dict, repr=False
-    )
     _heads: dict[Shape, Cost] = field(init=False, default_factory=dict, repr=False)
     _parts: dict[tuple[PartLayers, tuple[Shape, ...]], tuple[Cost, Shape]] = field(
         init=False, default_factory=dict, repr=False
@@ -146,16 +142,9 @@ class CostModel:
         self.stem = (total + fixed, net.shape)
 
     def cost(self, architecture: Architecture) -> Cost:
-        """Return the cost of `architecture`; who draws, checks and learns asks for it each time."""
-        found = self._costs.get(architecture.stages)
-        if found is None:
-            if len(self._costs) >= _REMEMBERED:
-                self._costs.clear()
-            count = self._planned_cost if self._planned else self._sum
-            found = self._costs[architecture.stages] = count(architecture)
-        return found
-
-    def _sum(self, architecture: Architecture) -> Cost:
+        """Return the cost of `architecture`."""
+        if self._planned:
+            return self._planned_cost(architecture)
         total, shape = self.stem
         madds, params, acts, latency = total.madds, total.params, total.acts, total.latency
         stages = self._stages

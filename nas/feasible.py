@@ -8,7 +8,7 @@ anything: how many architectures fit (nas.counting, nas.estimating), and uniform
 import itertools
 import math
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -27,6 +27,7 @@ from nas.space import SearchSpace
 from nas.sparse import SparseCount, TooManySumsError
 
 _PICTURE_CELLS = 1 << 15
+_REMEMBERED = 1 << 13  # networks with their costs; some 5 MB
 
 
 class FeasibleSpace:
@@ -36,6 +37,8 @@ class FeasibleSpace:
         """Enumerate the options of every stage; tables follow when they are first needed."""
         self.space: SearchSpace = costs.space
         self.costs = costs
+        # Who draws, checks and learns from a network asks for its cost each time.
+        self._cost = lru_cache(_REMEMBERED)(costs.cost)
         self.budget = tuple(budget)
         self._table = OptionTable(costs)
         self._options = self._table.stages
@@ -220,7 +223,7 @@ class FeasibleSpace:
     @cached_property
     def coding(self) -> SpaceCoding:
         """The architectures of the space as numbers."""
-        return SpaceCoding(self.costs)
+        return SpaceCoding(self.costs, self._cost)
 
     num_parts = 1
 
@@ -230,7 +233,7 @@ class FeasibleSpace:
 
     def cost(self, architecture: Architecture) -> Cost:
         """Return the cost of a member at the deployment."""
-        return self.costs.cost(architecture)
+        return self._cost(architecture)
 
     def mutate(self, architecture: Architecture, rng: np.random.Generator) -> Architecture:
         """Return a neighbour, within the budget or not."""
@@ -238,9 +241,7 @@ class FeasibleSpace:
 
     def admits(self, architecture: Architecture) -> bool:
         """Tell whether `architecture` is a member of the space and within every ceiling."""
-        return self.space.contains(architecture) and admits(
-            self.budget, self.costs.cost(architecture)
-        )
+        return self.space.contains(architecture) and admits(self.budget, self._cost(architecture))
 
     def _jointly_feasible(self) -> bool:
         """Tell exactly whether several ceilings can be met at once, by Pareto-minimal costs."""
