@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from nas.prove.runs import Bench, Entry, Setting
 from nas.samplers import make_sampler
-from nas.table import Table
+from nas.tables import Table
 
 RESULTS = Path(__file__).parent / "results" / "proven_scores.md"
 STAGES, VALUES = 3, 4  # each stage has a width and a kernel of so many values

@@ -21,11 +21,10 @@ import torch
 
 from nas.budget import admits, parse_budgets
 from nas.cost import CostModel
-from nas.drawing import Drawing
-from nas.feasible import FeasibleSpace
+from nas.feasible import FeasibleSpace, OptionTable
+from nas.feasible.drawing import Drawing
+from nas.feasible.reduced import Reduced
 from nas.lowering import lower
-from nas.options import OptionTable
-from nas.reduced import Reduced
 from nas.space_file import load_space
 from nas.train.referee import count as referee
 

@@ -90,7 +90,7 @@ def spec_of(sampler: str, epochs: int, trials: int) -> StudySpec:
 def our_overhead(sampler: str, epochs: int, trials: int) -> dict[str, float]:
     """Run one whole study; return seconds, of which `wall` counts from the workers' readiness."""
     from nas.execution import Event, TrialFinished, WorkersReady
-    from nas.listed import feasible_space
+    from nas.feasible import feasible_space
     from nas.samplers import make_sampler
     from nas.store import open_store
     from nas.study import Study

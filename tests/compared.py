@@ -6,13 +6,12 @@ import numpy as np
 
 from nas.budget import parse_budgets
 from nas.cost import CostModel
-from nas.listed import feasible_space
+from nas.feasible import FeasibleUnion, feasible_space
 from nas.rungs import Decision
 from nas.samplers import make_sampler
 from nas.spec import StudySpec
 from nas.study import Study
 from nas.trial import Measurement, Outcome, Trial, TrialState
-from nas.union import FeasibleUnion
 from tests.memory_store import MemoryStore
 
 FAMILY = """

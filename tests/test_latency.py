@@ -12,14 +12,12 @@ from nas.architecture import Architecture
 from nas.budget import Constraint, admits, parse_budget, parse_budgets, time
 from nas.cost import CostModel
 from nas.errors import BudgetError, NasError
-from nas.feasible import FeasibleSpace
+from nas.feasible import FeasibleSpace, FeasibleUnion, feasible_space
 from nas.latency import Accuracy, Device, LatencyTable, Timing, units
-from nas.listed import feasible_space
 from nas.lowering import lower
 from nas.objective import objective
 from nas.space_file import load_space, read_space
 from nas.train.latency.pieces import covering_pieces
-from nas.union import FeasibleUnion
 
 SMALL = """
 schema = 1

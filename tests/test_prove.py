@@ -16,8 +16,7 @@ from nas.prove.scores import Judge, Score
 from nas.prove.simulate import PROPOSALS, Cluster
 from nas.prove.summary import ask_times, csv_text, markdown, summarise, verdict
 from nas.samplers import make_sampler
-from nas.table import Table
-from nas.table_space import TableSpace
+from nas.tables import Table, TableSpace
 from nas.trial import TrialState
 
 LIMIT = "200K-flops"

@@ -14,7 +14,7 @@ from nas.errors import BudgetError, InterruptedStudyError, NasError
 if TYPE_CHECKING:
     from nas.budget import Constraint
     from nas.prove.runs import Bench, Entry, Kept
-    from nas.table import Table
+    from nas.tables import Table
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -129,7 +129,7 @@ def prove(
     """
     from nas.cli.prove_result import Result, say_setting
     from nas.prove.runs import Bench, Kept, Setting, by_label
-    from nas.table import Table
+    from nas.tables import Table
 
     read = Table.read(table, toml)
     budget = _budget(read, budgets, quantile)

@@ -17,9 +17,8 @@ from nas.cli import output, rows
 from nas.cli.profile import of_reports, print_profiles
 from nas.cli.progress import Progress
 from nas.errors import InterruptedStudyError, NasError, StudyFailedError
-from nas.feasible import FeasibleSpace
+from nas.feasible import FeasibleSpace, FeasibleUnion, feasible_space
 from nas.layers import Shape
-from nas.listed import feasible_space
 from nas.lowering import adapt
 from nas.ports import Sampler
 from nas.resolution import check_resolutions
@@ -32,7 +31,6 @@ from nas.train.devices import default_device, describe_devices
 from nas.train.scorer import StudyScorer
 from nas.trial import Trial, TrialState
 from nas.tuner import RunResult, RunSettings, check_fraction, knock, run, too_small
-from nas.union import FeasibleUnion
 from nas.view import study_note
 
 if TYPE_CHECKING:

@@ -46,8 +46,7 @@ def space(
     from nas.budget import parse_budgets
     from nas.cli.latency_table import latency_device, latency_tables
     from nas.cost import CostModel
-    from nas.distribution import distribution
-    from nas.listed import feasible_space
+    from nas.feasible import distribution, feasible_space
     from nas.space_file import load_space, parse_input
 
     loaded = load_space(name)
@@ -165,7 +164,7 @@ def _number(count: Any, total: int) -> str:
 
 
 def _write(feasible: Any, count: Any, plot: Path) -> None:
-    from nas.distribution import distribution
+    from nas.feasible import distribution
     from nas.figures.costs import write_costs_page
 
     heading = " ".join([feasible.space.name, *map(str, feasible.budget)])

@@ -9,7 +9,7 @@ from pathlib import Path
 import plotly.graph_objects as go
 
 from nas.budget import amount
-from nas.distribution import Distribution
+from nas.feasible import Distribution
 from nas.figures.document import WIDE, document_html, figure_section, write_document
 from nas.figures.look import Look, title
 

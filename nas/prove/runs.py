@@ -22,9 +22,7 @@ from nas.objective import Objective
 from nas.prove.scores import Judge, Score
 from nas.prove.simulate import Cluster, Sampler
 from nas.samplers.port import Feasible, Scorer
-from nas.table import ACCURACY, Table
-from nas.table_file import toml_beside
-from nas.table_space import TableSpace
+from nas.tables import ACCURACY, Table, TableSpace, toml_beside
 
 MakeSampler: TypeAlias = Callable[[str, Feasible, Sequence[Objective], Scorer | None], Sampler]
 

@@ -13,8 +13,7 @@ from nas.budget import Constraint
 from nas.errors import NasError
 from nas.front import Points, hypervolume, non_dominated
 from nas.prove.simulate import Cluster
-from nas.table_file import Floats, Ints
-from nas.table_space import TableSpace
+from nas.tables import Floats, Ints, TableSpace
 from nas.trial import TrialState
 
 _LOW = 0.05

@@ -15,8 +15,7 @@ from typing import Protocol
 import numpy as np
 
 from nas.architecture import Architecture
-from nas.table_file import Floats
-from nas.table_space import TableSpace
+from nas.tables import Floats, TableSpace
 from nas.trial import Measurement, Trial, TrialState
 
 PROPOSALS = 20

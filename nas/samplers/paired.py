@@ -14,8 +14,7 @@ import numpy as np
 from nas.architecture import Architecture, Value, show
 from nas.cost import CostModel
 from nas.errors import BudgetError, NasError
-from nas.feasible import FeasibleSpace
-from nas.listed import feasible_space
+from nas.feasible import FeasibleSpace, feasible_space
 from nas.objective import Objective
 from nas.samplers.observed import Observed
 from nas.samplers.port import Feasible

@@ -12,9 +12,8 @@ from nas.architecture import Architecture
 from nas.budget import Constraint, admits
 from nas.cost import CostModel, total_cost
 from nas.errors import BudgetError
-from nas.feasible import FeasibleSpace
+from nas.feasible import FeasibleSpace, feasible_space
 from nas.layers import Shape
-from nas.listed import feasible_space
 from nas.lowering import lower
 from nas.space import Published, SearchSpace
 from nas.space_file import load_space

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from nas.blocks.nasnet_a import NormalCell, ReductionCell
 from nas.cost import CostModel, total_cost
 from nas.errors import SpaceError
+from nas.feasible.listed import ListedSpace, feasible_space
 from nas.layers import Builder, Concat, Shape
-from nas.listed import ListedSpace, feasible_space
 from nas.lowering import adapt, lower
 from nas.space_file import read_space
 from nas.train import referee

@@ -19,8 +19,7 @@ from nas.samplers.predictor.features import Column, Features
 from nas.samplers.predictor.hint import FEWEST, Ruler, effect
 from nas.samplers.predictor.model import Model, Points
 from nas.samplers.predictor.surrogate import PRIOR, Surrogate
-from nas.table import ACCURACY, Table
-from nas.table_space import TableSpace
+from nas.tables import ACCURACY, Table, TableSpace
 from nas.trial import Measurement, Trial, TrialState
 from tests.samplers.test_predictor import rows_of, wave
 

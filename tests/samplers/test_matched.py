@@ -8,11 +8,10 @@ import pytest
 from nas.budget import admits, parse_budgets
 from nas.cost import CostModel
 from nas.errors import BudgetError
-from nas.listed import feasible_space
+from nas.feasible import FeasibleUnion, feasible_space
 from nas.samplers.matched import NUM_STRATA, MatchedSampler, edges, stratum_of
 from nas.space_file import load_space
 from nas.trial import TrialState
-from nas.union import FeasibleUnion
 from tests.compared import feasible_of, measured, noise, spec_of
 
 

@@ -14,11 +14,10 @@ import numpy as np
 from nas.architecture import Value
 from nas.blocks.base import NetworkKind
 from nas.cost import CostModel
+from nas.feasible import OptionTable, StageOptions, members
 from nas.latency import Unit, units
 from nas.layers import Builder, Layer
-from nas.listed import members
 from nas.lowering import lower, lower_block, lower_head, lower_stem
-from nas.options import OptionTable, StageOptions
 
 Piece = list[Layer]
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from nas.budget import Constraint
 from nas.cost import CostModel
+from nas.feasible import feasible_space
 from nas.latency import Accuracy, LatencyTable, round_to, units
 from nas.layers import Layer
-from nas.listed import feasible_space
 from nas.lowering import lower
 from nas.train.latency.measure import Progress, ignore, measure_networks, measure_units
 from nas.train.latency.pieces import covering_pieces

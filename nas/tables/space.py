@@ -13,8 +13,8 @@ from nas.budget import Constraint
 from nas.coding import DEAD, Variable
 from nas.cost import Cost
 from nas.errors import ArchitectureError, BudgetError
-from nas.table import Table, TableCost
-from nas.table_file import EMPTY, Floats, Ints
+from nas.tables.file import EMPTY, Floats, Ints
+from nas.tables.table import Table, TableCost
 
 Bools = NDArray[np.bool_]
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from nas.architecture import StageValues, Value
 from nas.errors import SpaceError
-from nas.table_columns import Columns, CostColumn, find_columns
+from nas.tables.columns import Columns, CostColumn, find_columns
 from nas.toml_reader import TomlReader, shown
 
 Ints: TypeAlias = NDArray[np.int64]

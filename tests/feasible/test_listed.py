@@ -12,7 +12,7 @@ from nas.budget import Constraint, parse_budgets
 from nas.cost import CostModel
 from nas.errors import BudgetError
 from nas.feasible import FeasibleSpace
-from nas.listed import ListedSpace, feasible_space
+from nas.feasible.listed import ListedSpace, feasible_space
 from nas.space_file import read_space
 from tests.members import space_named
 

@@ -8,9 +8,8 @@ import pytest
 from nas.budget import admits, parse_budgets
 from nas.cost import CostModel
 from nas.errors import BudgetError
-from nas.listed import feasible_space
+from nas.feasible import FeasibleUnion, feasible_space
 from nas.space_file import load_space
-from nas.union import FeasibleUnion
 
 BUDGET = parse_budgets(["140M-flops"])
 NAMES = ("igcv3", "mobilenetv2", "shufflenetv1")

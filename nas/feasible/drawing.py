@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.budget import Constraint
-from nas.options import Ints, OptionTable
-from nas.paths import Paths, TooManyPathsError
-from nas.reduced import Reduced
-from nas.rounded import CELLS, Ends, RoundedTables
+from nas.feasible.options import Ints, OptionTable
+from nas.feasible.paths import Paths, TooManyPathsError
+from nas.feasible.reduced import Reduced
+from nas.feasible.rounded import CELLS, Ends, RoundedTables
 
 _FINE = 8192
 _GOOD, _FAIR = 1 / 4, 1 / 32  # shares of walks that are feasible: good enough to ask no further

@@ -13,7 +13,7 @@ import numpy as np
 
 from nas.budget import Constraint
 from nas.cost import COST_NAMES
-from nas.options import Ints, OptionTable, StageOptions
+from nas.feasible.options import Ints, OptionTable, StageOptions
 
 _FAR = 2**60  # more than any network costs
 

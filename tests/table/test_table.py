@@ -15,11 +15,10 @@ from hypothesis import strategies as st
 from nas.architecture import Architecture
 from nas.coding import DEAD
 from nas.errors import ArchitectureError, BudgetError, SpaceError
-from nas.table import Table
-from nas.table_space import TableSpace
+from nas.tables import Table, TableSpace
 from nas.trial import Trial, TrialState
 
-SHARED = Path(os.environ.get("NAS_TABLES") or Path(__file__).parents[2] / "shared" / "tables")
+SHARED = Path(os.environ.get("NAS_TABLES") or Path(__file__).parents[3] / "shared" / "tables")
 MACRO = SHARED / "nas_bench_macro.csv.gz"
 
 

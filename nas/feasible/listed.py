@@ -14,10 +14,10 @@ from nas.architecture import Architecture, StageValues
 from nas.blocks.base import NetworkKind
 from nas.budget import Constraint
 from nas.cost import COST_NAMES, CostModel
-from nas.counting import Count
 from nas.errors import SpaceError
-from nas.feasible import FeasibleSpace
-from nas.options import Floats, Ints, vector
+from nas.feasible.counting import Count
+from nas.feasible.options import Floats, Ints, vector
+from nas.feasible.space import FeasibleSpace
 from nas.space import SearchSpace
 
 MOST = 200_000

@@ -12,8 +12,8 @@ import numpy as np
 from nas.architecture import Architecture
 from nas.coding import Coding, UnionCoding
 from nas.cost import Cost
-from nas.counting import Count
-from nas.feasible import FeasibleSpace
+from nas.feasible.counting import Count
+from nas.feasible.space import FeasibleSpace
 
 
 class FeasibleUnion:

@@ -8,7 +8,7 @@ import numpy as np
 
 from nas.architecture import StageValues
 from nas.errors import SpaceError
-from nas.table_file import Ints, TableRows
+from nas.tables.file import Ints, TableRows
 
 Spelling: TypeAlias = tuple[StageValues, ...]
 

@@ -12,10 +12,9 @@ from scipy import stats
 from nas.architecture import Architecture
 from nas.budget import Constraint, admits, parse_budgets
 from nas.cost import CostModel
-from nas.counting import Count
 from nas.errors import BudgetError
-from nas.feasible import FeasibleSpace
-from nas.rounded import CELLS
+from nas.feasible import Count, FeasibleSpace
+from nas.feasible.rounded import CELLS
 from nas.space_file import load_space, read_space
 
 # Group counts that do not fit every width, stages that may be absent, choices that collapse.

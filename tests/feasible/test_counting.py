@@ -5,16 +5,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nas import counting
 from nas.budget import Constraint, parse_budgets
 from nas.cost import CostModel
-from nas.counting import LatticeCount
-from nas.drawing import Drawing
-from nas.estimating import bounds_together, count_together, wilson
-from nas.options import OptionTable
-from nas.reduced import Reduced
-from nas.rounded import CELLS
-from nas.sparse import SparseCount, TooManySumsError
+from nas.feasible import OptionTable, counting
+from nas.feasible.counting import LatticeCount
+from nas.feasible.drawing import Drawing
+from nas.feasible.estimating import bounds_together, count_together, wilson
+from nas.feasible.reduced import Reduced
+from nas.feasible.rounded import CELLS
+from nas.feasible.sparse import SparseCount, TooManySumsError
 from tests.members import space_named
 
 
@@ -121,7 +120,7 @@ def test_a_rounded_count_of_a_large_space_holds_the_exact_one():
 
 def test_an_estimate_lies_within_its_bounds_and_near_the_truth(table, spent, monkeypatch):
     """The same ceiling twice, as two: the rough tables of two ceilings against the exact count."""
-    monkeypatch.setattr("nas.estimating._LISTABLE", 0)
+    monkeypatch.setattr("nas.feasible.estimating._LISTABLE", 0)
     monkeypatch.setitem(CELLS, 2, 6)
     least = int(Reduced(table, (Constraint("madds", 10**12),)).floor[0])
     ceiling = least + int(np.median(list(spent)))

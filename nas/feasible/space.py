@@ -1,13 +1,12 @@
 """Count and sample, uniformly, the distinct architectures that a budget admits.
 
 The costs of a network are sums over its stages, so that all questions are answered without listing
-anything: how many architectures fit (nas.counting, nas.estimating), and uniform draws from them
-(nas.drawing).
+anything: how many architectures fit (counting, estimating), and uniform draws from them (drawing).
 """
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -16,15 +15,15 @@ from nas.architecture import Architecture, StageValues
 from nas.budget import Constraint, admits
 from nas.coding import SpaceCoding
 from nas.cost import COST_NAMES, Cost, CostModel
-from nas.counting import QUICK_CELLS, Count, LatticeCount
-from nas.drawing import Drawing
 from nas.errors import BudgetError
-from nas.estimating import bounds_together, count_together
+from nas.feasible.counting import QUICK_CELLS, Count, LatticeCount
+from nas.feasible.drawing import Drawing
+from nas.feasible.estimating import bounds_together, count_together
+from nas.feasible.options import Ints, OptionTable
+from nas.feasible.reduced import Reduced
+from nas.feasible.sparse import SparseCount, TooManySumsError
 from nas.front import non_dominated
-from nas.options import Ints, OptionTable
-from nas.reduced import Reduced
 from nas.space import SearchSpace
-from nas.sparse import SparseCount, TooManySumsError
 
 _PICTURE_CELLS = 1 << 15
 _REMEMBERED = 1 << 13  # networks with their costs; some 5 MB
@@ -37,8 +36,6 @@ class FeasibleSpace:
         """Enumerate the options of every stage; tables follow when they are first needed."""
         self.space: SearchSpace = costs.space
         self.costs = costs
-        # Who draws, checks and learns from a network asks for its cost each time.
-        self._cost = lru_cache(_REMEMBERED)(costs.cost)
         self.budget = tuple(budget)
         self._table = OptionTable(costs)
         self._options = self._table.stages
@@ -46,6 +43,11 @@ class FeasibleSpace:
         self._lattice: LatticeCount | SparseCount | None = None
         self._lattices: dict[str, LatticeCount] = {}
         self._unlimited: dict[str, Reduced] = {}
+
+    @cached_property
+    def _cost(self) -> Callable[[Architecture], Cost]:
+        """Count, and remember: who draws, checks and learns from a network asks each time."""
+        return lru_cache(_REMEMBERED)(self.costs.cost)
 
     @cached_property
     def total(self) -> int:

@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 
-from nas.counting import Count
-from nas.drawing import Drawing
-from nas.paths import TooManyPathsError
+from nas.feasible.counting import Count
+from nas.feasible.drawing import Drawing
+from nas.feasible.paths import TooManyPathsError
 
 _DRAWS = 20_000
 _LISTABLE = 1e11  # walks; beyond, the exact graph is never small enough

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nas.options import Ints
-from nas.reduced import Reduced
+from nas.feasible.options import Ints
+from nas.feasible.reduced import Reduced
 
 _MOST_SUMS = 8_000_000
 _LARGEST = 2**62  # counts beyond would not fit in the integers of numpy

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.options import Ints
-from nas.reduced import Reduced
+from nas.feasible.options import Ints
+from nas.feasible.reduced import Reduced
 
 EXACT_CELLS = 600_000
 QUICK_CELLS = 1 << 16

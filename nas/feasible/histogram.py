@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nas.counting import Count
-from nas.feasible import FeasibleSpace
+from nas.feasible.counting import Count
+from nas.feasible.space import FeasibleSpace
 
 _DRAWS = 5000
 

@@ -11,8 +11,7 @@ from nas.errors import SpaceError
 from nas.prove.runs import Bench, Entry, Setting
 from nas.prove.simulate import Cluster
 from nas.samplers import make_sampler
-from nas.table import Table
-from nas.table_space import TableSpace
+from nas.tables import Table, TableSpace
 from nas.trial import TrialState
 
 GOOD = "a,b,acc,naswot,zico\n1,x,90,-3.5,1e2\n2,x,92,,7\n1,y,80,0,-7\n2,y,82,12,8\n"

@@ -17,9 +17,9 @@ from nas.budget import Constraint
 from nas.cost import COST_NAMES, Cost
 from nas.errors import BudgetError, SpaceError
 from nas.objective import OBJECTIVES, Direction, Objective
-from nas.table_columns import UNITS, CostColumn, cost_name
-from nas.table_file import Floats, Ints, TableRows, read_table
-from nas.table_networks import Networks, merge
+from nas.tables.columns import UNITS, CostColumn, cost_name
+from nas.tables.file import Floats, Ints, TableRows, read_table
+from nas.tables.networks import Networks, merge
 
 ACCURACY = OBJECTIVES["top1_error"]
 

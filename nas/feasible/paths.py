@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.options import Floats, Ints
-from nas.reduced import Steps
-from nas.rounded import RoundedTables
+from nas.feasible.options import Floats, Ints
+from nas.feasible.reduced import Steps
+from nas.feasible.rounded import RoundedTables
 
 _MOST_EDGES = 3_000_000
 _AT_ONCE = 1 << 21

@@ -13,8 +13,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.options import Floats, Ints
-from nas.reduced import Reduced, Steps
+from nas.feasible.options import Floats, Ints
+from nas.feasible.reduced import Reduced, Steps
 
 CELLS = {1: 512, 2: 128, 3: 32}  # more cells admit fewer beyond the budget, and walk slower
 _AT_ONCE = 1 << 18  # numbers that one step of the walks holds at a time, so that they stay in cache
