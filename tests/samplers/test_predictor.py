@@ -179,6 +179,16 @@ def test_a_stopped_trial_says_nothing_where_no_other_went_on():
     assert len(seen.index) == len(history)
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_sampler_has_nothing_to_learn_from_where_no_trial_went_to_the_end():
+    first = search("random", BUDGETS["one"], 3)[0]
+    assert len(observe([stopped_at(first, 0, 0.5)], ERROR).index) == 0
+    failed = replace(first, state=TrialState.FAILED, fail_reason="nan", measurements=())
+    sampler = make_sampler("predictor", feasible_space(BUDGETS["one"]), FRONT)
+    for history in ([failed], [stopped_at(first, 0, 0.5)]):
+        assert sampler.propose(history, 1, np.random.default_rng(0)) is not None
+
+
 def test_a_diverged_trial_counts_as_bad_and_a_crashed_one_not_at_all():
     history = search("random", BUDGETS["one"], 10)
     complete = [t for t in history if t.state is TrialState.COMPLETE]

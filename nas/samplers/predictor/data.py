@@ -49,10 +49,10 @@ def observe(trials: Sequence[Trial], goal: Objective) -> Observed:
     """
     final = [_final(trial, goal) for trial in trials]
     complete = [index for index, value in enumerate(final) if value is not None]
-    values = clip(transform(np.array([final[index] for index in complete], dtype=float)))
-    index, found, noise = list(complete), list(values), [0.0] * len(complete)
     if not complete:
         return Observed(np.array([], dtype=np.int64), np.array([]), np.array([]))
+    values = clip(transform(np.array([final[index] for index in complete], dtype=float)))
+    index, found, noise = list(complete), list(values), [0.0] * len(complete)
     rungs: dict[int, tuple[float, float, float] | None] = {}
     spread = float(np.var(values)) + 1e-6
     for position, trial in enumerate(trials):
