@@ -6,7 +6,7 @@ The draws depend on no result, so that the next ones are made while the trials r
 """
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,7 @@ from nas.architecture import Architecture
 from nas.samplers.crossing import crossed
 from nas.samplers.port import Feasible
 from nas.samplers.predictor.model import Points
+from nas.samplers.predictor.threads import Ahead
 from nas.samplers.random import BAND
 
 _DRAWN = 800  # and a quarter as many in the band
@@ -58,14 +59,14 @@ class Pool:
         self._feasible, self._points = feasible, points
         self._drawn = _Drawn(-1, {}, None)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="nas-pool")
-        self._next: tuple[int, Future[_Drawn]] | None = None
+        self._next: tuple[int, Ahead[_Drawn]] | None = None
 
     def look_ahead(self, asked: int) -> None:
         """Begin the draws that are needed soon after `asked` proposals, in the background."""
         epoch = (asked + _AHEAD) // _RENEW_AFTER
         known = self._drawn.epoch if self._next is None else self._next[0]
         if epoch not in (known, self._drawn.epoch):
-            self._next = epoch, self._thread.submit(self._draw, epoch)
+            self._next = epoch, Ahead(self._thread, lambda: self._draw(epoch))
 
     def fresh(
         self,

@@ -6,11 +6,12 @@ depends on which have finished, never on how long anything took, so that a repla
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from nas.samplers.predictor.features import Floats
 from nas.samplers.predictor.hint import Hint, Ruler
+from nas.samplers.predictor.threads import Ahead
 from nas.samplers.prefix import begins_with
 from nas.trial import Trial
 
@@ -35,14 +36,14 @@ class Learner:
         """Know nothing yet."""
         self._learn = learn
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="nas-settings")
-        self._known: list[tuple[Sequence[Trial], Future[Settings]]] = []
+        self._known: list[tuple[Sequence[Trial], Ahead[Settings]]] = []
 
-    def begin(self, trials: Sequence[Trial]) -> Future[Settings]:
+    def begin(self, trials: Sequence[Trial]) -> Ahead[Settings]:
         """Begin to learn from `trials`, unless that was begun before; return what will be known."""
         for known, found in self._known:
             if len(known) == len(trials) and begins_with(trials, known):
                 return found
-        found = self._thread.submit(self._learn, trials)
+        found = Ahead(self._thread, lambda: self._learn(trials))
         self._known = [*self._known[1 - _KEPT :], (trials, found)]
         return found
 

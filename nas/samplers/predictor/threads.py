@@ -1,21 +1,27 @@
-"""One thread for linear algebra: the same numbers on every machine, and sooner.
+"""Threads: one for linear algebra, and one for what is computed ahead.
 
+One thread for linear algebra gives the same numbers on every machine, and sooner.
 On more threads sums are rounded in another order, so that what is believed would depend on the
 number of cores. A matrix of a few hundred rows is too small to share out: the threads mostly wait
 for one another, and take the cores from the trials that are being trained.
+
+What is computed ahead begins a moment after a proposal, when the worker that waited for it has it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache, wraps
 from itertools import compress
-from threading import Lock
-from typing import ParamSpec, TypeVar
+from threading import Event, Lock
+from typing import Generic, ParamSpec, TypeVar
 
 from threadpoolctl import LibController, ThreadpoolController
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+_MOMENT = 0.2  # seconds
 
 
 def on_one_thread(function: Callable[P, T]) -> Callable[P, T]:
@@ -73,3 +79,21 @@ def _libraries() -> Sequence[LibController]:
     """Return the libraries that numpy and scipy have loaded, looked for once: that takes 4 ms."""
     found: Sequence[LibController] = ThreadpoolController().select(user_api="blas").lib_controllers
     return found
+
+
+class Ahead(Generic[T]):
+    """What `compute` returns, from `thread`: begun in a moment, or as soon as it is asked for."""
+
+    def __init__(self, thread: ThreadPoolExecutor, compute: Callable[[], T]) -> None:
+        """Queue behind what the thread has to do already."""
+        self._asked_for = Event()
+        self._future = thread.submit(self._run, compute)
+
+    def result(self) -> T:
+        """Wait for it."""
+        self._asked_for.set()
+        return self._future.result()
+
+    def _run(self, compute: Callable[[], T]) -> T:
+        self._asked_for.wait(_MOMENT)
+        return compute()
