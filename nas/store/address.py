@@ -4,6 +4,7 @@ import os
 import re
 import shlex
 import sqlite3
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from nas.errors import StoreError
 
 DEFAULT_PATH = "nas.db"
 BUSY_SECONDS = 30
+_RETRY_SECONDS = 0.02
 _CONNECT: dict[str, Any] = {
     "connect_timeout": 10,  # seconds
     "keepalives_idle": 30,
@@ -121,8 +123,21 @@ def _read_only(path: Path) -> sqlite3.Connection:
 
 def _prepare(connection: sqlite3.Connection, _record: object) -> None:
     connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
-    connection.execute("PRAGMA journal_mode = WAL")
+    _log_ahead(connection)
     connection.execute("PRAGMA synchronous = FULL")
+
+
+def _log_ahead(connection: sqlite3.Connection) -> None:
+    """Turn a database to a write-ahead log; where others do so at once SQLite waits for nobody."""
+    last = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > last:
+                raise
+            time.sleep(_RETRY_SECONDS)
 
 
 def _check_foreign_keys(connection: sqlite3.Connection, _record: object) -> None:
