@@ -12,7 +12,7 @@ the scores say, it is among those few.
 """
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -31,7 +31,7 @@ from nas.samplers.predictor.model import Model, Observed, Points, Posterior, thi
 from nas.samplers.predictor.pool import Candidates, Pool
 from nas.samplers.predictor.record import Record, Seen
 from nas.samplers.predictor.settings import Learner, Settings, coming, usable
-from nas.samplers.predictor.threads import on_one_thread
+from nas.samplers.predictor.threads import Ahead, on_one_thread
 from nas.samplers.random import stratified
 from nas.trial import Trial, TrialState
 
@@ -71,15 +71,14 @@ class PredictorSampler(Measured):
         proposed = self._proposed(seen, rng)
         if seen.finished and any(self._uncertain):  # before, the workers need the cores to start
             self._pool.look_ahead(seen.asked)
-            self._learner.begin(seen.finished[: coming(len(seen.finished), seen.settled)])
+            self._learnt(seen, coming)
         return proposed
 
     def _proposed(self, seen: Seen, rng: np.random.Generator) -> Architecture | None:
         start = START * self._feasible.num_parts
         if seen.asked < start or seen.done < _FEWEST or not any(self._uncertain):
             return stratified(self._feasible, self._goals, seen.asked, rng)
-        early = usable(len(seen.finished), seen.settled)
-        settings = self._learner.begin(seen.finished[:early]).result()
+        settings = self._learnt(seen, usable).result()
         useful, posterior = self._learn_most(seen, settings)
         parents = [useful[index].architecture for index in self._parents(useful, posterior)]
         fresh = self._pool.fresh(parents, seen.taken, seen.asked, rng)
@@ -98,14 +97,17 @@ class PredictorSampler(Measured):
             return measured
         seen = self._record.read(history)
         useful = [*seen.finished, *seen.pending]
-        early = coming(len(seen.finished), seen.settled)  # who asks for the best waits for it
-        settings = self._learner.begin(seen.finished[:early]).result()
+        settings = self._learnt(seen, coming).result()  # who asks for the best waits for it
         losses = self._learn(useful, settings).believed[:, 0].tolist()
         positive = min(measured.values()) >= 0
         believed = {
             t.number: inverse(loss, positive) for t, loss in zip(useful, losses, strict=True)
         }
         return {number: believed[number] for number in measured}
+
+    def _learnt(self, seen: Seen, length: Callable[[int, int], int]) -> Ahead[Settings]:
+        """Return what is learnt from the first finished trials, as many as `length` says."""
+        return self._learner.begin(seen.finished[: length(len(seen.finished), seen.settled)])
 
     def _learn_most(self, seen: Seen, settings: Settings) -> tuple[Sequence[Trial], Posterior]:
         """Learn from a bounded number of trials, so that an ask takes no longer after many."""
