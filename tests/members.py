@@ -150,3 +150,36 @@ def neighbours(draw: st.DrawFn, space: SearchSpace) -> tuple[Architecture, Archi
     other = Architecture(space.name, space.keys, tuple(map(tuple, stages)))
     assume(space.contains(other))
     return one, other
+
+
+# Group counts that do not fit every width, stages that may be absent, choices that collapse.
+LISTABLE = """
+schema = 1
+name = "small"
+block = "igcv3"
+title = "small enough to list"
+[deployment]
+input = "3x16x16"
+classes = 4
+[stem]
+width = 6
+stride = 1
+[head]
+width = 24
+[choices]
+expansion = [0, 2]
+g1 = [1, 2]
+g2 = [1, 3]
+relu = ["none", "first"]
+permute2 = false
+[[stage]]
+name = "stage1"
+stride = 1
+depth = [0, 1, 2]
+width = [6, 8]
+[[stage]]
+name = "stage2"
+stride = 2
+depth = [1, 3]
+width = [9, 12]
+"""

@@ -18,37 +18,9 @@ from nas.lowering import lower
 from nas.objective import objective
 from nas.space_file import load_space, read_space
 from nas.train.latency.pieces import covering_pieces
+from tests.members import LISTABLE
 
-SMALL = """
-schema = 1
-name = "small"
-block = "igcv3"
-title = "small enough to list"
-[deployment]
-input = "3x16x16"
-classes = 4
-[stem]
-width = 6
-stride = 1
-[head]
-width = 24
-[choices]
-expansion = [0, 2]
-g1 = [1, 2]
-g2 = [1, 3]
-relu = ["none", "first"]
-permute2 = [false, true]
-[[stage]]
-name = "stage1"
-stride = 1
-depth = [0, 1, 2]
-width = [6, 8]
-[[stage]]
-name = "stage2"
-stride = 2
-depth = [1, 3]
-width = [9, 12]
-"""
+SMALL = LISTABLE.replace("permute2 = false", "permute2 = [false, true]")
 DEVICE = Device("cpu", "a processor", "onnxruntime", "1.0", 1)
 ACCURACY = Accuracy(12, 0.02, 0.05, 0.07, 0.99, 0.9)
 

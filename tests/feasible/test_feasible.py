@@ -16,43 +16,12 @@ from nas.errors import BudgetError
 from nas.feasible import Count, FeasibleSpace
 from nas.feasible.rounded import CELLS
 from nas.space_file import load_space, read_space
-
-# Group counts that do not fit every width, stages that may be absent, choices that collapse.
-SMALL = """
-schema = 1
-name = "small"
-block = "igcv3"
-title = "small enough to list"
-[deployment]
-input = "3x16x16"
-classes = 4
-[stem]
-width = 6
-stride = 1
-[head]
-width = 24
-[choices]
-expansion = [0, 2]
-g1 = [1, 2]
-g2 = [1, 3]
-relu = ["none", "first"]
-permute2 = false
-[[stage]]
-name = "stage1"
-stride = 1
-depth = [0, 1, 2]
-width = [6, 8]
-[[stage]]
-name = "stage2"
-stride = 2
-depth = [1, 3]
-width = [9, 12]
-"""
+from tests.members import LISTABLE
 
 
 @pytest.fixture(scope="module")
 def small():
-    return CostModel(read_space(SMALL, "small.toml"))
+    return CostModel(read_space(LISTABLE, "small.toml"))
 
 
 @pytest.fixture(scope="module")
