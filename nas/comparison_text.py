@@ -8,7 +8,7 @@ from nas.comparison import Comparison, Group, Pair
 from nas.resample import Interval
 from nas.samplers.random import BAND
 from nas.spec import StudySpec
-from nas.view import study_note, task_line
+from nas.spec_text import study_note, task_line
 
 PAIR_COLUMNS = {
     "pair": "pair",

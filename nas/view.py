@@ -19,15 +19,10 @@ from nas.objective import Objective, objective
 from nas.reports import Reports, notes, test_scores
 from nas.space import Published
 from nas.spec import StudySpec
+from nas.spec_text import settings, study_note
 from nas.stage_table import StageTable, stage_table
 from nas.trial import Trial, TrialState
 
-_NOTES = {
-    "digits": (
-        "The digits are 8x8 images that nearly every network learns: they show the path, they "
-        "cannot rank group counts. For a real search give --task cifar10 and more epochs."
-    ),
-}
 _COST_LABELS = {
     "madds": "multiply-adds of convolution and linear layers",
     "params": "trainable parameters",
@@ -212,28 +207,12 @@ def study_view(
         seconds=_elapsed(trials),
         hypervolume=results.study_hypervolume(spec, trials) / (prod(spec.reference_point) or 1.0),
         progress=progress,
-        settings=_settings(spec, versions or {}),
+        settings=settings(spec, versions or {}),
         note=study_note(spec),
         best=by_number[best.number] if best else None,
         further=(len(further), sum(trial.state.finished for trial in further)),
         _by_number=by_number,
     )
-
-
-def study_note(spec: StudySpec) -> str:
-    """Return what a reader must know about the results of a study; empty where there is nothing."""
-    notes = [_NOTES[spec.task]] if spec.task in _NOTES else []
-    if spec.limit is not None:
-        notes.append(
-            f"Trained on at most {spec.limit:,} images: errors are higher than on the whole set."
-        )
-    return " ".join(notes)
-
-
-def task_line(spec: StudySpec) -> str:
-    """Return on which data a study measures."""
-    line = spec.task + (f", data in {spec.data_dir}" if spec.data_dir else "")
-    return line + (f", at most {spec.limit:,} training images" if spec.limit is not None else "")
 
 
 def _axes(spec: StudySpec) -> tuple[Axis, Axis]:
@@ -357,38 +336,3 @@ def _said(reports: Reports, latencies: Mapping[int, Measured]) -> dict[int, str]
     for number, own in latencies.items():
         said[number] = "; ".join(filter(None, (said.get(number), f"latency {own}")))
     return said
-
-
-def _settings(spec: StudySpec, versions: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    budget = ", ".join(map(str, spec.budget)) or "none"
-    rows = [
-        ("Space", "; ".join(f"{name}: {space.title}" for name, space in spec.spaces.items())),
-        ("Budget", f"{budget}, counted at {spec.input} with {spec.classes} classes"),
-        ("Task", task_line(spec)),
-        ("Epochs", f"{spec.ladder.max_epochs}, judged after {_list(spec.rungs[:-1])}"),
-        *([("Resolutions", spec.ladder.resolutions)] if spec.resolutions else []),
-        ("Objectives", ", ".join(spec.objectives)),
-        ("Candidates", f"{spec.num_trials}, proposed by {spec.sampler}, seed {spec.seed}"),
-        *_confirmation(spec),
-        *(
-            (f"Latency of {name}", f"{table.device}; the table is {table.accuracy}")
-            for name, table in spec.latency_tables.items()
-        ),
-        (
-            "Space file",
-            ", ".join(f"sha256 {space.space_hash[:16]}" for space in spec.spaces.values()),
-        ),
-    ]
-    if versions:
-        rows.append(("Versions", ", ".join(f"{k} {v}" for k, v in sorted(versions.items()))))
-    return tuple(rows)
-
-
-def _confirmation(spec: StudySpec) -> list[tuple[str, str]]:
-    if spec.confirm * (spec.seeds - 1) == 0:
-        return []
-    return [("Confirmed", f"the best {spec.confirm}, under {spec.seeds} seeds each")]
-
-
-def _list(epochs: Sequence[int]) -> str:
-    return ", ".join(map(str, epochs)) or "none"

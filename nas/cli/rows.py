@@ -7,8 +7,8 @@ from nas.budget import si, time
 from nas.cli.output import percent
 from nas.confirm import Confirmed
 from nas.spec import StudySpec
+from nas.spec_text import task_line
 from nas.trial import Trial
-from nas.view import task_line
 
 COLUMNS = {
     "trial": "trial",

@@ -24,6 +24,7 @@ from nas.ports import Sampler
 from nas.resolution import check_resolutions
 from nas.samplers import make_sampler
 from nas.spec import StudySpec
+from nas.spec_text import study_note
 from nas.store import Store
 from nas.study import Study
 from nas.train.data import Task, load_task
@@ -31,7 +32,6 @@ from nas.train.devices import default_device, describe_devices
 from nas.train.scorer import StudyScorer
 from nas.trial import Trial, TrialState
 from nas.tuner import RunResult, RunSettings, check_fraction, knock, run, too_small
-from nas.view import study_note
 
 if TYPE_CHECKING:
     from nas.cli.finish import Shipped

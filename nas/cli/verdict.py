@@ -16,10 +16,10 @@ from nas.cli.studies import print_front
 from nas.confirm import confirmed
 from nas.replicates import Summary
 from nas.spec import StudySpec
+from nas.spec_text import study_note
 from nas.store import Store
 from nas.study import Study
 from nas.trial import Trial
-from nas.view import study_note
 
 
 def document(study: Study, shipped: Shipped, seconds: float) -> dict[str, Any]:

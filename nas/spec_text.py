@@ -1,0 +1,64 @@
+"""A study's specification in words: what every page, table and line says of it."""
+
+from collections.abc import Mapping, Sequence
+
+from nas.spec import StudySpec
+
+_NOTES = {
+    "digits": (
+        "The digits are 8x8 images that nearly every network learns: they show the path, they "
+        "cannot rank group counts. For a real search give --task cifar10 and more epochs."
+    ),
+}
+
+
+def study_note(spec: StudySpec) -> str:
+    """Return what a reader must know about the results of a study; empty where there is nothing."""
+    notes = [_NOTES[spec.task]] if spec.task in _NOTES else []
+    if spec.limit is not None:
+        notes.append(
+            f"Trained on at most {spec.limit:,} images: errors are higher than on the whole set."
+        )
+    return " ".join(notes)
+
+
+def task_line(spec: StudySpec) -> str:
+    """Return on which data a study measures."""
+    line = spec.task + (f", data in {spec.data_dir}" if spec.data_dir else "")
+    return line + (f", at most {spec.limit:,} training images" if spec.limit is not None else "")
+
+
+def settings(spec: StudySpec, versions: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Return the settings of a study and the `versions` of its libraries, as a table has them."""
+    budget = ", ".join(map(str, spec.budget)) or "none"
+    rows = [
+        ("Space", "; ".join(f"{name}: {space.title}" for name, space in spec.spaces.items())),
+        ("Budget", f"{budget}, counted at {spec.input} with {spec.classes} classes"),
+        ("Task", task_line(spec)),
+        ("Epochs", f"{spec.ladder.max_epochs}, judged after {_list(spec.rungs[:-1])}"),
+        *([("Resolutions", spec.ladder.resolutions)] if spec.resolutions else []),
+        ("Objectives", ", ".join(spec.objectives)),
+        ("Candidates", f"{spec.num_trials}, proposed by {spec.sampler}, seed {spec.seed}"),
+        *_confirmation(spec),
+        *(
+            (f"Latency of {name}", f"{table.device}; the table is {table.accuracy}")
+            for name, table in spec.latency_tables.items()
+        ),
+        (
+            "Space file",
+            ", ".join(f"sha256 {space.space_hash[:16]}" for space in spec.spaces.values()),
+        ),
+    ]
+    if versions:
+        rows.append(("Versions", ", ".join(f"{k} {v}" for k, v in sorted(versions.items()))))
+    return tuple(rows)
+
+
+def _confirmation(spec: StudySpec) -> list[tuple[str, str]]:
+    if spec.confirm * (spec.seeds - 1) == 0:
+        return []
+    return [("Confirmed", f"the best {spec.confirm}, under {spec.seeds} seeds each")]
+
+
+def _list(epochs: Sequence[int]) -> str:
+    return ", ".join(map(str, epochs)) or "none"
