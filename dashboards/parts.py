@@ -21,7 +21,7 @@ def counters(view: StudyView) -> list[Any]:
     best = view.best
     cost = f"at {view.x.show(best.x)} {view.x.name}, trial {best.number}" if best else ""
     tiles = [
-        (str(view.finished), f"of {view.planned} ended"),
+        (str(view.finished), f"of {view.planned} ended" if view.planned else "ended"),
         (str(view.count(TrialState.RUNNING)), "running"),
         (str(view.count(TrialState.STOPPED)), "stopped early"),
         (str(view.count(TrialState.FAILED)), "failed"),

@@ -15,6 +15,7 @@ from nas.rungs import Ladder
 from nas.space import Published, SearchSpace
 from nas.space_file import parse_input, read_space
 
+UNCOUNTED = 1_000_000  # candidates of a study that only its time ends
 _TEXTS = {
     "space_text": "the space file was edited",
     "more_spaces": "the space file was edited",
@@ -39,6 +40,8 @@ class StudySpec:
     epochs up to each rung but the last are trained and judged; without them all epochs are at the
     task's own size, as those after them are. `latency` holds the tables by which latency is
     counted, as text, one for each space in their order; none where no latency is asked for.
+    After `time_limit` seconds of searching no further candidate is begun; `num_trials` may be
+    `UNCOUNTED` then.
     """
 
     name: str
@@ -69,6 +72,7 @@ class StudySpec:
     skip_corrupt: bool = False
     resolutions: tuple[int, ...] = ()
     latency: tuple[str, ...] = ()
+    time_limit: float | None = None
 
     @cached_property
     def spaces(self) -> dict[str, SearchSpace]:
@@ -110,6 +114,11 @@ class StudySpec:
     def ladder(self) -> Ladder:
         """The rungs with their reduction factor and their resolutions."""
         return Ladder(self.rungs, self.eta, self.resolutions)
+
+    @property
+    def counted(self) -> bool:
+        """Whether it is known from the start how many candidates there will be, at most."""
+        return self.num_trials < UNCOUNTED
 
     @property
     def deployment(self) -> Shape:

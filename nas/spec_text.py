@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from nas.spec import StudySpec
+from nas.words import duration
 
 _NOTES = {
     "digits": (
@@ -28,6 +29,13 @@ def task_line(spec: StudySpec) -> str:
     return line + (f", at most {spec.limit:,} training images" if spec.limit is not None else "")
 
 
+def candidates(spec: StudySpec) -> str:
+    """Return how many candidates a study trains at most, and for how long it begins new ones."""
+    number = [f"{spec.num_trials:,}"] if spec.counted else []
+    time = [f"begun within {duration(spec.time_limit)}"] if spec.time_limit else []
+    return ", ".join(number + time)
+
+
 def settings(spec: StudySpec, versions: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     """Return the settings of a study and the `versions` of its libraries, as a table has them."""
     budget = ", ".join(map(str, spec.budget)) or "none"
@@ -38,7 +46,7 @@ def settings(spec: StudySpec, versions: Mapping[str, str]) -> tuple[tuple[str, s
         ("Epochs", f"{spec.ladder.max_epochs}, judged after {_list(spec.rungs[:-1])}"),
         *([("Resolutions", spec.ladder.resolutions)] if spec.resolutions else []),
         ("Objectives", ", ".join(spec.objectives)),
-        ("Candidates", f"{spec.num_trials}, proposed by {spec.sampler}, seed {spec.seed}"),
+        ("Candidates", f"{candidates(spec)}, proposed by {spec.sampler}, seed {spec.seed}"),
         *_confirmation(spec),
         *(
             (f"Latency of {name}", f"{table.device}; the table is {table.accuracy}")

@@ -9,7 +9,7 @@ A training that was done before, in any study of the store, is not repeated (`na
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -25,6 +25,7 @@ from nas.history import seen
 from nas.ports import Sampler, StudyStore
 from nas.rungs import Decision, stratum
 from nas.spec import StudySpec
+from nas.timebox import Timebox
 from nas.trial import Measurement, Outcome, Trial, TrialState
 
 MAX_LOSSES = 3
@@ -38,8 +39,17 @@ _MISMATCH = "fvcore counts another cost than we do"  # alike for all, so that it
 class Study:
     """One study in progress: a mirror of its store, and the rules."""
 
-    def __init__(self, spec: StudySpec, store: StudyStore, sampler: Sampler) -> None:
-        """Read the trials so far; those left RUNNING by a lost driver wait again."""
+    def __init__(
+        self,
+        spec: StudySpec,
+        store: StudyStore,
+        sampler: Sampler,
+        clock: Callable[[], float] | None = None,
+    ) -> None:
+        """Read the trials so far; those left RUNNING by a lost driver wait again.
+
+        `clock` returns seconds, for a study whose time is limited; by default those of the system.
+        """
         self.spec = spec
         self._costs = spec.cost_models()
         self._goals = spec.goals
@@ -47,7 +57,11 @@ class Study:
         self._sampler = sampler
         self._trials = {trial.number: trial for trial in store.trials(spec.name)}
         self._confirming: list[int] | None = None
-        self.exhausted = self._cut_short()
+        self._timebox = Timebox(spec.time_limit, self.trials, clock)
+        self.exhausted = False
+        if self._cut_short():
+            self._timebox.close()
+            self.exhausted = spec.time_limit is None
         for trial in self.trials:
             if trial.state is TrialState.RUNNING:
                 self.requeue(trial.number)
@@ -74,6 +88,7 @@ class Study:
         they train to the end, and nobody should wait for that to see a first result. The further
         seeds of the best come last.
         """
+        self._timebox.start()
         for trial in self.trials:
             if trial.state is TrialState.WAITING:
                 return self._start(trial)
@@ -95,7 +110,7 @@ class Study:
         What the sampler reads and computes for its first proposals is there when workers need it.
         """
         history, number = seen(self.trials), len(self._trials)
-        left = 0 if self.exhausted else self.spec.num_trials - len(self.candidates)
+        left = 0 if self._all_asked() else self.spec.num_trials - len(self.candidates)
         for ahead in range(number, number + min(left, _REHEARSED)):
             proposed = self._sampler.propose(history, ahead, self._rng(ahead, 0))
             if proposed is None:
@@ -107,10 +122,31 @@ class Study:
         """Return the cost of a member of one of the spaces at the study's deployment."""
         return self._costs[architecture.space].cost(architecture)
 
-    def planned(self) -> int:
-        """Return how many trials the whole study has, references and further seeds included."""
-        further = confirm.num_replicates(self.spec, self.trials, self._searched())
-        return self.spec.num_trials + len(self._references()) + further
+    @property
+    def time_left(self) -> float | None:
+        """The seconds for which new candidates may be begun; None where time does not end them."""
+        return 0.0 if self.spec.time_limit and self._all_asked() else self._timebox.left
+
+    def to_come(self) -> tuple[int | None, int]:
+        """Return how many candidates, and how many trainings to the end, have not begun yet.
+
+        None candidates where only their time ends them, and it has not. The trainings to the end
+        are those of references and of further seeds.
+        """
+        ours = len(self.candidates)
+        whole = len(self._references()) + ours - len(self._trials)
+        whole += confirm.num_replicates(self.spec, self.trials, self._searched())
+        if self._all_asked():
+            return 0, whole
+        return (self.spec.num_trials - ours if self.spec.counted else None), whole
+
+    def planned(self) -> int | None:
+        """Return how many trials the whole study has, references and further seeds included.
+
+        None while nobody knows: where time alone ends the search, and it has not ended yet.
+        """
+        candidates, whole = self.to_come()
+        return None if candidates is None else len(self._trials) + candidates + whole
 
     def count(self, number: int, attempt: int, counted: Cost, worker: str) -> bool:
         """Record fvcore's count; return False, and fail the trial, where it differs from ours.
@@ -245,7 +281,7 @@ class Study:
         return None
 
     def _next_candidate(self) -> Trial | None:
-        if self.exhausted or len(self.candidates) >= self.spec.num_trials:
+        if self._all_asked():
             return None
         number, history = len(self._trials), seen(self.trials)
         taken = {trial.arch_id for trial in self.candidates}
@@ -262,19 +298,26 @@ class Study:
     def _rng(self, number: int, proposal: int) -> np.random.Generator:
         return np.random.default_rng([self.spec.seed, number, proposal])
 
+    def _all_asked(self) -> bool:
+        """Tell whether no more candidates will come."""
+        enough = len(self.candidates) >= self.spec.num_trials
+        return enough or self.exhausted or self._timebox.over
+
     def _searched(self) -> bool:
         """Tell whether all candidates have ended, and no more will come."""
-        candidates = self.candidates
-        asked = self.exhausted or len(candidates) >= self.spec.num_trials
-        return asked and all(trial.state.finished for trial in candidates)
+        return self._all_asked() and all(trial.state.finished for trial in self.candidates)
 
     def _cut_short(self) -> bool:
-        """Tell whether the further seeds were begun with fewer candidates than planned.
+        """Tell whether the search had ended with fewer candidates than planned.
 
-        The sampler had nothing new then, and is not asked again.
+        The sampler had nothing new then, or its time was up; it is not asked again. A study with a
+        limit of time that still searched has trials that were under way.
         """
-        confirming = any(trial.replicate_of is not None for trial in self.trials)
-        return confirming and len(self.candidates) < self.spec.num_trials
+        trials = self.trials
+        ended = any(trial.replicate_of is not None for trial in trials)
+        if self.spec.time_limit and trials:
+            ended = ended or all(trial.state.finished for trial in trials)
+        return ended and len(self.candidates) < self.spec.num_trials
 
     def _next_replicate(self) -> Trial | None:
         spec = self.spec

@@ -104,7 +104,7 @@ class StudyView:
     stage_names: Mapping[str, tuple[str, ...]]
     limits: tuple[tuple[str, float], ...]
     num_objectives: int
-    planned: int
+    planned: int | None
     rungs: tuple[int, ...]
     eta: int
     seconds: float
@@ -145,18 +145,23 @@ class StudyView:
     @property
     def done(self) -> bool:
         """Whether every planned trial has ended."""
-        return self.finished >= self.planned
+        return self.planned is not None and self.finished >= self.planned
+
+    @property
+    def ended(self) -> str:
+        """How many trials have ended, of how many where that is known."""
+        return str(self.finished) if self.planned is None else f"{self.finished} of {self.planned}"
 
     @property
     def summary(self) -> str:
         """The result in one line."""
         if self.best is None:
-            return f"Nothing is measured to the end yet; {self.finished} of {self.planned} ended."
+            return f"Nothing is measured to the end yet; {self.ended} ended."
         front = len(self.group(Group.FRONT))
         return (
             f"{front} on the front, best {self.y.show(self.best.y)} at {self.x.show(self.best.x)} "
             f"{self.x.name} (trial {self.best.number}); "
-            f"{self.finished} of {self.planned} trials ended, {self._ends()}."
+            f"{self.ended} trials ended, {self._ends()}."
         )
 
     def _ends(self) -> str:
@@ -185,6 +190,7 @@ def study_view(
     points = tuple(replace(point, note=said.get(point.number)) for point in points)
     further = [trial for trial in trials if trial.replicate_of is not None]
     searched = sum(trial.candidate and trial.state.finished for trial in trials) >= spec.num_trials
+    searched = searched or (state == "COMPLETE" and spec.time_limit is not None)
     by_number = {point.number: point for point in points}
     best = results.best_shipped(spec, trials, reports)
     progress = results.hypervolume_steps(spec, trials)
@@ -199,9 +205,7 @@ def study_view(
         },
         limits=tuple((part.cost, part.limit * scale(part.cost)) for part in spec.budget),
         num_objectives=len(spec.objectives),
-        planned=spec.num_trials
-        + len(spec.references)
-        + num_replicates(spec, trials, searched or bool(further)),
+        planned=_planned(spec, trials, searched or bool(further)),
         rungs=spec.rungs,
         eta=spec.eta,
         seconds=_elapsed(trials),
@@ -336,3 +340,13 @@ def _said(reports: Reports, latencies: Mapping[int, Measured]) -> dict[int, str]
     for number, own in latencies.items():
         said[number] = "; ".join(filter(None, (said.get(number), f"latency {own}")))
     return said
+
+
+def _planned(spec: StudySpec, trials: Sequence[Trial], searched: bool) -> int | None:
+    """Return how many trials the study has in the end; None while time alone will say."""
+    candidates = spec.num_trials
+    if spec.time_limit and searched:
+        candidates = sum(trial.candidate for trial in trials)
+    elif not spec.counted:
+        return None
+    return candidates + len(spec.references) + num_replicates(spec, trials, searched)

@@ -105,7 +105,8 @@ class Progress:
     def _line(self) -> str:
         counts = self._counts()
         finished = sum(n for state, n in counts.items() if state.finished)
-        parts = [f"{finished}/{self._study.planned()} finished"]
+        planned = self._study.planned()
+        parts = [f"{finished}/{planned} finished" if planned else f"{finished} finished"]
         parts += [f"{counts[TrialState.RUNNING]} running", f"{counts[TrialState.STOPPED]} stopped"]
         parts += [f"{counts[TrialState.FAILED]} failed"] if counts[TrialState.FAILED] else []
         reused = sum(trial.origin is not None for trial in self._study.trials)
@@ -115,7 +116,7 @@ class Progress:
         if winner:
             error = value(winner, "top1_error", confirmed(trials))
             parts.append(f"best {percent(error)} at {si(winner.cost.madds)} madds")
-        left = self._left() if finished < self._study.planned() else None
+        left = self._left() if planned is None or finished < planned else None
         parts += [f"about {duration(left)} left"] if left is not None else []
         return ", ".join(parts)
 
@@ -123,19 +124,26 @@ class Progress:
         """Return the seconds to go at the pace of this run in epochs; None before its first one.
 
         A trial yet to come is expected to pass each rung with probability 1/eta; one that runs, or
-        a reference, to go to the end.
+        a reference, to go to the end. Candidates may have a time of their own instead.
         """
         trained = self._epochs() - self._epochs_before
         if trained < 1:
             return None
-        spec = self._study.spec
-        begun = [trial for trial in self._study.trials if not trial.state.finished]
-        to_come = self._study.planned() - len(self._study.trials)
-        references = to_come - (spec.num_trials - len(self._study.candidates))
-        left = float(sum(spec.ladder.max_epochs - _epochs(trial) for trial in begun))
-        left += references * spec.ladder.max_epochs
-        left += (to_come - references) * _expected_epochs(spec.rungs, spec.eta)
-        return (time.monotonic() - self._ready) / trained * left
+        spec, study = self._study.spec, self._study
+        begun = [trial for trial in study.trials if not trial.state.finished]
+        epochs = float(sum(spec.ladder.max_epochs - _epochs(trial) for trial in begun))
+        candidates, whole = study.to_come()
+        epochs += whole * spec.ladder.max_epochs
+        search = float("inf") if study.time_left is None else study.time_left
+        pace = (time.monotonic() - self._ready) / trained
+        if candidates is not None:
+            search = min(search, pace * candidates * _expected_epochs(spec.rungs, spec.eta))
+        return search + pace * epochs
+
+    def _of_time(self) -> int:
+        """Return the part of the bar that shows how much of the time for the search has gone."""
+        limit, left = self._study.spec.time_limit or 1.0, self._study.time_left or 0.0
+        return round(_BAR_WIDTH * (1 - min(1.0, left / limit)))
 
     def _epochs(self) -> int:
         return sum(_epochs(trial) for trial in self._study.trials)
@@ -148,7 +156,7 @@ class Progress:
         planned = self._study.planned()
         running = [t for t in self._study.trials if t.state is TrialState.RUNNING]
         lines = [Text(f"  {_running(t)}", style="dim") for t in running[:8]]
-        full = _BAR_WIDTH * finished // max(planned, 1)
+        full = _BAR_WIDTH * finished // max(planned, 1) if planned else self._of_time()
         bar = Text.assemble(("━" * full, "green"), ("─" * (_BAR_WIDTH - full), "dim"))
         return Group(bar, Text(f"{self._line()}  [{duration(self._elapsed())}]"), *lines)
 

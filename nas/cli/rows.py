@@ -7,7 +7,7 @@ from nas.budget import si, time
 from nas.cli.output import percent
 from nas.confirm import Confirmed
 from nas.spec import StudySpec
-from nas.spec_text import task_line
+from nas.spec_text import candidates, task_line
 from nas.trial import Trial
 
 COLUMNS = {
@@ -141,7 +141,7 @@ def settings(spec: StudySpec) -> list[tuple[str, str]]:
         *([("resolutions", spec.ladder.resolutions)] if spec.resolutions else []),
         ("objectives", ", ".join(spec.objectives)),
         ("sampler", f"{spec.sampler}, seed {spec.seed}"),
-        ("trials", str(spec.num_trials)),
+        ("trials", candidates(spec)),
         ("confirmed", confirmation(spec)),
         ("reuse", "results of the same training in this database" if spec.reuse else "none"),
     ]

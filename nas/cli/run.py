@@ -227,17 +227,19 @@ def measure(
     if settings.profile and settings.say:
         print_profiles(list(of_reports(store.reports(spec.name)).values()), "trial")
     if study.exhausted and settings.say:
+        of = f" of the {spec.num_trials:,} planned" if spec.counted else ""
         click.echo(
-            f"no further architecture within the budget was found: {len(study.candidates)} of "
-            f"the {spec.num_trials} planned candidates exist"
+            "no further architecture within the budget was found: "
+            f"{len(study.candidates)}{of} candidates exist"
         )
     return study, outcome
 
 
 def _left(study: Study) -> bool:
     """Tell whether anything may be left to train; if not, Ray need not be started."""
+    planned = study.planned()
     ended = sum(trial.state.finished for trial in study.trials)
-    return ended < max(study.planned(), len(study.trials))
+    return planned is None or ended < planned
 
 
 def _shipped(store: Store, study: Study, best: Trial, task: Task, settings: Settings) -> "Shipped":
@@ -278,9 +280,11 @@ def _plan(spec: StudySpec) -> str:
         rungs += f", judged after {', '.join(map(str, early))} (the best 1/{spec.eta} go on)"
     if spec.resolutions:
         rungs += f", on {spec.ladder.resolutions}"
+    several = output.plural(spec.num_trials, "candidate") if spec.counted else "candidates"
+    time = f" begun within {output.duration(spec.time_limit)}" if spec.time_limit else ""
     beside = f" and {references} published references" if references else ""
     return (
-        f"{output.plural(spec.num_trials, 'candidate')}{beside} for "
+        f"{several}{time}{beside} for "
         f"{' and '.join(spec.objectives)}, {rungs}, sampler {spec.sampler}, seed {spec.seed}; "
         f"confirmed: {rows.confirmation(spec)}"
     )

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from nas.space import SearchSpace
     from nas.spec import StudySpec
 
+_NUM_TRIALS = 24  # of a study that no time ends
+
 
 @click.command()
 @options.space_name
@@ -33,9 +35,14 @@ if TYPE_CHECKING:
     "--trials",
     "num_trials",
     type=click.IntRange(1),
-    default=24,
-    show_default=True,
-    help="Candidates to evaluate.",
+    help="Candidates to evaluate.  [default: 24; no end with --time]",
+)
+@click.option(
+    "--time",
+    "time_limit",
+    metavar="SPAN",
+    help="Begin no further candidate after so long, such as 20m or 1h30m; those under way go on, "
+    "and the best are confirmed.",
 )
 @click.option(
     "--epochs", type=click.IntRange(1), help="Epochs of full fidelity.  [default: the recipe's]"
@@ -121,6 +128,7 @@ def search(**given: Any) -> int:
     Example:
       nas search --space igcv3 --budget 300M-flops
       nas search --budget 40M-flops --budget 1M-params --task cifar10 --data DIR --trials 100
+      nas search --budget 40M-flops --task cifar10 --data DIR --time 1h30m
       nas search --budget 300M-flops --data DIR --rungs 2,4,8 --resolutions 96,128,160
       nas search --budget 5ms-latency@cpu --objective top1_error --objective latency@cpu
     """  # fmt: skip
@@ -190,6 +198,7 @@ def check_words(given: dict[str, Any]) -> None:
 
     _spaces(given["space_name"], bool(given["input_"] and given["classes"]))
     budget = parse_budgets(_budgets(given))
+    _time_limit(given)
     if given["input_"]:
         parse_input(given["input_"])
     for name in given["objectives"] or _default_objectives(budget):
@@ -227,7 +236,7 @@ def make_spec(given: dict[str, Any]) -> "StudySpec":
     from nas.objective import objective
     from nas.rungs import Ladder, default_rungs
     from nas.space_file import parse_input
-    from nas.spec import StudySpec
+    from nas.spec import UNCOUNTED, StudySpec
 
     spaces = _spaces(given["space_name"], bool(given["input_"] and given["classes"]))
     space = spaces[0]
@@ -273,7 +282,8 @@ def make_spec(given: dict[str, Any]) -> "StudySpec":
         reference_point=_reference_point(objectives, budget, costs),
         more_spaces=tuple((other.name, other.source) for other in spaces[1:]),
         sampler=given["sampler"],
-        num_trials=given["num_trials"],
+        num_trials=given["num_trials"] or (UNCOUNTED if given["time_limit"] else _NUM_TRIALS),
+        time_limit=_time_limit(given),
         published=given["published"],
         seed=given["seed"],
         limit=given["limit"],
@@ -286,6 +296,12 @@ def make_spec(given: dict[str, Any]) -> "StudySpec":
         proxies=given["proxies"],
         latency=tuple(table.to_json() for table in tables),
     )
+
+
+def _time_limit(given: dict[str, Any]) -> float | None:
+    from nas.words import parse_duration
+
+    return None if given["time_limit"] is None else parse_duration(given["time_limit"], "--time")
 
 
 def _default_objectives(budget: "tuple[Constraint, ...]") -> tuple[str, ...]:
