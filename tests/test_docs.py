@@ -26,7 +26,7 @@ from nas.train.data import TASKS
 from nas.train.data.task import Split
 from nas.train.network import build
 from nas.train.recipe import builtin_recipes, read_recipe
-from nas.train.session import save_weights
+from nas.train.weights import save_weights
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

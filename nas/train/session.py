@@ -5,7 +5,6 @@ mirrored and scaled there, all images at once. Nothing in the loop waits for the
 up there and are read once an epoch.
 """
 
-import hashlib
 import itertools
 import math
 import time
@@ -18,11 +17,8 @@ from weakref import WeakKeyDictionary
 
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from nas.errors import TaskError
 from nas.layers import Layer
 from nas.profile import Profile
 from nas.train.average import Average
@@ -30,7 +26,6 @@ from nas.train.data import Augmentation, Split, Task
 from nas.train.data.records import Files
 from nas.train.devices import default_device
 from nas.train.feed import NO_AUGMENTATION, Feed
-from nas.train.files import write_whole
 from nas.train.network import Network, build
 from nas.train.optimiser import make_optimiser
 from nas.train.pointwise import chosen_form
@@ -40,8 +35,9 @@ from nas.train.scores import Evaluation, Scores
 from nas.train.stopwatch import Stopwatch, stopwatch
 from nas.train.stream import StreamFeed
 from nas.train.team import ALONE, Team, norms_of, share_norms, unsynchronised
+from nas.train.weights import load_weights, save_weights
 
-__all__ = ["EpochResult", "Evaluation", "Session", "load_weights", "save_weights"]
+__all__ = ["EpochResult", "Evaluation", "Session"]
 
 _EVALUATION_BATCH = 128
 _DIVERGED = Evaluation(math.nan, math.nan)
@@ -326,43 +322,3 @@ def _held(split: Split, task: Task, device: torch.device, augment: Augmentation)
     if kind not in kinds:
         kinds[kind] = Feed(split, task, device, augment)
     return kinds[kind]
-
-
-def save_weights(network: nn.Module, path: Path) -> str:
-    """Write the weights as safetensors, whole or not at all; return the file's SHA-256.
-
-    Raises:
-        TaskError: the file cannot be written.
-    """
-    weights = {key: value.cpu().contiguous() for key, value in network.state_dict().items()}
-    digest = ""
-
-    def write(temporary: Path) -> None:
-        nonlocal digest
-        save_file(weights, temporary)
-        digest = hashlib.sha256(temporary.read_bytes()).hexdigest()
-
-    try:
-        write_whole(path, write)
-    except (OSError, SafetensorError) as error:
-        raise TaskError(
-            f"the weights cannot be written to {path} ({error}).",
-            "Free the disk, or choose a folder that you may write to.",
-        ) from error
-    return digest
-
-
-def load_weights(network: nn.Module, path: Path) -> None:
-    """Take over the weights in a file that `save_weights` wrote for an equal network.
-
-    Raises:
-        TaskError: the file is missing, broken, or belongs to another network.
-    """
-    try:
-        network.load_state_dict(load_file(path))
-    except (OSError, SafetensorError, RuntimeError) as error:
-        raise TaskError(
-            f"{path} does not hold the weights of this network "
-            f"({str(error).strip().splitlines()[0][:120]}).",
-            "Give the file that was saved for this trial.",
-        ) from error
