@@ -95,7 +95,8 @@ def nas(given: argparse.Namespace, *words: str, quiet: bool = False) -> str:
     threads = max(1, (os.cpu_count() or 1) // given.at_a_time)
     settings = {**os.environ, "OMP_NUM_THREADS": str(threads)}
     if not quiet:
-        print("nas", *words, flush=True)
+        sys.stdout.write(" ".join(["nas", *words]) + "\n")  # whole lines: several run at once
+        sys.stdout.flush()
     wants = subprocess.PIPE if quiet else None
     done = subprocess.run([NAS, *words], cwd=given.work, env=settings, stdout=wants, text=True)
     if done.returncode:

@@ -11,6 +11,7 @@ On a CPU the ratio of CPU times stands beside that of the clock: where other pro
 same core, the clock measures them too.
 
 On CUDA the baseline trains with autocast to bfloat16, and --loaders processes prepare its images.
+Its steps are recorded as a CUDA graph (nas/train/graphed.py).
 Then there are also the share of the memory bandwidth that a copy on the device reaches, from an
 estimate of the bytes a step must move, and several trials at once on the device.
 
@@ -34,7 +35,7 @@ from statistics import median
 
 import torch
 from train_candidates import CANDIDATES, architecture, candidate, cost
-from train_loops import PARTS, Job
+from train_loops import GPU_PARTS, PARTS, Job
 
 from nas.layers import Activation, Add, BatchNorm, Conv, Layer, Shuffle
 from nas.train.devices import describe_devices
@@ -54,7 +55,7 @@ def main() -> None:
     write(options, lines)
     if options.device == "cuda":
         lines += together_table(options, names)
-    elif not options.no_parts:
+    if not options.no_parts:
         lines += parts_table(options, names)
     write(options, lines)
 
@@ -161,25 +162,26 @@ def main_table(options: argparse.Namespace, names: Sequence[str]) -> list[str]:
 
 def parts_table(options: argparse.Namespace, names: Sequence[str]) -> list[str]:
     """What each part is worth: ours without it, in share of the speed of ours."""
+    cuda = options.device == "cuda"
+    rows = GPU_PARTS if cuda else {**PARTS, "dense": GPU_PARTS["dense"]}
+    key, unit = ("wall", "second") if cuda else ("cpu", "CPU second")
     names = names[1:2] if options.quick and len(names) > 1 else names
     found = {}
     for name in names:
         less = replace_repeats(options)
-        found[name] = in_turns(less, name, ["ours", *PARTS, "dense"])
-    rows = {**PARTS, "dense": "every grouped 1x1 convolution computed densely"}
+        found[name] = in_turns(less, name, ["ours", *rows])
     lines = [
         "",
         "## What each part is worth",
         "",
-        "Speed without it, in images per CPU second, relative to all parts together:",
+        f"Speed without it, in images per {unit}, relative to all parts together:",
         "",
         f"| without | {' | '.join(names)} |",
         f"|---|{'---|' * len(names)}",
     ]
     for variant, text in rows.items():
         shares = [
-            middle(found[name][variant], "cpu") / middle(found[name]["ours"], "cpu")
-            for name in names
+            middle(found[name][variant], key) / middle(found[name]["ours"], key) for name in names
         ]
         lines.append(f"| {text} | {' | '.join(f'{share:.2f}' for share in shares)} |")
     return lines

@@ -29,7 +29,9 @@ from nas.train.network import ChannelShuffle, build
 from nas.train.recipe import Recipe, load_recipe
 from nas.train.session import Session
 
-WARM_STEPS = 3  # the allocator has what it needs after two
+# Steps before the clock starts: the allocator has what it needs after two; a GPU records its steps
+# in the fourth and checks the recording in the fifth.
+WARM_STEPS = {"cpu": 3, "cuda": 8}
 PARTS = {
     "layout": "NCHW in place of channels-last (and no kernels, which know the latter alone)",
     "shuffle": "view/transpose shuffle, which loses the layout (and each layer by its module)",
@@ -38,6 +40,12 @@ PARTS = {
     "malloc": "the allocator as it is",
     "optimiser": "torch's default SGD",
     "data": "images augmented one by one",
+}
+GPU_PARTS = {
+    "graphs": "steps issued kernel by kernel, no CUDA graph",
+    "shuffle": PARTS["shuffle"],
+    "layout": "NCHW in place of channels-last",
+    "dense": "every grouped 1x1 convolution computed densely, permutations folded in",
 }
 
 
@@ -91,7 +99,7 @@ class Clock:
         self.wall = self.cpu = 0.0
 
     def step(self, done: int, steps: int) -> None:
-        if done == WARM_STEPS:
+        if done == WARM_STEPS[self.job.device]:
             self._wait()
             print("ready", flush=True)
             sys.stdin.readline()
@@ -124,7 +132,7 @@ def main() -> None:
 
 def data_of(job: Job) -> Task:
     """CIFAR-10 where it is, else noise of its shape: enough images for the steps and a warm-up."""
-    count = job.batch * (job.steps + WARM_STEPS)
+    count = job.batch * (job.steps + WARM_STEPS[job.device])
     if job.data:
         task = load_task("cifar10", job.data, 0)
         whole = task.train
@@ -194,11 +202,15 @@ def ours(job: Job, layers: list[Layer], task: Task, recipe: Recipe, clock: Clock
     session = Session(layers, task, recipe, recipe.epochs, 0, job.device)
     without(job, session)
     session.run_epoch(clock.step)
+    if job.device == "cuda" and job.variant != "graphs" and session.steps_are != "recorded":
+        print(f"steps were taken {session.steps_are}", file=sys.stderr, flush=True)
 
 
 def without(job: Job, session: Session) -> None:
     network, variant = session.network, job.variant
-    if variant == "form":
+    if variant == "graphs":
+        session.record_with(None)
+    elif variant == "form":
         network.compute_in("grouped")
     elif variant == "dense":
         network.compute_in("dense")
