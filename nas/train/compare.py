@@ -37,9 +37,9 @@ def difference(one: Sequence[float], other: Sequence[float]) -> Difference | Non
     total = sum(parts)
     if total == 0:
         return Difference(mean, mean, mean, float(len(one) + len(other) - 2))
-    spread = sum(
-        part**2 / (len(values) - 1) for part, values in zip(parts, (one, other), strict=True)
+    freedom = 1 / sum(  # shares first: the square of a small variance would be 0
+        (part / total) ** 2 / (len(values) - 1)
+        for part, values in zip(parts, (one, other), strict=True)
     )
-    freedom = total**2 / spread
     reach = t_quantile((1 + CONFIDENCE) / 2, freedom) * math.sqrt(total)
     return Difference(mean, mean - reach, mean + reach, freedom)
