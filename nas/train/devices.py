@@ -1,14 +1,11 @@
 """Devices: which there are, how a worker process is set up for them, when one is out of memory."""
 
-import ctypes
 import os
-import sys
 
 import torch
 
+from nas.allocator import keep_freed_memory
 from nas.train.arena import use_arena
-
-_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
 
 
 def default_device() -> torch.device:
@@ -24,25 +21,13 @@ def describe_devices() -> str:
 
 
 def prepare_worker(threads: int = 1) -> None:
-    """Set this process up for training on `threads` CPU threads; meant for trial workers only.
-
-    Keeps freed memory in the process instead of returning it to the system: a training step maps
-    and unmaps its activations again and again, and the page faults take as long as the arithmetic.
-    """
+    """Set this process up for training on `threads` CPU threads; meant for trial workers only."""
     torch.set_num_threads(threads)
     if torch.cuda.is_available():
         torch.backends.cudnn.benchmark = True
     else:
         use_arena()
-    if sys.platform != "linux":
-        return
-    try:
-        mallopt = ctypes.CDLL("libc.so.6").mallopt
-    except (OSError, AttributeError):  # another C library: slower, nothing else
-        return
-    mallopt(_M_MMAP_THRESHOLD, 1 << 30)
-    mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
-    mallopt(_M_TOP_PAD, 64 << 20)
+    keep_freed_memory()
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 from ray import tune
 
 import nas
+from nas.allocator import keep_freed_memory
 from nas.errors import StoreError
 from nas.evaluate import Plan
 from nas.execution import Execution, Watcher, WorkersReady, ignore
@@ -65,6 +66,7 @@ def run(study: Study, settings: RunSettings, on_event: Watcher = ignore) -> RunR
         NasError: the cluster cannot be reached, or is too small for one trial.
     """
     began = time.monotonic()
+    keep_freed_memory()  # of what the sampler computes with
     execution = Execution(study, on_event)
     with (
         interruptible() as interruption,

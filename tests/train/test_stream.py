@@ -293,7 +293,7 @@ def test_a_tree_and_a_parquet_of_thousands_hold_the_same(tree, parquet):
     assert (counts > 0).float().mean() > 0.95  # every batch has about all classes
 
 
-def test_rows_are_read_once_an_epoch_and_few_are_held(parquet, monkeypatch):
+def test_rows_are_read_once_an_epoch_and_few_are_held(parquet, monkeypatch, one_thread):
     monkeypatch.setattr("nas.train.data.records._WINDOW_BYTES", 1 << 20)
     monkeypatch.setattr("nas.train.data.records._SPARE", 2)
     task = load_task("folder", str(parquet))
@@ -305,7 +305,7 @@ def test_rows_are_read_once_an_epoch_and_few_are_held(parquet, monkeypatch):
     for _ in StreamFeed(task.train, task, CPU).shuffled(64, torch.Generator().manual_seed(0)):
         assert len(records._recent) <= records.window + 2
     assert len(set(read)) == 30
-    assert len(read) < 1.5 * 30
+    assert len(read) < 1.5 * 30  # in one thread: of several, one may be far behind
 
 
 _RSS = """

@@ -13,7 +13,7 @@ from nas.samplers.predictor.acquire import (
     expected_scalar_improvement,
     knowledge_gradient,
 )
-from nas.samplers.predictor.features import Features, Floats, Ints
+from nas.samplers.predictor.features import Features, Fixed, Floats, Ints
 from nas.samplers.predictor.hint import FEWEST, Hint, effect
 from nas.samplers.predictor.surrogate import PRIOR, Rows, Surrogate, fit
 
@@ -31,6 +31,8 @@ class Points:
 
     `known` is nan in the columns of uncertain goals, and so are the `readings` (n,) of proven
     scores where there is none. `choices` are the coordinates of the codes, where they are known.
+    Trials have `numbers`, and the first points may be the rows at an index of something `fixed`:
+    their distances to trials are then computed once.
     """
 
     codes: Floats
@@ -38,6 +40,8 @@ class Points:
     known: Floats
     readings: Floats | None = None
     choices: Floats | None = None
+    numbers: Ints | None = None
+    fixed: tuple[Fixed, Ints] | None = None
 
     def coordinates(self, features: Features) -> Floats:
         """Return the coordinates of the first group of features."""
@@ -51,7 +55,18 @@ class Points:
             self.known[index],
             None if self.readings is None else self.readings[index],
             None if self.choices is None else self.choices[index],
+            None if self.numbers is None else self.numbers[index],
+            self._still_fixed(index),
         )
+
+    def _still_fixed(self, index: Ints | NDArray[np.bool_]) -> tuple[Fixed, Ints] | None:
+        """Return what is fixed of the points at `index`; nothing where these do not come first."""
+        if self.fixed is None:
+            return None
+        fixed, own = self.fixed
+        places = np.arange(len(self.codes))[index]
+        is_new = places >= len(own)
+        return None if (np.diff(is_new.astype(int)) < 0).any() else (fixed, own[places[~is_new]])
 
     def beside(self, other: "Points") -> "Points":
         """Return these points and then those of `other`, which know the same of theirs."""
@@ -61,6 +76,7 @@ class Points:
             np.concatenate([self.known, other.known]),
             _both(self.readings, other.readings),
             _both(self.choices, other.choices),
+            fixed=self.fixed,
         )
 
 
@@ -298,7 +314,8 @@ class _Scale:
 
     def rows(self, points: Points) -> Rows:
         profile = (points.profile - self.centre) / self.profile
-        return Rows(points.coordinates(self.features), profile, self.choices**-2)
+        choices, unit = points.coordinates(self.features), self.choices**-2
+        return Rows(choices, profile, unit, points.numbers, points.fixed)
 
 
 def _both(one: Floats | None, two: Floats | None) -> Floats | None:

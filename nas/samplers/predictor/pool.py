@@ -7,13 +7,14 @@ The draws depend on no result, so that the next ones are made while the trials r
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from nas.architecture import Architecture
 from nas.samplers.crossing import crossed
 from nas.samplers.port import Feasible
+from nas.samplers.predictor.features import Fixed
 from nas.samplers.predictor.model import Points
 from nas.samplers.predictor.threads import Ahead
 from nas.samplers.random import BAND
@@ -109,7 +110,7 @@ class Pool:
         several += self._feasible.sample_many(rng, count // 4, low=BAND)
         members = {architecture: architecture.arch_id for architecture in several}
         distinct = list(members)
-        found = Candidates(distinct, self._points(distinct)) if distinct else None
+        found = Candidates(distinct, _fixed(self._points(distinct))) if distinct else None
         return _Drawn(epoch, members, found)
 
     def children(
@@ -137,6 +138,13 @@ class _Drawn:
     epoch: int
     members: dict[Architecture, str]
     candidates: Candidates | None
+
+
+def _fixed(points: Points) -> Points:
+    """Return points that are asked about for as long as these draws last."""
+    if points.choices is None:
+        return points
+    return replace(points, fixed=(Fixed(points.choices), np.arange(len(points.codes))))
 
 
 def _skewed(count: int, rng: np.random.Generator) -> int:
