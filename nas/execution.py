@@ -5,11 +5,13 @@ workers that it lost; this module turns each of these into the calls on the stud
 for whoever watches. It knows no executor and no heavy library.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from nas import profile
+from nas.errors import StudyFailedError
 from nas.evaluate import Attempt, Epoch, Evaluator, Failure, Job, Report
 from nas.rungs import Decision
 from nas.study import Study
@@ -69,6 +71,7 @@ class Execution:
         self.study = study
         self.emit = on_event
         self._flying: dict[int, Job] = {}
+        self._later: list[Event] | None = None  # what is told when it has been recorded
         self._halved: dict[int, str] = {}  # trials whose memory did not suffice, and what is noted
 
     @property
@@ -95,14 +98,43 @@ class Execution:
         """Record what `job` reported; STOP means that the job is over and its trial finished."""
         if self._flying.get(job.number) is not job:
             return Decision.STOP
-        content = report.content
-        if isinstance(content, Failure):
-            if content.again is not None and not job.halved:
-                self._again(job, content.again)
-            else:
-                self._finish(job, TrialState.FAILED, report.seconds, content)
-            return Decision.STOP
-        return self._epoch(job, content, report)
+        with self._at_once():
+            return self._take(job, report.content, report)
+        return Decision.STOP
+
+    def _take(self, job: Job, content: Epoch | Failure, report: Report) -> Decision:
+        if isinstance(content, Epoch):
+            return self._epoch(job, content, report)
+        if content.again is not None and not job.halved:
+            self._again(job, content.again)
+        else:
+            self._finish(job, TrialState.FAILED, report.seconds, content)
+        return Decision.STOP
+
+    @contextmanager
+    def _at_once(self) -> Iterator[None]:
+        """Record what happens within as one write, a broken circuit included, and tell it then."""
+        self._later, failure = [], None
+        try:
+            with self.study.together():
+                try:
+                    yield
+                except StudyFailedError as error:
+                    failure = error
+            told = self._later
+        finally:
+            self._later = None
+        for event in told:
+            self.emit(event)
+        if failure is not None:
+            raise failure
+
+    def _say(self, event: Event) -> None:
+        """Tell of what has been recorded, at once or when it has been."""
+        if self._later is None:
+            self.emit(event)
+        else:
+            self._later.append(event)
 
     def _again(self, job: Job, note: str) -> None:
         """Put a job back in the queue, to be started with its batches halved; once for a trial."""
@@ -150,7 +182,7 @@ class Execution:
             self._landed(job)
             self._tell(number, "record")
             return Decision.STOP
-        self.emit(TrialMeasured(study.trial(number), measurement))
+        self._say(TrialMeasured(study.trial(number), measurement))
         if decision is Decision.STOP:
             complete = epoch.epoch >= study.spec.ladder.max_epochs
             state = TrialState.COMPLETE if complete else TrialState.STOPPED
@@ -188,9 +220,9 @@ class Execution:
         """Tell what became of a trial, if anything did: the store may have refused."""
         trial = self.study.trial(number)
         if trial.state.finished:
-            self.emit(TrialFinished(trial))
+            self._say(TrialFinished(trial))
         elif trial.state is TrialState.WAITING:
-            self.emit(TrialRequeued(trial, reason))
+            self._say(TrialRequeued(trial, reason))
 
 
 def run_serial(study: Study, evaluator: Evaluator, on_event: Watcher = ignore) -> None:

@@ -1,6 +1,7 @@
 """Ports: what a study needs of a sampler and of a store, as small Protocols."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 import numpy as np
@@ -33,7 +34,17 @@ class Sampler(Protocol):
 
 
 class StudyStore(Protocol):
-    """The durable record of one or more studies; every call has been committed when it returns."""
+    """The durable record of one or more studies.
+
+    Every call has been committed when it returns; those within `together` when that ends.
+    """
+
+    def together(self, study: str) -> AbstractContextManager[None]:
+        """Take what is written of `study` within the block as one write, at its end.
+
+        However the block ends. Nothing is to be read of the study within.
+        """
+        ...
 
     def trials(self, study: str) -> list[Trial]:
         """Return the trials of `study` with their measurements, by number."""

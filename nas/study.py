@@ -10,6 +10,7 @@ A training that was done before, in any study of the store, is not repeated (`na
 
 import math
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -147,6 +148,10 @@ class Study:
         """
         candidates, whole = self.to_come()
         return None if candidates is None else len(self._trials) + candidates + whole
+
+    def together(self) -> AbstractContextManager[None]:
+        """Enter what is recorded within the block as one write of the store, at its end."""
+        return self._store.together(self.spec.name)
 
     def count(self, number: int, attempt: int, counted: Cost, worker: str) -> bool:
         """Record fvcore's count; return False, and fail the trial, where it differs from ours.

@@ -1,6 +1,7 @@
 """A StudyStore in memory: the whole loop in milliseconds, and a kill at any write."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -22,6 +23,7 @@ class MemoryStore:
         self.before_write = before_write
         self.writes = 0
         self.reports: dict[str, dict[int, dict[str, dict[str, Any]]]] = {}
+        self._held = False
         self._specs: dict[str, StudySpec] = {}
         self._studies: dict[str, dict[int, Trial]] = {}
 
@@ -42,6 +44,21 @@ class MemoryStore:
         """Return the trials of `study` by number."""
         rows = self._studies.get(study, {})
         return [rows[number] for number in sorted(rows)]
+
+    @contextmanager
+    def together(self, study: str) -> Iterator[None]:
+        """Write what is written within; all of it or nothing, as one write of that name."""
+        before, self._held = dict(self._studies.get(study, {})), True
+        try:
+            yield
+        finally:
+            self._held = False
+            try:
+                self.before_write("together")
+            except BaseException:
+                self._studies[study] = before
+                raise
+            self.writes += 1
 
     def insert_trial(self, study: str, trial: Trial) -> None:
         """Add a trial; its number must be new."""
@@ -116,6 +133,7 @@ class MemoryStore:
         return trial if live else None
 
     def _write(self, name: str, study: str, trial: Trial) -> None:
-        self.before_write(name)
+        if not self._held:
+            self.before_write(name)
         self._studies.setdefault(study, {})[trial.number] = trial
-        self.writes += 1
+        self.writes += not self._held

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from nas.errors import StudyFailedError
+from nas.errors import StoreError, StudyFailedError
 from nas.evaluate import Epoch, Failure, Plan, Report
 from nas.execution import (
     Event,
@@ -183,3 +183,36 @@ def test_a_failure_report_keeps_its_reason_and_time() -> None:
     assert execution.report(job, report) is Decision.STOP
     trial = study.trial(0)
     assert (trial.state, trial.fail_reason, trial.seconds) == (TrialState.FAILED, "oom", 3.5)
+
+
+def test_a_report_is_one_write_and_is_told_when_it_has_been_made() -> None:
+    store = MemoryStore()
+    known = []
+
+    def watch(event: Event) -> None:
+        assert not store._held
+        known.append((type(event), store.trials("small")[0].state, store.writes))
+
+    execution = Execution(study_of(store, rungs=(1,)), watch)
+    job = execution.next()
+    counted = Report(Epoch(1, 0.5, 1.0, 1.0, counted=execution.study.trial(0).cost), 1.0, "host:1")
+    assert execution.report(job, counted) is Decision.STOP
+    started = (TrialStarted, TrialState.RUNNING, 1)
+    ended = [(kind, TrialState.COMPLETE, 2) for kind in (TrialMeasured, TrialFinished)]
+    assert known == [started, *ended]
+    assert store.trials("small")[0].counted is not None
+
+
+def test_what_the_store_refuses_is_not_told() -> None:
+    def refuse(name: str) -> None:
+        if name == "together":
+            raise StoreError("the disk is full.", "Free some space.")
+
+    store = MemoryStore(refuse)
+    events: list[Event] = []
+    execution = Execution(study_of(store, rungs=(1,)), events.append)
+    job = execution.next()
+    with pytest.raises(StoreError):
+        execution.report(job, epoch(1))
+    assert [type(event) for event in events] == [TrialStarted]
+    assert store.trials("small")[0].state is TrialState.RUNNING

@@ -20,6 +20,11 @@ from nas.store.tables import LEASE, STUDY
 
 LEASE_SECONDS = 30.0
 
+# Made once: they are part of every write, and to put one together takes as long as to execute it.
+_BUMPED = sa.update(STUDY).values(seq=STUDY.c.seq + 1)
+_LOCKED = _BUMPED.where(STUDY.c.name == sa.bindparam("study")).returning(STUDY.c.id)
+_HELD = sa.select(LEASE).where(LEASE.c.study_id == sa.bindparam("study"))
+
 
 class Lease:
     """The right to run one study, kept alive by a thread until `release`."""
@@ -72,8 +77,8 @@ class Lease:
             self.release()
 
     def _claim(self, connection: sa.Connection, name: str) -> int:
-        lock_study(connection, self._study_id)
-        row = connection.execute(_select(self._study_id)).one_or_none()
+        connection.execute(_BUMPED.where(STUDY.c.id == self._study_id))
+        row = connection.execute(_HELD, {"study": self._study_id}).one_or_none()
         moment = now(connection)
         if row is not None and row.token == self._token:
             return int(row.epoch)  # a repeated write that had been committed
@@ -118,10 +123,13 @@ class Lease:
         return sa.update(LEASE).where(*mine)
 
 
-def lock_study(connection: sa.Connection, study_id: int) -> None:
-    """Count one more write of the study; in PostgreSQL this also keeps other writers out of it."""
-    bumped = sa.update(STUDY).where(STUDY.c.id == study_id).values(seq=STUDY.c.seq + 1)
-    connection.execute(bumped)
+def lock_study(connection: sa.Connection, name: str) -> int | None:
+    """Count one more write of a study, and return its id; None where there is no such study.
+
+    In PostgreSQL this also keeps other writers out of it.
+    """
+    study_id: int | None = connection.execute(_LOCKED, {"study": name}).scalar_one_or_none()
+    return study_id
 
 
 def fence(connection: sa.Connection, study_id: int, name: str, epoch: int | None) -> None:
@@ -130,7 +138,7 @@ def fence(connection: sa.Connection, study_id: int, name: str, epoch: int | None
     Raises:
         StudyBusyError: another process holds the study, or held it since.
     """
-    row = connection.execute(_select(study_id)).one_or_none()
+    row = connection.execute(_HELD, {"study": study_id}).one_or_none()
     if row is None or row.epoch == epoch or (epoch is None and row.token is None):
         return
     moment = now(connection)
@@ -155,7 +163,3 @@ def busy(name: str, row: sa.Row[Any], moment: datetime) -> StudyBusyError:
         "Wait for it or stop it there, then type: nas resume "
         f"{name} (or search under another name with --study)",
     )
-
-
-def _select(study_id: int) -> sa.Select[Any]:
-    return sa.select(LEASE).where(LEASE.c.study_id == study_id)

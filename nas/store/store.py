@@ -2,9 +2,10 @@
 
 import contextlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
@@ -25,6 +26,13 @@ from nas.trial import Measurement, Outcome, Trial
 T = TypeVar("T")
 
 PATIENCE_SECONDS = 60.0
+
+
+class _Held(NamedTuple):
+    """A write that waits for others, and whether a power cut must not take it."""
+
+    work: Callable[[sa.Connection, int], None]
+    lasting: bool
 
 
 def open_store(
@@ -70,6 +78,7 @@ class Store:
         self._specs: dict[str, StudySpec] = {}
         self._parsed: dict[str, dict[str, Architecture]] = {}
         self._leases: dict[str, Lease] = {}
+        self._together: tuple[str, list[_Held]] | None = None
 
     @property
     def shown(self) -> str:
@@ -169,13 +178,29 @@ class Store:
                 complete.append((spec, make(self._reader(row.name)(row.architecture))))
         return complete
 
+    @contextlib.contextmanager
+    def together(self, study: str) -> Iterator[None]:
+        """Commit what is written of `study` within the block at its end, as one transaction.
+
+        However the block ends: it was to be written. What is read within does not show it yet, and
+        what contradicts the record raises a StoreError at the end.
+        """
+        held: list[_Held] = []
+        self._together = study, held
+        try:
+            yield
+        finally:
+            self._together = None
+            if held:
+                self._write(study, partial(_all_of, held), any(one.lasting for one in held))
+
     def insert_trial(self, study: str, trial: Trial) -> None:
         """Add a trial; StoreError if the study has another one of its number."""
 
         def insert(connection: sa.Connection, key: int) -> None:
             trials.insert(connection, key, trial)
 
-        self._write(study, insert, lasting=trial.state.finished)
+        self._note(study, insert, lasting=trial.state.finished)
 
     def start_trial(self, study: str, number: int, attempt: int) -> None:
         """Turn a WAITING trial RUNNING under a new attempt, its earlier measurements set aside.
@@ -187,7 +212,7 @@ class Store:
         def start(connection: sa.Connection, key: int) -> None:
             trials.start(connection, key, number, attempt)
 
-        self._write(study, start, lasting=False)
+        self._note(study, start, lasting=False)
 
     def requeue_trial(self, study: str, number: int, attempt: int, lost: bool) -> None:
         """Turn a RUNNING trial WAITING again, one loss richer where the attempt was `lost`."""
@@ -195,7 +220,7 @@ class Store:
         def requeue(connection: sa.Connection, key: int) -> None:
             trials.requeue(connection, key, number, attempt, lost)
 
-        self._write(study, requeue)
+        self._note(study, requeue)
 
     def record_measurement(
         self, study: str, number: int, attempt: int, measurement: Measurement
@@ -205,7 +230,7 @@ class Store:
         def add(connection: sa.Connection, key: int) -> None:
             trials.add_measurement(connection, key, number, attempt, measurement)
 
-        self._write(study, add, lasting=False)
+        self._note(study, add, lasting=False)
 
     def record_count(
         self, study: str, number: int, attempt: int, counted: Cost, worker: str
@@ -215,7 +240,7 @@ class Store:
         def add(connection: sa.Connection, key: int) -> None:
             trials.add_count(connection, key, number, attempt, (counted, worker))
 
-        self._write(study, add, lasting=False)
+        self._note(study, add, lasting=False)
 
     def record_proxies(
         self, study: str, number: int, attempt: int, values: Mapping[str, float]
@@ -225,7 +250,7 @@ class Store:
         def add(connection: sa.Connection, key: int) -> None:
             trials.add_proxies(connection, key, number, attempt, values)
 
-        self._write(study, add, lasting=False)
+        self._note(study, add, lasting=False)
 
     def finish_trial(self, study: str, number: int, attempt: int, outcome: Outcome) -> None:
         """Give a RUNNING trial of that attempt its final state."""
@@ -233,7 +258,7 @@ class Store:
         def finish(connection: sa.Connection, key: int) -> None:
             trials.finish(connection, key, number, attempt, outcome)
 
-        self._write(study, finish)
+        self._note(study, finish)
 
     def record_report(self, name: str, number: int, kind: str, values: Mapping[str, Any]) -> None:
         """Keep a final result of a trial (`kind` "test": on the test split); once for each kind.
@@ -245,7 +270,7 @@ class Store:
         def add(connection: sa.Connection, key: int) -> None:
             trials.add_report(connection, key, number, kind, values)
 
-        self._write(name, add)
+        self._note(name, add)
 
     def reports(self, name: str) -> dict[int, dict[str, dict[str, Any]]]:
         """Return the final results of a study as {trial number: {kind: values}}."""
@@ -263,6 +288,15 @@ class Store:
     def _study(self, name: str) -> sa.Row[Any]:
         return self._database.read(lambda connection: studies.find(connection, name, self._address))
 
+    def _note(
+        self, name: str, work: Callable[[sa.Connection, int], None], lasting: bool = True
+    ) -> None:
+        """Run `work` now, or with everything else that is written `together`."""
+        if self._together is not None and self._together[0] == name:
+            self._together[1].append(_Held(work, lasting))
+        else:
+            self._write(name, work, lasting)
+
     def _write(self, name: str, work: Callable[[sa.Connection, int], T], lasting: bool = True) -> T:
         """Run `work(connection, study id)` with the study locked and our lease checked.
 
@@ -271,8 +305,9 @@ class Store:
         """
 
         def fenced(connection: sa.Connection) -> T:
-            study_id = studies.find(connection, name, self._address).id
-            lock_study(connection, study_id)
+            study_id = lock_study(connection, name) if studies.is_name(name) else None
+            if study_id is None:
+                study_id = studies.find(connection, name, self._address).id  # says that it is none
             lease = self._leases.get(name)
             epoch = lease.epoch if lease is not None and not lease.released else None
             fence(connection, study_id, name, epoch)
@@ -293,6 +328,11 @@ class Store:
             return parsed[text]
 
         return read
+
+
+def _all_of(held: Sequence[_Held], connection: sa.Connection, study_id: int) -> None:
+    for one in held:
+        one.work(connection, study_id)
 
 
 def _check_file(address: Address, path: Path, create: bool) -> None:

@@ -67,13 +67,18 @@ def create(
     connection.execute(sa.insert(STUDY).values(**values, **fresh))
 
 
+def is_name(name: str) -> bool:
+    """Tell whether a study may have this name."""
+    return _NAME.fullmatch(name) is not None
+
+
 def check_name(name: str) -> None:
     """Check the name of a new study.
 
     Raises:
         NasError: it has other characters than the pattern allows, or too many.
     """
-    if not _NAME.fullmatch(name):
+    if not is_name(name):
         raise NasError(
             f"{name!r} cannot be the name of a study.",
             "Use up to 64 lower-case letters, digits, - and _, beginning with a letter or digit.",
@@ -99,7 +104,7 @@ def find(connection: sa.Connection, name: str, address: Address) -> sa.Row[Any]:
     Raises:
         StoreError: there is no study of that name; similar names are given.
     """
-    if _NAME.fullmatch(name):
+    if is_name(name):
         row = connection.execute(sa.select(STUDY).where(STUDY.c.name == name)).one_or_none()
         if row is not None:
             return row

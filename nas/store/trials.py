@@ -22,6 +22,9 @@ from nas.store.tables import ATTEMPT, MEASUREMENT, REPORT, STUDY, TRIAL
 from nas.trial import Measurement, Outcome, Trial, TrialState
 
 _FIELDS = [column for column in TRIAL.c if column.name not in ("id", "study_id")]
+_OWN = (TRIAL.c.study_id == sa.bindparam("study"), TRIAL.c.number == sa.bindparam("number_"))
+_FOUND = sa.select(TRIAL).where(*_OWN)  # made once: they are part of nearly every write
+_KNOWN = sa.select(*_FIELDS).where(*_OWN)
 _MEASURED = [column for column in MEASUREMENT.c if column.name not in ("trial_id", "attempt")]
 
 
@@ -79,7 +82,8 @@ def _measurements(
 def insert(connection: sa.Connection, study_id: int, trial: Trial) -> None:
     """Add a trial with what it has been measured so far."""
     values = _values(trial)
-    row = connection.execute(_where(sa.select(*_FIELDS), study_id, trial.number)).one_or_none()
+    key = {"study": study_id, "number_": trial.number}
+    row = connection.execute(_KNOWN, key).one_or_none()
     if row is not None:
         if row._asdict() == values:
             return
@@ -87,8 +91,9 @@ def insert(connection: sa.Connection, study_id: int, trial: Trial) -> None:
             f"there is another trial {trial.number} in this study ({row.state}).",
             "Another driver has moved on: stop this one, then continue with nas resume.",
         )
-    connection.execute(sa.insert(TRIAL).values(study_id=study_id, **values))
-    trial_id = _find(connection, study_id, trial.number).id
+    added = connection.execute(sa.insert(TRIAL), {"study_id": study_id, **values})
+    assert added.inserted_primary_key is not None
+    trial_id: int = added.inserted_primary_key[0]
     if trial.attempt > 0:
         started = trial.created_at or now(connection)
         _add_attempt(connection, trial_id, trial.attempt, started, trial.worker)
@@ -286,12 +291,8 @@ def _counted(cost: Cost | None) -> dict[str, int | None]:
     return {f"counted_{name}": None if cost is None else getattr(cost, name) for name in names}
 
 
-def _where(statement: sa.Select[Any], study_id: int, number: int) -> sa.Select[Any]:
-    return statement.where(TRIAL.c.study_id == study_id, TRIAL.c.number == number)
-
-
 def _find(connection: sa.Connection, study_id: int, number: int) -> sa.Row[Any]:
-    row = connection.execute(_where(sa.select(TRIAL), study_id, number)).one_or_none()
+    row = connection.execute(_FOUND, {"study": study_id, "number_": number}).one_or_none()
     if row is None:
         raise StoreError(f"the study has no trial {number}.", "To see its trials type: nas show")
     return row
