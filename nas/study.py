@@ -20,8 +20,8 @@ import numpy as np
 from nas import confirm, reuse
 from nas.architecture import Architecture
 from nas.budget import admits
+from nas.circuit import break_circuit
 from nas.cost import Cost
-from nas.errors import StudyFailedError
 from nas.history import seen
 from nas.ports import Sampler, StudyStore
 from nas.rungs import Decision, stratum
@@ -30,7 +30,6 @@ from nas.timebox import Timebox
 from nas.trial import Measurement, Outcome, Trial, TrialState
 
 MAX_LOSSES = 3
-_SAME_FAILURES = 3
 _PROPOSALS = 20
 _REHEARSED = 2  # the first of a start that covers the costs, and the first that differs from it
 _CANDIDATES_FIRST = 4
@@ -235,7 +234,7 @@ class Study:
         )
         for kind, values in (reports or {}).items():
             self._store.record_report(self.spec.name, number, kind, values)
-        self._break_circuit()
+        break_circuit(self.spec.name, self.trials)
 
     def requeue(self, number: int) -> None:
         """Put a running trial whose worker or driver was lost back to WAITING.
@@ -392,27 +391,3 @@ class Study:
             return 0
         ceiling = self.spec.budget[0]
         return stratum(getattr(trial.cost, ceiling.cost) / ceiling.limit)
-
-    def _break_circuit(self) -> None:
-        here = [trial for trial in self.trials if trial.origin is None]
-        ended = [trial for trial in here if trial.state.finished and trial.finished_at]
-        ended.sort(key=lambda trial: trial.finished_at or datetime.min.replace(tzinfo=UTC))
-        tail = ended[-_SAME_FAILURES:]
-        reasons = {_fault(trial) for trial in tail}
-        if len(tail) == _SAME_FAILURES and len(reasons) == 1 and tail[-1].fail_reason:
-            raise StudyFailedError(
-                f"the last {_SAME_FAILURES} trials of {self.spec.name} all failed with "
-                f"{tail[-1].fail_reason}: {_headline(tail[-1].fail_detail).rstrip('.')}.",
-                "Everything measured is kept. Mend the cause, then type: "
-                f"nas resume {self.spec.name}",
-            )
-
-
-def _fault(trial: Trial) -> tuple[str | None, str]:
-    """Return what makes two failures the same; not which image was the first to be missed."""
-    reason = trial.fail_reason
-    return reason, "" if reason == "data" else _headline(trial.fail_detail)
-
-
-def _headline(detail: str | None) -> str:
-    return (detail or "").strip().splitlines()[-1][:200] if detail else ""
