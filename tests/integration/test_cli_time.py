@@ -1,0 +1,26 @@
+"""`nas search --time` as a user types it, and what `nas resume` does afterwards."""
+
+from pathlib import Path
+
+import pytest
+
+from nas.trial import TrialState
+from tests.integration.test_cli_search import STUDY, called, search_words, stored
+
+
+@pytest.mark.timeout(200)
+def test_a_search_of_seconds_ends_by_itself_and_stays_ended(tmp_path: Path) -> None:
+    words = ("--time", "4s", "--rungs", "1,2", "--confirm", "1", "--seeds", "2", "--no-published")
+    code, out, err = called(tmp_path, *search_words(*words))
+    assert code == 0, (out, err)
+    assert "plan        candidates begun within 4 s for" in out
+    trials = stored(tmp_path / "nas.db", STUDY)
+    assert len([trial for trial in trials.values() if trial.candidate]) > 1
+    assert [trial.replicate_of is not None for trial in trials.values()].count(True) == 1
+    assert all(trial.state is not TrialState.FAILED for trial in trials.values())
+    assert f"{len(trials)}/{len(trials)} finished" in out
+    code, again, err = called(tmp_path, "resume", STUDY, "--json")
+    assert code == 0, (again, err)
+    assert stored(tmp_path / "nas.db", STUDY) == trials
+    code, shown, err = called(tmp_path, "show", STUDY)
+    assert "trials      begun within 4" in shown
