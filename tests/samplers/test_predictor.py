@@ -18,7 +18,7 @@ from nas.samplers.predictor.acquire import (
     knowledge_gradient,
 )
 from nas.samplers.predictor.data import observe
-from nas.samplers.predictor.features import Column, Features, squared_distances
+from nas.samplers.predictor.features import Column, Features, Fixed, squared_distances
 from nas.samplers.predictor.model import MOST, Model, Observed, Points
 from nas.samplers.predictor.record import Record
 from nas.samplers.predictor.surrogate import PRIOR, Rows, Surrogate
@@ -294,3 +294,14 @@ def test_the_predictor_finds_a_better_front_than_random_search():
         return hypervolume(np.array(points), np.array([1.0, 300e6]))
 
     assert dominated("predictor") > dominated("random")
+
+
+def test_distances_computed_once_are_those_computed_at_once():
+    rng = np.random.default_rng(0)
+    rows, others = rng.random((5, 4)), rng.random((70, 4))
+    fixed, numbers = Fixed(rows), rng.permutation(70)
+    for index in (np.arange(5), np.array([3, 0, 4, 1, 2]), np.array([2, 2, 0])):
+        for some in (numbers[:3], numbers, numbers[::-2]):
+            found = fixed.squared_distances(index, others[some], some)
+            expected = squared_distances(rows[index], others[some])
+            np.testing.assert_allclose(found, expected, atol=1e-12)

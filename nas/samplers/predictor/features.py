@@ -87,8 +87,8 @@ class Fixed:
     def __init__(self, rows: Floats) -> None:
         """Know no other row yet."""
         self._rows, self._norms = rows, _squares(rows)
-        self._table = np.empty((len(rows), 0))  # with columns to spare
-        self._columns = 0
+        self._table = np.empty((len(rows), 0))  # a column for each other, and some to spare
+        self._known = 0
         self._column = np.empty(0, dtype=np.int64)  # by number; -1: not there
 
     def squared_distances(self, index: Ints, others: Floats, numbers: Ints) -> Floats:
@@ -98,17 +98,15 @@ class Fixed:
             self._column = np.concatenate([self._column, np.full(missing, -1)])
         for place in np.flatnonzero(self._column[numbers] < 0).tolist():
             self._add(int(numbers[place]), others[place])
-        whole = len(index) == len(self._rows)
-        table = self._table if whole else self._table[index]
-        return np.take(table, self._column[numbers], axis=1)
+        return np.take(self._table[index], self._column[numbers], axis=1)
 
     def _add(self, number: int, other: Floats) -> None:
-        if self._columns == self._table.shape[1]:
-            spare = np.empty((len(self._rows), 64 + self._columns))
+        if self._known == self._table.shape[1]:
+            spare = np.empty((len(self._rows), 64 + self._known))
             self._table = np.concatenate([self._table, spare], axis=1)
-        self._table[:, self._columns] = self._distances(other)
-        self._column[number] = self._columns
-        self._columns += 1
+        self._table[:, self._known] = self._distances(other)
+        self._column[number] = self._known
+        self._known += 1
 
     def _distances(self, other: Floats) -> Floats:
         apart: Floats = self._norms + float(other @ other) - self._rows @ (2.0 * other)
