@@ -100,7 +100,8 @@ class Graphed:
         """Record with `recorder`, made anew for every shape of a batch."""
         self.rate = torch.zeros((), device=device)
         self.refused: str | None = None
-        self._make, self._recorder = recorder, recorder()
+        self._make = recorder
+        self._recorder: Recorder  # from the first batch on
         self._batch: tuple[Tensor, Tensor] | None = None
         self._taken = 0
 
@@ -117,12 +118,13 @@ class Graphed:
         for mine, given in zip(self._batch, (images, labels), strict=True):
             mine.copy_(given)
         self._taken += 1
+        step = partial(session.step, *self._batch)
         if self._taken <= _REHEARSALS:
-            return self._recorder.rehearse(partial(session.step, *self._batch))
+            return self._recorder.rehearse(step)
         if self._taken == _REHEARSALS + 1:
-            return self._record(partial(session.step, *self._batch))
+            return self._record(step)
         if self._taken == _REHEARSALS + 2:
-            return self._check(session, partial(session.step, *self._batch))
+            return self._check(session, step)
         return self._recorder.replay()
 
     def _record(self, step: Callable[[], Tensor]) -> Tensor:
