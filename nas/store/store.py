@@ -307,7 +307,7 @@ class Store:
         def fenced(connection: sa.Connection) -> T:
             study_id = lock_study(connection, name) if studies.is_name(name) else None
             if study_id is None:
-                study_id = studies.find(connection, name, self._address).id  # says that it is none
+                raise studies.unknown(connection, name, self._address)
             lease = self._leases.get(name)
             epoch = lease.epoch if lease is not None and not lease.released else None
             fence(connection, study_id, name, epoch)

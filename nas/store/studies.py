@@ -108,10 +108,15 @@ def find(connection: sa.Connection, name: str, address: Address) -> sa.Row[Any]:
         row = connection.execute(sa.select(STUDY).where(STUDY.c.name == name)).one_or_none()
         if row is not None:
             return row
+    raise unknown(connection, name, address)
+
+
+def unknown(connection: sa.Connection, name: str, address: Address) -> StoreError:
+    """Return the error for a name that no study has; similar names are given."""
     names = connection.execute(sa.select(STUDY.c.name)).scalars().all()
     close = difflib.get_close_matches(name, names)
     hint = f"Did you mean {' or '.join(close)}? " if close else ""
-    raise StoreError(
+    return StoreError(
         f"there is no study {name!r} in {address.shown}.",
         f"{hint}To see its studies type: {address.command('list')}",
     )

@@ -1,7 +1,6 @@
 """One suite for every database that the store can use: an SQLite file and a real PostgreSQL."""
 
 import math
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import count
@@ -17,14 +16,6 @@ from nas.spec import StudySpec
 from nas.store import Store, StudyState, open_store
 from nas.trial import Measurement, Outcome, Trial, TrialState
 from tests.store.rows import COMPLETE, EPOCHS, VERSIONS, trial
-
-
-@pytest.fixture
-def store(store_url: str, spec: StudySpec) -> Iterator[Store]:
-    with open_store(store_url) as opened:
-        opened.create_study(spec, VERSIONS)
-        yield opened
-
 
 # --- What goes in comes out ----------------------------------------------------------------------
 

@@ -15,15 +15,7 @@ from nas.errors import StudyBusyError
 from nas.spec import StudySpec
 from nas.store import Store, open_store
 from nas.trial import TrialState
-from tests.store.rows import COMPLETE, EPOCHS, VERSIONS, trial
-
-
-@pytest.fixture
-def store(store_url: str, spec: StudySpec) -> Iterator[Store]:
-    with open_store(store_url) as opened:
-        opened.create_study(spec, VERSIONS)
-        yield opened
-
+from tests.store.rows import COMPLETE, EPOCHS, trial
 
 # --- One driver at a time ------------------------------------------------------------------------
 

@@ -1,6 +1,5 @@
 """Several writes of one study as one, for every database that the store can use."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -10,14 +9,7 @@ from nas.errors import StoreError
 from nas.spec import StudySpec
 from nas.store import Store, open_store
 from nas.trial import TrialState
-from tests.store.rows import COMPLETE, EPOCHS, VERSIONS, trial
-
-
-@pytest.fixture
-def store(store_url: str, spec: StudySpec) -> Iterator[Store]:
-    with open_store(store_url) as opened:
-        opened.create_study(spec, VERSIONS)
-        yield opened
+from tests.store.rows import COMPLETE, EPOCHS, trial
 
 
 def test_what_is_written_together_is_there_at_the_end_and_counts_once(
