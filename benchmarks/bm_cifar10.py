@@ -88,6 +88,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--work", type=Path, default=Path("bm-cifar10"))
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks/results/cifar10.md")
     given = parser.parse_args()
+    given.data = given.data.resolve()  # `nas` is called in the working folder
     if given.quick:
         given.time, given.search_limit, given.search_rungs = "30s", 200, "1,2"
         given.best, given.seeds, given.retrain_limit, given.retrain_epochs = 2, 2, 200, 1

@@ -47,7 +47,7 @@ def settings(spec: StudySpec, versions: Mapping[str, str]) -> tuple[tuple[str, s
         *([("Resolutions", spec.ladder.resolutions)] if spec.resolutions else []),
         ("Objectives", ", ".join(spec.objectives)),
         ("Candidates", f"{candidates(spec)}, proposed by {spec.sampler}, seed {spec.seed}"),
-        *_confirmation(spec),
+        *([("Confirmed", confirmation(spec))] if confirmation(spec) else []),
         *(
             (f"Latency of {name}", f"{table.device}; the table is {table.accuracy}")
             for name, table in spec.latency_tables.items()
@@ -62,10 +62,11 @@ def settings(spec: StudySpec, versions: Mapping[str, str]) -> tuple[tuple[str, s
     return tuple(rows)
 
 
-def _confirmation(spec: StudySpec) -> list[tuple[str, str]]:
+def confirmation(spec: StudySpec) -> str:
+    """Return what is trained again at the end of a study; empty where nothing is."""
     if spec.confirm * (spec.seeds - 1) == 0:
-        return []
-    return [("Confirmed", f"the best {spec.confirm}, under {spec.seeds} seeds each")]
+        return ""
+    return f"the best {spec.confirm}, under {spec.seeds} seeds each"
 
 
 def _list(epochs: Sequence[int]) -> str:

@@ -189,8 +189,6 @@ def study_view(
     said = _said(reports, measured(spec, reports))
     points = tuple(replace(point, note=said.get(point.number)) for point in points)
     further = [trial for trial in trials if trial.replicate_of is not None]
-    searched = sum(trial.candidate and trial.state.finished for trial in trials) >= spec.num_trials
-    searched = searched or (state == "COMPLETE" and spec.time_limit is not None)
     by_number = {point.number: point for point in points}
     best = results.best_shipped(spec, trials, reports)
     progress = results.hypervolume_steps(spec, trials)
@@ -205,7 +203,7 @@ def study_view(
         },
         limits=tuple((part.cost, part.limit * scale(part.cost)) for part in spec.budget),
         num_objectives=len(spec.objectives),
-        planned=_planned(spec, trials, searched or bool(further)),
+        planned=_planned(spec, trials, state),
         rungs=spec.rungs,
         eta=spec.eta,
         seconds=_elapsed(trials),
@@ -342,11 +340,16 @@ def _said(reports: Reports, latencies: Mapping[int, Measured]) -> dict[int, str]
     return said
 
 
-def _planned(spec: StudySpec, trials: Sequence[Trial], searched: bool) -> int | None:
+def _planned(spec: StudySpec, trials: Sequence[Trial], state: str | None) -> int | None:
     """Return how many trials the study has in the end; None while time alone will say."""
-    candidates = spec.num_trials
+    candidates, ours = spec.num_trials, [trial for trial in trials if trial.candidate]
+    searched = (
+        any(trial.replicate_of is not None for trial in trials)
+        or sum(trial.state.finished for trial in ours) >= candidates
+        or (state == "COMPLETE" and spec.time_limit is not None)
+    )
     if spec.time_limit and searched:
-        candidates = sum(trial.candidate for trial in trials)
+        candidates = len(ours)
     elif not spec.counted:
         return None
     return candidates + len(spec.references) + num_replicates(spec, trials, searched)

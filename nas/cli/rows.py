@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from nas import spec_text
 from nas.budget import si, time
 from nas.cli.output import percent
 from nas.confirm import Confirmed
 from nas.spec import StudySpec
-from nas.spec_text import candidates, task_line
 from nas.trial import Trial
 
 COLUMNS = {
@@ -135,13 +135,13 @@ def settings(spec: StudySpec) -> list[tuple[str, str]]:
             (f"latency of {name}", f"{table.device}; {table.accuracy}")
             for name, table in spec.latency_tables.items()
         ),
-        ("task", task_line(spec)),
+        ("task", spec_text.task_line(spec)),
         *_recipe(spec.recipe),
         ("rungs", f"{', '.join(map(str, spec.rungs))} epochs; the best 1/{spec.eta} go on"),
         *([("resolutions", spec.ladder.resolutions)] if spec.resolutions else []),
         ("objectives", ", ".join(spec.objectives)),
         ("sampler", f"{spec.sampler}, seed {spec.seed}"),
-        ("trials", candidates(spec)),
+        ("trials", spec_text.candidates(spec)),
         ("confirmed", confirmation(spec)),
         ("reuse", "results of the same training in this database" if spec.reuse else "none"),
     ]
@@ -149,9 +149,7 @@ def settings(spec: StudySpec) -> list[tuple[str, str]]:
 
 def confirmation(spec: StudySpec) -> str:
     """Return what is trained again at the end of a study."""
-    if spec.confirm * (spec.seeds - 1) == 0:
-        return "nothing: each error is that of one seed"
-    return f"the best {spec.confirm}, under {spec.seeds} seeds each"
+    return spec_text.confirmation(spec) or "nothing: each error is that of one seed"
 
 
 def _recipe(text: str) -> list[tuple[str, str]]:

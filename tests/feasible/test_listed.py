@@ -14,31 +14,9 @@ from nas.errors import BudgetError
 from nas.feasible import FeasibleSpace
 from nas.feasible.listed import ListedSpace, feasible_space
 from nas.space_file import read_space
-from tests.members import space_named
+from tests.members import LISTABLE, space_named
 
-SMALL = """
-schema = 1
-name = "small"
-block = "igcv3"
-title = "small enough to list"
-deployment = { input = "3x16x16", classes = 4 }
-stem = { width = 6, stride = 1 }
-head = { width = 24 }
-[choices]
-expansion = [0, 2]
-g1 = [1, 2]
-g2 = [1, 3]
-relu = ["none", "first"]
-permute2 = false
-[[stage]]
-depth = [0, 1, 2]
-width = [6, 8]
-[[stage]]
-stride = 2
-depth = [1, 3]
-width = [9, 12]
-"""
-COSTS = CostModel(read_space(SMALL, "small.toml"))
+COSTS = CostModel(read_space(LISTABLE, "small.toml"))
 MIDDLE = COSTS.cost(
     COSTS.space.parse("depth=1,width=8-9,expansion=2,g1=1,g2=1,relu=none,permute2=no")
 )
