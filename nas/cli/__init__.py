@@ -25,9 +25,9 @@ STARTED = time.monotonic()
 _VERBS = {
     "search": ("nas.cli.search", "Search a space for the best networks within a budget."),
     "resume": ("nas.cli.search", "Go on with a study that was interrupted."),
-    "list": ("nas.cli.studies", "List the studies of a database."),
-    "show": ("nas.cli.studies", "Show one study: its settings and its trials."),
-    "front": ("nas.cli.studies", "Print the Pareto front of a study."),
+    "list": ("nas.cli.list", "List the studies of a database."),
+    "show": ("nas.cli.show", "Show one study: its settings and its trials."),
+    "front": ("nas.cli.front", "Print the Pareto front of a study."),
     "proxies": ("nas.cli.proxies", "Audit the training-free scores of a study."),
     "report": ("nas.cli.pages", "Write a study as one self-contained HTML page."),
     "dashboard": ("nas.cli.pages", "Serve the live page of a database on this machine."),

@@ -10,9 +10,9 @@ from nas import results
 from nas.budget import si
 from nas.cli import STARTED, output, rows
 from nas.cli.finish import Shipped
+from nas.cli.front import print_front
 from nas.cli.measured import lines as latency_lines
 from nas.cli.proxies import proxies_line
-from nas.cli.studies import print_front
 from nas.confirm import confirmed
 from nas.replicates import Summary
 from nas.spec import StudySpec

@@ -1,0 +1,76 @@
+"""`nas list`: the studies and the trainings of a database."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from nas.cli import options, output
+
+if TYPE_CHECKING:
+    from nas.store import StudySummary
+
+
+@click.command("list")
+@options.database
+@options.as_json
+def list(db: str | None, json_: bool) -> None:
+    """List the studies of a database, and what nas train has trained to the end.
+
+    \b
+    Example:
+      nas list
+      nas list --db postgresql+psycopg://me@host/nas --json
+    """
+    from nas.cli.train_record import print_summary, summary_rows
+    from nas.store import open_store
+
+    with open_store(db, read_only=True) as store:
+        studies, trainings = store.studies(), store.trainings()
+        rows = [
+            {
+                "kind": "study",
+                "study": study.name,
+                "state": _state(study),
+                "space": study.space,
+                "budget": study.budget,
+                "task": study.task,
+                "trials": dict(study.counts),
+                "best_error": study.best_error,
+                "created_at": study.created_at,
+            }
+            for study in studies
+        ]
+    if json_:
+        output.echo_json([*rows, *summary_rows(trainings)])
+        return
+    if not rows and not trainings:
+        click.echo("no studies yet; type: nas search --space igcv3 --budget 300M-flops")
+        return
+    shown = [
+        {
+            **row,
+            "trials": _trials(study),
+            "best_error": output.percent(study.best_error),
+            "created_at": f"{study.created_at:%Y-%m-%d %H:%M} UTC",
+        }
+        for row, study in zip(rows, studies, strict=True)
+    ]
+    columns = {
+        "study": "study", "state": "state", "space": "space", "budget": "budget", "task": "task",
+        "trials": "trials", "best_error": "best val error", "created_at": "created",
+    }  # fmt: skip
+    if shown:
+        wide = "created_at space task budget"
+        output.table("", columns, shown, numbers="best_error", optional=wide)
+    print_summary(trainings)
+
+
+def _trials(study: "StudySummary") -> str:
+    counts = [f"{n} {state.value.lower()}" for state, n in study.counts.items() if n]
+    return ", ".join(counts) or "none"
+
+
+def _state(study: "StudySummary") -> str:
+    """Return the state; `killed` for a study that says it runs while no live process holds it."""
+    state = study.state.value.lower()
+    return "killed" if state == "running" and study.holder is None else state
