@@ -9,6 +9,7 @@
     ├── StudyFailedError (3)         a study that stopped because its trials keep failing
     ├── InterruptedStudyError (130)  a study that was interrupted after its last trial
     └── StoreError (4)               a database that cannot be reached, read or written
+        ├── NameTakenError           a new study whose name another one has
         ├── StudyBusyError (5)       another process is running this study
         └── SchemaError (6)          a database of another version
 
@@ -68,6 +69,10 @@ class StoreError(NasError):
     """A database that cannot be reached, read or written; or an unknown or conflicting study."""
 
     exit_code = 4
+
+
+class NameTakenError(StoreError):
+    """A new study whose name another study of the database has."""
 
 
 class StudyBusyError(StoreError):

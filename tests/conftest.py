@@ -71,10 +71,16 @@ class PostgresServer:
         place = f"nas:{self.password}@127.0.0.1:{self.port}/postgres"
         return f"postgresql+psycopg://{place}?options=-csearch_path%3D{name}"
 
+    def new_database(self) -> str:
+        """Make an empty database and return its name; for what may not set a schema."""
+        name = f"nas_{secrets.token_hex(6)}"
+        connection = f"host=127.0.0.1 port={self.port} user=nas dbname=postgres"
+        with psycopg.connect(connection, password=self.password, autocommit=True) as server:
+            server.execute(f"CREATE DATABASE {name}")
+        return name
+
     def _control(self, *words: str) -> None:
-        _run_unprivileged(
-            self.binaries / "pg_ctl", "-w", "-D", str(self.directory / "data"), *words
-        )
+        run_unprivileged(self.binaries / "pg_ctl", "-w", "-D", str(self.directory / "data"), *words)
 
 
 @pytest.fixture(scope="session")
@@ -89,12 +95,10 @@ def postgres() -> Iterator[PostgresServer]:
     if os.geteuid() == 0:
         for path in (directory, directory / "password"):
             shutil.chown(path, "postgres", "postgres")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     server = PostgresServer(binaries, directory, port, password)
     login = ["-U", "nas", "--auth=scram-sha-256", f"--pwfile={directory / 'password'}"]
-    _run_unprivileged(
+    run_unprivileged(
         binaries / "initdb", "-D", str(directory / "data"), "--no-sync", "-E", "UTF8", *login
     )
     server.start()
@@ -141,6 +145,14 @@ def spec() -> StudySpec:
     )
 
 
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nobody listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    return port
+
+
 def _postgres_binaries() -> Path | None:
     installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     found = installed[-1] if installed else shutil.which("initdb")
@@ -151,7 +163,8 @@ def _postgres_binaries() -> Path | None:
     return Path(found).parent
 
 
-def _run_unprivileged(program: Path, *words: str) -> None:
+def run_unprivileged(program: Path, *words: str) -> None:
+    """Run a server's program, which refuses to run as root; it may stay behind as a daemon."""
     command = [str(program), *words]
     if os.geteuid() == 0:  # PostgreSQL refuses to run as root
         command = ["runuser", "-u", "postgres", "--", *command]

@@ -82,16 +82,13 @@ def compare_spaces(**given: Any) -> int:
         return 0
     spec = make_spec(given)
     from nas.cli import run  # after the words are checked: loads torch and ray
+    from nas.cli.search import enter
 
     settings = run.Settings.of(given)
     ready = run.preflight(spec, settings)
     _checked(ready.sampler, spec)
     with open_store(given["db"]) as store:
-        if given["study"] is None:
-            from nas.cli.search import renamed
-
-            spec = renamed(spec, {study.name for study in store.studies()})
-        store.create_study(spec, run.versions())
+        spec = enter(store, spec, given["study"])
         again = settings.resume(store, spec.name)
         with store.acquire(spec.name):
             study, outcome = run.measure(store, spec, ready, settings)

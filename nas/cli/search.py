@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from nas.cost import CostModel
     from nas.space import SearchSpace
     from nas.spec import StudySpec
+    from nas.store import Store
 
 _NUM_TRIALS = 24  # of a study that no time ends
 
@@ -141,10 +142,7 @@ def search(**given: Any) -> int:
         settings = run.Settings.of(given)
         ready = run.preflight(spec, settings)
         with open_store(given["db"]) as store:
-            if given["study"] is None:
-                taken = {study.name for study in store.studies()}
-                spec = renamed(spec, taken)
-            store.create_study(spec, run.versions())
+            spec = enter(store, spec, given["study"])
             return run.run_study(store, spec, ready, settings)
 
 
@@ -364,13 +362,14 @@ def _default_name(spaces: "list[SearchSpace]", budget: "tuple[Constraint, ...]",
     return name[:60].rstrip("-_")
 
 
-def renamed(spec: "StudySpec", taken: set[str]) -> "StudySpec":
-    """Return `spec` under the first free name: itself, then with -2, -3, … behind."""
-    from dataclasses import replace
-    from itertools import count
+def enter(store: "Store", spec: "StudySpec", name: str | None) -> "StudySpec":
+    """Enter a new study under the `name` that was given, or under the first free default name."""
+    from nas.cli.run import versions
 
-    names = (spec.name if n == 1 else f"{spec.name}-{n}" for n in count(1))
-    return replace(spec, name=next(name for name in names if name not in taken))
+    if name is None:
+        return store.create_numbered(spec, versions())
+    store.create_study(spec, versions())
+    return spec
 
 
 def _reference_point(

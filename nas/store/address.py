@@ -25,6 +25,9 @@ _CONNECT: dict[str, Any] = {
     "keepalives_interval": 10,
     "keepalives_count": 3,
     "application_name": "nas",
+    # A pooler such as PgBouncer gives each transaction any of its sessions: nothing may be prepared
+    # in one, and nothing of ours outlives a transaction (locks, settings, temporary tables).
+    "prepare_threshold": None,
 }
 _WRITABLE = (
     "Write a file name such as nas.db, or postgresql+psycopg://user:password@host:5432/database."

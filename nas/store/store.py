@@ -1,8 +1,11 @@
 """Store: one opened database with its studies; every write has been committed when it returns."""
 
 import contextlib
+import itertools
 import json
+import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Self, TypeVar
@@ -12,11 +15,11 @@ from sqlalchemy.exc import IntegrityError
 
 from nas.architecture import Architecture, parse
 from nas.cost import Cost
-from nas.errors import StoreError
+from nas.errors import NameTakenError, StoreError
 from nas.spec import StudySpec
 from nas.store import studies, trainings, trials
 from nas.store.address import Address, read_address
-from nas.store.database import Database, now
+from nas.store.database import Database
 from nas.store.lease import LEASE_SECONDS, Lease, fence, lock_study
 from nas.store.schema import ensure
 from nas.store.studies import StudyState, StudySummary
@@ -107,18 +110,32 @@ class Store:
 
         Raises:
             NasError: its name is not allowed.
-            StoreError: the name is taken; other settings than the stored ones are listed.
+            NameTakenError: the name is taken; other settings than the stored ones are listed.
         """
         studies.check_name(spec.name)
-        moment = self._database.read(now)
+        uid = secrets.token_hex(8)
         try:
-            self._database.write(lambda c: studies.create(c, spec, versions, moment))
+            self._database.write(lambda c: studies.create(c, spec, versions, uid))
         except StoreError as error:
             if not isinstance(error.__cause__, IntegrityError):
                 raise
             row = self._study(spec.name)
-            if row.created_at != moment:  # else it is ours: a repeated write that was committed
+            if row.uid != uid:  # else it is ours: a repeated write that was committed
                 raise studies.conflict(spec, StudySpec.from_json(row.spec)) from None
+
+    def create_numbered(self, spec: StudySpec, versions: Mapping[str, str]) -> StudySpec:
+        """Enter a new study under the first free name: its own, or with -2, -3, … at the end.
+
+        Returns the specification under that name. Another process may take a name at any moment:
+        only the entry itself finds a free one.
+        """
+        named = spec
+        for number in itertools.count(2):
+            with contextlib.suppress(NameTakenError):
+                self.create_study(named, versions)
+                return named
+            named = replace(spec, name=f"{spec.name}-{number}")
+        raise AssertionError("numbers do not end")
 
     def spec(self, name: str) -> StudySpec:
         """Return what defines a study."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from nas.errors import NasError, StoreError
+from nas.errors import NameTakenError, NasError, StoreError
 from nas.spec import StudySpec
 from nas.store.address import Address
 from nas.store.database import now
@@ -55,15 +55,16 @@ class StudySummary:
 
 
 def create(
-    connection: sa.Connection, spec: StudySpec, versions: Mapping[str, str], moment: datetime
+    connection: sa.Connection, spec: StudySpec, versions: Mapping[str, str], uid: str
 ) -> None:
-    """Enter a new study, begun at `moment`; an IntegrityError if its name is taken."""
+    """Enter a new study with the identity `uid`; an IntegrityError if its name is taken."""
     values = {
         "name": spec.name,
         "spec": spec.to_json(),
         "versions": json.dumps(dict(versions)),
+        "uid": uid,
     }
-    fresh = {"state": StudyState.RUNNING, "created_at": moment, "seq": 1}
+    fresh = {"state": StudyState.RUNNING, "created_at": now(connection), "seq": 1}
     connection.execute(sa.insert(STUDY).values(**values, **fresh))
 
 
@@ -85,14 +86,14 @@ def check_name(name: str) -> None:
         )
 
 
-def conflict(spec: StudySpec, stored: StudySpec) -> StoreError:
+def conflict(spec: StudySpec, stored: StudySpec) -> NameTakenError:
     """Return the error for a new study whose name is taken by `stored`."""
     differences = spec.differences(stored)
     if differences:
         cause = f"the study {spec.name} exists with other settings ({'; '.join(differences)})."
         remedy = "Search under another name with --study NAME, or continue the old one with its"
-        return StoreError(cause, f"{remedy} settings: nas resume {spec.name}")
-    return StoreError(
+        return NameTakenError(cause, f"{remedy} settings: nas resume {spec.name}")
+    return NameTakenError(
         f"the study {spec.name} exists already.",
         f"Continue it: nas resume {spec.name} (or search under another name with --study NAME)",
     )
@@ -142,7 +143,7 @@ def summaries(connection: sa.Connection) -> list[StudySummary]:
         result.append(
             StudySummary(
                 name=row.name,
-                space=",".join(spec.spaces),
+                space=",".join((spec.space_name, *(name for name, _ in spec.more_spaces))),
                 task=spec.task,
                 budget=", ".join(map(str, spec.budget)),
                 state=StudyState(row.state),

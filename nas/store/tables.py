@@ -22,7 +22,12 @@ from nas.trial import TrialState
 
 VERSION_TABLE = "nas_alembic_version"
 STUDY_STATES = ("RUNNING", "INTERRUPTED", "COMPLETE", "FAILED")
-ATTEMPT_OUTCOMES = ("LOST", "INTERRUPTED", *(state.value for state in TrialState if state.finished))
+ATTEMPT_OUTCOMES = (
+    "LOST",  # its worker ended
+    "INTERRUPTED",  # by a person, by the end of its driver, or for another try
+    "ENVIRONMENT",  # by a disk, a folder or data: no fault of the network
+    *(state.value for state in TrialState if state.finished),
+)
 
 _Key = sa.BigInteger().with_variant(
     sa.Integer(), "sqlite"
@@ -107,6 +112,9 @@ STUDY = sa.Table(
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("created_at", UtcTime, nullable=False),
     sa.Column("seq", sa.BigInteger, nullable=False),  # grows with every write of the study
+    sa.Column("uid", sa.Text, nullable=False, server_default="", index=True, unique=True),
+    sa.Column("folder", FreeText),  # of its files in a results folder; NULL before its first run
+    sa.Column("places", FreeText, nullable=False, server_default="[]"),  # results folders, as JSON
     _one_of("state", STUDY_STATES),
 )
 
@@ -170,6 +178,8 @@ ATTEMPT = sa.Table(
     sa.Column("started_at", UtcTime, nullable=False),
     sa.Column("ended_at", UtcTime),
     sa.Column("outcome", sa.Text),  # NULL while it runs
+    sa.Column("reason", FreeText),  # the class of fault where the environment ended it
+    sa.Column("detail", FreeText),
     _one_of("outcome", ATTEMPT_OUTCOMES),
 )
 

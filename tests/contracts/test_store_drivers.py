@@ -7,6 +7,8 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
@@ -15,7 +17,7 @@ from nas.errors import StudyBusyError
 from nas.spec import StudySpec
 from nas.store import Store, open_store
 from nas.trial import TrialState
-from tests.store.rows import COMPLETE, EPOCHS, trial
+from tests.store.rows import COMPLETE, EPOCHS, VERSIONS, trial
 
 # --- One driver at a time ------------------------------------------------------------------------
 
@@ -233,3 +235,17 @@ def test_any_number_of_trials_takes_the_same_queries(store: Store, spec: StudySp
         assert statements == alone
     finally:
         sa.event.remove(sa.Engine, "before_cursor_execute", keep)
+
+
+def test_searches_at_once_take_the_next_free_name_each(store_url: str, spec: StudySpec) -> None:
+    open_store(store_url).close()
+
+    def enter(seed: int) -> str:
+        with open_store(store_url) as store:
+            return store.create_numbered(replace(spec, seed=seed), VERSIONS).name
+
+    with ThreadPoolExecutor(6) as pool:
+        names = list(pool.map(enter, range(6)))
+    assert sorted(names) == ["small", *(f"small-{number}" for number in range(2, 7))]
+    with open_store(store_url, read_only=True) as store:
+        assert [store.spec(name).seed for name in names] == list(range(6))
