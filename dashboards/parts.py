@@ -9,8 +9,8 @@ from dash import dcc, html
 from nas.figures.hover import measured, standing
 from nas.figures.table import HEADERS, NUMERIC, facts, ordered, row
 from nas.trial import TrialState
+from nas.units import duration
 from nas.view import Point, StudyView
-from nas.words import duration
 
 PAGE_ROWS = 50
 _DEFAULT_DATABASE = "nas.db"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from nas.budget import amount
-from nas.words import percent
+from nas.units import percent
 
 
 @dataclass(frozen=True, slots=True)

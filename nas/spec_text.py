@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from nas.spec import StudySpec
-from nas.words import duration
+from nas.units import duration
 
 _NOTES = {
     "digits": (

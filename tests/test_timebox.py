@@ -14,8 +14,8 @@ from nas.spec import UNCOUNTED, StudySpec
 from nas.study import Study
 from nas.timebox import searched_for
 from nas.trial import TrialState
+from nas.units import parse_duration
 from nas.view import study_view
-from nas.words import parse_duration
 from tests.memory_store import MemoryStore
 from tests.studies import WalkSampler, run_all, run_one, small_spec
 

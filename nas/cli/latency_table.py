@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from nas.units import duration
+
 if TYPE_CHECKING:
     from nas.budget import Constraint
     from nas.cost import CostModel
@@ -129,7 +131,6 @@ def _check_writable(path: Path) -> None:
 
 
 def _measured(costs: "CostModel", runtime: "Runtime", say: bool) -> "LatencyTable":
-    from nas.cli import output
     from nas.train.latency.measure import ignore
     from nas.train.latency.tabulate import measure_table
 
@@ -140,7 +141,7 @@ def _measured(costs: "CostModel", runtime: "Runtime", say: bool) -> "LatencyTabl
         )
     table = measure_table(costs, runtime, progress=_bar() if say else ignore)
     if say:
-        took = output.duration(time.monotonic() - began)
+        took = duration(time.monotonic() - began)
         click.echo(f"{len(table.units):,} units in {took}: {table.accuracy}\n", err=True)
     return table
 

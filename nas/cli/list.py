@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from nas.cli import options, output
+from nas.units import percent
 
 if TYPE_CHECKING:
     from nas.store import StudySummary
@@ -50,7 +51,7 @@ def list(db: str | None, json_: bool) -> None:
         {
             **row,
             "trials": _trials(study),
-            "best_error": output.percent(study.best_error),
+            "best_error": percent(study.best_error),
             "created_at": f"{study.created_at:%Y-%m-%d %H:%M} UTC",
         }
         for row, study in zip(rows, studies, strict=True)

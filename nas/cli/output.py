@@ -84,11 +84,6 @@ def field(name: str, text: str, width: int = 11) -> None:
         name = ""
 
 
-def percent(share: float | None) -> str:
-    """Return a share as a percentage, e.g. `3.42 %`."""
-    return "" if share is None else f"{100 * share:.2f} %"
-
-
 def plural(number: int, noun: str) -> str:
     """Return `1 epoch`, `2 epochs`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
@@ -103,11 +98,3 @@ def share(low: float, high: float, total: float) -> str:
     """Return which part of `total` lies between two bounds, e.g. `28.4 to 28.5 %`."""
     shares = [f"{100 * part / total:.3g}" for part in (low, high)]
     return f"{' to '.join(dict.fromkeys(shares))} %"
-
-
-def duration(seconds: float) -> str:
-    """Return a duration as `1 h 05 min`, `4 min 12 s` or `12 s`."""
-    total = round(seconds)
-    if total >= 3600:
-        return f"{total // 3600} h {total % 3600 // 60:02d} min"
-    return f"{total // 60} min {total % 60:02d} s" if total >= 60 else f"{total} s"

@@ -7,6 +7,7 @@ from nas.cli import output
 from nas.errors import NasError
 from nas.profile import KIND, MEANINGS, PARTS, Profile, table, total
 from nas.reports import Reports
+from nas.units import duration
 
 _COLUMNS = {
     "part": "part",
@@ -79,7 +80,7 @@ def _span(seconds: float) -> str:
     """Return a time with three digits, in the unit that suits it."""
     for unit, size in (("s", 1.0), ("ms", 1e-3)):
         if abs(seconds) >= size:
-            return output.duration(seconds) if seconds >= 100 else _digits(seconds / size, unit)
+            return duration(seconds) if seconds >= 100 else _digits(seconds / size, unit)
     return _digits(seconds / 1e-6, "µs")
 
 

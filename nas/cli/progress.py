@@ -9,7 +9,7 @@ import click
 
 from nas.budget import si
 from nas.cli import STARTED
-from nas.cli.output import duration, percent, plural
+from nas.cli.output import plural
 from nas.cli.proxies import proxies_line
 from nas.cli.rows import further_seed
 from nas.confirm import confirmed
@@ -24,6 +24,7 @@ from nas.execution import (
 from nas.results import best, value
 from nas.study import Study
 from nas.trial import Trial, TrialState
+from nas.units import duration, percent
 
 _BAR_WIDTH = 48
 _BATCH = 10  # finished trials between two audits of the training-free scores

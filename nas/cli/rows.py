@@ -5,10 +5,10 @@ from typing import Any
 
 from nas import spec_text
 from nas.budget import si, time
-from nas.cli.output import percent
 from nas.confirm import Confirmed
 from nas.spec import StudySpec
 from nas.trial import Trial
+from nas.units import percent
 
 COLUMNS = {
     "trial": "trial",

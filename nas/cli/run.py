@@ -32,6 +32,7 @@ from nas.train.devices import default_device, describe_devices
 from nas.train.scorer import StudyScorer
 from nas.trial import Trial, TrialState
 from nas.tuner import RunResult, RunSettings, check_fraction, knock, run, too_small
+from nas.units import duration
 
 if TYPE_CHECKING:
     from nas.cli.finish import Shipped
@@ -281,7 +282,7 @@ def _plan(spec: StudySpec) -> str:
     if spec.resolutions:
         rungs += f", on {spec.ladder.resolutions}"
     several = output.plural(spec.num_trials, "candidate") if spec.counted else "candidates"
-    time = f" begun within {output.duration(spec.time_limit)}" if spec.time_limit else ""
+    time = f" begun within {duration(spec.time_limit)}" if spec.time_limit else ""
     beside = f" and {references} published references" if references else ""
     return (
         f"{several}{time}{beside} for "

@@ -297,7 +297,7 @@ def make_spec(given: dict[str, Any]) -> "StudySpec":
 
 
 def _time_limit(given: dict[str, Any]) -> float | None:
-    from nas.words import parse_duration
+    from nas.units import parse_duration
 
     return None if given["time_limit"] is None else parse_duration(given["time_limit"], "--time")
 

@@ -7,6 +7,7 @@ import click
 
 from nas.cli import options
 from nas.cli.train_record import record_name, to_record
+from nas.units import duration, percent
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -327,11 +328,11 @@ def _show(networks: "list[Trained]", findings: list[str], files: list[Path]) -> 
         {
             "name": trained.subject.name,
             "seed": result.seed,
-            "val": output.percent(result.validation["top1_error"]),
-            "test": output.percent(result.test["top1_error"]),
-            "top5": output.percent(result.test["top5_error"]),
+            "val": percent(result.validation["top1_error"]),
+            "test": percent(result.test["top1_error"]),
+            "top5": percent(result.test["top5_error"]),
             "pace": f"{result.images_per_second:,.0f}",
-            "time": output.duration(result.seconds),
+            "time": duration(result.seconds),
             "notes": "; ".join(result.notes),
         }
         for trained in networks

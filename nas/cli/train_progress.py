@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from nas.cli.output import duration, percent
 from nas.train.run import Run, Watch
 from nas.train.session import EpochResult
+from nas.units import duration, percent
 
 
 class Bar:

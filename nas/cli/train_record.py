@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nas.cli import output
+from nas.units import duration, percent
 
 if TYPE_CHECKING:
     from nas.cli.training import Plan, Subject, Trained
@@ -99,7 +100,7 @@ def print_summary(trainings: "Sequence[Training]") -> None:
         {
             **row,
             "n": len(row["seeds"]),
-            "test_error": output.percent(row["test_error"]),
+            "test_error": percent(row["test_error"]),
             "deviation": "–" if row["deviation"] is None else f"{100 * row['deviation']:.2f}",
             "created_at": f"{row['created_at']:%Y-%m-%d %H:%M} UTC",
         }
@@ -193,10 +194,10 @@ def print_training(group: "Sequence[Training]") -> None:
     rows = [
         {
             "seed": run["seed"],
-            "val": output.percent(run["validation"]["top1_error"]),
-            "test": output.percent(run["test"]["top1_error"]),
-            "top5": output.percent(run["test"]["top5_error"]),
-            "time": output.duration(run["seconds"]),
+            "val": percent(run["validation"]["top1_error"]),
+            "test": percent(run["test"]["top1_error"]),
+            "top5": percent(run["test"]["top5_error"]),
+            "time": duration(run["seconds"]),
             "weights": run["weights"],
         }
         for run in network["runs"]

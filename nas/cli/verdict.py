@@ -20,6 +20,7 @@ from nas.spec_text import study_note
 from nas.store import Store
 from nas.study import Study
 from nas.trial import Trial
+from nas.units import duration, percent
 
 
 def document(study: Study, shipped: Shipped, seconds: float) -> dict[str, Any]:
@@ -64,7 +65,7 @@ def conclude(study: Study, shipped: Shipped, say: bool) -> None:
         output.field("scores", scores)
     output.field("report", str(shipped.report))
     output.field("exported", f"{shipped.directory}: {', '.join(p.name for p in shipped.files)}")
-    output.field("took", f"{output.duration(time.monotonic() - STARTED)} for {_trials(study)}")
+    output.field("took", f"{duration(time.monotonic() - STARTED)} for {_trials(study)}")
 
 
 def next_steps(store: Store, name: str) -> None:
@@ -101,7 +102,7 @@ def _errors(spec: StudySpec, shipped: Shipped) -> list[str]:
     best, seeds = shipped.best, shipped.confirmed
     epochs = output.plural(spec.ladder.max_epochs, "epoch")
     if seeds is None:
-        error = output.percent(best.value("top1_error"))
+        error = percent(best.value("top1_error"))
         return [
             f"val error {error}, {_tested(shipped, best)}; {spec.task}, {epochs}, 1 seed",
             "(chosen by its validation error, so the test error is the fairer figure)",
@@ -123,7 +124,7 @@ def _tested(shipped: Shipped, trial: Trial) -> str:
     score = shipped.scores.get(trial.number)
     if score is None:
         return "not tested"
-    return f"test error {output.percent(score['top1_error'])} ({score['images']:.0f} images)"
+    return f"test error {percent(score['top1_error'])} ({score['images']:.0f} images)"
 
 
 def _tested_all(shipped: Shipped) -> str:
@@ -133,7 +134,7 @@ def _tested_all(shipped: Shipped) -> str:
     found = Summary.of(errors)
     images = shipped.scores[shipped.best.number]["images"]
     reach = f"± {100 * (found.reach or 0.0):.2f}"
-    return f"test error {output.percent(found.mean)} {reach} ({found.n} seeds, {images:.0f} images)"
+    return f"test error {percent(found.mean)} {reach} ({found.n} seeds, {images:.0f} images)"
 
 
 def _test_errors(shipped: Shipped) -> list[float]:

@@ -8,8 +8,8 @@ import plotly.graph_objects as go
 
 from nas.figures.look import SYMBOLS, Look, empty, title
 from nas.figures.scale import Scale
+from nas.units import percent
 from nas.view import Group, Point, StudyView
-from nas.words import percent
 
 HEIGHT = 380
 _SHOWN = 300  # curves beyond this many are no longer told apart, and slow the page down

@@ -3,8 +3,8 @@
 from html import escape
 
 from nas.budget import si, time
+from nas.units import duration, percent
 from nas.view import Group, Point, StudyView
-from nas.words import duration, percent
 
 
 def headline(view: StudyView, point: Point) -> str:

@@ -20,8 +20,8 @@ from nas.figures.look import Look
 from nas.figures.page import report_script
 from nas.figures.table import HEADERS, NUMERIC, facts, row
 from nas.stage_table import StageTable
+from nas.units import duration, percent
 from nas.view import Point, StudyView
-from nas.words import duration, percent
 
 Draw: TypeAlias = Callable[[StudyView, Look | None], go.Figure]
 Patch: TypeAlias = tuple[list[str | int], Any]

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from nas.budget import si, time
+from nas.units import duration, percent
 from nas.view import Point, StudyView
-from nas.words import duration, percent
 
 HEADERS = ("Trial", "Standing", "Error", "MAdds", "Params", "Epochs", "Time", "Architecture")
 NUMERIC = frozenset({"Error", "MAdds", "Params", "Epochs", "Time"})

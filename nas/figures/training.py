@@ -17,7 +17,7 @@ from nas.figures.document import (
     write_document,
 )
 from nas.figures.look import Look, empty, title
-from nas.words import duration, percent
+from nas.units import duration, percent
 
 _MAX_CLASSES = 120  # beyond, a matrix on a screen shows nothing
 _HEIGHT = 420

@@ -53,8 +53,6 @@ def test_long_lines_break_between_words(capsys, terminal):
         (output.size(3 * 10**30), "3e+30"),
         (output.share(1.0, 1.0, 4.0), "25 %"),
         (output.share(1.0, 2.0, 4.0), "25 to 50 %"),
-        (output.duration(59.6), "1 min 00 s"),
-        (output.duration(3725), "1 h 02 min"),
     ],
 )
 def test_numbers_in_words(said, expected):

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from nas import results
 from nas.stage_table import stage_table
 from nas.trial import TrialState
+from nas.units import percent
 from nas.view import Group, study_view
-from nas.words import duration, percent
 from tests.figures.studies import RUNGS, START, make_spec, make_trials
 
 SPEC = make_spec()
@@ -129,14 +129,6 @@ def test_settings_name_what_is_needed_to_repeat_the_study():
     assert "seed 1" in settings_text["Candidates"]
     assert "300M-madds" in settings_text["Budget"]
     assert settings_text["Versions"] == "torch 2.15.0"
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [(None, "–"), (2.44, "2.4 s"), (59.2, "59 s"), (61, "1 min 01 s"), (7260, "2 h 01 min")],
-)
-def test_durations(seconds, words):
-    assert duration(seconds) == words
 
 
 def test_counts_add_up():

@@ -25,9 +25,9 @@ def test_a_ray_started_ahead_is_taken_over_once_and_its_workers_are_ready() -> N
     def loaded() -> bool:  # in here, so that it travels whole
         import sys
 
-        return "nas.words" in sys.modules
+        return "nas.units" in sys.modules
 
-    with started_ahead(None, preload=["no_such_module_of_nas", "nas.words"]):
+    with started_ahead(None, preload=["no_such_module_of_nas", "nas.units"]):
         assert len(scratches()) == 1
         with connected(None) as scratch:
             assert [scratch] == scratches()
@@ -64,7 +64,7 @@ def test_trials_run_in_the_processes_that_wait_and_few_others_are_started() -> N
         def cleanup(self) -> None:
             pass
 
-    with connected(None, preload=["nas.words"]) as scratch:
+    with connected(None, preload=["nas.units"]) as scratch:
         deadline = time.monotonic() + 60
         while len(waiting := idle_workers()) < (os.cpu_count() or 1):
             assert time.monotonic() < deadline

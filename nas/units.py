@@ -1,4 +1,4 @@
-"""Words: shares and time spans as a page shows them, and time spans as a person writes them."""
+"""Quantities as people write and read them: one formatter of each for every page and table."""
 
 import re
 
@@ -7,13 +7,18 @@ from nas.errors import NasError
 _SPAN = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m(?:in)?)?(?:(\d+(?:\.\d+)?)s)?")
 
 
-def percent(share: float) -> str:
-    """Return a share in percent, with the digits that such a measurement carries."""
-    return f"{100 * share:.1f} %" if share >= 0.1 else f"{100 * share:.2f} %"
+def percent(share: float | None) -> str:
+    """Return a share as a percentage, e.g. `3.42 %`; nothing where it is not known."""
+    return "" if share is None else f"{points(share)} %"
+
+
+def points(share: float) -> str:
+    """Return a share, or a difference of shares, in percentage points, e.g. `3.42`."""
+    return f"{100 * share:.2f}"
 
 
 def duration(seconds: float | None) -> str:
-    """Return a time span in the two largest units that it needs."""
+    """Return a time span as `1 h 05 min`, `4 min 12 s`, `12 s` or `2.4 s`."""
     if seconds is None:
         return "–"
     minutes, rest = divmod(round(seconds), 60)
@@ -22,7 +27,7 @@ def duration(seconds: float | None) -> str:
         return f"{hours} h {minutes:02d} min"
     if minutes:
         return f"{minutes} min {rest:02d} s"
-    return f"{seconds:.1f} s" if seconds < 10 else f"{rest} s"
+    return f"{seconds:.1f} s" if seconds < 9.95 else f"{rest} s"
 
 
 def parse_duration(text: str, option: str) -> float:
