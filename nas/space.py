@@ -185,10 +185,7 @@ class SearchSpace:
 
     def canonical(self, architecture: Architecture) -> Architecture:
         """Collapse dead and equivalent choices, so that equal networks have one `arch_id`."""
-        stages = tuple(
-            self.canonical_stage(dict(zip(self.keys, values, strict=True)))
-            for values in architecture.stages
-        )
+        stages = tuple([self._canonical_values(values) for values in architecture.stages])
         return Architecture(self.name, self.keys, stages)
 
     def canonical_stage(self, choices: Mapping[str, Value | None]) -> StageValues:
@@ -268,15 +265,21 @@ class SearchSpace:
         ]
 
     def _canonical_values(self, values: StageValues) -> StageValues:
-        """Return what `canonical_stage` does; asked for again and again."""
-        asked = (values, *map(type, values))
+        """Return what `canonical_stage` does; asked for again and again.
+
+        Remembered without the depth, on which no kind's canonical form depends.
+        """
+        depth, *block = values
+        if not depth:
+            return self.canonical_stage(dict(zip(self.keys, values, strict=True)))
+        asked = (*block, *map(type, block))
         found = self._canonical.get(asked)
         if found is None:
             if len(self._canonical) >= _REMEMBERED:
                 self._canonical.clear()
             choices = dict(zip(self.keys, values, strict=True))
-            found = self._canonical[asked] = self.canonical_stage(choices)
-        return found
+            found = self._canonical[asked] = self.canonical_stage(choices)[1:]
+        return (depth, *found)
 
     def _reading(self, index: int, values: StageValues, in_width: int) -> "_Reading":
         """Return what a stage after `in_width` channels is; asked for again and again."""

@@ -38,6 +38,14 @@ def test_the_canonical_form_is_a_member_with_the_same_layers_and_final(data, spa
     assert lower(space, written) == lower(space, canonical)
 
 
+@settings(max_examples=50, deadline=None)
+@given(st.data(), spaces)
+def test_the_canonical_form_of_a_network_is_that_of_each_of_its_stages(data, space):
+    for written in data.draw(st.lists(written_members(space), max_size=5)):
+        stages = [space.canonical_stage(written.choices(i)) for i in range(len(space.stages))]
+        assert space.canonical(written).stages == tuple(stages)
+
+
 @settings(max_examples=100, deadline=None)
 @given(st.data(), spaces, st.integers(0, 2**32 - 1))
 def test_a_mutant_is_another_member_in_canonical_form(data, space, seed):

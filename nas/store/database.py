@@ -1,8 +1,10 @@
 """Database: transactions that either happened or raise a StoreError; writes wait out an outage."""
 
+import gc
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -44,7 +46,7 @@ class Database:
             StoreError: the database cannot be reached or read.
         """
         try:
-            with self._reader.begin() as connection:
+            with self._reader.begin() as connection, _without_collecting():
                 return work(connection)
         except DBAPIError as error:
             raise store_error(error, self.address) from error
@@ -85,6 +87,22 @@ class Database:
     def close(self) -> None:
         """Close every connection."""
         self._writer.dispose()
+
+
+@contextmanager
+def _without_collecting() -> Iterator[None]:
+    """Keep Python's cyclic collector off while rows become objects.
+
+    None of them is garbage, and of 50,000 trials it would look through all again and again, which
+    takes a quarter of the time of reading them.
+    """
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
 
 
 def now(connection: sa.Connection) -> datetime:

@@ -29,15 +29,24 @@ _MEASURED = [column for column in MEASUREMENT.c if column.name not in ("trial_id
 
 
 def select_trials(
-    connection: sa.Connection, study_id: int, architecture: Callable[[str], Architecture]
+    connection: sa.Connection,
+    study_id: int,
+    architecture: Callable[[str], Architecture],
+    curves: bool = True,
 ) -> list[Trial]:
-    """Return the trials of a study by number, with the measurements of their current attempt."""
+    """Return the trials of a study by number, with the measurements of their current attempt.
+
+    Without `curves` with the last measurement alone.
+    """
     own = TRIAL.c.study_id == study_id
-    measured = _measurements(connection, own)
+    measured = _measurements(connection, own, curves)
     rows = connection.execute(sa.select(TRIAL.c.id, *_FIELDS).where(own).order_by(TRIAL.c.number))
-    return [
-        _trial(row, architecture(row.architecture), tuple(measured.get(row.id, ()))) for row in rows
-    ]
+    names, found = list(rows.keys()), []
+    for row in rows:
+        values = dict(zip(names, row, strict=True))  # a row is slower to ask by name
+        own_ = tuple(measured.get(values["id"], ()))
+        found.append(_trial(values, architecture(values["architecture"]), own_))
+    return found
 
 
 def select_complete(
@@ -57,24 +66,33 @@ def select_complete(
         .order_by(STUDY.c.created_at, STUDY.c.id, TRIAL.c.number)
     ).all()
     return [
-        (row, partial(_trial, row, measurements=tuple(measured.get(row.id, ())))) for row in rows
+        (row, partial(_trial, row._asdict(), measurements=tuple(measured.get(row.id, ()))))
+        for row in rows
     ]
 
 
 def _measurements(
-    connection: sa.Connection, which: sa.ColumnElement[bool]
+    connection: sa.Connection, which: sa.ColumnElement[bool], curves: bool = True
 ) -> dict[int, list[Measurement]]:
-    """Return the measurements of the current attempts by trial id, in the order of the epochs."""
+    """Return the measurements of the current attempts by trial id, in the order of the epochs.
+
+    Without `curves` the last one of each.
+    """
     current = sa.and_(
         MEASUREMENT.c.trial_id == TRIAL.c.id, MEASUREMENT.c.attempt == TRIAL.c.attempt
     )
+    wanted = sa.select(MEASUREMENT.c.trial_id, *_MEASURED)
+    if curves:
+        wanted = wanted.join(TRIAL, current).where(which)
+        wanted = wanted.order_by(MEASUREMENT.c.trial_id, MEASUREMENT.c.epoch)
+    else:
+        key = (MEASUREMENT.c.trial_id, MEASUREMENT.c.attempt)
+        last = sa.select(*key, sa.func.max(MEASUREMENT.c.epoch).label("epoch"))
+        found = last.join(TRIAL, current).where(which).group_by(*key).subquery("last").c
+        same = [MEASUREMENT.c[name] == found[name] for name in ("trial_id", "attempt", "epoch")]
+        wanted = wanted.join(found.epoch.table, sa.and_(*same))
     measured: dict[int, list[Measurement]] = {}
-    for trial_id, *values in connection.execute(
-        sa.select(MEASUREMENT.c.trial_id, *_MEASURED)
-        .join(TRIAL, current)
-        .where(which)
-        .order_by(MEASUREMENT.c.trial_id, MEASUREMENT.c.epoch)
-    ):
+    for trial_id, *values in connection.execute(wanted):
         measured.setdefault(trial_id, []).append(Measurement(*values))
     return measured
 
@@ -226,32 +244,32 @@ def select_reports(
 
 
 def _trial(
-    row: sa.Row[Any], architecture: Architecture, measurements: tuple[Measurement, ...]
+    row: Mapping[str, Any], architecture: Architecture, measurements: tuple[Measurement, ...]
 ) -> Trial:
-    counted = (row.counted_madds, row.counted_params, row.counted_acts)
+    counted = (row["counted_madds"], row["counted_params"], row["counted_acts"])
     return Trial(
-        number=row.number,
+        number=row["number"],
         architecture=architecture,
-        cost=Cost(row.madds, row.params, row.acts, row.latency),
-        state=TrialState(row.state),
-        seed=row.seed,
-        reference=row.reference,
-        attempt=row.attempt,
-        lost=row.lost,
+        cost=Cost(row["madds"], row["params"], row["acts"], row["latency"]),
+        state=TrialState(row["state"]),
+        seed=row["seed"],
+        reference=row["reference"],
+        attempt=row["attempt"],
+        lost=row["lost"],
         measurements=measurements,
         counted=None if counted[0] is None else Cost(*counted),
-        fail_reason=row.fail_reason,
-        fail_detail=row.fail_detail,
-        created_at=row.created_at,
-        finished_at=row.finished_at,
-        seconds=row.seconds,
-        worker=row.worker,
-        weights_path=row.weights_path,
-        weights_sha256=row.weights_sha256,
-        proxies=None if row.proxies is None else json.loads(row.proxies),
-        origin=row.origin,
-        replicate_of=row.replicate_of,
-        replicate=row.replicate,
+        fail_reason=row["fail_reason"],
+        fail_detail=row["fail_detail"],
+        created_at=row["created_at"],
+        finished_at=row["finished_at"],
+        seconds=row["seconds"],
+        worker=row["worker"],
+        weights_path=row["weights_path"],
+        weights_sha256=row["weights_sha256"],
+        proxies=None if row["proxies"] is None else json.loads(row["proxies"]),
+        origin=row["origin"],
+        replicate_of=row["replicate_of"],
+        replicate=row["replicate"],
     )
 
 

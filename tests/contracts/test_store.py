@@ -89,6 +89,8 @@ def test_every_field_of_a_trial_survives(
         return [replace(one, measurements=()), floats, steps]
 
     assert comparable(read) == comparable(written)
+    last = store.trials("small", curves=False)[-1]
+    assert comparable(last) == comparable(replace(read, measurements=read.measurements[-1:]))
     for moment in (read.created_at, read.finished_at):
         assert moment is None or moment.tzinfo is UTC
     store.insert_trial("small", written)  # again, as after a lost answer
@@ -118,6 +120,17 @@ def test_what_was_written_is_there_after_reopening(store_url: str, spec: StudySp
     with open_store(store_url, read_only=True) as second:
         assert second.trials("small") == before
         assert second.spec("small") == spec
+
+
+def test_the_last_measurement_is_that_of_the_current_attempt(store: Store, spec: StudySpec) -> None:
+    store.insert_trial("small", trial(spec, measurements=tuple(EPOCHS)))
+    store.insert_trial("small", trial(spec, 1, measurements=tuple(EPOCHS)))
+    store.requeue_trial("small", 0, 1, lost=True)
+    store.start_trial("small", 0, 2)
+    assert [t.last for t in store.trials("small", curves=False)] == [None, EPOCHS[-1]]
+    store.record_measurement("small", 0, 2, EPOCHS[0])
+    last = [trial.measurements for trial in store.trials("small", curves=False)]
+    assert last == [(EPOCHS[0],), (EPOCHS[-1],)]
 
 
 # --- The life of a trial -------------------------------------------------------------------------
