@@ -4,7 +4,7 @@ import json
 import shutil
 import sys
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import click
@@ -16,6 +16,7 @@ def echo_json(value: Any) -> None:
 
 
 _GAP = "  "
+_LEAST = 8  # columns of text are not cut below so many characters
 
 
 def terminal_width() -> int | None:
@@ -32,56 +33,92 @@ def table(
 ) -> None:
     """Print rows under the headings of `columns` (key -> heading); `numbers` align right.
 
-    A pipe gets each row on one line, however long. Where a terminal is too narrow, columns of
-    `optional` are left out, the first one first, and named below the table.
+    A pipe gets each row on one line, however long. No line is longer than a terminal is wide:
+    columns of `optional` are left out, the first one first, then the longest texts are cut.
+    The columns that were left out are named below the table.
     """
-    shown = {key: [heading, *_cells(rows, key)] for key, heading in columns.items()}
-    shown = {key: cells for key, cells in shown.items() if any(cells)}
-    width = terminal_width()
-    left_out = _narrowed(shown, optional.split(), width) if width else []
+    cells = {
+        key: [heading, *[str(row.get(key, "")) for row in rows]] for key, heading in columns.items()
+    }
+    widths = {key: max(map(len, column)) for key, column in cells.items() if any(column)}
     right = set(numbers.split())
+    terminal = terminal_width()
+    left_out = _fit(widths, optional.split(), right, terminal) if terminal else []
     padded = [
-        [f"{cell:{'>' if key in right else '<'}{_width(cells)}}" for cell in cells]
-        for key, cells in shown.items()
+        _padded(cells[key], width, str.rjust if key in right else str.ljust)
+        for key, width in widths.items()
     ]
     if title:
-        click.echo(title)
-    for row in zip(*padded, strict=True):
-        click.echo(_GAP.join(row).rstrip())
-    if left_out:
-        names = ", ".join(columns[key] for key in left_out)
-        click.echo(f"(not shown on this narrow terminal: {names})")
+        paragraph(title)
+    click.echo("\n".join([_GAP.join(row).rstrip() for row in zip(*padded, strict=True)]))
+    names = [columns[key] for key in left_out if columns[key]]
+    if names:
+        paragraph(f"(not shown on this narrow terminal: {', '.join(names)})")
 
 
-def _cells(rows: Sequence[Mapping[str, Any]], key: str) -> list[str]:
-    return [str(row.get(key, "")) for row in rows]
+def _padded(cells: Sequence[str], width: int, pad: Callable[[str, int], str]) -> list[str]:
+    return [pad(cell if len(cell) <= width else shortened(cell, width), width) for cell in cells]
 
 
-def _width(cells: Sequence[str]) -> int:
-    return max(map(len, cells))
+def _fit(
+    widths: dict[str, int], optional: Sequence[str], numbers: Collection[str], terminal: int
+) -> list[str]:
+    """Make `widths` fit into `terminal`; return the keys of the columns that were left out.
 
-
-def _narrowed(shown: dict[str, list[str]], optional: Sequence[str], width: int) -> list[str]:
-    """Take optional columns out of `shown` until `width` is enough; return their keys."""
-    left_out = []
-    for key in optional:
-        wide = sum(_width(cells) + len(_GAP) for cells in shown.values()) - len(_GAP)
-        if wide <= width:
+    Columns of `optional` go first, then texts are cut, then further columns go from the right.
+    """
+    left_out: list[str] = []
+    hide = [key for key in optional if key in widths]
+    while sum(widths.values()) + len(_GAP) * (len(widths) - 1) > terminal:
+        longest = max((key for key in widths if key not in numbers), key=widths.get, default="")  # type: ignore[arg-type]
+        if hide or (widths.get(longest, 0) <= _LEAST and len(widths) > 1):
+            left_out.append(hide.pop(0) if hide else list(widths)[-1])
+            del widths[left_out[-1]]
+        elif widths.get(longest, 0) > 1:
+            widths[longest] -= 1
+        else:
             break
-        if shown.pop(key, None) is not None:
-            left_out.append(key)
     return left_out
+
+
+def shortened(text: str, width: int) -> str:
+    """Return `text` in at most `width` characters, with … for what was cut.
+
+    A sentence loses its end. A name, an identity or a path loses its middle: names that begin alike
+    often differ at the end.
+    """
+    if len(text) <= width:
+        return text
+    end = 0 if " " in text else (width - 1) // 2
+    return f"{text[: width - 1 - end].rstrip()}…{text[len(text) - end :]}"
+
+
+def paragraph(text: str, indent: str = "") -> None:
+    """Print a text, broken between words where a terminal is narrow; later lines are indented."""
+    terminal = terminal_width()
+    if terminal is None:
+        click.echo(text)
+        return
+    width = max(terminal, len(indent) + 20)
+    for line in text.splitlines() or [""]:
+        broken = textwrap.wrap(line, width, subsequent_indent=indent, break_on_hyphens=False)
+        click.echo("\n".join(broken))
 
 
 def field(name: str, text: str, width: int = 11) -> None:
     """Print a name and a text beside it, broken between words where a terminal is narrow."""
-    lines = [text]
-    wide = terminal_width()
-    if wide:
-        lines = textwrap.wrap(text, max(wide - width - 1, 20), break_on_hyphens=False) or [""]
-    for line in lines:
-        click.echo(f"{name:<{width}} {line}")
-        name = ""
+    start, terminal = f"{name:<{width}} ", terminal_width()
+    lines = [f"{start}{text}".rstrip()]
+    if terminal:
+        indent = " " * (width + 1)
+        lines = textwrap.wrap(
+            text,
+            max(terminal, len(start) + 20),
+            initial_indent=start,
+            subsequent_indent=indent,
+            break_on_hyphens=False,
+        ) or [start.rstrip()]
+    click.echo("\n".join(lines))
 
 
 def plural(number: int, noun: str) -> str:

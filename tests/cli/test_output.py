@@ -1,6 +1,8 @@
 """Tables and lines on a narrow terminal and in a pipe."""
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from nas.cli import output
 
@@ -32,7 +34,80 @@ def test_a_narrow_terminal_loses_optional_columns_and_says_so(capsys, terminal):
     output.table("", COLUMNS, ROWS, numbers="madds", optional="note name")
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "name           madds"
-    assert lines[-1] == "(not shown on this narrow terminal: a long heading)"
+    assert " ".join(lines[-2:]) == "(not shown on this narrow terminal: a long heading)"
+
+
+def test_a_narrow_terminal_cuts_texts_where_no_column_may_go(capsys, terminal):
+    output.table("", COLUMNS, ROWS, numbers="madds")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [
+        "name           madds  a long heading",
+        "one                7  xxxxxxxxx…xxxxxxxx",
+        "two and three  1,234",
+    ]
+
+
+words = st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=40)
+cells = st.lists(words, max_size=5).map(" ".join)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    rows=st.lists(st.lists(cells, min_size=6, max_size=6), max_size=5),
+    width=st.integers(20, 120),
+    optional=st.lists(st.sampled_from("abcdef"), unique=True).map(" ".join),
+    numbers=st.lists(st.sampled_from("bcdef"), unique=True).map(" ".join),
+)
+def test_no_line_of_a_table_is_longer_than_the_terminal(
+    monkeypatch, capsys, rows, width, optional, numbers
+):
+    rows = [dict(zip("abcdef", row, strict=True)) for row in rows]
+    for row in rows:
+        row.update({key: row[key][:12] for key in numbers.split()})
+    columns = {key: f"heading {key}" for key in "abcdef"}
+    monkeypatch.setattr(output, "terminal_width", lambda: width)
+    output.table("a title of some words", columns, rows, numbers, optional)
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= width
+    monkeypatch.setattr(output, "terminal_width", lambda: None)
+    output.table("", columns, rows, numbers, optional)
+    assert len(capsys.readouterr().out.splitlines()) == len(rows) + 1
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "expected"),
+    [
+        ("short", 5, "short"),
+        ("complete, reused from other#3", 12, "complete, r…"),
+        ("igcv3-d-1_0-digits-1f2e3d", 12, "igcv3-…f2e3d"),
+        ("/data/results/study/7.safetensors", 16, "/data/re…tensors"),
+    ],
+)
+def test_a_long_cell_keeps_what_tells_it_from_others(text, width, expected):
+    assert output.shortened(text, width) == expected
+    assert len(expected) <= width
+
+
+class Counted(str):
+    """A text that counts how often its length is asked for."""
+
+    __slots__ = ()
+    asked = 0
+
+    def __len__(self) -> int:
+        Counted.asked += 1
+        return super().__len__()
+
+    def __str__(self) -> str:
+        return self
+
+
+@pytest.mark.parametrize("width", [None, 40])
+def test_a_cell_is_measured_a_few_times_however_many_rows_there_are(monkeypatch, capsys, width):
+    monkeypatch.setattr(output, "terminal_width", lambda: width)
+    Counted.asked = 0
+    rows = [{"name": Counted(f"trial {i}"), "note": Counted("n" * 50)} for i in range(3000)]
+    output.table("", COLUMNS, rows, optional="note")
+    assert Counted.asked <= 3 * 2 * len(rows)
 
 
 def test_long_lines_break_between_words(capsys, terminal):
