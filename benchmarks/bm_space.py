@@ -184,8 +184,7 @@ def table(document: dict) -> str:
         "",
         "## Feasible architectures",
         "",
-        "Bounds hold for certain; an estimate is given with its 95 % interval. Bands of one budget "
-        "are counted with the same tables, those of `bounds` where these are exact.",
+        "Bounds hold for certain; an estimate is given with its 95 % interval.",
         "",
         "| budget | band | feasible | of the space | counted in | bounds, width | in |",
         "|---|---|---|---|---|---|---|",

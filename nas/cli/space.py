@@ -34,8 +34,8 @@ def space(
 ) -> None:
     """Show what the space NAME allows, its published members, and what a budget leaves of it.
 
-    The number of architectures that fit is exact where that takes seconds; else bounds are given
-    that hold for certain, and for several budgets an estimate with its 95 % interval.
+    The number of architectures that fit is given by bounds that hold for certain and by an
+    estimate with its 95 % interval; where few fit, it is exact.
 
     \b
     Example:
@@ -141,10 +141,9 @@ def _findings(feasible: Any, count: Any) -> list[str]:
         lines.append(f"{_number(count, feasible.total)} fit the budget ({ceilings})")
     if count.estimate is not None:
         low, high = count.interval
-        share = output.share(low, high, feasible.total)
-        lines.append(
-            f"estimate {count.estimate:.4g}, 95 % interval {low:.4g} to {high:.4g} ({share})"
-        )
+        share, digits = output.share(low, high, feasible.total), _digits(low, high)
+        estimate, least, most = (f"{x:.{digits}g}" for x in (count.estimate, low, high))
+        lines.append(f"estimate {estimate}, 95 % interval {least} to {most} ({share})")
     for part in feasible.budget:
         cost = feasible.cost(feasible.smallest(part.cost))
         lines.append(f"the smallest costs {part.shown(getattr(cost, part.cost))}")
@@ -159,8 +158,13 @@ def _number(count: Any, total: int) -> str:
     share = output.share(count.low, count.high, total)
     if count.exact:
         return f"exactly {count.low:,} ({share})"
-    digits = 6 if count.high < 1.01 * count.low else 3
+    digits = _digits(count.low, count.high)
     return f"{count.low:.{digits}g} to {count.high:.{digits}g} ({share}; bounds)"
+
+
+def _digits(low: float, high: float) -> int:
+    """Return the digits that show the difference of two bounds."""
+    return 6 if high < 1.01 * low else 3
 
 
 def _write(feasible: Any, count: Any, plot: Path) -> None:

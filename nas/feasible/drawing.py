@@ -20,6 +20,7 @@ from nas.feasible.reduced import Reduced
 from nas.feasible.rounded import CELLS, Ends, RoundedTables
 
 _FINE = 8192
+_COUNTED = 1 << 14  # cells to count one ceiling by: bounds within about 0.1 % of each other
 _GOOD, _FAIR = 1 / 4, 1 / 32  # shares of walks that are feasible: good enough to ask no further
 _PILOT = 512
 _MOST_WALKS = 1 << 20
@@ -67,6 +68,15 @@ class Drawing:
     def tables(self) -> RoundedTables:
         """The tables over all ceilings."""
         return RoundedTables(self._reduced, CELLS[self._reduced.num])
+
+    @cached_property
+    def counting_tables(self) -> RoundedTables:
+        """The tables to count with: finer ones than `tables` for a single ceiling."""
+        return RoundedTables(self._reduced, _COUNTED) if self._reduced.num == 1 else self.tables
+
+    def counted_ends(self, low: int, high: int) -> Ends:
+        """Return the starts in `counting_tables` of networks whose first cost is in the band."""
+        return self.counting_tables.ends(*self._spent(low, high))
 
     def ends(self, low: int, high: int) -> Ends:
         """Return the starts in `tables` of networks whose first cost is from `low` to `high`."""

@@ -106,6 +106,19 @@ class RoundedTables:
         certain &= (least[:, 0] >= low) & (most[:, 0] <= high)
         return Ends(cells[held], ways[tuple(cells[held].T)], certain[held])
 
+    def about(self, spent: int) -> float:
+        """Return about how many networks spend at most `spent` of the first reduced cost.
+
+        Half of what rounding can take off a network is added to its rounded cost. Everything is
+        counted where `spent` is the slack or more.
+        """
+        ways = self._ways[0][self.reduced.stem]
+        cells = np.arange(len(ways)) * self.unit[0]
+        within = cells + self.error[0] // 2 <= spent
+        if spent >= self.reduced.slack[0]:
+            within[:] = True
+        return float(ways[within].sum())
+
     def finishes(self, index: int, width: int, spent: Ints) -> NDArray[np.bool_]:
         """Tell which of the reduced costs `spent` (n, constraints) before a stage may still finish.
 

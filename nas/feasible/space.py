@@ -16,16 +16,15 @@ from nas.budget import Constraint, admits
 from nas.coding import SpaceCoding
 from nas.cost import COST_NAMES, Cost, CostModel
 from nas.errors import BudgetError
-from nas.feasible.counting import QUICK_CELLS, Count, LatticeCount
+from nas.feasible.counting import Count, count_bounds, count_members
 from nas.feasible.drawing import Drawing
-from nas.feasible.estimating import bounds_together, count_together
 from nas.feasible.options import Ints, OptionTable
 from nas.feasible.reduced import Reduced
-from nas.feasible.sparse import SparseCount, TooManySumsError
+from nas.feasible.rounded import RoundedTables
 from nas.front import non_dominated
 from nas.space import SearchSpace
 
-_PICTURE_CELLS = 1 << 15
+_PICTURE_CELLS = 1 << 13
 _REMEMBERED = 1 << 13  # networks with their costs; some 5 MB
 
 
@@ -40,9 +39,7 @@ class FeasibleSpace:
         self._table = OptionTable(costs)
         self._options = self._table.stages
         self._smallest: dict[str, Architecture] = {}
-        self._lattice: LatticeCount | SparseCount | None = None
-        self._lattices: dict[str, LatticeCount] = {}
-        self._unlimited: dict[str, Reduced] = {}
+        self._unlimited: dict[str, RoundedTables] = {}
 
     @cached_property
     def _cost(self) -> Callable[[Architecture], Cost]:
@@ -57,78 +54,53 @@ class FeasibleSpace:
     def bounds(self) -> tuple[int, int]:
         """Return a lower and an upper bound of the number of feasible architectures, in a second.
 
-        One ceiling: within 0.1 %, unless it admits next to nothing; several: as far as it goes.
+        One ceiling: within 0.1 %, unless it admits next to nothing; several ceilings: farther
+        apart.
         """
-        if self._reduced.empty:
-            return 0, 0
-        if not self.budget:
-            return self.total, self.total
-        band = self._band(0.0, 1.0)
-        if len(self.budget) == 1:
-            return self._counted(*band, QUICK_CELLS)
-        count = bounds_together(self._drawing, *band)
+        count = self._counted(*self._band(0.0, 1.0), count_bounds)
         return count.low, count.high
 
     def count(self, low: float = 0.0, high: float = 1.0) -> Count:
-        """Count the feasible architectures: exactly where that takes seconds, else within bounds.
+        """Count the feasible architectures: bounds and an estimate, exactly where few are left.
 
         `low` and `high` count a band: those that use such a share of the first ceiling.
         """
-        ends = self._band(low, high)
-        if self._reduced.empty or ends[0] > ends[1]:
+        return self._counted(*self._band(low, high), count_members)
+
+    def _counted(self, low: int, high: int, count: Callable[[Drawing, int, int], Count]) -> Count:
+        if self._reduced.empty or low > high:
             return Count(0, 0)
         if not self.budget:
             return Count(self.total, self.total)
-        if len(self.budget) == 1:
-            return Count(*self._counted(*ends))
-        return count_together(self._drawing, *ends)
+        return count(self._drawing, low, high)
 
     def spread(self, cost: str, edges: Sequence[float]) -> list[float]:
         """Return how many architectures of the space, feasible or not, cost between the edges.
 
-        For a picture: below the first ceiling as exact as `count`, above it to 1/5000 of the range.
+        For a picture: costs are rounded to about 1/8000 of their range, those below a single
+        ceiling to the cells of `count`.
         """
-        below = [self._all_up_to(cost, edge) for edge in edges]
-        return [max(0.0, float(high - low)) for low, high in itertools.pairwise(below)]
+        below = [self._all_up_to(cost, math.floor(edge)) for edge in edges]
+        return [max(0.0, high - low) for low, high in itertools.pairwise(below)]
+
+    def _all_up_to(self, cost: str, most: int) -> float:
+        """Return about how many architectures of the space cost up to `most`."""
+        tables, first = self._wide(cost), self.budget[0] if len(self.budget) == 1 else None
+        if first and cost == first.cost and most <= first.limit and not self._reduced.empty:
+            tables = self._drawing.counting_tables
+        return tables.about(most - int(tables.reduced.floor[0]))
 
     def largest(self, cost: str) -> int:
         """Return the greatest `cost` of any architecture of the space, exactly."""
-        wide = self._wide(cost)
-        return int(wide.floor[0] + wide.slack[0])
+        reduced = self._wide(cost).reduced
+        return int(reduced.floor[0] + reduced.slack[0])
 
-    def _all_up_to(self, cost: str, most: float) -> int:
-        """Return about how many architectures of the space cost up to `most`."""
-        if (
-            len(self.budget) == 1
-            and cost == self.budget[0].cost
-            and int(most) <= self.budget[0].limit
-        ):
-            return sum(self._counted(0, int(most), QUICK_CELLS)) // 2
-        if cost not in self._lattices:
-            self._lattices[cost] = LatticeCount(self._wide(cost), _PICTURE_CELLS)
-        wide = self._wide(cost)
-        spent = min(int(most) - int(wide.floor[0]), int(wide.slack[0]))
-        return self._lattices[cost].about(spent)
-
-    def _wide(self, cost: str) -> Reduced:
-        """Return the options by one cost without a ceiling."""
+    def _wide(self, cost: str) -> RoundedTables:
+        """Return the tables of one cost without a ceiling."""
         if cost not in self._unlimited:
-            self._unlimited[cost] = Reduced(self._table, (Constraint(cost, 2**59),))
+            reduced = Reduced(self._table, (Constraint(cost, 2**59),))
+            self._unlimited[cost] = RoundedTables(reduced, _PICTURE_CELLS)
         return self._unlimited[cost]
-
-    def _counted(self, low: int, high: int, cells: int | None = None) -> tuple[int, int]:
-        """Return bounds of how many cost from `low` to `high`, on a grid of `cells` or the best."""
-        if self._lattice is None or (cells is None and not self._lattice.exact):
-            self._lattice = LatticeCount(self._reduced, cells) if cells else self._best_lattice()
-        floor, slack = int(self._reduced.floor[0]), int(self._reduced.slack[0])
-        return self._lattice.between(low - floor, min(high - floor, slack))
-
-    def _best_lattice(self) -> LatticeCount | SparseCount:
-        """Return the way of counting by one cost that is exact, if any takes only seconds."""
-        try:
-            return SparseCount(self._reduced)
-        except TooManySumsError:
-            return LatticeCount(self._reduced)
 
     @cached_property
     def _reduced(self) -> Reduced:

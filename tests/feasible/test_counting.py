@@ -1,4 +1,4 @@
-"""Counting modulo primes, and counts that are rounded: against the list and against each other."""
+"""Counts of a budget's members: bounds and estimates against the sums of exact integers."""
 
 import numpy as np
 import pytest
@@ -7,14 +7,14 @@ from hypothesis import strategies as st
 
 from nas.budget import Constraint, parse_budgets
 from nas.cost import CostModel
-from nas.feasible import OptionTable, counting
-from nas.feasible.counting import LatticeCount
+from nas.feasible import FeasibleSpace, OptionTable
+from nas.feasible.counting import count_bounds, count_members, wilson
 from nas.feasible.drawing import Drawing
-from nas.feasible.estimating import bounds_together, count_together, wilson
 from nas.feasible.reduced import Reduced
-from nas.feasible.rounded import CELLS
-from nas.feasible.sparse import SparseCount, TooManySumsError
+from nas.feasible.rounded import CELLS, RoundedTables
 from tests.members import space_named
+
+UNLIMITED = (Constraint("madds", 10**12),)
 
 
 @pytest.fixture(scope="module")
@@ -24,8 +24,8 @@ def table():
 
 @pytest.fixture(scope="module")
 def spent(table):
-    """What each architecture of the small space spends above the cheapest, by its multiply-adds."""
-    reduced = Reduced(table, (Constraint("madds", 10**12),))
+    """How many architectures of the small space spend what above the cheapest, in madds."""
+    reduced = Reduced(table, UNLIMITED)
     ways = {table.space.stem_width: {0: 1}}
     for stage in reduced.stages:
         after = {}
@@ -46,95 +46,72 @@ def spent(table):
     return added
 
 
-@pytest.mark.parametrize("direct", [True, False])
-def test_every_count_of_a_space_is_exact(table, spent, direct, monkeypatch):
-    """Both ways to convolve give the sums of a dictionary of Python integers."""
-    if not direct:
-        monkeypatch.setattr(counting, "_DIRECT", 0)
-    lattice = LatticeCount(Reduced(table, (Constraint("madds", 10**12),)))
-    assert lattice.exact
-    below = 0
-    for cost in sorted(spent):
-        assert lattice.at_most(cost - 1) == (below, below)
-        below += spent[cost]
-        assert lattice.at_most(cost) == (below, below)
-    assert below == Reduced(table, ()).total
+def within(spent, low, high):
+    return sum(count for cost, count in spent.items() if low <= cost <= high)
 
 
-def test_lists_of_sums_count_as_the_grid_does(table, spent):
-    reduced = Reduced(table, (Constraint("madds", 10**12),))
-    listed, grid = SparseCount(reduced), LatticeCount(reduced)
-    for to in (*sorted(spent)[:: max(1, len(spent) // 50)], 0, int(reduced.slack[0])):
-        assert listed.at_most(to) == grid.at_most(to)
-    middle = sorted(spent)[len(spent) // 2]
-    assert listed.between(middle, middle) == (spent[middle], spent[middle])
-    assert listed.between(middle, middle - 1) == (0, 0)
-
-
-def test_a_fine_grid_is_no_hindrance_to_a_space_of_few_stages():
-    """shufflenetv1: multiples of 4, which no grid holds; lists do, and the bounds agree."""
-    options = OptionTable(CostModel(space_named("shufflenetv1")))
-    reduced = Reduced(options, parse_budgets(["140M-flops"]))
-    low, high = LatticeCount(reduced, 5000).at_most(int(reduced.slack[0]))
-    number, _ = SparseCount(reduced).at_most(int(reduced.slack[0]))
-    assert low < number < high
-
-
-def test_lists_that_would_be_too_long_are_refused():
-    options = OptionTable(CostModel(space_named("mobilenetv2")))
-    with pytest.raises(TooManySumsError):
-        SparseCount(Reduced(options, parse_budgets(["300M-flops"])))
-
-
-@settings(max_examples=60, deadline=None)
-@given(cells=st.integers(2, 300), share=st.floats(0, 1), limit=st.floats(0, 1))
-def test_rounded_counts_bound_the_exact_one(table, spent, cells, share, limit):
-    least = int(Reduced(table, (Constraint("madds", 10**12),)).floor[0])
+@settings(max_examples=40, deadline=None)
+@given(share=st.floats(0, 1), limit=st.floats(0, 1))
+def test_one_ceiling_is_bounded(table, spent, share, limit):
+    least = int(Reduced(table, UNLIMITED).floor[0])
     ceiling = int(limit * max(spent))
-    reduced = Reduced(table, (Constraint("madds", least + ceiling),))
-    lattice = LatticeCount(reduced, cells)
-    slack = int(reduced.slack[0])
-    to = int(share * slack)
-    exact = sum(count for cost, count in spent.items() if cost <= to)
-    low, high = lattice.at_most(to)
-    assert low <= exact <= high
-    band = sum(count for cost, count in spent.items() if to <= cost <= slack)
-    low, high = lattice.between(to, slack)
-    assert low <= band <= high
+    budget = (Constraint("madds", least + ceiling),)
+    drawing = Drawing(table, budget, Reduced(table, budget))
+    low = least + int(share * ceiling)
+    bounds = count_bounds(drawing, low, least + ceiling)
+    exact = within(spent, low - least, ceiling)
+    assert bounds.low <= exact <= bounds.high
+    count = count_members(drawing, low, least + ceiling)
+    assert count.low == count.high == exact  # a space so small has an exact graph
 
 
-def test_a_rounded_count_of_a_large_space_holds_the_exact_one():
-    """igcv3 within 30M multiply-adds, by grids of two sizes and by two ways to convolve."""
-    options = OptionTable(CostModel(space_named("igcv3")))
-    reduced = Reduced(options, parse_budgets(["30M-flops"]))
-    exact = LatticeCount(reduced)
-    assert exact.exact
-    number, _ = exact.at_most(int(reduced.slack[0]))
-    for cells in (500, 4000):
-        rough = LatticeCount(reduced, cells)
-        assert not rough.exact
-        low, high = rough.at_most(int(reduced.slack[0]))
-        assert low < number < high
-    assert number > 2**53  # more than a float could tell
+@settings(max_examples=40, deadline=None)
+@given(cells=st.integers(2, 300), share=st.floats(0, 1))
+def test_a_picture_is_off_by_no_more_than_the_rounding(table, spent, cells, share):
+    tables = RoundedTables(Reduced(table, UNLIMITED), cells)
+    to = int(share * max(spent))
+    error = int(tables.error[0])
+    assert within(spent, 0, to - error) <= tables.about(to) <= within(spent, 0, to + error)
+    assert tables.about(max(spent)) == sum(spent.values())
+
+
+def test_cells_of_the_greatest_common_divisor_count_exactly():
+    """igcv3 within 25M madds, the number by convolution modulo primes."""
+    space = FeasibleSpace(CostModel(space_named("igcv3")), parse_budgets(["25M-flops"]))
+    count = space.count()
+    assert count.exact
+    assert count.low == 3_164_157_243_392
+
+
+def test_a_count_that_no_float_holds_is_bounded():
+    """igcv3 within 300M madds: an integer of 31 digits, by convolution modulo primes."""
+    space = FeasibleSpace(CostModel(space_named("igcv3")), parse_budgets(["300M-flops"]))
+    low, high = space.bounds()
+    exact = 3_328_491_977_209_097_406_164_511_182_848
+    assert low < exact < high < 1.001 * low
+    count = space.count()
+    least, most = count.interval
+    assert low <= least <= count.estimate <= most <= high
+    assert abs(count.estimate - exact) < 2 * (most - least)
 
 
 def test_an_estimate_lies_within_its_bounds_and_near_the_truth(table, spent, monkeypatch):
     """The same ceiling twice, as two: the rough tables of two ceilings against the exact count."""
-    monkeypatch.setattr("nas.feasible.estimating._LISTABLE", 0)
+    monkeypatch.setattr("nas.feasible.counting._LISTABLE", 0)
     monkeypatch.setitem(CELLS, 2, 6)
-    least = int(Reduced(table, (Constraint("madds", 10**12),)).floor[0])
+    least = int(Reduced(table, UNLIMITED).floor[0])
     ceiling = least + int(np.median(list(spent)))
     budget = (Constraint("madds", ceiling), Constraint("acts", 10**12))
-    exact = sum(count for cost, count in spent.items() if cost <= ceiling - least)
+    exact = within(spent, 0, ceiling - least)
     drawing = Drawing(table, budget, Reduced(table, budget))
-    count = count_together(drawing, 0, ceiling)
+    count = count_members(drawing, 0, ceiling)
     assert count.low < exact < count.high
     low, high = count.interval
     assert count.low <= low <= count.estimate <= high <= count.high
     assert abs(count.estimate - exact) < 2 * (high - low)
-    assert bounds_together(drawing, 0, ceiling).low == count.low
+    assert count_bounds(drawing, 0, ceiling).low == count.low
     monkeypatch.undo()
-    assert count_together(drawing, 0, ceiling).low == exact
+    assert count_members(drawing, 0, ceiling).low == exact
 
 
 @given(st.integers(1, 10**5), st.floats(0, 1))

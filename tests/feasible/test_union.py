@@ -75,8 +75,8 @@ def test_counts_add_up(union):
     low, high = union.bounds()
     assert 0 < low <= high < union.total
     count = union.count()
-    assert count.exact
-    assert low <= count.low <= high
+    assert (count.low, count.high) == (low, high)
+    assert count.low <= count.interval[0] <= count.estimate <= count.interval[1] <= count.high
 
 
 def test_a_space_that_the_budget_leaves_nothing_of_is_named():
