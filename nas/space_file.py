@@ -19,6 +19,8 @@ from nas.errors import SpaceError
 from nas.reachable import dead_value
 from nas.space import Choice, SearchSpace, Stage
 from nas.space_entries import read_entries
+from nas.suggestion import did_you_mean
+from nas.text_file import read_text
 from nas.toml_reader import TomlReader, parse_input, shown
 
 _MAX_STAGES = 32
@@ -50,16 +52,21 @@ def load_space(name_or_path: str) -> SearchSpace:
         file = resources.files("search_spaces") / f"{name_or_path}.toml"
         return read_space(file.read_text(encoding="utf-8"), f"{name_or_path}.toml")
     path = Path(name_or_path)
+    if path.suffix != ".toml" or not _is_file(path):
+        near = did_you_mean(name_or_path, builtin_names())
+        raise SpaceError(
+            f"there is no space {name_or_path!r}.",
+            f"{near}Write one of {', '.join(builtin_names())}, or the path of a .toml file.",
+        )
+    return read_space(read_text(path, SpaceError), path.name)
+
+
+def _is_file(path: Path) -> bool:
+    """Tell whether there is such a file; a name that no file can have is none."""
     try:
-        if path.suffix != ".toml" or not path.is_file():
-            raise SpaceError(
-                f"there is no space {name_or_path!r}.",
-                f"Write one of {', '.join(builtin_names())}, or the path of a .toml file.",
-            )
-        text = path.read_text(encoding="utf-8-sig")  # some editors begin a file with a mark
-    except (OSError, UnicodeDecodeError) as error:
-        raise SpaceError(f"{path} cannot be read: {error}.", "Give a UTF-8 text file.") from error
-    return read_space(text, path.name)
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def read_space(text: str, file: str) -> SearchSpace:

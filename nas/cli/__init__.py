@@ -14,11 +14,14 @@ import time
 import traceback
 import warnings
 from pathlib import Path
+from typing import Any
 
 import click
 
 from nas import __version__
+from nas.cli import streams
 from nas.errors import NasError
+from nas.places import home_folder
 
 STARTED = time.monotonic()
 
@@ -59,6 +62,20 @@ class _LazyGroup(click.Group):
         command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return command
 
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        with streams.reading():
+            return super().make_context(info_name, args, parent, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with streams.reading():
+            return super().invoke(ctx)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in _VERBS.items()])
@@ -79,6 +96,8 @@ def main() -> None:
     """Run the command line; every failure becomes two lines on stderr and an exit code."""
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # of the libraries; -W or PYTHONWARNINGS shows them
+    streams.prepare()
+    os.environ.setdefault("HOME", str(home_folder()))  # libraries fail where there is none
     try:
         code = app(standalone_mode=False)
     except NasError as error:
@@ -90,8 +109,8 @@ def main() -> None:
         _fail(error.format_message(), _usage(error), 2)
     except (click.Abort, KeyboardInterrupt):
         _fail("interrupted.", "Nothing that was measured is lost.", 130)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except streams.ReaderGoneError:
+        streams.silence()
         sys.exit(0)
     except Exception as error:  # noqa: BLE001 - the last door: no traceback reaches a user
         _fault(error)

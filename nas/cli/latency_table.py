@@ -78,10 +78,12 @@ def read_tables(path: Path) -> "list[LatencyTable]":
     """
     from nas.errors import NasError
     from nas.latency import LatencyTable
+    from nas.text_file import read_text
 
+    text = read_text(path)
     try:
-        documents = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        documents = json.loads(text)
+    except ValueError as error:
         raise NasError(
             f"{path} cannot be read as latency tables ({error}).",
             "Give a file that --latency-table wrote, or a new name to measure them.",

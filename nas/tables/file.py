@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from nas.architecture import StageValues, Value
 from nas.errors import SpaceError
 from nas.tables.columns import Columns, CostColumn, find_columns
+from nas.text_file import decode_text, read_text
 from nas.toml_reader import TomlReader, shown
 
 Ints: TypeAlias = NDArray[np.int64]
@@ -95,11 +96,9 @@ def toml_beside(path: Path) -> Path:
 
 
 def _read_toml(path: Path) -> TomlReader:
+    text = read_text(path, SpaceError)
     try:
-        text = path.read_text(encoding="utf-8")
         return TomlReader(path.name, tomllib.loads(text), text)
-    except (OSError, UnicodeDecodeError) as error:
-        raise SpaceError(f"{path} cannot be read: {error}.", "Give a TOML file.") from error
     except tomllib.TOMLDecodeError as error:
         raise SpaceError(f"{path.name}: {error}.", "Mend the TOML at that place.") from error
 
@@ -108,12 +107,11 @@ def _read_cells(path: Path) -> tuple[tuple[int, ...], dict[str, list[str]]]:
     """Return the line of each row, and the cells of each column, without blanks around them."""
     try:
         raw = path.read_bytes()
-        text = (gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise SpaceError(f"{path.name} is no text: {error}.", "Give a CSV in UTF-8.") from error
+        raw = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
     except (OSError, EOFError, zlib.error) as error:
         remedy = "Give a CSV file, gzipped or not."
         raise SpaceError(f"{path} cannot be read: {error}.", remedy) from error
+    text = decode_text(raw, str(path), SpaceError)
     reader = csv.reader(text.splitlines(keepends=True))
     try:
         header = [cell.strip() for cell in next(reader, [])]

@@ -114,9 +114,10 @@ def _made(build: Build, command: list[str], path: Path) -> ctypes.CDLL:
 
 def _compile(command: list[str]) -> None:
     try:
-        subprocess.run(command, check=True, capture_output=True, text=True, timeout=_SECONDS)
+        subprocess.run(command, check=True, capture_output=True, timeout=_SECONDS)
     except subprocess.CalledProcessError as error:
-        last = (error.stderr.strip() or f"exit code {error.returncode}").splitlines()[-1]
+        stderr = error.stderr.decode(errors="replace")
+        last = (stderr.strip() or f"exit code {error.returncode}").splitlines()[-1]
         raise NoLibraryError(f"{command[0]} failed: {last}") from error
     except subprocess.TimeoutExpired as error:
         raise NoLibraryError(f"{command[0]} took longer than {_SECONDS:.0f} s") from error

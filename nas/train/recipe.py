@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from nas.errors import TaskError
+from nas.suggestion import did_you_mean
+from nas.text_file import read_text
 
 Schedule: TypeAlias = Literal["cosine", "triangular", "step", "exponential"]
 OptimiserName: TypeAlias = Literal["sgd", "rmsprop"]
@@ -197,14 +199,12 @@ def load_recipe(name_or_path: str) -> Recipe:
         return read_recipe(file.read_text(encoding="utf-8"), f"{name_or_path}.toml")
     path = Path(name_or_path)
     if path.suffix != ".toml" or not path.is_file():
+        near = did_you_mean(name_or_path, [*builtin_recipes(), "paper"])
         raise TaskError(
             f"there is no recipe {name_or_path!r}.",
-            f"Write one of {', '.join(builtin_recipes())}, or the path of a .toml file.",
+            f"{near}Write one of {', '.join(builtin_recipes())}, or the path of a .toml file.",
         )
-    try:
-        return read_recipe(path.read_text(encoding="utf-8"), path.name)
-    except (OSError, UnicodeDecodeError) as error:
-        raise TaskError(f"{path} cannot be read: {error}.", "Give a UTF-8 text file.") from error
+    return read_recipe(read_text(path, TaskError), path.name)
 
 
 def read_recipe(text: str, file: str) -> Recipe:

@@ -124,7 +124,7 @@ def test_unknown_recipe(tmp_path):
         load_recipe("fast")
     with pytest.raises(TaskError, match="no recipe"):
         load_recipe(str(tmp_path / "none.toml"))
-    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe")
+    (tmp_path / "binary.toml").write_bytes(b"\xff\x00")
     with pytest.raises(TaskError, match="cannot be read"):
         load_recipe(str(tmp_path / "binary.toml"))
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from nas.places import home_folder, is_writable, user_folder
 from nas.train.data.images import Source
 from nas.train.data.records import Files
 from nas.train.data.task import Split
@@ -26,10 +27,17 @@ _VERSION = 1
 
 
 def cache_dir() -> Path:
-    """Return `NAS_CACHE`, else `nas` in `XDG_CACHE_HOME`, else `~/.cache/nas`."""
+    """Return `NAS_CACHE`, else `nas` in `XDG_CACHE_HOME`, else `~/.cache/nas`.
+
+    Where a user has no home, or none that can be written, a folder of the user's own among the
+    temporary files.
+    """
     if given := os.environ.get("NAS_CACHE"):
         return Path(given)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nas"
+    if given := os.environ.get("XDG_CACHE_HOME"):
+        return Path(given) / "nas"
+    home = home_folder()
+    return (home / ".cache" / "nas") if is_writable(home / ".cache" / "nas") else user_folder()
 
 
 def cached(files: Iterable[Path], kind: str, read: Callable[[], Source]) -> Source:

@@ -1,0 +1,83 @@
+"""The streams of the command line: any encoding, and a reader that has seen enough."""
+
+import codecs
+import contextlib
+import io
+import os
+import select
+import sys
+from collections.abc import Iterator
+from typing import IO
+
+_PLAIN = {
+    "…": "...", "–": "-", "—": "-", "−": "-", "─": "-", "│": "|", "±": "+/-", "×": "x", "µ": "u",
+    "μ": "u", "█": "#", "▉": "#", "▊": "#", "▋": "#", "▌": "#", "▍": "|", "▎": "|", "▏": "|",
+    "░": ".", "²": "2", "≥": ">=", "≤": "<=", "’": "'", "“": '"', "”": '"', "→": "->",
+}  # fmt: skip
+
+
+class ReaderGoneError(Exception):
+    """The reader of the output, such as `head`, has closed it."""
+
+
+def prepare() -> None:
+    """Let no character stop a verb: what a stream cannot encode is written in ASCII, or as `?`.
+
+    A stream that the caller has closed goes to the null device.
+    """
+    codecs.register_error("nas-plain", _plain)
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="nas-plain")
+
+
+@contextlib.contextmanager
+def reading() -> Iterator[None]:
+    """Turn a broken pipe into a ReaderGoneError where it is that of the output.
+
+    Click would end with 1 first; a pipe to another process that broke is a fault.
+
+    Raises:
+        ReaderGoneError: the reader of stdout or stderr has closed it.
+    """
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError as error:
+        if reader_gone(sys.stdout) or reader_gone(sys.stderr):
+            raise ReaderGoneError from error
+        raise
+
+
+def silence() -> None:
+    """Send what is still in the buffers to the null device, so that Python ends without a word."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        if reader_gone(stream):
+            os.dup2(null, stream.fileno())
+
+
+def reader_gone(stream: IO[str]) -> bool:
+    """Tell whether `stream` is a pipe or a socket that nobody reads any more."""
+    try:
+        number = stream.fileno()
+    except (OSError, ValueError):  # no file at all, as in a test
+        return False
+    poll = select.poll()
+    poll.register(number, 0)
+    return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
+
+
+def _plain(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Return what stands for the characters that could not be encoded.
+
+    A byte of a file name that is no text (PEP 383) is written as it is.
+    """
+    assert isinstance(error, UnicodeEncodeError)
+    character = error.object[error.start]
+    if "\udc80" <= character <= "\udcff":
+        return bytes([ord(character) - 0xDC00]), error.start + 1
+    return _PLAIN.get(character, "?"), error.start + 1

@@ -1,0 +1,45 @@
+"""Folders of the user: the home, and what takes its place where there is none."""
+
+import contextlib
+import os
+import stat
+import tempfile
+from functools import cache
+from pathlib import Path
+
+
+def home_folder() -> Path:
+    """Return the home of the user; `user_folder` where nobody knows it."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return user_folder()
+
+
+def is_writable(folder: Path) -> bool:
+    """Tell whether `folder`, or the nearest of its parents that is there, may be written to."""
+    with contextlib.suppress(OSError):
+        there = next(part for part in (folder, *folder.absolute().parents) if part.exists())
+        return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
+    return False
+
+
+def user_folder() -> Path:
+    """Return the folder of this user among the temporary files; made where it is missing.
+
+    One that belongs to another user, or that others may write to, is left alone, and this process
+    gets a new one.
+    """
+    folder = Path(tempfile.gettempdir(), f"nas-user-{os.getuid()}")
+    with contextlib.suppress(OSError):
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+        private = found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) == 0
+        if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and private:
+            return folder
+    return _new_folder()
+
+
+@cache
+def _new_folder() -> Path:
+    return Path(tempfile.mkdtemp(prefix="nas-user-"))

@@ -1,0 +1,128 @@
+"""Any encoding of the terminal, a reader that has seen enough, and no home."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+NAS = [sys.executable, "-c", "from nas.cli import main; main()"]
+ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+VERBS = [
+    ["search", "--help"], ["prove", "--help"], ["space", "igcv2", "--budget", "300M-flops"],
+    ["count", "--arch", "nothing-of-mine"],
+]  # fmt: skip
+
+
+def run(words: list[str], tmp_path: Path, **variables: str) -> subprocess.CompletedProcess[bytes]:
+    environment = {**os.environ, **variables}
+    return subprocess.run(
+        [*NAS, *words], cwd=tmp_path, env=environment, capture_output=True, timeout=120
+    )
+
+
+@pytest.mark.parametrize("words", VERBS, ids=" ".join)
+@pytest.mark.parametrize(
+    "variables",
+    [{"PYTHONIOENCODING": "latin-1"}, ASCII],
+    ids=["latin-1", "C"],
+)
+def test_no_character_stops_a_verb(tmp_path, words, variables):
+    usual, done = run(words, tmp_path), run(words, tmp_path, **variables)
+    assert done.returncode == usual.returncode, done.stderr
+    assert b"unexpected" not in done.stderr
+    lengths = [len(text.splitlines()) for text in (usual.stdout, done.stdout)]
+    assert lengths[0] == lengths[1]
+
+
+def test_what_an_encoding_lacks_is_written_in_ascii(tmp_path):
+    done = run(["search", "--help"], tmp_path, PYTHONIOENCODING="latin-1")
+    assert b"--rungs N,N,...  " in done.stdout
+
+
+def test_a_name_that_is_no_text_is_printed(tmp_path):
+    name = b"caf\xe9.toml"
+    done = run(["space", os.fsdecode(name)], tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"nas: ")
+
+
+@pytest.mark.parametrize(
+    "words", [["published"], ["--help"], ["search", "--help"], ["count", "--arch", "igcv3-w"]]
+)
+def test_a_reader_that_has_seen_enough_is_no_fault(tmp_path, words):
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "wb") as broken:
+        done = subprocess.run(
+            [*NAS, *words], cwd=tmp_path, stdout=broken, stderr=subprocess.PIPE, timeout=120
+        )
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_broken_pipe_to_another_process_is_a_fault(nas, monkeypatch):
+    def broken(*_: object) -> None:
+        raise BrokenPipeError(32, "Broken pipe")
+
+    monkeypatch.setattr("nas.space_file.builtin_names", broken)
+    called = nas("published")
+    assert called.code == 1
+
+
+def test_a_closed_output_is_no_fault(tmp_path):
+    closing = ["sh", "-c", 'exec "$@" >&-', "sh", *NAS, "count", "--arch", "igcv3-w"]
+    done = subprocess.run(closing, cwd=tmp_path, capture_output=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+CACHE = "from nas.train.data.cache import cache_dir; print(cache_dir())"
+
+
+def cache_of(tmp_path: Path, home: str | None) -> str:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("NAS_", "XDG_", "HOME"))}
+    kept |= {"TMPDIR": str(tmp_path)} | ({"HOME": home} if home is not None else {})
+    done = subprocess.run(
+        [sys.executable, "-c", CACHE], env=kept, capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
+def test_the_cache_is_in_the_home(tmp_path):
+    assert cache_of(tmp_path, str(tmp_path)) == str(tmp_path / ".cache" / "nas")
+
+
+def test_without_home_the_cache_is_where_the_system_says_or_among_the_temporary_files(tmp_path):
+    assert Path(cache_of(tmp_path, None)).name in ("nas", f"nas-user-{os.getuid()}")
+
+
+def test_a_home_that_is_a_file_or_locked_leaves_the_cache_among_the_temporary_files(tmp_path):
+    (tmp_path / "home").write_text("")
+    own = str(tmp_path / f"nas-user-{os.getuid()}")
+    assert cache_of(tmp_path, str(tmp_path / "home")) == own
+    assert Path(own).stat().st_mode & 0o777 == 0o700
+
+
+def test_the_folder_of_another_user_is_left_alone(tmp_path):
+    (tmp_path / "home").write_text("")
+    own = tmp_path / f"nas-user-{os.getuid()}"
+    own.mkdir(mode=0o777)
+    own.chmod(0o777)
+    found = Path(cache_of(tmp_path, str(tmp_path / "home")))
+    assert found != own
+    assert found.parent == tmp_path
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+def test_files_with_a_byte_order_mark_are_read(nas, tmp_path, encoding):
+    space = (Path(__file__).parents[2] / "search_spaces" / "igcv2.toml").read_text()
+    (tmp_path / "mine.toml").write_text(space, encoding=encoding)
+    assert nas("space", "mine.toml").code == 0
+
+
+def test_a_file_in_another_encoding_is_named(nas, tmp_path):
+    (tmp_path / "mine.toml").write_bytes('title = "Mêine"'.encode("latin-1"))
+    (tmp_path / "mine.csv").write_bytes("a,b\né,1\n".encode("latin-1"))
+    assert "mine.toml" in nas.refused("space", "mine.toml")
+    assert "UTF-8" in nas.refused("search", "--budget", "300M-flops", "--recipe", "mine.toml")
+    assert "line 2" in nas.refused("prove", "mine.csv")
