@@ -8,7 +8,7 @@ from nas.comparison import Comparison, Group, Pair
 from nas.resample import Interval
 from nas.samplers.random import BAND
 from nas.spec import StudySpec
-from nas.spec_text import study_note, task_line
+from nas.spec_text import counted_at, study_note, task_line, trained_at
 
 PAIR_COLUMNS = {
     "pair": "pair",
@@ -62,7 +62,8 @@ def facts(spec: StudySpec, comparison: Comparison) -> list[tuple[str, str]]:
         ("study", spec.name),
         ("space", ", ".join(spec.spaces)),
         ("drawn", _drawn(spec, comparison)),
-        ("counted at", f"{spec.input}, {spec.classes} classes; conv + linear multiply-adds"),
+        ("counted at", f"{counted_at(spec)}; conv + linear multiply-adds"),
+        *([("trained at", trained_at(spec))] if spec.task_input else []),
         ("trained on", f"{task_line(spec)}, {_epochs(spec)}, no early stopping, 1 seed each"),
         ("intervals", "95 %, bootstrap over the networks; shares at or below: Wilson"),
         ("tests", _tests(comparison)),

@@ -34,8 +34,9 @@ from nas.layers import (
     Shape,
     Shuffle,
 )
-from nas.lowering import Adaptation, adapt, lower_block, lower_head, lower_stem, plan
+from nas.lowering import lower, lower_block, lower_head, lower_stem, plan
 from nas.space import SearchSpace
+from nas.strides import Adaptation, Strides, adapt
 
 COST_NAMES = ("madds", "params", "acts", "latency")
 
@@ -109,13 +110,15 @@ class CostModel:
     Equal to `total_cost(lower(...))`, summed from cached blocks: the first call that meets a block
     lowers it, later ones look it up. A kind that plans whole networks has parts for blocks, and no
     stem, stages or head of its own to ask for. With a `table` the latency is counted too; what it
-    says is fixed belongs to the stem.
+    says is fixed belongs to the stem. `strides` are those that hold at the input; without them
+    those of the rule (`nas.strides`).
     """
 
     space: SearchSpace
     input_shape: Shape | None = None
     classes: int | None = None
     table: Latencies | None = None
+    strides: Strides = ()
     adaptation: Adaptation = field(init=False)
     _stages: dict[tuple[int, Shape, StageValues], tuple[Cost, Shape]] = field(
         init=False, default_factory=dict, repr=False
@@ -132,7 +135,7 @@ class CostModel:
         """Lower the stem, which all architectures share."""
         self.input_shape = self.input_shape or self.space.deployment
         self.classes = self.classes or self.space.classes
-        self.adaptation = adapt(self.space, self.input_shape)
+        self.adaptation = adapt(self.space, self.input_shape, self.strides)
         net = Builder(self.input_shape)
         lower_stem(self.space, net, self.adaptation)
         fixed = Cost(0, 0, 0, self.table.fixed if self.table else 0)
@@ -163,6 +166,11 @@ class CostModel:
         return Cost(
             madds + head.madds, params + head.params, acts + head.acts, latency + head.latency
         )
+
+    def layers(self, architecture: Architecture) -> list[Layer]:
+        """Return the layers that are counted of `architecture`."""
+        strides = self.adaptation.strides
+        return lower(self.space, architecture, self.input_shape, self.classes, strides)
 
     @property
     def names(self) -> tuple[str, ...]:

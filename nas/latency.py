@@ -124,6 +124,7 @@ class Accuracy:
 class LatencyTable:
     """The times of a space's units on one device, at one input.
 
+    `strides` are those of its networks; empty where an earlier version wrote the table.
     `units` are nanoseconds by key, `fixed` what a network takes beside its units; all of them are
     multiples of `quantum`, so that architectures can be counted exactly by latency too.
     """
@@ -136,6 +137,7 @@ class LatencyTable:
     fixed: int
     units: Mapping[str, int]
     accuracy: Accuracy
+    strides: str = ""
 
     def latency(self, layers: Sequence[Layer]) -> int:
         """Return the nanoseconds of all units of `layers`, without what is fixed.

@@ -1,64 +1,13 @@
-"""Lower an architecture to its list of layers, for one input size and number of classes.
+"""Lower an architecture to its list of layers, for one input size and number of classes."""
 
-The adaptation to an input smaller than the space's deployment keeps the network and takes strides
-out: an input whose shorter side has H pixels keeps k = floor(log2(H / 7)) of the deployment's
-strides, but at least 2, and loses the others in the order that the space lists; a stride that it
-does not list stays. Of the five strides for 224 pixels, two stay at 32, which is the authors' CIFAR
-network (strides 1,1,2,2,1,1,1; cvtower/SeesawNet_pytorch, `baseline_version`).
-"""
-
-import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import cast
 
 from nas.architecture import Architecture, Value
 from nas.blocks.base import NetworkKind, Part, PlannedStage, Skeleton, StageKind
 from nas.layers import Builder, Layer, Shape
 from nas.space import SearchSpace
-
-_FINAL_MAP = 7
-_MIN_STRIDES = 2
-
-
-@dataclass(frozen=True)
-class Adaptation:
-    """The strides that a network has at one input: `stem`, its `pool`, and one for each stage."""
-
-    input: Shape
-    stem: int
-    stages: tuple[int, ...]
-    pool: int = 1
-
-    @property
-    def total(self) -> int:
-        """The product of all strides."""
-        return self.stem * self.pool * math.prod(self.stages)
-
-    def describe(self) -> str:
-        """Say in one line what differs, for the user."""
-        stages = ",".join(map(str, self.stages))
-        return (
-            f"input {self.input}: stem stride {self.stem}"
-            f"{', pooled by 2' if self.pool > 1 else ''}, stage strides {stages} "
-            f"(1/{self.total} of the input, final map "
-            f"{-(-self.input.height // self.total)}x{-(-self.input.width // self.total)})"
-        )
-
-
-def adapt(space: SearchSpace, input_shape: Shape) -> Adaptation:
-    """Return the strides of the space's networks at `input_shape`."""
-    strides = {"stem": space.stem_stride, "pool": 2 if space.stem_pool else 1}
-    strides |= {stage.name: stage.stride for stage in space.stages}
-    strided = [name for name, stride in strides.items() if stride > 1]
-    side = min(input_shape[1:])
-    kept = len(strided)
-    if side < min(space.deployment[1:]):
-        kept = max(_MIN_STRIDES, int(math.log2(max(side, _FINAL_MAP) / _FINAL_MAP)))
-    for name in space.drop_strides[: max(0, len(strided) - kept)]:
-        strides[name] = 1
-    stages = tuple(strides[stage.name] for stage in space.stages)
-    return Adaptation(input_shape, strides["stem"], stages, strides["pool"])
+from nas.strides import Adaptation, Strides, adapt
 
 
 def lower(
@@ -66,12 +15,14 @@ def lower(
     architecture: Architecture,
     input_shape: Shape | None = None,
     classes: int | None = None,
+    strides: Strides = (),
 ) -> list[Layer]:
     """Return the layers of `architecture`, at the space's deployment input unless told otherwise.
 
-    Layer names are dotted: stem.conv, stage2.0.first, …, head.conv, classifier.
+    Layer names are dotted: stem.conv, stage2.0.first, …, head.conv, classifier. Without `strides`
+    those of the rule hold (`nas.strides`).
     """
-    adaptation = adapt(space, input_shape or space.deployment)
+    adaptation = adapt(space, input_shape or space.deployment, strides)
     net = Builder(adaptation.input)
     if isinstance(space.kind, NetworkKind):
         lower_parts(net, plan(space, architecture, adaptation, classes or space.classes))
@@ -117,8 +68,8 @@ def lower_stem(space: SearchSpace, net: Builder, adaptation: Adaptation) -> None
     net.conv("conv", space.stem_width, kernel=space.stem_kernel, stride=adaptation.stem)
     net.batch_norm("bn")
     net.activation("relu", space.kind.activation)
-    if adaptation.pool > 1:
-        net.pool("pool", "max", kernel=3, stride=adaptation.pool)
+    if adaptation.pool == 2:
+        net.pool("pool", "max", kernel=3, stride=2)
 
 
 def lower_block(

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 
 from nas.errors import NasError
 from nas.layers import Shape
-from nas.lowering import adapt
 from nas.spec import StudySpec
 
 
@@ -44,7 +43,7 @@ def check_resolutions(spec: StudySpec, task: Shape) -> None:
     """
     full = min(task.height, task.width)
     for name, space in spec.spaces.items():
-        total = adapt(space, task).total
+        total = spec.trained(space, task).total
         fitting = [side for side in range(total, full + 1, total)]
         for side in spec.resolutions:
             if side not in fitting:
@@ -54,6 +53,19 @@ def check_resolutions(spec: StudySpec, task: Shape) -> None:
                     f"the resolution {side} is {larger if side > full else uneven}.",
                     f"Give some of {_text(fitting)}.",
                 )
+
+
+def check_images(spec: StudySpec, images: Shape) -> None:
+    """Refuse images of another size than those that the study of `spec` began with.
+
+    Raises:
+        NasError: its networks could have other strides on them.
+    """
+    if spec.task_input not in (None, str(images)):
+        raise NasError(
+            f"the images are {images} now, but {spec.name} began with {spec.task_input}.",
+            "Put the images back, or begin a new study.",
+        )
 
 
 def _text(numbers: Sequence[int]) -> str:

@@ -1,11 +1,12 @@
 """Reuse: a result of the same training of the same network, measured before, in place of a new one.
 
 Two results may stand for each other when everything that they depend on is the same, but for the
-seed of the trial: the text of the space (its strides, stem and head), the deployment (for fvcore's
-count), the task with its data and limit, the recipe, the epochs of full fidelity (the schedule is
-stretched over them), and the seed of the study, which draws the validation split. Rungs below the
-last one matter only where the recipe ends a cycle of the learning rate at each, or the study
-changes the resolution there: a complete trial was stopped at none. Only complete trials are taken:
+seed of the trial: the text of the space (its stem and head), the strides at the deployment and on
+the images, the deployment (for fvcore's count), the task with its data and limit, the recipe, the
+epochs of full fidelity (the schedule is stretched over them), and the seed of the study, which
+draws the validation split. Rungs below the last one matter only where the recipe ends a cycle of
+the learning rate at each, or the study changes the resolution there: a complete trial was stopped
+at none. Only complete trials are taken:
 one that failed may have failed for its seed or its machine, one that was stopped is no final value.
 """
 
@@ -15,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from nas.architecture import Architecture
+from nas.space_file import parse_input
 from nas.spec import StudySpec
 from nas.trial import Trial, TrialState
 
@@ -26,7 +28,7 @@ def comparable(mine: StudySpec, theirs: StudySpec, architecture: Architecture) -
     texts = [_space_text(spec, architecture.space) for spec in (mine, theirs)]
     if None in texts or texts[0] != texts[1]:
         return False
-    return _training(mine) == _training(theirs)
+    return _training(mine) == _training(theirs) and _same_strides(mine, theirs, architecture)
 
 
 def reusable(
@@ -68,6 +70,23 @@ def stand_in(spec: StudySpec, new: Trial, study: str, old: Trial) -> Trial:
 def _space_text(spec: StudySpec, name: str) -> str | None:
     space = spec.spaces.get(name)
     return space.source if space else None
+
+
+def _same_strides(mine: StudySpec, theirs: StudySpec, architecture: Architecture) -> bool:
+    """Tell whether `architecture` has the same strides in both, at the deployment and trained.
+
+    Both have the same task, so the size of its images is the same where only one of them knows it.
+    """
+    space = mine.space_of(architecture)
+    if mine.deployed(space) != theirs.deployed(space):
+        return False
+    sizes = {mine.task_input, theirs.task_input} - {None}
+    if len(sizes) != 1:  # unknown, or not the same images any more
+        return not sizes and mine.stated_strides == theirs.stated_strides
+    images = sizes.pop()
+    assert images is not None
+    shape = parse_input(images)
+    return mine.trained(space, shape) == theirs.trained(space, shape)
 
 
 def _training(spec: StudySpec) -> tuple[object, ...]:

@@ -9,17 +9,20 @@ from nas.architecture import Architecture
 from nas.budget import Constraint
 from nas.cost import CostModel
 from nas.latency import LatencyTable
-from nas.layers import Shape
+from nas.layers import Layer, Shape
+from nas.lowering import lower
 from nas.objective import Objective, objective
 from nas.rungs import Ladder
 from nas.space import Published, SearchSpace
 from nas.space_file import parse_input, read_space
+from nas.strides import RULE, Adaptation, Stated, Strides
 
 UNCOUNTED = 1_000_000  # candidates of a study that only its time ends
 _TEXTS = {
     "space_text": "the space file was edited",
     "more_spaces": "the space file was edited",
     "latency": "another latency table",
+    "stride_rule": "an earlier rule of strides",
 }
 
 
@@ -41,7 +44,10 @@ class StudySpec:
     task's own size, as those after them are. `latency` holds the tables by which latency is
     counted, as text, one for each space in their order; none where no latency is asked for.
     After `time_limit` seconds of searching no further candidate is begun; `num_trials` may be
-    `UNCOUNTED` then.
+    `UNCOUNTED` then. `strides` and `task_strides` are those that the user states for the deployment
+    and for the images of the task, `stride_rule` decides where nothing is stated (`nas.strides`).
+    `task_input` is the size of the images that the study began with; None in studies of earlier
+    versions.
     """
 
     name: str
@@ -73,6 +79,10 @@ class StudySpec:
     resolutions: tuple[int, ...] = ()
     latency: tuple[str, ...] = ()
     time_limit: float | None = None
+    strides: Strides = ()
+    task_strides: Strides = ()
+    stride_rule: int = RULE
+    task_input: str | None = None
 
     @cached_property
     def spaces(self) -> dict[str, SearchSpace]:
@@ -95,9 +105,40 @@ class StudySpec:
     def cost_models(self) -> dict[str, CostModel]:
         """Return what counts the architectures of each space, by its name, at the deployment."""
         return {
-            name: CostModel(space, self.deployment, self.classes, self.latency_tables.get(name))
+            name: CostModel(
+                space,
+                self.deployment,
+                self.classes,
+                self.latency_tables.get(name),
+                self.deployed(space).strides,
+            )
             for name, space in self.spaces.items()
         }
+
+    @property
+    def stated_strides(self) -> Stated:
+        """What the user states of strides, and the rule where nothing is stated."""
+        return Stated(self.strides, self.task_strides, self.stride_rule)
+
+    def deployed(self, space: SearchSpace) -> Adaptation:
+        """Return the strides of the networks of `space` at the deployment."""
+        return self.stated_strides.deployed(space, self.deployment)
+
+    def trained(self, space: SearchSpace, images: Shape) -> Adaptation:
+        """Return the strides of the networks of `space` on the `images` of the task."""
+        return self.stated_strides.trained(space, self.deployment, images)
+
+    def deployed_layers(self, architecture: Architecture) -> list[Layer]:
+        """Return the layers of `architecture` at the deployment."""
+        space = self.space_of(architecture)
+        at = self.deployed(space)
+        return lower(space, architecture, at.input, self.classes, at.strides)
+
+    def task_layers(self, architecture: Architecture, images: Shape, classes: int) -> list[Layer]:
+        """Return the layers of `architecture` on the `images` and `classes` of the task."""
+        space = self.space_of(architecture)
+        at = self.trained(space, images)
+        return lower(space, architecture, images, classes, at.strides)
 
     def space_of(self, architecture: Architecture) -> SearchSpace:
         """Return the space that `architecture` belongs to."""
@@ -141,8 +182,11 @@ class StudySpec:
         fields["budget"] = tuple(Constraint(**part) for part in fields["budget"])
         fields["more_spaces"] = tuple(tuple(part) for part in fields.get("more_spaces", ()))
         fields["resolutions"] = tuple(fields.get("resolutions", ()))
+        fields["stride_rule"] = fields.get("stride_rule", 1)
         for key in ("rungs", "objectives", "reference_point"):
             fields[key] = tuple(fields[key])
+        for key in ("strides", "task_strides"):
+            fields[key] = tuple(fields.get(key, ()))
         fields["latency"] = tuple(fields.get("latency", ()))
         return cls(**fields)
 

@@ -1,8 +1,12 @@
 """A study's specification in words: what every page, table and line says of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+from nas.layers import Shape
+from nas.space import SearchSpace
+from nas.space_file import parse_input
 from nas.spec import StudySpec
+from nas.strides import Adaptation
 from nas.units import duration
 
 _NOTES = {
@@ -23,6 +27,29 @@ def study_note(spec: StudySpec) -> str:
     return " ".join(notes)
 
 
+def counted_at(spec: StudySpec) -> str:
+    """Return the deployment with the strides and classes that costs are counted at."""
+    return f"{_strides(spec, spec.deployed)}, {spec.classes} classes"
+
+
+def strides_at(spec: StudySpec, images: Shape) -> str:
+    """Return the strides on the `images` of the task."""
+    return _strides(spec, lambda space: spec.trained(space, images))
+
+
+def trained_at(spec: StudySpec) -> str:
+    """Return the strides on the images that the study began with; empty where it keeps no size."""
+    return strides_at(spec, parse_input(spec.task_input)) if spec.task_input else ""
+
+
+def _strides(spec: StudySpec, at: Callable[[SearchSpace], Adaptation]) -> str:
+    """Return the strides in words, family by family where there are several."""
+    lines = {name: at(space).describe() for name, space in spec.spaces.items()}
+    if len(lines) == 1:
+        return lines[spec.space.name]
+    return "; ".join(f"{name} {line}" for name, line in lines.items())
+
+
 def task_line(spec: StudySpec) -> str:
     """Return on which data a study measures."""
     line = spec.task + (f", data in {spec.data_dir}" if spec.data_dir else "")
@@ -41,7 +68,9 @@ def settings(spec: StudySpec, versions: Mapping[str, str]) -> tuple[tuple[str, s
     budget = ", ".join(map(str, spec.budget)) or "none"
     rows = [
         ("Space", "; ".join(f"{name}: {space.title}" for name, space in spec.spaces.items())),
-        ("Budget", f"{budget}, counted at {spec.input} with {spec.classes} classes"),
+        ("Budget", budget),
+        ("Counted at", counted_at(spec)),
+        *([("Trained at", trained_at(spec))] if spec.task_input else []),
         ("Task", task_line(spec)),
         ("Epochs", f"{spec.ladder.max_epochs}, judged after {_list(spec.rungs[:-1])}"),
         *([("Resolutions", spec.ladder.resolutions)] if spec.resolutions else []),

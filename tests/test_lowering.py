@@ -1,65 +1,15 @@
 """Lowering: names, shapes and edges of the layers, and the adaptation to small inputs."""
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nas.layers import Add, Conv, GlobalPool, Input, Linear, Shape, Shuffle
-from nas.lowering import adapt, lower
-from nas.space_file import read_space
-from tests.members import SMALL, members, space_named, spaces
+from nas.lowering import lower
+from tests.members import members, space_named, spaces
 
 IGCV3 = space_named("igcv3")
 D = IGCV3.parse("igcv3-d-1.0")
 inputs = st.builds(Shape, st.sampled_from([1, 3]), st.integers(1, 80), st.integers(1, 80))
-
-
-@pytest.mark.parametrize(
-    ("side", "stem", "stages", "final"),
-    [
-        (256, 2, (1, 2, 2, 2, 1, 2, 1), 8),
-        (224, 2, (1, 2, 2, 2, 1, 2, 1), 7),
-        (160, 1, (1, 2, 2, 2, 1, 2, 1), 10),
-        (96, 1, (1, 1, 2, 2, 1, 2, 1), 12),
-        (64, 1, (1, 1, 2, 2, 1, 2, 1), 8),
-        (32, 1, (1, 1, 2, 2, 1, 1, 1), 8),
-        (16, 1, (1, 1, 2, 2, 1, 1, 1), 4),
-        (8, 1, (1, 1, 2, 2, 1, 1, 1), 2),
-        (1, 1, (1, 1, 2, 2, 1, 1, 1), 1),
-    ],
-)
-def test_smaller_inputs_keep_fewer_strides(side, stem, stages, final):
-    adaptation = adapt(IGCV3, Shape(3, side, side))
-    assert (adaptation.stem, adaptation.stages) == (stem, stages)
-    pool = next(x for x in lower(IGCV3, D, Shape(3, side, side), 10) if isinstance(x, GlobalPool))
-    before = next(x for x in lower(IGCV3, D, Shape(3, side, side), 10) if x.name == pool.inputs[0])
-    assert before.shape == (1280, final, final)
-    assert f"final map {final}x{final}" in adaptation.describe()
-    assert f"1/{adaptation.total} of the input" in adaptation.describe()
-
-
-def test_the_shorter_side_decides():
-    assert adapt(IGCV3, Shape(3, 224, 32)).stages == adapt(IGCV3, Shape(3, 32, 32)).stages
-    assert adapt(IGCV3, Shape(3, 300, 224)).stages == adapt(IGCV3, Shape(3, 224, 224)).stages
-    assert "final map 56x8" in adapt(IGCV3, Shape(3, 224, 32)).describe()
-
-
-def test_at_the_deployment_of_the_space_every_stride_stays():
-    # 32 pixels would keep two strides of a larger deployment; here three are written for 32
-    small = space_named("small")
-    at_home = adapt(small, small.deployment)
-    assert (at_home.stem, at_home.stages) == (2, (1, 2, 2))
-    assert adapt(small, Shape(3, 64, 64)).total == 8
-    assert (adapt(small, Shape(1, 8, 8)).stem, adapt(small, Shape(1, 8, 8)).stages) == (
-        1,
-        (1, 2, 2),
-    )
-
-
-def test_a_stride_that_the_space_does_not_list_stays():
-    listed = SMALL.replace("[choices]", '[adaptation]\ndrop_strides = ["stage3"]\n[choices]')
-    adaptation = adapt(read_space(listed, "my.toml"), Shape(3, 8, 8))
-    assert (adaptation.stem, adaptation.stages) == (2, (1, 2, 1))
 
 
 @settings(max_examples=80, deadline=None)

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 @options.task
 @options.data("Where the task's data lies.")
 @options.limit
+@options.task_strides
 @options.recipe
 @click.option(
     "--epochs", type=click.IntRange(1), help="Epochs of every network.  [default: the recipe's]"
@@ -86,6 +87,7 @@ def compare_spaces(**given: Any) -> int:
 
     settings = run.Settings.of(given)
     ready = run.preflight(spec, settings)
+    spec = ready.spec
     _checked(ready.sampler, spec)
     with open_store(given["db"]) as store:
         spec = enter(store, spec, given["study"])

@@ -14,21 +14,28 @@ CONVENTION = "multiply-adds of convolution and linear layers, batch 1"
 @click.option("--arch", required=True, help="A name of nas published, or the choices in full.")
 @options.deployment
 @options.as_json
-def count(space_name: str, arch: str, input_: str | None, classes: int | None, json_: bool) -> None:
+def count(
+    space_name: str,
+    arch: str,
+    input_: str | None,
+    classes: int | None,
+    strides: str | None,
+    json_: bool,
+) -> None:
     """Count a network layer by layer: output, params, multiply-adds, activations.
 
     \b
     Example:
       nas count --space igcv3 --arch igcv3-d-1.0
       nas count --arch mobilenetv2-1.0 --input 3x32x32 --classes 10 --json
+      nas count --arch igcv3-d-1.0 --input 3x64x64 --strides 2,1,2,2,2,1,2,1
     """
     from nas.cli.known import named_network
     from nas.cost import layer_cost, total_cost
-    from nas.lowering import adapt, lower
 
-    network = named_network(space_name, arch, input_, classes)
+    network = named_network(space_name, arch, input_, classes, strides)
     space, architecture = network.space, network.architecture
-    layers = lower(space, architecture, network.input, network.classes)
+    layers = network.layers()
     total = total_cost(layers)
     rows = [
         {
@@ -46,6 +53,7 @@ def count(space_name: str, arch: str, input_: str | None, classes: int | None, j
                 "architecture": architecture.text,
                 "arch_id": architecture.arch_id,
                 "input": str(network.input),
+                "strides": network.adaptation.text,
                 "classes": network.classes,
                 "convention": CONVENTION,
                 "params": total.params,
@@ -61,7 +69,7 @@ def count(space_name: str, arch: str, input_: str | None, classes: int | None, j
     columns = {key: key for key in ("layer", "kind", "output", "params", "madds", "acts")}
     output.table("", columns, shown, "output params madds acts", optional="acts kind")
     click.echo(f"\n{space.name} {architecture.arch_id}  {architecture.text}")
-    click.echo(f"{adapt(space, network.input).describe()}, {network.classes} classes")
+    click.echo(f"{network.adaptation.describe()}, {network.classes} classes")
     click.echo(f"params  {total.params:>15,}   trainable, batch-norm scale and shift included")
     click.echo(f"madds   {total.madds:>15,}   {CONVENTION}")
     click.echo(f"acts    {total.acts:>15,}   outputs of convolution and linear layers, batch 1")

@@ -41,6 +41,7 @@ def export(
     space_name: str,
     input_: str | None,
     classes: int | None,
+    strides: str | None,
     directory: Path,
     force: bool,
     db: str | None,
@@ -65,14 +66,24 @@ def export(
         )
     check_target(directory, force)
     if arch is not None:
-        request = _untrained(space_name, arch, input_, classes)
+        request = _untrained(space_name, arch, input_, classes, strides)
     else:
         with open_store(db, create=False) as store:
             request = _trained(store, str(study), trial)
     files = export_network(request, directory, force=force)
     if json_:
-        output.echo_json({"name": request.name, "files": [str(path) for path in files]})
+        output.echo_json(
+            {
+                "name": request.name,
+                "input": str(request.input),
+                "classes": request.classes,
+                "strides": request.adaptation.text,
+                "files": [str(path) for path in files],
+            }
+        )
         return
+    output.field("network", request.name)
+    output.field("exported at", f"{request.adaptation.describe()}, {request.classes} classes")
     for path in files:
         click.echo(f"{path}  {path.stat().st_size:,} bytes")
 
@@ -100,12 +111,12 @@ def _trained(store: "Store", study: str, number: int | None) -> "ExportRequest":
 
 
 def _untrained(
-    space_name: str, arch: str, input_: str | None, classes: int | None
+    space_name: str, arch: str, input_: str | None, classes: int | None, strides: str | None
 ) -> "ExportRequest":
     from nas.cli.known import named_network
     from nas.export.request import ExportRequest
 
-    network = named_network(space_name, arch, input_, classes)
+    network = named_network(space_name, arch, input_, classes, strides)
     return ExportRequest(
         name=network.name,
         space=network.space,
@@ -114,4 +125,6 @@ def _untrained(
         classes=network.classes,
         deployment=network.input,
         deployment_classes=network.classes,
+        strides=network.strides,
+        deployment_strides=network.strides,
     )

@@ -10,7 +10,6 @@ from nas.errors import NasError
 from nas.export.bundle import export_network
 from nas.export.request import ExportRequest, Score, Training
 from nas.figures import write_report
-from nas.lowering import lower
 from nas.measured import Measured, measured
 from nas.spec import StudySpec
 from nas.store import Store
@@ -81,7 +80,7 @@ def test_scores(
 
 
 def _measure(spec: StudySpec, task: Task, trial: Trial) -> dict[str, float]:
-    layers = lower(spec.space_of(trial.architecture), trial.architecture, task.input, task.classes)
+    layers = spec.task_layers(trial.architecture, task.input, task.classes)
     recipe = read_recipe(spec.recipe, "the study's recipe")
     max_epochs = spec.ladder.max_epochs
     session = Session(layers, task, recipe, max_epochs, trial.seed, default_device())
@@ -117,14 +116,17 @@ def trial_request(
     scores = {"validation": Score(last.top1_error, last.loss)}
     if test:
         scores["test"] = Score(test["top1_error"], test["loss"])
+    space = spec.space_of(trial.architecture)
     return ExportRequest(
         name=trial.reference or f"{spec.name}-trial-{trial.number}",
-        space=spec.space_of(trial.architecture),
+        space=space,
         architecture=trial.architecture,
         input=task.input,
         classes=task.classes,
         deployment=spec.deployment,
         deployment_classes=spec.classes,
+        strides=spec.trained(space, task.input).strides,
+        deployment_strides=spec.deployed(space).strides,
         training=Training(
             weights=weights,
             study=spec.name,

@@ -39,6 +39,7 @@ def latency(
     threads: int,
     input_: str | None,
     classes: int | None,
+    strides: str | None,
     json_: bool,
 ) -> None:
     """Measure the latency of a network at batch 1: the median of repeated runs, and its spread.
@@ -54,13 +55,12 @@ def latency(
     from nas.budget import si, time
     from nas.cli.known import named_network
     from nas.cost import total_cost
-    from nas.lowering import lower
     from nas.train.latency.measure import measure_network
     from nas.train.latency.runtimes import open_runtime
 
-    network = named_network(space_name, arch, input_, classes)
+    network = named_network(space_name, arch, input_, classes, strides)
     opened = open_runtime(device, runtime, threads)
-    layers = lower(network.space, network.architecture, network.input, network.classes)
+    layers = network.layers()
     timing, cost = measure_network(opened, layers), total_cost(layers)
     if json_:
         output.echo_json(
@@ -69,6 +69,7 @@ def latency(
                 "architecture": network.architecture.text,
                 "arch_id": network.architecture.arch_id,
                 "input": str(network.input),
+                "strides": network.adaptation.text,
                 "classes": network.classes,
                 "device": asdict(opened.device),
                 "latency_ns": asdict(timing),
@@ -78,7 +79,8 @@ def latency(
         )
         return
     quartiles = f"quartiles {time(timing.low)} to {time(timing.high)}"
-    output.field("network", f"{network.name}, input {network.input}, {network.classes} classes")
+    output.field("network", network.name)
+    output.field("counted at", f"{network.adaptation.describe()}, {network.classes} classes")
     output.field("device", str(opened.device))
     output.field("latency", f"{time(timing.median)} ({quartiles}; {timing.runs} runs, batch 1)")
     output.field("counted", f"{si(cost.madds)} madds, {si(cost.params)} params")

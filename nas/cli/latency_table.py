@@ -14,7 +14,7 @@ from nas.units import duration
 if TYPE_CHECKING:
     from nas.budget import Constraint
     from nas.cost import CostModel
-    from nas.latency import LatencyTable
+    from nas.latency import Device, LatencyTable
     from nas.train.latency.runtimes import Runtime
 
 
@@ -107,8 +107,8 @@ def _fitting(
     """
     from nas.errors import NasError
 
-    wanted = (costs.space.name, str(costs.input_shape), costs.classes, runtime.device)
-    found = [(table.space, table.input, table.classes, table.device) for table in tables]
+    wanted = _identity(costs, runtime.device, costs.adaptation.text)
+    found = [_kept(table, costs) for table in tables]
     for table, what in zip(tables, found, strict=True):
         if what == wanted:
             return table
@@ -118,8 +118,23 @@ def _fitting(
     )
 
 
+def _identity(costs: "CostModel", device: "Device", strides: str) -> tuple[Any, ...]:
+    return costs.space.name, str(costs.input_shape), costs.classes, strides, device
+
+
+def _kept(table: "LatencyTable", costs: "CostModel") -> tuple[Any, ...]:
+    """Return what a table was measured for; those of earlier versions went by rule 1 of strides."""
+    strides = table.strides
+    if not strides and table.space == costs.space.name:
+        from nas.space_file import parse_input
+        from nas.strides import adapt
+
+        strides = adapt(costs.space, parse_input(table.input), rule=1).text
+    return table.space, table.input, table.classes, strides, table.device
+
+
 def _words(what: tuple[Any, ...]) -> str:
-    return f"{what[0]} at {what[1]} with {what[2]} classes on {what[3]}"
+    return f"{what[0]} at {what[1]} with {what[2]} classes, strides {what[3]}, on {what[4]}"
 
 
 def _check_writable(path: Path) -> None:

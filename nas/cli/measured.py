@@ -8,7 +8,6 @@ import click
 from nas import results
 from nas.confirm import confirmed
 from nas.errors import NasError
-from nas.lowering import lower
 from nas.measured import Measured, measured, over_budget, report_kind
 from nas.spec import StudySpec
 from nas.store import Store
@@ -75,8 +74,7 @@ def _measure(
     if trial.number in found:
         return
     table = spec.latency_tables[trial.architecture.space]
-    space = spec.space_of(trial.architecture)
-    layers = lower(space, trial.architecture, spec.deployment, spec.classes)
+    layers = spec.deployed_layers(trial.architecture)
     own = Measured.of(
         trial.cost.latency,
         measure_network(runtime, layers),

@@ -34,8 +34,28 @@ def space_name(function: F) -> F:
     )(function)  # fmt: skip
 
 
+def strides(function: F) -> F:
+    """Add `--strides`, those at deployment."""
+    return click.option(
+        "--strides", metavar="N,N,…",
+        help="Strides at deployment, 1 or 2 each: of the stem, of its pooling where the space has "
+        "one, and of the stages, such as 2,1,2,2,2,1,2,1.  [default: the space's; fewer below 96 "
+        "pixels]",
+    )(function)  # fmt: skip
+
+
+def task_strides(function: F) -> F:
+    """Add `--task-strides`, those on the images that are trained on."""
+    return click.option(
+        "--task-strides", metavar="N,N,…",
+        help="Strides on the images that are trained on, written like --strides.  [default: those "
+        "at deployment from 96 pixels upwards, fewer below]",
+    )(function)  # fmt: skip
+
+
 def deployment(function: F) -> F:
-    """Add `--input` and `--classes`, which replace the space's deployment."""
+    """Add `--input`, `--classes` and `--strides`, which replace the space's deployment."""
+    function = strides(function)
     function = click.option(
         "--classes", type=click.IntRange(2), help="Classes at deployment.  [default: the space's]"
     )(function)

@@ -95,7 +95,6 @@ def _compute(store: "Store", study: str, say: bool) -> None:
         return
     if say:
         click.echo(f"computing the scores of {output.plural(len(lacking), 'network')}", err=True)
-    from nas.lowering import lower
     from nas.train.data import load_task
     from nas.train.proxies import proxy_batches, score
 
@@ -105,8 +104,7 @@ def _compute(store: "Store", study: str, say: bool) -> None:
     )
     batches = proxy_batches(task, spec.seed)
     for trial in lacking:
-        space = spec.space_of(trial.architecture)
-        layers = lower(space, trial.architecture, task.input, task.classes)
+        layers = spec.task_layers(trial.architecture, task.input, task.classes)
         scores = score(layers, batches, spec.seed)
         store.record_proxies(study, trial.number, trial.attempt, scores)
 

@@ -56,7 +56,8 @@ def compared(space: "SearchSpace", entry: "Published") -> dict[str, Any]:
     """
     from nas.cost import CostModel
 
-    cost = CostModel(entry.space, entry.input, entry.classes).cost(entry.architecture)
+    costs = CostModel(entry.space, entry.input, entry.classes)
+    cost = costs.cost(entry.architecture)
     ours = {key: int(getattr(cost, key)) for key in _COUNTS}
     exact = {key: entry.counted.get(key) for key in _COUNTS}
     printed = {key: _read(entry.numbers.get(key)) for key in _COUNTS}
@@ -67,6 +68,7 @@ def compared(space: "SearchSpace", entry: "Published") -> dict[str, Any]:
         "title": entry.title,
         "arch_id": entry.architecture.arch_id,
         "input": str(entry.input),
+        "strides": costs.adaptation.text,
         "classes": entry.classes,
         **ours,
         "exact": exact,
@@ -94,7 +96,8 @@ def _read(printed: object) -> float | None:
 
 def _show(rows: list[dict[str, Any]]) -> None:
     columns = {
-        "space": "space", "name": "network", "input": "input", "classes": "classes",
+        "space": "space", "name": "network", "input": "input", "strides": "strides",
+        "classes": "classes",
         "params": "our params", "madds": "our madds", "exact": "exact count",
         "printed_params": "printed params", "params_off": "difference",
         "printed_madds": "printed madds", "madds_off": "difference",
@@ -103,7 +106,7 @@ def _show(rows: list[dict[str, Any]]) -> None:
     output.table(
         "", columns, [_cells(row) for row in rows],
         numbers="classes params madds printed_params params_off printed_madds madds_off",
-        optional="source classes space",
+        optional="source strides classes space",
     )  # fmt: skip
     exact = sum(any(row["exact"].values()) for row in rows)
     equal = sum(any(row["exact"].values()) and row["agrees"] for row in rows)
@@ -119,7 +122,7 @@ def _cells(row: Mapping[str, Any]) -> dict[str, str]:
     """Return one row as the table prints it."""
     printed, share = row["published"], row["published_difference"]
     return {
-        **{key: str(row[key]) for key in ("space", "name", "input", "classes")},
+        **{key: str(row[key]) for key in ("space", "name", "input", "strides", "classes")},
         **{key: f"{row[key]:,}" for key in _COUNTS},
         "exact": _exactness(row),
         "source": str(printed.get("source", "")),

@@ -130,7 +130,8 @@ def settings(spec: StudySpec) -> list[tuple[str, str]]:
     return [
         ("space", "; ".join(f"{name} ({space.title})" for name, space in spec.spaces.items())),
         ("budget", ", ".join(map(str, spec.budget)) or "none"),
-        ("counted at", f"{spec.input}, {spec.classes} classes (conv + linear multiply-adds)"),
+        ("counted at", f"{spec_text.counted_at(spec)} (conv + linear multiply-adds)"),
+        *([("trained at", spec_text.trained_at(spec))] if spec.task_input else []),
         *(
             (f"latency of {name}", f"{table.device}; {table.accuracy}")
             for name, table in spec.latency_tables.items()

@@ -4,7 +4,7 @@ import os
 import shlex
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,19 +12,17 @@ from typing import TYPE_CHECKING, Any
 import click
 import torch
 
+from nas import spec_text
 from nas.budget import admits
 from nas.cli import output, rows
 from nas.cli.profile import of_reports, print_profiles
 from nas.cli.progress import Progress
 from nas.errors import InterruptedStudyError, NasError, StudyFailedError
 from nas.feasible import FeasibleSpace, FeasibleUnion, feasible_space
-from nas.layers import Shape
-from nas.lowering import adapt
 from nas.ports import Sampler
-from nas.resolution import check_resolutions
+from nas.resolution import check_images, check_resolutions
 from nas.samplers import make_sampler
 from nas.spec import StudySpec
-from nas.spec_text import study_note
 from nas.store import Store
 from nas.study import Study
 from nas.train.data import Task, load_task
@@ -95,8 +93,12 @@ def versions() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Preflight:
-    """What the preflight of a study has made; the run goes on with it."""
+    """What the preflight of a study has made; the run goes on with it.
 
+    `spec` is that of the study, with the size of its images where it had none.
+    """
+
+    spec: StudySpec
     feasible: FeasibleSpace | FeasibleUnion
     sampler: Sampler
     task: Task
@@ -114,13 +116,14 @@ def preflight(spec: StudySpec, settings: Settings) -> Preflight:
     task = load_task(
         spec.task, spec.data_dir, spec.seed, spec.limit, spec.image_size, spec.skip_corrupt
     )
+    check_images(spec, task.input)
     check_resolutions(spec, task.input)
     threads = max(1, int(settings.cpus_per_trial))
     scorer = StudyScorer(spec, task, threads) if spec.proxies else None
     sampler = make_sampler(spec.sampler, feasible, spec.goals, scorer)
     _probe(settings.results_dir)
     _check_room(settings)
-    return Preflight(feasible, sampler, task)
+    return Preflight(replace(spec, task_input=str(task.input)), feasible, sampler, task)
 
 
 def _feasible(spec: StudySpec) -> FeasibleSpace | FeasibleUnion:
@@ -138,16 +141,16 @@ def announce(spec: StudySpec, ready: Preflight) -> None:
         "space": f"{', '.join(spec.spaces)}: {output.size(feasible.total)} distinct architectures",
         "budget": f"{', '.join(map(str, spec.budget)) or 'none'}: {share} of them fit",
         **_latency(spec),
-        "counted at": f"{_adapted(spec, spec.deployment)}, {spec.classes} classes; "
+        "counted at": f"{spec_text.counted_at(spec)}; "
         "multiply-adds of conv + linear layers, batch 1",
-        "trained at": f"{_adapted(spec, task.input)}, {task.classes} classes",
+        "trained at": f"{spec_text.strides_at(spec, task.input)}, {task.classes} classes",
         "task": task.note,
         "plan": _plan(spec),
         "devices": describe_devices(),
     }
     for name, line in lines.items():
         output.field(name, line)
-    note = study_note(spec)
+    note = spec_text.study_note(spec)
     if note:
         output.field("note", note)
     click.echo("")
@@ -160,14 +163,6 @@ def _latency(spec: StudySpec) -> dict[str, str]:
         return {}
     accuracies = (str(table.accuracy) for table in tables)
     return {"latency": f"by a table of {next(iter(tables)).device}: {'; '.join(accuracies)}"}
-
-
-def _adapted(spec: StudySpec, shape: Shape) -> str:
-    """Say which strides the networks have at an input, family by family where there are several."""
-    lines = {name: adapt(space, shape).describe() for name, space in spec.spaces.items()}
-    if len(lines) == 1:
-        return lines[spec.space.name]
-    return "; ".join(f"{name} {line}" for name, line in lines.items())
 
 
 def run_study(store: Store, spec: StudySpec, ready: Preflight, settings: Settings) -> int:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from nas.space import SearchSpace
     from nas.spec import StudySpec
     from nas.store import Store
+    from nas.strides import Strides
 
 _NUM_TRIALS = 24  # of a study that no time ends
 
@@ -31,6 +32,7 @@ _NUM_TRIALS = 24  # of a study that no time ends
 @options.limit
 @options.image_size("Height and width to train at, for images of one's own.  [default: found out]")
 @options.skip_corrupt
+@options.task_strides
 @options.recipe
 @click.option(
     "--trials",
@@ -132,6 +134,7 @@ def search(**given: Any) -> int:
       nas search --budget 40M-flops --task cifar10 --data DIR --time 1h30m
       nas search --budget 300M-flops --data DIR --rungs 2,4,8 --resolutions 96,128,160
       nas search --budget 5ms-latency@cpu --objective top1_error --objective latency@cpu
+      nas search --budget 9M-flops --input 3x64x64 --classes 10 --strides 2,1,2,2,2,1,1,1
     """  # fmt: skip
     check_words(given)
     with _ray_ahead(given):  # its start takes as long as all that comes before the first trial
@@ -141,6 +144,7 @@ def search(**given: Any) -> int:
 
         settings = run.Settings.of(given)
         ready = run.preflight(spec, settings)
+        spec = ready.spec
         with open_store(given["db"]) as store:
             spec = enter(store, spec, given["study"])
             return run.run_study(store, spec, ready, settings)
@@ -194,7 +198,8 @@ def check_words(given: dict[str, Any]) -> None:
     from nas.space_file import parse_input
     from nas.train.recipe import load_recipe, recipe_name
 
-    _spaces(given["space_name"], bool(given["input_"] and given["classes"]))
+    spaces = _spaces(given["space_name"], bool(given["input_"] and given["classes"]))
+    _strides(given, spaces)
     budget = parse_budgets(_budgets(given))
     _time_limit(given)
     if given["input_"]:
@@ -245,6 +250,7 @@ def make_spec(given: dict[str, Any]) -> "StudySpec":
     for name in objectives:
         objective(name)
     device = latency_device(budget, objectives)
+    strides, task_strides = _strides(given, spaces)
     from nas.cost import CostModel
     from nas.train.data import TASKS
     from nas.train.devices import default_device
@@ -260,7 +266,7 @@ def make_spec(given: dict[str, Any]) -> "StudySpec":
     rungs = rungs or default_rungs(given["epochs"] or recipe.epochs)
     resolutions, image_size = _resolutions(given, rungs, TASKS[task].side)
     Ladder(rungs, given["eta"], resolutions)  # refuses what does not rise
-    costs = [CostModel(each, deployment, classes) for each in spaces]
+    costs = [CostModel(each, deployment, classes, strides=strides) for each in spaces]
     tables = latency_tables(costs, device, given)
     if tables:
         costs = [replace(each, table=own) for each, own in zip(costs, tables, strict=True)]
@@ -293,6 +299,18 @@ def make_spec(given: dict[str, Any]) -> "StudySpec":
         seeds=given["seeds"],
         proxies=given["proxies"],
         latency=tuple(table.to_json() for table in tables),
+        strides=strides,
+        task_strides=task_strides,
+    )
+
+
+def _strides(given: dict[str, Any], spaces: "list[SearchSpace]") -> "tuple[Strides, Strides]":
+    """Return the strides that are stated for the deployment, and for the task."""
+    from nas.strides import given_strides
+
+    return (
+        given_strides(spaces, given["strides"]),
+        given_strides(spaces, given["task_strides"], "--task-strides"),
     )
 
 

@@ -29,6 +29,7 @@ def space(
     plot: Path | None,
     input_: str | None,
     classes: int | None,
+    strides: str | None,
     json_: bool,
     **latency: Any,
 ) -> None:
@@ -48,11 +49,13 @@ def space(
     from nas.cost import CostModel
     from nas.feasible import distribution, feasible_space
     from nas.space_file import load_space, parse_input
+    from nas.strides import given_strides
 
     loaded = load_space(name)
     budget = parse_budgets(budgets)
     shares = _band(band, bool(budget))
-    costs = CostModel(loaded, parse_input(input_) if input_ else None, classes)
+    stated = given_strides([loaded], strides)
+    costs = CostModel(loaded, parse_input(input_) if input_ else None, classes, strides=stated)
     tables = latency_tables([costs], latency_device(budget), {**latency, "json_": json_})
     costs = replace(costs, table=tables[0]) if tables else costs
     feasible = feasible_space(costs, budget)
@@ -68,7 +71,9 @@ def space(
     click.echo(f"{loaded.title}\n")
     _show_choices(loaded)
     _show_published(costs)
-    click.echo(f"\ncounted at {costs.adaptation.input}, {costs.classes} classes: {CONVENTION}\n")
+    click.echo(
+        f"\ncounted at {costs.adaptation.describe()}, {costs.classes} classes: {CONVENTION}\n"
+    )
     for line in _findings(feasible, count):
         click.echo(line)
     if inside:
@@ -108,6 +113,8 @@ def _document(feasible: Any, count: Any, band: Any, spread: Any) -> dict[str, An
     space, budget = feasible.space, feasible.budget
     document = {
         "space": space.name,
+        "input": str(feasible.costs.adaptation.input),
+        "strides": feasible.costs.adaptation.text,
         "size": feasible.total,
         "budget": [str(part) for part in budget],
         "feasible": _counted(count),

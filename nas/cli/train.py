@@ -38,6 +38,8 @@ _MENDED = "Type the same with --resume to go on."
 @options.data("Where the task's images lie; alone it means --task folder.")
 @options.image_size("Height and width to train at.  [default: found out]")
 @options.skip_corrupt
+@options.strides
+@options.task_strides
 @click.option("--limit", type=click.IntRange(1), help="Train on this many images only.")
 @click.option(
     "--recipe", metavar="NAME|FILE.toml",
@@ -86,10 +88,17 @@ def train(**given: Any) -> None:
       nas train igcv3-300m-madds-digits --best --seeds 3
       nas train --arch igcv3-d-1.0 --task cifar10 --recipe igcv3-cifar --against mobilenetv2-1.0
       nas train --arch igcv3-d-1.0 --task imagenet --data /data/imagenet --workers 4
+      nas train --arch igcv3-d-1.0 --task cifar10 --task-strides 1,1,2,2,2,1,1,1
     """  # fmt: skip
     from nas.errors import InterruptedStudyError, NasError
     from nas.store import open_store
 
+    if given["study"] and given["strides"]:
+        raise NasError(
+            f"--strides {given['strides']} has no effect on a network of {given['study']}: the "
+            "study says how it is deployed.",
+            "Leave --strides out, or state those on the images: --task-strides",
+        )
     chosen = sum((given["best"], given["trial"] is not None, given["arch"] is not None))
     if chosen != 1 or (given["arch"] is None) != bool(given["study"]):
         raise NasError(
@@ -109,11 +118,16 @@ def train(**given: Any) -> None:
 
 
 def _train(subject: "Subject", spec: "StudySpec | None", given: dict[str, Any]) -> None:
+    from dataclasses import replace
+
     from nas.cli import output, training
     from nas.store import open_store
 
     rival = _rival(given, subject)
     plan = _plan(subject, spec, given)
+    subject = _on_images(subject, spec, plan, given["task_strides"])
+    if isinstance(rival, training.Subject):
+        rival = replace(rival, stated=subject.stated)
     training.check_folder(plan)
     with _execution(plan, given["ray_address"]) as execute, open_store(given["db"]) as store:
         training.prepare(plan)
@@ -131,6 +145,26 @@ def _train(subject: "Subject", spec: "StudySpec | None", given: dict[str, Any]) 
         return
     _show(networks, findings, files)
     click.echo(store.command(f"show {record_name(plan, subject)}"))
+
+
+def _on_images(
+    subject: "Subject", spec: "StudySpec | None", plan: "Plan", given: str | None
+) -> "Subject":
+    """Return a network of a study with the strides that hold on the images of `plan`.
+
+    Those that the study states for its own images hold on images of that size; `given` are those
+    that this training states.
+    """
+    from dataclasses import replace
+
+    from nas.strides import given_strides
+
+    if spec is None:
+        return subject
+    own = plan.task_name == spec.task and spec.task_input in (None, str(plan.task.input))
+    stated = given_strides([subject.space], given, "--task-strides")
+    task = stated or (spec.task_strides if own else ())
+    return replace(subject, stated=replace(subject.stated, task=task))
 
 
 def _networks(
@@ -163,6 +197,9 @@ def _introduce(subject: "Subject", plan: "Plan") -> None:
     from nas.train.devices import describe_devices
 
     output.field("network", f"{subject.name}: {subject.architecture.text}")
+    deployed, trained = subject.deployed, subject.trained(plan.task.input)
+    output.field("counted at", f"{deployed.describe()}, {subject.classes} classes")
+    output.field("trained at", f"{trained.describe()}, {plan.task.classes} classes")
     output.field("task", plan.task.note)
     output.field("recipe", f"{plan.recipe_name}, {output.plural(plan.epochs, 'epoch')}")
     output.field("devices", describe_devices())
@@ -195,15 +232,20 @@ def _execution(plan: "Plan", ray_address: str | None) -> "AbstractContextManager
 def _from_space(given: dict[str, Any]) -> "Subject":
     from nas.cli.training import Subject
     from nas.space_file import load_space
+    from nas.strides import Stated, given_strides
 
     space = load_space(given["space_name"])
+    stated = Stated(
+        given_strides([space], given["strides"]),
+        given_strides([space], given["task_strides"], "--task-strides"),
+    )
     known = space.known(given["arch"])
     if known is not None:
         name, space, architecture = known.name, known.space, known.architecture
-        return Subject(name, space, architecture, known.input, known.classes)
+        return Subject(name, space, architecture, known.input, known.classes, stated=stated)
     architecture = space.parse(given["arch"])
     name = f"{space.name}-{architecture.arch_id}"
-    return Subject(name, space, architecture, space.deployment, space.classes)
+    return Subject(name, space, architecture, space.deployment, space.classes, stated=stated)
 
 
 def _from_study(store: "Store", spec: "StudySpec", number: int | None) -> "Subject":
@@ -222,8 +264,9 @@ def _from_study(store: "Store", spec: "StudySpec", number: int | None) -> "Subje
     known = spec.space.known(trial.reference) if trial.reference else None
     space = known.space if known else spec.space
     return Subject(
-        name, space, trial.architecture, spec.deployment, spec.classes, spec.name, trial.number
-    )
+        name, space, trial.architecture, spec.deployment, spec.classes, spec.name, trial.number,
+        spec.stated_strides,
+    )  # fmt: skip
 
 
 def _rival(given: dict[str, Any], subject: "Subject") -> "Subject | tuple[str, list[float]] | None":

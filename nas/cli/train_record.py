@@ -23,12 +23,20 @@ def record_name(plan: "Plan", subject: "Subject") -> str:
     It ends in a hash of everything that they share, so that trainings that differ in a field of the
     recipe or in their images have different names.
     """
+    from dataclasses import replace
+
+    from nas.strides import Stated
+
     shared = {
         **plan.identity,
         "architecture": f"{subject.architecture.space}: {subject.architecture.text}",
         "deployment": [str(subject.deployment), subject.classes],
         "class_names": plan.task.class_names,
     }
+    strides = [subject.deployed.text, subject.trained(plan.task.input).text]
+    earlier = replace(subject, stated=Stated(rule=1))
+    if strides != [earlier.deployed.text, earlier.trained(plan.task.input).text]:
+        shared["strides"] = strides  # else the name is that of earlier versions
     if plan.task_name in ("folder", "imagenet"):  # others hold the same images wherever they lie
         shared["data"] = str(Path(plan.request.data_dir or "").resolve())
     digest = hashlib.sha256(json.dumps(shared, sort_keys=True).encode()).hexdigest()[:6]
@@ -184,7 +192,8 @@ def print_training(group: "Sequence[Training]") -> None:
         cost = network["cost"][name]
         output.field(
             place,
-            f"{cost['input']}, {cost['classes']} classes: {cost['madds']:,} madds, "
+            f"{cost.get('adaptation', cost['input'])}, {cost['classes']} classes: "
+            f"{cost['madds']:,} madds, "
             f"{cost['params']:,} params",
         )
     output.field("task", found["task"])

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,10 @@ from nas.errors import NasError, TaskError
 from nas.export.bundle import export_network
 from nas.export.request import ExportRequest, Score, Training
 from nas.figures.training import write_training_page
-from nas.layers import Shape
+from nas.layers import Layer, Shape
 from nas.lowering import lower
 from nas.space import SearchSpace
+from nas.strides import Adaptation, Stated
 from nas.train.checkpoint import check_identity, read_document
 from nas.train.compare import Difference, Summary, difference
 from nas.train.data import Task, TaskRequest
@@ -27,7 +28,10 @@ SETTINGS = "run.json"
 
 @dataclass(frozen=True)
 class Subject:
-    """One network to train; `study` and `trial` where it comes from a search."""
+    """One network to train; `study` and `trial` where it comes from a search.
+
+    `stated` holds the strides that a user or the study states (`nas.strides`).
+    """
 
     name: str
     space: SearchSpace
@@ -36,6 +40,26 @@ class Subject:
     classes: int
     study: str | None = None
     trial: int | None = None
+    stated: Stated = field(default_factory=Stated)
+
+    @property
+    def deployed(self) -> Adaptation:
+        """The strides at the deployment."""
+        return self.stated.deployed(self.space, self.deployment)
+
+    def trained(self, images: Shape) -> Adaptation:
+        """Return the strides on the images of a task."""
+        return self.stated.trained(self.space, self.deployment, images)
+
+    def deployed_layers(self) -> list[Layer]:
+        """Return the layers at the deployment."""
+        strides = self.deployed.strides
+        return lower(self.space, self.architecture, self.deployment, self.classes, strides)
+
+    def task_layers(self, task: Task) -> list[Layer]:
+        """Return the layers on the images and classes of a task."""
+        strides = self.trained(task.input).strides
+        return lower(self.space, self.architecture, task.input, task.classes, strides)
 
     @property
     def folder_name(self) -> str:
@@ -146,7 +170,7 @@ def train_all(
     """
     cost = _counted(subject)
     task = plan.task
-    layers = lower(subject.space, subject.architecture, task.input, task.classes)
+    layers = subject.task_layers(task)
     identity = {
         "architecture": f"{subject.architecture.space}: {subject.architecture.text}",
         "layers": hashlib.sha256(repr(layers).encode()).hexdigest()[:12],
@@ -249,6 +273,8 @@ def export_request(plan: Plan, trained: Trained) -> ExportRequest:
         classes=task.classes,
         deployment=subject.deployment,
         deployment_classes=subject.classes,
+        strides=subject.trained(task.input).strides,
+        deployment_strides=subject.deployed.strides,
         training=Training(
             weights=Path(best.weights),
             study=subject.study,
@@ -290,7 +316,8 @@ def earlier_errors(path: Path) -> tuple[str, list[float]]:
 def describe(plan: Plan, trained: Trained) -> dict[str, Any]:
     """Return what a network is and costs, at deployment and on the task, without its results."""
     subject, task = trained.subject, plan.task
-    layers = lower(subject.space, subject.architecture, task.input, task.classes)
+    layers = subject.task_layers(task)
+    deployed, trained_at = subject.deployed, subject.trained(task.input)
     return {
         "name": subject.name,
         "study": subject.study,
@@ -302,11 +329,15 @@ def describe(plan: Plan, trained: Trained) -> dict[str, Any]:
             "deployment": {
                 "input": str(subject.deployment),
                 "classes": subject.classes,
+                "strides": deployed.text,
+                "adaptation": deployed.describe(),
                 **asdict(trained.cost),
             },
             "task": {
                 "input": str(task.input),
                 "classes": task.classes,
+                "strides": trained_at.text,
+                "adaptation": trained_at.describe(),
                 **asdict(total_cost(layers)),
             },
         },
@@ -315,7 +346,7 @@ def describe(plan: Plan, trained: Trained) -> dict[str, Any]:
 
 def _counted(subject: Subject) -> Cost:
     """Return the cost at deployment, on which our count and fvcore's agree."""
-    layers = lower(subject.space, subject.architecture, subject.deployment, subject.classes)
+    layers = subject.deployed_layers()
     ours, referee = total_cost(layers), count(layers, subject.deployment)
     if ours != referee:
         raise NasError(

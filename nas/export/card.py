@@ -18,7 +18,6 @@ from nas.export.files import sha256
 from nas.export.parity import Parity
 from nas.export.request import ExportRequest, Training
 from nas.layers import Shape
-from nas.lowering import adapt
 
 SCHEMA = 1
 _LIBRARIES = ("torch", "numpy", "safetensors", "fvcore", "onnx", "onnxscript", "onnxruntime")
@@ -81,11 +80,16 @@ def make_card(request: ExportRequest, evidence: Evidence, files: Sequence[Path])
             "layout": "float32, (batch, channels, height, width)",
             "classes": request.classes,
             "class_names": list(training.class_names) if training else None,
-            "adaptation": adapt(request.space, request.input).describe(),
+            "strides": request.adaptation.text,
+            "adaptation": request.adaptation.describe(),
         },
         "normalisation": _normalisation(training),
         "cost": {
-            "deployment": evidence.deployment.to_dict(),
+            "deployment": {
+                **evidence.deployment.to_dict(),
+                "strides": request.deployment_adaptation.text,
+                "adaptation": request.deployment_adaptation.describe(),
+            },
             "exported": evidence.exported.to_dict(),
             "units": _UNITS,
         },

@@ -8,6 +8,7 @@ from nas.architecture import Architecture
 from nas.layers import Layer, Shape
 from nas.lowering import lower
 from nas.space import SearchSpace
+from nas.strides import Adaptation, Strides, adapt
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,8 @@ class ExportRequest:
     A trained network (`training` given) is exported as it was trained, at the `input` and `classes`
     of its task; without training its weights are drawn from `seed`. The cost at `deployment` with
     `deployment_classes`, which the budget was compared with, is stated beside that of the file.
+    `strides` are those at `input`, `deployment_strides` those at `deployment`; those of the rule
+    where none are given (`nas.strides`).
     """
 
     name: str
@@ -62,11 +65,24 @@ class ExportRequest:
     deployment_classes: int
     training: Training | None = None
     seed: int = 0
+    strides: Strides = ()
+    deployment_strides: Strides = ()
+
+    @property
+    def adaptation(self) -> Adaptation:
+        """The strides of the exported network."""
+        return adapt(self.space, self.input, self.strides)
+
+    @property
+    def deployment_adaptation(self) -> Adaptation:
+        """The strides of the architecture at deployment."""
+        return adapt(self.space, self.deployment, self.deployment_strides)
 
     def layers(self) -> list[Layer]:
         """Return the layers of the exported network."""
-        return lower(self.space, self.architecture, self.input, self.classes)
+        return lower(self.space, self.architecture, self.input, self.classes, self.strides)
 
     def deployment_layers(self) -> list[Layer]:
         """Return the layers of the architecture at deployment."""
-        return lower(self.space, self.architecture, self.deployment, self.deployment_classes)
+        at = self.deployment_adaptation
+        return lower(self.space, self.architecture, at.input, self.deployment_classes, at.strides)

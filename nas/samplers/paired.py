@@ -12,7 +12,6 @@ from functools import cached_property
 import numpy as np
 
 from nas.architecture import Architecture, Value, show
-from nas.cost import CostModel
 from nas.errors import BudgetError, NasError
 from nas.feasible import FeasibleSpace, feasible_space
 from nas.objective import Objective
@@ -107,7 +106,7 @@ class PairedSampler(Observed):
                 for value, each in found.items():
                     totals[value] += costs.cost(each).madds if each else 0
         dearest = max(totals, key=totals.__getitem__)
-        model = CostModel(self.variation.pinned(dearest), costs.input_shape, costs.classes)
+        model = replace(costs, space=self.variation.pinned(dearest), table=None)
         return feasible_space(model, self._feasible.budget)
 
 

@@ -9,7 +9,6 @@ from traceback import clear_frames
 
 from nas.errors import TaskError
 from nas.evaluate import Epoch, Evaluator, Job, Plan, TrialError
-from nas.lowering import lower
 from nas.profile import added
 from nas.train.data import load_task
 from nas.train.devices import is_out_of_memory, prepare_worker
@@ -62,10 +61,9 @@ class TrainingEvaluator:
 
     def _epochs(self, job: Job, recipe: Recipe) -> Iterator[Epoch]:
         spec, task = self._spec, self._task
-        space = spec.space_of(job.architecture)
-        shipped = lower(space, job.architecture, spec.deployment, spec.classes)
+        shipped = spec.deployed_layers(job.architecture)
         counted = count(shipped, spec.deployment)
-        layers = lower(space, job.architecture, task.input, task.classes)
+        layers = spec.task_layers(job.architecture, task.input, task.classes)
         proxies = score_if_it_fits(layers, self._batches, spec.seed) if spec.proxies else None
         session = Session(layers, task, recipe, spec.ladder.max_epochs, job.seed)
         session.rungs = spec.rungs

@@ -11,7 +11,6 @@ import torch
 
 from nas.architecture import Architecture
 from nas.errors import TaskError
-from nas.lowering import lower
 from nas.spec import StudySpec
 from nas.train.data import Task
 from nas.train.proxies import Batch, proxy_batches, score_if_it_fits
@@ -32,8 +31,7 @@ class StudyScorer:
         need them say so.
         """
         spec, task = self._spec, self._task
-        space = spec.space_of(architecture)
-        layers = lower(space, architecture, task.input, task.classes)
+        layers = spec.task_layers(architecture, task.input, task.classes)
         try:
             with _threads(self._threads):
                 if self._batches is None:

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from nas.blocks import BLOCK_KINDS
 from nas.complementary import complementary
 from nas.layers import Activation, Add, BatchNorm, Builder, Conv, Shape, Shuffle
-from nas.lowering import adapt, lower
+from nas.lowering import lower
 from nas.space_file import read_space
+from nas.strides import adapt
 from nas.train import referee
 from nas.train.network import build
 from tests.blocks.families import (

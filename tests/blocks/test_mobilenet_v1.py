@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from nas.blocks import BLOCK_KINDS
 from nas.layers import Activation, Add, Conv, Shape
-from nas.lowering import adapt, lower
+from nas.lowering import lower
 from nas.space_file import read_space
+from nas.strides import adapt
 from nas.train import referee
 from tests.blocks.families import (
     assert_counted_thrice,

@@ -10,8 +10,9 @@ from torchvision.models import mobilenet_v2
 from nas.blocks import BLOCK_KINDS
 from nas.cost import CostModel
 from nas.layers import Add, Conv, Shape
-from nas.lowering import adapt, lower
+from nas.lowering import lower
 from nas.space_file import read_space
+from nas.strides import adapt
 from nas.train import referee
 from nas.train.network import build
 from tests.blocks.families import (

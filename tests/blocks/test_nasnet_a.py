@@ -11,8 +11,9 @@ from nas.cost import CostModel, total_cost
 from nas.errors import SpaceError
 from nas.feasible.listed import ListedSpace, feasible_space
 from nas.layers import Builder, Concat, Shape
-from nas.lowering import adapt, lower
+from nas.lowering import lower
 from nas.space_file import read_space
+from nas.strides import adapt
 from nas.train import referee
 from nas.train.network import Network, build
 from tests.blocks.families import (

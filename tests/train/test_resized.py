@@ -10,8 +10,9 @@ from torch import nn
 
 from nas.evaluate import Job, Plan
 from nas.layers import Shape
-from nas.lowering import adapt, lower
+from nas.lowering import lower
 from nas.space_file import load_space
+from nas.strides import adapt
 from nas.train.data import load_task
 from nas.train.evaluator import TrainingEvaluator
 from nas.train.feed import Feed

@@ -17,7 +17,7 @@ from nas.cost import CostModel
 from nas.feasible import OptionTable, StageOptions, members
 from nas.latency import Unit, units
 from nas.layers import Builder, Layer
-from nas.lowering import lower, lower_block, lower_head, lower_stem
+from nas.lowering import lower_block, lower_head, lower_stem
 
 Piece = list[Layer]
 
@@ -70,22 +70,20 @@ class _Collector:
 
 def _with_latency(costs: CostModel) -> CostModel:
     """Return a model of the same space that tells apart what takes different times."""
-    return CostModel(costs.space, costs.input_shape, costs.classes, _Collector())
+    return replace(costs, table=_Collector())
 
 
 def _whole_networks(costs: CostModel, rng: np.random.Generator) -> list[Piece]:
     """Return members that have every unit of the space among them."""
     collector = _Collector()
-    model = CostModel(costs.space, costs.input_shape, costs.classes, collector)
+    model = replace(costs, table=collector)
     everyone = members(costs.space)
     chosen = []
     for index in rng.permutation(len(everyone)):
         known = len(collector.keys)
         model.cost(everyone[int(index)])
         if len(collector.keys) > known:
-            chosen.append(
-                lower(costs.space, everyone[int(index)], costs.input_shape, costs.classes)
-            )
+            chosen.append(costs.layers(everyone[int(index)]))
     return chosen
 
 

@@ -13,7 +13,6 @@ from nas.cost import CostModel
 from nas.feasible import feasible_space
 from nas.latency import Accuracy, LatencyTable, round_to, units
 from nas.layers import Layer
-from nas.lowering import lower
 from nas.train.latency.measure import Progress, ignore, measure_networks, measure_units
 from nas.train.latency.pieces import covering_pieces
 from nas.train.latency.runtimes import Runtime
@@ -62,6 +61,7 @@ def measure_table(
         quantum=quantum,
         fixed=exact,
         units=rounded,
+        strides=costs.adaptation.text,
         accuracy=accuracy(predicted[~fits], measured[~fits], madds[~fits]),
     )
 
@@ -80,8 +80,7 @@ def sample_networks(
         band = turn % _BANDS
         member = space.sample(rng, float(edges[band]), float(edges[band + 1]))
         if member is not None and len(drawn) < count:
-            layers = lower(costs.space, member, costs.input_shape, costs.classes)
-            drawn.append((layers, costs.cost(member).madds))
+            drawn.append((costs.layers(member), costs.cost(member).madds))
     order = rng.permutation(len(drawn))
     return [drawn[index] for index in order]
 
