@@ -136,28 +136,6 @@ def audit(trials: Sequence[Trial], budget: Sequence[Constraint], margins: bool =
     return Audit(_band_text(budget), len(members), len(complete), findings, together)
 
 
-def proven(trials: Sequence[Trial], budget: Sequence[Constraint]) -> dict[str, float]:
-    """Return the scores whose interval lies above zero, with its lower end in (0, 1) as weight.
-
-    A weight grows from zero with the evidence, so that nothing jumps when a score comes into use.
-    Baselines are left out, for whoever knows the cost has them anyway. Quick enough to be called
-    for each proposal; the same for the same set of trials, in any order.
-    """
-    members = in_band(complete_candidates(trials), budget)
-    if len(members) < FEWEST:
-        return {}
-    errors, found = _errors(members), {}
-    for name in _names(members):
-        if name in BASELINES:
-            continue
-        values = _column(name, members)
-        has = ~np.isnan(values)
-        rho = correlation(values[has], -errors[has])
-        if rho is not None and rho.above_zero:
-            found[name] = rho.low
-    return found
-
-
 def in_band(trials: Sequence[Trial], budget: Sequence[Constraint]) -> list[Trial]:
     """Return the trials that cost 85 to 100 % of the first ceiling; all where there is none."""
     if not budget:

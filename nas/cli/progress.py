@@ -10,7 +10,6 @@ import click
 from nas.budget import si
 from nas.cli import STARTED
 from nas.cli.output import plural
-from nas.cli.proxies import proxies_line
 from nas.cli.rows import further_seed
 from nas.confirm import confirmed
 from nas.execution import (
@@ -27,7 +26,6 @@ from nas.trial import Trial, TrialState
 from nas.units import duration, percent
 
 _BAR_WIDTH = 48
-_BATCH = 10  # finished trials between two audits of the training-free scores
 
 
 class Progress:
@@ -71,19 +69,10 @@ class Progress:
         elif isinstance(event, TrialFinished):
             told = _told(event.trial)  # the panel of a terminal has the rest
             self._say(told if self._live is not None else f"{told}  |  {self._line()}")
-            self._audit()
         elif isinstance(event, TrialRequeued):
             self._say(f"{_label(event.trial)} waits again: {event.reason}")
         elif isinstance(event, TrialStarted) and event.trial.attempt > 1:
             self._say(f"{_label(event.trial)} starts again, attempt {event.trial.attempt}")
-
-    def _audit(self) -> None:
-        """After each batch of finished trials say which training-free scores are in use."""
-        finished = sum(trial.state.finished for trial in self._study.trials)
-        if not self._quiet and finished and finished % _BATCH == 0:
-            line = proxies_line(self._study)
-            if line:
-                self._say(f"training-free scores {line}")
 
     def _say(self, text: str) -> None:
         if self._quiet:

@@ -1,6 +1,5 @@
-"""`nas proxies`: whether training-free scores foretell the errors of a study."""
+"""`nas proxies`: whether training-free scores predict the errors of a study."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,8 +10,6 @@ if TYPE_CHECKING:
     from nas.audit import Audit, Finding, Interval
     from nas.spec import StudySpec
     from nas.store import Store
-    from nas.study import Study
-    from nas.trial import Trial
 
 _COLUMNS = {
     "name": "score",
@@ -35,12 +32,12 @@ _COLUMNS = {
 @options.database
 @options.as_json
 def proxies(study: str, compute: bool, db: str | None, json_: bool) -> None:
-    """Audit the training-free scores of a STUDY: do they foretell the final error?
+    """Audit the training-free scores of a STUDY: do they predict the final error?
 
     For each score the rank correlation (Spearman's rho) with the final error is shown, among the
     complete candidates that cost 85 to 100 % of the budget's first ceiling, with its 95 % interval.
-    Positive is right: a higher score went with a lower error. A score is used only where the whole
-    interval is positive.
+    Positive is right: a higher score went with a lower error. A score predicts the error only where
+    the whole interval is positive.
 
     \b
     Example:
@@ -58,32 +55,9 @@ def proxies(study: str, compute: bool, db: str | None, json_: bool) -> None:
         again = store.command(f"proxies {study} --compute")
     found = audit(trials, spec.budget)
     if json_:
-        output.echo_json(_document(spec, found, trials))
+        output.echo_json(_document(spec, found))
         return
     _print(found, again)
-
-
-def proxies_line(study: "Study") -> str:
-    """Return in one line what the audit says so far; empty where a study has no scores."""
-    from nas.audit import audit
-
-    spec = study.spec
-    if not spec.proxies:
-        return ""
-    found = audit(study.trials, spec.budget, margins=False)
-    if not found.enough:
-        return f"not used: {_too_few(found)}"
-    judged = [finding for finding in found.findings if not finding.baseline and finding.rho]
-    used = [_short(finding) for finding in judged if finding.used]
-    unused = [finding.name for finding in judged if not finding.used]
-    parts = [f"used: {', '.join(used)}"] if used else []
-    parts += [f"not used: {', '.join(unused)}"] if unused else []
-    return f"{'; '.join(parts) or 'none computed'} ({found.n} candidates of {found.band})"
-
-
-def _short(finding: "Finding") -> str:
-    rho = finding.rho
-    return f"{finding.name} (rho {_interval(rho)})" if rho else finding.name
 
 
 def _compute(store: "Store", study: str, say: bool) -> None:
@@ -156,8 +130,8 @@ def _ends(found: "Interval") -> str:
     return f"{found.low:+.2f} to {found.high:+.2f}"
 
 
-def _document(spec: "StudySpec", found: "Audit", trials: "Sequence[Trial]") -> dict[str, Any]:
-    from nas.audit import FEWEST, proven
+def _document(spec: "StudySpec", found: "Audit") -> dict[str, Any]:
+    from nas.audit import FEWEST
 
     return {
         "study": spec.name,
@@ -167,7 +141,6 @@ def _document(spec: "StudySpec", found: "Audit", trials: "Sequence[Trial]") -> d
         "needed": FEWEST,
         "scores": [_plain(finding) for finding in found.findings],
         "rank_average": _plain(found.together) if found.together else None,
-        "used": proven(trials, spec.budget),
     }
 
 

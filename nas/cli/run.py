@@ -27,7 +27,6 @@ from nas.store import Store
 from nas.study import Study
 from nas.train.data import Task, load_task
 from nas.train.devices import default_device, describe_devices
-from nas.train.scorer import StudyScorer
 from nas.trial import Trial, TrialState
 from nas.tuner import RunResult, RunSettings, check_fraction, knock, run, too_small
 from nas.units import duration
@@ -112,15 +111,12 @@ def preflight(spec: StudySpec, settings: Settings) -> Preflight:
     """
     feasible = _feasible(spec)
     feasible.check()
-    make_sampler(spec.sampler, feasible, spec.goals)  # a wrong name is said before data is read
+    sampler = make_sampler(spec.sampler, feasible, spec.goals)
     task = load_task(
         spec.task, spec.data_dir, spec.seed, spec.limit, spec.image_size, spec.skip_corrupt
     )
     check_images(spec, task.input)
     check_resolutions(spec, task.input)
-    threads = max(1, int(settings.cpus_per_trial))
-    scorer = StudyScorer(spec, task, threads) if spec.proxies else None
-    sampler = make_sampler(spec.sampler, feasible, spec.goals, scorer)
     _probe(settings.results_dir)
     _check_room(settings)
     return Preflight(replace(spec, task_input=str(task.input)), feasible, sampler, task)

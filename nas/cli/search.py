@@ -114,10 +114,9 @@ _NUM_TRIALS = 24  # of a study that no time ends
 )
 @click.option(
     "--proxies/--no-proxies",
-    default=True,
+    default=False,
     show_default=True,
-    help="Compute training-free scores of every network before its training, audit them, and let "
-    "the predictor read those that prove themselves.",
+    help="Compute training-free scores of every network before its training, for the audit.",
 )
 @options.latency
 @options.deployment

@@ -12,7 +12,6 @@ from nas.cli import STARTED, output, rows
 from nas.cli.finish import Shipped
 from nas.cli.front import print_front
 from nas.cli.measured import lines as latency_lines
-from nas.cli.proxies import proxies_line
 from nas.confirm import confirmed
 from nas.replicates import Summary
 from nas.spec import StudySpec
@@ -60,9 +59,6 @@ def conclude(study: Study, shipped: Shipped, say: bool) -> None:
     note = study_note(spec)
     if note:
         output.field("note", note)
-    scores = proxies_line(study)
-    if scores:
-        output.field("scores", scores)
     output.field("report", str(shipped.report))
     output.field("exported", f"{shipped.directory}: {', '.join(p.name for p in shipped.files)}")
     output.field("took", f"{duration(time.monotonic() - STARTED)} for {_trials(study)}")

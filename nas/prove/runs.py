@@ -21,10 +21,10 @@ from nas.errors import NasError
 from nas.objective import Objective
 from nas.prove.scores import Judge, Score
 from nas.prove.simulate import Cluster, Sampler
-from nas.samplers.port import Feasible, Scorer
+from nas.samplers.port import Feasible
 from nas.tables import ACCURACY, Table, TableSpace, toml_beside
 
-MakeSampler: TypeAlias = Callable[[str, Feasible, Sequence[Objective], Scorer | None], Sampler]
+MakeSampler: TypeAlias = Callable[[str, Feasible, Sequence[Objective]], Sampler]
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -117,8 +117,7 @@ class Bench:
 
     def run(self, entry: Entry, seed: int, make: MakeSampler) -> Run:
         """Return one run."""
-        scorer = self.space.scores if self.table.columns.scores else None
-        sampler = make(entry.sampler, self.space, self.goals(entry), scorer)
+        sampler = make(entry.sampler, self.space, self.goals(entry))
         most = max(self.setting.trainings)
         cluster = Cluster(self.space, sampler, seed, self.setting.workers, most)
         scores = []

@@ -141,7 +141,6 @@ class Cluster:
             measurements=(measured,),
             finished_at=self._now(),
             seconds=seconds,
-            proxies=self.space.scores(trial.architecture) or None,
         )
 
     def _now(self) -> datetime:

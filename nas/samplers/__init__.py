@@ -15,7 +15,7 @@ from nas.objective import Objective
 from nas.samplers.evolution import EvolutionSampler
 from nas.samplers.matched import MatchedSampler
 from nas.samplers.paired import PREFIX, PairedSampler
-from nas.samplers.port import Feasible, Scorer
+from nas.samplers.port import Feasible
 from nas.samplers.predictor import PredictorSampler
 from nas.samplers.random import RandomSampler
 from nas.trial import Trial
@@ -55,13 +55,8 @@ SAMPLERS: dict[str, Callable[[Feasible, Sequence[Objective]], Proposer]] = {
 }
 
 
-def make_sampler(
-    name: str, feasible: Feasible, goals: Sequence[Objective], scorer: Scorer | None = None
-) -> Proposer:
+def make_sampler(name: str, feasible: Feasible, goals: Sequence[Objective]) -> Proposer:
     """Return the sampler called `name`; `paired:CHOICE` varies one choice in pairs.
-
-    With a `scorer` the predictor uses the training-free scores that prove themselves; no other
-    sampler reads scores.
 
     Raises:
         NasError: there is none of that name.
@@ -71,6 +66,4 @@ def make_sampler(
         return PairedSampler(feasible, goals, words)
     if name not in SAMPLERS:
         raise NasError(f"there is no sampler {name!r}.", f"Use {', '.join(SAMPLERS)}.")
-    if name == "predictor":
-        return PredictorSampler(feasible, goals, scorer)
     return SAMPLERS[name](feasible, goals)

@@ -1,7 +1,7 @@
 """What the samplers need of a space within its budget: one, or several joined."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol, TypeAlias
+from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 
@@ -9,10 +9,6 @@ from nas.architecture import Architecture
 from nas.budget import Constraint
 from nas.coding import Coding
 from nas.cost import Cost
-
-# Training-free scores of an architecture by name, the same on every call; none where they cannot
-# be computed.
-Scorer: TypeAlias = Callable[[Architecture], Mapping[str, float]]
 
 
 class Feasible(Protocol):

@@ -30,11 +30,10 @@ _SEEDS = re.compile(r"acc(uracy)?_s(eed)?_?\d+")
 _SINGLE = ("acc", "accuracy", "test_acc", "test_accuracy", "val_acc", "valid_acc", "val_accuracy")
 _DERIVED = re.compile(r"^acc(uracy)?_|(^|_)(acc|accuracy|loss|error|mean|std|rank|epochs?)$")
 _RESERVED = frozenset({"top1_error", "loss", "train_loss", "seconds", "epoch", "rung", *dir(Cost)})
-_NO_SCORES = ("madds", "params", "depth")  # the bars that scores are to clear
 _MOST_VALUES = 64
 _KEYS = (
     "title", "source", "choices", "costs", "accuracies", "accuracy_unit", "time", "canonical",
-    "name", "scores",
+    "name",
 )  # fmt: skip
 
 
@@ -65,7 +64,6 @@ class Columns:
     title: str
     source: str
     notes: tuple[str, ...]
-    scores: tuple[str, ...] = ()
 
 
 def find_columns(reader: TomlReader, cells: Cells) -> Columns:
@@ -99,7 +97,6 @@ class _Finder:
         given = self._reader.document
         choices = self._given_choices() if "choices" in given else None
         accuracies = self._given_list("accuracies")
-        scores = self._given_scores()
         costs = self._given_costs()
         single = {key: self._given_column(key) for key in ("time", "canonical", "name")}
         accuracies = accuracies or self._find_accuracies()
@@ -114,7 +111,7 @@ class _Finder:
         self._say_ignored()
         return Columns(
             choices, costs, accuracies, time, canonical, name, self._unit(),
-            self._text("title"), self._text("source"), tuple(self._notes), scores,
+            self._text("title"), self._text("source"), tuple(self._notes),
         )  # fmt: skip
 
     def _unknown_keys(self) -> None:
@@ -165,17 +162,6 @@ class _Finder:
         if not isinstance(listed, list):
             self._reader.fail(f"{key} = {shown(given)}", f'Write {key} = ["COLUMN", …].')
         return tuple(self._take(column, key) for column in listed)
-
-    def _given_scores(self) -> tuple[str, ...]:
-        """Return the columns of training-free scores; nothing is inferred to be one."""
-        given = self._given_list("scores")
-        for column in given:
-            if column in _NO_SCORES or column.endswith("_ms"):
-                self._reader.fail(
-                    f"scores: {column} is the name of a cost, or of the time that a score takes",
-                    "Rename the column.",
-                )
-        return given
 
     def _given_column(self, key: str) -> str | None:
         given = self._reader.document.get(key)

@@ -6,7 +6,6 @@ decimal place, so that a budget on 3.71 ms is as sharp as one on multiply-adds.
 
 import csv
 import gzip
-import math
 import re
 import tomllib
 import zlib
@@ -41,8 +40,7 @@ class TableRows:
     `choices[i]` are the stages of row i, each with one value for each key, `EMPTY` where the cell
     is empty or the stage has no such column. `costs` (rows, columns) are exact counts of
     1 / `scales` of a unit. `accuracies` (rows, trainings) are in percent, NaN where a training is
-    missing; `seconds` are those of one training. `scores` (rows, scores) are NaN where a network
-    lacks one. `lines` are the lines of the file.
+    missing; `seconds` are those of one training. `lines` are the lines of the file.
     """
 
     name: str
@@ -56,7 +54,6 @@ class TableRows:
     seconds: Floats | None
     canonical: tuple[str, ...] | None
     names: tuple[str, ...] | None
-    scores: Floats
 
 
 def read_table(path: Path, toml: Path | None = None) -> TableRows:
@@ -86,7 +83,6 @@ def read_table(path: Path, toml: Path | None = None) -> TableRows:
         seconds=parse.numbers(columns.time) if columns.time else None,
         canonical=tuple(cells[columns.canonical]) if columns.canonical else None,
         names=tuple(cells[columns.name]) if columns.name else None,
-        scores=parse.scores(columns.scores),
     )
 
 
@@ -194,26 +190,6 @@ class _Parser:
     def numbers(self, column: str) -> Floats:
         """Return a column of numbers, none of them negative."""
         return np.array([float(value) for value in self._decimals(column)])
-
-    def scores(self, columns: Sequence[str]) -> Floats:
-        """Return training-free scores (rows, columns), of any sign; NaN where a cell is empty."""
-        found = [
-            [self._score(row, column, cell) for row, cell in enumerate(self._cells[column])]
-            for column in columns
-        ]
-        return np.array(found, dtype=float).reshape(len(columns), len(self._lines)).T
-
-    def _score(self, row: int, column: str, cell: str) -> float:
-        if not cell:
-            return math.nan
-        try:
-            value = float(cell)
-        except ValueError:
-            value = math.inf
-        if not math.isfinite(value):
-            self.fail(row, column, f"{shown(cell)} is no score",
-                      "Give a number such as -12.5, or leave the cell empty.")  # fmt: skip
-        return value
 
     def accuracies(self, columns: Columns) -> tuple[Floats, list[str]]:
         """Return percentages (rows, trainings), and what to tell about their unit."""

@@ -35,7 +35,7 @@ def merge(rows: TableRows) -> Networks:
     ones are copies. Where its spellings differ in cost, it has the least.
 
     Raises:
-        SpaceError: rows with the same choices differ in accuracy, cost, scores or identity.
+        SpaceError: rows with the same choices differ in accuracy, cost or identity.
     """
     _check_twins(rows)
     identities: Sequence[object] = rows.canonical or rows.choices
@@ -76,8 +76,6 @@ def _difference(rows: TableRows, one: int, other: int) -> str | None:
         return "accuracies"
     if not np.array_equal(rows.costs[one], rows.costs[other]):
         return "costs"
-    if not np.array_equal(rows.scores[one], rows.scores[other], equal_nan=True):
-        return "scores"
     if rows.canonical and rows.canonical[one] != rows.canonical[other]:
         return "canonical identities"
     return None

@@ -102,10 +102,6 @@ class TableSpace:
         """Return the costs of a network of the table."""
         return self.table.cost(self.index(architecture))
 
-    def scores(self, architecture: Architecture) -> dict[str, float]:
-        """Return the training-free scores of a network of the table by name."""
-        return self.table.scores(self.index(architecture))
-
     def used(self, cost: Cost) -> float:
         """Return the share of the first ceiling that `cost` uses; 1 where there is none."""
         if not self.budget:

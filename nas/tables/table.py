@@ -116,12 +116,6 @@ class Table:
         madds, params, acts, latency = (named.pop(name, 0) for name in COST_NAMES)
         return TableCost(madds, params, acts, latency, tuple(named.items()))
 
-    def scores(self, index: int) -> dict[str, float]:
-        """Return the training-free scores of one network by name; of its canonical spelling."""
-        row = self._rows.scores[self._networks.rows[index]].tolist()
-        named = zip(self.columns.scores, row, strict=True)
-        return {name: value for name, value in named if value == value}
-
     def find(self, architecture: Architecture) -> int | None:
         """Return the index of the network that an architecture spells, None where there is none."""
         return self._networks.spellings.get(architecture.stages)

@@ -4,16 +4,13 @@ import json
 from dataclasses import replace
 
 import numpy as np
-import pytest
 
 from nas import __version__
 from nas.architecture import Architecture
 from nas.budget import Constraint
-from nas.cli.progress import Progress
-from nas.cli.proxies import proxies_line
 from nas.cost import CostModel
 from nas.evaluate import Plan
-from nas.execution import TrialFinished, run_serial
+from nas.execution import run_serial
 from nas.spec import StudySpec
 from nas.store import open_store
 from nas.study import Study
@@ -95,11 +92,9 @@ def test_the_audit_of_a_stored_study(nas):
     assert "rank average" in called.out
     document = json.loads(nas("proxies", "study", "--json").out)
     assert (document["n"], document["complete"], document["needed"]) == (16, 16, 10)
-    assert list(document["used"]) == ["seer"]
     rows = {row["name"]: row for row in document["scores"]}
     assert list(rows) == ["coin", "seer", "madds", "params"]
     assert rows["seer"]["rho"][0] == 1.0
-    assert rows["seer"]["rho"][1] == document["used"]["seer"]
     assert rows["seer"]["cost_ms"] == 8.0
     low, high = rows["coin"]["rho"][1:]
     assert (low <= 0) is not rows["coin"]["used"]
@@ -114,7 +109,6 @@ def test_too_few_candidates_in_the_band_are_said_to_be(nas):
         "4 of 16 complete candidates are within 1.275M to 1.5M madds, 10 are needed" in called.out
     )
     assert "too few" in line_of(called.out, "seer")
-    assert json.loads(nas("proxies", "study", "--json").out)["used"] == {}
 
 
 def test_an_older_study_is_scored_on_demand(nas):
@@ -151,32 +145,3 @@ def test_a_search_records_the_scores_of_every_trial(tmp_path):
     assert len(trials) >= 4
     assert all(trial.state is TrialState.COMPLETE for trial in trials)
     assert all({*PROXIES, "zico_ms", "depth"} <= set(trial.proxies or {}) for trial in trials)
-    assert proxies_line(study).startswith("not used: ")
-
-
-@pytest.mark.parametrize("scored", [True, False])
-def test_the_line_says_what_is_used(scored):
-    spec = spec_of(proxies=scored, num_trials=16)
-    store = MemoryStore()
-    for trial in trials_of(members(16, *BAND), scored):
-        store.insert_trial("study", trial)
-    line = proxies_line(Study(spec, store, WalkSampler(spec)))
-    if not scored:
-        assert line == ""
-        return
-    assert line.startswith("used: seer (rho +1.00, ")
-    assert "not used: coin" in line
-    assert line.endswith("(16 candidates of 1.275M to 1.5M madds)")
-
-
-def test_the_progress_says_it_after_each_batch(capsys):
-    spec, store = spec_of(num_trials=20), MemoryStore()
-    trials = trials_of(members(20, *BAND))
-    said = []
-    for trial in trials:
-        store.insert_trial("study", trial)
-        study = Study(spec, store, WalkSampler(spec))
-        with Progress(study, quiet=False) as progress:
-            progress.watch(TrialFinished(trial))
-        said.append("training-free scores used: seer" in capsys.readouterr().out)
-    assert said == [number in (9, 19) for number in range(20)]

@@ -13,7 +13,7 @@ from nas.objective import objective
 from nas.samplers import make_sampler
 from nas.samplers.predictor import model
 from nas.samplers.predictor.record import Record
-from nas.samplers.predictor.settings import Learner, Settings, checkpoint, coming, usable
+from nas.samplers.predictor.settings import Learner, checkpoint, coming, usable
 from nas.samplers.predictor.threads import on_one_thread
 from nas.trial import TrialState
 from tests.contracts.test_samplers import BUDGETS, FRONT, feasible_space, finished
@@ -54,10 +54,10 @@ def test_they_are_learnt_once_and_again_when_trials_differ():
 
     def learn(of):
         learnt.append(list(of))
-        return Settings({0: np.array([float(len(of))])})
+        return {0: np.array([float(len(of))])}
 
     learner = Learner(learn)
-    results = [learner.begin(trials[:n]).result().kernels[0][0] for n in (6, 8, 6, 8)]
+    results = [learner.begin(trials[:n]).result()[0][0] for n in (6, 8, 6, 8)]
     assert (results, [len(of) for of in learnt]) == ([6, 8, 6, 8], [6, 8])
     other = [replace(trials[0], seed=1), *trials[1:6]]
     learner.begin(other).result()

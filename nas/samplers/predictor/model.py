@@ -1,7 +1,7 @@
 """The model: one surrogate for each uncertain goal, and what they promise of candidates."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,6 @@ from nas.samplers.predictor.acquire import (
     knowledge_gradient,
 )
 from nas.samplers.predictor.features import Features, Fixed, Floats, Ints
-from nas.samplers.predictor.hint import FEWEST, Hint, effect
 from nas.samplers.predictor.surrogate import PRIOR, Rows, Surrogate, fit
 
 MOST = 300  # rows of a surrogate: its time grows with their cube
@@ -22,23 +21,20 @@ _FIT_MOST = 200
 _FEWEST_TO_FIT = 6
 _STRATA = 12
 _CONTENDERS = 24
-_FARTHEST = 3.0  # deviations by which a reading may differ from what is foretold
 
 
 @dataclass(frozen=True)
 class Points:
     """Networks: `codes` (n, variables), `profile` (n, p), and `known` losses (n, goals).
 
-    `known` is nan in the columns of uncertain goals, and so are the `readings` (n,) of proven
-    scores where there is none. `choices` are the coordinates of the codes, where they are known.
-    Trials have `numbers`, and the first points may be the rows at an index of something `fixed`:
-    their distances to trials are then computed once.
+    `known` is nan in the columns of uncertain goals. `choices` are the coordinates of the codes,
+    where they are known. Trials have `numbers`. The first points may be rows of something `fixed`,
+    whose distances to trials are then computed once.
     """
 
     codes: Floats
     profile: Floats
     known: Floats
-    readings: Floats | None = None
     choices: Floats | None = None
     numbers: Ints | None = None
     fixed: tuple[Fixed, Ints] | None = None
@@ -53,7 +49,6 @@ class Points:
             self.codes[index],
             self.profile[index],
             self.known[index],
-            None if self.readings is None else self.readings[index],
             None if self.choices is None else self.choices[index],
             None if self.numbers is None else self.numbers[index],
             self._still_fixed(index),
@@ -74,7 +69,6 @@ class Points:
             np.concatenate([self.codes, other.codes]),
             np.concatenate([self.profile, other.profile]),
             np.concatenate([self.known, other.known]),
-            _both(self.readings, other.readings),
             _both(self.choices, other.choices),
             fixed=self.fixed,
         )
@@ -103,22 +97,18 @@ class Model:
         observed: Mapping[int, Observed],
         pending: Ints,
         kernels: Mapping[int, Floats] | None = None,
-        hint: Hint | None = None,
     ) -> "Posterior":
         """Return what is believed given `observed` (by goal) and the `pending` points.
 
         `kernels` are parameters that the method of that name fitted to other points of the space,
-        or else to these. With a `hint`, `points` have readings, and so may those have that are
-        asked about.
+        or else to these.
         """
         scale = _Scale.of(self._features, points)
         believed, learnt = points.known.copy(), {}
         rows = scale.rows(points)
-        guide = _Guide.of(hint, rows, points.readings)
-        kernels = guide.hint.kernels if guide else kernels or self._kernels(rows, observed)
+        kernels = kernels or self._kernels(rows, observed)
         for goal in self._goals:
             seen = _subset(observed[goal], points.profile)
-            seen = guide.without(goal, seen) if guide else seen
             own = rows.take(seen.index)
             theta = kernels[goal]
             index, surrogate = seen.index, Surrogate(own, seen.values, seen.noise, theta)
@@ -132,36 +122,7 @@ class Model:
                 index = np.concatenate([seen.index, pending])
                 surrogate = Surrogate(rows.take(index), values, noise, theta)
             learnt[goal] = index, surrogate
-            if guide:
-                believed[:, goal] += guide.effect(goal) * guide.surprises
-        return Posterior(scale, believed, learnt, guide)
-
-    def hint(
-        self, points: Points, observed: Mapping[int, Observed], kernels: Mapping[int, Floats]
-    ) -> Hint | None:
-        """Return what the readings of `points` add to their features; None where nothing.
-
-        `kernels` are those of these points. At most MOST points are meant, of which an even choice
-        is fitted to.
-        """
-        rows = _Scale.of(self._features, points).rows(points)
-        has = np.flatnonzero(np.isfinite(_readings(points)))
-        if len(has) < FEWEST:
-            return None
-        kernel = self._fit(rows, Observed(has, _readings(points)[has], np.zeros(len(has))))
-        surprises = _surprises(rows, _readings(points), kernel)[1]
-        effects, without = {}, dict(kernels)
-        for goal in self._goals:
-            seen, theta = observed[goal], kernels[goal]
-            own = Surrogate(rows.take(seen.index), seen.values, seen.noise, theta)
-            residuals, variances = own.left_out()
-            both = np.isin(seen.index, has)
-            slope = effect(residuals[both], surprises[seen.index[both]], variances[both])
-            if slope:
-                effects[goal] = slope
-                values = seen.values - slope * surprises[seen.index]
-                without[goal] = self._fit(rows, Observed(seen.index, values, seen.noise))
-        return Hint(effects, kernel, without) if effects else None
+        return Posterior(scale, believed, learnt)
 
     def kernels(self, points: Points, observed: Mapping[int, Observed]) -> dict[int, Floats]:
         """Return kernel parameters by goal, fitted to `points`; at most MOST are meant."""
@@ -185,17 +146,11 @@ class Posterior:
         scale: "_Scale",
         believed: Floats,
         learnt: Mapping[int, tuple[Ints, Surrogate]],
-        guide: "_Guide | None" = None,
     ) -> None:
         """Keep the surrogates by goal, each with which of the points it has learnt from."""
         self.believed = believed
-        self._scale, self._learnt, self._guide = scale, learnt, guide
+        self._scale, self._learnt = scale, learnt
         self._asked: tuple[Points, Rows] | None = None
-
-    @property
-    def hinted(self) -> bool:
-        """Whether readings of candidates would change what is believed of them."""
-        return self._guide is not None
 
     def best_gain(self, candidates: Points) -> Floats:
         """Return what measuring promises for the first uncertain goal's best value, (n,).
@@ -205,7 +160,7 @@ class Posterior:
         """
         goal, (index, surrogate) = next(iter(self._learnt.items()))
         rows = self._candidates(candidates)
-        mean, deviation = self._predict(goal, rows, candidates.readings)
+        mean, deviation = surrogate.predict(rows)
         believed = self.believed[index, goal]
         best = np.argsort(believed, kind="stable")[:_CONTENDERS]
         shared, levels = surrogate.covariance(rows, best), believed[best]
@@ -239,58 +194,13 @@ class Posterior:
     def predict(self, candidates: Points) -> dict[int, tuple[Floats, Floats]]:
         """Return mean and deviation, each (n,), of every uncertain goal of `candidates`."""
         rows = self._candidates(candidates)
-        return {goal: self._predict(goal, rows, candidates.readings) for goal in self._learnt}
+        return {goal: surrogate.predict(rows) for goal, (_, surrogate) in self._learnt.items()}
 
     def _candidates(self, candidates: Points) -> Rows:
         """Return the rows of candidates, which may be asked about twice in a row."""
         if self._asked is None or self._asked[0] is not candidates:
             self._asked = candidates, self._scale.rows(candidates)
         return self._asked[1]
-
-    def _predict(self, goal: int, rows: Rows, readings: Floats | None) -> tuple[Floats, Floats]:
-        mean, deviation = self._learnt[goal][1].predict(rows)
-        if self._guide:
-            shift, doubt = self._guide.tell(goal, rows, readings)
-            mean, deviation = mean + shift, np.sqrt(deviation**2 + doubt**2)
-        return mean, deviation
-
-
-@dataclass(frozen=True)
-class _Guide:
-    """A hint at work: what `foretells` readings, and by how much those of the points differ."""
-
-    hint: Hint
-    foretells: Surrogate
-    surprises: Floats
-
-    @classmethod
-    def of(cls, hint: Hint | None, rows: Rows, readings: Floats | None) -> "_Guide | None":
-        """Return none without a hint."""
-        if hint is None or readings is None:
-            return None
-        return cls(hint, *_surprises(rows, readings, hint.kernel))
-
-    def effect(self, goal: int) -> float:
-        """Return the effect on one goal."""
-        return self.hint.effects.get(goal, 0.0)
-
-    def without(self, goal: int, seen: Observed) -> Observed:
-        """Return what was observed less what the readings explain of it."""
-        explained = self.effect(goal) * self.surprises[seen.index]
-        return replace(seen, values=seen.values - explained)
-
-    def tell(self, goal: int, rows: Rows, readings: Floats | None) -> tuple[Floats, Floats]:
-        """Return what readings of new networks add to their means, and what lacking ones leave.
-
-        Both (n,), the second as a deviation: a network without a reading may have a surprising one.
-        """
-        mean, deviation = self.foretells.predict(rows)
-        read = np.full(len(mean), np.nan) if readings is None else readings
-        lacks = np.isnan(read)
-        most = _FARTHEST * float(self.surprises[self.surprises != 0].std())
-        surprises = np.where(lacks, 0.0, np.clip(read - mean, -most, most))
-        open_ = np.where(lacks, np.sqrt(deviation**2 + self.foretells.noise**2), 0.0)
-        return self.effect(goal) * surprises, abs(self.effect(goal)) * open_
 
 
 @dataclass(frozen=True)
@@ -320,22 +230,6 @@ class _Scale:
 
 def _both(one: Floats | None, two: Floats | None) -> Floats | None:
     return None if one is None or two is None else np.concatenate([one, two])
-
-
-def _readings(points: Points) -> Floats:
-    return np.full(len(points.codes), np.nan) if points.readings is None else points.readings
-
-
-def _surprises(rows: Rows, readings: Floats, theta: Floats) -> tuple[Surrogate, Floats]:
-    """Return what foretells readings, and what each differs by from the others' foretelling, (n,).
-
-    0 where there is no reading.
-    """
-    has = np.flatnonzero(np.isfinite(readings))
-    foretells = Surrogate(rows.take(has), readings[has], np.zeros(len(has)), theta)
-    surprises = np.zeros(len(readings))
-    surprises[has] = foretells.left_out()[0]
-    return foretells, surprises
 
 
 def _evenly(index: Ints) -> Ints:

@@ -5,30 +5,22 @@ to the finished trials, and proposals take turns: one is the candidate that prom
 best network under the ceiling, the next the one that promises most for the front, until that has
 nothing left to promise. Trials on their way count as measured at what is believed of them, so that
 parallel workers do not all train the same idea.
-
-Where training-free scores have proven themselves and say more than the features do, the few
-candidates that promise most are scored, and the one that then promises most is proposed. Whatever
-the scores say, it is among those few.
 """
 
-import copy
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 
 from nas.architecture import Architecture
-from nas.audit import scores
 from nas.front import non_dominated
 from nas.objective import Objective
 from nas.samplers.observed import Observed as Measured
-from nas.samplers.port import Feasible, Scorer
+from nas.samplers.port import Feasible
 from nas.samplers.predictor.coded import Coder
 from nas.samplers.predictor.data import inverse, observe, transform
 from nas.samplers.predictor.features import Column, Features, Floats
-from nas.samplers.predictor.hint import Hint, Ruler
 from nas.samplers.predictor.model import Model, Observed, Points, Posterior, thinned
-from nas.samplers.predictor.pool import Candidates, Pool
+from nas.samplers.predictor.pool import Pool
 from nas.samplers.predictor.record import Record, Seen
 from nas.samplers.predictor.settings import Learner, Settings, coming, usable
 from nas.samplers.predictor.threads import Ahead, on_one_thread
@@ -39,16 +31,13 @@ START = 8
 _FEWEST = 4
 _ENOUGH = 1e-4  # growth of the front below which it gives up its turn
 _BEST_PARENTS, _FRONT_PARENTS = 6, 12
-_SCORED = 8  # candidates for one proposal; a score takes a second where no GPU is
 
 
 class PredictorSampler(Measured):
     """Proposes what a Gaussian process expects most of; believes its posterior mean."""
 
-    def __init__(
-        self, feasible: Feasible, goals: Sequence[Objective], scorer: Scorer | None = None
-    ) -> None:
-        """Lay out the features of the feasible space; `scorer` is asked once a score is proven."""
+    def __init__(self, feasible: Feasible, goals: Sequence[Objective]) -> None:
+        """Lay out the features of the feasible space."""
         self._feasible, self._goals = feasible, tuple(goals)
         columns = [Column(len(v.values), v.ordered, v.key) for v in feasible.coding.variables]
         self._uncertain = [not goal.known for goal in self._goals]
@@ -59,8 +48,6 @@ class PredictorSampler(Measured):
         self._first = next((goal for goal in self._goals if not goal.known), None)
         self._record = Record(feasible, self._first)
         self._learner = Learner(self._settings)
-        self._scorer = scorer
-        self._scores: dict[str, Mapping[str, float]] = {}
 
     @on_one_thread
     def propose(
@@ -84,7 +71,8 @@ class PredictorSampler(Measured):
         fresh = self._pool.fresh(parents, seen.taken, seen.asked, rng)
         if fresh is None:
             return self._feasible.sample(rng)
-        return self._most_promising(posterior, fresh, settings.proven, seen, rng)
+        gains = self._gain(posterior, fresh.points, seen, rng)
+        return fresh.architectures[int(np.argmax(gains))]
 
     @on_one_thread
     def believe(self, history: Sequence[Trial]) -> Mapping[int, float]:
@@ -117,11 +105,7 @@ class PredictorSampler(Measured):
     def _learn(self, useful: Sequence[Trial], settings: Settings) -> Posterior:
         pending = [i for i, trial in enumerate(useful) if not trial.state.finished]
         points, index = self._coder.trials(useful), np.array(pending, dtype=np.int64)
-        hint = None
-        if settings.proven is not None:
-            ruler, hint = settings.proven
-            points = _with_readings(points, ruler, [scores(trial) for trial in useful])
-        return self._model.learn(points, self._observed(useful), index, settings.kernels, hint)
+        return self._model.learn(points, self._observed(useful), index, settings)
 
     @on_one_thread
     def _settings(self, early: Sequence[Trial]) -> Settings:
@@ -129,42 +113,10 @@ class PredictorSampler(Measured):
         seen = Record(self._feasible, self._first).read(early)
         first = _telling(seen.finished, seen.losses, seen.used)
         points, observed = self._coder.trials(first), self._observed(first)
-        kernels = self._model.kernels(points, observed)
-        ruler = None if self._scorer is None else Ruler.of(early, self._feasible.budget)
-        if ruler is None:
-            return Settings(kernels)
-        points = _with_readings(points, ruler, [scores(trial) for trial in first])
-        hint = self._model.hint(points, observed, kernels)
-        return Settings(kernels, None if hint is None else (ruler, hint))
-
-    def _score(self, architecture: Architecture) -> Mapping[str, float]:
-        """Return the scores of a candidate, which is scored once."""
-        found = self._scores.get(architecture.arch_id)
-        if found is None and self._scorer is not None:
-            found = self._scores[architecture.arch_id] = self._scorer(architecture)
-        return found or {}
+        return self._model.kernels(points, observed)
 
     def _observed(self, useful: Sequence[Trial]) -> dict[int, Observed]:
         return {i: observe(useful, goal) for i, goal in enumerate(self._goals) if not goal.known}
-
-    def _most_promising(
-        self,
-        posterior: Posterior,
-        fresh: Candidates,
-        proven: tuple[Ruler, Hint] | None,
-        seen: Seen,
-        rng: np.random.Generator,
-    ) -> Architecture:
-        """Return the candidate of largest gain; the few with the largest are scored before."""
-        again = copy.deepcopy(rng)  # what is drawn in a gain is to be the same for both looks
-        gains = self._gain(posterior, fresh.points, seen, rng)
-        if not posterior.hinted or proven is None:
-            return fresh.architectures[int(np.argmax(gains))]
-        most = np.argsort(-gains, kind="stable")[:_SCORED]
-        few: list[Architecture] = [fresh.architectures[index] for index in most.tolist()]
-        found = [self._score(architecture) for architecture in few]
-        points = _with_readings(fresh.points.take(most), proven[0], found)
-        return few[int(np.argmax(self._gain(posterior, points, seen, again)))]
 
     def _gain(
         self, posterior: Posterior, candidates: Points, seen: Seen, rng: np.random.Generator
@@ -209,10 +161,6 @@ class PredictorSampler(Measured):
 def _telling(finished: Sequence[Trial], losses: Floats, used: Floats) -> list[Trial]:
     """Return those of the finished trials that tell most, a bounded number."""
     return [finished[index] for index in thinned(losses, used)]
-
-
-def _with_readings(points: Points, ruler: Ruler, found: Sequence[Mapping[str, float]]) -> Points:
-    return replace(points, readings=np.array([ruler.read(each) for each in found]))
 
 
 def _padded(best: "np.ndarray[tuple[int], np.dtype[np.int64]]", length: int) -> list[int]:

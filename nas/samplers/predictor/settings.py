@@ -7,10 +7,9 @@ depends on which have finished, never on how long anything took, so that a repla
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from typing import TypeAlias
 
 from nas.samplers.predictor.features import Floats
-from nas.samplers.predictor.hint import Hint, Ruler
 from nas.samplers.predictor.threads import Ahead
 from nas.samplers.prefix import begins_with
 from nas.trial import Trial
@@ -20,13 +19,7 @@ _GROWTH = 1.15
 _HEAD_START = 16  # one further result in so many before what was learnt from them is used
 _KEPT = 3
 
-
-@dataclass(frozen=True)
-class Settings:
-    """Kernel parameters by goal; and how scores are read and what they add, None if nothing."""
-
-    kernels: Mapping[int, Floats]
-    proven: tuple[Ruler, Hint] | None = None
+Settings: TypeAlias = Mapping[int, Floats]  # kernel parameters by goal
 
 
 class Learner:

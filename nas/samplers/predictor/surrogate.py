@@ -106,15 +106,6 @@ class Surrogate:
         deviation: Floats = np.sqrt(self._scale**2 * variance + _OWN * self._unexplained)
         return mean, deviation
 
-    def left_out(self) -> tuple[Floats, Floats]:
-        """Return how far each value is from what the others foretell, and the variance, each (n,).
-
-        In closed form (Rasmussen and Williams 2006, section 5.4.2).
-        """
-        precision = np.diag(cho_solve(self._factor, np.eye(len(self._values))))
-        residuals: Floats = self._scale * self._weights / precision
-        return residuals, self._scale**2 / precision
-
     def _explained(self, rows: Rows) -> tuple[Floats, Floats]:
         """Return the prior covariance with what was learnt from, and that over its factor."""
         if self._asked is None or self._asked[0] is not rows:  # asked for twice in a row
