@@ -1,19 +1,23 @@
 """Budgets: what the user may spend on each cost, and the gate that holds architectures to it."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from nas.cost import Cost
 from nas.errors import BudgetError
 from nas.latency import DEVICES
+from nas.suggestion import did_you_mean
 
 _UNITS = {
-    "flops": "madds", "madds": "madds", "macs": "madds", "params": "params", "acts": "acts",
-}  # fmt: skip
+    **dict.fromkeys(("flops", "flop", "madds", "madd", "macs", "mac"), "madds"),
+    **dict.fromkeys(("params", "param", "parameters"), "params"),
+    **dict.fromkeys(("acts", "act", "activations"), "acts"),
+}
 _PREFIXES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
 _TIMES = {"s": 10**9, "ms": 10**6, "us": 10**3, "µs": 10**3, "μs": 10**3, "ns": 1}
 _NUMBER = r"([0-9]{1,15}(?:\.[0-9]{1,15})?)"
+_DASHES = str.maketrans(dict.fromkeys("‐‑‒–—−", "-"))
 _LATENCY_REMEDY = (
     "Write a time and where it is measured, such as 5ms-latency@cpu, 800us-latency@cuda."
 )
@@ -60,31 +64,52 @@ class Constraint:
         return f"{si(value, 3)}-{self.cost}"
 
 
-def parse_budget(text: str) -> Constraint:
-    """Read one ceiling: `300M-flops`, `300M-madds`, `3.5M-params`, `5M-acts`, `5ms-latency@cpu`.
+def written(text: str, units: Collection[str]) -> tuple[str, str, str] | None:
+    """Return the digits, the prefix (K, M, G or empty) and the unit of a ceiling on a count.
 
-    Flops, madds and macs are one unit: multiply-adds of convolution and linear layers.
+    Between them stand blanks, dashes of any length or nothing, and case does not count: `m` is
+    mega, for no count comes in thousandths. Where nothing stands between, a prefix is read where
+    one of `units` is left: `300MACs` is 300 macs, `300MMACs` 300 million. A unit that is not among
+    them needs a blank or a dash before it. None where `text` is no such ceiling.
+    """
+    plain = text.translate(_DASHES).strip()
+    names = {unit.lower(): unit for unit in units}
+    known = "|".join(map(re.escape, names))
+    for form in (rf" *([KMG]?)[ _-]*({known})", r" *([KMG]?)[ _-]+([A-Z]\S*)"):
+        if match := re.fullmatch(_NUMBER + form, plain, re.IGNORECASE | re.ASCII):
+            return match[1], match[2].upper(), names.get(match[3].lower(), match[3])
+    return None
+
+
+def parse_budget(text: str) -> Constraint:
+    """Read one ceiling: `300M-flops`, `300 MFLOPs`, `3.5M-params`, `5M-acts`, `5ms-latency@cpu`.
+
+    Flops, madds and macs are one unit: multiply-adds of convolution and linear layers. Case does
+    not count; of a count `m` means mega, of a latency `ms` is a millisecond and `m` is no unit.
 
     Raises:
         BudgetError: anything else, with what may be written.
     """
-    if "latency" in text:
+    if "latency" in text.lower():
         return _parse_latency(text)
-    match = re.fullmatch(_NUMBER + r"([KMG]?)-([a-z]+)", text.strip())
-    if not match or match[3] not in _UNITS:
+    read = written(text, _UNITS)
+    if read is None or read[2] not in _UNITS:
         raise BudgetError(f"{text!r} is no budget.", _REMEDY)
-    limit = _scaled(match[1], _PREFIXES[match[2]])
+    number, prefix, unit = read
+    limit = _scaled(number, _PREFIXES[prefix])
     if limit < 1:
         raise BudgetError(f"the budget {text!r} is less than 1.", _REMEDY)
-    return Constraint(_UNITS[match[3]], limit)
+    return Constraint(_UNITS[unit], limit)
 
 
 def _parse_latency(text: str) -> Constraint:
-    match = re.fullmatch(_NUMBER + r" ?([a-zµμ]{1,2})-latency@([a-z]+)", text.strip())
+    plain = text.translate(_DASHES).strip().lower()
+    match = re.fullmatch(rf"{_NUMBER} *([a-zµμ]{{1,2}})[ _-]*latency *@ *([a-z]+)", plain)
     if not match or match[2] not in _TIMES:
         raise BudgetError(f"{text!r} is no latency.", _LATENCY_REMEDY)
     if match[3] not in DEVICES:
-        raise BudgetError(f"there is no device {match[3]!r}.", f"Use {' or '.join(DEVICES)}.")
+        near = did_you_mean(match[3], DEVICES)
+        raise BudgetError(f"there is no device {match[3]!r}.", f"{near}Use {' or '.join(DEVICES)}.")
     limit = _scaled(match[1], _TIMES[match[2]])
     if limit < 1:
         raise BudgetError(f"the budget {text!r} is less than 1 ns.", _LATENCY_REMEDY)

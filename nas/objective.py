@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from nas.errors import NasError
 from nas.latency import DEVICES
+from nas.suggestion import did_you_mean
 
 
 class Direction(StrEnum):
@@ -56,7 +57,8 @@ def objective(name: str) -> Objective:
         return LATENCY
     if name not in OBJECTIVES:
         known = ", ".join([*OBJECTIVES, *(f"latency@{kind}" for kind in DEVICES)])
-        raise NasError(f"there is no objective {name!r}.", f"Use {known}.")
+        near = did_you_mean(name, known.split(", "))
+        raise NasError(f"there is no objective {name!r}.", f"{near}Use {known}.")
     return OBJECTIVES[name]
 
 

@@ -14,6 +14,7 @@ from nas.blocks import BlockKind
 from nas.blocks.base import COMMON, ChoiceRule
 from nas.errors import ArchitectureError
 from nas.layers import Shape
+from nas.suggestion import did_you_mean
 
 _MUTATIONS = 1000
 _SINGLE = 7 / 8
@@ -121,9 +122,10 @@ class SearchSpace:
                 return published.architecture
         if "=" not in text:
             names = ", ".join(published.name for published in self.published)
+            near = did_you_mean(text, [e.name for e in (*self.published, *self.variants)])
             raise ArchitectureError(
                 f"the space {self.name} has no architecture called {text!r}.",
-                f"Write one of {names}, or the choices as depth=…,width=…,…",
+                f"{near}Write one of {names}, or the choices as depth=…,width=…,…",
             )
         return self.check(parse(text, self.name, self.keys, len(self.stages)))
 

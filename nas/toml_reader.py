@@ -6,6 +6,7 @@ from typing import Any, NoReturn
 
 from nas.errors import SpaceError
 from nas.layers import Shape
+from nas.suggestion import did_you_mean
 
 MAX_WIDTH = 65_536
 _MAX_SIDE = 8_192
@@ -26,7 +27,8 @@ class TomlReader:
         """Refuse keys of `table` that are not among `keys`."""
         unknown = sorted(set(table) - set(keys))
         if unknown:
-            self.fail(f"{where}: unknown key {shown(unknown[0])}", f"Use {', '.join(keys)}.")
+            near = did_you_mean(str(unknown[0]), keys)
+            self.fail(f"{where}: unknown key {shown(unknown[0])}", f"{near}Use {', '.join(keys)}.")
 
     def get(self, table: Mapping[str, Any], key: str, kind: type, where: str = "top level") -> Any:
         """Return `table[key]`, which must be there and of `kind`."""

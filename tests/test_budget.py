@@ -28,11 +28,34 @@ from nas.errors import BudgetError
         ("2.675K-params", "params", 2_675),
         ("1.0005K-params", "params", 1_000),
         (" 300M-flops\n", "madds", 300_000_000),
+        ("300MFLOPs", "madds", 300_000_000),
+        ("300m-flops", "madds", 300_000_000),
+        ("0.3 GFLOPs", "madds", 300_000_000),
+        ("300M–flops", "madds", 300_000_000),
+        ("300M—flops", "madds", 300_000_000),
+        ("300M−flops", "madds", 300_000_000),
+        ("300 M flops", "madds", 300_000_000),
+        ("300 M-FLOPS", "madds", 300_000_000),
+        ("300M_flops", "madds", 300_000_000),
+        ("300M flop", "madds", 300_000_000),
+        ("300 MMACs", "madds", 300_000_000),
+        ("300MACs", "madds", 300),
+        ("300 MAdds", "madds", 300),
+        ("300 MMAdds", "madds", 300_000_000),
+        ("1k-flops", "madds", 1_000),
+        ("2.5M params", "params", 2_500_000),
+        ("2.5m Parameters", "params", 2_500_000),
+        ("5M activations", "acts", 5_000_000),
+        ("5ms-latency@cpu", "latency", 5_000_000),
+        ("5 ms latency@cpu", "latency", 5_000_000),
+        ("5 MS–Latency @ CPU", "latency", 5_000_000),
+        ("800µs latency@cuda", "latency", 800_000),
     ],
 )
 def test_a_budget_reads_exactly(text, cost, limit):
     constraint = parse_budget(text)
-    assert constraint == Constraint(cost, limit)
+    assert (constraint.cost, constraint.limit) == (cost, limit)
+    assert parse_budget(str(constraint)) == constraint
     assert type(constraint.limit) is int
 
 
@@ -40,8 +63,8 @@ def test_a_budget_reads_exactly(text, cost, limit):
     "text",
     [
         "", "300M", "300", "flops", "M-flops",
-        "300M flops", "300Mflops", "300m-flops", "300M-FLOPS",
-        "300M-flop", "-300M-flops", "+300M-flops", "300T-flops", "3e8-flops", ".3G-flops",
+        "300Mega-flops", "5ms", "5ms-flops", "300M-watts", "-300M-flops", "+300M-flops",
+        "300T-flops", "3e8-flops", ".3G-flops",
         "3.G-flops", "1,5M-params", "1_000-params", "300M-flops,3M-params", "inf-flops",
         "nan-flops", "٣M-flops", "9" * 5000 + "-flops", "300M-flops; 1", "0-flops", "0.0M-params",
         "0.5-params",
@@ -54,6 +77,14 @@ def test_anything_else_is_refused_with_what_may_be_written(text):
     for word in ("300M-flops", "madds", "macs", "params", "acts", "K, M or G"):
         assert word in caught.value.remedy
     assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "text", ["5ms-latency", "5m-latency@cpu", "5-latency@cpu", "5ms-latency@npu", "0ns-latency@cpu"]
+)
+def test_a_latency_wants_a_unit_of_time_and_a_device(text):
+    with pytest.raises(BudgetError, match="cpu"):
+        parse_budget(text)
 
 
 def test_the_example_in_the_remedy_can_be_typed():

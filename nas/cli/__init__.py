@@ -22,6 +22,7 @@ from nas import __version__
 from nas.cli import streams
 from nas.errors import NasError
 from nas.places import home_folder
+from nas.suggestion import did_you_mean
 
 STARTED = time.monotonic()
 
@@ -57,7 +58,12 @@ class _LazyGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _VERBS:
-            return None
+            if ctx.resilient_parsing or cmd_name.startswith("-"):
+                return None
+            near = did_you_mean(cmd_name, _VERBS)
+            raise NasError(
+                f"there is no verb {cmd_name!r}.", f"{near}Type 'nas --help' to see all verbs."
+            )
         module = importlib.import_module(_VERBS[cmd_name][0])
         command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return command

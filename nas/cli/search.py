@@ -234,7 +234,6 @@ def make_spec(given: dict[str, Any]) -> "StudySpec":
 
     from nas.budget import parse_budgets
     from nas.cli.latency_table import latency_device, latency_tables
-    from nas.errors import TaskError
     from nas.objective import objective
     from nas.rungs import Ladder, default_rungs
     from nas.space_file import parse_input
@@ -251,14 +250,14 @@ def make_spec(given: dict[str, Any]) -> "StudySpec":
     device = latency_device(budget, objectives)
     strides, task_strides = _strides(given, spaces)
     from nas.cost import CostModel
-    from nas.train.data import TASKS
+    from nas.train.data import TASKS, unknown_task
     from nas.train.devices import default_device
     from nas.train.recipe import load_recipe, recipe_name
 
     usual = "cifar10" if default_device().type == "cuda" else "digits"
     task = given["task"] or ("folder" if given["data_dir"] else usual)
     if task not in TASKS:
-        raise TaskError(f"there is no task {task!r}.", f"Use {', '.join(TASKS)}.")
+        raise unknown_task(task)
     recipe_file = recipe_name(given["recipe"] or task, task)
     recipe = load_recipe(recipe_file)
     rungs = _numbers(given["rungs"], "--rungs", "2,4,8")

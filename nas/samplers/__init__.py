@@ -18,6 +18,7 @@ from nas.samplers.paired import PREFIX, PairedSampler
 from nas.samplers.port import Feasible
 from nas.samplers.predictor import PredictorSampler
 from nas.samplers.random import RandomSampler
+from nas.suggestion import did_you_mean
 from nas.trial import Trial
 
 
@@ -65,5 +66,6 @@ def make_sampler(name: str, feasible: Feasible, goals: Sequence[Objective]) -> P
     if kind == PREFIX and words:
         return PairedSampler(feasible, goals, words)
     if name not in SAMPLERS:
-        raise NasError(f"there is no sampler {name!r}.", f"Use {', '.join(SAMPLERS)}.")
+        near = did_you_mean(name, SAMPLERS)
+        raise NasError(f"there is no sampler {name!r}.", f"{near}Use {', '.join(SAMPLERS)}.")
     return SAMPLERS[name](feasible, goals)

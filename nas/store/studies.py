@@ -1,6 +1,5 @@
 """Studies in the database: what defines each, its state, and what has come of it in short."""
 
-import difflib
 import json
 import math
 import re
@@ -18,6 +17,7 @@ from nas.store.address import Address
 from nas.store.database import now
 from nas.store.lease import is_live
 from nas.store.tables import LEASE, MEASUREMENT, STUDY, TRIAL, Real
+from nas.suggestion import did_you_mean
 from nas.trial import TrialState
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -115,8 +115,7 @@ def find(connection: sa.Connection, name: str, address: Address) -> sa.Row[Any]:
 def unknown(connection: sa.Connection, name: str, address: Address) -> StoreError:
     """Return the error for a name that no study has; similar names are given."""
     names = connection.execute(sa.select(STUDY.c.name)).scalars().all()
-    close = difflib.get_close_matches(name, names)
-    hint = f"Did you mean {' or '.join(close)}? " if close else ""
+    hint = did_you_mean(name, names)
     return StoreError(
         f"there is no study {name!r} in {address.shown}.",
         f"{hint}To see its studies type: {address.command('list')}",

@@ -17,7 +17,7 @@ from nas.toml_reader import TomlReader, shown
 Cells: TypeAlias = Mapping[str, Sequence[str]]
 
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
-_ALIASES = {
+ALIASES = {
     "flops": "madds", "madds": "madds", "macs": "madds", "multadds": "madds", "mult_adds": "madds",
     "params": "params", "parameters": "params", "acts": "acts", "activations": "acts",
 }  # fmt: skip
@@ -79,8 +79,8 @@ def find_columns(reader: TomlReader, cells: Cells) -> Columns:
 def cost_name(column: str) -> str:
     """Return the name that goals and budgets have for a column of costs."""
     plain = re.sub(r"[^a-z0-9_]", "_", column.lower())
-    name = _ALIASES.get(plain, plain)
-    return f"{name}_cost" if name in _RESERVED - set(_ALIASES.values()) else name
+    name = ALIASES.get(plain, plain)
+    return f"{name}_cost" if name in _RESERVED - set(ALIASES.values()) else name
 
 
 class _Finder:

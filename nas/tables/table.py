@@ -3,7 +3,6 @@
 Rows that are one network (the same canonical identity, or the same choices) are merged into one.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -13,11 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from nas.architecture import Architecture, StageValues
-from nas.budget import Constraint
+from nas.budget import Constraint, written
 from nas.cost import COST_NAMES, Cost
 from nas.errors import BudgetError, SpaceError
 from nas.objective import OBJECTIVES, Direction, Objective
-from nas.tables.columns import UNITS, CostColumn, cost_name
+from nas.suggestion import did_you_mean
+from nas.tables.columns import ALIASES, UNITS, CostColumn, cost_name
 from nas.tables.file import Floats, Ints, TableRows, read_table
 from nas.tables.networks import Networks, merge
 
@@ -136,7 +136,8 @@ class Table:
         """
         column = self._column(name)
         if column is None:
-            raise SpaceError(f"{self.name} has no costs {name!r}.", self._costs_hint())
+            near = did_you_mean(name, self._names)
+            raise SpaceError(f"{self.name} has no costs {name!r}.", near + self._costs_hint())
         known = OBJECTIVES.get(column.name)
         return known or Objective(column.name, Direction.MINIMISE, column.column, True)
 
@@ -146,18 +147,20 @@ class Table:
         Raises:
             BudgetError: it cannot be read, names no cost of this table, or nothing fits.
         """
-        match = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]{1,15})?)([KMG]?)-(\S+)", text.strip())
-        if not match:
+        read = written(text, self._names)
+        if not read:
             raise BudgetError(
                 f"{text!r} is no budget.",
                 f"Write a number, with K, M or G or without, and a cost: 55.4M-flops. "
                 f"{self._costs_hint()}",
             )
-        column = self._column(match[3])
+        number, prefix, unit = read
+        column = self._column(unit)
         if column is None:
-            raise BudgetError(f"the table has no costs {match[3]!r}.", self._costs_hint())
+            near = did_you_mean(unit, self._names)
+            raise BudgetError(f"the table has no costs {unit!r}.", near + self._costs_hint())
         position = self.costs.index(column)
-        limit = int(Decimal(match[1]) * UNITS[match[2]] * self.scales[position])
+        limit = int(Decimal(number) * UNITS[prefix] * self.scales[position])
         least = int(self.counts[:, position].min())
         if limit < least:
             raise BudgetError(
@@ -190,6 +193,12 @@ class Table:
         exact = [column for column in self.costs if column.column == name]
         alike = [column for column in self.costs if column.name in (name, cost_name(name))]
         return next(iter(exact + alike), None)
+
+    @property
+    def _names(self) -> list[str]:
+        """What a user may call the costs: their columns, and other names of the same."""
+        own = {column.name for column in self.costs}
+        return [c.column for c in self.costs] + [n for n in ALIASES if ALIASES[n] in own]
 
     def _costs_hint(self) -> str:
         names = ", ".join(column.column for column in self.costs)

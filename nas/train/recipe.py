@@ -246,7 +246,8 @@ def _parsed(text: str) -> object:
 def _made(document: dict[str, object], file: str) -> Recipe:
     unknown = [key for key in document if key not in _NAMES]
     if unknown:
-        raise TaskError(f"{file}: unknown field {unknown[0]!r}.", f"Use {', '.join(_NAMES)}.")
+        near = did_you_mean(unknown[0], _NAMES)
+        raise TaskError(f"{file}: unknown field {unknown[0]!r}.", f"{near}Use {', '.join(_NAMES)}.")
     missing = [name for name in _REQUIRED if name not in document]
     if missing:
         raise TaskError(f"{file}: {missing[0]} is missing.", f"Give all of {', '.join(_REQUIRED)}.")

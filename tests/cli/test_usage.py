@@ -67,6 +67,16 @@ def test_help_loads_no_heavy_library():
         (["export", "--best", "-o", "out"], "which network"),
         (["export", "study", "--best", "--trial", "3", "-o", "out"], "which network"),
         (["report", "study"], "-o"),
+        (["serch", "--budget", "300M-flops"], "Did you mean search?"),
+        (["compare"], "Did you mean compare-spaces?"),
+        (["front", "x", "--cvs"], "--csv"),
+        (["space", "igvc3"], "Did you mean igcv3"),
+        (["count", "--arch", "igcv3-d-1"], "Did you mean igcv3-d-1.0"),
+        (["search", "--budget", "300M-flops", "--task", "cifar-10"], "Did you mean cifar10"),
+        (["search", "--budget", "300M-flops", "--recipe", "cifar"], "Did you mean cifar10"),
+        (["search", "--budget", "300M-flops", "--sampler", "Predictr"], "Did you mean predictor?"),
+        (["search", "--budget", "300M-flops", "--objective", "top1-error"], "mean top1_error?"),
+        (["search", "--budget", "5ms-latency@cuba"], "Did you mean cuda"),
     ],
 )
 def test_wrong_words_are_refused_with_cause_and_remedy(nas, words, said):

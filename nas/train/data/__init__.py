@@ -11,6 +11,7 @@ import torch
 
 from nas.errors import TaskError
 from nas.layers import Shape
+from nas.suggestion import did_you_mean
 from nas.train.data.cifar import read_cifar10, read_cifar100
 from nas.train.data.digits import read_digits
 from nas.train.data.images import DataRequest, Source
@@ -29,6 +30,7 @@ __all__ = [
     "TaskKind",
     "TaskRequest",
     "load_task",
+    "unknown_task",
 ]
 
 # Mean and deviation that are usual for ImageNet, so that weights can be exchanged.
@@ -91,6 +93,12 @@ TASKS: Mapping[str, TaskKind] = {
 }
 
 
+def unknown_task(name: str) -> TaskError:
+    """Return the error for a task that is not there; similar names are given."""
+    near = did_you_mean(name, TASKS)
+    return TaskError(f"there is no task {name!r}.", f"{near}Write one of {', '.join(TASKS)}.")
+
+
 @dataclass(frozen=True)
 class TaskRequest:
     """The arguments of `load_task`, so that another process can load the same task."""
@@ -129,7 +137,7 @@ def load_task(
     """
     kind = TASKS.get(name)
     if kind is None:
-        raise TaskError(f"there is no task {name!r}.", f"Write one of {', '.join(TASKS)}.")
+        raise unknown_task(name)
     if kind.side is not None and image_size not in (None, kind.side):
         raise TaskError(
             f"the task {name} has images of {kind.side}x{kind.side}, not of {image_size}.",
