@@ -51,7 +51,6 @@ class Row:
     seconds: float
     errors: tuple[float, ...]
     busy: float | None
-    steps: tuple[str, ...]
 
 
 def main() -> None:
@@ -108,8 +107,7 @@ def measured(given: argparse.Namespace, texts: list[str], count: int) -> Row:
     for worker in workers:
         worker.join()
     print(f"{count} at a time: {seconds:.1f} s", flush=True)
-    errors, steps = zip(*found, strict=True)
-    return Row(count, seconds, errors, busy[0] if busy else None, tuple(sorted(set(steps))))
+    return Row(count, seconds, tuple(found), busy[0] if busy else None)
 
 
 def heard(told: Any, workers: list[Any]) -> Any:
@@ -134,7 +132,7 @@ def work(given: argparse.Namespace, first: str, jobs: Any, told: Any) -> None:
         session = Session(layers, task, recipe, given.epochs, SEED, given.device)
         for _ in range(given.epochs):
             result = session.run_epoch()
-        told.put((result.top1_error, session.steps_are))
+        told.put(result.top1_error)
 
 
 @contextmanager
@@ -183,7 +181,6 @@ def page(given: argparse.Namespace, costs: list[int], rows: list[Row]) -> str:
         f"- {given.candidates} candidates of igcv3 of {si(min(costs))} to {si(max(costs))} madds "
         f"at 3x32x32, {images} training images of CIFAR-10, {given.epochs} epochs, batches of 128, "
         "5,000 validation images after each; one seed.",
-        f"- Training steps: {'; '.join(sorted({step for row in rows for step in row.steps}))}.",
         "",
         f"| at a time | seconds | candidates an hour | against {one.at_a_time} at a time "
         "| device busy | mean val error |",

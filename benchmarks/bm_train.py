@@ -11,7 +11,6 @@ On a CPU the ratio of CPU times stands beside that of the clock: where other pro
 same core, the clock measures them too.
 
 On CUDA the baseline trains with autocast to bfloat16, and --loaders processes prepare its images.
-Its steps are recorded as a CUDA graph (nas/train/graphed.py).
 Then there are also the share of the memory bandwidth that a copy on the device reaches, from an
 estimate of the bytes a step must move, and several trials at once on the device.
 

@@ -42,7 +42,6 @@ PARTS = {
     "data": "images augmented one by one",
 }
 GPU_PARTS = {
-    "graphs": "steps issued kernel by kernel, no CUDA graph",
     "shuffle": PARTS["shuffle"],
     "layout": "NCHW in place of channels-last",
     "dense": "every grouped 1x1 convolution computed densely, permutations folded in",
@@ -202,15 +201,11 @@ def ours(job: Job, layers: list[Layer], task: Task, recipe: Recipe, clock: Clock
     session = Session(layers, task, recipe, recipe.epochs, 0, job.device)
     without(job, session)
     session.run_epoch(clock.step)
-    if job.device == "cuda" and job.variant != "graphs" and session.steps_are != "recorded":
-        print(f"steps were taken {session.steps_are}", file=sys.stderr, flush=True)
 
 
 def without(job: Job, session: Session) -> None:
     network, variant = session.network, job.variant
-    if variant == "graphs":
-        session.record_with(None)
-    elif variant == "form":
+    if variant == "form":
         network.compute_in("grouped")
     elif variant == "dense":
         network.compute_in("dense")

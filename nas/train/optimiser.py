@@ -114,10 +114,7 @@ class SGD(Optimiser):
     """Stochastic gradient descent, with momentum, plain or Nesterov's, as `torch.optim.SGD`."""
 
     def __init__(self, groups: Iterable[Mapping[str, Any]], **settings: Any) -> None:
-        """Take the settings of torch.optim: `lr`, `momentum`, `dampening` 0 and `nesterov`.
-
-        `lr` may be a tensor of one number, on the device of the weights.
-        """
+        """Take the settings of torch.optim: `lr`, `momentum`, `dampening` 0 and `nesterov`."""
         super().__init__(groups, **settings, fused=None)
 
     def _step(self, weights: list[Tensor], slopes: list[Tensor], group: dict[str, Any]) -> None:
@@ -128,10 +125,7 @@ class SGD(Optimiser):
                 slopes = list(torch._foreach_add(slopes, kept, alpha=group["momentum"]))
             else:
                 slopes = kept
-        if isinstance(group["lr"], Tensor):  # on the device: what is recorded reads it there
-            torch._foreach_sub_(weights, torch._foreach_mul(slopes, group["lr"]))
-        else:
-            torch._foreach_add_(weights, slopes, alpha=-group["lr"])
+        torch._foreach_add_(weights, slopes, alpha=-group["lr"])
 
     def _momentum(
         self, weights: list[Tensor], slopes: list[Tensor], momentum: float

@@ -26,7 +26,6 @@ from nas.train.data import Augmentation, Split, Task
 from nas.train.data.records import Files
 from nas.train.devices import default_device
 from nas.train.feed import NO_AUGMENTATION, Feed
-from nas.train.graphed import Graphed, Recorder, recorder_of
 from nas.train.network import Network, build
 from nas.train.optimiser import make_optimiser
 from nas.train.pointwise import chosen_form
@@ -41,7 +40,6 @@ from nas.train.weights import load_weights, save_weights
 __all__ = ["EpochResult", "Evaluation", "Session"]
 
 _EVALUATION_BATCH = 128
-_GPU_PIXELS = 1024 * 32 * 32  # of a batch to evaluate on a GPU, which smaller ones leave idle
 _DIVERGED = Evaluation(math.nan, math.nan)
 _AVERAGE_BATCHES = 8  # at least, for the statistics of averaged weights, which have none
 
@@ -103,7 +101,6 @@ class Session:
         self._team, self._trained = ALONE, cast(nn.Module, self.network)
         self.average = Average(self.network, recipe.ema) if recipe.ema else None
         self.optimiser = make_optimiser(self.network, recipe)
-        self.record_with(recorder_of(self.device))
         augment = task.augment if recipe.augment else NO_AUGMENTATION
         self._full = self._feed(task.train, augment), self._feed(task.val)
         self._train, self._val = self._full
@@ -122,32 +119,13 @@ class Session:
         share_norms(self.network)
         if self.average:
             share_norms(self.average.network)
-        self.record_with(None)
         self._team, self._trained = team, team.wrap(self.network)
-
-    def record_with(self, recorder: Callable[[], Recorder] | None) -> None:
-        """Take training steps by recordings of `recorder` from now on; None: one by one.
-
-        By default that of the device, if it has one. Only SGD's steps repeat exactly.
-        """
-        self._graphed: Graphed | None = None
-        if recorder is not None and self.recipe.optimiser == "sgd":
-            self._graphed = Graphed(recorder, self.device)
-
-    @property
-    def steps_are(self) -> str:
-        """How training steps are taken: `recorded`, or `one by one`, with the reason if known."""
-        if self._graphed is None:
-            return "one by one"
-        refused = self._graphed.refused
-        return f"one by one: {refused}" if refused else "recorded"
 
     def profile(self) -> None:
         """Measure from now on where the time goes, for the `profile` of each epoch.
 
-        Otherwise no clock is read within an epoch. Steps are taken one by one for it.
+        Otherwise no clock is read within an epoch.
         """
-        self.record_with(None)
         self._stopwatch = stopwatch(self.device)
 
     def show_at(self, side: int | None) -> None:
@@ -254,10 +232,7 @@ class Session:
             self._lap("data")
             lr = self.recipe.lr_at(self.epoch + step / steps, self.max_epochs, self.rungs)
             self._set_rate(lr)
-            if self._graphed is not None:
-                total += self._graphed.step(self, images, labels)
-            else:
-                total += self.step(images, labels)
+            total += self._step(images, labels)
             if self.average:
                 self.average.update()
             self._lap("optimiser")
@@ -267,7 +242,7 @@ class Session:
         self._team.add(total)
         return float(total) / steps / self._team.size
 
-    def step(self, images: Tensor, labels: Tensor) -> Tensor:
+    def _step(self, images: Tensor, labels: Tensor) -> Tensor:
         """Take one optimiser step; return the detached loss, which stays on the device."""
         self.optimiser.zero_grad(set_to_none=True)
         smoothing, parts = self.recipe.label_smoothing, self.recipe.accumulation
@@ -289,19 +264,9 @@ class Session:
         return total
 
     def _set_rate(self, lr: float) -> None:
-        """Set the learning rate; for steps that are repeated, where these read it."""
         self._lr = lr
-        if self._graphed is not None:
-            self._graphed.rate.fill_(lr)
         for group in self.optimiser.param_groups:
-            group["lr"] = lr if self._graphed is None else self._graphed.rate
-
-    def stepped(self) -> tuple[list[Tensor], list[Tensor]]:
-        """Return what a training step changes: the weights, and everything else."""
-        state = self.optimiser.state.values()
-        remembered = [value for own in state for value in own.values()]
-        weights = [weight.detach() for weight in self.network.parameters()]
-        return weights, [*self.network.buffers(), *remembered]
+            group["lr"] = lr
 
     @torch.no_grad()
     def _recalibrate(self) -> None:
@@ -337,20 +302,13 @@ class Session:
     def _evaluate(self, feed: Batches) -> Scores:
         network = self.evaluated.eval()
         scores = Scores(self.task.classes, self.device)
-        size = max(1, self._evaluation_batch() // self.recipe.accumulation)
+        size = max(1, _EVALUATION_BATCH // self.recipe.accumulation)
         for images, labels in feed.ordered(size, self._team):
             with self._precision():
                 logits = network(images)
             scores.add(logits, labels)
         scores.gather(self._team)
         return scores
-
-    def _evaluation_batch(self) -> int:
-        """Return how many images to evaluate at a time: on a GPU, enough to keep it busy."""
-        if self.device.type != "cuda":
-            return _EVALUATION_BATCH
-        _, height, width = self.task.input
-        return max(_EVALUATION_BATCH, _GPU_PIXELS // (height * width))
 
     def _precision(self) -> AbstractContextManager[object]:
         """Half precision on CUDA, batch norms in single; single on the CPU, where it is quicker."""
