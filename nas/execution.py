@@ -20,9 +20,10 @@ from nas.trial import NOTE, Measurement, Outcome, Trial, TrialState
 
 @dataclass(frozen=True, slots=True)
 class WorkersReady:
-    """The executor is up and runs `concurrent` trials at a time."""
+    """The executor is up and runs `concurrent` trials at a time; `note`: what else to tell."""
 
     concurrent: int
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,9 @@ from nas.spec import StudySpec
 
 ROOT = Path(__file__).parents[1]
 
+# Ray's workers run elsewhere, and have nothing of the driver's path; some use evaluators of ours.
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+
 
 # These start a Ray of their own, which takes all cores: one after another, and first, for they are
 # the longest. The other tests run beside them, in a second process, file by file.

@@ -100,6 +100,7 @@ def app() -> None:
 
 def main() -> None:
     """Run the command line; every failure becomes two lines on stderr and an exit code."""
+    _import_no_files()
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # of the libraries; -W or PYTHONWARNINGS shows them
     streams.prepare()
@@ -124,6 +125,20 @@ def main() -> None:
         sys.exit(code if isinstance(code, int) else 0)
 
 
+def _import_no_files() -> None:
+    """Take the working directory from Python's path, unless the user has put it there by name.
+
+    `PYTHONPATH=$PYTHONPATH:/my/folder` puts it there where the variable was empty before.
+    """
+    named = os.environ.get("PYTHONPATH") or "."
+    parts = named.split(os.pathsep)
+    if "" not in parts:
+        return
+    here, ours = Path.cwd(), Path(__file__).parents[2]
+    if here not in map(Path, parts) and here != ours and str(here) in sys.path:
+        sys.path.remove(str(here))
+
+
 def _fail(cause: str, remedy: str, code: int) -> None:
     click.echo(f"nas: {cause}\n     {remedy}", err=True)
     sys.exit(code)
@@ -135,11 +150,11 @@ def _usage(error: click.ClickException) -> str:
 
 
 def _fault(error: Exception) -> None:
-    handle, name = tempfile.mkstemp(prefix="nas-fault-", suffix=".txt")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        traceback.print_exception(error, file=file)
-    _fail(
-        f"unexpected {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}",
-        f"This is a fault in nas; what led to it is in {Path(name)}.",
-        1,
-    )
+    said = f"unexpected {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+    try:
+        handle, name = tempfile.mkstemp(prefix="nas-fault-", suffix=".txt")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            traceback.print_exception(error, file=file)
+    except OSError as full:
+        _fail(said, f"This is a fault in nas; what led to it could not be written ({full}).", 1)
+    _fail(said, f"This is a fault in nas; what led to it is in {Path(name)}.", 1)

@@ -59,6 +59,8 @@ class Progress:
         if isinstance(event, WorkersReady):
             self._ready = time.monotonic()
             self._say(f"Ray is up after {duration(self._elapsed())}: {event.concurrent} at a time")
+            if event.note is not None:
+                self._say(event.note)
         elif isinstance(event, TrialMeasured):
             if self._first:
                 self._first = False

@@ -7,8 +7,6 @@ import click
 from nas.cli import options
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
     from nas.budget import Constraint
     from nas.cost import CostModel
     from nas.space import SearchSpace
@@ -136,7 +134,9 @@ def search(**given: Any) -> int:
       nas search --budget 9M-flops --input 3x64x64 --classes 10 --strides 2,1,2,2,2,1,1,1
     """  # fmt: skip
     check_words(given)
-    with _ray_ahead(given):  # its start takes as long as all that comes before the first trial
+    from nas.tuner.local import started_ahead
+
+    with started_ahead(given["ray_address"]):  # while torch is loaded and the data is read
         spec = make_spec(given)
         from nas.cli import run
         from nas.store import open_store
@@ -169,20 +169,6 @@ def resume(study: str, **given: Any) -> int:
         spec = store.spec(study)
         ready = run.preflight(spec, settings)
         return run.run_study(store, spec, ready, settings)
-
-
-def _ray_ahead(given: dict[str, Any]) -> "AbstractContextManager[None]":
-    """Have a local Ray started in the background, unless a cluster is meant.
-
-    The import of torch, which knows whether there is a GPU, takes as long as Ray's start.
-    """
-    from nas.tuner.local import EVALUATOR, may_have_gpu, preloads, started_ahead
-
-    gpus = given["gpus_per_trial"]
-    if gpus is None:
-        gpus = 1.0 if may_have_gpu() else 0.0
-    cpus, most = given["cpus_per_trial"], given["max_concurrent"]
-    return started_ahead(given["ray_address"], preloads(EVALUATOR, cpus, gpus, most))
 
 
 def check_words(given: dict[str, Any]) -> None:

@@ -26,7 +26,14 @@ from nas.tables import ACCURACY, Table, TableSpace, toml_beside
 
 MakeSampler: TypeAlias = Callable[[str, Feasible, Sequence[Objective]], Sampler]
 
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+# What each process finds in its environment: one thread for arithmetic, which numpy reads once, as
+# it is loaded; and a path without the working directory, whose files are no modules of ours.
+_ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "PYTHONSAFEPATH": "1",
+}
 
 
 @dataclass(frozen=True)
@@ -193,8 +200,8 @@ def make_runs(
 
     Each process has one thread for arithmetic. However the caller stops, they end with it.
     """
-    saved = {name: os.environ.get(name) for name in _THREADS}
-    os.environ |= dict.fromkeys(_THREADS, "1")  # numpy reads them once, when a process loads it
+    saved = {name: os.environ.get(name) for name in _ENVIRONMENT}
+    os.environ |= _ENVIRONMENT
     context = multiprocessing.get_context("spawn")
     before = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(max(1, min(jobs, len(tasks))), context, _prepare, (setting, make))
@@ -215,10 +222,11 @@ def make_runs(
             "Give fewer --jobs; what is in the file of --resume is kept.",
         ) from error
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
         for process in set(multiprocessing.active_children()) - before:
             process.terminate()
-            process.join()
+        # The pool's own thread waits for them. Of two threads that wait for one process, the one
+        # that is too late learns nothing, and the process would still be listed as a child.
+        pool.shutdown(wait=True, cancel_futures=True)
         for name, value in saved.items():
             os.environ.pop(name)
             if value is not None:

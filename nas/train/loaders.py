@@ -106,7 +106,7 @@ class _Process:
         paths = os.pathsep.join(path for path in sys.path if path)
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "nas.train.loader", str(theirs.fileno())],
+                [sys.executable, "-P", "-m", "nas.train.loader", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 # numpy would start a thread for each core, and needs none

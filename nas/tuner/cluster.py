@@ -4,15 +4,15 @@ import logging
 import shutil
 import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import ray
 
 from nas.errors import NasError
-from nas.tuner.lean import waiting_workers
-from nas.tuner.local import LocalRay, environment, make_scratch, surroundings, sweep, take
+from nas.tuner.local import LocalRay, away_from_files, environment, surroundings, take
+from nas.tuner.scratch import make_scratch, sweep
 
 __all__ = ["capacity", "check_fraction", "connected", "environment", "knock", "sweep", "too_small"]
 
@@ -24,14 +24,12 @@ _LARGEST_REST = 0.05  # of a GPU, when shares of it are handed out
 @contextmanager
 def connected(
     address: str | None,
-    preload: Sequence[str] = (),
     meanwhile: Callable[[], object] = lambda: None,
 ) -> Iterator[Path]:
     """Yield a scratch directory, with Ray running: our own local one where `address` is None.
 
-    One of our own that `started_ahead` has begun is taken over; else each worker process of a new
-    one imports the modules `preload` as it starts. While it starts, `meanwhile` is called. A Ray
-    that this process is connected to already is used as it is, and left alone.
+    One of our own that `started_ahead` has begun is taken over. While it starts, `meanwhile` is
+    called. A Ray that this process is connected to already is used as it is, and left alone.
 
     Raises:
         NasError: the cluster at `address` cannot be reached.
@@ -40,12 +38,11 @@ def connected(
     with surroundings(address):
         local = take() if address is None else None
         if address is None and (local is not None or not ray.is_initialized()):
-            local = local or LocalRay(preload)
+            local = local or LocalRay()
             try:
                 meanwhile()
                 local.wait()
-                with waiting_workers():
-                    yield local.scratch
+                yield local.scratch
             finally:
                 local.stop()
         else:
@@ -59,7 +56,7 @@ def _joined(address: str | None) -> Iterator[Path]:
     scratch, ours = make_scratch(), not ray.is_initialized()
     try:
         if ours and address is not None:
-            _join(address)
+            _join(address, scratch)
         yield scratch
     finally:
         if ours:
@@ -169,10 +166,15 @@ def knock(address: str) -> None:
             raise _unreachable(address, error) from error
 
 
-def _join(address: str) -> None:
+def _join(address: str, scratch: Path) -> None:
     knock(address)
     try:
-        ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL)
+        ray.init(
+            address=address,
+            log_to_driver=False,
+            logging_level=logging.CRITICAL,
+            runtime_env=away_from_files(scratch),
+        )
     except (OSError, RuntimeError, ValueError) as error:
         raise _unreachable(address, error) from error
 

@@ -19,7 +19,8 @@ from nas.study import Study
 from nas.tuner.bridge import Bridge, StudyScheduler, StudySearcher, StudyStopper
 from nas.tuner.cluster import capacity, connected, environment
 from nas.tuner.interrupt import Interruption, interruptible
-from nas.tuner.local import EVALUATOR, preloads
+from nas.tuner.local import EVALUATOR
+from nas.tuner.scratch import moved_note
 from nas.tuner.trainable import TrialTrainable
 
 
@@ -72,12 +73,12 @@ def run(study: Study, settings: RunSettings, on_event: Watcher = ignore) -> RunR
     with (
         interruptible() as interruption,
         _responsive(),
-        connected(settings.ray_address, _preloads(settings), study.rehearse) as scratch,
+        connected(settings.ray_address, study.rehearse) as scratch,
         _landing(execution),
     ):
         interruption.arm()
         room = capacity(settings.cpus_per_trial, settings.gpus_per_trial, settings.max_concurrent)
-        on_event(WorkersReady(room()))
+        on_event(WorkersReady(room(), moved_note(scratch)))
         bridge = Bridge(execution, _plan(study, settings), room, settings.report_timeout)
         if not interruption():
             with _collecting_little():
@@ -155,11 +156,6 @@ def _landing(execution: Execution) -> Iterator[None]:
     finally:
         with suppress(StoreError):  # the next start finds these trials RUNNING and requeues them
             execution.interrupt()
-
-
-def _preloads(settings: RunSettings) -> tuple[str, ...]:
-    cpus, gpus = settings.cpus_per_trial, settings.gpus_per_trial
-    return preloads(settings.evaluator, cpus, gpus, settings.max_concurrent)
 
 
 def _plan(study: Study, settings: RunSettings) -> Plan:

@@ -30,6 +30,7 @@ from nas.train.run import Result, Run, Watch, read_result, train_here
 from nas.train.team import Team
 from nas.tuner.cluster import connected, environment
 from nas.tuner.interrupt import Interruption, interruptible
+from nas.tuner.scratch import moved_note
 from nas.tuner.worker_errors import LostWorkerError, explain
 
 _POLL_SECONDS = 0.2
@@ -104,6 +105,8 @@ class Workers:
             MemoryError: one of them ran out of memory.
         """
         Team(size=self._count).check(run.recipe.batch_size, len(run.task.train))
+        if (moved := moved_note(self._scratch)) is not None:
+            watch.note(moved)
         losses, epoch = 0, -1
         unit = "GPU" if self._gpus else "CPU"
         notes = [*notes, f"{self._count} {unit} workers, {_each(run, self._count)} images each"]

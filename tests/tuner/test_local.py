@@ -1,8 +1,8 @@
-"""A Ray of our own: started ahead, taken over once, its workers ready, and nothing left behind."""
+"""A Ray of our own: started ahead, taken over once, and nothing left behind."""
 
 import os
+import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,9 @@ from ray import tune
 
 from nas.tuner.cluster import connected
 from nas.tuner.interrupt import descendants
-from nas.tuner.local import EVALUATOR, may_have_gpu, preloads, started_ahead, take
+from nas.tuner.local import started_ahead, take
+
+ROOT = Path(__file__).parents[2]
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -21,17 +23,12 @@ def scratches() -> list[Path]:
     return list(Path(tempfile.gettempdir()).glob(f"nas-ray-{os.getpid()}-*"))
 
 
-def test_a_ray_started_ahead_is_taken_over_once_and_its_workers_are_ready() -> None:
-    def loaded() -> bool:  # in here, so that it travels whole
-        import sys
-
-        return "nas.units" in sys.modules
-
-    with started_ahead(None, preload=["no_such_module_of_nas", "nas.units"]):
+def test_a_ray_started_ahead_is_taken_over_once() -> None:
+    with started_ahead(None):
         assert len(scratches()) == 1
         with connected(None) as scratch:
             assert [scratch] == scratches()
-            assert ray.get(ray.remote(loaded).remote())
+            assert ray.is_initialized()
             assert take() is None
         assert not ray.is_initialized()
         assert scratches() == []
@@ -46,45 +43,33 @@ def commands() -> list[str]:
     return found
 
 
-def idle_workers() -> set[int]:
-    """The worker processes that wait."""
-    found = set()
-    for pid in descendants(os.getpid()):
-        path = Path(f"/proc/{pid}/cmdline")
-        if path.exists() and path.read_bytes().startswith(b"ray::IDLE"):
-            found.add(pid)
-    return found
-
-
-def test_trials_run_in_the_processes_that_wait_and_few_others_are_started() -> None:
+def test_workers_run_in_an_empty_directory_and_few_other_processes_are_started() -> None:
     class Once(tune.Trainable):  # in here, so that it travels whole
         def step(self) -> dict[str, Any]:
-            return {"pid": os.getpid(), "done": True}
+            import sys
+
+            return {"cwd": str(Path.cwd()), "path": sys.path, "done": True}
 
         def cleanup(self) -> None:
             pass
 
-    with connected(None, preload=["nas.units"]) as scratch:
-        deadline = time.monotonic() + 60
-        while len(waiting := idle_workers()) < (os.cpu_count() or 1):
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-        time.sleep(2)  # for which Ray would keep workers that have nothing to do: one second
+    with connected(None) as scratch:
         found = tune.Tuner(
             tune.with_resources(Once, {"cpu": 1}),
             run_config=tune.RunConfig(storage_path=str(scratch / "tune"), verbose=0),
         ).fit()
-        assert found[0].metrics is not None
-        assert found[0].metrics["pid"] in waiting
+        metrics = found[0].metrics
+        assert metrics is not None
+        there = Path(metrics["cwd"])
+        assert there.is_relative_to(scratch)
+        assert not list(there.iterdir())
+        elsewhere = [path for path in metrics["path"] if Path(path) != ROOT]  # of PYTHONPATH
+        assert str(Path.cwd()) not in elsewhere
+        assert str(Path(sys.argv[0]).resolve().parent) not in elsewhere
         running = " ".join(commands())
     assert "raylet" in running
     for name in ("dashboard/dashboard.py", "_private/monitor.py", "log_monitor"):
         assert name not in running
-
-
-def test_a_gpu_is_ruled_out_where_none_may_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert not may_have_gpu()
 
 
 def test_a_ray_that_nobody_wanted_is_stopped_with_the_error() -> None:
@@ -99,13 +84,3 @@ def test_nothing_is_started_ahead_for_a_cluster() -> None:
     with started_ahead("127.0.0.1:1"):
         assert take() is None
         assert scratches() == []
-
-
-def test_workers_load_ahead_only_where_each_of_them_will_run_a_trial() -> None:
-    cores = os.cpu_count() or 1
-    modules = preloads(EVALUATOR, 1.0, 0.0, None)
-    assert modules[:2] == ("nas.tuner.trainable", "nas.train.evaluator")
-    assert preloads("bench:make", 0.5, 0.0, cores) == ("nas.tuner.trainable", "bench")
-    assert preloads(EVALUATOR, 2.0, 0.0, None) == ()
-    assert preloads(EVALUATOR, 1.0, 0.25, None) == ()
-    assert preloads(EVALUATOR, 1.0, 0.0, cores - 1 or None) == (() if cores > 1 else modules)

@@ -1,0 +1,86 @@
+"""Files of the user in the working directory are never imported: not by nas, nor by its workers."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tables
+from PIL import Image
+
+NAS = Path(sys.executable).with_name("nas")
+OURS = ("nas", "search_spaces", "torch", "numpy", "ray", "optuna", "scipy", "sklearn", "sqlalchemy",
+        "PIL", "cloudpickle", "safetensors", "psutil", "packaging", "yaml")  # fmt: skip
+TRAP = """
+from pathlib import Path
+Path(r"{place}", "imported").open("a").write(__file__ + "\\n")
+raise SystemExit("a script of the user")
+"""
+SEARCH = ("search", "--space", "igcv3", "--budget", "20M-flops", "--input", "3x32x32", "--classes",
+          "10", "--no-published", "--confirm", "0", "--no-proxies", "--max-concurrent", "1",
+          "--trials", "1", "--rungs", "1", "--task")  # fmt: skip
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture
+def trapped(tmp_path: Path) -> Path:
+    """A directory in which every module that anything of ours may import is a trap."""
+    place = tmp_path / "work"
+    place.mkdir()
+    trap = TRAP.format(place=place)
+    for name in {*sys.stdlib_module_names, *OURS}:
+        (place / f"{name}.py").write_text(trap)
+    package = place / "dashboards"
+    package.mkdir()
+    (package / "__init__.py").write_text(trap)
+    return place
+
+
+def call(place: Path, *words: str, path: str = "") -> str:
+    """Run the installed command there and return what it printed; nothing was imported."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("NAS_")}
+    kept["NAS_CACHE"] = "cache"  # as relative as a user may have it
+    kept["PYTHONPATH"] = path
+    done = subprocess.run(
+        [NAS, *words], cwd=place, env=kept, capture_output=True, text=True, timeout=280, check=False
+    )
+    imported = place / "imported"
+    assert not imported.exists(), imported.read_text()
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_a_search_with_loader_processes_reads_data_by_a_relative_path(trapped: Path) -> None:
+    draw = np.random.default_rng(0)
+    for split in ("train", "test"):
+        for label in ("a", "b"):
+            folder = trapped / "images" / split / label
+            folder.mkdir(parents=True)
+            for number in range(20):
+                pixels = draw.integers(0, 255, (40, 40, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(folder / f"{number}.png")
+    words = ["--task", "folder", "--data", "images", "--image-size", "32", "--loaders", "1"]
+    out = call(trapped, *SEARCH[:-1], *words, "--results", "out", "--db", "sqlite:///x.db")
+    assert "best: trial 0" in out
+    assert (trapped / "x.db").exists()
+    assert list((trapped / "out").glob("*/trial-0.safetensors"))
+    assert list(trapped.glob("cache/*"))
+
+
+def test_samplers_are_measured_in_processes_that_import_none(trapped: Path) -> None:
+    tables.write(trapped / "toy.csv", tables.rows())
+    out = call(trapped, "prove", "toy.csv", "--budget", "200K-flops", "--trainings", "5",
+               "--jobs", "2", "--samplers", "random", "--seeds", "2")  # fmt: skip
+    assert "random" in out
+
+
+def test_several_workers_train_in_a_directory_of_their_own(trapped: Path) -> None:
+    if (os.cpu_count() or 1) < 2:
+        pytest.skip("two workers want two cores")
+    out = call(trapped, "train", "--space", "igcv3", "--arch", "igcv3-d-1.0", "--task", "digits",
+               "--epochs", "1", "--workers", "2", "--limit", "64", "--out", "trained")  # fmt: skip
+    assert "test error" in out
+    assert (trapped / "trained").is_dir()
