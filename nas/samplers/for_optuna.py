@@ -43,6 +43,7 @@ _DRAWN = 300
 _CHILDREN = 100
 _PARENTS = 10
 _TRIES = 20_000
+_LARGEST = 1e100
 Params = Mapping[str, Any]
 
 
@@ -53,7 +54,8 @@ class PredictorSampler(BaseSampler):
     is used, and the first trials are random and not held to `admits`. `costs` returns numbers known
     before training, with the same names for all parameters. `known` gives the objectives that are
     costs, by index. The first `n_startup_trials` are random within `admits`. Pruned and failed
-    trials are not learnt from.
+    trials are not learnt from; infinite values count as just outside the finite ones. The sampler
+    can be pickled if `costs` and `admits` can.
     """
 
     def __init__(
@@ -68,8 +70,8 @@ class PredictorSampler(BaseSampler):
     ) -> None:
         """Keep what is known of the space."""
         self._given = dict(search_space) if search_space is not None else None
-        self._costs = costs or (lambda params: {})
-        self._admits = admits or (lambda params: True)
+        self._costs = costs or _nothing
+        self._admits = admits or _everything
         self._known = dict(known or {})
         self._startup = n_startup_trials
         self._rng = np.random.default_rng(seed)
@@ -122,7 +124,7 @@ class PredictorSampler(BaseSampler):
             for t in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
             if set(search_space) <= set(t.params) and t.number != trial.number
         ]
-        losses = np.array([_losses(t, study.directions) for t in done])
+        losses = _finite(np.array([_losses(t, study.directions) for t in done], dtype=float))
         return self._best(table, done, running, losses)
 
     @on_one_thread
@@ -166,8 +168,8 @@ class PredictorSampler(BaseSampler):
         known = np.full((len(several), num_goals), np.nan)
         costs = [dict(self._costs(params)) for params in several]
         for goal, name in self._known.items():
-            known[:, goal] = transform(np.array([float(cost[name]) for cost in costs]))
-        profile = np.array([[float(v) for v in cost.values()] or [0.0] for cost in costs])
+            known[:, goal] = transform(_finite(np.array([float(cost[name]) for cost in costs])))
+        profile = _finite(np.array([[float(v) for v in cost.values()] or [0.0] for cost in costs]))
         codes = np.array([table.codes(params) for params in several], dtype=float)
         return Points(codes, transform(profile), known)
 
@@ -252,6 +254,33 @@ def _draw(each: BaseDistribution, rng: np.random.Generator) -> Any:
         return float(rng.uniform(each.low, each.high))
     steps = round((each.high - each.low) / each.step)
     return each.low + each.step * int(rng.integers(steps + 1))
+
+
+def _nothing(params: Params) -> Mapping[str, float]:
+    """Return no costs."""
+    return {}
+
+
+def _everything(params: Params) -> bool:
+    """Admit any parameters."""
+    return True
+
+
+def _finite(values: Floats) -> Floats:
+    """Return `values` (n, ...) with those that are infinite just outside the finite ones.
+
+    NaN is taken for infinity. What is finite is held within what can be squared and added up.
+    """
+    inside = np.clip(values, -_LARGEST, _LARGEST)
+    finite = np.isfinite(values)
+    high = np.max(inside, axis=0, where=finite, initial=-_LARGEST)
+    low = np.min(inside, axis=0, where=finite, initial=_LARGEST)
+    high, low = (np.where(finite.any(axis=0), end, 0.0) for end in (high, low))
+    margin = np.where(high > low, high - low, np.maximum(1.0, np.abs(high)))
+    found: Floats = np.where(
+        finite, inside, np.where(values == -np.inf, low - margin, high + margin)
+    )
+    return found
 
 
 def _losses(trial: FrozenTrial, directions: Sequence[StudyDirection]) -> list[float]:

@@ -1,8 +1,13 @@
 """The predictor in a study of Optuna's own."""
 
+import math
+import pickle
+
 import numpy as np
 import optuna
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from nas.errors import NasError
@@ -101,3 +106,68 @@ def test_a_gate_that_admits_nothing_is_refused_with_what_to_do():
     sampler = PredictorSampler(SPACE, admits=lambda p: False, seed=0)
     with pytest.raises(NasError, match="refused"):
         run(sampler, 1)
+
+
+# values that are no numbers of a network's own, and samplers that are saved
+
+
+def bowl(trial):
+    return trial.suggest_float("x", -5, 5) ** 2 + trial.suggest_int("n", 1, 8)
+
+
+BOWL = {"x": FloatDistribution(-5, 5), "n": IntDistribution(1, 8)}
+
+
+@pytest.mark.parametrize("direction", ["minimize", "maximize"])
+@pytest.mark.parametrize("bad", [math.inf, -math.inf, 1e308, -1e308])
+def test_infinite_values_end_no_study(direction, bad):
+    study = optuna.create_study(direction=direction, sampler=PredictorSampler(BOWL, seed=0))
+    study.optimize(lambda trial: bad if (v := bowl(trial)) > 10 else v, n_trials=16)
+    assert len(study.get_trials(states=[optuna.trial.TrialState.COMPLETE])) == 16
+
+
+def test_what_is_infinitely_bad_is_avoided():
+    study = optuna.create_study(sampler=PredictorSampler(BOWL, seed=0))
+    study.optimize(lambda trial: math.inf if (v := bowl(trial)) > 10 else v, n_trials=30)
+    late = [math.isinf(trial.value) for trial in study.trials[15:]]
+    assert sum(late) <= len(late) // 3
+
+
+def test_only_infinite_values_and_trials_that_fail_or_are_pruned_end_no_study():
+    def objective(trial):
+        value = bowl(trial)
+        if trial.number % 4 == 1:
+            return math.nan  # which Optuna records as a failed trial
+        if trial.number % 4 == 2:
+            raise optuna.TrialPruned
+        if trial.number % 4 == 3:
+            raise ZeroDivisionError
+        return math.inf if value else value
+
+    study = optuna.create_study(sampler=PredictorSampler(BOWL, n_startup_trials=3, seed=0))
+    study.optimize(objective, n_trials=24, catch=(ZeroDivisionError,))
+    assert len(study.trials) == 24
+
+
+@settings(max_examples=10, deadline=None)
+@given(values=st.lists(st.floats(allow_nan=False), min_size=6, max_size=6))
+def test_any_values_of_two_objectives_and_a_cost_are_learnt_from(values):
+    sampler = PredictorSampler(
+        BOWL, lambda params: {"c": values[params["n"] % 6]}, n_startup_trials=2, seed=0
+    )
+    study = optuna.create_study(directions=["minimize", "maximize"], sampler=sampler)
+    for index, value in enumerate(values):
+        trial = study.ask()
+        bowl(trial)
+        study.tell(trial, [value, values[-index]])
+    proposed = study.ask()
+    assert math.isfinite(bowl(proposed))
+
+
+def test_a_sampler_is_pickled_with_what_it_knows():
+    study = optuna.create_study(sampler=PredictorSampler(BOWL, seed=0))
+    study.optimize(bowl, n_trials=14)
+    saved = pickle.loads(pickle.dumps(study.sampler))
+    again = optuna.create_study(sampler=saved)
+    again.add_trials(study.trials)
+    assert study.ask(BOWL).params == again.ask(BOWL).params
