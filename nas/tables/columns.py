@@ -28,7 +28,9 @@ _COST = re.compile(
 _TIME = re.compile(r"(^|_)train(ing)?_(time|seconds|hours)(_|$)|^(time|seconds)$")
 _SEEDS = re.compile(r"acc(uracy)?_s(eed)?_?\d+")
 _SINGLE = ("acc", "accuracy", "test_acc", "test_accuracy", "val_acc", "valid_acc", "val_accuracy")
-_DERIVED = re.compile(r"^acc(uracy)?_|(^|_)(acc|accuracy|loss|error|mean|std|rank|epochs?)$")
+_DERIVED = re.compile(
+    r"^acc(uracy)?_|(^|_)(acc|accuracy|loss|error|mean|std|rank|epochs?|seeds?|runs?|replicates?)$"
+)
 _RESERVED = frozenset({"top1_error", "loss", "train_loss", "seconds", "epoch", "rung", *dir(Cost)})
 _MOST_VALUES = 64
 _KEYS = (

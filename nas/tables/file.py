@@ -116,12 +116,21 @@ def _read_cells(path: Path) -> tuple[tuple[int, ...], dict[str, list[str]]]:
         raise SpaceError(
             f"{path.name}, line {reader.line_num}: {error}.", "Give a CSV with commas."
         ) from error
+    rows = _first_of_copies(rows)
     _check_shape(path.name, header, rows)
     columns = zip(*(row for _, row in rows), strict=True)
     cells = {
         name: [cell.strip() for cell in cells] for name, cells in zip(header, columns, strict=True)
     }
     return tuple(line for line, _ in rows), cells
+
+
+def _first_of_copies(rows: list[tuple[int, list[str]]]) -> list[tuple[int, list[str]]]:
+    """Return the rows without those that repeat another in every cell: copies, no trainings."""
+    first: dict[tuple[str, ...], tuple[int, list[str]]] = {}
+    for line, row in rows:
+        first.setdefault(tuple(cell.strip() for cell in row), (line, row))
+    return list(first.values())
 
 
 def _check_shape(file: str, header: Sequence[str], rows: Sequence[tuple[int, list[str]]]) -> None:

@@ -1,4 +1,4 @@
-"""Networks of a table: the rows that are one network merged, and contradictions refused."""
+"""Networks of a table: the rows that are one network merged, contradictions refused."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +9,8 @@ import numpy as np
 from nas.architecture import StageValues
 from nas.errors import SpaceError
 from nas.tables.file import Ints, TableRows
+
+_COUNTED = ("madds", "params", "acts")  # the same whenever the network is; others are measured
 
 Spelling: TypeAlias = tuple[StageValues, ...]
 
@@ -31,11 +33,12 @@ class Networks:
 def merge(rows: TableRows) -> Networks:
     """Merge rows with the same canonical identity, or the same choices where there is none.
 
-    A network that was trained for several of its spellings has all those trainings; rows with equal
-    ones are copies. Where its spellings differ in cost, it has the least.
+    Rows with the same choices are further trainings of one network. One that was trained for
+    several of its spellings has all those trainings; spellings with equal ones are copies. Where
+    its rows differ in cost, it has the least.
 
     Raises:
-        SpaceError: rows with the same choices differ in accuracy, cost or identity.
+        SpaceError: rows with the same choices differ in identity, or in a cost that is counted.
     """
     _check_twins(rows)
     identities: Sequence[object] = rows.canonical or rows.choices
@@ -56,13 +59,16 @@ def merge(rows: TableRows) -> Networks:
 
 
 def _check_twins(rows: TableRows) -> None:
-    """Refuse rows that spell the same choices and say different things of them."""
+    """Refuse rows that spell the same choices and cannot be one network."""
+    counted = [i for i, cost in enumerate(rows.columns.costs) if cost.name in _COUNTED]
     seen: dict[Spelling, int] = {}
     for row, spelling in enumerate(rows.choices):
         first = seen.setdefault(spelling, row)
-        if first == row:
-            continue
-        what = _difference(rows, first, row)
+        what = None
+        if rows.canonical and rows.canonical[first] != rows.canonical[row]:
+            what = "canonical identities"
+        elif not np.array_equal(rows.costs[first, counted], rows.costs[row, counted]):
+            what = "costs"
         if what:
             raise SpaceError(
                 f"{rows.name}: lines {rows.lines[first]} and {rows.lines[row]} are the same "
@@ -71,21 +77,14 @@ def _check_twins(rows: TableRows) -> None:
             )
 
 
-def _difference(rows: TableRows, one: int, other: int) -> str | None:
-    if not np.array_equal(rows.accuracies[one], rows.accuracies[other], equal_nan=True):
-        return "accuracies"
-    if not np.array_equal(rows.costs[one], rows.costs[other]):
-        return "costs"
-    if rows.canonical and rows.canonical[one] != rows.canonical[other]:
-        return "canonical identities"
-    return None
-
-
 def _trainings(rows: TableRows, group: Sequence[int]) -> tuple[float, ...]:
-    distinct = dict.fromkeys(
-        tuple(value for value in rows.accuracies[row].tolist() if value == value) for row in group
-    )
-    return tuple(accuracy for training in distinct for accuracy in training)
+    """Return all trainings of one network; those of a spelling that copies another count once."""
+    spelled: dict[Spelling, list[float]] = {}
+    for row in group:
+        found = [value for value in rows.accuracies[row].tolist() if value == value]
+        spelled.setdefault(rows.choices[row], []).extend(found)
+    distinct = dict.fromkeys(map(tuple, spelled.values()))
+    return tuple(accuracy for trainings in distinct for accuracy in trainings)
 
 
 def _canonical_row(rows: TableRows, group: Sequence[int]) -> int:
@@ -103,12 +102,15 @@ def _notes(
     notes = []
     dear = sum(bool((rows.costs[group] != rows.costs[group[0]]).any()) for group in groups)
     if dear:
-        notes.append(f"{dear} networks have spellings of different costs: the least counts")
-    most = max(map(len, trainings))
+        notes.append(f"{dear} networks have rows of different costs: the least counts")
+    repeated = len(rows.lines) - len(set(rows.choices))
+    if repeated:
+        notes.append(f"{repeated} rows repeat the choices of another: further trainings of it")
+    fewest, most = min(map(len, trainings)), max(map(len, trainings))
     pooled = sum(len(found) > rows.accuracies.shape[1] for found in trainings)
     if pooled:
         notes.append(
-            f"{pooled} networks were trained in several spellings, up to {most} trainings: "
-            "all of them count"
+            f"{pooled} networks were trained in several rows: all their trainings count, "
+            f"{fewest} to {most} a network"
         )
     return tuple(notes)

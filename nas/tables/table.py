@@ -102,8 +102,16 @@ class Table:
 
     @cached_property
     def seconds(self) -> Floats | None:
-        """The time of one training of each network, None where the table does not know."""
-        return None if self._rows.seconds is None else self._rows.seconds[self._networks.rows]
+        """The time of one training of each network, None where the table does not know.
+
+        It is the mean over the rows with the choices of its canonical spelling.
+        """
+        if self._rows.seconds is None:
+            return None
+        known: dict[tuple[StageValues, ...], list[float]] = {}
+        for spelling, seconds in zip(self._rows.choices, self._rows.seconds.tolist(), strict=True):
+            known.setdefault(spelling, []).append(seconds)
+        return np.array([np.mean(known[self._rows.choices[r]]) for r in self._networks.rows])
 
     @property
     def counts(self) -> Ints:

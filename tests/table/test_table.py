@@ -143,7 +143,52 @@ def test_spellings_that_were_trained_apart_share_their_trainings(tmp_path):
     assert table.accuracy[0] == pytest.approx(82)
     assert table.cost(0).madds == 100
     assert any("different costs" in note for note in table.notes)
-    assert any("up to 3 trainings" in note for note in table.notes)
+    assert any("2 to 3 a network" in note for note in table.notes)
+
+
+REPLICATES = (
+    "width,depth,seed,acc,flops,latency_ms,time\n"
+    "8,1,0,80.1,100,3.5,10\n8,1,1,80.3,100,3.4,14\n8,2,0,81,200,5,20\n16,1,0,82,300,6,30\n"
+    "8,1,2,80.1,100,3.6,12\n16,1,1,84,300,6,34\n16,2,0,90,400,8,40\n16,2,1,90,400,8,40\n"
+)
+
+
+def test_rows_of_equal_choices_are_further_seeds_of_one_network(tmp_path):
+    table = read(tmp_path, REPLICATES)
+    assert len(table) == 4
+    assert table.num_rows == 8
+    found = [table.trainings(index) for index in range(4)]
+    assert found == [(80.1, 80.3, 80.1), (81,), (82, 84), (90, 90)]  # equal ones are two
+    assert table.accuracy[0] == pytest.approx(80.1667, abs=1e-4)
+    assert table.seconds is not None
+    assert table.seconds.tolist() == [12, 20, 32, 40]
+    assert table.unit("latency_ms", table.counts[0][table.position("latency_ms")]) == 3.4
+    assert any("4 rows repeat the choices of another" in note for note in table.notes)
+    assert any("1 to 3 a network" in note for note in table.notes)
+    assert any(note.startswith("not used") and "seed" in note for note in table.notes)
+
+
+def test_a_row_that_repeats_another_in_every_cell_is_a_copy(tmp_path):
+    table = read(tmp_path, REPLICATES + "8,1,0,80.1,100,3.5,10\n")
+    assert table.trainings(0) == (80.1, 80.3, 80.1)
+    assert table.num_rows == 8
+
+
+@given(seeds=st.lists(st.integers(1, 4), min_size=2, max_size=6), draw=st.randoms())
+def test_columns_and_rows_of_seeds_are_the_same_table(tmp_path_factory, seeds, draw):
+    folder = tmp_path_factory.mktemp("seeds")
+    values = [[round(50 + 50 * draw.random(), 2) for _ in range(n)] for n in seeds]
+    wide, long = ["a,acc_s0,acc_s1,acc_s2,acc_s3"], []
+    for number, found in enumerate(values):
+        wide.append(f"{number}," + ",".join(map(str, [*found, "", "", "", ""][:4])))
+        long += [f"{number},{seed},{value}" for seed, value in enumerate(found)]
+    draw.shuffle(long)
+    toml = 'choices = ["a"]\naccuracy_unit = "percent"\n'
+    one = read(folder, "\n".join(wide), toml)
+    two = read(folder, "\n".join(["a,seed,acc", *long]), toml)
+    spelled = {network.text: index for index, network in enumerate(two.architectures)}
+    for index, network in enumerate(one.architectures):
+        assert sorted(one.trainings(index)) == sorted(two.trainings(spelled[network.text]))
 
 
 # mistakes
@@ -162,7 +207,6 @@ GOOD = "a,b,acc_s0,acc_s1,flops\n1,x,90,91,10\n2,x,92,93,20\n1,y,80,81,15\n2,y,8
         (("92,93,20", "0.92,0.93,20"), None, ["line 3", "acc_s0", "0.92", "accuracy_unit"]),
         (("92,93,20", "92,193,20"), None, ["line 3", "acc_s1", "193", "percentage"]),
         (("", ""), 'accuracy_unit = "share"', ["line 2", "90", "not a share"]),
-        (("2,x,92", "1,x,92"), None, ["lines 2 and 3", "different accuracies"]),
         (("2,x,92,93,20", "1,x,90,91,20"), None, ["lines 2 and 3", "different costs"]),
         (("92,93,20", "92,93"), None, ["line 3", "4 cells", "5"]),
         (("acc_s1,flops", "acc_s0,flops"), None, ["'acc_s0'", "two columns"]),
