@@ -215,7 +215,7 @@ def test_the_predictor_runs_in_a_study_of_optuna_as_the_guide_says() -> None:
 
 
 def test_an_export_loads_as_the_guide_says(tmp_path: Path) -> None:
-    (snippet,) = [text for text in fences(ROOT / "docs" / "guide.md", "python") if "onnx" in text]
+    (snippet,) = [t for t in fences(ROOT / "docs" / "guide.md", "python") if "onnxruntime" in t]
     export_network(trained_digits(tmp_path / "weights"), tmp_path / "best")
     done = subprocess.run(
         [sys.executable, "-c", snippet],

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from nas.cli import options
+from nas.export.request import OPSET, OPSETS
 
 if TYPE_CHECKING:
     from nas.export.request import ExportRequest
@@ -30,6 +31,14 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="The directory to write.",
 )
+@click.option(
+    "--opset",
+    type=click.IntRange(OPSETS[0], OPSETS[-1]),
+    default=OPSET,
+    show_default=True,
+    metavar="N",
+    help=f"The opset of the ONNX file, {OPSETS[0]} to {OPSETS[-1]}.",
+)
 @click.option("--force", is_flag=True, help="Replace an earlier export.")
 @options.database
 @options.as_json
@@ -43,6 +52,7 @@ def export(
     classes: int | None,
     strides: str | None,
     directory: Path,
+    opset: int,
     force: bool,
     db: str | None,
     json_: bool,
@@ -54,6 +64,8 @@ def export(
       nas export igcv3-300m-madds-digits --best -o best
       nas export --arch igcv3-d-1.0 -o igcv3-d
     """  # fmt: skip
+    from dataclasses import replace
+
     from nas.cli import output
     from nas.errors import NasError
     from nas.export.bundle import check_target, export_network
@@ -70,7 +82,7 @@ def export(
     else:
         with open_store(db, create=False) as store:
             request = _trained(store, str(study), trial)
-    files = export_network(request, directory, force=force)
+    files = export_network(replace(request, opset=opset), directory, force=force)
     if json_:
         output.echo_json(
             {

@@ -12,13 +12,14 @@ from nas.cost import total_cost
 from nas.errors import ExportError
 from nas.export.card import Counts, Evidence, make_card
 from nas.export.files import publish, staging, write_bytes
-from nas.export.onnx_file import write_onnx
+from nas.export.onnx_file import convert, write_onnx
 from nas.export.parity import Forward, reference
 from nas.export.parity import compare as compare_logits
 from nas.export.request import ExportRequest
 from nas.export.source import write_source
 from nas.export.weights import load_weights, prepare_weights
 from nas.layers import Layer, Shape
+from nas.train.devices import cpu_threads
 from nas.train.referee import count
 
 FILES = ("network.py", "weights.safetensors", "network.onnx", "card.json")
@@ -37,7 +38,7 @@ def export_network(request: ExportRequest, directory: Path, force: bool = False)
     """
     target = check_target(directory, force)
     try:
-        with staging(target) as part:
+        with staging(target) as part, cpu_threads(1):  # more wait for each other at batch 1
             _write(request, part)
             publish(part, target)
     except OSError as error:
@@ -83,15 +84,20 @@ def check_target(directory: Path, force: bool = False) -> Path:
 def _write(request: ExportRequest, part: Path) -> None:
     source_file, weights_file, onnx_file, card_file = (part / name for name in FILES)
     layers = request.layers()
+    counted = request.deployment_layers()
     exported = _count(layers, request.input, request.classes)
-    deployment = _count(request.deployment_layers(), request.deployment, request.deployment_classes)
+    deployment = exported
+    if counted != layers:
+        deployment = _count(counted, request.deployment, request.deployment_classes)
     network = prepare_weights(request, layers, weights_file)
     expected = reference(network, request.input)
     text = write_source(request, layers)
     write_bytes(source_file, text.encode())
     source = compare_logits(expected, run_source(text, weights_file), "the source file")
-    onnx = write_onnx(network, onnx_file, expected, _properties(request))
-    evidence = Evidence(exported, deployment, source, onnx)
+    model = convert(network, layers, request.opset)
+    onnx = write_onnx(model, onnx_file, expected, _properties(request))
+    versions = (model.opset_import[0].version, model.ir_version)
+    evidence = Evidence(exported, deployment, source, onnx, *versions)
     card = make_card(request, evidence, [source_file, weights_file, onnx_file])
     write_bytes(card_file, (json.dumps(card, indent=2, ensure_ascii=False) + "\n").encode())
 

@@ -20,7 +20,7 @@ from nas.export.request import ExportRequest, Training
 from nas.layers import Shape
 
 SCHEMA = 1
-_LIBRARIES = ("torch", "numpy", "safetensors", "fvcore", "onnx", "onnxscript", "onnxruntime")
+_LIBRARIES = ("torch", "numpy", "safetensors", "fvcore", "onnx", "onnxruntime")
 _UNITS = {
     "madds": "multiply-adds of convolution and linear layers, one image (also called FLOPs, MACs)",
     "params": "trainable parameters: weights, biases, batch-norm scale and shift",
@@ -56,12 +56,17 @@ def _counts(cost: Cost) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What an export has measured: costs at both inputs, and each file against the network."""
+    """What an export has measured: costs at both inputs, and each file against the network.
+
+    `opset` and `ir_version` are those of the ONNX file.
+    """
 
     exported: Counts
     deployment: Counts
     source: Parity
     onnx: Parity
+    opset: int
+    ir_version: int
 
 
 def make_card(request: ExportRequest, evidence: Evidence, files: Sequence[Path]) -> dict[str, Any]:
@@ -100,6 +105,7 @@ def make_card(request: ExportRequest, evidence: Evidence, files: Sequence[Path])
             "network.py": evidence.source.to_dict(),
             "network.onnx": evidence.onnx.to_dict(),
         },
+        "onnx": {"opset": evidence.opset, "ir_version": evidence.ir_version},
         "files": [
             {"name": file.name, "bytes": file.stat().st_size, "sha256": sha256(file)}
             for file in files

@@ -5,10 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nas.architecture import Architecture
+from nas.errors import ExportError
 from nas.layers import Layer, Shape
 from nas.lowering import lower
 from nas.space import SearchSpace
 from nas.strides import Adaptation, Strides, adapt
+
+OPSET = 17
+OPSETS = range(11, 23)
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,10 @@ class ExportRequest:
     of its task; without training its weights are drawn from `seed`. The cost at `deployment` with
     `deployment_classes`, which the budget was compared with, is stated beside that of the file.
     `strides` are those at `input`, `deployment_strides` those at `deployment`; those of the rule
-    where none are given (`nas.strides`).
+    where none are given (`nas.strides`). `opset` is that of the ONNX file.
+
+    Raises:
+        ExportError: the opset is none of `OPSETS`.
     """
 
     name: str
@@ -67,6 +74,15 @@ class ExportRequest:
     seed: int = 0
     strides: Strides = ()
     deployment_strides: Strides = ()
+    opset: int = OPSET
+
+    def __post_init__(self) -> None:
+        """Check the opset."""
+        if self.opset not in OPSETS:
+            raise ExportError(
+                f"an ONNX file of opset {self.opset} cannot be written.",
+                f"Use opset {OPSETS[0]} to {OPSETS[-1]}.",
+            )
 
     @property
     def adaptation(self) -> Adaptation:

@@ -1,6 +1,8 @@
 """Devices: which there are, how a worker process is set up for them, when one is out of memory."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -28,6 +30,19 @@ def prepare_worker(threads: int = 1) -> None:
     else:
         use_arena()
     keep_freed_memory()
+
+
+@contextmanager
+def cpu_threads(number: int) -> Iterator[None]:
+    """Let torch compute on so many CPU threads inside the block."""
+    before = torch.get_num_threads()
+    if before != number:
+        torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        if before != number:
+            torch.set_num_threads(before)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

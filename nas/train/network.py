@@ -38,9 +38,8 @@ _LINEAR_STD = 0.01
 class ChannelShuffle(nn.Module):
     """Channel shuffle: channel k of group g moves to k * groups + g; shape and values are kept.
 
-    All forms compute the same. Exporters get the 4-D one, since the 5-D one of `F.channel_shuffle`
-    is beyond many runtimes; eager execution gets the one that keeps `channels_last`, because a
-    lost layout makes every following convolution slower.
+    Both forms compute the same. Each is the one that keeps `channels_last` on its device, because
+    a lost layout makes every following convolution slower.
     """
 
     def __init__(self, groups: int) -> None:
@@ -50,10 +49,6 @@ class ChannelShuffle(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return `x`, shape (N, C, H, W), with its channels interleaved."""
-        if _is_traced():
-            b, c, h, w = x.shape
-            split = x.reshape(b, self.groups, c // self.groups, h * w)
-            return split.transpose(1, 2).reshape(b, c, h, w)
         if x.device.type == "cpu":
             return F.channel_shuffle(x, self.groups)
         b, c, h, w = x.shape

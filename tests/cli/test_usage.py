@@ -66,6 +66,7 @@ def test_help_loads_no_heavy_library():
         (["search", "--budget", "300M-flops", "--task", "cifar10", "--data", "gone"], "gone"),
         (["export", "--best", "-o", "out"], "which network"),
         (["export", "study", "--best", "--trial", "3", "-o", "out"], "which network"),
+        (["export", "--arch", "igcv3-d-1.0", "-o", "out", "--opset", "10"], "11<=x<=22"),
         (["report", "study"], "-o"),
         (["serch", "--budget", "300M-flops"], "Did you mean search?"),
         (["compare"], "Did you mean compare-spaces?"),

@@ -81,13 +81,6 @@ def test_shuffle_is_the_same_eager_and_traced(groups, layout):
     assert eager.is_contiguous(memory_format=layout)
 
 
-def test_exporters_get_the_four_dimensional_shuffle():
-    program = torch.export.export(ChannelShuffle(2), (torch.randn(1, 8, 4, 4),))
-    shapes = [node.meta["val"].shape for node in program.graph.nodes if "val" in node.meta]
-    assert max(map(len, shapes)) == 4
-    assert "channel_shuffle" not in str(program.graph)
-
-
 def test_training_keeps_channels_last():
     network = build(small_layers()).to(memory_format=torch.channels_last)
     layouts = []

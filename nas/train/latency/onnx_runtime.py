@@ -15,10 +15,11 @@ import onnxruntime
 
 from nas.latency import Device
 from nas.layers import Input, Layer
-from nas.train.latency.graph import onnx_graph
 from nas.train.latency.runtimes import Profile, Run, cpu_name
 from nas.train.latency.weights import random_input, random_weights
+from nas.train.onnx_graph import onnx_model
 
+_OPSET = 17
 _WARM_UP = 2
 
 
@@ -61,9 +62,13 @@ class OnnxRuntime:
         return options
 
     def _load(self, layers: Sequence[Layer], options: Any) -> tuple[Run, Any]:
-        model = onnx_graph(layers, random_weights(layers))
+        model = onnx_model(layers, random_weights(layers), _OPSET).SerializeToString()
         session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        feeds = {each.name: random_input(each.shape) for each in layers if isinstance(each, Input)}
+        shapes = [each.shape for each in layers if isinstance(each, Input)]
+        feeds = {
+            put.name: random_input(shape)
+            for put, shape in zip(session.get_inputs(), shapes, strict=True)
+        }
 
         def run() -> None:
             session.run(None, feeds)
@@ -95,7 +100,7 @@ def _owners(kernels: Sequence[str], layers: Sequence[Layer]) -> Iterator[str | N
 
 def _layer(kernel: str, names: set[str]) -> str | None:
     """Return the layer that a kernel is called after, None for one that no layer asked for."""
-    name = kernel.removesuffix("_kernel_time").removesuffix("_nchwc")
+    name = kernel.removesuffix("_kernel_time").removesuffix("_nchwc").replace("/", ".")
     while name and name not in names:
         name = name.rpartition(".")[0]
     return name or None

@@ -6,7 +6,6 @@ launching the kernels takes.
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any, Protocol
 
@@ -15,7 +14,8 @@ from torch import Tensor, nn
 
 from nas.latency import Device
 from nas.layers import Input, Layer
-from nas.train.latency.fold import fold
+from nas.train.devices import cpu_threads
+from nas.train.folded import fold
 from nas.train.latency.runtimes import Profile, Run, cpu_name
 from nas.train.latency.weights import random_input
 from nas.train.network import Network, build
@@ -38,7 +38,7 @@ class TorchRuntime:
         network, images = self._load(layers)
 
         def run() -> None:
-            with _threads(self.device.threads), torch.inference_mode():
+            with cpu_threads(self.device.threads), torch.inference_mode():
                 network(images)
                 self._wait()
 
@@ -54,7 +54,7 @@ class TorchRuntime:
             stamped(network, clock)
             names += [layer.name for layer in part]  # the start of each stands for its input
         profiles = []
-        with _threads(self.device.threads), torch.inference_mode():
+        with cpu_threads(self.device.threads), torch.inference_mode():
             for _ in range(_WARM_UP + runs):
                 clock.restart()
                 for network, images in parts:
@@ -157,16 +157,3 @@ def _networks(layers: Sequence[Layer]) -> Iterator[list[Layer]]:
     for layer in layers:
         parts.setdefault(layer.name.partition(".")[0], []).append(layer)
     yield from parts.values()
-
-
-@contextmanager
-def _threads(number: int) -> Iterator[None]:
-    """Let torch use so many threads inside the block."""
-    before = torch.get_num_threads()
-    if before != number:
-        torch.set_num_threads(number)
-    try:
-        yield
-    finally:
-        if before != number:
-            torch.set_num_threads(before)

@@ -1,30 +1,13 @@
 """Random weights of networks whose speed is measured: what they are changes no time."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nas.layers import BatchNorm, Conv, Layer, Linear, Shape
-
-Arrays = Sequence[NDArray[Any]]
-Weights = Mapping[str, Arrays]
-
-
-def folded(layers: Sequence[Layer]) -> list[tuple[str, str]]:
-    """Return the (convolution, batch normalisation) pairs that become one layer, by name."""
-    readers = Counter(name for layer in layers for name in layer.inputs)
-    convolutions = {layer.name for layer in layers if isinstance(layer, Conv)}
-    return [
-        (layer.inputs[0], layer.name)
-        for layer in layers
-        if isinstance(layer, BatchNorm)
-        and layer.inputs[0] in convolutions
-        and readers[layer.inputs[0]] == 1
-    ]
+from nas.train.folded import Arrays, folded
 
 
 def random_weights(layers: Sequence[Layer]) -> dict[str, Arrays]:

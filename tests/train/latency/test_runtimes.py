@@ -11,14 +11,14 @@ from nas.errors import NasError
 from nas.latency import units
 from nas.lowering import lower
 from nas.space_file import load_space, parse_input, read_space
-from nas.train.latency.fold import fold, weights
-from nas.train.latency.graph import onnx_graph
+from nas.train.folded import fold, folded_weights
 from nas.train.latency.measure import measure_network, measure_networks, measure_units
 from nas.train.latency.pieces import beside, covering_pieces
 from nas.train.latency.runtimes import open_runtime
 from nas.train.latency.torch_runtime import TorchRuntime
 from nas.train.latency.weights import random_weights
 from nas.train.network import build
+from nas.train.onnx_graph import onnx_model
 from tests.test_latency import SMALL
 
 NETWORKS = [
@@ -50,10 +50,11 @@ def test_the_graph_computes_what_the_network_does(name, arch):
     images = torch.randn(1, 3, 32, 32, generator=generator)
     with torch.inference_mode():
         expected = network(images)
+        model = onnx_model(layers, folded_weights(network, layers), opset=17)
         fold(network, layers)
         folded = network(images)
     session = onnxruntime.InferenceSession(
-        onnx_graph(layers, weights(network, layers)), providers=["CPUExecutionProvider"]
+        model.SerializeToString(), providers=["CPUExecutionProvider"]
     )
     computed = session.run(None, {layers[0].name: images.numpy()})[0]
     reach = expected.abs().max().item()
@@ -64,11 +65,11 @@ def test_the_graph_computes_what_the_network_does(name, arch):
 
 def test_random_weights_have_the_shapes_of_the_network():
     layers = layers_of("igcv3", "igcv3-d-1.0")
-    network = build(layers).eval()
-    fold(network, layers)
-    for name, arrays in weights(network, layers).items():
-        drawn = random_weights(layers)[name]
-        assert [array.shape for array in arrays] == [array.shape for array in drawn]
+    weights = folded_weights(build(layers), layers)
+    drawn = random_weights(layers)
+    assert set(drawn) == set(weights)
+    for name, arrays in weights.items():
+        assert [array.shape for array in arrays] == [array.shape for array in drawn[name]]
 
 
 @pytest.mark.parametrize("runtime", ["onnxruntime", "torch"])
