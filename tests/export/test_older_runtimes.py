@@ -141,3 +141,5 @@ def test_the_guide_names_the_runtimes_that_are_tested() -> None:
     for name, package in (("onnxruntime", "onnxruntime"), ("OpenCV", "opencv-python-headless")):
         version = ".".join(pins()[package].split(".")[:2])
         assert f"{name} {version}" in " ".join(guide.split())
+    readme = (ROOT / "README.md").read_text()
+    assert "onnxruntime " + pins()["onnxruntime"].removesuffix(".0") in readme
