@@ -18,6 +18,7 @@ from nas.suggestion import did_you_mean
 
 _MUTATIONS = 1000
 _SINGLE = 7 / 8
+_DEPTHS = {str(depth): depth for depth in range(1, 100)}
 _REMEMBERED = 1 << 16  # stages with the answers that were found for them; some 20 MB
 
 
@@ -88,6 +89,9 @@ class SearchSpace:
         init=False, repr=False, compare=False, default_factory=dict
     )
     _canonical: dict[tuple[object, ...], StageValues] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )
+    _recorded: dict[tuple[str, ...], StageValues] = field(
         init=False, repr=False, compare=False, default_factory=dict
     )
 
@@ -184,6 +188,42 @@ class SearchSpace:
                 return False
             in_width = found.width
         return True
+
+    def recorded(self, text: str) -> Architecture:
+        """Return the canonical form of an architecture in the text form, whatever the choices allow.
+
+        Quick where many are read, as from a store: the words of a block are read once.
+
+        Raises:
+            ArchitectureError: `text` cannot be read.
+        """
+        parts = [part.partition("=") for part in text.split(",")]
+        columns = [values.split("-") for _, _, values in parts]
+        num = len(self.stages)
+        lengths = {*map(len, columns)}
+        if tuple([key for key, _, _ in parts]) != self.keys or not lengths <= {1, num}:
+            return self.canonical(parse(text, self.name, self.keys, num))
+        if len(lengths) > 1:
+            columns = [column if len(column) == num else column * num for column in columns]
+        known, stages = self._recorded, []
+        for depth, *block in zip(*columns, strict=True):
+            words = tuple(block)
+            found = known.get(words)
+            if found is None or depth not in _DEPTHS:
+                stages.append(self._read_stage((depth, *block)))
+            else:
+                stages.append((_DEPTHS[depth], *found))
+        return Architecture(self.name, self.keys, tuple(stages))
+
+    def _read_stage(self, words: tuple[str, ...]) -> StageValues:
+        """Return the canonical values of a stage whose `words` are those of the text form."""
+        text = ",".join(map("=".join, zip(self.keys, words, strict=True)))
+        values = self._canonical_values(parse(text, self.name, self.keys, 1).stages[0])
+        if values[0]:
+            if len(self._recorded) >= _REMEMBERED:
+                self._recorded.clear()
+            self._recorded[words[1:]] = values[1:]
+        return values
 
     def canonical(self, architecture: Architecture) -> Architecture:
         """Collapse dead and equivalent choices, so that equal networks have one `arch_id`."""

@@ -44,6 +44,7 @@ def test_the_canonical_form_of_a_network_is_that_of_each_of_its_stages(data, spa
     for written in data.draw(st.lists(written_members(space), max_size=5)):
         stages = [space.canonical_stage(written.choices(i)) for i in range(len(space.stages))]
         assert space.canonical(written).stages == tuple(stages)
+        assert space.recorded(written.text) == space.canonical(written)
 
 
 @settings(max_examples=100, deadline=None)
@@ -176,6 +177,26 @@ def test_what_is_remembered_of_a_stage_tells_1_from_true_whichever_was_asked_fir
         assert [fresh.contains(a) for a in order] == [a is even for a in order]
         with pytest.raises(ArchitectureError):
             fresh.check(odd)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "depth=1,width=16",
+        "depth=1-2,width=16,expansion=1,g1=2,g2=2,relu=none,permute2=no",
+        "depth=X,width=16,expansion=1,g1=2,g2=2,relu=none,permute2=no",
+        "depth=1,width=,expansion=1,g1=2,g2=2,relu=none,permute2=no",
+        "",
+    ],
+)
+def test_a_record_that_is_no_architecture_is_refused(text):
+    with pytest.raises(ArchitectureError):
+        IGCV3.recorded(text)
+
+
+def test_a_record_may_list_its_choices_in_another_order():
+    parts = D.text.split(",")
+    assert IGCV3.recorded(",".join(reversed(parts))) == D
 
 
 def test_little_memory_changes_no_answer(monkeypatch):

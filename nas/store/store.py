@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Self, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from nas.architecture import Architecture, parse
+from nas.architecture import Architecture
 from nas.cost import Cost
 from nas.errors import NameTakenError, StoreError
 from nas.spec import StudySpec
@@ -342,9 +342,7 @@ class Store:
         def read(text: str) -> Architecture:
             if text not in parsed:
                 of, _, choices = text.partition(":")
-                space = spaces[of]
-                written = parse(choices, space.name, space.keys, len(space.stages))
-                parsed[text] = space.canonical(written)
+                parsed[text] = spaces[of].recorded(choices)
             return parsed[text]
 
         return read
