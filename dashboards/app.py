@@ -1,7 +1,6 @@
 """The Dash application: one page with the live picture of a study, on this machine only."""
 
 import logging
-import socket
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, cast
@@ -10,6 +9,7 @@ import dash
 from dash import dcc, html
 from werkzeug.serving import make_server
 
+from dashboards.address import HOST, PORT, check_port, url
 from dashboards.callbacks import HINT, register
 from dashboards.guard import add_health, protect
 from dashboards.parts import aria
@@ -18,7 +18,6 @@ from nas.errors import NasError, StoreError
 from nas.figures import CONFIG, page_style
 from nas.store import open_store
 
-HOST = "127.0.0.1"
 POLL_MILLISECONDS = 2500
 _INDEX = """<!DOCTYPE html>
 <html lang="en">
@@ -71,7 +70,7 @@ def serve(
     store_url: str | None = None,
     study: str | None = None,
     host: str = HOST,
-    port: int = 8050,
+    port: int = PORT,
     on_ready: Callable[[str], None] | None = None,
 ) -> None:
     """Serve the page on this machine until Ctrl-C; `on_ready` gets its address.
@@ -87,19 +86,16 @@ def serve(
         )
     app = create_app(store_url, study)
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except (OSError, OverflowError) as error:
-            raise NasError(
-                f"the port {port} cannot be used: {getattr(error, 'strerror', None) or error}.",
-                "Give another one with --port, or --port 0 for any that is free.",
-            ) from error
+    try:
+        check_port(port)
+    except (OSError, OverflowError) as error:
+        raise NasError(
+            f"the port {port} cannot be used: {getattr(error, 'strerror', None) or error}.",
+            "Give another one with --port, or --port 0 for any that is free.",
+        ) from error
     server = make_server(HOST, port, app.server, threaded=True)
     if on_ready:
-        query = f"?study={study}" if study else ""
-        on_ready(f"http://{HOST}:{server.port}/{query}")
+        on_ready(url(server.port, study))
     with suppress(KeyboardInterrupt):
         server.serve_forever()
     server.server_close()

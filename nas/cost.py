@@ -97,6 +97,21 @@ def total_cost(layers: Iterable[Layer]) -> Cost:
     return Cost(madds, params, acts)
 
 
+def part_costs(layers: Iterable[Layer]) -> dict[str, tuple[Cost, Shape]]:
+    """Return the cost and the output of each part of a network, in order.
+
+    Parts are the stem, the stages, the head and the classifier: the layers whose names are the same
+    up to the first dot. The input is none.
+    """
+    parts: dict[str, tuple[Cost, Shape]] = {}
+    for layer in layers:
+        name = layer.name.partition(".")[0]
+        if not isinstance(layer, Input):
+            before = parts[name][0] if name in parts else ZERO
+            parts[name] = before + layer_cost(layer), layer.shape
+    return parts
+
+
 def _part_total(layers: Sequence[Layer], table: Latencies | None) -> Cost:
     """Return the cost of a part of a network, its latency by `table`."""
     total = total_cost(layers)

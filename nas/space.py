@@ -190,7 +190,7 @@ class SearchSpace:
         return True
 
     def recorded(self, text: str) -> Architecture:
-        """Return the canonical form of an architecture in the text form, whatever the choices allow.
+        """Return the canonical form of an architecture from its text form, as a store keeps it.
 
         Quick where many are read, as from a store: the words of a block are read once.
 

@@ -27,14 +27,14 @@ def study_note(spec: StudySpec) -> str:
     return " ".join(notes)
 
 
-def counted_at(spec: StudySpec) -> str:
+def counted_at(spec: StudySpec, brief: bool = False) -> str:
     """Return the deployment with the strides and classes that costs are counted at."""
-    return f"{_strides(spec, spec.deployed)}, {spec.classes} classes"
+    return f"{_strides(spec, spec.deployed, brief)}, {spec.classes} classes"
 
 
-def strides_at(spec: StudySpec, images: Shape) -> str:
+def strides_at(spec: StudySpec, images: Shape, brief: bool = False) -> str:
     """Return the strides on the `images` of the task."""
-    return _strides(spec, lambda space: spec.trained(space, images))
+    return _strides(spec, lambda space: spec.trained(space, images), brief)
 
 
 def trained_at(spec: StudySpec) -> str:
@@ -42,11 +42,12 @@ def trained_at(spec: StudySpec) -> str:
     return strides_at(spec, parse_input(spec.task_input)) if spec.task_input else ""
 
 
-def _strides(spec: StudySpec, at: Callable[[SearchSpace], Adaptation]) -> str:
-    """Return the strides in words, family by family where there are several."""
-    lines = {name: at(space).describe() for name, space in spec.spaces.items()}
-    if len(lines) == 1:
-        return lines[spec.space.name]
+def _strides(spec: StudySpec, at: Callable[[SearchSpace], Adaptation], brief: bool) -> str:
+    """Return the strides in words, family by family where they differ."""
+    found = {name: at(space) for name, space in spec.spaces.items()}
+    lines = {name: own.brief if brief else own.describe() for name, own in found.items()}
+    if len({*lines.values()}) == 1:
+        return next(iter(lines.values()))
     return "; ".join(f"{name} {line}" for name, line in lines.items())
 
 

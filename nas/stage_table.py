@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nas.architecture import Architecture, Value
+from nas.architecture import Architecture, Value, show
 
-_SHORT = {"expansion": "exp", "permute2": "P2"}  # the columns are narrower than these words
+SHORT = {"expansion": "exp", "permute2": "P2"}  # the columns are narrower than these words
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +27,13 @@ def stage_table(architecture: Architecture, stage_names: Sequence[str]) -> Stage
         column = architecture.column(key)
         live = {value for value in column if value is not None}
         if len(live) == 1 and key not in ("depth", "width"):
-            shared.append((key, _word(next(iter(live)))))
+            shared.append((key, word(next(iter(live)))))
         else:
-            columns.append((_SHORT.get(key, key), [_word(value) for value in column]))
+            columns.append((SHORT.get(key, key), [word(value) for value in column]))
     rows = zip(stage_names, *(values for _, values in columns), strict=True)
     return StageTable(tuple(shared), ("stage", *(key for key, _ in columns)), tuple(rows))
 
 
-def _word(value: Value | None) -> str:
-    if value is None:
-        return "–"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return str(value)
+def word(value: Value | None) -> str:
+    """Return one value as a table shows it, a dash for what a stage of depth 0 does not have."""
+    return "–" if value is None else show(value)

@@ -49,6 +49,12 @@ class Adaptation:
         """The product of all strides."""
         return math.prod(self.strides)
 
+    @property
+    def brief(self) -> str:
+        """The input and its strides in few words, in the order in which `--strides` takes them."""
+        pool = "" if self.pool is None else "pool, "
+        return f"{self.input}: strides {self.text} (stem, {pool}stages)"
+
     def describe(self) -> str:
         """Return the input and its strides in words, on one line."""
         stages = ",".join(map(str, self.stages))

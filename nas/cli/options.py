@@ -1,6 +1,6 @@
 """The options that several verbs share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -199,6 +199,9 @@ _EXECUTION = (
     ),
     loaders,
     click.option("--quiet", is_flag=True, help="Print only the result."),
+    click.option(
+        "-v", "--verbose", is_flag=True, help="Print every setting of the study before it starts.",
+    ),
 )  # fmt: skip
 
 
@@ -207,3 +210,19 @@ def execution(function: F) -> F:
     for option in reversed(_EXECUTION):
         function = option(function)
     return function
+
+
+def check_verbose(given: Mapping[str, Any]) -> None:
+    """Refuse --verbose where nothing but the result is printed.
+
+    Raises:
+        NasError: --quiet or --json was given too.
+    """
+    from nas.errors import NasError
+
+    silent = "--json" if given["json_"] else "--quiet" if given["quiet"] else ""
+    if silent and given["verbose"]:
+        raise NasError(
+            f"--verbose has no effect with {silent}, which prints only the result.",
+            "Leave out one of them.",
+        )

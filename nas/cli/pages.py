@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from dashboards.address import HOST, PORT
 from nas.cli import options
 
 
@@ -50,14 +51,14 @@ def report(study: str, target: Path, force: bool, db: str | None) -> None:
 @click.option("--study", help="The study to open with.  [default: the newest]")
 @click.option(
     "--host",
-    default="127.0.0.1",
+    default=HOST,
     show_default=True,
     help="Address to listen on; this machine only.",
 )
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
-    default=8050,
+    default=PORT,
     show_default=True,
     help="0 takes a free one.",
 )

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import click
 import torch
 
-from nas import spec_text
 from nas.budget import admits
-from nas.cli import output, rows
+from nas.cli import output
+from nas.cli.announce import announce
+from nas.cli.options import check_verbose
 from nas.cli.profile import of_reports, print_profiles
 from nas.cli.progress import Progress
 from nas.errors import InterruptedStudyError, NasError, StudyFailedError
@@ -26,10 +27,9 @@ from nas.spec import StudySpec
 from nas.store import Store
 from nas.study import Study
 from nas.train.data import Task, load_task
-from nas.train.devices import default_device, describe_devices
+from nas.train.devices import default_device
 from nas.trial import Trial, TrialState
 from nas.tuner import RunResult, RunSettings, check_fraction, knock, run, too_small
-from nas.units import duration
 
 if TYPE_CHECKING:
     from nas.cli.finish import Shipped
@@ -53,10 +53,16 @@ class Settings:
     loaders: int
     say: bool
     json: bool
+    verbose: bool
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> "Settings":
-        """Read the options of the command line."""
+        """Read the options of the command line.
+
+        Raises:
+            NasError: --verbose was given where nothing is said.
+        """
+        check_verbose(given)
         gpus = given["gpus_per_trial"]
         if gpus is None:
             gpus = 1.0 if default_device().type == "cuda" else 0.0
@@ -71,6 +77,7 @@ class Settings:
             loaders=given["loaders"],
             say=not (given["quiet"] or given["json_"]),
             json=given["json_"],
+            verbose=given["verbose"],
         )
 
     def resume(self, store: Store, study: str) -> str:
@@ -127,40 +134,6 @@ def _feasible(spec: StudySpec) -> FeasibleSpace | FeasibleUnion:
     return parts[spec.space.name] if len(parts) == 1 else FeasibleUnion(parts)
 
 
-def announce(spec: StudySpec, ready: Preflight) -> None:
-    """Tell the user what is searched, and how."""
-    feasible, task = ready.feasible, ready.task
-    low, high = feasible.bounds()
-    share = output.share(low, high, feasible.total)
-    lines = {
-        "study": spec.name,
-        "space": f"{', '.join(spec.spaces)}: {output.size(feasible.total)} distinct architectures",
-        "budget": f"{', '.join(map(str, spec.budget)) or 'none'}: {share} of them fit",
-        **_latency(spec),
-        "counted at": f"{spec_text.counted_at(spec)}; "
-        "multiply-adds of conv + linear layers, batch 1",
-        "trained at": f"{spec_text.strides_at(spec, task.input)}, {task.classes} classes",
-        "task": task.note,
-        "plan": _plan(spec),
-        "devices": describe_devices(),
-    }
-    for name, line in lines.items():
-        output.field(name, line)
-    note = spec_text.study_note(spec)
-    if note:
-        output.field("note", note)
-    click.echo("")
-
-
-def _latency(spec: StudySpec) -> dict[str, str]:
-    """Say by which table latency is counted, and how good it is."""
-    tables = spec.latency_tables.values()
-    if not tables:
-        return {}
-    accuracies = (str(table.accuracy) for table in tables)
-    return {"latency": f"by a table of {next(iter(tables)).device}: {'; '.join(accuracies)}"}
-
-
 def run_study(store: Store, spec: StudySpec, ready: Preflight, settings: Settings) -> int:
     """Run what is left of a study, ship its best network, and return the exit code."""
     with store.acquire(spec.name):
@@ -195,7 +168,7 @@ def measure(
         StudyFailedError: its trials keep failing.
     """
     if settings.say:
-        announce(spec, ready)
+        announce(store, spec, (ready.feasible, ready.task), settings.verbose)
     study = Study(spec, store, ready.sampler)
     store.set_state(spec.name, "RUNNING")
     try:
@@ -261,24 +234,6 @@ def _run_settings(spec: StudySpec, settings: Settings) -> RunSettings:
         report_timeout=settings.report_timeout,
         profile=settings.profile,
         loaders=settings.loaders,
-    )
-
-
-def _plan(spec: StudySpec) -> str:
-    references = len(spec.references)
-    *early, full = spec.rungs
-    rungs = f"trained for {output.plural(full, 'epoch')}"
-    if early:
-        rungs += f", judged after {', '.join(map(str, early))} (the best 1/{spec.eta} go on)"
-    if spec.resolutions:
-        rungs += f", on {spec.ladder.resolutions}"
-    several = output.plural(spec.num_trials, "candidate") if spec.counted else "candidates"
-    time = f" begun within {duration(spec.time_limit)}" if spec.time_limit else ""
-    beside = f" and {references} published references" if references else ""
-    return (
-        f"{several}{time}{beside} for "
-        f"{' and '.join(spec.objectives)}, {rungs}, sampler {spec.sampler}, seed {spec.seed}; "
-        f"confirmed: {rows.confirmation(spec)}"
     )
 
 

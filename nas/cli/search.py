@@ -183,6 +183,7 @@ def check_words(given: dict[str, Any]) -> None:
     from nas.space_file import parse_input
     from nas.train.recipe import load_recipe, recipe_name
 
+    options.check_verbose(given)
     spaces = _spaces(given["space_name"], bool(given["input_"] and given["classes"]))
     _strides(given, spaces)
     budget = parse_budgets(_budgets(given))

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 from werkzeug.serving import make_server
 
-from dashboards import create_app
+from dashboards.app import create_app
 from nas.store import open_store
 from nas.trial import TrialState
 from nas.view import Group, study_view

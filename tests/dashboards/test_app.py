@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from dashboards import create_app, serve
+from dashboards.app import create_app, serve
 from dashboards.parts import export_command
 from nas.errors import NasError, StoreError
 from tests.figures.stored import store_study

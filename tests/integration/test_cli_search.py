@@ -182,8 +182,12 @@ def test_a_search_leaves_a_database_a_report_and_an_export(plain: Searched) -> N
 def test_a_search_says_what_it_does_and_what_came_of_it(plain: Searched) -> None:
     lines = plain.out.splitlines()
     assert plain.err == ""
-    for word in ("study", "space", "budget", "counted at", "trained at", "task", "plan", "devices"):
-        assert any(line.startswith(f"{word} ") for line in lines), word
+    start = lines[: lines.index("")]
+    names = [line[:11].rstrip() for line in start]
+    assert names == [
+        "study", "space", "counted at", "trained at", "task", "plan", "devices", "page",
+    ]  # fmt: skip
+    assert f"nas dashboard --study {STUDY}" in start[-1]
     assert sum(" finished, " in line for line in lines) == 8
     assert f"  nas show {STUDY}" in lines
     assert "Pareto front" in plain.out

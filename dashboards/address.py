@@ -1,0 +1,36 @@
+"""Where the page of this machine is served; known without loading what draws it."""
+
+import socket
+from urllib.parse import urlencode
+
+HOST = "127.0.0.1"
+PORT = 8050
+_TRIED = 50
+
+
+def url(port: int, study: str | None = None) -> str:
+    """Return the address of the page, opened at `study`."""
+    query = f"?{urlencode({'study': study})}" if study else ""
+    return f"http://{HOST}:{port}/{query}"
+
+
+def check_port(port: int) -> None:
+    """Make sure that the page can be served at `port`.
+
+    Raises:
+        OSError: another program listens there, or this user may not.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((HOST, port))
+
+
+def free_port() -> int | None:
+    """Return the first port from the usual one on that can be had now, None where none can."""
+    for port in range(PORT, PORT + _TRIED):
+        try:
+            check_port(port)
+        except OSError:
+            continue
+        return port
+    return None

@@ -1,0 +1,80 @@
+"""The start of a study on the screen: eight lines, and every setting with --verbose."""
+
+import click
+
+from dashboards.address import PORT, free_port, url
+from nas import spec_text
+from nas.cli import output, rows
+from nas.feasible import FeasibleSpace, FeasibleUnion
+from nas.spec import StudySpec
+from nas.store import Store
+from nas.train.data import Task
+from nas.train.devices import describe_devices
+from nas.units import duration
+
+
+def announce(
+    store: Store,
+    spec: StudySpec,
+    ready: tuple[FeasibleSpace | FeasibleUnion, Task],
+    verbose: bool,
+) -> None:
+    """Tell the user what is searched, and how; `ready` is what the preflight has made."""
+    feasible, task = ready
+    low, high = feasible.bounds()
+    share = output.share(low, high, feasible.total)
+    lines = {
+        "study": spec.name,
+        "space": f"{', '.join(spec.spaces)}: {output.size(feasible.total)} architectures, "
+        f"{share} of them within {', '.join(map(str, spec.budget))}",
+        "counted at": spec_text.counted_at(spec, brief=True),
+        "trained at": f"{spec_text.strides_at(spec, task.input, brief=True)}, "
+        f"{task.classes} classes",
+        "task": task.note,
+        "plan": _plan(spec),
+        "devices": describe_devices(),
+        "page": _page(store, spec.name),
+    }
+    for name, line in lines.items():
+        output.field(name, line)
+    if verbose:
+        _print_rest(spec, task)
+    click.echo("")
+
+
+def _print_rest(spec: StudySpec, task: Task) -> None:
+    """Print the settings that the eight lines leave out, and the maps at both inputs."""
+    said = {"space", "budget", "counted at", "trained at", "task", "trials"}
+    for name, line in rows.settings(spec):
+        if name not in said:
+            output.field(name, line)
+    output.field("strides", f"at deployment {spec_text.counted_at(spec)}")
+    output.field("", f"in training {spec_text.strides_at(spec, task.input)}")
+    note = spec_text.study_note(spec)
+    if note:
+        output.field("note", note)
+
+
+def _plan(spec: StudySpec) -> str:
+    several = output.plural(spec.num_trials, "candidate") if spec.counted else "candidates"
+    time = f" begun within {duration(spec.time_limit)}" if spec.time_limit else ""
+    known = f" and {len(spec.references)} published" if spec.references else ""
+    *early, full = spec.rungs
+    rungs = f", judged after {', '.join(map(str, early))}" if early else ""
+    again = (
+        f"; the best {spec.confirm} under {spec.seeds} seeds"
+        if spec_text.confirmation(spec)
+        else ""
+    )
+    sizes = f" on {spec.ladder.resolutions}" if spec.resolutions else ""
+    return f"{several}{time}{known}, {output.plural(full, 'epoch')}{sizes}{rungs}{again}"
+
+
+def _page(store: Store, study: str) -> str:
+    """Say how to serve the live page, at an address that is free now."""
+    port = free_port()
+    words = f"dashboard --study {study}"
+    if port is None:
+        return store.command(words)
+    words += f" --port {port}" if port != PORT else ""
+    return f"{store.command(words)} serves {url(port, study)}"

@@ -1,0 +1,82 @@
+"""The start of a study on the screen: eight lines, the strides in force, a page that can be had."""
+
+import re
+import socket
+from types import SimpleNamespace
+
+import pytest
+
+from dashboards.address import HOST, check_port, free_port
+from nas.cli import output
+from nas.cli.announce import announce
+from nas.feasible import FeasibleUnion, feasible_space
+from nas.layers import Shape
+from nas.store import open_store
+from tests.members import TRICKY
+from tests.studies import small_spec
+
+TASK = SimpleNamespace(input=Shape(1, 8, 8), classes=10, note="digits 1x8x8, 10 classes")
+
+
+def started(spec, tmp_path, capsys, verbose=False):
+    """Return the lines that `spec` starts with."""
+    parts = {name: feasible_space(own, spec.budget) for name, own in spec.cost_models().items()}
+    feasible = next(iter(parts.values())) if len(parts) == 1 else FeasibleUnion(parts)
+    with open_store(str(tmp_path / "other.db")) as store:
+        announce(store, spec, (feasible, TASK), verbose)
+    return capsys.readouterr().out.splitlines()
+
+
+SPECS = [
+    small_spec(),
+    small_spec(more_spaces=(("tricky", TRICKY),), time_limit=600.0, confirm=3, seeds=3, limit=100),
+    small_spec(rungs=(4,), published=False, resolutions=()),
+]
+
+
+@pytest.mark.parametrize("spec", SPECS)
+@pytest.mark.parametrize("width", [None, 60, 100])
+def test_the_start_has_eight_fields_and_a_blank_line(spec, width, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(output, "terminal_width", lambda: width)
+    lines = started(spec, tmp_path, capsys)
+    assert lines[-1] == ""
+    assert sum(not line.startswith(" ") for line in lines[:-1]) <= 8
+    if width is None:
+        assert len(lines) <= 9
+    else:
+        assert max(map(len, lines)) <= width
+
+
+def test_the_start_says_what_decides_a_study(tmp_path, capsys):
+    text = "\n".join(started(SPECS[1], tmp_path, capsys))
+    for words in ("small, tricky", "within 900K-madds", "strides 2,1,2,2", "begun within 10 min",
+                  "judged after 1, 2", "4 epochs", "under 3 seeds", "digits 1x8x8"):  # fmt: skip
+        assert words in text, words
+
+
+def test_verbose_adds_the_other_settings(tmp_path, capsys):
+    few, all_ = (started(SPECS[1], tmp_path, capsys, verbose) for verbose in (False, True))
+    assert all_[:8] == few[:8]
+    text = "\n".join(all_[8:])
+    for words in ("objectives  top1_error, madds", "sampler     walk, seed 7", "final map",
+                  "recipe", "cannot rank group counts"):  # fmt: skip
+        assert words in text, words
+
+
+def test_the_address_of_the_page_is_one_that_can_be_had(tmp_path, capsys):
+    taken = free_port()
+    with socket.socket() as other:
+        other.bind((HOST, taken))
+        other.listen()
+        line = started(small_spec(), tmp_path, capsys)[7]
+    found = re.search(rf"http://{HOST}:(\d+)/\?study=study", line)
+    port = int(found[1])
+    assert port != taken
+    assert f"nas dashboard --study study --port {port} --db" in line
+    check_port(port)
+
+
+@pytest.mark.parametrize("silent", ["--quiet", "--json"])
+def test_verbose_is_refused_where_nothing_is_said(nas, silent):
+    words = ["search", "--budget", "300M-flops", "--task", "digits", "-v", silent]
+    assert f"--verbose has no effect with {silent}" in nas.refused(*words)
