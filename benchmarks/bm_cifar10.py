@@ -24,8 +24,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from nas.replicates import Summary
-from nas.train.compare import difference
+from nas.replicates import Summary, difference
 from nas.train.devices import describe_devices
 
 ROOT = Path(__file__).parents[1]

@@ -25,8 +25,8 @@ from curves_svg import Curves, draw
 from nas.architecture import from_columns
 from nas.cost import total_cost
 from nas.lowering import lower
+from nas.replicates import Summary, difference
 from nas.space_file import load_space
-from nas.train.compare import Summary, difference
 from nas.train.data import Split, Task, load_task
 from nas.train.data.split import balanced_subset, take
 from nas.train.devices import default_device, describe_devices, prepare_worker

@@ -1,62 +1,31 @@
-"""Confirmation: which candidates are trained again with further seeds, and what that says of them.
+"""Confirmation: which networks are trained again with further seeds, and in which order.
 
 The lowest of many noisy errors is lower than the network deserves (the winner's curse), so the top
 candidates are retrained in full with further seeds, and the winner is chosen on the mean over all
-its seeds. The mean still holds the observation that got it chosen: the mean of the `further` seeds
-alone is free of that choice, and is shown beside it.
+its seeds. The published references get as many seeds, so that the comparison with them is fair.
+What the trainings of one network say together is an `Estimate` of `nas.results`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
-from nas.replicates import Summary
 from nas.spec import StudySpec
 from nas.trial import Trial, TrialState
 
-
-@dataclass(frozen=True)
-class Confirmed:
-    """The complete trainings of one candidate, two or more: the search's own one first."""
-
-    seeds: tuple[Trial, ...]
-
-    def observed(self, name: str) -> float:
-        """Return a metric as the search saw it, under the first seed alone."""
-        return self._values(name)[0]
-
-    def summary(self, name: str) -> Summary:
-        """Return the mean of a metric over all seeds, with n and the interval."""
-        return Summary.of(self._values(name))
-
-    def further(self, name: str) -> float:
-        """Return the mean over the further seeds: what was chosen is not among them."""
-        return Summary.of(self._values(name)[1:]).mean
-
-    def words(self) -> str:
-        """Return the top-1 error before and after as a sentence, with n and the 95 % interval."""
-        found, name = self.summary("top1_error"), "top1_error"
-        more = len(self.seeds) - 1
-        return (
-            f"observed in the search {100 * self.observed(name):.2f} %, "
-            f"confirmed {100 * found.mean:.2f} % ± {100 * (found.reach or 0.0):.2f} "
-            f"({found.n} seeds; the {f'{more} further ones' if more > 1 else 'further one'} "
-            f"{100 * self.further(name):.2f} %)"
-        )
-
-    def _values(self, name: str) -> list[float]:
-        return [trial.value(name) or 0.0 for trial in self.seeds]
+Trainings = dict[int, tuple[Trial, ...]]
 
 
-def confirmed(trials: Sequence[Trial]) -> dict[int, Confirmed]:
-    """Return the candidates that have been trained to the end under two seeds or more."""
-    seeds: dict[int, list[Trial]] = {}
+def trainings(trials: Sequence[Trial]) -> Trainings:
+    """Return the complete trainings of each network by its number: the first seed first.
+
+    Networks are the candidates and the references that have been trained to the end.
+    """
+    found: dict[int, list[Trial]] = {
+        trial.number: [trial] for trial in trials if trial.replicate_of is None and trial.final
+    }
     for trial in trials:
-        if trial.candidate and trial.state is TrialState.COMPLETE:
-            seeds[trial.number] = [trial]
-    for trial in trials:
-        if trial.replicate_of in seeds and trial.state is TrialState.COMPLETE:
-            seeds[trial.replicate_of].append(trial)
-    return {number: Confirmed(tuple(own)) for number, own in seeds.items() if len(own) > 1}
+        if trial.replicate_of in found and trial.final:
+            found[trial.replicate_of].append(trial)
+    return {number: tuple(own) for number, own in found.items()}
 
 
 def chosen(spec: StudySpec, trials: Sequence[Trial], believed: Mapping[int, float]) -> list[int]:
@@ -76,23 +45,41 @@ def chosen(spec: StudySpec, trials: Sequence[Trial], believed: Mapping[int, floa
     return [trial.number for trial in sorted(done, key=order)[: spec.confirm]]
 
 
+def repeated_references(spec: StudySpec, trials: Sequence[Trial]) -> list[int]:
+    """Return the numbers of the complete references that get further seeds."""
+    if spec.reference_seeds < 2:
+        return []
+    return [trial.number for trial in trials if trial.reference and trial.final]
+
+
 def num_replicates(spec: StudySpec, trials: Sequence[Trial], searched: bool) -> int:
-    """Return how many further seeds a study trains, at most while it is not yet `searched`."""
+    """Return how many further seeds a study trains, at most while it is not yet `searched`.
+
+    A reference that has failed gets none.
+    """
     done = sum(trial.candidate and trial.state is TrialState.COMPLETE for trial in trials)
-    return (min(spec.confirm, done) if searched else spec.confirm) * (spec.seeds - 1)
+    candidates = min(spec.confirm, done) if searched else spec.confirm
+    failed = sum(bool(trial.reference) and trial.state is TrialState.FAILED for trial in trials)
+    references = len(spec.references) - failed
+    return candidates * (spec.seeds - 1) + references * (spec.reference_seeds - 1)
 
 
 def next_replicate(
-    spec: StudySpec, trials: Sequence[Trial], numbers: Sequence[int]
+    spec: StudySpec,
+    trials: Sequence[Trial],
+    candidates: Sequence[int],
+    references: Sequence[int] = (),
 ) -> tuple[int, int] | None:
-    """Return (candidate, replicate) of the next training, None where all have been begun.
+    """Return (network, replicate) of the next training, None where all have been begun.
 
-    Every candidate gets its second seed before any gets a third, so that an early end leaves means
-    of as many seeds as can be had.
+    Every network gets its second seed before any gets a third, so that an early end leaves means
+    of as many seeds as can be had. In each round the candidates come first.
     """
     begun = {(trial.replicate_of, trial.replicate) for trial in trials if trial.replicate}
-    for replicate in range(1, spec.seeds):
-        for number in numbers:
+    for replicate in range(1, max(spec.seeds, spec.reference_seeds)):
+        wanted = [*(candidates if replicate < spec.seeds else ()),
+                  *(references if replicate < spec.reference_seeds else ())]  # fmt: skip
+        for number in wanted:
             if (number, replicate) not in begun:
                 return number, replicate
     return None

@@ -38,11 +38,12 @@ class StudySpec:
     text) of spaces that are searched beside the first. So many candidates in a row as `block` says
     are trained from the same seed. With `reuse` the result of the same training in another study
     takes the place of a new one. The best `confirm` candidates are trained under `seeds` seeds
-    each, that of the search included. With `proxies` the workers compute training-free scores of
-    every network, for the audit and the sampler. `resolutions` are the sides in pixels at which the
-    epochs up to each rung but the last are trained and judged; without them all epochs are at the
-    task's own size, as those after them are. `latency` holds the tables by which latency is
-    counted, as text, one for each space in their order; none where no latency is asked for.
+    each, that of the search included, and each reference under `reference_seeds`. With `proxies`
+    the workers compute training-free scores of every network, for the audit and the sampler.
+    `resolutions` are the sides in pixels at which the epochs up to each rung but the last are
+    trained and judged; without them all epochs are at the task's own size, as those after them are.
+    `latency` holds the tables by which latency is counted, as text, one for each space in their
+    order; none where no latency is asked for.
     After `time_limit` seconds of searching no further candidate is begun; `num_trials` may be
     `UNCOUNTED` then. `strides` and `task_strides` are those that the user states for the deployment
     and for the images of the task, `stride_rule` decides where nothing is stated (`nas.strides`).
@@ -83,6 +84,7 @@ class StudySpec:
     task_strides: Strides = ()
     stride_rule: int = RULE
     task_input: str | None = None
+    reference_seeds: int = 1
 
     @cached_property
     def spaces(self) -> dict[str, SearchSpace]:

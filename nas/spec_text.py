@@ -96,7 +96,8 @@ def confirmation(spec: StudySpec) -> str:
     """Return what is trained again at the end of a study; empty where nothing is."""
     if spec.confirm * (spec.seeds - 1) == 0:
         return ""
-    return f"the best {spec.confirm}, under {spec.seeds} seeds each"
+    several = " and the references" if spec.references and spec.reference_seeds > 1 else ""
+    return f"the best {spec.confirm}{several}, under {spec.seeds} seeds each"
 
 
 def _list(epochs: Sequence[int]) -> str:

@@ -86,7 +86,8 @@ class Study:
         It is COMPLETE instead, with nothing left to do, where an earlier result could be reused.
         Waiting trials come first. The published references come after the first few candidates:
         they train to the end, and nobody should wait for that to see a first result. The further
-        seeds of the best come last.
+        seeds come last: those of the references when no candidate is left to begin, those of the
+        best when all candidates have ended.
         """
         self._timebox.start()
         for trial in self.trials:
@@ -324,16 +325,23 @@ class Study:
         return ended and len(self.candidates) < self.spec.num_trials
 
     def _next_replicate(self) -> Trial | None:
-        spec = self.spec
-        if spec.confirm * (spec.seeds - 1) == 0 or not self._searched():
+        if not self._all_asked():
             return None
-        if self._confirming is None:  # the same at every resume: all candidates have ended
-            believed = self._sampler.believe(seen(self.trials))
-            self._confirming = confirm.chosen(spec, self.trials, believed)
-        following = confirm.next_replicate(spec, self.trials, self._confirming)
+        spec, trials = self.spec, self.trials
+        references = confirm.repeated_references(spec, trials)
+        following = confirm.next_replicate(spec, trials, self._to_confirm(), references)
         if following is None:
             return None
         return self._new(self._trials[following[0]].architecture, replicate=following)
+
+    def _to_confirm(self) -> list[int]:
+        """Return the candidates to confirm; none before all candidates have ended."""
+        if self.spec.confirm * (self.spec.seeds - 1) == 0 or not self._searched():
+            return []
+        if self._confirming is None:  # the same at every resume: all candidates have ended
+            believed = self._sampler.believe(seen(self.trials))
+            self._confirming = confirm.chosen(self.spec, self.trials, believed)
+        return self._confirming
 
     def _reused(self, new: Trial) -> Trial:
         """Return `new` with the result of the same training done before, where there is one."""
@@ -351,7 +359,8 @@ class Study:
         replicate: tuple[int, int] | None = None,
     ) -> Trial:
         cost = self.cost(architecture)
-        if reference is None and not admits(self.spec.budget, cost):  # the gate
+        free = reference is not None or replicate is not None  # a network that has passed, or may
+        if not free and not admits(self.spec.budget, cost):  # the gate
             raise AssertionError(f"a sampler proposed an architecture over the budget: {cost}")
         number = len(self._trials)
         seeded = [self.spec.seed, *(replicate or (number // self.spec.block,))]

@@ -9,14 +9,14 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from math import prod
 
-from nas import results
 from nas.architecture import Architecture
 from nas.axis import Axis, scale
-from nas.confirm import Confirmed, confirmed, num_replicates
+from nas.confirm import num_replicates
 from nas.cost import Cost
 from nas.measured import Measured, measured
 from nas.objective import Objective, objective
-from nas.reports import Reports, notes, test_scores
+from nas.reports import Reports, notes
+from nas.results import Estimate, Progress, Standing, StudyResults, hypervolume_steps
 from nas.space import Published
 from nas.spec import StudySpec
 from nas.spec_text import settings, study_note
@@ -35,9 +35,11 @@ class Group(StrEnum):
     """The groups that a picture tells apart, in the order of the table."""
 
     FRONT = "front"
+    UNCONFIRMED = "unconfirmed"
     PUBLISHED = "published"
     RUNNING = "running"
     DOMINATED = "dominated"
+    OVER_BUDGET = "over budget"
     STOPPED = "stopped"
     FAILED = "failed"
     WAITING = "waiting"
@@ -45,18 +47,25 @@ class Group(StrEnum):
     @property
     def label(self) -> str:
         """The group in words."""
-        return {"front": "on the front", "stopped": "stopped early"}.get(self.value, self.value)
+        words = {
+            "front": "on the front",
+            "unconfirmed": "unconfirmed, 1 seed",
+            "over budget": "over the budget as measured",
+            "stopped": "stopped early",
+        }
+        return words.get(self.value, self.value)
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
     """One trial as it is shown; `x` and `y` are its values on the axes, None before a measurement.
 
-    Of a trial that was `confirmed` under further seeds `y`, `error` and `loss` are the means.
+    Of a complete network `y`, `error` and `loss` are means over its seeds: `spread` is the estimate
+    along the axis of `y`, `estimate` that of the top-1 error, `words` says it with what the search
+    had observed, and `test` is the error on the test split, where it was taken.
     `origin` is the study#trial in which a reused result was measured. `curve` holds (epoch, top-1
-    error) of the current attempt; `test_error` is the error on the test split, for the trials on
-    which it was taken; `title` names a published architecture, `published` holds the numbers that
-    its authors print. `note` says in words what was unusual, and the measured latency.
+    error) of the current attempt; `title` names a published architecture, `published` holds the
+    numbers that its authors print. `note` says in words what was unusual, and the measured latency.
     """
 
     number: int
@@ -74,12 +83,14 @@ class Point:
     rung: int | None
     seconds: float | None
     curve: tuple[tuple[int, float], ...]
-    test_error: float | None
     published: tuple[tuple[str, str], ...]
     reason: str | None
     detail: str | None
     note: str | None = None
-    confirmed: Confirmed | None = None
+    spread: Estimate | None = None
+    estimate: Estimate | None = None
+    test: Estimate | None = None
+    words: str = ""
     origin: str | None = None
 
     @property
@@ -93,7 +104,8 @@ class StudyView:
     """A study as it is shown: points in the order of the table, axes, counts, settings, words.
 
     Trainings of a candidate under further seeds are no points; `further` counts those that have
-    begun and those that have ended.
+    begun and those that have ended. `staircase` tells whether the front is a line in the plane of
+    the axes, `verdicts` how the best compares with the published networks on the test split.
     """
 
     name: str
@@ -103,16 +115,17 @@ class StudyView:
     points: tuple[Point, ...]
     stage_names: Mapping[str, tuple[str, ...]]
     limits: tuple[tuple[str, float], ...]
-    num_objectives: int
+    staircase: bool
     planned: int | None
     rungs: tuple[int, ...]
     eta: int
     seconds: float
     hypervolume: float
-    progress: tuple[results.Progress, ...]
+    progress: tuple[Progress, ...]
     settings: tuple[tuple[str, str], ...]
     note: str
     best: Point | None
+    verdicts: tuple[str, ...]
     further: tuple[int, int]
     _by_number: Mapping[int, Point] = field(repr=False, compare=False)
 
@@ -159,10 +172,16 @@ class StudyView:
             return f"Nothing is measured to the end yet; {self.ended} ended."
         front = len(self.group(Group.FRONT))
         return (
-            f"{front} on the front, best {self.y.show(self.best.y)} at {self.x.show(self.best.x)} "
-            f"{self.x.name} (trial {self.best.number}); "
+            f"{front} on the front, best {self._shown(self.best)} at {self.x.show(self.best.x)} "
+            f"{self.x.name} (trial {self.best.number}){self._tested(self.best)}; "
             f"{self.ended} trials ended, {self._ends()}."
         )
+
+    def _shown(self, point: Point) -> str:
+        return str(point.spread) if self.y.percent and point.spread else self.y.show(point.y)
+
+    def _tested(self, point: Point) -> str:
+        return f", test error {point.test}" if point.test else ""
 
     def _ends(self) -> str:
         words = {TrialState.COMPLETE: "complete", TrialState.STOPPED: "stopped early"}
@@ -185,13 +204,14 @@ def study_view(
     """
     reports = reports or {}
     x, y = _axes(spec)
-    points = _points(spec, trials, test_scores(reports), (x.name, y.name))
+    found = StudyResults(spec, trials, reports)
+    points = _points(found, (x.name, y.name))
     said = _said(reports, measured(spec, reports))
     points = tuple(replace(point, note=said.get(point.number)) for point in points)
     further = [trial for trial in trials if trial.replicate_of is not None]
     by_number = {point.number: point for point in points}
-    best = results.best_shipped(spec, trials, reports)
-    progress = results.hypervolume_steps(spec, trials)
+    best = found.best
+    progress = hypervolume_steps(spec, trials)
     return StudyView(
         name=spec.name,
         state=state,
@@ -202,16 +222,17 @@ def study_view(
             name: tuple(stage.name for stage in space.stages) for name, space in spec.spaces.items()
         },
         limits=tuple((part.cost, part.limit * scale(part.cost)) for part in spec.budget),
-        num_objectives=len(spec.objectives),
+        staircase=_staircase(spec, x, y),
         planned=_planned(spec, trials, state),
         rungs=spec.rungs,
         eta=spec.eta,
         seconds=_elapsed(trials),
-        hypervolume=results.study_hypervolume(spec, trials) / (prod(spec.reference_point) or 1.0),
+        hypervolume=found.hypervolume / (prod(spec.reference_point) or 1.0),
         progress=progress,
         settings=settings(spec, versions or {}),
         note=study_note(spec),
         best=by_number[best.number] if best else None,
+        verdicts=found.verdicts,
         further=(len(further), sum(trial.state.finished for trial in further)),
         _by_number=by_number,
     )
@@ -222,6 +243,12 @@ def _axes(spec: StudySpec) -> tuple[Axis, Axis]:
     known = [goal for goal in spec.goals if goal.known] or [objective("madds")]
     measured = [goal for goal in spec.goals if not goal.known] or [objective("top1_error")]
     return _cost_axis(spec, known[0]), _metric_axis(spec, measured[0])
+
+
+def _staircase(spec: StudySpec, x: Axis, y: Axis) -> bool:
+    """Tell whether the front is a line that only falls, in the plane of the axes."""
+    names = {goal.name for goal in spec.goals}
+    return y.name in names and names <= {x.name, y.name}
 
 
 def _cost_axis(spec: StudySpec, goal: Objective) -> Axis:
@@ -240,36 +267,34 @@ def _metric_axis(spec: StudySpec, goal: Objective) -> Axis:
     return Axis(goal.name, f"{goal.label}, {split}, after {after}{unit}", in_percent)
 
 
-def _points(
-    spec: StudySpec,
-    trials: Sequence[Trial],
-    tests: Mapping[int, Mapping[str, float]],
-    axes: tuple[str, str],
-) -> tuple[Point, ...]:
-    front = {trial.number for trial in results.front(spec, trials)}
-    entries = {entry.name: entry for entry in spec.references}
+def _points(found: StudyResults, axes: tuple[str, str]) -> tuple[Point, ...]:
+    entries = {entry.name: entry for entry in found.spec.references}
     points = []
-    means = confirmed(trials)
-    for trial in trials:
+    for trial in found.trials:
         if trial.replicate_of is not None:
             continue
-        group = _group(trial, trial.number in front)
-        entry = entries.get(trial.reference or "")
-        point = _point(trial, group, entry, tests.get(trial.number, {}), axes)
-        points.append(_corrected(point, means.get(trial.number), axes))
+        group = _group(trial, found.standing(trial.number))
+        point = _point(trial, group, entries.get(trial.reference or ""), axes)
+        points.append(_estimated(point, found, axes[1]))
     return tuple(sorted(points, key=_table_order))
 
 
-def _corrected(point: Point, found: Confirmed | None, axes: tuple[str, str]) -> Point:
-    """Return a point at the means of its seeds, if it was confirmed."""
-    if found is None:
+def _estimated(point: Point, found: StudyResults, metric: str) -> Point:
+    """Return the point of a complete network at its estimates; any other as it is."""
+    number = point.number
+    error, loss = found.estimate(number), found.estimate(number, "loss")
+    along = found.estimate(number, metric)
+    if error is None or loss is None or along is None:
         return point
     return replace(
         point,
-        y=found.summary(axes[1]).mean,
-        error=found.summary("top1_error").mean,
-        loss=found.summary("loss").mean,
-        confirmed=found,
+        y=along.mean,
+        error=error.mean,
+        loss=loss.mean,
+        spread=along,
+        estimate=error,
+        test=found.test(number),
+        words=found.words(number),
     )
 
 
@@ -277,7 +302,6 @@ def _point(
     trial: Trial,
     group: Group,
     entry: Published | None,
-    test: Mapping[str, float],
     axes: tuple[str, str],
 ) -> Point:
     last = trial.last
@@ -298,7 +322,6 @@ def _point(
         rung=last.rung if last else None,
         seconds=trial.seconds if trial.seconds is not None else last.seconds if last else None,
         curve=tuple((m.epoch, m.top1_error) for m in trial.measurements),
-        test_error=test.get("top1_error"),
         published=tuple((key, str(value)) for key, value in numbers.items()),
         reason=trial.fail_reason,
         detail=trial.fail_detail,
@@ -306,21 +329,19 @@ def _point(
     )
 
 
-def _group(trial: Trial, on_front: bool) -> Group:
-    match trial.state:
-        case TrialState.COMPLETE if trial.reference:
-            return Group.PUBLISHED
-        case TrialState.COMPLETE:
-            return Group.FRONT if on_front else Group.DOMINATED
-        case state:
-            return Group[state.name]
+def _group(trial: Trial, standing: Standing | None) -> Group:
+    if standing is not None:
+        return Group(standing.value)
+    if trial.reference and trial.state is TrialState.COMPLETE:
+        return Group.PUBLISHED
+    return Group[trial.state.name]
 
 
 def _table_order(point: Point) -> tuple[int, float, float, int]:
-    """Return the sort key: the front from cheap to dear, every other group from good to bad."""
+    """Return the sort key: the front and the unconfirmed by cost, other groups by error."""
     group = list(Group).index(point.group)
     value = float("inf") if point.y is None else point.y
-    if point.group is Group.FRONT:
+    if point.group in (Group.FRONT, Group.UNCONFIRMED):
         return group, point.x, value, point.number
     return group, -point.epoch, value, point.number
 
@@ -343,12 +364,13 @@ def _said(reports: Reports, latencies: Mapping[int, Measured]) -> dict[int, str]
 def _planned(spec: StudySpec, trials: Sequence[Trial], state: str | None) -> int | None:
     """Return how many trials the study has in the end; None while time alone will say."""
     candidates, ours = spec.num_trials, [trial for trial in trials if trial.candidate]
-    searched = (
+    asked = (
         any(trial.replicate_of is not None for trial in trials)
         or sum(trial.state.finished for trial in ours) >= candidates
         or (state == "COMPLETE" and spec.time_limit is not None)
     )
-    if spec.time_limit and searched:
+    searched = asked and all(trial.state.finished for trial in ours)
+    if spec.time_limit and asked:
         candidates = len(ours)
     elif not spec.counted:
         return None

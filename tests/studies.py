@@ -2,12 +2,13 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from nas.architecture import Architecture
 from nas.budget import Constraint, admits
-from nas.cost import CostModel
+from nas.cost import Cost, CostModel
 from nas.rungs import Decision
 from nas.spec import StudySpec
 from nas.study import Study
@@ -40,6 +41,15 @@ def small_spec(**changed: object) -> StudySpec:
         "seed": 7,
     }
     return StudySpec(**{**settings, **changed})
+
+
+def complete_trial(number: int, error: float, madds: int = 100, **fields: object) -> Trial:
+    """Return a complete candidate, unless `fields` say otherwise."""
+    measured = (Measurement(4, 2, error, 2 * error, error, 1.0),)
+    architecture = SPACE.published[0].architecture
+    plain = Trial(number, architecture, Cost(madds, 1, 1), TrialState.COMPLETE, number,
+                  measurements=measured)  # fmt: skip
+    return replace(plain, **fields)  # type: ignore[arg-type]
 
 
 class WalkSampler:

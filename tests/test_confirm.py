@@ -1,32 +1,26 @@
-"""Confirmation: who is trained again, how the means decide, and what is said of them."""
+"""Confirmation: what is trained again, and how the means decide."""
 
+import json
 import math
-from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nas import confirm
+from nas.budget import Constraint
 from nas.cost import Cost
 from nas.front import non_dominated
 from nas.replicates import Summary
-from nas.results import best, front, losses, study_hypervolume
+from nas.results import Standing, StudyResults
+from nas.spec import StudySpec
 from nas.study import Study
 from nas.trial import Measurement, Trial, TrialState
 from tests.memory_store import MemoryStore
-from tests.studies import SPACE, WalkSampler, run_all, small_spec
+from tests.studies import WalkSampler, run_all, small_spec
+from tests.studies import complete_trial as trial
 
 SPEC = small_spec(confirm=3, seeds=3)
-ARCHITECTURE = SPACE.published[0].architecture
-
-
-def trial(number: int, error: float, madds: int = 100, **fields: object) -> Trial:
-    """Return a complete candidate, unless `fields` say otherwise."""
-    measured = (Measurement(4, 2, error, 2 * error, error, 1.0),)
-    plain = Trial(number, ARCHITECTURE, Cost(madds, 1, 1), TrialState.COMPLETE, number,
-                  measurements=measured)  # fmt: skip
-    return replace(plain, **fields)
 
 
 def again(number: int, of: int, replicate: int, error: float, **fields: object) -> Trial:
@@ -127,43 +121,115 @@ def _done():
     return Outcome(TrialState.COMPLETE, 1.0)
 
 
+# ---- the references ----
+
+
+def test_the_references_get_as_many_seeds_as_the_confirmed():
+    spec = small_spec(confirm=2, seeds=3, reference_seeds=3, num_trials=12)
+    study = Study(spec, MemoryStore(), WalkSampler(spec))
+    assert study.planned() == 12 + 2 + 2 * 2 + 2 * 2
+    trials = run_all(study)
+    assert study.planned() == len(trials)
+    found = StudyResults(spec, trials)
+    references = [t for t in trials if t.reference]
+    assert len(references) == 2
+    for reference in references:
+        own = [t for t in trials if t.replicate_of == reference.number]
+        assert [t.replicate for t in own] == [1, 2]
+        assert all(t.arch_id == reference.arch_id and not t.candidate for t in own)
+        done = [t for t in own if t.state is TrialState.COMPLETE]
+        assert found.estimate(reference.number).n == 1 + len(done)
+        assert found.standing(reference.number) is None
+    assert all(t.candidate for t in (*found.front, *found.unconfirmed, found.best))
+    seeds = [t.seed for t in trials]
+    assert len(set(seeds)) == len(seeds)
+
+
+def test_a_reference_over_the_budget_gets_its_further_seeds_too():
+    tight = small_spec(
+        confirm=1, seeds=2, reference_seeds=2, budget=(Constraint("madds", 300_000),)
+    )
+    trials = run_all(Study(tight, MemoryStore(), WalkSampler(tight)))
+    over = [t for t in trials if t.reference and t.cost.madds > 300_000]
+    assert over
+    assert {t.number for t in over} <= {t.replicate_of for t in trials}
+
+
+def test_the_seeds_of_the_references_fill_the_workers_that_wait_for_the_last_candidates():
+    spec = small_spec(confirm=1, seeds=2, reference_seeds=2, num_trials=4)
+    study = Study(spec, MemoryStore(), WalkSampler(spec))
+    out = [study.ask() for _ in range(6)]
+    assert [t.reference is not None for t in out] == [False] * 4 + [True] * 2
+    assert study.ask() is None
+    reference = out[4]
+    study.count(reference.number, 1, reference.cost, "here")
+    study.record(reference.number, 1, Measurement(4, 2, 0.5, 1.0, 1.0, 1.0))
+    study.finish(reference.number, 1, _done())
+    assert study.ask().replicate_of == reference.number
+    assert study.ask() is None
+    assert study.planned() == 4 + 2 + 1 + 2
+
+
+def test_a_study_from_before_the_references_had_seeds_is_resumed_as_it_was_planned():
+    spec = small_spec(confirm=2, seeds=3, num_trials=12)
+    old = json.loads(spec.to_json())
+    del old["reference_seeds"]
+    again = StudySpec.from_json(json.dumps(old))
+    assert again == spec
+    store = MemoryStore()
+    trials = run_all(Study(spec, store, WalkSampler(spec)))
+    resumed = Study(again, store, WalkSampler(again))
+    assert resumed.planned() == len(trials)
+    assert resumed.ask() is None
+    found = StudyResults(again, trials)
+    assert {found.estimate(t.number).n for t in found.references} == {1}
+
+
 # ---- what the means say ----
 
 
 def test_the_winner_is_the_best_mean_and_not_the_luckiest():
     trials = [trial(0, 0.030), trial(1, 0.034), trial(2, 0.035),
               again(3, 0, 1, 0.045), again(4, 1, 1, 0.036)]  # fmt: skip
-    assert best(SPEC, trials[:3]).number == 0
-    assert best(SPEC, trials).number == 1  # 3.5 % is the best mean; trial 2 was measured once
-    found = confirm.confirmed(trials)[0]
-    assert found.observed("top1_error") == 0.030
-    assert found.summary("top1_error").mean == pytest.approx(0.0375)
-    assert found.further("top1_error") == 0.045
-    assert found.words().startswith("observed in the search 3.00 %, confirmed 3.75 % ± 9.53 ")
-    assert "2 seeds; the further one 4.50 %" in found.words()
+    assert StudyResults(SPEC, trials[:3]).best.number == 0
+    found = StudyResults(SPEC, trials)
+    assert found.best.number == 1  # 3.5 % is the best mean; trial 2 was measured once
+    own = found.estimate(0)
+    assert (own.mean, own.n, own.split) == (pytest.approx(0.0375), 2, "validation")
+    assert (own.low, own.high) == (0.0, pytest.approx(0.0375 + own.reach))
+    assert found.further(0).mean == 0.045
+    assert found.words(0) == (
+        "3.75 % ± 9.53 (2 seeds); observed in the search 3.00 %, the further one 4.50 %"
+    )
+    assert found.words(2) == "3.50 % (1 seed)"
 
 
 def test_a_further_seed_that_fails_or_is_on_its_way_does_not_count():
     trials = [trial(0, 0.03), again(1, 0, 1, 0.05, state=TrialState.FAILED),
               again(2, 0, 2, 0.05, state=TrialState.RUNNING)]  # fmt: skip
-    assert confirm.confirmed(trials) == {}
-    assert best(SPEC, trials).number == 0
+    found = StudyResults(SPEC, trials)
+    assert found.confirmed == frozenset()
+    assert found.best.number == 0
 
 
-def test_a_lucky_single_seed_does_not_push_a_mean_off_the_front():
+def test_a_single_seed_is_on_no_front_of_means():
     trials = [trial(0, 0.030, 300), trial(1, 0.035, 200), trial(2, 0.034, 310),
-              again(3, 0, 1, 0.050, cost=Cost(300, 1, 1))]  # fmt: skip
-    assert [t.number for t in front(SPEC, trials)] == [1, 0]
-    # trial 2 was dominated as observed: it does not come in because trial 0 was measured again
+              again(3, 0, 1, 0.050, cost=Cost(300, 1, 1)), trial(4, 0.045, 400)]  # fmt: skip
+    found = StudyResults(SPEC, trials)
+    assert [t.number for t in found.front] == [0]
+    assert [t.number for t in found.unconfirmed] == [1, 2]
+    assert [found.standing(n) for n in range(5)] == [
+        Standing.FRONT, Standing.UNCONFIRMED, Standing.UNCONFIRMED, None, Standing.DOMINATED,
+    ]  # fmt: skip
 
 
-def test_a_mean_that_dominates_an_observation_takes_it_off_the_front():
+def test_the_hypervolume_is_that_of_the_means():
     trials = [trial(0, 0.040, 300), trial(1, 0.035, 310),
               again(2, 0, 1, 0.020, cost=Cost(300, 1, 1))]  # fmt: skip
-    assert [t.number for t in front(SPEC, trials)] == [0]
-    point = losses(SPEC, front(SPEC, trials), confirm.confirmed(trials))
-    assert point.tolist() == [[pytest.approx(0.03), 300.0]]
-    assert study_hypervolume(SPEC, trials) == pytest.approx((1 - 0.03) * (2e6 - 300))
+    found = StudyResults(SPEC, trials)
+    assert [t.number for t in found.front] == [0]
+    assert found.losses(found.front).tolist() == [[pytest.approx(0.03), 300.0]]
+    assert found.hypervolume == pytest.approx((1 - 0.03) * (2e6 - 300))
 
 
 errors = st.integers(1, 9).map(lambda n: n / 10)
@@ -171,29 +237,53 @@ measured = st.tuples(errors, st.integers(1, 9), st.lists(errors, max_size=2))
 candidates = st.lists(measured, min_size=1, max_size=8)
 
 
-@given(candidates)
-@settings(max_examples=200, deadline=None)
-def test_front_and_best_agree_whatever_was_measured_how_often(rows):
+def study_of(rows) -> list[Trial]:
+    """Return candidates of (error, madds, further errors), and a reference that beats them all."""
     trials = [trial(i, error, madds) for i, (error, madds, _) in enumerate(rows)]
+    trials.append(trial(len(trials), 0.01, 1, reference="small-plain"))
     for of, (_, madds, more) in enumerate(rows):
         for replicate, error in enumerate(more, 1):
             cost = Cost(madds, 1, 1)
             trials.append(again(len(trials), of, replicate, error, cost=cost))
-    means, found = confirm.confirmed(trials), front(SPEC, trials)
-    winner = best(SPEC, trials)
-    assert winner in found
-    assert all(t.candidate for t in found)
-    if means:
-        assert winner.number in means
-        assert all(
-            means[winner.number].summary("top1_error").mean
-            <= other.summary("top1_error").mean
-            for other in means.values()
-        )  # fmt: skip
-    else:
-        kept = non_dominated(losses(SPEC, trials))
-        on_front = [t.number for t, keep in zip(trials, kept, strict=True) if keep]
-        assert sorted(t.number for t in found) == on_front
+    return trials
+
+
+@given(candidates)
+@settings(max_examples=200, deadline=None)
+def test_front_and_best_come_from_one_relation_on_one_scale(rows):
+    trials = study_of(rows)
+    found = StudyResults(SPEC, trials)
+    estimates = [found.estimate(t.number) for t in found.front]
+    assert found.best in found.front
+    assert all(t.candidate for t in (*found.front, *found.unconfirmed))
+    madds = [t.cost.madds for t in found.front]
+    means = [own.mean for own in estimates]
+    assert madds == sorted(madds)
+    assert means == sorted(means, reverse=True)  # the line only falls
+    assert means[-1] == found.estimate(found.best.number).mean == min(means)
+    several = {own.n > 1 for own in estimates}
+    assert several == {bool(found.confirmed)}
+    assert all(found.estimate(t.number).n == 1 for t in found.unconfirmed)
+    assert bool(found.confirmed) or not found.unconfirmed
+    kept = non_dominated(found.losses(found.ranked))
+    assert {t.number for t in found.front} == {
+        t.number for t, own in zip(found.ranked, kept, strict=True) if own
+    }
+    standings = [found.standing(t.number) for t in found.complete]
+    assert standings.count(Standing.FRONT) == len(found.front)
+    assert standings.count(Standing.UNCONFIRMED) == len(found.unconfirmed)
+
+
+@given(candidates, st.sampled_from([("top1_error",), ("params", "top1_error"), ("loss", "madds"),
+                                    ("top1_error", "params", "madds"), ("madds",)]))  # fmt: skip
+@settings(max_examples=100, deadline=None)
+def test_the_best_is_on_the_front_whatever_the_objectives(rows, objectives):
+    spec = small_spec(objectives=objectives, reference_point=(9.0,) * len(objectives))
+    found = StudyResults(spec, study_of(rows))
+    assert found.best in found.front
+    goal = spec.goals[0]
+    first = found.losses(found.ranked)[:, 0]
+    assert found.losses([found.best])[0, 0] == min(first), goal
 
 
 def test_the_interval_is_students():

@@ -239,7 +239,7 @@ def trained_digits(weights: Path) -> ExportRequest:
         deployment_classes=space.classes,
         training=Training(
             weights=weights, study="s", trial=0, task="digits", data="", recipe="digits",
-            study_seed=0, trial_seed=0, epochs=1, scores={"validation": Score(0.9, 2.3)},
+            study_seed=0, trial_seed=0, epochs=1, scores={"validation": Score(0.9, 2.3)}, errors={},
             mean=(0.3,), std=(0.35,), class_names=tuple(f"digit {k}" for k in range(10)),
         ),
     )  # fmt: skip

@@ -50,21 +50,26 @@ def test_a_study_without_a_table_has_none(spec):
     assert measured(spec, {4: {"latency@cpu": {}}}) == {}
 
 
-def test_the_best_that_holds_the_budget_wins(limited):
+def slow(median):
+    return {"latency@cpu": asdict(took(900, median))}
+
+
+def test_what_is_over_the_budget_as_measured_is_on_no_front(limited):
     trials = [complete(limited, n, error, 900) for n, error in enumerate((0.1, 0.2, 0.3))]
-    assert results.best(limited, trials).number == 0
-    over = over_budget(limited, {0: took(900, 1100), 1: took(900, 1000)})
-    assert over == {0}
-    assert results.best(limited, trials, over).number == 1
-    assert results.best(limited, trials, {0, 1, 2}) is None
+    assert results.StudyResults(limited, trials).best.number == 0
+    reports = {0: slow(1100), 1: slow(1000)}
+    assert over_budget(limited, measured(limited, reports)) == {0}
+    found = results.StudyResults(limited, trials, reports)
+    assert [t.number for t in found.front] == [found.best.number] == [1]
+    assert found.standing(0) is results.Standing.OVER_BUDGET
 
 
 def test_where_none_holds_the_budget_the_best_by_the_table_is_shipped(limited):
     trials = [complete(limited, n, error, 900) for n, error in enumerate((0.1, 0.2))]
-    slow, quick = ({"latency@cpu": asdict(took(900, median))} for median in (1100, 950))
-    assert results.best_shipped(limited, trials, {0: slow, 1: quick}).number == 1
-    assert results.best_shipped(limited, trials, {0: slow, 1: slow}).number == 0
-    assert results.best_shipped(limited, [], {}) is None
+    best = {n: results.StudyResults(limited, trials, {0: slow(1100), 1: slow(n)}).best.number
+            for n in (950, 1100)}  # fmt: skip
+    assert best == {950: 1, 1100: 0}
+    assert results.StudyResults(limited, [], {}).best is None
 
 
 def test_another_device_overrules_nothing(limited):
@@ -74,7 +79,7 @@ def test_another_device_overrules_nothing(limited):
 def test_the_front_trades_the_error_for_the_latency(limited):
     trials = [complete(limited, 0, 0.1, 900), complete(limited, 1, 0.2, 500),
               complete(limited, 2, 0.3, 700)]  # fmt: skip
-    assert {each.number for each in results.front(limited, trials)} == {0, 1}
+    assert {each.number for each in results.StudyResults(limited, trials).front} == {0, 1}
 
 
 def test_a_specification_keeps_its_tables(limited):

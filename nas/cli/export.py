@@ -102,14 +102,14 @@ def export(
 
 def _trained(store: "Store", study: str, number: int | None) -> "ExportRequest":
     """Return the request for one trial of a study, the best one where `number` is None."""
-    from nas import reports, results
     from nas.cli.finish import trial_request
     from nas.errors import NasError
+    from nas.results import StudyResults
     from nas.train.data import load_task
 
     spec, trials = store.spec(study), store.trials(study)
-    kept = store.reports(study)
-    chosen = results.best_shipped(spec, trials, kept) if number is None else None
+    found = StudyResults(spec, trials, store.reports(study))
+    chosen = found.best if number is None else None
     if number is not None:
         chosen = next((trial for trial in trials if trial.number == number), None)
     if chosen is None:
@@ -118,8 +118,7 @@ def _trained(store: "Store", study: str, number: int | None) -> "ExportRequest":
     task = load_task(
         spec.task, spec.data_dir, spec.seed, spec.limit, spec.image_size, spec.skip_corrupt
     )
-    known = reports.test_scores(kept)
-    return trial_request(store, spec, chosen, task, known.get(chosen.number))
+    return trial_request(store, found, chosen, task)
 
 
 def _untrained(

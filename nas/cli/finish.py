@@ -1,16 +1,14 @@
 """Ship a study: one look at the test split, the report page, and the best network as files."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from nas import reports
-from nas.confirm import Confirmed, confirmed
 from nas.errors import NasError
 from nas.export.bundle import export_network
 from nas.export.request import ExportRequest, Score, Training
 from nas.figures import write_report
-from nas.measured import Measured, measured
+from nas.results import Estimate, StudyResults
 from nas.spec import StudySpec
 from nas.store import Store
 from nas.study import Study
@@ -18,53 +16,35 @@ from nas.train.data import Task
 from nas.train.devices import default_device
 from nas.train.recipe import read_recipe
 from nas.train.session import Session
-from nas.trial import Trial, TrialState
+from nas.trial import Trial
 from nas.view import study_view
 
 
 @dataclass(frozen=True)
 class Shipped:
-    """What a finished study left behind, by trial number: `scores` on the test split, `latency`.
+    """What a finished study left behind: its results, tests included, and where its files are."""
 
-    `confirmed` are the trainings of the best, None where it was trained once.
-    """
-
+    results: StudyResults
     best: Trial
-    confirmed: Confirmed | None
-    references: list[Trial]
-    scores: Mapping[int, Mapping[str, float]]
     report: Path
     directory: Path
     files: list[Path]
-    latency: Mapping[int, Measured]
-
-    def test(self, trial: Trial) -> dict[str, float] | None:
-        """Return the test score of one trial, None where it was not taken."""
-        score = self.scores.get(trial.number)
-        return dict(score) if score else None
 
 
 def ship(store: Store, study: Study, best: Trial, task: Task, directory: Path) -> Shipped:
-    """Test the best trial under all its seeds and the references, write the report, export it."""
+    """Test the best and the references under all their seeds, write the report, export the best."""
     spec = study.spec
-    references = [
-        trial for trial in study.trials if trial.reference and trial.state is TrialState.COMPLETE
-    ]
-    found = confirmed(study.trials).get(best.number)
-    seeds = found.seeds if found else (best,)
-    scores = test_scores(store, spec, task, [*seeds, *references])
+    trainings = StudyResults(spec, study.trials).trainings
+    tested = [n for n in trainings if n == best.number or study.trial(n).reference]
+    test_scores(store, spec, task, [trial for number in tested for trial in trainings[number]])
     directory.mkdir(parents=True, exist_ok=True)  # no trial made it where all were reused
     report = directory / "report.html"
     kept = store.reports(spec.name)
+    found = StudyResults(spec, study.trials, kept)
     view = study_view(spec, study.trials, kept, store.versions(spec.name), "COMPLETE")
     write_report(view, report)
-    files = export_network(
-        trial_request(store, spec, best, task, scores.get(best.number)),
-        directory / "best",
-        force=True,
-    )
-    latency = measured(spec, kept)
-    return Shipped(best, found, references, scores, report, directory / "best", files, latency)
+    files = export_network(trial_request(store, found, best, task), directory / "best", force=True)
+    return Shipped(found, best, report, directory / "best", files)
 
 
 def test_scores(
@@ -93,14 +73,13 @@ def _measure(spec: StudySpec, task: Task, trial: Trial) -> dict[str, float]:
     }
 
 
-def trial_request(
-    store: Store, spec: StudySpec, trial: Trial, task: Task, test: Mapping[str, float] | None
-) -> ExportRequest:
+def trial_request(store: Store, found: StudyResults, trial: Trial, task: Task) -> ExportRequest:
     """Return what to export of a trained trial: the network of its task, with its weights.
 
     Raises:
         NasError: the trial has no weights, for it did not reach full fidelity, or they are gone.
     """
+    spec = found.spec
     if trial.weights_path is None or trial.last is None:
         raise NasError(
             f"trial {trial.number} of {spec.name} is {trial.state.value.lower()}: no weights.",
@@ -114,6 +93,7 @@ def trial_request(
         )
     last = trial.last
     scores = {"validation": Score(last.top1_error, last.loss)}
+    test = reports.test_scores(found.reports).get(trial.number)
     if test:
         scores["test"] = Score(test["top1_error"], test["loss"])
     space = spec.space_of(trial.architecture)
@@ -138,9 +118,17 @@ def trial_request(
             trial_seed=trial.seed,
             epochs=last.epoch,
             scores=scores,
+            errors=_errors(found, trial),
             mean=task.mean,
             std=task.std,
             class_names=task.class_names,
             sha256=trial.weights_sha256,
         ),
     )
+
+
+def _errors(found: StudyResults, trial: Trial) -> dict[str, Estimate]:
+    """Return what is known of the network of `trial`, which may be a further seed, by split."""
+    number = trial.number if trial.replicate_of is None else trial.replicate_of
+    own = {"validation": found.estimate(number), "test": found.test(number)}
+    return {split: estimate for split, estimate in own.items() if estimate}

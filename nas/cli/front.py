@@ -10,7 +10,7 @@ import click
 from nas.cli import options, output
 
 if TYPE_CHECKING:
-    from nas.spec import StudySpec
+    from nas.results import StudyResults
     from nas.trial import Trial
 
 
@@ -26,79 +26,86 @@ def front(study: str, csv_: bool, db: str | None, json_: bool) -> None:
     Example:
       nas front igcv3-300m-madds-digits --csv > front.csv
     """
-    from nas import results
     from nas.cli import rows
-    from nas.confirm import confirmed
+    from nas.results import StudyResults
     from nas.store import open_store
 
     with open_store(db, read_only=True) as store:
-        spec, trials = store.spec(study), store.trials(study)
-    best, means = results.front(spec, trials), confirmed(trials)
+        found = StudyResults(store.spec(study), store.trials(study), store.reports(study))
     if json_:
-        output.echo_json(
-            {
-                "study": study,
-                "objectives": spec.objectives,
-                "hypervolume": results.study_hypervolume(spec, trials),
-                "reference_point": spec.reference_point,
-                "front": [rows.trial_row(trial, means) for trial in best],
-                "published": [rows.trial_row(trial) for trial in trials if trial.reference],
-            }
-        )
+        output.echo_json({"study": study, **document(found)})
     elif csv_:
         writer = csv.DictWriter(sys.stdout, fieldnames=rows.CSV_FIELDS, extrasaction="ignore")
         writer.writeheader()
-        writer.writerows(rows.trial_row(trial, means) for trial in best)
-    else:
-        print_front(spec, trials)
-
-
-def print_front(spec: "StudySpec", trials: "Sequence[Trial]") -> None:
-    """Print the front beside the published architectures of the family."""
-    from nas import results
-    from nas.cli import rows
-    from nas.confirm import confirmed
-
-    best, means = results.front(spec, trials), confirmed(trials)
-    latency = bool(spec.latency)
-    columns = rows.columns(means, ["state"], latency)
-    title = f"Pareto front of {spec.name} ({', '.join(spec.objectives)}): "
-    title += output.plural(len(best), "network")
-    output.table(title, columns, rows.shown(best, means), rows.NUMBERS, rows.OPTIONAL)
-    if len(spec.spaces) > 1:
-        _print_families(spec, trials)
-    references = [trial for trial in trials if trial.reference]
-    if references:
-        click.echo("")
-        output.table(
-            "published architectures, trained in the same study (no candidates)",
-            rows.columns({}, (), latency),
-            rows.shown(references),
-            rows.NUMBERS,
-            rows.OPTIONAL,
+        writer.writerows(
+            rows.trial_row(trial, found) for trial in (*found.front, *found.unconfirmed)
         )
+    else:
+        print_front(found)
+        _print_references(found)
 
 
-def _print_families(spec: "StudySpec", trials: "Sequence[Trial]") -> None:
+def document(found: "StudyResults") -> dict[str, Any]:
+    """Return the front, what stands off its scale, and the references, as plain data."""
+    from nas.cli import rows
+
+    return {
+        "objectives": found.spec.objectives,
+        "hypervolume": found.hypervolume,
+        "reference_point": found.spec.reference_point,
+        "best": rows.trial_row(found.best, found) if found.best else None,
+        "front": [rows.trial_row(trial, found) for trial in found.front],
+        "unconfirmed": [rows.trial_row(trial, found) for trial in found.unconfirmed],
+        "published": [rows.trial_row(trial, found) for trial in found.trials if trial.reference],
+    }
+
+
+def print_front(found: "StudyResults") -> None:
+    """Print the front, the unconfirmed candidates, and the published architectures."""
+    spec = found.spec
+    title = f"Pareto front of {spec.name} ({', '.join(spec.objectives)}): "
+    _print(found, title + output.plural(len(found.front), "network"), found.front, ["state"])
+    if found.unconfirmed:
+        title = "\nunconfirmed: 1 seed each, so not comparable with the front, which dominates none"
+        _print(found, title, found.unconfirmed, ["state"])
+    if len(spec.spaces) > 1:
+        _print_families(found)
+
+
+def _print_references(found: "StudyResults") -> None:
+    references = [trial for trial in found.trials if trial.reference]
+    if references:
+        title = "\npublished architectures, trained in the same study (no candidates)"
+        _print(found, title, references, ["observed"])
+
+
+def _print(
+    found: "StudyResults", title: str, trials: "Sequence[Trial]", without: Sequence[str]
+) -> None:
+    from nas.cli import rows
+
+    columns = rows.columns(found, without, bool(found.spec.latency))
+    output.table(title, columns, rows.shown(trials, found), rows.NUMBERS, rows.OPTIONAL)
+
+
+def _print_families(found: "StudyResults") -> None:
     """Print the best complete candidate of each space of a study that compares several."""
     from nas.cli import rows
-    from nas.confirm import confirmed
 
-    means = confirmed(trials)
-    table = [_family_row(spec, name, trials) for name in spec.spaces]
+    table = [_family_row(found, name) for name in found.spec.spaces]
     columns = {"family": "family", "candidates": "candidates"}
-    columns |= rows.columns(means, ["state", "name"], bool(spec.latency))
+    columns |= rows.columns(found, ["state", "name"], bool(found.spec.latency))
     click.echo("")
     numbers = f"candidates {rows.NUMBERS}"
     output.table("the best of each family within the budget", columns, table, numbers)
 
 
-def _family_row(spec: "StudySpec", name: str, trials: "Sequence[Trial]") -> dict[str, Any]:
-    from nas import results
-    from nas.cli import rows
-    from nas.confirm import confirmed
+def _family_row(found: "StudyResults", name: str) -> dict[str, Any]:
+    from dataclasses import replace
 
-    own = [t for t in trials if t.reference is None and t.architecture.space == name]
-    best, means = results.best(spec, own), confirmed(own)
-    found = rows.shown([best], means)[0] if best else {}
-    return {"family": name, "candidates": sum(t.candidate for t in own), **found}
+    from nas.cli import rows
+
+    own = [t for t in found.trials if t.reference is None and t.architecture.space == name]
+    family = replace(found, trials=own)
+    row = rows.shown([family.best], found)[0] if family.best else {}
+    return {"family": name, "candidates": sum(t.candidate for t in own), **row}

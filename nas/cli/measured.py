@@ -5,10 +5,9 @@ from dataclasses import asdict
 
 import click
 
-from nas import results
-from nas.confirm import confirmed
 from nas.errors import NasError
 from nas.measured import Measured, measured, over_budget, report_kind
+from nas.results import StudyResults
 from nas.spec import StudySpec
 from nas.store import Store
 from nas.study import Study
@@ -20,30 +19,29 @@ from nas.trial import Trial
 def winner(store: Store, study: Study, say: bool) -> Trial | None:
     """Return the best complete candidate, one that holds a budget in latency when it is measured.
 
-    The front, the confirmed and every winner on the way are measured, each once, and recorded. If
-    none holds the budget, or nothing can be measured here, it is the best by the table.
+    The front and the confirmed are measured, each once, and recorded, until the front that is left
+    has been. If none holds the budget, or nothing can be measured here, it is the best by the
+    table.
     """
     spec, trials = study.spec, study.trials
-    best = results.best(spec, trials)
-    runtime = _runtime(spec, say) if spec.latency and best else None
+    found = StudyResults(spec, trials, store.reports(spec.name))
+    runtime = _runtime(spec, say) if spec.latency and found.best else None
     if runtime is None:
-        return best
+        return found.best
     if say:
         click.echo(f"measuring the latency of the best on {runtime.device}")
-    found = measured(spec, store.reports(spec.name))
-    means = confirmed(trials)
-    for trial in results.front(spec, trials):
-        _measure(store, spec, trial, runtime, found)
-    for number in means:
-        _measure(store, spec, study.trial(number), runtime, found)
-    chosen = best
-    while chosen is not None:
-        _measure(store, spec, chosen, runtime, found)
-        over = over_budget(spec, found)
-        if chosen.number not in over:
-            return chosen
-        chosen = results.best(spec, trials, over)
-    return best
+    known = measured(spec, found.reports)
+    while wanted := _unmeasured(found, known):
+        for trial in wanted:
+            known[trial.number] = _measure(store, spec, trial, runtime)
+        found = StudyResults(spec, trials, store.reports(spec.name))
+    return found.best
+
+
+def _unmeasured(found: StudyResults, known: Mapping[int, Measured]) -> list[Trial]:
+    """Return the candidates on the front, and those confirmed, that have not been measured yet."""
+    wanted = {trial.number for trial in found.front} | found.confirmed
+    return [t for t in found.complete if t.number in wanted and t.number not in known]
 
 
 def lines(spec: StudySpec, best: Trial, found: Mapping[int, Measured]) -> list[str]:
@@ -67,12 +65,8 @@ def lines(spec: StudySpec, best: Trial, found: Mapping[int, Measured]) -> list[s
     return said
 
 
-def _measure(
-    store: Store, spec: StudySpec, trial: Trial, runtime: Runtime, found: dict[int, Measured]
-) -> None:
-    """Measure one trial and record it, unless that has been done."""
-    if trial.number in found:
-        return
+def _measure(store: Store, spec: StudySpec, trial: Trial, runtime: Runtime) -> Measured:
+    """Measure one trial, record and return it."""
     table = spec.latency_tables[trial.architecture.space]
     layers = spec.deployed_layers(trial.architecture)
     own = Measured.of(
@@ -81,8 +75,8 @@ def _measure(
         str(runtime.device),
         runtime.device == table.device,
     )
-    found[trial.number] = own
     store.record_report(spec.name, trial.number, report_kind(spec), asdict(own))
+    return own
 
 
 def _runtime(spec: StudySpec, say: bool) -> Runtime | None:

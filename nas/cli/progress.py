@@ -11,7 +11,6 @@ from nas.budget import si
 from nas.cli import STARTED
 from nas.cli.output import plural
 from nas.cli.rows import further_seed
-from nas.confirm import confirmed
 from nas.execution import (
     Event,
     TrialFinished,
@@ -20,7 +19,7 @@ from nas.execution import (
     TrialStarted,
     WorkersReady,
 )
-from nas.results import best, value
+from nas.results import StudyResults
 from nas.study import Study
 from nas.trial import Trial, TrialState
 from nas.units import duration, percent
@@ -104,10 +103,10 @@ class Progress:
         reused = sum(trial.origin is not None for trial in self._study.trials)
         parts += [f"{reused} reused"] if reused else []
         trials = self._study.trials
-        winner = best(self._study.spec, trials)
-        if winner:
-            error = value(winner, "top1_error", confirmed(trials))
-            parts.append(f"best {percent(error)} at {si(winner.cost.madds)} madds")
+        found = StudyResults(self._study.spec, trials)
+        winner, own = found.best, found.best and found.estimate(found.best.number)
+        if winner and own:
+            parts.append(f"best {percent(own.mean)} at {si(winner.cost.madds)} madds")
         left = self._left() if planned is None or finished < planned else None
         parts += [f"about {duration(left)} left"] if left is not None else []
         return ", ".join(parts)

@@ -1,11 +1,11 @@
 """The rows of a study's tables: one shape for the screen, for JSON and for CSV."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from nas import spec_text
 from nas.budget import si, time
-from nas.confirm import Confirmed
+from nas.results import Estimate, StudyResults
 from nas.spec import StudySpec
 from nas.trial import Trial
 from nas.units import percent
@@ -13,9 +13,10 @@ from nas.units import percent
 COLUMNS = {
     "trial": "trial",
     "error": "val error",
-    "confirmed": "95 %",
+    "spread": "95 %",
     "seeds": "seeds",
     "observed": "in the search",
+    "test": "test error",
     "madds": "madds",
     "params": "params",
     "latency": "latency",
@@ -26,35 +27,49 @@ COLUMNS = {
     "shape": "blocks x width of each stage",
 }
 CSV_FIELDS = (
-    "trial", "top1_error", "loss", "epochs", "madds", "params", "acts", "fvcore_madds",
-    "fvcore_params", "arch_id", "architecture", "seed", "seconds", "origin", "confirmed_top1_error",
-    "confirmed_low", "confirmed_high", "confirmed_seeds", "latency_ns",
+    "trial", "standing", "best", "top1_error", "top1_error_low", "top1_error_high", "seeds",
+    "observed_top1_error", "test_top1_error", "test_top1_error_low", "test_top1_error_high",
+    "test_seeds", "test_images", "loss", "epochs", "madds", "params", "acts", "fvcore_madds",
+    "fvcore_params", "latency_ns", "arch_id", "architecture", "seed", "seconds", "origin",
 )  # fmt: skip
-NUMBERS = "trial error confirmed seeds observed madds params latency epochs"
+NUMBERS = "trial error spread seeds observed test madds params latency epochs"
 OPTIONAL = "arch_id shape params"
-Means = Mapping[int, Confirmed]
-_OF_MEANS = ("confirmed", "seeds", "observed")
+_OF_SEVERAL = ("spread", "seeds", "observed")
 
 
-def columns(means: Means, without: Sequence[str] = (), latency: bool = False) -> dict[str, str]:
-    """Return the columns of a table of trials; those of confirmed means where there are any."""
-    hidden = (*without, *(() if means else _OF_MEANS), *(() if latency else ("latency",)))
+def columns(
+    found: StudyResults, without: Sequence[str] = (), latency: bool = False
+) -> dict[str, str]:
+    """Return the columns of a table of trials; those of several seeds where there are any."""
+    several = any(len(own) > 1 for own in found.trainings.values())
+    hidden = (*without, *(() if several else _OF_SEVERAL), *(() if latency else ("latency",)))
     return {key: heading for key, heading in COLUMNS.items() if key not in hidden}
 
 
-def trial_row(trial: Trial, means: Means | None = None) -> dict[str, Any]:
-    """Return one trial as plain data; errors are shares in [0, 1] on the validation split.
+def trial_row(trial: Trial, found: StudyResults) -> dict[str, Any]:
+    """Return one trial as plain data; errors are shares in [0, 1], on the validation split.
 
-    `top1_error` is what its own training gave. Of a trial in `means` the `confirmed_…` hold the
-    mean over all its seeds and the 95 % interval.
+    Of a complete candidate or reference `top1_error` and `loss` are means over its `seeds`, with
+    the 95 % interval of the error; `observed_top1_error` is that of its first seed, as the search
+    saw it, `further_top1_error` the mean of the others. `test_…` are the same on the test split,
+    where it was tested. Of any other trial they are what was measured last. `standing` tells how a
+    complete candidate compares with the others.
     """
     last = trial.last
+    error, loss = found.estimate(trial.number), found.estimate(trial.number, "loss")
+    further, standing = found.further(trial.number), found.standing(trial.number)
     return {
         "trial": trial.number,
         "name": trial.reference,
         "state": trial.state.value,
-        "top1_error": last.top1_error if last else None,
-        "loss": last.loss if last else None,
+        "standing": standing.value if standing else None,
+        "best": found.best is not None and found.best.number == trial.number,
+        **_estimate("", error),
+        "top1_error": error.mean if error else last.top1_error if last else None,
+        "observed_top1_error": last.top1_error if last else None,
+        "further_top1_error": further.mean if further else None,
+        **_estimate("test_", found.test(trial.number)),
+        "loss": loss.mean if loss else last.loss if last else None,
         "epochs": last.epoch if last else 0,
         "madds": trial.cost.madds,
         "params": trial.cost.params,
@@ -70,39 +85,31 @@ def trial_row(trial: Trial, means: Means | None = None) -> dict[str, Any]:
         "fail_reason": trial.fail_reason,
         "origin": trial.origin,
         "replicate_of": trial.replicate_of,
-        **_confirmed((means or {}).get(trial.number)),
     }
 
 
-def _confirmed(found: Confirmed | None) -> dict[str, Any]:
-    summary = found.summary("top1_error") if found else None
-    reach = summary.reach if summary else None
+def _estimate(prefix: str, own: Estimate | None) -> dict[str, Any]:
     return {
-        "confirmed_top1_error": summary.mean if summary else None,
-        "confirmed_low": summary.mean - reach if summary and reach is not None else None,
-        "confirmed_high": summary.mean + reach if summary and reach is not None else None,
-        "confirmed_further": found.further("top1_error") if found else None,
-        "confirmed_seeds": summary.n if summary else None,
+        f"{prefix}top1_error": own.mean if own else None,
+        f"{prefix}top1_error_low": own.low if own else None,
+        f"{prefix}top1_error_high": own.high if own else None,
+        f"{prefix}seeds": own.n if own else None,
+        f"{prefix}images": own.images if own else None,
     }
 
 
-def shown(trials: Sequence[Trial], means: Means | None = None) -> list[dict[str, Any]]:
-    """Return trials as rows for the screen, under `COLUMNS`; a mean stands in place of its error.
-
-    With `means` the others of the table are said to have one seed.
-    """
+def shown(trials: Sequence[Trial], found: StudyResults) -> list[dict[str, Any]]:
+    """Return trials as rows for the screen, under `COLUMNS`."""
     rows = []
     for trial in trials:
-        row = trial_row(trial, means)
+        row = trial_row(trial, found)
         state = row["state"].lower()
         row["error"] = percent(row["top1_error"])
-        row["seeds"] = "1" if trial.final else ""
-        found = (means or {}).get(trial.number)
-        if found:
-            summary = found.summary("top1_error")
-            row["error"], row["observed"] = percent(summary.mean), row["error"]
-            row["confirmed"] = f"± {100 * (summary.reach or 0.0):.2f}"
-            row["seeds"] = str(summary.n)
+        own, test = found.estimate(trial.number), found.test(trial.number)
+        row["seeds"] = str(own.n) if own else ""
+        row["spread"] = own.spread if own else ""
+        row["observed"] = percent(row["observed_top1_error"]) if own and own.n > 1 else ""
+        row["test"] = f"{percent(test.mean)} {test.spread}".rstrip() if test else ""
         row["madds"], row["params"] = si(trial.cost.madds), si(trial.cost.params)
         row["latency"] = time(trial.cost.latency)
         row["state"] = f"{state} ({trial.fail_reason})" if trial.fail_reason else state

@@ -282,6 +282,7 @@ def make_spec(given: dict[str, Any]) -> "StudySpec":
         reuse=given["reuse"],
         confirm=given["confirm"],
         seeds=given["seeds"],
+        reference_seeds=given["seeds"] if given["confirm"] else 1,
         proxies=given["proxies"],
         latency=tuple(table.to_json() for table in tables),
         strides=strides,

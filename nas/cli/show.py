@@ -22,8 +22,8 @@ def show(study: str, profile: bool, db: str | None, json_: bool) -> None:
     """
     from nas.cli import rows, train_record
     from nas.cli.profile import show_study
-    from nas.confirm import confirmed
     from nas.reports import notes
+    from nas.results import StudyResults
     from nas.store import open_store
 
     with open_store(db, read_only=True) as store:
@@ -38,7 +38,7 @@ def show(study: str, profile: bool, db: str | None, json_: bool) -> None:
         spec, trials = store.spec(study), store.trials(study)
         versions, reports = store.versions(study), store.reports(study)
         trainings = [one for one in store.trainings() if one.study == study]
-    means = confirmed(trials)
+    found = StudyResults(spec, trials, reports)
     if json_:
         document = json.loads(spec.to_json())
         output.echo_json(
@@ -46,7 +46,7 @@ def show(study: str, profile: bool, db: str | None, json_: bool) -> None:
                 "study": document,
                 "versions": versions,
                 "trials": [
-                    rows.trial_row(trial, means) | {"fail_detail": trial.fail_detail}
+                    rows.trial_row(trial, found) | {"fail_detail": trial.fail_detail}
                     for trial in trials
                 ],
                 "reports": reports,
@@ -58,8 +58,8 @@ def show(study: str, profile: bool, db: str | None, json_: bool) -> None:
         output.field(key, value)
     output.field("versions", ", ".join(f"{key} {value}" for key, value in versions.items()))
     click.echo("")
-    columns = rows.columns(means, latency=bool(spec.latency))
-    output.table("", columns, rows.shown(trials, means), rows.NUMBERS, rows.OPTIONAL)
+    columns = rows.columns(found, latency=bool(spec.latency))
+    output.table("", columns, rows.shown(trials, found), rows.NUMBERS, rows.OPTIONAL)
     train_record.print_summary(trainings)
     for number, note in notes(reports).items():
         click.echo(f"\ntrial {number}: {note}")

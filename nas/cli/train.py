@@ -249,12 +249,12 @@ def _from_space(given: dict[str, Any]) -> "Subject":
 
 
 def _from_study(store: "Store", spec: "StudySpec", number: int | None) -> "Subject":
-    from nas import results
     from nas.cli.training import Subject
     from nas.errors import NasError
+    from nas.results import StudyResults
 
     trials = store.trials(spec.name)
-    trial = results.best_shipped(spec, trials, store.reports(spec.name))
+    trial = StudyResults(spec, trials, store.reports(spec.name)).best
     if number is not None:
         trial = next((trial for trial in trials if trial.number == number), None)
     if trial is None:

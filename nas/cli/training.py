@@ -14,10 +14,11 @@ from nas.export.request import ExportRequest, Score, Training
 from nas.figures.training import write_training_page
 from nas.layers import Layer, Shape
 from nas.lowering import lower
+from nas.replicates import Difference, Summary, difference
+from nas.results import Estimate
 from nas.space import SearchSpace
 from nas.strides import Adaptation, Stated
 from nas.train.checkpoint import check_identity, read_document
-from nas.train.compare import Difference, Summary, difference
 from nas.train.data import Task, TaskRequest
 from nas.train.recipe import Recipe
 from nas.train.referee import count
@@ -109,7 +110,7 @@ class Trained:
     @property
     def errors(self) -> list[float]:
         """The test errors of the replicates."""
-        return [result.test["top1_error"] for result in self.results]
+        return _errors(self, "test")
 
     @property
     def summary(self) -> Summary:
@@ -289,6 +290,10 @@ def export_request(plan: Plan, trained: Trained) -> ExportRequest:
                 "validation": _score(best.validation),
                 "test": _score(best.test),
             },
+            errors={
+                "validation": Estimate.of(_errors(trained, "validation"), "validation"),
+                "test": Estimate.of(trained.errors, "test", len(task.test)),
+            },
             mean=task.mean,
             std=task.std,
             class_names=task.class_names,
@@ -354,6 +359,10 @@ def _counted(subject: Subject) -> Cost:
             "Nothing was trained. Please report this with the architecture.",
         )
     return ours
+
+
+def _errors(trained: Trained, split: str) -> list[float]:
+    return [float(getattr(result, split)["top1_error"]) for result in trained.results]
 
 
 def _score(shares: dict[str, Any]) -> Score:

@@ -6,42 +6,35 @@ from typing import Any
 
 import click
 
-from nas import results
-from nas.budget import si
 from nas.cli import STARTED, output, rows
 from nas.cli.finish import Shipped
+from nas.cli.front import document as front_document
 from nas.cli.front import print_front
 from nas.cli.measured import lines as latency_lines
-from nas.confirm import confirmed
-from nas.replicates import Summary
-from nas.spec import StudySpec
+from nas.measured import measured
 from nas.spec_text import study_note
 from nas.store import Store
 from nas.study import Study
-from nas.trial import Trial
-from nas.units import duration, percent
+from nas.units import duration
 
 
 def document(study: Study, shipped: Shipped, seconds: float) -> dict[str, Any]:
     """Return the result as `--json` prints it; `seconds` is what the run took."""
-    spec, means = study.spec, confirmed(study.trials)
-    references = [trial for trial in study.trials if trial.reference]
-    best = rows.trial_row(shipped.best, means)
+    found = shipped.results
+    best = rows.trial_row(shipped.best, found)
+    latency = measured(found.spec, found.reports)
     return {
-        "study": spec.name,
+        "study": found.spec.name,
         "seconds": round(seconds, 3),
-        "hypervolume": results.study_hypervolume(spec, study.trials),
-        "best": best | {"test": shipped.test(shipped.best), "test_errors": _test_errors(shipped)},
+        **front_document(found),
+        "best": best | {"test_errors": found.test_errors(shipped.best.number)},
         "confirmed": [
-            rows.trial_row(seeds.seeds[0], means)
-            | {"errors": [trial.value("top1_error") for trial in seeds.seeds]}
-            for seeds in means.values()
+            rows.trial_row(own[0], found) | {"errors": [t.value("top1_error") for t in own]}
+            for number, own in found.trainings.items()
+            if number in found.confirmed
         ],
-        "front": [rows.trial_row(trial, means) for trial in results.front(spec, study.trials)],
-        "published": [
-            rows.trial_row(trial) | {"test": shipped.test(trial)} for trial in references
-        ],
-        "latency": {number: asdict(each) for number, each in shipped.latency.items()},
+        "verdicts": found.verdicts,
+        "latency": {number: asdict(each) for number, each in latency.items()},
         "reused": [trial.number for trial in study.trials if trial.origin],
         "report": str(shipped.report),
         "export": [str(path) for path in shipped.files],
@@ -52,8 +45,8 @@ def conclude(study: Study, shipped: Shipped, say: bool) -> None:
     """Print the front, the best and where everything lies; `say` False leaves out the rest."""
     spec = study.spec
     click.echo("" if say else None, nl=say)
-    print_front(spec, study.trials)
-    click.echo(f"\n{_verdict(spec, shipped)}")
+    print_front(shipped.results)
+    _print_best(shipped)
     if not say:
         return
     note = study_note(spec)
@@ -78,63 +71,22 @@ def _trials(study: Study) -> str:
     return f"{trials}, {reused} of them reused" if reused else trials
 
 
-def _verdict(spec: StudySpec, shipped: Shipped) -> str:
-    best, last = shipped.best, shipped.best.last
-    assert last is not None
-    lines = [
-        f"best: trial {best.number}, {si(best.cost.madds)} madds, {si(best.cost.params)} params",
-        f"      {best.architecture}",
-        *(f"      {line}" for line in _errors(spec, shipped)),
-        *(f"      {line}" for line in latency_lines(spec, best, shipped.latency)),
-    ]
-    if best.origin:
-        lines.append(f"      (measured in {best.origin.replace('/', '#')}, reused here)")
-    lines += [f"      {_reference(trial, shipped)}" for trial in shipped.references]
-    return "\n".join(lines)
-
-
-def _errors(spec: StudySpec, shipped: Shipped) -> list[str]:
-    """Return the lines on the errors of the best: as the search saw it, confirmed, tested."""
-    best, seeds = shipped.best, shipped.confirmed
+def _print_best(shipped: Shipped) -> None:
+    """Print the best beside the references as a table, and what may be said of their difference."""
+    found, best = shipped.results, shipped.best
+    spec = found.spec
     epochs = output.plural(spec.ladder.max_epochs, "epoch")
-    if seeds is None:
-        error = percent(best.value("top1_error"))
-        return [
-            f"val error {error}, {_tested(shipped, best)}; {spec.task}, {epochs}, 1 seed",
-            "(chosen by its validation error, so the test error is the fairer figure)",
-        ]
-    return [
-        f"val error {seeds.words()}",
-        f"{_tested_all(shipped)}; {spec.task}, {epochs}",
-        "(chosen by the mean of its validation errors, so the test error is the fairer figure;",
-        "± is the 95 % interval of the mean over the seeds; exported are the weights of the first)",
-    ]
-
-
-def _reference(trial: Trial, shipped: Shipped) -> str:
-    seeds = ", 1 seed" if shipped.confirmed else ""
-    return f"{trial.reference}: {si(trial.cost.madds)} madds, {_tested(shipped, trial)}{seeds}"
-
-
-def _tested(shipped: Shipped, trial: Trial) -> str:
-    score = shipped.scores.get(trial.number)
-    if score is None:
-        return "not tested"
-    return f"test error {percent(score['top1_error'])} ({score['images']:.0f} images)"
-
-
-def _tested_all(shipped: Shipped) -> str:
-    errors = _test_errors(shipped)
-    if len(errors) < 2:
-        return _tested(shipped, shipped.best)
-    found = Summary.of(errors)
-    images = shipped.scores[shipped.best.number]["images"]
-    reach = f"± {100 * (found.reach or 0.0):.2f}"
-    return f"test error {percent(found.mean)} {reach} ({found.n} seeds, {images:.0f} images)"
-
-
-def _test_errors(shipped: Shipped) -> list[float]:
-    """Return the errors of the best on the test split, one for each of its seeds."""
-    seeds = shipped.confirmed.seeds if shipped.confirmed else (shipped.best,)
-    scores = [shipped.scores.get(trial.number) for trial in seeds]
-    return [score["top1_error"] for score in scores if score is not None]
+    shown = rows.shown([best, *found.references], found)
+    shown[0]["name"] = "the best"
+    without = ("epochs", "state", "arch_id", "shape", "observed")
+    columns = {"name": "", **rows.columns(found, without, bool(spec.latency))}
+    click.echo("")
+    title = f"the best and the published references ({spec.task}, {epochs})"
+    output.table(title, columns, shown, rows.NUMBERS, "params")
+    output.field("\nbest", f"trial {best.number}: {best.architecture}", 12)
+    for line in found.verdicts:
+        output.field("test error", line)
+    for line in latency_lines(spec, best, measured(spec, found.reports)):
+        output.field("latency", line)
+    if best.origin:
+        output.field("reused", f"measured in {best.origin.replace('/', '#')}")

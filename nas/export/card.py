@@ -18,6 +18,7 @@ from nas.export.files import sha256
 from nas.export.parity import Parity
 from nas.export.request import ExportRequest, Training
 from nas.layers import Shape
+from nas.results import Estimate
 
 SCHEMA = 1
 _LIBRARIES = ("torch", "numpy", "safetensors", "fvcore", "onnx", "onnxruntime")
@@ -27,6 +28,12 @@ _UNITS = {
     "acts": "output elements of convolution and linear layers, one image",
     "nas": "summed over the layers, exact",
     "fvcore": "counted by fvcore, PyTorch network in eval mode, convolution and linear operators",
+}
+_SCORE_UNITS = {
+    "scores": "of the network: top-1 error as the mean over its seeds, with the 95 % interval",
+    "exported_weights": "of the one training whose weights are exported",
+    "top1_error": "share of the split",
+    "loss": "mean cross-entropy in nats",
 }
 
 
@@ -153,6 +160,12 @@ def _training(training: Training | None) -> Mapping[str, Any] | None:
         "epochs": training.epochs,
         "study_seed": training.study_seed,
         "trial_seed": training.trial_seed,
-        "scores": {split: asdict(score) for split, score in training.scores.items()},
-        "units": {"top1_error": "share of the split", "loss": "mean cross-entropy in nats"},
+        "scores": {split: _estimate(own) for split, own in training.errors.items()},
+        "exported_weights": {split: asdict(score) for split, score in training.scores.items()},
+        "units": _SCORE_UNITS,
     }
+
+
+def _estimate(own: Estimate) -> dict[str, Any]:
+    bounds = {"low": own.low, "high": own.high, "seeds": own.n, "images": own.images}
+    return {"top1_error": own.mean, **bounds}

@@ -8,6 +8,7 @@ from nas.architecture import Architecture
 from nas.errors import ExportError
 from nas.layers import Layer, Shape
 from nas.lowering import lower
+from nas.results import Estimate
 from nas.space import SearchSpace
 from nas.strides import Adaptation, Strides, adapt
 
@@ -27,10 +28,11 @@ class Score:
 class Training:
     """How the weights of a network came about.
 
-    `task` is the name of the task, `data` says in words which images it had. `scores` has the
-    splits by name (`validation`, `test`). `mean` and `std` are those of the pixels scaled to
-    [0, 1], one for each input channel. `sha256` is that of the weights file when it was recorded,
-    None where it never was.
+    `task` is the name of the task, `data` says in words which images it had. `scores` has what
+    these weights reached on the splits by name (`validation`, `test`); `errors` the estimate of the
+    network's top-1 error on each, over all its trainings. `mean` and `std` are those of the pixels
+    scaled to [0, 1], one for each input channel. `sha256` is that of the weights file when it was
+    recorded, None where it never was.
     """
 
     weights: Path
@@ -43,6 +45,7 @@ class Training:
     trial_seed: int
     epochs: int
     scores: Mapping[str, Score]
+    errors: Mapping[str, Estimate]
     mean: tuple[float, ...]
     std: tuple[float, ...]
     class_names: tuple[str, ...]

@@ -34,8 +34,9 @@ def learning_curves_figure(view: StudyView, look: Look | None = None) -> go.Figu
     scale = Scale.of([100 * error for point in points for _, error in point.curve])
     figure.update_yaxes(**scale.axis())
     figure.update_xaxes(range=[0.8, view.rungs[-1] + 0.2], dtick=-(-view.rungs[-1] // 12))
-    order = (Group.STOPPED, Group.FAILED, Group.DOMINATED, Group.RUNNING, Group.FRONT)
-    for group in (*order, Group.PUBLISHED):
+    order = (Group.STOPPED, Group.FAILED, Group.OVER_BUDGET, Group.DOMINATED, Group.RUNNING,
+             Group.UNCONFIRMED, Group.FRONT, Group.PUBLISHED)  # fmt: skip
+    for group in order:
         members = [point for point in points if point.group is group]
         if members:
             figure.add_trace(_curves(group, members, scale, look))
@@ -56,7 +57,7 @@ def hypervolume_figure(view: StudyView, look: Look | None = None) -> go.Figure:
         uirevision=view.name,
         margin_t=34,
         xaxis_title_text=title("candidates ended", look),
-        yaxis_title_text=title("hypervolume (% of the reference box)", look),
+        yaxis_title_text=title("hypervolume (% of the reference box, 1 seed each)", look),
     )
     if not view.progress:
         return empty(figure, "no candidate has ended yet", look)

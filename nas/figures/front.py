@@ -15,7 +15,11 @@ HEIGHT = 500
 GL_FROM = 5000  # SVG is as fast below; above it, WebGL and labels without the architecture
 _LABEL_GAP = 20
 _PLOT_HEIGHT = HEIGHT - 120  # what axis titles and legend leave, near enough for labels
-_SIZES = {Group.FRONT: 11, Group.RUNNING: 9, Group.DOMINATED: 8, Group.STOPPED: 8}
+_SIZES = {Group.FRONT: 11, Group.UNCONFIRMED: 10, Group.RUNNING: 9}
+_SIZE = 8
+_CLOUDS = (
+    Group.STOPPED, Group.OVER_BUDGET, Group.DOMINATED, Group.RUNNING, Group.UNCONFIRMED,
+)  # fmt: skip
 
 
 def front_figure(view: StudyView, look: Look | None = None) -> go.Figure:
@@ -35,12 +39,14 @@ def front_figure(view: StudyView, look: Look | None = None) -> go.Figure:
     if not shown:
         return empty(figure, "nothing is measured yet", look)
     times = factor(view.y)
-    scale = Scale.of([(point.y or 0.0) * times for point in shown])
+    ends = [end * times for point in shown for end in _ends(point)]
+    scale = Scale.of([(point.y or 0.0) * times for point in shown], ends)
     across = Scale.of([point.x for point in shown])
     figure.update_yaxes(**scale.axis())
-    ends = _x_range(view, across)
-    figure.update_xaxes(tickformat="~s", ticksuffix=view.x.unit, range=ends, type="linear")
-    for group in (Group.STOPPED, Group.DOMINATED, Group.RUNNING):
+    figure.update_xaxes(
+        tickformat="~s", ticksuffix=view.x.unit, range=_x_range(view, across), type="linear"
+    )
+    for group in _CLOUDS:
         figure.add_trace(_cloud(view, group, scale, look))
     figure.add_traces(_front(view, scale, look))
     figure.add_traces(_family_legend(view, look))
@@ -108,26 +114,29 @@ def _cloud(view: StudyView, group: Group, scale: Scale, look: Look) -> Any:
         if many
         else {"hovertext": [full(view, point) for point in points], "hoverinfo": "text"}
     )
-    return _trace_type(view)(
+    colour = _colours(view, points, look.colour(group.value), look)
+    cloud = _trace_type(view)(
         **_places(view, points, scale),
         name=group.label,
         mode="markers",
         marker={
             "symbol": SYMBOLS[group],
-            "size": 5 if many else _SIZES[group],
-            "color": _colours(view, points, look.colour(group.value), look),
-            "line": {"width": 1.5, "color": _colours(view, points, look.colour(group.value), look)},
+            "size": 5 if many else _SIZES.get(group, _SIZE),
+            "color": colour,
+            "line": {"width": 2 if group is Group.UNCONFIRMED else 1.5, "color": colour},
             "opacity": 0.5 if many else 0.9,
         },
         **texts,
         showlegend=bool(points),
     )
+    _draw_bars(cloud, view, points, look.colour(group.value))
+    return cloud
 
 
 def _front(view: StudyView, scale: Scale, look: Look) -> list[Any]:
     """Return the staircase that the front dominates, and its points.
 
-    With more than two objectives the front is no staircase in this plane: only points are drawn.
+    With other objectives than the two axes it is no staircase in this plane: only points are drawn.
     """
     points = [point for point in view.group(Group.FRONT) if point.y is not None]
     colour = look.colour(Group.FRONT.value)
@@ -140,7 +149,7 @@ def _front(view: StudyView, scale: Scale, look: Look) -> list[Any]:
         hoverinfo="skip",
         legendgroup="front",
         showlegend=False,
-        visible=view.num_objectives <= 2,
+        visible=view.staircase,
     )
     dots = _trace_type(view)(
         **places,
@@ -157,28 +166,29 @@ def _front(view: StudyView, scale: Scale, look: Look) -> list[Any]:
         hoverinfo="text",
         showlegend=bool(points),
     )
-    if any(point.confirmed for point in points):
-        dots.error_y = _intervals(view, points, scale, colour)
+    _draw_bars(dots, view, points, colour)
     return [steps, dots]
 
 
-def _intervals(
-    view: StudyView, points: Sequence[Point], scale: Scale, colour: str
-) -> dict[str, Any]:
-    """Return the 95 % intervals of the means as plotly's error bars; none for a single seed."""
+def _ends(point: Point) -> tuple[float, ...]:
+    """Return the ends of the 95 % interval along the axis; none for a single seed."""
+    own = point.spread
+    return () if own is None or own.low is None or own.high is None else (own.low, own.high)
+
+
+def _draw_bars(trace: Any, view: StudyView, points: Sequence[Point], colour: str) -> None:
+    """Give a trace the whole 95 % intervals of its means as error bars; none for a single seed."""
     times = factor(view.y)
+    ends = [_ends(point) for point in points]
+    if not any(ends):
+        return
     above: list[float | None] = []
     below: list[float | None] = []
-    for point in points:
-        reach = point.confirmed.summary(view.y.name).reach if point.confirmed else None
-        if reach is None or point.y is None:
-            above.append(None)
-            below.append(None)
-            continue
-        at, low = point.y * times, max(point.y - reach, 0.0) * times
-        above.append(reach * times)
-        below.append(scale.place(at) - scale.place(low))
-    return {
+    for point, own in zip(points, ends, strict=True):
+        at = (point.y or 0.0) * times
+        above.append(own[1] * times - at if own else None)
+        below.append(at - own[0] * times if own else None)
+    trace.error_y = {
         "type": "data", "symmetric": False, "array": above, "arrayminus": below,
         "thickness": 1.5, "width": 5, "color": colour,
     }  # fmt: skip
@@ -186,21 +196,27 @@ def _intervals(
 
 def _published(view: StudyView, scale: Scale, look: Look) -> list[Any]:
     return [
-        _trace_type(view)(
-            **_places(view, [point], scale),
-            name=escape(point.label),
-            mode="markers",
-            marker={
-                "symbol": PUBLISHED_SYMBOLS[index % len(PUBLISHED_SYMBOLS)],
-                "size": 13,
-                "color": look.colour("published"),
-                "line": {"width": 1.5, "color": look.colour("surface")},
-            },
-            hovertext=[full(view, point)],
-            hoverinfo="text",
-        )
+        _reference(view, point, PUBLISHED_SYMBOLS[index % len(PUBLISHED_SYMBOLS)], scale, look)
         for index, point in enumerate(view.group(Group.PUBLISHED))
     ]
+
+
+def _reference(view: StudyView, point: Point, symbol: str, scale: Scale, look: Look) -> Any:
+    trace = _trace_type(view)(
+        **_places(view, [point], scale),
+        name=escape(point.label),
+        mode="markers",
+        marker={
+            "symbol": symbol,
+            "size": 13,
+            "color": look.colour("published"),
+            "line": {"width": 1.5, "color": look.colour("surface")},
+        },
+        hovertext=[full(view, point)],
+        hoverinfo="text",
+    )
+    _draw_bars(trace, view, [point], look.colour("published"))
+    return trace
 
 
 def _label_published(figure: go.Figure, view: StudyView, scale: Scale, look: Look) -> None:

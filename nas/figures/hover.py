@@ -75,6 +75,5 @@ def measured(point: Point) -> str:
         cost += f", {time(point.cost.latency)}"
     if point.error is None:
         return cost
-    if point.confirmed:
-        return f"{point.confirmed.words()}; {cost}, {duration(point.seconds)}"
-    return f"{percent(point.error)} error, {cost}, {duration(point.seconds)}"
+    error = str(point.estimate or percent(point.error))
+    return f"{error} error, {cost}, {duration(point.seconds)}"

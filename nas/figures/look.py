@@ -30,9 +30,11 @@ _LIGHT = {
     "shade": "#f6e3e0",
     "budget": "#b3261e",
     "front": "#0b62a8",
+    "unconfirmed": "#0b62a8",
     "published": "#1d2430",
     "running": "#0b7a5e",
     "dominated": "#848c99",
+    "over budget": "#b3261e",
     "stopped": "#bf560b",
 }
 _DARK = {
@@ -43,15 +45,19 @@ _DARK = {
     "shade": "#33201f",
     "budget": "#ff7b72",
     "front": "#58b0ff",
+    "unconfirmed": "#58b0ff",
     "published": "#e8ebf0",
     "running": "#3fd0a6",
     "dominated": "#858e9c",
+    "over budget": "#ff7b72",
     "stopped": "#f0a04b",
 }
 SYMBOLS = {
     Group.FRONT: "circle",
+    Group.UNCONFIRMED: "circle-open",
     Group.RUNNING: "cross-thin-open",
-    Group.DOMINATED: "circle-open",
+    Group.DOMINATED: "square-open",
+    Group.OVER_BUDGET: "x-open",
     Group.STOPPED: "triangle-down-open",
 }
 # Okabe and Ito's palette for people with any colour deficiency; both pages are far enough from it.

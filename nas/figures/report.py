@@ -20,8 +20,8 @@ from nas.figures.look import Look
 from nas.figures.page import report_script
 from nas.figures.table import HEADERS, NUMERIC, facts, row
 from nas.stage_table import StageTable
-from nas.units import duration, percent
-from nas.view import Point, StudyView
+from nas.units import duration
+from nas.view import Group, Point, StudyView
 
 Draw: TypeAlias = Callable[[StudyView, Look | None], go.Figure]
 Patch: TypeAlias = tuple[list[str | int], Any]
@@ -31,8 +31,9 @@ _FIGURES: dict[str, tuple[str, str, Draw]] = {
     "front": (
         "Error against cost",
         "Down and left is better. The line bounds what the front dominates; the dashed line is "
-        "the budget. A stopped trial stands where it was stopped, not where it would have ended; "
-        "one confirmed under further seeds at their mean, its bar being the 95 % interval.",
+        "the budget. A network stands at the mean over its seeds, its bar being the 95 % interval; "
+        "one of a single seed is hollow and off the line where others were confirmed. A stopped "
+        "trial stands where it was stopped, not where it would have ended.",
         front_figure,
     ),
     "curves": (
@@ -43,7 +44,8 @@ _FIGURES: dict[str, tuple[str, str, Draw]] = {
     "hypervolume": (
         "Progress",
         "The share of the area between zero and the study's fixed reference point that the front "
-        "dominates; more is better, flat means that the search no longer finds anything new.",
+        "dominates, by the errors observed with one seed each during the search; more is better, "
+        "flat means that the search no longer finds anything new.",
         hypervolume_figure,
     ),
 }
@@ -82,22 +84,18 @@ def _policy(view: StudyView) -> str:
 def _remarks(view: StudyView) -> Iterator[str]:
     if view.note:
         yield f'<p class="note">{escape(view.note)}</p>\n'
-    for point in view.points:
-        if point.confirmed:
-            yield (
-                f"<p>{escape(point.label)}: {escape(point.confirmed.words())}, "
-                "± being the 95 % interval of the mean.</p>\n"
-            )
+    compared = [view.best] if view.best else []
+    compared += [point for point in view.group(Group.PUBLISHED) if point.test]
+    for point in compared:
+        tested = f"; test error <strong>{escape(str(point.test))}</strong>" if point.test else ""
+        yield f"<p>{escape(point.label)}: validation error {escape(point.words)}{tested}.</p>\n"
+    for line in view.verdicts:
+        yield f"<p>Test error of the best: {escape(line)}.</p>\n"
+    if any(point.estimate and point.estimate.reach for point in view.points):
+        yield '<p class="muted small">± is the 95 % interval of the mean over the seeds.</p>\n'
     for point in view.points:
         if point.note:
             yield f"<p>{escape(point.label)}: {escape(point.note)}.</p>\n"
-    tests = [point for point in view.points if point.test_error is not None]
-    for point in tests:
-        weights = " (the weights of its first seed, which are exported)" if point.confirmed else ""
-        yield (
-            f"<p>{escape(point.label)} on the test split, taken once{weights}: "
-            f"<strong>{percent(point.test_error or 0.0)}</strong> error.</p>\n"
-        )
 
 
 def _figures(view: StudyView) -> Iterator[str]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+_DECADE = 10
 _LOG_FROM = 8  # with a larger ratio of the ends, a linear axis squashes the front at its bottom
 
 
@@ -18,16 +19,21 @@ class Scale:
     zero: bool
 
     @classmethod
-    def of(cls, values: Sequence[float]) -> "Scale":
-        """Return the scale that shows `values`, none of them negative."""
+    def of(cls, values: Sequence[float], ends: Sequence[float] = ()) -> "Scale":
+        """Return the scale that shows `values` and the `ends` of their bars, none negative.
+
+        A logarithmic axis goes down by a factor of ten for the ends, and no further.
+        """
         positive = [value for value in values if value > 0]
         zero = len(positive) < len(values)
         if not positive:
             return cls(False, 0.0, 1.0, zero)
         low, high = min(positive), max(positive)
+        top = max([high, *ends])
         if high / low >= _LOG_FROM:
-            return cls(True, low / 2 if zero else low, high, zero)
-        return cls(False, 0.0 if zero else low, high, zero)
+            bottom = max(min([low, *ends]), low / _DECADE)
+            return cls(True, bottom / 2 if zero else bottom, top, zero)
+        return cls(False, 0.0 if zero else min([low, *ends]), top, zero)
 
     def place(self, value: float) -> float:
         """Return where `value` is drawn."""

@@ -34,13 +34,10 @@ def row(point: Point) -> tuple[Cell, ...]:
 
 
 def _error(point: Point) -> str:
-    """Return the error; with the interval of its mean and n where the trial was confirmed."""
-    if point.error is None:
-        return "–"
-    if point.confirmed is None:
-        return percent(point.error)
-    found = point.confirmed.summary("top1_error")
-    return f"{percent(found.mean)} ± {100 * (found.reach or 0.0):.2g} (n = {found.n})"
+    """Return the error; of a complete network the estimate with its interval and n."""
+    if point.estimate:
+        return str(point.estimate)
+    return percent(point.error) or "–"
 
 
 def facts(point: Point) -> list[tuple[str, str]]:
@@ -61,12 +58,12 @@ def facts(point: Point) -> list[tuple[str, str]]:
         lines.append(("note", point.note))
     if point.origin:
         lines.append(("reused from", point.origin))
-    if point.confirmed:
-        lines.append(("top-1 error", point.confirmed.words()))
+    if point.words:
+        lines.append(("top-1 error", point.words))
     if point.loss is not None:
         lines.append(("cross-entropy", f"{point.loss:.4f} nats"))
-    if point.test_error is not None:
-        lines.append(("error on the test split", percent(point.test_error)))
+    if point.test:
+        lines.append(("error on the test split", str(point.test)))
     printed = ", ".join(f"{key} {value}" for key, value in point.published)
     return [*lines, ("as its authors print it", printed)] if printed else lines
 

@@ -170,7 +170,11 @@ def _best_errors() -> sa.Select[Any]:
     """Select (study, confirmed, lowest error): the mean of each complete candidate's seeds counts.
 
     A candidate and its further seeds make one mean; `confirmed` is 1 where it has two or more.
+    References and their further seeds do not count.
     """
+    network = TRIAL.alias("network")  # the trial itself, or the one that it repeats
+    number = sa.func.coalesce(TRIAL.c.replicate_of, TRIAL.c.number)
+    same = sa.and_(network.c.study_id == TRIAL.c.study_id, network.c.number == number)
     current = sa.and_(
         MEASUREMENT.c.trial_id == TRIAL.c.id, MEASUREMENT.c.attempt == TRIAL.c.attempt
     )
@@ -179,12 +183,13 @@ def _best_errors() -> sa.Select[Any]:
             TRIAL.c.id,
             TRIAL.c.study_id,
             TRIAL.c.attempt,
-            sa.func.coalesce(TRIAL.c.replicate_of, TRIAL.c.number).label("candidate"),
+            number.label("candidate"),
             sa.func.max(MEASUREMENT.c.epoch).label("epoch"),
         )
         .join(MEASUREMENT, current)
-        .where(TRIAL.c.state == TrialState.COMPLETE.value, TRIAL.c.reference.is_(None))
-        .group_by(TRIAL.c.id, TRIAL.c.study_id, TRIAL.c.attempt)
+        .join(network, same)
+        .where(TRIAL.c.state == TrialState.COMPLETE.value, network.c.reference.is_(None))
+        .group_by(TRIAL.c.id, TRIAL.c.study_id, TRIAL.c.attempt, number)
     ).subquery("last")
     trial_id, study_id, attempt, candidate, epoch = last.c
     final = sa.and_(

@@ -333,6 +333,7 @@ def test_the_summary_shows_the_best_mean_where_candidates_were_confirmed(
     add(4, 0.14, replicate_of=1, replicate=1)
     add(5, 0.01, replicate_of=2, replicate=1, state=TrialState.STOPPED)
     add(6, 0.01, reference="igcv3-d-1.0")
+    add(7, 0.01, replicate_of=6, replicate=1)
     assert store.studies()[0].best_error == pytest.approx(0.13)
 
 

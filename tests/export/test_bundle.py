@@ -43,7 +43,10 @@ def test_trained_network_is_exported_whole(
     assert card["network"]["input"] == "1x8x8"
     assert card["network"]["class_names"] == [f"class {k}" for k in range(10)]
     assert card["normalisation"]["mean"] == [0.25]
-    assert card["training"]["scores"]["test"] == {"top1_error": 0.06, "loss": 0.21}
+    assert card["training"]["exported_weights"]["test"] == {"top1_error": 0.06, "loss": 0.21}
+    score = card["training"]["scores"]["test"]
+    assert (score["top1_error"], score["seeds"], score["images"]) == (pytest.approx(0.07), 2, 359)
+    assert score["low"] == 0.0 < score["top1_error"] < score["high"]
     assert (card["training"]["epochs"], card["training"]["trial_seed"]) == (9, 123)
     cost = CostModel(trained.space).cost(trained.architecture)
     deployment = card["cost"]["deployment"]

@@ -5,18 +5,18 @@ from dataclasses import replace
 import pytest
 
 from nas.cli import rows
-from nas.confirm import confirmed
 from nas.figures.front import front_figure
 from nas.figures.report import report_html
 from nas.figures.table import facts, row
-from nas.results import best, study_hypervolume
+from nas.results import StudyResults
 from nas.study import Study
 from nas.trial import TrialState
+from nas.units import percent
 from nas.view import Group, study_view
 from tests.memory_store import MemoryStore
 from tests.studies import WalkSampler, run_all, small_spec
 
-SPEC = small_spec(num_trials=12, confirm=2, seeds=3)
+SPEC = small_spec(num_trials=12, confirm=3, seeds=3, reference_seeds=3)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def test_further_seeds_are_no_points_but_count_as_trials(trials):
     assert view.further == (len(further), len(further))
     assert f"{len(further)} further seeds" in view.summary
     assert view.hypervolume == pytest.approx(
-        study_hypervolume(SPEC, trials) / (SPEC.reference_point[0] * SPEC.reference_point[1])
+        StudyResults(SPEC, trials).hypervolume / (SPEC.reference_point[0] * SPEC.reference_point[1])
     )
 
 
@@ -45,50 +45,81 @@ def test_a_study_that_is_not_at_its_end_has_more_to_come(trials):
     assert not view.done
 
 
-def test_a_confirmed_trial_stands_at_its_mean(trials):
-    means, view = confirmed(trials), study_view(SPEC, trials)
-    assert view.best.number == best(SPEC, trials).number
-    assert means
-    for number, found in means.items():
-        point = view.point(number)
-        mean = found.summary("top1_error").mean
-        assert point.y == point.error == mean != found.observed("top1_error")
-        assert ("top-1 error", found.words()) in facts(point)
-        assert row(point)[2].text.endswith(f"(n = {len(found.seeds)})")
-        assert found.words() in report_html(view)
+def test_a_complete_network_stands_at_the_mean_over_its_seeds(trials):
+    found, view = StudyResults(SPEC, trials), study_view(SPEC, trials)
+    assert view.best.number == found.best.number
+    assert found.confirmed
+    for number, own in found.trainings.items():
+        point, estimate = view.point(number), found.estimate(number)
+        assert point.y == point.error == estimate.mean
+        assert point.estimate == estimate
+        assert estimate.n == len(own)
+        assert ("top-1 error", found.words(number)) in facts(point)
+        assert row(point)[2].text == str(estimate)
+    assert found.words(view.best.number) in report_html(view)
 
 
-def test_the_front_has_a_bar_for_each_mean_and_none_for_a_single_seed(trials):
+def trace(figure, name):
+    return next(t for t in figure.data if t.name == name)
+
+
+def test_every_mean_has_its_whole_interval_as_a_bar_and_a_single_seed_has_none(trials):
     view = study_view(SPEC, trials)
-    points = view.group(Group.FRONT)
-    dots = next(t for t in front_figure(view).data if t.name == "on the front")
-    bars = dots.error_y.array
-    assert [bar is not None for bar in bars] == [p.confirmed is not None for p in points]
-    for point, bar, below in zip(points, bars, dots.error_y.arrayminus, strict=True):
-        if point.confirmed:
-            assert bar == pytest.approx(100 * point.confirmed.summary("top1_error").reach)
-            assert 0 <= below <= bar + 1e-9
-    alone = [t for t in trials if t.replicate_of is None]
-    plain = next(t for t in front_figure(study_view(SPEC, alone)).data if t.name == "on the front")
-    assert plain.error_y.array is None
+    figure = front_figure(view)
+    bars = 0
+    for group in (Group.FRONT, Group.DOMINATED, Group.UNCONFIRMED, Group.PUBLISHED):
+        for point in view.group(group):
+            own = trace(figure, point.label if group is Group.PUBLISHED else group.label)
+            place = list(own.customdata).index(point.number)
+            assert own.error_y.array is None or len(own.error_y.array) == len(own.customdata)
+            above = own.error_y.array[place] if own.error_y.array else None
+            below = own.error_y.arrayminus[place] if own.error_y.arrayminus else None
+            if point.estimate.n == 1:
+                assert above is below is None
+                continue
+            bars += 1
+            assert own.y[place] + above == pytest.approx(100 * point.estimate.high)
+            assert own.y[place] - below == pytest.approx(100 * point.estimate.low)
+    assert bars == len(StudyResults(SPEC, trials).confirmed) + 2
+    low, high = figure.layout.yaxis.range
+    ends = [100 * end for p in view.points if p.spread and p.spread.reach
+            for end in (p.spread.low, p.spread.high)]  # fmt: skip
+    assert figure.layout.yaxis.type != "log"
+    assert low <= min(ends) <= max(ends) <= high
+
+
+def test_a_single_seed_is_hollow_and_off_the_line_where_others_are_confirmed(trials):
+    dearest = max(StudyResults(SPEC, trials).front, key=lambda trial: trial.cost)
+    trials = [trial for trial in trials if trial.replicate_of in (None, dearest.number)]
+    view = study_view(SPEC, trials)
+    figure = front_figure(view)
+    alone = {p.number for p in view.group(Group.UNCONFIRMED)}
+    assert alone == {t.number for t in StudyResults(SPEC, trials).unconfirmed} != set()
+    hollow = trace(figure, "unconfirmed, 1 seed")
+    assert set(hollow.customdata) == alone
+    assert hollow.marker.symbol == "circle-open"
+    line = next(t for t in figure.data if t.mode == "lines")
+    assert not set(line.y) & set(hollow.y)
+    assert list(line.y) == sorted(line.y, reverse=True)
 
 
 def test_the_rows_tell_means_seeds_and_where_a_result_is_from(trials):
-    means = confirmed(trials)
-    number = next(iter(means))
+    found = StudyResults(SPEC, trials)
+    number = next(iter(found.confirmed))
     again = next(t for t in trials if t.replicate_of == number)
-    shown = {r["trial"]: r for r in rows.shown(trials, means)}
-    summary = means[number].summary("top1_error")
-    assert shown[number]["error"] == f"{100 * summary.mean:.2f} %"
-    assert shown[number]["observed"] == f"{100 * means[number].observed('top1_error'):.2f} %"
-    assert shown[number]["seeds"] == str(summary.n)
+    shown = {r["trial"]: r for r in rows.shown(trials, found)}
+    own = found.estimate(number)
+    first = found.trainings[number][0].value("top1_error")
+    assert shown[number]["error"] == percent(own.mean)
+    assert shown[number]["observed"] == percent(first)
+    assert shown[number]["seeds"] == str(own.n)
     assert shown[again.number]["name"] == f"seed {again.replicate + 1} of trial {number}"
-    data = rows.trial_row(trials[number], means)
-    low, high = data["confirmed_low"], data["confirmed_high"]
-    assert low < data["confirmed_top1_error"] < high
-    assert data["top1_error"] == means[number].observed("top1_error")
+    data = rows.trial_row(trials[number], found)
+    assert data["top1_error_low"] < data["top1_error"] < data["top1_error_high"]
+    assert (data["top1_error"], data["observed_top1_error"]) == (own.mean, first)
     done = next(t for t in trials if t.state is TrialState.COMPLETE)
-    (reused,) = rows.shown([replace(done, origin="other/7")])
+    (reused,) = rows.shown([replace(done, origin="other/7")], found)
     assert reused["state"] == "complete, reused from other#7"
-    assert "seeds" not in rows.columns({})
-    assert "seeds" in rows.columns(means)
+    single = StudyResults(SPEC, [t for t in trials if t.replicate_of is None])
+    assert "seeds" not in rows.columns(single)
+    assert "seeds" in rows.columns(found)

@@ -32,7 +32,7 @@ def test_each_group_is_drawn_at_its_values(group):
 def test_groups_differ_in_symbol_and_not_in_colour_alone():
     figure = front_figure(VIEW)
     symbols = [t.marker.symbol for t in figure.data if t.mode == "markers"]
-    assert len(symbols) == len(set(symbols)) == 7
+    assert len(symbols) == len(set(symbols)) == 9
 
 
 def test_the_front_is_a_staircase_to_the_budget():
@@ -41,7 +41,7 @@ def test_the_front_is_a_staircase_to_the_budget():
     assert line.line.shape == "hv"
     assert line.x[-1] == 300e6
     assert line.y[-1] == line.y[-2]
-    three = replace(VIEW, num_objectives=3)
+    three = replace(VIEW, staircase=False)
     assert not next(t for t in front_figure(three).data if t.mode == "lines").visible
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nas import results
+from nas.results import StudyResults
 from nas.stage_table import stage_table
 from nas.trial import TrialState
 from nas.units import percent
@@ -22,7 +22,7 @@ def test_every_trial_is_in_one_group():
     view = study_view(SPEC, TRIALS)
     assert sorted(point.number for point in view.points) == [t.number for t in TRIALS]
     assert {p.number for p in view.group(Group.FRONT)} == {
-        t.number for t in results.front(SPEC, TRIALS)
+        t.number for t in StudyResults(SPEC, TRIALS).front
     }
     published = [point.title for point in view.group(Group.PUBLISHED)]
     assert sorted(published) == ["IGCV3-D 1.0", "IGCV3-W (G=4)", "MobileNetV2 1.0"]
@@ -64,11 +64,11 @@ def test_other_objectives_choose_other_axes():
 
 def test_the_summary_names_the_best_and_its_cost():
     view = study_view(SPEC, TRIALS)
-    best = results.best(SPEC, TRIALS)
+    best = StudyResults(SPEC, TRIALS).best
     assert view.best is not None
     assert view.best.number == best.number
-    front = len(results.front(SPEC, TRIALS))
-    start = f"{front} on the front, best {percent(best.last.top1_error)} at"
+    front = len(StudyResults(SPEC, TRIALS).front)
+    start = f"{front} on the front, best {percent(best.last.top1_error)} (1 seed) at"
     assert view.summary.startswith(start)
     assert "25 of 27 trials ended" in view.summary
 
@@ -86,7 +86,7 @@ def test_progress_ends_at_the_studys_hypervolume_and_never_falls():
     shares = [step.share for step in view.progress]
     assert shares == sorted(shares)
     box = SPEC.reference_point[0] * SPEC.reference_point[1]
-    assert view.hypervolume == pytest.approx(results.study_hypervolume(SPEC, TRIALS) / box)
+    assert view.hypervolume == pytest.approx(StudyResults(SPEC, TRIALS).hypervolume / box)
 
 
 @settings(max_examples=20, deadline=None)
@@ -101,7 +101,7 @@ def test_progress_is_the_hypervolume_of_every_prefix(order):
     )
     box = SPEC.reference_point[0] * SPEC.reference_point[1]
     for step in study_view(SPEC, timed).progress:
-        expected = results.study_hypervolume(SPEC, ended[: step.finished]) / box
+        expected = StudyResults(SPEC, ended[: step.finished]).hypervolume / box
         assert step.share == pytest.approx(expected)
 
 
@@ -118,8 +118,9 @@ def test_the_stage_table_shows_every_value_and_dashes_for_missing_stages():
 
 
 def test_test_results_and_published_numbers_reach_their_points():
-    view = study_view(SPEC, TRIALS, reports={5: {"test": {"top1_error": 0.04}}})
-    assert view.point(5).test_error == 0.04
+    done = next(p.number for p in study_view(SPEC, TRIALS).points if p.group is Group.FRONT)
+    view = study_view(SPEC, TRIALS, reports={done: {"test": {"top1_error": 0.04}}})
+    assert (view.point(done).test.mean, view.point(done).test.n) == (0.04, 1)
     assert ("madds", "318M") in view.point(0).published
     assert view.point(99) is None
 

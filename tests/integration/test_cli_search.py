@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from nas.results import front
+from nas.results import StudyResults
 from nas.store import open_store
 from nas.trial import Trial, TrialState
 from tests.cli.runner import Shell
@@ -166,7 +167,7 @@ def again(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReque
 
 
 def test_a_search_leaves_a_database_a_report_and_an_export(plain: Searched) -> None:
-    assert len(plain.trials) == 8  # five candidates, the published one, two further seeds
+    assert len(plain.trials) == 9  # five candidates, the published one, three further seeds
     assert all(trial.state.finished for trial in plain.trials.values())
     assert all(trial.counted == trial.cost for trial in plain.trials.values())
     assert all(trial.cost.madds <= LIMIT for trial in plain.trials.values() if not trial.reference)
@@ -188,7 +189,7 @@ def test_a_search_says_what_it_does_and_what_came_of_it(plain: Searched) -> None
         "study", "space", "counted at", "trained at", "task", "plan", "devices", "page",
     ]  # fmt: skip
     assert f"nas dashboard --study {STUDY}" in start[-1]
-    assert sum(" finished, " in line for line in lines) == 8
+    assert sum(" finished, " in line for line in lines) == 9
     assert f"  nas show {STUDY}" in lines
     assert "Pareto front" in plain.out
     assert "example" in plain.out
@@ -200,11 +201,17 @@ def test_json_is_the_only_output_and_agrees_with_the_store(again: Searched) -> N
     document = json.loads(again.out)
     assert again.err == ""
     with open_store(again.database, read_only=True) as store:
-        best = front(store.spec(STUDY), list(again.trials.values()))
-    assert [row["trial"] for row in document["front"]] == [trial.number for trial in best]
-    assert document["best"]["test"]["images"] == 359
-    assert [row["name"] for row in document["published"]] == ["example"]
-    assert document["best"]["confirmed_seeds"] == len(document["best"]["test_errors"]) == 2
+        found = StudyResults(store.spec(STUDY), list(again.trials.values()), store.reports(STUDY))
+    for group in ("front", "unconfirmed"):
+        members = [trial.number for trial in getattr(found, group)]
+        assert [row["trial"] for row in document[group]] == members
+    assert document["best"]["trial"] == found.best.number
+    (published,) = document["published"]
+    assert published["name"] == "example"
+    for row in (document["best"], published):
+        assert (row["seeds"], row["test_seeds"], row["test_images"]) == (2, 2, 359)
+    assert len(document["best"]["test_errors"]) == 2
+    assert list(found.verdicts) == document["verdicts"] != []
     assert len(document["confirmed"]) == 2
     for path in (document["report"], *document["export"]):
         assert (again.directory / path).is_file()
@@ -223,7 +230,9 @@ def test_one_seed_and_one_worker_give_the_same_study(plain: Searched, again: Sea
 
 def test_the_best_are_trained_again_and_the_winner_has_the_best_mean(plain: Searched) -> None:
     further = [trial for trial in plain.trials.values() if trial.replicate_of is not None]
-    assert [trial.number for trial in further] == [6, 7]
+    assert [trial.number for trial in further] == [6, 7, 8]
+    example = next(trial for trial in plain.trials.values() if trial.reference)
+    assert further.pop().replicate_of == example.number
     assert all(trial.state is TrialState.COMPLETE for trial in further)
     means = {
         trial.replicate_of: (plain.trials[trial.replicate_of].value("top1_error"),
@@ -232,10 +241,11 @@ def test_the_best_are_trained_again_and_the_winner_has_the_best_mean(plain: Sear
     }  # fmt: skip
     for number, (first, second) in means.items():
         assert plain.trials[number].seed != further[0].seed
-        mean = f"confirmed {50 * (first + second):.2f} % ± "
+        mean = f"{50 * (first + second):.2f} %"
         if sum(means[number]) == min(map(sum, means.values())):
-            observed = f"val error observed in the search {100 * first:.2f} %, {mean}"
-            assert observed in plain.out
+            assert f"\nbest        trial {number}: " in plain.out
+            table = plain.out.partition("the best and the published")[2]
+            assert re.search(rf"the best +{number} +{mean} +± ", table)
     assert f"(seed 2 of trial {further[0].replicate_of}) complete" in plain.out
 
 
@@ -280,11 +290,12 @@ def nas(
 def test_list_show_and_front_agree(nas: Shell, plain: Searched) -> None:
     listed = json.loads(nas("list", "--json").out)[0]
     assert (listed["study"], listed["state"]) == (STUDY, "complete")
-    assert sum(listed["trials"].values()) == 8
+    assert sum(listed["trials"].values()) == 9
     shown = json.loads(nas("show", STUDY, "--json").out)
     assert [row["arch_id"] for row in shown["trials"]] == [t.arch_id for t in plain.trials.values()]
     assert shown["study"]["seed"] == 4
-    rows = json.loads(nas("front", STUDY, "--json").out)["front"]
+    fronts = json.loads(nas("front", STUDY, "--json").out)
+    rows = [*fronts["front"], *fronts["unconfirmed"]]
     table = list(csv.DictReader(io.StringIO(nas("front", STUDY, "--csv").out)))
     assert [int(row["trial"]) for row in table] == [row["trial"] for row in rows]
     assert [float(row["top1_error"]) for row in table] == [row["top1_error"] for row in rows]

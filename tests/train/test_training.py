@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file
 
 from nas.errors import TaskError
+from nas.replicates import Summary, difference, t_quantile
 from nas.train import run as run_module
 from nas.train.checkpoint import restore_checkpoint, save_checkpoint
-from nas.train.compare import Summary, difference, t_quantile
 from nas.train.feed import Feed
 from nas.train.recipe import load_recipe
 from nas.train.run import Run, Watch, train
