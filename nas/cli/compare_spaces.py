@@ -188,11 +188,11 @@ def _named(given: dict[str, Any]) -> str:
             "nothing to compare was named.",
             "Name two spaces: nas compare-spaces igcv3 mobilenetv2 --budget 300M-flops",
         )
-    if given["vary"] or given["budgets"]:
+    if any(given[key] for key in ("vary", "budgets", "strides", "task_strides")):
         raise NasError(
             f"no space was named; without one the stored study {given['study']} is read again as "
             "it is.",
-            "Name the spaces too, or leave --budget and --vary out.",
+            "Name the spaces too, or leave --budget, --vary, --strides and --task-strides out.",
         )
     return str(given["study"])
 

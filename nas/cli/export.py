@@ -76,6 +76,12 @@ def export(
             "say which network to export.",
             "Type: nas export STUDY --best -o DIR, or STUDY --trial N, or --arch NAME.",
         )
+    if study and strides:
+        raise NasError(
+            f"--strides {strides} has no effect: a network of {study} has those that it was "
+            "trained with.",
+            "Leave --strides out; for the same choices, untrained, give --arch.",
+        )
     check_target(directory, force)
     if arch is not None:
         request = _untrained(space_name, arch, input_, classes, strides)

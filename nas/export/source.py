@@ -221,20 +221,21 @@ def _plain(text: str) -> str:
 
 def _costs(request: ExportRequest, layers: Sequence[Layer]) -> str:
     lines = []
-    for what, shape, classes, network in (
-        ("this network", request.input, request.classes, layers),
-        ("deployment", *_deployment(request), request.deployment_layers()),
+    for what, at, classes, network in (
+        ("this network", request.adaptation, request.classes, layers),
+        (
+            "deployment",
+            request.deployment_adaptation,
+            request.deployment_classes,
+            request.deployment_layers(),
+        ),
     ):
         cost = total_cost(network)
         lines.append(
-            f"    {what}, input {shape}, {classes} classes: "
+            f"    {what}, input {at.input}, {classes} classes, strides {at.text}: "
             f"{cost.madds:,} multiply-adds, {cost.params:,} parameters"
         )
     return "\n".join(dict.fromkeys(lines))
-
-
-def _deployment(request: ExportRequest) -> tuple[object, int]:
-    return request.deployment, request.deployment_classes
 
 
 def _example(request: ExportRequest) -> str:

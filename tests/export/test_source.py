@@ -102,8 +102,8 @@ def test_costs_and_architecture_stand_in_the_docstring(trained: ExportRequest) -
     assert docstring is not None
     for part in trained.architecture.text.split(","):
         assert part in docstring
-    assert "this network, input 1x8x8, 10 classes" in docstring
-    assert "deployment, input 3x32x32, 20 classes" in docstring
+    assert "this network, input 1x8x8, 10 classes, strides 2,1,2: " in docstring
+    assert "deployment, input 3x32x32, 20 classes, strides 2,1,2: " in docstring
     assert trained.architecture.arch_id in docstring
     assert "Weights: trained" in docstring
 
