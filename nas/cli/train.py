@@ -289,11 +289,9 @@ def _rival(given: dict[str, Any], subject: "Subject") -> "Subject | tuple[str, l
 
 def _plan(subject: "Subject", spec: "StudySpec | None", given: dict[str, Any]) -> "Plan":
     """Read the task and the recipe; every mistake is found before anything is written."""
-    import os
-
     from nas.cli.training import Plan
     from nas.train.data import TaskRequest
-    from nas.train.devices import prepare_worker
+    from nas.train.devices import prepare_worker, usual_threads
     from nas.train.loaders import use_processes
     from nas.train.recipe import load_recipe, override, read_recipe, recipe_name
 
@@ -314,8 +312,7 @@ def _plan(subject: "Subject", spec: "StudySpec | None", given: dict[str, Any]) -
         epochs = recipe.epochs
     recipe = override(recipe, given["settings"])
     epochs = given["epochs"] or (recipe.epochs if _sets_epochs(given) else epochs)
-    threads = os.environ.get("OMP_NUM_THREADS", "")
-    prepare_worker(int(threads) if threads.isdigit() else os.cpu_count() or 1)
+    prepare_worker(usual_threads())
     use_processes(given["loaders"])
     request = TaskRequest(
         task_name,

@@ -22,6 +22,19 @@ def describe_devices() -> str:
     return f"{cores} CPU core{'' if cores == 1 else 's'}, {', '.join(names) or 'no GPU'}"
 
 
+def usual_threads(processes: int = 1) -> int:
+    """Return how many CPU threads each of `processes` that train on this machine should have.
+
+    OMP_NUM_THREADS says so. Else it is one on a CPU, where more take processor time and save none,
+    and with a GPU an equal part of the cores, which decode its images.
+    """
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    if told.isdigit() and int(told) > 0:
+        return int(told)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    return max(1, cores // processes) if default_device().type == "cuda" else 1
+
+
 def prepare_worker(threads: int = 1) -> None:
     """Set this process up for training on `threads` CPU threads; meant for trial workers only."""
     torch.set_num_threads(threads)

@@ -24,7 +24,7 @@ from ray.train.torch import TorchTrainer, get_device
 
 from nas.errors import NasError
 from nas.train.data import TaskRequest
-from nas.train.devices import default_device, prepare_worker
+from nas.train.devices import default_device, prepare_worker, usual_threads
 from nas.train.loaders import processes_in_use, use_processes
 from nas.train.run import Result, Run, Watch, read_result, train_here
 from nas.train.team import Team
@@ -162,8 +162,6 @@ class Workers:
         return ended[0]
 
     def _assignment(self, run: Run, notes: list[str], mailbox: Any) -> _Assignment:
-        cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
-        threads = os.environ.get("OMP_NUM_THREADS", "")
         return _Assignment(
             run={
                 "layers": run.layers,
@@ -177,7 +175,7 @@ class Workers:
             request=self._request,
             images=run.task.note,
             notes=notes,
-            threads=int(threads) if threads.isdigit() else max(1, cpus // self._count),
+            threads=usual_threads(self._count),
             loaders=processes_in_use(),
             mailbox=mailbox,
         )
