@@ -23,7 +23,7 @@ from tests.memory_store import MemoryStore
 from tests.tuner.fakes import Wanderer, spec_of
 
 ROOT = Path(__file__).parents[2]
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(240)
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def searched(
     settings = RunSettings(
         tmp_path,
         evaluator="tests.tuner.fakes:make",
-        report_timeout=3.0,
+        report_timeout=10.0,  # a worker imports the evaluator before it reports
         max_concurrent=max_concurrent,
     )
     assert not run(study, settings, on_event).interrupted
