@@ -2,7 +2,7 @@
 
 Two results may stand for each other when everything that they depend on is the same, but for the
 seed of the trial: the text of the space (its stem and head), the strides at the deployment and on
-the images, the deployment (for fvcore's count), the task with its data and limit, the recipe, the
+the images, the deployment (for fvcore's count), the task with its images and limit, the recipe, the
 epochs of full fidelity (the schedule is stretched over them), and the seed of the study, which
 draws the validation split. Rungs below the last one matter only where the recipe ends a cycle of
 the learning rate at each, or the study changes the resolution there: a complete trial was stopped
@@ -26,7 +26,7 @@ Found = Sequence[tuple[StudySpec, Trial]]
 def comparable(mine: StudySpec, theirs: StudySpec, architecture: Architecture) -> bool:
     """Tell whether both studies train `architecture` in the same way."""
     texts = [_space_text(spec, architecture.space) for spec in (mine, theirs)]
-    if None in texts or texts[0] != texts[1]:
+    if None in texts or texts[0] != texts[1] or not _same_images(mine, theirs):
         return False
     return _training(mine) == _training(theirs) and _same_strides(mine, theirs, architecture)
 
@@ -89,11 +89,22 @@ def _same_strides(mine: StudySpec, theirs: StudySpec, architecture: Architecture
     return mine.trained(space, shape) == theirs.trained(space, shape)
 
 
+def _same_images(mine: StudySpec, theirs: StudySpec) -> bool:
+    """Tell whether both studies are known to measure on the same images.
+
+    Those of a task without a folder are its own. Of the images in a folder nothing is known in
+    studies that kept no identity of them.
+    """
+    if mine.data and theirs.data:
+        return mine.data == theirs.data
+    return mine.data_dir is None and theirs.data_dir is None
+
+
 def _training(spec: StudySpec) -> tuple[object, ...]:
     settings = spec.recipe.partition("\n")[2] if spec.recipe.startswith("# ") else spec.recipe
     deployment = (str(spec.deployment), spec.classes)
     images = (spec.image_size, spec.skip_corrupt)
-    data = (spec.task, spec.data_dir, spec.limit, spec.seed, *images)
+    data = (spec.task, spec.limit, spec.seed, *images)
     cycles = 'rungs = "complete"' in settings.splitlines()
     shaped = cycles or bool(spec.resolutions)  # the training itself changes at a rung
     rungs = spec.rungs if shaped else spec.rungs[-1:]

@@ -8,6 +8,7 @@ from typing import Any
 from nas.architecture import Architecture
 from nas.budget import Constraint
 from nas.cost import CostModel
+from nas.data_identity import DataIdentity
 from nas.latency import LatencyTable
 from nas.layers import Layer, Shape
 from nas.lowering import lower
@@ -23,6 +24,7 @@ _TEXTS = {
     "more_spaces": "the space file was edited",
     "latency": "another latency table",
     "stride_rule": "an earlier rule of strides",
+    "data": "other images",
 }
 
 
@@ -49,6 +51,7 @@ class StudySpec:
     and for the images of the task, `stride_rule` decides where nothing is stated (`nas.strides`).
     `task_input` is the size of the images that the study began with; None in studies of earlier
     versions.
+    `data` says which images the study was begun with; None in such studies.
     """
 
     name: str
@@ -85,6 +88,7 @@ class StudySpec:
     stride_rule: int = RULE
     task_input: str | None = None
     reference_seeds: int = 1
+    data: DataIdentity | None = None
 
     @cached_property
     def spaces(self) -> dict[str, SearchSpace]:
@@ -190,6 +194,7 @@ class StudySpec:
         for key in ("strides", "task_strides"):
             fields[key] = tuple(fields.get(key, ()))
         fields["latency"] = tuple(fields.get("latency", ()))
+        fields["data"] = DataIdentity.from_json(fields.get("data"))
         return cls(**fields)
 
     def differences(self, other: "StudySpec") -> list[str]:
@@ -200,5 +205,5 @@ class StudySpec:
             if key not in _TEXTS
             else f"{key}: {_TEXTS[key]}"
             for key in mine
-            if mine[key] != theirs[key]
+            if mine[key] != theirs[key] and (key != "data" or (self.data and other.data))
         ]

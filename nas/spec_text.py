@@ -73,6 +73,7 @@ def settings(spec: StudySpec, versions: Mapping[str, str]) -> tuple[tuple[str, s
         ("Counted at", counted_at(spec)),
         *([("Trained at", trained_at(spec))] if spec.task_input else []),
         ("Task", task_line(spec)),
+        *([("Images", spec.data.text)] if spec.data else []),
         ("Epochs", f"{spec.ladder.max_epochs}, judged after {_list(spec.rungs[:-1])}"),
         *([("Resolutions", spec.ladder.resolutions)] if spec.resolutions else []),
         ("Objectives", ", ".join(spec.objectives)),

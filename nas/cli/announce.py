@@ -5,6 +5,7 @@ import click
 from dashboards.address import PORT, free_port, url
 from nas import spec_text
 from nas.cli import output, rows
+from nas.data_identity import UNCHECKED
 from nas.feasible import FeasibleSpace, FeasibleUnion
 from nas.spec import StudySpec
 from nas.store import Store
@@ -37,6 +38,8 @@ def announce(
     }
     for name, line in lines.items():
         output.field(name, line)
+    if spec.data is None:
+        output.field("note", UNCHECKED.format(f"the study {spec.name}"))
     if verbose:
         _print_rest(spec, task)
     click.echo("")

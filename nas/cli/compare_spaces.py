@@ -87,7 +87,7 @@ def compare_spaces(**given: Any) -> int:
 
     settings = run.Settings.of(given)
     ready = run.preflight(spec, settings)
-    spec = ready.spec
+    spec = run.with_images(ready.spec, ready)
     _checked(ready.sampler, spec)
     with open_store(given["db"]) as store:
         spec = enter(store, spec, given["study"])

@@ -111,7 +111,7 @@ def _trained(store: "Store", study: str, number: int | None) -> "ExportRequest":
     from nas.cli.finish import trial_request
     from nas.errors import NasError
     from nas.results import StudyResults
-    from nas.train.data import load_task
+    from nas.train.data import load_study_task
 
     spec, trials = store.spec(study), store.trials(study)
     found = StudyResults(spec, trials, store.reports(study))
@@ -121,9 +121,7 @@ def _trained(store: "Store", study: str, number: int | None) -> "ExportRequest":
     if chosen is None:
         what = "complete trial yet" if number is None else f"trial {number}"
         raise NasError(f"{study} has no {what}.", f"See: {store.command(f'show {study}')}")
-    task = load_task(
-        spec.task, spec.data_dir, spec.seed, spec.limit, spec.image_size, spec.skip_corrupt
-    )
+    task = load_study_task(spec)
     return trial_request(store, found, chosen, task)
 
 

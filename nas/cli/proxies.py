@@ -69,13 +69,11 @@ def _compute(store: "Store", study: str, say: bool) -> None:
         return
     if say:
         click.echo(f"computing the scores of {output.plural(len(lacking), 'network')}", err=True)
-    from nas.train.data import load_task
+    from nas.train.data import load_study_task
     from nas.train.proxies import proxy_batches, score
 
     spec = store.spec(study)
-    task = load_task(
-        spec.task, spec.data_dir, spec.seed, spec.limit, spec.image_size, spec.skip_corrupt
-    )
+    task = load_study_task(spec)
     batches = proxy_batches(task, spec.seed)
     for trial in lacking:
         layers = spec.task_layers(trial.architecture, task.input, task.classes)

@@ -26,7 +26,7 @@ from nas.samplers import make_sampler
 from nas.spec import StudySpec
 from nas.store import Store
 from nas.study import Study
-from nas.train.data import Task, load_task
+from nas.train.data import Task, load_study_task
 from nas.train.devices import default_device
 from nas.trial import Trial, TrialState
 from nas.tuner import RunResult, RunSettings, check_fraction, knock, run, too_small
@@ -119,14 +119,17 @@ def preflight(spec: StudySpec, settings: Settings) -> Preflight:
     feasible = _feasible(spec)
     feasible.check()
     sampler = make_sampler(spec.sampler, feasible, spec.goals)
-    task = load_task(
-        spec.task, spec.data_dir, spec.seed, spec.limit, spec.image_size, spec.skip_corrupt
-    )
+    task = load_study_task(spec)
     check_images(spec, task.input)
     check_resolutions(spec, task.input)
     _probe(settings.results_dir)
     _check_room(settings)
     return Preflight(replace(spec, task_input=str(task.input)), feasible, sampler, task)
+
+
+def with_images(spec: StudySpec, ready: Preflight) -> StudySpec:
+    """Return a new study with the identity of the images that it begins with."""
+    return replace(spec, data=ready.task.identity)
 
 
 def _feasible(spec: StudySpec) -> FeasibleSpace | FeasibleUnion:

@@ -143,7 +143,7 @@ def search(**given: Any) -> int:
 
         settings = run.Settings.of(given)
         ready = run.preflight(spec, settings)
-        spec = ready.spec
+        spec = run.with_images(ready.spec, ready)
         with open_store(given["db"]) as store:
             spec = enter(store, spec, given["study"])
             return run.run_study(store, spec, ready, settings)

@@ -133,7 +133,7 @@ def _train(subject: "Subject", spec: "StudySpec | None", given: dict[str, Any]) 
         training.prepare(plan)
         quiet = given["quiet"] or given["json_"]
         if not quiet:
-            _introduce(subject, plan)
+            _introduce(subject, plan, spec)
         networks = _networks(plan, subject, rival, execute, store, quiet)
     findings = [training.summary_line(trained) for trained in networks]
     if rival is not None:
@@ -192,8 +192,9 @@ def _networks(
         ]
 
 
-def _introduce(subject: "Subject", plan: "Plan") -> None:
-    from nas.cli import output
+def _introduce(subject: "Subject", plan: "Plan", spec: "StudySpec | None") -> None:
+    from nas.cli import output, training
+    from nas.data_identity import UNCHECKED
     from nas.train.devices import describe_devices
 
     output.field("network", f"{subject.name}: {subject.architecture.text}")
@@ -207,6 +208,11 @@ def _introduce(subject: "Subject", plan: "Plan") -> None:
         size = plan.recipe.batch_size
         output.field("workers", f"{plan.workers}, each with its part of a batch of {size} images")
     output.field("out", str(plan.out))
+    if training.is_unchecked(plan):
+        output.field("note", UNCHECKED.format(f"the training in {plan.out}"))
+    before = spec.data if spec is not None and spec.task == plan.task_name else None
+    if spec is not None and before is not None and before.digest != plan.task.digest:
+        output.field("note", f"these are not the images on which {spec.name} was measured")
 
 
 def _execution(plan: "Plan", ray_address: str | None) -> "AbstractContextManager[Execute | None]":

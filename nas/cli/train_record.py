@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -37,8 +36,6 @@ def record_name(plan: "Plan", subject: "Subject") -> str:
     earlier = replace(subject, stated=Stated(rule=1))
     if strides != [earlier.deployed.text, earlier.trained(plan.task.input).text]:
         shared["strides"] = strides  # else the name is that of earlier versions
-    if plan.task_name in ("folder", "imagenet"):  # others hold the same images wherever they lie
-        shared["data"] = str(Path(plan.request.data_dir or "").resolve())
     digest = hashlib.sha256(json.dumps(shared, sort_keys=True).encode()).hexdigest()[:6]
     return f"{subject.folder_name}-{plan.task_name}-{plan.recipe_name}-{digest}"
 
@@ -54,6 +51,7 @@ def to_record(plan: "Plan", trained: "Trained") -> "Training":
     about = {key: value for key, value in settings(plan).items() if key != "seeds"}
     content = {
         "task": plan.task.note,
+        "data": plan.task.identity.as_json(),
         "class_names": list(plan.task.class_names),
         "settings": about,
         "network": describe(plan, trained),

@@ -92,7 +92,8 @@ class Plan:
         recipe = replace(self.recipe, accumulation=1)
         return {
             "task": self.task_name,
-            "images": self.task.note,
+            "data": self.task.identity.as_json(),
+            "input": str(self.task.input),
             "recipe": recipe.text,
             "epochs": self.epochs,
             "data_seed": self.data_seed,
@@ -138,6 +139,12 @@ def check_folder(plan: Plan) -> None:
             )
     except OSError as error:
         raise _unwritable(plan.out, error) from error
+
+
+def is_unchecked(plan: Plan) -> bool:
+    """Tell whether `plan` goes on with a training that kept no identity of its images."""
+    path = plan.out / SETTINGS
+    return plan.resume and path.is_file() and "data" not in read_document(path)
 
 
 def prepare(plan: Plan) -> None:
@@ -236,6 +243,7 @@ def document(plan: Plan, networks: Sequence[Trained], findings: Sequence[str]) -
     return {
         "schema": 1,
         "task": plan.task.note,
+        "data": plan.task.identity.as_json(),
         "class_names": list(plan.task.class_names),
         "settings": settings(plan),
         "findings": list(findings),

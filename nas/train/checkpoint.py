@@ -19,11 +19,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from nas.data_identity import DataIdentity
 from nas.errors import TaskError
 from nas.train.files import write_whole
 from nas.train.session import EpochResult, Session
 
 NAME = "checkpoint.json"
+_LATER = ("data", "input")  # of an identity: what older records do not have
 _REMEDY = "Give another --out, or delete that folder to train anew."
 
 
@@ -117,13 +119,26 @@ def check_identity(found: Any, expected: Mapping[str, Any], path: Path) -> None:
         TaskError: `found` differs from `expected`; the error names the first difference.
     """
     theirs = found if isinstance(found, dict) else {}
+    _check_data(theirs.get("data"), expected.get("data"), path)
     for key, value in expected.items():
+        if key in _LATER and theirs and key not in theirs:
+            continue  # a record of before these were kept
         if theirs.get(key) != value:
             raise TaskError(
                 f"{path} is of another training: its {key} is "
                 f"{_brief(theirs.get(key))}, not {_brief(value)}.",
                 _REMEDY,
             )
+
+
+def _check_data(found: Any, expected: Any, path: Path) -> None:
+    then, now = DataIdentity.from_json(found), DataIdentity.from_json(expected)
+    change = then.change(now) if then and now else ""
+    if change:
+        raise TaskError(
+            f"the data of the training in {path.parent} changed: {change}.",
+            "Restore the data, or train in another folder.",
+        )
 
 
 def _brief(value: Any) -> str:

@@ -2,11 +2,9 @@
 
 Training crops and mirrors at random; validation takes the centre: the shorter side is scaled to 8/7
 of the input (256 for 224), and the middle is cut out. A JPEG that is far larger than what is wanted
-is decoded at 1/2, 1/4 or 1/8. Known here are Pillow and numpy alone, so that a process that decodes
-and does nothing else is small and starts at once.
+is decoded at 1/2, 1/4 or 1/8. How an image becomes RGB is in `nas.train.pixels`.
 """
 
-import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,11 +12,14 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
+
+from nas.train.pixels import BROKEN, opened, shrink, upright_rgb, upright_size
+
+__all__ = ["BROKEN", "DRAWS", "Cut", "Pixels", "cut", "whole"]
 
 Pixels: TypeAlias = NDArray[np.uint8]
 
-BROKEN = (OSError, UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError)
 DRAWS = 8  # random numbers for an image: size, ratio, place (2), mirror, colour (3)
 
 _MARGIN = 8 / 7  # of validation: 256 / 224
@@ -48,9 +49,34 @@ def cut(data: bytes, draw: Sequence[float], how: Cut) -> Pixels:
     Raises:
         OSError, ValueError, …: one of `BROKEN`; the bytes are no image.
     """
-    with Image.open(io.BytesIO(data)) as image:
-        box = _crop(image.size, draw, how)
-        return _scaled(image, box, how.side, mirror=how.crop != "centre" and draw[4] < 0.5)
+    with opened(data) as image:
+        size = upright_size(image)
+        box = _crop(size, draw, how)
+        wanted = (
+            math.ceil(size[0] * how.side / (box[2] - box[0])),
+            math.ceil(size[1] * how.side / (box[3] - box[1])),
+        )
+        shrink(image, wanted)
+        shown = _resized(upright_rgb(image), size, box, how.side)
+    if how.crop != "centre" and draw[4] < 0.5:
+        shown = shown.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    return np.asarray(shown, dtype=np.uint8)
+
+
+def whole(data: bytes, side: int) -> tuple[Pixels, bool]:
+    """Return all of an encoded image, brought to `side` pixels, and whether that resized it.
+
+    The result is RGB of shape (3, side, side).
+
+    Raises:
+        OSError, ValueError, …: one of `BROKEN`; the bytes are no image.
+    """
+    with opened(data) as image:
+        rgb = upright_rgb(image)
+    resized = rgb.size != (side, side)
+    if resized:
+        rgb = rgb.resize((side, side), Image.Resampling.BICUBIC)
+    return np.asarray(rgb, dtype=np.uint8).transpose(2, 0, 1), resized
 
 
 def _crop(size: tuple[int, int], draw: Sequence[float], how: Cut) -> _Box:
@@ -76,22 +102,13 @@ def _placed(size: tuple[int, int], box: tuple[float, float], place: tuple[float,
     return left, top, left + box[0], top + box[1]
 
 
-def _scaled(image: Image.Image, box: _Box, side: int, mirror: bool) -> Pixels:
-    """Return `box` of `image` at `side` pixels, RGB, shape (side, side, 3)."""
-    width, height = image.size
-    wanted = (
-        math.ceil(width * side / (box[2] - box[0])),
-        math.ceil(height * side / (box[3] - box[1])),
-    )
-    image.draft("RGB", wanted)
-    x, y = image.size[0] / width, image.size[1] / height
+def _resized(image: Image.Image, size: tuple[int, int], box: _Box, side: int) -> Image.Image:
+    """Return `box`, in pixels of an image of `size`, of the `image` that may be smaller."""
+    x, y = image.size[0] / size[0], image.size[1] / size[1]
     scaled = (
         box[0] * x,
         box[1] * y,
         min(box[2] * x, image.size[0]),
         min(box[3] * y, image.size[1]),
     )
-    shown = image.convert("RGB").resize((side, side), Image.Resampling.BILINEAR, box=scaled)
-    if mirror:
-        shown = shown.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    return np.asarray(shown, dtype=np.uint8)
+    return image.resize((side, side), Image.Resampling.BILINEAR, box=scaled)

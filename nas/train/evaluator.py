@@ -10,7 +10,7 @@ from traceback import clear_frames
 from nas.errors import TaskError
 from nas.evaluate import Epoch, Evaluator, Job, Plan, TrialError
 from nas.profile import added
-from nas.train.data import load_task
+from nas.train.data import load_study_task
 from nas.train.devices import is_out_of_memory, prepare_worker
 from nas.train.loaders import use_processes
 from nas.train.memory import free_memory, halving_note, in_halves
@@ -34,9 +34,7 @@ class TrainingEvaluator:
         self._results = Path(plan.results_dir) / self._spec.name
         self._data_dir, self._profiles = plan.data_dir, plan.profile
         with self._images():
-            self._task = load_task(
-                spec.task, plan.data_dir, spec.seed, spec.limit, spec.image_size, spec.skip_corrupt
-            )
+            self._task = load_study_task(spec, plan.data_dir)
             # the seed is the study's: equal networks have equal scores
             self._batches = proxy_batches(self._task, spec.seed) if spec.proxies else []
         self._recipe = _recipe(self._spec.recipe)

@@ -15,6 +15,7 @@ import struct
 import sys
 
 from nas.train.decode import BROKEN, Cut, cut
+from nas.train.pixels import reason
 
 LENGTH = struct.Struct("<I")
 
@@ -52,7 +53,7 @@ def serve(connection: socket.socket) -> None:
             try:
                 pixels.append(cut(data, draw, how).tobytes())
             except BROKEN as error:
-                text = json.dumps([position, str(error)]).encode()
+                text = json.dumps([position, reason(error)]).encode()
                 connection.sendall(LENGTH.pack(len(text)) + text)
                 break
         else:

@@ -24,6 +24,7 @@ from nas.errors import NasError, TaskError
 from nas.train.data.records import Records
 from nas.train.decode import BROKEN, Cut, Pixels, cut
 from nas.train.loader import LENGTH, receive, received
+from nas.train.pixels import reason
 
 _WAIT = 5.0  # seconds for a loader to end by itself
 
@@ -152,7 +153,7 @@ def _here(piece: Piece, into: Pixels) -> None:
         try:
             into[position] = cut(data, draw, piece.how)
         except BROKEN as error:
-            raise piece.broken(position, error) from error
+            raise piece.broken(position, reason(error)) from error
 
 
 _of_this_process: Loaders | None = None

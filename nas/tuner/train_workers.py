@@ -22,6 +22,7 @@ from ray.exceptions import RayError
 from ray.train import FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchTrainer, get_device
 
+from nas.data_identity import DataIdentity
 from nas.errors import NasError
 from nas.train.data import TaskRequest
 from nas.train.devices import default_device, prepare_worker, usual_threads
@@ -66,7 +67,7 @@ class _Assignment:
 
     run: Mapping[str, Any]
     request: TaskRequest
-    images: str
+    images: DataIdentity
     notes: list[str]
     threads: int
     loaders: int
@@ -173,7 +174,7 @@ class Workers:
                 "profile": run.profile,
             },
             request=self._request,
-            images=run.task.note,
+            images=run.task.identity,
             notes=notes,
             threads=usual_threads(self._count),
             loaders=processes_in_use(),
@@ -276,9 +277,9 @@ def _work(config: dict[str, Any]) -> None:
     prepare_worker(assignment.threads)
     use_processes(assignment.loaders)
     task = assignment.request.load()
-    if task.note != assignment.images:
+    if change := assignment.images.change(task.identity):
         raise NasError(
-            f"worker {team.rank} sees other images ({task.note}), not {assignment.images}.",
+            f"worker {team.rank} sees other images than the driver: {change}.",
             "Give every node the same data under the same path.",
         )
     run = Run(task=task, **assignment.run)

@@ -33,15 +33,13 @@ def test_both_options_are_part_of_the_study(images):
     from nas.cli.search import make_spec
     from nas.cli.search import search as command
     from nas.spec import StudySpec
-    from nas.train.data import load_task
+    from nas.train.data import load_study_task
 
     (images / "owl" / "3.png").write_bytes(b"nothing")
     words = [*SEARCH[1:], "--data", str(images), "--image-size", "16", "--skip-corrupt"]
     given = command.make_context("search", words).params
     spec = StudySpec.from_json(make_spec(given).to_json())
     assert (spec.task, spec.image_size, spec.skip_corrupt) == ("folder", 16, True)
-    task = load_task(
-        spec.task, spec.data_dir, spec.seed, spec.limit, spec.image_size, spec.skip_corrupt
-    )
+    task = load_study_task(spec)
     assert str(task.input) == "3x16x16"
-    assert "1 unreadable skipped" in task.note
+    assert "left out: 1 (1 unreadable: " in task.note

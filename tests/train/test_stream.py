@@ -21,6 +21,7 @@ from torch import Tensor
 from nas.errors import NasError, TaskError
 from nas.train import loaders as loading
 from nas.train.data import load_task
+from nas.train.data.account import LeftOut, Reason
 from nas.train.data.folder import images_below
 from nas.train.data.records import FileRecords, Files
 from nas.train.decode import DRAWS, Cut, cut
@@ -96,10 +97,10 @@ def test_threads_follow_those_of_the_training():
 
 
 def test_a_loader_process_loads_neither_torch_nor_the_study():
-    seen = "import nas.train.loader, sys; print([m for m in sys.modules if m.startswith('nas')]"
+    seen = "import nas.train.loader, sys; print(sorted(m for m in sys.modules if m[:3] == 'nas')"
     words = [sys.executable, "-c", f"{seen}, 'torch' in sys.modules, 'pyarrow' in sys.modules)"]
     told = subprocess.run(words, cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    modules = ["nas", "nas.train", "nas.train.decode", "nas.train.loader"]
+    modules = ["nas", "nas.train", "nas.train.decode", "nas.train.loader", "nas.train.pixels"]
     assert told.strip() == f"{modules} False False"
 
 
@@ -216,14 +217,17 @@ def test_files_come_in_the_order_of_their_paths(tmp_path):
         "b/\xe9 \u2603.png",
         "B/0.webp",
     ]
-    for name in [*names, "top.png", "a/notes.txt"]:
+    for name in [*names, "a/notes.txt", "a/.hidden.png", "__MACOSX/a/._2.png"]:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(name.encode())
-    (tmp_path / "b" / "linked.png").symlink_to(tmp_path / "top.png")
+    (tmp_path / "b" / "linked.png").symlink_to(tmp_path / "a" / "2.png")
     (tmp_path / "b" / "gone.png").symlink_to(tmp_path / "nowhere")
-    found = list(images_below(tmp_path))
+    left_out = LeftOut()
+    found = list(images_below(tmp_path, left_out))
     expected = [tmp_path / name for name in [*names, "b/linked.png"]]
     assert [Path(file) for file in found] == sorted(expected)
+    assert left_out.counts == {Reason.NO_IMAGE: 1, Reason.HIDDEN: 1, Reason.LINK: 1}
+    assert left_out.names[Reason.LINK] == [str(tmp_path / "b" / "gone.png")]
     for listed in (found, [Path(file) for file in found]):
         records = FileRecords(listed)
         assert [records.name(index) for index in range(len(records))] == found

@@ -5,17 +5,18 @@ official test set keeps it; of the others, and for validation, the shares below 
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
 from nas.errors import TaskError
 from nas.layers import Shape
+from nas.spec import StudySpec
 from nas.suggestion import did_you_mean
 from nas.train.data.cifar import read_cifar10, read_cifar100
 from nas.train.data.digits import read_digits
 from nas.train.data.images import DataRequest, Source
-from nas.train.data.own import read_imagenet, read_own
+from nas.train.data.own import image_at, read_imagenet, read_own
 from nas.train.data.records import Files
 from nas.train.data.split import Indices, balanced_subset, stratified, take
 from nas.train.data.task import Augmentation, Split, Task
@@ -29,6 +30,7 @@ __all__ = [
     "Task",
     "TaskKind",
     "TaskRequest",
+    "load_study_task",
     "load_task",
     "unknown_task",
 ]
@@ -36,6 +38,7 @@ __all__ = [
 # Mean and deviation that are usual for ImageNet, so that weights can be exchanged.
 _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 _CHUNK = 1024  # images that are counted at a time
+_LISTED = 4  # classes up to which the images of each are told
 _SAMPLE = 256  # streamed images from which mean and deviation are taken
 
 
@@ -151,8 +154,7 @@ def load_task(
         notes.append(f"only {len(train)} training images, as many of each class")
     shape = _shape(train, source)
     mean, std = kind.scaling or _statistics(_pixels(train, shape), shape.channels)
-    counts = f"{len(train)} train / {len(val)} validation / {len(test)} test images"
-    return Task(
+    task = Task(
         name,
         shape,
         source.class_names,
@@ -162,8 +164,41 @@ def load_task(
         mean,
         std,
         kind.augment,
-        "; ".join([f"{name} {shape}, {len(source.class_names)} classes, {counts}", *notes]),
+        "",
+        source.digest or "",
     )
+    about = f"{name} {shape}, {_account(source)}, {task.identity.counts}"
+    return replace(task, note="; ".join([about, *notes]))
+
+
+def load_study_task(spec: StudySpec, data_dir: str | None = None) -> Task:
+    """Return the task of a study; `data_dir` is where its data lie here, if not as it says.
+
+    Raises:
+        TaskError: as `load_task`, or the images are not those that the study was begun with.
+    """
+    task = load_task(
+        spec.task, data_dir or spec.data_dir, spec.seed, spec.limit, spec.image_size,
+        spec.skip_corrupt,
+    )  # fmt: skip
+    change = spec.data.change(task.identity) if spec.data else ""
+    if change:
+        raise TaskError(
+            f"the data of the study {spec.name} changed: {change}.",
+            f"Start a new study, or restore the data in {data_dir or spec.data_dir}.",
+        )
+    return task
+
+
+def _account(source: Source) -> str:
+    """Return how many images there are besides those of an official test split, class by class."""
+    parts = [source.train, *([source.val] if source.val is not None else [])]
+    labels = torch.cat([part.labels for part in parts])
+    counts = torch.bincount(labels, minlength=len(source.class_names)).tolist()
+    shares = f"{min(counts):,} to {max(counts):,} each"
+    if len(counts) <= _LISTED:
+        shares = " / ".join(f"{count:,}" for count in counts)
+    return f"{len(labels):,} images in {len(counts):,} classes ({shares})"
 
 
 def _shape(train: Split | Files, source: Source) -> Shape:
@@ -177,14 +212,12 @@ def _pixels(train: Split | Files, shape: Shape) -> Iterator[torch.Tensor]:
     """Return the training images in chunks, or a sample of the streamed ones, as bytes."""
     if isinstance(train, Split):
         return train.chunks(_CHUNK)
-    from nas.train.data.images import decode
-
     chosen = torch.linspace(0, len(train) - 1, min(_SAMPLE, len(train))).long()
     sample = [
-        decode(train.records.read(index), shape.height, train.records.name(index))[0]
+        torch.from_numpy(image_at(train.records, index, shape.height).copy())
         for index in train.indices[chosen].tolist()
     ]
-    return iter([torch.stack([torch.from_numpy(image.copy()) for image in sample])])
+    return iter([torch.stack(sample)])
 
 
 _Parts = tuple[Split | Files, Split | Files, Split | Files]

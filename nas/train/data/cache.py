@@ -12,18 +12,18 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from nas.places import home_folder, is_writable, user_folder
-from nas.train.data.images import Source
-from nas.train.data.records import Files
+from nas.train.data.images import Source, digest_of
 from nas.train.data.task import Split
 from nas.train.files import write_whole
 
-_VERSION = 1
+_VERSION = 2
 
 
 def cache_dir() -> Path:
@@ -50,6 +50,8 @@ def cached(files: Iterable[Path], kind: str, read: Callable[[], Source]) -> Sour
     if (kept := _mapped(path)) is not None:
         return kept
     source = read()
+    if source.digest is None:
+        source = replace(source, digest=digest_of(source))
     with contextlib.suppress(OSError, SafetensorError):
         _save(source, path)
     return _mapped(path) or source
@@ -78,13 +80,18 @@ def fingerprint(files: Iterable[Path | str]) -> str:
 
 
 def _save(source: Source, path: Path) -> None:
-    assert isinstance(source.train, Split)  # what is streamed is not cached
-    assert not isinstance(source.test, Files)
-    tensors = {"train.images": source.train.held, "train.labels": source.train.labels}
-    if source.test is not None:
-        tensors |= {"test.images": source.test.held, "test.labels": source.test.labels}
-    tensors = {key: value.contiguous() for key, value in tensors.items()}
-    metadata = {"class_names": json.dumps(source.class_names), "note": source.note}
+    tensors = {}
+    for name, part in source.parts.items():
+        assert isinstance(part, Split)  # what is streamed is not cached
+        tensors[f"{name}.images"] = part.images.contiguous()
+        tensors[f"{name}.labels"] = part.labels.contiguous()
+    about = {
+        "class_names": source.class_names,
+        "note": source.note,
+        "side": source.side,
+        "digest": source.digest,
+    }
+    metadata = {"source": json.dumps(about)}
     write_whole(path, lambda temporary: save_file(tensors, temporary, metadata))
 
 
@@ -95,14 +102,19 @@ def _load(path: Path) -> Source:
         SafetensorError, OSError, KeyError, json.JSONDecodeError: there is no whole one.
     """
     with safe_open(path, framework="pt") as file:
-        metadata = file.metadata()
+        about = json.loads(file.metadata()["source"])
         tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    test = None
-    if "test.labels" in tensors:
-        test = Split(tensors["test.images"], tensors["test.labels"])
+    parts = {
+        name: Split(tensors[f"{name}.images"], tensors[f"{name}.labels"])
+        for name in ("train", "val", "test")
+        if f"{name}.labels" in tensors
+    }
     return Source(
-        Split(tensors["train.images"], tensors["train.labels"]),
-        test,
-        tuple(json.loads(metadata["class_names"])),
-        metadata["note"],
+        parts["train"],
+        parts.get("test"),
+        tuple(about["class_names"]),
+        about["note"],
+        about["side"],
+        parts.get("val"),
+        about["digest"],
     )

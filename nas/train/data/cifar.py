@@ -14,8 +14,8 @@ from pathlib import Path
 from nas.errors import TaskError
 from nas.train.data import batches, batches100
 from nas.train.data.cache import cache_dir, cached
-from nas.train.data.folder import find_images, read_folder
 from nas.train.data.images import DataRequest, Source
+from nas.train.data.own import checked_folder, read_images
 
 _TIMEOUT = 30.0  # seconds without an answer
 _REMEDY = (
@@ -49,9 +49,7 @@ def _read_kind(kind: _Kind, request: DataRequest) -> Source:
     """
     if request.folder is None:
         return _downloaded(kind)
-    folder = Path(request.folder).expanduser()
-    if not folder.is_dir():
-        raise TaskError(f"there is no folder {folder}.", _REMEDY)
+    folder = checked_folder(request.folder, _REMEDY)
     try:
         return _read(kind, folder, request.skip_corrupt)
     except PermissionError as error:
@@ -62,28 +60,10 @@ read_cifar10 = partial(_read_kind, _CIFAR10)
 read_cifar100 = partial(_read_kind, _CIFAR100)
 
 
-def _find_parquet(folder: Path) -> list[Path]:
-    """Return the parquet files in `folder` and its `data` subfolder."""
-    return sorted([*folder.glob("*.parquet"), *folder.glob("data/*.parquet")])
-
-
-def _read_parquet(files: list[Path], skip: bool) -> Source:
-    from nas.train.data.parquet import read_parquet  # pyarrow: memory that the digits do not need
-
-    return read_parquet(files, batches.SIDE, skip)
-
-
 def _read(kind: _Kind, folder: Path, skip: bool) -> Source:
-    way = "-skip" if skip else ""
-    if parquet := _find_parquet(folder):
-        return cached(parquet, f"parquet{way}", lambda: _read_parquet(parquet, skip))
     if found := kind.find(folder):
         return _read_batches(kind, found)
-    if images := find_images(folder):
-        return cached(
-            images, f"folder{way}", lambda: read_folder(folder, images, batches.SIDE, skip)
-        )
-    raise TaskError(f"{folder} holds no images that can be read.", _REMEDY)
+    return read_images(folder, batches.SIDE, "always", skip)
 
 
 def _read_batches(kind: _Kind, found: Sequence[Path]) -> Source:

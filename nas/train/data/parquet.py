@@ -1,95 +1,177 @@
-"""Parquet as the Hugging Face hub stores an image data set.
+"""Parquet: which files, which columns, and which labels, as hubs, pandas and polars write them.
 
-Columns `image` (or `img`), a struct of `bytes` and `path`, and `label` (or `fine_label`, as in
-CIFAR-100), an integer; the names of the classes are in the metadata of
-the schema. `train-*.parquet` and `test-*.parquet` side by side.
+Images are in a binary column, or in one of structs with a field `bytes`. Labels are integers,
+booleans or text, plain or as a dictionary (categories). The names of the classes may be in the
+metadata of the schema, as the Hugging Face hub keeps them.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import torch
 
 from nas.errors import TaskError
-from nas.train.data.images import Decoding, Source, check_labels, decode_all
-from nas.train.data.task import Split
+from nas.train.data.account import LeftOut, Reason
+from nas.train.data.folder import is_hidden, is_parquet
+from nas.train.data.layout import file_parts
 
-_IMAGE_COLUMNS = ("image", "img")
-_LABEL_COLUMNS = ("label", "fine_label")
+_IMAGE_NAMES = (
+    "image", "img", "picture", "photo", "image_bytes", "image_data", "bytes", "content", "data",
+    "jpg", "jpeg", "png", "webp",
+)  # fmt: skip
+_LABEL_NAMES = (
+    "label", "labels", "fine_label", "fine_labels", "class", "classes", "class_label", "class_id",
+    "class_name", "target", "targets", "category", "cls", "label_id", "label_name", "y",
+)  # fmt: skip
+_NEEDS = (
+    "It needs one column of images (binary, or a struct with bytes) and one of labels "
+    "(integers, booleans or text), named image and label."
+)
 
 
-def read_parquet(files: Sequence[Path], side: int, skip: bool = False) -> Source:
-    """Read the training and test files among `files`, images brought to `side` pixels.
+def find_parquet(folder: Path, deep: bool = False) -> list[Path]:
+    """Return the parquet files in `folder` and its `data` folder; with `deep` all below it."""
+    found = folder.rglob("*") if deep else [*folder.glob("*"), *folder.glob("data/*")]
+    return sorted(
+        file
+        for file in found
+        if is_parquet(file.name)
+        and file.is_file()
+        and not any(map(is_hidden, file.relative_to(folder).parts))
+    )
+
+
+def parquet_parts(
+    files: Sequence[Path], folder: Path, left_out: LeftOut
+) -> dict[str, Sequence[Path]]:
+    """Return `files` by the part that they belong to.
 
     Raises:
-        TaskError: no file is named train*, one cannot be read, or lacks the columns.
+        TaskError: none is for training, or they are of several data sets.
     """
-    train = [file for file in files if file.name.startswith("train")]
-    test = [file for file in files if file.name.startswith("test")]
-    if not train:
+    parts, rest = file_parts(files, folder)
+    for file in rest:
+        left_out.add(Reason.NO_PART, str(file))
+    if "train" not in parts:
         raise TaskError(
-            f"{files[0].parent} holds no parquet file whose name begins with 'train'.",
-            "Name the files as the hub does: train-00000-of-00001.parquet, test-….parquet.",
+            f"{folder} holds parquet files for {' and '.join(parts)}, but none for training.",
+            "Name the file of the training images train.parquet.",
         )
-    names = _class_names(train[0])
-    parts = [_read(group, side, skip) for group in (train, test) if group]
-    labels = torch.cat([part.labels for part, _ in parts])
-    names = names or tuple(str(label) for label in range(int(labels.max()) + 1))
-    check_labels(parts[0][0].labels, len(names), str(train[0]))
-    if test:
-        check_labels(parts[1][0].labels, len(names), str(test[0]))
-    note = sum((done for _, done in parts), Decoding()).text(side)
-    return Source(parts[0][0], parts[1][0] if test else None, names, note)
-
-
-def _read(files: Sequence[Path], side: int, skip: bool) -> tuple[Split, Decoding]:
-    parts = [_table(file) for file in files]
-    labels = [label for _, part in parts for label in part]
-    if not labels:
-        raise TaskError(f"{files[0]} holds no rows.", "Give --data a folder with images.")
-    return decode_all(_encoded(files, [column for column, _ in parts]), labels, side, skip)
-
-
-def _encoded(files: Sequence[Path], columns: Sequence[Any]) -> Iterator[tuple[bytes, str]]:
-    for file, column in zip(files, columns, strict=True):
-        for row, value in enumerate(column):
-            yield value.as_py() or b"", f"row {row} of {file}"
-
-
-def _table(file: Path) -> tuple[Any, list[int]]:
-    """Return the encoded images, one arrow value each, and the labels of one file."""
-    try:
-        schema = pq.read_schema(file)
-        image = next((name for name in _IMAGE_COLUMNS if name in schema.names), None)
-        label = next((name for name in _LABEL_COLUMNS if name in schema.names), None)
-        if image is None or label is None:
-            raise TaskError(
-                f"{file} has the columns {', '.join(schema.names)}.",
-                "It needs a column image (struct of bytes and path) and an integer column label.",
-            )
-        table = pq.read_table(file, columns=[image, label])
-        encoded = table.column(image).combine_chunks().field("bytes")
-        labels = table.column(label).cast(pa.int64()).to_pylist()
-    except (pa.ArrowException, OSError, AttributeError, KeyError) as error:
+    places = sorted({str(file.parent) for file in parts["train"]})
+    if len(places) > 1:
         raise TaskError(
-            f"{file} cannot be read as parquet with images ({str(error).splitlines()[0][:120]}).",
-            "Download it again; its column image has to be a struct of bytes and path.",
-        ) from error
-    if None in labels:
-        raise TaskError(f"{file} has rows without a label.", "Give every row a label.")
-    return encoded, labels
+            f"the parquet files for training are in several folders: {', '.join(places[:3])}.",
+            "Give --data one of them.",
+        )
+    return {part: tuple(mine) for part, mine in parts.items()}
 
 
-def _class_names(file: Path) -> tuple[str, ...]:
-    """Return the names that the hub keeps in the schema, or none."""
+def columns(files: Sequence[Path]) -> tuple[str, str]:
+    """Return the names of the columns of images and of labels, which all `files` have.
+
+    Raises:
+        TaskError: a file cannot be read, or it is not clear which columns these are.
+    """
+    schemas = [_opened(file) for file in files]
+    image = _chosen(schemas[0], _is_image, _IMAGE_NAMES, files[0])
+    label = _chosen(schemas[0], _is_label, _LABEL_NAMES, files[0])
+    for file, schema in zip(files, schemas, strict=True):
+        if not {image, label} <= set(schema.names):
+            raise TaskError(
+                f"{file} has the columns {', '.join(schema.names)}, but not {image} and {label} "
+                f"as {files[0].name}.",
+                "Give --data a folder with the files of one data set.",
+            )
+    return image, label
+
+
+def read_labels(files: Iterable[Path], column: str) -> list[Any]:
+    """Return the labels of all rows: int, bool or str.
+
+    Raises:
+        TaskError: a file cannot be read, or a row has no label.
+    """
+    labels: list[Any] = []
+    for file in files:
+        try:
+            found = pq.read_table(file, columns=[column]).column(column).to_pylist()
+        except (pa.ArrowException, OSError) as error:
+            raise unreadable(file, error) from error
+        if None in found:
+            raise TaskError(
+                f"row {found.index(None)} of {file} has no label.", "Give every row a label."
+            )
+        labels += found
+    return labels
+
+
+def schema_names(file: Path, column: str) -> tuple[str, ...]:
+    """Return the names that the hub keeps for the labels in `column`; none where there are none."""
     try:
-        metadata = pq.read_schema(file).metadata or {}
-        info = json.loads(metadata[b"huggingface"])
-        features = info["info"]["features"]
-        return tuple((features.get("label") or features["fine_label"])["names"])
+        features = json.loads((pq.read_schema(file).metadata or {})[b"huggingface"])
+        return tuple(map(str, features["info"]["features"][column]["names"]))
     except (pa.ArrowException, OSError, KeyError, TypeError, ValueError):
         return ()
+
+
+def unreadable(file: Path, error: Exception) -> TaskError:
+    """Return the error about a file that is no whole parquet file."""
+    told = (str(error).strip() or type(error).__name__).splitlines()[0][:120]
+    return TaskError(f"{file} cannot be read as parquet ({told}).", "Download it again.")
+
+
+def encoded_images(column: Any) -> list[bytes | None]:
+    """Return the encoded images of an arrow column, None for a row that has none."""
+    import pyarrow.compute as pc
+
+    if pa.types.is_struct(column.type):
+        column = pc.struct_field(column, "bytes")
+    found: list[bytes | None] = column.to_pylist()
+    return found
+
+
+def _opened(file: Path) -> Any:
+    try:
+        return pq.read_schema(file)
+    except (pa.ArrowException, OSError) as error:
+        raise unreadable(file, error) from error
+
+
+def _chosen(schema: Any, fits: Any, names: Sequence[str], file: Path) -> str:
+    """Return the column that `fits`: the only one, or the first of `names`."""
+    fitting = [column.name for column in schema if fits(column.type)]
+    if len(fitting) == 1:
+        return str(fitting[0])
+    for name in names:
+        for found in fitting:
+            if found.lower() == name:
+                return str(found)
+    raise TaskError(f"{file} has the columns {', '.join(schema.names)}.", _NEEDS)
+
+
+def _is_image(kind: Any) -> bool:
+    kind = _plain(kind)
+    if pa.types.is_struct(kind):
+        return "bytes" in [part.name for part in kind]
+    return bool(
+        pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind)
+    )
+
+
+def _is_label(kind: Any) -> bool:
+    kind = _plain(kind)
+    return bool(
+        pa.types.is_integer(kind)
+        or pa.types.is_boolean(kind)
+        or pa.types.is_string(kind)
+        or pa.types.is_large_string(kind)
+        or pa.types.is_string_view(kind)
+    )
+
+
+def _plain(kind: Any) -> Any:
+    """Return the type of the values: that of a dictionary's words."""
+    return kind.value_type if pa.types.is_dictionary(kind) else kind

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -125,7 +125,7 @@ class _Block:
 class ParquetRecords:
     """Images in the rows of parquet files; the row groups of one window stay in memory.
 
-    `column` is a struct with a field `bytes`, or binary itself.
+    `column` is one that `nas.train.data.parquet` takes for that of the images.
     """
 
     files: Sequence[Path]
@@ -186,16 +186,11 @@ class ParquetRecords:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
+        from nas.train.data.parquet import encoded_images, unreadable
+
         try:
             with pq.ParquetFile(block.file) as opened:
-                table: Any = opened.read_row_group(block.group, columns=[self.column])
+                table = opened.read_row_group(block.group, columns=[self.column])
         except (pa.ArrowException, OSError) as error:
-            raise TaskError(
-                f"{block.file} cannot be read ({str(error).splitlines()[0][:120]}).",
-                "Download it again.",
-            ) from error
-        column = table.column(self.column).combine_chunks()
-        encoded: list[bytes | None] = (
-            column.field("bytes") if pa.types.is_struct(column.type) else column
-        ).to_pylist()
-        return encoded
+            raise unreadable(block.file, error) from error
+        return encoded_images(table.column(self.column))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from nas.data_identity import DataIdentity
 from nas.layers import Shape
 from nas.train.data.records import Files
 
@@ -70,7 +71,8 @@ class Task:
     """A data set on which the error of a network is measured.
 
     The search sees `train` and `val` only; `test` is for the final report. `mean` and `std` are
-    per channel, of training pixels scaled to [0, 1]. `note` is one line for the user.
+    per channel, of training pixels scaled to [0, 1]. `digest` is that of all images as they were
+    found, before they were split. `note` is one line for the user.
     """
 
     name: str
@@ -83,6 +85,12 @@ class Task:
     std: tuple[float, ...]
     augment: Augmentation
     note: str
+    digest: str = ""
+
+    @property
+    def identity(self) -> DataIdentity:
+        """Which images these are."""
+        return DataIdentity(self.digest, len(self.train), len(self.val), len(self.test))
 
     @property
     def classes(self) -> int:

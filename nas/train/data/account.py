@@ -1,0 +1,50 @@
+"""LeftOut: an account of the files of a data set that are not read, and why."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+_NAMED = 3  # files that are named for each reason
+
+
+class Reason(StrEnum):
+    """Why a file or a folder is not read, as the user is told."""
+
+    HIDDEN = "hidden"
+    NO_IMAGE = "not an image"
+    EMPTY = "empty"
+    LINK = "a link that leads nowhere"
+    FOLDER_LINK = "a linked folder inside a class"
+    SPECIAL = "not a regular file"
+    OUTSIDE = "outside the class folders"
+    NO_CLASS = "a folder without images"
+    NO_PART = "in no part that is read"
+    NO_LABELS = "without labels"
+    UNREADABLE = "unreadable"
+
+
+@dataclass
+class LeftOut:
+    """How many files were left out for each reason, and the names of the first ones."""
+
+    counts: Counter[Reason] = field(default_factory=Counter)
+    names: dict[Reason, list[str]] = field(default_factory=dict)
+
+    def add(self, reason: Reason, name: str) -> None:
+        """Enter one file or folder."""
+        self.counts[reason] += 1
+        named = self.names.setdefault(reason, [])
+        if len(named) < _NAMED:
+            named.append(name)
+
+    @property
+    def text(self) -> str:
+        """One sentence without a full stop; empty where nothing was left out."""
+        if not self.counts:
+            return ""
+        parts = [self._part(reason) for reason in Reason if self.counts[reason]]
+        return f"left out: {self.counts.total():,} ({'; '.join(parts)})"
+
+    def _part(self, reason: Reason) -> str:
+        more = ", …" if self.counts[reason] > _NAMED else ""
+        return f"{self.counts[reason]:,} {reason}: {', '.join(self.names[reason])}{more}"
