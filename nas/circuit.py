@@ -29,10 +29,14 @@ def break_circuit(study: str, trials: Sequence[Trial]) -> None:
 
 
 def _fault(trial: Trial) -> tuple[str | None, str]:
-    """Return what makes two failures the same; not which image was the first to be missed."""
-    reason = trial.fail_reason
-    return reason, "" if reason == "data" else _headline(trial.fail_detail)
+    """Return what makes two failures the same."""
+    return trial.fail_reason, _headline(trial.fail_detail)
+
+
+def last_line(detail: str | None) -> str:
+    """Return the last line of what led to a fault: that of a traceback which names the error."""
+    return detail.strip().splitlines()[-1] if detail and detail.strip() else ""
 
 
 def _headline(detail: str | None) -> str:
-    return (detail or "").strip().splitlines()[-1][:200] if detail else ""
+    return last_line(detail)[:200]

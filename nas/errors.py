@@ -6,7 +6,9 @@
     ├── BudgetError                  a budget that cannot be read or cannot be met
     ├── TaskError                    a task or its data that cannot be used
     ├── ExportError                  a file that was not written, or failed its check
+    ├── WeightsError                 weights that are gone, or not those that were recorded
     ├── StudyFailedError (3)         a study that stopped because its trials keep failing
+    ├── StudyPausedError (7)         a study whose disk, folders or data failed
     ├── InterruptedStudyError (130)  a study that was interrupted after its last trial
     └── StoreError (4)               a database that cannot be reached, read or written
         ├── NameTakenError           a new study whose name another one has
@@ -53,10 +55,20 @@ class ExportError(NasError):
     """An export that was refused, or whose check against PyTorch failed."""
 
 
+class WeightsError(NasError):
+    """Weights of a trial that are gone, or are not those that it was recorded with."""
+
+
 class StudyFailedError(NasError):
     """A study that ended early because its trials keep failing."""
 
     exit_code = 3
+
+
+class StudyPausedError(NasError):
+    """A study that waits until a disk, a folder or data are mended; no trial has failed by them."""
+
+    exit_code = 7
 
 
 class InterruptedStudyError(NasError):

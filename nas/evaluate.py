@@ -14,9 +14,9 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Protocol, cast
 
+from nas import environment
 from nas.architecture import Architecture
 from nas.cost import Cost
 from nas.errors import NasError
@@ -41,6 +41,8 @@ class Plan:
     version: str
     profile: bool = False
     loaders: int = 0
+    folder: str = ""
+    study_id: str = ""
 
     @property
     def spec(self) -> StudySpec:
@@ -67,9 +69,10 @@ class Epoch:
     """What an evaluator gives after each epoch: errors as in `nas.trial.Measurement`.
 
     `counted` is fvcore's count at the deployment input; the first epoch carries it, and the
-    training-free scores by name where the study wants them. The last one carries the path and the
-    SHA-256 of the weights. `profile` holds the laps of `nas.profile` since the first epoch, where
-    the plan asks for them.
+    training-free scores by name where the study wants them. `profile` holds the laps of
+    `nas.profile` since the first epoch, where the plan asks for them. `saving` says of the last
+    epoch that its weights follow, as a `Saved`: what was measured is recorded before a disk is
+    asked for anything.
     """
 
     epoch: int
@@ -77,15 +80,23 @@ class Epoch:
     loss: float
     train_loss: float
     counted: Cost | None = None
-    weights_path: str | None = None
-    weights_sha256: str | None = None
     proxies: Mapping[str, float] | None = None
+    profile: Profile | None = None
+    saving: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """The weights of the last epoch: their path below the results folder, and its SHA-256."""
+
+    path: str
+    sha256: str
     profile: Profile | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why an attempt ended without a usable epoch: `oom`, `data` or `crash`, and what led to it.
+    """Why an attempt ended early: `oom`, `crash` or a reason of `nas.environment`; what led to it.
 
     `again` says what an attempt with its batches halved would do, where that may help.
     """
@@ -112,7 +123,7 @@ class TrialError(NasError):
 class Report:
     """What a worker sends for each epoch; `seconds` since the attempt began, `worker` host:pid."""
 
-    content: Epoch | Failure
+    content: Epoch | Saved | Failure
     seconds: float
     worker: str
 
@@ -120,8 +131,11 @@ class Report:
 class Evaluator(Protocol):
     """Measures architectures; may keep what they share, such as the data, between calls."""
 
-    def evaluate(self, job: Job) -> Iterator[Epoch]:
-        """Yield the epochs of one training from the first; a closed iterator stops training."""
+    def evaluate(self, job: Job) -> Iterator[Epoch | Saved]:
+        """Yield the epochs of one training from the first; a closed iterator stops training.
+
+        Where the last epoch says so, the weights follow it.
+        """
         ...
 
 
@@ -135,14 +149,14 @@ class Attempt:
         """Wait for the first `advance`; only then is `evaluator` called, inside the boundary."""
         self._job = job
         self._evaluator = evaluator
-        self._epochs: Iterator[Epoch] | None = None
+        self._epochs: Iterator[Epoch | Saved] | None = None
         self._began: float | None = None
 
     def advance(self) -> Report:
         """Run one epoch; whatever goes wrong in it is returned as a `Failure`, never raised."""
         if self._began is None:
             self._began = time.monotonic()
-        content: Epoch | Failure
+        content: Epoch | Saved | Failure
         try:
             if self._epochs is None:
                 self._epochs = iter(self._evaluator().evaluate(self._job))
@@ -170,13 +184,16 @@ def make_evaluator(plan: Plan) -> Evaluator:
     """Return the evaluator of `plan`, the same one for equal plans within this process.
 
     Raises:
-        NasError: `plan.factory` names nothing that can be imported.
+        TrialError: `plan.factory` names nothing that can be imported.
     """
     return _make_evaluator(plan)
 
 
 def failure_reason(error: BaseException) -> str:
-    """Return the error's own reason, or `oom` for any kind of exhausted memory, else `crash`."""
+    """Return the error's own reason, `oom` for any kind of exhausted memory, else `crash`.
+
+    Or a reason of `nas.environment`, where that caused it.
+    """
     if isinstance(error, TrialError):
         return error.reason
     names = {kind.__name__ for kind in type(error).__mro__}
@@ -184,7 +201,9 @@ def failure_reason(error: BaseException) -> str:
         return "oom"
     text = str(error).lower()
     starved = "out of memory" in text or "can't allocate memory" in text
-    return "oom" if starved and isinstance(error, RuntimeError | OSError) else "crash"
+    if starved and isinstance(error, RuntimeError | OSError):
+        return "oom"
+    return environment.reason_of(error) or "crash"
 
 
 @lru_cache(maxsize=1)
@@ -193,19 +212,21 @@ def _make_evaluator(plan: Plan) -> Evaluator:
     try:
         factory = cast(Factory, getattr(importlib.import_module(module), name))
     except (ImportError, AttributeError, ValueError) as error:
-        raise NasError(
+        raise TrialError(
+            environment.SETUP,
             f"the evaluator {plan.factory!r} cannot be imported: {error}.",
             "Give module:name of a callable that every worker can import.",
         ) from error
-    Path(plan.results_dir).mkdir(parents=True, exist_ok=True)
     return factory(plan)
 
 
 def _describe(error: Exception) -> str:
     """Return the error in one line if a person can mend it, else its traceback, which ends in it.
 
-    The last line is what the study compares.
+    The last line is what the study compares, or gives as the reason of its pause.
     """
+    if isinstance(error, NasError) and failure_reason(error) in environment.REASONS:
+        return str(error)
     if isinstance(error, TrialError):
         return str(error)
     if isinstance(error, NasError):

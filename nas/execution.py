@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from nas import profile
-from nas.errors import StudyFailedError
-from nas.evaluate import Attempt, Epoch, Evaluator, Failure, Job, Report
+from nas import environment, profile
+from nas.errors import StudyFailedError, StudyPausedError
+from nas.evaluate import Attempt, Epoch, Evaluator, Failure, Job, Report, Saved
 from nas.rungs import Decision
 from nas.study import Study
-from nas.trial import NOTE, Measurement, Outcome, Trial, TrialState
+from nas.trial import NOTE, Fault, Measurement, Outcome, Trial, TrialState
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +103,14 @@ class Execution:
             return self._take(job, report.content, report)
         return Decision.STOP
 
-    def _take(self, job: Job, content: Epoch | Failure, report: Report) -> Decision:
+    def _take(self, job: Job, content: Epoch | Saved | Failure, report: Report) -> Decision:
         if isinstance(content, Epoch):
             return self._epoch(job, content, report)
-        if content.again is not None and not job.halved:
+        if isinstance(content, Saved):
+            self._finish(job, TrialState.COMPLETE, report.seconds, content)
+        elif content.reason in environment.REASONS:
+            self._pause(job, content)
+        elif content.again is not None and not job.halved:
             self._again(job, content.again)
         else:
             self._finish(job, TrialState.FAILED, report.seconds, content)
@@ -114,13 +118,14 @@ class Execution:
 
     @contextmanager
     def _at_once(self) -> Iterator[None]:
-        """Record what happens within as one write, a broken circuit included, and tell it then."""
-        self._later, failure = [], None
+        """Record what happens within as one write and tell it then, also what ends the study."""
+        failure: StudyFailedError | StudyPausedError | None = None
+        self._later = []
         try:
             with self.study.together():
                 try:
                     yield
-                except StudyFailedError as error:
+                except (StudyFailedError, StudyPausedError) as error:
                     failure = error
             told = self._later
         finally:
@@ -143,6 +148,14 @@ class Execution:
         self._halved[job.number] = note
         self.study.interrupt(job.number)
         self._tell(job.number, note)
+
+    def _pause(self, job: Job, failure: Failure) -> None:
+        """Put a job back in the queue that the environment ended, and pause the study."""
+        if self._landed(job):
+            try:
+                self.study.pause(job.number, Fault(failure.reason, failure.detail))
+            finally:
+                self._tell(job.number, failure.reason)
 
     def lost(self, job: Job) -> None:
         """Put a job whose worker is gone back in the queue, or fail it after too many attempts."""
@@ -186,25 +199,27 @@ class Execution:
         self._say(TrialMeasured(study.trial(number), measurement))
         if decision is Decision.STOP:
             complete = epoch.epoch >= study.spec.ladder.max_epochs
+            if complete and epoch.saving:
+                return Decision.CONTINUE  # the trial is finished when its weights are saved
             state = TrialState.COMPLETE if complete else TrialState.STOPPED
             self._finish(job, state, report.seconds, epoch)
         return decision
 
     def _finish(
-        self, job: Job, state: TrialState, seconds: float, content: Epoch | Failure
+        self, job: Job, state: TrialState, seconds: float, content: Epoch | Saved | Failure
     ) -> None:
         if not self._landed(job):
             return
         reports: dict[str, Mapping[str, Any]] = {}
         if job.halved:
             reports[NOTE] = {"text": self._halved[job.number]}
-        if isinstance(content, Epoch) and content.profile is not None:
+        if not isinstance(content, Failure) and content.profile is not None:
             reports[profile.KIND] = profile.completed(content.profile, seconds)
+        outcome = Outcome(state, seconds)
         if isinstance(content, Failure):
             outcome = Outcome(state, seconds, content.reason, content.detail)
-        else:
-            weights = (content.weights_path, content.weights_sha256)
-            outcome = Outcome(state, seconds, None, None, *weights)
+        elif isinstance(content, Saved):
+            outcome = Outcome(state, seconds, None, None, content.path, content.sha256)
         try:
             self.study.finish(job.number, job.attempt, outcome, reports)
         finally:
@@ -231,6 +246,7 @@ def run_serial(study: Study, evaluator: Evaluator, on_event: Watcher = ignore) -
 
     Raises:
         StudyFailedError: the trials keep failing; everything so far is recorded.
+        StudyPausedError: a disk, a folder or data failed; the trial that met it waits again.
     """
     execution = Execution(study, on_event)
     on_event(WorkersReady(1))

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from nas.architecture import Architecture
 from nas.cost import Cost
 from nas.spec import StudySpec
-from nas.trial import Measurement, Outcome, Trial
+from nas.trial import Fault, Measurement, Outcome, Trial
 
 
 class Sampler(Protocol):
@@ -58,6 +59,10 @@ class StudyStore(Protocol):
         """
         ...
 
+    def weights_file(self, study: str, trial: Trial) -> Path | None:
+        """Return where the weights of a trial lie; None where it has none, or they are gone."""
+        ...
+
     def insert_trial(self, study: str, trial: Trial) -> None:
         """Add a trial; its number must be new in the study."""
         ...
@@ -66,8 +71,13 @@ class StudyStore(Protocol):
         """Turn a WAITING trial RUNNING under a new attempt, its earlier measurements set aside."""
         ...
 
-    def requeue_trial(self, study: str, number: int, attempt: int, lost: bool) -> None:
-        """Turn a RUNNING trial WAITING again, one loss richer where the attempt was `lost`."""
+    def requeue_trial(
+        self, study: str, number: int, attempt: int, lost: bool, fault: Fault | None = None
+    ) -> None:
+        """Turn a RUNNING trial WAITING again, one loss richer where the attempt was `lost`.
+
+        `fault` is what in the environment ended the attempt.
+        """
         ...
 
     def record_measurement(

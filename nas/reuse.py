@@ -10,14 +10,14 @@ at none. Only complete trials are taken:
 one that failed may have failed for its seed or its machine, one that was stopped is no final value.
 """
 
-import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from nas.architecture import Architecture
 from nas.space_file import parse_input
 from nas.spec import StudySpec
+from nas.storage import sha256
 from nas.trial import Trial, TrialState
 
 Found = Sequence[tuple[StudySpec, Trial]]
@@ -32,18 +32,25 @@ def comparable(mine: StudySpec, theirs: StudySpec, architecture: Architecture) -
 
 
 def reusable(
-    spec: StudySpec, architecture: Architecture, found: Found, seeds: Collection[int] = ()
+    spec: StudySpec,
+    architecture: Architecture,
+    found: Found,
+    weights_file: Callable[[str, Trial], Path | None],
+    seeds: Collection[int] = (),
 ) -> tuple[str, Trial] | None:
     """Return the first of `found` that can stand for a training in `spec`, as (study, trial).
 
     `seeds` are those that the architecture has been trained with already: the same training again
-    is no further one. Its weights must still be where they were written, for whoever exports it.
+    is no further one. Its weights must still be there and the same, for an export:
+    `weights_file(study, trial)` says where they lie.
     The first, not the best: to choose among seeds would be to believe the luckiest.
     """
     for theirs, trial in found:
         if trial.seed in seeds or trial.origin is not None or trial.counted is None:
             continue
-        if comparable(spec, theirs, architecture) and _has_weights(trial):
+        if comparable(spec, theirs, architecture) and _is_kept(
+            trial, weights_file(theirs.name, trial)
+        ):
             return theirs.name, trial
     return None
 
@@ -111,14 +118,8 @@ def _training(spec: StudySpec) -> tuple[object, ...]:
     return (*deployment, *data, settings, rungs, spec.resolutions)
 
 
-def _has_weights(trial: Trial) -> bool:
-    """Tell whether the weights lie where they were written, and are still the same."""
-    if trial.weights_path is None:
+def _is_kept(trial: Trial, weights: Path | None) -> bool:
+    """Tell whether the weights of a trial are there, and are still the same."""
+    if weights is None:
         return False
-    path = Path(trial.weights_path)
-    if not path.is_file():
-        return False
-    if trial.weights_sha256 is None:
-        return True
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() == trial.weights_sha256
+    return trial.weights_sha256 is None or sha256(weights) == trial.weights_sha256

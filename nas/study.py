@@ -13,21 +13,23 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
 from nas import confirm, reuse
 from nas.architecture import Architecture
 from nas.budget import admits
-from nas.circuit import break_circuit
+from nas.circuit import break_circuit, last_line
 from nas.cost import Cost
+from nas.errors import StudyPausedError
 from nas.history import seen
+from nas.judging import judge
 from nas.ports import Sampler, StudyStore
-from nas.rungs import Decision, stratum
+from nas.rungs import Decision
 from nas.spec import StudySpec
 from nas.timebox import Timebox
-from nas.trial import Measurement, Outcome, Trial, TrialState
+from nas.trial import Fault, Measurement, Outcome, Trial, TrialState
 
 MAX_LOSSES = 3
 _PROPOSALS = 20
@@ -46,13 +48,12 @@ class Study:
         sampler: Sampler,
         clock: Callable[[], float] | None = None,
     ) -> None:
-        """Read the trials so far; those left RUNNING by a lost driver wait again.
+        """Read the trials so far; those left RUNNING by a lost driver wait again, not as losses.
 
         `clock` returns seconds, for a study whose time is limited; by default those of the system.
         """
         self.spec = spec
         self._costs = spec.cost_models()
-        self._goals = spec.goals
         self._store = store
         self._sampler = sampler
         self._trials = {trial.number: trial for trial in store.trials(spec.name)}
@@ -63,8 +64,7 @@ class Study:
             self._timebox.close()
             self.exhausted = spec.time_limit is None
         for trial in self.trials:
-            if trial.state is TrialState.RUNNING:
-                self.requeue(trial.number)
+            self.interrupt(trial.number)
 
     @property
     def trials(self) -> list[Trial]:
@@ -198,12 +198,7 @@ class Study:
         self._store.record_measurement(self.spec.name, number, attempt, measurement)
         measured = (*trial.measurements, measurement)
         trial = self._trials[number] = replace(trial, measurements=measured)
-        if measurement.epoch >= self.spec.ladder.max_epochs:
-            return Decision.STOP
-        if measurement.rung is None or not trial.candidate:
-            return Decision.CONTINUE
-        others = self._at_rung(measurement.rung, trial)
-        return self.spec.ladder.decide(self._losses(trial, measurement), others)
+        return judge(self.spec, self.candidates, trial, measurement)
 
     def finish(
         self,
@@ -238,7 +233,7 @@ class Study:
         break_circuit(self.spec.name, self.trials)
 
     def requeue(self, number: int) -> None:
-        """Put a running trial whose worker or driver was lost back to WAITING.
+        """Put a running trial whose worker was lost back to WAITING.
 
         After its third loss it is FAILED instead, for it may be the trial that kills them.
 
@@ -262,6 +257,21 @@ class Study:
         if trial.state is TrialState.RUNNING:
             self._store.requeue_trial(self.spec.name, number, trial.attempt, lost=False)
             self._trials[number] = replace(trial, state=TrialState.WAITING)
+
+    def pause(self, number: int, fault: Fault) -> NoReturn:
+        """Put a running trial back to WAITING that the environment ended, and pause the study.
+
+        Raises:
+            StudyPausedError: always; the next trial would meet the same.
+        """
+        trial = self._trials[number]
+        if trial.state is TrialState.RUNNING:
+            self._store.requeue_trial(self.spec.name, number, trial.attempt, False, fault)
+            self._trials[number] = replace(trial, state=TrialState.WAITING)
+        raise StudyPausedError(
+            f"{self.spec.name} is paused: {last_line(fault.detail).rstrip('.')}.",
+            f"Everything measured is kept. When that is mended type: nas resume {self.spec.name}",
+        )
 
     def _running(self, number: int, attempt: int) -> Trial | None:
         trial = self._trials.get(number)
@@ -349,7 +359,8 @@ class Study:
         own = new.replicate_of
         group = [t for t in self.trials if own is not None and own in (t.number, t.replicate_of)]
         seeds = {trial.seed for trial in group}
-        old = reuse.reusable(self.spec, new.architecture, found, seeds)
+        files = self._store.weights_file
+        old = reuse.reusable(self.spec, new.architecture, found, files, seeds)
         return new if old is None else reuse.stand_in(self.spec, new, *old)
 
     def _new(
@@ -377,26 +388,3 @@ class Study:
             replicate_of=of,
             replicate=count,
         )
-
-    def _losses(self, trial: Trial, measurement: Measurement) -> list[float]:
-        return [
-            goal.loss(float(getattr(trial.cost if goal.known else measurement, goal.name)))
-            for goal in self._goals
-        ]
-
-    def _at_rung(self, rung: int, own: Trial) -> list[list[float]]:
-        """Return the losses of the others that have reached a rung at about the cost of `own`."""
-        alike = self._stratum(own)
-        return [
-            self._losses(trial, measurement)
-            for trial in self.candidates
-            if trial.number != own.number and self._stratum(trial) == alike
-            for measurement in trial.measurements
-            if measurement.rung == rung
-        ]
-
-    def _stratum(self, trial: Trial) -> int:
-        if not self.spec.budget:
-            return 0
-        ceiling = self.spec.budget[0]
-        return stratum(getattr(trial.cost, ceiling.cost) / ceiling.limit)

@@ -17,7 +17,8 @@ class TrialState(StrEnum):
 
     WAITING ─► RUNNING ─► COMPLETE   measured to the last rung
        ▲          ├─────► STOPPED    ended at a lower rung: a censored measurement
-       └──────────┤                  (back to WAITING when its worker or its driver is lost)
+       └──────────┤                  (back to WAITING when its worker, its driver, a disk or data
+                  │                  are lost: that ends an attempt, not the trial)
                   └─────► FAILED     no usable measurement; `fail_reason` says why
     """
 
@@ -56,6 +57,14 @@ class Measurement:
     loss: float
     train_loss: float
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What in its environment ended an attempt: a reason of `nas.environment`, and the words."""
+
+    reason: str
+    detail: str
 
 
 @dataclass(frozen=True, slots=True)

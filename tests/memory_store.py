@@ -4,11 +4,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+from nas import storage
 from nas.cost import Cost
 from nas.spec import StudySpec
-from nas.trial import Measurement, Outcome, Trial, TrialState
+from nas.trial import Fault, Measurement, Outcome, Trial, TrialState
 
 
 class MemoryStore:
@@ -23,6 +25,7 @@ class MemoryStore:
         self.before_write = before_write
         self.writes = 0
         self.reports: dict[str, dict[int, dict[str, dict[str, Any]]]] = {}
+        self.faults: list[tuple[int, int, Fault]] = []
         self._held = False
         self._specs: dict[str, StudySpec] = {}
         self._studies: dict[str, dict[int, Trial]] = {}
@@ -73,10 +76,18 @@ class MemoryStore:
             started = replace(trial, state=TrialState.RUNNING, attempt=attempt, measurements=())
             self._write("start_trial", study, started)
 
-    def requeue_trial(self, study: str, number: int, attempt: int, lost: bool) -> None:
-        """Turn a RUNNING trial WAITING again."""
+    def weights_file(self, study: str, trial: Trial) -> Path | None:
+        """Return the recorded path, if there is a file."""
+        return storage.find(trial.weights_path, []) if trial.weights_path else None
+
+    def requeue_trial(
+        self, study: str, number: int, attempt: int, lost: bool, fault: Fault | None = None
+    ) -> None:
+        """Turn a RUNNING trial WAITING again; what in the environment ended it goes to `faults`."""
         trial = self._running(study, number, attempt)
         if trial is not None:
+            if fault is not None:
+                self.faults.append((number, attempt, fault))
             waiting = replace(trial, state=TrialState.WAITING, lost=trial.lost + lost)
             self._write("requeue_trial", study, waiting)
 

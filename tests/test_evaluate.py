@@ -67,7 +67,7 @@ def test_an_evaluator_that_cannot_be_made_is_a_failure_too() -> None:
 
     content = Attempt(JOB, make).advance().content
     assert isinstance(content, Failure)
-    assert content.detail == "TaskError: there is no task 'x'. Write digits."
+    assert content == Failure("setup", "there is no task 'x'. Write digits.")
 
 
 def test_a_known_reason_is_told_in_one_line() -> None:

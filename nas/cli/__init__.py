@@ -1,7 +1,8 @@
 """The command line: words in, wiring, exit codes.
 
     0 done · 1 a fault of ours · 2 usage · 3 too many failed trials · 4 database · 5 the study is
-    held by another process · 6 database of another version · 130 interrupted, can be resumed
+    held by another process · 6 database of another version · 7 paused, for a disk, a folder or data
+    failed · 130 interrupted; the last two can be resumed
 
 Every verb imports what it needs when it runs, so that `nas --help` loads no heavy library.
 """

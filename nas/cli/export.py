@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     help=f"The opset of the ONNX file, {OPSETS[0]} to {OPSETS[-1]}.",
 )
 @click.option("--force", is_flag=True, help="Replace an earlier export.")
+@options.results("Directory where the weights of the study lie, if it was moved.")
 @options.database
 @options.as_json
 def export(
@@ -54,6 +55,7 @@ def export(
     directory: Path,
     opset: int,
     force: bool,
+    results_dir: Path,
     db: str | None,
     json_: bool,
 ) -> None:
@@ -87,6 +89,7 @@ def export(
         request = _untrained(space_name, arch, input_, classes, strides)
     else:
         with open_store(db, create=False) as store:
+            store.look_in(results_dir)
             request = _trained(store, str(study), trial)
     files = export_network(replace(request, opset=opset), directory, force=force)
     if json_:

@@ -3,13 +3,16 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
+
 from nas import reports
-from nas.errors import NasError
+from nas.errors import NasError, WeightsError
 from nas.export.bundle import export_network
 from nas.export.request import ExportRequest, Score, Training
 from nas.figures import write_report
 from nas.results import Estimate, StudyResults
 from nas.spec import StudySpec
+from nas.storage import sha256
 from nas.store import Store
 from nas.study import Study
 from nas.train.data import Task
@@ -22,13 +25,17 @@ from nas.view import study_view
 
 @dataclass(frozen=True)
 class Shipped:
-    """What a finished study left behind: its results, tests included, and where its files are."""
+    """What a finished study left behind: its results, tests included, and where its files are.
+
+    `files` are none where the weights of the best are `lost`: gone, or not its own any more.
+    """
 
     results: StudyResults
     best: Trial
     report: Path
     directory: Path
     files: list[Path]
+    lost: WeightsError | None = None
 
 
 def ship(store: Store, study: Study, best: Trial, task: Task, directory: Path) -> Shipped:
@@ -43,28 +50,40 @@ def ship(store: Store, study: Study, best: Trial, task: Task, directory: Path) -
     found = StudyResults(spec, study.trials, kept)
     view = study_view(spec, study.trials, kept, store.versions(spec.name), "COMPLETE")
     write_report(view, report)
-    files = export_network(trial_request(store, found, best, task), directory / "best", force=True)
-    return Shipped(found, best, report, directory / "best", files)
+    target, files, lost = directory / "best", list[Path](), None
+    try:
+        files = export_network(trial_request(store, found, best, task), target, force=True)
+    except WeightsError as error:
+        lost = error
+    return Shipped(found, best, report, target, files, lost)
 
 
 def test_scores(
     store: Store, spec: StudySpec, task: Task, trials: list[Trial]
 ) -> dict[int, dict[str, float]]:
-    """Return the test scores of `trials`; each is measured once and then read from the store."""
+    """Return the test scores of `trials`; each is measured once and then read from the store.
+
+    None is taken, and that is said, of a trial whose weights are gone or not its own any more.
+    """
     known = reports.test_scores(store.reports(spec.name))
     for trial in trials:
-        if trial.number not in known and trial.weights_path:
-            known[trial.number] = _measure(spec, task, trial)
-            store.record_report(spec.name, trial.number, "test", known[trial.number])
+        if trial.number in known or not trial.weights_path:
+            continue
+        try:
+            known[trial.number] = _measure(spec, task, trial, _weights(store, spec, trial))
+        except WeightsError as error:
+            click.echo(f"trial {trial.number} is not tested: {error.cause}", err=True)
+            continue
+        store.record_report(spec.name, trial.number, "test", known[trial.number])
     return known
 
 
-def _measure(spec: StudySpec, task: Task, trial: Trial) -> dict[str, float]:
+def _measure(spec: StudySpec, task: Task, trial: Trial, weights: Path) -> dict[str, float]:
     layers = spec.task_layers(trial.architecture, task.input, task.classes)
     recipe = read_recipe(spec.recipe, "the study's recipe")
     max_epochs = spec.ladder.max_epochs
     session = Session(layers, task, recipe, max_epochs, trial.seed, default_device())
-    session.load_weights(Path(str(trial.weights_path)))
+    session.load_weights(weights, trial.weights_sha256)
     result = session.test()
     return {
         "top1_error": result.top1_error,
@@ -77,7 +96,8 @@ def trial_request(store: Store, found: StudyResults, trial: Trial, task: Task) -
     """Return what to export of a trained trial: the network of its task, with its weights.
 
     Raises:
-        NasError: the trial has no weights, for it did not reach full fidelity, or they are gone.
+        NasError: the trial has no weights, for it did not reach full fidelity.
+        WeightsError: they are gone, or are not its own any more.
     """
     spec = found.spec
     if trial.weights_path is None or trial.last is None:
@@ -85,12 +105,7 @@ def trial_request(store: Store, found: StudyResults, trial: Trial, task: Task) -
             f"trial {trial.number} of {spec.name} is {trial.state.value.lower()}: no weights.",
             f"Choose a complete trial: {store.command(f'show {spec.name}')}",
         )
-    weights = Path(trial.weights_path)
-    if not weights.is_file():
-        raise NasError(
-            f"the weights of trial {trial.number} are gone: {weights} is missing.",
-            "Put the results directory back where it was.",
-        )
+    weights = _weights(store, spec, trial)
     last = trial.last
     scores = {"validation": Score(last.top1_error, last.loss)}
     test = reports.test_scores(found.reports).get(trial.number)
@@ -132,3 +147,25 @@ def _errors(found: StudyResults, trial: Trial) -> dict[str, Estimate]:
     number = trial.number if trial.replicate_of is None else trial.replicate_of
     own = {"validation": found.estimate(number), "test": found.test(number)}
     return {split: estimate for split, estimate in own.items() if estimate}
+
+
+def _weights(store: Store, spec: StudySpec, trial: Trial) -> Path:
+    """Return where the weights of a trial lie, which are those that it was recorded with.
+
+    Raises:
+        WeightsError: they are gone, or have changed.
+    """
+    file = store.weights_file(spec.name, trial)
+    if file is None:
+        raise WeightsError(
+            f"the weights of trial {trial.number} are gone: there is no {trial.weights_path} in "
+            "the results folder.",
+            "Put the folder back, or name it: --results DIR",
+        )
+    if trial.weights_sha256 and sha256(file) != trial.weights_sha256:
+        raise WeightsError(
+            f"{file} does not hold the weights that trial {trial.number} of {spec.name} was "
+            "recorded with.",
+            "Put the original file back.",
+        )
+    return file

@@ -168,6 +168,15 @@ def loaders(function: F) -> F:
     )(function)  # fmt: skip
 
 
+def results(help_: str) -> Callable[[F], F]:
+    """Return what adds `--results`; `help_` says what for."""
+    return click.option(
+        "--results", "results_dir", type=click.Path(path_type=Path, file_okay=False),
+        default=Path("nas-results"), show_default=True, envvar="NAS_RESULTS", metavar="DIR",
+        help=help_,
+    )  # fmt: skip
+
+
 _EXECUTION = (
     click.option(
         "--ray-address", metavar="HOST:PORT", help="A running Ray cluster.  [default: a local Ray]"
@@ -188,11 +197,7 @@ _EXECUTION = (
         "--report-timeout", type=click.FloatRange(1), default=1800.0, show_default=True,
         help="Seconds without a report after which a trial is killed.",
     ),
-    click.option(
-        "--results", "results_dir", type=click.Path(path_type=Path, file_okay=False),
-        default=Path("nas-results"), show_default=True, envvar="NAS_RESULTS",
-        help="Directory for weights, report and export.",
-    ),
+    results("Directory for weights, report and export."),
     click.option(
         "--profile", is_flag=True,
         help="Measure where the time of each trial goes: data, forward, backward, …",

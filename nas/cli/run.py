@@ -4,6 +4,7 @@ import os
 import shlex
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -12,13 +13,22 @@ from typing import TYPE_CHECKING, Any
 import click
 import torch
 
+from nas import environment
 from nas.budget import admits
 from nas.cli import output
 from nas.cli.announce import announce
 from nas.cli.options import check_verbose
 from nas.cli.profile import of_reports, print_profiles
 from nas.cli.progress import Progress
-from nas.errors import InterruptedStudyError, NasError, StudyFailedError
+from nas.errors import (
+    ExportError,
+    InterruptedStudyError,
+    NasError,
+    StoreError,
+    StudyFailedError,
+    StudyPausedError,
+    WeightsError,
+)
 from nas.feasible import FeasibleSpace, FeasibleUnion, feasible_space
 from nas.ports import Sampler
 from nas.resolution import check_images, check_resolutions
@@ -157,8 +167,11 @@ def run_study(store: Store, spec: StudySpec, ready: Preflight, settings: Setting
         output.echo_json(verdict.document(study, shipped, outcome.seconds))
     else:
         verdict.conclude(study, shipped, settings.say)
-        if settings.say:
+        if settings.say and shipped.lost is None:
             verdict.next_steps(store, spec.name)
+    if shipped.lost is not None:
+        again = f"Then type: {settings.resume(store, spec.name)}"
+        raise WeightsError(shipped.lost.cause, f"{shipped.lost.remedy} {again}")
     return 0
 
 
@@ -169,23 +182,32 @@ def measure(
 
     Raises:
         StudyFailedError: its trials keep failing.
+        StudyPausedError: a disk, a folder or data failed.
     """
     if settings.say:
         announce(store, spec, (ready.feasible, ready.task), settings.verbose)
+    folder = _claimed(store, spec, settings)
     study = Study(spec, store, ready.sampler)
     store.set_state(spec.name, "RUNNING")
     try:
         with Progress(study, quiet=not settings.say) as progress:
             outcome = RunResult(False, 0.0)
             if _left(study):
-                outcome = run(study, _run_settings(spec, settings), progress.watch)
-    except StudyFailedError as error:
-        store.set_state(spec.name, "FAILED")
+                where = replace(
+                    _run_settings(spec, settings), folder=folder, study_id=store.uid(spec.name)
+                )
+                outcome = run(study, where, progress.watch)
+    except (StudyFailedError, StudyPausedError) as error:
+        failed = isinstance(error, StudyFailedError)
+        store.set_state(spec.name, "FAILED" if failed else "INTERRUPTED")
         again = settings.resume(store, spec.name)
-        remedy = f"Everything measured is kept. Mend the cause, then type: {again}"
-        raise StudyFailedError(error.cause, remedy) from error
+        mended = "Mend the cause, then" if failed else "When that is mended"
+        raise type(error)(
+            error.cause, f"Everything measured is kept. {mended} type: {again}"
+        ) from error
     except BaseException:
-        store.set_state(spec.name, "INTERRUPTED")
+        with suppress(StoreError):  # where the database is away, the first error says so
+            store.set_state(spec.name, "INTERRUPTED")
         raise
     if outcome.interrupted:
         store.set_state(spec.name, "INTERRUPTED")
@@ -217,13 +239,42 @@ def _shipped(store: Store, study: Study, best: Trial, task: Task, settings: Sett
     name = study.spec.name
     if settings.say:
         click.echo("all trials have ended; testing the best, writing the report and the export")
+    left = f"the trials of {name} are complete, the report and the export are not"
+    remedy = f"Have them with: {settings.resume(store, name)}"
     try:
-        return ship(store, study, best, task, settings.results_dir / name)
+        return ship(store, study, best, task, settings.results_dir / store.folder(name))
     except KeyboardInterrupt as error:
-        raise InterruptedStudyError(
-            f"interrupted: the trials of {name} are complete, the report and the export are not.",
-            f"Have them with: {settings.resume(store, name)}",
+        raise InterruptedStudyError(f"interrupted: {left}.", remedy) from error
+    except (OSError, ExportError) as error:
+        if environment.reason_of(error) is None:
+            raise
+        raise StudyPausedError(f"{left} ({_in_words(error)}).", remedy) from error
+
+
+def _claimed(store: Store, spec: StudySpec, settings: Settings) -> str:
+    """Make the study's folder in the results, and return its name; say where that is another one.
+
+    Raises:
+        StudyPausedError: it cannot be made.
+    """
+    try:
+        folder = store.claim_folder(spec.name, settings.results_dir)
+    except OSError as error:
+        raise StudyPausedError(
+            f"{spec.name} has no folder in {settings.results_dir}: {_in_words(error)}.",
+            f"Mend that, then type: {settings.resume(store, spec.name)}",
         ) from error
+    if folder != spec.name and settings.say:
+        taken = settings.results_dir / spec.name
+        output.field("results", f"{taken.with_name(folder)} ({taken} belongs to another study)")
+        click.echo("")
+    return folder
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    return str(getattr(error, "cause", error)).rstrip(".")
 
 
 def _run_settings(spec: StudySpec, settings: Settings) -> RunSettings:

@@ -53,7 +53,8 @@ def conclude(study: Study, shipped: Shipped, say: bool) -> None:
     if note:
         output.field("note", note)
     output.field("report", str(shipped.report))
-    output.field("exported", f"{shipped.directory}: {', '.join(p.name for p in shipped.files)}")
+    files = ", ".join(path.name for path in shipped.files)
+    output.field("exported", f"{shipped.directory}: {files}" if files else "nothing, see below")
     output.field("took", f"{duration(time.monotonic() - STARTED)} for {_trials(study)}")
 
 

@@ -35,6 +35,7 @@ def export_network(request: ExportRequest, directory: Path, force: bool = False)
     Raises:
         ExportError: the directory may not or cannot be written, the weights do not fit, the two
             counts differ, or a file does not compute what the network computes.
+        WeightsError: the trained weights are missing or were changed.
     """
     target = check_target(directory, force)
     try:

@@ -14,11 +14,11 @@ from typing import Any
 
 from nas import __version__
 from nas.cost import Cost
-from nas.export.files import sha256
 from nas.export.parity import Parity
 from nas.export.request import ExportRequest, Training
 from nas.layers import Shape
 from nas.results import Estimate
+from nas.storage import sha256
 
 SCHEMA = 1
 _LIBRARIES = ("torch", "numpy", "safetensors", "fvcore", "onnx", "onnxruntime")

@@ -1,6 +1,5 @@
 """Files that are whole or not there: written, flushed to the disk, then named."""
 
-import hashlib
 import os
 import shutil
 import uuid
@@ -23,12 +22,6 @@ def copy(source: Path, path: Path) -> None:
         shutil.copyfileobj(reader, writer)
         writer.flush()
         os.fsync(writer.fileno())
-
-
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file in hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def sync_directory(path: Path) -> None:

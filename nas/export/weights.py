@@ -7,10 +7,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import nn
 
-from nas.errors import ExportError
-from nas.export.files import copy, sha256, write_bytes
+from nas.errors import ExportError, WeightsError
+from nas.export.files import copy, write_bytes
 from nas.export.request import ExportRequest, Training
 from nas.layers import Layer, Shape
+from nas.storage import sha256
 from nas.train.network import Network, build
 
 _NOISE_IMAGES = 8
@@ -22,15 +23,15 @@ def prepare_weights(request: ExportRequest, layers: list[Layer], path: Path) -> 
     The file of a trained network is copied byte for byte, so that it keeps its SHA-256.
 
     Raises:
-        ExportError: the trained weights are missing, were changed or belong to another network.
+        WeightsError: the trained weights are missing or were changed.
+        ExportError: they belong to another network.
     """
     network = build(layers, torch.Generator().manual_seed(request.seed))
     if request.training is None:
         settle_statistics(network, request.input, request.seed)
         write_bytes(path, save({k: v.contiguous() for k, v in network.state_dict().items()}))
     else:
-        _check_recorded(request.training)
-        copy(request.training.weights, path)
+        _copy_recorded(request.training, path)
         load_weights(network, path)
     return network.eval()
 
@@ -51,15 +52,17 @@ def load_weights(network: nn.Module, path: Path) -> None:
         ) from error
 
 
-def _check_recorded(training: Training) -> None:
+def _copy_recorded(training: Training, target: Path) -> None:
+    """Copy recorded weights; their hash is that of the copy, which is what is exported."""
     path = training.weights
     if not path.is_file():
-        raise ExportError(
+        raise WeightsError(
             f"the weights {path} are missing.",
             "Put the file back, or export the architecture without weights: --arch.",
         )
-    if training.sha256 and sha256(path) != training.sha256:
-        raise ExportError(
+    copy(path, target)
+    if training.sha256 and sha256(target) != training.sha256:
+        raise WeightsError(
             f"the weights {path} have changed since they were recorded.",
             "Put the original file back, or export the architecture without weights: --arch.",
         )

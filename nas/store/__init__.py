@@ -1,8 +1,9 @@
 """The store: the only record of every study, in SQLite or PostgreSQL; the door to SQLAlchemy."""
 
 from nas.store.lease import Lease
+from nas.store.opening import open_store
 from nas.store.schema import Upgraded, upgrade
-from nas.store.store import Store, open_store
+from nas.store.store import Store
 from nas.store.studies import StudyState, StudySummary
 from nas.store.trainings import Training
 

@@ -17,18 +17,14 @@ from nas.architecture import Architecture
 from nas.cost import Cost
 from nas.errors import NameTakenError, StoreError
 from nas.spec import StudySpec
-from nas.store import studies, trainings, trials
-from nas.store.address import Address, read_address
+from nas.store import files, studies, trainings, trials
 from nas.store.database import Database
 from nas.store.lease import LEASE_SECONDS, Lease, fence, lock_study
-from nas.store.schema import ensure
 from nas.store.studies import StudyState, StudySummary
 from nas.store.trainings import Training
-from nas.trial import Measurement, Outcome, Trial
+from nas.trial import Fault, Measurement, Outcome, Trial
 
 T = TypeVar("T")
-
-PATIENCE_SECONDS = 60.0
 
 
 class _Held(NamedTuple):
@@ -36,35 +32,6 @@ class _Held(NamedTuple):
 
     work: Callable[[sa.Connection, int], None]
     lasting: bool
-
-
-def open_store(
-    url: str | None = None,
-    *,
-    read_only: bool = False,
-    create: bool = True,
-    patience: float = PATIENCE_SECONDS,
-) -> "Store":
-    """Open the database at `url`, and make it where there is none, if `create` and not `read_only`.
-
-    `url` is a file name, `sqlite:///file` or `postgresql+psycopg://…`; None is ./nas.db. `patience`
-    is for how many seconds a write waits for a database that has gone away.
-
-    Raises:
-        SchemaError: its tables were made by an older or a newer version.
-        StoreError: it cannot be reached, read, made or written; the cause says which.
-    """
-    address = read_address(url)
-    create = create and not read_only
-    if address.path is not None:
-        _check_file(address, address.path, create)
-    database = Database(address, read_only=read_only, patience=patience)
-    try:
-        ensure(database, create)
-    except BaseException:
-        database.close()
-        raise
-    return Store(database)
 
 
 class Store:
@@ -78,6 +45,7 @@ class Store:
         """Read and write `database`, whose tables are those of this version."""
         self._database = database
         self._address = database.address
+        self._first: list[Path] = []
         self._specs: dict[str, StudySpec] = {}
         self._parsed: dict[str, dict[str, Architecture]] = {}
         self._leases: dict[str, Lease] = {}
@@ -160,6 +128,47 @@ class Store:
         """Return a number that grows with every write of the study, for whoever polls it."""
         return int(self._study(name).seq)
 
+    def look_in(self, results: Path) -> None:
+        """Look for weights in this results folder first, wherever a study was run."""
+        self._first = [results.resolve()]
+
+    def uid(self, name: str) -> str:
+        """Return the identity of a study, which no study of another database has."""
+        return str(self._study(name).uid)
+
+    def claim_folder(self, name: str, results: Path) -> str:
+        """Make the folder of a study in `results`, and record it; return its name.
+
+        It is that of the study, unless another study has a folder of that name there.
+
+        Raises:
+            OSError: it cannot be made.
+        """
+        row = self._study(name)
+        recorded = self._database.read(lambda c: files.recorded_weights(c, row.id))
+        own = files.StudyFiles(row, [results.resolve()])
+        folder = own.claim(results.resolve(), recorded)
+        places = list(map(str, own.places))
+        self._write(name, lambda c, key: studies.set_folder(c, key, folder, places))
+        return folder
+
+    def folder(self, name: str) -> str:
+        """Return the name of the folder that a study has in a results folder."""
+        return files.StudyFiles(self._study(name), []).name
+
+    def folders(self, name: str) -> list[Path]:
+        """Return the folders that belong to a study, newest first; none before its first run."""
+        return files.StudyFiles(self._study(name), self._first).folders()
+
+    def weights_file(self, study: str, trial: Trial) -> Path | None:
+        """Return where the weights of a trial lie; None where it has none, or they are gone.
+
+        Those of a reused trial lie where the other study was run.
+        """
+        own = files.StudyFiles(self._study(study), self._first).places
+        found = files.find_weights(trial, own)
+        return found or files.find_weights(trial, self._database.read(files.all_places))
+
     def acquire(self, name: str, seconds: float = LEASE_SECONDS) -> Lease:
         """Take the right to run a study; it lapses `seconds` after this process falls silent.
 
@@ -234,11 +243,16 @@ class Store:
 
         self._note(study, start, lasting=False)
 
-    def requeue_trial(self, study: str, number: int, attempt: int, lost: bool) -> None:
-        """Turn a RUNNING trial WAITING again, one loss richer where the attempt was `lost`."""
+    def requeue_trial(
+        self, study: str, number: int, attempt: int, lost: bool, fault: Fault | None = None
+    ) -> None:
+        """Turn a RUNNING trial WAITING again, one loss richer where the attempt was `lost`.
+
+        `fault` is what in the environment ended the attempt, and is kept with it.
+        """
 
         def requeue(connection: sa.Connection, key: int) -> None:
-            trials.requeue(connection, key, number, attempt, lost)
+            trials.requeue(connection, key, number, attempt, (lost, fault))
 
         self._note(study, requeue)
 
@@ -351,16 +365,3 @@ class Store:
 def _all_of(held: Sequence[_Held], connection: sa.Connection, study_id: int) -> None:
     for one in held:
         one.work(connection, study_id)
-
-
-def _check_file(address: Address, path: Path, create: bool) -> None:
-    if not create and not path.exists():
-        raise StoreError(
-            f"there is no file {address.shown}.",
-            "Name the database of your search with --db, or type: nas search --budget 300M-flops",
-        )
-    if not path.parent.is_dir():
-        raise StoreError(
-            f"there is no directory {path.parent} for the database {path.name}.",
-            f"Make it (mkdir -p {path.parent}), or give another file with --db.",
-        )

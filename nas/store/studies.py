@@ -127,6 +127,12 @@ def set_state(connection: sa.Connection, study_id: int, state: StudyState) -> No
     connection.execute(sa.update(STUDY).where(STUDY.c.id == study_id).values(state=state.value))
 
 
+def set_folder(connection: sa.Connection, study_id: int, folder: str, places: list[str]) -> None:
+    """Enter where the files of a study lie: a folder of that name in results folders."""
+    values = {"folder": folder, "places": json.dumps(places)}
+    connection.execute(sa.update(STUDY).where(STUDY.c.id == study_id).values(**values))
+
+
 def summaries(connection: sa.Connection) -> list[StudySummary]:
     """Return all studies, oldest first."""
     counts = _counts(connection)

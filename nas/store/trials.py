@@ -19,7 +19,7 @@ from nas.cost import Cost
 from nas.errors import StoreError
 from nas.store.database import now
 from nas.store.tables import ATTEMPT, MEASUREMENT, REPORT, STUDY, TRIAL
-from nas.trial import Measurement, Outcome, Trial, TrialState
+from nas.trial import Fault, Measurement, Outcome, Trial, TrialState
 
 _FIELDS = [column for column in TRIAL.c if column.name not in ("id", "study_id")]
 _OWN = (TRIAL.c.study_id == sa.bindparam("study"), TRIAL.c.number == sa.bindparam("number_"))
@@ -135,17 +135,27 @@ def start(connection: sa.Connection, study_id: int, number: int, attempt: int) -
 
 
 def requeue(
-    connection: sa.Connection, study_id: int, number: int, attempt: int, lost: bool
+    connection: sa.Connection,
+    study_id: int,
+    number: int,
+    attempt: int,
+    end: tuple[bool, Fault | None],
 ) -> None:
-    """Turn a RUNNING trial WAITING again; its attempt is recorded as LOST or INTERRUPTED."""
+    """Turn a RUNNING trial WAITING again; its attempt ended as LOST, INTERRUPTED or ENVIRONMENT.
+
+    `end` is whether it was lost, and what in the environment ended it.
+    """
     row = _find(connection, study_id, number)
     if _at(row) == (TrialState.WAITING, attempt):
         return
+    lost, fault = end
     values = {"state": TrialState.WAITING.value, "lost": row.lost + lost}
     if row.attempt != attempt or not _swap(connection, row, TrialState.RUNNING, values):
         raise _stale(row, attempt, "be queued again")
-    outcome = "LOST" if lost else "INTERRUPTED"
+    outcome = "LOST" if lost else "ENVIRONMENT" if fault else "INTERRUPTED"
     _end_attempt(connection, row.id, attempt, now(connection), outcome)
+    if fault is not None:
+        connection.execute(_attempt(row.id, attempt).values(**asdict(fault)))
 
 
 def add_measurement(

@@ -6,7 +6,6 @@ is replaced when the first is on the disk, so that a kill at any moment leaves a
 """
 
 import contextlib
-import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -21,6 +20,7 @@ from torch import Tensor
 
 from nas.data_identity import DataIdentity
 from nas.errors import TaskError
+from nas.storage import sha256
 from nas.train.files import write_whole
 from nas.train.session import EpochResult, Session
 
@@ -45,7 +45,7 @@ def save_checkpoint(
             "schema": 1,
             "epoch": session.epoch,
             "file": file.name,
-            "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
+            "sha256": sha256(file),
             "average_steps": session.average.steps if session.average else 0,
             "identity": dict(identity),
             "history": [asdict(result) for result in history],
@@ -77,7 +77,7 @@ def restore_checkpoint(
     check_identity(document.get("identity"), identity, path)
     try:
         file = folder / document["file"]
-        if hashlib.sha256(file.read_bytes()).hexdigest() != document["sha256"]:
+        if sha256(file) != document["sha256"]:
             raise TaskError(f"{file} has changed since it was written.", _REMEDY)
         _load(session, load_file(file), document["average_steps"])
         history = [EpochResult(**result) for result in document["history"]]

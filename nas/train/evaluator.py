@@ -2,14 +2,17 @@
 
 import math
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from traceback import clear_frames
 
+from nas.environment import DATA, STORAGE
 from nas.errors import TaskError
-from nas.evaluate import Epoch, Evaluator, Job, Plan, TrialError
-from nas.profile import added
+from nas.evaluate import Epoch, Evaluator, Job, Plan, Saved, TrialError
+from nas.profile import Profile, added
+from nas.storage import owner, weights_name
 from nas.train.data import load_study_task
 from nas.train.devices import is_out_of_memory, prepare_worker
 from nas.train.loaders import use_processes
@@ -31,7 +34,8 @@ class TrainingEvaluator:
             TrialError: the data cannot.
         """
         self._spec = spec = plan.spec
-        self._results = Path(plan.results_dir) / self._spec.name
+        self._folder = Path(plan.results_dir) / plan.folder
+        self._plan = plan
         self._data_dir, self._profiles = plan.data_dir, plan.profile
         with self._images():
             self._task = load_study_task(spec, plan.data_dir)
@@ -39,14 +43,18 @@ class TrainingEvaluator:
             self._batches = proxy_batches(self._task, spec.seed) if spec.proxies else []
         self._recipe = _recipe(self._spec.recipe)
 
-    def evaluate(self, job: Job) -> Iterator[Epoch]:
+    def evaluate(self, job: Job) -> Iterator[Epoch | Saved]:
         """Count the network with fvcore at the deployment input, score it, train it on the task.
 
-        The weights of the last epoch are written to `<results>/<study>/trial-<number>.safetensors`.
+        The weights of the last epoch are written into the study's folder when that epoch has been
+        taken, under a name that no other attempt of any study has (`nas.storage.weights_name`).
 
         Raises:
-            TrialError: memory does not suffice, or the images cannot be read any more.
+            TrialError: memory does not suffice, the images cannot be read any more, or the study's
+                folder is gone.
+            TaskError: the weights cannot be written.
         """
+        self._check_folder()
         recipe = (in_halves(self._recipe) if job.halved else None) or self._recipe
         try:
             yield from self._epochs(job, recipe)
@@ -57,7 +65,7 @@ class TrainingEvaluator:
             free_memory()
             raise _too_large(recipe, job.halved, error) from None
 
-    def _epochs(self, job: Job, recipe: Recipe) -> Iterator[Epoch]:
+    def _epochs(self, job: Job, recipe: Recipe) -> Iterator[Epoch | Saved]:
         spec, task = self._spec, self._task
         shipped = spec.deployed_layers(job.architecture)
         counted = count(shipped, spec.deployment)
@@ -73,21 +81,38 @@ class TrainingEvaluator:
             with self._images():
                 found = session.run_epoch()
             spent = added(spent, found.profile)
-            path = sha256 = None
-            if epoch == spec.ladder.max_epochs and math.isfinite(found.train_loss):
-                self._results.mkdir(parents=True, exist_ok=True)
-                path = self._results / f"trial-{job.number}.safetensors"
-                sha256 = session.save_weights(path)
             yield Epoch(
                 epoch,
                 found.top1_error,
                 found.loss,
                 found.train_loss,
                 counted if epoch == 1 else None,
-                str(path) if path else None,
-                sha256,
                 proxies if epoch == 1 else None,
                 spent,
+                saving=epoch == spec.ladder.max_epochs and math.isfinite(found.train_loss),
+            )
+        yield self._saved(job, session, spent)
+
+    def _saved(self, job: Job, session: Session, spent: Profile | None) -> Saved:
+        """Write the weights of a training that has ended."""
+        self._check_folder()
+        name = weights_name(job.number, job.attempt, self._plan.study_id)
+        sha256 = session.save_weights(self._folder / name)
+        return Saved(str(Path(self._plan.folder, name)), sha256, spent)
+
+    def _check_folder(self) -> None:
+        """Refuse to make a folder where that of the study should be, such as below an empty mount.
+
+        Raises:
+            TrialError: it is gone, or another study's.
+        """
+        found = owner(self._folder)
+        if (found or "") != self._plan.study_id:
+            state = "is gone" if found is None else "belongs to another study"
+            raise TrialError(
+                STORAGE,
+                f"the results folder {self._folder} {state}, as {socket.gethostname()} sees it.",
+                "Put it back; on a cluster every node must see it under the same path.",
             )
 
     @contextmanager
@@ -96,13 +121,13 @@ class TrainingEvaluator:
         try:
             yield
         except (TaskError, FileNotFoundError) as error:
-            folder, name = self._data_dir, self._spec.name
+            folder = self._data_dir
             gone = folder is not None and not Path(folder).is_dir()
             cause = error.cause if isinstance(error, TaskError) else f"{error.filename} is gone."
             raise TrialError(
-                "data",
+                DATA,
                 f"the data folder {folder} is gone." if gone else cause,
-                f"{'Put it back' if gone else 'Mend that'}, then type: nas resume {name}",
+                "Put it back." if gone else "Mend that.",
             ) from error
 
 

@@ -154,8 +154,9 @@ def read_result(run: Run) -> Result:
     path = run.folder / RESULT
     document = read_document(path)
     check_identity(document.get("identity"), run.whole_identity, path)
+    weights = str((run.folder / WEIGHTS).resolve())  # the folder may have been moved since
     try:
-        return Result(**document)
+        return Result(**{**document, "weights": weights})
     except TypeError as error:
         raise TaskError(f"{path} is no result of a training.", "Give another --out.") from error
 

@@ -186,13 +186,13 @@ class Session:
         """
         return save_weights(self.evaluated, path)
 
-    def load_weights(self, path: Path) -> None:
-        """Take over the weights in a file of `save_weights`.
+    def load_weights(self, path: Path, sha256: str | None) -> None:
+        """Take over the weights in a file of `save_weights`, which returned `sha256`.
 
         Raises:
-            TaskError: the file is missing, broken, or belongs to another network.
+            TaskError: the file is missing, broken, has changed, or belongs to another network.
         """
-        load_weights(self.evaluated, path)
+        load_weights(self.evaluated, path, sha256)
 
     def _feed(self, split: Split | Files, augment: Augmentation = NO_AUGMENTATION) -> Batches:
         if isinstance(split, Split):

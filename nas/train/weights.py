@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save_file
 from torch import nn
 
 from nas.errors import TaskError
@@ -35,14 +35,21 @@ def save_weights(network: nn.Module, path: Path) -> str:
     return digest
 
 
-def load_weights(network: nn.Module, path: Path) -> None:
+def load_weights(network: nn.Module, path: Path, sha256: str | None) -> None:
     """Take over the weights in a file that `save_weights` wrote for an equal network.
 
+    `sha256` is what it returned then; None where no record has it.
+
     Raises:
-        TaskError: the file is missing, broken, or belongs to another network.
+        TaskError: the file is missing, broken, has changed, or belongs to another network.
     """
     try:
-        network.load_state_dict(load_file(path))
+        content = path.read_bytes()
+        if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
+            raise TaskError(
+                f"{path} has changed since it was recorded.", "Put the original file back."
+            )
+        network.load_state_dict(load(content))
     except (OSError, SafetensorError, RuntimeError) as error:
         raise TaskError(
             f"{path} does not hold the weights of this network "

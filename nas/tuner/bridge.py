@@ -22,7 +22,7 @@ from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
 from nas.errors import NasError, StoreError
-from nas.evaluate import Failure, Job, Plan, Report
+from nas.evaluate import Failure, Job, Plan, Report, failure_reason
 from nas.execution import Execution
 from nas.rungs import Decision
 
@@ -104,7 +104,8 @@ class Bridge:
             if flight.timed_out:
                 self.execution.timed_out(flight.job, self._report_timeout)
             elif isinstance(error, ray.exceptions.RayTaskError):
-                report = Report(Failure("crash", str(error)), 0.0, "")
+                reason = failure_reason(error.cause)
+                report = Report(Failure(reason, str(error)), 0.0, "")
                 self.execution.report(flight.job, report)
             else:
                 self.execution.lost(flight.job)

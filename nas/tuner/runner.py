@@ -1,11 +1,12 @@
 """Run a study on Ray Tune, from the first job to the last report."""
 
 import gc
+import secrets
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ray import tune
@@ -15,6 +16,7 @@ from nas.allocator import keep_freed_memory
 from nas.errors import StoreError
 from nas.evaluate import Plan
 from nas.execution import Execution, Watcher, WorkersReady, ignore
+from nas.storage import claim
 from nas.study import Study
 from nas.tuner.bridge import Bridge, StudyScheduler, StudySearcher, StudyStopper
 from nas.tuner.cluster import capacity, connected, environment
@@ -34,6 +36,8 @@ class RunSettings:
     where the task's data lies. `evaluator` names the factory as `module:name`. A trial that sends
     no report for `report_timeout` seconds is killed. `profile` measures where their time goes.
     `loaders` processes decode streamed images for each trial; 0 leaves that to its own threads.
+    `folder` in `results_dir` belongs to the study of identity `study_id` (`nas.storage.claim`); by
+    default one of the study's name is claimed for an identity of this run.
     """
 
     results_dir: Path
@@ -46,6 +50,8 @@ class RunSettings:
     report_timeout: float = 1800.0
     profile: bool = False
     loaders: int = 0
+    folder: str | None = None
+    study_id: str = field(default_factory=lambda: secrets.token_hex(8))
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,7 @@ def run(study: Study, settings: RunSettings, on_event: Watcher = ignore) -> RunR
 
     Raises:
         StudyFailedError: the trials keep failing; everything so far is recorded.
+        StudyPausedError: a disk, a folder or data failed; what was in flight waits again.
         StoreError: the store was lost.
         NasError: the cluster cannot be reached, or is too small for one trial.
     """
@@ -159,7 +166,8 @@ def _landing(execution: Execution) -> Iterator[None]:
 
 
 def _plan(study: Study, settings: RunSettings) -> Plan:
-    data_dir = settings.data_dir or study.spec.data_dir
+    data_dir, uid = settings.data_dir or study.spec.data_dir, settings.study_id
+    names = (study.spec.name, f"{study.spec.name}-{uid}")
     return Plan(
         spec_json=study.spec.to_json(),
         results_dir=str(settings.results_dir.resolve()),
@@ -168,4 +176,6 @@ def _plan(study: Study, settings: RunSettings) -> Plan:
         version=nas.__version__,
         profile=settings.profile,
         loaders=settings.loaders,
+        folder=settings.folder or claim(settings.results_dir, names, uid),
+        study_id=uid,
     )

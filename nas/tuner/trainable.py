@@ -6,8 +6,8 @@ from typing import Any
 from ray import tune
 
 import nas
-from nas.errors import NasError
-from nas.evaluate import Attempt, Evaluator, Job, Plan, Report, make_evaluator
+from nas.environment import SETUP
+from nas.evaluate import Attempt, Evaluator, Job, Plan, Report, TrialError, make_evaluator
 
 
 class TrialTrainable(tune.Trainable):
@@ -50,7 +50,8 @@ class TrialTrainable(tune.Trainable):
 
 def _evaluator(plan: Plan) -> Evaluator:
     if plan.version != nas.__version__:
-        raise NasError(
+        raise TrialError(
+            SETUP,
             f"this worker has nas {nas.__version__}, but the study runs nas {plan.version}.",
             f"Install nas {plan.version} on every node.",
         )

@@ -14,9 +14,9 @@ import pytest
 import torch
 from PIL import Image
 
-from nas.errors import StudyFailedError, TaskError
+from nas.errors import StudyPausedError, TaskError
 from nas.evaluate import Plan, TrialError
-from nas.execution import Event, TrialFinished, TrialMeasured, TrialRequeued, run_serial
+from nas.execution import Event, TrialMeasured, TrialRequeued, run_serial
 from nas.study import Study
 from nas.train import evaluator as evaluator_module
 from nas.train import session as session_module
@@ -273,7 +273,7 @@ def folder_study(store: MemoryStore, folder: Path, **changes: object) -> Study:
     return study_of(store, **own, recipe=RECIPE.text, **changes)
 
 
-def test_a_study_whose_images_disappear_ends_keeping_everything_and_resumes(tmp_path):
+def test_a_study_whose_images_disappear_pauses_keeping_everything_and_resumes(tmp_path):
     folder, away = write_images(tmp_path / "images", (16, 24)), tmp_path / "away"
     store = MemoryStore()
     study = folder_study(store, folder, num_trials=5, rungs=(2,))
@@ -282,52 +282,37 @@ def test_a_study_whose_images_disappear_ends_keeping_everything_and_resumes(tmp_
         if isinstance(event, TrialMeasured) and event.trial.number == 1:
             folder.rename(away)
 
-    with pytest.raises(StudyFailedError, match=r"data: the data folder .* is gone") as caught:
+    with pytest.raises(StudyPausedError, match=r"paused: the data folder .* is gone") as caught:
         run_serial(study, evaluator_of(study, tmp_path), watch)
-    assert caught.value.exit_code == 3
-    states = [trial.state for trial in store.trials("study")]
-    assert states == [TrialState.COMPLETE, *[TrialState.FAILED] * 3]
-    second = store.trials("study")[1]
-    assert (second.fail_reason, len(second.measurements)) == ("data", 1)
-    assert len(second.fail_detail.splitlines()) == 1
+    assert caught.value.exit_code == 7
+    assert "nas resume study" in caught.value.remedy
+    trials = store.trials("study")
+    assert [trial.state for trial in trials] == [TrialState.COMPLETE, TrialState.WAITING]
+    assert len(trials[1].measurements) == 1
+    ((number, attempt, fault),) = store.faults
+    assert (number, attempt, fault.reason) == (1, 1, "data")
 
     fresh = folder_study(store, folder, num_trials=5, rungs=(2,))
     with pytest.raises(TrialError, match="is gone"):  # what a new worker would meet
         evaluator_of(fresh, tmp_path)
     away.rename(folder)
     run_serial(fresh, evaluator_of(fresh, tmp_path))
-    assert [trial.state for trial in store.trials("study")] == [*states, TrialState.COMPLETE]
+    again = store.trials("study")
+    assert [trial.state for trial in again] == [TrialState.COMPLETE] * 5
+    assert [trial.attempt for trial in again] == [1, 2, 1, 1, 1]
+    assert again[1].lost == 0
 
 
-def test_missing_images_are_the_same_failure_whichever_was_missed_first(tmp_path):
+def test_images_that_are_missing_pause_the_study_whichever_was_missed_first(tmp_path):
     folder = write_images(tmp_path / "images", (16, 24))
     store = MemoryStore()
     study = folder_study(store, folder, num_trials=5)
     evaluator = evaluator_of(study, tmp_path)
     for file in folder.glob("*/*.png"):  # the folder itself stands, as an empty mount point does
         file.unlink()
-    with pytest.raises(StudyFailedError, match="data"):
+    with pytest.raises(StudyPausedError, match="png"):
         run_serial(study, evaluator)
-    trials = store.trials("study")
-    assert [trial.fail_reason for trial in trials] == ["data"] * 3
-    assert all("png" in trial.fail_detail for trial in trials)
-
-
-def test_a_study_goes_on_when_the_images_are_back(tmp_path):
-    folder, away = write_images(tmp_path / "images", (16, 24)), tmp_path / "away"
-    store = MemoryStore()
-    study = folder_study(store, folder, num_trials=3)
-    evaluator = evaluator_of(study, tmp_path)
-    folder.rename(away)
-
-    def watch(event: Event) -> None:
-        if isinstance(event, TrialFinished) and away.exists():
-            away.rename(folder)
-
-    run_serial(study, evaluator, watch)
-    states = [trial.state for trial in store.trials("study")]
-    assert states[0] is TrialState.FAILED
-    assert TrialState.FAILED not in states[1:]
+    assert [trial.state for trial in store.trials("study")] == [TrialState.WAITING]
 
 
 def test_images_in_memory_outlive_their_folder_but_no_new_worker_can_read_them(tmp_path):
@@ -340,7 +325,7 @@ def test_images_in_memory_outlive_their_folder_but_no_new_worker_can_read_them(t
     with pytest.raises(TrialError) as caught:
         evaluator_of(study, tmp_path)
     assert caught.value.reason == "data"
-    assert "nas resume study" in caught.value.remedy
+    assert "Put it back" in caught.value.remedy
 
 
 def test_other_mistakes_keep_their_own_words(tmp_path):

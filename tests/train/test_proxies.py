@@ -266,12 +266,11 @@ def test_training_is_the_same_to_the_last_bit(tmp_path: Path):
         plan = Plan(text, str(tmp_path / str(proxies)), None, "", __version__)
         runs.append(list(TrainingEvaluator(plan).evaluate(job)))
     without, with_ = runs
-    assert [epoch.proxies for epoch in without] == [None, None]
+    assert [epoch.proxies for epoch in without[:-1]] == [None, None]
     assert set(with_[0].proxies) >= EVERY
     assert with_[1].proxies is None
-    stripped = [replace(epoch, proxies=None, weights_path=None) for epoch in with_]
-    assert stripped == [replace(epoch, weights_path=None) for epoch in without]
-    assert without[-1].weights_sha256
+    assert [replace(epoch, proxies=None) for epoch in with_[:-1]] == without[:-1]
+    assert with_[-1].sha256 == without[-1].sha256
 
 
 def test_a_training_does_not_fail_for_want_of_memory_for_its_scores(tmp_path, monkeypatch):
@@ -281,5 +280,5 @@ def test_a_training_does_not_fail_for_want_of_memory_for_its_scores(tmp_path, mo
     monkeypatch.setattr("nas.train.proxies.score", starve)
     spec = small_spec(rungs=(1,), recipe="digits", limit=60, proxies=True)
     evaluator = TrainingEvaluator(Plan(spec.to_json(), str(tmp_path), None, "", __version__))
-    (epoch,) = evaluator.evaluate(Job(0, 1, 11, spec.space.parse("small-plain")))
+    epoch, _ = evaluator.evaluate(Job(0, 1, 11, spec.space.parse("small-plain")))
     assert epoch.proxies == {}

@@ -309,8 +309,17 @@ def test_weights_round_trip(tmp_path):
     assert hashlib.sha256(file.read_bytes()).hexdigest() == digest
     assert [path.name for path in file.parent.iterdir()] == [file.name]
     assert set(load_file(file)) == set(run.network.state_dict())
-    other.load_weights(file)
+    other.load_weights(file, digest)
     assert other.test() == run.test()
+
+
+def test_weights_that_changed_are_refused_before_they_are_taken(tmp_path):
+    run, other, file = session(seed=1), session(seed=2), tmp_path / "weights.safetensors"
+    digest, before = run.save_weights(file), other.test()
+    session(seed=3).save_weights(file)  # of an equal network: nothing but the hash tells
+    with pytest.raises(TaskError, match="has changed since it was recorded"):
+        other.load_weights(file, digest)
+    assert other.test() == before
 
 
 def test_weights_of_another_network_are_refused(tmp_path):
@@ -319,15 +328,15 @@ def test_weights_of_another_network_are_refused(tmp_path):
     task = load_task("digits")
     other = Session(small_layers(), task, RECIPE, 1, 0, "cpu")
     with pytest.raises(TaskError, match="does not hold the weights"):
-        other.load_weights(tmp_path / "w.safetensors")
+        other.load_weights(tmp_path / "w.safetensors", None)
 
 
 def test_missing_and_broken_weights_are_refused(tmp_path):
     with pytest.raises(TaskError, match="does not hold the weights"):
-        session().load_weights(tmp_path / "none.safetensors")
+        session().load_weights(tmp_path / "none.safetensors", None)
     (tmp_path / "broken.safetensors").write_bytes(b"12345678 nothing")
     with pytest.raises(TaskError, match="does not hold the weights"):
-        session().load_weights(tmp_path / "broken.safetensors")
+        session().load_weights(tmp_path / "broken.safetensors", None)
 
 
 def test_weights_that_cannot_be_written(tmp_path):

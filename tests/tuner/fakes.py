@@ -14,7 +14,7 @@ import numpy as np
 from nas.architecture import Architecture
 from nas.budget import parse_budgets
 from nas.cost import Cost, CostModel
-from nas.evaluate import Epoch, Evaluator, Job, Plan
+from nas.evaluate import Epoch, Evaluator, Job, Plan, Saved
 from nas.spec import StudySpec
 from nas.trial import Trial
 
@@ -36,7 +36,7 @@ class AnalyticEvaluator:
         self.epochs = spec.ladder.max_epochs
         self.costs = CostModel(spec.space, spec.deployment, spec.classes)
 
-    def evaluate(self, job: Job) -> Iterator[Epoch]:
+    def evaluate(self, job: Job) -> Iterator[Epoch | Saved]:
         fault = self.faults.get(job.number)
         counted = self.costs.cost(job.architecture)
         if fault == "miscount":
@@ -46,17 +46,15 @@ class AnalyticEvaluator:
             befall(fault, job.attempt, epoch)
             error = analytic_error(counted.madds, job.seed, epoch)
             loss = float("nan") if fault == "nan" and epoch == 2 else 4 * error
-            last = epoch == self.epochs
-            path = str(Path(self.plan.results_dir) / f"trial-{job.number}") if last else None
             yield Epoch(
                 epoch,
                 error,
                 loss,
                 3 * error,
                 counted if epoch == 1 else None,
-                path,
-                path and "0" * 64,
+                saving=epoch == self.epochs,
             )
+        yield Saved(f"{self.plan.folder}/trial-{job.number}", "0" * 64)
 
 
 def analytic_error(madds: int, seed: int, epoch: int) -> float:

@@ -1,0 +1,65 @@
+"""Files of studies: where each has its folder, and where the weights of a trial are found."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from nas import storage
+from nas.store.tables import STUDY, TRIAL
+from nas.trial import Trial
+
+
+class StudyFiles:
+    """The files of one study, by its row."""
+
+    def __init__(self, row: sa.Row[Any], first: list[Path]) -> None:
+        """Look in the results folders `first`, then in those that the study was run with."""
+        self.uid: str = row.uid
+        self.name: str = row.folder or row.name
+        self.places = list(dict.fromkeys([*first, *map(Path, json.loads(row.places))]))
+        self._names = [self.name, row.name, f"{row.name}-{row.uid[:8]}", f"{row.name}-{row.uid}"]
+
+    def folders(self) -> list[Path]:
+        """Return the folders that belong to the study, newest first."""
+        found = (place / name for place in self.places for name in dict.fromkeys(self._names))
+        return [folder for folder in found if storage.owner(folder) == self.uid]
+
+    def claim(self, results: Path, recorded: list[tuple[str, str | None]]) -> str:
+        """Make the study's folder in `results`; return its name.
+
+        `recorded` are the (path, SHA-256) of its weights: a folder without an owner that has one of
+        them is that of this study, from an earlier version.
+
+        Raises:
+            OSError: it cannot be made.
+        """
+        folder = results / self.name
+        if any(self._is_ours(folder, Path(path), sha256) for path, sha256 in recorded):
+            storage.sign(folder, self.uid)
+        return storage.claim(results, dict.fromkeys(self._names), self.uid)
+
+    def _is_ours(self, folder: Path, recorded: Path, sha256: str | None) -> bool:
+        """Tell whether `folder` holds a file of weights that an earlier version recorded."""
+        file = folder / recorded.name
+        of_us = recorded.is_absolute() and recorded.parent.name == self.name
+        return of_us and file.is_file() and storage.sha256(file) == sha256
+
+
+def recorded_weights(connection: sa.Connection, study_id: int) -> list[tuple[str, str | None]]:
+    """Return the (path, SHA-256) of the weights that the trials of a study have."""
+    columns = (TRIAL.c.weights_path, TRIAL.c.weights_sha256)
+    own = (TRIAL.c.study_id == study_id, TRIAL.c.weights_path.is_not(None))
+    return [(path, sha256) for path, sha256 in connection.execute(sa.select(*columns).where(*own))]
+
+
+def all_places(connection: sa.Connection) -> list[Path]:
+    """Return the results folders of all studies, each once."""
+    texts = connection.execute(sa.select(STUDY.c.places).distinct()).scalars()
+    return [Path(place) for place in dict.fromkeys(p for text in texts for p in json.loads(text))]
+
+
+def find_weights(trial: Trial, places: list[Path]) -> Path | None:
+    """Return where the weights of a trial lie; None where it has none, or they are gone."""
+    return storage.find(trial.weights_path, places) if trial.weights_path else None

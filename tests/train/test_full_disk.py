@@ -1,0 +1,97 @@
+"""Weights that cannot be saved, and folders that vanish: the trial waits, and is trained again."""
+
+import resource
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+
+from nas import storage
+from nas.errors import StudyPausedError
+from nas.evaluate import Plan
+from nas.execution import Event, TrialMeasured, TrialStarted, run_serial
+from nas.study import Study
+from nas.train.evaluator import TrainingEvaluator
+from nas.trial import TrialState
+from tests.memory_store import MemoryStore
+from tests.studies import WalkSampler
+from tests.trained import quick_spec
+
+SPEC = quick_spec(num_trials=3)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("NAS_CACHE", str(tmp_path / "cache"))
+
+
+def study_of(store: MemoryStore) -> Study:
+    return Study(SPEC, store, WalkSampler(SPEC))
+
+
+def evaluator_in(results: Path) -> TrainingEvaluator:
+    folder = storage.claim(results, ["study"], "0123456789abcdef")
+    plan = (SPEC.to_json(), str(results), None, "", "0")
+    return TrainingEvaluator(Plan(*plan, folder=folder, study_id="0123456789abcdef"))
+
+
+def states(store: MemoryStore) -> list[tuple[TrialState, int, int]]:
+    return [(t.state, t.attempt, len(t.measurements)) for t in store.trials("study")]
+
+
+def test_files_that_may_not_grow_pause_the_study(tmp_path):
+    """A limit on the size of files strikes the library that writes weights as a full disk does."""
+    store = MemoryStore()
+    evaluator = evaluator_in(tmp_path)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+
+    def watch(event: Event) -> None:
+        if isinstance(event, TrialMeasured) and event.trial.number == 1:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+
+    try:
+        with pytest.raises(StudyPausedError, match=r"cannot be written .*27"):
+            run_serial(study_of(store), evaluator, watch)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, before)
+    assert states(store) == [(TrialState.COMPLETE, 1, 1), (TrialState.WAITING, 1, 1)]
+    assert [fault.reason for _, _, fault in store.faults] == ["storage"]
+    run_serial(study_of(store), evaluator)
+    assert [state[:2] for state in states(store)] == [
+        (TrialState.COMPLETE, attempt) for attempt in (1, 2, 1)
+    ]
+    files = sorted(path.name for path in (tmp_path / "study").glob("*"))
+    wanted = [storage.weights_name(n, a, "0123456789abcdef") for n, a in ((0, 1), (1, 2), (2, 1))]
+    assert files == ["study.json", *wanted]
+
+
+@pytest.mark.parametrize("event", [TrialStarted, TrialMeasured])
+def test_a_folder_that_vanishes_pauses_the_study_and_is_not_made_again(tmp_path, event):
+    store, results = MemoryStore(), tmp_path / "results"
+    evaluator = evaluator_in(results)
+
+    def watch(told: Event) -> None:
+        if isinstance(told, event) and told.trial.number == 1:
+            results.rename(tmp_path / "away")
+
+    with pytest.raises(StudyPausedError, match=r"the results folder .* is gone"):
+        run_serial(study_of(store), evaluator, watch)
+    assert not results.exists()
+    measured = 1 if event is TrialMeasured else 0
+    assert states(store) == [(TrialState.COMPLETE, 1, 1), (TrialState.WAITING, 1, measured)]
+    (tmp_path / "away").rename(results)
+    run_serial(study_of(store), evaluator)
+    assert {state[0] for state in states(store)} == {TrialState.COMPLETE}
+
+
+def test_the_folder_of_another_study_is_not_written_to(tmp_path):
+    store = MemoryStore()
+    evaluator = evaluator_in(tmp_path)
+    shutil.rmtree(tmp_path / "study")
+    assert storage.claim(tmp_path, ["study"], "another") == "study"
+    with pytest.raises(StudyPausedError, match="belongs to another study"):
+        run_serial(study_of(store), evaluator)
+    assert [path.name for path in (tmp_path / "study").iterdir()] == ["study.json"]

@@ -1,0 +1,40 @@
+"""Whole studies without Ray: trained in this process, recorded, and ready for `nas resume`."""
+
+from pathlib import Path
+
+from nas import __version__
+from nas.evaluate import Plan
+from nas.execution import Watcher, ignore, run_serial
+from nas.spec import StudySpec
+from nas.store import open_store
+from nas.study import Study
+from nas.train.evaluator import TrainingEvaluator
+from tests.studies import WalkSampler, small_spec
+from tests.train.nets import RECIPE
+
+
+def quick_spec(**changes: object) -> StudySpec:
+    """Return a study of one candidate that trains in a second on the digits."""
+    quick = {
+        "recipe": RECIPE.text, "rungs": (1,), "limit": 64, "num_trials": 1, "published": False,
+        "proxies": False, "confirm": 0, "sampler": "random",
+    }  # fmt: skip
+    return small_spec(**{**quick, **changes})
+
+
+def train_study(
+    database: Path, results: Path, spec: StudySpec, watch: Watcher = ignore
+) -> StudySpec:
+    """Train what is left of `spec` with its weights in `results`; test and export nothing."""
+    with open_store(str(database)) as store:
+        if not any(study.name == spec.name for study in store.studies()):
+            store.create_study(spec, {"nas": __version__})
+        with store.acquire(spec.name):
+            folder, uid = store.claim_folder(spec.name, results), store.uid(spec.name)
+            study = Study(spec, store, WalkSampler(spec))
+            plan = Plan(
+                spec.to_json(), str(results.resolve()), spec.data_dir, "", __version__,
+                folder=folder, study_id=uid,
+            )  # fmt: skip
+            run_serial(study, TrainingEvaluator(plan), watch)
+    return spec
