@@ -30,6 +30,16 @@ def duration(seconds: float | None) -> str:
     return f"{seconds:.1f} s" if seconds < 9.95 else f"{rest} s"
 
 
+def size_in_bytes(number: int) -> str:
+    """Return the size of files as `312 kB`, `4.2 MB` or `1.3 GB`; nothing where there are none."""
+    if number == 0:
+        return ""
+    for unit, name in ((10**9, "GB"), (10**6, "MB")):
+        if number >= 0.9995 * unit:
+            return f"{number / unit:.1f} {name}"
+    return f"{max(1, round(number / 1000))} kB"
+
+
 def parse_duration(text: str, option: str) -> float:
     """Return the seconds of a time span such as `20m`, `1h30m` or `45s`, given for `option`.
 

@@ -33,6 +33,8 @@ _VERBS = {
     "list": ("nas.cli.list", "List the studies of a database."),
     "show": ("nas.cli.show", "Show one study: its settings and its trials."),
     "front": ("nas.cli.front", "Print the Pareto front of a study."),
+    "rename": ("nas.cli.housekeeping", "Give a study another name."),
+    "delete": ("nas.cli.housekeeping", "Delete a study and its files."),
     "proxies": ("nas.cli.proxies", "Audit the training-free scores of a study."),
     "report": ("nas.cli.pages", "Write a study as one self-contained HTML page."),
     "dashboard": ("nas.cli.pages", "Serve the live page of a database on this machine."),

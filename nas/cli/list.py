@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from nas.cli import options, output
-from nas.units import percent
+from nas.units import percent, size_in_bytes
 
 if TYPE_CHECKING:
     from nas.store import StudySummary
@@ -26,7 +26,7 @@ def list(db: str | None, json_: bool) -> None:
     from nas.store import open_store
 
     with open_store(db, read_only=True) as store:
-        studies, trainings = store.studies(), store.trainings()
+        studies, trainings, sizes = store.studies(), store.trainings(), store.disk_use()
         rows = [
             {
                 "kind": "study",
@@ -37,6 +37,7 @@ def list(db: str | None, json_: bool) -> None:
                 "task": study.task,
                 "trials": dict(study.counts),
                 "best_error": study.best_error,
+                "bytes": sizes.get(study.name, 0),
                 "created_at": study.created_at,
             }
             for study in studies
@@ -52,17 +53,19 @@ def list(db: str | None, json_: bool) -> None:
             **row,
             "trials": _trials(study),
             "best_error": percent(study.best_error),
+            "bytes": size_in_bytes(sizes.get(study.name, 0)),
             "created_at": f"{study.created_at:%Y-%m-%d %H:%M} UTC",
         }
         for row, study in zip(rows, studies, strict=True)
     ]
     columns = {
         "study": "study", "state": "state", "space": "space", "budget": "budget", "task": "task",
-        "trials": "trials", "best_error": "best val error", "created_at": "created",
+        "trials": "trials", "best_error": "best val error", "bytes": "disk",
+        "created_at": "created",
     }  # fmt: skip
     if shown:
         wide = "created_at space task budget"
-        output.table("", columns, shown, numbers="best_error", optional=wide)
+        output.table("", columns, shown, numbers="best_error bytes", optional=wide)
     print_summary(trainings)
 
 

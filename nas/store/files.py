@@ -1,6 +1,7 @@
 """Files of studies: where each has its folder, and where the weights of a trial are found."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,21 @@ class StudyFiles:
         """Return the folders that belong to the study, newest first."""
         found = (place / name for place in self.places for name in dict.fromkeys(self._names))
         return [folder for folder in found if storage.owner(folder) == self.uid]
+
+    def size(self) -> int:
+        """Return the bytes of the files in the folders."""
+        return sum(map(storage.size, self.folders()))
+
+    def moves(self, new: str) -> list[tuple[Path, Path]]:
+        """Return the folders that take a new name with their study, and what they become.
+
+        All or none: where one is out of reach or its new name is taken, the old name stays, for the
+        record has one path for all places.
+        """
+        there = self.folders()
+        pairs = [(folder, folder.with_name(new)) for folder in there if folder.name == self.name]
+        free = not any(fresh.exists() for _, fresh in pairs)
+        return pairs if free and len(pairs) == len(self.places) else []
 
     def claim(self, results: Path, recorded: list[tuple[str, str | None]]) -> str:
         """Make the study's folder in `results`; return its name.
@@ -52,6 +68,30 @@ def recorded_weights(connection: sa.Connection, study_id: int) -> list[tuple[str
     columns = (TRIAL.c.weights_path, TRIAL.c.weights_sha256)
     own = (TRIAL.c.study_id == study_id, TRIAL.c.weights_path.is_not(None))
     return [(path, sha256) for path, sha256 in connection.execute(sa.select(*columns).where(*own))]
+
+
+def rows(connection: sa.Connection) -> list[sa.Row[Any]]:
+    """Return what says where the files of each study lie."""
+    columns = (STUDY.c.name, STUDY.c.uid, STUDY.c.folder, STUDY.c.places)
+    return list(connection.execute(sa.select(*columns)))
+
+
+def move(pairs: Sequence[tuple[Path, Path]]) -> None:
+    """Rename folders, (old, new); those that were renamed already are left alone.
+
+    Raises:
+        OSError: one cannot be renamed; none is then.
+    """
+    done: list[tuple[Path, Path]] = []
+    try:
+        for old, new in pairs:
+            if old.exists() and not new.exists():
+                old.rename(new)
+                done.append((old, new))
+    except OSError:
+        for old, new in done:
+            new.rename(old)
+        raise
 
 
 def all_places(connection: sa.Connection) -> list[Path]:

@@ -4,37 +4,41 @@ import contextlib
 import itertools
 import json
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from functools import partial
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from nas.architecture import Architecture
-from nas.cost import Cost
 from nas.errors import NameTakenError, StoreError
 from nas.spec import StudySpec
-from nas.store import files, studies, trainings, trials
+from nas.store import files, housekeeping, studies, trainings, trials
 from nas.store.database import Database
-from nas.store.lease import LEASE_SECONDS, Lease, fence, lock_study
+from nas.store.lease import LEASE_SECONDS, Lease
+from nas.store.record import Record
 from nas.store.studies import StudyState, StudySummary
 from nas.store.trainings import Training
-from nas.trial import Fault, Measurement, Outcome, Trial
+from nas.trial import Trial
 
 T = TypeVar("T")
 
 
-class _Held(NamedTuple):
-    """A write that waits for others, and whether a power cut must not take it."""
+@dataclass(frozen=True)
+class Deleted:
+    """What the deletion of a study did: `freed` bytes of files, of its weights `kept` for others.
 
-    work: Callable[[sa.Connection, int], None]
-    lasting: bool
+    `left` are folders that could not be deleted.
+    """
+
+    freed: int
+    kept: int
+    left: tuple[Path, ...]
 
 
-class Store:
+class Store(Record):
     """The durable record of studies; `with open_store() as store:` closes it at the end.
 
     Any method raises a StoreError where the database fails or has no study of that name, and those
@@ -43,13 +47,10 @@ class Store:
 
     def __init__(self, database: Database) -> None:
         """Read and write `database`, whose tables are those of this version."""
-        self._database = database
-        self._address = database.address
+        super().__init__(database)
         self._first: list[Path] = []
         self._specs: dict[str, StudySpec] = {}
         self._parsed: dict[str, dict[str, Architecture]] = {}
-        self._leases: dict[str, Lease] = {}
-        self._together: tuple[str, list[_Held]] | None = None
 
     @property
     def shown(self) -> str:
@@ -169,6 +170,60 @@ class Store:
         found = files.find_weights(trial, own)
         return found or files.find_weights(trial, self._database.read(files.all_places))
 
+    def disk_use(self) -> dict[str, int]:
+        """Return the bytes of the files of each study, by name, as far as its folders are there."""
+        rows = self._database.read(files.rows)
+        return {row.name: files.StudyFiles(row, self._first).size() for row in rows}
+
+    def delete_study(self, name: str) -> Deleted:
+        """Delete a study that this process holds, with its files that no other study reuses."""
+        row = self._study(name)
+        folders = files.StudyFiles(row, self._first).folders()
+        kept = self._database.read(lambda c: housekeeping.shared_weights(c, row.id))
+        self._write(name, lambda c, key: housekeeping.delete_rows(c, key, name))
+        self._forget(name)
+        freed, left = 0, []
+        for folder in folders:
+            try:
+                freed += housekeeping.remove_folder(folder, kept)
+            except OSError:
+                left.append(folder)
+        return Deleted(freed, len(kept), tuple(left))
+
+    def rename_study(self, name: str, new: str) -> None:
+        """Give a study that this process holds another name, and its folders with it.
+
+        A folder keeps its name where it cannot be reached, or where the new name is taken there.
+
+        Raises:
+            NasError: the name is not allowed.
+            NameTakenError: another study has it.
+        """
+        studies.check_name(new)
+        row = self._study(name)
+        own = files.StudyFiles(row, self._first)
+        moves = own.moves(new)
+        renamed = {old.name: fresh.name for old, fresh in moves}
+
+        def rename(connection: sa.Connection, _: int) -> None:
+            housekeeping.rename_rows(connection, row, new, renamed)
+            files.move(moves)  # last: it is undone where the commit fails
+
+        try:
+            self._write(name, rename)
+        except BaseException as error:
+            files.move([(fresh, old) for old, fresh in moves if fresh.exists()])
+            if isinstance(error.__cause__, IntegrityError):
+                raise studies.taken(new) from None
+            raise
+        self._forget(name)
+        if name in self._leases:
+            self._leases[new] = self._leases.pop(name)
+
+    def _forget(self, name: str) -> None:
+        self._specs.pop(name, None)
+        self._parsed.pop(name, None)
+
     def acquire(self, name: str, seconds: float = LEASE_SECONDS) -> Lease:
         """Take the right to run a study; it lapses `seconds` after this process falls silent.
 
@@ -207,105 +262,6 @@ class Store:
                 complete.append((spec, make(self._reader(row.name)(row.architecture))))
         return complete
 
-    @contextlib.contextmanager
-    def together(self, study: str) -> Iterator[None]:
-        """Commit what is written of `study` within the block at its end, as one transaction.
-
-        However the block ends: it was to be written. What is read within does not show it yet, and
-        what contradicts the record raises a StoreError at the end.
-        """
-        held: list[_Held] = []
-        self._together = study, held
-        try:
-            yield
-        finally:
-            self._together = None
-            if held:
-                self._write(study, partial(_all_of, held), any(one.lasting for one in held))
-
-    def insert_trial(self, study: str, trial: Trial) -> None:
-        """Add a trial; StoreError if the study has another one of its number."""
-
-        def insert(connection: sa.Connection, key: int) -> None:
-            trials.insert(connection, key, trial)
-
-        self._note(study, insert, lasting=trial.state.finished)
-
-    def start_trial(self, study: str, number: int, attempt: int) -> None:
-        """Turn a WAITING trial RUNNING under a new attempt, its earlier measurements set aside.
-
-        Like all that follow it does nothing where that has been done already, and raises a
-        StoreError, changing nothing, where the trial has moved on or is finished.
-        """
-
-        def start(connection: sa.Connection, key: int) -> None:
-            trials.start(connection, key, number, attempt)
-
-        self._note(study, start, lasting=False)
-
-    def requeue_trial(
-        self, study: str, number: int, attempt: int, lost: bool, fault: Fault | None = None
-    ) -> None:
-        """Turn a RUNNING trial WAITING again, one loss richer where the attempt was `lost`.
-
-        `fault` is what in the environment ended the attempt, and is kept with it.
-        """
-
-        def requeue(connection: sa.Connection, key: int) -> None:
-            trials.requeue(connection, key, number, attempt, (lost, fault))
-
-        self._note(study, requeue)
-
-    def record_measurement(
-        self, study: str, number: int, attempt: int, measurement: Measurement
-    ) -> None:
-        """Add one measurement to a RUNNING trial of that attempt."""
-
-        def add(connection: sa.Connection, key: int) -> None:
-            trials.add_measurement(connection, key, number, attempt, measurement)
-
-        self._note(study, add, lasting=False)
-
-    def record_count(
-        self, study: str, number: int, attempt: int, counted: Cost, worker: str
-    ) -> None:
-        """Keep fvcore's count of a RUNNING trial, and where it runs."""
-
-        def add(connection: sa.Connection, key: int) -> None:
-            trials.add_count(connection, key, number, attempt, (counted, worker))
-
-        self._note(study, add, lasting=False)
-
-    def record_proxies(
-        self, study: str, number: int, attempt: int, values: Mapping[str, float]
-    ) -> None:
-        """Keep the training-free scores of a trial by name; a finished trial may get them too."""
-
-        def add(connection: sa.Connection, key: int) -> None:
-            trials.add_proxies(connection, key, number, attempt, values)
-
-        self._note(study, add, lasting=False)
-
-    def finish_trial(self, study: str, number: int, attempt: int, outcome: Outcome) -> None:
-        """Give a RUNNING trial of that attempt its final state."""
-
-        def finish(connection: sa.Connection, key: int) -> None:
-            trials.finish(connection, key, number, attempt, outcome)
-
-        self._note(study, finish)
-
-    def record_report(self, name: str, number: int, kind: str, values: Mapping[str, Any]) -> None:
-        """Keep a final result of a trial (`kind` "test": on the test split); once for each kind.
-
-        Raises:
-            StoreError: the trial has another result of that kind already.
-        """
-
-        def add(connection: sa.Connection, key: int) -> None:
-            trials.add_report(connection, key, number, kind, values)
-
-        self._note(name, add)
-
     def reports(self, name: str) -> dict[int, dict[str, dict[str, Any]]]:
         """Return the final results of a study as {trial number: {kind: values}}."""
         study_id = self._study(name).id
@@ -322,33 +278,6 @@ class Store:
     def _study(self, name: str) -> sa.Row[Any]:
         return self._database.read(lambda connection: studies.find(connection, name, self._address))
 
-    def _note(
-        self, name: str, work: Callable[[sa.Connection, int], None], lasting: bool = True
-    ) -> None:
-        """Run `work` now, or with everything else that is written `together`."""
-        if self._together is not None and self._together[0] == name:
-            self._together[1].append(_Held(work, lasting))
-        else:
-            self._write(name, work, lasting)
-
-    def _write(self, name: str, work: Callable[[sa.Connection, int], T], lasting: bool = True) -> T:
-        """Run `work(connection, study id)` with the study locked and our lease checked.
-
-        What a power cut may take is not `lasting`: what is known of a trial that is not finished
-        and would start again anyway.
-        """
-
-        def fenced(connection: sa.Connection) -> T:
-            study_id = lock_study(connection, name) if studies.is_name(name) else None
-            if study_id is None:
-                raise studies.unknown(connection, name, self._address)
-            lease = self._leases.get(name)
-            epoch = lease.epoch if lease is not None and not lease.released else None
-            fence(connection, study_id, name, epoch)
-            return work(connection, study_id)
-
-        return self._database.write(fenced, lasting=lasting)
-
     def _reader(self, name: str) -> Callable[[str], Architecture]:
         """Return what reads the architectures of a study; the same text is read once."""
         spaces, parsed = self._specs[name].spaces, self._parsed.setdefault(name, {})
@@ -360,8 +289,3 @@ class Store:
             return parsed[text]
 
         return read
-
-
-def _all_of(held: Sequence[_Held], connection: sa.Connection, study_id: int) -> None:
-    for one in held:
-        one.work(connection, study_id)

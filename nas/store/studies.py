@@ -99,6 +99,11 @@ def conflict(spec: StudySpec, stored: StudySpec) -> NameTakenError:
     )
 
 
+def taken(name: str) -> NameTakenError:
+    """Return the error for a study that is to get a name which another one has."""
+    return NameTakenError(f"there is a study {name} already.", "Give another name.")
+
+
 def find(connection: sa.Connection, name: str, address: Address) -> sa.Row[Any]:
     """Return the row of a study.
 

@@ -1,0 +1,72 @@
+"""`nas delete` and `nas rename`: a study gone with its files, or under another name."""
+
+from pathlib import Path
+
+import click
+
+from nas.cli import options
+
+
+@click.command()
+@click.argument("study")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@options.results("Directory where the files of the study lie, if it was moved.")
+@options.database
+def delete(study: str, yes: bool, results_dir: Path, db: str | None) -> None:
+    """Delete a STUDY: its record, weights, report and export. What nas train made of it stays.
+
+    \b
+    Example:
+      nas delete igcv3-300m-madds-digits --yes
+    """
+    from nas.cli import output
+    from nas.errors import NasError
+    from nas.store import open_store
+    from nas.units import size_in_bytes
+
+    with open_store(db, create=False) as store:
+        store.look_in(results_dir)
+        spec = store.spec(study)
+        with store.acquire(study):
+            trials = output.plural(len(store.trials(study)), "trial")
+            folders = ", ".join(map(str, store.folders(study))) or "no files"
+            if not yes:
+                question = f"delete {spec.name}, {trials}, and {folders}?"
+                try:
+                    agreed = click.confirm(question, default=False)
+                except click.Abort:
+                    raise NasError(
+                        "nobody answered: nothing was deleted.", "Add --yes to delete unasked."
+                    ) from None
+                if not agreed:
+                    click.echo("nothing was deleted")
+                    return
+            done = store.delete_study(study)
+    click.echo(f"deleted {study}, {trials}: {size_in_bytes(done.freed) or 'nothing'} freed")
+    if done.kept:
+        kept = output.plural(done.kept, "file")
+        click.echo(f"{kept} of its weights stay: other studies reuse them")
+    for folder in done.left:
+        click.echo(f"{folder} could not be deleted", err=True)
+
+
+@click.command()
+@click.argument("study")
+@click.argument("name")
+@options.results("Directory where the files of the study lie, if it was moved.")
+@options.database
+def rename(study: str, name: str, results_dir: Path, db: str | None) -> None:
+    """Give a STUDY another NAME, and its folder with it.
+
+    \b
+    Example:
+      nas rename igcv3-300m-madds-digits first-try
+    """
+    from nas.store import open_store
+
+    with open_store(db, create=False) as store:
+        store.look_in(results_dir)
+        with store.acquire(study):
+            store.rename_study(study, name)
+        folders = ", ".join(map(str, store.folders(name)))
+    click.echo(f"{study} is now {name}" + (f", its files in {folders}" if folders else ""))

@@ -1,0 +1,157 @@
+"""Studies that share a folder, move, get another name, or go; through the verbs."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from nas import space_file
+from nas.store import open_store
+from tests.cli.runner import Shell
+from tests.trained import quick_spec, train_study
+
+RESULTS = Path("nas-results")
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory, monkeypatch):
+    monkeypatch.setenv("NAS_CACHE", str(tmp_path_factory.mktemp("cache")))
+
+
+def weights_in(folder: Path) -> list[Path]:
+    return sorted(folder.glob("trial-*.safetensors"))
+
+
+def test_two_studies_of_one_name_in_one_folder_keep_their_files(nas: Shell, tmp_path: Path) -> None:
+    for database, seed in (("a.db", 1), ("b.db", 2)):
+        train_study(Path(database), RESULTS, quick_spec(seed=seed))
+    with open_store("b.db", read_only=True) as store:
+        other = f"study-{store.uid('study')[:8]}"
+    assert {path.name for path in RESULTS.iterdir()} == {"study", other}
+    first = nas("resume", "study", "--db", "a.db")
+    second = nas("resume", "study", "--db", "b.db")
+    assert (first.code, second.code) == (0, 0), (first, second)
+    assert f"nas-results/{other} (nas-results/study belongs to another study)" in second.out
+    cards = [json.loads((RESULTS / n / "best/card.json").read_text()) for n in ("study", other)]
+    assert [card["training"]["study_seed"] for card in cards] == [1, 2]
+    for database in ("a.db", "b.db"):
+        done = nas("export", "study", "--best", "-o", f"out-{database}", "--db", database)
+        assert done.code == 0, done.err
+    for name in ("study", other):
+        assert (RESULTS / name / "report.html").is_file()
+
+
+def test_no_score_is_recorded_of_weights_that_are_not_the_trials(nas: Shell) -> None:
+    train_study(Path("nas.db"), RESULTS, quick_spec())
+    (own,) = weights_in(RESULTS / "study")
+    kept = own.read_bytes()
+    train_study(Path("other.db"), Path("other"), quick_spec(rungs=(2,)))
+    (foreign,) = weights_in(Path("other/study"))
+    shutil.copy(foreign, own)
+    done = nas("resume", "study")
+    assert done.code == 2
+    assert "trial 0 is not tested" in done.err
+    assert "does not hold the weights that trial 0 of study was recorded with" in done.err
+    assert "Pareto front" in done.out
+    assert (RESULTS / "study" / "report.html").is_file()
+    assert not (RESULTS / "study" / "best").exists()
+    with open_store("nas.db", read_only=True) as store:
+        assert not any("test" in kinds for kinds in store.reports("study").values())
+    assert "does not hold" in nas.refused("export", "study", "--best", "-o", "out")
+    own.write_bytes(kept)
+    assert nas("resume", "study").code == 0
+    with open_store("nas.db", read_only=True) as store:
+        assert "test" in store.reports("study")[0]
+
+
+def test_a_study_can_be_moved(nas: Shell) -> None:
+    train_study(Path("nas.db"), RESULTS, quick_spec())
+    RESULTS.rename("elsewhere")
+    gone = nas.refused("export", "study", "--best", "-o", "out")
+    assert "--results DIR" in gone
+    assert nas("export", "study", "--best", "-o", "out", "--results", "elsewhere").code == 0
+    assert nas("resume", "study", "--results", "elsewhere").code == 0
+    assert Path("elsewhere/study/best/card.json").is_file()
+    assert not RESULTS.exists()
+    assert nas("export", "study", "--best", "-o", "again").code == 0  # where it was resumed last
+    assert nas("report", "study", "-o", "report.html").code == 0
+
+
+def test_absolute_paths_of_earlier_versions_are_found_also_when_moved(nas: Shell) -> None:
+    import sqlite3
+
+    train_study(Path("nas.db"), RESULTS, quick_spec())
+    (own,) = weights_in(RESULTS / "study")
+    old = (RESULTS / "study" / "trial-0.safetensors").absolute()
+    own.rename(old)
+    (RESULTS / "study" / "study.json").unlink()
+    with sqlite3.connect("nas.db") as database:
+        database.execute("UPDATE nas_trial SET weights_path = ?", (str(old),))
+        database.execute("UPDATE nas_study SET folder = NULL, places = '[]'")
+    database.close()
+    assert nas("export", "study", "--best", "-o", "out").code == 0
+    RESULTS.rename("elsewhere")
+    assert nas("export", "study", "--best", "-o", "moved", "--results", "elsewhere").code == 0
+    assert nas("resume", "study", "--results", "elsewhere").code == 0
+    assert Path("elsewhere/study/best/card.json").is_file()  # the folder is still its own
+    assert [path.name for path in Path("elsewhere").iterdir()] == ["study"]
+
+
+def test_a_renamed_study_is_found_with_all_that_it_has(nas: Shell) -> None:
+    train_study(Path("nas.db"), RESULTS, quick_spec())
+    assert nas("resume", "study").code == 0
+    train_study(Path("nas.db"), RESULTS, quick_spec(name="second", reuse=True))
+    done = nas("rename", "study", "first-try")
+    assert done.code == 0, done.err
+    assert "first-try" in done.out
+    assert not (RESULTS / "study").exists()
+    for path in ("report.html", "best/network.onnx"):
+        assert (RESULTS / "first-try" / path).is_file()
+    assert nas("export", "first-try", "--best", "-o", "out").code == 0
+    assert nas("export", "second", "--best", "-o", "out-2").code == 0  # whose weights it reuses
+    assert nas("resume", "first-try").code == 0
+    assert nas("show", "study").code == 4
+    assert json.loads(nas("show", "first-try", "--json").out)["study"]["name"] == "first-try"
+    assert "first-try" in nas("show", "second").out
+    assert "first-try already" in nas.refused("rename", "second", "first-try", code=4)
+    assert (RESULTS / "second").is_dir()
+    assert "cannot be the name" in nas.refused("rename", "second", "Not a name")
+
+
+def test_a_deleted_study_leaves_nothing_but_what_others_reuse(nas: Shell) -> None:
+    train_study(Path("nas.db"), RESULTS, quick_spec())
+    train_study(Path("nas.db"), RESULTS, quick_spec(name="second", reuse=True))
+    unasked = nas.refused("delete", "study")
+    assert "--yes" in unasked
+    with open_store("nas.db") as store, store.acquire("study"):
+        assert "run by process" in nas.refused("delete", "study", "--yes", code=5)
+    assert len(weights_in(RESULTS / "study")) == 1
+    done = nas("delete", "study", "--yes")
+    assert done.code == 0, done.err
+    assert "1 file of its weights stay" in done.out
+    assert nas("export", "second", "--best", "-o", "out").code == 0
+    assert [row["study"] for row in json.loads(nas("list", "--json").out)] == ["second"]
+    train_study(Path("other.db"), RESULTS, quick_spec(name="third"))
+    size = json.loads(nas("list", "--json", "--db", "other.db").out)[0]["bytes"]
+    assert size > 1000
+    gone = nas("delete", "third", "--yes", "--db", "other.db")
+    assert (gone.code, "kB freed" in gone.out) == (0, True)
+    assert not (RESULTS / "third").exists()
+
+
+def test_a_list_of_many_studies_reads_no_space_file(
+    nas: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_store("nas.db") as store:
+        for number in range(30):
+            store.create_study(quick_spec(name=f"study-{number}"), {"nas": "0"})
+
+    def read(*_: object) -> None:
+        raise AssertionError("a space file was read")
+
+    monkeypatch.setattr("nas.spec.read_space", read)
+    monkeypatch.setattr(space_file, "read_space", read)
+    listed = nas("list", "--json")
+    assert listed.code == 0, listed.err
+    assert {row["space"] for row in json.loads(listed.out)} == {"small"}
