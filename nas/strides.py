@@ -52,18 +52,19 @@ class Adaptation:
     @property
     def brief(self) -> str:
         """The input and its strides in few words, in the order in which `--strides` takes them."""
-        pool = "" if self.pool is None else "pool, "
-        return f"{self.input}: strides {self.text} (stem, {pool}stages)"
+        return f"{self.input}: strides {self.text} ({self._places})"
 
     def describe(self) -> str:
-        """Return the input and its strides in words, on one line."""
-        stages = ",".join(map(str, self.stages))
+        """Return what `brief` says, and what becomes of the image, on one line."""
+        height, width = (-(-side // self.total) for side in self.input[1:])
         return (
-            f"input {self.input}: stem stride {self.stem}"
-            f"{', pooled by 2' if self.pool == 2 else ''}, stage strides {stages} "
-            f"(1/{self.total} of the input, final map "
-            f"{-(-self.input.height // self.total)}x{-(-self.input.width // self.total)})"
+            f"input {self.input}: strides {self.text} ({self._places}; 1/{self.total} of the "
+            f"input, final map {height}x{width})"
         )
+
+    @property
+    def _places(self) -> str:
+        return "stem, stages" if self.pool is None else "stem, pool, stages"
 
 
 @dataclass(frozen=True)

@@ -129,7 +129,7 @@ def test_the_pooling_of_a_stem_has_its_place():
     assert adapt(space, space.deployment).text == "2,2,2,2,2"
     without = adapt(space, space.deployment, (2, 1, 2, 2, 2))
     assert (without.pool, without.total) == (1, 16)
-    assert "pooled" not in without.describe()
+    assert "strides 2,1,2,2,2 (stem, pool, stages; 1/16 of the input" in without.describe()
     layers = lower(space, space.published[0].architecture, strides=(2, 1, 2, 2, 2))
     assert not any(layer.name == "stem.pool" for layer in layers)
 
@@ -200,8 +200,8 @@ def test_a_study_keeps_what_was_stated_and_counts_with_it():
 def test_the_report_says_the_strides_in_force():
     spec = igcv3_spec(task_strides=(1, *LARGE[1:]), task_input="3x160x160")
     settings = dict(study_view(spec, []).settings)
-    assert "stem stride 2, stage strides 1,2,2,2,1,2,1" in settings["Counted at"]
-    assert "3x160x160: stem stride 1, stage strides 1,2,2,2,1,2,1" in settings["Trained at"]
+    assert "strides 2,1,2,2,2,1,2,1" in settings["Counted at"]
+    assert "3x160x160: strides 1,1,2,2,2,1,2,1" in settings["Trained at"]
     assert trained_at(spec) == settings["Trained at"]
     assert "Trained at" not in dict(study_view(igcv3_spec(), []).settings)
 

@@ -49,7 +49,7 @@ def test_count_at_160_and_192_pixels(nas, input_, madds):
     document = json.loads(nas(*words, "--json").out)
     assert (document["madds"], document["strides"]) == (madds, OWN)
     shown = nas(*words).out
-    assert f"input {input_}: stem stride 2, stage strides 1,2,2,2,1,2,1" in shown
+    assert f"input {input_}: strides 2,1,2,2,2,1,2,1" in shown
     same = json.loads(nas(*words, "--strides", OWN, "--json").out)
     assert same == document
 
@@ -72,7 +72,7 @@ def test_a_space_is_counted_with_the_strides_that_are_stated(nas):
     (entry,) = (one for one in document["published"] if one["name"] == "mobilenetv2-1.0")
     counted = nas("count", *MOBILE, *words[2:], "--json").out
     assert entry["madds"] == json.loads(counted)["madds"]
-    assert "input 3x64x64: stem stride 1, stage strides 1,2,2,2,1,2,1" in nas(*words).out
+    assert "input 3x64x64: strides 1,1,2,2,2,1,2,1" in nas(*words).out
 
 
 def test_the_latency_is_that_of_the_strides(nas, small):  # noqa: F811
@@ -98,7 +98,7 @@ def test_an_export_has_the_strides_that_are_stated(nas, tmp_path):
     words = ("--space", str(path), "--arch", "small-plain", "--input", "3x40x40", "--classes", "4")
     called = nas("export", *words, "--strides", "1,1,1,2", "-o", "out")
     assert called.code == 0, called.err
-    assert "input 3x40x40: stem stride 1, stage strides 1,1,2 (1/2 of the input" in called.out
+    assert "input 3x40x40: strides 1,1,1,2 (stem, stages; 1/2 of the input" in called.out
     card = json.loads((tmp_path / "out" / "card.json").read_text())
     assert card["network"]["strides"] == card["cost"]["deployment"]["strides"] == "1,1,1,2"
     counted = json.loads(nas("count", *words, "--strides", "1,1,1,2", "--json").out)
@@ -122,10 +122,10 @@ def test_training_says_and_keeps_its_strides(nas, tmp_path):
     words += ("--set", "bn_batches=2", "--no-export")
     plain = nas(*words, "-o", "plain")
     assert plain.code == 0, plain.err
-    assert "input 3x224x224: stem stride 2, stage strides 1,2,2" in plain.out
-    assert "input 1x8x8: stem stride 1, stage strides 1,2,2" in plain.out
+    assert "input 3x224x224: strides 2,1,2,2" in plain.out
+    assert "input 1x8x8: strides 1,1,2,2" in plain.out
     stated = nas(*words, "-o", "stated", "--task-strides", "1,1,1,2")
-    assert "input 1x8x8: stem stride 1, stage strides 1,1,2" in stated.out
+    assert "input 1x8x8: strides 1,1,1,2" in stated.out
     result = json.loads((tmp_path / "stated" / "result.json").read_text())
     assert result["networks"][0]["cost"]["task"]["strides"] == "1,1,1,2"
     with open_store("nas.db", create=False) as store:
@@ -133,7 +133,7 @@ def test_training_says_and_keeps_its_strides(nas, tmp_path):
     assert len(names) == 2  # no replicates of one another
     assert "layers is" in nas.refused(*words, "-o", "stated", "--resume")
     shown = nas("show", sorted(names)[0]).out
-    assert "stem stride 2, stage strides 1,2,2" in shown
+    assert "strides 2,1,2,2" in shown
 
 
 def spec(*words: str):
@@ -220,4 +220,4 @@ def test_a_stored_study_is_resumed_and_exported_as_it_was_trained(
     assert card["network"]["strides"] == card["cost"]["deployment"]["strides"] == strides
     assert card["cost"]["exported"]["nas"]["madds"] == total_cost(layers).madds
     assert card["cost"]["deployment"]["nas"]["madds"] == cost.madds
-    assert f"stem stride {strides[0]}, " in nas("show", "study").out
+    assert f"strides {strides} (stem, pool, stages; 1/" in nas("show", "study").out
