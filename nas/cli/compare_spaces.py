@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nas.cli import options, output
+from nas.cli import effects, options, output
 
 if TYPE_CHECKING:
     from nas.comparison import Comparison
@@ -58,6 +58,7 @@ if TYPE_CHECKING:
 @options.database
 @options.execution
 @options.as_json
+@effects.refuses(*effects.COMPARE)
 def compare_spaces(**given: Any) -> int:
     """Compare spaces at matched cost, or the values of one choice, by their errors.
 
@@ -187,12 +188,6 @@ def _named(given: dict[str, Any]) -> str:
         raise NasError(
             "nothing to compare was named.",
             "Name two spaces: nas compare-spaces igcv3 mobilenetv2 --budget 300M-flops",
-        )
-    if any(given[key] for key in ("vary", "budgets", "strides", "task_strides")):
-        raise NasError(
-            f"no space was named; without one the stored study {given['study']} is read again as "
-            "it is.",
-            "Name the spaces too, or leave --budget, --vary, --strides and --task-strides out.",
         )
     return str(given["study"])
 

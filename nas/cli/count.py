@@ -4,36 +4,30 @@ from typing import Any
 
 import click
 
-from nas.cli import options, output
+from nas.cli import effects, options, output
 
 CONVENTION = "multiply-adds of convolution and linear layers, batch 1"
 
 
 @click.command()
-@options.space_name
-@click.option("--arch", required=True, help="A name of nas published, or the choices in full.")
+@options.network
 @options.deployment
 @options.as_json
-def count(
-    space_name: str,
-    arch: str,
-    input_: str | None,
-    classes: int | None,
-    strides: str | None,
-    json_: bool,
-) -> None:
+@effects.refuses(*effects.NETWORK)
+def count(json_: bool, **given: Any) -> None:
     """Count a network layer by layer: output, params, multiply-adds, activations.
 
     \b
     Example:
       nas count --space igcv3 --arch igcv3-d-1.0
       nas count --arch mobilenetv2-1.0 --input 3x32x32 --classes 10 --json
+      nas count igcv3-300m-madds-digits --trial 16
       nas count --arch igcv3-d-1.0 --input 3x64x64 --strides 2,1,2,2,2,1,2,1
     """
-    from nas.cli.known import named_network
+    from nas.cli.known import network_of
     from nas.cost import layer_cost, total_cost
 
-    network = named_network(space_name, arch, input_, classes, strides)
+    network = network_of(given, "count")
     space, architecture = network.space, network.architecture
     layers = network.layers()
     total = total_cost(layers)

@@ -1,27 +1,26 @@
 """`nas export`: one network as files."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from nas.cli import options
+from nas.cli import effects, options
 from nas.export.request import OPSET, OPSETS
 
 if TYPE_CHECKING:
     from nas.export.request import ExportRequest
-    from nas.store import Store
 
 
 @click.command()
-@click.argument("study", required=False)
-@click.option("--best", is_flag=True, help="The best trial of the study.")
-@click.option("--trial", type=click.IntRange(0), metavar="N", help="This trial of the study.")
+@options.network
 @click.option(
-    "--arch",
-    help="A network of --space, untrained: a name of nas published, or the choices in full.",
+    "--deploy",
+    is_flag=True,
+    help="Export a trial at its deployment, or at --input, with its trained weights where they "
+    "fit; head untrained.",
 )
-@options.space_name
 @options.deployment
 @click.option(
     "-o",
@@ -41,56 +40,28 @@ if TYPE_CHECKING:
 )
 @click.option("--force", is_flag=True, help="Replace an earlier export.")
 @options.results("Directory where the weights of the study lie, if it was moved.")
-@options.database
 @options.as_json
+@effects.refuses(*effects.EXPORT)
 def export(
-    study: str | None,
-    best: bool,
-    trial: int | None,
-    arch: str | None,
-    space_name: str,
-    input_: str | None,
-    classes: int | None,
-    strides: str | None,
-    directory: Path,
-    opset: int,
-    force: bool,
-    results_dir: Path,
-    db: str | None,
-    json_: bool,
+    directory: Path, opset: int, force: bool, results_dir: Path, json_: bool, **given: Any
 ) -> None:
     """Export one network: PyTorch source, safetensors, ONNX (checked in onnxruntime) and a card.
 
     \b
     Example:
       nas export igcv3-300m-madds-digits --best -o best
+      nas export igcv3-300m-madds-digits --trial 16 --deploy --classes 37 -o deployed
       nas export --arch igcv3-d-1.0 -o igcv3-d
     """  # fmt: skip
     from dataclasses import replace
 
     from nas.cli import output
-    from nas.errors import NasError
+    from nas.cli.known import check_named
     from nas.export.bundle import check_target, export_network
-    from nas.store import open_store
 
-    if sum((best, trial is not None, arch is not None)) != 1 or (arch is None) != bool(study):
-        raise NasError(
-            "say which network to export.",
-            "Type: nas export STUDY --best -o DIR, or STUDY --trial N, or --arch NAME.",
-        )
-    if study and strides:
-        raise NasError(
-            f"--strides {strides} has no effect: a network of {study} has those that it was "
-            "trained with.",
-            "Leave --strides out; for the same choices, untrained, give --arch.",
-        )
+    check_named(given, "export")
     check_target(directory, force)
-    if arch is not None:
-        request = _untrained(space_name, arch, input_, classes, strides)
-    else:
-        with open_store(db, create=False) as store:
-            store.look_in(results_dir)
-            request = _trained(store, str(study), trial)
+    request = _untrained(given) if given["arch"] is not None else _trained(given, results_dir)
     files = export_network(replace(request, opset=opset), directory, force=force)
     if json_:
         output.echo_json(
@@ -99,42 +70,42 @@ def export(
                 "input": str(request.input),
                 "classes": request.classes,
                 "strides": request.adaptation.text,
+                "weights": request.weights,
                 "files": [str(path) for path in files],
             }
         )
         return
     output.field("network", request.name)
     output.field("exported at", f"{request.adaptation.describe()}, {request.classes} classes")
+    output.field("weights", request.weights)
     for path in files:
         click.echo(f"{path}  {path.stat().st_size:,} bytes")
 
 
-def _trained(store: "Store", study: str, number: int | None) -> "ExportRequest":
-    """Return the request for one trial of a study, the best one where `number` is None."""
+def _trained(given: "Mapping[str, Any]", results_dir: Path) -> "ExportRequest":
+    """Return the request for one trial of a study, the best one where no number is given."""
     from nas.cli.finish import trial_request
-    from nas.errors import NasError
-    from nas.results import StudyResults
+    from nas.cli.known import study_trial, trial_network
+    from nas.store import open_store
     from nas.train.data import load_study_task
 
-    spec, trials = store.spec(study), store.trials(study)
-    found = StudyResults(spec, trials, store.reports(study))
-    chosen = found.best if number is None else None
-    if number is not None:
-        chosen = next((trial for trial in trials if trial.number == number), None)
-    if chosen is None:
-        what = "complete trial yet" if number is None else f"trial {number}"
-        raise NasError(f"{study} has no {what}.", f"See: {store.command(f'show {study}')}")
-    task = load_study_task(spec)
-    return trial_request(store, found, chosen, task)
+    with open_store(given["db"], create=False) as store:
+        store.look_in(results_dir)
+        found, chosen = study_trial(store, given["study"], given["trial"])
+        spec = found.spec
+        task = load_study_task(spec)
+        request = trial_request(store, found, chosen, task)
+    if not given["deploy"]:
+        return request
+    words = (given["input_"], given["classes"], given["strides"])
+    return request.deployed(*trial_network(spec, chosen, *words).place)
 
 
-def _untrained(
-    space_name: str, arch: str, input_: str | None, classes: int | None, strides: str | None
-) -> "ExportRequest":
-    from nas.cli.known import named_network
+def _untrained(given: "Mapping[str, Any]") -> "ExportRequest":
+    from nas.cli.known import network_of
     from nas.export.request import ExportRequest
 
-    network = named_network(space_name, arch, input_, classes, strides)
+    network = network_of(given, "export")
     return ExportRequest(
         name=network.name,
         space=network.space,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nas.cli import options, output
+from nas.cli import effects, options, output
 
 if TYPE_CHECKING:
     from nas.results import StudyResults
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 @click.option("--csv", "csv_", is_flag=True, help="Print CSV.")
 @options.database
 @options.as_json
+@effects.refuses(effects.only_without("csv_", "json_", "--json is printed", "Give one of the two."))
 def front(study: str, csv_: bool, db: str | None, json_: bool) -> None:
     """Print the Pareto front of a STUDY, cheapest first, and the published architectures.
 

@@ -1,13 +1,19 @@
 """The network that `--space` and `--arch` name, with the input and the classes it is counted at."""
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from nas.architecture import Architecture
     from nas.layers import Layer, Shape
-    from nas.space import SearchSpace
+    from nas.results import StudyResults
+    from nas.space import Published, SearchSpace
+    from nas.spec import StudySpec
+    from nas.store import Store
     from nas.strides import Adaptation, Strides
+    from nas.trial import Trial
 
 
 @dataclass(frozen=True)
@@ -25,6 +31,11 @@ class NamedNetwork:
     strides: "Strides" = ()
 
     @property
+    def place(self) -> "tuple[Shape, int, Strides]":
+        """Where it is counted: the input, the classes, the strides that are stated."""
+        return self.input, self.classes, self.strides
+
+    @property
     def adaptation(self) -> "Adaptation":
         """The strides in force."""
         from nas.strides import adapt
@@ -38,26 +49,105 @@ class NamedNetwork:
         return lower(self.space, self.architecture, self.input, self.classes, self.strides)
 
 
+def network_of(given: "Mapping[str, Any]", verb: str) -> NamedNetwork:
+    """Return the network that the options of `nas VERB` name: a trial of a STUDY, or --arch.
+
+    Raises:
+        NasError: they name none, or more than one.
+    """
+    from nas.store import open_store
+
+    check_named(given, verb)
+    words = (given["input_"], given["classes"], given["strides"])
+    if given["arch"] is not None:
+        return named_network(given["space_name"], given["arch"], *words, db=given["db"])
+    with open_store(given["db"], create=False, read_only=True) as store:
+        results, trial = study_trial(store, given["study"], given["trial"])
+    return trial_network(results.spec, trial, *words)
+
+
+def check_named(given: "Mapping[str, Any]", verb: str) -> None:
+    """Refuse a call that names no network, or more than one."""
+    from nas.errors import NasError
+
+    chosen = sum((given["best"], given["trial"] is not None, given["arch"] is not None))
+    if chosen != 1 or (given["arch"] is None) != bool(given["study"]):
+        raise NasError(
+            f"say which network nas {verb} is for.",
+            f"Type: nas {verb} STUDY --best, or STUDY --trial N, or --arch NAME.",
+        )
+
+
+def study_trial(store: "Store", study: str, number: int | None) -> "tuple[StudyResults, Trial]":
+    """Return what a study found and its trial `number`; the best one where that is None.
+
+    Raises:
+        NasError: there is no such study or trial.
+    """
+    from nas.errors import NasError
+    from nas.results import StudyResults
+
+    trials = store.trials(study)
+    results = StudyResults(store.spec(study), trials, store.reports(study))
+    if number is None:
+        found = results.best
+    else:
+        found = next((trial for trial in trials if trial.number == number), None)
+    if found is None:
+        what = "complete trial yet" if number is None else f"trial {number}"
+        raise NasError(f"{study} has no {what}.", f"See: {store.command(f'show {study}')}")
+    return results, found
+
+
+def trial_network(
+    spec: "StudySpec",
+    trial: "Trial",
+    input_: str | None = None,
+    classes: int | None = None,
+    strides: str | None = None,
+) -> NamedNetwork:
+    """Return the network of a trial at the deployment of its study, or at what is given."""
+    from nas.space_file import parse_input
+    from nas.strides import given_strides
+
+    space = spec.space_of(trial.architecture)
+    stated = given_strides([space], strides)
+    if not stated:
+        stated = spec.strides if input_ else spec.deployed(space).strides
+    return NamedNetwork(
+        name=trial.reference or f"{spec.name}-trial-{trial.number}",
+        space=space,
+        architecture=trial.architecture,
+        input=parse_input(input_) if input_ else spec.deployment,
+        classes=classes or spec.classes,
+        strides=stated,
+    )
+
+
 def named_network(
     space_name: str,
     arch: str,
     input_: str | None = None,
     classes: int | None = None,
     strides: str | None = None,
+    db: str | None = None,
 ) -> NamedNetwork:
-    """Return the network that `arch` names: a published one, a variant, or the choices in full.
+    """Return the network that `arch` names: a known one, the choices in full, or an `arch_id`.
 
-    `input_`, `classes` and `strides` replace those of the entry, or of the space.
+    An id, or six of its digits or more, is looked up among the trials of the database `db` and the
+    known networks. `input_`, `classes` and `strides` replace those of the entry, or of the space.
 
     Raises:
-        NasError: there is no such space or network, or the input size or the strides cannot be
-            read.
+        NasError: there is no such space or network, several have that id, or the input size or the
+            strides cannot be read.
     """
     from nas.space_file import load_space, parse_input
     from nas.strides import given_strides
 
     space = load_space(space_name)
     known = space.known(arch)
+    if known is None and is_arch_id(arch):
+        return _by_id(arch.lower(), space, (input_, classes, strides), db)
     architecture = known.architecture if known else space.parse(arch)
     shape = known.input if known else space.deployment
     return NamedNetwork(
@@ -68,3 +158,63 @@ def named_network(
         classes=classes or (known.classes if known else space.classes),
         strides=given_strides([space], strides),
     )
+
+
+def is_arch_id(text: str) -> bool:
+    """Tell whether `text` may be the id of an architecture, or the beginning of one."""
+    return re.fullmatch(r"[0-9a-fA-F]{6,12}", text) is not None
+
+
+_Words: TypeAlias = tuple[str | None, int | None, str | None]
+
+
+def _by_id(prefix: str, space: "SearchSpace", words: _Words, db: str | None) -> NamedNetwork:
+    """Return the one network whose id begins with `prefix`; only of `space` where it was typed."""
+    from nas.cli.effects import was_typed
+    from nas.errors import NasError
+
+    found, place = _recorded(prefix, words, db)
+    for entry in _entries(space):
+        if entry.architecture.arch_id.startswith(prefix):
+            network = named_network(entry.space.name, entry.name, *words)
+            found.setdefault(entry.architecture.arch_id, network)
+    if was_typed("space_name"):
+        found = {key: one for key, one in found.items() if one.space.name == space.name}
+    if len(found) == 1:
+        return next(iter(found.values()))
+    if found:
+        several = ", ".join(f"{key} ({one.name})" for key, one in sorted(found.items()))
+        raise NasError(f"the id {prefix} is that of several networks: {several}.", "Add digits.")
+    raise NasError(
+        f"no network has the id {prefix}: neither a known one nor {place}.",
+        "Name the database of its study with --db; nas show STUDY prints the ids.",
+    )
+
+
+def _entries(space: "SearchSpace") -> "Iterator[Published]":
+    """Yield the known networks of `space` and of the built-in spaces."""
+    from nas.space_file import builtin_names, load_space
+
+    others = (load_space(name) for name in builtin_names() if name != space.name)
+    for each in (space, *others):
+        yield from (*each.published, *each.variants)
+
+
+def _recorded(prefix: str, words: _Words, db: str | None) -> tuple[dict[str, NamedNetwork], str]:
+    """Return the networks of a database by id, the newest study first, and what was asked."""
+    from nas.store import open_store
+    from nas.store.address import read_address
+
+    address = read_address(db)
+    if db is None and address.path is not None and not address.path.exists():
+        return {}, f"one of {address.shown}, which is not there"
+    found: dict[str, NamedNetwork] = {}
+    with open_store(db, create=False, read_only=True) as store:
+        for study, number in store.find_architectures(prefix):
+            results, trial = study_trial(store, study, number)
+            network = replace(
+                trial_network(results.spec, trial, *words),
+                name=trial.reference or f"{trial.architecture.space}-{trial.arch_id}",
+            )
+            found.setdefault(trial.arch_id, network)
+        return found, f"one of {store.shown}"

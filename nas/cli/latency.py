@@ -1,15 +1,15 @@
 """`nas latency`: one network timed as a whole."""
 
 from dataclasses import asdict
+from typing import Any
 
 import click
 
-from nas.cli import options, output
+from nas.cli import effects, options, output
 
 
 @click.command()
-@options.space_name
-@click.option("--arch", required=True, help="A name of nas published, or the choices in full.")
+@options.network
 @click.option(
     "--device",
     type=click.Choice(["cpu", "cuda"]),
@@ -31,17 +31,15 @@ from nas.cli import options, output
 )
 @options.deployment
 @options.as_json
-def latency(
-    space_name: str,
-    arch: str,
-    device: str,
-    runtime: str | None,
-    threads: int,
-    input_: str | None,
-    classes: int | None,
-    strides: str | None,
-    json_: bool,
-) -> None:
+@effects.refuses(
+    *effects.NETWORK,
+    effects.Rule(
+        "threads",
+        lambda given: "a GPU is measured" if given["device"] == "cuda" else "",
+        "Leave --threads out, or measure with --device cpu.",
+    ),
+)
+def latency(device: str, runtime: str | None, threads: int, json_: bool, **given: Any) -> None:
     """Measure the latency of a network at batch 1: the median of repeated runs, and its spread.
 
     Weights are random, batch normalisations folded. One thread of a CPU is timed by its own clock,
@@ -53,12 +51,12 @@ def latency(
       nas latency --arch mobilenetv2-1.0 --runtime torch --input 3x32x32 --classes 10 --json
     """  # fmt: skip
     from nas.budget import si, time
-    from nas.cli.known import named_network
+    from nas.cli.known import network_of
     from nas.cost import total_cost
     from nas.train.latency.measure import measure_network
     from nas.train.latency.runtimes import open_runtime
 
-    network = named_network(space_name, arch, input_, classes, strides)
+    network = network_of(given, "latency")
     opened = open_runtime(device, runtime, threads)
     layers = network.layers()
     timing, cost = measure_network(opened, layers), total_cost(layers)

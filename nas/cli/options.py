@@ -34,6 +34,23 @@ def space_name(function: F) -> F:
     )(function)  # fmt: skip
 
 
+def network(function: F) -> F:
+    """Add what names a network: STUDY with --best or --trial, or --arch with --space; and --db."""
+    for option in (
+        database,
+        space_name,
+        click.option(
+            "--arch",
+            help="A name of nas published, the choices in full, or the arch_id that tables print.",
+        ),
+        click.option("--trial", type=click.IntRange(0), metavar="N", help="This trial of STUDY."),
+        click.option("--best", is_flag=True, help="The best trial of STUDY."),
+        click.argument("study", required=False),
+    ):
+        function = option(function)
+    return function
+
+
 def strides(function: F) -> F:
     """Add `--strides`, those at deployment."""
     return click.option(

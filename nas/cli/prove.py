@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nas.cli import options
+from nas.cli import effects, options
 from nas.errors import BudgetError, InterruptedStudyError, NasError
 
 if TYPE_CHECKING:
@@ -97,6 +97,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--md", "md_file", type=_FILE, help="Write the result as Markdown.")
 @click.option("--plot", "plot_file", type=_FILE, help="Write the result as an HTML page.")
 @options.as_json
+@effects.refuses(*effects.PROVE)
 def prove(
     table: Path,
     toml: Path | None,

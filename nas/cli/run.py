@@ -15,7 +15,7 @@ import torch
 
 from nas import environment
 from nas.budget import admits
-from nas.cli import output
+from nas.cli import effects, output
 from nas.cli.announce import announce
 from nas.cli.options import check_verbose
 from nas.cli.profile import of_reports, print_profiles
@@ -36,7 +36,7 @@ from nas.samplers import make_sampler
 from nas.spec import StudySpec
 from nas.store import Store
 from nas.study import Study
-from nas.train.data import Task, load_study_task
+from nas.train.data import Files, Task, load_study_task
 from nas.train.devices import default_device
 from nas.trial import Trial, TrialState
 from nas.tuner import RunResult, RunSettings, check_fraction, knock, run, too_small
@@ -130,6 +130,7 @@ def preflight(spec: StudySpec, settings: Settings) -> Preflight:
     feasible.check()
     sampler = make_sampler(spec.sampler, feasible, spec.goals)
     task = load_study_task(spec)
+    effects.check_loaders(settings.loaders, isinstance(task.train, Files))
     check_images(spec, task.input)
     check_resolutions(spec, task.input)
     _probe(settings.results_dir)

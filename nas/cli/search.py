@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nas.cli import options
+from nas.cli import effects, options
 
 if TYPE_CHECKING:
     from nas.budget import Constraint
@@ -121,6 +121,7 @@ _NUM_TRIALS = 24  # of a study that no time ends
 @options.database
 @options.execution
 @options.as_json
+@effects.refuses(*effects.SEARCH)
 def search(**given: Any) -> int:
     """Search a space for the best networks within a budget, and export the best.
 
@@ -138,6 +139,8 @@ def search(**given: Any) -> int:
 
     with started_ahead(given["ray_address"]):  # while torch is loaded and the data is read
         spec = make_spec(given)
+        one = "" if len(spec.rungs) > 1 else "nothing is judged before the only rung"
+        effects.refuse_idle("eta", one, "Leave --eta out, or give several --rungs.")
         from nas.cli import run
         from nas.store import open_store
 

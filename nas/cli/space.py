@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from nas.cli import options, output
+from nas.cli import effects, options, output
 from nas.cli.count import CONVENTION
 from nas.cli.histogram import histogram
 
@@ -22,6 +22,7 @@ from nas.cli.histogram import histogram
 @options.plot("Write the distribution of costs as a page that needs no network.")
 @options.deployment
 @options.as_json
+@effects.refuses(*effects.LATENCY)
 def space(
     name: str,
     budgets: tuple[str, ...],

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nas.cli import options
+from nas.cli import effects, options
 from nas.cli.train_record import record_name, to_record
 from nas.units import duration, percent
 
@@ -21,11 +21,7 @@ _MENDED = "Type the same with --resume to go on."
 
 
 @click.command()
-@click.argument("study", required=False)
-@click.option("--best", is_flag=True, help="The best trial of the study.")
-@click.option("--trial", type=click.IntRange(0), metavar="N", help="This trial of the study.")
-@options.space_name
-@click.option("--arch", help="An architecture of --space: a known name, or the choices in full.")
+@options.network
 @click.option(
     "--against",
     metavar="NAME|DIR",
@@ -78,8 +74,8 @@ _MENDED = "Type the same with --resume to go on."
     help="Measure where the time goes: data, forward, backward, …",
 )  # fmt: skip
 @click.option("--quiet", is_flag=True, help="Print only the result.")
-@options.database
 @options.as_json
+@effects.refuses(*effects.TRAIN)
 def train(**given: Any) -> None:
     """Train one network from scratch to the end: a trial of a STUDY, or --arch of a --space.
 
@@ -90,28 +86,17 @@ def train(**given: Any) -> None:
       nas train --arch igcv3-d-1.0 --task imagenet --data /data/imagenet --workers 4
       nas train --arch igcv3-d-1.0 --task cifar10 --task-strides 1,1,2,2,2,1,1,1
     """  # fmt: skip
-    from nas.errors import InterruptedStudyError, NasError
+    from nas.cli.known import check_named
+    from nas.errors import InterruptedStudyError
     from nas.store import open_store
 
-    if given["study"] and given["strides"]:
-        raise NasError(
-            f"--strides {given['strides']} has no effect on a network of {given['study']}: the "
-            "study says how it is deployed.",
-            "Leave --strides out, or state those on the images: --task-strides",
-        )
-    chosen = sum((given["best"], given["trial"] is not None, given["arch"] is not None))
-    if chosen != 1 or (given["arch"] is None) != bool(given["study"]):
-        raise NasError(
-            "say which network to train.",
-            "Type: nas train STUDY --best, or STUDY --trial N, or --arch NAME.",
-        )
+    check_named(given, "train")
     try:
         if given["arch"] is not None:
             _train(_from_space(given), None, given)
             return
         with open_store(given["db"], create=False, read_only=True) as store:
-            spec = store.spec(given["study"])
-            subject = _from_study(store, spec, given["trial"])
+            spec, subject = _from_study(store, given["study"], given["trial"])
         _train(subject, spec, given)
     except KeyboardInterrupt:
         raise InterruptedStudyError("the training was interrupted.", _MENDED) from None
@@ -236,42 +221,29 @@ def _execution(plan: "Plan", ray_address: str | None) -> "AbstractContextManager
 
 
 def _from_space(given: dict[str, Any]) -> "Subject":
+    from nas.cli.known import named_network
     from nas.cli.training import Subject
-    from nas.space_file import load_space
     from nas.strides import Stated, given_strides
 
-    space = load_space(given["space_name"])
+    found = named_network(given["space_name"], given["arch"], db=given["db"])
+    space = found.space
     stated = Stated(
-        given_strides([space], given["strides"]),
+        given_strides([space], given["strides"]) or found.strides,
         given_strides([space], given["task_strides"], "--task-strides"),
     )
-    known = space.known(given["arch"])
-    if known is not None:
-        name, space, architecture = known.name, known.space, known.architecture
-        return Subject(name, space, architecture, known.input, known.classes, stated=stated)
-    architecture = space.parse(given["arch"])
-    name = f"{space.name}-{architecture.arch_id}"
-    return Subject(name, space, architecture, space.deployment, space.classes, stated=stated)
+    return Subject(found.name, space, found.architecture, found.input, found.classes, stated=stated)
 
 
-def _from_study(store: "Store", spec: "StudySpec", number: int | None) -> "Subject":
+def _from_study(store: "Store", study: str, number: int | None) -> "tuple[StudySpec, Subject]":
+    from nas.cli.known import study_trial, trial_network
     from nas.cli.training import Subject
-    from nas.errors import NasError
-    from nas.results import StudyResults
 
-    trials = store.trials(spec.name)
-    trial = StudyResults(spec, trials, store.reports(spec.name)).best
-    if number is not None:
-        trial = next((trial for trial in trials if trial.number == number), None)
-    if trial is None:
-        what = "complete trial yet" if number is None else f"trial {number}"
-        raise NasError(f"{spec.name} has no {what}.", f"See: {store.command(f'show {spec.name}')}")
-    name = trial.reference or f"{spec.name}-trial-{trial.number}"
-    known = spec.space.known(trial.reference) if trial.reference else None
-    space = known.space if known else spec.space
-    return Subject(
-        name, space, trial.architecture, spec.deployment, spec.classes, spec.name, trial.number,
-        spec.stated_strides,
+    results, trial = study_trial(store, study, number)
+    spec = results.spec
+    found = trial_network(spec, trial)
+    return spec, Subject(
+        found.name, found.space, found.architecture, spec.deployment, spec.classes, spec.name,
+        trial.number, spec.stated_strides,
     )  # fmt: skip
 
 
@@ -296,7 +268,7 @@ def _rival(given: dict[str, Any], subject: "Subject") -> "Subject | tuple[str, l
 def _plan(subject: "Subject", spec: "StudySpec | None", given: dict[str, Any]) -> "Plan":
     """Read the task and the recipe; every mistake is found before anything is written."""
     from nas.cli.training import Plan
-    from nas.train.data import TaskRequest
+    from nas.train.data import Files, TaskRequest
     from nas.train.devices import prepare_worker, usual_threads
     from nas.train.loaders import use_processes
     from nas.train.recipe import load_recipe, override, read_recipe, recipe_name
@@ -329,6 +301,7 @@ def _plan(subject: "Subject", spec: "StudySpec | None", given: dict[str, Any]) -
         skip_corrupt,
     )
     task = request.load()
+    effects.check_loaders(given["loaders"], isinstance(task.train, Files))
     stem = Path(name).stem
     default = Path("nas-results", "train", f"{subject.folder_name}-{task_name}-{stem}")
     first = given["seed"]

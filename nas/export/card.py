@@ -79,11 +79,12 @@ class Evidence:
 def make_card(request: ExportRequest, evidence: Evidence, files: Sequence[Path]) -> dict[str, Any]:
     """Return the card of `request`, with the size and the SHA-256 of its `files`."""
     training = request.training
+    origin = training or request.source
     return {
         "schema": SCHEMA,
         "name": request.name,
-        "study": training.study if training else None,
-        "trial": training.trial if training else None,
+        "study": origin.study if origin else None,
+        "trial": origin.trial if origin else None,
         "trained": training is not None,
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "architecture": _architecture(request),
@@ -106,7 +107,7 @@ def make_card(request: ExportRequest, evidence: Evidence, files: Sequence[Path])
             "units": _UNITS,
         },
         "training": _training(training),
-        "weights": "trained" if training else f"drawn from seed {request.seed}, not trained",
+        "weights": request.weights,
         "checks": {
             "reference": "the network in PyTorch, float32, CPU; errors in logits",
             "network.py": evidence.source.to_dict(),

@@ -1,7 +1,7 @@
 """What an export is asked to write: one network, and what is known of its training."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nas.architecture import Architecture
@@ -60,7 +60,8 @@ class ExportRequest:
     of its task; without training its weights are drawn from `seed`. The cost at `deployment` with
     `deployment_classes`, which the budget was compared with, is stated beside that of the file.
     `strides` are those at `input`, `deployment_strides` those at `deployment`; those of the rule
-    where none are given (`nas.strides`). `opset` is that of the ONNX file.
+    where none are given (`nas.strides`). `opset` is that of the ONNX file. `source` is a training on
+    another input: the network takes those of its weights that fit, but not its head.
 
     Raises:
         ExportError: the opset is none of `OPSETS`.
@@ -78,6 +79,7 @@ class ExportRequest:
     strides: Strides = ()
     deployment_strides: Strides = ()
     opset: int = OPSET
+    source: Training | None = None
 
     def __post_init__(self) -> None:
         """Check the opset."""
@@ -96,6 +98,33 @@ class ExportRequest:
     def deployment_adaptation(self) -> Adaptation:
         """The strides of the architecture at deployment."""
         return adapt(self.space, self.deployment, self.deployment_strides)
+
+    @property
+    def weights(self) -> str:
+        """Where the weights come from, in words."""
+        if self.training:
+            return "trained"
+        if self.source:
+            return (
+                f"those of the training on {self.source.task} where they fit; the head, and the "
+                f"stem where the images have other channels, drawn from seed {self.seed}: untrained"
+            )
+        return f"drawn from seed {self.seed}, not trained"
+
+    def deployed(self, shape: Shape, classes: int, strides: Strides) -> "ExportRequest":
+        """Return the same network for another input, its weights those of the training that fit."""
+        return replace(
+            self,
+            name=f"{self.name}-deployed",
+            input=shape,
+            classes=classes,
+            strides=strides,
+            deployment=shape,
+            deployment_classes=classes,
+            deployment_strides=strides,
+            training=None,
+            source=self.training,
+        )
 
     def layers(self) -> list[Layer]:
         """Return the layers of the exported network."""

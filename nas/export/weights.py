@@ -29,11 +29,32 @@ def prepare_weights(request: ExportRequest, layers: list[Layer], path: Path) -> 
     network = build(layers, torch.Generator().manual_seed(request.seed))
     if request.training is None:
         settle_statistics(network, request.input, request.seed)
+        if request.source is not None:
+            _check_recorded(request.source)
+            _take_fitting(network, request.source.weights)
         write_bytes(path, save({k: v.contiguous() for k, v in network.state_dict().items()}))
     else:
         _copy_recorded(request.training, path)
         load_weights(network, path)
     return network.eval()
+
+
+def _take_fitting(network: nn.Module, path: Path) -> None:
+    """Take those weights of a file that `network` has with the same name and shape, but its head.
+
+    Batch-norm statistics are taken too. The head is that of other classes, even of as many.
+    """
+    try:
+        found = load_file(path)
+    except SafetensorError as error:
+        raise ExportError(f"{path} holds no weights: {error}.", "Put the file back.") from error
+    own = network.state_dict()
+    fitting = {
+        key: value
+        for key, value in found.items()
+        if key in own and own[key].shape == value.shape and not key.startswith("classifier.")
+    }
+    network.load_state_dict(own | fitting)
 
 
 def load_weights(network: nn.Module, path: Path) -> None:

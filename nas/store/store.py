@@ -247,6 +247,13 @@ class Store(Record):
         self.spec(study)  # cached now, for `select` may not open a second transaction
         return self._database.read(select)
 
+    def find_architectures(self, prefix: str) -> list[tuple[str, int]]:
+        """Return a trial of each architecture whose id begins with `prefix`: (study, number).
+
+        One for each architecture and study, newest study first.
+        """
+        return self._database.read(lambda connection: trials.select_prefix(connection, prefix))
+
     def complete_trials(self, study: str, arch_id: str) -> list[tuple[StudySpec, Trial]]:
         """Return the COMPLETE trials of an architecture, each with the spec of its study.
 

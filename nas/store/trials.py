@@ -71,6 +71,21 @@ def select_complete(
     ]
 
 
+def select_prefix(connection: sa.Connection, prefix: str) -> list[tuple[str, int]]:
+    """Return (study, lowest number) of each architecture whose id begins with `prefix`.
+
+    One for each architecture and study, newest study first.
+    """
+    rows = connection.execute(
+        sa.select(STUDY.c.name, sa.func.min(TRIAL.c.number))
+        .join(STUDY, TRIAL.c.study_id == STUDY.c.id)
+        .where(TRIAL.c.arch_id.startswith(prefix, autoescape=True))
+        .group_by(STUDY.c.id, STUDY.c.name, STUDY.c.created_at, TRIAL.c.arch_id)
+        .order_by(STUDY.c.created_at.desc(), STUDY.c.id.desc())
+    )
+    return [(name, number) for name, number in rows]
+
+
 def _measurements(
     connection: sa.Connection, which: sa.ColumnElement[bool], curves: bool = True
 ) -> dict[int, list[Measurement]]:
