@@ -60,8 +60,8 @@ class ExportRequest:
     of its task; without training its weights are drawn from `seed`. The cost at `deployment` with
     `deployment_classes`, which the budget was compared with, is stated beside that of the file.
     `strides` are those at `input`, `deployment_strides` those at `deployment`; those of the rule
-    where none are given (`nas.strides`). `opset` is that of the ONNX file. `source` is a training on
-    another input: the network takes those of its weights that fit, but not its head.
+    where none are given (`nas.strides`). `opset` is that of the ONNX file. `source` is a
+    training on another input: the network takes those of its weights that fit, but not its head.
 
     Raises:
         ExportError: the opset is none of `OPSETS`.

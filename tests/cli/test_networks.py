@@ -11,6 +11,7 @@ from nas.cost import total_cost
 from nas.layers import Shape
 from nas.store import open_store
 from nas.train.network import build
+from nas.train.recipe import load_recipe
 from nas.train.weights import save_weights
 from nas.trial import Measurement, Outcome, Trial, TrialState
 from tests.compared import LEAN, spec_of
@@ -29,7 +30,13 @@ WORDS = {
 @pytest.fixture
 def trials(tmp_path):
     """Trial 0 of a study is of its first space, trial 1, which is the best, of its second."""
-    spec = replace(spec_of("random", 2), name="two", more_spaces=(("plain", PLAIN),), task="digits")
+    spec = replace(
+        spec_of("random", 2),
+        name="two",
+        more_spaces=(("plain", PLAIN),),
+        task="digits",
+        recipe=load_recipe("digits").text,
+    )
     found = []
     with open_store(str(tmp_path / "nas.db")) as store:
         store.create_study(spec, {"nas": "1"})
