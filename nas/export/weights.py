@@ -30,8 +30,9 @@ def prepare_weights(request: ExportRequest, layers: list[Layer], path: Path) -> 
     if request.training is None:
         settle_statistics(network, request.input, request.seed)
         if request.source is not None:
-            _check_recorded(request.source)
-            _take_fitting(network, request.source.weights)
+            _copy_recorded(request.source, path)
+            _take_fitting(network, path)
+            path.unlink()
         write_bytes(path, save({k: v.contiguous() for k, v in network.state_dict().items()}))
     else:
         _copy_recorded(request.training, path)
