@@ -1,8 +1,11 @@
 """Weights that cannot be saved, and folders that vanish: the trial waits, and is trained again."""
 
+import os
 import resource
 import shutil
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,7 @@ from nas import storage
 from nas.errors import StudyPausedError
 from nas.evaluate import Plan
 from nas.execution import Event, TrialMeasured, TrialStarted, run_serial
+from nas.store import open_store
 from nas.study import Study
 from nas.train.evaluator import TrainingEvaluator
 from nas.trial import TrialState
@@ -95,3 +99,22 @@ def test_the_folder_of_another_study_is_not_written_to(tmp_path):
     with pytest.raises(StudyPausedError, match="belongs to another study"):
         run_serial(study_of(store), evaluator)
     assert [path.name for path in (tmp_path / "study").iterdir()] == ["study.json"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a disk")
+def test_a_full_disk_pauses_the_study_until_there_is_room(tmp_path):
+    database, results = tmp_path / "nas.db", tmp_path / "results"
+    results.mkdir()
+    train = [sys.executable, "-m", "tests.train.full_disk_process", str(database), str(results)]
+    mounted = 'mount -t tmpfs -o size=8K tmpfs "$1" && shift && exec "$@"'
+    words = ["unshare", "-m", "sh", "-c", mounted, "sh", str(results), *train]
+    where = {"cwd": Path(__file__).parents[2], "capture_output": True, "text": True}
+    full = subprocess.run(words, **where, timeout=240)
+    if "mount" in full.stderr or "unshare" in full.stderr:
+        pytest.skip(f"no disk can be mounted here: {full.stderr}")
+    assert full.returncode == StudyPausedError.exit_code, full.stderr
+    assert "No space left on device" in full.stdout
+    assert subprocess.run(train, **where, timeout=240).returncode == 0
+    with open_store(str(database), read_only=True) as store:
+        (trial,) = store.trials("study")
+    assert (trial.state, trial.attempt, trial.lost) == (TrialState.COMPLETE, 2, 0)
