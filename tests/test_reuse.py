@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from nas.data_identity import DataIdentity
 from nas.errors import StudyFailedError
 from nas.rungs import Decision
 from nas.study import Study
@@ -127,6 +128,29 @@ DIFFERENT = {
 @pytest.mark.parametrize("difference", DIFFERENT.values(), ids=DIFFERENT)
 def test_a_result_of_another_training_is_not_reused(store, tmp_path, difference):
     assert not any(t.origin for t in second(store, tmp_path, budget=(), **difference))
+
+
+IMAGES = DataIdentity("a" * 64, 64, 8, 8)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "mine", "reused"),
+    [
+        ({"data": IMAGES}, {"data": IMAGES, "data_dir": "/moved"}, True),
+        ({"data": IMAGES}, {"data": DataIdentity("b" * 64, 64, 8, 8)}, False),
+        ({"data": IMAGES}, {"data": DataIdentity("a" * 64, 224, 28, 28)}, False),
+        ({"data": None}, {"data": IMAGES}, False),
+        ({"data": None}, {"data": None}, False),
+    ],
+    ids=["moved", "other images", "other splits", "one unknown", "both unknown"],
+)
+def test_only_results_on_the_same_images_are_reused(tmp_path, theirs, mine, reused):
+    store = MemoryStore()
+    spec = small_spec(**{"name": "first", "num_trials": 8, "data_dir": "/images", **theirs})
+    store.create_study(spec)
+    trained(Study(spec, store, WalkSampler(spec)), tmp_path)
+    again = second(store, tmp_path, **{"data_dir": "/images", **mine})
+    assert any(trial.origin for trial in again) == reused
 
 
 def test_an_edited_space_is_another_training(store, tmp_path):

@@ -1,0 +1,73 @@
+"""Data that changed between two calls: resume, export and training refuse, or say so."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from nas.store import open_store
+from nas.train.data import load_study_task
+from tests.cli.test_train import SPACE, words
+from tests.studies import small_spec
+
+
+def add(root: Path, first: int, last: int) -> None:
+    for label, name in enumerate("ab"):
+        (root / name).mkdir(parents=True, exist_ok=True)
+        for number in range(first, last):
+            pixels = np.full((16, 16, 3), 90 * label + number, dtype=np.uint8)
+            Image.fromarray(pixels).save(root / name / f"{number}.png")
+
+
+@pytest.fixture
+def images(tmp_path, monkeypatch):
+    monkeypatch.setenv("NAS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    add(tmp_path / "images", 0, 20)
+    return tmp_path / "images"
+
+
+@pytest.fixture
+def study(nas, images):
+    """A study on them that has not begun."""
+    spec = small_spec(
+        name="first", task="folder", data_dir=str(images), limit=None, sampler="random"
+    )
+    spec = replace(spec, data=load_study_task(spec).identity)
+    with open_store(None) as store:
+        store.create_study(spec, {})
+    return spec
+
+
+def test_a_study_is_not_resumed_on_other_images(nas, images, study):
+    add(images, 20, 50)
+    said = nas.refused("resume", "first")
+    assert "the data of the study first changed: 32 train / 4 validation / 4 test images" in said
+    assert "80 train / 10 validation / 10 test images now" in said
+    assert "Start a new study, or restore the data in" in said
+
+
+def test_a_training_is_not_resumed_on_other_images(nas, images, tmp_path):
+    (tmp_path / "tiny.toml").write_text(SPACE)
+    given = words("--data", "images", "--set", "batch_size=8", "-o", "out")
+    assert nas(*given).code == 0
+    settings = tmp_path / "out" / "run.json"
+    kept = json.loads(settings.read_text())
+    add(images, 20, 50)
+    said = nas.refused(*given, "--resume")
+    assert "the data of the training in out changed: 32 train" in said
+    add(images, 0, 20)
+    for number in range(20, 50):
+        for name in "ab":
+            (images / name / f"{number}.png").unlink()
+    called = nas(*given, "--resume")
+    assert called.code == 0, called.err
+    assert "older than the check" not in called.out
+    del kept["data"]  # as earlier versions wrote it
+    settings.write_text(json.dumps(kept))
+    called = nas(*given, "--resume")
+    assert called.code == 0, called.err
+    assert "older than the check of its images" in " ".join(called.out.split())
