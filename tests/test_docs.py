@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -212,6 +213,19 @@ def test_the_predictor_runs_in_a_study_of_optuna_as_the_guide_says() -> None:
         trial = study.ask(names["space"])
         study.tell(trial, [1 / trial.params["width"], madds(trial.params)])
     assert all(madds(trial.params) <= 1_000_000 for trial in study.trials)
+
+
+def test_an_untrained_export_loads_as_the_guide_says(tmp_path: Path) -> None:
+    (snippet,) = [
+        text for text in fences(ROOT / "docs" / "guide.md", "python") if "onnxruntime" in text
+    ]
+    request = replace(trained_digits(tmp_path / "weights"), training=None)
+    export_network(request, tmp_path / "best")
+    done = subprocess.run(
+        [sys.executable, "-c", snippet],
+        cwd=tmp_path / "best", capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
 
 
 def test_an_export_loads_as_the_guide_says(tmp_path: Path) -> None:

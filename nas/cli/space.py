@@ -243,4 +243,12 @@ def _numbers(published: dict[str, Any]) -> str:
     parts = [f"{published[key]} {key}" for key in ("madds", "params") if key in published]
     if "imagenet_top1_error" in published:
         parts.append(f"{100 * published['imagenet_top1_error']:.1f} % ImageNet top-1 error")
-    return ", ".join([*parts, f"[{published.get('source', '')}]"])
+    if "top1_error" in published:
+        parts.append(f"{_error(published['top1_error'])} top-1 error")
+    source = published.get("source")
+    return ", ".join([*parts, *([f"[{source}]"] if source else [])])
+
+
+def _error(value: object) -> str:
+    """Return a share as a percentage, and a text as it is."""
+    return f"{100 * value:.1f} %" if isinstance(value, int | float) else str(value)

@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -80,3 +81,10 @@ def test_the_page_needs_no_network(nas, tmp_path):
 )
 def test_what_makes_no_sense_is_refused(nas, words, said):
     assert said in nas.refused("space", "igcv3", *words)
+
+
+def test_the_published_error_of_a_space_is_shown(nas, tmp_path):
+    page = (Path(__file__).parents[2] / "docs" / "spaces.md").read_text(encoding="utf-8")
+    text = page.split("```toml\n")[1].split("```")[0]
+    (tmp_path / "mine.toml").write_text(text, encoding="utf-8")
+    assert "% top-1 error" in nas("space", "mine.toml").out
