@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import math
 import multiprocessing
 from dataclasses import replace
 
@@ -14,7 +15,7 @@ from nas.front import non_dominated
 from nas.prove.runs import Bench, Entry, Kept, Run, Setting, by_label, make_runs
 from nas.prove.scores import Judge, Score
 from nas.prove.simulate import PROPOSALS, Cluster
-from nas.prove.summary import ask_times, csv_text, markdown, summarise, verdict
+from nas.prove.summary import ask_times, csv_text, markdown, markdown_verdict, summarise, verdict
 from nas.samplers import make_sampler
 from nas.tables import Table, TableSpace
 from nas.trial import TrialState
@@ -301,16 +302,42 @@ def test_summary_holds_medians_and_quartiles():
     assert ask_times(summary())[1].p95 == 0.5
 
 
-def test_verdict_names_where_another_is_better():
-    judged = verdict(summarise(summary()), "ours")
-    assert judged is not None
-    assert judged.others == ("b", "c")
-    assert judged.where_not == ("regret @5 (0.200, c 0.100)", "HV @5 (0.900, c 0.990)")
-    two = {label: runs for label, runs in summary().items() if label != "c"}
-    fair = verdict(summarise(two), "ours")
-    assert fair is not None
-    assert fair.where_not == ()
-    assert str(fair).endswith("yes")
+def judged(runs):
+    return verdict(runs, "ours", np.random.default_rng(0))
+
+
+def test_verdict_pairs_the_runs_of_a_seed_and_few_seeds_show_nothing():
+    found = judged(summary())
+    assert found.others == ("b", "c")
+    regret, volume, *of_c = found.contrasts
+    assert (regret.score, regret.trainings, regret.other, regret.pairs) == ("regret", 5, "b", 2)
+    assert regret.gain.value == pytest.approx((0.1 - 0.1) / 2)
+    assert volume.gain.value == pytest.approx((0.2 + 0.1) / 2)
+    assert of_c[0].gain.high == math.inf  # a single pair says nothing
+    for contrast in found.contrasts:
+        assert contrast.verdict.startswith("no difference seen: ")
+    assert "paired over 1 to 2 seeds" in str(found)
+    assert str(found).endswith("better in 0 of 4 comparisons, worse in 0, no difference seen in 4")
+    assert judged({"ours": summary()["ours"]}) is None
+
+
+def test_verdict_is_better_worse_or_no_difference_by_the_paired_interval():
+    noise = np.random.default_rng(1).normal(0, 0.1, (3, 20))
+    runs = {
+        "ours": [fake("ours", s, 1 + noise[0, s], 0.5 + noise[1, s]) for s in range(20)],
+        # the seed's own luck is far larger than the difference: only pairs show it
+        "near": [fake("near", s, 1.05 + noise[0, s], 0.5 + noise[2, s]) for s in range(20)],
+        "far": [fake("far", s, 0.5 + noise[2, s], 0.9 + noise[0, s]) for s in range(20)],
+    }
+    found = judged(runs)
+    words = {(c.other, c.score): c.verdict for c in found.contrasts}
+    assert words == {
+        ("near", "regret"): "better", ("near", "HV"): "no difference seen",
+        ("far", "regret"): "worse", ("far", "HV"): "worse",
+    }  # fmt: skip
+    assert all(c.gain.low <= c.gain.value <= c.gain.high for c in found.contrasts)
+    assert judged(runs) == found
+    assert "| regret @5 | near | +0.050 [" in markdown_verdict(found)
 
 
 def test_tables_of_the_result():

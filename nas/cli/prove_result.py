@@ -2,14 +2,25 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 
 from nas.cli import output
 from nas.prove.runs import Bench, Run
-from nas.prove.summary import Row, ask_times, csv_text, markdown, summarise, verdict
+from nas.prove.summary import (
+    Row,
+    Verdict,
+    ask_times,
+    csv_text,
+    markdown,
+    markdown_verdict,
+    summarise,
+    verdict,
+)
 
 
 def facts(bench: Bench) -> dict[str, str]:
@@ -47,7 +58,7 @@ class Result:
         """Summarise `runs`; `judged` is the sampler of the verdict, None for no verdict."""
         self._bench, self._runs = bench, runs
         self._rows, self._asks = summarise(runs), ask_times(runs)
-        self._verdict = verdict(self._rows, judged) if judged else None
+        self._verdict = verdict(runs, judged, np.random.default_rng(0)) if judged else None
 
     def print(self, json_: bool) -> None:
         """Print tables, or JSON."""
@@ -59,6 +70,7 @@ class Result:
             median, most = 1e3 * asks.median, 1e3 * asks.p95
             output.field("ask", f"{asks.sampler}: median {median:.1f} ms, 95 % {most:.1f} ms")
         if self._verdict:
+            _print_contrasts(self._verdict)
             output.field("verdict", str(self._verdict))
 
     def csv(self) -> str:
@@ -71,7 +83,9 @@ class Result:
         seeds = max((len(made) for made in self._runs.values()), default=0)
         lines.append(f"- medians and quartiles over {output.plural(seeds, 'seed')}")
         parts = ["\n".join(lines), markdown(self._rows, self._asks)]
-        return "\n\n".join([*parts, f"Verdict: {self._verdict}."][: 2 + bool(self._verdict)]) + "\n"
+        if self._verdict:
+            parts.append(markdown_verdict(self._verdict))
+        return "\n\n".join(parts) + "\n"
 
     def plot(self, path: Path) -> None:
         """Write the result as a page.
@@ -94,7 +108,7 @@ class Result:
             "reference": bench.judge.reference,
             "rows": [asdict(row) for row in self._rows],
             "asks": [asdict(asks) for asks in self._asks],
-            "verdict": asdict(self._verdict) if self._verdict else None,
+            "verdict": _plain(self._verdict) if self._verdict else None,
         }
 
 
@@ -126,3 +140,27 @@ def _print_rows(rows: Sequence[Row]) -> None:
     ]
     output.table("", columns, shown, "n seeds extra", optional="seeds returned extra confirmed")
     click.echo("")
+
+
+def _print_contrasts(verdict: Verdict) -> None:
+    columns = {"score": "score", "trainings": "trainings", "other": "against",
+               "shown": f"{verdict.sampler} gains (95 %)", "verdict": ""}  # fmt: skip
+    rows = [{key: getattr(contrast, key) for key in columns} for contrast in verdict.contrasts]
+    click.echo("")
+    output.table("", columns, rows, "trainings shown")
+
+
+def _plain(verdict: Verdict) -> dict[str, Any]:
+    """Return the verdict as JSON holds it: a bound that is infinite is null."""
+    contrasts = [
+        {
+            **asdict(contrast),
+            "gain": {
+                key: value if isfinite(value) else None
+                for key, value in asdict(contrast.gain).items()
+            },
+            "verdict": contrast.verdict,
+        }
+        for contrast in verdict.contrasts
+    ]
+    return {"sampler": verdict.sampler, "text": str(verdict), "contrasts": contrasts}

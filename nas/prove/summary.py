@@ -2,15 +2,21 @@
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
 
 from nas.prove.runs import Run
 from nas.prove.scores import Score
+from nas.replicates import CONFIDENCE
+from nas.resample import Interval, bootstrap, least_p_of_pairs, mean
 
-_TINY = 1e-9  # medians of the same numbers in another order
+# By how much the first of two scores is better.
+_GAINS: dict[str, Callable[[Score, Score], float]] = {
+    "regret": lambda mine, theirs: theirs.regret - mine.regret,
+    "HV": lambda mine, theirs: mine.volume - theirs.volume,
+}
 
 
 @dataclass(frozen=True)
@@ -61,21 +67,60 @@ class Asks:
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """Whether `sampler` is better than or equal to all others at every number of trainings.
+class Contrast:
+    """How much better one sampler is than `other` in one score: the mean over pairs of runs.
 
-    `where_not` names score, number and the best of the others, with both medians.
+    The runs of a pair have the same seed, and therefore the same training of each network.
+    `gain` has the unit of the score and is positive where the sampler is better; its 95 % interval
+    is a bootstrap over the pairs (`nas.resample.bootstrap`). `enough` is False where so few pairs
+    could show no difference, however large.
     """
 
+    score: str
+    trainings: int
+    other: str
+    pairs: int
+    gain: Interval
+    enough: bool
+
+    @property
+    def verdict(self) -> str:
+        """The statement in words."""
+        if not self.enough:
+            return f"no difference seen: {self.pairs} seeds are too few to show one"
+        if self.gain.low <= 0 <= self.gain.high:
+            return "no difference seen"
+        return "better" if self.gain.value > 0 else "worse"
+
+    @property
+    def shown(self) -> str:
+        """The gain with its interval, `+0.041 [-0.020, +0.080]`."""
+        return f"{self.gain.value:+.3f} [{self.gain.low:+.3f}, {self.gain.high:+.3f}]"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How `sampler` compares with each other one, in both scores, at every number of trainings."""
+
     sampler: str
-    others: tuple[str, ...]
-    where_not: tuple[str, ...]
+    contrasts: tuple[Contrast, ...]
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """The samplers that it is compared with."""
+        return tuple(dict.fromkeys(contrast.other for contrast in self.contrasts))
 
     def __str__(self) -> str:
         """Return the verdict in one line."""
-        answer = f"no, not at {'; '.join(self.where_not)}" if self.where_not else "yes"
-        others = ", ".join(self.others)
-        return f"{self.sampler} >= each of {others} in both scores at every number: {answer}"
+        found = [contrast.verdict for contrast in self.contrasts]
+        better, worse = found.count("better"), found.count("worse")
+        pairs = sorted({contrast.pairs for contrast in self.contrasts})
+        seeds = " to ".join(dict.fromkeys(map(str, (pairs[0], pairs[-1]))))
+        return (
+            f"{self.sampler} against {', '.join(self.others)}, paired over {seeds} seeds: "
+            f"better in {better} of {len(found)} comparisons, worse in {worse}, "
+            f"no difference seen in {len(found) - better - worse}"
+        )
 
 
 def summarise(runs: Mapping[str, Sequence[Run]]) -> list[Row]:
@@ -96,30 +141,37 @@ def ask_times(runs: Mapping[str, Sequence[Run]]) -> list[Asks]:
     return found
 
 
-def verdict(rows: Sequence[Row], ours: str) -> Verdict | None:
-    """Compare the medians of `ours` with those of all others; None where there is none to compare.
+def verdict(
+    runs: Mapping[str, Sequence[Run]], ours: str, rng: np.random.Generator
+) -> Verdict | None:
+    """Compare `ours` with each other sampler by pairs of runs; None where no pair can be made.
 
-    Raises:
-        KeyError: there is no such sampler among the rows.
+    The intervals are not adjusted for their number.
     """
-    mine = {row.trainings: row for row in rows if row.sampler == ours}
-    others = [row for row in rows if row.sampler != ours]
-    if not others or not mine:
-        return None
-    where_not = []
-    for count, own in mine.items():
-        rivals = [row for row in others if row.trainings == count]
-        low = min(rivals, key=lambda row: row.regret.median)
-        high = max(rivals, key=lambda row: row.volume.median)
-        if low.regret.median < own.regret.median - _TINY:
-            where_not.append(_lost("regret", low, own.regret, low.regret))
-        if high.volume.median > own.volume.median + _TINY:
-            where_not.append(_lost("HV", high, own.volume, high.volume))
-    return Verdict(ours, tuple(dict.fromkeys(row.sampler for row in others)), tuple(where_not))
+    own = {run.seed: run for run in runs.get(ours, ())}
+    contrasts = [
+        _contrast(name, other, pairs, rng)
+        for other, made in runs.items()
+        if other != ours and (paired := [run for run in made if run.seed in own])
+        for pairs in zip(
+            *(zip(own[run.seed].scores, run.scores, strict=True) for run in paired), strict=True
+        )
+        for name in _GAINS
+    ]
+    return Verdict(ours, tuple(contrasts)) if contrasts else None
+
+
+def _contrast(
+    name: str, other: str, pairs: Sequence[tuple[Score, Score]], rng: np.random.Generator
+) -> Contrast:
+    gains = np.array([_GAINS[name](mine, theirs) for mine, theirs in pairs])
+    gain = bootstrap(gains, mean, rng)
+    enough = least_p_of_pairs(len(pairs)) < 1 - CONFIDENCE
+    return Contrast(name, pairs[0][0].trainings, other, len(pairs), gain, enough)
 
 
 def markdown(rows: Sequence[Row], asks: Sequence[Asks]) -> str:
-    """Return two Markdown tables, regret and hypervolume, one row for each sampler."""
+    """Return the scores as Markdown tables, one row for each sampler, and the times to propose."""
     scores = {
         "Regret (points of accuracy)": lambda row: row.regret,
         "Hypervolume of the networks trained (share of the true front's)": lambda row: row.volume,
@@ -133,6 +185,17 @@ def markdown(rows: Sequence[Row], asks: Sequence[Asks]) -> str:
     lines = ["| sampler | ask, median | ask, 95 % |", "|---|---|---|"]
     lines += [f"| {a.sampler} | {1e3 * a.median:.1f} ms | {1e3 * a.p95:.1f} ms |" for a in asks]
     return "\n\n".join([*parts, "\n".join(lines)])
+
+
+def markdown_verdict(verdict: Verdict) -> str:
+    """Return the verdict and its comparisons as Markdown."""
+    lines = [f"Verdict: {verdict}.", "", f"| score | against | {verdict.sampler} gains (95 %) | |"]
+    lines.append("|---|---|---|---|")
+    lines += [
+        f"| {c.score} @{c.trainings} | {c.other} | {c.shown} | {c.verdict} |"
+        for c in verdict.contrasts
+    ]
+    return "\n".join(lines)
 
 
 def csv_text(runs: Mapping[str, Sequence[Run]]) -> str:
@@ -163,10 +226,6 @@ def _row(label: str, scores: Sequence[Score]) -> Row:
         extra=float(np.median([score.extra for score in scores])),
         seconds=float(np.median([score.seconds for score in scores])),
     )
-
-
-def _lost(score: str, row: Row, own: Spread, other: Spread) -> str:
-    return f"{score} @{row.trainings} ({own.median:.3f}, {row.sampler} {other.median:.3f})"
 
 
 def _confirmation(row: Row) -> str | None:

@@ -33,6 +33,10 @@ def test_scores_of_every_sampler_as_json_and_files(nas, toy, tmp_path):
         assert row["regret"]["median"] >= 0
         assert 0 <= row["volume"]["q1"] <= row["volume"]["q3"] <= 1
     assert found["verdict"]["sampler"] == "evolution"
+    assert len(found["verdict"]["contrasts"]) == 2 * 2 * 2
+    for contrast in found["verdict"]["contrasts"]:
+        assert contrast["gain"]["low"] <= contrast["gain"]["value"] <= contrast["gain"]["high"]
+        assert contrast["verdict"].startswith("no difference seen")  # two seeds show none
     assert (tmp_path / "o.csv").read_text().count("\n") == 1 + 3 * 2 * 2
     assert "| random |" in (tmp_path / "o.md").read_text()
     page = (tmp_path / "o.html").read_text()
