@@ -14,10 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from plotly.utils import PlotlyJSONEncoder
 
+from dashboards import parts
+from dashboards.reader import Reader
 from nas.results import StudyResults
 from nas.store import open_store
 from nas.trial import Trial, TrialState
+from nas.units import percent
+from nas.view import Group
 from tests.cli.runner import Shell
 
 pytestmark = pytest.mark.timeout(240)
@@ -303,6 +308,80 @@ def test_list_show_and_front_agree(nas: Shell, plain: Searched) -> None:
         text = nas(*words)
         assert text.code == 0
         assert STUDY in text.out or "recipe" in text.out
+
+
+def test_winner_front_and_errors_are_the_same_wherever_they_are_shown(
+    nas: Shell, plain: Searched, tmp_path: Path
+) -> None:
+    with open_store(plain.database, read_only=True) as store:
+        snapshot = Reader(store).snapshot(STUDY)
+        found = StudyResults(store.spec(STUDY), store.trials(STUDY), store.reports(STUDY))
+    best = found.best
+    assert best is not None
+    validation, test = found.estimate(best.number), found.test(best.number)
+    assert validation is not None
+    assert test is not None
+    assert (validation.n, test.n, test.images) == (2, 2, 359)
+    members = {"front": [t.number for t in found.front],
+               "unconfirmed": [t.number for t in found.unconfirmed]}  # fmt: skip
+
+    # the end of the search, and the terminal's table of the front
+    front_table = nas("front", STUDY).out
+    ends = plain.out.partition("Pareto front")[2]
+    for text in (front_table.partition("Pareto front")[2], ends):
+        lines = text.partition("\n\n")[0].splitlines()[2:]
+        assert [int(line.split()[0]) for line in lines] == members["front"]
+    shown = f"{percent(validation.mean)} +{re.escape(validation.spread)} "
+    assert re.search(rf"\n *{best.number} +{shown}", front_table)
+    tested = re.escape(f"{percent(test.mean)} {test.spread}")
+    assert re.search(rf"the best +{best.number} +{shown} +2 +{tested} ", ends)
+    assert f"test error  {found.verdicts[0]}" in ends.replace("\n            ", " ")
+
+    # JSON and CSV
+    document = json.loads(nas("front", STUDY, "--json").out)
+    table = list(csv.DictReader(io.StringIO(nas("front", STUDY, "--csv").out)))
+    for standing, numbers in members.items():
+        assert [row["trial"] for row in document[standing]] == numbers
+        assert [int(r["trial"]) for r in table if r["standing"] == standing] == numbers
+    row = next(row for row in table if row["best"] == "True")
+    for one in (row, document["best"]):
+        assert int(one["trial"]) == best.number
+        assert float(one["top1_error"]) == validation.mean
+        assert float(one["top1_error_low"]) == validation.low
+        assert float(one["test_top1_error"]) == test.mean
+        assert float(one["test_top1_error_high"]) == test.high
+        assert (int(one["seeds"]), int(one["test_seeds"])) == (2, 2)
+        assert float(one["observed_top1_error"]) == best.value("top1_error")
+
+    # the card of the export
+    card = json.loads((plain.directory / "nas-results" / STUDY / "best" / "card.json").read_text())
+    assert card["trial"] == best.number
+    for split, own in (("validation", validation), ("test", test)):
+        score = card["training"]["scores"][split]
+        assert (score["top1_error"], score["low"], score["high"]) == (own.mean, own.low, own.high)
+        assert score["seeds"] == 2
+    weights = card["training"]["exported_weights"]
+    assert weights["validation"]["top1_error"] == best.value("top1_error")
+    assert weights["test"]["top1_error"] == found.test_errors(best.number)[0]
+
+    # the report, and the page of the dashboard
+    page = (plain.directory / "nas-results" / STUDY / "report.html").read_text()
+    order = {"header": None, "descending": False, "page": 0}
+    live = [parts.counters(snapshot.view), parts.trials(snapshot.view, order, None),
+            parts.detail(snapshot.view, snapshot.view.point(best.number), "nas.db"),
+            snapshot.view.summary]  # fmt: skip
+    dashboard = json.dumps(live, cls=PlotlyJSONEncoder, ensure_ascii=False)
+    for text in (page, dashboard):
+        assert str(validation) in text
+        assert str(test) in text
+        assert f"{len(found.front)} on the front, best {validation} at " in text
+        assert f"(trial {best.number}), test error {test};" in text
+    for line in found.verdicts:
+        assert line in page
+    groups = {group: [p.number for p in snapshot.view.group(Group(group))] for group in members}
+    assert groups == members
+    for group, numbers in members.items():
+        assert re.findall(rf'id="trial-(\d+)" class="{group}"', page) == list(map(str, numbers))
 
 
 def test_report_refuses_to_overwrite(nas: Shell, tmp_path: Path) -> None:
