@@ -228,11 +228,8 @@ class StudyResults:
         if own is None or further is None or number not in self.confirmed:
             return str(own or "")
         first = _value(self.trainings[number][0], "top1_error")
-        ones = "one" if further.n == 1 else f"{further.n} ones"
-        return (
-            f"{own}; observed in the search {percent(first)}, "
-            f"the further {ones} {percent(further.mean)}"
-        )
+        ones = "further one" if further.n == 1 else f"{further.n} further ones"
+        return f"{own}; observed in the search {percent(first)}, the {ones} {percent(further.mean)}"
 
     @cached_property
     def _tests(self) -> dict[int, dict[str, Any]]:

@@ -68,7 +68,7 @@ def print_front(found: "StudyResults") -> None:
     _print(found, title + output.plural(len(found.front), "network"), found.front, ["state"])
     if found.unconfirmed:
         title = "\nunconfirmed: 1 seed each, so not comparable with the front, which dominates none"
-        _print(found, title, found.unconfirmed, ["state"])
+        _print(found, title, found.unconfirmed, ["state", "spread", "observed", "test"])
     if len(spec.spaces) > 1:
         _print_families(found)
 

@@ -47,7 +47,7 @@ def front_figure(view: StudyView, look: Look | None = None) -> go.Figure:
         tickformat="~s", ticksuffix=view.x.unit, range=_x_range(view, across), type="linear"
     )
     for group in _CLOUDS:
-        figure.add_trace(_cloud(view, group, scale, look))
+        figure.add_traces(_clouds(view, group, scale, look))
     figure.add_traces(_front(view, scale, look))
     figure.add_traces(_family_legend(view, look))
     figure.add_traces(_published(view, scale, look))
@@ -106,8 +106,17 @@ def _family_legend(view: StudyView, look: Look) -> list[Any]:
     ]
 
 
-def _cloud(view: StudyView, group: Group, scale: Scale, look: Look) -> Any:
+def _clouds(view: StudyView, group: Group, scale: Scale, look: Look) -> list[Any]:
+    """Return the points of a group, those with bars apart: plotly gives the others bars of 0."""
     points = [point for point in view.group(group) if point.y is not None]
+    single, several = ([p for p in points if bool(_ends(p)) is bars] for bars in (False, True))
+    traces = [_cloud(view, group, part, scale, look) for part in (single, several) if part]
+    for trace in traces[1:]:
+        trace.showlegend = False
+    return traces or [_cloud(view, group, points, scale, look)]
+
+
+def _cloud(view: StudyView, group: Group, points: Sequence[Point], scale: Scale, look: Look) -> Any:
     many = len(points) > GL_FROM
     texts = (
         {"hovertemplate": brief(view, group, exact=not (scale.log and scale.zero))}
@@ -118,6 +127,7 @@ def _cloud(view: StudyView, group: Group, scale: Scale, look: Look) -> Any:
     cloud = _trace_type(view)(
         **_places(view, points, scale),
         name=group.label,
+        legendgroup=group.value,
         mode="markers",
         marker={
             "symbol": SYMBOLS[group],
