@@ -1,7 +1,7 @@
-"""One layer as Python text: the module that holds its weights, and the expression that runs it."""
+"""One layer as Python text: its module, and the expression that runs it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeAlias
+from typing import TypeAlias, assert_never
 
 from nas.layers import (
     Activation,
@@ -10,6 +10,7 @@ from nas.layers import (
     Concat,
     Conv,
     GlobalPool,
+    Input,
     Layer,
     Linear,
     Pad,
@@ -17,111 +18,123 @@ from nas.layers import (
     Shuffle,
 )
 
-Number: TypeAlias = tuple[str, int]
 Term: TypeAlias = Callable[[str], str]
+Numbers: TypeAlias = Mapping[str, tuple[str, int]]
+Expression: TypeAlias = tuple[str, Sequence[str | list[str]], str]
 
 
-def numbers(layer: Layer) -> Mapping[str, Number]:
-    """Return the numbers of a layer that may differ between layers of one class: (kind, value)."""
+def facts(layer: Layer) -> tuple[tuple[object, ...], Numbers]:
+    """Return what layers of one class have in common, and the numbers in which they may differ.
+
+    Each number has a kind: `channels`, `kernel`, `stride` or `groups`.
+    """
+    channels = {"channels": ("channels", layer.shape.channels)}
     match layer:
         case Conv():
-            return {
-                "in": ("channels", layer.in_channels),
-                "out": ("channels", layer.shape.channels),
+            depthwise = _is_depthwise(layer)
+            numbers = {
+                "in_channels": ("channels", layer.in_channels),
+                **channels,
                 "kernel": ("kernel", layer.kernel),
                 "stride": ("stride", layer.stride),
-                "groups": ("groups", layer.groups),
-                "padding": ("padding", layer.padding),
+                **({} if depthwise else {"groups": ("groups", layer.groups)}),
             }
+            return (Conv, depthwise, None if _is_centred(layer) else layer.padding), numbers
         case Linear():
-            return {
-                "in": ("channels", layer.in_features),
-                "out": ("channels", layer.shape.channels),
-            }
+            return (Linear,), {"in_channels": ("channels", layer.in_features), **channels}
         case BatchNorm():
-            return {"out": ("channels", layer.shape.channels)}
+            return (BatchNorm,), channels
         case Shuffle():
-            return {"groups": ("groups", layer.groups)}
-        case _:
-            return {}
-
-
-def written(layer: Layer) -> Term:
-    """Return how the numbers of a layer stand in the text where they are written out."""
-    values = {key: str(value) for key, (_, value) in numbers(layer).items()}
-    return values.__getitem__
-
-
-def structure(layer: Layer) -> tuple[object, ...]:
-    """Return what layers of one class must have in common, the names and the inputs aside."""
-    match layer:
-        case Activation(function=function):
-            return (Activation, function)
+            return (Shuffle,), {"groups": ("groups", layer.groups)}
+        case Activation():
+            return (Activation, layer.function), {}
         case Pool():
-            return (Pool, layer.function, layer.kernel, layer.stride)
+            return (Pool, layer.function, layer.kernel, layer.stride), {}
         case Pad():
-            return (Pad, layer.before, layer.after)
+            return (Pad, layer.before, layer.after), {}
+        case Input() | Add() | Concat() | GlobalPool():
+            return (type(layer),), {}
         case _:
-            return (type(layer),)
+            assert_never(layer)
 
 
 def module(layer: Layer, term: Term) -> tuple[str, list[str]] | None:
-    """Return the class and the arguments of the module of a layer, None where it has no weights."""
+    """Return the class and the arguments of the module of a layer, None where it needs none.
+
+    `term` gives the text of a number by its key in `facts`.
+    """
     match layer:
         case Conv():
-            arguments = [term("in"), term("out"), term("kernel")]
-            for name, default in (("stride", "1"), ("padding", "0"), ("groups", "1")):
-                if term(name) != default:
-                    arguments.append(f"{name}={term(name)}")
-            return "nn.Conv2d", [*arguments, "bias=False"]
+            return "nn.Conv2d", _convolution(layer, term)
         case BatchNorm():
-            return "nn.BatchNorm2d", [term("out")]
+            return "nn.BatchNorm2d", [term("channels")]
         case Linear():
-            return "nn.Linear", [term("in"), term("out")]
-        case _:
-            return None
-
-
-def operation(layer: Layer, target: str, inputs: Sequence[str], term: Term) -> tuple[str, str, str]:
-    """Return the expression that runs a layer as its start, what it reads, and its end.
-
-    `target` is the module of the layer, `inputs` are expressions.
-    """
-    one = inputs[0]
-    match layer:
-        case Conv() | BatchNorm():
-            return f"{target}(", one, ")"
-        case Linear():
-            return f"{target}(", f"{one}.flatten(1)", ")"
-        case Activation(function=function):
-            return f"F.{function}(", one, ")"
+            return "nn.Linear", [term("in_channels"), term("channels")]
         case Shuffle():
-            return "channel_shuffle(", f"{one}, {term('groups')}", ")"
-        case Add():
-            return "", " + ".join(inputs), ""
-        case Concat():
-            return "torch.cat(", f"[{', '.join(inputs)}], dim=1", ")"
+            return "ChannelShuffle", [term("groups")]
+        case Input() | Activation() | Add() | Concat() | Pool() | Pad() | GlobalPool():
+            return None
         case _:
-            return _resized(layer, one)
+            assert_never(layer)
 
 
-def _resized(layer: Layer, one: str) -> tuple[str, str, str]:
+def expression(layer: Layer, target: str, inputs: Sequence[str]) -> Expression:
+    """Return the expression that runs a layer: its start, its arguments, its end.
+
+    `target` is the module of the layer; `inputs` are expressions.
+    """
+    match layer:
+        case Conv() | BatchNorm() | Shuffle():
+            return f"{target}(", inputs, ")"
+        case Linear():
+            return f"{target}(", [f"{inputs[0]}.flatten(1)"], ")"
+        case Activation():
+            return f"F.{layer.function}(", inputs, ")"
+        case Input() | Add():
+            return "", [" + ".join(inputs)], ""
+        case Concat():
+            return "torch.cat(", [list(inputs), "dim=1"], ")"
+        case Pool() | Pad() | GlobalPool():
+            return _resized(layer, inputs[0])
+        case _:
+            assert_never(layer)
+
+
+def _is_depthwise(layer: Conv) -> bool:
+    return layer.groups == layer.in_channels > 1
+
+
+def _is_centred(layer: Conv) -> bool:
+    return layer.padding == layer.kernel // 2
+
+
+def _convolution(layer: Conv, term: Term) -> list[str]:
+    padding, kernel = str(layer.padding), term("kernel")
+    if _is_centred(layer) and not kernel.isdigit():
+        padding = f"{kernel} // 2"
+    groups = term("in_channels" if _is_depthwise(layer) else "groups")
+    options = (("stride", term("stride"), "1"), ("padding", padding, "0"), ("groups", groups, "1"))
+    named = [f"{name}={text}" for name, text, default in options if text != default]
+    return [term("in_channels"), term("channels"), kernel, *named, "bias=False"]
+
+
+def _resized(layer: Pool | Pad | GlobalPool, x: str) -> Expression:
     """Return the expression of a layer that changes height and width alone."""
     match layer:
         case GlobalPool():
-            return "F.adaptive_avg_pool2d(", f"{one}, 1", ")"
+            return "F.adaptive_avg_pool2d(", [x, "1"], ")"
         case Pool(kernel=kernel, stride=stride):
-            window = f"{one}, {kernel}, {stride}, {kernel // 2}"
-            if layer.function == "max":
-                return "F.max_pool2d(", window, ")"
-            return "F.avg_pool2d(", f"{window}, count_include_pad=False", ")"
+            window = [x, str(kernel), str(stride), str(kernel // 2)]
+            if layer.function == "avg":
+                window.append("count_include_pad=False")
+            return f"F.{layer.function}_pool2d(", window, ")"
         case Pad(before=(top, left), after=(bottom, right)):
             rows, columns = _kept(top, bottom), _kept(left, right)
-            cut = one if rows == columns == ":" else f"{one}[:, :, {rows}, {columns}]"
+            cut = x if rows == columns == ":" else f"{x}[:, :, {rows}, {columns}]"
             zeros = [max(side, 0) for side in (left, right, top, bottom)]
-            return ("F.pad(", f"{cut}, {zeros}", ")") if any(zeros) else ("", cut, "")
+            return ("F.pad(", [cut, str(zeros)], ")") if any(zeros) else ("", [cut], "")
         case _:
-            raise AssertionError(layer)
+            assert_never(layer)
 
 
 def _kept(before: int, after: int) -> str:

@@ -1,188 +1,99 @@
 """A standalone PyTorch source file of one network, read off its layers.
 
-The file imports torch only. An IGCV3 network is a table with one line for each run of equal blocks;
-for any other, `generic_source` makes classes. Every number in the file stands in a layer. Its state
+The file imports torch only. It has a class for each kind of part that the names of the layers show
+(stem, blocks, head) and one for the whole. Every number in the file is that of a layer. Its state
 dict has the keys of `nas.train.network.Network`, so that one weights file fits both.
 """
 
-import inspect
 import itertools
+import re
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple, TypeVar
+from collections.abc import Iterator, Sequence
 
 from nas import __version__
 from nas.cost import total_cost
-from nas.errors import ExportError
-from nas.export.generic_source import write_classes
-from nas.export.igcv3_parts import Block, ConvNormReLU, Network, Row, channel_shuffle
+from nas.export.parts import Part, split
 from nas.export.request import ExportRequest
-from nas.layers import Activation, Add, BatchNorm, Conv, GlobalPool, Layer, Linear, Shuffle
+from nas.export.template import Template, bracketed
+from nas.layers import Add, Layer
 
 _WIDTH = 96
-_UNIT = {"conv": Conv, "bn": BatchNorm, "relu": Activation}
-_BLOCK = {
-    "first": Conv, "first_bn": BatchNorm, "first_relu": Activation, "permute1": Shuffle,
-    "depthwise": Conv, "depthwise_bn": BatchNorm, "depthwise_relu": Activation,
-    "last": Conv, "last_bn": BatchNorm, "last_relu": Activation, "permute2": Shuffle, "add": Add,
-}  # fmt: skip
-_LayerT = TypeVar("_LayerT", bound=Layer)
-
-
-class Table(NamedTuple):
-    """The numbers of one network, as its source file states them.
-
-    `stem` and `head` hold input channels, output channels, kernel and stride.
-    """
-
-    stem: tuple[int, int, int, int]
-    rows: list[Row]
-    head: tuple[int, int, int, int]
-    classes: int
 
 
 def write_source(request: ExportRequest, layers: Sequence[Layer]) -> str:
     """Return the text of `network.py` for `layers`, which are those of the request.
 
     Raises:
-        ExportError: the layers have a form that is not known here.
+        ExportError: Python does not take the name of a layer.
     """
-    facts = "\n".join(_facts(request))
-    body = _table_body if _has_table(request) else _generic_body
-    parts = [f'"""{_docstring(request, layers)}"""\n\n', *body(layers, facts)]
+    body = [*write_classes(layers, request.space.kind.name), _BUILD]
     if request.training:
-        parts.append(f"\n\n{_PREPARE}")
-    return "".join(parts)
-
-
-def _has_table(request: ExportRequest) -> bool:
-    """Tell whether the blocks, the stem and the head are those of `igcv3_parts`."""
-    space = request.space
-    return space.kind.name == "igcv3" and bool(space.head_width) and not space.stem_pool
-
-
-def _table_body(layers: Sequence[Layer], facts: str) -> list[str]:
-    """Return what follows the docstring, with the IGCV3 classes and a table for them."""
-    table = read_table(layers)
-    code: list[Callable[..., object]] = [Row, ConvNormReLU, channel_shuffle, Block, Network]
-    rows = "\n".join(["# fmt: off", "ROWS = [", *_rows(table.rows), "]", "# fmt: on", ""])
-    return [
-        "from typing import NamedTuple\n\n"
-        "import torch.nn.functional as F\nfrom torch import Tensor, nn\n",
-        *(f"\n\n{inspect.getsource(part)}" for part in code),
-        f"\n\n{facts}\n\n{rows}",
-        f"\n\n{_build(table)}",
+        body.append(_PREPARE)
+    code = "\n\n".join(body)
+    if "ChannelShuffle(" in code:
+        code = f"{_SHUFFLE}\n\n{code}"
+    imports = {"torch.": "import torch", "F.": "import torch.nn.functional as F"}
+    lines = [
+        *(line for use, line in imports.items() if re.search(rf"(?<![\w.]){re.escape(use)}", code)),
+        "from torch import Tensor, nn",
+        "",
+        *_facts(request),
     ]
+    return f'"""{_docstring(request, layers)}"""\n\n' + "\n".join(lines) + f"\n\n\n{code}"
 
 
-def _generic_body(layers: Sequence[Layer], facts: str) -> list[str]:
-    """Return what follows the docstring, with classes made for this network."""
-    code = write_classes(layers)
-    return [
-        "import torch\n" if code.torch else "",
-        f"import torch.nn.functional as F\nfrom torch import Tensor, nn\n\n{facts}\n",
-        f"\n\n{inspect.getsource(channel_shuffle)}" if code.shuffle else "",
-        *(f"\n\n{text}" for text in code.classes),
-        f"\n\n{_GENERIC_BUILD}",
-    ]
+def write_classes(layers: Sequence[Layer], kind: str) -> list[str]:
+    """Return the classes of a network of blocks of `kind`; the last, `Network`, has no arguments.
 
-
-def read_table(layers: Sequence[Layer]) -> Table:
-    """Return the numbers of a network from its layers, equal neighbouring blocks as one row.
+    Parts of one structure share a class.
 
     Raises:
-        ExportError: the layers do not form stem, blocks of a known kind, head and classifier.
+        ExportError: Python does not take the name of a layer.
     """
-    groups = [
-        (prefix, list(members))
-        for prefix, members in itertools.groupby(layers[1:], key=lambda layer: _split(layer)[0])
-    ]
-    prefixes = [prefix for prefix, _ in groups]
-    if len(groups) < 3 or [prefixes[0], *prefixes[-2:]] != ["stem", "head", ""]:
-        raise _unknown("/".join(prefixes))
-    source = layers[0].name
-    blocks: list[Row] = []
-    for prefix, members in groups[1:-2]:
-        blocks.append(_block(prefix, members, groups[len(blocks)][1][-1].name))
-    classifier = groups[-1][1][-1]
-    pool = groups[-2][1].pop()
-    if not isinstance(classifier, Linear) or not isinstance(pool, GlobalPool):
-        raise _unknown(classifier.name)
-    stem = _unit(groups[0][1], source)
-    head = _unit(groups[-2][1], groups[-3][1][-1].name)
-    return Table(stem, _runs(blocks), head, classifier.shape.channels)
+    network = split(layers)
+    groups: dict[tuple[str, str, tuple[object, ...]], list[Part]] = {}
+    for part in _smaller_parts(network):
+        groups.setdefault((*_names(part, kind), part.structure), []).append(part)
+    taken = {"Network", "ChannelShuffle", "Tensor", "F", "True", "False", "None"}
+    templates: dict[str, Template] = {}
+    found = []
+    for (title, about, _), parts in groups.items():
+        names = itertools.chain([title], (f"{title}{number}" for number in itertools.count(2)))
+        name = next(each for each in names if each not in taken)
+        taken.add(name)
+        found.append(Template(name, about, tuple(parts), templates))
+        templates.update({part.name: found[-1] for part in parts})
+    about = f"Maps images (N, C, H, W) to logits (N, {layers[-1].shape.channels})."
+    found.append(Template("Network", about, (network,), templates))
+    return [template.text() for template in found]
 
 
-def _split(layer: Layer) -> tuple[str, str]:
-    prefix, _, name = layer.name.rpartition(".")
-    return prefix, name
+def _smaller_parts(part: Part) -> Iterator[Part]:
+    """Yield all parts inside `part` that have a class, each after those that it holds."""
+    for item in part.items:
+        if isinstance(item, Part):
+            yield from _smaller_parts(item)
+            if not item.sequence:
+                yield item
 
 
-def _unknown(where: str) -> ExportError:
-    return ExportError(
-        f"the layers {where} have a form that the source writer does not know.",
-        "Export an architecture of a space with block = 'igcv3'.",
-    )
+def _names(part: Part, kind: str) -> tuple[str, str]:
+    """Return the name of the class of a part, and its docstring."""
+    words = re.fullmatch(r"(\w+?)(\.\d+)?", part.name)
+    if words and words[2]:
+        residual = any(isinstance(i, Add) and set(i.inputs) & set(part.inputs) for i in part.items)
+        title = f"{_title(kind)}{'Residual' * residual}Block"
+        return title, f"A block of the kind {kind}{', with a residual' * residual}."
+    if words:
+        return _title(part.name), f"The {part.name}."
+    leaves = [part.leaf(item.name) for item in part.items]
+    return _title(" ".join(leaves)), "Layers inside a block."
 
 
-def _parts(
-    members: Sequence[Layer], known: Mapping[str, type[Layer]], source: str
-) -> dict[str, Layer]:
-    """Return the layers of one block by name, after checking that they form a chain."""
-    order = list(known)
-    parts = {_split(layer)[1]: layer for layer in members}
-    before, names = source, list(parts)
-    if names != [name for name in order if name in parts]:
-        raise _unknown(members[0].name)
-    for layer in members:
-        name = _split(layer)[1]
-        inputs = (source, before) if name == "add" else (source,)
-        relu6 = not isinstance(layer, Activation) or layer.function == "relu6"
-        if not isinstance(layer, known[name]) or layer.inputs != inputs or not relu6:
-            raise _unknown(layer.name)
-        source = layer.name
-    return parts
-
-
-def _get(parts: Mapping[str, Layer], name: str, kind: type[_LayerT]) -> _LayerT:
-    layer = parts.get(name)
-    if not isinstance(layer, kind):
-        raise _unknown(name)
-    return layer
-
-
-def _unit(members: Sequence[Layer], source: str) -> tuple[int, int, int, int]:
-    parts = _parts(members, _UNIT, source)
-    conv = _get(parts, "conv", Conv)
-    if len(parts) != len(_UNIT) or conv.groups != 1:
-        raise _unknown(conv.name)
-    return conv.in_channels, conv.shape.channels, conv.kernel, conv.stride
-
-
-def _block(prefix: str, members: Sequence[Layer], source: str) -> Row:
-    parts = _parts(members, _BLOCK, source)
-    depthwise, last = (_get(parts, name, Conv) for name in ("depthwise", "last"))
-    first = parts.get("first")
-    groups = first.groups if isinstance(first, Conv) else 0
-    before = first.in_channels if isinstance(first, Conv) else depthwise.in_channels
-    shuffles = [
-        layer.groups if isinstance(layer, Shuffle) else 0
-        for layer in (parts.get("permute1"), parts.get("permute2"))
-    ]
-    return Row(
-        stage=prefix.rpartition(".")[0],
-        blocks=1,
-        channels=(before, depthwise.shape.channels, last.shape.channels),
-        stride=depthwise.stride,
-        groups=(groups, last.groups),
-        shuffles=(shuffles[0], shuffles[1]),
-        residual="add" in parts,
-        relus="+".join(name for name in ("first", "depthwise", "last") if f"{name}_relu" in parts),
-    )
-
-
-def _runs(blocks: Sequence[Row]) -> list[Row]:
-    return [row._replace(blocks=len(list(run))) for row, run in itertools.groupby(blocks)]
+def _title(text: str) -> str:
+    """Return the name of a class: `NasnetA` for nasnet-a."""
+    name = "".join(word.capitalize() for word in re.findall(r"[A-Za-z0-9]+", text))
+    return name if name.isidentifier() else f"Part{name}"
 
 
 def _docstring(request: ExportRequest, layers: Sequence[Layer]) -> str:
@@ -232,8 +143,8 @@ def _costs(request: ExportRequest, layers: Sequence[Layer]) -> str:
     ):
         cost = total_cost(network)
         lines.append(
-            f"    {what}, input {at.input}, {classes} classes, strides {at.text}: "
-            f"{cost.madds:,} multiply-adds, {cost.params:,} parameters"
+            f"    {what}, input {at.input}, {classes} classes, strides {at.text}:\n"
+            f"        {cost.madds:,} multiply-adds, {cost.params:,} parameters"
         )
     return "\n".join(dict.fromkeys(lines))
 
@@ -269,21 +180,14 @@ def _facts(request: ExportRequest) -> list[str]:
         f"CLASSES = {request.classes}",
     ]
     if request.training:
+        names = [_quote(name) for name in request.training.class_names]
         lines += [
-            f"MEAN = {request.training.mean}  # of each channel, pixels scaled to [0, 1]",
+            "# of each channel, pixels scaled to [0, 1]",
+            f"MEAN = {request.training.mean}",
             f"STD = {request.training.std}",
-            _names(request.training.class_names),
+            *bracketed("CLASS_NAMES = [", names, "]"),
         ]
     return lines
-
-
-def _names(names: Sequence[str]) -> str:
-    """Return the assignment of the class names, in the form that a formatter gives it."""
-    quoted = [_quote(name) for name in names]
-    line = f"CLASS_NAMES = [{', '.join(quoted)}]"
-    if len(line) <= 88:
-        return line
-    return "\n".join(["CLASS_NAMES = [", *(f"    {name}," for name in quoted), "]"])
 
 
 def _quote(text: str) -> str:
@@ -293,36 +197,21 @@ def _quote(text: str) -> str:
     return quote + body.replace(quote, f"\\{quote}") + quote
 
 
-def _rows(rows: Sequence[Row]) -> list[str]:
-    """Return the table with aligned columns, below a comment that names them."""
-    cells = [[f"{_cell(value)}," for value in row[:-1]] for row in rows]
-    columns = zip(Row._fields[:-1], *cells, strict=True)
-    widths = [max(map(len, column)) + 1 for column in columns]
-    lines = [f"    #   {_aligned(Row._fields[:-1], widths)}{Row._fields[-1]}"]
-    for row, values in zip(rows, cells, strict=True):
-        lines.append(f"    Row({_aligned(values, widths)}{_cell(row[-1])}),")
-    return lines
+_SHUFFLE = '''class ChannelShuffle(nn.Module):
+    """Interleave the channels of `groups` groups, in operations that every exporter knows."""
 
+    def __init__(self, groups: int) -> None:
+        super().__init__()
+        self.groups = groups
 
-def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
-    return "".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
-
-
-def _cell(value: object) -> str:
-    return _quote(value) if isinstance(value, str) else repr(value)
-
-
-def _build(table: Table) -> str:
-    stem, head = (", ".join(map(str, unit)) for unit in (table.stem, table.head))
-    return f'''def build() -> Network:
-    """Return the network with PyTorch's initial weights; load the trained ones into it."""
-    stem = ConvNormReLU({stem})  # input and output channels, kernel, stride
-    head = ConvNormReLU({head})
-    return Network(stem, ROWS, head, CLASSES)
+    def forward(self, x: Tensor) -> Tensor:
+        b, c, h, w = x.shape
+        x = x.reshape(b, self.groups, c // self.groups, h * w)
+        return x.transpose(1, 2).reshape(b, c, h, w)
 '''
 
 
-_GENERIC_BUILD = '''def build() -> Network:
+_BUILD = '''def build() -> Network:
     """Return the network with PyTorch's initial weights; load the trained ones into it."""
     return Network()
 '''

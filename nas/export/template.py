@@ -1,108 +1,73 @@
-"""A class for parts of a network that have one structure.
+"""The class of the parts of a network that have one structure.
 
 The numbers in which the parts differ are its parameters; numbers that are equal in every part share
 one, and numbers that all parts have in common are written out.
 """
 
 import itertools
-from collections.abc import Iterator, Sequence
+import keyword
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
-from nas.export.layer_text import Term, module, numbers, operation, structure
-from nas.export.python_text import bracketed, docstring, fits
-from nas.layers import Activation, BatchNorm, Conv, Layer, Shuffle
+from nas.errors import ExportError
+from nas.export.layer_text import Expression, Numbers, Term, expression, facts, module
+from nas.export.parts import Item, Part, is_attribute, output
+from nas.layers import Activation, BatchNorm
 
 _BODY = " " * 8
-_ORDER = ("channels", "kernel", "stride", "groups", "padding")
+_LIMIT = 100
+_ORDER = ("channels", "kernel", "stride", "groups")
 _SHORT = ("kernel", "stride")  # called by these words alone where there is only one of them
-_Column: TypeAlias = tuple[str, tuple[int, ...]]
-
-
-class Part(NamedTuple):
-    """The layers whose names begin with `prefix`, which is empty for layers of the network itself.
-
-    `reads` are the layers of other parts that it reads, `write` is its layer that others read.
-    """
-
-    prefix: str
-    layers: tuple[Layer, ...]
-    reads: tuple[str, ...]
-    write: str
-
-    @property
-    def stage(self) -> str:
-        """The first word of the prefix."""
-        return self.prefix.partition(".")[0]
-
-    def leaf(self, name: str) -> str:
-        """Return the name of a layer of this part without the prefix."""
-        return name.removeprefix(f"{self.prefix}.") if self.prefix else name
-
-    @property
-    def structure(self) -> tuple[object, ...]:
-        """What parts of one class have in common."""
-        places = {name: f"<{position}>" for position, name in enumerate(self.reads)}
-        return tuple(
-            (
-                self.leaf(layer.name),
-                *structure(layer),
-                *(places.get(name, self.leaf(name)) for name in layer.inputs),
-            )
-            for layer in self.layers
-        )
+_TAKEN = {"self", "F", "nn", "torch"}
+Column: TypeAlias = tuple[str, tuple[int, ...]]
 
 
 @dataclass(frozen=True)
 class Template:
-    """The class `name` with the docstring `about` that builds each of the `parts`."""
+    """The class `name` with the docstring `about` that builds each of the `parts`.
+
+    `templates` has the classes of the smaller parts by the name of the part.
+    """
 
     name: str
     about: str
     parts: tuple[Part, ...]
+    templates: Mapping[str, "Template"]
 
     def text(self) -> str:
         """Return the class."""
-        parameters = [f"{name}: int" for name in self._parameters.values()]
-        inputs = [f"{name}: Tensor" for name in self._inputs]
+        arguments = ["self", *(f"{name}: int" for name in self._parameters.values())]
+        inputs = ["self", *(f"{name}: Tensor" for name in self._inputs)]
         lines = [
             f"class {self.name}(nn.Module):",
-            *docstring(self.about, "    "),
+            f'    """{self.about}"""',
             "",
-            *bracketed("    def __init__(", ["self", *parameters], ") -> None:"),
-            f'{_BODY}"""Build the layers, with the weights that PyTorch gives them."""',
+            *bracketed("    def __init__(", arguments, ") -> None:"),
             f"{_BODY}super().__init__()",
-            *(f"{_BODY}self.{name} = {name}" for name in self._kept),
-            *self.modules(),
+            *self._modules(),
             "",
-            *bracketed("    def forward(", ["self", *inputs], ") -> Tensor:"),
-            f'{_BODY}"""Map feature maps (N, C, H, W) to one feature map."""',
+            *bracketed("    def forward(", inputs, ") -> Tensor:"),
             *self._forward(),
         ]
         return "\n".join(lines) + "\n"
 
-    def arguments(self, part: Part) -> list[str]:
-        """Return the arguments with which the class builds one of its parts."""
-        index = self.parts.index(part)
-        return [
-            str(column[index]) if kind == "channels" else f"{name}={column[index]}"
-            for (kind, column), name in self._parameters.items()
+    def numbers(self, part: Part) -> Numbers:
+        """Return the numbers with which the class builds one of its parts, by parameter."""
+        index = self._index[part.name]
+        return {name: (kind, values[index]) for (kind, values), name in self._parameters.items()}
+
+    def call(self, term: Term) -> tuple[str, list[str]]:
+        """Return the class and its arguments, whose texts `term` gives by parameter."""
+        return self.name, [
+            term(name) if kind == "channels" else f"{name}={term(name)}"
+            for (kind, _), name in self._parameters.items()
         ]
 
-    def modules(self) -> Iterator[str]:
-        """Yield the lines that build the modules; dotted names become nested dictionaries."""
-        seen: set[str] = set()
-        for position, layer in enumerate(self._first.layers):
-            made = module(layer, self._term(position))
-            if made is None:
-                continue
-            leaf = self._first.leaf(layer.name)
-            for parent in itertools.accumulate(leaf.split(".")[:-1], "{}.{}".format):
-                if parent not in seen:
-                    yield f"{_BODY}{attribute(parent)} = nn.ModuleDict()"
-                seen.add(parent)
-            yield from bracketed(f"{_BODY}{attribute(leaf)} = {made[0]}(", made[1], ")")
+    @cached_property
+    def _index(self) -> dict[str, int]:
+        return {part.name: index for index, part in enumerate(self.parts)}
 
     @property
     def _first(self) -> Part:
@@ -110,130 +75,208 @@ class Template:
 
     @property
     def _inputs(self) -> list[str]:
-        count = len(self._first.reads)
+        count = len(self._first.inputs)
         return ["x"] if count == 1 else [f"x{position + 1}" for position in range(count)]
 
     @cached_property
-    def _parameters(self) -> dict[_Column, str]:
-        """The names of the parameters by kind and value in each part, in their order."""
-        found: dict[_Column, str] = {}
-        for position, layer in enumerate(self._first.layers):
-            leaf = _variable(self._first.leaf(layer.name))
-            for key, (kind, _) in numbers(layer).items():
-                column = self._column(position, key)
-                if len(set(column)) > 1 and not self._follows(position, key):
-                    found.setdefault((kind, column), self._suggested(layer, leaf, key, kind))
-        kinds = [kind for kind, _ in found]
-        ordered = sorted(found.items(), key=lambda item: _ORDER.index(item[0][0]))
+    def _columns(self) -> list[dict[str, Column]]:
+        """The numbers of each item: kind and value in each part, by key."""
+        columns = []
+        for items in zip(*(part.items for part in self.parts), strict=True):
+            numbers = [self._numbers(item) for item in items]
+            columns.append(
+                {
+                    key: (kind, tuple(each[key][1] for each in numbers))
+                    for key, (kind, _) in numbers[0].items()
+                }
+            )
+        return columns
+
+    def _numbers(self, item: Item) -> Numbers:
+        if not isinstance(item, Part):
+            return facts(item)[1]
+        if not item.sequence:
+            return self.templates[item.name].numbers(item)
         return {
-            place: place[0] if place[0] in _SHORT and kinds.count(place[0]) == 1 else name
-            for place, name in ordered
+            f"{at}.{key}": number
+            for at, each in enumerate(item.items)
+            for key, number in self._numbers(each).items()
         }
 
-    def _suggested(self, layer: Layer, leaf: str, key: str, kind: str) -> str:
-        if key == "in":
-            return "in_channels" if layer.inputs[0] in self._first.reads else f"{leaf}_inputs"
-        return f"{leaf}_{kind}"
+    @cached_property
+    def _parameters(self) -> dict[Column, str]:
+        """The names of the parameters by kind and value in each part, in their order."""
+        found: dict[Column, str] = {}
+        for position, item in enumerate(self._first.items):
+            for key, column in self._columns[position].items():
+                if len(set(column[1])) > 1 and column not in found:
+                    found[column] = _free(self._parameter(position, item, key), found.values())
+        kinds = [kind for kind, _ in found]
+        ordered = sorted(found.items(), key=lambda entry: _ORDER.index(entry[0][0]))
+        return {
+            column: column[0] if column[0] in _SHORT and kinds.count(column[0]) == 1 else name
+            for column, name in ordered
+        }
 
-    def _column(self, position: int, key: str) -> tuple[int, ...]:
-        return tuple(numbers(part.layers[position])[key][1] for part in self.parts)
-
-    def _follows(self, position: int, key: str) -> bool:
-        """Tell whether a number follows from another one: depthwise groups, half the kernel."""
-        if not isinstance(self._first.layers[position], Conv) or key not in ("groups", "padding"):
-            return False
-        column = self._column(position, key)
-        if key == "groups":
-            return column == self._column(position, "in")
-        return column == tuple(kernel // 2 for kernel in self._column(position, "kernel"))
+    def _parameter(self, position: int, item: Item, key: str) -> str:
+        """Return a name for a number: `in_channels` for the channels that the part reads."""
+        reads_input = item.inputs == self._first.inputs or not any(self._columns[:position])
+        if key == "in_channels" and len(self._first.inputs) == 1 and reads_input:
+            return key
+        return _variable(f"{self._first.leaf(item.name)}.{key}")
 
     def _term(self, position: int) -> Term:
-        """Return how the numbers of a layer are written."""
-        layer = self._first.layers[position]
+        """Return how the numbers of an item are written."""
 
         def term(key: str) -> str:
-            column = self._column(position, key)
-            if len(set(column)) == 1:
-                return str(column[0])
-            if self._follows(position, key):
-                return term("in") if key == "groups" else f"{term('kernel')} // 2"
-            return self._parameters[numbers(layer)[key][0], column]
+            column = self._columns[position][key]
+            return self._parameters.get(column, str(column[1][0]))
 
         return term
 
-    @cached_property
-    def _kept(self) -> list[str]:
-        """The parameters that `forward` needs again: groups of channel shuffles."""
-        shuffles = [
-            self._term(position)("groups")
-            for position, layer in enumerate(self._first.layers)
-            if isinstance(layer, Shuffle)
-        ]
-        return [name for name in dict.fromkeys(shuffles) if name in self._parameters.values()]
+    def _modules(self) -> Iterator[str]:
+        """Yield the lines that build the modules; dotted names become nested dictionaries."""
+        seen: set[str] = set()
+        for position, item in enumerate(self._first.items):
+            leaf = self._first.leaf(item.name)
+            lines = self._built(f"{_BODY}{_attribute(leaf)} = ", item, self._term(position))
+            for parent in itertools.accumulate(leaf.split(".")[:-1], "{}.{}".format):
+                if lines and parent not in seen:
+                    yield f"{_BODY}{_attribute(parent)} = nn.ModuleDict()"
+                    seen.add(parent)
+            yield from lines
 
-    def _run_term(self, position: int) -> Term:
-        """Return how the numbers of a layer are written in `forward`."""
-        term = self._term(position)
-        return lambda key: f"self.{term(key)}" if term(key) in self._kept else term(key)
+    def _built(self, start: str, item: Item, term: Term) -> list[str]:
+        """Return the lines that build an item; none where it has no module."""
+        if isinstance(item, Part) and item.sequence:
+            calls = [
+                self._call(part, lambda key, at=at: term(f"{at}.{key}"))  # type: ignore[misc]
+                for at, part in enumerate(item.items)
+            ]
+            return [f"{start}nn.Sequential(", *_repeated(calls), f"{_BODY})"]
+        call = self._call(item, term)
+        return bracketed(f"{start}{call[0]}(", call[1], ")") if call else []
+
+    def _call(self, item: Item, term: Term) -> tuple[str, list[str]] | None:
+        """Return the class and the arguments that build an item, None where it has no module."""
+        if isinstance(item, Part):
+            return self.templates[item.name].call(term)
+        return module(item, term)
 
     def _forward(self) -> Iterator[str]:
-        """Yield the statements: a batch norm or activation stands around what it alone reads."""
+        """Yield the statements; what a batch norm or an activation alone reads is nested in it."""
         part = self._first
-        readers = [name for layer in part.layers for name in layer.inputs]
-        known = dict(zip(part.reads, self._inputs, strict=True))
-        pending: dict[str, str] = {}
-        for position, layer in enumerate(part.layers):
-            following = part.layers[position + 1 : position + 2]
-            leaf = part.leaf(layer.name)
-            start = f"{_BODY}{_variable(leaf)} = "
-            target, term = attribute(leaf), self._run_term(position)
-            for name in layer.inputs:
-                if name in pending:
-                    known[name] = pending.pop(name)
-            inputs = [known[name] for name in layer.inputs]
-            text = "".join(operation(layer, target, inputs, term))
-            if not fits(start + text) and "(" in inputs[0]:
-                inputs[0] = _variable(part.leaf(layer.inputs[0]))
-                yield f"{_BODY}{inputs[0]} = {known[layer.inputs[0]]}"
-                text = "".join(operation(layer, target, inputs, term))
-            if _inlined(layer, following) and readers.count(layer.name) == 1:
-                pending[layer.name] = text
+        names = variables(part, self._inputs)
+        reads = [name for item in part.items for name in item.inputs]
+        nested: dict[str, str] = {}
+        for item, following in itertools.zip_longest(part.items, part.items[1:]):
+            values = [nested.pop(name, names[name]) for name in item.inputs]
+            start = f"{_BODY}{names[output(item)]} = "
+            head, arguments, end = self._expression(item, values)
+            if len(f"{start}{flat(head, arguments, end)}") > _LIMIT and values[0].endswith(")"):
+                before = names[item.inputs[0]]
+                yield f"{_BODY}{before} = {values[0]}"
+                head, arguments, end = self._expression(item, [before])
+            written = output(item)
+            if (
+                _takes_in(following, written)
+                and reads.count(written) == 1
+                and part.output != written
+            ):
+                nested[written] = flat(head, arguments, end)
                 continue
-            known[layer.name] = _variable(leaf)
-            if layer is part.layers[-1] and layer.name == part.write:
-                start = f"{_BODY}return "
-            before, middle, after = operation(layer, target, inputs, term)
-            yield from _statement(start + before, middle, after)
-        if part.layers[-1].name != part.write:
-            yield f"{_BODY}return {known[part.write]}"
+            last = following is None and written == part.output
+            yield from bracketed(f"{_BODY}return {head}" if last else start + head, arguments, end)
+        if output(part.items[-1]) != part.output:
+            yield f"{_BODY}return {names[part.output]}"
+
+    def _expression(self, item: Item, values: Sequence[str]) -> Expression:
+        target = _attribute(self._first.leaf(item.name))
+        if isinstance(item, Part):
+            return f"{target}(", values, ")"
+        return expression(item, target, values)
 
 
-def attribute(leaf: str) -> str:
-    """Return the expression of a module of the class: `self.a["1"]["b"]` for a.1.b."""
-    first, *others = leaf.split(".")
-    return f"self.{first}" + "".join(f'["{other}"]' for other in others)
+def variables(part: Part, inputs: Sequence[str]) -> dict[str, str]:
+    """Return the variable of the result of each item and input of a part, in its class.
+
+    An item whose inputs nobody reads later writes into the variable of the first. Where that leaves
+    more than one new variable, `y`, each result has a variable of its own, called as the item.
+    """
+    last = {name: at for at, item in enumerate(part.items) for name in item.inputs}
+    names = dict(zip(part.inputs, inputs, strict=True))
+    own, new = dict(names), 0
+    for at, item in enumerate(part.items):
+        result, source = output(item), item.inputs[0]
+        own[result] = _free(_variable(part.leaf(item.name)), own.values())
+        if item is part.items[-1] or all(last[name] == at for name in item.inputs):
+            names[result] = names[source]
+        else:
+            names[result] = "y"
+            new += 1
+    last_is_output = output(part.items[-1]) == part.output
+    return names if new <= 1 and last_is_output else own
+
+
+def flat(start: str, items: Sequence[str | list[str]], end: str) -> str:
+    """Return `start`, the items and `end` on one line."""
+    texts = [item if isinstance(item, str) else f"[{', '.join(item)}]" for item in items]
+    return f"{start}{', '.join(texts)}{end}"
+
+
+def bracketed(start: str, items: Sequence[str | list[str]], end: str) -> list[str]:
+    """Return `start`, the items and `end` on one line, or else the items below `start`."""
+    line = flat(start, items, end)
+    if len(line) <= _LIMIT or not items:
+        return [line]
+    indent = " " * (len(start) - len(start.lstrip()) + 4)
+    if len(body := flat(indent, items, "")) <= _LIMIT:
+        return [start, body, f"{indent[4:]}{end}"]
+    lines = [start]
+    for item in items:
+        lines += (
+            [f"{indent}{item},"] if isinstance(item, str) else bracketed(f"{indent}[", item, "],")
+        )
+    return [*lines, f"{indent[4:]}{end}"]
+
+
+def _repeated(calls: Sequence[tuple[str, list[str]] | None]) -> Iterator[str]:
+    """Yield the arguments that build the parts of a sequence, equal neighbours by a loop."""
+    indent = f"{_BODY}    "
+    for call, equal in itertools.groupby(filter(None, calls)):
+        count = len(list(equal))
+        one, loop = flat(f"{call[0]}(", call[1], ")"), f"for _ in range({count})"
+        if count > 1 and len(line := f"{indent}*({one} {loop}),") <= _LIMIT:
+            yield line
+        elif count > 1 and len(line := f"{indent}    {one}") <= _LIMIT:
+            yield from (f"{indent}*(", line, f"{indent}    {loop}", f"{indent}),")
+        else:
+            yield from bracketed(f"{indent}{call[0]}(", call[1], "),") * count
+
+
+def _takes_in(following: Item | None, name: str) -> bool:
+    """Tell whether the next item is one into which the item called `name` is nested."""
+    return isinstance(following, BatchNorm | Activation) and following.inputs == (name,)
 
 
 def _variable(leaf: str) -> str:
     return leaf.replace(".", "_")
 
 
-def _inlined(layer: Layer, following: Sequence[Layer]) -> bool:
-    """Tell whether a layer is written within the next one, which reads it."""
-    return (
-        isinstance(layer, Conv | BatchNorm)
-        and bool(following)
-        and isinstance(following[0], BatchNorm | Activation)
-        and following[0].inputs == (layer.name,)
-    )
+def _free(name: str, used: Iterable[str]) -> str:
+    """Return `name`, with underscores until it is not in use."""
+    taken = {*used, *_TAKEN}
+    while name in taken or keyword.iskeyword(name):
+        name += "_"
+    return name
 
 
-def _statement(start: str, middle: str, end: str) -> list[str]:
-    """Return one statement; where it is too long, what stands in its brackets has lines below."""
-    if fits(start + middle + end) or not end:
-        return [start + middle + end]
-    if middle.startswith("["):
-        maps, _, rest = middle[1:].partition("], ")
-        lines = bracketed(f"{_BODY}maps = [", maps.split(", "), "]")
-        return [*lines, f"{start}maps, {rest}{end}"]
-    return [start, f"{_BODY}    {middle}", f"{_BODY}{end}"]
+def _attribute(leaf: str) -> str:
+    """Return the expression of a module of the class: `self.a["1"]["b"]` for a.1.b."""
+    first, *others = leaf.split(".")
+    if not is_attribute(first):
+        raise ExportError(
+            f"Python does not take {first} as a name, so that {leaf} cannot be written.",
+            "Give the stage or layer another name.",
+        )
+    return f"self.{first}" + "".join(f'["{other}"]' for other in others)
