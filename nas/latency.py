@@ -14,13 +14,16 @@ import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, assert_never
 
 from nas.errors import NasError
 from nas.layers import (
     Activation,
+    Add,
     BatchNorm,
+    Concat,
     Conv,
+    GlobalPool,
     Input,
     Layer,
     Linear,
@@ -235,8 +238,10 @@ def _work(layer: Layer) -> str:
             return f"shuffle{layer.groups} {layer.shape}"
         case Pad():
             return f"pad {(*layer.before, *layer.after)} {layer.shape}"
-        case _:
+        case Input() | BatchNorm() | Activation() | Add() | Concat() | GlobalPool():
             return f"{type(layer).__name__.lower()} {len(layer.inputs)}>{layer.shape}"
+        case _:
+            assert_never(layer)
 
 
 def round_to(nanoseconds: float, quantum: int) -> int:

@@ -1,10 +1,13 @@
 """`nas count`: exact numbers, before anything is trained."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 import click
 
 from nas.cli import effects, options, output
+
+if TYPE_CHECKING:
+    from nas.layers import Conv, Layer
 
 CONVENTION = "multiply-adds of convolution and linear layers, batch 1"
 
@@ -69,19 +72,31 @@ def count(json_: bool, **given: Any) -> None:
     click.echo(f"acts    {total.acts:>15,}   outputs of convolution and linear layers, batch 1")
 
 
-def _kind(layer: Any) -> str:
-    from nas.layers import Activation, Conv, Shuffle
+def _kind(layer: "Layer") -> str:
+    from nas import layers
 
-    if isinstance(layer, Conv):
-        depthwise = layer.groups == layer.in_channels > 1
-        parts = [f"conv {layer.kernel}x{layer.kernel}", "depthwise" if depthwise else ""]
-        parts += [f"g{layer.groups}" if layer.groups > 1 and not depthwise else ""]
-        parts += [f"/{layer.stride}" if layer.stride > 1 else ""]
-        return " ".join(part for part in parts if part)
-    if isinstance(layer, Activation):
-        return layer.function
-    if isinstance(layer, Shuffle):
-        return f"shuffle g{layer.groups}"
-    return {"BatchNorm": "batch norm", "GlobalPool": "global pool"}.get(
-        type(layer).__name__, type(layer).__name__.lower()
-    )
+    match layer:
+        case layers.Conv():
+            return _convolution(layer)
+        case layers.Activation():
+            return layer.function
+        case layers.Shuffle():
+            return f"shuffle g{layer.groups}"
+        case layers.BatchNorm():
+            return "batch norm"
+        case layers.GlobalPool():
+            return "global pool"
+        case layers.Input() | layers.Add() | layers.Concat() | layers.Pool() | layers.Pad():
+            return type(layer).__name__.lower()
+        case layers.Linear():
+            return "linear"
+        case _:
+            assert_never(layer)
+
+
+def _convolution(layer: "Conv") -> str:
+    depthwise = layer.groups == layer.in_channels > 1
+    parts = [f"conv {layer.kernel}x{layer.kernel}", "depthwise" if depthwise else ""]
+    parts += [f"g{layer.groups}" if layer.groups > 1 and not depthwise else ""]
+    parts += [f"/{layer.stride}" if layer.stride > 1 else ""]
+    return " ".join(part for part in parts if part)

@@ -241,7 +241,7 @@ def _module(layer: Layer, alone: bool) -> nn.Module:
         case Linear(shape=shape):
             return _unset(Classifier(layer.in_features, shape.channels, device="meta"))
         case Activation():
-            return Relu6(inplace=alone) if layer.function == "relu6" else nn.ReLU(inplace=alone)
+            return _activation(layer, alone)
         case _:
             return _plain(layer)
 
@@ -269,9 +269,23 @@ def _plain(layer: Input | Shuffle | Add | Concat | Pool | Pad | GlobalPool) -> n
 
 def _pooling(layer: Pool) -> nn.Module:
     padding = layer.kernel // 2
-    if layer.function == "max":
-        return nn.MaxPool2d(layer.kernel, layer.stride, padding)
-    return nn.AvgPool2d(layer.kernel, layer.stride, padding, count_include_pad=False)
+    match layer.function:
+        case "max":
+            return nn.MaxPool2d(layer.kernel, layer.stride, padding)
+        case "avg":
+            return nn.AvgPool2d(layer.kernel, layer.stride, padding, count_include_pad=False)
+        case _:
+            assert_never(layer.function)
+
+
+def _activation(layer: Activation, alone: bool) -> nn.Module:
+    match layer.function:
+        case "relu6":
+            return Relu6(inplace=alone)
+        case "relu":
+            return nn.ReLU(inplace=alone)
+        case _:
+            assert_never(layer.function)
 
 
 def _convolution(layer: Conv) -> nn.Module:

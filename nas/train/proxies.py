@@ -23,12 +23,26 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import assert_never
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nas.layers import Activation, Add, BatchNorm, Concat, Conv, Layer, Linear
+from nas.layers import (
+    Activation,
+    Add,
+    BatchNorm,
+    Concat,
+    Conv,
+    GlobalPool,
+    Input,
+    Layer,
+    Linear,
+    Pad,
+    Pool,
+    Shuffle,
+)
 from nas.train.data import Split, Task
 from nas.train.data.split import take
 from nas.train.devices import default_device, is_out_of_memory
@@ -171,8 +185,10 @@ def _passed(
         case Add() | Concat():
             power = max(part.power for part in read)
             return _Scaled(module(*(part.at(power) for part in read)), power)
-        case _:
+        case Input() | Shuffle() | Pool() | Pad() | GlobalPool():
             return _Scaled(module(first.value), first.power)
+        case _:
+            assert_never(layer)
 
 
 def _weighted(module: nn.Module, x: Tensor) -> Tensor:

@@ -2,11 +2,26 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import assert_never
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.layers import BatchNorm, Conv, Layer, Linear, Shape
+from nas.layers import (
+    Activation,
+    Add,
+    BatchNorm,
+    Concat,
+    Conv,
+    GlobalPool,
+    Input,
+    Layer,
+    Linear,
+    Pad,
+    Pool,
+    Shape,
+    Shuffle,
+)
 from nas.train.folded import Arrays, folded
 
 
@@ -30,14 +45,19 @@ def random_weights(layers: Sequence[Layer]) -> dict[str, Arrays]:
             case Linear(shape=shape):
                 weight = _drawn((shape.channels, layer.in_features))
                 arrays[layer.name] = [weight, np.zeros(shape.channels, np.float32)]
-            case BatchNorm(shape=shape) if layer.name not in pairs.values():
-                one, zero = (
-                    np.ones(shape.channels, np.float32),
-                    np.zeros(shape.channels, np.float32),
-                )
-                arrays[layer.name] = [one, zero, zero, one]
-            case _:
+            case BatchNorm(shape=shape):
+                if layer.name not in pairs.values():
+                    one, zero = (
+                        np.ones(shape.channels, np.float32),
+                        np.zeros(shape.channels, np.float32),
+                    )
+                    arrays[layer.name] = [one, zero, zero, one]
+            case Input() | Activation() | Shuffle() | Add() | Concat() | Pool() | Pad():
                 continue
+            case GlobalPool():
+                continue
+            case _:
+                assert_never(layer)
     return arrays
 
 
