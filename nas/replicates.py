@@ -4,6 +4,7 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 CONFIDENCE = 0.95
 _STEPS = 2000  # of Simpson's rule; the quantile is then right to four digits or more
@@ -89,6 +90,7 @@ def _of_images(share: float, images: int) -> float:
     return closer * (1 - closer) / (images + 2)
 
 
+@lru_cache(maxsize=256)  # a table asks for the same few again and again
 def t_quantile(share: float, freedom: float) -> float:
     """Return the value below which `share`, from 0.5 to 1 excluded, of Student's t lies.
 

@@ -3,8 +3,9 @@
 Each network has one `Estimate`: the mean over its complete trainings, with their number n. A lowest
 error of one seed is too low (the winner's curse), so that means of one seed and of several are not
 on one scale. Where some candidates have been confirmed with further seeds, only these can be on the
-front, be the best, or count in the hypervolume; a candidate of one seed that the front does not
-dominate is `UNCONFIRMED`. Where none is confirmed, all have one seed, and the front is among them.
+front, be the best, or count in the hypervolume; a candidate of one seed that neither the front nor
+another one of one seed dominates is `UNCONFIRMED`. Where none is confirmed, all have one seed, and
+the front is among them.
 
 Everything that shows a front, a best network or an error takes it from `StudyResults`.
 """
@@ -167,18 +168,21 @@ class StudyResults:
 
     @cached_property
     def unconfirmed(self) -> list[Trial]:
-        """The candidates of one seed that are off the scale, and not dominated by the front."""
+        """The candidates of one seed that are off the scale, and dominated by none.
+
+        Neither by the front nor by another one of one seed.
+        """
         ranked = {trial.number for trial in self.ranked}
         rest = [
             trial
             for trial in self.complete
             if trial.number not in ranked and trial.number not in self.over_budget
         ]
-        rivals = self.losses(self.front)
+        rivals, losses = self.losses(self.front), self.losses(rest)
         free = [
             trial
-            for trial, own in zip(rest, self.losses(rest), strict=True)
-            if not np.any(np.all(rivals <= own, axis=1) & np.any(rivals < own, axis=1))
+            for trial, own, kept in zip(rest, losses, non_dominated(losses), strict=True)
+            if kept and not np.any(np.all(rivals <= own, axis=1) & np.any(rivals < own, axis=1))
         ]
         return sorted(free, key=_cheapest_first)
 

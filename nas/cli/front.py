@@ -98,7 +98,9 @@ def _print_families(found: "StudyResults") -> None:
     columns |= rows.columns(found, ["state", "name"], bool(found.spec.latency))
     click.echo("")
     numbers = f"candidates {rows.NUMBERS}"
-    output.table("the best of each family within the budget", columns, table, numbers)
+    output.table(
+        "the best of each family within the budget", columns, table, numbers, rows.OPTIONAL
+    )
 
 
 def _family_row(found: "StudyResults", name: str) -> dict[str, Any]:

@@ -5,13 +5,16 @@ from typing import Any
 
 from nas import spec_text
 from nas.budget import si, time
-from nas.results import Estimate, StudyResults
+from nas.results import Estimate, Standing, StudyResults
 from nas.spec import StudySpec
 from nas.trial import Trial
 from nas.units import percent
 
+WINNER = "winner"
 COLUMNS = {
     "trial": "trial",
+    "role": "",
+    "family": "family",
     "error": "val error",
     "spread": "95 %",
     "seeds": "seeds",
@@ -22,7 +25,6 @@ COLUMNS = {
     "latency": "latency",
     "epochs": "epochs",
     "state": "state",
-    "name": "",
     "arch_id": "arch_id",
     "shape": "blocks x width of each stage",
 }
@@ -33,7 +35,7 @@ CSV_FIELDS = (
     "fvcore_params", "latency_ns", "arch_id", "architecture", "seed", "seconds", "origin",
 )  # fmt: skip
 NUMBERS = "trial error spread seeds observed test madds params latency epochs"
-OPTIONAL = "arch_id shape params"
+OPTIONAL = "shape arch_id params observed epochs test seeds spread state"
 _OF_SEVERAL = ("spread", "seeds", "observed")
 
 
@@ -42,7 +44,12 @@ def columns(
 ) -> dict[str, str]:
     """Return the columns of a table of trials; those of several seeds where there are any."""
     several = any(len(own) > 1 for own in found.trainings.values())
-    hidden = (*without, *(() if several else _OF_SEVERAL), *(() if latency else ("latency",)))
+    hidden = (
+        *without,
+        *(() if several else _OF_SEVERAL),
+        *(() if latency else ("latency",)),
+        *(() if len(found.spec.spaces) > 1 else ("family",)),
+    )
     return {key: heading for key, heading in COLUMNS.items() if key not in hidden}
 
 
@@ -61,6 +68,7 @@ def trial_row(trial: Trial, found: StudyResults) -> dict[str, Any]:
     return {
         "trial": trial.number,
         "name": trial.reference,
+        "family": trial.architecture.space,
         "state": trial.state.value,
         "standing": standing.value if standing else None,
         "best": found.best is not None and found.best.number == trial.number,
@@ -103,7 +111,6 @@ def shown(trials: Sequence[Trial], found: StudyResults) -> list[dict[str, Any]]:
     rows = []
     for trial in trials:
         row = trial_row(trial, found)
-        state = row["state"].lower()
         row["error"] = percent(row["top1_error"])
         own, test = found.estimate(trial.number), found.test(trial.number)
         row["seeds"] = str(own.n) if own else ""
@@ -112,13 +119,33 @@ def shown(trials: Sequence[Trial], found: StudyResults) -> list[dict[str, Any]]:
         row["test"] = f"{percent(test.mean)} {test.spread}".rstrip() if test else ""
         row["madds"], row["params"] = si(trial.cost.madds), si(trial.cost.params)
         row["latency"] = time(trial.cost.latency)
-        row["state"] = f"{state} ({trial.fail_reason})" if trial.fail_reason else state
-        if trial.origin:
-            row["state"] = f"{state}, reused from {trial.origin.replace('/', '#')}"
-        row["name"] = trial.reference or further_seed(trial)
+        row["state"] = state(trial)
+        row["role"] = role(trial, found)
         row["shape"] = " ".join(map(_stage, *map(trial.architecture.column, ("depth", "width"))))
         rows.append(row)
     return rows
+
+
+def role(trial: Trial, found: StudyResults) -> str:
+    """Return what a trial is in its study; empty where nothing sets it apart.
+
+    The winner, a member of the front, a candidate of one seed that the front does not dominate, a
+    published architecture, or a further seed of another trial.
+    """
+    if not trial.candidate:
+        return trial.reference or further_seed(trial)
+    if found.best is not None and found.best.number == trial.number:
+        return WINNER
+    standing = found.standing(trial.number)
+    return "" if standing in (None, Standing.DOMINATED) else standing.value
+
+
+def state(trial: Trial) -> str:
+    """Return the state in words, with why it failed or where its result comes from."""
+    word = trial.state.value.lower()
+    if trial.origin:
+        return f"{word}, reused from {trial.origin.replace('/', '#')}"
+    return f"{word} ({trial.fail_reason})" if trial.fail_reason else word
 
 
 def further_seed(trial: Trial) -> str:

@@ -1,68 +1,250 @@
-"""`nas show`: one study and its trials, or one training."""
+"""`nas show`: one study and its trials, one trial of it, or one training."""
 
+import csv
+import heapq
 import json
+import sys
+from collections.abc import Mapping, Sequence
+from math import isnan
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from nas.cli import options, output
 
+if TYPE_CHECKING:
+    from nas.results import StudyResults
+    from nas.spec import StudySpec
+    from nas.store import Store, Training
+    from nas.trial import Trial
+
+_ALL_UP_TO = 200  # trials that are printed without --all
+_BEST = 100  # that are printed of more
+_CSV_MORE = ("state", "name", "family", "replicate_of", "fail_reason")
+_DETAILS = 3  # failed trials whose cause is printed in full
+
 
 @click.command()
 @click.argument("study")
+@click.option(
+    "--trial",
+    "number",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Show one trial: its network by stage, its curve, its seeds, where its weights are.",
+)
+@click.option(
+    "--all", "all_", is_flag=True, help=f"Print every trial of a study of more than {_ALL_UP_TO}."
+)
+@click.option(
+    "--csv", "csv_", is_flag=True, help="Print every trial as CSV, with each choice of each stage."
+)
 @click.option("--profile", is_flag=True, help="Show where the time went, as --profile measured it.")
 @options.database
 @options.as_json
-def show(study: str, profile: bool, db: str | None, json_: bool) -> None:
-    """Show one STUDY, its settings and every trial; or one training by its name.
+def show(study: str, db: str | None, **given: Any) -> None:
+    """Show one STUDY, its settings and its trials; or one training by its name.
+
+    Of more than 200 trials the best are printed: --all, --csv and --json print every one.
 
     \b
     Example:
       nas show igcv3-300m-madds-digits
+      nas show igcv3-300m-madds-digits --trial 16
+      nas show igcv3-300m-madds-digits --csv > trials.csv
       nas show igcv3-300m-madds-digits --profile
     """
-    from nas.cli import rows, train_record
-    from nas.cli.profile import show_study
-    from nas.reports import notes
-    from nas.results import StudyResults
     from nas.store import open_store
 
+    _check(given)
     with open_store(db, read_only=True) as store:
         if training := store.trainings(study):
-            train_record.show(training, json_, profile)
-            return
-        if profile:
-            store.spec(study)  # refuses what is no study
-            resume = store.command(f"resume {study}")
-            show_study(study, store.reports(study), resume, json_)
-            return
-        spec, trials = store.spec(study), store.trials(study)
-        versions, reports = store.versions(study), store.reports(study)
-        trainings = [one for one in store.trainings() if one.study == study]
-    found = StudyResults(spec, trials, reports)
+            _show_training(study, training, given)
+        elif given["profile"]:
+            _show_profile(store, study, given["json_"])
+        elif given["number"] is not None:
+            _show_trial(store, study, given["number"], given["json_"])
+        else:
+            _show_study(store, study, given)
+
+
+def _check(given: Mapping[str, Any]) -> None:
+    """Refuse options of which one would have no effect.
+
+    Raises:
+        NasError: two of them exclude each other.
+    """
+    from nas.errors import NasError
+
+    names = {"number": "--trial", "all_": "--all", "csv_": "--csv", "profile": "--profile"}
+    ways = [name for key, name in names.items() if _is_given(given[key])]
+    if given["json_"] and (given["csv_"] or given["all_"]):
+        ways.append("--json")
+    if len(ways) > 1:
+        raise NasError(f"{' and '.join(ways)} cannot be given together.", "Leave out one of them.")
+
+
+def _is_given(value: object) -> bool:
+    return value is not None and value is not False
+
+
+def _show_training(name: str, group: "Sequence[Training]", given: Mapping[str, Any]) -> None:
+    from nas.cli import train_record
+    from nas.errors import NasError
+
+    for key, option in (("number", "--trial"), ("all_", "--all"), ("csv_", "--csv")):
+        if _is_given(given[key]):
+            raise NasError(
+                f"{option} is for studies, and {name} is a training by nas train.",
+                f"Leave out {option}.",
+            )
+    train_record.show(group, given["json_"], given["profile"])
+
+
+def _show_profile(store: "Store", study: str, json_: bool) -> None:
+    from nas.cli.profile import show_study
+
+    store.spec(study)  # refuses what is no study
+    show_study(study, store.reports(study), store.command(f"resume {study}"), json_)
+
+
+def _show_trial(store: "Store", study: str, number: int, json_: bool) -> None:
+    from nas.cli import show_trial
+    from nas.results import StudyResults
+
+    found = StudyResults(store.spec(study), store.trials(study), store.reports(study))
+    trial = show_trial.find(found, number, store.command(f"show {study}"))
     if json_:
-        document = json.loads(spec.to_json())
-        output.echo_json(
-            {
-                "study": document,
-                "versions": versions,
-                "trials": [
-                    rows.trial_row(trial, found) | {"fail_detail": trial.fail_detail}
-                    for trial in trials
-                ],
-                "reports": reports,
-                "trainings": train_record.summary_rows(trainings),
-            }
-        )
+        output.echo_json(show_trial.document(found, trial))
+    else:
+        export = store.command(f"export {study} --trial {number} -o DIR")
+        show_trial.show_trial(found, trial, export)
+
+
+def _show_study(store: "Store", study: str, given: Mapping[str, Any]) -> None:
+    from nas.results import StudyResults
+
+    trials = store.trials(study, curves=False)
+    found = StudyResults(store.spec(study), trials, store.reports(study))
+    if given["csv_"]:
+        _print_csv(found)
         return
-    for key, value in rows.settings(spec):
+    trainings = [one for one in store.trainings() if one.study == study]
+    versions = store.versions(study)
+    if given["json_"]:
+        output.echo_json(_document(found, versions, trainings))
+    else:
+        _print_study(found, versions, given["all_"])
+        from nas.cli import train_record
+
+        train_record.print_summary(trainings)
+
+
+def _document(
+    found: "StudyResults", versions: Mapping[str, str], trainings: "Sequence[Training]"
+) -> dict[str, Any]:
+    from nas.cli import rows, train_record
+
+    return {
+        "study": json.loads(found.spec.to_json()),
+        "versions": versions,
+        "trials": [
+            rows.trial_row(trial, found) | {"fail_detail": trial.fail_detail}
+            for trial in found.trials
+        ],
+        "reports": found.reports,
+        "trainings": train_record.summary_rows(trainings),
+    }
+
+
+def _print_study(found: "StudyResults", versions: Mapping[str, str], all_: bool) -> None:
+    from nas.cli import rows
+    from nas.reports import notes
+
+    for key, value in rows.settings(found.spec):
         output.field(key, value)
     output.field("versions", ", ".join(f"{key} {value}" for key, value in versions.items()))
     click.echo("")
-    columns = rows.columns(found, latency=bool(spec.latency))
+    trials, more = found.trials, 0
+    if not all_ and len(trials) > _ALL_UP_TO:
+        trials = _best(found)
+        more = len(found.trials) - len(trials)
+    columns = rows.columns(found, latency=bool(found.spec.latency))
     output.table("", columns, rows.shown(trials, found), rows.NUMBERS, rows.OPTIONAL)
-    train_record.print_summary(trainings)
-    for number, note in notes(reports).items():
-        click.echo(f"\ntrial {number}: {note}")
+    if more:
+        output.paragraph(
+            f"These {len(trials)} are the best; {more:,} more trials: --all, --csv or --json."
+        )
+    said = notes(found.reports)
     for trial in trials:
-        if trial.fail_detail:
-            click.echo(f"\ntrial {trial.number} failed ({trial.fail_reason}):\n{trial.fail_detail}")
+        if trial.number in said:
+            output.paragraph(f"\ntrial {trial.number}: {said[trial.number]}")
+    _print_failures(found)
+
+
+def _best(found: "StudyResults") -> "list[Trial]":
+    """Return the winner, the front, the references, and the best of the others."""
+    apart = (*found.front, *found.unconfirmed, *found.references)
+    numbers = {trial.number for trial in apart}
+
+    def order(trial: "Trial") -> tuple[bool, bool, int, float]:
+        last = trial.last
+        error = 1.0 if last is None or isnan(last.top1_error) else last.top1_error
+        return (
+            trial is not found.best,
+            trial.number not in numbers,
+            -last.epoch if last else 0,
+            error,
+        )
+
+    return heapq.nsmallest(_BEST, found.trials, key=order)
+
+
+def _print_failures(found: "StudyResults") -> None:
+    """Print why trials failed: the first ones in full."""
+    failed = [trial for trial in found.trials if trial.fail_detail]
+    for trial in failed[:_DETAILS]:
+        click.echo(f"\ntrial {trial.number} failed ({trial.fail_reason}):\n{trial.fail_detail}")
+    if len(failed) > _DETAILS:
+        output.paragraph(
+            f"\n{len(failed) - _DETAILS:,} more trials failed; "
+            f"--trial N says why: {', '.join(str(t.number) for t in failed[_DETAILS:][:10])}"
+            + (", …" if len(failed) > _DETAILS + 10 else "")
+        )
+
+
+def _print_csv(found: "StudyResults") -> None:
+    """Print every trial as CSV; the choices under `stage.choice`, such as stage3.g1."""
+    from nas.cli import rows
+
+    writer = csv.DictWriter(
+        sys.stdout,
+        [*rows.CSV_FIELDS, *_CSV_MORE, *_choice_names(found.spec)],
+        restval="",
+        extrasaction="ignore",
+        lineterminator="\n",
+    )
+    writer.writeheader()
+    stages = {
+        name: [stage.name for stage in space.stages] for name, space in found.spec.spaces.items()
+    }
+    for trial in found.trials:
+        architecture = trial.architecture
+        chosen = {
+            f"{stage}.{key}": value
+            for stage, values in zip(stages[architecture.space], architecture.stages, strict=True)
+            for key, value in zip(architecture.keys, values, strict=True)
+        }
+        writer.writerow(rows.trial_row(trial, found) | chosen)
+
+
+def _choice_names(spec: "StudySpec") -> list[str]:
+    """Return the columns of the choices; spaces that share a stage and a choice share a column."""
+    return list(
+        dict.fromkeys(
+            f"{stage.name}.{key}"
+            for space in spec.spaces.values()
+            for stage in space.stages
+            for key in space.keys
+        )
+    )

@@ -113,7 +113,7 @@ def test_the_rows_tell_means_seeds_and_where_a_result_is_from(trials):
     assert shown[number]["error"] == percent(own.mean)
     assert shown[number]["observed"] == percent(first)
     assert shown[number]["seeds"] == str(own.n)
-    assert shown[again.number]["name"] == f"seed {again.replicate + 1} of trial {number}"
+    assert shown[again.number]["role"] == f"seed {again.replicate + 1} of trial {number}"
     data = rows.trial_row(trials[number], found)
     assert data["top1_error_low"] < data["top1_error"] < data["top1_error_high"]
     assert (data["top1_error"], data["observed_top1_error"]) == (own.mean, first)
