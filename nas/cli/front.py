@@ -27,23 +27,30 @@ def front(study: str, csv_: bool, db: str | None, json_: bool) -> None:
     Example:
       nas front igcv3-300m-madds-digits --csv > front.csv
     """
-    from nas.cli import rows
+    from nas.errors import NasError
     from nas.results import StudyResults
-    from nas.store import open_store
+    from nas.store import open_store, without_collecting
 
-    with open_store(db, read_only=True) as store:
-        found = StudyResults(store.spec(study), store.trials(study), store.reports(study))
-    if json_:
-        output.echo_json({"study": study, **document(found)})
-    elif csv_:
-        writer = csv.DictWriter(sys.stdout, fieldnames=rows.CSV_FIELDS, extrasaction="ignore")
-        writer.writeheader()
-        writer.writerows(
-            rows.trial_row(trial, found) for trial in (*found.front, *found.unconfirmed)
-        )
-    else:
-        print_front(found)
-        _print_references(found)
+    if csv_ and json_:
+        raise NasError("--csv and --json cannot be given together.", "Leave out one of them.")
+    with without_collecting(), open_store(db, read_only=True) as store:
+        trials = store.trials(study, curves=False)
+        found = StudyResults(store.spec(study), trials, store.reports(study))
+        if json_:
+            output.echo_json({"study": study, **document(found)})
+        elif csv_:
+            _print_csv(found)
+        else:
+            print_front(found)
+            _print_references(found)
+
+
+def _print_csv(found: "StudyResults") -> None:
+    from nas.cli import rows
+
+    writer = csv.DictWriter(sys.stdout, rows.CSV_FIELDS, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows.trial_row(trial, found) for trial in (*found.front, *found.unconfirmed))
 
 
 def document(found: "StudyResults") -> dict[str, Any]:

@@ -54,10 +54,10 @@ def show(study: str, db: str | None, **given: Any) -> None:
       nas show igcv3-300m-madds-digits --csv > trials.csv
       nas show igcv3-300m-madds-digits --profile
     """
-    from nas.store import open_store
+    from nas.store import open_store, without_collecting
 
     _check(given)
-    with open_store(db, read_only=True) as store:
+    with without_collecting(), open_store(db, read_only=True) as store:
         if training := store.trainings(study):
             _show_training(study, training, given)
         elif given["profile"]:

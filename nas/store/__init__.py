@@ -1,5 +1,6 @@
 """The store: the only record of every study, in SQLite or PostgreSQL; the door to SQLAlchemy."""
 
+from nas.store.database import without_collecting
 from nas.store.lease import Lease
 from nas.store.opening import open_store
 from nas.store.schema import Upgraded, upgrade
@@ -16,4 +17,5 @@ __all__ = [
     "Upgraded",
     "open_store",
     "upgrade",
+    "without_collecting",
 ]

@@ -157,6 +157,10 @@ def test_options_that_exclude_each_other_are_refused(nas, found, words):
     assert "cannot be given together" in nas.refused("show", "study", *words)
 
 
+def test_front_prints_csv_or_json_not_both(nas, found):
+    assert "cannot be given together" in nas.refused("front", "study", "--csv", "--json")
+
+
 @pytest.mark.parametrize("width", [60, 80, 100])
 def test_no_line_is_longer_than_the_terminal(nas, found, width, monkeypatch):
     monkeypatch.setattr(output, "terminal_width", lambda: width)
