@@ -208,7 +208,7 @@ COMPARE = (
             "budgets", "number", "vary", "task", "data_dir", "limit", "recipe", "epochs", "seed",
             "input_", "classes", "strides", "task_strides", "ray_address", "cpus_per_trial",
             "gpus_per_trial", "max_concurrent", "report_timeout", "results_dir", "profile",
-            "loaders",
+            "loaders", "verbose",
         )
     ),
 )  # fmt: skip

@@ -27,12 +27,9 @@ def front(study: str, csv_: bool, db: str | None, json_: bool) -> None:
     Example:
       nas front igcv3-300m-madds-digits --csv > front.csv
     """
-    from nas.errors import NasError
     from nas.results import StudyResults
     from nas.store import open_store, without_collecting
 
-    if csv_ and json_:
-        raise NasError("--csv and --json cannot be given together.", "Leave out one of them.")
     with without_collecting(), open_store(db, read_only=True) as store:
         trials = store.trials(study, curves=False)
         found = StudyResults(store.spec(study), trials, store.reports(study))

@@ -28,9 +28,16 @@ def started(spec, tmp_path, capsys, verbose=False):
 
 
 SPECS = [
-    small_spec(),
-    small_spec(more_spaces=(("tricky", TRICKY),), time_limit=600.0, confirm=3, seeds=3, limit=100),
-    small_spec(rungs=(4,), published=False, resolutions=()),
+    small_spec(data="digits"),
+    small_spec(
+        data="digits",
+        more_spaces=(("tricky", TRICKY),),
+        time_limit=600.0,
+        confirm=3,
+        seeds=3,
+        limit=100,
+    ),
+    small_spec(data="digits", rungs=(4,), published=False, resolutions=()),
 ]
 
 
@@ -68,7 +75,7 @@ def test_the_address_of_the_page_is_one_that_can_be_had(tmp_path, capsys):
     with socket.socket() as other:
         other.bind((HOST, taken))
         other.listen()
-        line = started(small_spec(), tmp_path, capsys)[7]
+        line = started(small_spec(data="digits"), tmp_path, capsys)[7]
     found = re.search(rf"http://{HOST}:(\d+)/\?study=study", line)
     port = int(found[1])
     assert port != taken

@@ -86,7 +86,7 @@ def test_a_trial_is_shown_by_stage_with_its_cost_its_curve_and_its_seeds(nas, fo
     best, spec = found.best, found.spec
     text = nas("show", "study", "--trial", str(best.number)).out
     assert f"{best.number} of study: winner" in text
-    assert "strides 2,1,2,2" in text or "stage strides 1,2,2" in text
+    assert "strides 2,1,2,2" in text
     lines = {line.split()[0]: line.split() for line in text.splitlines() if line}
     header = lines["stage"]
     assert header[:8] == ["stage", "depth", "width", "exp", "g1", "g2", "relu", "P2"]
@@ -155,10 +155,6 @@ def test_csv_has_each_choice_of_each_stage(nas, found):
 )  # fmt: skip
 def test_options_that_exclude_each_other_are_refused(nas, found, words):
     assert "cannot be given together" in nas.refused("show", "study", *words)
-
-
-def test_front_prints_csv_or_json_not_both(nas, found):
-    assert "cannot be given together" in nas.refused("front", "study", "--csv", "--json")
 
 
 @pytest.mark.parametrize("width", [60, 80, 100])
