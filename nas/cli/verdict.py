@@ -79,7 +79,7 @@ def _print_best(shipped: Shipped) -> None:
     epochs = output.plural(spec.ladder.max_epochs, "epoch")
     shown = rows.shown([best, *found.references], found)
     shown[0]["name"] = "the best"
-    without = ("epochs", "state", "arch_id", "shape", "observed")
+    without = ("role", "family", "epochs", "state", "arch_id", "shape", "observed")
     columns = {"name": "", **rows.columns(found, without, bool(spec.latency))}
     click.echo("")
     title = f"the best and the published references ({spec.task}, {epochs})"

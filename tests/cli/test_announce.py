@@ -9,12 +9,14 @@ import pytest
 from dashboards.address import HOST, check_port, free_port
 from nas.cli import output
 from nas.cli.announce import announce
+from nas.data_identity import DataIdentity
 from nas.feasible import FeasibleUnion, feasible_space
 from nas.layers import Shape
 from nas.store import open_store
 from tests.members import TRICKY
 from tests.studies import small_spec
 
+IMAGES = DataIdentity("0f" * 8, 1079, 359, 359)
 TASK = SimpleNamespace(input=Shape(1, 8, 8), classes=10, note="digits 1x8x8, 10 classes")
 
 
@@ -28,16 +30,16 @@ def started(spec, tmp_path, capsys, verbose=False):
 
 
 SPECS = [
-    small_spec(data="digits"),
+    small_spec(data=IMAGES),
     small_spec(
-        data="digits",
+        data=IMAGES,
         more_spaces=(("tricky", TRICKY),),
         time_limit=600.0,
         confirm=3,
         seeds=3,
         limit=100,
     ),
-    small_spec(data="digits", rungs=(4,), published=False, resolutions=()),
+    small_spec(data=IMAGES, rungs=(4,), published=False, resolutions=()),
 ]
 
 
@@ -75,7 +77,7 @@ def test_the_address_of_the_page_is_one_that_can_be_had(tmp_path, capsys):
     with socket.socket() as other:
         other.bind((HOST, taken))
         other.listen()
-        line = started(small_spec(data="digits"), tmp_path, capsys)[7]
+        line = started(small_spec(data=IMAGES), tmp_path, capsys)[7]
     found = re.search(rf"http://{HOST}:(\d+)/\?study=study", line)
     port = int(found[1])
     assert port != taken

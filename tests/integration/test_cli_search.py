@@ -332,7 +332,7 @@ def test_winner_front_and_errors_are_the_same_wherever_they_are_shown(
         lines = text.partition("\n\n")[0].splitlines()[2:]
         assert [int(line.split()[0]) for line in lines] == members["front"]
     shown = f"{percent(validation.mean)} +{re.escape(validation.spread)} "
-    assert re.search(rf"\n *{best.number} +{shown}", front_table)
+    assert re.search(rf"\n *{best.number} +winner +{shown}", front_table)
     tested = re.escape(f"{percent(test.mean)} {test.spread}")
     assert re.search(rf"the best +{best.number} +{shown} +2 +{tested} ", ends)
     assert f"test error  {found.verdicts[0]}" in ends.replace("\n            ", " ")
