@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from nas.cost import Cost
 from nas.errors import BudgetError
-from nas.latency import DEVICES
-from nas.suggestion import did_you_mean
+from nas.latency import DEVICES, USE_DEVICE
 
 _UNITS = {
     **dict.fromkeys(("flops", "flop", "madds", "madd", "macs", "mac"), "madds"),
@@ -108,8 +107,7 @@ def _parse_latency(text: str) -> Constraint:
     if not match or match[2] not in _TIMES:
         raise BudgetError(f"{text!r} is no latency.", _LATENCY_REMEDY)
     if match[3] not in DEVICES:
-        near = did_you_mean(match[3], DEVICES)
-        raise BudgetError(f"there is no device {match[3]!r}.", f"{near}Use {' or '.join(DEVICES)}.")
+        raise BudgetError(f"there is no device {match[3]!r}.", USE_DEVICE)
     limit = _scaled(match[1], _TIMES[match[2]])
     if limit < 1:
         raise BudgetError(f"the budget {text!r} is less than 1 ns.", _LATENCY_REMEDY)

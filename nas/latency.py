@@ -33,6 +33,7 @@ from nas.layers import (
 )
 
 DEVICES = ("cpu", "cuda")
+USE_DEVICE = "Use cpu, or cuda for a GPU."  # what to type instead of another device
 _SCHEMA = 1
 
 

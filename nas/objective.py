@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from nas.errors import NasError
-from nas.latency import DEVICES
+from nas.latency import DEVICES, USE_DEVICE
 from nas.suggestion import did_you_mean
 
 
@@ -55,11 +55,19 @@ def objective(name: str) -> Objective:
     """
     if latency_device(name) is not None:
         return LATENCY
+    metric, _, device = name.partition("@")
+    if metric == "latency" and device:
+        raise NasError(f"there is no device {device!r}.", USE_DEVICE)
     if name not in OBJECTIVES:
-        known = ", ".join([*OBJECTIVES, *(f"latency@{kind}" for kind in DEVICES)])
-        near = did_you_mean(name, known.split(", "))
-        raise NasError(f"there is no objective {name!r}.", f"{near}Use {known}.")
+        known = known_objectives()
+        near = did_you_mean(name, known)
+        raise NasError(f"there is no objective {name!r}.", f"{near}Use {', '.join(known)}.")
     return OBJECTIVES[name]
+
+
+def known_objectives() -> list[str]:
+    """Return the names of all objectives, those of latencies with their device."""
+    return [*OBJECTIVES, *(f"latency@{kind}" for kind in DEVICES)]
 
 
 def latency_device(name: str) -> str | None:

@@ -13,7 +13,7 @@ from nas.budget import Constraint, admits, parse_budget, parse_budgets, time
 from nas.cost import CostModel
 from nas.errors import BudgetError, NasError
 from nas.feasible import FeasibleSpace, FeasibleUnion, feasible_space
-from nas.latency import Accuracy, Device, LatencyTable, Timing, units
+from nas.latency import USE_DEVICE, Accuracy, Device, LatencyTable, Timing, units
 from nas.lowering import lower
 from nas.objective import objective
 from nas.space_file import load_space, read_space
@@ -190,13 +190,20 @@ def test_units_of_time(text, nanoseconds):
         ("5ms-latency", "is no latency"),
         ("5-latency@cpu", "is no latency"),
         ("5ms-latency@tpu", "there is no device 'tpu'"),
+        ("5ms-latency@gpu", "there is no device 'gpu'"),
         ("0.1ns-latency@cpu", "less than 1 ns"),
     ],
 )
 def test_what_is_no_latency_is_refused(text, said):
     with pytest.raises(BudgetError, match=said) as raised:
         parse_budget(text)
-    assert "latency@" in raised.value.remedy or raised.value.remedy == "Use cpu or cuda."
+    assert "latency@" in raised.value.remedy or raised.value.remedy == USE_DEVICE
+
+
+def test_another_device_is_no_misspelled_one():
+    with pytest.raises(NasError, match="there is no device 'gpu'") as raised:
+        objective("latency@gpu")
+    assert raised.value.remedy == USE_DEVICE  # nearest in letters is cpu, which a GPU is not
 
 
 def test_one_latency_at_a_time():
@@ -217,7 +224,7 @@ def test_a_budget_that_nothing_meets_names_the_least_in_units_of_time(small):
 def test_the_objective_is_a_cost_on_either_device():
     assert objective("latency@cpu") == objective("latency@cuda")
     assert objective("latency@cpu").known
-    with pytest.raises(NasError, match="there is no objective 'latency@tpu'"):
+    with pytest.raises(NasError, match="there is no device 'tpu'"):
         objective("latency@tpu")
 
 

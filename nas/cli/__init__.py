@@ -69,6 +69,10 @@ class _LazyGroup(click.Group):
             )
         module = importlib.import_module(_VERBS[cmd_name][0])
         command: click.Command = getattr(module, cmd_name.replace("-", "_"))
+        if ctx.resilient_parsing:  # the shell asks for completion
+            from nas.cli.completion import complete_values
+
+            return complete_values(command)
         return command
 
     def make_context(

@@ -1,12 +1,13 @@
-"""`nas published`: every known network of every built-in space, ours beside what is printed."""
+"""`nas published`: the known networks of spaces, our counts beside what is printed."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from nas.cli import options, output
+from nas.units import percent
 
 if TYPE_CHECKING:
     from nas.space import Published, SearchSpace
@@ -16,9 +17,12 @@ _SCALES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
 
 
 @click.command()
+@click.argument("spaces", nargs=-1, metavar="[NAME|FILE.toml]...")
 @options.as_json
-def published(json_: bool) -> None:
-    """Count every known network of the built-in spaces, and compare it with what was published.
+def published(spaces: tuple[str, ...], json_: bool) -> None:
+    """Count every known network of the SPACES, and compare it with what was published.
+
+    Without a name or a file, those of all built-in spaces.
 
     "exact" is an independent count of the same network, and must be equal; where it is not, the
     exit code is 1. "printed" is what the authors print, rounded and counted in their own way.
@@ -26,14 +30,11 @@ def published(json_: bool) -> None:
     \b
     Example:
       nas published
+      nas published mine.toml
     """
     from nas.errors import NasError
-    from nas.space_file import builtin_names, load_space
 
-    spaces = [load_space(name) for name in builtin_names()]
-    rows = [
-        compared(space, entry) for space in spaces for entry in (*space.published, *space.variants)
-    ]
+    rows = _rows(spaces)
     off = [row["name"] for row in rows if not row["agrees"]]
     if json_:
         output.echo_json({"networks": rows, "off": off})
@@ -46,6 +47,27 @@ def published(json_: bool) -> None:
         )
         message.exit_code = 1
         raise message
+
+
+def _rows(names: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the rows of the spaces of these names and files, of the built-in ones without any.
+
+    Raises:
+        SpaceError: a space cannot be read, or none of them has a known network.
+    """
+    from nas.errors import SpaceError
+    from nas.space_file import builtin_names, load_space
+
+    rows = []
+    for space in map(load_space, dict.fromkeys(names or builtin_names())):
+        entries = (*space.published, *space.variants)
+        rows += [compared(space, entry) for entry in entries]
+    if not rows:
+        raise SpaceError(
+            f"{', '.join(names)}: no network is listed to compare.",
+            "Add a [[published]] or a [[variant]] table to the file.",
+        )
+    return rows
 
 
 def compared(space: "SearchSpace", entry: "Published") -> dict[str, Any]:
@@ -101,12 +123,13 @@ def _show(rows: list[dict[str, Any]]) -> None:
         "params": "our params", "madds": "our madds", "exact": "exact count",
         "printed_params": "printed params", "params_off": "difference",
         "printed_madds": "printed madds", "madds_off": "difference",
+        "others": "printed besides",
         "source": "source of the printed",
     }  # fmt: skip
     output.table(
         "", columns, [_cells(row) for row in rows],
         numbers="classes params madds printed_params params_off printed_madds madds_off",
-        optional="source strides classes space",
+        optional="source others strides classes space",
     )  # fmt: skip
     exact = sum(any(row["exact"].values()) for row in rows)
     equal = sum(any(row["exact"].values()) and row["agrees"] for row in rows)
@@ -125,6 +148,7 @@ def _cells(row: Mapping[str, Any]) -> dict[str, str]:
         **{key: str(row[key]) for key in ("space", "name", "input", "strides", "classes")},
         **{key: f"{row[key]:,}" for key in _COUNTS},
         "exact": _exactness(row),
+        "others": ", ".join(printed_besides(printed)),
         "source": str(printed.get("source", "")),
         **{f"printed_{key}": str(printed.get(key, "")) for key in _COUNTS},
         **{
@@ -132,6 +156,22 @@ def _cells(row: Mapping[str, Any]) -> dict[str, str]:
             for key in _COUNTS
         },
     }
+
+
+def printed_besides(numbers: Mapping[str, Any]) -> list[str]:
+    """Return what is printed of a network besides its counts and the source: `5.30 % top-1 error`.
+
+    A number called an error or an accuracy is a share, and shown as a percentage.
+    """
+    found = []
+    for key, value in numbers.items():
+        if key in (*_COUNTS, "source"):
+            continue
+        words = key.replace("imagenet", "ImageNet").replace("_", " ")
+        name = re.sub(r"\btop ?([0-9]+)\b", r"top-\1", words)
+        share = isinstance(value, int | float) and re.search(r"(error|accuracy|acc)$", key)
+        found.append(f"{percent(value) if share else value} {name}")
+    return found
 
 
 def _exactness(row: Mapping[str, Any]) -> str:

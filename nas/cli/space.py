@@ -11,7 +11,7 @@ from nas.cli.histogram import histogram
 
 
 @click.command()
-@click.argument("name", default="igcv3")
+@click.argument("space_name", default="igcv3", metavar="[NAME]")
 @options.budget
 @click.option(
     "--band",
@@ -24,7 +24,7 @@ from nas.cli.histogram import histogram
 @options.as_json
 @effects.refuses(*effects.LATENCY)
 def space(
-    name: str,
+    space_name: str,
     budgets: tuple[str, ...],
     band: str | None,
     plot: Path | None,
@@ -52,7 +52,7 @@ def space(
     from nas.space_file import load_space, parse_input
     from nas.strides import given_strides
 
-    loaded = load_space(name)
+    loaded = load_space(space_name)
     budget = parse_budgets(budgets)
     shares = _band(band, bool(budget))
     stated = given_strides([loaded], strides)
@@ -240,15 +240,8 @@ def _values(value: Any) -> str:
 
 
 def _numbers(published: dict[str, Any]) -> str:
+    from nas.cli.published import printed_besides
+
     parts = [f"{published[key]} {key}" for key in ("madds", "params") if key in published]
-    if "imagenet_top1_error" in published:
-        parts.append(f"{100 * published['imagenet_top1_error']:.1f} % ImageNet top-1 error")
-    if "top1_error" in published:
-        parts.append(f"{_error(published['top1_error'])} top-1 error")
     source = published.get("source")
-    return ", ".join([*parts, *([f"[{source}]"] if source else [])])
-
-
-def _error(value: object) -> str:
-    """Return a share as a percentage, and a text as it is."""
-    return f"{100 * value:.1f} %" if isinstance(value, int | float) else str(value)
+    return ", ".join([*parts, *printed_besides(published), *([f"[{source}]"] if source else [])])

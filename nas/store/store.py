@@ -120,6 +120,10 @@ class Store(Record):
         """Return one line about each study, oldest first."""
         return self._database.read(studies.summaries)
 
+    def names(self, *, trainings: bool = False) -> list[str]:
+        """Return the names of all studies, and of all trainings where they are asked for."""
+        return self._database.read(lambda connection: studies.names(connection, trainings))
+
     def set_state(self, name: str, state: StudyState | str) -> None:
         """Enter the state of a study: RUNNING, INTERRUPTED, COMPLETE or FAILED."""
         state = StudyState(state)

@@ -16,7 +16,7 @@ from nas.spec import StudySpec
 from nas.store.address import Address
 from nas.store.database import now
 from nas.store.lease import is_live
-from nas.store.tables import LEASE, MEASUREMENT, STUDY, TRIAL, Real
+from nas.store.tables import LEASE, MEASUREMENT, STUDY, TRAINING, TRIAL, Real
 from nas.suggestion import did_you_mean
 from nas.trial import TrialState
 
@@ -119,12 +119,18 @@ def find(connection: sa.Connection, name: str, address: Address) -> sa.Row[Any]:
 
 def unknown(connection: sa.Connection, name: str, address: Address) -> StoreError:
     """Return the error for a name that no study has; similar names are given."""
-    names = connection.execute(sa.select(STUDY.c.name)).scalars().all()
-    hint = did_you_mean(name, names)
+    hint = did_you_mean(name, names(connection))
     return StoreError(
         f"there is no study {name!r} in {address.shown}.",
         f"{hint}To see its studies type: {address.command('list')}",
     )
+
+
+def names(connection: sa.Connection, trainings: bool = False) -> list[str]:
+    """Return the names of all studies, and of all trainings where they are asked for."""
+    columns = [STUDY.c.name, *([TRAINING.c.name] if trainings else [])]
+    found = (connection.execute(sa.select(column).distinct()).scalars() for column in columns)
+    return [name for each in found for name in each]
 
 
 def set_state(connection: sa.Connection, study_id: int, state: StudyState) -> None:

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -82,6 +83,37 @@ def test_an_exact_count_that_is_off_is_an_error(nas, monkeypatch):
     row = verb.compared(spoilt, wrong)
     assert row["exact_difference"] == {"params": -1, "madds": None}
     assert not row["agrees"]
+
+
+def test_the_spaces_of_a_user_are_compared(nas, tmp_path):
+    text = Path(__file__).parents[2].joinpath("docs/spaces.md").read_text(encoding="utf-8")
+    example = next(part for part in text.split("```toml\n")[1:] if "[[published]]" in part)
+    (tmp_path / "mine.toml").write_text(example.split("```")[0], encoding="utf-8")
+    called = nas("published", "mine.toml")
+    assert called.code == 0, called.err
+    assert "thumbnails-base" in called.out
+    assert "23.10 % top-1 error" in called.out
+    assert "internal report" in called.out
+    assert "igcv3-d-1.0" not in called.out
+    both = json.loads(nas("published", "mine.toml", "nasnet-a", "--json").out)["networks"]
+    assert {row["space"] for row in both} == {"thumbnails", "nasnet-a"}
+    assert both[0]["published"]["top1_error"] == 0.231
+
+
+def test_a_file_without_known_networks_says_what_to_add(nas, tmp_path):
+    text = space_file.load_space("igcv2").source.split("[[published]]")[0]
+    (tmp_path / "bare.toml").write_text(text, encoding="utf-8")
+    assert "Add a [[published]]" in nas.refused("published", "bare.toml")
+    assert "Did you mean igcv3" in nas.refused("published", "igvc3")
+
+
+def test_every_number_that_is_printed_is_shown():
+    numbers = {"madds": "1G", "cifar10_error": 0.0522, "cifar100_top1_error": "about 23 %",
+               "imagenet_top5_accuracy": 0.9, "source": "a paper", "year": 2018}  # fmt: skip
+    assert verb.printed_besides(numbers) == [
+        "5.22 % cifar10 error", "about 23 % cifar100 top-1 error",
+        "90.00 % ImageNet top-5 accuracy", "2018 year",
+    ]  # fmt: skip
 
 
 def test_no_heavy_library_is_loaded():

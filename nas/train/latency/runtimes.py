@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from nas.errors import NasError
-from nas.latency import DEVICES, Device
+from nas.latency import DEVICES, USE_DEVICE, Device
 from nas.layers import Layer
 
 RUNTIMES = ("onnxruntime", "torch")
@@ -44,7 +44,7 @@ def open_runtime(device: str, runtime: str | None = None, threads: int = 1) -> R
         NasError: there is no such device or runtime, or it is not here.
     """
     if device not in DEVICES:
-        raise NasError(f"there is no device {device!r}.", f"Use {' or '.join(DEVICES)}.")
+        raise NasError(f"there is no device {device!r}.", USE_DEVICE)
     runtime = runtime or ("onnxruntime" if device == "cpu" else "torch")
     if runtime not in RUNTIMES:
         raise NasError(f"there is no runtime {runtime!r}.", f"Use {' or '.join(RUNTIMES)}.")

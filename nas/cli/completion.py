@@ -1,0 +1,103 @@
+"""Values that the shell completes: names of spaces, networks, tasks, recipes, samplers, studies.
+
+The tab key must answer at once and print no error: nothing here imports torch, the database is only
+read, and whatever goes wrong offers nothing.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeAlias
+
+import click
+from click.shell_completion import CompletionItem
+
+TASKS = ("digits", "cifar10", "cifar100", "imagenet", "folder")
+SAMPLERS = ("predictor", "evolution", "random", "tpe", "gp", "nsga2", "nsga3")
+
+_Offer: TypeAlias = Callable[[click.Context], Iterable[str]]
+_FILES = ("db", "space_name", "spaces", "recipe", "against")  # may name a file instead
+_LISTS = (("search", "space_name"), ("compare-spaces", "spaces"), ("prove", "samplers"))
+_CONNECT_SECONDS = 2
+
+
+def complete_values(command: click.Command) -> click.Command:
+    """Let the parameters of a verb complete their values, each by its name; return the verb."""
+    for parameter in command.params:
+        offer = _OFFERS.get(parameter.name or "")
+        if offer is not None and parameter.type is click.STRING:
+            parameter.type = _Word(offer)
+    return command
+
+
+class _Word(click.types.StringParamType):
+    """A text of which some values are known."""
+
+    def __init__(self, offer: _Offer) -> None:
+        self._offer = offer
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Return the known values that begin with `incomplete`; files where none does."""
+        try:
+            known = sorted(set(self._offer(ctx)))
+        except Exception:  # noqa: BLE001 - a broken file or database: nothing is offered
+            known = []
+        listed = (ctx.info_name, param.name) in _LISTS
+        before = incomplete[: incomplete.rfind(",") + 1] if listed else ""
+        words = [before + word for word in known]
+        found = [CompletionItem(word) for word in words if word.startswith(incomplete)]
+        if not found and param.name in _FILES:
+            return [CompletionItem(incomplete, type="file")]
+        return found
+
+
+def _spaces(_ctx: click.Context) -> Iterable[str]:
+    from nas.space_file import builtin_names
+
+    return builtin_names()
+
+
+def _networks(ctx: click.Context) -> Iterable[str]:
+    """Return the known networks of the space that was typed before, or of the default one."""
+    from nas.space_file import load_space
+
+    space = load_space(ctx.params.get("space_name") or "igcv3")
+    return (entry.name for entry in (*space.published, *space.variants))
+
+
+def _recipes(_ctx: click.Context) -> Iterable[str]:
+    from nas.train.recipe import builtin_recipes
+
+    return [*builtin_recipes(), "paper"]
+
+
+def _objectives(_ctx: click.Context) -> Iterable[str]:
+    from nas.objective import known_objectives
+
+    return known_objectives()
+
+
+def _studies(ctx: click.Context) -> Iterable[str]:
+    """Return the names of the studies; for `nas show` and `report` those of trainings too."""
+    from nas.store import open_store
+
+    db = ctx.params.get("db")
+    if db is not None and db.startswith("postgresql") and "connect_timeout" not in db:
+        db += f"{'&' if '?' in db else '?'}connect_timeout={_CONNECT_SECONDS}"
+    with open_store(db, read_only=True) as store:
+        return store.names(trainings=ctx.info_name in ("show", "report"))
+
+
+_OFFERS: Mapping[str, _Offer] = {
+    "space_name": _spaces,
+    "spaces": _spaces,
+    "arch": _networks,
+    "against": _networks,
+    "task": lambda _ctx: TASKS,
+    "recipe": _recipes,
+    "sampler": lambda _ctx: SAMPLERS,
+    "samplers": lambda _ctx: SAMPLERS,
+    "objectives": _objectives,
+    "study": _studies,
+    "db": lambda _ctx: (),
+}
