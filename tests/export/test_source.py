@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 import torch
 from fresh import FRESH
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from safetensors.torch import save_file
 from small_networks import make_trained, randomise, training_of
 
@@ -205,26 +207,73 @@ def classifier_of(net: Builder) -> list[Layer]:
     return net.layers[done:]
 
 
-@pytest.mark.parametrize(
-    "layers", [small_net(), nested_sequences(), parts_in_turns(), two_outputs(), odd_names()]
-)
-def test_layers_of_any_names_and_order_are_written(layers: list[Layer], tmp_path: Path) -> None:
+def assert_equal(layers: list[Layer]) -> str:
+    """The written network has our weights and computes what ours does, bit by bit."""
     ours = build(layers, torch.Generator().manual_seed(0)).eval()
     randomise(ours)
     space = load_space("igcv3")
     known = space.parse("igcv3-d-1.0")
     request = ExportRequest("r", space, known, layers[0].shape, 5, layers[0].shape, 5)
     text = write_source(request, layers)
-    (tmp_path / "network.py").write_text(text)
-    assert_clean(tmp_path / "network.py")
     theirs = executed(text)["Network"]().eval()
     assert {key: value.shape for key, value in theirs.state_dict().items()} == {
         key: value.shape for key, value in ours.state_dict().items()
     }
     theirs.load_state_dict(ours.state_dict())
-    image = torch.randn(2, *layers[0].shape)
+    image = torch.randn(2, *layers[0].shape, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         assert torch.equal(ours(image), theirs(image))
+    return text
+
+
+@pytest.mark.parametrize(
+    "layers", [small_net(), nested_sequences(), parts_in_turns(), two_outputs(), odd_names()]
+)
+def test_layers_of_any_names_and_order_are_written(layers: list[Layer], tmp_path: Path) -> None:
+    (tmp_path / "network.py").write_text(assert_equal(layers))
+    assert_clean(tmp_path / "network.py")
+
+
+@st.composite
+def networks(draw: st.DrawFn) -> list[Layer]:
+    """Layers of any kind that read any earlier ones, under random dotted names."""
+    net = Builder(Shape(3, 6, 6))
+    words = st.sampled_from(["stem", "a.0", "a.1", "b.0.c", "b.0.d.1", "b.0.d.2", "b.1", "e.f", ""])
+    maps = [net.last]
+    for index in range(draw(st.integers(1, 14))):
+        prefix = draw(words) if index == 0 or draw(st.booleans()) else net.prefix[:-1]
+        net.prefix = f"{prefix}." if prefix else ""
+        net.branch(draw(st.sampled_from([maps[-1], maps[-1], *maps])))
+        kind, name = draw(st.integers(0, 8)), f"l{draw(st.integers(0, 1))}{index}"
+        match kind:
+            case 0:
+                net.conv(name, 4, kernel=draw(st.sampled_from([1, 3])))
+            case 1:
+                net.batch_norm(name)
+            case 2:
+                net.activation(name, draw(st.sampled_from(["relu", "relu6"])))
+            case 3:
+                net.concat(name, [net.last, draw(st.sampled_from(maps))])
+            case 4:
+                net.shuffle(name, 2 if net.shape.channels % 2 == 0 else 1)
+            case 5:
+                net.pool(name, draw(st.sampled_from(["max", "avg"])), 3, 1)
+            case 6:
+                net.pad(name, (1, -1), (-1, 1))
+            case 7:
+                shapes = {layer.name: layer.shape for layer in net.layers}
+                same = [each for each in maps if shapes[each] == net.shape]
+                net.add(name, draw(st.sampled_from(same)))
+            case _:
+                net.conv(name, net.shape.channels, kernel=3, groups=net.shape.channels)
+        maps.append(net.last)
+    return [*net.layers, *classifier_of(net)]
+
+
+@settings(max_examples=60, deadline=None)
+@given(networks())
+def test_random_graphs_are_bit_identical(layers: list[Layer]) -> None:
+    assert_equal(layers)
 
 
 def test_a_stage_that_python_cannot_name_is_refused() -> None:
