@@ -182,7 +182,7 @@ def _facts(request: ExportRequest) -> list[str]:
     if request.training:
         names = [_quote(name) for name in request.training.class_names]
         lines += [
-            "# of each channel, pixels scaled to [0, 1]",
+            "# mean and deviation of each channel, of pixels scaled to [0, 1]",
             f"MEAN = {request.training.mean}",
             f"STD = {request.training.std}",
             *bracketed("CLASS_NAMES = [", names, "]"),
