@@ -98,7 +98,7 @@ def confirmation(spec: StudySpec) -> str:
     if spec.confirm * (spec.seeds - 1) == 0:
         return ""
     several = " and the references" if spec.references and spec.reference_seeds > 1 else ""
-    return f"the best {spec.confirm}{several}, under {spec.seeds} seeds each"
+    return f"the best {spec.confirm}{several} under {spec.seeds} seeds"
 
 
 def _list(epochs: Sequence[int]) -> str:

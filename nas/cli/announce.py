@@ -64,11 +64,8 @@ def _plan(spec: StudySpec) -> str:
     known = f" and {len(spec.references)} published" if spec.references else ""
     *early, full = spec.rungs
     rungs = f", judged after {', '.join(map(str, early))}" if early else ""
-    again = (
-        f"; the best {spec.confirm} under {spec.seeds} seeds"
-        if spec_text.confirmation(spec)
-        else ""
-    )
+    confirmed = spec_text.confirmation(spec)
+    again = f"; {confirmed}" if confirmed else ""
     sizes = f" on {spec.ladder.resolutions}" if spec.resolutions else ""
     return f"{several}{time}{known}, {output.plural(full, 'epoch')}{sizes}{rungs}{again}"
 

@@ -71,7 +71,7 @@ def print_front(found: "StudyResults") -> None:
     title = f"Pareto front of {spec.name} ({', '.join(spec.objectives)}): "
     _print(found, title + output.plural(len(found.front), "network"), found.front, ["state"])
     if found.unconfirmed:
-        title = "\nunconfirmed: 1 seed each, so not comparable with the front, which dominates none"
+        title = "\nunconfirmed: not dominated by the front, but of 1 seed each, so not comparable"
         _print(found, title, found.unconfirmed, ["state", "spread", "observed", "test"])
     if len(spec.spaces) > 1:
         _print_families(found)
