@@ -6,11 +6,20 @@ from collections.abc import Iterable
 _NEAR = 0.6  # of difflib's ratio: one letter in a short word, or two letters exchanged
 
 
-def did_you_mean(word: str, known: Iterable[str], most: int = 2) -> str:
-    """Return `Did you mean x or y? ` of the names nearest to `word`, empty where none is near.
+def nearest(word: str, known: Iterable[str], most: int = 2, least: float = _NEAR) -> list[str]:
+    """Return the names nearest to `word`, the nearest first.
 
-    Case does not count. The blank at the end joins it to the sentence that lists what may be typed.
+    Near is a similarity of `least` or more, from 0 to 1; case does not count.
     """
     names = {name.lower(): name for name in known}
-    close = difflib.get_close_matches(word.lower(), names, n=most, cutoff=_NEAR)
-    return f"Did you mean {' or '.join(names[name] for name in close)}? " if close else ""
+    close = difflib.get_close_matches(word.lower(), names, n=most, cutoff=least)
+    return [names[name] for name in close]
+
+
+def did_you_mean(word: str, known: Iterable[str], most: int = 2, least: float = _NEAR) -> str:
+    """Return `Did you mean x or y? ` of the names that are `nearest`, empty where none is near.
+
+    The blank at the end joins it to the sentence that lists what may be typed.
+    """
+    close = nearest(word, known, most, least)
+    return f"Did you mean {' or '.join(close)}? " if close else ""

@@ -25,9 +25,10 @@ def read_text(path: Path, error: type[NasError] = NasError) -> str:
     try:
         raw = path.read_bytes()
     except OSError as fault:
-        raise error(
-            f"{path} cannot be read: {fault.strerror or fault}.", "Give a text file in UTF-8."
-        ) from fault
+        remedy = "Give a text file in UTF-8."
+        if isinstance(fault, FileNotFoundError):
+            remedy = "Give the path of a file that is there."
+        raise error(f"{path} cannot be read: {fault.strerror or fault}.", remedy) from fault
     return decode_text(raw, str(path), error)
 
 

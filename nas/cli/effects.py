@@ -103,6 +103,13 @@ def check_loaders(number: int, streamed: bool) -> None:
     refuse_idle("loaders", why, "Leave --loaders out: it is for images that are streamed.")
 
 
+def _silent(given: Given) -> str:
+    silent = "--json" if given["json_"] else "--quiet" if given["quiet"] else ""
+    return f"{silent} prints only the result" if silent else ""
+
+
+RESUME = (Rule("verbose", _silent, "Leave out one of them."),)
+
 TASK = (
     Rule("data_dir", _digits, "Leave --data out, or name another task."),
     Rule("skip_corrupt", _no_files, "Add --data DIR, or leave --skip-corrupt out."),
@@ -140,6 +147,7 @@ def _last_rung(given: Given) -> str:
 
 
 SEARCH = (
+    *RESUME,
     *TASK,
     *LATENCY,
     Rule("epochs", _last_rung, "Leave --epochs out, or end --rungs in it."),
@@ -187,9 +195,18 @@ def _sets_epochs(given: Given) -> str:
     return "--epochs goes before it" if given["epochs"] and "epochs" in names else ""
 
 
+def _rival_is_named(given: Given) -> str:
+    return "" if not given["study"] or given["against"] else _OF_STUDY
+
+
 TRAIN = (
     *TASK,
-    NETWORK[0],
+    Rule("space_name", _rival_is_named, "Leave --space out."),
+    Rule(
+        "ray_address",
+        lambda given: "one worker trains in this process" if given["workers"] == 1 else "",
+        "Add --workers N.",
+    ),
     only_without("strides", "study", "the study says how it is deployed", "Use --task-strides."),
     Rule("settings", _sets_epochs, "Leave one of --epochs and --set epochs=… out."),
 )
@@ -197,6 +214,7 @@ TRAIN = (
 
 _READ_AGAIN = "no space was named, so that a stored study is read again as it is"
 COMPARE = (
+    *RESUME,
     *(rule for rule in TASK if rule.option != "skip_corrupt"),
     *(
         Rule(

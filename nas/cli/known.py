@@ -132,22 +132,37 @@ def named_network(
     strides: str | None = None,
     db: str | None = None,
 ) -> NamedNetwork:
+    """Return the network that `arch` names in the space of that name or file, as `network_in`."""
+    from nas.space_file import load_space
+
+    return network_in(load_space(space_name), arch, input_, classes, strides, db)
+
+
+def network_in(
+    space: "SearchSpace",
+    arch: str,
+    input_: str | None = None,
+    classes: int | None = None,
+    strides: str | None = None,
+    db: str | None = None,
+) -> NamedNetwork:
     """Return the network that `arch` names: a known one, the choices in full, or an `arch_id`.
 
     An id, or six of its digits or more, is looked up among the trials of the database `db` and the
     known networks. `input_`, `classes` and `strides` replace those of the entry, or of the space.
 
     Raises:
-        NasError: there is no such space or network, several have that id, or the input size or the
-            strides cannot be read.
+        NasError: there is no such network, several have that id, or the input size or the strides
+            cannot be read.
     """
-    from nas.space_file import load_space, parse_input
+    from nas.space_file import parse_input
     from nas.strides import given_strides
 
-    space = load_space(space_name)
     known = space.known(arch)
     if known is None and is_arch_id(arch):
         return _by_id(arch.lower(), space, (input_, classes, strides), db)
+    if known is None and "=" not in arch:
+        _check_space(arch, space)
     architecture = known.architecture if known else space.parse(arch)
     shape = known.input if known else space.deployment
     return NamedNetwork(
@@ -157,6 +172,31 @@ def named_network(
         input=parse_input(input_) if input_ else shape,
         classes=classes or (known.classes if known else space.classes),
         strides=given_strides([space], strides),
+    )
+
+
+def _check_space(name: str, space: "SearchSpace") -> None:
+    """Refuse the name of a known network of another space, and a name that is nearest to one.
+
+    Raises:
+        NasError: `name` is, or resembles, a network of a built-in space other than `space`.
+    """
+    from nas.errors import NasError
+    from nas.suggestion import nearest
+
+    entries = {entry.name: entry for entry in reversed([*_entries(space)])}  # those of `space` win
+    near = nearest(name, entries, most=1)
+    if not near or space.known(near[0]) is not None:
+        return
+    other = entries[near[0]].space.name
+    if near[0] == name:
+        raise NasError(
+            f"{name} is a network of the space {other}, not of {space.name}.",
+            f"Add --space {other}.",
+        )
+    raise NasError(
+        f"the space {space.name} has no architecture called {name!r}.",
+        f"Did you mean {near[0]} of another space? Type: --space {other} --arch {near[0]}",
     )
 
 

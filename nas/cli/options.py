@@ -1,12 +1,14 @@
 """The options that several verbs share."""
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 F = TypeVar("F", bound=Callable[..., Any])
+_MOST_CHANNELS = 16  # of images; with more, and 1 or 3 at the end, the channels are meant there
 
 
 def database(function: F) -> F:
@@ -70,6 +72,19 @@ def task_strides(function: F) -> F:
     )(function)  # fmt: skip
 
 
+def _channels_first(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -> Any:
+    """Refuse 224x224x3, which would be 224 channels of 224x3 pixels."""
+    match = re.fullmatch(r"([0-9]{2,4})x([0-9]{2,4})x([13])", text or "")
+    if match and int(match[1]) > _MOST_CHANNELS:
+        from nas.errors import NasError
+
+        raise NasError(
+            f"--input {text} would be {match[1]} channels of {match[2]}x{match[3]} pixels.",
+            f"Write the channels first: {match[3]}x{match[1]}x{match[2]}.",
+        )
+    return text
+
+
 def deployment(function: F) -> F:
     """Add `--input`, `--classes` and `--strides`, which replace the space's deployment."""
     function = strides(function)
@@ -77,7 +92,7 @@ def deployment(function: F) -> F:
         "--classes", type=click.IntRange(2), help="Classes at deployment.  [default: the space's]"
     )(function)
     return click.option(
-        "--input", "input_", metavar="CxHxW",
+        "--input", "input_", metavar="CxHxW", callback=_channels_first,
         help="Input size at deployment, where costs are counted.  [default: the space's]",
     )(function)  # fmt: skip
 
@@ -232,19 +247,3 @@ def execution(function: F) -> F:
     for option in reversed(_EXECUTION):
         function = option(function)
     return function
-
-
-def check_verbose(given: Mapping[str, Any]) -> None:
-    """Refuse --verbose where nothing but the result is printed.
-
-    Raises:
-        NasError: --quiet or --json was given too.
-    """
-    from nas.errors import NasError
-
-    silent = "--json" if given["json_"] else "--quiet" if given["quiet"] else ""
-    if silent and given["verbose"]:
-        raise NasError(
-            f"--verbose has no effect with {silent}, which prints only the result.",
-            "Leave out one of them.",
-        )

@@ -133,6 +133,11 @@ def prove(
     from nas.tables import Table
 
     read = Table.read(table, toml)
+    effects.refuse_idle(
+        "confirm",
+        "" if read.replicated else f"{table.name} has one training of each network",
+        "Leave --confirm out, or give a table with several.",
+    )
     budget = _budget(read, budgets, quantile)
     setting = Setting(
         path=table,

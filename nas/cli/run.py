@@ -17,7 +17,6 @@ from nas import environment
 from nas.budget import admits
 from nas.cli import effects, output
 from nas.cli.announce import announce
-from nas.cli.options import check_verbose
 from nas.cli.profile import of_reports, print_profiles
 from nas.cli.progress import Progress
 from nas.errors import (
@@ -67,12 +66,7 @@ class Settings:
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> "Settings":
-        """Read the options of the command line.
-
-        Raises:
-            NasError: --verbose was given where nothing is said.
-        """
-        check_verbose(given)
+        """Read the options of the command line."""
         gpus = given["gpus_per_trial"]
         if gpus is None:
             gpus = 1.0 if default_device().type == "cuda" else 0.0

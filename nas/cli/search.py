@@ -157,6 +157,7 @@ def search(**given: Any) -> int:
 @options.database
 @options.execution
 @options.as_json
+@effects.refuses(*effects.RESUME)
 def resume(study: str, **given: Any) -> int:
     """Go on with a STUDY that was interrupted; finished trials are not repeated.
 
@@ -186,7 +187,6 @@ def check_words(given: dict[str, Any]) -> None:
     from nas.space_file import parse_input
     from nas.train.recipe import load_recipe, recipe_name
 
-    options.check_verbose(given)
     spaces = _spaces(given["space_name"], bool(given["input_"] and given["classes"]))
     _strides(given, spaces)
     budget = parse_budgets(_budgets(given))

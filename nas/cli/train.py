@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from nas.cli.training import Plan, Subject, Trained
+    from nas.space import SearchSpace
     from nas.spec import StudySpec
     from nas.store import Store
     from nas.train.run import Execute
@@ -24,8 +25,9 @@ _MENDED = "Type the same with --resume to go on."
 @options.network
 @click.option(
     "--against",
-    metavar="NAME|DIR",
-    help="Compare with this architecture, trained alike, or with an earlier --out.",
+    metavar="NAME|STUDY#N|DIR",
+    help="Compare with this network, trained alike: a name as --arch takes it, or trial N of a "
+    "study; or with an earlier --out.",
 )
 @click.option(
     "--task",
@@ -83,17 +85,19 @@ def train(**given: Any) -> None:
     Example:
       nas train igcv3-300m-madds-digits --best --seeds 3
       nas train --arch igcv3-d-1.0 --task cifar10 --recipe igcv3-cifar --against mobilenetv2-1.0
+      nas train igcv3-300m-madds-digits --best --against igcv3-300m-madds-digits#4
       nas train --arch igcv3-d-1.0 --task imagenet --data /data/imagenet --workers 4
       nas train --arch igcv3-d-1.0 --task cifar10 --task-strides 1,1,2,2,2,1,1,1
     """  # fmt: skip
     from nas.cli.known import check_named
     from nas.errors import InterruptedStudyError
+    from nas.space_file import load_space
     from nas.store import open_store
 
     check_named(given, "train")
     try:
         if given["arch"] is not None:
-            _train(_from_space(given), None, given)
+            _train(_from_space(given, load_space(given["space_name"])), None, given)
             return
         with open_store(given["db"], create=False, read_only=True) as store:
             spec, subject = _from_study(store, given["study"], given["trial"])
@@ -204,15 +208,9 @@ def _execution(plan: "Plan", ray_address: str | None) -> "AbstractContextManager
     """Return what trains: several workers of Ray, or None for this process."""
     from contextlib import nullcontext
 
-    from nas.errors import NasError
     from nas.train.team import Team
 
     if plan.workers == 1:
-        if ray_address is not None:
-            raise NasError(
-                "--ray-address alone changes nothing: one worker trains in this process.",
-                "Add --workers N.",
-            )
         return nullcontext()
     Team(size=plan.workers).check(plan.recipe.batch_size, len(plan.task.train))
     from nas.tuner.train_workers import training_workers
@@ -220,12 +218,12 @@ def _execution(plan: "Plan", ray_address: str | None) -> "AbstractContextManager
     return training_workers(plan.workers, plan.request, ray_address)
 
 
-def _from_space(given: dict[str, Any]) -> "Subject":
-    from nas.cli.known import named_network
+def _from_space(given: dict[str, Any], space: "SearchSpace") -> "Subject":
+    from nas.cli.known import network_in
     from nas.cli.training import Subject
     from nas.strides import Stated, given_strides
 
-    found = named_network(given["space_name"], given["arch"], db=given["db"])
+    found = network_in(space, given["arch"], db=given["db"])
     space = found.space
     stated = Stated(
         given_strides([space], given["strides"]) or found.strides,
@@ -259,21 +257,38 @@ def _rival(given: dict[str, Any], subject: "Subject") -> "Subject | tuple[str, l
         return None
     if (Path(against) / "result.json").is_file():
         return earlier_errors(Path(against))
-    rival = _from_space({**given, "arch": against})
+    rival = _named_rival(against, given, subject)
     if rival.architecture == subject.architecture and rival.name == subject.name:
         raise NasError(f"{against} would be compared with itself.", "Name another network.")
     return replace(rival, deployment=subject.deployment, classes=subject.classes)
 
 
+def _named_rival(against: str, given: dict[str, Any], subject: "Subject") -> "Subject":
+    """Return trial N of `STUDY#N`, or the network of --space, else of the space of `subject`."""
+    from nas.space_file import load_space
+    from nas.store import open_store
+
+    study, _, number = against.rpartition("#")
+    if study and number.isdecimal():
+        with open_store(given["db"], create=False, read_only=True) as store:
+            return _from_study(store, study, int(number))[1]
+    listed = "=" in against or subject.space.known(against) is not None
+    own = given["study"] and listed and not effects.was_typed("space_name")
+    space = subject.space if own else load_space(given["space_name"])
+    return _from_space({**given, "arch": against}, space)
+
+
 def _plan(subject: "Subject", spec: "StudySpec | None", given: dict[str, Any]) -> "Plan":
     """Read the task and the recipe; every mistake is found before anything is written."""
     from nas.cli.training import Plan
-    from nas.train.data import Files, TaskRequest
+    from nas.train.data import TASKS, Files, TaskRequest, unknown_task
     from nas.train.devices import prepare_worker, usual_threads
     from nas.train.loaders import use_processes
     from nas.train.recipe import load_recipe, override, read_recipe, recipe_name
 
     task_name = given["task"] or (_default_task(spec) if given["data_dir"] is None else "folder")
+    if task_name not in TASKS:
+        raise unknown_task(task_name)
     same = spec is not None and task_name == spec.task
     data_dir, limit, seed = given["data_dir"], given["limit"], given["seed"]
     image_size, skip_corrupt = given["image_size"], given["skip_corrupt"]

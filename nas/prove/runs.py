@@ -23,6 +23,7 @@ from nas.prove.scores import Judge, Score
 from nas.prove.simulate import Cluster, Sampler
 from nas.samplers.port import Feasible
 from nas.tables import ACCURACY, Table, TableSpace, toml_beside
+from nas.text_file import read_text
 
 MakeSampler: TypeAlias = Callable[[str, Feasible, Sequence[Objective]], Sampler]
 
@@ -153,12 +154,16 @@ class Kept:
     def add(self, run: Run) -> None:
         """Keep one more run."""
         self.runs[run.label, run.seed] = run
-        if self._path:
+        if self._path is None:
+            return
+        try:
             with self._path.open("a", encoding="utf-8") as file:
                 file.write(run.to_json() + "\n")
+        except OSError as error:
+            raise _unkept(self._path, error) from error
 
     def _read(self, path: Path, head: str) -> None:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = read_text(path).splitlines()
         first = _object(lines[0]) if lines else {}
         ours = json.loads(head)
         differ = [key for key in ours if (first or {}).get(key) != ours[key]]
@@ -166,10 +171,17 @@ class Kept:
             remedy = "Give the same table and options again, or another file."
             what = f"are of another {differ[0]}" if first else "cannot be read"
             raise NasError(f"the runs in {path} {what}.", remedy)
-        for line in lines[1:]:
-            if _object(line):
+        for number, line in enumerate(lines[1:], start=2):
+            if not _object(line):
+                continue
+            try:
                 run = Run.from_json(line)
-                self.runs[run.label, run.seed] = run
+            except (KeyError, TypeError) as error:
+                raise NasError(
+                    f"{path}, line {number} is no run of nas prove.",
+                    "Delete the line: its run is made again.",
+                ) from error
+            self.runs[run.label, run.seed] = run
 
     def _write(self, lines: Sequence[str]) -> None:
         if self._path is None:
@@ -179,9 +191,11 @@ class Kept:
             part.write_text("\n".join(lines) + "\n", encoding="utf-8")
             part.replace(self._path)
         except OSError as error:
-            raise NasError(
-                f"the runs cannot be kept in {self._path}: {error}.", "Give a file to write."
-            ) from error
+            raise _unkept(self._path, error) from error
+
+
+def _unkept(path: Path, error: OSError) -> NasError:
+    return NasError(f"the runs cannot be kept in {path}: {error}.", "Give a file to write.")
 
 
 def _object(line: str) -> dict[str, Any] | None:

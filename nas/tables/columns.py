@@ -4,7 +4,6 @@ What nobody says is inferred from the names of the columns and the number of the
 inference is told in a note.
 """
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from decimal import Decimal
 from typing import Any, TypeAlias
 
 from nas.cost import Cost
+from nas.suggestion import did_you_mean
 from nas.toml_reader import TomlReader, shown
 
 Cells: TypeAlias = Mapping[str, Sequence[str]]
@@ -33,6 +33,7 @@ _DERIVED = re.compile(
 )
 _RESERVED = frozenset({"top1_error", "loss", "train_loss", "seconds", "epoch", "rung", *dir(Cost)})
 _MOST_VALUES = 64
+_MISSPELLED = 0.7  # a key as near to one of ours; others may be there for other programs
 _KEYS = (
     "title", "source", "choices", "costs", "accuracies", "accuracy_unit", "time", "canonical",
     "name",
@@ -120,9 +121,8 @@ class _Finder:
         for key in self._reader.document:
             if key in _KEYS:
                 continue
-            near = difflib.get_close_matches(key, _KEYS, n=1, cutoff=0.7)
-            if near:
-                self._reader.fail(f"unknown key {shown(key)}", f"Write {near[0]}.")
+            if near := did_you_mean(key, _KEYS, least=_MISSPELLED):
+                self._reader.fail(f"unknown key {shown(key)}", f"{near}Use {', '.join(_KEYS)}.")
             self._notes.append(f"{self._reader.file}: the key {key} is not used")
 
     def _unit(self) -> str | None:
@@ -144,11 +144,10 @@ class _Finder:
             SpaceError: it is not there, or has a role already.
         """
         if not isinstance(column, str) or column not in self._cells:
-            near = difflib.get_close_matches(str(column), list(self._cells), n=1)
-            hint = f" Did you mean {near[0]}?" if near else ""
+            near = did_you_mean(str(column), self._cells)
             self._reader.fail(
                 f"{role}: the table has no column {shown(column)}",
-                f"The columns are {_listed(self._cells)}.{hint}",
+                f"{near}The columns are {_listed(self._cells)}.",
             )
         if column in self._roles:
             self._reader.fail(

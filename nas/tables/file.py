@@ -106,7 +106,8 @@ def _read_cells(path: Path) -> tuple[tuple[int, ...], dict[str, list[str]]]:
         raw = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
     except (OSError, EOFError, zlib.error) as error:
         remedy = "Give a CSV file, gzipped or not."
-        raise SpaceError(f"{path} cannot be read: {error}.", remedy) from error
+        why = getattr(error, "strerror", None) or error
+        raise SpaceError(f"{path} cannot be read: {why}.", remedy) from error
     text = decode_text(raw, str(path), SpaceError)
     reader = csv.reader(text.splitlines(keepends=True))
     try:

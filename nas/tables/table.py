@@ -95,6 +95,11 @@ class Table:
         """Return the accuracy of each training of one network, in percent."""
         return self._networks.trainings[index]
 
+    @property
+    def replicated(self) -> bool:
+        """Whether any network was trained more than once."""
+        return any(len(trainings) > 1 for trainings in self._networks.trainings)
+
     def title(self, index: int) -> str:
         """Return what the table calls a network."""
         row = self._networks.rows[index]

@@ -21,6 +21,7 @@ from torch import Tensor
 from nas.data_identity import DataIdentity
 from nas.errors import TaskError
 from nas.storage import sha256
+from nas.text_file import decode_text
 from nas.train.files import write_whole
 from nas.train.session import EpochResult, Session
 
@@ -104,7 +105,7 @@ def read_document(path: Path) -> dict[str, Any]:
         TaskError: it cannot be read.
     """
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(decode_text(path.read_bytes(), str(path), TaskError))
     except (OSError, ValueError) as error:
         raise TaskError(f"{path} cannot be read ({error}).", _REMEDY) from error
     if not isinstance(document, dict):

@@ -83,9 +83,3 @@ def test_the_address_of_the_page_is_one_that_can_be_had(tmp_path, capsys):
     assert port != taken
     assert f"nas dashboard --study study --port {port} --db" in line
     check_port(port)
-
-
-@pytest.mark.parametrize("silent", ["--quiet", "--json"])
-def test_verbose_is_refused_where_nothing_is_said(nas, silent):
-    words = ["search", "--budget", "300M-flops", "--task", "digits", "-v", silent]
-    assert f"--verbose has no effect with {silent}" in nas.refused(*words)

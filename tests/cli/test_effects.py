@@ -2,10 +2,12 @@
 
 import click
 import pytest
+import tables
 
 from nas.cli import app
 
 SEARCH = ["search", "--budget", "300M-flops"]
+RESUME = ["resume", "s"]
 STORED = ["compare-spaces", "--study", "s"]
 IDLE = [
     ([*SEARCH, "--confirm", "0", "--seeds", "5"], "--seeds"),
@@ -41,7 +43,14 @@ IDLE = [
     (["train", "--arch", "igcv3-w", "--task", "digits", "--loaders", "2"], "--loaders"),
     (["train", "--arch", "igcv3-w", "--loaders", "2"], "--loaders"),
     (["train", "--arch", "igcv3-w", "--epochs", "3", "--set", "epochs=4"], "--set"),
+    (["train", "--arch", "igcv3-w", "--ray-address", "h:1"], "--ray-address"),
     (["front", "s", "--csv", "--json"], "--csv"),
+    ([*SEARCH, "--verbose", "--quiet"], "--verbose"),
+    ([*SEARCH, "-v", "--json"], "--verbose"),
+    ([*RESUME, "-v", "--quiet"], "--verbose"),
+    ([*RESUME, "-v", "--json"], "--verbose"),
+    (["compare-spaces", "igcv3", "mobilenetv2", "-v", "--quiet"], "--verbose"),
+    (["export", "--arch", "igcv3-w", "--results", "r", "-o", "o"], "--results"),
     ([*STORED, "-n", "30"], "-n"),
     ([*STORED, "--task", "digits"], "--task"),
     ([*STORED, "--vary", "g1"], "--vary"),
@@ -52,12 +61,46 @@ IDLE = [
 ]
 
 
+EXCLUSIVE = [
+    ["--trial", "1", "--csv"], ["--trial", "1", "--all"], ["--trial", "1", "--profile"],
+    ["--csv", "--all"], ["--csv", "--json"], ["--all", "--json"], ["--all", "--profile"],
+]  # fmt: skip
+
+
 @pytest.mark.parametrize(("words", "option"), IDLE, ids=lambda value: " ".join(value))
 def test_an_option_without_effect_is_refused(nas, tmp_path, words, option):
     error = nas.refused(*words)
     assert error.startswith(f"nas: {option}")
     assert "has no effect: " in error
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("words", EXCLUSIVE, ids=" ".join)
+def test_ways_to_show_a_study_exclude_each_other(nas, words):
+    error = nas.refused("show", "s", *words)
+    assert all(word in error for word in words if word.startswith("--"))
+    assert "cannot be given together" in error
+
+
+def test_trainings_that_nobody_repeated_cannot_confirm(nas, tmp_path):
+    header = [name for name in tables.HEADER if name != "acc_s1"]
+    once = [[*row[:6], *row[7:]] for row in tables.rows()]
+    tables.write(tmp_path / "once.csv", once, header)
+    words = ["prove", "once.csv", "--samplers", "random", "--seeds", "1", "--trainings", "5"]
+    assert "--confirm has no effect: once.csv has one training" in nas.refused(
+        *words, "--confirm", "2"
+    )
+    assert nas(*words, "--jobs", "1").code == 0
+
+
+def test_a_limit_above_the_number_of_images_is_said():
+    from nas.train.data import load_task
+
+    assert (
+        "the limit of 2,000 training images leaves none out" in load_task("digits", limit=2000).note
+    )
+    assert "leaves none out" not in load_task("digits", limit=1079).note
+    assert "only 100 training images" in load_task("digits", limit=100).note
 
 
 def test_what_the_environment_says_is_no_option(nas, monkeypatch):
@@ -83,7 +126,8 @@ def test_every_rule_names_an_option_of_its_verb():
 
     root = click.Context(app)
     tables = {
-        "search": effects.SEARCH, "space": effects.LATENCY, "count": effects.NETWORK,
+        "search": effects.SEARCH, "resume": effects.RESUME, "space": effects.LATENCY,
+        "count": effects.NETWORK,
         "latency": effects.NETWORK, "export": effects.EXPORT, "train": effects.TRAIN,
         "compare-spaces": effects.COMPARE, "prove": effects.PROVE,
     }  # fmt: skip

@@ -9,6 +9,7 @@ from safetensors.torch import load_file
 
 from nas.cost import total_cost
 from nas.layers import Shape
+from nas.space_file import load_space
 from nas.store import open_store
 from nas.train.network import build
 from nas.train.recipe import load_recipe
@@ -89,6 +90,74 @@ def test_an_id_of_a_known_network_needs_no_database(nas):
 def test_an_id_that_nobody_has_is_refused(nas, trials):
     assert "nas.db" in nas.refused("count", "--arch", "0123456789ab")
     nas.refused("count", "--arch", "01234")
+
+
+def test_the_beginning_of_two_ids_is_refused_until_digits_tell_them_apart(nas, tmp_path):
+    space = load_space("igcv3")
+    words = "depth=1-2-3-4-3-3-1,width=32-48-64-128-192-320-640,expansion={},g1={},g2=4,relu={}"
+    alike = [
+        ("2-2-1-1-2-1-1", "4-4-1-2-2-1-2", "none-none-depthwise-last-depthwise-last-last"),
+        ("1-1-2-2-1-1-2", "4-4-1-4-2-2-1", "none-last-depthwise-first-last-none-none"),
+    ]
+    found = [space.parse(words.format(*choices) + ",permute2=no") for choices in alike]
+    ids = [architecture.arch_id for architecture in found]
+    assert len(set(ids)) == 2
+    assert ids[0][:6] == ids[1][:6]
+    spec = replace(
+        spec_of("random", 2), name="alike", more_spaces=(), space_name="igcv3",
+        space_text=space.source,
+    )  # fmt: skip
+    with open_store(str(tmp_path / "nas.db")) as store:
+        store.create_study(spec, {})
+        for number, architecture in enumerate(found):
+            cost = total_cost(spec.deployed_layers(architecture))
+            trial = Trial(number, architecture, cost, TrialState.WAITING, 1)
+            store.insert_trial("alike", trial)
+    error = nas.refused("count", "--arch", ids[0][:6])
+    assert all(arch_id in error for arch_id in ids)
+    assert "several networks" in error
+    for arch_id in ids:
+        assert counted(nas, "--arch", arch_id[:8])["arch_id"] == arch_id
+
+
+def test_two_trials_of_a_study_are_compared_alike(nas, trials):
+    alike = ["--epochs", "1", "--limit", "50", "--no-export", "--set", "bn_batches=2"]
+    called = nas("train", "two", "--best", "--against", "two#0", *alike, "--out", "o", "--json")
+    assert called.code == 0, called.err
+    networks = json.loads(called.out)["networks"]
+    assert [row["arch_id"] for row in networks] == [trials[1].arch_id, trials[0].arch_id]
+    assert [row["trial"] for row in networks] == [1, 0]
+
+
+def test_against_what_is_not_there(nas, trials):
+    words = ("train", "two", "--best", "--epochs", "1", "--against")
+    assert "trial 9" in nas.refused(*words, "two#9")
+    assert "Did you mean two?" in nas.refused(*words, "twoo#1", code=4)
+    assert "compared with itself" in nas.refused(*words, "two#1")
+    assert "Did you mean igcv3-w" in nas.refused(*words, "igcv3-x")
+
+
+def test_a_misspelled_task_is_no_recipe(nas):
+    for more in ([], ["--recipe", "paper"]):
+        error = nas.refused("train", "--arch", "igcv3-w", "--task", "cifr10", *more)
+        assert "there is no task 'cifr10'" in error
+        assert "Did you mean cifar10" in error
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("224x224x3", "3x224x224"), ("28x28x1", "1x28x28"),
+                                              ("160x224x3", "3x160x224")])  # fmt: skip
+def test_channels_at_the_end_are_said_to_be_first(nas, typed, meant):
+    assert f"channels first: {meant}" in nas.refused("count", "--arch", "igcv3-w", "--input", typed)
+    assert nas("count", "--arch", "igcv3-w", "--input", meant).code == 0
+
+
+def test_a_known_network_of_another_space_says_of_which(nas):
+    error = nas.refused("count", "--arch", "mobilenetv1-0.5")
+    assert "mobilenetv1-0.5 is a network of the space mobilenetv1" in error
+    assert "Add --space mobilenetv1." in error
+    assert nas("count", "--arch", "mobilenetv1-0.5", "--space", "mobilenetv1").code == 0
+    error = nas.refused("count", "--arch", "mobilenetv1-05")
+    assert "Type: --space mobilenetv1 --arch mobilenetv1-0.5" in error
 
 
 def test_a_study_or_a_trial_that_is_not_there(nas, trials):

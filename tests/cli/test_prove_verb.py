@@ -94,6 +94,22 @@ def test_wrong_words_are_refused(nas, toy, words, said):
     assert said in nas.refused(*WORDS, *words)
 
 
+def test_a_file_of_runs_that_an_editor_saved_is_read(nas, toy, tmp_path):
+    words = [*WORDS, "--samplers", "random", "--seeds", "2", "--resume", "runs.jsonl", "--json"]
+    asks = json.loads(nas(*words).out)["asks"]
+    runs = tmp_path / "runs.jsonl"
+    kept = runs.read_text()
+    for encoding in ("utf-8-sig", "utf-16"):
+        runs.write_text(kept.replace("\n", "\r\n"), encoding=encoding)
+        assert json.loads(nas(*words).out)["asks"] == asks  # real times: nothing ran again
+    runs.write_bytes(b"\x80\x81\x00")
+    assert "runs.jsonl" in nas.refused(*words)
+    runs.write_text(kept + '{"label": "random"}\n')
+    error = nas.refused(*words)
+    assert "runs.jsonl, line 4 is no run" in error
+    assert "Delete the line" in error
+
+
 def test_table_that_is_not_there(nas):
     assert "nowhere.csv" in nas.refused("prove", "nowhere.csv")
 

@@ -89,7 +89,7 @@ def test_choices_may_be_grouped_by_stage(tmp_path):
 def test_unknown_keys_are_named(tmp_path):
     text = "a,b,acc\nx,1,90\ny,2,91\n"
     assert any("dataset" in note for note in read(tmp_path, text, 'dataset = "cifar"').notes)
-    with pytest.raises(SpaceError, match="Write canonical"):
+    with pytest.raises(SpaceError, match="Did you mean canonical"):
         read(tmp_path, text, 'cannonical = "a"')
 
 
@@ -214,6 +214,7 @@ GOOD = "a,b,acc_s0,acc_s1,flops\n1,x,90,91,10\n2,x,92,93,20\n1,y,80,81,15\n2,y,8
         (("acc_s0,acc_s1", "acc,accuracy"), None, ["several columns", "acc, accuracy"]),
         (("", ""), 'time = "hours"', ["no column 'hours'", "a, b"]),
         (("", ""), 'costs = ["flop"]', ["'flop'", "Did you mean flops?"]),
+        (("", ""), 'choises = ["a"]', ["'choises'", "Did you mean choices?"]),
         (("", ""), 'costs = ["a"]\nchoices = ["a"]', ["a", "one role"]),
         (("", ""), 'accuracy_unit = "points"', ["'points'", "percent"]),
         (("", ""), "[costs]\nflops = 'T'", ["'T'", '"M"']),

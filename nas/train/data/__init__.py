@@ -152,6 +152,8 @@ def load_task(
     if limit is not None and limit < len(train):
         train = take(train, balanced_subset(train.labels, limit, seed))
         notes.append(f"only {len(train)} training images, as many of each class")
+    elif limit is not None and limit > len(train):
+        notes.append(f"the limit of {limit:,} training images leaves none out")
     shape = _shape(train, source)
     mean, std = kind.scaling or _statistics(_pixels(train, shape), shape.channels)
     task = Task(

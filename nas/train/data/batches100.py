@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from nas.errors import TaskError
+from nas.text_file import read_text
 from nas.train.data.batches import PIXELS, SIDE, broken, load_arrays
 from nas.train.data.images import Source, check_labels
 from nas.train.data.task import Split
@@ -66,7 +68,7 @@ def _python(file: Path) -> tuple[_Bytes, _Bytes]:
 def _class_names(place: Path) -> tuple[str, ...]:
     """Return the names beside the batches, or the numbers."""
     text = place / "fine_label_names.txt"
-    names = text.read_text(encoding="utf-8").split() if text.is_file() else []
+    names = read_text(text, TaskError).split() if text.is_file() else []
     if len(names) != _CLASSES:
         names = [str(label) for label in range(_CLASSES)]
     return tuple(names)
