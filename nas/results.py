@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from math import prod
+from math import inf, prod
 from statistics import fmean
 from typing import Any
 
@@ -44,8 +44,8 @@ class Estimate:
     """A metric of one network: its mean over `n` trainings that differ in their seed alone.
 
     `low` and `high` bound the 95 % interval of the mean by Student's t, and `reach` is half its
-    width; None for one training. No metric is negative, so that `low` is not either. `split` says
-    on which images it was measured, `images` on how many, where that is recorded.
+    width; None for one training. The bounds of an error stay within [0, 1], those of a loss above 0.
+    `split` says on which images it was measured, `images` on how many, where that is recorded.
     """
 
     mean: float
@@ -57,12 +57,18 @@ class Estimate:
     reach: float | None = None
 
     @classmethod
-    def of(cls, values: Sequence[float], split: str, images: int | None = None) -> "Estimate":
-        """Return the estimate from one value or more."""
+    def of(
+        cls,
+        values: Sequence[float],
+        split: str,
+        images: int | None = None,
+        most: float = 1.0,
+    ) -> "Estimate":
+        """Return the estimate from one value or more, none of which can exceed `most`."""
         found = Summary.of(values)
         reach = found.reach
         low = None if reach is None else max(0.0, found.mean - reach)
-        high = None if reach is None else found.mean + reach
+        high = None if reach is None else min(most, found.mean + reach)
         return cls(found.mean, low, high, found.n, split, images, reach)
 
     @property
@@ -216,7 +222,9 @@ class StudyResults:
     def estimate(self, number: int, metric: str = "top1_error") -> Estimate | None:
         """Return a metric on the validation split; None unless the network is complete."""
         own = self.trainings.get(number)
-        return Estimate.of([_value(trial, metric) for trial in own], "validation") if own else None
+        most = 1.0 if metric == "top1_error" else inf
+        values = [_value(trial, metric) for trial in own or ()]
+        return Estimate.of(values, "validation", most=most) if values else None
 
     def further(self, number: int) -> Estimate | None:
         """Return the validation error over the further seeds: what was chosen is not among them."""

@@ -204,6 +204,14 @@ def test_the_winner_is_the_best_mean_and_not_the_luckiest():
     assert found.words(2) == "3.50 % (1 seed)"
 
 
+def test_the_interval_of_an_error_stays_a_share_and_that_of_a_loss_need_not():
+    trials = [trial(0, 0.90), again(1, 0, 1, 0.80)]
+    found = StudyResults(SPEC, trials)
+    error, loss = found.estimate(0), found.estimate(0, "loss")
+    assert (error.low, error.high) == (pytest.approx(0.85 - error.reach), 1.0)
+    assert loss.high == pytest.approx(1.7 + loss.reach) > 2
+
+
 def test_a_further_seed_that_fails_or_is_on_its_way_does_not_count():
     trials = [trial(0, 0.03), again(1, 0, 1, 0.05, state=TrialState.FAILED),
               again(2, 0, 2, 0.05, state=TrialState.RUNNING)]  # fmt: skip

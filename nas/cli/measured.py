@@ -51,7 +51,7 @@ def lines(spec: StudySpec, best: Trial, found: Mapping[int, Measured]) -> list[s
     own = found[best.number]
     table = spec.latency_tables[best.architecture.space]
     said = [
-        f"latency {own}",
+        str(own),
         f"(on {own.device}; the table is {table.accuracy})",
     ]
     over = over_budget(spec, found)
