@@ -44,7 +44,7 @@ class Estimate:
     """A metric of one network: its mean over `n` trainings that differ in their seed alone.
 
     `low` and `high` bound the 95 % interval of the mean by Student's t, and `reach` is half its
-    width; None for one training. The bounds of an error stay within [0, 1], those of a loss above 0.
+    width; None for one training. The bounds of an error stay within [0, 1], no loss is below 0.
     `split` says on which images it was measured, `images` on how many, where that is recorded.
     """
 
