@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from nas.cli.training import Plan, Subject, Trained
-    from nas.space import SearchSpace
     from nas.spec import StudySpec
     from nas.store import Store
     from nas.train.run import Execute
@@ -90,6 +89,7 @@ def train(**given: Any) -> None:
       nas train --arch igcv3-d-1.0 --task cifar10 --task-strides 1,1,2,2,2,1,1,1
     """  # fmt: skip
     from nas.cli.known import check_named
+    from nas.cli.subjects import from_space, from_study
     from nas.errors import InterruptedStudyError
     from nas.space_file import load_space
     from nas.store import open_store
@@ -97,26 +97,25 @@ def train(**given: Any) -> None:
     check_named(given, "train")
     try:
         if given["arch"] is not None:
-            _train(_from_space(given, load_space(given["space_name"])), None, given)
+            _train(from_space(given, load_space(given["space_name"])), None, given)
             return
         with open_store(given["db"], create=False, read_only=True) as store:
-            spec, subject = _from_study(store, given["study"], given["trial"])
+            spec, subject = from_study(store, given["study"], given["trial"])
         _train(subject, spec, given)
     except KeyboardInterrupt:
         raise InterruptedStudyError("the training was interrupted.", _MENDED) from None
 
 
 def _train(subject: "Subject", spec: "StudySpec | None", given: dict[str, Any]) -> None:
-    from dataclasses import replace
-
     from nas.cli import output, training
+    from nas.cli.subjects import alike, on_images, rival_of
     from nas.store import open_store
 
-    rival = _rival(given, subject)
+    rival = rival_of(given, subject)
     plan = _plan(subject, spec, given)
-    subject = _on_images(subject, spec, plan, given["task_strides"])
+    subject = on_images(subject, spec, plan, given["task_strides"])
     if isinstance(rival, training.Subject):
-        rival = replace(rival, stated=subject.stated)
+        rival = alike(rival, subject)
     training.check_folder(plan)
     with _execution(plan, given["ray_address"]) as execute, open_store(given["db"]) as store:
         training.prepare(plan)
@@ -134,26 +133,6 @@ def _train(subject: "Subject", spec: "StudySpec | None", given: dict[str, Any]) 
         return
     _show(networks, findings, files)
     click.echo(store.command(f"show {record_name(plan, subject)}"))
-
-
-def _on_images(
-    subject: "Subject", spec: "StudySpec | None", plan: "Plan", given: str | None
-) -> "Subject":
-    """Return a network of a study with the strides that hold on the images of `plan`.
-
-    Those that the study states for its own images hold on images of that size; `given` are those
-    that this training states.
-    """
-    from dataclasses import replace
-
-    from nas.strides import given_strides
-
-    if spec is None:
-        return subject
-    own = plan.task_name == spec.task and spec.task_input in (None, str(plan.task.input))
-    stated = given_strides([subject.space], given, "--task-strides")
-    task = stated or (spec.task_strides if own else ())
-    return replace(subject, stated=replace(subject.stated, task=task))
 
 
 def _networks(
@@ -216,66 +195,6 @@ def _execution(plan: "Plan", ray_address: str | None) -> "AbstractContextManager
     from nas.tuner.train_workers import training_workers
 
     return training_workers(plan.workers, plan.request, ray_address)
-
-
-def _from_space(given: dict[str, Any], space: "SearchSpace") -> "Subject":
-    from nas.cli.known import network_in
-    from nas.cli.training import Subject
-    from nas.strides import Stated, given_strides
-
-    found = network_in(space, given["arch"], db=given["db"])
-    space = found.space
-    stated = Stated(
-        given_strides([space], given["strides"]) or found.strides,
-        given_strides([space], given["task_strides"], "--task-strides"),
-    )
-    return Subject(found.name, space, found.architecture, found.input, found.classes, stated=stated)
-
-
-def _from_study(store: "Store", study: str, number: int | None) -> "tuple[StudySpec, Subject]":
-    from nas.cli.known import study_trial, trial_network
-    from nas.cli.training import Subject
-
-    results, trial = study_trial(store, study, number)
-    spec = results.spec
-    found = trial_network(spec, trial)
-    return spec, Subject(
-        found.name, found.space, found.architecture, spec.deployment, spec.classes, spec.name,
-        trial.number, spec.stated_strides,
-    )  # fmt: skip
-
-
-def _rival(given: dict[str, Any], subject: "Subject") -> "Subject | tuple[str, list[float]] | None":
-    """Return what to compare with: a network to train too, or the name and errors of an earlier."""
-    from dataclasses import replace
-
-    from nas.cli.training import earlier_errors
-    from nas.errors import NasError
-
-    against = given["against"]
-    if against is None:
-        return None
-    if (Path(against) / "result.json").is_file():
-        return earlier_errors(Path(against))
-    rival = _named_rival(against, given, subject)
-    if rival.architecture == subject.architecture and rival.name == subject.name:
-        raise NasError(f"{against} would be compared with itself.", "Name another network.")
-    return replace(rival, deployment=subject.deployment, classes=subject.classes)
-
-
-def _named_rival(against: str, given: dict[str, Any], subject: "Subject") -> "Subject":
-    """Return trial N of `STUDY#N`, or the network of --space, else of the space of `subject`."""
-    from nas.space_file import load_space
-    from nas.store import open_store
-
-    study, _, number = against.rpartition("#")
-    if study and number.isdecimal():
-        with open_store(given["db"], create=False, read_only=True) as store:
-            return _from_study(store, study, int(number))[1]
-    listed = "=" in against or subject.space.known(against) is not None
-    own = given["study"] and listed and not effects.was_typed("space_name")
-    space = subject.space if own else load_space(given["space_name"])
-    return _from_space({**given, "arch": against}, space)
 
 
 def _plan(subject: "Subject", spec: "StudySpec | None", given: dict[str, Any]) -> "Plan":

@@ -129,6 +129,31 @@ def test_two_trials_of_a_study_are_compared_alike(nas, trials):
     assert [row["trial"] for row in networks] == [1, 0]
 
 
+def test_strides_of_a_study_are_not_those_of_another_space(nas, tmp_path):
+    spec = replace(
+        spec_of("random", 2), name="stated", more_spaces=(), task="digits", strides=(2, 2, 2),
+        recipe=load_recipe("digits").text,
+    )  # fmt: skip
+    architecture = spec.space.parse(WORDS["lean"])
+    cost = total_cost(spec.deployed_layers(architecture))
+    with open_store(str(tmp_path / "nas.db")) as store:
+        store.create_study(spec, {})
+        store.insert_trial("stated", Trial(0, architecture, cost, TrialState.RUNNING, 7, attempt=1))
+        epoch = Measurement(spec.rungs[-1], 0, 0.3, 1.0, 1.0, 1.0)
+        store.record_measurement("stated", 0, 1, epoch)
+        store.finish_trial("stated", 0, 1, Outcome(TrialState.COMPLETE, 1.0))
+    words = ["train", "stated", "--best", "--space", "shufflenetv1", "--against",
+             "shufflenetv1-g3-0.5", "--epochs", "1", "--limit", "50", "--no-export"]  # fmt: skip
+    called = nas(*words, "--set", "bn_batches=2", "--out", "o", "--json")
+    assert called.code == 0, called.err
+    rows = json.loads(called.out)["networks"]
+    assert [row["cost"]["deployment"]["input"] for row in rows] == ["3x64x64"] * 2
+    assert [row["cost"]["deployment"]["strides"] for row in rows] == ["2,2,2", "1,1,2,2,2"]
+    error = nas.refused(*words, "--task-strides", "2,1,1", "--out", "p")
+    assert "--task-strides 2,1,1 has 3 numbers, but shufflenetv1 has 5" in error
+    assert not (tmp_path / "p").exists()
+
+
 def test_against_what_is_not_there(nas, trials):
     words = ("train", "two", "--best", "--epochs", "1", "--against")
     assert "trial 9" in nas.refused(*words, "two#9")
