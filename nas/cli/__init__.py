@@ -57,7 +57,7 @@ class _LazyGroup(click.Group):
     """A group whose verbs are imported only when they are called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_VERBS)
+        return [*_VERBS]  # the module nas.cli.list hides the function of that name here
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _VERBS:

@@ -194,7 +194,7 @@ def test_a_stored_study_is_resumed_and_exported_as_it_was_trained(
     monkeypatch.setattr(evaluator_module, "Session", Seen)
     plan = Plan(study.to_json(), str(tmp_path / "results"), study.data_dir, "", "0")
     whole = study.space.published[0].architecture
-    (epoch,) = TrainingEvaluator(plan).evaluate(Job(0, 1, 7, whole))
+    epoch, saved = TrainingEvaluator(plan).evaluate(Job(0, 1, 7, whole))
     (layers,) = trained
     convolutions = [layer for layer in layers if layer.name in ("stem.conv", "stage2.0.depthwise")]
     assert [layer.stride for layer in convolutions] == [int(strides[0]), int(strides[6])]
@@ -209,8 +209,8 @@ def test_a_stored_study_is_resumed_and_exported_as_it_was_trained(
         kept = Outcome(
             TrialState.COMPLETE,
             1.0,
-            weights_path=epoch.weights_path,
-            weights_sha256=epoch.weights_sha256,
+            weights_path=str(tmp_path / "results" / saved.path),
+            weights_sha256=saved.sha256,
         )
         store.finish_trial("study", 0, 1, kept)
         assert store.spec("study").deployed(study.space).text == strides

@@ -228,7 +228,7 @@ def test_a_database_that_cannot_be_written_is_found_before_training(nas, place):
             "999 workers",
         ),
         (words("--workers", "3"), "equally among 3"),
-        (words("--ray-address", "localhost:1"), "--ray-address alone"),
+        (words("--ray-address", "localhost:1"), "--ray-address has no effect"),
     ],
 )
 def test_wrong_words_leave_nothing_behind(nas, place, given, said):

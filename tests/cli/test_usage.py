@@ -77,7 +77,7 @@ def test_help_loads_no_heavy_library():
         (["search", "--budget", "300M-flops", "--recipe", "cifar"], "Did you mean cifar10"),
         (["search", "--budget", "300M-flops", "--sampler", "Predictr"], "Did you mean predictor?"),
         (["search", "--budget", "300M-flops", "--objective", "top1-error"], "mean top1_error?"),
-        (["search", "--budget", "5ms-latency@cuba"], "Did you mean cuda"),
+        (["search", "--budget", "5ms-latency@cuba"], "Use cpu, or cuda"),
     ],
 )
 def test_wrong_words_are_refused_with_cause_and_remedy(nas, words, said):
