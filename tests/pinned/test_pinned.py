@@ -1,0 +1,29 @@
+"""Behaviour that a change of structure must not change (see observe.py)."""
+
+import json
+
+import pytest
+
+from tests.pinned import observe
+
+PINNED = json.loads(observe.PINNED.read_text(encoding="utf-8"))
+
+
+def test_costs_of_known_networks():
+    assert observe.costs() == PINNED["costs"]
+
+
+def test_proposals_of_seeded_samplers(tmp_path):
+    assert observe.proposals(tmp_path) == PINNED["proposals"]
+
+
+def test_a_stored_study(tmp_path):
+    assert observe.stored(tmp_path) == PINNED["stored"]
+
+
+def test_exports(tmp_path):
+    found = observe.exports(tmp_path)
+    for name, pinned in PINNED["exports"].items():
+        assert found[name]["source"] == pinned["source"], name
+        for row, expected in zip(found[name]["outputs"], pinned["outputs"], strict=True):
+            assert row == pytest.approx(expected, abs=2e-3), name
