@@ -140,7 +140,7 @@ def test_a_trial_is_trained_by_the_rungs_of_its_study(tmp_path: Path):
         recipe = override(load_recipe("digits"), [f"rungs={rungs}", "batch_size=20"])
         spec = small_spec(recipe=recipe.text, rungs=(1, 2, 3), limit=100)
         evaluator = TrainingEvaluator(Plan(spec.to_json(), str(tmp_path), None, "", __version__))
-        epochs = list(evaluator.evaluate(Job(0, 0, 5, architecture)))
+        *epochs, _saved = evaluator.evaluate(Job(0, 0, 5, architecture))
         layers = lower(SPACE, architecture, evaluator._task.input, 10)
         alone = Session(layers, evaluator._task, recipe, 3, 5, "cpu")
         alone.rungs = spec.rungs
