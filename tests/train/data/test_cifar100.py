@@ -50,3 +50,14 @@ def test_truncated_batch(tmp_path):
     (tmp_path / "train.bin").write_bytes(binary_batch(10)[:-5])
     with pytest.raises(TaskError, match="is no CIFAR-100 batch"):
         load_task("cifar100", str(tmp_path))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_names_of_classes_in_any_unicode(tmp_path, encoding):
+    (tmp_path / "train.bin").write_bytes(binary_batch(400))
+    names = ["käfer", *(f"class-{number}" for number in range(1, 100))]
+    (tmp_path / "fine_label_names.txt").write_text("\n".join(names), encoding=encoding)
+    assert load_task("cifar100", str(tmp_path)).class_names == tuple(names)
+    (tmp_path / "fine_label_names.txt").write_text("\n".join(names), encoding="latin-1")
+    with pytest.raises(TaskError, match=r"fine_label_names\.txt cannot be read as UTF-8: line 1"):
+        load_task("cifar100", str(tmp_path))
