@@ -237,4 +237,12 @@ def _all_say(given: Given) -> str:
     return "every sampler says its own" if {*modes} <= {"single", "multi"} else ""
 
 
-PROVE = (Rule("objectives", _all_say, "Leave --objectives out."),)
+def _alone(given: Given) -> str:
+    names = {name.strip() for name in given["samplers"].split(",")}
+    return "there is one sampler, and none to hold it against" if len(names) == 1 else ""
+
+
+PROVE = (
+    Rule("objectives", _all_say, "Leave --objectives out."),
+    Rule("ours", _alone, "Leave --ours out, or name several samplers."),
+)

@@ -57,6 +57,7 @@ IDLE = [
     ([*STORED, "--input", "3x64x64"], "--input"),
     ([*STORED, "--results", "r"], "--results"),
     ([*STORED, "--profile"], "--profile"),
+    (["prove", "t.csv", "--samplers", "random", "--ours", "random"], "--ours"),
     (["prove", "t.csv", "--samplers", "tpe:multi,tpe:single", "--objectives", "single"], "--obj"),
 ]
 

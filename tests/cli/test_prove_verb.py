@@ -78,7 +78,7 @@ def test_budget_may_be_a_quantile_and_the_front_any_cost(nas, toy):
     ("words", "said"),
     [
         (["--samplers", "oracle"], "oracle"),
-        (["--samplers", "random", "--ours", "gp"], "--ours gp"),
+        (["--samplers", "random,tpe", "--ours", "gp"], "--ours gp"),
         (["--trainings", "ten"], "--trainings ten"),
         (["--trainings", "100000"], "networks are within the budget"),
         (["--budget", "100K-macs"], "same cost"),
