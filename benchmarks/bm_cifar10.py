@@ -24,8 +24,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from nas.replicates import Summary, difference
-from nas.train.devices import describe_devices
+from nas.stats.means import Summary, difference
+from nas.train.loop.devices import describe_devices
 
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("NAS_DATA") or ROOT.parent / "shared" / "data") / "cifar10"

@@ -24,10 +24,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from nas.cost import CostModel, total_cost
-from nas.space_file import load_space, parse_input
+from nas.cost.model import CostModel, total_cost
+from nas.space.file import load_space, parse_input
 from nas.train.latency.measure import measure_networks
-from nas.train.latency.runtimes import Runtime, open_runtime
+from nas.train.latency.runtime import Runtime
+from nas.train.latency.runtimes import open_runtime
 from nas.train.latency.tabulate import (
     Accuracy,
     Floats,

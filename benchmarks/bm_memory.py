@@ -72,15 +72,15 @@ def work(data: Path, quick: bool, text: str) -> None:
     Print its memory after each step, then wait for a line.
     """
     said("start of Python")
-    from nas.tuner.local import EVALUATOR, preloads
+    from nas.tuner.local_ray import EVALUATOR, preloads
 
     for module in preloads(EVALUATOR, 1, 0, None):
         import_module(module)
-    from nas.cost import total_cost
-    from nas.evaluate import Job, Plan
-    from nas.lowering import lower
+    from nas.cost.model import total_cost
+    from nas.space.lowering import lower
+    from nas.study.evaluator import Job, Plan
     from nas.train.evaluator import make
-    from nas.train.proxies import score_if_it_fits
+    from nas.train.scores.proxies import score_if_it_fits
 
     said("imports")
     import nas
@@ -103,9 +103,9 @@ def work(data: Path, quick: bool, text: str) -> None:
 
 def spec_of(quick: bool) -> Any:
     """Return the study of which the worker trains a trial."""
-    from nas.budget import parse_budgets
-    from nas.space_file import load_space
-    from nas.spec import StudySpec
+    from nas.cost.budget import parse_budgets
+    from nas.space.file import load_space
+    from nas.study.spec import StudySpec
 
     space = load_space("igcv3")
     return StudySpec(

@@ -2,7 +2,7 @@
 
 The baseline of each row is the grouped convolution (with `F.channel_shuffle` where one follows) in
 channels-last; forward and backward, on one CPU core, least CPU time of the repeats. The rule of
-nas/train/pointwise.py is from this table, which says for each row what the rule does.
+nas/train/cpu/pointwise.py is from this table, which says for each row what the rule does.
 
     python benchmarks/bm_pointwise.py            # 3 minutes; --quick: half a minute
 """
@@ -19,10 +19,10 @@ import torch
 from bm_train import processor
 from torch import Tensor, nn
 
-from nas.layers import Builder, Layer, Shape
-from nas.train.devices import prepare_worker
-from nas.train.network import build
-from nas.train.pointwise import DensePointwise, folds
+from nas.space.layers import Builder, Layer, Shape
+from nas.train.cpu.pointwise import DensePointwise, folds
+from nas.train.loop.devices import prepare_worker
+from nas.train.network.module import build
 
 RESULTS = Path(__file__).parent / "results" / "pointwise.md"
 BATCH = 128

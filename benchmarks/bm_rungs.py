@@ -32,16 +32,16 @@ import numpy as np
 import torch
 from rank_correlation import Judge
 
-from nas.budget import parse_budgets
-from nas.cost import CostModel
+from nas.cost.budget import parse_budgets
+from nas.cost.model import CostModel
 from nas.feasible import FeasibleSpace
-from nas.lowering import lower
-from nas.space_file import load_space, parse_input, read_space
+from nas.space.file import load_space, parse_input, read_space
+from nas.space.lowering import lower
 from nas.train.data import Split, Task, load_task
 from nas.train.data.split import balanced_subset, take
-from nas.train.devices import describe_devices, prepare_worker
-from nas.train.recipe import load_recipe, override
-from nas.train.session import Session
+from nas.train.loop.devices import describe_devices, prepare_worker
+from nas.train.loop.recipe import load_recipe, override
+from nas.train.loop.session import Session
 
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("NAS_DATA") or ROOT.parent / "shared" / "data") / "cifar10"

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
-from nas.budget import parse_budgets
-from nas.cost import CostModel
+from nas.cost.budget import parse_budgets
+from nas.cost.model import CostModel
 from nas.feasible import FeasibleSpace
-from nas.objective import objective
 from nas.samplers import make_sampler
-from nas.space_file import load_space
-from nas.trial import Measurement, Trial, TrialState
+from nas.space.file import load_space
+from nas.study.objectives import objective
+from nas.study.trial import Measurement, Trial, TrialState
 
 SIZES = (100, 1_000, 10_000)
 ASKS = 15

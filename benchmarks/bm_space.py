@@ -19,14 +19,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from nas.budget import admits, parse_budgets
-from nas.cost import CostModel
+from nas.cost.budget import admits, parse_budgets
+from nas.cost.model import CostModel
 from nas.feasible import FeasibleSpace, OptionTable
 from nas.feasible.drawing import Drawing
-from nas.feasible.reduced import Reduced
-from nas.lowering import lower
-from nas.space_file import load_space
-from nas.train.referee import count as referee
+from nas.feasible.slack import Reduced
+from nas.space.file import load_space
+from nas.space.lowering import lower
+from nas.train.network.fvcore_count import count as referee
 
 ROOT = Path(__file__).parents[1]
 CASES = (

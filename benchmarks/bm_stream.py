@@ -34,14 +34,14 @@ from PIL import Image
 from torchvision import transforms
 from torchvision.datasets import ImageFolder
 
-from nas.layers import Shape
+from nas.space.layers import Shape
 from nas.train.data import Augmentation, Task
 from nas.train.data.folder import images_below
 from nas.train.data.records import FileRecords, Files
-from nas.train.decode import DRAWS, Cut, cut
-from nas.train.loaders import Loaders
-from nas.train.recipe import Recipe, load_recipe
-from nas.train.stream import StreamFeed
+from nas.train.decoding.decode import DRAWS, Cut, cut
+from nas.train.loop.decoders import Loaders
+from nas.train.loop.recipe import Recipe, load_recipe
+from nas.train.loop.streamed_batches import StreamFeed
 
 ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results" / "stream.md"

@@ -36,8 +36,8 @@ import torch
 from train_candidates import CANDIDATES, architecture, candidate, cost
 from train_loops import GPU_PARTS, PARTS, Job
 
-from nas.layers import Activation, Add, BatchNorm, Conv, Layer, Shuffle
-from nas.train.devices import describe_devices
+from nas.space.layers import Activation, Add, BatchNorm, Conv, Layer, Shuffle
+from nas.train.loop.devices import describe_devices
 
 HERE = Path(__file__).parent
 DATA = Path(os.environ.get("NAS_DATA") or HERE.parents[1] / "shared" / "data") / "cifar10"

@@ -28,11 +28,11 @@ from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
-from nas.budget import parse_budgets
-from nas.cost import CostModel
-from nas.evaluate import Epoch, Job, Plan
-from nas.space_file import load_space
-from nas.spec import StudySpec
+from nas.cost.budget import parse_budgets
+from nas.cost.model import CostModel
+from nas.space.file import load_space
+from nas.study.evaluator import Epoch, Job, Plan
+from nas.study.spec import StudySpec
 
 HERE = Path(__file__).parent
 WORKERS = 2
@@ -89,11 +89,11 @@ def spec_of(sampler: str, epochs: int, trials: int) -> StudySpec:
 
 def our_overhead(sampler: str, epochs: int, trials: int) -> dict[str, float]:
     """Run one whole study; return seconds, of which `wall` counts from the workers' readiness."""
-    from nas.execution import Event, TrialFinished, WorkersReady
     from nas.feasible import feasible_space
     from nas.samplers import make_sampler
     from nas.store import open_store
-    from nas.study import Study
+    from nas.study.execution import Event, TrialFinished, WorkersReady
+    from nas.study.study import Study
     from nas.tuner import RunSettings, run
 
     spec = spec_of(sampler, epochs, trials)

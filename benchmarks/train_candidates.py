@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
-from nas.architecture import Architecture
-from nas.budget import parse_budgets
-from nas.cost import Cost, CostModel, total_cost
+from nas.cost.budget import parse_budgets
+from nas.cost.model import Cost, CostModel, total_cost
 from nas.feasible import FeasibleSpace
-from nas.layers import Layer, Shape
-from nas.lowering import lower
-from nas.space_file import load_space
+from nas.space.architecture import Architecture
+from nas.space.file import load_space
+from nas.space.layers import Layer, Shape
+from nas.space.lowering import lower
 
 INPUT, CLASSES = Shape(3, 32, 32), 10
 SMALL = str(Path(__file__).parent / "igcv3_small.toml")

@@ -11,7 +11,7 @@ from dashboards.parts import counters, detail, settings, trials
 from dashboards.reader import Reader
 from nas.errors import StoreError
 from nas.figures import Look, front_figure, hypervolume_figure, learning_curves_figure
-from nas.view import StudyView
+from nas.results import StudyView
 
 HINT = "Choose a point or a row to see its architecture."
 

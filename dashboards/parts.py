@@ -6,11 +6,10 @@ from typing import Any
 
 from dash import dcc, html
 
-from nas.figures.hover import measured, standing
-from nas.figures.table import HEADERS, NUMERIC, facts, ordered, row
-from nas.trial import TrialState
+from nas.figures import HEADERS, NUMERIC, facts, measured, ordered, row, standing
+from nas.results import Point, StudyView
+from nas.study import TrialState
 from nas.units import duration
-from nas.view import Point, StudyView
 
 PAGE_ROWS = 50
 _DEFAULT_DATABASE = "nas.db"

@@ -5,8 +5,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from nas.results import StudyView, study_view
 from nas.store import Store, StudyState, StudySummary
-from nas.view import StudyView, study_view
 
 _LIST_SECONDS = 1.0  # many open tabs share one reading of the list of studies
 _KEPT = 4

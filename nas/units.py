@@ -52,3 +52,37 @@ def parse_duration(text: str, option: str) -> float:
     if seconds <= 0:
         raise NasError(f"{option} {text!r} is no time span.", f"Write it as {option} 20m or 1h30m.")
     return seconds
+
+
+_PREFIXES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
+
+
+_TIMES = {"s": 10**9, "ms": 10**6, "us": 10**3, "µs": 10**3, "μs": 10**3, "ns": 1}
+
+
+def si(value: float, digits: int = 4) -> str:
+    """Return a count rounded to so many digits, with its prefix: 312970176 is `313M`."""
+    rounded = float(f"{value:.{digits}g}")  # first, so that 999999 becomes 1M and not 1000K
+    for prefix in ("G", "M", "K"):
+        if abs(rounded) >= _PREFIXES[prefix]:
+            return f"{rounded / _PREFIXES[prefix]:.15g}{prefix}"
+    return f"{rounded:.15g}"
+
+
+def time(nanoseconds: float, digits: int = 4) -> str:
+    """Return a time rounded to so many digits, with its unit: 4812345 is `4.812 ms`."""
+    rounded = float(f"{nanoseconds:.{digits}g}")
+    for unit in ("s", "ms", "us"):
+        if abs(rounded) >= _TIMES[unit]:
+            return f"{rounded / _TIMES[unit]:.15g} {unit}"
+    return f"{rounded:.15g} ns"
+
+
+def amount(cost: str, value: float, digits: int = 4) -> str:
+    """Return a value of the cost called `cost`, rounded, with its prefix or its unit of time."""
+    return time(value, digits) if cost == "latency" else si(value, digits)
+
+
+def scale(cost: str) -> float:
+    """Return what turns a cost into the unit in which it is drawn: latency is drawn in seconds."""
+    return 1e-9 if cost == "latency" else 1

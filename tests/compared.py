@@ -4,14 +4,14 @@ from collections.abc import Callable
 
 import numpy as np
 
-from nas.budget import parse_budgets
-from nas.cost import CostModel
+from nas.cost.budget import parse_budgets
+from nas.cost.model import CostModel
 from nas.feasible import FeasibleUnion, feasible_space
-from nas.rungs import Decision
 from nas.samplers import make_sampler
-from nas.spec import StudySpec
-from nas.study import Study
-from nas.trial import Measurement, Outcome, Trial, TrialState
+from nas.study.rungs import Decision
+from nas.study.spec import StudySpec
+from nas.study.study import Study
+from nas.study.trial import Measurement, Outcome, Trial, TrialState
 from tests.memory_store import MemoryStore
 
 FAMILY = """

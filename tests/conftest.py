@@ -15,8 +15,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from nas.budget import parse_budgets
-from nas.spec import StudySpec
+from nas.cost.budget import parse_budgets
+from nas.study.spec import StudySpec
 
 ROOT = Path(__file__).parents[1]
 

@@ -6,9 +6,9 @@ import itertools
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from nas.architecture import Architecture
-from nas.space import SearchSpace
-from nas.space_file import load_space, read_space
+from nas.space.architecture import Architecture
+from nas.space.file import load_space, read_space
+from nas.space.search_space import SearchSpace
 
 HEAD = """
 schema = 1

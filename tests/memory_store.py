@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from nas import storage
-from nas.cost import Cost
-from nas.spec import StudySpec
-from nas.trial import Fault, Measurement, Outcome, Trial, TrialState
+from nas.cost.model import Cost
+from nas.study import results_folder as storage
+from nas.study.spec import StudySpec
+from nas.study.trial import Fault, Measurement, Outcome, Trial, TrialState
 
 
 class MemoryStore:
@@ -78,7 +78,7 @@ class MemoryStore:
 
     def weights_file(self, study: str, trial: Trial) -> Path | None:
         """Return the recorded path, if there is a file."""
-        return storage.find(trial.weights_path, []) if trial.weights_path else None
+        return storage.find_file(trial.weights_path, []) if trial.weights_path else None
 
     def requeue_trial(
         self, study: str, number: int, attempt: int, lost: bool, fault: Fault | None = None

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from nas.architecture import Architecture
-from nas.budget import Constraint, admits
-from nas.cost import Cost, CostModel
-from nas.rungs import Decision
-from nas.spec import StudySpec
-from nas.study import Study
-from nas.trial import Measurement, Outcome, Trial, TrialState
+from nas.cost.budget import Constraint, admits
+from nas.cost.model import Cost, CostModel
+from nas.space.architecture import Architecture
+from nas.study.rungs import Decision
+from nas.study.spec import StudySpec
+from nas.study.study import Study
+from nas.study.trial import Measurement, Outcome, Trial, TrialState
 from tests.members import SMALL, space_named
 
 SPACE = space_named("small")

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from nas.architecture import parse
 from nas.errors import ArchitectureError
+from nas.space.architecture import parse
 from tests.members import members, space_named, spaces, written_members
 
 IGCV3 = space_named("igcv3")

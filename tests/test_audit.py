@@ -9,20 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from nas.audit import (
-    BAND,
-    FEWEST,
-    audit,
-    correlation,
-    difference,
-    in_band,
-    rank_average,
-    ranks,
-    scores,
-)
-from nas.budget import Constraint
-from nas.cost import Cost
-from nas.trial import Measurement, Trial, TrialState
+from nas.cost.budget import Constraint
+from nas.cost.model import Cost
+from nas.results.score_audit import BAND, audit, in_band, rank_average, scores
+from nas.stats.correlations import FEWEST, correlation, correlation_difference, ranks
+from nas.study.trial import Measurement, Trial, TrialState
 from tests.members import space_named
 
 LIMIT = 1_000_000
@@ -118,7 +109,7 @@ def test_too_few_or_constant_columns_have_none():
     x = np.arange(FEWEST, dtype=float)
     assert correlation(x[1:], x[1:]) is None
     assert correlation(x, np.ones(FEWEST)) is None
-    assert difference(x, np.ones(FEWEST), x) is None
+    assert correlation_difference(x, np.ones(FEWEST), x) is None
 
 
 @given(columns)
@@ -144,17 +135,17 @@ def test_the_difference_is_paired():
     rng = np.random.default_rng(2)
     target = rng.normal(size=40)
     close, far = target + 0.1 * rng.normal(size=40), rng.normal(size=40)
-    better = difference(close, far, target)
+    better = correlation_difference(close, far, target)
     assert better.above_zero
     assert better.value == pytest.approx(
         correlation(close, target).value - correlation(far, target).value
     )
-    assert better == difference(close, far, target)  # a fixed seed
-    worse = difference(far, close, target)
+    assert better == correlation_difference(close, far, target)  # a fixed seed
+    worse = correlation_difference(far, close, target)
     assert (worse.value, worse.low, worse.high) == pytest.approx(
         (-better.value, -better.high, -better.low)
     )
-    twin = difference(close, 2 * close, target)
+    twin = correlation_difference(close, 2 * close, target)
     assert (twin.value, twin.low, twin.high) == (0, 0, 0)
 
 
@@ -162,7 +153,7 @@ def test_the_bootstrap_resamples_rows_as_numpy_would():
     """The weighted ranks of a resample are the ranks of the rows written out."""
     rng = np.random.default_rng(3)
     x, y, target = (rng.integers(0, 6, 25).astype(float) for _ in range(3))
-    ours = difference(x, y, target)
+    ours = correlation_difference(x, y, target)
     spread = []
     for _ in range(500):
         rows = rng.integers(0, 25, 25)

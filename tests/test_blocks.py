@@ -4,9 +4,9 @@ import itertools
 
 import pytest
 
-from nas.blocks import BLOCK_KINDS
-from nas.blocks.igcv3 import RELU_PLACEMENTS
-from nas.layers import Add, Builder, Conv, Shape, Shuffle
+from nas.space.blocks import BLOCK_KINDS
+from nas.space.blocks.igcv3 import RELU_PLACEMENTS
+from nas.space.layers import Add, Builder, Conv, Shape, Shuffle
 
 IGCV3 = BLOCK_KINDS["igcv3"]
 CHOICES = {

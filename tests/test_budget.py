@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nas.budget import Constraint, admits, parse_budget, parse_budgets, si
-from nas.cost import Cost
+from nas.cost.budget import Constraint, admits, parse_budget, parse_budgets
+from nas.cost.model import Cost
 from nas.errors import BudgetError
+from nas.units import si
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from nas.architecture import Architecture
-from nas.budget import parse_budgets
-from nas.coding import DEAD, SpaceCoding
-from nas.cost import CostModel
+from nas.cost.budget import parse_budgets
+from nas.cost.model import CostModel
 from nas.feasible import FeasibleSpace
+from nas.feasible.encoding import DEAD, SpaceCoding
+from nas.space.architecture import Architecture
 from tests.members import space_named
 
 SPACE = space_named("igcv3")
@@ -36,7 +36,7 @@ def test_codes_are_the_places_of_the_values_however_little_is_remembered(monkeyp
     expected = [looked_up(coding, architecture) for architecture in DRAWN]
     assert [coding.encode(architecture) for architecture in DRAWN] == expected
     assert [coding.encode(architecture) for architecture in DRAWN] == expected
-    monkeypatch.setattr("nas.coding._REMEMBERED", 3)
+    monkeypatch.setattr("nas.feasible.encoding._REMEMBERED", 3)
     scarce = SpaceCoding(COSTS)
     assert [scarce.encode(architecture) for architecture in DRAWN] == expected
     assert len(scarce._encoded) <= 3

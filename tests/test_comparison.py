@@ -6,9 +6,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from nas.comparison import compare, num_needed
-from nas.comparison_text import document, facts, group_table, pair_rows, statements
 from nas.errors import NasError
+from nas.results.comparison import compare, num_needed
+from nas.results.comparison_text import (
+    comparison_document,
+    comparison_facts,
+    comparison_statements,
+    group_table,
+    pair_rows,
+)
 from tests.compared import LEAN, measured, noise, spec_of
 
 SPACES = spec_of("matched", 24)
@@ -84,7 +90,7 @@ def test_three_spaces_give_three_pairs_corrected_for_their_number():
     ]  # fmt: skip
     assert [pair.significant for pair in found.pairs] == [True, False, True]
     assert all(pair.p_holm >= pair.p for pair in found.pairs)
-    assert all("after Holm" in line for line in statements(spec, found))
+    assert all("after Holm" in line for line in comparison_statements(spec, found))
 
 
 def test_pairs_see_what_lies_far_below_the_scatter_of_the_bases():
@@ -105,11 +111,11 @@ def test_the_cost_that_changes_with_a_choice_is_said():
     found = compare(PAIRS, measured(PAIRS, by_g1(0.0)))
     means = [group.madds[0] for group in found.groups]
     assert means == sorted(means, reverse=True)
-    assert any("not at equal cost" in text for _, text in facts(PAIRS, found))
+    assert any("not at equal cost" in text for _, text in comparison_facts(PAIRS, found))
     free = spec_of("paired:relu", 20, block=2)
     same = compare(free, measured(free, by_g1(0.0)))
     assert same.groups[0].madds == same.groups[1].madds
-    assert not any("not at equal cost" in text for _, text in facts(free, same))
+    assert not any("not at equal cost" in text for _, text in comparison_facts(free, same))
 
 
 def test_failed_networks_are_left_out_and_told():
@@ -118,7 +124,7 @@ def test_failed_networks_are_left_out_and_told():
     assert [(group.n, group.failed, group.missing) for group in found.groups] == [
         (11, 1, 0), (11, 1, 0),
     ]  # fmt: skip
-    assert any("1 of lean, 1 of rich" in text for _, text in facts(SPACES, found))
+    assert any("1 of lean, 1 of rich" in text for _, text in comparison_facts(SPACES, found))
     blocks = measured(PAIRS, by_g1(0.0), failing=lambda t: t.number == 4)
     found = compare(PAIRS, blocks)
     assert [group.n for group in found.groups] == [9, 9, 9]
@@ -130,7 +136,7 @@ def test_an_unfinished_study_is_compared_as_far_as_it_goes():
     found = compare(SPACES, trials[:13])
     assert [(group.n, group.missing) for group in found.groups] == [(7, 5), (6, 6)]
     assert not found.complete
-    assert any("11 of 24 networks" in text for _, text in facts(SPACES, found))
+    assert any("11 of 24 networks" in text for _, text in comparison_facts(SPACES, found))
     few = compare(SPACES, trials[:8]).pairs[0]
     assert few.verdict == "4 are too few for a statement"
     with pytest.raises(NasError, match="2 or more are needed"):
@@ -163,7 +169,7 @@ def test_fewer_than_needed_cannot_be_significant(groups, paired):
 
 def test_words_and_plain_data_say_the_same():
     found = compare(SPACES, measured(SPACES, by_space(rich=-0.06)))
-    plain = json.loads(json.dumps(document(SPACES, found)))
+    plain = json.loads(json.dumps(comparison_document(SPACES, found)))
     (pair,) = plain["pairs"]
     (line,) = plain["statements"]
     assert pair["verdict"] in line
@@ -177,6 +183,6 @@ def test_words_and_plain_data_say_the_same():
         assert shown["best"][group["name"]] == f"{100 * group['best']:.2f}"
         assert shown["median"][group["name"]].startswith(f"{100 * group['median']['value']:.2f} (")
     assert [row["pair"] for row in pair_rows(found)] == ["lean - rich"]
-    words = dict(facts(SPACES, found))
+    words = dict(comparison_facts(SPACES, found))
     assert "85 to 100 % of 1.5M-madds" in words["drawn"]
     assert "no early stopping" in words["trained on"]

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nas.architecture import Architecture, parse
-from nas.complementary import block_conditions, complementary, widest
-from nas.cost import CostModel, total_cost
+from nas.cost.complementary import block_conditions, complementary, widest
+from nas.cost.model import CostModel, total_cost
 from nas.errors import ArchitectureError
-from nas.layers import Shape
-from nas.lowering import lower
-from nas.space_file import load_space, read_space
-from nas.train import referee
+from nas.space.architecture import Architecture, parse
+from nas.space.file import load_space, read_space
+from nas.space.layers import Shape
+from nas.space.lowering import lower
+from nas.train.network import fvcore_count as referee
 from tests.blocks.families import assert_counted_thrice, assert_feasible_agrees
 
 SPACE = load_space("igcv3")

@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nas import confirm
-from nas.budget import Constraint
-from nas.cost import Cost
-from nas.front import non_dominated
-from nas.replicates import Summary
-from nas.results import Standing, StudyResults
-from nas.spec import StudySpec
-from nas.study import Study
-from nas.trial import Measurement, Trial, TrialState
+from nas.cost.budget import Constraint
+from nas.cost.model import Cost
+from nas.results.findings import Standing, StudyResults
+from nas.stats.means import Summary
+from nas.stats.pareto import non_dominated
+from nas.study import confirmation as confirm
+from nas.study.spec import StudySpec
+from nas.study.study import Study
+from nas.study.trial import Measurement, Trial, TrialState
 from tests.memory_store import MemoryStore
 from tests.studies import WalkSampler, run_all, small_spec
 from tests.studies import complete_trial as trial
@@ -116,7 +116,7 @@ def test_nothing_is_trained_again_before_every_candidate_has_ended():
 
 
 def _done():
-    from nas.trial import Outcome
+    from nas.study.trial import Outcome
 
     return Outcome(TrialState.COMPLETE, 1.0)
 

@@ -4,9 +4,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nas.cost import COST_NAMES, ZERO, Cost, CostModel, layer_cost, total_cost
-from nas.layers import Activation, Add, BatchNorm, Conv, GlobalPool, Input, Linear, Shape, Shuffle
-from nas.lowering import lower
+from nas.cost.model import COST_NAMES, ZERO, Cost, CostModel, layer_cost, total_cost
+from nas.space.layers import (
+    Activation,
+    Add,
+    BatchNorm,
+    Conv,
+    GlobalPool,
+    Input,
+    Linear,
+    Shape,
+    Shuffle,
+)
+from nas.space.lowering import lower
 from tests.members import members, space_named, spaces
 
 IGCV3 = space_named("igcv3")

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nas.cost import CostModel
+from nas.cost.model import CostModel
 from nas.feasible import FeasibleSpace
-from nas.history import seen, seen_at
-from nas.rungs import Decision
 from nas.samplers import make_sampler
-from nas.spec import StudySpec
-from nas.study import Study
-from nas.trial import Outcome, Trial, TrialState
+from nas.study.history import seen, seen_at
+from nas.study.rungs import Decision
+from nas.study.spec import StudySpec
+from nas.study.study import Study
+from nas.study.trial import Outcome, Trial, TrialState
 from tests.memory_store import MemoryStore
 from tests.studies import WalkSampler, measurement, run_all, share, small_spec
 

@@ -20,14 +20,14 @@ from packaging.version import Version
 from nas import errors
 from nas.export.bundle import export_network
 from nas.export.request import ExportRequest, Score, Training
-from nas.layers import Shape
 from nas.samplers import SAMPLERS
-from nas.space_file import read_space
+from nas.space.file import read_space
+from nas.space.layers import Shape
 from nas.train.data import TASKS
 from nas.train.data.task import Split
-from nas.train.network import build
-from nas.train.recipe import builtin_recipes, read_recipe
-from nas.train.weights import save_weights
+from nas.train.loop.recipe import builtin_recipes, read_recipe
+from nas.train.network.module import build
+from nas.train.network.weights_file import save_weights
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from nas import environment
 from nas.errors import NasError, StudyPausedError, TaskError
-from nas.evaluate import Epoch, Job, Plan, Saved, failure_reason
-from nas.execution import Event, TrialFinished, TrialRequeued, run_serial
-from nas.study import MAX_LOSSES, Study
-from nas.trial import Fault, TrialState
+from nas.study import environment_faults as environment
+from nas.study.evaluator import Epoch, Job, Plan, Saved, failure_reason
+from nas.study.execution import Event, TrialFinished, TrialRequeued, run_serial
+from nas.study.study import MAX_LOSSES, Study
+from nas.study.trial import Fault, TrialState
 from tests.memory_store import MemoryStore
 from tests.tuner.fakes import AnalyticEvaluator, Wanderer, spec_of
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from nas.architecture import Architecture
 from nas.errors import NasError, TaskError
-from nas.evaluate import (
+from nas.space.architecture import Architecture
+from nas.study.evaluator import (
     Attempt,
     Epoch,
     Failure,
@@ -110,7 +110,9 @@ def test_exhausted_memory_is_told_from_other_failures(error: Exception, reason: 
     assert failure_reason(error) == reason
 
 
-@pytest.mark.parametrize("factory", ["no.such.module:make", "nas.evaluate:nothing", "words", ""])
+@pytest.mark.parametrize(
+    "factory", ["no.such.module:make", "nas.study.evaluator:nothing", "words", ""]
+)
 def test_a_factory_that_cannot_be_imported_is_named(factory: str, tmp_path: object) -> None:
     plan = Plan(spec_of().to_json(), str(tmp_path), None, factory, "0")
     with pytest.raises(NasError, match="cannot be imported") as raised:

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from nas.errors import StoreError, StudyFailedError
-from nas.evaluate import Epoch, Failure, Plan, Report
-from nas.execution import (
+from nas.study.evaluator import Epoch, Failure, Plan, Report
+from nas.study.execution import (
     Event,
     Execution,
     TrialFinished,
@@ -15,9 +15,9 @@ from nas.execution import (
     TrialStarted,
     run_serial,
 )
-from nas.rungs import Decision
-from nas.study import MAX_LOSSES, Study
-from nas.trial import TrialState
+from nas.study.rungs import Decision
+from nas.study.study import MAX_LOSSES, Study
+from nas.study.trial import TrialState
 from tests.memory_store import MemoryStore
 from tests.tuner.fakes import AnalyticEvaluator, Wanderer, spec_of
 

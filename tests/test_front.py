@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nas.front import hypervolume, non_dominated, non_dominated_ranks
+from nas.stats.pareto import hypervolume, non_dominated, non_dominated_ranks
 
 SIDE = 5  # few values, so that ties and equal rows are common
 

@@ -23,7 +23,15 @@ def loaded_by(statement: str) -> set[str]:
 
 @pytest.mark.parametrize(
     "module",
-    ["nas", "nas.cli", "nas.study", "nas.results", "nas.space_file", "nas.cost", "nas.rungs"],
+    [
+        "nas",
+        "nas.cli",
+        "nas.study.study",
+        "nas.results.findings",
+        "nas.space.file",
+        "nas.cost.model",
+        "nas.study.rungs",
+    ],
 )
 def test_no_heavy_library_comes_with(module):
     loaded = loaded_by(f"import {module}")

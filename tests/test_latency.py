@@ -8,16 +8,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nas.architecture import Architecture
-from nas.budget import Constraint, admits, parse_budget, parse_budgets, time
-from nas.cost import CostModel
+from nas.cost.budget import Constraint, admits, parse_budget, parse_budgets
+from nas.cost.latency_table import USE_DEVICE, Accuracy, Device, LatencyTable, Timing, units
+from nas.cost.model import CostModel
 from nas.errors import BudgetError, NasError
 from nas.feasible import FeasibleSpace, FeasibleUnion, feasible_space
-from nas.latency import USE_DEVICE, Accuracy, Device, LatencyTable, Timing, units
-from nas.lowering import lower
-from nas.objective import objective
-from nas.space_file import load_space, read_space
+from nas.space.architecture import Architecture
+from nas.space.file import load_space, read_space
+from nas.space.lowering import lower
+from nas.study.objectives import objective
 from nas.train.latency.pieces import covering_pieces
+from nas.units import time
 from tests.members import LISTABLE
 
 SMALL = LISTABLE.replace("permute2 = false", "permute2 = [false, true]")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import nas
-from nas.layers import Layer
+from nas.space.layers import Layer
 
 KINDS = {kind.__name__ for kind in typing.get_args(Layer)}
 

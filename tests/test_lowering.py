@@ -3,8 +3,8 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nas.layers import Add, Conv, GlobalPool, Input, Linear, Shape, Shuffle
-from nas.lowering import lower
+from nas.space.layers import Add, Conv, GlobalPool, Input, Linear, Shape, Shuffle
+from nas.space.lowering import lower
 from tests.members import members, space_named, spaces
 
 IGCV3 = space_named("igcv3")

@@ -4,13 +4,13 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from nas import results
-from nas.budget import Constraint
-from nas.latency import Accuracy, Device, LatencyTable, Timing
-from nas.measured import Measured, measured, over_budget
-from nas.spec import StudySpec
-from nas.trial import Measurement, TrialState
-from nas.view import study_view
+from nas.cost.budget import Constraint
+from nas.cost.latency_table import Accuracy, Device, LatencyTable, Timing
+from nas.results import findings as results
+from nas.results.measured_latency import Measured, measured, over_budget
+from nas.results.view import study_view
+from nas.study.spec import StudySpec
+from nas.study.trial import Measurement, TrialState
 from tests.store.rows import trial
 
 TABLE = LatencyTable(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nas.profile import LAPS, PARTS, added, completed, table, total
+from nas.study.time_profile import LAPS, PARTS, added, completed, table, total
 
 SECONDS = st.floats(0, 1e4, allow_nan=False)
 LAPS_OF = st.fixed_dictionaries(dict.fromkeys(LAPS, SECONDS))

@@ -11,14 +11,14 @@ import pytest
 import tables
 
 from nas.errors import NasError
-from nas.front import non_dominated
 from nas.prove.runs import Bench, Entry, Kept, Run, Setting, by_label, make_runs
 from nas.prove.scores import Judge, Score
 from nas.prove.simulate import PROPOSALS, Cluster
 from nas.prove.summary import ask_times, csv_text, markdown, markdown_verdict, summarise, verdict
+from nas.prove.table import Table, TableSpace
 from nas.samplers import make_sampler
-from nas.tables import Table, TableSpace
-from nas.trial import TrialState
+from nas.stats.pareto import non_dominated
+from nas.study.trial import TrialState
 
 LIMIT = "200K-flops"
 

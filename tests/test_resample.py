@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nas import resample
-from nas.resample import (
+from nas.stats import resampling as resample
+from nas.stats.resampling import (
     bootstrap,
     bootstrap_difference,
     edf,

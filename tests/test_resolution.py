@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nas.errors import NasError
-from nas.layers import Shape
-from nas.resolution import check_resolutions, early_sides
-from nas.reuse import comparable
-from nas.rungs import Ladder
-from nas.spec import StudySpec
-from nas.view import study_view
+from nas.results.view import study_view
+from nas.space.layers import Shape
+from nas.study.reuse import comparable
+from nas.study.rung_resolutions import check_resolutions, early_sides
+from nas.study.rungs import Ladder
+from nas.study.spec import StudySpec
 from tests.studies import SPACE, small_spec
 
 

@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nas.front import non_dominated
-from nas.replicates import difference
-from nas.results import StudyResults, complete_candidates
-from nas.study import Study
-from nas.trial import TrialState
+from nas.results.findings import StudyResults, complete_candidates
+from nas.stats.means import difference
+from nas.stats.pareto import non_dominated
+from nas.study.study import Study
+from nas.study.trial import TrialState
 from tests.memory_store import MemoryStore
 from tests.studies import WalkSampler, complete_trial, run_all, small_spec
 

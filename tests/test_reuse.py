@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from nas.data_identity import DataIdentity
 from nas.errors import StudyFailedError
-from nas.rungs import Decision
-from nas.study import Study
-from nas.trial import Outcome, Trial, TrialState
+from nas.study.data_identity import DataIdentity
+from nas.study.rungs import Decision
+from nas.study.study import Study
+from nas.study.trial import Outcome, Trial, TrialState
 from tests.memory_store import MemoryStore
 from tests.studies import WalkSampler, measurement, small_spec
 

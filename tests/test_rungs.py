@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nas.errors import NasError
-from nas.front import non_dominated_ranks
-from nas.rungs import Decision, Ladder, default_rungs, stratum
+from nas.stats.pareto import non_dominated_ranks
+from nas.study.rungs import Decision, Ladder, default_rungs, stratum
 
 GO, STOP = Decision.CONTINUE, Decision.STOP
 LADDER = Ladder((1, 3, 9), 3)

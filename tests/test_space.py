@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nas.architecture import Architecture
 from nas.errors import ArchitectureError
-from nas.lowering import lower
-from nas.space_file import read_space
+from nas.space.architecture import Architecture
+from nas.space.file import read_space
+from nas.space.lowering import lower
 from tests.members import HEAD, members, neighbours, space_named, spaces, written_members
 
 IGCV3 = space_named("igcv3")
@@ -209,7 +209,7 @@ def test_little_memory_changes_no_answer(monkeypatch):
         return seen, space
 
     plenty, _ = walk()
-    monkeypatch.setattr("nas.space._REMEMBERED", 2)
+    monkeypatch.setattr("nas.space.search_space._REMEMBERED", 2)
     scarce, space = walk()
     assert scarce == plenty
     assert len(space._read) <= 2

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nas.errors import SpaceError
-from nas.layers import Shape
-from nas.reachable import dead_value
-from nas.space_file import builtin_names, load_space, parse_input, read_space
+from nas.space.dead_values import dead_value
+from nas.space.file import builtin_names, load_space, parse_input, read_space
+from nas.space.layers import Shape
 from tests.members import SMALL, TRICKY, space_named
 
 IGCV3_TEXT = space_named("igcv3").source

@@ -5,9 +5,9 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nas.budget import Constraint
-from nas.objective import Direction
-from nas.spec import StudySpec
+from nas.cost.budget import Constraint
+from nas.study.objectives import Direction
+from nas.study.spec import StudySpec
 from tests.studies import small_spec
 
 counts = st.integers(1, 10**9)

@@ -7,15 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nas.errors import NasError
-from nas.layers import GlobalPool, Shape
-from nas.lowering import lower
-from nas.resolution import check_images, check_resolutions
-from nas.reuse import comparable
-from nas.space_file import read_space
-from nas.spec import StudySpec
-from nas.spec_text import trained_at
-from nas.strides import Stated, adapt, check_strides, given_strides, read_strides
-from nas.view import study_view
+from nas.results.settings_text import trained_at
+from nas.results.view import study_view
+from nas.space.file import read_space
+from nas.space.layers import GlobalPool, Shape
+from nas.space.lowering import lower
+from nas.space.strides import Stated, adapt, check_strides, given_strides, read_strides
+from nas.study.reuse import comparable
+from nas.study.rung_resolutions import check_images, check_resolutions
+from nas.study.spec import StudySpec
 from tests.members import SMALL, space_named
 from tests.studies import small_spec
 

@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from nas.architecture import Architecture
-from nas.budget import admits
-from nas.cost import Cost, CostModel
+from nas.cost.budget import admits
+from nas.cost.model import Cost, CostModel
 from nas.errors import ArchitectureError, StudyFailedError
-from nas.rungs import Decision
-from nas.study import MAX_LOSSES, Study
-from nas.trial import Measurement, Outcome, TrialState
+from nas.space.architecture import Architecture
+from nas.study.rungs import Decision
+from nas.study.study import MAX_LOSSES, Study
+from nas.study.trial import Measurement, Outcome, TrialState
 from tests.memory_store import MemoryStore
 from tests.studies import BUDGET, SPACE, WalkSampler, measurement, run_all, run_one, small_spec
 

@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from nas.cli.progress import Progress
 from nas.errors import NasError
-from nas.execution import TrialFinished, WorkersReady
-from nas.spec import UNCOUNTED, StudySpec
-from nas.study import Study
-from nas.timebox import searched_for
-from nas.trial import TrialState
+from nas.results.view import study_view
+from nas.study.execution import TrialFinished, WorkersReady
+from nas.study.spec import UNCOUNTED, StudySpec
+from nas.study.study import Study
+from nas.study.time_limit import searched_for
+from nas.study.trial import TrialState
 from nas.units import parse_duration
-from nas.view import study_view
 from tests.memory_store import MemoryStore
 from tests.studies import WalkSampler, run_all, run_one, small_spec
 

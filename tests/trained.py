@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from nas import __version__
-from nas.evaluate import Plan
-from nas.execution import Watcher, ignore, run_serial
-from nas.spec import StudySpec
 from nas.store import open_store
-from nas.study import Study
+from nas.study.evaluator import Plan
+from nas.study.execution import Watcher, ignore, run_serial
+from nas.study.spec import StudySpec
+from nas.study.study import Study
 from nas.train.evaluator import TrainingEvaluator
 from tests.studies import WalkSampler, small_spec
 from tests.train.nets import RECIPE

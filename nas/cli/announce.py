@@ -3,14 +3,12 @@
 import click
 
 from dashboards.address import PORT, free_port, url
-from nas import spec_text
 from nas.cli import output, rows
-from nas.data_identity import UNCHECKED
 from nas.feasible import FeasibleSpace, FeasibleUnion
-from nas.spec import StudySpec
+from nas.results import confirmation, counted_at, strides_at, study_note
 from nas.store import Store
-from nas.train.data import Task
-from nas.train.devices import describe_devices
+from nas.study import UNCHECKED, StudySpec
+from nas.train import Task, describe_devices
 from nas.units import duration
 
 
@@ -28,9 +26,8 @@ def announce(
         "study": spec.name,
         "space": f"{', '.join(spec.spaces)}: {output.size(feasible.total)} architectures, "
         f"{share} of them within {', '.join(map(str, spec.budget))}",
-        "counted at": spec_text.counted_at(spec, brief=True),
-        "trained at": f"{spec_text.strides_at(spec, task.input, brief=True)}, "
-        f"{task.classes} classes",
+        "counted at": counted_at(spec, brief=True),
+        "trained at": f"{strides_at(spec, task.input, brief=True)}, {task.classes} classes",
         "task": task.note,
         "plan": _plan(spec),
         "devices": describe_devices(),
@@ -51,9 +48,9 @@ def _print_rest(spec: StudySpec, task: Task) -> None:
     for name, line in rows.settings(spec):
         if name not in said:
             output.field(name, line)
-    output.field("strides", f"at deployment {spec_text.counted_at(spec)}")
-    output.field("", f"in training {spec_text.strides_at(spec, task.input)}")
-    note = spec_text.study_note(spec)
+    output.field("strides", f"at deployment {counted_at(spec)}")
+    output.field("", f"in training {strides_at(spec, task.input)}")
+    note = study_note(spec)
     if note:
         output.field("note", note)
 
@@ -64,7 +61,7 @@ def _plan(spec: StudySpec) -> str:
     known = f" and {len(spec.references)} published" if spec.references else ""
     *early, full = spec.rungs
     rungs = f", judged after {', '.join(map(str, early))}" if early else ""
-    confirmed = spec_text.confirmation(spec)
+    confirmed = confirmation(spec)
     again = f"; {confirmed}" if confirmed else ""
     sizes = f" on {spec.ladder.resolutions}" if spec.resolutions else ""
     return f"{several}{time}{known}, {output.plural(full, 'epoch')}{sizes}{rungs}{again}"

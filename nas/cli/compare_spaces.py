@@ -7,10 +7,8 @@ import click
 from nas.cli import effects, options, output
 
 if TYPE_CHECKING:
-    from nas.comparison import Comparison
-    from nas.ports import Sampler
-    from nas.spec import StudySpec
-    from nas.trial import Trial
+    from nas.results import Comparison
+    from nas.study import Sampler, StudySpec, Trial
 
 
 @click.command("compare-spaces")
@@ -111,7 +109,7 @@ def make_spec(given: dict[str, Any]) -> "StudySpec":
     from dataclasses import replace
 
     from nas.cli import search
-    from nas.samplers.paired import PREFIX, read_variation
+    from nas.space import PREFIX, read_variation
 
     spaces = tuple(name for word in given["spaces"] for name in word.split(","))
     vary = given["vary"]
@@ -142,8 +140,7 @@ def make_spec(given: dict[str, Any]) -> "StudySpec":
 
 def _checked(sampler: "Sampler", spec: "StudySpec") -> None:
     """Make sure that the sampler has something to draw, before anything is created."""
-    from nas.samplers.matched import MatchedSampler
-    from nas.samplers.paired import PairedSampler
+    from nas.samplers import MatchedSampler, PairedSampler
 
     assert isinstance(sampler, MatchedSampler | PairedSampler)
     sampler.check(list(spec.spaces))
@@ -167,8 +164,8 @@ def _check_words(spaces: tuple[str, ...], vary: str | None) -> None:
 
 
 def _check_number(number: int, groups: int, paired: bool) -> None:
-    from nas.comparison import num_needed
     from nas.errors import NasError
+    from nas.results import num_needed
 
     needed = num_needed(groups, paired)
     if number < needed:
@@ -194,17 +191,16 @@ def _named(given: dict[str, Any]) -> str:
 
 def _tell(spec: "StudySpec", trials: "list[Trial]", given: dict[str, Any], again: str) -> None:
     """Print the comparison, and write its page where one is asked for."""
-    from nas import comparison_text
-    from nas.comparison import compare
+    from nas.results import compare, comparison_document, comparison_facts, comparison_statements
 
     found = compare(spec, trials, [percent / 100 for percent in given["thresholds"]])
-    facts = comparison_text.facts(spec, found)
+    facts = comparison_facts(spec, found)
     if given["plot"]:
-        from nas.figures.comparison import write_comparison
+        from nas.figures import write_comparison
 
-        write_comparison(found, facts, comparison_text.statements(spec, found), given["plot"])
+        write_comparison(found, facts, comparison_statements(spec, found), given["plot"])
     if given["json_"]:
-        output.echo_json(comparison_text.document(spec, found))
+        output.echo_json(comparison_document(spec, found))
         return
     _show(spec, found, facts)
     if not found.complete:
@@ -216,18 +212,18 @@ def _tell(spec: "StudySpec", trials: "list[Trial]", given: dict[str, Any], again
 
 
 def _show(spec: "StudySpec", found: "Comparison", facts: list[tuple[str, str]]) -> None:
-    from nas import comparison_text
+    from nas.results import PAIR_COLUMNS, comparison_statements, group_table, pair_rows
 
     for name, text in facts:
         output.field(name, text)
-    columns, rows = comparison_text.group_table(found)
+    columns, rows = group_table(found)
     click.echo("")
     output.table("", columns, rows, numbers=" ".join(list(columns)[1:]))
     click.echo("")
-    pairs = comparison_text.pair_rows(found)
-    heads = comparison_text.PAIR_COLUMNS.items()
+    pairs = pair_rows(found)
+    heads = PAIR_COLUMNS.items()
     columns = {key: head for key, head in heads if any(row[key] for row in pairs)}
     output.table("", columns, pairs, "mean median p p_holm distance", "distance median p")
     click.echo("")
-    for line in comparison_text.statements(spec, found):
+    for line in comparison_statements(spec, found):
         click.echo(line)

@@ -52,27 +52,27 @@ class _Word(click.types.StringParamType):
 
 
 def _spaces(_ctx: click.Context) -> Iterable[str]:
-    from nas.space_file import builtin_names
+    from nas.space import builtin_names
 
     return builtin_names()
 
 
 def _networks(ctx: click.Context) -> Iterable[str]:
     """Return the known networks of the space that was typed before, or of the default one."""
-    from nas.space_file import load_space
+    from nas.space import load_space
 
     space = load_space(ctx.params.get("space_name") or "igcv3")
     return (entry.name for entry in (*space.published, *space.variants))
 
 
 def _recipes(_ctx: click.Context) -> Iterable[str]:
-    from nas.train.recipe import builtin_recipes
+    from nas.train import builtin_recipes
 
     return [*builtin_recipes(), "paper"]
 
 
 def _objectives(_ctx: click.Context) -> Iterable[str]:
-    from nas.objective import known_objectives
+    from nas.study import known_objectives
 
     return known_objectives()
 

@@ -7,7 +7,7 @@ import click
 from nas.cli import effects, options, output
 
 if TYPE_CHECKING:
-    from nas.layers import Conv, Layer
+    from nas.space import Conv, Layer
 
 CONVENTION = "multiply-adds of convolution and linear layers, batch 1"
 
@@ -73,22 +73,34 @@ def count(json_: bool, **given: Any) -> None:
 
 
 def _kind(layer: "Layer") -> str:
-    from nas import layers
+    from nas.space import (
+        Activation,
+        Add,
+        BatchNorm,
+        Concat,
+        Conv,
+        GlobalPool,
+        Input,
+        Linear,
+        Pad,
+        Pool,
+        Shuffle,
+    )
 
     match layer:
-        case layers.Conv():
+        case Conv():
             return _convolution(layer)
-        case layers.Activation():
+        case Activation():
             return layer.function
-        case layers.Shuffle():
+        case Shuffle():
             return f"shuffle g{layer.groups}"
-        case layers.BatchNorm():
+        case BatchNorm():
             return "batch norm"
-        case layers.GlobalPool():
+        case GlobalPool():
             return "global pool"
-        case layers.Input() | layers.Add() | layers.Concat() | layers.Pool() | layers.Pad():
+        case Input() | Add() | Concat() | Pool() | Pad():
             return type(layer).__name__.lower()
-        case layers.Linear():
+        case Linear():
             return "linear"
         case _:
             assert_never(layer)

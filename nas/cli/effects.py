@@ -160,7 +160,7 @@ SEARCH = (
 
 
 def _plain_name(given: Given) -> str:
-    from nas.cli.known import is_arch_id
+    from nas.space import is_arch_id
 
     arch = given["arch"]
     return "" if arch is None or is_arch_id(arch) else f"{arch} is not looked up in a database"

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nas.cli import effects, options
-from nas.export.request import OPSET, OPSETS
+from nas.export import OPSET, OPSETS
 
 if TYPE_CHECKING:
-    from nas.export.request import ExportRequest
+    from nas.export import ExportRequest
 
 
 @click.command()
@@ -57,7 +57,7 @@ def export(
 
     from nas.cli import output
     from nas.cli.known import check_named
-    from nas.export.bundle import check_target, export_network
+    from nas.export import check_target, export_network
 
     check_named(given, "export")
     check_target(directory, force)
@@ -87,7 +87,7 @@ def _trained(given: "Mapping[str, Any]", results_dir: Path) -> "ExportRequest":
     from nas.cli.finish import trial_request
     from nas.cli.known import study_trial, trial_network
     from nas.store import open_store
-    from nas.train.data import load_study_task
+    from nas.train import load_study_task
 
     with open_store(given["db"], create=False) as store:
         store.look_in(results_dir)
@@ -103,7 +103,7 @@ def _trained(given: "Mapping[str, Any]", results_dir: Path) -> "ExportRequest":
 
 def _untrained(given: "Mapping[str, Any]") -> "ExportRequest":
     from nas.cli.known import network_of
-    from nas.export.request import ExportRequest
+    from nas.export import ExportRequest
 
     network = network_of(given, "export")
     return ExportRequest(

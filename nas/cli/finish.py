@@ -5,22 +5,13 @@ from pathlib import Path
 
 import click
 
-from nas import reports
 from nas.errors import NasError, WeightsError
-from nas.export.bundle import export_network
-from nas.export.request import ExportRequest, Score, Training
+from nas.export import ExportRequest, Score, Training, export_network
 from nas.figures import write_report
-from nas.results import Estimate, StudyResults
-from nas.spec import StudySpec
-from nas.storage import sha256
+from nas.results import Estimate, StudyResults, recorded_scores, study_view
 from nas.store import Store
-from nas.study import Study
-from nas.train.data import Task
-from nas.train.devices import default_device
-from nas.train.recipe import read_recipe
-from nas.train.session import Session
-from nas.trial import Trial
-from nas.view import study_view
+from nas.study import Study, StudySpec, Trial, file_sha256
+from nas.train import Session, Task, default_device, read_recipe
 
 
 @dataclass(frozen=True)
@@ -65,7 +56,7 @@ def test_scores(
 
     None is taken, and that is said, of a trial whose weights are gone or not its own any more.
     """
-    known = reports.test_scores(store.reports(spec.name))
+    known = recorded_scores(store.reports(spec.name))
     for trial in trials:
         if trial.number in known or not trial.weights_path:
             continue
@@ -108,7 +99,7 @@ def trial_request(store: Store, found: StudyResults, trial: Trial, task: Task) -
     weights = _weights(store, spec, trial)
     last = trial.last
     scores = {"validation": Score(last.top1_error, last.loss)}
-    test = reports.test_scores(found.reports).get(trial.number)
+    test = recorded_scores(found.reports).get(trial.number)
     if test:
         scores["test"] = Score(test["top1_error"], test["loss"])
     space = spec.space_of(trial.architecture)
@@ -162,7 +153,7 @@ def _weights(store: Store, spec: StudySpec, trial: Trial) -> Path:
             "the results folder.",
             "Put the folder back, or name it: --results DIR",
         )
-    if trial.weights_sha256 and sha256(file) != trial.weights_sha256:
+    if trial.weights_sha256 and file_sha256(file) != trial.weights_sha256:
         raise WeightsError(
             f"{file} does not hold the weights that trial {trial.number} of {spec.name} was "
             "recorded with.",

@@ -11,7 +11,7 @@ from nas.cli import effects, options, output
 
 if TYPE_CHECKING:
     from nas.results import StudyResults
-    from nas.trial import Trial
+    from nas.study import Trial
 
 
 @click.command()

@@ -10,7 +10,7 @@ def histogram(spread: Any, width: int) -> list[str]:
 
     The line of the ceiling stands between the interval below it and the one above.
     """
-    from nas.budget import amount
+    from nas.units import amount
 
     first, last = _ends(spread)
     rows = []

@@ -1,26 +1,23 @@
 """The network that `--space` and `--arch` name, with the input and the classes it is counted at."""
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from nas.space import is_arch_id
+
 if TYPE_CHECKING:
-    from nas.architecture import Architecture
-    from nas.layers import Layer, Shape
     from nas.results import StudyResults
-    from nas.space import Published, SearchSpace
-    from nas.spec import StudySpec
+    from nas.space import Adaptation, Architecture, Layer, Published, SearchSpace, Shape, Strides
     from nas.store import Store
-    from nas.strides import Adaptation, Strides
-    from nas.trial import Trial
+    from nas.study import StudySpec, Trial
 
 
 @dataclass(frozen=True)
 class NamedNetwork:
     """One architecture, and the space that has its stem and head; `name` fits a file.
 
-    `strides` are those that the user states, empty where the rule decides (`nas.strides`).
+    `strides` are those that the user states, empty where the rule decides (`nas.space.strides`).
     """
 
     name: str
@@ -38,13 +35,13 @@ class NamedNetwork:
     @property
     def adaptation(self) -> "Adaptation":
         """The strides in force."""
-        from nas.strides import adapt
+        from nas.space import adapt
 
         return adapt(self.space, self.input, self.strides)
 
     def layers(self) -> "list[Layer]":
         """Return the layers of the network."""
-        from nas.lowering import lower
+        from nas.space import lower
 
         return lower(self.space, self.architecture, self.input, self.classes, self.strides)
 
@@ -107,8 +104,7 @@ def trial_network(
     strides: str | None = None,
 ) -> NamedNetwork:
     """Return the network of a trial at the deployment of its study, or at what is given."""
-    from nas.space_file import parse_input
-    from nas.strides import given_strides
+    from nas.space import given_strides, parse_input
 
     space = spec.space_of(trial.architecture)
     stated = given_strides([space], strides)
@@ -133,7 +129,7 @@ def named_network(
     db: str | None = None,
 ) -> NamedNetwork:
     """Return the network that `arch` names in the space of that name or file, as `network_in`."""
-    from nas.space_file import load_space
+    from nas.space import load_space
 
     return network_in(load_space(space_name), arch, input_, classes, strides, db)
 
@@ -155,8 +151,7 @@ def network_in(
         NasError: there is no such network, several have that id, or the input size or the strides
             cannot be read.
     """
-    from nas.space_file import parse_input
-    from nas.strides import given_strides
+    from nas.space import given_strides, parse_input
 
     known = space.known(arch)
     if known is None and is_arch_id(arch):
@@ -200,11 +195,6 @@ def _check_space(name: str, space: "SearchSpace") -> None:
     )
 
 
-def is_arch_id(text: str) -> bool:
-    """Tell whether `text` may be the id of an architecture, or the beginning of one."""
-    return re.fullmatch(r"[0-9a-fA-F]{6,12}", text) is not None
-
-
 _Words: TypeAlias = tuple[str | None, int | None, str | None]
 
 
@@ -233,7 +223,7 @@ def _by_id(prefix: str, space: "SearchSpace", words: _Words, db: str | None) -> 
 
 def _entries(space: "SearchSpace") -> "Iterator[Published]":
     """Yield the known networks of `space` and of the built-in spaces."""
-    from nas.space_file import builtin_names, load_space
+    from nas.space import builtin_names, load_space
 
     others = (load_space(name) for name in builtin_names() if name != space.name)
     for each in (space, *others):
@@ -242,8 +232,7 @@ def _entries(space: "SearchSpace") -> "Iterator[Published]":
 
 def _recorded(prefix: str, words: _Words, db: str | None) -> tuple[dict[str, NamedNetwork], str]:
     """Return the networks of a database by id, the newest study first, and what was asked."""
-    from nas.store import open_store
-    from nas.store.address import read_address
+    from nas.store import open_store, read_address
 
     address = read_address(db)
     if db is None and address.path is not None and not address.path.exists():

@@ -50,11 +50,10 @@ def latency(device: str, runtime: str | None, threads: int, json_: bool, **given
       nas latency --space igcv3 --arch igcv3-d-1.0
       nas latency --arch mobilenetv2-1.0 --runtime torch --input 3x32x32 --classes 10 --json
     """  # fmt: skip
-    from nas.budget import si, time
     from nas.cli.known import network_of
     from nas.cost import total_cost
-    from nas.train.latency.measure import measure_network
-    from nas.train.latency.runtimes import open_runtime
+    from nas.train import measure_network, open_runtime
+    from nas.units import si, time
 
     network = network_of(given, "latency")
     opened = open_runtime(device, runtime, threads)

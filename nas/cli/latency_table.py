@@ -12,10 +12,8 @@ import click
 from nas.units import duration
 
 if TYPE_CHECKING:
-    from nas.budget import Constraint
-    from nas.cost import CostModel
-    from nas.latency import Device, LatencyTable
-    from nas.train.latency.runtimes import Runtime
+    from nas.cost import Constraint, CostModel, Device, LatencyTable
+    from nas.train import Runtime
 
 
 def latency_device(budget: "Iterable[Constraint]", objectives: Iterable[str] = ()) -> str | None:
@@ -24,11 +22,11 @@ def latency_device(budget: "Iterable[Constraint]", objectives: Iterable[str] = (
     Raises:
         BudgetError: two devices are named.
     """
-    from nas import objective
     from nas.errors import BudgetError
+    from nas.study import latency_device
 
     named = {part.device for part in budget if part.cost == "latency"}
-    named |= {kind for name in objectives if (kind := objective.latency_device(name))}
+    named |= {kind for name in objectives if (kind := latency_device(name))}
     if len(named) > 1:
         raise BudgetError(
             "latency is asked for on cpu and on cuda.",
@@ -48,7 +46,7 @@ def latency_tables(
         NasError: the device or the runtime is not here, or the file belongs to something else.
     """
     from nas.errors import NasError
-    from nas.train.latency.runtimes import open_runtime
+    from nas.train import open_runtime
 
     path: Path | None = given["latency_table"]
     if device is None:
@@ -76,8 +74,8 @@ def read_tables(path: Path) -> "list[LatencyTable]":
     Raises:
         NasError: it cannot be read, or holds something else.
     """
+    from nas.cost import LatencyTable
     from nas.errors import NasError
-    from nas.latency import LatencyTable
     from nas.text_file import read_text
 
     text = read_text(path)
@@ -126,8 +124,7 @@ def _kept(table: "LatencyTable", costs: "CostModel") -> tuple[Any, ...]:
     """Return what a table was measured for; those of earlier versions went by rule 1 of strides."""
     strides = table.strides
     if not strides and table.space == costs.space.name:
-        from nas.space_file import parse_input
-        from nas.strides import adapt
+        from nas.space import adapt, parse_input
 
         strides = adapt(costs.space, parse_input(table.input), rule=1).text
     return table.space, table.input, table.classes, strides, table.device
@@ -148,8 +145,7 @@ def _check_writable(path: Path) -> None:
 
 
 def _measured(costs: "CostModel", runtime: "Runtime", say: bool) -> "LatencyTable":
-    from nas.train.latency.measure import ignore
-    from nas.train.latency.tabulate import measure_table
+    from nas.train import ignore, measure_table
 
     began = time.monotonic()
     if say:

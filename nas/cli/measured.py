@@ -6,14 +6,10 @@ from dataclasses import asdict
 import click
 
 from nas.errors import NasError
-from nas.measured import Measured, measured, over_budget, report_kind
-from nas.results import StudyResults
-from nas.spec import StudySpec
+from nas.results import Measured, StudyResults, measured, over_budget, report_kind
 from nas.store import Store
-from nas.study import Study
-from nas.train.latency.measure import measure_network
-from nas.train.latency.runtimes import Runtime, open_runtime
-from nas.trial import Trial
+from nas.study import Study, StudySpec, Trial
+from nas.train import Runtime, measure_network, open_runtime
 
 
 def winner(store: Store, study: Study, say: bool) -> Trial | None:

@@ -29,10 +29,9 @@ def report(study: str, target: Path, force: bool, db: str | None) -> None:
     """  # fmt: skip
     from nas.cli.train_record import to_document
     from nas.errors import ExportError
-    from nas.figures import write_report
-    from nas.figures.training import write_training_page
+    from nas.figures import write_report, write_training_page
+    from nas.results import study_view
     from nas.store import open_store
-    from nas.view import study_view
 
     if target.exists() and not force:
         raise ExportError(f"{target} exists already.", "Give another name, or add --force.")

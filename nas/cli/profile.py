@@ -5,8 +5,8 @@ from dataclasses import asdict
 
 from nas.cli import output
 from nas.errors import NasError
-from nas.profile import KIND, MEANINGS, PARTS, Profile, table, total
-from nas.reports import Reports
+from nas.results import Reports
+from nas.study import KIND, MEANINGS, PARTS, Profile, table, total
 from nas.units import duration
 
 _COLUMNS = {

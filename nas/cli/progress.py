@@ -7,22 +7,22 @@ from typing import Any
 
 import click
 
-from nas.budget import si
 from nas.cli import STARTED
 from nas.cli.output import plural
 from nas.cli.rows import further_seed
-from nas.execution import (
+from nas.results import StudyResults
+from nas.study import (
     Event,
+    Study,
+    Trial,
     TrialFinished,
     TrialMeasured,
     TrialRequeued,
     TrialStarted,
+    TrialState,
     WorkersReady,
 )
-from nas.results import StudyResults
-from nas.study import Study
-from nas.trial import Trial, TrialState
-from nas.units import duration, percent
+from nas.units import duration, percent, si
 
 _BAR_WIDTH = 48
 

@@ -12,9 +12,8 @@ from nas.cli import effects, options
 from nas.errors import BudgetError, InterruptedStudyError, NasError
 
 if TYPE_CHECKING:
-    from nas.budget import Constraint
-    from nas.prove.runs import Bench, Entry, Kept
-    from nas.tables import Table
+    from nas.cost import Constraint
+    from nas.prove import Bench, Entry, Kept, Table
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -129,8 +128,7 @@ def prove(
       nas prove table.csv.gz --budget 55.4M-flops --samplers predictor,tpe,tpe:single,random
     """
     from nas.cli.prove_result import Result, say_setting
-    from nas.prove.runs import Bench, Kept, Setting, by_label
-    from nas.tables import Table
+    from nas.prove import Bench, Kept, Setting, Table, by_label
 
     read = Table.read(table, toml)
     effects.refuse_idle(
@@ -209,7 +207,7 @@ def _counts(text: str) -> tuple[int, ...]:
 
 def _entries(text: str, single: bool, bench: "Bench") -> "list[Entry]":
     """Return the samplers, each made once so that a wrong name is said at once."""
-    from nas.prove.runs import Entry
+    from nas.prove import Entry
     from nas.samplers import make_sampler
 
     found = []
@@ -246,7 +244,7 @@ def _make(bench: "Bench", kept: "Kept", tasks: "Sequence[tuple[Entry, int]]", jo
         TimeRemainingColumn,
     )
 
-    from nas.prove.runs import make_runs
+    from nas.prove import make_runs
     from nas.samplers import make_sampler
 
     missing = [task for task in tasks if (task[0].label, task[1]) not in kept.runs]

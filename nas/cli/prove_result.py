@@ -10,9 +10,10 @@ import click
 import numpy as np
 
 from nas.cli import output
-from nas.prove.runs import Bench, Run
-from nas.prove.summary import (
+from nas.prove import (
+    Bench,
     Row,
+    Run,
     Verdict,
     ask_times,
     csv_text,
@@ -93,7 +94,7 @@ class Result:
         Raises:
             ExportError: the file cannot be written.
         """
-        from nas.figures.prove import write_prove
+        from nas.figures import write_prove
 
         verdict = str(self._verdict) if self._verdict else ""
         write_prove(self._rows, facts(self._bench), verdict, path)

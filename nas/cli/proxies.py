@@ -7,9 +7,10 @@ import click
 from nas.cli import options, output
 
 if TYPE_CHECKING:
-    from nas.audit import Audit, Finding, Interval
-    from nas.spec import StudySpec
+    from nas.results import Audit, Finding
+    from nas.stats import Interval
     from nas.store import Store
+    from nas.study import StudySpec
 
 _COLUMNS = {
     "name": "score",
@@ -44,7 +45,7 @@ def proxies(study: str, compute: bool, db: str | None, json_: bool) -> None:
       nas proxies igcv3-300m-madds-digits
       nas proxies igcv3-300m-madds-digits --compute --json
     """
-    from nas.audit import audit
+    from nas.results import audit
     from nas.store import open_store
 
     if compute:
@@ -69,8 +70,7 @@ def _compute(store: "Store", study: str, say: bool) -> None:
         return
     if say:
         click.echo(f"computing the scores of {output.plural(len(lacking), 'network')}", err=True)
-    from nas.train.data import load_study_task
-    from nas.train.proxies import proxy_batches, score
+    from nas.train import load_study_task, proxy_batches, score
 
     spec = store.spec(study)
     task = load_study_task(spec)
@@ -99,7 +99,7 @@ def _print(found: "Audit", again: str) -> None:
 
 
 def _too_few(found: "Audit") -> str:
-    from nas.audit import FEWEST
+    from nas.stats import FEWEST
 
     return (
         f"{found.n} of {output.plural(found.complete, 'complete candidate')} "
@@ -129,7 +129,7 @@ def _ends(found: "Interval") -> str:
 
 
 def _document(spec: "StudySpec", found: "Audit") -> dict[str, Any]:
-    from nas.audit import FEWEST
+    from nas.stats import FEWEST
 
     return {
         "study": spec.name,

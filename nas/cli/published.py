@@ -56,7 +56,7 @@ def _rows(names: Sequence[str]) -> list[dict[str, Any]]:
         SpaceError: a space cannot be read, or none of them has a known network.
     """
     from nas.errors import SpaceError
-    from nas.space_file import builtin_names, load_space
+    from nas.space import builtin_names, load_space
 
     rows = []
     for space in map(load_space, dict.fromkeys(names or builtin_names())):

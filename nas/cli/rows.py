@@ -3,12 +3,18 @@
 from collections.abc import Sequence
 from typing import Any
 
-from nas import spec_text
-from nas.budget import si, time
-from nas.results import Estimate, Standing, StudyResults
-from nas.spec import StudySpec
-from nas.trial import Trial
-from nas.units import percent
+from nas.results import (
+    Estimate,
+    Standing,
+    StudyResults,
+    candidates,
+    confirmation,
+    counted_at,
+    task_line,
+    trained_at,
+)
+from nas.study import StudySpec, Trial
+from nas.units import percent, si, time
 
 WINNER = "winner"
 COLUMNS = {
@@ -164,27 +170,27 @@ def settings(spec: StudySpec) -> list[tuple[str, str]]:
     return [
         ("space", "; ".join(f"{name} ({space.title})" for name, space in spec.spaces.items())),
         ("budget", ", ".join(map(str, spec.budget)) or "none"),
-        ("counted at", f"{spec_text.counted_at(spec)} (conv + linear multiply-adds)"),
-        *([("trained at", spec_text.trained_at(spec))] if spec.task_input else []),
+        ("counted at", f"{counted_at(spec)} (conv + linear multiply-adds)"),
+        *([("trained at", trained_at(spec))] if spec.task_input else []),
         *(
             (f"latency of {name}", f"{table.device}; {table.accuracy}")
             for name, table in spec.latency_tables.items()
         ),
-        ("task", spec_text.task_line(spec)),
+        ("task", task_line(spec)),
         *_recipe(spec.recipe),
         ("rungs", f"{', '.join(map(str, spec.rungs))} epochs; the best 1/{spec.eta} go on"),
         *([("resolutions", spec.ladder.resolutions)] if spec.resolutions else []),
         ("objectives", ", ".join(spec.objectives)),
         ("sampler", f"{spec.sampler}, seed {spec.seed}"),
-        ("trials", spec_text.candidates(spec)),
-        ("confirmed", confirmation(spec)),
+        ("trials", candidates(spec)),
+        ("confirmed", confirmed_setting(spec)),
         ("reuse", "results of the same training in this database" if spec.reuse else "none"),
     ]
 
 
-def confirmation(spec: StudySpec) -> str:
+def confirmed_setting(spec: StudySpec) -> str:
     """Return what is trained again at the end of a study."""
-    return spec_text.confirmation(spec) or "nothing: each error is that of one seed"
+    return confirmation(spec) or "nothing: each error is that of one seed"
 
 
 def _recipe(text: str) -> list[tuple[str, str]]:

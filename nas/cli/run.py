@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Any
 import click
 import torch
 
-from nas import environment
-from nas.budget import admits
 from nas.cli import effects, output
 from nas.cli.announce import announce
 from nas.cli.profile import of_reports, print_profiles
 from nas.cli.progress import Progress
+from nas.cost import admits
 from nas.errors import (
     ExportError,
     InterruptedStudyError,
@@ -29,15 +28,19 @@ from nas.errors import (
     WeightsError,
 )
 from nas.feasible import FeasibleSpace, FeasibleUnion, feasible_space
-from nas.ports import Sampler
-from nas.resolution import check_images, check_resolutions
 from nas.samplers import make_sampler
-from nas.spec import StudySpec
 from nas.store import Store
-from nas.study import Study
-from nas.train.data import Files, Task, load_study_task
-from nas.train.devices import default_device
-from nas.trial import Trial, TrialState
+from nas.study import (
+    Sampler,
+    Study,
+    StudySpec,
+    Trial,
+    TrialState,
+    check_images,
+    check_resolutions,
+    reason_of,
+)
+from nas.train import Files, Task, default_device, load_study_task
 from nas.tuner import RunResult, RunSettings, check_fraction, knock, run, too_small
 
 if TYPE_CHECKING:
@@ -241,7 +244,7 @@ def _shipped(store: Store, study: Study, best: Trial, task: Task, settings: Sett
     except KeyboardInterrupt as error:
         raise InterruptedStudyError(f"interrupted: {left}.", remedy) from error
     except (OSError, ExportError) as error:
-        if environment.reason_of(error) is None:
+        if reason_of(error) is None:
             raise
         raise StudyPausedError(f"{left} ({_in_words(error)}).", remedy) from error
 

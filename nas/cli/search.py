@@ -7,12 +7,10 @@ import click
 from nas.cli import effects, options
 
 if TYPE_CHECKING:
-    from nas.budget import Constraint
-    from nas.cost import CostModel
-    from nas.space import SearchSpace
-    from nas.spec import StudySpec
+    from nas.cost import Constraint, CostModel
+    from nas.space import SearchSpace, Strides
     from nas.store import Store
-    from nas.strides import Strides
+    from nas.study import StudySpec
 
 _NUM_TRIALS = 24  # of a study that no time ends
 
@@ -135,7 +133,7 @@ def search(**given: Any) -> int:
       nas search --budget 9M-flops --input 3x64x64 --classes 10 --strides 2,1,2,2,2,1,1,1
     """  # fmt: skip
     check_words(given)
-    from nas.tuner.local import started_ahead
+    from nas.tuner import started_ahead
 
     with started_ahead(given["ray_address"]):  # while torch is loaded and the data is read
         spec = make_spec(given)
@@ -181,11 +179,11 @@ def check_words(given: dict[str, Any]) -> None:
     Raises:
         NasError: an option cannot be used.
     """
-    from nas.budget import parse_budgets
+    from nas.cost import parse_budgets
     from nas.errors import NasError
-    from nas.objective import objective
-    from nas.space_file import parse_input
-    from nas.train.recipe import load_recipe, recipe_name
+    from nas.space import parse_input
+    from nas.study import objective
+    from nas.train import load_recipe, recipe_name
 
     spaces = _spaces(given["space_name"], bool(given["input_"] and given["classes"]))
     _strides(given, spaces)
@@ -222,12 +220,10 @@ def make_spec(given: dict[str, Any]) -> "StudySpec":
     """
     from dataclasses import replace
 
-    from nas.budget import parse_budgets
     from nas.cli.latency_table import latency_device, latency_tables
-    from nas.objective import objective
-    from nas.rungs import Ladder, default_rungs
-    from nas.space_file import parse_input
-    from nas.spec import UNCOUNTED, StudySpec
+    from nas.cost import parse_budgets
+    from nas.space import parse_input
+    from nas.study import UNCOUNTED, Ladder, StudySpec, default_rungs, objective
 
     spaces = _spaces(given["space_name"], bool(given["input_"] and given["classes"]))
     space = spaces[0]
@@ -240,9 +236,7 @@ def make_spec(given: dict[str, Any]) -> "StudySpec":
     device = latency_device(budget, objectives)
     strides, task_strides = _strides(given, spaces)
     from nas.cost import CostModel
-    from nas.train.data import TASKS, unknown_task
-    from nas.train.devices import default_device
-    from nas.train.recipe import load_recipe, recipe_name
+    from nas.train import TASKS, default_device, load_recipe, recipe_name, unknown_task
 
     usual = "cifar10" if default_device().type == "cuda" else "digits"
     task = given["task"] or ("folder" if given["data_dir"] else usual)
@@ -295,7 +289,7 @@ def make_spec(given: dict[str, Any]) -> "StudySpec":
 
 def _strides(given: dict[str, Any], spaces: "list[SearchSpace]") -> "tuple[Strides, Strides]":
     """Return the strides that are stated for the deployment, and for the task."""
-    from nas.strides import given_strides
+    from nas.space import given_strides
 
     return (
         given_strides(spaces, given["strides"]),
@@ -335,7 +329,7 @@ def _resolutions(
     `side` is that of the task, None where it has images of any size: the last of `--resolutions`
     is then what `--image-size` would be.
     """
-    from nas.resolution import early_sides
+    from nas.study import early_sides
 
     sides = _numbers(given["resolutions"], "--resolutions", "96,128,160")
     image_size: int | None = given["image_size"]
@@ -350,7 +344,7 @@ def _resolutions(
 def _spaces(names: str, deployed: bool) -> "list[SearchSpace]":
     """Load the spaces that `names` lists; `deployed` says that the user gave the deployment."""
     from nas.errors import SpaceError
-    from nas.space_file import load_space
+    from nas.space import load_space
 
     spaces = [load_space(name) for name in names.split(",")]
     if len({space.name for space in spaces}) < len(spaces):
@@ -384,7 +378,7 @@ def _reference_point(
 ) -> tuple[float, ...]:
     """Return the worst that counts: all wrong, ten nats, the ceiling or twice the published."""
     from nas.cost import COST_NAMES
-    from nas.objective import objective
+    from nas.study import objective
 
     limits = {part.cost: float(part.limit) for part in budget}
     worst = {"top1_error": 1.0, "loss": 10.0}

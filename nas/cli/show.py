@@ -14,9 +14,8 @@ from nas.cli import options, output
 
 if TYPE_CHECKING:
     from nas.results import StudyResults
-    from nas.spec import StudySpec
     from nas.store import Store, Training
-    from nas.trial import Trial
+    from nas.study import StudySpec, Trial
 
 _ALL_UP_TO = 200  # trials that are printed without --all
 _BEST = 100  # that are printed of more
@@ -159,7 +158,7 @@ def _document(
 
 def _print_study(found: "StudyResults", versions: Mapping[str, str], all_: bool) -> None:
     from nas.cli import rows
-    from nas.reports import notes
+    from nas.results import trial_notes
 
     for key, value in rows.settings(found.spec):
         output.field(key, value)
@@ -175,7 +174,7 @@ def _print_study(found: "StudyResults", versions: Mapping[str, str], all_: bool)
         output.paragraph(
             f"These {len(trials)} are the best; {more:,} more trials: --all, --csv or --json."
         )
-    said = notes(found.reports)
+    said = trial_notes(found.reports)
     for trial in trials:
         if trial.number in said:
             output.paragraph(f"\ntrial {trial.number}: {said[trial.number]}")

@@ -8,17 +8,13 @@ from typing import Any
 
 import click
 
-from nas import spec_text
-from nas.budget import si, time
 from nas.cli import output, rows
 from nas.cost import part_costs
 from nas.errors import NasError
-from nas.reports import notes, test_scores
-from nas.results import StudyResults
-from nas.space_file import parse_input
-from nas.stage_table import SHORT, word
-from nas.trial import Trial
-from nas.units import duration, percent
+from nas.results import SHORT, StudyResults, recorded_scores, task_line, trial_notes, word
+from nas.space import parse_input
+from nas.study import Trial
+from nas.units import duration, percent, si, time
 
 _MOST_EPOCHS = 40  # rows of a curve on the screen
 _COSTS = ("madds", "params", "acts")
@@ -55,7 +51,7 @@ def document(found: StudyResults, trial: Trial) -> dict[str, Any]:
         "curve": [{key: getattr(one, key) for key in _CURVE} for one in trial.measurements],
         "trainings": _trainings(found, trial),
         "scores": dict(trial.proxies or {}),
-        "note": notes(found.reports).get(trial.number),
+        "note": trial_notes(found.reports).get(trial.number),
         "fail_detail": trial.fail_detail,
     }
 
@@ -97,12 +93,12 @@ def _print_facts(found: StudyResults, trial: Trial) -> None:
         "budget": ", ".join(budget),
         "counted at": f"{spec.deployed(space).describe()}, {spec.classes} classes",
         "trained at": spec.trained(space, parse_input(images)).describe() if images else "",
-        "task": spec_text.task_line(spec),
+        "task": task_line(spec),
         "state": f"{rows.state(trial)} after {epochs}{spent}",
         "val error": found.words(trial.number) if own else _last_error(trial),
         "test error": str(test) if test else "",
         "scores": ", ".join(f"{name} {score:.4g}" for name, score in (trial.proxies or {}).items()),
-        "note": notes(found.reports).get(trial.number, ""),
+        "note": trial_notes(found.reports).get(trial.number, ""),
     }
     for name, line in lines.items():
         if line:
@@ -191,7 +187,7 @@ def _print_curve(trial: Trial) -> None:
 def _trainings(found: StudyResults, trial: Trial) -> list[dict[str, Any]]:
     """Return every training of the network in this study, one for each seed."""
     network = trial.number if trial.replicate_of is None else trial.replicate_of
-    tests = test_scores(found.reports)
+    tests = recorded_scores(found.reports)
     return [
         {
             "trial": one.number,

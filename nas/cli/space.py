@@ -45,12 +45,10 @@ def space(
     """
     from dataclasses import replace
 
-    from nas.budget import parse_budgets
     from nas.cli.latency_table import latency_device, latency_tables
-    from nas.cost import CostModel
+    from nas.cost import CostModel, parse_budgets
     from nas.feasible import distribution, feasible_space
-    from nas.space_file import load_space, parse_input
-    from nas.strides import given_strides
+    from nas.space import given_strides, load_space, parse_input
 
     loaded = load_space(space_name)
     budget = parse_budgets(budgets)
@@ -177,7 +175,7 @@ def _digits(low: float, high: float) -> int:
 
 def _write(feasible: Any, count: Any, plot: Path) -> None:
     from nas.feasible import distribution
-    from nas.figures.costs import write_costs_page
+    from nas.figures import write_costs_page
 
     heading = " ".join([feasible.space.name, *map(str, feasible.budget)])
     write_costs_page(distribution(feasible, count, 60), heading, _findings(feasible, count), plot)

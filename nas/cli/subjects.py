@@ -8,11 +8,9 @@ from nas.cli import effects
 from nas.cli.known import network_in, study_trial, trial_network
 from nas.cli.training import Plan, Subject, earlier_errors
 from nas.errors import NasError
-from nas.space import SearchSpace
-from nas.space_file import load_space
-from nas.spec import StudySpec
+from nas.space import SearchSpace, Stated, check_strides, given_strides, load_space
 from nas.store import Store, open_store
-from nas.strides import Stated, check_strides, given_strides
+from nas.study import StudySpec
 
 
 def from_space(given: dict[str, Any], space: SearchSpace) -> Subject:

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from nas.cli.training import Plan, Subject, Trained
-    from nas.spec import StudySpec
     from nas.store import Store
-    from nas.train.run import Execute
+    from nas.study import StudySpec
+    from nas.train import Execute
 
 _MENDED = "Type the same with --resume to go on."
 
@@ -91,7 +91,7 @@ def train(**given: Any) -> None:
     from nas.cli.known import check_named
     from nas.cli.subjects import from_space, from_study
     from nas.errors import InterruptedStudyError
-    from nas.space_file import load_space
+    from nas.space import load_space
     from nas.store import open_store
 
     check_named(given, "train")
@@ -162,8 +162,8 @@ def _networks(
 
 def _introduce(subject: "Subject", plan: "Plan", spec: "StudySpec | None") -> None:
     from nas.cli import output, training
-    from nas.data_identity import UNCHECKED
-    from nas.train.devices import describe_devices
+    from nas.study import UNCHECKED
+    from nas.train import describe_devices
 
     output.field("network", f"{subject.name}: {subject.architecture.text}")
     deployed, trained = subject.deployed, subject.trained(plan.task.input)
@@ -187,12 +187,12 @@ def _execution(plan: "Plan", ray_address: str | None) -> "AbstractContextManager
     """Return what trains: several workers of Ray, or None for this process."""
     from contextlib import nullcontext
 
-    from nas.train.team import Team
+    from nas.train import Team
 
     if plan.workers == 1:
         return nullcontext()
     Team(size=plan.workers).check(plan.recipe.batch_size, len(plan.task.train))
-    from nas.tuner.train_workers import training_workers
+    from nas.tuner import training_workers
 
     return training_workers(plan.workers, plan.request, ray_address)
 
@@ -200,10 +200,19 @@ def _execution(plan: "Plan", ray_address: str | None) -> "AbstractContextManager
 def _plan(subject: "Subject", spec: "StudySpec | None", given: dict[str, Any]) -> "Plan":
     """Read the task and the recipe; every mistake is found before anything is written."""
     from nas.cli.training import Plan
-    from nas.train.data import TASKS, Files, TaskRequest, unknown_task
-    from nas.train.devices import prepare_worker, usual_threads
-    from nas.train.loaders import use_processes
-    from nas.train.recipe import load_recipe, override, read_recipe, recipe_name
+    from nas.train import (
+        TASKS,
+        Files,
+        TaskRequest,
+        load_recipe,
+        override,
+        prepare_worker,
+        read_recipe,
+        recipe_name,
+        unknown_task,
+        use_processes,
+        usual_threads,
+    )
 
     task_name = given["task"] or (_default_task(spec) if given["data_dir"] is None else "folder")
     if task_name not in TASKS:

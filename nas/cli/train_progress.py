@@ -6,8 +6,7 @@ from typing import Any
 
 import click
 
-from nas.train.run import Run, Watch
-from nas.train.session import EpochResult
+from nas.train import EpochResult, Run, Watch
 from nas.units import duration, percent
 
 

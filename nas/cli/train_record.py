@@ -24,7 +24,7 @@ def record_name(plan: "Plan", subject: "Subject") -> str:
     """
     from dataclasses import replace
 
-    from nas.strides import Stated
+    from nas.space import Stated
 
     shared = {
         **plan.identity,
@@ -75,7 +75,7 @@ def replicates(trainings: "Sequence[Training]") -> "Iterator[tuple[str, list[Tra
 
 def summary_rows(trainings: "Sequence[Training]") -> list[dict[str, Any]]:
     """Return one row for each name, in plain values, as `nas list --json` prints them."""
-    from nas.replicates import Summary
+    from nas.stats import Summary
 
     rows = []
     for name, group in replicates(trainings):
@@ -130,7 +130,7 @@ def to_document(group: "Sequence[Training]") -> dict[str, Any]:
     """Return the replicates of one training as `result.json` holds them; `--json` and the page."""
     from dataclasses import asdict
 
-    from nas.replicates import Summary
+    from nas.stats import Summary
 
     first = group[0].content
     runs = [one.content["run"] for one in group]

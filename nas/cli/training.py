@@ -6,23 +6,28 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from nas.architecture import Architecture
 from nas.cost import Cost, total_cost
 from nas.errors import NasError, TaskError
-from nas.export.bundle import export_network
-from nas.export.request import ExportRequest, Score, Training
-from nas.figures.training import write_training_page
-from nas.layers import Layer, Shape
-from nas.lowering import lower
-from nas.replicates import Difference, Summary, difference
+from nas.export import ExportRequest, Score, Training, export_network
+from nas.figures import write_training_page
 from nas.results import Estimate
-from nas.space import SearchSpace
-from nas.strides import Adaptation, Stated
-from nas.train.checkpoint import check_identity, read_document
-from nas.train.data import Task, TaskRequest
-from nas.train.recipe import Recipe
-from nas.train.referee import count
-from nas.train.run import RESULT, Execute, Result, Run, Watch, train, write_json
+from nas.space import Adaptation, Architecture, Layer, SearchSpace, Shape, Stated, lower
+from nas.stats import Difference, Summary, difference
+from nas.train import (
+    RESULT,
+    Execute,
+    Recipe,
+    Result,
+    Run,
+    Task,
+    TaskRequest,
+    Watch,
+    check_identity,
+    count,
+    read_document,
+    train,
+    write_json,
+)
 
 SETTINGS = "run.json"
 
@@ -31,7 +36,7 @@ SETTINGS = "run.json"
 class Subject:
     """One network to train; `study` and `trial` where it comes from a search.
 
-    `stated` holds the strides that a user or the study states (`nas.strides`).
+    `stated` holds the strides that a user or the study states (`nas.space.strides`).
     """
 
     name: str
@@ -224,7 +229,7 @@ def summary_line(trained: Trained) -> str:
 def settings(plan: Plan) -> dict[str, Any]:
     """Return what a page says about how the networks were trained."""
     from nas.cli.run import versions
-    from nas.train.devices import describe_devices
+    from nas.train import describe_devices
 
     return {
         "recipe": plan.recipe_name,

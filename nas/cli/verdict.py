@@ -11,8 +11,7 @@ from nas.cli.finish import Shipped
 from nas.cli.front import document as front_document
 from nas.cli.front import print_front
 from nas.cli.measured import lines as latency_lines
-from nas.measured import measured
-from nas.spec_text import study_note
+from nas.results import measured, study_note
 from nas.store import Store
 from nas.study import Study
 from nas.units import duration

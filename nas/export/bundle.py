@@ -16,11 +16,10 @@ from nas.export.onnx_file import convert, write_onnx
 from nas.export.parity import Forward, reference
 from nas.export.parity import compare as compare_logits
 from nas.export.request import ExportRequest
-from nas.export.source import write_source
+from nas.export.source.writer import write_source
 from nas.export.weights import load_weights, prepare_weights
-from nas.layers import Layer, Shape
-from nas.train.devices import cpu_threads
-from nas.train.referee import count
+from nas.space import Layer, Shape
+from nas.train import count, cpu_threads
 
 FILES = ("network.py", "weights.safetensors", "network.onnx", "card.json")
 

@@ -16,9 +16,9 @@ from nas import __version__
 from nas.cost import Cost
 from nas.export.parity import Parity
 from nas.export.request import ExportRequest, Training
-from nas.layers import Shape
 from nas.results import Estimate
-from nas.storage import sha256
+from nas.space import Shape
+from nas.study import file_sha256
 
 SCHEMA = 1
 _LIBRARIES = ("torch", "numpy", "safetensors", "fvcore", "onnx", "onnxruntime")
@@ -115,7 +115,7 @@ def make_card(request: ExportRequest, evidence: Evidence, files: Sequence[Path])
         },
         "onnx": {"opset": evidence.opset, "ir_version": evidence.ir_version},
         "files": [
-            {"name": file.name, "bytes": file.stat().st_size, "sha256": sha256(file)}
+            {"name": file.name, "bytes": file.stat().st_size, "sha256": file_sha256(file)}
             for file in files
         ],
         "versions": {

@@ -15,10 +15,8 @@ from torch import Tensor
 
 from nas.export.files import write_bytes
 from nas.export.parity import Forward, Parity, Reference, compare
-from nas.layers import Layer
-from nas.train.folded import folded_weights
-from nas.train.network import Network
-from nas.train.onnx_graph import onnx_model
+from nas.space import Layer
+from nas.train import Network, folded_weights, onnx_model
 
 INPUT = "images"
 OUTPUT = "logits"

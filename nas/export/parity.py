@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from nas.errors import ExportError
-from nas.layers import Shape
+from nas.space import Shape
 
 TOLERANCE = 1e-4
 _SEED = 20180601

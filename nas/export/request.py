@@ -4,13 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from nas.architecture import Architecture
 from nas.errors import ExportError
-from nas.layers import Layer, Shape
-from nas.lowering import lower
 from nas.results import Estimate
-from nas.space import SearchSpace
-from nas.strides import Adaptation, Strides, adapt
+from nas.space import Adaptation, Architecture, Layer, SearchSpace, Shape, Strides, adapt, lower
 
 OPSET = 17
 OPSETS = range(11, 23)
@@ -60,7 +56,7 @@ class ExportRequest:
     of its task; without training its weights are drawn from `seed`. The cost at `deployment` with
     `deployment_classes`, which the budget was compared with, is stated beside that of the file.
     `strides` are those at `input`, `deployment_strides` those at `deployment`; those of the rule
-    where none are given (`nas.strides`). `opset` is that of the ONNX file. `source` is a
+    where none are given (`nas.space.strides`). `opset` is that of the ONNX file. `source` is a
     training on another input: the network takes those of its weights that fit, but not its head.
 
     Raises:

@@ -10,9 +10,9 @@ from torch import nn
 from nas.errors import ExportError, WeightsError
 from nas.export.files import copy, write_bytes
 from nas.export.request import ExportRequest, Training
-from nas.layers import Layer, Shape
-from nas.storage import sha256
-from nas.train.network import Network, build
+from nas.space import Layer, Shape
+from nas.study import file_sha256
+from nas.train import Network, build
 
 _NOISE_IMAGES = 8
 
@@ -83,7 +83,7 @@ def _copy_recorded(training: Training, target: Path) -> None:
             "Put the file back, or export the architecture without weights: --arch.",
         )
     copy(path, target)
-    if training.sha256 and sha256(target) != training.sha256:
+    if training.sha256 and file_sha256(target) != training.sha256:
         raise WeightsError(
             f"the weights {path} have changed since they were recorded.",
             "Put the original file back, or export the architecture without weights: --arch.",

@@ -5,21 +5,31 @@ members where it has not; `FeasibleUnion` joins several spaces. Inside, options 
 reduced to their costs, counted, and walked through.
 """
 
+from nas.feasible.band import BAND, NUM_STRATA, edges, stratum_of
 from nas.feasible.counting import Count
+from nas.feasible.encoding import DEAD, Variable
 from nas.feasible.histogram import Distribution, distribution
 from nas.feasible.listed import feasible_space, members
-from nas.feasible.options import OptionTable, StageOptions
-from nas.feasible.space import FeasibleSpace
+from nas.feasible.port import Feasible
+from nas.feasible.stage_options import OptionTable, StageOptions
+from nas.feasible.stagewise import FeasibleSpace
 from nas.feasible.union import FeasibleUnion
 
 __all__ = [
+    "BAND",
+    "DEAD",
+    "NUM_STRATA",
     "Count",
     "Distribution",
+    "Feasible",
     "FeasibleSpace",
     "FeasibleUnion",
     "OptionTable",
     "StageOptions",
+    "Variable",
     "distribution",
+    "edges",
     "feasible_space",
     "members",
+    "stratum_of",
 ]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nas.feasible.drawing import Drawing
-from nas.feasible.paths import TooManyPathsError
+from nas.feasible.exact_paths import TooManyPathsError
 
 _DRAWS = 20_000
 _LISTABLE = 1e11  # walks; an exact graph of more is never small enough

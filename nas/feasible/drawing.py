@@ -13,11 +13,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.budget import Constraint
-from nas.feasible.options import Ints, OptionTable
-from nas.feasible.paths import Paths, TooManyPathsError
-from nas.feasible.reduced import Reduced
-from nas.feasible.rounded import CELLS, Ends, RoundedTables
+from nas.cost import Constraint
+from nas.feasible.exact_paths import Paths, TooManyPathsError
+from nas.feasible.rounded_tables import CELLS, Ends, RoundedTables
+from nas.feasible.slack import Reduced
+from nas.feasible.stage_options import Ints, OptionTable
 
 _FINE = 8192
 _COUNTED = 1 << 14  # cells to count one ceiling by: bounds within about 0.1 % of each other

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nas.feasible.counting import Count
-from nas.feasible.space import FeasibleSpace
+from nas.feasible.stagewise import FeasibleSpace
 
 _DRAWS = 5000
 

@@ -10,15 +10,12 @@ from functools import cached_property
 
 import numpy as np
 
-from nas.architecture import Architecture, StageValues
-from nas.blocks.base import NetworkKind
-from nas.budget import Constraint
-from nas.cost import COST_NAMES, CostModel
+from nas.cost import COST_NAMES, Constraint, CostModel
 from nas.errors import SpaceError
 from nas.feasible.counting import Count
-from nas.feasible.options import Floats, Ints, vector
-from nas.feasible.space import FeasibleSpace
-from nas.space import SearchSpace
+from nas.feasible.stage_options import Floats, Ints, vector
+from nas.feasible.stagewise import FeasibleSpace
+from nas.space import Architecture, NetworkKind, SearchSpace, StageValues
 
 MOST = 200_000
 

@@ -9,11 +9,11 @@ from functools import cached_property
 
 import numpy as np
 
-from nas.architecture import Architecture
-from nas.coding import Coding, UnionCoding
 from nas.cost import Cost
 from nas.feasible.counting import Count
-from nas.feasible.space import FeasibleSpace
+from nas.feasible.encoding import Coding, UnionCoding
+from nas.feasible.stagewise import FeasibleSpace
+from nas.space import Architecture
 
 
 class FeasibleUnion:

@@ -1,17 +1,5 @@
 """Figures and pages drawn from a StudyView; the door to plotly."""
 
-from nas.figures.curves import hypervolume_figure, learning_curves_figure
-from nas.figures.front import front_figure
-from nas.figures.look import CONFIG, Look
-from nas.figures.page import page_style
-from nas.figures.report import write_report
+import lazy_loader
 
-__all__ = [
-    "CONFIG",
-    "Look",
-    "front_figure",
-    "hypervolume_figure",
-    "learning_curves_figure",
-    "page_style",
-    "write_report",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

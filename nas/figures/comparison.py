@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from nas.comparison import Comparison, Group, Pair
-from nas.comparison_text import group_table
 from nas.figures.document import (
     document_html,
     facts_section,
@@ -19,8 +17,9 @@ from nas.figures.document import (
     table_section,
     write_document,
 )
-from nas.figures.look import DASHES, PUBLISHED_SYMBOLS, Look, title
-from nas.resample import edf
+from nas.figures.theme import DASHES, PUBLISHED_SYMBOLS, Look, title
+from nas.results import Comparison, Group, Pair, group_table
+from nas.stats import edf
 
 _HEIGHT = 460
 _REMEDY = "Give another file with --plot, in a directory that exists and is writable."

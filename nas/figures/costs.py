@@ -8,10 +8,10 @@ from pathlib import Path
 
 import plotly.graph_objects as go
 
-from nas.budget import amount
 from nas.feasible import Distribution
 from nas.figures.document import WIDE, document_html, figure_section, write_document
-from nas.figures.look import Look, title
+from nas.figures.theme import Look, title
+from nas.units import amount
 
 _HEIGHT = 460
 _REMEDY = "Give another file with --plot, in a directory that exists and is writable."

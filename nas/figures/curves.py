@@ -6,14 +6,14 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from nas.figures.look import SYMBOLS, Look, empty, title
 from nas.figures.scale import Scale
+from nas.figures.theme import SYMBOLS, Look, empty, title
+from nas.results import Point, PointGroup, StudyView
 from nas.units import percent
-from nas.view import Group, Point, StudyView
 
 HEIGHT = 380
 _SHOWN = 300  # curves beyond this many are no longer told apart, and slow the page down
-_WIDTHS = {Group.FRONT: 2.2, Group.PUBLISHED: 2.2}
+_WIDTHS = {PointGroup.FRONT: 2.2, PointGroup.PUBLISHED: 2.2}
 
 
 def learning_curves_figure(view: StudyView, look: Look | None = None) -> go.Figure:
@@ -34,8 +34,10 @@ def learning_curves_figure(view: StudyView, look: Look | None = None) -> go.Figu
     scale = Scale.of([100 * error for point in points for _, error in point.curve])
     figure.update_yaxes(**scale.axis())
     figure.update_xaxes(range=[0.8, view.rungs[-1] + 0.2], dtick=-(-view.rungs[-1] // 12))
-    order = (Group.STOPPED, Group.FAILED, Group.OVER_BUDGET, Group.DOMINATED, Group.RUNNING,
-             Group.UNCONFIRMED, Group.FRONT, Group.PUBLISHED)  # fmt: skip
+    order = (
+        PointGroup.STOPPED, PointGroup.FAILED, PointGroup.OVER_BUDGET, PointGroup.DOMINATED,
+        PointGroup.RUNNING, PointGroup.UNCONFIRMED, PointGroup.FRONT, PointGroup.PUBLISHED,
+    )  # fmt: skip
     for group in order:
         members = [point for point in points if point.group is group]
         if members:
@@ -75,7 +77,7 @@ def hypervolume_figure(view: StudyView, look: Look | None = None) -> go.Figure:
     return figure
 
 
-def _curves(group: Group, points: Sequence[Point], scale: Scale, look: Look) -> Any:
+def _curves(group: PointGroup, points: Sequence[Point], scale: Scale, look: Look) -> Any:
     """Return one trace for a group: its curves one after another, with gaps between them."""
     x: list[int | None] = []
     y: list[float | None] = []
@@ -91,8 +93,10 @@ def _curves(group: Group, points: Sequence[Point], scale: Scale, look: Look) -> 
         y.append(None)
         numbers.append(None)
         text.append("")
-    colour = look.colour(group.value if group is not Group.FAILED else "budget")
-    symbol = {Group.PUBLISHED: "diamond", Group.FAILED: "x-thin-open"}.get(group) or SYMBOLS[group]
+    colour = look.colour(group.value if group is not PointGroup.FAILED else "budget")
+    symbol = {PointGroup.PUBLISHED: "diamond", PointGroup.FAILED: "x-thin-open"}.get(
+        group
+    ) or SYMBOLS[group]
     return go.Scatter(
         x=x,
         y=y,

@@ -17,8 +17,8 @@ import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 from nas.errors import ExportError
-from nas.figures.look import CONFIG, Look
-from nas.figures.page import page_style
+from nas.figures.page_assets import page_style
+from nas.figures.theme import CONFIG, Look
 
 Draw: TypeAlias = Callable[[Look], go.Figure]
 

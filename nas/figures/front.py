@@ -7,18 +7,19 @@ from typing import Any
 import plotly.graph_objects as go
 
 from nas.figures.hover import brief, full
-from nas.figures.look import PUBLISHED_SYMBOLS, SYMBOLS, Look, empty, factor, title
 from nas.figures.scale import Scale
-from nas.view import Group, Point, StudyView
+from nas.figures.theme import PUBLISHED_SYMBOLS, SYMBOLS, Look, empty, factor, title
+from nas.results import Point, PointGroup, StudyView
 
 HEIGHT = 500
 GL_FROM = 5000  # SVG is as fast below; above it, WebGL and labels without the architecture
 _LABEL_GAP = 20
 _PLOT_HEIGHT = HEIGHT - 120  # what axis titles and legend leave, near enough for labels
-_SIZES = {Group.FRONT: 11, Group.UNCONFIRMED: 10, Group.RUNNING: 9}
+_SIZES = {PointGroup.FRONT: 11, PointGroup.UNCONFIRMED: 10, PointGroup.RUNNING: 9}
 _SIZE = 8
 _CLOUDS = (
-    Group.STOPPED, Group.OVER_BUDGET, Group.DOMINATED, Group.RUNNING, Group.UNCONFIRMED,
+    PointGroup.STOPPED, PointGroup.OVER_BUDGET, PointGroup.DOMINATED, PointGroup.RUNNING,
+    PointGroup.UNCONFIRMED,
 )  # fmt: skip
 
 
@@ -69,7 +70,7 @@ def _limits(view: StudyView) -> list[float]:
 
 def _trace_type(view: StudyView) -> Any:
     """Return how all traces are drawn: WebGL lies above SVG, so a cloud would cover the front."""
-    clouds = (Group.STOPPED, Group.DOMINATED)
+    clouds = (PointGroup.STOPPED, PointGroup.DOMINATED)
     many = any(sum(p.group is group for p in view.points) > GL_FROM for group in clouds)
     return go.Scattergl if many else go.Scatter
 
@@ -106,7 +107,7 @@ def _family_legend(view: StudyView, look: Look) -> list[Any]:
     ]
 
 
-def _clouds(view: StudyView, group: Group, scale: Scale, look: Look) -> list[Any]:
+def _clouds(view: StudyView, group: PointGroup, scale: Scale, look: Look) -> list[Any]:
     """Return the points of a group, those with bars apart: plotly gives the others bars of 0."""
     points = [point for point in view.group(group) if point.y is not None]
     single, several = ([p for p in points if bool(_ends(p)) is bars] for bars in (False, True))
@@ -116,7 +117,9 @@ def _clouds(view: StudyView, group: Group, scale: Scale, look: Look) -> list[Any
     return traces or [_cloud(view, group, points, scale, look)]
 
 
-def _cloud(view: StudyView, group: Group, points: Sequence[Point], scale: Scale, look: Look) -> Any:
+def _cloud(
+    view: StudyView, group: PointGroup, points: Sequence[Point], scale: Scale, look: Look
+) -> Any:
     many = len(points) > GL_FROM
     texts = (
         {"hovertemplate": brief(view, group, exact=not (scale.log and scale.zero))}
@@ -133,7 +136,7 @@ def _cloud(view: StudyView, group: Group, points: Sequence[Point], scale: Scale,
             "symbol": SYMBOLS[group],
             "size": 5 if many else _SIZES.get(group, _SIZE),
             "color": colour,
-            "line": {"width": 2 if group is Group.UNCONFIRMED else 1.5, "color": colour},
+            "line": {"width": 2 if group is PointGroup.UNCONFIRMED else 1.5, "color": colour},
             "opacity": 0.5 if many else 0.9,
         },
         **texts,
@@ -148,8 +151,8 @@ def _front(view: StudyView, scale: Scale, look: Look) -> list[Any]:
 
     With other objectives than the two axes it is no staircase in this plane: only points are drawn.
     """
-    points = [point for point in view.group(Group.FRONT) if point.y is not None]
-    colour = look.colour(Group.FRONT.value)
+    points = [point for point in view.group(PointGroup.FRONT) if point.y is not None]
+    colour = look.colour(PointGroup.FRONT.value)
     places = _places(view, points, scale)
     steps = _trace_type(view)(
         x=[*places["x"], max([*_limits(view), *places["x"]])] if points else [],
@@ -163,12 +166,12 @@ def _front(view: StudyView, scale: Scale, look: Look) -> list[Any]:
     )
     dots = _trace_type(view)(
         **places,
-        name=Group.FRONT.label,
+        name=PointGroup.FRONT.label,
         mode="markers",
         legendgroup="front",
         marker={
-            "symbol": SYMBOLS[Group.FRONT],
-            "size": _SIZES[Group.FRONT],
+            "symbol": SYMBOLS[PointGroup.FRONT],
+            "size": _SIZES[PointGroup.FRONT],
             "color": _colours(view, points, colour, look),
             "line": {"width": 1.5, "color": look.colour("surface")},
         },
@@ -207,7 +210,7 @@ def _draw_bars(trace: Any, view: StudyView, points: Sequence[Point], colour: str
 def _published(view: StudyView, scale: Scale, look: Look) -> list[Any]:
     return [
         _reference(view, point, PUBLISHED_SYMBOLS[index % len(PUBLISHED_SYMBOLS)], scale, look)
-        for index, point in enumerate(view.group(Group.PUBLISHED))
+        for index, point in enumerate(view.group(PointGroup.PUBLISHED))
     ]
 
 
@@ -237,7 +240,7 @@ def _label_published(figure: go.Figure, view: StudyView, scale: Scale, look: Loo
     if look.narrow:
         return
     times = factor(view.y)
-    points = sorted(view.group(Group.PUBLISHED), key=lambda point: point.y or 0.0)
+    points = sorted(view.group(PointGroup.PUBLISHED), key=lambda point: point.y or 0.0)
     heights = [scale.fraction((point.y or 0.0) * times) * _PLOT_HEIGHT for point in points]
     for point, height, label in zip(points, heights, _label_heights(heights), strict=True):
         figure.add_annotation(

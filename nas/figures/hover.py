@@ -2,9 +2,8 @@
 
 from html import escape
 
-from nas.budget import si, time
-from nas.units import duration, percent
-from nas.view import Group, Point, StudyView
+from nas.results import Point, PointGroup, StudyView
+from nas.units import duration, percent, si, time
 
 
 def headline(view: StudyView, point: Point) -> str:
@@ -40,7 +39,7 @@ def full(view: StudyView, point: Point) -> str:
     return "<br>".join((headline(view, point), "", *body))
 
 
-def brief(view: StudyView, group: Group, exact: bool) -> str:
+def brief(view: StudyView, group: PointGroup, exact: bool) -> str:
     """Return the template of the labels of many thousands of points, without architectures.
 
     The error is left out where the points do not stand at its `exact` value.
@@ -57,13 +56,13 @@ def standing(view: StudyView, point: Point) -> str:
 
 
 def _stands(view: StudyView, point: Point) -> str:
-    if point.group is Group.STOPPED:
+    if point.group is PointGroup.STOPPED:
         return f"stopped after epoch {point.epoch} of {view.rungs[-1]}"
-    if point.group is Group.RUNNING:
+    if point.group is PointGroup.RUNNING:
         return f"running, epoch {point.epoch} of {view.rungs[-1]}"
-    if point.group is Group.FAILED:
+    if point.group is PointGroup.FAILED:
         return f"failed: {point.reason or 'unknown'}"
-    if point.group is Group.PUBLISHED:
+    if point.group is PointGroup.PUBLISHED:
         return f"published, trial {point.number}"
     return point.group.label
 

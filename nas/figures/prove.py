@@ -15,8 +15,8 @@ from nas.figures.document import (
     table_section,
     write_document,
 )
-from nas.figures.look import DASHES, Look, title
-from nas.prove.summary import Row, Spread
+from nas.figures.theme import DASHES, Look, title
+from nas.prove import Row, Spread
 
 _HEIGHT = 420
 _SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "star", "triangle-down", "cross")

@@ -16,12 +16,11 @@ from nas.figures.document import (
     write_document,
 )
 from nas.figures.front import GL_FROM, front_figure
-from nas.figures.look import Look
-from nas.figures.page import report_script
+from nas.figures.page_assets import report_script
 from nas.figures.table import HEADERS, NUMERIC, facts, row
-from nas.stage_table import StageTable
+from nas.figures.theme import Look
+from nas.results import Point, PointGroup, StageTable, StudyView
 from nas.units import duration
-from nas.view import Group, Point, StudyView
 
 Draw: TypeAlias = Callable[[StudyView, Look | None], go.Figure]
 Patch: TypeAlias = tuple[list[str | int], Any]
@@ -85,7 +84,7 @@ def _remarks(view: StudyView) -> Iterator[str]:
     if view.note:
         yield f'<p class="note">{escape(view.note)}</p>\n'
     compared = [view.best] if view.best else []
-    compared += [point for point in view.group(Group.PUBLISHED) if point.test]
+    compared += [point for point in view.group(PointGroup.PUBLISHED) if point.test]
     for point in compared:
         tested = f"; test error <strong>{escape(str(point.test))}</strong>" if point.test else ""
         yield f"<p>{escape(point.label)}: validation error {escape(point.words)}{tested}.</p>\n"

@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-from nas.budget import si, time
-from nas.units import duration, percent
-from nas.view import Point, StudyView
+from nas.results import Point, StudyView
+from nas.units import duration, percent, si, time
 
 HEADERS = ("Trial", "Standing", "Error", "MAdds", "Params", "Epochs", "Time", "Architecture")
 NUMERIC = frozenset({"Error", "MAdds", "Params", "Epochs", "Time"})

@@ -16,7 +16,7 @@ from nas.figures.document import (
     page_html,
     write_document,
 )
-from nas.figures.look import Look, empty, title
+from nas.figures.theme import Look, empty, title
 from nas.units import duration, percent
 
 _MAX_CLASSES = 120  # beyond, a matrix on a screen shows nothing

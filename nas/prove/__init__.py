@@ -2,3 +2,7 @@
 
 Knows no sampler and no heavy library: whoever calls hands in what makes a sampler.
 """
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -16,13 +16,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from nas.budget import Constraint
+from nas.cost import Constraint
 from nas.errors import NasError
-from nas.objective import Objective
+from nas.feasible import Feasible
 from nas.prove.scores import Judge, Score
 from nas.prove.simulate import Cluster, Sampler
-from nas.samplers.port import Feasible
-from nas.tables import ACCURACY, Table, TableSpace, toml_beside
+from nas.prove.table import ACCURACY, Table, TableSpace, toml_beside
+from nas.study import Objective
 from nas.text_file import read_text
 
 MakeSampler: TypeAlias = Callable[[str, Feasible, Sequence[Objective]], Sampler]

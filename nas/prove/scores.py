@@ -9,12 +9,12 @@ from functools import cached_property
 
 import numpy as np
 
-from nas.budget import Constraint
+from nas.cost import Constraint
 from nas.errors import NasError
-from nas.front import Points, hypervolume, non_dominated
 from nas.prove.simulate import Cluster
-from nas.tables import Floats, Ints, TableSpace
-from nas.trial import TrialState
+from nas.prove.table import Floats, Ints, TableSpace
+from nas.stats import Points, hypervolume, non_dominated
+from nas.study import TrialState
 
 _LOW = 0.05
 

@@ -14,9 +14,9 @@ from typing import Protocol
 
 import numpy as np
 
-from nas.architecture import Architecture
-from nas.tables import Floats, TableSpace
-from nas.trial import Measurement, Trial, TrialState
+from nas.prove.table import Floats, TableSpace
+from nas.space import Architecture
+from nas.study import Measurement, Trial, TrialState
 
 PROPOSALS = 20
 _START = datetime(2000, 1, 1, tzinfo=UTC)

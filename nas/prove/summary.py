@@ -9,8 +9,7 @@ import numpy as np
 
 from nas.prove.runs import Run
 from nas.prove.scores import Score
-from nas.replicates import CONFIDENCE
-from nas.resample import Interval, bootstrap, least_p_of_pairs, mean
+from nas.stats import CONFIDENCE, Interval, bootstrap, least_p_of_pairs, mean
 
 # By how much the first of two scores is better.
 _GAINS: dict[str, Callable[[Score, Score], float]] = {
@@ -70,10 +69,10 @@ class Asks:
 class Contrast:
     """How much better one sampler is than `other` in one score: the mean over pairs of runs.
 
-    The runs of a pair have the same seed, and therefore the same training of each network.
-    `gain` has the unit of the score and is positive where the sampler is better; its 95 % interval
-    is a bootstrap over the pairs (`nas.resample.bootstrap`). `enough` is False where so few pairs
-    could show no difference, however large.
+    The runs of a pair have the same seed, and therefore the same training of each network. `gain`
+    has the unit of the score and is positive where the sampler is better; its 95 % interval is a
+    bootstrap over the pairs (`nas.stats.resampling.bootstrap`). `enough` is False where so few
+    pairs could show no difference, however large.
     """
 
     score: str

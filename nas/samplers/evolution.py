@@ -4,14 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nas.architecture import Architecture
-from nas.front import non_dominated_ranks
-from nas.objective import Objective
-from nas.samplers.crossing import crossed
-from nas.samplers.observed import Observed
-from nas.samplers.port import Feasible
+from nas.feasible import Feasible
+from nas.samplers.crossover import crossed
 from nas.samplers.random import stratified
-from nas.trial import Trial, TrialState
+from nas.samplers.without_model import Observed
+from nas.space import Architecture
+from nas.stats import non_dominated_ranks
+from nas.study import Objective, Trial, TrialState
 
 START = 10
 _TRIES = 60

@@ -33,10 +33,10 @@ from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from nas.errors import NasError
-from nas.samplers.predictor.data import clip, transform
+from nas.samplers.predictor.blas_threads import on_one_thread
 from nas.samplers.predictor.features import Column, Features, Floats
 from nas.samplers.predictor.model import Model, Observed, Points
-from nas.samplers.predictor.threads import on_one_thread
+from nas.samplers.predictor.observations import clip, transform
 
 _MOST_VALUES = 64
 _DRAWN = 300

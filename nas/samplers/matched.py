@@ -11,28 +11,13 @@ from functools import cached_property
 
 import numpy as np
 
-from nas.architecture import Architecture
 from nas.errors import BudgetError
-from nas.objective import Objective
-from nas.samplers.observed import Observed
-from nas.samplers.port import Feasible
-from nas.samplers.random import BAND
-from nas.trial import Trial
+from nas.feasible import BAND, NUM_STRATA, Feasible, edges
+from nas.samplers.without_model import Observed
+from nas.space import Architecture
+from nas.study import Objective, Trial
 
-NUM_STRATA = 5
 _PROBE = 0  # whether a stratum has members must not depend on the study's seed
-
-
-def edges(stratum: int) -> tuple[float, float]:
-    """Return the shares of the first ceiling between which a stratum lies."""
-    bounds = np.linspace(BAND, 1.0, NUM_STRATA + 1)
-    return float(bounds[stratum]), float(bounds[stratum + 1])
-
-
-def stratum_of(used: float) -> int:
-    """Return the stratum of a share of the first ceiling; -1 below the lowest one."""
-    inside = int((used - BAND) / (1 - BAND) * NUM_STRATA + 1e-9)
-    return min(inside, NUM_STRATA - 1) if used >= BAND else -1
 
 
 class MatchedSampler(Observed):

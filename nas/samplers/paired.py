@@ -6,21 +6,17 @@ from those whose every variant can be built within the budget, all of them diffe
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
 
-from nas.architecture import Architecture, Value, show
 from nas.errors import BudgetError, NasError
-from nas.feasible import FeasibleSpace, feasible_space
-from nas.objective import Objective
-from nas.samplers.observed import Observed
-from nas.samplers.port import Feasible
-from nas.space import Choice, SearchSpace, Stage
-from nas.trial import Trial
+from nas.feasible import Feasible, FeasibleSpace, feasible_space
+from nas.samplers.without_model import Observed
+from nas.space import Architecture, read_variation, show
+from nas.study import Objective, Trial
 
-PREFIX = "paired"
 _TRIES = 2000
 _LOOKS = 32  # draws by which the dearest value is found
 
@@ -108,111 +104,3 @@ class PairedSampler(Observed):
         dearest = max(totals, key=totals.__getitem__)
         model = replace(costs, space=self.variation.pinned(dearest), table=None)
         return feasible_space(model, self._feasible.budget)
-
-
-@dataclass(frozen=True)
-class Variation:
-    """One choice of a space and the values of it that are compared, the first as the base."""
-
-    space: SearchSpace
-    key: str
-    values: tuple[Value, ...]
-
-    def open(self, stage: Stage) -> bool:
-        """Tell whether `stage` allows every one of the values."""
-        return all(value in stage.values(self.key) for value in self.values)
-
-    def variant(self, base: Architecture, value: Value) -> Architecture | None:
-        """Return `base` with the choice set to `value` where it is open; None if not buildable."""
-        at = self.space.keys.index(self.key)
-        stages = tuple(
-            (*values[:at], value, *values[at + 1 :]) if self.open(stage) and values[0] else values
-            for stage, values in zip(self.space.stages, base.stages, strict=True)
-        )
-        made = self.space.canonical(Architecture(self.space.name, self.space.keys, stages))
-        return made if self.space.contains(made) else None
-
-    def pinned(self, value: Value) -> SearchSpace:
-        """Return the space with the choice fixed to `value` wherever it is open."""
-        return replace(
-            self.space,
-            stages=tuple(
-                replace(
-                    stage,
-                    choices=tuple(
-                        Choice(self.key, (value,)) if choice.key == self.key else choice
-                        for choice in stage.choices
-                    ),
-                )
-                if self.open(stage)
-                else stage
-                for stage in self.space.stages
-            ),
-        )
-
-
-def read_variation(space: SearchSpace, words: str) -> Variation:
-    """Return the variation that `words` names: `relu`, or `relu=first,last` in this order.
-
-    Without values: those that every stage allows which leaves the choice open. Depth 0 is left
-    out, for without a stage there is nothing whose other choices could be kept.
-
-    Raises:
-        NasError: no such choice or value, or fewer than two values.
-    """
-    key, _, listed = words.partition("=")
-    if key not in space.keys:
-        raise NasError(f"the space {space.name} has no choice {key!r}.", _other_keys(space))
-    if not listed:
-        values = _shared(space, key)
-        if len(values) < 2:
-            raise NasError(
-                f"the choice {key} of {space.name} has no two values that all its stages allow.",
-                _other_keys(space, key),
-            )
-        return Variation(space, key, values)
-    known = {show(value): value for stage in space.stages for value in _kept(stage, key)}
-    texts = list(dict.fromkeys(listed.split(",")))
-    unknown = [text for text in texts if text not in known]
-    if unknown or len(texts) < 2:
-        raise NasError(
-            f"{unknown[0]!r} is no value of {key} in {space.name}."
-            if unknown
-            else f"{words} names one value: there is nothing to compare it with.",
-            f"Give two or more of {', '.join(known)}, joined by commas.",
-        )
-    variation = Variation(space, key, tuple(known[text] for text in texts))
-    if not any(map(variation.open, space.stages)):
-        raise NasError(
-            f"no stage of {space.name} allows all of {words}.",
-            f"Type 'nas space {space.name}' to see what each stage allows.",
-        )
-    return variation
-
-
-def _shared(space: SearchSpace, key: str) -> tuple[Value, ...]:
-    """Return the values of a choice that every stage allows which leaves it open."""
-    open_stages = [stage for stage in space.stages if len(stage.values(key)) > 1]
-    if not open_stages:
-        return ()
-    return tuple(
-        value
-        for value in _kept(open_stages[0], key)
-        if all(value in stage.values(key) for stage in open_stages)
-    )
-
-
-def _kept(stage: Stage, key: str) -> list[Value]:
-    """Return the values that a stage allows, without depth 0."""
-    return [value for value in stage.values(key) if value != 0 or key != "depth"]
-
-
-def _other_keys(space: SearchSpace, key: str | None = None) -> str:
-    """Return what may be varied instead."""
-    shared = [other for other in space.keys if len(_shared(space, other)) > 1]
-    some = key and any(len(stage.values(key)) > 1 for stage in space.stages)
-    return (
-        f"Vary one of {', '.join(shared) or 'the choices of another space'}"
-        + (f", or name values that some stages allow: --vary {key}=VALUE,VALUE" if some else "")
-        + "."
-    )

@@ -4,13 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nas.architecture import Architecture
-from nas.objective import Objective
-from nas.samplers.observed import Observed
-from nas.samplers.port import Feasible
-from nas.trial import Trial
+from nas.feasible import BAND, Feasible
+from nas.samplers.without_model import Observed
+from nas.space import Architecture
+from nas.study import Objective, Trial
 
-BAND = 0.85
 _STRATA = 5
 
 

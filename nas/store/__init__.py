@@ -1,6 +1,7 @@
 """The store: the only record of every study, in SQLite or PostgreSQL; the door to SQLAlchemy."""
 
 from nas.store.database import without_collecting
+from nas.store.database_url import read_address
 from nas.store.lease import Lease
 from nas.store.opening import open_store
 from nas.store.schema import Upgraded, upgrade
@@ -16,6 +17,7 @@ __all__ = [
     "Training",
     "Upgraded",
     "open_store",
+    "read_address",
     "upgrade",
     "without_collecting",
 ]

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from nas.errors import StoreError
-from nas.store.address import BUSY_SECONDS, Address, make_engine
+from nas.store.database_url import BUSY_SECONDS, Address, make_engine
 
 T = TypeVar("T")
 

@@ -7,9 +7,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from nas import storage
 from nas.store.tables import STUDY, TRIAL
-from nas.trial import Trial
+from nas.study import (
+    Trial,
+    claim_folder,
+    file_sha256,
+    find_file,
+    folder_owner,
+    folder_size,
+    sign_folder,
+)
 
 
 class StudyFiles:
@@ -25,11 +32,11 @@ class StudyFiles:
     def folders(self) -> list[Path]:
         """Return the folders that belong to the study, newest first."""
         found = (place / name for place in self.places for name in dict.fromkeys(self._names))
-        return [folder for folder in found if storage.owner(folder) == self.uid]
+        return [folder for folder in found if folder_owner(folder) == self.uid]
 
     def size(self) -> int:
         """Return the bytes of the files in the folders."""
-        return sum(map(storage.size, self.folders()))
+        return sum(map(folder_size, self.folders()))
 
     def moves(self, new: str) -> list[tuple[Path, Path]]:
         """Return the folders that take a new name with their study, and what they become.
@@ -53,14 +60,14 @@ class StudyFiles:
         """
         folder = results / self.name
         if any(self._is_ours(folder, Path(path), sha256) for path, sha256 in recorded):
-            storage.sign(folder, self.uid)
-        return storage.claim(results, dict.fromkeys(self._names), self.uid)
+            sign_folder(folder, self.uid)
+        return claim_folder(results, dict.fromkeys(self._names), self.uid)
 
     def _is_ours(self, folder: Path, recorded: Path, sha256: str | None) -> bool:
         """Tell whether `folder` holds a file of weights that an earlier version recorded."""
         file = folder / recorded.name
         of_us = recorded.is_absolute() and recorded.parent.name == self.name
-        return of_us and file.is_file() and storage.sha256(file) == sha256
+        return of_us and file.is_file() and file_sha256(file) == sha256
 
 
 def recorded_weights(connection: sa.Connection, study_id: int) -> list[tuple[str, str | None]]:
@@ -102,4 +109,4 @@ def all_places(connection: sa.Connection) -> list[Path]:
 
 def find_weights(trial: Trial, places: list[Path]) -> Path | None:
     """Return where the weights of a trial lie; None where it has none, or they are gone."""
-    return storage.find(trial.weights_path, places) if trial.weights_path else None
+    return find_file(trial.weights_path, places) if trial.weights_path else None

@@ -8,8 +8,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from nas import storage
 from nas.store.tables import ATTEMPT, LEASE, MEASUREMENT, REPORT, STUDY, TRAINING, TRIAL
+from nas.study import OWNER, folder_size
 
 
 def delete_rows(connection: sa.Connection, study_id: int, name: str) -> None:
@@ -56,16 +56,16 @@ def remove_folder(folder: Path, kept: Collection[str]) -> int:
     Raises:
         OSError: something in it cannot be deleted.
     """
-    before = storage.size(folder)
+    before = folder_size(folder)
     if not any((folder / name).exists() for name in kept):
         shutil.rmtree(folder)
         return before
     for path in folder.iterdir():
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
-        elif path.name not in {*kept, storage.OWNER}:
+        elif path.name not in {*kept, OWNER}:
             path.unlink()
-    return before - storage.size(folder)
+    return before - folder_size(folder)
 
 
 def _replace_prefix(

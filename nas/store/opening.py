@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from nas.errors import StoreError
-from nas.store.address import Address, read_address
 from nas.store.database import Database
+from nas.store.database_url import Address, read_address
 from nas.store.schema import ensure
 from nas.store.store import Store
 

@@ -11,7 +11,7 @@ from nas.cost import Cost
 from nas.store import studies, trials
 from nas.store.database import Database
 from nas.store.lease import Lease, fence, lock_study
-from nas.trial import Fault, Measurement, Outcome, Trial
+from nas.study import Fault, Measurement, Outcome, Trial
 
 T = TypeVar("T")
 

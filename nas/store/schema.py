@@ -13,8 +13,8 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from nas.errors import SchemaError, StoreError
-from nas.store.address import Address, read_address
 from nas.store.database import Database
+from nas.store.database_url import Address, read_address
 from nas.store.tables import STUDY, VERSION_TABLE
 
 MIGRATIONS = Path(__file__).parent / "migrations"

@@ -12,16 +12,15 @@ from typing import Any, Self, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from nas.architecture import Architecture
 from nas.errors import NameTakenError, StoreError
-from nas.spec import StudySpec
+from nas.space import Architecture
 from nas.store import files, housekeeping, studies, trainings, trials
 from nas.store.database import Database
 from nas.store.lease import LEASE_SECONDS, Lease
 from nas.store.record import Record
 from nas.store.studies import StudyState, StudySummary
 from nas.store.trainings import Training
-from nas.trial import Trial
+from nas.study import StudySpec, Trial
 
 T = TypeVar("T")
 

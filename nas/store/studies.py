@@ -12,13 +12,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from nas.errors import NameTakenError, NasError, StoreError
-from nas.spec import StudySpec
-from nas.store.address import Address
 from nas.store.database import now
+from nas.store.database_url import Address
 from nas.store.lease import is_live
 from nas.store.tables import LEASE, MEASUREMENT, STUDY, TRAINING, TRIAL, Real
+from nas.study import StudySpec, TrialState
 from nas.suggestion import did_you_mean
-from nas.trial import TrialState
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 

@@ -18,7 +18,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.types import TypeDecorator
 
-from nas.trial import TrialState
+from nas.study import TrialState
 
 VERSION_TABLE = "nas_alembic_version"
 STUDY_STATES = ("RUNNING", "INTERRUPTED", "COMPLETE", "FAILED")

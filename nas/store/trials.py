@@ -14,12 +14,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from nas.architecture import Architecture
 from nas.cost import Cost
 from nas.errors import StoreError
+from nas.space import Architecture
 from nas.store.database import now
 from nas.store.tables import ATTEMPT, MEASUREMENT, REPORT, STUDY, TRIAL
-from nas.trial import Fault, Measurement, Outcome, Trial, TrialState
+from nas.study import Fault, Measurement, Outcome, Trial, TrialState
 
 _FIELDS = [column for column in TRIAL.c if column.name not in ("id", "study_id")]
 _OWN = (TRIAL.c.study_id == sa.bindparam("study"), TRIAL.c.number == sa.bindparam("number_"))

@@ -3,3 +3,7 @@
 This folder is the door to torch. It needs neither Ray nor a database: `session.Session` is all
 that an executor of trials has to know.
 """
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -8,19 +8,29 @@ from contextlib import contextmanager
 from pathlib import Path
 from traceback import clear_frames
 
-from nas.environment import DATA, STORAGE
 from nas.errors import TaskError
-from nas.evaluate import Epoch, Evaluator, Job, Plan, Saved, TrialError
-from nas.profile import Profile, added
-from nas.storage import owner, weights_name
+from nas.study import (
+    DATA,
+    STORAGE,
+    Epoch,
+    Evaluator,
+    Job,
+    Plan,
+    Profile,
+    Saved,
+    TrialError,
+    added,
+    folder_owner,
+    weights_name,
+)
 from nas.train.data import load_study_task
-from nas.train.devices import is_out_of_memory, prepare_worker
-from nas.train.loaders import use_processes
-from nas.train.memory import free_memory, halving_note, in_halves
-from nas.train.proxies import proxy_batches, score_if_it_fits
-from nas.train.recipe import Recipe, load_recipe, read_recipe
-from nas.train.referee import count
-from nas.train.session import Session
+from nas.train.loop.decoders import use_processes
+from nas.train.loop.devices import is_out_of_memory, prepare_worker
+from nas.train.loop.out_of_memory import free_memory, halving_note, in_halves
+from nas.train.loop.recipe import Recipe, load_recipe, read_recipe
+from nas.train.loop.session import Session
+from nas.train.network.fvcore_count import count
+from nas.train.scores.proxies import proxy_batches, score_if_it_fits
 
 
 class TrainingEvaluator:
@@ -47,7 +57,8 @@ class TrainingEvaluator:
         """Count the network with fvcore at the deployment input, score it, train it on the task.
 
         The weights of the last epoch are written into the study's folder when that epoch has been
-        taken, under a name that no other attempt of any study has (`nas.storage.weights_name`).
+        taken, under a name that no other attempt of any study has
+        (`nas.study.results_folder.weights_name`).
 
         Raises:
             TrialError: memory does not suffice, the images cannot be read any more, or the study's
@@ -106,7 +117,7 @@ class TrainingEvaluator:
         Raises:
             TrialError: it is gone, or another study's.
         """
-        found = owner(self._folder)
+        found = folder_owner(self._folder)
         if (found or "") != self._plan.study_id:
             state = "is gone" if found is None else "belongs to another study"
             raise TrialError(

@@ -1,8 +1,8 @@
 """One training on several workers: Ray Train places them and connects their torch.distributed.
 
-Each worker loads the task itself and trains its part of every batch (`nas.train.team`). The first
-one writes the run's folder, which all of them must see, and tells a mailbox in Ray how far it is;
-the driver reads that, so that nothing of ours runs in Ray Train's own controller.
+Each worker loads the task itself and trains its part of every batch (`nas.train.loop.team`). The
+first one writes the run's folder, which all of them must see, and tells a mailbox in Ray how far it
+is; the driver reads that, so that nothing of ours runs in Ray Train's own controller.
 
 A training that loses a worker begins again from its last checkpoint, a few times; Ray Train's own
 retries are not used, since they would repeat an error of the user as well.
@@ -22,16 +22,25 @@ from ray.exceptions import RayError
 from ray.train import FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchTrainer, get_device
 
-from nas.data_identity import DataIdentity
 from nas.errors import NasError
-from nas.train.data import TaskRequest
-from nas.train.devices import default_device, prepare_worker, usual_threads
-from nas.train.loaders import processes_in_use, use_processes
-from nas.train.run import Result, Run, Watch, read_result, train_here
-from nas.train.team import Team
-from nas.tuner.cluster import connected, environment
-from nas.tuner.interrupt import Interruption, interruptible
+from nas.study import DataIdentity
+from nas.train import (
+    Result,
+    Run,
+    TaskRequest,
+    Team,
+    Watch,
+    default_device,
+    prepare_worker,
+    processes_in_use,
+    read_result,
+    train_here,
+    use_processes,
+    usual_threads,
+)
+from nas.tuner.connection import connected, environment
 from nas.tuner.scratch import moved_note
+from nas.tuner.signals import Interruption, interruptible
 from nas.tuner.worker_errors import LostWorkerError, explain
 
 _POLL_SECONDS = 0.2
@@ -79,7 +88,7 @@ class _Assignment:
 
 
 class Workers:
-    """Trains runs on `count` workers of Ray; give it to `nas.train.run.train` as `execute`."""
+    """Trains runs on `count` workers of Ray; give it to `nas.train.loop.run.train` as `execute`."""
 
     def __init__(
         self, count: int, request: TaskRequest, scratch: Path, interruption: Interruption

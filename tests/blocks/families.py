@@ -8,20 +8,20 @@ import numpy as np
 import torch
 from hypothesis import strategies as st
 
-from nas.architecture import Architecture
-from nas.budget import Constraint, admits
-from nas.cost import CostModel, total_cost
+from nas.cost.budget import Constraint, admits
+from nas.cost.model import CostModel, total_cost
 from nas.errors import BudgetError
 from nas.feasible import FeasibleSpace, feasible_space
-from nas.layers import Shape
-from nas.lowering import lower
-from nas.space import Published, SearchSpace
-from nas.space_file import load_space
-from nas.train import referee
+from nas.space.architecture import Architecture
+from nas.space.file import load_space
+from nas.space.layers import Shape
+from nas.space.lowering import lower
+from nas.space.search_space import Published, SearchSpace
 from nas.train.data import load_task
-from nas.train.network import build
-from nas.train.recipe import load_recipe
-from nas.train.session import EpochResult, Session
+from nas.train.loop.recipe import load_recipe
+from nas.train.loop.session import EpochResult, Session
+from nas.train.network import fvcore_count as referee
+from nas.train.network.module import build
 
 space_named = functools.cache(load_space)
 shapes = st.builds(Shape, st.sampled_from([1, 3]), st.integers(8, 40), st.integers(8, 40))

@@ -5,14 +5,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nas.blocks import BLOCK_KINDS
-from nas.complementary import complementary
-from nas.layers import Activation, Add, BatchNorm, Builder, Conv, Shape, Shuffle
-from nas.lowering import lower
-from nas.space_file import read_space
-from nas.strides import adapt
-from nas.train import referee
-from nas.train.network import build
+from nas.cost.complementary import complementary
+from nas.space.blocks import BLOCK_KINDS
+from nas.space.file import read_space
+from nas.space.layers import Activation, Add, BatchNorm, Builder, Conv, Shape, Shuffle
+from nas.space.lowering import lower
+from nas.space.strides import adapt
+from nas.train.network import fvcore_count as referee
+from nas.train.network.module import build
 from tests.blocks.families import (
     assert_counted_thrice,
     assert_feasible_agrees,

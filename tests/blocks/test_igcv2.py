@@ -7,13 +7,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nas.blocks import BLOCK_KINDS
-from nas.blocks.igcv2 import branch_sizes
-from nas.layers import Activation, Add, BatchNorm, Builder, Conv, Shape, Shuffle
-from nas.lowering import lower
-from nas.space_file import read_space
-from nas.strides import adapt
-from nas.train.network import build
+from nas.space.blocks import BLOCK_KINDS
+from nas.space.blocks.igcv2 import branch_sizes
+from nas.space.file import read_space
+from nas.space.layers import Activation, Add, BatchNorm, Builder, Conv, Shape, Shuffle
+from nas.space.lowering import lower
+from nas.space.strides import adapt
+from nas.train.network.module import build
 from tests.blocks.families import (
     assert_counted_thrice,
     assert_feasible_agrees,

@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nas.blocks import BLOCK_KINDS
-from nas.layers import Activation, Add, Conv, Shape
-from nas.lowering import lower
-from nas.space_file import read_space
-from nas.strides import adapt
-from nas.train import referee
+from nas.space.blocks import BLOCK_KINDS
+from nas.space.file import read_space
+from nas.space.layers import Activation, Add, Conv, Shape
+from nas.space.lowering import lower
+from nas.space.strides import adapt
+from nas.train.network import fvcore_count as referee
 from tests.blocks.families import (
     assert_counted_thrice,
     assert_feasible_agrees,

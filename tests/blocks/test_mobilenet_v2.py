@@ -7,14 +7,14 @@ from hypothesis import strategies as st
 from torch import nn
 from torchvision.models import mobilenet_v2
 
-from nas.blocks import BLOCK_KINDS
-from nas.cost import CostModel
-from nas.layers import Add, Conv, Shape
-from nas.lowering import lower
-from nas.space_file import read_space
-from nas.strides import adapt
-from nas.train import referee
-from nas.train.network import build
+from nas.cost.model import CostModel
+from nas.space.blocks import BLOCK_KINDS
+from nas.space.file import read_space
+from nas.space.layers import Add, Conv, Shape
+from nas.space.lowering import lower
+from nas.space.strides import adapt
+from nas.train.network import fvcore_count as referee
+from nas.train.network.module import build
 from tests.blocks.families import (
     assert_counted_thrice,
     assert_feasible_agrees,

@@ -6,16 +6,16 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nas.blocks.nasnet_a import NormalCell, ReductionCell
-from nas.cost import CostModel, total_cost
+from nas.cost.model import CostModel, total_cost
 from nas.errors import SpaceError
 from nas.feasible.listed import ListedSpace, feasible_space
-from nas.layers import Builder, Concat, Shape
-from nas.lowering import lower
-from nas.space_file import read_space
-from nas.strides import adapt
-from nas.train import referee
-from nas.train.network import Network, build
+from nas.space.blocks.nasnet_a import NormalCell, ReductionCell
+from nas.space.file import read_space
+from nas.space.layers import Builder, Concat, Shape
+from nas.space.lowering import lower
+from nas.space.strides import adapt
+from nas.train.network import fvcore_count as referee
+from nas.train.network.module import Network, build
 from tests.blocks.families import (
     assert_counted_thrice,
     assert_feasible_agrees,

@@ -2,9 +2,9 @@
 
 import pytest
 
-from nas.comparison import compare
-from nas.comparison_text import facts, statements
 from nas.figures.comparison import write_comparison
+from nas.results.comparison import compare
+from nas.results.comparison_text import comparison_facts, comparison_statements
 from tests.compared import measured, noise, spec_of
 
 pytestmark = pytest.mark.browser
@@ -16,7 +16,7 @@ SPEC = spec_of("paired:g1", 24, block=3)
 def page(tmp_path_factory):
     found = compare(SPEC, measured(SPEC, lambda t: 0.3 + 0.02 * noise(t)))
     path = tmp_path_factory.mktemp("comparison") / "page.html"
-    write_comparison(found, facts(SPEC, found), statements(SPEC, found), path)
+    write_comparison(found, comparison_facts(SPEC, found), comparison_statements(SPEC, found), path)
     return path.as_uri()
 
 

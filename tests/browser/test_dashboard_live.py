@@ -8,9 +8,9 @@ import pytest
 from werkzeug.serving import make_server
 
 from dashboards.app import create_app
+from nas.results.view import PointGroup, study_view
 from nas.store import open_store
-from nas.trial import TrialState
-from nas.view import Group, study_view
+from nas.study.trial import TrialState
 from tests.figures.stored import store_study, store_trial
 from tests.figures.studies import make_spec, make_trials
 
@@ -57,7 +57,7 @@ def test_the_page_shows_the_study_and_asks_only_its_own_server(visit, address):
 
 def test_a_click_on_a_point_shows_its_architecture_and_how_to_export_it(visit, address):
     seen = drawn(visit(address))
-    point = VIEW.group(Group.FRONT)[0]
+    point = VIEW.group(PointGroup.FRONT)[0]
     seen.page.mouse.click(*seen.at("front", "on the front", 0))
     seen.page.wait_for_selector("#command")
     assert f"nas export {SPEC.name} --trial {point.number} -o" in seen.page.inner_text("#command")
@@ -71,7 +71,7 @@ def test_a_click_on_a_point_shows_its_architecture_and_how_to_export_it(visit, a
 
 
 def test_the_address_opens_a_trial(visit, address):
-    failed = VIEW.group(Group.FAILED)[0]
+    failed = VIEW.group(PointGroup.FAILED)[0]
     seen = drawn(visit(f"{address}?study={SPEC.name}&trial={failed.number}"))
     seen.page.wait_for_selector("#detail summary")
     assert "failed: nan" in seen.page.inner_text("#detail")

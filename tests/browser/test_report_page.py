@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from nas.figures import write_report
-from nas.view import Group, study_view
+from nas.results.view import PointGroup, study_view
 from tests.figures.studies import make_spec, make_trials
 
 pytestmark = pytest.mark.browser
@@ -58,7 +58,7 @@ def test_no_button_sends_the_figure_away(visit, report):
 
 def test_hover_shows_the_architecture(visit, report):
     seen = visit(report)
-    point = VIEW.group(Group.FRONT)[0]
+    point = VIEW.group(PointGroup.FRONT)[0]
     seen.page.mouse.move(*seen.at("front", "on the front", 0))
     label = seen.page.locator("#front .hovertext")
     label.wait_for()
@@ -70,7 +70,7 @@ def test_hover_shows_the_architecture(visit, report):
 
 def test_a_click_opens_the_row_of_the_trial(visit, report):
     seen = visit(report)
-    point = VIEW.group(Group.FRONT)[1]
+    point = VIEW.group(PointGroup.FRONT)[1]
     seen.page.mouse.click(*seen.at("front", "on the front", 1))
     row = seen.page.locator(f"#trial-{point.number}.chosen")
     row.wait_for()
@@ -106,7 +106,7 @@ def test_the_look_follows_the_system_while_the_page_is_open(visit, report):
 
 
 def test_many_points_are_drawn_within_the_policy_of_the_page(visit, tmp_path):
-    one = VIEW.group(Group.DOMINATED)[0]
+    one = VIEW.group(PointGroup.DOMINATED)[0]
     more = tuple(
         replace(one, number=1000 + i, x=one.x + 1e4 * (i % 100), y=0.05 + i / 3e4)
         for i in range(5200)

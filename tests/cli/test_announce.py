@@ -9,10 +9,10 @@ import pytest
 from dashboards.address import HOST, check_port, free_port
 from nas.cli import output
 from nas.cli.announce import announce
-from nas.data_identity import DataIdentity
 from nas.feasible import FeasibleUnion, feasible_space
-from nas.layers import Shape
+from nas.space.layers import Shape
 from nas.store import open_store
+from nas.study.data_identity import DataIdentity
 from tests.members import TRICKY
 from tests.studies import small_spec
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nas import space_file
+from nas.space import file as space_file
 from nas.store import open_store
 from tests.cli.runner import Shell
 from tests.trained import quick_spec, train_study
@@ -148,7 +148,7 @@ def test_a_list_of_many_studies_reads_no_space_file(
     def read(*_: object) -> None:
         raise AssertionError("a space file was read")
 
-    monkeypatch.setattr("nas.spec.read_space", read)
+    monkeypatch.setattr("nas.study.spec.read_space", read)
     monkeypatch.setattr(space_file, "read_space", read)
     listed = nas("list", "--json")
     assert listed.code == 0, listed.err

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from nas.cost import CostModel
-from nas.latency import Accuracy, LatencyTable, units
-from nas.space_file import read_space
+from nas.cost.latency_table import Accuracy, LatencyTable, units
+from nas.cost.model import CostModel
+from nas.space.file import read_space
 from nas.train.latency.pieces import covering_pieces
 from nas.train.latency.runtimes import open_runtime
 from tests.test_latency import SMALL

@@ -7,14 +7,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from nas.cost import total_cost
-from nas.layers import Shape
-from nas.space_file import load_space
+from nas.cost.model import total_cost
+from nas.space.file import load_space
+from nas.space.layers import Shape
 from nas.store import open_store
-from nas.train.network import build
-from nas.train.recipe import load_recipe
-from nas.train.weights import save_weights
-from nas.trial import Measurement, Outcome, Trial, TrialState
+from nas.study.trial import Measurement, Outcome, Trial, TrialState
+from nas.train.loop.recipe import load_recipe
+from nas.train.network.module import build
+from nas.train.network.weights_file import save_weights
 from tests.compared import LEAN, spec_of
 
 PLAIN = "\n".join(

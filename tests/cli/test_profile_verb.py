@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from test_train import SPACE, words
 
-from nas.cost import CostModel
-from nas.profile import PARTS, completed
+from nas.cost.model import CostModel
 from nas.store import open_store
-from nas.trial import NOTE, Measurement, Outcome, Trial, TrialState
+from nas.study.time_profile import PARTS, completed
+from nas.study.trial import NOTE, Measurement, Outcome, Trial, TrialState
 from tests.studies import small_spec
 
 LAPS = {"data": 1.0, "forward": 2.0, "backward": 4.0, "optimiser": 0.5, "evaluation": 1.5}

@@ -6,17 +6,17 @@ from dataclasses import replace
 import numpy as np
 
 from nas import __version__
-from nas.architecture import Architecture
-from nas.budget import Constraint
-from nas.cost import CostModel
-from nas.evaluate import Plan
-from nas.execution import run_serial
-from nas.spec import StudySpec
+from nas.cost.budget import Constraint
+from nas.cost.model import CostModel
+from nas.space.architecture import Architecture
 from nas.store import open_store
-from nas.study import Study
+from nas.study.evaluator import Plan
+from nas.study.execution import run_serial
+from nas.study.spec import StudySpec
+from nas.study.study import Study
+from nas.study.trial import Measurement, Outcome, Trial, TrialState
 from nas.train.evaluator import TrainingEvaluator
-from nas.train.proxies import PROXIES
-from nas.trial import Measurement, Outcome, Trial, TrialState
+from nas.train.scores.proxies import PROXIES
 from tests.members import space_named
 from tests.memory_store import MemoryStore
 from tests.studies import WalkSampler, share, small_spec

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from nas import space_file
 from nas.cli import published as verb
+from nas.space import file as space_file
 
 # Independent counts of layers as others wrote them; the space files must not drift away from them.
 GOLDEN = {

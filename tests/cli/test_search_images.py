@@ -32,7 +32,7 @@ def test_an_image_size_is_for_images_of_ones_own(nas):
 def test_both_options_are_part_of_the_study(images):
     from nas.cli.search import make_spec
     from nas.cli.search import search as command
-    from nas.spec import StudySpec
+    from nas.study.spec import StudySpec
     from nas.train.data import load_study_task
 
     (images / "owl" / "3.png").write_bytes(b"nothing")

@@ -11,10 +11,10 @@ import pytest
 
 from nas.cli import output
 from nas.feasible import feasible_space
-from nas.results import StudyResults
+from nas.results.findings import StudyResults
 from nas.store import open_store
-from nas.study import Study
-from nas.trial import Trial, TrialState
+from nas.study.study import Study
+from nas.study.trial import Trial, TrialState
 from tests.members import TRICKY
 from tests.studies import WalkSampler, measurement, run_all, small_spec
 

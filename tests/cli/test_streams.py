@@ -65,7 +65,7 @@ def test_a_broken_pipe_to_another_process_is_a_fault(nas, monkeypatch):
     def broken(*_: object) -> None:
         raise BrokenPipeError(32, "Broken pipe")
 
-    monkeypatch.setattr("nas.space_file.builtin_names", broken)
+    monkeypatch.setattr("nas.space.file.builtin_names", broken)
     called = nas("published")
     assert called.code == 1
 

@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nas.cost import total_cost
-from nas.evaluate import Job, Plan
-from nas.latency import LatencyTable
-from nas.lowering import lower
+from nas.cost.latency_table import LatencyTable
+from nas.cost.model import total_cost
+from nas.space.lowering import lower
 from nas.store import open_store
+from nas.study.evaluator import Job, Plan
+from nas.study.trial import Measurement, Outcome, Trial, TrialState
 from nas.train import evaluator as evaluator_module
 from nas.train.evaluator import TrainingEvaluator
-from nas.train.recipe import load_recipe, override
-from nas.train.session import Session
-from nas.trial import Measurement, Outcome, Trial, TrialState
+from nas.train.loop.recipe import load_recipe, override
+from nas.train.loop.session import Session
 from tests.cli.test_latency_verb import ARCH as SMALL_ARCH
 from tests.cli.test_latency_verb import small  # noqa: F401  a fixture
 from tests.members import SMALL

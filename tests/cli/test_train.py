@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nas.cost import CostModel
+from nas.cost.model import CostModel
 from nas.store import open_store
-from nas.train.recipe import load_recipe
-from nas.trial import Measurement, Outcome, Trial, TrialState
+from nas.study.trial import Measurement, Outcome, Trial, TrialState
+from nas.train.loop.recipe import load_recipe
 from tests.studies import small_spec
 
 SPACE = """

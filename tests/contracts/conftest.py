@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from nas.spec import StudySpec
 from nas.store import Store, open_store
+from nas.study.spec import StudySpec
 from tests.store.rows import VERSIONS
 
 

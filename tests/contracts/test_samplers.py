@@ -5,15 +5,15 @@ from functools import cache
 import numpy as np
 import pytest
 
-from nas.budget import Constraint, admits, parse_budgets
-from nas.cost import CostModel
+from nas.cost.budget import Constraint, admits, parse_budgets
+from nas.cost.model import CostModel
 from nas.errors import NasError
 from nas.feasible import FeasibleSpace
-from nas.front import hypervolume
-from nas.objective import objective
 from nas.samplers import SAMPLERS, make_sampler
-from nas.space_file import load_space
-from nas.trial import Measurement, Trial, TrialState
+from nas.space.file import load_space
+from nas.stats.pareto import hypervolume
+from nas.study.objectives import objective
+from nas.study.trial import Measurement, Trial, TrialState
 
 COSTS = CostModel(load_space("igcv3"))
 FRONT = (objective("top1_error"), objective("madds"))

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nas.cost import Cost
+from nas.cost.model import Cost
 from nas.errors import NasError, StoreError
-from nas.spec import StudySpec
 from nas.store import Store, StudyState, open_store
-from nas.trial import Measurement, Outcome, Trial, TrialState
+from nas.study.spec import StudySpec
+from nas.study.trial import Measurement, Outcome, Trial, TrialState
 from tests.store.rows import COMPLETE, EPOCHS, VERSIONS, trial
 
 # --- What goes in comes out ----------------------------------------------------------------------

@@ -14,9 +14,9 @@ import pytest
 import sqlalchemy as sa
 
 from nas.errors import StudyBusyError
-from nas.spec import StudySpec
 from nas.store import Store, open_store
-from nas.trial import TrialState
+from nas.study.spec import StudySpec
+from nas.study.trial import TrialState
 from tests.store.rows import COMPLETE, EPOCHS, VERSIONS, trial
 
 # --- One driver at a time ------------------------------------------------------------------------
@@ -187,7 +187,7 @@ WRITER = """
 import sys
 from dataclasses import replace
 from nas.store import open_store
-from nas.trial import Measurement
+from nas.study.trial import Measurement
 store = open_store(sys.argv[1])
 (first,) = store.trials("small")
 for number in range(1, 10_000):

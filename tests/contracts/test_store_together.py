@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from nas.cost import Cost
+from nas.cost.model import Cost
 from nas.errors import StoreError
-from nas.spec import StudySpec
 from nas.store import Store, open_store
-from nas.trial import TrialState
+from nas.study.spec import StudySpec
+from nas.study.trial import TrialState
 from tests.store.rows import COMPLETE, EPOCHS, trial
 
 

@@ -8,8 +8,8 @@ import torch
 from small_networks import SMALL, SMALL_ARCHITECTURE, make_trained
 
 from nas.export.request import ExportRequest
-from nas.space import SearchSpace
-from nas.space_file import read_space
+from nas.space.file import read_space
+from nas.space.search_space import SearchSpace
 
 
 @pytest.fixture(scope="session")

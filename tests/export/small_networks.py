@@ -8,10 +8,10 @@ from torch import nn
 
 from nas.export.request import ExportRequest, Score, Training
 from nas.export.weights import settle_statistics
-from nas.layers import Shape
-from nas.results import Estimate
-from nas.space import SearchSpace
-from nas.train.network import build
+from nas.results.findings import Estimate
+from nas.space.layers import Shape
+from nas.space.search_space import SearchSpace
+from nas.train.network.module import build
 
 SMALL = """
 schema = 1

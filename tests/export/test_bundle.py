@@ -11,13 +11,13 @@ import torch
 from safetensors.torch import load_file, save_file
 from small_networks import make_trained
 
-from nas.cost import Cost, CostModel
+from nas.cost.model import Cost, CostModel
 from nas.errors import ExportError, WeightsError
 from nas.export import bundle, files
 from nas.export.bundle import FILES, check_target, export_network
 from nas.export.onnx_file import load
 from nas.export.request import ExportRequest
-from nas.space_file import load_space
+from nas.space.file import load_space
 
 Listing = Callable[[Path], list[str]]
 STEPS = (

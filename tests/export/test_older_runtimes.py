@@ -19,10 +19,10 @@ from small_networks import randomise
 
 from nas.export.onnx_file import convert
 from nas.export.weights import settle_statistics
-from nas.layers import Shape
-from nas.lowering import lower
-from nas.space_file import builtin_names, load_space
-from nas.train.network import build
+from nas.space.file import builtin_names, load_space
+from nas.space.layers import Shape
+from nas.space.lowering import lower
+from nas.train.network.module import build
 
 ROOT = Path(__file__).parents[2]
 PINS = Path(__file__).with_name("older_runtimes.txt")

@@ -15,8 +15,8 @@ from nas.export.onnx_file import convert, load, write_onnx
 from nas.export.parity import Reference, compare, reference
 from nas.export.request import OPSETS, ExportRequest
 from nas.export.weights import settle_statistics
-from nas.layers import Layer, Shape
-from nas.train.network import Network, build
+from nas.space.layers import Layer, Shape
+from nas.train.network.module import Network, build
 
 Listing = Callable[[Path], list[str]]
 

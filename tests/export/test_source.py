@@ -19,16 +19,16 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 from small_networks import make_trained, randomise, training_of
 
-from nas.cost import CostModel
+from nas.cost.model import CostModel
 from nas.errors import ExportError
 from nas.export.bundle import export_network, run_source
 from nas.export.request import ExportRequest
-from nas.export.source import write_classes, write_source
+from nas.export.source.writer import write_classes, write_source
 from nas.feasible import FeasibleSpace
-from nas.layers import Builder, Layer, Shape
-from nas.space import SearchSpace
-from nas.space_file import builtin_names, load_space
-from nas.train.network import build
+from nas.space.file import builtin_names, load_space
+from nas.space.layers import Builder, Layer, Shape
+from nas.space.search_space import SearchSpace
+from nas.train.network.module import build
 
 STAGED = ("igcv3", "mobilenetv1", "mobilenetv2", "shufflenetv1")
 SHAPES = (Shape(3, 32, 32), Shape(1, 8, 8), Shape(3, 20, 28))

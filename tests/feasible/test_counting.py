@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nas.budget import Constraint, parse_budgets
-from nas.cost import CostModel
+from nas.cost.budget import Constraint, parse_budgets
+from nas.cost.model import CostModel
 from nas.feasible import FeasibleSpace, OptionTable
 from nas.feasible.counting import count_bounds, count_members, wilson
 from nas.feasible.drawing import Drawing
-from nas.feasible.reduced import Reduced
-from nas.feasible.rounded import CELLS, RoundedTables
+from nas.feasible.rounded_tables import CELLS, RoundedTables
+from nas.feasible.slack import Reduced
 from tests.members import space_named
 
 UNLIMITED = (Constraint("madds", 10**12),)

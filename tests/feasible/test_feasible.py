@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from nas.architecture import Architecture
-from nas.budget import Constraint, admits, parse_budgets
-from nas.cost import CostModel
+from nas.cost.budget import Constraint, admits, parse_budgets
+from nas.cost.model import CostModel
 from nas.errors import BudgetError
 from nas.feasible import Count, FeasibleSpace
-from nas.feasible.rounded import CELLS
-from nas.space_file import load_space, read_space
+from nas.feasible.rounded_tables import CELLS
+from nas.space.architecture import Architecture
+from nas.space.file import load_space, read_space
 from tests.members import LISTABLE
 
 

@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from nas.budget import Constraint, parse_budgets
-from nas.cost import CostModel
+from nas.cost.budget import Constraint, parse_budgets
+from nas.cost.model import CostModel
 from nas.errors import BudgetError
 from nas.feasible import FeasibleSpace
 from nas.feasible.listed import ListedSpace, feasible_space
-from nas.space_file import read_space
+from nas.space.file import read_space
 from tests.members import LISTABLE, space_named
 
 COSTS = CostModel(read_space(LISTABLE, "small.toml"))

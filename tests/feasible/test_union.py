@@ -5,11 +5,11 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from nas.budget import admits, parse_budgets
-from nas.cost import CostModel
+from nas.cost.budget import admits, parse_budgets
+from nas.cost.model import CostModel
 from nas.errors import BudgetError
 from nas.feasible import FeasibleUnion, feasible_space
-from nas.space_file import load_space
+from nas.space.file import load_space
 
 BUDGET = parse_budgets(["140M-flops"])
 NAMES = ("igcv3", "mobilenetv2", "shufflenetv1")

@@ -3,9 +3,9 @@
 from dataclasses import replace
 from pathlib import Path
 
-from nas.spec import StudySpec
 from nas.store import Store, open_store
-from nas.trial import Outcome, Trial, TrialState
+from nas.study.spec import StudySpec
+from nas.study.trial import Outcome, Trial, TrialState
 
 
 def store_study(path: Path, spec: StudySpec, trials: list[Trial]) -> None:

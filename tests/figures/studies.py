@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from nas.architecture import Architecture
-from nas.budget import admits, parse_budgets
-from nas.cost import Cost, CostModel
-from nas.spec import StudySpec
-from nas.trial import Measurement, Trial, TrialState
+from nas.cost.budget import admits, parse_budgets
+from nas.cost.model import Cost, CostModel
+from nas.space.architecture import Architecture
+from nas.study.spec import StudySpec
+from nas.study.trial import Measurement, Trial, TrialState
 from search_spaces import __file__ as _spaces
 
 START = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)

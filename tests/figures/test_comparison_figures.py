@@ -6,8 +6,6 @@ import re
 import numpy as np
 import pytest
 
-from nas.comparison import compare
-from nas.comparison_text import facts, statements
 from nas.errors import ExportError
 from nas.figures.comparison import (
     comparison_html,
@@ -15,7 +13,9 @@ from nas.figures.comparison import (
     distributions_figure,
     write_comparison,
 )
-from nas.figures.look import Look
+from nas.figures.theme import Look
+from nas.results.comparison import compare
+from nas.results.comparison_text import comparison_facts, comparison_statements
 from tests.compared import measured, noise, spec_of
 
 SPEC = spec_of("matched", 24, name="a-study")
@@ -61,11 +61,11 @@ def test_differences_have_their_intervals():
 
 def test_a_page_is_whole_and_escaped(tmp_path):
     found = compare(PAIRED, measured(PAIRED, lambda t: 0.3 + 0.02 * noise(t)))
-    lines = [*statements(PAIRED, found), "<script>alert(1)</script>"]
+    lines = [*comparison_statements(PAIRED, found), "<script>alert(1)</script>"]
     path = tmp_path / "page.html"
-    write_comparison(found, facts(PAIRED, found), lines, path)
+    write_comparison(found, comparison_facts(PAIRED, found), lines, path)
     page = path.read_text()
-    assert page == comparison_html(found, facts(PAIRED, found), lines)
+    assert page == comparison_html(found, comparison_facts(PAIRED, found), lines)
     assert "<script>alert" not in page
     assert "g1=4 against g1=1" in page
     data = json.loads(re.search(r'id="data">(.*?)</script>', page).group(1))

@@ -8,11 +8,11 @@ from nas.cli import rows
 from nas.figures.front import front_figure
 from nas.figures.report import report_html
 from nas.figures.table import facts, row
-from nas.results import StudyResults
-from nas.study import Study
-from nas.trial import TrialState
+from nas.results.findings import StudyResults
+from nas.results.view import PointGroup, study_view
+from nas.study.study import Study
+from nas.study.trial import TrialState
 from nas.units import percent
-from nas.view import Group, study_view
 from tests.memory_store import MemoryStore
 from tests.studies import WalkSampler, run_all, small_spec
 
@@ -67,7 +67,12 @@ def test_every_mean_has_its_whole_interval_as_a_bar_and_a_single_seed_has_none(t
     view = study_view(SPEC, trials)
     figure = front_figure(view)
     bars = 0
-    for group in (Group.FRONT, Group.DOMINATED, Group.UNCONFIRMED, Group.PUBLISHED):
+    for group in (
+        PointGroup.FRONT,
+        PointGroup.DOMINATED,
+        PointGroup.UNCONFIRMED,
+        PointGroup.PUBLISHED,
+    ):
         for point in view.group(group):
             own = next(t for t in figure.data if point.number in (t.customdata or ()))
             place = list(own.customdata).index(point.number)
@@ -93,7 +98,7 @@ def test_a_single_seed_is_hollow_and_off_the_line_where_others_are_confirmed(tri
     trials = [trial for trial in trials if trial.replicate_of in (None, dearest.number)]
     view = study_view(SPEC, trials)
     figure = front_figure(view)
-    alone = {p.number for p in view.group(Group.UNCONFIRMED)}
+    alone = {p.number for p in view.group(PointGroup.UNCONFIRMED)}
     assert alone == {t.number for t in StudyResults(SPEC, trials).unconfirmed} != set()
     hollow = trace(figure, "unconfirmed, 1 seed")
     assert set(hollow.customdata) == alone

@@ -8,7 +8,7 @@ import pytest
 from nas.errors import ExportError
 from nas.figures import Look, front_figure, hypervolume_figure, learning_curves_figure, write_report
 from nas.figures.scale import Scale
-from nas.view import Group, study_view
+from nas.results.view import PointGroup, study_view
 from tests.figures.studies import make_spec, make_trials
 
 SPEC = make_spec()
@@ -20,7 +20,9 @@ def trace(figure, name, mode="markers"):
     return next(t for t in figure.data if t.name == name and t.mode == mode)
 
 
-@pytest.mark.parametrize("group", [Group.FRONT, Group.DOMINATED, Group.STOPPED, Group.RUNNING])
+@pytest.mark.parametrize(
+    "group", [PointGroup.FRONT, PointGroup.DOMINATED, PointGroup.STOPPED, PointGroup.RUNNING]
+)
 def test_each_group_is_drawn_at_its_values(group):
     drawn = trace(front_figure(VIEW), group.label)
     points = VIEW.group(group)
@@ -52,7 +54,7 @@ def test_the_budget_is_a_line_and_a_word():
 
 
 def test_published_points_are_named_and_a_narrow_page_names_them_in_the_legend():
-    titles = {p.title for p in VIEW.group(Group.PUBLISHED)}
+    titles = {p.title for p in VIEW.group(PointGroup.PUBLISHED)}
     assert titles <= {a.text for a in front_figure(VIEW).layout.annotations}
     narrow = front_figure(VIEW, Look(narrow=True))
     assert not titles & {a.text for a in narrow.layout.annotations}
@@ -60,8 +62,8 @@ def test_published_points_are_named_and_a_narrow_page_names_them_in_the_legend()
 
 
 def test_hover_shows_the_architecture_as_aligned_lines():
-    point = VIEW.group(Group.FRONT)[0]
-    text = trace(front_figure(VIEW), Group.FRONT.label).hovertext[0]
+    point = VIEW.group(PointGroup.FRONT)[0]
+    text = trace(front_figure(VIEW), PointGroup.FRONT.label).hovertext[0]
     lines = text.split("<br>")
     assert lines[0].startswith(f"<b>trial {point.number}</b>")
     rows = [line for line in lines if line.startswith("stage")]
@@ -84,7 +86,7 @@ def test_text_of_a_study_never_becomes_markup(tmp_path):
 
 
 def test_many_points_are_drawn_by_webgl():
-    complete = VIEW.group(Group.DOMINATED)[0]
+    complete = VIEW.group(PointGroup.DOMINATED)[0]
     more = tuple(replace(complete, number=1000 + i) for i in range(5001))
     figure = front_figure(replace(VIEW, points=VIEW.points + more))
     assert trace(figure, "dominated").type == "scattergl"

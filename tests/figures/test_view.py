@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nas.results import StudyResults
-from nas.stage_table import stage_table
-from nas.trial import TrialState
+from nas.results.findings import StudyResults
+from nas.results.stage_table import stage_table
+from nas.results.view import PointGroup, study_view
+from nas.study.trial import TrialState
 from nas.units import percent
-from nas.view import Group, study_view
 from tests.figures.studies import RUNGS, START, make_spec, make_trials
 
 SPEC = make_spec()
@@ -21,17 +21,17 @@ TRIALS = make_trials(SPEC)
 def test_every_trial_is_in_one_group():
     view = study_view(SPEC, TRIALS)
     assert sorted(point.number for point in view.points) == [t.number for t in TRIALS]
-    assert {p.number for p in view.group(Group.FRONT)} == {
+    assert {p.number for p in view.group(PointGroup.FRONT)} == {
         t.number for t in StudyResults(SPEC, TRIALS).front
     }
-    published = [point.title for point in view.group(Group.PUBLISHED)]
+    published = [point.title for point in view.group(PointGroup.PUBLISHED)]
     assert sorted(published) == ["IGCV3-D 1.0", "IGCV3-W (G=4)", "MobileNetV2 1.0"]
-    assert len(view.group(Group.FAILED)) == len(view.group(Group.RUNNING)) == 1
+    assert len(view.group(PointGroup.FAILED)) == len(view.group(PointGroup.RUNNING)) == 1
 
 
 def test_the_front_comes_first_from_cheap_to_dear():
     view = study_view(SPEC, TRIALS)
-    front = view.group(Group.FRONT)
+    front = view.group(PointGroup.FRONT)
     assert list(view.points[: len(front)]) == front
     assert [p.x for p in front] == sorted(p.x for p in front)
     errors = [p.error for p in front]
@@ -39,7 +39,7 @@ def test_the_front_comes_first_from_cheap_to_dear():
 
 
 def test_a_stopped_trial_stands_at_its_last_rung():
-    for point in study_view(SPEC, TRIALS).group(Group.STOPPED):
+    for point in study_view(SPEC, TRIALS).group(PointGroup.STOPPED):
         trial = TRIALS[point.number]
         assert point.epoch == trial.measurements[-1].epoch < RUNGS[-1]
         assert point.y == point.curve[-1][1] == trial.measurements[-1].top1_error
@@ -57,7 +57,7 @@ def test_other_objectives_choose_other_axes():
     spec = make_spec(objectives=("loss", "params"), reference_point=(3.0, 5e6))
     view = study_view(spec, TRIALS)
     assert (view.x.name, view.y.name) == ("params", "loss")
-    point = view.group(Group.FRONT)[0]
+    point = view.group(PointGroup.FRONT)[0]
     assert point.x == point.cost.params
     assert point.y == point.loss
 
@@ -118,7 +118,7 @@ def test_the_stage_table_shows_every_value_and_dashes_for_missing_stages():
 
 
 def test_test_results_and_published_numbers_reach_their_points():
-    done = next(p.number for p in study_view(SPEC, TRIALS).points if p.group is Group.FRONT)
+    done = next(p.number for p in study_view(SPEC, TRIALS).points if p.group is PointGroup.FRONT)
     view = study_view(SPEC, TRIALS, reports={done: {"test": {"top1_error": 0.04}}})
     assert (view.point(done).test.mean, view.point(done).test.n) == (0.04, 1)
     assert ("madds", "318M") in view.point(0).published

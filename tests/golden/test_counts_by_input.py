@@ -10,11 +10,11 @@ from fvcore.nn import FlopCountAnalysis
 from torch import nn
 from torchvision.models import mobilenet_v2
 
-from nas.cost import CostModel
-from nas.layers import Shape
-from nas.lowering import lower
-from nas.space_file import load_space
-from nas.train import referee
+from nas.cost.model import CostModel
+from nas.space.file import load_space
+from nas.space.layers import Shape
+from nas.space.lowering import lower
+from nas.train.network import fvcore_count as referee
 
 CLASSES = 1000
 SIDES = (96, 128, 160, 192, 224, 256, 288)

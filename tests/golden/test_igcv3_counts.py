@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from nas.architecture import from_columns
-from nas.cost import CostModel, total_cost
-from nas.layers import Activation, Add, BatchNorm, Conv, Layer, Shuffle
-from nas.lowering import lower
-from nas.space import Published
-from nas.space_file import load_space
-from nas.train import referee
+from nas.cost.model import CostModel, total_cost
+from nas.space.architecture import from_columns
+from nas.space.file import load_space
+from nas.space.layers import Activation, Add, BatchNorm, Conv, Layer, Shuffle
+from nas.space.lowering import lower
+from nas.space.search_space import Published
+from nas.train.network import fvcore_count as referee
 
 SPACE = load_space("igcv3")
 ENTRIES = (*SPACE.published, *SPACE.variants)

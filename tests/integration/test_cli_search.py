@@ -18,11 +18,11 @@ from plotly.utils import PlotlyJSONEncoder
 
 from dashboards import parts
 from dashboards.reader import Reader
-from nas.results import StudyResults
+from nas.results.findings import StudyResults
+from nas.results.view import PointGroup
 from nas.store import open_store
-from nas.trial import Trial, TrialState
+from nas.study.trial import Trial, TrialState
 from nas.units import percent
-from nas.view import Group
 from tests.cli.runner import Shell
 
 pytestmark = pytest.mark.timeout(240)
@@ -378,7 +378,9 @@ def test_winner_front_and_errors_are_the_same_wherever_they_are_shown(
         assert f"(trial {best.number}), test error {test};" in text
     for line in found.verdicts:
         assert line in page
-    groups = {group: [p.number for p in snapshot.view.group(Group(group))] for group in members}
+    groups = {
+        group: [p.number for p in snapshot.view.group(PointGroup(group))] for group in members
+    }
     assert groups == members
     for group, numbers in members.items():
         assert re.findall(rf'id="trial-(\d+)" class="{group}"', page) == list(map(str, numbers))

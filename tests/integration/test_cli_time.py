@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from nas.trial import TrialState
+from nas.study.trial import TrialState
 from tests.integration.test_cli_search import STUDY, called, search_words, stored
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from nas.store import open_store
-from nas.trial import TrialState
+from nas.study.trial import TrialState
 from tests.compared import LEAN, RICH
 from tests.integration.test_cli_search import called
 

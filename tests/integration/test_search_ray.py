@@ -13,12 +13,12 @@ import pytest
 import ray
 
 from nas.errors import NasError, StudyFailedError
-from nas.execution import Event, TrialRequeued, WorkersReady
 from nas.store import open_store
-from nas.study import Study
-from nas.trial import Trial, TrialState
+from nas.study.execution import Event, TrialRequeued, WorkersReady
+from nas.study.study import Study
+from nas.study.trial import Trial, TrialState
 from nas.tuner import RunSettings, run
-from nas.tuner.cluster import connected
+from nas.tuner.connection import connected
 from tests.memory_store import MemoryStore
 from tests.tuner.fakes import Wanderer, spec_of
 

@@ -5,14 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from nas.budget import admits, parse_budgets
-from nas.cost import CostModel
+from nas.cost.budget import admits, parse_budgets
+from nas.cost.model import CostModel
 from nas.feasible import FeasibleSpace
-from nas.objective import objective
 from nas.samplers import make_sampler
-from nas.samplers.behind import NAMES, START
-from nas.space_file import load_space
-from nas.trial import Measurement, Trial, TrialState
+from nas.samplers.optuna_samplers import NAMES, START
+from nas.space.file import load_space
+from nas.study.objectives import objective
+from nas.study.trial import Measurement, Trial, TrialState
 
 BUDGET = parse_budgets(["300M-flops"])
 COSTS = CostModel(load_space("mobilenetv1"))

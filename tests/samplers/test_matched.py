@@ -5,13 +5,14 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from nas.budget import admits, parse_budgets
-from nas.cost import CostModel
+from nas.cost.budget import admits, parse_budgets
+from nas.cost.model import CostModel
 from nas.errors import BudgetError
 from nas.feasible import FeasibleUnion, feasible_space
-from nas.samplers.matched import NUM_STRATA, MatchedSampler, edges, stratum_of
-from nas.space_file import load_space
-from nas.trial import TrialState
+from nas.feasible.band import NUM_STRATA, edges, stratum_of
+from nas.samplers.matched import MatchedSampler
+from nas.space.file import load_space
+from nas.study.trial import TrialState
 from tests.compared import feasible_of, measured, noise, spec_of
 
 

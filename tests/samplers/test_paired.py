@@ -5,13 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from nas.budget import admits, parse_budgets
-from nas.cost import CostModel
+from nas.cost.budget import admits, parse_budgets
+from nas.cost.model import CostModel
 from nas.errors import BudgetError, NasError
 from nas.feasible import FeasibleSpace
 from nas.samplers import make_sampler
-from nas.samplers.paired import PairedSampler, read_variation
-from nas.space_file import load_space
+from nas.samplers.paired import PairedSampler
+from nas.space.file import load_space
+from nas.space.variation import read_variation
 from tests.compared import feasible_of, measured, noise, spec_of
 from tests.members import space_named
 from tests.memory_store import MemoryStore

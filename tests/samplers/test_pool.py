@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from nas.objective import objective
 from nas.samplers import make_sampler
-from nas.samplers.predictor.acquire import _QUANTILES, knowledge_gradient
-from nas.samplers.predictor.coded import Coder
-from nas.samplers.predictor.data import transform
+from nas.samplers.predictor.acquisition import _QUANTILES, knowledge_gradient
+from nas.samplers.predictor.blas_threads import on_one_thread
+from nas.samplers.predictor.candidate_pool import Pool
 from nas.samplers.predictor.features import Column, Features
-from nas.samplers.predictor.pool import Pool
-from nas.samplers.predictor.threads import on_one_thread
+from nas.samplers.predictor.observations import transform
+from nas.samplers.predictor.points import Coder
+from nas.study.objectives import objective
 from tests.contracts.test_samplers import BUDGETS, FRONT, feasible_space, finished, search
 
 ERROR, MADDS = FRONT

@@ -7,22 +7,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nas.front import hypervolume
-from nas.objective import objective
 from nas.samplers import make_sampler
-from nas.samplers.predictor import surrogate
-from nas.samplers.predictor.acquire import (
+from nas.samplers.predictor import gaussian_process as surrogate
+from nas.samplers.predictor.acquisition import (
     expected_front_improvement,
     expected_improvement,
     expected_scalar_improvement,
     knowledge_gradient,
 )
-from nas.samplers.predictor.data import observe
 from nas.samplers.predictor.features import Column, Features, Fixed, squared_distances
+from nas.samplers.predictor.gaussian_process import PRIOR, Rows, Surrogate
+from nas.samplers.predictor.history_index import Record
 from nas.samplers.predictor.model import MOST, Model, Observed, Points
-from nas.samplers.predictor.record import Record
-from nas.samplers.predictor.surrogate import PRIOR, Rows, Surrogate
-from nas.trial import Measurement, TrialState
+from nas.samplers.predictor.observations import observe
+from nas.stats.pareto import hypervolume
+from nas.study.objectives import objective
+from nas.study.trial import Measurement, TrialState
 from tests.contracts.test_samplers import BUDGETS, FRONT, feasible_space, finished, search
 
 ERROR = objective("top1_error")

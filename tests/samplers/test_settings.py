@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from nas.objective import objective
 from nas.samplers import make_sampler
 from nas.samplers.predictor import model
-from nas.samplers.predictor.record import Record
-from nas.samplers.predictor.settings import Learner, checkpoint, coming, usable
-from nas.samplers.predictor.threads import on_one_thread
-from nas.trial import TrialState
+from nas.samplers.predictor.background_fit import Learner, checkpoint, coming, usable
+from nas.samplers.predictor.blas_threads import on_one_thread
+from nas.samplers.predictor.history_index import Record
+from nas.study.objectives import objective
+from nas.study.trial import TrialState
 from tests.contracts.test_samplers import BUDGETS, FRONT, feasible_space, finished
 
 counts = st.integers(0, 20_000)

@@ -3,9 +3,9 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from nas.cost import Cost
-from nas.spec import StudySpec
-from nas.trial import Measurement, Outcome, Trial, TrialState
+from nas.cost.model import Cost
+from nas.study.spec import StudySpec
+from nas.study.trial import Measurement, Outcome, Trial, TrialState
 
 VERSIONS = {"torch": "2.10.0", "nas": "0.1"}
 EPOCHS = [Measurement(epoch, rung, 0.9 / epoch, 2.0, 2.5, epoch * 1.5)

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from nas.store.address import read_address
 from nas.store.database import Database
+from nas.store.database_url import read_address
 
 NORMAL, FULL = 1, 2
 

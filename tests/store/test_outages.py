@@ -12,8 +12,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 from nas.errors import StoreError
-from nas.spec import StudySpec
-from nas.store import Store, address, open_store
+from nas.store import Store, open_store
+from nas.store import database_url as address
+from nas.study.spec import StudySpec
 from tests.conftest import PostgresServer
 from tests.store.rows import COMPLETE, EPOCHS, VERSIONS, trial
 

@@ -14,9 +14,9 @@ import pytest
 import sqlalchemy as sa
 
 from nas.errors import StudyBusyError
-from nas.spec import StudySpec
 from nas.store import Store, open_store
-from nas.store.address import make_engine, read_address
+from nas.store.database_url import make_engine, read_address
+from nas.study.spec import StudySpec
 from tests.conftest import PostgresServer, free_port, run_unprivileged
 from tests.store.rows import COMPLETE, EPOCHS, VERSIONS, trial
 

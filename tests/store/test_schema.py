@@ -12,9 +12,9 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from nas.errors import SchemaError, StoreError
-from nas.spec import StudySpec
 from nas.store import open_store, schema, upgrade
 from nas.store.tables import METADATA, VERSION_TABLE
+from nas.study.spec import StudySpec
 from tests.store.rows import EPOCHS, VERSIONS, trial
 
 HEAD = schema.revisions()[-1]

@@ -12,11 +12,11 @@ import tables
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nas.architecture import Architecture
-from nas.coding import DEAD
 from nas.errors import ArchitectureError, BudgetError, SpaceError
-from nas.tables import Table, TableSpace
-from nas.trial import Trial, TrialState
+from nas.feasible.encoding import DEAD
+from nas.prove.table import Table, TableSpace
+from nas.space.architecture import Architecture
+from nas.study.trial import Trial, TrialState
 
 SHARED = Path(os.environ.get("NAS_TABLES") or Path(__file__).parents[3] / "shared" / "tables")
 MACRO = SHARED / "nas_bench_macro.csv.gz"

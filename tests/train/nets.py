@@ -2,9 +2,9 @@
 
 import torch
 
-from nas.layers import Builder, Layer, Shape
+from nas.space.layers import Builder, Layer, Shape
 from nas.train.data import Augmentation, Split, Task
-from nas.train.recipe import Recipe
+from nas.train.loop.recipe import Recipe
 
 RECIPE = Recipe(
     epochs=3, batch_size=16, lr=0.05, warmup_epochs=0.5, schedule="cosine", momentum=0.9,

@@ -17,11 +17,11 @@ import numpy as np
 import torch
 from PIL import Image
 
-from nas.evaluate import Job, Plan
-from nas.execution import run_serial
-from nas.study import Study
+from nas.study.evaluator import Job, Plan
+from nas.study.execution import run_serial
+from nas.study.study import Study
+from nas.study.trial import TrialState
 from nas.train.evaluator import TrainingEvaluator
-from nas.trial import TrialState
 from tests.memory_store import MemoryStore
 from tests.studies import WalkSampler, small_spec
 

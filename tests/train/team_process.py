@@ -13,8 +13,8 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 
-from nas.train.session import Session
-from nas.train.team import Team
+from nas.train.loop.session import Session
+from nas.train.loop.team import Team
 from tests.train.nets import RECIPE, coloured_task, small_layers
 
 

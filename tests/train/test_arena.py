@@ -14,7 +14,7 @@ PROGRAM = """
 import gc, json, random, sys
 import torch
 from torch import nn
-from nas.train.arena import arena_use, trim_arena, use_arena
+from nas.train.cpu.arena import arena_use, trim_arena, use_arena
 
 torch.set_num_threads(1)
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from nas.train.devices import usual_threads
+from nas.train.loop.devices import usual_threads
 
 
 def test_the_environment_says_how_many_threads(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,17 +15,17 @@ import torch
 from PIL import Image
 
 from nas.errors import StudyPausedError, TaskError
-from nas.evaluate import Plan, TrialError
-from nas.execution import Event, TrialMeasured, TrialRequeued, run_serial
-from nas.study import Study
+from nas.study.evaluator import Plan, TrialError
+from nas.study.execution import Event, TrialMeasured, TrialRequeued, run_serial
+from nas.study.study import Study
+from nas.study.trial import TrialState
 from nas.train import evaluator as evaluator_module
-from nas.train import session as session_module
 from nas.train.evaluator import TrainingEvaluator
-from nas.train.memory import free_memory
-from nas.train.recipe import load_recipe
-from nas.train.scores import Scores
-from nas.train.session import Session
-from nas.trial import TrialState
+from nas.train.loop import session as session_module
+from nas.train.loop.accuracy import Scores
+from nas.train.loop.out_of_memory import free_memory
+from nas.train.loop.recipe import load_recipe
+from nas.train.loop.session import Session
 from tests.memory_store import MemoryStore
 from tests.studies import WalkSampler, small_spec
 from tests.train.nets import RECIPE, coloured_task, small_layers

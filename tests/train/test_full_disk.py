@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from nas import storage
 from nas.errors import StudyPausedError
-from nas.evaluate import Plan
-from nas.execution import Event, TrialMeasured, TrialStarted, run_serial
 from nas.store import open_store
-from nas.study import Study
+from nas.study import results_folder as storage
+from nas.study.evaluator import Plan
+from nas.study.execution import Event, TrialMeasured, TrialStarted, run_serial
+from nas.study.study import Study
+from nas.study.trial import TrialState
 from nas.train.evaluator import TrainingEvaluator
-from nas.trial import TrialState
 from tests.memory_store import MemoryStore
 from tests.studies import WalkSampler
 from tests.trained import quick_spec
@@ -35,7 +35,7 @@ def study_of(store: MemoryStore) -> Study:
 
 
 def evaluator_in(results: Path) -> TrainingEvaluator:
-    folder = storage.claim(results, ["study"], "0123456789abcdef")
+    folder = storage.claim_folder(results, ["study"], "0123456789abcdef")
     plan = (SPEC.to_json(), str(results), None, "", "0")
     return TrainingEvaluator(Plan(*plan, folder=folder, study_id="0123456789abcdef"))
 
@@ -95,7 +95,7 @@ def test_the_folder_of_another_study_is_not_written_to(tmp_path):
     store = MemoryStore()
     evaluator = evaluator_in(tmp_path)
     shutil.rmtree(tmp_path / "study")
-    assert storage.claim(tmp_path, ["study"], "another") == "study"
+    assert storage.claim_folder(tmp_path, ["study"], "another") == "study"
     with pytest.raises(StudyPausedError, match="belongs to another study"):
         run_serial(study_of(store), evaluator)
     assert [path.name for path in (tmp_path / "study").iterdir()] == ["study.json"]

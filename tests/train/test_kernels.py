@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from torch import nn
 
 from nas.errors import TaskError
-from nas.layers import Builder, Conv, Layer, Shape
-from nas.lowering import lower
-from nas.space_file import load_space
-from nas.train.depthwise import chains
-from nas.train.kernels import VARIABLE, kernels
-from nas.train.network import build
+from nas.space.file import load_space
+from nas.space.layers import Builder, Conv, Layer, Shape
+from nas.space.lowering import lower
+from nas.train.cpu.depthwise import chains
+from nas.train.cpu.kernels import VARIABLE, kernels
+from nas.train.network.module import build
 from tests.train.nets import kept, small_layers
 
 needs_compiler = pytest.mark.skipif(
@@ -223,8 +223,8 @@ def trained(tmp_path, **variables: str) -> subprocess.CompletedProcess[str]:
     code = (
         "import torch; torch.set_num_threads(1)\n"
         "from nas.errors import NasError\n"
-        "from nas.train.kernels import kernels\n"
-        "from nas.train.network import build\n"
+        "from nas.train.cpu.kernels import kernels\n"
+        "from nas.train.network.module import build\n"
         "from tests.train.nets import small_layers\n"
         "try:\n"
         "    network = build(small_layers()); network.compute_in('measured')\n"

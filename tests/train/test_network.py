@@ -8,10 +8,10 @@ import torch
 import torch.nn.functional as F
 from torchvision.models import mobilenet_v2
 
-from nas.layers import Activation, Add, BatchNorm, Conv, Input, Layer, Shape
-from nas.lowering import lower
-from nas.space_file import load_space
-from nas.train.network import ChannelShuffle, build
+from nas.space.file import load_space
+from nas.space.layers import Activation, Add, BatchNorm, Conv, Input, Layer, Shape
+from nas.space.lowering import lower
+from nas.train.network.module import ChannelShuffle, build
 from tests.train.nets import small_layers
 
 SPACE = load_space("igcv3")

@@ -5,9 +5,9 @@ import copy
 import pytest
 import torch
 
-from nas.layers import Builder, Shape
-from nas.train.kernels import VARIABLE
-from nas.train.network import build
+from nas.space.layers import Builder, Shape
+from nas.train.cpu.kernels import VARIABLE
+from nas.train.network.module import build
 from tests.train.nets import kept
 
 

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from nas.train.optimiser import make_optimiser
-from nas.train.recipe import Recipe, load_recipe
+from nas.train.loop.optimiser import make_optimiser
+from nas.train.loop.recipe import Recipe, load_recipe
 
 SGD = replace(load_recipe("digits"), lr=0.1, momentum=0.9, weight_decay=1e-3)
 RMSPROP = replace(SGD, optimiser="rmsprop", rmsprop_decay=0.9, rmsprop_epsilon=0.01, lr=0.003)
@@ -153,13 +153,13 @@ def test_gradients_can_be_kept_as_zeros() -> None:
 
 ONE_EPOCH = """
 import sys
-from nas.lowering import lower
-from nas.space_file import load_space
+from nas.space.lowering import lower
+from nas.space.file import load_space
 from nas.train.data import load_task
-from nas.train.proxies import proxy_batches, score
-from nas.train.recipe import load_recipe
-from nas.train.referee import count
-from nas.train.session import Session
+from nas.train.scores.proxies import proxy_batches, score
+from nas.train.loop.recipe import load_recipe
+from nas.train.network.fvcore_count import count
+from nas.train.loop.session import Session
 
 space, task = load_space("igcv3"), load_task("digits", limit=128)
 layers = lower(space, space.published[0].architecture, task.input, task.classes)

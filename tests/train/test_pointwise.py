@@ -8,13 +8,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from nas.errors import TaskError
-from nas.layers import Builder, Layer, Shape
-from nas.lowering import lower
-from nas.space_file import load_space
-from nas.train.network import build
-from nas.train.pointwise import VARIABLE, Fold, chosen_form, folds
-from nas.train.referee import count_network
-from nas.train.session import Session
+from nas.space.file import load_space
+from nas.space.layers import Builder, Layer, Shape
+from nas.space.lowering import lower
+from nas.train.cpu.pointwise import VARIABLE, Fold, chosen_form, folds
+from nas.train.loop.session import Session
+from nas.train.network.fvcore_count import count_network
+from nas.train.network.module import build
 from tests.train.nets import RECIPE, coloured_task, small_layers
 
 SPACE = load_space("igcv3")

@@ -6,16 +6,16 @@ from dataclasses import replace
 import pytest
 import torch
 
-from nas.evaluate import Plan
-from nas.execution import run_serial
-from nas.profile import LAPS, PARTS, total
-from nas.study import Study
+from nas.study.evaluator import Plan
+from nas.study.execution import run_serial
+from nas.study.study import Study
+from nas.study.time_profile import LAPS, PARTS, total
+from nas.study.trial import TrialState
 from nas.train.evaluator import TrainingEvaluator
-from nas.train.feed import Feed
-from nas.train.run import Run, train
-from nas.train.session import Session
-from nas.train.stopwatch import stopwatch
-from nas.trial import TrialState
+from nas.train.loop.memory_batches import Feed
+from nas.train.loop.run import Run, train
+from nas.train.loop.session import Session
+from nas.train.loop.stopwatch import stopwatch
 from tests.memory_store import MemoryStore
 from tests.studies import WalkSampler, small_spec
 from tests.train.nets import RECIPE, coloured_task, small_layers

@@ -9,14 +9,14 @@ import torch
 from torch import nn
 
 from nas import __version__
-from nas.evaluate import Job, Plan
-from nas.layers import Builder, Layer, Shape
-from nas.lowering import lower
-from nas.space_file import load_space
+from nas.space.file import load_space
+from nas.space.layers import Builder, Layer, Shape
+from nas.space.lowering import lower
+from nas.study.evaluator import Job, Plan
 from nas.train.data import load_task
 from nas.train.evaluator import TrainingEvaluator
-from nas.train.network import Network, initialise
-from nas.train.proxies import (
+from nas.train.network.module import Network, initialise
+from nas.train.scores.proxies import (
     MS,
     PROXIES,
     jacobian_score,
@@ -277,7 +277,7 @@ def test_a_training_does_not_fail_for_want_of_memory_for_its_scores(tmp_path, mo
     def starve(*_: object) -> dict[str, float]:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr("nas.train.proxies.score", starve)
+    monkeypatch.setattr("nas.train.scores.proxies.score", starve)
     spec = small_spec(rungs=(1,), recipe="digits", limit=60, proxies=True)
     evaluator = TrainingEvaluator(Plan(spec.to_json(), str(tmp_path), None, "", __version__))
     epoch, _ = evaluator.evaluate(Job(0, 1, 11, spec.space.parse("small-plain")))

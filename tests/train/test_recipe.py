@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from nas.errors import TaskError
 from nas.train.data import TASKS
-from nas.train.recipe import (
+from nas.train.loop.recipe import (
     Recipe,
     builtin_recipes,
     load_recipe,

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nas.cost import CostModel, total_cost
-from nas.layers import Shape
-from nas.lowering import lower
-from nas.train import referee
-from nas.train.network import build
+from nas.cost.model import CostModel, total_cost
+from nas.space.layers import Shape
+from nas.space.lowering import lower
+from nas.train.network import fvcore_count as referee
+from nas.train.network.module import build
 from tests.members import members, space_named
 from tests.train.nets import small_layers
 
@@ -56,7 +56,8 @@ def test_says_nothing(capfd, caplog, recwarn):
 
 def test_training_needs_no_fvcore():
     code = (
-        "import sys, nas.train.network, nas.train.data, nas.train.session, nas.train.recipe;"
+        "import sys, nas.train.network.module, nas.train.data;"
+        "import nas.train.loop.session, nas.train.loop.recipe;"
         "print([m for m in ('fvcore', 'ray', 'optuna', 'sqlalchemy', 'dash') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

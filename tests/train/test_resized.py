@@ -8,18 +8,18 @@ import torch
 from PIL import Image
 from torch import nn
 
-from nas.evaluate import Job, Plan
-from nas.layers import Shape
-from nas.lowering import lower
-from nas.space_file import load_space
-from nas.strides import adapt
+from nas.space.file import load_space
+from nas.space.layers import Shape
+from nas.space.lowering import lower
+from nas.space.strides import adapt
+from nas.study.evaluator import Job, Plan
 from nas.train.data import load_task
 from nas.train.evaluator import TrainingEvaluator
-from nas.train.feed import Feed
-from nas.train.network import build
-from nas.train.recipe import load_recipe
-from nas.train.resized import at_side
-from nas.train.session import Session
+from nas.train.loop.memory_batches import Feed
+from nas.train.loop.recipe import load_recipe
+from nas.train.loop.resized import at_side
+from nas.train.loop.session import Session
+from nas.train.network.module import build
 from tests.studies import SPACE, small_spec
 from tests.train.nets import RECIPE, coloured_task, small_layers
 

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from nas import __version__
 from nas.errors import TaskError
-from nas.evaluate import Job, Plan
-from nas.lowering import lower
-from nas.reuse import comparable
+from nas.space.lowering import lower
+from nas.study.evaluator import Job, Plan
+from nas.study.reuse import comparable
 from nas.train.evaluator import TrainingEvaluator
-from nas.train.recipe import builtin_recipes, load_recipe, override, read_recipe
-from nas.train.session import EpochResult, Session
+from nas.train.loop.recipe import builtin_recipes, load_recipe, override, read_recipe
+from nas.train.loop.session import EpochResult, Session
 from tests.studies import SPACE, small_spec
 from tests.train.nets import RECIPE, coloured_task, small_layers
 

@@ -11,19 +11,19 @@ import torch
 from safetensors.torch import load_file
 
 from nas.errors import TaskError
-from nas.layers import Shape
-from nas.lowering import lower
-from nas.space_file import load_space
+from nas.space.file import load_space
+from nas.space.layers import Shape
+from nas.space.lowering import lower
 from nas.train.data import Augmentation, load_task
-from nas.train.devices import (
+from nas.train.loop.devices import (
     default_device,
     describe_devices,
     is_out_of_memory,
     prepare_worker,
 )
-from nas.train.feed import Feed
-from nas.train.recipe import load_recipe
-from nas.train.session import Session
+from nas.train.loop.memory_batches import Feed
+from nas.train.loop.recipe import load_recipe
+from nas.train.loop.session import Session
 from tests.train.nets import RECIPE, coloured_task, small_layers
 
 

@@ -19,16 +19,16 @@ from PIL import Image
 from torch import Tensor
 
 from nas.errors import NasError, TaskError
-from nas.train import loaders as loading
 from nas.train.data import load_task
 from nas.train.data.account import LeftOut, Reason
 from nas.train.data.folder import images_below
 from nas.train.data.records import FileRecords, Files
-from nas.train.decode import DRAWS, Cut, cut
-from nas.train.loaders import Loaders, Piece, empty
-from nas.train.recipe import load_recipe
-from nas.train.stream import StreamFeed
-from nas.train.team import Team
+from nas.train.decoding.decode import DRAWS, Cut, cut
+from nas.train.loop import decoders as loading
+from nas.train.loop.decoders import Loaders, Piece, empty
+from nas.train.loop.recipe import load_recipe
+from nas.train.loop.streamed_batches import StreamFeed
+from nas.train.loop.team import Team
 from tests.train.nets import coloured_task
 
 ROOT = Path(__file__).parents[2]
@@ -97,16 +97,24 @@ def test_threads_follow_those_of_the_training():
 
 
 def test_a_loader_process_loads_neither_torch_nor_the_study():
-    seen = "import nas.train.loader, sys; print(sorted(m for m in sys.modules if m[:3] == 'nas')"
-    words = [sys.executable, "-c", f"{seen}, 'torch' in sys.modules, 'pyarrow' in sys.modules)"]
+    seen = "print(sorted(m for m in sys.modules if m[:3] == 'nas')"
+    code = f"{seen}, 'torch' in sys.modules, 'pyarrow' in sys.modules)"
+    words = [sys.executable, "-c", f"import nas.train.decoding.process, sys; {code}"]
     told = subprocess.run(words, cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    modules = ["nas", "nas.train", "nas.train.decode", "nas.train.loader", "nas.train.pixels"]
+    modules = [
+        "nas",
+        "nas.train",
+        "nas.train.decoding",
+        "nas.train.decoding.decode",
+        "nas.train.decoding.pixels",
+        "nas.train.decoding.process",
+    ]
     assert told.strip() == f"{modules} False False"
 
 
 def test_loaders_end_with_the_process_that_started_them():
     code = (
-        "from nas.train.loaders import _Process; import os\n"
+        "from nas.train.loop.decoders import _Process; import os\n"
         "print(_Process()._process.pid, flush=True); os.kill(os.getpid(), 9)"
     )
     told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
@@ -317,8 +325,8 @@ _RSS = """
 import resource, sys, torch
 from nas.train import loaders
 from nas.train.data import load_task
-from nas.train.recipe import load_recipe
-from nas.train.stream import StreamFeed
+from nas.train.loop.recipe import load_recipe
+from nas.train.loop.streamed_batches import StreamFeed
 loaders.use_processes(int(sys.argv[2]))
 task = load_task("imagenet", sys.argv[1])
 feed = StreamFeed(task.train, task, torch.device("cpu"), load_recipe("imagenet"))
@@ -360,7 +368,7 @@ def test_memory_does_not_grow_with_the_images(photographs, count):
 
 
 def test_an_evaluator_decodes_in_the_loaders_of_its_plan(photographs, tmp_path):
-    from nas.evaluate import Plan
+    from nas.study.evaluator import Plan
     from nas.train.evaluator import make
     from tests.studies import small_spec
 

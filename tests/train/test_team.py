@@ -16,10 +16,10 @@ from safetensors.torch import load_file
 from nas.errors import TaskError
 from nas.train.data import Augmentation
 from nas.train.data.records import FileRecords, Files
-from nas.train.feed import Feed
-from nas.train.recipe import load_recipe
-from nas.train.stream import StreamFeed
-from nas.train.team import ALONE, Team
+from nas.train.loop.memory_batches import Feed
+from nas.train.loop.recipe import load_recipe
+from nas.train.loop.streamed_batches import StreamFeed
+from nas.train.loop.team import ALONE, Team
 from tests.train.nets import coloured_task
 from tests.train.team_process import trained
 

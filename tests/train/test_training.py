@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file
 
 from nas.errors import TaskError
-from nas.replicates import Summary, difference, t_quantile
-from nas.train import run as run_module
-from nas.train.checkpoint import restore_checkpoint, save_checkpoint
-from nas.train.feed import Feed
-from nas.train.recipe import load_recipe
-from nas.train.run import Run, Watch, train
-from nas.train.session import Session
+from nas.stats.means import Summary, difference, t_quantile
+from nas.train.loop import run as run_module
+from nas.train.loop.checkpoint import restore_checkpoint, save_checkpoint
+from nas.train.loop.memory_batches import Feed
+from nas.train.loop.recipe import load_recipe
+from nas.train.loop.run import Run, Watch, train
+from nas.train.loop.session import Session
 from tests.train.nets import RECIPE, coloured_task, small_layers
 
 ROOT = Path(__file__).parents[2]
@@ -79,7 +79,7 @@ from pathlib import Path
 import torch
 torch.set_num_threads(1)
 from tests.train.test_training import a_run
-from nas.train.run import Watch, train
+from nas.train.loop.run import Watch, train
 def step(epoch, step, steps):
     print(epoch, step, flush=True)
 train(a_run(Path(sys.argv[1]), epochs=400), True, Watch(step=step), device="cpu")

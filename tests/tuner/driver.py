@@ -8,9 +8,9 @@ Prints one line for each event, then `interrupted` or `done`.
 import sys
 from pathlib import Path
 
-from nas.execution import Event, TrialFinished, TrialMeasured
 from nas.store import open_store
-from nas.study import Study
+from nas.study.execution import Event, TrialFinished, TrialMeasured
+from nas.study.study import Study
 from nas.tuner import RunSettings, run
 from tests.tuner.fakes import Wanderer, spec_of
 

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from nas.architecture import Architecture
-from nas.budget import parse_budgets
-from nas.cost import Cost, CostModel
-from nas.evaluate import Epoch, Evaluator, Job, Plan, Saved
-from nas.spec import StudySpec
-from nas.trial import Trial
+from nas.cost.budget import parse_budgets
+from nas.cost.model import Cost, CostModel
+from nas.space.architecture import Architecture
+from nas.study.evaluator import Epoch, Evaluator, Job, Plan, Saved
+from nas.study.spec import StudySpec
+from nas.study.trial import Trial
 
 
 @dataclass

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 from ray.tune.experiment import Trial as TuneTrial
 
-from nas.tuner import bridge as bridges
-from nas.tuner.bridge import Bridge
+from nas.tuner import tune_bridge as bridges
+from nas.tuner.tune_bridge import Bridge
 
 
 class Endless:

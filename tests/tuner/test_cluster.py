@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nas.errors import NasError
-from nas.tuner.cluster import capacity, check_fraction, connected, environment, sweep
+from nas.tuner.connection import capacity, check_fraction, connected, environment, sweep
 
 
 @pytest.mark.parametrize(

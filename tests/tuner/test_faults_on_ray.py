@@ -9,13 +9,13 @@ import pytest
 from PIL import Image
 
 from nas.errors import StudyPausedError
-from nas.evaluate import Epoch, Evaluator, Job, Plan, Saved, TrialError
-from nas.execution import Event, TrialMeasured, TrialRequeued
-from nas.profile import PARTS, total
-from nas.study import Study
-from nas.trial import TrialState
+from nas.study.evaluator import Epoch, Evaluator, Job, Plan, Saved, TrialError
+from nas.study.execution import Event, TrialMeasured, TrialRequeued
+from nas.study.study import Study
+from nas.study.time_profile import PARTS, total
+from nas.study.trial import TrialState
 from nas.tuner import RunSettings, run
-from nas.tuner.cluster import connected
+from nas.tuner.connection import connected
 from tests.memory_store import MemoryStore
 from tests.studies import WalkSampler, small_spec
 from tests.train.nets import RECIPE

@@ -10,9 +10,9 @@ import pytest
 import ray
 from ray import tune
 
-from nas.tuner.cluster import connected
-from nas.tuner.interrupt import descendants
-from nas.tuner.local import started_ahead, take
+from nas.tuner.connection import connected
+from nas.tuner.local_ray import started_ahead, take
+from nas.tuner.signals import descendants
 
 ROOT = Path(__file__).parents[2]
 

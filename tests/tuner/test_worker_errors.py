@@ -9,7 +9,7 @@ from ray.train.v2._internal.exceptions import (
 )
 
 from nas.errors import NasError, TaskError
-from nas.train.devices import is_out_of_memory
+from nas.train.loop.devices import is_out_of_memory
 from nas.tuner.worker_errors import LostWorkerError, explain
 
 GONE = RuntimeError("[gloo/transport/tcp/pair.cc:547] Connection closed by peer [127.0.0.1]:1")

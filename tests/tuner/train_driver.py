@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from nas.train.data import TaskRequest
-from nas.train.run import Run, Watch, train
+from nas.train.loop.run import Run, Watch, train
 from nas.tuner.train_workers import training_workers
 from tests.train.nets import RECIPE, small_layers
 

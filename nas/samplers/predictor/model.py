@@ -6,15 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.front import hypervolume
-from nas.samplers.predictor.acquire import (
+from nas.samplers.predictor.acquisition import (
     expected_front_improvement,
     expected_improvement,
     expected_scalar_improvement,
     knowledge_gradient,
 )
 from nas.samplers.predictor.features import Features, Fixed, Floats, Ints
-from nas.samplers.predictor.surrogate import PRIOR, Rows, Surrogate, fit
+from nas.samplers.predictor.gaussian_process import PRIOR, Rows, Surrogate, fit
+from nas.stats import hypervolume
 
 MOST = 300  # rows of a surrogate: its time grows with their cube
 _FIT_MOST = 200

@@ -11,21 +11,20 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from nas.architecture import Architecture
-from nas.front import non_dominated
-from nas.objective import Objective
-from nas.samplers.observed import Observed as Measured
-from nas.samplers.port import Feasible
-from nas.samplers.predictor.coded import Coder
-from nas.samplers.predictor.data import inverse, observe, transform
+from nas.feasible import Feasible
+from nas.samplers.predictor.background_fit import Learner, Settings, coming, usable
+from nas.samplers.predictor.blas_threads import Ahead, on_one_thread
+from nas.samplers.predictor.candidate_pool import Pool
 from nas.samplers.predictor.features import Column, Features, Floats
+from nas.samplers.predictor.history_index import Record, Seen
 from nas.samplers.predictor.model import Model, Observed, Points, Posterior, thinned
-from nas.samplers.predictor.pool import Pool
-from nas.samplers.predictor.record import Record, Seen
-from nas.samplers.predictor.settings import Learner, Settings, coming, usable
-from nas.samplers.predictor.threads import Ahead, on_one_thread
+from nas.samplers.predictor.observations import inverse, observe, transform
+from nas.samplers.predictor.points import Coder
 from nas.samplers.random import stratified
-from nas.trial import Trial, TrialState
+from nas.samplers.without_model import Observed as Measured
+from nas.space import Architecture
+from nas.stats import non_dominated
+from nas.study import Objective, Trial, TrialState
 
 START = 8
 _FEWEST = 4

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 import torch
 
 from nas.errors import TaskError
-from nas.layers import Shape
-from nas.spec import StudySpec
+from nas.space import Shape
+from nas.study import StudySpec
 from nas.suggestion import did_you_mean
 from nas.train.data.cifar import read_cifar10, read_cifar100
 from nas.train.data.digits import read_digits

@@ -18,10 +18,10 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from nas.files import write_whole
 from nas.places import home_folder, is_writable, user_folder
 from nas.train.data.images import Source, digest_of
 from nas.train.data.task import Split
-from nas.train.files import write_whole
 
 _VERSION = 2
 

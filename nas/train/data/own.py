@@ -28,7 +28,7 @@ from nas.train.data.layout import find_parts
 from nas.train.data.records import FileRecords, Files, ParquetRecords, Records
 from nas.train.data.scan import BAD, EMPTY, GOOD, Scan, refuse_broken, scan
 from nas.train.data.task import Split
-from nas.train.decode import BROKEN, whole
+from nas.train.decoding.decode import BROKEN, whole
 
 IMAGENET_SIDE = 224
 _LARGEST = 224  # a found side: larger images are scaled down, to what the spaces ship at

@@ -17,10 +17,10 @@ import torch
 from numpy.typing import NDArray
 
 from nas.errors import TaskError
+from nas.files import write_whole
 from nas.train.data.cache import cache_dir, fingerprint
 from nas.train.data.records import Records
-from nas.train.files import write_whole
-from nas.train.pixels import BROKEN, look, reason
+from nas.train.decoding.pixels import BROKEN, look, reason
 
 DIGEST = 16  # bytes of the digest of an image
 GOOD, BAD, EMPTY = range(3)  # of an image: it can be decoded, it cannot, it has no bytes

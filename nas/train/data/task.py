@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from nas.data_identity import DataIdentity
-from nas.layers import Shape
+from nas.space import Shape
+from nas.study import DataIdentity
 from nas.train.data.records import Files
 
 

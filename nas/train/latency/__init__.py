@@ -1,5 +1,5 @@
 """Latency: networks timed on a device, and the table by which a search counts it.
 
 `open_runtime` gives what runs networks, `measure_network` times one, `measure_table` makes a
-`nas.latency.LatencyTable`.
+`nas.cost.latency_table.LatencyTable`.
 """

@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable, Sequence
 from statistics import mean
 
-from nas.latency import Timing
-from nas.layers import Layer
+from nas.cost import Timing
+from nas.space import Layer
 from nas.train.latency.pieces import Piece, beside
-from nas.train.latency.runtimes import Run, Runtime
+from nas.train.latency.runtime import Run, Runtime
 
 _WARM_UP = 3
 _AT_LEAST, _AT_MOST = 15, 200

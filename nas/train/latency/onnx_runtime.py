@@ -13,11 +13,11 @@ from typing import Any
 
 import onnxruntime
 
-from nas.latency import Device
-from nas.layers import Input, Layer
-from nas.train.latency.runtimes import Profile, Run, cpu_name
+from nas.cost import Device
+from nas.space import Input, Layer
+from nas.train.latency.runtime import Profile, Run, cpu_name
 from nas.train.latency.weights import random_input, random_weights
-from nas.train.onnx_graph import onnx_model
+from nas.train.network.onnx_graph import onnx_model
 
 _OPSET = 17
 _WARM_UP = 2

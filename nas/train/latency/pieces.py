@@ -11,13 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from nas.architecture import Value
-from nas.blocks.base import NetworkKind
-from nas.cost import CostModel
+from nas.cost import CostModel, Unit, units
 from nas.feasible import OptionTable, StageOptions, members
-from nas.latency import Unit, units
-from nas.layers import Builder, Layer
-from nas.lowering import lower_block, lower_head, lower_stem
+from nas.space import Builder, Layer, NetworkKind, Value, lower_block, lower_head, lower_stem
 
 Piece = list[Layer]
 

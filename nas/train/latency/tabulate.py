@@ -8,14 +8,12 @@ the other half tells how far the prediction is off.
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.budget import Constraint
-from nas.cost import CostModel
+from nas.cost import Accuracy, Constraint, CostModel, LatencyTable, round_to, units
 from nas.feasible import feasible_space
-from nas.latency import Accuracy, LatencyTable, round_to, units
-from nas.layers import Layer
+from nas.space import Layer
 from nas.train.latency.measure import Progress, ignore, measure_networks, measure_units
 from nas.train.latency.pieces import covering_pieces
-from nas.train.latency.runtimes import Runtime
+from nas.train.latency.runtime import Runtime
 
 _QUANTA = ((50_000_000, 100), (500_000_000, 1_000))  # so that exact counting stays possible
 _COARSEST = 10_000

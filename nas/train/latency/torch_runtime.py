@@ -12,13 +12,13 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from nas.latency import Device
-from nas.layers import Input, Layer
-from nas.train.devices import cpu_threads
-from nas.train.folded import fold
-from nas.train.latency.runtimes import Profile, Run, cpu_name
+from nas.cost import Device
+from nas.space import Input, Layer
+from nas.train.latency.runtime import Profile, Run, cpu_name
 from nas.train.latency.weights import random_input
-from nas.train.network import Network, build
+from nas.train.loop.devices import cpu_threads
+from nas.train.network.folded import fold
+from nas.train.network.module import Network, build
 
 _WARM_UP = 2
 

@@ -7,7 +7,7 @@ from typing import assert_never
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.layers import (
+from nas.space import (
     Activation,
     Add,
     BatchNorm,
@@ -22,7 +22,7 @@ from nas.layers import (
     Shape,
     Shuffle,
 )
-from nas.train.folded import Arrays, folded
+from nas.train.network.folded import Arrays, folded
 
 
 def random_weights(layers: Sequence[Layer]) -> dict[str, Arrays]:

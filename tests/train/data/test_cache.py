@@ -11,9 +11,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nas.files import write_whole
 from nas.train.data import Augmentation, Split, load_task
-from nas.train.feed import Feed
-from nas.train.files import write_whole
+from nas.train.loop.memory_batches import Feed
 from tests.train.data.test_tasks import write_binary_batch, write_folder, write_python_batch
 
 LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc/self/maps")

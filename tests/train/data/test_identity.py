@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from test_tasks import picture, png, write_binary_batch, write_folder, write_parquet
 
-from nas.data_identity import DataIdentity
 from nas.errors import TaskError
-from nas.evaluate import Plan, TrialError
+from nas.study.data_identity import DataIdentity
+from nas.study.evaluator import Plan, TrialError
 from nas.train.data import load_study_task, load_task
 from nas.train.evaluator import TrainingEvaluator
 from tests.studies import small_spec

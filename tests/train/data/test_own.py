@@ -12,11 +12,11 @@ from PIL import Image
 from test_tasks import picture, png, write_folder
 
 from nas.errors import TaskError
-from nas.layers import Shape
-from nas.train.colour import jitter
+from nas.space.layers import Shape
 from nas.train.data import Files, Split, load_task
-from nas.train.recipe import load_recipe
-from nas.train.stream import StreamFeed
+from nas.train.data.colour import jitter
+from nas.train.loop.recipe import load_recipe
+from nas.train.loop.streamed_batches import StreamFeed
 
 ROOT = Path(__file__).parents[3]
 DATA = Path(os.environ.get("NAS_DATA") or ROOT.parent / "shared" / "data")
@@ -235,7 +235,7 @@ def test_jitter_moves_hue_saturation_and_lightness():
 
 
 def test_a_network_learns_from_a_stream(cells):
-    from nas.train.session import Session
+    from nas.train.loop.session import Session
     from tests.train.nets import RECIPE, small_layers
 
     task = load_task("folder", str(cells), image_size=32)

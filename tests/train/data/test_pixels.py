@@ -9,9 +9,9 @@ from PIL import Image
 
 from nas.errors import TaskError
 from nas.train.data import Files, Split, load_task
-from nas.train.decode import Cut, cut, whole
-from nas.train.pixels import BROKEN, look
-from nas.train.stream import StreamFeed
+from nas.train.decoding.decode import Cut, cut, whole
+from nas.train.decoding.pixels import BROKEN, look
+from nas.train.loop.streamed_batches import StreamFeed
 
 T = Image.Transpose
 STORED = {

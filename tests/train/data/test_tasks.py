@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from nas.errors import TaskError
-from nas.layers import Shape
+from nas.space.layers import Shape
 from nas.train.data import TASKS, load_task
 from nas.train.data.split import balanced_subset, stratified
 
@@ -367,7 +367,7 @@ def test_no_network_to_download_from(monkeypatch):
 @settings(max_examples=30)
 @given(st.binary(max_size=300))
 def test_any_bytes_are_an_image_or_refused(data):
-    from nas.train.decode import BROKEN, Cut, cut, whole
+    from nas.train.decoding.decode import BROKEN, Cut, cut, whole
 
     with pytest.raises(BROKEN):
         whole(data, 32)

@@ -6,19 +6,19 @@ import pytest
 import torch
 from torch import nn
 
-from nas.cost import CostModel
+from nas.cost.latency_table import units
+from nas.cost.model import CostModel
 from nas.errors import NasError
-from nas.latency import units
-from nas.lowering import lower
-from nas.space_file import load_space, parse_input, read_space
-from nas.train.folded import fold, folded_weights
+from nas.space.file import load_space, parse_input, read_space
+from nas.space.lowering import lower
 from nas.train.latency.measure import measure_network, measure_networks, measure_units
 from nas.train.latency.pieces import beside, covering_pieces
 from nas.train.latency.runtimes import open_runtime
 from nas.train.latency.torch_runtime import TorchRuntime
 from nas.train.latency.weights import random_weights
-from nas.train.network import build
-from nas.train.onnx_graph import onnx_model
+from nas.train.network.folded import fold, folded_weights
+from nas.train.network.module import build
+from nas.train.network.onnx_graph import onnx_model
 from tests.test_latency import SMALL
 
 NETWORKS = [

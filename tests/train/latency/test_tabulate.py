@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from nas.cost import CostModel
+from nas.cost.latency_table import Device, LatencyTable, units
+from nas.cost.model import CostModel
 from nas.feasible import FeasibleSpace
-from nas.latency import Device, LatencyTable, units
-from nas.lowering import lower
-from nas.space_file import load_space, parse_input, read_space
+from nas.space.file import load_space, parse_input, read_space
+from nas.space.lowering import lower
 from nas.train.latency.pieces import covering_pieces
 from nas.train.latency.tabulate import accuracy, measure_table, rank_correlation, scale
 from tests.test_latency import SMALL

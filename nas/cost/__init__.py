@@ -1,0 +1,37 @@
+"""Costs: exact counts over the list of layers, budgets, and tables of latencies."""
+
+from nas.cost.budget import Constraint, admits, parse_budgets, written
+from nas.cost.latency_table import (
+    DEVICES,
+    USE_DEVICE,
+    Accuracy,
+    Device,
+    LatencyTable,
+    Timing,
+    Unit,
+    round_to,
+    units,
+)
+from nas.cost.model import COST_NAMES, Cost, CostModel, layer_cost, part_costs, total_cost
+
+__all__ = [
+    "COST_NAMES",
+    "DEVICES",
+    "USE_DEVICE",
+    "Accuracy",
+    "Constraint",
+    "Cost",
+    "CostModel",
+    "Device",
+    "LatencyTable",
+    "Timing",
+    "Unit",
+    "admits",
+    "layer_cost",
+    "parse_budgets",
+    "part_costs",
+    "round_to",
+    "total_cost",
+    "units",
+    "written",
+]

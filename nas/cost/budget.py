@@ -1,0 +1,159 @@
+"""Budgets: what the user may spend on each cost, and the gate that holds architectures to it."""
+
+import re
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from nas.cost.latency_table import DEVICES, USE_DEVICE
+from nas.cost.model import Cost
+from nas.errors import BudgetError
+from nas.units import _PREFIXES, _TIMES, si, time
+
+_UNITS = {
+    **dict.fromkeys(("flops", "flop", "madds", "madd", "macs", "mac"), "madds"),
+    **dict.fromkeys(("params", "param", "parameters"), "params"),
+    **dict.fromkeys(("acts", "act", "activations"), "acts"),
+}
+_NUMBER = r"([0-9]{1,15}(?:\.[0-9]{1,15})?)"
+_DASHES = str.maketrans(dict.fromkeys("‐‑‒–—−", "-"))
+_LATENCY_REMEDY = (
+    "Write a time and where it is measured, such as 5ms-latency@cpu, 800us-latency@cuda."
+)
+_REMEDY = (
+    "Write a number with K, M or G and a unit, such as 300M-flops (= madds = macs), 3.5M-params, "
+    "5M-acts or 5ms-latency@cpu."
+)
+
+
+@dataclass(frozen=True, order=True)
+class Constraint:
+    """A ceiling on one cost: `limit` multiply-adds, parameters, activations or nanoseconds.
+
+    `device` is cpu or cuda for a latency, and empty for what does not depend on a device.
+    """
+
+    cost: str
+    limit: int
+    device: str = ""
+
+    def admits(self, cost: Cost) -> bool:
+        """Tell whether `cost` is within the ceiling."""
+        return int(getattr(cost, self.cost)) <= self.limit
+
+    def __str__(self) -> str:
+        """Return the form that `parse_budget` reads back to the same limit."""
+        if self.cost == "latency":
+            return f"{_exact_time(self.limit)}-latency@{self.device}"
+        return f"{_exact(self.limit)}-{self.cost}"
+
+    def shown(self, value: float) -> str:
+        """Return a value of the cost that is limited, rounded, in words."""
+        return f"{time(value)} latency" if self.cost == "latency" else f"{si(value)} {self.cost}"
+
+    @property
+    def unit(self) -> str:
+        """What stands behind an exact value."""
+        return " ns" if self.cost == "latency" else ""
+
+    def at(self, value: float) -> str:
+        """Return a ceiling at about `value`, as it may be typed."""
+        if self.cost == "latency":
+            return f"{time(value, 3).replace(' ', '')}-latency@{self.device}"
+        return f"{si(value, 3)}-{self.cost}"
+
+
+def written(text: str, units: Collection[str]) -> tuple[str, str, str] | None:
+    """Return the digits, the prefix (K, M, G or empty) and the unit of a ceiling on a count.
+
+    Between them stand blanks, dashes of any length or nothing, and case does not count: `m` is
+    mega, for no count comes in thousandths. Where nothing stands between, a prefix is read where
+    one of `units` is left: `300MACs` is 300 macs, `300MMACs` 300 million. A unit that is not among
+    them needs a blank or a dash before it. None where `text` is no such ceiling.
+    """
+    plain = text.translate(_DASHES).strip()
+    names = {unit.lower(): unit for unit in units}
+    known = "|".join(map(re.escape, names))
+    for form in (rf" *([KMG]?)[ _-]*({known})", r" *([KMG]?)[ _-]+([A-Z]\S*)"):
+        if match := re.fullmatch(_NUMBER + form, plain, re.IGNORECASE | re.ASCII):
+            return match[1], match[2].upper(), names.get(match[3].lower(), match[3])
+    return None
+
+
+def parse_budget(text: str) -> Constraint:
+    """Read one ceiling: `300M-flops`, `300 MFLOPs`, `3.5M-params`, `5M-acts`, `5ms-latency@cpu`.
+
+    Flops, madds and macs are one unit: multiply-adds of convolution and linear layers. Case does
+    not count; of a count `m` means mega, of a latency `ms` is a millisecond and `m` is no unit.
+
+    Raises:
+        BudgetError: anything else, with what may be written.
+    """
+    if "latency" in text.lower():
+        return _parse_latency(text)
+    read = written(text, _UNITS)
+    if read is None or read[2] not in _UNITS:
+        raise BudgetError(f"{text!r} is no budget.", _REMEDY)
+    number, prefix, unit = read
+    limit = _scaled(number, _PREFIXES[prefix])
+    if limit < 1:
+        raise BudgetError(f"the budget {text!r} is less than 1.", _REMEDY)
+    return Constraint(_UNITS[unit], limit)
+
+
+def _parse_latency(text: str) -> Constraint:
+    plain = text.translate(_DASHES).strip().lower()
+    match = re.fullmatch(rf"{_NUMBER} *([a-zµμ]{{1,2}})[ _-]*latency *@ *([a-z]+)", plain)
+    if not match or match[2] not in _TIMES:
+        raise BudgetError(f"{text!r} is no latency.", _LATENCY_REMEDY)
+    if match[3] not in DEVICES:
+        raise BudgetError(f"there is no device {match[3]!r}.", USE_DEVICE)
+    limit = _scaled(match[1], _TIMES[match[2]])
+    if limit < 1:
+        raise BudgetError(f"the budget {text!r} is less than 1 ns.", _LATENCY_REMEDY)
+    return Constraint("latency", limit, match[3])
+
+
+def _scaled(number: str, scale: int) -> int:
+    """Return a decimal number times `scale`, the rest dropped, in exact arithmetic."""
+    whole, _, fraction = number.partition(".")
+    parts: int = int(fraction or 0) * scale // 10 ** len(fraction)
+    return int(whole) * scale + parts
+
+
+def parse_budgets(texts: Iterable[str]) -> tuple[Constraint, ...]:
+    """Read several ceilings, one for each cost at most.
+
+    Raises:
+        BudgetError: one cannot be read, or two limit the same cost.
+    """
+    constraints = tuple(parse_budget(text) for text in texts)
+    costs = [constraint.cost for constraint in constraints]
+    for cost in costs:
+        if costs.count(cost) > 1:
+            raise BudgetError(
+                f"two budgets limit {cost}.",
+                "Give each cost one ceiling (flops = madds = macs; latency on one device).",
+            )
+    return constraints
+
+
+def admits(budget: Sequence[Constraint], cost: Cost) -> bool:
+    """Tell whether `cost` is within every ceiling."""
+    return all(constraint.admits(cost) for constraint in budget)
+
+
+def _exact_time(nanoseconds: int) -> str:
+    """Return a time in its largest unit up to milliseconds, and every digit."""
+    unit = next((unit for unit in ("ms", "us") if nanoseconds >= _TIMES[unit]), "ns")
+    whole, rest = divmod(nanoseconds, _TIMES[unit])
+    digits = len(str(_TIMES[unit])) - 1
+    fraction = f"{rest:0{digits}d}".rstrip("0") if rest else ""
+    return f"{whole}.{fraction}{unit}" if fraction else f"{whole}{unit}"
+
+
+def _exact(count: int) -> str:
+    """Return a count with the largest prefix below it, and every digit."""
+    prefix = max((p for p in _PREFIXES if _PREFIXES[p] <= count), key=_PREFIXES.__getitem__)
+    whole, rest = divmod(count, _PREFIXES[prefix])
+    fraction = f"{rest:0{len(str(_PREFIXES[prefix])) - 1}d}".rstrip("0") if rest else ""
+    return f"{whole}.{fraction}{prefix}" if fraction else f"{whole}{prefix}"

@@ -1,0 +1,20 @@
+"""The band below a budget, and its strata."""
+
+import numpy as np
+
+BAND = 0.85
+
+
+NUM_STRATA = 5
+
+
+def edges(stratum: int) -> tuple[float, float]:
+    """Return the shares of the first ceiling between which a stratum lies."""
+    bounds = np.linspace(BAND, 1.0, NUM_STRATA + 1)
+    return float(bounds[stratum]), float(bounds[stratum + 1])
+
+
+def stratum_of(used: float) -> int:
+    """Return the stratum of a share of the first ceiling; -1 below the lowest one."""
+    inside = int((used - BAND) / (1 - BAND) * NUM_STRATA + 1e-9)
+    return min(inside, NUM_STRATA - 1) if used >= BAND else -1

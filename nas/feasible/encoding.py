@@ -1,0 +1,177 @@
+"""Coding: an architecture as a row of numbers, for samplers that reason about numbers.
+
+Every choice of every stage that has more than one value is one variable; its code is the index of
+its value, or DEAD where the canonical form has none or stands for several. What is known of an
+architecture before training beside its choices (its costs, and how they are shared out over the
+stages) is its profile.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from nas.cost import Cost, CostModel
+from nas.errors import ArchitectureError
+from nas.space import Architecture, NetworkKind, StageValues, Value
+
+DEAD = -1
+_REMEMBERED = 1 << 16  # stages with their codes; some 30 MB
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One choice of one stage; `ordered` where its values are numbers in rising order."""
+
+    stage: str
+    key: str
+    values: tuple[Value, ...]
+
+    @property
+    def name(self) -> str:
+        """A name that no other variable of the space has."""
+        return f"{self.stage}.{self.key}"
+
+    @property
+    def ordered(self) -> bool:
+        """Whether the values are numbers, rising."""
+        numbers = [value for value in self.values if type(value) is int]
+        return len(numbers) == len(self.values) and numbers == sorted(numbers)
+
+
+class Coding(Protocol):
+    """What turns the architectures of a space, or of several, into numbers and back."""
+
+    @property
+    def variables(self) -> Sequence[Variable]:
+        """The variables, in the order of the codes."""
+        ...
+
+    def encode(self, architecture: Architecture) -> tuple[int, ...]:
+        """Return one code for each variable: the index of its value, or DEAD."""
+        ...
+
+    def decode(self, codes: Sequence[int]) -> Architecture | None:
+        """Return the canonical architecture, or None where it is no member; DEAD means any."""
+        ...
+
+    def profile(self, architecture: Architecture) -> tuple[float, ...]:
+        """Return numbers known before training; the length is the same for all architectures."""
+        ...
+
+
+class SpaceCoding:
+    """The coding of one space at one deployment."""
+
+    def __init__(
+        self, costs: CostModel, cost: Callable[[Architecture], Cost] | None = None
+    ) -> None:
+        """Name the variables of the space that `costs` counts; `cost` may be its, remembered."""
+        self._costs, self._space = costs, costs.space
+        self._cost = cost or costs.cost
+        self._planned = isinstance(self._space.kind, NetworkKind)
+        self._places = [
+            (index, position, choice.values)
+            for index, stage in enumerate(self._space.stages)
+            for position, choice in enumerate(stage.choices)
+            if len(choice.values) > 1
+        ]
+        self.variables = tuple(
+            Variable(self._space.stages[stage].name, self._space.keys[position], values)
+            for stage, position, values in self._places
+        )
+        codes: list[list[tuple[int, dict[tuple[type, Value | None], int]]]] = [
+            [] for _ in self._space.stages
+        ]
+        for stage, position, values in self._places:
+            known: dict[tuple[type, Value | None], int] = {
+                (type(value), value): code for code, value in enumerate(values)
+            }
+            codes[stage].append((position, known))
+        self._codes = codes
+        self._encoded: dict[tuple[object, ...], list[int]] = {}
+
+    def encode(self, architecture: Architecture) -> tuple[int, ...]:
+        """Return one code for each variable: the index of its value, or DEAD."""
+        found: list[int] = []
+        for index, values in enumerate(architecture.stages):
+            asked = (index, values, *map(type, values))  # 1 and true are equal to a key
+            codes = self._encoded.get(asked)
+            if codes is None:
+                if len(self._encoded) >= _REMEMBERED:
+                    self._encoded.clear()
+                codes = self._encoded[asked] = self._encode(index, values)
+            found += codes
+        return tuple(found)
+
+    def _encode(self, index: int, values: StageValues) -> list[int]:
+        typed = [(type(value), value) for value in values]
+        return [codes.get(typed[position], DEAD) for position, codes in self._codes[index]]
+
+    def decode(self, codes: Sequence[int]) -> Architecture | None:
+        """Return the canonical architecture, or None where it is no member; DEAD means any."""
+        space = self._space
+        chosen = [{c.key: c.values[0] for c in stage.choices} for stage in space.stages]
+        for (stage, position, values), code in zip(self._places, codes, strict=True):
+            chosen[stage][space.keys[position]] = values[max(code, 0)]
+        stages = tuple(space.canonical_stage(choices) for choices in chosen)
+        try:
+            return space.check(Architecture(space.name, space.keys, stages))
+        except ArchitectureError:
+            return None
+
+    @property
+    def num_costs(self) -> int:
+        """How many costs stand at the start of a profile: latency only where it is counted."""
+        return len(self._costs.names)
+
+    def profile(self, architecture: Architecture) -> tuple[float, ...]:
+        """Return the logarithms of the costs, and each stage's share of the multiply-adds."""
+        cost = self._cost(architecture)
+        logs = [math.log(max(1, int(getattr(cost, name)))) for name in self._costs.names]
+        if self._planned:
+            return tuple(logs)
+        shape, shares = self._costs.stem[1], []
+        for index, values in enumerate(architecture.stages):
+            part, shape = self._costs.stage(index, shape, values)
+            shares.append(part.madds / max(1, cost.madds))
+        return (*logs, *shares)
+
+
+class UnionCoding:
+    """The coding of several spaces: which one, and the variables of each, DEAD in the others."""
+
+    def __init__(self, parts: Mapping[str, SpaceCoding]) -> None:
+        """Lay out the variables of `parts`, by the name of their space, one after another."""
+        self._parts = dict(parts)
+        self._names = tuple(self._parts)
+        self.variables = (
+            Variable("study", "space", self._names),
+            *(
+                Variable(f"{name}.{variable.stage}", variable.key, variable.values)
+                for name, part in self._parts.items()
+                for variable in part.variables
+            ),
+        )
+
+    def encode(self, architecture: Architecture) -> tuple[int, ...]:
+        """Return one code for each variable: the index of its value, or DEAD."""
+        codes = [self._names.index(architecture.space)]
+        for name, part in self._parts.items():
+            own = name == architecture.space
+            codes += part.encode(architecture) if own else [DEAD] * len(part.variables)
+        return tuple(codes)
+
+    def decode(self, codes: Sequence[int]) -> Architecture | None:
+        """Return the canonical architecture, or None where it is no member; DEAD means any."""
+        chosen, at = self._names[max(codes[0], 0)], 1
+        for name, part in self._parts.items():
+            if name == chosen:
+                return part.decode(codes[at : at + len(part.variables)])
+            at += len(part.variables)
+        return None
+
+    def profile(self, architecture: Architecture) -> tuple[float, ...]:
+        """Return the logarithms of the costs; shares of stages do not compare."""
+        part = self._parts[architecture.space]
+        return part.profile(architecture)[: part.num_costs]

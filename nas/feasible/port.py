@@ -1,0 +1,65 @@
+"""What the samplers need of a space within its budget: one, or several joined."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+from nas.cost import Constraint, Cost
+from nas.feasible.encoding import Coding
+from nas.space import Architecture
+
+
+class Feasible(Protocol):
+    """The architectures within a budget."""
+
+    @property
+    def budget(self) -> Sequence[Constraint]:
+        """The ceilings."""
+        ...
+
+    @property
+    def num_parts(self) -> int:
+        """How many spaces are searched at once."""
+        ...
+
+    @property
+    def coding(self) -> Coding:
+        """The architectures as numbers."""
+        ...
+
+    def part(self, index: int) -> "Feasible":
+        """Return one of the spaces alone."""
+        ...
+
+    def sample(
+        self, rng: np.random.Generator, low: float = 0.0, high: float = 1.0
+    ) -> Architecture | None:
+        """Draw uniformly from those that use a share of the first ceiling from `low` to `high`."""
+        ...
+
+    def sample_many(
+        self, rng: np.random.Generator, count: int, low: float = 0.0, high: float = 1.0
+    ) -> list[Architecture]:
+        """Draw `count` as `sample` does, fewer only where there is nothing to draw."""
+        ...
+
+    def admits(self, architecture: Architecture) -> bool:
+        """Tell whether `architecture` is a member and within every ceiling."""
+        ...
+
+    def mutate(self, architecture: Architecture, rng: np.random.Generator) -> Architecture:
+        """Return a neighbour in the same space, within the budget or not."""
+        ...
+
+    def cost(self, architecture: Architecture) -> Cost:
+        """Return the cost at the deployment."""
+        ...
+
+    def used(self, cost: Cost) -> float:
+        """Return the share of the first ceiling that `cost` uses."""
+        ...
+
+    def smallest(self, cost: str) -> Architecture:
+        """Return an architecture with the least possible `cost`."""
+        ...

@@ -1,0 +1,159 @@
+"""Look: the colours, symbols and frame of all figures, on a light or dark, wide or narrow page.
+
+The colours are told apart by people with any of the common colour deficiencies, and every group has
+a symbol of its own, so that a figure can be read without colour.
+"""
+
+import textwrap
+from dataclasses import dataclass
+from typing import Any
+
+import plotly.graph_objects as go
+
+from nas.results import Axis, PointGroup
+
+# Plotly's own button uploads the figure to its makers; a figure here never leaves the machine.
+CONFIG: dict[str, Any] = {
+    "displaylogo": False,
+    "modeBarButtonsToRemove": ["sendChartToCloud", "select2d", "lasso2d", "autoScale2d"],
+    "plotlyServerURL": "",
+    "responsive": True,
+}
+MONOSPACE = "ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace"
+
+_LIGHT = {
+    "ink": "#1d2430",
+    "muted": "#5c6675",
+    "grid": "#e6e9ee",
+    "surface": "#ffffff",
+    "shade": "#f6e3e0",
+    "budget": "#b3261e",
+    "front": "#0b62a8",
+    "unconfirmed": "#0b62a8",
+    "published": "#1d2430",
+    "running": "#0b7a5e",
+    "dominated": "#848c99",
+    "over budget": "#b3261e",
+    "stopped": "#bf560b",
+}
+_DARK = {
+    "ink": "#e8ebf0",
+    "muted": "#a3acba",
+    "grid": "#2a313c",
+    "surface": "#161b22",
+    "shade": "#33201f",
+    "budget": "#ff7b72",
+    "front": "#58b0ff",
+    "unconfirmed": "#58b0ff",
+    "published": "#e8ebf0",
+    "running": "#3fd0a6",
+    "dominated": "#858e9c",
+    "over budget": "#ff7b72",
+    "stopped": "#f0a04b",
+}
+SYMBOLS = {
+    PointGroup.FRONT: "circle",
+    PointGroup.UNCONFIRMED: "circle-open",
+    PointGroup.RUNNING: "cross-thin-open",
+    PointGroup.DOMINATED: "square-open",
+    PointGroup.OVER_BUDGET: "x-open",
+    PointGroup.STOPPED: "triangle-down-open",
+}
+# Okabe and Ito's palette for people with any colour deficiency; both pages are far enough from it.
+FAMILIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6d31")
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "5px,2px")
+PUBLISHED_SYMBOLS = ("diamond", "square", "star", "hexagon2", "triangle-up", "bowtie", "pentagon")
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a figure is to be drawn: on a dark page or a light one, wide or as narrow as a phone."""
+
+    dark: bool = False
+    narrow: bool = False
+
+    def colour(self, role: str) -> str:
+        """Return the colour of a group or a part of the frame."""
+        return (_DARK if self.dark else _LIGHT)[role]
+
+    def family(self, index: int) -> str:
+        """Return the colour of the `index`-th space of a study that has several."""
+        return FAMILIES[index % len(FAMILIES)]
+
+    def frame(self, height: int) -> dict[str, Any]:
+        """Return the layout that all figures share, `height` pixels high."""
+        ink, surface = self.colour("ink"), self.colour("surface")
+        axis = {
+            "gridcolor": self.colour("grid"),
+            "linecolor": self.colour("muted"),
+            "showline": True,
+            "ticks": "outside",
+            "tickcolor": self.colour("muted"),
+            "zeroline": False,
+            "automargin": True,
+            "title": {"font": {"size": 11 if self.narrow else 13}, "standoff": 8},
+        }
+        return {
+            "template": "none",
+            "height": height,
+            "paper_bgcolor": surface,
+            "plot_bgcolor": surface,
+            "font": {
+                "family": "system-ui, sans-serif",
+                "size": 12 if self.narrow else 13,
+                "color": ink,
+            },
+            "margin": {"l": 8, "r": 12, "t": 34 if self.narrow else 64, "b": 8},
+            "modebar": {
+                "bgcolor": "rgba(0,0,0,0)",
+                "color": self.colour("muted"),
+                "activecolor": self.colour("ink"),
+            },
+            "xaxis": axis,
+            "yaxis": axis,
+            "hovermode": "closest",
+            "hoverlabel": {
+                "bgcolor": surface,
+                "bordercolor": self.colour("muted"),
+                "align": "left",
+                "font": {"family": MONOSPACE, "size": 10 if self.narrow else 12, "color": ink},
+            },
+            "legend": self.legend(),
+            "dragmode": False if self.narrow else "zoom",
+        }
+
+    def legend(self) -> dict[str, Any]:
+        """Return a legend above the plot, or below it on a narrow page."""
+        legend: dict[str, Any] = {
+            "orientation": "h",
+            "x": 0,
+            "xanchor": "left",
+            "itemsizing": "trace",
+        }
+        if self.narrow:
+            return legend | {"yref": "container", "y": 0, "yanchor": "bottom", "font": {"size": 11}}
+        return legend | {"y": 1.01, "yanchor": "bottom"}
+
+
+def title(text: str, look: Look) -> str:
+    """Return the title of an axis, in lines that fit the page."""
+    return "<br>".join(textwrap.wrap(text, 46 if look.narrow else 100))
+
+
+def factor(axis: Axis) -> int:
+    """Return by what the values of an axis are multiplied to be drawn."""
+    return 100 if axis.percent else 1
+
+
+def empty(figure: go.Figure, text: str, look: Look) -> go.Figure:
+    """Say `text` in the middle of a figure that has nothing to show yet."""
+    figure.add_annotation(
+        text=text,
+        showarrow=False,
+        xref="paper",
+        yref="paper",
+        x=0.5,
+        y=0.5,
+        font={"size": 15, "color": look.colour("muted")},
+    )
+    return figure

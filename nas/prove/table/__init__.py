@@ -1,0 +1,7 @@
+"""Tables: networks that were all trained before, as a space with a lookup instead of training."""
+
+from nas.prove.table.file import Floats, Ints, toml_beside
+from nas.prove.table.space import TableSpace
+from nas.prove.table.table import ACCURACY, Table
+
+__all__ = ["ACCURACY", "Floats", "Ints", "Table", "TableSpace", "toml_beside"]

@@ -1,0 +1,303 @@
+"""Columns of a table: which hold choices, costs, accuracies; what the TOML beside it leaves out.
+
+What nobody says is inferred from the names of the columns and the number of their values, and every
+inference is told in a note.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, TypeAlias
+
+from nas.cost import Cost
+from nas.space import TomlReader, shown
+from nas.suggestion import did_you_mean
+
+Cells: TypeAlias = Mapping[str, Sequence[str]]
+
+UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
+ALIASES = {
+    "flops": "madds", "madds": "madds", "macs": "madds", "multadds": "madds", "mult_adds": "madds",
+    "params": "params", "parameters": "params", "acts": "acts", "activations": "acts",
+}  # fmt: skip
+_COST = re.compile(
+    r"(^|_)([mg]?(flops|madds|macs)|mult_?adds|params|parameters|acts|activations|latency|energy"
+    r"|memory)(_|$)"
+)
+_TIME = re.compile(r"(^|_)train(ing)?_(time|seconds|hours)(_|$)|^(time|seconds)$")
+_SEEDS = re.compile(r"acc(uracy)?_s(eed)?_?\d+")
+_SINGLE = ("acc", "accuracy", "test_acc", "test_accuracy", "val_acc", "valid_acc", "val_accuracy")
+_DERIVED = re.compile(
+    r"^acc(uracy)?_|(^|_)(acc|accuracy|loss|error|mean|std|rank|epochs?|seeds?|runs?|replicates?)$"
+)
+_RESERVED = frozenset({"top1_error", "loss", "train_loss", "seconds", "epoch", "rung", *dir(Cost)})
+_MOST_VALUES = 64
+_MISSPELLED = 0.7  # a key as near to one of ours; others may be there for other programs
+_KEYS = (
+    "title", "source", "choices", "costs", "accuracies", "accuracy_unit", "time", "canonical",
+    "name",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class CostColumn:
+    """One column of costs; `name` is what goals and budgets call it, `factor` its unit."""
+
+    column: str
+    name: str
+    factor: Decimal = Decimal(1)
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What each column is for.
+
+    `choices` maps a key to its column in each stage. `unit` of the accuracies is "percent", "share"
+    or None where it has to be told from the values. `notes` say what was inferred.
+    """
+
+    choices: Mapping[str, tuple[str, ...]]
+    costs: tuple[CostColumn, ...]
+    accuracies: tuple[str, ...]
+    time: str | None
+    canonical: str | None
+    name: str | None
+    unit: str | None
+    title: str
+    source: str
+    notes: tuple[str, ...]
+
+
+def find_columns(reader: TomlReader, cells: Cells) -> Columns:
+    """Return the roles of the columns of `cells`: those that the TOML gives, the rest inferred.
+
+    Raises:
+        SpaceError: the TOML names a column that is not there or gives one two roles, or neither it
+            nor the names of the columns say where the choices and the accuracies are.
+    """
+    return _Finder(reader, cells).find()
+
+
+def cost_name(column: str) -> str:
+    """Return the name that goals and budgets have for a column of costs."""
+    plain = re.sub(r"[^a-z0-9_]", "_", column.lower())
+    name = ALIASES.get(plain, plain)
+    return f"{name}_cost" if name in _RESERVED - set(ALIASES.values()) else name
+
+
+class _Finder:
+    """Takes the columns one role after another; what is taken is taken."""
+
+    def __init__(self, reader: TomlReader, cells: Cells) -> None:
+        self._reader, self._cells = reader, cells
+        self._roles: dict[str, str] = {}
+        self._notes: list[str] = []
+
+    def find(self) -> Columns:
+        """Return the columns; the order of the roles decides where a name could mean two."""
+        self._unknown_keys()
+        given = self._reader.document
+        choices = self._given_choices() if "choices" in given else None
+        accuracies = self._given_list("accuracies")
+        costs = self._given_costs()
+        single = {key: self._given_column(key) for key in ("time", "canonical", "name")}
+        accuracies = accuracies or self._find_accuracies()
+        if costs is None:
+            costs = self._find_costs()
+        time = single["time"] or self._find_first("training time", "time", _TIME)
+        canonical = single["canonical"] or self._find_first(
+            "canonical identity", "canonical", re.compile(r"^canonical")
+        )
+        name = single["name"] or self._find_name()
+        choices = choices or _grouped(self._find_choices())
+        self._say_ignored()
+        return Columns(
+            choices, costs, accuracies, time, canonical, name, self._unit(),
+            self._text("title"), self._text("source"), tuple(self._notes),
+        )  # fmt: skip
+
+    def _unknown_keys(self) -> None:
+        for key in self._reader.document:
+            if key in _KEYS:
+                continue
+            if near := did_you_mean(key, _KEYS, least=_MISSPELLED):
+                self._reader.fail(f"unknown key {shown(key)}", f"{near}Use {', '.join(_KEYS)}.")
+            self._notes.append(f"{self._reader.file}: the key {key} is not used")
+
+    def _unit(self) -> str | None:
+        unit = self._reader.document.get("accuracy_unit")
+        if unit not in (None, "percent", "share"):
+            self._reader.fail(
+                f"accuracy_unit = {shown(unit)}", 'Write "percent" (0 to 100) or "share" (0 to 1).'
+            )
+        return str(unit) if unit else None
+
+    def _text(self, key: str) -> str:
+        given = key in self._reader.document
+        return self._reader.line(self._reader.document, key, "top level") if given else ""
+
+    def _take(self, column: Any, role: str) -> str:
+        """Give `column` a role.
+
+        Raises:
+            SpaceError: it is not there, or has a role already.
+        """
+        if not isinstance(column, str) or column not in self._cells:
+            near = did_you_mean(str(column), self._cells)
+            self._reader.fail(
+                f"{role}: the table has no column {shown(column)}",
+                f"{near}The columns are {_listed(self._cells)}.",
+            )
+        if column in self._roles:
+            self._reader.fail(
+                f"the column {column} is given as {self._roles[column]} and as {role}",
+                "Give each column one role.",
+            )
+        self._roles[column] = role
+        return column
+
+    def _given_list(self, key: str) -> tuple[str, ...]:
+        given = self._reader.document.get(key, [])
+        listed = [given] if isinstance(given, str) else given
+        if not isinstance(listed, list):
+            self._reader.fail(f"{key} = {shown(given)}", f'Write {key} = ["COLUMN", …].')
+        return tuple(self._take(column, key) for column in listed)
+
+    def _given_column(self, key: str) -> str | None:
+        given = self._reader.document.get(key)
+        return None if given is None else self._take(given, key)
+
+    def _given_choices(self) -> Mapping[str, tuple[str, ...]]:
+        given = self._reader.document["choices"]
+        if not isinstance(given, dict):
+            return _grouped(self._given_list("choices"))
+        if not all(isinstance(columns, list) for columns in given.values()):
+            self._reader.fail("choices", 'Write KEY = ["COLUMN of stage 1", "of stage 2", …].')
+        if len({len(columns) for columns in given.values()}) != 1:
+            self._reader.fail(
+                "choices: the keys have different numbers of stages",
+                'Give every key as many columns as there are stages, "" where a stage has none.',
+            )
+        return {
+            key: tuple(column and self._take(column, "choices") for column in columns)
+            for key, columns in given.items()
+        }
+
+    def _given_costs(self) -> tuple[CostColumn, ...] | None:
+        given = self._reader.document.get("costs")
+        if given is None:
+            return None
+        if not isinstance(given, dict):
+            return self._named([(column, 1) for column in self._given_list("costs")])
+        pairs = []
+        for column, unit in given.items():
+            if unit not in UNITS:
+                self._reader.fail(
+                    f"costs: {column} = {shown(unit)} is no unit",
+                    'Write "" where the column counts single ones, "K", "M" or "G" otherwise.',
+                )
+            pairs.append((self._take(column, "costs"), UNITS[unit]))
+        return self._named(pairs)
+
+    def _named(self, columns: Iterable[tuple[str, int]]) -> tuple[CostColumn, ...]:
+        found: list[CostColumn] = []
+        for column, factor in columns:
+            name = cost_name(column)
+            while name in {other.name for other in found}:
+                name += "_"
+            found.append(CostColumn(column, name, Decimal(factor)))
+        return tuple(found)
+
+    @property
+    def _free(self) -> list[str]:
+        return [column for column in self._cells if column not in self._roles]
+
+    def _find_accuracies(self) -> tuple[str, ...]:
+        seeds = [column for column in self._free if _SEEDS.fullmatch(column.lower())]
+        single = [column for column in self._free if column.lower() in _SINGLE]
+        found = seeds or single
+        if not found or (not seeds and len(single) > 1):
+            which = f"several columns could be it: {_listed(single)}" if single else "none found"
+            self._reader.fail(
+                f"no column of accuracies, {which}",
+                "Name them acc_s0, acc_s1, … (one for each seed) or acc, or say accuracies = "
+                '["COLUMN", …] in the TOML.',
+            )
+        return self._found("accuracies", found)
+
+    def _find_costs(self) -> tuple[CostColumn, ...]:
+        names = [c for c in self._free if _COST.search(c.lower()) and not _TIME.search(c.lower())]
+        return self._named((column, 1) for column in self._found("costs", names))
+
+    def _find_first(self, what: str, role: str, pattern: "re.Pattern[str]") -> str | None:
+        names = [column for column in self._free if pattern.search(column.lower())][:1]
+        return self._found(what, names)[0] if names else None
+
+    def _find_name(self) -> str | None:
+        """Return the first column whose cells are all different words: the name of each row."""
+        for column in self._free:
+            cells = self._cells[column]
+            if len(set(cells)) == len(cells) > 1 and (_is_code(cells) or not _all_numbers(cells)):
+                return self._found("name", [column])[0]
+        return None
+
+    def _find_choices(self) -> tuple[str, ...]:
+        rows = len(next(iter(self._cells.values()), ()))
+        most = max(2, min(_MOST_VALUES, rows // 2))
+        found = [
+            column
+            for column in self._free
+            if column
+            and not _DERIVED.search(column.lower())
+            and len(set(self._cells[column])) <= most
+        ]
+        if not found:
+            self._reader.fail(
+                "no column of choices",
+                'Say choices = ["COLUMN", …] in the TOML: the columns that make a network.',
+            )
+        return self._found("choices", found)
+
+    def _found(self, what: str, columns: Sequence[str]) -> tuple[str, ...]:
+        if columns:
+            self._notes.append(f"{what}: {_listed(columns)} (by name and values)")
+        return tuple(self._take(column, what) for column in columns)
+
+    def _say_ignored(self) -> None:
+        if self._free:
+            self._notes.append(f"not used: {_listed(self._free)}")
+
+
+def _grouped(columns: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
+    """Return `columns` by key, one column for each stage: k1 k2 e1 e2 are k and e of two stages.
+
+    Columns whose names do not fall into such a grid make one stage each.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for column in columns:
+        match = re.fullmatch(r"(.*?[^0-9_])_?([0-9]+)", column)
+        if not match:
+            return {"choice": tuple(columns)}
+        found.setdefault(match[1], {})[match[2]] = column
+    stages = [tuple(named) for named in found.values()]
+    if len(set(stages)) != 1 or sum(map(len, stages)) != len(columns):
+        return {"choice": tuple(columns)}
+    return {key: tuple(named.values()) for key, named in found.items()}
+
+
+def _all_numbers(cells: Sequence[str]) -> bool:
+    number = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[-+]?[0-9]+)?", re.I)
+    return all(not cell or number.fullmatch(cell) for cell in cells)
+
+
+def _is_code(cells: Sequence[str]) -> bool:
+    """Tell whether cells such as 00000010 are digits of one width, some with zeros in front."""
+    alike = all(len(cell) == len(cells[0]) > 1 and cell.isdecimal() for cell in cells)
+    return alike and any(cell.startswith("0") for cell in cells)
+
+
+def _listed(names: Iterable[str], most: int = 24) -> str:
+    quoted = [name or '""' for name in names]
+    more = len(quoted) - most
+    return ", ".join(quoted[:most]) + (f" and {more} more" if more > 0 else "")

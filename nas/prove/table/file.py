@@ -1,0 +1,306 @@
+"""Read a table of trained networks: a CSV, gzipped or not, and the TOML beside it.
+
+Cells become values here, exactly: costs and fractional choices are integers in units of their last
+decimal place, so that a budget on 3.71 ms is as sharp as one on multiply-adds.
+"""
+
+import csv
+import gzip
+import re
+import tomllib
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any, NoReturn, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nas.errors import SpaceError
+from nas.prove.table.columns import Columns, CostColumn, find_columns
+from nas.space import StageValues, TomlReader, Value, shown
+from nas.text_file import decode_text, read_text
+
+Ints: TypeAlias = NDArray[np.int64]
+Floats: TypeAlias = NDArray[np.float64]
+
+EMPTY = "_"
+_MOST_DECIMALS = 9
+_SHARE = 1.0
+_PERCENT = 100.0
+
+
+@dataclass(frozen=True)
+class TableRows:
+    """The rows of a table as values, all in the order of the file.
+
+    `choices[i]` are the stages of row i, each with one value for each key, `EMPTY` where the cell
+    is empty or the stage has no such column. `costs` (rows, columns) are exact counts of
+    1 / `scales` of a unit. `accuracies` (rows, trainings) are in percent, NaN where a training is
+    missing; `seconds` are those of one training. `lines` are the lines of the file.
+    """
+
+    name: str
+    columns: Columns
+    notes: tuple[str, ...]
+    lines: tuple[int, ...]
+    choices: tuple[tuple[StageValues, ...], ...]
+    costs: Ints
+    scales: tuple[int, ...]
+    accuracies: Floats
+    seconds: Floats | None
+    canonical: tuple[str, ...] | None
+    names: tuple[str, ...] | None
+
+
+def read_table(path: Path, toml: Path | None = None) -> TableRows:
+    """Read the table `path` with the TOML beside it (the same stem) or the one given.
+
+    Raises:
+        SpaceError: a file that is missing or malformed; the message names line and column.
+    """
+    lines, cells = _read_cells(path)
+    beside = toml_beside(path)
+    toml = toml or (beside if beside.exists() else None)
+    reader = _read_toml(toml) if toml else TomlReader(path.name, {}, "")
+    columns = find_columns(reader, cells)
+    parse = _Parser(path.name, lines, cells)
+    choices, told = parse.choices(columns.choices)
+    costs, scales = parse.costs(columns.costs)
+    accuracies, unit = parse.accuracies(columns)
+    return TableRows(
+        name=beside.stem,
+        columns=columns,
+        notes=(*columns.notes, *told, *unit),
+        lines=lines,
+        choices=choices,
+        costs=costs,
+        scales=scales,
+        accuracies=accuracies,
+        seconds=parse.numbers(columns.time) if columns.time else None,
+        canonical=tuple(cells[columns.canonical]) if columns.canonical else None,
+        names=tuple(cells[columns.name]) if columns.name else None,
+    )
+
+
+def toml_beside(path: Path) -> Path:
+    """Return where the TOML of a table is looked for: `x.toml` for `x.csv` and `x.csv.gz`."""
+    return path.with_name(re.sub(r"(\.csv)?(\.gz)?$", "", path.name, flags=re.I) + ".toml")
+
+
+def _read_toml(path: Path) -> TomlReader:
+    text = read_text(path, SpaceError)
+    try:
+        return TomlReader(path.name, tomllib.loads(text), text)
+    except tomllib.TOMLDecodeError as error:
+        raise SpaceError(f"{path.name}: {error}.", "Mend the TOML at that place.") from error
+
+
+def _read_cells(path: Path) -> tuple[tuple[int, ...], dict[str, list[str]]]:
+    """Return the line of each row, and the cells of each column, without blanks around them."""
+    try:
+        raw = path.read_bytes()
+        raw = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
+    except (OSError, EOFError, zlib.error) as error:
+        remedy = "Give a CSV file, gzipped or not."
+        why = getattr(error, "strerror", None) or error
+        raise SpaceError(f"{path} cannot be read: {why}.", remedy) from error
+    text = decode_text(raw, str(path), SpaceError)
+    reader = csv.reader(text.splitlines(keepends=True))
+    try:
+        header = [cell.strip() for cell in next(reader, [])]
+        rows = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
+    except csv.Error as error:
+        raise SpaceError(
+            f"{path.name}, line {reader.line_num}: {error}.", "Give a CSV with commas."
+        ) from error
+    rows = _first_of_copies(rows)
+    _check_shape(path.name, header, rows)
+    columns = zip(*(row for _, row in rows), strict=True)
+    cells = {
+        name: [cell.strip() for cell in cells] for name, cells in zip(header, columns, strict=True)
+    }
+    return tuple(line for line, _ in rows), cells
+
+
+def _first_of_copies(rows: list[tuple[int, list[str]]]) -> list[tuple[int, list[str]]]:
+    """Return the rows without those that repeat another in every cell: copies, no trainings."""
+    first: dict[tuple[str, ...], tuple[int, list[str]]] = {}
+    for line, row in rows:
+        first.setdefault(tuple(cell.strip() for cell in row), (line, row))
+    return list(first.values())
+
+
+def _check_shape(file: str, header: Sequence[str], rows: Sequence[tuple[int, list[str]]]) -> None:
+    """Refuse a table without rows, with ragged ones, or with one column name twice."""
+    twice = [name for name in header if header.count(name) > 1]
+    if twice:
+        raise SpaceError(
+            f"{file}: two columns are called {shown(twice[0])}.", "Give each its own name."
+        )
+    if not rows:
+        raise SpaceError(
+            f"{file} has no rows.", "Give a header line and one line for each trained network."
+        )
+    for line, row in rows:
+        if len(row) != len(header):
+            raise SpaceError(
+                f"{file}, line {line} has {len(row)} cells, but the header has {len(header)}.",
+                "Give every row one cell for each column, parted by commas.",
+            )
+
+
+class _Parser:
+    """Turns the cells of columns into values; knows the place of each for its complaints."""
+
+    def __init__(
+        self, file: str, lines: tuple[int, ...], cells: Mapping[str, Sequence[str]]
+    ) -> None:
+        self._file, self._lines, self._cells = file, lines, cells
+
+    def fail(self, row: int, column: str, cause: str, remedy: str) -> NoReturn:
+        """Refuse one cell."""
+        raise SpaceError(
+            f"{self._file}, line {self._lines[row]}, column {column}: {cause}.", remedy
+        )
+
+    def choices(
+        self, keys: Mapping[str, Sequence[str]]
+    ) -> tuple[tuple[tuple[StageValues, ...], ...], list[str]]:
+        """Return the stages of every row, and what to tell about the values."""
+        values: dict[str, list[Value]] = {"": [EMPTY] * len(self._lines)}
+        notes = []
+        for column in dict.fromkeys(name for names in keys.values() for name in names if name):
+            values[column], note = _choice_values(column, self._cells[column])
+            notes += note
+        stages = [
+            list(zip(*(values[names[index]] for names in keys.values()), strict=True))
+            for index in range(len(next(iter(keys.values()))))
+        ]
+        return tuple(zip(*stages, strict=True)), notes
+
+    def costs(self, columns: Sequence[CostColumn]) -> tuple[Ints, tuple[int, ...]]:
+        """Return exact counts (rows, columns), and how many of them make one unit."""
+        found, scales = [], []
+        for column in columns:
+            exact = [value * column.factor for value in self._decimals(column.column)]
+            scale = 10 ** _decimals(exact)
+            scales.append(scale)
+            found.append([int(value * scale) for value in exact])
+        for listed, column in zip(found, columns, strict=True):
+            if max(listed) >= 2**62:
+                self.fail(listed.index(max(listed)), column.column, "the cost is too large",
+                          "Give it in a larger unit.")  # fmt: skip
+        counts = np.array(found, dtype=np.int64).reshape(len(columns), len(self._lines)).T
+        return counts, tuple(scales)
+
+    def numbers(self, column: str) -> Floats:
+        """Return a column of numbers, none of them negative."""
+        return np.array([float(value) for value in self._decimals(column)])
+
+    def accuracies(self, columns: Columns) -> tuple[Floats, list[str]]:
+        """Return percentages (rows, trainings), and what to tell about their unit."""
+        found = np.array(
+            [
+                [float(v) if v is not None else np.nan for v in self._optional(column)]
+                for column in columns.accuracies
+            ]
+        ).T
+        for row in np.flatnonzero(np.isnan(found).all(axis=1)):
+            self.fail(int(row), columns.accuracies[0], "the network has no accuracy",
+                      "Give at least one, or leave the row out.")  # fmt: skip
+        share = columns.unit == "share" or (columns.unit is None and np.nanmedian(found) <= _SHARE)
+        self._check_unit(found, columns, share)
+        notes = [f"accuracies are {'shares, 0 to 1' if share else 'in percent'}"]
+        return found * (_PERCENT if share else 1), notes if columns.unit is None else []
+
+    def _check_unit(self, found: Floats, columns: Columns, share: bool) -> None:
+        """Refuse accuracies outside their unit, and shares among percentages.
+
+        An accuracy of 0.9 % is that of a network that guesses among a hundred classes; 0.923 among
+        percentages up to 91 is a share, for 92.3 would be in their range or close to it.
+        """
+        most = _SHARE if share else _PERCENT
+        unit = "a share" if share else "a percentage"
+        wrong = found > most
+        if not share and columns.unit is None:
+            percentages = found[found > _SHARE]
+            low, high = float(percentages.min()), (float(percentages.max()) + _PERCENT) / 2
+            wrong |= (found <= _SHARE) & (found * 100 >= low) & (found * 100 <= high)
+        if wrong.any():
+            row, column = (int(place) for place in np.argwhere(wrong)[0])
+            self.fail(
+                row, columns.accuracies[column], f"{found[row, column]:g} is not {unit} as the "
+                "others are", 'Give all in one unit, and say accuracy_unit = "percent" or "share" '
+                "in the TOML.",
+            )  # fmt: skip
+
+    def _decimals(self, column: str) -> list[Decimal]:
+        """Return the numbers of a column, all of which must be there."""
+        found = []
+        for row, value in enumerate(self._optional(column)):
+            if value is None:
+                self.fail(row, column, "the cell is empty", "Give a number.")
+            found.append(value)
+        return found
+
+    def _optional(self, column: str) -> Iterable[Decimal | None]:
+        for row, cell in enumerate(self._cells[column]):
+            if not cell:
+                yield None
+                continue
+            value = _decimal(cell)
+            if value is None:
+                self.fail(row, column, f"{shown(cell)} is not a number",
+                          "Give a number that is not negative, such as 92.31.")  # fmt: skip
+            yield value
+
+
+def _decimal(cell: str) -> Decimal | None:
+    """Return a number of 0 or more, None for anything else."""
+    try:
+        value = Decimal(cell)
+    except InvalidOperation:
+        return None
+    return value if value.is_finite() and value >= 0 else None
+
+
+def _decimals(values: Iterable[Decimal]) -> int:
+    """Return how many places after the point the values need, nine at most."""
+    places = [exponent for v in values if isinstance(exponent := _exponent(v), int)]
+    return min(_MOST_DECIMALS, max((-place for place in places), default=0))
+
+
+def _exponent(value: Decimal) -> Any:
+    return min(0, int(value.normalize().as_tuple().exponent))
+
+
+def _choice_values(column: str, cells: Sequence[str]) -> tuple[list[Value], list[str]]:
+    """Return the values of a column of choices: integers, scaled decimals, or words."""
+    given = dict.fromkeys(cell for cell in cells if cell)
+    values: dict[str, Value] = {"": EMPTY}
+    notes = []
+    if all(re.fullmatch(r"0|-?[1-9][0-9]{0,8}", cell) for cell in given):
+        values |= {cell: int(cell) for cell in given}
+    elif all(re.fullmatch(r"[0-9]{1,9}\.[0-9]{0,9}|[0-9]{1,9}", cell) for cell in given) and any(
+        "." in cell for cell in given
+    ):
+        places = _decimals(map(Decimal, given))
+        values |= {cell: int(Decimal(cell) * 10**places) for cell in given}
+        notes = [f"{column} is counted in units of {Decimal(1).scaleb(-places):f}"] * bool(places)
+    else:
+        values |= _words(given)
+    return [values[cell] for cell in cells], notes
+
+
+def _words(given: Iterable[str]) -> dict[str, Value]:
+    """Return a word for each cell that the text form of an architecture can hold, none twice."""
+    found: dict[str, Value] = {}
+    for cell in given:
+        word = re.sub(r"[^A-Za-z0-9_.+]", "_", cell)
+        while word == EMPTY or word in found.values():
+            word += "_"
+        found[cell] = word
+    return found

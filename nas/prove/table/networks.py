@@ -1,0 +1,116 @@
+"""Networks of a table: the rows that are one network merged, contradictions refused."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+from nas.errors import SpaceError
+from nas.prove.table.file import Ints, TableRows
+from nas.space import StageValues
+
+_COUNTED = ("madds", "params", "acts")  # the same whenever the network is; others are measured
+
+Spelling: TypeAlias = tuple[StageValues, ...]
+
+
+@dataclass(frozen=True)
+class Networks:
+    """Distinct networks, by index in the order of the file.
+
+    `rows` is the row that spells each canonically, `spellings` maps all choices to the index,
+    `trainings` are accuracies in percent, `counts` (networks, columns) the exact costs.
+    """
+
+    rows: Ints
+    spellings: dict[Spelling, int]
+    trainings: tuple[tuple[float, ...], ...]
+    counts: Ints
+    notes: tuple[str, ...]
+
+
+def merge(rows: TableRows) -> Networks:
+    """Merge rows with the same canonical identity, or the same choices where there is none.
+
+    Rows with the same choices are further trainings of one network. One that was trained for
+    several of its spellings has all those trainings; spellings with equal ones are copies. Where
+    its rows differ in cost, it has the least.
+
+    Raises:
+        SpaceError: rows with the same choices differ in identity, or in a cost that is counted.
+    """
+    _check_twins(rows)
+    identities: Sequence[object] = rows.canonical or rows.choices
+    members: dict[object, list[int]] = {}
+    for row, identity in enumerate(identities):
+        members.setdefault(identity, []).append(row)
+    groups = list(members.values())
+    trainings = tuple(_trainings(rows, group) for group in groups)
+    counts = np.array([rows.costs[group].min(axis=0) for group in groups], dtype=np.int64)
+    spellings = {rows.choices[row]: index for index, group in enumerate(groups) for row in group}
+    return Networks(
+        rows=np.array([_canonical_row(rows, group) for group in groups]),
+        spellings=spellings,
+        trainings=trainings,
+        counts=counts,
+        notes=_notes(rows, groups, trainings),
+    )
+
+
+def _check_twins(rows: TableRows) -> None:
+    """Refuse rows that spell the same choices and cannot be one network."""
+    counted = [i for i, cost in enumerate(rows.columns.costs) if cost.name in _COUNTED]
+    seen: dict[Spelling, int] = {}
+    for row, spelling in enumerate(rows.choices):
+        first = seen.setdefault(spelling, row)
+        what = None
+        if rows.canonical and rows.canonical[first] != rows.canonical[row]:
+            what = "canonical identities"
+        elif not np.array_equal(rows.costs[first, counted], rows.costs[row, counted]):
+            what = "costs"
+        if what:
+            raise SpaceError(
+                f"{rows.name}: lines {rows.lines[first]} and {rows.lines[row]} are the same "
+                f"choices with different {what}.",
+                "Keep one of them, or name the column in which they differ among the choices.",
+            )
+
+
+def _trainings(rows: TableRows, group: Sequence[int]) -> tuple[float, ...]:
+    """Return all trainings of one network; those of a spelling that copies another count once."""
+    spelled: dict[Spelling, list[float]] = {}
+    for row in group:
+        found = [value for value in rows.accuracies[row].tolist() if value == value]
+        spelled.setdefault(rows.choices[row], []).extend(found)
+    distinct = dict.fromkeys(map(tuple, spelled.values()))
+    return tuple(accuracy for trainings in distinct for accuracy in trainings)
+
+
+def _canonical_row(rows: TableRows, group: Sequence[int]) -> int:
+    """Return the row whose name is the canonical identity, else the first of the cheapest."""
+    if rows.names and rows.canonical:
+        for row in group:
+            if rows.names[row] == rows.canonical[row]:
+                return row
+    return min(group, key=lambda row: rows.costs[row].tolist())
+
+
+def _notes(
+    rows: TableRows, groups: Sequence[Sequence[int]], trainings: Sequence[tuple[float, ...]]
+) -> tuple[str, ...]:
+    notes = []
+    dear = sum(bool((rows.costs[group] != rows.costs[group[0]]).any()) for group in groups)
+    if dear:
+        notes.append(f"{dear} networks have rows of different costs: the least counts")
+    repeated = len(rows.lines) - len(set(rows.choices))
+    if repeated:
+        notes.append(f"{repeated} rows repeat the choices of another: further trainings of it")
+    fewest, most = min(map(len, trainings)), max(map(len, trainings))
+    pooled = sum(len(found) > rows.accuracies.shape[1] for found in trainings)
+    if pooled:
+        notes.append(
+            f"{pooled} networks were trained in several rows: all their trainings count, "
+            f"{fewest} to {most} a network"
+        )
+    return tuple(notes)

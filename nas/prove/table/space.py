@@ -1,0 +1,231 @@
+"""The networks of a table within a budget, asked by the samplers what they ask any space.
+
+Their architectures have one stage for each stage of the table's choices; members are looked up.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nas.cost import Constraint, Cost
+from nas.errors import ArchitectureError, BudgetError
+from nas.feasible import DEAD, Variable
+from nas.prove.table.file import EMPTY, Floats, Ints
+from nas.prove.table.table import Table, TableCost
+from nas.space import Architecture, StageValues, Value
+
+Bools = NDArray[np.bool_]
+
+
+class TableSpace:
+    """The networks of a table within a budget; answers the samplers as a FeasibleSpace does."""
+
+    num_parts = 1
+
+    def __init__(self, table: Table, budget: Sequence[Constraint]) -> None:
+        """List the networks within every ceiling.
+
+        Raises:
+            BudgetError: there are none.
+        """
+        self.table, self.budget = table, tuple(budget)
+        self.coding = TableCoding(table)
+        inside = np.ones(len(table), dtype=bool)
+        for part in self.budget:
+            inside &= table.counts[:, table.position(part.cost)] <= part.limit
+        self._inside = inside
+        found = np.flatnonzero(inside)
+        if not len(found):
+            raise BudgetError(
+                f"no network of {table.name} is within "
+                f"{' and '.join(map(table.shown, self.budget))}.",
+                "Raise one of the ceilings.",
+            )
+        used = np.array([self.used(table.cost(int(index))) for index in found])
+        order = np.argsort(used, kind="stable")
+        self.feasible: Ints = found[order]
+        self._used: Floats = used[order]
+
+    def part(self, index: int) -> "TableSpace":
+        """Return the space itself, which is its only part."""
+        return self
+
+    def index(self, architecture: Architecture) -> int:
+        """Return the index of a member in the table.
+
+        Raises:
+            ArchitectureError: it is no network of the table.
+        """
+        found = self.table.find(architecture)
+        if found is None:
+            raise ArchitectureError(
+                f"{architecture} is no network of {self.table.name}.", "Take one of its rows."
+            )
+        return found
+
+    def sample(
+        self, rng: np.random.Generator, low: float = 0.0, high: float = 1.0
+    ) -> Architecture | None:
+        """Draw uniformly from the distinct networks that use a share of the first ceiling."""
+        drawn = self.sample_many(rng, 1, low, high)
+        return drawn[0] if drawn else None
+
+    def sample_many(
+        self, rng: np.random.Generator, count: int, low: float = 0.0, high: float = 1.0
+    ) -> list[Architecture]:
+        """Draw `count` times as `sample` does; none where the band is empty."""
+        first = int(np.searchsorted(self._used, low, side="left"))
+        last = int(np.searchsorted(self._used, high, side="right"))
+        if first >= last:
+            return []
+        drawn = self.feasible[rng.integers(first, last, size=count)]
+        return [self.table.architectures[index] for index in drawn]
+
+    def admits(self, architecture: Architecture) -> bool:
+        """Tell whether `architecture` spells a network of the table within every ceiling."""
+        found = self.table.find(architecture)
+        return found is not None and bool(self._inside[found])
+
+    def mutate(self, architecture: Architecture, rng: np.random.Generator) -> Architecture:
+        """Return another network, in its canonical spelling, within the budget or not.
+
+        It differs in one choice from one of the spellings of `architecture`; where the table has
+        no such network, in as few choices as there are. The same one only if it is alone.
+        """
+        index = self.index(architecture)
+        found = self.coding.neighbour(index, rng)
+        return self.table.architectures[index if found is None else found]
+
+    def cost(self, architecture: Architecture) -> TableCost:
+        """Return the costs of a network of the table."""
+        return self.table.cost(self.index(architecture))
+
+    def used(self, cost: Cost) -> float:
+        """Return the share of the first ceiling that `cost` uses; 1 where there is none."""
+        if not self.budget:
+            return 1.0
+        first = self.budget[0]
+        return float(getattr(cost, first.cost)) / max(1, first.limit)
+
+    def smallest(self, cost: str) -> Architecture:
+        """Return a network with the least `cost`; the first one where the table has no such."""
+        names = [column.name for column in self.table.costs]
+        if cost not in names:
+            return self.table.architectures[0]
+        return self.table.architectures[int(np.argmin(self.table.counts[:, names.index(cost)]))]
+
+
+class TableCoding:
+    """The networks of a table as numbers: one variable for each column with several values."""
+
+    def __init__(self, table: Table) -> None:
+        """Number the values of each column: integers rising, words in the order of the file."""
+        self._table = table
+        spelled = list(table.spellings)
+        keys = table.architectures[0].keys
+        places = [(stage, place) for stage in range(len(spelled[0])) for place in range(len(keys))]
+        self._places: list[tuple[int, int]] = []
+        self._numbers: list[dict[Value | None, int]] = []
+        variables = []
+        for stage, place in places:
+            values = dict.fromkeys(row[stage][place] for row in spelled)
+            live = _in_order([value for value in values if value is not None and value != EMPTY])
+            if len(values) > 1 and live:
+                variables.append(Variable(str(stage + 1), keys[place], live))
+                self._places.append((stage, place))
+                self._numbers.append({value: number for number, value in enumerate(live)})
+        self.variables = tuple(variables)
+        codes = [self._codes(row) for row in spelled]
+        self._spelled: Ints = np.array(codes, dtype=np.int64).reshape(len(spelled), -1)
+        self._dead: Bools = self._spelled == DEAD
+        self._network: Ints = np.array(list(table.spellings.values()))
+        self._index = dict(zip(codes, self._network.tolist(), strict=True))
+        self._order = np.argsort(self._network, kind="stable")
+        self._starts = np.searchsorted(self._network[self._order], np.arange(len(table) + 1))
+        self._moves = [
+            (position, code)
+            for position, numbers in enumerate(self._numbers)
+            for code in (*numbers.values(), *([DEAD] * bool(self._dead[:, position].any())))
+        ]
+
+    def encode(self, architecture: Architecture) -> tuple[int, ...]:
+        """Return one code for each variable: the index of its value, or DEAD."""
+        return self._codes(architecture.stages)
+
+    def decode(self, codes: Sequence[int]) -> Architecture | None:
+        """Return the canonical architecture, or None where it is no member; DEAD means any.
+
+        A member may leave empty what the codes give a value: the choices of a stage that it has
+        not. Of several, the first that leaves the least open.
+        """
+        found = self._index.get(tuple(codes))
+        if found is None:
+            alike = self._alike(codes)
+            if not len(alike):
+                return None
+            found = int(alike[0])
+        return self._table.architectures[found]
+
+    def profile(self, architecture: Architecture) -> tuple[float, ...]:
+        """Return the logarithms of all costs of the table."""
+        index = self._table.find(architecture)
+        assert index is not None
+        return tuple(np.log(np.maximum(1, self._table.counts[index])).tolist())
+
+    def neighbour(self, index: int, rng: np.random.Generator) -> int | None:
+        """Return another network that is one choice away from a spelling of the network `index`.
+
+        Where there is none, one of those with the fewest different choices; None in a table of one.
+        """
+        spellings = self._order[self._starts[index] : self._starts[index + 1]]
+        for row in rng.permutation(spellings):
+            own = self._spelled[row].tolist()
+            for position, code in (self._moves[move] for move in rng.permutation(len(self._moves))):
+                if own[position] != code:
+                    moved = (*own[:position], code, *own[position + 1 :])
+                    found = self._moved(moved, index, rng)
+                    if found is not None:
+                        return found
+        return self._nearest(index, rng)
+
+    def _moved(self, codes: tuple[int, ...], but: int, rng: np.random.Generator) -> int | None:
+        """Return a network that `codes` spell, or may spell where cells are empty."""
+        found = self._index.get(codes)
+        if found is None:
+            alike = self._alike(codes)
+            alike = alike[alike != but]
+            return int(rng.choice(alike)) if len(alike) else None
+        return None if found == but else found
+
+    def _alike(self, codes: Sequence[int]) -> Ints:
+        """Return the networks that agree with `codes` wherever both have a value.
+
+        Only those that leave the least open; none where the table has no empty cells and `codes`
+        are complete.
+        """
+        given = np.array(codes)
+        open_ = self._dead | (given == DEAD)
+        alike = np.flatnonzero(((self._spelled == given) | open_).all(axis=1))
+        left = open_[alike].sum(axis=1)
+        return self._network[alike[left == left.min()]] if len(alike) else alike
+
+    def _nearest(self, index: int, rng: np.random.Generator) -> int | None:
+        others = np.flatnonzero(self._network != index)
+        if not len(others):
+            return None
+        own = self._spelled[self._order[self._starts[index]]]
+        distance = (self._spelled[others] != own).sum(axis=1)
+        return int(rng.choice(self._network[others[distance == distance.min()]]))
+
+    def _codes(self, stages: Sequence[StageValues]) -> tuple[int, ...]:
+        return tuple(
+            numbers.get(stages[stage][place], DEAD)
+            for (stage, place), numbers in zip(self._places, self._numbers, strict=True)
+        )
+
+
+def _in_order(values: list[Value]) -> tuple[Value, ...]:
+    """Return integers rising, anything else as it comes."""
+    numbers = [value for value in values if isinstance(value, int)]
+    return tuple(sorted(numbers)) if len(numbers) == len(values) else tuple(values)

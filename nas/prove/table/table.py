@@ -1,0 +1,217 @@
+"""Tables of trained networks: a space whose members are its rows, measured by looking them up.
+
+Rows that are one network (the same canonical identity, or the same choices) are merged into one.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from nas.cost import COST_NAMES, Constraint, Cost, written
+from nas.errors import BudgetError, SpaceError
+from nas.prove.table.columns import ALIASES, UNITS, CostColumn, cost_name
+from nas.prove.table.file import Floats, Ints, TableRows, read_table
+from nas.prove.table.networks import Networks, merge
+from nas.space import Architecture, StageValues
+from nas.study import OBJECTIVES, Direction, Objective
+from nas.suggestion import did_you_mean
+
+ACCURACY = OBJECTIVES["top1_error"]
+
+
+@dataclass(frozen=True, slots=True)
+class TableCost(Cost):
+    """The costs of a network in a table: ours where a column holds them (0 where none does).
+
+    Any other column is an attribute under its own name. All are counted in units of the last
+    decimal place of their column.
+    """
+
+    others: tuple[tuple[str, int], ...] = ()
+
+    def __getattr__(self, name: str) -> int:
+        """Return the cost of a column that only this table has."""
+        if name != "others":
+            for own, count in self.others:
+                if own == name:
+                    return count
+        raise AttributeError(name)
+
+
+class Table:
+    """The distinct networks of one table, by index, with everything that is known of them."""
+
+    def __init__(self, rows: TableRows) -> None:
+        """Merge the rows that are one network.
+
+        Raises:
+            SpaceError: two rows contradict each other.
+        """
+        self.name, self.columns = rows.name, rows.columns
+        self.costs: tuple[CostColumn, ...] = rows.columns.costs
+        self.scales = rows.scales
+        self._rows = rows
+        self._networks: Networks = merge(rows)
+        self.notes = (*rows.notes, *self._networks.notes)
+        keys = tuple(rows.columns.choices)
+        self.architectures = [
+            Architecture(self.name, keys, rows.choices[row]) for row in self._networks.rows
+        ]
+
+    @classmethod
+    def read(cls, path: Path, toml: Path | None = None) -> "Table":
+        """Read a CSV and the TOML beside it, or the one given.
+
+        Raises:
+            SpaceError: either cannot be used; the message names line and column.
+        """
+        return cls(read_table(path, toml))
+
+    def __len__(self) -> int:
+        """Return the number of distinct networks."""
+        return len(self.architectures)
+
+    @property
+    def num_rows(self) -> int:
+        """The number of rows of the file."""
+        return len(self._rows.lines)
+
+    @property
+    def spellings(self) -> Mapping[tuple[StageValues, ...], int]:
+        """The choices of every distinct row, with the index of the network that they make."""
+        return self._networks.spellings
+
+    @cached_property
+    def accuracy(self) -> Floats:
+        """The mean accuracy of each network over its trainings, in percent."""
+        return np.array([np.mean(trainings) for trainings in self._networks.trainings])
+
+    def trainings(self, index: int) -> tuple[float, ...]:
+        """Return the accuracy of each training of one network, in percent."""
+        return self._networks.trainings[index]
+
+    @property
+    def replicated(self) -> bool:
+        """Whether any network was trained more than once."""
+        return any(len(trainings) > 1 for trainings in self._networks.trainings)
+
+    def title(self, index: int) -> str:
+        """Return what the table calls a network."""
+        row = self._networks.rows[index]
+        return self._rows.names[row] if self._rows.names else self.architectures[index].text
+
+    @cached_property
+    def seconds(self) -> Floats | None:
+        """The time of one training of each network, None where the table does not know.
+
+        It is the mean over the rows with the choices of its canonical spelling.
+        """
+        if self._rows.seconds is None:
+            return None
+        known: dict[tuple[StageValues, ...], list[float]] = {}
+        for spelling, seconds in zip(self._rows.choices, self._rows.seconds.tolist(), strict=True):
+            known.setdefault(spelling, []).append(seconds)
+        return np.array([np.mean(known[self._rows.choices[r]]) for r in self._networks.rows])
+
+    @property
+    def counts(self) -> Ints:
+        """The costs (networks, columns), exact."""
+        return self._networks.counts
+
+    def cost(self, index: int) -> TableCost:
+        """Return the costs of one network."""
+        named = dict(zip((c.name for c in self.costs), self.counts[index].tolist(), strict=True))
+        madds, params, acts, latency = (named.pop(name, 0) for name in COST_NAMES)
+        return TableCost(madds, params, acts, latency, tuple(named.items()))
+
+    def find(self, architecture: Architecture) -> int | None:
+        """Return the index of the network that an architecture spells, None where there is none."""
+        return self._networks.spellings.get(architecture.stages)
+
+    def position(self, name: str) -> int:
+        """Return the position of the cost that goals and budgets call `name`."""
+        return [column.name for column in self.costs].index(name)
+
+    def unit(self, name: str, count: float) -> float:
+        """Return an exact count in the unit of its column."""
+        return count / self.scales[self.position(name)]
+
+    def goal(self, name: str) -> Objective:
+        """Return the goal called `name`: the accuracy, or a cost by its column or its own name.
+
+        Raises:
+            SpaceError: the table has no such cost.
+        """
+        column = self._column(name)
+        if column is None:
+            near = did_you_mean(name, self._names)
+            raise SpaceError(f"{self.name} has no costs {name!r}.", near + self._costs_hint())
+        known = OBJECTIVES.get(column.name)
+        return known or Objective(column.name, Direction.MINIMISE, column.column, True)
+
+    def ceiling(self, text: str) -> Constraint:
+        """Read a budget such as `55.4M-flops` or `3.7-latency_ms`, in the unit of the column.
+
+        Raises:
+            BudgetError: it cannot be read, names no cost of this table, or nothing fits.
+        """
+        read = written(text, self._names)
+        if not read:
+            raise BudgetError(
+                f"{text!r} is no budget.",
+                f"Write a number, with K, M or G or without, and a cost: 55.4M-flops. "
+                f"{self._costs_hint()}",
+            )
+        number, prefix, unit = read
+        column = self._column(unit)
+        if column is None:
+            near = did_you_mean(unit, self._names)
+            raise BudgetError(f"the table has no costs {unit!r}.", near + self._costs_hint())
+        position = self.costs.index(column)
+        limit = int(Decimal(number) * UNITS[prefix] * self.scales[position])
+        least = int(self.counts[:, position].min())
+        if limit < least:
+            raise BudgetError(
+                f"no network of {self.name} is within {text}.",
+                f"The column {column.column} goes from {self.unit(column.name, least):g} to "
+                f"{self.unit(column.name, int(self.counts[:, position].max())):g}.",
+            )
+        return Constraint(column.name, limit)
+
+    def quantile(self, share: float) -> Constraint:
+        """Return the ceiling on the first cost that this share of the rows is within.
+
+        Raises:
+            BudgetError: the table has no costs.
+        """
+        if not self.costs:
+            raise BudgetError(f"{self.name} has no costs to limit.", "Leave the budget out.")
+        limit = np.quantile(self._rows.costs[:, 0], share, method="inverted_cdf")
+        return Constraint(self.costs[0].name, int(limit))
+
+    def shown(self, constraint: Constraint) -> str:
+        """Return a ceiling as `ceiling` reads it, to the last digit."""
+        position = self.position(constraint.cost)
+        value = Decimal(constraint.limit) / self.scales[position]
+        prefix = max((p for p in UNITS if UNITS[p] <= value), key=UNITS.__getitem__, default="")
+        return f"{(value / UNITS[prefix]).normalize():f}{prefix}-{self.costs[position].column}"
+
+    def _column(self, name: str) -> CostColumn | None:
+        """Return a cost by the name of its column, or by any name of the same cost."""
+        exact = [column for column in self.costs if column.column == name]
+        alike = [column for column in self.costs if column.name in (name, cost_name(name))]
+        return next(iter(exact + alike), None)
+
+    @property
+    def _names(self) -> list[str]:
+        """What a user may call the costs: their columns, and other names of the same."""
+        own = {column.name for column in self.costs}
+        return [c.column for c in self.costs] + [n for n in ALIASES if ALIASES[n] in own]
+
+    def _costs_hint(self) -> str:
+        names = ", ".join(column.column for column in self.costs)
+        return f"The costs of the table are {names}." if names else "The table has no costs."

@@ -1,0 +1,307 @@
+"""Comparison: what a study of matched or paired draws says about its spaces, or about one choice.
+
+Errors are top-1 errors on the validation split after the last epoch, shares in [0, 1]; differences
+are shares too. Spaces are compared as in Radosavovic et al. 2019 and 2020: by the distributions of
+the errors of architectures drawn at random, at matched cost. A choice is compared by pairs that
+differ in nothing else and start from the same seed.
+"""
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from nas.errors import NasError
+from nas.feasible import NUM_STRATA, stratum_of
+from nas.space import PREFIX, read_variation, show
+from nas.stats import (
+    Bools,
+    Floats,
+    Interval,
+    bootstrap,
+    bootstrap_difference,
+    edf_reach,
+    flip,
+    holm,
+    least_p,
+    least_p_of_pairs,
+    mean,
+    permute,
+    quantile,
+    share_below,
+)
+from nas.study import StudySpec, Trial, TrialState
+
+SIGNIFICANT = 0.05
+MATCHED = "matched"
+_MOST = 100  # so many suffice for any number of groups that a person would compare
+_QUARTILES = (0.25, 0.5, 0.75)
+
+
+@dataclass(frozen=True)
+class Group:
+    """One space, or one value of the choice: its errors, ascending, and what they amount to.
+
+    `reach` is half the height of the 95 % band around the whole distribution. `below` pairs each
+    threshold with the share of the networks at or below it. `madds` are mean, least and most of
+    the networks compared. `failed` and `missing` trials are in none of this.
+    """
+
+    name: str
+    errors: tuple[float, ...]
+    mean: Interval
+    quartiles: tuple[Interval, Interval, Interval]
+    reach: float
+    below: tuple[tuple[float, Interval], ...]
+    madds: tuple[float, int, int]
+    failed: int
+    missing: int
+
+    @property
+    def n(self) -> int:
+        """How many networks were compared."""
+        return len(self.errors)
+
+    @property
+    def median(self) -> Interval:
+        """The middle quartile."""
+        return self.quartiles[1]
+
+    @property
+    def best(self) -> float:
+        """The lowest error; it falls with n, so that no interval is given."""
+        return self.errors[0]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two groups: `first` minus `second`, for spaces; `second` is the value compared with.
+
+    `p` is that of the mean difference, `p_holm` the same adjusted for the number of pairs, `least`
+    the smallest `p_holm` that so few networks could give. `distance` is Kolmogorov and Smirnov's
+    with its own p, None for paired values, as is the difference of the medians.
+    """
+
+    first: str
+    second: str
+    n: int
+    mean: Interval
+    p: float
+    least: float
+    p_holm: float = 1.0
+    median: Interval | None = None
+    distance: float | None = None
+    p_distance: float | None = None
+
+    @property
+    def enough(self) -> bool:
+        """Whether so many networks could show any difference at all."""
+        return self.least < SIGNIFICANT
+
+    @property
+    def significant(self) -> bool:
+        """Whether a difference is seen beyond noise."""
+        return self.p_holm < SIGNIFICANT
+
+    @property
+    def verdict(self) -> str:
+        """The statement, in words."""
+        if not self.enough:
+            return f"{self.n} are too few for a statement"
+        if not self.significant:
+            return "no difference seen within noise"
+        better = self.first if self.mean.value < 0 else self.second
+        return f"{better} has the lower mean error"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All of it; `key` is the choice that was varied, None where spaces were compared."""
+
+    study: str
+    key: str | None
+    groups: tuple[Group, ...]
+    pairs: tuple[Pair, ...]
+    planned: int
+
+    @property
+    def complete(self) -> bool:
+        """Whether every planned network has been measured, or has failed."""
+        return not any(group.missing for group in self.groups)
+
+
+def compare(
+    spec: StudySpec, trials: Sequence[Trial], thresholds: Sequence[float] = ()
+) -> Comparison:
+    """Compare the groups of a study; thresholds are the quartiles of all errors unless given.
+
+    Raises:
+        NasError: the study was not drawn to be compared, or has too few complete trials yet.
+    """
+    candidates = [trial for trial in trials if trial.candidate]
+    words = spec.sampler.partition(":")
+    if words[0] == PREFIX:
+        return _choice(spec, words[2], candidates, thresholds)
+    if words[0] == MATCHED and len(spec.spaces) > 1:
+        return _spaces(spec, candidates, thresholds)
+    raise NasError(
+        f"the study {spec.name} is no comparison: its sampler was {spec.sampler}.",
+        "Draw one to compare: nas compare-spaces SPACE SPACE --budget 300M-flops",
+    )
+
+
+def num_needed(groups: int, paired: bool) -> int:
+    """Return the least n of each group with which any difference could become significant."""
+    pairs = groups - 1 if paired else groups * (groups - 1) // 2
+
+    def least(n: int) -> float:
+        if paired:
+            return least_p_of_pairs(n)
+        return least_p(np.arange(2 * n) < n, [turn % NUM_STRATA for turn in range(n)] * 2)
+
+    return next((n for n in range(2, _MOST) if least(n) * pairs < SIGNIFICANT), _MOST)
+
+
+def _spaces(
+    spec: StudySpec, candidates: Sequence[Trial], thresholds: Sequence[float]
+) -> Comparison:
+    members = {
+        name: [t for t in candidates if t.architecture.space == name] for name in spec.spaces
+    }
+    planned = -(-spec.num_trials // len(members))
+    done = {name: [t for t in own if t.final] for name, own in members.items()}
+    _enough(spec, min(map(len, done.values())))
+    pairs = [
+        _space_pair(spec, (one, done[one]), (other, done[other]))
+        for one, other in itertools.combinations(members, 2)
+    ]
+    groups = _groups(spec, done, members, planned, thresholds)
+    return Comparison(spec.name, None, groups, _adjusted(pairs), spec.num_trials)
+
+
+def _choice(
+    spec: StudySpec, words: str, candidates: Sequence[Trial], thresholds: Sequence[float]
+) -> Comparison:
+    varied = read_variation(spec.space, words)
+    size = len(varied.values)
+    blocks = [candidates[start : start + size] for start in range(0, len(candidates), size)]
+    whole = [block for block in blocks if len(block) == size and all(t.final for t in block)]
+    _enough(spec, len(whole))
+    names = [f"{varied.key}={show(value)}" for value in varied.values]
+    members = {name: list(candidates[turn::size]) for turn, name in enumerate(names)}
+    done = {name: [block[turn] for block in whole] for turn, name in enumerate(names)}
+    base = _errors(done[names[0]])
+    pairs = [
+        _value_pair(name, names[0], _errors(done[name]) - base, _rng(spec, turn))
+        for turn, name in enumerate(names[1:], start=1)
+    ]
+    groups = _groups(spec, done, members, spec.num_trials // size, thresholds)
+    return Comparison(spec.name, varied.key, groups, _adjusted(pairs), spec.num_trials)
+
+
+def _enough(spec: StudySpec, complete: int) -> None:
+    if complete < 2:
+        raise NasError(
+            f"the study {spec.name} has {complete} complete networks of a kind; 2 or more are "
+            "needed.",
+            f"Let it go on: nas resume {spec.name}",
+        )
+
+
+def _groups(
+    spec: StudySpec,
+    done: dict[str, list[Trial]],
+    members: dict[str, list[Trial]],
+    planned: int,
+    thresholds: Sequence[float],
+) -> tuple[Group, ...]:
+    pooled = np.concatenate([_errors(own) for own in done.values()])
+    levels = tuple(thresholds) or tuple(
+        dict.fromkeys(round(float(np.quantile(pooled, share)), 4) for share in _QUARTILES)
+    )
+    groups = []
+    for turn, (name, own) in enumerate(done.items()):
+        failed = sum(t.state is TrialState.FAILED for t in members[name])
+        measured = sum(t.final is not None for t in members[name])
+        group = _group(name, own, levels, _rng(spec, 1000 + turn))
+        groups.append(replace(group, failed=failed, missing=planned - measured - failed))
+    return tuple(groups)
+
+
+def _group(
+    name: str, trials: Sequence[Trial], levels: Sequence[float], rng: np.random.Generator
+) -> Group:
+    errors, madds = _errors(trials), [trial.cost.madds for trial in trials]
+    first, median, third = (bootstrap(errors, quantile(share), rng) for share in _QUARTILES)
+    return Group(
+        name=name,
+        errors=tuple(sorted(errors.tolist())),
+        mean=bootstrap(errors, mean, rng),
+        quartiles=(first, median, third),
+        reach=edf_reach(errors, rng),
+        below=tuple((level, share_below(errors, level)) for level in levels),
+        madds=(float(np.mean(madds)), min(madds), max(madds)),
+        failed=0,
+        missing=0,
+    )
+
+
+def _space_pair(
+    spec: StudySpec, first: tuple[str, list[Trial]], second: tuple[str, list[Trial]]
+) -> Pair:
+    both = [*first[1], *second[1]]
+    errors = _errors(both)
+    own: Bools = np.arange(len(both)) < len(first[1])
+    strata = [stratum_of(_used(spec, trial)) for trial in both]
+    rng = _rng(spec, *map(list(spec.spaces).index, (first[0], second[0])))
+
+    def difference(statistic: Callable[[Floats], Floats]) -> Interval:
+        return bootstrap_difference(errors[own], errors[~own], statistic, rng)
+
+    shuffled = permute(errors, own, strata, rng)
+    return Pair(
+        first=first[0],
+        second=second[0],
+        n=min(len(first[1]), len(second[1])),
+        mean=difference(mean),
+        median=difference(quantile(0.5)),
+        p=shuffled.p_mean,
+        least=least_p(own, strata),
+        distance=shuffled.distance,
+        p_distance=shuffled.p_distance,
+    )
+
+
+def _value_pair(name: str, base: str, differences: Floats, rng: np.random.Generator) -> Pair:
+    return Pair(
+        first=name,
+        second=base,
+        n=len(differences),
+        mean=bootstrap(differences, mean, rng),
+        p=flip(differences, rng),
+        least=least_p_of_pairs(len(differences)),
+    )
+
+
+def _adjusted(pairs: Sequence[Pair]) -> tuple[Pair, ...]:
+    """Return the pairs with p values adjusted for how many they are."""
+    adjusted = holm([pair.p for pair in pairs])
+    return tuple(
+        replace(pair, p_holm=p, least=pair.least * len(pairs))
+        for pair, p in zip(pairs, adjusted, strict=True)
+    )
+
+
+def _errors(trials: Sequence[Trial]) -> Floats:
+    """Return the final top-1 errors of complete trials, shape (n,)."""
+    return np.array([trial.final.top1_error for trial in trials if trial.final], dtype=float)
+
+
+def _used(spec: StudySpec, trial: Trial) -> float:
+    ceiling = spec.budget[0]
+    return float(getattr(trial.cost, ceiling.cost)) / ceiling.limit
+
+
+def _rng(spec: StudySpec, *words: int) -> np.random.Generator:
+    return np.random.default_rng([spec.seed, *words])

@@ -1,0 +1,70 @@
+"""Measured latencies of trials: what whole networks took when the search was over.
+
+The search counts latency by its table. Its complete candidates on the front, and those that were
+confirmed, are then measured; one that is over the budget by that cannot be the winner.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from nas.cost import Timing
+from nas.results.trial_reports import Reports
+from nas.study import StudySpec
+from nas.units import time
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The latency of one network as predicted by the table and as measured, in nanoseconds.
+
+    `low` and `high` are the quartiles of `runs` runs on `device`; `comparable` tells whether that
+    is the device of the table.
+    """
+
+    predicted: int
+    median: int
+    low: int
+    high: int
+    runs: int
+    device: str
+    comparable: bool
+
+    @classmethod
+    def of(cls, predicted: int, timing: Timing, device: str, comparable: bool) -> "Measured":
+        """Return a measurement beside its prediction."""
+        return cls(predicted, **asdict(timing), device=device, comparable=comparable)
+
+    @property
+    def error(self) -> float:
+        """The relative error of the prediction."""
+        return (self.predicted - self.median) / self.median
+
+    def __str__(self) -> str:
+        """Return both in words."""
+        return (
+            f"{time(self.median)} measured (quartiles {time(self.low, 3)} to {time(self.high, 3)}, "
+            f"{self.runs} runs), {time(self.predicted)} predicted"
+        )
+
+
+def report_kind(spec: StudySpec) -> str:
+    """Return the kind of report that holds a measured latency of the study."""
+    return f"latency@{next(iter(spec.latency_tables.values())).device.kind}"
+
+
+def measured(spec: StudySpec, reports: Reports) -> dict[int, Measured]:
+    """Return the measured latencies by trial number, from the reports of a study."""
+    if not spec.latency:
+        return {}
+    kind = report_kind(spec)
+    return {number: Measured(**kinds[kind]) for number, kinds in reports.items() if kind in kinds}
+
+
+def over_budget(spec: StudySpec, found: Mapping[int, Measured]) -> frozenset[int]:
+    """Return the trials whose measured latency is over the budget, on the device of its table."""
+    limits = [part.limit for part in spec.budget if part.cost == "latency"]
+    return frozenset(
+        number
+        for number, each in found.items()
+        if each.comparable and any(each.median > limit for limit in limits)
+    )

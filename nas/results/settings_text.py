@@ -1,0 +1,102 @@
+"""A study's specification in words: what every page, table and line says of it."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from nas.space import Adaptation, SearchSpace, Shape, parse_input
+from nas.study import StudySpec
+from nas.units import duration
+
+_NOTES = {
+    "digits": (
+        "The digits are 8x8 images that nearly every network learns: they show the path, they "
+        "cannot rank group counts. For a real search give --task cifar10 and more epochs."
+    ),
+}
+
+
+def study_note(spec: StudySpec) -> str:
+    """Return what a reader must know about the results of a study; empty where there is nothing."""
+    notes = [_NOTES[spec.task]] if spec.task in _NOTES else []
+    if spec.limit is not None:
+        notes.append(
+            f"Trained on at most {spec.limit:,} images: errors are higher than on the whole set."
+        )
+    return " ".join(notes)
+
+
+def counted_at(spec: StudySpec, brief: bool = False) -> str:
+    """Return the deployment with the strides and classes that costs are counted at."""
+    return f"{_strides(spec, spec.deployed, brief)}, {spec.classes} classes"
+
+
+def strides_at(spec: StudySpec, images: Shape, brief: bool = False) -> str:
+    """Return the strides on the `images` of the task."""
+    return _strides(spec, lambda space: spec.trained(space, images), brief)
+
+
+def trained_at(spec: StudySpec) -> str:
+    """Return the strides on the images that the study began with; empty where it keeps no size."""
+    return strides_at(spec, parse_input(spec.task_input)) if spec.task_input else ""
+
+
+def _strides(spec: StudySpec, at: Callable[[SearchSpace], Adaptation], brief: bool) -> str:
+    """Return the strides in words, family by family where they differ."""
+    found = {name: at(space) for name, space in spec.spaces.items()}
+    lines = {name: own.brief if brief else own.describe() for name, own in found.items()}
+    if len({*lines.values()}) == 1:
+        return next(iter(lines.values()))
+    return "; ".join(f"{name} {line}" for name, line in lines.items())
+
+
+def task_line(spec: StudySpec) -> str:
+    """Return on which data a study measures."""
+    line = spec.task + (f", data in {spec.data_dir}" if spec.data_dir else "")
+    return line + (f", at most {spec.limit:,} training images" if spec.limit is not None else "")
+
+
+def candidates(spec: StudySpec) -> str:
+    """Return how many candidates a study trains at most, and for how long it begins new ones."""
+    number = [f"{spec.num_trials:,}"] if spec.counted else []
+    time = [f"begun within {duration(spec.time_limit)}"] if spec.time_limit else []
+    return ", ".join(number + time)
+
+
+def settings(spec: StudySpec, versions: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Return the settings of a study and the `versions` of its libraries, as a table has them."""
+    budget = ", ".join(map(str, spec.budget)) or "none"
+    rows = [
+        ("Space", "; ".join(f"{name}: {space.title}" for name, space in spec.spaces.items())),
+        ("Budget", budget),
+        ("Counted at", counted_at(spec)),
+        *([("Trained at", trained_at(spec))] if spec.task_input else []),
+        ("Task", task_line(spec)),
+        *([("Images", spec.data.text)] if spec.data else []),
+        ("Epochs", f"{spec.ladder.max_epochs}, judged after {_list(spec.rungs[:-1])}"),
+        *([("Resolutions", spec.ladder.resolutions)] if spec.resolutions else []),
+        ("Objectives", ", ".join(spec.objectives)),
+        ("Candidates", f"{candidates(spec)}, proposed by {spec.sampler}, seed {spec.seed}"),
+        *([("Confirmed", confirmation(spec))] if confirmation(spec) else []),
+        *(
+            (f"Latency of {name}", f"{table.device}; the table is {table.accuracy}")
+            for name, table in spec.latency_tables.items()
+        ),
+        (
+            "Space file",
+            ", ".join(f"sha256 {space.space_hash[:16]}" for space in spec.spaces.values()),
+        ),
+    ]
+    if versions:
+        rows.append(("Versions", ", ".join(f"{k} {v}" for k, v in sorted(versions.items()))))
+    return tuple(rows)
+
+
+def confirmation(spec: StudySpec) -> str:
+    """Return what is trained again at the end of a study; empty where nothing is."""
+    if spec.confirm * (spec.seeds - 1) == 0:
+        return ""
+    several = " and the references" if spec.references and spec.reference_seeds > 1 else ""
+    return f"the best {spec.confirm}{several} under {spec.seeds} seeds"
+
+
+def _list(epochs: Sequence[int]) -> str:
+    return ", ".join(map(str, epochs)) or "none"

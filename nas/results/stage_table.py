@@ -1,0 +1,39 @@
+"""StageTable: an architecture as rows for a person to read, one row for each stage."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nas.space import Architecture, Value, show
+
+SHORT = {"expansion": "exp", "permute2": "P2"}  # the columns are narrower than these words
+
+
+@dataclass(frozen=True, slots=True)
+class StageTable:
+    """An architecture by stage: `shared` holds the choices on which all its live stages agree.
+
+    `header` names the columns of `rows`; the first column is the stage.
+    """
+
+    shared: tuple[tuple[str, str], ...]
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def stage_table(architecture: Architecture, stage_names: Sequence[str]) -> StageTable:
+    """Return `architecture` by stage; a stage of depth 0 shows a dash for what it does not have."""
+    shared, columns = [], []
+    for key in architecture.keys:
+        column = architecture.column(key)
+        live = {value for value in column if value is not None}
+        if len(live) == 1 and key not in ("depth", "width"):
+            shared.append((key, word(next(iter(live)))))
+        else:
+            columns.append((SHORT.get(key, key), [word(value) for value in column]))
+    rows = zip(stage_names, *(values for _, values in columns), strict=True)
+    return StageTable(tuple(shared), ("stage", *(key for key, _ in columns)), tuple(rows))
+
+
+def word(value: Value | None) -> str:
+    """Return one value as a table shows it, a dash for what a stage of depth 0 does not have."""
+    return "–" if value is None else show(value)

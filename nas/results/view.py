@@ -1,0 +1,374 @@
+"""StudyView: what a report or a dashboard shows of a study, as plain data; drawing comes later.
+
+Errors are shares in [0, 1] here and percent wherever they are shown; costs are those at the
+deployment input. A stopped trial stands at the last epoch that it reached: a censored measurement.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from math import prod
+
+from nas.cost import Cost
+from nas.results.axis import Axis
+from nas.results.findings import Estimate, Progress, Standing, StudyResults, hypervolume_steps
+from nas.results.measured_latency import Measured, measured
+from nas.results.settings_text import settings, study_note
+from nas.results.stage_table import StageTable, stage_table
+from nas.results.trial_reports import Reports, trial_notes
+from nas.space import Architecture, Published
+from nas.study import Objective, StudySpec, Trial, TrialState, num_replicates, objective
+from nas.units import scale
+
+_COST_LABELS = {
+    "madds": "multiply-adds of convolution and linear layers",
+    "params": "trainable parameters",
+    "acts": "activations of convolution and linear layers",
+    "latency": "latency by its table",
+}
+
+
+class PointGroup(StrEnum):
+    """The groups that a picture tells apart, in the order of the table."""
+
+    FRONT = "front"
+    UNCONFIRMED = "unconfirmed"
+    PUBLISHED = "published"
+    RUNNING = "running"
+    DOMINATED = "dominated"
+    OVER_BUDGET = "over budget"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    WAITING = "waiting"
+
+    @property
+    def label(self) -> str:
+        """The group in words."""
+        words = {
+            "front": "on the front",
+            "unconfirmed": "unconfirmed, 1 seed",
+            "over budget": "over the budget as measured",
+            "stopped": "stopped early",
+        }
+        return words.get(self.value, self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One trial as it is shown; `x` and `y` are its values on the axes, None before a measurement.
+
+    Of a complete network `y`, `error` and `loss` are means over its seeds: `spread` is the estimate
+    along the axis of `y`, `estimate` that of the top-1 error, `words` says it with what the search
+    had observed, and `test` is the error on the test split, where it was taken.
+    `origin` is the study#trial in which a reused result was measured. `curve` holds (epoch, top-1
+    error) of the current attempt; `title` names a published architecture, `published` holds the
+    numbers that its authors print. `note` says in words what was unusual, and the measured latency.
+    """
+
+    number: int
+    group: PointGroup
+    state: TrialState
+    title: str | None
+    architecture: Architecture
+    cost: Cost
+    counted: Cost | None
+    x: float
+    y: float | None
+    error: float | None
+    loss: float | None
+    epoch: int
+    rung: int | None
+    seconds: float | None
+    curve: tuple[tuple[int, float], ...]
+    published: tuple[tuple[str, str], ...]
+    reason: str | None
+    detail: str | None
+    note: str | None = None
+    spread: Estimate | None = None
+    estimate: Estimate | None = None
+    test: Estimate | None = None
+    words: str = ""
+    origin: str | None = None
+
+    @property
+    def label(self) -> str:
+        """The published name, or the number."""
+        return self.title or f"trial {self.number}"
+
+
+@dataclass(frozen=True)
+class StudyView:
+    """A study as it is shown: points in the order of the table, axes, counts, settings, words.
+
+    Trainings of a candidate under further seeds are no points; `further` counts those that have
+    begun and those that have ended. `staircase` tells whether the front is a line in the plane of
+    the axes, `verdicts` how the best compares with the published networks on the test split.
+    """
+
+    name: str
+    state: str | None
+    x: Axis
+    y: Axis
+    points: tuple[Point, ...]
+    stage_names: Mapping[str, tuple[str, ...]]
+    limits: tuple[tuple[str, float], ...]
+    staircase: bool
+    planned: int | None
+    rungs: tuple[int, ...]
+    eta: int
+    seconds: float
+    hypervolume: float
+    progress: tuple[Progress, ...]
+    settings: tuple[tuple[str, str], ...]
+    note: str
+    best: Point | None
+    verdicts: tuple[str, ...]
+    further: tuple[int, int]
+    _by_number: Mapping[int, Point] = field(repr=False, compare=False)
+
+    def group(self, group: PointGroup) -> list[Point]:
+        """Return the points of one group, in the order of the table."""
+        return [point for point in self.points if point.group is group]
+
+    def point(self, number: int) -> Point | None:
+        """Return one trial, or None where the study has none of that number."""
+        return self._by_number.get(number)
+
+    def count(self, *states: TrialState) -> int:
+        """Return how many trials are in one of `states`."""
+        return sum(point.state in states for point in self.points)
+
+    def stage_table(self, point: Point) -> StageTable:
+        """Return the architecture of one point by stage."""
+        return stage_table(point.architecture, self.stage_names[point.architecture.space])
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """The spaces of the study, in their order."""
+        return tuple(self.stage_names)
+
+    @property
+    def finished(self) -> int:
+        """How many trials have ended, published ones and further seeds included."""
+        return sum(point.state.finished for point in self.points) + self.further[1]
+
+    @property
+    def done(self) -> bool:
+        """Whether every planned trial has ended."""
+        return self.planned is not None and self.finished >= self.planned
+
+    @property
+    def ended(self) -> str:
+        """How many trials have ended, of how many where that is known."""
+        return str(self.finished) if self.planned is None else f"{self.finished} of {self.planned}"
+
+    @property
+    def summary(self) -> str:
+        """The result in one line."""
+        if self.best is None:
+            return f"Nothing is measured to the end yet; {self.ended} ended."
+        front = len(self.group(PointGroup.FRONT))
+        return (
+            f"{front} on the front, best {self._shown(self.best)} at {self.x.show(self.best.x)} "
+            f"{self.x.name} (trial {self.best.number}){self._tested(self.best)}; "
+            f"{self.ended} trials ended, {self._ends()}."
+        )
+
+    def _shown(self, point: Point) -> str:
+        return str(point.spread) if self.y.percent and point.spread else self.y.show(point.y)
+
+    def _tested(self, point: Point) -> str:
+        return f", test error {point.test}" if point.test else ""
+
+    def _ends(self) -> str:
+        words = {TrialState.COMPLETE: "complete", TrialState.STOPPED: "stopped early"}
+        words[TrialState.FAILED] = "failed"
+        ends = [f"{self.count(state)} {word}" for state, word in words.items()]
+        return ", ".join([*ends, f"{self.further[1]} further seeds"] if self.further[1] else ends)
+
+
+def study_view(
+    spec: StudySpec,
+    trials: Sequence[Trial],
+    reports: Reports | None = None,
+    versions: Mapping[str, str] | None = None,
+    state: str | None = None,
+) -> StudyView:
+    """Return what is shown of a study.
+
+    `reports` are those of the store: of the test split, of latency, of anything unusual;
+    `versions` are the libraries of the study; `state` the one that the store gives it.
+    """
+    reports = reports or {}
+    x, y = _axes(spec)
+    found = StudyResults(spec, trials, reports)
+    points = _points(found, (x.name, y.name))
+    said = _said(reports, measured(spec, reports))
+    points = tuple(replace(point, note=said.get(point.number)) for point in points)
+    further = [trial for trial in trials if trial.replicate_of is not None]
+    by_number = {point.number: point for point in points}
+    best = found.best
+    progress = hypervolume_steps(spec, trials)
+    return StudyView(
+        name=spec.name,
+        state=state,
+        x=x,
+        y=y,
+        points=points,
+        stage_names={
+            name: tuple(stage.name for stage in space.stages) for name, space in spec.spaces.items()
+        },
+        limits=tuple((part.cost, part.limit * scale(part.cost)) for part in spec.budget),
+        staircase=_staircase(spec, x, y),
+        planned=_planned(spec, trials, state),
+        rungs=spec.rungs,
+        eta=spec.eta,
+        seconds=_elapsed(trials),
+        hypervolume=found.hypervolume / (prod(spec.reference_point) or 1.0),
+        progress=progress,
+        settings=settings(spec, versions or {}),
+        note=study_note(spec),
+        best=by_number[best.number] if best else None,
+        verdicts=found.verdicts,
+        further=(len(further), sum(trial.state.finished for trial in further)),
+        _by_number=by_number,
+    )
+
+
+def _axes(spec: StudySpec) -> tuple[Axis, Axis]:
+    """Return the first cost and the first measured metric among the objectives, as axes."""
+    known = [goal for goal in spec.goals if goal.known] or [objective("madds")]
+    measured = [goal for goal in spec.goals if not goal.known] or [objective("top1_error")]
+    return _cost_axis(spec, known[0]), _metric_axis(spec, measured[0])
+
+
+def _staircase(spec: StudySpec, x: Axis, y: Axis) -> bool:
+    """Tell whether the front is a line that only falls, in the plane of the axes."""
+    names = {goal.name for goal in spec.goals}
+    return y.name in names and names <= {x.name, y.name}
+
+
+def _cost_axis(spec: StudySpec, goal: Objective) -> Axis:
+    device = "".join(f" on {table.device}" for table in list(spec.latency_tables.values())[:1])
+    what = _COST_LABELS[goal.name] + (device if goal.name == "latency" else "")
+    label = f"{what}, {spec.input} input, {spec.classes} classes, batch 1"
+    return Axis(goal.name, label, percent=False)
+
+
+def _metric_axis(spec: StudySpec, goal: Objective) -> Axis:
+    in_percent = goal.name == "top1_error"
+    epochs = spec.ladder.max_epochs
+    unit = " (%)" if in_percent else ""
+    split = f"{spec.task} validation split"
+    after = f"{epochs} epoch{'s' if epochs > 1 else ''}"
+    return Axis(goal.name, f"{goal.label}, {split}, after {after}{unit}", in_percent)
+
+
+def _points(found: StudyResults, axes: tuple[str, str]) -> tuple[Point, ...]:
+    entries = {entry.name: entry for entry in found.spec.references}
+    points = []
+    for trial in found.trials:
+        if trial.replicate_of is not None:
+            continue
+        group = _group(trial, found.standing(trial.number))
+        point = _point(trial, group, entries.get(trial.reference or ""), axes)
+        points.append(_estimated(point, found, axes[1]))
+    return tuple(sorted(points, key=_table_order))
+
+
+def _estimated(point: Point, found: StudyResults, metric: str) -> Point:
+    """Return the point of a complete network at its estimates; any other as it is."""
+    number = point.number
+    error, loss = found.estimate(number), found.estimate(number, "loss")
+    along = found.estimate(number, metric)
+    if error is None or loss is None or along is None:
+        return point
+    return replace(
+        point,
+        y=along.mean,
+        error=error.mean,
+        loss=loss.mean,
+        spread=along,
+        estimate=error,
+        test=found.test(number),
+        words=found.words(number),
+    )
+
+
+def _point(
+    trial: Trial,
+    group: PointGroup,
+    entry: Published | None,
+    axes: tuple[str, str],
+) -> Point:
+    last = trial.last
+    numbers = entry.numbers if entry else {}
+    return Point(
+        number=trial.number,
+        group=group,
+        state=trial.state,
+        title=entry.title if entry else trial.reference,
+        architecture=trial.architecture,
+        cost=trial.cost,
+        counted=trial.counted,
+        x=float(trial.value(axes[0]) or 0.0) * scale(axes[0]),
+        y=trial.value(axes[1]),
+        error=last.top1_error if last else None,
+        loss=last.loss if last else None,
+        epoch=last.epoch if last else 0,
+        rung=last.rung if last else None,
+        seconds=trial.seconds if trial.seconds is not None else last.seconds if last else None,
+        curve=tuple((m.epoch, m.top1_error) for m in trial.measurements),
+        published=tuple((key, str(value)) for key, value in numbers.items()),
+        reason=trial.fail_reason,
+        detail=trial.fail_detail,
+        origin=trial.origin.replace("/", "#") if trial.origin else None,
+    )
+
+
+def _group(trial: Trial, standing: Standing | None) -> PointGroup:
+    if standing is not None:
+        return PointGroup(standing.value)
+    if trial.reference and trial.state is TrialState.COMPLETE:
+        return PointGroup.PUBLISHED
+    return PointGroup[trial.state.name]
+
+
+def _table_order(point: Point) -> tuple[int, float, float, int]:
+    """Return the sort key: the front and the unconfirmed by cost, other groups by error."""
+    group = list(PointGroup).index(point.group)
+    value = float("inf") if point.y is None else point.y
+    if point.group in (PointGroup.FRONT, PointGroup.UNCONFIRMED):
+        return group, point.x, value, point.number
+    return group, -point.epoch, value, point.number
+
+
+def _elapsed(trials: Sequence[Trial]) -> float:
+    """Return the seconds from the first trial's creation to the last end; pauses count."""
+    starts = [trial.created_at for trial in trials if trial.created_at]
+    ends = [trial.finished_at for trial in trials if trial.finished_at]
+    return (max(ends) - min(starts)).total_seconds() if starts and ends else 0.0
+
+
+def _said(reports: Reports, latencies: Mapping[int, Measured]) -> dict[int, str]:
+    """Return what is to be said of single trials, by number."""
+    said = trial_notes(reports)
+    for number, own in latencies.items():
+        said[number] = "; ".join(filter(None, (said.get(number), f"latency {own}")))
+    return said
+
+
+def _planned(spec: StudySpec, trials: Sequence[Trial], state: str | None) -> int | None:
+    """Return how many trials the study has in the end; None while time alone will say."""
+    candidates, ours = spec.num_trials, [trial for trial in trials if trial.candidate]
+    asked = (
+        any(trial.replicate_of is not None for trial in trials)
+        or sum(trial.state.finished for trial in ours) >= candidates
+        or (state == "COMPLETE" and spec.time_limit is not None)
+    )
+    searched = asked and all(trial.state.finished for trial in ours)
+    if spec.time_limit and asked:
+        candidates = len(ours)
+    elif not spec.counted:
+        return None
+    return candidates + len(spec.references) + num_replicates(spec, trials, searched)

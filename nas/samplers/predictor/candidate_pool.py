@@ -1,0 +1,151 @@
+"""The pool: the candidates among which an acquisition chooses, all within the budget.
+
+Exact draws from the feasible space, from all of it and from the band under the ceiling, are renewed
+now and then; children of the best so far, by mutation and by crossing two of them, every time.
+The draws depend on no result, so that the next ones are made while the trials run.
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from nas.feasible import BAND, Feasible
+from nas.samplers.crossover import crossed
+from nas.samplers.predictor.blas_threads import Ahead
+from nas.samplers.predictor.features import Fixed
+from nas.samplers.predictor.model import Points
+from nas.space import Architecture
+
+_DRAWN = 800  # and a quarter as many in the band
+_MANY = 300  # proposals; who trains so many waits for an ask rather than for a training, ...
+_FEWER = 3  # ... and gets along with a share of the candidates
+_RENEW_AFTER = 25
+_AHEAD = 5  # proposals before they are needed, draws are begun in the background
+_CHILDREN = 80
+_CROSS = 0.25
+_SEED = 20181
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Distinct architectures with their points."""
+
+    architectures: list[Architecture]
+    points: Points
+
+    def without(self, taken: set[str]) -> "Candidates":
+        """Return those whose `arch_id` is not in `taken`."""
+        fresh = [a.arch_id not in taken for a in self.architectures]
+        if all(fresh):
+            return self
+        left = [a for a, is_fresh in zip(self.architectures, fresh, strict=True) if is_fresh]
+        return Candidates(left, self.points.take(np.array(fresh)))
+
+    def beside(self, others: "Candidates") -> "Candidates":
+        """Return these and then `others`, none of which is among these."""
+        both = self.architectures + others.architectures
+        return Candidates(both, self.points.beside(others.points))
+
+
+class Pool:
+    """Candidates of one feasible space."""
+
+    def __init__(
+        self, feasible: Feasible, points: Callable[[Sequence[Architecture]], Points]
+    ) -> None:
+        """Draw nothing yet."""
+        self._feasible, self._points = feasible, points
+        self._drawn = _Drawn(-1, {}, None)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="nas-pool")
+        self._next: tuple[int, Ahead[_Drawn]] | None = None
+
+    def look_ahead(self, asked: int) -> None:
+        """Begin the draws that are needed soon after `asked` proposals, in the background."""
+        epoch = (asked + _AHEAD) // _RENEW_AFTER
+        known = self._drawn.epoch if self._next is None else self._next[0]
+        if epoch not in (known, self._drawn.epoch):
+            self._next = epoch, Ahead(self._thread, lambda: self._draw(epoch))
+
+    def fresh(
+        self,
+        parents: Sequence[Architecture],
+        taken: set[str],
+        asked: int,
+        rng: np.random.Generator,
+    ) -> Candidates | None:
+        """Return the exact draws, and then the children of `parents`, that are not in `taken`.
+
+        None where there are none.
+        """
+        drawn = self._exact(asked)
+        children = [c for c in self.children(parents, asked, rng) if c not in drawn.members]
+        fresh = [child for child in children if child.arch_id not in taken]
+        found = None if drawn.candidates is None else drawn.candidates.without(taken)
+        if not fresh:
+            return found if found and found.architectures else None
+        own = Candidates(fresh, self._points(fresh))
+        return own if found is None else found.beside(own)
+
+    def _exact(self, asked: int) -> "_Drawn":
+        """Return the exact draws for the proposal after `asked` earlier ones.
+
+        They depend on the space and on the epoch of `asked`, so that a replay sees the same.
+        """
+        epoch = asked // _RENEW_AFTER
+        if self._drawn.epoch != epoch:
+            ahead, self._next = self._next, None
+            if ahead is not None and ahead[0] == epoch:
+                self._drawn = ahead[1].result()
+            else:
+                self._drawn = self._draw(epoch)
+        return self._drawn
+
+    def _draw(self, epoch: int) -> "_Drawn":
+        rng = np.random.default_rng([_SEED, epoch])
+        count = _DRAWN // (_FEWER if epoch * _RENEW_AFTER > _MANY else 1)
+        several = self._feasible.sample_many(rng, count)
+        several += self._feasible.sample_many(rng, count // 4, low=BAND)
+        members = {architecture: architecture.arch_id for architecture in several}
+        distinct = list(members)
+        found = Candidates(distinct, _fixed(self._points(distinct))) if distinct else None
+        return _Drawn(epoch, members, found)
+
+    def children(
+        self, parents: Sequence[Architecture], asked: int, rng: np.random.Generator
+    ) -> list[Architecture]:
+        """Return feasible relatives of `parents`, better ones first, which have more children."""
+        found: dict[Architecture, None] = {}
+        for _ in range(_CHILDREN // (_FEWER if asked > _MANY else 1)):
+            child = parents[_skewed(len(parents), rng)]
+            if rng.random() < _CROSS:
+                other = parents[_skewed(len(parents), rng)]
+                child = crossed(child, other, rng) if other.space == child.space else child
+            else:
+                for _ in range(1 + int(rng.geometric(0.6) > 1)):
+                    child = self._feasible.mutate(child, rng)
+            if self._feasible.admits(child):
+                found[child] = None
+        return list(found)
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """The exact draws of one epoch with their `arch_id`, and with points where there are any."""
+
+    epoch: int
+    members: dict[Architecture, str]
+    candidates: Candidates | None
+
+
+def _fixed(points: Points) -> Points:
+    """Return points that are asked about for as long as these draws last."""
+    if points.choices is None:
+        return points
+    return replace(points, fixed=(Fixed(points.choices), np.arange(len(points.codes))))
+
+
+def _skewed(count: int, rng: np.random.Generator) -> int:
+    """Return an index below `count`, the first ones more often."""
+    return int(count * rng.random() ** 1.5)

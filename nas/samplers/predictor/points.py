@@ -1,0 +1,67 @@
+"""Coded: architectures as the points that a model learns from, each turned into numbers once.
+
+What an ask looks at is mostly what the one before looked at: the trials, and the draws of the pool.
+A row is the same numbers whichever others it is computed beside.
+"""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import replace
+from threading import Lock
+
+import numpy as np
+
+from nas.feasible import Feasible
+from nas.samplers.predictor.features import Features, Floats
+from nas.samplers.predictor.model import Points
+from nas.samplers.predictor.observations import transform
+from nas.space import Architecture
+from nas.study import Objective, Trial
+
+
+class Coder:
+    """Turns architectures of one feasible space into points, for one list of goals."""
+
+    def __init__(self, feasible: Feasible, features: Features, goals: Sequence[Objective]) -> None:
+        """Keep where codes, costs and coordinates come from."""
+        self._feasible, self._features, self._goals = feasible, features, tuple(goals)
+        self._coded: Points | None = None
+        self._places: dict[str, int] = {}
+        self._lock = Lock()
+
+    def points(self, architectures: Sequence[Architecture]) -> Points:
+        """Return the points of any architectures, at least one."""
+        coding, count = self._feasible.coding, len(architectures)
+        codes = np.array([coding.encode(a) for a in architectures], dtype=float)
+        profiles = np.array([coding.profile(a) for a in architectures], dtype=float)
+        codes = codes.reshape(count, -1)
+        # A single row would be summed in another order than one of several.
+        choices = self._features.choices(np.repeat(codes, 2, axis=0) if count == 1 else codes)
+        return Points(
+            codes, profiles.reshape(count, -1), self._known(architectures), choices=choices[:count]
+        )
+
+    def trials(self, trials: Sequence[Trial]) -> Points:
+        """Return the points of trials, each of which is coded when it is first asked for."""
+        with self._lock:  # proposals and what is learnt in a thread ask for the same
+            places = self._places
+            new = {t.arch_id: t.architecture for t in trials if t.arch_id not in places}
+            if new or self._coded is None:
+                found = self.points(list(new.values()))
+                self._coded = found if self._coded is None else self._coded.beside(found)
+                places.update(zip(new, itertools.count(len(places))))
+            numbers = np.array([places[trial.arch_id] for trial in trials], dtype=np.int64)
+            return replace(self._coded.take(numbers), numbers=numbers)
+
+    def _known(self, architectures: Sequence[Architecture]) -> Floats:
+        """Return the transformed losses of the goals that are known beforehand, nan in others."""
+        losses = np.full((len(architectures), len(self._goals)), np.nan)
+        columns = [column for column, goal in enumerate(self._goals) if goal.known]
+        for row, architecture in enumerate(architectures if columns else ()):
+            cost = self._feasible.cost(architecture)
+            for column in columns:
+                goal = self._goals[column]
+                losses[row, column] = goal.loss(float(getattr(cost, goal.name)))
+        positive = losses >= 0
+        losses[positive] = transform(losses[positive])
+        return losses

@@ -1,0 +1,142 @@
+"""Architecture: one frozen, hashable, printable set of choices, and its identity.
+
+The text form lists every choice once, its values by stage joined with "-", or a single value
+where all live stages agree; "_" stands for a value that a stage of depth 0 does not have:
+
+    depth=1-4-6-8-6-6-1,width=16-24-32-64-96-160-320,expansion=1-6-6-6-6-6-6,g1=2,g2=2,relu=depthwise
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import TypeAlias
+
+from nas.errors import ArchitectureError
+
+Value: TypeAlias = int | str | bool
+StageValues: TypeAlias = tuple[Value | None, ...]
+
+_WORDS: dict[str, Value] = {"yes": True, "no": False}
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """The values chosen for every stage of one space.
+
+    `keys` names the choices in the order of the space; `stages[i][k]` is the value of `keys[k]` in
+    stage i, None where a stage of depth 0 has no such value.
+    """
+
+    space: str
+    keys: tuple[str, ...]
+    stages: tuple[StageValues, ...]
+
+    def choices(self, stage: int) -> dict[str, Value | None]:
+        """Return the choices of one stage by name."""
+        return dict(zip(self.keys, self.stages[stage], strict=True))
+
+    def column(self, key: str) -> tuple[Value | None, ...]:
+        """Return one choice over all stages."""
+        position = self.keys.index(key)
+        return tuple(values[position] for values in self.stages)
+
+    @cached_property
+    def text(self) -> str:
+        """The text form, without the name of the space."""
+        columns = zip(*self.stages, strict=True) if self.stages else ((),) * len(self.keys)
+        parts = zip(self.keys, columns, strict=True)
+        return ",".join([f"{key}={_join(*column)}" for key, column in parts])
+
+    @cached_property
+    def arch_id(self) -> str:
+        """Twelve hexadecimal digits that name the canonical form; equal for equal networks."""
+        return hashlib.sha256(f"{self.space}:{self.text}".encode()).hexdigest()[:12]
+
+    def __str__(self) -> str:
+        """Return the text form."""
+        return self.text
+
+
+def parse(text: str, space: str, keys: Sequence[str], num_stages: int) -> Architecture:
+    """Read the text form of an architecture with `keys` and `num_stages`.
+
+    Raises:
+        ArchitectureError: a part is malformed, unknown, missing or has the wrong number of values.
+    """
+    columns: dict[str, tuple[Value | None, ...]] = {}
+    for part in text.split(","):
+        key, separator, values = part.strip().partition("=")
+        if not separator or key not in keys:
+            raise ArchitectureError(
+                f"{part!r} is no choice of the space {space}.",
+                f"Write choice=value, joined by a comma, with the choices {', '.join(keys)}.",
+            )
+        if key in columns:
+            raise ArchitectureError(f"{key} is given twice in {text!r}.", "Give each choice once.")
+        columns[key] = _split(key, values, num_stages)
+    missing = [key for key in keys if key not in columns]
+    if missing:
+        raise ArchitectureError(
+            f"the architecture {text!r} leaves out {', '.join(missing)}.",
+            f"Give every choice of the space: {', '.join(keys)}.",
+        )
+    return from_columns(columns, space, keys, num_stages)
+
+
+def from_columns(
+    columns: Mapping[str, Sequence[Value | None]], space: str, keys: Sequence[str], num_stages: int
+) -> Architecture:
+    """Build an architecture from one sequence of `num_stages` values for each key."""
+    stages = zip(*(columns[key] for key in keys), strict=True) if keys else ((),) * num_stages
+    return Architecture(space, tuple(keys), tuple(stages))
+
+
+@lru_cache(maxsize=4096, typed=True)  # relatives share most columns; 1 and true are not the same
+def _join(*column: Value | None) -> str:
+    live = {value for value in column if value is not None}
+    if len(live) == 1:
+        return show(next(iter(live)))
+    return "-".join(show(value) for value in column)
+
+
+def show(value: Value | None) -> str:
+    """Return one value as the text form writes it."""
+    if value is None:
+        return "_"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
+
+
+def _split(key: str, text: str, num_stages: int) -> tuple[Value | None, ...]:
+    values = [_read(key, part) for part in text.split("-")]
+    if len(values) == 1:
+        values *= num_stages
+    if len(values) != num_stages:
+        raise ArchitectureError(
+            f"{key}={'-'.join(map(show, values))} has {len(values)} values, but the space has "
+            f"{num_stages} stages.",
+            f"Give one value for all stages, or {num_stages} joined by '-'.",
+        )
+    return tuple(values)
+
+
+@lru_cache(maxsize=4096)  # a study of 50,000 trials has two million values, few of them distinct
+def _read(key: str, part: str) -> Value | None:
+    part = part.strip()
+    if part == "_":
+        return None
+    if re.fullmatch(r"[0-9]{1,9}", part):
+        return int(part)
+    if not re.fullmatch(r"[a-z][a-z0-9_+]*", part):
+        raise ArchitectureError(
+            f"{key} has a value {part!r}.", "Write a number, a word in lower case, or '_' for none."
+        )
+    return _WORDS.get(part, part)
+
+
+def is_arch_id(text: str) -> bool:
+    """Tell whether `text` may be the id of an architecture, or the beginning of one."""
+    return re.fullmatch(r"[0-9a-fA-F]{6,12}", text) is not None

@@ -1,0 +1,97 @@
+"""The IGCV1 block: a group 3x3 convolution and a complementary group 1x1 convolution.
+
+Layers in the order of the authors' code (hellozting/InterleavedGroupConvolutions, network/*.py):
+
+    3x3 group conv, L groups ("primary"), carries the stride and the change of width
+    channel shuffle with L groups
+    1x1 group conv, M groups ("secondary")
+    channel shuffle with M groups, which undoes the first
+    batch norm, ReLU
+
+Without `shortcut` a block is one such pair (plain_igc.py). With it a block is two pairs, the second
+without ReLU, then the block's input is added and a ReLU follows (resnet_igc.py); where width or
+stride change, a 1x1 convolution in L groups with batch norm takes the input there.
+
+secondary = "strict" gives M = width / L, the paper's C = L * M. "input" differs in the pair that
+changes the width: there M = input width / L, as in the authors' CIFAR code. "none" leaves the 1x1
+out; with L = 1 and a shortcut that is ResNet's basic block.
+"""
+
+from collections.abc import Mapping
+
+from nas.space.architecture import Value
+from nas.space.blocks.kind import ChoiceRule, integer, is_count, is_switch
+from nas.space.layers import ActivationName, Builder
+
+SECONDARY = ("strict", "input", "none")
+
+
+class IGCV1:
+    """Interleaved group convolutions (Zhang, Qi, Xiao, Wang; ICCV 2017)."""
+
+    name = "igcv1"
+    activation: ActivationName = "relu"
+    rules: Mapping[str, ChoiceRule] = {
+        "primary": ChoiceRule("L, groups of the 3x3", is_count, "an integer of 1 or more"),
+        "secondary": ChoiceRule(
+            "M, groups of the 1x1; strict: width / L; input: input width / L; none: no 1x1",
+            lambda value: isinstance(value, str) and value in SECONDARY,
+            f"one of {', '.join(SECONDARY)}",
+        ),
+        "shortcut": ChoiceRule(
+            "two pairs and a residual in a block, not one pair", is_switch, "true or false"
+        ),
+    }
+
+    def canonical(self, choices: Mapping[str, Value]) -> dict[str, Value]:
+        """Return the choices: each makes a difference, whatever the others are."""
+        return dict(choices)
+
+    def problem(
+        self, choices: Mapping[str, Value], in_width: int, width: int
+    ) -> tuple[str, str] | None:
+        """Return the group count that does not divide a width which it has to split."""
+        primary = integer(choices, "primary")
+        for channels in (in_width, width):
+            if channels % primary:
+                return "primary", f"primary={primary} does not divide width={channels}"
+        if choices["secondary"] == "input" and width % (in_width // primary):
+            groups = in_width // primary
+            return "secondary", f"secondary=input ({groups} groups) does not divide width={width}"
+        return None
+
+    def lower(
+        self, net: Builder, choices: Mapping[str, Value], width: int, stride: int, first: bool
+    ) -> None:
+        """Append one block: a pair, or two pairs and their shortcut."""
+        source, in_width = net.last, net.shape.channels
+        if not choices["shortcut"]:
+            self._pair(net, "", choices, width, stride)
+            net.activation("relu", self.activation)
+            return
+        self._pair(net, "pair1_", choices, width, stride)
+        net.activation("pair1_relu", self.activation)
+        self._pair(net, "pair2_", choices, width, 1)
+        if in_width != width or stride > 1:
+            long = net.last
+            net.branch(source)
+            net.conv("project", width, stride=stride, groups=integer(choices, "primary"))
+            net.batch_norm("project_bn")
+            source = net.last
+            net.branch(long)
+        net.add("add", source)
+        net.activation("relu", self.activation)
+
+    def _pair(
+        self, net: Builder, name: str, choices: Mapping[str, Value], width: int, stride: int
+    ) -> None:
+        """Append one pair up to its batch norm; its layers are called `name` and more."""
+        primary = integer(choices, "primary")
+        read = net.shape.channels
+        net.conv(f"{name}primary", width, kernel=3, stride=stride, groups=primary)
+        if choices["secondary"] != "none":
+            groups = (read if choices["secondary"] == "input" else width) // primary
+            net.shuffle(f"{name}permute", primary)
+            net.conv(f"{name}secondary", width, groups=groups)
+            net.shuffle(f"{name}restore", groups)
+        net.batch_norm(f"{name}bn")

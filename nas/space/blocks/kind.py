@@ -1,0 +1,176 @@
+"""What every block kind states about itself."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol, runtime_checkable
+
+from nas.space.architecture import Value
+from nas.space.layers import ActivationName, Builder
+
+
+@dataclass(frozen=True)
+class ChoiceRule:
+    """Which values a choice may take, in words and as a test, and whether it changes the cost.
+
+    `changes_latency` tells it of the latency, which depends on more than the other costs do.
+    """
+
+    meaning: str
+    allows: Callable[[Value], bool]
+    expected: str
+    changes_cost: bool = True
+    changes_latency: bool = True
+
+    def counts(self, latency: bool) -> bool:
+        """Tell whether the choice changes a cost, `latency` among them or not."""
+        return self.changes_cost or (latency and self.changes_latency)
+
+
+class BlockKind(Protocol):
+    """A family of blocks with the same choices.
+
+    `depth` (how many blocks a stage repeats) and `width` (output channels) belong to every kind;
+    the space knows them. A kind names its further choices in `rules`.
+    """
+
+    @property
+    def name(self) -> str:
+        """The word that a space file writes as `block`."""
+        ...
+
+    @property
+    def activation(self) -> ActivationName:
+        """The activation of the family's stem and head."""
+        ...
+
+    @property
+    def rules(self) -> Mapping[str, ChoiceRule]:
+        """The choices of this kind besides depth and width, in their order."""
+        ...
+
+    def canonical(self, choices: Mapping[str, Value]) -> dict[str, Value]:
+        """Collapse choices that make no difference; may look at the width, not at the depth."""
+        ...
+
+    def problem(
+        self, choices: Mapping[str, Value], in_width: int, width: int
+    ) -> tuple[str, str] | None:
+        """Return (choice, cause) where a block of these widths cannot be built, else None."""
+        ...
+
+
+@runtime_checkable
+class StageKind(BlockKind, Protocol):
+    """A kind whose blocks read only the block before them: a stage is lowered block by block."""
+
+    def lower(
+        self, net: Builder, choices: Mapping[str, Value], width: int, stride: int, first: bool
+    ) -> None:
+        """Append the layers of one block with `width` output channels to `net`.
+
+        The `first` block of a stage carries its stride and changes the width; the others repeat it.
+        """
+        ...
+
+
+class PartLayers(Protocol):
+    """The layers of one part of a network; hashable, and equal where the layers are."""
+
+    def lower(self, net: Builder, sources: Sequence[str]) -> None:
+        """Append the layers to `net`; they read the layers called `sources`."""
+        ...
+
+
+class Part(NamedTuple):
+    """A part of a network: the prefix of its layers' names, and the parts that it reads.
+
+    `reads` are positions in the list of parts, from 1; 0 is the image.
+    """
+
+    prefix: str
+    reads: tuple[int, ...]
+    layers: PartLayers
+
+
+class PlannedStage(NamedTuple):
+    """One stage of a network to be planned: its choices, and its stride here and at deployment."""
+
+    name: str
+    choices: Mapping[str, Value | None]
+    stride: int
+    full_stride: int
+
+
+class Skeleton(NamedTuple):
+    """What a network has besides its stages: the stem, here with its stride, and the classes."""
+
+    stem_width: int
+    stem_kernel: int
+    stem_stride: int
+    classes: int
+
+
+@runtime_checkable
+class NetworkKind(BlockKind, Protocol):
+    """A kind whose blocks read more than the block before them: it plans the whole network.
+
+    Its spaces are counted part by part, and listed instead of tabulated.
+    """
+
+    def parts(self, skeleton: Skeleton, stages: Sequence[PlannedStage]) -> list[Part]:
+        """Return all parts of the network from the stem to the classifier, in their order."""
+        ...
+
+
+def is_count(value: Value) -> bool:
+    """Tell whether `value` is an integer of 1 or more."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def is_count_or_zero(value: Value) -> bool:
+    """Tell whether `value` is an integer of 0 or more."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def is_switch(value: Value) -> bool:
+    """Tell whether `value` is true or false."""
+    return isinstance(value, bool)
+
+
+KERNELS = (3, 5, 7)
+KERNEL = ChoiceRule(
+    "side of the depthwise convolution's kernel",
+    lambda value: is_count(value) and int(value) in KERNELS,
+    f"one of {', '.join(map(str, KERNELS))}",
+)
+
+
+_MAX_EXPANSION = 64
+EXPANSION = ChoiceRule(
+    "hidden width / input width; 0: no first convolution",
+    lambda value: is_count_or_zero(value) and int(value) <= _MAX_EXPANSION,
+    f"an integer from 0 (no first convolution) to {_MAX_EXPANSION}",
+)
+
+
+def integer(choices: Mapping[str, Value], key: str) -> int:
+    """Return one choice that the space has already checked to be an integer."""
+    value = choices[key]
+    assert isinstance(value, int), (key, value)
+    return value
+
+
+_MAX_DEPTH = 64
+_MAX_WIDTH = 65_536
+COMMON: dict[str, ChoiceRule] = {
+    "depth": ChoiceRule(
+        "blocks in the stage",
+        lambda value: is_count_or_zero(value) and int(value) <= _MAX_DEPTH,
+        f"an integer from 0 to {_MAX_DEPTH}",
+    ),
+    "width": ChoiceRule(
+        "output channels",
+        lambda value: is_count(value) and int(value) <= _MAX_WIDTH,
+        f"an integer from 1 to {_MAX_WIDTH}",
+    ),
+}

@@ -1,0 +1,226 @@
+"""Read a space file: TOML in, a checked SearchSpace out, every mistake with its place.
+
+A list is a choice, a single value is fixed. Errors name the file, the stage, the key and the value.
+"""
+
+import math
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import replace
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from nas.errors import SpaceError
+from nas.space.architecture import Value, show
+from nas.space.blocks import BLOCK_KINDS, BlockKind
+from nas.space.blocks.kind import COMMON, ChoiceRule
+from nas.space.dead_values import dead_value
+from nas.space.known_networks import read_entries
+from nas.space.search_space import Choice, SearchSpace, Stage
+from nas.space.toml_reader import TomlReader, parse_input, shown
+from nas.suggestion import did_you_mean
+from nas.text_file import read_text
+
+_MAX_STAGES = 32
+_MAX_VALUES = 128
+_MAX_COMBINATIONS = 20_000
+_SECTIONS = (
+    "schema", "name", "block", "title", "deployment", "stem", "head", "adaptation", "choices",
+    "stage", "published", "variant",
+)  # fmt: skip
+_STEM = ("width", "stride", "kernel", "pool")
+
+
+__all__ = ["builtin_names", "load_space", "parse_input", "read_space"]
+
+
+def builtin_names() -> list[str]:
+    """Return the names of the spaces that ship with the package."""
+    files = resources.files("search_spaces").iterdir()
+    return sorted(Path(file.name).stem for file in files if file.name.endswith(".toml"))
+
+
+def load_space(name_or_path: str) -> SearchSpace:
+    """Return the built-in space of that name, or the one in that TOML file.
+
+    Raises:
+        SpaceError: there is no such space, or its file is malformed or can never work.
+    """
+    if name_or_path in builtin_names():
+        file = resources.files("search_spaces") / f"{name_or_path}.toml"
+        return read_space(file.read_text(encoding="utf-8"), f"{name_or_path}.toml")
+    path = Path(name_or_path)
+    if path.suffix != ".toml" or not _is_file(path):
+        near = did_you_mean(name_or_path, builtin_names())
+        raise SpaceError(
+            f"there is no space {name_or_path!r}.",
+            f"{near}Write one of {', '.join(builtin_names())}, or the path of a .toml file.",
+        )
+    return read_space(read_text(path, SpaceError), path.name)
+
+
+def _is_file(path: Path) -> bool:
+    """Tell whether there is such a file; a name that no file can have is none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def read_space(text: str, file: str) -> SearchSpace:
+    """Return the space written in `text`; `file` names it in messages.
+
+    Raises:
+        SpaceError: the text is no TOML, or its content is malformed or can never work.
+    """
+    try:
+        document = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # also numbers and nesting beyond all measure
+        raise SpaceError(f"{file} is not valid TOML: {error}.", "Mend that line.") from error
+    return _Reader(file, document, text).read()
+
+
+class _Reader(TomlReader):
+    """Turns one parsed document into a space."""
+
+    def read(self) -> SearchSpace:
+        self.only(self.document, _SECTIONS, "top level")
+        schema = self.get(self.document, "schema", int)
+        if schema != 1:
+            self.fail(f"schema = {shown(schema)}", "This version reads schema = 1.")
+        kind = self.block_kind()
+        deployment = self.section("deployment", ("input", "classes"))
+        stem, head = self.section("stem", _STEM), self.section("head", ("width",))
+        stem_stride = self.stride(stem.get("stride"), "stem")
+        stem_pool = self.get(stem, "pool", bool, "stem") if "pool" in stem else False
+        stages = self.stages(kind)
+        space = SearchSpace(
+            name=self.name(self.document, "top level"),
+            title=self.line(self.document, "title", "top level"),
+            kind=kind,
+            deployment=self.input(self.get(deployment, "input", str, "deployment")),
+            classes=self.count(deployment, "classes", "deployment"),
+            stem_width=self.count(stem, "width", "stem"),
+            stem_stride=stem_stride,
+            stem_kernel=self.kernel(stem),
+            stem_pool=stem_pool,
+            head_width=0 if head.get("width") == 0 else self.count(head, "width", "head"),
+            drop_strides=self.drop_strides(stem_stride, stem_pool, stages),
+            stages=stages,
+            published=(),
+            variants=(),
+            source=self.text,
+        )
+        self.check_values(space)
+        published = read_entries(self, space, "published")
+        return replace(space, published=published, variants=read_entries(self, space, "variant"))
+
+    def kernel(self, stem: Mapping[str, Any]) -> int:
+        kernel: int = self.get(stem, "kernel", int, "stem") if "kernel" in stem else 3
+        if kernel not in (1, 3, 5, 7):
+            self.fail(f"stem: kernel = {shown(kernel)}", "Give kernel 1, 3, 5 or 7.")
+        return kernel
+
+    def block_kind(self) -> BlockKind:
+        name = self.get(self.document, "block", str)
+        if name not in BLOCK_KINDS:
+            self.fail(f"block = {shown(name)} is unknown", f"Use one of {', '.join(BLOCK_KINDS)}.")
+        return BLOCK_KINDS[name]
+
+    def stages(self, kind: BlockKind) -> tuple[Stage, ...]:
+        tables = self.get(self.document, "stage", list)
+        if not 1 <= len(tables) <= _MAX_STAGES:
+            self.fail(f"{len(tables)} stages", f"Give 1 to {_MAX_STAGES} [[stage]] tables.")
+        rules = {**COMMON, **kind.rules}
+        shared = self.optional("choices", dict)
+        self.only(shared, rules, "choices")
+        stages = tuple(self.stage(rules, shared, table, i) for i, table in enumerate(tables))
+        names = [stage.name for stage in stages]
+        for name in names:
+            if names.count(name) > 1:
+                self.fail(f"two stages have the name {name!r}", "Give each a name of its own.")
+        return stages
+
+    def stage(
+        self, rules: Mapping[str, ChoiceRule], shared: Mapping[str, Any], table: Any, index: int
+    ) -> Stage:
+        name = f"stage{index + 1}"
+        if not isinstance(table, dict):
+            self.fail(f"stage {name}: {shown(table)} is no table", "Begin it with [[stage]].")
+        if "name" in table:
+            name = self.stage_name(table["name"], name)
+        where = f"stage {name}"
+        self.only(table, ("name", "stride", *rules), where)
+        stride = self.stride(table.get("stride", 1), where)
+        choices = tuple(
+            Choice(key, self.values(where, key, rule, table.get(key, shared.get(key))))
+            for key, rule in rules.items()
+        )
+        stage = Stage(name, stride, choices)
+        if stride > 1 and 0 in stage.values("depth"):
+            self.fail(
+                f"{where}: depth = 0 would lose its stride {stride}",
+                "Let the depth of a stage with a stride start at 1.",
+            )
+        combinations = math.prod(len(c.values) for c in choices if c.key != "depth")
+        if combinations > _MAX_COMBINATIONS:
+            self.fail(
+                f"{where}: {combinations:,} combinations of its values, depth aside, are too many",
+                f"List fewer values: {_MAX_COMBINATIONS:,} combinations in a stage at most.",
+            )
+        return stage
+
+    def stage_name(self, given: Any, place: str) -> str:
+        # The number at the end keeps the name apart from stem, head and the words of torch.
+        if not isinstance(given, str) or not re.fullmatch(r"[a-z][a-z_]{0,30}[0-9]{1,3}", given):
+            self.fail(
+                f"{place}: name = {shown(given)}",
+                "Use lower-case letters and '_' with a number at the end, such as stage3.",
+            )
+        return given
+
+    def values(self, where: str, key: str, rule: ChoiceRule, given: Any) -> tuple[Value, ...]:
+        values = given if isinstance(given, list) else [given]
+        if given is None or not values:
+            self.fail(f"{where}: {key} is missing", f"Give {rule.meaning}: {rule.expected}.")
+        for value in values:
+            if not rule.allows(value):
+                self.fail(f"{where}: {key} = {shown(value)}", f"Give {rule.expected}.")
+        if len(values) > _MAX_VALUES:
+            self.fail(f"{where}: {key} lists {len(values)} values", f"List {_MAX_VALUES} at most.")
+        for value in values:
+            if values.count(value) > 1:
+                self.fail(f"{where}: {key} lists {shown(value)} twice", "List each value once.")
+        return tuple(values)
+
+    def drop_strides(
+        self, stem_stride: int, stem_pool: bool, stages: tuple[Stage, ...]
+    ) -> tuple[str, ...]:
+        names = ["stem"] if stem_stride > 1 else []
+        names += ["pool"] if stem_pool else []
+        names += [stage.name for stage in stages if stage.stride > 1]
+        table = self.optional("adaptation", dict)
+        self.only(table, ("drop_strides",), "adaptation")
+        if "drop_strides" not in table:
+            return tuple(names)
+        dropped = self.get(table, "drop_strides", list, "adaptation")
+        for name in dropped:
+            if name not in names or dropped.count(name) > 1:
+                fault = "twice" if name in names else "which has no stride"
+                self.fail(
+                    f"adaptation: drop_strides names {shown(name)}, {fault}",
+                    f"Name each of {', '.join(names) or 'none'} once at most.",
+                )
+        return tuple(dropped)
+
+    def check_values(self, space: SearchSpace) -> None:
+        """Refuse a value that no network can have: a group count that never divides."""
+        dead = dead_value(space)
+        if dead:
+            value = show(dead.value)
+            self.fail(
+                f"stage {dead.stage}: {dead.key} = {value} can never be built ({dead.cause})",
+                f"Take {value} out of {dead.key}, or add values that go with it.",
+            )

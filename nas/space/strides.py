@@ -1,0 +1,187 @@
+"""Strides: those that a network has at one input.
+
+From 96 pixels upwards, measured along the shorter side, a network has the strides that its space
+states; so it has at the space's own deployment, where that is smaller, and above. On smaller images
+it loses strides: with H the shorter side in pixels, k = floor(log2(H / 7)) strides stay, but at
+least 2, and the others are lost in the order that the space lists; a stride that it does not list
+stays. Of the five strides for 224 pixels, two stay at 32, which is the authors' CIFAR network
+(strides 1,1,2,2,1,1,1; cvtower/SeesawNet_pytorch, `baseline_version`). Strides that the user states
+hold as they are written.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from nas.errors import NasError
+from nas.space.layers import Shape
+from nas.space.search_space import SearchSpace
+
+Strides = tuple[int, ...]  # stem, the pooling where the space has one, then the stages
+
+RULE = 2  # rule 1 took strides out of every input smaller than the space's deployment
+_WHOLE_FROM = 96
+_FINAL_MAP = 7
+_MIN_STRIDES = 2
+
+
+@dataclass(frozen=True)
+class Adaptation:
+    """The strides at one input: `stem`, `pool` (None where the space has none), and the stages."""
+
+    input: Shape
+    stem: int
+    stages: Strides
+    pool: int | None = None
+
+    @property
+    def strides(self) -> Strides:
+        """All strides, in the order in which `--strides` takes them."""
+        return (self.stem, *(() if self.pool is None else (self.pool,)), *self.stages)
+
+    @property
+    def text(self) -> str:
+        """All strides, as `--strides` takes them."""
+        return ",".join(map(str, self.strides))
+
+    @property
+    def total(self) -> int:
+        """The product of all strides."""
+        return math.prod(self.strides)
+
+    @property
+    def brief(self) -> str:
+        """The input and its strides in few words, in the order in which `--strides` takes them."""
+        return f"{self.input}: strides {self.text} ({self._places})"
+
+    def describe(self) -> str:
+        """Return what `brief` says, and what becomes of the image, on one line."""
+        height, width = (-(-side // self.total) for side in self.input[1:])
+        return (
+            f"input {self.input}: strides {self.text} ({self._places}; 1/{self.total} of the "
+            f"input, final map {height}x{width})"
+        )
+
+    @property
+    def _places(self) -> str:
+        return "stem, stages" if self.pool is None else "stem, pool, stages"
+
+
+@dataclass(frozen=True)
+class Stated:
+    """What a user states of strides: for the `deployment`, for the `task`; empty where nothing.
+
+    `rule` is that of the version which first lowered the network: it decides where nothing is
+    stated, so that a stored study keeps the networks that it was trained with.
+    """
+
+    deployment: Strides = ()
+    task: Strides = ()
+    rule: int = RULE
+
+    def deployed(self, space: SearchSpace, deployment: Shape) -> Adaptation:
+        """Return the strides at the deployment."""
+        return adapt(space, deployment, self.deployment, self.rule)
+
+    def trained(self, space: SearchSpace, deployment: Shape, images: Shape) -> Adaptation:
+        """Return the strides on the `images` of a task.
+
+        Those stated for the task; else those stated for the deployment, where the images are large
+        enough for every stride or as large as the deployment; else those of the rule.
+        """
+        whole = min(whole_from(space, self.rule), min(deployment[1:]))
+        alike = self.deployment if min(images[1:]) >= whole else ()
+        return adapt(space, images, self.task or alike, self.rule)
+
+
+def adapt(
+    space: SearchSpace, input_shape: Shape, stated: Strides = (), rule: int = RULE
+) -> Adaptation:
+    """Return the strides of the networks of `space` at an input: those stated, or the rule's.
+
+    Raises:
+        NasError: `stated` does not fit the space.
+    """
+    strides = check_strides(space, stated) if stated else _by_rule(space, input_shape, rule)
+    stem, *rest = strides
+    pool = rest.pop(0) if space.stem_pool else None
+    return Adaptation(input_shape, stem, tuple(rest), pool)
+
+
+def whole_from(space: SearchSpace, rule: int = RULE) -> int:
+    """Return the shorter side, in pixels, from which networks have all strides of `space`."""
+    deployment = min(space.deployment[1:])
+    return deployment if rule == 1 else min(deployment, _WHOLE_FROM)
+
+
+def read_strides(text: str, option: str = "--strides") -> Strides:
+    """Read what a user states of strides, such as 2,1,2,2,2,1,2,1.
+
+    Raises:
+        NasError: these are no numbers, or others than 1 and 2.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    wrong = next((part for part in parts if part not in ("1", "2")), None)
+    if wrong is not None:
+        raise NasError(
+            f"{option} {text!r}: {wrong!r} is no stride.",
+            "Write 1 or 2 for the stem and each stage, with commas: 2,1,2,2,2,1,2,1",
+        )
+    return tuple(map(int, parts))
+
+
+def check_strides(space: SearchSpace, strides: Strides, option: str = "--strides") -> Strides:
+    """Return `strides`, which must fit `space`.
+
+    Raises:
+        NasError: they are too many or too few, or a stage that may be left out would carry one.
+    """
+    own = _own(space)
+    text, usual = (",".join(map(str, each)) for each in (strides, own.values()))
+    if len(strides) != len(own):
+        raise NasError(
+            f"{option} {text} has {len(strides)} numbers, but {space.name} has {len(own)} "
+            f"strides: {', '.join(own)}.",
+            f"Change what the space states: {option} {usual}",
+        )
+    for stage, stride in zip(space.stages, strides[-len(space.stages) :], strict=True):
+        if stride > 1 and 0 in stage.values("depth"):
+            raise NasError(
+                f"{option} {text} gives {stage.name} of {space.name} the stride {stride}, but "
+                "networks may leave this stage out, and the stride with it.",
+                f"Give {stage.name} the stride 1; the space states {option} {usual}",
+            )
+    return strides
+
+
+def given_strides(
+    spaces: Iterable[SearchSpace], text: str | None, option: str = "--strides"
+) -> Strides:
+    """Return the strides that a user states for networks of each of `spaces`; none without `text`.
+
+    Raises:
+        NasError: they cannot be read, or do not fit one of the spaces.
+    """
+    if text is None:
+        return ()
+    strides = read_strides(text, option)
+    for space in spaces:
+        check_strides(space, strides, option)
+    return strides
+
+
+def _own(space: SearchSpace) -> dict[str, int]:
+    """Return the strides that a space states, by the name of what carries them."""
+    pool = {"pool": 2} if space.stem_pool else {}
+    stages = {stage.name: stage.stride for stage in space.stages}
+    return {"stem": space.stem_stride, **pool, **stages}
+
+
+def _by_rule(space: SearchSpace, input_shape: Shape, rule: int) -> Strides:
+    strides, side = _own(space), min(input_shape[1:])
+    if side < whole_from(space, rule):
+        strided = sum(stride > 1 for stride in strides.values())
+        kept = max(_MIN_STRIDES, int(math.log2(max(side, _FINAL_MAP) / _FINAL_MAP)))
+        for name in space.drop_strides[: max(0, strided - kept)]:
+            strides[name] = 1
+    return tuple(strides.values())

@@ -1,0 +1,53 @@
+"""Statistics: dominance, means, resampling, rank correlations."""
+
+from nas.stats.correlations import FEWEST, Values, correlation, correlation_difference, ranks
+from nas.stats.interval import Interval
+from nas.stats.means import CONFIDENCE, Difference, Summary, difference
+from nas.stats.pareto import Points, hypervolume, non_dominated, non_dominated_ranks
+from nas.stats.resampling import (
+    Bools,
+    Floats,
+    bootstrap,
+    bootstrap_difference,
+    edf,
+    edf_reach,
+    flip,
+    holm,
+    least_p,
+    least_p_of_pairs,
+    mean,
+    permute,
+    quantile,
+    share_below,
+)
+
+__all__ = [
+    "CONFIDENCE",
+    "FEWEST",
+    "Bools",
+    "Difference",
+    "Floats",
+    "Interval",
+    "Points",
+    "Summary",
+    "Values",
+    "bootstrap",
+    "bootstrap_difference",
+    "correlation",
+    "correlation_difference",
+    "difference",
+    "edf",
+    "edf_reach",
+    "flip",
+    "holm",
+    "hypervolume",
+    "least_p",
+    "least_p_of_pairs",
+    "mean",
+    "non_dominated",
+    "non_dominated_ranks",
+    "permute",
+    "quantile",
+    "ranks",
+    "share_below",
+]

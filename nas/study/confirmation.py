@@ -1,0 +1,85 @@
+"""Confirmation: which networks are trained again with further seeds, and in which order.
+
+The lowest of many noisy errors is lower than the network deserves (the winner's curse), so the top
+candidates are retrained in full with further seeds, and the winner is chosen on the mean over all
+its seeds. The published references get as many seeds, so that the comparison with them is fair.
+What the trainings of one network say together is an `Estimate` of `nas.results.findings`.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from nas.study.spec import StudySpec
+from nas.study.trial import Trial, TrialState
+
+Trainings = dict[int, tuple[Trial, ...]]
+
+
+def trainings(trials: Sequence[Trial]) -> Trainings:
+    """Return the complete trainings of each network by its number: the first seed first.
+
+    Networks are the candidates and the references that have been trained to the end.
+    """
+    found: dict[int, list[Trial]] = {
+        trial.number: [trial] for trial in trials if trial.replicate_of is None and trial.final
+    }
+    for trial in trials:
+        if trial.replicate_of in found and trial.final:
+            found[trial.replicate_of].append(trial)
+    return {number: tuple(own) for number, own in found.items()}
+
+
+def chosen(spec: StudySpec, trials: Sequence[Trial], believed: Mapping[int, float]) -> list[int]:
+    """Return the numbers of the candidates to confirm, the most promising first.
+
+    They have the lowest `believed` loss of the first objective, or the lowest observed one where
+    nothing is believed of a trial; the cheaper of equals comes first.
+    """
+    goal = spec.goals[0]
+    done = [trial for trial in trials if trial.candidate and trial.state is TrialState.COMPLETE]
+
+    def order(trial: Trial) -> tuple[float, float, int, int]:
+        observed = goal.loss(trial.value(goal.name) or 0.0)
+        belief = believed.get(trial.number, observed)
+        return belief, observed, trial.cost.madds, trial.number
+
+    return [trial.number for trial in sorted(done, key=order)[: spec.confirm]]
+
+
+def repeated_references(spec: StudySpec, trials: Sequence[Trial]) -> list[int]:
+    """Return the numbers of the complete references that get further seeds."""
+    if spec.reference_seeds < 2:
+        return []
+    return [trial.number for trial in trials if trial.reference and trial.final]
+
+
+def num_replicates(spec: StudySpec, trials: Sequence[Trial], searched: bool) -> int:
+    """Return how many further seeds a study trains, at most while it is not yet `searched`.
+
+    A reference that has failed gets none.
+    """
+    done = sum(trial.candidate and trial.state is TrialState.COMPLETE for trial in trials)
+    candidates = min(spec.confirm, done) if searched else spec.confirm
+    failed = sum(bool(trial.reference) and trial.state is TrialState.FAILED for trial in trials)
+    references = len(spec.references) - failed
+    return candidates * (spec.seeds - 1) + references * (spec.reference_seeds - 1)
+
+
+def next_replicate(
+    spec: StudySpec,
+    trials: Sequence[Trial],
+    candidates: Sequence[int],
+    references: Sequence[int] = (),
+) -> tuple[int, int] | None:
+    """Return (network, replicate) of the next training, None where all have been begun.
+
+    Every network gets its second seed before any gets a third, so that an early end leaves means
+    of as many seeds as can be had. In each round the candidates come first.
+    """
+    begun = {(trial.replicate_of, trial.replicate) for trial in trials if trial.replicate}
+    for replicate in range(1, max(spec.seeds, spec.reference_seeds)):
+        wanted = [*(candidates if replicate < spec.seeds else ()),
+                  *(references if replicate < spec.reference_seeds else ())]  # fmt: skip
+        for number in wanted:
+            if (number, replicate) not in begun:
+                return number, replicate
+    return None

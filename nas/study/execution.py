@@ -1,0 +1,258 @@
+"""Execution: the part of running a study that is the same for every executor.
+
+An executor (Ray Tune, or the plain loop `run_serial`) takes jobs, hands in reports, and tells of
+workers that it lost; this module turns each of these into the calls on the study and into events
+for whoever watches. It knows no executor and no heavy library.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from nas.errors import StudyFailedError, StudyPausedError
+from nas.study import environment_faults as environment
+from nas.study import time_profile as profile
+from nas.study.evaluator import Attempt, Epoch, Evaluator, Failure, Job, Report, Saved
+from nas.study.rungs import Decision
+from nas.study.study import Study
+from nas.study.trial import NOTE, Fault, Measurement, Outcome, Trial, TrialState
+
+
+@dataclass(frozen=True, slots=True)
+class WorkersReady:
+    """The executor is up and runs `concurrent` trials at a time; `note`: what else to tell."""
+
+    concurrent: int
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrialStarted:
+    """A trial was recorded as RUNNING."""
+
+    trial: Trial
+
+
+@dataclass(frozen=True, slots=True)
+class TrialMeasured:
+    """An epoch was recorded."""
+
+    trial: Trial
+    measurement: Measurement
+
+
+@dataclass(frozen=True, slots=True)
+class TrialFinished:
+    """A trial reached its final state."""
+
+    trial: Trial
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRequeued:
+    """A trial waits again, because of `reason`: its worker was lost, or the study interrupted."""
+
+    trial: Trial
+    reason: str
+
+
+Event: TypeAlias = WorkersReady | TrialStarted | TrialMeasured | TrialFinished | TrialRequeued
+Watcher: TypeAlias = Callable[[Event], None]
+
+
+def ignore(event: Event) -> None:
+    """Watch nothing."""
+
+
+class Execution:
+    """One study being executed: the jobs in flight, and what becomes of their reports."""
+
+    def __init__(self, study: Study, on_event: Watcher = ignore) -> None:
+        """Execute `study`; `on_event` hears of everything after it has been recorded."""
+        self.study = study
+        self.emit = on_event
+        self._flying: dict[int, Job] = {}
+        self._later: list[Event] | None = None  # what is told when it has been recorded
+        self._halved: dict[int, str] = {}  # trials whose memory did not suffice, and what is noted
+
+    @property
+    def flying(self) -> int:
+        """How many jobs are out."""
+        return len(self._flying)
+
+    def next(self) -> Job | None:
+        """Return the next job, recorded as RUNNING; None where nothing is left for now.
+
+        While jobs are in flight a later call may find more, for one of them may be lost.
+        """
+        while (trial := self.study.ask()) is not None and trial.state.finished:
+            self.emit(TrialFinished(trial))  # an earlier result was reused: nothing to run
+        if trial is None:
+            return None
+        halved = trial.number in self._halved
+        job = Job(trial.number, trial.attempt, trial.seed, trial.architecture, halved)
+        self._flying[job.number] = job
+        self.emit(TrialStarted(trial))
+        return job
+
+    def report(self, job: Job, report: Report) -> Decision:
+        """Record what `job` reported; STOP means that the job is over and its trial finished."""
+        if self._flying.get(job.number) is not job:
+            return Decision.STOP
+        with self._at_once():
+            return self._take(job, report.content, report)
+        return Decision.STOP
+
+    def _take(self, job: Job, content: Epoch | Saved | Failure, report: Report) -> Decision:
+        if isinstance(content, Epoch):
+            return self._epoch(job, content, report)
+        if isinstance(content, Saved):
+            self._finish(job, TrialState.COMPLETE, report.seconds, content)
+        elif content.reason in environment.REASONS:
+            self._pause(job, content)
+        elif content.again is not None and not job.halved:
+            self._again(job, content.again)
+        else:
+            self._finish(job, TrialState.FAILED, report.seconds, content)
+        return Decision.STOP
+
+    @contextmanager
+    def _at_once(self) -> Iterator[None]:
+        """Record what happens within as one write and tell it then, also what ends the study."""
+        failure: StudyFailedError | StudyPausedError | None = None
+        self._later = []
+        try:
+            with self.study.together():
+                try:
+                    yield
+                except (StudyFailedError, StudyPausedError) as error:
+                    failure = error
+            told = self._later
+        finally:
+            self._later = None
+        for event in told:
+            self.emit(event)
+        if failure is not None:
+            raise failure
+
+    def _say(self, event: Event) -> None:
+        """Tell of what has been recorded, at once or when it has been."""
+        if self._later is None:
+            self.emit(event)
+        else:
+            self._later.append(event)
+
+    def _again(self, job: Job, note: str) -> None:
+        """Put a job back in the queue, to be started with its batches halved; once for a trial."""
+        self._landed(job)
+        self._halved[job.number] = note
+        self.study.interrupt(job.number)
+        self._tell(job.number, note)
+
+    def _pause(self, job: Job, failure: Failure) -> None:
+        """Put a job back in the queue that the environment ended, and pause the study."""
+        if self._landed(job):
+            try:
+                self.study.pause(job.number, Fault(failure.reason, failure.detail))
+            finally:
+                self._tell(job.number, failure.reason)
+
+    def lost(self, job: Job) -> None:
+        """Put a job whose worker is gone back in the queue, or fail it after too many attempts."""
+        if self._landed(job):
+            try:
+                self.study.requeue(job.number)
+            finally:  # told even where this failure breaks the circuit: it has been recorded
+                self._tell(job.number, "worker lost")
+
+    def timed_out(self, job: Job, seconds: float) -> None:
+        """Fail a job that sent no report for `seconds`."""
+        failure = Failure("timeout", f"no report for {seconds:g} s")
+        self._finish(job, TrialState.FAILED, seconds, failure)
+
+    def interrupt(self) -> None:
+        """Put every job in flight back in the queue; the attempt does not count as lost."""
+        for job in list(self._flying.values()):
+            self._flying.pop(job.number)
+            self.study.interrupt(job.number)
+            self._tell(job.number, "interrupted")
+
+    def _epoch(self, job: Job, epoch: Epoch, report: Report) -> Decision:
+        study, number = self.study, job.number
+        if epoch.counted is not None and not study.count(
+            number, job.attempt, epoch.counted, report.worker
+        ):
+            self._landed(job)
+            self._tell(number, "count")
+            return Decision.STOP
+        if epoch.proxies is not None:
+            study.score(number, job.attempt, epoch.proxies)
+        rung = study.spec.ladder.rung(epoch.epoch)
+        measurement = Measurement(
+            epoch.epoch, rung, epoch.top1_error, epoch.loss, epoch.train_loss, report.seconds
+        )
+        decision = study.record(number, job.attempt, measurement)
+        if study.trial(number).state.finished:  # the study failed it: not a number
+            self._landed(job)
+            self._tell(number, "record")
+            return Decision.STOP
+        self._say(TrialMeasured(study.trial(number), measurement))
+        if decision is Decision.STOP:
+            complete = epoch.epoch >= study.spec.ladder.max_epochs
+            if complete and epoch.saving:
+                return Decision.CONTINUE  # the trial is finished when its weights are saved
+            state = TrialState.COMPLETE if complete else TrialState.STOPPED
+            self._finish(job, state, report.seconds, epoch)
+        return decision
+
+    def _finish(
+        self, job: Job, state: TrialState, seconds: float, content: Epoch | Saved | Failure
+    ) -> None:
+        if not self._landed(job):
+            return
+        reports: dict[str, Mapping[str, Any]] = {}
+        if job.halved:
+            reports[NOTE] = {"text": self._halved[job.number]}
+        if not isinstance(content, Failure) and content.profile is not None:
+            reports[profile.KIND] = profile.completed(content.profile, seconds)
+        outcome = Outcome(state, seconds)
+        if isinstance(content, Failure):
+            outcome = Outcome(state, seconds, content.reason, content.detail)
+        elif isinstance(content, Saved):
+            outcome = Outcome(state, seconds, None, None, content.path, content.sha256)
+        try:
+            self.study.finish(job.number, job.attempt, outcome, reports)
+        finally:
+            self._tell(job.number, "finish")
+
+    def _landed(self, job: Job) -> bool:
+        """Take `job` out of flight; False where it was not, or was replaced by a later attempt."""
+        if self._flying.get(job.number) is not job:
+            return False
+        del self._flying[job.number]
+        return True
+
+    def _tell(self, number: int, reason: str) -> None:
+        """Tell what became of a trial, if anything did: the store may have refused."""
+        trial = self.study.trial(number)
+        if trial.state.finished:
+            self._say(TrialFinished(trial))
+        elif trial.state is TrialState.WAITING:
+            self._say(TrialRequeued(trial, reason))
+
+
+def run_serial(study: Study, evaluator: Evaluator, on_event: Watcher = ignore) -> None:
+    """Run `study` to its end in this process, one trial after another.
+
+    Raises:
+        StudyFailedError: the trials keep failing; everything so far is recorded.
+        StudyPausedError: a disk, a folder or data failed; the trial that met it waits again.
+    """
+    execution = Execution(study, on_event)
+    on_event(WorkersReady(1))
+    while (job := execution.next()) is not None:
+        attempt = Attempt(job, lambda: evaluator)
+        while execution.report(job, attempt.advance()) is Decision.CONTINUE:
+            pass
+        attempt.close()

@@ -1,0 +1,124 @@
+"""Reuse: a result of the same training of the same network, measured before, in place of a new one.
+
+Two results may stand for each other when everything that they depend on is the same, but for the
+seed of the trial: the text of the space (its stem and head), the strides at the deployment and on
+the images, the deployment (for fvcore's count), the task with its images and limit, the recipe, the
+epochs of full fidelity (the schedule is stretched over them), and the seed of the study, which
+draws the validation split. Rungs below the last one matter only where the recipe ends a cycle of
+the learning rate at each, or the study changes the resolution there: a complete trial was stopped
+at none. Only complete trials are taken:
+one that failed may have failed for its seed or its machine, one that was stopped is no final value.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from nas.space import Architecture, parse_input
+from nas.study.results_folder import file_sha256
+from nas.study.spec import StudySpec
+from nas.study.trial import Trial, TrialState
+
+Found = Sequence[tuple[StudySpec, Trial]]
+
+
+def comparable(mine: StudySpec, theirs: StudySpec, architecture: Architecture) -> bool:
+    """Tell whether both studies train `architecture` in the same way."""
+    texts = [_space_text(spec, architecture.space) for spec in (mine, theirs)]
+    if None in texts or texts[0] != texts[1] or not _same_images(mine, theirs):
+        return False
+    return _training(mine) == _training(theirs) and _same_strides(mine, theirs, architecture)
+
+
+def reusable(
+    spec: StudySpec,
+    architecture: Architecture,
+    found: Found,
+    weights_file: Callable[[str, Trial], Path | None],
+    seeds: Collection[int] = (),
+) -> tuple[str, Trial] | None:
+    """Return the first of `found` that can stand for a training in `spec`, as (study, trial).
+
+    `seeds` are those that the architecture has been trained with already: the same training again
+    is no further one. Its weights must still be there and the same, for an export:
+    `weights_file(study, trial)` says where they lie.
+    The first, not the best: to choose among seeds would be to believe the luckiest.
+    """
+    for theirs, trial in found:
+        if trial.seed in seeds or trial.origin is not None or trial.counted is None:
+            continue
+        if comparable(spec, theirs, architecture) and _is_kept(
+            trial, weights_file(theirs.name, trial)
+        ):
+            return theirs.name, trial
+    return None
+
+
+def stand_in(spec: StudySpec, new: Trial, study: str, old: Trial) -> Trial:
+    """Return `new` as a COMPLETE trial with the result of `old`, a trial of `study`."""
+    rungs = spec.ladder
+    return replace(
+        new,
+        state=TrialState.COMPLETE,
+        attempt=0,
+        seed=old.seed,
+        measurements=tuple(replace(m, rung=rungs.rung(m.epoch)) for m in old.measurements),
+        counted=old.counted,
+        finished_at=new.created_at,
+        seconds=old.seconds,
+        weights_path=old.weights_path,
+        weights_sha256=old.weights_sha256,
+        proxies=old.proxies,
+        origin=f"{study}/{old.number}",
+    )
+
+
+def _space_text(spec: StudySpec, name: str) -> str | None:
+    space = spec.spaces.get(name)
+    return space.source if space else None
+
+
+def _same_strides(mine: StudySpec, theirs: StudySpec, architecture: Architecture) -> bool:
+    """Tell whether `architecture` has the same strides in both, at the deployment and trained.
+
+    Both have the same task, so the size of its images is the same where only one of them knows it.
+    """
+    space = mine.space_of(architecture)
+    if mine.deployed(space) != theirs.deployed(space):
+        return False
+    sizes = {mine.task_input, theirs.task_input} - {None}
+    if len(sizes) != 1:  # unknown, or not the same images any more
+        return not sizes and mine.stated_strides == theirs.stated_strides
+    images = sizes.pop()
+    assert images is not None
+    shape = parse_input(images)
+    return mine.trained(space, shape) == theirs.trained(space, shape)
+
+
+def _same_images(mine: StudySpec, theirs: StudySpec) -> bool:
+    """Tell whether both studies are known to measure on the same images.
+
+    Those of a task without a folder are its own. Of the images in a folder nothing is known in
+    studies that kept no identity of them.
+    """
+    if mine.data and theirs.data:
+        return mine.data == theirs.data
+    return mine.data_dir is None and theirs.data_dir is None
+
+
+def _training(spec: StudySpec) -> tuple[object, ...]:
+    settings = spec.recipe.partition("\n")[2] if spec.recipe.startswith("# ") else spec.recipe
+    deployment = (str(spec.deployment), spec.classes)
+    images = (spec.image_size, spec.skip_corrupt)
+    data = (spec.task, spec.limit, spec.seed, *images)
+    cycles = 'rungs = "complete"' in settings.splitlines()
+    shaped = cycles or bool(spec.resolutions)  # the training itself changes at a rung
+    rungs = spec.rungs if shaped else spec.rungs[-1:]
+    return (*deployment, *data, settings, rungs, spec.resolutions)
+
+
+def _is_kept(trial: Trial, weights: Path | None) -> bool:
+    """Tell whether the weights of a trial are there, and are still the same."""
+    if weights is None:
+        return False
+    return trial.weights_sha256 is None or file_sha256(weights) == trial.weights_sha256

@@ -1,0 +1,391 @@
+"""The study: the rules of the loop. Ask, gate, record, decide, finish; it knows no heavy library.
+
+What it needs of samplers and stores is declared in `nas.study.ports` and given to it. Whoever
+executes the trials (Ray Tune, or a plain loop) calls `ask`, then `record` for each epoch, then
+`finish`; the order of these calls is the only thing that an execution decides.
+
+When all candidates have ended, the top ones are trained again with further seeds
+(`nas.study.confirmation`). A training that was done before, in any study of the store, is not
+repeated (`nas.study.reuse`).
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, NoReturn
+
+import numpy as np
+
+from nas.cost import Cost, admits
+from nas.errors import StudyPausedError
+from nas.space import Architecture
+from nas.study import confirmation as confirm
+from nas.study import reuse
+from nas.study.circuit_breaker import break_circuit, last_line
+from nas.study.history import seen
+from nas.study.judging import judge
+from nas.study.ports import Sampler, StudyStore
+from nas.study.rungs import Decision
+from nas.study.spec import StudySpec
+from nas.study.time_limit import Timebox
+from nas.study.trial import Fault, Measurement, Outcome, Trial, TrialState
+
+MAX_LOSSES = 3
+_PROPOSALS = 20
+_REHEARSED = 2  # the first of a start that covers the costs, and the first that differs from it
+_CANDIDATES_FIRST = 4
+_MISMATCH = "fvcore counts another cost than we do"  # alike for all, so that it breaks the circuit
+
+
+class Study:
+    """One study in progress: a mirror of its store, and the rules."""
+
+    def __init__(
+        self,
+        spec: StudySpec,
+        store: StudyStore,
+        sampler: Sampler,
+        clock: Callable[[], float] | None = None,
+    ) -> None:
+        """Read the trials so far; those left RUNNING by a lost driver wait again, not as losses.
+
+        `clock` returns seconds, for a study whose time is limited; by default those of the system.
+        """
+        self.spec = spec
+        self._costs = spec.cost_models()
+        self._store = store
+        self._sampler = sampler
+        self._trials = {trial.number: trial for trial in store.trials(spec.name)}
+        self._confirming: list[int] | None = None
+        self._timebox = Timebox(spec.time_limit, self.trials, clock)
+        self.exhausted = False
+        if self._cut_short():
+            self._timebox.close()
+            self.exhausted = spec.time_limit is None
+        for trial in self.trials:
+            self.interrupt(trial.number)
+
+    @property
+    def trials(self) -> list[Trial]:
+        """Every trial, by number."""
+        return list(self._trials.values())  # numbers only ever grow, so that this is their order
+
+    @property
+    def candidates(self) -> list[Trial]:
+        """The trials that can win: no references, no further seeds of another trial."""
+        return [trial for trial in self.trials if trial.candidate]
+
+    def trial(self, number: int) -> Trial:
+        """Return one trial."""
+        return self._trials[number]
+
+    def ask(self) -> Trial | None:
+        """Return the next trial, recorded as RUNNING, or None where nothing is left to do for now.
+
+        It is COMPLETE instead, with nothing left to do, where an earlier result could be reused.
+        Waiting trials come first. The published references come after the first few candidates:
+        they train to the end, and nobody should wait for that to see a first result. The further
+        seeds come last: those of the references when no candidate is left to begin, those of the
+        best when all candidates have ended.
+        """
+        self._timebox.start()
+        for trial in self.trials:
+            if trial.state is TrialState.WAITING:
+                return self._start(trial)
+        if len(self.candidates) < _CANDIDATES_FIRST:
+            new = self._next_candidate() or self._next_reference()
+        else:
+            new = self._next_reference() or self._next_candidate()
+        new = new or self._next_replicate()
+        if new is None:
+            return None
+        new = self._reused(new) if self.spec.reuse else new
+        self._store.insert_trial(self.spec.name, new)
+        self._trials[new.number] = new
+        return new
+
+    def rehearse(self) -> None:
+        """Propose the next candidates and forget them, while there is nothing to wait for.
+
+        What the sampler reads and computes for its first proposals is there when workers need it.
+        """
+        history, number = seen(self.trials), len(self._trials)
+        left = 0 if self._all_asked() else self.spec.num_trials - len(self.candidates)
+        for ahead in range(number, number + min(left, _REHEARSED)):
+            proposed = self._sampler.propose(history, ahead, self._rng(ahead, 0))
+            if proposed is None:
+                return
+            cost = self.cost(proposed)
+            history = [*history, Trial(ahead, proposed, cost, TrialState.WAITING, seed=0)]
+
+    def cost(self, architecture: Architecture) -> Cost:
+        """Return the cost of a member of one of the spaces at the study's deployment."""
+        return self._costs[architecture.space].cost(architecture)
+
+    @property
+    def time_left(self) -> float | None:
+        """The seconds for which new candidates may be begun; None where time does not end them."""
+        return 0.0 if self.spec.time_limit and self._all_asked() else self._timebox.left
+
+    def to_come(self) -> tuple[int | None, int]:
+        """Return how many candidates, and how many trainings to the end, have not begun yet.
+
+        None candidates where only their time ends them, and it has not. The trainings to the end
+        are those of references and of further seeds.
+        """
+        ours = len(self.candidates)
+        whole = len(self._references()) + ours - len(self._trials)
+        whole += confirm.num_replicates(self.spec, self.trials, self._searched())
+        if self._all_asked():
+            return 0, whole
+        return (self.spec.num_trials - ours if self.spec.counted else None), whole
+
+    def planned(self) -> int | None:
+        """Return how many trials the whole study has, references and further seeds included.
+
+        None while nobody knows: where time alone ends the search, and it has not ended yet.
+        """
+        candidates, whole = self.to_come()
+        return None if candidates is None else len(self._trials) + candidates + whole
+
+    def together(self) -> AbstractContextManager[None]:
+        """Enter what is recorded within the block as one write of the store, at its end."""
+        return self._store.together(self.spec.name)
+
+    def count(self, number: int, attempt: int, counted: Cost, worker: str) -> bool:
+        """Record fvcore's count; return False, and fail the trial, where it differs from ours.
+
+        Raises:
+            StudyFailedError: as `finish` does.
+        """
+        trial = self._running(number, attempt)
+        if trial is None:
+            return False
+        self._store.record_count(self.spec.name, number, attempt, counted, worker)
+        trial = self._trials[number] = replace(trial, counted=counted, worker=worker)
+        if (counted.madds, counted.params) == (trial.cost.madds, trial.cost.params):
+            return True
+        detail = f"{trial.architecture}\nours: {trial.cost}\nfvcore: {counted}\n{_MISMATCH}"
+        self.finish(number, attempt, Outcome(TrialState.FAILED, 0.0, "count_mismatch", detail))
+        return False
+
+    def score(self, number: int, attempt: int, proxies: Mapping[str, float]) -> None:
+        """Record the training-free scores of a running trial."""
+        trial = self._running(number, attempt)
+        if trial is not None:
+            self._store.record_proxies(self.spec.name, number, attempt, proxies)
+            self._trials[number] = replace(trial, proxies=dict(proxies))
+
+    def record(self, number: int, attempt: int, measurement: Measurement) -> Decision:
+        """Record one epoch and decide; a late report of an earlier attempt is dropped.
+
+        A measurement that is no number fails the trial, its training loss included.
+
+        Raises:
+            StudyFailedError: as `finish` does.
+        """
+        trial = self._running(number, attempt)
+        if trial is None:
+            return Decision.STOP
+        found = (measurement.top1_error, measurement.loss, measurement.train_loss)
+        if not all(map(math.isfinite, found)):
+            values = "error {}, loss {}, train loss {}".format(*found)
+            detail = f"epoch {measurement.epoch}: {values}"
+            outcome = Outcome(TrialState.FAILED, measurement.seconds, "nan", detail)
+            self.finish(number, attempt, outcome)
+            return Decision.STOP
+        self._store.record_measurement(self.spec.name, number, attempt, measurement)
+        measured = (*trial.measurements, measurement)
+        trial = self._trials[number] = replace(trial, measurements=measured)
+        return judge(self.spec, self.candidates, trial, measurement)
+
+    def finish(
+        self,
+        number: int,
+        attempt: int,
+        outcome: Outcome,
+        reports: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
+        """Give a running trial its final state, and keep `reports` on it, {kind: values}.
+
+        The reports follow the state, which never changes again: a lost driver may cost them.
+
+        Raises:
+            StudyFailedError: the last three trials to end failed for the same reason.
+        """
+        trial = self._running(number, attempt)
+        if trial is None:
+            return
+        self._store.finish_trial(self.spec.name, number, attempt, outcome)
+        self._trials[number] = replace(
+            trial,
+            state=outcome.state,
+            fail_reason=outcome.fail_reason,
+            fail_detail=outcome.fail_detail,
+            seconds=outcome.seconds,
+            weights_path=outcome.weights_path,
+            weights_sha256=outcome.weights_sha256,
+            finished_at=datetime.now(UTC),
+        )
+        for kind, values in (reports or {}).items():
+            self._store.record_report(self.spec.name, number, kind, values)
+        break_circuit(self.spec.name, self.trials)
+
+    def requeue(self, number: int) -> None:
+        """Put a running trial whose worker was lost back to WAITING.
+
+        After its third loss it is FAILED instead, for it may be the trial that kills them.
+
+        Raises:
+            StudyFailedError: as `finish` does.
+        """
+        trial = self._trials[number]
+        if trial.state is not TrialState.RUNNING:
+            return
+        lost = trial.lost + 1
+        if lost >= MAX_LOSSES:
+            detail = f"lost {lost} times"
+            self.finish(number, trial.attempt, Outcome(TrialState.FAILED, 0, "worker_lost", detail))
+            return
+        self._store.requeue_trial(self.spec.name, number, trial.attempt, lost=True)
+        self._trials[number] = replace(trial, state=TrialState.WAITING, lost=lost)
+
+    def interrupt(self, number: int) -> None:
+        """Put a running trial back to WAITING whose attempt was ended on purpose: no loss."""
+        trial = self._trials[number]
+        if trial.state is TrialState.RUNNING:
+            self._store.requeue_trial(self.spec.name, number, trial.attempt, lost=False)
+            self._trials[number] = replace(trial, state=TrialState.WAITING)
+
+    def pause(self, number: int, fault: Fault) -> NoReturn:
+        """Put a running trial back to WAITING that the environment ended, and pause the study.
+
+        Raises:
+            StudyPausedError: always; the next trial would meet the same.
+        """
+        trial = self._trials[number]
+        if trial.state is TrialState.RUNNING:
+            self._store.requeue_trial(self.spec.name, number, trial.attempt, False, fault)
+            self._trials[number] = replace(trial, state=TrialState.WAITING)
+        raise StudyPausedError(
+            f"{self.spec.name} is paused: {last_line(fault.detail).rstrip('.')}.",
+            f"Everything measured is kept. When that is mended type: nas resume {self.spec.name}",
+        )
+
+    def _running(self, number: int, attempt: int) -> Trial | None:
+        trial = self._trials.get(number)
+        live = trial and trial.state is TrialState.RUNNING and trial.attempt == attempt
+        return trial if live else None
+
+    def _start(self, trial: Trial) -> Trial:
+        attempt = trial.attempt + 1
+        self._store.start_trial(self.spec.name, trial.number, attempt)
+        started = replace(trial, state=TrialState.RUNNING, attempt=attempt, measurements=())
+        self._trials[trial.number] = started
+        return started
+
+    def _references(self) -> list[tuple[str, Architecture]]:
+        return [(entry.name, entry.architecture) for entry in self.spec.references]
+
+    def _next_reference(self) -> Trial | None:
+        known = {trial.reference for trial in self.trials}
+        for name, architecture in self._references():
+            if name not in known:
+                return self._new(architecture, reference=name)
+        return None
+
+    def _next_candidate(self) -> Trial | None:
+        if self._all_asked():
+            return None
+        number, history = len(self._trials), seen(self.trials)
+        taken = {trial.arch_id for trial in self.candidates}
+        for proposal in range(_PROPOSALS):
+            proposed = self._sampler.propose(history, number, self._rng(number, proposal))
+            if proposed is None:
+                break
+            architecture = self.spec.space_of(proposed).check(proposed)
+            if architecture.arch_id not in taken:
+                return self._new(architecture)
+        self.exhausted = True
+        return None
+
+    def _rng(self, number: int, proposal: int) -> np.random.Generator:
+        return np.random.default_rng([self.spec.seed, number, proposal])
+
+    def _all_asked(self) -> bool:
+        """Tell whether no more candidates will come."""
+        enough = len(self.candidates) >= self.spec.num_trials
+        return enough or self.exhausted or self._timebox.over
+
+    def _searched(self) -> bool:
+        """Tell whether all candidates have ended, and no more will come."""
+        return self._all_asked() and all(trial.state.finished for trial in self.candidates)
+
+    def _cut_short(self) -> bool:
+        """Tell whether the search had ended with fewer candidates than planned.
+
+        The sampler had nothing new then, or its time was up; it is not asked again. A study with a
+        limit of time that still searched has trials that were under way.
+        """
+        trials = self.trials
+        ended = any(trial.replicate_of is not None for trial in trials)
+        if self.spec.time_limit and trials:
+            ended = ended or all(trial.state.finished for trial in trials)
+        return ended and len(self.candidates) < self.spec.num_trials
+
+    def _next_replicate(self) -> Trial | None:
+        if not self._all_asked():
+            return None
+        spec, trials = self.spec, self.trials
+        references = confirm.repeated_references(spec, trials)
+        following = confirm.next_replicate(spec, trials, self._to_confirm(), references)
+        if following is None:
+            return None
+        return self._new(self._trials[following[0]].architecture, replicate=following)
+
+    def _to_confirm(self) -> list[int]:
+        """Return the candidates to confirm; none before all candidates have ended."""
+        if self.spec.confirm * (self.spec.seeds - 1) == 0 or not self._searched():
+            return []
+        if self._confirming is None:  # the same at every resume: all candidates have ended
+            believed = self._sampler.believe(seen(self.trials))
+            self._confirming = confirm.chosen(self.spec, self.trials, believed)
+        return self._confirming
+
+    def _reused(self, new: Trial) -> Trial:
+        """Return `new` with the result of the same training done before, where there is one."""
+        found = self._store.complete_trials(self.spec.name, new.arch_id)
+        own = new.replicate_of
+        group = [t for t in self.trials if own is not None and own in (t.number, t.replicate_of)]
+        seeds = {trial.seed for trial in group}
+        files = self._store.weights_file
+        old = reuse.reusable(self.spec, new.architecture, found, files, seeds)
+        return new if old is None else reuse.stand_in(self.spec, new, *old)
+
+    def _new(
+        self,
+        architecture: Architecture,
+        reference: str | None = None,
+        replicate: tuple[int, int] | None = None,
+    ) -> Trial:
+        cost = self.cost(architecture)
+        free = reference is not None or replicate is not None  # a network that has passed, or may
+        if not free and not admits(self.spec.budget, cost):  # the gate
+            raise AssertionError(f"a sampler proposed an architecture over the budget: {cost}")
+        number = len(self._trials)
+        seeded = [self.spec.seed, *(replicate or (number // self.spec.block,))]
+        of, count = replicate or (None, 0)
+        return Trial(
+            number,
+            architecture,
+            cost,
+            TrialState.RUNNING,
+            int(np.random.SeedSequence(seeded).generate_state(1)[0]),
+            reference=reference,
+            attempt=1,
+            created_at=datetime.now(UTC),
+            replicate_of=of,
+            replicate=count,
+        )

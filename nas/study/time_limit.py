@@ -1,0 +1,64 @@
+"""Timebox: how much of the time that a study may search for is left, over all of its runs."""
+
+import time
+from collections.abc import Callable, Sequence
+
+from nas.study.trial import Trial
+
+
+class Timebox:
+    """A clock that runs while a study searches, and goes on where an earlier run left it.
+
+    Starting the workers is not counted: the clock starts when the first trial is asked for.
+    """
+
+    def __init__(
+        self, limit: float | None, trials: Sequence[Trial], clock: Callable[[], float] | None = None
+    ) -> None:
+        """Allow `limit` seconds, None for no end, less what `trials` have taken already.
+
+        `clock` returns seconds since any moment.
+        """
+        self._limit = limit
+        self._before = 0.0 if limit is None else searched_for(trials)
+        self._clock = clock or time.monotonic
+        self._began: float | None = None
+
+    def start(self) -> None:
+        """Let the clock run, if it does not yet."""
+        if self._began is None:
+            self._began = self._clock()
+
+    def close(self) -> None:
+        """Leave no time, where there is an end at all."""
+        self._before = self._limit or 0.0
+
+    @property
+    def left(self) -> float | None:
+        """The seconds that are left, at least 0; None where there is no end."""
+        if self._limit is None:
+            return None
+        now = 0.0 if self._began is None else self._clock() - self._began
+        return max(0.0, self._limit - self._before - now)
+
+    @property
+    def over(self) -> bool:
+        """Whether no time is left."""
+        return self.left == 0.0
+
+
+def searched_for(trials: Sequence[Trial]) -> float:
+    """Return the seconds in which at least one finished trial of `trials` was in training.
+
+    Reused results and further seeds of the best took none of the search's time.
+    """
+    spans = [
+        (trial.finished_at.timestamp() - trial.seconds, trial.finished_at.timestamp())
+        for trial in trials
+        if trial.finished_at and trial.seconds and not trial.origin and trial.replicate_of is None
+    ]
+    total, until = 0.0, float("-inf")
+    for start, end in sorted(spans):
+        total += max(0.0, end - max(start, until))
+        until = max(until, end)
+    return total

@@ -1,0 +1,143 @@
+"""Trial: one candidate being measured, and what has been measured of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from nas.cost import Cost
+from nas.space import Architecture
+
+NOTE = "note"  # the kind of the report that says what was unusual about a trial, in words
+_METRICS = ("top1_error", "loss", "train_loss")
+
+
+class TrialState(StrEnum):
+    """The life of a trial; the last three are final and never change.
+
+    WAITING ─► RUNNING ─► COMPLETE   measured to the last rung
+       ▲          ├─────► STOPPED    ended at a lower rung: a censored measurement
+       └──────────┤                  (back to WAITING when its worker, its driver, a disk or data
+                  │                  are lost: that ends an attempt, not the trial)
+                  └─────► FAILED     no usable measurement; `fail_reason` says why
+    """
+
+    WAITING = "WAITING"
+    RUNNING = "RUNNING"
+    COMPLETE = "COMPLETE"
+    STOPPED = "STOPPED"
+    FAILED = "FAILED"
+
+    @property
+    def finished(self) -> bool:
+        """Whether a trial in this state never changes again."""
+        return self in (TrialState.COMPLETE, TrialState.STOPPED, TrialState.FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An architecture whose cost, counted at the deployment input, passed the gate."""
+
+    architecture: Architecture
+    cost: Cost
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """What one epoch of training gave, on the validation split.
+
+    `top1_error` is a share in [0, 1], `loss` and `train_loss` are mean cross-entropies in nats,
+    `seconds` is the time since this attempt began. `rung` is the index of the rung that this epoch
+    ends, or None between rungs.
+    """
+
+    epoch: int
+    rung: int | None
+    top1_error: float
+    loss: float
+    train_loss: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why the environment ended an attempt: a reason of `environment_faults`, and the words."""
+
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an attempt ended, for the record of its trial."""
+
+    state: TrialState
+    seconds: float
+    fail_reason: str | None = None
+    fail_detail: str | None = None
+    weights_path: str | None = None
+    weights_sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One row of a study. `reference` names a published architecture; None for a candidate.
+
+    `cost` is ours and `counted` fvcore's, both at the deployment input. `seed` starts the weights
+    and the order of the data. `attempt` counts the starts, `lost` those that ended with the loss of
+    the worker or the driver; an interruption is no loss. Times are timezone-aware UTC.
+
+    `proxies` are training-free scores by name. `origin` is the `study/number` that a reused result
+    was measured in; the trial itself was then never started. A further training of a trial with
+    another seed has the number of that trial in `replicate_of` and counts 1, 2, … in `replicate`;
+    it is no candidate.
+    """
+
+    number: int
+    architecture: Architecture
+    cost: Cost
+    state: TrialState
+    seed: int
+    reference: str | None = None
+    attempt: int = 0
+    lost: int = 0
+    measurements: tuple[Measurement, ...] = ()
+    counted: Cost | None = None
+    fail_reason: str | None = None
+    fail_detail: str | None = None
+    created_at: datetime | None = None
+    finished_at: datetime | None = None
+    seconds: float | None = None
+    worker: str | None = None
+    weights_path: str | None = None
+    weights_sha256: str | None = None
+    proxies: Mapping[str, float] | None = None
+    origin: str | None = None
+    replicate_of: int | None = None
+    replicate: int = 0
+
+    @property
+    def arch_id(self) -> str:
+        """The identity of the architecture."""
+        return self.architecture.arch_id
+
+    @property
+    def candidate(self) -> bool:
+        """Whether the trial can win: no reference, and no further seed of another trial."""
+        return self.reference is None and self.replicate_of is None
+
+    @property
+    def last(self) -> Measurement | None:
+        """The measurement at the highest fidelity so far."""
+        return self.measurements[-1] if self.measurements else None
+
+    @property
+    def final(self) -> Measurement | None:
+        """The measurement at full fidelity; None unless the trial is COMPLETE."""
+        return self.last if self.state is TrialState.COMPLETE else None
+
+    def value(self, name: str) -> float | None:
+        """Return a metric of the last measurement, or a cost, by the name of its objective."""
+        if name not in _METRICS:  # a table of trained networks may have costs of its own
+            return float(getattr(self.cost, name))
+        return None if self.last is None else float(getattr(self.last, name))

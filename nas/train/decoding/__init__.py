@@ -1,0 +1,1 @@
+"""Images from files as pixels, in threads or in processes of their own, without torch."""

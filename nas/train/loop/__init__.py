@@ -1,0 +1,1 @@
+"""One training: session, optimiser, schedule, batches, checkpoints."""

@@ -1,0 +1,1 @@
+"""Networks from the list of layers: modules, weights, the independent count, ONNX."""

@@ -1,0 +1,187 @@
+"""Ray itself: a quiet local one of our own, or a running cluster; and how much fits on it."""
+
+import logging
+import shutil
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import ray
+
+from nas.errors import NasError
+from nas.tuner.local_ray import LocalRay, away_from_files, environment, surroundings, take
+from nas.tuner.scratch import make_scratch, sweep
+
+__all__ = ["capacity", "check_fraction", "connected", "environment", "knock", "sweep", "too_small"]
+
+_CONNECT_SECONDS = 5.0
+_CAPACITY_SECONDS = 5.0
+_LARGEST_REST = 0.05  # of a GPU, when shares of it are handed out
+
+
+@contextmanager
+def connected(
+    address: str | None,
+    meanwhile: Callable[[], object] = lambda: None,
+) -> Iterator[Path]:
+    """Yield a scratch directory, with Ray running: our own local one where `address` is None.
+
+    One of our own that `started_ahead` has begun is taken over. While it starts, `meanwhile` is
+    called. A Ray that this process is connected to already is used as it is, and left alone.
+
+    Raises:
+        NasError: the cluster at `address` cannot be reached.
+    """
+    sweep()
+    with surroundings(address):
+        local = take() if address is None else None
+        if address is None and (local is not None or not ray.is_initialized()):
+            local = local or LocalRay()
+            try:
+                meanwhile()
+                local.wait()
+                yield local.scratch
+            finally:
+                local.stop()
+        else:
+            with _joined(address) as scratch:
+                yield scratch
+
+
+@contextmanager
+def _joined(address: str | None) -> Iterator[Path]:
+    """Yield a scratch directory, connected to the cluster at `address` where nothing is yet."""
+    scratch, ours = make_scratch(), not ray.is_initialized()
+    try:
+        if ours and address is not None:
+            _join(address, scratch)
+        yield scratch
+    finally:
+        if ours:
+            ray.shutdown()
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def capacity(cpus: float, gpus: float, most: int | None) -> Callable[[], int]:
+    """Return how many trials of `cpus` and `gpus` the cluster holds now, `most` at the most.
+
+    The answer follows a cluster that grows or shrinks, within seconds.
+
+    Raises:
+        NasError: not even one fits now.
+    """
+    if cpus < 0 or gpus < 0 or cpus + gpus <= 0 or (most is not None and most < 1):
+        raise NasError(
+            f"{cpus:g} CPUs and {gpus:g} GPUs for each of {most or 'all'} trials: that is nothing.",
+            "Give positive numbers, such as --cpus-per-trial 1.",
+        )
+    check_fraction(gpus)
+    known = (time.monotonic(), _fits(cpus, gpus))
+    if known[1] < 1:
+        have = _resources()
+        raise too_small((cpus, gpus), (have.get("CPU", 0), have.get("GPU", 0)))
+
+    def now() -> int:
+        nonlocal known
+        if time.monotonic() - known[0] > _CAPACITY_SECONDS:
+            known = (time.monotonic(), _fits(cpus, gpus))
+        return known[1] if most is None else min(known[1], most)
+
+    return now
+
+
+def check_fraction(gpus: float) -> None:
+    """Refuse a share of a GPU, or a number of them, that Ray cannot hand out without a rest.
+
+    A trial gets its share from one GPU: at 0.4 each two fit on one, and a fifth of it is nobody's.
+
+    Raises:
+        NasError: more than 5 % of a GPU would be left over, or more than one is no whole number.
+    """
+    if gpus > 1 and gpus != int(gpus):
+        raise NasError(
+            f"{gpus:g} GPUs for each trial: more than one must be a whole number.",
+            f"Type --gpus-per-trial {int(gpus)} or {int(gpus) + 1}.",
+        )
+    if not 0 < gpus < 1:
+        return
+    fit = _shares(gpus)
+    if 1 - fit * gpus > _LARGEST_REST:
+        raise NasError(
+            f"{fit} trials of {gpus:g} fit on a GPU, which leaves {1 - fit * gpus:.0%} of it to "
+            "nobody.",
+            f"Type --gpus-per-trial {int(1000 / fit) / 1000:g} for {fit} at a time, or "
+            f"{int(1000 / (fit + 1)) / 1000:g} for {fit + 1}.",
+        )
+
+
+def _shares(gpus: float) -> int:
+    """Return how many trials of `gpus` fit on one GPU; Ray counts in ten-thousandths."""
+    return int(1 / gpus + 1e-9)
+
+
+def too_small(wants: tuple[float, float], have: tuple[float, float]) -> NasError:
+    """Return the error of a trial that wants more (CPUs, GPUs) than there are."""
+    return NasError(
+        f"a trial wants {wants[0]:g} CPUs and {wants[1]:g} GPUs, but there are {have[0]:g} and "
+        f"{have[1]:g}.",
+        "Lower --cpus-per-trial or --gpus-per-trial (fractions are fine).",
+    )
+
+
+def _fits(cpus: float, gpus: float) -> int:
+    have = _resources()
+    each = []
+    if cpus > 0:
+        each.append(int(have.get("CPU", 0.0) / cpus + 1e-9))
+    if 0 < gpus < 1:
+        each.append(int(have.get("GPU", 0.0)) * _shares(gpus))
+    elif gpus:
+        each.append(int(have.get("GPU", 0.0) / gpus + 1e-9))
+    return min(each)
+
+
+def _resources() -> dict[str, float]:
+    return dict(ray.cluster_resources())  # type: ignore[no-untyped-call]
+
+
+def knock(address: str) -> None:
+    """Make sure, within seconds, that something listens at the address of a cluster.
+
+    Raises:
+        NasError: nothing does, or the address is of a kind that cannot be used.
+    """
+    if "://" in address:
+        raise NasError(
+            f"{address} is a Ray Client address, over which the store could not be written.",
+            "Run nas on a node of the cluster, with --ray-address HOST:6379 or auto.",
+        )
+    host, _, port = address.rpartition(":")
+    if host and port.isdigit():  # Ray itself would wait for minutes
+        try:
+            socket.create_connection((host, int(port)), _CONNECT_SECONDS).close()
+        except (OSError, OverflowError) as error:
+            raise _unreachable(address, error) from error
+
+
+def _join(address: str, scratch: Path) -> None:
+    knock(address)
+    try:
+        ray.init(
+            address=address,
+            log_to_driver=False,
+            logging_level=logging.CRITICAL,
+            runtime_env=away_from_files(scratch),
+        )
+    except (OSError, RuntimeError, ValueError) as error:
+        raise _unreachable(address, error) from error
+
+
+def _unreachable(address: str, error: Exception) -> NasError:
+    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return NasError(
+        f"no Ray cluster answers at {address}: {reason}.",
+        "Start one with `ray start --head`, or leave --ray-address out to run on this machine.",
+    )

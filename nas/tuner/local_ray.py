@@ -1,0 +1,185 @@
+"""A local Ray of our own: started in the background, so that whoever needs it waits less.
+
+Its processes start while the caller checks data and counts architectures.
+"""
+
+import logging
+import os
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event, Thread
+
+import ray
+from ray._private import worker
+
+from nas.tuner.ray_internals import few_processes
+from nas.tuner.scratch import make_scratch, sweep
+
+_OBJECT_STORE_BYTES = 100 * 2**20  # reports only; nothing of size travels
+
+EVALUATOR = "nas.train.evaluator:make"  # of a search, unless another is named
+
+# The token that guards our own local Ray, whose ports are open on every interface. It stays in this
+# process and its children, where Ray would write one to the home directory, readable by all. Ray
+# turns the guard on itself, unless RAY_AUTH_MODE says otherwise: it must not be set here, for Ray
+# has read it at import already.
+_TOKEN = secrets.token_hex(32)
+
+_QUIET = {
+    "PYTHONSAFEPATH": "1",  # nor has any process of Ray the directory that it runs in on its path
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",  # a trial that asked for no GPU sees none
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",  # relative paths mean the same in every process
+    "RAY_TRAIN_COUNT_PREEMPTION_AS_FAILURE": "1",  # the study counts attempts, not Tune
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_prestart_worker_first_driver": "0",  # those would be in the driver's directory: of no use
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Tune's would report an interrupted run as a success
+    "TUNE_GLOBAL_CHECKPOINT_S": "1000000",  # our store is the record
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+}
+
+
+class LocalRay:
+    """One Ray on this machine with its scratch directory; start it, wait for it, stop it.
+
+    To be used within `surroundings(None)`.
+    """
+
+    def __init__(self) -> None:
+        """Begin to start it.
+
+        Raises:
+            NasError: there is no place for its scratch directory.
+        """
+        self.scratch = make_scratch()
+        self._up, self._over = Event(), Event()
+        self._error: BaseException | None = None
+        # Ray's processes die with the thread that started them, which therefore outlives them.
+        self._thread = Thread(target=self._bear, daemon=True)
+        self._thread.start()
+
+    def wait(self) -> None:
+        """Return as soon as it runs; raise what kept it from starting."""
+        self._up.wait()
+        if self._error is not None:
+            raise self._error
+
+    def stop(self) -> None:
+        """End it, once it runs, and delete its scratch directory."""
+        self._up.wait()
+        if self._error is None:
+            ray.shutdown()
+        self._over.set()
+        self._thread.join()
+        shutil.rmtree(self.scratch, ignore_errors=True)
+
+    def _bear(self) -> None:
+        try:
+            with few_processes():
+                ray.init(
+                    address="local",
+                    include_dashboard=False,
+                    log_to_driver=False,
+                    logging_level=logging.CRITICAL,
+                    object_store_memory=_OBJECT_STORE_BYTES,
+                    runtime_env=away_from_files(self.scratch),
+                    _temp_dir=str(self.scratch),
+                )
+        except BaseException as error:  # noqa: BLE001 - handed to the one who waits
+            self._error = error
+        finally:
+            self._up.set()
+        self._over.wait()
+
+
+def away_from_files(scratch: Path) -> dict[str, str]:
+    """Return the environment of Ray's jobs in which workers run in an empty directory in `scratch`.
+
+    Without one, Ray puts the directory that the driver runs in first on the path of every worker:
+    a file `random.py` of the user would be run in place of Python's.
+    """
+    empty = scratch / "work"
+    empty.mkdir()
+    return {"working_dir": str(empty)}
+
+
+def _absolute() -> dict[str, str]:
+    """Return the variables that name files, as they mean the same to a worker elsewhere."""
+    names = ("NAS_CACHE", "XDG_CACHE_HOME")
+    found = {name: str(Path(os.environ[name]).absolute()) for name in names if os.environ.get(name)}
+    paths = [part for part in os.environ.get("PYTHONPATH", "").split(os.pathsep) if part]
+    if paths:
+        found["PYTHONPATH"] = os.pathsep.join(str(Path(path).absolute()) for path in paths)
+    return found
+
+
+class _Ahead:
+    """The one Ray that was started ahead and that nobody has taken over; Ray is one per process."""
+
+    ray: LocalRay | None = None
+
+
+@contextmanager
+def started_ahead(address: str | None) -> Iterator[None]:
+    """Start our own Ray in the background, to be taken over by who `take`s it in this block.
+
+    Does nothing where a cluster is meant, or where Ray runs already. At the end of the block a Ray
+    that nobody took is stopped.
+    """
+    if address is not None or ray.is_initialized() or _Ahead.ray is not None:
+        yield
+        return
+    sweep()
+    with surroundings(None):
+        _Ahead.ray = LocalRay()
+        try:
+            yield
+        finally:
+            left = take()
+            if left is not None:
+                left.stop()
+
+
+def take() -> LocalRay | None:
+    """Return the Ray that was started ahead, which is the caller's from now on; None if none."""
+    taken, _Ahead.ray = _Ahead.ray, None
+    return taken
+
+
+@contextmanager
+def environment(values: Mapping[str, str], also: Sequence[str] = ()) -> Iterator[None]:
+    """Set environment variables for a while, then put them back, and those named in `also`."""
+    before = {key: os.environ.get(key) for key in (*values, *also)}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for key, value in before.items():
+            if value is None:
+                os.environ.pop(key, None)
+            else:
+                os.environ[key] = value
+
+
+@contextmanager
+def surroundings(address: str | None) -> Iterator[None]:
+    """Set what Ray reads from the environment, and keep it quiet; `address` None: our own Ray.
+
+    The study records every failure in its own words. `log_to_driver=False` spares the raylet's own
+    messages, such as that of a worker's death; they stop only where Ray's debugger would stop them.
+    """
+    guard = {} if address else {"RAY_AUTH_TOKEN": _TOKEN}
+    logger = logging.getLogger("ray")
+    level, shown = logger.level, worker._worker_logs_enabled
+    with environment({**_QUIET, **guard, **_absolute()}, also=["RAY_AUTH_MODE"]):
+        logger.setLevel(logging.CRITICAL)
+        worker._worker_logs_enabled = False
+        try:
+            yield
+        finally:
+            logger.setLevel(level)
+            worker._worker_logs_enabled = shown

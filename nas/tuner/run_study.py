@@ -1,0 +1,179 @@
+"""Run a study on Ray Tune, from the first job to the last report."""
+
+import gc
+import secrets
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ray import tune
+
+import nas
+from nas.errors import StoreError
+from nas.study import Execution, Plan, Study, Watcher, WorkersReady, claim_folder, ignore
+from nas.train import keep_freed_memory
+from nas.tuner.connection import capacity, connected, environment
+from nas.tuner.local_ray import EVALUATOR
+from nas.tuner.scratch import moved_note
+from nas.tuner.signals import Interruption, interruptible
+from nas.tuner.tune_bridge import Bridge, StudyScheduler, StudySearcher, StudyStopper
+from nas.tuner.tune_trainable import TrialTrainable
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """How to execute a study; none of it changes what the study is.
+
+    `ray_address` None starts a Ray of our own on this machine. `cpus_per_trial` and
+    `gpus_per_trial` may be fractions. `max_concurrent` None means as many trials as fit.
+    `results_dir` gets the weights (on a cluster: a directory that every node sees), `data_dir` is
+    where the task's data lies. `evaluator` names the factory as `module:name`. A trial that sends
+    no report for `report_timeout` seconds is killed. `profile` measures where their time goes.
+    `loaders` processes decode streamed images for each trial; 0 leaves that to its own threads.
+    `folder` in `results_dir` belongs to the study of identity `study_id`
+    (`nas.study.results_folder.claim`); by default one of the study's name is claimed for an
+    identity of this run.
+    """
+
+    results_dir: Path
+    data_dir: Path | None = None
+    ray_address: str | None = None
+    cpus_per_trial: float = 1.0
+    gpus_per_trial: float = 0.0
+    max_concurrent: int | None = None
+    evaluator: str = EVALUATOR
+    report_timeout: float = 1800.0
+    profile: bool = False
+    loaders: int = 0
+    folder: str | None = None
+    study_id: str = field(default_factory=lambda: secrets.token_hex(8))
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """How a run ended: `interrupted` by a signal or not, after `seconds` in all."""
+
+    interrupted: bool
+    seconds: float
+
+
+def run(study: Study, settings: RunSettings, on_event: Watcher = ignore) -> RunResult:
+    """Execute what is left of `study`; every result is in its store before `on_event` hears of it.
+
+    SIGINT and SIGTERM end the run within seconds, with the trials in flight WAITING again; a second
+    one ends the process at once with exit code 130.
+
+    Raises:
+        StudyFailedError: the trials keep failing; everything so far is recorded.
+        StudyPausedError: a disk, a folder or data failed; what was in flight waits again.
+        StoreError: the store was lost.
+        NasError: the cluster cannot be reached, or is too small for one trial.
+    """
+    began = time.monotonic()
+    keep_freed_memory()  # of what the sampler computes with
+    execution = Execution(study, on_event)
+    with (
+        interruptible() as interruption,
+        _responsive(),
+        connected(settings.ray_address, study.rehearse) as scratch,
+        _landing(execution),
+    ):
+        interruption.arm()
+        room = capacity(settings.cpus_per_trial, settings.gpus_per_trial, settings.max_concurrent)
+        on_event(WorkersReady(room(), moved_note(scratch)))
+        bridge = Bridge(execution, _plan(study, settings), room, settings.report_timeout)
+        if not interruption():
+            with _collecting_little():
+                _fit(bridge, settings, interruption, scratch, room)
+        if bridge.failure is not None:
+            raise bridge.failure
+    return RunResult(interruption(), time.monotonic() - began)
+
+
+def _fit(
+    bridge: Bridge,
+    settings: RunSettings,
+    interruption: Interruption,
+    scratch: Path,
+    room: Callable[[], int],
+) -> None:
+    resources = {"cpu": settings.cpus_per_trial, "gpu": settings.gpus_per_trial}
+    tuner = tune.Tuner(
+        tune.with_resources(TrialTrainable, {key: n for key, n in resources.items() if n}),
+        tune_config=tune.TuneConfig(
+            search_alg=StudySearcher(bridge),
+            scheduler=StudyScheduler(bridge),
+            num_samples=-1,
+            reuse_actors=True,
+            trial_name_creator=lambda trial: f"trial-{trial.trial_id}",
+            trial_dirname_creator=lambda trial: f"trial-{trial.trial_id}",
+        ),
+        run_config=tune.RunConfig(
+            name="run",
+            storage_path=str(scratch / "tune"),
+            stop=StudyStopper(bridge, interruption),
+            failure_config=tune.FailureConfig(max_failures=0),
+            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+            verbose=0,
+        ),
+    )
+    # As many trials may be started at once as run at once; Tune's own default is one by one.
+    with environment({"TUNE_MAX_PENDING_TRIALS_PG": str(room())}):
+        tuner.fit()
+
+
+@contextmanager
+def _responsive() -> Iterator[None]:
+    """Have Python's threads take turns ten times as often while the block lasts.
+
+    Samplers compute ahead in threads of the driver; a worker that reports must not wait for these.
+    """
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(before / 10)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
+
+
+@contextmanager
+def _collecting_little() -> Iterator[None]:
+    """Have Python's collector leave alone what is there when the block begins.
+
+    That is some 400,000 objects of libraries. To look through all of them again and again takes a
+    tenth of a second each time, in which no worker is answered.
+    """
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
+@contextmanager
+def _landing(execution: Execution) -> Iterator[None]:
+    """Put what is in flight back in the queue, however the block ends."""
+    try:
+        yield
+    finally:
+        with suppress(StoreError):  # the next start finds these trials RUNNING and requeues them
+            execution.interrupt()
+
+
+def _plan(study: Study, settings: RunSettings) -> Plan:
+    data_dir, uid = settings.data_dir or study.spec.data_dir, settings.study_id
+    names = (study.spec.name, f"{study.spec.name}-{uid}")
+    return Plan(
+        spec_json=study.spec.to_json(),
+        results_dir=str(settings.results_dir.resolve()),
+        data_dir=str(Path(data_dir).resolve()) if data_dir else None,
+        factory=settings.evaluator,
+        version=nas.__version__,
+        profile=settings.profile,
+        loaders=settings.loaders,
+        folder=settings.folder or claim_folder(settings.results_dir, names, uid),
+        study_id=uid,
+    )

@@ -1,0 +1,259 @@
+"""The bridge between Ray Tune and an `Execution`: a Searcher, a TrialScheduler and a Stopper.
+
+All three are called by Tune's loop in the driver's main thread. Ray Tune runs every job as a trial
+of its own, without retries: a lost worker puts the job's trial back in the study's queue, and the
+next attempt is a new Tune trial.
+
+Errors of the study (a broken circuit, a lost database) must not reach Tune, which would log them
+and go on: the bridge keeps the first one, stops the run, and the caller raises it.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+from ray.exceptions import RayError
+from ray.tune import Stopper
+from ray.tune.experiment import Trial as TuneTrial
+from ray.tune.schedulers import TrialScheduler
+from ray.tune.search import Searcher
+
+from nas.errors import NasError, StoreError
+from nas.study import Decision, Execution, Failure, Job, Plan, Report, failure_reason
+
+# Seconds for which a trial that was given to a worker that waits for it goes before the next ask.
+_HEAD_START = 0.1
+
+
+@dataclass
+class _Flight:
+    """One Tune trial: its job, since when, and when Tune last heard of it (once it runs).
+
+    Times are monotonic seconds.
+    """
+
+    job: Job
+    since: float
+    tune_trial: TuneTrial | None = None
+    heard: float | None = None
+    timed_out: bool = False
+
+
+class Bridge:
+    """What the three share: the jobs in flight by Tune's trial id, and whether to stop."""
+
+    def __init__(
+        self,
+        execution: Execution,
+        plan: Plan,
+        capacity: Callable[[], int],
+        report_timeout: float,
+    ) -> None:
+        """Run `execution` with at most `capacity()` jobs at a time."""
+        self.execution = execution
+        self.plan = plan
+        self.failure: NasError | None = None
+        self.stopping = False
+        self._capacity = capacity
+        self._report_timeout = report_timeout
+        self._flights: dict[str, _Flight] = {}
+        self._warm = False  # once a trial has ended, workers start the next within milliseconds
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        """Return a config, None to be asked again later, or FINISHED."""
+        if self.stopping:
+            return str(Searcher.FINISHED)
+        if len(self._flights) >= self._capacity() or self._starting():
+            return None
+        with self._guard():
+            job = self.execution.next()
+            if job is not None:
+                self._flights[trial_id] = _Flight(job, time.monotonic())
+                return {"plan": self.plan, "job": job}
+        return None if self._flights else str(Searcher.FINISHED)
+
+    def add(self, tune_trial: TuneTrial) -> None:
+        """Remember Tune's handle on a trial."""
+        self._flights[tune_trial.trial_id].tune_trial = tune_trial
+
+    def result(self, trial_id: str, report: Report) -> Decision:
+        """Record a report and decide."""
+        flight = self._flights.get(trial_id)
+        if flight is None or self.stopping:
+            return Decision.STOP
+        flight.heard = time.monotonic()
+        with self._guard():
+            return self.execution.report(flight.job, report)
+        return Decision.STOP
+
+    def over(self, trial_id: str) -> None:
+        """Forget a Tune trial that ended."""
+        self._warm = self._flights.pop(trial_id, None) is not None or self._warm
+
+    def error(self, trial_id: str, error: Exception | None) -> None:
+        """Take in that a Tune trial failed: killed for silence, its worker lost, or Ray's fault."""
+        flight = self._flights.pop(trial_id, None)
+        if flight is None or self.stopping:
+            return
+        with self._guard():
+            if flight.timed_out:
+                self.execution.timed_out(flight.job, self._report_timeout)
+            elif isinstance(error, ray.exceptions.RayTaskError):
+                reason = failure_reason(error.cause)
+                report = Report(Failure(reason, str(error)), 0.0, "")
+                self.execution.report(flight.job, report)
+            else:
+                self.execution.lost(flight.job)
+
+    def watch(self) -> None:
+        """Kill the workers that have been silent for too long; called several times a second."""
+        now = time.monotonic()
+        for flight in self._flights.values():
+            if flight.tune_trial is None or flight.tune_trial.status != TuneTrial.RUNNING:
+                continue
+            if flight.heard is None:
+                flight.heard = now
+            elif now - flight.heard > self._report_timeout and not flight.timed_out:
+                flight.timed_out = True
+                _kill(flight.tune_trial)
+
+    def stop(self) -> None:
+        """Stop asking, and kill the workers, so that Tune's own ending need not wait for them."""
+        if self.stopping:
+            return
+        self.stopping = True
+        for flight in self._flights.values():
+            if flight.tune_trial is not None:
+                _kill(flight.tune_trial)
+
+    def interrupt(self) -> None:
+        """Stop, with what is in flight back in the queue at once: a second Ctrl-C may follow."""
+        self.stop()
+        with suppress(StoreError):  # the next start finds these trials RUNNING and requeues them
+            self.execution.interrupt()
+
+    def __getstate__(self) -> dict[str, object]:
+        """Return nothing: Tune pickles what it is given, but the store is the only record."""
+        return {}
+
+    def _starting(self) -> bool:
+        """Tell whether a worker is just about to start: it must not wait for another proposal.
+
+        Two workers that end at once would both wait for both proposals, and so end at once again.
+        """
+        begun = time.monotonic() - _HEAD_START
+        return self._warm and any(
+            flight.since > begun
+            and (flight.tune_trial is None or flight.tune_trial.status == TuneTrial.PENDING)
+            for flight in self._flights.values()
+        )
+
+    @contextmanager
+    def _guard(self) -> Iterator[None]:
+        try:
+            yield
+        except NasError as error:
+            self.failure = self.failure or error
+            self.stop()
+
+
+class StudySearcher(Searcher):
+    """Gives Tune the jobs of the study; it has nothing to save, for the store is the record."""
+
+    def __init__(self, bridge: Bridge) -> None:
+        """Ask `bridge`."""
+        super().__init__()
+        self._bridge = bridge
+
+    def suggest(  # type: ignore[override]  # ray's own annotation leaves FINISHED out
+        self, trial_id: str
+    ) -> dict[str, Any] | str | None:
+        """Return the config of the next job; see `Bridge.suggest`."""
+        return self._bridge.suggest(trial_id)
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """Make room for the next job."""
+        self._bridge.over(trial_id)
+
+    def save(self, checkpoint_path: str) -> None:
+        """Save nothing."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Restore nothing."""
+
+
+class StudyScheduler(TrialScheduler):
+    """Hands Tune's results to the study and its decisions to Tune."""
+
+    _supports_buffered_results = False
+
+    def __init__(self, bridge: Bridge) -> None:
+        """Ask `bridge`."""
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._bridge = bridge
+
+    def on_trial_add(self, tune_controller: Any, trial: TuneTrial) -> None:
+        """Remember the trial."""
+        self._bridge.add(trial)
+
+    def on_trial_result(
+        self, tune_controller: Any, trial: TuneTrial, result: dict[str, Any]
+    ) -> str:
+        """Record one report; the study decides whether the trial goes on."""
+        decision = self._bridge.result(trial.trial_id, result["report"])
+        go_on = decision is Decision.CONTINUE
+        return str(TrialScheduler.CONTINUE if go_on else TrialScheduler.STOP)
+
+    def on_trial_error(self, tune_controller: Any, trial: TuneTrial) -> None:
+        """Take in a lost worker."""
+        self._bridge.error(trial.trial_id, trial.get_pickled_error() or trial.get_error())
+
+    def on_trial_complete(
+        self, tune_controller: Any, trial: TuneTrial, result: dict[str, Any]
+    ) -> None:
+        """Do nothing: the last report has been recorded."""
+
+    def on_trial_remove(self, tune_controller: Any, trial: TuneTrial) -> None:
+        """Do nothing: the execution requeues what never ran."""
+
+    def choose_trial_to_run(self, tune_controller: Any) -> TuneTrial | None:
+        """Leave the order to Tune, first in first out; this is where silence is noticed."""
+        self._bridge.watch()
+        return None
+
+    def debug_string(self) -> str:
+        """Say what decides."""
+        return "Decided by the study's own rungs."
+
+
+class StudyStopper(Stopper):
+    """Ends Tune's loop at an interruption, or after an error of the study."""
+
+    def __init__(self, bridge: Bridge, interrupted: Callable[[], bool]) -> None:
+        """Ask `interrupted` and `bridge` after each event of the loop."""
+        self._bridge = bridge
+        self._interrupted = interrupted
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        """Stop no single trial; the scheduler does."""
+        return False
+
+    def stop_all(self) -> bool:
+        """Tell Tune to end, the workers killed already."""
+        if self._interrupted():
+            self._bridge.interrupt()
+        return self._bridge.stopping
+
+
+def _kill(tune_trial: TuneTrial) -> None:
+    actor = tune_trial.temporary_state.ray_actor
+    if actor is not None:
+        try:
+            ray.kill(actor)
+        except RayError:  # gone already
+            return

@@ -1,0 +1,57 @@
+"""The Trainable: one epoch of one attempt for each step, in a worker process that is reused."""
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+from ray import tune
+
+import nas
+from nas.study import SETUP, Attempt, Evaluator, Job, Plan, Report, TrialError, make_evaluator
+
+
+class TrialTrainable(tune.Trainable):
+    """Runs the attempts that the study hands out; Tune's config holds the `plan` and the `job`.
+
+    A failing attempt is a report like any other, so that the worker, its data and its CUDA context
+    outlive it; Tune hears of an error only where the process itself is lost.
+
+    An attempt begins when its job arrives, in a thread that has done all of the worker's training:
+    until Tune has heard that the job was taken and asks for the first step, milliseconds pass.
+    """
+
+    def setup(self, config: dict[str, Any]) -> None:
+        """Take up the first attempt."""
+        self._begun: Future[Report] | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="nas-trial")
+        self._begin(config)
+
+    def step(self) -> dict[str, Any]:
+        """Run one epoch, or wait for the first; the report travels as it is."""
+        begun, self._begun = self._begun, None
+        return {"report": (begun or self._thread.submit(self._attempt.advance)).result()}
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Drop the last attempt and take up the next one in the same process."""
+        self.cleanup()
+        self._begin(new_config)
+        return True
+
+    def cleanup(self) -> None:
+        """Let go of the attempt."""
+        self._thread.submit(self._attempt.close).result()
+
+    def _begin(self, config: dict[str, Any]) -> None:
+        plan: Plan = config["plan"]
+        job: Job = config["job"]
+        self._attempt = Attempt(job, lambda: _evaluator(plan))
+        self._begun = self._thread.submit(self._attempt.advance)
+
+
+def _evaluator(plan: Plan) -> Evaluator:
+    if plan.version != nas.__version__:
+        raise TrialError(
+            SETUP,
+            f"this worker has nas {nas.__version__}, but the study runs nas {plan.version}.",
+            f"Install nas {plan.version} on every node.",
+        )
+    return make_evaluator(plan)
