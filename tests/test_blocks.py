@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 
+from nas.errors import ArchitectureError
 from nas.space.blocks import BLOCK_KINDS
 from nas.space.blocks.igcv3 import RELU_PLACEMENTS
 from nas.space.layers import Add, Builder, Conv, Shape, Shuffle
@@ -126,7 +127,7 @@ def test_whatever_has_no_problem_can_be_lowered_and_the_rest_cannot():
         if IGCV3.problem({**CHOICES, **changed}, 16, width) is None:
             assert block(width=width, **changed)[-1].shape.channels == width
         else:
-            with pytest.raises(AssertionError):
+            with pytest.raises(ArchitectureError):
                 block(width=width, **changed)
 
 
@@ -140,3 +141,26 @@ def test_whatever_has_no_problem_can_be_lowered_and_the_rest_cannot():
 def test_a_rule_refuses_what_it_does_not_expect(key, value):
     assert not IGCV3.rules[key].allows(value)
     assert IGCV3.rules[key].allows(CHOICES[key])
+
+
+@pytest.mark.parametrize(
+    ("build", "cause"),
+    [
+        (lambda net: net.conv("a", 24, groups=5), "5 groups of a do not divide 16 channels"),
+        (lambda net: net.conv("a", 20, groups=16), "16 groups of a do not divide 20 channels"),
+        (lambda net: net.conv("a", 24, groups=0), "0 groups of a do not divide 16 channels"),
+        (lambda net: net.branch("b"), "no layer b to read"),
+        (lambda net: net.add("a", "b"), "a adds b of shape None"),
+        (lambda net: net.conv("input", 8), "two layers have the name input"),
+    ],
+)
+def test_layers_that_a_block_kind_cannot_ask_for_are_refused(build, cause):
+    with pytest.raises(ArchitectureError, match=cause):
+        build(Builder(Shape(16, 10, 10)))
+
+
+def test_maps_of_different_sizes_are_not_joined():
+    net = Builder(Shape(16, 10, 10))
+    net.conv("half", 16, stride=2)
+    with pytest.raises(ArchitectureError, match="joins maps of different sizes, 16x10x10, 16x"):
+        net.concat("both", ["input", "half"])

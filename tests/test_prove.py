@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tables
 
-from nas.errors import NasError
+from nas.errors import BudgetError, NasError
 from nas.prove.runs import Bench, Entry, Kept, Run, Setting, by_label, make_runs
 from nas.prove.scores import Judge, Score
 from nas.prove.simulate import PROPOSALS, Cluster
@@ -87,7 +87,7 @@ def test_all_feasible_networks_are_found_without_a_sampler(space):
 
 def test_network_over_the_budget_never_trains(space):
     over = next(i for i, a in enumerate(space.table.architectures) if not space.admits(a))
-    with pytest.raises(AssertionError, match="over the budget"):
+    with pytest.raises(BudgetError, match="over the budget"):
         ended(Cluster(space, Planned(space, [over]), seed=1, workers=1, most=1))
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from nas.cost.budget import admits
 from nas.cost.model import Cost, CostModel
-from nas.errors import ArchitectureError, StudyFailedError
+from nas.errors import ArchitectureError, BudgetError, StudyFailedError
 from nas.space.architecture import Architecture
 from nas.study.rungs import Decision
 from nas.study.study import MAX_LOSSES, Study
@@ -112,9 +112,22 @@ def test_an_architecture_over_the_budget_never_gets_a_trial():
     heavy = SPACE.parse("small-deep")
     study = new_study(store, Proposes(heavy), published=False)
     assert not admits(BUDGET, study.cost(heavy))
-    with pytest.raises(AssertionError, match="over the budget"):
+    with pytest.raises(BudgetError, match="over the budget"):
         study.ask()
     assert store.trials("study") == []
+
+
+def test_a_recorded_candidate_over_the_budget_is_found():
+    store = MemoryStore()
+    study = new_study(store, num_trials=2)
+    run_all(study)
+    study.check_budget()  # a reference over the budget is no fault
+    trial = study.candidates[0]
+    heavy = replace(trial, cost=replace(trial.cost, madds=BUDGET[0].limit + 1))
+    changed = MemoryStore()
+    changed.insert_trial("study", heavy)
+    with pytest.raises(BudgetError, match=f"trial {trial.number} of study .*the ceiling is"):
+        new_study(changed, num_trials=2).check_budget()
 
 
 def test_an_architecture_outside_the_space_never_gets_a_trial():

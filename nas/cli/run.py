@@ -17,7 +17,6 @@ from nas.cli import effects, output
 from nas.cli.announce import announce
 from nas.cli.profile import of_reports, print_profiles
 from nas.cli.progress import Progress
-from nas.cost import admits
 from nas.errors import (
     ExportError,
     InterruptedStudyError,
@@ -211,7 +210,7 @@ def measure(
         store.set_state(spec.name, "INTERRUPTED")
         return study, outcome
     store.set_state(spec.name, "COMPLETE")
-    _audit(study)
+    study.check_budget()
     if settings.profile and settings.say:
         print_profiles(list(of_reports(store.reports(spec.name)).values()), "trial")
     if study.exhausted and settings.say:
@@ -313,12 +312,6 @@ def _probe(directory: Path) -> None:
             f"cannot write to {directory}: {error.strerror or error}.",
             "Name a directory that can be written: --results DIR",
         ) from error
-
-
-def _audit(study: Study) -> None:
-    """Hold every candidate to the budget once more, as it stands in the record."""
-    for trial in study.candidates:
-        assert admits(study.spec.budget, trial.cost), trial
 
 
 def interrupted(study: Study, again: str) -> int:

@@ -1,6 +1,6 @@
 """Costs: exact counts over the list of layers, budgets, and tables of latencies."""
 
-from nas.cost.budget import Constraint, admits, parse_budgets, written
+from nas.cost.budget import Constraint, admits, exceeded, parse_budgets, written
 from nas.cost.latency_table import (
     DEVICES,
     USE_DEVICE,
@@ -27,6 +27,7 @@ __all__ = [
     "Timing",
     "Unit",
     "admits",
+    "exceeded",
     "layer_cost",
     "parse_budgets",
     "part_costs",

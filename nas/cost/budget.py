@@ -142,6 +142,15 @@ def admits(budget: Sequence[Constraint], cost: Cost) -> bool:
     return all(constraint.admits(cost) for constraint in budget)
 
 
+def exceeded(budget: Sequence[Constraint], cost: Cost) -> str | None:
+    """Return the first ceiling that `cost` exceeds, with the value, for a message; None if none."""
+    for ceiling in budget:
+        if not ceiling.admits(cost):
+            value = int(getattr(cost, ceiling.cost))
+            return f"{value:,}{ceiling.unit} {ceiling.cost}, the ceiling is {ceiling}"
+    return None
+
+
 def _exact_time(nanoseconds: int) -> str:
     """Return a time in its largest unit up to milliseconds, and every digit."""
     unit = next((unit for unit in ("ms", "us") if nanoseconds >= _TIMES[unit]), "ns")

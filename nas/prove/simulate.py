@@ -14,6 +14,7 @@ from typing import Protocol
 
 import numpy as np
 
+from nas.errors import BudgetError
 from nas.prove.table import Floats, TableSpace
 from nas.space import Architecture
 from nas.study import Measurement, Trial, TrialState
@@ -119,7 +120,10 @@ class Cluster:
             if proposed is None:
                 break
             if not self.space.admits(proposed):  # the gate
-                raise AssertionError(f"a sampler proposed {proposed}, which is over the budget")
+                raise BudgetError(
+                    f"the sampler proposed {proposed}, which is over the budget.",
+                    "A sampler may propose only what Feasible.admits accepts: correct the sampler.",
+                )
             index = self.space.index(proposed)
             if index not in self._taken:
                 self.asks.append(time.perf_counter() - began)

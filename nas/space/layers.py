@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
 
+from nas.errors import ArchitectureError
+
 ActivationName: TypeAlias = Literal["relu6", "relu"]
 PoolName: TypeAlias = Literal["max", "avg"]
 
@@ -173,7 +175,8 @@ def only_reader(name: str, readers: Mapping[str, Sequence[Layer]]) -> Layer | No
 class Builder:
     """Appends layers, each reading the one before it; `branch` goes back to an earlier one.
 
-    Names are appended to `prefix`, which whoever builds sets.
+    The caller sets `prefix`, which precedes every name. Layers that cannot be built raise an
+    ArchitectureError.
     """
 
     def __init__(self, shape: Shape, name: str = "input") -> None:
@@ -194,7 +197,8 @@ class Builder:
 
     def branch(self, name: str) -> None:
         """Let the next layer read the layer called `name`."""
-        assert name in self._shapes, name
+        if name not in self._shapes:
+            raise _refused(f"there is no layer {name} to read")
         self.last = name
 
     def conv(
@@ -211,8 +215,11 @@ class Builder:
         `padding` is kernel // 2 unless told otherwise.
         """
         c, h, w = self.shape
-        assert c % groups == 0, (name, c, groups)
-        assert width % groups == 0, (name, width, groups)
+        for channels in (c, width):
+            if groups < 1 or channels % groups:
+                raise _refused(
+                    f"{groups} groups of {self._name(name)} do not divide {channels} channels"
+                )
         pad = kernel // 2 if padding is None else padding
         out = Shape(width, *((side + 2 * pad - kernel) // stride + 1 for side in (h, w)))
         self._append(Conv(self._name(name), (self.last,), out, c, kernel, stride, groups, pad))
@@ -232,13 +239,17 @@ class Builder:
 
     def add(self, name: str, other: str) -> None:
         """Append the sum of the last layer and the layer called `other`."""
-        assert self._shapes[other] == self.shape, (name, other)
+        shape = self._shapes.get(other)
+        if shape != self.shape:
+            raise _refused(f"{self._name(name)} adds {other} of shape {shape} to {self.shape}")
         self._append(Add(self._name(name), (self.last, other), self.shape))
 
     def concat(self, name: str, inputs: Sequence[str]) -> None:
         """Append the concatenation of the layers called `inputs`, of one height and width."""
         shapes = [self._shapes[other] for other in inputs]
-        assert len({shape[1:] for shape in shapes}) == 1, (name, shapes)
+        if len({shape[1:] for shape in shapes}) != 1:
+            sizes = ", ".join(map(str, shapes))
+            raise _refused(f"{self._name(name)} joins maps of different sizes, {sizes}")
         channels = sum(shape.channels for shape in shapes)
         self._append(Concat(self._name(name), tuple(inputs), shapes[0]._replace(channels=channels)))
 
@@ -267,10 +278,19 @@ class Builder:
         self._append(Linear(self._name(name), (self.last,), shape, features))
 
     def _append(self, layer: Layer) -> None:
-        assert layer.name not in self._shapes, layer.name
+        if layer.name in self._shapes:
+            raise _refused(f"two layers have the name {layer.name}")
         self.layers.append(layer)
         self._shapes[layer.name] = layer.shape
         self.last = layer.name
 
     def _name(self, name: str) -> str:
         return f"{self.prefix}{name}"
+
+
+def _refused(cause: str) -> ArchitectureError:
+    """Return the error for layers that a block kind asked for and that cannot be built."""
+    return ArchitectureError(
+        f"the block cannot be built: {cause}.",
+        "Let the block kind's `problem` refuse such choices, or correct its `lower`.",
+    )

@@ -18,8 +18,8 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from nas.cost import Cost, admits
-from nas.errors import StudyPausedError
+from nas.cost import Cost, exceeded
+from nas.errors import BudgetError, StudyPausedError
 from nas.space import Architecture
 from nas.study import confirmation as confirm
 from nas.study import reuse
@@ -76,6 +76,20 @@ class Study:
     def candidates(self) -> list[Trial]:
         """The trials that can win: no references, no further seeds of another trial."""
         return [trial for trial in self.trials if trial.candidate]
+
+    def check_budget(self) -> None:
+        """Compare every recorded candidate with the budget again.
+
+        Raises:
+            BudgetError: a candidate costs more than the budget, so the record was changed.
+        """
+        for trial in self.candidates:
+            if over := exceeded(self.spec.budget, trial.cost):
+                raise BudgetError(
+                    f"trial {trial.number} of {self.spec.name} is over the budget: {over}.",
+                    "Its record was changed after the search admitted it. Restore the database "
+                    "from a copy, or search again under another --name.",
+                )
 
     def trial(self, number: int) -> Trial:
         """Return one trial."""
@@ -372,8 +386,11 @@ class Study:
     ) -> Trial:
         cost = self.cost(architecture)
         free = reference is not None or replicate is not None  # a network that has passed, or may
-        if not free and not admits(self.spec.budget, cost):  # the gate
-            raise AssertionError(f"a sampler proposed an architecture over the budget: {cost}")
+        if not free and (over := exceeded(self.spec.budget, cost)):  # the gate
+            raise BudgetError(
+                f"the sampler proposed an architecture over the budget: {over}.",
+                "A sampler may propose only what Feasible.admits accepts: correct the sampler.",
+            )
         number = len(self._trials)
         seeded = [self.spec.seed, *(replicate or (number // self.spec.block,))]
         of, count = replicate or (None, 0)

@@ -14,6 +14,7 @@ from typing import Any
 import onnxruntime
 
 from nas.cost import Device
+from nas.errors import NasError
 from nas.space import Input, Layer
 from nas.train.latency.runtime import Profile, Run, cpu_name
 from nas.train.latency.weights import random_input, random_weights
@@ -47,7 +48,12 @@ class OnnxRuntime:
             events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
         kernels = [event for event in events if event.get("cat") == "Node"]
         each, rest = divmod(len(kernels), _WARM_UP + runs)
-        assert rest == 0, (len(kernels), runs)
+        if rest or not each:
+            raise NasError(
+                f"ONNX Runtime {onnxruntime.__version__} recorded {len(kernels)} kernels in "
+                f"{_WARM_UP + runs} runs, not the same number in each.",
+                "Measure with --runtime torch, or install another version of onnxruntime.",
+            )
         owners = list(_owners([event["name"] for event in kernels[:each]], layers))
         return [
             _sum(owners, kernels[start : start + each])
