@@ -78,7 +78,7 @@ def work(data: Path, quick: bool, text: str) -> None:
         import_module(module)
     from nas.cost.model import total_cost
     from nas.space.lowering import lower
-    from nas.study.evaluator import Job, Plan
+    from nas.study.evaluator import Job, WorkerPlan
     from nas.train.evaluator import make
     from nas.train.scores.proxies import score_if_it_fits
 
@@ -87,7 +87,7 @@ def work(data: Path, quick: bool, text: str) -> None:
 
     spec = spec_of(quick)
     with tempfile.TemporaryDirectory() as folder:
-        evaluator: Any = make(Plan(spec.to_json(), folder, str(data), "", nas.__version__))
+        evaluator: Any = make(WorkerPlan(spec.to_json(), folder, str(data), "", nas.__version__))
         said("loading the images")
         chosen, task = spec.space.parse(text), evaluator._task
         layers = lower(spec.space, chosen, task.input, task.classes)

@@ -31,7 +31,7 @@ from pathlib import Path
 from nas.cost.budget import parse_budgets
 from nas.cost.model import CostModel
 from nas.space.file import load_space
-from nas.study.evaluator import Epoch, Job, Plan
+from nas.study.evaluator import Epoch, Job, WorkerPlan
 from nas.study.spec import StudySpec
 
 HERE = Path(__file__).parent
@@ -42,7 +42,7 @@ STUDIES = (("random", 1), ("random", 4), ("predictor", 1), ("predictor", 4))
 class Sleeper:
     """Measures nothing for one second in all, and notes when each worker was at it."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: WorkerPlan) -> None:
         self.epochs = plan.spec.ladder.max_epochs
         self.costs = CostModel(plan.spec.space, plan.spec.deployment, plan.spec.classes)
         self.notes = Path(plan.results_dir) / f"times-{os.getpid()}"
@@ -59,7 +59,7 @@ class Sleeper:
             yield Epoch(epoch, found, 3 * found, 3 * found, cost if epoch == 1 else None)
 
 
-def make(plan: Plan) -> Sleeper:
+def make(plan: WorkerPlan) -> Sleeper:
     """Return the evaluator; what the workers call."""
     return Sleeper(plan)
 

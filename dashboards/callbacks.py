@@ -10,7 +10,7 @@ from dash import ALL, ClientsideFunction, Input, Output, State, ctx, html, no_up
 from dashboards.parts import counters, detail, settings, trials
 from dashboards.reader import Reader
 from nas.errors import StoreError
-from nas.figures import Look, front_figure, hypervolume_figure, learning_curves_figure
+from nas.figures import PageTheme, front_figure, hypervolume_figure, learning_curves_figure
 from nas.results import StudyView
 
 HINT = "Choose a point or a row to see its architecture."
@@ -97,7 +97,7 @@ def _register_drawing(app: dash.Dash, reader: Reader) -> None:
         now = {"study": study, "seq": snapshot.seq, "look": look}
         if seen and now == {key: seen[key] for key in now}:
             return *unchanged, status, options
-        return *_drawn(snapshot.view, Look(**look)), now | {"at": clock}, status, options
+        return *_drawn(snapshot.view, PageTheme(**look)), now | {"at": clock}, status, options
 
 
 def _register_table(app: dash.Dash, reader: Reader) -> None:
@@ -137,7 +137,7 @@ def _register_table(app: dash.Dash, reader: Reader) -> None:
         return trials(view, order, number), side
 
 
-def _drawn(view: StudyView, look: Look) -> tuple[Any, ...]:
+def _drawn(view: StudyView, look: PageTheme) -> tuple[Any, ...]:
     return (
         front_figure(view, look),
         learning_curves_figure(view, look),

@@ -6,7 +6,15 @@ from typing import Any
 
 from dash import dcc, html
 
-from nas.figures import HEADERS, NUMERIC, facts, measured, ordered, row, standing
+from nas.figures import (
+    HEADERS,
+    NUMERIC,
+    point_facts,
+    point_row,
+    point_standing,
+    point_summary,
+    sorted_points,
+)
 from nas.results import Point, StudyView
 from nas.study import TrialState
 from nas.units import duration
@@ -41,7 +49,7 @@ def settings(view: StudyView) -> Any:
 
 def trials(view: StudyView, order: dict[str, Any], chosen: int | None) -> list[Any]:
     """Return one page of the table of trials; `order` holds header, descending and page."""
-    points = ordered(view, order["header"], order["descending"])
+    points = sorted_points(view, order["header"], order["descending"])
     pages = max(1, -(-len(points) // PAGE_ROWS))
     page = min(order["page"], pages - 1)
     shown = points[page * PAGE_ROWS : (page + 1) * PAGE_ROWS]
@@ -61,11 +69,13 @@ def detail(view: StudyView, point: Point, database: str) -> list[Any]:
     shared = ", ".join(f"{key} {value}" for key, value in table.shared)
     parts = [
         html.H2(point.label[:1].upper() + point.label[1:]),
-        html.P(f"{standing(view, point)}: {measured(point)}", className="muted"),
+        html.P(f"{point_standing(view, point)}: {point_summary(point)}", className="muted"),
         html.Div(_stages(table.header, table.rows), className="scroll"),
         html.P(f"all stages: {shared}" if shared else "", className="muted small"),
         html.Table(
-            html.Tbody([html.Tr([html.Th(key), html.Td(text)]) for key, text in facts(point)]),
+            html.Tbody(
+                [html.Tr([html.Th(key), html.Td(text)]) for key, text in point_facts(point)]
+            ),
             className="settings small",
         ),
         html.P(html.Code(point.architecture.text), className="wrap small"),
@@ -112,7 +122,7 @@ def _head(header: str, order: dict[str, Any]) -> Any:
 
 def _row(point: Point, chosen: int | None) -> Any:
     cells = []
-    for header, cell in zip(HEADERS, row(point), strict=True):
+    for header, cell in zip(HEADERS, point_row(point), strict=True):
         text: Any = cell.text
         if header == "Trial":
             text = html.Button(text, id={"type": "row", "number": point.number}, type="button")

@@ -11,7 +11,7 @@ from scipy import stats
 
 from nas.cost.budget import Constraint
 from nas.cost.model import Cost
-from nas.results.score_audit import BAND, audit, in_band, rank_average, scores
+from nas.results.score_audit import BAND, audit_scores, in_band, rank_average, scores
 from nas.stats.correlations import FEWEST, correlation, correlation_difference, ranks
 from nas.study.trial import Measurement, Trial, TrialState
 from tests.members import space_named
@@ -180,7 +180,7 @@ def test_rank_averages():
 
 
 def test_what_foretells_the_error_is_used_and_the_rest_is_not():
-    result = audit(study(), BUDGET)
+    result = audit_scores(study(), BUDGET)
     assert (result.n, result.complete, result.enough) == (20, 20, True)
     good, bad, luck = (found(result, name) for name in ("good", "bad", "luck"))
     assert good.used
@@ -209,9 +209,9 @@ def test_rho_is_that_of_the_score_with_the_error_turned():
     expected = -stats.spearmanr(
         [t.proxies["good"] for t in trials], [t.final.top1_error for t in trials]
     ).statistic
-    assert found(audit(trials, BUDGET), "good").rho.value == pytest.approx(expected)
+    assert found(audit_scores(trials, BUDGET), "good").rho.value == pytest.approx(expected)
     larger_is_better = [trial(i, 0.5 - 0.01 * i, BAND + 0.01 * i) for i in range(12)]
-    assert found(audit(larger_is_better, BUDGET), "madds").rho.value == 1
+    assert found(audit_scores(larger_is_better, BUDGET), "madds").rho.value == 1
 
 
 def test_a_used_score_need_not_beat_the_madds():
@@ -221,10 +221,10 @@ def test_a_used_score_need_not_beat_the_madds():
         trial(i, 1 - size, size, proxies={"echo": size + 0.01 * rng.normal()})
         for i, size in enumerate(sizes)
     ]
-    echo = found(audit(trials, BUDGET), "echo")
+    echo = found(audit_scores(trials, BUDGET), "echo")
     assert echo.used
     assert echo.verdict == "used, not shown to beat madds"
-    assert found(audit(trials, BUDGET, margins=False), "echo").margin is None
+    assert found(audit_scores(trials, BUDGET, margins=False), "echo").margin is None
 
 
 def test_only_complete_candidates_of_the_band_count():
@@ -236,9 +236,9 @@ def test_only_complete_candidates_of_the_band_count():
         trial(103, 0.0, 0.9, proxies={"good": -99}, replicate_of=3, replicate=1),
         trial(104, 0.0, 0.9, proxies={"good": -99}, state=TrialState.FAILED),
     ]
-    result = audit([*trials, *others], BUDGET)
+    result = audit_scores([*trials, *others], BUDGET)
     assert (result.n, result.complete) == (FEWEST, FEWEST + 1)
-    assert found(result, "good") == found(audit(trials, BUDGET), "good")
+    assert found(result, "good") == found(audit_scores(trials, BUDGET), "good")
 
 
 def test_the_ends_of_the_band_belong_to_it():
@@ -250,12 +250,12 @@ def test_the_ends_of_the_band_belong_to_it():
 
 
 def test_too_few_are_said_to_be():
-    result = audit(study(FEWEST - 1), BUDGET)
+    result = audit_scores(study(FEWEST - 1), BUDGET)
     assert not result.enough
     assert found(result, "good").rho is None
     assert found(result, "good").verdict == f"too few: {FEWEST} needed"
     assert result.together is None
-    assert audit([], BUDGET).n == 0
+    assert audit_scores([], BUDGET).n == 0
 
 
 def test_trials_without_a_score_are_left_out_of_it_alone():
@@ -264,7 +264,7 @@ def test_trials_without_a_score_are_left_out_of_it_alone():
         rest = {key: value for key, value in trials[index].proxies.items() if key != "good"}
         trials[index] = replace(trials[index], proxies=rest)
     trials.append(replace(trial(30, 0.3), proxies=None))
-    result = audit(trials, BUDGET)
+    result = audit_scores(trials, BUDGET)
     assert (result.n, found(result, "good").n, found(result, "luck").n) == (25, 16, 24)
     assert found(result, "madds").n == 25
     assert found(result, "good").used
@@ -272,8 +272,8 @@ def test_trials_without_a_score_are_left_out_of_it_alone():
 
 def test_the_order_of_the_trials_does_not_matter():
     trials = study()
-    rho = found(audit(trials, BUDGET), "good").rho.value
-    assert found(audit(trials[::-1], BUDGET), "good").rho.value == pytest.approx(rho)
+    rho = found(audit_scores(trials, BUDGET), "good").rho.value
+    assert found(audit_scores(trials[::-1], BUDGET), "good").rho.value == pytest.approx(rho)
 
 
 def test_times_are_no_scores():

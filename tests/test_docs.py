@@ -19,7 +19,7 @@ from packaging.version import Version
 
 from nas import errors
 from nas.export.bundle import export_network
-from nas.export.request import ExportRequest, Score, Training
+from nas.export.request import ExportRequest, SplitScore, WeightsOrigin
 from nas.samplers import SAMPLERS
 from nas.space.file import read_space
 from nas.space.layers import Shape
@@ -251,9 +251,10 @@ def trained_digits(weights: Path) -> ExportRequest:
         name="trial-0", space=space, architecture=space.published[0].architecture,
         input=Shape(1, 8, 8), classes=10, deployment=space.deployment,
         deployment_classes=space.classes,
-        training=Training(
+        training=WeightsOrigin(
             weights=weights, study="s", trial=0, task="digits", data="", recipe="digits",
-            study_seed=0, trial_seed=0, epochs=1, scores={"validation": Score(0.9, 2.3)}, errors={},
+            study_seed=0, trial_seed=0, epochs=1, scores={"validation": SplitScore(0.9, 2.3)},
+            errors={},
             mean=(0.3,), std=(0.35,), class_names=tuple(f"digit {k}" for k in range(10)),
         ),
     )  # fmt: skip

@@ -8,7 +8,7 @@ import pytest
 
 from nas.errors import NasError, StudyPausedError, TaskError
 from nas.study import environment_faults as environment
-from nas.study.evaluator import Epoch, Job, Plan, Saved, failure_reason
+from nas.study.evaluator import Epoch, Job, Saved, WorkerPlan, failure_reason
 from nas.study.execution import Event, TrialFinished, TrialRequeued, run_serial
 from nas.study.study import MAX_LOSSES, Study
 from nas.study.trial import Fault, TrialState
@@ -44,7 +44,7 @@ LIBRARIES = [
 
 @pytest.mark.parametrize("error", [*SYSTEM, *LIBRARIES], ids=repr)
 def test_what_a_disk_or_a_folder_does_is_no_fault_of_the_network(error: Exception) -> None:
-    assert failure_reason(error) == failure_reason(wrapped(error)) == environment.STORAGE
+    assert failure_reason(error) == failure_reason(wrapped(error)) == environment.STORAGE_FAULT
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ class Broken:
     """
 
     def __init__(self, study: Study, fault: Callable[[Job, int | str], None]) -> None:
-        self._inner = AnalyticEvaluator(Plan(study.spec.to_json(), "", None, "", "0"))
+        self._inner = AnalyticEvaluator(WorkerPlan(study.spec.to_json(), "", None, "", "0"))
         self._fault = fault
 
     def evaluate(self, job: Job) -> Iterator[Epoch | Saved]:
@@ -110,7 +110,7 @@ def test_the_trial_waits_again_and_a_resume_repeats_it_alone(
     assert (second.lost, second.fail_reason) == (0, None)
     assert len(second.measurements) == (1 if stage == 2 else 3)  # before anything was saved
     ((number, attempt, noted),) = store.faults
-    assert (number, attempt, noted.reason) == (1, 1, environment.STORAGE)
+    assert (number, attempt, noted.reason) == (1, 1, environment.STORAGE_FAULT)
     assert isinstance(events[-1], TrialRequeued)
 
     events.clear()
@@ -139,7 +139,7 @@ def test_pauses_and_dead_drivers_are_no_losses_however_many() -> None:
         assert started is not None
         assert (started.number, started.lost) == (0, 0)
     assert {fault for _, _, fault in store.faults} == {
-        Fault(environment.STORAGE, store.faults[0][2].detail)
+        Fault(environment.STORAGE_FAULT, store.faults[0][2].detail)
     }
 
 

@@ -11,8 +11,8 @@ from nas.study.evaluator import (
     Epoch,
     Failure,
     Job,
-    Plan,
     TrialError,
+    WorkerPlan,
     failure_reason,
     make_evaluator,
 )
@@ -114,7 +114,7 @@ def test_exhausted_memory_is_told_from_other_failures(error: Exception, reason: 
     "factory", ["no.such.module:make", "nas.study.evaluator:nothing", "words", ""]
 )
 def test_a_factory_that_cannot_be_imported_is_named(factory: str, tmp_path: object) -> None:
-    plan = Plan(spec_of().to_json(), str(tmp_path), None, factory, "0")
+    plan = WorkerPlan(spec_of().to_json(), str(tmp_path), None, factory, "0")
     with pytest.raises(NasError, match="cannot be imported") as raised:
         make_evaluator(plan)
     assert repr(factory) in raised.value.cause

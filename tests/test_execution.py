@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from nas.errors import StoreError, StudyFailedError
-from nas.study.evaluator import Epoch, Failure, Plan, Report
+from nas.study.evaluator import Epoch, Failure, Report, WorkerPlan
 from nas.study.execution import (
     Event,
     Execution,
@@ -28,7 +28,7 @@ def study_of(store: MemoryStore, **changes: object) -> Study:
 
 
 def evaluator_of(study: Study, tmp_path: Path, **faults: str) -> AnalyticEvaluator:
-    plan = Plan(study.spec.to_json(), str(tmp_path), None, "", "0")
+    plan = WorkerPlan(study.spec.to_json(), str(tmp_path), None, "", "0")
     return AnalyticEvaluator(plan, {int(key[1:]): value for key, value in faults.items()})
 
 

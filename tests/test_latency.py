@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nas.cost.budget import Constraint, admits, parse_budget, parse_budgets
-from nas.cost.latency_table import USE_DEVICE, Accuracy, Device, LatencyTable, Timing, units
+from nas.cost.latency_table import USE_DEVICE, Accuracy, Device, LatencyTable, Timing, latency_units
 from nas.cost.model import CostModel
 from nas.errors import BudgetError, NasError
 from nas.feasible import FeasibleSpace, FeasibleUnion, feasible_space
@@ -29,7 +29,11 @@ ACCURACY = Accuracy(12, 0.02, 0.05, 0.07, 0.99, 0.9)
 def made_up(space, seed=0, quantum=100):
     """Return a table of a whole space with times drawn at random."""
     rng = np.random.default_rng(seed)
-    keys = {unit.key for piece in covering_pieces(CostModel(space), rng) for unit in units(piece)}
+    keys = {
+        unit.key
+        for piece in covering_pieces(CostModel(space), rng)
+        for unit in latency_units(piece)
+    }
     times = {key: int(rng.integers(0, 900)) * quantum for key in sorted(keys)}
     fixed = 7 * quantum
     return LatencyTable(
@@ -89,7 +93,7 @@ def test_the_cost_model_sums_what_the_table_says_of_the_layers(small, listed):
 def test_every_layer_but_the_input_is_in_one_unit(name):
     space = load_space(name)
     layers = lower(space, space.published[0].architecture)
-    names = [layer for unit in units(layers) for layer in unit.names]
+    names = [layer for unit in latency_units(layers) for layer in unit.names]
     assert sorted(names) == sorted(layer.name for layer in layers[1:])
 
 
@@ -153,7 +157,7 @@ def test_a_space_that_is_listed_knows_its_latency_too():
         "depth=1-1-3-2-5,width=16-22-56-48-176,padding=exact-exact-exact-exact-exact"
     )
     layers = lower(space, member)
-    times = {unit.key: 1000 + len(unit.key) for unit in units(layers)}
+    times = {unit.key: 1000 + len(unit.key) for unit in latency_units(layers)}
     table = LatencyTable("nasnet-a", "", 1, DEVICE, 1, 11, times, ACCURACY)
     assert CostModel(space, table=table).cost(member).latency == 11 + table.latency(layers)
 

@@ -7,7 +7,7 @@ import pytest
 from nas.cost.budget import Constraint
 from nas.cost.latency_table import Accuracy, Device, LatencyTable, Timing
 from nas.results import findings as results
-from nas.results.measured_latency import Measured, measured, over_budget
+from nas.results.measured_latency import MeasuredLatency, measured_latencies, over_budget
 from nas.results.view import study_view
 from nas.study.spec import StudySpec
 from nas.study.trial import Measurement, TrialState
@@ -36,18 +36,20 @@ def complete(spec, number, error, latency):
 
 
 def took(predicted, median, comparable=True):
-    return Measured.of(predicted, Timing(median, median, median, 15), "a processor", comparable)
+    return MeasuredLatency.of(
+        predicted, Timing(median, median, median, 15), "a processor", comparable
+    )
 
 
 def test_what_is_recorded_is_read_back(limited):
     own = took(900, 950)
     reports = {4: {"latency@cpu": asdict(own), "test": {"top1_error": 0.1}}, 5: {"test": {}}}
-    assert measured(limited, reports) == {4: own}
+    assert measured_latencies(limited, reports) == {4: own}
     assert own.error == pytest.approx(-50 / 950)
 
 
 def test_a_study_without_a_table_has_none(spec):
-    assert measured(spec, {4: {"latency@cpu": {}}}) == {}
+    assert measured_latencies(spec, {4: {"latency@cpu": {}}}) == {}
 
 
 def slow(median):
@@ -58,7 +60,7 @@ def test_what_is_over_the_budget_as_measured_is_on_no_front(limited):
     trials = [complete(limited, n, error, 900) for n, error in enumerate((0.1, 0.2, 0.3))]
     assert results.StudyResults(limited, trials).best.number == 0
     reports = {0: slow(1100), 1: slow(1000)}
-    assert over_budget(limited, measured(limited, reports)) == {0}
+    assert over_budget(limited, measured_latencies(limited, reports)) == {0}
     found = results.StudyResults(limited, trials, reports)
     assert [t.number for t in found.front] == [found.best.number] == [1]
     assert found.standing(0) is results.Standing.OVER_BUDGET

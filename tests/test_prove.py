@@ -11,8 +11,8 @@ import pytest
 import tables
 
 from nas.errors import BudgetError, NasError
-from nas.prove.runs import Bench, Entry, Kept, Run, Setting, by_label, make_runs
-from nas.prove.scores import Judge, Score
+from nas.prove.runs import Bench, Entry, Kept, SearchRun, Setting, by_label, make_runs
+from nas.prove.scores import Judge, RunScore
 from nas.prove.simulate import PROPOSALS, Cluster
 from nas.prove.summary import ask_times, csv_text, markdown, markdown_verdict, summarise, verdict
 from nas.prove.table import Table, TableSpace
@@ -237,8 +237,8 @@ def test_goals_of_entries(tmp_path, table):
 
 
 def fake(label, seed, regret, volume, seconds=0.01):
-    score = Score(5, regret, volume, volume, regret / 2, 6, 100.0)
-    return Run(label, seed, (score,), (seconds,) * 3)
+    score = RunScore(5, regret, volume, volume, regret / 2, 6, 100.0)
+    return SearchRun(label, seed, (score,), (seconds,) * 3)
 
 
 def test_kept_runs_are_read_again_and_a_line_cut_off_is_dropped(tmp_path, table):
@@ -352,6 +352,6 @@ def test_tables_of_the_result():
 
 def test_a_run_survives_its_line():
     run = fake("ours", 0, 0.1, 1 / 3)
-    assert Run.from_json(run.to_json()) == run
+    assert SearchRun.from_json(run.to_json()) == run
     assert "\n" not in run.to_json()
     assert json.loads(run.to_json())["label"] == "ours"

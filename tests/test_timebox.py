@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nas.cli.progress import Progress
+from nas.cli.progress import ProgressDisplay
 from nas.errors import NasError
 from nas.results.view import study_view
 from nas.study.execution import TrialFinished, WorkersReady
@@ -130,7 +130,7 @@ def test_the_time_searched_is_that_in_which_anything_was_in_training(spans):
 def test_the_lines_say_how_much_time_is_left(capsys):
     clock = Clock()
     study = limited(MemoryStore(), clock, published=False)
-    with Progress(study, quiet=False) as progress:
+    with ProgressDisplay(study, quiet=False) as progress:
         progress.watch(WorkersReady(1))
         for _ in range(3):
             trial = run_one(study)

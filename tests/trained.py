@@ -4,8 +4,8 @@ from pathlib import Path
 
 from nas import __version__
 from nas.store import open_store
-from nas.study.evaluator import Plan
-from nas.study.execution import Watcher, ignore, run_serial
+from nas.study.evaluator import WorkerPlan
+from nas.study.execution import Watcher, ignore_event, run_serial
 from nas.study.spec import StudySpec
 from nas.study.study import Study
 from nas.train.evaluator import TrainingEvaluator
@@ -23,7 +23,7 @@ def quick_spec(**changes: object) -> StudySpec:
 
 
 def train_study(
-    database: Path, results: Path, spec: StudySpec, watch: Watcher = ignore
+    database: Path, results: Path, spec: StudySpec, watch: Watcher = ignore_event
 ) -> StudySpec:
     """Train what is left of `spec` with its weights in `results`; test and export nothing."""
     with open_store(str(database)) as store:
@@ -32,7 +32,7 @@ def train_study(
         with store.acquire(spec.name):
             folder, uid = store.claim_folder(spec.name, results), store.uid(spec.name)
             study = Study(spec, store, WalkSampler(spec))
-            plan = Plan(
+            plan = WorkerPlan(
                 spec.to_json(), str(results.resolve()), spec.data_dir, "", __version__,
                 folder=folder, study_id=uid,
             )  # fmt: skip

@@ -5,7 +5,7 @@ import click
 from dashboards.address import PORT, free_port, url
 from nas.cli import output, rows
 from nas.feasible import FeasibleSpace, FeasibleUnion
-from nas.results import confirmation, counted_at, strides_at, study_note
+from nas.results import confirmation_text, counted_at, strides_at, study_note
 from nas.store import Store
 from nas.study import UNCHECKED, StudySpec
 from nas.train import Task, describe_devices
@@ -61,7 +61,7 @@ def _plan(spec: StudySpec) -> str:
     known = f" and {len(spec.references)} published" if spec.references else ""
     *early, full = spec.rungs
     rungs = f", judged after {', '.join(map(str, early))}" if early else ""
-    confirmed = confirmation(spec)
+    confirmed = confirmation_text(spec)
     again = f"; {confirmed}" if confirmed else ""
     sizes = f" on {spec.ladder.resolutions}" if spec.resolutions else ""
     return f"{several}{time}{known}, {output.plural(full, 'epoch')}{sizes}{rungs}{again}"

@@ -109,7 +109,7 @@ def make_spec(given: dict[str, Any]) -> "StudySpec":
     from dataclasses import replace
 
     from nas.cli import search
-    from nas.space import PREFIX, read_variation
+    from nas.space import PAIRED_PREFIX, read_variation
 
     spaces = tuple(name for word in given["spaces"] for name in word.split(","))
     vary = given["vary"]
@@ -127,7 +127,7 @@ def make_spec(given: dict[str, Any]) -> "StudySpec":
     return replace(
         searched,
         name=given["study"] or f"compare-{name}"[:60].rstrip("-_"),
-        sampler=f"{PREFIX}:{vary}" if vary else "matched",
+        sampler=f"{PAIRED_PREFIX}:{vary}" if vary else "matched",
         num_trials=given["number"] * groups,
         rungs=searched.rungs[-1:],
         block=groups if vary else 1,

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from nas.errors import NasError, WeightsError
-from nas.export import ExportRequest, Score, Training, export_network
+from nas.export import ExportRequest, SplitScore, WeightsOrigin, export_network
 from nas.figures import write_report
 from nas.results import Estimate, StudyResults, recorded_scores, study_view
 from nas.store import Store
@@ -98,10 +98,10 @@ def trial_request(store: Store, found: StudyResults, trial: Trial, task: Task) -
         )
     weights = _weights(store, spec, trial)
     last = trial.last
-    scores = {"validation": Score(last.top1_error, last.loss)}
+    scores = {"validation": SplitScore(last.top1_error, last.loss)}
     test = recorded_scores(found.reports).get(trial.number)
     if test:
-        scores["test"] = Score(test["top1_error"], test["loss"])
+        scores["test"] = SplitScore(test["top1_error"], test["loss"])
     space = spec.space_of(trial.architecture)
     return ExportRequest(
         name=trial.reference or f"{spec.name}-trial-{trial.number}",
@@ -113,7 +113,7 @@ def trial_request(store: Store, found: StudyResults, trial: Trial, task: Task) -
         deployment_classes=spec.classes,
         strides=spec.trained(space, task.input).strides,
         deployment_strides=spec.deployed(space).strides,
-        training=Training(
+        training=WeightsOrigin(
             weights=weights,
             study=spec.name,
             trial=trial.number,

@@ -145,14 +145,14 @@ def _check_writable(path: Path) -> None:
 
 
 def _measured(costs: "CostModel", runtime: "Runtime", say: bool) -> "LatencyTable":
-    from nas.train import ignore, measure_table
+    from nas.train import ignore_progress, measure_table
 
     began = time.monotonic()
     if say:
         click.echo(
             f"measuring the latency table of {costs.space.name} on {runtime.device}", err=True
         )
-    table = measure_table(costs, runtime, progress=_bar() if say else ignore)
+    table = measure_table(costs, runtime, progress=_bar() if say else ignore_progress)
     if say:
         took = duration(time.monotonic() - began)
         click.echo(f"{len(table.units):,} units in {took}: {table.accuracy}\n", err=True)

@@ -6,7 +6,7 @@ from dataclasses import asdict
 import click
 
 from nas.errors import NasError
-from nas.results import Measured, StudyResults, measured, over_budget, report_kind
+from nas.results import MeasuredLatency, StudyResults, measured_latencies, over_budget, report_kind
 from nas.store import Store
 from nas.study import Study, StudySpec, Trial
 from nas.train import Runtime, measure_network, open_runtime
@@ -26,7 +26,7 @@ def winner(store: Store, study: Study, say: bool) -> Trial | None:
         return found.best
     if say:
         click.echo(f"measuring the latency of the best on {runtime.device}")
-    known = measured(spec, found.reports)
+    known = measured_latencies(spec, found.reports)
     while wanted := _unmeasured(found, known):
         for trial in wanted:
             known[trial.number] = _measure(store, spec, trial, runtime)
@@ -34,13 +34,13 @@ def winner(store: Store, study: Study, say: bool) -> Trial | None:
     return found.best
 
 
-def _unmeasured(found: StudyResults, known: Mapping[int, Measured]) -> list[Trial]:
+def _unmeasured(found: StudyResults, known: Mapping[int, MeasuredLatency]) -> list[Trial]:
     """Return the candidates on the front, and those confirmed, that have not been measured yet."""
     wanted = {trial.number for trial in found.front} | found.confirmed
     return [t for t in found.complete if t.number in wanted and t.number not in known]
 
 
-def lines(spec: StudySpec, best: Trial, found: Mapping[int, Measured]) -> list[str]:
+def lines(spec: StudySpec, best: Trial, found: Mapping[int, MeasuredLatency]) -> list[str]:
     """Return what there is to say of the latency of the best; nothing where none was asked for."""
     if best.number not in found:
         return []
@@ -61,11 +61,11 @@ def lines(spec: StudySpec, best: Trial, found: Mapping[int, Measured]) -> list[s
     return said
 
 
-def _measure(store: Store, spec: StudySpec, trial: Trial, runtime: Runtime) -> Measured:
+def _measure(store: Store, spec: StudySpec, trial: Trial, runtime: Runtime) -> MeasuredLatency:
     """Measure one trial, record and return it."""
     table = spec.latency_tables[trial.architecture.space]
     layers = spec.deployed_layers(trial.architecture)
-    own = Measured.of(
+    own = MeasuredLatency.of(
         trial.cost.latency,
         measure_network(runtime, layers),
         str(runtime.device),

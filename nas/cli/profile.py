@@ -6,7 +6,14 @@ from dataclasses import asdict
 from nas.cli import output
 from nas.errors import NasError
 from nas.results import Reports
-from nas.study import KIND, MEANINGS, PARTS, Profile, table, total
+from nas.study import (
+    PROFILE_PART_MEANINGS,
+    PROFILE_PARTS,
+    PROFILE_REPORT,
+    Profile,
+    profile_table,
+    profile_total,
+)
 from nas.units import duration
 
 _COLUMNS = {
@@ -22,7 +29,11 @@ _NUMBERS = "share seconds median per_image"
 
 def of_reports(reports: Reports) -> dict[int, Profile]:
     """Return the profiles among the reports of a study, by trial number."""
-    return {number: kinds[KIND] for number, kinds in reports.items() if KIND in kinds}
+    return {
+        number: kinds[PROFILE_REPORT]
+        for number, kinds in reports.items()
+        if PROFILE_REPORT in kinds
+    }
 
 
 def print_profiles(profiles: Sequence[Profile], noun: str) -> None:
@@ -36,9 +47,9 @@ def print_profiles(profiles: Sequence[Profile], noun: str) -> None:
             "seconds": _span(row.seconds),
             "median": _span(row.median),
             "per_image": "–" if row.per_image is None else _span(row.per_image),
-            "meaning": MEANINGS.get(row.part, ""),
+            "meaning": PROFILE_PART_MEANINGS.get(row.part, ""),
         }
-        for row in table(profiles)
+        for row in profile_table(profiles)
     ]
     title = f"where the time of {output.plural(len(profiles), noun)} went (per image trained on)"
     output.table(title, _COLUMNS, rows, _NUMBERS, "meaning")
@@ -57,7 +68,7 @@ def show_study(study: str, reports: Reports, resume: str, json_: bool) -> None:
             f"Trials to come are, with: {resume} --profile",
         )
     if json_:
-        summary = [asdict(row) for row in table(list(profiles.values()))]
+        summary = [asdict(row) for row in profile_table(list(profiles.values()))]
         trials = [{"trial": number, **found} for number, found in profiles.items()]
         output.echo_json({"study": study, "profile": summary, "trials": trials})
         return
@@ -65,13 +76,13 @@ def show_study(study: str, reports: Reports, resume: str, json_: bool) -> None:
     rows = [
         {
             "trial": number,
-            **{part: _span(found.get(part, 0.0)) for part in PARTS},
-            "total": _span(total(found)),
+            **{part: _span(found.get(part, 0.0)) for part in PROFILE_PARTS},
+            "total": _span(profile_total(found)),
             "images": f"{found.get('images', 0):,.0f}",
         }
         for number, found in profiles.items()
     ]
-    columns = {"trial": "trial", **{part: part for part in PARTS}, "total": "total"}
+    columns = {"trial": "trial", **{part: part for part in PROFILE_PARTS}, "total": "total"}
     columns["images"] = "images"
     output.table("\neach trial", columns, rows, " ".join(columns))
 

@@ -27,7 +27,7 @@ from nas.units import duration, percent, si
 _BAR_WIDTH = 48
 
 
-class Progress:
+class ProgressDisplay:
     """Follows the events of one run; use it as a context manager and hand `watch` to the run."""
 
     def __init__(self, study: Study, quiet: bool) -> None:
@@ -39,7 +39,7 @@ class Progress:
         self._live: Any = None
         self._first = True
 
-    def __enter__(self) -> "Progress":
+    def __enter__(self) -> "ProgressDisplay":
         """Open the live panel where there is a terminal."""
         if not self._quiet and sys.stdout.isatty():
             from rich.live import Live

@@ -127,7 +127,7 @@ def prove(
     Example:
       nas prove table.csv.gz --budget 55.4M-flops --samplers predictor,tpe,tpe:single,random
     """
-    from nas.cli.prove_result import Result, say_setting
+    from nas.cli.prove_result import ProveResult, say_setting
     from nas.prove import Bench, Kept, Setting, Table, by_label
 
     read = Table.read(table, toml)
@@ -156,7 +156,7 @@ def prove(
     tasks = [(entry, seed) for seed in range(seeds) for entry in entries]
     finished = _make(bench, kept, tasks, jobs or os.cpu_count() or 1)
     made = {key: run for key, run in kept.runs.items() if key in _keys(tasks)}
-    result = Result(
+    result = ProveResult(
         bench, by_label(made, [entry.label for entry in entries]), judged if finished else None
     )
     for file, content in ((csv_file, result.csv), (md_file, result.markdown)):

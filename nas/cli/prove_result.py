@@ -12,9 +12,9 @@ import numpy as np
 from nas.cli import output
 from nas.prove import (
     Bench,
-    Row,
-    Run,
-    Verdict,
+    SamplerVerdict,
+    SearchRun,
+    SummaryRow,
     ask_times,
     csv_text,
     markdown,
@@ -52,10 +52,12 @@ def say_setting(bench: Bench, seeds: int) -> None:
     output.field("runs", f"{seeds} seeds each, scored after {counts} trainings\n")
 
 
-class Result:
+class ProveResult:
     """The scores of the runs made, in every form that is asked for."""
 
-    def __init__(self, bench: Bench, runs: Mapping[str, Sequence[Run]], judged: str | None) -> None:
+    def __init__(
+        self, bench: Bench, runs: Mapping[str, Sequence[SearchRun]], judged: str | None
+    ) -> None:
         """Summarise `runs`; `judged` is the sampler of the verdict, None for no verdict."""
         self._bench, self._runs = bench, runs
         self._rows, self._asks = summarise(runs), ask_times(runs)
@@ -120,7 +122,7 @@ def _clock(bench: Bench) -> str:
     return f"training times in proportion to {first[0].column}" if first else "equal training times"
 
 
-def _print_rows(rows: Sequence[Row]) -> None:
+def _print_rows(rows: Sequence[SummaryRow]) -> None:
     columns = {
         "sampler": "sampler", "n": "trainings", "seeds": "seeds", "regret": "regret (points)",
         "volume": "HV share", "returned": "HV returned", "confirmed": "confirmed regret",
@@ -143,7 +145,7 @@ def _print_rows(rows: Sequence[Row]) -> None:
     click.echo("")
 
 
-def _print_contrasts(verdict: Verdict) -> None:
+def _print_contrasts(verdict: SamplerVerdict) -> None:
     columns = {"score": "score", "trainings": "trainings", "other": "against",
                "shown": f"{verdict.sampler} gains (95 %)", "verdict": ""}  # fmt: skip
     rows = [{key: getattr(contrast, key) for key in columns} for contrast in verdict.contrasts]
@@ -151,7 +153,7 @@ def _print_contrasts(verdict: Verdict) -> None:
     output.table("", columns, rows, "trainings shown")
 
 
-def _plain(verdict: Verdict) -> dict[str, Any]:
+def _plain(verdict: SamplerVerdict) -> dict[str, Any]:
     """Return the verdict as JSON holds it: a bound that is infinite is null."""
     contrasts = [
         {

@@ -7,7 +7,7 @@ import click
 from nas.cli import options, output
 
 if TYPE_CHECKING:
-    from nas.results import Audit, Finding
+    from nas.results import ScoreAudit, ScoreFinding
     from nas.stats import Interval
     from nas.store import Store
     from nas.study import StudySpec
@@ -45,7 +45,7 @@ def proxies(study: str, compute: bool, db: str | None, json_: bool) -> None:
       nas proxies igcv3-300m-madds-digits
       nas proxies igcv3-300m-madds-digits --compute --json
     """
-    from nas.results import audit
+    from nas.results import audit_scores
     from nas.store import open_store
 
     if compute:
@@ -54,7 +54,7 @@ def proxies(study: str, compute: bool, db: str | None, json_: bool) -> None:
     with open_store(db, read_only=True) as store:
         spec, trials = store.spec(study), store.trials(study)
         again = store.command(f"proxies {study} --compute")
-    found = audit(trials, spec.budget)
+    found = audit_scores(trials, spec.budget)
     if json_:
         output.echo_json(_document(spec, found))
         return
@@ -70,18 +70,18 @@ def _compute(store: "Store", study: str, say: bool) -> None:
         return
     if say:
         click.echo(f"computing the scores of {output.plural(len(lacking), 'network')}", err=True)
-    from nas.train import load_study_task, proxy_batches, score
+    from nas.train import load_study_task, proxy_batches, proxy_scores
 
     spec = store.spec(study)
     task = load_study_task(spec)
     batches = proxy_batches(task, spec.seed)
     for trial in lacking:
         layers = spec.task_layers(trial.architecture, task.input, task.classes)
-        scores = score(layers, batches, spec.seed)
+        scores = proxy_scores(layers, batches, spec.seed)
         store.record_proxies(study, trial.number, trial.attempt, scores)
 
 
-def _print(found: "Audit", again: str) -> None:
+def _print(found: "ScoreAudit", again: str) -> None:
     findings = [*found.findings, *([found.together] if found.together else [])]
     output.table("", _COLUMNS, [_row(each) for each in findings], "n rho cost", "cost margin")
     click.echo("")
@@ -98,7 +98,7 @@ def _print(found: "Audit", again: str) -> None:
         click.echo("the rank average is judged on the candidates that chose its parts: flattered")
 
 
-def _too_few(found: "Audit") -> str:
+def _too_few(found: "ScoreAudit") -> str:
     from nas.stats import FEWEST
 
     return (
@@ -107,7 +107,7 @@ def _too_few(found: "Audit") -> str:
     )
 
 
-def _row(finding: "Finding") -> dict[str, str]:
+def _row(finding: "ScoreFinding") -> dict[str, str]:
     rho, margin = finding.rho, finding.margin
     return {
         "name": finding.name,
@@ -128,7 +128,7 @@ def _ends(found: "Interval") -> str:
     return f"{found.low:+.2f} to {found.high:+.2f}"
 
 
-def _document(spec: "StudySpec", found: "Audit") -> dict[str, Any]:
+def _document(spec: "StudySpec", found: "ScoreAudit") -> dict[str, Any]:
     from nas.stats import FEWEST
 
     return {
@@ -142,7 +142,7 @@ def _document(spec: "StudySpec", found: "Audit") -> dict[str, Any]:
     }
 
 
-def _plain(finding: "Finding") -> dict[str, Any]:
+def _plain(finding: "ScoreFinding") -> dict[str, Any]:
     """Return a finding as plain data; an interval as [value, low, high]."""
 
     def three(found: "Interval | None") -> list[float] | None:

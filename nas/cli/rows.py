@@ -7,8 +7,8 @@ from nas.results import (
     Estimate,
     Standing,
     StudyResults,
-    candidates,
-    confirmation,
+    candidates_text,
+    confirmation_text,
     counted_at,
     task_line,
     trained_at,
@@ -182,7 +182,7 @@ def settings(spec: StudySpec) -> list[tuple[str, str]]:
         *([("resolutions", spec.ladder.resolutions)] if spec.resolutions else []),
         ("objectives", ", ".join(spec.objectives)),
         ("sampler", f"{spec.sampler}, seed {spec.seed}"),
-        ("trials", candidates(spec)),
+        ("trials", candidates_text(spec)),
         ("confirmed", confirmed_setting(spec)),
         ("reuse", "results of the same training in this database" if spec.reuse else "none"),
     ]
@@ -190,7 +190,7 @@ def settings(spec: StudySpec) -> list[tuple[str, str]]:
 
 def confirmed_setting(spec: StudySpec) -> str:
     """Return what is trained again at the end of a study."""
-    return confirmation(spec) or "nothing: each error is that of one seed"
+    return confirmation_text(spec) or "nothing: each error is that of one seed"
 
 
 def _recipe(text: str) -> list[tuple[str, str]]:

@@ -16,7 +16,7 @@ import torch
 from nas.cli import effects, output
 from nas.cli.announce import announce
 from nas.cli.profile import of_reports, print_profiles
-from nas.cli.progress import Progress
+from nas.cli.progress import ProgressDisplay
 from nas.errors import (
     ExportError,
     InterruptedStudyError,
@@ -187,7 +187,7 @@ def measure(
     study = Study(spec, store, ready.sampler)
     store.set_state(spec.name, "RUNNING")
     try:
-        with Progress(study, quiet=not settings.say) as progress:
+        with ProgressDisplay(study, quiet=not settings.say) as progress:
             outcome = RunResult(False, 0.0)
             if _left(study):
                 where = replace(

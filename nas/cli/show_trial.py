@@ -11,7 +11,14 @@ import click
 from nas.cli import output, rows
 from nas.cost import part_costs
 from nas.errors import NasError
-from nas.results import SHORT, StudyResults, recorded_scores, task_line, trial_notes, word
+from nas.results import (
+    SHORT_NAMES,
+    StudyResults,
+    recorded_scores,
+    table_value,
+    task_line,
+    trial_notes,
+)
 from nas.space import parse_input
 from nas.study import Trial
 from nas.units import duration, percent, si, time
@@ -136,13 +143,13 @@ def _print_parts(found: StudyResults, trial: Trial) -> None:
     keys, total = trial.architecture.keys, trial.cost
     table = []
     for part in _parts(found, trial):
-        chosen = {key: word(part[key]) for key in keys if key in part}
+        chosen = {key: table_value(part[key]) for key in keys if key in part}
         shown = {key: si(part[key]) for key in _COSTS}
         shares = {f"{key}_share": _share(part[key], getattr(total, key)) for key in _COSTS}
         stride, size = part["stride"] or "", part["output"] or ""
         table.append({**part, **chosen, **shown, **shares, "stride": stride, "output": size})
     ends = {"part": "total", **{key: si(getattr(total, key)) for key in _COSTS}}
-    columns = {"part": "stage", **{key: SHORT.get(key, key) for key in keys}}
+    columns = {"part": "stage", **{key: SHORT_NAMES.get(key, key) for key in keys}}
     columns |= {"stride": "stride", "output": "output"}
     for key in _COSTS:
         columns |= {key: key, f"{key}_share": "%"}

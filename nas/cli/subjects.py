@@ -6,7 +6,7 @@ from typing import Any
 
 from nas.cli import effects
 from nas.cli.known import network_in, study_trial, trial_network
-from nas.cli.training import Plan, Subject, earlier_errors
+from nas.cli.training import Subject, TrainingPlan, earlier_errors
 from nas.errors import NasError
 from nas.space import SearchSpace, Stated, check_strides, given_strides, load_space
 from nas.store import Store, open_store
@@ -43,7 +43,9 @@ def from_study(store: Store, study: str, number: int | None) -> tuple[StudySpec,
     )  # fmt: skip
 
 
-def on_images(subject: Subject, spec: StudySpec | None, plan: Plan, given: str | None) -> Subject:
+def on_images(
+    subject: Subject, spec: StudySpec | None, plan: TrainingPlan, given: str | None
+) -> Subject:
     """Return a network of a study with the strides that hold on the images of `plan`.
 
     Those that the study states for its own images hold on images of that size; `given` are those

@@ -12,7 +12,7 @@ from nas.units import duration, percent
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from nas.cli.training import Plan, Subject, Trained
+    from nas.cli.training import Subject, Trained, TrainingPlan
     from nas.store import Store
     from nas.study import StudySpec
     from nas.train import Execute
@@ -136,7 +136,7 @@ def _train(subject: "Subject", spec: "StudySpec | None", given: dict[str, Any]) 
 
 
 def _networks(
-    plan: "Plan",
+    plan: "TrainingPlan",
     subject: "Subject",
     rival: "Subject | tuple[str, list[float]] | None",
     execute: "Execute | None",
@@ -160,7 +160,7 @@ def _networks(
         ]
 
 
-def _introduce(subject: "Subject", plan: "Plan", spec: "StudySpec | None") -> None:
+def _introduce(subject: "Subject", plan: "TrainingPlan", spec: "StudySpec | None") -> None:
     from nas.cli import output, training
     from nas.study import UNCHECKED
     from nas.train import describe_devices
@@ -183,7 +183,9 @@ def _introduce(subject: "Subject", plan: "Plan", spec: "StudySpec | None") -> No
         output.field("note", f"these are not the images on which {spec.name} was measured")
 
 
-def _execution(plan: "Plan", ray_address: str | None) -> "AbstractContextManager[Execute | None]":
+def _execution(
+    plan: "TrainingPlan", ray_address: str | None
+) -> "AbstractContextManager[Execute | None]":
     """Return what trains: several workers of Ray, or None for this process."""
     from contextlib import nullcontext
 
@@ -197,9 +199,9 @@ def _execution(plan: "Plan", ray_address: str | None) -> "AbstractContextManager
     return training_workers(plan.workers, plan.request, ray_address)
 
 
-def _plan(subject: "Subject", spec: "StudySpec | None", given: dict[str, Any]) -> "Plan":
+def _plan(subject: "Subject", spec: "StudySpec | None", given: dict[str, Any]) -> "TrainingPlan":
     """Read the task and the recipe; every mistake is found before anything is written."""
-    from nas.cli.training import Plan
+    from nas.cli.training import TrainingPlan
     from nas.train import (
         TASKS,
         Files,
@@ -248,7 +250,7 @@ def _plan(subject: "Subject", spec: "StudySpec | None", given: dict[str, Any]) -
     stem = Path(name).stem
     default = Path("nas-results", "train", f"{subject.folder_name}-{task_name}-{stem}")
     first = given["seed"]
-    return Plan(
+    return TrainingPlan(
         task=task,
         task_name=task_name,
         data_seed=seed,

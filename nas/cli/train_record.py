@@ -12,11 +12,11 @@ from nas.cli import output
 from nas.units import duration, percent
 
 if TYPE_CHECKING:
-    from nas.cli.training import Plan, Subject, Trained
+    from nas.cli.training import Subject, Trained, TrainingPlan
     from nas.store import Training
 
 
-def record_name(plan: "Plan", subject: "Subject") -> str:
+def record_name(plan: "TrainingPlan", subject: "Subject") -> str:
     """Return the name under which replicates of a training are kept.
 
     It ends in a hash of everything that they share, so that trainings that differ in a field of the
@@ -40,7 +40,7 @@ def record_name(plan: "Plan", subject: "Subject") -> str:
     return f"{subject.folder_name}-{plan.task_name}-{plan.recipe_name}-{digest}"
 
 
-def to_record(plan: "Plan", trained: "Trained") -> "Training":
+def to_record(plan: "TrainingPlan", trained: "Trained") -> "Training":
     """Return the first replicate of `trained` as the store keeps it."""
     from dataclasses import asdict
 

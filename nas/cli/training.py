@@ -8,7 +8,7 @@ from typing import Any
 
 from nas.cost import Cost, total_cost
 from nas.errors import NasError, TaskError
-from nas.export import ExportRequest, Score, Training, export_network
+from nas.export import ExportRequest, SplitScore, WeightsOrigin, export_network
 from nas.figures import write_training_page
 from nas.results import Estimate
 from nas.space import Adaptation, Architecture, Layer, SearchSpace, Shape, Stated, lower
@@ -23,7 +23,7 @@ from nas.train import (
     TaskRequest,
     Watch,
     check_identity,
-    count,
+    fvcore_cost,
     read_document,
     train,
     write_json,
@@ -74,7 +74,7 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingPlan:
     """How the networks are trained, and where everything goes."""
 
     task: Task
@@ -124,7 +124,7 @@ class Trained:
         return Summary.of(self.errors)
 
 
-def check_folder(plan: Plan) -> None:
+def check_folder(plan: TrainingPlan) -> None:
     """Make sure that the folder of `plan` is free, or may be gone on with; write nothing.
 
     Raises:
@@ -146,13 +146,13 @@ def check_folder(plan: Plan) -> None:
         raise _unwritable(plan.out, error) from error
 
 
-def is_unchecked(plan: Plan) -> bool:
+def is_unchecked(plan: TrainingPlan) -> bool:
     """Tell whether `plan` goes on with a training that kept no identity of its images."""
     path = plan.out / SETTINGS
     return plan.resume and path.is_file() and "data" not in read_document(path)
 
 
-def prepare(plan: Plan) -> None:
+def prepare(plan: TrainingPlan) -> None:
     """Make the folder of `plan`, which `check_folder` has passed.
 
     Raises:
@@ -167,7 +167,7 @@ def prepare(plan: Plan) -> None:
 
 
 def train_all(
-    plan: Plan,
+    plan: TrainingPlan,
     subject: Subject,
     folder: Path,
     watch: Watch,
@@ -226,7 +226,7 @@ def summary_line(trained: Trained) -> str:
     return f"{mean}, standard deviation {100 * summary.deviation:.2f} points, n = {summary.n}"
 
 
-def settings(plan: Plan) -> dict[str, Any]:
+def settings(plan: TrainingPlan) -> dict[str, Any]:
     """Return what a page says about how the networks were trained."""
     from nas.cli.run import versions
     from nas.train import describe_devices
@@ -243,7 +243,9 @@ def settings(plan: Plan) -> dict[str, Any]:
     }
 
 
-def document(plan: Plan, networks: Sequence[Trained], findings: Sequence[str]) -> dict[str, Any]:
+def document(
+    plan: TrainingPlan, networks: Sequence[Trained], findings: Sequence[str]
+) -> dict[str, Any]:
     """Return everything that was found, as it is written to `result.json`."""
     return {
         "schema": 1,
@@ -263,7 +265,9 @@ def document(plan: Plan, networks: Sequence[Trained], findings: Sequence[str]) -
     }
 
 
-def write_all(plan: Plan, networks: Sequence[Trained], findings: Sequence[str]) -> list[Path]:
+def write_all(
+    plan: TrainingPlan, networks: Sequence[Trained], findings: Sequence[str]
+) -> list[Path]:
     """Write the record, the page, and the network with the lowest validation error as files."""
     whole = document(plan, networks, findings)
     write_json(plan.out / RESULT, whole)
@@ -275,7 +279,7 @@ def write_all(plan: Plan, networks: Sequence[Trained], findings: Sequence[str]) 
     return files
 
 
-def export_request(plan: Plan, trained: Trained) -> ExportRequest:
+def export_request(plan: TrainingPlan, trained: Trained) -> ExportRequest:
     """Return what to export: the replicate with the lowest validation error."""
     subject, task = trained.subject, plan.task
     best = min(trained.results, key=lambda result: float(result.validation["top1_error"]))
@@ -289,7 +293,7 @@ def export_request(plan: Plan, trained: Trained) -> ExportRequest:
         deployment_classes=subject.classes,
         strides=subject.trained(task.input).strides,
         deployment_strides=subject.deployed.strides,
-        training=Training(
+        training=WeightsOrigin(
             weights=Path(best.weights),
             study=subject.study,
             trial=subject.trial,
@@ -331,7 +335,7 @@ def earlier_errors(path: Path) -> tuple[str, list[float]]:
         ) from error
 
 
-def describe(plan: Plan, trained: Trained) -> dict[str, Any]:
+def describe(plan: TrainingPlan, trained: Trained) -> dict[str, Any]:
     """Return what a network is and costs, at deployment and on the task, without its results."""
     subject, task = trained.subject, plan.task
     layers = subject.task_layers(task)
@@ -365,7 +369,7 @@ def describe(plan: Plan, trained: Trained) -> dict[str, Any]:
 def _counted(subject: Subject) -> Cost:
     """Return the cost at deployment, on which our count and fvcore's agree."""
     layers = subject.deployed_layers()
-    ours, referee = total_cost(layers), count(layers, subject.deployment)
+    ours, referee = total_cost(layers), fvcore_cost(layers, subject.deployment)
     if ours != referee:
         raise NasError(
             f"the counts of {subject.name} differ: ours {ours}, fvcore's {referee}.",
@@ -378,5 +382,5 @@ def _errors(trained: Trained, split: str) -> list[float]:
     return [float(getattr(result, split)["top1_error"]) for result in trained.results]
 
 
-def _score(shares: dict[str, Any]) -> Score:
-    return Score(shares["top1_error"], shares["loss"])
+def _score(shares: dict[str, Any]) -> SplitScore:
+    return SplitScore(shares["top1_error"], shares["loss"])

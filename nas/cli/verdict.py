@@ -11,7 +11,7 @@ from nas.cli.finish import Shipped
 from nas.cli.front import document as front_document
 from nas.cli.front import print_front
 from nas.cli.measured import lines as latency_lines
-from nas.results import measured, study_note
+from nas.results import measured_latencies, study_note
 from nas.store import Store
 from nas.study import Study
 from nas.units import duration
@@ -21,7 +21,7 @@ def document(study: Study, shipped: Shipped, seconds: float) -> dict[str, Any]:
     """Return the result as `--json` prints it; `seconds` is what the run took."""
     found = shipped.results
     best = rows.trial_row(shipped.best, found)
-    latency = measured(found.spec, found.reports)
+    latency = measured_latencies(found.spec, found.reports)
     return {
         "study": found.spec.name,
         "seconds": round(seconds, 3),
@@ -86,7 +86,7 @@ def _print_best(shipped: Shipped) -> None:
     output.field("\nbest", f"trial {best.number}: {best.architecture}", 12)
     for line in found.verdicts:
         output.field("test error", line)
-    for line in latency_lines(spec, best, measured(spec, found.reports)):
+    for line in latency_lines(spec, best, measured_latencies(spec, found.reports)):
         output.field("latency", line)
     if best.origin:
         output.field("reused", f"measured in {best.origin.replace('/', '#')}")

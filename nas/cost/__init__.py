@@ -1,6 +1,6 @@
 """Costs: exact counts over the list of layers, budgets, and tables of latencies."""
 
-from nas.cost.budget import Constraint, admits, exceeded, parse_budgets, written
+from nas.cost.budget import Constraint, admits, exceeded, parse_budgets, split_amount
 from nas.cost.latency_table import (
     DEVICES,
     USE_DEVICE,
@@ -9,8 +9,8 @@ from nas.cost.latency_table import (
     LatencyTable,
     Timing,
     Unit,
+    latency_units,
     round_to,
-    units,
 )
 from nas.cost.model import COST_NAMES, Cost, CostModel, layer_cost, part_costs, total_cost
 
@@ -28,11 +28,11 @@ __all__ = [
     "Unit",
     "admits",
     "exceeded",
+    "latency_units",
     "layer_cost",
     "parse_budgets",
     "part_costs",
     "round_to",
+    "split_amount",
     "total_cost",
-    "units",
-    "written",
 ]

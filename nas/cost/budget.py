@@ -62,7 +62,7 @@ class Constraint:
         return f"{si(value, 3)}-{self.cost}"
 
 
-def written(text: str, units: Collection[str]) -> tuple[str, str, str] | None:
+def split_amount(text: str, units: Collection[str]) -> tuple[str, str, str] | None:
     """Return the digits, the prefix (K, M, G or empty) and the unit of a ceiling on a count.
 
     Between them stand blanks, dashes of any length or nothing, and case does not count: `m` is
@@ -90,7 +90,7 @@ def parse_budget(text: str) -> Constraint:
     """
     if "latency" in text.lower():
         return _parse_latency(text)
-    read = written(text, _UNITS)
+    read = split_amount(text, _UNITS)
     if read is None or read[2] not in _UNITS:
         raise BudgetError(f"{text!r} is no budget.", _REMEDY)
     number, prefix, unit = read

@@ -150,7 +150,7 @@ class LatencyTable:
             NasError: a unit was not measured.
         """
         try:
-            return sum(self.units[unit.key] for unit in units(layers))
+            return sum(self.units[unit.key] for unit in latency_units(layers))
         except KeyError as error:
             raise NasError(
                 f"the latency table of {self.space} at {self.input} has no {error.args[0]}.",
@@ -183,7 +183,7 @@ class LatencyTable:
             ) from error
 
 
-def units(layers: Sequence[Layer]) -> list[Unit]:
+def latency_units(layers: Sequence[Layer]) -> list[Unit]:
     """Return the units of `layers`, in their order; inputs belong to none.
 
     A layer joins a convolution before it that nothing else reads; so parts of a network, which end

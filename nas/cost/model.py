@@ -43,7 +43,7 @@ from nas.space import (
     lower_block,
     lower_head,
     lower_stem,
-    plan,
+    plan_network,
 )
 
 COST_NAMES = ("madds", "params", "acts", "latency")
@@ -220,7 +220,7 @@ class CostModel:
         shapes = [self.adaptation.input]
         madds = params = acts = 0
         latency = self.fixed.latency
-        for part in plan(self.space, architecture, self.adaptation, self.classes or 0):
+        for part in plan_network(self.space, architecture, self.adaptation, self.classes or 0):
             key = part.layers, tuple(shapes[position] for position in part.reads)
             if key not in self._parts:
                 self._parts[key] = self._part(*key)

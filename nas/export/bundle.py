@@ -19,7 +19,7 @@ from nas.export.request import ExportRequest
 from nas.export.source.writer import write_source
 from nas.export.weights import load_weights, prepare_weights
 from nas.space import Layer, Shape
-from nas.train import count, cpu_threads
+from nas.train import cpu_threads, fvcore_cost
 
 FILES = ("network.py", "weights.safetensors", "network.onnx", "card.json")
 
@@ -125,7 +125,7 @@ def run_source(text: str, weights: Path) -> Forward:
 
 def _count(layers: list[Layer], shape: Shape, classes: int) -> Counts:
     """Count a network by our arithmetic and by fvcore, and insist that they agree."""
-    counts = Counts(shape, classes, total_cost(layers), count(layers, shape))
+    counts = Counts(shape, classes, total_cost(layers), fvcore_cost(layers, shape))
     if counts.nas != counts.fvcore:
         raise ExportError(
             f"the counts at {shape} differ: ours {counts.nas}, fvcore's {counts.fvcore}.",

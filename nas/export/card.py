@@ -15,7 +15,7 @@ from typing import Any
 from nas import __version__
 from nas.cost import Cost
 from nas.export.parity import Parity
-from nas.export.request import ExportRequest, Training
+from nas.export.request import ExportRequest, WeightsOrigin
 from nas.results import Estimate
 from nas.space import Shape
 from nas.study import file_sha256
@@ -141,7 +141,7 @@ def _architecture(request: ExportRequest) -> dict[str, Any]:
     }
 
 
-def _normalisation(training: Training | None) -> Mapping[str, Any] | None:
+def _normalisation(training: WeightsOrigin | None) -> Mapping[str, Any] | None:
     if training is None:
         return None
     return {
@@ -151,7 +151,7 @@ def _normalisation(training: Training | None) -> Mapping[str, Any] | None:
     }
 
 
-def _training(training: Training | None) -> Mapping[str, Any] | None:
+def _training(training: WeightsOrigin | None) -> Mapping[str, Any] | None:
     if training is None:
         return None
     return {

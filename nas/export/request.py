@@ -13,7 +13,7 @@ OPSETS = range(11, 23)
 
 
 @dataclass(frozen=True)
-class Score:
+class SplitScore:
     """What a trained network reached on one split: error as a share, mean cross-entropy in nats."""
 
     top1_error: float
@@ -21,7 +21,7 @@ class Score:
 
 
 @dataclass(frozen=True)
-class Training:
+class WeightsOrigin:
     """How the weights of a network came about.
 
     `task` is the name of the task, `data` says in words which images it had. `scores` has what
@@ -40,7 +40,7 @@ class Training:
     study_seed: int | None
     trial_seed: int
     epochs: int
-    scores: Mapping[str, Score]
+    scores: Mapping[str, SplitScore]
     errors: Mapping[str, Estimate]
     mean: tuple[float, ...]
     std: tuple[float, ...]
@@ -70,12 +70,12 @@ class ExportRequest:
     classes: int
     deployment: Shape
     deployment_classes: int
-    training: Training | None = None
+    training: WeightsOrigin | None = None
     seed: int = 0
     strides: Strides = ()
     deployment_strides: Strides = ()
     opset: int = OPSET
-    source: Training | None = None
+    source: WeightsOrigin | None = None
 
     def __post_init__(self) -> None:
         """Check the opset."""

@@ -9,7 +9,7 @@ from torch import nn
 
 from nas.errors import ExportError, WeightsError
 from nas.export.files import copy, write_bytes
-from nas.export.request import ExportRequest, Training
+from nas.export.request import ExportRequest, WeightsOrigin
 from nas.space import Layer, Shape
 from nas.study import file_sha256
 from nas.train import Network, build
@@ -74,7 +74,7 @@ def load_weights(network: nn.Module, path: Path) -> None:
         ) from error
 
 
-def _copy_recorded(training: Training, target: Path) -> None:
+def _copy_recorded(training: WeightsOrigin, target: Path) -> None:
     """Copy recorded weights; their hash is that of the copy, which is what is exported."""
     path = training.weights
     if not path.is_file():

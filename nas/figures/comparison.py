@@ -17,7 +17,7 @@ from nas.figures.document import (
     table_section,
     write_document,
 )
-from nas.figures.theme import DASHES, PUBLISHED_SYMBOLS, Look, title
+from nas.figures.theme import DASHES, PUBLISHED_SYMBOLS, PageTheme, title
 from nas.results import Comparison, Group, Pair, group_table
 from nas.stats import edf
 
@@ -25,9 +25,9 @@ _HEIGHT = 460
 _REMEDY = "Give another file with --plot, in a directory that exists and is writable."
 
 
-def distributions_figure(comparison: Comparison, look: Look | None = None) -> go.Figure:
+def distributions_figure(comparison: Comparison, look: PageTheme | None = None) -> go.Figure:
     """Return the share of networks at or below each error, for every group, with 95 % bands."""
-    look = look or Look()
+    look = look or PageTheme()
     figure = go.Figure(layout=look.frame(_HEIGHT))
     pooled = [100 * error for group in comparison.groups for error in group.errors]
     pad = 0.04 * (max(pooled) - min(pooled)) or 1.0
@@ -44,9 +44,9 @@ def distributions_figure(comparison: Comparison, look: Look | None = None) -> go
     return figure
 
 
-def differences_figure(comparison: Comparison, look: Look | None = None) -> go.Figure:
+def differences_figure(comparison: Comparison, look: PageTheme | None = None) -> go.Figure:
     """Return the difference of the mean errors of every pair, in points, with its interval."""
-    look = look or Look()
+    look = look or PageTheme()
     pairs = list(reversed(comparison.pairs))  # plotly draws the first one at the bottom
     figure = go.Figure(layout=look.frame(150 + 46 * len(pairs)))
     figure.update_layout(showlegend=False, margin_t=34)
@@ -105,7 +105,7 @@ _EFFECTS = {
 }
 
 
-def _distribution(group: Group, turn: int, ends: tuple[float, float], look: Look) -> list[Any]:
+def _distribution(group: Group, turn: int, ends: tuple[float, float], look: PageTheme) -> list[Any]:
     """Return the band and the curve of one group; errors and shares in percent."""
     errors = np.array(group.errors)
     steps = np.unique(errors)
@@ -136,7 +136,7 @@ def _distribution(group: Group, turn: int, ends: tuple[float, float], look: Look
     ]
 
 
-def _difference(pair: Pair, look: Look) -> Any:
+def _difference(pair: Pair, look: PageTheme) -> Any:
     reach = [100 * (pair.mean.high - pair.mean.value), 100 * (pair.mean.value - pair.mean.low)]
     known = all(map(math.isfinite, reach))
     colour = look.colour("front" if pair.significant else "muted")

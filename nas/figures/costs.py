@@ -10,16 +10,16 @@ import plotly.graph_objects as go
 
 from nas.feasible import Distribution
 from nas.figures.document import WIDE, document_html, figure_section, write_document
-from nas.figures.theme import Look, title
+from nas.figures.theme import PageTheme, title
 from nas.units import amount
 
 _HEIGHT = 460
 _REMEDY = "Give another file with --plot, in a directory that exists and is writable."
 
 
-def costs_figure(spread: Distribution, look: Look | None = None) -> go.Figure:
+def costs_figure(spread: Distribution, look: PageTheme | None = None) -> go.Figure:
     """Return the share of the space by cost, with the feasible part and the first ceiling."""
-    look = look or Look()
+    look = look or PageTheme()
     figure = go.Figure(layout=look.frame(_HEIGHT))
     figure.update_layout(
         xaxis_title_text=title(f"{spread.cost} (logarithmic)", look),
@@ -124,7 +124,7 @@ def _steps(spread: Distribution, counts: Sequence[float], name: str, colour: str
     )
 
 
-def _mark(figure: go.Figure, spread: Distribution, look: Look) -> None:
+def _mark(figure: go.Figure, spread: Distribution, look: PageTheme) -> None:
     """Draw the ceiling; on a logarithmic axis an annotation stands at the exponent."""
     limit = (spread.limit or 1) * _seconds(spread)[0]
     line = {"color": look.colour("budget"), "width": 2, "dash": "dash"}

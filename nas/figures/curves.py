@@ -7,7 +7,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from nas.figures.scale import Scale
-from nas.figures.theme import SYMBOLS, Look, empty, title
+from nas.figures.theme import SYMBOLS, PageTheme, empty, title
 from nas.results import Point, PointGroup, StudyView
 from nas.units import percent
 
@@ -16,9 +16,9 @@ _SHOWN = 300  # curves beyond this many are no longer told apart, and slow the p
 _WIDTHS = {PointGroup.FRONT: 2.2, PointGroup.PUBLISHED: 2.2}
 
 
-def learning_curves_figure(view: StudyView, look: Look | None = None) -> go.Figure:
+def learning_curves_figure(view: StudyView, look: PageTheme | None = None) -> go.Figure:
     """Return the top-1 error by epoch of the best 300 trials, with the rungs marked."""
-    look = look or Look()
+    look = look or PageTheme()
     figure = go.Figure(layout=look.frame(HEIGHT))
     figure.update_layout(uirevision=view.name)
     points = curves_shown(view)
@@ -51,9 +51,9 @@ def curves_shown(view: StudyView) -> list[Point]:
     return [point for point in view.points if point.curve][:_SHOWN]
 
 
-def hypervolume_figure(view: StudyView, look: Look | None = None) -> go.Figure:
+def hypervolume_figure(view: StudyView, look: PageTheme | None = None) -> go.Figure:
     """Return the share of the reference box that the front dominates, by candidates ended."""
-    look = look or Look()
+    look = look or PageTheme()
     figure = go.Figure(layout=look.frame(HEIGHT - 80))
     figure.update_layout(
         uirevision=view.name,
@@ -77,7 +77,7 @@ def hypervolume_figure(view: StudyView, look: Look | None = None) -> go.Figure:
     return figure
 
 
-def _curves(group: PointGroup, points: Sequence[Point], scale: Scale, look: Look) -> Any:
+def _curves(group: PointGroup, points: Sequence[Point], scale: Scale, look: PageTheme) -> Any:
     """Return one trace for a group: its curves one after another, with gaps between them."""
     x: list[int | None] = []
     y: list[float | None] = []
@@ -116,7 +116,7 @@ def _curves(group: PointGroup, points: Sequence[Point], scale: Scale, look: Look
     )
 
 
-def _mark_rungs(figure: go.Figure, view: StudyView, look: Look) -> None:
+def _mark_rungs(figure: go.Figure, view: StudyView, look: PageTheme) -> None:
     for epoch in view.rungs[:-1]:
         figure.add_vline(x=epoch, line={"color": look.colour("muted"), "width": 1, "dash": "dot"})
         if look.narrow:  # no room for the words

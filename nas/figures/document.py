@@ -18,15 +18,15 @@ from plotly.offline import get_plotlyjs
 
 from nas.errors import ExportError
 from nas.figures.page_assets import page_style
-from nas.figures.theme import CONFIG, Look
+from nas.figures.theme import CONFIG, PageTheme
 
-Draw: TypeAlias = Callable[[Look], go.Figure]
+Draw: TypeAlias = Callable[[PageTheme], go.Figure]
 
-WIDE = {"light": Look(), "dark": Look(dark=True)}
+WIDE = {"light": PageTheme(), "dark": PageTheme(dark=True)}
 LOOKS = {
     **WIDE,
-    "light-narrow": Look(narrow=True),
-    "dark-narrow": Look(dark=True, narrow=True),
+    "light-narrow": PageTheme(narrow=True),
+    "dark-narrow": PageTheme(dark=True, narrow=True),
 }
 _ELSEWHERE = "Give another file, in a directory that exists and is writable."
 # Inline code only, and no place from which anything may be fetched.
@@ -57,7 +57,7 @@ def document_html(
     sections: Sequence[str],
     figures: Mapping[str, Draw],
     kind: str = "",
-    looks: Mapping[str, Look] = LOOKS,
+    looks: Mapping[str, PageTheme] = LOOKS,
 ) -> str:
     """Return a page: `lead` its first lines, `sections` HTML, `figures` by their id.
 
@@ -113,7 +113,7 @@ def header_html(heading: str, lines: Sequence[str], lead: str = "") -> str:
 
 
 def drawings(
-    figures: Mapping[str, Draw], looks: Mapping[str, Look] = LOOKS
+    figures: Mapping[str, Draw], looks: Mapping[str, PageTheme] = LOOKS
 ) -> dict[str, dict[str, Any]]:
     """Return every figure in every look; `WIDE` leaves out those of a narrow page."""
     return {

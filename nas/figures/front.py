@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from nas.figures.hover import brief, full
 from nas.figures.scale import Scale
-from nas.figures.theme import PUBLISHED_SYMBOLS, SYMBOLS, Look, empty, factor, title
+from nas.figures.theme import PUBLISHED_SYMBOLS, SYMBOLS, PageTheme, empty, factor, title
 from nas.results import Point, PointGroup, StudyView
 
 HEIGHT = 500
@@ -23,12 +23,12 @@ _CLOUDS = (
 )  # fmt: skip
 
 
-def front_figure(view: StudyView, look: Look | None = None) -> go.Figure:
+def front_figure(view: StudyView, look: PageTheme | None = None) -> go.Figure:
     """Return error against cost: front, dominated, stopped and running trials, published ones.
 
     Every trace of trials carries their numbers as `customdata`.
     """
-    look = look or Look()
+    look = look or PageTheme()
     figure = go.Figure(layout=look.frame(HEIGHT))
     figure.update_layout(
         meta={"aria": view.summary},
@@ -84,14 +84,16 @@ def _places(view: StudyView, points: Sequence[Point], scale: Scale) -> dict[str,
     }
 
 
-def _colours(view: StudyView, points: Sequence[Point], colour: str, look: Look) -> str | list[str]:
+def _colours(
+    view: StudyView, points: Sequence[Point], colour: str, look: PageTheme
+) -> str | list[str]:
     """Return `colour`, or that of each point's family where the study compares several."""
     if len(view.families) == 1:
         return colour
     return [look.family(view.families.index(point.architecture.space)) for point in points]
 
 
-def _family_legend(view: StudyView, look: Look) -> list[Any]:
+def _family_legend(view: StudyView, look: PageTheme) -> list[Any]:
     """Return empty traces that name the families by their colours."""
     families = view.families if len(view.families) > 1 else ()
     return [
@@ -107,7 +109,7 @@ def _family_legend(view: StudyView, look: Look) -> list[Any]:
     ]
 
 
-def _clouds(view: StudyView, group: PointGroup, scale: Scale, look: Look) -> list[Any]:
+def _clouds(view: StudyView, group: PointGroup, scale: Scale, look: PageTheme) -> list[Any]:
     """Return the points of a group, those with bars apart: plotly gives the others bars of 0."""
     points = [point for point in view.group(group) if point.y is not None]
     single, several = ([p for p in points if bool(_ends(p)) is bars] for bars in (False, True))
@@ -118,7 +120,7 @@ def _clouds(view: StudyView, group: PointGroup, scale: Scale, look: Look) -> lis
 
 
 def _cloud(
-    view: StudyView, group: PointGroup, points: Sequence[Point], scale: Scale, look: Look
+    view: StudyView, group: PointGroup, points: Sequence[Point], scale: Scale, look: PageTheme
 ) -> Any:
     many = len(points) > GL_FROM
     texts = (
@@ -146,7 +148,7 @@ def _cloud(
     return cloud
 
 
-def _front(view: StudyView, scale: Scale, look: Look) -> list[Any]:
+def _front(view: StudyView, scale: Scale, look: PageTheme) -> list[Any]:
     """Return the staircase that the front dominates, and its points.
 
     With other objectives than the two axes it is no staircase in this plane: only points are drawn.
@@ -207,14 +209,14 @@ def _draw_bars(trace: Any, view: StudyView, points: Sequence[Point], colour: str
     }  # fmt: skip
 
 
-def _published(view: StudyView, scale: Scale, look: Look) -> list[Any]:
+def _published(view: StudyView, scale: Scale, look: PageTheme) -> list[Any]:
     return [
         _reference(view, point, PUBLISHED_SYMBOLS[index % len(PUBLISHED_SYMBOLS)], scale, look)
         for index, point in enumerate(view.group(PointGroup.PUBLISHED))
     ]
 
 
-def _reference(view: StudyView, point: Point, symbol: str, scale: Scale, look: Look) -> Any:
+def _reference(view: StudyView, point: Point, symbol: str, scale: Scale, look: PageTheme) -> Any:
     trace = _trace_type(view)(
         **_places(view, [point], scale),
         name=escape(point.label),
@@ -232,7 +234,7 @@ def _reference(view: StudyView, point: Point, symbol: str, scale: Scale, look: L
     return trace
 
 
-def _label_published(figure: go.Figure, view: StudyView, scale: Scale, look: Look) -> None:
+def _label_published(figure: go.Figure, view: StudyView, scale: Scale, look: PageTheme) -> None:
     """Name the published points to their left, moved apart where they would overlap.
 
     A narrow page has no room for the names; there the legend says them.
@@ -277,7 +279,7 @@ def _label_heights(heights: Sequence[float]) -> list[float]:
     return placed
 
 
-def _draw_budget(figure: go.Figure, view: StudyView, look: Look) -> None:
+def _draw_budget(figure: go.Figure, view: StudyView, look: PageTheme) -> None:
     right = figure.layout.xaxis.range[1]
     for limit in _limits(view):
         figure.add_vrect(

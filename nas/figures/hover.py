@@ -9,7 +9,10 @@ from nas.units import duration, percent, si, time
 def headline(view: StudyView, point: Point) -> str:
     """Return the first lines of a hover label: who, how good, at what cost."""
     return "<br>".join(
-        (f"<b>{escape(point.label)}</b> · {escape(standing(view, point))}", measured(point))
+        (
+            f"<b>{escape(point.label)}</b> · {escape(point_standing(view, point))}",
+            point_summary(point),
+        )
     )
 
 
@@ -50,7 +53,7 @@ def brief(view: StudyView, group: PointGroup, exact: bool) -> str:
     return f"<b>trial %{{customdata}}</b> · {group.label}<br>{error}{cost}<extra></extra>"
 
 
-def standing(view: StudyView, point: Point) -> str:
+def point_standing(view: StudyView, point: Point) -> str:
     """Say where a point stands in the study; plain text."""
     return ", ".join(filter(None, (family(view, point), _stands(view, point))))
 
@@ -67,7 +70,7 @@ def _stands(view: StudyView, point: Point) -> str:
     return point.group.label
 
 
-def measured(point: Point) -> str:
+def point_summary(point: Point) -> str:
     """Return the error, the cost and the time of a point in one line."""
     cost = f"{si(point.cost.madds)} madds, {si(point.cost.params)} params"
     if point.cost.latency:

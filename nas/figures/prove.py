@@ -15,28 +15,30 @@ from nas.figures.document import (
     table_section,
     write_document,
 )
-from nas.figures.theme import DASHES, Look, title
-from nas.prove import Row, Spread
+from nas.figures.theme import DASHES, PageTheme, title
+from nas.prove import Spread, SummaryRow
 
 _HEIGHT = 420
 _SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "star", "triangle-down", "cross")
 
 
-def regret_figure(rows: Sequence[Row], look: Look | None = None) -> go.Figure:
+def regret_figure(rows: Sequence[SummaryRow], look: PageTheme | None = None) -> go.Figure:
     """Return the median regret with its quartiles, in points of accuracy; lower is better."""
-    look = look or Look()
+    look = look or PageTheme()
     text = "points of accuracy below the best that fits"
     return _scores(rows, lambda row: row.regret, text, look)
 
 
-def volume_figure(rows: Sequence[Row], look: Look | None = None) -> go.Figure:
+def volume_figure(rows: Sequence[SummaryRow], look: PageTheme | None = None) -> go.Figure:
     """Return the median share of the true front's hypervolume with its quartiles."""
-    look = look or Look()
+    look = look or PageTheme()
     text = "hypervolume (share of the true front's)"
     return _scores(rows, lambda row: row.volume, text, look)
 
 
-def write_prove(rows: Sequence[Row], facts: Mapping[str, str], verdict: str, path: Path) -> None:
+def write_prove(
+    rows: Sequence[SummaryRow], facts: Mapping[str, str], verdict: str, path: Path
+) -> None:
     """Write the page to `path`, whole or not at all.
 
     Raises:
@@ -45,7 +47,7 @@ def write_prove(rows: Sequence[Row], facts: Mapping[str, str], verdict: str, pat
     write_document(prove_html(rows, facts, verdict), path)
 
 
-def prove_html(rows: Sequence[Row], facts: Mapping[str, str], verdict: str) -> str:
+def prove_html(rows: Sequence[SummaryRow], facts: Mapping[str, str], verdict: str) -> str:
     """Return the page as text; it needs no network."""
     band = "Lines are medians over the seeds, bands their quartiles."
     sections = [
@@ -75,7 +77,7 @@ _HEADS = (
 )  # fmt: skip
 
 
-def _cells(row: Row) -> list[Any]:
+def _cells(row: SummaryRow) -> list[Any]:
     confirmed = (row.confirmed, f"{row.extra:g}") if row.confirmed else ("–", "–")
     return [
         row.sampler, row.trainings, row.seeds, row.regret, row.volume, row.returned, *confirmed,
@@ -83,7 +85,7 @@ def _cells(row: Row) -> list[Any]:
 
 
 def _scores(
-    rows: Sequence[Row], score: Callable[[Row], Spread], text: str, look: Look
+    rows: Sequence[SummaryRow], score: Callable[[SummaryRow], Spread], text: str, look: PageTheme
 ) -> go.Figure:
     figure = go.Figure(layout=look.frame(_HEIGHT))
     counts = list(dict.fromkeys(row.trainings for row in rows))

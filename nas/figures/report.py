@@ -17,12 +17,12 @@ from nas.figures.document import (
 )
 from nas.figures.front import GL_FROM, front_figure
 from nas.figures.page_assets import report_script
-from nas.figures.table import HEADERS, NUMERIC, facts, row
-from nas.figures.theme import Look
+from nas.figures.table import HEADERS, NUMERIC, point_facts, point_row
+from nas.figures.theme import PageTheme
 from nas.results import Point, PointGroup, StageTable, StudyView
 from nas.units import duration
 
-Draw: TypeAlias = Callable[[StudyView, Look | None], go.Figure]
+Draw: TypeAlias = Callable[[StudyView, PageTheme | None], go.Figure]
 Patch: TypeAlias = tuple[list[str | int], Any]
 
 _MAX_ROWS = 1000
@@ -123,7 +123,7 @@ def _trials(view: StudyView) -> str:
 
 def _row(view: StudyView, point: Point) -> str:
     cells = []
-    for head, cell in zip(HEADERS, row(point), strict=True):
+    for head, cell in zip(HEADERS, point_row(point), strict=True):
         key = "" if cell.key is None else escape(str(cell.key))
         text = escape(cell.text)
         if head == "Architecture":
@@ -146,7 +146,7 @@ def _stages(table: StageTable) -> str:
 
 
 def _facts(point: Point) -> str:
-    lines = [f"{name}: {value}" for name, value in facts(point)]
+    lines = [f"{name}: {value}" for name, value in point_facts(point)]
     return "".join(f'<div class="small muted">{escape(line)}</div>' for line in lines)
 
 
@@ -158,11 +158,11 @@ def _drawn(view: StudyView) -> dict[str, Any]:
     """Return the figures, light and wide, with patches that make them dark or narrow."""
     figures = {}
     for name, (_, _, draw) in _FIGURES.items():
-        base = draw(view, Look()).to_plotly_json()
+        base = draw(view, PageTheme()).to_plotly_json()
         figures[name] = {
             "figure": base,
-            "dark": _difference(base, draw(view, Look(dark=True)).to_plotly_json()),
-            "narrow": _difference(base, draw(view, Look(narrow=True)).to_plotly_json()),
+            "dark": _difference(base, draw(view, PageTheme(dark=True)).to_plotly_json()),
+            "narrow": _difference(base, draw(view, PageTheme(narrow=True)).to_plotly_json()),
         }
     return figures
 

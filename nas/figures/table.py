@@ -17,7 +17,7 @@ class Cell:
     key: float | str | None
 
 
-def row(point: Point) -> tuple[Cell, ...]:
+def point_row(point: Point) -> tuple[Cell, ...]:
     """Return the cells of one trial, one for each of HEADERS."""
     reason = f": {point.reason}" if point.reason else ""
     return (
@@ -39,7 +39,7 @@ def _error(point: Point) -> str:
     return percent(point.error) or "–"
 
 
-def facts(point: Point) -> list[tuple[str, str]]:
+def point_facts(point: Point) -> list[tuple[str, str]]:
     """Return what the table has no column for, as name and words."""
     counted = "not counted yet"
     if point.counted:
@@ -67,12 +67,12 @@ def facts(point: Point) -> list[tuple[str, str]]:
     return [*lines, ("as its authors print it", printed)] if printed else lines
 
 
-def ordered(view: StudyView, header: str | None, descending: bool) -> list[Point]:
+def sorted_points(view: StudyView, header: str | None, descending: bool) -> list[Point]:
     """Return the points sorted by one column, unknown values last; by standing where it is None."""
     if header not in HEADERS:
         return list(view.points)
     column = HEADERS.index(header)
-    keyed = [(row(point)[column].key, point) for point in view.points]
+    keyed = [(point_row(point)[column].key, point) for point in view.points]
     known = [(key, point) for key, point in keyed if key is not None]
     known.sort(key=lambda pair: pair[0], reverse=descending)
     return [point for _, point in known] + [point for key, point in keyed if key is None]

@@ -66,7 +66,7 @@ PUBLISHED_SYMBOLS = ("diamond", "square", "star", "hexagon2", "triangle-up", "bo
 
 
 @dataclass(frozen=True)
-class Look:
+class PageTheme:
     """How a figure is to be drawn: on a dark page or a light one, wide or as narrow as a phone."""
 
     dark: bool = False
@@ -135,7 +135,7 @@ class Look:
         return legend | {"y": 1.01, "yanchor": "bottom"}
 
 
-def title(text: str, look: Look) -> str:
+def title(text: str, look: PageTheme) -> str:
     """Return the title of an axis, in lines that fit the page."""
     return "<br>".join(textwrap.wrap(text, 46 if look.narrow else 100))
 
@@ -145,7 +145,7 @@ def factor(axis: Axis) -> int:
     return 100 if axis.percent else 1
 
 
-def empty(figure: go.Figure, text: str, look: Look) -> go.Figure:
+def empty(figure: go.Figure, text: str, look: PageTheme) -> go.Figure:
     """Say `text` in the middle of a figure that has nothing to show yet."""
     figure.add_annotation(
         text=text,

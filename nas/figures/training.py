@@ -16,7 +16,7 @@ from nas.figures.document import (
     page_html,
     write_document,
 )
-from nas.figures.theme import Look, empty, title
+from nas.figures.theme import PageTheme, empty, title
 from nas.units import duration, percent
 
 _MAX_CLASSES = 120  # beyond, a matrix on a screen shows nothing
@@ -26,9 +26,9 @@ _HEADS = ("network", "seed", "validation", "test", "top-5", "time", "")
 _REMEDY = "Free the disk, or choose a folder that you may write to."
 
 
-def curves_figure(document: Mapping[str, Any], look: Look | None = None) -> go.Figure:
+def curves_figure(document: Mapping[str, Any], look: PageTheme | None = None) -> go.Figure:
     """Return the validation error (lines) and the training loss (dots) by epoch of every run."""
-    look = look or Look()
+    look = look or PageTheme()
     figure = go.Figure(layout=look.frame(_HEIGHT))
     figure.update_layout(
         xaxis_title_text=title("epoch", look),
@@ -67,9 +67,9 @@ def curves_figure(document: Mapping[str, Any], look: Look | None = None) -> go.F
     return figure
 
 
-def confusion_figure(document: Mapping[str, Any], look: Look | None = None) -> go.Figure:
+def confusion_figure(document: Mapping[str, Any], look: PageTheme | None = None) -> go.Figure:
     """Return the confusion matrix of the first network, in shares of each class, all seeds."""
-    look = look or Look()
+    look = look or PageTheme()
     figure = go.Figure(layout=look.frame(_HEIGHT + 140))
     names, counts = document["class_names"], _added(document["networks"][0]["runs"])
     figure.update_layout(

@@ -1,13 +1,13 @@
 from .runs import Bench as Bench
 from .runs import Entry as Entry
 from .runs import Kept as Kept
-from .runs import Run as Run
+from .runs import SearchRun as SearchRun
 from .runs import Setting as Setting
 from .runs import by_label as by_label
 from .runs import make_runs as make_runs
-from .summary import Row as Row
+from .summary import SamplerVerdict as SamplerVerdict
 from .summary import Spread as Spread
-from .summary import Verdict as Verdict
+from .summary import SummaryRow as SummaryRow
 from .summary import ask_times as ask_times
 from .summary import csv_text as csv_text
 from .summary import markdown as markdown

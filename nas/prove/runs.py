@@ -19,10 +19,10 @@ from typing import Any, TypeAlias
 from nas.cost import Constraint
 from nas.errors import NasError
 from nas.feasible import Feasible
-from nas.prove.scores import Judge, Score
-from nas.prove.simulate import Cluster, Sampler
+from nas.prove.scores import Judge, RunScore
+from nas.prove.simulate import Cluster
 from nas.prove.table import ACCURACY, Table, TableSpace, toml_beside
-from nas.study import Objective
+from nas.study import Objective, Sampler
 from nas.text_file import read_text
 
 MakeSampler: TypeAlias = Callable[[str, Feasible, Sequence[Objective]], Sampler]
@@ -78,12 +78,12 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Run:
+class SearchRun:
     """One run: its scores, one for each number of trainings, and the seconds of every proposal."""
 
     label: str
     seed: int
-    scores: tuple[Score, ...]
+    scores: tuple[RunScore, ...]
     asks: tuple[float, ...]
 
     def to_json(self) -> str:
@@ -91,10 +91,10 @@ class Run:
         return json.dumps(asdict(self))
 
     @classmethod
-    def from_json(cls, line: str) -> "Run":
+    def from_json(cls, line: str) -> "SearchRun":
         """Return the run that `to_json` wrote."""
         fields = json.loads(line)
-        scores = tuple(Score(**score) for score in fields["scores"])
+        scores = tuple(RunScore(**score) for score in fields["scores"])
         return cls(fields["label"], fields["seed"], scores, tuple(fields["asks"]))
 
 
@@ -123,7 +123,7 @@ class Bench:
         costs = [] if entry.single else [self.table.goal(name) for name in self.setting.front]
         return [ACCURACY, *costs]
 
-    def run(self, entry: Entry, seed: int, make: MakeSampler) -> Run:
+    def run(self, entry: Entry, seed: int, make: MakeSampler) -> SearchRun:
         """Return one run."""
         sampler = make(entry.sampler, self.space, self.goals(entry))
         most = max(self.setting.trainings)
@@ -132,7 +132,7 @@ class Bench:
         for done, _ in enumerate(cluster.run(), start=1):
             if done in self.setting.trainings:
                 scores.append(self.judge.score(cluster))
-        return Run(entry.label, seed, tuple(scores), tuple(cluster.asks))
+        return SearchRun(entry.label, seed, tuple(scores), tuple(cluster.asks))
 
 
 class Kept:
@@ -145,13 +145,13 @@ class Kept:
             NasError: the file holds something else, or runs of another setting.
         """
         self._path = path
-        self.runs: dict[tuple[str, int], Run] = {}
+        self.runs: dict[tuple[str, int], SearchRun] = {}
         head = json.dumps(setting.fingerprint())
         if path and path.exists():
             self._read(path, head)
         self._write([head, *(run.to_json() for run in self.runs.values())])
 
-    def add(self, run: Run) -> None:
+    def add(self, run: SearchRun) -> None:
         """Keep one more run."""
         self.runs[run.label, run.seed] = run
         if self._path is None:
@@ -175,7 +175,7 @@ class Kept:
             if not _object(line):
                 continue
             try:
-                run = Run.from_json(line)
+                run = SearchRun.from_json(line)
             except (KeyError, TypeError) as error:
                 raise NasError(
                     f"{path}, line {number} is no run of nas prove.",
@@ -209,7 +209,7 @@ def _object(line: str) -> dict[str, Any] | None:
 
 def make_runs(
     setting: Setting, tasks: Sequence[tuple[Entry, int]], make: MakeSampler, jobs: int
-) -> Iterator[Run]:
+) -> Iterator[SearchRun]:
     """Make one run for each entry and seed, `jobs` at a time, and yield them as they end.
 
     Each process has one thread for arithmetic. However the caller stops, they end with it.
@@ -256,12 +256,14 @@ def _prepare(setting: Setting, make: MakeSampler) -> None:
     _prepared["make"] = make
 
 
-def _run(entry: Entry, seed: int) -> Run:
+def _run(entry: Entry, seed: int) -> SearchRun:
     bench: Bench = _prepared["bench"]
     return bench.run(entry, seed, _prepared["make"])
 
 
-def by_label(runs: Mapping[tuple[str, int], Run], labels: Sequence[str]) -> dict[str, list[Run]]:
+def by_label(
+    runs: Mapping[tuple[str, int], SearchRun], labels: Sequence[str]
+) -> dict[str, list[SearchRun]]:
     """Return the runs of each sampler by seed, the samplers in the order of `labels`."""
     found = {
         label: [run for (of, _), run in sorted(runs.items(), key=_key) if of == label]
@@ -270,5 +272,5 @@ def by_label(runs: Mapping[tuple[str, int], Run], labels: Sequence[str]) -> dict
     return {label: made for label, made in found.items() if made}
 
 
-def _key(item: tuple[tuple[str, int], Run]) -> tuple[str, int]:
+def _key(item: tuple[tuple[str, int], SearchRun]) -> tuple[str, int]:
     return item[0]

@@ -20,7 +20,7 @@ _LOW = 0.05
 
 
 @dataclass(frozen=True)
-class Score:
+class RunScore:
     """What one run had after `trainings` trainings.
 
     `regret` is in points of accuracy: the best feasible network's mean accuracy minus that of the
@@ -92,7 +92,7 @@ class Judge:
         costs = zip(self._front_costs, self._corner[1:].tolist(), strict=True)
         return [Constraint(name, int(limit)) for name, limit in costs]
 
-    def score(self, cluster: Cluster) -> Score:
+    def score(self, cluster: Cluster) -> RunScore:
         """Return the scores of a run as it stands."""
         complete = [t.number for t in cluster.trials if t.state is TrialState.COMPLETE]
         beliefs = cluster.sampler.believe(tuple(cluster.trials))
@@ -100,7 +100,7 @@ class Judge:
         believed = np.array([beliefs[number] for number in complete])
         order = np.argsort(believed, kind="stable")
         confirmed, extra = self._confirmed(networks[order[: self._confirm]])
-        return Score(
+        return RunScore(
             trainings=len(complete),
             regret=self._regret(int(networks[order[0]])),
             volume=self._volume(networks) / self.full,

@@ -7,36 +7,20 @@ is still running. A training shows the accuracy of one seed, drawn per run and n
 
 import heapq
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
 
 import numpy as np
 
 from nas.errors import BudgetError
 from nas.prove.table import Floats, TableSpace
-from nas.space import Architecture
-from nas.study import Measurement, Trial, TrialState
+from nas.study import Measurement, Sampler, Trial, TrialState
 
 PROPOSALS = 20
 _START = datetime(2000, 1, 1, tzinfo=UTC)
 _HOUR = 3600.0
 _NOISE = 1  # parts the stream of the noise from that of the proposals
-
-
-class Sampler(Protocol):
-    """Proposes architectures, and says what it makes of those that were trained."""
-
-    def propose(
-        self, history: Sequence[Trial], number: int, rng: np.random.Generator
-    ) -> Architecture | None:
-        """Return a network within the budget, or None where it knows of none."""
-        ...
-
-    def believe(self, history: Sequence[Trial]) -> Mapping[int, float]:
-        """Return the believed loss of the first goal for every COMPLETE trial, by its number."""
-        ...
 
 
 def training_seconds(space: TableSpace) -> Floats:

@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from nas.prove.runs import Run
-from nas.prove.scores import Score
+from nas.prove.runs import SearchRun
+from nas.prove.scores import RunScore
 from nas.stats import CONFIDENCE, Interval, bootstrap, least_p_of_pairs, mean
 
 # By how much the first of two scores is better.
-_GAINS: dict[str, Callable[[Score, Score], float]] = {
+_GAINS: dict[str, Callable[[RunScore, RunScore], float]] = {
     "regret": lambda mine, theirs: theirs.regret - mine.regret,
     "HV": lambda mine, theirs: mine.volume - theirs.volume,
 }
@@ -38,8 +38,8 @@ class Spread:
 
 
 @dataclass(frozen=True)
-class Row:
-    """One sampler after one number of trainings, over `seeds` runs; the scores as in `Score`.
+class SummaryRow:
+    """One sampler after one number of trainings, over `seeds` runs; the scores as in `RunScore`.
 
     `extra` is the median of the additional trainings of the confirmation, `seconds` that of the
     simulated time.
@@ -98,7 +98,7 @@ class Contrast:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class SamplerVerdict:
     """How `sampler` compares with each other one, in both scores, at every number of trainings."""
 
     sampler: str
@@ -122,7 +122,7 @@ class Verdict:
         )
 
 
-def summarise(runs: Mapping[str, Sequence[Run]]) -> list[Row]:
+def summarise(runs: Mapping[str, Sequence[SearchRun]]) -> list[SummaryRow]:
     """Return one row for each sampler and number of trainings."""
     return [
         _row(label, [run.scores[place] for run in made])
@@ -131,7 +131,7 @@ def summarise(runs: Mapping[str, Sequence[Run]]) -> list[Row]:
     ]
 
 
-def ask_times(runs: Mapping[str, Sequence[Run]]) -> list[Asks]:
+def ask_times(runs: Mapping[str, Sequence[SearchRun]]) -> list[Asks]:
     """Return how long each sampler took to propose."""
     found = []
     for label, made in runs.items():
@@ -141,8 +141,8 @@ def ask_times(runs: Mapping[str, Sequence[Run]]) -> list[Asks]:
 
 
 def verdict(
-    runs: Mapping[str, Sequence[Run]], ours: str, rng: np.random.Generator
-) -> Verdict | None:
+    runs: Mapping[str, Sequence[SearchRun]], ours: str, rng: np.random.Generator
+) -> SamplerVerdict | None:
     """Compare `ours` with each other sampler by pairs of runs; None where no pair can be made.
 
     The intervals are not adjusted for their number.
@@ -157,11 +157,11 @@ def verdict(
         )
         for name in _GAINS
     ]
-    return Verdict(ours, tuple(contrasts)) if contrasts else None
+    return SamplerVerdict(ours, tuple(contrasts)) if contrasts else None
 
 
 def _contrast(
-    name: str, other: str, pairs: Sequence[tuple[Score, Score]], rng: np.random.Generator
+    name: str, other: str, pairs: Sequence[tuple[RunScore, RunScore]], rng: np.random.Generator
 ) -> Contrast:
     gains = np.array([_GAINS[name](mine, theirs) for mine, theirs in pairs])
     gain = bootstrap(gains, mean, rng)
@@ -169,7 +169,7 @@ def _contrast(
     return Contrast(name, pairs[0][0].trainings, other, len(pairs), gain, enough)
 
 
-def markdown(rows: Sequence[Row], asks: Sequence[Asks]) -> str:
+def markdown(rows: Sequence[SummaryRow], asks: Sequence[Asks]) -> str:
     """Return the scores as Markdown tables, one row for each sampler, and the times to propose."""
     scores = {
         "Regret (points of accuracy)": lambda row: row.regret,
@@ -186,7 +186,7 @@ def markdown(rows: Sequence[Row], asks: Sequence[Asks]) -> str:
     return "\n\n".join([*parts, "\n".join(lines)])
 
 
-def markdown_verdict(verdict: Verdict) -> str:
+def markdown_verdict(verdict: SamplerVerdict) -> str:
     """Return the verdict and its comparisons as Markdown."""
     lines = [f"Verdict: {verdict}.", "", f"| score | against | {verdict.sampler} gains (95 %) | |"]
     lines.append("|---|---|---|---|")
@@ -197,11 +197,11 @@ def markdown_verdict(verdict: Verdict) -> str:
     return "\n".join(lines)
 
 
-def csv_text(runs: Mapping[str, Sequence[Run]]) -> str:
+def csv_text(runs: Mapping[str, Sequence[SearchRun]]) -> str:
     """Return every score of every run as CSV, one line for each."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["sampler", "seed", *Score.__dataclass_fields__])
+    writer.writerow(["sampler", "seed", *RunScore.__dataclass_fields__])
     for label, made in runs.items():
         for run in made:
             for score in run.scores:
@@ -212,9 +212,9 @@ def csv_text(runs: Mapping[str, Sequence[Run]]) -> str:
     return file.getvalue()
 
 
-def _row(label: str, scores: Sequence[Score]) -> Row:
+def _row(label: str, scores: Sequence[RunScore]) -> SummaryRow:
     confirmed = [score.confirmed for score in scores if score.confirmed is not None]
-    return Row(
+    return SummaryRow(
         sampler=label,
         trainings=scores[0].trainings,
         seeds=len(scores),
@@ -227,11 +227,11 @@ def _row(label: str, scores: Sequence[Score]) -> Row:
     )
 
 
-def _confirmation(row: Row) -> str | None:
+def _confirmation(row: SummaryRow) -> str | None:
     return None if row.confirmed is None else f"{row.confirmed} +{row.extra:g}"
 
 
-def _grid(title: str, rows: Sequence[Row], cells: Mapping[int, str]) -> str:
+def _grid(title: str, rows: Sequence[SummaryRow], cells: Mapping[int, str]) -> str:
     """Return one Markdown table: a row for each sampler, a column for each number of trainings."""
     counts = list(dict.fromkeys(row.trainings for row in rows))
     lines = [f"| sampler | {' | '.join(f'@{count}' for count in counts)} |"]

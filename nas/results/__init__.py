@@ -11,50 +11,55 @@ from nas.results.comparison_text import (
     pair_rows,
 )
 from nas.results.findings import Estimate, Standing, StudyResults, complete_candidates
-from nas.results.measured_latency import Measured, measured, over_budget, report_kind
-from nas.results.score_audit import Audit, Finding, audit
+from nas.results.measured_latency import (
+    MeasuredLatency,
+    measured_latencies,
+    over_budget,
+    report_kind,
+)
+from nas.results.score_audit import ScoreAudit, ScoreFinding, audit_scores
 from nas.results.settings_text import (
-    candidates,
-    confirmation,
+    candidates_text,
+    confirmation_text,
     counted_at,
     strides_at,
     study_note,
     task_line,
     trained_at,
 )
-from nas.results.stage_table import SHORT, StageTable, word
+from nas.results.stage_table import SHORT_NAMES, StageTable, table_value
 from nas.results.trial_reports import Reports, recorded_scores, trial_notes
 from nas.results.view import Point, PointGroup, StudyView, study_view
 
 __all__ = [
     "PAIR_COLUMNS",
-    "SHORT",
-    "Audit",
+    "SHORT_NAMES",
     "Axis",
     "Comparison",
     "Estimate",
-    "Finding",
     "Group",
-    "Measured",
+    "MeasuredLatency",
     "Pair",
     "Point",
     "PointGroup",
     "Reports",
+    "ScoreAudit",
+    "ScoreFinding",
     "StageTable",
     "Standing",
     "StudyResults",
     "StudyView",
-    "audit",
-    "candidates",
+    "audit_scores",
+    "candidates_text",
     "compare",
     "comparison_document",
     "comparison_facts",
     "comparison_statements",
     "complete_candidates",
-    "confirmation",
+    "confirmation_text",
     "counted_at",
     "group_table",
-    "measured",
+    "measured_latencies",
     "num_needed",
     "over_budget",
     "pair_rows",
@@ -63,8 +68,8 @@ __all__ = [
     "strides_at",
     "study_note",
     "study_view",
+    "table_value",
     "task_line",
     "trained_at",
     "trial_notes",
-    "word",
 ]

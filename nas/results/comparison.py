@@ -14,7 +14,7 @@ import numpy as np
 
 from nas.errors import NasError
 from nas.feasible import NUM_STRATA, stratum_of
-from nas.space import PREFIX, read_variation, show
+from nas.space import PAIRED_PREFIX, format_value, read_variation
 from nas.stats import (
     Bools,
     Floats,
@@ -141,7 +141,7 @@ def compare(
     """
     candidates = [trial for trial in trials if trial.candidate]
     words = spec.sampler.partition(":")
-    if words[0] == PREFIX:
+    if words[0] == PAIRED_PREFIX:
         return _choice(spec, words[2], candidates, thresholds)
     if words[0] == MATCHED and len(spec.spaces) > 1:
         return _spaces(spec, candidates, thresholds)
@@ -188,7 +188,7 @@ def _choice(
     blocks = [candidates[start : start + size] for start in range(0, len(candidates), size)]
     whole = [block for block in blocks if len(block) == size and all(t.final for t in block)]
     _enough(spec, len(whole))
-    names = [f"{varied.key}={show(value)}" for value in varied.values]
+    names = [f"{varied.key}={format_value(value)}" for value in varied.values]
     members = {name: list(candidates[turn::size]) for turn, name in enumerate(names)}
     done = {name: [block[turn] for block in whole] for turn, name in enumerate(names)}
     base = _errors(done[names[0]])

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from nas.results.measured_latency import measured, over_budget
+from nas.results.measured_latency import measured_latencies, over_budget
 from nas.results.trial_reports import Reports, recorded_scores
 from nas.stats import Difference, Points, Summary, difference, hypervolume, non_dominated
 from nas.study import StudySpec, Trainings, Trial, TrialState, trainings
@@ -147,7 +147,7 @@ class StudyResults:
     @cached_property
     def over_budget(self) -> frozenset[int]:
         """The candidates that are over a budget in latency as measured, while others are not."""
-        over = over_budget(self.spec, measured(self.spec, self.reports))
+        over = over_budget(self.spec, measured_latencies(self.spec, self.reports))
         return over if any(trial.number not in over for trial in self.complete) else frozenset()
 
     @cached_property
@@ -298,7 +298,7 @@ class StudyResults:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class HypervolumeStep:
     """The share of the reference box that the front dominates after `finished` candidates."""
 
     finished: int
@@ -310,7 +310,7 @@ def complete_candidates(trials: Sequence[Trial]) -> list[Trial]:
     return [trial for trial in trials if trial.candidate and trial.final is not None]
 
 
-def hypervolume_steps(spec: StudySpec, trials: Sequence[Trial]) -> tuple[Progress, ...]:
+def hypervolume_steps(spec: StudySpec, trials: Sequence[Trial]) -> tuple[HypervolumeStep, ...]:
     """Return the hypervolume's share of the reference box each time that a candidate raised it.
 
     By what was observed with one seed, as the search saw it; further seeds come after it.
@@ -321,7 +321,7 @@ def hypervolume_steps(spec: StudySpec, trials: Sequence[Trial]) -> tuple[Progres
     reference = np.array(spec.reference_point, dtype=float)
     box = prod(spec.reference_point)
     kept = np.empty((0, len(reference)))
-    steps = [Progress(0, 0.0)] if ended else []
+    steps = [HypervolumeStep(0, 0.0)] if ended else []
     for finished, trial in enumerate(ended, start=1):
         if trial.state is not TrialState.COMPLETE:
             continue
@@ -330,9 +330,9 @@ def hypervolume_steps(spec: StudySpec, trials: Sequence[Trial]) -> tuple[Progres
             continue
         kept = np.vstack([kept[~np.all(kept >= row, axis=1)], row])
         share = hypervolume(kept, reference) / box if box else 0.0
-        steps.append(Progress(finished, share))
+        steps.append(HypervolumeStep(finished, share))
     if ended:
-        steps.append(Progress(len(ended), steps[-1].share))
+        steps.append(HypervolumeStep(len(ended), steps[-1].share))
     return tuple(steps)
 
 

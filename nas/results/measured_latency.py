@@ -14,7 +14,7 @@ from nas.units import time
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class MeasuredLatency:
     """The latency of one network as predicted by the table and as measured, in nanoseconds.
 
     `low` and `high` are the quartiles of `runs` runs on `device`; `comparable` tells whether that
@@ -30,7 +30,7 @@ class Measured:
     comparable: bool
 
     @classmethod
-    def of(cls, predicted: int, timing: Timing, device: str, comparable: bool) -> "Measured":
+    def of(cls, predicted: int, timing: Timing, device: str, comparable: bool) -> "MeasuredLatency":
         """Return a measurement beside its prediction."""
         return cls(predicted, **asdict(timing), device=device, comparable=comparable)
 
@@ -52,15 +52,17 @@ def report_kind(spec: StudySpec) -> str:
     return f"latency@{next(iter(spec.latency_tables.values())).device.kind}"
 
 
-def measured(spec: StudySpec, reports: Reports) -> dict[int, Measured]:
+def measured_latencies(spec: StudySpec, reports: Reports) -> dict[int, MeasuredLatency]:
     """Return the measured latencies by trial number, from the reports of a study."""
     if not spec.latency:
         return {}
     kind = report_kind(spec)
-    return {number: Measured(**kinds[kind]) for number, kinds in reports.items() if kind in kinds}
+    return {
+        number: MeasuredLatency(**kinds[kind]) for number, kinds in reports.items() if kind in kinds
+    }
 
 
-def over_budget(spec: StudySpec, found: Mapping[int, Measured]) -> frozenset[int]:
+def over_budget(spec: StudySpec, found: Mapping[int, MeasuredLatency]) -> frozenset[int]:
     """Return the trials whose measured latency is over the budget, on the device of its table."""
     limits = [part.limit for part in spec.budget if part.cost == "latency"]
     return frozenset(

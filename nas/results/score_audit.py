@@ -38,7 +38,7 @@ _COST_SUFFIX = "_ms"
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class ScoreFinding:
     """What became of one score.
 
     `n` candidates had it; `rho` is None where they are fewer than 10, or where the score or the
@@ -77,7 +77,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Audit:
+class ScoreAudit:
     """The findings on every score, baselines last, over `n` candidates of the band.
 
     `complete` candidates there are with any cost. `band` is in words. `together` is the rank
@@ -87,8 +87,8 @@ class Audit:
     band: str
     n: int
     complete: int
-    findings: tuple[Finding, ...]
-    together: Finding | None
+    findings: tuple[ScoreFinding, ...]
+    together: ScoreFinding | None
 
     @property
     def enough(self) -> bool:
@@ -96,7 +96,9 @@ class Audit:
         return self.n >= FEWEST
 
 
-def audit(trials: Sequence[Trial], budget: Sequence[Constraint], margins: bool = True) -> Audit:
+def audit_scores(
+    trials: Sequence[Trial], budget: Sequence[Constraint], margins: bool = True
+) -> ScoreAudit:
     """Judge every score of `trials`, which may be all of a study, by its COMPLETE candidates.
 
     Without `margins` nothing is bootstrapped, and whether a score beats the MAdds stays open.
@@ -113,7 +115,7 @@ def audit(trials: Sequence[Trial], budget: Sequence[Constraint], margins: bool =
     if weights:
         ranked = rank_average([scores(trial) for trial in members], weights)
         together = _judged(TOGETHER, ranked, members, margins)
-    return Audit(_band_text(budget), len(members), len(complete), findings, together)
+    return ScoreAudit(_band_text(budget), len(members), len(complete), findings, together)
 
 
 def in_band(trials: Sequence[Trial], budget: Sequence[Constraint]) -> list[Trial]:
@@ -174,7 +176,7 @@ def _column(name: str, trials: Sequence[Trial]) -> Values:
     return np.array(found, dtype=float)
 
 
-def _judged(name: str, values: Values, trials: Sequence[Trial], margins: bool) -> Finding:
+def _judged(name: str, values: Values, trials: Sequence[Trial], margins: bool) -> ScoreFinding:
     has = ~np.isnan(values)
     rightness = -_errors(trials)[has]
     margin = None
@@ -183,7 +185,7 @@ def _judged(name: str, values: Values, trials: Sequence[Trial], margins: bool) -
     costs = [trial.proxies[f"{name}{_COST_SUFFIX}"] for trial in trials
              if trial.proxies and f"{name}{_COST_SUFFIX}" in trial.proxies]  # fmt: skip
     cost = sum(costs) / len(costs) if costs else None
-    return Finding(name, int(has.sum()), correlation(values[has], rightness), margin, cost)
+    return ScoreFinding(name, int(has.sum()), correlation(values[has], rightness), margin, cost)
 
 
 def _band_text(budget: Sequence[Constraint]) -> str:

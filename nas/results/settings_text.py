@@ -54,7 +54,7 @@ def task_line(spec: StudySpec) -> str:
     return line + (f", at most {spec.limit:,} training images" if spec.limit is not None else "")
 
 
-def candidates(spec: StudySpec) -> str:
+def candidates_text(spec: StudySpec) -> str:
     """Return how many candidates a study trains at most, and for how long it begins new ones."""
     number = [f"{spec.num_trials:,}"] if spec.counted else []
     time = [f"begun within {duration(spec.time_limit)}"] if spec.time_limit else []
@@ -74,8 +74,8 @@ def settings(spec: StudySpec, versions: Mapping[str, str]) -> tuple[tuple[str, s
         ("Epochs", f"{spec.ladder.max_epochs}, judged after {_list(spec.rungs[:-1])}"),
         *([("Resolutions", spec.ladder.resolutions)] if spec.resolutions else []),
         ("Objectives", ", ".join(spec.objectives)),
-        ("Candidates", f"{candidates(spec)}, proposed by {spec.sampler}, seed {spec.seed}"),
-        *([("Confirmed", confirmation(spec))] if confirmation(spec) else []),
+        ("Candidates", f"{candidates_text(spec)}, proposed by {spec.sampler}, seed {spec.seed}"),
+        *([("Confirmed", confirmation_text(spec))] if confirmation_text(spec) else []),
         *(
             (f"Latency of {name}", f"{table.device}; the table is {table.accuracy}")
             for name, table in spec.latency_tables.items()
@@ -90,7 +90,7 @@ def settings(spec: StudySpec, versions: Mapping[str, str]) -> tuple[tuple[str, s
     return tuple(rows)
 
 
-def confirmation(spec: StudySpec) -> str:
+def confirmation_text(spec: StudySpec) -> str:
     """Return what is trained again at the end of a study; empty where nothing is."""
     if spec.confirm * (spec.seeds - 1) == 0:
         return ""

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nas.space import Architecture, Value, show
+from nas.space import Architecture, Value, format_value
 
-SHORT = {"expansion": "exp", "permute2": "P2"}  # the columns are narrower than these words
+SHORT_NAMES = {"expansion": "exp", "permute2": "P2"}  # the columns are narrower than these words
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +27,13 @@ def stage_table(architecture: Architecture, stage_names: Sequence[str]) -> Stage
         column = architecture.column(key)
         live = {value for value in column if value is not None}
         if len(live) == 1 and key not in ("depth", "width"):
-            shared.append((key, word(next(iter(live)))))
+            shared.append((key, table_value(next(iter(live)))))
         else:
-            columns.append((SHORT.get(key, key), [word(value) for value in column]))
+            columns.append((SHORT_NAMES.get(key, key), [table_value(value) for value in column]))
     rows = zip(stage_names, *(values for _, values in columns), strict=True)
     return StageTable(tuple(shared), ("stage", *(key for key, _ in columns)), tuple(rows))
 
 
-def word(value: Value | None) -> str:
+def table_value(value: Value | None) -> str:
     """Return one value as a table shows it, a dash for what a stage of depth 0 does not have."""
-    return "–" if value is None else show(value)
+    return "–" if value is None else format_value(value)

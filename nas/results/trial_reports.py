@@ -6,7 +6,7 @@ A store gives them by trial number and kind, {3: {"test": {"top1_error": 0.02}}}
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-from nas.study import NOTE
+from nas.study import NOTE_REPORT
 
 Reports: TypeAlias = Mapping[int, Mapping[str, Mapping[str, Any]]]
 
@@ -18,4 +18,8 @@ def recorded_scores(reports: Reports) -> dict[int, dict[str, Any]]:
 
 def trial_notes(reports: Reports) -> dict[int, str]:
     """Return what was unusual about a trial, in words, by trial number."""
-    return {number: str(kinds[NOTE]["text"]) for number, kinds in reports.items() if NOTE in kinds}
+    return {
+        number: str(kinds[NOTE_REPORT]["text"])
+        for number, kinds in reports.items()
+        if NOTE_REPORT in kinds
+    }

@@ -11,8 +11,14 @@ from math import prod
 
 from nas.cost import Cost
 from nas.results.axis import Axis
-from nas.results.findings import Estimate, Progress, Standing, StudyResults, hypervolume_steps
-from nas.results.measured_latency import Measured, measured
+from nas.results.findings import (
+    Estimate,
+    HypervolumeStep,
+    Standing,
+    StudyResults,
+    hypervolume_steps,
+)
+from nas.results.measured_latency import MeasuredLatency, measured_latencies
 from nas.results.settings_text import settings, study_note
 from nas.results.stage_table import StageTable, stage_table
 from nas.results.trial_reports import Reports, trial_notes
@@ -118,7 +124,7 @@ class StudyView:
     eta: int
     seconds: float
     hypervolume: float
-    progress: tuple[Progress, ...]
+    progress: tuple[HypervolumeStep, ...]
     settings: tuple[tuple[str, str], ...]
     note: str
     best: Point | None
@@ -203,7 +209,7 @@ def study_view(
     x, y = _axes(spec)
     found = StudyResults(spec, trials, reports)
     points = _points(found, (x.name, y.name))
-    said = _said(reports, measured(spec, reports))
+    said = _said(reports, measured_latencies(spec, reports))
     points = tuple(replace(point, note=said.get(point.number)) for point in points)
     further = [trial for trial in trials if trial.replicate_of is not None]
     by_number = {point.number: point for point in points}
@@ -350,7 +356,7 @@ def _elapsed(trials: Sequence[Trial]) -> float:
     return (max(ends) - min(starts)).total_seconds() if starts and ends else 0.0
 
 
-def _said(reports: Reports, latencies: Mapping[int, Measured]) -> dict[int, str]:
+def _said(reports: Reports, latencies: Mapping[int, MeasuredLatency]) -> dict[int, str]:
     """Return what is to be said of single trials, by number."""
     said = trial_notes(reports)
     for number, own in latencies.items():

@@ -7,7 +7,7 @@ import numpy as np
 from nas.feasible import Feasible
 from nas.samplers.crossover import crossed
 from nas.samplers.random import stratified
-from nas.samplers.without_model import Observed
+from nas.samplers.without_model import BelievesObservations
 from nas.space import Architecture
 from nas.stats import non_dominated_ranks
 from nas.study import Objective, Trial, TrialState
@@ -19,7 +19,7 @@ _MAX_MUTATIONS = 3
 _CROSS = 0.3
 
 
-class EvolutionSampler(Observed):
+class EvolutionSampler(BelievesObservations):
     """Tournament selection by non-dominated rank, stage-wise crossover, one to three mutations.
 
     In the line of regularised evolution (Real et al. 2019) and NSGA-II (Deb et al. 2002), without

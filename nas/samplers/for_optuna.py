@@ -35,7 +35,7 @@ from optuna.trial import FrozenTrial, TrialState
 from nas.errors import NasError
 from nas.samplers.predictor.blas_threads import on_one_thread
 from nas.samplers.predictor.features import Column, Features, Floats
-from nas.samplers.predictor.model import Model, Observed, Points
+from nas.samplers.predictor.model import GoalObservations, Model, Points
 from nas.samplers.predictor.observations import clip, transform
 
 _MOST_VALUES = 64
@@ -142,7 +142,7 @@ class PredictorSampler(BaseSampler):
         )
         points = self._points(table, [t.params for t in (*done, *running)], num_goals)
         observed = {
-            goal: Observed(np.arange(len(done)), values, np.zeros(len(done)))
+            goal: GoalObservations(np.arange(len(done)), values, np.zeros(len(done)))
             for goal in range(num_goals)
             if uncertain[goal]
             for values in (clip(transform(losses[:, goal])),)

@@ -13,14 +13,14 @@ import numpy as np
 
 from nas.errors import BudgetError
 from nas.feasible import BAND, NUM_STRATA, Feasible, edges
-from nas.samplers.without_model import Observed
+from nas.samplers.without_model import BelievesObservations
 from nas.space import Architecture
 from nas.study import Objective, Trial
 
 _PROBE = 0  # whether a stratum has members must not depend on the study's seed
 
 
-class MatchedSampler(Observed):
+class MatchedSampler(BelievesObservations):
     """Takes turns between the spaces, stratum by stratum; learns nothing from what was measured."""
 
     def __init__(self, feasible: Feasible, goals: Sequence[Objective]) -> None:

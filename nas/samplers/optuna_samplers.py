@@ -16,7 +16,7 @@ from optuna.samplers import BaseSampler
 from nas.feasible import DEAD, Feasible
 from nas.samplers.random import stratified
 from nas.samplers.same_history import begins_with
-from nas.samplers.without_model import Observed
+from nas.samplers.without_model import BelievesObservations
 from nas.space import Architecture
 from nas.study import Objective, Trial, TrialState
 
@@ -34,7 +34,7 @@ _MAKERS: dict[str, Callable[[int], BaseSampler]] = {
 NAMES = tuple(_MAKERS)
 
 
-class OptunaSampler(Observed):
+class OptunaSampler(BelievesObservations):
     """One of Optuna's samplers: TPE (Bergstra et al. 2011), GP, NSGA-II, NSGA-III.
 
     Each in Optuna's own form for one objective or several. Numbers in order are integers to it, all

@@ -13,15 +13,15 @@ import numpy as np
 
 from nas.errors import BudgetError, NasError
 from nas.feasible import Feasible, FeasibleSpace, feasible_space
-from nas.samplers.without_model import Observed
-from nas.space import Architecture, read_variation, show
+from nas.samplers.without_model import BelievesObservations
+from nas.space import Architecture, format_value, read_variation
 from nas.study import Objective, Trial
 
 _TRIES = 2000
 _LOOKS = 32  # draws by which the dearest value is found
 
 
-class PairedSampler(Observed):
+class PairedSampler(BelievesObservations):
     """Proposes the values of one choice in turn, on one base architecture after another."""
 
     def __init__(self, feasible: Feasible, goals: Sequence[Objective], words: str) -> None:
@@ -55,7 +55,10 @@ class PairedSampler(Observed):
             BudgetError: none was found whose every variant fits.
         """
         if self._base(np.random.default_rng(0), set()) is None:
-            key, values = self.variation.key, [show(value) for value in self.variation.values]
+            key, values = (
+                self.variation.key,
+                [format_value(value) for value in self.variation.values],
+            )
             within = " and ".join(map(str, self._feasible.budget))
             raise BudgetError(
                 f"no architecture of {self._feasible.space.name} was found that fits {within} with "

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from nas.feasible import BAND, Feasible
-from nas.samplers.without_model import Observed
+from nas.samplers.without_model import BelievesObservations
 from nas.space import Architecture
 from nas.study import Objective, Trial
 
 _STRATA = 5
 
 
-class RandomSampler(Observed):
+class RandomSampler(BelievesObservations):
     """Draws uniformly from all architectures within the budget."""
 
     def __init__(self, feasible: Feasible, goals: Sequence[Objective]) -> None:

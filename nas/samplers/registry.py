@@ -10,9 +10,9 @@ from nas.feasible import Feasible
 from nas.samplers.evolution import EvolutionSampler
 from nas.samplers.matched import MatchedSampler
 from nas.samplers.paired import PairedSampler
-from nas.samplers.predictor import PredictorSampler
+from nas.samplers.predictor import GaussianProcessSampler
 from nas.samplers.random import RandomSampler
-from nas.space import PREFIX, Architecture
+from nas.space import PAIRED_PREFIX, Architecture
 from nas.study import Objective, Trial
 from nas.suggestion import did_you_mean
 
@@ -47,7 +47,7 @@ def _behind(name: str) -> Callable[[Feasible, Sequence[Objective]], Proposer]:
 SAMPLERS: dict[str, Callable[[Feasible, Sequence[Objective]], Proposer]] = {
     "evolution": EvolutionSampler,
     "matched": MatchedSampler,
-    "predictor": PredictorSampler,
+    "predictor": GaussianProcessSampler,
     "random": RandomSampler,
     **{name: _behind(name) for name in ("tpe", "gp", "nsga2", "nsga3")},
 }
@@ -60,7 +60,7 @@ def make_sampler(name: str, feasible: Feasible, goals: Sequence[Objective]) -> P
         NasError: there is none of that name.
     """
     kind, _, words = name.partition(":")
-    if kind == PREFIX and words:
+    if kind == PAIRED_PREFIX and words:
         return PairedSampler(feasible, goals, words)
     if name not in SAMPLERS:
         near = did_you_mean(name, SAMPLERS)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from nas.study import Objective, Trial, TrialState
 
 
-class Observed:
+class BelievesObservations:
     """Believes the measured value of the first goal."""
 
     _goals: Sequence[Objective]

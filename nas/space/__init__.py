@@ -1,6 +1,6 @@
 """Spaces: architectures, the blocks that build them, and their one list of layers."""
 
-from nas.space.architecture import Architecture, StageValues, Value, is_arch_id, show
+from nas.space.architecture import Architecture, StageValues, Value, format_value, is_arch_id
 from nas.space.blocks.kind import NetworkKind, PartLayers
 from nas.space.file import builtin_names, load_space, parse_input, read_space
 from nas.space.layers import (
@@ -21,15 +21,23 @@ from nas.space.layers import (
     only_reader,
     readers_of,
 )
-from nas.space.lowering import lower, lower_block, lower_head, lower_stem, plan
+from nas.space.lowering import lower, lower_block, lower_head, lower_stem, plan_network
 from nas.space.search_space import Published, SearchSpace
-from nas.space.strides import RULE, Adaptation, Stated, Strides, adapt, check_strides, given_strides
-from nas.space.toml_reader import TomlReader, shown
-from nas.space.variation import PREFIX, read_variation
+from nas.space.strides import (
+    STRIDE_RULE,
+    Adaptation,
+    Stated,
+    Strides,
+    adapt,
+    check_strides,
+    given_strides,
+)
+from nas.space.toml_reader import TomlReader, quote_value
+from nas.space.variation import PAIRED_PREFIX, read_variation
 
 __all__ = [
-    "PREFIX",
-    "RULE",
+    "PAIRED_PREFIX",
+    "STRIDE_RULE",
     "Activation",
     "Adaptation",
     "Add",
@@ -58,6 +66,7 @@ __all__ = [
     "adapt",
     "builtin_names",
     "check_strides",
+    "format_value",
     "given_strides",
     "is_arch_id",
     "load_space",
@@ -67,10 +76,9 @@ __all__ = [
     "lower_stem",
     "only_reader",
     "parse_input",
-    "plan",
+    "plan_network",
+    "quote_value",
     "read_space",
     "read_variation",
     "readers_of",
-    "show",
-    "shown",
 ]

@@ -97,11 +97,11 @@ def from_columns(
 def _join(*column: Value | None) -> str:
     live = {value for value in column if value is not None}
     if len(live) == 1:
-        return show(next(iter(live)))
-    return "-".join(show(value) for value in column)
+        return format_value(next(iter(live)))
+    return "-".join(format_value(value) for value in column)
 
 
-def show(value: Value | None) -> str:
+def format_value(value: Value | None) -> str:
     """Return one value as the text form writes it."""
     if value is None:
         return "_"
@@ -116,8 +116,8 @@ def _split(key: str, text: str, num_stages: int) -> tuple[Value | None, ...]:
         values *= num_stages
     if len(values) != num_stages:
         raise ArchitectureError(
-            f"{key}={'-'.join(map(show, values))} has {len(values)} values, but the space has "
-            f"{num_stages} stages.",
+            f"{key}={'-'.join(map(format_value, values))} has {len(values)} values, but the space "
+            f"has {num_stages} stages.",
             f"Give one value for all stages, or {num_stages} joined by '-'.",
         )
     return tuple(values)

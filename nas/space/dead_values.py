@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from nas.space.architecture import Value, show
+from nas.space.architecture import Value, format_value
 from nas.space.search_space import SearchSpace, Stage
 
 Step: TypeAlias = tuple[int, int]
@@ -153,4 +153,7 @@ def _problem(
                     found = problem
                 if found is not None and found[0] == fixed[0]:
                     return found
-    return found or (fixed[0], f"no later stage can read what {fixed[0]}={show(fixed[1])} gives")
+    return found or (
+        fixed[0],
+        f"no later stage can read what {fixed[0]}={format_value(fixed[1])} gives",
+    )

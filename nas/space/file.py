@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from nas.errors import SpaceError
-from nas.space.architecture import Value, show
+from nas.space.architecture import Value, format_value
 from nas.space.blocks import BLOCK_KINDS, BlockKind
 from nas.space.blocks.kind import COMMON, ChoiceRule
 from nas.space.dead_values import dead_value
 from nas.space.known_networks import read_entries
 from nas.space.search_space import Choice, SearchSpace, Stage
-from nas.space.toml_reader import TomlReader, parse_input, shown
+from nas.space.toml_reader import TomlReader, parse_input, quote_value
 from nas.suggestion import did_you_mean
 from nas.text_file import read_text
 
@@ -89,7 +89,7 @@ class _Reader(TomlReader):
         self.only(self.document, _SECTIONS, "top level")
         schema = self.get(self.document, "schema", int)
         if schema != 1:
-            self.fail(f"schema = {shown(schema)}", "This version reads schema = 1.")
+            self.fail(f"schema = {quote_value(schema)}", "This version reads schema = 1.")
         kind = self.block_kind()
         deployment = self.section("deployment", ("input", "classes"))
         stem, head = self.section("stem", _STEM), self.section("head", ("width",))
@@ -120,13 +120,15 @@ class _Reader(TomlReader):
     def kernel(self, stem: Mapping[str, Any]) -> int:
         kernel: int = self.get(stem, "kernel", int, "stem") if "kernel" in stem else 3
         if kernel not in (1, 3, 5, 7):
-            self.fail(f"stem: kernel = {shown(kernel)}", "Give kernel 1, 3, 5 or 7.")
+            self.fail(f"stem: kernel = {quote_value(kernel)}", "Give kernel 1, 3, 5 or 7.")
         return kernel
 
     def block_kind(self) -> BlockKind:
         name = self.get(self.document, "block", str)
         if name not in BLOCK_KINDS:
-            self.fail(f"block = {shown(name)} is unknown", f"Use one of {', '.join(BLOCK_KINDS)}.")
+            self.fail(
+                f"block = {quote_value(name)} is unknown", f"Use one of {', '.join(BLOCK_KINDS)}."
+            )
         return BLOCK_KINDS[name]
 
     def stages(self, kind: BlockKind) -> tuple[Stage, ...]:
@@ -148,7 +150,7 @@ class _Reader(TomlReader):
     ) -> Stage:
         name = f"stage{index + 1}"
         if not isinstance(table, dict):
-            self.fail(f"stage {name}: {shown(table)} is no table", "Begin it with [[stage]].")
+            self.fail(f"stage {name}: {quote_value(table)} is no table", "Begin it with [[stage]].")
         if "name" in table:
             name = self.stage_name(table["name"], name)
         where = f"stage {name}"
@@ -176,7 +178,7 @@ class _Reader(TomlReader):
         # The number at the end keeps the name apart from stem, head and the words of torch.
         if not isinstance(given, str) or not re.fullmatch(r"[a-z][a-z_]{0,30}[0-9]{1,3}", given):
             self.fail(
-                f"{place}: name = {shown(given)}",
+                f"{place}: name = {quote_value(given)}",
                 "Use lower-case letters and '_' with a number at the end, such as stage3.",
             )
         return given
@@ -187,12 +189,14 @@ class _Reader(TomlReader):
             self.fail(f"{where}: {key} is missing", f"Give {rule.meaning}: {rule.expected}.")
         for value in values:
             if not rule.allows(value):
-                self.fail(f"{where}: {key} = {shown(value)}", f"Give {rule.expected}.")
+                self.fail(f"{where}: {key} = {quote_value(value)}", f"Give {rule.expected}.")
         if len(values) > _MAX_VALUES:
             self.fail(f"{where}: {key} lists {len(values)} values", f"List {_MAX_VALUES} at most.")
         for value in values:
             if values.count(value) > 1:
-                self.fail(f"{where}: {key} lists {shown(value)} twice", "List each value once.")
+                self.fail(
+                    f"{where}: {key} lists {quote_value(value)} twice", "List each value once."
+                )
         return tuple(values)
 
     def drop_strides(
@@ -210,7 +214,7 @@ class _Reader(TomlReader):
             if name not in names or dropped.count(name) > 1:
                 fault = "twice" if name in names else "which has no stride"
                 self.fail(
-                    f"adaptation: drop_strides names {shown(name)}, {fault}",
+                    f"adaptation: drop_strides names {quote_value(name)}, {fault}",
                     f"Name each of {', '.join(names) or 'none'} once at most.",
                 )
         return tuple(dropped)
@@ -219,7 +223,7 @@ class _Reader(TomlReader):
         """Refuse a value that no network can have: a group count that never divides."""
         dead = dead_value(space)
         if dead:
-            value = show(dead.value)
+            value = format_value(dead.value)
             self.fail(
                 f"stage {dead.stage}: {dead.key} = {value} can never be built ({dead.cause})",
                 f"Take {value} out of {dead.key}, or add values that go with it.",

@@ -15,7 +15,7 @@ from nas.errors import ArchitectureError, SpaceError
 from nas.space.architecture import from_columns
 from nas.space.layers import Shape
 from nas.space.search_space import Published, SearchSpace
-from nas.space.toml_reader import TomlReader, parse_input, shown
+from nas.space.toml_reader import TomlReader, parse_input, quote_value
 
 _WORDS = ("name", "title", "published", "counted")
 _OWN = ("stem", "head", "input", "classes")
@@ -30,7 +30,9 @@ def read_entries(reader: TomlReader, space: SearchSpace, section: str) -> tuple[
     entries: list[Published] = []
     for table in reader.optional(section, list):
         if not isinstance(table, dict):
-            reader.fail(f"{section}: {shown(table)} is no table", f"Begin it with [[{section}]].")
+            reader.fail(
+                f"{section}: {quote_value(table)} is no table", f"Begin it with [[{section}]]."
+            )
         entry = _entry(reader, space, section, table)
         if entry.name in [other.name for other in entries]:
             reader.fail(f"{section} {entry.name} is there twice", "Give each a name of its own.")
@@ -84,7 +86,7 @@ def _input(reader: TomlReader, table: Mapping[str, Any], where: str) -> Shape:
     try:
         return parse_input(text)
     except SpaceError as error:
-        reader.fail(f"{where}: input = {shown(text)}", error.remedy)
+        reader.fail(f"{where}: input = {quote_value(text)}", error.remedy)
 
 
 def _column(
@@ -94,13 +96,13 @@ def _column(
     column: list[Any] = given if isinstance(given, list) else [given] * len(space.stages)
     if given is None or len(column) != len(space.stages):
         reader.fail(
-            f"{where}: {key} " + ("is missing" if given is None else f"= {shown(given)}"),
+            f"{where}: {key} " + ("is missing" if given is None else f"= {quote_value(given)}"),
             f"Give one value, or a list of {len(space.stages)}.",
         )
     rule = space.rules[key]
     for value in column:
         if not rule.allows(value):
-            reader.fail(f"{where}: {key} = {shown(value)}", f"Give {rule.expected}.")
+            reader.fail(f"{where}: {key} = {quote_value(value)}", f"Give {rule.expected}.")
     return column
 
 
@@ -109,5 +111,5 @@ def _numbers(reader: TomlReader, where: str, table: Mapping[str, Any], key: str)
     for name, value in numbers.items():
         number = isinstance(value, int | float) and not isinstance(value, bool)
         if not (isinstance(value, str) or (number and math.isfinite(value))):
-            reader.fail(f"{where}: {name} = {shown(value)}", "Give a number or a text.")
+            reader.fail(f"{where}: {name} = {quote_value(value)}", "Give a number or a text.")
     return dict(numbers)

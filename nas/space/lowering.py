@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
 from nas.space.architecture import Architecture, Value
-from nas.space.blocks.kind import NetworkKind, Part, PlannedStage, Skeleton, StageKind
+from nas.space.blocks.kind import NetworkKind, NetworkPart, PlannedStage, Skeleton, StageKind
 from nas.space.layers import Builder, Layer, Shape
 from nas.space.search_space import SearchSpace
 from nas.space.strides import Adaptation, Strides, adapt
@@ -25,7 +25,7 @@ def lower(
     adaptation = adapt(space, input_shape or space.deployment, strides)
     net = Builder(adaptation.input)
     if isinstance(space.kind, NetworkKind):
-        lower_parts(net, plan(space, architecture, adaptation, classes or space.classes))
+        lower_parts(net, plan_network(space, architecture, adaptation, classes or space.classes))
         return net.layers
     lower_stem(space, net, adaptation)
     for index, stride in enumerate(adaptation.stages):
@@ -39,9 +39,9 @@ def lower(
     return net.layers
 
 
-def plan(
+def plan_network(
     space: SearchSpace, architecture: Architecture, adaptation: Adaptation, classes: int
-) -> list[Part]:
+) -> list[NetworkPart]:
     """Return the parts of a network whose kind plans the whole of it."""
     kind = space.kind
     assert isinstance(kind, NetworkKind), kind.name
@@ -53,7 +53,7 @@ def plan(
     return kind.parts(skeleton, stages)
 
 
-def lower_parts(net: Builder, parts: Sequence[Part]) -> None:
+def lower_parts(net: Builder, parts: Sequence[NetworkPart]) -> None:
     """Append the layers of all `parts`; the first reads the image."""
     outputs = [net.last]
     for part in parts:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nas.errors import ArchitectureError
-from nas.space.architecture import Architecture, StageValues, Value, parse, show
+from nas.space.architecture import Architecture, StageValues, Value, format_value, parse
 from nas.space.blocks import BlockKind
 from nas.space.blocks.kind import COMMON, ChoiceRule
 from nas.space.layers import Shape
@@ -355,8 +355,8 @@ class SearchSpace:
         stage = self.stages[index]
         for key in self.keys:
             if not _among(choices[key], stage.values(key)):
-                allowed = ", ".join(map(show, stage.values(key)))
-                return f"{key}={show(choices[key])} is not among its values ({allowed})"
+                allowed = ", ".join(map(format_value, stage.values(key)))
+                return f"{key}={format_value(choices[key])} is not among its values ({allowed})"
         return "this combination is not in the space"
 
     def _spellings(

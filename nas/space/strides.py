@@ -19,7 +19,7 @@ from nas.space.search_space import SearchSpace
 
 Strides = tuple[int, ...]  # stem, the pooling where the space has one, then the stages
 
-RULE = 2  # rule 1 took strides out of every input smaller than the space's deployment
+STRIDE_RULE = 2  # rule 1 took strides out of every input smaller than the space's deployment
 _WHOLE_FROM = 96
 _FINAL_MAP = 7
 _MIN_STRIDES = 2
@@ -77,7 +77,7 @@ class Stated:
 
     deployment: Strides = ()
     task: Strides = ()
-    rule: int = RULE
+    rule: int = STRIDE_RULE
 
     def deployed(self, space: SearchSpace, deployment: Shape) -> Adaptation:
         """Return the strides at the deployment."""
@@ -95,7 +95,7 @@ class Stated:
 
 
 def adapt(
-    space: SearchSpace, input_shape: Shape, stated: Strides = (), rule: int = RULE
+    space: SearchSpace, input_shape: Shape, stated: Strides = (), rule: int = STRIDE_RULE
 ) -> Adaptation:
     """Return the strides of the networks of `space` at an input: those stated, or the rule's.
 
@@ -108,7 +108,7 @@ def adapt(
     return Adaptation(input_shape, stem, tuple(rest), pool)
 
 
-def whole_from(space: SearchSpace, rule: int = RULE) -> int:
+def whole_from(space: SearchSpace, rule: int = STRIDE_RULE) -> int:
     """Return the shorter side, in pixels, from which networks have all strides of `space`."""
     deployment = min(space.deployment[1:])
     return deployment if rule == 1 else min(deployment, _WHOLE_FROM)

@@ -28,13 +28,17 @@ class TomlReader:
         unknown = sorted(set(table) - set(keys))
         if unknown:
             near = did_you_mean(str(unknown[0]), keys)
-            self.fail(f"{where}: unknown key {shown(unknown[0])}", f"{near}Use {', '.join(keys)}.")
+            self.fail(
+                f"{where}: unknown key {quote_value(unknown[0])}", f"{near}Use {', '.join(keys)}."
+            )
 
     def get(self, table: Mapping[str, Any], key: str, kind: type, where: str = "top level") -> Any:
         """Return `table[key]`, which must be there and of `kind`."""
         value = table.get(key)
         if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-            found = "is missing" if value is None else f"= {shown(value)} is not {_KINDS[kind]}"
+            found = (
+                "is missing" if value is None else f"= {quote_value(value)} is not {_KINDS[kind]}"
+            )
             self.fail(f"{where}: {key} {found}", f"Give {key} as {_KINDS[kind]}.")
         return value
 
@@ -53,7 +57,7 @@ class TomlReader:
         name: str = self.get(table, "name", str, where)
         if not re.fullmatch(r"[a-z0-9][a-z0-9_.-]{0,63}", name):
             self.fail(
-                f"{where}: name = {shown(name)}",
+                f"{where}: name = {quote_value(name)}",
                 "Use up to 64 lower-case letters, digits, '-', '_' and '.'.",
             )
         return name
@@ -62,20 +66,22 @@ class TomlReader:
         """Return `table[key]` as one line of text."""
         text: str = self.get(table, key, str, where)
         if not text.strip() or not text.isprintable():
-            self.fail(f"{where}: {key} = {shown(text)}", f"Give {key} as one line of text.")
+            self.fail(f"{where}: {key} = {quote_value(text)}", f"Give {key} as one line of text.")
         return text
 
     def count(self, table: Mapping[str, Any], key: str, where: str) -> int:
         """Return `table[key]`, an integer of 1 or more."""
         value: int = self.get(table, key, int, where)
         if not 1 <= value <= MAX_WIDTH:
-            self.fail(f"{where}: {key} = {shown(value)}", f"Give an integer from 1 to {MAX_WIDTH}.")
+            self.fail(
+                f"{where}: {key} = {quote_value(value)}", f"Give an integer from 1 to {MAX_WIDTH}."
+            )
         return value
 
     def stride(self, given: Any, where: str) -> int:
         """Return `given`, which must be 1 or 2."""
         if type(given) is not int or given not in (1, 2):
-            self.fail(f"{where}: stride = {shown(given)}", "Give stride 1 or 2.")
+            self.fail(f"{where}: stride = {quote_value(given)}", "Give stride 1 or 2.")
         return given
 
     def input(self, text: str) -> Shape:
@@ -83,7 +89,7 @@ class TomlReader:
         try:
             return parse_input(text)
         except SpaceError as error:
-            self.fail(f"deployment: input = {shown(text)}", error.remedy)
+            self.fail(f"deployment: input = {quote_value(text)}", error.remedy)
 
 
 def parse_input(text: str) -> Shape:
@@ -96,13 +102,13 @@ def parse_input(text: str) -> Shape:
     sizes = tuple(map(int, match.groups())) if match else (0,)
     if not match or 0 in sizes or max(sizes) > _MAX_SIDE:
         raise SpaceError(
-            f"{shown(text)} is no input size.",
+            f"{quote_value(text)} is no input size.",
             f"Write channels x height x width, {_MAX_SIDE} at most each: 3x224x224.",
         )
     return Shape(*sizes)
 
 
-def shown(value: object) -> str:
+def quote_value(value: object) -> str:
     """Return a value for a message: on one line, and not too long for it."""
     try:
         text = repr(value)

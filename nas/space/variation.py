@@ -3,10 +3,10 @@
 from dataclasses import dataclass, replace
 
 from nas.errors import NasError
-from nas.space.architecture import Architecture, Value, show
+from nas.space.architecture import Architecture, Value, format_value
 from nas.space.search_space import Choice, SearchSpace, Stage
 
-PREFIX = "paired"
+PAIRED_PREFIX = "paired"
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def read_variation(space: SearchSpace, words: str) -> Variation:
                 _other_keys(space, key),
             )
         return Variation(space, key, values)
-    known = {show(value): value for stage in space.stages for value in _kept(stage, key)}
+    known = {format_value(value): value for stage in space.stages for value in _kept(stage, key)}
     texts = list(dict.fromkeys(listed.split(",")))
     unknown = [text for text in texts if text not in known]
     if unknown or len(texts) < 2:

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from nas.store.tables import ATTEMPT, LEASE, MEASUREMENT, REPORT, STUDY, TRAINING, TRIAL
-from nas.study import OWNER, folder_size
+from nas.study import OWNER_FILE, folder_size
 
 
 def delete_rows(connection: sa.Connection, study_id: int, name: str) -> None:
@@ -63,7 +63,7 @@ def remove_folder(folder: Path, kept: Collection[str]) -> int:
     for path in folder.iterdir():
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
-        elif path.name not in {*kept, OWNER}:
+        elif path.name not in {*kept, OWNER_FILE}:
             path.unlink()
     return before - folder_size(folder)
 

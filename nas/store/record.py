@@ -23,7 +23,7 @@ class _Held(NamedTuple):
     lasting: bool
 
 
-class Record:
+class TrialRecord:
     """The writes of trials.
 
     Any raises a StoreError where the database fails or has no such study, and a StudyBusyError

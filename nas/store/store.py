@@ -17,7 +17,7 @@ from nas.space import Architecture
 from nas.store import files, housekeeping, studies, trainings, trials
 from nas.store.database import Database
 from nas.store.lease import LEASE_SECONDS, Lease
-from nas.store.record import Record
+from nas.store.record import TrialRecord
 from nas.store.studies import StudyState, StudySummary
 from nas.store.trainings import Training
 from nas.study import StudySpec, Trial
@@ -37,7 +37,7 @@ class Deleted:
     left: tuple[Path, ...]
 
 
-class Store(Record):
+class Store(TrialRecord):
     """The durable record of studies; `with open_store() as store:` closes it at the end.
 
     Any method raises a StoreError where the database fails or has no study of that name, and those

@@ -2,17 +2,17 @@
 
 from nas.study.confirmation import Trainings, num_replicates, trainings
 from nas.study.data_identity import UNCHECKED, DataIdentity
-from nas.study.environment_faults import DATA, SETUP, STORAGE, reason_of
+from nas.study.environment_faults import DATA_FAULT, SETUP_FAULT, STORAGE_FAULT, reason_of
 from nas.study.evaluator import (
     Attempt,
     Epoch,
     Evaluator,
     Failure,
     Job,
-    Plan,
     Report,
     Saved,
     TrialError,
+    WorkerPlan,
     failure_reason,
     make_evaluator,
 )
@@ -25,7 +25,7 @@ from nas.study.execution import (
     TrialStarted,
     Watcher,
     WorkersReady,
-    ignore,
+    ignore_event,
 )
 from nas.study.objectives import (
     OBJECTIVES,
@@ -37,7 +37,7 @@ from nas.study.objectives import (
 )
 from nas.study.ports import Sampler
 from nas.study.results_folder import (
-    OWNER,
+    OWNER_FILE,
     claim_folder,
     file_sha256,
     find_file,
@@ -50,19 +50,28 @@ from nas.study.rung_resolutions import check_images, check_resolutions, early_si
 from nas.study.rungs import Decision, Ladder, default_rungs
 from nas.study.spec import UNCOUNTED, StudySpec
 from nas.study.study import Study
-from nas.study.time_profile import KIND, MEANINGS, PARTS, Profile, added, completed, table, total
-from nas.study.trial import NOTE, Fault, Measurement, Outcome, Trial, TrialState
+from nas.study.time_profile import (
+    PROFILE_PART_MEANINGS,
+    PROFILE_PARTS,
+    PROFILE_REPORT,
+    Profile,
+    add_profiles,
+    complete_profile,
+    profile_table,
+    profile_total,
+)
+from nas.study.trial import NOTE_REPORT, Fault, Measurement, Outcome, Trial, TrialState
 
 __all__ = [
-    "DATA",
-    "KIND",
-    "MEANINGS",
-    "NOTE",
+    "DATA_FAULT",
+    "NOTE_REPORT",
     "OBJECTIVES",
-    "OWNER",
-    "PARTS",
-    "SETUP",
-    "STORAGE",
+    "OWNER_FILE",
+    "PROFILE_PARTS",
+    "PROFILE_PART_MEANINGS",
+    "PROFILE_REPORT",
+    "SETUP_FAULT",
+    "STORAGE_FAULT",
     "UNCHECKED",
     "UNCOUNTED",
     "Attempt",
@@ -80,7 +89,6 @@ __all__ = [
     "Measurement",
     "Objective",
     "Outcome",
-    "Plan",
     "Profile",
     "Report",
     "Sampler",
@@ -96,12 +104,13 @@ __all__ = [
     "TrialStarted",
     "TrialState",
     "Watcher",
+    "WorkerPlan",
     "WorkersReady",
-    "added",
+    "add_profiles",
     "check_images",
     "check_resolutions",
     "claim_folder",
-    "completed",
+    "complete_profile",
     "default_rungs",
     "early_sides",
     "failure_reason",
@@ -109,16 +118,16 @@ __all__ = [
     "find_file",
     "folder_owner",
     "folder_size",
-    "ignore",
+    "ignore_event",
     "known_objectives",
     "latency_device",
     "make_evaluator",
     "num_replicates",
     "objective",
+    "profile_table",
+    "profile_total",
     "reason_of",
     "sign_folder",
-    "table",
-    "total",
     "trainings",
     "weights_name",
 ]

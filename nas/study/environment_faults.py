@@ -9,10 +9,10 @@ import re
 
 from nas.errors import TaskError
 
-STORAGE = "storage"  # a disk or a folder could not be read or written
-DATA = "data"  # the images are gone or broken
-SETUP = "setup"  # the worker cannot run this study at all
-REASONS = frozenset({STORAGE, DATA, SETUP})
+STORAGE_FAULT = "storage"  # a disk or a folder could not be read or written
+DATA_FAULT = "data"  # the images are gone or broken
+SETUP_FAULT = "setup"  # the worker cannot run this study at all
+REASONS = frozenset({STORAGE_FAULT, DATA_FAULT, SETUP_FAULT})
 
 # Libraries in C++ and Rust have errors of their own, which hold the system's as text.
 _NUMBER = re.compile(r"(?:os error |errno:? |error code:? )(\d+)", re.IGNORECASE)
@@ -36,11 +36,11 @@ def reason_of(error: BaseException) -> str | None:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, OSError):
-            return None if cause.errno == errno.ENOMEM else STORAGE
+            return None if cause.errno == errno.ENOMEM else STORAGE_FAULT
         if _is_of_storage(cause):
-            return STORAGE
+            return STORAGE_FAULT
         cause = cause.__cause__
-    return SETUP if isinstance(error, TaskError) else None
+    return SETUP_FAULT if isinstance(error, TaskError) else None
 
 
 def _is_of_storage(error: BaseException) -> bool:

@@ -25,7 +25,7 @@ from nas.study.time_profile import Profile
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class WorkerPlan:
     """What all the jobs of one study share; plain text, so that it travels to any process.
 
     `factory` names the callable that makes the evaluator, as `module:name`; it is called with this
@@ -139,7 +139,7 @@ class Evaluator(Protocol):
         ...
 
 
-Factory = Callable[[Plan], Evaluator]
+Factory = Callable[[WorkerPlan], Evaluator]
 
 
 class Attempt:
@@ -180,7 +180,7 @@ class Attempt:
             close()
 
 
-def make_evaluator(plan: Plan) -> Evaluator:
+def make_evaluator(plan: WorkerPlan) -> Evaluator:
     """Return the evaluator of `plan`, the same one for equal plans within this process.
 
     Raises:
@@ -207,13 +207,13 @@ def failure_reason(error: BaseException) -> str:
 
 
 @lru_cache(maxsize=1)
-def _make_evaluator(plan: Plan) -> Evaluator:
+def _make_evaluator(plan: WorkerPlan) -> Evaluator:
     module, _, name = plan.factory.partition(":")
     try:
         factory = cast(Factory, getattr(importlib.import_module(module), name))
     except (ImportError, AttributeError, ValueError) as error:
         raise TrialError(
-            environment.SETUP,
+            environment.SETUP_FAULT,
             f"the evaluator {plan.factory!r} cannot be imported: {error}.",
             "Give module:name of a callable that every worker can import.",
         ) from error

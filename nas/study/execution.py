@@ -16,7 +16,7 @@ from nas.study import time_profile as profile
 from nas.study.evaluator import Attempt, Epoch, Evaluator, Failure, Job, Report, Saved
 from nas.study.rungs import Decision
 from nas.study.study import Study
-from nas.study.trial import NOTE, Fault, Measurement, Outcome, Trial, TrialState
+from nas.study.trial import NOTE_REPORT, Fault, Measurement, Outcome, Trial, TrialState
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +61,14 @@ Event: TypeAlias = WorkersReady | TrialStarted | TrialMeasured | TrialFinished |
 Watcher: TypeAlias = Callable[[Event], None]
 
 
-def ignore(event: Event) -> None:
+def ignore_event(event: Event) -> None:
     """Watch nothing."""
 
 
 class Execution:
     """One study being executed: the jobs in flight, and what becomes of their reports."""
 
-    def __init__(self, study: Study, on_event: Watcher = ignore) -> None:
+    def __init__(self, study: Study, on_event: Watcher = ignore_event) -> None:
         """Execute `study`; `on_event` hears of everything after it has been recorded."""
         self.study = study
         self.emit = on_event
@@ -213,9 +213,9 @@ class Execution:
             return
         reports: dict[str, Mapping[str, Any]] = {}
         if job.halved:
-            reports[NOTE] = {"text": self._halved[job.number]}
+            reports[NOTE_REPORT] = {"text": self._halved[job.number]}
         if not isinstance(content, Failure) and content.profile is not None:
-            reports[profile.KIND] = profile.completed(content.profile, seconds)
+            reports[profile.PROFILE_REPORT] = profile.complete_profile(content.profile, seconds)
         outcome = Outcome(state, seconds)
         if isinstance(content, Failure):
             outcome = Outcome(state, seconds, content.reason, content.detail)
@@ -242,7 +242,7 @@ class Execution:
             self._say(TrialRequeued(trial, reason))
 
 
-def run_serial(study: Study, evaluator: Evaluator, on_event: Watcher = ignore) -> None:
+def run_serial(study: Study, evaluator: Evaluator, on_event: Watcher = ignore_event) -> None:
     """Run `study` to its end in this process, one trial after another.
 
     Raises:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from nas.errors import NasError
 
-OWNER = "study.json"
+OWNER_FILE = "study.json"
 
 
 def weights_name(number: int, attempt: int, uid: str) -> str:
@@ -59,7 +59,7 @@ def folder_owner(folder: Path) -> str | None:
     It is empty where the file cannot be read: the folder is then nobody's to take.
     """
     try:
-        document = json.loads((folder / OWNER).read_text(encoding="utf-8"))
+        document = json.loads((folder / OWNER_FILE).read_text(encoding="utf-8"))
         return str(document["id"])
     except (FileNotFoundError, NotADirectoryError):
         return None
@@ -99,7 +99,7 @@ def folder_size(folder: Path) -> int:
 
 
 def _sign(folder: Path, uid: str) -> None:
-    path = folder / OWNER
+    path = folder / OWNER_FILE
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(json.dumps({"id": uid}) + "\n")

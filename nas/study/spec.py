@@ -7,7 +7,7 @@ from typing import Any
 
 from nas.cost import Constraint, CostModel, LatencyTable
 from nas.space import (
-    RULE,
+    STRIDE_RULE,
     Adaptation,
     Architecture,
     Layer,
@@ -90,7 +90,7 @@ class StudySpec:
     time_limit: float | None = None
     strides: Strides = ()
     task_strides: Strides = ()
-    stride_rule: int = RULE
+    stride_rule: int = STRIDE_RULE
     task_input: str | None = None
     reference_seeds: int = 1
     data: DataIdentity | None = None

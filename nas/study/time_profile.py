@@ -1,8 +1,8 @@
 """Profile: where the time of a training went, part by part; the arithmetic, without any clock.
 
-A profile is plain data, as the store keeps it: seconds by the names of `PARTS`, and under `images`
-how many images were trained on, each epoch counted. The laps are measured; the overhead is what
-is left of the whole time, so that the parts of a profile always add up to it.
+A profile is plain data, as the store keeps it: seconds by the names of `PROFILE_PARTS`, and under
+`images` the number of training images, each epoch counted. The laps are measured; the overhead is
+the rest of the total time, so the parts of a profile always add up to the total.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from statistics import median
 
 LAPS = ("data", "forward", "backward", "optimiser", "evaluation")
-PARTS = (*LAPS, "overhead")
-KIND = "profile"  # of the report that a store keeps
-MEANINGS = {
+PROFILE_PARTS = (*LAPS, "overhead")
+PROFILE_REPORT = "profile"  # of the report that a store keeps
+PROFILE_PART_MEANINGS = {
     "data": "reading, decoding, augmenting and moving the images of training",
     "forward": "network and loss",
     "backward": "gradients",
@@ -25,7 +25,7 @@ Profile = Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ProfileRow:
     """One part over several trainings: its seconds in all and its share of the whole time.
 
     `median` is that of the trainings, in seconds; `per_image` the seconds for each image trained
@@ -39,32 +39,34 @@ class Row:
     per_image: float | None
 
 
-def added(one: Profile | None, other: Profile | None) -> Profile | None:
+def add_profiles(one: Profile | None, other: Profile | None) -> Profile | None:
     """Return the sums of two profiles by name; None stands for nothing measured."""
     if one is None or other is None:
         return other if one is None else one
     return {name: one.get(name, 0.0) + other.get(name, 0.0) for name in {**one, **other}}
 
 
-def completed(laps: Profile, seconds: float) -> dict[str, float]:
+def complete_profile(laps: Profile, seconds: float) -> dict[str, float]:
     """Return `laps` with the overhead that makes up the whole time of `seconds`."""
     return {**laps, "overhead": seconds - sum(laps.get(part, 0.0) for part in LAPS)}
 
 
-def total(profile: Profile) -> float:
+def profile_total(profile: Profile) -> float:
     """Return the whole time of a completed profile in seconds."""
-    return sum(profile.get(part, 0.0) for part in PARTS)
+    return sum(profile.get(part, 0.0) for part in PROFILE_PARTS)
 
 
-def table(profiles: Sequence[Profile]) -> list[Row]:
-    """Return one row for each part over one completed profile or more, and their `total`."""
-    whole = sum(map(total, profiles))
+def profile_table(profiles: Sequence[Profile]) -> list[ProfileRow]:
+    """Return one row for each part over one completed profile or more, and their total."""
+    whole = sum(map(profile_total, profiles))
     images = sum(profile.get("images", 0.0) for profile in profiles)
 
-    def row(part: str, values: Sequence[float]) -> Row:
+    def row(part: str, values: Sequence[float]) -> ProfileRow:
         seconds = sum(values)
         share = seconds / whole if whole else 0.0
-        return Row(part, seconds, share, median(values), seconds / images if images else None)
+        return ProfileRow(
+            part, seconds, share, median(values), seconds / images if images else None
+        )
 
-    rows = [row(part, [profile.get(part, 0.0) for profile in profiles]) for part in PARTS]
-    return [*rows, row("total", [total(profile) for profile in profiles])]
+    rows = [row(part, [profile.get(part, 0.0) for profile in profiles]) for part in PROFILE_PARTS]
+    return [*rows, row("total", [profile_total(profile) for profile in profiles])]

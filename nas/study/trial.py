@@ -8,7 +8,7 @@ from enum import StrEnum
 from nas.cost import Cost
 from nas.space import Architecture
 
-NOTE = "note"  # the kind of the report that says what was unusual about a trial, in words
+NOTE_REPORT = "note"  # the kind of the report that says what was unusual about a trial, in words
 _METRICS = ("top1_error", "loss", "train_loss")
 
 

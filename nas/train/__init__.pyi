@@ -5,7 +5,7 @@ from .data import load_study_task as load_study_task
 from .data import unknown_task as unknown_task
 from .data.records import Files as Files
 from .data.task import Task as Task
-from .latency.measure import ignore as ignore
+from .latency.measure import ignore_progress as ignore_progress
 from .latency.measure import measure_network as measure_network
 from .latency.runtime import Runtime as Runtime
 from .latency.runtimes import open_runtime as open_runtime
@@ -39,9 +39,9 @@ from .loop.session import EpochResult as EpochResult
 from .loop.session import Session as Session
 from .loop.team import Team as Team
 from .network.folded import folded_weights as folded_weights
-from .network.fvcore_count import count as count
+from .network.fvcore_count import fvcore_cost as fvcore_cost
 from .network.module import Network as Network
 from .network.module import build as build
 from .network.onnx_graph import onnx_model as onnx_model
 from .scores.proxies import proxy_batches as proxy_batches
-from .scores.proxies import score as score
+from .scores.proxies import proxy_scores as proxy_scores

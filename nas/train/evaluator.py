@@ -10,16 +10,16 @@ from traceback import clear_frames
 
 from nas.errors import TaskError
 from nas.study import (
-    DATA,
-    STORAGE,
+    DATA_FAULT,
+    STORAGE_FAULT,
     Epoch,
     Evaluator,
     Job,
-    Plan,
     Profile,
     Saved,
     TrialError,
-    added,
+    WorkerPlan,
+    add_profiles,
     folder_owner,
     weights_name,
 )
@@ -29,14 +29,14 @@ from nas.train.loop.devices import is_out_of_memory, prepare_worker
 from nas.train.loop.out_of_memory import free_memory, halving_note, in_halves
 from nas.train.loop.recipe import Recipe, load_recipe, read_recipe
 from nas.train.loop.session import Session
-from nas.train.network.fvcore_count import count
+from nas.train.network.fvcore_count import fvcore_cost
 from nas.train.scores.proxies import proxy_batches, score_if_it_fits
 
 
 class TrainingEvaluator:
     """Trains the network of each job on the study's task, which stays in memory between jobs."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: WorkerPlan) -> None:
         """Load the task and the recipe of `plan`.
 
         Raises:
@@ -79,7 +79,7 @@ class TrainingEvaluator:
     def _epochs(self, job: Job, recipe: Recipe) -> Iterator[Epoch | Saved]:
         spec, task = self._spec, self._task
         shipped = spec.deployed_layers(job.architecture)
-        counted = count(shipped, spec.deployment)
+        counted = fvcore_cost(shipped, spec.deployment)
         layers = spec.task_layers(job.architecture, task.input, task.classes)
         proxies = score_if_it_fits(layers, self._batches, spec.seed) if spec.proxies else None
         session = Session(layers, task, recipe, spec.ladder.max_epochs, job.seed)
@@ -91,7 +91,7 @@ class TrainingEvaluator:
             session.show_at(spec.ladder.side(epoch))
             with self._images():
                 found = session.run_epoch()
-            spent = added(spent, found.profile)
+            spent = add_profiles(spent, found.profile)
             yield Epoch(
                 epoch,
                 found.top1_error,
@@ -121,7 +121,7 @@ class TrainingEvaluator:
         if (found or "") != self._plan.study_id:
             state = "is gone" if found is None else "belongs to another study"
             raise TrialError(
-                STORAGE,
+                STORAGE_FAULT,
                 f"the results folder {self._folder} {state}, as {socket.gethostname()} sees it.",
                 "Put it back; on a cluster every node must see it under the same path.",
             )
@@ -136,13 +136,13 @@ class TrainingEvaluator:
             gone = folder is not None and not Path(folder).is_dir()
             cause = error.cause if isinstance(error, TaskError) else f"{error.filename} is gone."
             raise TrialError(
-                DATA,
+                DATA_FAULT,
                 f"the data folder {folder} is gone." if gone else cause,
                 "Put it back." if gone else "Mend that.",
             ) from error
 
 
-def make(plan: Plan) -> Evaluator:
+def make(plan: WorkerPlan) -> Evaluator:
     """Set this worker process up for training, and return its evaluator.
 
     It trains on as many threads as Ray gives the trial CPUs, or on OMP_NUM_THREADS elsewhere.

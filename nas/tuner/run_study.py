@@ -13,7 +13,15 @@ from ray import tune
 
 import nas
 from nas.errors import StoreError
-from nas.study import Execution, Plan, Study, Watcher, WorkersReady, claim_folder, ignore
+from nas.study import (
+    Execution,
+    Study,
+    Watcher,
+    WorkerPlan,
+    WorkersReady,
+    claim_folder,
+    ignore_event,
+)
 from nas.train import keep_freed_memory
 from nas.tuner.connection import capacity, connected, environment
 from nas.tuner.local_ray import EVALUATOR
@@ -60,7 +68,7 @@ class RunResult:
     seconds: float
 
 
-def run(study: Study, settings: RunSettings, on_event: Watcher = ignore) -> RunResult:
+def run(study: Study, settings: RunSettings, on_event: Watcher = ignore_event) -> RunResult:
     """Execute what is left of `study`; every result is in its store before `on_event` hears of it.
 
     SIGINT and SIGTERM end the run within seconds, with the trials in flight WAITING again; a second
@@ -163,10 +171,10 @@ def _landing(execution: Execution) -> Iterator[None]:
             execution.interrupt()
 
 
-def _plan(study: Study, settings: RunSettings) -> Plan:
+def _plan(study: Study, settings: RunSettings) -> WorkerPlan:
     data_dir, uid = settings.data_dir or study.spec.data_dir, settings.study_id
     names = (study.spec.name, f"{study.spec.name}-{uid}")
-    return Plan(
+    return WorkerPlan(
         spec_json=study.spec.to_json(),
         results_dir=str(settings.results_dir.resolve()),
         data_dir=str(Path(data_dir).resolve()) if data_dir else None,

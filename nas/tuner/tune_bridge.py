@@ -22,7 +22,7 @@ from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
 from nas.errors import NasError, StoreError
-from nas.study import Decision, Execution, Failure, Job, Plan, Report, failure_reason
+from nas.study import Decision, Execution, Failure, Job, Report, WorkerPlan, failure_reason
 
 # Seconds for which a trial that was given to a worker that waits for it goes before the next ask.
 _HEAD_START = 0.1
@@ -48,7 +48,7 @@ class Bridge:
     def __init__(
         self,
         execution: Execution,
-        plan: Plan,
+        plan: WorkerPlan,
         capacity: Callable[[], int],
         report_timeout: float,
     ) -> None:

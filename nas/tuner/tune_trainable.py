@@ -6,7 +6,16 @@ from typing import Any
 from ray import tune
 
 import nas
-from nas.study import SETUP, Attempt, Evaluator, Job, Plan, Report, TrialError, make_evaluator
+from nas.study import (
+    SETUP_FAULT,
+    Attempt,
+    Evaluator,
+    Job,
+    Report,
+    TrialError,
+    WorkerPlan,
+    make_evaluator,
+)
 
 
 class TrialTrainable(tune.Trainable):
@@ -41,16 +50,16 @@ class TrialTrainable(tune.Trainable):
         self._thread.submit(self._attempt.close).result()
 
     def _begin(self, config: dict[str, Any]) -> None:
-        plan: Plan = config["plan"]
+        plan: WorkerPlan = config["plan"]
         job: Job = config["job"]
         self._attempt = Attempt(job, lambda: _evaluator(plan))
         self._begun = self._thread.submit(self._attempt.advance)
 
 
-def _evaluator(plan: Plan) -> Evaluator:
+def _evaluator(plan: WorkerPlan) -> Evaluator:
     if plan.version != nas.__version__:
         raise TrialError(
-            SETUP,
+            SETUP_FAULT,
             f"this worker has nas {nas.__version__}, but the study runs nas {plan.version}.",
             f"Install nas {plan.version} on every node.",
         )

@@ -58,7 +58,7 @@ def assert_counted_thrice(space: SearchSpace, seed: int, shape: Shape, classes: 
     member = random_member(space, seed)
     layers = lower(space, member, shape, classes)
     cost = CostModel(space, shape, classes).cost(member)
-    assert cost == total_cost(layers) == referee.count(layers, shape)
+    assert cost == total_cost(layers) == referee.fvcore_cost(layers, shape)
     assert space.check(member) == member
     assert space.parse(member.text) == member
 

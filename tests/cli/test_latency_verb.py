@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from nas.cost.latency_table import Accuracy, LatencyTable, units
+from nas.cost.latency_table import Accuracy, LatencyTable, latency_units
 from nas.cost.model import CostModel
 from nas.space.file import read_space
 from nas.train.latency.pieces import covering_pieces
@@ -23,7 +23,11 @@ def small(tmp_path):
     path.write_text(SMALL)
     space = read_space(SMALL, "small.toml")
     rng = np.random.default_rng(0)
-    keys = {unit.key for piece in covering_pieces(CostModel(space), rng) for unit in units(piece)}
+    keys = {
+        unit.key
+        for piece in covering_pieces(CostModel(space), rng)
+        for unit in latency_units(piece)
+    }
     table = LatencyTable(
         "small", "3x16x16", 4, open_runtime("cpu").device, 1000, 5000,
         {key: 1000 * (1 + len(key)) for key in sorted(keys)},

@@ -8,8 +8,8 @@ from test_train import SPACE, words
 
 from nas.cost.model import CostModel
 from nas.store import open_store
-from nas.study.time_profile import PARTS, completed
-from nas.study.trial import NOTE, Measurement, Outcome, Trial, TrialState
+from nas.study.time_profile import PROFILE_PARTS, complete_profile
+from nas.study.trial import NOTE_REPORT, Measurement, Outcome, Trial, TrialState
 from tests.studies import small_spec
 
 LAPS = {"data": 1.0, "forward": 2.0, "backward": 4.0, "optimiser": 0.5, "evaluation": 1.5}
@@ -40,7 +40,7 @@ def searched(reports: dict[int, dict[str, dict[str, object]]]) -> None:
 
 
 def test_a_study_shows_where_the_time_of_its_trials_went(nas):
-    profiles = [completed({**LAPS, "images": 1000.0}, seconds) for seconds in (10.0, 30.0)]
+    profiles = [complete_profile({**LAPS, "images": 1000.0}, seconds) for seconds in (10.0, 30.0)]
     searched({number: {"profile": found} for number, found in enumerate(profiles)})
     shown = nas("show", "searched", "--profile")
     assert shown.code == 0, shown.err
@@ -53,7 +53,7 @@ def test_a_study_shows_where_the_time_of_its_trials_went(nas):
     assert rows["total"].split()[1:4] == ["100.0", "%", "40.0"]
     assert rows["1"].split()[-1] == "1,000"
     document = json.loads(nas("show", "searched", "--profile", "--json").out)
-    assert [row["part"] for row in document["profile"]] == [*PARTS, "total"]
+    assert [row["part"] for row in document["profile"]] == [*PROFILE_PARTS, "total"]
     assert document["profile"][-1]["seconds"] == 40.0
     assert [row["trial"] for row in document["trials"]] == [0, 1]
     whole = json.loads(nas("show", "searched", "--json").out)
@@ -67,7 +67,7 @@ def test_a_study_without_profile_says_how_to_have_one(nas):
 
 
 def test_a_note_is_shown_with_the_study_and_in_its_report(nas, place):
-    searched({1: {NOTE: {"text": HALVED}}})
+    searched({1: {NOTE_REPORT: {"text": HALVED}}})
     assert f"trial 1: {HALVED}" in nas("show", "searched").out
     called = nas("report", "searched", "-o", "page.html")
     assert called.code == 0, called.err
@@ -80,7 +80,7 @@ def test_a_training_shows_where_its_time_went(nas, place):
     assert "where the time of 1 training went" in called.out
     with open_store("nas.db") as store:
         (training,) = store.trainings()
-    assert set(training.content["run"]["profile"]) == {*PARTS, "images"}
+    assert set(training.content["run"]["profile"]) == {*PROFILE_PARTS, "images"}
     shown = nas("show", training.name, "--profile")
     assert "where the time of 1 training went" in shown.out
     assert nas(*words("-o", "plain", "--seed", "1")).code == 0

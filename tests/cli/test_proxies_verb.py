@@ -10,7 +10,7 @@ from nas.cost.budget import Constraint
 from nas.cost.model import CostModel
 from nas.space.architecture import Architecture
 from nas.store import open_store
-from nas.study.evaluator import Plan
+from nas.study.evaluator import WorkerPlan
 from nas.study.execution import run_serial
 from nas.study.spec import StudySpec
 from nas.study.study import Study
@@ -139,7 +139,7 @@ def test_a_search_records_the_scores_of_every_trial(tmp_path):
     spec = spec_of(num_trials=2, recipe="digits", limit=60, published=True)
     store = MemoryStore()
     study = Study(spec, store, WalkSampler(spec))
-    plan = Plan(spec.to_json(), str(tmp_path), None, "", __version__)
+    plan = WorkerPlan(spec.to_json(), str(tmp_path), None, "", __version__)
     run_serial(study, TrainingEvaluator(plan))
     trials = store.trials("study")
     assert len(trials) >= 4

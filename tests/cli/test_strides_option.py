@@ -10,7 +10,7 @@ from nas.cost.latency_table import LatencyTable
 from nas.cost.model import total_cost
 from nas.space.lowering import lower
 from nas.store import open_store
-from nas.study.evaluator import Job, Plan
+from nas.study.evaluator import Job, WorkerPlan
 from nas.study.trial import Measurement, Outcome, Trial, TrialState
 from nas.train import evaluator as evaluator_module
 from nas.train.evaluator import TrainingEvaluator
@@ -192,7 +192,7 @@ def test_a_stored_study_is_resumed_and_exported_as_it_was_trained(
             super().__init__(layers, *rest, **more)
 
     monkeypatch.setattr(evaluator_module, "Session", Seen)
-    plan = Plan(study.to_json(), str(tmp_path / "results"), study.data_dir, "", "0")
+    plan = WorkerPlan(study.to_json(), str(tmp_path / "results"), study.data_dir, "", "0")
     whole = study.space.published[0].architecture
     epoch, saved = TrainingEvaluator(plan).evaluate(Job(0, 1, 7, whole))
     (layers,) = trained

@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from nas.export.request import ExportRequest, Score, Training
+from nas.export.request import ExportRequest, SplitScore, WeightsOrigin
 from nas.export.weights import settle_statistics
 from nas.results.findings import Estimate
 from nas.space.layers import Shape
@@ -64,8 +64,8 @@ def save_trained(request: ExportRequest, path: Path) -> nn.Module:
     return network.eval()
 
 
-def training_of(weights: Path, channels: int, classes: int) -> Training:
-    return Training(
+def training_of(weights: Path, channels: int, classes: int) -> WeightsOrigin:
+    return WeightsOrigin(
         weights=weights,
         study="my-study",
         trial=7,
@@ -75,7 +75,7 @@ def training_of(weights: Path, channels: int, classes: int) -> Training:
         study_seed=3,
         trial_seed=123,
         epochs=9,
-        scores={"validation": Score(0.05, 0.2), "test": Score(0.06, 0.21)},
+        scores={"validation": SplitScore(0.05, 0.2), "test": SplitScore(0.06, 0.21)},
         errors={"test": Estimate.of([0.06, 0.08], "test", 359)},
         mean=(0.25,) * channels,
         std=(0.5,) * channels,

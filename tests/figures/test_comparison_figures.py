@@ -13,7 +13,7 @@ from nas.figures.comparison import (
     distributions_figure,
     write_comparison,
 )
-from nas.figures.theme import Look
+from nas.figures.theme import PageTheme
 from nas.results.comparison import compare
 from nas.results.comparison_text import comparison_facts, comparison_statements
 from tests.compared import measured, noise, spec_of
@@ -26,7 +26,7 @@ FOUND = compare(
 PAIRED = spec_of("paired:g1", 24, block=3)
 
 
-@pytest.mark.parametrize("look", [Look(), Look(dark=True), Look(narrow=True)])
+@pytest.mark.parametrize("look", [PageTheme(), PageTheme(dark=True), PageTheme(narrow=True)])
 def test_curves_rise_from_zero_to_all_within_their_bands(look):
     traces = distributions_figure(FOUND, look).data
     assert len(traces) == 3 * len(FOUND.groups)

@@ -7,7 +7,7 @@ import pytest
 from nas.cli import rows
 from nas.figures.front import front_figure
 from nas.figures.report import report_html
-from nas.figures.table import facts, row
+from nas.figures.table import point_facts, point_row
 from nas.results.findings import StudyResults
 from nas.results.view import PointGroup, study_view
 from nas.study.study import Study
@@ -54,8 +54,8 @@ def test_a_complete_network_stands_at_the_mean_over_its_seeds(trials):
         assert point.y == point.error == estimate.mean
         assert point.estimate == estimate
         assert estimate.n == len(own)
-        assert ("top-1 error", found.words(number)) in facts(point)
-        assert row(point)[2].text == str(estimate)
+        assert ("top-1 error", found.words(number)) in point_facts(point)
+        assert point_row(point)[2].text == str(estimate)
     assert found.words(view.best.number) in report_html(view)
 
 

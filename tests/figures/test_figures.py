@@ -6,7 +6,13 @@ from dataclasses import replace
 import pytest
 
 from nas.errors import ExportError
-from nas.figures import Look, front_figure, hypervolume_figure, learning_curves_figure, write_report
+from nas.figures import (
+    PageTheme,
+    front_figure,
+    hypervolume_figure,
+    learning_curves_figure,
+    write_report,
+)
 from nas.figures.scale import Scale
 from nas.results.view import PointGroup, study_view
 from tests.figures.studies import make_spec, make_trials
@@ -56,7 +62,7 @@ def test_the_budget_is_a_line_and_a_word():
 def test_published_points_are_named_and_a_narrow_page_names_them_in_the_legend():
     titles = {p.title for p in VIEW.group(PointGroup.PUBLISHED)}
     assert titles <= {a.text for a in front_figure(VIEW).layout.annotations}
-    narrow = front_figure(VIEW, Look(narrow=True))
+    narrow = front_figure(VIEW, PageTheme(narrow=True))
     assert not titles & {a.text for a in narrow.layout.annotations}
     assert titles <= {t.name for t in narrow.data}
 

@@ -6,13 +6,15 @@ import pytest
 
 from nas.errors import ExportError
 from nas.figures.prove import prove_html, regret_figure, volume_figure, write_prove
-from nas.prove.summary import Row, Spread
+from nas.prove.summary import Spread, SummaryRow
 
 
 def row(sampler, trainings, regret, confirmed=True):
     spread = Spread(regret, regret - 0.01, regret + 0.02)
     volume = Spread(1 - regret, 0.9 - regret, 1.0)
-    return Row(sampler, trainings, 30, spread, volume, volume, spread if confirmed else None, 6, 9)
+    return SummaryRow(
+        sampler, trainings, 30, spread, volume, volume, spread if confirmed else None, 6, 9
+    )
 
 
 ROWS = [row("ours", 20, 0.2), row("ours", 50, 0.1), row("tpe:single", 20, 0.3),

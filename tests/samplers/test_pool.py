@@ -7,7 +7,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from nas.samplers import make_sampler
 from nas.samplers.predictor.acquisition import _QUANTILES, knowledge_gradient
 from nas.samplers.predictor.blas_threads import on_one_thread
-from nas.samplers.predictor.candidate_pool import Pool
+from nas.samplers.predictor.candidate_pool import CandidatePool
 from nas.samplers.predictor.features import Column, Features
 from nas.samplers.predictor.observations import transform
 from nas.samplers.predictor.points import Coder
@@ -25,7 +25,7 @@ def coder(goals=FRONT):
 
 
 def pool():
-    return Pool(FEASIBLE, coder().points)
+    return CandidatePool(FEASIBLE, coder().points)
 
 
 def fresh(of, asked, taken=frozenset(), seed=0):

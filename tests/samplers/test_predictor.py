@@ -17,8 +17,8 @@ from nas.samplers.predictor.acquisition import (
 )
 from nas.samplers.predictor.features import Column, Features, Fixed, squared_distances
 from nas.samplers.predictor.gaussian_process import PRIOR, Rows, Surrogate
-from nas.samplers.predictor.history_index import Record
-from nas.samplers.predictor.model import MOST, Model, Observed, Points
+from nas.samplers.predictor.history_index import HistoryIndex
+from nas.samplers.predictor.model import MOST, GoalObservations, Model, Points
 from nas.samplers.predictor.observations import observe
 from nas.stats.pareto import hypervolume
 from nas.study.objectives import objective
@@ -223,9 +223,9 @@ def test_a_record_reads_the_same_whatever_it_read_before():
     mixed = [w if n % 4 == 1 else t for n, (t, w) in enumerate(zip(full, waiting, strict=True))]
     histories = [full[:5], full[:20], mixed, full, full[:7], other, mixed[:9], [], full]
     feasible = feasible_space(BUDGETS["one"])
-    used = Record(feasible, ERROR)
+    used = HistoryIndex(feasible, ERROR)
     for history in histories:
-        ours, fresh = used.read(history), Record(feasible, ERROR).read(history)
+        ours, fresh = used.read(history), HistoryIndex(feasible, ERROR).read(history)
         assert (ours.asked, ours.done, ours.taken) == (fresh.asked, fresh.done, fresh.taken)
         assert (ours.finished, ours.pending) == (fresh.finished, fresh.pending)
         assert list(ours.losses) == list(fresh.losses)
@@ -266,7 +266,7 @@ def test_many_trials_are_thinned_to_the_best_of_every_cost_and_others():
     model = Model(Features([Column(4, True, "c")] * 6), [True, False])
     posterior = model.learn(
         Points(codes, profile, known),
-        {0: Observed(np.arange(count), values, np.zeros(count))},
+        {0: GoalObservations(np.arange(count), values, np.zeros(count))},
         np.array([], dtype=np.int64),
     )
     assert np.corrcoef(posterior.believed[:, 0], values)[0, 1] > 0.98

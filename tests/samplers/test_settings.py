@@ -13,7 +13,7 @@ from nas.samplers import make_sampler
 from nas.samplers.predictor import model
 from nas.samplers.predictor.background_fit import Learner, checkpoint, coming, usable
 from nas.samplers.predictor.blas_threads import on_one_thread
-from nas.samplers.predictor.history_index import Record
+from nas.samplers.predictor.history_index import HistoryIndex
 from nas.study.objectives import objective
 from nas.study.trial import TrialState
 from tests.contracts.test_samplers import BUDGETS, FRONT, feasible_space, finished
@@ -112,7 +112,7 @@ def test_a_sampler_made_anew_has_learnt_what_the_old_one_has(monkeypatch, late):
 def test_what_is_settled_stays_so_when_the_others_have_finished():
     full = trained(20)
     late = replace(full[9], state=TrialState.WAITING, measurements=())
-    seen = Record(feasible_space(BUDGETS["one"]), objective("top1_error")).read(
+    seen = HistoryIndex(feasible_space(BUDGETS["one"]), objective("top1_error")).read(
         [*full[:9], late, *full[10:]]
     )
     assert (seen.settled, len(seen.finished)) == (9, 19)

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from nas.study.evaluator import Job, Plan
+from nas.study.evaluator import Job, WorkerPlan
 from nas.study.execution import run_serial
 from nas.study.study import Study
 from nas.study.trial import TrialState
@@ -66,7 +66,7 @@ def main(place: Path) -> None:
         task="folder", data_dir=str(place / "images"), recipe=RECIPE, rungs=(1,),
         published=False, proxies=False, confirm=0, num_trials=1,
     )  # fmt: skip
-    evaluator = TrainingEvaluator(Plan(spec.to_json(), str(place), spec.data_dir, "", "0"))
+    evaluator = TrainingEvaluator(WorkerPlan(spec.to_json(), str(place), spec.data_dir, "", "0"))
     store = MemoryStore()
     first = Study(spec, MemoryStore(), WalkSampler(spec)).ask()
     assert first is not None

@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 from nas.errors import StudyPausedError, TaskError
-from nas.study.evaluator import Plan, TrialError
+from nas.study.evaluator import TrialError, WorkerPlan
 from nas.study.execution import Event, TrialMeasured, TrialRequeued, run_serial
 from nas.study.study import Study
 from nas.study.trial import TrialState
@@ -46,7 +46,7 @@ def study_of(store: MemoryStore, **changes: object) -> Study:
 
 def evaluator_of(study: Study, tmp_path: Path) -> TrainingEvaluator:
     spec = study.spec
-    return TrainingEvaluator(Plan(spec.to_json(), str(tmp_path), spec.data_dir, "", "0"))
+    return TrainingEvaluator(WorkerPlan(spec.to_json(), str(tmp_path), spec.data_dir, "", "0"))
 
 
 def starving(monkeypatch, fails) -> list[int]:

@@ -13,7 +13,7 @@ import pytest
 from nas.errors import StudyPausedError
 from nas.store import open_store
 from nas.study import results_folder as storage
-from nas.study.evaluator import Plan
+from nas.study.evaluator import WorkerPlan
 from nas.study.execution import Event, TrialMeasured, TrialStarted, run_serial
 from nas.study.study import Study
 from nas.study.trial import TrialState
@@ -37,7 +37,7 @@ def study_of(store: MemoryStore) -> Study:
 def evaluator_in(results: Path) -> TrainingEvaluator:
     folder = storage.claim_folder(results, ["study"], "0123456789abcdef")
     plan = (SPEC.to_json(), str(results), None, "", "0")
-    return TrainingEvaluator(Plan(*plan, folder=folder, study_id="0123456789abcdef"))
+    return TrainingEvaluator(WorkerPlan(*plan, folder=folder, study_id="0123456789abcdef"))
 
 
 def states(store: MemoryStore) -> list[tuple[TrialState, int, int]]:

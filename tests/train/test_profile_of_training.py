@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from nas.study.evaluator import Plan
+from nas.study.evaluator import WorkerPlan
 from nas.study.execution import run_serial
 from nas.study.study import Study
-from nas.study.time_profile import LAPS, PARTS, total
+from nas.study.time_profile import LAPS, PROFILE_PARTS, profile_total
 from nas.study.trial import TrialState
 from nas.train.evaluator import TrainingEvaluator
 from nas.train.loop.memory_batches import Feed
@@ -99,7 +99,7 @@ def profiled_study(tmp_path, profile: bool = True, **changes) -> MemoryStore:
         **changes,
     )  # fmt: skip
     store = MemoryStore()
-    plan = Plan(spec.to_json(), str(tmp_path), None, "", "0", profile)
+    plan = WorkerPlan(spec.to_json(), str(tmp_path), None, "", "0", profile)
     run_serial(Study(spec, store, WalkSampler(spec)), TrainingEvaluator(plan))
     return store
 
@@ -110,9 +110,9 @@ def test_the_parts_of_a_trial_add_up_to_its_wall_time(tmp_path):
     assert {trial.state for trial in trials} == {TrialState.COMPLETE, TrialState.STOPPED}
     for trial in trials:
         found = store.reports["study"][trial.number]["profile"]
-        assert set(found) == {*PARTS, "images"}
-        assert total(found) == pytest.approx(trial.seconds)
-        assert all(found[part] > 0 for part in PARTS)
+        assert set(found) == {*PROFILE_PARTS, "images"}
+        assert profile_total(found) == pytest.approx(trial.seconds)
+        assert all(found[part] > 0 for part in PROFILE_PARTS)
         assert found["images"] == 48 * trial.last.epoch  # of 60, six a class, in batches of 16
 
 
@@ -129,7 +129,7 @@ def a_run(folder, profile: bool, epochs: int = 3) -> Run:
 def test_a_run_that_is_resumed_adds_up_what_was_measured(tmp_path, monkeypatch):
     whole = train(a_run(tmp_path / "whole", True), False, device="cpu")
     assert whole.profile["images"] == 3 * 64
-    assert all(whole.profile[part] > 0 for part in PARTS)
+    assert all(whole.profile[part] > 0 for part in PROFILE_PARTS)
     assert sum(row["profile"]["forward"] for row in whole.history) == whole.profile["forward"]
     assert train(a_run(tmp_path / "plain", False), False, device="cpu").profile is None
 

@@ -12,7 +12,7 @@ from nas import __version__
 from nas.space.file import load_space
 from nas.space.layers import Builder, Layer, Shape
 from nas.space.lowering import lower
-from nas.study.evaluator import Job, Plan
+from nas.study.evaluator import Job, WorkerPlan
 from nas.train.data import load_task
 from nas.train.evaluator import TrainingEvaluator
 from nas.train.network.module import Network, initialise
@@ -21,7 +21,7 @@ from nas.train.scores.proxies import (
     PROXIES,
     jacobian_score,
     proxy_batches,
-    score,
+    proxy_scores,
     synflow,
     zico_score,
 )
@@ -143,7 +143,7 @@ def test_naswot_is_the_determinant_of_the_agreements():
     on = on.flatten(1)
     kernel = on @ on.T + (1 - on) @ (1 - on).T + torch.eye(4)
     wanted = torch.linalg.slogdet(kernel).logabsdet.item()
-    assert score(layers, batches, seed=5)["naswot"] == pytest.approx(wanted, rel=1e-9)
+    assert proxy_scores(layers, batches, seed=5)["naswot"] == pytest.approx(wanted, rel=1e-9)
 
 
 def test_grad_norm_is_the_sum_over_layers():
@@ -153,7 +153,7 @@ def test_grad_norm_is_the_sum_over_layers():
     loss.backward()
     weights = [m.weight for m in network.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
     wanted = sum(float(weight.grad.norm()) for weight in weights)
-    assert score(layers, batches, seed=5)["grad_norm"] == pytest.approx(wanted, rel=1e-4)
+    assert proxy_scores(layers, batches, seed=5)["grad_norm"] == pytest.approx(wanted, rel=1e-4)
 
 
 def test_zico_by_hand():
@@ -181,14 +181,14 @@ def test_without_a_relu_the_codes_are_left_out():
     net.conv("conv", 4, kernel=3)
     net.global_pool("pool")
     net.linear("classifier", 10)
-    found = values(score(net.layers, noise(DIGITS), 0))
+    found = values(proxy_scores(net.layers, noise(DIGITS), 0))
     assert set(found) == EVERY - {"naswot"}
     assert all(map(math.isfinite, found.values()))
 
 
 def test_images_with_one_code_still_have_a_score():
     image, label = torch.ones(4, 1, 8, 8), torch.zeros(4, dtype=torch.int64)
-    found = values(score(small_layers(), [(image, label)] * 2, 0))
+    found = values(proxy_scores(small_layers(), [(image, label)] * 2, 0))
     assert math.isfinite(found["naswot"])
     assert "zico" not in found  # equal batches: no deviation
 
@@ -197,7 +197,7 @@ def test_images_with_one_code_still_have_a_score():
 def test_real_networks_have_every_score(name):
     space = load_space(name)
     layers = lower(space, space.published[0].architecture, DIGITS, 10)
-    found = score(layers, noise(DIGITS), 0)
+    found = proxy_scores(layers, noise(DIGITS), 0)
     assert set(found) >= EVERY
     assert all(map(math.isfinite, found.values()))
 
@@ -206,18 +206,18 @@ def test_scores_are_those_of_the_seed_and_leave_no_trace():
     layers, batches = small_layers(), noise(DIGITS)
     torch.manual_seed(3)
     before, images = torch.get_rng_state(), batches[0][0].clone()
-    first = values(score(layers, batches, seed=1))
+    first = values(proxy_scores(layers, batches, seed=1))
     assert torch.equal(torch.get_rng_state(), before)
     assert torch.equal(batches[0][0], images)
     assert batches[0][0].grad is None
     assert not batches[0][0].requires_grad
     torch.manual_seed(99)
-    assert values(score(layers, batches, seed=1)) == first
-    assert values(score(layers, batches, seed=2)) != first
+    assert values(proxy_scores(layers, batches, seed=1)) == first
+    assert values(proxy_scores(layers, batches, seed=2)) != first
 
 
 def test_each_score_says_what_it_took():
-    found = score(small_layers(), noise(DIGITS), 0)
+    found = proxy_scores(small_layers(), noise(DIGITS), 0)
     costs = {name: value for name, value in found.items() if name.endswith(MS)}
     assert set(costs) == {f"{name}{MS}" for name in PROXIES} | {f"total{MS}"}
     assert all(0 < cost <= costs[f"total{MS}"] for cost in costs.values())
@@ -251,7 +251,7 @@ def test_large_images_come_in_smaller_batches_and_few_in_none():
     assert [len(labels) for _, labels in proxy_batches(large, 0, "cpu")] == [16, 16]
     few = coloured_task(images=3)
     assert proxy_batches(few, 0, "cpu") == []
-    assert score(small_layers(few.input, 2), [], 0) == {}
+    assert proxy_scores(small_layers(few.input, 2), [], 0) == {}
 
 
 # -- the training that follows -------------------------------------------------------------------
@@ -263,7 +263,7 @@ def test_training_is_the_same_to_the_last_bit(tmp_path: Path):
     runs = []
     for proxies in (False, True):
         text = replace(spec, proxies=proxies).to_json()
-        plan = Plan(text, str(tmp_path / str(proxies)), None, "", __version__)
+        plan = WorkerPlan(text, str(tmp_path / str(proxies)), None, "", __version__)
         runs.append(list(TrainingEvaluator(plan).evaluate(job)))
     without, with_ = runs
     assert [epoch.proxies for epoch in without[:-1]] == [None, None]
@@ -277,8 +277,8 @@ def test_a_training_does_not_fail_for_want_of_memory_for_its_scores(tmp_path, mo
     def starve(*_: object) -> dict[str, float]:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr("nas.train.scores.proxies.score", starve)
+    monkeypatch.setattr("nas.train.scores.proxies.proxy_scores", starve)
     spec = small_spec(rungs=(1,), recipe="digits", limit=60, proxies=True)
-    evaluator = TrainingEvaluator(Plan(spec.to_json(), str(tmp_path), None, "", __version__))
+    evaluator = TrainingEvaluator(WorkerPlan(spec.to_json(), str(tmp_path), None, "", __version__))
     epoch, _ = evaluator.evaluate(Job(0, 1, 11, spec.space.parse("small-plain")))
     assert epoch.proxies == {}

@@ -12,7 +12,7 @@ from nas.space.file import load_space
 from nas.space.layers import Shape
 from nas.space.lowering import lower
 from nas.space.strides import adapt
-from nas.study.evaluator import Job, Plan
+from nas.study.evaluator import Job, WorkerPlan
 from nas.train.data import load_task
 from nas.train.evaluator import TrainingEvaluator
 from nas.train.loop.memory_batches import Feed
@@ -110,7 +110,7 @@ def test_a_session_streams_at_the_side_it_is_told(tmp_path):
 def epochs(tmp_path: Path, **changed: object) -> list[tuple[float, float]]:
     settings = {"rungs": (1, 2), "proxies": False, "limit": 256, **changed}
     spec = small_spec(**settings, recipe=load_recipe("digits").text)
-    evaluator = TrainingEvaluator(Plan(spec.to_json(), str(tmp_path), None, "", "0"))
+    evaluator = TrainingEvaluator(WorkerPlan(spec.to_json(), str(tmp_path), None, "", "0"))
     *found, _saved = evaluator.evaluate(Job(0, 1, 5, ONE))
     assert found[-1].counted is None
     assert found[0].counted is not None

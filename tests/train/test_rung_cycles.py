@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from nas import __version__
 from nas.errors import TaskError
 from nas.space.lowering import lower
-from nas.study.evaluator import Job, Plan
+from nas.study.evaluator import Job, WorkerPlan
 from nas.study.reuse import comparable
 from nas.train.evaluator import TrainingEvaluator
 from nas.train.loop.recipe import builtin_recipes, load_recipe, override, read_recipe
@@ -139,7 +139,9 @@ def test_a_trial_is_trained_by_the_rungs_of_its_study(tmp_path: Path):
     for rungs in ("continue", "complete"):
         recipe = override(load_recipe("digits"), [f"rungs={rungs}", "batch_size=20"])
         spec = small_spec(recipe=recipe.text, rungs=(1, 2, 3), limit=100)
-        evaluator = TrainingEvaluator(Plan(spec.to_json(), str(tmp_path), None, "", __version__))
+        evaluator = TrainingEvaluator(
+            WorkerPlan(spec.to_json(), str(tmp_path), None, "", __version__)
+        )
         *epochs, _saved = evaluator.evaluate(Job(0, 0, 5, architecture))
         layers = lower(SPACE, architecture, evaluator._task.input, 10)
         alone = Session(layers, evaluator._task, recipe, 3, 5, "cpu")

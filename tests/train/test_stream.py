@@ -368,7 +368,7 @@ def test_memory_does_not_grow_with_the_images(photographs, count):
 
 
 def test_an_evaluator_decodes_in_the_loaders_of_its_plan(photographs, tmp_path):
-    from nas.study.evaluator import Plan
+    from nas.study.evaluator import WorkerPlan
     from nas.train.evaluator import make
     from tests.studies import small_spec
 
@@ -377,7 +377,7 @@ def test_an_evaluator_decodes_in_the_loaders_of_its_plan(photographs, tmp_path):
     )
     before = torch.get_num_threads()
     try:
-        make(Plan(spec.to_json(), str(tmp_path), spec.data_dir, "", "0", loaders=3))
+        make(WorkerPlan(spec.to_json(), str(tmp_path), spec.data_dir, "", "0", loaders=3))
         assert loading.processes_in_use() == 3
         assert loading.loaders().processes == 3
     finally:

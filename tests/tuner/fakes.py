@@ -14,7 +14,7 @@ import numpy as np
 from nas.cost.budget import parse_budgets
 from nas.cost.model import Cost, CostModel
 from nas.space.architecture import Architecture
-from nas.study.evaluator import Epoch, Evaluator, Job, Plan, Saved
+from nas.study.evaluator import Epoch, Evaluator, Job, Saved, WorkerPlan
 from nas.study.spec import StudySpec
 from nas.study.trial import Trial
 
@@ -27,7 +27,7 @@ class AnalyticEvaluator:
     kill (always) or kill-once (the first attempt only).
     """
 
-    plan: Plan
+    plan: WorkerPlan
     faults: dict[int, str] = field(default_factory=dict)
     seconds: float = 0.0
 
@@ -77,7 +77,7 @@ def befall(fault: str | None, attempt: int, epoch: int) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def make(plan: Plan) -> Evaluator:
+def make(plan: WorkerPlan) -> Evaluator:
     """Read the faults and the pace from `faults.json` in the results directory, if there is one."""
     path = Path(plan.results_dir) / "faults.json"
     told = json.loads(path.read_text()) if path.exists() else {}

@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 
 from nas.errors import StudyPausedError
-from nas.study.evaluator import Epoch, Evaluator, Job, Plan, Saved, TrialError
+from nas.study.evaluator import Epoch, Evaluator, Job, Saved, TrialError, WorkerPlan
 from nas.study.execution import Event, TrialMeasured, TrialRequeued
 from nas.study.study import Study
-from nas.study.time_profile import PARTS, total
+from nas.study.time_profile import PROFILE_PARTS, profile_total
 from nas.study.trial import TrialState
 from nas.tuner import RunSettings, run
 from nas.tuner.connection import connected
@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 class Starving:
     """Runs out of memory once in the trials 1 and 3, and in trial 3 with halved batches too."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: WorkerPlan) -> None:
         self._inner = AnalyticEvaluator(plan)
 
     def evaluate(self, job: Job) -> Iterator[Epoch | Saved]:
@@ -42,7 +42,7 @@ class Starving:
             yield epoch
 
 
-def make(plan: Plan) -> Evaluator:
+def make(plan: WorkerPlan) -> Evaluator:
     return Starving(plan)
 
 
@@ -96,6 +96,6 @@ def test_trials_that_run_out_of_memory_and_of_images(cluster: None, tmp_path: Pa
     assert {trial.state for trial in trials} == {TrialState.COMPLETE}
     for trial in trials:
         found = store.reports["study"][trial.number]["profile"]
-        assert set(found) == {*PARTS, "images"}
+        assert set(found) == {*PROFILE_PARTS, "images"}
         assert found["overhead"] > 0
-        assert total(found) == pytest.approx(trial.seconds), json.dumps(found)
+        assert profile_total(found) == pytest.approx(trial.seconds), json.dumps(found)

@@ -14,12 +14,12 @@ from typing import TypeAlias, Union
 from nas.export.source.layer_text import facts, module
 from nas.space import Layer, readers_of
 
-Item: TypeAlias = Union[Layer, "Part"]
+Item: TypeAlias = Union[Layer, "SourceModule"]
 Readers: TypeAlias = Mapping[str, Sequence[Layer]]
 
 
 @dataclass(frozen=True)
-class Part:
+class SourceModule:
     """A module that reads the layers `inputs` of other parts; others read its layer `output`.
 
     `items` are the layers and smaller parts in the order of execution; the name of each begins
@@ -44,7 +44,7 @@ class Part:
         items = [
             (
                 self.leaf(item.name),
-                item.structure if isinstance(item, Part) else facts(item)[0],
+                item.structure if isinstance(item, SourceModule) else facts(item)[0],
                 *(places.get(name, self.leaf(name)) for name in item.inputs),
             )
             for item in self.items
@@ -54,13 +54,13 @@ class Part:
 
 def output(item: Item) -> str:
     """Return the name of the layer whose result an item returns."""
-    return item.output if isinstance(item, Part) else item.name
+    return item.output if isinstance(item, SourceModule) else item.name
 
 
-def split(layers: Sequence[Layer]) -> Part:
+def split(layers: Sequence[Layer]) -> SourceModule:
     """Return a network as a part; the first layer is its input, the last its output."""
     items = _items(layers[1:], "", readers_of(layers))
-    return Part("", items, (layers[0].name,), layers[-1].name)
+    return SourceModule("", items, (layers[0].name,), layers[-1].name)
 
 
 def _items(layers: Sequence[Layer], prefix: str, readers: Readers) -> tuple[Item, ...]:
@@ -85,7 +85,7 @@ def _child(name: str, prefix: str) -> str:
     return prefix + ".".join(words[: 2 if len(words) > 2 and words[1].isdigit() else 1])
 
 
-def _part(name: str, layers: tuple[Layer, ...], readers: Readers) -> Part | None:
+def _part(name: str, layers: tuple[Layer, ...], readers: Readers) -> SourceModule | None:
     """Return the part of some layers; None unless they have modules, and one output."""
     inside = {layer.name for layer in layers}
     outputs = [
@@ -98,7 +98,7 @@ def _part(name: str, layers: tuple[Layer, ...], readers: Readers) -> Part | None
         return None
     reads = dict.fromkeys(each for layer in layers for each in layer.inputs)
     inputs = tuple(each for each in reads if each not in inside)
-    return Part(name, _items(layers, f"{name}.", readers), inputs, outputs[0])
+    return SourceModule(name, _items(layers, f"{name}.", readers), inputs, outputs[0])
 
 
 def has_module(layer: Layer) -> bool:
@@ -117,7 +117,7 @@ def _with_sequences(items: Sequence[Item], readers: Readers) -> Iterator[Item]:
         run = tuple(group)
         siblings = sum(item.name.startswith(f"{name}.") for item in items)
         if name and siblings == len(run) and _is_sequence(name, run, readers):
-            yield Part(name, run, run[0].inputs, output(run[-1]), sequence=True)
+            yield SourceModule(name, run, run[0].inputs, output(run[-1]), sequence=True)
         else:
             yield from run
 
@@ -125,7 +125,7 @@ def _with_sequences(items: Sequence[Item], readers: Readers) -> Iterator[Item]:
 def _numbered(item: Item) -> str:
     """Return the name of a part without the number that it ends in; "" where there is none."""
     name, _, number = item.name.rpartition(".")
-    return name if isinstance(item, Part) and number.isdigit() else ""
+    return name if isinstance(item, SourceModule) and number.isdigit() else ""
 
 
 def _is_sequence(name: str, run: Sequence[Item], readers: Readers) -> bool:

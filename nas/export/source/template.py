@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from nas.errors import ExportError
 from nas.export.source.layer_text import Expression, Numbers, Term, expression, facts, module
-from nas.export.source.parts import Item, Part, is_attribute, output
+from nas.export.source.parts import Item, SourceModule, is_attribute, output
 from nas.space import Activation, BatchNorm
 
 _BODY = " " * 8
@@ -33,7 +33,7 @@ class Template:
 
     name: str
     about: str
-    parts: tuple[Part, ...]
+    parts: tuple[SourceModule, ...]
     templates: Mapping[str, "Template"]
 
     def text(self) -> str:
@@ -53,7 +53,7 @@ class Template:
         ]
         return "\n".join(lines) + "\n"
 
-    def numbers(self, part: Part) -> Numbers:
+    def numbers(self, part: SourceModule) -> Numbers:
         """Return the numbers with which the class builds one of its parts, by parameter."""
         index = self._index[part.name]
         return {name: (kind, values[index]) for (kind, values), name in self._parameters.items()}
@@ -70,7 +70,7 @@ class Template:
         return {part.name: index for index, part in enumerate(self.parts)}
 
     @property
-    def _first(self) -> Part:
+    def _first(self) -> SourceModule:
         return self.parts[0]
 
     @property
@@ -93,7 +93,7 @@ class Template:
         return columns
 
     def _numbers(self, item: Item) -> Numbers:
-        if not isinstance(item, Part):
+        if not isinstance(item, SourceModule):
             return facts(item)[1]
         if not item.sequence:
             return self.templates[item.name].numbers(item)
@@ -148,7 +148,7 @@ class Template:
 
     def _built(self, start: str, item: Item, term: Term) -> list[str]:
         """Return the lines that build an item; none where it has no module."""
-        if isinstance(item, Part) and item.sequence:
+        if isinstance(item, SourceModule) and item.sequence:
             calls = [
                 self._call(part, lambda key, at=at: term(f"{at}.{key}"))  # type: ignore[misc]
                 for at, part in enumerate(item.items)
@@ -159,7 +159,7 @@ class Template:
 
     def _call(self, item: Item, term: Term) -> tuple[str, list[str]] | None:
         """Return the class and the arguments that build an item, None where it has no module."""
-        if isinstance(item, Part):
+        if isinstance(item, SourceModule):
             return self.templates[item.name].call(term)
         return module(item, term)
 
@@ -192,12 +192,12 @@ class Template:
 
     def _expression(self, item: Item, values: Sequence[str]) -> Expression:
         target = _attribute(self._first.leaf(item.name))
-        if isinstance(item, Part):
+        if isinstance(item, SourceModule):
             return f"{target}(", values, ")"
         return expression(item, target, values)
 
 
-def variables(part: Part, inputs: Sequence[str]) -> dict[str, str]:
+def variables(part: SourceModule, inputs: Sequence[str]) -> dict[str, str]:
     """Return the variable of the result of each item and input of a part, in its class.
 
     An item whose inputs nobody reads later writes into the variable of the first. Where that leaves

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from nas import __version__
 from nas.cost import total_cost
 from nas.export.request import ExportRequest
-from nas.export.source.parts import Part, split
+from nas.export.source.parts import SourceModule, split
 from nas.export.source.template import Template, bracketed
 from nas.space import Add, Layer
 
@@ -51,7 +51,7 @@ def write_classes(layers: Sequence[Layer], kind: str) -> list[str]:
         ExportError: Python does not take the name of a layer.
     """
     network = split(layers)
-    groups: dict[tuple[str, str, tuple[object, ...]], list[Part]] = {}
+    groups: dict[tuple[str, str, tuple[object, ...]], list[SourceModule]] = {}
     for part in _smaller_parts(network):
         groups.setdefault((*_names(part, kind), part.structure), []).append(part)
     taken = {"Network", "ChannelShuffle", "Tensor", "F", "True", "False", "None"}
@@ -68,16 +68,16 @@ def write_classes(layers: Sequence[Layer], kind: str) -> list[str]:
     return [template.text() for template in found]
 
 
-def _smaller_parts(part: Part) -> Iterator[Part]:
+def _smaller_parts(part: SourceModule) -> Iterator[SourceModule]:
     """Yield all parts inside `part` that have a class, each after those that it holds."""
     for item in part.items:
-        if isinstance(item, Part):
+        if isinstance(item, SourceModule):
             yield from _smaller_parts(item)
             if not item.sequence:
                 yield item
 
 
-def _names(part: Part, kind: str) -> tuple[str, str]:
+def _names(part: SourceModule, kind: str) -> tuple[str, str]:
     """Return the name of the class of a part, and its docstring."""
     words = re.fullmatch(r"(\w+?)(\.\d+)?", part.name)
     if words and words[2]:

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any, TypeAlias
 
 from nas.cost import Cost
-from nas.space import TomlReader, shown
+from nas.space import TomlReader, quote_value
 from nas.suggestion import did_you_mean
 
 Cells: TypeAlias = Mapping[str, Sequence[str]]
@@ -122,14 +122,17 @@ class _Finder:
             if key in _KEYS:
                 continue
             if near := did_you_mean(key, _KEYS, least=_MISSPELLED):
-                self._reader.fail(f"unknown key {shown(key)}", f"{near}Use {', '.join(_KEYS)}.")
+                self._reader.fail(
+                    f"unknown key {quote_value(key)}", f"{near}Use {', '.join(_KEYS)}."
+                )
             self._notes.append(f"{self._reader.file}: the key {key} is not used")
 
     def _unit(self) -> str | None:
         unit = self._reader.document.get("accuracy_unit")
         if unit not in (None, "percent", "share"):
             self._reader.fail(
-                f"accuracy_unit = {shown(unit)}", 'Write "percent" (0 to 100) or "share" (0 to 1).'
+                f"accuracy_unit = {quote_value(unit)}",
+                'Write "percent" (0 to 100) or "share" (0 to 1).',
             )
         return str(unit) if unit else None
 
@@ -146,7 +149,7 @@ class _Finder:
         if not isinstance(column, str) or column not in self._cells:
             near = did_you_mean(str(column), self._cells)
             self._reader.fail(
-                f"{role}: the table has no column {shown(column)}",
+                f"{role}: the table has no column {quote_value(column)}",
                 f"{near}The columns are {_listed(self._cells)}.",
             )
         if column in self._roles:
@@ -161,7 +164,7 @@ class _Finder:
         given = self._reader.document.get(key, [])
         listed = [given] if isinstance(given, str) else given
         if not isinstance(listed, list):
-            self._reader.fail(f"{key} = {shown(given)}", f'Write {key} = ["COLUMN", …].')
+            self._reader.fail(f"{key} = {quote_value(given)}", f'Write {key} = ["COLUMN", …].')
         return tuple(self._take(column, key) for column in listed)
 
     def _given_column(self, key: str) -> str | None:
@@ -194,7 +197,7 @@ class _Finder:
         for column, unit in given.items():
             if unit not in UNITS:
                 self._reader.fail(
-                    f"costs: {column} = {shown(unit)} is no unit",
+                    f"costs: {column} = {quote_value(unit)} is no unit",
                     'Write "" where the column counts single ones, "K", "M" or "G" otherwise.',
                 )
             pairs.append((self._take(column, "costs"), UNITS[unit]))

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from nas.errors import SpaceError
 from nas.prove.table.columns import Columns, CostColumn, find_columns
-from nas.space import StageValues, TomlReader, Value, shown
+from nas.space import StageValues, TomlReader, Value, quote_value
 from nas.text_file import decode_text, read_text
 
 Ints: TypeAlias = NDArray[np.int64]
@@ -138,7 +138,7 @@ def _check_shape(file: str, header: Sequence[str], rows: Sequence[tuple[int, lis
     twice = [name for name in header if header.count(name) > 1]
     if twice:
         raise SpaceError(
-            f"{file}: two columns are called {shown(twice[0])}.", "Give each its own name."
+            f"{file}: two columns are called {quote_value(twice[0])}.", "Give each its own name."
         )
     if not rows:
         raise SpaceError(
@@ -253,7 +253,7 @@ class _Parser:
                 continue
             value = _decimal(cell)
             if value is None:
-                self.fail(row, column, f"{shown(cell)} is not a number",
+                self.fail(row, column, f"{quote_value(cell)} is not a number",
                           "Give a number that is not negative, such as 92.31.")  # fmt: skip
             yield value
 

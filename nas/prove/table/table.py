@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nas.cost import COST_NAMES, Constraint, Cost, written
+from nas.cost import COST_NAMES, Constraint, Cost, split_amount
 from nas.errors import BudgetError, SpaceError
 from nas.prove.table.columns import ALIASES, UNITS, CostColumn, cost_name
 from nas.prove.table.file import Floats, Ints, TableRows, read_table
@@ -159,7 +159,7 @@ class Table:
         Raises:
             BudgetError: it cannot be read, names no cost of this table, or nothing fits.
         """
-        read = written(text, self._names)
+        read = split_amount(text, self._names)
         if not read:
             raise BudgetError(
                 f"{text!r} is no budget.",

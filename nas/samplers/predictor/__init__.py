@@ -1,5 +1,5 @@
 """Our own sampler: a Gaussian process over the choices and the costs of an architecture."""
 
-from nas.samplers.predictor.sampler import PredictorSampler
+from nas.samplers.predictor.sampler import GaussianProcessSampler
 
-__all__ = ["PredictorSampler"]
+__all__ = ["GaussianProcessSampler"]

@@ -49,7 +49,7 @@ class Candidates:
         return Candidates(both, self.points.beside(others.points))
 
 
-class Pool:
+class CandidatePool:
     """Candidates of one feasible space."""
 
     def __init__(

@@ -65,7 +65,7 @@ class _Tally:
             self.used.append(entry.used)
 
 
-class Record:
+class HistoryIndex:
     """Reads histories; a finished trial never changes, so that the same object is read once."""
 
     def __init__(self, feasible: Feasible, goal: Objective | None) -> None:

@@ -75,7 +75,7 @@ class Points:
 
 
 @dataclass(frozen=True)
-class Observed:
+class GoalObservations:
     """Values of one uncertain goal: which of the points, the value, the extra noise variance."""
 
     index: Ints
@@ -94,7 +94,7 @@ class Model:
     def learn(
         self,
         points: Points,
-        observed: Mapping[int, Observed],
+        observed: Mapping[int, GoalObservations],
         pending: Ints,
         kernels: Mapping[int, Floats] | None = None,
     ) -> "Posterior":
@@ -124,14 +124,16 @@ class Model:
             learnt[goal] = index, surrogate
         return Posterior(scale, believed, learnt)
 
-    def kernels(self, points: Points, observed: Mapping[int, Observed]) -> dict[int, Floats]:
+    def kernels(
+        self, points: Points, observed: Mapping[int, GoalObservations]
+    ) -> dict[int, Floats]:
         """Return kernel parameters by goal, fitted to `points`; at most MOST are meant."""
         return self._kernels(_Scale.of(self._features, points).rows(points), observed)
 
-    def _kernels(self, rows: Rows, observed: Mapping[int, Observed]) -> dict[int, Floats]:
+    def _kernels(self, rows: Rows, observed: Mapping[int, GoalObservations]) -> dict[int, Floats]:
         return {goal: self._fit(rows, observed[goal]) for goal in self._goals}
 
-    def _fit(self, rows: Rows, seen: Observed) -> Floats:
+    def _fit(self, rows: Rows, seen: GoalObservations) -> Floats:
         if len(seen.index) < _FEWEST_TO_FIT:
             return PRIOR
         keep = _evenly(np.arange(len(seen.index)))
@@ -239,12 +241,12 @@ def _evenly(index: Ints) -> Ints:
     return index[np.linspace(0, len(index) - 1, _FIT_MOST).astype(np.int64)]
 
 
-def _subset(seen: Observed, profile: Floats) -> Observed:
+def _subset(seen: GoalObservations, profile: Floats) -> GoalObservations:
     """Return at most MOST observations."""
     count = len(seen.index)
     cost = profile[seen.index, 0] if profile.shape[1] else np.arange(count, dtype=float)
     keep = thinned(seen.values, cost)
-    return Observed(seen.index[keep], seen.values[keep], seen.noise[keep])
+    return GoalObservations(seen.index[keep], seen.values[keep], seen.noise[keep])
 
 
 def thinned(values: Floats, cost: Floats) -> Ints:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from nas.samplers.predictor.features import Floats
-from nas.samplers.predictor.model import Observed
+from nas.samplers.predictor.model import GoalObservations
 from nas.study import Measurement, Objective, Trial, TrialState
 
 _FLOOR = 1e-4  # added before the logarithm: one error in ten thousand images
@@ -41,7 +41,7 @@ def clip(values: Floats) -> Floats:
     return clipped
 
 
-def observe(trials: Sequence[Trial], goal: Objective) -> Observed:
+def observe(trials: Sequence[Trial], goal: Objective) -> GoalObservations:
     """Return what finished `trials` say of an uncertain `goal` at full fidelity.
 
     Trials that failed by diverging count as the worst value seen; other failures say nothing.
@@ -49,7 +49,7 @@ def observe(trials: Sequence[Trial], goal: Objective) -> Observed:
     final = [_final(trial, goal) for trial in trials]
     complete = [index for index, value in enumerate(final) if value is not None]
     if not complete:
-        return Observed(np.array([], dtype=np.int64), np.array([]), np.array([]))
+        return GoalObservations(np.array([], dtype=np.int64), np.array([]), np.array([]))
     values = clip(transform(np.array([final[index] for index in complete], dtype=float)))
     index, found, noise = list(complete), list(values), [0.0] * len(complete)
     rungs: dict[int, tuple[float, float, float] | None] = {}
@@ -70,7 +70,7 @@ def observe(trials: Sequence[Trial], goal: Objective) -> Observed:
             index.append(position)
             found.append(float(values.max()))
             noise.append(spread)
-    return Observed(np.array(index, dtype=np.int64), clip(np.array(found)), np.array(noise))
+    return GoalObservations(np.array(index, dtype=np.int64), clip(np.array(found)), np.array(noise))
 
 
 def _between(

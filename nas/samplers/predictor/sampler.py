@@ -14,14 +14,14 @@ import numpy as np
 from nas.feasible import Feasible
 from nas.samplers.predictor.background_fit import Learner, Settings, coming, usable
 from nas.samplers.predictor.blas_threads import Ahead, on_one_thread
-from nas.samplers.predictor.candidate_pool import Pool
+from nas.samplers.predictor.candidate_pool import CandidatePool
 from nas.samplers.predictor.features import Column, Features, Floats
-from nas.samplers.predictor.history_index import Record, Seen
-from nas.samplers.predictor.model import Model, Observed, Points, Posterior, thinned
+from nas.samplers.predictor.history_index import HistoryIndex, Seen
+from nas.samplers.predictor.model import GoalObservations, Model, Points, Posterior, thinned
 from nas.samplers.predictor.observations import inverse, observe, transform
 from nas.samplers.predictor.points import Coder
 from nas.samplers.random import stratified
-from nas.samplers.without_model import Observed as Measured
+from nas.samplers.without_model import BelievesObservations as Measured
 from nas.space import Architecture
 from nas.stats import non_dominated
 from nas.study import Objective, Trial, TrialState
@@ -32,7 +32,7 @@ _ENOUGH = 1e-4  # growth of the front below which it gives up its turn
 _BEST_PARENTS, _FRONT_PARENTS = 6, 12
 
 
-class PredictorSampler(Measured):
+class GaussianProcessSampler(Measured):
     """Proposes what a Gaussian process expects most of; believes its posterior mean."""
 
     def __init__(self, feasible: Feasible, goals: Sequence[Objective]) -> None:
@@ -43,9 +43,9 @@ class PredictorSampler(Measured):
         features = Features(columns)
         self._model = Model(features, self._uncertain)
         self._coder = Coder(feasible, features, self._goals)
-        self._pool = Pool(feasible, self._coder.points)
+        self._pool = CandidatePool(feasible, self._coder.points)
         self._first = next((goal for goal in self._goals if not goal.known), None)
-        self._record = Record(feasible, self._first)
+        self._record = HistoryIndex(feasible, self._first)
         self._learner = Learner(self._settings)
 
     @on_one_thread
@@ -109,12 +109,12 @@ class PredictorSampler(Measured):
     @on_one_thread
     def _settings(self, early: Sequence[Trial]) -> Settings:
         """Return what is fitted to the trials that tell most; called in a thread of its own."""
-        seen = Record(self._feasible, self._first).read(early)
+        seen = HistoryIndex(self._feasible, self._first).read(early)
         first = _telling(seen.finished, seen.losses, seen.used)
         points, observed = self._coder.trials(first), self._observed(first)
         return self._model.kernels(points, observed)
 
-    def _observed(self, useful: Sequence[Trial]) -> dict[int, Observed]:
+    def _observed(self, useful: Sequence[Trial]) -> dict[int, GoalObservations]:
         return {i: observe(useful, goal) for i, goal in enumerate(self._goals) if not goal.known}
 
     def _gain(

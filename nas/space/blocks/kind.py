@@ -81,7 +81,7 @@ class PartLayers(Protocol):
         ...
 
 
-class Part(NamedTuple):
+class NetworkPart(NamedTuple):
     """A part of a network: the prefix of its layers' names, and the parts that it reads.
 
     `reads` are positions in the list of parts, from 1; 0 is the image.
@@ -117,7 +117,7 @@ class NetworkKind(BlockKind, Protocol):
     Its spaces are counted part by part, and listed instead of tabulated.
     """
 
-    def parts(self, skeleton: Skeleton, stages: Sequence[PlannedStage]) -> list[Part]:
+    def parts(self, skeleton: Skeleton, stages: Sequence[PlannedStage]) -> list[NetworkPart]:
         """Return all parts of the network from the stem to the classifier, in their order."""
         ...
 

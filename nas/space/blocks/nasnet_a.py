@@ -31,7 +31,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from nas.space.architecture import Value
-from nas.space.blocks.kind import ChoiceRule, Part, PlannedStage, Skeleton
+from nas.space.blocks.kind import ChoiceRule, NetworkPart, PlannedStage, Skeleton
 from nas.space.layers import ActivationName, Builder, PoolName
 
 _PADDINGS = ("exact", "cropped")
@@ -60,10 +60,10 @@ class NASNetA:
         """Return the width 1, which a factorised reduction cannot halve."""
         return ("width", "a factorised reduction cannot halve width=1") if width < 2 else None
 
-    def parts(self, skeleton: Skeleton, stages: Sequence[PlannedStage]) -> list[Part]:
+    def parts(self, skeleton: Skeleton, stages: Sequence[PlannedStage]) -> list[NetworkPart]:
         """Return the stem, the cells and the head."""
         stem = Stem(skeleton.stem_width, skeleton.stem_kernel, skeleton.stem_stride)
-        parts = [Part("stem.", (0,), stem)]
+        parts = [NetworkPart("stem.", (0,), stem)]
         strides = [stem.stride]  # of each part
         for stage in stages:
             width, exact = stage.choices["width"], stage.choices["padding"] == "exact"
@@ -73,9 +73,11 @@ class NASNetA:
                 reads = (last, last - 1) if last > 1 else (last,)
                 halve = strides[-1] if last > 1 else 1
                 cell = ReductionCell if stride > 1 else NormalCell
-                parts.append(Part(f"{stage.name}.{block}.", reads, cell(width, halve, exact)))
+                parts.append(
+                    NetworkPart(f"{stage.name}.{block}.", reads, cell(width, halve, exact))
+                )
                 strides.append(stride)
-        return [*parts, Part("", (len(parts),), Head(skeleton.classes))]
+        return [*parts, NetworkPart("", (len(parts),), Head(skeleton.classes))]
 
 
 def _cells(stage: PlannedStage) -> list[tuple[int, int]]:

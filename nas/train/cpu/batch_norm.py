@@ -38,7 +38,7 @@ class NormStep:
             return native.apply(x, self.values())
         gain, bias = self.parameters()
         running = self.begin()
-        y: Tensor = _Native.apply(x, gain, bias, running, (native, self.limits))
+        y: Tensor = _NativeBatchNorm.apply(x, gain, bias, running, (native, self.limits))
         self.end(running)
         return y
 
@@ -114,7 +114,7 @@ class NormStep:
         return y
 
 
-class _Native(torch.autograd.Function):
+class _NativeBatchNorm(torch.autograd.Function):
     """A batch norm and the activation behind it, by our kernels."""
 
     @staticmethod

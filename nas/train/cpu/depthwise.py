@@ -143,7 +143,7 @@ class DepthwiseStep:
         for norm in (self.before, self.after):
             weights += norm.parameters() if norm else (None, None)
             runnings.append(norm.begin() if norm else None)
-        y: Tensor = _Native.apply(x, *weights, runnings, self)
+        y: Tensor = _NativeDepthwise.apply(x, *weights, runnings, self)
         for norm, running in zip((self.before, self.after), runnings, strict=True):
             if norm is not None and running is not None:
                 norm.end(running)
@@ -205,7 +205,7 @@ class DepthwiseStep:
         return NormValues(gain, bias, mean, scale, *step.limits)
 
 
-class _Native(torch.autograd.Function):
+class _NativeDepthwise(torch.autograd.Function):
     """A step in training, by our kernels."""
 
     @staticmethod

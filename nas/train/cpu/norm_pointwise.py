@@ -40,12 +40,12 @@ class NormedPointwise:
         x = x.contiguous(memory_format=torch.channels_last)
         running = self.norm.begin()
         means = native, self.norm.limits, groups, running
-        y: Tensor = _Native.apply(x, weight, *self.norm.parameters(), means)
+        y: Tensor = _NativeNormPointwise.apply(x, weight, *self.norm.parameters(), means)
         self.norm.end(running)
         return y
 
 
-class _Native(torch.autograd.Function):
+class _NativeNormPointwise(torch.autograd.Function):
     """A norm and a 1x1 convolution in training, the norm by our kernels."""
 
     @staticmethod

@@ -47,7 +47,7 @@ _TWO = 2.0  # floats between 1 and this are on no scale
 
 
 @dataclass(frozen=True)
-class Look:
+class ImageProperties:
     """What one image is: `size` upright, in pixels; `frames` where it has more than one.
 
     `peak` is the largest value of an image of 16 bits, None for others.
@@ -70,7 +70,7 @@ def opened(data: bytes) -> Image.Image:
     return Image.open(io.BytesIO(data))
 
 
-def look(data: bytes) -> Look:
+def look(data: bytes) -> ImageProperties:
     """Decode an image and tell what it is; a JPEG is decoded at an eighth of its size.
 
     Raises:
@@ -81,11 +81,11 @@ def look(data: bytes) -> Look:
         if image.format in _DRAFTED:
             image.draft("RGB", (1, 1))
             image.load()
-            return Look(size)
+            return ImageProperties(size)
         peak = int(image.getextrema()[1]) if image.mode.startswith("I;16") else None  # type: ignore[arg-type]
         upright_rgb(image)
         frames = image.format in _ANIMATED and getattr(image, "n_frames", 1) > 1
-        return Look(size, frames, peak)
+        return ImageProperties(size, frames, peak)
 
 
 def upright_size(image: Image.Image) -> tuple[int, int]:

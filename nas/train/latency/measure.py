@@ -27,7 +27,7 @@ _PROFILED = 12
 Progress = Callable[[float], None]
 
 
-def ignore(share: float) -> None:
+def ignore_progress(share: float) -> None:
     """Tell nobody."""
 
 
@@ -64,7 +64,7 @@ def measure_networks(
 
 
 def measure_units(
-    runtime: Runtime, pieces: Sequence[Piece], progress: Progress = ignore
+    runtime: Runtime, pieces: Sequence[Piece], progress: Progress = ignore_progress
 ) -> dict[str, float]:
     """Return the nanoseconds of every unit among `pieces`, by key: the middle over the pieces.
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from nas.cost import CostModel, Unit, units
+from nas.cost import CostModel, Unit, latency_units
 from nas.feasible import OptionTable, StageOptions, members
 from nas.space import Builder, Layer, NetworkKind, Value, lower_block, lower_head, lower_stem
 
@@ -41,7 +41,7 @@ def beside(pieces: Sequence[Piece]) -> tuple[list[Layer], list[Unit]]:
     for index, piece in enumerate(pieces):
         renamed = [_renamed(layer, f"p{index}.") for layer in piece]
         layers += renamed
-        found += units(renamed)
+        found += latency_units(renamed)
     return layers, found
 
 
@@ -60,7 +60,7 @@ class _Collector:
 
     def latency(self, layers: Sequence[Layer]) -> int:
         """Note the units of `layers`."""
-        self.keys |= {unit.key for unit in units(layers)}
+        self.keys |= {unit.key for unit in latency_units(layers)}
         return 0
 
 
@@ -123,7 +123,7 @@ def _shapes(options: StageOptions, rng: np.random.Generator) -> Iterator[Mapping
 
 def _covering(pieces: Sequence[Piece], rng: np.random.Generator) -> list[Piece]:
     """Return some of `pieces` that have all units of all; first those with many new ones."""
-    keys = [{unit.key for unit in units(piece)} for piece in pieces]
+    keys = [{unit.key for unit in latency_units(piece)} for piece in pieces]
     order = rng.permutation(len(pieces)).tolist()
     have: set[str] = set()
     chosen = []

@@ -8,10 +8,10 @@ the other half tells how far the prediction is off.
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.cost import Accuracy, Constraint, CostModel, LatencyTable, round_to, units
+from nas.cost import Accuracy, Constraint, CostModel, LatencyTable, latency_units, round_to
 from nas.feasible import feasible_space
 from nas.space import Layer
-from nas.train.latency.measure import Progress, ignore, measure_networks, measure_units
+from nas.train.latency.measure import Progress, ignore_progress, measure_networks, measure_units
 from nas.train.latency.pieces import covering_pieces
 from nas.train.latency.runtime import Runtime
 
@@ -27,7 +27,7 @@ def measure_table(
     runtime: Runtime,
     networks: int = 24,
     seed: int = 0,
-    progress: Progress = ignore,
+    progress: Progress = ignore_progress,
 ) -> LatencyTable:
     """Return the latency table of the space that `costs` counts, as `runtime` runs it.
 
@@ -40,7 +40,7 @@ def measure_table(
     drawn = sample_networks(costs, networks, rng)
     measured = np.array([t.median for t in measure_networks(runtime, [n for n, _ in drawn])], float)
     progress(1.0)
-    summed = np.array([sum(raw[unit.key] for unit in units(layers)) for layers, _ in drawn])
+    summed = np.array([sum(raw[unit.key] for unit in latency_units(layers)) for layers, _ in drawn])
     fits = np.arange(len(drawn)) % 2 == 0
     factor, fixed = scale(summed[fits], measured[fits])
     slowest = float(measured.max())
@@ -48,7 +48,8 @@ def measure_table(
     rounded = {key: round_to(factor * spent, quantum) for key, spent in sorted(raw.items())}
     exact = round_to(fixed, quantum)
     predicted = np.array(
-        [exact + sum(rounded[unit.key] for unit in units(layers)) for layers, _ in drawn], float
+        [exact + sum(rounded[unit.key] for unit in latency_units(layers)) for layers, _ in drawn],
+        float,
     )
     madds = np.array([count for _, count in drawn], float)
     return LatencyTable(

@@ -47,7 +47,7 @@ class TorchRuntime:
     def profile(self, layers: Sequence[Layer], runs: int) -> list[Profile]:
         """Return the nanoseconds of each layer by name, for each of `runs` runs."""
         cuda = self._device.type == "cuda"
-        clock: _Clock = _CudaClock() if cuda else _CpuClock(self.device.threads == 1)
+        clock: _MarkClock = _CudaClock() if cuda else _CpuClock(self.device.threads == 1)
         parts = [self._load(part) for part in _networks(layers)]
         names: list[str] = []
         for (network, _), part in zip(parts, _networks(layers), strict=True):
@@ -80,7 +80,7 @@ class TorchRuntime:
             torch.cuda.synchronize(self._device)
 
 
-class _Clock(Protocol):
+class _MarkClock(Protocol):
     """Marks moments."""
 
     def restart(self) -> None:
@@ -135,7 +135,7 @@ class _CudaClock:
 class _Stamped(nn.Module):
     """A module that sets a mark when it is done."""
 
-    def __init__(self, module: nn.Module, clock: _Clock) -> None:
+    def __init__(self, module: nn.Module, clock: _MarkClock) -> None:
         super().__init__()
         self.module = module
         self._clock = clock
@@ -146,7 +146,7 @@ class _Stamped(nn.Module):
         return result
 
 
-def stamped(network: Network, clock: _Clock) -> None:
+def stamped(network: Network, clock: _MarkClock) -> None:
     """Let the module of each layer of `network` set a mark when it is done."""
     network.change_modules(lambda module: _Stamped(module, clock))
 

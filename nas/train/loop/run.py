@@ -17,7 +17,7 @@ import torch
 from nas.errors import TaskError
 from nas.files import write_whole
 from nas.space import Layer
-from nas.study import added, completed
+from nas.study import add_profiles, complete_profile
 from nas.train.data import Task
 from nas.train.loop.accuracy import Scores
 from nas.train.loop.checkpoint import (
@@ -194,7 +194,7 @@ def train_here(
             )
         if result.profile is not None:  # all since the epoch before: its checkpoint is overhead
             before, mark = mark, time.perf_counter()
-            result = replace(result, profile=completed(result.profile, mark - before))
+            result = replace(result, profile=complete_profile(result.profile, mark - before))
         history.append(result)
         if team.leads:
             save_checkpoint(session, run.folder, run.whole_identity, history)
@@ -226,7 +226,7 @@ def _measured(session: Session, run: Run, history: list[EpochResult], notes: lis
 
 def _spent(history: Sequence[EpochResult]) -> dict[str, float] | None:
     """Return the sums of what was measured in the epochs; None where that is nothing."""
-    found = reduce(added, (epoch.profile for epoch in history), None)
+    found = reduce(add_profiles, (epoch.profile for epoch in history), None)
     return None if found is None else dict(found)
 
 

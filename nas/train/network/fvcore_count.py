@@ -17,7 +17,7 @@ from nas.train.network.module import Network
 _Handle = Callable[[Any, Any], Any]
 
 
-def count(layers: Sequence[Layer], input_shape: Shape | None = None) -> Cost:
+def fvcore_cost(layers: Sequence[Layer], input_shape: Shape | None = None) -> Cost:
     """Return fvcore's count of `layers` for one image: multiply-adds, parameters, activations.
 
     `input_shape` must be that of the first layer, and is it by default. The network runs once on

@@ -89,7 +89,7 @@ def proxy_batches(task: Task, seed: int, device: torch.device | str | None = Non
     return list(StreamFeed(some, task, device).ordered(size))
 
 
-def score(layers: Sequence[Layer], batches: Sequence[Batch], seed: int) -> dict[str, float]:
+def proxy_scores(layers: Sequence[Layer], batches: Sequence[Batch], seed: int) -> dict[str, float]:
     """Return the scores of a network with random weights, and under `NAME_ms` what each took.
 
     `layers` must be lowered for the images of `batches`, of which there are two; `seed` draws the
@@ -118,12 +118,12 @@ def score(layers: Sequence[Layer], batches: Sequence[Batch], seed: int) -> dict[
 def score_if_it_fits(
     layers: Sequence[Layer], batches: Sequence[Batch], seed: int
 ) -> dict[str, float]:
-    """Return what `score` does; nothing where memory does not suffice for it.
+    """Return what `proxy_scores` does; nothing where memory does not suffice for it.
 
     The training wants less, in half precision, and may do.
     """
     try:
-        return score(layers, batches, seed)
+        return proxy_scores(layers, batches, seed)
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise

@@ -10,7 +10,7 @@ from test_tasks import picture, png, write_binary_batch, write_folder, write_par
 
 from nas.errors import TaskError
 from nas.study.data_identity import DataIdentity
-from nas.study.evaluator import Plan, TrialError
+from nas.study.evaluator import TrialError, WorkerPlan
 from nas.train.data import load_study_task, load_task
 from nas.train.evaluator import TrainingEvaluator
 from tests.studies import small_spec
@@ -100,7 +100,7 @@ def test_a_study_refuses_other_images(images, tmp_path):
     spec = small_spec(task="folder", data_dir=str(images), image_size=24, limit=None)
     spec = replace(spec, data=load_study_task(spec).identity, recipe="digits", proxies=False)
     assert load_study_task(spec).identity == spec.data
-    plan = Plan(spec.to_json(), str(tmp_path), spec.data_dir, "", "0")
+    plan = WorkerPlan(spec.to_json(), str(tmp_path), spec.data_dir, "", "0")
     TrainingEvaluator(plan)
     (images / "cat" / "3.png").write_bytes(png(picture(9999, 24)))
     with pytest.raises(TaskError, match=r"the data of the study .* changed: .*restore the data"):

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from nas.cost.latency_table import units
+from nas.cost.latency_table import latency_units
 from nas.cost.model import CostModel
 from nas.errors import NasError
 from nas.space.file import load_space, parse_input, read_space
@@ -99,7 +99,7 @@ def test_networks_and_units_are_measured(runtime):
     assert [each.runs for each in both] == [3, 3]
     heard = []
     found = measure_units(opened, [layers], heard.append)
-    assert set(found) == {unit.key for unit in units(layers)}
+    assert set(found) == {unit.key for unit in latency_units(layers)}
     assert heard == [1.0]
     assert torch.get_num_threads() >= 1
 
@@ -139,4 +139,4 @@ def test_a_gpu_is_measured():
     runtime = TorchRuntime(torch.device("cuda"))
     layers = layers_of("igcv3", "igcv3-d-1.0")
     assert measure_network(runtime, layers).median > 0
-    assert set(measure_units(runtime, [layers])) == {unit.key for unit in units(layers)}
+    assert set(measure_units(runtime, [layers])) == {unit.key for unit in latency_units(layers)}

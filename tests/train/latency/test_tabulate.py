@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from nas.cost.latency_table import Device, LatencyTable, units
+from nas.cost.latency_table import Device, LatencyTable, latency_units
 from nas.cost.model import CostModel
 from nas.feasible import FeasibleSpace
 from nas.space.file import load_space, parse_input, read_space
@@ -34,9 +34,9 @@ class Exact:
 def test_the_pieces_have_every_unit_of_networks_drawn_at_random(name):
     costs = CostModel(load_space(name))
     rng = np.random.default_rng(3)
-    known = {unit.key for piece in covering_pieces(costs, rng) for unit in units(piece)}
+    known = {unit.key for piece in covering_pieces(costs, rng) for unit in latency_units(piece)}
     for member in FeasibleSpace(costs, ()).sample_many(rng, 20):
-        assert {unit.key for unit in units(lower(costs.space, member))} <= known
+        assert {unit.key for unit in latency_units(lower(costs.space, member))} <= known
 
 
 def test_a_table_counts_every_member_of_its_space():
