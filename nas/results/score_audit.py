@@ -27,7 +27,7 @@ import numpy as np
 from nas.cost import Constraint
 from nas.feasible import BAND
 from nas.results.findings import complete_candidates
-from nas.stats import FEWEST, Interval, Values, correlation, correlation_difference, ranks
+from nas.stats import FEWEST, Interval, Values, correlation, correlation_difference
 from nas.study import Trial
 from nas.units import amount
 
@@ -140,6 +140,8 @@ def rank_average(rows: Sequence[Mapping[str, float]], weights: Mapping[str, floa
     Raises:
         ValueError: no weight is positive.
     """
+    from scipy.stats import rankdata  # takes time to load; only the audit needs it
+
     total = sum(weights.values())
     if total <= 0:
         raise ValueError(f"no score has a positive weight: {dict(weights)}")
@@ -148,7 +150,7 @@ def rank_average(rows: Sequence[Mapping[str, float]], weights: Mapping[str, floa
         values = np.array([row.get(name, math.nan) for row in rows], dtype=float)
         has = ~np.isnan(values)
         shares = np.full(len(rows), 0.5)
-        shares[has] = (ranks(values[has]) - 0.5) / max(1, int(has.sum()))
+        shares[has] = (rankdata(values[has]) - 0.5) / max(1, int(has.sum()))
         mean += weight / total * shares
     return mean
 

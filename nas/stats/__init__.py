@@ -1,6 +1,6 @@
 """Statistics: dominance, means, resampling, rank correlations."""
 
-from nas.stats.correlations import FEWEST, Values, correlation, correlation_difference, ranks
+from nas.stats.correlations import FEWEST, Values, correlation, correlation_difference
 from nas.stats.interval import Interval
 from nas.stats.means import CONFIDENCE, Difference, Summary, difference
 from nas.stats.pareto import Points, hypervolume, non_dominated, non_dominated_ranks
@@ -48,6 +48,5 @@ __all__ = [
     "non_dominated_ranks",
     "permute",
     "quantile",
-    "ranks",
     "share_below",
 ]

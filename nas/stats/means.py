@@ -4,10 +4,8 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 CONFIDENCE = 0.95
-_STEPS = 2000  # of Simpson's rule; the quantile is then right to four digits or more
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,7 @@ class Summary:
         if self.deviation is None:
             return None
         spread = self.deviation / math.sqrt(self.n)
-        return t_quantile((1 + CONFIDENCE) / 2, self.n - 1) * spread
+        return t_reach(self.n - 1) * spread
 
 
 @dataclass(frozen=True)
@@ -80,7 +78,7 @@ def difference(
         return Difference(mean, mean, mean, float(sum(freedom for _, freedom in parts)))
     # shares first: the square of a small variance would be 0
     freedom = 1 / sum((variance / total) ** 2 / free for variance, free in parts)
-    reach = t_quantile((1 + CONFIDENCE) / 2, freedom) * math.sqrt(total)
+    reach = t_reach(freedom) * math.sqrt(total)
     return Difference(mean, mean - reach, mean + reach, freedom)
 
 
@@ -90,27 +88,8 @@ def _of_images(share: float, images: int) -> float:
     return closer * (1 - closer) / (images + 2)
 
 
-@lru_cache(maxsize=256)  # a table asks for the same few again and again
-def t_quantile(share: float, freedom: float) -> float:
-    """Return the value below which `share`, from 0.5 to 1 excluded, of Student's t lies.
+def t_reach(freedom: float) -> float:
+    """Return how many standard errors a 95 % interval of Student's t reaches to each side."""
+    from scipy.special import stdtrit  # takes time to load; few callers need it
 
-    `freedom` is 1 or more. With t = sqrt(freedom) * tan(a) the distribution is an integral of
-    cos(a)^(freedom - 1) over a finite range, which Simpson's rule does well.
-    """
-    low, high = 0.0, math.pi / 2
-    whole = math.exp(math.lgamma(freedom / 2) - math.lgamma((freedom + 1) / 2))
-    whole *= math.sqrt(math.pi) / 2  # of that integral up to a right angle
-    for _ in range(60):
-        middle = (low + high) / 2
-        if 0.5 + 0.5 * _integral(middle, freedom) / whole < share:
-            low = middle
-        else:
-            high = middle
-    return math.sqrt(freedom) * math.tan((low + high) / 2)
-
-
-def _integral(end: float, freedom: float) -> float:
-    """Return the integral of cos(a)^(freedom - 1) from 0 to `end`."""
-    step = end / _STEPS
-    values = [math.pow(max(0.0, math.cos(i * step)), freedom - 1) for i in range(_STEPS + 1)]
-    return step / 3 * (values[0] + values[-1] + 4 * sum(values[1:-1:2]) + 2 * sum(values[2:-1:2]))
+    return float(stdtrit(freedom, (1 + CONFIDENCE) / 2))

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.stats.interval import Interval
-from nas.stats.means import CONFIDENCE, t_quantile
+from nas.stats.means import CONFIDENCE, t_reach
 
 Floats: TypeAlias = NDArray[np.float64]
 Bools: TypeAlias = NDArray[np.bool_]
@@ -64,11 +64,11 @@ def share_below(values: Floats, threshold: float) -> Interval:
 
     A bootstrap would call a share of 0 or 1 certain. Source: E. B. Wilson 1927.
     """
-    n, share = len(values), float(np.mean(values <= threshold))
-    z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
-    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    reach = z / (1 + z**2 / n) * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    return Interval(share, max(0.0, centre - reach), min(1.0, centre + reach))
+    from scipy.stats import binomtest  # takes time to load; few callers need it
+
+    n, below = len(values), int(np.count_nonzero(values <= threshold))
+    found = binomtest(below, n).proportion_ci(CONFIDENCE, method="wilson")
+    return Interval(below / n, float(found.low), float(found.high))
 
 
 def edf(values: Floats, at: Floats) -> Floats:
@@ -186,7 +186,7 @@ def _expanded(value: float, drawn: Floats, n: int) -> Interval:
 @cache
 def _tail(n: int) -> float:
     """Return the share of resamples beyond each end of an interval."""
-    reach = math.sqrt(n / (n - 1)) * t_quantile((1 + CONFIDENCE) / 2, n - 1)
+    reach = math.sqrt(n / (n - 1)) * t_reach(n - 1)
     return NormalDist().cdf(-reach)
 
 

@@ -109,13 +109,8 @@ def accuracy(predicted: Floats, measured: Floats, madds: Floats) -> Accuracy:
 
 def rank_correlation(one: Floats, other: Floats) -> float:
     """Return Spearman's rank correlation, 0 where there is nothing to rank; ties share a rank."""
+    from scipy.stats import spearmanr  # takes time to load; only this needs it
+
     if min(np.ptp(one), np.ptp(other)) == 0:
         return 0.0
-    return float(np.corrcoef(_ranks(one), _ranks(other))[0, 1])
-
-
-def _ranks(values: Floats) -> Floats:
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    ranks: Floats = (last - (counts - 1) / 2)[inverse.ravel()]
-    return ranks
+    return float(spearmanr(one, other).statistic)
