@@ -9,11 +9,11 @@ import dash
 from dash import dcc, html
 from werkzeug.serving import make_server
 
-from dashboards.address import HOST, PORT, check_port, url
-from dashboards.callbacks import HINT, register
-from dashboards.guard import add_health, protect
-from dashboards.parts import aria
-from dashboards.reader import Reader
+from nas.dashboards.address import HOST, PORT, check_port, url
+from nas.dashboards.callbacks import HINT, register
+from nas.dashboards.guard import add_health, protect
+from nas.dashboards.parts import aria
+from nas.dashboards.reader import Reader
 from nas.errors import NasError, StoreError
 from nas.figures import CONFIG, page_style
 from nas.store import open_store

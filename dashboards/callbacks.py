@@ -7,8 +7,8 @@ from urllib.parse import parse_qs, urlencode
 import dash
 from dash import ALL, ClientsideFunction, Input, Output, State, ctx, html, no_update
 
-from dashboards.parts import counters, detail, settings, trials
-from dashboards.reader import Reader
+from nas.dashboards.parts import counters, detail, settings, trials
+from nas.dashboards.reader import Reader
 from nas.errors import StoreError
 from nas.figures import PageTheme, front_figure, hypervolume_figure, learning_curves_figure
 from nas.results import StudyView

@@ -2,8 +2,8 @@
 
 import click
 
-from dashboards.address import PORT, free_port, url
 from nas.cli import output, rows
+from nas.dashboards.address import PORT, free_port, url
 from nas.feasible import FeasibleSpace, FeasibleUnion
 from nas.results import confirmation_text, counted_at, strides_at, study_note
 from nas.store import Store

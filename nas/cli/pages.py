@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from dashboards.address import HOST, PORT
 from nas.cli import options
+from nas.dashboards.address import HOST, PORT
 
 
 @click.command()
@@ -69,7 +69,7 @@ def dashboard(study: str | None, host: str, port: int, db: str | None) -> None:
     Example:
       nas dashboard --study igcv3-300m-madds-digits
     """  # fmt: skip
-    from dashboards.app import serve
+    from nas.dashboards.app import serve
 
     def ready(url: str) -> None:
         click.echo(f"{url}  (Ctrl-C stops it)")

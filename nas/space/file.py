@@ -38,7 +38,7 @@ __all__ = ["builtin_names", "load_space", "parse_input", "read_space"]
 
 def builtin_names() -> list[str]:
     """Return the names of the spaces that ship with the package."""
-    files = resources.files("search_spaces").iterdir()
+    files = resources.files("nas.search_spaces").iterdir()
     return sorted(Path(file.name).stem for file in files if file.name.endswith(".toml"))
 
 
@@ -49,7 +49,7 @@ def load_space(name_or_path: str) -> SearchSpace:
         SpaceError: there is no such space, or its file is malformed or can never work.
     """
     if name_or_path in builtin_names():
-        file = resources.files("search_spaces") / f"{name_or_path}.toml"
+        file = resources.files("nas.search_spaces") / f"{name_or_path}.toml"
         return read_space(file.read_text(encoding="utf-8"), f"{name_or_path}.toml")
     path = Path(name_or_path)
     if path.suffix != ".toml" or not _is_file(path):

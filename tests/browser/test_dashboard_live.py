@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 from werkzeug.serving import make_server
 
-from dashboards.app import create_app
+from nas.dashboards.app import create_app
 from nas.results.view import PointGroup, study_view
 from nas.store import open_store
 from nas.study.trial import TrialState

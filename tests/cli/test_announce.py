@@ -6,9 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from dashboards.address import HOST, check_port, free_port
 from nas.cli import output
 from nas.cli.announce import announce
+from nas.dashboards.address import HOST, check_port, free_port
 from nas.feasible import FeasibleUnion, feasible_space
 from nas.space.layers import Shape
 from nas.store import open_store

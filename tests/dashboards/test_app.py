@@ -4,8 +4,8 @@ import socket
 
 import pytest
 
-from dashboards.app import create_app, serve
-from dashboards.parts import export_command
+from nas.dashboards.app import create_app, serve
+from nas.dashboards.parts import export_command
 from nas.errors import NasError, StoreError
 from tests.figures.stored import store_study
 from tests.figures.studies import make_spec, make_trials

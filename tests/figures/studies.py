@@ -8,10 +8,10 @@ import numpy as np
 
 from nas.cost.budget import admits, parse_budgets
 from nas.cost.model import Cost, CostModel
+from nas.search_spaces import __file__ as _spaces
 from nas.space.architecture import Architecture
 from nas.study.spec import StudySpec
 from nas.study.trial import Measurement, Trial, TrialState
-from search_spaces import __file__ as _spaces
 
 START = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 RUNGS = (1, 2, 6)

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 from plotly.utils import PlotlyJSONEncoder
 
-from dashboards import parts
-from dashboards.reader import Reader
+from nas.dashboards import parts
+from nas.dashboards.reader import Reader
 from nas.results.findings import StudyResults
 from nas.results.view import PointGroup
 from nas.store import open_store
