@@ -29,7 +29,7 @@ STARTED = time.monotonic()
 
 _VERBS = {
     "search": ("nas.cli.search", "Search a space for the best networks within a budget."),
-    "resume": ("nas.cli.search", "Go on with a study that was interrupted."),
+    "resume": ("nas.cli.search", "Continue a study that was interrupted."),
     "list": ("nas.cli.list", "List the studies of a database."),
     "show": ("nas.cli.show", "Show one study: its settings and its trials."),
     "front": ("nas.cli.front", "Print the Pareto front of a study."),
@@ -42,14 +42,14 @@ _VERBS = {
     "export": ("nas.cli.export", "Export one network: source, weights, ONNX and a card."),
     "count": ("nas.cli.count", "Count a network layer by layer."),
     "latency": ("nas.cli.latency", "Measure the latency of a network."),
-    "space": ("nas.cli.space", "Show what a space allows, and what a budget leaves of it."),
+    "space": ("nas.cli.space", "Show a space, and how many architectures fit a budget."),
     "published": ("nas.cli.published", "Compare every known network with its published numbers."),
     "compare-spaces": (
         "nas.cli.compare_spaces",
-        "Compare spaces, or one choice, by networks drawn at random.",
+        "Compare spaces, or one choice, with networks drawn at random.",
     ),
     "prove": ("nas.cli.prove", "Measure samplers on a table of trained networks."),
-    "db": ("nas.cli.db", "Look after the database."),
+    "db": ("nas.cli.db", "Manage the database."),
 }
 
 
@@ -97,7 +97,7 @@ class _LazyGroup(click.Group):
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="nas")
 def app() -> None:
-    """Find the best small convolutional network inside a compute budget.
+    """Find the best small convolutional networks within a compute budget.
 
     \b
     Example:

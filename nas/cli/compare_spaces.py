@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     type=click.IntRange(2),
     default=20,
     show_default=True,
-    help="Networks of each space, or pairs.",
+    help="Number of networks from each space, or of base architectures with --vary.",
 )
 @click.option(
     "--vary",
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 @click.option(
     "--study",
     metavar="NAME",
-    help="Name of the study; without a SPACE, the stored one to read again.  [default: made from "
-    "spaces, budget and task]",
+    help="Name of the study; without SPACE, the stored study to print again.  [default: made "
+    "from spaces, budget and task]",
 )
 @options.task
-@options.data("Where the task's data lies.")
+@options.data("Folder with the data of the task.")
 @options.limit
 @options.task_strides
 @options.recipe
@@ -58,12 +58,12 @@ if TYPE_CHECKING:
 @options.as_json
 @effects.refuses(*effects.COMPARE)
 def compare_spaces(**given: Any) -> int:
-    """Compare spaces at matched cost, or the values of one choice, by their errors.
+    """Compare the errors of spaces at equal cost, or of the values of one choice.
 
-    Of each SPACE n architectures are drawn at random from the same strata of cost, 85 to 100 % of
-    the first budget, and trained to the end. With --vary, n base architectures of one SPACE are
-    each trained with every value of a choice. Prints distributions, differences with their
-    intervals, and whether they are more than noise.
+    From each SPACE, n architectures are drawn at random from the same cost strata, between 85 and
+    100 % of the first budget, and trained to the end. With --vary, n base architectures of one
+    SPACE are each trained with every value of a choice. Prints distributions, differences with
+    their intervals, and whether the differences are significant.
 
     \b
     Example:

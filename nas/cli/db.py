@@ -7,7 +7,7 @@ from nas.cli import options
 
 @click.group()
 def db() -> None:
-    """Look after the database.
+    """Manage the database.
 
     \b
     Example:
@@ -18,7 +18,7 @@ def db() -> None:
 @db.command()
 @options.database
 def upgrade(db: str | None) -> None:
-    """Bring a database of an older version to this one; a SQLite file is backed up first.
+    """Upgrade a database of an older version; an SQLite file is backed up first.
 
     \b
     Example:

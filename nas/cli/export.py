@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     help=f"The opset of the ONNX file, {OPSETS[0]} to {OPSETS[-1]}.",
 )
 @click.option("--force", is_flag=True, help="Replace an earlier export.")
-@options.results("Directory where the weights of the study lie, if it was moved.")
+@options.results("Directory with the weights of the study, if it was moved.")
 @options.as_json
 @effects.refuses(*effects.EXPORT)
 def export(

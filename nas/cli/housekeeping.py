@@ -10,10 +10,10 @@ from nas.cli import options
 @click.command()
 @click.argument("study")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@options.results("Directory where the files of the study lie, if it was moved.")
+@options.results("Results directory of the study, if it was moved.")
 @options.database
 def delete(study: str, yes: bool, results_dir: Path, db: str | None) -> None:
-    """Delete a STUDY: its record, weights, report and export. What nas train made of it stays.
+    """Delete a STUDY: its record, weights, report and export. Trainings by nas train are kept.
 
     \b
     Example:
@@ -53,7 +53,7 @@ def delete(study: str, yes: bool, results_dir: Path, db: str | None) -> None:
 @click.command()
 @click.argument("study")
 @click.argument("name")
-@options.results("Directory where the files of the study lie, if it was moved.")
+@options.results("Results directory of the study, if it was moved.")
 @options.database
 def rename(study: str, name: str, results_dir: Path, db: str | None) -> None:
     """Give a STUDY another NAME, and its folder with it.

@@ -27,7 +27,7 @@ from nas.cli import effects, options, output
     type=click.IntRange(1),
     default=1,
     show_default=True,
-    help="Threads of the CPU.",
+    help="CPU threads.",
 )
 @options.deployment
 @options.as_json
@@ -42,8 +42,9 @@ from nas.cli import effects, options, output
 def latency(device: str, runtime: str | None, threads: int, json_: bool, **given: Any) -> None:
     """Measure the latency of a network at batch 1: the median of repeated runs, and its spread.
 
-    Weights are random, batch normalisations folded. One thread of a CPU is timed by its own clock,
-    which stands still while other programs have the core; anything else by the clock on the wall.
+    Weights are random and batch norms are folded. A single CPU thread is timed by its own clock,
+    which excludes the time that other programs use the core; anything else is timed by the wall
+    clock.
 
     \b
     Example:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 @options.database
 @options.as_json
 def list(db: str | None, json_: bool) -> None:
-    """List the studies of a database, and what nas train has trained to the end.
+    """List the studies of a database and the trainings of nas train.
 
     \b
     Example:

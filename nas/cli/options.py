@@ -43,7 +43,8 @@ def network(function: F) -> F:
         space_name,
         click.option(
             "--arch",
-            help="A name of nas published, the choices in full, or the arch_id that tables print.",
+            help="A name that nas published prints, the full list of choices, or the arch_id "
+            "that tables print.",
         ),
         click.option("--trial", type=click.IntRange(0), metavar="N", help="This trial of STUDY."),
         click.option("--best", is_flag=True, help="The best trial of STUDY."),
@@ -57,8 +58,8 @@ def strides(function: F) -> F:
     """Add `--strides`, those at deployment."""
     return click.option(
         "--strides", metavar="N,N,…",
-        help="Strides at deployment, 1 or 2 each: of the stem, of its pooling where the space has "
-        "one, and of the stages, such as 2,1,2,2,2,1,2,1.  [default: the space's; fewer below 96 "
+        help="Strides at deployment, 1 or 2 each: the stem, its pooling if the space has one, "
+        "and the stages, such as 2,1,2,2,2,1,2,1.  [default: the space's; fewer below 96 "
         "pixels]",
     )(function)  # fmt: skip
 
@@ -67,8 +68,8 @@ def task_strides(function: F) -> F:
     """Add `--task-strides`, those on the images that are trained on."""
     return click.option(
         "--task-strides", metavar="N,N,…",
-        help="Strides on the images that are trained on, written like --strides.  [default: those "
-        "at deployment from 96 pixels upwards, fewer below]",
+        help="Strides on the training images, written like --strides.  [default: those at "
+        "deployment from 96 pixels upwards, fewer below]",
     )(function)  # fmt: skip
 
 
@@ -114,7 +115,7 @@ def latency(function: F) -> F:
             type=click.IntRange(1),
             default=1,
             show_default=True,
-            help="Threads of the CPU to measure latency with.",
+            help="CPU threads for measuring latency.",
         ),
         click.option(
             "--latency-runtime",
@@ -125,8 +126,8 @@ def latency(function: F) -> F:
             "--latency-table",
             metavar="FILE",
             type=click.Path(path_type=Path, dir_okay=False),
-            help="Read the space's latency table from this file; measured and kept there where it "
-            "is not.",
+            help="Read the latency table of the space from this file; if it does not exist, "
+            "measure the table and write it.",
         ),
     ):
         function = option(function)
@@ -164,15 +165,15 @@ def image_size(help_: str) -> Callable[[F], F]:
 
 def skip_corrupt(function: F) -> F:
     """Add `--skip-corrupt`."""
-    return click.option(
-        "--skip-corrupt", is_flag=True, help="Leave out images that cannot be decoded."
-    )(function)
+    return click.option("--skip-corrupt", is_flag=True, help="Skip images that cannot be decoded.")(
+        function
+    )
 
 
 def recipe(function: F) -> F:
     """Add `--recipe` of a study."""
     return click.option(
-        "--recipe", metavar="NAME|FILE.toml", help="How to train.  [default: the task's]"
+        "--recipe", metavar="NAME|FILE.toml", help="Training recipe.  [default: the task's]"
     )(function)
 
 
@@ -180,7 +181,7 @@ def seed(function: F) -> F:
     """Add `--seed` of a study."""
     return click.option(
         "--seed", type=click.IntRange(0), default=0, show_default=True,
-        help="Start of every random number.",
+        help="Seed of all random numbers.",
     )(function)  # fmt: skip
 
 
@@ -219,11 +220,12 @@ _EXECUTION = (
     ),
     click.option(
         "--gpus-per-trial", type=click.FloatRange(0),
-        help="GPUs for one trial; fractions share one.  [default: 1 where there is a GPU]",
+        help="GPUs for one trial; trials with fractions share a GPU.  [default: 1 if there is a "
+        "GPU]",
     ),
     click.option(
         "--max-concurrent", type=click.IntRange(1),
-        help="Trials at a time, at most.  [default: as many as fit]",
+        help="Maximum number of concurrent trials.  [default: as many as fit]",
     ),
     click.option(
         "--report-timeout", type=click.FloatRange(1), default=1800.0, show_default=True,
@@ -232,7 +234,7 @@ _EXECUTION = (
     results("Directory for weights, report and export."),
     click.option(
         "--profile", is_flag=True,
-        help="Measure where the time of each trial goes: data, forward, backward, …",
+        help="Measure the time of each part of a trial: data, forward, backward, …",
     ),
     loaders,
     click.option("--quiet", is_flag=True, help="Print only the result."),

@@ -21,7 +21,7 @@ from nas.dashboards.address import HOST, PORT
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 @options.database
 def report(study: str, target: Path, force: bool, db: str | None) -> None:
-    """Write a STUDY, or a training, as one self-contained HTML page that needs no network.
+    """Write a STUDY, or a training, as one self-contained HTML page.
 
     \b
     Example:
@@ -52,14 +52,14 @@ def report(study: str, target: Path, force: bool, db: str | None) -> None:
     "--host",
     default=HOST,
     show_default=True,
-    help="Address to listen on; this machine only.",
+    help="Address to listen on, on this machine only.",
 )
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
     default=PORT,
     show_default=True,
-    help="0 takes a free one.",
+    help="Port to listen on; 0 selects a free port.",
 )
 @options.database
 def dashboard(study: str | None, host: str, port: int, db: str | None) -> None:

@@ -20,13 +20,15 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 
 @click.command()
 @click.argument("table", type=click.Path(path_type=Path))
-@click.option("--toml", type=_FILE, help="What the columns are.  [default: the TOML beside TABLE]")
+@click.option(
+    "--toml", type=_FILE, help="Description of the columns.  [default: the TOML file next to TABLE]"
+)
 @click.option(
     "--budget",
     "budgets",
     multiple=True,
     metavar="LIMIT",
-    help="A ceiling on a column of costs, in its unit: 55.4M-flops, 3.7-latency_ms; may be given "
+    help="A ceiling on a cost column, in its unit: 55.4M-flops, 3.7-latency_ms; may be given "
     "several times.",
 )
 @click.option(
@@ -34,34 +36,41 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     "quantile",
     type=click.FloatRange(0, 1, min_open=True),
     metavar="SHARE",
-    help="The ceiling on the first cost that this share of the rows is within; 0.5 is the median.",
+    help="Set the ceiling on the first cost to this quantile of the rows; 0.5 is the median.",
 )
 @click.option(
     "--samplers",
     default="predictor,evolution,random",
     show_default=True,
     metavar="NAMES",
-    help="Joined by commas; NAME:single knows the accuracy alone, NAME:multi the costs too.",
+    help="Samplers, joined by commas; NAME:single uses the accuracy alone, NAME:multi the costs "
+    "as well.",
 )
 @click.option(
     "--objectives",
     type=click.Choice(["multi", "single"]),
     default="multi",
     show_default=True,
-    help="What samplers without :single or :multi know.",
+    help="Objectives of samplers without :single or :multi.",
 )
 @click.option(
     "--front",
     metavar="COSTS",
-    help="Columns of costs on the front, joined by commas.  [default: that of the first budget]",
+    help="Cost columns of the front, joined by commas.  [default: that of the first budget]",
 )
-@click.option("--seeds", type=click.IntRange(1), default=30, show_default=True, help="Runs each.")
+@click.option(
+    "--seeds",
+    type=click.IntRange(1),
+    default=30,
+    show_default=True,
+    help="Number of runs for each sampler.",
+)
 @click.option(
     "--trainings",
     default="20,50,100,200",
     show_default=True,
     metavar="N,…",
-    help="After how many trainings to score.",
+    help="Numbers of trainings after which scores are computed.",
 )
 @click.option(
     "--workers",
@@ -74,23 +83,30 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     "--reference",
     type=click.FloatRange(0, 100),
     metavar="PERCENT",
-    help="Accuracy from which the hypervolume counts.  [default: what 95 % of the feasible exceed]",
+    help="Reference accuracy of the hypervolume.  [default: exceeded by 95 % of the feasible "
+    "networks]",
 )
 @click.option(
     "--confirm",
     type=click.IntRange(1),
     default=3,
     show_default=True,
-    help="How many of the best are trained again with the other seeds.",
+    help="Number of best networks that are trained again with the other seeds.",
 )
-@click.option("--ours", metavar="NAME", help="The sampler to judge.  [default: the first]")
-@click.option("--jobs", type=click.IntRange(1), help="Processes.  [default: one for each core]")
+@click.option(
+    "--ours",
+    metavar="NAME",
+    help="The sampler that is compared with the others.  [default: the first]",
+)
+@click.option(
+    "--jobs", type=click.IntRange(1), help="Number of processes.  [default: one for each core]"
+)
 @click.option(
     "--resume",
     "kept_in",
     type=_FILE,
     metavar="FILE",
-    help="Keep finished runs in this file, and do not repeat those that it holds.",
+    help="Store finished runs in this file, and skip those that it contains.",
 )
 @click.option("--csv", "csv_file", type=_FILE, help="Write every score of every run as CSV.")
 @click.option("--md", "md_file", type=_FILE, help="Write the result as Markdown.")
@@ -120,8 +136,8 @@ def prove(
 ) -> None:
     """Measure samplers on a TABLE of trained networks: regret and hypervolume after n trainings.
 
-    TABLE is a CSV, gzipped or not, with one row for each network. The search sees one seed of each
-    network that it trains, the scores are taken on the mean of all.
+    TABLE is a CSV, gzipped or not, with one row for each network. A simulated search sees one seed
+    of each network; the scores use the mean over all seeds.
 
     \b
     Example:

@@ -28,7 +28,7 @@ _COLUMNS = {
 @click.option(
     "--compute",
     is_flag=True,
-    help="First compute the scores that complete candidates lack, and keep them.",
+    help="First compute and store the missing scores of complete candidates.",
 )
 @options.database
 @options.as_json

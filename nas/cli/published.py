@@ -20,12 +20,12 @@ _SCALES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
 @click.argument("spaces", nargs=-1, metavar="[NAME|FILE.toml]...")
 @options.as_json
 def published(spaces: tuple[str, ...], json_: bool) -> None:
-    """Count every known network of the SPACES, and compare it with what was published.
+    """Count every known network of the SPACES, and compare it with the published numbers.
 
-    Without a name or a file, those of all built-in spaces.
+    Without arguments, the networks of all built-in spaces are counted.
 
-    "exact" is an independent count of the same network, and must be equal; where it is not, the
-    exit code is 1. "printed" is what the authors print, rounded and counted in their own way.
+    "exact" is an independent count of the same network; if it differs from ours, the exit code is
+    1. "printed" is the number in the publication, rounded and counted by its authors' rules.
 
     \b
     Example:

@@ -24,9 +24,9 @@ _NUM_TRIALS = 24  # of a study that no time ends
     help="Name of the study.  [default: made from space, budget and task]",
 )
 @options.task
-@options.data("Where the task's data lies; alone it means --task folder.")
+@options.data("Folder with the data of the task; without --task it implies --task folder.")
 @options.limit
-@options.image_size("Height and width to train at, for images of one's own.  [default: found out]")
+@options.image_size("Height and width for training on your own images.  [default: detected]")
 @options.skip_corrupt
 @options.task_strides
 @options.recipe
@@ -34,36 +34,36 @@ _NUM_TRIALS = 24  # of a study that no time ends
     "--trials",
     "num_trials",
     type=click.IntRange(1),
-    help="Candidates to evaluate.  [default: 24; no end with --time]",
+    help="Number of candidates.  [default: 24; unlimited with --time]",
 )
 @click.option(
     "--time",
     "time_limit",
     metavar="SPAN",
-    help="Begin no further candidate after so long, such as 20m or 1h30m; those under way go on, "
+    help="Start no new candidate after this time, such as 20m or 1h30m; running trials finish, "
     "and the best are confirmed.",
 )
 @click.option(
-    "--epochs", type=click.IntRange(1), help="Epochs of full fidelity.  [default: the recipe's]"
+    "--epochs", type=click.IntRange(1), help="Epochs at full fidelity.  [default: the recipe's]"
 )
 @click.option(
     "--rungs",
     metavar="N,N,…",
-    help="Epochs after which a trial is judged, the last being full fidelity.  "
-    "[default: a quarter, half and all of --epochs]",
+    help="Epochs after which trials are compared; the last is full fidelity.  [default: a "
+    "quarter, half and all of --epochs]",
 )
 @click.option(
     "--resolutions",
     metavar="N,N,…",
     help="Height and width of the images up to each rung, such as 96,128,160; the last is the "
-    "task's own size and may be left out.  [default: always the task's own]",
+    "size of the task and may be omitted.  [default: always the task's own]",
 )
 @click.option(
     "--eta",
     type=click.IntRange(2),
     default=3,
     show_default=True,
-    help="One in ETA trials goes on at each rung.",
+    help="One in ETA trials continues at each rung.",
 )
 @click.option(
     "--objective",
@@ -90,7 +90,7 @@ _NUM_TRIALS = 24  # of a study that no time ends
     "--reuse/--no-reuse",
     default=True,
     show_default=True,
-    help="Take the result of the same training of the same network from this database.",
+    help="Reuse the result of an equal training of the same network in this database.",
 )
 @click.option(
     "--confirm",
@@ -98,7 +98,7 @@ _NUM_TRIALS = 24  # of a study that no time ends
     type=click.IntRange(0),
     default=3,
     show_default=True,
-    help="Train the best K again with further seeds, and choose by their means; 0: do not.",
+    help="Train the best K again with further seeds, and select by the mean; 0 disables this.",
 )
 @click.option(
     "--seeds",
@@ -106,7 +106,7 @@ _NUM_TRIALS = 24  # of a study that no time ends
     type=click.IntRange(2),
     default=3,
     show_default=True,
-    help="Seeds for each of these, that of the search included.",
+    help="Seeds for each of these networks, including that of the search.",
 )
 @click.option(
     "--proxies/--no-proxies",
@@ -157,7 +157,7 @@ def search(**given: Any) -> int:
 @options.as_json
 @effects.refuses(*effects.RESUME)
 def resume(study: str, **given: Any) -> int:
-    """Go on with a STUDY that was interrupted; finished trials are not repeated.
+    """Continue a STUDY that was interrupted; finished trials are not repeated.
 
     \b
     Example:

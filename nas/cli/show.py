@@ -38,13 +38,16 @@ _DETAILS = 3  # failed trials whose cause is printed in full
 @click.option(
     "--csv", "csv_", is_flag=True, help="Print every trial as CSV, with each choice of each stage."
 )
-@click.option("--profile", is_flag=True, help="Show where the time went, as --profile measured it.")
+@click.option(
+    "--profile", is_flag=True, help="Show the time of each part, as measured with --profile."
+)
 @options.database
 @options.as_json
 def show(study: str, db: str | None, **given: Any) -> None:
     """Show one STUDY, its settings and its trials; or one training by its name.
 
-    Of more than 200 trials the best are printed: --all, --csv and --json print every one.
+    If a study has more than 200 trials, only the best are printed; --all, --csv and --json print
+    all.
 
     \b
     Example:

@@ -16,10 +16,11 @@ from nas.cli.histogram import histogram
 @click.option(
     "--band",
     metavar="LOW-HIGH",
-    help="Also count those that use such a share of the first budget, in percent, e.g. 85-100.",
+    help="Also count architectures that use this share of the first budget, in percent, such as "
+    "85-100.",
 )
 @options.latency
-@options.plot("Write the distribution of costs as a page that needs no network.")
+@options.plot("Write the distribution of costs as a self-contained HTML page.")
 @options.deployment
 @options.as_json
 @effects.refuses(*effects.LATENCY)
@@ -34,10 +35,10 @@ def space(
     json_: bool,
     **latency: Any,
 ) -> None:
-    """Show what the space NAME allows, its published members, and what a budget leaves of it.
+    """Show the choices and published members of the space NAME, and how many fit a budget.
 
-    The number of architectures that fit is given by bounds that hold for certain and by an
-    estimate with its 95 % interval; where few fit, it is exact.
+    The number of architectures that fit is given by certain bounds and by an estimate with its 95 %
+    interval; if few fit, it is exact.
 
     \b
     Example:

@@ -25,22 +25,22 @@ _MENDED = "Type the same with --resume to go on."
 @click.option(
     "--against",
     metavar="NAME|STUDY#N|DIR",
-    help="Compare with this network, trained alike: a name as --arch takes it, or trial N of a "
-    "study; or with an earlier --out.",
+    help="Compare with a network that is trained in the same way: a name as in --arch, trial N "
+    "of a study, or the --out folder of an earlier training.",
 )
 @click.option(
     "--task",
     help="digits, cifar10, cifar100, imagenet, folder.  [default: the study's, else digits]",
 )
-@options.data("Where the task's images lie; alone it means --task folder.")
-@options.image_size("Height and width to train at.  [default: found out]")
+@options.data("Folder with the images of the task; without --task it implies --task folder.")
+@options.image_size("Height and width to train at.  [default: detected]")
 @options.skip_corrupt
 @options.strides
 @options.task_strides
 @click.option("--limit", type=click.IntRange(1), help="Train on this many images only.")
 @click.option(
     "--recipe", metavar="NAME|FILE.toml",
-    help="How to train; `paper` is that of the IGCV3 paper.  [default: the task's]",
+    help="Training recipe; `paper` is that of the IGCV3 paper.  [default: the task's]",
 )  # fmt: skip
 @click.option(
     "--set", "settings", multiple=True, metavar="FIELD=VALUE",
@@ -49,7 +49,7 @@ _MENDED = "Type the same with --resume to go on."
 @click.option("--epochs", type=click.IntRange(1), help="[default: the recipe's]")
 @click.option(
     "--seeds", type=click.IntRange(1, 100), default=1, show_default=True, metavar="N",
-    help="Train N replicates, from seed, seed + 1, …",
+    help="Train N times, with the seeds seed, seed + 1, …",
 )  # fmt: skip
 @click.option(
     "--seed", type=click.IntRange(0), default=0, show_default=True, help="The first seed."
@@ -58,11 +58,11 @@ _MENDED = "Type the same with --resume to go on."
     "-o", "--out", type=click.Path(path_type=Path),
     help="Folder for checkpoints, weights and report.  [default: nas-results/train/…]",
 )  # fmt: skip
-@click.option("--resume", is_flag=True, help="Go on with what lies in --out.")
+@click.option("--resume", is_flag=True, help="Continue the training in --out.")
 @click.option(
     "--workers", type=click.IntRange(1), default=1, show_default=True, metavar="N",
-    help="Train on N GPUs at once, each taking its part of every batch; on N CPU cores where there "
-    "is no GPU.",
+    help="Train on N GPUs, or on N CPU cores without a GPU; each gets an equal part of every "
+    "batch.",
 )  # fmt: skip
 @click.option(
     "--ray-address", metavar="HOST:PORT",
@@ -72,7 +72,7 @@ _MENDED = "Type the same with --resume to go on."
 @click.option("--export/--no-export", default=True, help="Export the network as well.")
 @click.option(
     "--profile", is_flag=True,
-    help="Measure where the time goes: data, forward, backward, …",
+    help="Measure the time of each part: data, forward, backward, …",
 )  # fmt: skip
 @click.option("--quiet", is_flag=True, help="Print only the result.")
 @options.as_json
