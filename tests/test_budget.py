@@ -46,6 +46,16 @@ from nas.units import si
         ("1k-flops", "madds", 1_000),
         ("2.5M params", "params", 2_500_000),
         ("2.5m Parameters", "params", 2_500_000),
+        ("300 million flops", "madds", 300_000_000),
+        ("0.3 billion FLOPs", "madds", 300_000_000),
+        ("300Mega-flops", "madds", 300_000_000),
+        ("3e8-flops", "madds", 300_000_000),
+        ("3.13E+8 FLOPs", "madds", 313_000_000),
+        ("2.5e0M-params", "params", 2_500_000),
+        ("300M multiply-adds", "madds", 300_000_000),
+        ("569 million mult-adds", "madds", 569_000_000),
+        ("3.5 million parameters", "params", 3_500_000),
+        ("5e0ms-latency@cpu", "latency", 5_000_000),
         ("5M activations", "acts", 5_000_000),
         ("5ms-latency@cpu", "latency", 5_000_000),
         ("5 ms latency@cpu", "latency", 5_000_000),
@@ -64,8 +74,8 @@ def test_a_budget_reads_exactly(text, cost, limit):
     "text",
     [
         "", "300M", "300", "flops", "M-flops",
-        "300Mega-flops", "5ms", "5ms-flops", "300M-watts", "-300M-flops", "+300M-flops",
-        "300T-flops", "3e8-flops", ".3G-flops",
+        "300Megs-flops", "5ms", "5ms-flops", "300M-watts", "-300M-flops", "+300M-flops",
+        "300T-flops", "3e99-flops", "3e-8-flops", ".3G-flops",
         "3.G-flops", "1,5M-params", "1_000-params", "300M-flops,3M-params", "inf-flops",
         "nan-flops", "٣M-flops", "9" * 5000 + "-flops", "300M-flops; 1", "0-flops", "0.0M-params",
         "0.5-params",
@@ -78,6 +88,19 @@ def test_anything_else_is_refused_with_what_may_be_written(text):
     for word in ("300M-flops", "madds", "macs", "params", "acts", "K, M or G"):
         assert word in caught.value.remedy
     assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("300M", "300M-flops or 300M-params"), ("300", "300-flops or"), ("5ms", "5ms-latency@cpu"),
+     ("5 ms@cpu", "5ms-latency@cpu"), ("0,3G-flops", "decimal point"),
+     ("300,000,000-flops", "marks between thousands"), ("1_000-params", "marks between thousands"),
+     ("-5M-flops", "more than 0"), ("300M-flops 2M-params", "once for each ceiling")],
+)  # fmt: skip
+def test_what_is_missing_is_said(text, said):
+    with pytest.raises(BudgetError) as caught:
+        parse_budget(text)
+    assert said in caught.value.remedy
 
 
 @pytest.mark.parametrize(

@@ -120,7 +120,7 @@ def _show_trial(store: "Store", study: str, number: int, json_: bool) -> None:
         output.echo_json(show_trial.document(found, trial))
     else:
         export = store.command(f"export {study} --trial {number} -o DIR")
-        show_trial.show_trial(found, trial, export)
+        show_trial.show_trial(found, trial, lambda one: store.weights_file(study, one), export)
 
 
 def _show_study(store: "Store", study: str, given: Mapping[str, Any]) -> None:

@@ -1,6 +1,6 @@
 """`nas show STUDY --trial N`: one network by stage, its curve, its seeds and its weights."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import takewhile
 from math import ceil
 from pathlib import Path
@@ -63,8 +63,14 @@ def document(found: StudyResults, trial: Trial) -> dict[str, Any]:
     }
 
 
-def show_trial(found: StudyResults, trial: Trial, export: str) -> None:
-    """Print all that is known of one trial; `export` is the command that exports it."""
+def show_trial(
+    found: StudyResults, trial: Trial, find_weights: Callable[[Trial], Path | None], export: str
+) -> None:
+    """Print all that is known of one trial.
+
+    `find_weights` tells where its weights lie, or that they are gone; `export` is the command that
+    exports it.
+    """
     _print_facts(found, trial)
     click.echo("")
     _print_parts(found, trial)
@@ -74,7 +80,9 @@ def show_trial(found: StudyResults, trial: Trial, export: str) -> None:
     trainings = _trainings(found, trial)
     if trial.final:
         click.echo("")
-        _print_trainings(trainings)
+        numbers = {one["trial"] for one in trainings}
+        own = {one.number: find_weights(one) for one in found.trials if one.number in numbers}
+        _print_trainings(trainings, own)
     if trial.fail_detail:
         click.echo(f"\n{trial.fail_detail}")
     if trial.final:
@@ -211,14 +219,14 @@ def _trainings(found: StudyResults, trial: Trial) -> list[dict[str, Any]]:
     ]
 
 
-def _print_trainings(trainings: Sequence[dict[str, Any]]) -> None:
+def _print_trainings(trainings: Sequence[dict[str, Any]], files: Mapping[int, Path | None]) -> None:
     table = [
         {
             **one,
             "state": one["state"].lower(),
             "error": percent(one["top1_error"]),
             "test": percent(one["test"]["top1_error"]) if one["test"] else "",
-            "weights": _place(one["weights"]),
+            "weights": _place(one["weights"], files[one["trial"]]),
         }
         for one in trainings
     ]
@@ -229,7 +237,7 @@ def _print_trainings(trainings: Sequence[dict[str, Any]]) -> None:
     output.table("", columns, table, "trial seed error test", "state seed")
 
 
-def _place(weights: str | None) -> str:
-    if weights is None:
+def _place(recorded: str | None, file: Path | None) -> str:
+    if recorded is None:
         return "none"
-    return weights if Path(weights).is_file() else f"{weights} (missing)"
+    return f"{recorded} (missing)" if file is None else str(file)

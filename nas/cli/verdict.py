@@ -81,7 +81,8 @@ def _print_best(shipped: Shipped) -> None:
     without = ("role", "family", "epochs", "state", "arch_id", "shape", "observed")
     columns = {"name": "", **rows.columns(found, without, bool(spec.latency))}
     click.echo("")
-    title = f"the best and the published references ({spec.task}, {epochs})"
+    beside = " and the published references" if found.references else ""
+    title = f"the best{beside} ({spec.task}, {epochs})"
     output.table(title, columns, shown, rows.NUMBERS, "params")
     output.field("\nbest", f"trial {best.number}: {best.architecture}", 12)
     for line in found.verdicts:

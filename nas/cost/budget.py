@@ -11,10 +11,14 @@ from nas.units import _PREFIXES, _TIMES, si, time
 
 _UNITS = {
     **dict.fromkeys(("flops", "flop", "madds", "madd", "macs", "mac"), "madds"),
-    **dict.fromkeys(("params", "param", "parameters"), "params"),
+    **dict.fromkeys(("multiply-adds", "mult-adds", "multadds"), "madds"),
+    **dict.fromkeys(("params", "param", "parameters", "weights"), "params"),
     **dict.fromkeys(("acts", "act", "activations"), "acts"),
 }
-_NUMBER = r"([0-9]{1,15}(?:\.[0-9]{1,15})?)"
+_NUMBER = r"([0-9]{1,15}(?:\.[0-9]{1,15})?(?:e\+?(?:1[0-5]|[0-9]))?)"  # 300, 0.3, 3e8
+_SPELLED = {"thousand": "K", "kilo": "K", "million": "M", "mega": "M", "billion": "G", "giga": "G"}
+_PREFIX = rf"({'|'.join(_SPELLED)}|[KMG])?"
+_TIME = re.compile(rf"{_NUMBER} *({'|'.join(_TIMES)})(?: *@.*)?", re.IGNORECASE)
 _DASHES = str.maketrans(dict.fromkeys("‐‑‒–—−", "-"))
 _LATENCY_REMEDY = (
     "Write a time and where it is measured, such as 5ms-latency@cpu, 800us-latency@cuda."
@@ -63,7 +67,7 @@ class Constraint:
 
 
 def split_amount(text: str, units: Collection[str]) -> tuple[str, str, str] | None:
-    """Return the digits, the prefix (K, M, G or empty) and the unit of a ceiling on a count.
+    """Return the number, the prefix (K, M, G or empty) and the unit of a ceiling on a count.
 
     Between them stand blanks, dashes of any length or nothing, and case does not count: `m` is
     mega, for no count comes in thousandths. Where nothing stands between, a prefix is read where
@@ -73,9 +77,11 @@ def split_amount(text: str, units: Collection[str]) -> tuple[str, str, str] | No
     plain = text.translate(_DASHES).strip()
     names = {unit.lower(): unit for unit in units}
     known = "|".join(map(re.escape, names))
-    for form in (rf" *([KMG]?)[ _-]*({known})", r" *([KMG]?)[ _-]+([A-Z]\S*)"):
+    for form in (rf" *{_PREFIX}[ _-]*({known})", rf" *{_PREFIX}[ _-]+([A-Z]\S*)"):
         if match := re.fullmatch(_NUMBER + form, plain, re.IGNORECASE | re.ASCII):
-            return match[1], match[2].upper(), names.get(match[3].lower(), match[3])
+            prefix = (match[2] or "").lower()
+            unit = names.get(match[3].lower(), match[3])
+            return match[1], _SPELLED.get(prefix, prefix.upper()), unit
     return None
 
 
@@ -92,12 +98,28 @@ def parse_budget(text: str) -> Constraint:
         return _parse_latency(text)
     read = split_amount(text, _UNITS)
     if read is None or read[2] not in _UNITS:
-        raise BudgetError(f"{text!r} is no budget.", _REMEDY)
+        raise BudgetError(f"{text!r} is no budget.", _hint(text) + _REMEDY)
     number, prefix, unit = read
     limit = _scaled(number, _PREFIXES[prefix])
     if limit < 1:
         raise BudgetError(f"the budget {text!r} is less than 1.", _REMEDY)
     return Constraint(_UNITS[unit], limit)
+
+
+def _hint(text: str) -> str:
+    """Return what is missing in a ceiling that cannot be read, or nothing."""
+    plain = text.translate(_DASHES).strip()
+    if re.fullmatch(_NUMBER + rf" *{_PREFIX}", plain, re.IGNORECASE):
+        return f"Say what it limits: {plain}-flops or {plain}-params. "
+    if match := _TIME.fullmatch(plain):
+        return f"Say where the time is measured: {match[1]}{match[2]}-latency@cpu. "
+    if re.search(r"[0-9][,_][0-9]", plain):
+        return "Write a decimal point, and no marks between thousands. "
+    if re.match(r"-", plain):
+        return "It is more than 0. "
+    if len(re.findall(rf"(?<![0-9.]){_NUMBER}", plain)) > 1:
+        return "Give --budget once for each ceiling. "
+    return ""
 
 
 def _parse_latency(text: str) -> Constraint:
@@ -115,7 +137,9 @@ def _parse_latency(text: str) -> Constraint:
 
 def _scaled(number: str, scale: int) -> int:
     """Return a decimal number times `scale`, the rest dropped, in exact arithmetic."""
+    number, _, power = number.lower().partition("e")
     whole, _, fraction = number.partition(".")
+    scale *= 10 ** int(power or 0)
     parts: int = int(fraction or 0) * scale // 10 ** len(fraction)
     return int(whole) * scale + parts
 

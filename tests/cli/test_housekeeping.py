@@ -65,7 +65,10 @@ def test_no_score_is_recorded_of_weights_that_are_not_the_trials(nas: Shell) -> 
 
 def test_a_study_can_be_moved(nas: Shell) -> None:
     train_study(Path("nas.db"), RESULTS, quick_spec())
+    (own,) = weights_in(RESULTS / "study")
+    assert f"{own.absolute()}\n" in nas("show", "study", "--trial", "0").out
     RESULTS.rename("elsewhere")
+    assert f"study/{own.name} (missing)" in nas("show", "study", "--trial", "0").out
     gone = nas.refused("export", "study", "--best", "-o", "out")
     assert "--results DIR" in gone
     assert nas("resume", "study", "--results", "elsewhere").code == 0

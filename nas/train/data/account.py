@@ -23,6 +23,14 @@ class Reason(StrEnum):
     UNREADABLE = "unreadable"
 
 
+def printable(name: str) -> str:
+    """Return the name of a file or a class as one line that every terminal can show.
+
+    Names may hold line breaks, control sequences, and bytes that are no text.
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+
+
 @dataclass
 class LeftOut:
     """How many files were left out for each reason, and the names of the first ones."""
@@ -30,12 +38,12 @@ class LeftOut:
     counts: Counter[Reason] = field(default_factory=Counter)
     names: dict[Reason, list[str]] = field(default_factory=dict)
 
-    def add(self, reason: Reason, name: str) -> None:
-        """Enter one file or folder."""
-        self.counts[reason] += 1
+    def add(self, reason: Reason, name: str, count: int = 1) -> None:
+        """Enter a file, or a folder of `count` files."""
+        self.counts[reason] += count
         named = self.names.setdefault(reason, [])
         if len(named) < _NAMED:
-            named.append(name)
+            named.append(printable(name))
 
     @property
     def text(self) -> str:
@@ -46,5 +54,5 @@ class LeftOut:
         return f"left out: {self.counts.total():,} ({'; '.join(parts)})"
 
     def _part(self, reason: Reason) -> str:
-        more = ", …" if self.counts[reason] > _NAMED else ""
+        more = ", …" if len(self.names[reason]) == _NAMED < self.counts[reason] else ""
         return f"{self.counts[reason]:,} {reason}: {', '.join(self.names[reason])}{more}"

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from nas.errors import TaskError
+from nas.train.data.account import printable
 
 _UNLABELLED = -1  # the Hugging Face hub's label of an image without one
 
@@ -16,7 +17,8 @@ def class_names(
 ) -> tuple[str, ...]:
     """Return the names of the classes that the labels of each part stand for.
 
-    They are the words, or the integers in ascending order as text; `known` are the names of the
+    They are the words, with what no terminal can show escaped, or the integers in ascending order
+    as text; `known` are the names of the
     integers from 0, where the data has such.
 
     Raises:
@@ -27,9 +29,9 @@ def class_names(
         _check_known(parts, known, where)
         return known
     _check_unlabelled(train, where)
-    names = tuple(str(value) for value in sorted(train, key=_rank))
+    names = tuple(_text(value) for value in sorted(train, key=_rank))
     for key, labels in parts.items():
-        strange = sorted({str(value) for value in labels} - set(names))
+        strange = sorted({_text(value) for value in labels} - set(names))
         if strange:
             more = f" ({len(strange)} such classes)" if len(strange) > 1 else ""
             raise TaskError(
@@ -46,7 +48,7 @@ def positions(values: Sequence[Any], names: tuple[str, ...], known: tuple[str, .
     if known == names and all(_is_integer(value) for value in values):
         return torch.tensor(values, dtype=torch.int64)
     place = {name: index for index, name in enumerate(names)}
-    return torch.tensor([place[str(value)] for value in values], dtype=torch.int64)
+    return torch.tensor([place[_text(value)] for value in values], dtype=torch.int64)
 
 
 def _check_known(parts: Mapping[str, Sequence[Any]], known: tuple[str, ...], where: str) -> None:
@@ -70,6 +72,10 @@ def _check_unlabelled(train: set[Any], where: str) -> None:
 
 def _is_integer(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _text(value: Any) -> str:
+    return printable(str(value))
 
 
 def _rank(value: Any) -> tuple[bool, Any]:

@@ -7,27 +7,36 @@ folders that hold nothing else, below each class, or be there twice (`seg_train/
 
 import os
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from nas.errors import TaskError
 from nas.train.data.account import LeftOut, Reason
-from nas.train.data.folder import account_for, bears_images, has_images, subfolders
+from nas.train.data.folder import account_for, bears_images, has_images, images_below, subfolders
 
 PARTS = ("train", "val", "test")
 
+# In English, then German, French, Spanish, Portuguese, Italian, Turkish, Russian, Chinese, Japanese
+# and Korean, without accents and in lower case
 _WORDS = {
-    "train": "train|training|trn",
-    "val": "val|valid|validation|dev|eval|evaluation",
-    "test": "test|testing|tst",
+    "train": "train|training|trn|entrainement|apprentissage|entrenamiento|treino|treinamento|"
+    "addestramento|egitim|обучение|обучающая|训练|訓練|学習|훈련|학습",
+    "val": "val|valid|validation|vld|dev|eval|evaluation|validierung|validacion|validacao|"
+    "convalida|validazione|dogrulama|валидация|проверка|验证|驗證|検証|검증",
+    "test": "test|testing|tst|holdout|prueba|pruebas|teste|testes|тест|тестовая|测试|測試|テスト|"
+    "시험|테스트",
 }
-_FILLERS = r"data|dataset|set|split|images?|imgs?"
+_FILLERS = r"data|dataset|set|split|images?|imgs?|集"
+_LETTER = r"[^\W\d_]"
 _PATTERN = re.compile(
-    rf"(?<![a-z])(?:{'|'.join(f'(?P<{part}>{words})' for part, words in _WORDS.items())})"
-    rf"(?:{_FILLERS})?(?![a-z])"
+    rf"(?<!{_LETTER})(?:{'|'.join(f'(?P<{part}>{words})' for part, words in _WORDS.items())})"
+    rf"(?:{_FILLERS})?(?!{_LETTER})"
 )
-_FILLER = re.compile(rf"(?<![a-z])(?:{_FILLERS})(?![a-z])")
+_FILLER = re.compile(rf"(?<!{_LETTER})(?:{_FILLERS})(?!{_LETTER})")
+
+_VOICED = "\u3099\u309a"  # they tell letters of the Japanese apart
 
 Classes = list[tuple[str, str]]
 """The folders of a part, each with the name of its class."""
@@ -38,13 +47,35 @@ def part_of(name: str) -> tuple[str, str] | None:
 
     Raises nothing: a name that stands for two parts, such as `train_test`, stands for none.
     """
-    text = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
-    found = list(_PATTERN.finditer(text))
-    kinds = {match.lastgroup for match in found}
-    if len(kinds) != 1:
-        return None
-    rest = _FILLER.sub("", _PATTERN.sub("", text))
-    return str(found[0].lastgroup), "".join(re.findall("[a-z]+", rest))
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name)
+    for text in map(_plain, (words, name)):  # `TrainSet`, and `vALID`
+        found = list(_PATTERN.finditer(text))
+        if len({match.lastgroup for match in found}) == 1:
+            rest = _FILLER.sub("", _PATTERN.sub("", text))
+            return str(found[0].lastgroup), "".join(re.findall(_LETTER, rest))
+        if found:
+            return None
+    return None
+
+
+def _plain(name: str) -> str:
+    """Return `name` in lower case and without accents, in the words of this module: `egitim`."""
+    parts = unicodedata.normalize("NFKD", name.lower().replace("ı", "i"))
+    bare = "".join(c for c in parts if unicodedata.category(c) != "Mn" or c in _VOICED)
+    return unicodedata.normalize("NFKC", bare)
+
+
+def shared_folders(classes: Classes) -> list[str]:
+    """Return the names of the folders that each of `classes` holds in place of images.
+
+    None where there is one class only, or where they differ: such names are hardly by chance. Then
+    the `classes` may be parts under names that are not known.
+    """
+    held = [sorted(entry.name for entry in subfolders(path)) for _, path in classes]
+    alike = len(held) > 1 and all(names == held[0] for names in held)
+    if not alike or len(held[0]) < 2 or any(has_images(path) for _, path in classes):
+        return []
+    return held[0]
 
 
 def find_parts(folder: Path, left_out: LeftOut) -> dict[str, Classes]:
@@ -70,7 +101,8 @@ def find_parts(folder: Path, left_out: LeftOut) -> dict[str, Classes]:
     account_for(place, left_out)
     for entry in subfolders(place):
         if entry.path not in named.values():
-            left_out.add(Reason.NO_PART, entry.path)
+            count = sum(1 for _ in images_below(entry.path, LeftOut()))
+            left_out.add(Reason.NO_PART, entry.path, max(count, 1))
     parts: dict[str, Classes] = {}
     for part in PARTS:
         if part in named:

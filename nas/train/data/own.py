@@ -19,12 +19,12 @@ import numpy as np
 import torch
 
 from nas.errors import TaskError
-from nas.train.data.account import LeftOut, Reason
+from nas.train.data.account import LeftOut, Reason, printable
 from nas.train.data.cache import cached
 from nas.train.data.folder import bears_images, has_image_suffix, images_below
 from nas.train.data.images import DataRequest, Source
 from nas.train.data.labels import class_names, positions
-from nas.train.data.layout import find_parts
+from nas.train.data.layout import find_parts, shared_folders
 from nas.train.data.records import FileRecords, Files, ParquetRecords, Records
 from nas.train.data.scan import BAD, EMPTY, GOOD, Scan, refuse_broken, scan
 from nas.train.data.task import Split
@@ -58,11 +58,13 @@ class _Found:
     """The parts of a data set by name, and what of them is not read.
 
     `folders` are the class folders by the name of the class; none where labels are in the files.
+    `doubt` says where the classes may be something else.
     """
 
     parts: dict[str, _Part]
     left_out: LeftOut = field(default_factory=LeftOut)
     folders: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    doubt: str = ""
 
 
 def read_imagenet(request: DataRequest) -> Source:
@@ -114,7 +116,7 @@ def read_images(folder: Path, side: int | None, hold: Hold, skip: bool) -> Sourc
     side = side or int(min(_LARGEST, max(_SMALLEST, np.median(sizes.min(axis=1)))))
     source = _source(files, names, side, _digest(files, scans, names))
     one_size = bool((sizes == side).all())
-    notes = [*_remarks(scans, files, names), found.left_out.text]
+    notes = [found.doubt, *_remarks(scans, files, names), found.left_out.text]
     if hold == "always" or (hold == "small" and one_size and _small(side, len(sizes))):
         resized = int((sizes != side).any(axis=1).sum())
         notes.insert(0, f"{resized:,} images resized to {side}x{side}" if resized else "")
@@ -166,7 +168,9 @@ def _tree(folder: Path) -> _Found:
     left_out = LeftOut()
     folders: dict[str, list[str]] = {}
     parts = {}
-    for key, classes in find_parts(folder, left_out).items():
+    named = find_parts(folder, left_out)
+    shared = shared_folders(named["train"]) if set(named) == {"train"} else []
+    for key, classes in named.items():
         files: list[str] = []
         labels: list[str] = []
         for name, path in classes:
@@ -176,7 +180,18 @@ def _tree(folder: Path) -> _Found:
             labels += [name] * len(below)
         if files:
             parts[key] = _Part(FileRecords(files), files, labels)
-    return _Found(parts, left_out, folders)
+    return _Found(parts, left_out, folders, _doubt(named["train"], shared) if shared else "")
+
+
+def _doubt(classes: Sequence[tuple[str, str]], shared: Sequence[str]) -> str:
+    names, below = (
+        ", ".join(map(printable, some[:3])) + (", …" if len(some) > 3 else "")
+        for some in ([name for name, _ in classes], shared)
+    )
+    return (
+        f"the classes {names} all hold the folders {below}: if these are the classes, name the "
+        "others train, val and test"
+    )
 
 
 def _parquet(files: Sequence[Path], folder: Path) -> _Found:

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from nas.errors import TaskError
 from nas.train.data.account import LeftOut, Reason
 from nas.train.data.folder import is_hidden, is_parquet
-from nas.train.data.layout import file_parts
+from nas.train.data.layout import file_parts, part_of
 
 _IMAGE_NAMES = (
     "image", "img", "picture", "photo", "image_bytes", "image_data", "bytes", "content", "data",
@@ -26,6 +26,9 @@ _LABEL_NAMES = (
     "label", "labels", "fine_label", "fine_labels", "class", "classes", "class_label", "class_id",
     "class_name", "target", "targets", "category", "cls", "label_id", "label_name", "y",
 )  # fmt: skip
+_SPLIT_NAMES = ("split", "subset", "partition", "part", "fold", "set")
+_NO_LABELS = (*_SPLIT_NAMES, "id", "idx", "index", "image_id", "width", "height")
+_PANDAS_INDEX = "__index_level_"
 _NEEDS = (
     "It needs one column of images (binary, or a struct with bytes) and one of labels "
     "(integers, booleans or text), named image and label."
@@ -73,19 +76,42 @@ def columns(files: Sequence[Path]) -> tuple[str, str]:
     """Return the names of the columns of images and of labels, which all `files` have.
 
     Raises:
-        TaskError: a file cannot be read, or it is not clear which columns these are.
+        TaskError: a file cannot be read, or holds several parts, or it is not clear which columns
+            these are.
     """
     schemas = [_opened(file) for file in files]
     image = _chosen(schemas[0], _is_image, _IMAGE_NAMES, files[0])
     label = _chosen(schemas[0], _is_label, _LABEL_NAMES, files[0])
     for file, schema in zip(files, schemas, strict=True):
+        _check_one_part(file, schema)
         if not {image, label} <= set(schema.names):
             raise TaskError(
                 f"{file} has the columns {', '.join(schema.names)}, but not {image} and {label} "
                 f"as {files[0].name}.",
                 "Give --data a folder with the files of one data set.",
             )
+        if _is_text(schema.field(label).type) != _is_text(schemas[0].field(label).type):
+            raise TaskError(
+                f"the column {label} is text in one of {files[0]} and {file}, and numbers in the "
+                "other.",
+                "Write all files with labels of one type.",
+            )
     return image, label
+
+
+def _check_one_part(file: Path, schema: Any) -> None:
+    """Refuse a file whose rows are of several parts, as a column of it says."""
+    for column in schema:
+        if column.name.lower() in _SPLIT_NAMES and _is_text(column.type):
+            words = {word for word in read_column(file, column.name) if word is not None}
+            if len(words) > 1 and all(map(part_of, words)):
+                first = min(words)
+                raise TaskError(
+                    f"the column {column.name} of {file} says that it holds several parts: "
+                    f"{', '.join(sorted(words))}.",
+                    "Write a file for each part, in pandas: "
+                    f"table[table.{column.name} == {first!r}].to_parquet('{first}.parquet')",
+                )
 
 
 def read_labels(files: Iterable[Path], column: str) -> list[Any]:
@@ -96,16 +122,22 @@ def read_labels(files: Iterable[Path], column: str) -> list[Any]:
     """
     labels: list[Any] = []
     for file in files:
-        try:
-            found = pq.read_table(file, columns=[column]).column(column).to_pylist()
-        except (pa.ArrowException, OSError) as error:
-            raise unreadable(file, error) from error
+        found = read_column(file, column)
         if None in found:
             raise TaskError(
                 f"row {found.index(None)} of {file} has no label.", "Give every row a label."
             )
         labels += found
     return labels
+
+
+def read_column(file: Path, column: str) -> list[Any]:
+    """Return the values of one column; TaskError where the file cannot be read."""
+    try:
+        found: list[Any] = pq.read_table(file, columns=[column]).column(column).to_pylist()
+    except (pa.ArrowException, OSError) as error:
+        raise unreadable(file, error) from error
+    return found
 
 
 def schema_names(file: Path, column: str) -> tuple[str, ...]:
@@ -143,6 +175,8 @@ def _opened(file: Path) -> Any:
 def _chosen(schema: Any, fits: Any, names: Sequence[str], file: Path) -> str:
     """Return the column that `fits`: the only one, or the first of `names`."""
     fitting = [column.name for column in schema if fits(column.type)]
+    if names is _LABEL_NAMES:
+        fitting = [name for name in fitting if _may_be_labels(name)]
     if len(fitting) == 1:
         return str(fitting[0])
     for name in names:
@@ -150,6 +184,10 @@ def _chosen(schema: Any, fits: Any, names: Sequence[str], file: Path) -> str:
             if found.lower() == name:
                 return str(found)
     raise TaskError(f"{file} has the columns {', '.join(schema.names)}.", _NEEDS)
+
+
+def _may_be_labels(name: str) -> bool:
+    return name.lower() not in _NO_LABELS and not name.startswith(_PANDAS_INDEX)
 
 
 def _is_image(kind: Any) -> bool:
@@ -162,13 +200,14 @@ def _is_image(kind: Any) -> bool:
 
 
 def _is_label(kind: Any) -> bool:
+    plain = _plain(kind)
+    return bool(pa.types.is_integer(plain) or pa.types.is_boolean(plain) or _is_text(kind))
+
+
+def _is_text(kind: Any) -> bool:
     kind = _plain(kind)
     return bool(
-        pa.types.is_integer(kind)
-        or pa.types.is_boolean(kind)
-        or pa.types.is_string(kind)
-        or pa.types.is_large_string(kind)
-        or pa.types.is_string_view(kind)
+        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
     )
 
 

@@ -82,7 +82,7 @@ def look(data: bytes) -> ImageProperties:
             image.draft("RGB", (1, 1))
             image.load()
             return ImageProperties(size)
-        peak = int(image.getextrema()[1]) if image.mode.startswith("I;16") else None  # type: ignore[arg-type]
+        peak = int(np.asarray(image).max()) if image.mode.startswith("I;16") else None
         upright_rgb(image)
         frames = image.format in _ANIMATED and getattr(image, "n_frames", 1) > 1
         return ImageProperties(size, frames, peak)

@@ -48,6 +48,9 @@ def refused(match: str, root: Path, task: str = "folder") -> None:
      ("Validation", "val"), ("dev", "val"), ("eval", "val"), ("val_images", "val"),
      ("TEST", "test"), ("Testing", "test"), ("test_set", "test"), ("tst", "test"),
      ("train-00000-of-00001", "train"), ("trainval", None), ("train_test", None),
+     ("vAlId", "val"), ("TRAİN", "train"), ("Entraînement", "train"), ("VALIDACIÓN", "val"),
+     ("Validierung", "val"), ("EĞİTİM", "train"), ("ОБУЧЕНИЕ", "train"), ("训练集", "train"),
+     ("テスト", "test"), ("holdout", "test"), ("testamento", None), ("обучениеx", None),
      ("contest", None), ("value", None), ("testament", None), ("device", None), ("cat", None)],
 )  # fmt: skip
 def test_which_part_a_name_stands_for(name, part):
@@ -141,7 +144,7 @@ def test_what_is_left_out_is_counted_and_named(tmp_path):
     for task in ("folder", "cifar10"):
         note = load_task(task, str(root)).note
         assert "24 images in 2 classes" in note
-        assert "left out: 10 (" in note
+        assert "left out: 11 (" in note
         for said in (
             "1 hidden: ",
             "3 not an image: ",
@@ -150,7 +153,7 @@ def test_what_is_left_out_is_counted_and_named(tmp_path):
             "1 not a regular file: ",
             "1 outside the class folders: ",
             "1 a folder without images: labels",
-            "1 in no part that is read: ",
+            "2 in no part that is read: ",
         ):
             assert said in note, said
         assert "gone.jpg" in note
@@ -206,3 +209,33 @@ def test_many_classes_are_told_by_their_sizes(tmp_path):
     for label in range(6):
         fill(root / f"c{label}", 100 * label, 10 + label)
     assert "75 images in 6 classes (10 to 15 each)" in load_task("folder", str(root)).note
+
+
+def test_parts_in_other_languages(tmp_path):
+    tree(tmp_path / "d", "ENTRENAMIENTO", "Validación", "Prueba")
+    task = load_task("folder", str(tmp_path / "d"))
+    assert (task.class_names, len(task.test)) == (CLASSES, 8)
+
+
+def test_classes_that_hold_the_same_folders_may_be_parts_and_that_is_said(tmp_path):
+    tree(tmp_path / "a", "shuffled", "kept", "put by")
+    note = load_task("folder", str(tmp_path / "a")).note
+    assert "the classes kept, put by, shuffled all hold the folders ice, sea" in note
+    fill(tmp_path / "a" / "kept", 5000)
+    assert "all hold" not in load_task("folder", str(tmp_path / "a")).note
+
+
+def test_images_of_a_part_that_is_not_read_are_counted(tmp_path):
+    tree(tmp_path / "d", "train", "unlabelled", "test")
+    assert "left out: 4 (4 in no part that is read" in load_task("folder", str(tmp_path / "d")).note
+
+
+def test_names_that_no_terminal_shows_are_escaped(tmp_path):
+    names = [b"caf\xe9", b"new\nline", b"\x1b[31mred"]
+    for place, name in enumerate(names):
+        fill(tmp_path / "d" / os.fsdecode(name), 100 * place)
+    (tmp_path / "d" / os.fsdecode(names[0]) / os.fsdecode(b"\xe9.png")).touch()
+    task = load_task("folder", str(tmp_path / "d"))
+    assert set(task.class_names) == {r"caf\udce9", r"new\nline", r"\x1b[31mred"}
+    assert r"\udce9/\udce9.png" in task.note
+    assert all(text.isprintable() for text in (task.note, *task.class_names))

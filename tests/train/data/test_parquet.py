@@ -62,6 +62,10 @@ MADE = {
         "__index_level_0__": list(range(COUNT)),
     },
     "two binaries": {"mask": [b""] * COUNT, "image": BLOBS, "Label": LABELS},
+    "numbers that are no labels": {
+        "image": BLOBS, "kind": LABELS, "id": list(range(COUNT)), "split": ["train"] * COUNT,
+        "__index_level_0__": list(range(COUNT)),
+    },
     "any names": {"photograph": BLOBS, "kind": WORDS},
 }  # fmt: skip
 
@@ -125,6 +129,9 @@ def test_files_of_several_data_sets_or_other_columns_are_refused(tmp_path):
     write(tmp_path / "b" / "train-0.parquet", {"image": BLOBS, "label": LABELS})
     write(tmp_path / "b" / "train-1.parquet", {"image": BLOBS, "class": LABELS})
     refused("train-1.parquet has the columns image, class, but not", tmp_path / "b")
+    write(tmp_path / "c" / "train-0.parquet", {"image": BLOBS, "label": LABELS})
+    write(tmp_path / "c" / "train-1.parquet", {"image": BLOBS, "label": WORDS})
+    refused("label is text in one of .*train-0.* and .*train-1.*, and numbers", tmp_path / "c")
 
 
 @pytest.mark.parametrize(
@@ -132,6 +139,9 @@ def test_files_of_several_data_sets_or_other_columns_are_refused(tmp_path):
     [({"image": BLOBS, "score": [0.5] * COUNT}, "has the columns image, score"),
      ({"image": BLOBS, "a": LABELS, "b": LABELS}, "has the columns image, a, b"),
      ({"x": BLOBS, "z": BLOBS, "label": LABELS}, "has the columns x, z, label"),
+     ({"image": BLOBS, "split": ["test", *["train"] * (COUNT - 1)], "label": LABELS},
+      "the column split of .* several parts: test, train"),
+     ({"image": BLOBS, "split": ["test", *["train"] * (COUNT - 1)]}, "the columns image, split"),
      ({"image": BLOBS, "label": [None, *LABELS[1:]]}, "row 0 of .* has no label"),
      ({"image": BLOBS, "label": [-1, 0, *LABELS[2:]]}, "holds the label -1")],
 )  # fmt: skip

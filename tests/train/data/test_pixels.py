@@ -71,6 +71,7 @@ def test_broken_metadata_leaves_the_image_as_it_is():
 DEEP = {
     "16-bit PNG": (np.uint16(65535 * RAMP), "PNG"),
     "16-bit TIFF": (np.uint16(65535 * RAMP), "TIFF"),
+    "16-bit TIFF, big-endian": ((65535 * RAMP).astype(">u2"), "TIFF"),
     "16-bit PGM": (np.int32(65535 * RAMP), "PPM"),
     "32-bit TIFF with values of 16 bits": (np.int32(65535 * RAMP), "TIFF"),
     "32-bit TIFF with values of 8 bits": (np.int32(255 * RAMP), "TIFF"),
@@ -83,7 +84,9 @@ DEEP = {
 
 @pytest.mark.parametrize(("values", "kind"), DEEP.values(), ids=DEEP)
 def test_grey_of_more_than_eight_bits_is_scaled(values, kind):
-    found = held(encoded(Image.fromarray(values), kind)).astype(float)
+    data = encoded(Image.fromarray(values), kind)
+    assert look(data).peak in (None, 65535)
+    found = held(data).astype(float)
     assert np.abs(found - 255 * RAMP[..., None]).max() <= 1
 
 
