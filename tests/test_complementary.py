@@ -1,20 +1,24 @@
 """The complementary condition, against the channels themselves, and the widest strict IGCV3."""
 
 import functools
+from importlib.resources import files
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nas.cost.complementary import block_conditions, complementary, widest
 from nas.cost.model import CostModel, total_cost
-from nas.errors import ArchitectureError
+from nas.errors import ArchitectureError, SpaceError
+from nas.feasible import feasible_space
 from nas.space.architecture import Architecture, parse
+from nas.space.complementary import complementary
 from nas.space.file import load_space, read_space
 from nas.space.layers import Shape
 from nas.space.lowering import lower
 from nas.train.network import fvcore_count as referee
-from tests.blocks.families import assert_counted_thrice, assert_feasible_agrees
+from tests.blocks.families import assert_counted_thrice, assert_feasible_agrees, listed
+from tests.widest import block_conditions, widest
 
 SPACE = load_space("igcv3")
 COSTS = CostModel(SPACE)
@@ -195,3 +199,73 @@ def test_strict_groups_that_do_not_divide_are_named():
     written = parse(text, SPACE.name, SPACE.keys, len(SPACE.stages))
     with pytest.raises(ArchitectureError, match=r"stage2.*g2=strict \(32 groups\).*width=24"):
         SPACE.assemble(written)
+
+
+LINE = 'complementary = "strict"'
+CONSTRAINED = STRICT.replace('block = "igcv3"', f'block = "igcv3"\n{LINE}').replace(
+    "g1 = [1, 2, 4]", "g1 = [1, 2, 4, 12]"
+)
+NUMBERS = CONSTRAINED.replace(
+    'g1 = [1, 2, 4, 12], g2 = ["strict", 2]', "g1 = [2, 4, 6, 12], g2 = [2, 4, 6, 12]"
+)
+
+
+def conditions(space, architecture):
+    return set(block_conditions(lower(space, architecture)).values())
+
+
+@pytest.mark.parametrize("text", [CONSTRAINED, NUMBERS], ids=["strict and 2", "numbers"])
+def test_a_constraint_holds_for_every_member(text):
+    space = read_space(text, "strict.toml")
+    free = read_space(text.replace(LINE, ""), "free.toml")
+    members, all_of_them = (listed(CostModel(each)) for each in (space, free))
+    strict = {each for each in all_of_them if conditions(free, each) <= {"strict"}}
+    assert {each.text for each in members} == {each.text for each in strict}
+    assert 0 < len(members) < len(all_of_them)
+    assert_feasible_agrees(space, 3)
+
+
+def test_mutants_and_draws_keep_the_constraint():
+    space = read_space(NUMBERS, "strict.toml")
+    rng = np.random.default_rng(0)
+    feasible = feasible_space(CostModel(space), ())
+    for member in feasible.sample_many(rng, 20):
+        assert conditions(space, member) <= {"strict"}
+        assert conditions(space, space.mutate(member, rng)) <= {"strict"}
+
+
+def test_loose_admits_strict_and_refuses_the_rest():
+    loose = read_space(NUMBERS.replace(LINE, 'complementary = "loose"'), "loose.toml")
+    members = listed(CostModel(loose))
+    found = set().union(*(conditions(loose, each) for each in members))
+    assert found == {"strict", "loose"}
+    assert len(members) > len(listed(CostModel(read_space(NUMBERS, "strict.toml"))))
+
+
+def test_a_network_that_breaks_the_constraint_is_refused():
+    space = read_space(CONSTRAINED, "strict.toml")
+    text = "depth=1-2,width=12-24,expansion=2,g1=2-4,g2=2-strict,relu=depthwise,permute2=no"
+    with pytest.raises(ArchitectureError, match=r"stage1.*g2=2 is not strictly complementary"):
+        space.parse(text)
+    assert read_space(CONSTRAINED.replace(LINE, ""), "free.toml").parse(text)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ((LINE, 'complementary = "strictly"'), r"f\.toml: complementary = 'strictly'"),
+        ((LINE, "complementary = true"), r"f\.toml: complementary = True"),
+        (('["strict", 2]', "[5, 7]"), r"f\.toml: stage stage\d: g2 = 5 can never be built"),
+        (('["strict", 2]', '["strict", 3]'), r"f\.toml: stage stage2: g2 = 3 .*strictly compl"),
+        (('["strict", 2]', "1"), r"f\.toml: stage stage\d: g. = \d+ can never .*complementary"),
+    ],
+)
+def test_a_constraint_that_cannot_be_met_is_refused_when_the_file_is_read(change, message):
+    with pytest.raises(SpaceError, match=message):
+        read_space(CONSTRAINED.replace(*change), "f.toml")
+
+
+def test_a_block_without_pairs_has_no_such_constraint():
+    text = (files("nas.search_spaces") / "mobilenetv2.toml").read_text()
+    with pytest.raises(SpaceError, match=r"mobilenetv2 has no pairs.* igcv3, igcv1"):
+        read_space('complementary = "strict"\n' + text, "m.toml")

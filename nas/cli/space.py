@@ -70,6 +70,8 @@ def space(
         return
     click.echo(f"{loaded.title}\n")
     _show_choices(loaded)
+    if loaded.complementary:
+        click.echo(f"every pair of group convolutions is {loaded.complementary}ly complementary")
     _show_published(costs)
     click.echo(
         f"\ncounted at {costs.adaptation.describe()}, {costs.classes} classes: {CONVENTION}\n"

@@ -147,6 +147,6 @@ def _steps(
     steps = []
     for values in spelled:
         choices = {k: v for k, v in zip(space.keys, values, strict=True) if v is not None}
-        if space.buildable(choices, width) is None:
+        if space.problem(choices, width) is None:
             steps.append((values, int(choices.get("width", width))))
     return steps

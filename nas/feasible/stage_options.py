@@ -165,7 +165,7 @@ class OptionTable:
         costs: list[_Costs | None] = []
         for depth in (1, 2):
             spelled = {**choices, "depth": depth}
-            if self.space.buildable(spelled, in_width) is None:
+            if self.space.problem(spelled, in_width) is None:
                 shape = self.shape(index, in_width)
                 cost = self._costs.stage(index, shape, self.stage_values(spelled))[0]
                 costs.append((cost.madds, cost.params, cost.acts, cost.latency))

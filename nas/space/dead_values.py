@@ -111,7 +111,7 @@ def _buildable(
 ) -> Iterator[dict[str, Value]]:
     """Yield the choices of `stage` between two widths that can be built, one for each cost."""
     for choices in _combinations(space, stage, after):
-        if space.buildable(choices, before) is None:
+        if space.problem(choices, before) is None:
             yield choices
 
 
@@ -148,11 +148,11 @@ def _problem(
             if fixed[0] == "width" and after != fixed[1]:
                 continue
             for choices in _combinations(space, stage, after, fixed):
-                problem = space.buildable(choices, width)
-                if problem is not None and (found is None or problem[0] == fixed[0]):
+                problem = space.problem(choices, width)
+                if problem is not None and space.buildable(choices, width) is None:
+                    return problem  # a constraint of the space alone rules it out
+                if found is None or (problem and problem[0] == fixed[0] != found[0]):
                     found = problem
-                if found is not None and found[0] == fixed[0]:
-                    return found
     return found or (
         fixed[0],
         f"no later stage can read what {fixed[0]}={format_value(fixed[1])} gives",

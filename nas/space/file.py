@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 
 from nas.errors import SpaceError
 from nas.space.architecture import Value, format_value
 from nas.space.blocks import BLOCK_KINDS, BlockKind
 from nas.space.blocks.kind import COMMON, ChoiceRule
+from nas.space.complementary import PairedKind, Required
 from nas.space.dead_values import dead_value
 from nas.space.known_networks import read_entries
 from nas.space.search_space import Choice, SearchSpace, Stage
@@ -27,8 +28,8 @@ _MAX_STAGES = 32
 _MAX_VALUES = 128
 _MAX_COMBINATIONS = 20_000
 _SECTIONS = (
-    "schema", "name", "block", "title", "deployment", "stem", "head", "adaptation", "choices",
-    "stage", "published", "variant",
+    "schema", "name", "block", "title", "complementary", "deployment", "stem", "head", "adaptation",
+    "choices", "stage", "published", "variant",
 )  # fmt: skip
 _STEM = ("width", "stride", "kernel", "pool")
 
@@ -112,10 +113,25 @@ class _Reader(TomlReader):
             published=(),
             variants=(),
             source=self.text,
+            complementary=self.complementary(kind),
         )
         self.check_values(space)
         published = read_entries(self, space, "published")
         return replace(space, published=published, variants=read_entries(self, space, "variant"))
+
+    def complementary(self, kind: BlockKind) -> Required | None:
+        required = self.document.get("complementary")
+        if required is None:
+            return None
+        if not isinstance(kind, PairedKind):
+            names = [name for name, each in BLOCK_KINDS.items() if isinstance(each, PairedKind)]
+            self.fail(
+                f"complementary: the block {kind.name} has no pairs of group convolutions",
+                f"Take the line out, or use one of the blocks {', '.join(names)}.",
+            )
+        if required not in get_args(Required):
+            self.fail(f"complementary = {quote_value(required)}", 'Write "strict" or "loose".')
+        return cast(Required, required)
 
     def kernel(self, stem: Mapping[str, Any]) -> int:
         kernel: int = self.get(stem, "kernel", int, "stem") if "kernel" in stem else 3

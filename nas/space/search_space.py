@@ -13,6 +13,7 @@ from nas.errors import ArchitectureError
 from nas.space.architecture import Architecture, StageValues, Value, format_value, parse
 from nas.space.blocks import BlockKind
 from nas.space.blocks.kind import COMMON, ChoiceRule
+from nas.space.complementary import PairedKind, Required, violation
 from nas.space.layers import Shape
 from nas.suggestion import did_you_mean
 
@@ -67,7 +68,8 @@ class SearchSpace:
 
     The stem is a `stem_kernel` convolution, with a 3x3 max pooling of stride 2 behind it where
     `stem_pool` says so; `head_width` 0 means that no 1x1 convolution stands before the classifier.
-    `variants` are further known networks of the family, members or not.
+    `variants` are further known networks of the family, members or not. `complementary` is the
+    condition that the pairs of group convolutions of every member meet.
     """
 
     name: str
@@ -85,6 +87,7 @@ class SearchSpace:
     published: tuple[Published, ...]
     variants: tuple[Published, ...]
     source: str = field(repr=False)
+    complementary: Required | None = None
     _read: dict[tuple[object, ...], "_Reading"] = field(
         init=False, repr=False, compare=False, default_factory=dict
     )
@@ -250,6 +253,16 @@ class SearchSpace:
             problem = self.kind.problem(choices, width, width)
         return problem
 
+    def problem(self, choices: Mapping[str, Value], in_width: int) -> tuple[str, str] | None:
+        """Return None, or (choice, cause) why no member has such a stage after `in_width` channels.
+
+        It cannot be built, or it breaks a constraint of the space.
+        """
+        problem = self.buildable(choices, in_width)
+        if problem or self.complementary is None or not isinstance(self.kind, PairedKind):
+            return problem
+        return violation(self.kind, self.complementary, choices, in_width)
+
     @cached_property
     def size(self) -> int:
         """How many combinations of values the stages allow, buildable and distinct or not."""
@@ -350,7 +363,7 @@ class SearchSpace:
     ) -> str | None:
         """Return why a stage is none of this space, or None."""
         for written in self._spellings(index, choices):
-            problem = self.buildable(written, in_width)
+            problem = self.problem(written, in_width)
             return problem[1] if problem else None
         stage = self.stages[index]
         for key in self.keys:

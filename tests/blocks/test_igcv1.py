@@ -5,8 +5,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nas.cost.complementary import complementary
 from nas.space.blocks import BLOCK_KINDS
+from nas.space.complementary import complementary
 from nas.space.file import read_space
 from nas.space.layers import Activation, Add, BatchNorm, Builder, Conv, Shape, Shuffle
 from nas.space.lowering import lower

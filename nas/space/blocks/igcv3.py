@@ -14,7 +14,7 @@ Layers in the order of the authors' released graph (homles11/IGCV3, symbols/igcv
 
 With G1 = G2 = 1 and ReLU6 after the first two convolutions this is MobileNetV2's block;
 expansion 0 leaves the first convolution out, as MobileNetV2 does in its first block. G2 "strict"
-is hidden width / G1 in each block: the strict complementary condition (nas.cost.complementary).
+is hidden width / G1 in each block: the strict complementary condition (nas.space.complementary).
 """
 
 from collections.abc import Mapping
@@ -22,6 +22,7 @@ from itertools import combinations
 
 from nas.space.architecture import Value
 from nas.space.blocks.kind import EXPANSION, ChoiceRule, integer, is_count, is_switch
+from nas.space.complementary import Pair
 from nas.space.layers import ActivationName, Builder
 
 _POSITIONS = ("first", "depthwise", "last")
@@ -85,6 +86,14 @@ class IGCV3:
             if channels % g2:
                 return "g2", f"{written} does not divide width={channels}"
         return None
+
+    def pair(self, choices: Mapping[str, Value], in_width: int, width: int) -> Pair | None:
+        """Return both 1x1 convolutions with the hidden channels; None without the first."""
+        expansion = integer(choices, "expansion")
+        if expansion == 0:
+            return None
+        hidden = expansion * in_width
+        return Pair(hidden, integer(choices, "g1"), _last_groups(choices, hidden), "g2")
 
     def lower(
         self, net: Builder, choices: Mapping[str, Value], width: int, stride: int, first: bool

@@ -1,47 +1,16 @@
-"""The complementary condition of two interleaved group convolutions, and the widest IGCV3 under it.
-
-Two group convolutions with a channel shuffle between them share the channels that the first gives
-and the second reads. A branch is what one group holds of them. IGCV1 (Zhang et al. 2017) asks that
-the channels of a branch of the one lie in different branches of the other, and come from all of
-them; IGCV3 (Sun et al. 2018) asks the same of super-channels, equal sets of channels, only.
-"""
+"""The rule behind the known network `igcv3-widest-strict`, and the conditions of a network."""
 
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
-from nas.cost.model import CostModel
+from nas.cost import CostModel
 from nas.errors import ArchitectureError
 from nas.space import Architecture, Conv, Layer, Shape, StageValues, Value
-
-Condition: TypeAlias = Literal["strict", "loose", "none"]
+from nas.space.complementary import Condition, complementary
 
 _STEP = 8
 _LIMIT = 4
-
-
-def complementary(width: int, g1: int, g2: int) -> Condition:
-    """Return which condition `g1` groups meet with `g2` groups on the `width` channels they share.
-
-    strict  each branch of the one holds exactly one channel of each branch of the other:
-            g1 * g2 = width
-    loose   the same for super-channels of width / (g1 * g2) channels
-    none    neither: no such super-channels exist. With g1 * g2 above the width a branch also holds
-            one channel of another at most, but none of most, so that outputs miss inputs
-
-    Raises:
-        ArchitectureError: a number is below 1, or a group count does not divide the width.
-    """
-    for name, groups in (("G1", g1), ("G2", g2)):
-        if width < 1 or groups < 1 or width % groups:
-            raise ArchitectureError(
-                f"{name}={groups} does not divide width={width}.",
-                "Give group counts that divide the channels between the two convolutions.",
-            )
-    if g1 * g2 == width:
-        return "strict"
-    return "loose" if width % (g1 * g2) == 0 else "none"
 
 
 def block_conditions(layers: Sequence[Layer]) -> dict[str, Condition]:

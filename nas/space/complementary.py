@@ -1,0 +1,83 @@
+"""The complementary condition of two interleaved group convolutions.
+
+Two group convolutions with a channel shuffle between them share the channels that the first gives
+and the second reads. A branch is what one group holds of them. IGCV1 (Zhang et al. 2017) requires
+that the channels of a branch of the one lie in different branches of the other, and come from all
+of them; IGCV3 (Sun et al. 2018) requires the same of super-channels, equal sets of channels, only.
+"""
+
+from collections.abc import Mapping
+from typing import Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
+
+from nas.errors import ArchitectureError
+from nas.space.architecture import Value, format_value
+
+Condition: TypeAlias = Literal["strict", "loose", "none"]
+Required: TypeAlias = Literal["strict", "loose"]  # loose: strict pairs meet it too
+
+
+class Pair(NamedTuple):
+    """Two group convolutions of a block: the channels between them, and the groups of each.
+
+    `key` is the choice to which an error message refers.
+    """
+
+    channels: int
+    first: int
+    second: int
+    key: str
+
+
+@runtime_checkable
+class PairedKind(Protocol):
+    """A block kind whose blocks have pairs of interleaved group convolutions."""
+
+    def pair(self, choices: Mapping[str, Value], in_width: int, width: int) -> Pair | None:
+        """Return the pair of a block that can be built; None if these choices leave it out."""
+        ...
+
+
+def complementary(width: int, g1: int, g2: int) -> Condition:
+    """Return which condition `g1` groups meet with `g2` groups on the `width` channels they share.
+
+    strict  each branch of the one holds exactly one channel of each branch of the other:
+            g1 * g2 = width
+    loose   the same for super-channels of width / (g1 * g2) channels
+    none    neither: no such super-channels exist. With g1 * g2 above the width a branch also holds
+            one channel of another at most, but none of most, so that outputs miss inputs
+
+    Raises:
+        ArchitectureError: a number is below 1, or a group count does not divide the width.
+    """
+    for name, groups in (("G1", g1), ("G2", g2)):
+        if width < 1 or groups < 1 or width % groups:
+            raise ArchitectureError(
+                f"{name}={groups} does not divide width={width}.",
+                "Give group counts that divide the channels between the two convolutions.",
+            )
+    if g1 * g2 == width:
+        return "strict"
+    return "loose" if width % (g1 * g2) == 0 else "none"
+
+
+def violation(
+    kind: PairedKind, required: Required, choices: Mapping[str, Value], in_width: int
+) -> tuple[str, str] | None:
+    """Return (choice, cause) where a pair of a stage is not complementary as `required`.
+
+    The stage can be built after `in_width` channels. Its first block reads these, the others the
+    width of the stage. Blocks without a pair meet every condition.
+    """
+    width = int(choices["width"])
+    for read in (in_width, width)[: min(2, int(choices["depth"]))]:
+        pair = kind.pair(choices, read, width)
+        if pair is None:
+            continue
+        found = complementary(pair.channels, pair.first, pair.second)
+        if found != "strict" and found != required:
+            written = f"{pair.key}={format_value(choices[pair.key])}"
+            return pair.key, (
+                f"{written} is not {required}ly complementary: {pair.first} and {pair.second} "
+                f"groups share {pair.channels} channels"
+            )
+    return None
