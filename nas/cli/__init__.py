@@ -9,11 +9,13 @@ Every verb imports what it needs when it runs, so that `nas --help` loads no hea
 
 import importlib
 import os
+import signal
 import sys
 import tempfile
 import time
 import traceback
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ from nas.suggestion import did_you_mean
 
 STARTED = time.monotonic()
 
+_ON_RAY = ("search", "resume", "train", "compare-spaces")
 _VERBS = {
     "search": ("nas.cli.search", "Search a space for the best networks within a budget."),
     "resume": ("nas.cli.search", "Continue a study that was interrupted."),
@@ -107,12 +110,9 @@ def app() -> None:
 
 def main() -> None:
     """Run the command line; every failure becomes two lines on stderr and an exit code."""
-    _import_no_files()
-    if not sys.warnoptions:
-        warnings.simplefilter("ignore")  # of the libraries; -W or PYTHONWARNINGS shows them
-    streams.prepare()
-    os.environ.setdefault("HOME", str(home_folder()))  # libraries fail where there is none
+    _prepare()
     try:
+        _check_arguments(sys.argv[1:])
         code = app(standalone_mode=False)
     except NasError as error:
         _fail(error.cause, error.remedy, error.exit_code)
@@ -132,6 +132,17 @@ def main() -> None:
         sys.exit(code if isinstance(code, int) else 0)
 
 
+def _prepare() -> None:
+    """Set up the process before it reads its words."""
+    _import_no_files()
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # of the libraries; -W or PYTHONWARNINGS shows them
+    streams.prepare()
+    os.environ.setdefault("HOME", str(home_folder()))  # libraries fail where there is none
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell leaves it to `nas … &`
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def _import_no_files() -> None:
     """Take the working directory from Python's path, unless the user has put it there by name.
 
@@ -146,6 +157,31 @@ def _import_no_files() -> None:
         sys.path.remove(str(here))
 
 
+def _has_place() -> bool:
+    """Tell whether the working directory exists."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _check_arguments(arguments: Sequence[str]) -> None:
+    """Refuse bytes that are no text as arguments of a verb that starts Ray, which takes none.
+
+    Raises:
+        NasError: there are such bytes.
+    """
+    if not arguments or arguments[0] not in _ON_RAY:
+        return
+    for argument in arguments:
+        if any("\ud800" <= character <= "\udfff" for character in argument):
+            raise NasError(
+                f"{argument!r} is no text in the encoding of the locale.",
+                "Rename the file or folder, or set LC_ALL=C.UTF-8.",
+            )
+
+
 def _fail(cause: str, remedy: str, code: int) -> None:
     click.echo(f"nas: {cause}\n     {remedy}", err=True)
     sys.exit(code)
@@ -157,6 +193,8 @@ def _usage(error: click.ClickException) -> str:
 
 
 def _fault(error: Exception) -> None:
+    if isinstance(error, FileNotFoundError) and not _has_place():
+        _fail("the working directory has been deleted.", "Change to one that exists: cd", 2)
     said = f"unexpected {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
     try:
         handle, name = tempfile.mkstemp(prefix="nas-fault-", suffix=".txt")

@@ -48,6 +48,39 @@ def test_a_name_that_is_no_text_is_printed(tmp_path):
     assert done.stderr.startswith(b"nas: ")
 
 
+def test_a_name_that_is_no_text_is_refused_where_ray_would_take_it(tmp_path):
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    done = run(["search", "--budget", "20M-flops", "--data", folder.name], tmp_path)
+    assert done.returncode == 2
+    assert b"'caf\\udce9' is no text" in done.stderr
+    assert not (tmp_path / "nas.db").exists()
+
+
+def test_a_deleted_working_directory_is_no_fault(tmp_path):
+    code = 'mkdir here && cd here && rmdir ../here && exec "$0" -c "$1" list'
+    done = subprocess.run(
+        ["sh", "-c", code, sys.executable, NAS[2]], cwd=tmp_path, capture_output=True, timeout=120
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"nas: the working directory has been deleted.")
+
+
+def test_an_interrupt_ends_a_command_that_a_script_has_put_in_the_background(tmp_path):
+    code = (
+        "import os, signal, sys; sys.argv[1:] = ['interrupted']\n"
+        "import nas.cli\n"
+        "nas.cli.app = lambda **_: os.kill(os.getpid(), signal.SIGINT) or signal.pause()\n"
+        "nas.cli.main()"
+    )
+    done = subprocess.run(
+        ["sh", "-c", 'trap "" INT; exec "$0" -c "$1"', sys.executable, code],
+        cwd=tmp_path, capture_output=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 130
+    assert b"nas: interrupted." in done.stderr
+
+
 @pytest.mark.parametrize(
     "words", [["published"], ["--help"], ["search", "--help"], ["count", "--arch", "igcv3-w"]]
 )
