@@ -14,8 +14,8 @@ import optuna
 from optuna.samplers import BaseSampler
 
 from nas.feasible import DEAD, Feasible
+from nas.samplers.history_prefix import begins_with
 from nas.samplers.random import stratified
-from nas.samplers.same_history import begins_with
 from nas.samplers.without_model import BelievesObservations
 from nas.space import Architecture
 from nas.study import Objective, Trial, TrialState

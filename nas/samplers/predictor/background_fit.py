@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeAlias
 
+from nas.samplers.history_prefix import begins_with
 from nas.samplers.predictor.blas_threads import Ahead
 from nas.samplers.predictor.features import Floats
-from nas.samplers.same_history import begins_with
 from nas.study import Trial
 
 _FIRST = 6

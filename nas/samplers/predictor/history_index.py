@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from nas.feasible import Feasible
+from nas.samplers.history_prefix import begins_with
 from nas.samplers.predictor.features import Floats
-from nas.samplers.same_history import begins_with
 from nas.study import Objective, Trial, TrialState
 
 

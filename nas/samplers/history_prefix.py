@@ -1,4 +1,4 @@
-"""Prefix: whether what a sampler has kept of earlier asks still holds."""
+"""The history that a sampler has read before: whether a new history begins with it."""
 
 from collections.abc import Sequence
 from operator import is_
