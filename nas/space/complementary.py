@@ -16,7 +16,7 @@ Condition: TypeAlias = Literal["strict", "loose", "none"]
 Required: TypeAlias = Literal["strict", "loose"]  # loose: strict pairs meet it too
 
 
-class Pair(NamedTuple):
+class ConvolutionPair(NamedTuple):
     """Two group convolutions of a block: the channels between them, and the groups of each.
 
     `key` is the choice to which an error message refers.
@@ -32,7 +32,9 @@ class Pair(NamedTuple):
 class PairedKind(Protocol):
     """A block kind whose blocks have pairs of interleaved group convolutions."""
 
-    def pair(self, choices: Mapping[str, Value], in_width: int, width: int) -> Pair | None:
+    def pair(
+        self, choices: Mapping[str, Value], in_width: int, width: int
+    ) -> ConvolutionPair | None:
         """Return the pair of a block that can be built; None if these choices leave it out."""
         ...
 

@@ -21,7 +21,7 @@ from collections.abc import Mapping
 
 from nas.space.architecture import Value
 from nas.space.blocks.kind import ChoiceRule, integer, is_count, is_switch
-from nas.space.complementary import Pair
+from nas.space.complementary import ConvolutionPair
 from nas.space.layers import ActivationName, Builder
 
 SECONDARY = ("strict", "input", "none")
@@ -61,13 +61,15 @@ class IGCV1:
             return "secondary", f"secondary=input ({groups} groups) does not divide width={width}"
         return None
 
-    def pair(self, choices: Mapping[str, Value], in_width: int, width: int) -> Pair | None:
+    def pair(
+        self, choices: Mapping[str, Value], in_width: int, width: int
+    ) -> ConvolutionPair | None:
         """Return the first pair of a block, which alone may be other than strict."""
         if choices["secondary"] == "none":
             return None
         primary = integer(choices, "primary")
         read = in_width if choices["secondary"] == "input" else width
-        return Pair(width, primary, read // primary, "secondary")
+        return ConvolutionPair(width, primary, read // primary, "secondary")
 
     def lower(
         self, net: Builder, choices: Mapping[str, Value], width: int, stride: int, first: bool

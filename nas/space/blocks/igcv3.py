@@ -22,7 +22,7 @@ from itertools import combinations
 
 from nas.space.architecture import Value
 from nas.space.blocks.kind import EXPANSION, ChoiceRule, integer, is_count, is_switch
-from nas.space.complementary import Pair
+from nas.space.complementary import ConvolutionPair
 from nas.space.layers import ActivationName, Builder
 
 _POSITIONS = ("first", "depthwise", "last")
@@ -87,13 +87,15 @@ class IGCV3:
                 return "g2", f"{written} does not divide width={channels}"
         return None
 
-    def pair(self, choices: Mapping[str, Value], in_width: int, width: int) -> Pair | None:
+    def pair(
+        self, choices: Mapping[str, Value], in_width: int, width: int
+    ) -> ConvolutionPair | None:
         """Return both 1x1 convolutions with the hidden channels; None without the first."""
         expansion = integer(choices, "expansion")
         if expansion == 0:
             return None
         hidden = expansion * in_width
-        return Pair(hidden, integer(choices, "g1"), _last_groups(choices, hidden), "g2")
+        return ConvolutionPair(hidden, integer(choices, "g1"), _last_groups(choices, hidden), "g2")
 
     def lower(
         self, net: Builder, choices: Mapping[str, Value], width: int, stride: int, first: bool
