@@ -15,7 +15,7 @@ from nas.samplers.predictor.acquisition import (
     expected_scalar_improvement,
     knowledge_gradient,
 )
-from nas.samplers.predictor.features import Column, Features, Fixed, squared_distances
+from nas.samplers.predictor.features import Column, Features, squared_distances
 from nas.samplers.predictor.gaussian_process import PRIOR, Rows, Surrogate
 from nas.samplers.predictor.history_index import HistoryIndex
 from nas.samplers.predictor.model import MOST, GoalObservations, Model, Points
@@ -215,23 +215,20 @@ def test_pending_trials_keep_the_next_proposals_away_from_them():
     assert alone[0] == alone[1]  # without the others it would ask for the same again
 
 
-def test_a_record_reads_the_same_whatever_it_read_before():
-    """Histories that grow, shrink, differ in the middle, and finish out of order."""
+def test_a_history_is_read_in_its_order_with_what_is_pending():
     full = search("random", BUDGETS["one"], 25)
     waiting = [replace(t, state=TrialState.WAITING, measurements=()) for t in full]
-    other = search("random", BUDGETS["one"], 12, seed=9)
     mixed = [w if n % 4 == 1 else t for n, (t, w) in enumerate(zip(full, waiting, strict=True))]
-    histories = [full[:5], full[:20], mixed, full, full[:7], other, mixed[:9], [], full]
-    feasible = feasible_space(BUDGETS["one"])
-    used = HistoryIndex(feasible, ERROR)
-    for history in histories:
-        ours, fresh = used.read(history), HistoryIndex(feasible, ERROR).read(history)
-        assert (ours.asked, ours.done, ours.taken) == (fresh.asked, fresh.done, fresh.taken)
-        assert (ours.finished, ours.pending) == (fresh.finished, fresh.pending)
-        assert list(ours.losses) == list(fresh.losses)
-        assert list(ours.used) == list(fresh.used)
-        assert ours.asked == sum(trial.candidate for trial in history)
-        assert ours.taken == {trial.arch_id for trial in history if trial.candidate}
+    index = HistoryIndex(feasible_space(BUDGETS["one"]), ERROR)
+    for history in (full, mixed, mixed[:9], []):
+        seen = index.read(history)
+        assert seen.asked == sum(trial.candidate for trial in history)
+        assert seen.taken == {trial.arch_id for trial in history if trial.candidate}
+        assert seen.pending == [trial for trial in history if not trial.state.finished]
+        said = [t for t in history if t.state in (TrialState.COMPLETE, TrialState.STOPPED)]
+        assert [t for t in seen.finished if t.state is not TrialState.FAILED] == said
+        assert len(seen.losses) == len(seen.used) == len(seen.finished)
+    assert index.read(mixed).settled == 1
 
 
 def test_beliefs_are_losses_of_the_complete_candidates_and_closer_to_the_truth_than_noise():
@@ -294,14 +291,3 @@ def test_the_predictor_finds_a_better_front_than_random_search():
         return hypervolume(np.array(points), np.array([1.0, 300e6]))
 
     assert dominated("predictor") > dominated("random")
-
-
-def test_distances_computed_once_are_those_computed_at_once():
-    rng = np.random.default_rng(0)
-    rows, others = rng.random((5, 4)), rng.random((70, 4))
-    fixed, numbers = Fixed(rows), rng.permutation(70)
-    for index in (np.arange(5), np.array([3, 0, 4, 1, 2]), np.array([2, 2, 0])):
-        for some in (numbers[:3], numbers, numbers[::-2]):
-            found = fixed.squared_distances(index, others[some], some)
-            expected = squared_distances(rows[index], others[some])
-            np.testing.assert_allclose(found, expected, atol=1e-12)

@@ -7,14 +7,13 @@ The draws depend on no result, so that the next ones are made while the trials r
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from nas.feasible import BAND, Feasible
 from nas.samplers.crossover import crossed
 from nas.samplers.predictor.blas_threads import Ahead
-from nas.samplers.predictor.features import Fixed
 from nas.samplers.predictor.model import Points
 from nas.space import Architecture
 
@@ -109,7 +108,7 @@ class CandidatePool:
         several += self._feasible.sample_many(rng, count // 4, low=BAND)
         members = {architecture: architecture.arch_id for architecture in several}
         distinct = list(members)
-        found = Candidates(distinct, _fixed(self._points(distinct))) if distinct else None
+        found = Candidates(distinct, self._points(distinct)) if distinct else None
         return _Drawn(epoch, members, found)
 
     def children(
@@ -137,13 +136,6 @@ class _Drawn:
     epoch: int
     members: dict[Architecture, str]
     candidates: Candidates | None
-
-
-def _fixed(points: Points) -> Points:
-    """Return points that are asked about for as long as these draws last."""
-    if points.choices is None:
-        return points
-    return replace(points, fixed=(Fixed(points.choices), np.arange(len(points.codes))))
 
 
 def _skewed(count: int, rng: np.random.Generator) -> int:

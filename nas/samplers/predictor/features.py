@@ -76,43 +76,6 @@ class Features:
         ]
 
 
-class Fixed:
-    """Rows that are asked about again and again: their distances to others are computed once.
-
-    The others have numbers. Each is multiplied by itself, not in a block with those that happen to
-    be asked for beside it: the last bits of a product depend on the block, and those of a proposal
-    must not depend on what was proposed before.
-    """
-
-    def __init__(self, rows: Floats) -> None:
-        """Know no other row yet."""
-        self._rows, self._norms = rows, _squares(rows)
-        self._table = np.empty((len(rows), 0))  # a column for each other, and some to spare
-        self._known = 0
-        self._column = np.empty(0, dtype=np.int64)  # by number; -1: not there
-
-    def squared_distances(self, index: Ints, others: Floats, numbers: Ints) -> Floats:
-        """Return the squared distances of the rows at `index` to `others`, whose are `numbers`."""
-        missing = int(numbers.max(initial=-1)) + 1 - len(self._column)
-        if missing > 0:
-            self._column = np.concatenate([self._column, np.full(missing, -1)])
-        for place in np.flatnonzero(self._column[numbers] < 0).tolist():
-            self._add(int(numbers[place]), others[place])
-        return np.take(self._table[index], self._column[numbers], axis=1)
-
-    def _add(self, number: int, other: Floats) -> None:
-        if self._known == self._table.shape[1]:
-            spare = np.empty((len(self._rows), 64 + self._known))
-            self._table = np.concatenate([self._table, spare], axis=1)
-        self._table[:, self._known] = self._distances(other)
-        self._column[number] = self._known
-        self._known += 1
-
-    def _distances(self, other: Floats) -> Floats:
-        apart: Floats = self._norms + float(other @ other) - self._rows @ (2.0 * other)
-        return np.maximum(apart, 0.0, out=apart)
-
-
 def squared_distances(one: Floats, other: Floats) -> Floats:
     """Return the squared Euclidean distances between rows, shape (len(one), len(other))."""
     distances: Floats = one @ (2.0 * other).T  # the others are usually fewer

@@ -19,7 +19,7 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
 from scipy.optimize import minimize
 
-from nas.samplers.predictor.features import Fixed, Floats, Ints, squared_distances
+from nas.samplers.predictor.features import Floats, Ints, squared_distances
 
 # log of: lengths of A and B, amplitudes of both, A, B, and the noise variance
 PRIOR = np.array([0.0, 0.0, np.log(0.5), np.log(0.5), np.log(0.5), np.log(0.05)])
@@ -34,19 +34,15 @@ class Rows:
     """Points of both groups of features; each group scaled to unit mean squared distance.
 
     The first group is scaled where distances are taken, by `unit`: it is much the larger one.
-    `numbers` and `fixed` are those of the points, of which the second is for whole rows only.
     """
 
     choices: Floats
     profile: Floats
     unit: float = 1.0
-    numbers: Ints | None = None
-    fixed: tuple[Fixed, Ints] | None = None
 
     def take(self, index: Ints) -> "Rows":
         """Return some of the rows."""
-        numbers = None if self.numbers is None else self.numbers[index]
-        return Rows(self.choices[index], self.profile[index], self.unit, numbers)
+        return Rows(self.choices[index], self.profile[index], self.unit)
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -139,19 +135,9 @@ def _standard(values: Floats, noise: Floats) -> tuple[float, float]:
 
 
 def _distances(one: Rows, other: Rows) -> tuple[Floats, Floats]:
-    choices = _of_choices(one, other)
+    choices = squared_distances(one.choices, other.choices)
     choices *= one.unit
     return choices, squared_distances(one.profile, other.profile)
-
-
-def _of_choices(one: Rows, other: Rows) -> Floats:
-    if one.fixed is None or other.numbers is None:
-        return squared_distances(one.choices, other.choices)
-    fixed, index = one.fixed
-    known = fixed.squared_distances(index, other.choices, other.numbers)
-    if len(index) == len(one):
-        return known
-    return np.concatenate([known, squared_distances(one.choices[len(index) :], other.choices)])
 
 
 def _noise(theta: Floats, extra: Floats) -> Floats:

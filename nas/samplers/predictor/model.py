@@ -12,7 +12,7 @@ from nas.samplers.predictor.acquisition import (
     expected_scalar_improvement,
     knowledge_gradient,
 )
-from nas.samplers.predictor.features import Features, Fixed, Floats, Ints
+from nas.samplers.predictor.features import Features, Floats, Ints
 from nas.samplers.predictor.gaussian_process import PRIOR, Rows, Surrogate, fit
 from nas.stats import hypervolume
 
@@ -28,16 +28,13 @@ class Points:
     """Networks: `codes` (n, variables), `profile` (n, p), and `known` losses (n, goals).
 
     `known` is nan in the columns of uncertain goals. `choices` are the coordinates of the codes,
-    where they are known. Trials have `numbers`. The first points may be rows of something `fixed`,
-    whose distances to trials are then computed once.
+    where they are known.
     """
 
     codes: Floats
     profile: Floats
     known: Floats
     choices: Floats | None = None
-    numbers: Ints | None = None
-    fixed: tuple[Fixed, Ints] | None = None
 
     def coordinates(self, features: Features) -> Floats:
         """Return the coordinates of the first group of features."""
@@ -50,18 +47,7 @@ class Points:
             self.profile[index],
             self.known[index],
             None if self.choices is None else self.choices[index],
-            None if self.numbers is None else self.numbers[index],
-            self._still_fixed(index),
         )
-
-    def _still_fixed(self, index: Ints | NDArray[np.bool_]) -> tuple[Fixed, Ints] | None:
-        """Return what is fixed of the points at `index`; nothing where these do not come first."""
-        if self.fixed is None:
-            return None
-        fixed, own = self.fixed
-        places = np.arange(len(self.codes))[index]
-        is_new = places >= len(own)
-        return None if (np.diff(is_new.astype(int)) < 0).any() else (fixed, own[places[~is_new]])
 
     def beside(self, other: "Points") -> "Points":
         """Return these points and then those of `other`, which know the same of theirs."""
@@ -70,7 +56,6 @@ class Points:
             np.concatenate([self.profile, other.profile]),
             np.concatenate([self.known, other.known]),
             _both(self.choices, other.choices),
-            fixed=self.fixed,
         )
 
 
@@ -227,7 +212,7 @@ class _Scale:
     def rows(self, points: Points) -> Rows:
         profile = (points.profile - self.centre) / self.profile
         choices, unit = points.coordinates(self.features), self.choices**-2
-        return Rows(choices, profile, unit, points.numbers, points.fixed)
+        return Rows(choices, profile, unit)
 
 
 def _both(one: Floats | None, two: Floats | None) -> Floats | None:

@@ -6,7 +6,6 @@ A row is the same numbers whichever others it is computed beside.
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import replace
 from threading import Lock
 
 import numpy as np
@@ -51,7 +50,7 @@ class Coder:
                 self._coded = found if self._coded is None else self._coded.beside(found)
                 places.update(zip(new, itertools.count(len(places))))
             numbers = np.array([places[trial.arch_id] for trial in trials], dtype=np.int64)
-            return replace(self._coded.take(numbers), numbers=numbers)
+            return self._coded.take(numbers)
 
     def _known(self, architectures: Sequence[Architecture]) -> Floats:
         """Return the transformed losses of the goals that are known beforehand, nan in others."""
