@@ -45,7 +45,9 @@ def delete(study: str, yes: bool, results_dir: Path, db: str | None) -> None:
     click.echo(f"deleted {study}, {trials}: {size_in_bytes(done.freed) or 'nothing'} freed")
     if done.kept:
         kept = output.plural(done.kept, "file")
-        click.echo(f"{kept} of its weights stay: other studies reuse them")
+        one = done.kept == 1
+        stay = "stays: another study reuses it" if one else "stay: other studies reuse them"
+        click.echo(f"{kept} of its weights {stay}")
     for folder in done.left:
         click.echo(f"{folder} could not be deleted", err=True)
 

@@ -130,7 +130,7 @@ def test_a_deleted_study_leaves_nothing_but_what_others_reuse(
     assert len(weights_in(RESULTS / "study")) == 1
     done = nas("delete", "study", "--yes")
     assert done.code == 0, done.err
-    assert "1 file of its weights stay" in done.out
+    assert "1 file of its weights stays" in done.out
     assert nas("export", "second", "--best", "-o", "out").code == 0
     assert [row["study"] for row in json.loads(nas("list", "--json").out)] == ["second"]
     train_study(Path("other.db"), RESULTS, quick_spec(name="third"))
