@@ -9,11 +9,12 @@ processes of the command) is what can be compared, and the load is printed.
     python benchmarks/bm_train_threads.py                 # some minutes
     python benchmarks/bm_train_threads.py --rounds 5 --limit 5000 --data DIR
 
-It prints the table of results/train_threads.md. Without CIFAR-10 (--data) it trains on the digits.
+It prints each run as it ends, then a table. Without CIFAR-10 (--data) it trains on the digits.
 """
 
 import argparse
 import os
+import platform
 import resource
 import subprocess
 import sys
@@ -30,7 +31,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--limit", type=int, default=2000)
     parser.add_argument("--epochs", type=int, default=1)
-    parser.add_argument("--arch", default="igcv3-d-1.0")
+    parser.add_argument("--arch", default="igcv3-d-0.25-os")
     parser.add_argument("--data", help="folder of CIFAR-10")
     asked = parser.parse_args()
     cores = len(os.sched_getaffinity(0))
@@ -44,9 +45,13 @@ def main() -> None:
     found: dict[str, list[tuple[float, float]]] = {way: [] for way in ways}
     for _ in range(asked.rounds):
         for way, (threads, workers) in ways.items():
-            found[way].append(train([*task, *words, "--workers", workers], threads))
-    print(f"\n{asked.arch}, {asked.limit} images, epochs: {asked.epochs}, rounds: {asked.rounds}, "
-          f"cores: {cores}, load at the end: {os.getloadavg()[0]:.1f}\n")  # fmt: skip
+            took = train([*task, *words, "--workers", workers], threads)
+            found[way].append(took)
+            load = os.getloadavg()[0]
+            print(f"{way}: {took[0]:.1f} s, processor {took[1]:.1f} s, load {load:.1f}", flush=True)
+    print(f"\n{processor()}, {asked.arch}, {task[1]}, {asked.limit} images, "
+          f"epochs: {asked.epochs}, rounds: {asked.rounds}, cores: {cores}, "
+          f"load at the end: {os.getloadavg()[0]:.1f}\n")  # fmt: skip
     print("| way | wall s | processor s | wall / 1 thread | processor / 1 thread |")
     print("|---|---|---|---|---|")
     for way, runs in found.items():
@@ -56,6 +61,16 @@ def main() -> None:
         ]
         cells = [median(run[i] for run in runs) for i in (0, 1)] + list(map(median, ratios))
         print(f"| {way} | {cells[0]:.1f} | {cells[1]:.1f} | {cells[2]:.2f} | {cells[3]:.2f} |")
+
+
+def processor() -> str:
+    """Return the name of this machine's processor."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(": ")[2] for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
 
 
 def train(words: list[str], threads: str) -> tuple[float, float]:

@@ -1,10 +1,14 @@
 """What an import pulls in: the command line and the rules load no heavy library."""
 
+import ast
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+import nas
 
 HEAVY = {
     "alembic", "dash", "fvcore", "onnx", "onnxruntime", "optuna", "pandas", "plotly", "psycopg",
@@ -54,3 +58,22 @@ def test_the_help_loads_none_either():
         "assert 'search' in out.getvalue(), out.getvalue()"
     )
     assert loaded & HEAVY == set()
+
+
+def imported(path: Path) -> set[str]:
+    """Return the full names of what a file imports."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def test_no_private_part_of_a_dependency_is_imported():
+    files = list(Path(nas.__file__).parent.rglob("*.py"))
+    names = {name for path in files for name in imported(path) if not name.startswith("nas.")}
+    assert "ray.tune.Stopper" in names  # the check reads the files that it is about
+    parts = {name: name.split(".") for name in names - {"__future__.annotations"}}
+    assert [name for name in parts if any(part.startswith("_") for part in parts[name])] == []

@@ -7,6 +7,14 @@ Ray itself can be started long before Ray Tune, whose import takes a second, is 
 `nas.tuner.local_ray.started_ahead`. That is why `run` and its types are imported on first use.
 """
 
+import os
+
 import lazy_loader
+
+# Ray reads this once, when it is imported, and then does not print its own message about a worker
+# that died: the study says so in its own words, and standard output belongs to the results.
+os.environ.setdefault(
+    "RAY_DEDUP_LOGS_SKIP_REGEX", "A worker died or was killed|killed due to memory pressure"
+)
 
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

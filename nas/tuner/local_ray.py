@@ -13,9 +13,7 @@ from pathlib import Path
 from threading import Event, Thread
 
 import ray
-from ray._private import worker
 
-from nas.tuner.ray_internals import few_processes
 from nas.tuner.scratch import make_scratch, sweep
 
 _OBJECT_STORE_BYTES = 100 * 2**20  # reports only; nothing of size travels
@@ -35,11 +33,11 @@ _QUIET = {
     "RAY_CHDIR_TO_TRIAL_DIR": "0",  # relative paths mean the same in every process
     "RAY_TRAIN_COUNT_PREEMPTION_AS_FAILURE": "1",  # the study counts attempts, not Tune
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_prestart_worker_first_driver": "0",  # those would be in the driver's directory: of no use
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Tune's would report an interrupted run as a success
     "TUNE_GLOBAL_CHECKPOINT_S": "1000000",  # our store is the record
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+    "TUNE_RESULT_BUFFER_LENGTH": "1",  # the study decides after each report
 }
 
 
@@ -79,16 +77,15 @@ class LocalRay:
 
     def _bear(self) -> None:
         try:
-            with few_processes():
-                ray.init(
-                    address="local",
-                    include_dashboard=False,
-                    log_to_driver=False,
-                    logging_level=logging.CRITICAL,
-                    object_store_memory=_OBJECT_STORE_BYTES,
-                    runtime_env=away_from_files(self.scratch),
-                    _temp_dir=str(self.scratch),
-                )
+            ray.init(
+                address="local",
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.CRITICAL,
+                object_store_memory=_OBJECT_STORE_BYTES,
+                runtime_env=away_from_files(self.scratch),
+                _temp_dir=str(self.scratch),  # documented, in spite of its name
+            )
         except BaseException as error:  # noqa: BLE001 - handed to the one who waits
             self._error = error
         finally:
@@ -169,17 +166,15 @@ def environment(values: Mapping[str, str], also: Sequence[str] = ()) -> Iterator
 def surroundings(address: str | None) -> Iterator[None]:
     """Set what Ray reads from the environment, and keep it quiet; `address` None: our own Ray.
 
-    The study records every failure in its own words. `log_to_driver=False` spares the raylet's own
-    messages, such as that of a worker's death; they stop only where Ray's debugger would stop them.
+    The study records every failure in its own words. The message of Ray about a worker that died
+    passes `log_to_driver=False`; `nas.tuner` has Ray skip it.
     """
     guard = {} if address else {"RAY_AUTH_TOKEN": _TOKEN}
     logger = logging.getLogger("ray")
-    level, shown = logger.level, worker._worker_logs_enabled
+    level = logger.level
     with environment({**_QUIET, **guard, **_absolute()}, also=["RAY_AUTH_MODE"]):
         logger.setLevel(logging.CRITICAL)
-        worker._worker_logs_enabled = False
         try:
             yield
         finally:
             logger.setLevel(level)
-            worker._worker_logs_enabled = shown

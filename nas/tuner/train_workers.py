@@ -49,7 +49,6 @@ _LANDING_SECONDS = 20.0
 _LOSSES = 3  # in a row, with no epoch between, after which a training is given up
 _SETTINGS = {
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",  # how soon an end or a loss is noticed
-    "RAY_TRAIN_METRICS_ENABLED": "0",
     "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "180",  # then it fails, instead of waiting for ever
 }
 

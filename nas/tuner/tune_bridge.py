@@ -190,8 +190,6 @@ class StudySearcher(Searcher):
 class StudyScheduler(TrialScheduler):
     """Hands Tune's results to the study and its decisions to Tune."""
 
-    _supports_buffered_results = False
-
     def __init__(self, bridge: Bridge) -> None:
         """Ask `bridge`."""
         super().__init__()  # type: ignore[no-untyped-call]

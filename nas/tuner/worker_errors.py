@@ -43,12 +43,9 @@ def explain(error: BaseException, folder: Path) -> Exception:
 
 
 def _inner(failure: BaseException) -> BaseException:
-    """Return what the worker raised, out of what Ray Train wraps around it."""
-    for name in ("_base_exc", "health_check_failure"):
-        inner = getattr(failure, name, None)
-        if isinstance(inner, BaseException):
-            return _inner(inner)
-    return failure
+    """Return how the worker was lost, where Ray Train wraps that; else what it raised."""
+    inner = getattr(failure, "health_check_failure", None)
+    return inner if isinstance(inner, BaseException) else failure
 
 
 def _is_loss(failure: BaseException) -> bool:

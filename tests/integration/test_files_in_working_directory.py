@@ -64,7 +64,7 @@ def test_a_search_with_loader_processes_reads_data_by_a_relative_path(trapped: P
                 Image.fromarray(pixels).save(folder / f"{number}.png")
     words = ["--task", "folder", "--data", "images", "--image-size", "32", "--loaders", "1"]
     out = call(trapped, *SEARCH[:-1], *words, "--results", "out", "--db", "sqlite:///x.db")
-    assert "best: trial 0" in out
+    assert "trial 0 complete" in out
     assert (trapped / "x.db").exists()
     assert list((trapped / "out").glob("*/trial-0.safetensors"))
     assert list(trapped.glob("cache/*"))

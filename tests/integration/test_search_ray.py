@@ -141,8 +141,11 @@ def test_half_a_cpu_each_runs_twice_as_many(cluster: None, tmp_path: Path) -> No
 class Driver:
     """A driver process over a SQLite file; its faults and its pace are in `tmp_path`."""
 
-    def __init__(self, tmp_path: Path, candidates: int, seconds: float) -> None:
-        (tmp_path / "faults.json").write_text(json.dumps({"seconds": seconds}))
+    def __init__(
+        self, tmp_path: Path, candidates: int, seconds: float, faults: dict[int, str] | None = None
+    ) -> None:
+        told = {"seconds": seconds, "faults": faults or {}}
+        (tmp_path / "faults.json").write_text(json.dumps(told))
         self.database = tmp_path / "nas.db"
         self.process = subprocess.Popen(
             [
@@ -168,7 +171,7 @@ class Driver:
 
     def end(self) -> tuple[int, str, str]:
         """Wait for the end; return the exit code and the rest of the output."""
-        out, err = self.process.communicate(timeout=90)
+        out, err = self.process.communicate(timeout=180)
         return self.process.returncode, out, err
 
     def trials(self) -> list[Trial]:
@@ -245,6 +248,14 @@ def test_a_killed_and_then_interrupted_study_goes_on_where_it_was(tmp_path: Path
     assert not any(f"measured {number} " in out for number in kept)
     assert all(trials[number].arch_id == arch_id for number, arch_id in planned.items())
     assert gone(last)
+
+
+def test_ray_prints_nothing_about_a_worker_that_died(tmp_path: Path) -> None:
+    driver = Driver(tmp_path, candidates=3, seconds=0.0, faults={0: "kill-once", 1: "kill-once"})
+    code, out, err = driver.end()
+    assert (code, err) == (0, "")
+    assert {line.split()[0] for line in out.splitlines()} == {"measured", "finished", "done"}
+    assert finished(driver)[0].attempt == 2
 
 
 def test_a_second_interrupt_ends_at_once(tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ from ray import tune
 
 from nas.tuner.connection import connected
 from nas.tuner.local_ray import started_ahead, take
-from nas.tuner.signals import descendants
 
 ROOT = Path(__file__).parents[2]
 
@@ -34,16 +33,7 @@ def test_a_ray_started_ahead_is_taken_over_once() -> None:
         assert scratches() == []
 
 
-def commands() -> list[str]:
-    """The command lines of the processes below this one."""
-    found = []
-    for pid in descendants(os.getpid()):
-        path = Path(f"/proc/{pid}/cmdline")
-        found.append(path.read_bytes().replace(b"\0", b" ").decode() if path.exists() else "")
-    return found
-
-
-def test_workers_run_in_an_empty_directory_and_few_other_processes_are_started() -> None:
+def test_workers_run_in_an_empty_directory() -> None:
     class Once(tune.Trainable):  # in here, so that it travels whole
         def step(self) -> dict[str, Any]:
             import sys
@@ -66,10 +56,6 @@ def test_workers_run_in_an_empty_directory_and_few_other_processes_are_started()
         elsewhere = [path for path in metrics["path"] if Path(path) != ROOT]  # of PYTHONPATH
         assert str(Path.cwd()) not in elsewhere
         assert str(Path(sys.argv[0]).resolve().parent) not in elsewhere
-        running = " ".join(commands())
-    assert "raylet" in running
-    for name in ("dashboard/dashboard.py", "_private/monitor.py", "log_monitor"):
-        assert name not in running
 
 
 def test_a_ray_that_nobody_wanted_is_stopped_with_the_error() -> None:

@@ -25,8 +25,8 @@ def describe_devices() -> str:
 def usual_threads(processes: int = 1) -> int:
     """Return how many CPU threads each of `processes` that train on this machine should have.
 
-    OMP_NUM_THREADS says so. Else it is one on a CPU, where more take processor time and save none,
-    and with a GPU an equal part of the cores, which decode its images.
+    OMP_NUM_THREADS says so. Else it is one on a CPU, and with a GPU an equal part of the cores,
+    which decode its images.
     """
     told = os.environ.get("OMP_NUM_THREADS", "")
     if told.isdigit() and int(told) > 0:
