@@ -66,7 +66,7 @@ def test_a_search_with_loader_processes_reads_data_by_a_relative_path(trapped: P
     out = call(trapped, *SEARCH[:-1], *words, "--results", "out", "--db", "sqlite:///x.db")
     assert "trial 0 complete" in out
     assert (trapped / "x.db").exists()
-    assert list((trapped / "out").glob("*/trial-0.safetensors"))
+    assert list((trapped / "out").glob("*/trial-0-*.safetensors"))
     assert list(trapped.glob("cache/*"))
 
 
