@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nas.cli import effects, options, output
+from nas.workflows import CompareRequest, SearchRequest
 
 if TYPE_CHECKING:
     from nas.results import Comparison
-    from nas.study import Sampler, StudySpec, Trial
+    from nas.study import StudySpec, Trial
 
 
 @click.command("compare-spaces")
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     "-n",
     "number",
     type=click.IntRange(2),
-    default=20,
+    default=CompareRequest.number,
     show_default=True,
     help="Number of networks from each space, or of base architectures with --vary.",
 )
@@ -80,102 +81,33 @@ def compare_spaces(**given: Any) -> int:
             again = store.command(f"resume {name}")
         _tell(spec, trials, given, again)
         return 0
-    spec = make_spec(given)
-    from nas.cli import run  # after the words are checked: loads torch and ray
-    from nas.cli.search import enter
+    from nas.cli import run
+    from nas.cli.search import run_request
+    from nas.workflows import compare_spaces
 
-    settings = run.Settings.of(given)
-    ready = run.preflight(spec, settings)
-    spec = run.with_images(ready.spec, ready)
-    _checked(ready.sampler, spec)
-    with open_store(given["db"]) as store:
-        spec = enter(store, spec, given["study"])
-        again = settings.resume(store, spec.name)
-        with store.acquire(spec.name):
-            study, outcome = run.measure(store, spec, ready, settings)
-            if outcome.interrupted:
-                return run.interrupted(study, again)
-        click.echo("" if settings.say else None, nl=settings.say)
-        _tell(spec, study.trials, given, again)
+    said = run.Output.of(given)
+    with run.Screen(said) as screen:
+        outcome = compare_spaces(_request(given), run_request(given), given["db"], screen.watch)
+    if outcome.interrupted:
+        return run.interrupted(outcome)
+    click.echo("" if said.say else None, nl=said.say)
+    study = outcome.study
+    _tell(study.spec, study.trials, given, outcome.resume)
     return 0
 
 
-def make_spec(given: dict[str, Any]) -> "StudySpec":
-    """Return the study that the options describe: as `nas search` would, but drawn at random.
-
-    Raises:
-        NasError: an option cannot be used, or n is too small for any statement.
-    """
-    from dataclasses import replace
-
-    from nas.cli import search
-    from nas.space import PAIRED_PREFIX, read_variation
-
-    spaces = tuple(name for word in given["spaces"] for name in word.split(","))
-    vary = given["vary"]
-    _check_words(spaces, vary)
-    defaults = search.search.make_context("search", []).params
-    searched = search.make_spec(
-        {**defaults, **given, "space_name": ",".join(spaces), "published": False}
+def _request(given: dict[str, Any]) -> CompareRequest:
+    names = (
+        "study", "task", "data_dir", "limit", "recipe", "epochs", "seed", "classes", "strides",
+        "task_strides",
+    )  # fmt: skip
+    searched = SearchRequest(
+        budgets=tuple(given["budgets"]),
+        space=",".join(given["spaces"]),
+        input=given["input_"],
+        **{name: given[name] for name in names},
     )
-    groups, values = len(spaces), ""
-    if vary:
-        variation = read_variation(searched.space, vary)
-        groups, values = len(variation.values), f"-{variation.key}"
-    _check_number(given["number"], groups, bool(vary))
-    name = searched.name.replace(searched.space.name, f"{searched.space.name}{values}", 1)
-    return replace(
-        searched,
-        name=given["study"] or f"compare-{name}"[:60].rstrip("-_"),
-        sampler=f"{PAIRED_PREFIX}:{vary}" if vary else "matched",
-        num_trials=given["number"] * groups,
-        rungs=searched.rungs[-1:],
-        block=groups if vary else 1,
-        reuse=False,
-        confirm=0,
-        seeds=1,
-        proxies=False,
-    )
-
-
-def _checked(sampler: "Sampler", spec: "StudySpec") -> None:
-    """Make sure that the sampler has something to draw, before anything is created."""
-    from nas.samplers import MatchedSampler, PairedSampler
-
-    assert isinstance(sampler, MatchedSampler | PairedSampler)
-    sampler.check(list(spec.spaces))
-
-
-def _check_words(spaces: tuple[str, ...], vary: str | None) -> None:
-    from nas.errors import NasError
-
-    if vary and len(spaces) > 1:
-        raise NasError(
-            "--vary compares the values of one choice in one space.",
-            f"Name one space: nas compare-spaces {spaces[0]} --vary {vary} --budget 300M-flops",
-        )
-    if not vary and len(spaces) < 2:
-        raise NasError(
-            f"{spaces[0]} alone cannot be compared.",
-            f"Name a second space, or a choice: nas compare-spaces {spaces[0]} --vary CHOICE",
-        )
-    if len(set(spaces)) < len(spaces):
-        raise NasError("a space is named twice.", "Name each space once.")
-
-
-def _check_number(number: int, groups: int, paired: bool) -> None:
-    from nas.errors import NasError
-    from nas.results import num_needed
-
-    needed = num_needed(groups, paired)
-    if number < needed:
-        what = f"{groups} values" if paired else f"{groups} spaces"
-        raise NasError(
-            f"-n {number} is too small for a statement: so few networks of {what} cannot differ "
-            "significantly, whatever their errors.",
-            f"Draw more: -n {needed} at least, -n {max(20, 3 * needed)} to see anything but "
-            "large differences.",
-        )
+    return CompareRequest(searched, given["number"], given["vary"])
 
 
 def _named(given: dict[str, Any]) -> str:

@@ -1,13 +1,10 @@
 """`nas count`: exact numbers, before anything is trained."""
 
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import Any
 
 import click
 
 from nas.cli import effects, options, output
-
-if TYPE_CHECKING:
-    from nas.space import Conv, Layer
 
 CONVENTION = "multiply-adds of convolution and linear layers, batch 1"
 
@@ -27,22 +24,13 @@ def count(json_: bool, **given: Any) -> None:
       nas count igcv3-300m-madds-digits --trial 16
       nas count --arch igcv3-d-1.0 --input 3x64x64 --strides 2,1,2,2,2,1,2,1
     """
-    from nas.cli.known import network_of
-    from nas.cost import layer_cost, total_cost
+    from nas.cli.network import network_request
+    from nas.workflows import COUNTS, count
 
-    network = network_of(given, "count")
+    counted = count(network_request(given, "count"))
+    network, rows = counted.network, counted.layers
     space, architecture = network.space, network.architecture
-    layers = network.layers()
-    total = total_cost(layers)
-    rows = [
-        {
-            "layer": layer.name,
-            "kind": _kind(layer),
-            "output": str(layer.shape),
-            **{name: getattr(layer_cost(layer), name) for name in ("params", "madds", "acts")},
-        }
-        for layer in layers
-    ]
+    costs = {name: getattr(counted, name) for name in COUNTS}
     if json_:
         output.echo_json(
             {
@@ -53,62 +41,16 @@ def count(json_: bool, **given: Any) -> None:
                 "strides": network.adaptation.text,
                 "classes": network.classes,
                 "convention": CONVENTION,
-                "params": total.params,
-                "madds": total.madds,
-                "acts": total.acts,
+                **costs,
                 "layers": rows,
             }
         )
         return
-    shown = [
-        {**row, **{key: f"{row[key]:,}" for key in ("params", "madds", "acts")}} for row in rows
-    ]
-    columns = {key: key for key in ("layer", "kind", "output", "params", "madds", "acts")}
+    shown = [{**row, **{key: f"{row[key]:,}" for key in COUNTS}} for row in rows]
+    columns = {key: key for key in ("layer", "kind", "output", *COUNTS)}
     output.table("", columns, shown, "output params madds acts", optional="acts kind")
     click.echo(f"\n{space.name} {architecture.arch_id}  {architecture.text}")
     click.echo(f"{network.adaptation.describe()}, {network.classes} classes")
-    click.echo(f"params  {total.params:>15,}   trainable, batch-norm scale and shift included")
-    click.echo(f"madds   {total.madds:>15,}   {CONVENTION}")
-    click.echo(f"acts    {total.acts:>15,}   outputs of convolution and linear layers, batch 1")
-
-
-def _kind(layer: "Layer") -> str:
-    from nas.space import (
-        Activation,
-        Add,
-        BatchNorm,
-        Concat,
-        Conv,
-        GlobalPool,
-        Input,
-        Linear,
-        Pad,
-        Pool,
-        Shuffle,
-    )
-
-    match layer:
-        case Conv():
-            return _convolution(layer)
-        case Activation():
-            return layer.function
-        case Shuffle():
-            return f"shuffle g{layer.groups}"
-        case BatchNorm():
-            return "batch norm"
-        case GlobalPool():
-            return "global pool"
-        case Input() | Add() | Concat() | Pool() | Pad():
-            return type(layer).__name__.lower()
-        case Linear():
-            return "linear"
-        case _:
-            assert_never(layer)
-
-
-def _convolution(layer: "Conv") -> str:
-    depthwise = layer.groups == layer.in_channels > 1
-    parts = [f"conv {layer.kernel}x{layer.kernel}", "depthwise" if depthwise else ""]
-    parts += [f"g{layer.groups}" if layer.groups > 1 and not depthwise else ""]
-    parts += [f"/{layer.stride}" if layer.stride > 1 else ""]
-    return " ".join(part for part in parts if part)
+    click.echo(f"params  {counted.params:>15,}   trainable, batch-norm scale and shift included")
+    click.echo(f"madds   {counted.madds:>15,}   {CONVENTION}")
+    click.echo(f"acts    {counted.acts:>15,}   outputs of convolution and linear layers, batch 1")

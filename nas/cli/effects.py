@@ -97,12 +97,6 @@ def _held(given: Given) -> str:
     return f"the images of {_task(given)} are in memory" if held else ""
 
 
-def check_loaders(number: int, streamed: bool) -> None:
-    """Refuse `--loaders` for images that turned out to be in memory."""
-    why = "" if streamed or not number else "the images are in memory"
-    refuse_idle("loaders", why, "Leave --loaders out: it is for images that are streamed.")
-
-
 def _silent(given: Given) -> str:
     silent = "--json" if given["json_"] else "--quiet" if given["quiet"] else ""
     return f"{silent} prints only the result" if silent else ""

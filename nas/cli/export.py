@@ -1,16 +1,12 @@
 """`nas export`: one network as files."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from nas.cli import effects, options
 from nas.export import OPSET, OPSETS
-
-if TYPE_CHECKING:
-    from nas.export import ExportRequest
 
 
 @click.command()
@@ -53,16 +49,13 @@ def export(
       nas export igcv3-300m-madds-digits --trial 16 --deploy --classes 37 -o deployed
       nas export --arch igcv3-d-1.0 -o igcv3-d
     """  # fmt: skip
-    from dataclasses import replace
-
     from nas.cli import output
-    from nas.cli.known import check_named
-    from nas.export import check_target, export_network
+    from nas.cli.network import network_request
+    from nas.workflows import ExportOptions, export
 
-    check_named(given, "export")
-    check_target(directory, force)
-    request = _untrained(given) if given["arch"] is not None else _trained(given, results_dir)
-    files = export_network(replace(request, opset=opset), directory, force=force)
+    options = ExportOptions(directory, given.pop("deploy"), opset, force, results_dir)
+    exported = export(network_request(given, "export"), options)
+    request, files = exported.request, exported.files
     if json_:
         output.echo_json(
             {
@@ -80,40 +73,3 @@ def export(
     output.field("weights", request.weights)
     for path in files:
         click.echo(f"{path}  {path.stat().st_size:,} bytes")
-
-
-def _trained(given: "Mapping[str, Any]", results_dir: Path) -> "ExportRequest":
-    """Return the request for one trial of a study, the best one where no number is given."""
-    from nas.cli.finish import trial_request
-    from nas.cli.known import study_trial, trial_network
-    from nas.store import open_store
-    from nas.train import load_study_task
-
-    with open_store(given["db"], create=False) as store:
-        store.look_in(results_dir)
-        found, chosen = study_trial(store, given["study"], given["trial"])
-        spec = found.spec
-        task = load_study_task(spec)
-        request = trial_request(store, found, chosen, task)
-    if not given["deploy"]:
-        return request
-    words = (given["input_"], given["classes"], given["strides"])
-    return request.deployed(*trial_network(spec, chosen, *words).place)
-
-
-def _untrained(given: "Mapping[str, Any]") -> "ExportRequest":
-    from nas.cli.known import network_of
-    from nas.export import ExportRequest
-
-    network = network_of(given, "export")
-    return ExportRequest(
-        name=network.name,
-        space=network.space,
-        architecture=network.architecture,
-        input=network.input,
-        classes=network.classes,
-        deployment=network.input,
-        deployment_classes=network.classes,
-        strides=network.strides,
-        deployment_strides=network.strides,
-    )

@@ -44,24 +44,25 @@ def front(study: str, csv_: bool, db: str | None, json_: bool) -> None:
 
 def _print_csv(found: "StudyResults") -> None:
     from nas.cli import rows
+    from nas.results import trial_record
 
     writer = csv.DictWriter(sys.stdout, rows.CSV_FIELDS, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows.trial_row(trial, found) for trial in (*found.front, *found.unconfirmed))
+    writer.writerows(trial_record(trial, found) for trial in (*found.front, *found.unconfirmed))
 
 
 def document(found: "StudyResults") -> dict[str, Any]:
     """Return the front, what stands off its scale, and the references, as plain data."""
-    from nas.cli import rows
+    from nas.results import trial_record
 
     return {
         "objectives": found.spec.objectives,
         "hypervolume": found.hypervolume,
         "reference_point": found.spec.reference_point,
-        "best": rows.trial_row(found.best, found) if found.best else None,
-        "front": [rows.trial_row(trial, found) for trial in found.front],
-        "unconfirmed": [rows.trial_row(trial, found) for trial in found.unconfirmed],
-        "published": [rows.trial_row(trial, found) for trial in found.trials if trial.reference],
+        "best": trial_record(found.best, found) if found.best else None,
+        "front": [trial_record(trial, found) for trial in found.front],
+        "unconfirmed": [trial_record(trial, found) for trial in found.unconfirmed],
+        "published": [trial_record(trial, found) for trial in found.trials if trial.reference],
     }
 
 

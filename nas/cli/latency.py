@@ -51,12 +51,13 @@ def latency(device: str, runtime: str | None, threads: int, json_: bool, **given
       nas latency --space igcv3 --arch igcv3-d-1.0
       nas latency --arch mobilenetv2-1.0 --runtime torch --input 3x32x32 --classes 10 --json
     """  # fmt: skip
-    from nas.cli.known import network_of
+    from nas.cli.network import network_request
     from nas.cost import total_cost
     from nas.train import measure_network, open_runtime
     from nas.units import si, time
+    from nas.workflows import network_of
 
-    network = network_of(given, "latency")
+    network = network_of(network_request(given, "latency"))
     opened = open_runtime(device, runtime, threads)
     layers = network.layers()
     timing, cost = measure_network(opened, layers), total_cost(layers)

@@ -145,13 +145,14 @@ def _show_study(store: "Store", study: str, given: Mapping[str, Any]) -> None:
 def _document(
     found: "StudyResults", versions: Mapping[str, str], trainings: "Sequence[Training]"
 ) -> dict[str, Any]:
-    from nas.cli import rows, train_record
+    from nas.cli import train_record
+    from nas.results import trial_record
 
     return {
         "study": json.loads(found.spec.to_json()),
         "versions": versions,
         "trials": [
-            rows.trial_row(trial, found) | {"fail_detail": trial.fail_detail}
+            trial_record(trial, found) | {"fail_detail": trial.fail_detail}
             for trial in found.trials
         ],
         "reports": found.reports,
@@ -218,6 +219,7 @@ def _print_failures(found: "StudyResults") -> None:
 def _print_csv(found: "StudyResults") -> None:
     """Print every trial as CSV; the choices under `stage.choice`, such as stage3.g1."""
     from nas.cli import rows
+    from nas.results import trial_record
 
     writer = csv.DictWriter(
         sys.stdout,
@@ -237,7 +239,7 @@ def _print_csv(found: "StudyResults") -> None:
             for stage, values in zip(stages[architecture.space], architecture.stages, strict=True)
             for key, value in zip(architecture.keys, values, strict=True)
         }
-        writer.writerow(rows.trial_row(trial, found) | chosen)
+        writer.writerow(trial_record(trial, found) | chosen)
 
 
 def _choice_names(spec: "StudySpec") -> list[str]:

@@ -18,6 +18,7 @@ from nas.results import (
     table_value,
     task_line,
     trial_notes,
+    trial_record,
 )
 from nas.space import parse_input
 from nas.study import Trial
@@ -50,7 +51,7 @@ def document(found: StudyResults, trial: Trial) -> dict[str, Any]:
     """
     return {
         "study": found.spec.name,
-        **rows.trial_row(trial, found),
+        **trial_record(trial, found),
         "space": trial.architecture.space,
         "role": rows.role(trial, found),
         "counted_at": {"input": found.spec.input, "classes": found.spec.classes},

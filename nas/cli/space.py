@@ -46,17 +46,24 @@ def space(
     """
     from dataclasses import replace
 
-    from nas.cli.latency_table import latency_device, latency_tables
+    from nas.cli.latency_lines import say_latency_table
+    from nas.cli.search import latency_request
     from nas.cost import CostModel, parse_budgets
     from nas.feasible import distribution, feasible_space
     from nas.space import given_strides, load_space, parse_input
+    from nas.workflows import asked_device, ignore, latency_tables
 
     loaded = load_space(space_name)
     budget = parse_budgets(budgets)
     shares = _band(band, bool(budget))
     stated = given_strides([loaded], strides)
     costs = CostModel(loaded, parse_input(input_) if input_ else None, classes, strides=stated)
-    tables = latency_tables([costs], latency_device(budget), {**latency, "json_": json_})
+    tables = latency_tables(
+        [costs],
+        asked_device(budget),
+        latency_request(latency),
+        ignore if json_ else say_latency_table,
+    )
     costs = replace(costs, table=tables[0]) if tables else costs
     feasible = feasible_space(costs, budget)
     feasible.check()

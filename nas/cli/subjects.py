@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from nas.cli import effects
-from nas.cli.known import network_in, study_trial, trial_network
 from nas.cli.training import Subject, TrainingPlan, earlier_errors
 from nas.errors import NasError
 from nas.space import SearchSpace, Stated, check_strides, given_strides, load_space
 from nas.store import Store, open_store
 from nas.study import StudySpec
+from nas.workflows import NetworkRequest, network_in, study_trial, trial_network
 
 
 def from_space(given: dict[str, Any], space: SearchSpace) -> Subject:
@@ -19,7 +19,8 @@ def from_space(given: dict[str, Any], space: SearchSpace) -> Subject:
     Raises:
         NasError: there is no such network, or the strides do not fit it.
     """
-    found = network_in(space, given["arch"], db=given["db"])
+    any_space = not effects.was_typed("space_name")
+    found = network_in(space, NetworkRequest(given["arch"], db=given["db"], any_space=any_space))
     space = found.space
     stated = Stated(
         given_strides([space], given["strides"]) or found.strides,

@@ -88,7 +88,7 @@ def train(**given: Any) -> None:
       nas train --arch igcv3-d-1.0 --task imagenet --data /data/imagenet --workers 4
       nas train --arch igcv3-d-1.0 --task cifar10 --task-strides 1,1,2,2,2,1,1,1
     """  # fmt: skip
-    from nas.cli.known import check_named
+    from nas.cli.network import check_named
     from nas.cli.subjects import from_space, from_study
     from nas.errors import InterruptedStudyError
     from nas.space import load_space
@@ -235,6 +235,8 @@ def _plan(subject: "Subject", spec: "StudySpec | None", given: dict[str, Any]) -
         epochs = recipe.epochs
     recipe = override(recipe, given["settings"])
     epochs = given["epochs"] or (recipe.epochs if _sets_epochs(given) else epochs)
+    from nas.workflows import check_loaders
+
     prepare_worker(usual_threads())
     use_processes(given["loaders"])
     request = TaskRequest(
@@ -246,7 +248,7 @@ def _plan(subject: "Subject", spec: "StudySpec | None", given: dict[str, Any]) -
         skip_corrupt,
     )
     task = request.load()
-    effects.check_loaders(given["loaders"], isinstance(task.train, Files))
+    check_loaders(given["loaders"], isinstance(task.train, Files))
     stem = Path(name).stem
     default = Path("nas-results", "train", f"{subject.folder_name}-{task_name}-{stem}")
     first = given["seed"]

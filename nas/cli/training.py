@@ -228,8 +228,8 @@ def summary_line(trained: Trained) -> str:
 
 def settings(plan: TrainingPlan) -> dict[str, Any]:
     """Return what a page says about how the networks were trained."""
-    from nas.cli.run import versions
     from nas.train import describe_devices
+    from nas.workflows import versions
 
     return {
         "recipe": plan.recipe_name,

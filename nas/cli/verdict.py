@@ -1,26 +1,26 @@
 """The verdict: what a finished search says on the screen and as JSON."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 import click
 
 from nas.cli import STARTED, output, rows
-from nas.cli.finish import Shipped
 from nas.cli.front import document as front_document
 from nas.cli.front import print_front
-from nas.cli.measured import lines as latency_lines
-from nas.results import measured_latencies, study_note
-from nas.store import Store
-from nas.study import Study
+from nas.results import MeasuredLatency, measured_latencies, over_budget, study_note, trial_record
+from nas.store import Address
+from nas.study import Study, StudySpec, Trial
 from nas.units import duration
+from nas.workflows import Shipped
 
 
 def document(study: Study, shipped: Shipped, seconds: float) -> dict[str, Any]:
     """Return the result as `--json` prints it; `seconds` is what the run took."""
     found = shipped.results
-    best = rows.trial_row(shipped.best, found)
+    best = trial_record(shipped.best, found)
     latency = measured_latencies(found.spec, found.reports)
     return {
         "study": found.spec.name,
@@ -28,7 +28,7 @@ def document(study: Study, shipped: Shipped, seconds: float) -> dict[str, Any]:
         **front_document(found),
         "best": best | {"test_errors": found.test_errors(shipped.best.number)},
         "confirmed": [
-            rows.trial_row(own[0], found) | {"errors": [t.value("top1_error") for t in own]}
+            trial_record(own[0], found) | {"errors": [t.value("top1_error") for t in own]}
             for number, own in found.trainings.items()
             if number in found.confirmed
         ],
@@ -57,12 +57,12 @@ def conclude(study: Study, shipped: Shipped, say: bool) -> None:
     output.field("took", f"{duration(time.monotonic() - STARTED)} for {_trials(study)}")
 
 
-def next_steps(store: Store, name: str) -> None:
+def next_steps(database: Address, name: str) -> None:
     """Print what may be typed next."""
     click.echo("\nnext")
     for words in (f"show {name}", f"front {name} --csv", f"export {name} --trial N -o DIR",
                   f"dashboard --study {name}"):  # fmt: skip
-        click.echo(f"  {store.command(words)}")
+        click.echo(f"  {database.command(words)}")
 
 
 def _trials(study: Study) -> str:
@@ -87,7 +87,28 @@ def _print_best(shipped: Shipped) -> None:
     output.field("\nbest", f"trial {best.number}: {best.architecture}", 12)
     for line in found.verdicts:
         output.field("test error", line)
-    for line in latency_lines(spec, best, measured_latencies(spec, found.reports)):
+    for line in _latency_lines(spec, best, measured_latencies(spec, found.reports)):
         output.field("latency", line)
     if best.origin:
         output.field("reused", f"measured in {best.origin.replace('/', '#')}")
+
+
+def _latency_lines(spec: StudySpec, best: Trial, found: Mapping[int, MeasuredLatency]) -> list[str]:
+    """Return what there is to say of the latency of the best; nothing where none was asked for."""
+    if best.number not in found:
+        return []
+    own = found[best.number]
+    table = spec.latency_tables[best.architecture.space]
+    said = [
+        str(own),
+        f"(on {own.device}; the table is {table.accuracy})",
+    ]
+    over = over_budget(spec, found)
+    if best.number in over:
+        said.append("over the budget as measured, like every complete candidate that was measured")
+    elif over:
+        trials = ", ".join(map(str, sorted(over)))
+        said.append(f"(over the budget as measured, so not the best: trial {trials})")
+    if not own.comparable:
+        said.append(f"(the table was measured on {table.device}, so that the budget holds there)")
+    return said

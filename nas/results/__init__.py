@@ -17,6 +17,7 @@ from nas.results.measured_latency import (
     over_budget,
     report_kind,
 )
+from nas.results.records import trial_record
 from nas.results.score_audit import ScoreAudit, ScoreFinding, audit_scores
 from nas.results.settings_text import (
     candidates_text,
@@ -72,4 +73,5 @@ __all__ = [
     "task_line",
     "trained_at",
     "trial_notes",
+    "trial_record",
 ]

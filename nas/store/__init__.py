@@ -1,7 +1,7 @@
 """The store: the only record of every study, in SQLite or PostgreSQL; the door to SQLAlchemy."""
 
 from nas.store.database import without_collecting
-from nas.store.database_url import read_address
+from nas.store.database_url import Address, read_address
 from nas.store.lease import Lease
 from nas.store.opening import open_store
 from nas.store.schema import Upgraded, upgrade
@@ -10,6 +10,7 @@ from nas.store.studies import StudyState, StudySummary
 from nas.store.trainings import Training
 
 __all__ = [
+    "Address",
     "Lease",
     "Store",
     "StudyState",

@@ -43,7 +43,8 @@ class RunSettings:
     `loaders` processes decode streamed images for each trial; 0 leaves that to its own threads.
     `folder` in `results_dir` belongs to the study of identity `study_id`
     (`nas.study.results_folder.claim`); by default one of the study's name is claimed for an
-    identity of this run.
+    identity of this run. With `owns_process` a second signal ends the process at once; else it
+    raises KeyboardInterrupt.
     """
 
     results_dir: Path
@@ -58,6 +59,7 @@ class RunSettings:
     loaders: int = 0
     folder: str | None = None
     study_id: str = field(default_factory=lambda: secrets.token_hex(8))
+    owns_process: bool = True
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def run(study: Study, settings: RunSettings, on_event: Watcher = ignore_event) -
     """Execute what is left of `study`; every result is in its store before `on_event` hears of it.
 
     SIGINT and SIGTERM end the run within seconds, with the trials in flight WAITING again; a second
-    one ends the process at once with exit code 130.
+    one ends the process at once with exit code 130, if the run owns it.
 
     Raises:
         StudyFailedError: the trials keep failing; everything so far is recorded.
@@ -84,7 +86,7 @@ def run(study: Study, settings: RunSettings, on_event: Watcher = ignore_event) -
     keep_freed_memory()  # of what the sampler computes with
     execution = Execution(study, on_event)
     with (
-        interruptible() as interruption,
+        interruptible(settings.owns_process) as interruption,
         _responsive(),
         connected(settings.ray_address, study.rehearse) as scratch,
         _landing(execution),

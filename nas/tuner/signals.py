@@ -1,4 +1,7 @@
-"""Ctrl-C: the first one asks for a clean end, the second one ends at once."""
+"""Ctrl-C: the first one asks for a clean end, the second one ends at once.
+
+A command owns its process, which ends then. A script or a notebook goes on: KeyboardInterrupt.
+"""
 
 import os
 import signal
@@ -15,9 +18,10 @@ EXIT_INTERRUPTED = 130
 class Interruption:
     """Whether SIGINT or SIGTERM has come; call it to ask."""
 
-    def __init__(self) -> None:
-        """Start with none."""
+    def __init__(self, owns_process: bool = True) -> None:
+        """Start with none; a second one ends the process where that is ours."""
         self._came = False
+        self._owns_process = owns_process
 
     def __call__(self) -> bool:
         """Tell whether one has come."""
@@ -30,6 +34,8 @@ class Interruption:
                 signal.signal(number, self._handle)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self._came and not self._owns_process:
+            raise KeyboardInterrupt
         if self._came:
             # Nothing is lost: what is RUNNING in the store waits again when the study is resumed.
             for child in descendants(os.getpid()):
@@ -50,10 +56,10 @@ def descendants(pid: int) -> list[int]:
 
 
 @contextmanager
-def interruptible() -> Iterator[Interruption]:
+def interruptible(owns_process: bool = True) -> Iterator[Interruption]:
     """Yield an armed `Interruption`; the handlers that were there come back afterwards."""
     before = {number: signal.getsignal(number) for number in _SIGNALS}
-    interruption = Interruption()
+    interruption = Interruption(owns_process)
     interruption.arm()
     try:
         yield interruption

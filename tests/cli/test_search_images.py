@@ -30,15 +30,16 @@ def test_an_image_size_is_for_images_of_ones_own(nas):
 
 
 def test_both_options_are_part_of_the_study(images):
-    from nas.cli.search import make_spec
+    from nas.cli.search import read_request
     from nas.cli.search import search as command
     from nas.study.spec import StudySpec
     from nas.train.data import load_study_task
+    from nas.workflows import plan_study
 
     (images / "owl" / "3.png").write_bytes(b"nothing")
     words = [*SEARCH[1:], "--data", str(images), "--image-size", "16", "--skip-corrupt"]
     given = command.make_context("search", words).params
-    spec = StudySpec.from_json(make_spec(given).to_json())
+    spec = StudySpec.from_json(plan_study(read_request(given)).to_json())
     assert (spec.task, spec.image_size, spec.skip_corrupt) == ("folder", 16, True)
     task = load_study_task(spec)
     assert str(task.input) == "3x16x16"

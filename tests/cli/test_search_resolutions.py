@@ -6,10 +6,11 @@ SEARCH = ["search", "--budget", "300M-flops", "--rungs", "2,4,8"]
 
 
 def spec(*words: str):
-    from nas.cli.search import make_spec
+    from nas.cli.search import read_request
     from nas.cli.search import search as command
+    from nas.workflows import plan_study
 
-    return make_spec(command.make_context("search", [*SEARCH[1:], *words]).params)
+    return plan_study(read_request(command.make_context("search", [*SEARCH[1:], *words]).params))
 
 
 def test_resolutions_are_part_of_the_study():

@@ -137,11 +137,12 @@ def test_training_says_and_keeps_its_strides(nas, tmp_path):
 
 
 def spec(*words: str):
-    from nas.cli.search import make_spec
+    from nas.cli.search import read_request
     from nas.cli.search import search as command
+    from nas.workflows import plan_study
 
     given = ["--budget", "400M-flops", *words]
-    return make_spec(command.make_context("search", given).params)
+    return plan_study(read_request(command.make_context("search", given).params))
 
 
 def test_a_search_keeps_both_strides():

@@ -9,6 +9,7 @@ from nas.figures.front import front_figure
 from nas.figures.report import report_html
 from nas.figures.table import point_facts, point_row
 from nas.results.findings import StudyResults
+from nas.results.records import trial_record
 from nas.results.view import PointGroup, study_view
 from nas.study.study import Study
 from nas.study.trial import TrialState
@@ -119,7 +120,7 @@ def test_the_rows_tell_means_seeds_and_where_a_result_is_from(trials):
     assert shown[number]["observed"] == percent(first)
     assert shown[number]["seeds"] == str(own.n)
     assert shown[again.number]["role"] == f"seed {again.replicate + 1} of trial {number}"
-    data = rows.trial_row(trials[number], found)
+    data = trial_record(trials[number], found)
     assert data["top1_error_low"] < data["top1_error"] < data["top1_error_high"]
     assert (data["top1_error"], data["observed_top1_error"]) == (own.mean, first)
     done = next(t for t in trials if t.state is TrialState.COMPLETE)

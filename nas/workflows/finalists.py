@@ -3,16 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import asdict
 
-import click
-
 from nas.errors import NasError
-from nas.results import MeasuredLatency, StudyResults, measured_latencies, over_budget, report_kind
+from nas.results import MeasuredLatency, StudyResults, measured_latencies, report_kind
 from nas.store import Store
 from nas.study import Study, StudySpec, Trial
 from nas.train import Runtime, measure_network, open_runtime
+from nas.workflows import events
 
 
-def winner(store: Store, study: Study, say: bool) -> Trial | None:
+def winner(store: Store, study: Study, on_event: events.Watcher) -> Trial | None:
     """Return the best complete candidate, one that holds a budget in latency when it is measured.
 
     The front and the confirmed are measured, each once, and recorded, until the front that is left
@@ -21,11 +20,10 @@ def winner(store: Store, study: Study, say: bool) -> Trial | None:
     """
     spec, trials = study.spec, study.trials
     found = StudyResults(spec, trials, store.reports(spec.name))
-    runtime = _runtime(spec, say) if spec.latency and found.best else None
+    runtime = _runtime(spec, on_event) if spec.latency and found.best else None
     if runtime is None:
         return found.best
-    if say:
-        click.echo(f"measuring the latency of the best on {runtime.device}")
+    on_event(events.FinalistsMeasured(str(runtime.device)))
     known = measured_latencies(spec, found.reports)
     while wanted := _unmeasured(found, known):
         for trial in wanted:
@@ -38,27 +36,6 @@ def _unmeasured(found: StudyResults, known: Mapping[int, MeasuredLatency]) -> li
     """Return the candidates on the front, and those confirmed, that have not been measured yet."""
     wanted = {trial.number for trial in found.front} | found.confirmed
     return [t for t in found.complete if t.number in wanted and t.number not in known]
-
-
-def lines(spec: StudySpec, best: Trial, found: Mapping[int, MeasuredLatency]) -> list[str]:
-    """Return what there is to say of the latency of the best; nothing where none was asked for."""
-    if best.number not in found:
-        return []
-    own = found[best.number]
-    table = spec.latency_tables[best.architecture.space]
-    said = [
-        str(own),
-        f"(on {own.device}; the table is {table.accuracy})",
-    ]
-    over = over_budget(spec, found)
-    if best.number in over:
-        said.append("over the budget as measured, like every complete candidate that was measured")
-    elif over:
-        trials = ", ".join(map(str, sorted(over)))
-        said.append(f"(over the budget as measured, so not the best: trial {trials})")
-    if not own.comparable:
-        said.append(f"(the table was measured on {table.device}, so that the budget holds there)")
-    return said
 
 
 def _measure(store: Store, spec: StudySpec, trial: Trial, runtime: Runtime) -> MeasuredLatency:
@@ -75,12 +52,11 @@ def _measure(store: Store, spec: StudySpec, trial: Trial, runtime: Runtime) -> M
     return own
 
 
-def _runtime(spec: StudySpec, say: bool) -> Runtime | None:
+def _runtime(spec: StudySpec, on_event: events.Watcher) -> Runtime | None:
     """Return the runtime of the study's table; None where this machine has none like it."""
     device = next(iter(spec.latency_tables.values())).device
     try:
         return open_runtime(device.kind, device.runtime, device.threads)
     except NasError as error:
-        if say:
-            click.echo(f"latency not measured: {error.cause}", err=True)
+        on_event(events.LatencySkipped(error.cause))
         return None

@@ -1,16 +1,30 @@
-"""The network that `--space` and `--arch` name, with the input and the classes it is counted at."""
+"""The network that a request names, with the input and the classes it is counted at."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeAlias
 
-from nas.space import is_arch_id
-
-if TYPE_CHECKING:
-    from nas.results import StudyResults
-    from nas.space import Adaptation, Architecture, Layer, Published, SearchSpace, Shape, Strides
-    from nas.store import Store
-    from nas.study import StudySpec, Trial
+from nas.errors import NasError
+from nas.results import StudyResults
+from nas.space import (
+    Adaptation,
+    Architecture,
+    Layer,
+    Published,
+    SearchSpace,
+    Shape,
+    Strides,
+    adapt,
+    builtin_names,
+    given_strides,
+    is_arch_id,
+    load_space,
+    lower,
+    parse_input,
+)
+from nas.store import Store, open_store, read_address
+from nas.study import StudySpec, Trial
+from nas.suggestion import nearest
+from nas.workflows.requests import NetworkRequest
 
 
 @dataclass(frozen=True)
@@ -21,69 +35,48 @@ class NamedNetwork:
     """
 
     name: str
-    space: "SearchSpace"
-    architecture: "Architecture"
-    input: "Shape"
+    space: SearchSpace
+    architecture: Architecture
+    input: Shape
     classes: int
-    strides: "Strides" = ()
+    strides: Strides = ()
 
     @property
-    def place(self) -> "tuple[Shape, int, Strides]":
+    def place(self) -> tuple[Shape, int, Strides]:
         """Where it is counted: the input, the classes, the strides that are stated."""
         return self.input, self.classes, self.strides
 
     @property
-    def adaptation(self) -> "Adaptation":
+    def adaptation(self) -> Adaptation:
         """The strides in force."""
-        from nas.space import adapt
-
         return adapt(self.space, self.input, self.strides)
 
-    def layers(self) -> "list[Layer]":
+    def layers(self) -> list[Layer]:
         """Return the layers of the network."""
-        from nas.space import lower
-
         return lower(self.space, self.architecture, self.input, self.classes, self.strides)
 
 
-def network_of(given: "Mapping[str, Any]", verb: str) -> NamedNetwork:
-    """Return the network that the options of `nas VERB` name: a trial of a STUDY, or --arch.
+def network_of(request: NetworkRequest) -> NamedNetwork:
+    """Return the network that `request` names: a trial of a study, or a known or stated one.
 
     Raises:
-        NasError: they name none, or more than one.
+        NasError: it names none.
     """
-    from nas.store import open_store
-
-    check_named(given, verb)
-    words = (given["input_"], given["classes"], given["strides"])
-    if given["arch"] is not None:
-        return named_network(given["space_name"], given["arch"], *words, db=given["db"])
-    with open_store(given["db"], create=False, read_only=True) as store:
-        results, trial = study_trial(store, given["study"], given["trial"])
-    return trial_network(results.spec, trial, *words)
+    if request.arch is not None:
+        return network_in(load_space(request.space), request)
+    if request.study is None:
+        raise NasError("no network was named.", "Name a study, or an architecture of a space.")
+    with open_store(request.db, create=False, read_only=True) as store:
+        results, trial = study_trial(store, request.study, request.trial)
+    return trial_network(results.spec, trial, request.input, request.classes, request.strides)
 
 
-def check_named(given: "Mapping[str, Any]", verb: str) -> None:
-    """Refuse a call that names no network, or more than one."""
-    from nas.errors import NasError
-
-    chosen = sum((given["best"], given["trial"] is not None, given["arch"] is not None))
-    if chosen != 1 or (given["arch"] is None) != bool(given["study"]):
-        raise NasError(
-            f"say which network nas {verb} is for.",
-            f"Type: nas {verb} STUDY --best, or STUDY --trial N, or --arch NAME.",
-        )
-
-
-def study_trial(store: "Store", study: str, number: int | None) -> "tuple[StudyResults, Trial]":
+def study_trial(store: Store, study: str, number: int | None) -> tuple[StudyResults, Trial]:
     """Return what a study found and its trial `number`; the best one where that is None.
 
     Raises:
         NasError: there is no such study or trial.
     """
-    from nas.errors import NasError
-    from nas.results import StudyResults
-
     trials = store.trials(study)
     results = StudyResults(store.spec(study), trials, store.reports(study))
     if number is None:
@@ -97,15 +90,13 @@ def study_trial(store: "Store", study: str, number: int | None) -> "tuple[StudyR
 
 
 def trial_network(
-    spec: "StudySpec",
-    trial: "Trial",
+    spec: StudySpec,
+    trial: Trial,
     input_: str | None = None,
     classes: int | None = None,
     strides: str | None = None,
 ) -> NamedNetwork:
     """Return the network of a trial at the deployment of its study, or at what is given."""
-    from nas.space import given_strides, parse_input
-
     space = spec.space_of(trial.architecture)
     stated = given_strides([space], strides)
     if not stated:
@@ -120,42 +111,20 @@ def trial_network(
     )
 
 
-def named_network(
-    space_name: str,
-    arch: str,
-    input_: str | None = None,
-    classes: int | None = None,
-    strides: str | None = None,
-    db: str | None = None,
-) -> NamedNetwork:
-    """Return the network that `arch` names in the space of that name or file, as `network_in`."""
-    from nas.space import load_space
+def network_in(space: SearchSpace, request: NetworkRequest) -> NamedNetwork:
+    """Return the architecture of `request` in `space`: a known one, the choices in full, or an id.
 
-    return network_in(load_space(space_name), arch, input_, classes, strides, db)
-
-
-def network_in(
-    space: "SearchSpace",
-    arch: str,
-    input_: str | None = None,
-    classes: int | None = None,
-    strides: str | None = None,
-    db: str | None = None,
-) -> NamedNetwork:
-    """Return the network that `arch` names: a known one, the choices in full, or an `arch_id`.
-
-    An id, or six of its digits or more, is looked up among the trials of the database `db` and the
-    known networks. `input_`, `classes` and `strides` replace those of the entry, or of the space.
+    An `arch_id`, or six of its digits or more, is looked up among the trials of the database and
+    the known networks.
 
     Raises:
         NasError: there is no such network, several have that id, or the input size or the strides
             cannot be read.
     """
-    from nas.space import given_strides, parse_input
-
+    arch = request.arch or ""
     known = space.known(arch)
     if known is None and is_arch_id(arch):
-        return _by_id(arch.lower(), space, (input_, classes, strides), db)
+        return _by_id(arch.lower(), space, request)
     if known is None and "=" not in arch:
         _check_space(arch, space)
     architecture = known.architecture if known else space.parse(arch)
@@ -164,22 +133,20 @@ def network_in(
         name=known.name if known else f"{space.name}-{architecture.arch_id}",
         space=known.space if known else space,
         architecture=architecture,
-        input=parse_input(input_) if input_ else shape,
-        classes=classes or (known.classes if known else space.classes),
-        strides=given_strides([space], strides),
+        input=parse_input(request.input) if request.input else shape,
+        classes=request.classes or (known.classes if known else space.classes),
+        strides=given_strides([space], request.strides),
     )
 
 
-def _check_space(name: str, space: "SearchSpace") -> None:
+def _check_space(name: str, space: SearchSpace) -> None:
     """Refuse the name of a known network of another space, and a name that is nearest to one.
 
     Raises:
         NasError: `name` is, or resembles, a network of a built-in space other than `space`.
     """
-    from nas.errors import NasError
-    from nas.suggestion import nearest
-
-    entries = {entry.name: entry for entry in reversed([*_entries(space)])}  # those of `space` win
+    # those of `space` win
+    entries = {entry.name: entry for _, entry in reversed([*_entries(space)])}
     near = nearest(name, entries, most=1)
     if not near or space.known(near[0]) is not None:
         return
@@ -195,20 +162,14 @@ def _check_space(name: str, space: "SearchSpace") -> None:
     )
 
 
-_Words: TypeAlias = tuple[str | None, int | None, str | None]
-
-
-def _by_id(prefix: str, space: "SearchSpace", words: _Words, db: str | None) -> NamedNetwork:
-    """Return the one network whose id begins with `prefix`; only of `space` where it was typed."""
-    from nas.cli.effects import was_typed
-    from nas.errors import NasError
-
-    found, place = _recorded(prefix, words, db)
-    for entry in _entries(space):
+def _by_id(prefix: str, space: SearchSpace, request: NetworkRequest) -> NamedNetwork:
+    """Return the one network whose id begins with `prefix`; of `space` unless `any_space`."""
+    found, place = _recorded(prefix, request)
+    for of, entry in _entries(space):
         if entry.architecture.arch_id.startswith(prefix):
-            network = named_network(entry.space.name, entry.name, *words)
+            network = network_in(of, replace(request, arch=entry.name))
             found.setdefault(entry.architecture.arch_id, network)
-    if was_typed("space_name"):
+    if not request.any_space:
         found = {key: one for key, one in found.items() if one.space.name == space.name}
     if len(found) == 1:
         return next(iter(found.values()))
@@ -221,19 +182,17 @@ def _by_id(prefix: str, space: "SearchSpace", words: _Words, db: str | None) -> 
     )
 
 
-def _entries(space: "SearchSpace") -> "Iterator[Published]":
-    """Yield the known networks of `space` and of the built-in spaces."""
-    from nas.space import builtin_names, load_space
-
+def _entries(space: SearchSpace) -> Iterator[tuple[SearchSpace, Published]]:
+    """Yield the known networks of `space` and of the built-in spaces, each with its space."""
     others = (load_space(name) for name in builtin_names() if name != space.name)
     for each in (space, *others):
-        yield from (*each.published, *each.variants)
+        for entry in (*each.published, *each.variants):
+            yield each, entry
 
 
-def _recorded(prefix: str, words: _Words, db: str | None) -> tuple[dict[str, NamedNetwork], str]:
+def _recorded(prefix: str, request: NetworkRequest) -> tuple[dict[str, NamedNetwork], str]:
     """Return the networks of a database by id, the newest study first, and what was asked."""
-    from nas.store import open_store, read_address
-
+    db, words = request.db, (request.input, request.classes, request.strides)
     address = read_address(db)
     if db is None and address.path is not None and not address.path.exists():
         return {}, f"one of {address.shown}, which is not there"

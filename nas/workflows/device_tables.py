@@ -1,30 +1,29 @@
 """The latency tables of a study: read from a file, or measured before anything else begins."""
 
 import json
-import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from nas.units import duration
+from nas.cost import Constraint, CostModel, Device, LatencyTable
+from nas.errors import BudgetError, NasError
+from nas.space import adapt, parse_input
+from nas.study import latency_device
+from nas.text_file import read_text
+from nas.workflows import events
+from nas.workflows.requests import LatencyRequest
 
 if TYPE_CHECKING:
-    from nas.cost import Constraint, CostModel, Device, LatencyTable
     from nas.train import Runtime
 
 
-def latency_device(budget: "Iterable[Constraint]", objectives: Iterable[str] = ()) -> str | None:
+def asked_device(budget: Iterable[Constraint], objectives: Iterable[str] = ()) -> str | None:
     """Return the device whose latency is asked for; None where none is.
 
     Raises:
         BudgetError: two devices are named.
     """
-    from nas.errors import BudgetError
-    from nas.study import latency_device
-
     named = {part.device for part in budget if part.cost == "latency"}
     named |= {kind for name in objectives if (kind := latency_device(name))}
     if len(named) > 1:
@@ -36,19 +35,20 @@ def latency_device(budget: "Iterable[Constraint]", objectives: Iterable[str] = (
 
 
 def latency_tables(
-    costs: "Sequence[CostModel]", device: str | None, given: dict[str, Any]
-) -> "tuple[LatencyTable, ...]":
+    costs: Sequence[CostModel],
+    device: str | None,
+    request: LatencyRequest,
+    on_event: events.Watcher = events.ignore,
+) -> tuple[LatencyTable, ...]:
     """Return the tables of the spaces that `costs` count, in their order; none without a device.
 
-    Those of `--latency-table`, if that file is there, else they are measured now, and kept in it.
+    Those of the file that `request` names, if it is there, else they are measured now, and kept in
+    it.
 
     Raises:
         NasError: the device or the runtime is not here, or the file belongs to something else.
     """
-    from nas.errors import NasError
-    from nas.train import open_runtime
-
-    path: Path | None = given["latency_table"]
+    path = request.table
     if device is None:
         if path:
             raise NasError(
@@ -56,28 +56,25 @@ def latency_tables(
                 "Add --budget 5ms-latency@cpu or --objective latency@cpu.",
             )
         return ()
-    runtime = open_runtime(device, given["latency_runtime"], given["latency_threads"])
+    from nas.train import open_runtime  # loads torch
+
+    runtime = open_runtime(device, request.runtime, request.threads)
     if path and path.exists():
         return tuple(_fitting(read_tables(path), each, runtime, path) for each in costs)
     if path:
         _check_writable(path)
-    quiet = given.get("quiet") or given["json_"]
-    tables = tuple(_measured(each, runtime, not quiet) for each in costs)
+    tables = tuple(_measured(each, runtime, on_event) for each in costs)
     if path:
         write_tables(tables, path)
     return tables
 
 
-def read_tables(path: Path) -> "list[LatencyTable]":
+def read_tables(path: Path) -> list[LatencyTable]:
     """Return the tables of a file.
 
     Raises:
         NasError: it cannot be read, or holds something else.
     """
-    from nas.cost import LatencyTable
-    from nas.errors import NasError
-    from nas.text_file import read_text
-
     text = read_text(path)
     try:
         documents = json.loads(text)
@@ -90,21 +87,19 @@ def read_tables(path: Path) -> "list[LatencyTable]":
     return [LatencyTable.from_json(json.dumps(document), str(path)) for document in each]
 
 
-def write_tables(tables: "Sequence[LatencyTable]", path: Path) -> None:
+def write_tables(tables: Sequence[LatencyTable], path: Path) -> None:
     """Write tables to a file."""
     path.write_text(f"[{', '.join(table.to_json() for table in tables)}]\n", encoding="utf-8")
 
 
 def _fitting(
-    tables: "Sequence[LatencyTable]", costs: "CostModel", runtime: "Runtime", path: Path
-) -> "LatencyTable":
+    tables: Sequence[LatencyTable], costs: CostModel, runtime: "Runtime", path: Path
+) -> LatencyTable:
     """Return the table of one space, input and device.
 
     Raises:
         NasError: the file has none.
     """
-    from nas.errors import NasError
-
     wanted = _identity(costs, runtime.device, costs.adaptation.text)
     found = [_kept(table, costs) for table in tables]
     for table, what in zip(tables, found, strict=True):
@@ -116,16 +111,14 @@ def _fitting(
     )
 
 
-def _identity(costs: "CostModel", device: "Device", strides: str) -> tuple[Any, ...]:
+def _identity(costs: CostModel, device: Device, strides: str) -> tuple[Any, ...]:
     return costs.space.name, str(costs.input_shape), costs.classes, strides, device
 
 
-def _kept(table: "LatencyTable", costs: "CostModel") -> tuple[Any, ...]:
+def _kept(table: LatencyTable, costs: CostModel) -> tuple[Any, ...]:
     """Return what a table was measured for; those of earlier versions went by rule 1 of strides."""
     strides = table.strides
     if not strides and table.space == costs.space.name:
-        from nas.space import adapt, parse_input
-
         strides = adapt(costs.space, parse_input(table.input), rule=1).text
     return table.space, table.input, table.classes, strides, table.device
 
@@ -135,8 +128,6 @@ def _words(what: tuple[Any, ...]) -> str:
 
 
 def _check_writable(path: Path) -> None:
-    from nas.errors import NasError
-
     if not path.parent.is_dir():
         raise NasError(
             f"{path} cannot be written: there is no directory {path.parent}.",
@@ -144,26 +135,14 @@ def _check_writable(path: Path) -> None:
         )
 
 
-def _measured(costs: "CostModel", runtime: "Runtime", say: bool) -> "LatencyTable":
-    from nas.train import ignore_progress, measure_table
+def _measured(costs: CostModel, runtime: "Runtime", on_event: events.Watcher) -> LatencyTable:
+    from nas.train import measure_table
 
     began = time.monotonic()
-    if say:
-        click.echo(
-            f"measuring the latency table of {costs.space.name} on {runtime.device}", err=True
-        )
-    table = measure_table(costs, runtime, progress=_bar() if say else ignore_progress)
-    if say:
-        took = duration(time.monotonic() - began)
-        click.echo(f"{len(table.units):,} units in {took}: {table.accuracy}\n", err=True)
+    on_event(events.TableBegun(costs.space.name, str(runtime.device)))
+    table = measure_table(
+        costs, runtime, progress=lambda share: on_event(events.TableProgress(share))
+    )
+    seconds = time.monotonic() - began
+    on_event(events.TableMeasured(len(table.units), seconds, str(table.accuracy)))
     return table
-
-
-def _bar() -> Callable[[float], None]:
-    """Return what shows the share that is done, on a terminal only."""
-
-    def show(share: float) -> None:
-        if sys.stderr.isatty():
-            click.echo(f"\r{100 * share:3.0f} %" + ("\n" if share >= 1 else ""), nl=False, err=True)
-
-    return show

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import click
-
 from nas.errors import NasError, WeightsError
 from nas.export import ExportRequest, SplitScore, WeightsOrigin, export_network
 from nas.figures import write_report
@@ -12,6 +10,7 @@ from nas.results import Estimate, StudyResults, recorded_scores, study_view
 from nas.store import Store
 from nas.study import Study, StudySpec, Trial, file_sha256
 from nas.train import Session, Task, default_device, read_recipe
+from nas.workflows import events
 
 
 @dataclass(frozen=True)
@@ -29,12 +28,15 @@ class Shipped:
     lost: WeightsError | None = None
 
 
-def ship(store: Store, study: Study, best: Trial, task: Task, directory: Path) -> Shipped:
+def ship(
+    store: Store, study: Study, best: Trial, task: Task, directory: Path, on_event: events.Watcher
+) -> Shipped:
     """Test the best and the references under all their seeds, write the report, export the best."""
     spec = study.spec
     trainings = StudyResults(spec, study.trials).trainings
     tested = [n for n in trainings if n == best.number or study.trial(n).reference]
-    test_scores(store, spec, task, [trial for number in tested for trial in trainings[number]])
+    chosen = [trial for number in tested for trial in trainings[number]]
+    _test(store, spec, task, chosen, on_event)
     directory.mkdir(parents=True, exist_ok=True)  # no trial made it where all were reused
     report = directory / "report.html"
     kept = store.reports(spec.name)
@@ -49,24 +51,23 @@ def ship(store: Store, study: Study, best: Trial, task: Task, directory: Path) -
     return Shipped(found, best, report, target, files, lost)
 
 
-def test_scores(
-    store: Store, spec: StudySpec, task: Task, trials: list[Trial]
-) -> dict[int, dict[str, float]]:
-    """Return the test scores of `trials`; each is measured once and then read from the store.
+def _test(
+    store: Store, spec: StudySpec, task: Task, trials: list[Trial], on_event: events.Watcher
+) -> None:
+    """Record the test scores of `trials`; each is measured once.
 
-    None is taken, and that is said, of a trial whose weights are gone or not its own any more.
+    None is taken, and that is told, of a trial whose weights are gone or not its own any more.
     """
     known = recorded_scores(store.reports(spec.name))
     for trial in trials:
         if trial.number in known or not trial.weights_path:
             continue
         try:
-            known[trial.number] = _measure(spec, task, trial, _weights(store, spec, trial))
+            scores = _measure(spec, task, trial, _weights(store, spec, trial))
         except WeightsError as error:
-            click.echo(f"trial {trial.number} is not tested: {error.cause}", err=True)
+            on_event(events.TestSkipped(trial.number, error.cause))
             continue
-        store.record_report(spec.name, trial.number, "test", known[trial.number])
-    return known
+        store.record_report(spec.name, trial.number, "test", scores)
 
 
 def _measure(spec: StudySpec, task: Task, trial: Trial, weights: Path) -> dict[str, float]:

@@ -1,0 +1,125 @@
+"""Events: what a workflow tells while it works; each is told after it has happened.
+
+The events of single trials are those of `nas.study`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from nas.study import Event as TrialEvent
+
+if TYPE_CHECKING:
+    from nas.store import Store
+    from nas.study import Study
+    from nas.workflows.preflight_checks import Preflight
+
+
+@dataclass(frozen=True, slots=True)
+class TableBegun:
+    """The latency table of a space is being measured on a device."""
+
+    space: str
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
+class TableProgress:
+    """This share of the units of a latency table, in [0, 1], has been measured."""
+
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class TableMeasured:
+    """A latency table of so many units was measured in so many seconds; `accuracy` in words."""
+
+    units: int
+    seconds: float
+    accuracy: str
+
+
+@dataclass(frozen=True, slots=True)
+class StudyReady:
+    """A study is in the store and held by this process; nothing of it has run in this process."""
+
+    store: "Store"
+    ready: "Preflight"
+
+
+@dataclass(frozen=True, slots=True)
+class FolderRenamed:
+    """The study got `folder` in the results, for `taken` belongs to another study."""
+
+    folder: Path
+    taken: Path
+
+
+@dataclass(frozen=True, slots=True)
+class TrialsBegin:
+    """The trials of `study` are about to run."""
+
+    study: "Study"
+
+
+@dataclass(frozen=True, slots=True)
+class TrialsEnd:
+    """No trial runs any more: all have ended, the run was interrupted, or it failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class StudyComplete:
+    """Every trial of `study` has ended."""
+
+    store: "Store"
+    study: "Study"
+
+
+@dataclass(frozen=True, slots=True)
+class FinalistsMeasured:
+    """The latency of the best networks is being measured on a device."""
+
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
+class LatencySkipped:
+    """The latency of the best networks cannot be measured here; `cause` says why."""
+
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shipping:
+    """The best network is being tested, the report and the export are being written."""
+
+
+@dataclass(frozen=True, slots=True)
+class TestSkipped:
+    """A trial was not tested on the test split; `cause` says why."""
+
+    trial: int
+    cause: str
+
+
+Event: TypeAlias = (
+    TrialEvent
+    | TableBegun
+    | TableProgress
+    | TableMeasured
+    | StudyReady
+    | FolderRenamed
+    | TrialsBegin
+    | TrialsEnd
+    | StudyComplete
+    | FinalistsMeasured
+    | LatencySkipped
+    | Shipping
+    | TestSkipped
+)
+Watcher: TypeAlias = Callable[[Event], None]
+
+
+def ignore(event: Event) -> None:
+    """Watch nothing."""

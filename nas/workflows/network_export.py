@@ -1,0 +1,73 @@
+"""Export: one network as files, from a study with its weights, or by its name."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from nas.export import OPSET, ExportRequest, check_target, export_network
+from nas.store import open_store
+from nas.workflows.networks import network_of, study_trial, trial_network
+from nas.workflows.requests import ExportOptions, NetworkRequest
+
+
+@dataclass(frozen=True)
+class Exported:
+    """The network that was exported, and the files."""
+
+    request: ExportRequest
+    files: list[Path]
+
+
+def export(network: NetworkRequest, options: ExportOptions) -> Exported:
+    """Write the files of the network that `network` names.
+
+    Raises:
+        NasError: there is no such network, or it has no weights.
+        ExportError: the directory may not be written, or a file failed its check.
+        WeightsError: the trained weights are gone or were changed.
+    """
+    check_target(options.directory, options.force)
+    request = _untrained(network) if network.arch is not None else _trained(network, options)
+    request = replace(request, opset=options.opset or OPSET)
+    return Exported(request, export_network(request, options.directory, force=options.force))
+
+
+def _trained(network: NetworkRequest, options: ExportOptions) -> ExportRequest:
+    """Return the request for one trial of a study, the best one where no number is given."""
+    request = trained_network(network, options.results_dir)
+    if not options.deploy:
+        return request
+    with open_store(network.db, create=False, read_only=True) as store:
+        found, chosen = study_trial(store, network.study or "", network.trial)
+    words = (network.input, network.classes, network.strides)
+    return request.deployed(*trial_network(found.spec, chosen, *words).place)
+
+
+def trained_network(network: NetworkRequest, results_dir: Path) -> ExportRequest:
+    """Return a trial of a study with its weights, which are looked for in `results_dir` too.
+
+    Raises:
+        NasError: there is no such trial, or it has no weights.
+        WeightsError: they are gone or were changed.
+    """
+    from nas.train import load_study_task
+    from nas.workflows.ship import trial_request
+
+    with open_store(network.db, create=False) as store:
+        store.look_in(results_dir)
+        found, chosen = study_trial(store, network.study or "", network.trial)
+        return trial_request(store, found, chosen, load_study_task(found.spec))
+
+
+def _untrained(request: NetworkRequest) -> ExportRequest:
+    network = network_of(request)
+    return ExportRequest(
+        name=network.name,
+        space=network.space,
+        architecture=network.architecture,
+        input=network.input,
+        classes=network.classes,
+        deployment=network.input,
+        deployment_classes=network.classes,
+        strides=network.strides,
+        deployment_strides=network.strides,
+    )

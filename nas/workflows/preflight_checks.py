@@ -1,0 +1,108 @@
+"""The preflight of a study: every mistake is found before anything is created."""
+
+import os
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from nas.errors import NasError
+from nas.feasible import FeasibleSpace, FeasibleUnion, feasible_space
+from nas.samplers import make_sampler
+from nas.study import Sampler, StudySpec, check_images, check_resolutions
+from nas.train import Files, Task, default_device, load_study_task
+from nas.tuner import check_fraction, knock, too_small
+from nas.workflows.requests import RunRequest
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """What the preflight of a study has made; the run goes on with it.
+
+    `spec` is that of the study, with the size of its images where it had none.
+    """
+
+    spec: StudySpec
+    feasible: FeasibleSpace | FeasibleUnion
+    sampler: Sampler
+    task: Task
+
+    @property
+    def new_spec(self) -> StudySpec:
+        """The specification of a new study, with the identity of the images that it begins with."""
+        return replace(self.spec, data=self.task.identity)
+
+    def named(self, spec: StudySpec) -> "Preflight":
+        """Return the same preflight for the study as it was entered."""
+        return replace(self, spec=spec)
+
+
+def preflight(spec: StudySpec, run: RunRequest) -> Preflight:
+    """Find every mistake before anything is created.
+
+    Raises:
+        NasError: the budget cannot be met, the data cannot be read, the results cannot be written.
+    """
+    feasible = _feasible(spec)
+    feasible.check()
+    sampler = make_sampler(spec.sampler, feasible, spec.goals)
+    task = load_study_task(spec)
+    check_loaders(run.loaders, isinstance(task.train, Files))
+    check_images(spec, task.input)
+    check_resolutions(spec, task.input)
+    _probe(run.results_dir)
+    _check_room(run)
+    return Preflight(replace(spec, task_input=str(task.input)), feasible, sampler, task)
+
+
+def gpus_per_trial(run: RunRequest) -> float:
+    """Return the GPUs for one trial: those asked for, else 1 where there is one."""
+    if run.gpus_per_trial is not None:
+        return run.gpus_per_trial
+    return 1.0 if default_device().type == "cuda" else 0.0
+
+
+def check_loaders(number: int, streamed: bool) -> None:
+    """Refuse processes that decode images for images that turned out to be in memory.
+
+    Raises:
+        NasError: `number` is not 0, and the images are not `streamed`.
+    """
+    if number and not streamed:
+        raise NasError(
+            "--loaders has no effect: the images are in memory.",
+            "Leave --loaders out: it is for images that are streamed.",
+        )
+
+
+def _feasible(spec: StudySpec) -> FeasibleSpace | FeasibleUnion:
+    parts = {name: feasible_space(costs, spec.budget) for name, costs in spec.cost_models().items()}
+    return parts[spec.space.name] if len(parts) == 1 else FeasibleUnion(parts)
+
+
+def _check_room(run: RunRequest) -> None:
+    """Refuse what no trial could run on, before a study is entered."""
+    gpus = gpus_per_trial(run)
+    check_fraction(gpus)
+    if run.ray_address:
+        knock(run.ray_address)
+        return
+    wants = (run.cpus_per_trial, gpus)
+    have = (os.cpu_count() or 1, torch.cuda.device_count())
+    if wants[0] > have[0] or wants[1] > have[1]:
+        raise too_small(wants, have)
+
+
+def _probe(directory: Path) -> None:
+    """Write to the results directory and remove it again."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=directory, prefix=".probe-")
+        os.close(handle)
+        Path(name).unlink()
+    except OSError as error:
+        raise NasError(
+            f"cannot write to {directory}: {error.strerror or error}.",
+            "Name a directory that can be written: --results DIR",
+        ) from error

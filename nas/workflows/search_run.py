@@ -1,0 +1,273 @@
+"""Search: make a study or go on with one, run its trials, and ship its best network."""
+
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nas.errors import (
+    ExportError,
+    InterruptedStudyError,
+    StoreError,
+    StudyFailedError,
+    StudyPausedError,
+)
+from nas.store import Store, open_store
+from nas.study import Study, StudySpec, Trial, TrialState, reason_of
+from nas.workflows import events
+from nas.workflows.library_versions import versions
+from nas.workflows.plan import check_request, plan_study
+from nas.workflows.requests import RESULTS_DIR, RunRequest, SearchRequest
+
+if TYPE_CHECKING:
+    from nas.tuner import RunSettings
+    from nas.workflows.preflight_checks import Preflight
+    from nas.workflows.ship import Shipped
+
+
+@dataclass(frozen=True)
+class SearchOutcome:
+    """How a run of a study ended, after `seconds`; `resume` is the command that goes on with it.
+
+    `shipped` is what a complete study left behind; None where the run was interrupted.
+    """
+
+    study: Study
+    seconds: float
+    resume: str
+    interrupted: bool
+    shipped: "Shipped | None" = None
+
+    @property
+    def kept(self) -> str:
+        """What an interrupted study keeps, in words."""
+        trials = self.study.trials
+        finished = sum(trial.state.finished for trial in trials)
+        waiting = sum(trial.state is TrialState.WAITING for trial in trials)
+        kind = "trials are" if finished != 1 else "trial is"
+        return f"{finished} finished {kind} kept, {waiting} to start again."
+
+
+def search(
+    request: SearchRequest,
+    run: RunRequest,
+    db: str | None = None,
+    on_event: events.Watcher = events.ignore,
+) -> SearchOutcome:
+    """Make the study that `request` describes in the database `db`, run it and ship its best.
+
+    Raises:
+        NasError: a setting cannot be used, and nothing was created; or the study failed or paused,
+            and what it measured is kept.
+    """
+    check_request(request)
+    with planned(request, run, on_event) as ready, open_store(db) as store:
+        spec = enter(store, ready, request.study)
+        return _finish(store, ready.named(spec), run, on_event)
+
+
+@contextmanager
+def planned(
+    request: SearchRequest, run: RunRequest, on_event: events.Watcher
+) -> "Iterator[Preflight]":
+    """Plan a study and pass its preflight, while Ray starts; Ray is there within the block.
+
+    Raises:
+        NasError: a setting cannot be used; nothing has been created.
+    """
+    from nas.tuner import started_ahead
+
+    with started_ahead(run.ray_address):  # while torch is loaded and the data is read
+        spec = plan_study(request, on_event)
+        from nas.workflows.preflight_checks import preflight
+
+        yield preflight(spec, run)
+
+
+def resume(
+    study: str,
+    run: RunRequest,
+    db: str | None = None,
+    on_event: events.Watcher = events.ignore,
+) -> SearchOutcome:
+    """Go on with a study; finished trials are not repeated.
+
+    Raises:
+        NasError: there is no such study, it cannot go on here, or it failed or paused.
+    """
+    from nas.workflows.preflight_checks import preflight
+
+    with open_store(db, create=False) as store:
+        ready = preflight(store.spec(study), run)
+        return _finish(store, ready, run, on_event)
+
+
+def enter(store: Store, ready: "Preflight", name: str | None) -> StudySpec:
+    """Enter a new study under the `name` that was given, or under the first free default name."""
+    spec = ready.new_spec
+    if name is None:
+        return store.create_numbered(spec, versions())
+    store.create_study(spec, versions())
+    return spec
+
+
+def resume_command(store: Store, study: str, run: RunRequest) -> str:
+    """Return what to type to go on with `study` in the same directory on the same cluster."""
+    words = f"resume {study}"
+    if run.results_dir != RESULTS_DIR:
+        words += f" --results {shlex.quote(str(run.results_dir))}"
+    if run.ray_address:
+        words += f" --ray-address {run.ray_address}"
+    return store.command(words)
+
+
+def _finish(
+    store: Store, ready: "Preflight", run: RunRequest, on_event: events.Watcher
+) -> SearchOutcome:
+    """Run what is left of a study and ship its best network."""
+    name = ready.spec.name
+    with store.acquire(name):
+        outcome = measure(store, ready, run, on_event)
+        if outcome.interrupted:
+            return outcome
+        from nas.workflows.finalists import winner  # with what exports: no trial waits for it
+
+        best = winner(store, outcome.study, on_event)
+        if best is None:
+            raise StudyFailedError(
+                f"no candidate of {name} reached full fidelity.",
+                f"See why: {store.command(f'show {name}')}",
+            )
+        shipped = _shipped(store, outcome, best, ready, run, on_event)
+    return replace(outcome, shipped=shipped)
+
+
+def measure(
+    store: Store, ready: "Preflight", run: RunRequest, on_event: events.Watcher
+) -> SearchOutcome:
+    """Run what is left of a study that this process holds, and enter the state it ends in.
+
+    Raises:
+        StudyFailedError: its trials keep failing.
+        StudyPausedError: a disk, a folder or data failed.
+    """
+    name = ready.spec.name
+    again = resume_command(store, name, run)
+    on_event(events.StudyReady(store, ready))
+    folder = _claimed(store, name, run, on_event)
+    study = Study(ready.spec, store, ready.sampler)
+    store.set_state(name, "RUNNING")
+    try:
+        interrupted, seconds = _run(store, study, run, folder, on_event)
+    except (StudyFailedError, StudyPausedError) as error:
+        failed = isinstance(error, StudyFailedError)
+        store.set_state(name, "FAILED" if failed else "INTERRUPTED")
+        mended = "Mend the cause, then" if failed else "When that is mended"
+        raise type(error)(
+            error.cause, f"Everything measured is kept. {mended} type: {again}"
+        ) from error
+    except BaseException:
+        with suppress(StoreError):  # where the database is away, the first error says so
+            store.set_state(name, "INTERRUPTED")
+        raise
+    store.set_state(name, "INTERRUPTED" if interrupted else "COMPLETE")
+    if not interrupted:
+        study.check_budget()
+        on_event(events.StudyComplete(store, study))
+    return SearchOutcome(study, seconds, again, interrupted)
+
+
+def _run(
+    store: Store, study: Study, run: RunRequest, folder: str, on_event: events.Watcher
+) -> tuple[bool, float]:
+    """Run the trials that are left; return whether that was interrupted, and the seconds."""
+    on_event(events.TrialsBegin(study))
+    try:
+        if not _left(study):
+            return False, 0.0
+        from nas.tuner import run as run_trials
+
+        settings = _run_settings(store, study.spec, run, folder)
+        outcome = run_trials(study, settings, on_event)
+        return outcome.interrupted, outcome.seconds
+    finally:
+        on_event(events.TrialsEnd())
+
+
+def _left(study: Study) -> bool:
+    """Tell whether anything may be left to train; if not, Ray need not be started."""
+    planned_trials = study.planned()
+    ended = sum(trial.state.finished for trial in study.trials)
+    return planned_trials is None or ended < planned_trials
+
+
+def _run_settings(store: Store, spec: StudySpec, run: RunRequest, folder: str) -> "RunSettings":
+    from nas.tuner import RunSettings
+    from nas.workflows.preflight_checks import gpus_per_trial
+
+    return RunSettings(
+        results_dir=run.results_dir,
+        data_dir=Path(spec.data_dir) if spec.data_dir else None,
+        ray_address=run.ray_address,
+        cpus_per_trial=run.cpus_per_trial,
+        gpus_per_trial=gpus_per_trial(run),
+        max_concurrent=run.max_concurrent,
+        report_timeout=run.report_timeout,
+        profile=run.profile,
+        loaders=run.loaders,
+        folder=folder,
+        study_id=store.uid(spec.name),
+        owns_process=run.owns_process,
+    )
+
+
+def _shipped(
+    store: Store,
+    outcome: SearchOutcome,
+    best: Trial,
+    ready: "Preflight",
+    run: RunRequest,
+    on_event: events.Watcher,
+) -> "Shipped":
+    """Ship the study; an interruption says how to have the rest."""
+    from nas.workflows.ship import ship
+
+    name = ready.spec.name
+    on_event(events.Shipping())
+    left = f"the trials of {name} are complete, the report and the export are not"
+    remedy = f"Have them with: {outcome.resume}"
+    directory = run.results_dir / store.folder(name)
+    try:
+        return ship(store, outcome.study, best, ready.task, directory, on_event)
+    except KeyboardInterrupt as error:
+        raise InterruptedStudyError(f"interrupted: {left}.", remedy) from error
+    except (OSError, ExportError) as error:
+        if reason_of(error) is None:
+            raise
+        raise StudyPausedError(f"{left} ({_in_words(error)}).", remedy) from error
+
+
+def _claimed(store: Store, name: str, run: RunRequest, on_event: events.Watcher) -> str:
+    """Make the study's folder in the results, and return its name; tell where it is another one.
+
+    Raises:
+        StudyPausedError: it cannot be made.
+    """
+    try:
+        folder = store.claim_folder(name, run.results_dir)
+    except OSError as error:
+        raise StudyPausedError(
+            f"{name} has no folder in {run.results_dir}: {_in_words(error)}.",
+            f"Mend that, then type: {resume_command(store, name, run)}",
+        ) from error
+    if folder != name:
+        on_event(events.FolderRenamed(run.results_dir / folder, run.results_dir / name))
+    return folder
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    return str(getattr(error, "cause", error)).rstrip(".")

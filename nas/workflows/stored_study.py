@@ -1,0 +1,188 @@
+"""A study of the database as Python sees it: its records, its networks, and their export."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nas.errors import NasError
+from nas.results import StudyResults, study_view, trial_record
+from nas.store import StudyState, open_store
+from nas.study import StudySpec
+from nas.workflows.network_export import export, trained_network
+from nas.workflows.requests import RESULTS_DIR, ExportOptions, NetworkRequest
+
+if TYPE_CHECKING:
+    from nas.train import Network
+
+
+@dataclass(frozen=True)
+class StoredTrial:
+    """One trial of a study."""
+
+    study: "StoredStudy"
+    record: dict[str, Any]
+
+    @property
+    def number(self) -> int:
+        """The number of the trial in its study."""
+        return int(self.record["trial"])
+
+    @property
+    def arch_id(self) -> str:
+        """The identity of the architecture."""
+        return str(self.record["arch_id"])
+
+    @property
+    def top1_error(self) -> float | None:
+        """The validation error, a share in [0, 1]; the mean where several seeds were trained."""
+        error: float | None = self.record["top1_error"]
+        return error
+
+    @property
+    def madds(self) -> int:
+        """The multiply-adds at the deployment of the study."""
+        return int(self.record["madds"])
+
+    def network(self) -> "Network":
+        """Return the network with its trained weights, in eval mode, on the CPU.
+
+        It takes images of the task (N, C, H, W), normalised like those of its training, and
+        returns logits (N, classes).
+
+        Raises:
+            NasError: the trial has no weights, or they are gone or changed.
+        """
+        from nas.train import build, load_weights
+
+        request = trained_network(self._request, self.study.results_dir)
+        network = build(request.layers())
+        if request.training is not None:
+            load_weights(network, request.training.weights, request.training.sha256)
+        network.eval()
+        return network
+
+    def export(
+        self,
+        directory: str | Path,
+        *,
+        deploy: bool = ExportOptions.deploy,
+        opset: int | None = ExportOptions.opset,
+        force: bool = ExportOptions.force,
+    ) -> list[Path]:
+        """Write source, weights, ONNX and a card into `directory`, and return the files.
+
+        `deploy` exports the network at the deployment of the study, its head untrained; `force`
+        replaces an earlier export.
+
+        Raises:
+            NasError: the trial has no weights, or they are gone or changed.
+            ExportError: the directory may not be written, or a file failed its check.
+        """
+        options = ExportOptions(Path(directory), deploy, opset, force, self.study.results_dir)
+        return export(self._request, options).files
+
+    @property
+    def _request(self) -> NetworkRequest:
+        return NetworkRequest(study=self.study.name, trial=self.number, db=self.study.db)
+
+
+@dataclass(frozen=True)
+class StoredStudy:
+    """A study of the database `db`; each call reads what is recorded at that moment.
+
+    Records are lists of dicts, one a trial, for `pandas.DataFrame`. Errors are shares in [0, 1].
+    """
+
+    name: str
+    db: str | None = None
+    results_dir: Path = RESULTS_DIR
+
+    @cached_property
+    def spec(self) -> StudySpec:
+        """What defines the study."""
+        with open_store(self.db, read_only=True) as store:
+            return store.spec(self.name)
+
+    @property
+    def state(self) -> StudyState:
+        """RUNNING, INTERRUPTED, COMPLETE or FAILED."""
+        with open_store(self.db, read_only=True) as store:
+            store.spec(self.name)  # raises where there is none
+            return next(each.state for each in store.studies() if each.name == self.name)
+
+    @property
+    def results(self) -> StudyResults:
+        """What the study has found so far, as the objects that reports are made of."""
+        with open_store(self.db, read_only=True) as store:
+            trials, reports = store.trials(self.name), store.reports(self.name)
+            return StudyResults(store.spec(self.name), trials, reports)
+
+    def trials(self) -> list[dict[str, Any]]:
+        """Return every trial, references and further seeds included."""
+        found = self.results
+        return [trial_record(trial, found) for trial in found.trials]
+
+    def front(self) -> list[dict[str, Any]]:
+        """Return the Pareto front, cheapest first."""
+        found = self.results
+        return [trial_record(trial, found) for trial in found.front]
+
+    def references(self) -> list[dict[str, Any]]:
+        """Return the published architectures that were trained to the end."""
+        found = self.results
+        return [trial_record(trial, found) for trial in found.references]
+
+    @property
+    def best(self) -> StoredTrial:
+        """The best trial.
+
+        Raises:
+            NasError: no trial is complete yet.
+        """
+        found = self.results
+        if found.best is None:
+            raise NasError(
+                f"{self.name} has no complete trial yet.", f"Go on: nas.resume({self.name!r})"
+            )
+        return StoredTrial(self, trial_record(found.best, found))
+
+    def trial(self, number: int) -> StoredTrial:
+        """Return one trial.
+
+        Raises:
+            NasError: there is none of that number.
+        """
+        found = self.results
+        for trial in found.trials:
+            if trial.number == number:
+                return StoredTrial(self, trial_record(trial, found))
+        raise NasError(
+            f"{self.name} has no trial {number}.", f"It has {len(found.trials)}, from 0 on."
+        )
+
+    def export(
+        self,
+        directory: str | Path,
+        *,
+        deploy: bool = ExportOptions.deploy,
+        opset: int | None = ExportOptions.opset,
+        force: bool = ExportOptions.force,
+    ) -> list[Path]:
+        """Export the best trial, as `StoredTrial.export`."""
+        return self.best.export(directory, deploy=deploy, opset=opset, force=force)
+
+    def report(self, path: str | Path) -> Path:
+        """Write the study as one self-contained HTML page, and return its path.
+
+        Raises:
+            ExportError: it cannot be written.
+        """
+        from nas.figures import write_report
+
+        with open_store(self.db, read_only=True) as store:
+            trials, reports = store.trials(self.name), store.reports(self.name)
+            versions = store.versions(self.name)
+        target = Path(path)
+        write_report(study_view(self.spec, trials, reports, versions, self.state), target)
+        return target

@@ -1,0 +1,159 @@
+"""The Python API: the page's examples as they are typed, and a cell that is interrupted."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import nas
+
+PAGE = Path(__file__).parents[1] / "docs" / "python.md"
+TINY = """
+schema = 1
+name = "tiny"
+block = "igcv3"
+title = "A space whose networks train in a second"
+[deployment]
+input = "3x64x64"
+classes = 10
+[stem]
+width = 8
+stride = 2
+[head]
+width = 32
+[adaptation]
+drop_strides = ["stem"]
+[choices]
+depth = [1, 2]
+expansion = [1, 2]
+g1 = [1, 2]
+g2 = [1, 2]
+relu = ["depthwise", "first+depthwise"]
+permute2 = false
+[[stage]]
+name = "stage1"
+width = [8, 16]
+"""
+
+
+def examples() -> list[str]:
+    return re.findall(r"^```python\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def shortened(code: str) -> str:
+    """Return an example with a search that takes seconds: fewer trials, of a tiny space."""
+    small = 'trials=2, epochs=1, confirm=0, published=False, task="digits"'
+    code = re.sub(r'task="digits", trials=24', small, code)
+    return re.sub(r'search\(\s*"igcv3"', 'search("tiny.toml"', code)
+
+
+def run_cells(folder: Path, cells: list[str]) -> str:
+    """Run cells one after another in one process, as a notebook does; return what they print."""
+    (folder / "tiny.toml").write_text(TINY)
+    lines = ["import traceback", "names = {'__name__': '__main__'}"]
+    for cell in cells:
+        lines += [
+            "try:",
+            f"    exec(compile({cell!r}, 'cell', 'exec'), names)",
+            "except BaseException as error:",
+            "    print('raised', type(error).__name__, error)",
+        ]
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", "\n".join(lines)],
+        cwd=folder, capture_output=True, text=True, timeout=240, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.timeout(280)
+def test_the_examples_of_the_page_run_as_they_are_typed(tmp_path):
+    cells = [shortened(code) for code in examples()]
+    assert sum("tiny.toml" in cell for cell in cells) == 3  # each search is a short one
+    checks = """
+import pathlib
+print('front', study.front() and set(columns) <= set(study.front()[0]))
+print('logits', tuple(logits.shape))
+print('files', sorted(path.name for path in pathlib.Path('best').iterdir()))
+print('report', pathlib.Path('report.html').stat().st_size > 10_000)
+print('counted', counted.madds)
+print('elsewhere', len(list(pathlib.Path('elsewhere').rglob('best/network.onnx'))))
+print('card', pathlib.Path('igcv3-d/card.json').is_file())
+print('state', study.state.value, other.name != study.name)
+"""
+    said = run_cells(tmp_path, [*cells, checks]).splitlines()
+    assert [line for line in said if line.startswith("raised")] == []
+    assert "front True" in said
+    assert "logits (1, 10)" in said
+    files = "['card.json', 'network.onnx', 'network.py', 'weights.safetensors']"
+    assert f"files {files}" in said
+    assert {"report True", "counted 312970176", "elsewhere 1", "card True"} <= set(said)
+    assert "state COMPLETE True" in said
+    assert {"0 COMPLETE", "1 COMPLETE"} <= set(said)  # told by on_event
+    assert any("floops" in line for line in said)
+
+
+@pytest.mark.timeout(280)
+def test_an_interrupted_cell_leaves_the_study_and_the_process_usable(tmp_path):
+    cells = [
+        "import os, signal, nas\nfrom nas.study import TrialFinished",
+        "def stop(event):\n"
+        "    if isinstance(event, TrialFinished):\n"
+        "        os.kill(os.getpid(), signal.SIGINT)\n",
+        "nas.search('tiny.toml', budget='1.5M-flops', task='digits', trials=3, epochs=1,"
+        " confirm=0, published=False, study='mine', run=nas.RunRequest(max_concurrent=1),"
+        " on_event=stop)",
+        "print('state', nas.open_study('mine').state.value)",
+        "before = nas.open_study('mine').trials()",
+        "study = nas.resume('mine')",
+        "print('state', study.state.value, len(study.trials()))",
+        "kept = [row for row in before if row['state'] == 'COMPLETE']",
+        "print('kept', len(kept) > 0 and all(row in study.trials() or"
+        " study.trial(row['trial']).record['seconds'] == row['seconds'] for row in kept))",
+        "print('handler', signal.getsignal(signal.SIGINT) is signal.default_int_handler)",
+    ]
+    said = run_cells(tmp_path, cells).splitlines()
+    raised = [line for line in said if line.startswith("raised")]
+    assert len(raised) == 1, said
+    assert raised[0].startswith("raised KeyboardInterrupt")
+    assert "nas.resume('mine')" in raised[0]
+    assert said[-4:] == ["state INTERRUPTED", "state COMPLETE 3", "kept True", "handler True"]
+
+
+def test_counts_are_those_of_the_command():
+    counted = nas.count(nas.load_space("igcv3"), "igcv3-d-1.0")
+    assert (counted.madds, counted.params) == (312_970_176, 3_491_688)
+    assert sum(row["madds"] for row in counted.layers) == counted.madds
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"budget": ()}, "no budget"),
+        ({"budget": "300M-floops"}, "floops"),
+        ({"budget": "300M-flops", "trials": 0}, "num_trials = 0"),
+        ({"budget": "300M-flops", "trials": "24"}, "num_trials = '24'"),
+        ({"budget": "300M-flops", "confirm": -1}, "confirm = -1"),
+        ({"budget": "300M-flops", "time": "soon"}, "soon"),
+        ({"budget": "300M-flops", "space": "no-such-space"}, "no-such-space"),
+        ({"budget": 300}, "300"),
+    ],
+)
+def test_a_mistake_is_a_nas_error_and_makes_nothing(tmp_path, monkeypatch, settings, said):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(nas.NasError) as caught:
+        nas.search(**settings)
+    assert said in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_not_there_is_a_nas_error(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(nas.NasError, match="igcv9"):
+        nas.count("igcv3", "igcv9")
+    with pytest.raises(nas.NasError):
+        nas.open_study("mine")
+    with pytest.raises(nas.NasError):
+        nas.resume("mine")
