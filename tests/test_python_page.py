@@ -140,6 +140,11 @@ def test_counts_are_those_of_the_command():
         ({"budget": "300M-flops", "time": "soon"}, "soon"),
         ({"budget": "300M-flops", "space": "no-such-space"}, "no-such-space"),
         ({"budget": 300}, "300"),
+        ({"budget": "300M-flops", "epochs": 3, "rungs": (2, 4)}, "epochs has no effect"),
+        ({"budget": "300M-flops", "confirm": 0, "seeds": 5}, "seeds has no effect"),
+        ({"budget": "300M-flops", "task": "digits", "data": "x"}, "data has no effect"),
+        ({"budget": "300M-flops", "skip_corrupt": True}, "skip_corrupt has no effect"),
+        ({"budget": "1G-flops", "latency": nas.LatencyRequest(threads=2)}, "latency has no effect"),
     ],
 )
 def test_a_mistake_is_a_nas_error_and_makes_nothing(tmp_path, monkeypatch, settings, said):

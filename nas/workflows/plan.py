@@ -9,7 +9,7 @@ from nas.study import UNCOUNTED, Ladder, StudySpec, default_rungs, early_sides, 
 from nas.train import load_recipe, recipe_name
 from nas.workflows import events
 from nas.workflows.device_tables import asked_device, latency_tables
-from nas.workflows.requests import ETA, NUM_TRIALS, SearchRequest
+from nas.workflows.requests import ETA, NUM_TRIALS, LatencyRequest, SearchRequest
 
 
 def check_request(request: SearchRequest) -> None:
@@ -19,6 +19,7 @@ def check_request(request: SearchRequest) -> None:
         NasError: a setting cannot be used.
     """
     spaces = _spaces(request)
+    _check_effects(request)
     _strides(request, spaces)
     budget = parse_budgets(_budgets(request))
     if request.input:
@@ -30,6 +31,33 @@ def check_request(request: SearchRequest) -> None:
         load_recipe(recipe_name(request.recipe or task, task))
     except NasError:
         plan_study(request)  # says what is wrong, if anything is: it knows the tasks
+
+
+def _check_effects(request: SearchRequest) -> None:
+    """Refuse settings without effect; a command refuses what was typed in its own words before.
+
+    Raises:
+        NasError: a setting has no effect beside the others.
+    """
+    asked = " ".join([*request.budgets, *request.objectives]).lower()
+    rungs, latency = request.rungs, request.latency
+    idle = {
+        "epochs": request.epochs and rungs and rungs[-1] != request.epochs,
+        "seeds": not request.confirm and request.seeds != SearchRequest.seeds,
+        "data": request.data_dir and request.task == "digits",
+        "skip_corrupt": request.skip_corrupt and not request.data_dir,
+        "latency": latency != LatencyRequest() and "latency" not in asked,
+    }
+    why = {
+        "epochs": f"the last of the rungs {rungs} is full fidelity",
+        "seeds": "confirm = 0 trains nothing again",
+        "data": "the digits come with scikit-learn",
+        "skip_corrupt": "no images of your own are read",
+        "latency": "no budget and no objective is a latency",
+    }
+    for name, found in idle.items():
+        if found:
+            raise NasError(f"{name} has no effect: {why[name]}.", f"Leave {name} out.")
 
 
 def plan_study(request: SearchRequest, on_event: events.Watcher = events.ignore) -> StudySpec:
