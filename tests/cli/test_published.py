@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from nas import space as spaces
 from nas.cli import published as verb
-from nas.space import file as space_file
 
 # Independent counts of layers as others wrote them; the space files must not drift away from them.
 GOLDEN = {
@@ -45,8 +45,8 @@ def test_every_known_network_is_listed_and_every_exact_count_is_equal(nas):
     rows = document["networks"]
     assert document["off"] == []
     assert all(row["agrees"] for row in rows)
-    for name in space_file.builtin_names():
-        space = space_file.load_space(name)
+    for name in spaces.builtin_names():
+        space = spaces.load_space(name)
         known = [entry.name for entry in (*space.published, *space.variants)]
         assert [row["name"] for row in rows if row["space"] == name] == known
     deployed = {row["name"]: row for row in rows if row["input"] == "3x224x224"}
@@ -72,12 +72,12 @@ def test_the_table_shows_ours_and_theirs(nas):
 
 
 def test_an_exact_count_that_is_off_is_an_error(nas, monkeypatch):
-    space = space_file.load_space("nasnet-a")
+    space = spaces.load_space("nasnet-a")
     first = space.published[0]
     wrong = replace(first, counted={"params": 5_289_979})
     spoilt = replace(space, published=(wrong, *space.published[1:]))
-    monkeypatch.setattr(space_file, "builtin_names", lambda: ["nasnet-a"])
-    monkeypatch.setattr(space_file, "load_space", lambda name: spoilt)
+    monkeypatch.setattr(spaces, "builtin_names", lambda: ["nasnet-a"])
+    monkeypatch.setattr(spaces, "load_space", lambda name: spoilt)
     assert "1 of 3 networks differ" in nas.refused("published", code=1)
     assert "params -1" in nas("published").out
     row = verb.compared(spoilt, wrong)
@@ -101,7 +101,7 @@ def test_the_spaces_of_a_user_are_compared(nas, tmp_path):
 
 
 def test_a_file_without_known_networks_says_what_to_add(nas, tmp_path):
-    text = space_file.load_space("igcv2").source.split("[[published]]")[0]
+    text = spaces.load_space("igcv2").source.split("[[published]]")[0]
     (tmp_path / "bare.toml").write_text(text, encoding="utf-8")
     assert "Add a [[published]]" in nas.refused("published", "bare.toml")
     assert "Did you mean igcv3" in nas.refused("published", "igvc3")

@@ -21,7 +21,7 @@ from nas.space.file import load_space
 
 Listing = Callable[[Path], list[str]]
 STEPS = (
-    "count", "prepare_weights", "reference", "write_source", "compare_logits", "write_onnx",
+    "fvcore_cost", "prepare_weights", "reference", "write_source", "compare_logits", "write_onnx",
     "make_card", "publish",
 )  # fmt: skip
 
@@ -103,7 +103,7 @@ def test_existing_output_is_refused_before_any_work(
     out = tmp_path / "out"
     out.mkdir()
     (out / "card.json").write_text("{}")
-    monkeypatch.setattr(bundle, "count", lambda *_: pytest.fail("work was done"))
+    monkeypatch.setattr(bundle, "fvcore_cost", lambda *_: pytest.fail("work was done"))
     with pytest.raises(ExportError, match="already") as caught:
         export_network(plain, out)
     assert "--force" in caught.value.remedy
@@ -156,7 +156,7 @@ def test_interruption_leaves_everything_as_it_was(
     (old / "card.json").write_text("an earlier export")
     with pytest.raises(KeyboardInterrupt):
         export_network(plain, tmp_path / "new")
-    if step in ("count", "publish"):  # once early and once late
+    if step in ("fvcore_cost", "publish"):  # once early and once late
         with pytest.raises(KeyboardInterrupt):
             export_network(plain, old, force=True)
     assert listing(tmp_path) == ["old"]
@@ -187,8 +187,8 @@ def test_interruption_between_the_renames_puts_the_old_export_back(
 def test_counts_that_differ_stop_the_export(
     plain: ExportRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, listing: Listing
 ) -> None:
-    count = bundle.count
-    monkeypatch.setattr(bundle, "count", lambda *args: count(*args) + Cost(1, 0, 0))
+    count = bundle.fvcore_cost
+    monkeypatch.setattr(bundle, "fvcore_cost", lambda *args: count(*args) + Cost(1, 0, 0))
     with pytest.raises(ExportError, match="counts at 3x32x32 differ"):
         export_network(plain, tmp_path / "out")
     assert listing(tmp_path) == []
