@@ -156,14 +156,14 @@ import sys
 from nas.space.lowering import lower
 from nas.space.file import load_space
 from nas.train.data import load_task
-from nas.train.scores.proxies import proxy_batches, score
+from nas.train.scores.proxies import proxy_batches, proxy_scores
 from nas.train.loop.recipe import load_recipe
-from nas.train.network.fvcore_count import count
+from nas.train.network.fvcore_count import fvcore_cost
 from nas.train.loop.session import Session
 
 space, task = load_space("igcv3"), load_task("digits", limit=128)
 layers = lower(space, space.published[0].architecture, task.input, task.classes)
-count(layers)
+fvcore_cost(layers)
 session = Session(layers, task, load_recipe("digits"), 1, seed=0)
 assert session.run_epoch().epoch == 1
 print(*sorted({"torch._dynamo", "torch._inductor", "sympy", "onnx", "scipy", "pandas", "sklearn",

@@ -323,8 +323,8 @@ def test_rows_are_read_once_an_epoch_and_few_are_held(parquet, monkeypatch):
 
 _RSS = """
 import resource, sys, torch
-from nas.train import loaders
 from nas.train.data import load_task
+from nas.train.loop import decoders as loaders
 from nas.train.loop.recipe import load_recipe
 from nas.train.loop.streamed_batches import StreamFeed
 loaders.use_processes(int(sys.argv[2]))
