@@ -72,9 +72,9 @@ def work(data: Path, quick: bool, text: str) -> None:
     Print its memory after each step, then wait for a line.
     """
     said("start of Python")
-    from nas.tuner.local_ray import EVALUATOR, preloads
+    from nas.tuner.local_ray import EVALUATOR
 
-    for module in preloads(EVALUATOR, 1, 0, None):
+    for module in ("nas.tuner.tune_trainable", EVALUATOR.partition(":")[0]):
         import_module(module)
     from nas.cost.model import total_cost
     from nas.space.lowering import lower
