@@ -3,8 +3,8 @@
 Each way trains the same network on the same images for the same number of epochs, from the command
 to its end, Ray's start included where there are several processes. The baseline is one thread in
 the same round; rounds take turns, and medians of the ratios to the baseline count. Wall time holds
-for idle cores only: where other programs want them, the processor time (user and system of all
-processes of the command) is what can be compared, and the load is printed.
+for idle cores only: where other programs want them, compare the processor time (user and system of
+the command and its children, without Ray's workers). The load is printed.
 
     python benchmarks/bm_train_threads.py                 # some minutes
     python benchmarks/bm_train_threads.py --rounds 5 --limit 5000 --data DIR
