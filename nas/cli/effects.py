@@ -30,7 +30,7 @@ class Rule:
 
 
 def refuses(*rules: Rule) -> Callable[[F], F]:
-    """Return what makes a verb refuse a call that breaks one of `rules`; stands below the options.
+    """Return what makes a verb refuse a call that breaks one of `rules`; put it below the options.
 
     Raises:
         NasError: when the verb is called with an option that has no effect.
@@ -71,7 +71,7 @@ def _written(option: str) -> str:
 
 
 def only_without(option: str, other: str, what: str, remedy: str) -> Rule:
-    """Return the rule that `option` has no effect beside the parameter `other`."""
+    """Return the rule that `option` has no effect together with `other`."""
     return Rule(option, lambda given: what if given[other] else "", remedy)
 
 

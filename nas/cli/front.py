@@ -52,7 +52,7 @@ def _print_csv(found: "StudyResults") -> None:
 
 
 def document(found: "StudyResults") -> dict[str, Any]:
-    """Return the front, what stands off its scale, and the references, as plain data."""
+    """Return the front, the unconfirmed candidates and the references, as plain data."""
     from nas.results import trial_record
 
     return {

@@ -106,7 +106,7 @@ def paragraph(text: str, indent: str = "") -> None:
 
 
 def field(name: str, text: str, width: int = 11) -> None:
-    """Print a name and a text beside it, broken between words where a terminal is narrow."""
+    """Print a name and a text on one line, broken between words where a terminal is narrow."""
     start, terminal = f"{name:<{width}} ", terminal_width()
     lines = [f"{start}{text}".rstrip()]
     if terminal:

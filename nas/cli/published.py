@@ -1,4 +1,4 @@
-"""`nas published`: the known networks of spaces, our counts beside what is printed."""
+"""`nas published`: the known networks of spaces, our counts and the published ones."""
 
 import re
 from collections.abc import Mapping, Sequence

@@ -72,7 +72,7 @@ def reader_gone(stream: IO[str]) -> bool:
 
 
 def _plain(error: UnicodeError) -> tuple[str | bytes, int]:
-    """Return what stands for the characters that could not be encoded.
+    """Return the replacement of characters that could not be encoded.
 
     A byte of a file name that is no text (PEP 383) is written as it is.
     """

@@ -72,7 +72,7 @@ def _trials(study: Study) -> str:
 
 
 def _print_best(shipped: Shipped) -> None:
-    """Print the best beside the references as a table, and what may be said of their difference."""
+    """Print the best and the references as a table, and whether they differ significantly."""
     found, best = shipped.results, shipped.best
     spec = found.spec
     epochs = output.plural(spec.ladder.max_epochs, "epoch")

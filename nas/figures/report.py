@@ -30,9 +30,9 @@ _FIGURES: dict[str, tuple[str, str, Draw]] = {
     "front": (
         "Error against cost",
         "Down and left is better. The line bounds what the front dominates; the dashed line is "
-        "the budget. A network stands at the mean over its seeds, its bar being the 95 % interval; "
+        "the budget. A point shows the mean over the seeds, its bar the 95 % interval; "
         "one of a single seed is hollow and off the line where others were confirmed. A stopped "
-        "trial stands where it was stopped, not where it would have ended.",
+        "trial is shown where it was stopped, not where it would have ended.",
         front_figure,
     ),
     "curves": (

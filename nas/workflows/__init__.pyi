@@ -15,7 +15,6 @@ from .events import TrialsBegin as TrialsBegin
 from .events import TrialsEnd as TrialsEnd
 from .events import Watcher as Watcher
 from .events import ignore as ignore
-from .library_versions import versions as versions
 from .network_count import COUNTS as COUNTS
 from .network_count import NetworkCount as NetworkCount
 from .network_count import count as count
@@ -26,6 +25,7 @@ from .networks import network_in as network_in
 from .networks import network_of as network_of
 from .networks import study_trial as study_trial
 from .networks import trial_network as trial_network
+from .package_versions import versions as versions
 from .plan import plan_study as plan_study
 from .preflight_checks import Preflight as Preflight
 from .preflight_checks import check_loaders as check_loaders

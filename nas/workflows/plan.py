@@ -37,7 +37,7 @@ def _check_effects(request: SearchRequest) -> None:
     """Refuse settings without effect; a command refuses what was typed in its own words before.
 
     Raises:
-        NasError: a setting has no effect beside the others.
+        NasError: a setting has no effect together with the others.
     """
     asked = " ".join([*request.budgets, *request.objectives]).lower()
     rungs, latency = request.rungs, request.latency

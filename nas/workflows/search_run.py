@@ -17,7 +17,7 @@ from nas.errors import (
 from nas.store import Store, open_store
 from nas.study import Study, StudySpec, Trial, TrialState, reason_of
 from nas.workflows import events
-from nas.workflows.library_versions import versions
+from nas.workflows.package_versions import versions
 from nas.workflows.plan import check_request, plan_study
 from nas.workflows.requests import RESULTS_DIR, RunRequest, SearchRequest
 

@@ -43,9 +43,9 @@ Classes = list[tuple[str, str]]
 
 
 def part_of(name: str) -> tuple[str, str] | None:
-    """Return the part that `name` stands for, and what else the name says; None for no part.
+    """Return the part that `name` means, and what else the name says; None for no part.
 
-    Raises nothing: a name that stands for two parts, such as `train_test`, stands for none.
+    Raises nothing: a name that means two parts, such as `train_test`, means none.
     """
     words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name)
     for text in map(_plain, (words, name)):  # `TrainSet`, and `vALID`
@@ -180,7 +180,7 @@ def _below_classes(classes: Classes) -> dict[str, Classes]:
 
 
 def file_parts(files: Iterable[Path], folder: Path) -> tuple[dict[str, list[Path]], list[Path]]:
-    """Return `files` by the part that their name, or a folder on their way, stands for; the rest.
+    """Return `files` by the part that their name, or a folder on their way, means; the rest.
 
     Files of any name are all `train` where none is named for a part.
     """

@@ -29,7 +29,7 @@ class Runtime(Protocol):
     def profile(self, layers: Sequence[Layer], runs: int) -> list[Profile]:
         """Return the nanoseconds of each layer by name, for each of `runs` runs.
 
-        `layers` may be several networks beside each other, each with a prefix of its own up to the
+        `layers` may be several separate networks, each with a prefix of its own up to the
         first dot. What a runtime does between two layers belongs to one of them; what it does at
         the ends of a network to none. Layers that a runtime fuses into another have no entry.
         """
