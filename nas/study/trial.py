@@ -35,14 +35,6 @@ class TrialState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """An architecture whose cost, counted at the deployment input, passed the gate."""
-
-    architecture: Architecture
-    cost: Cost
-
-
-@dataclass(frozen=True, slots=True)
 class Measurement:
     """What one epoch of training gave, on the validation split.
 
