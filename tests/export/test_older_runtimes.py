@@ -4,6 +4,7 @@ The runtimes are installed once into pytest's cache folder; without a package in
 skipped.
 """
 
+import fcntl
 import json
 import os
 import re
@@ -66,14 +67,17 @@ def older(pytestconfig: pytest.Config) -> Path:
     cache = pytestconfig.cache
     assert cache is not None
     folder = cache.mkdir("older-runtimes") / "-".join(pins().values())
-    if not folder.is_dir():
-        part = folder.with_suffix(f".{os.getpid()}")
-        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", part]
-        done = subprocess.run([*pip, "-r", PINS], capture_output=True, text=True, check=False)
-        if done.returncode:
+    with folder.with_name(folder.name + ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # pytest's processes share the folder: one installs
+        if not folder.is_dir():
+            part = folder.with_name(folder.name + ".part")
             shutil.rmtree(part, ignore_errors=True)
-            pytest.skip(f"the older runtimes cannot be installed: {done.stderr[-200:]}")
-        part.rename(folder)
+            pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
+            words = [*pip, "--target", part, "-r", PINS]
+            done = subprocess.run(words, capture_output=True, text=True, check=False)
+            if done.returncode:
+                pytest.skip(f"the older runtimes cannot be installed: {done.stderr[-200:]}")
+            part.rename(folder)
     return folder
 
 
