@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from nas.stats.means import Summary, difference
-from nas.train.loop.devices import describe_devices
+from nas.training.loop.devices import describe_devices
 
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("NAS_DATA") or ROOT.parent / "shared" / "data") / "cifar10"

@@ -79,8 +79,8 @@ def work(data: Path, quick: bool, text: str) -> None:
     from nas.cost.model import total_cost
     from nas.space.lowering import lower
     from nas.study.evaluator import Job, WorkerPlan
-    from nas.train.evaluator import make
-    from nas.train.scores.proxies import score_if_it_fits
+    from nas.training.evaluator import make
+    from nas.training.scores.proxies import score_if_it_fits
 
     said("imports")
     import nas

@@ -1,7 +1,7 @@
 """How many candidates one device trains to the end in an hour, by how many it trains at a time.
 
 Candidates of the space igcv3 within `--budget` at 3x32x32 are trained on CIFAR-10 for `--epochs`
-epochs, each validated after every one, by nas.train alone: no Ray, no database. Every count of
+epochs, each validated after every one, by nas.training alone: no Ray, no database. Every count of
 `--at-a-time` is that many processes, warm, with the images in memory, which take the same
 candidates from one queue; one at a time is the baseline. On a GPU the share of the time in which it
 was busy stands beside it, as its driver says, and `--mps` runs NVIDIA's Multi-Process Service
@@ -33,10 +33,10 @@ from nas.cost.model import CostModel
 from nas.feasible import FeasibleSpace
 from nas.space.file import load_space, parse_input
 from nas.space.lowering import lower
-from nas.train.data import load_task
-from nas.train.loop.devices import describe_devices, prepare_worker
-from nas.train.loop.recipe import load_recipe
-from nas.train.loop.session import Session
+from nas.training.data import load_task
+from nas.training.loop.devices import describe_devices, prepare_worker
+from nas.training.loop.recipe import load_recipe
+from nas.training.loop.session import Session
 from nas.units import si
 
 ROOT = Path(__file__).parents[1]

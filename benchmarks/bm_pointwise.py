@@ -2,7 +2,7 @@
 
 The baseline of each row is the grouped convolution (with `F.channel_shuffle` where one follows) in
 channels-last; forward and backward, on one CPU core, least CPU time of the repeats. The rule of
-nas/train/cpu/pointwise.py is from this table, which says for each row what the rule does.
+nas/training/cpu/pointwise.py is from this table, which says for each row what the rule does.
 
     python benchmarks/bm_pointwise.py            # 3 minutes; --quick: half a minute
 """
@@ -20,9 +20,9 @@ from bm_train import processor
 from torch import Tensor, nn
 
 from nas.space.layers import Builder, Layer, Shape
-from nas.train.cpu.pointwise import DensePointwise, folds
-from nas.train.loop.devices import prepare_worker
-from nas.train.network.module import build
+from nas.training.cpu.pointwise import DensePointwise, folds
+from nas.training.loop.devices import prepare_worker
+from nas.training.network.module import build
 
 RESULTS = Path(__file__).parent / "results" / "pointwise.md"
 BATCH = 128

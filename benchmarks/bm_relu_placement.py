@@ -27,11 +27,11 @@ from nas.space.architecture import from_columns
 from nas.space.file import load_space
 from nas.space.lowering import lower
 from nas.stats.means import Summary, difference
-from nas.train.data import Split, Task, load_task
-from nas.train.data.split import balanced_subset, take
-from nas.train.loop.devices import default_device, describe_devices, prepare_worker
-from nas.train.loop.recipe import load_recipe, override
-from nas.train.loop.run import Result, Run, Watch, train
+from nas.training.data import Split, Task, load_task
+from nas.training.data.split import balanced_subset, take
+from nas.training.loop.devices import default_device, describe_devices, prepare_worker
+from nas.training.loop.recipe import load_recipe, override
+from nas.training.loop.run import Result, Run, Watch, train
 
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("NAS_DATA") or ROOT.parent / "shared" / "data") / "cifar10"

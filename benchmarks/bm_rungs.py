@@ -37,11 +37,11 @@ from nas.cost.model import CostModel
 from nas.feasible import FeasibleSpace
 from nas.space.file import load_space, parse_input, read_space
 from nas.space.lowering import lower
-from nas.train.data import Split, Task, load_task
-from nas.train.data.split import balanced_subset, take
-from nas.train.loop.devices import describe_devices, prepare_worker
-from nas.train.loop.recipe import load_recipe, override
-from nas.train.loop.session import Session
+from nas.training.data import Split, Task, load_task
+from nas.training.data.split import balanced_subset, take
+from nas.training.loop.devices import describe_devices, prepare_worker
+from nas.training.loop.recipe import load_recipe, override
+from nas.training.loop.session import Session
 
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("NAS_DATA") or ROOT.parent / "shared" / "data") / "cifar10"

@@ -26,7 +26,7 @@ from nas.feasible.drawing import Drawing
 from nas.feasible.slack import Reduced
 from nas.space.file import load_space
 from nas.space.lowering import lower
-from nas.train.network.fvcore_count import fvcore_cost as referee
+from nas.training.network.fvcore_count import fvcore_cost as referee
 
 ROOT = Path(__file__).parents[1]
 CASES = (

@@ -35,13 +35,13 @@ from torchvision import transforms
 from torchvision.datasets import ImageFolder
 
 from nas.space.layers import Shape
-from nas.train.data import Augmentation, Task
-from nas.train.data.folder import images_below
-from nas.train.data.records import FileRecords, Files
-from nas.train.decoding.decode import DRAWS, Cut, cut
-from nas.train.loop.decoders import Loaders
-from nas.train.loop.recipe import Recipe, load_recipe
-from nas.train.loop.streamed_batches import StreamFeed
+from nas.training.data import Augmentation, Task
+from nas.training.data.folder import images_below
+from nas.training.data.records import FileRecords, Files
+from nas.training.decoding.decode import DRAWS, Cut, cut
+from nas.training.loop.decoders import Loaders
+from nas.training.loop.recipe import Recipe, load_recipe
+from nas.training.loop.streamed_batches import StreamFeed
 
 ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results" / "stream.md"

@@ -1,4 +1,4 @@
-"""How fast candidates train: images a second of nas.train against a straightforward PyTorch loop.
+"""How fast candidates train: images a second, against a straightforward PyTorch loop.
 
 Measured is training alone, after three steps to warm up: data, augmentation, forward, backward and
 optimiser, batch after batch, in the same network on the same images. The baseline is `plain` of
@@ -37,7 +37,7 @@ from train_candidates import CANDIDATES, architecture, candidate, cost
 from train_loops import GPU_PARTS, PARTS, Job
 
 from nas.space.layers import Activation, Add, BatchNorm, Conv, Layer, Shuffle
-from nas.train.loop.devices import describe_devices
+from nas.training.loop.devices import describe_devices
 
 HERE = Path(__file__).parent
 DATA = Path(os.environ.get("NAS_DATA") or HERE.parents[1] / "shared" / "data") / "cifar10"

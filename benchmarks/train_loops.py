@@ -2,7 +2,7 @@
 
 `plain` is what one writes first: a DataLoader over images that are augmented one by one with
 torchvision, NCHW, view/transpose shuffles, torch's default SGD, `loss.item()` after each step.
-`ours` is nas.train.loop.session.Session. Every other name is ours without one of its parts.
+`ours` is nas.training.loop.session.Session. Every other name is ours without one of its parts.
 
 A process warms up, writes `ready`, waits for a line, and writes what it measured as JSON.
 """
@@ -23,11 +23,11 @@ from torchvision import transforms
 from train_candidates import candidate
 
 from nas.space.layers import Layer
-from nas.train.data import Augmentation, Split, Task, load_task
-from nas.train.loop.devices import prepare_worker
-from nas.train.loop.recipe import Recipe, load_recipe
-from nas.train.loop.session import Session
-from nas.train.network.module import ChannelShuffle, build
+from nas.training.data import Augmentation, Split, Task, load_task
+from nas.training.loop.devices import prepare_worker
+from nas.training.loop.recipe import Recipe, load_recipe
+from nas.training.loop.session import Session
+from nas.training.network.module import ChannelShuffle, build
 
 # Steps before the clock starts: the allocator has what it needs after two; a GPU records its steps
 # in the fourth and checks the recording in the fifth.

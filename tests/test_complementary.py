@@ -16,7 +16,7 @@ from nas.space.complementary import complementary
 from nas.space.file import load_space, read_space
 from nas.space.layers import Shape
 from nas.space.lowering import lower
-from nas.train.network import fvcore_count as referee
+from nas.training.network import fvcore_count as referee
 from tests.blocks.families import assert_counted_thrice, assert_feasible_agrees, listed
 from tests.widest import block_conditions, widest
 

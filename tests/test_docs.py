@@ -18,16 +18,16 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 from nas import errors
-from nas.export.bundle import export_network
-from nas.export.request import ExportRequest, SplitScore, WeightsOrigin
+from nas.exports.bundle import export_network
+from nas.exports.request import ExportRequest, SplitScore, WeightsOrigin
 from nas.samplers import SAMPLERS
 from nas.space.file import read_space
 from nas.space.layers import Shape
-from nas.train.data import TASKS
-from nas.train.data.task import Split
-from nas.train.loop.recipe import builtin_recipes, read_recipe
-from nas.train.network.module import build
-from nas.train.network.weights_file import save_weights
+from nas.training.data import TASKS
+from nas.training.data.task import Split
+from nas.training.loop.recipe import builtin_recipes, read_recipe
+from nas.training.network.module import build
+from nas.training.network.weights_file import save_weights
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -200,7 +200,7 @@ def test_the_space_in_the_guide_is_one() -> None:
 
 
 def test_digits_are_split_as_the_guide_says() -> None:
-    from nas.train.data import load_task
+    from nas.training.data import load_task
 
     guide = (ROOT / "docs" / "guide.md").read_text()
     task = load_task("digits")

@@ -17,7 +17,7 @@ from nas.space.architecture import Architecture
 from nas.space.file import load_space, read_space
 from nas.space.lowering import lower
 from nas.study.objectives import objective
-from nas.train.latency.pieces import covering_pieces
+from nas.training.latency.pieces import covering_pieces
 from nas.units import time
 from tests.members import LISTABLE
 

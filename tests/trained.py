@@ -8,9 +8,9 @@ from nas.study.evaluator import WorkerPlan
 from nas.study.execution import Watcher, ignore_event, run_serial
 from nas.study.spec import StudySpec
 from nas.study.study import Study
-from nas.train.evaluator import TrainingEvaluator
+from nas.training.evaluator import TrainingEvaluator
 from tests.studies import WalkSampler, small_spec
-from tests.train.nets import RECIPE
+from tests.training.nets import RECIPE
 
 
 def quick_spec(**changes: object) -> StudySpec:

@@ -8,7 +8,7 @@ from nas.feasible import FeasibleSpace, FeasibleUnion
 from nas.results import confirmation_text, counted_at, strides_at, study_note
 from nas.store import Store
 from nas.study import UNCHECKED, StudySpec
-from nas.train import Task, describe_devices
+from nas.training import Task, describe_devices
 from nas.units import duration
 
 

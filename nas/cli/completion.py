@@ -66,7 +66,7 @@ def _networks(ctx: click.Context) -> Iterable[str]:
 
 
 def _recipes(_ctx: click.Context) -> Iterable[str]:
-    from nas.train import builtin_recipes
+    from nas.training import builtin_recipes
 
     return [*builtin_recipes(), "paper"]
 

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from nas.cli import effects, options
-from nas.export import OPSET, OPSETS
+from nas.exports import OPSET, OPSETS
 
 
 @click.command()

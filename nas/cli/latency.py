@@ -53,7 +53,7 @@ def latency(device: str, runtime: str | None, threads: int, json_: bool, **given
     """  # fmt: skip
     from nas.cli.network import network_request
     from nas.cost import total_cost
-    from nas.train import measure_network, open_runtime
+    from nas.training import measure_network, open_runtime
     from nas.units import si, time
     from nas.workflows import network_of
 

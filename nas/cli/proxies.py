@@ -70,7 +70,7 @@ def _compute(store: "Store", study: str, say: bool) -> None:
         return
     if say:
         click.echo(f"computing the scores of {output.plural(len(lacking), 'network')}", err=True)
-    from nas.train import load_study_task, proxy_batches, proxy_scores
+    from nas.training import load_study_task, proxy_batches, proxy_scores
 
     spec = store.spec(study)
     task = load_study_task(spec)

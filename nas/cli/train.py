@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from nas.cli.training import Subject, Trained, TrainingPlan
     from nas.store import Store
     from nas.study import StudySpec
-    from nas.train import Execute
+    from nas.training import Execute
 
 _MENDED = "Type the same with --resume to go on."
 
@@ -163,7 +163,7 @@ def _networks(
 def _introduce(subject: "Subject", plan: "TrainingPlan", spec: "StudySpec | None") -> None:
     from nas.cli import output, training
     from nas.study import UNCHECKED
-    from nas.train import describe_devices
+    from nas.training import describe_devices
 
     output.field("network", f"{subject.name}: {subject.architecture.text}")
     deployed, trained = subject.deployed, subject.trained(plan.task.input)
@@ -189,7 +189,7 @@ def _execution(
     """Return what trains: several workers of Ray, or None for this process."""
     from contextlib import nullcontext
 
-    from nas.train import Team
+    from nas.training import Team
 
     if plan.workers == 1:
         return nullcontext()
@@ -202,7 +202,7 @@ def _execution(
 def _plan(subject: "Subject", spec: "StudySpec | None", given: dict[str, Any]) -> "TrainingPlan":
     """Read the task and the recipe; every mistake is found before anything is written."""
     from nas.cli.training import TrainingPlan
-    from nas.train import (
+    from nas.training import (
         TASKS,
         Files,
         TaskRequest,

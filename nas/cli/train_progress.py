@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from nas.train import EpochResult, Run, Watch
+from nas.training import EpochResult, Run, Watch
 from nas.units import duration, percent
 
 

@@ -8,12 +8,12 @@ from typing import Any
 
 from nas.cost import Cost, total_cost
 from nas.errors import NasError, TaskError
-from nas.export import ExportRequest, SplitScore, WeightsOrigin, export_network
+from nas.exports import ExportRequest, SplitScore, WeightsOrigin, export_network
 from nas.figures import write_training_page
 from nas.results import Estimate
 from nas.space import Adaptation, Architecture, Layer, SearchSpace, Shape, Stated, lower
 from nas.stats import Difference, Summary, difference
-from nas.train import (
+from nas.training import (
     RESULT,
     Execute,
     Recipe,
@@ -228,7 +228,7 @@ def summary_line(trained: Trained) -> str:
 
 def settings(plan: TrainingPlan) -> dict[str, Any]:
     """Return what a page says about how the networks were trained."""
-    from nas.train import describe_devices
+    from nas.training import describe_devices
     from nas.workflows import versions
 
     return {

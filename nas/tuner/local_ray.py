@@ -18,7 +18,7 @@ from nas.tuner.scratch import make_scratch, sweep
 
 _OBJECT_STORE_BYTES = 100 * 2**20  # reports only; nothing of size travels
 
-EVALUATOR = "nas.train.evaluator:make"  # of a search, unless another is named
+EVALUATOR = "nas.training.evaluator:make"  # of a search, unless another is named
 
 # The token that guards our own local Ray, whose ports are open on every interface. It stays in this
 # process and its children, where Ray would write one to the home directory, readable by all. Ray

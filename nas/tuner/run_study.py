@@ -22,7 +22,7 @@ from nas.study import (
     claim_folder,
     ignore_event,
 )
-from nas.train import keep_freed_memory
+from nas.training import keep_freed_memory
 from nas.tuner.connection import capacity, connected, environment
 from nas.tuner.local_ray import EVALUATOR
 from nas.tuner.scratch import moved_note

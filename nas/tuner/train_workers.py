@@ -1,6 +1,6 @@
 """One training on several workers: Ray Train places them and connects their torch.distributed.
 
-Each worker loads the task itself and trains its part of every batch (`nas.train.loop.team`). The
+Each worker loads the task itself and trains its part of every batch (`nas.training.loop.team`). The
 first one writes the run's folder, which all of them must see, and tells a mailbox in Ray how far it
 is; the driver reads that, so that nothing of ours runs in Ray Train's own controller.
 
@@ -24,7 +24,7 @@ from ray.train.torch import TorchTrainer, get_device
 
 from nas.errors import NasError
 from nas.study import DataIdentity
-from nas.train import (
+from nas.training import (
     Result,
     Run,
     TaskRequest,
@@ -87,7 +87,7 @@ class _Assignment:
 
 
 class Workers:
-    """Trains runs on `count` workers of Ray; give it to `nas.train.loop.run.train` as `execute`."""
+    """Trains runs on `count` workers of Ray: the `execute` of `nas.training.loop.run.train`."""
 
     def __init__(
         self, count: int, request: TaskRequest, scratch: Path, interruption: Interruption

@@ -8,7 +8,7 @@ from ray.exceptions import RayActorError, RayError, RaySystemError
 from ray.train import WorkerGroupError
 
 from nas.errors import NasError
-from nas.train import is_out_of_memory
+from nas.training import is_out_of_memory
 
 _TRACE = "worker-error.txt"
 _CONNECTION = ("connection", "gloo", "nccl", "timed out", "timeout", "socket", "peer")

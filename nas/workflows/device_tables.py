@@ -15,7 +15,7 @@ from nas.workflows import events
 from nas.workflows.requests import LatencyRequest
 
 if TYPE_CHECKING:
-    from nas.train import Runtime
+    from nas.training import Runtime
 
 
 def asked_device(budget: Iterable[Constraint], objectives: Iterable[str] = ()) -> str | None:
@@ -56,7 +56,7 @@ def latency_tables(
                 "Add --budget 5ms-latency@cpu or --objective latency@cpu.",
             )
         return ()
-    from nas.train import open_runtime  # loads torch
+    from nas.training import open_runtime  # loads torch
 
     runtime = open_runtime(device, request.runtime, request.threads)
     if path and path.exists():
@@ -136,7 +136,7 @@ def _check_writable(path: Path) -> None:
 
 
 def _measured(costs: CostModel, runtime: "Runtime", on_event: events.Watcher) -> LatencyTable:
-    from nas.train import measure_table
+    from nas.training import measure_table
 
     began = time.monotonic()
     on_event(events.TableBegun(costs.space.name, str(runtime.device)))

@@ -7,7 +7,7 @@ from nas.errors import NasError
 from nas.results import MeasuredLatency, StudyResults, measured_latencies, report_kind
 from nas.store import Store
 from nas.study import Study, StudySpec, Trial
-from nas.train import Runtime, measure_network, open_runtime
+from nas.training import Runtime, measure_network, open_runtime
 from nas.workflows import events
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from nas.export import OPSET, ExportRequest, check_target, export_network
+from nas.exports import OPSET, ExportRequest, check_target, export_network
 from nas.store import open_store
 from nas.workflows.networks import network_of, study_trial, trial_network
 from nas.workflows.requests import ExportOptions, NetworkRequest
@@ -49,7 +49,7 @@ def trained_network(network: NetworkRequest, results_dir: Path) -> ExportRequest
         NasError: there is no such trial, or it has no weights.
         WeightsError: they are gone or were changed.
     """
-    from nas.train import load_study_task
+    from nas.training import load_study_task
     from nas.workflows.ship import trial_request
 
     with open_store(network.db, create=False) as store:

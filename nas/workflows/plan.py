@@ -6,7 +6,7 @@ from nas.cost import COST_NAMES, Constraint, CostModel, parse_budgets
 from nas.errors import BudgetError, NasError, SpaceError
 from nas.space import SearchSpace, Strides, given_strides, load_space, parse_input
 from nas.study import UNCOUNTED, Ladder, StudySpec, default_rungs, early_sides, objective
-from nas.train import load_recipe, recipe_name
+from nas.training import load_recipe, recipe_name
 from nas.workflows import events
 from nas.workflows.device_tables import asked_device, latency_tables
 from nas.workflows.requests import ETA, NUM_TRIALS, LatencyRequest, SearchRequest
@@ -129,7 +129,7 @@ def plan_study(request: SearchRequest, on_event: events.Watcher = events.ignore)
 
 def _task(request: SearchRequest) -> tuple[str, int | None]:
     """Return the name of the task, and the side of its images where they have only one."""
-    from nas.train import TASKS, default_device, unknown_task  # loads torch
+    from nas.training import TASKS, default_device, unknown_task  # loads torch
 
     usual = "cifar10" if default_device().type == "cuda" else "digits"
     task = request.task or ("folder" if request.data_dir else usual)

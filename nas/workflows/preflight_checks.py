@@ -11,7 +11,7 @@ from nas.errors import NasError
 from nas.feasible import FeasibleSpace, FeasibleUnion, feasible_space
 from nas.samplers import make_sampler
 from nas.study import Sampler, StudySpec, check_images, check_resolutions
-from nas.train import Files, Task, default_device, load_study_task
+from nas.training import Files, Task, default_device, load_study_task
 from nas.tuner import check_fraction, knock, too_small
 from nas.workflows.requests import RunRequest
 

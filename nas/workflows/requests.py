@@ -169,7 +169,7 @@ class ExportOptions:
     """How a network is exported to `directory`.
 
     `deploy` exports a trial at its deployment, with its trained weights where they fit. `opset`
-    None is the usual one of `nas.export`. `force` replaces an earlier export. Weights are looked
+    None is the usual one of `nas.exports`. `force` replaces an earlier export. Weights are looked
     for in `results_dir` too.
     """
 

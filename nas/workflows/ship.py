@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nas.errors import NasError, WeightsError
-from nas.export import ExportRequest, SplitScore, WeightsOrigin, export_network
+from nas.exports import ExportRequest, SplitScore, WeightsOrigin, export_network
 from nas.figures import write_report
 from nas.results import Estimate, StudyResults, recorded_scores, study_view
 from nas.store import Store
 from nas.study import Study, StudySpec, Trial, file_sha256
-from nas.train import Session, Task, default_device, read_recipe
+from nas.training import Session, Task, default_device, read_recipe
 from nas.workflows import events
 
 

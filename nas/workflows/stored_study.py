@@ -13,7 +13,7 @@ from nas.workflows.network_export import export, trained_network
 from nas.workflows.requests import RESULTS_DIR, ExportOptions, NetworkRequest
 
 if TYPE_CHECKING:
-    from nas.train import Network
+    from nas.training import Network
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class StoredTrial:
         Raises:
             NasError: the trial has no weights, or they are gone or changed.
         """
-        from nas.train import build, load_weights
+        from nas.training import build, load_weights
 
         request = trained_network(self._request, self.study.results_dir)
         network = build(request.layers())

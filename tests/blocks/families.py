@@ -17,11 +17,11 @@ from nas.space.file import load_space
 from nas.space.layers import Shape
 from nas.space.lowering import lower
 from nas.space.search_space import Published, SearchSpace
-from nas.train.data import load_task
-from nas.train.loop.recipe import load_recipe
-from nas.train.loop.session import EpochResult, Session
-from nas.train.network import fvcore_count as referee
-from nas.train.network.module import build
+from nas.training.data import load_task
+from nas.training.loop.recipe import load_recipe
+from nas.training.loop.session import EpochResult, Session
+from nas.training.network import fvcore_count as referee
+from nas.training.network.module import build
 
 space_named = functools.cache(load_space)
 shapes = st.builds(Shape, st.sampled_from([1, 3]), st.integers(8, 40), st.integers(8, 40))

@@ -13,7 +13,7 @@ from nas.space.file import read_space
 from nas.space.layers import Activation, Add, BatchNorm, Builder, Conv, Shape, Shuffle
 from nas.space.lowering import lower
 from nas.space.strides import adapt
-from nas.train.network.module import build
+from nas.training.network.module import build
 from tests.blocks.families import (
     assert_counted_thrice,
     assert_feasible_agrees,

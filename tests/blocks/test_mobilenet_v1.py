@@ -9,7 +9,7 @@ from nas.space.file import read_space
 from nas.space.layers import Activation, Add, Conv, Shape
 from nas.space.lowering import lower
 from nas.space.strides import adapt
-from nas.train.network import fvcore_count as referee
+from nas.training.network import fvcore_count as referee
 from tests.blocks.families import (
     assert_counted_thrice,
     assert_feasible_agrees,

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from nas.store import open_store
-from nas.train.data import load_study_task
+from nas.training.data import load_study_task
 from tests.cli.test_train import SPACE, words
 from tests.studies import small_spec
 

@@ -138,7 +138,7 @@ def test_completion_imports_no_heavy_library(studies):
 
 def test_the_names_are_those_that_are_read():
     from nas.samplers import SAMPLERS
-    from nas.train.data import TASKS
+    from nas.training.data import TASKS
 
     assert set(completion.TASKS) == set(TASKS)
     assert set(completion.SAMPLERS) == set(SAMPLERS) - {"matched"}  # of nas compare-spaces alone

@@ -95,7 +95,7 @@ def test_trainings_that_nobody_repeated_cannot_confirm(nas, tmp_path):
 
 
 def test_a_limit_above_the_number_of_images_is_said():
-    from nas.train.data import load_task
+    from nas.training.data import load_task
 
     assert (
         "the limit of 2,000 training images leaves none out" in load_task("digits", limit=2000).note

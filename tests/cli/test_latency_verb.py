@@ -9,8 +9,8 @@ import torch
 from nas.cost.latency_table import Accuracy, LatencyTable, latency_units
 from nas.cost.model import CostModel
 from nas.space.file import read_space
-from nas.train.latency.pieces import covering_pieces
-from nas.train.latency.runtimes import open_runtime
+from nas.training.latency.pieces import covering_pieces
+from nas.training.latency.runtimes import open_runtime
 from tests.test_latency import SMALL
 
 ARCH = "depth=1-1,width=6-12,expansion=2-2,g1=1-1,g2=1-3,relu=none-none,permute2=no-no"

@@ -12,9 +12,9 @@ from nas.space.file import load_space
 from nas.space.layers import Shape
 from nas.store import open_store
 from nas.study.trial import Measurement, Outcome, Trial, TrialState
-from nas.train.loop.recipe import load_recipe
-from nas.train.network.module import build
-from nas.train.network.weights_file import save_weights
+from nas.training.loop.recipe import load_recipe
+from nas.training.network.module import build
+from nas.training.network.weights_file import save_weights
 from tests.compared import LEAN, spec_of
 
 PLAIN = "\n".join(

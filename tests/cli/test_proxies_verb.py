@@ -15,8 +15,8 @@ from nas.study.execution import run_serial
 from nas.study.spec import StudySpec
 from nas.study.study import Study
 from nas.study.trial import Measurement, Outcome, Trial, TrialState
-from nas.train.evaluator import TrainingEvaluator
-from nas.train.scores.proxies import PROXIES
+from nas.training.evaluator import TrainingEvaluator
+from nas.training.scores.proxies import PROXIES
 from tests.members import space_named
 from tests.memory_store import MemoryStore
 from tests.studies import WalkSampler, share, small_spec

@@ -33,7 +33,7 @@ def test_both_options_are_part_of_the_study(images):
     from nas.cli.search import read_request
     from nas.cli.search import search as command
     from nas.study.spec import StudySpec
-    from nas.train.data import load_study_task
+    from nas.training.data import load_study_task
     from nas.workflows import plan_study
 
     (images / "owl" / "3.png").write_bytes(b"nothing")

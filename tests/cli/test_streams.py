@@ -109,7 +109,7 @@ def test_a_closed_output_is_no_fault(tmp_path):
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-CACHE = "from nas.train.data.cache import cache_dir; print(cache_dir())"
+CACHE = "from nas.training.data.cache import cache_dir; print(cache_dir())"
 
 
 def cache_of(tmp_path: Path, home: str | None) -> str:

@@ -12,10 +12,10 @@ from nas.space.lowering import lower
 from nas.store import open_store
 from nas.study.evaluator import Job, WorkerPlan
 from nas.study.trial import Measurement, Outcome, Trial, TrialState
-from nas.train import evaluator as evaluator_module
-from nas.train.evaluator import TrainingEvaluator
-from nas.train.loop.recipe import load_recipe, override
-from nas.train.loop.session import Session
+from nas.training import evaluator as evaluator_module
+from nas.training.evaluator import TrainingEvaluator
+from nas.training.loop.recipe import load_recipe, override
+from nas.training.loop.session import Session
 from tests.cli.test_latency_verb import ARCH as SMALL_ARCH
 from tests.cli.test_latency_verb import small  # noqa: F401  a fixture
 from tests.members import SMALL

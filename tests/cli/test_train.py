@@ -11,7 +11,7 @@ from PIL import Image
 from nas.cost.model import CostModel
 from nas.store import open_store
 from nas.study.trial import Measurement, Outcome, Trial, TrialState
-from nas.train.loop.recipe import load_recipe
+from nas.training.loop.recipe import load_recipe
 from tests.studies import small_spec
 
 SPACE = """

@@ -14,7 +14,7 @@ from nas.cost.model import CostModel
 from nas.space.file import load_space
 from nas.space.layers import Shape
 from nas.space.lowering import lower
-from nas.train.network import fvcore_count as referee
+from nas.training.network import fvcore_count as referee
 
 CLASSES = 1000
 SIDES = (96, 128, 160, 192, 224, 256, 288)

@@ -10,7 +10,7 @@ from nas.space.file import load_space
 from nas.space.layers import Activation, Add, BatchNorm, Conv, Layer, Shuffle
 from nas.space.lowering import lower
 from nas.space.search_space import Published
-from nas.train.network import fvcore_count as referee
+from nas.training.network import fvcore_count as referee
 
 SPACE = load_space("igcv3")
 ENTRIES = (*SPACE.published, *SPACE.variants)

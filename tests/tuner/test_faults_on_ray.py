@@ -18,7 +18,7 @@ from nas.tuner import RunSettings, run
 from nas.tuner.connection import connected
 from tests.memory_store import MemoryStore
 from tests.studies import WalkSampler, small_spec
-from tests.train.nets import RECIPE
+from tests.training.nets import RECIPE
 from tests.tuner.fakes import AnalyticEvaluator, Wanderer, spec_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]

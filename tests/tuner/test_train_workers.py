@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from nas.errors import NasError, TaskError
-from nas.train.loop.run import Run, Watch, train
+from nas.training.loop.run import Run, Watch, train
 from nas.tuner.signals import descendants
 from nas.tuner.train_workers import Workers, training_workers
 from tests.tuner.train_driver import DIGITS, run_in

@@ -5,7 +5,7 @@ from ray.exceptions import ActorDiedError
 from ray.train import WorkerGroupError
 
 from nas.errors import NasError, TaskError
-from nas.train.loop.devices import is_out_of_memory
+from nas.training.loop.devices import is_out_of_memory
 from nas.tuner.worker_errors import LostWorkerError, explain
 
 GONE = RuntimeError("[gloo/transport/tcp/pair.cc:547] Connection closed by peer [127.0.0.1]:1")

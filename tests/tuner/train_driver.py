@@ -8,10 +8,10 @@ Prints `ready` when Ray is up, `epoch N` after each, then `done` or `interrupted
 import sys
 from pathlib import Path
 
-from nas.train.data import TaskRequest
-from nas.train.loop.run import Run, Watch, train
+from nas.training.data import TaskRequest
+from nas.training.loop.run import Run, Watch, train
 from nas.tuner.train_workers import training_workers
-from tests.train.nets import RECIPE, small_layers
+from tests.training.nets import RECIPE, small_layers
 
 DIGITS = TaskRequest("digits", limit=320)
 

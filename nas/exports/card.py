@@ -1,0 +1,172 @@
+"""The card of an exported network: what it is, where it comes from, what was measured.
+
+JSON, `schema` 1. Costs are stated twice, as counted from the layers and by fvcore, for the exported
+network and for the architecture at deployment. Times are UTC.
+"""
+
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from nas import __version__
+from nas.cost import Cost
+from nas.exports.parity import Parity
+from nas.exports.request import ExportRequest, WeightsOrigin
+from nas.results import Estimate
+from nas.space import Shape
+from nas.study import file_sha256
+
+SCHEMA = 1
+_LIBRARIES = ("torch", "numpy", "safetensors", "fvcore", "onnx", "onnxruntime")
+_UNITS = {
+    "madds": "multiply-adds of convolution and linear layers, one image (also called FLOPs, MACs)",
+    "params": "trainable parameters: weights, biases, batch-norm scale and shift",
+    "acts": "output elements of convolution and linear layers, one image",
+    "nas": "summed over the layers, exact",
+    "fvcore": "counted by fvcore, PyTorch network in eval mode, convolution and linear operators",
+}
+_SCORE_UNITS = {
+    "scores": "of the network: top-1 error as the mean over its seeds, with the 95 % interval",
+    "exported_weights": "of the one training whose weights are exported",
+    "top1_error": "share of the split",
+    "loss": "mean cross-entropy in nats",
+}
+
+
+@dataclass(frozen=True)
+class Counts:
+    """One network counted twice, by us and by fvcore; the two have been found equal."""
+
+    input: Shape
+    classes: int
+    nas: Cost
+    fvcore: Cost
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields by name."""
+        return {
+            "input": str(self.input),
+            "classes": self.classes,
+            "nas": _counts(self.nas),
+            "fvcore": _counts(self.fvcore),
+        }
+
+
+def _counts(cost: Cost) -> dict[str, int]:
+    """Return what both count: latency is no property of the network alone."""
+    return {"madds": cost.madds, "params": cost.params, "acts": cost.acts}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What an export has measured: costs at both inputs, and each file against the network.
+
+    `opset` and `ir_version` are those of the ONNX file.
+    """
+
+    exported: Counts
+    deployment: Counts
+    source: Parity
+    onnx: Parity
+    opset: int
+    ir_version: int
+
+
+def make_card(request: ExportRequest, evidence: Evidence, files: Sequence[Path]) -> dict[str, Any]:
+    """Return the card of `request`, with the size and the SHA-256 of its `files`."""
+    training = request.training
+    origin = training or request.source
+    return {
+        "schema": SCHEMA,
+        "name": request.name,
+        "study": origin.study if origin else None,
+        "trial": origin.trial if origin else None,
+        "trained": training is not None,
+        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "architecture": _architecture(request),
+        "network": {
+            "input": str(request.input),
+            "layout": "float32, (batch, channels, height, width)",
+            "classes": request.classes,
+            "class_names": list(training.class_names) if training else None,
+            "strides": request.adaptation.text,
+            "adaptation": request.adaptation.describe(),
+        },
+        "normalisation": _normalisation(training),
+        "cost": {
+            "deployment": {
+                **evidence.deployment.to_dict(),
+                "strides": request.deployment_adaptation.text,
+                "adaptation": request.deployment_adaptation.describe(),
+            },
+            "exported": evidence.exported.to_dict(),
+            "units": _UNITS,
+        },
+        "training": _training(training),
+        "weights": request.weights,
+        "checks": {
+            "reference": "the network in PyTorch, float32, CPU; errors in logits",
+            "network.py": evidence.source.to_dict(),
+            "network.onnx": evidence.onnx.to_dict(),
+        },
+        "onnx": {"opset": evidence.opset, "ir_version": evidence.ir_version},
+        "files": [
+            {"name": file.name, "bytes": file.stat().st_size, "sha256": file_sha256(file)}
+            for file in files
+        ],
+        "versions": {
+            "nas": __version__,
+            "python": platform.python_version(),
+            **{name: version(name) for name in _LIBRARIES},
+        },
+    }
+
+
+def _architecture(request: ExportRequest) -> dict[str, Any]:
+    space, architecture = request.space, request.architecture
+    stages = [
+        {"name": stage.name, **architecture.choices(index)}
+        for index, stage in enumerate(space.stages)
+    ]
+    return {
+        "space": space.name,
+        "space_sha256": space.space_hash,
+        "arch_id": architecture.arch_id,
+        "text": architecture.text,
+        "stages": stages,
+    }
+
+
+def _normalisation(training: WeightsOrigin | None) -> Mapping[str, Any] | None:
+    if training is None:
+        return None
+    return {
+        "scale": "(pixel / 255 - mean) / std, by channel",
+        "mean": list(training.mean),
+        "std": list(training.std),
+    }
+
+
+def _training(training: WeightsOrigin | None) -> Mapping[str, Any] | None:
+    if training is None:
+        return None
+    return {
+        "task": training.task,
+        "data": training.data,
+        "recipe": training.recipe,
+        "epochs": training.epochs,
+        "study_seed": training.study_seed,
+        "trial_seed": training.trial_seed,
+        "scores": {split: _estimate(own) for split, own in training.errors.items()},
+        "exported_weights": {split: asdict(score) for split, score in training.scores.items()},
+        "units": _SCORE_UNITS,
+    }
+
+
+def _estimate(own: Estimate) -> dict[str, Any]:
+    bounds = {"low": own.low, "high": own.high, "seeds": own.n, "images": own.images}
+    return {"top1_error": own.mean, **bounds}

@@ -1,0 +1,69 @@
+"""An ONNX file of one network: written under another name, checked, then named.
+
+Input `images`, float32 (batch, C, H, W), normalised as in training; output `logits`, float32
+(batch, classes). The batch is dynamic. The weights are inside the file, with the batch
+normalisations folded into them.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import onnx
+import onnxruntime
+import torch
+from torch import Tensor
+
+from nas.exports.files import write_bytes
+from nas.exports.parity import Forward, Parity, Reference, compare
+from nas.space import Layer
+from nas.training import Network, folded_weights, onnx_model
+
+INPUT = "images"
+OUTPUT = "logits"
+
+
+def convert(network: Network, layers: Sequence[Layer], opset: int) -> onnx.ModelProto:
+    """Return the ONNX model of `network`, on the CPU, which `layers` describe."""
+    names = {layers[0].name: INPUT, layers[-1].name: OUTPUT}
+    weights = folded_weights(network, layers)
+    model = onnx_model(layers, weights, opset, batch="batch", names=names)
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def write_onnx(
+    model: onnx.ModelProto, path: Path, expected: Reference, properties: Mapping[str, str]
+) -> Parity:
+    """Write `model` to `path` once the file, read back, computes the logits `expected`.
+
+    Args:
+        model: made by `convert`.
+        path: the final name; nothing is there unless the check passed.
+        expected: the probes and the logits of the network.
+        properties: what the file says of itself, by key.
+
+    Raises:
+        ExportError: the file disagrees with the network.
+    """
+    onnx.helper.set_model_props(model, dict(properties))
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        write_bytes(temporary, model.SerializeToString())
+        parity = compare(expected, load(temporary), "the ONNX file")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return parity
+
+
+def load(path: Path) -> Forward:
+    """Return the function that onnxruntime reads from a file: images to logits, on the CPU."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    options.log_severity_level = 3  # errors only
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+    def forward(images: Tensor) -> Tensor:
+        return torch.from_numpy(session.run([OUTPUT], {INPUT: images.numpy()})[0])
+
+    return forward

@@ -1,0 +1,108 @@
+"""The weights of an exported network: those of its training, or drawn from a seed."""
+
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import nn
+
+from nas.errors import ExportError, WeightsError
+from nas.exports.files import copy, write_bytes
+from nas.exports.request import ExportRequest, WeightsOrigin
+from nas.space import Layer, Shape
+from nas.study import file_sha256
+from nas.training import Network, build
+
+_NOISE_IMAGES = 8
+
+
+def prepare_weights(request: ExportRequest, layers: list[Layer], path: Path) -> Network:
+    """Write the weights of the request to `path`; return its network holding them, in eval mode.
+
+    The file of a trained network is copied byte for byte, so that it keeps its SHA-256.
+
+    Raises:
+        WeightsError: the trained weights are missing or were changed.
+        ExportError: they belong to another network.
+    """
+    network = build(layers, torch.Generator().manual_seed(request.seed))
+    if request.training is None:
+        settle_statistics(network, request.input, request.seed)
+        if request.source is not None:
+            _copy_recorded(request.source, path)
+            _take_fitting(network, path)
+            path.unlink()
+        write_bytes(path, save({k: v.contiguous() for k, v in network.state_dict().items()}))
+    else:
+        _copy_recorded(request.training, path)
+        load_weights(network, path)
+    return network.eval()
+
+
+def _take_fitting(network: nn.Module, path: Path) -> None:
+    """Take those weights of a file that `network` has with the same name and shape, but its head.
+
+    Batch-norm statistics are taken too. The head is that of other classes, even of as many.
+    """
+    try:
+        found = load_file(path)
+    except SafetensorError as error:
+        raise ExportError(f"{path} holds no weights: {error}.", "Put the file back.") from error
+    own = network.state_dict()
+    fitting = {
+        key: value
+        for key, value in found.items()
+        if key in own and own[key].shape == value.shape and not key.startswith("classifier.")
+    }
+    network.load_state_dict(own | fitting)
+
+
+def load_weights(network: nn.Module, path: Path) -> None:
+    """Load a safetensors file whose keys and shapes are exactly those of `network`.
+
+    Raises:
+        ExportError: they are not, or the file is no safetensors file.
+    """
+    try:
+        network.load_state_dict(load_file(path))
+    except (SafetensorError, RuntimeError) as error:
+        detail = [line for line in str(error).splitlines() if line.strip()][:2][-1].strip()
+        raise ExportError(
+            f"the weights do not fit the network: {detail[:200]}",
+            "Give the weights of this very trial, or export without weights: --arch.",
+        ) from error
+
+
+def _copy_recorded(training: WeightsOrigin, target: Path) -> None:
+    """Copy recorded weights; their hash is that of the copy, which is what is exported."""
+    path = training.weights
+    if not path.is_file():
+        raise WeightsError(
+            f"the weights {path} are missing.",
+            "Put the file back, or export the architecture without weights: --arch.",
+        )
+    copy(path, target)
+    if training.sha256 and file_sha256(target) != training.sha256:
+        raise WeightsError(
+            f"the weights {path} have changed since they were recorded.",
+            "Put the original file back, or export the architecture without weights: --arch.",
+        )
+
+
+@torch.no_grad()
+def settle_statistics(network: nn.Module, shape: Shape, seed: int) -> None:
+    """Set the batch-norm statistics from eight images of N(0, 1) noise.
+
+    With untouched ones a deep network without training overflows, and a fault in the folding of
+    batch norms into convolutions could not be seen.
+    """
+    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 1.0
+    generator = torch.Generator().manual_seed(seed)
+    network.train()
+    network(torch.randn(_NOISE_IMAGES, *shape, generator=generator))
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum

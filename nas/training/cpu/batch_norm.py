@@ -1,0 +1,199 @@
+"""Norm: what computes a batch norm in the place of its module, quicker or in another order."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from nas.space import Activation, BatchNorm, Layer, only_reader, readers_of
+from nas.training.cpu.kernels import Kernels, NormValues, Running, kernels, serve
+
+_TOPS = {"relu": math.inf, "relu6": 6.0}
+
+
+class NormStep:
+    """Computes a batch norm, on channels in another order or with the activation behind it.
+
+    Its parameters and statistics stay those of the module. With the activation, training keeps one
+    map for the backward pass, the input; by torch's own kernels two, the input and the output,
+    where torch by itself keeps the one between too.
+    """
+
+    def __init__(self, norm: nn.BatchNorm2d, order: Tensor | None = None) -> None:
+        """Take channel `order[place]` of `norm` for each place."""
+        self.norm = norm
+        self.top: float | None = None  # of the activation: 6, or infinity; None: there is none
+        self._order = None if order is None else order.to(norm.weight.device)
+        self._kernels = kernels() if norm.weight.device.type == "cpu" else None
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return `x`, shape (N, C, H, W), normalised by its own statistics while training."""
+        if (native := self.native(x)) is None:
+            return self._by_torch(x)
+        x = x.contiguous(memory_format=torch.channels_last)
+        if not self.norm.training:
+            return native.apply(x, self.values())
+        gain, bias = self.parameters()
+        running = self.begin()
+        y: Tensor = _NativeBatchNorm.apply(x, gain, bias, running, (native, self.limits))
+        self.end(running)
+        return y
+
+    def reordered(self, order: Tensor) -> "NormStep":
+        """Return the same on channels in `order`, of one that takes them as they are."""
+        assert self._order is None
+        step = NormStep(self.norm, order)
+        step.top = self.top
+        return step
+
+    def native(self, x: Tensor) -> Kernels | None:
+        """Return the kernels if they may compute `x`; their inference knows no gradients."""
+        differentiable = self.norm.training or not torch.is_grad_enabled()
+        return self._kernels if differentiable and serve(x) else None
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """What the activation limits to; infinite where there is none."""
+        return (-math.inf, math.inf) if self.top is None else (0.0, self.top)
+
+    def parameters(self) -> tuple[Tensor, Tensor]:
+        """Return gain and bias, in the order of the channels here."""
+        norm, order = self.norm, self._order
+        return (norm.weight, norm.bias) if order is None else (norm.weight[order], norm.bias[order])
+
+    def begin(self) -> Running:
+        """Count the batch, and return the running statistics, which `end` takes back."""
+        mean, variance = self._running()
+        return Running(mean, variance, self._step(), self.norm.eps)
+
+    def end(self, running: Running) -> None:
+        """Take over the running statistics where they are in another order."""
+        norm, order = self.norm, self._order
+        if order is not None:
+            assert norm.running_mean is not None
+            assert norm.running_var is not None
+            norm.running_mean[order], norm.running_var[order] = running.mean, running.variance
+
+    def values(self) -> NormValues:
+        """Return the norm as inference computes it."""
+        mean, variance = self._running()
+        scale = torch.rsqrt(variance + self.norm.eps)
+        return NormValues(*self.parameters(), mean, scale, *self.limits)
+
+    def _running(self) -> tuple[Tensor, Tensor]:
+        norm, order = self.norm, self._order
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        if order is None:
+            return norm.running_mean, norm.running_var
+        return norm.running_mean[order], norm.running_var[order]
+
+    def _step(self) -> float:
+        """Count the batch, and return its weight in the running statistics."""
+        count = self.norm.num_batches_tracked
+        assert count is not None
+        count.add_(1)
+        return 1.0 / float(count) if self.norm.momentum is None else self.norm.momentum
+
+    def _by_torch(self, x: Tensor) -> Tensor:
+        norm, training = self.norm, self.norm.training
+        gain, bias = self.parameters()
+        mean, variance = self._running()
+        step = self._step() if training else 0.0
+        if self.top is not None and training and torch.is_grad_enabled():
+            settings = step, norm.eps, self.top
+            y: Tensor = _Rectified.apply(x, gain, bias, (mean, variance), settings)
+        else:
+            y = F.batch_norm(x, mean, variance, gain, bias, training, step, norm.eps)
+            y = y if self.top is None else y.clamp_(0.0, self.top)
+        if training:
+            self.end(Running(mean, variance, step, norm.eps))
+        return y
+
+
+class _NativeBatchNorm(torch.autograd.Function):
+    """A batch norm and the activation behind it, by our kernels."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        gain: Tensor,
+        bias: Tensor,
+        running: Running,
+        means: tuple[Kernels, tuple[float, float]],
+    ) -> Tensor:
+        native, limits = means
+        mean, scale = native.statistics(x, running)
+        ctx.save_for_backward(x, gain, bias, mean, scale)
+        ctx.means = means
+        return native.apply(x, NormValues(gain, bias, mean, scale, *limits))
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        native, limits = ctx.means
+        x, *values = ctx.saved_tensors
+        g = gradients[0].contiguous(memory_format=torch.channels_last)
+        ours = g.data_ptr() != gradients[0].data_ptr()  # a copy, which nobody else reads
+        return (*native.backward(x, g, NormValues(*values, *limits), ours), None, None)
+
+
+class _Rectified(torch.autograd.Function):
+    """A batch norm and the ReLU or ReLU6 behind it, by torch's own kernels for each."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        gain: Tensor,
+        shift: Tensor,
+        statistics: tuple[Tensor, Tensor],
+        settings: tuple[float, float, float],
+    ) -> Tensor:
+        step, eps, top = settings
+        y, mean, scale = torch.native_batch_norm(x, gain, shift, *statistics, True, step, eps)
+        z: Tensor = y.clamp_(0.0, top)
+        ctx.save_for_backward(x, gain, mean, scale, z)
+        ctx.eps, ctx.top = eps, top
+        return z
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        x, gain, mean, scale, z = ctx.saved_tensors
+        # the output tells as well as the input would where the activation was flat
+        inside = torch.ops.aten.hardtanh_backward(gradients[0], z, 0.0, ctx.top)
+        if x.is_contiguous(memory_format=torch.channels_last):  # the other layout is far slower
+            inside = inside.contiguous(memory_format=torch.channels_last)
+        wanted = list(ctx.needs_input_grad[:3])
+        found = torch.ops.aten.native_batch_norm_backward(
+            inside, x, gain, None, None, mean, scale, True, ctx.eps, wanted
+        )
+        return (*found, None, None)
+
+
+def shuffled_order(channels: int, groups: int) -> Tensor:
+    """Return which channel a shuffle puts in each place; int64, shape (channels,)."""
+    return torch.arange(channels).reshape(groups, -1).t().reshape(-1)
+
+
+def mean_of_map(x: Tensor) -> Tensor:
+    """Return the mean of each map of `x`, shape (N, C, H, W), as (N, C, 1, 1).
+
+    The gradient of a sum is one number for each map, that of torch's pooling a map in NCHW, which
+    a batch norm in channels-last reads several times as slowly.
+    """
+    return x.sum((2, 3), keepdim=True) / (x.shape[2] * x.shape[3])
+
+
+def rectified(layers: Sequence[Layer]) -> dict[str, tuple[str, float]]:
+    """Return the batch norms that only a ReLU or ReLU6 reads: its name, and its upper limit."""
+    readers = readers_of(layers)
+    found = {}
+    for layer in layers:
+        reader = only_reader(layer.name, readers)
+        if isinstance(layer, BatchNorm) and isinstance(reader, Activation):
+            found[layer.name] = (reader.name, _TOPS[reader.function])
+    return found

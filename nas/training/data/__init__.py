@@ -1,0 +1,265 @@
+"""Tasks: the data sets on which networks are compared, by name.
+
+The split into train, validation and test is stratified and fixed by a seed. A data set with an
+official test set keeps it; of the others, and for validation, the shares below are drawn.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import torch
+
+from nas.errors import TaskError
+from nas.space import Shape
+from nas.study import StudySpec
+from nas.suggestion import did_you_mean
+from nas.training.data.cifar import read_cifar10, read_cifar100
+from nas.training.data.digits import read_digits
+from nas.training.data.images import DataRequest, Source
+from nas.training.data.own import image_at, read_imagenet, read_own
+from nas.training.data.records import Files
+from nas.training.data.split import Indices, balanced_subset, stratified, take
+from nas.training.data.task import Augmentation, Split, Task
+
+__all__ = [
+    "TASKS",
+    "Augmentation",
+    "DataRequest",
+    "Files",
+    "Split",
+    "Task",
+    "TaskKind",
+    "TaskRequest",
+    "load_study_task",
+    "load_task",
+    "unknown_task",
+]
+
+# Mean and deviation that are usual for ImageNet, so that weights can be exchanged.
+_IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+_CHUNK = 1024  # images that are counted at a time
+_LISTED = 4  # classes up to which the images of each are told
+_SAMPLE = 256  # streamed images from which mean and deviation are taken
+
+
+@dataclass(frozen=True)
+class TaskKind:
+    """How one task is read and split; `test` is used where there is no official test set.
+
+    `side` is the height and width of its images where it has only one. `scaling` is the mean and
+    the deviation of the pixels where they are not to be measured.
+    """
+
+    read: Callable[[DataRequest], Source]
+    val: float
+    test: float
+    augment: Augmentation
+    side: int | None = None
+    scaling: tuple[tuple[float, ...], tuple[float, ...]] | None = None
+
+
+TASKS: Mapping[str, TaskKind] = {
+    "digits": TaskKind(
+        read_digits,
+        val=0.2,
+        test=0.2,
+        augment=Augmentation(crop_padding=1, flip=False),
+        side=8,
+    ),
+    "cifar10": TaskKind(
+        read_cifar10,
+        val=0.1,
+        test=0.1,
+        augment=Augmentation(crop_padding=4, flip=True),
+        side=32,
+    ),
+    "cifar100": TaskKind(
+        read_cifar100,
+        val=0.1,
+        test=0.1,
+        augment=Augmentation(crop_padding=4, flip=True),
+        side=32,
+    ),
+    "imagenet": TaskKind(
+        read_imagenet,
+        val=0.01,
+        test=0.04,
+        augment=Augmentation(crop_padding=0, flip=True),
+        scaling=_IMAGENET,
+    ),
+    "folder": TaskKind(
+        read_own,
+        val=0.1,
+        test=0.1,
+        augment=Augmentation(crop_padding=4, flip=True),
+    ),
+}
+
+
+def unknown_task(name: str) -> TaskError:
+    """Return the error for a task that is not there; similar names are given."""
+    near = did_you_mean(name, TASKS)
+    return TaskError(f"there is no task {name!r}.", f"{near}Write one of {', '.join(TASKS)}.")
+
+
+@dataclass(frozen=True)
+class TaskRequest:
+    """The arguments of `load_task`, so that another process can load the same task."""
+
+    name: str
+    data_dir: str | None = None
+    seed: int = 0
+    limit: int | None = None
+    image_size: int | None = None
+    skip_corrupt: bool = False
+
+    def load(self) -> Task:
+        """Return the task; raises as `load_task`."""
+        return load_task(
+            self.name, self.data_dir, self.seed, self.limit, self.image_size, self.skip_corrupt
+        )
+
+
+def load_task(
+    name: str,
+    data_dir: str | None = None,
+    seed: int = 0,
+    limit: int | None = None,
+    image_size: int | None = None,
+    skip_corrupt: bool = False,
+) -> Task:
+    """Return the task `name`, its splits fixed by `seed`.
+
+    Small images are in memory; those of `imagenet`, and large ones of one's own (`folder`), are
+    streamed. `limit` keeps that many training images at most, as many of each class; validation
+    and test stay whole. `image_size` is the height and width to train at, where the task leaves
+    that open; `skip_corrupt` leaves out images that cannot be decoded.
+
+    Raises:
+        TaskError: no such task, or its data is missing, broken or too little to split.
+    """
+    kind = TASKS.get(name)
+    if kind is None:
+        raise unknown_task(name)
+    if kind.side is not None and image_size not in (None, kind.side):
+        raise TaskError(
+            f"the task {name} has images of {kind.side}x{kind.side}, not of {image_size}.",
+            "Leave --image-size out, or type --task folder with it.",
+        )
+    source = kind.read(DataRequest(data_dir, image_size, skip_corrupt))
+    train, val, test = _split(source, kind, seed, data_dir or name)
+    notes = [source.note] if source.note else []
+    if limit is not None and limit < len(train):
+        train = take(train, balanced_subset(train.labels, limit, seed))
+        notes.append(f"only {len(train)} training images, as many of each class")
+    elif limit is not None and limit > len(train):
+        notes.append(f"the limit of {limit:,} training images leaves none out")
+    shape = _shape(train, source)
+    mean, std = kind.scaling or _statistics(_pixels(train, shape), shape.channels)
+    task = Task(
+        name,
+        shape,
+        source.class_names,
+        train,
+        val,
+        test,
+        mean,
+        std,
+        kind.augment,
+        "",
+        source.digest or "",
+    )
+    about = f"{name} {shape}, {_account(source)}, {task.identity.counts}"
+    return replace(task, note="; ".join([about, *notes]))
+
+
+def load_study_task(spec: StudySpec, data_dir: str | None = None) -> Task:
+    """Return the task of a study; `data_dir` is where its data lie here, if not as it says.
+
+    Raises:
+        TaskError: as `load_task`, or the images are not those that the study was begun with.
+    """
+    task = load_task(
+        spec.task, data_dir or spec.data_dir, spec.seed, spec.limit, spec.image_size,
+        spec.skip_corrupt,
+    )  # fmt: skip
+    change = spec.data.change(task.identity) if spec.data else ""
+    if change:
+        raise TaskError(
+            f"the data of the study {spec.name} changed: {change}.",
+            f"Start a new study, or restore the data in {data_dir or spec.data_dir}.",
+        )
+    return task
+
+
+def _account(source: Source) -> str:
+    """Return how many images there are besides those of an official test split, class by class."""
+    parts = [source.train, *([source.val] if source.val is not None else [])]
+    labels = torch.cat([part.labels for part in parts])
+    counts = torch.bincount(labels, minlength=len(source.class_names)).tolist()
+    shares = f"{min(counts):,} to {max(counts):,} each"
+    if len(counts) <= _LISTED:
+        shares = " / ".join(f"{count:,}" for count in counts)
+    return f"{len(labels):,} images in {len(counts):,} classes ({shares})"
+
+
+def _shape(train: Split | Files, source: Source) -> Shape:
+    if isinstance(train, Split):
+        return Shape(*train.image_shape)
+    assert source.side is not None
+    return Shape(3, source.side, source.side)
+
+
+def _pixels(train: Split | Files, shape: Shape) -> Iterator[torch.Tensor]:
+    """Return the training images in chunks, or a sample of the streamed ones, as bytes."""
+    if isinstance(train, Split):
+        return train.chunks(_CHUNK)
+    chosen = torch.linspace(0, len(train) - 1, min(_SAMPLE, len(train))).long()
+    sample = [
+        torch.from_numpy(image_at(train.records, index, shape.height).copy())
+        for index in train.indices[chosen].tolist()
+    ]
+    return iter([torch.stack(sample)])
+
+
+_Parts = tuple[Split | Files, Split | Files, Split | Files]
+
+
+def _split(source: Source, kind: TaskKind, seed: int, where: str) -> _Parts:
+    """Return the training, validation and test images; what is not official is drawn."""
+    if source.val is not None and source.test is not None:
+        return source.train, source.val, source.test
+    shares = [kind.val] if source.test is not None else [kind.test, kind.val]
+    parts = stratified(source.train.labels, shares, seed)
+    val, train = parts[-2], parts[-1]
+    _check_size(source, train, where)
+    test = source.test if source.test is not None else take(source.train, parts[0])
+    return take(source.train, train), take(source.train, val), test
+
+
+def _check_size(source: Source, train: Indices, where: str) -> None:
+    """Refuse a class that has too few images for every split."""
+    present = set(source.train.labels[torch.from_numpy(train)].tolist())
+    for label, name in enumerate(source.class_names):
+        if label not in present:
+            raise TaskError(
+                f"the class {name!r} of {where} has too few images to train and to validate.",
+                "Give every class ten images or more, or leave the class out.",
+            )
+
+
+def _statistics(
+    chunks: Iterable[torch.Tensor], channels: int
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return mean and deviation per channel of pixels scaled to [0, 1], exact over all pixels."""
+    counts = torch.zeros(channels, 256, dtype=torch.int64)
+    for images in chunks:
+        for channel, count in enumerate(counts):
+            count += torch.bincount(images[:, channel].flatten(), minlength=256)
+    values = torch.arange(256, dtype=torch.float64) / 255
+    shares = counts.double() / counts.sum(1, keepdim=True)
+    mean = shares @ values
+    variance = shares @ values**2 - mean**2
+    # a channel of one shade has no spread to scale by
+    std = variance.clamp(min=0).sqrt().clamp(min=1 / 255)
+    return tuple(mean.tolist()), tuple(std.tolist())

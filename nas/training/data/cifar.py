@@ -1,0 +1,118 @@
+"""CIFAR-10 and CIFAR-100, from a folder in one of their usual forms, or downloaded by torchvision.
+
+A folder of images per class need not be CIFAR: any classes do, at 32x32.
+"""
+
+import socket
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from nas.errors import TaskError
+from nas.training.data import batches, batches100
+from nas.training.data.cache import cache_dir, cached
+from nas.training.data.images import DataRequest, Source
+from nas.training.data.own import checked_folder, read_images
+
+_TIMEOUT = 30.0  # seconds without an answer
+_REMEDY = (
+    "Give --data a folder with parquet files as the hub stores them, the batches of its authors, "
+    "or one subfolder of images for each class."
+)
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """One of the two data sets: its names, and how the batches of its authors are read."""
+
+    title: str
+    cache: str
+    dataset: str
+    find: Callable[[Path], list[Path]]
+    read: Callable[[Sequence[Path]], Source]
+
+
+_CIFAR10 = _Kind("CIFAR-10", "cifar10", "CIFAR10", batches.find_batches, batches.read_batches)
+_CIFAR100 = _Kind(
+    "CIFAR-100", "cifar100", "CIFAR100", batches100.find_batches, batches100.read_batches
+)
+
+
+def _read_kind(kind: _Kind, request: DataRequest) -> Source:
+    """Return the images in the folder of `request`; without one, those downloaded before, or now.
+
+    Raises:
+        TaskError: there is no such folder, nothing usable in it, or no network to download from.
+    """
+    if request.folder is None:
+        return _downloaded(kind)
+    folder = checked_folder(request.folder, _REMEDY)
+    try:
+        return _read(kind, folder, request.skip_corrupt)
+    except PermissionError as error:
+        raise TaskError(f"{error.filename} cannot be read.", "Mend its permissions.") from error
+
+
+read_cifar10 = partial(_read_kind, _CIFAR10)
+read_cifar100 = partial(_read_kind, _CIFAR100)
+
+
+def _read(kind: _Kind, folder: Path, skip: bool) -> Source:
+    if found := kind.find(folder):
+        return _read_batches(kind, found)
+    return read_images(folder, batches.SIDE, "always", skip)
+
+
+def _read_batches(kind: _Kind, found: Sequence[Path]) -> Source:
+    """Return what the batches `found` hold: through the cache, whose images workers share."""
+    place = found[0].parent
+    named = [*place.glob("*meta*"), *place.glob("*names*")]  # of the classes
+    return cached([*found, *named], f"{kind.cache}-batches", lambda: kind.read(found))
+
+
+def _downloaded(kind: _Kind) -> Source:
+    """Return the data set from the cache folder, where it is unpacked under its final name only."""
+    folder = cache_dir() / kind.cache
+    if not kind.find(folder):
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".writing-") as place:
+                _download(kind, Path(place))
+                _publish(kind, Path(place), folder)
+        except (OSError, RuntimeError) as error:
+            raise TaskError(
+                f"{kind.title} cannot be downloaded to {folder} ({str(error)[:160]}).",
+                f"Type --task digits, which needs no download, or --data DIR. {_REMEDY}",
+            ) from error
+    return _read_batches(kind, kind.find(folder))
+
+
+def _publish(kind: _Kind, place: Path, folder: Path) -> None:
+    for archive in place.glob("*.tar.gz"):
+        archive.unlink()
+    try:
+        place.rename(folder)
+    except OSError:
+        if not kind.find(folder):  # else another process has downloaded it meanwhile
+            raise
+
+
+def _download(kind: _Kind, place: Path) -> None:
+    from torchvision import datasets  # seconds to import, and rarely needed
+
+    with _answer_within(_TIMEOUT):
+        getattr(datasets, kind.dataset)(str(place), download=True)
+
+
+@contextmanager
+def _answer_within(seconds: float) -> Iterator[None]:
+    """Let connections that are opened inside give up after `seconds` without an answer."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)

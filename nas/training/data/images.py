@@ -1,0 +1,80 @@
+"""Images: a labelled data set as a reader found it, before it is split."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from nas.errors import TaskError
+from nas.training.data.records import Files
+from nas.training.data.task import Split
+
+
+@dataclass(frozen=True)
+class DataRequest:
+    """Where a task's images lie and how they are wanted; None where the task decides.
+
+    `side` is the height and width in pixels; `skip_corrupt` leaves out images that cannot be
+    decoded.
+    """
+
+    folder: str | None = None
+    side: int | None = None
+    skip_corrupt: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """What a reader found: training images, the official test images if any, the class names.
+
+    `note` says what had to be done to the images and what was left out, for the user; it is empty
+    where nothing was. `side` is that of images that stay on disk, as they are to be shown. `val` is
+    the official validation split, where there is one besides the test split. `digest` is equal for
+    equal images with equal labels in the same order; None where it is to be computed of the pixels.
+    """
+
+    train: Split | Files
+    test: Split | Files | None
+    class_names: tuple[str, ...]
+    note: str = ""
+    side: int | None = None
+    val: Split | Files | None = None
+    digest: str | None = None
+
+    @property
+    def parts(self) -> Mapping[str, Split | Files]:
+        """The parts that there are, by name."""
+        parts = {"train": self.train, "val": self.val, "test": self.test}
+        return {name: part for name, part in parts.items() if part is not None}
+
+
+def digest_of(source: Source) -> str:
+    """Return the digest of a source whose images are in memory, of their pixels."""
+    found = hashlib.sha256(repr(source.class_names).encode())
+    for name, part in source.parts.items():
+        assert isinstance(part, Split)
+        found.update(f"{name} {tuple(part.images.shape)}".encode())
+        found.update(part.images.contiguous().numpy().data)
+        found.update(part.labels.contiguous().numpy().data)
+    return found.hexdigest()
+
+
+def check_labels(labels: Tensor, classes: int, where: str) -> None:
+    """Refuse labels that make no task.
+
+    Raises:
+        TaskError: a label lies outside 0..classes-1, or fewer than two classes have images.
+    """
+    outside = labels[(labels < 0) | (labels >= classes)]
+    if len(outside):
+        raise TaskError(
+            f"{where} holds the label {int(outside[0])}, but has {classes} classes.",
+            f"Number the classes from 0 to {classes - 1}.",
+        )
+    if len(torch.unique(labels)) < 2:
+        raise TaskError(
+            f"{where} has images of {len(torch.unique(labels))} class(es).",
+            "Give --data a folder with images of at least two classes.",
+        )

@@ -1,0 +1,196 @@
+"""Records: encoded images that stay on disk, in files of their own or in the rows of parquet."""
+
+import os
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nas.errors import TaskError
+
+_WINDOW = 4096  # images, at most, among which rows of parquet are shuffled: random access is slow
+_WINDOW_BYTES = 256 << 20  # and what they may weigh, for they are held in memory
+_SPARE = 4  # row groups beyond a window that are held, for batches that reach into the next one
+
+
+class Records(Protocol):
+    """Encoded images by number; may be read from several threads at once."""
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+
+    def read(self, index: int) -> bytes:
+        """Return the bytes of one image; TaskError where its file cannot be read."""
+
+    def name(self, index: int) -> str:
+        """Return what a person calls that image."""
+
+    def groups(self) -> Tensor | None:
+        """Return the number of the block in which each image lies, None if each is on its own."""
+
+    @property
+    def window(self) -> int:
+        """How many blocks may be shuffled among each other, where there are some."""
+
+
+@dataclass(frozen=True, eq=False)
+class Files:
+    """Some of the images of `records`: their numbers and their labels, int64 of shape (N,)."""
+
+    records: Records
+    indices: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+        return len(self.labels)
+
+    def order(self, random: torch.Generator) -> Tensor:
+        """Return 0..N-1 shuffled; blocks, where there are some, are read one after another."""
+        groups = self.records.groups()
+        if groups is None:
+            return torch.randperm(len(self), generator=random)
+        ranks = torch.randperm(int(groups.max()) + 1, generator=random)[groups[self.indices]]
+        by_block = torch.argsort(ranks, stable=True)
+        sizes = torch.bincount(ranks // self.records.window).tolist()
+        windows = [
+            w[torch.randperm(len(w), generator=random)] for w in torch.split(by_block, sizes)
+        ]
+        return torch.cat(windows)
+
+
+class FileRecords:
+    """Images in files of their own.
+
+    Their paths are kept as one text, some 50 bytes each: as objects those of ImageNet would fill
+    half a gigabyte in every process.
+    """
+
+    def __init__(self, files: Sequence[Path | str]) -> None:
+        """Number `files` from 0."""
+        paths = [os.fsencode(file) for file in files]
+        self._root: bytes = os.path.commonprefix(paths) or b""  # noqa: RUF071
+        tails = [path[len(self._root) :] for path in paths]
+        self._ends = np.cumsum([len(tail) for tail in tails], dtype=np.int64)
+        self._tails = b"".join(tails)
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    def read(self, index: int) -> bytes:
+        """Return the content of one file; TaskError where it cannot be read."""
+        try:
+            return Path(self.name(index)).read_bytes()
+        except FileNotFoundError as error:
+            raise TaskError(
+                f"{self.name(index)} cannot be read any more: it is gone.",
+                "Put it back, then go on with --resume.",
+            ) from error
+        except OSError as error:
+            raise TaskError(
+                f"{self.name(index)} cannot be read: {error.strerror}.", "Mend its permissions."
+            ) from error
+
+    def name(self, index: int) -> str:
+        """Return the path of the file."""
+        start = int(self._ends[index - 1]) if index else 0
+        return os.fsdecode(self._root + self._tails[start : int(self._ends[index])])
+
+    def groups(self) -> Tensor | None:
+        """Return None: each image is on its own."""
+        return None
+
+    @property
+    def window(self) -> int:
+        """One: there are none."""
+        return 1
+
+
+@dataclass(frozen=True)
+class _Block:
+    """One row group of a parquet file, and the number of its first image."""
+
+    file: Path
+    group: int
+    first: int
+
+
+@dataclass
+class ParquetRecords:
+    """Images in the rows of parquet files; the row groups of one window stay in memory.
+
+    `column` is one that `nas.training.data.parquet` takes for that of the images.
+    """
+
+    files: Sequence[Path]
+    column: str
+    _blocks: list[_Block] = field(init=False)
+    _groups: Tensor = field(init=False)
+    _recent: "OrderedDict[int, list[bytes | None]]" = field(default_factory=OrderedDict)
+    _lock: Lock = field(default_factory=Lock)
+
+    def __post_init__(self) -> None:
+        import pyarrow.parquet as pq
+
+        self._blocks, sizes, first, weight = [], [], 0, 0
+        for file in self.files:
+            metadata = pq.read_metadata(file)
+            for group in range(metadata.num_row_groups):
+                rows = metadata.row_group(group).num_rows
+                weight += metadata.row_group(group).total_byte_size
+                self._blocks.append(_Block(file, group, first))
+                sizes.append(rows)
+                first += rows
+        self._groups = torch.repeat_interleave(torch.arange(len(sizes)), torch.tensor(sizes))
+        rows_each = max(1, first // max(1, len(sizes)))
+        fitting = _WINDOW_BYTES * first // max(1, weight)
+        self._window = max(1, min(_WINDOW, fitting) // rows_each)
+        self._kept = self._window + min(self._window, _SPARE)
+
+    def __len__(self) -> int:
+        return len(self._groups)
+
+    def read(self, index: int) -> bytes:
+        """Return the bytes of one row, empty where it has none."""
+        number = int(self._groups[index])
+        with self._lock:
+            if number not in self._recent:
+                self._recent[number] = self._load(self._blocks[number])
+                while len(self._recent) > self._kept:
+                    self._recent.popitem(last=False)
+            self._recent.move_to_end(number)
+            return self._recent[number][index - self._blocks[number].first] or b""
+
+    def name(self, index: int) -> str:
+        """Return the row and the file."""
+        block = self._blocks[int(self._groups[index])]
+        first = next(other.first for other in self._blocks if other.file == block.file)
+        return f"row {index - first} of {block.file}"
+
+    def groups(self) -> Tensor | None:
+        """Return the row group of each image."""
+        return self._groups
+
+    @property
+    def window(self) -> int:
+        """As many as may be held in memory."""
+        return self._window
+
+    def _load(self, block: _Block) -> list[bytes | None]:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        from nas.training.data.parquet import encoded_images, unreadable
+
+        try:
+            with pq.ParquetFile(block.file) as opened:
+                table = opened.read_row_group(block.group, columns=[self.column])
+        except (pa.ArrowException, OSError) as error:
+            raise unreadable(block.file, error) from error
+        return encoded_images(table.column(self.column))

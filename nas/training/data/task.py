@@ -1,0 +1,98 @@
+"""Task: a data set with its fixed splits, held as bytes in one place or streamed from disk."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from nas.space import Shape
+from nas.study import DataIdentity
+from nas.training.data.records import Files
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Some images of a task: those of `held` at `rows`, or all; `labels`, int64 of shape (N,).
+
+    `held` is uint8 of shape (M, C, H, W), `rows` int64 of shape (N,). The splits of a task share
+    what is held, which may be a file that is mapped into memory, so that none has a copy.
+    """
+
+    held: Tensor
+    labels: Tensor
+    rows: Tensor | None = None
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+        return len(self.labels)
+
+    @property
+    def images(self) -> Tensor:
+        """All images of the split, uint8 of shape (N, C, H, W): a copy where there are `rows`."""
+        return self.held if self.rows is None else self.held[self.rows]
+
+    @property
+    def image_shape(self) -> torch.Size:
+        """The shape (C, H, W) of an image."""
+        return self.held.shape[1:]
+
+    def pick(self, index: Tensor) -> Tensor:
+        """Return the images at `index`, int64 of shape (K,), copied to (K, C, H, W)."""
+        return self.held[index if self.rows is None else self.rows[index]]
+
+    def chunks(self, size: int) -> Iterator[Tensor]:
+        """Yield all images in order, `size` at a time, the last fewer; do not write to them."""
+        places = self.held if self.rows is None else self.rows
+        for some in torch.split(places, size):
+            yield some if self.rows is None else self.held[some]
+
+    def take(self, index: Tensor) -> "Split":
+        """Return the split of the images at `index`, int64 of shape (K,); no image is copied."""
+        return Split(
+            self.held, self.labels[index], index if self.rows is None else self.rows[index]
+        )
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """What may be done to a training image without changing its class.
+
+    `crop_padding` is the border of black pixels, in pixels, within which a crop of the original
+    size is drawn; `flip` allows mirroring left to right.
+    """
+
+    crop_padding: int
+    flip: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """A data set on which the error of a network is measured.
+
+    The search sees `train` and `val` only; `test` is for the final report. `mean` and `std` are
+    per channel, of training pixels scaled to [0, 1]. `digest` is that of all images as they were
+    found, before they were split. `note` is one line for the user.
+    """
+
+    name: str
+    input: Shape
+    class_names: tuple[str, ...]
+    train: Split | Files
+    val: Split | Files
+    test: Split | Files
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    augment: Augmentation
+    note: str
+    digest: str = ""
+
+    @property
+    def identity(self) -> DataIdentity:
+        """Which images these are."""
+        return DataIdentity(self.digest, len(self.train), len(self.val), len(self.test))
+
+    @property
+    def classes(self) -> int:
+        """The number of classes."""
+        return len(self.class_names)

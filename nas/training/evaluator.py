@@ -1,0 +1,172 @@
+"""The evaluator that trains: what an executor of trials runs for each job, and the default one."""
+
+import math
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from traceback import clear_frames
+
+from nas.errors import TaskError
+from nas.study import (
+    DATA_FAULT,
+    STORAGE_FAULT,
+    Epoch,
+    Evaluator,
+    Job,
+    Profile,
+    Saved,
+    TrialError,
+    WorkerPlan,
+    add_profiles,
+    folder_owner,
+    weights_name,
+)
+from nas.training.data import load_study_task
+from nas.training.loop.decoders import use_processes
+from nas.training.loop.devices import is_out_of_memory, prepare_worker
+from nas.training.loop.out_of_memory import free_memory, halving_note, in_halves
+from nas.training.loop.recipe import Recipe, load_recipe, read_recipe
+from nas.training.loop.session import Session
+from nas.training.network.fvcore_count import fvcore_cost
+from nas.training.scores.proxies import proxy_batches, score_if_it_fits
+
+
+class TrainingEvaluator:
+    """Trains the network of each job on the study's task, which stays in memory between jobs."""
+
+    def __init__(self, plan: WorkerPlan) -> None:
+        """Load the task and the recipe of `plan`.
+
+        Raises:
+            TaskError: the recipe cannot be used.
+            TrialError: the data cannot.
+        """
+        self._spec = spec = plan.spec
+        self._folder = Path(plan.results_dir) / plan.folder
+        self._plan = plan
+        self._data_dir, self._profiles = plan.data_dir, plan.profile
+        with self._images():
+            self._task = load_study_task(spec, plan.data_dir)
+            # the seed is the study's: equal networks have equal scores
+            self._batches = proxy_batches(self._task, spec.seed) if spec.proxies else []
+        self._recipe = _recipe(self._spec.recipe)
+
+    def evaluate(self, job: Job) -> Iterator[Epoch | Saved]:
+        """Count the network with fvcore at the deployment input, score it, train it on the task.
+
+        The weights of the last epoch are written into the study's folder when that epoch has been
+        taken, under a name that no other attempt of any study has
+        (`nas.study.results_folder.weights_name`).
+
+        Raises:
+            TrialError: memory does not suffice, the images cannot be read any more, or the study's
+                folder is gone.
+            TaskError: the weights cannot be written.
+        """
+        self._check_folder()
+        recipe = (in_halves(self._recipe) if job.halved else None) or self._recipe
+        try:
+            yield from self._epochs(job, recipe)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            clear_frames(error.__traceback__)  # which hold the network and what it was doing
+            free_memory()
+            raise _too_large(recipe, job.halved, error) from None
+
+    def _epochs(self, job: Job, recipe: Recipe) -> Iterator[Epoch | Saved]:
+        spec, task = self._spec, self._task
+        shipped = spec.deployed_layers(job.architecture)
+        counted = fvcore_cost(shipped, spec.deployment)
+        layers = spec.task_layers(job.architecture, task.input, task.classes)
+        proxies = score_if_it_fits(layers, self._batches, spec.seed) if spec.proxies else None
+        session = Session(layers, task, recipe, spec.ladder.max_epochs, job.seed)
+        session.rungs = spec.rungs
+        if self._profiles:
+            session.profile()
+        spent = None
+        for epoch in range(1, spec.ladder.max_epochs + 1):
+            session.show_at(spec.ladder.side(epoch))
+            with self._images():
+                found = session.run_epoch()
+            spent = add_profiles(spent, found.profile)
+            yield Epoch(
+                epoch,
+                found.top1_error,
+                found.loss,
+                found.train_loss,
+                counted if epoch == 1 else None,
+                proxies if epoch == 1 else None,
+                spent,
+                saving=epoch == spec.ladder.max_epochs and math.isfinite(found.train_loss),
+            )
+        yield self._saved(job, session, spent)
+
+    def _saved(self, job: Job, session: Session, spent: Profile | None) -> Saved:
+        """Write the weights of a training that has ended."""
+        self._check_folder()
+        name = weights_name(job.number, job.attempt, self._plan.study_id)
+        sha256 = session.save_weights(self._folder / name)
+        return Saved(str(Path(self._plan.folder, name)), sha256, spent)
+
+    def _check_folder(self) -> None:
+        """Refuse to make a folder where that of the study should be, such as below an empty mount.
+
+        Raises:
+            TrialError: it is gone, or another study's.
+        """
+        found = folder_owner(self._folder)
+        if (found or "") != self._plan.study_id:
+            state = "is gone" if found is None else "belongs to another study"
+            raise TrialError(
+                STORAGE_FAULT,
+                f"the results folder {self._folder} {state}, as {socket.gethostname()} sees it.",
+                "Put it back; on a cluster every node must see it under the same path.",
+            )
+
+    @contextmanager
+    def _images(self) -> Iterator[None]:
+        """Turn what goes wrong with the task's images inside into a TrialError of its own."""
+        try:
+            yield
+        except (TaskError, FileNotFoundError) as error:
+            folder = self._data_dir
+            gone = folder is not None and not Path(folder).is_dir()
+            cause = error.cause if isinstance(error, TaskError) else f"{error.filename} is gone."
+            raise TrialError(
+                DATA_FAULT,
+                f"the data folder {folder} is gone." if gone else cause,
+                "Put it back." if gone else "Mend that.",
+            ) from error
+
+
+def make(plan: WorkerPlan) -> Evaluator:
+    """Set this worker process up for training, and return its evaluator.
+
+    It trains on as many threads as Ray gives the trial CPUs, or on OMP_NUM_THREADS elsewhere.
+    """
+    threads = os.environ.get("OMP_NUM_THREADS", "1")
+    prepare_worker(int(threads) if threads.isdigit() else 1)
+    use_processes(plan.loaders)
+    return TrainingEvaluator(plan)
+
+
+def _too_large(recipe: Recipe, halved: bool, error: BaseException) -> TrialError:
+    """Return what to raise where memory does not suffice for training by `recipe`."""
+    smaller = None if halved else in_halves(recipe)
+    told = (str(error).strip() or type(error).__name__).splitlines()[0][:120].rstrip(".")
+    again = ", nor do their halves" if halved else ""
+    return TrialError(
+        "oom",
+        f"batches of {recipe.batch_size} do not fit the memory{again} ({told}).",
+        "For the next study give a --recipe with a smaller batch_size; fewer trials at a time "
+        "(--max-concurrent, --gpus-per-trial) leave each more.",
+        halving_note(smaller) if smaller else None,
+    )
+
+
+def _recipe(text: str) -> Recipe:
+    """Read the recipe of a study: its settings as text, or the name of one."""
+    return read_recipe(text, "the study's recipe") if "=" in text else load_recipe(text)

@@ -1,0 +1,97 @@
+"""Measure the latency of whole networks, and of the units that a table holds.
+
+Runs of different networks are interleaved, so that a machine that grows slower or faster does so
+for all of them; medians are taken, for a run that was interrupted is an outlier. A runtime that
+computes in the calling thread alone is timed by that thread's own clock, which stands still while
+other programs have the core: on a quiet machine that is the time of the clock on the wall.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from statistics import mean
+
+from nas.cost import Timing
+from nas.space import Layer
+from nas.training.latency.pieces import Piece, beside
+from nas.training.latency.runtime import Run, Runtime
+
+_WARM_UP = 3
+_AT_LEAST, _AT_MOST = 15, 200
+_SECONDS = 2.0
+_SECONDS_TOGETHER = 20.0
+_FEWEST_ROUNDS = 5
+_SLOW = 50_000_000  # ns; what takes longer is in no cache when it begins again
+_BESIDE = 16
+_PROFILED = 12
+
+Progress = Callable[[float], None]
+
+
+def ignore_progress(share: float) -> None:
+    """Tell nobody."""
+
+
+def measure_network(runtime: Runtime, layers: Sequence[Layer]) -> Timing:
+    """Return the latency of one network: of 15 to 200 runs, for two seconds, after a warm-up."""
+    run = runtime.load(layers)
+    for _ in range(_WARM_UP):
+        run()
+    spent: list[int] = []
+    end = time.monotonic() + _SECONDS
+    while len(spent) < _AT_LEAST or (len(spent) < _AT_MOST and time.monotonic() < end):
+        spent.append(_timed(runtime, run))
+    return Timing.of(spent)
+
+
+def measure_networks(
+    runtime: Runtime, networks: Sequence[Sequence[Layer]], rounds: int = 15
+) -> list[Timing]:
+    """Return the latencies of several networks, one run of each in every round.
+
+    After 20 seconds no round begins, unless there were fewer than five.
+    """
+    loaded = [runtime.load(layers) for layers in networks]
+    spent: list[list[int]] = [[] for _ in loaded]
+    end = time.monotonic() + _SECONDS_TOGETHER
+    for turn in range(rounds):
+        if turn >= _FEWEST_ROUNDS and time.monotonic() > end:
+            break
+        for run, own in zip(loaded, spent, strict=True):
+            if not own or min(own) < _SLOW:
+                run()  # brings the network back into the caches, as it is when it runs alone
+            own.append(_timed(runtime, run))
+    return [Timing.of(own) for own in spent]
+
+
+def measure_units(
+    runtime: Runtime, pieces: Sequence[Piece], progress: Progress = ignore_progress
+) -> dict[str, float]:
+    """Return the nanoseconds of every unit among `pieces`, by key: the middle over the pieces.
+
+    `progress` hears which share is done. Several pieces are timed beside each other, so that no
+    unit finds all its weights in the nearest cache, which it would not in a network either.
+    """
+    found: dict[str, list[float]] = {}
+    for start in range(0, len(pieces), _BESIDE):
+        layers, timed = beside(pieces[start : start + _BESIDE])
+        profiles = runtime.profile(layers, _PROFILED)
+        for unit in timed:
+            runs = [sum(profile.get(name, 0.0) for name in unit.names) for profile in profiles]
+            found.setdefault(unit.key, []).append(_middle(runs))
+        progress(min(1.0, (start + _BESIDE) / len(pieces)))
+    return {key: _middle(each) for key, each in found.items()}
+
+
+def _middle(values: Sequence[float]) -> float:
+    """Return the mean of the middle half: a profile in microseconds is too coarse for a median."""
+    ordered = sorted(values)
+    outer = len(ordered) // 4
+    return mean(ordered[outer : len(ordered) - outer])
+
+
+def _timed(runtime: Runtime, run: Run) -> int:
+    alone = runtime.device.kind == "cpu" and runtime.device.threads == 1
+    clock = time.thread_time_ns if alone else time.perf_counter_ns
+    began = clock()
+    run()
+    return clock() - began

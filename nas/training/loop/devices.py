@@ -1,0 +1,67 @@
+"""Devices: which there are, how a worker process is set up for them, when one is out of memory."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from nas.training.cpu.arena import use_arena
+from nas.training.cpu.glibc_allocator import keep_freed_memory
+
+
+def default_device() -> torch.device:
+    """Return the first CUDA device, or the CPU where there is none."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def describe_devices() -> str:
+    """Return one line on what this machine trains with, e.g. `2 CPU cores, no GPU`."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    return f"{cores} CPU core{'' if cores == 1 else 's'}, {', '.join(names) or 'no GPU'}"
+
+
+def usual_threads(processes: int = 1) -> int:
+    """Return how many CPU threads each of `processes` that train on this machine should have.
+
+    OMP_NUM_THREADS says so. Else it is one on a CPU, and with a GPU an equal part of the cores,
+    which decode its images.
+    """
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    if told.isdigit() and int(told) > 0:
+        return int(told)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    return max(1, cores // processes) if default_device().type == "cuda" else 1
+
+
+def prepare_worker(threads: int = 1) -> None:
+    """Set this process up for training on `threads` CPU threads; meant for trial workers only."""
+    torch.set_num_threads(threads)
+    if torch.cuda.is_available():
+        torch.backends.cudnn.benchmark = True
+    else:
+        use_arena()
+    keep_freed_memory()
+
+
+@contextmanager
+def cpu_threads(number: int) -> Iterator[None]:
+    """Let torch compute on so many CPU threads inside the block."""
+    before = torch.get_num_threads()
+    if before != number:
+        torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        if before != number:
+            torch.set_num_threads(before)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether `error` says that the memory of the machine or of a GPU did not suffice."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    text = str(error)
+    words = ("can't allocate memory", "CUDA error: out of memory", "_STATUS_ALLOC_FAILED")
+    return isinstance(error, RuntimeError) and any(word in text for word in words)

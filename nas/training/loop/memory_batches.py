@@ -1,0 +1,104 @@
+"""Feed: the images of one split on a device, given out in batches, augmented all at once."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from nas.training.data import Augmentation, Split, Task
+from nas.training.loop.team import ALONE, Team
+
+_MOVED = 4096  # images that are moved to a device at a time
+NO_AUGMENTATION = Augmentation(crop_padding=0, flip=False)
+
+
+class Feed:
+    """Batches of one split: images scaled by the task's mean and deviation, and labels.
+
+    The bytes stay on the device as they are, (N, C, H, W), and no other copy of them is made: on
+    the CPU they are where the split holds them, which may be a mapped file. A batch is taken out,
+    bordered, cropped and mirrored there, and stored `channels_last`.
+    Random numbers come from the CPU once an epoch, so that they are the same on every device.
+    """
+
+    def __init__(
+        self,
+        split: Split,
+        task: Task,
+        device: torch.device,
+        augment: Augmentation = NO_AUGMENTATION,
+    ) -> None:
+        """Move `split` to `device`; a crop may reach `augment.crop_padding` black pixels beyond."""
+        _, self._height, self._width = task.input
+        # a split of its own: feeds are kept for as long as the split that was given lives
+        self._split = replace(split) if device.type == "cpu" else _moved(split, device)
+        self._labels = self._split.labels
+        self._augment = augment
+        self._device = device
+        self._mean = 255 * torch.tensor(task.mean, device=device)[:, None, None]
+        self._scale = 1 / (255 * torch.tensor(task.std, device=device)[:, None, None])
+
+    def steps(self, batch_size: int) -> int:
+        """Return the number of batches of a shuffled epoch: whole ones, but one at least."""
+        return max(1, len(self._labels) // batch_size)
+
+    def shown(self, batch_size: int) -> int:
+        """Return the number of images in a shuffled epoch."""
+        return min(self.steps(batch_size) * batch_size, len(self._labels))
+
+    def shuffled(
+        self,
+        batch_size: int,
+        random: torch.Generator,
+        augmented: bool = True,
+        team: Team = ALONE,
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield one epoch in random order; images that fill no batch are left out.
+
+        Of each batch comes the part of this process in `team`, whose order and augmentation are
+        the same in all processes.
+        """
+        count, pad = len(self._labels), self._augment.crop_padding
+        order = torch.randperm(count, generator=random)
+        if augmented:
+            offsets = torch.randint(2 * pad + 1, (count, 2), generator=random)
+            mirrored = torch.rand(count, generator=random) < (0.5 if self._augment.flip else 0.0)
+        else:
+            offsets = torch.full((count, 2), pad)
+            mirrored = torch.zeros(count, dtype=torch.bool)
+        plan = [part.to(self._device) for part in (order, offsets, mirrored)]
+        for step in range(self.steps(batch_size)):
+            chosen = slice(step * batch_size, (step + 1) * batch_size)
+            yield self._batch(*(team.part(part[chosen]) for part in plan))
+
+    def ordered(self, batch_size: int, team: Team = ALONE) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield every image once, in order, not augmented; `team` takes turns with the batches."""
+        places = torch.arange(len(self._labels), device=self._device)
+        for some in team.turns(torch.split(places, batch_size)):
+            yield self._scaled(self._split.pick(some)), self._labels[some]
+
+    def _batch(self, index: Tensor, offsets: Tensor, mirrored: Tensor) -> tuple[Tensor, Tensor]:
+        pad = self._augment.crop_padding
+        whole = F.pad(self._split.pick(index), (pad, pad, pad, pad))
+        windows = whole.unfold(2, self._height, 1).unfold(3, self._width, 1)
+        place = torch.arange(len(index), device=self._device)
+        images = windows[place, :, offsets[:, 0], offsets[:, 1]]  # whole rows are copied
+        images = torch.where(mirrored[:, None, None, None], images.flip(3), images)
+        return self._scaled(images), self._labels[index]
+
+    def _scaled(self, images: Tensor) -> Tensor:
+        """Return bytes (N, C, H, W) as floats of that shape, stored channels last."""
+        scaled = images.float().sub_(self._mean).mul_(self._scale)
+        return scaled.contiguous(memory_format=torch.channels_last)
+
+
+def _moved(split: Split, device: torch.device) -> Split:
+    """Return `split` on `device`, in parts, so that its images lie in memory once at most."""
+    whole = torch.empty((len(split), *split.image_shape), dtype=torch.uint8, device=device)
+    place = 0
+    for images in split.chunks(_MOVED):
+        whole[place : place + len(images)] = images.to(device)
+        place += len(images)
+    return Split(whole, split.labels.to(device))

@@ -1,0 +1,329 @@
+"""Session: one network in training, epoch by epoch, deterministic for a seed on a CPU thread.
+
+The images stay on the device as bytes, from one training to the next; each batch is cropped,
+mirrored and scaled there, all images at once. Nothing in the loop waits for the device: losses add
+up there and are read once an epoch.
+"""
+
+import itertools
+import math
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+from weakref import WeakKeyDictionary
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from nas.space import Layer
+from nas.study import Profile
+from nas.training.cpu.pointwise import chosen_form
+from nas.training.data import Augmentation, Split, Task
+from nas.training.data.records import Files
+from nas.training.loop.accuracy import Evaluation, Scores
+from nas.training.loop.devices import default_device
+from nas.training.loop.memory_batches import NO_AUGMENTATION, Feed
+from nas.training.loop.optimiser import make_optimiser
+from nas.training.loop.recipe import Recipe
+from nas.training.loop.resized import Batches, at_side
+from nas.training.loop.stopwatch import Stopwatch, stopwatch
+from nas.training.loop.streamed_batches import StreamFeed
+from nas.training.loop.team import ALONE, Team, norms_of, share_norms, unsynchronised
+from nas.training.loop.weight_average import Average
+from nas.training.network.module import Network, build
+from nas.training.network.weights_file import load_weights, save_weights
+
+__all__ = ["EpochResult", "Evaluation", "Session"]
+
+_EVALUATION_BATCH = 128
+_DIVERGED = Evaluation(math.nan, math.nan)
+_AVERAGE_BATCHES = 8  # at least, for the statistics of averaged weights, which have none
+
+
+@dataclass(frozen=True, slots=True)
+class EpochResult:
+    """What one epoch gave: `top1_error`, `top5_error` and `loss` on the validation split.
+
+    `epoch` counts from 1; `train_loss` is the mean of the losses that were minimised, label
+    smoothing and augmentation included; `seconds` is what training and validation took, and
+    `images_per_second` the pace of training alone. `lr` is that of the last step. `profile` holds
+    the laps of `nas.study.time_profile` and the images trained on, where the session was told to
+    measure them.
+
+    Where `train_loss` is no number, nothing was validated, and the others are none either.
+    """
+
+    epoch: int
+    top1_error: float
+    loss: float
+    train_loss: float
+    seconds: float
+    top5_error: float | None = None
+    lr: float = 0.0
+    images_per_second: float = 0.0
+    profile: Profile | None = None
+
+
+class Session:
+    """One network, its optimiser and its data, on one device."""
+
+    def __init__(
+        self,
+        layers: Sequence[Layer],
+        task: Task,
+        recipe: Recipe,
+        max_epochs: int,
+        seed: int,
+        device: torch.device | str | None = None,
+    ) -> None:
+        """Build the network of `layers`, which must be lowered for the input of `task`.
+
+        `max_epochs` is the length of the schedule; `seed` draws the weights, the order of the
+        images and their augmentation. A search sets `rungs` to the epochs at which it judges.
+        """
+        if layers[0].shape != task.input or layers[-1].shape.channels != task.classes:
+            raise ValueError(f"layers for {layers[0].shape}, but the task has {task.input}")
+        self.task, self.recipe, self.max_epochs = task, recipe, max_epochs
+        self.device = torch.device(device) if device else default_device()
+        self.epoch, self._lr = 0, 0.0
+        self.rungs: tuple[int, ...] = ()
+        self._stopwatch: Stopwatch | None = None
+        self._seed = seed
+        self._random = torch.Generator().manual_seed(seed)
+        network = build(layers, self._random)
+        for norm in norms_of(network):
+            norm.momentum = recipe.bn_momentum
+        self.network: Network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network.compute_in(chosen_form())
+        self._team, self._trained = ALONE, cast(nn.Module, self.network)
+        self.average = Average(self.network, recipe.ema) if recipe.ema else None
+        self.optimiser = make_optimiser(self.network, recipe)
+        augment = task.augment if recipe.augment else NO_AUGMENTATION
+        self._full = self._feed(task.train, augment), self._feed(task.val)
+        self._train, self._val = self._full
+
+    def join(self, team: Team) -> None:
+        """Train with the other processes of `team`, which have made the same session as this one.
+
+        The recipe's batches are shared out among them. To be called before anything else.
+
+        Raises:
+            TaskError: they cannot be.
+        """
+        if team.size == 1:
+            return
+        team.check(self.recipe.batch_size, len(self.task.train))
+        share_norms(self.network)
+        if self.average:
+            share_norms(self.average.network)
+        self._team, self._trained = team, team.wrap(self.network)
+
+    def profile(self) -> None:
+        """Measure from now on where the time goes, for the `profile` of each epoch.
+
+        Otherwise no clock is read within an epoch.
+        """
+        self._stopwatch = stopwatch(self.device)
+
+    def show_at(self, side: int | None) -> None:
+        """Train and validate at `side` pixels from the next epoch on; None: the task's own size."""
+        self._train, self._val = (at_side(feed, side) for feed in self._full)
+
+    @property
+    def evaluated(self) -> Network:
+        """The network that is measured and saved: the average where there is one."""
+        return self.average.network if self.average else self.network
+
+    @property
+    def random(self) -> torch.Generator:
+        """The generator of the order and the augmentation of the images; its state is saved."""
+        return self._random
+
+    def run_epoch(self, on_step: Callable[[int, int], None] | None = None) -> EpochResult:
+        """Train for one epoch, then measure the validation split.
+
+        `on_step(step, steps)` is called after each step has been asked of the device.
+
+        Raises:
+            ValueError: the schedule of `max_epochs` is over.
+        """
+        if self.epoch >= self.max_epochs:
+            raise ValueError(f"all {self.max_epochs} epochs are over")
+        start = time.perf_counter()
+        self._lap(None)
+        train_loss = self._train_epoch(on_step)
+        pace = self._train.shown(self.recipe.batch_size) / (time.perf_counter() - start)
+        self.epoch += 1
+        found = self._validate() if math.isfinite(train_loss) else _DIVERGED
+        return EpochResult(
+            epoch=self.epoch,
+            top1_error=found.top1_error,
+            loss=found.loss,
+            train_loss=train_loss,
+            seconds=time.perf_counter() - start,
+            top5_error=found.top5_error,
+            lr=self._lr,
+            images_per_second=pace,
+            profile=self._read_laps(),
+        )
+
+    def test(self) -> Evaluation:
+        """Measure the test split; for the final report only, never for a choice."""
+        return self.scores(self.task.test).result()
+
+    def scores(self, split: Split | Files) -> Scores:
+        """Measure `split`, with its confusion matrix."""
+        return self._evaluate(self._feed(split))
+
+    def save_weights(self, path: Path) -> str:
+        """Write the weights as safetensors, whole or not at all; return the file's SHA-256.
+
+        Raises:
+            TaskError: the file cannot be written.
+        """
+        return save_weights(self.evaluated, path)
+
+    def load_weights(self, path: Path, sha256: str | None) -> None:
+        """Take over the weights in a file of `save_weights`, which returned `sha256`.
+
+        Raises:
+            TaskError: the file is missing, broken, has changed, or belongs to another network.
+        """
+        load_weights(self.evaluated, path, sha256)
+
+    def _feed(self, split: Split | Files, augment: Augmentation = NO_AUGMENTATION) -> Batches:
+        if isinstance(split, Split):
+            return _held(split, self.task, self.device, augment)
+        recipe = self.recipe if augment != NO_AUGMENTATION else None
+        return StreamFeed(split, self.task, self.device, recipe)
+
+    def _lap(self, part: str | None) -> None:
+        """Give the time since the last call to `part`; None: to no part."""
+        if self._stopwatch is None:
+            return
+        if part is None:
+            self._stopwatch.start()
+        else:
+            self._stopwatch.lap(part)
+
+    def _read_laps(self) -> Profile | None:
+        if self._stopwatch is None:
+            return None
+        images = self._train.shown(self.recipe.batch_size)
+        return {**self._stopwatch.read(), "images": float(images)}
+
+    def _validate(self) -> Evaluation:
+        """Measure the validation split, with batch-norm statistics of the weights at hand."""
+        self._recalibrate()
+        found = self._evaluate(self._val).result()
+        self._lap("evaluation")
+        return found
+
+    def _train_epoch(self, on_step: Callable[[int, int], None] | None) -> float:
+        """Return the mean training loss of one epoch."""
+        self.network.train()
+        steps = self._train.steps(self.recipe.batch_size)
+        batches = self._train.shuffled(self.recipe.batch_size, self._random, team=self._team)
+        total = torch.zeros((), device=self.device)
+        for step, (images, labels) in enumerate(batches, start=1):
+            self._lap("data")
+            lr = self.recipe.lr_at(self.epoch + step / steps, self.max_epochs, self.rungs)
+            self._set_rate(lr)
+            total += self._step(images, labels)
+            if self.average:
+                self.average.update()
+            self._lap("optimiser")
+            if on_step is not None:
+                on_step(step, steps)
+                self._lap(None)
+        self._team.add(total)
+        return float(total) / steps / self._team.size
+
+    def _step(self, images: Tensor, labels: Tensor) -> Tensor:
+        """Take one optimiser step; return the detached loss, which stays on the device."""
+        self.optimiser.zero_grad(set_to_none=True)
+        smoothing, parts = self.recipe.label_smoothing, self.recipe.accumulation
+        total = torch.zeros((), device=self.device)
+        chunks = list(zip(images.chunk(parts), labels.chunk(parts), strict=True))
+        for number, (some, theirs) in enumerate(chunks, start=1):
+            last = number == len(chunks)
+            with nullcontext() if last else unsynchronised(self._trained):
+                with self._precision():
+                    logits = self._trained(some)
+                loss = F.cross_entropy(logits.float(), theirs, label_smoothing=smoothing)
+                if parts > 1:
+                    loss = loss * (len(theirs) / len(labels))
+                self._lap("forward")
+                loss.backward()  # type: ignore[no-untyped-call]
+                self._lap("backward")
+            total += loss.detach()
+        self.optimiser.step()
+        return total
+
+    def _set_rate(self, lr: float) -> None:
+        self._lr = lr
+        for group in self.optimiser.param_groups:
+            group["lr"] = lr
+
+    @torch.no_grad()
+    def _recalibrate(self) -> None:
+        """Measure the batch-norm statistics of the weights as they are now.
+
+        Running statistics trail the weights by many steps, which in a short schedule with a high
+        learning rate decides the error; and they saw augmented images, validation is of plain
+        ones. Training itself never reads them.
+        """
+        least = _AVERAGE_BATCHES if self.average else 0
+        batches = max(self.recipe.bn_batches, least)
+        if not batches:
+            return
+        random = torch.Generator().manual_seed(self._seed)
+        feed = self._train.shuffled(self.recipe.batch_size, random, False, self._team)
+        network = self.evaluated
+        norms = norms_of(network)
+        for norm in norms:
+            norm.reset_running_stats()
+        network.train()
+        seen = 0
+        for images, _ in itertools.islice(feed, batches):
+            for some in images.chunk(self.recipe.accumulation):
+                seen += 1
+                for norm in norms:  # the plain mean; torch's own, None, would wait for the device
+                    norm.momentum = 1 / seen
+                with self._precision():
+                    network(some)
+        for norm in norms:
+            norm.momentum = self.recipe.bn_momentum
+
+    @torch.inference_mode()
+    def _evaluate(self, feed: Batches) -> Scores:
+        network = self.evaluated.eval()
+        scores = Scores(self.task.classes, self.device)
+        size = max(1, _EVALUATION_BATCH // self.recipe.accumulation)
+        for images, labels in feed.ordered(size, self._team):
+            with self._precision():
+                logits = network(images)
+            scores.add(logits, labels)
+        scores.gather(self._team)
+        return scores
+
+    def _precision(self) -> AbstractContextManager[object]:
+        """Half precision on CUDA, batch norms in single; single on the CPU, where it is quicker."""
+        return torch.autocast("cuda", torch.bfloat16, enabled=self.device.type == "cuda")
+
+
+_Kind = tuple[torch.device, Augmentation, object]
+_HELD: "WeakKeyDictionary[Split, dict[_Kind, Feed]]" = WeakKeyDictionary()
+
+
+def _held(split: Split, task: Task, device: torch.device, augment: Augmentation) -> Feed:
+    """Return the feed of `split` on `device`, made once for all trainings while `split` lives."""
+    kinds = _HELD.setdefault(split, {})
+    kind = (device, augment, (task.input, task.mean, task.std))
+    if kind not in kinds:
+        kinds[kind] = Feed(split, task, device, augment)
+    return kinds[kind]

@@ -1,0 +1,37 @@
+"""Average: an exponential moving average of the weights of a network in training.
+
+Its batch-norm statistics are nobody's: whoever evaluates it measures them first.
+"""
+
+import copy
+
+import torch
+from torch import Tensor
+
+from nas.training.network.module import Network
+
+
+class Average:
+    """A second network whose weights trail those of the first, by `decay` per step.
+
+    In the first steps the decay is (1 + steps) / (10 + steps) where that is less, so that the drawn
+    weights do not weigh on a short training (as in TensorFlow's ExponentialMovingAverage).
+    """
+
+    def __init__(self, network: Network, decay: float) -> None:
+        """Start from a copy of `network`."""
+        self.network = copy.deepcopy(network).requires_grad_(False)
+        self.steps = 0
+        self._decay = decay
+        self._pairs: tuple[list[Tensor], list[Tensor]] = (
+            list(self.network.parameters()),
+            list(network.parameters()),
+        )
+
+    @torch.no_grad()
+    def update(self) -> None:
+        """Take one step towards the weights as they are now."""
+        self.steps += 1
+        decay = min(self._decay, (1 + self.steps) / (10 + self.steps))
+        mine, theirs = self._pairs
+        torch._foreach_lerp_(mine, [weight.detach() for weight in theirs], 1 - decay)

@@ -1,0 +1,112 @@
+"""Networks as they are shipped: each batch normalisation is folded into the convolution before it.
+
+A batch normalisation is folded where it alone reads the result of a convolution.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, assert_never
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_conv_bn_weights
+
+from nas.space import (
+    Activation,
+    Add,
+    BatchNorm,
+    Concat,
+    Conv,
+    GlobalPool,
+    Input,
+    Layer,
+    Linear,
+    Pad,
+    Pool,
+    Shuffle,
+    only_reader,
+    readers_of,
+)
+from nas.training.network.module import Network
+
+Arrays = Sequence[NDArray[Any]]
+Weights = Mapping[str, Arrays]
+
+
+def folded(layers: Sequence[Layer]) -> list[tuple[str, str]]:
+    """Return the (convolution, batch normalisation) pairs that become one layer, by name."""
+    readers = readers_of(layers)
+    return [
+        (layer.name, reader.name)
+        for layer in layers
+        if isinstance(layer, Conv)
+        and isinstance(reader := only_reader(layer.name, readers), BatchNorm)
+    ]
+
+
+def fold(network: Network, layers: Sequence[Layer]) -> None:
+    """Fold the batch normalisations of a network in eval mode, in place.
+
+    The output stays the same up to rounding.
+    """
+    changed: dict[nn.Module, nn.Module] = {}
+    for conv, norm in folded(layers):
+        convolution, norms = network.get_submodule(conv), network.get_submodule(norm)
+        assert isinstance(convolution, nn.Conv2d)
+        assert isinstance(norms, nn.BatchNorm2d)
+        changed[convolution] = fuse_conv_bn_eval(convolution, norms)
+        changed[norms] = nn.Identity()
+    network.change_modules(lambda module: changed.get(module, module))
+
+
+def folded_weights(network: Network, layers: Sequence[Layer]) -> dict[str, Arrays]:
+    """Return the arrays of a network on the CPU, folded, float32, by the name of their layer.
+
+    Convolutions: weight, shape (out, in / groups, kernel, kernel), and, where a batch normalisation
+    is folded in, bias, shape (out,). Linear layers: weight, shape (out, in), and bias. Other batch
+    normalisations: scale, shift, mean and variance, each of shape (channels,). Arithmetic is in
+    float64; the network does not change.
+    """
+    pairs = dict(folded(layers))
+    arrays: dict[str, Arrays] = {}
+    for layer in layers:
+        match layer:
+            case Conv():
+                weight = network.get_parameter(f"{layer.name}.weight")
+                norm = pairs.get(layer.name)
+                arrays[layer.name] = _arrays(_fused(weight, network, norm) if norm else [weight])
+            case Linear():
+                names = (f"{layer.name}.weight", f"{layer.name}.bias")
+                arrays[layer.name] = _arrays([network.get_parameter(name) for name in names])
+            case BatchNorm():
+                if layer.name not in pairs.values():
+                    arrays[layer.name] = _arrays(_statistics(network, layer.name))
+            case Input() | Activation() | Shuffle() | Add() | Concat() | Pool() | Pad():
+                continue
+            case GlobalPool():
+                continue
+            case _:
+                assert_never(layer)
+    return arrays
+
+
+def _fused(weight: Tensor, network: Network, norm: str) -> list[Tensor]:
+    """Return weight and bias of a convolution with the batch normalisation called `norm`."""
+    scale, shift, mean, variance = (each.double() for each in _statistics(network, norm))
+    module = network.get_submodule(norm)
+    assert isinstance(module, nn.BatchNorm2d)
+    return list(
+        fuse_conv_bn_weights(weight.double(), None, mean, variance, module.eps, scale, shift)
+    )
+
+
+def _statistics(network: Network, norm: str) -> list[Tensor]:
+    """Return scale, shift, mean and variance of a batch normalisation."""
+    return [
+        *(network.get_parameter(f"{norm}.{name}") for name in ("weight", "bias")),
+        *(network.get_buffer(f"{norm}.{name}") for name in ("running_mean", "running_var")),
+    ]
+
+
+def _arrays(tensors: Sequence[Tensor]) -> list[NDArray[Any]]:
+    return [tensor.detach().to(torch.float32).numpy() for tensor in tensors]

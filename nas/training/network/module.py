@@ -1,0 +1,327 @@
+"""Network: the `torch.nn.Module` that executes a list of layers.
+
+Its module tree follows the dotted layer names, so that the keys of its state dict read like the
+per-layer table: `stage2.0.first.weight`.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, assert_never
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from nas.space import (
+    Activation,
+    Add,
+    BatchNorm,
+    Concat,
+    Conv,
+    GlobalPool,
+    Input,
+    Layer,
+    Linear,
+    Pad,
+    Pool,
+    Shuffle,
+    readers_of,
+)
+from nas.training.cpu.pointwise import Form
+from nas.training.cpu.substitutes import substitutes
+
+BN_EPS = 1e-5
+_LINEAR_STD = 0.01
+
+
+class ChannelShuffle(nn.Module):
+    """Channel shuffle: channel k of group g moves to k * groups + g; shape and values are kept.
+
+    Both forms compute the same. Each is the one that keeps `channels_last` on its device, because
+    a lost layout makes every following convolution slower.
+    """
+
+    def __init__(self, groups: int) -> None:
+        """Shuffle between `groups` groups."""
+        super().__init__()
+        self.groups = groups
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return `x`, shape (N, C, H, W), with its channels interleaved."""
+        if x.device.type == "cpu":
+            return F.channel_shuffle(x, self.groups)
+        b, c, h, w = x.shape
+        last = x.permute(0, 2, 3, 1).reshape(b, h, w, self.groups, c // self.groups)
+        return last.transpose(3, 4).reshape(b, h, w, c).permute(0, 3, 1, 2)
+
+    def extra_repr(self) -> str:
+        """Return the argument, for `print(network)`."""
+        return f"groups={self.groups}"
+
+
+class Relu6(nn.ReLU6):
+    """ReLU6; in place only where no gradient is asked for: torch would copy the input first."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return `x`, of any shape, limited to [0, 6]."""
+        return F.relu6(x, inplace=self.inplace and not torch.is_grad_enabled())
+
+
+class Sum(nn.Module):
+    """The residual: the element-wise sum of two feature maps of one shape."""
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """Return `x + y`, both of shape (N, C, H, W)."""
+        return x + y
+
+
+class Concatenation(nn.Module):
+    """The concatenation of feature maps of one height and width along their channels."""
+
+    def forward(self, *maps: Tensor) -> Tensor:
+        """Return all `maps`, each of shape (N, C_i, H, W), as one of shape (N, sum C_i, H, W)."""
+        return torch.cat(maps, dim=1)
+
+
+class ZeroPadding(nn.Module):
+    """Rows and columns of zeros around a feature map; a negative number takes them off."""
+
+    def __init__(self, before: tuple[int, int], after: tuple[int, int]) -> None:
+        """Put `before` (rows, columns) at the top and left, `after` at the bottom and right."""
+        super().__init__()
+        self.before, self.after = before, after
+        (top, left), (bottom, right) = before, after
+        self._rows = slice(max(-top, 0), min(bottom, 0) or None)
+        self._columns = slice(max(-left, 0), min(right, 0) or None)
+        self._added = [max(side, 0) for side in (left, right, top, bottom)]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return `x`, shape (N, C, H, W), with its rows and columns added or taken off."""
+        x = x[:, :, self._rows, self._columns]
+        return F.pad(x, self._added) if any(self._added) else x
+
+    def extra_repr(self) -> str:
+        """Return the arguments, for `print(network)`."""
+        return f"before={self.before}, after={self.after}"
+
+
+class Classifier(nn.Linear):
+    """The linear layer with bias on the flattened feature map."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the logits, shape (N, classes), of `x`, shape (N, C, H, W)."""
+        return super().forward(x.flatten(1))
+
+
+class _Step(NamedTuple):
+    """One layer in execution: its module, the results it reads, and those that are over then.
+
+    `compute` is what executes it; other than the module where `Network.compute_in` says so.
+    """
+
+    module: nn.Module
+    compute: Callable[..., Tensor]
+    reads: tuple[int, ...]
+    frees: tuple[int, ...]
+
+
+class Network(nn.Module):
+    """The network that a list of layers describes; its weights are unset until `initialise`."""
+
+    def __init__(self, layers: Sequence[Layer]) -> None:
+        """Make the modules of `layers`, the first of which is the input, the last the output."""
+        super().__init__()
+        self.input_shape = layers[0].shape
+        self.classes = layers[-1].shape.channels
+        readers = Counter(name for layer in layers for name in layer.inputs)
+        index = {layer.name: position for position, layer in enumerate(layers)}
+        last = {index[name]: index[layer.name] for layer in layers for name in layer.inputs}
+        self._layers = tuple(layers)
+        self._steps: list[_Step] = []
+        for layer in layers[1:]:
+            module = _module(layer, alone=all(readers[name] == 1 for name in layer.inputs))
+            _plant(self, layer.name, module)
+            reads = tuple(index[name] for name in layer.inputs)
+            frees = tuple(dict.fromkeys(i for i in reads if last[i] == index[layer.name]))
+            self._steps.append(_Step(module, module, reads, frees))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the logits, shape (N, classes), of images `x`, shape (N, C, H, W)."""
+        results: dict[int, Tensor] = {0: x}
+        traced = _is_traced()  # what is counted or exported is the network as its layers say
+        for position, step in enumerate(self._steps, start=1):
+            compute = step.module if traced else step.compute
+            results[position] = compute(*(results[read] for read in step.reads))
+            for free in step.frees:  # so that inference holds no more than it still needs
+                del results[free]
+        return results[len(self._steps)]
+
+    def change_modules(self, change: Callable[[nn.Module], nn.Module]) -> None:
+        """Put `change(module)` in the place of the module of each layer."""
+        changed = {step.module: change(step.module) for step in self._steps}
+        for name, module in list(self.named_modules()):
+            if module in changed:
+                parent, _, leaf = name.rpartition(".")
+                self.get_submodule(parent)._modules[leaf] = changed[module]
+        self._compute_with([changed[step.module] for step in self._steps], {})
+
+    def compute_in(self, form: Form) -> None:
+        """Compute 1x1 convolutions in `form` from now on, on the device where the weights are.
+
+        Modules, parameters and results stay the same, but for rounding; hooks on modules that are
+        passed over are not called. Changing modules afterwards brings back the grouped form.
+        """
+        device = next(self.parameters()).device.type
+        found = substitutes(self, self._layers, form, device)
+        self._compute_with([step.module for step in self._steps], found)
+
+    def _compute_with(
+        self, modules: Sequence[nn.Module], instead: Mapping[str, Callable[..., Tensor]]
+    ) -> None:
+        """Execute `modules`, one for each layer; `instead` of some, by name, something equal."""
+        self._steps = [
+            step._replace(module=module, compute=instead.get(layer.name, module))
+            for layer, step, module in zip(self._layers[1:], self._steps, modules, strict=True)
+        ]
+
+
+def build(layers: Sequence[Layer], generator: torch.Generator | None = None) -> Network:
+    """Return the initialised network of `layers`; `generator` (CPU) draws its weights.
+
+    Residuals behind which nothing but a ReLU stands begin as identities: the scale of their last
+    batch norm is 0 (Goyal et al. 2017). Each such sum is read as it is by all that follow, so that
+    a classifier behind many of them, without a batch norm between, would diverge.
+    """
+    network = Network(layers)
+    initialise(network, generator)
+    for name in _rectified_residuals(layers):
+        nn.init.zeros_(network.get_parameter(f"{name}.weight"))
+    return network
+
+
+def _rectified_residuals(layers: Sequence[Layer]) -> list[str]:
+    """Return the batch norms that a sum reads first, where one activation alone reads the sum."""
+    norms = {layer.name for layer in layers if isinstance(layer, BatchNorm)}
+    readers = readers_of(layers)
+    return [
+        layer.inputs[0]
+        for layer in layers
+        if isinstance(layer, Add) and layer.inputs[0] in norms
+        if [type(reader) for reader in readers.get(layer.name, [])] == [Activation]
+    ]
+
+
+@torch.no_grad()
+def initialise(network: nn.Module, generator: torch.Generator | None = None) -> None:
+    """Draw new weights.
+
+    Convolutions: normal with variance 2 / fan-out, where the fan is that of one group (He et al.
+    2015); batch norm: identity; classifier: normal with deviation 0.01, bias 0, as MobileNetV2.
+    """
+    for module in network.modules():
+        match module:
+            case nn.Conv2d():
+                fan_out = module.out_channels // module.groups * math.prod(module.kernel_size)
+                module.weight.normal_(0.0, math.sqrt(2.0 / fan_out), generator=generator)
+            case nn.BatchNorm2d():
+                module.reset_parameters()
+            case nn.Linear():
+                module.weight.normal_(0.0, _LINEAR_STD, generator=generator)
+                module.bias.zero_()
+
+
+def _module(layer: Layer, alone: bool) -> nn.Module:
+    """Return the module of one layer; `alone` says that no other layer reads its input."""
+    match layer:
+        case Conv():
+            return _convolution(layer)
+        case BatchNorm(shape=shape):
+            return nn.BatchNorm2d(shape.channels, eps=BN_EPS)
+        case Linear(shape=shape):
+            return _unset(Classifier(layer.in_features, shape.channels, device="meta"))
+        case Activation():
+            return _activation(layer, alone)
+        case _:
+            return _plain(layer)
+
+
+def _plain(layer: Input | Shuffle | Add | Concat | Pool | Pad | GlobalPool) -> nn.Module:
+    """Return the module of one layer that has no weights and no switch."""
+    match layer:
+        case Input():
+            return nn.Identity()
+        case Shuffle():
+            return ChannelShuffle(layer.groups)
+        case Add():
+            return Sum()
+        case Concat():
+            return Concatenation()
+        case Pool():
+            return _pooling(layer)
+        case Pad():
+            return ZeroPadding(layer.before, layer.after)
+        case GlobalPool():
+            return nn.AdaptiveAvgPool2d(1)
+        case _:
+            assert_never(layer)
+
+
+def _pooling(layer: Pool) -> nn.Module:
+    padding = layer.kernel // 2
+    match layer.function:
+        case "max":
+            return nn.MaxPool2d(layer.kernel, layer.stride, padding)
+        case "avg":
+            return nn.AvgPool2d(layer.kernel, layer.stride, padding, count_include_pad=False)
+        case _:
+            assert_never(layer.function)
+
+
+def _activation(layer: Activation, alone: bool) -> nn.Module:
+    match layer.function:
+        case "relu6":
+            return Relu6(inplace=alone)
+        case "relu":
+            return nn.ReLU(inplace=alone)
+        case _:
+            assert_never(layer.function)
+
+
+def _convolution(layer: Conv) -> nn.Module:
+    convolution = nn.Conv2d(
+        layer.in_channels,
+        layer.shape.channels,
+        layer.kernel,
+        stride=layer.stride,
+        padding=layer.padding,
+        groups=layer.groups,
+        bias=False,
+        device="meta",
+    )
+    return _unset(convolution)
+
+
+def _unset(module: nn.Module) -> nn.Module:
+    """Give a module made on the meta device memory, and so skip torch's own initialisation.
+
+    What `to_empty` does, but for the layout: that of a meta tensor takes the import of sympy.
+    """
+    for name, weight in module.named_parameters(recurse=False):
+        setattr(module, name, nn.Parameter(torch.empty(weight.shape, dtype=weight.dtype)))
+    return module
+
+
+def _is_traced() -> bool:
+    """Tell whether an exporter or fvcore is recording, instead of training or measuring."""
+    return bool(torch._C._get_tracing_state()) or torch.compiler.is_compiling()
+
+
+def _plant(root: nn.Module, name: str, module: nn.Module) -> None:
+    """Register `module` under the dotted `name`, with a plain container for each part before."""
+    *parents, leaf = name.split(".")
+    for parent in parents:
+        if parent not in root._modules:
+            root.add_module(parent, nn.Module())
+        root = root.get_submodule(parent)
+    root.add_module(leaf, module)

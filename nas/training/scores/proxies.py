@@ -1,0 +1,339 @@
+"""Proxies: scores of an untrained network, which may or may not foretell its error.
+
+    synflow    log of the flow through all weights of the linearised network (Tanaka et al. 2020)
+    naswot     log determinant of the kernel of binary ReLU codes (Mellor et al. 2021)
+    jacob_cov  how little the input gradients of the images resemble one another (the same authors'
+               first version)
+    zico       mean of the gradients over their deviation between batches (Li et al. 2023)
+    grad_norm  length of the gradients of the loss, summed over the layers
+    depth      number of convolutions and linear layers: a bar to clear, like the MAdds
+
+A higher score promises a lower error. All are of random weights drawn by `initialise`, which leaves
+no batch norm at zero as training does: a residual that begins as an identity would pass nothing on
+and score as if it were not there. Networks are in training mode, as in the papers, so that batch
+norms use the statistics of the batch; synflow alone leaves them out. Whether any of this is worth
+something is for `nas.results.score_audit` to say.
+
+The network is a separate one and the random numbers are its own, so that a training which follows
+is the same to the last bit.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import assert_never
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from nas.space import (
+    Activation,
+    Add,
+    BatchNorm,
+    Concat,
+    Conv,
+    GlobalPool,
+    Input,
+    Layer,
+    Linear,
+    Pad,
+    Pool,
+    Shuffle,
+)
+from nas.training.data import Split, Task
+from nas.training.data.split import take
+from nas.training.loop.devices import default_device, is_out_of_memory
+from nas.training.loop.memory_batches import Feed
+from nas.training.loop.streamed_batches import StreamFeed
+from nas.training.network.module import Network, initialise
+
+PROXIES = ("synflow", "naswot", "jacob_cov", "zico", "grad_norm")
+MS = "_ms"  # behind the name of a score: what it took, in milliseconds
+
+_BATCHES = 2  # the fewest that have a deviation
+_MOST, _FEWEST = 32, 16  # images in a batch; fewer where they are large
+_PIXELS = 4096  # in a batch, about: 16 images of 16x16
+_RIDGE = 1e-5  # of jacob_cov, as published
+
+_PARTS = {  # of the work, that each score needs
+    "synflow": ("build", "synflow"),
+    "naswot": ("build", "forward", "naswot"),
+    "jacob_cov": ("build", "forward", "jacob_cov"),
+    "grad_norm": ("build", "forward", "grad_norm"),
+    "zico": ("build", "forward", "grad_norm", "zico"),
+}
+
+Batch = tuple[Tensor, Tensor]
+
+
+def proxy_batches(task: Task, seed: int, device: torch.device | str | None = None) -> list[Batch]:
+    """Return two batches of training images, not augmented, that `seed` picks.
+
+    Images have shape (N, C, H, W), labels (N,). N is 32 for images of up to 11x11, 16 for those
+    of 16x16 and larger, less where the task has too few; one of fewer than four has no batches.
+    """
+    device = torch.device(device) if device else default_device()
+    _, height, width = task.input
+    size = max(_FEWEST, min(_MOST, _PIXELS // (height * width)))
+    size = min(size, len(task.train) // _BATCHES)
+    if size < 2:  # a batch norm needs two
+        return []
+    random = torch.Generator().manual_seed(seed)
+    chosen = torch.randperm(len(task.train), generator=random)[: size * _BATCHES]
+    some = take(task.train, chosen.numpy())
+    if isinstance(some, Split):
+        return list(Feed(some, task, device).ordered(size))
+    return list(StreamFeed(some, task, device).ordered(size))
+
+
+def proxy_scores(layers: Sequence[Layer], batches: Sequence[Batch], seed: int) -> dict[str, float]:
+    """Return the scores of a network with random weights, and under `NAME_ms` what each took.
+
+    `layers` must be lowered for the images of `batches`, of which there are two; `seed` draws the
+    weights. The same arguments give the same scores, on one device and number of threads. A score
+    that cannot be computed, such as that of the ReLU codes of a network without a ReLU, is left
+    out. `NAME_ms` is what that score would take alone (they share passes), `total_ms` all of them.
+    Without batches nothing is computed.
+    """
+    if not batches:
+        return {}
+    device = batches[0][0].device
+    clock = _Clock(device)
+    network = Network(layers)
+    initialise(network, torch.Generator().manual_seed(seed))
+    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network.train()
+    clock.lap("build")
+    found: dict[str, float | None] = {"synflow": synflow(network, layers)}
+    clock.lap("synflow")
+    found |= _by_gradients(network, batches, clock)
+    found["depth"] = float(sum(isinstance(layer, Conv | Linear) for layer in layers))
+    scores = {name: value for name, value in found.items() if value is not None}
+    return {name: value for name, value in scores.items() if math.isfinite(value)} | clock.costs()
+
+
+def score_if_it_fits(
+    layers: Sequence[Layer], batches: Sequence[Batch], seed: int
+) -> dict[str, float]:
+    """Return what `proxy_scores` does; nothing where memory does not suffice for it.
+
+    The training wants less, in half precision, and may do.
+    """
+    try:
+        return proxy_scores(layers, batches, seed)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        return {}
+
+
+def synflow(network: Network, layers: Sequence[Layer]) -> float | None:
+    """Return the log of the synaptic flow: sum of |weight x gradient| of the linearised network.
+
+    Weights are replaced by their absolute values, the input is one image of ones, activations
+    and batch norms pass everything on (as Abdelfattah et al. 2021 compute it), the output is the
+    sum of the logits. None where nothing flows.
+
+    The sum over the weights of a layer is the sum over its output of value x gradient, for that
+    layer is linear and has no bias here. Values are kept near 1 by powers of two that are carried
+    along, for the flow through a hundred layers overflows any float; all terms are positive, so
+    that single precision loses nothing that matters.
+    """
+    device = next(network.parameters()).device
+    image = torch.ones(1, *network.input_shape, device=device, requires_grad=True)
+    results = {layers[0].name: _Scaled(image, 0)}
+    outputs: list[Tensor] = []
+    for layer in layers[1:]:
+        read = [results[name] for name in layer.inputs]
+        results[layer.name] = _passed(layer, network.get_submodule(layer.name), read, outputs)
+    end = results[layers[-1].name]
+    gradients = torch.autograd.grad(end.value.sum(), outputs)
+    flows = [(y.double() * g.double()).sum() for y, g in zip(outputs, gradients, strict=True)]
+    flow = float(torch.stack(flows).sum().detach())
+    return math.log(flow) + end.power * math.log(2) if flow > 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Scaled:
+    """A feature map: `value` times 2 to the `power`."""
+
+    value: Tensor
+    power: int
+
+    def at(self, power: int) -> Tensor:
+        """Return the value that goes with another power; too small for it is zero."""
+        return self.value * 2.0 ** max(self.power - power, -1000)
+
+
+def _passed(
+    layer: Layer, module: nn.Module, read: Sequence[_Scaled], outputs: list[Tensor]
+) -> _Scaled:
+    """Return what the linearised `layer` makes of what it reads; weighted ones go to `outputs`."""
+    first = read[0]
+    match layer:
+        case Conv() | Linear():
+            y = _weighted(module, first.value)
+            outputs.append(y)
+            largest = float(y.detach().amax())
+            power = math.frexp(largest)[1] if largest > 0 else 0
+            return _Scaled(y * 2.0**-power, first.power + power)
+        case BatchNorm() | Activation():
+            return first
+        case Add() | Concat():
+            power = max(part.power for part in read)
+            return _Scaled(module(*(part.at(power) for part in read)), power)
+        case Input() | Shuffle() | Pool() | Pad() | GlobalPool():
+            return _Scaled(module(first.value), first.power)
+        case _:
+            assert_never(layer)
+
+
+def _weighted(module: nn.Module, x: Tensor) -> Tensor:
+    """Return the output of a convolution or the classifier with the weights' absolute values."""
+    if isinstance(module, nn.Conv2d):
+        weight = module.weight.detach().abs()
+        return F.conv2d(
+            x, weight, None, module.stride, module.padding, module.dilation, module.groups
+        )
+    assert isinstance(module, nn.Linear), module
+    return F.linear(x.flatten(1), module.weight.detach().abs())
+
+
+def _by_gradients(
+    network: Network, batches: Sequence[Batch], clock: "_Clock"
+) -> dict[str, float | None]:
+    """Return the scores that show the network the images."""
+    weights = [m.weight for m in network.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    (images, labels), second = batches
+    images = images.detach().clone().requires_grad_()
+    codes = _Codes(len(images), images.device)
+    with _hooked(network, codes):
+        logits = network(images)
+    clock.lap("forward", less=codes.seconds)
+    found: dict[str, float | None] = {"naswot": codes.score()}
+    clock.lap("naswot", more=codes.seconds)
+    (slopes,) = torch.autograd.grad(logits.sum(), images, retain_graph=True)
+    found["jacob_cov"] = jacobian_score(slopes.flatten(1))
+    clock.lap("jacob_cov")
+    one = torch.autograd.grad(F.cross_entropy(logits, labels), weights)
+    found["grad_norm"] = float(torch.stack([g.norm() for g in one]).double().sum())
+    clock.lap("grad_norm")
+    del logits
+    other = torch.autograd.grad(F.cross_entropy(network(second[0]), second[1]), weights)
+    found["zico"] = zico_score(one, other)
+    clock.lap("zico")
+    return found
+
+
+class _Codes:
+    """Which ReLU units are on for each image, as the kernel of their agreements."""
+
+    def __init__(self, images: int, device: torch.device) -> None:
+        self.units = 0
+        self.seconds = 0.0
+        self._clock = _Clock(device)
+        self._both = torch.zeros(images, images, dtype=torch.float64, device=device)
+        self._on = torch.zeros(images, dtype=torch.float64, device=device)
+
+    def add(self, module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        """Take in the output of one activation, shape (images, C, H, W)."""
+        self._clock.restart()
+        on = (output.detach() > 0).flatten(1).float()
+        self.units += on.shape[1]
+        self._both += on @ on.T  # counts, exact in single precision
+        self._on += on.sum(1)
+        self.seconds += self._clock.read()
+
+    def score(self) -> float | None:
+        """Return log det (K + 1), K_ij the number of units that agree on the images i and j.
+
+        The published score is log det K, which is minus infinity where two images share a code, as
+        they do in networks with few ReLUs. The 1 is as if each image had one more unit of its own;
+        beside thousands of units it changes nothing. None where there is no ReLU.
+        """
+        if not self.units:
+            return None
+        both, on = self._both.cpu(), self._on.cpu()
+        kernel = self.units - on[:, None] - on[None, :] + 2 * both
+        return float(torch.linalg.slogdet(kernel + torch.eye(len(kernel)))[1])
+
+
+@contextmanager
+def _hooked(network: nn.Module, codes: _Codes) -> Iterator[None]:
+    """Show `codes` the output of every activation."""
+    units = [part for part in network.modules() if isinstance(part, nn.ReLU | nn.ReLU6)]
+    handles = [part.register_forward_hook(codes.add) for part in units]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def jacobian_score(slopes: Tensor) -> float | None:
+    """Return -sum(log v + 1/v) of the eigenvalues v of the correlations between the rows.
+
+    `slopes`, shape (images, inputs), are the gradients of the summed logits. 1e-5 is added to each
+    v, as published. None where a row is constant and so correlates with nothing.
+    """
+    rows = slopes.detach().double().cpu()
+    rows = rows - rows.mean(1, keepdim=True)
+    lengths = rows.norm(dim=1, keepdim=True)
+    if not bool((lengths > 0).all()):
+        return None
+    rows = rows / lengths
+    values = torch.linalg.eigvalsh(rows @ rows.T).clamp(min=0) + _RIDGE
+    return -float((values.log() + 1 / values).sum())
+
+
+def zico_score(one: Sequence[Tensor], other: Sequence[Tensor]) -> float | None:
+    """Return the sum over layers of log(sum of mean |g| / deviation of g between two batches).
+
+    `one` and `other` are the gradients of each batch, layer by layer. As in the authors' code the
+    deviation is that of the gradients with their signs, and weights without one are left out. None
+    where no gradient varies.
+    """
+    sums = []
+    for a, b in zip(one, other, strict=True):
+        apart = (a - b).abs_()  # twice the deviation of two
+        ratio = (a.abs() + b.abs()).div_(apart)
+        sums.append(ratio.masked_fill_(apart == 0, 0.0).sum(dtype=torch.float64))
+    found = torch.stack(sums)
+    return float(found[found > 0].log().sum()) if bool((found > 0).any()) else None
+
+
+class _Clock:
+    """Time spent in each part; waits for a GPU to be done before it looks."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._wait: Callable[[], None] = lambda: None
+        if device.type == "cuda":
+            self._wait = lambda: torch.cuda.synchronize(device)
+        self._laps: dict[str, float] = {}
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin again from now."""
+        self._wait()
+        self._start = time.perf_counter()
+
+    def read(self) -> float:
+        """Return the seconds since the last start."""
+        self._wait()
+        return time.perf_counter() - self._start
+
+    def lap(self, name: str, less: float = 0.0, more: float = 0.0) -> None:
+        """Keep the seconds since the last lap under `name`, some of them taken off or put on."""
+        self._laps[name] = self.read() - less + more
+        self.restart()
+
+    def costs(self) -> dict[str, float]:
+        """Return the milliseconds that each score would take alone, and all of them together."""
+        alone = {
+            f"{name}{MS}": sum(self._laps[part] for part in parts) for name, parts in _PARTS.items()
+        }
+        costs = alone | {f"total{MS}": sum(self._laps.values())}
+        return {name: round(1000 * seconds, 3) for name, seconds in costs.items()}

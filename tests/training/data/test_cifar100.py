@@ -1,0 +1,63 @@
+"""CIFAR-100 in the forms in which it is distributed."""
+
+import pickle
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from test_tasks import picture, png
+
+from nas.errors import TaskError
+from nas.training.data import load_task
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("NAS_CACHE", str(tmp_path / "cache"))
+
+
+def python_batch(count: int) -> bytes:
+    data = np.stack([picture(i).transpose(2, 0, 1).ravel() for i in range(count)])
+    fine = [i % 100 for i in range(count)]
+    return pickle.dumps({b"data": data, b"fine_labels": fine, b"coarse_labels": fine}, protocol=2)
+
+
+def binary_batch(count: int) -> bytes:
+    return b"".join(
+        bytes([i % 20, i % 100]) + picture(i).transpose(2, 0, 1).tobytes() for i in range(count)
+    )
+
+
+@pytest.mark.parametrize(("make", "suffix"), [(python_batch, ""), (binary_batch, ".bin")])
+def test_batches_of_the_authors(tmp_path, make, suffix):
+    (tmp_path / f"train{suffix}").write_bytes(make(400))
+    (tmp_path / f"test{suffix}").write_bytes(make(100))
+    task = load_task("cifar100", str(tmp_path))
+    assert (task.classes, len(task.train), len(task.val), len(task.test)) == (100, 300, 100, 100)
+    assert task.test.labels.tolist() == list(range(100))
+    assert np.array_equal(task.test.images[7].numpy().transpose(1, 2, 0), picture(7))
+
+
+def test_parquet_takes_the_fine_labels(tmp_path):
+    rows = [{"bytes": png(picture(i)), "path": ""} for i in range(40)]
+    table = {"img": rows, "fine_label": [i % 4 for i in range(40)], "coarse_label": [0] * 40}
+    pq.write_table(pa.table(table), tmp_path / "train-0.parquet")
+    assert load_task("cifar100", str(tmp_path)).classes == 4
+
+
+def test_truncated_batch(tmp_path):
+    (tmp_path / "train.bin").write_bytes(binary_batch(10)[:-5])
+    with pytest.raises(TaskError, match="is no CIFAR-100 batch"):
+        load_task("cifar100", str(tmp_path))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_names_of_classes_in_any_unicode(tmp_path, encoding):
+    (tmp_path / "train.bin").write_bytes(binary_batch(400))
+    names = ["käfer", *(f"class-{number}" for number in range(1, 100))]
+    (tmp_path / "fine_label_names.txt").write_text("\n".join(names), encoding=encoding)
+    assert load_task("cifar100", str(tmp_path)).class_names == tuple(names)
+    (tmp_path / "fine_label_names.txt").write_text("\n".join(names), encoding="latin-1")
+    with pytest.raises(TaskError, match=r"fine_label_names\.txt cannot be read as UTF-8: line 1"):
+        load_task("cifar100", str(tmp_path))

@@ -1,0 +1,334 @@
+"""Trials that go wrong in training: memory, numbers, images; through the real evaluator."""
+
+import json
+import math
+import os
+import subprocess
+import sys
+import weakref
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from nas.errors import StudyPausedError, TaskError
+from nas.study.evaluator import TrialError, WorkerPlan
+from nas.study.execution import Event, TrialMeasured, TrialRequeued, run_serial
+from nas.study.study import Study
+from nas.study.trial import TrialState
+from nas.training import evaluator as evaluator_module
+from nas.training.evaluator import TrainingEvaluator
+from nas.training.loop import session as session_module
+from nas.training.loop.accuracy import Scores
+from nas.training.loop.out_of_memory import free_memory
+from nas.training.loop.recipe import load_recipe
+from nas.training.loop.session import Session
+from tests.memory_store import MemoryStore
+from tests.studies import WalkSampler, small_spec
+from tests.training.nets import RECIPE, coloured_task, small_layers
+
+DIGITS = {"rungs": (1, 2), "published": False, "proxies": False, "confirm": 0, "limit": 64}
+TOO_MUCH = 1 << 60  # bytes that no machine has, so that a real allocator refuses
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("NAS_CACHE", str(tmp_path / "cache"))
+
+
+def study_of(store: MemoryStore, **changes: object) -> Study:
+    spec = small_spec(**{**DIGITS, "recipe": load_recipe("digits").text, **changes})
+    return Study(spec, store, WalkSampler(spec))
+
+
+def evaluator_of(study: Study, tmp_path: Path) -> TrainingEvaluator:
+    spec = study.spec
+    return TrainingEvaluator(WorkerPlan(spec.to_json(), str(tmp_path), spec.data_dir, "", "0"))
+
+
+def starving(monkeypatch, fails) -> list[int]:
+    """Let the optimiser's step want too much memory where `fails(accumulation, step)` says so.
+
+    Returns a list to which each step adds the number of parts of its batch.
+    """
+    parts: list[int] = []
+    honest = session_module.make_optimiser
+
+    def make(network, recipe):
+        optimiser, steps = honest(network, recipe), []
+        step = optimiser.step
+
+        def wrapped(*args, **kwargs):
+            steps.append(recipe.accumulation)
+            parts.append(recipe.accumulation)
+            if fails(recipe.accumulation, len(steps)):
+                torch.empty(TOO_MUCH, dtype=torch.uint8)
+            return step(*args, **kwargs)
+
+        optimiser.step = wrapped
+        return optimiser
+
+    monkeypatch.setattr(session_module, "make_optimiser", make)
+    return parts
+
+
+def test_memory_that_ends_in_the_second_epoch_costs_one_attempt(tmp_path, monkeypatch):
+    store, events = MemoryStore(), []
+    study = study_of(store, num_trials=2, eta=10)
+    recipe = load_recipe("digits")
+    epoch = 64 // recipe.batch_size
+    first = []
+
+    def fails(accumulation: int, step: int) -> bool:
+        if accumulation == 1 and step > epoch and not first:
+            first.append(step)
+            return True
+        return False
+
+    parts = starving(monkeypatch, fails)
+    run_serial(study, evaluator_of(study, tmp_path), events.append)
+    one, other = store.trials("study")
+    half = recipe.batch_size // 2
+    note = f"out of memory: batches of {recipe.batch_size} in 2 parts of {half}"
+    assert (one.state, one.attempt, one.lost) == (TrialState.COMPLETE, 2, 0)
+    assert [found.epoch for found in one.measurements] == [1, 2]  # those of the second attempt
+    assert store.reports["study"] == {0: {"note": {"text": note}}}
+    assert [event.reason for event in events if isinstance(event, TrialRequeued)] == [note]
+    assert (other.attempt, other.fail_reason) == (1, None)
+    # whole, then halved from its first step, and the next trial whole again
+    assert parts == [1] * (epoch + 1) + [2] * 2 * epoch + [1] * (len(parts) - 3 * epoch - 1)
+    assert parts[-1] == 1
+
+
+def test_the_halved_attempt_trains_like_a_whole_one(tmp_path, monkeypatch):
+    found = []
+    for fails in (lambda accumulation, step: False, lambda accumulation, step: accumulation == 1):
+        store = MemoryStore()
+        study = study_of(store, num_trials=1)
+        with monkeypatch.context() as patch:
+            starving(patch, fails)
+            run_serial(study, evaluator_of(study, tmp_path))
+        found.append(store.trials("study")[0])
+    whole, halved = found
+    assert halved.seed == whole.seed
+    assert halved.final.train_loss == pytest.approx(whole.final.train_loss, rel=0.1)
+    assert halved.final.train_loss != whole.final.train_loss
+
+
+def test_memory_that_suffices_for_no_half_fails_the_trial_in_one_line(tmp_path, monkeypatch):
+    store, attempts = MemoryStore(), []
+    study = study_of(store, num_trials=2, eta=10)
+
+    def fails(accumulation: int, step: int) -> bool:
+        attempts.append(accumulation)
+        return len(attempts) <= 2
+
+    starving(monkeypatch, fails)
+    run_serial(study, evaluator_of(study, tmp_path))
+    one, other = store.trials("study")
+    assert attempts[:2] == [1, 2]
+    assert (one.state, one.fail_reason, one.attempt) == (TrialState.FAILED, "oom", 2)
+    assert len(one.fail_detail.splitlines()) == 1
+    assert "do not fit the memory, nor do their halves" in one.fail_detail
+    assert "smaller batch_size" in one.fail_detail
+    assert other.state is TrialState.COMPLETE
+    assert other.attempt == 1
+
+
+def test_memory_that_ends_in_evaluation_is_helped_too(tmp_path, monkeypatch):
+    store, sizes = MemoryStore(), []
+    study = study_of(store, num_trials=1)
+    honest = Scores.add
+
+    def add(self, logits, labels):
+        sizes.append(len(labels))
+        if len(labels) >= max(sizes) and len(labels) == sizes[0]:
+            torch.empty(TOO_MUCH, dtype=torch.uint8)
+        honest(self, logits, labels)
+
+    monkeypatch.setattr(Scores, "add", add)
+    run_serial(study, evaluator_of(study, tmp_path))
+    trial = store.trials("study")[0]
+    assert (trial.state, trial.attempt) == (TrialState.COMPLETE, 2)
+    assert sizes[1] == sizes[0] // 2
+
+
+def test_a_batch_that_cannot_be_halved_fails_at_once(tmp_path, monkeypatch):
+    store = MemoryStore()
+    study = study_of(store, num_trials=1, recipe=replace(RECIPE, batch_size=3).text)
+    starving(monkeypatch, lambda accumulation, step: True)
+    run_serial(study, evaluator_of(study, tmp_path))
+    trial = store.trials("study")[0]
+    assert (trial.state, trial.fail_reason, trial.attempt) == (TrialState.FAILED, "oom", 1)
+    assert store.reports == {}
+
+
+def test_the_memory_is_free_before_the_next_attempt(tmp_path, monkeypatch):
+    study = study_of(MemoryStore(), num_trials=1)
+    networks, held = [], []
+    honest = session_module.make_optimiser
+
+    def make(network, recipe):
+        networks.append(weakref.ref(network))
+        return honest(network, recipe)
+
+    def free():
+        free_memory()
+        held.append(networks[-1]() is not None)
+
+    starving(monkeypatch, lambda accumulation, step: accumulation == 1)
+    honest = session_module.make_optimiser
+    monkeypatch.setattr(session_module, "make_optimiser", make)
+    monkeypatch.setattr(evaluator_module, "free_memory", free)
+    run_serial(study, evaluator_of(study, tmp_path))
+    assert study.trials[0].state is TrialState.COMPLETE
+    assert held == [False]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is limited as Linux does")
+def test_a_process_whose_memory_is_limited_trains_in_halves(tmp_path):
+    script = Path(__file__).with_name("starved_process.py")
+    root = str(script.parents[2])
+    environ = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": root}
+    done = subprocess.run(
+        [sys.executable, str(script), str(tmp_path)],
+        capture_output=True, text=True, timeout=240, env=environ,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["whole"] > found["halved"] + (100 << 20)  # else the limit could not tell them
+    assert found["states"] == ["COMPLETE"]
+    assert found["attempts"] == [2]
+    assert "in 2 parts of" in found["notes"][0]
+
+
+# -- numbers -------------------------------------------------------------------------------------
+
+
+def poisoned(monkeypatch) -> None:
+    """Let every step put NaN into all weights."""
+    honest = session_module.make_optimiser
+
+    def make(network, recipe):
+        optimiser = honest(network, recipe)
+
+        def step(*args, **kwargs):
+            with torch.no_grad():
+                for parameter in network.parameters():
+                    parameter.fill_(math.nan)
+
+        optimiser.step = step
+        return optimiser
+
+    monkeypatch.setattr(session_module, "make_optimiser", make)
+
+
+def test_a_training_that_diverges_is_not_validated(monkeypatch):
+    poisoned(monkeypatch)
+    task = coloured_task()
+    run = Session(small_layers(task.input, 2), task, RECIPE, 3, 0, "cpu")
+
+    def never(*args):
+        raise AssertionError("validated")
+
+    monkeypatch.setattr(run, "_evaluate", never)
+    found = run.run_epoch()
+    assert math.isnan(found.train_loss)
+    assert math.isnan(found.top1_error)
+    assert math.isnan(found.loss)
+
+
+def test_a_diverged_trial_fails_after_its_epoch(tmp_path, monkeypatch):
+    poisoned(monkeypatch)
+    store = MemoryStore()
+    study = study_of(store, num_trials=1, rungs=(1,), recipe=RECIPE.text)
+    run_serial(study, evaluator_of(study, tmp_path))
+    trial = store.trials("study")[0]
+    assert (trial.state, trial.fail_reason) == (TrialState.FAILED, "nan")
+    assert "train loss nan" in trial.fail_detail
+    assert not list((tmp_path / "study").glob("*"))  # no weights of a network that is none
+
+
+# -- images --------------------------------------------------------------------------------------
+
+
+def write_images(folder: Path, sides: tuple[int, ...]) -> Path:
+    """Write 40 images of two classes, told apart by their brightness; streamed if sides differ."""
+    random = np.random.default_rng(0)
+    for number in range(40):
+        label, side = number % 2, sides[number // 2 % len(sides)]
+        pixels = random.integers(0, 100, (side, side, 3)) + 120 * label
+        place = folder / ("dark", "light")[label]
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels.astype(np.uint8)).save(place / f"{number}.png")
+    return folder
+
+
+def folder_study(store: MemoryStore, folder: Path, **changes: object) -> Study:
+    own = {"task": "folder", "data_dir": str(folder), "image_size": 16, "limit": None}
+    return study_of(store, **own, recipe=RECIPE.text, **changes)
+
+
+def test_a_study_whose_images_disappear_pauses_keeping_everything_and_resumes(tmp_path):
+    folder, away = write_images(tmp_path / "images", (16, 24)), tmp_path / "away"
+    store = MemoryStore()
+    study = folder_study(store, folder, num_trials=5, rungs=(2,))
+
+    def watch(event: Event) -> None:
+        if isinstance(event, TrialMeasured) and event.trial.number == 1:
+            folder.rename(away)
+
+    with pytest.raises(StudyPausedError, match=r"paused: the data folder .* is gone") as caught:
+        run_serial(study, evaluator_of(study, tmp_path), watch)
+    assert caught.value.exit_code == 7
+    assert "nas resume study" in caught.value.remedy
+    trials = store.trials("study")
+    assert [trial.state for trial in trials] == [TrialState.COMPLETE, TrialState.WAITING]
+    assert len(trials[1].measurements) == 1
+    ((number, attempt, fault),) = store.faults
+    assert (number, attempt, fault.reason) == (1, 1, "data")
+
+    fresh = folder_study(store, folder, num_trials=5, rungs=(2,))
+    with pytest.raises(TrialError, match="is gone"):  # what a new worker would meet
+        evaluator_of(fresh, tmp_path)
+    away.rename(folder)
+    run_serial(fresh, evaluator_of(fresh, tmp_path))
+    again = store.trials("study")
+    assert [trial.state for trial in again] == [TrialState.COMPLETE] * 5
+    assert [trial.attempt for trial in again] == [1, 2, 1, 1, 1]
+    assert again[1].lost == 0
+
+
+def test_images_that_are_missing_pause_the_study_whichever_was_missed_first(tmp_path):
+    folder = write_images(tmp_path / "images", (16, 24))
+    store = MemoryStore()
+    study = folder_study(store, folder, num_trials=5)
+    evaluator = evaluator_of(study, tmp_path)
+    for file in folder.glob("*/*.png"):  # the folder itself stands, as an empty mount point does
+        file.unlink()
+    with pytest.raises(StudyPausedError, match="png"):
+        run_serial(study, evaluator)
+    assert [trial.state for trial in store.trials("study")] == [TrialState.WAITING]
+
+
+def test_images_in_memory_outlive_their_folder_but_no_new_worker_can_read_them(tmp_path):
+    folder = write_images(tmp_path / "images", (16,))
+    study = folder_study(MemoryStore(), folder, num_trials=1)
+    evaluator = evaluator_of(study, tmp_path)
+    folder.rename(tmp_path / "away")
+    run_serial(study, evaluator)
+    assert study.trials[0].state is TrialState.COMPLETE
+    with pytest.raises(TrialError) as caught:
+        evaluator_of(study, tmp_path)
+    assert caught.value.reason == "data"
+    assert "Put it back" in caught.value.remedy
+
+
+def test_other_mistakes_keep_their_own_words(tmp_path):
+    study = study_of(MemoryStore(), recipe="nothing = 1")
+    with pytest.raises(TaskError):
+        evaluator_of(study, tmp_path)

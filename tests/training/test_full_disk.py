@@ -1,0 +1,120 @@
+"""Weights that cannot be saved, and folders that vanish: the trial waits, and is trained again."""
+
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nas.errors import StudyPausedError
+from nas.store import open_store
+from nas.study import results_folder as storage
+from nas.study.evaluator import WorkerPlan
+from nas.study.execution import Event, TrialMeasured, TrialStarted, run_serial
+from nas.study.study import Study
+from nas.study.trial import TrialState
+from nas.training.evaluator import TrainingEvaluator
+from tests.memory_store import MemoryStore
+from tests.studies import WalkSampler
+from tests.trained import quick_spec
+
+SPEC = quick_spec(num_trials=3)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("NAS_CACHE", str(tmp_path / "cache"))
+
+
+def study_of(store: MemoryStore) -> Study:
+    return Study(SPEC, store, WalkSampler(SPEC))
+
+
+def evaluator_in(results: Path) -> TrainingEvaluator:
+    folder = storage.claim_folder(results, ["study"], "0123456789abcdef")
+    plan = (SPEC.to_json(), str(results), None, "", "0")
+    return TrainingEvaluator(WorkerPlan(*plan, folder=folder, study_id="0123456789abcdef"))
+
+
+def states(store: MemoryStore) -> list[tuple[TrialState, int, int]]:
+    return [(t.state, t.attempt, len(t.measurements)) for t in store.trials("study")]
+
+
+def test_files_that_may_not_grow_pause_the_study(tmp_path):
+    """A limit on the size of files strikes the library that writes weights as a full disk does."""
+    store = MemoryStore()
+    evaluator = evaluator_in(tmp_path)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+
+    def watch(event: Event) -> None:
+        if isinstance(event, TrialMeasured) and event.trial.number == 1:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+
+    try:
+        with pytest.raises(StudyPausedError, match=r"cannot be written .*27"):
+            run_serial(study_of(store), evaluator, watch)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, before)
+    assert states(store) == [(TrialState.COMPLETE, 1, 1), (TrialState.WAITING, 1, 1)]
+    assert [fault.reason for _, _, fault in store.faults] == ["storage"]
+    run_serial(study_of(store), evaluator)
+    assert [state[:2] for state in states(store)] == [
+        (TrialState.COMPLETE, attempt) for attempt in (1, 2, 1)
+    ]
+    files = sorted(path.name for path in (tmp_path / "study").glob("*"))
+    wanted = [storage.weights_name(n, a, "0123456789abcdef") for n, a in ((0, 1), (1, 2), (2, 1))]
+    assert files == ["study.json", *wanted]
+
+
+@pytest.mark.parametrize("event", [TrialStarted, TrialMeasured])
+def test_a_folder_that_vanishes_pauses_the_study_and_is_not_made_again(tmp_path, event):
+    store, results = MemoryStore(), tmp_path / "results"
+    evaluator = evaluator_in(results)
+
+    def watch(told: Event) -> None:
+        if isinstance(told, event) and told.trial.number == 1:
+            results.rename(tmp_path / "away")
+
+    with pytest.raises(StudyPausedError, match=r"the results folder .* is gone"):
+        run_serial(study_of(store), evaluator, watch)
+    assert not results.exists()
+    measured = 1 if event is TrialMeasured else 0
+    assert states(store) == [(TrialState.COMPLETE, 1, 1), (TrialState.WAITING, 1, measured)]
+    (tmp_path / "away").rename(results)
+    run_serial(study_of(store), evaluator)
+    assert {state[0] for state in states(store)} == {TrialState.COMPLETE}
+
+
+def test_the_folder_of_another_study_is_not_written_to(tmp_path):
+    store = MemoryStore()
+    evaluator = evaluator_in(tmp_path)
+    shutil.rmtree(tmp_path / "study")
+    assert storage.claim_folder(tmp_path, ["study"], "another") == "study"
+    with pytest.raises(StudyPausedError, match="belongs to another study"):
+        run_serial(study_of(store), evaluator)
+    assert [path.name for path in (tmp_path / "study").iterdir()] == ["study.json"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a disk")
+def test_a_full_disk_pauses_the_study_until_there_is_room(tmp_path):
+    database, results = tmp_path / "nas.db", tmp_path / "results"
+    results.mkdir()
+    train = [sys.executable, "-m", "tests.training.full_disk_process", str(database), str(results)]
+    mounted = 'mount -t tmpfs -o size=8K tmpfs "$1" && shift && exec "$@"'
+    words = ["unshare", "-m", "sh", "-c", mounted, "sh", str(results), *train]
+    where = {"cwd": Path(__file__).parents[2], "capture_output": True, "text": True}
+    full = subprocess.run(words, **where, timeout=240)
+    if "mount" in full.stderr or "unshare" in full.stderr:
+        pytest.skip(f"no disk can be mounted here: {full.stderr}")
+    assert full.returncode == StudyPausedError.exit_code, full.stderr
+    assert "No space left on device" in full.stdout
+    assert subprocess.run(train, **where, timeout=240).returncode == 0
+    with open_store(str(database), read_only=True) as store:
+        (trial,) = store.trials("study")
+    assert (trial.state, trial.attempt, trial.lost) == (TrialState.COMPLETE, 2, 0)

@@ -1,0 +1,183 @@
+"""Where the time goes, as measured in real trainings: of a session, a trial and a run."""
+
+import time
+from dataclasses import replace
+
+import pytest
+import torch
+
+from nas.study.evaluator import WorkerPlan
+from nas.study.execution import run_serial
+from nas.study.study import Study
+from nas.study.time_profile import LAPS, PROFILE_PARTS, profile_total
+from nas.study.trial import TrialState
+from nas.training.evaluator import TrainingEvaluator
+from nas.training.loop.memory_batches import Feed
+from nas.training.loop.run import Run, train
+from nas.training.loop.session import Session
+from nas.training.loop.stopwatch import stopwatch
+from tests.memory_store import MemoryStore
+from tests.studies import WalkSampler, small_spec
+from tests.training.nets import RECIPE, coloured_task, small_layers
+
+CPU = torch.device("cpu")
+SLOW = 0.02  # seconds that a part is held up by
+
+
+def session(**changes) -> Session:
+    task = coloured_task()
+    return Session(small_layers(task.input, 2), task, replace(RECIPE, **changes), 3, 0, "cpu")
+
+
+def test_a_stopwatch_gives_time_to_parts_and_none_to_pauses():
+    watch = stopwatch(CPU)
+    for _ in range(2):
+        watch.start()
+        time.sleep(SLOW)
+        watch.lap("one")
+        watch.lap("other")
+        time.sleep(SLOW)
+    found = watch.read()
+    assert list(found) == ["one", "other"]
+    assert 2 * SLOW <= found["one"] < 4 * SLOW + 1
+    assert found["other"] < found["one"]
+    assert watch.read() == {}
+
+
+@pytest.mark.parametrize("changes", [{}, {"accumulation": 2}, {"ema": 0.9}])
+def test_the_laps_of_an_epoch_lie_within_it(changes):
+    run = session(**changes)
+    run.profile()
+    for _ in range(2):
+        began = time.perf_counter()
+        found = run.run_epoch().profile
+        wall = time.perf_counter() - began
+        assert set(found) == {*LAPS, "images"}
+        assert all(found[part] > 0 for part in LAPS)
+        assert 0.5 * wall < sum(found[part] for part in LAPS) <= wall
+        assert found["images"] == 64
+
+
+def test_what_holds_a_part_up_is_seen_there(monkeypatch):
+    run = session()
+    run.profile()
+    batches, steps = Feed.shuffled, []
+
+    def slowly(self, *args, **kwargs):
+        for batch in batches(self, *args, **kwargs):
+            time.sleep(SLOW)
+            yield batch
+
+    honest = run.optimiser.step
+
+    def step():
+        steps.append(time.sleep(2 * SLOW))
+        honest()
+
+    run.run_epoch()
+    monkeypatch.setattr(Feed, "shuffled", slowly)
+    monkeypatch.setattr(run.optimiser, "step", step)
+    found = run.run_epoch(lambda step, steps: time.sleep(SLOW)).profile  # a pause: nobody's time
+    assert len(steps) == 4
+    assert 4 * SLOW <= found["data"] < found["optimiser"] + 0.1
+    assert found["optimiser"] >= 8 * SLOW
+    assert found["evaluation"] >= 2 * SLOW  # two batches for the batch norms
+
+
+def test_nothing_is_measured_and_no_result_changed_without_asking():
+    plain, measured = session(), session()
+    measured.profile()
+    for _ in range(2):
+        one, other = plain.run_epoch(), measured.run_epoch()
+        assert one.profile is None
+        assert (one.train_loss, one.loss) == (other.train_loss, other.loss)
+
+
+def profiled_study(tmp_path, profile: bool = True, **changes) -> MemoryStore:
+    spec = small_spec(
+        rungs=(1, 2), published=False, confirm=0, limit=64, num_trials=3, recipe=RECIPE.text,
+        **changes,
+    )  # fmt: skip
+    store = MemoryStore()
+    plan = WorkerPlan(spec.to_json(), str(tmp_path), None, "", "0", profile)
+    run_serial(Study(spec, store, WalkSampler(spec)), TrainingEvaluator(plan))
+    return store
+
+
+def test_the_parts_of_a_trial_add_up_to_its_wall_time(tmp_path):
+    store = profiled_study(tmp_path, proxies=True)
+    trials = store.trials("study")
+    assert {trial.state for trial in trials} == {TrialState.COMPLETE, TrialState.STOPPED}
+    for trial in trials:
+        found = store.reports["study"][trial.number]["profile"]
+        assert set(found) == {*PROFILE_PARTS, "images"}
+        assert profile_total(found) == pytest.approx(trial.seconds)
+        assert all(found[part] > 0 for part in PROFILE_PARTS)
+        assert found["images"] == 48 * trial.last.epoch  # of 60, six a class, in batches of 16
+
+
+def test_a_study_without_profile_keeps_none(tmp_path):
+    assert profiled_study(tmp_path, profile=False, proxies=False).reports == {}
+
+
+def a_run(folder, profile: bool, epochs: int = 3) -> Run:
+    task = coloured_task()
+    layers = small_layers(task.input, 2)
+    return Run(layers, task, RECIPE, epochs, 0, folder, {"task": "coloured"}, profile)
+
+
+def test_a_run_that_is_resumed_adds_up_what_was_measured(tmp_path, monkeypatch):
+    whole = train(a_run(tmp_path / "whole", True), False, device="cpu")
+    assert whole.profile["images"] == 3 * 64
+    assert all(whole.profile[part] > 0 for part in PROFILE_PARTS)
+    assert sum(row["profile"]["forward"] for row in whole.history) == whole.profile["forward"]
+    assert train(a_run(tmp_path / "plain", False), False, device="cpu").profile is None
+
+    honest = Session.run_epoch
+
+    def dies(self, on_step=None):
+        if self.epoch == 2:
+            raise KeyboardInterrupt
+        return honest(self, on_step)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Session, "run_epoch", dies)
+        with pytest.raises(KeyboardInterrupt):
+            train(a_run(tmp_path / "broken", False), False, device="cpu")
+    went_on = train(a_run(tmp_path / "broken", True), True, device="cpu")
+    assert went_on.profile["images"] == 64  # the epochs before were not measured
+    assert [row["profile"] is not None for row in went_on.history] == [False, False, True]
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_the_laps_of_a_gpu_lie_within_the_epoch():
+    task = coloured_task(images=512)
+    run = Session(small_layers(task.input, 2), task, RECIPE, 3, 0, "cuda")
+    run.profile()
+    for _ in range(3):
+        began = time.perf_counter()
+        found = run.run_epoch().profile
+        wall = time.perf_counter() - began
+        assert set(found) == {*LAPS, "images"}
+        assert all(found[part] > 0 for part in LAPS)
+        assert sum(found[part] for part in LAPS) <= 1.001 * wall
+    assert sum(found[part] for part in LAPS) > 0.8 * wall  # the last one: nothing is set up
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_a_gpu_stopwatch_waits_only_when_it_is_read():
+    device = torch.device("cuda")
+    watch, a = stopwatch(device), torch.randn(4096, 4096, device=device)
+    for _ in range(2):  # the second time its events are used again
+        torch.cuda.synchronize()
+        began = time.perf_counter()
+        watch.start()
+        for _ in range(20):
+            a = (a @ a).clamp(-1, 1)
+        watch.lap("work")
+        asked = time.perf_counter() - began
+        found = watch.read()
+        wall = time.perf_counter() - began
+        assert 0.5 * (wall - asked) < found["work"] <= 1.001 * wall

@@ -1,0 +1,386 @@
+"""The stream from disk: who decodes, what it takes of memory, and what may be lost."""
+
+import io
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from torch import Tensor
+
+from nas.errors import NasError, TaskError
+from nas.training.data import load_task
+from nas.training.data.account import LeftOut, Reason
+from nas.training.data.folder import images_below
+from nas.training.data.records import FileRecords, Files
+from nas.training.decoding.decode import DRAWS, Cut, cut
+from nas.training.loop import decoders as loading
+from nas.training.loop.decoders import Loaders, Piece, empty
+from nas.training.loop.recipe import load_recipe
+from nas.training.loop.streamed_batches import StreamFeed
+from nas.training.loop.team import Team
+from tests.training.nets import coloured_task
+
+ROOT = Path(__file__).parents[2]
+DATA = Path(os.environ.get("NAS_DATA") or ROOT.parent / "shared" / "data")
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("NAS_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def processes() -> Iterator[None]:
+    """Two loader processes for the streams of a test."""
+    loading.use_processes(2)
+    yield
+    loading.use_processes(0)
+    loading.loaders()  # ends them
+
+
+def noise(folder: Path, count: int = 40, size: tuple[int, int] = (19, 23)) -> StreamFeed:
+    """Feed images of one's own from disk."""
+    random = np.random.default_rng(0)
+    files = []
+    for number in range(count):
+        files.append(folder / f"{number}.png")
+        Image.fromarray(random.integers(0, 255, (*size, 3), dtype=np.uint8)).save(files[-1])
+    kept = Files(FileRecords(files), torch.arange(count), torch.arange(count) % 2)
+    return StreamFeed(kept, coloured_task(), CPU, load_recipe("igcv3-imagenet"))
+
+
+def epoch(feed: StreamFeed, seed: int = 3, team: Team | None = None) -> list[tuple[Tensor, Tensor]]:
+    random = torch.Generator().manual_seed(seed)
+    return list(feed.shuffled(18, random, team=team or Team()))
+
+
+def same(one: list[tuple[Tensor, Tensor]], other: list[tuple[Tensor, Tensor]]) -> bool:
+    pairs = zip(one, other, strict=True)
+    return all(torch.equal(a, c) and torch.equal(b, d) for (a, b), (c, d) in pairs)
+
+
+# -- who decodes -----------------------------------------------------------------------------------
+
+
+def test_batches_are_the_same_whoever_decodes(tmp_path):
+    feed = noise(tmp_path)
+    found, ordered = epoch(feed), list(feed.ordered(7))
+    assert not same(found, epoch(feed, seed=4))
+    for count in (1, 3):
+        loading.use_processes(count)
+        assert same(epoch(feed), found)
+        assert same(list(feed.ordered(7)), ordered)
+    loading.use_processes(0)
+    torch.set_num_threads(3)
+    assert loading.loaders().threads == 3
+    assert same(epoch(feed), found)
+
+
+def test_threads_follow_those_of_the_training():
+    torch.set_num_threads(1)
+    assert loading.loaders().threads == 1
+    assert loading.loaders() is loading.loaders()
+    torch.set_num_threads(2)
+    assert loading.loaders().threads == 2
+
+
+def test_a_loader_process_loads_neither_torch_nor_the_study():
+    seen = "print(sorted(m for m in sys.modules if m[:3] == 'nas')"
+    code = f"{seen}, 'torch' in sys.modules, 'pyarrow' in sys.modules)"
+    words = [sys.executable, "-c", f"import nas.training.decoding.process, sys; {code}"]
+    told = subprocess.run(words, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    modules = [
+        "nas",
+        "nas.training",
+        "nas.training.decoding",
+        "nas.training.decoding.decode",
+        "nas.training.decoding.pixels",
+        "nas.training.decoding.process",
+    ]
+    assert told.strip() == f"{modules} False False"
+
+
+def test_loaders_end_with_the_process_that_started_them():
+    code = (
+        "from nas.training.loop.decoders import _Process; import os\n"
+        "print(_Process()._process.pid, flush=True); os.kill(os.getpid(), 9)"
+    )
+    told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    loader = Path("/proc") / told.stdout.strip()
+    for _ in range(100):
+        if not loader.exists() or "Z" in (loader / "stat").read_text().split()[2]:
+            return
+        signal.sigtimedwait([], 0.1)
+    pytest.fail("the loader outlives its parent")
+
+
+def test_a_stream_that_is_left_early_leaves_nothing_behind(tmp_path, processes):
+    feed = noise(tmp_path)
+    stream = feed.shuffled(4, torch.Generator().manual_seed(0))
+    images, _ = next(stream)
+    kept = images.clone()
+    stream.close()
+    assert torch.equal(images, kept)
+    assert len(epoch(feed)) == 2
+
+
+# -- what is lost ----------------------------------------------------------------------------------
+
+
+def test_a_lost_loader_is_one_error_and_then_replaced(tmp_path, processes):
+    feed = noise(tmp_path)
+    found = epoch(feed)
+    pool = loading.loaders()
+    for _ in range(2):
+        process = pool._idle.get()
+        process._process.kill()
+        process._process.wait()
+        pool._idle.put(process)
+    with pytest.raises(NasError, match=r"a loader process was lost \(exit code -9\)") as caught:
+        epoch(feed)
+    assert "--loaders" in caught.value.remedy
+    assert same(epoch(feed), found)
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_an_image_that_vanishes_or_breaks_is_named(tmp_path, count):
+    feed = noise(tmp_path)
+    loading.use_processes(count)
+    try:
+        (tmp_path / "11.png").write_bytes(b"no image")
+        with pytest.raises(TaskError, match=r"11\.png can no longer be read as an image") as caught:
+            list(feed.ordered(7))
+        assert "\n" not in caught.value.cause
+        (tmp_path / "11.png").unlink()
+        with pytest.raises(TaskError, match=r"11\.png cannot be read"):
+            list(feed.ordered(7))
+    finally:
+        loading.use_processes(0)
+        loading.loaders()
+
+
+# -- resolution ------------------------------------------------------------------------------------
+
+
+def test_what_is_shown_does_not_depend_on_the_resolution(tmp_path):
+    gradient = np.linspace(0, 255, 240, dtype=np.uint8)
+    pixels = np.broadcast_to(gradient[None, :, None], (180, 240, 3))
+    held = io.BytesIO()
+    Image.fromarray(pixels).save(held, "JPEG", quality=95)
+    draws = torch.rand(20, DRAWS, generator=torch.Generator().manual_seed(0)).tolist()
+    for crop in ("centre", "area", "scale"):
+        for draw in draws:
+            large, small = (
+                cut(held.getvalue(), draw, Cut(side, crop, 0.3)).astype(float) for side in (96, 32)
+            )
+            assert small.shape == (32, 32, 3)
+            shrunk = large.reshape(32, 3, 32, 3, 3).mean((1, 3))
+            assert np.abs(shrunk - small).mean() < 3  # shades of 255
+
+
+def test_a_stream_at_a_side_has_the_same_order(tmp_path):
+    feed = noise(tmp_path)
+    full, small = epoch(feed), epoch(feed.at(4))
+    for (images, labels), (fewer, others) in zip(full, small, strict=True):
+        assert images.shape[1:] == (3, 8, 8)
+        assert fewer.shape[1:] == (3, 4, 4)
+        assert torch.equal(labels, others)
+    assert same(epoch(feed), full)
+
+
+def test_a_piece_goes_where_it_is_told(tmp_path):
+    feed = noise(tmp_path, count=5)
+    pixels = empty(5, 6)
+    piece = Piece(feed._files.records, [4, 0], [[0.0] * DRAWS] * 2, Cut(6))
+    pool = Loaders(1)
+    pixels[:] = 7
+    pool.submit(piece, pixels[1:3]).result()
+    pool.close()
+    assert (pixels[[0, 3, 4]] == 7).all()
+    first = cut((tmp_path / "4.png").read_bytes(), [0.0] * DRAWS, Cut(6))
+    assert np.array_equal(pixels[1], first)
+
+
+# -- the files -------------------------------------------------------------------------------------
+
+
+def test_files_come_in_the_order_of_their_paths(tmp_path):
+    names = [
+        "a/2.png",
+        "a/10.PNG",
+        "a-b/1.jpg",
+        "a/deep/er/x.jpeg",
+        "b/\xe9 \u2603.png",
+        "B/0.webp",
+    ]
+    for name in [*names, "a/notes.txt", "a/.hidden.png", "__MACOSX/a/._2.png"]:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(name.encode())
+    (tmp_path / "b" / "linked.png").symlink_to(tmp_path / "a" / "2.png")
+    (tmp_path / "b" / "gone.png").symlink_to(tmp_path / "nowhere")
+    left_out = LeftOut()
+    found = list(images_below(tmp_path, left_out))
+    expected = [tmp_path / name for name in [*names, "b/linked.png"]]
+    assert [Path(file) for file in found] == sorted(expected)
+    assert left_out.counts == {Reason.NO_IMAGE: 1, Reason.HIDDEN: 1, Reason.LINK: 1}
+    assert left_out.names[Reason.LINK] == [str(tmp_path / "b" / "gone.png")]
+    for listed in (found, [Path(file) for file in found]):
+        records = FileRecords(listed)
+        assert [records.name(index) for index in range(len(records))] == found
+        assert records.read(0) == Path(found[0]).read_bytes()
+
+
+@given(st.lists(st.text(st.characters(exclude_characters="\0/", codec="utf-8"), min_size=1)))
+def test_names_are_kept_whatever_they_are(names):
+    files = [f"/data/{name}" for name in names]
+    records = FileRecords(files)
+    assert [records.name(index) for index in range(len(records))] == files
+
+
+# -- thousands of real images ----------------------------------------------------------------------
+
+COUNT = 3000
+
+
+@pytest.fixture(scope="module")
+def rows() -> list[tuple[bytes, int]]:
+    """The first images of CIFAR-10 as they lie in the file, with their labels."""
+    file = DATA / "cifar10" / "train-00000-of-00001.parquet"
+    if not file.is_file():
+        pytest.skip("no cifar10 in NAS_DATA or ../shared/data")
+    table = pa.Table.from_batches([next(pq.ParquetFile(file).iter_batches(COUNT))])
+    labels = table.column("label").to_pylist()
+    images = table.column("image").combine_chunks().field("bytes").to_pylist()
+    return list(zip(images, labels, strict=True))
+
+
+@pytest.fixture(scope="module")
+def tree(rows, tmp_path_factory) -> Path:
+    """They in class folders, scaled to sizes around 40x36, so that they are streamed."""
+    root = tmp_path_factory.mktemp("tree")
+    for number, (data, label) in enumerate(rows):
+        place = root / f"class-{label}"
+        place.mkdir(exist_ok=True)
+        with Image.open(io.BytesIO(data)) as image:
+            image.resize((40 + number % 3, 36)).save(place / f"{number:05}.png", compress_level=1)
+    return root
+
+
+@pytest.fixture(scope="module")
+def parquet(tree, tmp_path_factory) -> Path:
+    """The same as parquet, in row groups of 100."""
+    root = tmp_path_factory.mktemp("parquet")
+    files = sorted(tree.glob("*/*.png"))
+    images = [{"bytes": file.read_bytes(), "path": file.name} for file in files]
+    labels = [int(file.parent.name.removeprefix("class-")) for file in files]
+    table = pa.table({"image": images, "label": labels})
+    pq.write_table(table, root / "train-00000-of-00001.parquet", row_group_size=100)
+    return root
+
+
+def test_a_tree_and_a_parquet_of_thousands_hold_the_same(tree, parquet):
+    tasks = [load_task("folder", str(folder)) for folder in (tree, parquet)]
+    for task in tasks:
+        assert task.input.height == 36
+        assert len(task.train) + len(task.val) + len(task.test) == COUNT
+        assert len(task.class_names) == 10
+    one, other = (list(StreamFeed(task.test, task, CPU).ordered(64)) for task in tasks)
+    for (images, labels), (images2, labels2) in zip(one, other, strict=True):
+        torch.testing.assert_close(images, images2, atol=0.05, rtol=0)  # mean of another sample
+        assert torch.equal(labels, labels2)
+    shuffled = StreamFeed(tasks[1].train, tasks[1], CPU).shuffled(64, torch.Generator())
+    counts = torch.stack([torch.bincount(labels, minlength=10) for _, labels in shuffled])
+    assert (counts > 0).float().mean() > 0.95  # every batch has about all classes
+
+
+def test_rows_are_read_once_an_epoch_and_few_are_held(parquet, monkeypatch):
+    monkeypatch.setattr("nas.training.data.records._WINDOW_BYTES", 1 << 20)
+    monkeypatch.setattr("nas.training.data.records._SPARE", 2)
+    task = load_task("folder", str(parquet))
+    records = task.train.records
+    torch.set_num_threads(1)  # of several that decode, one may be far behind and read again
+    records._recent.clear()  # of what the task's mean and deviation were taken from
+    read, load = [], records._load
+    monkeypatch.setattr(records, "_load", lambda block: read.append(block) or load(block))
+    assert 1 < records.window < 15  # of 30 row groups
+    for _ in StreamFeed(task.train, task, CPU).shuffled(64, torch.Generator().manual_seed(0)):
+        assert len(records._recent) <= records.window + 2
+    assert len(set(read)) == 30
+    assert len(read) < 1.5 * 30
+
+
+_RSS = """
+import resource, sys, torch
+from nas.training.data import load_task
+from nas.training.loop import decoders as loaders
+from nas.training.loop.recipe import load_recipe
+from nas.training.loop.streamed_batches import StreamFeed
+loaders.use_processes(int(sys.argv[2]))
+task = load_task("imagenet", sys.argv[1])
+feed = StreamFeed(task.train, task, torch.device("cpu"), load_recipe("imagenet"))
+def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+stream, begun = feed.shuffled(16, torch.Generator()), None
+for step, _ in enumerate(stream):
+    begun = peak() if step == 5 else begun
+found = [loaders.loaders()._idle.get() for _ in range(int(sys.argv[2]))]
+lines = [open(f"/proc/{loader._process.pid}/status").read().splitlines() for loader in found]
+print(peak() - begun, *[line.split()[1] for some in lines for line in some if "VmHWM" in line])
+for loader in found: loaders.loaders()._idle.put(loader)
+"""
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory) -> Path:
+    """728 JPEGs of 640x480 in two class folders: each of the blood cells, twice."""
+    files = sorted((DATA / "bccd").glob("*/*.jpg"))
+    if not files:
+        pytest.skip("no bccd in NAS_DATA or ../shared/data")
+    root = tmp_path_factory.mktemp("photographs")
+    for number, file in enumerate(files * 2):
+        place = root / ("even" if number % 2 else "odd")
+        place.mkdir(exist_ok=True)
+        (place / f"{number}.jpg").symlink_to(file.resolve())
+    return root
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_memory_does_not_grow_with_the_images(photographs, count):
+    words = [sys.executable, "-c", _RSS, str(photographs), str(count)]
+    cache = str(photographs.with_name("photographs-cache"))
+    alone = {**os.environ, "OMP_NUM_THREADS": "1", "NAS_CACHE": cache}
+    done = subprocess.run(words, cwd=ROOT, env=alone, check=True, capture_output=True, text=True)
+    grown, *each = map(int, done.stdout.split())  # KiB
+    assert grown < 32 << 10  # what was decoded is 692 x 147 KiB = 99 MiB
+    assert len(each) == count
+    assert all(size < 80 << 10 for size in each)
+
+
+def test_an_evaluator_decodes_in_the_loaders_of_its_plan(photographs, tmp_path):
+    from nas.study.evaluator import WorkerPlan
+    from nas.training.evaluator import make
+    from tests.studies import small_spec
+
+    spec = small_spec(
+        task="folder", data_dir=str(photographs), image_size=32, recipe="imagenet", proxies=False
+    )
+    before = torch.get_num_threads()
+    try:
+        make(WorkerPlan(spec.to_json(), str(tmp_path), spec.data_dir, "", "0", loaders=3))
+        assert loading.processes_in_use() == 3
+        assert loading.loaders().processes == 3
+    finally:
+        torch.set_num_threads(before)
+        loading.use_processes(0)
+        loading.loaders()
