@@ -1,10 +1,12 @@
 """The wheel: one package, with every file that the program reads, which runs from there."""
 
+import configparser
 import os
 import shutil
 import subprocess
 import sys
 import zipfile
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -62,3 +64,15 @@ def test_the_command_runs_from_the_wheel(unpacked: Path, tmp_path: Path, words: 
     )  # fmt: skip
     assert done.stdout.startswith(str(unpacked)), done.stdout
     assert words[-1].strip("-") in done.stdout
+
+
+def test_the_wheel_declares_the_parts_that_the_program_registers(unpacked: Path) -> None:
+    (installed,) = metadata.distributions(name="nas", path=[str(unpacked)])
+    declared = {(entry.group, entry.name, entry.value) for entry in installed.entry_points}
+    parser = configparser.ConfigParser(delimiters="=", interpolation=None)
+    parser.read(unpacked / "nas" / "entry_points.txt", encoding="utf-8")
+    ours = {
+        (group, name, value) for group in parser.sections() for name, value in parser[group].items()
+    }
+    assert ("console_scripts", "nas", "nas.cli:main") in declared
+    assert declared == ours
