@@ -24,13 +24,15 @@ ROOT = Path(__file__).parents[1]
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
 
 
-# These start a Ray of their own, which takes all cores: one after another, and first, for they are
-# the longest. The other tests run beside them, in a second process, file by file.
-RAYS = ("integration", "tuner", "cli/test_search_images.py", "train/test_team.py")
+# These start Ray, or several training processes, and so take all cores. They run one after another
+# in one test process, and first, because they take longest. Meanwhile the other test process runs
+# the other tests, file by file.
+RAYS = ("integration", "tuner", "test_python_page.py", "training/test_team.py")
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in its own hook, which else comes first
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say which tests `pytest -n 2 --dist loadgroup` must keep together."""
+    """Mark the tests that `pytest -n 2 --dist loadgroup` must keep in one process."""
     tests = Path(__file__).parent
     for item in items:
         place = item.path.relative_to(tests).as_posix()

@@ -1,16 +1,13 @@
 """The picture of the benchmark: valid SVG, every curve inside its panel, round ticks around it."""
 
 import re
-import sys
-from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
-from curves_svg import HEIGHT, LEFT, WIDTH, Curves, draw, nice_ticks
+from benchmarks.curves_svg import HEIGHT, LEFT, WIDTH, Curves, draw, nice_ticks
 
 SVG = "{http://www.w3.org/2000/svg}"
 

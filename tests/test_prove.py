@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import tables
 
 from nas.errors import BudgetError, NasError
 from nas.prove.runs import Bench, Entry, Kept, SearchRun, Setting, by_label, make_runs
@@ -19,6 +18,7 @@ from nas.prove.table import Table, TableSpace
 from nas.samplers import make_sampler
 from nas.stats.pareto import non_dominated
 from nas.study.trial import TrialState
+from tests import tables
 
 LIMIT = "200K-flops"
 

@@ -11,8 +11,8 @@ from nas.dashboards.app import create_app
 from nas.results.view import PointGroup, study_view
 from nas.store import open_store
 from nas.study.trial import TrialState
+from tests.figures.drawn_study import make_spec, make_trials
 from tests.figures.stored import store_study, store_trial
-from tests.figures.studies import make_spec, make_trials
 
 pytestmark = pytest.mark.browser
 

@@ -6,7 +6,7 @@ import pytest
 
 from nas.figures import write_report
 from nas.results.view import PointGroup, study_view
-from tests.figures.studies import make_spec, make_trials
+from tests.figures.drawn_study import make_spec, make_trials
 
 pytestmark = pytest.mark.browser
 

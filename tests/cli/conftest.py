@@ -1,5 +1,6 @@
 import pytest
-from runner import Shell
+
+from tests.cli.runner import Shell
 
 
 @pytest.fixture

@@ -2,9 +2,9 @@
 
 import click
 import pytest
-import tables
 
 from nas.cli import app
+from tests import tables
 
 SEARCH = ["search", "--budget", "300M-flops"]
 RESUME = ["resume", "s"]

@@ -4,12 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
-from test_train import SPACE, words
 
 from nas.cost.model import CostModel
 from nas.store import open_store
 from nas.study.time_profile import PROFILE_PARTS, complete_profile
 from nas.study.trial import NOTE_REPORT, Measurement, Outcome, Trial, TrialState
+from tests.cli.test_train import SPACE, words
 from tests.studies import small_spec
 
 LAPS = {"data": 1.0, "forward": 2.0, "backward": 4.0, "optimiser": 0.5, "evaluation": 1.5}

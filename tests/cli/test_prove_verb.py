@@ -9,7 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-import tables
+
+from tests import tables
 
 WORDS = ["prove", "toy.csv", "--budget", "200K-flops", "--trainings", "5,10", "--jobs", "2"]
 

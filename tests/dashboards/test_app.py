@@ -7,8 +7,8 @@ import pytest
 from nas.dashboards.app import create_app, serve
 from nas.dashboards.parts import export_command
 from nas.errors import NasError, StoreError
+from tests.figures.drawn_study import make_spec, make_trials
 from tests.figures.stored import store_study
-from tests.figures.studies import make_spec, make_trials
 
 
 @pytest.fixture(scope="module")

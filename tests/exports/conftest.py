@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from small_networks import SMALL, SMALL_ARCHITECTURE, make_trained
 
 from nas.exports.request import ExportRequest
 from nas.space.file import read_space
 from nas.space.search_space import SearchSpace
+from tests.exports.small_networks import SMALL, SMALL_ARCHITECTURE, make_trained
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from small_networks import make_trained
 
 from nas.cost.model import Cost, CostModel
 from nas.errors import ExportError, WeightsError
@@ -18,6 +17,7 @@ from nas.exports.bundle import FILES, check_target, export_network
 from nas.exports.onnx_file import load
 from nas.exports.request import ExportRequest
 from nas.space.file import load_space
+from tests.exports.small_networks import make_trained
 
 Listing = Callable[[Path], list[str]]
 STEPS = (

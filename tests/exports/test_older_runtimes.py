@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small_networks import randomise
 
 from nas.exports.onnx_file import convert
 from nas.exports.weights import settle_statistics
@@ -24,6 +23,7 @@ from nas.space.file import builtin_names, load_space
 from nas.space.layers import Shape
 from nas.space.lowering import lower
 from nas.training.network.module import build
+from tests.exports.small_networks import randomise
 
 ROOT = Path(__file__).parents[2]
 PINS = Path(__file__).with_name("older_runtimes.txt")

@@ -8,7 +8,6 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from small_networks import randomise
 
 from nas.errors import ExportError
 from nas.exports.onnx_file import convert, load, write_onnx
@@ -17,6 +16,7 @@ from nas.exports.request import OPSETS, ExportRequest
 from nas.exports.weights import settle_statistics
 from nas.space.layers import Layer, Shape
 from nas.training.network.module import Network, build
+from tests.exports.small_networks import randomise
 
 Listing = Callable[[Path], list[str]]
 

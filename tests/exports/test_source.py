@@ -13,11 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from fresh import FRESH
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
-from small_networks import make_trained, randomise, training_of
 
 from nas.cost.model import CostModel
 from nas.errors import ExportError
@@ -29,6 +27,8 @@ from nas.space.file import builtin_names, load_space
 from nas.space.layers import Builder, Layer, Shape
 from nas.space.search_space import SearchSpace
 from nas.training.network.module import build
+from tests.exports.fresh import FRESH
+from tests.exports.small_networks import make_trained, randomise, training_of
 
 STAGED = ("igcv3", "mobilenetv1", "mobilenetv2", "shufflenetv1")
 SHAPES = (Shape(3, 32, 32), Shape(1, 8, 8), Shape(3, 20, 28))

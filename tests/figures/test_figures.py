@@ -15,7 +15,7 @@ from nas.figures import (
 )
 from nas.figures.scale import Scale
 from nas.results.view import PointGroup, study_view
-from tests.figures.studies import make_spec, make_trials
+from tests.figures.drawn_study import make_spec, make_trials
 
 SPEC = make_spec()
 TRIALS = make_trials(SPEC)

@@ -12,7 +12,7 @@ from nas.results.stage_table import stage_table
 from nas.results.view import PointGroup, study_view
 from nas.study.trial import TrialState
 from nas.units import percent
-from tests.figures.studies import RUNGS, START, make_spec, make_trials
+from tests.figures.drawn_study import RUNGS, START, make_spec, make_trials
 
 SPEC = make_spec()
 TRIALS = make_trials(SPEC)

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tables
 from PIL import Image
+
+from tests import tables
 
 NAS = Path(sys.executable).with_name("nas")
 OURS = ("nas", "search_spaces", "torch", "numpy", "ray", "optuna", "scipy", "sklearn", "sqlalchemy",

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tables
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +16,7 @@ from nas.feasible.encoding import DEAD
 from nas.prove.table import Table, TableSpace
 from nas.space.architecture import Architecture
 from nas.study.trial import Trial, TrialState
+from tests import tables
 
 SHARED = Path(os.environ.get("NAS_TABLES") or Path(__file__).parents[3] / "shared" / "tables")
 MACRO = SHARED / "nas_bench_macro.csv.gz"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from nas.files import write_whole
 from nas.training.data import Augmentation, Split, load_task
 from nas.training.loop.memory_batches import Feed
-from tests.training.data.test_tasks import write_binary_batch, write_folder, write_python_batch
+from tests.training.data.pictures import write_binary_batch, write_folder, write_python_batch
 
 LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc/self/maps")
 CPU = torch.device("cpu")

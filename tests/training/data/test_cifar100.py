@@ -6,10 +6,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from test_tasks import picture, png
 
 from nas.errors import TaskError
 from nas.training.data import load_task
+from tests.training.data.pictures import picture, png
 
 
 @pytest.fixture(autouse=True)

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from test_tasks import picture, png
 
 from nas.errors import TaskError
 from nas.training.data import load_task
 from nas.training.data.layout import part_of
+from tests.training.data.pictures import picture, png
 
 CLASSES = ("ice", "sea")
 

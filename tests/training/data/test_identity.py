@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from test_tasks import picture, png, write_binary_batch, write_folder, write_parquet
 
 from nas.errors import TaskError
 from nas.study.data_identity import DataIdentity
@@ -14,6 +13,13 @@ from nas.study.evaluator import TrialError, WorkerPlan
 from nas.training.data import load_study_task, load_task
 from nas.training.evaluator import TrainingEvaluator
 from tests.studies import small_spec
+from tests.training.data.pictures import (
+    picture,
+    png,
+    write_binary_batch,
+    write_folder,
+    write_parquet,
+)
 
 
 @pytest.fixture(autouse=True)

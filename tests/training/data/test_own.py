@@ -9,7 +9,6 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from PIL import Image
-from test_tasks import picture, png, write_folder
 
 from nas.errors import TaskError
 from nas.space.layers import Shape
@@ -17,6 +16,7 @@ from nas.training.data import Files, Split, load_task
 from nas.training.data.colour import jitter
 from nas.training.loop.recipe import load_recipe
 from nas.training.loop.streamed_batches import StreamFeed
+from tests.training.data.pictures import picture, png, write_folder
 
 ROOT = Path(__file__).parents[3]
 DATA = Path(os.environ.get("NAS_DATA") or ROOT.parent / "shared" / "data")

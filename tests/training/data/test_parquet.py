@@ -7,10 +7,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from test_tasks import CIFAR10, picture, png
 
 from nas.errors import TaskError
 from nas.training.data import Split, load_task
+from tests.training.data.pictures import CIFAR10, picture, png
 
 COUNT = 24
 BLOBS = [png(picture(number)) for number in range(COUNT)]

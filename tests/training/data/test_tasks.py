@@ -1,7 +1,5 @@
 """The tasks: splits, limits, statistics, and the forms in which images may lie in a folder."""
 
-import io
-import os
 import pickle
 from pathlib import Path
 
@@ -12,16 +10,21 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
 
 from nas.errors import TaskError
 from nas.space.layers import Shape
 from nas.training.data import TASKS, load_task
 from nas.training.data.split import balanced_subset, stratified
-
-ROOT = Path(__file__).parents[3]
-CIFAR10 = Path(os.environ.get("NAS_DATA") or ROOT.parent / "shared" / "data") / "cifar10"
-NAMES = ("cat", "dog", "frog")
+from tests.training.data.pictures import (
+    CIFAR10,
+    NAMES,
+    picture,
+    png,
+    write_binary_batch,
+    write_folder,
+    write_parquet,
+    write_python_batch,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -30,46 +33,6 @@ def cache(tmp_path, monkeypatch):
     place = tmp_path / "cache"
     monkeypatch.setenv("NAS_CACHE", str(place))
     return place
-
-
-def picture(number: int, side: int = 32) -> np.ndarray:
-    return np.random.default_rng(number).integers(0, 256, (side, side, 3), dtype=np.uint8)
-
-
-def png(pixels: np.ndarray) -> bytes:
-    stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, "png")
-    return stream.getvalue()
-
-
-def write_folder(root: Path, classes=NAMES, images: int = 12, side: int = 32) -> Path:
-    for label, name in enumerate(classes):
-        (root / name).mkdir(parents=True)
-        for number in range(images):
-            (root / name / f"{number}.png").write_bytes(png(picture(100 * label + number, side)))
-    return root
-
-
-def write_parquet(
-    file: Path, labels: list[int], image: str = "image", label: str = "label"
-) -> Path:
-    rows = [{"bytes": png(picture(i)), "path": f"{i}.png"} for i in range(len(labels))]
-    file.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(pa.table({image: rows, label: labels}), file)
-    return file.parent
-
-
-def write_python_batch(file: Path, count: int) -> None:
-    data = np.stack([picture(i).transpose(2, 0, 1).ravel() for i in range(count)])
-    labels = [i % 10 for i in range(count)]
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(pickle.dumps({b"data": data, b"labels": labels}, protocol=2))
-
-
-def write_binary_batch(file: Path, count: int) -> None:
-    records = [bytes([i % 10]) + picture(i).transpose(2, 0, 1).tobytes() for i in range(count)]
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(b"".join(records))
 
 
 # -- digits ------------------------------------------------------------------------------------

@@ -1,0 +1,59 @@
+"""Pictures of noise, and the forms in which data sets hold them."""
+
+import io
+import os
+import pickle
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from PIL import Image
+
+ROOT = Path(__file__).parents[3]
+CIFAR10 = Path(os.environ.get("NAS_DATA") or ROOT.parent / "shared" / "data") / "cifar10"
+NAMES = ("cat", "dog", "frog")
+
+
+def picture(number: int, side: int = 32) -> NDArray[np.uint8]:
+    return np.random.default_rng(number).integers(0, 256, (side, side, 3), dtype=np.uint8)
+
+
+def png(pixels: NDArray[np.uint8]) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "png")
+    return stream.getvalue()
+
+
+def write_folder(
+    root: Path, classes: Sequence[str] = NAMES, images: int = 12, side: int = 32
+) -> Path:
+    for label, name in enumerate(classes):
+        (root / name).mkdir(parents=True)
+        for number in range(images):
+            (root / name / f"{number}.png").write_bytes(png(picture(100 * label + number, side)))
+    return root
+
+
+def write_parquet(
+    file: Path, labels: list[int], image: str = "image", label: str = "label"
+) -> Path:
+    rows = [{"bytes": png(picture(i)), "path": f"{i}.png"} for i in range(len(labels))]
+    file.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table({image: rows, label: labels}), file)
+    return file.parent
+
+
+def write_python_batch(file: Path, count: int) -> None:
+    data = np.stack([picture(i).transpose(2, 0, 1).ravel() for i in range(count)])
+    labels = [i % 10 for i in range(count)]
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(pickle.dumps({b"data": data, b"labels": labels}, protocol=2))
+
+
+def write_binary_batch(file: Path, count: int) -> None:
+    records = [bytes([i % 10]) + picture(i).transpose(2, 0, 1).tobytes() for i in range(count)]
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(b"".join(records))
