@@ -10,7 +10,7 @@ from typing import Any
 from nas.cost.model import Cost
 from nas.study import results_folder as storage
 from nas.study.spec import StudySpec
-from nas.study.trial import Fault, Measurement, Outcome, Trial, TrialState
+from nas.study.trial import Fault, Measurement, Outcome, Trial, TrialState, trial_notes
 
 
 class MemoryStore:
@@ -27,6 +27,7 @@ class MemoryStore:
         self.reports: dict[str, dict[int, dict[str, dict[str, Any]]]] = {}
         self.faults: list[tuple[int, int, Fault]] = []
         self._held = False
+        self._exhausted: set[str] = set()
         self._specs: dict[str, StudySpec] = {}
         self._studies: dict[str, dict[int, Trial]] = {}
 
@@ -62,6 +63,18 @@ class MemoryStore:
                 self._studies[study] = before
                 raise
             self.writes += 1
+
+    def exhausted(self, study: str) -> bool:
+        """Tell whether that was recorded."""
+        return study in self._exhausted
+
+    def record_exhausted(self, study: str) -> None:
+        """Record that the sampler had no further candidate."""
+        self._exhausted.add(study)
+
+    def notes(self, study: str) -> Mapping[int, str]:
+        """Return the notes on trials, by number."""
+        return trial_notes(self.reports.get(study, {}))
 
     def insert_trial(self, study: str, trial: Trial) -> None:
         """Add a trial; its number must be new."""

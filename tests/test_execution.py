@@ -161,6 +161,17 @@ def test_a_job_short_of_memory_is_started_once_more_with_halved_batches() -> Non
     assert store.reports == {"small": {0: {"note": {"text": "in halves"}}}}
 
 
+def test_a_resumed_study_keeps_the_batches_of_a_trial_halved() -> None:
+    store = MemoryStore()
+    execution = Execution(study_of(store))
+    job = execution.next()
+    assert job is not None
+    execution.report(job, Report(Failure("oom", "no memory", "in halves"), 1.0, "host:1"))
+    again = Execution(study_of(store)).next()
+    assert again is not None
+    assert (again.number, again.attempt, again.halved) == (0, 2, True)
+
+
 def test_a_profile_is_kept_with_the_trial_and_adds_up_to_its_time() -> None:
     store = MemoryStore()
     execution = Execution(study_of(store, rungs=(2,)))

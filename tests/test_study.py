@@ -150,12 +150,16 @@ def test_another_spelling_of_the_same_network_is_not_trained_again():
 @pytest.mark.parametrize("proposals", [(None,), (SPACE.parse("small-plain"),)])
 def test_a_sampler_with_nothing_new_ends_the_study_and_not_the_patience(proposals):
     sampler = Proposes(*proposals)
-    study = new_study(sampler=sampler, published=False, budget=())
+    store = MemoryStore()
+    study = new_study(store, sampler, published=False, budget=())
     run_all(study)
     assert study.exhausted
     assert len(study.trials) == len([p for p in proposals if p])
     assert study.ask() is None
     assert sampler.asked < 50
+    asked = sampler.asked
+    assert new_study(store, sampler, published=False, budget=()).ask() is None
+    assert sampler.asked == asked  # a resumed study does not ask again
 
 
 def test_the_seed_alone_decides_the_proposals():

@@ -3,23 +3,13 @@
 A store gives them by trial number and kind, {3: {"test": {"top1_error": 0.02}}}.
 """
 
-from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Any
 
-from nas.study import NOTE_REPORT
+from nas.study import Reports, trial_notes
 
-Reports: TypeAlias = Mapping[int, Mapping[str, Mapping[str, Any]]]
+__all__ = ["Reports", "recorded_scores", "trial_notes"]
 
 
 def recorded_scores(reports: Reports) -> dict[int, dict[str, Any]]:
     """Return what was measured on the test split, by trial number."""
     return {number: dict(kinds["test"]) for number, kinds in reports.items() if "test" in kinds}
-
-
-def trial_notes(reports: Reports) -> dict[int, str]:
-    """Return what was unusual about a trial, in words, by trial number."""
-    return {
-        number: str(kinds[NOTE_REPORT]["text"])
-        for number, kinds in reports.items()
-        if NOTE_REPORT in kinds
-    }

@@ -73,6 +73,10 @@ class TrialRecord:
 
         self._note(study, start, lasting=False)
 
+    def record_exhausted(self, study: str) -> None:
+        """Record that the sampler of a study had no further candidate."""
+        self._note(study, studies.set_exhausted)
+
     def requeue_trial(
         self, study: str, number: int, attempt: int, lost: bool, fault: Fault | None = None
     ) -> None:

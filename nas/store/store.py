@@ -20,7 +20,7 @@ from nas.store.lease import LEASE_SECONDS, Lease
 from nas.store.record import TrialRecord
 from nas.store.studies import StudyState, StudySummary
 from nas.store.trainings import Training
-from nas.study import StudySpec, Trial
+from nas.study import StudySpec, Trial, trial_notes
 
 T = TypeVar("T")
 
@@ -276,6 +276,14 @@ class Store(TrialRecord):
         """Return the final results of a study as {trial number: {kind: values}}."""
         study_id = self._study(name).id
         return self._database.read(lambda connection: trials.select_reports(connection, study_id))
+
+    def exhausted(self, study: str) -> bool:
+        """Tell whether the sampler of a study had no further candidate."""
+        return bool(self._study(study).exhausted)
+
+    def notes(self, study: str) -> dict[int, str]:
+        """Return what was unusual about the trials of a study, in words, by number."""
+        return trial_notes(self.reports(study))
 
     def record_training(self, training: Training) -> None:
         """Keep a training to the end; one of its name and seed is replaced."""

@@ -137,6 +137,11 @@ def set_state(connection: sa.Connection, study_id: int, state: StudyState) -> No
     connection.execute(sa.update(STUDY).where(STUDY.c.id == study_id).values(state=state.value))
 
 
+def set_exhausted(connection: sa.Connection, study_id: int) -> None:
+    """Enter that the sampler of a study had no further candidate."""
+    connection.execute(sa.update(STUDY).where(STUDY.c.id == study_id).values(exhausted=1))
+
+
 def set_folder(connection: sa.Connection, study_id: int, folder: str, places: list[str]) -> None:
     """Enter where the files of a study lie: a folder of that name in results folders."""
     values = {"folder": folder, "places": json.dumps(places)}

@@ -60,7 +60,16 @@ from nas.study.time_profile import (
     profile_table,
     profile_total,
 )
-from nas.study.trial import NOTE_REPORT, Fault, Measurement, Outcome, Trial, TrialState
+from nas.study.trial import (
+    NOTE_REPORT,
+    Fault,
+    Measurement,
+    Outcome,
+    Reports,
+    Trial,
+    TrialState,
+    trial_notes,
+)
 
 __all__ = [
     "DATA_FAULT",
@@ -91,6 +100,7 @@ __all__ = [
     "Outcome",
     "Profile",
     "Report",
+    "Reports",
     "Sampler",
     "Saved",
     "Study",
@@ -129,5 +139,6 @@ __all__ = [
     "reason_of",
     "sign_folder",
     "trainings",
+    "trial_notes",
     "weights_name",
 ]

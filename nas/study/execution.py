@@ -16,7 +16,7 @@ from nas.study import time_profile as profile
 from nas.study.evaluator import Attempt, Epoch, Evaluator, Failure, Job, Report, Saved
 from nas.study.rungs import Decision
 from nas.study.study import Study
-from nas.study.trial import NOTE_REPORT, Fault, Measurement, Outcome, Trial, TrialState
+from nas.study.trial import Fault, Measurement, Outcome, Trial, TrialState
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,6 @@ class Execution:
         self.emit = on_event
         self._flying: dict[int, Job] = {}
         self._later: list[Event] | None = None  # what is told when it has been recorded
-        self._halved: dict[int, str] = {}  # trials whose memory did not suffice, and what is noted
 
     @property
     def flying(self) -> int:
@@ -90,7 +89,7 @@ class Execution:
             self.emit(TrialFinished(trial))  # an earlier result was reused: nothing to run
         if trial is None:
             return None
-        halved = trial.number in self._halved
+        halved = self.study.halved(trial.number)
         job = Job(trial.number, trial.attempt, trial.seed, trial.architecture, halved)
         self._flying[job.number] = job
         self.emit(TrialStarted(trial))
@@ -146,8 +145,7 @@ class Execution:
     def _again(self, job: Job, note: str) -> None:
         """Put a job back in the queue, to be started with its batches halved; once for a trial."""
         self._landed(job)
-        self._halved[job.number] = note
-        self.study.interrupt(job.number)
+        self.study.halve(job.number, note)
         self._tell(job.number, note)
 
     def _pause(self, job: Job, failure: Failure) -> None:
@@ -212,8 +210,6 @@ class Execution:
         if not self._landed(job):
             return
         reports: dict[str, Mapping[str, Any]] = {}
-        if job.halved:
-            reports[NOTE_REPORT] = {"text": self._halved[job.number]}
         if not isinstance(content, Failure) and content.profile is not None:
             reports[profile.PROFILE_REPORT] = profile.complete_profile(content.profile, seconds)
         outcome = Outcome(state, seconds)

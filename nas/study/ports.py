@@ -63,6 +63,18 @@ class StudyStore(Protocol):
         """Return where the weights of a trial lie; None where it has none, or they are gone."""
         ...
 
+    def exhausted(self, study: str) -> bool:
+        """Tell whether `record_exhausted` was called for `study`."""
+        ...
+
+    def record_exhausted(self, study: str) -> None:
+        """Record that the sampler of `study` had no further candidate."""
+        ...
+
+    def notes(self, study: str) -> Mapping[int, str]:
+        """Return the texts of the reports of kind `NOTE_REPORT`, by trial number."""
+        ...
+
     def insert_trial(self, study: str, trial: Trial) -> None:
         """Add a trial; its number must be new in the study."""
         ...

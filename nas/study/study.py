@@ -30,7 +30,7 @@ from nas.study.ports import Sampler, StudyStore
 from nas.study.rungs import Decision
 from nas.study.spec import StudySpec
 from nas.study.time_limit import Timebox
-from nas.study.trial import Fault, Measurement, Outcome, Trial, TrialState
+from nas.study.trial import NOTE_REPORT, Fault, Measurement, Outcome, Trial, TrialState
 
 MAX_LOSSES = 3
 _PROPOSALS = 20
@@ -60,10 +60,10 @@ class Study:
         self._trials = {trial.number: trial for trial in store.trials(spec.name)}
         self._confirming: list[int] | None = None
         self._timebox = Timebox(spec.time_limit, self.trials, clock)
-        self.exhausted = False
-        if self._cut_short():
+        self.exhausted = store.exhausted(spec.name)
+        self._halved = set(store.notes(spec.name))
+        if self._time_was_up():
             self._timebox.close()
-            self.exhausted = spec.time_limit is None
         for trial in self.trials:
             self.interrupt(trial.number)
 
@@ -273,6 +273,19 @@ class Study:
             self._store.requeue_trial(self.spec.name, number, trial.attempt, lost=False)
             self._trials[number] = replace(trial, state=TrialState.WAITING)
 
+    def halved(self, number: int) -> bool:
+        """Tell whether the batches of a trial are halved from its next attempt on."""
+        return number in self._halved
+
+    def halve(self, number: int, note: str) -> None:
+        """Put a running trial back to WAITING whose memory did not suffice, its batches halved.
+
+        The record says so with the text `note`, so that a resumed study halves them too.
+        """
+        self._store.record_report(self.spec.name, number, NOTE_REPORT, {"text": note})
+        self._halved.add(number)
+        self.interrupt(number)
+
     def pause(self, number: int, fault: Fault) -> NoReturn:
         """Put a running trial back to WAITING that the environment ended, and pause the study.
 
@@ -323,6 +336,7 @@ class Study:
             if architecture.arch_id not in taken:
                 return self._new(architecture)
         self.exhausted = True
+        self._store.record_exhausted(self.spec.name)
         return None
 
     def _rng(self, number: int, proposal: int) -> np.random.Generator:
@@ -337,16 +351,16 @@ class Study:
         """Tell whether all candidates have ended, and no more will come."""
         return self._all_asked() and all(trial.state.finished for trial in self.candidates)
 
-    def _cut_short(self) -> bool:
-        """Tell whether the search had ended with fewer candidates than planned.
+    def _time_was_up(self) -> bool:
+        """Tell whether an earlier run used all the time for the search.
 
-        The sampler had nothing new then, or its time was up; it is not asked again. A study with a
-        limit of time that still searched has trials that were under way.
+        A study whose time was not up has trials that were under way.
         """
         trials = self.trials
-        ended = any(trial.replicate_of is not None for trial in trials)
-        if self.spec.time_limit and trials:
-            ended = ended or all(trial.state.finished for trial in trials)
+        if not self.spec.time_limit or not trials:
+            return False
+        confirming = any(trial.replicate_of is not None for trial in trials)
+        ended = confirming or all(trial.state.finished for trial in trials)
         return ended and len(self.candidates) < self.spec.num_trials
 
     def _next_replicate(self) -> Trial | None:

@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any, TypeAlias
 
 from nas.cost import Cost
 from nas.space import Architecture
 
 NOTE_REPORT = "note"  # the kind of the report that says what was unusual about a trial, in words
+Reports: TypeAlias = Mapping[int, Mapping[str, Mapping[str, Any]]]  # by trial number and kind
 _METRICS = ("top1_error", "loss", "train_loss")
 
 
@@ -133,3 +135,12 @@ class Trial:
         if name not in _METRICS:  # a table of trained networks may have costs of its own
             return float(getattr(self.cost, name))
         return None if self.last is None else float(getattr(self.last, name))
+
+
+def trial_notes(reports: Reports) -> dict[int, str]:
+    """Return what was unusual about a trial, in words, by trial number."""
+    return {
+        number: str(kinds[NOTE_REPORT]["text"])
+        for number, kinds in reports.items()
+        if NOTE_REPORT in kinds
+    }
