@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from nas.errors import ArchitectureError
 from nas.space.architecture import parse
 from tests.members import members, space_named, spaces, written_members
+from tests.messages import carries
 
 IGCV3 = space_named("igcv3")
 GOOD = {
@@ -76,29 +77,29 @@ def test_the_same_choices_in_another_space_are_another_architecture():
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"g1": None}, "leaves out g1"),
-        ({"g1": ""}, "g1 has a value ''"),
-        ({"g1": "2-2"}, "has 2 values, but the space has 7 stages"),
-        ({"g1": "-2"}, "g1 has a value ''"),
-        ({"g1": "²"}, "g1 has a value '²'"),
-        ({"g1": "++3"}, "g1 has a value '++3'"),
-        ({"g1": "2.0"}, "g1 has a value '2.0'"),
-        ({"g1": "9" * 5000}, "g1 has a value '999"),
-        ({"g1": "yes"}, "g1=yes is not among its values (1, 2, 4, 8)"),
-        ({"g1": "16"}, "g1=16 is not among"),
-        ({"g1": "_"}, "g1=_ is not among"),
-        ({"depth": "yes"}, "depth=yes is not among"),
-        ({"depth": "no"}, "depth=no is not among"),
-        ({"depth": "1-0-6-8-6-6-1"}, "depth=0 is not among"),
-        ({"permute2": "0"}, "permute2=0 is not among its values (no)"),
-        ({"relu": "last+first"}, "relu=last+first is not among"),
+        ({"g1": None}, "g1"),
+        ({"g1": ""}, "g1 … ''"),
+        ({"g1": "2-2"}, "g1 … 2 … 7 stages"),
+        ({"g1": "-2"}, "g1 … ''"),
+        ({"g1": "²"}, "g1 … '²'"),
+        ({"g1": "++3"}, "g1 … '++3'"),
+        ({"g1": "2.0"}, "g1 … '2.0'"),
+        ({"g1": "9" * 5000}, "g1"),
+        ({"g1": "yes"}, "g1=yes … (1, 2, 4, 8)"),
+        ({"g1": "16"}, "g1=16"),
+        ({"g1": "_"}, "g1=_"),
+        ({"depth": "yes"}, "depth=yes"),
+        ({"depth": "no"}, "depth=no"),
+        ({"depth": "1-0-6-8-6-6-1"}, "depth=0"),
+        ({"permute2": "0"}, "permute2=0 … (no)"),
+        ({"relu": "last+first"}, "relu=last+first"),
         ({"depth": "1", "width": "16-24-40-64-96-160-320", "g2": "1-1-1-1-1-1-3"}, "g2=3"),
     ],
 )
 def test_a_bad_value_is_refused_with_its_key(changed, said):
     with pytest.raises(ArchitectureError) as caught:
         IGCV3.parse(text(**changed))
-    assert said in caught.value.cause
+    assert carries(caught.value.cause, said)
     assert caught.value.remedy
 
 

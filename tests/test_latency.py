@@ -20,6 +20,7 @@ from nas.study.objectives import objective
 from nas.training.latency.pieces import covering_pieces
 from nas.units import time
 from tests.members import LISTABLE
+from tests.messages import carrying
 
 SMALL = LISTABLE.replace("permute2 = false", "permute2 = [false, true]")
 DEVICE = Device("cpu", "a processor", "onnxruntime", "1.0", 1)
@@ -77,7 +78,7 @@ def test_a_table_survives_its_text(times, quantum, error, name):
     "text", ["", "[]", "{}", '{"schema": 2}', '{"schema": 1, "space": "x"}', "null"]
 )
 def test_what_is_no_table_is_refused(text):
-    with pytest.raises(NasError, match=r"mine\.json cannot be read as a latency table"):
+    with pytest.raises(NasError, match=carrying("mine.json")):
         LatencyTable.from_json(text, "mine.json")
 
 
@@ -113,7 +114,7 @@ def test_a_table_of_another_input_has_no_such_units(small):
         "depth=1-1,width=6-12,expansion=2-2,g1=1-1,g2=1-3,relu=none-none,permute2=no-no"
     )
     other = CostModel(small.space, small.space.deployment._replace(height=32, width=32))
-    with pytest.raises(NasError, match="the latency table of small at 3x16x16 has no conv"):
+    with pytest.raises(NasError, match=carrying("small … 3x16x16 … conv")):
         small.table.latency(lower(small.space, member, other.input_shape))
 
 
@@ -191,28 +192,28 @@ def test_units_of_time(text, nanoseconds):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("5M-latency@cpu", "is no latency"),
-        ("5ms-latency", "is no latency"),
-        ("5-latency@cpu", "is no latency"),
-        ("5ms-latency@tpu", "there is no device 'tpu'"),
-        ("5ms-latency@gpu", "there is no device 'gpu'"),
-        ("0.1ns-latency@cpu", "less than 1 ns"),
+        ("5M-latency@cpu", "5M-latency@cpu"),
+        ("5ms-latency", "5ms-latency"),
+        ("5-latency@cpu", "5-latency@cpu"),
+        ("5ms-latency@tpu", "'tpu'"),
+        ("5ms-latency@gpu", "'gpu'"),
+        ("0.1ns-latency@cpu", "0.1ns-latency@cpu … 1 ns"),
     ],
 )
 def test_what_is_no_latency_is_refused(text, said):
-    with pytest.raises(BudgetError, match=said) as raised:
+    with pytest.raises(BudgetError, match=carrying(said)) as raised:
         parse_budget(text)
     assert "latency@" in raised.value.remedy or raised.value.remedy == USE_DEVICE
 
 
 def test_another_device_is_no_misspelled_one():
-    with pytest.raises(NasError, match="there is no device 'gpu'") as raised:
+    with pytest.raises(NasError, match="'gpu'") as raised:
         objective("latency@gpu")
     assert raised.value.remedy == USE_DEVICE  # nearest in letters is cpu, which a GPU is not
 
 
 def test_one_latency_at_a_time():
-    with pytest.raises(BudgetError, match="two budgets limit latency"):
+    with pytest.raises(BudgetError, match="latency"):
         parse_budgets(["5ms-latency@cpu", "6ms-latency@cuda"])
 
 
@@ -229,7 +230,7 @@ def test_a_budget_that_nothing_meets_names_the_least_in_units_of_time(small):
 def test_the_objective_is_a_cost_on_either_device():
     assert objective("latency@cpu") == objective("latency@cuda")
     assert objective("latency@cpu").known
-    with pytest.raises(NasError, match="there is no device 'tpu'"):
+    with pytest.raises(NasError, match="'tpu'"):
         objective("latency@tpu")
 
 

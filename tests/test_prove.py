@@ -19,6 +19,7 @@ from nas.samplers import make_sampler
 from nas.stats.pareto import non_dominated
 from nas.study.trial import TrialState
 from tests import tables
+from tests.messages import carries
 
 LIMIT = "200K-flops"
 
@@ -317,7 +318,7 @@ def test_verdict_pairs_the_runs_of_a_seed_and_few_seeds_show_nothing():
     for contrast in found.contrasts:
         assert contrast.verdict.startswith("no difference seen: ")
     assert "paired over 1 to 2 seeds" in str(found)
-    assert str(found).endswith("better in 0 of 4 comparisons, worse in 0, no difference seen in 4")
+    assert carries(str(found), "0 of 4 … 0 … 4")
     assert judged({"ours": summary()["ours"]}) is None
 
 

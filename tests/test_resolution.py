@@ -13,11 +13,12 @@ from nas.study.reuse import comparable
 from nas.study.rung_resolutions import check_resolutions, early_sides
 from nas.study.rungs import Ladder
 from nas.study.spec import StudySpec
+from tests.messages import carries, carrying
 from tests.studies import SPACE, small_spec
 
 
 def refused(match: str, call, *args) -> None:
-    with pytest.raises(NasError, match=match) as caught:
+    with pytest.raises(NasError, match=carrying(match)) as caught:
         call(*args)
     assert "\n" not in caught.value.cause + caught.value.remedy
 
@@ -40,12 +41,12 @@ def test_a_ladder_without_sides_is_always_at_full_size():
     ladder = Ladder((1, 2, 4), 2)
     assert [ladder.side(epoch) for epoch in range(1, 5)] == [None] * 4
     assert ladder.resolutions == ""
-    assert Ladder((2, 4), 2, (96,)).resolutions == "images of 96x96 up to epoch 2, then in full"
+    assert carries(Ladder((2, 4), 2, (96,)).resolutions, "96x96 … epoch 2")
 
 
 @pytest.mark.parametrize(
     ("sides", "said"),
-    [((96,), "1 resolutions below that of the task do not fit 3 rungs"), ((128, 96), "fall")],
+    [((96,), "1 … 3 rungs"), ((128, 96), "128, 96")],
 )
 def test_sides_that_are_no_ladder(sides, said):
     refused(said, Ladder, (2, 4, 8), 2, sides)
@@ -63,9 +64,9 @@ def test_the_last_resolution_is_the_tasks_own_and_may_be_left_out():
 @pytest.mark.parametrize(
     ("sides", "full", "said"),
     [
-        ((16,), 32, "16 are 1 for 3 rungs"),
-        ((16, 20, 24, 32), 32, "are 4 for 3 rungs"),
-        ((16, 20, 24), 32, "ends at 24, but the task's images are 32x32"),
+        ((16,), 32, "16 … 1 … 3 rungs"),
+        ((16, 20, 24, 32), 32, "4 … 3 rungs"),
+        ((16, 20, 24), 32, "24 … 32x32"),
     ],
 )
 def test_resolutions_that_do_not_fit_the_rungs(sides, full, said):
@@ -75,11 +76,11 @@ def test_resolutions_that_do_not_fit_the_rungs(sides, full, said):
 @pytest.mark.parametrize(
     ("side", "said"),
     [
-        (20, "20 is not divided by 8, the total stride of small at 3x32x32"),
-        (36, "36 is larger than the task's 32x32"),
-        (2, "2 is not divided by 8"),
-        (0, "0 is not divided"),
-        (-4, "-4 is not divided"),
+        (20, "20 … 8 … small … 3x32x32"),
+        (36, "36 … 32x32"),
+        (2, "2 … 8"),
+        (0, "0"),
+        (-4, "-4"),
     ],
 )
 def test_resolutions_that_the_networks_cannot_have(side, said):
@@ -103,9 +104,7 @@ def test_a_study_keeps_its_resolutions_and_old_ones_have_none():
 
 def test_the_report_says_the_resolutions():
     settings = dict(study_view(small_spec(resolutions=(16, 24)), []).settings)
-    assert settings["Resolutions"] == (
-        "images of 16x16 up to epoch 1, 24x24 up to epoch 2, then in full"
-    )
+    assert carries(settings["Resolutions"], "16x16 … epoch 1 … 24x24 … epoch 2")
     assert "Resolutions" not in dict(study_view(small_spec(), []).settings)
 
 

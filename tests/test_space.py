@@ -12,6 +12,7 @@ from nas.space.architecture import Architecture
 from nas.space.file import read_space
 from nas.space.lowering import lower
 from tests.members import HEAD, members, neighbours, space_named, spaces, written_members
+from tests.messages import carries, carrying
 
 IGCV3 = space_named("igcv3")
 TRICKY = space_named("tricky")
@@ -128,7 +129,7 @@ def test_a_repeated_block_must_fit_the_width_of_its_own_stage():
     space = tiny("depth = [1, 2]\nexpansion = 3\ng1 = [4, 2]", "[[stage]]\nwidth = [16, 18]")
     text = "depth={},width=18,expansion=3,g1=4,g2=1,relu=none,permute2=no"
     space.parse(text.format(1))
-    with pytest.raises(ArchitectureError, match="g1=4 does not divide width=18"):
+    with pytest.raises(ArchitectureError, match=carrying("g1=4 … width=18")):
         space.parse(text.format(2))
 
 
@@ -138,7 +139,7 @@ def test_a_member_of_other_stages_or_choices_is_refused():
         Architecture("igcv3", IGCV3.keys[:2], tuple(stage[:2] for stage in D.stages)),
     ):
         assert not IGCV3.contains(foreign)
-        with pytest.raises(ArchitectureError, match="its stages or choices are others"):
+        with pytest.raises(ArchitectureError, match=carrying("igcv3")):
             IGCV3.check(foreign)
 
 
@@ -157,8 +158,7 @@ def test_a_message_names_the_stage_the_key_and_the_value():
     text = D.text.replace("expansion=1-6", "expansion=1-5")
     with pytest.raises(ArchitectureError) as caught:
         IGCV3.parse(text)
-    assert "stage 'stage2'" in caught.value.cause
-    assert "expansion=5 is not among its values (1, 2, 3, 4, 6)" in caught.value.cause
+    assert carries(caught.value.cause, "'stage2' … expansion=5 … (1, 2, 3, 4, 6)")
 
 
 def test_refusing_a_thoroughly_wrong_architecture_is_quick():

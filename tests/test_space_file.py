@@ -14,6 +14,7 @@ from nas.space.dead_values import dead_value
 from nas.space.file import builtin_names, load_space, parse_input, read_space
 from nas.space.layers import Shape
 from tests.members import SMALL, TRICKY, space_named
+from tests.messages import carries
 
 IGCV3_TEXT = space_named("igcv3").source
 GUIDE = Path(__file__).parents[1] / "docs" / "spaces.md"
@@ -110,85 +111,85 @@ def test_a_toml_mistake_is_told_with_its_line():
 @pytest.mark.parametrize(
     ("edit", "said"),
     [
-        (('schema = 1\n', ""), "top level: schema is missing"),
+        (('schema = 1\n', ""), "schema"),
         (('schema = 1\n', "schema = 2\n"), "schema = 2"),
-        (('schema = 1\n', "schema = true\n"), "schema = True is not an integer"),
-        (('schema = 1\n', "schema = 1\nshema = 1\n"), "unknown key 'shema'"),
+        (('schema = 1\n', "schema = true\n"), "schema = True … integer"),
+        (('schema = 1\n', "schema = 1\nshema = 1\n"), "'shema'"),
         (('name = "small"', 'name = "Small Space"'), "name = 'Small Space'"),
-        (('block = "igcv3"', 'block = "resnet"'), "block = 'resnet' is unknown"),
+        (('block = "igcv3"', 'block = "resnet"'), "block = 'resnet'"),
         (('title = "A', 'title = "A\\n'), "title = 'A\\n"),
-        (('input = "3x32x32"', 'input = "32"'), "deployment: input = '32'"),
-        (('input = "3x32x32"', 'input = "3x0x32"'), "deployment: input = '3x0x32'"),
-        (('input = "3x32x32"', 'input = "3x32x9999"'), "deployment: input = '3x32x9999'"),
-        (("classes = 10", "classes = 0"), "deployment: classes = 0"),
-        (("classes = 10", "classes = 10.0"), "classes = 10.0 is not an integer"),
-        (("[deployment]", "[deployment]\nsize = 3"), "deployment: unknown key 'size'"),
-        (("[stem]\nwidth = 8", "[stem]\nwidth = nan"), "stem: width = nan is not an integer"),
-        (("[stem]\nwidth = 8", "[stem]\nwidth = 0x" + "f" * 9000), "stem: width = a huge number"),
-        (("stride = 2\n[head]", "stride = 3\n[head]"), "stem: stride = 3"),
-        (("width = 24\n\n[choices]", "width = [24]\n\n[choices]"), "head: width = [24] is not"),
-        (("g1 = [1, 2]", "g3 = 1\ng1 = [1, 2]"), "choices: unknown key 'g3'"),
-        (("g1 = [1, 2]", "stride = 2\ng1 = [1, 2]"), "choices: unknown key 'stride'"),
-        (("g1 = [1, 2]", "g1 = []"), "stage stage1: g1 is missing"),
-        (("g1 = [1, 2]\n", ""), "stage stage1: g1 is missing"),
-        (("g1 = [1, 2]", "g1 = [1, 2, 1]"), "stage stage1: g1 lists 1 twice"),
-        (("g1 = [1, 2]", "g1 = [1, 2.0]"), "stage stage1: g1 = 2.0"),
-        (("g1 = [1, 2]", "g1 = [1, [2]]"), "stage stage1: g1 = [2]"),
-        (("g1 = [1, 2]", "g1 = {a = 1}"), "stage stage1: g1 = {'a': 1}"),
-        (("g1 = [1, 2]", "g1 = 1979-05-27"), "stage stage1: g1 = datetime.date"),
-        (("g1 = [1, 2]", f"g1 = {[*range(1, 200)]}"), "stage stage1: g1 lists 199 values"),
+        (('input = "3x32x32"', 'input = "32"'), "deployment … input = '32'"),
+        (('input = "3x32x32"', 'input = "3x0x32"'), "deployment … input = '3x0x32'"),
+        (('input = "3x32x32"', 'input = "3x32x9999"'), "deployment … input = '3x32x9999'"),
+        (("classes = 10", "classes = 0"), "deployment … classes = 0"),
+        (("classes = 10", "classes = 10.0"), "classes = 10.0 … integer"),
+        (("[deployment]", "[deployment]\nsize = 3"), "deployment … 'size'"),
+        (("[stem]\nwidth = 8", "[stem]\nwidth = nan"), "stem … width = nan … integer"),
+        (("[stem]\nwidth = 8", "[stem]\nwidth = 0x" + "f" * 9000), "stem … width"),
+        (("stride = 2\n[head]", "stride = 3\n[head]"), "stem … stride = 3"),
+        (("width = 24\n\n[choices]", "width = [24]\n\n[choices]"), "head … width = [24]"),
+        (("g1 = [1, 2]", "g3 = 1\ng1 = [1, 2]"), "choices … 'g3'"),
+        (("g1 = [1, 2]", "stride = 2\ng1 = [1, 2]"), "choices … 'stride'"),
+        (("g1 = [1, 2]", "g1 = []"), "stage1 … g1"),
+        (("g1 = [1, 2]\n", ""), "stage1 … g1"),
+        (("g1 = [1, 2]", "g1 = [1, 2, 1]"), "stage1 … g1 … 1 twice"),
+        (("g1 = [1, 2]", "g1 = [1, 2.0]"), "stage1 … g1 = 2.0"),
+        (("g1 = [1, 2]", "g1 = [1, [2]]"), "stage1 … g1 = [2]"),
+        (("g1 = [1, 2]", "g1 = {a = 1}"), "stage1 … g1 = {'a': 1}"),
+        (("g1 = [1, 2]", "g1 = 1979-05-27"), "stage1 … g1 = datetime.date"),
+        (("g1 = [1, 2]", f"g1 = {[*range(1, 200)]}"), "stage1 … g1 … 199"),
         (("depth = [1, 2, 3]", "depth = 65"), "depth = 65"),
         (("depth = [1, 2, 3]", "depth = true"), "depth = True"),
         (("permute2 = false", "permute2 = 0"), "permute2 = 0"),
         (('relu = ["depthwise"', 'relu = ["everywhere"'), "relu = 'everywhere'"),
         (("expansion = [1, 2, 4]", "expansion = nan"), "expansion = nan"),
-        (("width = [16, 24]", "width = [16, 70000]"), "stage stage2: width = 70000"),
+        (("width = [16, 24]", "width = [16, 70000]"), "stage2 … width = 70000"),
         (("stride = 2\nwidth = [16, 24]", 'stride = "2"\nwidth = [16, 24]'), "stride = '2'"),
-        (("stride = 2\nwidth = [16, 24]", "stride = 2.0\nwidth = 16"), "stage2: stride = 2.0"),
+        (("stride = 2\nwidth = [16, 24]", "stride = 2.0\nwidth = 16"), "stage2 … stride = 2.0"),
         (("stride = 2\nwidth = [16, 24]", "stride = 2\ndepth = [0, 1]\nwidth = 16"), "depth = 0"),
-        (("width = [16, 24]", 'width = [16, 24]\nname = "stem"'), "stage2: name = 'stem'"),
-        (("width = [16, 24]", 'width = [16, 24]\nname = "a.b1"'), "stage2: name = 'a.b1'"),
-        (("width = [16, 24]", 'width = [16, 24]\nname = "stage1"'), "have the name 'stage1'"),
-        (("width = [16, 24]", "width = [16, 24]\nkernel = 3"), "stage2: unknown key 'kernel'"),
-        (("depth = 1\nwidth = [8", "depth = 9\nwidth = [8"), "small-plain: stage 'stage1' of"),
-        (("depth = 1\nwidth = [8", "depth = []\nwidth = [8"), "published small-plain: depth = []"),
-        (("depth = 1\nwidth = [8", "depth = true\nwidth = [8"), "small-plain: depth = True"),
-        (("depth = 1\nwidth = [8", "width = [8"), "published small-plain: depth is missing"),
-        (("[8, 16, 32]", "[8, 16]"), "published small-plain: width = [8, 16]"),
-        (('"small-deep"', '"small-plain"'), "published small-plain is there twice"),
-        (('"small-deep"', "7"), "published: name = 7 is not text"),
-        (('"small-deep"', '"small-deep"\ntop1 = 1'), "published small-deep: unknown key 'top1'"),
-        (('"small-deep"', '"small-deep"\ntitle = 1'), "published small-deep: title = 1"),
-        (('"small-deep"', '"small-deep"\npublished = 3'), "small-deep: published = 3"),
-        (('"small-deep"', '"small-deep"\npublished = {top1 = [1]}'), "small-deep: top1 = [1]"),
-        (("[choices]", "[adaptation]\ndrop_stride = []\n[choices]"), "unknown key 'drop_stride'"),
-        (("[choices]", "[adaptation]\ndrop_strides = 3\n[choices]"), "drop_strides = 3 is not"),
-        (("[choices]", '[adaptation]\ndrop_strides = ["stage1"]\n[choices]'), "has no stride"),
-        (("[choices]", "[adaptation]\ndrop_strides = [[]]\n[choices]"), "which has no stride"),
-        (("[choices]", '[adaptation]\ndrop_strides = ["stem", "stem"]\n[choices]'), "stem', twice"),
+        (("width = [16, 24]", 'width = [16, 24]\nname = "stem"'), "stage2 … name = 'stem'"),
+        (("width = [16, 24]", 'width = [16, 24]\nname = "a.b1"'), "stage2 … name = 'a.b1'"),
+        (("width = [16, 24]", 'width = [16, 24]\nname = "stage1"'), "'stage1'"),
+        (("width = [16, 24]", "width = [16, 24]\nkernel = 3"), "stage2 … 'kernel'"),
+        (("depth = 1\nwidth = [8", "depth = 9\nwidth = [8"), "small-plain … 'stage1'"),
+        (("depth = 1\nwidth = [8", "depth = []\nwidth = [8"), "small-plain … depth = []"),
+        (("depth = 1\nwidth = [8", "depth = true\nwidth = [8"), "small-plain … depth = True"),
+        (("depth = 1\nwidth = [8", "width = [8"), "small-plain … depth"),
+        (("[8, 16, 32]", "[8, 16]"), "small-plain … width = [8, 16]"),
+        (('"small-deep"', '"small-plain"'), "small-plain … twice"),
+        (('"small-deep"', "7"), "published … name = 7"),
+        (('"small-deep"', '"small-deep"\ntop1 = 1'), "small-deep … 'top1'"),
+        (('"small-deep"', '"small-deep"\ntitle = 1'), "small-deep … title = 1"),
+        (('"small-deep"', '"small-deep"\npublished = 3'), "small-deep … published = 3"),
+        (('"small-deep"', '"small-deep"\npublished = {top1 = [1]}'), "small-deep … top1 = [1]"),
+        (("[choices]", "[adaptation]\ndrop_stride = []\n[choices]"), "'drop_stride'"),
+        (("[choices]", "[adaptation]\ndrop_strides = 3\n[choices]"), "drop_strides = 3"),
+        (("[choices]", '[adaptation]\ndrop_strides = ["stage1"]\n[choices]'), "stage1 … stride"),
+        (("[choices]", "[adaptation]\ndrop_strides = [[]]\n[choices]"), "[] … stride"),
+        (("[choices]", '[adaptation]\ndrop_strides = ["stem", "stem"]\n[choices]'), "stem … twice"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_named_with_its_place_and_value(edit, said):
     read_space(SMALL, "my.toml")
-    assert said in refused(changed(SMALL, edit)).cause
+    assert carries(refused(changed(SMALL, edit)).cause, said)
 
 
 @pytest.mark.parametrize(
     ("key", "value", "said"),
     [
-        ("choices", [1], "choices = [1] is not a table"),
-        ("adaptation", "x", "adaptation = 'x' is not a table"),
-        ("published", {"a": 1}, "published = {'a': 1} is not a list"),
-        ("published", [1], "published: 1 is no table"),
-        ("stage", {}, "stage = {} is not a list"),
+        ("choices", [1], "choices = [1] … table"),
+        ("adaptation", "x", "adaptation = 'x' … table"),
+        ("published", {"a": 1}, "published = {'a': 1} … list"),
+        ("published", [1], "published … 1 … table"),
+        ("stage", {}, "stage = {} … list"),
         ("stage", [], "0 stages"),
         ("stage", [{}] * 33, "33 stages"),
-        ("stage", [3], "stage stage1: 3 is no table"),
-        ("deployment", 3, "deployment = 3 is not a table"),
+        ("stage", [3], "stage1 … 3 … table"),
+        ("deployment", 3, "deployment = 3 … table"),
     ],
 )
 def test_a_section_of_the_wrong_kind_is_refused(key, value, said):
-    assert said in refused(written({**tomllib.loads(SMALL), key: value})).cause
+    assert carries(refused(written({**tomllib.loads(SMALL), key: value})).cause, said)
 
 
 @pytest.mark.parametrize(
@@ -196,23 +197,22 @@ def test_a_section_of_the_wrong_kind_is_refused(key, value, said):
     [
         (
             [("g2 = [1, 2]", "g2 = [1, 7]")],
-            "stage1: g2 = 7 can never be built (g2=7 does not divide",
+            "stage1 … g2 = 7 … g2=7",
         ),
-        ([("g2 = [1, 2]", "g2 = 7")], "stage2: g2 = 7 can never be built (g2=7 does not divide"),
-        ([("g1 = [1, 2]", "g1 = [1, 64]")], "stage2: g1 = 64 can never"),
-        ([("g1 = [1, 2]", "g1 = [2]"), ("[8, 16]", "[8, 9]")], "width = 9 can never be built"),
-        ([("[16, 24]", "[16, 15]"), ("g2 = [1, 2]", "g2 = 2")], "stage2: width = 15 can never"),
+        ([("g2 = [1, 2]", "g2 = 7")], "stage2 … g2 = 7 … g2=7"),
+        ([("g1 = [1, 2]", "g1 = [1, 64]")], "stage2 … g1 = 64"),
+        ([("g1 = [1, 2]", "g1 = [2]"), ("[8, 16]", "[8, 9]")], "width = 9"),
+        ([("[16, 24]", "[16, 15]"), ("g2 = [1, 2]", "g2 = 2")], "stage2 … width = 15"),
     ],
 )
 def test_a_value_that_no_network_can_have_is_refused_when_the_file_is_read(edits, said):
-    assert said in refused(changed(SMALL, *edits)).cause
+    assert carries(refused(changed(SMALL, *edits)).cause, said)
 
 
 def test_a_width_that_no_later_stage_can_read_is_refused():
     text = changed(SMALL, ("width = [24, 32, 40]", "width = [24, 48]\ng1 = 16"))
     error = refused(text)
-    assert "stage stage2: width = 24 can never be built" in error.cause
-    assert "no later stage can read" in error.cause
+    assert carries(error.cause, "stage2 … width = 24 … later stage")
 
 
 def test_a_depth_that_never_fits_is_refused():
@@ -220,7 +220,7 @@ def test_a_depth_that_never_fits_is_refused():
     text = changed(SMALL, ("depth = [0, 1]\nwidth = [8, 16]\nexpansion = [0, 1]",
                            "depth = [1, 3]\nwidth = 12\ng1 = 8\nexpansion = 1"))  # fmt: skip
     text = text.split("[[published]]")[0]
-    assert "stage stage1: depth = 3 can never be built (g1=8 does not" in refused(text).cause
+    assert carries(refused(text).cause, "stage1 … depth = 3 … g1=8")
     read_space(text.replace("depth = [1, 3]", "depth = 1"), "my.toml")
 
 

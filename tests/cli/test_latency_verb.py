@@ -11,6 +11,7 @@ from nas.cost.model import CostModel
 from nas.space.file import read_space
 from nas.training.latency.pieces import covering_pieces
 from nas.training.latency.runtimes import open_runtime
+from tests.messages import carries
 from tests.test_latency import SMALL
 
 ARCH = "depth=1-1,width=6-12,expansion=2-2,g1=1-1,g2=1-3,relu=none-none,permute2=no-no"
@@ -59,7 +60,7 @@ def test_a_space_is_counted_within_a_latency(nas, small):
     assert found["feasible"]["exact"]
     shown = nas(*words, "--budget", "1M-madds", *table)
     assert shown.code == 0
-    assert "latency of the whole space" in shown.out
+    assert carries(shown.out, "latency … 0.4 ms") or carries(shown.out, "latency … 400us")
     assert "off by 2.0 %" in shown.out
     least = nas.refused("space", str(small), "--budget", "1us-latency@cpu", *table)
     assert "us latency" in least
@@ -68,32 +69,32 @@ def test_a_space_is_counted_within_a_latency(nas, small):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--budget", "5ms-latency@gpu"], "there is no device 'gpu'"),
-        (["--budget", "5ms-latency@cpu", "--latency-runtime", "tvm"], "there is no runtime 'tvm'"),
-        (["--budget", "1M-madds", "--latency-table", "x.json"], "no latency is asked for"),
-        (["--budget", "5ms-latency@cpu", "--latency-table", "none/x.json"], "is no directory"),
-        (["--budget", "5ms-latency@cpu", "--latency-table", "small.toml"], "cannot be read as"),
+        (["--budget", "5ms-latency@gpu"], "'gpu'"),
+        (["--budget", "5ms-latency@cpu", "--latency-runtime", "tvm"], "'tvm'"),
+        (["--budget", "1M-madds", "--latency-table", "x.json"], "--latency-table … latency"),
+        (["--budget", "5ms-latency@cpu", "--latency-table", "none/x.json"], "none … directory"),
+        (["--budget", "5ms-latency@cpu", "--latency-table", "small.toml"], "small.toml"),
         (["--budget", "5ms-latency@cpu", "--input", "3x32x32", "--latency-table", "table.json"],
-         "holds small at 3x16x16 with 4 classes"),
+         "small … 3x16x16 … 3x32x32 … 4 classes"),
         (["--budget", "5ms-latency@cpu", "--latency-runtime", "torch", "--latency-table",
-          "table.json"], "not small at 3x16x16 with 4 classes"),
+          "table.json"], "small … 3x16x16 … torch … 4 classes"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_measured_or_read_is_refused(nas, small, monkeypatch, words, said):
     monkeypatch.chdir(small.parent)
-    assert said in nas.refused("space", "small.toml", *words)
+    assert carries(nas.refused("space", "small.toml", *words), said)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 def test_a_gpu_that_is_not_here_is_refused_before_anything_begins(nas, small):
     refused = nas.refused("search", "--space", str(small), "--budget", "5ms-latency@cuda")
-    assert "PyTorch finds no GPU" in refused
+    assert carries(refused, "GPU")
 
 
 def test_one_study_has_one_device(nas, small):
     words = ("--budget", "5ms-latency@cpu", "--objective", "latency@cuda")
     refused = nas.refused("search", "--space", str(small), *words)
-    assert "latency is asked for on cpu and on cuda" in refused
+    assert carries(refused, "cpu … cuda")
 
 
 @pytest.mark.slow

@@ -16,6 +16,7 @@ from nas.training.loop.recipe import load_recipe
 from nas.training.network.module import build
 from nas.training.network.weights_file import save_weights
 from tests.compared import LEAN, spec_of
+from tests.messages import carries
 
 PLAIN = "\n".join(
     line
@@ -150,7 +151,7 @@ def test_strides_of_a_study_are_not_those_of_another_space(nas, tmp_path):
     assert [row["cost"]["deployment"]["input"] for row in rows] == ["3x64x64"] * 2
     assert [row["cost"]["deployment"]["strides"] for row in rows] == ["2,2,2", "1,1,2,2,2"]
     error = nas.refused(*words, "--task-strides", "2,1,1", "--out", "p")
-    assert "--task-strides 2,1,1 has 3 numbers, but shufflenetv1 has 5" in error
+    assert carries(error, "--task-strides 2,1,1 … 3 … shufflenetv1 … 5")
     assert not (tmp_path / "p").exists()
 
 
@@ -165,24 +166,22 @@ def test_against_what_is_not_there(nas, trials):
 def test_a_misspelled_task_is_no_recipe(nas):
     for more in ([], ["--recipe", "paper"]):
         error = nas.refused("train", "--arch", "igcv3-w", "--task", "cifr10", *more)
-        assert "there is no task 'cifr10'" in error
-        assert "Did you mean cifar10" in error
+        assert carries(error, "'cifr10' … cifar10")
 
 
 @pytest.mark.parametrize(("typed", "meant"), [("224x224x3", "3x224x224"), ("28x28x1", "1x28x28"),
                                               ("160x224x3", "3x160x224")])  # fmt: skip
 def test_channels_at_the_end_are_said_to_be_first(nas, typed, meant):
-    assert f"channels first: {meant}" in nas.refused("count", "--arch", "igcv3-w", "--input", typed)
+    assert carries(nas.refused("count", "--arch", "igcv3-w", "--input", typed), meant)
     assert nas("count", "--arch", "igcv3-w", "--input", meant).code == 0
 
 
 def test_a_known_network_of_another_space_says_of_which(nas):
     error = nas.refused("count", "--arch", "mobilenetv1-0.5")
-    assert "mobilenetv1-0.5 is a network of the space mobilenetv1" in error
-    assert "Add --space mobilenetv1." in error
+    assert carries(error, "mobilenetv1-0.5 … --space mobilenetv1")
     assert nas("count", "--arch", "mobilenetv1-0.5", "--space", "mobilenetv1").code == 0
     error = nas.refused("count", "--arch", "mobilenetv1-05")
-    assert "Type: --space mobilenetv1 --arch mobilenetv1-0.5" in error
+    assert carries(error, "--space mobilenetv1 --arch mobilenetv1-0.5")
 
 
 def test_a_study_or_a_trial_that_is_not_there(nas, trials):

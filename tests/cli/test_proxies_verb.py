@@ -19,6 +19,7 @@ from nas.training.evaluator import TrainingEvaluator
 from nas.training.scores.proxies import PROXIES
 from tests.members import space_named
 from tests.memory_store import MemoryStore
+from tests.messages import carries
 from tests.studies import WalkSampler, share, small_spec
 
 SPACE = space_named("small")
@@ -88,7 +89,7 @@ def test_the_audit_of_a_stored_study(nas):
     assert line_of(called.out, "seer").endswith("used, beats madds")
     assert "not used" in line_of(called.out, "coin")
     assert line_of(called.out, "params").endswith("baseline")
-    assert "16 complete candidates of 1.275M to 1.5M madds" in called.out
+    assert carries(called.out, "16 complete … 1.275M to 1.5M")
     assert "rank average" in called.out
     document = json.loads(nas("proxies", "study", "--json").out)
     assert (document["n"], document["complete"], document["needed"]) == (16, 16, 10)
@@ -105,9 +106,7 @@ def test_too_few_candidates_in_the_band_are_said_to_be(nas):
     inside, below = members(4, *BAND), members(12, 0, BAND[0] - 1)
     stored(spec_of(), trials_of(inside + below))
     called = nas("proxies", "study")
-    assert (
-        "4 of 16 complete candidates are within 1.275M to 1.5M madds, 10 are needed" in called.out
-    )
+    assert carries(called.out, "4 of 16 … 1.275M to 1.5M … 10")
     assert "too few" in line_of(called.out, "seer")
 
 
@@ -118,7 +117,7 @@ def test_an_older_study_is_scored_on_demand(nas):
     assert "nas proxies study --compute" in before.out
     called = nas("proxies", "study", "--compute")
     assert called.code == 0, called.err
-    assert "computing the scores of 11 networks" in called.err
+    assert carries(called.err, "11 networks")
     assert set(PROXIES) <= {line.split()[0] for line in called.out.splitlines() if line}
     with open_store(None, read_only=True) as store:
         first = store.trials("study")

@@ -2,16 +2,18 @@
 
 import pytest
 
+from tests.messages import carries
+
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         (["--cpus-per-trial", "4096"], "4096 CPUs"),
         (["--gpus-per-trial", "99"], "99 GPUs"),
-        (["--ray-address", "127.0.0.1:1"], "no Ray cluster answers at 127.0.0.1:1"),
-        (["--ray-address", "ray://127.0.0.1:10001"], "Ray Client"),
+        (["--ray-address", "127.0.0.1:1"], "127.0.0.1:1"),
+        (["--ray-address", "ray://127.0.0.1:10001"], "ray://127.0.0.1:10001"),
     ],
 )
 def test_refused_without_a_trace(nas, tmp_path, words, said):
-    assert said in nas.refused("search", "--budget", "300M-flops", *words)
+    assert carries(nas.refused("search", "--budget", "300M-flops", *words), said)
     assert not (tmp_path / "nas.db").exists()

@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.messages import carries
+
 SEARCH = ["search", "--budget", "300M-flops", "--rungs", "2,4,8"]
 
 
@@ -32,14 +34,14 @@ def test_the_last_one_is_the_size_of_images_of_ones_own(tmp_path):
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        ("a,b", "'a,b' are no whole numbers"),
-        ("", "'' are no whole numbers"),
-        ("4", "are 1 for 3 rungs"),
-        ("4,4,4", "ends at 4, but the task's images are 8x8"),
-        ("8,4", "resolutions 8, 4 fall"),
-        ("3,4", "3 is not divided by 4, the total stride of igcv3 at 1x8x8"),
+        ("a,b", "'a,b'"),
+        ("", "''"),
+        ("4", "1 … 3 rungs"),
+        ("4,4,4", "4 … 8x8"),
+        ("8,4", "8, 4"),
+        ("3,4", "3 … 4 … igcv3 … 1x8x8"),
     ],
 )
 def test_what_cannot_be_is_refused(nas, tmp_path, typed, said):
-    assert said in nas.refused(*SEARCH, "--task", "digits", "--resolutions", typed)
+    assert carries(nas.refused(*SEARCH, "--task", "digits", "--resolutions", typed), said)
     assert not list(tmp_path.iterdir())

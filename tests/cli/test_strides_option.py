@@ -19,6 +19,7 @@ from nas.training.loop.session import Session
 from tests.cli.test_latency_verb import ARCH as SMALL_ARCH
 from tests.cli.test_latency_verb import small  # noqa: F401  a fixture
 from tests.members import SMALL
+from tests.messages import carries
 from tests.studies import small_spec
 
 ARCH = ("--arch", "mobilenetv2-1.0")
@@ -157,20 +158,20 @@ def test_a_search_keeps_both_strides():
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["search", "--budget", "1M-flops", "--strides", "2,1"], "--strides 2,1 has 2 numbers"),
-        (["search", "--budget", "1M-flops", "--task-strides", "2,1"], "--task-strides 2,1 has 2"),
-        (["search", "--budget", "1M-flops", "--strides", "4,1"], "'4' is no stride"),
-        (["count", *MOBILE, "--strides", "2x1"], "'2x1' is no stride"),
-        (["latency", *MOBILE, "--strides", "2"], "has 1 numbers, but mobilenetv2 has 8"),
-        (["train", *MOBILE, "--task-strides", "2"], "--task-strides 2 has 1 numbers"),
-        (["train", "study", "--best", "--strides", OWN], "has no effect"),
-        (["export", "study", "--best", "--strides", OWN, "-o", "out"], "has no effect"),
+        (["search", "--budget", "1M-flops", "--strides", "2,1"], "--strides 2,1 … 2"),
+        (["search", "--budget", "1M-flops", "--task-strides", "2,1"], "--task-strides 2,1 … 2"),
+        (["search", "--budget", "1M-flops", "--strides", "4,1"], "'4'"),
+        (["count", *MOBILE, "--strides", "2x1"], "'2x1'"),
+        (["latency", *MOBILE, "--strides", "2"], "1 … mobilenetv2 … 8"),
+        (["train", *MOBILE, "--task-strides", "2"], "--task-strides 2 … 1"),
+        (["train", "study", "--best", "--strides", OWN], "--strides"),
+        (["export", "study", "--best", "--strides", OWN, "-o", "out"], "--strides"),
         (["compare-spaces", "--study", "x", "--strides", OWN], "no space was named"),
         (["compare-spaces", "--study", "x", "--task-strides", OWN], "no space was named"),
     ],
 )  # fmt: skip
 def test_strides_that_cannot_be_or_do_nothing_are_refused(nas, tmp_path, words, said):
-    assert said in nas.refused(*words)
+    assert carries(nas.refused(*words), said)
     assert not list(tmp_path.iterdir())
 
 

@@ -9,6 +9,7 @@ from nas.errors import StoreError
 from nas.store import Store, open_store
 from nas.study.spec import StudySpec
 from nas.study.trial import TrialState
+from tests.messages import carrying
 from tests.store.rows import COMPLETE, EPOCHS, trial
 
 
@@ -47,7 +48,7 @@ def test_what_is_written_together_happens_whole_or_not_at_all(
             store.record_measurement("small", 0, 1, EPOCHS[0])
             store.finish_trial("small", 0, 2, COMPLETE)
 
-    with pytest.raises(StoreError, match="trial 0 is RUNNING at attempt 1"):
+    with pytest.raises(StoreError, match=carrying("trial 0 … RUNNING … attempt 1")):
         late()
     assert (store.trials("small"), store.change_seq("small")) == (before, seq)
     store.record_measurement("small", 0, 1, EPOCHS[0])  # at once again

@@ -13,6 +13,7 @@ from nas.results.view import PointGroup, study_view
 from nas.study.trial import TrialState
 from nas.units import percent
 from tests.figures.drawn_study import RUNGS, START, make_spec, make_trials
+from tests.messages import carries
 
 SPEC = make_spec()
 TRIALS = make_trials(SPEC)
@@ -47,10 +48,8 @@ def test_a_stopped_trial_stands_at_its_last_rung():
 
 def test_axes_say_what_was_measured_where():
     view = study_view(SPEC, TRIALS)
-    assert "digits validation split" in view.y.label
-    assert "after 6 epochs (%)" in view.y.label
-    assert "multiply-adds of convolution and linear layers" in view.x.label
-    assert "3x224x224 input, 1000 classes, batch 1" in view.x.label
+    assert carries(view.y.label, "digits validation … 6 epochs … %")
+    assert carries(view.x.label, "multiply-adds … 3x224x224 … 1000 classes … batch 1")
 
 
 def test_other_objectives_choose_other_axes():

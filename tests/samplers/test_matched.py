@@ -14,6 +14,7 @@ from nas.samplers.matched import MatchedSampler
 from nas.space.file import load_space
 from nas.study.trial import TrialState
 from tests.compared import feasible_of, measured, noise, spec_of
+from tests.messages import carries
 
 
 def sampler_of(*names, budget):
@@ -85,8 +86,7 @@ def test_spaces_that_do_not_reach_the_budget_are_refused_with_one_that_all_reach
     names = ("mobilenetv1", "igcv2")
     with pytest.raises(BudgetError) as refused:
         sampler_of(*names, budget="900G-flops").check(names)
-    assert "no architecture of mobilenetv1 and none of igcv2" in refused.value.cause
-    assert "Compare other spaces" in refused.value.remedy
+    assert carries(refused.value.cause, "mobilenetv1 … igcv2")
     with pytest.raises(BudgetError) as refused:
         sampler_of(*names, budget="20G-flops").check(names)
     better = refused.value.remedy.split()[-1]

@@ -16,6 +16,7 @@ from nas.training.loop.recipe import (
     read_recipe,
     recipe_name,
 )
+from tests.messages import carrying
 from tests.training.nets import RECIPE
 
 recipes = st.builds(
@@ -82,23 +83,23 @@ def test_from_a_file(tmp_path):
 @pytest.mark.parametrize(
     ("line", "match"),
     [
-        ("learning_rate = 0.1", "unknown field 'learning_rate'.*Use epochs, batch_size, lr"),
-        ("lr = ", "not valid TOML.*line"),
-        ("lr = 0", "lr = 0.*a number from"),
+        ("learning_rate = 0.1", "'learning_rate' … epochs, batch_size, lr"),
+        ("lr = ", "TOML … line"),
+        ("lr = 0", "lr = 0"),
         ("lr = nan", "lr = nan"),
         ('lr = "0.1"', "lr = '0.1'"),
-        ("batch_size = 1", "batch_size = 1.*an integer from 2"),
-        ("batch_size = 32.5", "an integer"),
-        ("epochs = true", "an integer"),
-        ('schedule = "step"', "schedule step has no milestones"),
-        ('schedule = "steps"', "one of cosine, triangular, step"),
-        ("milestones = [3, 2]", "epochs that rise"),
-        ("milestones = 3", "epochs that rise"),
-        ("ema = 1", "ema = 1.*a number from 0"),
-        ("accumulation = 9", "parts of one image"),
-        ('optimiser = "adam"', "one of sgd, rmsprop"),
-        ("schedule = []", "one of cosine"),
-        ("augment = 1", "true or false"),
+        ("batch_size = 1", "batch_size = 1 … 2"),
+        ("batch_size = 32.5", "batch_size = 32.5 … integer"),
+        ("epochs = true", "epochs = True … integer"),
+        ('schedule = "step"', "schedule … step … milestones"),
+        ('schedule = "steps"', "cosine, triangular, step"),
+        ("milestones = [3, 2]", "milestones = (3, 2)"),
+        ("milestones = 3", "milestones = 3"),
+        ("ema = 1", "ema = 1 … 0"),
+        ("accumulation = 9", "accumulation"),
+        ('optimiser = "adam"', "sgd, rmsprop"),
+        ("schedule = []", "cosine"),
+        ("augment = 1", "augment = 1"),
     ],
 )
 def test_bad_values(tmp_path, line, match):
@@ -106,7 +107,7 @@ def test_bad_values(tmp_path, line, match):
     kept = [text for text in RECIPE.text.splitlines() if not text.startswith(f"{key} ")]
     file = tmp_path / "bad.toml"
     file.write_text("\n".join([*kept, line]))
-    with pytest.raises(TaskError, match=match):
+    with pytest.raises(TaskError, match=carrying(match)):
         load_recipe(str(file))
 
 
@@ -115,17 +116,17 @@ def test_bad_values(tmp_path, line, match):
 )
 def test_a_missing_field_is_named(field):
     kept = [text for text in RECIPE.text.splitlines() if not text.startswith(f"{field} ")]
-    with pytest.raises(TaskError, match=f"{field} is missing"):
+    with pytest.raises(TaskError, match=carrying(field)):
         read_recipe("\n".join(kept), "x.toml")
 
 
 def test_unknown_recipe(tmp_path):
-    with pytest.raises(TaskError, match=r"no recipe 'fast'.*cifar10, cifar100, digits"):
+    with pytest.raises(TaskError, match=carrying("'fast' … cifar10, cifar100, digits")):
         load_recipe("fast")
-    with pytest.raises(TaskError, match="no recipe"):
+    with pytest.raises(TaskError, match=carrying("none.toml")):
         load_recipe(str(tmp_path / "none.toml"))
     (tmp_path / "binary.toml").write_bytes(b"\xff\x00")
-    with pytest.raises(TaskError, match="cannot be read"):
+    with pytest.raises(TaskError, match=carrying("binary.toml")):
         load_recipe(str(tmp_path / "binary.toml"))
 
 
@@ -164,11 +165,11 @@ def test_settings_replace_fields():
 
 @pytest.mark.parametrize(
     ("setting", "match"),
-    [("lr", "no setting"), ("=3", "no setting"), ("rate=1", "unknown field 'rate'"),
-     ("lr=fast", "lr = 'fast'"), ("lr=0", "a number from"), ("epochs=2.5", "an integer")],
+    [("lr", "'lr'"), ("=3", "'=3'"), ("rate=1", "'rate'"),
+     ("lr=fast", "lr = 'fast'"), ("lr=0", "lr = 0"), ("epochs=2.5", "epochs = 2.5 … integer")],
 )  # fmt: skip
 def test_bad_settings(setting, match):
-    with pytest.raises(TaskError, match=match):
+    with pytest.raises(TaskError, match=carrying(match)):
         override(RECIPE, [setting])
 
 
@@ -176,5 +177,5 @@ def test_the_recipe_of_the_paper_is_that_of_the_task():
     assert recipe_name("paper", "cifar100") == "igcv3-cifar"
     assert recipe_name("paper", "imagenet") == "igcv3-imagenet"
     assert recipe_name("short", "digits") == "short"
-    with pytest.raises(TaskError, match="no recipe for the task digits"):
+    with pytest.raises(TaskError, match=carrying("digits")):
         recipe_name("paper", "digits")

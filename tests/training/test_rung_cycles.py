@@ -17,6 +17,7 @@ from nas.study.reuse import comparable
 from nas.training.evaluator import TrainingEvaluator
 from nas.training.loop.recipe import builtin_recipes, load_recipe, override, read_recipe
 from nas.training.loop.session import EpochResult, Session
+from tests.messages import carrying
 from tests.studies import SPACE, small_spec
 from tests.training.nets import RECIPE, coloured_task, small_layers
 
@@ -100,13 +101,13 @@ def test_the_choice_is_written_only_where_it_is_not_the_usual_one():
 @pytest.mark.parametrize(
     ("settings", "match"),
     [
-        (["rungs=restart"], "rungs = 'restart'.*one of continue, complete"),
-        (["rungs=complete", "schedule=exponential"], "exponential, that never ends at 0.*'cosine'"),
-        (["rungs=complete", "schedule=step", "milestones=[2]"], "step, that never.*'continue'"),
+        (["rungs=restart"], "rungs = 'restart' … continue, complete"),
+        (["rungs=complete", "schedule=exponential"], "exponential … 'cosine'"),
+        (["rungs=complete", "schedule=step", "milestones=[2]"], "step … 'continue'"),
     ],
 )
 def test_what_is_refused(settings, match):
-    with pytest.raises(TaskError, match=match):
+    with pytest.raises(TaskError, match=carrying(match)):
         override(RECIPE, settings)
 
 

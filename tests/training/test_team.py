@@ -20,6 +20,7 @@ from nas.training.loop.memory_batches import Feed
 from nas.training.loop.recipe import load_recipe
 from nas.training.loop.streamed_batches import StreamFeed
 from nas.training.loop.team import ALONE, Team
+from tests.messages import carrying
 from tests.training.nets import coloured_task
 from tests.training.team_process import trained
 
@@ -45,13 +46,13 @@ def test_turns_leave_nothing_out(size, batches):
 @pytest.mark.parametrize(
     ("batch", "images", "size", "said"),
     [
-        (64, 1000, 3, "64 cannot be shared out equally among 3"),
-        (64, 5, 4, "5 images a batch are too few for 4"),
-        (2, 1000, 2, "2 images a batch are too few for 2"),
+        (64, 1000, 3, "64 … 3"),
+        (64, 5, 4, "5 images … 4"),
+        (2, 1000, 2, "2 images … 2"),
     ],
 )
 def test_what_cannot_be_shared_out_is_refused(batch, images, size, said):
-    with pytest.raises(TaskError, match=said):
+    with pytest.raises(TaskError, match=carrying(said)):
         Team(size=size).check(batch, images)
     ALONE.check(batch, images)
 

@@ -23,6 +23,7 @@ from nas.training.loop.memory_batches import Feed
 from nas.training.loop.recipe import load_recipe
 from nas.training.loop.run import Run, Watch, train
 from nas.training.loop.session import Session
+from tests.messages import carries, carrying
 from tests.training.nets import RECIPE, coloured_task, small_layers
 
 ROOT = Path(__file__).parents[2]
@@ -117,24 +118,24 @@ def test_nothing_is_overwritten(tmp_path):
     first = train(a_run(folder), False, device="cpu")
     before = {path: path.read_bytes() for path in folder.iterdir()}
     assert {path.name for path in before} == {"result.json", "weights.safetensors"}
-    with pytest.raises(TaskError, match=r"not empty.*--resume"):
+    with pytest.raises(TaskError, match=carrying("run … --resume")):
         train(a_run(folder), False, device="cpu")
     assert asdict(train(a_run(folder), True, device="cpu")) == asdict(first)
-    with pytest.raises(TaskError, match="architecture is small, not large"):
+    with pytest.raises(TaskError, match=carrying("architecture … small … large")):
         train(a_run(folder, architecture="large"), True, device="cpu")
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
 
 
 @pytest.mark.parametrize(
     ("changes", "match"),
-    [({"architecture": "large"}, "architecture is small, not large"),
-     ({"seed": 1}, "seed is 0, not 1"), ({"epochs": 5}, "epochs is 4, not 5")],
+    [({"architecture": "large"}, "architecture … small … large"),
+     ({"seed": 1}, "seed … 0 … 1"), ({"epochs": 5}, "epochs … 4 … 5")],
 )  # fmt: skip
 def test_a_checkpoint_of_another_training_is_refused(tmp_path, changes, match):
     with pytest.raises(KilledError):
         train(a_run(tmp_path / "run"), False, kill_after(1), device="cpu")
     before = {path: path.read_bytes() for path in (tmp_path / "run").iterdir()}
-    with pytest.raises(TaskError, match=match):
+    with pytest.raises(TaskError, match=carrying(match)):
         train(a_run(tmp_path / "run", **changes), True, device="cpu")
     assert {path: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
 
@@ -146,13 +147,13 @@ def test_broken_checkpoints_are_refused(tmp_path):
     (state,) = run.folder.glob("state-*")
     content = state.read_bytes()
     state.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    with pytest.raises(TaskError, match="has changed since"):
+    with pytest.raises(TaskError, match=carrying(state.name)):
         train(run, True, device="cpu")
     state.unlink()
-    with pytest.raises(TaskError, match="cannot be used"):
+    with pytest.raises(TaskError, match=carrying("checkpoint.json")):
         train(run, True, device="cpu")
     (run.folder / "checkpoint.json").write_text("{")
-    with pytest.raises(TaskError, match="cannot be read"):
+    with pytest.raises(TaskError, match=carrying("checkpoint.json")):
         train(run, True, device="cpu")
 
 
@@ -161,13 +162,13 @@ def test_a_checkpoint_that_cannot_be_written(tmp_path):
     run = a_run(tmp_path / "file" / "below")
     session = Session(*_parts(run), "cpu")
     session.run_epoch()
-    with pytest.raises(TaskError, match="cannot be written"):
+    with pytest.raises(TaskError, match=carrying("below")):
         save_checkpoint(session, run.folder, {}, [])
 
 
 def test_divergence_is_an_error_with_a_remedy(tmp_path):
     wild = replace(RECIPE, lr=100.0, momentum=0.999, weight_decay=1.0, warmup_epochs=0.0)
-    with pytest.raises(TaskError, match=r"diverged.*--set lr=25"):
+    with pytest.raises(TaskError, match=carrying("--set lr=25")):
         train(a_run(tmp_path / "run", epochs=60, recipe=wild), False, device="cpu")
 
 
@@ -184,11 +185,13 @@ def test_out_of_memory_is_tried_once_more_in_halves(tmp_path, monkeypatch):
     monkeypatch.setattr(run_module.Session, "run_epoch", small_device)
     result = train(a_run(tmp_path / "run"), False, Watch(note=notes.append), device="cpu")
     assert steps == [1, 1, 2, 2, 2]  # the epoch that was whole is kept
-    assert result.notes == notes == ["out of memory: batches of 16 in 2 parts of 8"]
+    assert result.notes == notes
+    assert len(notes) == 1
+    assert carries(notes[0], "16 … 2 … 8")
     monkeypatch.setattr(
         run_module.Session, "run_epoch", lambda *_: torch.empty(1 << 60)
     )  # fmt: skip
-    with pytest.raises(TaskError, match="do not fit the memory, nor do their halves"):
+    with pytest.raises(TaskError, match=carrying("memory")):
         train(a_run(tmp_path / "other"), False, device="cpu")
 
 

@@ -15,21 +15,22 @@ from hypothesis import strategies as st
 
 from nas.errors import NasError
 from nas.tuner.connection import capacity, check_fraction, connected, environment, sweep
+from tests.messages import carries
 
 
 @pytest.mark.parametrize(
     ("address", "cause"),
     [
-        ("ray://127.0.0.1:10001", "Ray Client"),
-        ("127.0.0.1:1", "no Ray cluster answers at 127.0.0.1:1"),
-        ("no-such-host.invalid:6379", "no Ray cluster answers"),
+        ("ray://127.0.0.1:10001", "ray://127.0.0.1:10001"),
+        ("127.0.0.1:1", "127.0.0.1:1"),
+        ("no-such-host.invalid:6379", "no-such-host.invalid:6379"),
     ],
 )
 def test_an_address_where_nothing_answers_is_refused_soon(address: str, cause: str) -> None:
     began = time.monotonic()
     with pytest.raises(NasError) as raised, connected(address):
         pass
-    assert cause in raised.value.cause
+    assert carries(raised.value.cause, cause)
     assert "\n" not in str(raised.value)
     assert time.monotonic() - began < 20
     assert not ray.is_initialized()

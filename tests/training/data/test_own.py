@@ -16,6 +16,7 @@ from nas.training.data import Files, Split, load_task
 from nas.training.data.colour import jitter
 from nas.training.loop.recipe import load_recipe
 from nas.training.loop.streamed_batches import StreamFeed
+from tests.messages import carries, carrying
 from tests.training.data.pictures import picture, png, write_folder
 
 ROOT = Path(__file__).parents[3]
@@ -53,7 +54,7 @@ def write_rows(file: Path, labels: list, sides: tuple[int, ...] = (40,), group: 
 
 
 def refused(match: str, *args, **kwargs) -> None:
-    with pytest.raises(TaskError, match=match) as caught:
+    with pytest.raises(TaskError, match=carrying(match)) as caught:
         load_task(*args, **kwargs)
     assert "\n" not in caught.value.cause + caught.value.remedy
 
@@ -122,14 +123,14 @@ def test_limit_and_seed_hold_for_streamed_images(cells):
 
 
 def test_empty_folder_one_class_and_no_folder(tmp_path):
-    refused("needs the folder", "folder")
-    refused("no folder", "imagenet", str(tmp_path / "gone"))
-    refused("holds no images", "folder", str(tmp_path))
-    refused(r"images of 1 class", "folder", str(write_folder(tmp_path / "one", ("cat",))))
+    refused("folder … --data", "folder")
+    refused("gone", "imagenet", str(tmp_path / "gone"))
+    refused(str(tmp_path), "folder", str(tmp_path))
+    refused("1 class", "folder", str(write_folder(tmp_path / "one", ("cat",))))
 
 
 def test_a_size_that_the_task_does_not_have():
-    refused("images of 8x8, not of 32", "digits", image_size=32)
+    refused("8x8 … 32", "digits", image_size=32)
 
 
 @pytest.mark.parametrize("side", [24, 300])
@@ -137,10 +138,10 @@ def test_corrupt_images_are_named_and_counted_or_skipped(tmp_path, side):
     root = write_folder(tmp_path / "own", images=15, side=side)
     for name in ("dog/3.png", "frog/1.png"):
         (root / name).write_bytes((root / name).read_bytes()[:100])
-    refused(r"dog/3\.png is not a readable image .*, and 1 more of 45", "folder", str(root))
+    refused("dog/3.png … 1 … 45", "folder", str(root))
     task = load_task("folder", str(root), skip_corrupt=True)
     assert len(task.train) + len(task.val) + len(task.test) == 43
-    assert "left out: 2 (2 unreadable: " in task.note
+    assert carries(task.note, "left out: 2")
     assert "dog/3.png" in task.note
 
 
@@ -148,23 +149,23 @@ def test_corrupt_images_of_cifar_too(tmp_path):
     root = write_folder(tmp_path / "own")
     for name in ("dog/3.png", "frog/1.png"):
         (root / name).write_bytes(b"nothing")
-    refused(r"dog/3\.png is not .* 1 more of 36", "cifar10", str(root))
+    refused("dog/3.png … 1 … 36", "cifar10", str(root))
     task = load_task("cifar10", str(root), skip_corrupt=True)
     assert len(task.train) + len(task.val) + len(task.test) == 34
-    assert "left out: 2 (2 unreadable: " in task.note
+    assert carries(task.note, "left out: 2")
 
 
 def test_a_class_without_training_images(tmp_path):
     write_folder(tmp_path / "own" / "train", side=24)
     write_folder(tmp_path / "own" / "val", ("owl",), images=2, side=24)
-    refused("class 'owl' that has no training", "folder", str(tmp_path / "own"))
+    refused("'owl' … training", "folder", str(tmp_path / "own"))
 
 
 def test_parquet_columns_that_do_not_fit(tmp_path):
     pq.write_table(pa.table({"picture": [1, 2], "label": [0, 1]}), tmp_path / "a.parquet")
-    refused("has the columns picture, label", "folder", str(tmp_path))
+    refused("picture, label", "folder", str(tmp_path))
     (tmp_path / "a.parquet").write_text("hello")
-    refused("cannot be read", "folder", str(tmp_path))
+    refused("a.parquet", "folder", str(tmp_path))
 
 
 # -- the stream ------------------------------------------------------------------------------------
@@ -221,7 +222,7 @@ def test_an_image_that_goes_away_is_named(cells):
     task = load_task("folder", str(cells), image_size=32)
     for file in cells.glob("*/*.jpg"):
         file.unlink()
-    with pytest.raises(TaskError, match=r"\.jpg cannot be read"):
+    with pytest.raises(TaskError, match=r"\.jpg"):
         list(StreamFeed(task.train, task, CPU).ordered(4))
 
 

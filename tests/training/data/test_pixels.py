@@ -12,6 +12,7 @@ from nas.training.data import Files, Split, load_task
 from nas.training.decoding.decode import Cut, cut, whole
 from nas.training.decoding.pixels import BROKEN, look
 from nas.training.loop.streamed_batches import StreamFeed
+from tests.messages import carries, carrying
 
 T = Image.Transpose
 STORED = {
@@ -107,7 +108,7 @@ def test_what_is_refused_is_named(tmp_path):
         for number in range(12):
             values = np.float32(RAMP * (1 if number else -3))
             Image.fromarray(values).save(tmp_path / "d" / name / f"{number}.tif")
-    with pytest.raises(TaskError, match=r"a/0\.tif .*values from -3 to -?0.* 1 more of 24"):
+    with pytest.raises(TaskError, match=carrying("a/0.tif … -3 … 1 … 24")):
         load_task("folder", str(tmp_path / "d"))
     task = load_task("folder", str(tmp_path / "d"), skip_corrupt=True)
     assert len(task.train) + len(task.val) + len(task.test) == 22
@@ -164,7 +165,7 @@ def test_of_several_frames_the_first_is_read_and_that_is_said(tmp_path):
             file = tmp_path / "d" / name / f"{number}.tif"
             red.save(file, save_all=True, append_images=other)
     note = load_task("folder", str(tmp_path / "d")).note
-    assert "only the first frame is read of 12 files with several" in note
+    assert carries(note, "first frame … 12 files")
 
 
 def test_images_of_twelve_bits_in_sixteen_are_said_to_be_dark(tmp_path):

@@ -19,6 +19,7 @@ from nas.training.latency.weights import random_weights
 from nas.training.network.folded import fold, folded_weights
 from nas.training.network.module import build
 from nas.training.network.onnx_graph import onnx_model
+from tests.messages import carrying
 from tests.test_latency import SMALL
 
 NETWORKS = [
@@ -115,20 +116,20 @@ def test_the_device_is_named():
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("tpu",), "there is no device 'tpu'"),
-        (("cpu", "tflite"), "there is no runtime 'tflite'"),
-        (("cpu", None, 10_000), "10000 threads cannot run at a time"),
-        (("cuda", "onnxruntime"), "onnxruntime measures on the CPU only"),
+        (("tpu",), "'tpu'"),
+        (("cpu", "tflite"), "'tflite'"),
+        (("cpu", None, 10_000), "10000 threads"),
+        (("cuda", "onnxruntime"), "onnxruntime … CPU"),
     ],
 )
 def test_what_is_not_here_is_refused(words, said):
-    with pytest.raises(NasError, match=said):
+    with pytest.raises(NasError, match=carrying(said)):
         open_runtime(*words)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 def test_a_gpu_that_is_not_here_is_refused():
-    with pytest.raises(NasError, match="PyTorch finds no GPU"):
+    with pytest.raises(NasError, match="GPU"):
         open_runtime("cuda")
 
 
