@@ -1,4 +1,4 @@
-"""The exception tree; each error says what is wrong and what to type instead.
+"""The exception classes; each error says what is wrong and what to type instead.
 
     NasError (2)                     usage, space, budget, task, data, export
     ├── SpaceError                   a space file that cannot be used
@@ -20,7 +20,7 @@ The number in brackets is the exit code of the command line.
 
 
 class NasError(ValueError):
-    """A mistake that the person at the keyboard can mend: one line of cause, one of remedy."""
+    """A mistake that the user can correct: one line of cause, one line of remedy."""
 
     exit_code = 2
 
@@ -36,7 +36,7 @@ class NasError(ValueError):
 
 
 class SpaceError(NasError):
-    """A space file that is missing, malformed or can never produce a network."""
+    """A space file that is missing or malformed, or allows no network."""
 
 
 class ArchitectureError(NasError):
@@ -66,7 +66,7 @@ class StudyFailedError(NasError):
 
 
 class StudyPausedError(NasError):
-    """A study that waits until a disk, a folder or data are mended; no trial has failed by them."""
+    """A study that waits for a disk, a folder or data to be repaired; no trial failed for this."""
 
     exit_code = 7
 

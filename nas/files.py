@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Atomic writes of files."""
 
 import os
 import secrets
@@ -7,14 +7,14 @@ from pathlib import Path
 
 
 def write_whole(path: Path, write: Callable[[Path], None]) -> None:
-    """Let `write` make a file beside `path`, then give it that name; parents are made.
+    """Let `write` make a temporary file next to `path`, then rename it to `path`; parents are made.
 
     Raises:
-        OSError: the folder or the file cannot be written; nothing is left behind.
+        OSError: the folder or the file cannot be written; no partial file remains.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # of this call alone, also among machines that share the folder: were two to write to one file,
-    # the later would truncate what the earlier has published, under those that have it mapped
+    # The temporary name is unique, also among machines that share the folder. Two writers of one
+    # file would truncate each other's published file, which others may have mapped.
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
     try:
         write(temporary)

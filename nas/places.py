@@ -1,4 +1,4 @@
-"""Folders of the user: the home, and what takes its place where there is none."""
+"""Folders of the user: the home folder and its substitute."""
 
 import contextlib
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def home_folder() -> Path:
-    """Return the home of the user; `user_folder` where nobody knows it."""
+    """Return the home folder of the user; `user_folder` if there is none."""
     try:
         return Path.home()
     except RuntimeError:
@@ -17,7 +17,7 @@ def home_folder() -> Path:
 
 
 def is_writable(folder: Path) -> bool:
-    """Tell whether `folder`, or the nearest of its parents that is there, may be written to."""
+    """Tell whether `folder`, or its nearest existing parent, is writable."""
     with contextlib.suppress(OSError):
         there = next(part for part in (folder, *folder.absolute().parents) if part.exists())
         return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
@@ -25,9 +25,9 @@ def is_writable(folder: Path) -> bool:
 
 
 def user_folder() -> Path:
-    """Return the folder of this user among the temporary files; made where it is missing.
+    """Return the folder of this user among the temporary files; it is made if missing.
 
-    One that belongs to another user, or that others may write to, is left alone, and this process
+    A folder that belongs to another user, or that others can write to, is not used; this process
     gets a new one.
     """
     folder = Path(tempfile.gettempdir(), f"nas-user-{os.getuid()}")

@@ -1,4 +1,4 @@
-"""The names nearest to a mistyped one."""
+"""The known names nearest to a mistyped one."""
 
 import difflib
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ _NEAR = 0.6  # of difflib's ratio: one letter in a short word, or two letters ex
 def nearest(word: str, known: Iterable[str], most: int = 2, least: float = _NEAR) -> list[str]:
     """Return the names nearest to `word`, the nearest first.
 
-    Near is a similarity of `least` or more, from 0 to 1; case does not count.
+    A name is near if its similarity, from 0 to 1, is `least` or more; case is ignored.
     """
     names = {name.lower(): name for name in known}
     close = difflib.get_close_matches(word.lower(), names, n=most, cutoff=least)
@@ -17,9 +17,9 @@ def nearest(word: str, known: Iterable[str], most: int = 2, least: float = _NEAR
 
 
 def did_you_mean(word: str, known: Iterable[str], most: int = 2, least: float = _NEAR) -> str:
-    """Return `Did you mean x or y? ` of the names that are `nearest`, empty where none is near.
+    """Return `Did you mean x or y? ` with the names that are `nearest`; empty if none is near.
 
-    The blank at the end joins it to the sentence that lists what may be typed.
+    It ends with a blank, to be followed by the sentence that lists the valid names.
     """
     close = nearest(word, known, most, least)
     return f"Did you mean {' or '.join(close)}? " if close else ""

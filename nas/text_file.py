@@ -1,4 +1,4 @@
-"""Text files that a person gives: UTF-8, or any Unicode encoding that a byte-order mark names."""
+"""Text files of the user: UTF-8, or any Unicode encoding that a byte-order mark names."""
 
 import codecs
 from pathlib import Path
@@ -19,7 +19,7 @@ def read_text(path: Path, error: type[NasError] = NasError) -> str:
     r"""Return the text of a file, without its byte-order mark and with every line ended by `\n`.
 
     Raises:
-        error: the file cannot be read, or is no text; the cause names the file, the encoding, and
+        error: the file cannot be read, or is not text; the cause names the file, the encoding, and
             the line of the first wrong byte.
     """
     try:
@@ -27,13 +27,13 @@ def read_text(path: Path, error: type[NasError] = NasError) -> str:
     except OSError as fault:
         remedy = "Give a text file in UTF-8."
         if isinstance(fault, FileNotFoundError):
-            remedy = "Give the path of a file that is there."
+            remedy = "Give the path of an existing file."
         raise error(f"{path} cannot be read: {fault.strerror or fault}.", remedy) from fault
     return decode_text(raw, str(path), error)
 
 
 def decode_text(raw: bytes, file: str, error: type[NasError] = NasError) -> str:
-    """Return the text that `raw` holds, as `read_text` does; `file` names it in messages."""
+    """Return the text of `raw`, as `read_text` does; `file` names it in messages."""
     mark, encoding = next((m for m in _MARKS if raw.startswith(m[0])), (b"", "utf-8"))
     content = raw[len(mark) :]
     try:
@@ -47,7 +47,7 @@ def decode_text(raw: bytes, file: str, error: type[NasError] = NasError) -> str:
     if "\0" in text:
         what = "UTF-16 without its byte-order mark" if _guess(content) != "LATIN1" else "binary"
         raise error(
-            f"{file} is no text in UTF-8: it holds zero bytes ({what}).", "Save it as UTF-8."
+            f"{file} is not UTF-8 text: it contains zero bytes ({what}).", "Save it as UTF-8."
         )
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
@@ -63,11 +63,11 @@ def _line(content: bytes, encoding: str, end: int) -> int:
 def _wrong(content: bytes, fault: UnicodeDecodeError) -> str:
     if fault.reason in ("unexpected end of data", "truncated data"):
         return "the file ends within a character"
-    return f"the byte 0x{content[fault.start]:02X} is none of that encoding"
+    return f"the byte 0x{content[fault.start]:02X} is invalid in this encoding"
 
 
 def _guess(content: bytes) -> str:
-    """Return which encoding a text without a mark may have: half of UTF-16 is zeros."""
+    """Return the probable encoding of text without a mark; half of UTF-16 is zeros."""
     zeros = content.count(0)
     if zeros * 4 < len(content):
         return "LATIN1"

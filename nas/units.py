@@ -1,4 +1,4 @@
-"""Quantities as people write and read them: one formatter of each for every page and table."""
+"""Quantities as people write and read them; each has one formatter for all pages and tables."""
 
 import re
 
@@ -8,7 +8,7 @@ _SPAN = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m(?:in)?)?(?:(\d+(?:
 
 
 def percent(share: float | None) -> str:
-    """Return a share as a percentage, e.g. `3.42 %`; nothing where it is not known."""
+    """Return a share as a percentage, e.g. `3.42 %`; empty if it is unknown."""
     return "" if share is None else f"{points(share)} %"
 
 
@@ -31,7 +31,7 @@ def duration(seconds: float | None) -> str:
 
 
 def size_in_bytes(number: int) -> str:
-    """Return the size of files as `312 kB`, `4.2 MB` or `1.3 GB`; nothing where there are none."""
+    """Return the size of files as `312 kB`, `4.2 MB` or `1.3 GB`; empty for 0 bytes."""
     if number == 0:
         return ""
     for unit, name in ((10**9, "GB"), (10**6, "MB")):
@@ -44,13 +44,15 @@ def parse_duration(text: str, option: str) -> float:
     """Return the seconds of a time span such as `20m`, `1h30m` or `45s`, given for `option`.
 
     Raises:
-        NasError: it is none, or no time at all.
+        NasError: the text is not a time span, or is zero.
     """
     found = _SPAN.fullmatch(text.strip().lower().replace(" ", ""))
     parts = [float(part or 0) for part in found.groups()] if found else []
     seconds = sum(part * unit for part, unit in zip(parts, (3600, 60, 1), strict=False))
     if seconds <= 0:
-        raise NasError(f"{option} {text!r} is no time span.", f"Write it as {option} 20m or 1h30m.")
+        raise NasError(
+            f"{option} {text!r} is not a time span.", f"Write it as {option} 20m or 1h30m."
+        )
     return seconds
 
 
@@ -61,7 +63,7 @@ _TIMES = {"s": 10**9, "ms": 10**6, "us": 10**3, "µs": 10**3, "μs": 10**3, "ns"
 
 
 def si(value: float, digits: int = 4) -> str:
-    """Return a count rounded to so many digits, with its prefix: 312970176 is `313M`."""
+    """Return a count rounded to `digits` digits, with its prefix: 312970176 is `313M`."""
     rounded = float(f"{value:.{digits}g}")  # first, so that 999999 becomes 1M and not 1000K
     for prefix in ("G", "M", "K"):
         if abs(rounded) >= _PREFIXES[prefix]:
@@ -70,7 +72,7 @@ def si(value: float, digits: int = 4) -> str:
 
 
 def time(nanoseconds: float, digits: int = 4) -> str:
-    """Return a time rounded to so many digits, with its unit: 4812345 is `4.812 ms`."""
+    """Return a time rounded to `digits` digits, with its unit: 4812345 is `4.812 ms`."""
     rounded = float(f"{nanoseconds:.{digits}g}")
     for unit in ("s", "ms", "us"):
         if abs(rounded) >= _TIMES[unit]:
@@ -84,5 +86,5 @@ def amount(cost: str, value: float, digits: int = 4) -> str:
 
 
 def scale(cost: str) -> float:
-    """Return what turns a cost into the unit in which it is drawn: latency is drawn in seconds."""
+    """Return the factor from a cost to its unit in figures: latency is drawn in seconds."""
     return 1e-9 if cost == "latency" else 1

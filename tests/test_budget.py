@@ -94,8 +94,8 @@ def test_anything_else_is_refused_with_what_may_be_written(text):
     ("text", "said"),
     [("300M", "300M-flops or 300M-params"), ("300", "300-flops or"), ("5ms", "5ms-latency@cpu"),
      ("5 ms@cpu", "5ms-latency@cpu"), ("0,3G-flops", "decimal point"),
-     ("300,000,000-flops", "marks between thousands"), ("1_000-params", "marks between thousands"),
-     ("-5M-flops", "more than 0"), ("300M-flops 2M-params", "once for each ceiling")],
+     ("300,000,000-flops", "thousands separators"), ("1_000-params", "thousands separators"),
+     ("-5M-flops", "greater than 0"), ("300M-flops 2M-params", "once for each ceiling")],
 )  # fmt: skip
 def test_what_is_missing_is_said(text, said):
     with pytest.raises(BudgetError) as caught:

@@ -255,7 +255,7 @@ def test_an_input_size_reads_as_channels_height_width(text, shape):
     ["", "224", "3x224", "3x224x224x1", "0x8x8", "3x8x-8", "3 x 8 x 8", "3x8x99999", "axbxc"],
 )
 def test_what_is_no_input_size_is_refused(text):
-    with pytest.raises(SpaceError, match="is no input size"):
+    with pytest.raises(SpaceError, match="is not an input size"):
         parse_input(text)
 
 

@@ -169,6 +169,6 @@ def test_time_spans_are_read(text, seconds):
 
 @pytest.mark.parametrize("text", ["", "20", "0m", "m", "-5m", "1m1h", "an hour", "1d"])
 def test_other_words_are_no_time_span(text):
-    with pytest.raises(NasError, match="is no time span") as caught:
+    with pytest.raises(NasError, match="is not a time span") as caught:
         parse_duration(text, "--time")
     assert "--time 20m" in caught.value.remedy

@@ -177,7 +177,7 @@ def _check_arguments(arguments: Sequence[str]) -> None:
     for argument in arguments:
         if any("\ud800" <= character <= "\udfff" for character in argument):
             raise NasError(
-                f"{argument!r} is no text in the encoding of the locale.",
+                f"{argument!r} is not text in the encoding of the locale.",
                 "Rename the file or folder, or set LC_ALL=C.UTF-8.",
             )
 

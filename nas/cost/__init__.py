@@ -1,4 +1,4 @@
-"""Costs: exact counts over the list of layers, budgets, and tables of latencies."""
+"""Cost: exact counts over the list of layers, budgets, and latency tables."""
 
 from nas.cost.budget import Constraint, admits, exceeded, parse_budgets, split_amount
 from nas.cost.latency_table import (

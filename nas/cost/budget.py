@@ -1,4 +1,4 @@
-"""Budgets: what the user may spend on each cost, and the gate that holds architectures to it."""
+"""Budgets: ceilings on costs, and the gate that enforces them."""
 
 import re
 from collections.abc import Collection, Iterable, Sequence
@@ -20,9 +20,7 @@ _SPELLED = {"thousand": "K", "kilo": "K", "million": "M", "mega": "M", "billion"
 _PREFIX = rf"({'|'.join(_SPELLED)}|[KMG])?"
 _TIME = re.compile(rf"{_NUMBER} *({'|'.join(_TIMES)})(?: *@.*)?", re.IGNORECASE)
 _DASHES = str.maketrans(dict.fromkeys("‐‑‒–—−", "-"))
-_LATENCY_REMEDY = (
-    "Write a time and where it is measured, such as 5ms-latency@cpu, 800us-latency@cuda."
-)
+_LATENCY_REMEDY = "Write a time and a device, such as 5ms-latency@cpu or 800us-latency@cuda."
 _REMEDY = (
     "Write a number with K, M or G and a unit, such as 300M-flops (= madds = macs), 3.5M-params, "
     "5M-acts or 5ms-latency@cpu."
@@ -33,7 +31,7 @@ _REMEDY = (
 class Constraint:
     """A ceiling on one cost: `limit` multiply-adds, parameters, activations or nanoseconds.
 
-    `device` is cpu or cuda for a latency, and empty for what does not depend on a device.
+    `device` is cpu or cuda for a latency, and empty for costs that do not depend on a device.
     """
 
     cost: str
@@ -51,16 +49,16 @@ class Constraint:
         return f"{_exact(self.limit)}-{self.cost}"
 
     def shown(self, value: float) -> str:
-        """Return a value of the cost that is limited, rounded, in words."""
+        """Return a value of this cost, rounded, with its unit."""
         return f"{time(value)} latency" if self.cost == "latency" else f"{si(value)} {self.cost}"
 
     @property
     def unit(self) -> str:
-        """What stands behind an exact value."""
+        """The text after an exact value."""
         return " ns" if self.cost == "latency" else ""
 
     def at(self, value: float) -> str:
-        """Return a ceiling at about `value`, as it may be typed."""
+        """Return a ceiling at about `value`, in the form that a user can type."""
         if self.cost == "latency":
             return f"{time(value, 3).replace(' ', '')}-latency@{self.device}"
         return f"{si(value, 3)}-{self.cost}"
@@ -69,10 +67,11 @@ class Constraint:
 def split_amount(text: str, units: Collection[str]) -> tuple[str, str, str] | None:
     """Return the number, the prefix (K, M, G or empty) and the unit of a ceiling on a count.
 
-    Between them stand blanks, dashes of any length or nothing, and case does not count: `m` is
-    mega, for no count comes in thousandths. Where nothing stands between, a prefix is read where
-    one of `units` is left: `300MACs` is 300 macs, `300MMACs` 300 million. A unit that is not among
-    them needs a blank or a dash before it. None where `text` is no such ceiling.
+    Number, prefix and unit are separated by blanks, dashes of any length or nothing. Case is
+    ignored: `m` is mega, because no count comes in thousandths. Without a separator a prefix is
+    read only if one of `units` follows it: `300MACs` is 300 macs, `300MMACs` 300 million. A unit
+    that is not among `units` needs a blank or a dash before it. Returns None if `text` is not such
+    a ceiling.
     """
     plain = text.translate(_DASHES).strip()
     names = {unit.lower(): unit for unit in units}
@@ -88,17 +87,18 @@ def split_amount(text: str, units: Collection[str]) -> tuple[str, str, str] | No
 def parse_budget(text: str) -> Constraint:
     """Read one ceiling: `300M-flops`, `300 MFLOPs`, `3.5M-params`, `5M-acts`, `5ms-latency@cpu`.
 
-    Flops, madds and macs are one unit: multiply-adds of convolution and linear layers. Case does
-    not count; of a count `m` means mega, of a latency `ms` is a millisecond and `m` is no unit.
+    Flops, madds and macs are the same unit: multiply-adds of convolution and linear layers. Case is
+    ignored: `m` before a count is mega; `ms` of a latency is a millisecond, and `m` is not a unit
+    of time.
 
     Raises:
-        BudgetError: anything else, with what may be written.
+        BudgetError: the text is anything else; the message lists the valid forms.
     """
     if "latency" in text.lower():
         return _parse_latency(text)
     read = split_amount(text, _UNITS)
     if read is None or read[2] not in _UNITS:
-        raise BudgetError(f"{text!r} is no budget.", _hint(text) + _REMEDY)
+        raise BudgetError(f"{text!r} is not a budget.", _hint(text) + _REMEDY)
     number, prefix, unit = read
     limit = _scaled(number, _PREFIXES[prefix])
     if limit < 1:
@@ -107,16 +107,16 @@ def parse_budget(text: str) -> Constraint:
 
 
 def _hint(text: str) -> str:
-    """Return what is missing in a ceiling that cannot be read, or nothing."""
+    """Return what is missing in a ceiling that cannot be read; empty if unknown."""
     plain = text.translate(_DASHES).strip()
     if re.fullmatch(_NUMBER + rf" *{_PREFIX}", plain, re.IGNORECASE):
         return f"Say what it limits: {plain}-flops or {plain}-params. "
     if match := _TIME.fullmatch(plain):
-        return f"Say where the time is measured: {match[1]}{match[2]}-latency@cpu. "
+        return f"Name the device of the time: {match[1]}{match[2]}-latency@cpu. "
     if re.search(r"[0-9][,_][0-9]", plain):
-        return "Write a decimal point, and no marks between thousands. "
+        return "Write a decimal point, and no thousands separators. "
     if re.match(r"-", plain):
-        return "It is more than 0. "
+        return "It must be greater than 0. "
     if len(re.findall(rf"(?<![0-9.]){_NUMBER}", plain)) > 1:
         return "Give --budget once for each ceiling. "
     return ""
@@ -126,7 +126,7 @@ def _parse_latency(text: str) -> Constraint:
     plain = text.translate(_DASHES).strip().lower()
     match = re.fullmatch(rf"{_NUMBER} *([a-zµμ]{{1,2}})[ _-]*latency *@ *([a-z]+)", plain)
     if not match or match[2] not in _TIMES:
-        raise BudgetError(f"{text!r} is no latency.", _LATENCY_REMEDY)
+        raise BudgetError(f"{text!r} is not a latency.", _LATENCY_REMEDY)
     if match[3] not in DEVICES:
         raise BudgetError(f"there is no device {match[3]!r}.", USE_DEVICE)
     limit = _scaled(match[1], _TIMES[match[2]])
@@ -136,7 +136,7 @@ def _parse_latency(text: str) -> Constraint:
 
 
 def _scaled(number: str, scale: int) -> int:
-    """Return a decimal number times `scale`, the rest dropped, in exact arithmetic."""
+    """Return a decimal number times `scale`, rounded down, in exact arithmetic."""
     number, _, power = number.lower().partition("e")
     whole, _, fraction = number.partition(".")
     scale *= 10 ** int(power or 0)
@@ -145,7 +145,7 @@ def _scaled(number: str, scale: int) -> int:
 
 
 def parse_budgets(texts: Iterable[str]) -> tuple[Constraint, ...]:
-    """Read several ceilings, one for each cost at most.
+    """Read several ceilings, at most one for each cost.
 
     Raises:
         BudgetError: one cannot be read, or two limit the same cost.
@@ -167,7 +167,7 @@ def admits(budget: Sequence[Constraint], cost: Cost) -> bool:
 
 
 def exceeded(budget: Sequence[Constraint], cost: Cost) -> str | None:
-    """Return the first ceiling that `cost` exceeds, with the value, for a message; None if none."""
+    """Return a message with the value and the first ceiling that `cost` exceeds; None if none."""
     for ceiling in budget:
         if not ceiling.admits(cost):
             value = int(getattr(cost, ceiling.cost))
@@ -176,7 +176,7 @@ def exceeded(budget: Sequence[Constraint], cost: Cost) -> str | None:
 
 
 def _exact_time(nanoseconds: int) -> str:
-    """Return a time in its largest unit up to milliseconds, and every digit."""
+    """Return a time in its largest unit up to milliseconds, with every digit."""
     unit = next((unit for unit in ("ms", "us") if nanoseconds >= _TIMES[unit]), "ns")
     whole, rest = divmod(nanoseconds, _TIMES[unit])
     digits = len(str(_TIMES[unit])) - 1
@@ -185,7 +185,7 @@ def _exact_time(nanoseconds: int) -> str:
 
 
 def _exact(count: int) -> str:
-    """Return a count with the largest prefix below it, and every digit."""
+    """Return a count with the largest prefix below it, with every digit."""
     prefix = max((p for p in _PREFIXES if _PREFIXES[p] <= count), key=_PREFIXES.__getitem__)
     whole, rest = divmod(count, _PREFIXES[prefix])
     fraction = f"{rest:0{len(str(_PREFIXES[prefix])) - 1}d}".rstrip("0") if rest else ""

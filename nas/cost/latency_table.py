@@ -1,11 +1,11 @@
-"""Latency as a cost: a table of measured times, looked up and summed like any other cost.
+"""Latency as a cost: the sum of measured times from a table.
 
-A network's layers fall into *units*: a convolution with the batch normalisation, activation and
-shuffle behind it, or another layer with the activation behind it. Runtimes fuse or interleave what
-a unit holds, so that its time belongs together. Equal units take equal times, wherever they stand:
-the latency of a network is the sum over its units, plus what every network pays once, an exact
-integer of nanoseconds. How far that is from the measured time of whole networks is part of the
-table (`Accuracy`).
+The layers of a network are divided into *units*: a convolution with the batch normalisation,
+activation and shuffle that follow it, or another layer with the activation that follows it.
+Runtimes fuse or interleave the layers of a unit, so that only their common time can be measured.
+Equal units take equal times anywhere in a network. The latency of a network is the sum over its
+units plus a fixed time of every network, in integer nanoseconds. The table also records the error
+of these sums for whole networks (`Accuracy`).
 """
 
 import itertools
@@ -33,16 +33,16 @@ from nas.space import (
 )
 
 DEVICES = ("cpu", "cuda")
-USE_DEVICE = "Use cpu, or cuda for a GPU."  # what to type instead of another device
+USE_DEVICE = "Use cpu, or cuda for a GPU."  # the remedy for an unknown device
 _SCHEMA = 1
 
 
 class Latencies(Protocol):
-    """What gives the latency of layers: a table, or whoever collects what has to be in one."""
+    """Gives the latency of layers: a table, or a collector of the units that a table needs."""
 
     @property
     def fixed(self) -> int:
-        """Nanoseconds that every network takes beside its layers."""
+        """Nanoseconds that every network takes in addition to its layers."""
         ...
 
     def latency(self, layers: Sequence[Layer]) -> int:
@@ -52,7 +52,7 @@ class Latencies(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """Layers that are timed together: `key` is equal where the work is, `names` are the layers."""
+    """Layers that are timed together: `key` is equal for equal work, `names` are the layers."""
 
     key: str
     names: tuple[str, ...]
@@ -60,10 +60,10 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """What a latency was measured on.
+    """The device on which a latency was measured.
 
     `kind` is cpu or cuda, `name` the processor, `runtime` onnxruntime or torch with its `version`;
-    `threads` are those of the CPU.
+    `threads` is the number of CPU threads.
     """
 
     kind: str
@@ -73,7 +73,7 @@ class Device:
     threads: int
 
     def __str__(self) -> str:
-        """Return the device in words."""
+        """Return a description of the device."""
         threads = f", {self.threads} thread{'s' if self.threads > 1 else ''}"
         return f"{self.name}, {self.runtime} {self.version}{threads if self.kind == 'cpu' else ''}"
 
@@ -102,10 +102,11 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """How well a table predicts `n` whole networks that it was not fitted to.
+    """The errors of a table for `n` whole networks that it was not fitted to.
 
-    `median`, `p95` and `worst` are relative errors of the prediction, `rank` Spearman's correlation
-    with the measured times; `madds_rank` is that of the multiply-adds, for comparison.
+    `median`, `p95` and `worst` are relative errors of the prediction, `rank` is Spearman's
+    correlation with the measured times; `madds_rank` is the same for the multiply-adds, for
+    comparison.
     """
 
     n: int
@@ -116,7 +117,7 @@ class Accuracy:
     madds_rank: float
 
     def __str__(self) -> str:
-        """Return the accuracy in words."""
+        """Return the accuracy as text."""
         return (
             f"off by {100 * self.median:.1f} % (median; 95 %: {100 * self.p95:.1f} %, worst: "
             f"{100 * self.worst:.1f} %) and rank correlation {self.rank:.3f} (madds: "
@@ -128,9 +129,9 @@ class Accuracy:
 class LatencyTable:
     """The times of a space's units on one device, at one input.
 
-    `strides` are those of its networks; empty where an earlier version wrote the table.
-    `units` are nanoseconds by key, `fixed` what a network takes beside its units; all of them are
-    multiples of `quantum`, so that architectures can be counted exactly by latency too.
+    `strides` are the strides of the networks; empty in tables of an earlier version. `units` are
+    nanoseconds by key, `fixed` is the time of a network in addition to its units. All are multiples
+    of `quantum`, so that architectures can also be counted exactly by latency.
     """
 
     space: str
@@ -144,7 +145,7 @@ class LatencyTable:
     strides: str = ""
 
     def latency(self, layers: Sequence[Layer]) -> int:
-        """Return the nanoseconds of all units of `layers`, without what is fixed.
+        """Return the nanoseconds of all units of `layers`, without the fixed time.
 
         Raises:
             NasError: a unit was not measured.
@@ -154,7 +155,7 @@ class LatencyTable:
         except KeyError as error:
             raise NasError(
                 f"the latency table of {self.space} at {self.input} has no {error.args[0]}.",
-                "Measure another one for this space and input: --latency-table FILE, a new name.",
+                "Measure a new table for this space and input with --latency-table NEWFILE.",
             ) from error
 
     def to_json(self) -> str:
@@ -163,10 +164,10 @@ class LatencyTable:
 
     @classmethod
     def from_json(cls, text: str, name: str = "the latency table") -> "LatencyTable":
-        """Return the table that `to_json` wrote.
+        """Return the table of a text from `to_json`.
 
         Raises:
-            NasError: the text is no such table.
+            NasError: the text is not such a table.
         """
         try:
             fields: dict[str, Any] = json.loads(text)
@@ -184,10 +185,10 @@ class LatencyTable:
 
 
 def latency_units(layers: Sequence[Layer]) -> list[Unit]:
-    """Return the units of `layers`, in their order; inputs belong to none.
+    """Return the units of `layers`, in order; inputs belong to no unit.
 
-    A layer joins a convolution before it that nothing else reads; so parts of a network, which end
-    where others begin to read, have the units of the whole.
+    A layer joins the unit of the convolution before it if nothing else reads that convolution. So
+    parts of a network, which end where other parts begin, have the same units as the whole network.
     """
     readers = Counter(name for layer in layers for name in layer.inputs)
     found: list[list[Layer]] = []
@@ -206,15 +207,15 @@ def latency_units(layers: Sequence[Layer]) -> list[Unit]:
 
 
 def _joins(layer: Layer, readers: Mapping[str, int]) -> bool:
-    """Tell whether a layer is timed with a convolution right before it."""
+    """Tell whether a layer is timed together with a convolution directly before it."""
     alone = all(readers[name] == 1 for name in layer.inputs)
     return alone and isinstance(layer, BatchNorm | Activation | Shuffle)
 
 
 def _key(unit: Sequence[Layer]) -> str:
-    """Return what decides the time of a unit: its first layer, and the shuffles behind it.
+    """Return what determines the time of a unit: its first layer and the shuffles after it.
 
-    Activations are fused, or as good as; so are batch normalisations right behind a convolution.
+    Runtimes fuse activations, and batch normalisations directly after a convolution.
     """
     words = [_work(unit[0])]
     for before, part in itertools.pairwise(unit):
@@ -246,5 +247,5 @@ def _work(layer: Layer) -> str:
 
 
 def round_to(nanoseconds: float, quantum: int) -> int:
-    """Return a time as the nearest multiple of `quantum`, which is never less than 0."""
+    """Return the nearest multiple of `quantum`, at least 0."""
     return max(0, round(nanoseconds / quantum)) * quantum

@@ -1,12 +1,12 @@
 """Cost: exact integer counts of a network, known before training.
 
-madds   multiply-adds of convolution and linear layers, batch 1 params  trainable parameters:
-weights, biases, batch-norm scale and shift acts    output elements of convolution and linear
-layers, batch 1 latency nanoseconds by a table of measured units (`nas.cost.latency_table`), batch
-1; 0 without a table
+madds    multiply-adds of convolution and linear layers, batch 1
+params   trainable parameters: weights, biases, batch-norm scale and shift
+acts     output elements of convolution and linear layers, batch 1
+latency  nanoseconds by a table of measured units (`nas.cost.latency_table`), batch 1; 0 without one
 
-One function counts a layer; totals are sums of parts that are cached by block, so that many
-architectures can be costed without lowering each of them anew.
+One function counts a layer. Totals are sums over blocks, which are cached, so that many
+architectures can be costed without lowering each of them.
 """
 
 import math
@@ -68,7 +68,7 @@ class Cost:
         )
 
     def times(self, count: int) -> "Cost":
-        """Return the cost of `count` such parts."""
+        """Return the cost of `count` equal parts."""
         return Cost(
             self.madds * count, self.params * count, self.acts * count, self.latency * count
         )
@@ -108,8 +108,8 @@ def total_cost(layers: Iterable[Layer]) -> Cost:
 def part_costs(layers: Iterable[Layer]) -> dict[str, tuple[Cost, Shape]]:
     """Return the cost and the output of each part of a network, in order.
 
-    Parts are the stem, the stages, the head and the classifier: the layers whose names are the same
-    up to the first dot. The input is none.
+    Parts are the stem, the stages, the head and the classifier: layers whose names are equal up to
+    the first dot. The input is not a part.
     """
     parts: dict[str, tuple[Cost, Shape]] = {}
     for layer in layers:
@@ -121,20 +121,20 @@ def part_costs(layers: Iterable[Layer]) -> dict[str, tuple[Cost, Shape]]:
 
 
 def _part_total(layers: Sequence[Layer], table: Latencies | None) -> Cost:
-    """Return the cost of a part of a network, its latency by `table`."""
+    """Return the cost of a part of a network, with its latency by `table`."""
     total = total_cost(layers)
     return total if table is None else replace(total, latency=table.latency(layers))
 
 
 @dataclass
 class CostModel:
-    """Counts the architectures of one space at one input and number of classes.
+    """Counts the costs of architectures of one space at one input and number of classes.
 
-    Equal to `total_cost(lower(...))`, summed from cached blocks: the first call that meets a block
-    lowers it, later ones look it up. A kind that plans whole networks has parts for blocks, and no
-    stem, stages or head of its own to ask for. With a `table` the latency is counted too; what it
-    says is fixed belongs to the stem. `strides` are those that hold at the input; without them
-    those of the rule (`nas.space.strides`).
+    The result equals `total_cost(lower(...))`. It is a sum over cached blocks: the first call with
+    a block lowers it, later calls look it up. For a kind that plans whole networks, `stage` and
+    `head` are not available. With a `table` the latency is also counted; its fixed time belongs to
+    the stem. `strides` are the strides at the input; by default those of the rule
+    (`nas.space.strides`).
     """
 
     space: SearchSpace
@@ -155,7 +155,7 @@ class CostModel:
     )
 
     def __post_init__(self) -> None:
-        """Lower the stem, which all architectures share."""
+        """Lower the stem, which is common to all architectures."""
         self.input_shape = self.input_shape or self.space.deployment
         self.classes = self.classes or self.space.classes
         self.adaptation = adapt(self.space, self.input_shape, self.strides)
@@ -191,13 +191,13 @@ class CostModel:
         )
 
     def layers(self, architecture: Architecture) -> list[Layer]:
-        """Return the layers that are counted of `architecture`."""
+        """Return the layers of `architecture` that the cost counts."""
         strides = self.adaptation.strides
         return lower(self.space, architecture, self.input_shape, self.classes, strides)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The costs that are counted: latency only by a table."""
+        """The names of the counted costs; latency only with a table."""
         return COST_NAMES if self.table else COST_NAMES[:3]
 
     def stage(self, index: int, shape: Shape, values: StageValues) -> tuple[Cost, Shape]:
@@ -216,7 +216,7 @@ class CostModel:
         return self._heads[shape]
 
     def _planned_cost(self, architecture: Architecture) -> Cost:
-        """Return the sum over the parts of a network; equal parts are lowered once."""
+        """Return the sum over the parts of a network; each distinct part is lowered once."""
         shapes = [self.adaptation.input]
         madds = params = acts = 0
         latency = self.fixed.latency
@@ -255,7 +255,7 @@ class CostModel:
 
     @cached_property
     def _counted(self) -> list[int]:
-        """The positions of the choices on which the cost of a block depends."""
+        """The positions of the choices that affect the cost of a block."""
         rules, timed = self.space.kind.rules, self.table is not None
         return [
             position

@@ -1,8 +1,8 @@
-"""Feasible: the architectures that a budget admits, counted and drawn without listing them.
+"""Feasible: the architectures within a budget, counted and drawn without listing them.
 
-`feasible_space` is the way in: it counts and draws by stages where a space has them, and lists the
-members where it has not; `FeasibleUnion` joins several spaces. Inside, options of stages are
-reduced to their costs, counted, and walked through.
+`feasible_space` returns a space that counts and draws by stages, or lists its members if its block
+kind plans whole networks. `FeasibleUnion` joins several spaces. Internally, the options of each
+stage are reduced to their costs, counted and sampled.
 """
 
 from nas.feasible.band import BAND, NUM_STRATA, edges, stratum_of

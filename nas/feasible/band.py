@@ -15,6 +15,6 @@ def edges(stratum: int) -> tuple[float, float]:
 
 
 def stratum_of(used: float) -> int:
-    """Return the stratum of a share of the first ceiling; -1 below the lowest one."""
+    """Return the stratum of a share of the first ceiling; -1 below the lowest stratum."""
     inside = int((used - BAND) / (1 - BAND) * NUM_STRATA + 1e-9)
     return min(inside, NUM_STRATA - 1) if used >= BAND else -1

@@ -1,9 +1,9 @@
-"""How many architectures a budget admits: bounds that hold for certain, and an estimate.
+"""Number of architectures within a budget: guaranteed bounds, and an estimate.
 
-Tables of costs rounded down to cells hold in how many ways the budget can be spent. A walk that
-ends in certain cells is feasible however its costs were rounded; in other cells it may be. The two
-sums are the bounds. Of the walks between them 20,000 are drawn; the feasible share of the draws
-gives an estimate with Wilson's 95 % interval. Where few walks are left, an exact graph counts them.
+Tables of costs rounded down to cells hold the number of ways to spend the budget. A walk that ends
+in certain cells is feasible whatever the rounding; in other cells it may be feasible. The two sums
+are the bounds. Of the uncertain walks 20,000 are drawn; the share of feasible draws gives an
+estimate with Wilson's 95 % interval. If few walks exist, an exact graph counts them.
 """
 
 from dataclasses import dataclass
@@ -20,9 +20,9 @@ _ROUNDING = 1e-9  # relative; the rounding errors of the sums of floats are smal
 
 @dataclass(frozen=True)
 class Count:
-    """How many architectures there are: from `low` to `high`, exactly where both are equal.
+    """A number of architectures: between `low` and `high`; exact if both are equal.
 
-    Between bounds that are not equal, `estimate` and its 95 % `interval` may say more.
+    Otherwise `estimate` and its 95 % `interval` may narrow it.
     """
 
     low: int
@@ -39,7 +39,7 @@ class Count:
 def count_members(drawing: Drawing, low: int, high: int) -> Count:
     """Count the members whose first cost is from `low` to `high`.
 
-    The number is exact where the graph of the members is small. Otherwise it has bounds and an
+    The number is exact if the graph of the members is small. Otherwise the result has bounds and an
     estimate.
     """
     bounds = count_bounds(drawing, low, high)
@@ -63,14 +63,14 @@ def count_members(drawing: Drawing, low: int, high: int) -> Count:
 
 
 def count_bounds(drawing: Drawing, low: int, high: int) -> Count:
-    """Return bounds of the number of members whose first cost is from `low` to `high`."""
+    """Return bounds on the number of members whose first cost is from `low` to `high`."""
     ends = drawing.counted_ends(low, high)
     certain, possible = float(ends.ways[ends.certain].sum()), float(ends.ways.sum())
     return Count(_below(certain), _above(possible))
 
 
 def _below(count: float) -> int:
-    """Return an integer that a sum of the tables certainly reaches; itself where it is exact."""
+    """Return an integer that a sum of the tables certainly reaches; exact below 2**53."""
     return int(count) if count < 2**53 else int(count * (1 - _ROUNDING))
 
 
@@ -79,8 +79,8 @@ def _above(count: float) -> int:
 
 
 def wilson(hits: int, draws: int) -> tuple[float, float, float]:
-    """Return the share of `hits`, and Wilson's 95 % interval of it."""
-    from scipy.stats import binomtest  # loading it takes longer than most commands
+    """Return the share of `hits` with its Wilson 95 % interval."""
+    from scipy.stats import binomtest  # takes longer to load than most commands run
 
     found = binomtest(hits, draws)
     interval = found.proportion_ci(method="wilson")

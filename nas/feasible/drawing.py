@@ -1,9 +1,9 @@
-"""Uniform draws from one band of a budget, in the way in which fewest have to be rejected.
+"""Uniform draws from one band of a budget, by the method with the fewest rejections.
 
-Rounded tables serve most bands: nearly every walk through them is feasible. For a thin band or
-ceilings that hardly anything meets together they admit too much; then finer tables are tried, and
-at last the exact graph, which has nothing to reject. Which way serves a band depends on nothing but
-the band, so that the same generator gives the same draws.
+Rounded tables suffice for most bands: nearly every walk through them is feasible. For a thin band,
+or for ceilings that few architectures meet together, they admit too many infeasible walks; then
+finer tables are tried, and finally the exact graph, which has no rejections. The method depends on
+the band alone, so that equal generators give equal draws.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,8 +20,8 @@ from nas.feasible.slack import Reduced
 from nas.feasible.stage_options import Ints, OptionTable
 
 _FINE = 8192
-_COUNTED = 1 << 14  # cells to count one ceiling by: bounds within about 0.1 % of each other
-_GOOD, _FAIR = 1 / 4, 1 / 32  # shares of walks that are feasible: good enough to ask no further
+_COUNTED = 1 << 14  # cells for one ceiling: bounds within about 0.1 %
+_GOOD, _FAIR = 1 / 4, 1 / 32  # feasible shares of walks that suffice
 _PILOT = 512
 _MOST_WALKS = 1 << 20
 _AT_ONCE = 1 << 13
@@ -31,7 +31,7 @@ Walk = Callable[[np.random.Generator, int], Ints]
 
 @dataclass(frozen=True)
 class Way:
-    """One way to draw: walks of which about a `share` are feasible."""
+    """A method to draw: walks of which about a `share` is feasible."""
 
     walk: Walk
     share: float
@@ -41,14 +41,14 @@ class Drawing:
     """Draws members of a space within a budget, from any band of its first ceiling."""
 
     def __init__(self, table: OptionTable, budget: Sequence[Constraint], reduced: Reduced) -> None:
-        """Keep the options; tables follow when they are first needed."""
+        """Keep the options; tables are built on first use."""
         self._table, self._budget, self._reduced = table, tuple(budget), reduced
         self._ways: dict[tuple[int, int], Way | None] = {}
 
     def draw(self, rng: np.random.Generator, count: int, low: int, high: int) -> Ints:
         """Return rows (at most count, stages) of members whose first cost is from `low` to `high`.
 
-        Fewer than `count` only where the band is empty, or where a million walks found no more.
+        Fewer than `count` only if the band is empty, or a million walks found no more.
         """
         none = np.empty((0, len(self._table.stages)), dtype=np.int64)
         way = self._way(low, high)
@@ -71,7 +71,7 @@ class Drawing:
 
     @cached_property
     def counting_tables(self) -> RoundedTables:
-        """The tables to count with: finer ones than `tables` for a single ceiling."""
+        """The tables for counting: finer than `tables` for a single ceiling."""
         return RoundedTables(self._reduced, _COUNTED) if self._reduced.num == 1 else self.tables
 
     def counted_ends(self, low: int, high: int) -> Ends:
@@ -83,7 +83,7 @@ class Drawing:
         return self.tables.ends(*self._spent(low, high))
 
     def walks(self, tables: RoundedTables, ends: Ends) -> Walk:
-        """Return walks through `tables`, uniform over all that `ends` stand for."""
+        """Return walks through `tables`, uniform over all walks from `ends`."""
         cumulated = np.cumsum(ends.ways)
 
         def walk(rng: np.random.Generator, count: int) -> Ints:
@@ -96,7 +96,7 @@ class Drawing:
         """Return the exact graph of a band.
 
         Raises:
-            TooManyPathsError: it would not fit in memory.
+            TooManyPathsError: the graph would not fit in memory.
         """
         return Paths(self.tables, *self._spent(low, high))
 
@@ -112,9 +112,9 @@ class Drawing:
         return inside
 
     def _spent(self, low: int, high: int) -> tuple[int, int]:
-        """Return a band of the first cost as a band of what is spent above the cheapest.
+        """Return a band of the first cost as a band of the cost above the cheapest network.
 
-        Its ends are moved inwards to what can be spent at all, so that a gap gives an empty band.
+        Its ends are moved inwards to costs that occur, so that a gap gives an empty band.
         """
         if not self._budget:
             return 0, 0
@@ -128,7 +128,7 @@ class Drawing:
         return self._ways[low, high]
 
     def _choose(self, low: int, high: int) -> Way | None:
-        """Return the first way that is good enough for a band, or None where that is empty."""
+        """Return the first method that suffices for a band, or None if the band is empty."""
         if self._reduced.empty:
             return None
         least, most = self._spent(low, high)
@@ -152,14 +152,14 @@ class Drawing:
         return Way(paths.walk, 1.0) if paths.exact else None
 
     def _tried(self, tables: RoundedTables, low: int, high: int) -> Way:
-        """Return the walks through `tables`, with the share that a pilot found feasible."""
+        """Return walks through `tables` with their share of feasible ones in a pilot."""
         walk = self.walks(tables, tables.ends(*self._spent(low, high)))
         pilot = walk(np.random.default_rng(0), _PILOT)
         return Way(walk, max(self.inside(pilot, low, high), 0.5) / _PILOT)
 
     @cached_property
     def _fine(self) -> RoundedTables:
-        """Tables over the first ceiling alone, with many cells: for thin bands."""
+        """Tables over the first ceiling only, with many cells, for thin bands."""
         first = self._reduced
         if len(self._budget) > 1:
             first = Reduced(self._table, self._budget[:1])

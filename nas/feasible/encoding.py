@@ -1,9 +1,8 @@
-"""Coding: an architecture as a row of numbers, for samplers that reason about numbers.
+"""Encoding of architectures as rows of numbers, for samplers.
 
-Every choice of every stage that has more than one value is one variable; its code is the index of
-its value, or DEAD where the canonical form has none or stands for several. What is known of an
-architecture before training beside its choices (its costs, and how they are shared out over the
-stages) is its profile.
+Every choice of every stage with more than one value is a variable. Its code is the index of its
+value, or DEAD if the canonical form has no value or one that represents several. The profile of an
+architecture holds its other numbers known before training: its costs, and the shares of the stages.
 """
 
 import math
@@ -16,12 +15,12 @@ from nas.errors import ArchitectureError
 from nas.space import Architecture, NetworkKind, StageValues, Value
 
 DEAD = -1
-_REMEMBERED = 1 << 16  # stages with their codes; some 30 MB
+_REMEMBERED = 1 << 16  # cached codes of stages; some 30 MB
 
 
 @dataclass(frozen=True)
 class Variable:
-    """One choice of one stage; `ordered` where its values are numbers in rising order."""
+    """One choice of one stage; `ordered` if its values are numbers in rising order."""
 
     stage: str
     key: str
@@ -29,18 +28,18 @@ class Variable:
 
     @property
     def name(self) -> str:
-        """A name that no other variable of the space has."""
+        """A name that is unique in the space."""
         return f"{self.stage}.{self.key}"
 
     @property
     def ordered(self) -> bool:
-        """Whether the values are numbers, rising."""
+        """Whether the values are numbers in rising order."""
         numbers = [value for value in self.values if type(value) is int]
         return len(numbers) == len(self.values) and numbers == sorted(numbers)
 
 
 class Coding(Protocol):
-    """What turns the architectures of a space, or of several, into numbers and back."""
+    """Converts the architectures of one or several spaces to numbers and back."""
 
     @property
     def variables(self) -> Sequence[Variable]:
@@ -52,11 +51,11 @@ class Coding(Protocol):
         ...
 
     def decode(self, codes: Sequence[int]) -> Architecture | None:
-        """Return the canonical architecture, or None where it is no member; DEAD means any."""
+        """Return the canonical architecture, or None if not a member; DEAD means any value."""
         ...
 
     def profile(self, architecture: Architecture) -> tuple[float, ...]:
-        """Return numbers known before training; the length is the same for all architectures."""
+        """Return numbers known before training; all architectures have equally many."""
         ...
 
 
@@ -66,7 +65,7 @@ class SpaceCoding:
     def __init__(
         self, costs: CostModel, cost: Callable[[Architecture], Cost] | None = None
     ) -> None:
-        """Name the variables of the space that `costs` counts; `cost` may be its, remembered."""
+        """Set up the variables of the space of `costs`; `cost` may be a cached `costs.cost`."""
         self._costs, self._space = costs, costs.space
         self._cost = cost or costs.cost
         self._planned = isinstance(self._space.kind, NetworkKind)
@@ -95,7 +94,7 @@ class SpaceCoding:
         """Return one code for each variable: the index of its value, or DEAD."""
         found: list[int] = []
         for index, values in enumerate(architecture.stages):
-            asked = (index, values, *map(type, values))  # 1 and true are equal to a key
+            asked = (index, values, *map(type, values))  # types, because 1 == True
             codes = self._encoded.get(asked)
             if codes is None:
                 if len(self._encoded) >= _REMEMBERED:
@@ -109,7 +108,7 @@ class SpaceCoding:
         return [codes.get(typed[position], DEAD) for position, codes in self._codes[index]]
 
     def decode(self, codes: Sequence[int]) -> Architecture | None:
-        """Return the canonical architecture, or None where it is no member; DEAD means any."""
+        """Return the canonical architecture, or None if not a member; DEAD means any value."""
         space = self._space
         chosen = [{c.key: c.values[0] for c in stage.choices} for stage in space.stages]
         for (stage, position, values), code in zip(self._places, codes, strict=True):
@@ -122,7 +121,7 @@ class SpaceCoding:
 
     @property
     def num_costs(self) -> int:
-        """How many costs stand at the start of a profile: latency only where it is counted."""
+        """How many costs a profile begins with; latency only if it is counted."""
         return len(self._costs.names)
 
     def profile(self, architecture: Architecture) -> tuple[float, ...]:
@@ -139,10 +138,10 @@ class SpaceCoding:
 
 
 class UnionCoding:
-    """The coding of several spaces: which one, and the variables of each, DEAD in the others."""
+    """The coding of several spaces: the space, and the variables of each, DEAD in the others."""
 
     def __init__(self, parts: Mapping[str, SpaceCoding]) -> None:
-        """Lay out the variables of `parts`, by the name of their space, one after another."""
+        """Concatenate the variables of `parts`, by the name of their space."""
         self._parts = dict(parts)
         self._names = tuple(self._parts)
         self.variables = (
@@ -163,7 +162,7 @@ class UnionCoding:
         return tuple(codes)
 
     def decode(self, codes: Sequence[int]) -> Architecture | None:
-        """Return the canonical architecture, or None where it is no member; DEAD means any."""
+        """Return the canonical architecture, or None if not a member; DEAD means any value."""
         chosen, at = self._names[max(codes[0], 0)], 1
         for name, part in self._parts.items():
             if name == chosen:
@@ -172,6 +171,6 @@ class UnionCoding:
         return None
 
     def profile(self, architecture: Architecture) -> tuple[float, ...]:
-        """Return the logarithms of the costs; shares of stages do not compare."""
+        """Return the logarithms of the costs; shares of stages differ in meaning between spaces."""
         part = self._parts[architecture.space]
         return part.profile(architecture)[: part.num_costs]

@@ -1,8 +1,8 @@
-"""The feasible architectures of a tight budget as paths through a graph; exact, nothing to reject.
+"""The feasible architectures of a tight budget as paths through a graph; exact, no rejections.
 
-A node is what a width and the stages before it have spent, exactly; an edge is an option. Only
-nodes that the rounded tables can finish are kept, so that a graph is small where few architectures
-fit, however large the space is. It serves any number of ceilings at once.
+A node is a width and the exact cost of the stages before it; an edge is an option. Only nodes that
+the rounded tables can complete are kept, so that the graph is small if few architectures fit,
+however large the space is. It supports any number of ceilings.
 """
 
 import math
@@ -26,7 +26,7 @@ class TooManyPathsError(Exception):
 
 @dataclass(frozen=True)
 class _Layer:
-    """The edges of one stage, by the node that they leave: `starts` has one more than nodes.
+    """The edges of one stage by source node: `starts` has one entry more than there are nodes.
 
     `ends` are nodes of the next layer, `rows` options, `weights` the architectures of an option.
     """
@@ -41,7 +41,7 @@ class Paths:
     """All members of a band within the budget."""
 
     def __init__(self, tables: RoundedTables, low: int, high: int) -> None:
-        """Find the nodes from the first stage on; the first reduced cost is to end in a band.
+        """Find the nodes from the first stage on; the first reduced cost ends in a band.
 
         Raises:
             TooManyPathsError: there are more than 3,000,000 edges.
@@ -92,9 +92,9 @@ class Paths:
         return afters[kept], costs[kept]
 
     def _nodes(self, widths: Ints, costs: Ints) -> tuple[Ints, Ints]:
-        """Return one position of each distinct (width, costs), and which of them each is."""
+        """Return one position of each distinct (width, costs), and the node of each row."""
         sizes = [int(size) for size in self._reduced.slack // self._reduced.unit + 1]
-        if math.prod(sizes) < 2**40:  # then one number tells them apart, beside the width
+        if math.prod(sizes) < 2**40:  # then one number and the width identify a node
             key = widths
             for column, unit, size in zip(costs.T, self._reduced.unit, sizes, strict=True):
                 key = key * size + column // unit
@@ -107,7 +107,7 @@ class Paths:
     def _edges(
         self, index: int, steps: Steps, nodes: Ints, spent: Ints
     ) -> tuple[Ints, Ints, Ints, Ints, Ints]:
-        """Return (node, option, next width, spent, weight) of the edges that can be finished."""
+        """Return (node, option, next width, spent, weight) of edges that can be completed."""
         sums = spent[:, None] + steps.costs[None]
         kept = (sums <= self._reduced.slack).all(axis=2) & (sums[..., 0] <= self._high)
         node, step = np.nonzero(kept)
@@ -133,7 +133,7 @@ class Paths:
         return int(found[0])
 
     def _weigh(self, leaves: int) -> list[Floats]:
-        """Return, for each layer, where a turn from (node) to (node + 1) falls on an edge."""
+        """Return, for each layer, where a number from (node) to (node + 1) falls on an edge."""
         ways = np.ones(leaves)
         turns: list[Floats] = []
         for layer in reversed(self._layers):
@@ -143,7 +143,7 @@ class Paths:
             running = np.concatenate(([0.0], np.cumsum(edges / np.repeat(_some(ways), degree))))
             base = np.repeat(running[layer.starts[:-1]], degree)
             share = running[1:] - base
-            share[share > 1 - _SLIP] = 1.0  # rounding must not leave a turn to no edge
+            share[share > 1 - _SLIP] = 1.0  # rounding must not leave a gap
             turns.insert(0, np.repeat(np.arange(len(degree)), degree) + share)
         return turns
 
@@ -154,7 +154,7 @@ def _some(ways: Floats) -> Floats:
 
 
 def _by_node(edges: np.ndarray, starts: Ints) -> np.ndarray:
-    """Return the sum over the edges of each node, 0 for a node without."""
+    """Return the sum over the edges of each node, 0 for a node without edges."""
     sums = np.add.reduceat(np.append(edges, edges.dtype.type(0)), starts[:-1])
     sums[np.diff(starts) == 0] = 0
     return sums

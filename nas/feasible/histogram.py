@@ -1,4 +1,4 @@
-"""How the costs of a space are spread, and which part of them a budget leaves: a histogram."""
+"""Histogram of the costs of a space, and of its part within a budget."""
 
 import math
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ _DRAWS = 5000
 class Distribution:
     """Numbers of architectures by one cost.
 
-    `whole[i]` cost from `edges[i]` to below `edges[i + 1]`, of which `feasible[i]` are within the
-    budget; the ratio of two edges is the same but at the ends, and the ceiling is one of them.
-    `sampled` tells that `feasible` comes from random draws, as several ceilings demand.
+    `whole[i]` architectures cost from `edges[i]` to below `edges[i + 1]`; `feasible[i]` of them are
+    within the budget. The ratio of adjacent edges is constant except at the ends; the ceiling is an
+    edge. `sampled` is true if `feasible` was estimated by random draws, as with several ceilings.
     """
 
     cost: str
@@ -34,9 +34,9 @@ class Distribution:
 
 
 def distribution(space: FeasibleSpace, count: Count, bins: int) -> Distribution:
-    """Return the spread of the first cost that the budget limits, of madds where it limits none.
+    """Return the distribution of the first cost with a ceiling, or of madds without a budget.
 
-    `count` is how many are feasible, `bins` about how many intervals there are to be.
+    `count` is the number of feasible architectures, `bins` the approximate number of intervals.
     """
     budget = space.budget
     cost = budget[0].cost if budget else "madds"
@@ -54,9 +54,9 @@ def distribution(space: FeasibleSpace, count: Count, bins: int) -> Distribution:
 
 
 def _edges(least: int, most: int, limit: int | None, bins: int) -> list[float]:
-    """Return edges of a constant ratio between the cheapest and the most costly; one is the limit.
+    """Return edges of a constant ratio from the lowest to the highest cost; one is the limit.
 
-    An edge is what still belongs to the interval below it, so half a unit is added to each.
+    Half a unit is added to each edge, because a cost equal to an edge belongs below it.
     """
     anchor = limit if limit is not None and limit < most else most
     ratio = (most / least) ** (1 / bins) if most > least else 2.0
@@ -68,7 +68,7 @@ def _edges(least: int, most: int, limit: int | None, bins: int) -> list[float]:
 
 
 def _drawn(space: FeasibleSpace, count: Count, cost: str, edges: list[float]) -> list[float]:
-    """Return the feasible numbers by 5000 draws."""
+    """Return the numbers of feasible architectures, estimated by 5000 draws."""
     members = space.sample_many(np.random.default_rng(0), _DRAWS)
     found, _ = np.histogram([getattr(space.cost(member), cost) for member in members], edges)
     number = count.estimate if count.estimate is not None else (count.low + count.high) / 2

@@ -1,7 +1,7 @@
 """Feasible spaces by listing: for block kinds that plan whole networks.
 
-The cost of such a network is no sum over its stages, so that there is nothing to tabulate: every
-member is listed with its exact cost. The questions and the answers are those of a FeasibleSpace.
+The cost of such a network is not a sum over its stages, so that no table can be built. Instead
+every member is listed with its exact cost. The interface is the same as of FeasibleSpace.
 """
 
 import itertools
@@ -21,17 +21,17 @@ MOST = 200_000
 
 
 def feasible_space(costs: CostModel, budget: Sequence[Constraint]) -> FeasibleSpace:
-    """Return the architectures of a space within a budget, in the way that its block kind allows.
+    """Return the architectures of a space within a budget, by stages or listed.
 
     Raises:
-        SpaceError: the space has to be listed, and is too large for that.
+        SpaceError: the space must be listed, and is too large.
     """
     kind = ListedSpace if isinstance(costs.space.kind, NetworkKind) else FeasibleSpace
     return kind(costs, budget)
 
 
 class ListedSpace(FeasibleSpace):
-    """The architectures of a small space within one budget, all of them in memory; exact."""
+    """The architectures of a small space within one budget, all in memory; exact."""
 
     def __init__(self, costs: CostModel, budget: Sequence[Constraint]) -> None:
         """List the members with their costs.
@@ -48,24 +48,24 @@ class ListedSpace(FeasibleSpace):
 
     @cached_property
     def total(self) -> int:
-        """The number of distinct architectures of the space, whatever they cost; exact."""
+        """The number of distinct architectures of the space, whatever their cost; exact."""
         return len(self._members)
 
     def bounds(self) -> tuple[int, int]:
-        """Return the number of feasible architectures, twice: it is known."""
+        """Return the exact number of feasible architectures as both bounds."""
         return len(self._feasible), len(self._feasible)
 
     def count(self, low: float = 0.0, high: float = 1.0) -> Count:
-        """Count the feasible architectures, or those that use such a share of the first ceiling."""
+        """Count the feasible architectures with a share of the first ceiling in the band."""
         number = len(self._inside(low, high))
         return Count(number, number)
 
     def sample_many(
         self, rng: np.random.Generator, count: int, low: float = 0.0, high: float = 1.0
     ) -> list[Architecture]:
-        """Draw `count` architectures as `sample` does, each for itself; none where none is there.
+        """Draw `count` independent architectures as `sample` does; none if there are none.
 
-        `low` and `high` draw from a band: those that use such a share of the first ceiling.
+        `low` and `high` limit the draw to a band of shares of the first ceiling.
         """
         chosen = self._inside(low, high)
         if not len(chosen):
@@ -102,7 +102,7 @@ class ListedSpace(FeasibleSpace):
 
     @cached_property
     def _used(self) -> Floats:
-        """The share of the first ceiling that each feasible member uses; 1 where there is none."""
+        """The share of the first ceiling that each feasible member uses; 1 without a ceiling."""
         if not self.budget:
             return np.ones(len(self._feasible))
         first = self.budget[0]
@@ -123,7 +123,7 @@ def members(space: SearchSpace) -> list[Architecture]:
         if sum(len(steps[width]) for _, width in chains) > MOST:
             raise SpaceError(
                 f"the space {space.name} has more than {MOST:,} architectures, too many to list.",
-                f"List fewer values: networks of the block kind {space.kind.name} are all listed.",
+                f"List fewer values: networks of the block kind {space.kind.name} must be listed.",
             )
         chains = [
             ((*stages, values), following)
@@ -134,7 +134,7 @@ def members(space: SearchSpace) -> list[Architecture]:
 
 
 def _stage_values(space: SearchSpace, index: int) -> Iterator[StageValues]:
-    """Yield the canonical values of one stage, equal ones again and again."""
+    """Yield the canonical values of one stage, with repetitions."""
     choices = space.stages[index].choices
     for row in itertools.product(*(choice.values for choice in choices)):
         yield space.canonical_stage(dict(zip(space.keys, row, strict=True)))
@@ -143,7 +143,7 @@ def _stage_values(space: SearchSpace, index: int) -> Iterator[StageValues]:
 def _steps(
     space: SearchSpace, spelled: Sequence[StageValues], width: int
 ) -> list[tuple[StageValues, int]]:
-    """Return the values that can be built after `width` channels, and the width that they give."""
+    """Return the values that can be built after `width` channels, with their output width."""
     steps = []
     for values in spelled:
         choices = {k: v for k, v in zip(space.keys, values, strict=True) if v is not None}

@@ -1,4 +1,4 @@
-"""What the samplers need of a space within its budget: one, or several joined."""
+"""The interface of a space within its budget, or of several, that samplers use."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -41,7 +41,7 @@ class Feasible(Protocol):
     def sample_many(
         self, rng: np.random.Generator, count: int, low: float = 0.0, high: float = 1.0
     ) -> list[Architecture]:
-        """Draw `count` as `sample` does, fewer only where there is nothing to draw."""
+        """Draw `count` as `sample` does; fewer only if there are no more."""
         ...
 
     def admits(self, architecture: Architecture) -> bool:

@@ -1,9 +1,9 @@
 """Draws from a superset of the feasible architectures: those within the budget at rounded costs.
 
-For every stage and width a table holds in how many ways the rest can be finished, by the cells
-still to be spent. Costs rounded down admit every feasible architecture and a few beyond; a walk
-through the stages in proportion to the tables draws exactly uniformly from all of them, many walks
-at once.
+For every stage and width a table holds the number of ways to complete a network, by the cells that
+remain to be spent. Costs rounded down admit every feasible architecture and a few others. A walk
+through the stages in proportion to the tables draws exactly uniformly from all of them; many walks
+run at once.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,16 +16,17 @@ from numpy.typing import NDArray
 from nas.feasible.slack import Reduced, Steps
 from nas.feasible.stage_options import Floats, Ints
 
-CELLS = {1: 512, 2: 128, 3: 32}  # more cells admit fewer beyond the budget, and walk slower
-_AT_ONCE = 1 << 18  # numbers that one step of the walks holds at a time, so that they stay in cache
+CELLS = {1: 512, 2: 128, 3: 32}  # more cells admit fewer infeasible walks, but are slower
+_AT_ONCE = 1 << 18  # numbers in one step of the walks, to fit the cache
 
 
 @dataclass(frozen=True)
 class _Moves:
-    """The options from one width to another that spend the same cells, as one move.
+    """The options from one width to another that spend the same cells, merged into moves.
 
-    `cells` (moves, constraints), sorted by the first; `rows` are the options in the order of their
-    move, `cumulated` their running weights, `ends` where each move ends among them.
+    `cells` (moves, constraints) are sorted by the first constraint; `rows` are the options in the
+    order of their move, `cumulated` their cumulated weights, `ends` the end of each move among
+    them.
     """
 
     cells: Ints
@@ -37,9 +38,9 @@ class _Moves:
 
 @dataclass(frozen=True)
 class Ends:
-    """Where walks may start so as to end in a band: cells to spend (n, constraints), and how many.
+    """Start cells of walks that end in a band: cells to spend (n, constraints), and their number.
 
-    `certain` tells from which cells every walk ends in the band and within the budget.
+    `certain` marks cells from which every walk ends in the band and within the budget.
     """
 
     cells: Ints
@@ -77,7 +78,7 @@ class RoundedTables:
             onward = {
                 width: np.array(
                     [_shifted(moves, self._ways[0][to]) for to, moves in step.items()]
-                ).reshape(-1, *self.shape)  # also where two ceilings leave no step from a width
+                ).reshape(-1, *self.shape)  # also if two ceilings leave no step from a width
                 for width, step in stage.items()
             }
             self._onward.insert(0, onward)
@@ -88,7 +89,7 @@ class RoundedTables:
 
     @cached_property
     def error(self) -> Ints:
-        """The most that rounding down can take off a whole walk, for each constraint."""
+        """The largest error of rounding down for a whole walk, for each constraint."""
         error = np.zeros(self.reduced.num, dtype=np.int64)
         for stage in self.reduced.stages:
             rests = [(steps.costs % self.unit).max(axis=0, initial=0) for steps in stage.values()]
@@ -107,10 +108,10 @@ class RoundedTables:
         return Ends(cells[held], ways[tuple(cells[held].T)], certain[held])
 
     def about(self, spent: int) -> float:
-        """Return about how many networks spend at most `spent` of the first reduced cost.
+        """Return approximately how many networks spend at most `spent` of the first reduced cost.
 
-        Half of what rounding can take off a network is added to its rounded cost. Everything is
-        counted where `spent` is the slack or more.
+        Half of the largest rounding error of a network is added to its rounded cost. Everything is
+        counted if `spent` is the slack or more.
         """
         ways = self._ways[0][self.reduced.stem]
         cells = np.arange(len(ways)) * self.unit[0]
@@ -120,9 +121,9 @@ class RoundedTables:
         return float(ways[within].sum())
 
     def finishes(self, index: int, width: int, spent: Ints) -> NDArray[np.bool_]:
-        """Tell which of the reduced costs `spent` (n, constraints) before a stage may still finish.
+        """Tell for each of `spent` (n, constraints) before a stage whether it may be completed.
 
-        A necessary condition: there is a way within the budget at rounded costs.
+        A necessary condition: a completion is within the budget at rounded costs.
         """
         left = (self.reduced.slack - spent) // self.unit
         within: NDArray[np.bool_] = self._reach[index][width][tuple(left.T)]
@@ -130,7 +131,7 @@ class RoundedTables:
 
     @cached_property
     def _reach(self) -> list[dict[int, NDArray[np.bool_]]]:
-        """Whether some way spends at most so many cells."""
+        """Whether some completion spends at most so many cells."""
         return [{width: _reached(ways) for width, ways in stage.items()} for stage in self._ways]
 
     def walk(self, rng: np.random.Generator, left: Ints) -> Ints:
@@ -165,7 +166,7 @@ class RoundedTables:
         return _possible(chosen, ways)
 
     def _move(self, moves: _Moves, padded: Floats, left: Ints, chosen: Ints, turns: Floats) -> Ints:
-        """Choose an option for every walk of `chosen`, and take what it spends off `left`."""
+        """Choose an option for every walk of `chosen`, and subtract its cost from `left`."""
         rows = np.empty(len(chosen), dtype=np.int64)
         order = np.argsort(left[chosen, 0], kind="stable")
         position = 0
@@ -189,7 +190,7 @@ class RoundedTables:
         return rows
 
     def _places(self, cells: Ints, offset: Ints | int = 0) -> Ints:
-        """Return the places of `cells` (n, constraints) in a flat table that is padded below."""
+        """Return the indices of `cells` (n, constraints) in a flat table with padding below."""
         strides = np.cumprod([1, *(2 * size for size in self.shape[:0:-1])])[::-1]
         places: Ints = (cells + offset) @ strides
         return places
@@ -202,7 +203,7 @@ class RoundedTables:
 
 
 def _parts(moves: _Moves, left: Ints) -> Iterator[Ints]:
-    """Cut the sorted cells that are left into parts that a step of the walks holds at a time."""
+    """Split the sorted cells into parts of the size of one step of the walks."""
     position = 0
     while position < len(left):
         size = max(1, _AT_ONCE // len(moves.cells))
@@ -211,14 +212,14 @@ def _parts(moves: _Moves, left: Ints) -> Iterator[Ints]:
 
 
 def _possible(chosen: Ints, ways: Floats) -> Ints:
-    """Return `chosen`, but the last choice that has a way where rounding went beyond it."""
+    """Return `chosen`, or the last choice with a way if rounding went beyond it."""
     last = len(ways) - 1 - np.argmax(ways[::-1] > 0, axis=0)
     possible: Ints = np.minimum(chosen, last)
     return possible
 
 
 def _units(reduced: Reduced, cells: int) -> Ints:
-    """Return the size of a cell for each constraint: the exact unit where that is few cells."""
+    """Return the size of a cell for each constraint; the exact unit if that gives few cells."""
     least = -(-reduced.slack // (cells - 1))
     units: Ints = np.maximum(1, -(-least // reduced.unit)) * reduced.unit
     return units
@@ -236,14 +237,14 @@ def _grouped(steps: Steps, chosen: NDArray[np.bool_], unit: Ints) -> _Moves:
 
 
 def _shifted(moves: _Moves, source: Floats) -> Floats:
-    """Add up the ways of what follows, moved by the cells of every move."""
+    """Sum the ways of the next stage, shifted by the cells of every move."""
     result = np.zeros(source.shape)
     held = np.flatnonzero(source.any(axis=tuple(range(1, source.ndim))))
     if not len(held):
         return result
-    size, begin, end = len(source), int(held[0]), int(held[-1]) + 1  # beyond these is nothing
+    size, begin, end = len(source), int(held[0]), int(held[-1]) + 1  # all others are zero
     weights: list[float] = moves.weights.tolist()
-    weighted = {weight: weight * source for weight in set(weights)}  # most weights are the same
+    weighted = {weight: weight * source for weight in set(weights)}  # most weights are equal
     for (step, *others), weight in zip(moves.cells.tolist(), weights, strict=True):
         last = min(end, size - step)
         if last <= begin:
@@ -258,7 +259,7 @@ def _shifted(moves: _Moves, source: Floats) -> Floats:
 
 
 def _reached(ways: Mapping[int, Floats] | Floats) -> NDArray[np.bool_]:
-    """Return whether a cell, or one below it in every direction, has a way."""
+    """Return whether a cell, or a lower one in every dimension, has a way."""
     reached: NDArray[np.bool_] = np.asarray(ways) > 0
     for axis in range(reached.ndim):
         reached = np.logical_or.accumulate(reached, axis=axis)

@@ -1,8 +1,9 @@
-"""What options cost beyond the cheapest way to finish, and what a budget leaves to spend.
+"""The cost of options above the cheapest completion, and the slack of a budget.
 
-The cheapest way from every width to the end is taken off the costs once, so that every reduced cost
-is at least zero and a whole network spends its *slack*: its cost less that of the cheapest network.
-A tight budget leaves little slack, and few options within it; the others are dropped here.
+The cost of the cheapest completion from every width is subtracted once. Then every reduced cost is
+at least zero, and the reduced cost of a network is its cost minus the cost of the cheapest network.
+The *slack* is what the budget leaves of it. A tight budget leaves little slack and few options
+within it; other options are removed here.
 """
 
 from collections.abc import Sequence
@@ -19,10 +20,10 @@ _FAR = 2**60  # more than any network costs
 
 @dataclass(frozen=True)
 class Steps:
-    """The options of one stage after one width that a budget leaves.
+    """The options of one stage after one width that are within a budget.
 
     `rows` are their positions among the StageOptions, `costs` (options, constraints) their reduced
-    costs, `weights` how many architectures each stands for.
+    costs, `weights` the number of architectures of each.
     """
 
     rows: Ints
@@ -32,14 +33,14 @@ class Steps:
 
 
 class Reduced:
-    """One space within one budget, by reduced costs; one cost of zero where there is no budget.
+    """One space within one budget, by reduced costs; a single cost of zero without a budget.
 
-    `floor` is the least that each limited cost can be, `slack` what the budget leaves above it (at
-    most what the space can spend), negative where it leaves nothing.
+    `floor` is the minimum of each limited cost. `slack` is what the budget leaves above it, at most
+    the range of the space, and negative if the budget admits nothing.
     """
 
     def __init__(self, table: OptionTable, budget: Sequence[Constraint]) -> None:
-        """Take the cheapest completions off, and drop what no member of the budget can hold."""
+        """Subtract the cheapest completions, and remove options that no member can have."""
         self.table = table
         self.columns = [COST_NAMES.index(part.cost) for part in budget]
         self._limits = np.array([part.limit for part in budget] or [0], dtype=np.int64)
@@ -53,7 +54,7 @@ class Reduced:
         self.stages: list[dict[int, Steps]] = []
         if (self.slack >= 0).all():
             self._prune()
-        # what may still be spent at most, in reduced costs
+        # the largest remaining reduced costs
         self.most = [
             {width: most[i][width] - self._least[i][width] for width in widths}
             for i, widths in enumerate(self.forward)
@@ -66,7 +67,7 @@ class Reduced:
 
     @cached_property
     def unit(self) -> Ints:
-        """The greatest number, for each constraint, that divides every reduced cost."""
+        """The greatest common divisor of all reduced costs, for each constraint."""
         unit = np.zeros(self.num, dtype=np.int64)
         for stage in self.stages:
             for steps in stage.values():
@@ -75,14 +76,14 @@ class Reduced:
 
     @cached_property
     def total(self) -> int:
-        """How many architectures the options that are left make, within the budget or not."""
+        """The number of architectures of the remaining options, within the budget or not."""
         counts = dict.fromkeys(self.forward[-1], 1)
         for stage in reversed(self.stages):
             counts = {width: _weigh(steps, counts) for width, steps in stage.items()}
         return counts[self.stem]
 
     def spent(self, costs: Ints) -> Ints:
-        """Return the reduced cost (n, constraints) of networks that cost `costs` (n, 4)."""
+        """Return the reduced cost (n, constraints) of networks with the costs `costs` (n, 4)."""
         spent: Ints = self._limited(costs) - self.floor
         return spent
 
@@ -92,9 +93,9 @@ class Reduced:
         return costs[..., self.columns]
 
     def _completions(self, least: bool) -> list[dict[int, Ints]]:
-        """Return the least or the greatest cost to finish from every width, each cost for itself.
+        """Return the least or the greatest cost of a completion from every width, for each cost.
 
-        From a width that nothing can follow it is out of all proportion, one way or the other.
+        It is a huge number, positive or negative, for a width without a completion.
         """
         last = len(self.table.stages)
         sign = 1 if least else -1
@@ -111,7 +112,7 @@ class Reduced:
         return found
 
     def _prune(self) -> None:
-        """Go through the stages; keep what can be reached and finished within every ceiling."""
+        """Keep options that can be reached and completed within every ceiling, stage by stage."""
         for index, stage in enumerate(self.table.stages):
             kept: dict[int, Steps] = {}
             following: dict[int, Ints] = {}
@@ -148,7 +149,7 @@ def _after(next_widths: Ints, values: dict[int, Ints]) -> Ints:
 
 
 def _weigh(steps: Steps, counts: dict[int, int]) -> int:
-    """Return how many ways there are to finish by `steps`, an exact integer."""
+    """Return the number of completions by `steps`, an exact integer."""
     return sum(
         int(steps.weights[steps.next_widths == width].sum()) * counts[int(width)]
         for width in np.unique(steps.next_widths)

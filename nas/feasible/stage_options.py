@@ -1,7 +1,7 @@
-"""The distinct options of every stage of a space, with their exact costs: what is summed over.
+"""The distinct options of every stage of a space, with their exact costs.
 
-A stage is a step from the width that it reads to the width that it gives. Equal canonical forms
-count once; choices that cost nothing are kept aside, as variants of one option.
+A stage maps its input width to its output width. Equal canonical forms count once; choices that do
+not change the cost are kept separately, as variants of one option.
 """
 
 import itertools
@@ -25,9 +25,9 @@ _Kind = tuple[dict[str, Value], list[dict[str, Value]]]
 class StageOptions:
     """The distinct options of one stage after one input width, one row for each cost.
 
-    `values` are canonical stage values without the choices that cost nothing; `variants[i]` lists
-    what those may be. `costs` is (options, 4) in the order of COST_NAMES, `weights` the number of
-    variants.
+    `values` are canonical stage values without the choices that do not change the cost;
+    `variants[i]` lists the values of those choices. `costs` is (options, 4) in the order of
+    COST_NAMES, `weights` the number of variants.
     """
 
     values: list[dict[str, Value]]
@@ -38,7 +38,7 @@ class StageOptions:
 
     @cached_property
     def widths(self) -> list[int]:
-        """The next widths as integers of Python, which are faster one by one."""
+        """The next widths as Python integers, which are faster one by one."""
         return [int(width) for width in self.next_widths]
 
 
@@ -54,11 +54,11 @@ class OptionTable:
         self.stages = self._enumerate()
 
     def fixed(self, width: int) -> Ints:
-        """Return the cost of the stem, and of the head on a map of `width` channels, together."""
+        """Return the cost of the stem plus the head on a map of `width` channels."""
         return vector(self._costs.stem[0] + self._costs.head(self.shape(len(self.stages), width)))
 
     def widths(self, index: int) -> list[int]:
-        """Return the widths that stage `index` may read; those of the head after the last."""
+        """Return the input widths of stage `index`; of the head after the last stage."""
         if index == 0:
             return [self.space.stem_width]
         before = self.stages[index - 1].values()
@@ -69,7 +69,7 @@ class OptionTable:
         return tuple(choices.get(key) for key in self.space.keys)
 
     def total_costs(self, rows: Ints) -> Ints:
-        """Return the cost (n, 4) of networks that take the options `rows` (n, stages)."""
+        """Return the cost (n, 4) of networks with the options `rows` (n, stages)."""
         widths = np.full(len(rows), self.space.stem_width)
         costs = np.zeros((len(rows), len(COST_NAMES)), dtype=np.int64)
         for stage, row in zip(self.stages, rows.T, strict=True):
@@ -85,7 +85,7 @@ class OptionTable:
         return costs
 
     def members(self, rows: Ints, rng: np.random.Generator) -> list[Architecture]:
-        """Return architectures that take the options `rows` (n, stages), one variant of each."""
+        """Return architectures with the options `rows` (n, stages), a random variant of each."""
         turns = rng.random(rows.shape)
         keys, name = self.space.keys, self.space.name
         members = []
@@ -174,7 +174,7 @@ class OptionTable:
         return costs[0], costs[1]
 
     def shape(self, index: int, width: int) -> Shape:
-        """Return the map of `width` channels that stage `index` reads; the head after the last."""
+        """Return the input shape of stage `index` at `width` channels; of the head after all."""
         return Shape(width, *self._shapes[index])
 
 
@@ -186,7 +186,7 @@ def vector(cost: Cost) -> Ints:
 def _by_depth(
     first: _Costs | None, repeat: _Costs | None, depths: Sequence[int]
 ) -> Iterator[tuple[int, _Costs]]:
-    """Yield the depths that can be built, with their costs, from those of one and of two blocks."""
+    """Yield the buildable depths with their costs, from the costs of one and of two blocks."""
     if repeat is None:
         if first is not None and 1 in depths:
             yield 1, first
@@ -200,7 +200,7 @@ def _by_depth(
 
 
 def _stage_shapes(costs: CostModel) -> list[tuple[int, int]]:
-    """Return the map size that each stage reads, and the head after the last."""
+    """Return the map size that each stage reads, and that the head reads."""
     height, width = costs.stem[1][1:]
     shapes = [(height, width)]
     for stride in costs.adaptation.stages:

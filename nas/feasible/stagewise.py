@@ -1,7 +1,7 @@
-"""Count and sample, uniformly, the distinct architectures that a budget admits.
+"""Count and draw uniformly the distinct architectures within a budget.
 
-The costs of a network are sums over its stages, so that all questions are answered without listing
-anything: how many architectures fit (counting, estimating), and uniform draws from them (drawing).
+The costs of a network are sums over its stages, so that nothing has to be listed to count
+architectures (`counting`) or to draw from them uniformly (`drawing`).
 """
 
 import itertools
@@ -23,14 +23,14 @@ from nas.space import Architecture, SearchSpace, StageValues
 from nas.stats import non_dominated
 
 _PICTURE_CELLS = 1 << 13
-_REMEMBERED = 1 << 13  # networks with their costs; some 5 MB
+_REMEMBERED = 1 << 13  # cached costs of networks; some 5 MB
 
 
 class FeasibleSpace:
     """The architectures of one space, at one deployment, within one budget."""
 
     def __init__(self, costs: CostModel, budget: Sequence[Constraint]) -> None:
-        """Enumerate the options of every stage; tables follow when they are first needed."""
+        """Enumerate the options of every stage; tables are built on first use."""
         self.space: SearchSpace = costs.space
         self.costs = costs
         self.budget = tuple(budget)
@@ -41,27 +41,27 @@ class FeasibleSpace:
 
     @cached_property
     def _cost(self) -> Callable[[Architecture], Cost]:
-        """Count, and remember: who draws, checks and learns from a network asks each time."""
+        """Count with a cache: several callers need the cost of the same network."""
         return lru_cache(_REMEMBERED)(self.costs.cost)
 
     @cached_property
     def total(self) -> int:
-        """The number of distinct architectures of the space, whatever they cost; exact."""
+        """The number of distinct architectures of the space, whatever their cost; exact."""
         return Reduced(self._table, ()).total
 
     def bounds(self) -> tuple[int, int]:
-        """Return a lower and an upper bound of the number of feasible architectures, in a second.
+        """Return bounds on the number of feasible architectures, within a second.
 
-        One ceiling: within 0.1 %, unless it admits next to nothing; several ceilings: farther
-        apart.
+        With one ceiling the bounds differ by at most 0.1 %, unless the ceiling admits very few
+        architectures; with several ceilings they are farther apart.
         """
         count = self._counted(*self._band(0.0, 1.0), count_bounds)
         return count.low, count.high
 
     def count(self, low: float = 0.0, high: float = 1.0) -> Count:
-        """Count the feasible architectures: bounds and an estimate, exactly where few are left.
+        """Count the feasible architectures: bounds and an estimate; exact if there are few.
 
-        `low` and `high` count a band: those that use such a share of the first ceiling.
+        `low` and `high` limit the count to a band of shares of the first ceiling.
         """
         return self._counted(*self._band(low, high), count_members)
 
@@ -75,14 +75,14 @@ class FeasibleSpace:
     def spread(self, cost: str, edges: Sequence[float]) -> list[float]:
         """Return how many architectures of the space, feasible or not, cost between the edges.
 
-        For a picture: costs are rounded to about 1/8000 of their range, those below a single
+        Approximate, for figures: costs are rounded to about 1/8000 of their range; below a single
         ceiling to the cells of `count`.
         """
         below = [self._all_up_to(cost, math.floor(edge)) for edge in edges]
         return [max(0.0, high - low) for low, high in itertools.pairwise(below)]
 
     def _all_up_to(self, cost: str, most: int) -> float:
-        """Return about how many architectures of the space cost up to `most`."""
+        """Return approximately how many architectures of the space cost up to `most`."""
         tables, first = self._wide(cost), self.budget[0] if len(self.budget) == 1 else None
         if first and cost == first.cost and most <= first.limit and not self._reduced.empty:
             tables = self._drawing.counting_tables
@@ -119,7 +119,7 @@ class FeasibleSpace:
         """Make sure that the budget admits an architecture.
 
         Raises:
-            BudgetError: it admits none; the message names the smallest architecture's cost.
+            BudgetError: it admits none; the message states the cost of the smallest architecture.
         """
         for constraint in self.budget:
             smallest = self.smallest(constraint.cost)
@@ -134,8 +134,8 @@ class FeasibleSpace:
         if len(self.budget) > 1 and not self._jointly_feasible():
             both = " and ".join(map(str, self.budget))
             raise BudgetError(
-                f"no architecture of {self.space.name} fits {both} together, though each alone can "
-                "be met.",
+                f"no architecture of {self.space.name} fits {both} together, although each "
+                "budget alone can be met.",
                 "Raise one of the budgets.",
             )
 
@@ -146,7 +146,7 @@ class FeasibleSpace:
         return self._smallest[cost]
 
     def _find_smallest(self, cost: str) -> Architecture:
-        """Walk back from the head, keeping for each width the cheapest way to finish."""
+        """Walk back from the head; keep the cheapest completion for each width."""
         column, last = COST_NAMES.index(cost), len(self._options)
         best: dict[int, tuple[int, tuple[StageValues, ...]]] = {
             width: (int(self._table.fixed(width)[column]), ()) for width in self._table.widths(last)
@@ -167,9 +167,9 @@ class FeasibleSpace:
     def sample(
         self, rng: np.random.Generator, low: float = 0.0, high: float = 1.0
     ) -> Architecture | None:
-        """Draw uniformly from the feasible architectures, or None where none is within limits.
+        """Draw uniformly from the feasible architectures; None if there is none.
 
-        `low` and `high` draw from a band: those that use such a share of the first ceiling.
+        `low` and `high` limit the draw to a band of shares of the first ceiling.
         """
         drawn = self.sample_many(rng, 1, low, high)
         return drawn[0] if drawn else None
@@ -177,9 +177,9 @@ class FeasibleSpace:
     def sample_many(
         self, rng: np.random.Generator, count: int, low: float = 0.0, high: float = 1.0
     ) -> list[Architecture]:
-        """Draw `count` architectures as `sample` does, each for itself; none where none is there.
+        """Draw `count` independent architectures as `sample` does; none if there are none.
 
-        Fewer than `count` only where a million tries per call have found no more.
+        Fewer than `count` only if a million tries per call find no more.
         """
         band = self._band(low, high)
         if band[0] > band[1]:
@@ -187,7 +187,7 @@ class FeasibleSpace:
         return self._table.members(self._drawing.draw(rng, count, *band), rng)
 
     def used(self, cost: Cost) -> float:
-        """Return the share of the first ceiling that `cost` uses; 1 where there is none."""
+        """Return the share of the first ceiling that `cost` uses; 1 without a ceiling."""
         if not self.budget:
             return 1.0
         return float(getattr(cost, self.budget[0].cost)) / self.budget[0].limit
@@ -200,7 +200,7 @@ class FeasibleSpace:
     num_parts = 1
 
     def part(self, index: int) -> "FeasibleSpace":
-        """Return this space, the only one."""
+        """Return this space; it has one part."""
         return self
 
     def cost(self, architecture: Architecture) -> Cost:
@@ -216,7 +216,7 @@ class FeasibleSpace:
         return self.space.contains(architecture) and admits(self.budget, self._cost(architecture))
 
     def _jointly_feasible(self) -> bool:
-        """Tell exactly whether several ceilings can be met at once, by Pareto-minimal costs."""
+        """Tell whether several ceilings can be met at once; exact, by Pareto-minimal costs."""
         last = len(self._options)
         limits = np.array([part.limit for part in self.budget])
         minima = {
@@ -241,9 +241,9 @@ class FeasibleSpace:
         return bool(len(minima[self.space.stem_width]))
 
     def _limited(self, costs: Ints) -> Ints:
-        """Return the columns of `costs` that the budget limits; one of zeros where it limits none.
+        """Return the columns of `costs` that the budget limits; a column of zeros without a budget.
 
-        Rows or a single row, as they come.
+        Accepts rows or a single row.
         """
         if not self.budget:
             return np.zeros((*costs.shape[:-1], 1), dtype=np.int64)
@@ -251,13 +251,13 @@ class FeasibleSpace:
 
 
 def _minimal(costs: Ints) -> Ints:
-    """Return the distinct rows that no other row is below."""
+    """Return the distinct rows that no other row dominates."""
     distinct = np.unique(costs, axis=0)
     return distinct[non_dominated(distinct.astype(float))]
 
 
 def _first(share: float, limit: int) -> int:
-    """Return the least cost of which `cost / limit >= share` holds."""
+    """Return the least cost with `cost / limit >= share`."""
     cost = max(0, math.ceil(share * limit))
     while cost > 0 and (cost - 1) / limit >= share:
         cost -= 1
@@ -267,5 +267,5 @@ def _first(share: float, limit: int) -> int:
 
 
 def _last(share: float, limit: int) -> int:
-    """Return the greatest cost of which `cost / limit <= share` holds, or -1."""
+    """Return the greatest cost with `cost / limit <= share`, or -1."""
     return _first(math.nextafter(share, math.inf), limit) - 1

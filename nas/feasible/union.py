@@ -1,7 +1,7 @@
-"""Several spaces searched as one: the same questions, answered by the space that is meant.
+"""Several spaces searched as one.
 
-An architecture names its space. Sampling gives each space the same share of the draws, however
-many architectures it has, for it is the families that are compared.
+An architecture names its space. Each space gets the same share of the draws, however many
+architectures it has, because a search compares the families.
 """
 
 from collections.abc import Mapping
@@ -17,10 +17,10 @@ from nas.space import Architecture
 
 
 class FeasibleUnion:
-    """The architectures of several spaces within one budget; answers as a FeasibleSpace does."""
+    """The architectures of several spaces within one budget; same interface as FeasibleSpace."""
 
     def __init__(self, parts: Mapping[str, FeasibleSpace]) -> None:
-        """Join `parts`, by the name of their space; they share budget and deployment."""
+        """Join `parts`, by the name of their space; they have the same budget and deployment."""
         self.parts = dict(parts)
         self.budget = next(iter(self.parts.values())).budget
 
@@ -35,21 +35,21 @@ class FeasibleUnion:
         return len(self.parts)
 
     def part(self, index: int) -> FeasibleSpace:
-        """Return one of the spaces alone."""
+        """Return one of the spaces."""
         return list(self.parts.values())[index]
 
     @property
     def total(self) -> int:
-        """The number of distinct architectures of all spaces, whatever they cost; exact."""
+        """The number of distinct architectures of all spaces, whatever their cost; exact."""
         return sum(part.total for part in self.parts.values())
 
     def bounds(self) -> tuple[int, int]:
-        """Return a lower and an upper bound of the number of feasible architectures."""
+        """Return bounds on the number of feasible architectures."""
         lows, highs = zip(*(part.bounds() for part in self.parts.values()), strict=True)
         return sum(lows), sum(highs)
 
     def count(self, low: float = 0.0, high: float = 1.0) -> Count:
-        """Count the feasible architectures of all spaces, or those of a band; bounds add up."""
+        """Count the feasible architectures of all spaces, or of a band; bounds add up."""
         counts = [part.count(low, high) for part in self.parts.values()]
         lows, highs = sum(count.low for count in counts), sum(count.high for count in counts)
         if lows == highs:
@@ -63,7 +63,8 @@ class FeasibleUnion:
         """Make sure that the budget admits an architecture of every space.
 
         Raises:
-            BudgetError: one has none; the message names it and its smallest architecture's cost.
+            BudgetError: a space has none; the message names it and the cost of its smallest
+                architecture.
         """
         for part in self.parts.values():
             part.check()
@@ -73,7 +74,7 @@ class FeasibleUnion:
         return self.parts[architecture.space].cost(architecture)
 
     def used(self, cost: Cost) -> float:
-        """Return the share of the first ceiling that `cost` uses; 1 where there is none."""
+        """Return the share of the first ceiling that `cost` uses; 1 without a ceiling."""
         return next(iter(self.parts.values())).used(cost)
 
     def admits(self, architecture: Architecture) -> bool:
@@ -92,7 +93,7 @@ class FeasibleUnion:
     def sample(
         self, rng: np.random.Generator, low: float = 0.0, high: float = 1.0
     ) -> Architecture | None:
-        """Draw a space, then uniformly from it; another one where that has nothing in the band."""
+        """Draw a space, then uniformly from it; another space if it has none in the band."""
         names = list(self.parts)
         for index in rng.permutation(len(names)):
             drawn = self.parts[names[int(index)]].sample(rng, low, high)
@@ -103,9 +104,9 @@ class FeasibleUnion:
     def sample_many(
         self, rng: np.random.Generator, count: int, low: float = 0.0, high: float = 1.0
     ) -> list[Architecture]:
-        """Draw `count` architectures as `sample` does, each for itself; none where none is there.
+        """Draw `count` independent architectures as `sample` does; none if there are none.
 
-        Each is from a space drawn for it, among those that have something in the band.
+        Each draw chooses one of the spaces that have architectures in the band.
         """
         names = list(self.parts)
         drawn: dict[int, list[Architecture]] = {}

@@ -1,4 +1,4 @@
-"""Spaces: architectures, the blocks that build them, and their one list of layers."""
+"""Search spaces: architectures, block kinds, and the list of layers that describes a network."""
 
 from nas.space.architecture import Architecture, StageValues, Value, format_value, is_arch_id
 from nas.space.blocks.kind import NetworkKind, PartLayers

@@ -1,7 +1,7 @@
 """Architecture: one frozen, hashable, printable set of choices, and its identity.
 
-The text form lists every choice once, its values by stage joined with "-", or a single value
-where all live stages agree; "_" stands for a value that a stage of depth 0 does not have:
+The text form lists every choice once: its values by stage, joined with "-", or a single value if
+all stages agree. "_" is the value of a choice in a stage of depth 0:
 
     depth=1-4-6-8-6-6-1,width=16-24-32-64-96-160-320,expansion=1-6-6-6-6-6-6,g1=2,g2=2,relu=depthwise
 """
@@ -26,7 +26,7 @@ class Architecture:
     """The values chosen for every stage of one space.
 
     `keys` names the choices in the order of the space; `stages[i][k]` is the value of `keys[k]` in
-    stage i, None where a stage of depth 0 has no such value.
+    stage i. It is None if stage i has depth 0 and `keys[k]` is not the depth.
     """
 
     space: str
@@ -44,14 +44,14 @@ class Architecture:
 
     @cached_property
     def text(self) -> str:
-        """The text form, without the name of the space."""
+        """Return the text form, without the name of the space."""
         columns = zip(*self.stages, strict=True) if self.stages else ((),) * len(self.keys)
         parts = zip(self.keys, columns, strict=True)
         return ",".join([f"{key}={_join(*column)}" for key, column in parts])
 
     @cached_property
     def arch_id(self) -> str:
-        """Twelve hexadecimal digits that name the canonical form; equal for equal networks."""
+        """Return twelve hexadecimal digits that identify the canonical form."""
         return hashlib.sha256(f"{self.space}:{self.text}".encode()).hexdigest()[:12]
 
     def __str__(self) -> str:
@@ -70,8 +70,8 @@ def parse(text: str, space: str, keys: Sequence[str], num_stages: int) -> Archit
         key, separator, values = part.strip().partition("=")
         if not separator or key not in keys:
             raise ArchitectureError(
-                f"{part!r} is no choice of the space {space}.",
-                f"Write choice=value, joined by a comma, with the choices {', '.join(keys)}.",
+                f"{part!r} is not a choice of the space {space}.",
+                f"Write choice=value, separated by commas. The choices are {', '.join(keys)}.",
             )
         if key in columns:
             raise ArchitectureError(f"{key} is given twice in {text!r}.", "Give each choice once.")
@@ -93,7 +93,7 @@ def from_columns(
     return Architecture(space, tuple(keys), tuple(stages))
 
 
-@lru_cache(maxsize=4096, typed=True)  # relatives share most columns; 1 and true are not the same
+@lru_cache(maxsize=4096, typed=True)  # similar networks share most columns; typed: 1 is not true
 def _join(*column: Value | None) -> str:
     live = {value for value in column if value is not None}
     if len(live) == 1:
@@ -102,7 +102,7 @@ def _join(*column: Value | None) -> str:
 
 
 def format_value(value: Value | None) -> str:
-    """Return one value as the text form writes it."""
+    """Return one value in the text form."""
     if value is None:
         return "_"
     if isinstance(value, bool):
@@ -123,7 +123,7 @@ def _split(key: str, text: str, num_stages: int) -> tuple[Value | None, ...]:
     return tuple(values)
 
 
-@lru_cache(maxsize=4096)  # a study of 50,000 trials has two million values, few of them distinct
+@lru_cache(maxsize=4096)  # 50,000 trials have two million values, most of them equal
 def _read(key: str, part: str) -> Value | None:
     part = part.strip()
     if part == "_":
@@ -132,11 +132,12 @@ def _read(key: str, part: str) -> Value | None:
         return int(part)
     if not re.fullmatch(r"[a-z][a-z0-9_+]*", part):
         raise ArchitectureError(
-            f"{key} has a value {part!r}.", "Write a number, a word in lower case, or '_' for none."
+            f"{key} has a value {part!r}.",
+            "Write a number, a lower-case word, or '_' for no value.",
         )
     return _WORDS.get(part, part)
 
 
 def is_arch_id(text: str) -> bool:
-    """Tell whether `text` may be the id of an architecture, or the beginning of one."""
+    """Tell whether `text` can be an `arch_id`, or the beginning of one."""
     return re.fullmatch(r"[0-9a-fA-F]{6,12}", text) is not None

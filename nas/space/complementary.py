@@ -1,9 +1,10 @@
 """The complementary condition of two interleaved group convolutions.
 
-Two group convolutions with a channel shuffle between them share the channels that the first gives
-and the second reads. A branch is what one group holds of them. IGCV1 (Zhang et al. 2017) requires
-that the channels of a branch of the one lie in different branches of the other, and come from all
-of them; IGCV3 (Sun et al. 2018) requires the same of super-channels, equal sets of channels, only.
+Two group convolutions with a channel shuffle between them share channels: outputs of the first,
+inputs of the second. A branch is the set of these channels in one group. IGCV1 (Zhang et al. 2017)
+requires that the channels of each branch of one convolution lie in different branches of the other,
+and come from all of them. IGCV3 (Sun et al. 2018) requires this only of super-channels: equally
+large sets of channels.
 """
 
 from collections.abc import Mapping
@@ -13,13 +14,13 @@ from nas.errors import ArchitectureError
 from nas.space.architecture import Value, format_value
 
 Condition: TypeAlias = Literal["strict", "loose", "none"]
-Required: TypeAlias = Literal["strict", "loose"]  # loose: strict pairs meet it too
+Required: TypeAlias = Literal["strict", "loose"]  # strict pairs are also loose
 
 
 class ConvolutionPair(NamedTuple):
     """Two group convolutions of a block: the channels between them, and the groups of each.
 
-    `key` is the choice to which an error message refers.
+    `key` is the choice that an error message names.
     """
 
     channels: int
@@ -35,18 +36,18 @@ class PairedKind(Protocol):
     def pair(
         self, choices: Mapping[str, Value], in_width: int, width: int
     ) -> ConvolutionPair | None:
-        """Return the pair of a block that can be built; None if these choices leave it out."""
+        """Return the pair of a block that can be built; None if the block has no pair."""
         ...
 
 
 def complementary(width: int, g1: int, g2: int) -> Condition:
-    """Return which condition `g1` groups meet with `g2` groups on the `width` channels they share.
+    """Return the condition that `g1` and `g2` groups meet on `width` shared channels.
 
-    strict  each branch of the one holds exactly one channel of each branch of the other:
+    strict  each branch of one convolution holds exactly one channel of each branch of the other:
             g1 * g2 = width
     loose   the same for super-channels of width / (g1 * g2) channels
-    none    neither: no such super-channels exist. With g1 * g2 above the width a branch also holds
-            one channel of another at most, but none of most, so that outputs miss inputs
+    none    no such super-channels exist. If g1 * g2 exceeds the width, two branches share at most
+            one channel and most share none, so that some outputs do not depend on some inputs
 
     Raises:
         ArchitectureError: a number is below 1, or a group count does not divide the width.
@@ -65,10 +66,10 @@ def complementary(width: int, g1: int, g2: int) -> Condition:
 def violation(
     kind: PairedKind, required: Required, choices: Mapping[str, Value], in_width: int
 ) -> tuple[str, str] | None:
-    """Return (choice, cause) where a pair of a stage is not complementary as `required`.
+    """Return (choice, cause) if a pair of a stage is not complementary as `required`, else None.
 
-    The stage can be built after `in_width` channels. Its first block reads these, the others the
-    width of the stage. Blocks without a pair meet every condition.
+    The stage must be buildable after `in_width` channels. Its first block reads `in_width`
+    channels, the others read the width of the stage. Blocks without a pair meet every condition.
     """
     width = int(choices["width"])
     for read in (in_width, width)[: min(2, int(choices["depth"]))]:

@@ -1,7 +1,7 @@
-"""Which values of a space can be part of a whole network, from the stem to the head.
+"""Find values of a space that no complete network can use.
 
-A stage is a step from the width that it reads to the width that it gives. A value works if some
-step with it can be built, can be reached from the stem, and leads on to the head.
+A stage maps its input width to its output width. A value is usable if some stage with this value
+can be built, can be reached from the stem, and can be followed by stages up to the head.
 """
 
 import itertools
@@ -18,7 +18,7 @@ KeyValue: TypeAlias = tuple[str, Value]
 
 @dataclass(frozen=True)
 class DeadValue:
-    """One value of one stage that no network of the space can have, and why."""
+    """One value of one stage that no network of the space can have, and the reason."""
 
     stage: str
     key: str
@@ -27,7 +27,7 @@ class DeadValue:
 
 
 def dead_value(space: SearchSpace) -> DeadValue | None:
-    """Return the first value that no network of `space` can have, or None where all can be used."""
+    """Return the first value that no network of `space` can have, or None."""
     widths = {space.stem_width}
     read, steps = [], []
     for stage in space.stages:
@@ -60,7 +60,7 @@ def _keep_those_that_lead_on(steps: list[set[Step]], last: set[int]) -> None:
 
 
 def _never_used(space: SearchSpace, stage: Stage, steps: set[Step]) -> list[KeyValue]:
-    """Return the values of `stage` that none of its `steps` can have, in their order."""
+    """Return the values of `stage` that none of its `steps` has, in their order."""
     missing = dict.fromkeys(_needed(space, stage))
     if any(before == after for before, after in steps):
         missing.pop(("depth", 0), None)
@@ -81,9 +81,9 @@ def _needed(space: SearchSpace, stage: Stage) -> list[KeyValue]:
 
 
 def _spread(space: SearchSpace, stage: Stage) -> Iterator[KeyValue]:
-    """Yield every value that can be in the way: of the depth alone where that is always 0.
+    """Yield every value that can be unusable; only the depth if the depth is always 0.
 
-    Choices that do not change the cost are in the way of nothing.
+    Choices that do not change the cost never make a stage unbuildable.
     """
     for choice in stage.choices:
         rule = space.kind.rules.get(choice.key)
@@ -93,7 +93,7 @@ def _spread(space: SearchSpace, stage: Stage) -> Iterator[KeyValue]:
 
 
 def _like(key: str, value: Value) -> Value:
-    """Return the depth that stands for `value`: none, one and more than one are all that differ."""
+    """Return a depth that represents `value`: only 0, 1 and more than 1 differ."""
     return min(int(value), 2) if key == "depth" else value
 
 
@@ -118,7 +118,7 @@ def _buildable(
 def _combinations(
     space: SearchSpace, stage: Stage, after: int, fixed: KeyValue | None = None
 ) -> Iterator[dict[str, Value]]:
-    """Yield the choices of `stage` with the output width `after`, one key perhaps `fixed`."""
+    """Yield the choices of `stage` with the output width `after`; `fixed` sets one of them."""
     columns: list[tuple[Value, ...]] = [tuple(_depths(stage)), (after,)]
     for key, rule in space.kind.rules.items():
         columns.append(stage.values(key) if rule.changes_cost else stage.values(key)[:1])
@@ -129,7 +129,7 @@ def _combinations(
 
 
 def _explain(space: SearchSpace, stage: Stage, before: set[int], dead: list[KeyValue]) -> DeadValue:
-    """Return the value that is at fault itself, where there is one, else the first."""
+    """Return the value that causes the problem, or the first dead value if none does so alone."""
     causes = [(key, value, _problem(space, stage, before, (key, value))) for key, value in dead]
     own = [(key, value, problem) for key, value, problem in causes if problem[0] == key]
     key, value, problem = (own or causes)[0]
@@ -139,7 +139,7 @@ def _explain(space: SearchSpace, stage: Stage, before: set[int], dead: list[KeyV
 def _problem(
     space: SearchSpace, stage: Stage, before: set[int], fixed: KeyValue
 ) -> tuple[str, str]:
-    """Return (choice, cause) for a value that cannot be used, its own fault if it ever is."""
+    """Return (choice, cause) for an unusable value; its own fault if it has one."""
     found = None
     if fixed == ("depth", 0):
         return "depth", f"no later stage can read width={min(before)}"
@@ -150,7 +150,7 @@ def _problem(
             for choices in _combinations(space, stage, after, fixed):
                 problem = space.problem(choices, width)
                 if problem is not None and space.buildable(choices, width) is None:
-                    return problem  # a constraint of the space alone rules it out
+                    return problem  # only a constraint of the space excludes it
                 if found is None or (problem and problem[0] == fixed[0] != found[0]):
                     found = problem
     return found or (

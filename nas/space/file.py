@@ -1,6 +1,6 @@
-"""Read a space file: TOML in, a checked SearchSpace out, every mistake with its place.
+"""Read a space file: from TOML to a checked SearchSpace.
 
-A list is a choice, a single value is fixed. Errors name the file, the stage, the key and the value.
+A list is a choice; a single value is fixed. Errors name the file, the stage, the key and the value.
 """
 
 import math
@@ -44,10 +44,10 @@ def builtin_names() -> list[str]:
 
 
 def load_space(name_or_path: str) -> SearchSpace:
-    """Return the built-in space of that name, or the one in that TOML file.
+    """Return the built-in space of this name, or the space in this TOML file.
 
     Raises:
-        SpaceError: there is no such space, or its file is malformed or can never work.
+        SpaceError: there is no such space, or its file is malformed or allows no network.
     """
     if name_or_path in builtin_names():
         file = resources.files("nas.search_spaces") / f"{name_or_path}.toml"
@@ -63,7 +63,7 @@ def load_space(name_or_path: str) -> SearchSpace:
 
 
 def _is_file(path: Path) -> bool:
-    """Tell whether there is such a file; a name that no file can have is none."""
+    """Tell whether there is such a file; False for a name that no file can have."""
     try:
         return path.is_file()
     except (OSError, ValueError):
@@ -74,12 +74,12 @@ def read_space(text: str, file: str) -> SearchSpace:
     """Return the space written in `text`; `file` names it in messages.
 
     Raises:
-        SpaceError: the text is no TOML, or its content is malformed or can never work.
+        SpaceError: the text is not TOML, or its content is malformed or allows no network.
     """
     try:
         document = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # also numbers and nesting beyond all measure
-        raise SpaceError(f"{file} is not valid TOML: {error}.", "Mend that line.") from error
+    except (ValueError, RecursionError) as error:  # also for huge numbers and deep nesting
+        raise SpaceError(f"{file} is not valid TOML: {error}.", "Correct that line.") from error
     return _Reader(file, document, text).read()
 
 
@@ -127,7 +127,7 @@ class _Reader(TomlReader):
             names = [name for name, each in BLOCK_KINDS.items() if isinstance(each, PairedKind)]
             self.fail(
                 f"complementary: the block {kind.name} has no pairs of group convolutions",
-                f"Take the line out, or use one of the blocks {', '.join(names)}.",
+                f"Remove the line, or use one of the blocks {', '.join(names)}.",
             )
         if required not in get_args(Required):
             self.fail(f"complementary = {quote_value(required)}", 'Write "strict" or "loose".')
@@ -158,7 +158,7 @@ class _Reader(TomlReader):
         names = [stage.name for stage in stages]
         for name in names:
             if names.count(name) > 1:
-                self.fail(f"two stages have the name {name!r}", "Give each a name of its own.")
+                self.fail(f"two stages have the name {name!r}", "Give each stage a different name.")
         return stages
 
     def stage(
@@ -166,7 +166,9 @@ class _Reader(TomlReader):
     ) -> Stage:
         name = f"stage{index + 1}"
         if not isinstance(table, dict):
-            self.fail(f"stage {name}: {quote_value(table)} is no table", "Begin it with [[stage]].")
+            self.fail(
+                f"stage {name}: {quote_value(table)} is not a table", "Begin it with [[stage]]."
+            )
         if "name" in table:
             name = self.stage_name(table["name"], name)
         where = f"stage {name}"
@@ -185,13 +187,14 @@ class _Reader(TomlReader):
         combinations = math.prod(len(c.values) for c in choices if c.key != "depth")
         if combinations > _MAX_COMBINATIONS:
             self.fail(
-                f"{where}: {combinations:,} combinations of its values, depth aside, are too many",
-                f"List fewer values: {_MAX_COMBINATIONS:,} combinations in a stage at most.",
+                f"{where}: {combinations:,} combinations of values without depth are too many",
+                f"List fewer values: at most {_MAX_COMBINATIONS:,} combinations in a stage.",
             )
         return stage
 
     def stage_name(self, given: Any, place: str) -> str:
-        # The number at the end keeps the name apart from stem, head and the words of torch.
+        # The number at the end keeps the name distinct from stem, head and the attributes of torch
+        # modules.
         if not isinstance(given, str) or not re.fullmatch(r"[a-z][a-z_]{0,30}[0-9]{1,3}", given):
             self.fail(
                 f"{place}: name = {quote_value(given)}",
@@ -207,7 +210,7 @@ class _Reader(TomlReader):
             if not rule.allows(value):
                 self.fail(f"{where}: {key} = {quote_value(value)}", f"Give {rule.expected}.")
         if len(values) > _MAX_VALUES:
-            self.fail(f"{where}: {key} lists {len(values)} values", f"List {_MAX_VALUES} at most.")
+            self.fail(f"{where}: {key} lists {len(values)} values", f"List at most {_MAX_VALUES}.")
         for value in values:
             if values.count(value) > 1:
                 self.fail(
@@ -231,16 +234,16 @@ class _Reader(TomlReader):
                 fault = "twice" if name in names else "which has no stride"
                 self.fail(
                     f"adaptation: drop_strides names {quote_value(name)}, {fault}",
-                    f"Name each of {', '.join(names) or 'none'} once at most.",
+                    f"Name each of {', '.join(names) or 'none'} at most once.",
                 )
         return tuple(dropped)
 
     def check_values(self, space: SearchSpace) -> None:
-        """Refuse a value that no network can have: a group count that never divides."""
+        """Refuse values that no network can have, such as a group count that never divides."""
         dead = dead_value(space)
         if dead:
             value = format_value(dead.value)
             self.fail(
                 f"stage {dead.stage}: {dead.key} = {value} can never be built ({dead.cause})",
-                f"Take {value} out of {dead.key}, or add values that go with it.",
+                f"Remove {value} from {dead.key}, or add values that fit it.",
             )

@@ -1,9 +1,9 @@
 """Read the published and the variant entries of a space file.
 
-A published entry is a member of the space, and is trained beside the candidates of a study. A
-variant is any other network of the family whose counts are known: its widths need not be among the
-choices, and it may have a stem, a head, an input and classes of its own. It is counted and
-exported, but never trained as a reference.
+A published entry is a member of the space, and studies train it as a reference. A variant is any
+other network of the family whose counts are known: its widths need not be among the choices, and it
+may have another stem, head, input and number of classes. It is counted and exported, but never
+trained as a reference.
 """
 
 import math
@@ -25,17 +25,17 @@ def read_entries(reader: TomlReader, space: SearchSpace, section: str) -> tuple[
     """Return the entries of `section`: `published` or `variant`.
 
     Raises:
-        SpaceError: one is malformed, cannot be built, or is there twice.
+        SpaceError: an entry is malformed, cannot be built, or occurs twice.
     """
     entries: list[Published] = []
     for table in reader.optional(section, list):
         if not isinstance(table, dict):
             reader.fail(
-                f"{section}: {quote_value(table)} is no table", f"Begin it with [[{section}]]."
+                f"{section}: {quote_value(table)} is not a table", f"Begin it with [[{section}]]."
             )
         entry = _entry(reader, space, section, table)
         if entry.name in [other.name for other in entries]:
-            reader.fail(f"{section} {entry.name} is there twice", "Give each a name of its own.")
+            reader.fail(f"{section} {entry.name} occurs twice", "Give each entry a different name.")
         entries.append(entry)
     return tuple(entries)
 
@@ -55,7 +55,7 @@ def _entry(
         checked = of.assemble(architecture) if own else of.check(architecture)
     except ArchitectureError as error:
         raise SpaceError(
-            f"{reader.file}: {where}: {error.cause}", "Widen the choices, or mend the entry."
+            f"{reader.file}: {where}: {error.cause}", "Widen the choices, or correct the entry."
         ) from error
     return Published(
         name,

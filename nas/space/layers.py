@@ -1,8 +1,8 @@
 """The typed list of layers that is the only description of a network.
 
-Shapes are (channels, height, width) for one image, batch excluded. Each layer names the layers it
-reads, so that residuals and branches are edges. The cost, the `torch.nn.Module`, the per-layer
-table and the exported source all read this list.
+Shapes are (channels, height, width) for one image, without the batch. Each layer names the layers
+that it reads, so that the list also describes residuals and branches. The cost, the
+`torch.nn.Module`, the per-layer table and the exported source all read this list.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ class Shape(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """The image."""
+    """The input image."""
 
     name: str
     inputs: tuple[()]
@@ -99,7 +99,7 @@ class Concat:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """Pooling with a square window, padded by kernel // 2; an average leaves the border out."""
+    """Pooling with a square window, padded by kernel // 2; averages ignore the padding."""
 
     name: str
     inputs: tuple[str]
@@ -111,7 +111,7 @@ class Pool:
 
 @dataclass(frozen=True, slots=True)
 class Pad:
-    """Rows and columns of zeros before and after the map; a negative number takes them off.
+    """Rows and columns of zeros before and after the map; a negative number removes some.
 
     `before` and `after` are (rows, columns).
     """
@@ -158,7 +158,7 @@ Layer: TypeAlias = (
 
 
 def readers_of(layers: Sequence[Layer]) -> dict[str, list[Layer]]:
-    """Return the layers that read each layer, by its name; nothing for one that none reads."""
+    """Return the layers that read each layer, by its name; a layer without readers has no entry."""
     readers: dict[str, list[Layer]] = {}
     for layer in layers:
         for name in layer.inputs:
@@ -167,7 +167,7 @@ def readers_of(layers: Sequence[Layer]) -> dict[str, list[Layer]]:
 
 
 def only_reader(name: str, readers: Mapping[str, Sequence[Layer]]) -> Layer | None:
-    """Return the layer that alone reads the layer `name`, of `readers_of`; None if not just one."""
+    """Return the only layer that reads the layer `name`; None if not exactly one."""
     following = readers.get(name, [])
     return following[0] if len(following) == 1 else None
 
@@ -175,8 +175,8 @@ def only_reader(name: str, readers: Mapping[str, Sequence[Layer]]) -> Layer | No
 class Builder:
     """Appends layers, each reading the one before it; `branch` goes back to an earlier one.
 
-    The caller sets `prefix`, which precedes every name. Layers that cannot be built raise an
-    ArchitectureError.
+    The caller sets `prefix`, which precedes every name. Methods raise an ArchitectureError if a
+    layer cannot be built.
     """
 
     def __init__(self, shape: Shape, name: str = "input") -> None:
@@ -192,7 +192,7 @@ class Builder:
         return self._shapes[self.last]
 
     def feed(self, name: str, shape: Shape) -> None:
-        """Append one more image or feature map of `shape`, which nothing here computes."""
+        """Append another image or feature map of `shape` as an input."""
         self._append(Input(name, (), shape))
 
     def branch(self, name: str) -> None:
@@ -212,7 +212,7 @@ class Builder:
     ) -> None:
         """Append a convolution to `width` channels; both widths must be divisible by `groups`.
 
-        `padding` is kernel // 2 unless told otherwise.
+        `padding` is kernel // 2 by default.
         """
         c, h, w = self.shape
         for channels in (c, width):
@@ -245,7 +245,7 @@ class Builder:
         self._append(Add(self._name(name), (self.last, other), self.shape))
 
     def concat(self, name: str, inputs: Sequence[str]) -> None:
-        """Append the concatenation of the layers called `inputs`, of one height and width."""
+        """Append the concatenation of `inputs`, which have equal height and width."""
         shapes = [self._shapes[other] for other in inputs]
         if len({shape[1:] for shape in shapes}) != 1:
             sizes = ", ".join(map(str, shapes))
@@ -260,7 +260,7 @@ class Builder:
         self._append(Pool(self._name(name), (self.last,), out, function, kernel, stride))
 
     def pad(self, name: str, before: tuple[int, int], after: tuple[int, int]) -> None:
-        """Append zeros before and after the (rows, columns), unless there are none to append."""
+        """Append `before` and `after` (rows, columns) of zeros; nothing if all are 0."""
         c, h, w = self.shape
         if (before, after) != ((0, 0), (0, 0)):
             out = Shape(c, h + before[0] + after[0], w + before[1] + after[1])
@@ -289,7 +289,7 @@ class Builder:
 
 
 def _refused(cause: str) -> ArchitectureError:
-    """Return the error for layers that a block kind asked for and that cannot be built."""
+    """Return the error for layers of a block kind that cannot be built."""
     return ArchitectureError(
         f"the block cannot be built: {cause}.",
         "Let the block kind's `problem` refuse such choices, or correct its `lower`.",

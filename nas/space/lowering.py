@@ -17,10 +17,10 @@ def lower(
     classes: int | None = None,
     strides: Strides = (),
 ) -> list[Layer]:
-    """Return the layers of `architecture`, at the space's deployment input unless told otherwise.
+    """Return the layers of `architecture`; at the space's deployment input by default.
 
-    Layer names are dotted: stem.conv, stage2.0.first, …, head.conv, classifier. Without `strides`
-    those of the rule hold (`nas.space.strides`).
+    Layer names are dotted: stem.conv, stage2.0.first, …, head.conv, classifier. Without `strides`,
+    the strides follow the rule of `nas.space.strides`.
     """
     adaptation = adapt(space, input_shape or space.deployment, strides)
     net = Builder(adaptation.input)
@@ -42,7 +42,7 @@ def lower(
 def plan_network(
     space: SearchSpace, architecture: Architecture, adaptation: Adaptation, classes: int
 ) -> list[NetworkPart]:
-    """Return the parts of a network whose kind plans the whole of it."""
+    """Return the parts of a network of a kind that plans whole networks."""
     kind = space.kind
     assert isinstance(kind, NetworkKind), kind.name
     skeleton = Skeleton(space.stem_width, space.stem_kernel, adaptation.stem, classes)
@@ -54,7 +54,7 @@ def plan_network(
 
 
 def lower_parts(net: Builder, parts: Sequence[NetworkPart]) -> None:
-    """Append the layers of all `parts`; the first reads the image."""
+    """Append the layers of all `parts`; the first part reads the image."""
     outputs = [net.last]
     for part in parts:
         net.prefix = part.prefix
@@ -63,7 +63,7 @@ def lower_parts(net: Builder, parts: Sequence[NetworkPart]) -> None:
 
 
 def lower_stem(space: SearchSpace, net: Builder, adaptation: Adaptation) -> None:
-    """Append the stem: convolution, batch norm, activation, and a max pooling where it has one."""
+    """Append the stem: convolution, batch norm, activation, and max pooling if there is one."""
     net.prefix = "stem."
     net.conv("conv", space.stem_width, kernel=space.stem_kernel, stride=adaptation.stem)
     net.batch_norm("bn")
@@ -83,14 +83,14 @@ def lower_block(
     live = {key: value for key, value in choices.items() if value is not None}
     width = live["width"]
     assert isinstance(width, int)
-    kind = cast(StageKind, space.kind)  # to ask for the protocol takes as long as the block
+    kind = cast(StageKind, space.kind)  # checking the protocol takes as long as the block
     kind.lower(net, live, width, stride, first)
 
 
 def lower_head(space: SearchSpace, net: Builder, classes: int) -> None:
     """Append the head: 1x1 convolution, batch norm, activation, global pooling, classifier.
 
-    The first three only where the space has a head width.
+    The first three only if the space has a head width.
     """
     net.prefix = "head."
     if space.head_width:

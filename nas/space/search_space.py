@@ -1,4 +1,4 @@
-"""SearchSpace: what may be chosen, read from a TOML file and checked when it is loaded."""
+"""SearchSpace: the architectures of a family, read from a TOML file and checked on loading."""
 
 import hashlib
 import itertools
@@ -20,7 +20,7 @@ from nas.suggestion import did_you_mean
 _MUTATIONS = 1000
 _SINGLE = 7 / 8
 _DEPTHS = {str(depth): depth for depth in range(1, 100)}
-_REMEMBERED = 1 << 16  # stages with the answers that were found for them; some 20 MB
+_REMEMBERED = 1 << 16  # cached results of stages; some 20 MB
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,8 @@ class Stage:
 class Published:
     """An architecture of the family that its authors published, with their numbers.
 
-    `numbers` are those of the authors, `counted` those of an independent count (`params`, `madds`),
-    both for `input` and `classes`. `space` is the family with the stem and head of this network.
+    `numbers` are reported by the authors, `counted` by an independent count (`params`, `madds`),
+    both at `input` and `classes`. `space` is the family with the stem and head of this network.
     """
 
     name: str
@@ -66,10 +66,10 @@ class Published:
 class SearchSpace:
     """A family of networks: skeleton, stages with choices, deployment input, published members.
 
-    The stem is a `stem_kernel` convolution, with a 3x3 max pooling of stride 2 behind it where
-    `stem_pool` says so; `head_width` 0 means that no 1x1 convolution stands before the classifier.
-    `variants` are further known networks of the family, members or not. `complementary` is the
-    condition that the pairs of group convolutions of every member meet.
+    The stem is a `stem_kernel` convolution, followed by a 3x3 max pooling of stride 2 if
+    `stem_pool` is true; `head_width` 0 means that there is no 1x1 convolution before the
+    classifier. `variants` are further known networks of the family, members or not. `complementary`
+    is the condition that all pairs of group convolutions of a member must meet.
     """
 
     name: str
@@ -105,12 +105,12 @@ class SearchSpace:
 
     @cached_property
     def rules(self) -> Mapping[str, ChoiceRule]:
-        """What each of `keys` may be."""
+        """The rule of each of `keys`."""
         return {**COMMON, **self.kind.rules}
 
     @cached_property
     def space_hash(self) -> str:
-        """The SHA-256 of the file this space was read from, in hexadecimal digits."""
+        """The SHA-256 of the space file, in hexadecimal digits."""
         return hashlib.sha256(self.source.encode()).hexdigest()
 
     def known(self, name: str) -> Published | None:
@@ -140,13 +140,13 @@ class SearchSpace:
         """Return the canonical form of `architecture`.
 
         Raises:
-            ArchitectureError: a value is not allowed, its group counts do not fit its widths, or it
-                has other stages or choices than this space.
+            ArchitectureError: a value is not allowed, its group counts do not fit its widths, or
+                its stages or choices differ from those of this space.
         """
         if (architecture.keys, len(architecture.stages)) != (self.keys, len(self.stages)):
             raise ArchitectureError(
-                f"the architecture {architecture} is none of the space {self.name}: its stages or "
-                "choices are others.",
+                f"the architecture {architecture} does not belong to the space {self.name}: it has "
+                "other stages or choices.",
                 f"Give {', '.join(self.keys)} for {len(self.stages)} stages.",
             )
         stages, in_width = [], self.stem_width
@@ -162,7 +162,7 @@ class SearchSpace:
         return Architecture(self.name, self.keys, tuple(stages))
 
     def assemble(self, architecture: Architecture) -> Architecture:
-        """Return the canonical form of a network that can be built, whatever the choices allow.
+        """Return the canonical form of a buildable network, whatever the choices allow.
 
         Raises:
             ArchitectureError: a stage cannot be built after the one before it.
@@ -175,13 +175,13 @@ class SearchSpace:
             if problem:
                 raise ArchitectureError(
                     f"stage {stage.name!r} of {self.name}: {problem[1]}.",
-                    "Take group counts that divide the widths.",
+                    "Use group counts that divide the widths.",
                 )
             in_width = _width(choices) if choices["depth"] else in_width
         return canonical
 
     def contains(self, architecture: Architecture) -> bool:
-        """Tell whether `architecture` is a member, in whatever equivalent form it is written."""
+        """Tell whether `architecture` is a member, in any equivalent form."""
         if (architecture.keys, len(architecture.stages)) != (self.keys, len(self.stages)):
             return False
         in_width = self.stem_width
@@ -193,9 +193,9 @@ class SearchSpace:
         return True
 
     def recorded(self, text: str) -> Architecture:
-        """Return the canonical form of an architecture from its text form, as a store keeps it.
+        """Return the canonical form of an architecture from its text form in a store.
 
-        Quick where many are read, as from a store: the words of a block are read once.
+        Each stage text is parsed once, so that reading many architectures is fast.
 
         Raises:
             ArchitectureError: `text` cannot be read.
@@ -219,7 +219,7 @@ class SearchSpace:
         return Architecture(self.name, self.keys, tuple(stages))
 
     def _read_stage(self, words: tuple[str, ...]) -> StageValues:
-        """Return the canonical values of a stage whose `words` are those of the text form."""
+        """Return the canonical values of a stage from the `words` of its text form."""
         text = ",".join(map("=".join, zip(self.keys, words, strict=True)))
         values = self._canonical_values(parse(text, self.name, self.keys, 1).stages[0])
         if values[0]:
@@ -229,12 +229,12 @@ class SearchSpace:
         return values
 
     def canonical(self, architecture: Architecture) -> Architecture:
-        """Collapse dead and equivalent choices, so that equal networks have one `arch_id`."""
+        """Merge unused and equivalent choices, so that equal networks have one `arch_id`."""
         stages = tuple([self._canonical_values(values) for values in architecture.stages])
         return Architecture(self.name, self.keys, stages)
 
     def canonical_stage(self, choices: Mapping[str, Value | None]) -> StageValues:
-        """Return the canonical values of one stage: all None but the depth where that is 0."""
+        """Return the canonical values of one stage; all None except the depth if the depth is 0."""
         if choices["depth"] == 0:
             return (0, *(None for _ in self.keys[1:]))
         live = {key: value for key, value in choices.items() if value is not None}
@@ -244,7 +244,7 @@ class SearchSpace:
         return tuple(canonical[key] for key in self.keys)
 
     def buildable(self, choices: Mapping[str, Value], in_width: int) -> tuple[str, str] | None:
-        """Return None, or (choice, cause) why a stage after `in_width` channels cannot be built."""
+        """Return None, or (choice, cause) if a stage after `in_width` channels cannot be built."""
         if choices["depth"] == 0:
             return None
         width = _width(choices)
@@ -254,9 +254,9 @@ class SearchSpace:
         return problem
 
     def problem(self, choices: Mapping[str, Value], in_width: int) -> tuple[str, str] | None:
-        """Return None, or (choice, cause) why no member has such a stage after `in_width` channels.
+        """Return None, or (choice, cause) if no member has such a stage after `in_width` channels.
 
-        It cannot be built, or it breaks a constraint of the space.
+        The cause is that it cannot be built, or that it violates a constraint of the space.
         """
         problem = self.buildable(choices, in_width)
         if problem or self.complementary is None or not isinstance(self.kind, PairedKind):
@@ -265,7 +265,7 @@ class SearchSpace:
 
     @cached_property
     def size(self) -> int:
-        """How many combinations of values the stages allow, buildable and distinct or not."""
+        """The number of combinations of values of all stages, also unbuildable and equal ones."""
         total = 1
         for stage in self.stages:
             for choice in stage.choices:
@@ -273,11 +273,11 @@ class SearchSpace:
         return total
 
     def mutate(self, architecture: Architecture, rng: np.random.Generator) -> Architecture:
-        """Return a neighbour: a value of a stage exchanged for another that can be built.
+        """Return a neighbour: `architecture` with one value of one stage replaced.
 
-        One draw in eight exchanges two values, so that no member is out of reach where one
-        exchange alone cannot be built. Gives `architecture` itself back where 1000 draws find no
-        other network, as in a space that has no other.
+        One draw in eight replaces two values, so that every member can be reached even if a single
+        replacement cannot be built. Returns `architecture` itself if 1000 draws find no other
+        network.
         """
         free = self._free
         for _ in range(_MUTATIONS if free else 0):
@@ -304,7 +304,7 @@ class SearchSpace:
 
     @cached_property
     def _allowed(self) -> list[list[tuple[frozenset[tuple[type, Value]], tuple[Value, ...]]]]:
-        """By stage and position, the values with their types, and as they are."""
+        """The allowed values by stage and position: with their types, and as they are."""
         return [
             [(frozenset((type(v), v) for v in c.values), c.values) for c in stage.choices]
             for stage in self.stages
@@ -313,16 +313,16 @@ class SearchSpace:
     def _filled(
         self, index: int, values: StageValues, rng: np.random.Generator
     ) -> list[Value | None]:
-        """Return one stage, values that are dead or only stand for others drawn anew."""
+        """Return one stage; values that are None or represent several are drawn at random."""
         return [
             value if (type(value), value) in allowed else drawn[rng.integers(len(drawn))]
             for value, (allowed, drawn) in zip(values, self._allowed[index], strict=True)
         ]
 
     def _canonical_values(self, values: StageValues) -> StageValues:
-        """Return what `canonical_stage` does; asked for again and again.
+        """Return `canonical_stage` of `values`, cached.
 
-        Remembered without the depth, on which no kind's canonical form depends.
+        The cache key has no depth, because the canonical form of no kind depends on it.
         """
         depth, *block = values
         if not depth:
@@ -337,8 +337,8 @@ class SearchSpace:
         return (depth, *found)
 
     def _reading(self, index: int, values: StageValues, in_width: int) -> "_Reading":
-        """Return what a stage after `in_width` channels is; asked for again and again."""
-        asked = (index, in_width, values, *map(type, values))  # 1 and true are equal to a key
+        """Return the cached reading of a stage after `in_width` channels."""
+        asked = (index, in_width, values, *map(type, values))  # types, because 1 == True
         found = self._read.get(asked)
         if found is None:
             if len(self._read) >= _REMEMBERED:
@@ -361,7 +361,7 @@ class SearchSpace:
     def _stage_problem(
         self, index: int, choices: Mapping[str, Value | None], in_width: int
     ) -> str | None:
-        """Return why a stage is none of this space, or None."""
+        """Return why a stage does not belong to this space, or None."""
         for written in self._spellings(index, choices):
             problem = self.problem(written, in_width)
             return problem[1] if problem else None
@@ -375,11 +375,11 @@ class SearchSpace:
     def _spellings(
         self, index: int, choices: Mapping[str, Value | None]
     ) -> Iterator[dict[str, Value]]:
-        """Yield the ways to write one stage within the allowed values, equal in canonical form."""
+        """Yield the combinations of allowed values of one stage that have this canonical form."""
         stage = self.stages[index]
         canonical = self.canonical_stage(choices)
         unknown = {key for key in self.keys if not _among(choices[key], stage.values(key))}
-        if unknown & {"depth", "width"}:  # these never stand for another value
+        if unknown & {"depth", "width"}:  # these never represent another value
             return
         columns = [stage.values(key) if key in unknown else (choices[key],) for key in self.keys]
         for values in itertools.product(*columns):
@@ -389,7 +389,7 @@ class SearchSpace:
 
 
 class _Reading(NamedTuple):
-    """What the values of a stage are: their canonical form, what it gives, why it is no member."""
+    """The canonical form of a stage, its output width, and why it is not a member."""
 
     values: StageValues
     width: int
@@ -397,7 +397,7 @@ class _Reading(NamedTuple):
 
 
 def _among(value: Value | None, values: Sequence[Value]) -> bool:
-    """Tell whether `value` is one of `values`; 1 and true are two values here."""
+    """Tell whether `value` is one of `values`; 1 and true differ."""
     return any(_same(value, allowed) for allowed in values)
 
 

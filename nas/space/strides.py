@@ -1,12 +1,11 @@
-"""Strides: those that a network has at one input.
+"""Strides of a network at one input size.
 
-From 96 pixels upwards, measured along the shorter side, a network has the strides that its space
-states; so it has at the space's own deployment, where that is smaller, and above. On smaller images
-it loses strides: with H the shorter side in pixels, k = floor(log2(H / 7)) strides stay, but at
-least 2, and the others are lost in the order that the space lists; a stride that it does not list
-stays. Of the five strides for 224 pixels, two stay at 32, which is the authors' CIFAR network
-(strides 1,1,2,2,1,1,1; cvtower/SeesawNet_pytorch, `baseline_version`). Strides that the user states
-hold as they are written.
+From 96 pixels on the shorter side, a network has the strides that its space states; also at the
+space's own deployment input and above, if that is smaller. On smaller images it has fewer: with H
+the shorter side in pixels, k = floor(log2(H / 7)) strides remain, at least 2. The others become 1
+in the order that the space lists; a stride that is not listed remains. Of the five strides for 224
+pixels, two remain at 32 pixels, as in the authors' CIFAR network (strides 1,1,2,2,1,1,1;
+cvtower/SeesawNet_pytorch, `baseline_version`). Strides that the user states are used unchanged.
 """
 
 import math
@@ -17,9 +16,9 @@ from nas.errors import NasError
 from nas.space.layers import Shape
 from nas.space.search_space import SearchSpace
 
-Strides = tuple[int, ...]  # stem, the pooling where the space has one, then the stages
+Strides = tuple[int, ...]  # stem, pooling if the space has one, stages
 
-STRIDE_RULE = 2  # rule 1 took strides out of every input smaller than the space's deployment
+STRIDE_RULE = 2  # rule 1 removed strides at every input below the deployment input
 _WHOLE_FROM = 96
 _FINAL_MAP = 7
 _MIN_STRIDES = 2
@@ -27,7 +26,7 @@ _MIN_STRIDES = 2
 
 @dataclass(frozen=True)
 class Adaptation:
-    """The strides at one input: `stem`, `pool` (None where the space has none), and the stages."""
+    """The strides at one input: `stem`, `pool` (None if the space has none), and the stages."""
 
     input: Shape
     stem: int
@@ -36,12 +35,12 @@ class Adaptation:
 
     @property
     def strides(self) -> Strides:
-        """All strides, in the order in which `--strides` takes them."""
+        """All strides, in the order of `--strides`."""
         return (self.stem, *(() if self.pool is None else (self.pool,)), *self.stages)
 
     @property
     def text(self) -> str:
-        """All strides, as `--strides` takes them."""
+        """All strides, in the form of `--strides`."""
         return ",".join(map(str, self.strides))
 
     @property
@@ -51,11 +50,11 @@ class Adaptation:
 
     @property
     def brief(self) -> str:
-        """The input and its strides in few words, in the order in which `--strides` takes them."""
+        """The input and its strides as a short text, in the order of `--strides`."""
         return f"{self.input}: strides {self.text} ({self._places})"
 
     def describe(self) -> str:
-        """Return what `brief` says, and what becomes of the image, on one line."""
+        """Return `brief` with the size of the final map, on one line."""
         height, width = (-(-side // self.total) for side in self.input[1:])
         return (
             f"input {self.input}: strides {self.text} ({self._places}; 1/{self.total} of the "
@@ -69,10 +68,10 @@ class Adaptation:
 
 @dataclass(frozen=True)
 class Stated:
-    """What a user states of strides: for the `deployment`, for the `task`; empty where nothing.
+    """The strides that a user states: for the `deployment`, for the `task`; empty if not stated.
 
-    `rule` is that of the version which first lowered the network: it decides where nothing is
-    stated, so that a stored study keeps the networks that it was trained with.
+    `rule` is the version of the rule with which the network was first lowered. It applies to
+    strides that are not stated, so that a stored study keeps its networks.
     """
 
     deployment: Strides = ()
@@ -86,8 +85,9 @@ class Stated:
     def trained(self, space: SearchSpace, deployment: Shape, images: Shape) -> Adaptation:
         """Return the strides on the `images` of a task.
 
-        Those stated for the task; else those stated for the deployment, where the images are large
-        enough for every stride or as large as the deployment; else those of the rule.
+        These are the strides stated for the task; otherwise the strides stated for the deployment,
+        if the images are large enough for every stride or as large as the deployment input;
+        otherwise the strides by the rule.
         """
         whole = min(whole_from(space, self.rule), min(deployment[1:]))
         alike = self.deployment if min(images[1:]) >= whole else ()
@@ -97,7 +97,7 @@ class Stated:
 def adapt(
     space: SearchSpace, input_shape: Shape, stated: Strides = (), rule: int = STRIDE_RULE
 ) -> Adaptation:
-    """Return the strides of the networks of `space` at an input: those stated, or the rule's.
+    """Return the strides of the networks of `space` at an input: as stated, or by the rule.
 
     Raises:
         NasError: `stated` does not fit the space.
@@ -109,22 +109,22 @@ def adapt(
 
 
 def whole_from(space: SearchSpace, rule: int = STRIDE_RULE) -> int:
-    """Return the shorter side, in pixels, from which networks have all strides of `space`."""
+    """Return the shorter side in pixels from which networks have all strides of `space`."""
     deployment = min(space.deployment[1:])
     return deployment if rule == 1 else min(deployment, _WHOLE_FROM)
 
 
 def read_strides(text: str, option: str = "--strides") -> Strides:
-    """Read what a user states of strides, such as 2,1,2,2,2,1,2,1.
+    """Read strides that a user states, such as 2,1,2,2,2,1,2,1.
 
     Raises:
-        NasError: these are no numbers, or others than 1 and 2.
+        NasError: a stride is not 1 or 2.
     """
     parts = [part.strip() for part in text.split(",")]
     wrong = next((part for part in parts if part not in ("1", "2")), None)
     if wrong is not None:
         raise NasError(
-            f"{option} {text!r}: {wrong!r} is no stride.",
+            f"{option} {text!r}: {wrong!r} is not a stride.",
             "Write 1 or 2 for the stem and each stage, with commas: 2,1,2,2,2,1,2,1",
         )
     return tuple(map(int, parts))
@@ -134,7 +134,7 @@ def check_strides(space: SearchSpace, strides: Strides, option: str = "--strides
     """Return `strides`, which must fit `space`.
 
     Raises:
-        NasError: they are too many or too few, or a stage that may be left out would carry one.
+        NasError: there are too many or too few, or a stage with minimum depth 0 has a stride.
     """
     own = _own(space)
     text, usual = (",".join(map(str, each)) for each in (strides, own.values()))
@@ -142,13 +142,13 @@ def check_strides(space: SearchSpace, strides: Strides, option: str = "--strides
         raise NasError(
             f"{option} {text} has {len(strides)} numbers, but {space.name} has {len(own)} "
             f"strides: {', '.join(own)}.",
-            f"Change what the space states: {option} {usual}",
+            f"Edit the strides of the space: {option} {usual}",
         )
     for stage, stride in zip(space.stages, strides[-len(space.stages) :], strict=True):
         if stride > 1 and 0 in stage.values("depth"):
             raise NasError(
                 f"{option} {text} gives {stage.name} of {space.name} the stride {stride}, but "
-                "networks may leave this stage out, and the stride with it.",
+                "this stage can have depth 0, which would lose the stride.",
                 f"Give {stage.name} the stride 1; the space states {option} {usual}",
             )
     return strides
@@ -157,7 +157,7 @@ def check_strides(space: SearchSpace, strides: Strides, option: str = "--strides
 def given_strides(
     spaces: Iterable[SearchSpace], text: str | None, option: str = "--strides"
 ) -> Strides:
-    """Return the strides that a user states for networks of each of `spaces`; none without `text`.
+    """Return the strides that a user states for networks of each of `spaces`; empty without `text`.
 
     Raises:
         NasError: they cannot be read, or do not fit one of the spaces.
@@ -171,7 +171,7 @@ def given_strides(
 
 
 def _own(space: SearchSpace) -> dict[str, int]:
-    """Return the strides that a space states, by the name of what carries them."""
+    """Return the strides that a space states, by the name of the stem, pooling or stage."""
     pool = {"pool": 2} if space.stem_pool else {}
     stages = {stage.name: stage.stride for stage in space.stages}
     return {"stem": space.stem_stride, **pool, **stages}

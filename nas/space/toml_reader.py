@@ -1,4 +1,4 @@
-"""TomlReader: read values out of a parsed TOML document; every mistake names its place."""
+"""TomlReader: read values from a parsed TOML document; errors name the place of the mistake."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -20,7 +20,7 @@ class TomlReader:
         self.file, self.document, self.text = file, document, text
 
     def fail(self, cause: str, remedy: str) -> NoReturn:
-        """Refuse the file: `cause` is what is wrong, `remedy` what to write instead."""
+        """Raise the error of this file: `cause` is the mistake, `remedy` the correction."""
         raise SpaceError(f"{self.file}: {cause}.", remedy)
 
     def only(self, table: Mapping[str, Any], keys: Iterable[str], where: str) -> None:
@@ -33,7 +33,7 @@ class TomlReader:
             )
 
     def get(self, table: Mapping[str, Any], key: str, kind: type, where: str = "top level") -> Any:
-        """Return `table[key]`, which must be there and of `kind`."""
+        """Return `table[key]`, which must exist and be of `kind`."""
         value = table.get(key)
         if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
             found = (
@@ -43,7 +43,7 @@ class TomlReader:
         return value
 
     def section(self, key: str, keys: tuple[str, ...]) -> Mapping[str, Any]:
-        """Return the table `key` of the document, which may have `keys` only."""
+        """Return the table `key` of the document; keys other than `keys` are refused."""
         table: Mapping[str, Any] = self.get(self.document, key, dict)
         self.only(table, keys, key)
         return table
@@ -53,7 +53,7 @@ class TomlReader:
         return self.get(self.document, key, kind) if key in self.document else kind()
 
     def name(self, table: Mapping[str, Any], where: str) -> str:
-        """Return the `name` of `table`, fit for file names and command lines."""
+        """Return the `name` of `table`, which must be valid in file names and command lines."""
         name: str = self.get(table, "name", str, where)
         if not re.fullmatch(r"[a-z0-9][a-z0-9_.-]{0,63}", name):
             self.fail(
@@ -96,20 +96,20 @@ def parse_input(text: str) -> Shape:
     """Read an input size such as `3x224x224`: channels, height, width.
 
     Raises:
-        SpaceError: the text is no such size.
+        SpaceError: the text is not such a size.
     """
     match = re.fullmatch(r"([0-9]{1,4})x([0-9]{1,4})x([0-9]{1,4})", text.strip())
     sizes = tuple(map(int, match.groups())) if match else (0,)
     if not match or 0 in sizes or max(sizes) > _MAX_SIDE:
         raise SpaceError(
-            f"{quote_value(text)} is no input size.",
-            f"Write channels x height x width, {_MAX_SIDE} at most each: 3x224x224.",
+            f"{quote_value(text)} is not an input size.",
+            f"Write channels x height x width, each at most {_MAX_SIDE}: 3x224x224.",
         )
     return Shape(*sizes)
 
 
 def quote_value(value: object) -> str:
-    """Return a value for a message: on one line, and not too long for it."""
+    """Return a value for a message: on one line, shortened if it is long."""
     try:
         text = repr(value)
     except ValueError:  # an integer of thousands of digits

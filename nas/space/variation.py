@@ -1,4 +1,4 @@
-"""One choice of a space that is varied while the others keep their values."""
+"""Variation: one choice of a space varies while the others keep their values."""
 
 from dataclasses import dataclass, replace
 
@@ -11,18 +11,18 @@ PAIRED_PREFIX = "paired"
 
 @dataclass(frozen=True)
 class Variation:
-    """One choice of a space and the values of it that are compared, the first as the base."""
+    """One choice of a space and its values to compare; the first value is the base."""
 
     space: SearchSpace
     key: str
     values: tuple[Value, ...]
 
     def open(self, stage: Stage) -> bool:
-        """Tell whether `stage` allows every one of the values."""
+        """Tell whether `stage` allows all of the values."""
         return all(value in stage.values(self.key) for value in self.values)
 
     def variant(self, base: Architecture, value: Value) -> Architecture | None:
-        """Return `base` with the choice set to `value` where it is open; None if not buildable."""
+        """Return `base` with `value` in every stage that allows all values, if buildable."""
         at = self.space.keys.index(self.key)
         stages = tuple(
             (*values[:at], value, *values[at + 1 :]) if self.open(stage) and values[0] else values
@@ -32,7 +32,7 @@ class Variation:
         return made if self.space.contains(made) else None
 
     def pinned(self, value: Value) -> SearchSpace:
-        """Return the space with the choice fixed to `value` wherever it is open."""
+        """Return the space with the choice fixed to `value` in those stages."""
         return replace(
             self.space,
             stages=tuple(
@@ -53,11 +53,11 @@ class Variation:
 def read_variation(space: SearchSpace, words: str) -> Variation:
     """Return the variation that `words` names: `relu`, or `relu=first,last` in this order.
 
-    Without values: those that every stage allows which leaves the choice open. Depth 0 is left
-    out, for without a stage there is nothing whose other choices could be kept.
+    Without values, the values are those that all stages with an open choice allow. Depth 0 is
+    excluded, because a stage of depth 0 has no other choices to keep.
 
     Raises:
-        NasError: no such choice or value, or fewer than two values.
+        NasError: there is no such choice or value, or there are fewer than two values.
     """
     key, _, listed = words.partition("=")
     if key not in space.keys:
@@ -75,9 +75,9 @@ def read_variation(space: SearchSpace, words: str) -> Variation:
     unknown = [text for text in texts if text not in known]
     if unknown or len(texts) < 2:
         raise NasError(
-            f"{unknown[0]!r} is no value of {key} in {space.name}."
+            f"{unknown[0]!r} is not a value of {key} in {space.name}."
             if unknown
-            else f"{words} names one value: there is nothing to compare it with.",
+            else f"{words} names only one value.",
             f"Give two or more of {', '.join(known)}, joined by commas.",
         )
     variation = Variation(space, key, tuple(known[text] for text in texts))
@@ -90,7 +90,7 @@ def read_variation(space: SearchSpace, words: str) -> Variation:
 
 
 def _shared(space: SearchSpace, key: str) -> tuple[Value, ...]:
-    """Return the values of a choice that every stage allows which leaves it open."""
+    """Return the values of a choice that all stages with an open choice allow."""
     open_stages = [stage for stage in space.stages if len(stage.values(key)) > 1]
     if not open_stages:
         return ()
@@ -102,12 +102,12 @@ def _shared(space: SearchSpace, key: str) -> tuple[Value, ...]:
 
 
 def _kept(stage: Stage, key: str) -> list[Value]:
-    """Return the values that a stage allows, without depth 0."""
+    """Return the values that a stage allows, except depth 0."""
     return [value for value in stage.values(key) if value != 0 or key != "depth"]
 
 
 def _other_keys(space: SearchSpace, key: str | None = None) -> str:
-    """Return what may be varied instead."""
+    """Return the choices that can be varied instead."""
     shared = [other for other in space.keys if len(_shared(space, other)) > 1]
     some = key and any(len(stage.values(key)) > 1 for stage in space.stages)
     return (

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from nas.stats.interval import Interval
 from nas.stats.means import CONFIDENCE
 
-FEWEST = 10  # candidates; below, the interval of Fisher is not to be trusted
+FEWEST = 10  # candidates; with fewer, Fisher's interval is unreliable
 _MOST, _LEAST = 2000, 200  # resamples of the bootstrap
-_DRAWS = 1_000_000  # numbers in all resamples, about
+_DRAWS = 1_000_000  # approximate number of values in all resamples
 
 Values = NDArray[np.float64]
 
@@ -20,9 +20,8 @@ Values = NDArray[np.float64]
 def correlation(one: Values, other: Values) -> Interval | None:
     """Return Spearman's rho of two columns of shape (n,), with its interval.
 
-    None for fewer than 10 rows, and where one column is constant. The interval is that of Bonett
-    and Wright (2000), centred on rho pulled back by half a step from +-1, where it would have no
-    width.
+    None for fewer than 10 rows, or if one column is constant. The interval is by Bonett and Wright
+    (2000), centred on rho shrunk by half a step from +-1, where it would have no width.
     """
     from scipy.stats import spearmanr  # takes time to load; few callers need it
 
@@ -41,9 +40,9 @@ def correlation(one: Values, other: Values) -> Interval | None:
 def correlation_difference(one: Values, other: Values, target: Values) -> Interval | None:
     """Return rho(one, target) - rho(other, target), with a paired bootstrap interval.
 
-    Columns have shape (n,). Up to 500 rows are resampled 2000 times, more of them less often, from
-    a fixed seed; the percentiles are those of the resamples in which no column is constant. None
-    where `correlation` gives None.
+    Columns have shape (n,). Up to 500 rows are resampled 2000 times, more rows less often, from a
+    fixed seed; the percentiles are over the resamples without a constant column. None if
+    `correlation` gives None.
     """
     whole = [correlation(column, target) for column in (one, other)]
     if whole[0] is None or whole[1] is None:
@@ -59,6 +58,6 @@ def _rhos(one: Values, other: Values) -> Values:
     """Return Spearman's rho of each row, shape (resamples,); NaN where a row is constant."""
     from scipy.stats import pearsonr, rankdata
 
-    with warnings.catch_warnings(action="ignore"):  # of constant rows
+    with warnings.catch_warnings(action="ignore"):  # about constant rows
         rhos: Values = pearsonr(rankdata(one, axis=1), rankdata(other, axis=1), axis=1).statistic
     return rhos

@@ -1,4 +1,4 @@
-"""Replicates: what several trainings say of a network's error; Student's t."""
+"""Means of errors over several trainings, their intervals and differences; Student's t."""
 
 import math
 import statistics
@@ -18,13 +18,13 @@ class Summary:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> "Summary":
-        """Summarise one value or more."""
+        """Summarise one or more values."""
         deviation = statistics.stdev(values) if len(values) > 1 else None
         return cls(statistics.fmean(values), deviation, len(values))
 
     @property
     def reach(self) -> float | None:
-        """Half the width of the 95 % interval of the mean, by Student's t; None for one value."""
+        """Half the width of the 95 % interval of the mean by Student's t; None for one value."""
         if self.deviation is None:
             return None
         spread = self.deviation / math.sqrt(self.n)
@@ -42,7 +42,7 @@ class Difference:
 
     @property
     def noise(self) -> bool:
-        """Whether the interval holds zero: the measurements do not tell the two apart."""
+        """Whether the interval contains zero: the two do not differ significantly."""
         return self.low <= 0 <= self.high
 
 
@@ -51,16 +51,16 @@ def difference(
 ) -> Difference | None:
     """Return mean(one) - mean(other) of errors under several seeds, by Welch's t-test.
 
-    With `images`, the size of the set on which every error was taken as a share, the variance has a
-    second part: other images would have given other shares. For each of the two it is p (1 - p) / m
-    with p one failure and one success closer to 1/2 (Agresti and Caffo 2000), which holds where no
-    image was missed. The two are taken as independent, although the images are the same: the
-    interval is rather too wide than too narrow. Degrees of freedom by Satterthwaite.
+    With `images`, the size of the set on which every error was measured, the variance has a second
+    part for the choice of images. For each of the two means it is p (1 - p) / m, with one failure
+    and one success added to p (Agresti and Caffo 2000), so that it is valid if no image was
+    misclassified. The two are treated as independent although the images are the same: the interval
+    is rather too wide than too narrow. Degrees of freedom are by Satterthwaite.
 
-    None where nothing gives a variance: without `images`, when either has a single value. With
-    `images` a single value adds no scatter between seeds.
+    None if there is no variance to estimate: without `images`, if either has a single value. With
+    `images`, a single value adds no variance between seeds.
 
-    Sources: B. L. Welch 1947; T. G. Dietterich 1998 for the two causes of variation.
+    Sources: B. L. Welch 1947; T. G. Dietterich 1998 for the two sources of variation.
     """
     both = (one, other)
     if images is None and min(map(len, both)) < 2:
@@ -76,20 +76,20 @@ def difference(
     total = sum(variance for variance, _ in parts)
     if total == 0:
         return Difference(mean, mean, mean, float(sum(freedom for _, freedom in parts)))
-    # shares first: the square of a small variance would be 0
+    # relative variances: the square of a small variance would be 0
     freedom = 1 / sum((variance / total) ** 2 / free for variance, free in parts)
     reach = t_reach(freedom) * math.sqrt(total)
     return Difference(mean, mean - reach, mean + reach, freedom)
 
 
 def _of_images(share: float, images: int) -> float:
-    """Return the variance of a share that was counted on so many images."""
+    """Return the variance of an error share that was measured on so many images."""
     closer = (share * images + 1) / (images + 2)
     return closer * (1 - closer) / (images + 2)
 
 
 def t_reach(freedom: float) -> float:
-    """Return how many standard errors a 95 % interval of Student's t reaches to each side."""
+    """Return how many standard errors the 95 % interval of Student's t extends to each side."""
     from scipy.special import stdtrit  # takes time to load; few callers need it
 
     return float(stdtrit(freedom, (1 + CONFIDENCE) / 2))

@@ -12,7 +12,7 @@ Points: TypeAlias = NDArray[np.float64]
 def non_dominated(points: Points) -> NDArray[np.bool_]:
     """Return which rows of `points` (n, objectives) no other row dominates.
 
-    A row dominates another if it is nowhere worse and somewhere better; equal rows all stay.
+    A row dominates another if it is nowhere worse and somewhere better; equal rows are all kept.
     """
     keep = np.zeros(len(points), dtype=bool)
     if len(points) and points.shape[1] == 2:
@@ -31,17 +31,18 @@ def non_dominated(points: Points) -> NDArray[np.bool_]:
 
 
 def _non_dominated_pairs(points: Points) -> NDArray[np.bool_]:
-    """Return the front of (n, 2) rows: from left to right, those below all before them."""
-    distinct, place = np.unique(points, axis=0, return_inverse=True)  # sorted; equal rows all stay
+    """Return the front of (n, 2) rows, sorted by the first objective: rows below all before."""
+    # sorted; equal rows are all kept
+    distinct, place = np.unique(points, axis=0, return_inverse=True)
     before = np.concatenate([[np.inf], np.minimum.accumulate(distinct[:, 1])[:-1]])
     front: NDArray[np.bool_] = distinct[:, 1] < before
-    front[0] = True  # an infinite loss too, where nothing is better
+    front[0] = True  # also an infinite loss, if nothing is better
     return front[place.reshape(-1)]
 
 
 def non_dominated_ranks(points: Points) -> NDArray[np.int64]:
-    """Return the rank of each row: 0 on the front, 1 on the front without those, and so on."""
-    if points.shape[1] == 1:  # where every value is a rank of its own, one by one takes far longer
+    """Return the rank of each row: 0 on the front, 1 on the front of the rest, and so on."""
+    if points.shape[1] == 1:  # front by front would be slow, with one front per value
         return np.unique(points[:, 0], return_inverse=True)[1].astype(np.int64)
     if len(points) and points.shape[1] == 2:
         return _ranks_of_pairs(points)
@@ -56,9 +57,9 @@ def non_dominated_ranks(points: Points) -> NDArray[np.int64]:
 def _ranks_of_pairs(points: Points) -> NDArray[np.int64]:
     """Return the ranks of (n, 2) rows in n log n steps.
 
-    From left to right, the lowest second objective of each rank so far says whether one of its rows
-    dominates the next row; these lowest values rise with the rank, so that a bisection finds the
-    first rank that does not (M. T. Jensen 2003).
+    Rows are visited by rising first objective. A rank contains a row that dominates the next row if
+    its lowest second objective so far is lower; these lowest values rise with the rank, so that a
+    bisection finds the first rank without such a row (M. T. Jensen 2003).
     """
     distinct, place = np.unique(points, axis=0, return_inverse=True)  # sorted; equals share a rank
     lowest: list[float] = []

@@ -1,6 +1,6 @@
-"""Resampling: intervals and tests for samples of errors that no normal curve describes.
+"""Resampling: intervals and tests for samples of errors, without assuming a distribution.
 
-Every function draws from the generator that it is handed, so that equal inputs give equal answers.
+Every function draws from the generator that it receives, so that equal inputs give equal results.
 """
 
 import math
@@ -18,12 +18,12 @@ from nas.stats.means import CONFIDENCE, t_reach
 
 Floats: TypeAlias = NDArray[np.float64]
 Bools: TypeAlias = NDArray[np.bool_]
-Statistic: TypeAlias = Callable[[Floats], Floats]  # of the last axis
+Statistic: TypeAlias = Callable[[Floats], Floats]  # over the last axis
 
 RESAMPLES = 4000
 PERMUTATIONS = 9999
-_CHUNK = 1000  # permutations at a time, so that large samples fit into memory
-_EQUAL = 1e-12  # sums in another order differ by less
+_CHUNK = 1000  # permutations per batch, to limit the memory
+_EQUAL = 1e-12  # larger than the rounding error of sums
 
 
 def mean(values: Floats) -> Floats:
@@ -43,9 +43,9 @@ def quantile(share: float) -> Statistic:
 def bootstrap(values: Floats, statistic: Statistic, rng: np.random.Generator) -> Interval:
     """Return a statistic of a sample (n,) with its bootstrap interval.
 
-    Percentiles of the resampled statistic, moved outwards to the width that Student's t asks for
-    at this n (Hesterberg 2015, expanded percentiles): plain ones are too narrow for small samples.
-    One value alone has an interval without end.
+    Percentiles of the resampled statistic, expanded to the width of Student's t at this n
+    (Hesterberg 2015, expanded percentiles): plain percentiles are too narrow for small samples. The
+    interval of a single value is infinite.
     """
     return _expanded(float(statistic(values)), statistic(_resampled(values, rng)), len(values))
 
@@ -60,9 +60,9 @@ def bootstrap_difference(
 
 
 def share_below(values: Floats, threshold: float) -> Interval:
-    """Return which share of a sample lies at or below `threshold`, with Wilson's score interval.
+    """Return the share of a sample at or below `threshold`, with Wilson's score interval.
 
-    A bootstrap would call a share of 0 or 1 certain. Source: E. B. Wilson 1927.
+    The bootstrap interval of a share of 0 or 1 would have no width. Source: E. B. Wilson 1927.
     """
     from scipy.stats import binomtest  # takes time to load; few callers need it
 
@@ -80,9 +80,9 @@ def edf(values: Floats, at: Floats) -> Floats:
 def edf_reach(values: Floats, rng: np.random.Generator) -> float:
     """Return the half width of the 95 % band of an empirical distribution, a share.
 
-    The band holds the whole curve, not each point by itself: it is the 95 % quantile of the largest
-    distance of a resampled curve from the sample's (Bickel and Freedman 1981), with half a step for
-    the coarseness of a curve that rises in steps of 1/n.
+    The band covers the whole curve, not each point separately: it is the 95 % quantile of the
+    largest distance between a resampled curve and the curve of the sample (Bickel and Freedman
+    1981), plus half a step of 1/n.
     """
     steps = np.unique(values)
     own = edf(values, steps)
@@ -95,9 +95,9 @@ def edf_reach(values: Floats, rng: np.random.Generator) -> float:
 
 @dataclass(frozen=True)
 class Shuffled:
-    """What permuting the labels of two samples says: p of their means and of their distance.
+    """The two p values of a permutation test: for the means and for the distributions.
 
-    `distance` is Kolmogorov and Smirnov's: the largest difference of the two distributions.
+    `distance` is the Kolmogorov-Smirnov statistic: the largest difference of the distributions.
     """
 
     p_mean: float
@@ -110,9 +110,9 @@ def permute(
 ) -> Shuffled:
     """Test whether two samples differ, by permuting their labels within strata.
 
-    `values` (n,) are both samples, `first` says which belong to the first one. Exact whatever the
-    distributions, where within each stratum the two are equal. The p values are two-sided and count
-    the sample itself, so that none is 0.
+    `values` (n,) holds both samples, `first` marks the first one. The test is exact for any
+    distributions that are equal within each stratum. The p values are two-sided and count the
+    sample itself, so that none is 0.
     """
     order = np.argsort(values, kind="stable")
     values, first, layer = values[order], first[order], np.asarray(strata)[order]
@@ -133,7 +133,7 @@ def permute(
 def flip(differences: Floats, rng: np.random.Generator) -> float:
     """Return the two-sided p of a mean difference of pairs (n,), by flipping their signs.
 
-    Over all 2^n flips where these are no more than PERMUTATIONS, else over so many drawn ones.
+    Uses all 2^n sign flips if these are at most PERMUTATIONS, otherwise random ones.
     """
     observed, n = abs(float(differences.mean())), len(differences)
     if 2**n <= PERMUTATIONS:
@@ -148,7 +148,7 @@ def flip(differences: Floats, rng: np.random.Generator) -> float:
 
 
 def least_p(first: Bools, strata: Sequence[int]) -> float:
-    """Return the smallest p that `permute` could give for so many values in these strata."""
+    """Return the smallest possible p of `permute` for so many values in these strata."""
     layer, ways = np.asarray(strata), 1
     for stratum in np.unique(layer):
         inside = first[layer == stratum]
@@ -157,12 +157,12 @@ def least_p(first: Bools, strata: Sequence[int]) -> float:
 
 
 def least_p_of_pairs(number: int) -> float:
-    """Return the smallest p that `flip` could give for so many pairs."""
+    """Return the smallest possible p of `flip` for so many pairs."""
     return min(1.0, max(2.0 ** (1 - number), 1 / (PERMUTATIONS + 1)))
 
 
 def holm(values: Sequence[float]) -> list[float]:
-    """Return p values adjusted for their number, in the same order. Source: S. Holm 1979."""
+    """Return p values adjusted for multiple tests, in the same order. Source: S. Holm 1979."""
     adjusted, highest = [0.0] * len(values), 0.0
     for rank, index in enumerate(sorted(range(len(values)), key=values.__getitem__)):
         highest = max(highest, min(1.0, (len(values) - rank) * values[index]))
@@ -185,7 +185,7 @@ def _expanded(value: float, drawn: Floats, n: int) -> Interval:
 
 @cache
 def _tail(n: int) -> float:
-    """Return the share of resamples beyond each end of an interval."""
+    """Return the share of resamples outside each end of an interval."""
     reach = math.sqrt(n / (n - 1)) * t_reach(n - 1)
     return NormalDist().cdf(-reach)
 
@@ -205,7 +205,7 @@ def _relabelled(
 def _contrast(values: Floats, labels: Bools, ends: Bools) -> tuple[Floats, Floats]:
     """Return the difference of means and the largest distance of distributions, row by row.
 
-    `values` rise; `ends` marks the last of equal ones, where distributions may be compared.
+    `values` are sorted; `ends` marks the last of equal values, where distributions are compared.
     """
     ones = labels[0].sum()
     weights = np.where(labels, 1 / ones, -1 / (len(values) - ones))

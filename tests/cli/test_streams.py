@@ -53,7 +53,7 @@ def test_a_name_that_is_no_text_is_refused_where_ray_would_take_it(tmp_path):
     folder.mkdir()
     done = run(["search", "--budget", "20M-flops", "--data", folder.name], tmp_path)
     assert done.returncode == 2
-    assert b"'caf\\udce9' is no text" in done.stderr
+    assert b"'caf\\udce9' is not text" in done.stderr
     assert not (tmp_path / "nas.db").exists()
 
 
