@@ -1,9 +1,10 @@
 """Registries: parts of the program by name, which other packages add by Python entry points.
 
-A group of entry points holds the parts of one port, such as the block kinds (`nas.blocks`). Those
-of this package are in `nas/entry_points.txt`, which is also what its installation declares: it is
-read from here, so that a source tree that was installed before a part was added knows that part.
-Those of other packages are found by `importlib.metadata`. Only a part that is asked for is loaded.
+A group of entry points holds the parts of one port, such as the block kinds (`nas.blocks`). The
+parts of this package are in `nas/entry_points.txt`, which its installation declares too. They are
+read from this file, so that a source tree that was installed before a part was added finds the
+part. The parts of other packages are found by `importlib.metadata`. A part is loaded only on
+request.
 """
 
 import configparser
@@ -27,8 +28,8 @@ Part = TypeVar("Part")
 class Registry(Generic[Part]):
     """The parts of one port by name: the objects that the entry points of `group` refer to.
 
-    `noun` is what one part is called in messages. `is_part` tells whether an object has what the
-    port requires. Errors are raised as `error`.
+    `noun` is the name of a part in messages. `is_part` tells whether an object meets the
+    requirements of the port. Errors are raised as `error`.
     """
 
     def __init__(
@@ -42,14 +43,14 @@ class Registry(Generic[Part]):
         self._is_part, self._error = is_part, error
 
     def names(self) -> tuple[str, ...]:
-        """Return all names, those of this package first; nothing is loaded."""
+        """Return all names, names of this package first; nothing is loaded."""
         return entry_names(self.group)
 
     def load(self, name: str) -> Part:
         """Return the part called `name`.
 
         Raises:
-            NasError: there is none of that name, two packages offer it, or its package fails.
+            NasError: there is no such part, two packages offer it, or its package fails.
         """
         entry = self._entry(name)
         try:
@@ -57,14 +58,14 @@ class Registry(Generic[Part]):
         except Exception as error:  # whatever the import of another package may raise
             raise self._unusable(entry, f"{type(error).__name__}: {error}") from error
         if not self._is_part(part):
-            raise self._unusable(entry, f"the object is no {self.noun}")
+            raise self._unusable(entry, f"the object is not a {self.noun}")
         return part
 
     def provider(self, name: str) -> tuple[str, str] | None:
-        """Return the name and version of the package that adds `name`; None where it is ours.
+        """Return the name and version of the package that adds `name`; None for parts of nas.
 
         Raises:
-            NasError: there is none of that name, or two packages offer it.
+            NasError: there is no such part, or two packages offer it.
         """
         dist = self._entry(name).dist
         return (dist.name, dist.version) if dist else None
@@ -90,14 +91,14 @@ class Registry(Generic[Part]):
         return self._error(
             f"the {self.noun} {entry.name!r} of the package {_provider(entry)} cannot be used: "
             f"{entry.value}: {cause}.",
-            f"Mend that package, or remove it: pip uninstall {entry.dist.name}"
+            f"Repair this package, or remove it: pip uninstall {entry.dist.name}"
             if entry.dist
             else "Install nas again.",
         )
 
 
 def entry_names(group: str) -> tuple[str, ...]:
-    """Return the names of the parts in `group`: ours in their order, then others by alphabet."""
+    """Return the names of the parts in `group`: those of nas in order, then others sorted."""
     return tuple(dict.fromkeys(entry.name for entry in _entries(group)))
 
 
@@ -111,7 +112,7 @@ def _entries(group: str) -> tuple["EntryPoint", ...]:
 
 @cache
 def _find_entries(group: str, _path: tuple[str, ...]) -> tuple["EntryPoint", ...]:
-    """Return the entry points of `group`; the answer is kept for each module search path."""
+    """Return the entry points of `group`, cached for each module search path."""
     from importlib.metadata import entry_points
 
     others = [each for each in entry_points(group=group) if each.dist and each.dist.name != _OWN]

@@ -1,4 +1,4 @@
-"""Studies: trials, rungs, the rules of the loop, and the ports of those who take part in it."""
+"""Studies: trials, rungs, the rules of the search loop, and the ports to other rooms."""
 
 from nas.study.confirmation import Trainings, num_replicates, trainings
 from nas.study.data_identity import UNCHECKED, DataIdentity

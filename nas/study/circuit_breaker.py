@@ -1,4 +1,4 @@
-"""The circuit breaker: a study whose trials all fail for one reason ends, instead of burning on."""
+"""Circuit breaker: a study ends early if all its trials fail for the same reason."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -10,10 +10,10 @@ SAME_FAILURES = 3
 
 
 def break_circuit(study: str, trials: Sequence[Trial]) -> None:
-    """End `study` where the last three of its trials to end have failed for the same reason.
+    """End `study` if its last three finished trials failed for the same reason.
 
     Raises:
-        StudyFailedError: they have.
+        StudyFailedError: they did.
     """
     here = [trial for trial in trials if trial.origin is None]
     ended = [trial for trial in here if trial.state.finished and trial.finished_at]
@@ -24,17 +24,17 @@ def break_circuit(study: str, trials: Sequence[Trial]) -> None:
         raise StudyFailedError(
             f"the last {SAME_FAILURES} trials of {study} all failed with "
             f"{tail[-1].fail_reason}: {_headline(tail[-1].fail_detail).rstrip('.')}.",
-            f"Everything measured is kept. Mend the cause, then type: nas resume {study}",
+            f"All measurements are kept. Remove the cause, then type: nas resume {study}",
         )
 
 
 def _fault(trial: Trial) -> tuple[str | None, str]:
-    """Return what makes two failures the same."""
+    """Return the values that are equal for equal failures."""
     return trial.fail_reason, _headline(trial.fail_detail)
 
 
 def last_line(detail: str | None) -> str:
-    """Return the last line of what led to a fault: that of a traceback which names the error."""
+    """Return the last line of a failure's detail; in a traceback it names the error."""
     return detail.strip().splitlines()[-1] if detail and detail.strip() else ""
 
 

@@ -1,9 +1,9 @@
-"""Confirmation: which networks are trained again with further seeds, and in which order.
+"""Confirmation: which networks are trained with further seeds, and in which order.
 
-The lowest of many noisy errors is lower than the network deserves (the winner's curse), so the top
-candidates are retrained in full with further seeds, and the winner is chosen on the mean over all
-its seeds. The published references get as many seeds, so that the comparison with them is fair.
-What the trainings of one network say together is an `Estimate` of `nas.results.findings`.
+The lowest of many noisy errors is too optimistic (winner's curse). So the top candidates are
+retrained in full with further seeds, and the winner is chosen by the mean over its seeds. The
+published references get as many seeds, for a fair comparison. `nas.results.findings` summarises the
+trainings of one network as an `Estimate`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,9 +15,9 @@ Trainings = dict[int, tuple[Trial, ...]]
 
 
 def trainings(trials: Sequence[Trial]) -> Trainings:
-    """Return the complete trainings of each network by its number: the first seed first.
+    """Return the complete trainings of each network by its number, the first seed first.
 
-    Networks are the candidates and the references that have been trained to the end.
+    Networks are candidates and references with a complete training.
     """
     found: dict[int, list[Trial]] = {
         trial.number: [trial] for trial in trials if trial.replicate_of is None and trial.final
@@ -29,10 +29,10 @@ def trainings(trials: Sequence[Trial]) -> Trainings:
 
 
 def chosen(spec: StudySpec, trials: Sequence[Trial], believed: Mapping[int, float]) -> list[int]:
-    """Return the numbers of the candidates to confirm, the most promising first.
+    """Return the numbers of the candidates to confirm, the best first.
 
-    They have the lowest `believed` loss of the first objective, or the lowest observed one where
-    nothing is believed of a trial; the cheaper of equals comes first.
+    They have the lowest `believed` loss of the first objective, or the lowest observed loss if
+    there is no believed one; of equal candidates the cheaper comes first.
     """
     goal = spec.goals[0]
     done = [trial for trial in trials if trial.candidate and trial.state is TrialState.COMPLETE]
@@ -53,9 +53,9 @@ def repeated_references(spec: StudySpec, trials: Sequence[Trial]) -> list[int]:
 
 
 def num_replicates(spec: StudySpec, trials: Sequence[Trial], searched: bool) -> int:
-    """Return how many further seeds a study trains, at most while it is not yet `searched`.
+    """Return how many further seeds a study trains; an upper bound until it is `searched`.
 
-    A reference that has failed gets none.
+    A failed reference gets none.
     """
     done = sum(trial.candidate and trial.state is TrialState.COMPLETE for trial in trials)
     candidates = min(spec.confirm, done) if searched else spec.confirm
@@ -70,10 +70,10 @@ def next_replicate(
     candidates: Sequence[int],
     references: Sequence[int] = (),
 ) -> tuple[int, int] | None:
-    """Return (network, replicate) of the next training, None where all have been begun.
+    """Return (network, replicate) of the next training, None if all have been started.
 
-    Every network gets its second seed before any gets a third, so that an early end leaves means
-    of as many seeds as can be had. In each round the candidates come first.
+    Every network gets its second seed before any gets a third, so that an interrupted study has
+    means over equally many seeds where possible. In each round the candidates come first.
     """
     begun = {(trial.replicate_of, trial.replicate) for trial in trials if trial.replicate}
     for replicate in range(1, max(spec.seeds, spec.reference_seeds)):

@@ -1,17 +1,17 @@
-"""DataIdentity: which images something was measured on, so that a change of them is seen."""
+"""DataIdentity: identifies the images of a measurement, so that a change of them is detected."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
 
-UNCHECKED = "{} is older than the check of its images: whether they are the same is not known."
+UNCHECKED = "{} does not record its images: it is unknown whether they are the same."
 
 
 @dataclass(frozen=True)
 class DataIdentity:
-    """The images of a task and the number of them in each of its splits.
+    """The images of a task and their number in each split.
 
-    `digest` is equal for equal encoded images with equal labels in the same order, wherever they
-    lie and whatever their files are called.
+    `digest` is equal for equal encoded images with equal labels in the same order, whatever their
+    paths and file names.
     """
 
     digest: str
@@ -30,20 +30,20 @@ class DataIdentity:
         return f"{self.counts}, digest {self.digest[:12]}"
 
     def change(self, now: "DataIdentity") -> str:
-        """Say how the images differ from those that there are `now`; empty where they do not."""
+        """Describe how the images differ from `now`; empty if they do not differ."""
         if self == now:
             return ""
         if self.counts != now.counts:
             return f"{self.counts} then, {now.counts} now"
-        return "as many images as then, but not the same images, labels or order"
+        return "as many images, but other images, labels or order"
 
     def as_json(self) -> dict[str, Any]:
-        """Return the identity in plain values, as `from_json` reads it."""
+        """Return the identity as plain values for `from_json`."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, value: Any) -> "DataIdentity | None":
-        """Return what `as_json` wrote; None where it is something else, as in older records."""
+        """Return the identity from `as_json`; None for anything else, as in older records."""
         try:
             return cls(**value)
         except TypeError:

@@ -1,7 +1,7 @@
-"""The environment of a trial: faults of disks, folders, data and settings.
+"""Faults in the environment of a trial: disks, folders, data and settings.
 
-No network is to blame for them. They end an attempt, never a trial: it waits again, and the study
-pauses until a person has mended the cause.
+A network does not cause them. They end an attempt but not the trial: it waits again, and the study
+pauses until the cause is removed.
 """
 
 import errno
@@ -14,7 +14,7 @@ DATA_FAULT = "data"  # the images are gone or broken
 SETUP_FAULT = "setup"  # the worker cannot run this study at all
 REASONS = frozenset({STORAGE_FAULT, DATA_FAULT, SETUP_FAULT})
 
-# Libraries in C++ and Rust have errors of their own, which hold the system's as text.
+# Errors of C++ and Rust libraries contain the text of the system error.
 _NUMBER = re.compile(r"(?:os error |errno:? |error code:? )(\d+)", re.IGNORECASE)
 _WORDS = (
     "no space left on device",
@@ -30,8 +30,8 @@ _WORDS = (
 def reason_of(error: BaseException) -> str | None:
     """Return the reason in `REASONS` if the environment caused `error`, else None.
 
-    What it was raised from counts too. Exhausted memory is no fault of the environment: a smaller
-    network would have fitted.
+    The causes of `error` are checked too. Exhausted memory is not a fault of the environment: a
+    smaller network would have fitted.
     """
     cause: BaseException | None = error
     while cause is not None:

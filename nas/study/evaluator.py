@@ -1,9 +1,9 @@
-"""Evaluators: what measures an architecture, epoch by epoch, and the boundary around it.
+"""Evaluators measure an architecture, epoch by epoch; `Attempt` catches their exceptions.
 
-An `Evaluator` lives in a worker process and knows nothing of the study: it gets a `Job` and yields
-one `Epoch` after another. An `Attempt` steps through them, one `Report` for each; here, and nowhere
-else, any exception of a trial becomes a `Failure` with a reason, so that it is recorded instead of
-ending the study.
+An `Evaluator` runs in a worker process and does not know the study: it receives a `Job` and yields
+one `Epoch` after another. An `Attempt` steps through them, with one `Report` for each. Only here,
+any exception of a trial becomes a `Failure` with a reason, so that it is recorded and does not end
+the study.
 """
 
 import importlib
@@ -26,12 +26,12 @@ from nas.study.time_profile import Profile
 
 @dataclass(frozen=True, slots=True)
 class WorkerPlan:
-    """What all the jobs of one study share; plain text, so that it travels to any process.
+    """The common settings of all jobs of one study, as plain text that can be sent to any process.
 
     `factory` names the callable that makes the evaluator, as `module:name`; it is called with this
-    plan once in each worker process. Paths are absolute. `profile` asks for the time of the parts
-    of each training, `loaders` for so many processes that decode streamed images for each trial, 0
-    for its own threads; neither changes a result.
+    plan once in each worker process. Paths are absolute. `profile` turns on the profile of each
+    training. `loaders` is the number of processes for each trial that decode streamed images; 0
+    uses threads of the trial. Neither changes a result.
     """
 
     spec_json: str
@@ -52,9 +52,9 @@ class WorkerPlan:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One attempt to measure one architecture; `seed` starts the weights and the data's order.
+    """One attempt to measure one architecture; `seed` determines the weights and the data order.
 
-    `halved` asks for each batch in two parts, the step being that of the whole batch.
+    `halved` splits each batch into two parts; the optimiser step is that of the whole batch.
     """
 
     number: int
@@ -66,13 +66,12 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """What an evaluator gives after each epoch: errors as in `nas.study.trial.Measurement`.
+    """The result of one epoch: errors as in `nas.study.trial.Measurement`.
 
-    `counted` is fvcore's count at the deployment input; the first epoch carries it, and the
-    training-free scores by name where the study wants them. `profile` holds the laps of
-    `nas.study.time_profile` since the first epoch, where the plan asks for them. `saving` says of
-    the last epoch that its weights follow, as a `Saved`: what was measured is recorded before a
-    disk is asked for anything.
+    The first epoch carries `counted`, fvcore's count at the deployment input, and the training-free
+    scores by name if the study computes them. `profile` holds the laps of `nas.study.time_profile`
+    since the first epoch, if the plan asks for them. `saving` is true for the last epoch if a
+    `Saved` follows: the measurement is recorded before the weights are written.
     """
 
     epoch: int
@@ -96,9 +95,9 @@ class Saved:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why an attempt ended early: `oom`, `crash` or a reason of the environment; what led to it.
+    """Why an attempt ended early: `oom`, `crash` or a reason of the environment; with the details.
 
-    `again` says what an attempt with its batches halved would do, where that may help.
+    `again` describes an attempt with halved batches, if that may help.
     """
 
     reason: str
@@ -107,13 +106,13 @@ class Failure:
 
 
 class TrialError(NasError):
-    """A trial that ends for a known `reason`; told in one line, without a traceback.
+    """A trial that ends for a known `reason`, shown in one line without a traceback.
 
-    `again` is that of `Failure`.
+    `again` is as in `Failure`.
     """
 
     def __init__(self, reason: str, cause: str, remedy: str, again: str | None = None) -> None:
-        """Keep the four."""
+        """Keep the four values."""
         super().__init__(cause, remedy)
         self.reason = reason
         self.again = again
@@ -121,7 +120,7 @@ class TrialError(NasError):
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a worker sends for each epoch; `seconds` since the attempt began, `worker` host:pid."""
+    """The message of a worker after each epoch; `seconds` since the start, `worker` host:pid."""
 
     content: Epoch | Saved | Failure
     seconds: float
@@ -129,12 +128,12 @@ class Report:
 
 
 class Evaluator(Protocol):
-    """Measures architectures; may keep what they share, such as the data, between calls."""
+    """Measures architectures; may keep common objects, such as the data, between calls."""
 
     def evaluate(self, job: Job) -> Iterator[Epoch | Saved]:
-        """Yield the epochs of one training from the first; a closed iterator stops training.
+        """Yield the epochs of one training from the first on; closing the iterator stops training.
 
-        Where the last epoch says so, the weights follow it.
+        A `Saved` follows the last epoch if that says so.
         """
         ...
 
@@ -143,17 +142,17 @@ Factory = Callable[[WorkerPlan], Evaluator]
 
 
 class Attempt:
-    """One attempt in progress: each `advance` is one epoch, or the failure that ends it."""
+    """One attempt in progress: each `advance` runs one epoch, or returns a `Failure`."""
 
     def __init__(self, job: Job, evaluator: Callable[[], Evaluator]) -> None:
-        """Wait for the first `advance`; only then is `evaluator` called, inside the boundary."""
+        """Store the arguments; the first `advance` calls `evaluator` and catches its errors."""
         self._job = job
         self._evaluator = evaluator
         self._epochs: Iterator[Epoch | Saved] | None = None
         self._began: float | None = None
 
     def advance(self) -> Report:
-        """Run one epoch; whatever goes wrong in it is returned as a `Failure`, never raised."""
+        """Run one epoch; any error is returned as a `Failure`, never raised."""
         if self._began is None:
             self._began = time.monotonic()
         content: Epoch | Saved | Failure
@@ -163,7 +162,7 @@ class Attempt:
             content = next(self._epochs)
         except StopIteration:
             content = Failure("crash", "the evaluator ended before the last epoch")
-        except Exception as error:  # noqa: BLE001  the boundary: a trial may fail in any way
+        except Exception as error:  # noqa: BLE001  a trial may fail in any way
             again = error.again if isinstance(error, TrialError) else None
             content = Failure(failure_reason(error), _describe(error), again)
         if isinstance(content, Failure):
@@ -173,7 +172,7 @@ class Attempt:
         )
 
     def close(self) -> None:
-        """Let go of the training, its memory included."""
+        """Release the training and its memory."""
         close = getattr(self._epochs, "close", None)
         self._epochs = iter(())
         if close is not None:
@@ -181,18 +180,18 @@ class Attempt:
 
 
 def make_evaluator(plan: WorkerPlan) -> Evaluator:
-    """Return the evaluator of `plan`, the same one for equal plans within this process.
+    """Return the evaluator of `plan`; the same object for equal plans within this process.
 
     Raises:
-        TrialError: `plan.factory` names nothing that can be imported.
+        TrialError: `plan.factory` cannot be imported.
     """
     return _make_evaluator(plan)
 
 
 def failure_reason(error: BaseException) -> str:
-    """Return the error's own reason, `oom` for any kind of exhausted memory, else `crash`.
+    """Return the error's own reason, `oom` for exhausted memory of any kind, else `crash`.
 
-    Or a reason of `nas.study.environment_faults`, where that caused it.
+    Or a reason of `nas.study.environment_faults`, if the environment caused the error.
     """
     if isinstance(error, TrialError):
         return error.reason
@@ -221,9 +220,9 @@ def _make_evaluator(plan: WorkerPlan) -> Evaluator:
 
 
 def _describe(error: Exception) -> str:
-    """Return the error in one line if a person can mend it, else its traceback, which ends in it.
+    """Return the error in one line if the user can correct it, else its traceback.
 
-    The last line is what the study compares, or gives as the reason of its pause.
+    The study compares the last line of failures, and shows it as the reason of a pause.
     """
     if isinstance(error, NasError) and failure_reason(error) in environment.REASONS:
         return str(error)

@@ -1,8 +1,8 @@
-"""Execution: the part of running a study that is the same for every executor.
+"""Execution: the part of running a study that is common to all executors.
 
-An executor (Ray Tune, or the plain loop `run_serial`) takes jobs, hands in reports, and tells of
-workers that it lost; this module turns each of these into the calls on the study and into events
-for whoever watches. It knows no executor and no heavy library.
+An executor (Ray Tune, or the plain loop `run_serial`) takes jobs, hands in reports, and reports
+lost workers. This module turns each of these into calls on the study and into events for watchers.
+It depends on no executor and on no heavy library.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -21,7 +21,7 @@ from nas.study.trial import Fault, Measurement, Outcome, Trial, TrialState
 
 @dataclass(frozen=True, slots=True)
 class WorkersReady:
-    """The executor is up and runs `concurrent` trials at a time; `note`: what else to tell."""
+    """The executor is ready and runs `concurrent` trials at a time; `note` is a further message."""
 
     concurrent: int
     note: str | None = None
@@ -51,7 +51,7 @@ class TrialFinished:
 
 @dataclass(frozen=True, slots=True)
 class TrialRequeued:
-    """A trial waits again, because of `reason`: its worker was lost, or the study interrupted."""
+    """A trial waits again because of `reason`: a lost worker, or an interrupted study."""
 
     trial: Trial
     reason: str
@@ -62,28 +62,28 @@ Watcher: TypeAlias = Callable[[Event], None]
 
 
 def ignore_event(event: Event) -> None:
-    """Watch nothing."""
+    """Ignore the event."""
 
 
 class Execution:
-    """One study being executed: the jobs in flight, and what becomes of their reports."""
+    """One study being executed: the jobs in flight, and the handling of their reports."""
 
     def __init__(self, study: Study, on_event: Watcher = ignore_event) -> None:
-        """Execute `study`; `on_event` hears of everything after it has been recorded."""
+        """Execute `study`; `on_event` is called with each event after it has been recorded."""
         self.study = study
         self.emit = on_event
         self._flying: dict[int, Job] = {}
-        self._later: list[Event] | None = None  # what is told when it has been recorded
+        self._later: list[Event] | None = None  # events to emit after the commit
 
     @property
     def flying(self) -> int:
-        """How many jobs are out."""
+        """The number of jobs in flight."""
         return len(self._flying)
 
     def next(self) -> Job | None:
-        """Return the next job, recorded as RUNNING; None where nothing is left for now.
+        """Return the next job, recorded as RUNNING; None if there is none now.
 
-        While jobs are in flight a later call may find more, for one of them may be lost.
+        While jobs are in flight a later call may return one, because a job may be lost.
         """
         while (trial := self.study.ask()) is not None and trial.state.finished:
             self.emit(TrialFinished(trial))  # an earlier result was reused: nothing to run
@@ -96,7 +96,7 @@ class Execution:
         return job
 
     def report(self, job: Job, report: Report) -> Decision:
-        """Record what `job` reported; STOP means that the job is over and its trial finished."""
+        """Record a report of `job`; STOP means that the job is over and its trial finished."""
         if self._flying.get(job.number) is not job:
             return Decision.STOP
         with self._at_once():
@@ -118,7 +118,7 @@ class Execution:
 
     @contextmanager
     def _at_once(self) -> Iterator[None]:
-        """Record what happens within as one write and tell it then, also what ends the study."""
+        """Commit all records of the block together, then emit its events, even on an error."""
         failure: StudyFailedError | StudyPausedError | None = None
         self._later = []
         try:
@@ -136,20 +136,20 @@ class Execution:
             raise failure
 
     def _say(self, event: Event) -> None:
-        """Tell of what has been recorded, at once or when it has been."""
+        """Emit an event, at once or after the commit."""
         if self._later is None:
             self.emit(event)
         else:
             self._later.append(event)
 
     def _again(self, job: Job, note: str) -> None:
-        """Put a job back in the queue, to be started with its batches halved; once for a trial."""
+        """Requeue a job with halved batches; once for each trial."""
         self._landed(job)
         self.study.halve(job.number, note)
         self._tell(job.number, note)
 
     def _pause(self, job: Job, failure: Failure) -> None:
-        """Put a job back in the queue that the environment ended, and pause the study."""
+        """Requeue a job that the environment ended, and pause the study."""
         if self._landed(job):
             try:
                 self.study.pause(job.number, Fault(failure.reason, failure.detail))
@@ -157,11 +157,11 @@ class Execution:
                 self._tell(job.number, failure.reason)
 
     def lost(self, job: Job) -> None:
-        """Put a job whose worker is gone back in the queue, or fail it after too many attempts."""
+        """Requeue a job whose worker was lost, or fail it after too many attempts."""
         if self._landed(job):
             try:
                 self.study.requeue(job.number)
-            finally:  # told even where this failure breaks the circuit: it has been recorded
+            finally:  # emit even if this failure ends the study: it has been recorded
                 self._tell(job.number, "worker lost")
 
     def timed_out(self, job: Job, seconds: float) -> None:
@@ -170,7 +170,7 @@ class Execution:
         self._finish(job, TrialState.FAILED, seconds, failure)
 
     def interrupt(self) -> None:
-        """Put every job in flight back in the queue; the attempt does not count as lost."""
+        """Requeue every job in flight; the attempts do not count as lost."""
         for job in list(self._flying.values()):
             self._flying.pop(job.number)
             self.study.interrupt(job.number)
@@ -223,14 +223,14 @@ class Execution:
             self._tell(job.number, "finish")
 
     def _landed(self, job: Job) -> bool:
-        """Take `job` out of flight; False where it was not, or was replaced by a later attempt."""
+        """Remove `job` from those in flight; False if it is not, or was replaced."""
         if self._flying.get(job.number) is not job:
             return False
         del self._flying[job.number]
         return True
 
     def _tell(self, number: int, reason: str) -> None:
-        """Tell what became of a trial, if anything did: the store may have refused."""
+        """Emit an event for a trial that changed; it did not if the store refused."""
         trial = self.study.trial(number)
         if trial.state.finished:
             self._say(TrialFinished(trial))
@@ -243,7 +243,7 @@ def run_serial(study: Study, evaluator: Evaluator, on_event: Watcher = ignore_ev
 
     Raises:
         StudyFailedError: the trials keep failing; everything so far is recorded.
-        StudyPausedError: a disk, a folder or data failed; the trial that met it waits again.
+        StudyPausedError: a disk, a folder or data failed; the affected trial waits again.
     """
     execution = Execution(study, on_event)
     on_event(WorkersReady(1))

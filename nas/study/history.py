@@ -1,8 +1,8 @@
-"""History: the part of a study's record that a sampler sees, now or at an earlier moment.
+"""History: the part of a study's record that a sampler sees, now or at an earlier time.
 
-A proposal depends on the finished trials and on which others are on their way, and on nothing else:
-not on how far these have come, nor on where or how often they were started. So a study with several
-workers that is replayed from its store gives the same proposals.
+A proposal depends only on the finished trials and on which other trials are running: not on their
+progress, nor on where or how often they were started. So a study with several workers that is
+replayed from its store gives the same proposals.
 """
 
 from collections.abc import Sequence
@@ -12,9 +12,9 @@ from nas.study.trial import Trial, TrialState
 
 
 def seen(trials: Sequence[Trial]) -> list[Trial]:
-    """Return what a sampler sees of `trials`, by number; further seeds of a candidate it does not.
+    """Return what a sampler sees of `trials`, by number; without further seeds of candidates.
 
-    A finished trial is seen as it is. One on its way is seen as WAITING, without measurements.
+    A finished trial is unchanged. A running one is shown as WAITING, without measurements.
     """
     return [
         trial if trial.state.finished else _pending(trial)
@@ -24,9 +24,9 @@ def seen(trials: Sequence[Trial]) -> list[Trial]:
 
 
 def seen_at(trials: Sequence[Trial], number: int) -> list[Trial]:
-    """Return what a sampler saw when it was asked for trial `number` of a study now in the store.
+    """Return what a sampler saw when it proposed trial `number` of a stored study.
 
-    Trials are finished or not by their times; those on PostgreSQL are only as good as the clocks
+    Finished trials are determined by their times; on PostgreSQL this is as accurate as the clocks
     of server and driver agree.
     """
     asked = next(trial.created_at for trial in trials if trial.number == number)

@@ -1,4 +1,4 @@
-"""Judging: whether a trial goes on at a rung, by the others that came so far at about its cost."""
+"""Judging: whether a trial continues at a rung, compared with earlier trials of its stratum."""
 
 from collections.abc import Sequence
 

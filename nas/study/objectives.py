@@ -1,7 +1,7 @@
-"""Objectives: a metric, which way is better, and how it is shown.
+"""Objectives: a metric, its direction, and its label.
 
-Inside, everything is minimised: `Objective.loss` turns a value around where more is better, so that
-dominance, ranks and hypervolume know one direction only.
+Internally everything is minimised: `Objective.loss` negates a value if higher is better, so that
+dominance, ranks and hypervolume need only one direction.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from nas.suggestion import did_you_mean
 
 
 class Direction(StrEnum):
-    """Which way is better."""
+    """Whether lower or higher is better."""
 
     MINIMISE = "minimise"
     MAXIMISE = "maximise"
@@ -21,7 +21,7 @@ class Direction(StrEnum):
 
 @dataclass(frozen=True)
 class Objective:
-    """One metric to optimise; `known` before training where it is a cost."""
+    """One metric to optimise; `known` if it is a cost, which is known before training."""
 
     name: str
     direction: Direction
@@ -29,7 +29,7 @@ class Objective:
     known: bool
 
     def loss(self, value: float) -> float:
-        """Return `value` such that lower is better."""
+        """Return `value` with the sign such that lower is better."""
         return value if self.direction is Direction.MINIMISE else -value
 
 
@@ -48,10 +48,10 @@ LATENCY = Objective("latency", Direction.MINIMISE, "latency, by its table", True
 
 
 def objective(name: str) -> Objective:
-    """Return the objective called `name`; that of `latency@cpu` and `latency@cuda` is the latency.
+    """Return the objective called `name`; `latency@cpu` and `latency@cuda` give the latency.
 
     Raises:
-        NasError: there is none of that name.
+        NasError: there is no such objective.
     """
     if latency_device(name) is not None:
         return LATENCY
@@ -66,11 +66,11 @@ def objective(name: str) -> Objective:
 
 
 def known_objectives() -> list[str]:
-    """Return the names of all objectives, those of latencies with their device."""
+    """Return the names of all objectives; latencies with their device."""
     return [*OBJECTIVES, *(f"latency@{kind}" for kind in DEVICES)]
 
 
 def latency_device(name: str) -> str | None:
-    """Return the device of an objective such as `latency@cpu`, None of any other."""
+    """Return the device of an objective such as `latency@cpu`; None for any other."""
     kind = name.removeprefix("latency@")
     return kind if kind != name and kind in DEVICES else None

@@ -1,4 +1,4 @@
-"""Ports: what a study needs of a sampler and of a store, as small Protocols."""
+"""Ports: the interfaces of samplers and stores that a study uses, as small Protocols."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -14,22 +14,22 @@ from nas.study.trial import Fault, Measurement, Outcome, Trial
 
 
 class Sampler(Protocol):
-    """Proposes architectures; a function of its arguments alone, so that a replay agrees."""
+    """Proposes architectures; the result depends on the arguments only, so that replays agree."""
 
     def propose(
         self, history: Sequence[Trial], number: int, rng: np.random.Generator
     ) -> Architecture | None:
-        """Return a canonical member of the space within the budget, or None where none is left.
+        """Return a canonical member of the space within the budget, or None if there is none left.
 
-        `history` is what `nas.study.history.seen` gives: every candidate and reference by number,
-        those on their way without measurements. Times, places and attempts must not matter.
+        `history` comes from `nas.study.history.seen`: every candidate and reference by number,
+        running ones without measurements. Times, machines and attempts must not affect the result.
         """
         ...
 
     def believe(self, history: Sequence[Trial]) -> Mapping[int, float]:
         """Return the believed loss of the first objective by number of COMPLETE candidate.
 
-        Those that it leaves out are taken at their observed value.
+        For candidates that are missing, the observed loss is used.
         """
         ...
 
@@ -37,13 +37,13 @@ class Sampler(Protocol):
 class StudyStore(Protocol):
     """The durable record of one or more studies.
 
-    Every call has been committed when it returns; those within `together` when that ends.
+    Every call is committed when it returns; within `together`, when the block ends.
     """
 
     def together(self, study: str) -> AbstractContextManager[None]:
-        """Take what is written of `study` within the block as one write, at its end.
+        """Commit all writes to `study` within the block together, at its end.
 
-        However the block ends. Nothing is to be read of the study within.
+        They are committed even if the block raises. Do not read the study within the block.
         """
         ...
 
@@ -54,13 +54,13 @@ class StudyStore(Protocol):
     def complete_trials(self, study: str, arch_id: str) -> list[tuple[StudySpec, Trial]]:
         """Return the COMPLETE trials of an architecture, each with the spec of its study.
 
-        In all studies that the same version of nas measures as `study`, itself included; oldest
-        study first, then by number.
+        All studies that the same version of nas measures like `study` are searched, `study`
+        included; the oldest study first, then by number.
         """
         ...
 
     def weights_file(self, study: str, trial: Trial) -> Path | None:
-        """Return where the weights of a trial lie; None where it has none, or they are gone."""
+        """Return the path of a trial's weights; None if it has none, or they are missing."""
         ...
 
     def exhausted(self, study: str) -> bool:
@@ -80,40 +80,40 @@ class StudyStore(Protocol):
         ...
 
     def start_trial(self, study: str, number: int, attempt: int) -> None:
-        """Turn a WAITING trial RUNNING under a new attempt, its earlier measurements set aside."""
+        """Set a WAITING trial to RUNNING in a new attempt, without its earlier measurements."""
         ...
 
     def requeue_trial(
         self, study: str, number: int, attempt: int, lost: bool, fault: Fault | None = None
     ) -> None:
-        """Turn a RUNNING trial WAITING again, one loss richer where the attempt was `lost`.
+        """Set a RUNNING trial to WAITING again; count a loss if the attempt was `lost`.
 
-        `fault` is what in the environment ended the attempt.
+        `fault` is the fault of the environment that ended the attempt.
         """
         ...
 
     def record_measurement(
         self, study: str, number: int, attempt: int, measurement: Measurement
     ) -> None:
-        """Add one measurement to a RUNNING trial of that attempt."""
+        """Add one measurement to a RUNNING trial in this attempt."""
         ...
 
     def record_count(
         self, study: str, number: int, attempt: int, counted: Cost, worker: str
     ) -> None:
-        """Keep fvcore's count of a RUNNING trial, and where it runs."""
+        """Record fvcore's count of a RUNNING trial, and its worker."""
         ...
 
     def record_proxies(
         self, study: str, number: int, attempt: int, values: Mapping[str, float]
     ) -> None:
-        """Keep the training-free scores of a trial of that attempt."""
+        """Record the training-free scores of a trial in this attempt."""
         ...
 
     def finish_trial(self, study: str, number: int, attempt: int, outcome: Outcome) -> None:
-        """Give a RUNNING trial of that attempt its final state."""
+        """Set a RUNNING trial in this attempt to its final state."""
         ...
 
     def record_report(self, name: str, number: int, kind: str, values: Mapping[str, Any]) -> None:
-        """Keep a final result of a trial of the study `name`, once for each kind."""
+        """Record a final report of a trial of the study `name`, at most one of each kind."""
         ...

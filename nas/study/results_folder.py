@@ -1,8 +1,8 @@
-"""Storage: the results folder, where weights, reports and exports of studies lie.
+"""The results folder, which holds weights, reports and exports of studies.
 
-Each study has a folder of its own in it, with a file that names its owner: two studies of one name,
-from two databases, never share one. Files of weights carry the identity of their study as well, and
-the record has their paths relative to the results folder, so that it can be moved.
+Each study has its own subfolder, with a file that names its owner: two studies of the same name
+from two databases never share one. Weights files also carry the identity of their study. The record
+has paths relative to the results folder, so that it can be moved.
 """
 
 import hashlib
@@ -21,13 +21,13 @@ def weights_name(number: int, attempt: int, uid: str) -> str:
 
 
 def claim_folder(results: Path, names: Iterable[str], uid: str) -> str:
-    """Make a folder in `results` that belongs to the study `uid`; return its name.
+    """Make a folder in `results` for the study `uid`; return its name.
 
-    It is the first of `names` that the study has already, or that does not exist or is empty.
+    It is the first of `names` that the study already owns, or that does not exist or is empty.
 
     Raises:
-        OSError: it cannot be made.
-        NasError: none of the names is free.
+        OSError: the folder cannot be made.
+        NasError: no name is free.
     """
     tried = []
     for name in names:
@@ -44,7 +44,7 @@ def claim_folder(results: Path, names: Iterable[str], uid: str) -> str:
 
 
 def sign_folder(folder: Path, uid: str) -> None:
-    """Enter the study `uid` as the owner of a folder that has none.
+    """Record the study `uid` as the owner of a folder without an owner.
 
     Raises:
         OSError: the folder cannot be written.
@@ -54,9 +54,9 @@ def sign_folder(folder: Path, uid: str) -> None:
 
 
 def folder_owner(folder: Path) -> str | None:
-    """Return the identity of the study that a folder belongs to; None where it names none.
+    """Return the identity of the study that owns a folder; None if there is no owner.
 
-    It is empty where the file cannot be read: the folder is then nobody's to take.
+    Returns an empty text if the file cannot be read: then no study may take the folder.
     """
     try:
         document = json.loads((folder / OWNER_FILE).read_text(encoding="utf-8"))
@@ -68,10 +68,10 @@ def folder_owner(folder: Path) -> str | None:
 
 
 def find_file(recorded: str, places: Iterable[Path]) -> Path | None:
-    """Return where a file of the record lies, looked for in the results folders `places` in turn.
+    """Return the path of a recorded file, searched in the results folders `places` in order.
 
-    Records of earlier versions have absolute paths; where nothing is there any more, the file is
-    looked for in the folder of that name in each place.
+    Records of earlier versions have absolute paths; if such a path no longer exists, the file is
+    searched in the folder of that name in each place.
     """
     path = Path(recorded)
     if path.is_absolute():
@@ -88,12 +88,12 @@ def file_sha256(path: Path) -> str:
 
 
 def folder_size(folder: Path) -> int:
-    """Return how many bytes the files in a folder have; 0 where there is none."""
+    """Return the number of bytes of the files in a folder; 0 if there is none."""
     total = 0
     for path in folder.rglob("*"):
         try:
             total += path.lstat().st_size if not path.is_dir() else 0
-        except OSError:  # gone meanwhile
+        except OSError:  # deleted meanwhile
             continue
     return total
 

@@ -1,13 +1,13 @@
-"""Reuse: a result of the same training of the same network, measured before, in place of a new one.
+"""Reuse: take the result of an earlier, equal training of the same network.
 
-Two results may stand for each other when everything that they depend on is the same, but for the
-seed of the trial: the text of the space (its stem and head), the strides at the deployment and on
-the images, the deployment (for fvcore's count), the task with its images and limit, the recipe, the
-epochs of full fidelity (the schedule is stretched over them), and the seed of the study, which
-draws the validation split. Rungs below the last one matter only where the recipe ends a cycle of
-the learning rate at each, or the study changes the resolution there: a complete trial was stopped
-at none. Only complete trials are taken:
-one that failed may have failed for its seed or its machine, one that was stopped is no final value.
+A result may be reused if everything that it depends on is equal, except the seed of the trial: the
+text of the space (its stem and head), the strides at the deployment and on the images, the
+deployment (for fvcore's count), the task with its images and limit, the recipe, the epochs of full
+fidelity (the schedule depends on them), and the seed of the study, which determines the validation
+split. Rungs below the last matter only if the recipe ends a cycle of the learning rate at each, or
+the study changes the resolution there: no rung stopped a complete trial. Only complete trials are
+reused: a failed one may have failed because of its seed or machine, and a stopped one has no final
+value.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -37,12 +37,12 @@ def reusable(
     weights_file: Callable[[str, Trial], Path | None],
     seeds: Collection[int] = (),
 ) -> tuple[str, Trial] | None:
-    """Return the first of `found` that can stand for a training in `spec`, as (study, trial).
+    """Return the first reusable trial of `found` for a training in `spec`, as (study, trial).
 
-    `seeds` are those that the architecture has been trained with already: the same training again
-    is no further one. Its weights must still be there and the same, for an export:
-    `weights_file(study, trial)` says where they lie.
-    The first, not the best: to choose among seeds would be to believe the luckiest.
+    `seeds` are the seeds with which the architecture has already been trained; a trial with one of
+    them is not a further training. The weights must still exist unchanged, for an export;
+    `weights_file(study, trial)` returns their path. The first trial is taken, not the best: a
+    choice among seeds would be biased towards lucky ones.
     """
     for theirs, trial in found:
         if trial.seed in seeds or trial.origin is not None or trial.counted is None:
@@ -81,13 +81,13 @@ def _space_text(spec: StudySpec, name: str) -> str | None:
 def _same_strides(mine: StudySpec, theirs: StudySpec, architecture: Architecture) -> bool:
     """Tell whether `architecture` has the same strides in both, at the deployment and trained.
 
-    Both have the same task, so the size of its images is the same where only one of them knows it.
+    Both have the same task, so that an unknown image size equals the known one of the other.
     """
     space = mine.space_of(architecture)
     if mine.deployed(space) != theirs.deployed(space):
         return False
     sizes = {mine.task_input, theirs.task_input} - {None}
-    if len(sizes) != 1:  # unknown, or not the same images any more
+    if len(sizes) != 1:  # unknown, or the images have changed
         return not sizes and mine.stated_strides == theirs.stated_strides
     images = sizes.pop()
     assert images is not None
@@ -96,10 +96,10 @@ def _same_strides(mine: StudySpec, theirs: StudySpec, architecture: Architecture
 
 
 def _same_images(mine: StudySpec, theirs: StudySpec) -> bool:
-    """Tell whether both studies are known to measure on the same images.
+    """Tell whether both studies certainly measure on the same images.
 
-    Those of a task without a folder are its own. Of the images in a folder nothing is known in
-    studies that kept no identity of them.
+    A task without a folder has fixed images. For images in a folder, the identity is unknown in
+    studies of versions that did not record it.
     """
     if mine.data and theirs.data:
         return mine.data == theirs.data
@@ -118,7 +118,7 @@ def _training(spec: StudySpec) -> tuple[object, ...]:
 
 
 def _is_kept(trial: Trial, weights: Path | None) -> bool:
-    """Tell whether the weights of a trial are there, and are still the same."""
+    """Tell whether the weights of a trial exist unchanged."""
     if weights is None:
         return False
     return trial.weights_sha256 is None or file_sha256(weights) == trial.weights_sha256

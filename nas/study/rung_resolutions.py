@@ -1,8 +1,8 @@
-"""Resolution as a fidelity: which sizes a study's early rungs may have, for its networks and task.
+"""Resolution as a fidelity: the image sizes that early rungs of a study may have.
 
-A network trained at a lower resolution is the network of the full one: it keeps the strides that it
-has at the task's own size, and with them its weights. So a size is allowed where those strides
-divide it: every map is then the full one's, scaled, and no convolution sees more of a border.
+A network keeps the strides of the task's own size at lower resolutions, and so keeps its weights. A
+size is allowed if it is divisible by the total stride: then every feature map is a scaled version
+of the full one, and no convolution sees more padding.
 """
 
 from collections.abc import Sequence
@@ -13,10 +13,10 @@ from nas.study.spec import StudySpec
 
 
 def early_sides(sides: Sequence[int], rungs: Sequence[int], full: int | None) -> tuple[int, ...]:
-    """Return the resolutions of all rungs but the last, as a study keeps them.
+    """Return the resolutions of all rungs except the last, in the stored form.
 
-    `sides` has one for each rung, or for each but the last; `full` is the task's own size where it
-    is known, and what the last one must be then.
+    `sides` has one entry for each rung, or for each except the last. `full` is the task's own size
+    if known; the last rung must have this size.
 
     Raises:
         NasError: there are too many or too few, or the last rung is not at the task's own size.
@@ -36,10 +36,10 @@ def early_sides(sides: Sequence[int], rungs: Sequence[int], full: int | None) ->
 
 
 def check_resolutions(spec: StudySpec, task: Shape) -> None:
-    """Refuse resolutions that the networks of `spec` cannot have, on a task with images of `task`.
+    """Refuse resolutions that are impossible for the networks of `spec` on `task` images.
 
     Raises:
-        NasError: the total stride does not divide one, or it is larger than the task's own.
+        NasError: one is not divisible by the total stride, or is larger than the task's own size.
     """
     full = min(task.height, task.width)
     for name, space in spec.spaces.items():
@@ -48,23 +48,23 @@ def check_resolutions(spec: StudySpec, task: Shape) -> None:
         for side in spec.resolutions:
             if side not in fitting:
                 larger = f"larger than the task's {full}x{full}"
-                uneven = f"not divided by {total}, the total stride of {name} at {task}"
+                uneven = f"not divisible by {total}, the total stride of {name} at {task}"
                 raise NasError(
                     f"the resolution {side} is {larger if side > full else uneven}.",
-                    f"Give some of {_text(fitting)}.",
+                    f"Use sizes among {_text(fitting)}.",
                 )
 
 
 def check_images(spec: StudySpec, images: Shape) -> None:
-    """Refuse images of another size than those that the study of `spec` began with.
+    """Refuse images of another size than at the beginning of the study.
 
     Raises:
         NasError: its networks could have other strides on them.
     """
     if spec.task_input not in (None, str(images)):
         raise NasError(
-            f"the images are {images} now, but {spec.name} began with {spec.task_input}.",
-            "Put the images back, or begin a new study.",
+            f"the images are now {images}, but {spec.name} began with {spec.task_input}.",
+            "Restore the images, or begin a new study.",
         )
 
 

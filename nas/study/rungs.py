@@ -1,19 +1,19 @@
-"""The fidelity ladder: at which epochs a trial is judged, and whether it goes on.
+"""The fidelity ladder: the epochs at which a trial is judged, and the decision.
 
 Asynchronous successive halving (Li et al. 2020, ASHA, stopping variant): a trial that reaches a
-rung goes on if it is in the best 1/eta of the trials that have reached it so far. With several
-objectives "best" means the lower non-dominated rank, as in MO-ASHA (Schmucker et al. 2021), so that
-a small network is compared with small networks. Where a rank does not pass as a whole, its best
-trial by the first objective passes first and then, one by one, the trial farthest from those before
-it (the paper's epsilon-net): without that the large networks, which lead in accuracy, would crowd
-the small ones out. A trial exactly as good as another is not ordered behind it.
+rung continues if it is in the best 1/eta of the trials that have reached it so far. With several
+objectives, "best" is the lower non-dominated rank, as in MO-ASHA (Schmucker et al. 2021), so that
+small networks are not stopped by large ones. If a rank passes only in part, its best trial by the
+first objective passes first, then repeatedly the trial farthest from those that passed (the paper's
+epsilon-net). Otherwise large networks, which are more accurate, would displace the small ones.
+Equal trials share a rank.
 
-Whoever decides compares a trial with those of its own cost stratum alone: networks that use between
-half and all of the ceiling, between a quarter and half, and so on. This holds with one objective
-too. At an early rung the error tells size as much as quality, for small networks and large ones
-learn at different speeds, and neither shall be stopped for that. In a search that stays near the
-ceiling there is one stratum, and nothing is given away; elsewhere the price is that the first of
-each stratum goes on. The strata are fixed, so that no arrival moves a trial to another one.
+A trial is compared only with trials in its cost stratum: networks that use between half and all of
+the ceiling, between a quarter and half, and so on; also with one objective. At an early rung the
+error depends on size as much as on quality, because small and large networks learn at different
+speeds, and neither should be stopped for this. A search near the ceiling has one stratum, so that
+nothing is lost; elsewhere the cost is that the first trial of each stratum continues. The strata
+are fixed, so that a new trial does not move another to a different one.
 """
 
 import math
@@ -28,11 +28,11 @@ from nas.errors import NasError
 from nas.stats import Points, non_dominated_ranks
 
 _MIN_ETA = 2
-_STRATA = 4  # below an eighth of the ceiling are few networks, and cheap ones
+_STRATA = 4  # few networks are below an eighth of the ceiling, and they are cheap
 
 
 class Decision(StrEnum):
-    """What becomes of a trial at a rung."""
+    """The decision on a trial at a rung."""
 
     CONTINUE = "CONTINUE"
     STOP = "STOP"
@@ -40,10 +40,10 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True)
 class Ladder:
-    """The rungs in epochs, rising, and the share 1/eta that each lets through.
+    """The rungs in rising epochs, and the share 1/eta that passes each.
 
-    `sides` are the heights and widths in pixels at which the epochs up to each rung but the last
-    are trained and judged; those after it, or all where there are none, are at the task's own size.
+    `sides` are the heights and widths in pixels of training and validation images in the epochs up
+    to each rung except the last; later epochs, or all if there are none, use the task's own size.
     """
 
     epochs: tuple[int, ...]
@@ -51,7 +51,7 @@ class Ladder:
     sides: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        """Check that the rungs and their sides rise, and eta is at least 2."""
+        """Check that rungs and sides rise, and that eta is at least 2."""
         rising = all(a < b for a, b in zip(self.epochs, self.epochs[1:], strict=False))
         if not self.epochs or self.epochs[0] < 1 or not rising:
             raise NasError(
@@ -69,12 +69,12 @@ class Ladder:
             raise NasError(
                 f"{len(self.sides)} resolutions below that of the task do not fit "
                 f"{len(self.epochs)} rungs.",
-                f"Give {early}, one for each rung but the last, or one rung more.",
+                f"Give {early}, one for each rung except the last, or add a rung.",
             )
         if any(a > b for a, b in zip(self.sides, self.sides[1:], strict=False)):
             raise NasError(
                 f"the resolutions {', '.join(map(str, self.sides))} fall.",
-                "Give them in rising order: a trial goes on at the same size or a larger one.",
+                "Give them in rising order: a trial continues at the same size or a larger one.",
             )
 
     @property
@@ -87,16 +87,16 @@ class Ladder:
         return self.epochs.index(epoch) if epoch in self.epochs else None
 
     def side(self, epoch: int) -> int | None:
-        """Return the side at which `epoch` is trained and judged, None for the task's own."""
+        """Return the image side of `epoch`; None for the task's own."""
         reached = bisect_left(self.epochs, epoch)
         return self.sides[reached] if reached < len(self.sides) else None
 
     @property
     def resolutions(self) -> str:
-        """Say in words which epochs are at which resolution; empty where all are at the task's."""
+        """Describe which epochs are at which resolution; empty if all are at the task's own."""
         steps = zip(self.epochs, self.sides, strict=False)
         parts = [f"{side}x{side} up to epoch {epoch}" for epoch, side in steps]
-        return f"images of {', '.join(parts)}, then in full" if parts else ""
+        return f"images of {', '.join(parts)}, then full size" if parts else ""
 
     def decide(self, own: Sequence[float], others: Sequence[Sequence[float]]) -> Decision:
         """Decide for a trial with losses `own` among the `others` that reached the same rung."""
@@ -105,15 +105,15 @@ class Ladder:
         passing = math.ceil(len(points) / self.eta) - int(np.sum(ranks < ranks[0]))
         if passing <= 0:
             return Decision.STOP
-        peers = points[ranks == ranks[0]]  # the trial itself is still the first
+        peers = points[ranks == ranks[0]]  # the trial itself remains the first
         return Decision.CONTINUE if 0 in _spread(peers)[:passing] else Decision.STOP
 
 
 def stratum(used: float) -> int:
     """Return the cost stratum of a network that uses the share `used` of the first ceiling.
 
-    0 is the dearest, more than half of it; each further one holds half the cost of that before it,
-    the last all that is smaller.
+    Stratum 0 has the most expensive networks, above half of the ceiling; each further one covers
+    half the costs of the one before it, and the last covers all smaller costs.
     """
     octave = 0
     while octave < _STRATA - 1 and used <= 0.5 ** (octave + 1):
@@ -122,11 +122,11 @@ def stratum(used: float) -> int:
 
 
 def _spread(points: Points) -> list[int]:
-    """Order rows: the lowest first objective, then always the one farthest from those before it.
+    """Order rows: the lowest first objective, then always the row farthest from all before.
 
-    Distances are Euclidean, with each objective scaled to its range. Of rows equally far the one
-    with the lower first objective comes first, of equal rows the earlier: the order of different
-    rows is the same from whichever of them it is looked at.
+    Distances are Euclidean, with each objective scaled to its range. Of rows equally far, the lower
+    first objective comes first; of equal rows, the earlier. The order of distinct rows does not
+    depend on the order of the input.
     """
     rank = np.lexsort(points.T[::-1])
     points = points[rank]

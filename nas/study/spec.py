@@ -1,4 +1,4 @@
-"""StudySpec: everything that defines a study, as one value that is stored with it."""
+"""StudySpec: the definition of a study, stored with it as one value."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -24,12 +24,12 @@ from nas.study.data_identity import DataIdentity
 from nas.study.objectives import Objective, objective
 from nas.study.rungs import Ladder
 
-UNCOUNTED = 1_000_000  # candidates of a study that only its time ends
+UNCOUNTED = 1_000_000  # candidates of a study that is limited only by time
 _TEXTS = {
     "space_text": "the space file was edited",
     "more_spaces": "the space file was edited",
     "latency": "another latency table",
-    "stride_rule": "an earlier rule of strides",
+    "stride_rule": "an earlier stride rule",
     "data": "other images",
 }
 
@@ -39,24 +39,22 @@ class StudySpec:
     """The fixed definition of a study.
 
     Costs are counted at `input` with `classes` (the deployment); errors are measured on `task` with
-    `recipe`, whose settings are kept as text. `rungs` are epochs, the last one is full fidelity.
+    `recipe`, whose settings are stored as text. `rungs` are epochs, the last is full fidelity.
     `reference_point` holds one loss for each objective, for the hypervolume. `limit` caps the
-    training images. Images of one's own are trained on at `image_size` squared where it is given,
-    and those that cannot be decoded are left out with `skip_corrupt`. `more_spaces` are (name,
-    text) of spaces that are searched beside the first. So many candidates in a row as `block` says
-    are trained from the same seed. With `reuse` the result of the same training in another study
-    takes the place of a new one. The best `confirm` candidates are trained under `seeds` seeds
-    each, that of the search included, and each reference under `reference_seeds`. With `proxies`
-    the workers compute training-free scores of every network, for the audit and the sampler.
-    `resolutions` are the sides in pixels at which the epochs up to each rung but the last are
-    trained and judged; without them all epochs are at the task's own size, as those after them are.
-    `latency` holds the tables by which latency is counted, as text, one for each space in their
-    order; none where no latency is asked for. After `time_limit` seconds of searching no further
-    candidate is begun; `num_trials` may be `UNCOUNTED` then. `strides` and `task_strides` are those
-    that the user states for the deployment and for the images of the task, `stride_rule` decides
-    where nothing is stated (`nas.space.strides`). `task_input` is the size of the images that the
-    study began with; None in studies of earlier versions. `data` says which images the study was
-    begun with; None in such studies.
+    training images. The user's own images are resized to `image_size` squared if given; with
+    `skip_corrupt`, images that cannot be decoded are left out. `more_spaces` are (name, text) of
+    further spaces in the search. `block` consecutive candidates are trained with the same seed.
+    With `reuse`, the result of the same training in another study replaces a new training. The best
+    `confirm` candidates are trained with `seeds` seeds each, including the one of the search, and
+    each reference with `reference_seeds`. With `proxies`, workers compute training-free scores of
+    every network for the audit. `resolutions` are the image sides in pixels for training and
+    validation in the epochs up to each rung except the last; without them all epochs use the task's
+    own size, as the last rung always does. `latency` holds the latency tables as text, one for each
+    space in order; empty if latency is not used. After `time_limit` seconds of searching, no
+    further candidate is started; `num_trials` may then be `UNCOUNTED`. `strides` and `task_strides`
+    are stated by the user for the deployment and for the images of the task; otherwise
+    `stride_rule` applies (`nas.space.strides`). `task_input` is the image size at the beginning of
+    the study, `data` identifies these images; both are None in studies of earlier versions.
     """
 
     name: str
@@ -97,24 +95,24 @@ class StudySpec:
 
     @cached_property
     def spaces(self) -> dict[str, SearchSpace]:
-        """The spaces by the name that their architectures carry, read from the stored texts."""
+        """The spaces by the name in their architectures, read from the stored texts."""
         texts = ((self.space_name, self.space_text), *self.more_spaces)
         spaces = [read_space(text, f"{name}.toml") for name, text in texts]
         return {space.name: space for space in spaces}
 
     @property
     def space(self) -> SearchSpace:
-        """The first space, which is the only one of most studies."""
+        """The first space; most studies have only one."""
         return next(iter(self.spaces.values()))
 
     @cached_property
     def latency_tables(self) -> dict[str, LatencyTable]:
-        """The latency tables by the name of their space; none where no latency is asked for."""
+        """The latency tables by the name of their space; empty if latency is not used."""
         tables = map(LatencyTable.from_json, self.latency)
         return {name: table for name, table in zip(self.spaces, tables, strict=False)}
 
     def cost_models(self) -> dict[str, CostModel]:
-        """Return what counts the architectures of each space, by its name, at the deployment."""
+        """Return the cost model of each space at the deployment, by the name of the space."""
         return {
             name: CostModel(
                 space,
@@ -128,7 +126,7 @@ class StudySpec:
 
     @property
     def stated_strides(self) -> Stated:
-        """What the user states of strides, and the rule where nothing is stated."""
+        """The strides that the user states, and the rule for those not stated."""
         return Stated(self.strides, self.task_strides, self.stride_rule)
 
     def deployed(self, space: SearchSpace) -> Adaptation:
@@ -157,7 +155,7 @@ class StudySpec:
 
     @cached_property
     def references(self) -> tuple[Published, ...]:
-        """The published architectures that are trained beside the candidates, each name once."""
+        """The published architectures to train as references, each name once."""
         entries = [entry for space in self.spaces.values() for entry in space.published]
         named = {entry.name: entry for entry in reversed(entries)}
         return tuple(reversed(named.values())) if self.published else ()
@@ -169,7 +167,7 @@ class StudySpec:
 
     @property
     def counted(self) -> bool:
-        """Whether it is known from the start how many candidates there will be, at most."""
+        """Whether the maximum number of candidates is known from the start."""
         return self.num_trials < UNCOUNTED
 
     @property
@@ -188,7 +186,7 @@ class StudySpec:
 
     @classmethod
     def from_json(cls, text: str) -> "StudySpec":
-        """Return the specification that `to_json` wrote."""
+        """Return the specification of a text from `to_json`."""
         fields: dict[str, Any] = json.loads(text)
         fields["budget"] = tuple(Constraint(**part) for part in fields["budget"])
         fields["more_spaces"] = tuple(tuple(part) for part in fields.get("more_spaces", ()))

@@ -1,12 +1,12 @@
-"""The study: the rules of the loop. Ask, gate, record, decide, finish; it knows no heavy library.
+"""The study: the rules of the search loop, without heavy libraries.
 
-What it needs of samplers and stores is declared in `nas.study.ports` and given to it. Whoever
-executes the trials (Ray Tune, or a plain loop) calls `ask`, then `record` for each epoch, then
-`finish`; the order of these calls is the only thing that an execution decides.
+`nas.study.ports` declares the sampler and the store that it receives. An executor of trials (Ray
+Tune, or a plain loop) calls `ask`, then `record` for each epoch, then `finish`; only the order of
+these calls depends on the executor.
 
 When all candidates have ended, the top ones are trained again with further seeds
-(`nas.study.confirmation`). A training that was done before, in any study of the store, is not
-repeated (`nas.study.reuse`).
+(`nas.study.confirmation`). A training that is equal to an earlier one in any study of the store is
+not repeated (`nas.study.reuse`).
 """
 
 import math
@@ -34,13 +34,13 @@ from nas.study.trial import NOTE_REPORT, Fault, Measurement, Outcome, Trial, Tri
 
 MAX_LOSSES = 3
 _PROPOSALS = 20
-_REHEARSED = 2  # the first of a start that covers the costs, and the first that differs from it
+_REHEARSED = 2  # the first proposal near the budget, and the first one that differs
 _CANDIDATES_FIRST = 4
-_MISMATCH = "fvcore counts another cost than we do"  # alike for all, so that it breaks the circuit
+_MISMATCH = "fvcore counts another cost than we do"  # equal for all trials, for the circuit breaker
 
 
 class Study:
-    """One study in progress: a mirror of its store, and the rules."""
+    """One study in progress: a copy of its record in memory, and the rules."""
 
     def __init__(
         self,
@@ -49,9 +49,9 @@ class Study:
         sampler: Sampler,
         clock: Callable[[], float] | None = None,
     ) -> None:
-        """Read the trials so far; those left RUNNING by a lost driver wait again, not as losses.
+        """Read the trials so far; those left RUNNING by a lost driver wait again, as no loss.
 
-        `clock` returns seconds, for a study whose time is limited; by default those of the system.
+        `clock` returns seconds, for a study with a time limit; by default the system clock.
         """
         self.spec = spec
         self._costs = spec.cost_models()
@@ -70,18 +70,18 @@ class Study:
     @property
     def trials(self) -> list[Trial]:
         """Every trial, by number."""
-        return list(self._trials.values())  # numbers only ever grow, so that this is their order
+        return list(self._trials.values())  # inserted by rising number
 
     @property
     def candidates(self) -> list[Trial]:
-        """The trials that can win: no references, no further seeds of another trial."""
+        """The trials that can win: without references and further seeds."""
         return [trial for trial in self.trials if trial.candidate]
 
     def check_budget(self) -> None:
         """Compare every recorded candidate with the budget again.
 
         Raises:
-            BudgetError: a candidate costs more than the budget, so the record was changed.
+            BudgetError: a candidate exceeds the budget; its record was changed.
         """
         for trial in self.candidates:
             if over := exceeded(self.spec.budget, trial.cost):
@@ -96,13 +96,13 @@ class Study:
         return self._trials[number]
 
     def ask(self) -> Trial | None:
-        """Return the next trial, recorded as RUNNING, or None where nothing is left to do for now.
+        """Return the next trial, recorded as RUNNING, or None if there is none now.
 
-        It is COMPLETE instead, with nothing left to do, where an earlier result could be reused.
-        Waiting trials come first. The published references come after the first few candidates:
-        they train to the end, and nobody should wait for that to see a first result. The further
-        seeds come last: those of the references when no candidate is left to begin, those of the
-        best when all candidates have ended.
+        The trial is COMPLETE and needs no training if an earlier result is reused. Waiting trials
+        come first. The published references come after the first few candidates, because they train
+        to the end and would delay the first results. Further seeds come last: seeds of references
+        when no candidate is left to start, seeds of the best candidates when all candidates have
+        ended.
         """
         self._timebox.start()
         for trial in self.trials:
@@ -121,9 +121,9 @@ class Study:
         return new
 
     def rehearse(self) -> None:
-        """Propose the next candidates and forget them, while there is nothing to wait for.
+        """Propose the next candidates and discard them, while the workers start.
 
-        What the sampler reads and computes for its first proposals is there when workers need it.
+        So the sampler has loaded and computed what its first proposals need.
         """
         history, number = seen(self.trials), len(self._trials)
         left = 0 if self._all_asked() else self.spec.num_trials - len(self.candidates)
@@ -140,14 +140,14 @@ class Study:
 
     @property
     def time_left(self) -> float | None:
-        """The seconds for which new candidates may be begun; None where time does not end them."""
+        """The seconds in which new candidates may be started; None without a time limit."""
         return 0.0 if self.spec.time_limit and self._all_asked() else self._timebox.left
 
     def to_come(self) -> tuple[int | None, int]:
-        """Return how many candidates, and how many trainings to the end, have not begun yet.
+        """Return how many candidates, and how many full trainings, have not been started.
 
-        None candidates where only their time ends them, and it has not. The trainings to the end
-        are those of references and of further seeds.
+        None candidates if only time limits them and time is left. Full trainings are those of
+        references and of further seeds.
         """
         ours = len(self.candidates)
         whole = len(self._references()) + ours - len(self._trials)
@@ -157,22 +157,22 @@ class Study:
         return (self.spec.num_trials - ours if self.spec.counted else None), whole
 
     def planned(self) -> int | None:
-        """Return how many trials the whole study has, references and further seeds included.
+        """Return the number of trials of the whole study, with references and further seeds.
 
-        None while nobody knows: where time alone ends the search, and it has not ended yet.
+        None while it is unknown: time alone limits the search, which has not ended.
         """
         candidates, whole = self.to_come()
         return None if candidates is None else len(self._trials) + candidates + whole
 
     def together(self) -> AbstractContextManager[None]:
-        """Enter what is recorded within the block as one write of the store, at its end."""
+        """Commit all records within the block together, at its end."""
         return self._store.together(self.spec.name)
 
     def count(self, number: int, attempt: int, counted: Cost, worker: str) -> bool:
-        """Record fvcore's count; return False, and fail the trial, where it differs from ours.
+        """Record fvcore's count; if it differs from ours, fail the trial and return False.
 
         Raises:
-            StudyFailedError: as `finish` does.
+            StudyFailedError: as in `finish`.
         """
         trial = self._running(number, attempt)
         if trial is None:
@@ -195,10 +195,10 @@ class Study:
     def record(self, number: int, attempt: int, measurement: Measurement) -> Decision:
         """Record one epoch and decide; a late report of an earlier attempt is dropped.
 
-        A measurement that is no number fails the trial, its training loss included.
+        A measurement with NaN or infinity, also in the training loss, fails the trial.
 
         Raises:
-            StudyFailedError: as `finish` does.
+            StudyFailedError: as in `finish`.
         """
         trial = self._running(number, attempt)
         if trial is None:
@@ -222,12 +222,13 @@ class Study:
         outcome: Outcome,
         reports: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
-        """Give a running trial its final state, and keep `reports` on it, {kind: values}.
+        """Set a running trial to its final state, and record its `reports`, {kind: values}.
 
-        The reports follow the state, which never changes again: a lost driver may cost them.
+        The reports are recorded after the state; if the driver is lost in between, they are
+        missing.
 
         Raises:
-            StudyFailedError: the last three trials to end failed for the same reason.
+            StudyFailedError: the last three finished trials failed for the same reason.
         """
         trial = self._running(number, attempt)
         if trial is None:
@@ -248,12 +249,12 @@ class Study:
         break_circuit(self.spec.name, self.trials)
 
     def requeue(self, number: int) -> None:
-        """Put a running trial whose worker was lost back to WAITING.
+        """Set a running trial whose worker was lost to WAITING.
 
-        After its third loss it is FAILED instead, for it may be the trial that kills them.
+        After its third loss it is FAILED instead, because it may cause the losses.
 
         Raises:
-            StudyFailedError: as `finish` does.
+            StudyFailedError: as in `finish`.
         """
         trial = self._trials[number]
         if trial.state is not TrialState.RUNNING:
@@ -267,30 +268,30 @@ class Study:
         self._trials[number] = replace(trial, state=TrialState.WAITING, lost=lost)
 
     def interrupt(self, number: int) -> None:
-        """Put a running trial back to WAITING whose attempt was ended on purpose: no loss."""
+        """Set a running trial to WAITING after a deliberate end of its attempt; not a loss."""
         trial = self._trials[number]
         if trial.state is TrialState.RUNNING:
             self._store.requeue_trial(self.spec.name, number, trial.attempt, lost=False)
             self._trials[number] = replace(trial, state=TrialState.WAITING)
 
     def halved(self, number: int) -> bool:
-        """Tell whether the batches of a trial are halved from its next attempt on."""
+        """Tell whether the batches of a trial are halved in its next attempts."""
         return number in self._halved
 
     def halve(self, number: int, note: str) -> None:
-        """Put a running trial back to WAITING whose memory did not suffice, its batches halved.
+        """Set a running trial that ran out of memory to WAITING, with halved batches.
 
-        The record says so with the text `note`, so that a resumed study halves them too.
+        The record holds `note`, so that a resumed study halves the batches too.
         """
         self._store.record_report(self.spec.name, number, NOTE_REPORT, {"text": note})
         self._halved.add(number)
         self.interrupt(number)
 
     def pause(self, number: int, fault: Fault) -> NoReturn:
-        """Put a running trial back to WAITING that the environment ended, and pause the study.
+        """Set a running trial that the environment ended to WAITING, and pause the study.
 
         Raises:
-            StudyPausedError: always; the next trial would meet the same.
+            StudyPausedError: always; the next trial would fail in the same way.
         """
         trial = self._trials[number]
         if trial.state is TrialState.RUNNING:
@@ -298,7 +299,7 @@ class Study:
             self._trials[number] = replace(trial, state=TrialState.WAITING)
         raise StudyPausedError(
             f"{self.spec.name} is paused: {last_line(fault.detail).rstrip('.')}.",
-            f"Everything measured is kept. When that is mended type: nas resume {self.spec.name}",
+            f"All measurements are kept. When this is repaired, type: nas resume {self.spec.name}",
         )
 
     def _running(self, number: int, attempt: int) -> Trial | None:
@@ -343,18 +344,18 @@ class Study:
         return np.random.default_rng([self.spec.seed, number, proposal])
 
     def _all_asked(self) -> bool:
-        """Tell whether no more candidates will come."""
+        """Tell whether no more candidates will be proposed."""
         enough = len(self.candidates) >= self.spec.num_trials
         return enough or self.exhausted or self._timebox.over
 
     def _searched(self) -> bool:
-        """Tell whether all candidates have ended, and no more will come."""
+        """Tell whether all candidates have ended, and no more will be proposed."""
         return self._all_asked() and all(trial.state.finished for trial in self.candidates)
 
     def _time_was_up(self) -> bool:
-        """Tell whether an earlier run used all the time for the search.
+        """Tell whether an earlier run used up the time for the search.
 
-        A study whose time was not up has trials that were under way.
+        If it did not, some trials were still running.
         """
         trials = self.trials
         if not self.spec.time_limit or not trials:
@@ -377,13 +378,13 @@ class Study:
         """Return the candidates to confirm; none before all candidates have ended."""
         if self.spec.confirm * (self.spec.seeds - 1) == 0 or not self._searched():
             return []
-        if self._confirming is None:  # the same at every resume: all candidates have ended
+        if self._confirming is None:  # equal at every resume, because all candidates have ended
             believed = self._sampler.believe(seen(self.trials))
             self._confirming = confirm.chosen(self.spec, self.trials, believed)
         return self._confirming
 
     def _reused(self, new: Trial) -> Trial:
-        """Return `new` with the result of the same training done before, where there is one."""
+        """Return `new` with the result of an equal earlier training, if there is one."""
         found = self._store.complete_trials(self.spec.name, new.arch_id)
         own = new.replicate_of
         group = [t for t in self.trials if own is not None and own in (t.number, t.replicate_of)]
@@ -399,11 +400,13 @@ class Study:
         replicate: tuple[int, int] | None = None,
     ) -> Trial:
         cost = self.cost(architecture)
-        free = reference is not None or replicate is not None  # a network that has passed, or may
+        free = (
+            reference is not None or replicate is not None
+        )  # exempt from the budget, or checked before
         if not free and (over := exceeded(self.spec.budget, cost)):  # the gate
             raise BudgetError(
                 f"the sampler proposed an architecture over the budget: {over}.",
-                "A sampler may propose only what Feasible.admits accepts: correct the sampler.",
+                "Correct the sampler: Feasible.admits must accept each of its proposals.",
             )
         number = len(self._trials)
         seeded = [self.spec.seed, *(replicate or (number // self.spec.block,))]

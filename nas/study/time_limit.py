@@ -1,4 +1,4 @@
-"""Timebox: how much of the time that a study may search for is left, over all of its runs."""
+"""TimeLimit: the remaining time of a search, over all runs of its study."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -7,17 +7,17 @@ from nas.study.trial import Trial
 
 
 class Timebox:
-    """A clock that runs while a study searches, and goes on where an earlier run left it.
+    """A clock that runs while a study searches, and continues where an earlier run stopped.
 
-    Starting the workers is not counted: the clock starts when the first trial is asked for.
+    The start of the workers does not count: the clock starts when the first trial is requested.
     """
 
     def __init__(
         self, limit: float | None, trials: Sequence[Trial], clock: Callable[[], float] | None = None
     ) -> None:
-        """Allow `limit` seconds, None for no end, less what `trials` have taken already.
+        """Allow `limit` seconds, None for no limit, minus the time that `trials` have taken.
 
-        `clock` returns seconds since any moment.
+        `clock` returns seconds since any fixed time.
         """
         self._limit = limit
         self._before = 0.0 if limit is None else searched_for(trials)
@@ -25,17 +25,17 @@ class Timebox:
         self._began: float | None = None
 
     def start(self) -> None:
-        """Let the clock run, if it does not yet."""
+        """Start the clock, if it is not running."""
         if self._began is None:
             self._began = self._clock()
 
     def close(self) -> None:
-        """Leave no time, where there is an end at all."""
+        """Set the remaining time to 0, if there is a limit."""
         self._before = self._limit or 0.0
 
     @property
     def left(self) -> float | None:
-        """The seconds that are left, at least 0; None where there is no end."""
+        """The remaining seconds, at least 0; None without a limit."""
         if self._limit is None:
             return None
         now = 0.0 if self._began is None else self._clock() - self._began
@@ -50,7 +50,7 @@ class Timebox:
 def searched_for(trials: Sequence[Trial]) -> float:
     """Return the seconds in which at least one finished trial of `trials` was in training.
 
-    Reused results and further seeds of the best took none of the search's time.
+    Reused results and further seeds do not count as search time.
     """
     spans = [
         (trial.finished_at.timestamp() - trial.seconds, trial.finished_at.timestamp())

@@ -1,8 +1,8 @@
-"""Profile: where the time of a training went, part by part; the arithmetic, without any clock.
+"""Profile: the time of each part of a training; arithmetic only, without a clock.
 
-A profile is plain data, as the store keeps it: seconds by the names of `PROFILE_PARTS`, and under
-`images` the number of training images, each epoch counted. The laps are measured; the overhead is
-the rest of the total time, so the parts of a profile always add up to the total.
+A profile is plain data, as stored: seconds by the names of `PROFILE_PARTS`, and under `images` the
+number of training images, counted in each epoch. The laps are measured; the overhead is the rest of
+the total time, so that the parts of a profile add up to the total.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,14 +11,14 @@ from statistics import median
 
 LAPS = ("data", "forward", "backward", "optimiser", "evaluation")
 PROFILE_PARTS = (*LAPS, "overhead")
-PROFILE_REPORT = "profile"  # of the report that a store keeps
+PROFILE_REPORT = "profile"  # kind of the stored report
 PROFILE_PART_MEANINGS = {
     "data": "reading, decoding, augmenting and moving the images of training",
     "forward": "network and loss",
     "backward": "gradients",
-    "optimiser": "the step, and the average of the weights",
-    "evaluation": "batch-norm statistics and the validation split, its images included",
-    "overhead": "all else: loading, building, counting, scoring, saving, waiting for the driver",
+    "optimiser": "the step, and the weight average",
+    "evaluation": "batch-norm statistics and the validation split with its images",
+    "overhead": "the rest: loading, building, counting, scoring, saving, waiting for the driver",
 }
 
 Profile = Mapping[str, float]
@@ -26,10 +26,10 @@ Profile = Mapping[str, float]
 
 @dataclass(frozen=True, slots=True)
 class ProfileRow:
-    """One part over several trainings: its seconds in all and its share of the whole time.
+    """One part over several trainings: its total seconds and its share of the whole time.
 
-    `median` is that of the trainings, in seconds; `per_image` the seconds for each image trained
-    on, None where there was none.
+    `median` is over the trainings, in seconds; `per_image` is seconds per training image, None
+    without images.
     """
 
     part: str
@@ -40,14 +40,14 @@ class ProfileRow:
 
 
 def add_profiles(one: Profile | None, other: Profile | None) -> Profile | None:
-    """Return the sums of two profiles by name; None stands for nothing measured."""
+    """Return the sums of two profiles by name; None if nothing was measured."""
     if one is None or other is None:
         return other if one is None else one
     return {name: one.get(name, 0.0) + other.get(name, 0.0) for name in {**one, **other}}
 
 
 def complete_profile(laps: Profile, seconds: float) -> dict[str, float]:
-    """Return `laps` with the overhead that makes up the whole time of `seconds`."""
+    """Return `laps` with the overhead: the rest of the whole time of `seconds`."""
     return {**laps, "overhead": seconds - sum(laps.get(part, 0.0) for part in LAPS)}
 
 
@@ -57,7 +57,7 @@ def profile_total(profile: Profile) -> float:
 
 
 def profile_table(profiles: Sequence[Profile]) -> list[ProfileRow]:
-    """Return one row for each part over one completed profile or more, and their total."""
+    """Return one row for each part of one or more completed profiles, and their total."""
     whole = sum(map(profile_total, profiles))
     images = sum(profile.get("images", 0.0) for profile in profiles)
 

@@ -1,4 +1,4 @@
-"""Trial: one candidate being measured, and what has been measured of it."""
+"""Trial: one architecture being measured, and its measurements."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from nas.cost import Cost
 from nas.space import Architecture
 
-NOTE_REPORT = "note"  # the kind of the report that says what was unusual about a trial, in words
+NOTE_REPORT = "note"  # kind of the report with a text on what was unusual about a trial
 Reports: TypeAlias = Mapping[int, Mapping[str, Mapping[str, Any]]]  # by trial number and kind
 _METRICS = ("top1_error", "loss", "train_loss")
 
@@ -19,8 +19,8 @@ class TrialState(StrEnum):
 
     WAITING ─► RUNNING ─► COMPLETE   measured to the last rung
        ▲          ├─────► STOPPED    ended at a lower rung: a censored measurement
-       └──────────┤                  (back to WAITING when its worker, its driver, a disk or data
-                  │                  are lost: that ends an attempt, not the trial)
+    └──────────┤                  (back to WAITING when its worker, its driver, a disk or data
+               │                  is lost: this ends an attempt, not the trial)
                   └─────► FAILED     no usable measurement; `fail_reason` says why
     """
 
@@ -38,7 +38,7 @@ class TrialState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """What one epoch of training gave, on the validation split.
+    """The results of one epoch of training, on the validation split.
 
     `top1_error` is a share in [0, 1], `loss` and `train_loss` are mean cross-entropies in nats,
     `seconds` is the time since this attempt began. `rung` is the index of the rung that this epoch
@@ -55,7 +55,7 @@ class Measurement:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Why the environment ended an attempt: a reason of `environment_faults`, and the words."""
+    """Why the environment ended an attempt: a reason of `environment_faults`, and details."""
 
     reason: str
     detail: str
@@ -77,14 +77,15 @@ class Outcome:
 class Trial:
     """One row of a study. `reference` names a published architecture; None for a candidate.
 
-    `cost` is ours and `counted` fvcore's, both at the deployment input. `seed` starts the weights
-    and the order of the data. `attempt` counts the starts, `lost` those that ended with the loss of
-    the worker or the driver; an interruption is no loss. Times are timezone-aware UTC.
+    `cost` is our count and `counted` fvcore's, both at the deployment input. `seed` determines the
+    weights and the order of the data. `attempt` counts the starts, `lost` the attempts that ended
+    with the loss of the worker or the driver; an interruption is not a loss. Times are
+    timezone-aware UTC.
 
-    `proxies` are training-free scores by name. `origin` is the `study/number` that a reused result
-    was measured in; the trial itself was then never started. A further training of a trial with
-    another seed has the number of that trial in `replicate_of` and counts 1, 2, … in `replicate`;
-    it is no candidate.
+    `proxies` are training-free scores by name. `origin` is the `study/number` whose result a trial
+    reuses; such a trial was never started. A further training of a candidate or reference with
+    another seed has its number in `replicate_of`, and its own count 1, 2, … in `replicate`; it is
+    not a candidate.
     """
 
     number: int
@@ -117,7 +118,7 @@ class Trial:
 
     @property
     def candidate(self) -> bool:
-        """Whether the trial can win: no reference, and no further seed of another trial."""
+        """Whether the trial can win: it is not a reference and not a further seed."""
         return self.reference is None and self.replicate_of is None
 
     @property
@@ -132,13 +133,13 @@ class Trial:
 
     def value(self, name: str) -> float | None:
         """Return a metric of the last measurement, or a cost, by the name of its objective."""
-        if name not in _METRICS:  # a table of trained networks may have costs of its own
+        if name not in _METRICS:  # a table of trained networks may have other costs
             return float(getattr(self.cost, name))
         return None if self.last is None else float(getattr(self.last, name))
 
 
 def trial_notes(reports: Reports) -> dict[int, str]:
-    """Return what was unusual about a trial, in words, by trial number."""
+    """Return the texts on what was unusual about trials, by trial number."""
     return {
         number: str(kinds[NOTE_REPORT]["text"])
         for number, kinds in reports.items()
