@@ -1,6 +1,6 @@
-"""Samplers: propose architectures within the budget. The only door to optuna.
+"""Samplers propose architectures within the budget. The only room that imports optuna.
 
-Each is a function of the trials so far and the generator it is handed, so that a study replayed
+A proposal depends only on the trials so far and on the random generator, so that a study replayed
 from its store gets the same proposals.
 """
 

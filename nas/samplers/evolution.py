@@ -1,4 +1,4 @@
-"""Evolution of the front: mutate and cross the best trials so far, within the budget."""
+"""Evolution of the front: mutation and crossover of the best trials, within the budget."""
 
 from collections.abc import Sequence
 
@@ -22,8 +22,8 @@ _CROSS = 0.3
 class EvolutionSampler(BelievesObservations):
     """Tournament selection by non-dominated rank, stage-wise crossover, one to three mutations.
 
-    In the line of regularised evolution (Real et al. 2019) and NSGA-II (Deb et al. 2002), without
-    generations: every proposal sees all finished trials, so that parallel workers never wait.
+    Follows regularised evolution (Real et al. 2019) and NSGA-II (Deb et al. 2002), but without
+    generations: every proposal uses all finished trials, so that parallel workers never wait.
     """
 
     def __init__(self, feasible: Feasible, goals: Sequence[Objective]) -> None:
@@ -33,7 +33,7 @@ class EvolutionSampler(BelievesObservations):
     def propose(
         self, history: Sequence[Trial], number: int, rng: np.random.Generator
     ) -> Architecture | None:
-        """Return a child of the best, or one of the stratified start while there are few."""
+        """Return a child of the best trials; one of the stratified start while there are few."""
         candidates = [trial for trial in history if trial.candidate]
         parents = [trial for trial in candidates if trial.state is TrialState.COMPLETE]
         if len(candidates) < START * self._feasible.num_parts or len(parents) < _TOURNAMENT:
@@ -68,6 +68,6 @@ class EvolutionSampler(BelievesObservations):
 
 
 def _tournament(ranks: np.ndarray[tuple[int], np.dtype[np.int64]], rng: np.random.Generator) -> int:
-    """Return the index of the lowest rank among a few drawn ones."""
+    """Return the index of the lowest rank among a few random ones."""
     drawn = rng.integers(len(ranks), size=_TOURNAMENT)
     return int(drawn[np.argmin(ranks[drawn])])

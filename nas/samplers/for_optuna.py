@@ -1,4 +1,4 @@
-"""The predictor for Optuna's users: a sampler to put into a study of their own.
+"""The predictor as a sampler for Optuna studies.
 
     import optuna
     from nas.samplers.for_optuna import PredictorSampler
@@ -13,8 +13,8 @@
         ),
     )
 
-`admits` is a hard gate: what it refuses is never proposed. Costs are known before training; an
-objective that is one of them need not be predicted.
+`admits` is a hard constraint: parameters that it refuses are never proposed. Costs are known before
+training, so that an objective that is a cost is not predicted.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -43,12 +43,12 @@ Params = Mapping[str, Any]
 class PredictorSampler(BaseSampler):
     """Gaussian process over choices and costs; any number of objectives; aware of running trials.
 
-    `search_space` names the distributions; without it Optuna's intersection of the completed trials
-    is used, and the first trials are random and not held to `admits`. `costs` returns numbers known
-    before training, with the same names for all parameters. `known` gives the objectives that are
-    costs, by index. The first `n_startup_trials` are random within `admits`. Pruned and failed
-    trials are not learnt from; infinite values count as just outside the finite ones. The sampler
-    can be pickled if `costs` and `admits` can.
+    `search_space` names the distributions. Without it Optuna's intersection of the completed trials
+    is used, and the first trials are random and not checked by `admits`. `costs` returns numbers
+    known before training, with the same names for all parameters. `known` maps the index of an
+    objective to the name of its cost. The first `n_startup_trials` are random within `admits`.
+    Pruned and failed trials are ignored; infinite values count as just outside the finite ones. The
+    sampler can be pickled if `costs` and `admits` can.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class PredictorSampler(BaseSampler):
         n_startup_trials: int = 10,
         seed: int | None = None,
     ) -> None:
-        """Keep what is known of the space."""
+        """Store the settings."""
         self._given = None if search_space is None else dict(search_space)
         self._costs, self._admits, self._known = costs, admits, dict(known or {})
         self._startup = n_startup_trials
@@ -70,7 +70,7 @@ class PredictorSampler(BaseSampler):
         self._intersection = IntersectionSearchSpace()
 
     def reseed_rng(self) -> None:
-        """Take new seeds from the system's entropy, as Optuna asks of samplers in threads."""
+        """Take new seeds from the system's entropy, as Optuna requires of samplers in threads."""
         self._rng = np.random.default_rng()
         self._random.reseed_rng()
 
@@ -94,10 +94,10 @@ class PredictorSampler(BaseSampler):
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """Return the most promising parameters within the gate.
+        """Return the best parameters by the acquisition that `admits` accepts.
 
         Raises:
-            NasError: `admits` refuses all that is drawn.
+            NasError: `admits` refuses all draws.
         """
         done, running = (
             [
@@ -130,7 +130,7 @@ class PredictorSampler(BaseSampler):
         losses: Floats,
         draw: Callable[[], dict[str, Any]],
     ) -> dict[str, Any]:
-        """Return the candidate of most promise, given the `losses` of the first ones `asked`."""
+        """Return the best candidate by the acquisition; `losses` belong to the first of `asked`."""
         num_done, num_goals = losses.shape
         uncertain = [goal not in self._known for goal in range(num_goals)]
         columns = [_column(name, each) for name, each in space.items()]
@@ -178,14 +178,14 @@ class PredictorSampler(BaseSampler):
         if not found:
             raise NasError(
                 f"`admits` refused {_TRIES:,} random draws from the search space.",
-                "Narrow the distributions to where the budget can be met.",
+                "Narrow the distributions to values that can meet the budget.",
             )
         return found
 
     def _children(
         self, parents: Sequence[Params], draw: Callable[[], dict[str, Any]]
     ) -> list[dict[str, Any]]:
-        """Return admitted relatives of `parents`, each with one or two values drawn again."""
+        """Return admitted mutations of `parents`, each with one or two values drawn again."""
         children = []
         for _ in range(_CHILDREN):
             drawn, parent = draw(), parents[int(self._rng.integers(len(parents)))]
@@ -203,7 +203,7 @@ def _column(name: str, each: BaseDistribution) -> Column:
 
 
 def _num_values(each: BaseDistribution) -> int:
-    """Return the number of values in order; 0 where they are many, or not evenly spaced."""
+    """Return the number of ordered values; 0 if there are many, or not evenly spaced."""
     if not isinstance(each, IntDistribution) or each.log:
         return 0
     count = (each.high - each.low) // each.step + 1
@@ -211,7 +211,7 @@ def _num_values(each: BaseDistribution) -> int:
 
 
 def _codes(space: Mapping[str, BaseDistribution], params: Params) -> tuple[float, ...]:
-    """Return the index of each value, or its place in [0, 1] between the ends."""
+    """Return the index of each value, or its position in [0, 1] in its range."""
     return tuple(_code(each, params[name]) for name, each in space.items())
 
 
@@ -227,9 +227,9 @@ def _code(each: Any, value: Any) -> float:
 
 
 def _finite(values: Floats) -> Floats:
-    """Return `values` (n, ...) with infinite ones just outside the finite ones; NaN as infinity.
+    """Return `values` (n, ...) with infinite ones just outside the finite ones; NaN is infinite.
 
-    Finite values are held within what can be squared and added up.
+    Finite values are clipped so that their squares and sums are finite.
     """
     inside = np.clip(values, -_LARGEST, _LARGEST)
     finite = np.isfinite(values)

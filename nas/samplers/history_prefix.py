@@ -1,4 +1,4 @@
-"""The history that a sampler has read before: whether a new history begins with it."""
+"""Check whether a history begins with one that a sampler has read before."""
 
 from collections.abc import Sequence
 from operator import is_
@@ -7,5 +7,5 @@ from nas.study import Trial
 
 
 def begins_with(trials: Sequence[Trial], known: Sequence[Trial]) -> bool:
-    """Tell whether `trials` begin with `known`: the same objects, for these never change."""
+    """Tell whether `trials` begin with `known`, by identity: finished trials never change."""
     return len(known) <= len(trials) and all(map(is_, known, trials))

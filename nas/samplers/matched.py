@@ -1,9 +1,9 @@
-"""Matched draws: every space gives the same number of architectures in each stratum of cost.
+"""Cost-matched draws: every space gets the same number of architectures in each cost stratum.
 
-The band from 85 to 100 % of the first ceiling is cut into five strata of equal width. The spaces
-take turns; a round draws one architecture of each space, uniformly from one stratum, the next round
-from the next stratum. So the costs of the spaces agree by design to 3 % of the ceiling, whatever
-the sizes of the spaces: a difference of their errors is none of their costs.
+The band from 85 to 100 % of the first ceiling is divided into five strata of equal width. A round
+draws one architecture of each space uniformly from one stratum; the next round uses the next
+stratum. So the costs of the spaces agree to 3 % of the ceiling, whatever the sizes of the spaces,
+and a difference of their errors is not due to their costs.
 """
 
 from collections.abc import Sequence
@@ -17,14 +17,14 @@ from nas.samplers.without_model import BelievesObservations
 from nas.space import Architecture
 from nas.study import Objective, Trial
 
-_PROBE = 0  # whether a stratum has members must not depend on the study's seed
+_PROBE = 0  # fixed: whether a stratum has members must not depend on the study's seed
 
 
 class MatchedSampler(BelievesObservations):
-    """Takes turns between the spaces, stratum by stratum; learns nothing from what was measured."""
+    """Alternates between the spaces, stratum by stratum; ignores all measurements."""
 
     def __init__(self, feasible: Feasible, goals: Sequence[Objective]) -> None:
-        """Keep the feasible spaces; the goals make no difference to what is proposed."""
+        """Store the feasible spaces; the goals do not affect the proposals."""
         self._feasible, self._goals = feasible, tuple(goals)
 
     @cached_property
@@ -38,10 +38,10 @@ class MatchedSampler(BelievesObservations):
         ]
 
     def check(self, names: Sequence[str]) -> None:
-        """Make sure that the spaces, called `names`, can be matched at all.
+        """Check that the spaces, called `names`, have a common stratum.
 
         Raises:
-            BudgetError: no stratum holds architectures of all; those without any are named.
+            BudgetError: no stratum has architectures of all; the message names spaces without any.
         """
         if self.strata:
             return
@@ -58,18 +58,18 @@ class MatchedSampler(BelievesObservations):
         )
         raise BudgetError(
             f"between {100 * BAND:.0f} and 100 % of {ceiling} there is nothing to match: "
-            f"no architecture of {' and none of '.join(empty or ['all spaces at once'])}.",
-            f"Compare at a budget that all reach: --budget {ceiling.at(level * ceiling.limit)}"
+            f"no architecture of {' and none of '.join(empty or ['all spaces together'])}.",
+            f"Use a common budget: --budget {ceiling.at(level * ceiling.limit)}"
             if level
-            else "Compare other spaces: no budget below this one is reached by all of these.",
+            else "Compare other spaces: these have no common budget below this one.",
         )
 
     def propose(
         self, history: Sequence[Trial], number: int, rng: np.random.Generator
     ) -> Architecture | None:
-        """Return a draw of the space and the stratum whose turn it is.
+        """Return a draw from the space and the stratum whose turn it is.
 
-        Where no stratum has members of every space, from all that the budget admits.
+        If no stratum has members of every space, draw from all architectures within the budget.
         """
         position = sum(trial.candidate for trial in history)
         round_, turn = divmod(position, self._feasible.num_parts)

@@ -1,9 +1,9 @@
-"""Optuna's samplers behind the hard gate: they propose, a repair keeps proposals in the budget.
+"""Optuna's samplers with a hard budget: they propose, and a repair enforces the budget.
 
-Optuna treats constraints as soft; here a proposal over the budget, or one that cannot be built, has
-single choices exchanged for those of a random feasible architecture until it fits, and Optuna
-learns from what was trained, not from what it had proposed. Its study lives in memory and is filled
-from the trials, anew where they are others than at the last ask.
+Optuna treats constraints as soft. Here, if a proposal exceeds the budget or cannot be built, single
+choices are replaced by those of a random feasible architecture until it fits. Optuna learns from
+the trained architecture, not from its original proposal. Its study is in memory and is filled from
+the trials; it is rebuilt if earlier trials differ from those at the last proposal.
 """
 
 import warnings
@@ -37,8 +37,8 @@ NAMES = tuple(_MAKERS)
 class OptunaSampler(BelievesObservations):
     """One of Optuna's samplers: TPE (Bergstra et al. 2011), GP, NSGA-II, NSGA-III.
 
-    Each in Optuna's own form for one objective or several. Numbers in order are integers to it, all
-    else is a category.
+    Each samples one or several objectives in Optuna's standard form. Ordered numbers are integers
+    for Optuna, all other values are categories.
     """
 
     def __init__(self, name: str, feasible: Feasible, goals: Sequence[Objective]) -> None:
@@ -62,7 +62,7 @@ class OptunaSampler(BelievesObservations):
     def propose(
         self, history: Sequence[Trial], number: int, rng: np.random.Generator
     ) -> Architecture | None:
-        """Return Optuna's proposal, repaired where it is over the budget or cannot be built."""
+        """Return Optuna's proposal, repaired if it exceeds the budget or cannot be built."""
         asked = [trial for trial in history if trial.candidate]
         complete = [trial for trial in asked if trial.state is TrialState.COMPLETE]
         if len(asked) < START * self._feasible.num_parts or not complete:
@@ -71,11 +71,12 @@ class OptunaSampler(BelievesObservations):
         self._forget_parents(study)
         study.sampler = self._make(int(rng.integers(2**31)))
         asked_for = study.ask(fixed_distributions=self._distributions)
-        study.tell(asked_for, state=optuna.trial.TrialState.FAIL)  # what is trained is told later
+        # the trained architecture is added later
+        study.tell(asked_for, state=optuna.trial.TrialState.FAIL)
         return self._repair([int(asked_for.params[v.name]) for v in self._variables], rng)
 
     def _filled(self, complete: Sequence[Trial]) -> optuna.Study:
-        """Return a study that was told of `complete`: the last one where it can be added to."""
+        """Return a study with the trials `complete`; the last study if it can be extended."""
         if not begins_with(complete, self._known):
             self._study, self._known = self._new_study(), []
         known = len(self._known)
@@ -85,10 +86,10 @@ class OptunaSampler(BelievesObservations):
         return self._study
 
     def _forget_parents(self, study: optuna.Study) -> None:
-        """Have a genetic algorithm select its parents anew.
+        """Make a genetic algorithm select its parents again.
 
-        Optuna returns them in the order of rank when it selects them, later from its cache in the
-        order of their numbers, so that the same draw would cross others than in a study told anew.
+        Optuna returns them by rank after a selection, but by number from its cache, so that equal
+        draws would cross other parents than in a rebuilt study.
         """
         for key, value in study._storage.get_study_system_attrs(study._study_id).items():
             if key.startswith(self._parents) and value is not None:
@@ -103,7 +104,7 @@ class OptunaSampler(BelievesObservations):
             params={v.name: max(c, 0) for v, c in zip(self._variables, codes, strict=True)},
             distributions=self._distributions,
             values=[goal.loss(trial.value(goal.name) or 0.0) for goal in self._goals],
-            # a genetic algorithm knows its generations by this mark, which else is lost with it
+            # genetic algorithms store the generation in this attribute
             system_attrs={self._mark: position // _POPULATION},
         )
 

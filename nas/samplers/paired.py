@@ -1,8 +1,9 @@
-"""Paired draws: one architecture after another, each with every value of a single choice.
+"""Paired draws: base architectures in sequence, each with every value of one choice.
 
-A block is one base architecture with all values of the choice, one trial for each, the choice set
-alike in every stage that allows all of these values, and all else kept. Bases are drawn uniformly
-from those whose every variant can be built within the budget, all of them different networks.
+A block is one base architecture with all values of the choice, one trial for each. The choice is
+set in every stage that allows all of these values; everything else is kept. Bases are drawn
+uniformly from those whose variants can all be built within the budget and are all different
+networks.
 """
 
 from collections.abc import Sequence
@@ -18,22 +19,20 @@ from nas.space import Architecture, format_value, read_variation
 from nas.study import Objective, Trial
 
 _TRIES = 2000
-_LOOKS = 32  # draws by which the dearest value is found
+_LOOKS = 32  # draws to find the most expensive value
 
 
 class PairedSampler(BelievesObservations):
     """Proposes the values of one choice in turn, on one base architecture after another."""
 
     def __init__(self, feasible: Feasible, goals: Sequence[Objective], words: str) -> None:
-        """Vary what `words` names: a choice, `relu`, or some of its values, `relu=first,last`.
+        """Vary the choice that `words` names: `relu`, or some of its values, `relu=first,last`.
 
         Raises:
             NasError: there is no such choice or value, or fewer than two values to compare.
         """
         if not isinstance(feasible, FeasibleSpace):
-            raise NasError(
-                "one choice is varied in one space at a time.", "Name one space beside --vary."
-            )
+            raise NasError("--vary varies a choice in one space.", "Name one space.")
         self._feasible, self._goals = feasible, tuple(goals)
         self.variation = read_variation(feasible.space, words)
 
@@ -49,10 +48,10 @@ class PairedSampler(BelievesObservations):
         return self._base(rng, {trial.arch_id for trial in candidates})
 
     def check(self, names: Sequence[str]) -> None:
-        """Make sure that a base can be found.
+        """Check that a base exists.
 
         Raises:
-            BudgetError: none was found whose every variant fits.
+            BudgetError: none was found whose variants all fit.
         """
         if self._base(np.random.default_rng(0), set()) is None:
             key, values = (
@@ -62,7 +61,7 @@ class PairedSampler(BelievesObservations):
             within = " and ".join(map(str, self._feasible.budget))
             raise BudgetError(
                 f"no architecture of {self._feasible.space.name} was found that fits {within} with "
-                f"each of {key} = {', '.join(values)}, and differs between them.",
+                f"each of {key} = {', '.join(values)}, and differs between these values.",
                 "Raise the budget"
                 + (
                     f", or compare fewer values: --vary {key}={','.join(values[-2:])}"
@@ -72,7 +71,7 @@ class PairedSampler(BelievesObservations):
             )
 
     def _base(self, rng: np.random.Generator, taken: set[str]) -> Architecture | None:
-        """Draw the first variant of a block, all of whose variants are new and feasible."""
+        """Draw the first variant of a block whose variants are all new and feasible."""
         for _ in range(_TRIES):
             drawn = self._dearest.sample(rng)
             if drawn is None:
@@ -83,7 +82,7 @@ class PairedSampler(BelievesObservations):
         return None
 
     def _sound(self, first: Architecture, taken: set[str]) -> bool:
-        """Tell whether every variant of a base is feasible and a network of its own."""
+        """Tell whether all variants of a base are feasible and distinct."""
         found = [self.variation.variant(first, value) for value in self.variation.values]
         ids = {each.arch_id for each in found if each is not None}
         if len(ids) < len(found) or ids & taken:
@@ -92,10 +91,10 @@ class PairedSampler(BelievesObservations):
 
     @cached_property
     def _dearest(self) -> FeasibleSpace:
-        """The space with the choice fixed to the value that costs most, within the budget.
+        """The space within the budget with the choice fixed to its most expensive value.
 
-        Drawing there instead of in the whole space rejects little: what fits with this value fits
-        with the others, as a rule.
+        Drawing from it rejects less than drawing from the whole space: a base that fits with this
+        value usually fits with the others.
         """
         costs, rng = self._feasible.costs, np.random.default_rng(0)
         totals = dict.fromkeys(self.variation.values, 0)

@@ -1,4 +1,4 @@
-"""Random search, and the stratified start that the other samplers share."""
+"""Random search, and the stratified start of other samplers."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ class RandomSampler(BelievesObservations):
     """Draws uniformly from all architectures within the budget."""
 
     def __init__(self, feasible: Feasible, goals: Sequence[Objective]) -> None:
-        """Keep the feasible space; the goals make no difference to what is proposed."""
+        """Store the feasible space; the goals do not affect the proposals."""
         self._feasible, self._goals = feasible, tuple(goals)
 
     def propose(
@@ -29,11 +29,11 @@ class RandomSampler(BelievesObservations):
 def stratified(
     feasible: Feasible, goals: Sequence[Objective], position: int, rng: np.random.Generator
 ) -> Architecture | None:
-    """Draw the `position`-th architecture of a start that covers what the goals ask for.
+    """Draw the `position`-th architecture of a start that covers the goals.
 
-    Even positions fall into the band just under the ceiling, where the most accurate networks are.
-    Where a cost is a goal too, odd positions go through strata of the remaining range, so that the
-    cheap end of the front is seen as well. Several spaces take turns.
+    Even positions are in the band just under the ceiling, where the most accurate networks are. If
+    a cost is also a goal, odd positions cycle through strata of the remaining range, to cover the
+    cheap end of the front. Several spaces alternate.
     """
     position, turn = divmod(position, feasible.num_parts)
     feasible = feasible.part(turn)

@@ -18,12 +18,12 @@ from nas.suggestion import did_you_mean
 
 
 class Proposer(Protocol):
-    """What every sampler does."""
+    """The interface of every sampler."""
 
     def propose(
         self, history: Sequence[Trial], number: int, rng: np.random.Generator
     ) -> Architecture | None:
-        """Return a canonical, feasible architecture, or None where none was found."""
+        """Return a canonical, feasible architecture, or None if none was found."""
         ...
 
     def believe(self, history: Sequence[Trial]) -> Mapping[int, float]:
@@ -32,11 +32,11 @@ class Proposer(Protocol):
 
 
 def _behind(name: str) -> Callable[[Feasible, Sequence[Objective]], Proposer]:
-    """Return the maker of one of Optuna's samplers."""
+    """Return a constructor for one of Optuna's samplers."""
 
     def make(feasible: Feasible, goals: Sequence[Objective]) -> Proposer:
         from nas.samplers.optuna_samplers import (
-            OptunaSampler,  # optuna is loaded only where it is used
+            OptunaSampler,  # optuna is loaded on first use
         )
 
         return OptunaSampler(name, feasible, goals)
@@ -57,7 +57,7 @@ def make_sampler(name: str, feasible: Feasible, goals: Sequence[Objective]) -> P
     """Return the sampler called `name`; `paired:CHOICE` varies one choice in pairs.
 
     Raises:
-        NasError: there is none of that name.
+        NasError: there is no such sampler.
     """
     kind, _, words = name.partition(":")
     if kind == PAIRED_PREFIX and words:

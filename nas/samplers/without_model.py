@@ -1,4 +1,4 @@
-"""What a sampler without a model of its own believes: what was measured."""
+"""Beliefs of samplers without a model: the measured values."""
 
 from collections.abc import Mapping, Sequence
 

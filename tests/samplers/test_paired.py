@@ -104,7 +104,7 @@ def test_what_cannot_be_varied_is_refused(words, said):
 
 
 def test_several_spaces_are_refused():
-    with pytest.raises(NasError, match="one space at a time"):
+    with pytest.raises(NasError, match="in one space"):
         PairedSampler(feasible_of(spec_of("matched", 6)), (), "g1")
 
 

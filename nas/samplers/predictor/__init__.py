@@ -1,4 +1,4 @@
-"""Our own sampler: a Gaussian process over the choices and the costs of an architecture."""
+"""The predictor: a Gaussian process over the choices and the costs of an architecture."""
 
 from nas.samplers.predictor.sampler import GaussianProcessSampler
 

@@ -1,4 +1,4 @@
-"""Acquisition: what a candidate promises, given what the surrogate believes of it.
+"""Acquisition functions: the expected gain of a candidate under the surrogate.
 
 Costs are known, errors are uncertain; both are losses.
 """
@@ -13,7 +13,7 @@ _QUANTILES: Floats = ndtri((np.arange(24) + 0.5) / 24)
 
 
 def expected_improvement(level: Floats | float, mean: Floats, deviation: Floats) -> Floats:
-    """Return by how much values fall below `level` in expectation (Mockus 1978), as (n,)."""
+    """Return the expected improvement below `level` (Mockus 1978), (n,)."""
     u = (level - mean) / deviation
     density = np.exp(-0.5 * u * u) / np.sqrt(2 * np.pi)
     gain: Floats = np.asarray((level - mean) * ndtr(u) + deviation * density)
@@ -23,15 +23,15 @@ def expected_improvement(level: Floats | float, mean: Floats, deviation: Floats)
 def knowledge_gradient(
     mean: Floats, deviation: Floats, shared: Floats, contenders: Floats, noise: float
 ) -> Floats:
-    """Return by how much one noisy measurement lowers the least believed loss (Frazier 2009), (n,).
+    """Return the expected decrease of the least believed loss, (n,) (Frazier 2009).
 
     Candidates have `mean` and `deviation` (n,), and `shared` (n, k) covariances with k trained
-    contenders, whose believed losses are `contenders` (k,). Measuring a candidate may make it the
-    best, or may tell which of its trained relatives is: expected improvement knows the first only,
-    and has no more to say once the best few are closer to each other than the noise.
+    contenders, whose believed losses are `contenders` (k,). A measurement may make a candidate the
+    best, or show which of its trained relatives is the best. Expected improvement covers only the
+    first case, and is no longer informative once the best few differ by less than the noise.
     """
     spread = np.sqrt(deviation**2 + noise**2)
-    # Candidates along the last axis: the lowest of each is found many at a time.
+    # Candidates are on the last axis, so that the minimum of many is computed at once.
     slopes = np.concatenate([shared.T, (deviation**2)[None]]) / spread
     levels = np.concatenate([np.broadcast_to(contenders, shared.shape).T, mean[None]])
     after = np.empty_like(levels)
@@ -46,18 +46,19 @@ def knowledge_gradient(
 def expected_front_improvement(
     cost: Floats, mean: Floats, deviation: Floats, front: Floats, reference: Floats
 ) -> Floats:
-    """Return the expected growth of the hypervolume of two losses, the first of them known.
+    """Return the expected growth of the hypervolume of two losses; the first one is known.
 
-    `cost`, `mean`, `deviation` (n,) describe candidates, `front` (k, 2) the believed losses of what
-    was trained, `reference` (2,) the bounds. Exact: between the costs of two points of the front
-    the level to fall below is constant, so that the expectation is a sum of expected improvements.
+    `cost`, `mean`, `deviation` (n,) describe candidates, `front` (k, 2) the believed losses of
+    trained networks, `reference` (2,) the bounds. Exact: between the costs of two points of the
+    front the level to improve on is constant, so that the expectation is a sum of expected
+    improvements.
     """
     front = front[np.argsort(front[:, 0], kind="stable")]
     levels = np.minimum.accumulate(np.minimum(front[:, 1], reference[1]))
     starts = np.concatenate([[-np.inf], front[:, 0]])
     ends = np.concatenate([front[:, 0], [reference[0]]])
     levels = np.concatenate([[reference[1]], levels])
-    merged = np.concatenate([[True], np.diff(levels) < 0])  # only where the staircase has a step
+    merged = np.concatenate([[True], np.diff(levels) < 0])  # only the steps of the staircase
     starts, levels = starts[merged], levels[merged]
     ends = np.concatenate([starts[1:], [reference[0]]])
     total = np.zeros(len(cost))
@@ -83,7 +84,8 @@ def expected_scalar_improvement(
     extent = np.where(high > low, high - low, 1.0)
     weights = rng.dirichlet(np.ones(mean.shape[1]))
     best = _joined((trained - low) / extent, weights).min()
-    draws = rng.standard_normal((_DRAWS, 1, mean.shape[1]))  # alike for all: their order counts
+    # common to all candidates, for a fair order
+    draws = rng.standard_normal((_DRAWS, 1, mean.shape[1]))
     sampled = _joined((mean + draws * deviation - low) / extent, weights)
     gain: Floats = np.maximum(best - sampled, 0.0).mean(axis=0)
     return gain

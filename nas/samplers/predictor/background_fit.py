@@ -1,8 +1,8 @@
-"""Settings: what is fitted to the finished trials now and then, in a thread, before it is needed.
+"""Kernel parameters, fitted to the finished trials in a background thread before they are needed.
 
-It is learnt from the first so many trials, and anew when there are 15 % more. By then a few more
-results have come in, during which it was learnt: no proposal waits for it. Which trials these are
-depends on which have finished, never on how long anything took, so that a replay sees the same.
+They are fitted to the first trials, and again when there are 15 % more. The fit starts a few
+results before its use, so that no proposal waits for it. The trials used depend only on which have
+finished, never on durations, so that a replay uses the same ones.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,23 +16,23 @@ from nas.study import Trial
 
 _FIRST = 6
 _GROWTH = 1.15
-_HEAD_START = 16  # one further result in so many before what was learnt from them is used
+_HEAD_START = 16  # one further result in so many before the fit is used
 _KEPT = 3
 
 Settings: TypeAlias = Mapping[int, Floats]  # kernel parameters by goal
 
 
 class Learner:
-    """Learns settings from trials, each time once; `learn` runs in a thread of its own."""
+    """Fits settings to trials, once for each set of trials; `learn` runs in a background thread."""
 
     def __init__(self, learn: Callable[[Sequence[Trial]], Settings]) -> None:
-        """Know nothing yet."""
+        """Start without settings."""
         self._learn = learn
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="nas-settings")
         self._known: list[tuple[Sequence[Trial], Ahead[Settings]]] = []
 
     def begin(self, trials: Sequence[Trial]) -> Ahead[Settings]:
-        """Begin to learn from `trials`, unless that was begun before; return what will be known."""
+        """Start to learn from `trials`, unless already started; return the future settings."""
         for known, found in self._known:
             if len(known) == len(trials) and begins_with(trials, known):
                 return found
@@ -42,7 +42,7 @@ class Learner:
 
 
 def checkpoint(count: int) -> int:
-    """Return the last count, not above `count`, after which there is something new to learn."""
+    """Return the last number of trials, at most `count`, at which a fit is due."""
     at = _FIRST
     while (following := max(at + 1, int(at * _GROWTH))) <= count:
         at = following
@@ -50,18 +50,18 @@ def checkpoint(count: int) -> int:
 
 
 def usable(count: int, settled: int) -> int:
-    """Return from how many of the first of `count` finished trials the settings in use are learnt.
+    """Return from how many of the first of `count` finished trials the current settings are fitted.
 
-    `settled` of them, at the beginning, are those among which no later result will come.
+    No result can come before the end of the first `settled` of them.
     """
     return checkpoint(min(_steady(count, settled), count - count // _HEAD_START))
 
 
 def coming(count: int, settled: int) -> int:
-    """Return the same of the settings that are in use soon, which may be those of now."""
+    """Return the same for the settings that are used next, which may be the current ones."""
     return checkpoint(_steady(count, settled))
 
 
 def _steady(count: int, settled: int) -> int:
-    """Return how many may be learnt from: where a straggler holds up half of them, all."""
+    """Return the number of trials to learn from: all if a straggler holds up half of them."""
     return settled if 2 * settled >= count else count

@@ -1,11 +1,11 @@
-"""Threads: one for linear algebra, and one for what is computed ahead.
+"""Threads: linear algebra on one thread, and a background thread.
 
-One thread for linear algebra gives the same numbers on every machine, and sooner.
-On more threads sums are rounded in another order, so that what is believed would depend on the
-number of cores. A matrix of a few hundred rows is too small to share out: the threads mostly wait
-for one another, and take the cores from the trials that are being trained.
+With one thread linear algebra gives the same numbers on every machine, and is faster. More threads
+sum in another order, so that the rounding would depend on the number of cores. A matrix of a few
+hundred rows is too small to share: the threads mostly wait for each other, and compete with the
+trials for cores.
 
-What is computed ahead begins a moment after a proposal, when the worker that waited for it has it.
+Background work starts a moment after a proposal, when the waiting worker has received it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -25,9 +25,9 @@ _MOMENT = 0.2  # seconds
 
 
 def on_one_thread(function: Callable[P, T]) -> Callable[P, T]:
-    """Return `function` as one that computes on one thread, this process's setting put back after.
+    """Return a version of `function` that uses one thread; the earlier setting is restored.
 
-    The setting is the whole process's: linear algebra in its other threads has one thread as long.
+    The setting applies to the whole process, including its other threads, during the call.
     """
 
     @wraps(function)
@@ -39,7 +39,7 @@ def on_one_thread(function: Callable[P, T]) -> Callable[P, T]:
 
 
 class _Limit:
-    """The limit while anybody is within, and how many threads each library had before."""
+    """The limit while any call is inside, and the earlier number of threads of each library."""
 
     lock = Lock()
     within = 0
@@ -60,13 +60,13 @@ def _limited() -> Iterator[None]:
         with _Limit.lock:
             _Limit.within -= 1
             last = not _Limit.within
-            # With OpenMP each thread has a limit of its own, otherwise the process has one.
+            # With OpenMP each thread has its own limit, otherwise the process has one.
             own = [last or getattr(each, "threading_layer", "") == "openmp" for each in libraries]
             _allow(compress(libraries, own), compress(_Limit.before, own))
 
 
 def _allow(libraries: Iterable[LibController], numbers: Iterable[int]) -> None:
-    """Set numbers of threads, whichever thread has set them last: threadpoolctl heeds one only."""
+    """Set numbers of threads, also if another thread set them last: threadpoolctl skips others."""
     for library, number in zip(libraries, numbers, strict=True):
         heed_anyone = getattr(library, "clear_controlling_thread", lambda force: None)
         heed_anyone(force=True)
@@ -76,21 +76,21 @@ def _allow(libraries: Iterable[LibController], numbers: Iterable[int]) -> None:
 
 @cache
 def _libraries() -> Sequence[LibController]:
-    """Return the libraries that numpy and scipy have loaded, looked for once: that takes 4 ms."""
+    """Return the libraries loaded by numpy and scipy; searched once, which takes 4 ms."""
     found: Sequence[LibController] = ThreadpoolController().select(user_api="blas").lib_controllers
     return found
 
 
 class Ahead(Generic[T]):
-    """What `compute` returns, from `thread`: begun in a moment, or as soon as it is asked for."""
+    """The future result of `compute` in `thread`, started after a moment or when requested."""
 
     def __init__(self, thread: ThreadPoolExecutor, compute: Callable[[], T]) -> None:
-        """Queue behind what the thread has to do already."""
+        """Queue the computation after earlier ones."""
         self._asked_for = Event()
         self._future = thread.submit(self._run, compute)
 
     def result(self) -> T:
-        """Wait for it."""
+        """Wait for the result."""
         self._asked_for.set()
         return self._future.result()
 

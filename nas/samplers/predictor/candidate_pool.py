@@ -1,8 +1,8 @@
-"""The pool: the candidates among which an acquisition chooses, all within the budget.
+"""The pool: the candidates for an acquisition function, all within the budget.
 
-Exact draws from the feasible space, from all of it and from the band under the ceiling, are renewed
-now and then; children of the best so far, by mutation and by crossing two of them, every time.
-The draws depend on no result, so that the next ones are made while the trials run.
+Exact draws from the whole feasible space and from the band under the ceiling are renewed now and
+then. Children of the best trials, by mutation and crossover, are made for each proposal. The draws
+do not depend on results, so that the next ones are made in the background.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,11 +17,11 @@ from nas.samplers.predictor.blas_threads import Ahead
 from nas.samplers.predictor.model import Points
 from nas.space import Architecture
 
-_DRAWN = 800  # and a quarter as many in the band
-_MANY = 300  # proposals; who trains so many waits for an ask rather than for a training, ...
-_FEWER = 3  # ... and gets along with a share of the candidates
+_DRAWN = 800  # plus a quarter as many in the band
+_MANY = 300  # proposals; so many trainings are short compared with a proposal, ...
+_FEWER = 3  # ... so that the pool is smaller by this factor
 _RENEW_AFTER = 25
-_AHEAD = 5  # proposals before they are needed, draws are begun in the background
+_AHEAD = 5  # so many proposals before they are needed, draws start in the background
 _CHILDREN = 80
 _CROSS = 0.25
 _SEED = 20181
@@ -42,10 +42,10 @@ class Candidates:
         left = [a for a, is_fresh in zip(self.architectures, fresh, strict=True) if is_fresh]
         return Candidates(left, self.points.take(np.array(fresh)))
 
-    def beside(self, others: "Candidates") -> "Candidates":
-        """Return these and then `others`, none of which is among these."""
+    def extended(self, others: "Candidates") -> "Candidates":
+        """Return these and then `others`, which are all different from these."""
         both = self.architectures + others.architectures
-        return Candidates(both, self.points.beside(others.points))
+        return Candidates(both, self.points.extended(others.points))
 
 
 class CandidatePool:
@@ -54,14 +54,14 @@ class CandidatePool:
     def __init__(
         self, feasible: Feasible, points: Callable[[Sequence[Architecture]], Points]
     ) -> None:
-        """Draw nothing yet."""
+        """Start without draws."""
         self._feasible, self._points = feasible, points
         self._drawn = _Drawn(-1, {}, None)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="nas-pool")
         self._next: tuple[int, Ahead[_Drawn]] | None = None
 
     def look_ahead(self, asked: int) -> None:
-        """Begin the draws that are needed soon after `asked` proposals, in the background."""
+        """Start the draws that are needed soon after `asked` proposals, in the background."""
         epoch = (asked + _AHEAD) // _RENEW_AFTER
         known = self._drawn.epoch if self._next is None else self._next[0]
         if epoch not in (known, self._drawn.epoch):
@@ -74,9 +74,9 @@ class CandidatePool:
         asked: int,
         rng: np.random.Generator,
     ) -> Candidates | None:
-        """Return the exact draws, and then the children of `parents`, that are not in `taken`.
+        """Return the exact draws, then the children of `parents`, without those in `taken`.
 
-        None where there are none.
+        None if there are none.
         """
         drawn = self._exact(asked)
         children = [c for c in self.children(parents, asked, rng) if c not in drawn.members]
@@ -85,12 +85,12 @@ class CandidatePool:
         if not fresh:
             return found if found and found.architectures else None
         own = Candidates(fresh, self._points(fresh))
-        return own if found is None else found.beside(own)
+        return own if found is None else found.extended(own)
 
     def _exact(self, asked: int) -> "_Drawn":
         """Return the exact draws for the proposal after `asked` earlier ones.
 
-        They depend on the space and on the epoch of `asked`, so that a replay sees the same.
+        They depend only on the space and on the epoch of `asked`, so that a replay gets the same.
         """
         epoch = asked // _RENEW_AFTER
         if self._drawn.epoch != epoch:
@@ -114,7 +114,7 @@ class CandidatePool:
     def children(
         self, parents: Sequence[Architecture], asked: int, rng: np.random.Generator
     ) -> list[Architecture]:
-        """Return feasible relatives of `parents`, better ones first, which have more children."""
+        """Return feasible children of `parents`; better parents come first and have more."""
         found: dict[Architecture, None] = {}
         for _ in range(_CHILDREN // (_FEWER if asked > _MANY else 1)):
             child = parents[_skewed(len(parents), rng)]
@@ -131,7 +131,7 @@ class CandidatePool:
 
 @dataclass(frozen=True)
 class _Drawn:
-    """The exact draws of one epoch with their `arch_id`, and with points where there are any."""
+    """The exact draws of one epoch with their `arch_id`; with points if there are any."""
 
     epoch: int
     members: dict[Architecture, str]
@@ -139,5 +139,5 @@ class _Drawn:
 
 
 def _skewed(count: int, rng: np.random.Generator) -> int:
-    """Return an index below `count`, the first ones more often."""
+    """Return a random index below `count`; low ones are more likely."""
     return int(count * rng.random() ** 1.5)

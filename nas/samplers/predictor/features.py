@@ -1,10 +1,10 @@
-"""Features: rows of numbers between which a kernel measures distances.
+"""Features: coordinates for the distances of a kernel.
 
-An architecture has two groups. The first are its choices: each both as a number and as a category,
-for nobody knows beforehand whether a space's values act in order or as names; and, for every choice
-that several stages share, the mean over the stages, for networks that are alike as a whole often
-are alike in accuracy. The second is its profile: the costs, which explain most of the accuracy, and
-how they are shared out.
+An architecture has two groups of features. The first are its choices: each as a number and as a
+category, because it is unknown whether the order of a space's values matters; and, for every choice
+that several stages share, the mean over the stages, because networks with equal means often have
+similar accuracy. The second is its profile: the costs, which explain most of the accuracy, and the
+shares of the stages.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ _SUMMARY = 4.0  # ... and how far apart the means over the stages are
 
 @dataclass(frozen=True)
 class Column:
-    """One variable: its number of values, whether they are in order, and what shares its values.
+    """One variable: its number of values, whether they are ordered, and its group.
 
     `size` 0 is a number in [0, 1] instead of an index. Variables of one `group` are averaged.
     """
@@ -37,7 +37,7 @@ class Features:
     """Turns codes (one row for each architecture) into the coordinates of the first group."""
 
     def __init__(self, columns: Sequence[Column]) -> None:
-        """Lay out the coordinates of `columns`."""
+        """Set up the coordinates of `columns`."""
         self._columns = tuple(columns)
         groups: dict[str, list[int]] = {}
         for index, column in enumerate(self._columns):
@@ -47,7 +47,7 @@ class Features:
     def choices(self, codes: Floats) -> Floats:
         """Return the coordinates of rows of `codes` (n, variables); a code below 0 is dead.
 
-        A dead choice is no category, and lies at the foot of the order.
+        A dead choice has no category, and is at the low end of the order.
         """
         n = len(codes)
         if not self._columns:
@@ -78,7 +78,7 @@ class Features:
 
 def squared_distances(one: Floats, other: Floats) -> Floats:
     """Return the squared Euclidean distances between rows, shape (len(one), len(other))."""
-    distances: Floats = one @ (2.0 * other).T  # the others are usually fewer
+    distances: Floats = one @ (2.0 * other).T  # `other` usually has fewer rows
     norms = _squares(one)[:, None] + _squares(other)[None]
     np.subtract(norms, distances, out=distances)
     return np.maximum(distances, 0.0, out=distances)

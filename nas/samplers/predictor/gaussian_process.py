@@ -1,15 +1,14 @@
-"""The surrogate: a Gaussian process with a kernel of few parameters, fitted by likelihood.
+"""The surrogate: a Gaussian process with few kernel parameters, fitted by likelihood.
 
 k = a0 k_A k_B + a1 k_A + a2 k_B, with k_G = exp(-d_G / l_G) over the squared distances of the two
-groups of features: smooth in the costs, smooth in the choices, and a part for both at once. Six
-parameters can be learnt from ten networks; one length for each of fifty choices could not.
-Every row may have noise of its own beside the common one. (Rasmussen and Williams 2006, chapters 2
-and 5.)
+groups of features: smooth in the costs, smooth in the choices, and an interaction. Six parameters
+can be learnt from ten networks; one length for each of fifty choices could not. Every row may have
+its own noise in addition to the common noise. (Rasmussen and Williams 2006, chapters 2 and 5.)
 
-What the kernel does not explain is in part the seed's, and will not come again, and in part the
-network's own, and will. One training of each network cannot tell the two apart; a quarter
-of the variance is taken to be the network's own. So a network that did better than its relatives is
-believed to be somewhat better.
+The residual of the kernel is partly due to the seed and will not repeat, and partly a property of
+the network that will. One training of each network cannot separate the two; a quarter of the
+variance is attributed to the network. So a network that is better than its relatives is believed to
+be somewhat better.
 """
 
 from collections.abc import Sequence
@@ -24,7 +23,7 @@ from nas.samplers.predictor.features import Floats, Ints, squared_distances
 # log of: lengths of A and B, amplitudes of both, A, B, and the noise variance
 PRIOR = np.array([0.0, 0.0, np.log(0.5), np.log(0.5), np.log(0.5), np.log(0.05)])
 _SPREAD = np.array([1.5, 1.5, 1.0, 1.0, 1.0, 1.5])
-_OWN = 0.25  # the share of the unexplained variance that is the network's own
+_OWN = 0.25  # the share of the residual variance that is attributed to the network
 _JITTER = 1e-6
 _STEPS = 30
 
@@ -33,7 +32,7 @@ _STEPS = 30
 class Rows:
     """Points of both groups of features; each group scaled to unit mean squared distance.
 
-    The first group is scaled where distances are taken, by `unit`: it is much the larger one.
+    The first group is scaled by `unit` when distances are computed, because it is large.
     """
 
     choices: Floats
@@ -50,13 +49,13 @@ class Rows:
 
 
 class Surrogate:
-    """A posterior over one objective, given `rows`, `values` and the extra noise of each value.
+    """The posterior of one objective, given `rows`, `values` and the extra noise of each value.
 
     `values` and `noise` (variances, in squared units of the values) have shape (n,).
     """
 
     def __init__(self, rows: Rows, values: Floats, noise: Floats, theta: Floats) -> None:
-        """Condition on the values with kernel parameters `theta` (logarithms, as PRIOR)."""
+        """Condition on the values with kernel parameters `theta` (logarithms, as in PRIOR)."""
         self._rows, self._theta, self._values, self._extra = rows, theta, values, noise
         self._mean, self._scale = _standard(values, noise)
         standard = (values - self._mean) / self._scale
@@ -77,16 +76,16 @@ class Surrogate:
         return self._scale**2 * float(np.exp(self._theta[5]))
 
     def believe(self) -> Floats:
-        """Return the mean of the true values of what was learnt from, their own part included."""
+        """Return the mean of the true values of the trained networks, residual parts included."""
         explained = self._mean + self._scale * (self._kernel @ self._weights)
         share = _OWN * self._unexplained / (self._unexplained + self._extra)
         believed: Floats = explained + share * (self._values - explained)
         return believed
 
     def covariance(self, rows: Rows, learnt: Ints) -> Floats:
-        """Return the posterior covariance of new networks with some of those learnt from, by index.
+        """Return the posterior covariance of new networks with some trained ones, given by index.
 
-        That of their true values, (n, k), as far as these are explained.
+        It is the covariance of the parts of their true values that the kernel explains, (n, k).
         """
         cross, explained = self._explained(rows)
         theirs = solve_triangular(self._factor[0], self._kernel[:, learnt], lower=True)
@@ -103,8 +102,8 @@ class Surrogate:
         return mean, deviation
 
     def _explained(self, rows: Rows) -> tuple[Floats, Floats]:
-        """Return the prior covariance with what was learnt from, and that over its factor."""
-        if self._asked is None or self._asked[0] is not rows:  # asked for twice in a row
+        """Return the prior covariance with the trained networks, also divided by its factor."""
+        if self._asked is None or self._asked[0] is not rows:  # called twice in a row
             cross = _kernel(self._theta, _distances(rows, self._rows))
             explained = solve_triangular(self._factor[0], cross.T, lower=True)
             self._asked = rows, cross, explained
@@ -112,7 +111,7 @@ class Surrogate:
 
 
 def fit(rows: Rows, values: Floats, noise: Floats) -> Floats:
-    """Return the kernel parameters of largest posterior density, by gradient from the prior."""
+    """Return the kernel parameters of maximum posterior density, by gradient from the prior."""
     distances = _distances(rows, rows)
     mean, scale = _standard(values, noise)
     standard, extra = (values - mean) / scale, noise / scale**2
@@ -127,7 +126,7 @@ def fit(rows: Rows, values: Floats, noise: Floats) -> Floats:
 
 
 def _standard(values: Floats, noise: Floats) -> tuple[float, float]:
-    """Return mean and deviation of the values, those with little extra noise first of all."""
+    """Return mean and deviation of the values, weighted towards those with little extra noise."""
     weights = 1.0 / (1.0 + noise / (np.median(noise) + values.var() + 1e-12))
     mean = float(np.average(values, weights=weights))
     spread = float(np.sqrt(np.average((values - mean) ** 2, weights=weights)))
@@ -148,7 +147,7 @@ def _noise(theta: Floats, extra: Floats) -> Floats:
 def _kernel(theta: Floats, distances: Sequence[Floats]) -> Floats:
     first, second = (_decayed(d, np.exp(t)) for d, t in zip(distances, theta[:2], strict=True))
     both, one, two = np.exp(theta[2:5])
-    kernel: Floats = both * first  # in place from here on: memory is what this costs
+    kernel: Floats = both * first  # in place from here on, to save memory
     kernel *= second
     first *= one
     second *= two
@@ -169,7 +168,7 @@ def _loss(
     """Return the negative log posterior density of `theta`, and its gradient."""
     lengths, amplitudes = np.exp(theta[:2]), np.exp(theta[2:5])
     first, second = map(_decayed, distances, lengths)
-    both = first * second  # in place from here on: memory is what this costs
+    both = first * second  # in place from here on, to save memory
     both *= amplitudes[0]
     first *= amplitudes[1]
     second *= amplitudes[2]

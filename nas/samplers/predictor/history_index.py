@@ -1,4 +1,4 @@
-"""The history index: the values of all trials that a proposal needs."""
+"""The history index: the values of all trials that a proposal uses."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from nas.study import Objective, Trial, TrialState
 
 @dataclass(frozen=True)
 class Seen:
-    """One look at a history.
+    """The contents of one history.
 
-    `asked` counts the candidates, `done` the COMPLETE ones among them; `taken` are their
-    architectures. `finished` are the trials that say something, with the last `losses` of the first
-    uncertain goal and the shares of the ceiling that they have `used`; `pending` will say it later.
-    No later result will come among the first `settled` of the finished ones.
+    `asked` counts the candidates, `done` the COMPLETE ones; `taken` are the architectures of all
+    candidates. `finished` are the trials to learn from, with the last `losses` of the first
+    uncertain goal and the shares of the ceiling that they have `used`; `pending` are not finished.
+    No result can come before the end of the first `settled` of the finished ones.
     """
 
     asked: int
@@ -34,11 +34,11 @@ class HistoryIndex:
     """Reads histories for one feasible space."""
 
     def __init__(self, feasible: Feasible, goal: Objective | None) -> None:
-        """Keep what `goal`, the first uncertain one, is read by."""
+        """Store the space and `goal`, the first uncertain one."""
         self._feasible, self._goal = feasible, goal
 
     def read(self, history: Sequence[Trial]) -> Seen:
-        """Return what `history` holds: the trials that finished at its beginning, then the rest."""
+        """Return the contents of `history`: the finished trials at its beginning, then the rest."""
         settled = next((i for i, t in enumerate(history) if not t.state.finished), len(history))
         asked = [trial for trial in history if trial.candidate]
         useful = [trial for trial in history if _useful(trial)]
@@ -54,12 +54,12 @@ class HistoryIndex:
         )
 
     def _loss(self, trial: Trial) -> float:
-        """Return the last loss of the goal; infinity where there is none."""
+        """Return the last loss of the goal; infinity if there is none."""
         value = None if self._goal is None else trial.value(self._goal.name)
         return np.inf if value is None or self._goal is None else self._goal.loss(value)
 
 
 def _useful(trial: Trial) -> bool:
-    """Tell whether a trial has finished and says something: diverging does, other failures not."""
+    """Tell whether a trial is finished and informative: divergence is, other failures are not."""
     failed = trial.state is TrialState.FAILED
     return trial.state.finished and (not failed or trial.fail_reason == "nan")

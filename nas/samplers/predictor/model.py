@@ -1,4 +1,4 @@
-"""The model: one surrogate for each uncertain goal, and what they promise of candidates."""
+"""The model: one surrogate for each uncertain goal, and the expected gains of candidates."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,8 +27,8 @@ _CONTENDERS = 24
 class Points:
     """Networks: `codes` (n, variables), `profile` (n, p), and `known` losses (n, goals).
 
-    `known` is nan in the columns of uncertain goals. `choices` are the coordinates of the codes,
-    where they are known.
+    `known` is NaN in the columns of uncertain goals. `choices` are the coordinates of the codes, if
+    already computed.
     """
 
     codes: Floats
@@ -49,8 +49,8 @@ class Points:
             None if self.choices is None else self.choices[index],
         )
 
-    def beside(self, other: "Points") -> "Points":
-        """Return these points and then those of `other`, which know the same of theirs."""
+    def extended(self, other: "Points") -> "Points":
+        """Return these points followed by `other`; both have coordinates or none."""
         return Points(
             np.concatenate([self.codes, other.codes]),
             np.concatenate([self.profile, other.profile]),
@@ -61,7 +61,7 @@ class Points:
 
 @dataclass(frozen=True)
 class GoalObservations:
-    """Values of one uncertain goal: which of the points, the value, the extra noise variance."""
+    """Values of one uncertain goal: indices of the points, values, extra noise variances."""
 
     index: Ints
     values: Floats
@@ -69,10 +69,10 @@ class GoalObservations:
 
 
 class Model:
-    """Learns from points, some of them observed and some on their way."""
+    """Learns from points, some observed and some pending."""
 
     def __init__(self, features: Features, uncertain: Sequence[bool]) -> None:
-        """Model goals, `uncertain` or known beforehand."""
+        """Store which goals are `uncertain`; the others are known before training."""
         self._features = features
         self._goals = [goal for goal, unknown in enumerate(uncertain) if unknown]
 
@@ -83,10 +83,10 @@ class Model:
         pending: Ints,
         kernels: Mapping[int, Floats] | None = None,
     ) -> "Posterior":
-        """Return what is believed given `observed` (by goal) and the `pending` points.
+        """Return the posterior given `observed` (by goal) and the `pending` points.
 
-        `kernels` are parameters that the method of that name fitted to other points of the space,
-        or else to these.
+        `kernels` are parameters from the method of that name, fitted to other points of the space;
+        by default they are fitted to these points.
         """
         scale = _Scale.of(self._features, points)
         believed, learnt = points.known.copy(), {}
@@ -101,7 +101,7 @@ class Model:
             if len(others):
                 believed[others, goal] = surrogate.predict(rows.take(others))[0]
             believed[seen.index, goal] = surrogate.believe()
-            if len(pending):  # believed as they are: the mean stays, the doubt around them falls
+            if len(pending):  # observed at their mean: the mean stays, the variance near them falls
                 values = np.concatenate([seen.values, believed[pending, goal]])
                 noise = np.concatenate([seen.noise, np.zeros(len(pending))])
                 index = np.concatenate([seen.index, pending])
@@ -112,7 +112,7 @@ class Model:
     def kernels(
         self, points: Points, observed: Mapping[int, GoalObservations]
     ) -> dict[int, Floats]:
-        """Return kernel parameters by goal, fitted to `points`; at most MOST are meant."""
+        """Return kernel parameters by goal, fitted to `points`; pass at most MOST."""
         return self._kernels(_Scale.of(self._features, points).rows(points), observed)
 
     def _kernels(self, rows: Rows, observed: Mapping[int, GoalObservations]) -> dict[int, Floats]:
@@ -126,7 +126,7 @@ class Model:
 
 
 class Posterior:
-    """What is believed of the points (`believed`, (n, goals)), and of any other ones."""
+    """The posterior of the points (`believed`, (n, goals)), and of any other points."""
 
     def __init__(
         self,
@@ -134,16 +134,16 @@ class Posterior:
         believed: Floats,
         learnt: Mapping[int, tuple[Ints, Surrogate]],
     ) -> None:
-        """Keep the surrogates by goal, each with which of the points it has learnt from."""
+        """Store the surrogates by goal, each with the indices of its points."""
         self.believed = believed
         self._scale, self._learnt = scale, learnt
         self._asked: tuple[Points, Rows] | None = None
 
     def best_gain(self, candidates: Points) -> Floats:
-        """Return what measuring promises for the first uncertain goal's best value, (n,).
+        """Return the expected gain of the first uncertain goal's best value, (n,).
 
-        Expected improvement finds the region; the knowledge gradient, which is small until then,
-        finds the best in it.
+        Expected improvement finds the region; the knowledge gradient, which is small at first,
+        finds the best network in it.
         """
         goal, (index, surrogate) = next(iter(self._learnt.items()))
         rows = self._candidates(candidates)
@@ -157,7 +157,7 @@ class Posterior:
     def front_gain(
         self, candidates: Points, ceiling: float | None, rng: np.random.Generator
     ) -> Floats:
-        """Return the expected growth of the front as a share of what it dominates, (n,).
+        """Return the expected growth of the front as a share of its hypervolume, (n,).
 
         `ceiling` bounds the known loss. With more than two goals, or two uncertain ones, it is the
         expected improvement along one random direction, as a share of the range of the losses.
@@ -184,7 +184,7 @@ class Posterior:
         return {goal: surrogate.predict(rows) for goal, (_, surrogate) in self._learnt.items()}
 
     def _candidates(self, candidates: Points) -> Rows:
-        """Return the rows of candidates, which may be asked about twice in a row."""
+        """Return the rows of candidates, cached for a second call."""
         if self._asked is None or self._asked[0] is not candidates:
             self._asked = candidates, self._scale.rows(candidates)
         return self._asked[1]
@@ -192,7 +192,7 @@ class Posterior:
 
 @dataclass(frozen=True)
 class _Scale:
-    """Centres and scales both groups of features by the points learnt from."""
+    """Centres and scales both groups of features by the training points."""
 
     features: Features
     choices: float
@@ -220,7 +220,7 @@ def _both(one: Floats | None, two: Floats | None) -> Floats | None:
 
 
 def _evenly(index: Ints) -> Ints:
-    """Return at most as many as a kernel is fitted to."""
+    """Return at most as many indices as a kernel is fitted to, evenly spaced."""
     if len(index) <= _FIT_MOST:
         return index
     return index[np.linspace(0, len(index) - 1, _FIT_MOST).astype(np.int64)]
@@ -235,7 +235,7 @@ def _subset(seen: GoalObservations, profile: Floats) -> GoalObservations:
 
 
 def thinned(values: Floats, cost: Floats) -> Ints:
-    """Return at most MOST positions: the best in each stratum of cost, and others evenly."""
+    """Return at most MOST positions: the best in each cost stratum, and others evenly."""
     count = len(values)
     if count <= MOST:
         return np.arange(count)

@@ -1,9 +1,9 @@
-"""What the surrogate learns from: trials as values, with how far each is to be trusted.
+"""Observations: the values that the surrogate learns from trials, with their noise.
 
-A trial measured to the last rung is an observation. One that was stopped earlier is a censored
-measurement: its value at full fidelity is inferred from its last rung, by what the complete trials
-went through between the two, and has the scatter of that inference as additional noise. As trials
-are stopped by what the inference starts from, the complete ones are a fair sample for it.
+A trial measured to the last rung is an observation. A trial stopped earlier is a censored
+measurement: its value at full fidelity is estimated from its last rung by a regression over the
+complete trials, and the residual variance of this regression is added to its noise. Trials are
+stopped by the regressor itself, so that the complete trials do not bias the regression.
 """
 
 from collections.abc import Sequence
@@ -14,14 +14,14 @@ from nas.samplers.predictor.features import Floats
 from nas.samplers.predictor.model import GoalObservations
 from nas.study import Measurement, Objective, Trial, TrialState
 
-_FLOOR = 1e-4  # added before the logarithm: one error in ten thousand images
-_OUTLIER = 4.0  # in standard deviations, upwards only: a diverged training is just bad
-_SHRINKAGE = 4.0  # pairs of rungs by which the slope between them is held at 1
+_FLOOR = 1e-4  # added before the logarithm: one error in 10,000 images
+_OUTLIER = 4.0  # in standard deviations, upwards only, for diverged trainings
+_SHRINKAGE = 4.0  # weight of the prior slope 1 between rungs, in pairs of values
 _FEWEST_PAIRS = 3
 
 
 def transform(losses: Floats) -> Floats:
-    """Return losses in the unit in which the surrogate works: logarithms where all are positive."""
+    """Return losses in the unit of the surrogate: logarithms if all are positive."""
     if losses.size and losses.min() >= 0:
         logs: Floats = np.log(losses + _FLOOR)
         return logs
@@ -29,12 +29,12 @@ def transform(losses: Floats) -> Floats:
 
 
 def inverse(value: float, positive: bool) -> float:
-    """Return the loss that `transform` turned into `value`."""
+    """Return the loss that `transform` maps to `value`."""
     return max(0.0, float(np.exp(value)) - _FLOOR) if positive else value
 
 
 def clip(values: Floats) -> Floats:
-    """Return values with those far above the bulk pulled in, so that one outlier bends nothing."""
+    """Return values with upper outliers clipped, so that a single one has little influence."""
     middle = np.median(values)
     spread = 1.4826 * np.median(np.abs(values - middle))
     clipped: Floats = np.minimum(values, middle + _OUTLIER * spread) if spread > 0 else values
@@ -42,9 +42,9 @@ def clip(values: Floats) -> Floats:
 
 
 def observe(trials: Sequence[Trial], goal: Objective) -> GoalObservations:
-    """Return what finished `trials` say of an uncertain `goal` at full fidelity.
+    """Return the observations of an uncertain `goal` at full fidelity in finished `trials`.
 
-    Trials that failed by diverging count as the worst value seen; other failures say nothing.
+    Trials that failed by divergence count as the worst value; other failures are ignored.
     """
     final = [_final(trial, goal) for trial in trials]
     complete = [index for index, value in enumerate(final) if value is not None]

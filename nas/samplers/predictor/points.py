@@ -1,7 +1,7 @@
-"""Coded: architectures as the points that a model learns from, each turned into numbers once.
+"""Coder: architectures as points that a model learns from; each is encoded once.
 
-What an ask looks at is mostly what the one before looked at: the trials, and the draws of the pool.
-A row is the same numbers whichever others it is computed beside.
+Consecutive proposals use mostly the same trials and pool draws, so that codes are cached. A row has
+the same numbers whichever other rows it is computed with.
 """
 
 import itertools
@@ -19,10 +19,10 @@ from nas.study import Objective, Trial
 
 
 class Coder:
-    """Turns architectures of one feasible space into points, for one list of goals."""
+    """Encodes architectures of one feasible space as points, for one list of goals."""
 
     def __init__(self, feasible: Feasible, features: Features, goals: Sequence[Objective]) -> None:
-        """Keep where codes, costs and coordinates come from."""
+        """Store the sources of codes, costs and coordinates."""
         self._feasible, self._features, self._goals = feasible, features, tuple(goals)
         self._coded: Points | None = None
         self._places: dict[str, int] = {}
@@ -34,26 +34,26 @@ class Coder:
         codes = np.array([coding.encode(a) for a in architectures], dtype=float)
         profiles = np.array([coding.profile(a) for a in architectures], dtype=float)
         codes = codes.reshape(count, -1)
-        # A single row would be summed in another order than one of several.
+        # The sum over a single row would round differently.
         choices = self._features.choices(np.repeat(codes, 2, axis=0) if count == 1 else codes)
         return Points(
             codes, profiles.reshape(count, -1), self._known(architectures), choices=choices[:count]
         )
 
     def trials(self, trials: Sequence[Trial]) -> Points:
-        """Return the points of trials, each of which is coded when it is first asked for."""
-        with self._lock:  # proposals and what is learnt in a thread ask for the same
+        """Return the points of trials; each trial is encoded on first use."""
+        with self._lock:  # proposals and the background fit use the same cache
             places = self._places
             new = {t.arch_id: t.architecture for t in trials if t.arch_id not in places}
             if new or self._coded is None:
                 found = self.points(list(new.values()))
-                self._coded = found if self._coded is None else self._coded.beside(found)
+                self._coded = found if self._coded is None else self._coded.extended(found)
                 places.update(zip(new, itertools.count(len(places))))
             numbers = np.array([places[trial.arch_id] for trial in trials], dtype=np.int64)
             return self._coded.take(numbers)
 
     def _known(self, architectures: Sequence[Architecture]) -> Floats:
-        """Return the transformed losses of the goals that are known beforehand, nan in others."""
+        """Return the transformed losses of the goals known before training; NaN for others."""
         losses = np.full((len(architectures), len(self._goals)), np.nan)
         columns = [column for column, goal in enumerate(self._goals) if goal.known]
         for row, architecture in enumerate(architectures if columns else ()):

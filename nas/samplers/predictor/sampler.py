@@ -1,10 +1,10 @@
-"""The predictor sampler: learn from what was measured, and train what promises most.
+"""The predictor sampler: learns from measurements, and proposes the largest expected gain.
 
-The first proposals cover the costs (`nas.samplers.random.stratified`). Then a surrogate is fitted
-to the finished trials, and proposals take turns: one is the candidate that promises most for the
-best network under the ceiling, the next the one that promises most for the front, until that has
-nothing left to promise. Trials on their way count as measured at what is believed of them, so that
-parallel workers do not all train the same idea.
+The first proposals cover the range of costs (`nas.samplers.random.stratified`). Then a surrogate is
+fitted to the finished trials, and two criteria alternate: the expected gain for the best network
+under the ceiling, and the expected growth of the front, until the latter is negligible. Running
+trials count as measured at their believed values, so that parallel workers train different
+networks.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -28,15 +28,15 @@ from nas.study import Objective, Trial, TrialState
 
 START = 8
 _FEWEST = 4
-_ENOUGH = 1e-4  # growth of the front below which it gives up its turn
+_ENOUGH = 1e-4  # growth of the front below which its turn is skipped
 _BEST_PARENTS, _FRONT_PARENTS = 6, 12
 
 
 class GaussianProcessSampler(Measured):
-    """Proposes what a Gaussian process expects most of; believes its posterior mean."""
+    """Proposes by the expected gain under a Gaussian process; believes its posterior mean."""
 
     def __init__(self, feasible: Feasible, goals: Sequence[Objective]) -> None:
-        """Lay out the features of the feasible space."""
+        """Set up the features of the feasible space."""
         self._feasible, self._goals = feasible, tuple(goals)
         columns = [Column(len(v.values), v.ordered, v.key) for v in feasible.coding.variables]
         self._uncertain = [not goal.known for goal in self._goals]
@@ -52,10 +52,12 @@ class GaussianProcessSampler(Measured):
     def propose(
         self, history: Sequence[Trial], number: int, rng: np.random.Generator
     ) -> Architecture | None:
-        """Return the most promising candidate, or one of the stratified start."""
+        """Return the candidate with the largest gain, or one of the stratified start."""
         seen = self._record.read(history)
         proposed = self._proposed(seen, rng)
-        if seen.finished and any(self._uncertain):  # before, the workers need the cores to start
+        if seen.finished and any(
+            self._uncertain
+        ):  # not earlier: the workers need the cores to start
             self._pool.look_ahead(seen.asked)
             self._learnt(seen, coming)
         return proposed
@@ -77,14 +79,14 @@ class GaussianProcessSampler(Measured):
     def believe(self, history: Sequence[Trial]) -> Mapping[int, float]:
         """Return the posterior mean of the first goal, as a loss, by number of COMPLETE candidate.
 
-        What was measured, where it is too little to learn from or the goal is known beforehand.
+        Returns the measured values if there are too few, or if the goal is known before training.
         """
         measured = super().believe(history)
         if len(measured) < _FEWEST or self._goals[0].known:
             return measured
         seen = self._record.read(history)
         useful = [*seen.finished, *seen.pending]
-        settings = self._learnt(seen, coming).result()  # who asks for the best waits for it
+        settings = self._learnt(seen, coming).result()  # a call for the best waits for it
         losses = self._learn(useful, settings).believed[:, 0].tolist()
         positive = min(measured.values()) >= 0
         believed = {
@@ -93,11 +95,11 @@ class GaussianProcessSampler(Measured):
         return {number: believed[number] for number in measured}
 
     def _learnt(self, seen: Seen, length: Callable[[int, int], int]) -> Ahead[Settings]:
-        """Return what is learnt from the first finished trials, as many as `length` says."""
+        """Return the settings fitted to the first finished trials, as many as `length` returns."""
         return self._learner.begin(seen.finished[: length(len(seen.finished), seen.settled)])
 
     def _learn_most(self, seen: Seen, settings: Settings) -> tuple[Sequence[Trial], Posterior]:
-        """Learn from a bounded number of trials, so that an ask takes no longer after many."""
+        """Learn from a bounded number of trials, to bound the time of a proposal."""
         most = [*_telling(seen.finished, seen.losses, seen.used), *seen.pending]
         return most, self._learn(most, settings)
 
@@ -108,7 +110,7 @@ class GaussianProcessSampler(Measured):
 
     @on_one_thread
     def _settings(self, early: Sequence[Trial]) -> Settings:
-        """Return what is fitted to the trials that tell most; called in a thread of its own."""
+        """Return the settings fitted to the most informative trials; runs in the background."""
         seen = HistoryIndex(self._feasible, self._first).read(early)
         first = _telling(seen.finished, seen.losses, seen.used)
         points, observed = self._coder.trials(first), self._observed(first)
@@ -127,7 +129,7 @@ class GaussianProcessSampler(Measured):
         return posterior.best_gain(candidates) if done else growth
 
     def _ceiling(self) -> float | None:
-        """Return the ceiling of the known goal, transformed, where the budget has one for it."""
+        """Return the transformed ceiling of the known goal, if the budget has one."""
         known = [goal.name for goal in self._goals if goal.known]
         for constraint in self._feasible.budget:
             if constraint.cost in known:
@@ -135,7 +137,7 @@ class GaussianProcessSampler(Measured):
         return None
 
     def _parents(self, useful: Sequence[Trial], posterior: Posterior) -> list[int]:
-        """Return the best by the first goal and the believed front, in turns, members only."""
+        """Return the best by the first goal and the believed front, alternately; members only."""
         ours = [
             index
             for index, trial in enumerate(useful)
@@ -158,7 +160,7 @@ class GaussianProcessSampler(Measured):
 
 
 def _telling(finished: Sequence[Trial], losses: Floats, used: Floats) -> list[Trial]:
-    """Return those of the finished trials that tell most, a bounded number."""
+    """Return the most informative of the finished trials, a bounded number."""
     return [finished[index] for index in thinned(losses, used)]
 
 
