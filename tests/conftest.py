@@ -20,6 +20,10 @@ from nas.study.spec import StudySpec
 
 ROOT = Path(__file__).parents[1]
 
+# One thread in this process and in each that a test starts: two test processes and their workers
+# share two cores, where more threads would mostly wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # Ray's workers run elsewhere, and have nothing of the driver's path; some use evaluators of ours.
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
 
