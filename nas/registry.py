@@ -58,7 +58,10 @@ class Registry(Generic[Part]):
         except Exception as error:  # whatever the import of another package may raise
             raise self._unusable(entry, f"{type(error).__name__}: {error}") from error
         if not self._is_part(part):
-            raise self._unusable(entry, f"the object is not a {self.noun}")
+            raise self._unusable(entry, f"the object is not a valid {self.noun}")
+        called = getattr(part, "name", name)
+        if called != name:
+            raise self._unusable(entry, f"the object calls itself {called!r}")
         return part
 
     def provider(self, name: str) -> tuple[str, str] | None:

@@ -10,7 +10,7 @@ from nas.space.blocks.igcv3 import RELU_PLACEMENTS
 from nas.space.layers import Add, Builder, Conv, Shape, Shuffle
 from tests.messages import carrying
 
-IGCV3 = BLOCK_KINDS["igcv3"]
+IGCV3 = BLOCK_KINDS.load("igcv3")
 CHOICES = {
     "depth": 1,
     "width": 24,

@@ -268,5 +268,5 @@ def test_a_constraint_that_cannot_be_met_is_refused_when_the_file_is_read(change
 
 def test_a_block_without_pairs_has_no_such_constraint():
     text = (files("nas.search_spaces") / "mobilenetv2.toml").read_text()
-    with pytest.raises(SpaceError, match=carrying("mobilenetv2 … igcv3, igcv1")):
+    with pytest.raises(SpaceError, match=carrying("mobilenetv2")):
         read_space('complementary = "strict"\n' + text, "m.toml")

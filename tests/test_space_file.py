@@ -116,7 +116,7 @@ def test_a_toml_mistake_is_told_with_its_line():
         (('schema = 1\n', "schema = true\n"), "schema = True … integer"),
         (('schema = 1\n', "schema = 1\nshema = 1\n"), "'shema'"),
         (('name = "small"', 'name = "Small Space"'), "name = 'Small Space'"),
-        (('block = "igcv3"', 'block = "resnet"'), "block = 'resnet'"),
+        (('block = "igcv3"', 'block = "resnet"'), "'resnet'"),
         (('title = "A', 'title = "A\\n'), "title = 'A\\n"),
         (('input = "3x32x32"', 'input = "32"'), "deployment … input = '32'"),
         (('input = "3x32x32"', 'input = "3x0x32"'), "deployment … input = '3x0x32'"),

@@ -10,8 +10,9 @@ from typing import TypeAlias
 import click
 from click.shell_completion import CompletionItem
 
+from nas.registry import entry_names
+
 TASKS = ("digits", "cifar10", "cifar100", "imagenet", "folder")
-SAMPLERS = ("predictor", "evolution", "random", "tpe", "gp", "nsga2", "nsga3")
 
 _Offer: TypeAlias = Callable[[click.Context], Iterable[str]]
 _FILES = ("db", "space_name", "spaces", "recipe", "against")  # may name a file instead
@@ -77,6 +78,10 @@ def _objectives(_ctx: click.Context) -> Iterable[str]:
     return known_objectives()
 
 
+def _samplers(_ctx: click.Context) -> Iterable[str]:
+    return entry_names("nas.samplers")
+
+
 def _studies(ctx: click.Context) -> Iterable[str]:
     """Return the names of the studies; for `nas show` and `report` those of trainings too."""
     from nas.store import open_store
@@ -95,8 +100,8 @@ _OFFERS: Mapping[str, _Offer] = {
     "against": _networks,
     "task": lambda _ctx: TASKS,
     "recipe": _recipes,
-    "sampler": lambda _ctx: SAMPLERS,
-    "samplers": lambda _ctx: SAMPLERS,
+    "sampler": _samplers,
+    "samplers": _samplers,
     "objectives": _objectives,
     "study": _studies,
     "db": lambda _ctx: (),

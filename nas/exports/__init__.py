@@ -1,6 +1,7 @@
 """Files out of one network: readable source, weights, ONNX and a card, each checked.
 
-`bundle.export_network` writes them all; `request.ExportRequest` says of what.
+`bundle.export_network` writes them; `request.ExportRequest` says of what. Each format is a module
+behind the table of `format.FORMATS`.
 """
 
 import lazy_loader

@@ -1,5 +1,12 @@
 from .bundle import check_target as check_target
 from .bundle import export_network as export_network
+from .format import FORMATS as FORMATS
+from .format import ExportFormat as ExportFormat
+from .format import ExportJob as ExportJob
+from .format import Written as Written
+from .format import choose_formats as choose_formats
+from .parity import Parity as Parity
+from .parity import Reference as Reference
 from .request import OPSET as OPSET
 from .request import OPSETS as OPSETS
 from .request import ExportRequest as ExportRequest

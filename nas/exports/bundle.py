@@ -1,52 +1,50 @@
 """The export of one network: a directory that is complete and checked, or is not there."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
-
-import torch
-from torch import Tensor, nn
 
 from nas.cost import total_cost
-from nas.errors import ExportError
-from nas.exports.card import Counts, Evidence, make_card
+from nas.errors import ExportError, NasError
+from nas.exports.card import Counted, Counts, make_card
 from nas.exports.files import publish, staging, write_bytes
-from nas.exports.onnx_file import convert, write_onnx
-from nas.exports.parity import Forward, reference
-from nas.exports.parity import compare as compare_logits
+from nas.exports.format import FORMATS, ExportFormat, ExportJob, Written, choose_formats
+from nas.exports.parity import reference
 from nas.exports.request import ExportRequest
-from nas.exports.source.writer import write_source
-from nas.exports.weights import load_weights, prepare_weights
+from nas.exports.weights import prepare_network
 from nas.space import Layer, Shape
 from nas.training import cpu_threads, fvcore_cost
 
-FILES = ("network.py", "weights.safetensors", "network.onnx", "card.json")
+CARD = "card.json"
 
 
-def export_network(request: ExportRequest, directory: Path, force: bool = False) -> list[Path]:
-    """Write the files of one network into `directory` and return their paths.
+def export_network(
+    request: ExportRequest, directory: Path, force: bool = False, formats: Sequence[str] = ()
+) -> list[Path]:
+    """Write one network into `directory` in all `formats`, with a card; return the files.
 
-    Everything is written and checked in a hidden directory beside it, which is renamed at the end;
-    whatever goes wrong, an interruption included, `directory` stays as it was. `force` replaces an
-    earlier export, never anything else.
+    Without `formats` in those of this package. Everything is written and checked in a hidden
+    directory next to it, which is renamed at the end; whatever goes wrong, an interruption
+    included, `directory` stays as it was. `force` replaces an earlier export, never anything else.
 
     Raises:
-        ExportError: the directory may not or cannot be written, the weights do not fit, the two
-            counts differ, or a file does not compute what the network computes.
+        ExportError: the directory may not or cannot be written, a format is unknown, the weights
+            do not fit, the two counts differ, or a file does not compute what the network computes.
         WeightsError: the trained weights are missing or were changed.
     """
     target = check_target(directory, force)
+    chosen = choose_formats(formats)
     try:
         with staging(target) as part, cpu_threads(1):  # more wait for each other at batch 1
-            _write(request, part)
+            names = _write(request, chosen, part)
             publish(part, target)
     except OSError as error:
         raise ExportError(
             f"{target} cannot be written: {error.strerror or error}.",
             "Give a directory that you may write to, on a disk with room.",
         ) from error
-    return [target / name for name in FILES]
+    return [target / name for name in names]
 
 
 def check_target(directory: Path, force: bool = False) -> Path:
@@ -68,7 +66,7 @@ def check_target(directory: Path, force: bool = False) -> Path:
         raise ExportError(
             f"{target} cannot be read: {error.strerror}.", "Give the path of a new directory."
         ) from error
-    others = [name for name in found if name not in FILES and name != "__pycache__"]
+    others = [name for name in found if name not in _exported(target)]
     if others:
         raise ExportError(
             f"{target} holds other files: {', '.join(others[:3])}.",
@@ -81,46 +79,52 @@ def check_target(directory: Path, force: bool = False) -> Path:
     return target
 
 
-def _write(request: ExportRequest, part: Path) -> None:
-    source_file, weights_file, onnx_file, card_file = (part / name for name in FILES)
+def _exported(target: Path) -> set[str]:
+    """Return the names in `target` that an earlier export made, by its card."""
+    names = {CARD, "__pycache__"}
+    with suppress(OSError, ValueError, LookupError, TypeError):  # no card, or another one
+        card = json.loads((target / CARD).read_text(encoding="utf-8"))
+        names |= {Path(entry["name"]).parts[0] for entry in card["files"]}
+    return names
+
+
+def _write(request: ExportRequest, formats: Sequence[ExportFormat], part: Path) -> list[Path]:
+    """Write all files into `part` and return them, relative to it."""
     layers = request.layers()
     counted = request.deployment_layers()
     exported = _count(layers, request.input, request.classes)
     deployment = exported
     if counted != layers:
         deployment = _count(counted, request.deployment, request.deployment_classes)
-    network = prepare_weights(request, layers, weights_file)
-    expected = reference(network, request.input)
-    text = write_source(request, layers)
-    write_bytes(source_file, text.encode())
-    source = compare_logits(expected, run_source(text, weights_file), "the source file")
-    model = convert(network, layers, request.opset)
-    onnx = write_onnx(model, onnx_file, expected, _properties(request))
-    versions = (model.opset_import[0].version, model.ir_version)
-    evidence = Evidence(exported, deployment, source, onnx, *versions)
-    card = make_card(request, evidence, [source_file, weights_file, onnx_file])
-    write_bytes(card_file, (json.dumps(card, indent=2, ensure_ascii=False) + "\n").encode())
+    network = prepare_network(request, layers)
+    job = ExportJob(request, layers, network, reference(network, request.input))
+    written = {each: _run(each, job, part) for each in formats}
+    files = [file.relative_to(part) for one in written.values() for file in one.files]
+    for file in files:
+        if files.count(file) > 1 or file == Path(CARD):
+            raise ExportError(
+                f"two of the formats write {file}.", "Export them into directories of their own."
+            )
+    card = make_card(request, Counted(exported, deployment), written, part)
+    write_bytes(part / CARD, (json.dumps(card, indent=2, ensure_ascii=False) + "\n").encode())
+    return [*files, Path(CARD)]
 
 
-def run_source(text: str, weights: Path) -> Forward:
-    """Return the network that a source file builds, with `weights`: images to logits.
-
-    Raises:
-        ExportError: the weights do not fit it.
-    """
-    module: dict[str, Any] = {"__name__": "network"}
-    exec(compile(text, "network.py", "exec"), module)  # our own text, as the user will run it
-    build: Callable[[], nn.Module] = module["build"]
-    network = build()
-    load_weights(network, weights)
-    network.eval()
-
-    def forward(images: Tensor) -> Tensor:
-        with torch.inference_mode():
-            logits: Tensor = network(images)
-        return logits
-
-    return forward
+def _run(one: ExportFormat, job: ExportJob, part: Path) -> Written:
+    """Write the files of one format; a fault of another package's names that package."""
+    try:
+        return one.write(job, part)
+    except (NasError, OSError):
+        raise
+    except Exception as error:
+        provider = FORMATS.provider(one.name)
+        if provider is None:
+            raise
+        raise ExportError(
+            f"the format {one.name} of the package {provider[0]} {provider[1]} failed: "
+            f"{type(error).__name__}: {error}.",
+            "Mend that package, or export without this format.",
+        ) from error
 
 
 def _count(layers: list[Layer], shape: Shape, classes: int) -> Counts:
@@ -132,18 +136,3 @@ def _count(layers: list[Layer], shape: Shape, classes: int) -> Counts:
             "Nothing was exported. Please report this with the architecture.",
         )
     return counts
-
-
-def _properties(request: ExportRequest) -> dict[str, str]:
-    properties = {
-        "name": request.name,
-        "space": request.space.name,
-        "arch_id": request.architecture.arch_id,
-        "architecture": request.architecture.text,
-        "trained": "yes" if request.training else "no",
-    }
-    if request.training:
-        properties["mean"] = json.dumps(request.training.mean)
-        properties["std"] = json.dumps(request.training.std)
-        properties["class_names"] = json.dumps(request.training.class_names, ensure_ascii=False)
-    return properties

@@ -8,20 +8,20 @@ import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from nas import __version__
 from nas.cost import Cost
-from nas.exports.parity import Parity
+from nas.exports.format import FORMATS, ExportFormat, Written
 from nas.exports.request import ExportRequest, WeightsOrigin
 from nas.results import Estimate
-from nas.space import Shape
+from nas.space import BLOCK_KINDS, Shape
 from nas.study import file_sha256
 
 SCHEMA = 1
-_LIBRARIES = ("torch", "numpy", "safetensors", "fvcore", "onnx", "onnxruntime")
+_LIBRARIES = ("torch", "numpy", "fvcore")
 _UNITS = {
     "madds": "multiply-adds of convolution and linear layers, one image (also called FLOPs, MACs)",
     "params": "trainable parameters: weights, biases, batch-norm scale and shift",
@@ -61,26 +61,26 @@ def _counts(cost: Cost) -> dict[str, int]:
     return {"madds": cost.madds, "params": cost.params, "acts": cost.acts}
 
 
-@dataclass(frozen=True)
-class Evidence:
-    """What an export has measured: costs at both inputs, and each file against the network.
-
-    `opset` and `ir_version` are those of the ONNX file.
-    """
+class Counted(NamedTuple):
+    """The counts of the exported network, and of the architecture at its deployment."""
 
     exported: Counts
     deployment: Counts
-    source: Parity
-    onnx: Parity
-    opset: int
-    ir_version: int
 
 
-def make_card(request: ExportRequest, evidence: Evidence, files: Sequence[Path]) -> dict[str, Any]:
-    """Return the card of `request`, with the size and the SHA-256 of its `files`."""
+def make_card(
+    request: ExportRequest,
+    counted: Counted,
+    written: Mapping[ExportFormat, Written],
+    directory: Path,
+) -> dict[str, Any]:
+    """Return the card of `request`: of the files `written` into `directory`, by their formats.
+
+    Of each file the size and the SHA-256.
+    """
     training = request.training
     origin = training or request.source
-    return {
+    card = {
         "schema": SCHEMA,
         "name": request.name,
         "study": origin.study if origin else None,
@@ -99,31 +99,54 @@ def make_card(request: ExportRequest, evidence: Evidence, files: Sequence[Path])
         "normalisation": _normalisation(training),
         "cost": {
             "deployment": {
-                **evidence.deployment.to_dict(),
+                **counted.deployment.to_dict(),
                 "strides": request.deployment_adaptation.text,
                 "adaptation": request.deployment_adaptation.describe(),
             },
-            "exported": evidence.exported.to_dict(),
+            "exported": counted.exported.to_dict(),
             "units": _UNITS,
         },
         "training": _training(training),
         "weights": request.weights,
         "checks": {
             "reference": "the network in PyTorch, float32, CPU; errors in logits",
-            "network.py": evidence.source.to_dict(),
-            "network.onnx": evidence.onnx.to_dict(),
+            **{one.files[0].name: one.parity.to_dict() for one in written.values() if one.parity},
         },
-        "onnx": {"opset": evidence.opset, "ir_version": evidence.ir_version},
         "files": [
-            {"name": file.name, "bytes": file.stat().st_size, "sha256": file_sha256(file)}
-            for file in files
+            {
+                "name": file.relative_to(directory).as_posix(),
+                "bytes": file.stat().st_size,
+                "sha256": file_sha256(file),
+            }
+            for one in written.values()
+            for file in one.files
         ],
-        "versions": {
-            "nas": __version__,
-            "python": platform.python_version(),
-            **{name: version(name) for name in _LIBRARIES},
-        },
+        "versions": _versions(request, list(written)),
     }
+    details = {each.name: dict(one.details) for each, one in written.items() if one.details}
+    return details | card  # which no format may replace
+
+
+def _versions(request: ExportRequest, formats: Sequence[ExportFormat]) -> dict[str, str]:
+    """Return the versions of everything that made the files, by name."""
+    libraries = [*_LIBRARIES, *(name for each in formats for name in each.libraries)]
+    providers = [
+        BLOCK_KINDS.provider(request.space.kind.name),
+        *(FORMATS.provider(each.name) for each in formats),
+    ]
+    return {
+        "nas": __version__,
+        "python": platform.python_version(),
+        **{name: _version(name) for name in libraries},
+        **dict(provider for provider in providers if provider),
+    }
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:  # a format of another package that calls it by another name
+        return "unknown"
 
 
 def _architecture(request: ExportRequest) -> dict[str, Any]:

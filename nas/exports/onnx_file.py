@@ -5,6 +5,7 @@ Input `images`, float32 (batch, C, H, W), normalised as in training; output `log
 normalisations folded into them.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -14,12 +15,37 @@ import torch
 from torch import Tensor
 
 from nas.exports.files import write_bytes
+from nas.exports.format import ExportJob, Written
 from nas.exports.parity import Forward, Parity, Reference, compare
+from nas.exports.request import ExportRequest
 from nas.space import Layer
 from nas.training import Network, folded_weights, onnx_model
 
 INPUT = "images"
 OUTPUT = "logits"
+
+
+class OnnxFormat:
+    """An ONNX file, checked in onnxruntime."""
+
+    name = "onnx"
+    libraries = ("onnx", "onnxruntime")
+    settings = ("opset",)
+
+    def write(self, job: ExportJob, directory: Path) -> Written:
+        """Write `network.onnx`.
+
+        Raises:
+            ExportError: the file, read back, disagrees with the network.
+        """
+        path = directory / "network.onnx"
+        model = convert(job.network, job.layers, job.request.opset)
+        parity = write_onnx(model, path, job.expected, _properties(job.request))
+        details = {"opset": model.opset_import[0].version, "ir_version": model.ir_version}
+        return Written((path,), parity, details)
+
+
+FORMAT = OnnxFormat()
 
 
 def convert(network: Network, layers: Sequence[Layer], opset: int) -> onnx.ModelProto:
@@ -67,3 +93,18 @@ def load(path: Path) -> Forward:
         return torch.from_numpy(session.run([OUTPUT], {INPUT: images.numpy()})[0])
 
     return forward
+
+
+def _properties(request: ExportRequest) -> dict[str, str]:
+    properties = {
+        "name": request.name,
+        "space": request.space.name,
+        "arch_id": request.architecture.arch_id,
+        "architecture": request.architecture.text,
+        "trained": "yes" if request.training else "no",
+    }
+    if request.training:
+        properties["mean"] = json.dumps(request.training.mean)
+        properties["std"] = json.dumps(request.training.std)
+        properties["class_names"] = json.dumps(request.training.class_names, ensure_ascii=False)
+    return properties

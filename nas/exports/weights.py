@@ -1,5 +1,6 @@
-"""The weights of an exported network: those of its training, or drawn from a seed."""
+"""The weights of an exported network, trained or drawn from a seed, and their file."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -9,6 +10,7 @@ from torch import nn
 
 from nas.errors import ExportError, WeightsError
 from nas.exports.files import copy, write_bytes
+from nas.exports.format import ExportJob, Written
 from nas.exports.request import ExportRequest, WeightsOrigin
 from nas.space import Layer, Shape
 from nas.study import file_sha256
@@ -17,10 +19,40 @@ from nas.training import Network, build
 _NOISE_IMAGES = 8
 
 
-def prepare_weights(request: ExportRequest, layers: list[Layer], path: Path) -> Network:
-    """Write the weights of the request to `path`; return its network holding them, in eval mode.
+class WeightsFormat:
+    """A safetensors file; that of a trained network is copied byte for byte."""
 
-    The file of a trained network is copied byte for byte, so that it keeps its SHA-256.
+    name = "weights"
+    libraries = ("safetensors",)
+    settings = ()
+
+    def write(self, job: ExportJob, directory: Path) -> Written:
+        """Write `weights.safetensors`, whose keys are those of the network's state dict.
+
+        Raises:
+            ExportError: the file, read back, holds other weights than the network.
+            WeightsError: the recorded weights were changed.
+        """
+        path, own = directory / "weights.safetensors", job.network.state_dict()
+        if job.request.training is None:
+            write_bytes(path, save({key: value.contiguous() for key, value in own.items()}))
+        else:
+            copy(job.request.training.weights, path)
+            _check_recorded(job.request.training, path)
+        found = load_file(path)
+        if found.keys() != own.keys() or not all(own[key].equal(found[key]) for key in own):
+            raise ExportError(
+                f"{path.name} does not hold the weights of the network.",
+                "No file was kept. Is another program writing the weights of this trial?",
+            )
+        return Written((path,))
+
+
+FORMAT = WeightsFormat()
+
+
+def prepare_network(request: ExportRequest, layers: Sequence[Layer]) -> Network:
+    """Return the network of the request with its weights, in eval mode.
 
     Raises:
         WeightsError: the trained weights are missing or were changed.
@@ -30,13 +62,9 @@ def prepare_weights(request: ExportRequest, layers: list[Layer], path: Path) -> 
     if request.training is None:
         settle_statistics(network, request.input, request.seed)
         if request.source is not None:
-            _copy_recorded(request.source, path)
-            _take_fitting(network, path)
-            path.unlink()
-        write_bytes(path, save({k: v.contiguous() for k, v in network.state_dict().items()}))
+            _take_fitting(network, _recorded(request.source))
     else:
-        _copy_recorded(request.training, path)
-        load_weights(network, path)
+        load_weights(network, _recorded(request.training))
     return network.eval()
 
 
@@ -74,18 +102,22 @@ def load_weights(network: nn.Module, path: Path) -> None:
         ) from error
 
 
-def _copy_recorded(training: WeightsOrigin, target: Path) -> None:
-    """Copy recorded weights; their hash is that of the copy, which is what is exported."""
-    path = training.weights
-    if not path.is_file():
+def _recorded(training: WeightsOrigin) -> Path:
+    """Return the file of recorded weights, unchanged since then."""
+    if not training.weights.is_file():
         raise WeightsError(
-            f"the weights {path} are missing.",
+            f"the weights {training.weights} are missing.",
             "Put the file back, or export the architecture without weights: --arch.",
         )
-    copy(path, target)
-    if training.sha256 and file_sha256(target) != training.sha256:
+    _check_recorded(training, training.weights)
+    return training.weights
+
+
+def _check_recorded(training: WeightsOrigin, path: Path) -> None:
+    """Check that `path` holds the recorded weights."""
+    if training.sha256 and file_sha256(path) != training.sha256:
         raise WeightsError(
-            f"the weights {path} have changed since they were recorded.",
+            f"the weights {training.weights} have changed since they were recorded.",
             "Put the original file back, or export the architecture without weights: --arch.",
         )
 

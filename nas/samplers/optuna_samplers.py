@@ -8,6 +8,7 @@ the trials; it is rebuilt if earlier trials differ from those at the last propos
 
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import optuna
@@ -23,16 +24,6 @@ from nas.study import Objective, Trial, TrialState
 START = 10
 _POPULATION = 50  # Optuna's own default
 
-_MAKERS: dict[str, Callable[[int], BaseSampler]] = {
-    "tpe": lambda seed: optuna.samplers.TPESampler(seed=seed, n_startup_trials=0),
-    "gp": lambda seed: optuna.samplers.GPSampler(
-        seed=seed, n_startup_trials=0, deterministic_objective=False
-    ),
-    "nsga2": lambda seed: optuna.samplers.NSGAIISampler(seed=seed, population_size=_POPULATION),
-    "nsga3": lambda seed: optuna.samplers.NSGAIIISampler(seed=seed, population_size=_POPULATION),
-}
-NAMES = tuple(_MAKERS)
-
 
 class OptunaSampler(BelievesObservations):
     """One of Optuna's samplers: TPE (Bergstra et al. 2011), GP, NSGA-II, NSGA-III.
@@ -41,13 +32,18 @@ class OptunaSampler(BelievesObservations):
     for Optuna, all other values are categories.
     """
 
-    def __init__(self, name: str, feasible: Feasible, goals: Sequence[Objective]) -> None:
-        """Describe the space to Optuna."""
+    def __init__(
+        self,
+        make: Callable[[int], BaseSampler],
+        feasible: Feasible,
+        goals: Sequence[Objective],
+    ) -> None:
+        """Describe the space to Optuna; `make` returns its sampler for a seed."""
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
         self._feasible, self._goals = feasible, tuple(goals)
-        self._make = _MAKERS[name]
-        kind = type(self._make(0)).__name__
+        self._make = make
+        kind = type(make(0)).__name__
         self._mark, self._parents = f"{kind}:generation", f"{kind}:parent:"
         self._known: list[Trial] = []
         self._study = self._new_study()
@@ -125,3 +121,20 @@ class OptunaSampler(BelievesObservations):
             if repaired is not None and self._feasible.admits(repaired):
                 return repaired
         return donor
+
+
+TPE = partial(OptunaSampler, lambda seed: optuna.samplers.TPESampler(seed=seed, n_startup_trials=0))
+GP = partial(
+    OptunaSampler,
+    lambda seed: optuna.samplers.GPSampler(
+        seed=seed, n_startup_trials=0, deterministic_objective=False
+    ),
+)
+NSGA2 = partial(
+    OptunaSampler,
+    lambda seed: optuna.samplers.NSGAIISampler(seed=seed, population_size=_POPULATION),
+)
+NSGA3 = partial(
+    OptunaSampler,
+    lambda seed: optuna.samplers.NSGAIIISampler(seed=seed, population_size=_POPULATION),
+)

@@ -1,10 +1,21 @@
 """Search spaces: architectures, block kinds, and the list of layers that describes a network."""
 
 from nas.space.architecture import Architecture, StageValues, Value, format_value, is_arch_id
-from nas.space.blocks.kind import NetworkKind, PartLayers
+from nas.space.blocks import BLOCK_KINDS
+from nas.space.blocks.kind import (
+    BlockKind,
+    ChoiceRule,
+    NetworkKind,
+    NetworkPart,
+    PartLayers,
+    PlannedStage,
+    Skeleton,
+    StageKind,
+)
 from nas.space.file import builtin_names, load_space, parse_input, read_space
 from nas.space.layers import (
     Activation,
+    ActivationName,
     Add,
     BatchNorm,
     Builder,
@@ -36,14 +47,18 @@ from nas.space.toml_reader import TomlReader, quote_value
 from nas.space.variation import PAIRED_PREFIX, read_variation
 
 __all__ = [
+    "BLOCK_KINDS",
     "PAIRED_PREFIX",
     "STRIDE_RULE",
     "Activation",
+    "ActivationName",
     "Adaptation",
     "Add",
     "Architecture",
     "BatchNorm",
+    "BlockKind",
     "Builder",
+    "ChoiceRule",
     "Concat",
     "Conv",
     "GlobalPool",
@@ -51,13 +66,17 @@ __all__ = [
     "Layer",
     "Linear",
     "NetworkKind",
+    "NetworkPart",
     "Pad",
     "PartLayers",
+    "PlannedStage",
     "Pool",
     "Published",
     "SearchSpace",
     "Shape",
     "Shuffle",
+    "Skeleton",
+    "StageKind",
     "StageValues",
     "Stated",
     "Strides",

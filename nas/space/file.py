@@ -124,10 +124,9 @@ class _Reader(TomlReader):
         if required is None:
             return None
         if not isinstance(kind, PairedKind):
-            names = [name for name, each in BLOCK_KINDS.items() if isinstance(each, PairedKind)]
             self.fail(
                 f"complementary: the block {kind.name} has no pairs of group convolutions",
-                f"Remove the line, or use one of the blocks {', '.join(names)}.",
+                "Remove the line: it is for blocks with two group convolutions.",
             )
         if required not in get_args(Required):
             self.fail(f"complementary = {quote_value(required)}", 'Write "strict" or "loose".')
@@ -141,11 +140,10 @@ class _Reader(TomlReader):
 
     def block_kind(self) -> BlockKind:
         name = self.get(self.document, "block", str)
-        if name not in BLOCK_KINDS:
-            self.fail(
-                f"block = {quote_value(name)} is unknown", f"Use one of {', '.join(BLOCK_KINDS)}."
-            )
-        return BLOCK_KINDS[name]
+        try:
+            return BLOCK_KINDS.load(name)
+        except SpaceError as error:
+            self.fail(error.cause.removesuffix("."), error.remedy)
 
     def stages(self, kind: BlockKind) -> tuple[Stage, ...]:
         tables = self.get(self.document, "stage", list)

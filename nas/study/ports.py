@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from nas.study.spec import StudySpec
 from nas.study.trial import Fault, Measurement, Outcome, Trial
 
 
+@runtime_checkable
 class Sampler(Protocol):
     """Proposes architectures; the result depends on the arguments only, so that replays agree."""
 

@@ -26,7 +26,7 @@ from tests.blocks.families import (
     train_on_digits,
 )
 
-IGCV1 = BLOCK_KINDS["igcv1"]
+IGCV1 = BLOCK_KINDS.load("igcv1")
 SPACES = ("igcv1", "igcv1-imagenet")
 KNOWN = [entry for name in SPACES for entry in known(name)]
 CHOICES = {"primary": 4, "secondary": "strict", "shortcut": False}

@@ -25,7 +25,7 @@ from tests.blocks.families import (
     train_on_digits,
 )
 
-IGCV2 = BLOCK_KINDS["igcv2"]
+IGCV2 = BLOCK_KINDS.load("igcv2")
 SPACE = space_named("igcv2")
 SMALL = """
 schema = 1

@@ -106,7 +106,7 @@ def test_feasible_architectures_are_those_of_the_full_list(seed):
 
 @pytest.mark.parametrize("kernel", [1, 4, 9, True, "3"])
 def test_kernels_are_3_5_or_7(kernel):
-    rule = BLOCK_KINDS["mobilenetv1"].rules["kernel"]
+    rule = BLOCK_KINDS.load("mobilenetv1").rules["kernel"]
     assert not rule.allows(kernel)
     assert all(map(rule.allows, (3, 5, 7)))
 

@@ -172,7 +172,7 @@ def test_feasible_architectures_are_those_of_the_full_list(seed):
 
 @pytest.mark.parametrize("expansion", [-1, 65, 1.5, True, "6"])
 def test_expansions_are_integers(expansion):
-    assert not BLOCK_KINDS["mobilenetv2"].rules["expansion"].allows(expansion)
+    assert not BLOCK_KINDS.load("mobilenetv2").rules["expansion"].allows(expansion)
 
 
 def test_trains():

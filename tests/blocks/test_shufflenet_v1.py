@@ -29,7 +29,7 @@ from tests.messages import carries, carrying
 
 SPACE = space_named("shufflenetv1")
 KNOWN = known("shufflenetv1")
-KIND = BLOCK_KINDS["shufflenetv1"]
+KIND = BLOCK_KINDS.load("shufflenetv1")
 UNIT = {"bottleneck": 4, "groups": 3, "dense_entry": False}
 
 # Stages that may keep the width, group counts that fit some widths only, a pooled stem.

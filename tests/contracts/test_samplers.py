@@ -57,7 +57,7 @@ def search(name, budget, count, goals=FRONT, seed=0):
 
 # Optuna's Gaussian process takes seconds for a proposal in a space of forty choices; it is held to
 # the same in a small one (tests/samplers/test_behind.py).
-@pytest.fixture(params=sorted(set(SAMPLERS) - {"gp"}))
+@pytest.fixture(params=sorted(set(SAMPLERS.names()) - {"gp"}))
 def name(request):
     return request.param
 
@@ -111,7 +111,7 @@ def test_evolution_finds_a_better_front_than_random_search():
 def test_a_budget_that_one_architecture_meets_is_exhausted_not_looped():
     least = COSTS.cost(feasible_space(BUDGETS["one"]).smallest("madds")).madds
     feasible = FeasibleSpace(COSTS, (Constraint("madds", least),))
-    for name in SAMPLERS:
+    for name in SAMPLERS.names():
         drawn = make_sampler(name, feasible, FRONT).propose([], 0, np.random.default_rng(0))
         assert drawn is not None
         assert COSTS.cost(drawn).madds == least

@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
@@ -12,17 +13,19 @@ from safetensors.torch import load_file, save_file
 
 from nas.cost.model import Cost, CostModel
 from nas.errors import ExportError, WeightsError
-from nas.exports import bundle, files
-from nas.exports.bundle import FILES, check_target, export_network
+from nas.exports import bundle, files, onnx_file, source_file
+from nas.exports.bundle import check_target, export_network
 from nas.exports.onnx_file import load
 from nas.exports.request import ExportRequest
 from nas.space.file import load_space
 from tests.exports.small_networks import make_trained
 
 Listing = Callable[[Path], list[str]]
+FILES = ("network.py", "weights.safetensors", "network.onnx", "card.json")
 STEPS = (
-    "fvcore_cost", "prepare_weights", "reference", "write_source", "compare_logits", "write_onnx",
-    "make_card", "publish",
+    (bundle, "fvcore_cost"), (bundle, "prepare_network"), (bundle, "reference"),
+    (source_file, "write_source"), (source_file, "run_source"), (onnx_file, "write_onnx"),
+    (bundle, "make_card"), (bundle, "publish"),
 )  # fmt: skip
 
 
@@ -139,8 +142,9 @@ def test_directory_that_cannot_be_written_is_named(plain: ExportRequest, tmp_pat
         assert str(target) in caught.value.cause
 
 
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize(("module", "step"), STEPS, ids=[step for _, step in STEPS])
 def test_interruption_leaves_everything_as_it_was(
+    module: ModuleType,
     step: str,
     plain: ExportRequest,
     tmp_path: Path,
@@ -150,7 +154,7 @@ def test_interruption_leaves_everything_as_it_was(
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(bundle, step, interrupt)
+    monkeypatch.setattr(module, step, interrupt)
     old = tmp_path / "old"
     old.mkdir()
     (old / "card.json").write_text("an earlier export")

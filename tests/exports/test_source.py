@@ -15,13 +15,14 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from nas.cost.model import CostModel
 from nas.errors import ExportError
-from nas.exports.bundle import export_network, run_source
+from nas.exports.bundle import export_network
 from nas.exports.request import ExportRequest
 from nas.exports.source.writer import write_classes, write_source
+from nas.exports.source_file import run_source
 from nas.feasible import FeasibleSpace
 from nas.space.file import builtin_names, load_space
 from nas.space.layers import Builder, Layer, Shape
@@ -87,7 +88,9 @@ def assert_identical(request: ExportRequest, folder: Path, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     images = torch.randn(2, *request.input, generator=generator)
     with torch.inference_mode():
-        assert torch.equal(run_source(source.read_text(), weights)(images), network(images))
+        assert torch.equal(
+            run_source(source.read_text(), load_file(weights))(images), network(images)
+        )
 
 
 @pytest.mark.parametrize("seed", range(2))

@@ -9,11 +9,12 @@ from nas.cost.budget import admits, parse_budgets
 from nas.cost.model import CostModel
 from nas.feasible import FeasibleSpace
 from nas.samplers import make_sampler
-from nas.samplers.optuna_samplers import NAMES, START
+from nas.samplers.optuna_samplers import START
 from nas.space.file import load_space
 from nas.study.objectives import objective
 from nas.study.trial import Measurement, Trial, TrialState
 
+NAMES = ("tpe", "gp", "nsga2", "nsga3")
 BUDGET = parse_budgets(["300M-flops"])
 COSTS = CostModel(load_space("mobilenetv1"))
 FEASIBLE = FeasibleSpace(COSTS, BUDGET)

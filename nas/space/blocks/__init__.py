@@ -1,17 +1,17 @@
 """The block kinds: what may be chosen in a block, and the layers that it becomes."""
 
-from nas.space.blocks.igcv1 import IGCV1
-from nas.space.blocks.igcv2 import IGCV2
-from nas.space.blocks.igcv3 import IGCV3
-from nas.space.blocks.kind import BlockKind, ChoiceRule
-from nas.space.blocks.mobilenet_v1 import MobileNetV1
-from nas.space.blocks.mobilenet_v2 import MobileNetV2
-from nas.space.blocks.nasnet_a import NASNetA
-from nas.space.blocks.shufflenet_v1 import ShuffleNetV1
+from typing import TypeGuard
 
-BLOCK_KINDS: dict[str, BlockKind] = {
-    kind.name: kind
-    for kind in (IGCV3(), IGCV1(), IGCV2(), MobileNetV1(), MobileNetV2(), NASNetA(), ShuffleNetV1())
-}
+from nas.errors import SpaceError
+from nas.registry import Registry
+from nas.space.blocks.kind import BlockKind, ChoiceRule, NetworkKind, StageKind
+
+
+def _is_block_kind(part: object) -> TypeGuard[BlockKind]:
+    """Tell whether `part` is an instance, not a class, with the members of a block kind."""
+    return isinstance(part, StageKind | NetworkKind) and not isinstance(part, type)
+
+
+BLOCK_KINDS = Registry("nas.blocks", "block kind", _is_block_kind, SpaceError)
 
 __all__ = ["BLOCK_KINDS", "BlockKind", "ChoiceRule"]

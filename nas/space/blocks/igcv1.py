@@ -106,3 +106,6 @@ class IGCV1:
             net.conv(f"{name}secondary", width, groups=groups)
             net.shuffle(f"{name}restore", groups)
         net.batch_norm(f"{name}bn")
+
+
+KIND = IGCV1()

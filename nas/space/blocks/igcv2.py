@@ -78,6 +78,9 @@ class IGCV2:
         net.activation("relu", self.activation)
 
 
+KIND = IGCV2()
+
+
 @cache
 def branch_sizes(width: int, count: int) -> tuple[int, ...] | None:
     """Return `count` numbers above 1 with the product `width` and the least sum, in order.

@@ -126,6 +126,9 @@ class IGCV3:
             net.add("add", source)
 
 
+KIND = IGCV3()
+
+
 def _last_groups(choices: Mapping[str, Value], hidden: int) -> int:
     """Return G2 as a number: strict asks for as many as leave one channel of each first group."""
     if choices["g2"] == "strict":

@@ -45,3 +45,6 @@ class MobileNetV1:
         net.conv("pointwise", width)
         net.batch_norm("pointwise_bn")
         net.activation("pointwise_relu", self.activation)
+
+
+KIND = MobileNetV1()

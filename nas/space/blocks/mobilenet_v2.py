@@ -58,3 +58,6 @@ class MobileNetV2:
         net.batch_norm("project_bn")
         if not first:
             net.add("add", source)
+
+
+KIND = MobileNetV2()

@@ -80,6 +80,9 @@ class NASNetA:
         return [*parts, NetworkPart("", (len(parts),), Head(skeleton.classes))]
 
 
+KIND = NASNetA()
+
+
 def _cells(stage: PlannedStage) -> list[tuple[int, int]]:
     """Return number and stride of the cells of a stage that are there at this input."""
     depth = stage.choices["depth"]

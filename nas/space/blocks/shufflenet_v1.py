@@ -92,3 +92,6 @@ class ShuffleNetV1:
             net.branch(expanded)
             net.add("add", source)
         net.activation("relu", self.activation)
+
+
+KIND = ShuffleNetV1()
