@@ -146,7 +146,7 @@ def test_an_unfinished_study_is_compared_as_far_as_it_goes():
 
 def test_a_search_is_no_comparison():
     spec = replace(SPACES, sampler="evolution")
-    with pytest.raises(NasError, match="is no comparison"):
+    with pytest.raises(NasError, match="is not a comparison"):
         compare(spec, [])
 
 

@@ -1,6 +1,6 @@
-"""Proof mode: samplers measured against a table of trained networks, on a simulated cluster.
+"""Proof mode: measures samplers on a table of trained networks, with a simulated cluster.
 
-Knows no sampler and no heavy library: whoever calls hands in what makes a sampler.
+Imports no sampler and no heavy library: the caller passes a function that makes a sampler.
 """
 
 import lazy_loader

@@ -1,7 +1,7 @@
-"""Runs: every sampler with every seed, in processes beside one another, kept in a file.
+"""Runs: every sampler with every seed, in parallel processes, stored in a file.
 
-A run is a function of its sampler, its seed and the setting alone, so that neither the number of
-processes nor an interruption changes a score.
+A run depends only on its sampler, its seed and the setting, so that neither the number of processes
+nor an interruption changes a score.
 """
 
 import hashlib
@@ -27,8 +27,8 @@ from nas.text_file import read_text
 
 MakeSampler: TypeAlias = Callable[[str, Feasible, Sequence[Objective]], Sampler]
 
-# What each process finds in its environment: one thread for arithmetic, which numpy reads once, as
-# it is loaded; and a path without the working directory, whose files are no modules of ours.
+# The environment of each process: one thread for arithmetic, which numpy reads when it is loaded,
+# and a path without the working directory, whose files are not our modules.
 _ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -39,23 +39,23 @@ _ENVIRONMENT = {
 
 @dataclass(frozen=True)
 class Entry:
-    """One sampler and its goals: the accuracy alone, or with the costs of the front."""
+    """One sampler and its goals: the accuracy alone, or also the costs of the front."""
 
     sampler: str
     single: bool
 
     @property
     def label(self) -> str:
-        """The words that name it: `tpe`, or `tpe:single`."""
+        """Its name: `tpe`, or `tpe:single`."""
         return f"{self.sampler}:single" if self.single else self.sampler
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What all runs share: the table and its budget, and how runs are made and scored.
+    """The common setting of all runs: the table, its budget, and how runs are made and scored.
 
-    `front` are the costs of the front beside the accuracy; `reference` is in percent, None for the
-    one that the table suggests; `confirm` networks are trained again with the other seeds.
+    `front` are the costs of the front in addition to the accuracy; `reference` is in percent, None
+    for the default of the table; `confirm` networks are retrained with the other seeds.
     """
 
     path: Path
@@ -68,7 +68,7 @@ class Setting:
     confirm: int
 
     def fingerprint(self) -> dict[str, Any]:
-        """Return what a file of runs must agree in, as JSON can hold it."""
+        """Return what all runs of one file have in common, as JSON values."""
         files = [self.path, self.toml or toml_beside(self.path)]
         digest = hashlib.sha256(b"".join(f.read_bytes() for f in files if f.exists()))
         fields = asdict(self) | {"table": digest.hexdigest()[:16]}
@@ -79,7 +79,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class SearchRun:
-    """One run: its scores, one for each number of trainings, and the seconds of every proposal."""
+    """One run: a score for each number of trainings, and the seconds of every proposal."""
 
     label: str
     seed: int
@@ -92,20 +92,20 @@ class SearchRun:
 
     @classmethod
     def from_json(cls, line: str) -> "SearchRun":
-        """Return the run that `to_json` wrote."""
+        """Return the run of a line from `to_json`."""
         fields = json.loads(line)
         scores = tuple(RunScore(**score) for score in fields["scores"])
         return cls(fields["label"], fields["seed"], scores, tuple(fields["asks"]))
 
 
 class Bench:
-    """A table under its budget with its judge: everything that a run needs but its sampler."""
+    """A table under its budget with its judge: everything that a run needs except its sampler."""
 
     def __init__(self, setting: Setting, table: Table) -> None:
-        """Prepare runs of `setting` on `table`, which was read from its path.
+        """Prepare runs of `setting` on `table`, which was read from the setting's path.
 
         Raises:
-            BudgetError: fewer networks than the most trainings are within the budget.
+            BudgetError: the budget admits fewer networks than the largest number of trainings.
             NasError: no network within the budget is better than the reference.
         """
         self.setting, self.table = setting, table
@@ -115,11 +115,11 @@ class Bench:
         if feasible < most:
             raise NasError(
                 f"{most} trainings, but only {feasible} networks are within the budget.",
-                f"Give --trainings of {feasible} at most, or a higher budget.",
+                f"Give at most {feasible} --trainings, or a higher budget.",
             )
 
     def goals(self, entry: Entry) -> list[Objective]:
-        """Return what the sampler of `entry` is told to minimise."""
+        """Return the goals of the sampler of `entry`."""
         costs = [] if entry.single else [self.table.goal(name) for name in self.setting.front]
         return [ACCURACY, *costs]
 
@@ -136,13 +136,13 @@ class Bench:
 
 
 class Kept:
-    """The runs that have been made, in a file of one line each where there is one."""
+    """The finished runs, stored one per line in a file if there is one."""
 
     def __init__(self, setting: Setting, path: Path | None) -> None:
-        """Read the runs of an earlier call; a line that was cut off is dropped.
+        """Read the runs of an earlier call; an incomplete last line is dropped.
 
         Raises:
-            NasError: the file holds something else, or runs of another setting.
+            NasError: the file is not a file of runs, or has runs of another setting.
         """
         self._path = path
         self.runs: dict[tuple[str, int], SearchRun] = {}
@@ -152,7 +152,7 @@ class Kept:
         self._write([head, *(run.to_json() for run in self.runs.values())])
 
     def add(self, run: SearchRun) -> None:
-        """Keep one more run."""
+        """Store one more run."""
         self.runs[run.label, run.seed] = run
         if self._path is None:
             return
@@ -178,8 +178,8 @@ class Kept:
                 run = SearchRun.from_json(line)
             except (KeyError, TypeError) as error:
                 raise NasError(
-                    f"{path}, line {number} is no run of nas prove.",
-                    "Delete the line: its run is made again.",
+                    f"{path}, line {number} is not a run of nas prove.",
+                    "Delete the line: its run will be repeated.",
                 ) from error
             self.runs[run.label, run.seed] = run
 
@@ -195,11 +195,11 @@ class Kept:
 
 
 def _unkept(path: Path, error: OSError) -> NasError:
-    return NasError(f"the runs cannot be kept in {path}: {error}.", "Give a file to write.")
+    return NasError(f"the runs cannot be stored in {path}: {error}.", "Give a file to write.")
 
 
 def _object(line: str) -> dict[str, Any] | None:
-    """Return a line as an object, None where it is none."""
+    """Return a line as an object, None if it is not one."""
     try:
         found = json.loads(line)
     except json.JSONDecodeError:
@@ -210,9 +210,10 @@ def _object(line: str) -> dict[str, Any] | None:
 def make_runs(
     setting: Setting, tasks: Sequence[tuple[Entry, int]], make: MakeSampler, jobs: int
 ) -> Iterator[SearchRun]:
-    """Make one run for each entry and seed, `jobs` at a time, and yield them as they end.
+    """Make one run for each entry and seed, `jobs` at a time, and yield them as they finish.
 
-    Each process has one thread for arithmetic. However the caller stops, they end with it.
+    Each process uses one thread for arithmetic. The processes end with the caller, however it
+    stops.
     """
     saved = {name: os.environ.get(name) for name in _ENVIRONMENT}
     os.environ |= _ENVIRONMENT
@@ -220,7 +221,7 @@ def make_runs(
     before = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(max(1, min(jobs, len(tasks))), context, _prepare, (setting, make))
     try:
-        # Ctrl-C is for the caller: processes are born with it blocked, from their first instant.
+        # Ctrl-C is for the caller: processes start with SIGINT blocked.
         before_mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             waiting = {pool.submit(_run, entry, seed) for entry, seed in tasks}
@@ -232,14 +233,14 @@ def make_runs(
                 yield future.result()
     except BrokenProcessPool as error:
         raise NasError(
-            "a process of the runs was killed, perhaps for want of memory.",
-            "Give fewer --jobs; what is in the file of --resume is kept.",
+            "a process of the runs was killed, perhaps for lack of memory.",
+            "Give fewer --jobs; runs in the file of --resume are kept.",
         ) from error
     finally:
         for process in set(multiprocessing.active_children()) - before:
             process.terminate()
-        # The pool's own thread waits for them. Of two threads that wait for one process, the one
-        # that is too late learns nothing, and the process would still be listed as a child.
+        # The pool's own thread waits for the processes. If two threads wait for one process, the
+        # later gets no status, and the process would still be listed as a child.
         pool.shutdown(wait=True, cancel_futures=True)
         for name, value in saved.items():
             os.environ.pop(name)

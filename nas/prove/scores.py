@@ -1,6 +1,6 @@
-"""Scores of a run after n trainings: regret, and the share of the true hypervolume.
+"""Scores of a run after n trainings: regret, and share of the true hypervolume.
 
-Both are taken on the mean over all trainings of a network in the table, which no sampler sees.
+Both use the mean over all trainings of a network in the table, which no sampler sees.
 """
 
 from collections.abc import Sequence
@@ -21,13 +21,13 @@ _LOW = 0.05
 
 @dataclass(frozen=True)
 class RunScore:
-    """What one run had after `trainings` trainings.
+    """The scores of one run after `trainings` trainings.
 
     `regret` is in points of accuracy: the best feasible network's mean accuracy minus that of the
-    network which the run would return, the one it believes best. `volume` is the share of the true
-    front's hypervolume that all networks trained so far dominate, `returned` that of the front
-    which the run would return. `confirmed` is the regret after the best few were trained again with
-    the other seeds, `extra` more trainings; None where the table has no other seeds. `seconds` is
+    network that the run returns, which it believes to be the best. `volume` is the hypervolume of
+    all networks trained so far as a share of the true front's, `returned` is the same for the front
+    that the run returns. `confirmed` is the regret after the best few were retrained with the other
+    seeds, `extra` the number of these trainings; None if the table has no other seeds. `seconds` is
     the simulated time.
     """
 
@@ -46,10 +46,10 @@ class Judge:
     def __init__(
         self, space: TableSpace, front: Sequence[str], reference: float | None, confirm: int
     ) -> None:
-        """Fix the reference point: `reference` % accuracy, and the ceilings of the costs `front`.
+        """Set the reference point: `reference` % accuracy, and the ceilings of the costs `front`.
 
-        A cost without a ceiling has its largest feasible value. Where `reference` is None it is the
-        accuracy that 95 % of the feasible networks exceed. `confirm` networks are trained again.
+        For a cost without a ceiling it is the largest feasible value. If `reference` is None it is
+        the accuracy that 95 % of the feasible networks exceed. `confirm` networks are retrained.
 
         Raises:
             NasError: no feasible network is better than the reference point.
@@ -82,7 +82,7 @@ class Judge:
 
     @cached_property
     def front_size(self) -> int:
-        """How many networks the true front has."""
+        """The number of networks on the true front."""
         points = self._points(self._space.feasible)
         return int(non_dominated(points).sum())
 
@@ -93,7 +93,7 @@ class Judge:
         return [Constraint(name, int(limit)) for name, limit in costs]
 
     def score(self, cluster: Cluster) -> RunScore:
-        """Return the scores of a run as it stands."""
+        """Return the scores of a run in its current state."""
         complete = [t.number for t in cluster.trials if t.state is TrialState.COMPLETE]
         beliefs = cluster.sampler.believe(tuple(cluster.trials))
         networks = np.array([cluster.networks[number] for number in complete])
@@ -114,7 +114,7 @@ class Judge:
         return self.best - float(self._space.table.accuracy[network])
 
     def _confirmed(self, networks: Ints) -> tuple[float | None, int]:
-        """Return the regret after training `networks` again, and how many trainings that took."""
+        """Return the regret after retraining `networks`, and the number of these trainings."""
         table = self._space.table
         extra = sum(len(table.trainings(int(index))) - 1 for index in networks)
         if not extra:
@@ -122,7 +122,7 @@ class Judge:
         return self._regret(int(networks[np.argmax(table.accuracy[networks])])), extra
 
     def _front(self, networks: Ints, believed: Floats) -> Ints:
-        """Return the positions of the networks that the run would return as its front."""
+        """Return the positions of the networks of the front that the run would return."""
         points = self._points(networks)
         points[:, 0] = believed
         return np.flatnonzero(non_dominated(points))

@@ -1,8 +1,8 @@
-"""A simulated cluster: workers that train by looking up, a clock that runs on training times.
+"""A simulated cluster: workers look up trainings, and a clock runs on their times.
 
 The rules are those of a study: only distinct networks within the budget are trained, a proposal
-that is taken is made again with the next generator, and the sampler sees what has finished and what
-is still running. A training shows the accuracy of one seed, drawn per run and network.
+that is already taken is repeated with the next generator, and the sampler sees finished and running
+trainings. A training shows the accuracy of one seed, drawn for each run and network.
 """
 
 import heapq
@@ -20,14 +20,14 @@ from nas.study import Measurement, Sampler, Trial, TrialState
 PROPOSALS = 20
 _START = datetime(2000, 1, 1, tzinfo=UTC)
 _HOUR = 3600.0
-_NOISE = 1  # parts the stream of the noise from that of the proposals
+_NOISE = 1  # separates the random stream of the noise from that of the proposals
 
 
 def training_seconds(space: TableSpace) -> Floats:
     """Return the time of one training of every network of the table.
 
-    From its column; else in proportion to the first cost, one hour for the mean feasible network;
-    else one hour each.
+    It comes from the time column; otherwise it is proportional to the first cost, with one hour for
+    the mean feasible network; without costs it is one hour.
     """
     table = space.table
     if table.seconds is not None:
@@ -40,9 +40,9 @@ def training_seconds(space: TableSpace) -> Floats:
 
 @dataclass
 class Cluster:
-    """One run: `workers` that ask `sampler` for `most` networks of `space`, drawn by `seed`.
+    """One run: `workers` train `most` networks of `space` that `sampler` proposes, by `seed`.
 
-    `clock` are seconds of simulated time, `asks` seconds of real time for each proposal.
+    `clock` is simulated time in seconds, `asks` the real seconds of each proposal.
     """
 
     space: TableSpace
@@ -64,7 +64,7 @@ class Cluster:
     def run(self) -> Iterator[int]:
         """Yield the index of each network when its training ends.
 
-        Until the next is asked for, `trials` holds what the sampler would see now.
+        Between two networks, `trials` holds what the sampler would see.
         """
         most = min(self.most, len(self.space.feasible))
         while True:
@@ -96,7 +96,7 @@ class Cluster:
         heapq.heappush(self._running, (self.clock + float(self._seconds[index]), number))
 
     def _ask(self, number: int) -> int:
-        """Return a new network within the budget: the sampler's, or any where it knows no more."""
+        """Return a new network within the budget: the sampler's, or a random one if it has none."""
         began, history = time.perf_counter(), tuple(self.trials)
         for proposal in range(PROPOSALS):
             rng = np.random.default_rng([self.seed, number, proposal])
@@ -106,7 +106,7 @@ class Cluster:
             if not self.space.admits(proposed):  # the gate
                 raise BudgetError(
                     f"the sampler proposed {proposed}, which is over the budget.",
-                    "A sampler may propose only what Feasible.admits accepts: correct the sampler.",
+                    "Correct the sampler: Feasible.admits must accept each of its proposals.",
                 )
             index = self.space.index(proposed)
             if index not in self._taken:
@@ -121,7 +121,7 @@ class Cluster:
         rng = np.random.default_rng([self.seed, self.networks[number], 0, _NOISE])
         error = 1 - trainings[int(rng.integers(len(trainings)))] / 100
         seconds = float(self._seconds[self.networks[number]])
-        # A table has no cross-entropies, and nothing here may be optimised for one.
+        # A table has no cross-entropy, so that it cannot be an objective.
         measured = Measurement(1, 0, error, float("nan"), float("nan"), seconds)
         self.trials[number] = replace(
             trial,

@@ -1,4 +1,4 @@
-"""Summary: the scores of many runs as medians and quartiles, the verdict, and the table to keep."""
+"""Summary: medians and quartiles of the scores of many runs, the verdict, and files of them."""
 
 import csv
 import io
@@ -11,7 +11,7 @@ from nas.prove.runs import SearchRun
 from nas.prove.scores import RunScore
 from nas.stats import CONFIDENCE, Interval, bootstrap, least_p_of_pairs, mean
 
-# By how much the first of two scores is better.
+# The gain of the first of two scores.
 _GAINS: dict[str, Callable[[RunScore, RunScore], float]] = {
     "regret": lambda mine, theirs: theirs.regret - mine.regret,
     "HV": lambda mine, theirs: mine.volume - theirs.volume,
@@ -39,10 +39,10 @@ class Spread:
 
 @dataclass(frozen=True)
 class SummaryRow:
-    """One sampler after one number of trainings, over `seeds` runs; the scores as in `RunScore`.
+    """One sampler after a number of trainings, over `seeds` runs; the scores as in `RunScore`.
 
-    `extra` is the median of the additional trainings of the confirmation, `seconds` that of the
-    simulated time.
+    `extra` is the median number of trainings for the confirmation, `seconds` the median simulated
+    time.
     """
 
     sampler: str
@@ -58,7 +58,7 @@ class SummaryRow:
 
 @dataclass(frozen=True)
 class Asks:
-    """How long one sampler took to propose, in seconds of real time."""
+    """The time of one sampler for a proposal, in real seconds."""
 
     sampler: str
     median: float
@@ -67,12 +67,12 @@ class Asks:
 
 @dataclass(frozen=True)
 class Contrast:
-    """How much better one sampler is than `other` in one score: the mean over pairs of runs.
+    """The gain of one sampler over `other` in one score: the mean over pairs of runs.
 
-    The runs of a pair have the same seed, and therefore the same training of each network. `gain`
-    has the unit of the score and is positive where the sampler is better; its 95 % interval is a
-    bootstrap over the pairs (`nas.stats.resampling.bootstrap`). `enough` is False where so few
-    pairs could show no difference, however large.
+    The runs of a pair have the same seed, and so the same training of each network. `gain` has the
+    unit of the score and is positive if the sampler is better; its 95 % interval is a bootstrap
+    over the pairs (`nas.stats.resampling.bootstrap`). `enough` is False if so few pairs cannot show
+    any difference.
     """
 
     score: str
@@ -84,7 +84,7 @@ class Contrast:
 
     @property
     def verdict(self) -> str:
-        """The statement in words."""
+        """The result as text."""
         if not self.enough:
             return f"no difference seen: {self.pairs} seeds are too few to show one"
         if self.gain.low <= 0 <= self.gain.high:
@@ -99,14 +99,14 @@ class Contrast:
 
 @dataclass(frozen=True)
 class SamplerVerdict:
-    """How `sampler` compares with each other one, in both scores, at every number of trainings."""
+    """The comparison of `sampler` with all others, in both scores, at all numbers of trainings."""
 
     sampler: str
     contrasts: tuple[Contrast, ...]
 
     @property
     def others(self) -> tuple[str, ...]:
-        """The samplers that it is compared with."""
+        """The samplers in the comparison."""
         return tuple(dict.fromkeys(contrast.other for contrast in self.contrasts))
 
     def __str__(self) -> str:
@@ -132,7 +132,7 @@ def summarise(runs: Mapping[str, Sequence[SearchRun]]) -> list[SummaryRow]:
 
 
 def ask_times(runs: Mapping[str, Sequence[SearchRun]]) -> list[Asks]:
-    """Return how long each sampler took to propose."""
+    """Return the proposal times of each sampler."""
     found = []
     for label, made in runs.items():
         asks = [seconds for run in made for seconds in run.asks]
@@ -143,9 +143,9 @@ def ask_times(runs: Mapping[str, Sequence[SearchRun]]) -> list[Asks]:
 def verdict(
     runs: Mapping[str, Sequence[SearchRun]], ours: str, rng: np.random.Generator
 ) -> SamplerVerdict | None:
-    """Compare `ours` with each other sampler by pairs of runs; None where no pair can be made.
+    """Compare `ours` with each other sampler by pairs of runs; None if there are no pairs.
 
-    The intervals are not adjusted for their number.
+    The intervals are not adjusted for multiple comparisons.
     """
     own = {run.seed: run for run in runs.get(ours, ())}
     contrasts = [
@@ -170,12 +170,12 @@ def _contrast(
 
 
 def markdown(rows: Sequence[SummaryRow], asks: Sequence[Asks]) -> str:
-    """Return the scores as Markdown tables, one row for each sampler, and the times to propose."""
+    """Return the scores as Markdown tables, one row for each sampler, with the proposal times."""
     scores = {
         "Regret (points of accuracy)": lambda row: row.regret,
         "Hypervolume of the networks trained (share of the true front's)": lambda row: row.volume,
         "Hypervolume of the front returned": lambda row: row.returned,
-        "Regret with confirmation (and the further trainings)": _confirmation,
+        "Regret with confirmation (and its trainings)": _confirmation,
     }
     parts = []
     for title, score in scores.items():
@@ -198,7 +198,7 @@ def markdown_verdict(verdict: SamplerVerdict) -> str:
 
 
 def csv_text(runs: Mapping[str, Sequence[SearchRun]]) -> str:
-    """Return every score of every run as CSV, one line for each."""
+    """Return every score of every run as CSV, one line for each score."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(["sampler", "seed", *RunScore.__dataclass_fields__])

@@ -1,4 +1,4 @@
-"""Results: what a study found, computed from its record as plain data."""
+"""Results: the findings of a study, computed from its record as plain data."""
 
 from nas.results.axis import Axis
 from nas.results.comparison import Comparison, Group, Pair, compare, num_needed

@@ -1,4 +1,4 @@
-"""Axes: what a figure shows of an objective, in which unit."""
+"""Axes: the label and unit of an objective in figures."""
 
 from dataclasses import dataclass
 
@@ -21,10 +21,10 @@ class Axis:
 
     @property
     def scale(self) -> float:
-        """What turns a cost into the unit of the axis: nanoseconds into seconds."""
+        """The factor from a cost to the unit of the axis: nanoseconds to seconds."""
         return scale(self.name)
 
     @property
     def unit(self) -> str:
-        """What stands behind a number with its prefix: `s` in 5 ms."""
+        """The unit after a number with its prefix: `s` in 5 ms."""
         return "s" if self.name == "latency" else ""

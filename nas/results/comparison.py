@@ -1,9 +1,9 @@
-"""Comparison: what a study of matched or paired draws says about its spaces, or about one choice.
+"""Comparison: what a study of matched or paired draws shows about its spaces, or one choice.
 
 Errors are top-1 errors on the validation split after the last epoch, shares in [0, 1]; differences
 are shares too. Spaces are compared as in Radosavovic et al. 2019 and 2020: by the distributions of
 the errors of architectures drawn at random, at matched cost. A choice is compared by pairs that
-differ in nothing else and start from the same seed.
+differ only in it and have the same seed.
 """
 
 import itertools
@@ -35,17 +35,17 @@ from nas.study import StudySpec, Trial, TrialState
 
 SIGNIFICANT = 0.05
 MATCHED = "matched"
-_MOST = 100  # so many suffice for any number of groups that a person would compare
+_MOST = 100  # enough for any realistic number of groups
 _QUARTILES = (0.25, 0.5, 0.75)
 
 
 @dataclass(frozen=True)
 class Group:
-    """One space, or one value of the choice: its errors, ascending, and what they amount to.
+    """One space, or one value of the choice: its errors, ascending, and their statistics.
 
     `reach` is half the height of the 95 % band around the whole distribution. `below` pairs each
-    threshold with the share of the networks at or below it. `madds` are mean, least and most of
-    the networks compared. `failed` and `missing` trials are in none of this.
+    threshold with the share of the networks at or below it. `madds` are mean, minimum and maximum
+    of the compared networks. `failed` and `missing` trials are not included.
     """
 
     name: str
@@ -60,27 +60,27 @@ class Group:
 
     @property
     def n(self) -> int:
-        """How many networks were compared."""
+        """The number of compared networks."""
         return len(self.errors)
 
     @property
     def median(self) -> Interval:
-        """The middle quartile."""
+        """The median with its interval."""
         return self.quartiles[1]
 
     @property
     def best(self) -> float:
-        """The lowest error; it falls with n, so that no interval is given."""
+        """The lowest error; it falls with n, so that it has no interval."""
         return self.errors[0]
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two groups: `first` minus `second`, for spaces; `second` is the value compared with.
+    """Two groups: `first` minus `second` for spaces; `second` is the base value.
 
-    `p` is that of the mean difference, `p_holm` the same adjusted for the number of pairs, `least`
-    the smallest `p_holm` that so few networks could give. `distance` is Kolmogorov and Smirnov's
-    with its own p, None for paired values, as is the difference of the medians.
+    `p` belongs to the mean difference, `p_holm` is adjusted for the number of pairs, `least` is the
+    smallest possible `p_holm` for so few networks. `distance` is the Kolmogorov-Smirnov distance
+    with its own p; it and the difference of the medians are None for paired values.
     """
 
     first: str
@@ -96,17 +96,17 @@ class Pair:
 
     @property
     def enough(self) -> bool:
-        """Whether so many networks could show any difference at all."""
+        """Whether so many networks can show any difference."""
         return self.least < SIGNIFICANT
 
     @property
     def significant(self) -> bool:
-        """Whether a difference is seen beyond noise."""
+        """Whether the difference is significant."""
         return self.p_holm < SIGNIFICANT
 
     @property
     def verdict(self) -> str:
-        """The statement, in words."""
+        """The result as text."""
         if not self.enough:
             return f"{self.n} are too few for a statement"
         if not self.significant:
@@ -117,7 +117,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All of it; `key` is the choice that was varied, None where spaces were compared."""
+    """The whole comparison; `key` is the choice that was varied, None for spaces."""
 
     study: str
     key: str | None
@@ -127,17 +127,17 @@ class Comparison:
 
     @property
     def complete(self) -> bool:
-        """Whether every planned network has been measured, or has failed."""
+        """Whether every planned network was measured or failed."""
         return not any(group.missing for group in self.groups)
 
 
 def compare(
     spec: StudySpec, trials: Sequence[Trial], thresholds: Sequence[float] = ()
 ) -> Comparison:
-    """Compare the groups of a study; thresholds are the quartiles of all errors unless given.
+    """Compare the groups of a study; by default thresholds are the quartiles of all errors.
 
     Raises:
-        NasError: the study was not drawn to be compared, or has too few complete trials yet.
+        NasError: the study is not a comparison, or has too few complete trials.
     """
     candidates = [trial for trial in trials if trial.candidate]
     words = spec.sampler.partition(":")
@@ -146,13 +146,13 @@ def compare(
     if words[0] == MATCHED and len(spec.spaces) > 1:
         return _spaces(spec, candidates, thresholds)
     raise NasError(
-        f"the study {spec.name} is no comparison: its sampler was {spec.sampler}.",
-        "Draw one to compare: nas compare-spaces SPACE SPACE --budget 300M-flops",
+        f"the study {spec.name} is not a comparison: its sampler is {spec.sampler}.",
+        "Begin a comparison: nas compare-spaces SPACE SPACE --budget 300M-flops",
     )
 
 
 def num_needed(groups: int, paired: bool) -> int:
-    """Return the least n of each group with which any difference could become significant."""
+    """Return the least n of each group at which a difference can be significant."""
     pairs = groups - 1 if paired else groups * (groups - 1) // 2
 
     def least(n: int) -> float:
@@ -203,9 +203,9 @@ def _choice(
 def _enough(spec: StudySpec, complete: int) -> None:
     if complete < 2:
         raise NasError(
-            f"the study {spec.name} has {complete} complete networks of a kind; 2 or more are "
+            f"the study {spec.name} has {complete} complete networks in a group; 2 or more are "
             "needed.",
-            f"Let it go on: nas resume {spec.name}",
+            f"Continue it: nas resume {spec.name}",
         )
 
 
@@ -285,7 +285,7 @@ def _value_pair(name: str, base: str, differences: Floats, rng: np.random.Genera
 
 
 def _adjusted(pairs: Sequence[Pair]) -> tuple[Pair, ...]:
-    """Return the pairs with p values adjusted for how many they are."""
+    """Return the pairs with p values adjusted for the number of pairs."""
     adjusted = holm([pair.p for pair in pairs])
     return tuple(
         replace(pair, p_holm=p, least=pair.least * len(pairs))

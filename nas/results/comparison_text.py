@@ -1,4 +1,4 @@
-"""A comparison in words: the rows of its tables, its statements, and what holds for all of them."""
+"""Comparison as text: the rows of its tables, its statements, and its general facts."""
 
 import math
 from typing import Any
@@ -52,12 +52,12 @@ def pair_rows(comparison: Comparison) -> list[dict[str, str]]:
 
 
 def comparison_statements(spec: StudySpec, comparison: Comparison) -> list[str]:
-    """Return one sentence for each pair, with all that it rests on."""
+    """Return one sentence for each pair, with the data behind it."""
     return [_statement(spec, comparison, pair) for pair in comparison.pairs]
 
 
 def comparison_facts(spec: StudySpec, comparison: Comparison) -> list[tuple[str, str]]:
-    """Return what holds for every number of the comparison, as (name, text)."""
+    """Return the facts about all numbers of the comparison, as (name, text)."""
     lines = [
         ("study", spec.name),
         ("space", ", ".join(spec.spaces)),
@@ -147,14 +147,14 @@ def _notes(spec: StudySpec, comparison: Comparison) -> list[str]:
     notes = []
     if comparison.key and len({group.madds for group in comparison.groups}) > 1:
         notes.append(
-            f"The cost changes with {comparison.key}, see the madds: what is shown is its effect "
-            "with all else kept, not at equal cost."
+            f"The cost changes with {comparison.key}, see the madds: the effect is shown with all "
+            "other choices kept, not at equal cost.",
         )
     failed = {group.name: group.failed for group in comparison.groups if group.failed}
     if failed:
         told = ", ".join(f"{count} of {name}" for name, count in failed.items())
         left_out = "their pairs are" if comparison.key else "they are"
-        notes.append(f"Failed networks: {told}; {left_out} left out.")
+        notes.append(f"Failed networks: {told}; {left_out} excluded.")
     missing = sum(group.missing for group in comparison.groups)
     if missing:
         notes.append(f"{missing} of {comparison.planned} networks are not measured.")

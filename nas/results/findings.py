@@ -1,13 +1,13 @@
-"""What a study has found: one estimate for each network, and from these the front and the best.
+"""Findings of a study: one estimate for each network, and from these the front and the best.
 
-Each network has one `Estimate`: the mean over its complete trainings, with their number n. A lowest
-error of one seed is too low (the winner's curse), so that means of one seed and of several are not
-on one scale. Where some candidates have been confirmed with further seeds, only these can be on the
-front, be the best, or count in the hypervolume; a candidate of one seed that neither the front nor
-another one of one seed dominates is `UNCONFIRMED`. Where none is confirmed, all have one seed, and
-the front is among them.
+The `Estimate` of a network is the mean over its complete trainings, with their number n. The lowest
+error of single seeds is too low (the winner's curse), so that means of one seed and of several are
+not comparable. If some candidates are confirmed with further seeds, only these can be on the front,
+be the best, or count in the hypervolume; a candidate with one seed is `UNCONFIRMED` if neither the
+front nor another candidate with one seed dominates it. If none is confirmed, all have one seed, and
+the front is computed from all.
 
-Everything that shows a front, a best network or an error takes it from `StudyResults`.
+Every output that shows a front, a best network or an error takes it from `StudyResults`.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ from nas.units import percent, points
 
 
 class Standing(StrEnum):
-    """How a complete candidate compares with the others."""
+    """The position of a complete candidate among the others."""
 
     FRONT = "front"
     UNCONFIRMED = "unconfirmed"
@@ -38,11 +38,11 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A metric of one network: its mean over `n` trainings that differ in their seed alone.
+    """A metric of one network: its mean over `n` trainings that differ only in their seed.
 
     `low` and `high` bound the 95 % interval of the mean by Student's t, and `reach` is half its
-    width; None for one training. The bounds of an error stay within [0, 1], no loss is below 0.
-    `split` says on which images it was measured, `images` on how many, where that is recorded.
+    width; None for one training. The bounds of an error are clipped to [0, 1], those of a loss to 0
+    or more. `split` is the split of the measurement, `images` its number of images, if recorded.
     """
 
     mean: float
@@ -61,7 +61,7 @@ class Estimate:
         images: int | None = None,
         most: float = 1.0,
     ) -> "Estimate":
-        """Return the estimate from one value or more, none of which can exceed `most`."""
+        """Return the estimate from one or more values, none of which can exceed `most`."""
         found = Summary.of(values)
         reach = found.reach
         low = None if reach is None else max(0.0, found.mean - reach)
@@ -70,26 +70,26 @@ class Estimate:
 
     @property
     def spread(self) -> str:
-        """The half width of the interval of an error in words, `± 1.44`; empty for one training."""
+        """The half width of the interval of an error as text, `± 1.44`; empty for one training."""
         return "" if self.reach is None else f"± {points(self.reach)}"
 
     @property
     def seeds(self) -> str:
-        """The number of trainings in words."""
+        """The number of trainings as text."""
         return "1 seed" if self.n == 1 else f"{self.n} seeds"
 
     def __str__(self) -> str:
-        """Return an error in words: `6.59 % ± 1.44 (3 seeds)`."""
+        """Return an error as text: `6.59 % ± 1.44 (3 seeds)`."""
         return f"{' '.join(filter(None, (percent(self.mean), self.spread)))} ({self.seeds})"
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the test errors of the best network and of a reference say of their difference.
+    """The difference of the test errors of the best network and a reference.
 
-    `difference` is best minus reference, a share, with an interval that holds the scatter between
-    seeds and the finite number of `images`; `seeds` is False where one of them has a single seed,
-    so that the first part is missing.
+    `difference` is best minus reference, a share; its interval includes the variance between seeds
+    and the finite number of `images`. `seeds` is False if one of them has a single seed, so that
+    the first part is missing.
     """
 
     reference: str
@@ -99,15 +99,15 @@ class Verdict:
 
     @property
     def distinguishable(self) -> bool:
-        """Whether the interval leaves out zero."""
+        """Whether the interval excludes zero."""
         return not self.difference.noise
 
     def __str__(self) -> str:
-        """Return the verdict in words, the best network being the subject."""
+        """Return the verdict as text; the best network is the subject."""
         return self.words(self.reference)
 
     def words(self, reference: str) -> str:
-        """Return the verdict in words, with another name for the reference or several names."""
+        """Return the verdict as text, with another name for the reference, or several names."""
         low, high = self.difference.low, self.difference.high
         if not self.distinguishable:
             said = f"not distinguishable from {reference} on {self.images:,} images"
@@ -123,7 +123,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class StudyResults:
-    """What a study has found, computed from its trials and the reports on them; see the module."""
+    """The findings of a study, computed from its trials and their reports; see the module."""
 
     spec: StudySpec
     trials: Sequence[Trial]
@@ -131,34 +131,34 @@ class StudyResults:
 
     @cached_property
     def trainings(self) -> Trainings:
-        """The complete trainings of each candidate and reference by its number, the first first."""
+        """The complete trainings of each candidate and reference by number, first seed first."""
         return trainings(self.trials)
 
     @cached_property
     def complete(self) -> list[Trial]:
-        """The candidates that have been measured to the last rung."""
+        """The candidates that were measured to the last rung."""
         return complete_candidates(self.trials)
 
     @cached_property
     def references(self) -> list[Trial]:
-        """The published architectures that have been trained to the end."""
+        """The published architectures with a complete training."""
         return [trial for trial in self.trials if trial.reference and trial.final]
 
     @cached_property
     def over_budget(self) -> frozenset[int]:
-        """The candidates that are over a budget in latency as measured, while others are not."""
+        """The candidates whose measured latency is over the budget, while others are within it."""
         over = over_budget(self.spec, measured_latencies(self.spec, self.reports))
         return over if any(trial.number not in over for trial in self.complete) else frozenset()
 
     @cached_property
     def confirmed(self) -> frozenset[int]:
-        """The candidates that have been trained to the end under two seeds or more."""
+        """The candidates with complete trainings under two or more seeds."""
         own = self.trainings
         return frozenset(trial.number for trial in self.complete if len(own[trial.number]) > 1)
 
     @cached_property
     def ranked(self) -> list[Trial]:
-        """The candidates on the scale of the front: those confirmed, or all where none is."""
+        """The candidates that can be on the front: the confirmed ones, or all if none is."""
         within = [trial for trial in self.complete if trial.number not in self.over_budget]
         return [trial for trial in within if trial.number in self.confirmed] or within
 
@@ -171,9 +171,9 @@ class StudyResults:
 
     @cached_property
     def unconfirmed(self) -> list[Trial]:
-        """The candidates of one seed that are off the scale, and dominated by none.
+        """The unranked candidates with one seed that are not dominated.
 
-        Neither by the front nor by another one of one seed.
+        Neither by the front nor by another candidate with one seed.
         """
         ranked = {trial.number for trial in self.ranked}
         rest = [
@@ -191,7 +191,7 @@ class StudyResults:
 
     @cached_property
     def best(self) -> Trial | None:
-        """The ranked candidate with the lowest first objective; of equals the lowest others."""
+        """The ranked candidate with the lowest first objective; ties are broken by the others."""
         losses = dict(zip((t.number for t in self.ranked), self.losses(self.ranked), strict=True))
         return min(
             self.ranked,
@@ -213,7 +213,7 @@ class StudyResults:
         return found | dict.fromkeys((t.number for t in self.unconfirmed), Standing.UNCONFIRMED)
 
     def standing(self, number: int) -> Standing | None:
-        """Return how a complete candidate compares; None for any other trial."""
+        """Return the standing of a complete candidate; None for any other trial."""
         return self._standings.get(number)
 
     def estimate(self, number: int, metric: str = "top1_error") -> Estimate | None:
@@ -224,14 +224,14 @@ class StudyResults:
         return Estimate.of(values, "validation", most=most) if values else None
 
     def further(self, number: int) -> Estimate | None:
-        """Return the validation error over the further seeds: what was chosen is not among them."""
+        """Return the validation error over the further seeds only, without the chosen one."""
         own = [_value(trial, "top1_error") for trial in self.trainings.get(number, ())[1:]]
         return Estimate.of(own, "validation") if own else None
 
     def words(self, number: int) -> str:
-        """Return the validation error of a complete network in words.
+        """Return the validation error of a complete network as text.
 
-        Of a confirmed candidate with what the search observed, and without what it was chosen for.
+        For a confirmed candidate also the error in the search, and the mean of its further seeds.
         """
         own, further = self.estimate(number), self.further(number)
         if own is None or further is None or number not in self.confirmed:
@@ -245,17 +245,17 @@ class StudyResults:
         return recorded_scores(self.reports)
 
     def test_errors(self, number: int) -> list[float]:
-        """Return the errors on the test split of those trainings of a network that were tested."""
+        """Return the errors on the test split of the tested trainings of a network."""
         own = (self._tests.get(trial.number) for trial in self.trainings.get(number, ()))
         return [score["top1_error"] for score in own if score is not None]
 
     def test(self, number: int) -> Estimate | None:
-        """Return the error on the test split over all seeds tested; None where none was."""
+        """Return the error on the test split over all tested seeds; None if none was tested."""
         errors = self.test_errors(number)
         return Estimate.of(errors, "test", self._images(number)) if errors else None
 
     def verdict(self, number: int) -> Verdict | None:
-        """Return how the best compares with a reference on the test split; None without tests."""
+        """Return the comparison of the best with a reference on the test split, if tested."""
         if self.best is None:
             return None
         one, other = self.test_errors(self.best.number), self.test_errors(number)
@@ -268,7 +268,7 @@ class StudyResults:
 
     @cached_property
     def verdicts(self) -> tuple[str, ...]:
-        """How the best compares with the references in words; those it equals share a line."""
+        """The comparisons of the best with the references as text; equal results share a line."""
         found = [own for own in map(self.verdict, (t.number for t in self.references)) if own]
         equal: dict[tuple[int, bool], list[Verdict]] = {}
         for own in found:
@@ -306,17 +306,17 @@ class HypervolumeStep:
 
 
 def complete_candidates(trials: Sequence[Trial]) -> list[Trial]:
-    """Return the trials that can win: measured to the last rung, and no references."""
+    """Return the trials that can win: measured to the last rung, without references."""
     return [trial for trial in trials if trial.candidate and trial.final is not None]
 
 
 def hypervolume_steps(spec: StudySpec, trials: Sequence[Trial]) -> tuple[HypervolumeStep, ...]:
-    """Return the hypervolume's share of the reference box each time that a candidate raised it.
+    """Return the hypervolume as a share of the reference box, whenever a candidate raised it.
 
-    By what was observed with one seed, as the search saw it; further seeds come after it.
+    Uses the errors of the first seed, as the search saw them.
     """
     ended = [trial for trial in trials if trial.candidate and trial.state.finished]
-    # Equal or missing times: the number decides, so that a view of the same rows is the same.
+    # Ties and missing times are ordered by number, so that equal rows give equal views.
     ended.sort(key=lambda t: (t.finished_at.timestamp() if t.finished_at else 0.0, t.number))
     reference = np.array(spec.reference_point, dtype=float)
     box = prod(spec.reference_point)

@@ -1,7 +1,7 @@
-"""Measured latencies of trials: what whole networks took when the search was over.
+"""Measured latencies of trials: the times of whole networks after the search.
 
-The search counts latency by its table. Its complete candidates on the front, and those that were
-confirmed, are then measured; one that is over the budget by that cannot be the winner.
+The search uses latencies by its table. Afterwards the candidates on the front and the confirmed
+ones are measured; a network over the budget by this measurement cannot win.
 """
 
 from collections.abc import Mapping
@@ -17,8 +17,8 @@ from nas.units import time
 class MeasuredLatency:
     """The latency of one network as predicted by the table and as measured, in nanoseconds.
 
-    `low` and `high` are the quartiles of `runs` runs on `device`; `comparable` tells whether that
-    is the device of the table.
+    `low` and `high` are the quartiles of `runs` runs on `device`; `comparable` is true if it is the
+    device of the table.
     """
 
     predicted: int
@@ -31,7 +31,7 @@ class MeasuredLatency:
 
     @classmethod
     def of(cls, predicted: int, timing: Timing, device: str, comparable: bool) -> "MeasuredLatency":
-        """Return a measurement beside its prediction."""
+        """Return a measurement with its prediction."""
         return cls(predicted, **asdict(timing), device=device, comparable=comparable)
 
     @property
@@ -40,7 +40,7 @@ class MeasuredLatency:
         return (self.predicted - self.median) / self.median
 
     def __str__(self) -> str:
-        """Return both in words."""
+        """Return both as text."""
         return (
             f"{time(self.median)} measured (quartiles {time(self.low, 3)} to {time(self.high, 3)}, "
             f"{self.runs} runs), {time(self.predicted)} predicted"
@@ -48,7 +48,7 @@ class MeasuredLatency:
 
 
 def report_kind(spec: StudySpec) -> str:
-    """Return the kind of report that holds a measured latency of the study."""
+    """Return the kind of report for a measured latency of the study."""
     return f"latency@{next(iter(spec.latency_tables.values())).device.kind}"
 
 
@@ -63,7 +63,7 @@ def measured_latencies(spec: StudySpec, reports: Reports) -> dict[int, MeasuredL
 
 
 def over_budget(spec: StudySpec, found: Mapping[int, MeasuredLatency]) -> frozenset[int]:
-    """Return the trials whose measured latency is over the budget, on the device of its table."""
+    """Return the trials whose measured latency exceeds the budget, on the device of its table."""
     limits = [part.limit for part in spec.budget if part.cost == "latency"]
     return frozenset(
         number

@@ -1,4 +1,4 @@
-"""Records: the trials of a study as plain data, one shape for tables, JSON, CSV and data frames."""
+"""Records: the trials of a study as plain data, for tables, JSON, CSV and data frames."""
 
 from typing import Any
 
@@ -9,11 +9,11 @@ from nas.study import Trial
 def trial_record(trial: Trial, found: StudyResults) -> dict[str, Any]:
     """Return one trial as plain data; errors are shares in [0, 1], on the validation split.
 
-    Of a complete candidate or reference `top1_error` and `loss` are means over its `seeds`, with
-    the 95 % interval of the error; `observed_top1_error` is that of its first seed, as the search
-    saw it, `further_top1_error` the mean of the others. `test_…` are the same on the test split,
-    where it was tested. Of any other trial they are what was measured last. `standing` tells how a
-    complete candidate compares with the others.
+    For a complete candidate or reference, `top1_error` and `loss` are means over its `seeds`, with
+    the 95 % interval of the error; `observed_top1_error` belongs to its first seed, as the search
+    saw it, `further_top1_error` is the mean of the others. `test_…` are the same on the test split,
+    if it was tested. For any other trial they are the last measurement. `standing` is the position
+    of a complete candidate among the others.
     """
     last = trial.last
     error, loss = found.estimate(trial.number), found.estimate(trial.number, "loss")

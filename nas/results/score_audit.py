@@ -1,21 +1,20 @@
-"""Audit: whether training-free scores foretell the error, inside the budget band, by rank.
+"""Audit: rank correlation of training-free scores with the error, inside the budget band.
 
-What counts is the rank correlation (Spearman) among candidates whose cost is 85 to 100 % of the
-budget's first ceiling: over a whole space every score foretells something, for larger networks
-have lower errors, but there the MAdds do as well and cost nothing. Positive means that the score is
-right: a higher score went with a lower error. A score is used only where the 95 % interval of that
-correlation lies above zero.
+The criterion is Spearman's rank correlation among candidates whose cost is 85 to 100 % of the
+budget's first ceiling. Over a whole space every score correlates with the error, because larger
+networks have lower errors; but MAdds do as well there and cost nothing. A positive correlation
+means that a higher score goes with a lower error. A score passes only if the 95 % interval of its
+correlation is above zero.
 
 The interval is Fisher's, with the standard error sqrt((1 + r^2/2) / (n - 3)) of Bonett and Wright
-(Psychometrika 2000). On simulated pairs, 10 to 50 of them, it covers the truth in 94.5 to 96.7 % of
-the cases; the percentile bootstrap does as well (93 to 98 %), but this one is closed arithmetic:
-the same on every call, and quick enough for each proposal. For the difference between two scores
-on the same candidates there is no such formula, so that one is bootstrapped in pairs, from a fixed
-seed.
+(Psychometrika 2000). On 10 to 50 simulated pairs it covers the true value in 94.5 to 96.7 % of the
+cases; the percentile bootstrap is as good (93 to 98 %), but this interval is deterministic and
+fast. For the difference between two scores on the same candidates there is no such formula; it uses
+a paired bootstrap from a fixed seed.
 
-Two things to know of the numbers. Candidates that were stopped early have no final error, and those
-that went on are the better ones: the range is narrowed, and correlations with it. And each score
-has its own 2.5 % to be used by mere luck.
+Two limits of these numbers. Candidates that were stopped early have no final error, and the others
+are better, so that the range, and with it the correlation, is reduced. And each score has a 2.5 %
+chance to pass without any effect.
 """
 
 import math
@@ -39,11 +38,11 @@ _COST_SUFFIX = "_ms"
 
 @dataclass(frozen=True, slots=True)
 class ScoreFinding:
-    """What became of one score.
+    """The finding on one score.
 
-    `n` candidates had it; `rho` is None where they are fewer than 10, or where the score or the
-    error is the same for all. `margin` is rho less that of the MAdds, over the same candidates.
-    `cost_ms` is the mean time that the score took.
+    `n` candidates have it; `rho` is None for fewer than 10 candidates, or if the score or the error
+    is constant. `margin` is rho minus the rho of the MAdds on the same candidates. `cost_ms` is the
+    mean time to compute the score.
     """
 
     name: str
@@ -54,23 +53,23 @@ class ScoreFinding:
 
     @property
     def baseline(self) -> bool:
-        """Whether this is a bar to clear, and no score."""
+        """Whether this is a baseline, not a score."""
         return self.name in BASELINES
 
     @property
     def used(self) -> bool:
-        """Whether the score has proved itself."""
+        """Whether the correlation is significant and positive."""
         return not self.baseline and self.rho is not None and self.rho.above_zero
 
     @property
     def verdict(self) -> str:
-        """Say in a few words what follows."""
+        """Return the result as a short text."""
         if self.rho is None:
             return f"too few: {FEWEST} needed" if self.n < FEWEST else "nothing to rank"
         if self.baseline:
             return "baseline"
         if not self.used:
-            return "not used: " + ("wrong way round" if self.rho.high < 0 else "may be nothing")
+            return "not used: " + ("negative" if self.rho.high < 0 else "not significant")
         if self.margin is None:
             return "used"
         return "used, beats madds" if self.margin.above_zero else "used, not shown to beat madds"
@@ -78,10 +77,10 @@ class ScoreFinding:
 
 @dataclass(frozen=True, slots=True)
 class ScoreAudit:
-    """The findings on every score, baselines last, over `n` candidates of the band.
+    """The findings on all scores, baselines last, over `n` candidates of the band.
 
-    `complete` candidates there are with any cost. `band` is in words. `together` is the rank
-    average of the scores in use, flattered by being judged on the candidates that chose them.
+    `complete` counts candidates of any cost. `band` is a text. `together` is the rank average of
+    the scores that pass; it is biased upwards, because the same candidates selected these scores.
     """
 
     band: str
@@ -92,7 +91,7 @@ class ScoreAudit:
 
     @property
     def enough(self) -> bool:
-        """Whether there are candidates enough to judge."""
+        """Whether there are enough candidates for a result."""
         return self.n >= FEWEST
 
 
@@ -101,7 +100,7 @@ def audit_scores(
 ) -> ScoreAudit:
     """Judge every score of `trials`, which may be all of a study, by its COMPLETE candidates.
 
-    Without `margins` nothing is bootstrapped, and whether a score beats the MAdds stays open.
+    Without `margins` there is no bootstrap, and no comparison with the MAdds.
     """
     complete = complete_candidates(trials)
     members = in_band(complete, budget)
@@ -119,7 +118,7 @@ def audit_scores(
 
 
 def in_band(trials: Sequence[Trial], budget: Sequence[Constraint]) -> list[Trial]:
-    """Return the trials that cost 85 to 100 % of the first ceiling; all where there is none."""
+    """Return the trials that cost 85 to 100 % of the first ceiling; all without a ceiling."""
     if not budget:
         return list(trials)
     cost, limit = budget[0].cost, budget[0].limit
@@ -127,7 +126,7 @@ def in_band(trials: Sequence[Trial], budget: Sequence[Constraint]) -> list[Trial
 
 
 def scores(trial: Trial) -> dict[str, float]:
-    """Return the training-free scores of a trial by name, without what they took to compute."""
+    """Return the training-free scores of a trial by name, without their computing times."""
     found = trial.proxies or {}
     return {name: value for name, value in found.items() if not name.endswith(_COST_SUFFIX)}
 
@@ -135,7 +134,7 @@ def scores(trial: Trial) -> dict[str, float]:
 def rank_average(rows: Sequence[Mapping[str, float]], weights: Mapping[str, float]) -> Values:
     """Return the weighted mean of the ranks of each row among all, from 0 (worst) to 1 (best).
 
-    A score that a row lacks counts as the middle of the ranks. Shape (rows,).
+    A missing score counts as the middle rank. Shape (rows,).
 
     Raises:
         ValueError: no weight is positive.
@@ -156,7 +155,7 @@ def rank_average(rows: Sequence[Mapping[str, float]], weights: Mapping[str, floa
 
 
 def _names(trials: Sequence[Trial]) -> list[str]:
-    """Return the names of the scores in alphabetical order, then the baselines at hand."""
+    """Return the names of the scores in alphabetical order, then the available baselines."""
     seen: set[str] = set()
     for trial in trials:
         seen.update(trial.proxies or ())
@@ -170,7 +169,7 @@ def _errors(trials: Sequence[Trial]) -> Values:
 
 
 def _column(name: str, trials: Sequence[Trial]) -> Values:
-    """Return one score, or cost, of each trial; NaN where it has none."""
+    """Return one score or cost of each trial; NaN if missing."""
     if name in ("madds", "params"):
         return np.array([getattr(trial.cost, name) for trial in trials], dtype=float)
     nothing: Mapping[str, float] = {}

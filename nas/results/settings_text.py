@@ -1,4 +1,4 @@
-"""A study's specification in words: what every page, table and line says of it."""
+"""The specification of a study as text, for all pages, tables and messages."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -8,14 +8,14 @@ from nas.units import duration
 
 _NOTES = {
     "digits": (
-        "The digits are 8x8 images that nearly every network learns: they show the path, they "
-        "cannot rank group counts. For a real search give --task cifar10 and more epochs."
+        "The digits are 8x8 images that nearly every network learns: they show how a search works, "
+        "but cannot rank group counts. For a real search give --task cifar10 and more epochs."
     ),
 }
 
 
 def study_note(spec: StudySpec) -> str:
-    """Return what a reader must know about the results of a study; empty where there is nothing."""
+    """Return the note that readers of a study's results need; empty if there is none."""
     notes = [_NOTES[spec.task]] if spec.task in _NOTES else []
     if spec.limit is not None:
         notes.append(
@@ -25,7 +25,7 @@ def study_note(spec: StudySpec) -> str:
 
 
 def counted_at(spec: StudySpec, brief: bool = False) -> str:
-    """Return the deployment with the strides and classes that costs are counted at."""
+    """Return the deployment of the costs, with strides and classes."""
     return f"{_strides(spec, spec.deployed, brief)}, {spec.classes} classes"
 
 
@@ -35,12 +35,12 @@ def strides_at(spec: StudySpec, images: Shape, brief: bool = False) -> str:
 
 
 def trained_at(spec: StudySpec) -> str:
-    """Return the strides on the images that the study began with; empty where it keeps no size."""
+    """Return the strides on the study's images; empty if their size is not recorded."""
     return strides_at(spec, parse_input(spec.task_input)) if spec.task_input else ""
 
 
 def _strides(spec: StudySpec, at: Callable[[SearchSpace], Adaptation], brief: bool) -> str:
-    """Return the strides in words, family by family where they differ."""
+    """Return the strides as text, for each family if they differ."""
     found = {name: at(space) for name, space in spec.spaces.items()}
     lines = {name: own.brief if brief else own.describe() for name, own in found.items()}
     if len({*lines.values()}) == 1:
@@ -49,20 +49,20 @@ def _strides(spec: StudySpec, at: Callable[[SearchSpace], Adaptation], brief: bo
 
 
 def task_line(spec: StudySpec) -> str:
-    """Return on which data a study measures."""
+    """Return the data of a study as text."""
     line = spec.task + (f", data in {spec.data_dir}" if spec.data_dir else "")
     return line + (f", at most {spec.limit:,} training images" if spec.limit is not None else "")
 
 
 def candidates_text(spec: StudySpec) -> str:
-    """Return how many candidates a study trains at most, and for how long it begins new ones."""
+    """Return the maximum number of candidates, and the time in which new ones are started."""
     number = [f"{spec.num_trials:,}"] if spec.counted else []
     time = [f"begun within {duration(spec.time_limit)}"] if spec.time_limit else []
     return ", ".join(number + time)
 
 
 def settings(spec: StudySpec, versions: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """Return the settings of a study and the `versions` of its libraries, as a table has them."""
+    """Return the settings of a study and the `versions` of its libraries, as rows of a table."""
     budget = ", ".join(map(str, spec.budget)) or "none"
     rows = [
         ("Space", "; ".join(f"{name}: {space.title}" for name, space in spec.spaces.items())),
@@ -91,7 +91,7 @@ def settings(spec: StudySpec, versions: Mapping[str, str]) -> tuple[tuple[str, s
 
 
 def confirmation_text(spec: StudySpec) -> str:
-    """Return what is trained again at the end of a study; empty where nothing is."""
+    """Return what is retrained at the end of a study as text; empty if nothing is."""
     if spec.confirm * (spec.seeds - 1) == 0:
         return ""
     several = " and the references" if spec.references and spec.reference_seeds > 1 else ""

@@ -1,11 +1,11 @@
-"""StageTable: an architecture as rows for a person to read, one row for each stage."""
+"""StageTable: an architecture as rows, one for each stage."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nas.space import Architecture, Value, format_value
 
-SHORT_NAMES = {"expansion": "exp", "permute2": "P2"}  # the columns are narrower than these words
+SHORT_NAMES = {"expansion": "exp", "permute2": "P2"}  # the columns are narrower than these names
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class StageTable:
 
 
 def stage_table(architecture: Architecture, stage_names: Sequence[str]) -> StageTable:
-    """Return `architecture` by stage; a stage of depth 0 shows a dash for what it does not have."""
+    """Return `architecture` by stage; a dash for missing values in a stage of depth 0."""
     shared, columns = [], []
     for key in architecture.keys:
         column = architecture.column(key)
@@ -35,5 +35,5 @@ def stage_table(architecture: Architecture, stage_names: Sequence[str]) -> Stage
 
 
 def table_value(value: Value | None) -> str:
-    """Return one value as a table shows it, a dash for what a stage of depth 0 does not have."""
+    """Return one value for a table; a dash for missing values in a stage of depth 0."""
     return "–" if value is None else format_value(value)

@@ -11,5 +11,5 @@ __all__ = ["Reports", "recorded_scores", "trial_notes"]
 
 
 def recorded_scores(reports: Reports) -> dict[int, dict[str, Any]]:
-    """Return what was measured on the test split, by trial number."""
+    """Return the results on the test split, by trial number."""
     return {number: dict(kinds["test"]) for number, kinds in reports.items() if "test" in kinds}

@@ -1,7 +1,7 @@
-"""StudyView: what a report or a dashboard shows of a study, as plain data; drawing comes later.
+"""StudyView: the contents of a report or dashboard of a study, as plain data.
 
-Errors are shares in [0, 1] here and percent wherever they are shown; costs are those at the
-deployment input. A stopped trial stands at the last epoch that it reached: a censored measurement.
+Errors are shares in [0, 1] here and shown in percent; costs are at the deployment input. A stopped
+trial is shown at its last epoch: a censored measurement.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,7 +35,7 @@ _COST_LABELS = {
 
 
 class PointGroup(StrEnum):
-    """The groups that a picture tells apart, in the order of the table."""
+    """The groups of trials in figures and tables, in the order of the table."""
 
     FRONT = "front"
     UNCONFIRMED = "unconfirmed"
@@ -49,7 +49,7 @@ class PointGroup(StrEnum):
 
     @property
     def label(self) -> str:
-        """The group in words."""
+        """The group as text."""
         words = {
             "front": "on the front",
             "unconfirmed": "unconfirmed, 1 seed",
@@ -61,14 +61,14 @@ class PointGroup(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One trial as it is shown; `x` and `y` are its values on the axes, None before a measurement.
+    """One trial in a view; `x` and `y` are its values on the axes, None before a measurement.
 
-    Of a complete network `y`, `error` and `loss` are means over its seeds: `spread` is the estimate
-    along the axis of `y`, `estimate` that of the top-1 error, `words` says it with what the search
-    had observed, and `test` is the error on the test split, where it was taken.
-    `origin` is the study#trial in which a reused result was measured. `curve` holds (epoch, top-1
-    error) of the current attempt; `title` names a published architecture, `published` holds the
-    numbers that its authors print. `note` says in words what was unusual, and the measured latency.
+    For a complete network `y`, `error` and `loss` are means over its seeds; `spread` is the
+    estimate of `y`, `estimate` that of the top-1 error, `words` describes it with the error in the
+    search, and `test` is the error on the test split, if tested. `origin` is the study#trial of a
+    reused result. `curve` holds (epoch, top-1 error) of the current attempt; `title` is the name of
+    a published architecture, `published` its numbers by its authors. `note` describes anything
+    unusual, and the measured latency.
     """
 
     number: int
@@ -98,17 +98,17 @@ class Point:
 
     @property
     def label(self) -> str:
-        """The published name, or the number."""
+        """The published name, or the number as text."""
         return self.title or f"trial {self.number}"
 
 
 @dataclass(frozen=True)
 class StudyView:
-    """A study as it is shown: points in the order of the table, axes, counts, settings, words.
+    """The view of a study: points in the order of the table, axes, counts, settings, texts.
 
-    Trainings of a candidate under further seeds are no points; `further` counts those that have
-    begun and those that have ended. `staircase` tells whether the front is a line in the plane of
-    the axes, `verdicts` how the best compares with the published networks on the test split.
+    Trainings of a candidate with further seeds are not points; `further` counts the started and the
+    finished ones. `staircase` is true if the front is a falling line in the plane of the axes;
+    `verdicts` compare the best with the published networks on the test split.
     """
 
     name: str
@@ -137,11 +137,11 @@ class StudyView:
         return [point for point in self.points if point.group is group]
 
     def point(self, number: int) -> Point | None:
-        """Return one trial, or None where the study has none of that number."""
+        """Return the trial with this number, or None."""
         return self._by_number.get(number)
 
     def count(self, *states: TrialState) -> int:
-        """Return how many trials are in one of `states`."""
+        """Return the number of trials in one of `states`."""
         return sum(point.state in states for point in self.points)
 
     def stage_table(self, point: Point) -> StageTable:
@@ -155,24 +155,24 @@ class StudyView:
 
     @property
     def finished(self) -> int:
-        """How many trials have ended, published ones and further seeds included."""
+        """The number of finished trials, including published ones and further seeds."""
         return sum(point.state.finished for point in self.points) + self.further[1]
 
     @property
     def done(self) -> bool:
-        """Whether every planned trial has ended."""
+        """Whether every planned trial is finished."""
         return self.planned is not None and self.finished >= self.planned
 
     @property
     def ended(self) -> str:
-        """How many trials have ended, of how many where that is known."""
+        """The number of finished trials, and the planned number if known."""
         return str(self.finished) if self.planned is None else f"{self.finished} of {self.planned}"
 
     @property
     def summary(self) -> str:
         """The result in one line."""
         if self.best is None:
-            return f"Nothing is measured to the end yet; {self.ended} ended."
+            return f"No trial is complete yet; {self.ended} ended."
         front = len(self.group(PointGroup.FRONT))
         return (
             f"{front} on the front, best {self._shown(self.best)} at {self.x.show(self.best.x)} "
@@ -200,10 +200,10 @@ def study_view(
     versions: Mapping[str, str] | None = None,
     state: str | None = None,
 ) -> StudyView:
-    """Return what is shown of a study.
+    """Return the view of a study.
 
-    `reports` are those of the store: of the test split, of latency, of anything unusual;
-    `versions` are the libraries of the study; `state` the one that the store gives it.
+    `reports` come from the store: of the test split, of latency, of anything unusual; `versions`
+    are the library versions of the study; `state` is its state in the store.
     """
     reports = reports or {}
     x, y = _axes(spec)
@@ -249,7 +249,7 @@ def _axes(spec: StudySpec) -> tuple[Axis, Axis]:
 
 
 def _staircase(spec: StudySpec, x: Axis, y: Axis) -> bool:
-    """Tell whether the front is a line that only falls, in the plane of the axes."""
+    """Tell whether the front is a falling line in the plane of the axes."""
     names = {goal.name for goal in spec.goals}
     return y.name in names and names <= {x.name, y.name}
 
@@ -283,7 +283,7 @@ def _points(found: StudyResults, axes: tuple[str, str]) -> tuple[Point, ...]:
 
 
 def _estimated(point: Point, found: StudyResults, metric: str) -> Point:
-    """Return the point of a complete network at its estimates; any other as it is."""
+    """Return the point of a complete network with its estimates; other points unchanged."""
     number = point.number
     error, loss = found.estimate(number), found.estimate(number, "loss")
     along = found.estimate(number, metric)
@@ -350,14 +350,14 @@ def _table_order(point: Point) -> tuple[int, float, float, int]:
 
 
 def _elapsed(trials: Sequence[Trial]) -> float:
-    """Return the seconds from the first trial's creation to the last end; pauses count."""
+    """Return the seconds from the creation of the first trial to the last end, with pauses."""
     starts = [trial.created_at for trial in trials if trial.created_at]
     ends = [trial.finished_at for trial in trials if trial.finished_at]
     return (max(ends) - min(starts)).total_seconds() if starts and ends else 0.0
 
 
 def _said(reports: Reports, latencies: Mapping[int, MeasuredLatency]) -> dict[int, str]:
-    """Return what is to be said of single trials, by number."""
+    """Return the notes on single trials, by number."""
     said = trial_notes(reports)
     for number, own in latencies.items():
         said[number] = "; ".join(filter(None, (said.get(number), f"latency {own}")))
@@ -365,7 +365,7 @@ def _said(reports: Reports, latencies: Mapping[int, MeasuredLatency]) -> dict[in
 
 
 def _planned(spec: StudySpec, trials: Sequence[Trial], state: str | None) -> int | None:
-    """Return how many trials the study has in the end; None while time alone will say."""
+    """Return the total number of trials of the study; None while only time limits it."""
     candidates, ours = spec.num_trials, [trial for trial in trials if trial.candidate]
     asked = (
         any(trial.replicate_of is not None for trial in trials)

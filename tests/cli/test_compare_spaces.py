@@ -92,7 +92,7 @@ def test_a_search_is_no_comparison(nas, tmp_path):
     spec = spec_of("random", 8, name="searched")
     with open_store(str(tmp_path / "nas.db")) as store:
         store.create_study(spec, {})
-    assert "is no comparison" in nas.refused("compare-spaces", "--study", "searched")
+    assert "is not a comparison" in nas.refused("compare-spaces", "--study", "searched")
 
 
 def test_an_unfinished_comparison_says_how_to_go_on(nas, tmp_path):

@@ -77,7 +77,7 @@ def test_an_empty_study_has_a_view():
     assert view.points == ()
     assert view.best is None
     assert view.progress == ()
-    assert "Nothing is measured" in view.summary
+    assert "No trial is complete" in view.summary
 
 
 def test_progress_ends_at_the_studys_hypervolume_and_never_falls():

@@ -166,7 +166,7 @@ def test_rows_of_equal_choices_are_further_seeds_of_one_network(tmp_path):
     assert table.unit("latency_ms", table.counts[0][table.position("latency_ms")]) == 3.4
     assert any(carries(note, "4 rows") for note in table.notes)
     assert any("1 to 3 a network" in note for note in table.notes)
-    assert any(note.startswith("not used") and "seed" in note for note in table.notes)
+    assert any(note.startswith("ignored") and "seed" in note for note in table.notes)
 
 
 def test_a_row_that_repeats_another_in_every_cell_is_a_copy(tmp_path):
@@ -315,7 +315,7 @@ def test_space_holds_exactly_the_networks_within_the_budget(table, space):
         )
     foreign = Architecture(table.name, ("k", "e"), ((9, 9), (9, 9)))
     assert not space.admits(foreign)
-    with pytest.raises(ArchitectureError, match="no network"):
+    with pytest.raises(ArchitectureError, match="not a network"):
         space.cost(foreign)
     assert space.cost(space.smallest("madds")).madds == 58_000
 

@@ -1,4 +1,4 @@
-"""Tables: networks that were all trained before, as a space with a lookup instead of training."""
+"""Tables of trained networks: a space with a lookup instead of training."""
 
 from nas.prove.table.file import Floats, Ints, toml_beside
 from nas.prove.table.space import TableSpace

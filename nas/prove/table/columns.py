@@ -1,7 +1,7 @@
-"""Columns of a table: which hold choices, costs, accuracies; what the TOML beside it leaves out.
+"""Roles of the columns of a table: choices, costs, accuracies; from the TOML or inferred.
 
-What nobody says is inferred from the names of the columns and the number of their values, and every
-inference is told in a note.
+Roles that the TOML does not give are inferred from the names of the columns and the number of their
+values; every inference is reported in a note.
 """
 
 import re
@@ -33,7 +33,7 @@ _DERIVED = re.compile(
 )
 _RESERVED = frozenset({"top1_error", "loss", "train_loss", "seconds", "epoch", "rung", *dir(Cost)})
 _MOST_VALUES = 64
-_MISSPELLED = 0.7  # a key as near to one of ours; others may be there for other programs
+_MISSPELLED = 0.7  # similarity to one of our keys; other keys may belong to other programs
 _KEYS = (
     "title", "source", "choices", "costs", "accuracies", "accuracy_unit", "time", "canonical",
     "name",
@@ -42,7 +42,7 @@ _KEYS = (
 
 @dataclass(frozen=True)
 class CostColumn:
-    """One column of costs; `name` is what goals and budgets call it, `factor` its unit."""
+    """One column of costs; `name` is its name in goals and budgets, `factor` its unit."""
 
     column: str
     name: str
@@ -51,10 +51,10 @@ class CostColumn:
 
 @dataclass(frozen=True)
 class Columns:
-    """What each column is for.
+    """The role of each column.
 
-    `choices` maps a key to its column in each stage. `unit` of the accuracies is "percent", "share"
-    or None where it has to be told from the values. `notes` say what was inferred.
+    `choices` maps a key to its column in each stage. `unit` of the accuracies is "percent",
+    "share", or None if it must be inferred from the values. `notes` list the inferences.
     """
 
     choices: Mapping[str, tuple[str, ...]]
@@ -70,24 +70,24 @@ class Columns:
 
 
 def find_columns(reader: TomlReader, cells: Cells) -> Columns:
-    """Return the roles of the columns of `cells`: those that the TOML gives, the rest inferred.
+    """Return the roles of the columns of `cells`: from the TOML, otherwise inferred.
 
     Raises:
-        SpaceError: the TOML names a column that is not there or gives one two roles, or neither it
-            nor the names of the columns say where the choices and the accuracies are.
+        SpaceError: the TOML names a missing column or gives a column two roles, or the choices or
+            accuracies are neither in the TOML nor clear from the names of the columns.
     """
     return _Finder(reader, cells).find()
 
 
 def cost_name(column: str) -> str:
-    """Return the name that goals and budgets have for a column of costs."""
+    """Return the name of a column of costs in goals and budgets."""
     plain = re.sub(r"[^a-z0-9_]", "_", column.lower())
     name = ALIASES.get(plain, plain)
     return f"{name}_cost" if name in _RESERVED - set(ALIASES.values()) else name
 
 
 class _Finder:
-    """Takes the columns one role after another; what is taken is taken."""
+    """Assigns columns to one role after another; each column has at most one role."""
 
     def __init__(self, reader: TomlReader, cells: Cells) -> None:
         self._reader, self._cells = reader, cells
@@ -95,7 +95,7 @@ class _Finder:
         self._notes: list[str] = []
 
     def find(self) -> Columns:
-        """Return the columns; the order of the roles decides where a name could mean two."""
+        """Return the columns; the order of the roles decides ambiguous names."""
         self._unknown_keys()
         given = self._reader.document
         choices = self._given_choices() if "choices" in given else None
@@ -125,7 +125,7 @@ class _Finder:
                 self._reader.fail(
                     f"unknown key {quote_value(key)}", f"{near}Use {', '.join(_KEYS)}."
                 )
-            self._notes.append(f"{self._reader.file}: the key {key} is not used")
+            self._notes.append(f"{self._reader.file}: the key {key} is ignored")
 
     def _unit(self) -> str | None:
         unit = self._reader.document.get("accuracy_unit")
@@ -144,7 +144,7 @@ class _Finder:
         """Give `column` a role.
 
         Raises:
-            SpaceError: it is not there, or has a role already.
+            SpaceError: it does not exist, or already has a role.
         """
         if not isinstance(column, str) or column not in self._cells:
             near = did_you_mean(str(column), self._cells)
@@ -180,7 +180,7 @@ class _Finder:
         if len({len(columns) for columns in given.values()}) != 1:
             self._reader.fail(
                 "choices: the keys have different numbers of stages",
-                'Give every key as many columns as there are stages, "" where a stage has none.',
+                'Give every key one column for each stage, "" for a stage without it.',
             )
         return {
             key: tuple(column and self._take(column, "choices") for column in columns)
@@ -197,8 +197,8 @@ class _Finder:
         for column, unit in given.items():
             if unit not in UNITS:
                 self._reader.fail(
-                    f"costs: {column} = {quote_value(unit)} is no unit",
-                    'Write "" where the column counts single ones, "K", "M" or "G" otherwise.',
+                    f"costs: {column} = {quote_value(unit)} is not a unit",
+                    'Write "" for single units, or "K", "M" or "G".',
                 )
             pairs.append((self._take(column, "costs"), UNITS[unit]))
         return self._named(pairs)
@@ -221,10 +221,10 @@ class _Finder:
         single = [column for column in self._free if column.lower() in _SINGLE]
         found = seeds or single
         if not found or (not seeds and len(single) > 1):
-            which = f"several columns could be it: {_listed(single)}" if single else "none found"
+            which = f"several columns are possible: {_listed(single)}" if single else "none found"
             self._reader.fail(
                 f"no column of accuracies, {which}",
-                "Name them acc_s0, acc_s1, … (one for each seed) or acc, or say accuracies = "
+                "Name them acc_s0, acc_s1, … (one for each seed) or acc, or write accuracies = "
                 '["COLUMN", …] in the TOML.',
             )
         return self._found("accuracies", found)
@@ -238,7 +238,7 @@ class _Finder:
         return self._found(what, names)[0] if names else None
 
     def _find_name(self) -> str | None:
-        """Return the first column whose cells are all different words: the name of each row."""
+        """Return the first column whose cells are distinct words: the name of each row."""
         for column in self._free:
             cells = self._cells[column]
             if len(set(cells)) == len(cells) > 1 and (_is_code(cells) or not _all_numbers(cells)):
@@ -258,7 +258,7 @@ class _Finder:
         if not found:
             self._reader.fail(
                 "no column of choices",
-                'Say choices = ["COLUMN", …] in the TOML: the columns that make a network.',
+                'Write choices = ["COLUMN", …] in the TOML: the columns that define a network.',
             )
         return self._found("choices", found)
 
@@ -269,13 +269,13 @@ class _Finder:
 
     def _say_ignored(self) -> None:
         if self._free:
-            self._notes.append(f"not used: {_listed(self._free)}")
+            self._notes.append(f"ignored: {_listed(self._free)}")
 
 
 def _grouped(columns: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
     """Return `columns` by key, one column for each stage: k1 k2 e1 e2 are k and e of two stages.
 
-    Columns whose names do not fall into such a grid make one stage each.
+    Columns whose names do not form such a grid make one stage each.
     """
     found: dict[str, dict[str, str]] = {}
     for column in columns:
@@ -295,7 +295,7 @@ def _all_numbers(cells: Sequence[str]) -> bool:
 
 
 def _is_code(cells: Sequence[str]) -> bool:
-    """Tell whether cells such as 00000010 are digits of one width, some with zeros in front."""
+    """Tell whether cells such as 00000010 are digits of equal width, some with leading zeros."""
     alike = all(len(cell) == len(cells[0]) > 1 and cell.isdecimal() for cell in cells)
     return alike and any(cell.startswith("0") for cell in cells)
 

@@ -1,7 +1,7 @@
-"""Read a table of trained networks: a CSV, gzipped or not, and the TOML beside it.
+"""Read a table of trained networks: a CSV, optionally gzipped, and its TOML.
 
-Cells become values here, exactly: costs and fractional choices are integers in units of their last
-decimal place, so that a budget on 3.71 ms is as sharp as one on multiply-adds.
+Cells are converted exactly: costs and fractional choices are integers in units of their last
+decimal place, so that a budget of 3.71 ms is as exact as one of multiply-adds.
 """
 
 import csv
@@ -34,12 +34,12 @@ _PERCENT = 100.0
 
 @dataclass(frozen=True)
 class TableRows:
-    """The rows of a table as values, all in the order of the file.
+    """The values of the rows of a table, in the order of the file.
 
-    `choices[i]` are the stages of row i, each with one value for each key, `EMPTY` where the cell
-    is empty or the stage has no such column. `costs` (rows, columns) are exact counts of
-    1 / `scales` of a unit. `accuracies` (rows, trainings) are in percent, NaN where a training is
-    missing; `seconds` are those of one training. `lines` are the lines of the file.
+    `choices[i]` are the stages of row i, each with one value for each key; `EMPTY` if the cell is
+    empty or the stage has no such column. `costs` (rows, columns) are exact counts of 1 / `scales`
+    of a unit. `accuracies` (rows, trainings) are in percent, NaN for a missing training; `seconds`
+    are per training. `lines` are line numbers in the file.
     """
 
     name: str
@@ -56,10 +56,10 @@ class TableRows:
 
 
 def read_table(path: Path, toml: Path | None = None) -> TableRows:
-    """Read the table `path` with the TOML beside it (the same stem) or the one given.
+    """Read the table `path` with the TOML of the same stem in the same folder, or `toml`.
 
     Raises:
-        SpaceError: a file that is missing or malformed; the message names line and column.
+        SpaceError: a file is missing or malformed; the message names line and column.
     """
     lines, cells = _read_cells(path)
     beside = toml_beside(path)
@@ -86,7 +86,7 @@ def read_table(path: Path, toml: Path | None = None) -> TableRows:
 
 
 def toml_beside(path: Path) -> Path:
-    """Return where the TOML of a table is looked for: `x.toml` for `x.csv` and `x.csv.gz`."""
+    """Return the default path of a table's TOML: `x.toml` for `x.csv` and `x.csv.gz`."""
     return path.with_name(re.sub(r"(\.csv)?(\.gz)?$", "", path.name, flags=re.I) + ".toml")
 
 
@@ -95,11 +95,11 @@ def _read_toml(path: Path) -> TomlReader:
     try:
         return TomlReader(path.name, tomllib.loads(text), text)
     except tomllib.TOMLDecodeError as error:
-        raise SpaceError(f"{path.name}: {error}.", "Mend the TOML at that place.") from error
+        raise SpaceError(f"{path.name}: {error}.", "Correct the TOML at this place.") from error
 
 
 def _read_cells(path: Path) -> tuple[tuple[int, ...], dict[str, list[str]]]:
-    """Return the line of each row, and the cells of each column, without blanks around them."""
+    """Return the line number of each row, and the cells of each column, stripped of blanks."""
     try:
         raw = path.read_bytes()
         raw = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
@@ -126,7 +126,7 @@ def _read_cells(path: Path) -> tuple[tuple[int, ...], dict[str, list[str]]]:
 
 
 def _first_of_copies(rows: list[tuple[int, list[str]]]) -> list[tuple[int, list[str]]]:
-    """Return the rows without those that repeat another in every cell: copies, no trainings."""
+    """Return the rows without exact copies, which are not further trainings."""
     first: dict[tuple[str, ...], tuple[int, list[str]]] = {}
     for line, row in rows:
         first.setdefault(tuple(cell.strip() for cell in row), (line, row))
@@ -134,11 +134,12 @@ def _first_of_copies(rows: list[tuple[int, list[str]]]) -> list[tuple[int, list[
 
 
 def _check_shape(file: str, header: Sequence[str], rows: Sequence[tuple[int, list[str]]]) -> None:
-    """Refuse a table without rows, with ragged ones, or with one column name twice."""
+    """Refuse a table without rows, with ragged rows, or with a repeated column name."""
     twice = [name for name in header if header.count(name) > 1]
     if twice:
         raise SpaceError(
-            f"{file}: two columns are called {quote_value(twice[0])}.", "Give each its own name."
+            f"{file}: two columns are called {quote_value(twice[0])}.",
+            "Give each column a different name.",
         )
     if not rows:
         raise SpaceError(
@@ -148,12 +149,12 @@ def _check_shape(file: str, header: Sequence[str], rows: Sequence[tuple[int, lis
         if len(row) != len(header):
             raise SpaceError(
                 f"{file}, line {line} has {len(row)} cells, but the header has {len(header)}.",
-                "Give every row one cell for each column, parted by commas.",
+                "Give every row one cell for each column, separated by commas.",
             )
 
 
 class _Parser:
-    """Turns the cells of columns into values; knows the place of each for its complaints."""
+    """Converts the cells of columns to values; its errors name the place of the cell."""
 
     def __init__(
         self, file: str, lines: tuple[int, ...], cells: Mapping[str, Sequence[str]]
@@ -161,7 +162,7 @@ class _Parser:
         self._file, self._lines, self._cells = file, lines, cells
 
     def fail(self, row: int, column: str, cause: str, remedy: str) -> NoReturn:
-        """Refuse one cell."""
+        """Raise the error for one cell."""
         raise SpaceError(
             f"{self._file}, line {self._lines[row]}, column {column}: {cause}.", remedy
         )
@@ -169,7 +170,7 @@ class _Parser:
     def choices(
         self, keys: Mapping[str, Sequence[str]]
     ) -> tuple[tuple[tuple[StageValues, ...], ...], list[str]]:
-        """Return the stages of every row, and what to tell about the values."""
+        """Return the stages of every row, and notes about the values."""
         values: dict[str, list[Value]] = {"": [EMPTY] * len(self._lines)}
         notes = []
         for column in dict.fromkeys(name for names in keys.values() for name in names if name):
@@ -182,7 +183,7 @@ class _Parser:
         return tuple(zip(*stages, strict=True)), notes
 
     def costs(self, columns: Sequence[CostColumn]) -> tuple[Ints, tuple[int, ...]]:
-        """Return exact counts (rows, columns), and how many of them make one unit."""
+        """Return exact counts (rows, columns), and the number of counts in one unit."""
         found, scales = [], []
         for column in columns:
             exact = [value * column.factor for value in self._decimals(column.column)]
@@ -197,11 +198,11 @@ class _Parser:
         return counts, tuple(scales)
 
     def numbers(self, column: str) -> Floats:
-        """Return a column of numbers, none of them negative."""
+        """Return a column of non-negative numbers."""
         return np.array([float(value) for value in self._decimals(column)])
 
     def accuracies(self, columns: Columns) -> tuple[Floats, list[str]]:
-        """Return percentages (rows, trainings), and what to tell about their unit."""
+        """Return percentages (rows, trainings), and notes about their unit."""
         found = np.array(
             [
                 [float(v) if v is not None else np.nan for v in self._optional(column)]
@@ -219,8 +220,8 @@ class _Parser:
     def _check_unit(self, found: Floats, columns: Columns, share: bool) -> None:
         """Refuse accuracies outside their unit, and shares among percentages.
 
-        An accuracy of 0.9 % is that of a network that guesses among a hundred classes; 0.923 among
-        percentages up to 91 is a share, for 92.3 would be in their range or close to it.
+        An accuracy of 0.9 % is possible: a random guess among a hundred classes. But 0.923 among
+        percentages up to 91 is a share, because 92.3 would be in or near their range.
         """
         most = _SHARE if share else _PERCENT
         unit = "a share" if share else "a percentage"
@@ -232,13 +233,13 @@ class _Parser:
         if wrong.any():
             row, column = (int(place) for place in np.argwhere(wrong)[0])
             self.fail(
-                row, columns.accuracies[column], f"{found[row, column]:g} is not {unit} as the "
-                "others are", 'Give all in one unit, and say accuracy_unit = "percent" or "share" '
+                row, columns.accuracies[column], f"{found[row, column]:g} is not {unit} like the "
+                "others", 'Give all in one unit, and write accuracy_unit = "percent" or "share" '
                 "in the TOML.",
             )  # fmt: skip
 
     def _decimals(self, column: str) -> list[Decimal]:
-        """Return the numbers of a column, all of which must be there."""
+        """Return the numbers of a column; none may be missing."""
         found = []
         for row, value in enumerate(self._optional(column)):
             if value is None:
@@ -268,7 +269,7 @@ def _decimal(cell: str) -> Decimal | None:
 
 
 def _decimals(values: Iterable[Decimal]) -> int:
-    """Return how many places after the point the values need, nine at most."""
+    """Return the number of decimal places that the values need, nine at most."""
     places = [exponent for v in values if isinstance(exponent := _exponent(v), int)]
     return min(_MOST_DECIMALS, max((-place for place in places), default=0))
 
@@ -296,7 +297,7 @@ def _choice_values(column: str, cells: Sequence[str]) -> tuple[list[Value], list
 
 
 def _words(given: Iterable[str]) -> dict[str, Value]:
-    """Return a word for each cell that the text form of an architecture can hold, none twice."""
+    """Return a distinct word for each cell that is valid in the text form of an architecture."""
     found: dict[str, Value] = {}
     for cell in given:
         word = re.sub(r"[^A-Za-z0-9_.+]", "_", cell)

@@ -1,4 +1,4 @@
-"""Networks of a table: the rows that are one network merged, contradictions refused."""
+"""Networks of a table: rows of the same network are merged, contradictions are refused."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from nas.errors import SpaceError
 from nas.prove.table.file import Ints, TableRows
 from nas.space import StageValues
 
-_COUNTED = ("madds", "params", "acts")  # the same whenever the network is; others are measured
+_COUNTED = ("madds", "params", "acts")  # equal for equal networks; other costs are measured
 
 Spelling: TypeAlias = tuple[StageValues, ...]
 
@@ -19,8 +19,8 @@ Spelling: TypeAlias = tuple[StageValues, ...]
 class Networks:
     """Distinct networks, by index in the order of the file.
 
-    `rows` is the row that spells each canonically, `spellings` maps all choices to the index,
-    `trainings` are accuracies in percent, `counts` (networks, columns) the exact costs.
+    `rows` is the row with the canonical spelling of each, `spellings` maps all choices to the
+    index, `trainings` are accuracies in percent, `counts` (networks, columns) the exact costs.
     """
 
     rows: Ints
@@ -31,14 +31,14 @@ class Networks:
 
 
 def merge(rows: TableRows) -> Networks:
-    """Merge rows with the same canonical identity, or the same choices where there is none.
+    """Merge rows with the same canonical identity, or with the same choices if there is none.
 
-    Rows with the same choices are further trainings of one network. One that was trained for
-    several of its spellings has all those trainings; spellings with equal ones are copies. Where
-    its rows differ in cost, it has the least.
+    Rows with the same choices are further trainings of one network. A network that was trained
+    under several spellings has all their trainings; spellings with equal trainings are copies. If
+    its rows differ in cost, the least cost counts.
 
     Raises:
-        SpaceError: rows with the same choices differ in identity, or in a cost that is counted.
+        SpaceError: rows with the same choices differ in identity, or in a counted cost.
     """
     _check_twins(rows)
     identities: Sequence[object] = rows.canonical or rows.choices
@@ -59,7 +59,7 @@ def merge(rows: TableRows) -> Networks:
 
 
 def _check_twins(rows: TableRows) -> None:
-    """Refuse rows that spell the same choices and cannot be one network."""
+    """Refuse rows that have the same choices but cannot be one network."""
     counted = [i for i, cost in enumerate(rows.columns.costs) if cost.name in _COUNTED]
     seen: dict[Spelling, int] = {}
     for row, spelling in enumerate(rows.choices):
@@ -71,14 +71,14 @@ def _check_twins(rows: TableRows) -> None:
             what = "costs"
         if what:
             raise SpaceError(
-                f"{rows.name}: lines {rows.lines[first]} and {rows.lines[row]} are the same "
-                f"choices with different {what}.",
-                "Keep one of them, or name the column in which they differ among the choices.",
+                f"{rows.name}: lines {rows.lines[first]} and {rows.lines[row]} have the same "
+                f"choices but different {what}.",
+                "Keep one of them, or add the column in which they differ to the choices.",
             )
 
 
 def _trainings(rows: TableRows, group: Sequence[int]) -> tuple[float, ...]:
-    """Return all trainings of one network; those of a spelling that copies another count once."""
+    """Return all trainings of one network; trainings of a copied spelling count once."""
     spelled: dict[Spelling, list[float]] = {}
     for row in group:
         found = [value for value in rows.accuracies[row].tolist() if value == value]
@@ -88,7 +88,7 @@ def _trainings(rows: TableRows, group: Sequence[int]) -> tuple[float, ...]:
 
 
 def _canonical_row(rows: TableRows, group: Sequence[int]) -> int:
-    """Return the row whose name is the canonical identity, else the first of the cheapest."""
+    """Return the row whose name is the canonical identity, otherwise the first of the cheapest."""
     if rows.names and rows.canonical:
         for row in group:
             if rows.names[row] == rows.canonical[row]:
@@ -102,7 +102,7 @@ def _notes(
     notes = []
     dear = sum(bool((rows.costs[group] != rows.costs[group[0]]).any()) for group in groups)
     if dear:
-        notes.append(f"{dear} networks have rows of different costs: the least counts")
+        notes.append(f"{dear} networks have rows of different costs: the least cost counts")
     repeated = len(rows.lines) - len(set(rows.choices))
     if repeated:
         notes.append(f"{repeated} rows repeat the choices of another: further trainings of it")

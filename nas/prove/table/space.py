@@ -1,6 +1,6 @@
-"""The networks of a table within a budget, asked by the samplers what they ask any space.
+"""The networks of a table within a budget, with the interface of any space.
 
-Their architectures have one stage for each stage of the table's choices; members are looked up.
+Architectures have one stage for each stage of the table's choices; members are looked up.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ Bools = NDArray[np.bool_]
 
 
 class TableSpace:
-    """The networks of a table within a budget; answers the samplers as a FeasibleSpace does."""
+    """The networks of a table within a budget; same interface for samplers as FeasibleSpace."""
 
     num_parts = 1
 
@@ -48,33 +48,33 @@ class TableSpace:
         self._used: Floats = used[order]
 
     def part(self, index: int) -> "TableSpace":
-        """Return the space itself, which is its only part."""
+        """Return the space itself, its only part."""
         return self
 
     def index(self, architecture: Architecture) -> int:
         """Return the index of a member in the table.
 
         Raises:
-            ArchitectureError: it is no network of the table.
+            ArchitectureError: it is not a network of the table.
         """
         found = self.table.find(architecture)
         if found is None:
             raise ArchitectureError(
-                f"{architecture} is no network of {self.table.name}.", "Take one of its rows."
+                f"{architecture} is not a network of {self.table.name}.", "Use one of its rows."
             )
         return found
 
     def sample(
         self, rng: np.random.Generator, low: float = 0.0, high: float = 1.0
     ) -> Architecture | None:
-        """Draw uniformly from the distinct networks that use a share of the first ceiling."""
+        """Draw uniformly from the networks with a share of the first ceiling in the band."""
         drawn = self.sample_many(rng, 1, low, high)
         return drawn[0] if drawn else None
 
     def sample_many(
         self, rng: np.random.Generator, count: int, low: float = 0.0, high: float = 1.0
     ) -> list[Architecture]:
-        """Draw `count` times as `sample` does; none where the band is empty."""
+        """Draw `count` times as `sample` does; none if the band is empty."""
         first = int(np.searchsorted(self._used, low, side="left"))
         last = int(np.searchsorted(self._used, high, side="right"))
         if first >= last:
@@ -83,15 +83,15 @@ class TableSpace:
         return [self.table.architectures[index] for index in drawn]
 
     def admits(self, architecture: Architecture) -> bool:
-        """Tell whether `architecture` spells a network of the table within every ceiling."""
+        """Tell whether `architecture` is a network of the table within every ceiling."""
         found = self.table.find(architecture)
         return found is not None and bool(self._inside[found])
 
     def mutate(self, architecture: Architecture, rng: np.random.Generator) -> Architecture:
-        """Return another network, in its canonical spelling, within the budget or not.
+        """Return another network in its canonical spelling, within the budget or not.
 
-        It differs in one choice from one of the spellings of `architecture`; where the table has
-        no such network, in as few choices as there are. The same one only if it is alone.
+        It differs in one choice from one of the spellings of `architecture`; if there is no such
+        network, in as few choices as possible. It is the same network only if there is no other.
         """
         index = self.index(architecture)
         found = self.coding.neighbour(index, rng)
@@ -102,14 +102,14 @@ class TableSpace:
         return self.table.cost(self.index(architecture))
 
     def used(self, cost: Cost) -> float:
-        """Return the share of the first ceiling that `cost` uses; 1 where there is none."""
+        """Return the share of the first ceiling that `cost` uses; 1 without a ceiling."""
         if not self.budget:
             return 1.0
         first = self.budget[0]
         return float(getattr(cost, first.cost)) / max(1, first.limit)
 
     def smallest(self, cost: str) -> Architecture:
-        """Return a network with the least `cost`; the first one where the table has no such."""
+        """Return a network with the least `cost`; the first network if no column is called so."""
         names = [column.name for column in self.table.costs]
         if cost not in names:
             return self.table.architectures[0]
@@ -120,7 +120,7 @@ class TableCoding:
     """The networks of a table as numbers: one variable for each column with several values."""
 
     def __init__(self, table: Table) -> None:
-        """Number the values of each column: integers rising, words in the order of the file."""
+        """Number the values of each column: integers by size, words in the order of the file."""
         self._table = table
         spelled = list(table.spellings)
         keys = table.architectures[0].keys
@@ -154,10 +154,10 @@ class TableCoding:
         return self._codes(architecture.stages)
 
     def decode(self, codes: Sequence[int]) -> Architecture | None:
-        """Return the canonical architecture, or None where it is no member; DEAD means any.
+        """Return the canonical architecture, or None if it is not a member; DEAD means any value.
 
-        A member may leave empty what the codes give a value: the choices of a stage that it has
-        not. Of several, the first that leaves the least open.
+        A member may have empty cells where the codes have values: choices of missing stages. Of
+        several members, the first with the fewest empty cells is returned.
         """
         found = self._index.get(tuple(codes))
         if found is None:
@@ -174,9 +174,9 @@ class TableCoding:
         return tuple(np.log(np.maximum(1, self._table.counts[index])).tolist())
 
     def neighbour(self, index: int, rng: np.random.Generator) -> int | None:
-        """Return another network that is one choice away from a spelling of the network `index`.
+        """Return another network that differs in one choice from a spelling of network `index`.
 
-        Where there is none, one of those with the fewest different choices; None in a table of one.
+        If there is none, one with the fewest different choices; None if there is no other network.
         """
         spellings = self._order[self._starts[index] : self._starts[index + 1]]
         for row in rng.permutation(spellings):
@@ -190,7 +190,7 @@ class TableCoding:
         return self._nearest(index, rng)
 
     def _moved(self, codes: tuple[int, ...], but: int, rng: np.random.Generator) -> int | None:
-        """Return a network that `codes` spell, or may spell where cells are empty."""
+        """Return a network with the choices `codes`, or compatible with them if cells are empty."""
         found = self._index.get(codes)
         if found is None:
             alike = self._alike(codes)
@@ -201,8 +201,8 @@ class TableCoding:
     def _alike(self, codes: Sequence[int]) -> Ints:
         """Return the networks that agree with `codes` wherever both have a value.
 
-        Only those that leave the least open; none where the table has no empty cells and `codes`
-        are complete.
+        Only those with the fewest empty cells; none if the table has no empty cells and `codes` are
+        complete.
         """
         given = np.array(codes)
         open_ = self._dead | (given == DEAD)
@@ -226,6 +226,6 @@ class TableCoding:
 
 
 def _in_order(values: list[Value]) -> tuple[Value, ...]:
-    """Return integers rising, anything else as it comes."""
+    """Return integers sorted, anything else in the given order."""
     numbers = [value for value in values if isinstance(value, int)]
     return tuple(sorted(numbers)) if len(numbers) == len(values) else tuple(values)

@@ -1,6 +1,6 @@
-"""Tables of trained networks: a space whose members are its rows, measured by looking them up.
+"""Tables of trained networks: a space whose members are its rows, measured by lookup.
 
-Rows that are one network (the same canonical identity, or the same choices) are merged into one.
+Rows of the same network (same canonical identity, or same choices) are merged.
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ ACCURACY = OBJECTIVES["top1_error"]
 
 @dataclass(frozen=True, slots=True)
 class TableCost(Cost):
-    """The costs of a network in a table: ours where a column holds them (0 where none does).
+    """The costs of a network in a table; known costs are 0 if no column holds them.
 
     Any other column is an attribute under its own name. All are counted in units of the last
     decimal place of their column.
@@ -43,10 +43,10 @@ class TableCost(Cost):
 
 
 class Table:
-    """The distinct networks of one table, by index, with everything that is known of them."""
+    """The distinct networks of one table, by index, with all their data."""
 
     def __init__(self, rows: TableRows) -> None:
-        """Merge the rows that are one network.
+        """Merge rows of the same network.
 
         Raises:
             SpaceError: two rows contradict each other.
@@ -64,10 +64,10 @@ class Table:
 
     @classmethod
     def read(cls, path: Path, toml: Path | None = None) -> "Table":
-        """Read a CSV and the TOML beside it, or the one given.
+        """Read a CSV and the TOML of the same stem in the same folder, or `toml`.
 
         Raises:
-            SpaceError: either cannot be used; the message names line and column.
+            SpaceError: a file cannot be used; the message names line and column.
         """
         return cls(read_table(path, toml))
 
@@ -82,7 +82,7 @@ class Table:
 
     @property
     def spellings(self) -> Mapping[tuple[StageValues, ...], int]:
-        """The choices of every distinct row, with the index of the network that they make."""
+        """The choices of every distinct row, with the index of its network."""
         return self._networks.spellings
 
     @cached_property
@@ -100,15 +100,15 @@ class Table:
         return any(len(trainings) > 1 for trainings in self._networks.trainings)
 
     def title(self, index: int) -> str:
-        """Return what the table calls a network."""
+        """Return the name of a network in the table."""
         row = self._networks.rows[index]
         return self._rows.names[row] if self._rows.names else self.architectures[index].text
 
     @cached_property
     def seconds(self) -> Floats | None:
-        """The time of one training of each network, None where the table does not know.
+        """The time of one training of each network; None if the table has no times.
 
-        It is the mean over the rows with the choices of its canonical spelling.
+        It is the mean over the rows with the choices of the canonical spelling.
         """
         if self._rows.seconds is None:
             return None
@@ -129,11 +129,11 @@ class Table:
         return TableCost(madds, params, acts, latency, tuple(named.items()))
 
     def find(self, architecture: Architecture) -> int | None:
-        """Return the index of the network that an architecture spells, None where there is none."""
+        """Return the index of the network of an architecture, None if there is none."""
         return self._networks.spellings.get(architecture.stages)
 
     def position(self, name: str) -> int:
-        """Return the position of the cost that goals and budgets call `name`."""
+        """Return the position of a cost by its name in goals and budgets."""
         return [column.name for column in self.costs].index(name)
 
     def unit(self, name: str, count: float) -> float:
@@ -157,12 +157,12 @@ class Table:
         """Read a budget such as `55.4M-flops` or `3.7-latency_ms`, in the unit of the column.
 
         Raises:
-            BudgetError: it cannot be read, names no cost of this table, or nothing fits.
+            BudgetError: it cannot be read, names no cost of this table, or admits no network.
         """
         read = split_amount(text, self._names)
         if not read:
             raise BudgetError(
-                f"{text!r} is no budget.",
+                f"{text!r} is not a budget.",
                 f"Write a number, with K, M or G or without, and a cost: 55.4M-flops. "
                 f"{self._costs_hint()}",
             )
@@ -183,7 +183,7 @@ class Table:
         return Constraint(column.name, limit)
 
     def quantile(self, share: float) -> Constraint:
-        """Return the ceiling on the first cost that this share of the rows is within.
+        """Return the ceiling on the first cost that admits this share of the rows.
 
         Raises:
             BudgetError: the table has no costs.
@@ -194,7 +194,7 @@ class Table:
         return Constraint(self.costs[0].name, int(limit))
 
     def shown(self, constraint: Constraint) -> str:
-        """Return a ceiling as `ceiling` reads it, to the last digit."""
+        """Return a ceiling with every digit, in the form that `ceiling` reads."""
         position = self.position(constraint.cost)
         value = Decimal(constraint.limit) / self.scales[position]
         prefix = max((p for p in UNITS if UNITS[p] <= value), key=UNITS.__getitem__, default="")
@@ -208,7 +208,7 @@ class Table:
 
     @property
     def _names(self) -> list[str]:
-        """What a user may call the costs: their columns, and other names of the same."""
+        """The names of the costs for users: their columns, and other names of the same cost."""
         own = {column.name for column in self.costs}
         return [c.column for c in self.costs] + [n for n in ALIASES if ALIASES[n] in own]
 
