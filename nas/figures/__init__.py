@@ -1,4 +1,4 @@
-"""Figures and pages drawn from a StudyView; the door to plotly."""
+"""Figures and pages drawn from a StudyView; the only room that imports plotly."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""Figures of a comparison: distributions with their bands, differences with their intervals."""
+"""Figures of a comparison: error distributions with bands, differences with intervals."""
 
 import math
 from collections.abc import Sequence
@@ -65,7 +65,7 @@ def differences_figure(comparison: Comparison, look: PageTheme | None = None) ->
 def write_comparison(
     comparison: Comparison, facts: Sequence[tuple[str, str]], lines: Sequence[str], path: Path
 ) -> None:
-    """Write the page to `path`, whole or not at all; `lines` are its statements.
+    """Write the page to `path` atomically; `lines` are its statements.
 
     Raises:
         ExportError: the file cannot be written.
@@ -76,7 +76,7 @@ def write_comparison(
 def comparison_html(
     comparison: Comparison, facts: Sequence[tuple[str, str]], lines: Sequence[str]
 ) -> str:
-    """Return the page as text; it needs no network."""
+    """Return the page as text; it loads nothing from the network."""
     columns, rows = group_table(comparison)
     cells = [[row[key] for key in columns] for row in rows]
     sections = [
@@ -93,15 +93,15 @@ def comparison_html(
 
 
 _CAPTION = (
-    "Each step is a network drawn at random and trained to the end; further left and higher is "
-    "better. A band holds the whole curve of its group with 95 % confidence (bootstrap)."
+    "Each step is a random network with a complete training; further left and higher is better. "
+    "A band covers the whole curve of its group with 95 % confidence (bootstrap)."
 )
 _GROUPS = "Validation errors after the last epoch with 95 % intervals; multiply-adds at deployment."
 _EFFECTS = {
-    True: "First minus second: left of zero the first has the lower mean error. Filled: beyond "
-    "noise after correction for the number of pairs.",
-    False: "Each value against the first one, over pairs that differ in nothing else; left of "
-    "zero is better. Filled: beyond noise after correction for the number of pairs.",
+    True: "First minus second: left of zero the first has the lower mean error. Filled: "
+    "significant after correction for the number of pairs.",
+    False: "Each value against the first one, over pairs that differ only in it; left of zero is "
+    "better. Filled: significant after correction for the number of pairs.",
 }
 
 
@@ -159,7 +159,7 @@ def _difference(pair: Pair, look: PageTheme) -> Any:
 
 
 def _reaching_zero(pairs: Sequence[Pair]) -> list[float]:
-    """Return the ends of an axis of points that shows every finite interval, and zero."""
+    """Return the ends of an axis in points that shows every finite interval, and zero."""
     ends = [0.0] + [
         100 * end
         for pair in pairs

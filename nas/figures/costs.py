@@ -1,4 +1,4 @@
-"""The page of a space: how the costs of its architectures are spread, and what a budget leaves."""
+"""The page of a space: the distribution of its costs, and the part within a budget."""
 
 import math
 from collections.abc import Sequence
@@ -43,7 +43,7 @@ def costs_figure(spread: Distribution, look: PageTheme | None = None) -> go.Figu
 
 
 def write_costs_page(spread: Distribution, heading: str, lines: Sequence[str], path: Path) -> None:
-    """Write the page to `path`, whole or not at all.
+    """Write the page to `path` atomically.
 
     Raises:
         ExportError: the file cannot be written.
@@ -52,8 +52,8 @@ def write_costs_page(spread: Distribution, heading: str, lines: Sequence[str], p
 
 
 def costs_html(spread: Distribution, heading: str, lines: Sequence[str]) -> str:
-    """Return the page as text; `lines` stand above the figure."""
-    caption = "The intervals widen by a constant ratio; the budget is one of their ends."
+    """Return the page as text; `lines` are shown above the figure."""
+    caption = "The ratio of adjacent edges is constant; the budget is an edge."
     if spread.sampled:
         caption += " The part within the budget is estimated from random draws."
     label = f"Share of the architectures by {spread.cost}"
@@ -94,12 +94,12 @@ def _words(spread: Distribution, cost: float) -> str:
 
 
 def _seconds(spread: Distribution) -> tuple[float, str]:
-    """Return what turns a cost into the unit of the axis, and that unit: latency is in seconds."""
+    """Return the factor from a cost to the unit of the axis, and this unit."""
     return (1e-9, "s") if spread.cost == "latency" else (1, "")
 
 
 def _shown(spread: Distribution) -> tuple[float, float]:
-    """Return the range of costs that holds more than a hundred-thousandth, and the ceiling."""
+    """Return the range of costs with more than 0.001 % of the space, including the ceiling."""
     held = [i for i, count in enumerate(spread.whole) if count > 1e-5 * spread.total]
     low, high = spread.edges[held[0]], spread.edges[held[-1] + 1]
     limit = spread.limit if spread.limit is not None else high
@@ -125,7 +125,7 @@ def _steps(spread: Distribution, counts: Sequence[float], name: str, colour: str
 
 
 def _mark(figure: go.Figure, spread: Distribution, look: PageTheme) -> None:
-    """Draw the ceiling; on a logarithmic axis an annotation stands at the exponent."""
+    """Draw the ceiling; on a logarithmic axis the position of an annotation is the exponent."""
     limit = (spread.limit or 1) * _seconds(spread)[0]
     line = {"color": look.colour("budget"), "width": 2, "dash": "dash"}
     figure.add_shape(type="line", x0=limit, x1=limit, y0=0, y1=1, yref="paper", line=line)

@@ -1,4 +1,4 @@
-"""Figures over time: the error by epoch of every trial, and the growth of the hypervolume."""
+"""Figures over time: the error of every trial by epoch, and the hypervolume by candidate."""
 
 from collections.abc import Sequence
 from html import escape
@@ -12,7 +12,7 @@ from nas.results import Point, PointGroup, StudyView
 from nas.units import percent
 
 HEIGHT = 380
-_SHOWN = 300  # curves beyond this many are no longer told apart, and slow the page down
+_SHOWN = 300  # more curves cannot be distinguished, and make the page slow
 _WIDTHS = {PointGroup.FRONT: 2.2, PointGroup.PUBLISHED: 2.2}
 
 
@@ -25,12 +25,12 @@ def learning_curves_figure(view: StudyView, look: PageTheme | None = None) -> go
     left_out = sum(bool(point.curve) for point in view.points) - len(points)
     figure.update_layout(
         xaxis_title_text=title(
-            "epoch" + (f" ({left_out} trials not drawn)" if left_out else ""), look
+            "epoch" + (f" ({left_out} trials not shown)" if left_out else ""), look
         ),
         yaxis_title_text=title("top-1 error, validation split (%)", look),
     )
     if not points:
-        return empty(figure, "nothing is measured yet", look)
+        return empty(figure, "no measurements yet", look)
     scale = Scale.of([100 * error for point in points for _, error in point.curve])
     figure.update_yaxes(**scale.axis())
     figure.update_xaxes(range=[0.8, view.rungs[-1] + 0.2], dtick=-(-view.rungs[-1] // 12))
@@ -52,7 +52,7 @@ def curves_shown(view: StudyView) -> list[Point]:
 
 
 def hypervolume_figure(view: StudyView, look: PageTheme | None = None) -> go.Figure:
-    """Return the share of the reference box that the front dominates, by candidates ended."""
+    """Return the share of the reference box that the front dominates, by finished candidates."""
     look = look or PageTheme()
     figure = go.Figure(layout=look.frame(HEIGHT - 80))
     figure.update_layout(
@@ -78,7 +78,7 @@ def hypervolume_figure(view: StudyView, look: PageTheme | None = None) -> go.Fig
 
 
 def _curves(group: PointGroup, points: Sequence[Point], scale: Scale, look: PageTheme) -> Any:
-    """Return one trace for a group: its curves one after another, with gaps between them."""
+    """Return one trace for a group: all its curves, separated by gaps."""
     x: list[int | None] = []
     y: list[float | None] = []
     numbers: list[int | None] = []
@@ -119,7 +119,7 @@ def _curves(group: PointGroup, points: Sequence[Point], scale: Scale, look: Page
 def _mark_rungs(figure: go.Figure, view: StudyView, look: PageTheme) -> None:
     for epoch in view.rungs[:-1]:
         figure.add_vline(x=epoch, line={"color": look.colour("muted"), "width": 1, "dash": "dot"})
-        if look.narrow:  # no room for the words
+        if look.narrow:  # no room for the text
             continue
         figure.add_annotation(
             x=epoch,
@@ -129,6 +129,6 @@ def _mark_rungs(figure: go.Figure, view: StudyView, look: PageTheme) -> None:
             xanchor="left",
             xshift=3,
             showarrow=False,
-            text=f"best 1/{view.eta} go on",
+            text=f"best 1/{view.eta} continue",
             font={"size": 11, "color": look.colour("muted")},
         )

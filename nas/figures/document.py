@@ -1,7 +1,7 @@
-"""A page of figures as one self-contained file that asks the network for nothing.
+"""A page of figures as one self-contained file that loads nothing from the network.
 
-Every figure comes in several looks (light and dark, wide and narrow); the page shows the one that
-fits and changes with the reader's settings.
+Every figure has several themes (light and dark, wide and narrow); the page shows the one that fits,
+and follows the reader's settings.
 """
 
 import json
@@ -29,7 +29,7 @@ LOOKS = {
     "dark-narrow": PageTheme(dark=True, narrow=True),
 }
 _ELSEWHERE = "Give another file, in a directory that exists and is writable."
-# Inline code only, and no place from which anything may be fetched.
+# Inline code only; nothing may be fetched.
 POLICY = (
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
     "img-src data: blob:; form-action 'none'; base-uri 'none'"
@@ -59,9 +59,9 @@ def document_html(
     kind: str = "",
     looks: Mapping[str, PageTheme] = LOOKS,
 ) -> str:
-    """Return a page: `lead` its first lines, `sections` HTML, `figures` by their id.
+    """Return a page: `lead` are its first lines, `sections` HTML, `figures` by their id.
 
-    `kind`, if any, follows the heading in the title of the window.
+    `kind`, if given, follows the heading in the title of the window.
     """
     title = f"{heading}: {kind}" if kind else heading
     return page_html(title, header_html(heading, lead), sections, drawings(figures, looks))
@@ -75,13 +75,13 @@ def page_html(
     script: str = _SCRIPT,
     policy: str = POLICY,
 ) -> str:
-    """Return a page of any header and sections (HTML), with all that it shows inside it.
+    """Return a page with any header and sections (HTML), as one self-contained document.
 
-    `figures` is what `script` reads, as JSON, under `figures` in the element `data`; the script of
-    this module wants `drawings`.
+    `figures` is available to `script` as JSON, under `figures` in the element `data`; the script of
+    this module expects the result of `drawings`.
     """
     data = json.dumps({"config": CONFIG, "figures": figures}, separators=(",", ":"))
-    data = data.replace("<", "\\u003c")  # no text of a figure can end the script element
+    data = data.replace("<", "\\u003c")  # so that no text of a figure ends the script element
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -106,7 +106,7 @@ def page_html(
 
 
 def header_html(heading: str, lines: Sequence[str], lead: str = "") -> str:
-    """Return the head of a page: its heading, a larger line `lead` if any, and further lines."""
+    """Return the header of a page: heading, a larger line `lead` if given, and further lines."""
     first = f'<p class="lead">{escape(lead)}</p>' if lead else ""
     rest = "".join(f"<p>{escape(line)}</p>" for line in lines)
     return f"<header><h1>{escape(heading)}</h1>{first}{rest}</header>"
@@ -115,7 +115,7 @@ def header_html(heading: str, lines: Sequence[str], lead: str = "") -> str:
 def drawings(
     figures: Mapping[str, Draw], looks: Mapping[str, PageTheme] = LOOKS
 ) -> dict[str, dict[str, Any]]:
-    """Return every figure in every look; `WIDE` leaves out those of a narrow page."""
+    """Return every figure in every theme; `WIDE` omits the narrow ones."""
     return {
         name: {key: json.loads(draw(look).to_json()) for key, look in looks.items()}
         for name, draw in figures.items()
@@ -123,7 +123,7 @@ def drawings(
 
 
 def figure_section(name: str, heading: str, caption: str, label: str = "") -> str:
-    """Return the place of the figure `name`; `label`, or the caption, says what one would see."""
+    """Return a section for the figure `name`; `label`, or the caption, describes it for readers."""
     return (
         f'<section class="card"><h2>{escape(heading)}</h2>'
         f'<p class="muted small">{escape(caption)}</p>'
@@ -134,7 +134,7 @@ def figure_section(name: str, heading: str, caption: str, label: str = "") -> st
 def table_section(
     heading: str, heads: Sequence[str], rows: Sequence[Sequence[Any]], caption: str = ""
 ) -> str:
-    """Return a table; all columns but the first are numbers."""
+    """Return a table; all columns except the first are numbers."""
     head = "".join(f'<th scope="col"{_right(i)}>{escape(h)}</th>' for i, h in enumerate(heads))
     body = "".join(
         "<tr>"
@@ -152,7 +152,7 @@ def table_section(
 
 
 def facts_section(heading: str, facts: Iterable[tuple[str, str]]) -> str:
-    """Return facts with their names, in their order."""
+    """Return a section of facts with their names."""
     rows = "".join(
         f'<tr><th scope="row">{escape(name)}</th><td>{escape(text)}</td></tr>'
         for name, text in facts
@@ -164,7 +164,7 @@ def facts_section(heading: str, facts: Iterable[tuple[str, str]]) -> str:
 
 
 def write_document(page: str, path: Path, what: str = "page", remedy: str = _ELSEWHERE) -> None:
-    """Write a page to `path`, whole or not at all; an error calls it `what`.
+    """Write a page to `path` atomically; an error calls it `what`.
 
     Raises:
         ExportError: the directory is missing or not writable, or the disk is full.

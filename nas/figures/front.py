@@ -12,9 +12,9 @@ from nas.figures.theme import PUBLISHED_SYMBOLS, SYMBOLS, PageTheme, empty, fact
 from nas.results import Point, PointGroup, StudyView
 
 HEIGHT = 500
-GL_FROM = 5000  # SVG is as fast below; above it, WebGL and labels without the architecture
+GL_FROM = 5000  # from here on WebGL, and labels without the architecture; SVG is as fast below
 _LABEL_GAP = 20
-_PLOT_HEIGHT = HEIGHT - 120  # what axis titles and legend leave, near enough for labels
+_PLOT_HEIGHT = HEIGHT - 120  # height without axis titles and legend, approximate
 _SIZES = {PointGroup.FRONT: 11, PointGroup.UNCONFIRMED: 10, PointGroup.RUNNING: 9}
 _SIZE = 8
 _CLOUDS = (
@@ -24,9 +24,9 @@ _CLOUDS = (
 
 
 def front_figure(view: StudyView, look: PageTheme | None = None) -> go.Figure:
-    """Return error against cost: front, dominated, stopped and running trials, published ones.
+    """Return error against cost: front, dominated, stopped, running and published trials.
 
-    Every trace of trials carries their numbers as `customdata`.
+    Every trace of trials has their numbers as `customdata`.
     """
     look = look or PageTheme()
     figure = go.Figure(layout=look.frame(HEIGHT))
@@ -38,7 +38,7 @@ def front_figure(view: StudyView, look: PageTheme | None = None) -> go.Figure:
     )
     shown = [point for point in view.points if point.y is not None]
     if not shown:
-        return empty(figure, "nothing is measured yet", look)
+        return empty(figure, "no measurements yet", look)
     times = factor(view.y)
     ends = [end * times for point in shown for end in _ends(point)]
     scale = Scale.of([(point.y or 0.0) * times for point in shown], ends)
@@ -69,7 +69,7 @@ def _limits(view: StudyView) -> list[float]:
 
 
 def _trace_type(view: StudyView) -> Any:
-    """Return how all traces are drawn: WebGL lies above SVG, so a cloud would cover the front."""
+    """Return the type of all traces: WebGL is above SVG, and would hide the front."""
     clouds = (PointGroup.STOPPED, PointGroup.DOMINATED)
     many = any(sum(p.group is group for p in view.points) > GL_FROM for group in clouds)
     return go.Scattergl if many else go.Scatter
@@ -87,14 +87,14 @@ def _places(view: StudyView, points: Sequence[Point], scale: Scale) -> dict[str,
 def _colours(
     view: StudyView, points: Sequence[Point], colour: str, look: PageTheme
 ) -> str | list[str]:
-    """Return `colour`, or that of each point's family where the study compares several."""
+    """Return `colour`, or the colour of each point's family if the study has several."""
     if len(view.families) == 1:
         return colour
     return [look.family(view.families.index(point.architecture.space)) for point in points]
 
 
 def _family_legend(view: StudyView, look: PageTheme) -> list[Any]:
-    """Return empty traces that name the families by their colours."""
+    """Return empty traces that show the colours of the families in the legend."""
     families = view.families if len(view.families) > 1 else ()
     return [
         _trace_type(view)(
@@ -110,7 +110,7 @@ def _family_legend(view: StudyView, look: PageTheme) -> list[Any]:
 
 
 def _clouds(view: StudyView, group: PointGroup, scale: Scale, look: PageTheme) -> list[Any]:
-    """Return the points of a group, those with bars apart: plotly gives the others bars of 0."""
+    """Return the points of a group, those with bars separately: plotly gives all points bars."""
     points = [point for point in view.group(group) if point.y is not None]
     single, several = ([p for p in points if bool(_ends(p)) is bars] for bars in (False, True))
     traces = [_cloud(view, group, part, scale, look) for part in (single, several) if part]
@@ -149,9 +149,10 @@ def _cloud(
 
 
 def _front(view: StudyView, scale: Scale, look: PageTheme) -> list[Any]:
-    """Return the staircase that the front dominates, and its points.
+    """Return the points of the front, and the staircase below which nothing was found.
 
-    With other objectives than the two axes it is no staircase in this plane: only points are drawn.
+    With other objectives than the two axes the front is not a staircase here: only points are
+    drawn.
     """
     points = [point for point in view.group(PointGroup.FRONT) if point.y is not None]
     colour = look.colour(PointGroup.FRONT.value)
@@ -186,13 +187,13 @@ def _front(view: StudyView, scale: Scale, look: PageTheme) -> list[Any]:
 
 
 def _ends(point: Point) -> tuple[float, ...]:
-    """Return the ends of the 95 % interval along the axis; none for a single seed."""
+    """Return the ends of the 95 % interval along the axis; empty for a single seed."""
     own = point.spread
     return () if own is None or own.low is None or own.high is None else (own.low, own.high)
 
 
 def _draw_bars(trace: Any, view: StudyView, points: Sequence[Point], colour: str) -> None:
-    """Give a trace the whole 95 % intervals of its means as error bars; none for a single seed."""
+    """Add the full 95 % intervals of the means to a trace as error bars; none for a single seed."""
     times = factor(view.y)
     ends = [_ends(point) for point in points]
     if not any(ends):
@@ -235,9 +236,9 @@ def _reference(view: StudyView, point: Point, symbol: str, scale: Scale, look: P
 
 
 def _label_published(figure: go.Figure, view: StudyView, scale: Scale, look: PageTheme) -> None:
-    """Name the published points to their left, moved apart where they would overlap.
+    """Write the names of the published points to their left, without overlap.
 
-    A narrow page has no room for the names; there the legend says them.
+    A narrow page has no room for the names; they are in its legend.
     """
     if look.narrow:
         return
@@ -264,7 +265,7 @@ def _label_published(figure: go.Figure, view: StudyView, scale: Scale, look: Pag
 
 
 def _label_heights(heights: Sequence[float]) -> list[float]:
-    """Return the heights of labels, in pixels: off each other and off the other points."""
+    """Return heights of labels in pixels that overlap neither each other nor other points."""
     steps = [sign * _LABEL_GAP * step for step in range(10) for sign in (1, -1)]
     placed: list[float] = []
     for index, height in enumerate(heights):

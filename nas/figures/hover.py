@@ -1,4 +1,4 @@
-"""The words that a figure shows when a point is touched; everything from outside is escaped."""
+"""The hover labels of figures; all user text is escaped."""
 
 from html import escape
 
@@ -7,7 +7,7 @@ from nas.units import duration, percent, si, time
 
 
 def headline(view: StudyView, point: Point) -> str:
-    """Return the first lines of a hover label: who, how good, at what cost."""
+    """Return the first lines of a hover label: name, error, cost."""
     return "<br>".join(
         (
             f"<b>{escape(point.label)}</b> · {escape(point_standing(view, point))}",
@@ -17,7 +17,7 @@ def headline(view: StudyView, point: Point) -> str:
 
 
 def family(view: StudyView, point: Point) -> str:
-    """Return the space of a point, where a study has several; plain text."""
+    """Return the space of a point if a study has several; plain text."""
     return point.architecture.space if len(view.families) > 1 else ""
 
 
@@ -43,9 +43,9 @@ def full(view: StudyView, point: Point) -> str:
 
 
 def brief(view: StudyView, group: PointGroup, exact: bool) -> str:
-    """Return the template of the labels of many thousands of points, without architectures.
+    """Return the label template for thousands of points, without architectures.
 
-    The error is left out where the points do not stand at its `exact` value.
+    The error is omitted if the points are not at their `exact` value.
     """
     unit = " %" if view.y.percent else ""
     error = f"%{{y:.3g}}{unit} {view.y.name}, " if exact else ""
@@ -54,7 +54,7 @@ def brief(view: StudyView, group: PointGroup, exact: bool) -> str:
 
 
 def point_standing(view: StudyView, point: Point) -> str:
-    """Say where a point stands in the study; plain text."""
+    """Return the standing of a point in the study; plain text."""
     return ", ".join(filter(None, (family(view, point), _stands(view, point))))
 
 

@@ -1,4 +1,4 @@
-"""The parts of a page that come as files: the shared style, and the report's script."""
+"""The files of a page: the common style sheet, and the report's script."""
 
 from functools import cache
 from importlib.resources import files
@@ -6,7 +6,7 @@ from importlib.resources import files
 
 @cache
 def page_style() -> str:
-    """Return the style sheet that the report and the dashboard share."""
+    """Return the style sheet of the report and the dashboard."""
     return _asset("page.css")
 
 

@@ -1,4 +1,4 @@
-"""The page of a proof: regret and hypervolume of every sampler, by the trainings they took."""
+"""The page of `nas prove`: regret and hypervolume of every sampler, by number of trainings."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -25,7 +25,7 @@ _SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "star", "triangle
 def regret_figure(rows: Sequence[SummaryRow], look: PageTheme | None = None) -> go.Figure:
     """Return the median regret with its quartiles, in points of accuracy; lower is better."""
     look = look or PageTheme()
-    text = "points of accuracy below the best that fits"
+    text = "points of accuracy below the best within the budget"
     return _scores(rows, lambda row: row.regret, text, look)
 
 
@@ -39,7 +39,7 @@ def volume_figure(rows: Sequence[SummaryRow], look: PageTheme | None = None) -> 
 def write_prove(
     rows: Sequence[SummaryRow], facts: Mapping[str, str], verdict: str, path: Path
 ) -> None:
-    """Write the page to `path`, whole or not at all.
+    """Write the page to `path` atomically.
 
     Raises:
         ExportError: the file cannot be written.
@@ -48,20 +48,20 @@ def write_prove(
 
 
 def prove_html(rows: Sequence[SummaryRow], facts: Mapping[str, str], verdict: str) -> str:
-    """Return the page as text; it needs no network."""
+    """Return the page as text; it loads nothing from the network."""
     band = "Lines are medians over the seeds, bands their quartiles."
     sections = [
         figure_section(
             "regret",
             "Regret",
-            "How far the network that the run would return is below the best within the budget, "
-            f"on the mean of all its trainings; lower is better. {band}",
+            "The distance of the returned network from the best one within the budget, in mean "
+            f"accuracy over all trainings; lower is better. {band}",
         ),
         figure_section(
             "volume",
             "Hypervolume",
-            "What the networks trained so far dominate of what the true front dominates; higher "
-            f"is better. {band}",
+            "The hypervolume of the networks trained so far as a share of the true front's; "
+            f"higher is better. {band}",
         ),
         table_section("Scores", _HEADS, [_cells(row) for row in rows]),
         facts_section("Setting", facts.items()),

@@ -1,4 +1,4 @@
-"""The report: one HTML page that holds everything it shows and asks the network for nothing."""
+"""The report: one self-contained HTML page that loads nothing from the network."""
 
 from collections.abc import Callable, Iterator
 from html import escape
@@ -29,22 +29,22 @@ _MAX_ROWS = 1000
 _FIGURES: dict[str, tuple[str, str, Draw]] = {
     "front": (
         "Error against cost",
-        "Down and left is better. The line bounds what the front dominates; the dashed line is "
-        "the budget. A point shows the mean over the seeds, its bar the 95 % interval; "
-        "one of a single seed is hollow and off the line where others were confirmed. A stopped "
-        "trial is shown where it was stopped, not where it would have ended.",
+        "Down and left is better. The line bounds the area that the front dominates; the dashed "
+        "line is the budget. A point is the mean over the seeds, its bar the 95 % interval. Points "
+        "with a single seed are hollow, and off the line if others are confirmed. A stopped trial "
+        "is shown at the epoch where it stopped, not at a final value.",
         front_figure,
     ),
     "curves": (
         "Learning curves",
-        "The error after each epoch. Dotted lines are the rungs at which trials are judged.",
+        "The error after each epoch. Dotted lines are the rungs at which trials continue or stop.",
         learning_curves_figure,
     ),
     "hypervolume": (
         "Progress",
         "The share of the area between zero and the study's fixed reference point that the front "
-        "dominates, by the errors observed with one seed each during the search; more is better, "
-        "flat means that the search no longer finds anything new.",
+        "dominates, with one seed for each network, during the search; higher is better, and flat "
+        "means that the search no longer improves.",
         hypervolume_figure,
     ),
 }
@@ -52,7 +52,7 @@ _REMEDY = "Give another file with -o, in a directory that exists and is writable
 
 
 def write_report(view: StudyView, path: Path) -> None:
-    """Write the page to `path`, under its final name only when it is whole.
+    """Write the page to `path` atomically.
 
     Raises:
         ExportError: the directory is missing or not writable, or the disk is full.
@@ -74,7 +74,7 @@ def report_html(view: StudyView) -> str:
 
 
 def _policy(view: StudyView) -> str:
-    """Return what the page may do; WebGL, for clouds of many points, compiles code at run time."""
+    """Return the page's security policy; WebGL, for many points, compiles code at run time."""
     many = len(view.points) > GL_FROM
     code = "script-src 'unsafe-inline'"
     return POLICY.replace(code, f"{code} 'unsafe-eval'") if many else POLICY
@@ -106,7 +106,7 @@ def _figures(view: StudyView) -> Iterator[str]:
 def _trials(view: StudyView) -> str:
     shown = view.points[:_MAX_ROWS]
     rest = len(view.points) - len(shown)
-    more = f" The first {_MAX_ROWS} of {len(view.points)} are listed." if rest else ""
+    more = f" The first {_MAX_ROWS} of {len(view.points)} are shown." if rest else ""
     heads = "".join(
         f'<th scope="col"{_number(head)}><button type="button">{head}</button></th>'
         for head in HEADERS
@@ -114,7 +114,7 @@ def _trials(view: StudyView) -> str:
     rows = "\n".join(_row(view, point) for point in shown)
     return (
         '<section class="card"><h2>Trials</h2>'
-        f'<p class="muted small">The front first; a heading sorts by its column.{more}</p>'
+        f'<p class="muted small">The front first; click a heading to sort by its column.{more}</p>'
         '<div class="scroll" tabindex="0" role="region" aria-label="Table of trials">'
         f'<table class="trials"><thead><tr>{heads}</tr></thead>\n<tbody>{rows}</tbody></table>'
         "</div></section>"
@@ -155,7 +155,7 @@ def _number(head: str) -> str:
 
 
 def _drawn(view: StudyView) -> dict[str, Any]:
-    """Return the figures, light and wide, with patches that make them dark or narrow."""
+    """Return the figures, light and wide, with patches for dark and narrow pages."""
     figures = {}
     for name, (_, _, draw) in _FIGURES.items():
         base = draw(view, PageTheme()).to_plotly_json()
@@ -168,7 +168,7 @@ def _drawn(view: StudyView) -> dict[str, Any]:
 
 
 def _difference(base: Any, other: Any, path: tuple[str | int, ...] = ()) -> list[Patch]:
-    """Return what must be set in `base`, path by path, to make it `other`."""
+    """Return the values to set in `base`, path by path, to make it equal `other`."""
     if base == other:
         return []
     if isinstance(base, dict) and isinstance(other, dict) and base.keys() >= other.keys():

@@ -1,4 +1,4 @@
-"""Scale: how values stand on an axis; logarithmic where they span much, with a place for zero."""
+"""Scale: positions of values on an axis; logarithmic for wide ranges, with a place for zero."""
 
 import math
 from collections.abc import Sequence
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 _DECADE = 10
-_LOG_FROM = 8  # with a larger ratio of the ends, a linear axis squashes the front at its bottom
+_LOG_FROM = 8  # for larger ratios of the ends, a linear axis compresses the front
 
 
 @dataclass(frozen=True)
 class Scale:
-    """An axis from `low` to `high`; where it is logarithmic, any `zero` is drawn at `low`."""
+    """An axis from `low` to `high`; if logarithmic, zero is drawn at `low`."""
 
     log: bool
     low: float
@@ -20,9 +20,9 @@ class Scale:
 
     @classmethod
     def of(cls, values: Sequence[float], ends: Sequence[float] = ()) -> "Scale":
-        """Return the scale that shows `values` and the `ends` of their bars, none negative.
+        """Return the scale that shows `values` and the `ends` of their bars, all non-negative.
 
-        A logarithmic axis goes down by a factor of ten for the ends, and no further.
+        For the ends, a logarithmic axis is extended downwards by at most a factor of ten.
         """
         positive = [value for value in values if value > 0]
         zero = len(positive) < len(values)
@@ -36,18 +36,18 @@ class Scale:
         return cls(False, 0.0 if zero else min([low, *ends]), top, zero)
 
     def place(self, value: float) -> float:
-        """Return where `value` is drawn."""
+        """Return the position of `value`."""
         return max(value, self.low) if self.log else value
 
     @property
     def range(self) -> tuple[float, float]:
-        """The ends with a margin, as plotly wants them: exponents of ten on a logarithmic axis."""
+        """The ends with a margin, for plotly: exponents of ten on a logarithmic axis."""
         low, high = self.at(self.low), self.at(self.high)
         pad = 0.06 * (high - low) or 0.1 * abs(high) or 1.0
         return low - pad, high + pad
 
     def fraction(self, value: float) -> float:
-        """Return how high `value` stands between the ends, 0 to 1."""
+        """Return the relative position of `value` between the ends, 0 to 1."""
         low, high = self.range
         return (self.at(self.place(value)) - low) / (high - low)
 

@@ -1,4 +1,4 @@
-"""The table of trials as words and sort keys; the report and the dashboard render the same rows."""
+"""The table of trials as texts and sort keys, for the report and the dashboard."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ NUMERIC = frozenset({"Error", "MAdds", "Params", "Epochs", "Time"})
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One cell: its words, and the key by which its column is sorted (None: unknown, last)."""
+    """One cell: its text, and the sort key of its column (None: unknown, sorted last)."""
 
     text: str
     key: float | str | None
@@ -33,14 +33,14 @@ def point_row(point: Point) -> tuple[Cell, ...]:
 
 
 def _error(point: Point) -> str:
-    """Return the error; of a complete network the estimate with its interval and n."""
+    """Return the error; for a complete network the estimate with its interval and n."""
     if point.estimate:
         return str(point.estimate)
     return percent(point.error) or "–"
 
 
 def point_facts(point: Point) -> list[tuple[str, str]]:
-    """Return what the table has no column for, as name and words."""
+    """Return the facts without a column in the table, as (name, text)."""
     counted = "not counted yet"
     if point.counted:
         same = (point.counted.madds, point.counted.params) == (point.cost.madds, point.cost.params)
@@ -64,11 +64,11 @@ def point_facts(point: Point) -> list[tuple[str, str]]:
     if point.test:
         lines.append(("error on the test split", str(point.test)))
     printed = ", ".join(f"{key} {value}" for key, value in point.published)
-    return [*lines, ("as its authors print it", printed)] if printed else lines
+    return [*lines, ("by its authors", printed)] if printed else lines
 
 
 def sorted_points(view: StudyView, header: str | None, descending: bool) -> list[Point]:
-    """Return the points sorted by one column, unknown values last; by standing where it is None."""
+    """Return the points sorted by one column, unknown values last; by standing if None."""
     if header not in HEADERS:
         return list(view.points)
     column = HEADERS.index(header)

@@ -1,7 +1,7 @@
-"""Look: the colours, symbols and frame of all figures, on a light or dark, wide or narrow page.
+"""Theme: the colours, symbols and layout of all figures, light or dark, wide or narrow.
 
-The colours are told apart by people with any of the common colour deficiencies, and every group has
-a symbol of its own, so that a figure can be read without colour.
+The colours are distinguishable with any of the common colour deficiencies, and every group has a
+different symbol, so that a figure can be read without colour.
 """
 
 import textwrap
@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 
 from nas.results import Axis, PointGroup
 
-# Plotly's own button uploads the figure to its makers; a figure here never leaves the machine.
+# Plotly's own button uploads the figure to Plotly; our figures stay on this machine.
 CONFIG: dict[str, Any] = {
     "displaylogo": False,
     "modeBarButtonsToRemove": ["sendChartToCloud", "select2d", "lasso2d", "autoScale2d"],
@@ -59,7 +59,7 @@ SYMBOLS = {
     PointGroup.OVER_BUDGET: "x-open",
     PointGroup.STOPPED: "triangle-down-open",
 }
-# Okabe and Ito's palette for people with any colour deficiency; both pages are far enough from it.
+# Okabe and Ito's palette for all colour deficiencies; it contrasts with both page colours.
 FAMILIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6d31")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "5px,2px")
 PUBLISHED_SYMBOLS = ("diamond", "square", "star", "hexagon2", "triangle-up", "bowtie", "pentagon")
@@ -67,7 +67,7 @@ PUBLISHED_SYMBOLS = ("diamond", "square", "star", "hexagon2", "triangle-up", "bo
 
 @dataclass(frozen=True)
 class PageTheme:
-    """How a figure is to be drawn: on a dark page or a light one, wide or as narrow as a phone."""
+    """The theme of a figure: on a dark or light page, wide or as narrow as a phone."""
 
     dark: bool = False
     narrow: bool = False
@@ -77,11 +77,11 @@ class PageTheme:
         return (_DARK if self.dark else _LIGHT)[role]
 
     def family(self, index: int) -> str:
-        """Return the colour of the `index`-th space of a study that has several."""
+        """Return the colour of the `index`-th space of a study with several."""
         return FAMILIES[index % len(FAMILIES)]
 
     def frame(self, height: int) -> dict[str, Any]:
-        """Return the layout that all figures share, `height` pixels high."""
+        """Return the common layout of all figures, `height` pixels high."""
         ink, surface = self.colour("ink"), self.colour("surface")
         axis = {
             "gridcolor": self.colour("grid"),
@@ -136,17 +136,17 @@ class PageTheme:
 
 
 def title(text: str, look: PageTheme) -> str:
-    """Return the title of an axis, in lines that fit the page."""
+    """Return the title of an axis, wrapped to the width of the page."""
     return "<br>".join(textwrap.wrap(text, 46 if look.narrow else 100))
 
 
 def factor(axis: Axis) -> int:
-    """Return by what the values of an axis are multiplied to be drawn."""
+    """Return the factor from the values of an axis to the drawn values."""
     return 100 if axis.percent else 1
 
 
 def empty(figure: go.Figure, text: str, look: PageTheme) -> go.Figure:
-    """Say `text` in the middle of a figure that has nothing to show yet."""
+    """Show `text` in the middle of a figure without data."""
     figure.add_annotation(
         text=text,
         showarrow=False,

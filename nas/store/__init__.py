@@ -1,4 +1,4 @@
-"""The store: the only record of every study, in SQLite or PostgreSQL; the door to SQLAlchemy."""
+"""The store: the only record of studies, in SQLite or PostgreSQL; only room with SQLAlchemy."""
 
 from nas.store.database import without_collecting
 from nas.store.database_url import Address, read_address

@@ -1,4 +1,4 @@
-"""Database: transactions that either happened or raise a StoreError; writes wait out an outage."""
+"""Database: atomic transactions that raise StoreErrors; writes wait for a lost connection."""
 
 import gc
 import random
@@ -16,20 +16,20 @@ from nas.store.database_url import BUSY_SECONDS, Address, make_engine
 
 T = TypeVar("T")
 
-_TRANSIENT_STATES = ("08", "40", "53", "55", "57")  # SQLSTATE classes that pass by themselves
+_TRANSIENT_STATES = ("08", "40", "53", "55", "57")  # SQLSTATE classes of temporary errors
 
 
 class Database:
-    """One opened database; work is a function of a connection inside a transaction.
+    """One opened database; `work` is a function of a connection inside a transaction.
 
-    A write is repeated while the database is away, for `patience` seconds, and may then have been
-    committed before: work must find that its rows are there already and leave them alone.
+    While the database is unreachable, a write is repeated for `patience` seconds, also if it was
+    already committed: `work` must leave rows that it finds written alone.
     """
 
     def __init__(
         self, address: Address, *, read_only: bool, patience: float, foreign_keys: bool = True
     ) -> None:
-        """Make the engine; nothing is connected before the first transaction."""
+        """Make the engine; the first transaction connects."""
         self.address = address
         self.read_only = read_only
         self.patience = patience
@@ -40,7 +40,7 @@ class Database:
         self._noter = engine.execution_options(write=True, lasting=False)
 
     def read(self, work: Callable[[sa.Connection], T]) -> T:
-        """Return what `work` reads, from one snapshot of the database.
+        """Return the result of `work`, from one snapshot of the database.
 
         Raises:
             StoreError: the database cannot be reached or read.
@@ -57,19 +57,20 @@ class Database:
         patience: float | None = None,
         lasting: bool = True,
     ) -> T:
-        """Commit what `work` writes and return its result; `patience` overrides the store's.
+        """Commit the writes of `work` and return its result; `patience` overrides the default.
 
-        What need not be `lasting` outlives the end of this process, but in SQLite it is on the disk
-        only with the next write that is: a power cut takes the last of them away, never one of
-        several. Each wait for the disk takes milliseconds, in which no worker gets its next trial.
+        A write that is not `lasting` survives the end of this process; but in SQLite it reaches the
+        disk only with the next lasting write. A power failure loses the last of them, never one in
+        the middle. Each wait for the disk takes milliseconds, which delays the next trial of a
+        worker.
 
         Raises:
-            StoreError: the database cannot be reached or written, or was opened to be read only.
+            StoreError: the database cannot be reached or written, or was opened read-only.
         """
         if self.read_only:
             raise StoreError(
-                f"{self.address.shown} was opened for reading only.",
-                "Run the command that changes studies, such as nas search or nas resume.",
+                f"{self.address.shown} was opened read-only.",
+                "Run a command that changes studies, such as nas search or nas resume.",
             )
         deadline = time.monotonic() + (self.patience if patience is None else patience)
         pause = 0.1
@@ -81,7 +82,7 @@ class Database:
             except DBAPIError as error:
                 if not _transient(error) or time.monotonic() + pause > deadline:
                     raise store_error(error, self.address) from error
-            time.sleep(pause * random.uniform(0.5, 1.0))  # else all clients come back at once
+            time.sleep(pause * random.uniform(0.5, 1.0))  # otherwise all clients retry at once
             pause = min(2 * pause, 5.0)
 
     def close(self) -> None:
@@ -91,10 +92,9 @@ class Database:
 
 @contextmanager
 def without_collecting() -> Iterator[None]:
-    """Keep Python's cyclic collector off while rows become objects, and lines.
+    """Turn Python's cyclic garbage collector off while rows become objects and text.
 
-    None of them is garbage, and of 50,000 trials it would look through all again and again, which
-    takes a quarter of the time of reading and showing them.
+    None of them is garbage, and with 50,000 trials the repeated scans take a quarter of the time.
     """
     before = gc.isenabled()
     gc.disable()
@@ -106,7 +106,7 @@ def without_collecting() -> Iterator[None]:
 
 
 def now(connection: sa.Connection) -> datetime:
-    """Return the time in UTC by the clock of the database, which all its clients share."""
+    """Return the time in UTC by the clock of the database, which is common to all clients."""
     if connection.dialect.name == "sqlite":
         return datetime.now(UTC)
     moment: datetime = connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
@@ -114,7 +114,7 @@ def now(connection: sa.Connection) -> datetime:
 
 
 def store_error(error: DBAPIError, address: Address) -> StoreError:
-    """Return the same error in one line of cause and one of remedy."""
+    """Return the error as one line of cause and one of remedy."""
     text = str(error.orig).strip() or type(error.orig).__name__
     line = text.splitlines()[0].rstrip(".")
     if address.path is not None:
@@ -139,23 +139,23 @@ def _sqlite_code(error: DBAPIError) -> str:
 
 
 def _sqlite_error(code: str, line: str, address: Address) -> StoreError:
-    shown, elsewhere = address.shown, "give another file with --db"
+    shown, elsewhere = address.shown, "use another file with --db"
     known = {
         "SQLITE_CANTOPEN": (
             f"the database file {shown} cannot be opened.",
             f"Check that its directory exists and that you may write there, or {elsewhere}.",
         ),
         "SQLITE_READONLY": (
-            f"the database {shown} may not be written.",
-            f"Give yourself the right to write to the file and its directory, or {elsewhere}.",
+            f"the database {shown} is not writable.",
+            f"Get write permission for the file and its directory, or {elsewhere}.",
         ),
         "SQLITE_NOTADB": (
-            f"{shown} is a file, but no SQLite database.",
-            f"It was left as it is; {elsewhere}.",
+            f"{shown} is not an SQLite database.",
+            f"The file was not changed; {elsewhere}.",
         ),
         "SQLITE_CORRUPT": (
             f"the database {shown} is damaged: {line}.",
-            f"Put back a copy of it, or {elsewhere}; the damaged file was left as it is.",
+            f"Restore a backup, or {elsewhere}; the damaged file was not changed.",
         ),
         "SQLITE_FULL": (
             f"there is no space left for the database {shown}.",
@@ -163,13 +163,13 @@ def _sqlite_error(code: str, line: str, address: Address) -> StoreError:
         ),
         "SQLITE_BUSY": (
             f"another program has kept {shown} locked for more than {BUSY_SECONDS} s.",
-            "Close the program that has it open (a backup, a database browser), then try again.",
+            "Close the other program (a backup, a database browser), then try again.",
         ),
     }
     for name, (cause, remedy) in known.items():
         if code.startswith(name):
             return StoreError(cause, remedy)
-    return StoreError(f"the database {shown} failed: {line}.", f"Mend that, or {elsewhere}.")
+    return StoreError(f"the database {shown} failed: {line}.", f"Correct this, or {elsewhere}.")
 
 
 def _postgres_error(line: str, address: Address, away: bool) -> StoreError:
@@ -177,12 +177,12 @@ def _postgres_error(line: str, address: Address, away: bool) -> StoreError:
         ("password", "Check the user and the password in --db."),
         ("role", "Check the user in --db."),
         ("does not exist", "Check the database in --db; createdb NAME makes a new one."),
-        ("permission denied", "Ask for the right to create and write tables in that database."),
+        ("permission denied", "Get permission to create and write tables in this database."),
     ):
         if words in line:
             return StoreError(f"PostgreSQL refused {address.shown}: {line}.", remedy)
     remedy = "Check the host and the port in --db, and that the server is running."
     return StoreError(
         f"PostgreSQL at {address.shown} failed: {line}.",
-        remedy if away else "Mend that, or give another database with --db.",
+        remedy if away else "Correct this, or use another database with --db.",
     )

@@ -1,4 +1,4 @@
-"""Addresses: what may be written after `--db`, and the engine that opens it."""
+"""Database addresses: the values of `--db`, and the engines for them."""
 
 import os
 import re
@@ -25,8 +25,8 @@ _CONNECT: dict[str, Any] = {
     "keepalives_interval": 10,
     "keepalives_count": 3,
     "application_name": "nas",
-    # A pooler such as PgBouncer gives each transaction any of its sessions: nothing may be prepared
-    # in one, and nothing of ours outlives a transaction (locks, settings, temporary tables).
+    # A pooler such as PgBouncer may use another session for each transaction: no prepared
+    # statements, and nothing of ours outlives a transaction (locks, settings, temporary tables).
     "prepare_threshold": None,
 }
 _WRITABLE = (
@@ -36,7 +36,7 @@ _WRITABLE = (
 
 @dataclass(frozen=True)
 class Address:
-    """Where a store lives. `shown` is what a person types to name it, without its password.
+    """The location of a store. `shown` is the text that names it for the user, without a password.
 
     `path` is the absolute path of an SQLite file, None for PostgreSQL.
     """
@@ -46,7 +46,7 @@ class Address:
     path: Path | None
 
     def command(self, words: str) -> str:
-        """Return a command to type, with its --db where that is not the default."""
+        """Return a command to type, with --db unless it is the default."""
         default = self.path is not None and self.path == Path(DEFAULT_PATH).absolute()
         return f"nas {words}" if default else f"nas {words} --db {shlex.quote(self.shown)}"
 
@@ -55,7 +55,7 @@ def read_address(text: str | None) -> Address:
     """Read a file name, `sqlite:///file` or `postgresql+psycopg://…`; None is ./nas.db.
 
     Raises:
-        StoreError: anything else, with what may be written.
+        StoreError: anything else; the message lists the valid forms.
     """
     text = DEFAULT_PATH if text is None else text
     if "://" not in text:
@@ -63,7 +63,7 @@ def read_address(text: str | None) -> Address:
     try:
         url = sa.make_url(text)
     except (ArgumentError, ValueError):
-        raise StoreError("that --db is no database URL.", _WRITABLE) from None
+        raise StoreError("this --db is not a database URL.", _WRITABLE) from None
     if url.drivername in ("sqlite", "sqlite+pysqlite"):
         return _file("" if url.query else url.database or "", text)
     if url.drivername == "postgresql+psycopg":
@@ -71,13 +71,13 @@ def read_address(text: str | None) -> Address:
     if url.drivername.partition("+")[0] in ("postgresql", "postgres"):
         raise StoreError(
             f"the database URL begins with {url.drivername}://.",
-            "Begin it with postgresql+psycopg:// and leave the rest as it is.",
+            "Begin it with postgresql+psycopg:// and keep the rest.",
         )
     raise StoreError(f"{url.drivername}:// databases cannot be used.", _WRITABLE)
 
 
 def make_engine(address: Address, *, read_only: bool, foreign_keys: bool = True) -> sa.Engine:
-    """Return an engine; transactions with the execution option `write` lock SQLite at once."""
+    """Return an engine; transactions with the execution option `write` lock SQLite immediately."""
     if address.path is None:
         options = {key: value for key, value in _CONNECT.items() if key not in address.url.query}
         return sa.create_engine(address.url, pool_pre_ping=True, connect_args=options)
@@ -97,7 +97,7 @@ def make_engine(address: Address, *, read_only: bool, foreign_keys: bool = True)
 
 def _file(name: str, shown: str) -> Address:
     if not name or name == ":memory:":
-        raise StoreError(f"{shown!r} names no database file.", _WRITABLE)
+        raise StoreError(f"{shown!r} is not a database file name.", _WRITABLE)
     if re.match(r"[a-z][a-z0-9+]+:", name):
         raise StoreError(f"{shown!r} is neither a file name nor a database URL.", _WRITABLE)
     path = Path(name).expanduser().absolute()
@@ -107,7 +107,7 @@ def _file(name: str, shown: str) -> Address:
 
 
 def _connect(path: Path, query: str) -> sqlite3.Connection:
-    # isolation_level=None leaves BEGIN to us: the driver's own begins too late to hold a snapshot.
+    # isolation_level=None leaves BEGIN to us: the driver begins too late to hold a snapshot.
     return sqlite3.connect(
         f"file:{quote(str(path))}?{query}",
         uri=True,
@@ -118,8 +118,8 @@ def _connect(path: Path, query: str) -> sqlite3.Connection:
 
 
 def _read_only(path: Path) -> sqlite3.Connection:
-    # SQLite keeps an index beside a WAL file and must be able to create it. In a directory that we
-    # may not write to, a database that nobody has open can still be read as an unchanging file.
+    # SQLite keeps an index next to a WAL file and must be able to create it. In a directory without
+    # write permission, a database that is not in use can still be read as immutable.
     still = not os.access(path.parent, os.W_OK) and not path.with_name(f"{path.name}-wal").exists()
     return _connect(path, "mode=ro&immutable=1" if still else "mode=ro")
 
@@ -131,7 +131,7 @@ def _prepare(connection: sqlite3.Connection, _record: object) -> None:
 
 
 def _log_ahead(connection: sqlite3.Connection) -> None:
-    """Turn a database to a write-ahead log; where others do so at once SQLite waits for nobody."""
+    """Turn on a write-ahead log; retry, because SQLite does not wait for others here."""
     last = time.monotonic() + BUSY_SECONDS
     while True:
         try:
@@ -148,11 +148,11 @@ def _check_foreign_keys(connection: sqlite3.Connection, _record: object) -> None
 
 
 def _begin(connection: sa.Connection) -> None:
-    # A deferred transaction that turns to writing fails at once where another has written
-    # meanwhile; an immediate one waits for its turn.
+    # A deferred transaction that begins to write fails if another one has written meanwhile; an
+    # immediate one waits.
     options = connection.get_execution_options()
     write = options.get("write", False)
-    if write:  # NORMAL leaves it to the next FULL one to wait for the disk, for both
+    if write:  # with NORMAL, the next FULL transaction waits for the disk for both
         level = "FULL" if options.get("lasting", True) else "NORMAL"
         connection.exec_driver_sql(f"PRAGMA synchronous = {level}")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")

@@ -1,4 +1,4 @@
-"""Files of studies: where each has its folder, and where the weights of a trial are found."""
+"""Files of studies: their folders, and the paths of weights."""
 
 import json
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ class StudyFiles:
     """The files of one study, by its row."""
 
     def __init__(self, row: sa.Row[Any], first: list[Path]) -> None:
-        """Look in the results folders `first`, then in those that the study was run with."""
+        """Search the results folders `first`, then those of the study's runs."""
         self.uid: str = row.uid
         self.name: str = row.folder or row.name
         self.places = list(dict.fromkeys([*first, *map(Path, json.loads(row.places))]))
@@ -39,10 +39,10 @@ class StudyFiles:
         return sum(map(folder_size, self.folders()))
 
     def moves(self, new: str) -> list[tuple[Path, Path]]:
-        """Return the folders that take a new name with their study, and what they become.
+        """Return the folders to rename with their study, and their new paths.
 
-        All or none: where one is out of reach or its new name is taken, the old name stays, for the
-        record has one path for all places.
+        All or none: if one is unreachable or its new name is taken, all keep the old name, because
+        the record has one path for all places.
         """
         there = self.folders()
         pairs = [(folder, folder.with_name(new)) for folder in there if folder.name == self.name]
@@ -52,8 +52,8 @@ class StudyFiles:
     def claim(self, results: Path, recorded: list[tuple[str, str | None]]) -> str:
         """Make the study's folder in `results`; return its name.
 
-        `recorded` are the (path, SHA-256) of its weights: a folder without an owner that has one of
-        them is that of this study, from an earlier version.
+        `recorded` are the (path, SHA-256) of its weights: a folder without an owner that contains
+        one of them belongs to this study, from an earlier version.
 
         Raises:
             OSError: it cannot be made.
@@ -64,30 +64,30 @@ class StudyFiles:
         return claim_folder(results, dict.fromkeys(self._names), self.uid)
 
     def _is_ours(self, folder: Path, recorded: Path, sha256: str | None) -> bool:
-        """Tell whether `folder` holds a file of weights that an earlier version recorded."""
+        """Tell whether `folder` has a weights file that an earlier version recorded."""
         file = folder / recorded.name
         of_us = recorded.is_absolute() and recorded.parent.name == self.name
         return of_us and file.is_file() and file_sha256(file) == sha256
 
 
 def recorded_weights(connection: sa.Connection, study_id: int) -> list[tuple[str, str | None]]:
-    """Return the (path, SHA-256) of the weights that the trials of a study have."""
+    """Return the (path, SHA-256) of the weights of a study's trials."""
     columns = (TRIAL.c.weights_path, TRIAL.c.weights_sha256)
     own = (TRIAL.c.study_id == study_id, TRIAL.c.weights_path.is_not(None))
     return [(path, sha256) for path, sha256 in connection.execute(sa.select(*columns).where(*own))]
 
 
 def rows(connection: sa.Connection) -> list[sa.Row[Any]]:
-    """Return what says where the files of each study lie."""
+    """Return the columns that locate the files of each study."""
     columns = (STUDY.c.name, STUDY.c.uid, STUDY.c.folder, STUDY.c.places)
     return list(connection.execute(sa.select(*columns)))
 
 
 def move(pairs: Sequence[tuple[Path, Path]]) -> None:
-    """Rename folders, (old, new); those that were renamed already are left alone.
+    """Rename folders, (old, new); those already renamed are skipped.
 
     Raises:
-        OSError: one cannot be renamed; none is then.
+        OSError: one cannot be renamed; then none is renamed.
     """
     done: list[tuple[Path, Path]] = []
     try:
@@ -102,11 +102,11 @@ def move(pairs: Sequence[tuple[Path, Path]]) -> None:
 
 
 def all_places(connection: sa.Connection) -> list[Path]:
-    """Return the results folders of all studies, each once."""
+    """Return the distinct results folders of all studies."""
     texts = connection.execute(sa.select(STUDY.c.places).distinct()).scalars()
     return [Path(place) for place in dict.fromkeys(p for text in texts for p in json.loads(text))]
 
 
 def find_weights(trial: Trial, places: list[Path]) -> Path | None:
-    """Return where the weights of a trial lie; None where it has none, or they are gone."""
+    """Return the path of a trial's weights; None if it has none, or they are missing."""
     return find_file(trial.weights_path, places) if trial.weights_path else None

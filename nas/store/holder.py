@@ -1,4 +1,4 @@
-"""Processes: which one this is, and whether another one that we can see has ended."""
+"""Processes: identify this process, and tell whether another one on this machine has ended."""
 
 import os
 import socket
@@ -8,11 +8,11 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Process:
-    """One process for all time: its id may be used again, but not with the same moment of birth.
+    """One process, identified for all time: an id may be reused, but not with the same start time.
 
-    `place` is equal for two processes that see the same process table; a host name alone does not
-    tell, for containers share names. `born` is in clock ticks since the machine started, as
-    /proc has it, or empty where there is no /proc.
+    `place` is equal for two processes in the same process table; host names are not sufficient,
+    because containers can share them. `born` is the start time in clock ticks since boot, from
+    /proc, or empty without /proc.
     """
 
     host: str
@@ -22,23 +22,23 @@ class Process:
 
 
 def this_process() -> Process:
-    """Return the process that asks."""
+    """Return the current process."""
     pid = os.getpid()
     return Process(socket.gethostname(), pid, _place(), _born(pid) or "")
 
 
 def has_ended(process: Process) -> bool:
-    """Tell whether `process` is surely gone; False where it runs or cannot be seen from here."""
+    """Tell whether `process` has certainly ended; False if it runs or is not visible from here."""
     if process.place != _place():
         return False
     try:
-        os.kill(process.pid, 0)  # signal 0 only asks
+        os.kill(process.pid, 0)  # signal 0 only checks
     except ProcessLookupError:
         return True
     except OverflowError:
         return False
     except PermissionError:
-        pass  # it lives, as another user's
+        pass  # it runs, under another user
     born = _born(process.pid)
     return bool(born and process.born) and born != process.born
 
@@ -52,7 +52,7 @@ def _place() -> str:
 
 
 def _born(pid: int) -> str | None:
-    """Return when `pid` began; "ended" for one that only waits to be reaped; None if unknown."""
+    """Return the start time of `pid`; "ended" for a zombie; None if unknown."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:

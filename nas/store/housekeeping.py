@@ -1,4 +1,4 @@
-"""Housekeeping: a study under another name, or gone with its files."""
+"""Housekeeping: rename or delete a study with its files."""
 
 import json
 import shutil
@@ -13,7 +13,7 @@ from nas.study import OWNER_FILE, folder_size
 
 
 def delete_rows(connection: sa.Connection, study_id: int, name: str) -> None:
-    """Delete a study with its trials; networks trained further by `nas train` stay, as no one's."""
+    """Delete a study with its trials; trainings by `nas train` remain, without a study."""
     own = sa.select(TRIAL.c.id).where(TRIAL.c.study_id == study_id)
     for table in (REPORT, MEASUREMENT, ATTEMPT):
         connection.execute(sa.delete(table).where(table.c.trial_id.in_(own)))
@@ -27,9 +27,9 @@ def delete_rows(connection: sa.Connection, study_id: int, name: str) -> None:
 def rename_rows(
     connection: sa.Connection, row: sa.Row[Any], new: str, folders: dict[str, str]
 ) -> None:
-    """Give a study the name `new`; an IntegrityError if another has it.
+    """Rename a study to `new`; raises an IntegrityError if the name is taken.
 
-    `folders` are those that get another name, old to new; weights are found in the new one.
+    `folders` maps old to new names of renamed folders; weights are recorded with the new names.
     """
     spec = json.dumps({**json.loads(row.spec), "name": new}, indent=1)
     values = {"name": new, "spec": spec, "folder": folders.get(row.folder or "", row.folder)}
@@ -42,7 +42,7 @@ def rename_rows(
 
 
 def shared_weights(connection: sa.Connection, study_id: int) -> set[str]:
-    """Return the names of the files of weights that other studies reuse from a study."""
+    """Return the names of weights files of a study that other studies reuse."""
     own = sa.select(TRIAL.c.weights_path).where(TRIAL.c.study_id == study_id)
     others = sa.select(TRIAL.c.weights_path).where(
         TRIAL.c.study_id != study_id, TRIAL.c.weights_path.in_(own)
@@ -51,10 +51,10 @@ def shared_weights(connection: sa.Connection, study_id: int) -> set[str]:
 
 
 def remove_folder(folder: Path, kept: Collection[str]) -> int:
-    """Delete a study's folder but for the files of the names `kept`; return the bytes freed.
+    """Delete a study's folder except files named in `kept`; return the freed bytes.
 
     Raises:
-        OSError: something in it cannot be deleted.
+        OSError: a file or folder in it cannot be deleted.
     """
     before = folder_size(folder)
     if not any((folder / name).exists() for name in kept):
@@ -71,8 +71,8 @@ def remove_folder(folder: Path, kept: Collection[str]) -> int:
 def _replace_prefix(
     connection: sa.Connection, column: sa.Column[Any], old: str, new: str, uid: str = ""
 ) -> None:
-    """Replace the beginning `old` of a column's texts, of those with `uid` in them alone."""
+    """Replace the prefix `old` of a column's texts; with `uid` only in texts that contain it."""
     rest = sa.func.substr(column, len(old) + 1)
-    # startswith escapes what LIKE would take for wildcards
+    # startswith escapes the wildcards of LIKE
     chosen = sa.and_(column.startswith(old, autoescape=True), column.contains(uid, autoescape=True))
     connection.execute(sa.update(TRIAL).where(chosen).values({column: new + rest}))

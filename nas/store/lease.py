@@ -1,4 +1,4 @@
-"""Lease: one process at a time runs a study, and one that was replaced can write no more.
+"""Lease: one process at a time runs a study; a process that was replaced can no longer write.
 
 A lease expires unless its holder renews it; each new holder gets a higher epoch, and every write of
 a study is checked against the epoch in the same transaction (a fencing token, as in Kleppmann,
@@ -20,17 +20,17 @@ from nas.store.tables import LEASE, STUDY
 
 LEASE_SECONDS = 30.0
 
-# Made once: they are part of every write, and to put one together takes as long as to execute it.
+# Compiled once: they are in every write, and building one takes as long as executing it.
 _BUMPED = sa.update(STUDY).values(seq=STUDY.c.seq + 1)
 _LOCKED = _BUMPED.where(STUDY.c.name == sa.bindparam("study")).returning(STUDY.c.id)
 _HELD = sa.select(LEASE).where(LEASE.c.study_id == sa.bindparam("study"))
 
 
 class Lease:
-    """The right to run one study, kept alive by a thread until `release`."""
+    """The right to run one study; a thread renews it until `release`."""
 
     def __init__(self, database: Database, study_id: int, token: str, seconds: float) -> None:
-        """Describe a lease of `seconds` that `claim` enters under `token`."""
+        """Set up a lease of `seconds` that `claim` records under `token`."""
         self.epoch = 0
         self.lost = False
         self.released = False
@@ -43,7 +43,7 @@ class Lease:
 
     @classmethod
     def acquire(cls, database: Database, study_id: int, name: str, seconds: float) -> "Lease":
-        """Take the lease of a study, at once where its holder has ended or let it expire.
+        """Take the lease of a study; immediately if its holder has ended or let it expire.
 
         Raises:
             StudyBusyError: a live process holds it.
@@ -55,7 +55,7 @@ class Lease:
         return lease
 
     def release(self) -> None:
-        """Give the lease back, so that the next holder need not wait; does nothing if it is lost.
+        """Release the lease, so that the next holder need not wait; does nothing if it is lost.
 
         Raises:
             StoreError: the database cannot be written; the lease then expires by itself.
@@ -73,7 +73,7 @@ class Lease:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(StoreError):  # it expires; a first error must not be hidden
+        with contextlib.suppress(StoreError):  # the lease expires; do not hide the first error
             self.release()
 
     def _claim(self, connection: sa.Connection, name: str) -> int:
@@ -81,7 +81,7 @@ class Lease:
         row = connection.execute(_HELD, {"study": self._study_id}).one_or_none()
         moment = now(connection)
         if row is not None and row.token == self._token:
-            return int(row.epoch)  # a repeated write that had been committed
+            return int(row.epoch)  # a repeated write that was already committed
         if row is not None and is_live(row, moment):
             raise busy(name, row, moment)
         process = this_process()
@@ -108,7 +108,7 @@ class Lease:
             try:
                 self.lost = not self._database.write(self._renew, patience=0.0)
             except StoreError:
-                continue  # the database is away; the next beat tries again
+                continue  # the database is unreachable; retry at the next beat
             if self.lost:
                 return
 
@@ -124,19 +124,19 @@ class Lease:
 
 
 def lock_study(connection: sa.Connection, name: str) -> int | None:
-    """Count one more write of a study, and return its id; None where there is no such study.
+    """Count a write of a study, and return its id; None if there is no such study.
 
-    In PostgreSQL this also keeps other writers out of it.
+    In PostgreSQL this also locks the study for other writers.
     """
     study_id: int | None = connection.execute(_LOCKED, {"study": name}).scalar_one_or_none()
     return study_id
 
 
 def fence(connection: sa.Connection, study_id: int, name: str, epoch: int | None) -> None:
-    """Let a writer with the lease of `epoch` pass, or one without where nobody holds the study.
+    """Check that a writer has the current lease `epoch`, or that the study has no holder.
 
     Raises:
-        StudyBusyError: another process holds the study, or held it since.
+        StudyBusyError: another process holds the study, or has held it since.
     """
     row = connection.execute(_HELD, {"study": study_id}).one_or_none()
     if row is None or row.epoch == epoch or (epoch is None and row.token is None):
@@ -147,19 +147,19 @@ def fence(connection: sa.Connection, study_id: int, name: str, epoch: int | None
 
 
 def is_live(row: sa.Row[Any], moment: datetime) -> bool:
-    """Tell whether the holder in a lease's row may still be at work at `moment`."""
+    """Tell whether the holder of a lease may still be running at `moment`."""
     if row.token is None or row.expires_at <= moment:
         return False
     return not has_ended(Process(row.host, row.pid, row.place, row.born))
 
 
 def busy(name: str, row: sa.Row[Any], moment: datetime) -> StudyBusyError:
-    """Return the error that names the holder of a study."""
+    """Return the error that names the process that holds a study."""
     held = (moment - row.acquired_at).total_seconds()
     silent = (moment - row.renewed_at).total_seconds()
     return StudyBusyError(
-        f"the study {name} is run by process {row.pid} on {row.host}, since {held:.0f} s "
-        f"(last sign of life {silent:.0f} s ago).",
+        f"the study {name} is run by process {row.pid} on {row.host}, for {held:.0f} s so far "
+        f"(last heartbeat {silent:.0f} s ago).",
         "Wait for it or stop it there, then type: nas resume "
         f"{name} (or search under another name with --study)",
     )

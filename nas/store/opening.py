@@ -1,4 +1,4 @@
-"""Opening a store: the file or the server behind an address, its tables made or checked."""
+"""Open a store: create or check the tables of the database at an address."""
 
 from pathlib import Path
 
@@ -18,14 +18,14 @@ def open_store(
     create: bool = True,
     patience: float = PATIENCE_SECONDS,
 ) -> Store:
-    """Open the database at `url`, and make it where there is none, if `create` and not `read_only`.
+    """Open the database at `url`; create it if missing, with `create` and without `read_only`.
 
-    `url` is a file name, `sqlite:///file` or `postgresql+psycopg://…`; None is ./nas.db. `patience`
-    is for how many seconds a write waits for a database that has gone away.
+    `url` is a file name, `sqlite:///file` or `postgresql+psycopg://…`; None is ./nas.db. A write
+    waits `patience` seconds for a lost connection.
 
     Raises:
         SchemaError: its tables were made by an older or a newer version.
-        StoreError: it cannot be reached, read, made or written; the cause says which.
+        StoreError: it cannot be reached, read, created or written, as the cause states.
     """
     address = read_address(url)
     create = create and not read_only

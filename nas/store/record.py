@@ -1,4 +1,4 @@
-"""Record: what is written of the trials of a study, each write fenced by its lease."""
+"""Record: the writes to trials of a study, each fenced by its lease."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class _Held(NamedTuple):
-    """A write that waits for others, and whether a power cut must not take it."""
+    """A deferred write, and whether it must survive a power failure."""
 
     work: Callable[[sa.Connection, int], None]
     lasting: bool
@@ -26,8 +26,8 @@ class _Held(NamedTuple):
 class TrialRecord:
     """The writes of trials.
 
-    Any raises a StoreError where the database fails or has no such study, and a StudyBusyError
-    where another live process holds it.
+    Each raises a StoreError if the database fails or has no such study, and a StudyBusyError if
+    another live process holds it.
     """
 
     def __init__(self, database: Database) -> None:
@@ -39,10 +39,10 @@ class TrialRecord:
 
     @contextlib.contextmanager
     def together(self, study: str) -> Iterator[None]:
-        """Commit what is written of `study` within the block at its end, as one transaction.
+        """Commit all writes to `study` within the block together, as one transaction.
 
-        However the block ends: it was to be written. What is read within does not show it yet, and
-        what contradicts the record raises a StoreError at the end.
+        They are committed even if the block raises. Reads within the block do not see them, and a
+        write that contradicts the record raises a StoreError at the end.
         """
         held: list[_Held] = []
         self._together = study, held
@@ -54,7 +54,7 @@ class TrialRecord:
                 self._write(study, partial(_all_of, held), any(one.lasting for one in held))
 
     def insert_trial(self, study: str, trial: Trial) -> None:
-        """Add a trial; StoreError if the study has another one of its number."""
+        """Add a trial; StoreError if the study has another trial with this number."""
 
         def insert(connection: sa.Connection, key: int) -> None:
             trials.insert(connection, key, trial)
@@ -62,10 +62,10 @@ class TrialRecord:
         self._note(study, insert, lasting=trial.state.finished)
 
     def start_trial(self, study: str, number: int, attempt: int) -> None:
-        """Turn a WAITING trial RUNNING under a new attempt, its earlier measurements set aside.
+        """Set a WAITING trial to RUNNING under a new attempt; earlier measurements no longer count.
 
-        Like all that follow it does nothing where that has been done already, and raises a
-        StoreError, changing nothing, where the trial has moved on or is finished.
+        Like all further methods it does nothing if the change was already made, and raises a
+        StoreError without any change if the trial has moved on or is finished.
         """
 
         def start(connection: sa.Connection, key: int) -> None:
@@ -80,9 +80,9 @@ class TrialRecord:
     def requeue_trial(
         self, study: str, number: int, attempt: int, lost: bool, fault: Fault | None = None
     ) -> None:
-        """Turn a RUNNING trial WAITING again, one loss richer where the attempt was `lost`.
+        """Set a RUNNING trial to WAITING again; count a loss if the attempt was `lost`.
 
-        `fault` is what in the environment ended the attempt, and is kept with it.
+        `fault` is the fault of the environment that ended the attempt, recorded with it.
         """
 
         def requeue(connection: sa.Connection, key: int) -> None:
@@ -93,7 +93,7 @@ class TrialRecord:
     def record_measurement(
         self, study: str, number: int, attempt: int, measurement: Measurement
     ) -> None:
-        """Add one measurement to a RUNNING trial of that attempt."""
+        """Add one measurement to a RUNNING trial in this attempt."""
 
         def add(connection: sa.Connection, key: int) -> None:
             trials.add_measurement(connection, key, number, attempt, measurement)
@@ -103,7 +103,7 @@ class TrialRecord:
     def record_count(
         self, study: str, number: int, attempt: int, counted: Cost, worker: str
     ) -> None:
-        """Keep fvcore's count of a RUNNING trial, and where it runs."""
+        """Record fvcore's count of a RUNNING trial, and its worker."""
 
         def add(connection: sa.Connection, key: int) -> None:
             trials.add_count(connection, key, number, attempt, (counted, worker))
@@ -113,7 +113,7 @@ class TrialRecord:
     def record_proxies(
         self, study: str, number: int, attempt: int, values: Mapping[str, float]
     ) -> None:
-        """Keep the training-free scores of a trial by name; a finished trial may get them too."""
+        """Record the training-free scores of a trial by name; also for a finished trial."""
 
         def add(connection: sa.Connection, key: int) -> None:
             trials.add_proxies(connection, key, number, attempt, values)
@@ -121,7 +121,7 @@ class TrialRecord:
         self._note(study, add, lasting=False)
 
     def finish_trial(self, study: str, number: int, attempt: int, outcome: Outcome) -> None:
-        """Give a RUNNING trial of that attempt its final state."""
+        """Set a RUNNING trial in this attempt to its final state."""
 
         def finish(connection: sa.Connection, key: int) -> None:
             trials.finish(connection, key, number, attempt, outcome)
@@ -129,10 +129,10 @@ class TrialRecord:
         self._note(study, finish)
 
     def record_report(self, name: str, number: int, kind: str, values: Mapping[str, Any]) -> None:
-        """Keep a final result of a trial (`kind` "test": on the test split); once for each kind.
+        """Record a final report of a trial (`kind` "test": on the test split), once for each kind.
 
         Raises:
-            StoreError: the trial has another result of that kind already.
+            StoreError: the trial already has another report of this kind.
         """
 
         def add(connection: sa.Connection, key: int) -> None:
@@ -143,17 +143,17 @@ class TrialRecord:
     def _note(
         self, name: str, work: Callable[[sa.Connection, int], None], lasting: bool = True
     ) -> None:
-        """Run `work` now, or with everything else that is written `together`."""
+        """Run `work` now, or at the end of the current `together` block."""
         if self._together is not None and self._together[0] == name:
             self._together[1].append(_Held(work, lasting))
         else:
             self._write(name, work, lasting)
 
     def _write(self, name: str, work: Callable[[sa.Connection, int], T], lasting: bool = True) -> T:
-        """Run `work(connection, study id)` with the study locked and our lease checked.
+        """Run `work(connection, study id)` with the study locked and the lease checked.
 
-        What a power cut may take is not `lasting`: what is known of a trial that is not finished
-        and would start again anyway.
+        A write is not `lasting` if a power failure may lose it: data of an unfinished trial that
+        would start again anyway.
         """
 
         def fenced(connection: sa.Connection) -> T:

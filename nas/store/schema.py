@@ -1,4 +1,4 @@
-"""The schema: made at the newest revision for a new database, checked for an old one, upgraded.
+"""The schema: created at the newest revision, checked in existing databases, upgraded.
 
 Revisions form one line and are numbered files in `migrations/versions` (r0001_….py, r0002_….py),
 so that opening a store reads no more than their names.
@@ -18,13 +18,13 @@ from nas.store.database_url import Address, read_address
 from nas.store.tables import STUDY, VERSION_TABLE
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-_CREATE_LOCK = 0x6E6173  # "nas": the advisory lock of whoever creates or upgrades in PostgreSQL
+_CREATE_LOCK = 0x6E6173  # "nas": the advisory lock in PostgreSQL to create or upgrade
 _VERSION = sa.table(VERSION_TABLE, sa.column("version_num"))
 
 
 @dataclass(frozen=True)
 class Upgraded:
-    """What an upgrade did: the revisions, equal where there was nothing to do, and the backup."""
+    """The result of an upgrade: the revisions, equal if nothing was to do, and the backup."""
 
     before: str
     after: str
@@ -37,11 +37,11 @@ def revisions() -> list[str]:
 
 
 def ensure(database: Database, create: bool) -> None:
-    """Create the tables in a database that has none, if `create`; otherwise check their revision.
+    """Create the tables in a database without tables, if `create`; otherwise check their revision.
 
     Raises:
         SchemaError: the tables were made by an older or a newer version.
-        StoreError: there are no tables, and none may be created.
+        StoreError: there are no tables, and `create` is false.
     """
     found = database.read(_revision)
     if found is None and not create:
@@ -52,7 +52,7 @@ def ensure(database: Database, create: bool) -> None:
 
 
 def upgrade(url: str | None = None) -> Upgraded:
-    """Bring the tables to the newest revision; an SQLite file is copied beside itself first.
+    """Upgrade the tables to the newest revision; an SQLite file is backed up first.
 
     Raises:
         SchemaError: the tables were made by a newer version.
@@ -61,8 +61,8 @@ def upgrade(url: str | None = None) -> Upgraded:
     address = read_address(url)
     if address.path is not None and not address.path.exists():
         raise _no_tables(address)
-    # Foreign keys rest meanwhile, and are checked before the commit: SQLite alters a table by
-    # dropping it for a copy, which the rows that belong to it would forbid.
+    # Foreign keys are off meanwhile, and checked before the commit: SQLite alters a table by
+    # dropping it for a copy, which the rows that refer to it would prevent.
     database = Database(address, read_only=False, patience=5.0, foreign_keys=False)
     try:
         return database.write(lambda connection: _upgrade(connection, address))
@@ -98,7 +98,7 @@ def _create(connection: sa.Connection) -> str:
         if sa.inspect(connection).has_table(STUDY.name):
             raise StoreError(
                 f"the database has a table {STUDY.name} of unknown version.",
-                "Give another database with --db.",
+                "Use another database with --db.",
             )
         _migrate(connection)
     return found or revisions()[-1]
@@ -122,8 +122,8 @@ def _migrate(connection: sa.Connection) -> None:
 def _check_foreign_keys(connection: sa.Connection, address: Address) -> None:
     if address.path and connection.exec_driver_sql("PRAGMA foreign_key_check").first():
         raise StoreError(
-            f"{address.shown} has rows that belong to no study; it was left as it is.",
-            "Put back a copy of it, or give another database with --db.",
+            f"{address.shown} has rows that belong to no study; it was not changed.",
+            "Restore a backup, or use another database with --db.",
         )
 
 
@@ -134,11 +134,11 @@ def _check(found: str, address: Address) -> None:
     if found in known:
         raise SchemaError(
             f"{address.shown} has schema {found}; this version of nas needs {known[-1]}.",
-            f"Stop what is using it, then type: nas db upgrade --db {address.shown}",
+            f"Stop the programs that use it, then type: nas db upgrade --db {address.shown}",
         )
     raise SchemaError(
         f"{address.shown} has schema {found}, newer than this nas knows ({known[-1]}).",
-        "Install the version of nas that wrote it, or give another database with --db.",
+        "Install the version of nas that wrote it, or use another database with --db.",
     )
 
 
@@ -151,7 +151,7 @@ def _no_tables(address: Address) -> StoreError:
 
 
 def _back_up(path: Path, revision: str) -> Path:
-    """Copy the database as it is committed, its WAL included, to a new file beside it."""
+    """Copy the committed database, including its WAL, to a new file in the same folder."""
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     backup = path.with_name(f"{path.name}.schema-{revision}-{stamp}.bak")
     with (

@@ -1,4 +1,4 @@
-"""Store: one opened database with its studies; every write has been committed when it returns."""
+"""Store: one opened database with its studies; every write is committed when it returns."""
 
 import contextlib
 import itertools
@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Deleted:
-    """What the deletion of a study did: `freed` bytes of files, of its weights `kept` for others.
+    """The result of deleting a study: `freed` bytes, and weights `kept` for other studies.
 
     `left` are folders that could not be deleted.
     """
@@ -40,12 +40,12 @@ class Deleted:
 class Store(TrialRecord):
     """The durable record of studies; `with open_store() as store:` closes it at the end.
 
-    Any method raises a StoreError where the database fails or has no study of that name, and those
-    that write a StudyBusyError where another live process holds the study.
+    All methods raise a StoreError if the database fails or has no study of that name; writing
+    methods also raise a StudyBusyError if another live process holds the study.
     """
 
     def __init__(self, database: Database) -> None:
-        """Read and write `database`, whose tables are those of this version."""
+        """Read and write `database`, whose tables have the current version."""
         super().__init__(database)
         self._first: list[Path] = []
         self._specs: dict[str, StudySpec] = {}
@@ -53,17 +53,17 @@ class Store(TrialRecord):
 
     @property
     def shown(self) -> str:
-        """What a person types after --db to name this database; without its password."""
+        """The value of --db that names this database, without its password."""
         return self._address.shown
 
     def command(self, words: str) -> str:
-        """Return `nas words` as a person types it, with --db where this is not the default."""
+        """Return `nas words` as a command to type, with --db unless this is the default."""
         return self._address.command(words)
 
     def close(self) -> None:
         """Release every lease and close every connection."""
         for lease in self._leases.values():
-            with contextlib.suppress(StoreError):  # it expires; a first error must not be hidden
+            with contextlib.suppress(StoreError):  # the lease expires; do not hide the first error
                 lease.release()
         self._database.close()
 
@@ -74,11 +74,11 @@ class Store(TrialRecord):
         self.close()
 
     def create_study(self, spec: StudySpec, versions: Mapping[str, str]) -> None:
-        """Enter a new study, with the versions of the libraries that measure it.
+        """Add a new study, with the versions of the libraries that it uses.
 
         Raises:
             NasError: its name is not allowed.
-            NameTakenError: the name is taken; other settings than the stored ones are listed.
+            NameTakenError: the name is taken; the message lists different settings.
         """
         studies.check_name(spec.name)
         uid = secrets.token_hex(8)
@@ -88,14 +88,14 @@ class Store(TrialRecord):
             if not isinstance(error.__cause__, IntegrityError):
                 raise
             row = self._study(spec.name)
-            if row.uid != uid:  # else it is ours: a repeated write that was committed
+            if row.uid != uid:  # otherwise it is ours: a repeated write that was already committed
                 raise studies.conflict(spec, StudySpec.from_json(row.spec)) from None
 
     def create_numbered(self, spec: StudySpec, versions: Mapping[str, str]) -> StudySpec:
-        """Enter a new study under the first free name: its own, or with -2, -3, … at the end.
+        """Add a new study under the first free name: its own, or with -2, -3, … appended.
 
-        Returns the specification under that name. Another process may take a name at any moment:
-        only the entry itself finds a free one.
+        Returns the specification with this name. Another process may take a name at any time, so
+        that only the insertion itself finds a free one.
         """
         named = spec
         for number in itertools.count(2):
@@ -106,47 +106,47 @@ class Store(TrialRecord):
         raise AssertionError("numbers do not end")
 
     def spec(self, name: str) -> StudySpec:
-        """Return what defines a study."""
+        """Return the specification of a study."""
         if name not in self._specs:
             self._specs[name] = StudySpec.from_json(self._study(name).spec)
         return self._specs[name]
 
     def versions(self, name: str) -> dict[str, str]:
-        """Return the versions of the libraries that a study was begun with."""
+        """Return the library versions at the beginning of a study."""
         return studies.read_versions(self._study(name))
 
     def studies(self) -> list[StudySummary]:
-        """Return one line about each study, oldest first."""
+        """Return a summary of each study, oldest first."""
         return self._database.read(studies.summaries)
 
     def names(self, *, trainings: bool = False) -> list[str]:
-        """Return the names of all studies, and of all trainings where they are asked for."""
+        """Return the names of all studies, with `trainings` also those of all trainings."""
         return self._database.read(lambda connection: studies.names(connection, trainings))
 
     def set_state(self, name: str, state: StudyState | str) -> None:
-        """Enter the state of a study: RUNNING, INTERRUPTED, COMPLETE or FAILED."""
+        """Set the state of a study: RUNNING, INTERRUPTED, COMPLETE or FAILED."""
         state = StudyState(state)
         self._write(name, lambda connection, key: studies.set_state(connection, key, state))
 
     def change_seq(self, name: str) -> int:
-        """Return a number that grows with every write of the study, for whoever polls it."""
+        """Return a number that grows with every write of the study, for polling."""
         return int(self._study(name).seq)
 
     def look_in(self, results: Path) -> None:
-        """Look for weights in this results folder first, wherever a study was run."""
+        """Search for weights in this results folder first, wherever a study was run."""
         self._first = [results.resolve()]
 
     def uid(self, name: str) -> str:
-        """Return the identity of a study, which no study of another database has."""
+        """Return the identity of a study, which is unique among all databases."""
         return str(self._study(name).uid)
 
     def claim_folder(self, name: str, results: Path) -> str:
-        """Make the folder of a study in `results`, and record it; return its name.
+        """Create the folder of a study in `results`, and record it; return its name.
 
-        It is that of the study, unless another study has a folder of that name there.
+        It has the name of the study, unless another study has a folder of that name there.
 
         Raises:
-            OSError: it cannot be made.
+            OSError: it cannot be created.
         """
         row = self._study(name)
         recorded = self._database.read(lambda c: files.recorded_weights(c, row.id))
@@ -157,29 +157,29 @@ class Store(TrialRecord):
         return folder
 
     def folder(self, name: str) -> str:
-        """Return the name of the folder that a study has in a results folder."""
+        """Return the name of a study's folder in a results folder."""
         return files.StudyFiles(self._study(name), []).name
 
     def folders(self, name: str) -> list[Path]:
-        """Return the folders that belong to a study, newest first; none before its first run."""
+        """Return the folders of a study, newest first; empty before its first run."""
         return files.StudyFiles(self._study(name), self._first).folders()
 
     def weights_file(self, study: str, trial: Trial) -> Path | None:
-        """Return where the weights of a trial lie; None where it has none, or they are gone.
+        """Return the path of a trial's weights; None if it has none, or they are missing.
 
-        Those of a reused trial lie where the other study was run.
+        The weights of a reused trial are in the folder of the other study.
         """
         own = files.StudyFiles(self._study(study), self._first).places
         found = files.find_weights(trial, own)
         return found or files.find_weights(trial, self._database.read(files.all_places))
 
     def disk_use(self) -> dict[str, int]:
-        """Return the bytes of the files of each study, by name, as far as its folders are there."""
+        """Return the size in bytes of each study's files, by name, in folders that exist."""
         rows = self._database.read(files.rows)
         return {row.name: files.StudyFiles(row, self._first).size() for row in rows}
 
     def delete_study(self, name: str) -> Deleted:
-        """Delete a study that this process holds, with its files that no other study reuses."""
+        """Delete a study that this process holds, with its files except those reused elsewhere."""
         row = self._study(name)
         folders = files.StudyFiles(row, self._first).folders()
         kept = self._database.read(lambda c: housekeeping.shared_weights(c, row.id))
@@ -194,9 +194,9 @@ class Store(TrialRecord):
         return Deleted(freed, len(kept), tuple(left))
 
     def rename_study(self, name: str, new: str) -> None:
-        """Give a study that this process holds another name, and its folders with it.
+        """Rename a study that this process holds, with its folders.
 
-        A folder keeps its name where it cannot be reached, or where the new name is taken there.
+        A folder keeps its name if it cannot be reached, or if the new name is taken there.
 
         Raises:
             NasError: the name is not allowed.
@@ -210,7 +210,7 @@ class Store(TrialRecord):
 
         def rename(connection: sa.Connection, _: int) -> None:
             housekeeping.rename_rows(connection, row, new, renamed)
-            files.move(moves)  # last: it is undone where the commit fails
+            files.move(moves)  # last: it is undone if the commit fails
 
         try:
             self._write(name, rename)
@@ -228,10 +228,10 @@ class Store(TrialRecord):
         self._parsed.pop(name, None)
 
     def acquire(self, name: str, seconds: float = LEASE_SECONDS) -> Lease:
-        """Take the right to run a study; it lapses `seconds` after this process falls silent.
+        """Acquire the right to run a study; it expires `seconds` after the last renewal.
 
         Raises:
-            StudyBusyError: a live process has it; the error names host, process and age.
+            StudyBusyError: a live process holds it; the error names host, process and age.
         """
         lease = Lease.acquire(self._database, self._study(name).id, name, seconds)
         self._leases[name] = lease
@@ -240,18 +240,18 @@ class Store(TrialRecord):
     def trials(self, study: str, *, curves: bool = True) -> list[Trial]:
         """Return the trials of `study` by number, with the measurements of their last attempt.
 
-        Without `curves` each trial has the last of these measurements alone, which is read faster.
+        Without `curves` each trial has only the last measurement, which is faster to read.
         """
 
         def select(connection: sa.Connection) -> list[Trial]:
             study_id = studies.find(connection, study, self._address).id
             return trials.select_trials(connection, study_id, self._reader(study), curves)
 
-        self.spec(study)  # cached now, for `select` may not open a second transaction
+        self.spec(study)  # cached now, because `select` may not open a second transaction
         return self._database.read(select)
 
     def find_architectures(self, prefix: str) -> list[tuple[str, int]]:
-        """Return a trial of each architecture whose id begins with `prefix`: (study, number).
+        """Return a trial of each architecture whose id begins with `prefix`, as (study, number).
 
         One for each architecture and study, newest study first.
         """
@@ -260,8 +260,8 @@ class Store(TrialRecord):
     def complete_trials(self, study: str, arch_id: str) -> list[tuple[StudySpec, Trial]]:
         """Return the COMPLETE trials of an architecture, each with the spec of its study.
 
-        In all studies that the same version of nas measures as `study`, itself included; oldest
-        study first, then by number.
+        All studies that the same version of nas measures like `study` are searched, `study`
+        included; the oldest study first, then by number.
         """
         version = self.versions(study).get("nas")
         found = self._database.read(lambda connection: trials.select_complete(connection, arch_id))
@@ -273,7 +273,7 @@ class Store(TrialRecord):
         return complete
 
     def reports(self, name: str) -> dict[int, dict[str, dict[str, Any]]]:
-        """Return the final results of a study as {trial number: {kind: values}}."""
+        """Return the final reports of a study as {trial number: {kind: values}}."""
         study_id = self._study(name).id
         return self._database.read(lambda connection: trials.select_reports(connection, study_id))
 
@@ -282,22 +282,22 @@ class Store(TrialRecord):
         return bool(self._study(study).exhausted)
 
     def notes(self, study: str) -> dict[int, str]:
-        """Return what was unusual about the trials of a study, in words, by number."""
+        """Return the texts on what was unusual about trials of a study, by number."""
         return trial_notes(self.reports(study))
 
     def record_training(self, training: Training) -> None:
-        """Keep a training to the end; one of its name and seed is replaced."""
+        """Record a complete training; one of the same name and seed is replaced."""
         self._database.write(lambda connection: trainings.put(connection, training))
 
     def trainings(self, name: str | None = None) -> list[Training]:
-        """Return the trainings of that name, or all of them; replicates follow one another."""
+        """Return the trainings of this name, or all; replicates are adjacent."""
         return self._database.read(lambda connection: trainings.select(connection, name))
 
     def _study(self, name: str) -> sa.Row[Any]:
         return self._database.read(lambda connection: studies.find(connection, name, self._address))
 
     def _reader(self, name: str) -> Callable[[str], Architecture]:
-        """Return what reads the architectures of a study; the same text is read once."""
+        """Return a function that reads the architectures of a study, with a cache."""
         spaces, parsed = self._specs[name].spaces, self._parsed.setdefault(name, {})
 
         def read(text: str) -> Architecture:

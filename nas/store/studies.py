@@ -1,4 +1,4 @@
-"""Studies in the database: what defines each, its state, and what has come of it in short."""
+"""Studies in the database: specification, state and summary."""
 
 import json
 import math
@@ -23,7 +23,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 
 class StudyState(StrEnum):
-    """What became of a study when its last driver let go of it; RUNNING while one has it."""
+    """The state of a study after its last driver released it; RUNNING while a driver holds it."""
 
     RUNNING = "RUNNING"
     INTERRUPTED = "INTERRUPTED"
@@ -33,12 +33,12 @@ class StudyState(StrEnum):
 
 @dataclass(frozen=True)
 class StudySummary:
-    """One line about a study.
+    """The summary of a study.
 
-    `counts` has every trial state, references and further seeds included. `best_error` is the
-    lowest top-1 error, a share in [0, 1], among the complete candidates; where some were confirmed
-    under further seeds, the lowest of their means. `holder` is the process that runs the study now,
-    as host:pid; a study that is RUNNING without one was killed and can be resumed.
+    `counts` has every trial state, including references and further seeds. `best_error` is the
+    lowest top-1 error, a share in [0, 1], among the complete candidates; if some are confirmed with
+    further seeds, the lowest of their means. `holder` is the process that runs the study now, as
+    host:pid; a RUNNING study without a holder was killed and can be resumed.
     """
 
     name: str
@@ -56,7 +56,7 @@ class StudySummary:
 def create(
     connection: sa.Connection, spec: StudySpec, versions: Mapping[str, str], uid: str
 ) -> None:
-    """Enter a new study with the identity `uid`; an IntegrityError if its name is taken."""
+    """Add a new study with the identity `uid`; raises an IntegrityError if its name is taken."""
     values = {
         "name": spec.name,
         "spec": spec.to_json(),
@@ -68,7 +68,7 @@ def create(
 
 
 def is_name(name: str) -> bool:
-    """Tell whether a study may have this name."""
+    """Tell whether this is a valid name of a study."""
     return _NAME.fullmatch(name) is not None
 
 
@@ -76,17 +76,17 @@ def check_name(name: str) -> None:
     """Check the name of a new study.
 
     Raises:
-        NasError: it has other characters than the pattern allows, or too many.
+        NasError: it has invalid characters, or too many.
     """
     if not is_name(name):
         raise NasError(
-            f"{name!r} cannot be the name of a study.",
+            f"{name!r} is not a valid name of a study.",
             "Use up to 64 lower-case letters, digits, - and _, beginning with a letter or digit.",
         )
 
 
 def conflict(spec: StudySpec, stored: StudySpec) -> NameTakenError:
-    """Return the error for a new study whose name is taken by `stored`."""
+    """Return the error for a new study whose name `stored` already has."""
     differences = spec.differences(stored)
     if differences:
         cause = f"the study {spec.name} exists with other settings ({'; '.join(differences)})."
@@ -99,15 +99,15 @@ def conflict(spec: StudySpec, stored: StudySpec) -> NameTakenError:
 
 
 def taken(name: str) -> NameTakenError:
-    """Return the error for a study that is to get a name which another one has."""
-    return NameTakenError(f"there is a study {name} already.", "Give another name.")
+    """Return the error for a new name that another study already has."""
+    return NameTakenError(f"there is already a study {name}.", "Give another name.")
 
 
 def find(connection: sa.Connection, name: str, address: Address) -> sa.Row[Any]:
     """Return the row of a study.
 
     Raises:
-        StoreError: there is no study of that name; similar names are given.
+        StoreError: there is no study of that name; the message suggests similar names.
     """
     if is_name(name):
         row = connection.execute(sa.select(STUDY).where(STUDY.c.name == name)).one_or_none()
@@ -117,7 +117,7 @@ def find(connection: sa.Connection, name: str, address: Address) -> sa.Row[Any]:
 
 
 def unknown(connection: sa.Connection, name: str, address: Address) -> StoreError:
-    """Return the error for a name that no study has; similar names are given."""
+    """Return the error for an unknown name of a study; it suggests similar names."""
     hint = did_you_mean(name, names(connection))
     return StoreError(
         f"there is no study {name!r} in {address.shown}.",
@@ -126,24 +126,24 @@ def unknown(connection: sa.Connection, name: str, address: Address) -> StoreErro
 
 
 def names(connection: sa.Connection, trainings: bool = False) -> list[str]:
-    """Return the names of all studies, and of all trainings where they are asked for."""
+    """Return the names of all studies, with `trainings` also those of all trainings."""
     columns = [STUDY.c.name, *([TRAINING.c.name] if trainings else [])]
     found = (connection.execute(sa.select(column).distinct()).scalars() for column in columns)
     return [name for each in found for name in each]
 
 
 def set_state(connection: sa.Connection, study_id: int, state: StudyState) -> None:
-    """Enter the state of a study."""
+    """Set the state of a study."""
     connection.execute(sa.update(STUDY).where(STUDY.c.id == study_id).values(state=state.value))
 
 
 def set_exhausted(connection: sa.Connection, study_id: int) -> None:
-    """Enter that the sampler of a study had no further candidate."""
+    """Record that the sampler of a study had no further candidate."""
     connection.execute(sa.update(STUDY).where(STUDY.c.id == study_id).values(exhausted=1))
 
 
 def set_folder(connection: sa.Connection, study_id: int, folder: str, places: list[str]) -> None:
-    """Enter where the files of a study lie: a folder of that name in results folders."""
+    """Record the location of a study's files: a folder of that name in results folders."""
     values = {"folder": folder, "places": json.dumps(places)}
     connection.execute(sa.update(STUDY).where(STUDY.c.id == study_id).values(**values))
 
@@ -151,7 +151,7 @@ def set_folder(connection: sa.Connection, study_id: int, folder: str, places: li
 def summaries(connection: sa.Connection) -> list[StudySummary]:
     """Return all studies, oldest first."""
     counts = _counts(connection)
-    best = {row[0]: row[2] for row in connection.execute(_best_errors())}  # the confirmed last
+    best = {row[0]: row[2] for row in connection.execute(_best_errors())}  # confirmed ones last
     leases = {row.study_id: row for row in connection.execute(sa.select(LEASE))}
     moment = now(connection)
     result = []
@@ -188,12 +188,12 @@ def _counts(connection: sa.Connection) -> dict[int, dict[TrialState, int]]:
 
 
 def _best_errors() -> sa.Select[Any]:
-    """Select (study, confirmed, lowest error): the mean of each complete candidate's seeds counts.
+    """Select (study, confirmed, lowest error): the lowest mean over a candidate's seeds.
 
-    A candidate and its further seeds make one mean; `confirmed` is 1 where it has two or more.
-    References and their further seeds do not count.
+    A candidate and its further seeds have one mean; `confirmed` is 1 if it has two or more seeds.
+    References and their further seeds are excluded.
     """
-    network = TRIAL.alias("network")  # the trial itself, or the one that it repeats
+    network = TRIAL.alias("network")  # the trial itself, or the one with its first seed
     number = sa.func.coalesce(TRIAL.c.replicate_of, TRIAL.c.number)
     same = sa.and_(network.c.study_id == TRIAL.c.study_id, network.c.number == number)
     current = sa.and_(
@@ -234,6 +234,6 @@ def _best_errors() -> sa.Select[Any]:
 
 
 def read_versions(row: sa.Row[Any]) -> dict[str, str]:
-    """Return the versions of libraries in a study's row."""
+    """Return the library versions in a study's row."""
     versions: dict[str, str] = json.loads(row.versions)
     return versions

@@ -1,13 +1,13 @@
-"""The tables as SQLAlchemy knows them; `migrations` makes them, and a test compares the two.
+"""The tables in SQLAlchemy; `migrations` creates them, and a test compares the two.
 
-    study ─┬─ lease          who runs it: one row, with an epoch that grows with every new holder
-           └─ trial ─┬─ attempt      each start of a trial, how it ended, and where it ran
+    study ─┬─ lease          the process that runs it: one row, the epoch grows with each holder
+           └─ trial ─┬─ attempt      each start of a trial, its end, and its worker
                      ├─ measurement  one row for each attempt and epoch
                      └─ report       final results on the test split, once for each kind
-    training                networks trained to the end, one row for each seed
+    training                complete trainings, one row for each seed
 
-Text and whole numbers are used where a database type would differ (states, JSON), so that SQLite
-and PostgreSQL hold the same.
+Text and integers are used where the types of databases differ (states, JSON), so that SQLite and
+PostgreSQL store the same.
 """
 
 import math
@@ -24,24 +24,22 @@ VERSION_TABLE = "nas_alembic_version"
 STUDY_STATES = ("RUNNING", "INTERRUPTED", "COMPLETE", "FAILED")
 ATTEMPT_OUTCOMES = (
     "LOST",  # its worker ended
-    "INTERRUPTED",  # by a person, by the end of its driver, or for another try
-    "ENVIRONMENT",  # by a disk, a folder or data: no fault of the network
+    "INTERRUPTED",  # by a user, by the end of its driver, or for another attempt
+    "ENVIRONMENT",  # by a disk, a folder or data, not by the network
     *(state.value for state in TrialState if state.finished),
 )
 
-_Key = sa.BigInteger().with_variant(
-    sa.Integer(), "sqlite"
-)  # only INTEGER counts up by itself there
+_Key = sa.BigInteger().with_variant(sa.Integer(), "sqlite")  # only INTEGER auto-increments there
 
 
 class UtcTime(TypeDecorator[datetime]):
-    """A moment: timezone-aware UTC on both sides, though SQLite itself keeps no zone."""
+    """A point in time: timezone-aware UTC in Python, although SQLite stores no zone."""
 
     impl = sa.DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
-        """Return `value` in UTC; a naive time is a mistake of the caller (ValueError)."""
+        """Return `value` in UTC; raises a ValueError for a naive time."""
         if value is not None and value.tzinfo is None:
             raise ValueError(f"the time {value} has no zone")
         return None if value is None else value.astimezone(UTC)
@@ -54,7 +52,7 @@ class UtcTime(TypeDecorator[datetime]):
 
 
 class Real(TypeDecorator[float]):
-    """A float that may be NaN, kept as NULL: SQLite has no NaN."""
+    """A float that may be NaN, stored as NULL: SQLite has no NaN."""
 
     impl = sa.Double()
     cache_ok = True
@@ -69,7 +67,7 @@ class Real(TypeDecorator[float]):
 
 
 class FreeText(TypeDecorator[str]):
-    """Text of any origin, such as a traceback: what a database cannot hold is written out."""
+    """Text of any origin, such as a traceback: characters that a database refuses are escaped."""
 
     impl = sa.Text()
     cache_ok = True
@@ -111,9 +109,9 @@ STUDY = sa.Table(
     sa.Column("versions", sa.Text, nullable=False),  # {library: version} as JSON
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("created_at", UtcTime, nullable=False),
-    sa.Column("seq", sa.BigInteger, nullable=False),  # grows with every write of the study
+    sa.Column("seq", sa.BigInteger, nullable=False),  # grows with every write to the study
     sa.Column("uid", sa.Text, nullable=False, server_default="", index=True, unique=True),
-    sa.Column("folder", FreeText),  # of its files in a results folder; NULL before its first run
+    sa.Column("folder", FreeText),  # of its files in the results folders; NULL before its first run
     sa.Column("places", FreeText, nullable=False, server_default="[]"),  # results folders, as JSON
     sa.Column("exhausted", sa.BigInteger, nullable=False, server_default="0"),
     _one_of("state", STUDY_STATES),
@@ -150,7 +148,7 @@ TRIAL = sa.Table(
     sa.Column("counted_acts", sa.BigInteger),
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("attempt", sa.BigInteger, nullable=False),
-    sa.Column("lost", sa.BigInteger, nullable=False),  # attempts that ended so
+    sa.Column("lost", sa.BigInteger, nullable=False),  # attempts with a lost worker
     sa.Column("seed", sa.BigInteger, nullable=False),
     sa.Column("reference", FreeText),
     sa.Column("worker", FreeText),
@@ -179,7 +177,7 @@ ATTEMPT = sa.Table(
     sa.Column("started_at", UtcTime, nullable=False),
     sa.Column("ended_at", UtcTime),
     sa.Column("outcome", sa.Text),  # NULL while it runs
-    sa.Column("reason", FreeText),  # the class of fault where the environment ended it
+    sa.Column("reason", FreeText),  # the class of the environment's fault, if any
     sa.Column("detail", FreeText),
     _one_of("outcome", ATTEMPT_OUTCOMES),
 )

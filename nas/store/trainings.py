@@ -1,4 +1,4 @@
-"""Trainings in the database: networks trained to the end, with or without a study."""
+"""Trainings in the database: complete trainings, with or without a study."""
 
 import json
 from dataclasses import dataclass
@@ -15,9 +15,8 @@ from nas.store.tables import TRAINING
 class Training:
     """One network trained from one `seed`; replicates share the `name`.
 
-    `study` and `trial` are set where the network comes from a search. `content` is the record of
-    the training as `nas train` writes it, in plain JSON values; `created_at` is None until the
-    store has it.
+    `study` and `trial` are set if the network comes from a search. `content` is the record of the
+    training by `nas train`, in plain JSON values; `created_at` is None until it is stored.
     """
 
     name: str
@@ -30,7 +29,7 @@ class Training:
 
 
 def put(connection: sa.Connection, training: Training) -> None:
-    """Enter a training; another one of its name and seed is replaced, unless it is the same."""
+    """Add a training; one of the same name and seed is replaced, unless it is equal."""
     values = {
         "name": training.name,
         "seed": training.seed,
@@ -48,7 +47,7 @@ def put(connection: sa.Connection, training: Training) -> None:
 
 
 def select(connection: sa.Connection, name: str | None) -> list[Training]:
-    """Return the trainings of that name, or all, in the order of their first entry and by seed."""
+    """Return the trainings of this name, or all, by their first entry, then by seed."""
     query = sa.select(TRAINING).order_by(TRAINING.c.id)
     if name is not None:
         query = query.where(TRAINING.c.name == name)

@@ -1,8 +1,8 @@
 """Trials in the database: every change is a compare-and-swap on (state, attempt).
 
-A change that has been made already is left alone, so that a write whose answer got lost can be
-repeated; one that contradicts the record raises a StoreError and changes nothing. All functions
-need a transaction in which the study is locked against other writers (nas.store.lease).
+A change that was already made is skipped, so that a write whose answer was lost can be repeated;
+one that contradicts the record raises a StoreError without any change. All functions need a
+transaction in which the study is locked against other writers (nas.store.lease).
 """
 
 import json
@@ -23,7 +23,7 @@ from nas.study import Fault, Measurement, Outcome, Trial, TrialState
 
 _FIELDS = [column for column in TRIAL.c if column.name not in ("id", "study_id")]
 _OWN = (TRIAL.c.study_id == sa.bindparam("study"), TRIAL.c.number == sa.bindparam("number_"))
-_FOUND = sa.select(TRIAL).where(*_OWN)  # made once: they are part of nearly every write
+_FOUND = sa.select(TRIAL).where(*_OWN)  # compiled once: they are in nearly every write
 _KNOWN = sa.select(*_FIELDS).where(*_OWN)
 _MEASURED = [column for column in MEASUREMENT.c if column.name not in ("trial_id", "attempt")]
 
@@ -36,14 +36,14 @@ def select_trials(
 ) -> list[Trial]:
     """Return the trials of a study by number, with the measurements of their current attempt.
 
-    Without `curves` with the last measurement alone.
+    Without `curves`, only with the last measurement.
     """
     own = TRIAL.c.study_id == study_id
     measured = _measurements(connection, own, curves)
     rows = connection.execute(sa.select(TRIAL.c.id, *_FIELDS).where(own).order_by(TRIAL.c.number))
     names, found = list(rows.keys()), []
     for row in rows:
-        values = dict(zip(names, row, strict=True))  # a row is slower to ask by name
+        values = dict(zip(names, row, strict=True))  # access to a row by name is slower
         own_ = tuple(measured.get(values["id"], ()))
         found.append(_trial(values, architecture(values["architecture"]), own_))
     return found
@@ -55,7 +55,7 @@ def select_complete(
     """Return the COMPLETE trials of an architecture, oldest study first, then by number.
 
     Each is a row with `name` and `versions` of its study and the trial's `architecture` as text,
-    and what makes the trial of that architecture once it has been read.
+    and a function that makes the trial from the parsed architecture.
     """
     which = sa.and_(TRIAL.c.arch_id == arch_id, TRIAL.c.state == TrialState.COMPLETE.value)
     measured = _measurements(connection, which)
@@ -91,7 +91,7 @@ def _measurements(
 ) -> dict[int, list[Measurement]]:
     """Return the measurements of the current attempts by trial id, in the order of the epochs.
 
-    Without `curves` the last one of each.
+    Without `curves`, only the last one of each.
     """
     current = sa.and_(
         MEASUREMENT.c.trial_id == TRIAL.c.id, MEASUREMENT.c.attempt == TRIAL.c.attempt
@@ -113,7 +113,7 @@ def _measurements(
 
 
 def insert(connection: sa.Connection, study_id: int, trial: Trial) -> None:
-    """Add a trial with what it has been measured so far."""
+    """Add a trial with its measurements so far."""
     values = _values(trial)
     key = {"study": study_id, "number_": trial.number}
     row = connection.execute(_KNOWN, key).one_or_none()
@@ -122,7 +122,7 @@ def insert(connection: sa.Connection, study_id: int, trial: Trial) -> None:
             return
         raise StoreError(
             f"there is another trial {trial.number} in this study ({row.state}).",
-            "Another driver has moved on: stop this one, then continue with nas resume.",
+            "Another driver has changed the study: stop this one, then continue with nas resume.",
         )
     added = connection.execute(sa.insert(TRIAL), {"study_id": study_id, **values})
     assert added.inserted_primary_key is not None
@@ -139,7 +139,7 @@ def insert(connection: sa.Connection, study_id: int, trial: Trial) -> None:
 
 
 def start(connection: sa.Connection, study_id: int, number: int, attempt: int) -> None:
-    """Turn a WAITING trial RUNNING under a higher attempt."""
+    """Set a WAITING trial to RUNNING under a higher attempt."""
     row = _find(connection, study_id, number)
     if _at(row) == (TrialState.RUNNING, attempt):
         return
@@ -156,9 +156,9 @@ def requeue(
     attempt: int,
     end: tuple[bool, Fault | None],
 ) -> None:
-    """Turn a RUNNING trial WAITING again; its attempt ended as LOST, INTERRUPTED or ENVIRONMENT.
+    """Set a RUNNING trial to WAITING; its attempt ended as LOST, INTERRUPTED or ENVIRONMENT.
 
-    `end` is whether it was lost, and what in the environment ended it.
+    `end` tells whether it was lost, and the fault of the environment, if any.
     """
     row = _find(connection, study_id, number)
     if _at(row) == (TrialState.WAITING, attempt):
@@ -176,7 +176,7 @@ def requeue(
 def add_measurement(
     connection: sa.Connection, study_id: int, number: int, attempt: int, measurement: Measurement
 ) -> None:
-    """Add one measurement to a RUNNING trial of that attempt."""
+    """Add one measurement to a RUNNING trial in this attempt."""
     row = _find(connection, study_id, number)
     key = {"trial_id": row.id, "attempt": attempt}
     same = [MEASUREMENT.c[name] == value for name, value in key.items()]
@@ -193,7 +193,7 @@ def add_measurement(
 def add_count(
     connection: sa.Connection, study_id: int, number: int, attempt: int, count: tuple[Cost, str]
 ) -> None:
-    """Keep fvcore's cost of a RUNNING trial, and its worker: `count` is both."""
+    """Record fvcore's cost of a RUNNING trial, and its worker: `count` holds both."""
     row = _find(connection, study_id, number)
     counted, worker = count
     values = {**_counted(counted), "worker": worker}
@@ -205,10 +205,10 @@ def add_count(
 def add_proxies(
     connection: sa.Connection, study_id: int, number: int, attempt: int, values: Mapping[str, float]
 ) -> None:
-    """Keep the training-free scores of a trial, whatever its state; they are no part of its life.
+    """Record the training-free scores of a trial in any state.
 
-    They depend on its architecture and seed alone: a later attempt writes the same, and a finished
-    trial may still get them.
+    They depend only on its architecture and seed: a later attempt writes the same scores, and a
+    finished trial may still get them.
     """
     row = _find(connection, study_id, number)
     if row.attempt != attempt:
@@ -219,9 +219,9 @@ def add_proxies(
 def finish(
     connection: sa.Connection, study_id: int, number: int, attempt: int, outcome: Outcome
 ) -> None:
-    """Give a RUNNING trial of that attempt its final state; ValueError if that is not final."""
+    """Set a RUNNING trial in this attempt to a final state; ValueError for any other state."""
     if not outcome.state.finished:
-        raise ValueError(f"{outcome.state} is no final state")
+        raise ValueError(f"{outcome.state} is not a final state")
     row = _find(connection, study_id, number)
     values = {**asdict(outcome), "state": outcome.state.value}
     if row.attempt == attempt and all(getattr(row, key) == value for key, value in values.items()):
@@ -236,7 +236,7 @@ def finish(
 def add_report(
     connection: sa.Connection, study_id: int, number: int, kind: str, values: Mapping[str, Any]
 ) -> None:
-    """Keep a final result of a trial, once for each kind."""
+    """Record a final report of a trial, once for each kind."""
     row = _find(connection, study_id, number)
     content = json.dumps(dict(values), sort_keys=True)
     same = (REPORT.c.trial_id == row.id, REPORT.c.kind == kind)
@@ -245,7 +245,7 @@ def add_report(
         return
     if known is not None:
         raise StoreError(
-            f"trial {number} has its {kind} result already; it is measured once.",
+            f"trial {number} already has its {kind} result.",
             "Use the recorded result (nas show), or search under another name with --study.",
         )
     key = {"trial_id": row.id, "kind": kind}
@@ -256,7 +256,7 @@ def add_report(
 def select_reports(
     connection: sa.Connection, study_id: int
 ) -> dict[int, dict[str, dict[str, Any]]]:
-    """Return the final results of a study as {trial number: {kind: values}}."""
+    """Return the final reports of a study as {trial number: {kind: values}}."""
     reports: dict[int, dict[str, dict[str, Any]]] = {}
     for number, kind, content in connection.execute(
         sa.select(TRIAL.c.number, REPORT.c.kind, REPORT.c.content)
@@ -348,7 +348,7 @@ def _at(row: sa.Row[Any]) -> tuple[TrialState, int]:
 def _swap(
     connection: sa.Connection, row: sa.Row[Any], state: TrialState, values: Mapping[str, Any]
 ) -> bool:
-    """Write `values` into a trial that is still in `state` at the attempt of `row`."""
+    """Update a trial with `values` if it is still in `state` at the attempt of `row`."""
     still = (TRIAL.c.id == row.id, TRIAL.c.state == state.value, TRIAL.c.attempt == row.attempt)
     return connection.execute(sa.update(TRIAL).where(*still).values(values)).rowcount == 1
 
@@ -357,7 +357,7 @@ def _stale(row: sa.Row[Any], attempt: int, deed: str) -> StoreError:
     return StoreError(
         f"trial {row.number} is {row.state} at attempt {row.attempt}: "
         f"attempt {attempt} cannot {deed}.",
-        "Another driver has moved on: stop this one, then continue with nas resume.",
+        "Another driver has changed the study: stop this one, then continue with nas resume.",
     )
 
 

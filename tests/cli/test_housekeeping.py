@@ -115,7 +115,7 @@ def test_a_renamed_study_is_found_with_all_that_it_has(nas: Shell) -> None:
     assert "first-try" in nas("show", "second").out
     assert "first-try already" in nas.refused("rename", "second", "first-try", code=4)
     assert (RESULTS / "second").is_dir()
-    assert "cannot be the name" in nas.refused("rename", "second", "Not a name")
+    assert "is not a valid name" in nas.refused("rename", "second", "Not a name")
 
 
 def test_a_deleted_study_leaves_nothing_but_what_others_reuse(

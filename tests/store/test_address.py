@@ -28,18 +28,18 @@ def refuse(url: str, **options: bool) -> StoreError:
 @pytest.mark.parametrize(
     ("url", "cause", "remedy"),
     [
-        ("", "names no database file", "nas.db"),
-        (":memory:", "names no database file", "nas.db"),
-        ("sqlite://", "names no database file", "nas.db"),
-        ("sqlite:///:memory:", "names no database file", "nas.db"),
-        ("sqlite:///x.db?mode=ro", "names no database file", "nas.db"),
+        ("", "is not a database file name", "nas.db"),
+        (":memory:", "is not a database file name", "nas.db"),
+        ("sqlite://", "is not a database file name", "nas.db"),
+        ("sqlite:///:memory:", "is not a database file name", "nas.db"),
+        ("sqlite:///x.db?mode=ro", "is not a database file name", "nas.db"),
         ("postgresql://me@host/nas", "begins with postgresql://", "postgresql+psycopg://"),
         ("postgres://me@host/nas", "begins with postgres://", "postgresql+psycopg://"),
         ("postgresql+psycopg2://me@host/nas", "psycopg2://", "postgresql+psycopg://"),
         ("mysql://me@host/nas", "mysql:// databases", "nas.db"),
         ("postgresql:nas", "neither a file name", "postgresql+psycopg://"),
-        ("://", "no database URL", "nas.db"),
-        ("postgresql+psycopg://me@host:port/nas", "no database URL", "nas.db"),
+        ("://", "not a database URL", "nas.db"),
+        ("postgresql+psycopg://me@host:port/nas", "not a database URL", "nas.db"),
     ],
 )
 def test_what_is_no_address_is_refused(
@@ -85,7 +85,7 @@ def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("my notes " * 500)
     for read_only in (False, True):
-        assert "no SQLite database" in refuse(str(path), read_only=read_only).cause
+        assert "not an SQLite database" in refuse(str(path), read_only=read_only).cause
     assert path.read_text() == "my notes " * 500
     assert list(tmp_path.iterdir()) == [path]
 
@@ -127,7 +127,7 @@ def test_a_database_in_a_directory_that_one_may_only_read() -> None:
         path.chmod(0o444)
         directory.chmod(0o555)
         assert unprivileged("-c", OPEN, str(path), "ro") == "0 studies"
-        assert "may not be written" in unprivileged("-c", OPEN, str(path), "rw")
+        assert "is not writable" in unprivileged("-c", OPEN, str(path), "rw")
         assert "cannot be opened" in unprivileged("-c", OPEN, str(directory / "new.db"), "rw")
         with open_store(str(path), read_only=os.geteuid() != 0):  # its owner has it open meanwhile
             assert unprivileged("-c", OPEN, str(path), "ro") == "0 studies"

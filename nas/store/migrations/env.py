@@ -1,4 +1,4 @@
-"""Run the migrations on the connection and in the transaction of the caller (nas.store.schema)."""
+"""Run the migrations in the caller's connection and transaction (nas.store.schema)."""
 
 from alembic import context
 

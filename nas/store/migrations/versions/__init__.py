@@ -1,1 +1,1 @@
-"""One file for each revision of the schema; a released one is never edited."""
+"""One file for each revision of the schema; released files are never edited."""

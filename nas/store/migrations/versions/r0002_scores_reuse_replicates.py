@@ -1,4 +1,4 @@
-"""Trials get training-free scores, where a reused result comes from, and replicates."""
+"""Add training-free scores, the origin of reused results, and replicates to trials."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """Add the columns; a trial of before has no scores, was measured here, and is no replicate."""
+    """Add the columns; existing trials have no scores, no origin, and are not replicates."""
     op.add_column("nas_trial", sa.Column("proxies", sa.Text()))
     op.add_column("nas_trial", sa.Column("origin", sa.Text()))
     op.add_column("nas_trial", sa.Column("replicate_of", sa.BigInteger()))

@@ -1,4 +1,4 @@
-"""Trainings to the end get a table: one row for each network, recipe and seed."""
+"""Add a table of complete trainings: one row for each network, recipe and seed."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,7 +11,7 @@ _time = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
-    """Create the table; what was trained before has its record beside its weights."""
+    """Create the table; earlier trainings keep their record next to their weights."""
     op.create_table(
         "nas_training",
         sa.Column("id", _key, nullable=False),

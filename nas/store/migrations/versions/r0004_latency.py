@@ -1,4 +1,4 @@
-"""Trials get the latency by which they were counted, in nanoseconds."""
+"""Add the latency by the table to trials, in nanoseconds."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    """Add the column; studies of before have no latency table, so that theirs is 0."""
+    """Add the column; existing studies have no latency table, so that the value is 0."""
     op.add_column(
         "nas_trial",
         sa.Column("latency", sa.BigInteger(), nullable=False, server_default="0"),

@@ -1,4 +1,4 @@
-"""Studies get an identity and the places of their files; attempts the reason of their end."""
+"""Add identity and file locations to studies, and the reason of their end to attempts."""
 
 import secrets
 
@@ -12,7 +12,7 @@ _OUTCOMES = "outcome IN ('LOST', 'INTERRUPTED', 'ENVIRONMENT', 'COMPLETE', 'STOP
 
 
 def upgrade() -> None:
-    """Add the columns; a study of before gets an identity now, its folder at its next run."""
+    """Add the columns; existing studies get an identity now, and a folder at the next run."""
     op.add_column("nas_study", sa.Column("uid", sa.Text(), nullable=False, server_default=""))
     op.add_column("nas_study", sa.Column("folder", sa.Text()))
     op.add_column("nas_study", sa.Column("places", sa.Text(), nullable=False, server_default="[]"))
@@ -24,7 +24,7 @@ def upgrade() -> None:
     op.create_index("nas_study_uid_ix", "nas_study", ["uid"], unique=True)
     op.add_column("nas_attempt", sa.Column("reason", sa.Text()))
     op.add_column("nas_attempt", sa.Column("detail", sa.Text()))
-    sqlite = connection.dialect.name == "sqlite"  # which has to copy the table, and drops the check
+    sqlite = connection.dialect.name == "sqlite"  # which copies the table, and drops the check
     if not sqlite:
         op.drop_constraint(op.f("nas_attempt_outcome_ck"), "nas_attempt", type_="check")
     with op.batch_alter_table("nas_attempt", recreate="always" if sqlite else "never") as table:

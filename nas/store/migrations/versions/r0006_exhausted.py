@@ -1,4 +1,4 @@
-"""Studies keep that their sampler had no further candidate."""
+"""Record in studies that their sampler had no further candidate."""
 
 import json
 
