@@ -113,7 +113,7 @@ def test_a_renamed_study_is_found_with_all_that_it_has(nas: Shell) -> None:
     assert nas("show", "study").code == 4
     assert json.loads(nas("show", "first-try", "--json").out)["study"]["name"] == "first-try"
     assert "first-try" in nas("show", "second").out
-    assert "first-try already" in nas.refused("rename", "second", "first-try", code=4)
+    assert "already a study first-try" in nas.refused("rename", "second", "first-try", code=4)
     assert (RESULTS / "second").is_dir()
     assert "is not a valid name" in nas.refused("rename", "second", "Not a name")
 

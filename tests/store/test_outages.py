@@ -164,6 +164,6 @@ def test_a_store_for_reading_never_writes(tmp_path: Path, spec: StudySpec) -> No
             lambda: store.acquire("small"),
             lambda: store.create_study(spec, {}),
         ):
-            with pytest.raises(StoreError, match="reading only"):
+            with pytest.raises(StoreError, match="read-only"):
                 write()
     assert path.read_bytes() == before
