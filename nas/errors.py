@@ -1,6 +1,7 @@
 """The exception classes; each error says what is wrong and what to type instead.
 
     NasError (2)                     usage, space, budget, task, data, export
+    ├── NoEffectError                a setting that has no effect together with the others
     ├── SpaceError                   a space file that cannot be used
     ├── ArchitectureError            an architecture that its space does not contain
     ├── BudgetError                  a budget that cannot be read or cannot be met
@@ -18,6 +19,9 @@
 The number in brackets is the exit code of the command line.
 """
 
+import re
+from collections.abc import Callable
+
 
 class NasError(ValueError):
     """A mistake that the user can correct: one line of cause, one line of remedy."""
@@ -33,6 +37,29 @@ class NasError(ValueError):
     def __str__(self) -> str:
         """Return both lines, joined by a space."""
         return f"{self.cause} {self.remedy}"
+
+
+class NoEffectError(NasError):
+    """A setting that has no effect together with the others.
+
+    `why` and `remedy` name settings in braces: the Python API writes `{epochs}` as epochs, a
+    command as --epochs.
+    """
+
+    def __init__(
+        self, setting: str, why: str, remedy: str, word: Callable[[str], str] = str
+    ) -> None:
+        """Refuse `setting`; `word` returns the name of a setting as the user writes it."""
+
+        def written(text: str) -> str:
+            return re.sub(r"{([a-z_.]+)}", lambda match: word(match[1]), text)
+
+        super().__init__(written(f"{{{setting}}} has no effect: {why}."), written(remedy))
+        self.setting, self._template = setting, (why, remedy)
+
+    def worded(self, word: Callable[[str], str]) -> "NoEffectError":
+        """Return the same error with other names of the settings."""
+        return NoEffectError(self.setting, *self._template, word)
 
 
 class SpaceError(NasError):

@@ -1,4 +1,4 @@
-"""Folders of the user: the home folder and its substitute."""
+"""Folders: the home of the user, its substitute, and that of the results."""
 
 import contextlib
 import os
@@ -6,6 +6,8 @@ import stat
 import tempfile
 from functools import cache
 from pathlib import Path
+
+RESULTS = "nas-results"
 
 
 def home_folder() -> Path:
@@ -43,3 +45,8 @@ def user_folder() -> Path:
 @cache
 def _new_folder() -> Path:
     return Path(tempfile.mkdtemp(prefix="nas-user-"))
+
+
+def results_folder() -> Path:
+    """Return where results go by default: what the variable NAS_RESULTS names, or nas-results."""
+    return Path(os.environ.get("NAS_RESULTS") or RESULTS)

@@ -40,8 +40,8 @@ def size_in_bytes(number: int) -> str:
     return f"{max(1, round(number / 1000))} kB"
 
 
-def parse_duration(text: str, option: str) -> float:
-    """Return the seconds of a time span such as `20m`, `1h30m` or `45s`, given for `option`.
+def parse_duration(text: str) -> float:
+    """Return the seconds of a time span such as `20m`, `1h30m` or `45s`.
 
     Raises:
         NasError: the text is not a time span, or is zero.
@@ -50,9 +50,7 @@ def parse_duration(text: str, option: str) -> float:
     parts = [float(part or 0) for part in found.groups()] if found else []
     seconds = sum(part * unit for part, unit in zip(parts, (3600, 60, 1), strict=False))
     if seconds <= 0:
-        raise NasError(
-            f"{option} {text!r} is not a time span.", f"Write it as {option} 20m or 1h30m."
-        )
+        raise NasError(f"{text!r} is not a time span.", "Write it as 20m or 1h30m.")
     return seconds
 
 

@@ -164,11 +164,11 @@ def test_pages_and_stored_settings_know_of_it():
     [("20m", 1200), ("20 min", 1200), ("1h30m", 5400), ("45s", 45), ("0.5h", 1800), ("1H", 3600)],
 )
 def test_time_spans_are_read(text, seconds):
-    assert parse_duration(text, "--time") == seconds
+    assert parse_duration(text) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "20", "0m", "m", "-5m", "1m1h", "an hour", "1d"])
 def test_other_words_are_no_time_span(text):
     with pytest.raises(NasError, match="is not a time span") as caught:
-        parse_duration(text, "--time")
-    assert "--time 20m" in caught.value.remedy
+        parse_duration(text)
+    assert "20m" in caught.value.remedy

@@ -23,7 +23,7 @@ import click
 
 from nas import __version__
 from nas.cli import streams
-from nas.errors import NasError
+from nas.errors import NasError, NoEffectError
 from nas.places import home_folder
 from nas.suggestion import did_you_mean
 
@@ -90,7 +90,17 @@ class _LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         with streams.reading():
-            return super().invoke(ctx)
+            try:
+                return super().invoke(ctx)
+            except NoEffectError as error:
+                raise self._worded(error, ctx) from error
+
+    def _worded(self, error: NoEffectError, ctx: click.Context) -> NoEffectError:
+        """Return an error with the options of the verb that was called."""
+        from nas.cli.binding import option_of
+
+        command = self.get_command(ctx, ctx.invoked_subcommand or "")
+        return error.worded(option_of(command)) if command else error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

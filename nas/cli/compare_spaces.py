@@ -1,26 +1,36 @@
 """`nas compare-spaces`: what a space, or one choice, is worth, by networks drawn at random."""
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from nas.cli import effects, options, output
-from nas.workflows import CompareRequest, SearchRequest
+from nas.cli import options, output
+from nas.cli.binding import into, setting, was_typed
+from nas.errors import NasError, NoEffectError
+from nas.workflows import CompareRequest, RunRequest, SearchRequest
 
 if TYPE_CHECKING:
     from nas.results import Comparison
-    from nas.study import StudySpec, Trial
+    from nas.study import StudySpec
+    from nas.workflows import StoredStudy
+
+_OF_STORED = ("study", "thresholds", "plot", "db", "quiet", "json_")
+
+
+def _joined(_ctx: click.Context, _parameter: click.Parameter, names: tuple[str, ...]) -> str | None:
+    return ",".join(names) or None
 
 
 @click.command("compare-spaces")
-@click.argument("spaces", nargs=-1, metavar="[SPACE]...")
+@click.argument("space", nargs=-1, metavar="[SPACE]...", callback=_joined)
 @options.budget
-@click.option(
+@setting(
+    CompareRequest,
+    "number",
     "-n",
     "number",
     type=click.IntRange(2),
-    default=CompareRequest.number,
-    show_default=True,
     help="Number of networks from each space, or of base architectures with --vary.",
 )
 @click.option(
@@ -56,9 +66,17 @@ if TYPE_CHECKING:
 @options.deployment
 @options.database
 @options.execution
-@options.as_json
-@effects.refuses(*effects.COMPARE)
-def compare_spaces(**given: Any) -> int:
+@options.progress
+@into("search", SearchRequest)
+@into("request", CompareRequest)
+def compare_spaces(
+    request: CompareRequest,
+    run: RunRequest,
+    said: options.Output,
+    thresholds: tuple[float, ...],
+    plot: Path | None,
+    db: str | None,
+) -> int:
     """Compare the errors of spaces at equal cost, or of the values of one choice.
 
     From each SPACE, n architectures are drawn at random from the same cost strata, between 85 and
@@ -72,74 +90,72 @@ def compare_spaces(**given: Any) -> int:
       nas compare-spaces igcv3 --vary relu=first,depthwise,last --budget 140M-flops
       nas compare-spaces --study compare-igcv3-mobilenetv2-300m-madds-digits
     """  # fmt: skip
-    from nas.store import open_store
+    from nas.cli.run import Screen, interrupted
+    from nas.store import read_address
+    from nas.workflows import StoredStudy, compare_spaces
 
-    if not given["spaces"]:
-        name = _named(given)
-        with open_store(given["db"], read_only=True) as store:
-            spec, trials = store.spec(name), store.trials(name)
-            again = store.command(f"resume {name}")
-        _tell(spec, trials, given, again)
-        return 0
-    from nas.cli import run
-    from nas.cli.search import run_request
-    from nas.workflows import compare_spaces
-
-    said = run.Output.of(given)
-    with run.Screen(said) as screen:
-        outcome = compare_spaces(_request(given), run_request(given), given["db"], screen.watch)
-    if outcome.interrupted:
-        return run.interrupted(outcome)
-    click.echo("" if said.say else None, nl=said.say)
-    study = outcome.study
-    _tell(study.spec, study.trials, given, outcome.resume)
+    if was_typed("space"):
+        with Screen(said, run) as screen:
+            outcome = compare_spaces(request, screen.run, db, screen.watch)
+        if outcome.interrupted:
+            return interrupted(outcome)
+        click.echo("" if said.say else None, nl=said.say)
+        name, resume = outcome.study.spec.name, outcome.resume
+    else:
+        name = _stored(request.search.study)
+        resume = read_address(db).command(f"resume {name}")
+    _print(StoredStudy(name, db), said, [percent / 100 for percent in thresholds], plot, resume)
     return 0
 
 
-def _request(given: dict[str, Any]) -> CompareRequest:
-    names = (
-        "study", "task", "data_dir", "limit", "recipe", "epochs", "seed", "classes", "strides",
-        "task_strides",
-    )  # fmt: skip
-    searched = SearchRequest(
-        budgets=tuple(given["budgets"]),
-        space=",".join(given["spaces"]),
-        input=given["input_"],
-        **{name: given[name] for name in names},
-    )
-    return CompareRequest(searched, given["number"], given["vary"])
+def _stored(study: str | None) -> str:
+    """Return the study that is to be printed again; refuse options of a new one.
 
-
-def _named(given: dict[str, Any]) -> str:
-    from nas.errors import NasError
-
-    if given["study"] is None:
+    Raises:
+        NasError: none was named.
+    """
+    if study is None:
         raise NasError(
             "nothing to compare was named.",
             "Name two spaces: nas compare-spaces igcv3 mobilenetv2 --budget 300M-flops",
         )
-    return str(given["study"])
+    for parameter in click.get_current_context().command.params:
+        name = parameter.name or ""
+        if name not in _OF_STORED and was_typed(name):
+            raise NoEffectError(
+                name,
+                "no space was named, so that a stored study is printed as it is",
+                "Name the spaces too, or leave it out.",
+            )
+    return study
 
 
-def _tell(spec: "StudySpec", trials: "list[Trial]", given: dict[str, Any], again: str) -> None:
+def _print(
+    study: "StoredStudy",
+    said: options.Output,
+    thresholds: list[float],
+    plot: Path | None,
+    resume: str,
+) -> None:
     """Print the comparison, and write its page where one is asked for."""
     from nas.results import compare, comparison_document, comparison_facts, comparison_statements
 
-    found = compare(spec, trials, [percent / 100 for percent in given["thresholds"]])
+    spec, trials = study.spec, study.results.trials
+    found = compare(spec, trials, thresholds)
     facts = comparison_facts(spec, found)
-    if given["plot"]:
+    if plot:
         from nas.figures import write_comparison
 
-        write_comparison(found, facts, comparison_statements(spec, found), given["plot"])
-    if given["json_"]:
+        write_comparison(found, facts, comparison_statements(spec, found), plot)
+    if said.json:
         output.echo_json(comparison_document(spec, found))
         return
     _show(spec, found, facts)
     if not found.complete:
-        output.field("go on", again)
-    if given["plot"]:
-        output.field("page", str(given["plot"]))
-    elif not given["quiet"]:
+        output.field("go on", resume)
+    if plot:
+        output.field("page", str(plot))
+    elif not said.quiet:
         output.field("page", f"nas compare-spaces --study {spec.name} --plot FILE.html")
 
 

@@ -4,6 +4,7 @@ The tab key must answer at once and print no error: nothing here imports torch, 
 read, and whatever goes wrong offers nothing.
 """
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias
 
@@ -15,8 +16,8 @@ from nas.registry import entry_names
 TASKS = ("digits", "cifar10", "cifar100", "imagenet", "folder")
 
 _Offer: TypeAlias = Callable[[click.Context], Iterable[str]]
-_FILES = ("db", "space_name", "spaces", "recipe", "against")  # may name a file instead
-_LISTS = (("search", "space_name"), ("compare-spaces", "spaces"), ("prove", "samplers"))
+_FILES = ("db", "space_name", "space", "spaces", "recipe", "against")  # may name a file instead
+_LISTS = (("search", "space_name"), ("compare-spaces", "space"), ("prove", "samplers"))
 _CONNECT_SECONDS = 2
 
 
@@ -61,8 +62,9 @@ def _spaces(_ctx: click.Context) -> Iterable[str]:
 def _networks(ctx: click.Context) -> Iterable[str]:
     """Return the known networks of the space that was typed before, or of the default one."""
     from nas.space import load_space
+    from nas.workflows import SPACE
 
-    space = load_space(ctx.params.get("space_name") or "igcv3")
+    space = load_space(ctx.params.get("space_name") or SPACE)
     return (entry.name for entry in (*space.published, *space.variants))
 
 
@@ -86,7 +88,7 @@ def _studies(ctx: click.Context) -> Iterable[str]:
     """Return the names of the studies; for `nas show` and `report` those of trainings too."""
     from nas.store import open_store
 
-    db = ctx.params.get("db")
+    db = ctx.params.get("db") or os.environ.get("NAS_DB")
     if db is not None and db.startswith("postgresql") and "connect_timeout" not in db:
         db += f"{'&' if '?' in db else '?'}connect_timeout={_CONNECT_SECONDS}"
     with open_store(db, read_only=True) as store:
@@ -95,6 +97,7 @@ def _studies(ctx: click.Context) -> Iterable[str]:
 
 _OFFERS: Mapping[str, _Offer] = {
     "space_name": _spaces,
+    "space": _spaces,
     "spaces": _spaces,
     "arch": _networks,
     "against": _networks,

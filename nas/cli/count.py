@@ -1,20 +1,17 @@
 """`nas count`: exact numbers, before anything is trained."""
 
-from typing import Any
-
 import click
 
-from nas.cli import effects, options, output
+from nas.cli import options, output
+from nas.workflows import NetworkRequest
 
 CONVENTION = "multiply-adds of convolution and linear layers, batch 1"
 
 
 @click.command()
-@options.network
-@options.deployment
+@options.network_request
 @options.as_json
-@effects.refuses(*effects.NETWORK)
-def count(json_: bool, **given: Any) -> None:
+def count(network: NetworkRequest, json_: bool) -> None:
     """Count a network layer by layer: output, params, multiply-adds, activations.
 
     \b
@@ -24,12 +21,11 @@ def count(json_: bool, **given: Any) -> None:
       nas count igcv3-300m-madds-digits --trial 16
       nas count --arch igcv3-d-1.0 --input 3x64x64 --strides 2,1,2,2,2,1,2,1
     """
-    from nas.cli.network import network_request
     from nas.workflows import COUNTS, count
 
-    counted = count(network_request(given, "count"))
-    network, rows = counted.network, counted.layers
-    space, architecture = network.space, network.architecture
+    counted = count(network)
+    found, rows = counted.network, counted.layers
+    space, architecture = found.space, found.architecture
     costs = {name: getattr(counted, name) for name in COUNTS}
     if json_:
         output.echo_json(
@@ -37,9 +33,9 @@ def count(json_: bool, **given: Any) -> None:
                 "space": space.name,
                 "architecture": architecture.text,
                 "arch_id": architecture.arch_id,
-                "input": str(network.input),
-                "strides": network.adaptation.text,
-                "classes": network.classes,
+                "input": str(found.input),
+                "strides": found.adaptation.text,
+                "classes": found.classes,
                 "convention": CONVENTION,
                 **costs,
                 "layers": rows,
@@ -50,7 +46,7 @@ def count(json_: bool, **given: Any) -> None:
     columns = {key: key for key in ("layer", "kind", "output", *COUNTS)}
     output.table("", columns, shown, "output params madds acts", optional="acts kind")
     click.echo(f"\n{space.name} {architecture.arch_id}  {architecture.text}")
-    click.echo(f"{network.adaptation.describe()}, {network.classes} classes")
+    click.echo(f"{found.adaptation.describe()}, {found.classes} classes")
     click.echo(f"params  {counted.params:>15,}   trainable, batch-norm scale and shift included")
     click.echo(f"madds   {counted.madds:>15,}   {CONVENTION}")
     click.echo(f"acts    {counted.acts:>15,}   outputs of convolution and linear layers, batch 1")

@@ -97,13 +97,6 @@ def _held(given: Given) -> str:
     return f"the images of {_task(given)} are in memory" if held else ""
 
 
-def _silent(given: Given) -> str:
-    silent = "--json" if given["json_"] else "--quiet" if given["quiet"] else ""
-    return f"{silent} prints only the result" if silent else ""
-
-
-RESUME = (Rule("verbose", _silent, "Leave out one of them."),)
-
 TASK = (
     Rule("data_dir", _digits, "Leave --data out, or name another task."),
     Rule("skip_corrupt", _no_files, "Add --data DIR, or leave --skip-corrupt out."),
@@ -111,77 +104,7 @@ TASK = (
 )
 
 
-def _asked(given: Given) -> str:
-    """Return the words of budgets and objectives."""
-    return " ".join([*given["budgets"], *given.get("objectives", ())]).lower()
-
-
-def _no_latency(given: Given) -> str:
-    return "" if "latency" in _asked(given) else "no latency is asked for"
-
-
-def _no_cpu(given: Given) -> str:
-    on_cuda = "cuda" in _asked(given) and "cpu" not in _asked(given)
-    return _no_latency(given) or ("latency is measured on a GPU" if on_cuda else "")
-
-
-_LATENCY_REMEDY = "Add --budget 5ms-latency@cpu or --objective latency@cpu, or leave it out."
-LATENCY = (
-    Rule("latency_table", _no_latency, _LATENCY_REMEDY),
-    Rule("latency_runtime", _no_latency, _LATENCY_REMEDY),
-    Rule("latency_threads", _no_cpu, _LATENCY_REMEDY),
-)
-
-
-def _last_rung(given: Given) -> str:
-    rungs, epochs = given["rungs"], given["epochs"]
-    if rungs is None or rungs.rpartition(",")[2].strip() == str(epochs):
-        return ""
-    return f"the last of --rungs {rungs} is full fidelity"
-
-
-SEARCH = (
-    *RESUME,
-    *TASK,
-    *LATENCY,
-    Rule("epochs", _last_rung, "Leave --epochs out, or end --rungs in it."),
-    Rule(
-        "seeds",
-        lambda given: "" if given["confirm"] else "--confirm 0 trains nothing again",
-        "Leave --seeds out, or give --confirm a number.",
-    ),
-)
-
-
-def _plain_name(given: Given) -> str:
-    from nas.space import is_arch_id
-
-    arch = given["arch"]
-    return "" if arch is None or is_arch_id(arch) else f"{arch} is not looked up in a database"
-
-
 _OF_STUDY = "the network is one of the study"
-NETWORK = (
-    only_without("space_name", "study", _OF_STUDY, "Leave --space out."),
-    Rule("db", _plain_name, "Leave --db out, or name a STUDY or the id of an architecture."),
-)
-
-
-def _as_trained(given: Given) -> str:
-    if given["study"] and not given["deploy"]:
-        return "a trial is exported as it was trained, on its task"
-    return ""
-
-
-EXPORT = (
-    *NETWORK,
-    *(
-        Rule(option, _as_trained, "Add --deploy: the network at the deployment, head untrained.")
-        for option in ("input_", "classes", "strides")
-    ),
-    only_without("results_dir", "arch", "--arch has no trained weights", "Leave it out."),
-    only_without("deploy", "arch", "--arch exports at the deployment already", "Leave it out."),
-)
 
 
 def _sets_epochs(given: Given) -> str:
@@ -204,26 +127,6 @@ TRAIN = (
     only_without("strides", "study", "the study says how it is deployed", "Use --task-strides."),
     Rule("settings", _sets_epochs, "Leave one of --epochs and --set epochs=… out."),
 )
-
-
-_READ_AGAIN = "no space was named, so that a stored study is read again as it is"
-COMPARE = (
-    *RESUME,
-    *(rule for rule in TASK if rule.option != "skip_corrupt"),
-    *(
-        Rule(
-            option,
-            lambda given: _READ_AGAIN if given["study"] and not given["spaces"] else "",
-            "Name the spaces too, or leave it out.",
-        )
-        for option in (
-            "budgets", "number", "vary", "task", "data_dir", "limit", "recipe", "epochs", "seed",
-            "input_", "classes", "strides", "task_strides", "ray_address", "cpus_per_trial",
-            "gpus_per_trial", "max_concurrent", "report_timeout", "results_dir", "profile",
-            "loaders", "verbose",
-        )
-    ),
-)  # fmt: skip
 
 
 def _all_say(given: Given) -> str:

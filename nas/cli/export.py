@@ -1,23 +1,23 @@
 """`nas export`: one network as files."""
 
 from pathlib import Path
-from typing import Any
 
 import click
 
-from nas.cli import effects, options
+from nas.cli import options
+from nas.cli.binding import into
 from nas.exports import OPSET, OPSETS
+from nas.workflows import NetworkExportRequest
 
 
 @click.command()
-@options.network
+@options.network_request
 @click.option(
     "--deploy",
     is_flag=True,
     help="Export a trial at its deployment, or at --input, with its trained weights where they "
     "fit; head untrained.",
 )
-@options.deployment
 @click.option(
     "-o",
     "--output",
@@ -29,18 +29,14 @@ from nas.exports import OPSET, OPSETS
 @click.option(
     "--opset",
     type=click.IntRange(OPSETS[0], OPSETS[-1]),
-    default=OPSET,
-    show_default=True,
     metavar="N",
-    help=f"The opset of the ONNX file, {OPSETS[0]} to {OPSETS[-1]}.",
+    help=f"The opset of the ONNX file, {OPSETS[0]} to {OPSETS[-1]}.  [default: {OPSET}]",
 )
 @click.option("--force", is_flag=True, help="Replace an earlier export.")
 @options.results("Directory with the weights of the study, if it was moved.")
 @options.as_json
-@effects.refuses(*effects.EXPORT)
-def export(
-    directory: Path, opset: int, force: bool, results_dir: Path, json_: bool, **given: Any
-) -> None:
+@into("wanted", NetworkExportRequest)
+def export(wanted: NetworkExportRequest, json_: bool) -> None:
     """Export one network: PyTorch source, safetensors, ONNX (checked in onnxruntime) and a card.
 
     \b
@@ -50,11 +46,9 @@ def export(
       nas export --arch igcv3-d-1.0 -o igcv3-d
     """  # fmt: skip
     from nas.cli import output
-    from nas.cli.network import network_request
-    from nas.workflows import ExportOptions, export
+    from nas.workflows import export
 
-    options = ExportOptions(directory, given.pop("deploy"), opset, force, results_dir)
-    exported = export(network_request(given, "export"), options)
+    exported = export(wanted)
     request, files = exported.request, exported.files
     if json_:
         output.echo_json(

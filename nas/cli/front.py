@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nas.cli import effects, options, output
+from nas.cli import options, output
+from nas.errors import NoEffectError
 
 if TYPE_CHECKING:
     from nas.results import StudyResults
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 @click.option("--csv", "csv_", is_flag=True, help="Print CSV.")
 @options.database
 @options.as_json
-@effects.refuses(effects.only_without("csv_", "json_", "--json is printed", "Give one of the two."))
 def front(study: str, csv_: bool, db: str | None, json_: bool) -> None:
     """Print the Pareto front of a STUDY, cheapest first, and the published architectures.
 
@@ -30,6 +30,8 @@ def front(study: str, csv_: bool, db: str | None, json_: bool) -> None:
     from nas.results import StudyResults
     from nas.store import open_store, without_collecting
 
+    if csv_ and json_:
+        raise NoEffectError("csv", "{json} is printed", "Give one of the two.")
     with without_collecting(), open_store(db, read_only=True) as store:
         trials = store.trials(study, curves=False)
         found = StudyResults(store.spec(study), trials, store.reports(study))

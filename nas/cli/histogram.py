@@ -1,17 +1,20 @@
 """The distribution of costs as lines of text."""
 
-from typing import Any
+from typing import TYPE_CHECKING
+
+from nas.units import amount
+
+if TYPE_CHECKING:
+    from nas.feasible import Distribution
 
 _RARE = 1e-4  # intervals with a smaller share of the space, at either end, go into one line
 
 
-def histogram(spread: Any, width: int) -> list[str]:
+def histogram(spread: "Distribution", width: int) -> list[str]:
     """Return a bar for each interval of a Distribution: full within the budget, light beyond it.
 
     The line of the ceiling stands between the interval below it and the one above.
     """
-    from nas.units import amount
-
     first, last = _ends(spread)
     rows = []
     for index in range(first, last):
@@ -20,7 +23,7 @@ def histogram(spread: Any, width: int) -> list[str]:
         rows.insert(0, (0, first))
     if last < len(spread.whole):
         rows.append((last, len(spread.whole)))
-    labels = [_label(spread, low, high, amount) for low, high in rows]
+    labels = [_label(spread, low, high) for low, high in rows]
     wide = max(map(len, labels))
     room = max(10, min(60, width - wide - 12))
     counts = [(sum(spread.whole[a:b]), sum(spread.feasible[a:b])) for a, b in rows]
@@ -41,7 +44,7 @@ def histogram(spread: Any, width: int) -> list[str]:
 LEGEND = ": █ within the budget, ░ beyond it"
 
 
-def _ends(spread: Any) -> tuple[int, int]:
+def _ends(spread: "Distribution") -> tuple[int, int]:
     """Return the first and the last interval that is not rare or touches the ceiling."""
     held = [i for i, count in enumerate(spread.whole) if count >= _RARE * spread.total]
     first, last = held[0], held[-1] + 1
@@ -52,7 +55,7 @@ def _ends(spread: Any) -> tuple[int, int]:
     return first, last
 
 
-def _label(spread: Any, low: int, high: int, amount: Any) -> str:
+def _label(spread: "Distribution", low: int, high: int) -> str:
     ends = [amount(spread.cost, spread.edges[end], 3) for end in (low, high)]
     return f"{ends[0]:>5} – {ends[1]:>5}"
 

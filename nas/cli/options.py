@@ -1,13 +1,42 @@
 """The options that several verbs share."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from nas.cli.binding import into, setting
+from nas.errors import NasError, NoEffectError
+from nas.places import RESULTS, results_folder
+from nas.workflows import SPACE, LatencyRequest, NetworkRequest, Request, RunRequest, SearchRequest
+
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Output(Request):
+    """What a command prints of a study that runs: progress, then the result as JSON or as text."""
+
+    quiet: bool = False
+    json: bool = False
+    verbose: bool = False
+
+    @property
+    def say(self) -> bool:
+        """Whether progress is printed."""
+        return not (self.quiet or self.json)
+
+    def no_effects(self) -> Iterator[NoEffectError]:
+        """Yield each option that has no effect."""
+        if not self.say:
+            other = "{json}" if self.json else "{quiet}"
+            yield NoEffectError("verbose", f"{other} prints only the result", "Leave out one.")
+
+
 _MOST_CHANNELS = 16  # of images; with more, and 1 or 3 at the end, the channels are meant there
 
 
@@ -15,7 +44,6 @@ def database(function: F) -> F:
     """Add `--db`."""
     return click.option(
         "--db",
-        envvar="NAS_DB",
         metavar="URL",
         help="Database: a file, sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME.  "
         "[default: nas.db; env: NAS_DB]",
@@ -30,9 +58,9 @@ def as_json(function: F) -> F:
 def space_name(function: F) -> F:
     """Add `--space`."""
     return click.option(
-        "--space", "space_name", default="igcv3", show_default=True, metavar="NAME|FILE.toml",
+        "--space", "space_name", metavar="NAME|FILE.toml",
         help="The search space: a built-in one or a file.  `nas search` takes several, joined by "
-        "commas.",
+        f"commas.  [default: {SPACE}]",
     )(function)  # fmt: skip
 
 
@@ -52,6 +80,37 @@ def network(function: F) -> F:
     ):
         function = option(function)
     return function
+
+
+def network_request(function: F) -> F:
+    """Add the options of `network` and `deployment`; the command gets them as one `network`.
+
+    Raises:
+        NasError: when the command is called with no network, or more than one.
+    """
+    build = into("network", NetworkRequest)(function)
+
+    @wraps(build)
+    def call(**values: Any) -> Any:
+        check_named(values["arch"], values["study"], values["trial"], values.pop("best"))
+        return build(**values)
+
+    return network(deployment(call))  # type: ignore[return-value]
+
+
+def check_named(arch: str | None, study: str | None, trial: int | None, best: bool) -> None:
+    """Refuse a call that names no network, or more than one.
+
+    Raises:
+        NasError: it does.
+    """
+    chosen = sum((best, trial is not None, arch is not None))
+    if chosen != 1 or (arch is None) != bool(study):
+        verb = click.get_current_context().info_name
+        raise NasError(
+            f"say which network nas {verb} is for.",
+            f"Type: nas {verb} STUDY --best, or STUDY --trial N, or --arch NAME.",
+        )
 
 
 def strides(function: F) -> F:
@@ -77,8 +136,6 @@ def _channels_first(_ctx: click.Context, _parameter: click.Parameter, text: str 
     """Refuse 224x224x3, which would be 224 channels of 224x3 pixels."""
     match = re.fullmatch(r"([0-9]{2,4})x([0-9]{2,4})x([13])", text or "")
     if match and int(match[1]) > _MOST_CHANNELS:
-        from nas.errors import NasError
-
         raise NasError(
             f"--input {text} would be {match[1]} channels of {match[2]}x{match[3]} pixels.",
             f"Write the channels first: {match[3]}x{match[1]}x{match[2]}.",
@@ -108,13 +165,14 @@ def budget(function: F) -> F:
 
 
 def latency(function: F) -> F:
-    """Add the options that say how latency is measured, for budgets and objectives in it."""
+    """Add the options that say how latency is measured; the command gets them as `latency`."""
+    function = into("latency", LatencyRequest, "latency_")(function)
     for option in (
-        click.option(
+        setting(
+            LatencyRequest,
+            "threads",
             "--latency-threads",
             type=click.IntRange(1),
-            default=1,
-            show_default=True,
             help="CPU threads for measuring latency.",
         ),
         click.option(
@@ -131,7 +189,7 @@ def latency(function: F) -> F:
         ),
     ):
         function = option(function)
-    return function  # fmt: skip
+    return function
 
 
 def task(function: F) -> F:
@@ -179,10 +237,9 @@ def recipe(function: F) -> F:
 
 def seed(function: F) -> F:
     """Add `--seed` of a study."""
-    return click.option(
-        "--seed", type=click.IntRange(0), default=0, show_default=True,
-        help="Seed of all random numbers.",
-    )(function)  # fmt: skip
+    return setting(
+        SearchRequest, "seed", type=click.IntRange(0), help="Seed of all random numbers."
+    )(function)
 
 
 def plot(help_: str) -> Callable[[F], F]:
@@ -195,7 +252,7 @@ def plot(help_: str) -> Callable[[F], F]:
 def loaders(function: F) -> F:
     """Add `--loaders`."""
     return click.option(
-        "--loaders", type=click.IntRange(0, 256), default=0, metavar="N",
+        "--loaders", type=click.IntRange(0, 256), default=RunRequest.loaders, metavar="N",
         help="Processes that decode images streamed from disk, for each training.  "
         "[default: as many threads as it has CPU cores]",
     )(function)  # fmt: skip
@@ -204,9 +261,9 @@ def loaders(function: F) -> F:
 def results(help_: str) -> Callable[[F], F]:
     """Return what adds `--results`; `help_` says what for."""
     return click.option(
-        "--results", "results_dir", type=click.Path(path_type=Path, file_okay=False),
-        default=Path("nas-results"), show_default=True, envvar="NAS_RESULTS", metavar="DIR",
-        help=help_,
+        "--results", "results_dir", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
+        default=results_folder,
+        help=f"{help_}  [default: {RESULTS}; env: NAS_RESULTS]",
     )  # fmt: skip
 
 
@@ -214,9 +271,9 @@ _EXECUTION = (
     click.option(
         "--ray-address", metavar="HOST:PORT", help="A running Ray cluster.  [default: a local Ray]"
     ),
-    click.option(
-        "--cpus-per-trial", type=click.FloatRange(0, min_open=True), default=1.0,
-        show_default=True, help="CPU cores for one trial.",
+    setting(
+        RunRequest, "cpus_per_trial", type=click.FloatRange(0, min_open=True),
+        help="CPU cores for one trial.",
     ),
     click.option(
         "--gpus-per-trial", type=click.FloatRange(0),
@@ -227,8 +284,8 @@ _EXECUTION = (
         "--max-concurrent", type=click.IntRange(1),
         help="Maximum number of concurrent trials.  [default: as many as fit]",
     ),
-    click.option(
-        "--report-timeout", type=click.FloatRange(1), default=1800.0, show_default=True,
+    setting(
+        RunRequest, "report_timeout", type=click.FloatRange(1),
         help="Seconds without a report after which a trial is killed.",
     ),
     results("Directory for weights, report and export."),
@@ -237,15 +294,29 @@ _EXECUTION = (
         help="Measure the time of each part of a trial: data, forward, backward, …",
     ),
     loaders,
-    click.option("--quiet", is_flag=True, help="Print only the result."),
-    click.option(
-        "-v", "--verbose", is_flag=True, help="Print every setting of the study before it starts.",
-    ),
 )  # fmt: skip
 
 
+def progress(function: F) -> F:
+    """Add `--quiet`, `--verbose` and `--json`; the command gets them as `said`."""
+    function = into("said", Output)(function)
+    for option in (
+        as_json,
+        click.option(
+            "-v",
+            "--verbose",
+            is_flag=True,
+            help="Print every setting of the study before it starts.",
+        ),
+        click.option("--quiet", is_flag=True, help="Print only the result."),
+    ):
+        function = option(function)
+    return function  # fmt: skip
+
+
 def execution(function: F) -> F:
-    """Add the options that say where and how trials run; they are no part of the study."""
+    """Add the options that say where and how trials run; the command gets them as `run`."""
+    function = into("run", RunRequest)(function)
     for option in reversed(_EXECUTION):
         function = option(function)
     return function

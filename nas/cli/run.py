@@ -1,12 +1,12 @@
 """What the commands print of a study that runs: its events, and how it ended."""
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import replace
 
 import click
 
 from nas.cli import output
 from nas.cli.latency_lines import say_latency_table
+from nas.cli.options import Output
 from nas.cli.profile import of_reports, print_profiles
 from nas.cli.progress import ProgressDisplay
 from nas.errors import WeightsError
@@ -18,6 +18,7 @@ from nas.workflows import (
     FinalistsMeasured,
     FolderRenamed,
     LatencySkipped,
+    RunRequest,
     SearchOutcome,
     Shipping,
     StudyComplete,
@@ -28,28 +29,15 @@ from nas.workflows import (
 )
 
 
-@dataclass(frozen=True)
-class Output:
-    """What a command says: progress unless `say` is False, then the result, as JSON or as text."""
-
-    say: bool
-    json: bool
-    verbose: bool
-    profile: bool
-
-    @classmethod
-    def of(cls, given: dict[str, Any]) -> "Output":
-        """Read the options of the command line."""
-        silent = given["quiet"] or given["json_"]
-        return cls(not silent, given["json_"], given["verbose"], given["profile"])
-
-
 class Screen:
-    """Prints the events of a study; use it as a context manager and hand `watch` to a workflow."""
+    """Prints the events of a study; use it as a context manager and hand `watch` to a workflow.
 
-    def __init__(self, said: Output) -> None:
-        """Print what `said` asks for."""
-        self._said = said
+    `run` is how its trials run, in a process in which a second Ctrl-C ends everything.
+    """
+
+    def __init__(self, said: Output, run: RunRequest) -> None:
+        """Print what `said` asks for, and the profiles that `run` measures."""
+        self._said, self.run = said, replace(run, owns_process=True)
         self._progress: ProgressDisplay | None = None
 
     def __enter__(self) -> "Screen":
@@ -100,7 +88,7 @@ class Screen:
 
     def _complete(self, store: Store, study: Study) -> None:
         spec = study.spec
-        if self._said.profile:
+        if self.run.profile:
             print_profiles(list(of_reports(store.reports(spec.name)).values()), "trial")
         if study.exhausted:
             of = f" of the {spec.num_trials:,} planned" if spec.counted else ""

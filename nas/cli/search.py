@@ -1,12 +1,24 @@
 """`nas search` and `nas resume`: from words to a study, and on to the run."""
 
-from typing import Any
-
 import click
 
-from nas.cli import effects, options
+from nas.cli import options
+from nas.cli.binding import into, setting
 from nas.errors import NasError
-from nas.workflows import ETA, LatencyRequest, RunRequest, SearchRequest
+from nas.workflows import ETA, NUM_TRIALS, RunRequest, SearchRequest
+
+
+def _numbers(
+    _ctx: click.Context, parameter: click.Parameter, text: str | None
+) -> tuple[int, ...] | None:
+    """Read whole numbers with commas between them; None where the option was not given."""
+    try:
+        return None if text is None else tuple(int(part) for part in text.split(","))
+    except ValueError as error:
+        raise NasError(
+            f"{parameter.opts[0]} {text!r} are no whole numbers.",
+            f"Write them as {'2,4,8' if parameter.name == 'rungs' else '96,128,160'}.",
+        ) from error
 
 
 @click.command()
@@ -26,13 +38,11 @@ from nas.workflows import ETA, LatencyRequest, RunRequest, SearchRequest
 @options.recipe
 @click.option(
     "--trials",
-    "num_trials",
     type=click.IntRange(1),
-    help="Number of candidates.  [default: 24; unlimited with --time]",
+    help=f"Number of candidates.  [default: {NUM_TRIALS}; unlimited with --time]",
 )
 @click.option(
     "--time",
-    "time_limit",
     metavar="SPAN",
     help="Start no new candidate after this time, such as 20m or 1h30m; running trials finish, "
     "and the best are confirmed.",
@@ -42,12 +52,14 @@ from nas.workflows import ETA, LatencyRequest, RunRequest, SearchRequest
 )
 @click.option(
     "--rungs",
+    callback=_numbers,
     metavar="N,N,…",
     help="Epochs after which trials are compared; the last is full fidelity.  [default: a "
     "quarter, half and all of --epochs]",
 )
 @click.option(
     "--resolutions",
+    callback=_numbers,
     metavar="N,N,…",
     help="Height and width of the images up to each rung, such as 96,128,160; the last is the "
     "size of the task and may be omitted.  [default: always the task's own]",
@@ -55,9 +67,7 @@ from nas.workflows import ETA, LatencyRequest, RunRequest, SearchRequest
 @click.option(
     "--eta",
     type=click.IntRange(2),
-    default=ETA,
-    show_default=True,
-    help="One in ETA trials continues at each rung.",
+    help=f"One in ETA trials continues at each rung.  [default: {ETA}]",
 )
 @click.option(
     "--objective",
@@ -67,54 +77,51 @@ from nas.workflows import ETA, LatencyRequest, RunRequest, SearchRequest
     help="top1_error, loss, madds, params, acts, latency@cpu or latency@cuda; several make a "
     "front.  [default: top1_error and madds; or the latency, if that is the first budget]",
 )
-@click.option(
-    "--sampler",
-    default=SearchRequest.sampler,
-    show_default=True,
+@setting(
+    SearchRequest,
+    "sampler",
     help="predictor, evolution, random, or one of Optuna's: tpe, gp, nsga2, nsga3.",
 )
 @options.seed
-@click.option(
+@setting(
+    SearchRequest,
+    "published",
     "--published/--no-published",
-    default=SearchRequest.published,
-    show_default=True,
     help="Train the published architectures too, as references.",
 )
-@click.option(
+@setting(
+    SearchRequest,
+    "reuse",
     "--reuse/--no-reuse",
-    default=SearchRequest.reuse,
-    show_default=True,
     help="Reuse the result of an equal training of the same network in this database.",
 )
-@click.option(
-    "--confirm",
+@setting(
+    SearchRequest,
+    "confirm",
     metavar="K",
     type=click.IntRange(0),
-    default=SearchRequest.confirm,
-    show_default=True,
     help="Train the best K again with further seeds, and select by the mean; 0 disables this.",
 )
-@click.option(
-    "--seeds",
+@setting(
+    SearchRequest,
+    "seeds",
     metavar="S",
     type=click.IntRange(2),
-    default=SearchRequest.seeds,
-    show_default=True,
     help="Seeds for each of these networks, including that of the search.",
 )
-@click.option(
+@setting(
+    SearchRequest,
+    "proxies",
     "--proxies/--no-proxies",
-    default=SearchRequest.proxies,
-    show_default=True,
     help="Compute training-free scores of every network before its training, for the audit.",
 )
 @options.latency
 @options.deployment
 @options.database
 @options.execution
-@options.as_json
-@effects.refuses(*effects.SEARCH)
-def search(**given: Any) -> int:
+@options.progress
+@into("request", SearchRequest)
+def search(request: SearchRequest, run: RunRequest, said: options.Output, db: str | None) -> int:
     """Search a space for the best networks within a budget, and export the best.
 
     \b
@@ -126,88 +133,29 @@ def search(**given: Any) -> int:
       nas search --budget 5ms-latency@cpu --objective top1_error --objective latency@cpu
       nas search --budget 9M-flops --input 3x64x64 --classes 10 --strides 2,1,2,2,2,1,1,1
     """  # fmt: skip
-    from nas.cli import run
+    from nas.cli.run import Screen, conclude
     from nas.workflows import search
 
-    said = run.Output.of(given)
-    with run.Screen(said) as screen:
-        outcome = search(read_request(given), run_request(given), given["db"], screen.watch)
-    return run.conclude(outcome, said, given["db"])
+    with Screen(said, run) as screen:
+        outcome = search(request, screen.run, db, screen.watch)
+    return conclude(outcome, said, db)
 
 
 @click.command()
 @click.argument("study")
 @options.database
 @options.execution
-@options.as_json
-@effects.refuses(*effects.RESUME)
-def resume(study: str, **given: Any) -> int:
+@options.progress
+def resume(study: str, run: RunRequest, said: options.Output, db: str | None) -> int:
     """Continue a STUDY that was interrupted; finished trials are not repeated.
 
     \b
     Example:
       nas resume igcv3-300m-madds-digits
     """
-    from nas.cli import run
+    from nas.cli.run import Screen, conclude
     from nas.workflows import resume
 
-    said = run.Output.of(given)
-    with run.Screen(said) as screen:
-        outcome = resume(study, run_request(given), given["db"], screen.watch)
-    return run.conclude(outcome, said, given["db"])
-
-
-_FIELDS = (
-    "study", "task", "data_dir", "limit", "image_size", "skip_corrupt", "recipe", "num_trials",
-    "epochs", "sampler", "seed", "published", "reuse", "confirm", "seeds", "proxies", "classes",
-    "strides", "task_strides",
-)  # fmt: skip
-
-
-def read_request(given: dict[str, Any]) -> SearchRequest:
-    """Return the study that the words ask for.
-
-    Raises:
-        NasError: numbers or a time cannot be read.
-    """
-    from nas.units import parse_duration
-
-    time_limit = given["time_limit"]
-    return SearchRequest(
-        budgets=tuple(given["budgets"]),
-        space=given["space_name"],
-        time_limit=None if time_limit is None else parse_duration(time_limit, "--time"),
-        rungs=_numbers(given["rungs"], "--rungs", "2,4,8"),
-        resolutions=_numbers(given["resolutions"], "--resolutions", "96,128,160"),
-        eta=given["eta"] if effects.was_typed("eta") else None,
-        objectives=tuple(given["objectives"]),
-        input=given["input_"],
-        latency=latency_request(given),
-        **{name: given[name] for name in _FIELDS},
-    )
-
-
-def run_request(given: dict[str, Any]) -> RunRequest:
-    """Return where and how the words say that trials run."""
-    names = (
-        "results_dir", "ray_address", "cpus_per_trial", "gpus_per_trial", "max_concurrent",
-        "report_timeout", "profile", "loaders",
-    )  # fmt: skip
-    return RunRequest(**{name: given[name] for name in names}, owns_process=True)
-
-
-def latency_request(given: dict[str, Any]) -> LatencyRequest:
-    """Return how the words say that latency is measured."""
-    return LatencyRequest(
-        given["latency_table"], given["latency_runtime"], given["latency_threads"]
-    )
-
-
-def _numbers(text: str | None, option: str, example: str) -> tuple[int, ...]:
-    """Read whole numbers with commas between; none where the option was not given."""
-    try:
-        return tuple(int(part) for part in text.split(",")) if text is not None else ()
-    except ValueError as error:
-        raise NasError(
-            f"{option} {text!r} are no whole numbers.", f"Write them as {example}."
-        ) from error
+    with Screen(said, run) as screen:
+        outcome = resume(study, screen.run, db, screen.watch)
+    return conclude(outcome, said, db)

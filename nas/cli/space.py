@@ -1,17 +1,24 @@
 """`nas space`: what a space allows, and what a budget leaves of it."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from nas.cli import effects, options, output
+from nas.cli import options, output
+from nas.cli.binding import into
 from nas.cli.count import CONVENTION
 from nas.cli.histogram import histogram
+from nas.workflows import SPACE, SpaceRequest, SpaceSummary, ignore, summarise_space
+
+if TYPE_CHECKING:
+    from nas.cost import CostModel
+    from nas.feasible import Count, Distribution
+    from nas.space import SearchSpace
 
 
 @click.command()
-@click.argument("space_name", default="igcv3", metavar="[NAME]")
+@click.argument("space", default=SPACE, metavar="[NAME]")
 @options.budget
 @click.option(
     "--band",
@@ -23,18 +30,8 @@ from nas.cli.histogram import histogram
 @options.plot("Write the distribution of costs as a self-contained HTML page.")
 @options.deployment
 @options.as_json
-@effects.refuses(*effects.LATENCY)
-def space(
-    space_name: str,
-    budgets: tuple[str, ...],
-    band: str | None,
-    plot: Path | None,
-    input_: str | None,
-    classes: int | None,
-    strides: str | None,
-    json_: bool,
-    **latency: Any,
-) -> None:
+@into("request", SpaceRequest)
+def space(request: SpaceRequest, plot: Path | None, json_: bool) -> None:
     """Show the choices and published members of the space NAME, and how many fit a budget.
 
     The number of architectures that fit is given by certain bounds and by an estimate with its 95 %
@@ -44,36 +41,14 @@ def space(
     Example:
       nas space igcv3 --budget 300M-flops --plot costs.html
     """
-    from dataclasses import replace
-
     from nas.cli.latency_lines import say_latency_table
-    from nas.cli.search import latency_request
-    from nas.cost import CostModel, parse_budgets
-    from nas.feasible import distribution, feasible_space
-    from nas.space import given_strides, load_space, parse_input
-    from nas.workflows import asked_device, ignore, latency_tables
 
-    loaded = load_space(space_name)
-    budget = parse_budgets(budgets)
-    shares = _band(band, bool(budget))
-    stated = given_strides([loaded], strides)
-    costs = CostModel(loaded, parse_input(input_) if input_ else None, classes, strides=stated)
-    tables = latency_tables(
-        [costs],
-        asked_device(budget),
-        latency_request(latency),
-        ignore if json_ else say_latency_table,
-    )
-    costs = replace(costs, table=tables[0]) if tables else costs
-    feasible = feasible_space(costs, budget)
-    feasible.check()
-    count = feasible.count()
-    inside = feasible.count(*shares) if shares else None
-    spread = distribution(feasible, count, 24)
+    found = summarise_space(request, ignore if json_ else say_latency_table)
+    spread, loaded, costs = found.distribution(24), found.feasible.space, found.costs
     if plot:
-        _write(feasible, count, plot)
+        _write(found, plot)
     if json_:
-        output.echo_json(_document(feasible, count, (band, inside), spread))
+        output.echo_json(_document(found, request.band, spread))
         return
     click.echo(f"{loaded.title}\n")
     _show_choices(loaded)
@@ -83,10 +58,11 @@ def space(
     click.echo(
         f"\ncounted at {costs.adaptation.describe()}, {costs.classes} classes: {CONVENTION}\n"
     )
-    for line in _findings(feasible, count):
+    for line in _findings(found):
         click.echo(line)
-    if inside:
-        click.echo(f"{_number(inside, feasible.total)} use {band} % of {budget[0]}")
+    if found.inside:
+        inside = _number(found.inside, found.feasible.total)
+        click.echo(f"{inside} use {request.band} % of {found.feasible.budget[0]}")
     click.echo("")
     for line in histogram(spread, output.terminal_width() or 100):
         click.echo(line)
@@ -94,39 +70,16 @@ def space(
         click.echo(f"\nwrote {plot}")
 
 
-def _band(text: str | None, limited: bool) -> tuple[float, float] | None:
-    """Read `85-100` as shares.
-
-    Raises:
-        BudgetError: it is no band, or there is no budget of which it could be a share.
-    """
-    from nas.errors import BudgetError
-
-    if text is None:
-        return None
-    remedy = "Write two percentages of the first budget, such as --band 85-100."
-    parts = text.replace("%", "").split("-")
-    try:
-        low, high = (float(part) / 100 for part in parts)
-    except ValueError:
-        raise BudgetError(f"{text!r} is no band.", remedy) from None
-    if not 0 <= low < high <= 1:
-        raise BudgetError(f"the band {text!r} does not rise from 0 to at most 100.", remedy)
-    if not limited:
-        raise BudgetError("a band is a share of a budget, and none is given.", "Add --budget.")
-    return low, high
-
-
-def _document(feasible: Any, count: Any, band: Any, spread: Any) -> dict[str, Any]:
-    """Return what `--json` prints; `feasible` keeps its bounds as numbers of any size."""
-    space, budget = feasible.space, feasible.budget
+def _document(found: SpaceSummary, band: str | None, spread: "Distribution") -> dict[str, Any]:
+    """Return what `--json` prints."""
+    feasible, space = found.feasible, found.feasible.space
     document = {
         "space": space.name,
         "input": str(feasible.costs.adaptation.input),
         "strides": feasible.costs.adaptation.text,
         "size": feasible.total,
-        "budget": [str(part) for part in budget],
-        "feasible": _counted(count),
+        "budget": [str(part) for part in feasible.budget],
+        "feasible": _counted(found.count),
         "distribution": {
             "cost": spread.cost,
             "edges": spread.edges,
@@ -137,25 +90,26 @@ def _document(feasible: Any, count: Any, band: Any, spread: Any) -> dict[str, An
         "stages": _choices(space),
         "published": _published(feasible.costs),
     }
-    if band[1] is not None:
-        document["band"] = {"percent": band[0], **_counted(band[1])}
+    if found.inside is not None:
+        document["band"] = {"percent": band, **_counted(found.inside)}
     return document
 
 
-def _counted(count: Any) -> dict[str, Any]:
-    found = {"at_least": count.low, "at_most": count.high, "exact": count.exact}
-    if count.estimate is not None:
+def _counted(count: "Count") -> dict[str, Any]:
+    found: dict[str, Any] = {"at_least": count.low, "at_most": count.high, "exact": count.exact}
+    if count.estimate is not None and count.interval is not None:
         found |= {"estimate": count.estimate, "interval_95": list(count.interval)}
     return found
 
 
-def _findings(feasible: Any, count: Any) -> list[str]:
+def _findings(found: SpaceSummary) -> list[str]:
     """Say how large the space is and how much of it fits, line by line."""
+    feasible, count = found.feasible, found.count
     lines = [f"{output.size(feasible.total)} distinct architectures"]
     if feasible.budget:
         ceilings = ", ".join(map(str, feasible.budget))
         lines.append(f"{_number(count, feasible.total)} fit the budget ({ceilings})")
-    if count.estimate is not None:
+    if count.estimate is not None and count.interval is not None:
         low, high = count.interval
         share, digits = output.share(low, high, feasible.total), _digits(low, high)
         estimate, least, most = (f"{x:.{digits}g}" for x in (count.estimate, low, high))
@@ -163,13 +117,12 @@ def _findings(feasible: Any, count: Any) -> list[str]:
     for part in feasible.budget:
         cost = feasible.cost(feasible.smallest(part.cost))
         lines.append(f"the smallest costs {part.shown(getattr(cost, part.cost))}")
-    if feasible.costs.table:
-        table = feasible.costs.table
-        lines.append(f"latency by a table of {table.device}: {table.accuracy}")
+    if found.table:
+        lines.append(f"latency by a table of {found.table.device}: {found.table.accuracy}")
     return lines
 
 
-def _number(count: Any, total: int) -> str:
+def _number(count: "Count", total: int) -> str:
     """Return a count in words: the exact integer, or its bounds."""
     share = output.share(count.low, count.high, total)
     if count.exact:
@@ -183,15 +136,14 @@ def _digits(low: float, high: float) -> int:
     return 6 if high < 1.01 * low else 3
 
 
-def _write(feasible: Any, count: Any, plot: Path) -> None:
-    from nas.feasible import distribution
+def _write(found: SpaceSummary, plot: Path) -> None:
     from nas.figures import write_costs_page
 
-    heading = " ".join([feasible.space.name, *map(str, feasible.budget)])
-    write_costs_page(distribution(feasible, count, 60), heading, _findings(feasible, count), plot)
+    heading = " ".join([found.feasible.space.name, *map(str, found.feasible.budget)])
+    write_costs_page(found.distribution(60), heading, _findings(found), plot)
 
 
-def _choices(space: Any) -> list[dict[str, Any]]:
+def _choices(space: "SearchSpace") -> list[dict[str, Any]]:
     return [
         {"stage": stage.name, "stride": stage.stride}
         | {choice.key: list(choice.values) for choice in stage.choices}
@@ -199,7 +151,7 @@ def _choices(space: Any) -> list[dict[str, Any]]:
     ]
 
 
-def _published(costs: Any) -> list[dict[str, Any]]:
+def _published(costs: "CostModel") -> list[dict[str, Any]]:
     return [
         {"name": entry.name, "title": entry.title}
         | {key: getattr(costs.cost(entry.architecture), key) for key in ("params", "madds", "acts")}
@@ -208,7 +160,7 @@ def _published(costs: Any) -> list[dict[str, Any]]:
     ]
 
 
-def _show_choices(space: Any) -> None:
+def _show_choices(space: "SearchSpace") -> None:
     choices = _choices(space)
     shared = [key for key in space.keys if len({str(row[key]) for row in choices}) == 1]
     columns = {key: key for key in choices[0] if key not in shared}
@@ -220,7 +172,7 @@ def _show_choices(space: Any) -> None:
     click.echo("")
 
 
-def _show_published(costs: Any) -> None:
+def _show_published(costs: "CostModel") -> None:
     shown = [
         {
             "name": row["name"],

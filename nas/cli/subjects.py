@@ -10,7 +10,7 @@ from nas.errors import NasError
 from nas.space import SearchSpace, Stated, check_strides, given_strides, load_space
 from nas.store import Store, open_store
 from nas.study import StudySpec
-from nas.workflows import NetworkRequest, network_in, study_trial, trial_network
+from nas.workflows import SPACE, NetworkRequest, network_in, study_trial, trial_network
 
 
 def from_space(given: dict[str, Any], space: SearchSpace) -> Subject:
@@ -19,8 +19,8 @@ def from_space(given: dict[str, Any], space: SearchSpace) -> Subject:
     Raises:
         NasError: there is no such network, or the strides do not fit it.
     """
-    any_space = not effects.was_typed("space_name")
-    found = network_in(space, NetworkRequest(given["arch"], db=given["db"], any_space=any_space))
+    named = given["space_name"] if effects.was_typed("space_name") else None
+    found = network_in(space, NetworkRequest(arch=given["arch"], space=named))
     space = found.space
     stated = Stated(
         given_strides([space], given["strides"]) or found.strides,
@@ -85,7 +85,7 @@ def _named_rival(against: str, given: dict[str, Any], subject: Subject) -> Subje
             return from_study(store, study, int(number))[1]
     listed = "=" in against or subject.space.known(against) is not None
     own = given["study"] and listed and not effects.was_typed("space_name")
-    space = subject.space if own else load_space(given["space_name"])
+    space = subject.space if own else load_space(given["space_name"] or SPACE)
     return from_space({**given, "arch": against}, space)
 
 

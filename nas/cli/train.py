@@ -88,16 +88,17 @@ def train(**given: Any) -> None:
       nas train --arch igcv3-d-1.0 --task imagenet --data /data/imagenet --workers 4
       nas train --arch igcv3-d-1.0 --task cifar10 --task-strides 1,1,2,2,2,1,1,1
     """  # fmt: skip
-    from nas.cli.network import check_named
+    from nas.cli.options import check_named
     from nas.cli.subjects import from_space, from_study
     from nas.errors import InterruptedStudyError
     from nas.space import load_space
     from nas.store import open_store
+    from nas.workflows import SPACE
 
-    check_named(given, "train")
+    check_named(given["arch"], given["study"], given["trial"], given["best"])
     try:
         if given["arch"] is not None:
-            _train(from_space(given, load_space(given["space_name"])), None, given)
+            _train(from_space(given, load_space(given["space_name"] or SPACE)), None, given)
             return
         with open_store(given["db"], create=False, read_only=True) as store:
             spec, subject = from_study(store, given["study"], given["trial"])

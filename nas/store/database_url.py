@@ -52,12 +52,14 @@ class Address:
 
 
 def read_address(text: str | None) -> Address:
-    """Read a file name, `sqlite:///file` or `postgresql+psycopg://…`; None is ./nas.db.
+    """Read a file name, `sqlite:///file` or `postgresql+psycopg://…`.
+
+    None is the address in the environment variable NAS_DB, else ./nas.db.
 
     Raises:
         StoreError: anything else; the message lists the valid forms.
     """
-    text = DEFAULT_PATH if text is None else text
+    text = os.environ.get("NAS_DB") or DEFAULT_PATH if text is None else text
     if "://" not in text:
         return _file(text, text)
     try:

@@ -15,6 +15,8 @@ from .events import TrialsBegin as TrialsBegin
 from .events import TrialsEnd as TrialsEnd
 from .events import Watcher as Watcher
 from .events import ignore as ignore
+from .latency_measurement import NetworkLatency as NetworkLatency
+from .latency_measurement import network_latency as network_latency
 from .network_count import COUNTS as COUNTS
 from .network_count import NetworkCount as NetworkCount
 from .network_count import count as count
@@ -30,11 +32,15 @@ from .plan import plan_study as plan_study
 from .preflight_checks import Preflight as Preflight
 from .preflight_checks import check_loaders as check_loaders
 from .preflight_checks import preflight as preflight
+from .request import Request as Request
+from .request import default_of as default_of
 from .requests import ETA as ETA
-from .requests import RESULTS_DIR as RESULTS_DIR
+from .requests import NUM_TRIALS as NUM_TRIALS
+from .requests import SPACE as SPACE
 from .requests import CompareRequest as CompareRequest
-from .requests import ExportOptions as ExportOptions
 from .requests import LatencyRequest as LatencyRequest
+from .requests import NetworkExportRequest as NetworkExportRequest
+from .requests import NetworkLatencyRequest as NetworkLatencyRequest
 from .requests import NetworkRequest as NetworkRequest
 from .requests import RunRequest as RunRequest
 from .requests import SearchRequest as SearchRequest
@@ -47,3 +53,9 @@ from .search_run import search as search
 from .ship import Shipped as Shipped
 from .space_comparison import compare_spaces as compare_spaces
 from .space_comparison import plan_comparison as plan_comparison
+from .space_summary import SpaceRequest as SpaceRequest
+from .space_summary import SpaceSummary as SpaceSummary
+from .space_summary import summarise_space as summarise_space
+from .stored_study import ReportRequest as ReportRequest
+from .stored_study import StoredStudy as StoredStudy
+from .stored_study import write_report as write_report

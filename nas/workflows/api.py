@@ -5,26 +5,23 @@ NasError. Studies are kept in `db`, by default the file that the variable NAS_DB
 their files in `nas-results`, or where the variable NAS_RESULTS says. The commands read the same.
 """
 
-import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from nas.errors import InterruptedStudyError, NasError
 from nas.space import Architecture, SearchSpace, load_space
-from nas.units import parse_duration
-from nas.workflows import events, search_run
+from nas.workflows import events, network_export, search_run, space_comparison
 from nas.workflows.network_count import NetworkCount
-from nas.workflows.network_export import export
 from nas.workflows.networks import network_in
 from nas.workflows.requests import (
-    RESULTS_DIR,
-    ExportOptions,
+    CompareRequest,
     LatencyRequest,
+    NetworkExportRequest,
     NetworkRequest,
     RunRequest,
     SearchRequest,
 )
-from nas.workflows.stored_study import StoredStudy
+from nas.workflows.stored_study import ReportRequest, StoredStudy, write_report
 
 
 def search(
@@ -33,9 +30,9 @@ def search(
     budget: str | Sequence[str],
     study: str | None = SearchRequest.study,
     task: str | None = SearchRequest.task,
-    data: str | Path | None = SearchRequest.data_dir,
-    trials: int | None = SearchRequest.num_trials,
-    time: str | float | None = SearchRequest.time_limit,
+    data: str | Path | None = SearchRequest.data,
+    trials: int | None = SearchRequest.trials,
+    time: str | float | None = SearchRequest.time,
     recipe: str | None = SearchRequest.recipe,
     epochs: int | None = SearchRequest.epochs,
     rungs: Sequence[int] = SearchRequest.rungs,
@@ -78,9 +75,9 @@ def search(
         space=",".join(_texts(space)),
         study=study,
         task=task,
-        data_dir=None if data is None else Path(data),
-        num_trials=trials,
-        time_limit=parse_duration(time, "time") if isinstance(time, str) else time,
+        data=None if data is None else Path(data),
+        trials=trials,
+        time=time,
         recipe=recipe,
         epochs=epochs,
         rungs=tuple(rungs),
@@ -103,12 +100,8 @@ def search(
         task_strides=task_strides,
         latency=latency or LatencyRequest(),
     )
-    run, db = run or _usual_run(), _database(db)
-    try:
-        outcome = search_run.search(request, run, db, on_event)
-    except InterruptedStudyError as error:
-        raise KeyboardInterrupt(str(error)) from error
-    return _complete(outcome, run, db)
+    run = run or RunRequest()
+    return _complete(lambda: search_run.search(request, run, db, on_event), run, db)
 
 
 def resume(
@@ -126,12 +119,58 @@ def resume(
         NasError: there is no such study, it cannot go on here, or it failed or paused.
         KeyboardInterrupt: the study was interrupted once more.
     """
-    run, db = run or _usual_run(), _database(db)
-    try:
-        outcome = search_run.resume(study, run, db, on_event)
-    except InterruptedStudyError as error:
-        raise KeyboardInterrupt(str(error)) from error
-    return _complete(outcome, run, db)
+    run = run or RunRequest()
+    return _complete(lambda: search_run.resume(study, run, db, on_event), run, db)
+
+
+def compare_spaces(
+    spaces: str | Sequence[str],
+    *,
+    budget: str | Sequence[str],
+    number: int = CompareRequest.number,
+    vary: str | None = CompareRequest.vary,
+    study: str | None = SearchRequest.study,
+    task: str | None = SearchRequest.task,
+    data: str | Path | None = SearchRequest.data,
+    limit: int | None = SearchRequest.limit,
+    recipe: str | None = SearchRequest.recipe,
+    epochs: int | None = SearchRequest.epochs,
+    seed: int = SearchRequest.seed,
+    input: str | None = SearchRequest.input,
+    classes: int | None = SearchRequest.classes,
+    strides: str | None = SearchRequest.strides,
+    task_strides: str | None = SearchRequest.task_strides,
+    run: RunRequest | None = None,
+    db: str | None = None,
+    on_event: events.Watcher = events.ignore,
+) -> StoredStudy:
+    """Compare spaces by `number` random networks of each; return the study when it is complete.
+
+    With `vary`, such as g1 or g1=1,2,4, the values of one choice of a single space are compared.
+    `StoredStudy.comparison` has the result. Every setting is that of `nas compare-spaces`.
+
+    Raises:
+        NasError: a setting cannot be used, and nothing was created; or the study failed or paused,
+            and what it measured is kept.
+        KeyboardInterrupt: the study was interrupted; the message names it.
+    """
+    searched = SearchRequest(
+        budgets=_texts(budget),
+        space=",".join(_texts(spaces)),
+        study=study,
+        task=task,
+        data=None if data is None else Path(data),
+        limit=limit,
+        recipe=recipe,
+        epochs=epochs,
+        seed=seed,
+        input=input,
+        classes=classes,
+        strides=strides,
+        task_strides=task_strides,
+    )
+    request, run = CompareRequest(search=searched, number=number, vary=vary), run or RunRequest()
+    return _complete(lambda: space_comparison.compare_spaces(request, run, db, on_event), run, db)
 
 
 def open_study(
@@ -142,7 +181,7 @@ def open_study(
     Raises:
         StoreError: there is no such database or study.
     """
-    found = StoredStudy(study, _database(db), Path(results) if results else _results())
+    found = StoredStudy(study, db) if results is None else StoredStudy(study, db, Path(results))
     found.state  # noqa: B018 - raises where there is none
     return found
 
@@ -164,11 +203,19 @@ def count(
     Raises:
         NasError: there is no such space or network.
     """
-    request = _named(arch, input=input, classes=classes, strides=strides, db=_database(db))
-    return NetworkCount(network_in(_space(space), request))
+    loaded = load_space(space) if isinstance(space, str) else space
+    request = NetworkRequest(
+        arch=_text_of(arch),
+        space=loaded.name,
+        input=input,
+        classes=classes,
+        strides=strides,
+        db=db,
+    )
+    return NetworkCount(network_in(loaded, request))
 
 
-def export_network(
+def export(
     space: str,
     arch: str | Architecture,
     directory: str | Path,
@@ -176,8 +223,8 @@ def export_network(
     input: str | None = None,
     classes: int | None = None,
     strides: str | None = None,
-    opset: int | None = ExportOptions.opset,
-    force: bool = ExportOptions.force,
+    opset: int | None = NetworkExportRequest.opset,
+    force: bool = NetworkExportRequest.force,
     db: str | None = None,
 ) -> list[Path]:
     """Export an untrained network: source, weights, ONNX and a card; return the files.
@@ -188,14 +235,35 @@ def export_network(
         NasError: there is no such space or network.
         ExportError: the directory may not be written, or a file failed its check.
     """
-    network = _named(
-        arch, space=space, input=input, classes=classes, strides=strides, db=_database(db)
+    network = NetworkRequest(
+        arch=_text_of(arch), space=space, input=input, classes=classes, strides=strides, db=db
     )
-    return export(network, ExportOptions(Path(directory), opset=opset, force=force)).files
+    request = NetworkExportRequest(
+        network=network, directory=Path(directory), opset=opset, force=force
+    )
+    return network_export.export(request).files
 
 
-def _complete(outcome: search_run.SearchOutcome, run: RunRequest, db: str | None) -> StoredStudy:
-    """Return a complete study; an interrupted one raises KeyboardInterrupt."""
+def report(
+    study: str, path: str | Path, *, force: bool = ReportRequest.force, db: str | None = None
+) -> Path:
+    """Write a study as one self-contained HTML page, and return its path.
+
+    Raises:
+        NasError: there is no such study.
+        ExportError: the file is there already and `force` is not given, or cannot be written.
+    """
+    return write_report(ReportRequest(study=study, path=Path(path), force=force, db=db))
+
+
+def _complete(
+    work: Callable[[], search_run.SearchOutcome], run: RunRequest, db: str | None
+) -> StoredStudy:
+    """Return the study that `work` completes; an interrupted one raises KeyboardInterrupt."""
+    try:
+        outcome = work()
+    except InterruptedStudyError as error:
+        raise KeyboardInterrupt(str(error)) from error
     name = outcome.study.spec.name
     if outcome.interrupted:
         raise KeyboardInterrupt(f"{outcome.kept} Go on with: nas.resume({name!r})")
@@ -204,13 +272,8 @@ def _complete(outcome: search_run.SearchOutcome, run: RunRequest, db: str | None
     return StoredStudy(name, db, run.results_dir)
 
 
-def _named(arch: str | Architecture, **settings: object) -> NetworkRequest:
-    text = arch.text if isinstance(arch, Architecture) else arch
-    return NetworkRequest(arch=text, any_space=False, **settings)  # type: ignore[arg-type]
-
-
-def _space(space: str | SearchSpace) -> SearchSpace:
-    return load_space(space) if isinstance(space, str) else space
+def _text_of(arch: str | Architecture) -> str:
+    return arch.text if isinstance(arch, Architecture) else arch
 
 
 def _texts(value: str | Sequence[str]) -> tuple[str, ...]:
@@ -220,15 +283,3 @@ def _texts(value: str | Sequence[str]) -> tuple[str, ...]:
         if not isinstance(part, str):
             raise NasError(f"{part!r} is no text.", "Write it such as '300M-flops'.")
     return parts
-
-
-def _database(db: str | None) -> str | None:
-    return db or os.environ.get("NAS_DB") or None
-
-
-def _results() -> Path:
-    return Path(os.environ.get("NAS_RESULTS") or RESULTS_DIR)
-
-
-def _usual_run() -> RunRequest:
-    return RunRequest(results_dir=_results())

@@ -50,11 +50,6 @@ def latency_tables(
     """
     path = request.table
     if device is None:
-        if path:
-            raise NasError(
-                "--latency-table is given, but no latency is asked for.",
-                "Add --budget 5ms-latency@cpu or --objective latency@cpu.",
-            )
         return ()
     from nas.training import open_runtime  # loads torch
 

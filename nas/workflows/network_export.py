@@ -6,7 +6,7 @@ from pathlib import Path
 from nas.exports import OPSET, ExportRequest, check_target, export_network
 from nas.store import open_store
 from nas.workflows.networks import network_of, study_trial, trial_network
-from nas.workflows.requests import ExportOptions, NetworkRequest
+from nas.workflows.requests import NetworkExportRequest, NetworkRequest
 
 
 @dataclass(frozen=True)
@@ -17,29 +17,30 @@ class Exported:
     files: list[Path]
 
 
-def export(network: NetworkRequest, options: ExportOptions) -> Exported:
-    """Write the files of the network that `network` names.
+def export(request: NetworkExportRequest) -> Exported:
+    """Write the files of one network.
 
     Raises:
         NasError: there is no such network, or it has no weights.
         ExportError: the directory may not be written, or a file failed its check.
         WeightsError: the trained weights are gone or were changed.
     """
-    check_target(options.directory, options.force)
-    request = _untrained(network) if network.arch is not None else _trained(network, options)
-    request = replace(request, opset=options.opset or OPSET)
-    return Exported(request, export_network(request, options.directory, force=options.force))
+    check_target(request.directory, request.force)
+    content = _untrained(request.network) if request.network.arch is not None else _trained(request)
+    content = replace(content, opset=request.opset or OPSET)
+    return Exported(content, export_network(content, request.directory, force=request.force))
 
 
-def _trained(network: NetworkRequest, options: ExportOptions) -> ExportRequest:
-    """Return the request for one trial of a study, the best one where no number is given."""
-    request = trained_network(network, options.results_dir)
-    if not options.deploy:
-        return request
+def _trained(request: NetworkExportRequest) -> ExportRequest:
+    """Return what to write of a trial of a study, the best one where no number is given."""
+    network = request.network
+    content = trained_network(network, request.results_dir)
+    if not request.deploy:
+        return content
     with open_store(network.db, create=False, read_only=True) as store:
         found, chosen = study_trial(store, network.study or "", network.trial)
     words = (network.input, network.classes, network.strides)
-    return request.deployed(*trial_network(found.spec, chosen, *words).place)
+    return content.deployed(*trial_network(found.spec, chosen, *words).place)
 
 
 def trained_network(network: NetworkRequest, results_dir: Path) -> ExportRequest:

@@ -24,7 +24,7 @@ from nas.space import (
 from nas.store import Store, open_store, read_address
 from nas.study import StudySpec, Trial
 from nas.suggestion import nearest
-from nas.workflows.requests import NetworkRequest
+from nas.workflows.requests import SPACE, NetworkRequest
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def network_of(request: NetworkRequest) -> NamedNetwork:
         NasError: it names none.
     """
     if request.arch is not None:
-        return network_in(load_space(request.space), request)
+        return network_in(load_space(request.space or SPACE), request)
     if request.study is None:
         raise NasError("no network was named.", "Name a study, or an architecture of a space.")
     with open_store(request.db, create=False, read_only=True) as store:
@@ -163,13 +163,13 @@ def _check_space(name: str, space: SearchSpace) -> None:
 
 
 def _by_id(prefix: str, space: SearchSpace, request: NetworkRequest) -> NamedNetwork:
-    """Return the one network whose id begins with `prefix`; of `space` unless `any_space`."""
+    """Return the one network whose id begins with `prefix`; of the space that is named, if any."""
     found, place = _recorded(prefix, request)
     for of, entry in _entries(space):
         if entry.architecture.arch_id.startswith(prefix):
             network = network_in(of, replace(request, arch=entry.name))
             found.setdefault(entry.architecture.arch_id, network)
-    if not request.any_space:
+    if request.space is not None:
         found = {key: one for key, one in found.items() if one.space.name == space.name}
     if len(found) == 1:
         return next(iter(found.values()))

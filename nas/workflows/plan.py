@@ -2,14 +2,14 @@
 
 from dataclasses import replace
 
-from nas.cost import COST_NAMES, Constraint, CostModel, parse_budgets
-from nas.errors import BudgetError, NasError, SpaceError
-from nas.space import SearchSpace, Strides, given_strides, load_space, parse_input
+from nas.cost import COST_NAMES, Constraint, CostModel
+from nas.errors import NasError, NoEffectError
+from nas.space import SearchSpace, parse_input
 from nas.study import UNCOUNTED, Ladder, StudySpec, default_rungs, early_sides, objective
 from nas.training import load_recipe, recipe_name
 from nas.workflows import events
 from nas.workflows.device_tables import asked_device, latency_tables
-from nas.workflows.requests import ETA, NUM_TRIALS, LatencyRequest, SearchRequest
+from nas.workflows.requests import ETA, NUM_TRIALS, SearchRequest
 
 
 def check_request(request: SearchRequest) -> None:
@@ -18,46 +18,22 @@ def check_request(request: SearchRequest) -> None:
     Raises:
         NasError: a setting cannot be used.
     """
-    spaces = _spaces(request)
-    _check_effects(request)
-    _strides(request, spaces)
-    budget = parse_budgets(_budgets(request))
-    if request.input:
-        parse_input(request.input)
-    for name in request.objectives or _default_objectives(budget):
-        objective(name)
-    task = request.task or ("folder" if request.data_dir else "digits")
+    _check_words(request)
+    task = request.task or ("folder" if request.data else "digits")
     try:
         load_recipe(recipe_name(request.recipe or task, task))
     except NasError:
         plan_study(request)  # says what is wrong, if anything is: it knows the tasks
 
 
-def _check_effects(request: SearchRequest) -> None:
-    """Refuse settings without effect; a command refuses what was typed in its own words before.
-
-    Raises:
-        NasError: a setting has no effect together with the others.
-    """
-    asked = " ".join([*request.budgets, *request.objectives]).lower()
-    rungs, latency = request.rungs, request.latency
-    idle = {
-        "epochs": request.epochs and rungs and rungs[-1] != request.epochs,
-        "seeds": not request.confirm and request.seeds != SearchRequest.seeds,
-        "data": request.data_dir and request.task == "digits",
-        "skip_corrupt": request.skip_corrupt and not request.data_dir,
-        "latency": latency != LatencyRequest() and "latency" not in asked,
-    }
-    why = {
-        "epochs": f"the last of the rungs {rungs} is full fidelity",
-        "seeds": "confirm = 0 trains nothing again",
-        "data": "the digits come with scikit-learn",
-        "skip_corrupt": "no images of your own are read",
-        "latency": "no budget and no objective is a latency",
-    }
-    for name, found in idle.items():
-        if found:
-            raise NasError(f"{name} has no effect: {why[name]}.", f"Leave {name} out.")
+def _check_words(request: SearchRequest) -> None:
+    """Read what the request caches: spaces, strides, budgets; and check the objectives."""
+    request.spaces  # noqa: B018 - raises
+    request.stated_strides  # noqa: B018 - raises
+    if request.input:
+        parse_input(request.input)
+    for name in request.usual_objectives:
+        objective(name)
 
 
 def plan_study(request: SearchRequest, on_event: events.Watcher = events.ignore) -> StudySpec:
@@ -66,32 +42,24 @@ def plan_study(request: SearchRequest, on_event: events.Watcher = events.ignore)
     Raises:
         NasError: a setting cannot be used; nothing has been created.
     """
-    spaces = _spaces(request)
+    _check_words(request)
+    spaces, budget, objectives = request.spaces, request.constraints, request.usual_objectives
     space = spaces[0]
-    budget = parse_budgets(_budgets(request))
     deployment = parse_input(request.input) if request.input else space.deployment
     classes = request.classes or space.classes
-    objectives = request.objectives or _default_objectives(budget)
-    for name in objectives:
-        objective(name)
-    device = asked_device(budget, objectives)
-    strides, task_strides = _strides(request, spaces)
+    strides, task_strides = request.stated_strides
     task, side = _task(request)
     recipe_file = recipe_name(request.recipe or task, task)
     recipe = load_recipe(recipe_file)
     rungs = request.rungs or default_rungs(request.epochs or recipe.epochs)
     resolutions, image_size = _resolutions(request, rungs, side)
-    Ladder(rungs, request.eta or ETA, resolutions)  # refuses what does not rise
-    if request.eta is not None and len(rungs) == 1:
-        raise NasError(
-            "--eta has no effect: nothing is judged before the only rung.",
-            "Leave --eta out, or give several --rungs.",
-        )
+    eta = _eta(request, rungs)
+    Ladder(rungs, eta, resolutions)  # refuses what does not rise
     costs = [CostModel(each, deployment, classes, strides=strides) for each in spaces]
-    tables = latency_tables(costs, device, request.latency, on_event)
+    tables = latency_tables(costs, asked_device(budget, objectives), request.latency, on_event)
     if tables:
         costs = [replace(each, table=own) for each, own in zip(costs, tables, strict=True)]
-    uncounted = request.time_limit is not None
+    assert not isinstance(request.time, str)  # the request has read it
     return StudySpec(
         name=request.study or _default_name(spaces, budget, task),
         space_name=space.name,
@@ -100,16 +68,16 @@ def plan_study(request: SearchRequest, on_event: events.Watcher = events.ignore)
         input=str(deployment),
         classes=classes,
         task=task,
-        data_dir=str(request.data_dir.resolve()) if request.data_dir else None,
+        data_dir=str(request.data.resolve()) if request.data else None,
         recipe=f"# {recipe_file}\n{recipe.text}",
         rungs=rungs,
-        eta=request.eta or ETA,
+        eta=eta,
         objectives=tuple(objectives),
         reference_point=_reference_point(objectives, budget, costs),
         more_spaces=tuple((other.name, other.source) for other in spaces[1:]),
         sampler=request.sampler,
-        num_trials=request.num_trials or (UNCOUNTED if uncounted else NUM_TRIALS),
-        time_limit=request.time_limit,
+        num_trials=request.trials or (NUM_TRIALS if request.time is None else UNCOUNTED),
+        time_limit=request.time,
         published=request.published,
         seed=request.seed,
         limit=request.limit,
@@ -127,36 +95,26 @@ def plan_study(request: SearchRequest, on_event: events.Watcher = events.ignore)
     )
 
 
+def _eta(request: SearchRequest, rungs: tuple[int, ...]) -> int:
+    """Return one in how many trials goes on; a choice that has no effect is refused."""
+    if request.eta is not None and len(rungs) == 1:
+        raise NoEffectError(
+            "eta",
+            "nothing is judged before the only rung",
+            "Leave {eta} out, or give several {rungs}.",
+        )
+    return request.eta or ETA
+
+
 def _task(request: SearchRequest) -> tuple[str, int | None]:
     """Return the name of the task, and the side of its images where they have only one."""
     from nas.training import TASKS, default_device, unknown_task  # loads torch
 
     usual = "cifar10" if default_device().type == "cuda" else "digits"
-    task = request.task or ("folder" if request.data_dir else usual)
+    task = request.task or ("folder" if request.data else usual)
     if task not in TASKS:
         raise unknown_task(task)
     return task, TASKS[task].side
-
-
-def _budgets(request: SearchRequest) -> tuple[str, ...]:
-    """Return the budgets as they were written, at least one."""
-    if not request.budgets:
-        raise BudgetError("no budget was given.", "Add one, such as --budget 300M-flops.")
-    return request.budgets
-
-
-def _strides(request: SearchRequest, spaces: list[SearchSpace]) -> tuple[Strides, Strides]:
-    """Return the strides that are stated for the deployment, and for the task."""
-    return (
-        given_strides(spaces, request.strides),
-        given_strides(spaces, request.task_strides, "--task-strides"),
-    )
-
-
-def _default_objectives(budget: tuple[Constraint, ...]) -> tuple[str, ...]:
-    """Return the error, and the latency where it is limited first, else the multiply-adds."""
-    first = budget[0]
-    return "top1_error", f"latency@{first.device}" if first.cost == "latency" else "madds"
 
 
 def _resolutions(
@@ -176,22 +134,9 @@ def _resolutions(
     return early, image_size
 
 
-def _spaces(request: SearchRequest) -> list[SearchSpace]:
-    """Load the spaces; several need one deployment, their own or that of the request."""
-    names = request.space
-    spaces = [load_space(name) for name in names.split(",")]
-    if len({space.name for space in spaces}) < len(spaces):
-        raise SpaceError(f"--space {names} names a space twice.", "Name each space once.")
-    deployed = bool(request.input and request.classes)
-    if len({(space.deployment, space.classes) for space in spaces}) > 1 and not deployed:
-        raise SpaceError(
-            f"the spaces {names} are deployed at different inputs or classes.",
-            "Say where to count them: --input 3x224x224 --classes 1000.",
-        )
-    return spaces
-
-
-def _default_name(spaces: list[SearchSpace], budget: tuple[Constraint, ...], task: str) -> str:
+def _default_name(
+    spaces: tuple[SearchSpace, ...], budget: tuple[Constraint, ...], task: str
+) -> str:
     parts = [*(space.name for space in spaces), *(str(part) for part in budget), task]
     name = "-".join(parts).lower().replace(".", "_").replace("@", "-").replace("+", "")
     return name[:60].rstrip("-_")

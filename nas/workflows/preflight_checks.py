@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from nas.errors import NasError
+from nas.errors import NasError, NoEffectError
 from nas.feasible import FeasibleSpace, FeasibleUnion, feasible_space
 from nas.samplers import make_sampler
 from nas.study import Sampler, StudySpec, check_images, check_resolutions
@@ -70,9 +70,10 @@ def check_loaders(number: int, streamed: bool) -> None:
         NasError: `number` is not 0, and the images are not `streamed`.
     """
     if number and not streamed:
-        raise NasError(
-            "--loaders has no effect: the images are in memory.",
-            "Leave --loaders out: it is for images that are streamed.",
+        raise NoEffectError(
+            "loaders",
+            "the images are in memory",
+            "Leave {loaders} out: it is for images that are streamed.",
         )
 
 

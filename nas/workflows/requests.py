@@ -1,34 +1,27 @@
 """Requests: what a user may ask of a workflow, with every default; commands show them from here."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from nas.errors import NasError
+from nas.errors import BudgetError, NoEffectError, SpaceError
+from nas.places import results_folder
+from nas.units import parse_duration
+from nas.workflows.request import Request
+
+if TYPE_CHECKING:
+    from nas.cost import Constraint
+    from nas.space import SearchSpace, Strides
 
 NUM_TRIALS = 24  # candidates of a study that no time ends
 ETA = 3  # one in so many trials goes on at each rung
-RESULTS_DIR = Path("nas-results")
+SPACE = "igcv3"
 
 
-def _check(settings: object, least: Mapping[str, float]) -> None:
-    """Refuse a number below its least value; None passes.
-
-    Raises:
-        NasError: one is too small, or is no number at all.
-    """
-    for name, low in least.items():
-        value = getattr(settings, name)
-        if value is None:
-            continue
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise NasError(f"{name} = {value!r} is no number.", f"Give {low:g} or more.")
-        if value < low:
-            raise NasError(f"{name} = {value:g} is too small.", f"Give {low:g} or more.")
-
-
-@dataclass(frozen=True)
-class LatencyRequest:
+@dataclass(frozen=True, kw_only=True)
+class LatencyRequest(Request, least={"threads": 1}):
     """How latency is measured, for budgets and objectives in it.
 
     `table` is a file that tables are read from, or written to where it is not there. `runtime` is
@@ -41,36 +34,50 @@ class LatencyRequest:
 
     def __post_init__(self) -> None:
         """Take the file as a path, and check the numbers."""
-        if self.table is not None:
-            object.__setattr__(self, "table", Path(self.table))
-        _check(self, {"threads": 1})
+        _as_path(self, "table")
+        super().__post_init__()
 
 
-@dataclass(frozen=True)
-class SearchRequest:
+@dataclass(frozen=True, kw_only=True)
+class SearchRequest(
+    Request,
+    least={
+        "trials": 1,
+        "time": 0.001,
+        "epochs": 1,
+        "eta": 2,
+        "confirm": 0,
+        "seeds": 2,
+        "seed": 0,
+        "limit": 1,
+        "image_size": 8,
+        "classes": 2,
+    },
+):
     """A study to make: what is searched, on which task, how candidates are trained and compared.
 
     `space` lists built-in names or files, joined by commas. `budgets` are ceilings as people write
     them, such as 300M-flops. `study` None makes a name from space, budget and task. `task` None is
-    folder where `data_dir` is given, else cifar10 with a GPU and digits without. `num_trials` None
-    is 24, or no end where `time_limit` (seconds) is given. `epochs` None are the recipe's, empty
-    `rungs` a quarter, half and all of them. `resolutions` are sides in pixels up to each rung.
-    `eta` None is 3. Without `objectives` they are the top-1 error and the multiply-adds, or the
-    latency where that is the first budget. `input` (such as 3x224x224), `classes` and `strides`
-    replace those of the space at deployment, `task_strides` those on the images of the task.
+    folder where `data` is given, else cifar10 with a GPU and digits without. `trials` None is 24,
+    or no end where `time` is given: a span such as 1h30m, or seconds. `epochs` None are the
+    recipe's, empty `rungs` a quarter, half and all of them. `resolutions` are sides in pixels up to
+    each rung. `eta` None is 3. Without `objectives` they are the top-1 error and the multiply-adds,
+    or the latency where that is the first budget. `input` (such as 3x224x224), `classes` and
+    `strides` replace those of the space at deployment, `task_strides` those on the images of the
+    task.
     """
 
-    budgets: tuple[str, ...]
-    space: str = "igcv3"
+    budgets: tuple[str, ...] = ()
+    space: str = SPACE
     study: str | None = None
     task: str | None = None
-    data_dir: Path | None = None
+    data: Path | None = None
     limit: int | None = None
     image_size: int | None = None
     skip_corrupt: bool = False
     recipe: str | None = None
-    num_trials: int | None = None
-    time_limit: float | None = None
+    trials: int | None = None
+    time: float | str | None = None
     epochs: int | None = None
     rungs: tuple[int, ...] = ()
     resolutions: tuple[int, ...] = ()
@@ -90,20 +97,98 @@ class SearchRequest:
     latency: LatencyRequest = field(default_factory=LatencyRequest)
 
     def __post_init__(self) -> None:
-        """Check the numbers."""
-        least = {
-            "num_trials": 1,
-            "time_limit": 0.001,
-            "epochs": 1,
-            "eta": 2,
-            "confirm": 0,
-            "seeds": 2,
-        }
-        _check(self, {**least, "seed": 0, "limit": 1, "image_size": 8, "classes": 2})
+        """Read the span and the folder, and check the numbers and the settings."""
+        if isinstance(self.time, str):
+            object.__setattr__(self, "time", parse_duration(self.time))
+        _as_path(self, "data")
+        super().__post_init__()
+
+    def no_effects(self) -> Iterator[NoEffectError]:
+        """Yield each setting that has no effect."""
+        if self.rungs and self.epochs != self.rungs[-1]:
+            yield NoEffectError(
+                "epochs",
+                f"the last of {{rungs}} {','.join(map(str, self.rungs))} is full fidelity",
+                "Leave {epochs} out, or end {rungs} in it.",
+            )
+        if not self.confirm:
+            yield NoEffectError(
+                "seeds",
+                "{confirm} 0 trains nothing again",
+                "Leave {seeds} out, or give {confirm} a number.",
+            )
+        if self.task == "digits":
+            yield NoEffectError(
+                "data",
+                "the digits come with scikit-learn",
+                "Leave {data} out, or name another task.",
+            )
+        if self.task == "digits" or not self.data:
+            yield NoEffectError(
+                "skip_corrupt",
+                "no images of your own are read",
+                "Add {data}, or leave {skip_corrupt} out.",
+            )
+        yield from unused_latency(self.budgets, self.objectives)
+
+    @cached_property
+    def constraints(self) -> "tuple[Constraint, ...]":
+        """The budgets, read.
+
+        Raises:
+            BudgetError: there is none, one cannot be read, or two limit the same cost.
+        """
+        from nas.cost import parse_budgets
+
+        if not self.budgets:
+            raise BudgetError("no budget was given.", "Add one, such as --budget 300M-flops.")
+        return parse_budgets(self.budgets)
+
+    @cached_property
+    def spaces(self) -> "tuple[SearchSpace, ...]":
+        """The spaces, loaded; several need one deployment, their own or that of the request.
+
+        Raises:
+            SpaceError: one cannot be read, is named twice, or has another deployment.
+        """
+        from nas.space import load_space
+
+        spaces = tuple(load_space(name) for name in self.space.split(","))
+        if len({space.name for space in spaces}) < len(spaces):
+            raise SpaceError(f"--space {self.space} names a space twice.", "Name each space once.")
+        deployed = bool(self.input and self.classes)
+        if len({(space.deployment, space.classes) for space in spaces}) > 1 and not deployed:
+            raise SpaceError(
+                f"the spaces {self.space} are deployed at different inputs or classes.",
+                "Say where to count them: --input 3x224x224 --classes 1000.",
+            )
+        return spaces
+
+    @cached_property
+    def stated_strides(self) -> "tuple[Strides, Strides]":
+        """The strides that are stated for the deployment, and for the task.
+
+        Raises:
+            NasError: they cannot be read, or do not fit one of the spaces.
+        """
+        from nas.space import given_strides
+
+        return (
+            given_strides(self.spaces, self.strides),
+            given_strides(self.spaces, self.task_strides, "--task-strides"),
+        )
+
+    @property
+    def usual_objectives(self) -> tuple[str, ...]:
+        """The objectives; by default the error, and the latency where it is limited first."""
+        if self.objectives:
+            return self.objectives
+        first = self.constraints[0]
+        return "top1_error", f"latency@{first.device}" if first.cost == "latency" else "madds"
 
 
-@dataclass(frozen=True)
-class CompareRequest:
+@dataclass(frozen=True, kw_only=True)
+class CompareRequest(Request, least={"number": 2}):
     """A comparison: `number` networks of each space of `search`, or of each value of `vary`.
 
     `vary` names a choice of the only space, with its values where not all are meant. Of `search`
@@ -115,19 +200,22 @@ class CompareRequest:
     vary: str | None = None
 
 
-@dataclass(frozen=True)
-class RunRequest:
+@dataclass(frozen=True, kw_only=True)
+class RunRequest(
+    Request, least={"gpus_per_trial": 0, "max_concurrent": 1, "report_timeout": 1, "loaders": 0}
+):
     """Where and how the trials of a study run, and where its files go; no part of the study.
 
-    `ray_address` None starts a Ray on this machine. `gpus_per_trial` None is 1 where there is a
-    GPU, else 0; fractions share one. `max_concurrent` None is as many trials as fit. A trial that
-    sends no report for `report_timeout` seconds is killed. `profile` measures where the time of
-    each trial goes. `loaders` processes decode streamed images for each trial; 0 leaves that to its
-    own threads. With `owns_process` a second Ctrl-C ends the process at once; a script or a
-    notebook keeps it.
+    `results_dir` is by default the folder that the environment variable NAS_RESULTS names, else
+    nas-results. `ray_address` None starts a Ray on this machine. `gpus_per_trial` None is 1 where
+    there is a GPU, else 0; fractions share one. `max_concurrent` None is as many trials as fit. A
+    trial that sends no report for `report_timeout` seconds is killed. `profile` measures where the
+    time of each trial goes. `loaders` processes decode streamed images for each trial; 0 leaves
+    that to its own threads. With `owns_process` a second Ctrl-C ends the process at once; a script
+    or a notebook keeps it.
     """
 
-    results_dir: Path = RESULTS_DIR
+    results_dir: Path = field(default_factory=results_folder)
     ray_address: str | None = None
     cpus_per_trial: float = 1.0
     gpus_per_trial: float | None = None
@@ -139,42 +227,121 @@ class RunRequest:
 
     def __post_init__(self) -> None:
         """Take the folder as a path, and check the numbers."""
-        object.__setattr__(self, "results_dir", Path(self.results_dir))  # a text will do
-        least = {"gpus_per_trial": 0, "max_concurrent": 1}
-        _check(self, {**least, "report_timeout": 1, "loaders": 0})
+        _as_path(self, "results_dir")
+        super().__post_init__()
 
 
-@dataclass(frozen=True)
-class NetworkRequest:
+@dataclass(frozen=True, kw_only=True)
+class NetworkRequest(Request, least={"trial": 0, "classes": 2}):
     """One network: a trial of `study` (`trial` None: the best one), or `arch` of `space`.
 
-    `arch` is the name of a known network, its choices in full, or an `arch_id`; `any_space` lets an
-    id name a network of another space. `input`, `classes` and `strides` replace those at which the
-    network is counted. `db` is the database of studies and ids.
+    `arch` is the name of a known network, its choices in full, or an `arch_id`. `space` None is
+    igcv3; an id may then name a network of any space. `input`, `classes` and `strides` replace
+    those at which the network is counted. `db` is the database of studies and ids.
     """
 
     arch: str | None = None
-    space: str = "igcv3"
+    space: str | None = None
     study: str | None = None
     trial: int | None = None
     input: str | None = None
     classes: int | None = None
     strides: str | None = None
     db: str | None = None
-    any_space: bool = True
+
+    def no_effects(self) -> Iterator[NoEffectError]:
+        """Yield each setting that has no effect."""
+        from nas.space import is_arch_id
+
+        if self.study is not None:
+            yield NoEffectError("space", "the network is one of the study", "Leave {space} out.")
+        if self.arch is not None and not is_arch_id(self.arch):
+            yield NoEffectError(
+                "db",
+                f"{self.arch} is not looked up in a database",
+                "Leave {db} out, or name a study or the id of an architecture.",
+            )
 
 
-@dataclass(frozen=True)
-class ExportOptions:
-    """How a network is exported to `directory`.
+@dataclass(frozen=True, kw_only=True)
+class NetworkExportRequest(Request):
+    """A network to write to `directory` as source, weights, ONNX and a card.
 
     `deploy` exports a trial at its deployment, with its trained weights where they fit. `opset`
     None is the usual one of `nas.exports`. `force` replaces an earlier export. Weights are looked
     for in `results_dir` too.
     """
 
+    network: NetworkRequest
     directory: Path
     deploy: bool = False
     opset: int | None = None
     force: bool = False
-    results_dir: Path = RESULTS_DIR
+    results_dir: Path = field(default_factory=results_folder)
+
+    def __post_init__(self) -> None:
+        """Take the folders as paths, and check the settings."""
+        _as_path(self, "directory")
+        _as_path(self, "results_dir")
+        super().__post_init__()
+
+    def no_effects(self) -> Iterator[NoEffectError]:
+        """Yield each setting that has no effect."""
+        if self.network.arch is not None:
+            yield NoEffectError(
+                "results_dir", "a network by its name has no trained weights", "Leave it out."
+            )
+            yield NoEffectError(
+                "deploy", "a network by its name is exported at the deployment", "Leave it out."
+            )
+        elif not self.deploy:
+            for name in ("input", "classes", "strides"):
+                yield NoEffectError(
+                    f"network.{name}",
+                    "a trial is exported as it was trained, on its task",
+                    "Add {deploy}: the network at the deployment, head untrained.",
+                )
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkLatencyRequest(Request, least={"threads": 1}):
+    """A network to measure as a whole on `device`, cpu or cuda.
+
+    `runtime` None is onnxruntime on the CPU, torch on a GPU; `threads` are of the CPU.
+    """
+
+    network: NetworkRequest
+    device: str = "cpu"
+    runtime: str | None = None
+    threads: int = 1
+
+    def no_effects(self) -> Iterator[NoEffectError]:
+        """Yield each setting that has no effect."""
+        if self.device == "cuda":
+            yield NoEffectError(
+                "threads", "a GPU is measured", "Leave {threads} out, or measure on the CPU."
+            )
+
+
+def unused_latency(
+    budgets: Sequence[str], objectives: Sequence[str] = ()
+) -> Iterator[NoEffectError]:
+    """Yield the settings of a LatencyRequest, called `latency`, that have no effect."""
+    asked = " ".join((*budgets, *objectives)).lower()
+    if "latency" not in asked:
+        why, names = "no latency is asked for", ["table", "runtime", "threads"]
+    elif "cuda" in asked and "cpu" not in asked:
+        why, names = "latency is measured on a GPU", ["threads"]
+    else:
+        return
+    for name in names:
+        yield NoEffectError(
+            f"latency.{name}", why, "Leave it out, or add a budget such as 5ms-latency@cpu."
+        )
+
+
+def _as_path(request: Request, name: str) -> None:
+    """Take a text as a path."""
+    value = getattr(request, name)
+    if value is not None:
+        object.__setattr__(request, name, Path(value))

@@ -14,12 +14,13 @@ from nas.errors import (
     StudyFailedError,
     StudyPausedError,
 )
+from nas.places import RESULTS
 from nas.store import Store, open_store
 from nas.study import Study, StudySpec, Trial, TrialState, reason_of
 from nas.workflows import events
 from nas.workflows.package_versions import versions
 from nas.workflows.plan import check_request, plan_study
-from nas.workflows.requests import RESULTS_DIR, RunRequest, SearchRequest
+from nas.workflows.requests import RunRequest, SearchRequest
 
 if TYPE_CHECKING:
     from nas.tuner import RunSettings
@@ -116,7 +117,7 @@ def enter(store: Store, ready: "Preflight", name: str | None) -> StudySpec:
 def resume_command(store: Store, study: str, run: RunRequest) -> str:
     """Return what to type to go on with `study` in the same directory on the same cluster."""
     words = f"resume {study}"
-    if run.results_dir != RESULTS_DIR:
+    if run.results_dir != Path(RESULTS):
         words += f" --results {shlex.quote(str(run.results_dir))}"
     if run.ray_address:
         words += f" --ray-address {run.ray_address}"

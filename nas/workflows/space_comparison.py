@@ -43,7 +43,7 @@ def plan_comparison(request: CompareRequest, on_event: events.Watcher = events.i
     """
     vary = request.vary
     spaces = tuple(request.search.space.split(","))
-    _check_words(spaces, vary)
+    _check_spaces(spaces, vary)
     searched = plan_study(replace(request.search, published=False), on_event)
     groups, values = len(spaces), ""
     if vary:
@@ -71,7 +71,7 @@ def _check_sampler(ready: Preflight) -> None:
     ready.sampler.check(list(ready.spec.spaces))
 
 
-def _check_words(spaces: tuple[str, ...], vary: str | None) -> None:
+def _check_spaces(spaces: tuple[str, ...], vary: str | None) -> None:
     if vary and len(spaces) > 1:
         raise NasError(
             "--vary compares the values of one choice in one space.",

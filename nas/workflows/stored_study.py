@@ -1,16 +1,25 @@
 """A study of the database as Python sees it: its records, its networks, and their export."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nas.errors import NasError
-from nas.results import StudyResults, study_view, trial_record
+from nas.errors import ExportError, NasError
+from nas.places import results_folder
+from nas.results import (
+    StudyResults,
+    compare,
+    comparison_document,
+    study_view,
+    trial_record,
+)
 from nas.store import StudyState, open_store
 from nas.study import StudySpec
 from nas.workflows.network_export import export, trained_network
-from nas.workflows.requests import RESULTS_DIR, ExportOptions, NetworkRequest
+from nas.workflows.request import Request
+from nas.workflows.requests import NetworkExportRequest, NetworkRequest
 
 if TYPE_CHECKING:
     from nas.training import Network
@@ -66,9 +75,9 @@ class StoredTrial:
         self,
         directory: str | Path,
         *,
-        deploy: bool = ExportOptions.deploy,
-        opset: int | None = ExportOptions.opset,
-        force: bool = ExportOptions.force,
+        deploy: bool = NetworkExportRequest.deploy,
+        opset: int | None = NetworkExportRequest.opset,
+        force: bool = NetworkExportRequest.force,
     ) -> list[Path]:
         """Write source, weights, ONNX and a card into `directory`, and return the files.
 
@@ -79,8 +88,16 @@ class StoredTrial:
             NasError: the trial has no weights, or they are gone or changed.
             ExportError: the directory may not be written, or a file failed its check.
         """
-        options = ExportOptions(Path(directory), deploy, opset, force, self.study.results_dir)
-        return export(self._request, options).files
+        return export(
+            NetworkExportRequest(
+                network=self._request,
+                directory=Path(directory),
+                deploy=deploy,
+                opset=opset,
+                force=force,
+                results_dir=self.study.results_dir,
+            )
+        ).files
 
     @property
     def _request(self) -> NetworkRequest:
@@ -96,7 +113,7 @@ class StoredStudy:
 
     name: str
     db: str | None = None
-    results_dir: Path = RESULTS_DIR
+    results_dir: Path = field(default_factory=results_folder)
 
     @cached_property
     def spec(self) -> StudySpec:
@@ -165,24 +182,60 @@ class StoredStudy:
         self,
         directory: str | Path,
         *,
-        deploy: bool = ExportOptions.deploy,
-        opset: int | None = ExportOptions.opset,
-        force: bool = ExportOptions.force,
+        deploy: bool = NetworkExportRequest.deploy,
+        opset: int | None = NetworkExportRequest.opset,
+        force: bool = NetworkExportRequest.force,
     ) -> list[Path]:
         """Export the best trial, as `StoredTrial.export`."""
         return self.best.export(directory, deploy=deploy, opset=opset, force=force)
 
-    def report(self, path: str | Path) -> Path:
+    def comparison(self, thresholds: Sequence[float] = ()) -> dict[str, Any]:
+        """Return what a comparison of spaces has found, as `nas compare-spaces --json` prints it.
+
+        `thresholds` are errors, shares in [0, 1]; empty: the quartiles of all errors.
+
+        Raises:
+            NasError: the study is no comparison.
+        """
+        found = self.results
+        return comparison_document(self.spec, compare(self.spec, found.trials, thresholds))
+
+    def report(self, path: str | Path, *, force: bool = False) -> Path:
         """Write the study as one self-contained HTML page, and return its path.
 
         Raises:
-            ExportError: it cannot be written.
+            ExportError: the file is there already and `force` is not given, or cannot be written.
         """
-        from nas.figures import write_report
+        return write_report(
+            ReportRequest(study=self.name, path=Path(path), force=force, db=self.db)
+        )
 
-        with open_store(self.db, read_only=True) as store:
-            trials, reports = store.trials(self.name), store.reports(self.name)
-            versions = store.versions(self.name)
-        target = Path(path)
-        write_report(study_view(self.spec, trials, reports, versions, self.state), target)
-        return target
+
+@dataclass(frozen=True, kw_only=True)
+class ReportRequest(Request):
+    """A study to write as one HTML page; `force` replaces a file that is there."""
+
+    study: str
+    path: Path
+    force: bool = False
+    db: str | None = None
+
+
+def write_report(request: ReportRequest) -> Path:
+    """Write the page of a study, and return its path.
+
+    Raises:
+        StoreError: there is no such study.
+        ExportError: the file is there already, or cannot be written.
+    """
+    from nas.figures import write_report
+
+    path, name = request.path, request.study
+    if path.exists() and not request.force:
+        raise ExportError(f"{path} exists already.", "Give another name, or add --force.")
+    with open_store(request.db, read_only=True) as store:
+        spec, trials, reports = store.spec(name), store.trials(name), store.reports(name)
+        versions = store.versions(name)
+        state = next(each.state for each in store.studies() if each.name == name)
+    write_report(study_view(spec, trials, reports, versions, state), path)
+    return path

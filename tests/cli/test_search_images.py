@@ -31,16 +31,13 @@ def test_an_image_size_is_for_images_of_ones_own(nas):
 
 
 def test_both_options_are_part_of_the_study(images):
-    from nas.cli.search import read_request
-    from nas.cli.search import search as command
     from nas.study.spec import StudySpec
     from nas.training.data import load_study_task
-    from nas.workflows import plan_study
+    from nas.workflows import SearchRequest, plan_study
 
     (images / "owl" / "3.png").write_bytes(b"nothing")
-    words = [*SEARCH[1:], "--data", str(images), "--image-size", "16", "--skip-corrupt"]
-    given = command.make_context("search", words).params
-    spec = StudySpec.from_json(plan_study(read_request(given)).to_json())
+    request = SearchRequest(budgets=("300M-flops",), data=images, image_size=16, skip_corrupt=True)
+    spec = StudySpec.from_json(plan_study(request).to_json())
     assert (spec.task, spec.image_size, spec.skip_corrupt) == ("folder", 16, True)
     task = load_study_task(spec)
     assert str(task.input) == "3x16x16"

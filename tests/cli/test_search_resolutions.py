@@ -2,32 +2,29 @@
 
 import pytest
 
+from nas.workflows import SearchRequest, plan_study
 from tests.messages import carries
 
 SEARCH = ["search", "--budget", "300M-flops", "--rungs", "2,4,8"]
 
 
-def spec(*words: str):
-    from nas.cli.search import read_request
-    from nas.cli.search import search as command
-    from nas.workflows import plan_study
-
-    return plan_study(read_request(command.make_context("search", [*SEARCH[1:], *words]).params))
+def spec(**settings):
+    request = SearchRequest(budgets=("300M-flops",), rungs=(2, 4, 8), **settings)
+    return plan_study(request)
 
 
 def test_resolutions_are_part_of_the_study():
-    for typed in ("16,24", "16,24,32"):
-        found = spec("--task", "cifar10", "--resolutions", typed)
+    for given in ((16, 24), (16, 24, 32)):
+        found = spec(task="cifar10", resolutions=given)
         assert (found.resolutions, found.image_size) == ((16, 24), None)
-    assert spec("--task", "cifar10").resolutions == ()
+    assert spec(task="cifar10").resolutions == ()
 
 
 def test_the_last_one_is_the_size_of_images_of_ones_own(tmp_path):
-    own = ("--data", str(tmp_path), "--resolutions", "96,128,160")
-    found = spec(*own)
+    found = spec(data=tmp_path, resolutions=(96, 128, 160))
     assert (found.task, found.resolutions, found.image_size) == ("folder", (96, 128), 160)
-    assert spec(*own, "--image-size", "160") == found
-    left_out = spec("--data", str(tmp_path), "--resolutions", "96,128", "--image-size", "192")
+    assert spec(data=tmp_path, resolutions=(96, 128, 160), image_size=160) == found
+    left_out = spec(data=tmp_path, resolutions=(96, 128), image_size=192)
     assert (left_out.resolutions, left_out.image_size) == ((96, 128), 192)
 
 

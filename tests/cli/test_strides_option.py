@@ -137,17 +137,14 @@ def test_training_says_and_keeps_its_strides(nas, tmp_path):
     assert "strides 2,1,2,2" in shown
 
 
-def spec(*words: str):
-    from nas.cli.search import read_request
-    from nas.cli.search import search as command
-    from nas.workflows import plan_study
+def spec(**settings):
+    from nas.workflows import SearchRequest, plan_study
 
-    given = ["--budget", "400M-flops", *words]
-    return plan_study(read_request(command.make_context("search", given).params))
+    return plan_study(SearchRequest(budgets=("400M-flops",), **settings))
 
 
 def test_a_search_keeps_both_strides():
-    found = spec("--strides", STEM_1, "--task-strides", OWN, "--task", "digits")
+    found = spec(strides=STEM_1, task_strides=OWN, task="digits")
     assert found.strides == (1, 1, 2, 2, 2, 1, 2, 1)
     assert found.task_strides == (2, 1, 2, 2, 2, 1, 2, 1)
     space, own = found.space, found.space.published[0].architecture

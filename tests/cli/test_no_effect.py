@@ -1,33 +1,42 @@
 """An option that has no effect in a call is refused, in every verb, before anything is done."""
 
-import click
+from typing import Any
+
 import pytest
 
-from nas.cli import app
+import nas as api
+from nas.errors import NoEffectError
 from tests import tables
 from tests.messages import carries
+
+BUDGET = {"budget": "300M-flops"}
+CALLS = [
+    ("search", {**BUDGET, "confirm": 0, "seeds": 5}, "seeds"),
+    ("search", {**BUDGET, "rungs": (2, 4, 8), "epochs": 20}, "epochs"),
+    ("search", {**BUDGET, "task": "digits", "rungs": (8,), "eta": 4}, "eta"),
+    ("search", {**BUDGET, "task": "digits", "epochs": 1, "eta": 4}, "eta"),
+    ("search", {**BUDGET, "latency": {"threads": 2}}, "latency.threads"),
+    ("search", {**BUDGET, "latency": {"runtime": "torch"}}, "latency.runtime"),
+    ("search", {**BUDGET, "latency": {"table": "t.json"}}, "latency.table"),
+    ("search", {"budget": "5ms-latency@cuda", "latency": {"threads": 2}}, "latency.threads"),
+    ("search", {**BUDGET, "task": "digits", "data": "d"}, "data"),
+    ("search", {**BUDGET, "task": "digits", "skip_corrupt": True}, "skip_corrupt"),
+    ("search", {**BUDGET, "task": "cifar10", "skip_corrupt": True}, "skip_corrupt"),
+    ("search", {**BUDGET, "task": "digits", "run": {"loaders": 2}}, "loaders"),
+    ("compare-spaces", {**BUDGET, "task": "digits", "data": "d"}, "data"),
+    ("compare-spaces", {**BUDGET, "task": "digits", "run": {"loaders": 2}}, "loaders"),
+    ("count", {"arch": "igcv3-w", "db": "x.db"}, "db"),
+    ("export", {"arch": "igcv3-w", "db": "x.db"}, "db"),
+]  # the same calls of a command and of the Python API
 
 SEARCH = ["search", "--budget", "300M-flops"]
 RESUME = ["resume", "s"]
 STORED = ["compare-spaces", "--study", "s"]
 IDLE = [
-    ([*SEARCH, "--confirm", "0", "--seeds", "5"], "--seeds"),
-    ([*SEARCH, "--rungs", "2,4,8", "--epochs", "20"], "--epochs"),
-    ([*SEARCH, "--task", "digits", "--rungs", "8", "--eta", "4"], "--eta"),
-    ([*SEARCH, "--task", "digits", "--epochs", "1", "--eta", "4"], "--eta"),
-    ([*SEARCH, "--latency-threads", "2"], "--latency-threads"),
-    ([*SEARCH, "--latency-runtime", "torch"], "--latency-runtime"),
-    ([*SEARCH, "--latency-table", "t.json"], "--latency-table"),
-    (["search", "--budget", "5ms-latency@cuda", "--latency-threads", "2"], "--latency-threads"),
-    ([*SEARCH, "--task", "digits", "--data", "d"], "--data"),
-    ([*SEARCH, "--task", "digits", "--skip-corrupt"], "--skip-corrupt"),
-    ([*SEARCH, "--task", "cifar10", "--skip-corrupt"], "--skip-corrupt"),
-    ([*SEARCH, "--task", "digits", "--loaders", "2"], "--loaders"),
-    ([*SEARCH, "--task", "cifar10", "--data", "d", "--loaders", "2"], "--loaders"),
+    ([*SEARCH, "--confirm", "0", "--seeds", "3"], "--seeds"),  # typed, though the default
     (["space", "igcv3", "--latency-threads", "2"], "--latency-threads"),
     (["space", "igcv3", "--budget", "300M-flops", "--latency-runtime", "torch"], "--latency-run"),
     (["count", "s", "--trial", "1", "--space", "mobilenetv2"], "--space"),
-    (["count", "--arch", "igcv3-w", "--db", "x.db"], "--db"),
     (["latency", "s", "--best", "--space", "igcv3"], "--space"),
     (["latency", "--arch", "igcv3-w", "--db", "x.db"], "--db"),
     (["latency", "--arch", "igcv3-w", "--device", "cuda", "--threads", "2"], "--threads"),
@@ -36,7 +45,6 @@ IDLE = [
     (["export", "s", "--trial", "1", "--classes", "1000", "-o", "o"], "--classes"),
     (["export", "s", "--best", "--strides", "2,1", "-o", "o"], "--strides"),
     (["export", "--arch", "igcv3-w", "--deploy", "-o", "o"], "--deploy"),
-    (["export", "--arch", "igcv3-w", "--db", "x.db", "-o", "o"], "--db"),
     (["train", "s", "--best", "--space", "igcv3"], "--space"),
     (["train", "s", "--best", "--strides", "2,1"], "--strides"),
     (["train", "--arch", "igcv3-w", "--skip-corrupt"], "--skip-corrupt"),
@@ -67,6 +75,53 @@ EXCLUSIVE = [
     ["--trial", "1", "--csv"], ["--trial", "1", "--all"], ["--trial", "1", "--profile"],
     ["--csv", "--all"], ["--csv", "--json"], ["--all", "--json"], ["--all", "--profile"],
 ]  # fmt: skip
+
+
+def words_of(verb: str, settings: dict[str, Any]) -> list[str]:
+    """Return the words of a call of the Python API."""
+    flat = {}
+    for name, value in settings.items():
+        if isinstance(value, dict):
+            prefix = "latency_" if name == "latency" else ""
+            flat |= {prefix + inner: each for inner, each in value.items()}
+        else:
+            flat[name] = value
+    words = [verb]
+    for name, value in flat.items():
+        text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+        words += [f"--{name.replace('_', '-')}", *([] if value is True else [text])]
+    return words + (["igcv3", "mobilenetv2"] if verb == "compare-spaces" else [])
+
+
+def call(verb: str, settings: dict[str, Any]) -> None:
+    """Call the function of the Python API."""
+    requests = {"latency": api.LatencyRequest, "run": api.RunRequest}
+    given = {
+        name: requests[name](**value) if name in requests else value
+        for name, value in settings.items()
+    }
+    if verb == "search":
+        api.search("igcv3", **given)
+    elif verb == "compare-spaces":
+        api.compare_spaces(("igcv3", "mobilenetv2"), **given)
+    elif verb == "export":
+        api.export("igcv3", given.pop("arch"), "out", **given)
+    else:
+        api.count("igcv3", given.pop("arch"), **given)
+
+
+@pytest.mark.parametrize(("verb", "settings", "setting"), CALLS, ids=str)
+def test_command_and_python_refuse_the_same_calls(nas, tmp_path, verb, settings, setting):
+    more = ["-o", "out"] if verb == "export" else []
+    option = f"--{setting.replace('_', '-').replace('.', '-')}"
+    error = nas.refused(*words_of(verb, settings), *more)
+    assert error.startswith(f"nas: {option} has no effect: ")
+    with pytest.raises(NoEffectError, match=f"^{setting} has no effect: ") as caught:
+        call(verb, settings)
+    assert caught.value.setting == setting
+    assert "{" not in error + str(caught.value)
+    assert "--" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(("words", "option"), IDLE, ids=lambda value: " ".join(value))
@@ -117,19 +172,3 @@ def test_what_the_environment_says_is_no_option(nas, monkeypatch):
 )
 def test_an_option_whose_wish_is_fulfilled_passes(nas, words):
     assert "the smallest costs" in nas.refused(*words)
-
-
-def test_every_rule_names_an_option_of_its_verb():
-    from nas.cli import effects
-
-    root = click.Context(app)
-    tables = {
-        "search": effects.SEARCH, "resume": effects.RESUME, "space": effects.LATENCY,
-        "count": effects.NETWORK,
-        "latency": effects.NETWORK, "export": effects.EXPORT, "train": effects.TRAIN,
-        "compare-spaces": effects.COMPARE, "prove": effects.PROVE,
-    }  # fmt: skip
-    for verb, rules in tables.items():
-        command = app.get_command(root, verb)
-        names = {parameter.name for parameter in command.params}
-        assert {rule.option for rule in rules} <= names, verb
