@@ -1,8 +1,6 @@
 """Run a study on Ray Tune, from the first job to the last report."""
 
-import gc
 import secrets
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -87,7 +85,6 @@ def run(study: Study, settings: RunSettings, on_event: Watcher = ignore_event) -
     execution = Execution(study, on_event)
     with (
         interruptible(settings.owns_process) as interruption,
-        _responsive(),
         connected(settings.ray_address, study.rehearse) as scratch,
         _landing(execution),
     ):
@@ -96,8 +93,7 @@ def run(study: Study, settings: RunSettings, on_event: Watcher = ignore_event) -
         on_event(WorkersReady(room(), moved_note(scratch)))
         bridge = Bridge(execution, _plan(study, settings), room, settings.report_timeout)
         if not interruption():
-            with _collecting_little():
-                _fit(bridge, settings, interruption, scratch, room)
+            _fit(bridge, settings, interruption, scratch, room)
         if bridge.failure is not None:
             raise bridge.failure
     return RunResult(interruption(), time.monotonic() - began)
@@ -133,34 +129,6 @@ def _fit(
     # As many trials may be started at once as run at once; Tune's own default is one by one.
     with environment({"TUNE_MAX_PENDING_TRIALS_PG": str(room())}):
         tuner.fit()
-
-
-@contextmanager
-def _responsive() -> Iterator[None]:
-    """Have Python's threads take turns ten times as often while the block lasts.
-
-    Samplers compute ahead in threads of the driver; a worker that reports must not wait for these.
-    """
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(before / 10)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)
-
-
-@contextmanager
-def _collecting_little() -> Iterator[None]:
-    """Have Python's collector leave alone what is there when the block begins.
-
-    That is some 400,000 objects of libraries. To look through all of them again and again takes a
-    tenth of a second each time, in which no worker is answered.
-    """
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
 
 
 @contextmanager

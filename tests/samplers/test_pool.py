@@ -1,4 +1,4 @@
-"""The pool and its points: kept and prepared ahead, yet what they would be if made when needed."""
+"""The pool and its points: the same however often and in which order they were needed."""
 
 import numpy as np
 import pytest
@@ -38,23 +38,6 @@ def same(one, two):
         np.array_equal(getattr(one.points, name), getattr(two.points, name), equal_nan=True)
         for name in ("codes", "profile", "known", "choices")
     )
-
-
-def test_draws_made_ahead_are_those_made_when_needed():
-    ahead, late = pool(), pool()
-    for asked in (8, 19, 20, 24, 25, 26, 46, 50, 3, 60):  # in their order, back, and past one
-        assert same(fresh(ahead, asked), fresh(late, asked))
-        ahead.look_ahead(asked)
-
-
-def test_what_is_needed_next_is_drawn_in_the_background(monkeypatch):
-    drawn, made = pool(), []
-    draw = drawn._draw
-    monkeypatch.setattr(drawn, "_draw", lambda epoch: (made.append(epoch), draw(epoch))[1])
-    for asked in range(12, 30):
-        fresh(drawn, asked)
-        drawn.look_ahead(asked)
-    assert made == [0, 1]
 
 
 def test_a_pool_that_is_first_asked_late_has_the_draws_of_one_that_was_asked_all_along():

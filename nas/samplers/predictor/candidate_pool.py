@@ -1,19 +1,16 @@
 """The pool: the candidates for an acquisition function, all within the budget.
 
 Exact draws from the whole feasible space and from the band under the ceiling are renewed now and
-then. Children of the best trials, by mutation and crossover, are made for each proposal. The draws
-do not depend on results, so that the next ones are made in the background.
+then. Children of the best trials, by mutation and crossover, are made for each proposal.
 """
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
 from nas.feasible import BAND, Feasible
 from nas.samplers.crossover import crossed
-from nas.samplers.predictor.blas_threads import Ahead
 from nas.samplers.predictor.model import Points
 from nas.space import Architecture
 
@@ -21,7 +18,6 @@ _DRAWN = 800  # plus a quarter as many in the band
 _MANY = 300  # proposals; so many trainings are short compared with a proposal, ...
 _FEWER = 3  # ... so that the pool is smaller by this factor
 _RENEW_AFTER = 25
-_AHEAD = 5  # so many proposals before they are needed, draws start in the background
 _CHILDREN = 80
 _CROSS = 0.25
 _SEED = 20181
@@ -57,15 +53,6 @@ class CandidatePool:
         """Start without draws."""
         self._feasible, self._points = feasible, points
         self._drawn = _Drawn(-1, {}, None)
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="nas-pool")
-        self._next: tuple[int, Ahead[_Drawn]] | None = None
-
-    def look_ahead(self, asked: int) -> None:
-        """Start the draws that are needed soon after `asked` proposals, in the background."""
-        epoch = (asked + _AHEAD) // _RENEW_AFTER
-        known = self._drawn.epoch if self._next is None else self._next[0]
-        if epoch not in (known, self._drawn.epoch):
-            self._next = epoch, Ahead(self._thread, lambda: self._draw(epoch))
 
     def fresh(
         self,
@@ -94,11 +81,7 @@ class CandidatePool:
         """
         epoch = asked // _RENEW_AFTER
         if self._drawn.epoch != epoch:
-            ahead, self._next = self._next, None
-            if ahead is not None and ahead[0] == epoch:
-                self._drawn = ahead[1].result()
-            else:
-                self._drawn = self._draw(epoch)
+            self._drawn = self._draw(epoch)
         return self._drawn
 
     def _draw(self, epoch: int) -> "_Drawn":

@@ -6,7 +6,6 @@ the same numbers whichever other rows it is computed with.
 
 import itertools
 from collections.abc import Sequence
-from threading import Lock
 
 import numpy as np
 
@@ -26,7 +25,6 @@ class Coder:
         self._feasible, self._features, self._goals = feasible, features, tuple(goals)
         self._coded: Points | None = None
         self._places: dict[str, int] = {}
-        self._lock = Lock()
 
     def points(self, architectures: Sequence[Architecture]) -> Points:
         """Return the points of any architectures, at least one."""
@@ -42,15 +40,14 @@ class Coder:
 
     def trials(self, trials: Sequence[Trial]) -> Points:
         """Return the points of trials; each trial is encoded on first use."""
-        with self._lock:  # proposals and the background fit use the same cache
-            places = self._places
-            new = {t.arch_id: t.architecture for t in trials if t.arch_id not in places}
-            if new or self._coded is None:
-                found = self.points(list(new.values()))
-                self._coded = found if self._coded is None else self._coded.extended(found)
-                places.update(zip(new, itertools.count(len(places))))
-            numbers = np.array([places[trial.arch_id] for trial in trials], dtype=np.int64)
-            return self._coded.take(numbers)
+        places = self._places
+        new = {t.arch_id: t.architecture for t in trials if t.arch_id not in places}
+        if new or self._coded is None:
+            found = self.points(list(new.values()))
+            self._coded = found if self._coded is None else self._coded.extended(found)
+            places.update(zip(new, itertools.count(len(places))))
+        numbers = np.array([places[trial.arch_id] for trial in trials], dtype=np.int64)
+        return self._coded.take(numbers)
 
     def _known(self, architectures: Sequence[Architecture]) -> Floats:
         """Return the transformed losses of the goals known before training; NaN for others."""

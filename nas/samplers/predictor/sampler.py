@@ -7,19 +7,20 @@ trials count as measured at their believed values, so that parallel workers trai
 networks.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from nas.feasible import Feasible
-from nas.samplers.predictor.background_fit import Learner, Settings, coming, usable
-from nas.samplers.predictor.blas_threads import Ahead, on_one_thread
+from nas.samplers.history_prefix import begins_with
+from nas.samplers.predictor.blas_threads import on_one_thread
 from nas.samplers.predictor.candidate_pool import CandidatePool
 from nas.samplers.predictor.features import Column, Features, Floats
 from nas.samplers.predictor.history_index import HistoryIndex, Seen
 from nas.samplers.predictor.model import GoalObservations, Model, Points, Posterior, thinned
 from nas.samplers.predictor.observations import inverse, observe, transform
 from nas.samplers.predictor.points import Coder
+from nas.samplers.predictor.refit_schedule import fitted_count
 from nas.samplers.random import stratified
 from nas.samplers.without_model import BelievesObservations as Measured
 from nas.space import Architecture
@@ -46,7 +47,7 @@ class GaussianProcessSampler(Measured):
         self._pool = CandidatePool(feasible, self._coder.points)
         self._first = next((goal for goal in self._goals if not goal.known), None)
         self._record = HistoryIndex(feasible, self._first)
-        self._learner = Learner(self._settings)
+        self._fitted: tuple[Sequence[Trial], Mapping[int, Floats]] = (), {}
 
     @on_one_thread
     def propose(
@@ -54,21 +55,12 @@ class GaussianProcessSampler(Measured):
     ) -> Architecture | None:
         """Return the candidate with the largest gain, or one of the stratified start."""
         seen = self._record.read(history)
-        proposed = self._proposed(seen, rng)
-        if seen.finished and any(
-            self._uncertain
-        ):  # not earlier: the workers need the cores to start
-            self._pool.look_ahead(seen.asked)
-            self._learnt(seen, coming)
-        return proposed
-
-    def _proposed(self, seen: Seen, rng: np.random.Generator) -> Architecture | None:
         start = START * self._feasible.num_parts
         if seen.asked < start or seen.done < _FEWEST or not any(self._uncertain):
             return stratified(self._feasible, self._goals, seen.asked, rng)
-        settings = self._learnt(seen, usable).result()
-        useful, posterior = self._learn_most(seen, settings)
-        parents = [useful[index].architecture for index in self._parents(useful, posterior)]
+        most = [*_telling(seen.finished, seen.losses, seen.used), *seen.pending]
+        posterior = self._learn(most, self._kernels(seen))
+        parents = [most[index].architecture for index in self._parents(most, posterior)]
         fresh = self._pool.fresh(parents, seen.taken, seen.asked, rng)
         if fresh is None:
             return self._feasible.sample(rng)
@@ -86,35 +78,28 @@ class GaussianProcessSampler(Measured):
             return measured
         seen = self._record.read(history)
         useful = [*seen.finished, *seen.pending]
-        settings = self._learnt(seen, coming).result()  # a call for the best waits for it
-        losses = self._learn(useful, settings).believed[:, 0].tolist()
+        losses = self._learn(useful, self._kernels(seen)).believed[:, 0].tolist()
         positive = min(measured.values()) >= 0
         believed = {
             t.number: inverse(loss, positive) for t, loss in zip(useful, losses, strict=True)
         }
         return {number: believed[number] for number in measured}
 
-    def _learnt(self, seen: Seen, length: Callable[[int, int], int]) -> Ahead[Settings]:
-        """Return the settings fitted to the first finished trials, as many as `length` returns."""
-        return self._learner.begin(seen.finished[: length(len(seen.finished), seen.settled)])
-
-    def _learn_most(self, seen: Seen, settings: Settings) -> tuple[Sequence[Trial], Posterior]:
-        """Learn from a bounded number of trials, to bound the time of a proposal."""
-        most = [*_telling(seen.finished, seen.losses, seen.used), *seen.pending]
-        return most, self._learn(most, settings)
-
-    def _learn(self, useful: Sequence[Trial], settings: Settings) -> Posterior:
+    def _learn(self, useful: Sequence[Trial], kernels: Mapping[int, Floats]) -> Posterior:
         pending = [i for i, trial in enumerate(useful) if not trial.state.finished]
         points, index = self._coder.trials(useful), np.array(pending, dtype=np.int64)
-        return self._model.learn(points, self._observed(useful), index, settings)
+        return self._model.learn(points, self._observed(useful), index, kernels)
 
-    @on_one_thread
-    def _settings(self, early: Sequence[Trial]) -> Settings:
-        """Return the settings fitted to the most informative trials; runs in the background."""
-        seen = HistoryIndex(self._feasible, self._first).read(early)
-        first = _telling(seen.finished, seen.losses, seen.used)
-        points, observed = self._coder.trials(first), self._observed(first)
-        return self._model.kernels(points, observed)
+    def _kernels(self, seen: Seen) -> Mapping[int, Floats]:
+        """Return the kernel parameters by goal; the schedule says when to fit them again."""
+        first = seen.finished[: fitted_count(len(seen.finished), seen.settled)]
+        known, kernels = self._fitted
+        if len(known) != len(first) or not begins_with(first, known):
+            early = self._record.read(first)
+            most = _telling(early.finished, early.losses, early.used)
+            kernels = self._model.kernels(self._coder.trials(most), self._observed(most))
+            self._fitted = first, kernels
+        return kernels
 
     def _observed(self, useful: Sequence[Trial]) -> dict[int, GoalObservations]:
         return {i: observe(useful, goal) for i, goal in enumerate(self._goals) if not goal.known}
