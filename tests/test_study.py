@@ -169,22 +169,6 @@ def test_the_seed_alone_decides_the_proposals():
     assert len({t.seed for t in one}) == len(one)
 
 
-def test_a_rehearsal_changes_nothing_and_asks_for_no_more_than_is_left():
-    store, sampler = MemoryStore(), Proposes(*alike(12))
-    study = new_study(store, sampler=sampler, published=False, num_trials=3)
-    for left in (2, 2, 1, 0):
-        before = sampler.asked
-        study.rehearse()
-        assert (sampler.asked - before, len(store.trials("study"))) == (left, len(study.trials))
-        assert (run_one(study) is None) == (left == 0)
-    rehearsed = new_study()
-    while True:
-        rehearsed.rehearse()
-        if run_one(rehearsed) is None:
-            break
-    assert essence(rehearsed.trials) == essence(run_all(new_study()))
-
-
 # ---- recording ----
 
 

@@ -34,7 +34,6 @@ from nas.study.trial import NOTE_REPORT, Fault, Measurement, Outcome, Trial, Tri
 
 MAX_LOSSES = 3
 _PROPOSALS = 20
-_REHEARSED = 2  # the first proposal near the budget, and the first one that differs
 _CANDIDATES_FIRST = 4
 _MISMATCH = "fvcore counts another cost than we do"  # equal for all trials, for the circuit breaker
 
@@ -119,20 +118,6 @@ class Study:
         self._store.insert_trial(self.spec.name, new)
         self._trials[new.number] = new
         return new
-
-    def rehearse(self) -> None:
-        """Propose the next candidates and discard them, while the workers start.
-
-        So the sampler has loaded and computed what its first proposals need.
-        """
-        history, number = seen(self.trials), len(self._trials)
-        left = 0 if self._all_asked() else self.spec.num_trials - len(self.candidates)
-        for ahead in range(number, number + min(left, _REHEARSED)):
-            proposed = self._sampler.propose(history, ahead, self._rng(ahead, 0))
-            if proposed is None:
-                return
-            cost = self.cost(proposed)
-            history = [*history, Trial(ahead, proposed, cost, TrialState.WAITING, seed=0)]
 
     def cost(self, architecture: Architecture) -> Cost:
         """Return the cost of a member of one of the spaces at the study's deployment."""

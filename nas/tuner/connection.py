@@ -22,14 +22,11 @@ _LARGEST_REST = 0.05  # of a GPU, when shares of it are handed out
 
 
 @contextmanager
-def connected(
-    address: str | None,
-    meanwhile: Callable[[], object] = lambda: None,
-) -> Iterator[Path]:
+def connected(address: str | None) -> Iterator[Path]:
     """Yield a scratch directory, with Ray running: our own local one where `address` is None.
 
-    One of our own that `started_ahead` has begun is taken over. While it starts, `meanwhile` is
-    called. A Ray that this process is connected to already is used as it is, and left alone.
+    A local Ray that `started_ahead` has begun to start is taken over. If this process is already
+    connected to a Ray, that one is used and left running.
 
     Raises:
         NasError: the cluster at `address` cannot be reached.
@@ -40,7 +37,6 @@ def connected(
         if address is None and (local is not None or not ray.is_initialized()):
             local = local or LocalRay()
             try:
-                meanwhile()
                 local.wait()
                 yield local.scratch
             finally:

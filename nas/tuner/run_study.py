@@ -85,7 +85,7 @@ def run(study: Study, settings: RunSettings, on_event: Watcher = ignore_event) -
     execution = Execution(study, on_event)
     with (
         interruptible(settings.owns_process) as interruption,
-        connected(settings.ray_address, study.rehearse) as scratch,
+        connected(settings.ray_address) as scratch,
         _landing(execution),
     ):
         interruption.arm()
