@@ -1,4 +1,4 @@
-"""Where the page of this machine is served; known without loading what draws it."""
+"""The local address of the page; imports no drawing library."""
 
 import socket
 from urllib.parse import urlencode
@@ -15,10 +15,10 @@ def url(port: int, study: str | None = None) -> str:
 
 
 def check_port(port: int) -> None:
-    """Make sure that the page can be served at `port`.
+    """Check that the page can be served at `port`.
 
     Raises:
-        OSError: another program listens there, or this user may not.
+        OSError: another program uses the port, or this user may not.
     """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -26,7 +26,7 @@ def check_port(port: int) -> None:
 
 
 def free_port() -> int | None:
-    """Return the first port from the usual one on that can be had now, None where none can."""
+    """Return the first free port from the default one on, None if there is none."""
     for port in range(PORT, PORT + _TRIED):
         try:
             check_port(port)

@@ -1,4 +1,4 @@
-"""The Dash application: one page with the live picture of a study, on this machine only."""
+"""The Dash application: one page with the live figures of a study, on this machine only."""
 
 import logging
 from collections.abc import Callable
@@ -37,12 +37,12 @@ _INDEX = """<!DOCTYPE html>
 
 
 def create_app(store_url: str | None = None, study: str | None = None) -> dash.Dash:
-    """Return the application over the store at `store_url`, opened for reading only.
+    """Return the application over the store at `store_url`, opened read-only.
 
-    It begins with `study`, or with the newest one; `?study=NAME&trial=N` in the address goes first.
+    It shows `study`, or the newest one; `?study=NAME&trial=N` in the address takes precedence.
 
     Raises:
-        StoreError: the store cannot be opened, or it has no such study.
+        StoreError: the store cannot be opened, or has no such study.
     """
     reader = Reader(open_store(store_url, read_only=True))
     if study is not None:
@@ -57,7 +57,7 @@ def create_app(store_url: str | None = None, study: str | None = None) -> dash.D
         health_endpoint="healthz",
         enable_mcp=False,
         add_log_handler=False,
-        suppress_callback_exceptions=True,  # rows and headings come and go
+        suppress_callback_exceptions=True,  # rows and headings are dynamic
     )
     app.layout = lambda: _layout(reader)
     register(app, reader, study)
@@ -73,16 +73,16 @@ def serve(
     port: int = PORT,
     on_ready: Callable[[str], None] | None = None,
 ) -> None:
-    """Serve the page on this machine until Ctrl-C; `on_ready` gets its address.
+    """Serve the page on this machine until Ctrl-C; `on_ready` is called with its address.
 
     Raises:
-        NasError: the port is taken, or `host` is not this machine alone.
-        StoreError: as for `create_app`.
+        NasError: the port is in use, or `host` is not local.
+        StoreError: as in `create_app`.
     """
     if host not in (HOST, "localhost"):
         raise NasError(
             f"the dashboard does not listen on {host}: it has no password.",
-            f"Leave --host out, or come from elsewhere by: ssh -L {port}:127.0.0.1:{port} HOST",
+            f"Leave --host out, or connect from elsewhere by: ssh -L {port}:127.0.0.1:{port} HOST",
         )
     app = create_app(store_url, study)
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
@@ -91,7 +91,7 @@ def serve(
     except (OSError, OverflowError) as error:
         raise NasError(
             f"the port {port} cannot be used: {getattr(error, 'strerror', None) or error}.",
-            "Give another one with --port, or --port 0 for any that is free.",
+            "Give another port with --port, or --port 0 for any free one.",
         ) from error
     server = make_server(HOST, port, app.server, threaded=True)
     if on_ready:
@@ -141,7 +141,7 @@ def _layout(reader: Reader) -> Any:
 
 
 def _picker(reader: Reader) -> Any:
-    """Return the choice of studies; without its options it would drop the study of the address."""
+    """Return the list of studies; without options it would drop the study of the address."""
     names = [] if _check(reader) else [entry.name for entry in reversed(reader.studies())]
     return dcc.Dropdown(names, id="study", clearable=False, className="studies")
 

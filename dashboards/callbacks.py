@@ -1,4 +1,4 @@
-"""What the page does: poll, draw, sort, choose; the address bar keeps the study and the trial."""
+"""The callbacks of the page: polling, drawing, sorting, selection; the address keeps the state."""
 
 from datetime import datetime
 from typing import Any
@@ -17,7 +17,7 @@ HINT = "Choose a point or a row to see its architecture."
 
 
 def register(app: dash.Dash, reader: Reader, default: str | None) -> None:
-    """Connect the parts of the page; `default` is the study shown where the address names none."""
+    """Register the callbacks; `default` is the study shown if the address names none."""
     app.clientside_callback(  # type: ignore[no-untyped-call]
         ClientsideFunction("nas", "look"),
         Output("look", "data"),
@@ -50,7 +50,7 @@ def _register_navigation(app: dash.Dash, reader: Reader, default: str | None) ->
                 number = int(row)
             case "study" if study:
                 return _search(study, None), no_update, None
-            case None | "url" if search is not None:  # None: the browser has not told it yet
+            case None | "url" if search is not None:  # None: the browser has not sent it yet
                 wanted, number = _read_search(search)
                 study = wanted or study or default or _newest(reader)
                 return _search(study, number), study, number
@@ -78,7 +78,7 @@ def _register_drawing(app: dash.Dash, reader: Reader) -> None:
         Input("study", "value"),
         Input("look", "data"),
         State("seen", "data"),
-        # A poll that lasts longer than the interval would otherwise be dropped, and so for ever.
+        # Otherwise a poll longer than the interval would be dropped every time.
         running=[(Output("tick", "disabled"), True, False)],
     )
     def poll(
@@ -109,7 +109,7 @@ def _register_table(app: dash.Dash, reader: Reader) -> None:
     )
     def sort(_heads: Any, _pages: Any, order: dict[str, Any]) -> Any:
         if not ctx.triggered or not ctx.triggered[0]["value"]:
-            return no_update  # the buttons were only drawn anew
+            return no_update  # the buttons were only redrawn
         match ctx.triggered_id:
             case {"name": header}:
                 down = order["header"] == header and not order["descending"]
@@ -131,7 +131,7 @@ def _register_table(app: dash.Dash, reader: Reader) -> None:
         try:
             view = reader.last(seen["study"]).view
         except StoreError:
-            return no_update, no_update  # the status says it
+            return no_update, no_update  # the status shows the error
         point = None if number is None else view.point(number)
         side = detail(view, point, reader.database) if point else html.P(HINT, className="muted")
         return trials(view, order, number), side
@@ -162,7 +162,7 @@ def _stale(error: StoreError, seen: Any) -> list[Any]:
 
 
 def _clicked(click: Any) -> int | None:
-    """Return the number of the clicked trial, None where the click met no trial."""
+    """Return the number of the clicked trial, None if no trial was clicked."""
     data = click["points"][0].get("customdata") if click else None
     return None if data is None else int(data)
 
@@ -170,7 +170,7 @@ def _clicked(click: Any) -> int | None:
 def _newest(reader: Reader) -> str | None:
     try:
         return max((entry.created_at, entry.name) for entry in reader.studies())[1]
-    except (StoreError, ValueError):  # unreadable, or empty; the status says which
+    except (StoreError, ValueError):  # unreadable or empty, as the status shows
         return None
 
 

@@ -1,4 +1,4 @@
-"""Guard: who may talk to the page, what its browser may load, and the two health addresses."""
+"""Guard: access to the page, its content security policy, and the two health addresses."""
 
 from collections.abc import Callable, Sequence
 
@@ -8,7 +8,7 @@ _LOCAL = ("127.0.0.1", "localhost", "[::1]")
 
 
 def protect(server: Flask, script_hashes: Sequence[str]) -> None:
-    """Let only local names in (against DNS rebinding), and nothing be loaded from elsewhere."""
+    """Accept only local host names (against DNS rebinding), and load nothing from elsewhere."""
     scripts = " ".join(("'self'", *script_hashes))
     headers = {
         # Plotly writes style attributes, and compiles its WebGL shaders' bindings.
@@ -36,7 +36,7 @@ def protect(server: Flask, script_hashes: Sequence[str]) -> None:
 
 
 def add_health(server: Flask, check: Callable[[], str | None]) -> None:
-    """Answer /readyz with 200, or 503 and the cause that `check` returns."""
+    """Answer /readyz with 200, or with 503 and the cause from `check`."""
 
     @server.route("/readyz")
     def readyz() -> tuple[str, int, dict[str, str]]:

@@ -1,4 +1,4 @@
-"""The parts of the page, made of a StudyView; text only, so that nothing of a study is markup."""
+"""The parts of the page, made from a StudyView; as text only, so that no data is markup."""
 
 import shlex
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ _DEFAULT_DATABASE = "nas.db"
 
 
 def counters(view: StudyView) -> list[Any]:
-    """Return the counters: what has ended how, the best so far with its cost, the time."""
+    """Return the counters: finished trials by state, the best so far with its cost, the time."""
     best = view.best
     cost = f"at {view.x.show(best.x)} {view.x.name}, trial {best.number}" if best else ""
     tiles = [
@@ -88,7 +88,7 @@ def detail(view: StudyView, point: Point, database: str) -> list[Any]:
 
 
 def export_command(study: str, number: int, database: str) -> str:
-    """Return what to type to export a trial."""
+    """Return the command that exports a trial."""
     words = ["nas", "export", study, "--trial", str(number), "-o", f"{study}-trial-{number}"]
     if database != _DEFAULT_DATABASE:
         words += ["--db", database]
@@ -96,7 +96,7 @@ def export_command(study: str, number: int, database: str) -> str:
 
 
 def aria(**words: str) -> dict[str, Any]:
-    """Return the attributes for assistive software, which Dash's signatures do not know."""
+    """Return ARIA attributes, which Dash's signatures do not include."""
     return {f"aria-{name}": value for name, value in words.items()}
 
 

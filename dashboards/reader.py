@@ -1,4 +1,4 @@
-"""Reader: what the page shows, read anew only when the database has changed."""
+"""Reader: the data of the page, read again only when the database has changed."""
 
 import threading
 import time
@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from nas.results import StudyView, study_view
 from nas.store import Store, StudyState, StudySummary
 
-_LIST_SECONDS = 1.0  # many open tabs share one reading of the list of studies
+_LIST_SECONDS = 1.0  # the list of studies is cached for all open tabs
 _KEPT = 4
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A study as it was at `seq`, and in one phrase whether anything runs it now."""
+    """A study at the sequence number `seq`, with a short text on whether it is running."""
 
     seq: int
     view: StudyView
@@ -25,7 +25,7 @@ class Reader:
     """Reads a store for any number of open pages; safe to call from several threads."""
 
     def __init__(self, store: Store) -> None:
-        """Read `store`, which is never written."""
+        """Read `store`, which is never written to."""
         self._store = store
         self._lock = threading.Lock()
         self._snapshots: dict[str, Snapshot] = {}
@@ -37,7 +37,7 @@ class Reader:
         return self._store.shown
 
     def studies(self) -> Sequence[StudySummary]:
-        """Return the studies, oldest first, at most a second old.
+        """Return the studies, oldest first, at most one second old.
 
         Raises:
             StoreError: the database cannot be read.
@@ -57,12 +57,12 @@ class Reader:
         self._store.studies()
 
     def snapshot(self, study: str) -> Snapshot:
-        """Return the study as it is now; only its sequence number is read where nothing changed.
+        """Return the current study; if nothing has changed, only its sequence number is read.
 
         Raises:
             StoreError: the database cannot be read, or has no study of that name.
         """
-        with self._lock:  # a second page waits for the first one's reading instead of repeating it
+        with self._lock:  # a second page waits for the first one's result
             seq = self._store.change_seq(study)
             known = self._snapshots.get(study)
             view = known.view if known and known.seq == seq else self._view(study)
@@ -74,10 +74,10 @@ class Reader:
             return snapshot
 
     def last(self, study: str) -> Snapshot:
-        """Return the study as it was read last, or as it is now if it never was.
+        """Return the last read state of the study, or the current one if there is none.
 
         Raises:
-            StoreError: it must be read, and the database cannot be.
+            StoreError: it must be read, but the database cannot be read.
         """
         return self._snapshots.get(study) or self.snapshot(study)
 

@@ -1,7 +1,7 @@
-"""Files out of one network: readable source, weights, ONNX and a card, each checked.
+"""Export of one network as files: readable source, weights, ONNX and a card, each checked.
 
-`bundle.export_network` writes them; `request.ExportRequest` says of what. Each format is a module
-behind the table of `format.FORMATS`.
+`bundle.export_network` writes the network of a `request.ExportRequest`. Each format is a module,
+registered in `format.FORMATS`.
 """
 
 import lazy_loader

@@ -1,4 +1,4 @@
-"""The export of one network: a directory that is complete and checked, or is not there."""
+"""The export of one network: a complete and checked directory, or none."""
 
 import json
 from collections.abc import Sequence
@@ -24,36 +24,36 @@ def export_network(
 ) -> list[Path]:
     """Write one network into `directory` in all `formats`, with a card; return the files.
 
-    Without `formats` in those of this package. Everything is written and checked in a hidden
-    directory next to it, which is renamed at the end; whatever goes wrong, an interruption
-    included, `directory` stays as it was. `force` replaces an earlier export, never anything else.
+    By default in the formats of this package. Everything is written and checked in a hidden
+    directory next to `directory`, which is renamed at the end; after an error or interruption
+    `directory` is unchanged. `force` replaces an earlier export, never anything else.
 
     Raises:
         ExportError: the directory may not or cannot be written, a format is unknown, the weights
-            do not fit, the two counts differ, or a file does not compute what the network computes.
+            do not fit, the two counts differ, or a file computes other outputs than the network.
         WeightsError: the trained weights are missing or were changed.
     """
     target = check_target(directory, force)
     chosen = choose_formats(formats)
     try:
-        with staging(target) as part, cpu_threads(1):  # more wait for each other at batch 1
+        with staging(target) as part, cpu_threads(1):  # more threads are slower at batch 1
             names = _write(request, chosen, part)
             publish(part, target)
     except OSError as error:
         raise ExportError(
             f"{target} cannot be written: {error.strerror or error}.",
-            "Give a directory that you may write to, on a disk with room.",
+            "Give a writable directory on a disk with free space.",
         ) from error
     return [target / name for name in names]
 
 
 def check_target(directory: Path, force: bool = False) -> Path:
-    """Return the absolute path of a directory that may be written.
+    """Return the absolute path of a directory that an export may write.
 
-    A missing or empty one may; with `force` also one that holds an earlier export and nothing else.
+    It must be missing or empty; with `force` it may contain an earlier export and nothing else.
 
     Raises:
-        ExportError: it may not.
+        ExportError: it must not be written.
     """
     target = directory.resolve()
     try:
@@ -74,22 +74,22 @@ def check_target(directory: Path, force: bool = False) -> Path:
         )
     if found and not force:
         raise ExportError(
-            f"{target} holds an export already.", "Give another directory, or add --force."
+            f"{target} already holds an export.", "Give another directory, or add --force."
         )
     return target
 
 
 def _exported(target: Path) -> set[str]:
-    """Return the names in `target` that an earlier export made, by its card."""
+    """Return the names in `target` that an earlier export wrote, from its card."""
     names = {CARD, "__pycache__"}
-    with suppress(OSError, ValueError, LookupError, TypeError):  # no card, or another one
+    with suppress(OSError, ValueError, LookupError, TypeError):  # no card, or another format
         card = json.loads((target / CARD).read_text(encoding="utf-8"))
         names |= {Path(entry["name"]).parts[0] for entry in card["files"]}
     return names
 
 
 def _write(request: ExportRequest, formats: Sequence[ExportFormat], part: Path) -> list[Path]:
-    """Write all files into `part` and return them, relative to it."""
+    """Write all files into `part` and return their relative paths."""
     layers = request.layers()
     counted = request.deployment_layers()
     exported = _count(layers, request.input, request.classes)
@@ -103,7 +103,7 @@ def _write(request: ExportRequest, formats: Sequence[ExportFormat], part: Path) 
     for file in files:
         if files.count(file) > 1 or file == Path(CARD):
             raise ExportError(
-                f"two of the formats write {file}.", "Export them into directories of their own."
+                f"two of the formats write {file}.", "Export them into separate directories."
             )
     card = make_card(request, Counted(exported, deployment), written, part)
     write_bytes(part / CARD, (json.dumps(card, indent=2, ensure_ascii=False) + "\n").encode())
@@ -111,7 +111,7 @@ def _write(request: ExportRequest, formats: Sequence[ExportFormat], part: Path) 
 
 
 def _run(one: ExportFormat, job: ExportJob, part: Path) -> Written:
-    """Write the files of one format; a fault of another package's names that package."""
+    """Write the files of one format; an error in another package names that package."""
     try:
         return one.write(job, part)
     except (NasError, OSError):
@@ -123,12 +123,12 @@ def _run(one: ExportFormat, job: ExportJob, part: Path) -> Written:
         raise ExportError(
             f"the format {one.name} of the package {provider[0]} {provider[1]} failed: "
             f"{type(error).__name__}: {error}.",
-            "Mend that package, or export without this format.",
+            "Repair this package, or export without this format.",
         ) from error
 
 
 def _count(layers: list[Layer], shape: Shape, classes: int) -> Counts:
-    """Count a network by our arithmetic and by fvcore, and insist that they agree."""
+    """Count a network by our arithmetic and by fvcore; raise an error if they differ."""
     counts = Counts(shape, classes, total_cost(layers), fvcore_cost(layers, shape))
     if counts.nas != counts.fvcore:
         raise ExportError(

@@ -1,6 +1,6 @@
-"""The card of an exported network: what it is, where it comes from, what was measured.
+"""The card of an exported network: its description, origin and measurements.
 
-JSON, `schema` 1. Costs are stated twice, as counted from the layers and by fvcore, for the exported
+JSON, `schema` 1. Costs are given twice, counted from the layers and by fvcore, for the exported
 network and for the architecture at deployment. Times are UTC.
 """
 
@@ -39,7 +39,7 @@ _SCORE_UNITS = {
 
 @dataclass(frozen=True)
 class Counts:
-    """One network counted twice, by us and by fvcore; the two have been found equal."""
+    """One network counted by us and by fvcore, with equal results."""
 
     input: Shape
     classes: int
@@ -57,7 +57,7 @@ class Counts:
 
 
 def _counts(cost: Cost) -> dict[str, int]:
-    """Return what both count: latency is no property of the network alone."""
+    """Return the costs that both count; latency also depends on the device."""
     return {"madds": cost.madds, "params": cost.params, "acts": cost.acts}
 
 
@@ -74,9 +74,9 @@ def make_card(
     written: Mapping[ExportFormat, Written],
     directory: Path,
 ) -> dict[str, Any]:
-    """Return the card of `request`: of the files `written` into `directory`, by their formats.
+    """Return the card of `request` with the files `written` into `directory`, by format.
 
-    Of each file the size and the SHA-256.
+    It states the size and the SHA-256 of each file.
     """
     training = request.training
     origin = training or request.source
@@ -124,11 +124,11 @@ def make_card(
         "versions": _versions(request, list(written)),
     }
     details = {each.name: dict(one.details) for each, one in written.items() if one.details}
-    return details | card  # which no format may replace
+    return details | card  # a format cannot replace these fields
 
 
 def _versions(request: ExportRequest, formats: Sequence[ExportFormat]) -> dict[str, str]:
-    """Return the versions of everything that made the files, by name."""
+    """Return the versions of all libraries that made the files, by name."""
     libraries = [*_LIBRARIES, *(name for each in formats for name in each.libraries)]
     providers = [
         BLOCK_KINDS.provider(request.space.kind.name),
@@ -145,7 +145,7 @@ def _versions(request: ExportRequest, formats: Sequence[ExportFormat]) -> dict[s
 def _version(name: str) -> str:
     try:
         return version(name)
-    except PackageNotFoundError:  # a format of another package that calls it by another name
+    except PackageNotFoundError:  # a format of another package may use another name
         return "unknown"
 
 

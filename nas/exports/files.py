@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written, flushed to the disk, then named."""
+"""Atomic writes of exported files: written, flushed to the disk, then renamed."""
 
 import os
 import shutil
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write `content` and wait until the disk has it."""
+    """Write `content` and flush it to the disk."""
     with path.open("wb") as file:
         file.write(content)
         file.flush()
@@ -17,7 +17,7 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def copy(source: Path, path: Path) -> None:
-    """Copy a file byte for byte and wait until the disk has it."""
+    """Copy a file and flush it to the disk."""
     with source.open("rb") as reader, path.open("wb") as writer:
         shutil.copyfileobj(reader, writer)
         writer.flush()
@@ -25,7 +25,7 @@ def copy(source: Path, path: Path) -> None:
 
 
 def sync_directory(path: Path) -> None:
-    """Wait until the disk has the names in a directory."""
+    """Flush the names in a directory to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -35,7 +35,7 @@ def sync_directory(path: Path) -> None:
 
 @contextmanager
 def staging(target: Path) -> Iterator[Path]:
-    """Give an empty directory beside `target`, which is gone afterwards unless it was renamed."""
+    """Yield an empty directory next to `target`, deleted at the end unless it was renamed."""
     target.parent.mkdir(parents=True, exist_ok=True)
     directory = _sibling(target, "part")
     directory.mkdir()
@@ -46,7 +46,7 @@ def staging(target: Path) -> Iterator[Path]:
 
 
 def publish(directory: Path, target: Path) -> None:
-    """Rename `directory` to `target`, in the place of a directory that is there already."""
+    """Rename `directory` to `target`; an existing directory is replaced."""
     if not target.exists():
         directory.rename(target)
     else:

@@ -1,4 +1,4 @@
-"""The port of export formats: what one is given, what it reports, and which there are."""
+"""The port of export formats: their input, their report, and their registry."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,9 +15,9 @@ from nas.training import Network
 
 @dataclass(frozen=True)
 class ExportJob:
-    """One network that is exported: `network` has its weights and is in eval mode, on the CPU.
+    """One network to export: `network` has its weights and is in eval mode, on the CPU.
 
-    `layers` describe it; `expected` holds the probes and its logits. A format changes none of them.
+    `layers` describe it; `expected` holds the probes and its logits. A format must not change them.
     """
 
     request: ExportRequest
@@ -26,7 +26,7 @@ class ExportJob:
     expected: Reference
 
     def compare(self, forward: Forward, what: str) -> Parity:
-        """Return how far `forward`, which maps images to logits, is from the network.
+        """Return the difference between `forward`, which maps images to logits, and the network.
 
         Raises:
             ExportError: `what` disagrees with the network.
@@ -36,10 +36,10 @@ class ExportJob:
 
 @dataclass(frozen=True)
 class Written:
-    """The files that a format wrote, and what the card says of them.
+    """The files of a format, with details for the card.
 
-    `parity` is what the comparison of the first file with the network measured; None for files
-    that do not compute it. `details` go into the card under the name of the format.
+    `parity` is the result of comparing the first file with the network; None for files that do not
+    compute it. `details` go into the card under the name of the format.
     """
 
     files: tuple[Path, ...]
@@ -49,11 +49,11 @@ class Written:
 
 @runtime_checkable
 class ExportFormat(Protocol):
-    """A format of files in which a network is exported."""
+    """A file format for networks."""
 
     @property
     def name(self) -> str:
-        """The word after `--format`."""
+        """The value of `--format`."""
         ...
 
     @property
@@ -63,14 +63,14 @@ class ExportFormat(Protocol):
 
     @property
     def settings(self) -> Sequence[str]:
-        """Which settings of an export it reads: `opset`, or none."""
+        """The settings that it uses: `opset`, or none."""
         ...
 
     def write(self, job: ExportJob, directory: Path) -> Written:
         """Write the files of `job` into `directory` and check them.
 
         Raises:
-            ExportError: they do not hold, or do not compute, what the network does.
+            ExportError: the files do not contain, or do not compute, the same as the network.
         """
         ...
 
@@ -86,10 +86,10 @@ FORMATS = Registry("nas.exports", "export format", _is_format, ExportError)
 def choose_formats(
     names: Collection[str] = (), settings: Collection[str] = ()
 ) -> list[ExportFormat]:
-    """Return the formats of these names, each once; those of this package where none is named.
+    """Return the distinct formats of these names; those of this package by default.
 
     Raises:
-        ExportError: one is unknown or cannot be used, or none of them reads one of `settings`.
+        ExportError: one is unknown or cannot be used, or none of them uses one of `settings`.
     """
     wanted = names or [name for name in FORMATS.names() if FORMATS.provider(name) is None]
     chosen = [FORMATS.load(name) for name in dict.fromkeys(wanted)]
@@ -97,7 +97,7 @@ def choose_formats(
         if not any(setting in each.settings for each in chosen):
             written = ", ".join(each.name for each in chosen)
             raise ExportError(
-                f"{setting} has no effect: it is no setting of {written}.",
-                "Leave it out, or add a format that it is for with --format.",
+                f"{setting} has no effect: it is not a setting of {written}.",
+                "Leave it out, or add a format that uses it with --format.",
             )
     return chosen

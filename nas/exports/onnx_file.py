@@ -1,4 +1,4 @@
-"""An ONNX file of one network: written under another name, checked, then named.
+"""The ONNX file of one network: written under a temporary name, checked, then renamed.
 
 Input `images`, float32 (batch, C, H, W), normalised as in training; output `logits`, float32
 (batch, classes). The batch is dynamic. The weights are inside the file, with the batch
@@ -26,7 +26,7 @@ OUTPUT = "logits"
 
 
 class OnnxFormat:
-    """An ONNX file, checked in onnxruntime."""
+    """An ONNX file, checked with onnxruntime."""
 
     name = "onnx"
     libraries = ("onnx", "onnxruntime")
@@ -36,7 +36,7 @@ class OnnxFormat:
         """Write `network.onnx`.
 
         Raises:
-            ExportError: the file, read back, disagrees with the network.
+            ExportError: the file computes other outputs than the network.
         """
         path = directory / "network.onnx"
         model = convert(job.network, job.layers, job.request.opset)
@@ -49,7 +49,7 @@ FORMAT = OnnxFormat()
 
 
 def convert(network: Network, layers: Sequence[Layer], opset: int) -> onnx.ModelProto:
-    """Return the ONNX model of `network`, on the CPU, which `layers` describe."""
+    """Return the ONNX model of `network`, on the CPU, from its `layers`."""
     names = {layers[0].name: INPUT, layers[-1].name: OUTPUT}
     weights = folded_weights(network, layers)
     model = onnx_model(layers, weights, opset, batch="batch", names=names)
@@ -60,16 +60,16 @@ def convert(network: Network, layers: Sequence[Layer], opset: int) -> onnx.Model
 def write_onnx(
     model: onnx.ModelProto, path: Path, expected: Reference, properties: Mapping[str, str]
 ) -> Parity:
-    """Write `model` to `path` once the file, read back, computes the logits `expected`.
+    """Write `model` to `path` if the file computes the logits `expected`.
 
     Args:
-        model: made by `convert`.
-        path: the final name; nothing is there unless the check passed.
+        model: from `convert`.
+        path: the final name; no file exists there unless the check passed.
         expected: the probes and the logits of the network.
-        properties: what the file says of itself, by key.
+        properties: the metadata of the file.
 
     Raises:
-        ExportError: the file disagrees with the network.
+        ExportError: the file computes other outputs than the network.
     """
     onnx.helper.set_model_props(model, dict(properties))
     temporary = path.with_name(f".{path.name}.part")
@@ -83,7 +83,7 @@ def write_onnx(
 
 
 def load(path: Path) -> Forward:
-    """Return the function that onnxruntime reads from a file: images to logits, on the CPU."""
+    """Return a function from images to logits that runs a file in onnxruntime, on the CPU."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     options.log_severity_level = 3  # errors only

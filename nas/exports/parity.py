@@ -1,9 +1,9 @@
-"""Whether an exported file computes what the network computes, on inputs made to tell.
+"""Parity: whether an exported file computes the same outputs as the network, on probes.
 
-The probes are zeros, 64 images of N(0, 1) noise from a fixed seed (4 one by one, 60 in fours) and
-four images a hundred times as large. Errors are relative to the largest absolute logit over the
-zeros and the noise, or over the large images; 1e-4 is allowed, for float32. The highest logit must
-have the same index, except where the two highest are closer together than the allowed error.
+The probes are zeros, 64 images of N(0, 1) noise from a fixed seed (4 singly, 60 in batches of four)
+and four images a hundred times as large. Errors are relative to the largest absolute logit over the
+zeros and the noise, or over the large images; the tolerance is 1e-4, for float32. The highest logit
+must have the same index, unless the two highest differ by less than the tolerance.
 """
 
 from collections.abc import Callable, Iterator
@@ -27,7 +27,7 @@ Forward: TypeAlias = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Parity:
-    """What a comparison measured; `max_relative_error` is in shares of the largest logit."""
+    """The result of a comparison; `max_relative_error` is a share of the largest logit."""
 
     inputs: int
     max_abs_error: float
@@ -49,10 +49,10 @@ class Reference:
 
 
 def reference(network: nn.Module, shape: Shape) -> Reference:
-    """Return the logits of `network`, which is put into eval mode, on every probe.
+    """Put `network` into eval mode and return its logits on every probe.
 
     Raises:
-        ExportError: a logit is no finite number.
+        ExportError: a logit is not finite.
     """
     network.eval()
     generator = torch.Generator().manual_seed(_SEED)
@@ -62,14 +62,14 @@ def reference(network: nn.Module, shape: Shape) -> Reference:
         pairs = [(x, network(x)) for x in ordinary + large]
     if not all(y.isfinite().all() for _, y in pairs):
         raise ExportError(
-            "the network answers ordinary images with infinity or NaN.",
+            "the network outputs infinity or NaN for ordinary images.",
             "Export another trial, or train this one again with a lower learning rate.",
         )
     return Reference(tuple(pairs[: len(ordinary)]), tuple(pairs[len(ordinary) :]))
 
 
 def compare(expected: Reference, forward: Forward, what: str) -> Parity:
-    """Return how far `forward` is from the network, on every probe.
+    """Return the difference between `forward` and the network over all probes.
 
     Raises:
         ExportError: `what` disagrees with the network.
@@ -87,7 +87,7 @@ def compare(expected: Reference, forward: Forward, what: str) -> Parity:
             agreeing += _agreeing(y, found, TOLERANCE * scale)
             inputs += len(x)
     parity = Parity(inputs, max(errors), max(relatives), agreeing / inputs)
-    if not parity.max_relative_error <= TOLERANCE or agreeing < inputs:  # `not <=`: NaN too
+    if not parity.max_relative_error <= TOLERANCE or agreeing < inputs:  # `not <=` also for NaN
         detail = (
             f"largest error {parity.max_abs_error:.3g}, {parity.max_relative_error:.3g} of the "
             f"largest logit ({TOLERANCE:g} is allowed); same class for {agreeing} of {inputs}"
@@ -102,7 +102,7 @@ def _noise(shape: Shape, generator: torch.Generator) -> Iterator[Tensor]:
 
 
 def _agreeing(expected: Tensor, found: Tensor, allowed: float) -> int:
-    """Return in how many rows the class found is, to the allowed error, a highest one."""
+    """Return the number of rows with an equal class, up to ties within the tolerance."""
     chosen = expected.gather(1, found.argmax(1, keepdim=True)).squeeze(1)
     return int((chosen >= expected.amax(1) - 2 * allowed).sum())
 

@@ -1,4 +1,4 @@
-"""What an export is asked to write: one network, and what is known of its training."""
+"""The request of an export: one network, and the origin of its weights."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ OPSETS = range(11, 23)
 
 @dataclass(frozen=True)
 class SplitScore:
-    """What a trained network reached on one split: error as a share, mean cross-entropy in nats."""
+    """The result of a trained network on one split: error share, mean cross-entropy in nats."""
 
     top1_error: float
     loss: float
@@ -22,13 +22,13 @@ class SplitScore:
 
 @dataclass(frozen=True)
 class WeightsOrigin:
-    """How the weights of a network came about.
+    """The training of a network's weights.
 
-    `task` is the name of the task, `data` says in words which images it had. `scores` has what
-    these weights reached on the splits by name (`validation`, `test`); `errors` the estimate of the
-    network's top-1 error on each, over all its trainings. `mean` and `std` are those of the pixels
-    scaled to [0, 1], one for each input channel. `sha256` is that of the weights file when it was
-    recorded, None where it never was.
+    `task` is the name of the task, `data` describes its images. `scores` are the results of these
+    weights on the splits by name (`validation`, `test`); `errors` the estimates of the network's
+    top-1 error over all its trainings. `mean` and `std` belong to pixels scaled to [0, 1], one for
+    each input channel. `sha256` is the recorded hash of the weights file, None if none was
+    recorded.
     """
 
     weights: Path
@@ -52,15 +52,15 @@ class WeightsOrigin:
 class ExportRequest:
     """One network to export.
 
-    A trained network (`training` given) is exported as it was trained, at the `input` and `classes`
-    of its task; without training its weights are drawn from `seed`. The cost at `deployment` with
-    `deployment_classes`, which the budget was compared with, is stated beside that of the file.
-    `strides` are those at `input`, `deployment_strides` those at `deployment`; those of the rule
-    where none are given (`nas.space.strides`). `opset` is that of the ONNX file. `source` is a
-    training on another input: the network takes those of its weights that fit, but not its head.
+    A trained network (with `training`) is exported at the `input` and `classes` of its task;
+    without training its weights are drawn from `seed`. Its cost at `deployment` with
+    `deployment_classes`, which the budget limits, is stated in addition. `strides` are used at
+    `input`, `deployment_strides` at `deployment`; by default they follow the rule
+    (`nas.space.strides`). `opset` is the ONNX opset. `source` is a training on another input: the
+    network takes the weights that fit, except its head.
 
     Raises:
-        ExportError: the opset is none of `OPSETS`.
+        ExportError: the opset is not among `OPSETS`.
     """
 
     name: str
@@ -97,18 +97,18 @@ class ExportRequest:
 
     @property
     def weights(self) -> str:
-        """Where the weights come from, in words."""
+        """The origin of the weights as text."""
         if self.training:
             return "trained"
         if self.source:
             return (
-                f"those of the training on {self.source.task} where they fit; the head, and the "
-                f"stem where the images have other channels, drawn from seed {self.seed}: untrained"
+                f"from the training on {self.source.task} where they fit; the head, and the stem "
+                f"if the images have other channels, are untrained, drawn from seed {self.seed}"
             )
         return f"drawn from seed {self.seed}, not trained"
 
     def deployed(self, shape: Shape, classes: int, strides: Strides) -> "ExportRequest":
-        """Return the same network for another input, its weights those of the training that fit."""
+        """Return the same network for another input, with the trained weights that fit."""
         return replace(
             self,
             name=f"{self.name}-deployed",

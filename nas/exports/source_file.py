@@ -1,4 +1,4 @@
-"""The readable source of one network as a file, which is run and compared with the network."""
+"""The source file of one network, run and compared with the network."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,7 +14,7 @@ from nas.exports.source.writer import write_source
 
 
 class SourceFormat:
-    """PyTorch source that needs nothing of this package; its state dict has the network's keys."""
+    """PyTorch source that does not import this package, with the same state dict keys."""
 
     name = "source"
     libraries = ()
@@ -24,7 +24,7 @@ class SourceFormat:
         """Write `network.py`.
 
         Raises:
-            ExportError: the network that it builds disagrees with ours.
+            ExportError: the file computes other outputs than the network.
         """
         path = directory / "network.py"
         text = write_source(job.request, job.layers)
@@ -37,13 +37,13 @@ FORMAT = SourceFormat()
 
 
 def run_source(text: str, weights: Mapping[str, Tensor]) -> Forward:
-    """Return the network that a source file builds, with `weights`: images to logits.
+    """Return a function from images to logits that runs a source file with `weights`.
 
     Raises:
-        RuntimeError: the weights do not fit it.
+        RuntimeError: the weights do not fit.
     """
     module: dict[str, Any] = {"__name__": "network"}
-    exec(compile(text, "network.py", "exec"), module)  # our own text, as the user will run it
+    exec(compile(text, "network.py", "exec"), module)  # our own text, run as by the user
     build: Callable[[], nn.Module] = module["build"]
     network = build()
     network.load_state_dict(weights)

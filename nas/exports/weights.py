@@ -20,17 +20,17 @@ _NOISE_IMAGES = 8
 
 
 class WeightsFormat:
-    """A safetensors file; that of a trained network is copied byte for byte."""
+    """A safetensors file; for a trained network an exact copy."""
 
     name = "weights"
     libraries = ("safetensors",)
     settings = ()
 
     def write(self, job: ExportJob, directory: Path) -> Written:
-        """Write `weights.safetensors`, whose keys are those of the network's state dict.
+        """Write `weights.safetensors`, with the keys of the network's state dict.
 
         Raises:
-            ExportError: the file, read back, holds other weights than the network.
+            ExportError: the file contains other weights than the network.
             WeightsError: the recorded weights were changed.
         """
         path, own = directory / "weights.safetensors", job.network.state_dict()
@@ -42,7 +42,7 @@ class WeightsFormat:
         found = load_file(path)
         if found.keys() != own.keys() or not all(own[key].equal(found[key]) for key in own):
             raise ExportError(
-                f"{path.name} does not hold the weights of the network.",
+                f"{path.name} does not contain the weights of the network.",
                 "No file was kept. Is another program writing the weights of this trial?",
             )
         return Written((path,))
@@ -69,14 +69,15 @@ def prepare_network(request: ExportRequest, layers: Sequence[Layer]) -> Network:
 
 
 def _take_fitting(network: nn.Module, path: Path) -> None:
-    """Take those weights of a file that `network` has with the same name and shape, but its head.
+    """Load the weights of a file that fit `network` by name and shape, except its head.
 
-    Batch-norm statistics are taken too. The head is that of other classes, even of as many.
+    Batch-norm statistics are loaded too. The head is for other classes, even if their number is
+    equal.
     """
     try:
         found = load_file(path)
     except SafetensorError as error:
-        raise ExportError(f"{path} holds no weights: {error}.", "Put the file back.") from error
+        raise ExportError(f"{path} contains no weights: {error}.", "Restore the file.") from error
     own = network.state_dict()
     fitting = {
         key: value
@@ -87,10 +88,10 @@ def _take_fitting(network: nn.Module, path: Path) -> None:
 
 
 def load_weights(network: nn.Module, path: Path) -> None:
-    """Load a safetensors file whose keys and shapes are exactly those of `network`.
+    """Load a safetensors file with exactly the keys and shapes of `network`.
 
     Raises:
-        ExportError: they are not, or the file is no safetensors file.
+        ExportError: it has others, or is not a safetensors file.
     """
     try:
         network.load_state_dict(load_file(path))
@@ -98,27 +99,27 @@ def load_weights(network: nn.Module, path: Path) -> None:
         detail = [line for line in str(error).splitlines() if line.strip()][:2][-1].strip()
         raise ExportError(
             f"the weights do not fit the network: {detail[:200]}",
-            "Give the weights of this very trial, or export without weights: --arch.",
+            "Give the weights of this trial, or export without weights: --arch.",
         ) from error
 
 
 def _recorded(training: WeightsOrigin) -> Path:
-    """Return the file of recorded weights, unchanged since then."""
+    """Return the file of recorded weights, checked to be unchanged."""
     if not training.weights.is_file():
         raise WeightsError(
             f"the weights {training.weights} are missing.",
-            "Put the file back, or export the architecture without weights: --arch.",
+            "Restore the file, or export the architecture without weights: --arch.",
         )
     _check_recorded(training, training.weights)
     return training.weights
 
 
 def _check_recorded(training: WeightsOrigin, path: Path) -> None:
-    """Check that `path` holds the recorded weights."""
+    """Check that `path` has the recorded content."""
     if training.sha256 and file_sha256(path) != training.sha256:
         raise WeightsError(
             f"the weights {training.weights} have changed since they were recorded.",
-            "Put the original file back, or export the architecture without weights: --arch.",
+            "Restore the original file, or export the architecture without weights: --arch.",
         )
 
 
@@ -126,8 +127,8 @@ def _check_recorded(training: WeightsOrigin, path: Path) -> None:
 def settle_statistics(network: nn.Module, shape: Shape, seed: int) -> None:
     """Set the batch-norm statistics from eight images of N(0, 1) noise.
 
-    With untouched ones a deep network without training overflows, and a fault in the folding of
-    batch norms into convolutions could not be seen.
+    With initial statistics an untrained deep network overflows, which would hide errors in folding
+    batch norms into convolutions.
     """
     norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
     momenta = [norm.momentum for norm in norms]

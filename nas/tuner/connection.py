@@ -1,4 +1,4 @@
-"""Ray itself: a quiet local one of our own, or a running cluster; and how much fits on it."""
+"""Connection to Ray: a local one of our own, or a running cluster; and its capacity."""
 
 import logging
 import shutil
@@ -18,7 +18,7 @@ __all__ = ["capacity", "check_fraction", "connected", "environment", "knock", "s
 
 _CONNECT_SECONDS = 5.0
 _CAPACITY_SECONDS = 5.0
-_LARGEST_REST = 0.05  # of a GPU, when shares of it are handed out
+_LARGEST_REST = 0.05  # of a GPU that is divided into shares
 
 
 @contextmanager
@@ -48,7 +48,7 @@ def connected(address: str | None) -> Iterator[Path]:
 
 @contextmanager
 def _joined(address: str | None) -> Iterator[Path]:
-    """Yield a scratch directory, connected to the cluster at `address` where nothing is yet."""
+    """Yield a scratch directory, connected to the cluster at `address` unless already connected."""
     scratch, ours = make_scratch(), not ray.is_initialized()
     try:
         if ours and address is not None:
@@ -61,16 +61,16 @@ def _joined(address: str | None) -> Iterator[Path]:
 
 
 def capacity(cpus: float, gpus: float, most: int | None) -> Callable[[], int]:
-    """Return how many trials of `cpus` and `gpus` the cluster holds now, `most` at the most.
+    """Return a function: how many trials of `cpus` and `gpus` fit now, at most `most`.
 
-    The answer follows a cluster that grows or shrinks, within seconds.
+    The result follows a growing or shrinking cluster within seconds.
 
     Raises:
         NasError: not even one fits now.
     """
     if cpus < 0 or gpus < 0 or cpus + gpus <= 0 or (most is not None and most < 1):
         raise NasError(
-            f"{cpus:g} CPUs and {gpus:g} GPUs for each of {most or 'all'} trials: that is nothing.",
+            f"{cpus:g} CPUs and {gpus:g} GPUs for each of {most or 'all'} trials: not positive.",
             "Give positive numbers, such as --cpus-per-trial 1.",
         )
     check_fraction(gpus)
@@ -89,12 +89,12 @@ def capacity(cpus: float, gpus: float, most: int | None) -> Callable[[], int]:
 
 
 def check_fraction(gpus: float) -> None:
-    """Refuse a share of a GPU, or a number of them, that Ray cannot hand out without a rest.
+    """Refuse a number or share of GPUs that leaves a large rest.
 
-    A trial gets its share from one GPU: at 0.4 each two fit on one, and a fifth of it is nobody's.
+    A trial gets its share from one GPU: with 0.4 each, two fit, and a fifth is unused.
 
     Raises:
-        NasError: more than 5 % of a GPU would be left over, or more than one is no whole number.
+        NasError: more than 5 % of a GPU would be unused, or a number above one is not an integer.
     """
     if gpus > 1 and gpus != int(gpus):
         raise NasError(
@@ -106,8 +106,8 @@ def check_fraction(gpus: float) -> None:
     fit = _shares(gpus)
     if 1 - fit * gpus > _LARGEST_REST:
         raise NasError(
-            f"{fit} trials of {gpus:g} fit on a GPU, which leaves {1 - fit * gpus:.0%} of it to "
-            "nobody.",
+            f"{fit} trials of {gpus:g} fit on a GPU, which leaves {1 - fit * gpus:.0%} of it "
+            "unused.",
             f"Type --gpus-per-trial {int(1000 / fit) / 1000:g} for {fit} at a time, or "
             f"{int(1000 / (fit + 1)) / 1000:g} for {fit + 1}.",
         )
@@ -119,11 +119,11 @@ def _shares(gpus: float) -> int:
 
 
 def too_small(wants: tuple[float, float], have: tuple[float, float]) -> NasError:
-    """Return the error of a trial that wants more (CPUs, GPUs) than there are."""
+    """Return the error for a trial that needs more (CPUs, GPUs) than available."""
     return NasError(
-        f"a trial wants {wants[0]:g} CPUs and {wants[1]:g} GPUs, but there are {have[0]:g} and "
+        f"a trial needs {wants[0]:g} CPUs and {wants[1]:g} GPUs, but there are {have[0]:g} and "
         f"{have[1]:g}.",
-        "Lower --cpus-per-trial or --gpus-per-trial (fractions are fine).",
+        "Lower --cpus-per-trial or --gpus-per-trial (fractions are allowed).",
     )
 
 
@@ -144,18 +144,18 @@ def _resources() -> dict[str, float]:
 
 
 def knock(address: str) -> None:
-    """Make sure, within seconds, that something listens at the address of a cluster.
+    """Check, within seconds, that something listens at the address of a cluster.
 
     Raises:
-        NasError: nothing does, or the address is of a kind that cannot be used.
+        NasError: nothing does, or this kind of address is not supported.
     """
     if "://" in address:
         raise NasError(
-            f"{address} is a Ray Client address, over which the store could not be written.",
+            f"{address} is a Ray Client address, which cannot be used to write the store.",
             "Run nas on a node of the cluster, with --ray-address HOST:6379 or auto.",
         )
     host, _, port = address.rpartition(":")
-    if host and port.isdigit():  # Ray itself would wait for minutes
+    if host and port.isdigit():  # Ray would wait for minutes
         try:
             socket.create_connection((host, int(port)), _CONNECT_SECONDS).close()
         except (OSError, OverflowError) as error:

@@ -1,6 +1,6 @@
-"""A local Ray of our own: started in the background, so that whoever needs it waits less.
+"""A local Ray of our own, started in the background to save waiting time.
 
-Its processes start while the caller checks data and counts architectures.
+It starts while the caller checks data and counts architectures.
 """
 
 import logging
@@ -16,19 +16,18 @@ import ray
 
 from nas.tuner.scratch import make_scratch, sweep
 
-_OBJECT_STORE_BYTES = 100 * 2**20  # reports only; nothing of size travels
+_OBJECT_STORE_BYTES = 100 * 2**20  # for reports only, which are small
 
 EVALUATOR = "nas.training.evaluator:make"  # of a search, unless another is named
 
-# The token that guards our own local Ray, whose ports are open on every interface. It stays in this
-# process and its children, where Ray would write one to the home directory, readable by all. Ray
-# turns the guard on itself, unless RAY_AUTH_MODE says otherwise: it must not be set here, for Ray
-# has read it at import already.
+# The token protects our local Ray, whose ports are open on every interface. It stays in this
+# process and its children; Ray would write one to the home directory, readable by all. Ray uses the
+# token unless RAY_AUTH_MODE says otherwise. It must not be set here, because Ray read it at import.
 _TOKEN = secrets.token_hex(32)
 
 _QUIET = {
-    "PYTHONSAFEPATH": "1",  # nor has any process of Ray the directory that it runs in on its path
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",  # a trial that asked for no GPU sees none
+    "PYTHONSAFEPATH": "1",  # no process of Ray has its working directory on its path
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",  # a trial without a GPU sees none
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_CHDIR_TO_TRIAL_DIR": "0",  # relative paths mean the same in every process
     "RAY_TRAIN_COUNT_PREEMPTION_AS_FAILURE": "1",  # the study counts attempts, not Tune
@@ -42,32 +41,32 @@ _QUIET = {
 
 
 class LocalRay:
-    """One Ray on this machine with its scratch directory; start it, wait for it, stop it.
+    """A Ray on this machine with its scratch directory: start, wait, stop.
 
-    To be used within `surroundings(None)`.
+    Use it within `surroundings(None)`.
     """
 
     def __init__(self) -> None:
-        """Begin to start it.
+        """Start it in the background.
 
         Raises:
-            NasError: there is no place for its scratch directory.
+            NasError: there is no place for the scratch directory.
         """
         self.scratch = make_scratch()
         self._up, self._over = Event(), Event()
         self._error: BaseException | None = None
-        # Ray's processes die with the thread that started them, which therefore outlives them.
+        # Ray's processes end with the thread that started them, so that it must outlive them.
         self._thread = Thread(target=self._bear, daemon=True)
         self._thread.start()
 
     def wait(self) -> None:
-        """Return as soon as it runs; raise what kept it from starting."""
+        """Return as soon as it runs; raise the error if it did not start."""
         self._up.wait()
         if self._error is not None:
             raise self._error
 
     def stop(self) -> None:
-        """End it, once it runs, and delete its scratch directory."""
+        """Wait until it runs, end it, and delete its scratch directory."""
         self._up.wait()
         if self._error is None:
             ray.shutdown()
@@ -84,9 +83,9 @@ class LocalRay:
                 logging_level=logging.CRITICAL,
                 object_store_memory=_OBJECT_STORE_BYTES,
                 runtime_env=away_from_files(self.scratch),
-                _temp_dir=str(self.scratch),  # documented, in spite of its name
+                _temp_dir=str(self.scratch),  # documented despite its name
             )
-        except BaseException as error:  # noqa: BLE001 - handed to the one who waits
+        except BaseException as error:  # noqa: BLE001 - raised by `wait`
             self._error = error
         finally:
             self._up.set()
@@ -94,10 +93,10 @@ class LocalRay:
 
 
 def away_from_files(scratch: Path) -> dict[str, str]:
-    """Return the environment of Ray's jobs in which workers run in an empty directory in `scratch`.
+    """Return the environment of Ray's jobs with an empty working directory in `scratch`.
 
-    Without one, Ray puts the directory that the driver runs in first on the path of every worker:
-    a file `random.py` of the user would be run in place of Python's.
+    Otherwise Ray puts the working directory of the driver first on the path of every worker: a
+    user's file `random.py` would replace Python's module.
     """
     empty = scratch / "work"
     empty.mkdir()
@@ -105,7 +104,7 @@ def away_from_files(scratch: Path) -> dict[str, str]:
 
 
 def _absolute() -> dict[str, str]:
-    """Return the variables that name files, as they mean the same to a worker elsewhere."""
+    """Return the variables with file names, made absolute for workers."""
     names = ("NAS_CACHE", "XDG_CACHE_HOME")
     found = {name: str(Path(os.environ[name]).absolute()) for name in names if os.environ.get(name)}
     paths = [part for part in os.environ.get("PYTHONPATH", "").split(os.pathsep) if part]
@@ -115,17 +114,17 @@ def _absolute() -> dict[str, str]:
 
 
 class _Ahead:
-    """The one Ray that was started ahead and that nobody has taken over; Ray is one per process."""
+    """The Ray that was started ahead and not yet taken; there is one Ray per process."""
 
     ray: LocalRay | None = None
 
 
 @contextmanager
 def started_ahead(address: str | None) -> Iterator[None]:
-    """Start our own Ray in the background, to be taken over by who `take`s it in this block.
+    """Start a local Ray in the background, for a call of `take` in this block.
 
-    Does nothing where a cluster is meant, or where Ray runs already. At the end of the block a Ray
-    that nobody took is stopped.
+    Does nothing for a cluster, or if Ray already runs. At the end of the block a Ray that was not
+    taken is stopped.
     """
     if address is not None or ray.is_initialized() or _Ahead.ray is not None:
         yield
@@ -142,14 +141,14 @@ def started_ahead(address: str | None) -> Iterator[None]:
 
 
 def take() -> LocalRay | None:
-    """Return the Ray that was started ahead, which is the caller's from now on; None if none."""
+    """Return the Ray that was started ahead, which the caller then owns; None if there is none."""
     taken, _Ahead.ray = _Ahead.ray, None
     return taken
 
 
 @contextmanager
 def environment(values: Mapping[str, str], also: Sequence[str] = ()) -> Iterator[None]:
-    """Set environment variables for a while, then put them back, and those named in `also`."""
+    """Set environment variables during the block, then restore them and those named in `also`."""
     before = {key: os.environ.get(key) for key in (*values, *also)}
     os.environ.update(values)
     try:
@@ -164,10 +163,10 @@ def environment(values: Mapping[str, str], also: Sequence[str] = ()) -> Iterator
 
 @contextmanager
 def surroundings(address: str | None) -> Iterator[None]:
-    """Set what Ray reads from the environment, and keep it quiet; `address` None: our own Ray.
+    """Set Ray's environment variables, and silence it; `address` None: a local Ray of our own.
 
-    The study records every failure in its own words. The message of Ray about a worker that died
-    passes `log_to_driver=False`; `nas.tuner` has Ray skip it.
+    The study records every failure. Ray's message about a dead worker is printed despite
+    `log_to_driver=False`; `nas.tuner` makes Ray skip it.
     """
     guard = {} if address else {"RAY_AUTH_TOKEN": _TOKEN}
     logger = logging.getLogger("ray")

@@ -31,18 +31,17 @@ from nas.tuner.tune_trainable import TrialTrainable
 
 @dataclass(frozen=True)
 class RunSettings:
-    """How to execute a study; none of it changes what the study is.
+    """How to execute a study; nothing here changes its results.
 
-    `ray_address` None starts a Ray of our own on this machine. `cpus_per_trial` and
-    `gpus_per_trial` may be fractions. `max_concurrent` None means as many trials as fit.
-    `results_dir` gets the weights (on a cluster: a directory that every node sees), `data_dir` is
-    where the task's data lies. `evaluator` names the factory as `module:name`. A trial that sends
-    no report for `report_timeout` seconds is killed. `profile` measures where their time goes.
-    `loaders` processes decode streamed images for each trial; 0 leaves that to its own threads.
-    `folder` in `results_dir` belongs to the study of identity `study_id`
-    (`nas.study.results_folder.claim`); by default one of the study's name is claimed for an
-    identity of this run. With `owns_process` a second signal ends the process at once; else it
-    raises KeyboardInterrupt.
+    `ray_address` None starts a local Ray. `cpus_per_trial` and `gpus_per_trial` may be fractions.
+    `max_concurrent` None runs as many trials as fit. `results_dir` gets the weights (on a cluster:
+    a directory that every node sees), `data_dir` has the task's data. `evaluator` names the factory
+    as `module:name`. A trial without a report for `report_timeout` seconds is killed. `profile`
+    measures the time of each part of a training. `loaders` processes decode streamed images for
+    each trial; 0 uses threads of the trial. `folder` in `results_dir` belongs to the study of
+    identity `study_id` (`nas.study.results_folder.claim`); by default a folder of the study's name
+    is claimed for an identity of this run. With `owns_process` a second signal ends the process
+    immediately; otherwise it raises KeyboardInterrupt.
     """
 
     results_dir: Path
@@ -62,26 +61,26 @@ class RunSettings:
 
 @dataclass(frozen=True)
 class RunResult:
-    """How a run ended: `interrupted` by a signal or not, after `seconds` in all."""
+    """The end of a run: `interrupted` by a signal or not, after `seconds` in total."""
 
     interrupted: bool
     seconds: float
 
 
 def run(study: Study, settings: RunSettings, on_event: Watcher = ignore_event) -> RunResult:
-    """Execute what is left of `study`; every result is in its store before `on_event` hears of it.
+    """Execute the remaining trials of `study`; `on_event` is called after results are stored.
 
-    SIGINT and SIGTERM end the run within seconds, with the trials in flight WAITING again; a second
-    one ends the process at once with exit code 130, if the run owns it.
+    SIGINT and SIGTERM end the run within seconds, and running trials wait again; a second signal
+    ends the process immediately with exit code 130, if the run owns it.
 
     Raises:
         StudyFailedError: the trials keep failing; everything so far is recorded.
-        StudyPausedError: a disk, a folder or data failed; what was in flight waits again.
-        StoreError: the store was lost.
+        StudyPausedError: a disk, a folder or data failed; running trials wait again.
+        StoreError: the connection to the store was lost.
         NasError: the cluster cannot be reached, or is too small for one trial.
     """
     began = time.monotonic()
-    keep_freed_memory()  # of what the sampler computes with
+    keep_freed_memory()  # for the arrays of the sampler
     execution = Execution(study, on_event)
     with (
         interruptible(settings.owns_process) as interruption,
@@ -126,14 +125,14 @@ def _fit(
             verbose=0,
         ),
     )
-    # As many trials may be started at once as run at once; Tune's own default is one by one.
+    # As many trials may start at once as run at once; Tune's default is one by one.
     with environment({"TUNE_MAX_PENDING_TRIALS_PG": str(room())}):
         tuner.fit()
 
 
 @contextmanager
 def _landing(execution: Execution) -> Iterator[None]:
-    """Put what is in flight back in the queue, however the block ends."""
+    """Requeue all jobs in flight, however the block ends."""
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""Scratch directories of Ray: where they lie, and what a process that was killed has left."""
+"""Scratch directories of Ray: their location, and the remains of killed processes."""
 
 import os
 import shutil
@@ -9,17 +9,17 @@ from pathlib import Path
 from nas.errors import NasError
 
 _PREFIX = "nas-ray-"
-_ELSEWHERE = ("/tmp", "/var/tmp", "/dev/shm")  # where TMPDIR cannot be used
+_ELSEWHERE = ("/tmp", "/var/tmp", "/dev/shm")  # if TMPDIR cannot be used
 
-# The longest path of a socket on this system, in bytes, without the NUL at its end.
+# The maximum length of a socket's path on this system, in bytes, without the final NUL.
 _SOCKET_BYTES = 107 if sys.platform == "linux" else 103
 
 
 def make_scratch() -> Path:
-    """Make a directory for Ray that only this user can read, and that `sweep` knows.
+    """Make a directory for Ray that only this user can read, and that `sweep` recognises.
 
     Raises:
-        NasError: there is no place for it.
+        NasError: there is no suitable place.
     """
     reasons = []
     for place in _places():
@@ -32,12 +32,12 @@ def make_scratch() -> Path:
         reasons.append(f"{place} ({unfit})")
     raise NasError(
         f"no folder can hold temporary files: {', '.join(reasons)}.",
-        f"Set TMPDIR to a folder that you can write to, of at most {_longest()} bytes.",
+        f"Set TMPDIR to a writable folder with a path of at most {_longest()} bytes.",
     )
 
 
 def moved_note(scratch: Path) -> str | None:
-    """Return why `scratch` does not lie in the folder that TMPDIR names; None if it does."""
+    """Return why `scratch` is not in the folder TMPDIR; None if it is."""
     wanted = os.environ.get("TMPDIR")
     if not wanted or Path(wanted).absolute() == scratch.parent:
         return None
@@ -46,7 +46,7 @@ def moved_note(scratch: Path) -> str | None:
 
 
 def sweep() -> None:
-    """Delete the scratch directories of processes that were killed before they could."""
+    """Delete the scratch directories of processes that were killed."""
     for place in _places():
         for path in place.glob(f"{_PREFIX}*"):
             pid = path.name.removeprefix(_PREFIX).partition("-")[0]
@@ -55,32 +55,32 @@ def sweep() -> None:
 
 
 def _places() -> list[Path]:
-    """Return the folders to try, the one that the user or the system names first."""
+    """Return the folders to try, beginning with that of the user or the system."""
     try:
         first = [Path(tempfile.gettempdir()).absolute()]
-    except FileNotFoundError:  # it has tried to write to each folder that it knows
+    except FileNotFoundError:  # none of the standard folders is writable
         first = []
     return [*first, *(path for path in map(Path, _ELSEWHERE) if path not in first)]
 
 
 def _unfit(place: Path) -> str | None:
-    """Return why Ray cannot use a folder; None where nothing is known against it."""
+    """Return why Ray cannot use a folder; None if no reason is known."""
     if not place.is_dir():
         return "it is a file" if place.exists() else "there is no such folder"
     if not os.access(place, os.W_OK | os.X_OK):
-        return "it cannot be written"
+        return "it is not writable"
     if not str(place).isascii():
-        return "Ray takes no path with other characters than ASCII"
+        return "Ray accepts only paths of ASCII characters"
     if os.pathsep in str(place):
         return f"its path has a {os.pathsep!r}, which separates the folders of PYTHONPATH"
     size = len(os.fsencode(place))
     if size > _longest():
-        return f"its path has {size} bytes, and Ray's sockets leave room for {_longest()}"
+        return f"its path has {size} bytes, but Ray's sockets allow only {_longest()}"
     return None
 
 
 def _longest() -> int:
-    """Return how many bytes the path of a folder may have, so that Ray's sockets fit below it."""
+    """Return the maximum number of bytes of a folder's path for Ray's sockets."""
     pid = os.getpid()
     session = f"session_2000-01-01_00-00-00_000000_{pid}"
     return _SOCKET_BYTES - len(f"/{_PREFIX}{pid}-xxxxxxxx/{session}/sockets/plasma_store")

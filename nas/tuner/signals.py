@@ -1,6 +1,6 @@
-"""Ctrl-C: the first one asks for a clean end, the second one ends at once.
+"""Ctrl-C: the first one requests a clean end, the second one ends immediately.
 
-A command owns its process, which ends then. A script or a notebook goes on: KeyboardInterrupt.
+A command then ends its process. In a script or notebook, KeyboardInterrupt is raised.
 """
 
 import os
@@ -16,19 +16,19 @@ EXIT_INTERRUPTED = 130
 
 
 class Interruption:
-    """Whether SIGINT or SIGTERM has come; call it to ask."""
+    """Whether SIGINT or SIGTERM was received; call it to check."""
 
     def __init__(self, owns_process: bool = True) -> None:
-        """Start with none; a second one ends the process where that is ours."""
+        """Start without a signal; a second one ends the process if `owns_process`."""
         self._came = False
         self._owns_process = owns_process
 
     def __call__(self) -> bool:
-        """Tell whether one has come."""
+        """Tell whether a signal was received."""
         return self._came
 
     def arm(self) -> None:
-        """Take the signals over (again: starting Ray takes SIGTERM); main thread only."""
+        """Install the handlers, again after Ray replaced them; main thread only."""
         if threading.current_thread() is threading.main_thread():
             for number in _SIGNALS:
                 signal.signal(number, self._handle)
@@ -37,7 +37,7 @@ class Interruption:
         if self._came and not self._owns_process:
             raise KeyboardInterrupt
         if self._came:
-            # Nothing is lost: what is RUNNING in the store waits again when the study is resumed.
+            # Nothing is lost: RUNNING trials in the store wait again when the study is resumed.
             for child in descendants(os.getpid()):
                 with suppress(ProcessLookupError, PermissionError):
                     os.kill(child, signal.SIGKILL)
@@ -46,7 +46,7 @@ class Interruption:
 
 
 def descendants(pid: int) -> list[int]:
-    """Return the processes below `pid`, on Linux; Ray's agents would outlive it by minutes."""
+    """Return the descendants of `pid`, on Linux; Ray's agents would outlive it by minutes."""
     found: list[int] = []
     for listing in Path(f"/proc/{pid}/task").glob("*/children"):
         with suppress(OSError):
@@ -57,7 +57,7 @@ def descendants(pid: int) -> list[int]:
 
 @contextmanager
 def interruptible(owns_process: bool = True) -> Iterator[Interruption]:
-    """Yield an armed `Interruption`; the handlers that were there come back afterwards."""
+    """Yield an armed `Interruption`; the previous handlers are restored afterwards."""
     before = {number: signal.getsignal(number) for number in _SIGNALS}
     interruption = Interruption(owns_process)
     interruption.arm()

@@ -1,11 +1,11 @@
 """The bridge between Ray Tune and an `Execution`: a Searcher, a TrialScheduler and a Stopper.
 
-All three are called by Tune's loop in the driver's main thread. Ray Tune runs every job as a trial
-of its own, without retries: a lost worker puts the job's trial back in the study's queue, and the
-next attempt is a new Tune trial.
+Tune's loop in the driver's main thread calls all three. Every job is a separate Tune trial, without
+retries: if its worker is lost, the job's trial is requeued in the study, and the next attempt is a
+new Tune trial.
 
-Errors of the study (a broken circuit, a lost database) must not reach Tune, which would log them
-and go on: the bridge keeps the first one, stops the run, and the caller raises it.
+Errors of the study (circuit breaker, lost database) must not reach Tune, which would log them and
+continue: the bridge keeps the first one, stops the run, and the caller raises it.
 """
 
 import time
@@ -24,13 +24,13 @@ from ray.tune.search import Searcher
 from nas.errors import NasError, StoreError
 from nas.study import Decision, Execution, Failure, Job, Report, WorkerPlan, failure_reason
 
-# Seconds for which a trial that was given to a worker that waits for it goes before the next ask.
+# Seconds in which a trial that was given to a waiting worker starts before the next proposal.
 _HEAD_START = 0.1
 
 
 @dataclass
 class _Flight:
-    """One Tune trial: its job, since when, and when Tune last heard of it (once it runs).
+    """One Tune trial: its job, its start, and when Tune last received a report of it.
 
     Times are monotonic seconds.
     """
@@ -43,7 +43,7 @@ class _Flight:
 
 
 class Bridge:
-    """What the three share: the jobs in flight by Tune's trial id, and whether to stop."""
+    """The common state of the three: jobs in flight by Tune's trial id, and whether to stop."""
 
     def __init__(
         self,
@@ -60,10 +60,10 @@ class Bridge:
         self._capacity = capacity
         self._report_timeout = report_timeout
         self._flights: dict[str, _Flight] = {}
-        self._warm = False  # once a trial has ended, workers start the next within milliseconds
+        self._warm = False  # after the first trial, workers start the next within milliseconds
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
-        """Return a config, None to be asked again later, or FINISHED."""
+        """Return a config, None to be called again later, or FINISHED."""
         if self.stopping:
             return str(Searcher.FINISHED)
         if len(self._flights) >= self._capacity() or self._starting():
@@ -76,7 +76,7 @@ class Bridge:
         return None if self._flights else str(Searcher.FINISHED)
 
     def add(self, tune_trial: TuneTrial) -> None:
-        """Remember Tune's handle on a trial."""
+        """Store Tune's object of a trial."""
         self._flights[tune_trial.trial_id].tune_trial = tune_trial
 
     def result(self, trial_id: str, report: Report) -> Decision:
@@ -90,11 +90,11 @@ class Bridge:
         return Decision.STOP
 
     def over(self, trial_id: str) -> None:
-        """Forget a Tune trial that ended."""
+        """Remove a Tune trial that ended."""
         self._warm = self._flights.pop(trial_id, None) is not None or self._warm
 
     def error(self, trial_id: str, error: Exception | None) -> None:
-        """Take in that a Tune trial failed: killed for silence, its worker lost, or Ray's fault."""
+        """Handle a failed Tune trial: killed for its silence, worker lost, or an error of Ray."""
         flight = self._flights.pop(trial_id, None)
         if flight is None or self.stopping:
             return
@@ -109,7 +109,7 @@ class Bridge:
                 self.execution.lost(flight.job)
 
     def watch(self) -> None:
-        """Kill the workers that have been silent for too long; called several times a second."""
+        """Kill workers that have been silent for too long; called several times a second."""
         now = time.monotonic()
         for flight in self._flights.values():
             if flight.tune_trial is None or flight.tune_trial.status != TuneTrial.RUNNING:
@@ -121,7 +121,7 @@ class Bridge:
                 _kill(flight.tune_trial)
 
     def stop(self) -> None:
-        """Stop asking, and kill the workers, so that Tune's own ending need not wait for them."""
+        """Stop proposing, and kill the workers, so that Tune need not wait for them."""
         if self.stopping:
             return
         self.stopping = True
@@ -130,19 +130,19 @@ class Bridge:
                 _kill(flight.tune_trial)
 
     def interrupt(self) -> None:
-        """Stop, with what is in flight back in the queue at once: a second Ctrl-C may follow."""
+        """Stop, and requeue running trials immediately, because a second Ctrl-C may follow."""
         self.stop()
         with suppress(StoreError):  # the next start finds these trials RUNNING and requeues them
             self.execution.interrupt()
 
     def __getstate__(self) -> dict[str, object]:
-        """Return nothing: Tune pickles what it is given, but the store is the only record."""
+        """Return nothing: Tune pickles its arguments, but the store is the only record."""
         return {}
 
     def _starting(self) -> bool:
-        """Tell whether a worker is just about to start: it must not wait for another proposal.
+        """Tell whether a worker is about to start: it must not wait for another proposal.
 
-        Two workers that end at once would both wait for both proposals, and so end at once again.
+        Otherwise two workers that finish together would both wait for both proposals, every time.
         """
         begun = time.monotonic() - _HEAD_START
         return self._warm and any(
@@ -161,10 +161,10 @@ class Bridge:
 
 
 class StudySearcher(Searcher):
-    """Gives Tune the jobs of the study; it has nothing to save, for the store is the record."""
+    """Gives Tune the jobs of the study; saves nothing, because the store is the record."""
 
     def __init__(self, bridge: Bridge) -> None:
-        """Ask `bridge`."""
+        """Use `bridge`."""
         super().__init__()
         self._bridge = bridge
 
@@ -188,61 +188,61 @@ class StudySearcher(Searcher):
 
 
 class StudyScheduler(TrialScheduler):
-    """Hands Tune's results to the study and its decisions to Tune."""
+    """Passes Tune's results to the study and its decisions to Tune."""
 
     def __init__(self, bridge: Bridge) -> None:
-        """Ask `bridge`."""
+        """Use `bridge`."""
         super().__init__()  # type: ignore[no-untyped-call]
         self._bridge = bridge
 
     def on_trial_add(self, tune_controller: Any, trial: TuneTrial) -> None:
-        """Remember the trial."""
+        """Store the trial."""
         self._bridge.add(trial)
 
     def on_trial_result(
         self, tune_controller: Any, trial: TuneTrial, result: dict[str, Any]
     ) -> str:
-        """Record one report; the study decides whether the trial goes on."""
+        """Record one report; the study decides whether the trial continues."""
         decision = self._bridge.result(trial.trial_id, result["report"])
         go_on = decision is Decision.CONTINUE
         return str(TrialScheduler.CONTINUE if go_on else TrialScheduler.STOP)
 
     def on_trial_error(self, tune_controller: Any, trial: TuneTrial) -> None:
-        """Take in a lost worker."""
+        """Handle a lost worker."""
         self._bridge.error(trial.trial_id, trial.get_pickled_error() or trial.get_error())
 
     def on_trial_complete(
         self, tune_controller: Any, trial: TuneTrial, result: dict[str, Any]
     ) -> None:
-        """Do nothing: the last report has been recorded."""
+        """Do nothing: the last report is already recorded."""
 
     def on_trial_remove(self, tune_controller: Any, trial: TuneTrial) -> None:
-        """Do nothing: the execution requeues what never ran."""
+        """Do nothing: the execution requeues jobs that never ran."""
 
     def choose_trial_to_run(self, tune_controller: Any) -> TuneTrial | None:
-        """Leave the order to Tune, first in first out; this is where silence is noticed."""
+        """Let Tune choose in first-in first-out order; silent workers are detected here."""
         self._bridge.watch()
         return None
 
     def debug_string(self) -> str:
-        """Say what decides."""
+        """Describe the scheduler."""
         return "Decided by the study's own rungs."
 
 
 class StudyStopper(Stopper):
-    """Ends Tune's loop at an interruption, or after an error of the study."""
+    """Ends Tune's loop after an interruption, or after an error of the study."""
 
     def __init__(self, bridge: Bridge, interrupted: Callable[[], bool]) -> None:
-        """Ask `interrupted` and `bridge` after each event of the loop."""
+        """Check `interrupted` and `bridge` after each event of the loop."""
         self._bridge = bridge
         self._interrupted = interrupted
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
-        """Stop no single trial; the scheduler does."""
+        """Never stop a single trial; the scheduler does."""
         return False
 
     def stop_all(self) -> bool:
-        """Tell Tune to end, the workers killed already."""
+        """Tell whether Tune should end; the workers are killed first."""
         if self._interrupted():
             self._bridge.interrupt()
         return self._bridge.stopping
@@ -253,5 +253,5 @@ def _kill(tune_trial: TuneTrial) -> None:
     if actor is not None:
         try:
             ray.kill(actor)
-        except RayError:  # gone already
+        except RayError:  # already gone
             return

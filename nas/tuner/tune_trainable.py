@@ -1,4 +1,4 @@
-"""The Trainable: one epoch of one attempt for each step, in a worker process that is reused."""
+"""The Trainable: one epoch of one attempt for each step, in a reused worker process."""
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -19,34 +19,34 @@ from nas.study import (
 
 
 class TrialTrainable(tune.Trainable):
-    """Runs the attempts that the study hands out; Tune's config holds the `plan` and the `job`.
+    """Runs the attempts of the study; Tune's config holds the `plan` and the `job`.
 
-    A failing attempt is a report like any other, so that the worker, its data and its CUDA context
-    outlive it; Tune hears of an error only where the process itself is lost.
+    A failed attempt is a normal report, so that the worker keeps its data and its CUDA context;
+    Tune gets an error only if the process is lost.
 
-    An attempt begins when its job arrives, in a thread that has done all of the worker's training:
-    until Tune has heard that the job was taken and asks for the first step, milliseconds pass.
+    An attempt begins when its job arrives, in the thread that does all training of the worker: Tune
+    requests the first step only milliseconds later.
     """
 
     def setup(self, config: dict[str, Any]) -> None:
-        """Take up the first attempt."""
+        """Start the first attempt."""
         self._begun: Future[Report] | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="nas-trial")
         self._begin(config)
 
     def step(self) -> dict[str, Any]:
-        """Run one epoch, or wait for the first; the report travels as it is."""
+        """Run one epoch, or wait for the first; return its report."""
         begun, self._begun = self._begun, None
         return {"report": (begun or self._thread.submit(self._attempt.advance)).result()}
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Drop the last attempt and take up the next one in the same process."""
+        """Drop the last attempt and start the next one in the same process."""
         self.cleanup()
         self._begin(new_config)
         return True
 
     def cleanup(self) -> None:
-        """Let go of the attempt."""
+        """Release the attempt."""
         self._thread.submit(self._attempt.close).result()
 
     def _begin(self, config: dict[str, Any]) -> None:

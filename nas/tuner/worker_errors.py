@@ -1,4 +1,4 @@
-"""What the failure of a worker group of Ray Train means to the user."""
+"""Errors of a worker group of Ray Train, explained for the user."""
 
 import traceback
 from contextlib import suppress
@@ -12,19 +12,19 @@ from nas.training import is_out_of_memory
 
 _TRACE = "worker-error.txt"
 _CONNECTION = ("connection", "gloo", "nccl", "timed out", "timeout", "socket", "peer")
-_RESUME = "Type the same with --resume to go on from the last checkpoint."
+_RESUME = "Repeat the command with --resume to continue from the last checkpoint."
 
 
 class LostWorkerError(NasError):
-    """A worker's process or its connection is gone; the training may go on from a checkpoint."""
+    """A worker's process or connection is lost; the training can continue from a checkpoint."""
 
 
 def explain(error: BaseException, folder: Path) -> Exception:
-    """Return what to raise for `error`, the end of a training on workers.
+    """Return the exception to raise for `error`, the end of a training on workers.
 
-    One worker's error makes the others lose their connection to it, so that what says more comes
-    first: an error of nas's own, then a lack of memory, then a fault, then a loss. The traceback
-    of a fault is written to `folder`.
+    An error of one worker makes the others lose their connection to it. The most informative error
+    is used: first an error of nas, then exhausted memory, then other errors, then a loss. The
+    traceback of an error is written to `folder`.
     """
     if not isinstance(error, WorkerGroupError):
         return NasError(f"Ray Train failed: {_line(error)}.", _RESUME)
@@ -43,7 +43,7 @@ def explain(error: BaseException, folder: Path) -> Exception:
 
 
 def _inner(failure: BaseException) -> BaseException:
-    """Return how the worker was lost, where Ray Train wraps that; else what it raised."""
+    """Return the cause of a lost worker, if Ray Train wraps one; otherwise its error."""
     inner = getattr(failure, "health_check_failure", None)
     return inner if isinstance(inner, BaseException) else failure
 
@@ -61,7 +61,7 @@ def _fault(rank: int, failure: BaseException, error: BaseException, folder: Path
         path.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
     return NasError(
         f"worker {rank} failed: {type(failure).__name__}: {_line(failure)}.",
-        f"What led to it is in {path}. {_RESUME}",
+        f"The traceback is in {path}. {_RESUME}",
     )
 
 

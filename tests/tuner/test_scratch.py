@@ -57,7 +57,7 @@ def test_the_limit_is_that_of_a_socket_below_it(
     folder = short / ("x" * 90)
     folder.mkdir()
     words = moved_note(scratch_in(folder)) or ""
-    longest = int(words.split("leave room for ")[1].split(";")[0])
+    longest = int(words.split("allow only ")[1].split(";")[0])
     fitting = short / ("y" * (longest + extra - len(os.fsencode(short)) - 1))
     fitting.mkdir()
     scratch = scratch_in(fitting)
@@ -72,8 +72,8 @@ def test_the_limit_is_that_of_a_socket_below_it(
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("ä", "other characters than ASCII"),
-        ("é" * 30, "other characters than ASCII"),
+        ("ä", "only paths of ASCII"),
+        ("é" * 30, "only paths of ASCII"),
         ("a:b", "':'"),
         ("x" * 60, "bytes"),
     ],

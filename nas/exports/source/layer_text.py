@@ -1,4 +1,4 @@
-"""One layer as Python text: its module, and the expression that runs it."""
+"""One layer as Python source: its module, and the expression that runs it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias, assert_never
@@ -24,7 +24,7 @@ Expression: TypeAlias = tuple[str, Sequence[str | list[str]], str]
 
 
 def facts(layer: Layer) -> tuple[tuple[object, ...], Numbers]:
-    """Return what layers of one class have in common, and the numbers in which they may differ.
+    """Return the properties that layers of one class share, and the numbers that may differ.
 
     Each number has a kind: `channels`, `kernel`, `stride` or `groups`.
     """
@@ -59,7 +59,7 @@ def facts(layer: Layer) -> tuple[tuple[object, ...], Numbers]:
 
 
 def module(layer: Layer, term: Term) -> tuple[str, list[str]] | None:
-    """Return the class and the arguments of the module of a layer, None where it needs none.
+    """Return the class and the arguments of the module of a layer, None if it needs none.
 
     `term` gives the text of a number by its key in `facts`.
     """
@@ -119,7 +119,7 @@ def _convolution(layer: Conv, term: Term) -> list[str]:
 
 
 def _resized(layer: Pool | Pad | GlobalPool, x: str) -> Expression:
-    """Return the expression of a layer that changes height and width alone."""
+    """Return the expression of a layer that changes only height and width."""
     match layer:
         case GlobalPool():
             return "F.adaptive_avg_pool2d(", [x, "1"], ")"
@@ -138,5 +138,5 @@ def _resized(layer: Pool | Pad | GlobalPool, x: str) -> Expression:
 
 
 def _kept(before: int, after: int) -> str:
-    """Return the slice that takes off what is negative."""
+    """Return the slice for negative padding."""
     return f"{-before if before < 0 else ''}:{after if after < 0 else ''}"

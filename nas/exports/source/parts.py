@@ -1,7 +1,7 @@
-"""The parts of a network, read off the dotted names of its layers: stem, stages, blocks, head.
+"""The parts of a network from the dotted names of its layers: stem, stages, blocks, head.
 
-Neighbouring layers whose names share a prefix (`stem`, `stage2.0`) are a part where they have one
-output. A part may hold smaller parts.
+Adjacent layers whose names share a prefix (`stem`, `stage2.0`) are a part if they have one output.
+A part may contain smaller parts.
 """
 
 import itertools
@@ -20,11 +20,11 @@ Readers: TypeAlias = Mapping[str, Sequence[Layer]]
 
 @dataclass(frozen=True)
 class SourceModule:
-    """A module that reads the layers `inputs` of other parts; others read its layer `output`.
+    """A module that reads the layers `inputs` of other parts, and whose result is `output`.
 
-    `items` are the layers and smaller parts in the order of execution; the name of each begins
-    with `name` and a dot. A `sequence` has parts only, numbered from 0, each of which reads the one
-    before it. The network itself has the name "".
+    `items` are the layers and smaller parts in the order of execution; each name begins with `name`
+    and a dot. A `sequence` has only parts, numbered from 0, each of which reads the one before it.
+    The name of the network itself is "".
     """
 
     name: str
@@ -34,12 +34,12 @@ class SourceModule:
     sequence: bool = False
 
     def leaf(self, name: str) -> str:
-        """Return a name without that of this part."""
+        """Return a name without the prefix of this part."""
         return name.removeprefix(f"{self.name}.") if self.name else name
 
     @property
     def structure(self) -> tuple[object, ...]:
-        """What parts of one class have in common."""
+        """The properties that parts of one class share."""
         places = {name: f"<{position}>" for position, name in enumerate(self.inputs)}
         items = [
             (
@@ -64,7 +64,7 @@ def split(layers: Sequence[Layer]) -> SourceModule:
 
 
 def _items(layers: Sequence[Layer], prefix: str, readers: Readers) -> tuple[Item, ...]:
-    """Return the layers of one part with smaller parts in place of those that form one."""
+    """Return the layers of one part; layers that form a smaller part are replaced by it."""
     runs = [
         (name, tuple(run))
         for name, run in itertools.groupby(layers, key=lambda layer: _child(layer.name, prefix))
@@ -78,7 +78,7 @@ def _items(layers: Sequence[Layer], prefix: str, readers: Readers) -> tuple[Item
 
 
 def _child(name: str, prefix: str) -> str:
-    """Return the name of the smaller part that a layer may be of: a word, or one with a number."""
+    """Return the name of the possible smaller part of a layer: a word, optionally with a number."""
     words = name.removeprefix(prefix).split(".")
     if len(words) == 1:
         return ""
@@ -86,7 +86,7 @@ def _child(name: str, prefix: str) -> str:
 
 
 def _part(name: str, layers: tuple[Layer, ...], readers: Readers) -> SourceModule | None:
-    """Return the part of some layers; None unless they have modules, and one output."""
+    """Return some layers as a part; None unless they have modules, and one output."""
     inside = {layer.name for layer in layers}
     outputs = [
         each
@@ -102,17 +102,17 @@ def _part(name: str, layers: tuple[Layer, ...], readers: Readers) -> SourceModul
 
 
 def has_module(layer: Layer) -> bool:
-    """Tell whether a layer is an attribute of the module around it."""
+    """Tell whether a layer is an attribute of the surrounding module."""
     return module(layer, str) is not None
 
 
 def is_attribute(word: str) -> bool:
-    """Tell whether Python takes `word` as the name of an attribute."""
+    """Tell whether `word` is a valid attribute name in Python."""
     return word.isidentifier() and not keyword.iskeyword(word)
 
 
 def _with_sequences(items: Sequence[Item], readers: Readers) -> Iterator[Item]:
-    """Yield the items with one sequence in place of the numbered parts that form one."""
+    """Yield the items; numbered parts that form a sequence are replaced by it."""
     for name, group in itertools.groupby(items, key=_numbered):
         run = tuple(group)
         siblings = sum(item.name.startswith(f"{name}.") for item in items)
@@ -123,13 +123,13 @@ def _with_sequences(items: Sequence[Item], readers: Readers) -> Iterator[Item]:
 
 
 def _numbered(item: Item) -> str:
-    """Return the name of a part without the number that it ends in; "" where there is none."""
+    """Return the name of a part without its final number; "" if there is none."""
     name, _, number = item.name.rpartition(".")
     return name if isinstance(item, SourceModule) and number.isdigit() else ""
 
 
 def _is_sequence(name: str, run: Sequence[Item], readers: Readers) -> bool:
-    """Tell whether parts are numbered from 0, and each alone reads the one before it."""
+    """Tell whether parts are numbered from 0, and each reads only the one before it."""
     return (
         is_attribute(name.rpartition(".")[2])
         and [item.name for item in run] == [f"{name}.{number}" for number in range(len(run))]

@@ -1,7 +1,7 @@
-"""The class of the parts of a network that have one structure.
+"""The Python class of all parts of a network with the same structure.
 
-The numbers in which the parts differ are its parameters; numbers that are equal in every part share
-one, and numbers that all parts have in common are written out.
+Numbers that differ between the parts are its parameters; numbers that are equal to each other in
+every part share one parameter, and numbers that are constant over all parts are literals.
 """
 
 import itertools
@@ -19,7 +19,7 @@ from nas.space import Activation, BatchNorm
 _BODY = " " * 8
 _LIMIT = 100
 _ORDER = ("channels", "kernel", "stride", "groups")
-_SHORT = ("kernel", "stride")  # called by these words alone where there is only one of them
+_SHORT = ("kernel", "stride")  # without a prefix if there is only one of them
 _TAKEN = {"self", "F", "nn", "torch"}
 Column: TypeAlias = tuple[str, tuple[int, ...]]
 
@@ -28,7 +28,7 @@ Column: TypeAlias = tuple[str, tuple[int, ...]]
 class Template:
     """The class `name` with the docstring `about` that builds each of the `parts`.
 
-    `templates` has the classes of the smaller parts by the name of the part.
+    `templates` are the classes of the smaller parts by the name of the part.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Template:
     templates: Mapping[str, "Template"]
 
     def text(self) -> str:
-        """Return the class."""
+        """Return the source of the class."""
         arguments = ["self", *(f"{name}: int" for name in self._parameters.values())]
         inputs = ["self", *(f"{name}: Tensor" for name in self._inputs)]
         lines = [
@@ -54,12 +54,12 @@ class Template:
         return "\n".join(lines) + "\n"
 
     def numbers(self, part: SourceModule) -> Numbers:
-        """Return the numbers with which the class builds one of its parts, by parameter."""
+        """Return the numbers of one part, by parameter."""
         index = self._index[part.name]
         return {name: (kind, values[index]) for (kind, values), name in self._parameters.items()}
 
     def call(self, term: Term) -> tuple[str, list[str]]:
-        """Return the class and its arguments, whose texts `term` gives by parameter."""
+        """Return the class and its arguments; `term` gives the text of each parameter."""
         return self.name, [
             term(name) if kind == "channels" else f"{name}={term(name)}"
             for (kind, _), name in self._parameters.items()
@@ -105,7 +105,7 @@ class Template:
 
     @cached_property
     def _parameters(self) -> dict[Column, str]:
-        """The names of the parameters by kind and value in each part, in their order."""
+        """The names of the parameters by kind and value in each part, in order."""
         found: dict[Column, str] = {}
         for position, item in enumerate(self._first.items):
             for key, column in self._columns[position].items():
@@ -119,14 +119,14 @@ class Template:
         }
 
     def _parameter(self, position: int, item: Item, key: str) -> str:
-        """Return a name for a number: `in_channels` for the channels that the part reads."""
+        """Return a name for a number: `in_channels` for the input channels of the part."""
         reads_input = item.inputs == self._first.inputs or not any(self._columns[:position])
         if key == "in_channels" and len(self._first.inputs) == 1 and reads_input:
             return key
         return _variable(f"{self._first.leaf(item.name)}.{key}")
 
     def _term(self, position: int) -> Term:
-        """Return how the numbers of an item are written."""
+        """Return the function that writes the numbers of an item."""
 
         def term(key: str) -> str:
             column = self._columns[position][key]
@@ -147,7 +147,7 @@ class Template:
             yield from lines
 
     def _built(self, start: str, item: Item, term: Term) -> list[str]:
-        """Return the lines that build an item; none where it has no module."""
+        """Return the lines that build an item; none if it has no module."""
         if isinstance(item, SourceModule) and item.sequence:
             calls = [
                 self._call(part, lambda key, at=at: term(f"{at}.{key}"))  # type: ignore[misc]
@@ -158,13 +158,13 @@ class Template:
         return bracketed(f"{start}{call[0]}(", call[1], ")") if call else []
 
     def _call(self, item: Item, term: Term) -> tuple[str, list[str]] | None:
-        """Return the class and the arguments that build an item, None where it has no module."""
+        """Return the class and the arguments that build an item, None if it has no module."""
         if isinstance(item, SourceModule):
             return self.templates[item.name].call(term)
         return module(item, term)
 
     def _forward(self) -> Iterator[str]:
-        """Yield the statements; what a batch norm or an activation alone reads is nested in it."""
+        """Yield the statements; the only input of a batch norm or an activation is nested in it."""
         part = self._first
         names = variables(part, self._inputs)
         reads = [name for item in part.items for name in item.inputs]
@@ -198,10 +198,11 @@ class Template:
 
 
 def variables(part: SourceModule, inputs: Sequence[str]) -> dict[str, str]:
-    """Return the variable of the result of each item and input of a part, in its class.
+    """Return the variable for the result of each item and input of a part.
 
-    An item whose inputs nobody reads later writes into the variable of the first. Where that leaves
-    more than one new variable, `y`, each result has a variable of its own, called as the item.
+    An item whose inputs are not used later is assigned to the variable of the first input. If that
+    needs more than one new variable, `y`, each result has its own variable with the name of the
+    item.
     """
     last = {name: at for at, item in enumerate(part.items) for name in item.inputs}
     names = dict(zip(part.inputs, inputs, strict=True))
@@ -225,7 +226,7 @@ def flat(start: str, items: Sequence[str | list[str]], end: str) -> str:
 
 
 def bracketed(start: str, items: Sequence[str | list[str]], end: str) -> list[str]:
-    """Return `start`, the items and `end` on one line, or else the items below `start`."""
+    """Return `start`, the items and `end` on one line if they fit, otherwise one item per line."""
     line = flat(start, items, end)
     if len(line) <= _LIMIT or not items:
         return [line]
@@ -241,7 +242,7 @@ def bracketed(start: str, items: Sequence[str | list[str]], end: str) -> list[st
 
 
 def _repeated(calls: Sequence[tuple[str, list[str]] | None]) -> Iterator[str]:
-    """Yield the arguments that build the parts of a sequence, equal neighbours by a loop."""
+    """Yield the arguments that build the parts of a sequence; equal neighbours use a loop."""
     indent = f"{_BODY}    "
     for call, equal in itertools.groupby(filter(None, calls)):
         count = len(list(equal))
@@ -255,7 +256,7 @@ def _repeated(calls: Sequence[tuple[str, list[str]] | None]) -> Iterator[str]:
 
 
 def _takes_in(following: Item | None, name: str) -> bool:
-    """Tell whether the next item is one into which the item called `name` is nested."""
+    """Tell whether the item called `name` is nested into the next item."""
     return isinstance(following, BatchNorm | Activation) and following.inputs == (name,)
 
 
@@ -264,7 +265,7 @@ def _variable(leaf: str) -> str:
 
 
 def _free(name: str, used: Iterable[str]) -> str:
-    """Return `name`, with underscores until it is not in use."""
+    """Return `name`, with underscores appended until it is unused."""
     taken = {*used, *_TAKEN}
     while name in taken or keyword.iskeyword(name):
         name += "_"
@@ -276,7 +277,7 @@ def _attribute(leaf: str) -> str:
     first, *others = leaf.split(".")
     if not is_attribute(first):
         raise ExportError(
-            f"Python does not take {first} as a name, so that {leaf} cannot be written.",
+            f"{first} is not a valid name in Python, so that {leaf} cannot be written.",
             "Give the stage or layer another name.",
         )
     return f"self.{first}" + "".join(f'["{other}"]' for other in others)

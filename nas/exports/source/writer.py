@@ -1,8 +1,8 @@
-"""A standalone PyTorch source file of one network, read off its layers.
+"""The standalone PyTorch source file of one network, from its layers.
 
-The file imports torch only. It has a class for each kind of part that the names of the layers show
-(stem, blocks, head) and one for the whole. Every number in the file is that of a layer. Its state
-dict has the keys of `nas.training.network.module.Network`, so that one weights file fits both.
+The file imports only torch. It has a class for each kind of part in the names of the layers (stem,
+blocks, head) and one for the whole network. Every number in it comes from a layer. Its state dict
+has the keys of `nas.training.network.module.Network`, so that one weights file fits both.
 """
 
 import itertools
@@ -21,10 +21,10 @@ _WIDTH = 96
 
 
 def write_source(request: ExportRequest, layers: Sequence[Layer]) -> str:
-    """Return the text of `network.py` for `layers`, which are those of the request.
+    """Return the text of `network.py` for `layers`, the layers of the request.
 
     Raises:
-        ExportError: Python does not take the name of a layer.
+        ExportError: the name of a layer is not valid in Python.
     """
     body = [*write_classes(layers, request.space.kind.name), _BUILD]
     if request.training:
@@ -43,12 +43,12 @@ def write_source(request: ExportRequest, layers: Sequence[Layer]) -> str:
 
 
 def write_classes(layers: Sequence[Layer], kind: str) -> list[str]:
-    """Return the classes of a network of blocks of `kind`; the last, `Network`, has no arguments.
+    """Return the classes of a network of `kind` blocks; the last, `Network`, has no arguments.
 
-    Parts of one structure share a class.
+    Parts of equal structure share a class.
 
     Raises:
-        ExportError: Python does not take the name of a layer.
+        ExportError: the name of a layer is not valid in Python.
     """
     network = split(layers)
     groups: dict[tuple[str, str, tuple[object, ...]], list[SourceModule]] = {}
@@ -69,7 +69,7 @@ def write_classes(layers: Sequence[Layer], kind: str) -> list[str]:
 
 
 def _smaller_parts(part: SourceModule) -> Iterator[SourceModule]:
-    """Yield all parts inside `part` that have a class, each after those that it holds."""
+    """Yield all parts inside `part` that have a class, each after its own parts."""
     for item in part.items:
         if isinstance(item, SourceModule):
             yield from _smaller_parts(item)
@@ -126,7 +126,7 @@ Use, with PyTorch and safetensors installed and the weights in the same director
 
 
 def _plain(text: str) -> str:
-    """Return `text` as one line that can stand in a docstring."""
+    """Return `text` as one line that is valid in a docstring."""
     return " ".join(text.replace("\\", "/").replace('"', "'").split())
 
 
@@ -174,7 +174,7 @@ def _example(request: ExportRequest) -> str:
 
 
 def _facts(request: ExportRequest) -> list[str]:
-    """Return the assignments that say what goes into the network and what comes out."""
+    """Return the assignments that describe the input and output of the network."""
     lines = [
         f"INPUT = {tuple(request.input)}  # channels, height, width",
         f"CLASSES = {request.classes}",
@@ -191,7 +191,7 @@ def _facts(request: ExportRequest) -> list[str]:
 
 
 def _quote(text: str) -> str:
-    """Return a string literal with the quotes that a formatter would choose."""
+    """Return a string literal with the quotes that a formatter chooses."""
     body = "".join(char if char in "'\"" else repr(char)[1:-1] for char in text)
     quote = "'" if text.count('"') > text.count("'") else '"'
     return quote + body.replace(quote, f"\\{quote}") + quote

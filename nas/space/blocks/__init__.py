@@ -1,4 +1,4 @@
-"""The block kinds: what may be chosen in a block, and the layers that it becomes."""
+"""The block kinds: the choices and the layers of a block."""
 
 from typing import TypeGuard
 

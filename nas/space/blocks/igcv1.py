@@ -2,19 +2,19 @@
 
 Layers in the order of the authors' code (hellozting/InterleavedGroupConvolutions, network/*.py):
 
-    3x3 group conv, L groups ("primary"), carries the stride and the change of width
+    3x3 group conv, L groups ("primary"), has the stride and changes the width
     channel shuffle with L groups
     1x1 group conv, M groups ("secondary")
-    channel shuffle with M groups, which undoes the first
+    channel shuffle with M groups, which inverts the first
     batch norm, ReLU
 
 Without `shortcut` a block is one such pair (plain_igc.py). With it a block is two pairs, the second
-without ReLU, then the block's input is added and a ReLU follows (resnet_igc.py); where width or
-stride change, a 1x1 convolution in L groups with batch norm takes the input there.
+without ReLU; then the block's input is added, followed by ReLU (resnet_igc.py). If width or stride
+change, the input passes a 1x1 convolution in L groups with batch norm.
 
 secondary = "strict" gives M = width / L, the paper's C = L * M. "input" differs in the pair that
-changes the width: there M = input width / L, as in the authors' CIFAR code. "none" leaves the 1x1
-out; with L = 1 and a shortcut that is ResNet's basic block.
+changes the width: there M = input width / L, as in the authors' CIFAR code. "none" omits the 1x1;
+with L = 1 and a shortcut this is ResNet's basic block.
 """
 
 from collections.abc import Mapping
@@ -45,13 +45,13 @@ class IGCV1:
     }
 
     def canonical(self, choices: Mapping[str, Value]) -> dict[str, Value]:
-        """Return the choices: each makes a difference, whatever the others are."""
+        """Return the choices unchanged: all combinations differ."""
         return dict(choices)
 
     def problem(
         self, choices: Mapping[str, Value], in_width: int, width: int
     ) -> tuple[str, str] | None:
-        """Return the group count that does not divide a width which it has to split."""
+        """Return a group count that does not divide a width."""
         primary = integer(choices, "primary")
         for channels in (in_width, width):
             if channels % primary:
@@ -64,7 +64,7 @@ class IGCV1:
     def pair(
         self, choices: Mapping[str, Value], in_width: int, width: int
     ) -> ConvolutionPair | None:
-        """Return the first pair of a block, which alone may be other than strict."""
+        """Return the first pair of a block, the only one that may not be strict."""
         if choices["secondary"] == "none":
             return None
         primary = integer(choices, "primary")
@@ -96,7 +96,7 @@ class IGCV1:
     def _pair(
         self, net: Builder, name: str, choices: Mapping[str, Value], width: int, stride: int
     ) -> None:
-        """Append one pair up to its batch norm; its layers are called `name` and more."""
+        """Append one pair up to its batch norm; layer names begin with `name`."""
         primary = integer(choices, "primary")
         read = net.shape.channels
         net.conv(f"{name}primary", width, kernel=3, stride=stride, groups=primary)

@@ -12,9 +12,9 @@ Layers in the order of the authors' released graph (homles11/IGCV3, symbols/igcv
     channel shuffle with width / G2 groups     P2, optional; the released graph has none
     + input, in every block of a stage but its first
 
-With G1 = G2 = 1 and ReLU6 after the first two convolutions this is MobileNetV2's block;
-expansion 0 leaves the first convolution out, as MobileNetV2 does in its first block. G2 "strict"
-is hidden width / G1 in each block: the strict complementary condition (nas.space.complementary).
+With G1 = G2 = 1 and ReLU6 after the first two convolutions this is MobileNetV2's block; expansion 0
+omits the first convolution, as MobileNetV2 does in its first block. G2 "strict" is hidden width /
+G1 in each block: the strict complementary condition (nas.space.complementary).
 """
 
 from collections.abc import Mapping
@@ -46,7 +46,7 @@ class IGCV3:
             "an integer of 1 or more, or strict",
         ),
         "relu": ChoiceRule(
-            "after which convolutions a ReLU6 stands",
+            "the convolutions followed by a ReLU6",
             lambda value: isinstance(value, str) and value in RELU_PLACEMENTS,
             f"one of {', '.join(RELU_PLACEMENTS)}",
             changes_cost=False,
@@ -58,9 +58,9 @@ class IGCV3:
     }
 
     def canonical(self, choices: Mapping[str, Value]) -> dict[str, Value]:
-        """Drop what does nothing: G1 and the first ReLU without their convolution, an idle P2.
+        """Remove values without effect: G1 and the first ReLU without their convolution, and P2.
 
-        P2 interleaves width / G2 groups: nothing moves where G2 is 1 or the width itself.
+        P2 interleaves width / G2 groups: it has no effect if G2 is 1 or the width.
         """
         result = dict(choices)
         if choices["expansion"] == 0:
@@ -74,7 +74,7 @@ class IGCV3:
     def problem(
         self, choices: Mapping[str, Value], in_width: int, width: int
     ) -> tuple[str, str] | None:
-        """Return the group count that does not divide a width which it has to split."""
+        """Return a group count that does not divide a width."""
         expansion, g1 = integer(choices, "expansion"), integer(choices, "g1")
         hidden = (expansion or 1) * in_width
         for channels in () if expansion == 0 else (in_width, hidden):
@@ -100,7 +100,7 @@ class IGCV3:
     def lower(
         self, net: Builder, choices: Mapping[str, Value], width: int, stride: int, first: bool
     ) -> None:
-        """Append one block; the first 1x1 and P1 are left out where expansion is 0."""
+        """Append one block; without the first 1x1 and P1 if expansion is 0."""
         expansion, g1 = integer(choices, "expansion"), integer(choices, "g1")
         relus = str(choices["relu"]).split("+")
         source, in_width = net.last, net.shape.channels
@@ -130,7 +130,7 @@ KIND = IGCV3()
 
 
 def _last_groups(choices: Mapping[str, Value], hidden: int) -> int:
-    """Return G2 as a number: strict asks for as many as leave one channel of each first group."""
+    """Return G2 as a number; strict: one channel from each group of the first convolution."""
     if choices["g2"] == "strict":
         return hidden // (integer(choices, "g1") if choices["expansion"] else 1)
     return integer(choices, "g2")

@@ -1,4 +1,4 @@
-"""What every block kind states about itself."""
+"""The interface of block kinds."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ from nas.space.layers import ActivationName, Builder
 
 @dataclass(frozen=True)
 class ChoiceRule:
-    """Which values a choice may take, in words and as a test, and whether it changes the cost.
+    """The allowed values of a choice, as text and as a test, and whether it changes the cost.
 
-    `changes_latency` tells it of the latency, which depends on more than the other costs do.
+    `changes_latency` is the same for the latency, which depends on more than the other costs.
     """
 
     meaning: str
@@ -22,20 +22,20 @@ class ChoiceRule:
     changes_latency: bool = True
 
     def counts(self, latency: bool) -> bool:
-        """Tell whether the choice changes a cost, `latency` among them or not."""
+        """Tell whether the choice changes a cost; `latency` tells whether latency is included."""
         return self.changes_cost or (latency and self.changes_latency)
 
 
 class BlockKind(Protocol):
     """A family of blocks with the same choices.
 
-    `depth` (how many blocks a stage repeats) and `width` (output channels) belong to every kind;
-    the space knows them. A kind names its further choices in `rules`.
+    `depth` (the number of blocks in a stage) and `width` (output channels) belong to every kind;
+    the space defines them. A kind defines its further choices in `rules`.
     """
 
     @property
     def name(self) -> str:
-        """The word that a space file writes as `block`."""
+        """The value of `block` in a space file."""
         ...
 
     @property
@@ -45,39 +45,39 @@ class BlockKind(Protocol):
 
     @property
     def rules(self) -> Mapping[str, ChoiceRule]:
-        """The choices of this kind besides depth and width, in their order."""
+        """The choices of this kind in addition to depth and width, in order."""
         ...
 
     def canonical(self, choices: Mapping[str, Value]) -> dict[str, Value]:
-        """Collapse choices that make no difference; may look at the width, not at the depth."""
+        """Merge equivalent choices; may depend on the width, but not on the depth."""
         ...
 
     def problem(
         self, choices: Mapping[str, Value], in_width: int, width: int
     ) -> tuple[str, str] | None:
-        """Return (choice, cause) where a block of these widths cannot be built, else None."""
+        """Return (choice, cause) if a block of these widths cannot be built, else None."""
         ...
 
 
 @runtime_checkable
 class StageKind(BlockKind, Protocol):
-    """A kind whose blocks read only the block before them: a stage is lowered block by block."""
+    """A kind whose blocks read only the previous block: a stage is lowered block by block."""
 
     def lower(
         self, net: Builder, choices: Mapping[str, Value], width: int, stride: int, first: bool
     ) -> None:
         """Append the layers of one block with `width` output channels to `net`.
 
-        The `first` block of a stage carries its stride and changes the width; the others repeat it.
+        The `first` block of a stage has its stride and changes the width; the others do not.
         """
         ...
 
 
 class PartLayers(Protocol):
-    """The layers of one part of a network; hashable, and equal where the layers are."""
+    """The layers of one part of a network; hashable, and equal if the layers are."""
 
     def lower(self, net: Builder, sources: Sequence[str]) -> None:
-        """Append the layers to `net`; they read the layers called `sources`."""
+        """Append the layers to `net`; they read the layers in `sources`."""
         ...
 
 
@@ -93,7 +93,7 @@ class NetworkPart(NamedTuple):
 
 
 class PlannedStage(NamedTuple):
-    """One stage of a network to be planned: its choices, and its stride here and at deployment."""
+    """One stage of a network to plan: its choices, and its strides here and at deployment."""
 
     name: str
     choices: Mapping[str, Value | None]
@@ -102,7 +102,7 @@ class PlannedStage(NamedTuple):
 
 
 class Skeleton(NamedTuple):
-    """What a network has besides its stages: the stem, here with its stride, and the classes."""
+    """The network outside its stages: the stem with its stride at this input, and the classes."""
 
     stem_width: int
     stem_kernel: int
@@ -112,13 +112,13 @@ class Skeleton(NamedTuple):
 
 @runtime_checkable
 class NetworkKind(BlockKind, Protocol):
-    """A kind whose blocks read more than the block before them: it plans the whole network.
+    """A kind whose blocks read more than the previous block: it plans the whole network.
 
     Its spaces are counted part by part, and listed instead of tabulated.
     """
 
     def parts(self, skeleton: Skeleton, stages: Sequence[PlannedStage]) -> list[NetworkPart]:
-        """Return all parts of the network from the stem to the classifier, in their order."""
+        """Return all parts of the network from the stem to the classifier, in order."""
         ...
 
 
@@ -154,7 +154,7 @@ EXPANSION = ChoiceRule(
 
 
 def integer(choices: Mapping[str, Value], key: str) -> int:
-    """Return one choice that the space has already checked to be an integer."""
+    """Return one choice that the space has checked to be an integer."""
     value = choices[key]
     assert isinstance(value, int), (key, value)
     return value

@@ -5,8 +5,8 @@
     1x1 conv, to the stage's width            pointwise
     batch norm, ReLU
 
-No residual: arXiv 1704.04861, table 1 and figure 3. Between two groups of weights there is always a
-ReLU, and the network ends in the last of them: the family has no 1x1 convolution in its head.
+No residual: arXiv 1704.04861, table 1 and figure 3. Every convolution is followed by a ReLU, and
+the network ends with its last block: the family has no 1x1 convolution in its head.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ class MobileNetV1:
     rules: Mapping[str, ChoiceRule] = {"kernel": KERNEL}
 
     def canonical(self, choices: Mapping[str, Value]) -> dict[str, Value]:
-        """Return the choices: each of them makes a difference."""
+        """Return the choices unchanged: all combinations differ."""
         return dict(choices)
 
     def problem(

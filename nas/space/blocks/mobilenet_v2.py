@@ -6,11 +6,10 @@
     batch norm, ReLU6
     1x1 conv, to the stage's width            project
     batch norm
-    + input, in every block of a stage but its first
+    + input, in every block of a stage except the first
 
-Expansion 0 leaves the first convolution out. So do all common implementations where the paper's
-table 2 has t = 1, although a 1x1 convolution from C_in to C_in can stand there: that is expansion 1
-here.
+Expansion 0 omits the first convolution, like all common implementations where the paper's table 2
+has t = 1. A 1x1 convolution from C_in to C_in is also possible there: that is expansion 1.
 """
 
 from collections.abc import Mapping
@@ -31,7 +30,7 @@ class MobileNetV2:
     }
 
     def canonical(self, choices: Mapping[str, Value]) -> dict[str, Value]:
-        """Return the choices: each of them makes a difference."""
+        """Return the choices unchanged: all combinations differ."""
         return dict(choices)
 
     def problem(

@@ -2,7 +2,7 @@
 
 The two cells of Zoph et al., "Learning Transferable Architectures for Scalable Image Recognition"
 (CVPR 2018), figure 4, wired as in the authors' code (tensorflow/models, research/slim/nets/nasnet).
-Each has two states to begin with, both brought to `width` channels: "left" from the cell before,
+Each begins with two states, both converted to `width` channels: "left" from the previous cell,
 "right" from the one before that. Five sums follow, and the unused states are concatenated:
 
     normal cell, 6 x width channels        reduction cell, stride 2, 4 x width channels
@@ -13,17 +13,17 @@ Each has two states to begin with, both brought to `width` channels: "left" from
     sum4  sep3 left    left                sep3 sum0   max  left
     out   right, sum0 … sum4               sum1 … sum4
 
-sepK is twice ReLU, depthwise KxK, 1x1, batch norm; the first depthwise carries the stride. Pools
-are 3x3. A state comes from ReLU, 1x1, batch norm; where "right" is larger than "left", from two
-1x1 convolutions of half the width on the even and on the odd pixels (factorised reduction). The
-first cell of a network has no second cell to read: "right" is then what it reads itself, as it is.
+sepK is twice ReLU, depthwise KxK, 1x1, batch norm; the first depthwise has the stride. Pools are
+3x3. A state comes from ReLU, 1x1, batch norm; if "right" is larger than "left", from two 1x1
+convolutions of half the width on the even and on the odd pixels (factorised reduction). The first
+cell of a network has only one input: "right" is then this input, unconverted.
 
 A stage of stride 2 begins with a reduction cell, all its other cells are normal; the depth counts
-both. Where a small input takes the stride of a stage away, its reduction cell goes too: without
-its stem cells the ImageNet network is the authors' network for CIFAR.
+both. If a small input removes the stride of a stage, its reduction cell is removed too: without its
+stem cells the ImageNet network is the authors' network for CIFAR.
 
-Strided cells on maps of even size pad as TensorFlow does ("same": before by one less than after).
-The PyTorch ports get the same result from one more row and column, computed and cut off again;
+Strided cells on maps of even size pad as TensorFlow does ("same": one less before than after). The
+PyTorch ports get the same result by computing one more row and column, which are then removed;
 padding = "cropped" builds and counts that form, padding = "exact" the authors'.
 """
 
@@ -51,7 +51,7 @@ class NASNetA:
     }
 
     def canonical(self, choices: Mapping[str, Value]) -> dict[str, Value]:
-        """Return the choices: each makes a difference."""
+        """Return the choices unchanged: all combinations differ."""
         return dict(choices)
 
     def problem(
@@ -84,7 +84,7 @@ KIND = NASNetA()
 
 
 def _cells(stage: PlannedStage) -> list[tuple[int, int]]:
-    """Return number and stride of the cells of a stage that are there at this input."""
+    """Return number and stride of the cells of a stage at this input."""
     depth = stage.choices["depth"]
     assert isinstance(depth, int), stage
     cells = [(block, stage.stride if block == 0 else 1) for block in range(depth)]
@@ -93,7 +93,7 @@ def _cells(stage: PlannedStage) -> list[tuple[int, int]]:
 
 @dataclass(frozen=True)
 class Stem:
-    """A convolution and a batch norm, without an activation; not padded where it has a stride."""
+    """A convolution and a batch norm, without an activation; without padding if strided."""
 
     width: int
     kernel: int
@@ -131,7 +131,7 @@ class NormalCell:
     exact: bool
 
     def lower(self, net: Builder, sources: Sequence[str]) -> None:
-        """Append the layers; `sources` are the cell before, and the one before that if any."""
+        """Append the layers; `sources` are the previous cell and, if any, the one before it."""
         cell = _Cell(net, self.width, 1, self.exact)
         left = cell.state("left", sources[0])
         right = cell.right(sources, self.halve)
@@ -159,7 +159,7 @@ class ReductionCell:
     exact: bool
 
     def lower(self, net: Builder, sources: Sequence[str]) -> None:
-        """Append the layers; `sources` are the cell before, and the one before that if any."""
+        """Append the layers; `sources` are the previous cell and, if any, the one before it."""
         cell = _Cell(net, self.width, 2, self.exact)
         left = cell.state("left", sources[0])
         right = cell.right(sources, self.halve)
@@ -183,14 +183,14 @@ class _Cell:
     """Appends the operations of one cell; each returns the name of its last layer."""
 
     def __init__(self, net: Builder, width: int, stride: int, exact: bool) -> None:
-        """Keep what the operations share; `stride` is that of the cell."""
+        """Store the common arguments; `stride` belongs to the cell."""
         self._net, self._width, self._stride, self._exact = net, width, stride, exact
         self._extra = (0, 0)
 
     def state(self, name: str, source: str) -> str:
-        """Return `source` brought to the width of the cell."""
+        """Return `source` converted to the width of the cell."""
         self._net.branch(source)
-        if name == "left":  # the cell's own map decides what its strided operations pad
+        if name == "left":  # this map determines the padding of strided operations
             self._extra = self._even()
         return self._unit(name)
 
@@ -201,7 +201,7 @@ class _Cell:
         return self.state("right", sources[1]) if halve == 1 else self._halved(sources[1], halve)
 
     def matched(self, name: str, state: str, relu: bool = True) -> str:
-        """Return `state` itself, or brought to the width of the cell where it has another."""
+        """Return `state` itself, or converted to the width of the cell if it differs."""
         self._net.branch(state)
         return state if self._net.shape.channels == self._width else self._unit(name, relu)
 
@@ -212,11 +212,11 @@ class _Cell:
         return self._net.last
 
     def pool(self, name: str, source: str, function: PoolName, stride: int = 1) -> str:
-        """Return a 3x3 pooling, brought to the width of the cell."""
+        """Return a 3x3 pooling, converted to the width of the cell."""
         net = self._net
         net.branch(source)
         extra = self._even() if stride > 1 else (0, 0)
-        # A pool ignores what lies outside of the map: zeros before it may only meet what is cut.
+        # Pooling ignores its padding: zeros before it must only affect pixels that are cropped.
         net.pad(f"{name}.pad", extra, (0, 0))
         net.pool(f"{name}.pool", function, 3, stride)
         net.pad(f"{name}.crop", _negative(extra), (0, 0))

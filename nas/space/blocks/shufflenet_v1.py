@@ -7,18 +7,18 @@
     batch norm
     1x1 group conv, to the stage's width        expand
     batch norm
-    + input, in every unit of a stage but its first
+    + input, in every unit of a stage except the first
     ReLU                                        relu
 
-The first unit of a stage widens the network by concatenation: its last convolution gives only the
-channels that its input lacks, and the input joins them through a 3x3 average pooling that carries
-the stride (arXiv 1707.01083, section 3.2), or as it is where the stride is 1. A first unit that
-keeps the width adds that input instead.
+The first unit of a stage widens the network by concatenation: its last convolution computes only
+the additional channels, and the input is concatenated after a 3x3 average pooling with the stride
+(arXiv 1707.01083, section 3.2), or unchanged if the stride is 1. A first unit that keeps the width
+adds this input instead.
 
 With `dense_entry` the first 1x1 of the first unit has one group: the paper does so in its first
-stage, where the input has few channels. The shuffle keeps the groups of the stage there, as the
-public implementations do. (The released weights of one later reimplementation shuffle behind the
-depthwise convolution; the counts are the same.)
+stage, where the input has few channels. The shuffle still uses the groups of the stage there, as in
+the public implementations. (The released weights of a later reimplementation shuffle after the
+depthwise convolution; the counts are equal.)
 """
 
 from collections.abc import Mapping
@@ -42,13 +42,13 @@ class ShuffleNetV1:
     }
 
     def canonical(self, choices: Mapping[str, Value]) -> dict[str, Value]:
-        """Drop the exception for the first 1x1 where all have one group anyway."""
+        """Remove the exception for the first 1x1 if all convolutions have one group."""
         return {**choices, "dense_entry": choices["groups"] != 1 and choices["dense_entry"]}
 
     def problem(
         self, choices: Mapping[str, Value], in_width: int, width: int
     ) -> tuple[str, str] | None:
-        """Return the width that does not grow, or the count that does not divide a width."""
+        """Return a width that does not grow, or a count that does not divide a width."""
         if width < in_width:
             return "width", f"width={width} is less than the {in_width} channels of its input"
         bottleneck, groups = (integer(choices, key) for key in ("bottleneck", "groups"))
@@ -64,7 +64,7 @@ class ShuffleNetV1:
     def lower(
         self, net: Builder, choices: Mapping[str, Value], width: int, stride: int, first: bool
     ) -> None:
-        """Append one unit; the first of a stage concatenates its input where the width grows."""
+        """Append one unit; the first of a stage concatenates its input if the width grows."""
         bottleneck, groups = (integer(choices, key) for key in ("bottleneck", "groups"))
         source, in_width = net.last, net.shape.channels
         grown = width - in_width
