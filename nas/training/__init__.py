@@ -1,7 +1,7 @@
-"""Train one network: build it from its layers, count it with fvcore, fit it to a task.
+"""Training of one network: build it from its layers, count it with fvcore, fit it to a task.
 
-This folder is the door to torch. It needs neither Ray nor a database: `session.Session` is all
-that an executor of trials has to know.
+Only this room imports torch. It needs neither Ray nor a database: an executor of trials uses only
+`session.Session`.
 """
 
 import lazy_loader

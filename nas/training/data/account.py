@@ -1,45 +1,45 @@
-"""LeftOut: an account of the files of a data set that are not read, and why."""
+"""LeftOut: the files of a data set that are not read, and the reasons."""
 
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-_NAMED = 3  # files that are named for each reason
+_NAMED = 3  # names listed for each reason
 
 
 class Reason(StrEnum):
-    """Why a file or a folder is not read, as the user is told."""
+    """Why a file or a folder is not read, as shown to the user."""
 
     HIDDEN = "hidden"
     NO_IMAGE = "not an image"
     EMPTY = "empty"
-    LINK = "a link that leads nowhere"
+    LINK = "a broken link"
     FOLDER_LINK = "a linked folder inside a class"
     SPECIAL = "not a regular file"
     OUTSIDE = "outside the class folders"
     NO_CLASS = "a folder without images"
-    NO_PART = "in no part that is read"
+    NO_PART = "in no known part"
     NO_LABELS = "without labels"
     UNREADABLE = "unreadable"
 
 
 def printable(name: str) -> str:
-    """Return the name of a file or a class as one line that every terminal can show.
+    """Return the name of a file or a class as one printable line.
 
-    Names may hold line breaks, control sequences, and bytes that are no text.
+    Names may contain line breaks, control sequences, and bytes that are not text.
     """
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
 
 
 @dataclass
 class LeftOut:
-    """How many files were left out for each reason, and the names of the first ones."""
+    """The number of files left out for each reason, and the names of the first ones."""
 
     counts: Counter[Reason] = field(default_factory=Counter)
     names: dict[Reason, list[str]] = field(default_factory=dict)
 
     def add(self, reason: Reason, name: str, count: int = 1) -> None:
-        """Enter a file, or a folder of `count` files."""
+        """Add a file, or a folder of `count` files."""
         self.counts[reason] += count
         named = self.names.setdefault(reason, [])
         if len(named) < _NAMED:
@@ -47,7 +47,7 @@ class LeftOut:
 
     @property
     def text(self) -> str:
-        """One sentence without a full stop; empty where nothing was left out."""
+        """One sentence without a full stop; empty if nothing was left out."""
         if not self.counts:
             return ""
         parts = [self._part(reason) for reason in Reason if self.counts[reason]]

@@ -1,10 +1,10 @@
-"""The cache of decoded images: a worker process starts in a moment, and shares them with others.
+"""The cache of decoded images: worker processes start quickly, and share the images.
 
-One safetensors file for each set of source files, named by a hash of their paths, sizes and times
-of change. It is mapped into memory, so that the workers of a machine hold its images once, in pages
-that the system may drop and read again. It is written beside its final name and renamed, never
-changed in place: a reader never sees half a file, and what is mapped stays as it was when the file
-is replaced or deleted.
+There is one safetensors file for each set of source files; its name is a hash of their paths, sizes
+and modification times. It is mapped into memory, so that all workers of a machine share its pages,
+which the system can drop and read again. It is written under a temporary name and renamed, never
+changed in place: a reader never sees a partial file, and a mapped file keeps its content when it is
+replaced or deleted.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ _VERSION = 2
 def cache_dir() -> Path:
     """Return `NAS_CACHE`, else `nas` in `XDG_CACHE_HOME`, else `~/.cache/nas`.
 
-    Where a user has no home, or none that can be written, a folder of the user's own among the
+    If the user has no home folder, or none that is writable, a folder of the user among the
     temporary files.
     """
     if given := os.environ.get("NAS_CACHE"):
@@ -41,10 +41,10 @@ def cache_dir() -> Path:
 
 
 def cached(files: Iterable[Path], kind: str, read: Callable[[], Source]) -> Source:
-    """Return what `read` makes of `files`, from the cache where these files were read before.
+    """Return the result of `read` for `files`, from the cache if they were read before.
 
-    `kind` names the way of reading. Where the cache cannot be written, the images stay in the
-    memory of this process, and nothing is kept.
+    `kind` identifies the way of reading. If the cache is not writable, the images stay in the
+    memory of this process only.
     """
     path = cache_dir() / f"{kind}-{fingerprint(files)}.safetensors"
     if (kept := _mapped(path)) is not None:
@@ -58,7 +58,7 @@ def cached(files: Iterable[Path], kind: str, read: Callable[[], Source]) -> Sour
 
 
 def _mapped(path: Path) -> Source | None:
-    """Return what the file at `path` holds, None where there is no such file or it is broken."""
+    """Return the source in the file at `path`, None if it is missing or broken."""
     if path.is_file():
         with contextlib.suppress(SafetensorError, OSError, KeyError, json.JSONDecodeError):
             return _load(path)
@@ -66,9 +66,9 @@ def _mapped(path: Path) -> Source | None:
 
 
 def fingerprint(files: Iterable[Path | str]) -> str:
-    """Return a name for `files` as they are: their paths, sizes and times of change."""
+    """Return a name for the current state of `files`: paths, sizes and modification times."""
     digest = hashlib.sha256(f"{_VERSION}".encode())
-    folders: dict[str, str] = {}  # resolved once each, for the files may be millions
+    folders: dict[str, str] = {}  # each resolved once: there may be millions of files
     for file in sorted(os.fspath(file) for file in files):
         folder, name = os.path.split(file)
         if folder not in folders:
@@ -82,7 +82,7 @@ def fingerprint(files: Iterable[Path | str]) -> str:
 def _save(source: Source, path: Path) -> None:
     tensors = {}
     for name, part in source.parts.items():
-        assert isinstance(part, Split)  # what is streamed is not cached
+        assert isinstance(part, Split)  # streamed images are not cached
         tensors[f"{name}.images"] = part.images.contiguous()
         tensors[f"{name}.labels"] = part.labels.contiguous()
     about = {
@@ -96,10 +96,10 @@ def _save(source: Source, path: Path) -> None:
 
 
 def _load(path: Path) -> Source:
-    """Return the source in `path`; its tensors are pages of the file, read when they are touched.
+    """Return the source in `path`; its tensors are pages of the file, loaded on access.
 
     Raises:
-        SafetensorError, OSError, KeyError, json.JSONDecodeError: there is no whole one.
+        SafetensorError, OSError, KeyError, json.JSONDecodeError: there is no complete file.
     """
     with safe_open(path, framework="pt") as file:
         about = json.loads(file.metadata()["source"])

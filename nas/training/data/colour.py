@@ -8,7 +8,7 @@ def jitter(images: Tensor, shifts: Tensor) -> Tensor:
     """Return `images` with hue, saturation and lightness shifted.
 
     `images` are floats in [0, 1] of shape (N, 3, H, W); `shifts` has shape (N, 3): turns of the
-    hue, and shares that are added to saturation and lightness (HSL), which stay within [0, 1].
+    hue, and amounts added to saturation and lightness (HSL), which are clipped to [0, 1].
     """
     hue, saturation, lightness = _to_hsl(images)
     turn, more, light = (shifts[:, i, None, None] for i in range(3))

@@ -1,7 +1,7 @@
 """The handwritten digits that scikit-learn embeds: 1,797 images of 8x8 pixels in 17 shades.
 
 From the UCI repository (Alpaydin and Kaynak 1998, "Optical Recognition of Handwritten Digits", its
-test part). No download, and an epoch takes seconds: they show the whole path of a search, but
+test part). They need no download, and an epoch takes seconds: they show how a search works, but
 cannot rank group counts.
 """
 
@@ -19,7 +19,7 @@ _SHADES = 16
 
 
 def read_digits(request: DataRequest) -> Source:
-    """Return all digits, grey values spread over 0..255; no folder may be given.
+    """Return all digits, with grey values scaled to 0..255; a folder must not be given.
 
     Raises:
         TaskError: a folder was given.
@@ -27,10 +27,10 @@ def read_digits(request: DataRequest) -> Source:
     data_dir = request.folder
     if data_dir is not None:
         raise TaskError(
-            f"the task digits is embedded and takes no data, but got {data_dir}.",
+            f"the task digits is embedded and takes no --data, but got {data_dir}.",
             "Leave --data out, or type --task cifar10 with it.",
         )
-    # read through the cache, which spares every worker the import of scikit-learn: seconds
+    # use the cache, which saves every worker the import of scikit-learn, which takes seconds
     return cached([], f"digits-{version('scikit-learn')}", _read)
 
 

@@ -1,4 +1,4 @@
-"""Folders: which files below a folder are images, and which are left out."""
+"""Folders: find the images below a folder, and account for other files."""
 
 import mimetypes
 import os
@@ -12,14 +12,14 @@ _SYSTEM = frozenset(
     {"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir", "__pycache__", "lost+found",
      "$recycle.bin", "system volume information"}
 )  # fmt: skip
-# Pillow knows the suffixes of these formats, but cannot decode them by itself
+# Pillow knows the suffixes of these formats, but cannot decode them alone
 _STUBS = frozenset({"BUFR", "EPS", "FPX", "GRIB", "HDF5", "MIC", "MPEG", "WMF"})
-_SNIFFED = 64 << 20  # bytes up to which a file of an unknown suffix is looked into
+_SNIFFED = 64 << 20  # largest file with an unknown suffix that is opened, in bytes
 
 
 @cache
 def suffixes() -> frozenset[str]:
-    """Return the suffixes of the image formats that the installed Pillow reads, with their dot."""
+    """Return the suffixes of the image formats that the installed Pillow reads, with the dot."""
     from PIL import Image
 
     Image.init()
@@ -29,40 +29,40 @@ def suffixes() -> frozenset[str]:
 
 
 def has_image_suffix(name: str) -> bool:
-    """Tell whether a file is named like an image."""
+    """Tell whether a file has the suffix of an image."""
     return os.path.splitext(name)[1].lower() in suffixes()  # noqa: PTH122
 
 
 def may_be_image(name: str) -> bool:
-    """Tell whether a file may be an image by its name: so named, or with an unknown suffix."""
+    """Tell whether a file may be an image: by its suffix, or if its suffix is unknown."""
     if has_image_suffix(name):
         return True
     return mimetypes.guess_type(name)[0] is None and not is_parquet(name)
 
 
 def is_parquet(name: str) -> bool:
-    """Tell whether a file is named like a parquet file."""
+    """Tell whether a file has the suffix of parquet."""
     return name.lower().endswith((".parquet", ".parq"))
 
 
 def is_hidden(name: str) -> bool:
-    """Tell whether a file or folder is hidden, or one of the system's."""
+    """Tell whether a file or folder is hidden, or belongs to the system."""
     return name.startswith(".") or name.lower() in _SYSTEM
 
 
 def entries(folder: Path | str) -> list["os.DirEntry[str]"]:
-    """Return what lies in `folder`, by name; raises OSError where it cannot be read."""
+    """Return the entries of `folder`, sorted by name; raises OSError if it cannot be read."""
     with os.scandir(folder) as found:
         return sorted(found, key=lambda entry: entry.name)
 
 
 def subfolders(folder: Path | str) -> list["os.DirEntry[str]"]:
-    """Return the folders in `folder`, links to folders included, without the hidden ones."""
+    """Return the subfolders of `folder`, including links to folders, without hidden ones."""
     return [entry for entry in entries(folder) if not is_hidden(entry.name) and entry.is_dir()]
 
 
 def has_images(folder: Path | str) -> bool:
-    """Tell whether a file directly in `folder` is named like an image, or has no suffix."""
+    """Tell whether a file directly in `folder` has an image suffix, or none."""
     return any(
         _named_like_image(entry.name) and not entry.is_dir()
         for entry in entries(folder)
@@ -71,7 +71,7 @@ def has_images(folder: Path | str) -> bool:
 
 
 def bears_images(folder: Path | str) -> bool:
-    """Tell whether a file anywhere below `folder` is named like an image, or has no suffix."""
+    """Tell whether a file anywhere below `folder` has an image suffix, or none."""
     found = [entry for entry in entries(folder) if not is_hidden(entry.name)]
     if any(_named_like_image(entry.name) and not entry.is_dir() for entry in found):
         return True
@@ -79,10 +79,10 @@ def bears_images(folder: Path | str) -> bool:
 
 
 def images_below(folder: Path | str, left_out: LeftOut) -> Iterator[str]:
-    """Yield the files below `folder` that may be images, in the order of their paths.
+    """Yield the files below `folder` that may be images, sorted by path.
 
-    As text, for a large data set has millions of them, and without a look into each. Files that
-    are none by their name or kind are entered in `left_out`.
+    The paths are text, because a large data set has millions of them; no file is opened. Files that
+    cannot be images by name or type are added to `left_out`.
 
     Raises:
         OSError: a folder cannot be read.
@@ -100,7 +100,7 @@ def images_below(folder: Path | str, left_out: LeftOut) -> Iterator[str]:
 
 
 def account_for(folder: Path | str, left_out: LeftOut) -> None:
-    """Enter the files that lie directly in `folder`, which holds the folders of the classes."""
+    """Add the files directly in `folder`, the parent of the class folders, to `left_out`."""
     for entry in entries(folder):
         if is_hidden(entry.name) or entry.is_dir():
             continue
@@ -109,7 +109,7 @@ def account_for(folder: Path | str, left_out: LeftOut) -> None:
 
 
 def _why_not(entry: "os.DirEntry[str]") -> Reason | None:
-    """Return why `entry` is left out, None where it may be an image."""
+    """Return why `entry` is left out, None if it may be an image."""
     if not entry.is_file():
         if entry.is_dir():
             return Reason.FOLDER_LINK

@@ -1,4 +1,4 @@
-"""Images: a labelled data set as a reader found it, before it is split."""
+"""Images: a labelled data set from a reader, before it is split."""
 
 import hashlib
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from nas.training.data.task import Split
 
 @dataclass(frozen=True)
 class DataRequest:
-    """Where a task's images lie and how they are wanted; None where the task decides.
+    """The location of a task's images and their form; None if the task decides.
 
     `side` is the height and width in pixels; `skip_corrupt` leaves out images that cannot be
     decoded.
@@ -27,12 +27,12 @@ class DataRequest:
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """What a reader found: training images, the official test images if any, the class names.
+    """The result of a reader: training images, official test images if any, class names.
 
-    `note` says what had to be done to the images and what was left out, for the user; it is empty
-    where nothing was. `side` is that of images that stay on disk, as they are to be shown. `val` is
-    the official validation split, where there is one besides the test split. `digest` is equal for
-    equal images with equal labels in the same order; None where it is to be computed of the pixels.
+    `note` tells the user how images were changed and what was left out; empty if nothing. `side` is
+    the size to decode streamed images to. `val` is the official validation split, if there is one
+    in addition to the test split. `digest` is equal for equal images with equal labels in the same
+    order; None if it is to be computed from the pixels.
     """
 
     train: Split | Files
@@ -45,13 +45,13 @@ class Source:
 
     @property
     def parts(self) -> Mapping[str, Split | Files]:
-        """The parts that there are, by name."""
+        """The existing parts by name."""
         parts = {"train": self.train, "val": self.val, "test": self.test}
         return {name: part for name, part in parts.items() if part is not None}
 
 
 def digest_of(source: Source) -> str:
-    """Return the digest of a source whose images are in memory, of their pixels."""
+    """Return the digest of a source with images in memory, from its pixels."""
     found = hashlib.sha256(repr(source.class_names).encode())
     for name, part in source.parts.items():
         assert isinstance(part, Split)
@@ -62,10 +62,10 @@ def digest_of(source: Source) -> str:
 
 
 def check_labels(labels: Tensor, classes: int, where: str) -> None:
-    """Refuse labels that make no task.
+    """Refuse invalid labels.
 
     Raises:
-        TaskError: a label lies outside 0..classes-1, or fewer than two classes have images.
+        TaskError: a label is outside 0..classes-1, or fewer than two classes have images.
     """
     outside = labels[(labels < 0) | (labels >= classes)]
     if len(outside):

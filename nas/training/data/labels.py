@@ -1,4 +1,4 @@
-"""Labels: the classes that words, booleans or integers of any range stand for."""
+"""Labels: class names from words, booleans or integers of any range."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,20 +9,19 @@ from torch import Tensor
 from nas.errors import TaskError
 from nas.training.data.account import printable
 
-_UNLABELLED = -1  # the Hugging Face hub's label of an image without one
+_UNLABELLED = -1  # the Hugging Face hub's label for images without a label
 
 
 def class_names(
     parts: Mapping[str, Sequence[Any]], known: tuple[str, ...], where: str
 ) -> tuple[str, ...]:
-    """Return the names of the classes that the labels of each part stand for.
+    """Return the names of the classes in the labels of each part.
 
-    They are the words, with what no terminal can show escaped, or the integers in ascending order
-    as text; `known` are the names of the
-    integers from 0, where the data has such.
+    They are the words, with unprintable characters escaped, or the integers in ascending order as
+    text; `known` are the names of the integers from 0, if the data has names.
 
     Raises:
-        TaskError: a part has a label that has no training images, or an integer has no name.
+        TaskError: a label has no training images, or an integer has no name.
     """
     train = set(parts["train"])
     if known and all(_is_integer(value) for value in train):
@@ -38,7 +37,7 @@ def class_names(
                 f"the {key} part of {where} has a class {strange[0]!r} that has no training "
                 f"images{more}.",
                 f"The classes of the training images are {', '.join(names[:5])}"
-                f"{', …' if len(names) > 5 else ''}: give all parts the same.",
+                f"{', …' if len(names) > 5 else ''}: give all parts the same classes.",
             )
     return names
 
@@ -66,7 +65,7 @@ def _check_unlabelled(train: set[Any], where: str) -> None:
     if _UNLABELLED in train and 0 in train:
         raise TaskError(
             f"{where} holds the label -1, which means an image without a label.",
-            "Leave these rows out, or number the classes from 0.",
+            "Remove these rows, or number the classes from 0.",
         )
 
 

@@ -1,8 +1,9 @@
-"""Layout: which folders or files of a data set are its training, validation and test part.
+"""Layout: the folders or files of the training, validation and test part of a data set.
 
-People name the parts in many ways: `train`, `Training`, `seg_train`, `train2017`, `images_train`,
-`trainset`; `val`, `valid`, `Validation`, `dev`, `eval`; `test`, `Testing`. They may lie below
-folders that hold nothing else, below each class, or be there twice (`seg_train/seg_train`).
+Data sets use many names for the parts: `train`, `Training`, `seg_train`, `train2017`,
+`images_train`, `trainset`; `val`, `valid`, `Validation`, `dev`, `eval`; `test`, `Testing`. The
+parts may be below folders without other content, below each class, or nested
+(`seg_train/seg_train`).
 """
 
 import os
@@ -36,16 +37,16 @@ _PATTERN = re.compile(
 )
 _FILLER = re.compile(rf"(?<!{_LETTER})(?:{_FILLERS})(?!{_LETTER})")
 
-_VOICED = "\u3099\u309a"  # they tell letters of the Japanese apart
+_VOICED = "\u3099\u309a"  # they distinguish Japanese letters
 
 Classes = list[tuple[str, str]]
 """The folders of a part, each with the name of its class."""
 
 
 def part_of(name: str) -> tuple[str, str] | None:
-    """Return the part that `name` means, and what else the name says; None for no part.
+    """Return the part that `name` means, and the rest of the name; None if it means no part.
 
-    Raises nothing: a name that means two parts, such as `train_test`, means none.
+    A name that means two parts, such as `train_test`, means none.
     """
     words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name)
     for text in map(_plain, (words, name)):  # `TrainSet`, and `vALID`
@@ -59,17 +60,17 @@ def part_of(name: str) -> tuple[str, str] | None:
 
 
 def _plain(name: str) -> str:
-    """Return `name` in lower case and without accents, in the words of this module: `egitim`."""
+    """Return `name` in lower case and without accents, in the form of this module: `egitim`."""
     parts = unicodedata.normalize("NFKD", name.lower().replace("ı", "i"))
     bare = "".join(c for c in parts if unicodedata.category(c) != "Mn" or c in _VOICED)
     return unicodedata.normalize("NFKC", bare)
 
 
 def shared_folders(classes: Classes) -> list[str]:
-    """Return the names of the folders that each of `classes` holds in place of images.
+    """Return the names of the folders that all of `classes` contain instead of images.
 
-    None where there is one class only, or where they differ: such names are hardly by chance. Then
-    the `classes` may be parts under names that are not known.
+    None if there is only one class, or if they differ: equal names are hardly a coincidence. Then
+    the `classes` may be parts with unknown names.
     """
     held = [sorted(entry.name for entry in subfolders(path)) for _, path in classes]
     alike = len(held) > 1 and all(names == held[0] for names in held)
@@ -79,10 +80,10 @@ def shared_folders(classes: Classes) -> list[str]:
 
 
 def find_parts(folder: Path, left_out: LeftOut) -> dict[str, Classes]:
-    """Return the class folders of each part below `folder`; all are `train` where none is named.
+    """Return the class folders of each part below `folder`; without named parts, all are `train`.
 
     Raises:
-        TaskError: two folders stand for the same part, or none for training.
+        TaskError: two folders are the same part, or there is none for training.
         OSError: a folder cannot be read.
     """
     place = str(folder)
@@ -112,20 +113,20 @@ def find_parts(folder: Path, left_out: LeftOut) -> dict[str, Classes]:
 
 
 def _named_parts(place: str) -> dict[str, str]:
-    """Return the folders in `place` that are named for a part; none where these are classes."""
+    """Return the folders in `place` with names of parts; none if these are classes."""
     folders = subfolders(place)
     groups: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for entry in folders:
         if (found := part_of(entry.name)) is not None:
             groups[found[1]][found[0]].append(entry.path)
-    for _, group in sorted(groups.items()):  # first the names that say nothing else
+    for _, group in sorted(groups.items()):  # first the names without other words
         if len(group) > 1 or _is_split(group, len(folders)):
             return _single(group, place)
     return {}
 
 
 def _is_split(group: dict[str, list[str]], folders: int) -> bool:
-    """Tell whether the only part of `group` is one, not a class that happens to have its name."""
+    """Tell whether the only part of `group` is a part, not a class with such a name."""
     if set(group) != {"train"} or len(group["train"]) > 1:
         return False
     (train,) = group["train"]
@@ -133,7 +134,7 @@ def _is_split(group: dict[str, list[str]], folders: int) -> bool:
 
 
 def _single(group: dict[str, list[str]], place: str) -> dict[str, str]:
-    """Return the one folder, or file, of each part in `group`."""
+    """Return the single folder, or file, of each part in `group`."""
     for part, paths in group.items():
         if len(paths) > 1:
             names = " and ".join(os.path.relpath(path, place) for path in paths)
@@ -153,7 +154,7 @@ def _classes(place: str, known: Collection[str], left_out: LeftOut) -> Classes:
 
 
 def _only_one(place: str, left_out: LeftOut, known: Collection[str] = ()) -> str | None:
-    """Return the folder in `place` to go down to: the only one with images, and itself no class."""
+    """Return the only subfolder of `place` with images if it is not a class, to descend into."""
     if has_images(place):
         return None
     folders = subfolders(place)
@@ -168,7 +169,7 @@ def _only_one(place: str, left_out: LeftOut, known: Collection[str] = ()) -> str
 
 
 def _below_classes(classes: Classes) -> dict[str, Classes]:
-    """Return the parts of classes that each hold them, as in `cat/train` and `cat/test`."""
+    """Return the parts inside class folders, as in `cat/train` and `cat/test`."""
     parts: dict[str, Classes] = {}
     for name, path in classes:
         inner = _named_parts(path)
@@ -180,9 +181,9 @@ def _below_classes(classes: Classes) -> dict[str, Classes]:
 
 
 def file_parts(files: Iterable[Path], folder: Path) -> tuple[dict[str, list[Path]], list[Path]]:
-    """Return `files` by the part that their name, or a folder on their way, means; the rest.
+    """Return `files` by part, from their names or folders; and the remaining files.
 
-    Files of any name are all `train` where none is named for a part.
+    If no file has the name of a part, all are `train`.
     """
     parts: dict[str, list[Path]] = {}
     rest = []

@@ -1,11 +1,11 @@
-"""Images of one's own, ImageNet, and CIFAR in folders or parquet: found, looked at, and labelled.
+"""The user's images, ImageNet, and CIFAR in folders or parquet: find, check and label them.
 
     DIR/cat/1.jpg …                              all images train; a test split is drawn from them
     DIR/train/cat/1.jpg … DIR/val/cat/7.jpg …    by the names in `nas.training.data.layout`
     DIR/train-*.parquet, DIR/validation-*.parquet (or test-*), also in DIR/data
 
-Where a data set has both a `test` and a `val` part, the former is the test split and the latter the
-validation split, unless the test images have no labels (ImageNet's, -1). A `val` part alone is the
+If a data set has both a `test` and a `val` part, the former is the test split and the latter the
+validation split, unless the test images have no labels (ImageNet's, -1). A single `val` part is the
 test split.
 """
 
@@ -31,10 +31,10 @@ from nas.training.data.task import Split
 from nas.training.decoding.decode import BROKEN, whole
 
 IMAGENET_SIDE = 224
-_LARGEST = 224  # a found side: larger images are scaled down, to what the spaces ship at
+_LARGEST = 224  # the largest default side: larger images are scaled down to it
 _SMALLEST = 8
-_IN_MEMORY = (64, 1 << 30)  # sides and bytes up to which images of one size are held in memory
-_DIM = 4096  # images of 16 bits that stay below this are 12 bits deep, and are shown nearly black
+_IN_MEMORY = (64, 1 << 30)  # largest side and bytes of images held in memory, if all have one size
+_DIM = 4096  # 16-bit images below this have 12 bits, and would be nearly black
 _REMEDY = "Give --data a folder with one subfolder of images for each class, or with parquet files."
 
 Hold = Literal["always", "small", "never"]
@@ -42,9 +42,9 @@ Hold = Literal["always", "small", "never"]
 
 @dataclass(frozen=True)
 class _Part:
-    """The images of one part of a data set, not yet looked at.
+    """The images of one part of a data set, before they are checked.
 
-    `known` are the names that the file itself has for its labels.
+    `known` are the names of its labels in the file itself.
     """
 
     records: Records
@@ -55,10 +55,10 @@ class _Part:
 
 @dataclass(frozen=True)
 class _Found:
-    """The parts of a data set by name, and what of them is not read.
+    """The parts of a data set by name, and the files left out.
 
-    `folders` are the class folders by the name of the class; none where labels are in the files.
-    `doubt` says where the classes may be something else.
+    `folders` are the class folders by the name of the class; none if the labels are in the files.
+    `doubt` describes another possible reading of the classes.
     """
 
     parts: dict[str, _Part]
@@ -68,41 +68,41 @@ class _Found:
 
 
 def read_imagenet(request: DataRequest) -> Source:
-    """Return ImageNet as it lies in the folder of `request`, at 224x224 unless told otherwise.
+    """Return ImageNet from the folder of `request`, at 224x224 by default.
 
     Raises:
-        TaskError: no folder was given, or it holds no usable images.
+        TaskError: no folder was given, or it has no usable images.
     """
     folder = _folder(request.folder, "imagenet")
     return read_images(folder, request.side or IMAGENET_SIDE, "never", request.skip_corrupt)
 
 
 def read_own(request: DataRequest) -> Source:
-    """Return the images in the folder of `request`; their size is found out unless given.
+    """Return the images in the folder of `request`, with an automatic size by default.
 
-    It is the median of the shorter sides, 224 at most. Images that all have one small square size
-    are held in memory, others are streamed.
+    This is the median of the shorter sides, at most 224. Images of one small square size are held
+    in memory, others are streamed.
 
     Raises:
-        TaskError: no folder was given, or it holds no usable images.
+        TaskError: no folder was given, or it has no usable images.
     """
     folder = _folder(request.folder, "folder")
     return read_images(folder, request.side, "small", request.skip_corrupt)
 
 
 def read_images(folder: Path, side: int | None, hold: Hold, skip: bool) -> Source:
-    """Return the images in `folder`, to be shown at `side` pixels, or at a size that is found out.
+    """Return the images in `folder`, at `side` pixels or an automatic size.
 
-    `hold` says whether they are held in memory: always, where they are small, or never; otherwise
-    they are streamed. With `skip` images that cannot be decoded are left out.
+    `hold` tells when they are held in memory: always, if they are small, or never; otherwise they
+    are streamed. With `skip`, images that cannot be decoded are left out.
 
     Raises:
-        TaskError: the folder holds no usable images.
+        TaskError: the folder has no usable images.
     """
     try:
         found = _find(folder)
     except PermissionError as error:
-        raise TaskError(f"{error.filename} cannot be read.", "Mend its permissions.") from error
+        raise TaskError(f"{error.filename} cannot be read.", "Correct its permissions.") from error
     if "train" not in found.parts:
         raise _nothing(folder, found.left_out)
     scans = {key: scan(part.records, part.files) for key, part in found.parts.items()}
@@ -137,7 +137,7 @@ def _folder(data_dir: str | None, task: str) -> Path:
 
 
 def checked_folder(data_dir: str, remedy: str = _REMEDY) -> Path:
-    """Return the folder at `data_dir`, which may begin with ~; TaskError where there is none."""
+    """Return the folder at `data_dir`, which may begin with ~; TaskError if there is none."""
     folder = Path(data_dir).expanduser()
     if not folder.is_dir():
         raise TaskError(f"there is no folder {folder}.", remedy)
@@ -146,17 +146,17 @@ def checked_folder(data_dir: str, remedy: str = _REMEDY) -> Path:
 
 def _nothing(folder: Path, left_out: LeftOut) -> TaskError:
     why = f"; {left_out.text}" if left_out.text else ""
-    return TaskError(f"{folder} holds no images that can be read{why}.", _REMEDY)
+    return TaskError(f"{folder} contains no readable images{why}.", _REMEDY)
 
 
 # -- finding ---------------------------------------------------------------------------------------
 
 
 def _find(folder: Path) -> _Found:
-    """Return the parts of a data set by name; none where the folder holds no images."""
+    """Return the parts of a data set by name; none if the folder has no images."""
     from nas.training.data.parquet import (
         find_parquet,
-    )  # pyarrow: memory that the digits do not need
+    )  # imports pyarrow only if needed
 
     if parquet := find_parquet(folder):
         return _parquet(parquet, folder)
@@ -210,7 +210,7 @@ def _parquet(files: Sequence[Path], folder: Path) -> _Found:
         else:
             names = schema_names(mine[0], label)
             if not labels:
-                raise TaskError(f"{mine[0]} holds no rows.", "Give --data files with images.")
+                raise TaskError(f"{mine[0]} has no rows.", "Give --data files with images.")
             parts[key] = _Part(ParquetRecords(mine, image), list(mine), labels, names)
     return _Found(parts, left_out)
 
@@ -219,7 +219,7 @@ def _parquet(files: Sequence[Path], folder: Path) -> _Found:
 
 
 def _check_broken(found: _Found, scans: Mapping[str, Scan], skip: bool, folder: Path) -> None:
-    """Enter what cannot be decoded as left out, or refuse it where it is named like an image."""
+    """Add images that cannot be decoded to those left out; refuse those named like images."""
     broken = []
     for key, part in found.parts.items():
         for index in scans[key].indices(EMPTY):
@@ -237,7 +237,7 @@ def _check_broken(found: _Found, scans: Mapping[str, Scan], skip: bool, folder: 
 
 
 def _check_folders(found: _Found, scans: Mapping[str, Scan], folder: Path) -> None:
-    """Refuse a class folder none of whose files is read, though one is named like an image."""
+    """Refuse a class folder without a readable file, if one is named like an image."""
     kept = {
         part.labels[index]
         for key, part in found.parts.items()
@@ -247,7 +247,7 @@ def _check_folders(found: _Found, scans: Mapping[str, Scan], folder: Path) -> No
         if any(bears_images(path) for path in found.folders[name]):
             raise TaskError(
                 f"no image of the class {name!r} of {folder} can be read; {found.left_out.text}.",
-                "Put its images back, or delete the folder of the class.",
+                "Restore its images, or delete the folder of the class.",
             )
         found.left_out.add(Reason.NO_CLASS, name)
 
@@ -264,7 +264,7 @@ def _check_classes(train: Files, folder: Path) -> None:
 def _remarks(
     scans: Mapping[str, Scan], files: Mapping[str, Files], names: Sequence[str]
 ) -> list[str]:
-    """Return what the user should know about the images that are read."""
+    """Return what the user should know about the images."""
     remarks = []
     for key, part in files.items():
         present = set(part.labels.tolist())
@@ -274,11 +274,11 @@ def _remarks(
             remarks.append(f"no {key} images of {', '.join(lacking[:3])}{more}")
     frames = sum(int(each.frames.sum()) for each in scans.values())
     if frames:
-        remarks.append(f"only the first frame is read of {frames:,} files with several")
+        remarks.append(f"{frames:,} files have several frames: only the first is read")
     peak = max(int(each.peaks.max(initial=-1)) for each in scans.values())
     if 0 <= peak < _DIM:
         remarks.append(
-            f"the images of 16 bits have no value above {peak:,} of 65,535 and are read as nearly "
+            f"the 16-bit images have no value above {peak:,} of 65,535 and are read as nearly "
             "black: scale them first"
         )
     return remarks
@@ -290,7 +290,7 @@ def _remarks(
 def _labelled(
     found: _Found, scans: Mapping[str, Scan], folder: Path
 ) -> tuple[dict[str, Files], tuple[str, ...]]:
-    """Return the images of each part that can be decoded, and the names of the classes."""
+    """Return the decodable images of each part, and the names of the classes."""
     kept = {key: scans[key].indices(GOOD) for key in found.parts}
     labels = {
         key: [found.parts[key].labels[index] for index in some]
@@ -331,7 +331,7 @@ def _small(side: int, count: int) -> bool:
 
 
 def _held(source: Source, side: int) -> Source:
-    """Return `source` with its images decoded at `side` pixels, in memory."""
+    """Return `source` with its images decoded to `side` pixels, in memory."""
     held = {key: _decoded(files, side) for key, files in source.parts.items()}
     return replace(
         source, train=held["train"], val=held.get("val"), test=held.get("test"), side=None
@@ -347,7 +347,7 @@ def _decoded(files: Split | Files, side: int) -> Split:
 
 
 def image_at(records: Records, index: int, side: int) -> Any:
-    """Return one image as RGB bytes of shape (3, side, side); TaskError where it is none."""
+    """Return one image as RGB bytes of shape (3, side, side); TaskError if it cannot be decoded."""
     try:
         return whole(records.read(index), side)[0]
     except BROKEN as error:

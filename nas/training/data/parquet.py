@@ -1,8 +1,8 @@
-"""Parquet: which files, which columns, and which labels, as hubs, pandas and polars write them.
+"""Parquet files as written by hubs, pandas and polars: find files, columns and labels.
 
-Images are in a binary column, or in one of structs with a field `bytes`. Labels are integers,
+Images are in a binary column, or in a struct column with a field `bytes`. Labels are integers,
 booleans or text, plain or as a dictionary (categories). The names of the classes may be in the
-metadata of the schema, as the Hugging Face hub keeps them.
+schema metadata, as on the Hugging Face hub.
 """
 
 import json
@@ -36,7 +36,7 @@ _NEEDS = (
 
 
 def find_parquet(folder: Path, deep: bool = False) -> list[Path]:
-    """Return the parquet files in `folder` and its `data` folder; with `deep` all below it."""
+    """Return the parquet files in `folder` and its `data` folder; with `deep` in all subfolders."""
     found = folder.rglob("*") if deep else [*folder.glob("*"), *folder.glob("data/*")]
     return sorted(
         file
@@ -50,10 +50,10 @@ def find_parquet(folder: Path, deep: bool = False) -> list[Path]:
 def parquet_parts(
     files: Sequence[Path], folder: Path, left_out: LeftOut
 ) -> dict[str, Sequence[Path]]:
-    """Return `files` by the part that they belong to.
+    """Return `files` by part.
 
     Raises:
-        TaskError: none is for training, or they are of several data sets.
+        TaskError: none is for training, or they belong to several data sets.
     """
     parts, rest = file_parts(files, folder)
     for file in rest:
@@ -73,11 +73,11 @@ def parquet_parts(
 
 
 def columns(files: Sequence[Path]) -> tuple[str, str]:
-    """Return the names of the columns of images and of labels, which all `files` have.
+    """Return the names of the image and label columns, which all `files` have.
 
     Raises:
-        TaskError: a file cannot be read, or holds several parts, or it is not clear which columns
-            these are.
+        TaskError: a file cannot be read, or contains several parts, or the columns are not clear
+            from their types and names.
     """
     schemas = [_opened(file) for file in files]
     image = _chosen(schemas[0], _is_image, _IMAGE_NAMES, files[0])
@@ -100,14 +100,14 @@ def columns(files: Sequence[Path]) -> tuple[str, str]:
 
 
 def _check_one_part(file: Path, schema: Any) -> None:
-    """Refuse a file whose rows are of several parts, as a column of it says."""
+    """Refuse a file whose rows belong to several parts according to a column."""
     for column in schema:
         if column.name.lower() in _SPLIT_NAMES and _is_text(column.type):
             words = {word for word in read_column(file, column.name) if word is not None}
             if len(words) > 1 and all(map(part_of, words)):
                 first = min(words)
                 raise TaskError(
-                    f"the column {column.name} of {file} says that it holds several parts: "
+                    f"the column {column.name} of {file} names several parts: "
                     f"{', '.join(sorted(words))}.",
                     "Write a file for each part, in pandas: "
                     f"table[table.{column.name} == {first!r}].to_parquet('{first}.parquet')",
@@ -132,7 +132,7 @@ def read_labels(files: Iterable[Path], column: str) -> list[Any]:
 
 
 def read_column(file: Path, column: str) -> list[Any]:
-    """Return the values of one column; TaskError where the file cannot be read."""
+    """Return the values of one column; TaskError if the file cannot be read."""
     try:
         found: list[Any] = pq.read_table(file, columns=[column]).column(column).to_pylist()
     except (pa.ArrowException, OSError) as error:
@@ -141,7 +141,7 @@ def read_column(file: Path, column: str) -> list[Any]:
 
 
 def schema_names(file: Path, column: str) -> tuple[str, ...]:
-    """Return the names that the hub keeps for the labels in `column`; none where there are none."""
+    """Return the hub's names for the labels in `column`; empty if there are none."""
     try:
         features = json.loads((pq.read_schema(file).metadata or {})[b"huggingface"])
         return tuple(map(str, features["info"]["features"][column]["names"]))
@@ -150,13 +150,13 @@ def schema_names(file: Path, column: str) -> tuple[str, ...]:
 
 
 def unreadable(file: Path, error: Exception) -> TaskError:
-    """Return the error about a file that is no whole parquet file."""
+    """Return the error for a file that is not a complete parquet file."""
     told = (str(error).strip() or type(error).__name__).splitlines()[0][:120]
     return TaskError(f"{file} cannot be read as parquet ({told}).", "Download it again.")
 
 
 def encoded_images(column: Any) -> list[bytes | None]:
-    """Return the encoded images of an arrow column, None for a row that has none."""
+    """Return the encoded images of an arrow column, None for a row without an image."""
     import pyarrow.compute as pc
 
     if pa.types.is_struct(column.type):
@@ -212,5 +212,5 @@ def _is_text(kind: Any) -> bool:
 
 
 def _plain(kind: Any) -> Any:
-    """Return the type of the values: that of a dictionary's words."""
+    """Return the value type; for a dictionary the type of its entries."""
     return kind.value_type if pa.types.is_dictionary(kind) else kind

@@ -1,4 +1,4 @@
-"""Records: encoded images that stay on disk, in files of their own or in the rows of parquet."""
+"""Records: encoded images that stay on disk, in separate files or in rows of parquet."""
 
 import os
 from collections import OrderedDict
@@ -14,9 +14,9 @@ from torch import Tensor
 
 from nas.errors import TaskError
 
-_WINDOW = 4096  # images, at most, among which rows of parquet are shuffled: random access is slow
-_WINDOW_BYTES = 256 << 20  # and what they may weigh, for they are held in memory
-_SPARE = 4  # row groups beyond a window that are held, for batches that reach into the next one
+_WINDOW = 4096  # images, at most, in a shuffle window of parquet rows: random access is slow
+_WINDOW_BYTES = 256 << 20  # and their bytes, because they are held in memory
+_SPARE = 4  # extra row groups in memory, for batches that reach into the next window
 
 
 class Records(Protocol):
@@ -26,17 +26,17 @@ class Records(Protocol):
         """Return the number of images."""
 
     def read(self, index: int) -> bytes:
-        """Return the bytes of one image; TaskError where its file cannot be read."""
+        """Return the bytes of one image; TaskError if its file cannot be read."""
 
     def name(self, index: int) -> str:
-        """Return what a person calls that image."""
+        """Return the name of the image for the user."""
 
     def groups(self) -> Tensor | None:
-        """Return the number of the block in which each image lies, None if each is on its own."""
+        """Return the block of each image, None if the images are in separate files."""
 
     @property
     def window(self) -> int:
-        """How many blocks may be shuffled among each other, where there are some."""
+        """The number of blocks that are shuffled together, if there are blocks."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +52,7 @@ class Files:
         return len(self.labels)
 
     def order(self, random: torch.Generator) -> Tensor:
-        """Return 0..N-1 shuffled; blocks, where there are some, are read one after another."""
+        """Return 0..N-1 shuffled; blocks, if any, are read window by window."""
         groups = self.records.groups()
         if groups is None:
             return torch.randperm(len(self), generator=random)
@@ -66,9 +66,9 @@ class Files:
 
 
 class FileRecords:
-    """Images in files of their own.
+    """Images in separate files.
 
-    Their paths are kept as one text, some 50 bytes each: as objects those of ImageNet would fill
+    Their paths are stored as one text, some 50 bytes each: as objects, ImageNet's paths would take
     half a gigabyte in every process.
     """
 
@@ -84,17 +84,17 @@ class FileRecords:
         return len(self._ends)
 
     def read(self, index: int) -> bytes:
-        """Return the content of one file; TaskError where it cannot be read."""
+        """Return the content of one file; TaskError if it cannot be read."""
         try:
             return Path(self.name(index)).read_bytes()
         except FileNotFoundError as error:
             raise TaskError(
-                f"{self.name(index)} cannot be read any more: it is gone.",
-                "Put it back, then go on with --resume.",
+                f"{self.name(index)} no longer exists.",
+                "Restore it, then continue with --resume.",
             ) from error
         except OSError as error:
             raise TaskError(
-                f"{self.name(index)} cannot be read: {error.strerror}.", "Mend its permissions."
+                f"{self.name(index)} cannot be read: {error.strerror}.", "Correct its permissions."
             ) from error
 
     def name(self, index: int) -> str:
@@ -103,12 +103,12 @@ class FileRecords:
         return os.fsdecode(self._root + self._tails[start : int(self._ends[index])])
 
     def groups(self) -> Tensor | None:
-        """Return None: each image is on its own."""
+        """Return None: the images are in separate files."""
         return None
 
     @property
     def window(self) -> int:
-        """One: there are none."""
+        """One: there are no blocks."""
         return 1
 
 
@@ -125,7 +125,7 @@ class _Block:
 class ParquetRecords:
     """Images in the rows of parquet files; the row groups of one window stay in memory.
 
-    `column` is one that `nas.training.data.parquet` takes for that of the images.
+    `column` must be accepted by `nas.training.data.parquet` as the images.
     """
 
     files: Sequence[Path]
@@ -157,7 +157,7 @@ class ParquetRecords:
         return len(self._groups)
 
     def read(self, index: int) -> bytes:
-        """Return the bytes of one row, empty where it has none."""
+        """Return the bytes of one row, empty if it has none."""
         number = int(self._groups[index])
         with self._lock:
             if number not in self._recent:
@@ -168,7 +168,7 @@ class ParquetRecords:
             return self._recent[number][index - self._blocks[number].first] or b""
 
     def name(self, index: int) -> str:
-        """Return the row and the file."""
+        """Return the row and the file as text."""
         block = self._blocks[int(self._groups[index])]
         first = next(other.first for other in self._blocks if other.file == block.file)
         return f"row {index - first} of {block.file}"

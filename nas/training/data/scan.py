@@ -1,7 +1,7 @@
-"""Scan: look at every image once: its size, its digest, and whether it can be decoded at all.
+"""Scan: check every image once: its size, its digest, and whether it can be decoded.
 
-What was found is kept in the cache by the paths, sizes and times of change of the files, so that a
-data set is read whole when it is new, and not again.
+The result is cached by the paths, sizes and modification times of the files, so that a data set is
+read completely only once.
 """
 
 import contextlib
@@ -23,18 +23,18 @@ from nas.training.data.records import Records
 from nas.training.decoding.pixels import BROKEN, look, reason
 
 DIGEST = 16  # bytes of the digest of an image
-GOOD, BAD, EMPTY = range(3)  # of an image: it can be decoded, it cannot, it has no bytes
+GOOD, BAD, EMPTY = range(3)  # an image can be decoded, cannot, has no bytes
 
 _NO_PEAK = -1
 
 
 @dataclass(frozen=True, eq=False)
 class Scan:
-    """What was seen of N images.
+    """The properties of N images.
 
-    `state` is GOOD, BAD or EMPTY; `sizes` are width and height, upright, of shape (N, 2);
-    `digests` are BLAKE2b of the encoded bytes, of shape (N, DIGEST); `frames` tells which files
-    have several; `peaks` are the largest values of those with 16 bits, -1 for others.
+    `state` is GOOD, BAD or EMPTY; `sizes` are width and height, upright, of shape (N, 2); `digests`
+    are BLAKE2b of the encoded bytes, of shape (N, DIGEST); `frames` marks files with several
+    frames; `peaks` are the largest values of 16-bit images, -1 for others.
     """
 
     state: NDArray[np.int8]
@@ -44,13 +44,13 @@ class Scan:
     peaks: NDArray[np.int32]
 
     def indices(self, state: int) -> list[int]:
-        """Return the numbers of the images that are in `state`."""
+        """Return the indices of the images in `state`."""
         found: list[int] = np.flatnonzero(self.state == state).tolist()
         return found
 
 
 def scan(records: Records, files: Iterable[Path | str]) -> Scan:
-    """Return what is seen of all images of `records`, which lie in `files`."""
+    """Return the properties of all images of `records`, which are in `files`."""
     path = cache_dir() / f"scan2-{fingerprint(files)}.npz"
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
         with np.load(path, allow_pickle=False) as kept:
@@ -106,14 +106,14 @@ def _look_into(records: Records, found: Scan) -> Callable[[int], None]:
 def refuse_broken(
     records: Records, index: int, where: str, count: int = 1, total: int = 1
 ) -> TaskError:
-    """Return the error that names image `index`, the first of `count` that cannot be decoded."""
+    """Return the error that names image `index`, the first of `count` broken ones."""
     try:
         look(records.read(index))
-        why = "it has changed meanwhile"
+        why = "it has changed"
     except BROKEN as error:
         why = reason(error)
     more = f", and {count - 1:,} more of {total:,}" if count > 1 else ""
     return TaskError(
         f"{records.name(index)} is not a readable image ({why}){more} in {where}.",
-        "Replace or delete what cannot be read, or add --skip-corrupt.",
+        "Replace or delete the unreadable images, or add --skip-corrupt.",
     )

@@ -1,4 +1,4 @@
-"""Splits: stratified, fixed by a seed, the same on every machine."""
+"""Splits: stratified, determined by a seed, equal on every machine."""
 
 from collections.abc import Sequence
 
@@ -15,10 +15,10 @@ Indices = NDArray[np.int64]
 
 
 def stratified(labels: Tensor, shares: Sequence[float], seed: int) -> list[Indices]:
-    """Part the indices of `labels` into `shares`, each class alike; the last part gets the rest.
+    """Divide the indices of `labels` into `shares` within each class; the last part gets the rest.
 
-    `shares` are of the whole and may sum to less than 1; every part but the last gets at least one
-    image of a class that has enough. Indices rise within each part.
+    `shares` are of the whole and may sum to less than 1; every part except the last gets at least
+    one image of each class that has enough. Indices are sorted within each part.
     """
     rng = np.random.default_rng([seed, 0x5917])
     classes = labels.numpy()
@@ -33,7 +33,7 @@ def stratified(labels: Tensor, shares: Sequence[float], seed: int) -> list[Indic
 
 
 def balanced_subset(labels: Tensor, limit: int, seed: int) -> Indices:
-    """Return at most `limit` indices, as many of each class as of any other.
+    """Return at most `limit` indices, equally many of each class.
 
     Raises:
         TaskError: `limit` is smaller than the number of classes.
@@ -43,7 +43,7 @@ def balanced_subset(labels: Tensor, limit: int, seed: int) -> Indices:
     names = np.unique(classes)
     if limit < len(names):
         raise TaskError(
-            f"a limit of {limit} training images leaves some of the {len(names)} classes without.",
+            f"{limit} training images are fewer than the {len(names)} classes.",
             f"Give {len(names)} or more.",
         )
     each = limit // len(names)
@@ -52,7 +52,7 @@ def balanced_subset(labels: Tensor, limit: int, seed: int) -> Indices:
 
 
 def take(data: Split | Files, indices: Indices) -> Split | Files:
-    """Return the images of `data` at `indices`; none is copied."""
+    """Return the images of `data` at `indices`, without copies."""
     index = torch.from_numpy(indices)
     if isinstance(data, Files):
         return Files(data.records, data.indices[index], data.labels[index])

@@ -1,1 +1,1 @@
-"""Images from files as pixels, in threads or in processes of their own, without torch."""
+"""Decoding of image files to pixels, in threads or separate processes, without torch."""

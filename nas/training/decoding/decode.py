@@ -1,8 +1,8 @@
-"""Decode: cut one encoded image to the square that a network is shown.
+"""Decode one encoded image and crop it to the input square of a network.
 
 Training crops and mirrors at random; validation takes the centre: the shorter side is scaled to 8/7
-of the input (256 for 224), and the middle is cut out. A JPEG that is far larger than what is wanted
-is decoded at 1/2, 1/4 or 1/8. How an image becomes RGB is in `nas.training.decoding.pixels`.
+of the input (256 for 224), and the centre is cropped. A JPEG much larger than needed is decoded at
+1/2, 1/4 or 1/8. `nas.training.decoding.pixels` converts images to RGB.
 """
 
 import math
@@ -31,9 +31,9 @@ _Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """What is cut out, and brought to `side` pixels: the `centre`, or a random crop.
+    """The crop, resized to `side` pixels: the `centre`, or a random one.
 
-    `area` and `scale` are the crops of a recipe, and `least` its least share of an image.
+    `area` and `scale` are the crops of a recipe, and `least` is its smallest share of an image.
     """
 
     side: int
@@ -42,12 +42,12 @@ class Cut:
 
 
 def cut(data: bytes, draw: Sequence[float], how: Cut) -> Pixels:
-    """Return what is shown of an encoded image: RGB bytes of shape (side, side, 3).
+    """Return the crop of an encoded image: RGB bytes of shape (side, side, 3).
 
-    `draw` are DRAWS numbers in [0, 1); the centre needs none of them.
+    `draw` are DRAWS numbers in [0, 1), not used for the centre.
 
     Raises:
-        OSError, ValueError, …: one of `BROKEN`; the bytes are no image.
+        OSError, ValueError, …: one of `BROKEN`; the bytes are not an image.
     """
     with opened(data) as image:
         size = upright_size(image)
@@ -64,12 +64,12 @@ def cut(data: bytes, draw: Sequence[float], how: Cut) -> Pixels:
 
 
 def whole(data: bytes, side: int) -> tuple[Pixels, bool]:
-    """Return all of an encoded image, brought to `side` pixels, and whether that resized it.
+    """Return a whole encoded image at `side` pixels, and whether it was resized.
 
     The result is RGB of shape (3, side, side).
 
     Raises:
-        OSError, ValueError, …: one of `BROKEN`; the bytes are no image.
+        OSError, ValueError, …: one of `BROKEN`; the bytes are not an image.
     """
     with opened(data) as image:
         rgb = upright_rgb(image)
@@ -80,7 +80,7 @@ def whole(data: bytes, side: int) -> tuple[Pixels, bool]:
 
 
 def _crop(size: tuple[int, int], draw: Sequence[float], how: Cut) -> _Box:
-    """Return the part of an image that is shown, in its pixels: left, top, right, bottom."""
+    """Return the crop in pixels of the image: left, top, right, bottom."""
     width, height = size
     short = float(min(size))
     if how.crop == "centre":
@@ -103,7 +103,7 @@ def _placed(size: tuple[int, int], box: tuple[float, float], place: tuple[float,
 
 
 def _resized(image: Image.Image, size: tuple[int, int], box: _Box, side: int) -> Image.Image:
-    """Return `box`, in pixels of an image of `size`, of the `image` that may be smaller."""
+    """Return the `box` of an image of `size`, from `image`, which may be a reduced version."""
     x, y = image.size[0] / size[0], image.size[1] / size[1]
     scaled = (
         box[0] * x,

@@ -1,17 +1,17 @@
 """Pixels: read one encoded image as upright RGB, whatever its mode.
 
-Every reader of images goes through here, so that what is held in memory and what is streamed from
-disk look the same. The rules:
+All readers of images use this module, so that images in memory and streamed images look the same.
+The rules:
 
 - The EXIF orientation is applied.
-- Transparent pixels are composed on white.
-- Grey of 16 bits is scaled from the range of its type to 0..255: 65,535 is white, or 4,095 in a
-  TIFF file of 12 bits.
+- Transparent pixels are composited on white.
+- 16-bit grey is scaled from the range of its type to 0..255: white is 65,535, or 4,095 in a 12-bit
+TIFF file.
 - Floating-point and 32-bit integer values are scaled from 0..1 (floats only), 0..255 or 0..65,535,
-  the first range that holds them. Other values are refused.
-- Of a file with several frames or pages the first one is read.
+the first range that contains them. Other values are refused.
+- The first frame or page of a file is read.
 
-Only Pillow and numpy are imported here: a process that only decodes is small and starts at once.
+This module imports only Pillow and numpy: a process that only decodes is small and starts fast.
 """
 
 import io
@@ -38,19 +38,19 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }  # by EXIF orientation
-_SIDEWAYS = (5, 6, 7, 8)  # orientations that exchange width and height
+_SIDEWAYS = (5, 6, 7, 8)  # orientations that swap width and height
 _DRAFTED = ("JPEG", "MPO")  # formats that are decoded at a fraction of their size
-_ANIMATED = ("GIF", "TIFF", "WEBP", "PNG", "AVIF")  # formats whose frames are images of their own
+_ANIMATED = ("GIF", "TIFF", "WEBP", "PNG", "AVIF")  # formats whose frames are separate images
 _BITS_PER_SAMPLE = 258  # a TIFF tag
-_SLACK = 1e-3  # by which a float may leave 0..1: resampling overshoots
-_TWO = 2.0  # floats between 1 and this are on no scale
+_SLACK = 1e-3  # tolerance of floats outside 0..1: resampling overshoots
+_TWO = 2.0  # floats with a maximum between 1 and this are ambiguous
 
 
 @dataclass(frozen=True)
 class ImageProperties:
-    """What one image is: `size` upright, in pixels; `frames` where it has more than one.
+    """The properties of an image: `size` upright, in pixels; `frames` if it has several.
 
-    `peak` is the largest value of an image of 16 bits, None for others.
+    `peak` is the largest value of a 16-bit image, None for others.
     """
 
     size: tuple[int, int]
@@ -59,9 +59,9 @@ class ImageProperties:
 
 
 def reason(error: BaseException) -> str:
-    """Say in one line why an image was refused."""
+    """Return in one line why an image was refused."""
     if isinstance(error, UnidentifiedImageError):
-        return "in no format that Pillow reads"
+        return "not in a format that Pillow reads"
     return (str(error).splitlines() or [type(error).__name__])[0][:120]
 
 
@@ -71,10 +71,10 @@ def opened(data: bytes) -> Image.Image:
 
 
 def look(data: bytes) -> ImageProperties:
-    """Decode an image and tell what it is; a JPEG is decoded at an eighth of its size.
+    """Decode an image and return its properties; a JPEG is decoded at an eighth of its size.
 
     Raises:
-        OSError, ValueError, …: one of `BROKEN`; the bytes are no image, or none that can be kept.
+        OSError, ValueError, …: one of `BROKEN`; the bytes are not a supported image.
     """
     with opened(data) as image:
         size = upright_size(image)
@@ -89,7 +89,7 @@ def look(data: bytes) -> ImageProperties:
 
 
 def upright_size(image: Image.Image) -> tuple[int, int]:
-    """Return width and height with the orientation applied; all but a JPEG is decoded for that."""
+    """Return width and height after the orientation; decodes the image unless it is a JPEG."""
     if image.format not in _DRAFTED:
         image.load()
     width, height = image.size
@@ -97,7 +97,7 @@ def upright_size(image: Image.Image) -> tuple[int, int]:
 
 
 def shrink(image: Image.Image, wanted: tuple[int, int]) -> None:
-    """Let a JPEG be decoded smaller, but not below `wanted` (width, height), which is upright."""
+    """Reduce the decoded size of a JPEG, but not below `wanted` (upright width, height)."""
     image.draft("RGB", wanted[::-1] if _orientation(image) in _SIDEWAYS else wanted)
 
 
@@ -129,10 +129,10 @@ def _scaled(image: Image.Image) -> Image.Image:
 
 
 def _white(image: Image.Image, values: NDArray[Any]) -> float:
-    """Return the value that is white.
+    """Return the value of white.
 
     Raises:
-        ValueError: the values are on none of the scales that are known.
+        ValueError: the values are on no known scale.
     """
     if image.mode.startswith("I;16"):
         tags: Any = getattr(image, "tag_v2", {})
@@ -140,19 +140,19 @@ def _white(image: Image.Image, values: NDArray[Any]) -> float:
     low, high = float(values.min()), float(values.max())
     if image.mode == "F" and low >= -_SLACK and high <= 1 + _SLACK:
         return 1.0
-    if image.format == "PPM" and image.mode == "I":  # Pillow has scaled it to 16 bits
+    if image.format == "PPM" and image.mode == "I":  # Pillow scaled it to 16 bits
         return 65535.0
     least = _TWO if image.mode == "F" else 0.0
-    if low >= 0 and least <= high <= 65535:  # False where there is a NaN
+    if low >= 0 and least <= high <= 65535:  # False for NaN
         return 255.0 if high <= 255 else 65535.0
     scales = "0 to 1, 0 to 255" if image.mode == "F" else "0 to 255"
-    raise ValueError(f"values from {low:g} to {high:g}; read are {scales} and 0 to 65,535")
+    raise ValueError(f"values from {low:g} to {high:g}; supported are {scales} and 0 to 65,535")
 
 
 def _orientation(image: Image.Image) -> int:
-    """Return the EXIF orientation, 1 (upright) where there is none or it cannot be read."""
+    """Return the EXIF orientation, 1 (upright) if missing or unreadable."""
     try:
         found = image.getexif().get(ExifTags.Base.Orientation, 1)
-    except BROKEN:  # broken metadata of an image that may be whole
+    except BROKEN:  # the metadata is broken, but the image may be intact
         return 1
     return found if isinstance(found, int) else 1

@@ -1,5 +1,5 @@
-"""Latency: networks timed on a device, and the table by which a search counts it.
+"""Latency: measured times of networks on a device, and latency tables for a search.
 
-`open_runtime` gives what runs networks, `measure_network` times one, `measure_table` makes a
+`open_runtime` returns a runtime, `measure_network` times one network, `measure_table` makes a
 `nas.cost.latency_table.LatencyTable`.
 """

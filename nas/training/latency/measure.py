@@ -1,9 +1,9 @@
-"""Measure the latency of whole networks, and of the units that a table holds.
+"""Measure the latency of whole networks, and of the units of a table.
 
-Runs of different networks are interleaved, so that a machine that grows slower or faster does so
-for all of them; medians are taken, for a run that was interrupted is an outlier. A runtime that
-computes in the calling thread alone is timed by that thread's own clock, which stands still while
-other programs have the core: on a quiet machine that is the time of the clock on the wall.
+Runs of different networks are interleaved, so that changes of the machine's speed affect all of
+them. Medians are used, because an interrupted run is an outlier. A runtime that computes only in
+the calling thread is timed by the CPU time of this thread, which excludes other programs: on an
+idle machine it equals the wall clock.
 """
 
 import time
@@ -20,7 +20,7 @@ _AT_LEAST, _AT_MOST = 15, 200
 _SECONDS = 2.0
 _SECONDS_TOGETHER = 20.0
 _FEWEST_ROUNDS = 5
-_SLOW = 50_000_000  # ns; what takes longer is in no cache when it begins again
+_SLOW = 50_000_000  # ns; the caches do not keep longer runs
 _BESIDE = 16
 _PROFILED = 12
 
@@ -28,11 +28,11 @@ Progress = Callable[[float], None]
 
 
 def ignore_progress(share: float) -> None:
-    """Tell nobody."""
+    """Ignore the progress."""
 
 
 def measure_network(runtime: Runtime, layers: Sequence[Layer]) -> Timing:
-    """Return the latency of one network: of 15 to 200 runs, for two seconds, after a warm-up."""
+    """Return the latency of one network: 15 to 200 runs in two seconds, after a warm-up."""
     run = runtime.load(layers)
     for _ in range(_WARM_UP):
         run()
@@ -46,7 +46,7 @@ def measure_network(runtime: Runtime, layers: Sequence[Layer]) -> Timing:
 def measure_networks(
     runtime: Runtime, networks: Sequence[Sequence[Layer]], rounds: int = 15
 ) -> list[Timing]:
-    """Return the latencies of several networks, one run of each in every round.
+    """Return the latencies of several networks, one run of each per round.
 
     After 20 seconds no round begins, unless there were fewer than five.
     """
@@ -58,7 +58,7 @@ def measure_networks(
             break
         for run, own in zip(loaded, spent, strict=True):
             if not own or min(own) < _SLOW:
-                run()  # brings the network back into the caches, as it is when it runs alone
+                run()  # loads the network into the caches, as if it ran alone
             own.append(_timed(runtime, run))
     return [Timing.of(own) for own in spent]
 
@@ -66,10 +66,10 @@ def measure_networks(
 def measure_units(
     runtime: Runtime, pieces: Sequence[Piece], progress: Progress = ignore_progress
 ) -> dict[str, float]:
-    """Return the nanoseconds of every unit among `pieces`, by key: the middle over the pieces.
+    """Return the nanoseconds of every unit in `pieces`, by key: the middle over the pieces.
 
-    `progress` hears which share is done. Several pieces are timed beside each other, so that no
-    unit finds all its weights in the nearest cache, which it would not in a network either.
+    `progress` is called with the finished share. Several pieces are timed alternately, so that
+    weights are not always in the nearest cache, as in a whole network.
     """
     found: dict[str, list[float]] = {}
     for start in range(0, len(pieces), _BESIDE):

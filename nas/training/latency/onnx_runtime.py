@@ -1,8 +1,8 @@
-"""onnxruntime on the CPU: its default optimisations, and its own profile of the kernels.
+"""onnxruntime on the CPU, with default optimisations and its own kernel profile.
 
-It runs convolutions on a layout of its own (NCHWc) wherever their channels allow it, and reorders
-the map where they do not, before a shuffle for example. A layer that is timed alone would pay for
-both ends; so layers are timed inside blocks, and a reordering counts as part of a neighbour.
+It computes convolutions in its own layout (NCHWc) if their channels allow it, and otherwise
+reorders the map, for example before a shuffle. A layer timed alone would include both reorderings.
+So layers are timed inside blocks, and a reordering counts for an adjacent layer.
 """
 
 import json
@@ -25,15 +25,15 @@ _WARM_UP = 2
 
 
 class OnnxRuntime:
-    """Runs networks as onnxruntime's CPU provider does, `threads` at a time inside a layer."""
+    """Runs networks with onnxruntime's CPU provider, with `threads` threads per operator."""
 
     def __init__(self, threads: int = 1) -> None:
-        """Name the device."""
+        """Set up the device."""
         version = onnxruntime.__version__
         self.device = Device("cpu", cpu_name(), "onnxruntime", version, threads)
 
     def load(self, layers: Sequence[Layer]) -> Run:
-        """Return what computes the network of `layers` once."""
+        """Return a function that computes the network of `layers` once."""
         return self._load(layers, self._options())[0]
 
     def profile(self, layers: Sequence[Layer], runs: int) -> list[Profile]:
@@ -51,7 +51,7 @@ class OnnxRuntime:
         if rest or not each:
             raise NasError(
                 f"ONNX Runtime {onnxruntime.__version__} recorded {len(kernels)} kernels in "
-                f"{_WARM_UP + runs} runs, not the same number in each.",
+                f"{_WARM_UP + runs} runs, a different number in each.",
                 "Measure with --runtime torch, or install another version of onnxruntime.",
             )
         owners = list(_owners([event["name"] for event in kernels[:each]], layers))
@@ -83,10 +83,10 @@ class OnnxRuntime:
 
 
 def _owners(kernels: Sequence[str], layers: Sequence[Layer]) -> Iterator[str | None]:
-    """Yield the layer that each kernel of one run counts for, None for the ends of a network.
+    """Yield the layer that each kernel of one run counts for, None at the ends of a network.
 
-    A reordering into onnxruntime's layout follows the layer that had to leave it, a reordering out
-    of it precedes the one that needs it.
+    A reordering into onnxruntime's layout counts for the layer before it, a reordering out of it
+    for the layer after it.
     """
     names = {layer.name for layer in layers}
     known = [_layer(kernel, names) for kernel in kernels]
@@ -105,7 +105,7 @@ def _owners(kernels: Sequence[str], layers: Sequence[Layer]) -> Iterator[str | N
 
 
 def _layer(kernel: str, names: set[str]) -> str | None:
-    """Return the layer that a kernel is called after, None for one that no layer asked for."""
+    """Return the layer of a kernel by its name, None for a kernel without a layer."""
     name = kernel.removesuffix("_kernel_time").removesuffix("_nchwc").replace("/", ".")
     while name and name not in names:
         name = name.rpartition(".")[0]

@@ -1,8 +1,8 @@
-"""Which pieces of networks have to be timed, so that every unit of a space has been.
+"""The pieces of networks to time, so that every unit of a space is timed.
 
 A piece is a stage of up to two blocks, so that a unit is timed between its neighbours. A space has
-tens of thousands of them, but the same units again and again: a few pieces that show many new ones
-each cover all. Kinds that plan whole networks have whole networks for pieces.
+tens of thousands of pieces, but few distinct units: a few pieces with many new units cover all. For
+kinds that plan whole networks, the pieces are whole networks.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,9 +19,10 @@ Piece = list[Layer]
 
 
 def covering_pieces(costs: CostModel, rng: np.random.Generator) -> list[Piece]:
-    """Return pieces that have every unit of the space among them, in a random order.
+    """Return pieces that contain every unit of the space, in a random order.
 
-    `costs` has the space and its input, and no table. Choices that are not timed are drawn.
+    `costs` has the space and its input, but no table. Choices that do not affect the time are
+    random.
     """
     if isinstance(costs.space.kind, NetworkKind):
         chosen = _whole_networks(costs, rng)
@@ -51,7 +52,7 @@ def _renamed(layer: Layer, prefix: str) -> Layer:
 
 
 class _Collector:
-    """Stands in for a table while there is none: notes the units that it is asked for."""
+    """A placeholder for a table: records the units that are requested."""
 
     fixed = 0
 
@@ -59,18 +60,18 @@ class _Collector:
         self.keys: set[str] = set()
 
     def latency(self, layers: Sequence[Layer]) -> int:
-        """Note the units of `layers`."""
+        """Record the units of `layers`."""
         self.keys |= {unit.key for unit in latency_units(layers)}
         return 0
 
 
 def _with_latency(costs: CostModel) -> CostModel:
-    """Return a model of the same space that tells apart what takes different times."""
+    """Return a model of the same space that distinguishes networks of different latency."""
     return replace(costs, table=_Collector())
 
 
 def _whole_networks(costs: CostModel, rng: np.random.Generator) -> list[Piece]:
-    """Return members that have every unit of the space among them."""
+    """Return members that contain every unit of the space."""
     collector = _Collector()
     model = replace(costs, table=collector)
     everyone = members(costs.space)
@@ -96,7 +97,7 @@ def _ends(costs: CostModel, table: OptionTable) -> Iterator[Piece]:
 
 
 def _stages(costs: CostModel, table: OptionTable, rng: np.random.Generator) -> Iterator[Piece]:
-    """Yield every stage of one or two blocks that differs from the others."""
+    """Yield every distinct stage of one or two blocks."""
     for index, stage in enumerate(table.stages):
         for width, options in stage.items():
             for choices in _shapes(options, rng):
@@ -109,7 +110,7 @@ def _stages(costs: CostModel, table: OptionTable, rng: np.random.Generator) -> I
 
 
 def _shapes(options: StageOptions, rng: np.random.Generator) -> Iterator[Mapping[str, Value]]:
-    """Yield the choices of each kind of block, where it can be at a depth of two or more."""
+    """Yield the choices of each kind of block with a possible depth of two or more."""
     found: dict[tuple[tuple[str, Value], ...], int] = {}
     for row, values in enumerate(options.values):
         depth = int(values["depth"])
@@ -122,7 +123,7 @@ def _shapes(options: StageOptions, rng: np.random.Generator) -> Iterator[Mapping
 
 
 def _covering(pieces: Sequence[Piece], rng: np.random.Generator) -> list[Piece]:
-    """Return some of `pieces` that have all units of all; first those with many new ones."""
+    """Return some of `pieces` with all their units, those with many new units first."""
     keys = [{unit.key for unit in latency_units(piece)} for piece in pieces]
     order = rng.permutation(len(pieces)).tolist()
     have: set[str] = set()

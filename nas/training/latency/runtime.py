@@ -1,4 +1,4 @@
-"""The port of a runtime that measures latency."""
+"""The port of a runtime to measure latency."""
 
 import platform
 from collections.abc import Callable, Mapping, Sequence
@@ -19,25 +19,25 @@ class Runtime(Protocol):
 
     @property
     def device(self) -> Device:
-        """What it runs on."""
+        """The device of the runtime."""
         ...
 
     def load(self, layers: Sequence[Layer]) -> Run:
-        """Return what computes the network of `layers` once, at batch 1, to its end."""
+        """Return a function that computes the network of `layers` once, at batch 1."""
         ...
 
     def profile(self, layers: Sequence[Layer], runs: int) -> list[Profile]:
         """Return the nanoseconds of each layer by name, for each of `runs` runs.
 
-        `layers` may be several separate networks, each with a prefix of its own up to the
-        first dot. What a runtime does between two layers belongs to one of them; what it does at
-        the ends of a network to none. Layers that a runtime fuses into another have no entry.
+        `layers` may be several separate networks, each with its own prefix up to the first dot.
+        Work between two layers counts for one of them; work at the ends of a network for none.
+        Layers that are fused into another have no entry.
         """
         ...
 
 
 def cpu_name() -> str:
-    """Return the processor's own name."""
+    """Return the name of the processor."""
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
     except OSError:

@@ -1,4 +1,4 @@
-"""Runtimes: what runs a network to be timed, on one device with a fixed number of threads."""
+"""Open a runtime to time networks, on one device with a fixed number of threads."""
 
 import os
 
@@ -10,10 +10,10 @@ RUNTIMES = ("onnxruntime", "torch")
 
 
 def open_runtime(device: str, runtime: str | None = None, threads: int = 1) -> Runtime:
-    """Return a runtime by name, the usual one of the device where none is named.
+    """Return a runtime by name, by default the usual one of the device.
 
     Raises:
-        NasError: there is no such device or runtime, or it is not here.
+        NasError: there is no such device or runtime, or it is not available.
     """
     if device not in DEVICES:
         raise NasError(f"there is no device {device!r}.", USE_DEVICE)
@@ -23,7 +23,7 @@ def open_runtime(device: str, runtime: str | None = None, threads: int = 1) -> R
     available = os.cpu_count() or 1
     if not 1 <= threads <= available:
         raise NasError(
-            f"{threads} threads cannot run at a time: this machine has {available} CPU cores.",
+            f"{threads} threads cannot run in parallel: this machine has {available} CPU cores.",
             f"Give --threads 1 to {available}.",
         )
     if runtime == "onnxruntime":
@@ -39,7 +39,7 @@ def open_runtime(device: str, runtime: str | None = None, threads: int = 1) -> R
     if device == "cuda" and not torch.cuda.is_available():
         raise NasError(
             "latency@cuda cannot be measured: PyTorch finds no GPU on this machine.",
-            "Use latency@cpu, or start on a machine with a GPU.",
+            "Use latency@cpu, or use a machine with a GPU.",
         )
     from nas.training.latency.torch_runtime import TorchRuntime
 

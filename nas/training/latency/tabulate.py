@@ -1,8 +1,8 @@
-"""The latency table of a space: its units are timed, and its prediction is held to networks.
+"""The latency table of a space: time its units, then check its predictions on whole networks.
 
-The sum over the units is not yet a network's time: caches are colder there, and each run costs
-something by itself. Half of a sample of whole networks sets a factor and a fixed time for that;
-the other half tells how far the prediction is off.
+The sum over the units is not the time of a network: its caches are colder, and each run has a fixed
+cost. Half of a sample of whole networks determines a factor and a fixed time for this; the other
+half measures the error of the prediction.
 """
 
 import numpy as np
@@ -15,7 +15,7 @@ from nas.training.latency.measure import Progress, ignore_progress, measure_netw
 from nas.training.latency.pieces import covering_pieces
 from nas.training.latency.runtime import Runtime
 
-_QUANTA = ((50_000_000, 100), (500_000_000, 1_000))  # so that exact counting stays possible
+_QUANTA = ((50_000_000, 100), (500_000_000, 1_000))  # keeps exact counting possible
 _COARSEST = 10_000
 _BANDS = 6
 
@@ -29,10 +29,10 @@ def measure_table(
     seed: int = 0,
     progress: Progress = ignore_progress,
 ) -> LatencyTable:
-    """Return the latency table of the space that `costs` counts, as `runtime` runs it.
+    """Return the latency table of the space of `costs`, measured with `runtime`.
 
-    So many `networks`, 4 or more, are timed as a whole: every other one sets the scale, the others
-    measure the prediction. `progress` hears which share is done.
+    `networks`, 4 or more, are timed as a whole: every other one sets the scale, the others measure
+    the error. `progress` is called with the finished share.
     """
     rng = np.random.default_rng(seed)
     pieces = covering_pieces(costs, rng)
@@ -68,7 +68,7 @@ def measure_table(
 def sample_networks(
     costs: CostModel, count: int, rng: np.random.Generator
 ) -> list[tuple[list[Layer], int]]:
-    """Return `count` networks of all sizes with their madds, in bands of equal ratio, in turn."""
+    """Return `count` networks of all sizes with their madds, from bands of equal ratio in turn."""
     space = feasible_space(costs, ())
     most = space.largest("madds")
     least = costs.cost(space.smallest("madds")).madds
@@ -85,17 +85,17 @@ def sample_networks(
 
 
 def scale(summed: Floats, measured: Floats) -> tuple[float, float]:
-    """Return the factor and the fixed time, neither negative, of least squared relative error."""
+    """Return the factor and the fixed time, both non-negative, of least squared relative error."""
     both = np.stack([summed / measured, 1 / measured], axis=1)
     factor, fixed = np.linalg.lstsq(both, np.ones(len(both)), rcond=None)[0].tolist()
     if fixed >= 0 and factor > 0:
         return factor, fixed
-    alone = summed / measured  # through the origin, the nearest that is allowed
+    alone = summed / measured  # through the origin, the best non-negative fit
     return float(alone.sum() / (alone**2).sum()), 0.0
 
 
 def accuracy(predicted: Floats, measured: Floats, madds: Floats) -> Accuracy:
-    """Return how far `predicted` is from `measured`, both in nanoseconds."""
+    """Return the errors of `predicted` against `measured`, both in nanoseconds."""
     errors = np.abs(predicted - measured) / measured
     return Accuracy(
         n=len(errors),
@@ -108,8 +108,8 @@ def accuracy(predicted: Floats, measured: Floats, madds: Floats) -> Accuracy:
 
 
 def rank_correlation(one: Floats, other: Floats) -> float:
-    """Return Spearman's rank correlation, 0 where there is nothing to rank; ties share a rank."""
-    from scipy.stats import spearmanr  # takes time to load; only this needs it
+    """Return Spearman's rank correlation, 0 for constant values; ties share a rank."""
+    from scipy.stats import spearmanr  # takes time to load; used only here
 
     if min(np.ptp(one), np.ptp(other)) == 0:
         return 0.0

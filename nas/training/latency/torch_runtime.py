@@ -1,7 +1,7 @@
-"""PyTorch, eager, as nas runs networks: folded batch normalisations, channels-last, float32.
+"""PyTorch, eager: folded batch normalisations, channels-last, float32.
 
-On a GPU times are those of the device, between CUDA events; at batch 1 they are mostly those that
-launching the kernels takes.
+On a GPU, times are measured between CUDA events on the device; at batch 1 they are mostly kernel
+launch times.
 """
 
 import time
@@ -24,17 +24,17 @@ _WARM_UP = 2
 
 
 class TorchRuntime:
-    """Runs networks on one device of PyTorch."""
+    """Runs networks on one PyTorch device."""
 
     def __init__(self, device: torch.device, threads: int = 1) -> None:
-        """Name the device."""
+        """Set up the device."""
         cuda = device.type == "cuda"
         name = torch.cuda.get_device_name(device) if cuda else cpu_name()
         self.device = Device(device.type, name, "torch", torch.__version__, threads)
         self._device = device
 
     def load(self, layers: Sequence[Layer]) -> Run:
-        """Return what computes the network of `layers` once."""
+        """Return a function that computes the network of `layers` once."""
         network, images = self._load(layers)
 
         def run() -> None:
@@ -52,7 +52,7 @@ class TorchRuntime:
         names: list[str] = []
         for (network, _), part in zip(parts, _networks(layers), strict=True):
             stamped(network, clock)
-            names += [layer.name for layer in part]  # the start of each stands for its input
+            names += [layer.name for layer in part]  # the start of each network is its input
         profiles = []
         with cpu_threads(self.device.threads), torch.inference_mode():
             for _ in range(_WARM_UP + runs):
@@ -81,10 +81,10 @@ class TorchRuntime:
 
 
 class _MarkClock(Protocol):
-    """Marks moments."""
+    """Records points in time."""
 
     def restart(self) -> None:
-        """Forget all marks."""
+        """Clear all marks."""
         ...
 
     def mark(self) -> None:
@@ -92,12 +92,12 @@ class _MarkClock(Protocol):
         ...
 
     def elapsed(self) -> list[float]:
-        """Return the nanoseconds from each mark's predecessor to it; 0 for the first."""
+        """Return the nanoseconds between each mark and the previous one; 0 for the first."""
         ...
 
 
 class _CpuClock:
-    """Marks of this thread's own clock where it computes alone, else of the clock on the wall."""
+    """Uses CPU time of this thread if it computes alone, otherwise the wall clock."""
 
     def __init__(self, alone: bool) -> None:
         self._now = time.thread_time_ns if alone else time.perf_counter_ns
@@ -114,7 +114,7 @@ class _CpuClock:
 
 
 class _CudaClock:
-    """Marks in the queue of a GPU; they can be read once the GPU has come to the last."""
+    """Marks in the queue of a GPU; they can be read when the GPU has reached the last one."""
 
     def __init__(self) -> None:
         self._marks: list[Any] = []
@@ -133,7 +133,7 @@ class _CudaClock:
 
 
 class _Stamped(nn.Module):
-    """A module that sets a mark when it is done."""
+    """A module that sets a mark when it has finished."""
 
     def __init__(self, module: nn.Module, clock: _MarkClock) -> None:
         super().__init__()
@@ -147,12 +147,12 @@ class _Stamped(nn.Module):
 
 
 def stamped(network: Network, clock: _MarkClock) -> None:
-    """Let the module of each layer of `network` set a mark when it is done."""
+    """Make the module of each layer of `network` set a mark when it has finished."""
     network.change_modules(lambda module: _Stamped(module, clock))
 
 
 def _networks(layers: Sequence[Layer]) -> Iterator[list[Layer]]:
-    """Yield the networks that stand beside each other in `layers`."""
+    """Yield the separate networks in `layers`."""
     parts: dict[str, list[Layer]] = {}
     for layer in layers:
         parts.setdefault(layer.name.partition(".")[0], []).append(layer)

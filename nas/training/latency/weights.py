@@ -1,4 +1,4 @@
-"""Random weights of networks whose speed is measured: what they are changes no time."""
+"""Random weights for timed networks; their values do not affect the time."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -26,11 +26,11 @@ from nas.training.network.folded import Arrays, folded
 
 
 def random_weights(layers: Sequence[Layer]) -> dict[str, Arrays]:
-    """Return arrays for the layers that have any, in the order of ONNX's operators.
+    """Return arrays for the layers with weights, in the order of ONNX's operators.
 
-    Convolutions with a folded batch normalisation and linear layers have a weight and a bias,
-    other convolutions a weight, batch normalisations scale, shift, mean and variance. Signals keep
-    their size through the network, so that no number is denormal, which would be slow.
+    Convolutions with a folded batch normalisation and linear layers have a weight and a bias, other
+    convolutions a weight, batch normalisations scale, shift, mean and variance. Signals keep their
+    scale through the network, because denormal numbers would be slow.
     """
     pairs = dict(folded(layers))
     arrays: dict[str, Arrays] = {}
@@ -74,7 +74,7 @@ def _drawn(shape: tuple[int, ...]) -> NDArray[np.float32]:
 
 
 def _pool(count: int) -> NDArray[np.float32]:
-    """Return `count` normal numbers, always the same: drawing them anew would take long."""
+    """Return `count` fixed normal numbers: new ones would take long to draw."""
     size = 1 << max(20, (count - 1).bit_length())
     return _numbers(size)[:count]
 

@@ -1,6 +1,6 @@
-"""Networks as they are shipped: each batch normalisation is folded into the convolution before it.
+"""Folding: each batch normalisation becomes part of the convolution before it.
 
-A batch normalisation is folded where it alone reads the result of a convolution.
+A batch normalisation is folded if it is the only reader of a convolution.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ Weights = Mapping[str, Arrays]
 
 
 def folded(layers: Sequence[Layer]) -> list[tuple[str, str]]:
-    """Return the (convolution, batch normalisation) pairs that become one layer, by name."""
+    """Return the (convolution, batch normalisation) pairs to fold, by name."""
     readers = readers_of(layers)
     return [
         (layer.name, reader.name)
@@ -47,7 +47,7 @@ def folded(layers: Sequence[Layer]) -> list[tuple[str, str]]:
 def fold(network: Network, layers: Sequence[Layer]) -> None:
     """Fold the batch normalisations of a network in eval mode, in place.
 
-    The output stays the same up to rounding.
+    The output is unchanged up to rounding.
     """
     changed: dict[nn.Module, nn.Module] = {}
     for conv, norm in folded(layers):
@@ -60,12 +60,12 @@ def fold(network: Network, layers: Sequence[Layer]) -> None:
 
 
 def folded_weights(network: Network, layers: Sequence[Layer]) -> dict[str, Arrays]:
-    """Return the arrays of a network on the CPU, folded, float32, by the name of their layer.
+    """Return the arrays of a network on the CPU, folded, float32, by the name of the layer.
 
-    Convolutions: weight, shape (out, in / groups, kernel, kernel), and, where a batch normalisation
-    is folded in, bias, shape (out,). Linear layers: weight, shape (out, in), and bias. Other batch
-    normalisations: scale, shift, mean and variance, each of shape (channels,). Arithmetic is in
-    float64; the network does not change.
+    Convolutions: weight, shape (out, in / groups, kernel, kernel), and bias, shape (out,), if a
+        batch normalisation is folded in. Linear layers: weight, shape (out, in), and bias. Other
+        batch normalisations: scale, shift, mean and variance, each of shape (channels,). The
+        arithmetic is in float64; the network is not changed.
     """
     pairs = dict(folded(layers))
     arrays: dict[str, Arrays] = {}

@@ -1,7 +1,7 @@
-"""The referee: fvcore's count of a network, which our own must equal.
+"""fvcore's count of a network, which must equal ours.
 
-fvcore traces the executed module and knows nothing of our layers. Of what it can count we take
-multiply-adds of convolution and linear layers: its own total also holds batch norm and pooling.
+fvcore traces the executed module and does not know our layers. We use its multiply-adds of
+convolution and linear layers: its total also includes batch norm and pooling.
 """
 
 from collections import Counter
@@ -20,8 +20,8 @@ _Handle = Callable[[Any, Any], Any]
 def fvcore_cost(layers: Sequence[Layer], input_shape: Shape | None = None) -> Cost:
     """Return fvcore's count of `layers` for one image: multiply-adds, parameters, activations.
 
-    `input_shape` must be that of the first layer, and is it by default. The network runs once on
-    the CPU, in eval mode, with zero weights: fvcore cannot trace the meta device.
+    `input_shape` must be the shape of the first layer, its default. The network runs once on the
+    CPU, in eval mode, with zero weights: fvcore cannot trace the meta device.
     """
     shape = input_shape or layers[0].shape
     network = Network(layers).eval()
@@ -29,13 +29,13 @@ def fvcore_cost(layers: Sequence[Layer], input_shape: Shape | None = None) -> Co
 
 
 def count_network(network: Network, input_shape: Shape) -> Cost:
-    """Return fvcore's count of a network in eval mode on the CPU, whose weights it zeroes."""
-    from fvcore.nn.jit_analysis import JitModelAnalysis  # training alone does without fvcore
+    """Return fvcore's count of a network in eval mode on the CPU; its weights are set to zero."""
+    from fvcore.nn.jit_analysis import JitModelAnalysis  # training alone does not need fvcore
     from fvcore.nn.jit_handles import conv_flop_jit, linear_flop_jit
 
     with torch.no_grad():
         for parameter in network.parameters():
-            parameter.zero_()  # unset memory may hold denormal numbers, which are slow
+            parameter.zero_()  # uninitialised memory may contain denormal numbers, which are slow
         image = torch.zeros(1, *input_shape)
         analysis = JitModelAnalysis(network, image)
         analysis.clear_op_handles().set_op_handle(
@@ -51,7 +51,7 @@ def count_network(network: Network, input_shape: Shape) -> Cost:
 
 
 def _both(madds: _Handle) -> _Handle:
-    """Return a handle that counts multiply-adds and activations, so that one trace gives both."""
+    """Return a handle that counts multiply-adds and activations in one trace."""
     from fvcore.nn.jit_handles import generic_activation_jit
 
     acts = generic_activation_jit("acts")

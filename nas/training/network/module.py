@@ -1,6 +1,6 @@
 """Network: the `torch.nn.Module` that executes a list of layers.
 
-Its module tree follows the dotted layer names, so that the keys of its state dict read like the
+Its module tree follows the dotted layer names, so that the keys of its state dict are as in the
 per-layer table: `stage2.0.first.weight`.
 """
 
@@ -38,8 +38,8 @@ _LINEAR_STD = 0.01
 class ChannelShuffle(nn.Module):
     """Channel shuffle: channel k of group g moves to k * groups + g; shape and values are kept.
 
-    Both forms compute the same. Each is the one that keeps `channels_last` on its device, because
-    a lost layout makes every following convolution slower.
+    Both forms are equivalent. Each device uses the one that keeps `channels_last`, because losing
+    the layout makes every following convolution slower.
     """
 
     def __init__(self, groups: int) -> None:
@@ -61,7 +61,7 @@ class ChannelShuffle(nn.Module):
 
 
 class Relu6(nn.ReLU6):
-    """ReLU6; in place only where no gradient is asked for: torch would copy the input first."""
+    """ReLU6; in place only without gradients: otherwise torch copies the input first."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Return `x`, of any shape, limited to [0, 6]."""
@@ -85,10 +85,10 @@ class Concatenation(nn.Module):
 
 
 class ZeroPadding(nn.Module):
-    """Rows and columns of zeros around a feature map; a negative number takes them off."""
+    """Rows and columns of zeros around a feature map; a negative number removes some."""
 
     def __init__(self, before: tuple[int, int], after: tuple[int, int]) -> None:
-        """Put `before` (rows, columns) at the top and left, `after` at the bottom and right."""
+        """Add `before` (rows, columns) at the top and left, `after` at the bottom and right."""
         super().__init__()
         self.before, self.after = before, after
         (top, left), (bottom, right) = before, after
@@ -97,7 +97,7 @@ class ZeroPadding(nn.Module):
         self._added = [max(side, 0) for side in (left, right, top, bottom)]
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return `x`, shape (N, C, H, W), with its rows and columns added or taken off."""
+        """Return `x`, shape (N, C, H, W), padded or cropped."""
         x = x[:, :, self._rows, self._columns]
         return F.pad(x, self._added) if any(self._added) else x
 

@@ -1,8 +1,8 @@
-"""The ONNX model of a list of layers, for files and for onnxruntime's stopwatch.
+"""The ONNX model of a list of layers, for files and for onnxruntime.
 
-Nodes are called as their layers, with the part of the network before a slash: `stem/conv`,
-`stage2.0/first`, `classifier`. Initializers are called as PyTorch's parameters:
-`stage2.0.first.weight`. Every operator has had the same form since opset 11.
+Nodes have the names of their layers, with a slash after the part of the network: `stem/conv`,
+`stage2.0/first`, `classifier`. Initializers have the names of PyTorch's parameters:
+`stage2.0.first.weight`. All operators have the same form since opset 11.
 """
 
 import re
@@ -45,7 +45,7 @@ def onnx_model(
 ) -> onnx.ModelProto:
     """Return the model of `layers`, float32, in the oldest IR version that has `opset`.
 
-    Every input layer is an input, every layer that no other reads an output: `layers` may hold
+    Every input layer is an input, every layer without a reader an output: `layers` may contain
     several networks. Feature maps are (batch, C, H, W), the result of a linear layer (batch, C).
 
     Args:
@@ -70,7 +70,7 @@ def onnx_model(
         helper.make_graph(graph.nodes, "network", inputs, outputs, list(graph.constants.values())),
         opset_imports=opsets,
         ir_version=helper.find_min_ir_version_for(opsets),
-        producer_name="nas",  # OpenCV averages over the padding where this is "pytorch"
+        producer_name="nas",  # OpenCV averages over the padding if this is "pytorch"
         producer_version=__version__,
     )
     return model
@@ -86,7 +86,7 @@ class _Graph:
         self._values = dict(names)
 
     def described(self, layer: Layer, batch: int | str) -> onnx.ValueInfoProto:
-        """Return name and shape of what `layer` holds or computes."""
+        """Return name and shape of the result of `layer`."""
         shape = layer.shape[:1] if isinstance(layer, Linear) else layer.shape
         return helper.make_tensor_value_info(
             self._value(layer.name), TensorProto.FLOAT, [batch, *shape]
@@ -180,12 +180,12 @@ class _Graph:
                 assert_never(layer.function)
 
     def _padding(self, layer: Pad) -> None:
-        """Take rows and columns off, then add some: OpenCV knows no negative padding."""
+        """Crop rows and columns, then pad: OpenCV does not support negative padding."""
         reads = self._reads(layer)
         added = [max(side, 0) for side in (*layer.before, *layer.after)]
         starts = [max(-side, 0) for side in layer.before]
         if min(*layer.before, *layer.after) < 0:
-            kept = [  # of the map that the layer reads
+            kept = [  # of the input
                 side - before - after + min(after, 0)
                 for side, before, after in zip(
                     layer.shape[1:], layer.before, layer.after, strict=True
@@ -203,7 +203,7 @@ class _Graph:
     def _node(
         self, layer: Layer, kind: str, reads: Sequence[str] | None = None, **settings: Any
     ) -> None:
-        """Append the node whose result is that of `layer`; it reads what the layer does."""
+        """Append the node for the result of `layer`, with the same inputs."""
         reads = self._reads(layer) if reads is None else reads
         writes = [self._value(layer.name)]
         self.nodes.append(helper.make_node(kind, reads, writes, _path(layer.name), **settings))
@@ -220,11 +220,11 @@ class _Graph:
         return [self._value(name) for name in layer.inputs]
 
     def _value(self, name: str) -> str:
-        """Return the name of the tensor that is the result of the layer called `name`."""
+        """Return the name of the tensor of the layer called `name`."""
         return self._values.get(name, _path(name))
 
     def _arrays(self, name: str) -> list[str]:
-        """Add the arrays of a layer; return what they are called."""
+        """Add the arrays of a layer; return their names."""
         arrays = zip(_ARRAYS, self._weights[name], strict=False)
         return [self._constant(f"{name}.{what}", array) for what, array in arrays]
 

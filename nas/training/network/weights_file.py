@@ -1,4 +1,4 @@
-"""Weights: those of a network in a safetensors file."""
+"""Weights of a network in a safetensors file."""
 
 import hashlib
 from pathlib import Path
@@ -12,7 +12,7 @@ from nas.files import write_whole
 
 
 def save_weights(network: nn.Module, path: Path) -> str:
-    """Write the weights as safetensors, whole or not at all; return the file's SHA-256.
+    """Write the weights as safetensors atomically; return the file's SHA-256.
 
     Raises:
         TaskError: the file cannot be written.
@@ -30,29 +30,29 @@ def save_weights(network: nn.Module, path: Path) -> str:
     except (OSError, SafetensorError) as error:
         raise TaskError(
             f"the weights cannot be written to {path} ({error}).",
-            "Free the disk, or choose a folder that you may write to.",
+            "Free disk space, or choose a writable folder.",
         ) from error
     return digest
 
 
 def load_weights(network: nn.Module, path: Path, sha256: str | None) -> None:
-    """Take over the weights in a file that `save_weights` wrote for an equal network.
+    """Load the weights from a file that `save_weights` wrote for an equal network.
 
-    `sha256` is what it returned then; None where no record has it.
+    `sha256` is its recorded hash; None if there is none.
 
     Raises:
-        TaskError: the file is missing, broken, has changed, or belongs to another network.
+        TaskError: the file is missing, broken, changed, or belongs to another network.
     """
     try:
         content = path.read_bytes()
         if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
             raise TaskError(
-                f"{path} has changed since it was recorded.", "Put the original file back."
+                f"{path} has changed since it was recorded.", "Restore the original file."
             )
         network.load_state_dict(load(content))
     except (OSError, SafetensorError, RuntimeError) as error:
         raise TaskError(
-            f"{path} does not hold the weights of this network "
+            f"{path} does not contain the weights of this network "
             f"({str(error).strip().splitlines()[0][:120]}).",
             "Give the file that was saved for this trial.",
         ) from error

@@ -1,4 +1,4 @@
-"""Proxies: scores of an untrained network, which may or may not foretell its error.
+"""Proxies: training-free scores of a network, which may or may not predict its error.
 
     synflow    log of the flow through all weights of the linearised network (Tanaka et al. 2020)
     naswot     log determinant of the kernel of binary ReLU codes (Mellor et al. 2021)
@@ -6,16 +6,15 @@
                first version)
     zico       mean of the gradients over their deviation between batches (Li et al. 2023)
     grad_norm  length of the gradients of the loss, summed over the layers
-    depth      number of convolutions and linear layers: a bar to clear, like the MAdds
+    depth      number of convolutions and linear layers: a baseline, like the MAdds
 
-A higher score promises a lower error. All are of random weights drawn by `initialise`, which leaves
-no batch norm at zero as training does: a residual that begins as an identity would pass nothing on
-and score as if it were not there. Networks are in training mode, as in the papers, so that batch
-norms use the statistics of the batch; synflow alone leaves them out. Whether any of this is worth
-something is for `nas.results.score_audit` to say.
+A higher score predicts a lower error. All use random weights from `initialise` without batch norms
+set to zero, unlike in training: a residual that begins as an identity would contribute nothing to a
+score. Networks are in training mode, as in the papers, so that batch norms use the statistics of
+the batch; only synflow bypasses them. `nas.results.score_audit` tests whether a score is useful.
 
-The network is a separate one and the random numbers are its own, so that a training which follows
-is the same to the last bit.
+The scores use a separate network and separate random numbers, so that a training afterwards is not
+changed by them.
 """
 
 import math
@@ -51,14 +50,14 @@ from nas.training.loop.streamed_batches import StreamFeed
 from nas.training.network.module import Network, initialise
 
 PROXIES = ("synflow", "naswot", "jacob_cov", "zico", "grad_norm")
-MS = "_ms"  # behind the name of a score: what it took, in milliseconds
+MS = "_ms"  # suffix of a score's name: its time in milliseconds
 
-_BATCHES = 2  # the fewest that have a deviation
-_MOST, _FEWEST = 32, 16  # images in a batch; fewer where they are large
+_BATCHES = 2  # the minimum for a deviation
+_MOST, _FEWEST = 32, 16  # images in a batch; fewer if they are large
 _PIXELS = 4096  # in a batch, about: 16 images of 16x16
 _RIDGE = 1e-5  # of jacob_cov, as published
 
-_PARTS = {  # of the work, that each score needs
+_PARTS = {  # of the work, used by each score
     "synflow": ("build", "synflow"),
     "naswot": ("build", "forward", "naswot"),
     "jacob_cov": ("build", "forward", "jacob_cov"),
@@ -70,10 +69,10 @@ Batch = tuple[Tensor, Tensor]
 
 
 def proxy_batches(task: Task, seed: int, device: torch.device | str | None = None) -> list[Batch]:
-    """Return two batches of training images, not augmented, that `seed` picks.
+    """Return two batches of training images, not augmented, chosen by `seed`.
 
-    Images have shape (N, C, H, W), labels (N,). N is 32 for images of up to 11x11, 16 for those
-    of 16x16 and larger, less where the task has too few; one of fewer than four has no batches.
+    Images have shape (N, C, H, W), labels (N,). N is 32 for images of up to 11x11, 16 for 16x16 and
+    larger, fewer if the task has too few; with fewer than four images there are no batches.
     """
     device = torch.device(device) if device else default_device()
     _, height, width = task.input
@@ -90,13 +89,12 @@ def proxy_batches(task: Task, seed: int, device: torch.device | str | None = Non
 
 
 def proxy_scores(layers: Sequence[Layer], batches: Sequence[Batch], seed: int) -> dict[str, float]:
-    """Return the scores of a network with random weights, and under `NAME_ms` what each took.
+    """Return the scores of a network with random weights, and their times as `NAME_ms`.
 
-    `layers` must be lowered for the images of `batches`, of which there are two; `seed` draws the
-    weights. The same arguments give the same scores, on one device and number of threads. A score
-    that cannot be computed, such as that of the ReLU codes of a network without a ReLU, is left
-    out. `NAME_ms` is what that score would take alone (they share passes), `total_ms` all of them.
-    Without batches nothing is computed.
+    `layers` must be lowered for the images of the two `batches`; `seed` draws the weights. Equal
+    arguments give equal scores, on one device and number of threads. A score that cannot be
+    computed, such as ReLU codes of a network without a ReLU, is omitted. `NAME_ms` is the time of
+    one score alone (they share passes), `total_ms` of all. Without batches nothing is computed.
     """
     if not batches:
         return {}
@@ -118,9 +116,9 @@ def proxy_scores(layers: Sequence[Layer], batches: Sequence[Batch], seed: int) -
 def score_if_it_fits(
     layers: Sequence[Layer], batches: Sequence[Batch], seed: int
 ) -> dict[str, float]:
-    """Return what `proxy_scores` does; nothing where memory does not suffice for it.
+    """Return `proxy_scores`; empty if memory does not suffice.
 
-    The training wants less, in half precision, and may do.
+    The training needs less memory, in half precision, and may fit.
     """
     try:
         return proxy_scores(layers, batches, seed)
@@ -133,14 +131,14 @@ def score_if_it_fits(
 def synflow(network: Network, layers: Sequence[Layer]) -> float | None:
     """Return the log of the synaptic flow: sum of |weight x gradient| of the linearised network.
 
-    Weights are replaced by their absolute values, the input is one image of ones, activations
-    and batch norms pass everything on (as Abdelfattah et al. 2021 compute it), the output is the
-    sum of the logits. None where nothing flows.
+    Weights are replaced by their absolute values, the input is one image of ones, activations and
+    batch norms are bypassed (as in Abdelfattah et al. 2021), the output is the sum of the logits.
+    None if the flow is zero.
 
-    The sum over the weights of a layer is the sum over its output of value x gradient, for that
-    layer is linear and has no bias here. Values are kept near 1 by powers of two that are carried
-    along, for the flow through a hundred layers overflows any float; all terms are positive, so
-    that single precision loses nothing that matters.
+    The sum over the weights of a layer equals the sum over its output of value x gradient, because
+    the layer is linear without bias here. Values are kept near 1 by separate powers of two, because
+    the flow through a hundred layers overflows any float. All terms are positive, so that single
+    precision suffices.
     """
     device = next(network.parameters()).device
     image = torch.ones(1, *network.input_shape, device=device, requires_grad=True)
@@ -164,14 +162,14 @@ class _Scaled:
     power: int
 
     def at(self, power: int) -> Tensor:
-        """Return the value that goes with another power; too small for it is zero."""
+        """Return the value for another power; it underflows to zero."""
         return self.value * 2.0 ** max(self.power - power, -1000)
 
 
 def _passed(
     layer: Layer, module: nn.Module, read: Sequence[_Scaled], outputs: list[Tensor]
 ) -> _Scaled:
-    """Return what the linearised `layer` makes of what it reads; weighted ones go to `outputs`."""
+    """Return the output of the linearised `layer`; outputs of weighted layers go to `outputs`."""
     first = read[0]
     match layer:
         case Conv() | Linear():
@@ -192,7 +190,7 @@ def _passed(
 
 
 def _weighted(module: nn.Module, x: Tensor) -> Tensor:
-    """Return the output of a convolution or the classifier with the weights' absolute values."""
+    """Return the output of a convolution or the classifier with absolute weights."""
     if isinstance(module, nn.Conv2d):
         weight = module.weight.detach().abs()
         return F.conv2d(
@@ -205,7 +203,7 @@ def _weighted(module: nn.Module, x: Tensor) -> Tensor:
 def _by_gradients(
     network: Network, batches: Sequence[Batch], clock: "_Clock"
 ) -> dict[str, float | None]:
-    """Return the scores that show the network the images."""
+    """Return the scores that need images."""
     weights = [m.weight for m in network.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
     (images, labels), second = batches
     images = images.detach().clone().requires_grad_()
@@ -229,7 +227,7 @@ def _by_gradients(
 
 
 class _Codes:
-    """Which ReLU units are on for each image, as the kernel of their agreements."""
+    """The kernel of agreements between images: which ReLU units are active for each."""
 
     def __init__(self, images: int, device: torch.device) -> None:
         self.units = 0
@@ -239,7 +237,7 @@ class _Codes:
         self._on = torch.zeros(images, dtype=torch.float64, device=device)
 
     def add(self, module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        """Take in the output of one activation, shape (images, C, H, W)."""
+        """Add the output of one activation, shape (images, C, H, W)."""
         self._clock.restart()
         on = (output.detach() > 0).flatten(1).float()
         self.units += on.shape[1]
@@ -250,9 +248,9 @@ class _Codes:
     def score(self) -> float | None:
         """Return log det (K + 1), K_ij the number of units that agree on the images i and j.
 
-        The published score is log det K, which is minus infinity where two images share a code, as
-        they do in networks with few ReLUs. The 1 is as if each image had one more unit of its own;
-        beside thousands of units it changes nothing. None where there is no ReLU.
+        The published score is log det K, which is minus infinity if two images have equal codes, as
+        in networks with few ReLUs. The 1 adds one distinct unit to each image, which is negligible
+        with thousands of units. None without a ReLU.
         """
         if not self.units:
             return None
@@ -263,7 +261,7 @@ class _Codes:
 
 @contextmanager
 def _hooked(network: nn.Module, codes: _Codes) -> Iterator[None]:
-    """Show `codes` the output of every activation."""
+    """Pass the output of every activation to `codes`."""
     units = [part for part in network.modules() if isinstance(part, nn.ReLU | nn.ReLU6)]
     handles = [part.register_forward_hook(codes.add) for part in units]
     try:
@@ -277,7 +275,7 @@ def jacobian_score(slopes: Tensor) -> float | None:
     """Return -sum(log v + 1/v) of the eigenvalues v of the correlations between the rows.
 
     `slopes`, shape (images, inputs), are the gradients of the summed logits. 1e-5 is added to each
-    v, as published. None where a row is constant and so correlates with nothing.
+    v, as published. None if a row is constant, which has no correlation.
     """
     rows = slopes.detach().double().cpu()
     rows = rows - rows.mean(1, keepdim=True)
@@ -293,12 +291,12 @@ def zico_score(one: Sequence[Tensor], other: Sequence[Tensor]) -> float | None:
     """Return the sum over layers of log(sum of mean |g| / deviation of g between two batches).
 
     `one` and `other` are the gradients of each batch, layer by layer. As in the authors' code the
-    deviation is that of the gradients with their signs, and weights without one are left out. None
-    where no gradient varies.
+    deviation is of the signed gradients, and weights without deviation are omitted. None if no
+    gradient varies.
     """
     sums = []
     for a, b in zip(one, other, strict=True):
-        apart = (a - b).abs_()  # twice the deviation of two
+        apart = (a - b).abs_()  # twice the deviation of two values
         ratio = (a.abs() + b.abs()).div_(apart)
         sums.append(ratio.masked_fill_(apart == 0, 0.0).sum(dtype=torch.float64))
     found = torch.stack(sums)
@@ -306,7 +304,7 @@ def zico_score(one: Sequence[Tensor], other: Sequence[Tensor]) -> float | None:
 
 
 class _Clock:
-    """Time spent in each part; waits for a GPU to be done before it looks."""
+    """Time of each part; waits for the GPU before each reading."""
 
     def __init__(self, device: torch.device) -> None:
         self._wait: Callable[[], None] = lambda: None
@@ -316,7 +314,7 @@ class _Clock:
         self.restart()
 
     def restart(self) -> None:
-        """Begin again from now."""
+        """Restart the clock."""
         self._wait()
         self._start = time.perf_counter()
 
@@ -326,12 +324,12 @@ class _Clock:
         return time.perf_counter() - self._start
 
     def lap(self, name: str, less: float = 0.0, more: float = 0.0) -> None:
-        """Keep the seconds since the last lap under `name`, some of them taken off or put on."""
+        """Record the seconds since the last lap under `name`, minus `less` plus `more`."""
         self._laps[name] = self.read() - less + more
         self.restart()
 
     def costs(self) -> dict[str, float]:
-        """Return the milliseconds that each score would take alone, and all of them together."""
+        """Return the milliseconds of each score alone, and of all together."""
         alone = {
             f"{name}{MS}": sum(self._laps[part] for part in parts) for name, parts in _PARTS.items()
         }

@@ -150,11 +150,11 @@ def test_what_is_left_out_is_counted_and_named(tmp_path):
             "1 hidden: ",
             "3 not an image: ",
             "1 empty: ",
-            "1 a link that leads nowhere: ",
+            "1 a broken link: ",
             "1 not a regular file: ",
             "1 outside the class folders: ",
             "1 a folder without images: labels",
-            "2 in no part that is read: ",
+            "2 in no known part: ",
         ):
             assert said in note, said
         assert "gone.jpg" in note
