@@ -154,9 +154,8 @@ def _nothing(folder: Path, left_out: LeftOut) -> TaskError:
 
 def _find(folder: Path) -> _Found:
     """Return the parts of a data set by name; none if the folder has no images."""
-    from nas.training.data.parquet import (
-        find_parquet,
-    )  # imports pyarrow only if needed
+    # imports pyarrow only if needed
+    from nas.training.data.parquet import find_parquet
 
     if parquet := find_parquet(folder):
         return _parquet(parquet, folder)
