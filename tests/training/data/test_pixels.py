@@ -165,7 +165,7 @@ def test_of_several_frames_the_first_is_read_and_that_is_said(tmp_path):
             file = tmp_path / "d" / name / f"{number}.tif"
             red.save(file, save_all=True, append_images=other)
     note = load_task("folder", str(tmp_path / "d")).note
-    assert carries(note, "first frame … 12 files")
+    assert carries(note, "12 files … first")
 
 
 def test_images_of_twelve_bits_in_sixteen_are_said_to_be_dark(tmp_path):
