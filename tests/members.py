@@ -53,6 +53,49 @@ relu = "first+last"
 """
 )
 
+# Its networks train in a second.
+TINY = """
+schema = 1
+name = "tiny"
+block = "igcv3"
+title = "A space whose networks train in a second"
+[deployment]
+input = "3x64x64"
+classes = 10
+[stem]
+width = 8
+stride = 2
+[head]
+width = 32
+[adaptation]
+drop_strides = ["stem", "stage2"]
+[choices]
+depth = [1, 2]
+expansion = [1, 2]
+g1 = [1, 2]
+g2 = [1, 2]
+relu = ["depthwise", "first+depthwise"]
+permute2 = false
+[[stage]]
+name = "stage1"
+width = [8, 16]
+[[stage]]
+name = "stage2"
+stride = 2
+width = [16, 24]
+[[published]]
+name = "example"
+title = "The published one"
+depth = [1, 2]
+width = [16, 24]
+expansion = [1, 2]
+g1 = 2
+g2 = 2
+relu = "depthwise"
+permute2 = false
+published = { source = "these tests" }
+"""
+
 SMALL = (
     HEAD.format(name="small", input="3x32x32", stem=8, stem_stride=2)
     + """

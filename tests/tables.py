@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-HEADER = ["net", "k1", "k2", "e1", "e2", "acc_s0", "acc_s1", "flops", "latency_ms"]
+HEADER = ["arch", "k1", "k2", "e1", "e2", "acc_s0", "acc_s1", "flops", "latency_ms"]
 VALUES = ([3, 5, 7], [3, 5, 7], [1, 2, 4, 6], [1, 2, 4, 6])
 SEED = 7
 

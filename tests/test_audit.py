@@ -223,7 +223,6 @@ def test_a_used_score_need_not_beat_the_madds():
     assert echo.used
     assert echo.verdict.startswith("used")
     assert echo.verdict != found(audit_scores(study(), BUDGET), "good").verdict
-    assert found(audit_scores(trials, BUDGET, margins=False), "echo").margin is None
 
 
 def test_only_complete_candidates_of_the_band_count():

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from nas.cost.model import CostModel
 from nas.feasible import FeasibleSpace
 from nas.samplers import make_sampler
-from nas.study.history import seen, seen_at
+from nas.study.history import seen
 from nas.study.rungs import Decision
 from nas.study.spec import StudySpec
 from nas.study.study import Study
@@ -126,6 +126,17 @@ def test_what_a_sampler_saw_can_be_read_from_the_store():
         assert [_known(t) for t in seen_at(trials, number)] == [
             _known(t) for t in sampler.saw[number]
         ]
+
+
+def seen_at(trials: list[Trial], number: int) -> list[Trial]:
+    """Return what a sampler saw when it proposed trial `number`, from the times of a record."""
+    asked = next(trial.created_at for trial in trials if trial.number == number)
+
+    def then(trial: Trial) -> Trial:
+        ended = trial.state.finished and trial.finished_at <= asked
+        return trial if ended else replace(trial, state=TrialState.RUNNING)
+
+    return seen([then(trial) for trial in trials if trial.number < number])
 
 
 def _known(trial: Trial) -> Trial:

@@ -8,34 +8,9 @@ from pathlib import Path
 import pytest
 
 import nas
+from tests.members import TINY
 
 PAGE = Path(__file__).parents[1] / "docs" / "python.md"
-TINY = """
-schema = 1
-name = "tiny"
-block = "igcv3"
-title = "A space whose networks train in a second"
-[deployment]
-input = "3x64x64"
-classes = 10
-[stem]
-width = 8
-stride = 2
-[head]
-width = 32
-[adaptation]
-drop_strides = ["stem"]
-[choices]
-depth = [1, 2]
-expansion = [1, 2]
-g1 = [1, 2]
-g2 = [1, 2]
-relu = ["depthwise", "first+depthwise"]
-permute2 = false
-[[stage]]
-name = "stage1"
-width = [8, 16]
-"""
 
 
 def examples() -> list[str]:

@@ -127,19 +127,3 @@ TRAIN = (
     only_without("strides", "study", "the study says how it is deployed", "Use --task-strides."),
     Rule("settings", _sets_epochs, "Leave one of --epochs and --set epochs=… out."),
 )
-
-
-def _all_say(given: Given) -> str:
-    modes = [name.strip().rpartition(":")[2] for name in given["samplers"].split(",")]
-    return "every sampler says its own" if {*modes} <= {"single", "multi"} else ""
-
-
-def _alone(given: Given) -> str:
-    names = {name.strip() for name in given["samplers"].split(",")}
-    return "there is one sampler, and none to hold it against" if len(names) == 1 else ""
-
-
-PROVE = (
-    Rule("objectives", _all_say, "Leave --objectives out."),
-    Rule("ours", _alone, "Leave --ours out, or name several samplers."),
-)

@@ -1,21 +1,35 @@
-"""`nas prove`: samplers measured against a table of networks that others have trained."""
+"""`nas prove`: samplers measured on a table of trained networks."""
 
-import os
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from nas.cli import effects, options
-from nas.errors import BudgetError, InterruptedStudyError, NasError
+from nas.cli import options, output
+from nas.cli.binding import into, setting
+from nas.errors import InterruptedStudyError, NasError
+from nas.workflows import CONFIRM, BenchReady, Event, ProveRequest, RunsMade
 
 if TYPE_CHECKING:
-    from nas.cost import Constraint
-    from nas.prove import Bench, Entry, Kept, Table
+    from rich.progress import Progress
+
+    from nas.prove import Bench, ProveResult, SamplerVerdict, SummaryRow
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+def _names(
+    _ctx: click.Context, _parameter: click.Parameter, text: str | None
+) -> tuple[str, ...] | None:
+    return None if text is None else tuple(name.strip() for name in text.split(","))
+
+
+def _counts(_ctx: click.Context, _parameter: click.Parameter, text: str) -> tuple[int, ...]:
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() and int(part) for part in parts):
+        raise NasError(f"--trainings {text}: not all are whole numbers.", "Write 20,50,100,200.")
+    return tuple(sorted({int(part) for part in parts}))
 
 
 @click.command()
@@ -33,50 +47,49 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 )
 @click.option(
     "--budget-quantile",
-    "quantile",
     type=click.FloatRange(0, 1, min_open=True),
     metavar="SHARE",
     help="Set the ceiling on the first cost to this quantile of the rows; 0.5 is the median.",
 )
 @click.option(
     "--samplers",
-    default="predictor,evolution,random",
+    default=",".join(ProveRequest.samplers),
     show_default=True,
+    callback=_names,
     metavar="NAMES",
     help="Samplers, joined by commas; NAME:single uses the accuracy alone, NAME:multi the costs "
     "as well.",
 )
-@click.option(
-    "--objectives",
+@setting(
+    ProveRequest,
+    "objectives",
     type=click.Choice(["multi", "single"]),
-    default="multi",
-    show_default=True,
     help="Objectives of samplers without :single or :multi.",
 )
 @click.option(
     "--front",
+    callback=_names,
     metavar="COSTS",
     help="Cost columns of the front, joined by commas.  [default: that of the first budget]",
 )
-@click.option(
-    "--seeds",
+@setting(
+    ProveRequest,
+    "seeds",
     type=click.IntRange(1),
-    default=30,
-    show_default=True,
     help="Number of runs for each sampler.",
 )
 @click.option(
     "--trainings",
-    default="20,50,100,200",
+    default=",".join(map(str, ProveRequest.trainings)),
     show_default=True,
+    callback=_counts,
     metavar="N,…",
     help="Numbers of trainings after which scores are computed.",
 )
-@click.option(
-    "--workers",
+@setting(
+    ProveRequest,
+    "workers",
     type=click.IntRange(1),
-    default=1,
-    show_default=True,
     help="Simulated workers that train at the same time.",
 )
 @click.option(
@@ -89,9 +102,8 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option(
     "--confirm",
     type=click.IntRange(1),
-    default=3,
-    show_default=True,
-    help="Number of best networks that are trained again with the other seeds.",
+    help="Number of best networks that are trained again with the other seeds.  [default: "
+    f"{CONFIRM}]",
 )
 @click.option(
     "--ours",
@@ -112,23 +124,9 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--md", "md_file", type=_FILE, help="Write the result as Markdown.")
 @click.option("--plot", "plot_file", type=_FILE, help="Write the result as an HTML page.")
 @options.as_json
-@effects.refuses(*effects.PROVE)
+@into("request", ProveRequest)
 def prove(
-    table: Path,
-    toml: Path | None,
-    budgets: tuple[str, ...],
-    quantile: float | None,
-    samplers: str,
-    objectives: str,
-    front: str | None,
-    seeds: int,
-    trainings: str,
-    workers: int,
-    reference: float | None,
-    confirm: int,
-    ours: str | None,
-    jobs: int | None,
-    kept_in: Path | None,
+    request: ProveRequest,
     csv_file: Path | None,
     md_file: Path | None,
     plot_file: Path | None,
@@ -143,114 +141,56 @@ def prove(
     Example:
       nas prove table.csv.gz --budget 55.4M-flops --samplers predictor,tpe,tpe:single,random
     """
-    from nas.cli.prove_result import ProveResult, say_setting
-    from nas.prove import Bench, Kept, Setting, Table, by_label
+    from nas.prove import facts
+    from nas.workflows import prove
 
-    read = Table.read(table, toml)
-    effects.refuse_idle(
-        "confirm",
-        "" if read.replicated else f"{table.name} has one training of each network",
-        "Leave --confirm out, or give a table with several.",
-    )
-    budget = _budget(read, budgets, quantile)
-    setting = Setting(
-        path=table,
-        toml=toml,
-        budget=budget,
-        front=_front(read, budget, front),
-        trainings=_counts(trainings),
-        workers=workers,
-        reference=reference,
-        confirm=confirm,
-    )
-    bench = Bench(setting, read)
-    entries = _entries(samplers, objectives == "single", bench)
-    judged = _judged(ours, entries)
-    if not json_:
-        say_setting(bench, seeds)
-    kept = Kept(setting, kept_in)
-    tasks = [(entry, seed) for seed in range(seeds) for entry in entries]
-    finished = _make(bench, kept, tasks, jobs or os.cpu_count() or 1)
-    made = {key: run for key, run in kept.runs.items() if key in _keys(tasks)}
-    result = ProveResult(
-        bench, by_label(made, [entry.label for entry in entries]), judged if finished else None
-    )
+    with _Screen(json_) as screen:
+        result = prove(request, screen.watch)
     for file, content in ((csv_file, result.csv), (md_file, result.markdown)):
-        if file and made:
-            _write(file, content())
-    if plot_file and made:
-        result.plot(plot_file)
-    result.print(json_)
-    if not finished:
+        if file and result.made:
+            _write(file, content)
+    if plot_file and result.made:
+        from nas.figures import write_prove
+
+        words = str(result.verdict) if result.verdict else ""
+        write_prove(result.rows, facts(result.bench), words, plot_file)
+    if json_:
+        output.echo_json(result.document())
+    else:
+        _print(result)
+    if result.made < result.planned:
         raise InterruptedStudyError(
-            f"interrupted after {len(made)} of {len(tasks)} runs.",
-            f"The same command goes on from {kept_in}."
-            if kept_in
+            f"interrupted after {result.made} of {result.planned} runs.",
+            f"The same command goes on from {request.resume}."
+            if request.resume
             else "Nothing is kept of them; with --resume FILE they would be.",
         )
 
 
-def _budget(
-    table: "Table", budgets: Sequence[str], quantile: float | None
-) -> "tuple[Constraint, ...]":
-    if quantile is not None:
-        if budgets:
-            raise BudgetError(
-                "--budget and --budget-quantile are both given.", "Give one of the two."
-            )
-        return (table.quantile(quantile),)
-    budget = tuple(table.ceiling(text) for text in budgets)
-    if len({part.cost for part in budget}) < len(budget):
-        raise BudgetError("two budgets limit the same cost.", "Give each cost one ceiling.")
-    return budget
+class _Screen:
+    """Prints the setting, and the progress of the runs as a bar; use it as a context manager."""
+
+    def __init__(self, json_: bool) -> None:
+        self._json = json_
+        self._bar: Progress | None = None
+
+    def __enter__(self) -> "_Screen":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def watch(self, event: Event) -> None:
+        """Print one event."""
+        if isinstance(event, BenchReady) and not self._json:
+            _print_setting(event.bench, event.seeds)
+        elif isinstance(event, RunsMade):
+            self._bar = self._bar or _started_bar()
+            self._bar.update(self._bar.task_ids[0], total=event.total, completed=event.made)
 
 
-def _front(table: "Table", budget: "Sequence[Constraint]", text: str | None) -> tuple[str, ...]:
-    """Return the names of the costs on the front."""
-    if text is not None:
-        names = (table.goal(name.strip()).name for name in text.split(","))
-        return tuple(dict.fromkeys(names))
-    first = [part.cost for part in budget] + [column.name for column in table.costs]
-    return tuple(first[:1])
-
-
-def _counts(text: str) -> tuple[int, ...]:
-    parts = [part.strip() for part in text.split(",")]
-    if not all(part.isdecimal() and int(part) for part in parts):
-        raise NasError(f"--trainings {text}: not all are whole numbers.", "Write 20,50,100,200.")
-    return tuple(sorted({int(part) for part in parts}))
-
-
-def _entries(text: str, single: bool, bench: "Bench") -> "list[Entry]":
-    """Return the samplers, each made once so that a wrong name is said at once."""
-    from nas.prove import Entry
-    from nas.samplers import make_sampler
-
-    found = []
-    for name in (part.strip() for part in text.split(",")):
-        plain, _, last = name.rpartition(":")
-        mode = last if plain and last in ("single", "multi") else ""
-        entry = Entry(plain if mode else name, mode == "single" if mode else single)
-        make_sampler(entry.sampler, bench.space, bench.goals(entry))
-        found.append(entry)
-    return list(dict.fromkeys(found))
-
-
-def _judged(ours: str | None, entries: "Sequence[Entry]") -> str:
-    labels = [entry.label for entry in entries]
-    if ours is not None and ours not in labels:
-        raise NasError(
-            f"--ours {ours} is not among the samplers.", f"Give one of {', '.join(labels)}."
-        )
-    return ours or labels[0]
-
-
-def _keys(tasks: "Sequence[tuple[Entry, int]]") -> set[tuple[str, int]]:
-    return {(entry.label, seed) for entry, seed in tasks}
-
-
-def _make(bench: "Bench", kept: "Kept", tasks: "Sequence[tuple[Entry, int]]", jobs: int) -> bool:
-    """Make the runs that are not kept yet; False where Ctrl-C ended it early."""
+def _started_bar() -> "Progress":
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -260,27 +200,70 @@ def _make(bench: "Bench", kept: "Kept", tasks: "Sequence[tuple[Entry, int]]", jo
         TimeRemainingColumn,
     )
 
-    from nas.prove import make_runs
-    from nas.samplers import make_sampler
-
-    missing = [task for task in tasks if (task[0].label, task[1]) not in kept.runs]
-    if not missing:
-        return True
     console = Console(stderr=True)
     columns = (TextColumn("runs"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-    with suppress(KeyboardInterrupt), bar:
-        counted = bar.add_task("", total=len(tasks), completed=len(tasks) - len(missing))
-        for run in make_runs(bench.setting, missing, make_sampler, jobs):
-            kept.add(run)
-            bar.advance(counted)
-        return True
-    return False
+    bar.add_task("")
+    bar.start()
+    return bar
 
 
-def _write(path: Path, text: str) -> None:
+def _print_setting(bench: "Bench", seeds: int) -> None:
+    """Print what is measured, and what was inferred about the table."""
+    from nas.prove import facts
+
+    for name, text in facts(bench).items():
+        output.field(name, text)
+    for note in bench.table.notes:
+        output.field("note", note)
+    counts = ", ".join(map(str, bench.setting.trainings))
+    output.field("runs", f"{seeds} seeds each, scored after {counts} trainings\n")
+
+
+def _print(result: "ProveResult") -> None:
+    _print_rows(result.rows)
+    for asks in result.asks:
+        median, most = 1e3 * asks.median, 1e3 * asks.p95
+        output.field("ask", f"{asks.sampler}: median {median:.1f} ms, 95 % {most:.1f} ms")
+    if result.verdict:
+        _print_contrasts(result.verdict)
+        output.field("verdict", str(result.verdict))
+
+
+def _print_rows(rows: "Sequence[SummaryRow]") -> None:
+    columns = {
+        "sampler": "sampler", "n": "trainings", "seeds": "seeds", "regret": "regret (points)",
+        "volume": "HV share", "returned": "HV returned", "confirmed": "confirmed regret",
+        "extra": "extra",
+    }  # fmt: skip
+    shown = [
+        {
+            "sampler": row.sampler,
+            "n": row.trainings,
+            "seeds": row.seeds,
+            "regret": row.regret,
+            "volume": row.volume,
+            "returned": row.returned,
+            "confirmed": row.confirmed or "",
+            "extra": f"+{row.extra:g}" if row.confirmed else "",
+        }
+        for row in rows
+    ]
+    output.table("", columns, shown, "n seeds extra", optional="seeds returned extra confirmed")
+    click.echo("")
+
+
+def _print_contrasts(verdict: "SamplerVerdict") -> None:
+    columns = {"score": "score", "trainings": "trainings", "other": "against",
+               "shown": f"{verdict.sampler} gains (95 %)", "verdict": ""}  # fmt: skip
+    rows = [{key: getattr(contrast, key) for key in columns} for contrast in verdict.contrasts]
+    click.echo("")
+    output.table("", columns, rows, "trainings shown")
+
+
+def _write(path: Path, content: Callable[[], str]) -> None:
     try:
-        path.write_text(text, encoding="utf-8")
+        path.write_text(content(), encoding="utf-8")
     except OSError as error:
         raise NasError(
             f"{path} cannot be written: {error.strerror or error}.", "Give another file."

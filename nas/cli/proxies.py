@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nas.cli import options, output
+from nas.workflows import AuditRequest, Event, ScoresBegin, Watcher
 
 if TYPE_CHECKING:
     from nas.results import ScoreAudit, ScoreFinding
     from nas.stats import Interval
-    from nas.store import Store
     from nas.study import StudySpec
 
 _COLUMNS = {
@@ -45,40 +45,23 @@ def proxies(study: str, compute: bool, db: str | None, json_: bool) -> None:
       nas proxies igcv3-300m-madds-digits
       nas proxies igcv3-300m-madds-digits --compute --json
     """
-    from nas.results import audit_scores
-    from nas.store import open_store
+    from nas.store import read_address
+    from nas.workflows import audit_study
 
-    if compute:
-        with open_store(db, create=False) as store, store.acquire(study):
-            _compute(store, study, say=not json_)
-    with open_store(db, read_only=True) as store:
-        spec, trials = store.spec(study), store.trials(study)
-        again = store.command(f"proxies {study} --compute")
-    found = audit_scores(trials, spec.budget)
+    spec, found = audit_study(AuditRequest(study=study, compute=compute, db=db), _say(json_))
     if json_:
         output.echo_json(_document(spec, found))
-        return
-    _print(found, again)
+    else:
+        _print(found, read_address(db).command(f"proxies {study} --compute"))
 
 
-def _compute(store: "Store", study: str, say: bool) -> None:
-    """Compute and keep the scores of the complete candidates that have none."""
-    from nas.results import complete_candidates
+def _say(json_: bool) -> Watcher:
+    def watch(event: Event) -> None:
+        if isinstance(event, ScoresBegin) and not json_:
+            networks = output.plural(event.number, "network")
+            click.echo(f"computing the scores of {networks}", err=True)
 
-    lacking = [t for t in complete_candidates(store.trials(study)) if not t.proxies]
-    if not lacking:
-        return
-    if say:
-        click.echo(f"computing the scores of {output.plural(len(lacking), 'network')}", err=True)
-    from nas.training import load_study_task, proxy_batches, proxy_scores
-
-    spec = store.spec(study)
-    task = load_study_task(spec)
-    batches = proxy_batches(task, spec.seed)
-    for trial in lacking:
-        layers = spec.task_layers(trial.architecture, task.input, task.classes)
-        scores = proxy_scores(layers, batches, spec.seed)
-        store.record_proxies(study, trial.number, trial.attempt, scores)
+    return watch
 
 
 def _print(found: "ScoreAudit", again: str) -> None:

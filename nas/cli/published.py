@@ -1,19 +1,16 @@
 """`nas published`: the known networks of spaces, our counts and the published ones."""
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import click
 
 from nas.cli import options, output
+from nas.errors import NasError
 from nas.units import percent
 
-if TYPE_CHECKING:
-    from nas.space import Published, SearchSpace
-
 _COUNTS = ("params", "madds")
-_SCALES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
 
 
 @click.command()
@@ -32,9 +29,9 @@ def published(spaces: tuple[str, ...], json_: bool) -> None:
       nas published
       nas published mine.toml
     """
-    from nas.errors import NasError
+    from nas.workflows import published_counts
 
-    rows = _rows(spaces)
+    rows = published_counts(spaces)
     off = [row["name"] for row in rows if not row["agrees"]]
     if json_:
         output.echo_json({"networks": rows, "off": off})
@@ -47,73 +44,6 @@ def published(spaces: tuple[str, ...], json_: bool) -> None:
         )
         message.exit_code = 1
         raise message
-
-
-def _rows(names: Sequence[str]) -> list[dict[str, Any]]:
-    """Return the rows of the spaces of these names and files, of the built-in ones without any.
-
-    Raises:
-        SpaceError: a space cannot be read, or none of them has a known network.
-    """
-    from nas.errors import SpaceError
-    from nas.space import builtin_names, load_space
-
-    rows = []
-    for space in map(load_space, dict.fromkeys(names or builtin_names())):
-        entries = (*space.published, *space.variants)
-        rows += [compared(space, entry) for entry in entries]
-    if not rows:
-        raise SpaceError(
-            f"{', '.join(names)}: no network is listed to compare.",
-            "Add a [[published]] or a [[variant]] table to the file.",
-        )
-    return rows
-
-
-def compared(space: "SearchSpace", entry: "Published") -> dict[str, Any]:
-    """Return one network: our counts, the exact ones, the printed ones, and the differences.
-
-    Differences from an exact count are in units, those from a printed one a share of it; None
-    where there is nothing to compare.
-    """
-    from nas.cost import CostModel
-
-    costs = CostModel(entry.space, entry.input, entry.classes)
-    cost = costs.cost(entry.architecture)
-    ours = {key: int(getattr(cost, key)) for key in _COUNTS}
-    exact = {key: entry.counted.get(key) for key in _COUNTS}
-    printed = {key: _read(entry.numbers.get(key)) for key in _COUNTS}
-    off = {key: _minus(ours[key], exact[key]) for key in _COUNTS}
-    return {
-        "space": space.name,
-        "name": entry.name,
-        "title": entry.title,
-        "arch_id": entry.architecture.arch_id,
-        "input": str(entry.input),
-        "strides": costs.adaptation.text,
-        "classes": entry.classes,
-        **ours,
-        "exact": exact,
-        "exact_difference": off,
-        "agrees": not any(off.values()),
-        "published": dict(entry.numbers),
-        "published_difference": {
-            key: None if (value := printed[key]) is None else ours[key] / value - 1
-            for key in _COUNTS
-        },
-    }
-
-
-def _minus(ours: int, exact: object) -> int | None:
-    return ours - exact if isinstance(exact, int) else None
-
-
-def _read(printed: object) -> float | None:
-    """Return a count as a space file quotes it, 318M or a number, or None where it is neither."""
-    if isinstance(printed, int | float):
-        return float(printed) or None
-    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([KMG]?)", str(printed))
-    return (float(match[1]) * _SCALES[match[2]] or None) if match else None
 
 
 def _show(rows: list[dict[str, Any]]) -> None:

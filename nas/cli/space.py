@@ -9,7 +9,7 @@ from nas.cli import options, output
 from nas.cli.binding import into
 from nas.cli.count import CONVENTION
 from nas.cli.histogram import histogram
-from nas.workflows import SPACE, SpaceRequest, SpaceSummary, ignore, summarise_space
+from nas.workflows import SPACE, SpaceRequest, SpaceSummary, ignore
 
 if TYPE_CHECKING:
     from nas.cost import CostModel
@@ -42,6 +42,7 @@ def space(request: SpaceRequest, plot: Path | None, json_: bool) -> None:
       nas space igcv3 --budget 300M-flops --plot costs.html
     """
     from nas.cli.latency_lines import say_latency_table
+    from nas.workflows import summarise_space
 
     found = summarise_space(request, ignore if json_ else say_latency_table)
     spread, loaded, costs = found.distribution(24), found.feasible.space, found.costs

@@ -1,3 +1,5 @@
+from .result import ProveResult as ProveResult
+from .result import facts as facts
 from .runs import Bench as Bench
 from .runs import Entry as Entry
 from .runs import Kept as Kept
@@ -8,10 +10,4 @@ from .runs import make_runs as make_runs
 from .summary import SamplerVerdict as SamplerVerdict
 from .summary import Spread as Spread
 from .summary import SummaryRow as SummaryRow
-from .summary import ask_times as ask_times
-from .summary import csv_text as csv_text
-from .summary import markdown as markdown
-from .summary import markdown_verdict as markdown_verdict
-from .summary import summarise as summarise
-from .summary import verdict as verdict
 from .table.table import Table as Table

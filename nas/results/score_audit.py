@@ -95,25 +95,18 @@ class ScoreAudit:
         return self.n >= FEWEST
 
 
-def audit_scores(
-    trials: Sequence[Trial], budget: Sequence[Constraint], margins: bool = True
-) -> ScoreAudit:
-    """Judge every score of `trials`, which may be all of a study, by its COMPLETE candidates.
-
-    Without `margins` there is no bootstrap, and no comparison with the MAdds.
-    """
+def audit_scores(trials: Sequence[Trial], budget: Sequence[Constraint]) -> ScoreAudit:
+    """Judge every score of `trials`, which may be all of a study, by its COMPLETE candidates."""
     complete = complete_candidates(trials)
     members = in_band(complete, budget)
-    findings = tuple(
-        _judged(name, _column(name, members), members, margins) for name in _names(members)
-    )
+    findings = tuple(_judged(name, _column(name, members), members) for name in _names(members))
     weights = {
         finding.name: finding.rho.low for finding in findings if finding.used and finding.rho
     }
     together = None
     if weights:
         ranked = rank_average([scores(trial) for trial in members], weights)
-        together = _judged(TOGETHER, ranked, members, margins)
+        together = _judged(TOGETHER, ranked, members)
     return ScoreAudit(_band_text(budget), len(members), len(complete), findings, together)
 
 
@@ -177,11 +170,11 @@ def _column(name: str, trials: Sequence[Trial]) -> Values:
     return np.array(found, dtype=float)
 
 
-def _judged(name: str, values: Values, trials: Sequence[Trial], margins: bool) -> ScoreFinding:
+def _judged(name: str, values: Values, trials: Sequence[Trial]) -> ScoreFinding:
     has = ~np.isnan(values)
     rightness = -_errors(trials)[has]
     margin = None
-    if margins and name not in BASELINES:
+    if name not in BASELINES:
         margin = correlation_difference(values[has], _column("madds", trials)[has], rightness)
     costs = [trial.proxies[f"{name}{_COST_SUFFIX}"] for trial in trials
              if trial.proxies and f"{name}{_COST_SUFFIX}" in trial.proxies]  # fmt: skip

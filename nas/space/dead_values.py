@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from nas.space.architecture import Value, format_value
-from nas.space.search_space import SearchSpace, Stage
+from nas.space.search_space import SearchSpace
+from nas.space.stage import Stage
 
 Step: TypeAlias = tuple[int, int]
 KeyValue: TypeAlias = tuple[str, Value]

@@ -19,7 +19,8 @@ from nas.space.blocks.kind import COMMON, ChoiceRule
 from nas.space.complementary import PairedKind, Required
 from nas.space.dead_values import dead_value
 from nas.space.known_networks import read_entries
-from nas.space.search_space import Choice, SearchSpace, Stage
+from nas.space.search_space import SearchSpace
+from nas.space.stage import Choice, Stage
 from nas.space.toml_reader import TomlReader, parse_input, quote_value
 from nas.suggestion import did_you_mean
 from nas.text_file import read_text

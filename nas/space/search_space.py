@@ -15,33 +15,13 @@ from nas.space.blocks import BlockKind
 from nas.space.blocks.kind import COMMON, ChoiceRule
 from nas.space.complementary import PairedKind, Required, violation
 from nas.space.layers import Shape
+from nas.space.stage import Stage
 from nas.suggestion import did_you_mean
 
 _MUTATIONS = 1000
 _SINGLE = 7 / 8
 _DEPTHS = {str(depth): depth for depth in range(1, 100)}
 _REMEMBERED = 1 << 16  # cached results of stages; some 20 MB
-
-
-@dataclass(frozen=True)
-class Choice:
-    """The values that one stage allows for one key; a single value is fixed."""
-
-    key: str
-    values: tuple[Value, ...]
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One stage of a space: its stride and its choices, in the order of the space's keys."""
-
-    name: str
-    stride: int
-    choices: tuple[Choice, ...]
-
-    def values(self, key: str) -> tuple[Value, ...]:
-        """Return the values that this stage allows for `key`."""
-        return next(choice.values for choice in self.choices if choice.key == key)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 
 from nas.errors import NasError
 from nas.space.architecture import Architecture, Value, format_value
-from nas.space.search_space import Choice, SearchSpace, Stage
+from nas.space.search_space import SearchSpace
+from nas.space.stage import Choice, Stage
 
 PAIRED_PREFIX = "paired"
 

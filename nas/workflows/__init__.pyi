@@ -1,9 +1,12 @@
 from .device_tables import asked_device as asked_device
 from .device_tables import latency_tables as latency_tables
+from .events import BenchReady as BenchReady
 from .events import Event as Event
 from .events import FinalistsMeasured as FinalistsMeasured
 from .events import FolderRenamed as FolderRenamed
 from .events import LatencySkipped as LatencySkipped
+from .events import RunsMade as RunsMade
+from .events import ScoresBegin as ScoresBegin
 from .events import Shipping as Shipping
 from .events import StudyComplete as StudyComplete
 from .events import StudyReady as StudyReady
@@ -15,6 +18,7 @@ from .events import TrialsBegin as TrialsBegin
 from .events import TrialsEnd as TrialsEnd
 from .events import Watcher as Watcher
 from .events import ignore as ignore
+from .known_networks import published_counts as published_counts
 from .latency_measurement import NetworkLatency as NetworkLatency
 from .latency_measurement import network_latency as network_latency
 from .network_count import COUNTS as COUNTS
@@ -32,6 +36,9 @@ from .plan import plan_study as plan_study
 from .preflight_checks import Preflight as Preflight
 from .preflight_checks import check_loaders as check_loaders
 from .preflight_checks import preflight as preflight
+from .prove_run import CONFIRM as CONFIRM
+from .prove_run import ProveRequest as ProveRequest
+from .prove_run import prove as prove
 from .request import Request as Request
 from .request import default_of as default_of
 from .requests import ETA as ETA
@@ -44,6 +51,8 @@ from .requests import NetworkLatencyRequest as NetworkLatencyRequest
 from .requests import NetworkRequest as NetworkRequest
 from .requests import RunRequest as RunRequest
 from .requests import SearchRequest as SearchRequest
+from .score_audits import AuditRequest as AuditRequest
+from .score_audits import audit_study as audit_study
 from .search_run import SearchOutcome as SearchOutcome
 from .search_run import enter as enter
 from .search_run import measure as measure

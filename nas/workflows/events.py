@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from nas.study import Event as TrialEvent
 
 if TYPE_CHECKING:
+    from nas.prove import Bench
     from nas.store import Store
     from nas.study import Study
     from nas.workflows.preflight_checks import Preflight
@@ -91,6 +92,29 @@ class LatencySkipped:
 
 
 @dataclass(frozen=True, slots=True)
+class BenchReady:
+    """Samplers are about to be measured on a table, each in `seeds` runs."""
+
+    bench: "Bench"
+    seeds: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunsMade:
+    """So many runs of samplers have been made, of `total`."""
+
+    made: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScoresBegin:
+    """The training-free scores of so many networks are about to be computed."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class Shipping:
     """The best network is being tested, the report and the export are being written."""
 
@@ -115,6 +139,9 @@ Event: TypeAlias = (
     | StudyComplete
     | FinalistsMeasured
     | LatencySkipped
+    | BenchReady
+    | RunsMade
+    | ScoresBegin
     | Shipping
     | TestSkipped
 )

@@ -57,7 +57,7 @@ def test_what_was_inferred_is_said(nas, toy):
     assert called.code == 0, called
     for said in (
         "choices: k1, k2, e1, e2",
-        "name: net",
+        "name: arch",
         "4 workers",
         "200K-flops",
         "training times in proportion to flops",

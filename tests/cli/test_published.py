@@ -10,6 +10,7 @@ import pytest
 
 from nas import space as spaces
 from nas.cli import published as verb
+from nas.workflows import known_networks
 
 # Independent counts of layers as others wrote them; the space files must not drift away from them.
 GOLDEN = {
@@ -76,11 +77,11 @@ def test_an_exact_count_that_is_off_is_an_error(nas, monkeypatch):
     first = space.published[0]
     wrong = replace(first, counted={"params": 5_289_979})
     spoilt = replace(space, published=(wrong, *space.published[1:]))
-    monkeypatch.setattr(spaces, "builtin_names", lambda: ["nasnet-a"])
-    monkeypatch.setattr(spaces, "load_space", lambda name: spoilt)
+    monkeypatch.setattr(known_networks, "builtin_names", lambda: ["nasnet-a"])
+    monkeypatch.setattr(known_networks, "load_space", lambda name: spoilt)
     assert "1 of 3 networks differ" in nas.refused("published", code=1)
     assert "params -1" in nas("published").out
-    row = verb.compared(spoilt, wrong)
+    row = known_networks.compared(spoilt, wrong)
     assert row["exact_difference"] == {"params": -1, "madds": None}
     assert not row["agrees"]
 

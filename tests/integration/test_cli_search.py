@@ -24,51 +24,11 @@ from nas.store import open_store
 from nas.study.trial import Trial, TrialState
 from nas.units import percent
 from tests.cli.runner import Shell
+from tests.members import TINY
 
 pytestmark = pytest.mark.timeout(240)
 
 NAS = Path(sys.executable).with_name("nas")
-SPACE = """
-schema = 1
-name = "tiny"
-block = "igcv3"
-title = "A space whose networks train in a second"
-[deployment]
-input = "3x64x64"
-classes = 10
-[stem]
-width = 8
-stride = 2
-[head]
-width = 32
-[adaptation]
-drop_strides = ["stem", "stage2"]
-[choices]
-depth = [1, 2]
-expansion = [1, 2]
-g1 = [1, 2]
-g2 = [1, 2]
-relu = ["depthwise", "first+depthwise"]
-permute2 = false
-[[stage]]
-name = "stage1"
-width = [8, 16]
-[[stage]]
-name = "stage2"
-stride = 2
-width = [16, 24]
-[[published]]
-name = "example"
-title = "The published one"
-depth = [1, 2]
-width = [16, 24]
-expansion = [1, 2]
-g1 = 2
-g2 = 2
-relu = "depthwise"
-permute2 = false
-published = { source = "these tests" }
-"""
 LIMIT = 1_500_000
 
 
@@ -79,7 +39,7 @@ def search_words(*more: str) -> list[str]:
 
 def begin(directory: Path, *words: str) -> subprocess.Popen[str]:
     """Start `nas` in a directory that is not the repository, as the head of its own group."""
-    (directory / "my space.toml").write_text(SPACE)
+    (directory / "my space.toml").write_text(TINY)
     kept = {
         key: value
         for key, value in os.environ.items()

@@ -55,7 +55,7 @@ def test_roles_are_inferred_and_said(table):
         ("latency_ms", "latency_ms"),
     ]
     assert columns.accuracies == ("acc_s0", "acc_s1")
-    assert columns.name == "net"
+    assert columns.name == "arch"
     said = " | ".join(table.notes)
     for word in ("k1, k2, e1, e2", "flops, latency_ms", "acc_s0, acc_s1", "in percent"):
         assert word in said
@@ -148,7 +148,7 @@ def test_spellings_that_were_trained_apart_share_their_trainings(tmp_path):
 
 
 REPLICATES = (
-    "width,depth,seed,acc,flops,latency_ms,time\n"
+    "width,depth,seed,acc,flops,latency_ms,train_seconds\n"
     "8,1,0,80.1,100,3.5,10\n8,1,1,80.3,100,3.4,14\n8,2,0,81,200,5,20\n16,1,0,82,300,6,30\n"
     "8,1,2,80.1,100,3.6,12\n16,1,1,84,300,6,34\n16,2,0,90,400,8,40\n16,2,1,90,400,8,40\n"
 )
@@ -212,7 +212,7 @@ GOOD = "a,b,acc_s0,acc_s1,flops\n1,x,90,91,10\n2,x,92,93,20\n1,y,80,81,15\n2,y,8
         (("92,93,20", "92,93"), None, ["line 3", "4 cells", "5"]),
         (("acc_s1,flops", "acc_s0,flops"), None, ["'acc_s0'", "two columns"]),
         (("acc_s0,acc_s1", "first,second"), None, ["no column of accuracies"]),
-        (("acc_s0,acc_s1", "acc,accuracy"), None, ["several columns", "acc, accuracy"]),
+        (("acc_s0,acc_s1", "accuracy,top1"), None, ['accuracies = ["COLUMN"']),
         (("", ""), 'time = "hours"', ["no column 'hours'", "a, b"]),
         (("", ""), 'costs = ["flop"]', ["'flop'", "Did you mean flops?"]),
         (("", ""), 'choises = ["a"]', ["'choises'", "Did you mean choices?"]),

@@ -21,15 +21,11 @@ ALIASES = {
     "flops": "madds", "madds": "madds", "macs": "madds", "multadds": "madds", "mult_adds": "madds",
     "params": "params", "parameters": "params", "acts": "acts", "activations": "acts",
 }  # fmt: skip
-_COST = re.compile(
-    r"(^|_)([mg]?(flops|madds|macs)|mult_?adds|params|parameters|acts|activations|latency|energy"
-    r"|memory)(_|$)"
-)
-_TIME = re.compile(r"(^|_)train(ing)?_(time|seconds|hours)(_|$)|^(time|seconds)$")
-_SEEDS = re.compile(r"acc(uracy)?_s(eed)?_?\d+")
-_SINGLE = ("acc", "accuracy", "test_acc", "test_accuracy", "val_acc", "valid_acc", "val_accuracy")
-_DERIVED = re.compile(
-    r"^acc(uracy)?_|(^|_)(acc|accuracy|loss|error|mean|std|rank|epochs?|seeds?|runs?|replicates?)$"
+_SEEDS = re.compile(r"acc_s[0-9]+")
+_BY_NAME = {"time": "train_seconds", "canonical": "canonical", "name": "arch"}
+_NO_CHOICE = re.compile(  # results of trainings, and what is measured of a network
+    r"(^|_)(acc|accuracy|loss|error|mean|std|rank|epochs?|seeds?|runs?|replicates?|time|seconds"
+    r"|hours|latency|energy|memory)(_|$)"
 )
 _RESERVED = frozenset({"top1_error", "loss", "train_loss", "seconds", "epoch", "rung", *dir(Cost)})
 _MOST_VALUES = 64
@@ -101,21 +97,23 @@ class _Finder:
         choices = self._given_choices() if "choices" in given else None
         accuracies = self._given_list("accuracies")
         costs = self._given_costs()
-        single = {key: self._given_column(key) for key in ("time", "canonical", "name")}
+        single = {key: self._given_column(key) for key in _BY_NAME}
         accuracies = accuracies or self._find_accuracies()
         if costs is None:
             costs = self._find_costs()
-        time = single["time"] or self._find_first("training time", "time", _TIME)
-        canonical = single["canonical"] or self._find_first(
-            "canonical identity", "canonical", re.compile(r"^canonical")
-        )
-        name = single["name"] or self._find_name()
+        single = {key: single[key] or self._find(key) for key in _BY_NAME}
         choices = choices or _grouped(self._find_choices())
         self._say_ignored()
         return Columns(
-            choices, costs, accuracies, time, canonical, name, self._unit(),
-            self._text("title"), self._text("source"), tuple(self._notes),
-        )  # fmt: skip
+            choices=choices,
+            costs=costs,
+            accuracies=accuracies,
+            **single,
+            unit=self._unit(),
+            title=self._text("title"),
+            source=self._text("source"),
+            notes=tuple(self._notes),
+        )
 
     def _unknown_keys(self) -> None:
         for key in self._reader.document:
@@ -217,33 +215,28 @@ class _Finder:
         return [column for column in self._cells if column not in self._roles]
 
     def _find_accuracies(self) -> tuple[str, ...]:
-        seeds = [column for column in self._free if _SEEDS.fullmatch(column.lower())]
-        single = [column for column in self._free if column.lower() in _SINGLE]
-        found = seeds or single
-        if not found or (not seeds and len(single) > 1):
-            which = f"several columns are possible: {_listed(single)}" if single else "none found"
+        found = [column for column in self._free if _SEEDS.fullmatch(column.lower())]
+        found = found or [column for column in self._free if column.lower() == "acc"]
+        if not found:
             self._reader.fail(
-                f"no column of accuracies, {which}",
-                "Name them acc_s0, acc_s1, … (one for each seed) or acc, or write accuracies = "
-                '["COLUMN", …] in the TOML.',
+                f"no column of accuracies among {_listed(self._free)}",
+                'Write accuracies = ["COLUMN", …] in the TOML, or name them acc_s0, acc_s1, … '
+                "(one for each seed) or acc.",
             )
         return self._found("accuracies", found)
 
     def _find_costs(self) -> tuple[CostColumn, ...]:
-        names = [c for c in self._free if _COST.search(c.lower()) and not _TIME.search(c.lower())]
-        return self._named((column, 1) for column in self._found("costs", names))
+        names = [column.lower() for column in self._free]
+        found = [
+            column
+            for column, name in zip(self._free, names, strict=True)
+            if name in ALIASES or name.startswith("latency")
+        ]
+        return self._named((column, 1) for column in self._found("costs", found))
 
-    def _find_first(self, what: str, role: str, pattern: "re.Pattern[str]") -> str | None:
-        names = [column for column in self._free if pattern.search(column.lower())][:1]
-        return self._found(what, names)[0] if names else None
-
-    def _find_name(self) -> str | None:
-        """Return the first column whose cells are distinct words: the name of each row."""
-        for column in self._free:
-            cells = self._cells[column]
-            if len(set(cells)) == len(cells) > 1 and (_is_code(cells) or not _all_numbers(cells)):
-                return self._found("name", [column])[0]
-        return None
+    def _find(self, role: str) -> str | None:
+        names = [column for column in self._free if column.lower() == _BY_NAME[role]]
+        return self._found(role, names)[0] if names else None
 
     def _find_choices(self) -> tuple[str, ...]:
         rows = len(next(iter(self._cells.values()), ()))
@@ -252,7 +245,7 @@ class _Finder:
             column
             for column in self._free
             if column
-            and not _DERIVED.search(column.lower())
+            and not _NO_CHOICE.search(column.lower())
             and len(set(self._cells[column])) <= most
         ]
         if not found:
@@ -269,7 +262,10 @@ class _Finder:
 
     def _say_ignored(self) -> None:
         if self._free:
-            self._notes.append(f"ignored: {_listed(self._free)}")
+            self._notes.append(
+                f"ignored: {_listed(self._free)}; to use one, give it a role in the TOML, such as "
+                'costs = ["COLUMN"]'
+            )
 
 
 def _grouped(columns: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
@@ -287,17 +283,6 @@ def _grouped(columns: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
     if len(set(stages)) != 1 or sum(map(len, stages)) != len(columns):
         return {"choice": tuple(columns)}
     return {key: tuple(named.values()) for key, named in found.items()}
-
-
-def _all_numbers(cells: Sequence[str]) -> bool:
-    number = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[-+]?[0-9]+)?", re.I)
-    return all(not cell or number.fullmatch(cell) for cell in cells)
-
-
-def _is_code(cells: Sequence[str]) -> bool:
-    """Tell whether cells such as 00000010 are digits of equal width, some with leading zeros."""
-    alike = all(len(cell) == len(cells[0]) > 1 and cell.isdecimal() for cell in cells)
-    return alike and any(cell.startswith("0") for cell in cells)
 
 
 def _listed(names: Iterable[str], most: int = 24) -> str:

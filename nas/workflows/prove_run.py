@@ -1,0 +1,169 @@
+"""Prove: measure samplers on a table of trained networks, in parallel simulated searches."""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nas.cost import Constraint
+from nas.errors import BudgetError, NasError, NoEffectError
+from nas.prove import Bench, Entry, Kept, ProveResult, Setting, Table, by_label, make_runs
+from nas.samplers import make_sampler
+from nas.workflows import events
+from nas.workflows.request import Request
+
+CONFIRM = 3
+_MODES = ("single", "multi")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProveRequest(
+    Request, least={"seeds": 1, "workers": 1, "confirm": 1, "jobs": 1, "reference": 0}
+):
+    """Samplers to measure on `table`, a CSV with one row for each network.
+
+    `toml` describes its columns; None is the file next to it. `budgets` are ceilings on cost
+    columns; `budget_quantile` is one on the first cost instead, by the share of the rows. A sampler
+    NAME:single uses the accuracy alone, NAME:multi the costs of the `front` as well; `objectives`
+    says which for the others. `front` None is the cost of the first budget. There are `seeds` runs
+    for each sampler, on `workers` simulated workers, scored after each number of `trainings`.
+    `reference` is the accuracy of the hypervolume in percent; None: 95 % of the feasible networks
+    exceed it. `confirm` networks are trained again with the other seeds; None is 3 where the table
+    has several trainings of a network. `ours` is compared with the others; None: the first sampler.
+    `jobs` processes run; None: one for each core. `resume` is a file that keeps finished runs.
+    """
+
+    table: Path
+    toml: Path | None = None
+    budgets: tuple[str, ...] = ()
+    budget_quantile: float | None = None
+    samplers: tuple[str, ...] = ("predictor", "evolution", "random")
+    objectives: str = "multi"
+    front: tuple[str, ...] | None = None
+    seeds: int = 30
+    trainings: tuple[int, ...] = (20, 50, 100, 200)
+    workers: int = 1
+    reference: float | None = None
+    confirm: int | None = None
+    ours: str | None = None
+    jobs: int | None = None
+    resume: Path | None = None
+
+    def no_effects(self) -> Iterator[NoEffectError]:
+        """Yield each setting that has no effect."""
+        if {name.rpartition(":")[2] for name in self.samplers} <= {*_MODES}:
+            yield NoEffectError(
+                "objectives", "every sampler says its own", "Leave {objectives} out."
+            )
+        if len({*self.samplers}) == 1:
+            yield NoEffectError(
+                "ours",
+                "there is one sampler, and none to compare it with",
+                "Leave {ours} out, or name several samplers.",
+            )
+
+
+def prove(request: ProveRequest, on_event: events.Watcher = events.ignore) -> ProveResult:
+    """Make the runs that `resume` does not hold yet, and return the scores of all.
+
+    An interruption ends it early: the result has fewer runs than planned, and no verdict.
+
+    Raises:
+        NasError: a setting cannot be used, or no network of the table fits the budget.
+    """
+    table = Table.read(request.table, request.toml)
+    if request.confirm is not None and not table.replicated:
+        raise NoEffectError(
+            "confirm",
+            f"{request.table} has one training of each network",
+            "Leave {confirm} out, or give a table with several.",
+        )
+    budget = _budget(table, request)
+    setting = Setting(
+        path=request.table,
+        toml=request.toml,
+        budget=budget,
+        front=_front(table, budget, request.front),
+        trainings=request.trainings,
+        workers=request.workers,
+        reference=request.reference,
+        confirm=request.confirm or CONFIRM,
+    )
+    bench = Bench(setting, table)
+    entries = _entries(request, bench)
+    judged = _judged(request.ours, entries)
+    on_event(events.BenchReady(bench, request.seeds))
+    kept = Kept(setting, request.resume)
+    tasks = [(entry, seed) for seed in range(request.seeds) for entry in entries]
+    finished = _make(kept, setting, tasks, request.jobs or os.cpu_count() or 1, on_event)
+    wanted = {(entry.label, seed) for entry, seed in tasks}
+    made = {key: run for key, run in kept.runs.items() if key in wanted}
+    runs = by_label(made, [entry.label for entry in entries])
+    return ProveResult(bench, runs, len(tasks), judged if finished else None)
+
+
+def _budget(table: Table, request: ProveRequest) -> tuple[Constraint, ...]:
+    if request.budget_quantile is not None:
+        if request.budgets:
+            raise BudgetError(
+                "--budget and --budget-quantile are both given.", "Give one of the two."
+            )
+        return (table.quantile(request.budget_quantile),)
+    budget = tuple(table.ceiling(text) for text in request.budgets)
+    if len({part.cost for part in budget}) < len(budget):
+        raise BudgetError("two budgets limit the same cost.", "Give each cost one ceiling.")
+    return budget
+
+
+def _front(
+    table: Table, budget: Sequence[Constraint], names: tuple[str, ...] | None
+) -> tuple[str, ...]:
+    """Return the names of the costs on the front."""
+    if names is not None:
+        return tuple(dict.fromkeys(table.goal(name).name for name in names))
+    first = [part.cost for part in budget] + [column.name for column in table.costs]
+    return tuple(first[:1])
+
+
+def _entries(request: ProveRequest, bench: Bench) -> list[Entry]:
+    """Return the samplers, each made once so that a wrong name is refused at once."""
+    found = []
+    for name in request.samplers:
+        plain, _, last = name.rpartition(":")
+        mode = last if plain and last in _MODES else ""
+        entry = Entry(plain if mode else name, (mode or request.objectives) == "single")
+        make_sampler(entry.sampler, bench.space, bench.goals(entry))
+        found.append(entry)
+    return list(dict.fromkeys(found))
+
+
+def _judged(ours: str | None, entries: Sequence[Entry]) -> str:
+    labels = [entry.label for entry in entries]
+    if ours is not None and ours not in labels:
+        raise NasError(
+            f"--ours {ours} is not among the samplers.", f"Give one of {', '.join(labels)}."
+        )
+    return ours or labels[0]
+
+
+def _make(
+    kept: Kept,
+    setting: Setting,
+    tasks: Sequence[tuple[Entry, int]],
+    jobs: int,
+    on_event: events.Watcher,
+) -> bool:
+    """Make the runs that are not kept yet; False where Ctrl-C ended it early."""
+    missing = [task for task in tasks if (task[0].label, task[1]) not in kept.runs]
+    done = len(tasks) - len(missing)
+    if not missing:
+        return True
+    on_event(events.RunsMade(done, len(tasks)))
+    try:
+        for run in make_runs(setting, missing, make_sampler, jobs):
+            kept.add(run)
+            done += 1
+            on_event(events.RunsMade(done, len(tasks)))
+    except KeyboardInterrupt:
+        return False
+    return True
