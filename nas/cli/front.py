@@ -27,21 +27,18 @@ def front(study: str, csv_: bool, db: str | None, json_: bool) -> None:
     Example:
       nas front igcv3-300m-madds-digits --csv > front.csv
     """
-    from nas.results import StudyResults
-    from nas.store import open_store, without_collecting
+    from nas.workflows import StoredStudy
 
     if csv_ and json_:
         raise NoEffectError("csv", "{json} is printed", "Give one of the two.")
-    with without_collecting(), open_store(db, read_only=True) as store:
-        trials = store.trials(study, curves=False)
-        found = StudyResults(store.spec(study), trials, store.reports(study))
-        if json_:
-            output.echo_json({"study": study, **document(found)})
-        elif csv_:
-            _print_csv(found)
-        else:
-            print_front(found)
-            _print_references(found)
+    found = StoredStudy(study, db).read(curves=False)
+    if json_:
+        output.echo_json({"study": study, **document(found)})
+    elif csv_:
+        _print_csv(found)
+    else:
+        print_front(found)
+        _print_references(found)
 
 
 def _print_csv(found: "StudyResults") -> None:

@@ -15,7 +15,7 @@ from nas.results import (
     study_view,
     trial_record,
 )
-from nas.store import StudyState, open_store
+from nas.store import StudyState, open_store, without_collecting
 from nas.study import StudySpec
 from nas.workflows.network_export import export, trained_network
 from nas.workflows.request import Request
@@ -131,23 +131,27 @@ class StoredStudy:
     @property
     def results(self) -> StudyResults:
         """What the study has found so far, as the objects that reports are made of."""
-        with open_store(self.db, read_only=True) as store:
-            trials, reports = store.trials(self.name), store.reports(self.name)
+        return self.read()
+
+    def read(self, *, curves: bool = True) -> StudyResults:
+        """Return `results`; without `curves` only the last measurement of each trial, sooner."""
+        with without_collecting(), open_store(self.db, read_only=True) as store:
+            trials, reports = store.trials(self.name, curves=curves), store.reports(self.name)
             return StudyResults(store.spec(self.name), trials, reports)
 
     def trials(self) -> list[dict[str, Any]]:
         """Return every trial, references and further seeds included."""
-        found = self.results
+        found = self.read(curves=False)
         return [trial_record(trial, found) for trial in found.trials]
 
     def front(self) -> list[dict[str, Any]]:
         """Return the Pareto front, cheapest first."""
-        found = self.results
+        found = self.read(curves=False)
         return [trial_record(trial, found) for trial in found.front]
 
     def references(self) -> list[dict[str, Any]]:
         """Return the published architectures that were trained to the end."""
-        found = self.results
+        found = self.read(curves=False)
         return [trial_record(trial, found) for trial in found.references]
 
     @property
