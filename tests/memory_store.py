@@ -26,7 +26,7 @@ class MemoryStore:
         self.writes = 0
         self.reports: dict[str, dict[int, dict[str, dict[str, Any]]]] = {}
         self.faults: list[tuple[int, int, Fault]] = []
-        self._held = False
+        self.held = False
         self._exhausted: set[str] = set()
         self._specs: dict[str, StudySpec] = {}
         self._studies: dict[str, dict[int, Trial]] = {}
@@ -52,11 +52,11 @@ class MemoryStore:
     @contextmanager
     def together(self, study: str) -> Iterator[None]:
         """Write what is written within; all of it or nothing, as one write of that name."""
-        before, self._held = dict(self._studies.get(study, {})), True
+        before, self.held = dict(self._studies.get(study, {})), True
         try:
             yield
         finally:
-            self._held = False
+            self.held = False
             try:
                 self.before_write("together")
             except BaseException:
@@ -157,7 +157,7 @@ class MemoryStore:
         return trial if live else None
 
     def _write(self, name: str, study: str, trial: Trial) -> None:
-        if not self._held:
+        if not self.held:
             self.before_write(name)
         self._studies.setdefault(study, {})[trial.number] = trial
-        self.writes += not self._held
+        self.writes += not self.held

@@ -8,6 +8,7 @@ from nas.feasible import FeasibleSpace
 from nas.feasible.encoding import DEAD, SpaceCoding
 from nas.space.architecture import Architecture
 from tests.members import space_named
+from tests.traced import kept_bytes
 
 SPACE = space_named("igcv3")
 COSTS = CostModel(SPACE)
@@ -32,14 +33,18 @@ def looked_up(coding, architecture):
 
 
 def test_codes_are_the_places_of_the_values_however_little_is_remembered(monkeypatch):
-    coding = SpaceCoding(COSTS)
+    def encoded():
+        coding = SpaceCoding(COSTS)
+        return coding, [coding.encode(architecture) for architecture in DRAWN]
+
+    (coding, codes), large = kept_bytes(encoded)
     expected = [looked_up(coding, architecture) for architecture in DRAWN]
+    assert codes == expected
     assert [coding.encode(architecture) for architecture in DRAWN] == expected
-    assert [coding.encode(architecture) for architecture in DRAWN] == expected
-    monkeypatch.setattr("nas.feasible.encoding._REMEMBERED", 3)
-    scarce = SpaceCoding(COSTS)
-    assert [scarce.encode(architecture) for architecture in DRAWN] == expected
-    assert len(scarce._encoded) <= 3
+    monkeypatch.setattr("nas.feasible.encoding.REMEMBERED", 3)
+    (_, codes), small = kept_bytes(encoded)
+    assert codes == expected
+    assert small < large  # fewer were kept
 
 
 def test_codes_tell_1_from_true_whichever_was_asked_first():

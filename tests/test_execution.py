@@ -201,7 +201,7 @@ def test_a_report_is_one_write_and_is_told_when_it_has_been_made() -> None:
     known = []
 
     def watch(event: Event) -> None:
-        assert not store._held
+        assert not store.held
         known.append((type(event), store.trials("small")[0].state, store.writes))
 
     execution = Execution(study_of(store, rungs=(1,)), watch)

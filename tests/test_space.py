@@ -13,6 +13,7 @@ from nas.space.file import read_space
 from nas.space.lowering import lower
 from tests.members import HEAD, members, neighbours, space_named, spaces, written_members
 from tests.messages import carries, carrying
+from tests.traced import kept_bytes
 
 IGCV3 = space_named("igcv3")
 TRICKY = space_named("tricky")
@@ -206,11 +207,10 @@ def test_little_memory_changes_no_answer(monkeypatch):
         for _ in range(60):
             at = space.mutate(at, rng)
             seen.append((at, space.check(at), space.contains(at)))
-        return seen, space
+        return space, seen
 
-    plenty, _ = walk()
-    monkeypatch.setattr("nas.space.search_space._REMEMBERED", 2)
-    scarce, space = walk()
+    (_, plenty), large = kept_bytes(walk)
+    monkeypatch.setattr("nas.space.search_space.REMEMBERED", 2)
+    (_, scarce), small = kept_bytes(walk)
     assert scarce == plenty
-    assert len(space._read) <= 2
-    assert len(space._canonical) <= 2
+    assert small < large  # less was kept

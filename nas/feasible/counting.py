@@ -14,7 +14,7 @@ from nas.feasible.drawing import Drawing
 from nas.feasible.exact_paths import TooManyPathsError
 
 _DRAWS = 20_000
-_LISTABLE = 1e11  # walks; an exact graph of more is never small enough
+LISTABLE = 1e11  # walks; an exact graph of more is never small enough
 _ROUNDING = 1e-9  # relative; the rounding errors of the sums of floats are smaller
 
 
@@ -45,7 +45,7 @@ def count_members(drawing: Drawing, low: int, high: int) -> Count:
     bounds = count_bounds(drawing, low, high)
     if bounds.exact:
         return bounds
-    if bounds.high < _LISTABLE:
+    if bounds.high < LISTABLE:
         try:
             exact = drawing.paths(low, high).exact
         except TooManyPathsError:

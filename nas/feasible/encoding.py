@@ -15,7 +15,7 @@ from nas.errors import ArchitectureError
 from nas.space import Architecture, NetworkKind, StageValues, Value
 
 DEAD = -1
-_REMEMBERED = 1 << 16  # cached codes of stages; some 30 MB
+REMEMBERED = 1 << 16  # cached codes of stages; some 30 MB
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class SpaceCoding:
             asked = (index, values, *map(type, values))  # types, because 1 == True
             codes = self._encoded.get(asked)
             if codes is None:
-                if len(self._encoded) >= _REMEMBERED:
+                if len(self._encoded) >= REMEMBERED:
                     self._encoded.clear()
                 codes = self._encoded[asked] = self._encode(index, values)
             found += codes

@@ -21,7 +21,7 @@ from nas.suggestion import did_you_mean
 _MUTATIONS = 1000
 _SINGLE = 7 / 8
 _DEPTHS = {str(depth): depth for depth in range(1, 100)}
-_REMEMBERED = 1 << 16  # cached results of stages; some 20 MB
+REMEMBERED = 1 << 16  # cached results of stages; some 20 MB
 
 
 @dataclass(frozen=True)
@@ -203,7 +203,7 @@ class SearchSpace:
         text = ",".join(map("=".join, zip(self.keys, words, strict=True)))
         values = self._canonical_values(parse(text, self.name, self.keys, 1).stages[0])
         if values[0]:
-            if len(self._recorded) >= _REMEMBERED:
+            if len(self._recorded) >= REMEMBERED:
                 self._recorded.clear()
             self._recorded[words[1:]] = values[1:]
         return values
@@ -310,7 +310,7 @@ class SearchSpace:
         asked = (*block, *map(type, block))
         found = self._canonical.get(asked)
         if found is None:
-            if len(self._canonical) >= _REMEMBERED:
+            if len(self._canonical) >= REMEMBERED:
                 self._canonical.clear()
             choices = dict(zip(self.keys, values, strict=True))
             found = self._canonical[asked] = self.canonical_stage(choices)[1:]
@@ -321,7 +321,7 @@ class SearchSpace:
         asked = (index, in_width, values, *map(type, values))  # types, because 1 == True
         found = self._read.get(asked)
         if found is None:
-            if len(self._read) >= _REMEMBERED:
+            if len(self._read) >= REMEMBERED:
                 self._read.clear()
             found = self._read[asked] = self._find_reading(index, values, in_width)
         return found

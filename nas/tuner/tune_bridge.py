@@ -25,7 +25,7 @@ from nas.errors import NasError, StoreError
 from nas.study import Decision, Execution, Failure, Job, Report, WorkerPlan, failure_reason
 
 # Seconds in which a trial that was given to a waiting worker starts before the next proposal.
-_HEAD_START = 0.1
+HEAD_START = 0.1
 
 
 @dataclass
@@ -144,7 +144,7 @@ class Bridge:
 
         Otherwise two workers that finish together would both wait for both proposals, every time.
         """
-        begun = time.monotonic() - _HEAD_START
+        begun = time.monotonic() - HEAD_START
         return self._warm and any(
             flight.since > begun
             and (flight.tune_trial is None or flight.tune_trial.status == TuneTrial.PENDING)

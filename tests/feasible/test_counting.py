@@ -97,7 +97,7 @@ def test_a_count_that_no_float_holds_is_bounded():
 
 def test_an_estimate_lies_within_its_bounds_and_near_the_truth(table, spent, monkeypatch):
     """The same ceiling twice, as two: the rough tables of two ceilings against the exact count."""
-    monkeypatch.setattr("nas.feasible.counting._LISTABLE", 0)
+    monkeypatch.setattr("nas.feasible.counting.LISTABLE", 0)
     monkeypatch.setitem(CELLS, 2, 6)
     least = int(Reduced(table, UNLIMITED).floor[0])
     ceiling = least + int(np.median(list(spent)))

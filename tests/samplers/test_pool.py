@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from scipy.special import ndtri
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from nas.samplers import make_sampler
-from nas.samplers.predictor.acquisition import _QUANTILES, knowledge_gradient
+from nas.samplers.predictor.acquisition import knowledge_gradient
 from nas.samplers.predictor.blas_threads import on_one_thread
 from nas.samplers.predictor.candidate_pool import CandidatePool
 from nas.samplers.predictor.features import Column, Features
@@ -134,7 +135,8 @@ def test_the_knowledge_gradient_is_that_of_its_formula_to_the_bit():
     spread = np.sqrt(deviation**2 + noise**2)
     slopes = np.concatenate([shared, (deviation**2)[:, None]], axis=1) / spread[:, None]
     levels = np.concatenate([np.broadcast_to(contenders, shared.shape), mean[:, None]], axis=1)
-    lowest = np.stack([(levels + slopes * z).min(axis=1) for z in _QUANTILES])
+    quantiles = ndtri((np.arange(24) + 0.5) / 24)  # of the noise, each of the same probability
+    lowest = np.stack([(levels + slopes * z).min(axis=1) for z in quantiles])
     expected = np.maximum(levels.min(axis=1) - lowest.mean(axis=0), 0.0)
     found = knowledge_gradient(mean, deviation, shared, contenders, noise)
     assert np.array_equal(found, expected)

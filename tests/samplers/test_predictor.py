@@ -39,11 +39,11 @@ def wave(rows):
 def test_the_gradient_of_the_fit_is_that_of_its_loss():
     rng = np.random.default_rng(0)
     rows = rows_of(rng, 12)
-    given_ = (surrogate._distances(rows, rows), rng.standard_normal(12), 0.1 * rng.random(12))
+    given_ = (surrogate.distances_of(rows, rows), rng.standard_normal(12), 0.1 * rng.random(12))
     theta = PRIOR + 0.3 * rng.standard_normal(6)
-    _, slope = surrogate._loss(theta, *given_)
+    _, slope = surrogate.fit_loss(theta, *given_)
     for index, step in enumerate(1e-5 * np.eye(6)):
-        ahead, behind = (surrogate._loss(theta + s * step, *given_)[0] for s in (1, -1))
+        ahead, behind = (surrogate.fit_loss(theta + s * step, *given_)[0] for s in (1, -1))
         assert slope[index] == pytest.approx((ahead - behind) / 2e-5, rel=1e-4, abs=1e-6)
 
 

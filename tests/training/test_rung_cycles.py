@@ -14,6 +14,7 @@ from nas.errors import TaskError
 from nas.space.lowering import lower
 from nas.study.evaluator import Job, WorkerPlan
 from nas.study.reuse import comparable
+from nas.training.data import load_study_task
 from nas.training.evaluator import TrainingEvaluator
 from nas.training.loop.recipe import builtin_recipes, load_recipe, override, read_recipe
 from nas.training.loop.session import EpochResult, Session
@@ -143,9 +144,10 @@ def test_a_trial_is_trained_by_the_rungs_of_its_study(tmp_path: Path):
         evaluator = TrainingEvaluator(
             WorkerPlan(spec.to_json(), str(tmp_path), None, "", __version__)
         )
+        task = load_study_task(spec)
         *epochs, _saved = evaluator.evaluate(Job(0, 0, 5, architecture))
-        layers = lower(SPACE, architecture, evaluator._task.input, 10)
-        alone = Session(layers, evaluator._task, recipe, 3, 5, "cpu")
+        layers = lower(SPACE, architecture, task.input, 10)
+        alone = Session(layers, task, recipe, 3, 5, "cpu")
         alone.rungs = spec.rungs
         found[rungs] = [epoch.loss for epoch in epochs]
         assert found[rungs] == [alone.run_epoch().loss for _ in range(3)]

@@ -65,5 +65,5 @@ def test_nobody_waits_long_for_a_worker_that_does_not_start(bridge, clock):
     bridge.over("b")
     assert given(bridge, "c")
     assert given(bridge, "d") is None
-    clock.at += 2 * bridges._HEAD_START
+    clock.at += 2 * bridges.HEAD_START
     assert given(bridge, "d")

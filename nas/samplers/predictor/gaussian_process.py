@@ -59,7 +59,7 @@ class Surrogate:
         self._rows, self._theta, self._values, self._extra = rows, theta, values, noise
         self._mean, self._scale = _standard(values, noise)
         standard = (values - self._mean) / self._scale
-        self._kernel = _kernel(theta, _distances(rows, rows))
+        self._kernel = _kernel(theta, distances_of(rows, rows))
         noisy = self._kernel.copy()
         noisy[np.diag_indices_from(noisy)] += _noise(theta, noise / self._scale**2)
         self._factor = cho_factor(noisy, lower=True)
@@ -104,7 +104,7 @@ class Surrogate:
     def _explained(self, rows: Rows) -> tuple[Floats, Floats]:
         """Return the prior covariance with the trained networks, also divided by its factor."""
         if self._asked is None or self._asked[0] is not rows:  # called twice in a row
-            cross = _kernel(self._theta, _distances(rows, self._rows))
+            cross = _kernel(self._theta, distances_of(rows, self._rows))
             explained = solve_triangular(self._factor[0], cross.T, lower=True)
             self._asked = rows, cross, explained
         return self._asked[1:]
@@ -112,11 +112,11 @@ class Surrogate:
 
 def fit(rows: Rows, values: Floats, noise: Floats) -> Floats:
     """Return the kernel parameters of maximum posterior density, by gradient from the prior."""
-    distances = _distances(rows, rows)
+    distances = distances_of(rows, rows)
     mean, scale = _standard(values, noise)
     standard, extra = (values - mean) / scale, noise / scale**2
     found = minimize(
-        _loss, PRIOR, (distances, standard, extra), jac=True, method="L-BFGS-B",
+        fit_loss, PRIOR, (distances, standard, extra), jac=True, method="L-BFGS-B",
         bounds=[(centre - 4 * width, centre + 4 * width)
                 for centre, width in zip(PRIOR, _SPREAD, strict=True)],
         options={"maxiter": _STEPS},
@@ -133,7 +133,8 @@ def _standard(values: Floats, noise: Floats) -> tuple[float, float]:
     return mean, max(spread, 1e-9)
 
 
-def _distances(one: Rows, other: Rows) -> tuple[Floats, Floats]:
+def distances_of(one: Rows, other: Rows) -> tuple[Floats, Floats]:
+    """Return the squared distances of n to m rows in choices and in profile, each (n, m)."""
     choices = squared_distances(one.choices, other.choices)
     choices *= one.unit
     return choices, squared_distances(one.profile, other.profile)
@@ -162,7 +163,7 @@ def _decayed(distances: Floats, length: float) -> Floats:
     return np.exp(decayed, out=decayed)
 
 
-def _loss(
+def fit_loss(
     theta: Floats, distances: tuple[Floats, Floats], values: Floats, extra: Floats
 ) -> tuple[float, Floats]:
     """Return the negative log posterior density of `theta`, and its gradient."""
