@@ -55,6 +55,15 @@ def same_threads() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+@pytest.fixture(scope="module")
+def ray_ahead() -> Iterator[None]:
+    """One local Ray that the searches of a module find started; those that are refused leave it."""
+    from nas.tuner import started_ahead
+
+    with started_ahead(None):
+        yield
+
+
 @dataclass(frozen=True)
 class PostgresServer:
     """A PostgreSQL server on 127.0.0.1 that lives as long as the test session."""

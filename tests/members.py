@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+from typing import Any
 
 from hypothesis import assume
 from hypothesis import strategies as st
@@ -150,7 +151,7 @@ spaces = st.sampled_from(SPACES).map(space_named)
 
 
 @functools.cache
-def _options(name: str, index: int, in_width: int) -> list[dict[str, object]]:
+def _options(name: str, index: int, in_width: int) -> list[dict[str, Any]]:
     """Return the ways to write one stage after `in_width` channels, one for each cost."""
     space = space_named(name)
     stage, rules = space.stages[index], space.kind.rules

@@ -1,8 +1,11 @@
 """The text form and the identity of an architecture."""
 
+from typing import Any
+
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from hypothesis.strategies import DataObject
 
 from nas.errors import ArchitectureError
 from nas.space.architecture import parse
@@ -28,7 +31,7 @@ def text(**changed: str | None) -> str:
 
 @settings(max_examples=60, deadline=None)
 @given(st.data(), spaces)
-def test_the_text_form_of_a_member_reads_back_to_it(data, space):
+def test_the_text_form_of_a_member_reads_back_to_it(data: DataObject, space: Any) -> None:
     member = data.draw(members(space))
     assert space.parse(member.text) == member
     assert space.parse(member.text).arch_id == member.arch_id
@@ -36,18 +39,20 @@ def test_the_text_form_of_a_member_reads_back_to_it(data, space):
 
 @settings(max_examples=60, deadline=None)
 @given(st.data(), spaces)
-def test_a_member_written_with_dead_choices_reads_as_its_canonical_form(data, space):
+def test_a_member_written_with_dead_choices_reads_as_its_canonical_form(
+    data: DataObject, space: Any
+) -> None:
     written = data.draw(written_members(space))
     assert space.parse(written.text) == space.canonical(written)
 
 
-def test_igcv3_d_is_written_briefly():
+def test_igcv3_d_is_written_briefly() -> None:
     member = IGCV3.parse("igcv3-d-1.0")
     assert member.text == text()
     assert str(member) == member.text
 
 
-def test_a_stage_of_depth_0_shows_its_missing_values():
+def test_a_stage_of_depth_0_shows_its_missing_values() -> None:
     member = IGCV3.parse(text(depth="0-4-6-8-6-6-1"))
     assert member.column("width") == (None, 24, 32, 64, 96, 160, 320)
     assert "width=_-24-32-64-96-160-320" in member.text
@@ -55,12 +60,12 @@ def test_a_stage_of_depth_0_shows_its_missing_values():
     assert IGCV3.parse(member.text) == member
 
 
-def test_spaces_around_parts_and_values_do_not_matter():
+def test_spaces_around_parts_and_values_do_not_matter() -> None:
     spaced = text().replace(",", " , ").replace("-", " - ")
     assert IGCV3.parse(f" {spaced} ") == IGCV3.parse("igcv3-d-1.0")
 
 
-def test_the_identity_is_twelve_hexadecimal_digits_that_never_change():
+def test_the_identity_is_twelve_hexadecimal_digits_that_never_change() -> None:
     identities = {entry.name: entry.architecture.arch_id for entry in IGCV3.published}
     assert identities["igcv3-d-1.0"] == parse(text(), "igcv3", IGCV3.keys, 7).arch_id
     assert len(set(identities.values())) == 3
@@ -69,7 +74,7 @@ def test_the_identity_is_twelve_hexadecimal_digits_that_never_change():
         assert int(identity, 16) >= 0
 
 
-def test_the_same_choices_in_another_space_are_another_architecture():
+def test_the_same_choices_in_another_space_are_another_architecture() -> None:
     here, there = (parse(text(), name, IGCV3.keys, 7) for name in ("igcv3", "other"))
     assert here.arch_id != there.arch_id
 
@@ -96,7 +101,7 @@ def test_the_same_choices_in_another_space_are_another_architecture():
         ({"depth": "1", "width": "16-24-40-64-96-160-320", "g2": "1-1-1-1-1-1-3"}, "g2=3"),
     ],
 )
-def test_a_bad_value_is_refused_with_its_key(changed, said):
+def test_a_bad_value_is_refused_with_its_key(changed: dict[str, Any], said: str) -> None:
     with pytest.raises(ArchitectureError) as caught:
         IGCV3.parse(text(**changed))
     assert carries(caught.value.cause, said)
@@ -104,7 +109,7 @@ def test_a_bad_value_is_refused_with_its_key(changed, said):
 
 
 @pytest.mark.parametrize("bad", ["", "igcv3", "depth", "=1", "depth=1,,", "a=1", "depth=1,depth=1"])
-def test_what_is_no_text_form_is_refused(bad):
+def test_what_is_no_text_form_is_refused(bad: str) -> None:
     with pytest.raises(ArchitectureError):
         IGCV3.parse(bad)
 
@@ -112,7 +117,7 @@ def test_what_is_no_text_form_is_refused(bad):
 @settings(max_examples=200, deadline=None)
 @example("0-\n0")
 @given(st.text(alphabet="depthwi=1234567890-_+,g12 nosy²\n'\x00", max_size=60))
-def test_no_text_breaks_the_reader(noise):
+def test_no_text_breaks_the_reader(noise: str) -> None:
     for bad in (noise, f"{text()},{noise}", text(g1=noise)):
         try:
             member = IGCV3.parse(bad)

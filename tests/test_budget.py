@@ -1,6 +1,7 @@
 """Budgets: what is read, exactly, and what is refused."""
 
 from fractions import Fraction
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -63,7 +64,7 @@ from nas.units import si
         ("800µs latency@cuda", "latency", 800_000),
     ],
 )
-def test_a_budget_reads_exactly(text, cost, limit):
+def test_a_budget_reads_exactly(text: str, cost: str, limit: int) -> None:
     constraint = parse_budget(text)
     assert (constraint.cost, constraint.limit) == (cost, limit)
     assert parse_budget(str(constraint)) == constraint
@@ -81,7 +82,7 @@ def test_a_budget_reads_exactly(text, cost, limit):
         "0.5-params",
     ],
 )  # fmt: skip
-def test_anything_else_is_refused_with_what_may_be_written(text):
+def test_anything_else_is_refused_with_what_may_be_written(text: Any) -> None:
     with pytest.raises(BudgetError) as caught:
         parse_budget(text)
     assert repr(text) in caught.value.cause
@@ -97,7 +98,7 @@ def test_anything_else_is_refused_with_what_may_be_written(text):
      ("300,000,000-flops", "thousands separators"), ("1_000-params", "thousands separators"),
      ("-5M-flops", "greater than 0"), ("300M-flops 2M-params", "once for each ceiling")],
 )  # fmt: skip
-def test_what_is_missing_is_said(text, said):
+def test_what_is_missing_is_said(text: str, said: str) -> None:
     with pytest.raises(BudgetError) as caught:
         parse_budget(text)
     assert said in caught.value.remedy
@@ -106,12 +107,12 @@ def test_what_is_missing_is_said(text, said):
 @pytest.mark.parametrize(
     "text", ["5ms-latency", "5m-latency@cpu", "5-latency@cpu", "5ms-latency@npu", "0ns-latency@cpu"]
 )
-def test_a_latency_wants_a_unit_of_time_and_a_device(text):
+def test_a_latency_wants_a_unit_of_time_and_a_device(text: str) -> None:
     with pytest.raises(BudgetError, match="cpu"):
         parse_budget(text)
 
 
-def test_the_example_in_the_remedy_can_be_typed():
+def test_the_example_in_the_remedy_can_be_typed() -> None:
     with pytest.raises(BudgetError) as caught:
         parse_budget("small")
     examples = [word.strip(",.") for word in caught.value.remedy.split() if "-" in word]
@@ -120,21 +121,21 @@ def test_the_example_in_the_remedy_can_be_typed():
 
 @settings(deadline=None)
 @given(st.integers(1, 10**14), st.sampled_from(["madds", "params", "acts"]))
-def test_a_constraint_is_shown_so_that_it_reads_back(limit, cost):
+def test_a_constraint_is_shown_so_that_it_reads_back(limit: int, cost: str) -> None:
     constraint = Constraint(cost, limit)
     assert parse_budget(str(constraint)) == constraint
 
 
 @settings(deadline=None)
 @given(st.integers(0, 10**6), st.text("0123456789", max_size=12), st.sampled_from("KMG"))
-def test_no_digit_is_lost_to_floating_point(whole, fraction, prefix):
+def test_no_digit_is_lost_to_floating_point(whole: int, fraction: str, prefix: Any) -> None:
     number = f"{whole}.{fraction}" if fraction else str(whole)
     exact = Fraction(number) * {"K": 10**3, "M": 10**6, "G": 10**9}[prefix]
     if exact >= 1:
         assert parse_budget(f"{number}{prefix}-flops").limit == int(exact)
 
 
-def test_several_budgets_limit_several_costs():
+def test_several_budgets_limit_several_costs() -> None:
     constraints = parse_budgets(["300M-flops", "3.5M-params"])
     assert [c.cost for c in constraints] == ["madds", "params"]
     assert admits(constraints, Cost(300_000_000, 3_500_000, 10**9))
@@ -145,7 +146,7 @@ def test_several_budgets_limit_several_costs():
 
 
 @pytest.mark.parametrize("pair", [("300M-flops", "300M-macs"), ("1M-params", "2M-params")])
-def test_two_budgets_on_one_cost_are_refused(pair):
+def test_two_budgets_on_one_cost_are_refused(pair: tuple[str, str]) -> None:
     with pytest.raises(BudgetError, match="two budgets limit"):
         parse_budgets(pair)
 
@@ -158,13 +159,13 @@ def test_two_budgets_on_one_cost_are_refused(pair):
         (0.25, "0.25"), (-2_000_000, "-2M"),
     ],
 )  # fmt: skip
-def test_counts_are_shown_short(value, shown):
+def test_counts_are_shown_short(value: float, shown: str) -> None:
     assert si(value) == shown
 
 
 @settings(deadline=None)
 @given(st.integers(1, 10**13), st.integers(1, 6))
-def test_a_short_count_is_near_and_never_in_powers_of_ten(value, digits):
+def test_a_short_count_is_near_and_never_in_powers_of_ten(value: int, digits: int) -> None:
     shown = si(value, digits)
     scale = {"K": 10**3, "M": 10**6, "G": 10**9}.get(shown[-1], 1)
     number = shown.rstrip("KMG")

@@ -1,6 +1,9 @@
 """Codes of architectures: what is remembered of a stage is what would be found anew."""
 
+from typing import Any
+
 import numpy as np
+import pytest
 
 from nas.cost.budget import parse_budgets
 from nas.cost.model import CostModel
@@ -17,7 +20,7 @@ DRAWN = FeasibleSpace(COSTS, parse_budgets(["300M-flops"])).sample_many(
 )
 
 
-def looked_up(coding, architecture):
+def looked_up(coding: Any, architecture: Architecture) -> Any:
     """Return the codes by the meaning of the variables."""
     by_name = {
         (stage.name, key): value
@@ -32,8 +35,10 @@ def looked_up(coding, architecture):
     )
 
 
-def test_codes_are_the_places_of_the_values_however_little_is_remembered(monkeypatch):
-    def encoded():
+def test_codes_are_the_places_of_the_values_however_little_is_remembered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def encoded() -> tuple[Any, Any]:
         coding = SpaceCoding(COSTS)
         return coding, [coding.encode(architecture) for architecture in DRAWN]
 
@@ -47,7 +52,7 @@ def test_codes_are_the_places_of_the_values_however_little_is_remembered(monkeyp
     assert small < large  # fewer were kept
 
 
-def test_codes_tell_1_from_true_whichever_was_asked_first():
+def test_codes_tell_1_from_true_whichever_was_asked_first() -> None:
     drawn = next(a for a in DRAWN if a.stages[1][0] == 1)
     stages = [list(values) for values in drawn.stages]
     stages[1][0] = True

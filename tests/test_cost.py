@@ -1,8 +1,11 @@
 """The counts: by hand, against the sum over the layers, and from the cache."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.strategies import DataObject
 
 from nas.cost.model import COST_NAMES, ZERO, Cost, CostModel, layer_cost, total_cost
 from nas.space.layers import (
@@ -39,11 +42,11 @@ inputs = st.builds(Shape, st.sampled_from([1, 3]), st.integers(1, 80), st.intege
         (GlobalPool("p", ("x",), Shape(8, 1, 1)), (0, 0, 0)),
     ],
 )
-def test_one_layer_is_counted_by_hand(layer, cost):
+def test_one_layer_is_counted_by_hand(layer: Any, cost: tuple[int, int, int]) -> None:
     assert layer_cost(layer) == Cost(*cost)
 
 
-def test_igcv3_d_counts_as_the_readme_says():
+def test_igcv3_d_counts_as_the_readme_says() -> None:
     member = IGCV3.parse("igcv3-d-1.0")
     at_224 = CostModel(IGCV3).cost(member)
     at_32 = CostModel(IGCV3, Shape(3, 32, 32), 10).cost(member)
@@ -54,7 +57,9 @@ def test_igcv3_d_counts_as_the_readme_says():
 
 @settings(max_examples=120, deadline=None)
 @given(st.data(), spaces, inputs, st.integers(2, 1000))
-def test_the_model_equals_the_sum_over_the_layers(data, space, input_shape, classes):
+def test_the_model_equals_the_sum_over_the_layers(
+    data: DataObject, space: Any, input_shape: Any, classes: int
+) -> None:
     model = CostModel(space, input_shape, classes)
     for _ in range(2):
         member = data.draw(members(space))
@@ -66,7 +71,7 @@ def test_the_model_equals_the_sum_over_the_layers(data, space, input_shape, clas
 
 @settings(max_examples=30, deadline=None)
 @given(st.data(), spaces)
-def test_the_parts_add_up_to_the_whole(data, space):
+def test_the_parts_add_up_to_the_whole(data: DataObject, space: Any) -> None:
     model = CostModel(space)
     member = data.draw(members(space))
     total, shape = model.stem
@@ -76,14 +81,14 @@ def test_the_parts_add_up_to_the_whole(data, space):
     assert total + model.head(shape) == model.cost(member)
 
 
-def test_the_model_counts_at_the_deployment_unless_told_otherwise():
+def test_the_model_counts_at_the_deployment_unless_told_otherwise() -> None:
     member = IGCV3.parse("igcv3-w")
     assert CostModel(IGCV3).cost(member) == CostModel(IGCV3, IGCV3.deployment, 1000).cost(member)
     fewer = CostModel(IGCV3, classes=10).cost(member)
     assert CostModel(IGCV3).cost(member).params - fewer.params == 990 * 1281
 
 
-def test_a_wider_input_costs_in_proportion_where_it_divides():
+def test_a_wider_input_costs_in_proportion_where_it_divides() -> None:
     member = IGCV3.parse("mobilenetv2-1.0")
     square, wide = (
         total_cost(x for x in lower(IGCV3, member, Shape(3, 224, side)) if isinstance(x, Conv))
@@ -96,7 +101,7 @@ def test_a_wider_input_costs_in_proportion_where_it_divides():
     )
 
 
-def test_costs_add_and_multiply():
+def test_costs_add_and_multiply() -> None:
     one = Cost(1, 2, 3)
     assert one + ZERO == one
     assert one + one == one.times(2) == Cost(2, 4, 6)

@@ -13,7 +13,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 @given(st.floats(0, 1e4), st.floats(0, 1e4))
-def test_ticks_surround_the_values_and_are_few(low, high):
+def test_ticks_surround_the_values_and_are_few(low: float, high: float) -> None:
     low, high = sorted((low, high))
     ticks = nice_ticks(low, high)
     slack = 1e-9 * max(1.0, high)
@@ -23,7 +23,7 @@ def test_ticks_surround_the_values_and_are_few(low, high):
     assert ticks == sorted(ticks)
 
 
-def test_mean_and_range_are_drawn_where_the_numbers_say():
+def test_mean_and_range_are_drawn_where_the_numbers_say() -> None:
     runs = [[90.0, 70.0, 50.0], [80.0, 60.0, 40.0]]
     text = draw("A <title>", [Curves("error", {"a & b": runs, "c": [[85.0, 65.0, 45.0]]})])
     root = ElementTree.fromstring(text)

@@ -1,7 +1,9 @@
 """Determinism: proposals follow from the record alone, whoever ran it and in whatever order."""
 
 import random
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +28,7 @@ FEASIBLE = FeasibleSpace(CostModel(SPEC.space, SPEC.deployment, SPEC.classes), S
 class Finite(WalkSampler):
     """Knows few architectures, each of them once."""
 
-    def propose(self, history, number, rng):
+    def propose(self, history: Sequence[Trial], number: int, rng: np.random.Generator) -> Any:
         known = {trial.arch_id for trial in history}
         fresh = np.random.default_rng(0)
         for _ in range(5):
@@ -93,7 +95,9 @@ def as_it_stood(spec: StudySpec, trials: list[Trial], number: int) -> MemoryStor
 
 @pytest.mark.parametrize("workers", [1, 2, 5])
 @pytest.mark.parametrize("sampler", SAMPLERS)
-def test_a_study_replayed_from_its_store_asks_for_the_same_trials(sampler, workers):
+def test_a_study_replayed_from_its_store_asks_for_the_same_trials(
+    sampler: Any, workers: int
+) -> None:
     store = MemoryStore()
     study = Study(SPEC, store, SAMPLERS[sampler](SPEC))
     run_workers(study, workers, random.Random(workers))
@@ -107,13 +111,13 @@ def test_a_study_replayed_from_its_store_asks_for_the_same_trials(sampler, worke
         assert identity(trial) == identity(trials[number])
 
 
-def test_what_a_sampler_saw_can_be_read_from_the_store():
+def test_what_a_sampler_saw_can_be_read_from_the_store() -> None:
     class Remembers(WalkSampler):
-        def __init__(self, spec):
+        def __init__(self, spec: StudySpec) -> None:
             super().__init__(spec)
             self.saw = {}
 
-        def propose(self, history, number, rng):
+        def propose(self, history: Sequence[Trial], number: int, rng: np.random.Generator) -> Any:
             self.saw[number] = list(history)
             return super().propose(history, number, rng)
 
@@ -145,7 +149,7 @@ def _known(trial: Trial) -> Trial:
 
 @settings(max_examples=50, deadline=None)
 @given(st.integers(1, 120), st.integers(1, 6), st.randoms(use_true_random=False))
-def test_only_what_has_finished_can_matter(steps, workers, chance):
+def test_only_what_has_finished_can_matter(steps: int, workers: int, chance: Any) -> None:
     study = Study(SPEC, MemoryStore(), WalkSampler(SPEC))
     run_workers(study, workers, random.Random(1), stop_after=steps)
     changed = [
@@ -171,7 +175,7 @@ def _otherwise(trial: Trial, chance: random.Random) -> Trial:
 
 
 @pytest.mark.parametrize("workers", [1, 4])
-def test_where_and_when_it_ran_makes_no_difference_to_the_finished(workers):
+def test_where_and_when_it_ran_makes_no_difference_to_the_finished(workers: int) -> None:
     # the same finished set gives the same next proposal, in whichever order it was reached
     store = MemoryStore()
     run_workers(Study(SPEC, store, WalkSampler(SPEC)), workers, random.Random(9), stop_after=60)
@@ -188,7 +192,7 @@ def test_where_and_when_it_ran_makes_no_difference_to_the_finished(workers):
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
-def test_one_worker_and_one_seed_give_one_run(sampler):
+def test_one_worker_and_one_seed_give_one_run(sampler: Any) -> None:
     def trials(seed: int) -> list[tuple[object, ...]]:
         spec = replace(SPEC, seed=seed)
         ran = run_all(Study(spec, MemoryStore(), SAMPLERS[sampler](spec)))

@@ -1,6 +1,7 @@
 """Dominance, ranks and hypervolume against the definitions, point by point and cell by cell."""
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,20 +21,20 @@ def point_sets(draw: st.DrawFn, max_size: int = 9) -> np.ndarray:
     return np.array(rows, dtype=float).reshape(len(rows), objectives)
 
 
-def dominates(one, other) -> bool:
+def dominates(one: Any, other: Any) -> bool:
     return all(a <= b for a, b in zip(one, other, strict=True)) and tuple(one) != tuple(other)
 
 
 @settings(deadline=None)
 @given(point_sets(max_size=14))
-def test_the_front_holds_what_no_other_row_dominates(points):
+def test_the_front_holds_what_no_other_row_dominates(points: Any) -> None:
     wanted = [not any(dominates(other, row) for other in points) for row in points]
     assert non_dominated(points).tolist() == wanted
 
 
 @settings(deadline=None)
 @given(point_sets(max_size=12))
-def test_the_rank_is_the_length_of_the_longest_chain_of_dominance(points):
+def test_the_rank_is_the_length_of_the_longest_chain_of_dominance(points: Any) -> None:
     ranks = non_dominated_ranks(points)
     for row, rank in zip(points, ranks, strict=True):
         above = [int(r) for other, r in zip(points, ranks, strict=True) if dominates(other, row)]
@@ -42,7 +43,7 @@ def test_the_rank_is_the_length_of_the_longest_chain_of_dominance(points):
 
 @settings(max_examples=150, deadline=None)
 @given(point_sets())
-def test_the_volume_is_the_number_of_cells_dominated(points):
+def test_the_volume_is_the_number_of_cells_dominated(points: Any) -> None:
     objectives = points.shape[1]
     reference = np.full(objectives, float(SIDE - 1))
     cells = itertools.product(range(SIDE - 1), repeat=objectives)
@@ -52,7 +53,7 @@ def test_the_volume_is_the_number_of_cells_dominated(points):
 
 @settings(deadline=None)
 @given(point_sets(), st.permutations(range(4)))
-def test_neither_order_nor_repetition_changes_the_volume(points, order):
+def test_neither_order_nor_repetition_changes_the_volume(points: Any, order: Any) -> None:
     reference = np.full(points.shape[1], float(SIDE))
     columns = [axis for axis in order if axis < points.shape[1]]
     volume = hypervolume(points, reference)
@@ -60,7 +61,7 @@ def test_neither_order_nor_repetition_changes_the_volume(points, order):
     assert hypervolume(points[:, columns], reference) == pytest.approx(volume)
 
 
-def test_the_volume_of_known_fronts():
+def test_the_volume_of_known_fronts() -> None:
     reference = np.array([10.0, 10.0])
     assert hypervolume(np.zeros((0, 2)), reference) == 0.0
     assert hypervolume(np.array([[10.0, 0.0]]), reference) == 0.0
@@ -70,7 +71,7 @@ def test_the_volume_of_known_fronts():
     assert hypervolume(np.array([[0.0, 0.0, 0.0]]), np.array([1.0, 2.0, 3.0])) == 6.0
 
 
-def test_a_large_front_is_sorted_in_seconds():
+def test_a_large_front_is_sorted_in_seconds() -> None:
     rng = np.random.default_rng(0)
     points = rng.random((20_000, 2))
     kept = points[non_dominated(points)]
@@ -80,7 +81,7 @@ def test_a_large_front_is_sorted_in_seconds():
 
 
 @given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=1, max_size=40))
-def test_the_quick_ranks_of_pairs_are_those_of_peeling_fronts(pairs):
+def test_the_quick_ranks_of_pairs_are_those_of_peeling_fronts(pairs: list[tuple[int, int]]) -> None:
     points = np.array(pairs, dtype=float)
     by_peeling = non_dominated_ranks(np.column_stack([points, np.zeros(len(points))]))
     assert non_dominated_ranks(points).tolist() == by_peeling.tolist()

@@ -37,17 +37,17 @@ def loaded_by(statement: str) -> set[str]:
         "nas.study.rungs",
     ],
 )
-def test_no_heavy_library_comes_with(module):
+def test_no_heavy_library_comes_with(module: str) -> None:
     loaded = loaded_by(f"import {module}")
     assert "nas" in loaded
     assert loaded & HEAVY == set()
 
 
-def test_the_check_sees_a_heavy_library():
+def test_the_check_sees_a_heavy_library() -> None:
     assert "sqlalchemy" in loaded_by("import sqlalchemy")
 
 
-def test_the_help_loads_none_either():
+def test_the_help_loads_none_either() -> None:
     loaded = loaded_by(
         "from contextlib import redirect_stdout, suppress\n"
         "import io, sys\n"
@@ -71,7 +71,7 @@ def imported(path: Path) -> set[str]:
     return found
 
 
-def test_no_private_part_of_a_dependency_is_imported():
+def test_no_private_part_of_a_dependency_is_imported() -> None:
     files = list(Path(nas.__file__).parent.rglob("*.py"))
     names = {name for path in files for name in imported(path) if not name.startswith("nas.")}
     assert "ray.tune.Stopper" in names  # the check reads the files that it is about

@@ -1,7 +1,10 @@
 """Lowering: names, shapes and edges of the layers, and the adaptation to small inputs."""
 
+from typing import Any
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.strategies import DataObject
 
 from nas.space.layers import Add, Conv, GlobalPool, Input, Linear, Shape, Shuffle
 from nas.space.lowering import lower
@@ -14,9 +17,11 @@ inputs = st.builds(Shape, st.sampled_from([1, 3]), st.integers(1, 80), st.intege
 
 @settings(max_examples=80, deadline=None)
 @given(st.data(), spaces, inputs, st.integers(2, 12))
-def test_the_layers_of_any_member_fit_together(data, space, input_shape, classes):
+def test_the_layers_of_any_member_fit_together(
+    data: DataObject, space: Any, input_shape: Any, classes: int
+) -> None:
     layers = lower(space, data.draw(members(space)), input_shape, classes)
-    shapes = {}
+    shapes: dict[Any, Any] = {}
     for layer in layers:
         assert layer.name not in shapes
         read = [shapes[name] for name in layer.inputs]  # only what stands before it
@@ -30,7 +35,7 @@ def test_the_layers_of_any_member_fit_together(data, space, input_shape, classes
     assert read_by_someone == set(shapes) - {layers[-1].name}
 
 
-def check(layer, read: list[Shape]) -> None:
+def check(layer: Any, read: list[Shape]) -> None:
     """Assert what must hold between a layer's output shape and those that it reads."""
     match layer:
         case Input():
@@ -56,7 +61,7 @@ def check(layer, read: list[Shape]) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(st.data(), spaces)
-def test_every_block_but_the_first_of_a_stage_adds_its_input(data, space):
+def test_every_block_but_the_first_of_a_stage_adds_its_input(data: DataObject, space: Any) -> None:
     member = data.draw(members(space))
     adds = [layer.name for layer in lower(space, member) if isinstance(layer, Add)]
     depths = zip(space.stages, member.column("depth"), strict=True)
@@ -64,7 +69,7 @@ def test_every_block_but_the_first_of_a_stage_adds_its_input(data, space):
     assert adds == wanted
 
 
-def test_a_stage_of_depth_0_has_no_layers_and_the_next_reads_past_it():
+def test_a_stage_of_depth_0_has_no_layers_and_the_next_reads_past_it() -> None:
     text = D.text.replace("depth=1-4-6-8-6-6-1", "depth=0-4-6-8-0-6-0")
     layers = lower(IGCV3, IGCV3.parse(text))
     assert not any(layer.name.startswith(("stage1.", "stage5.", "stage7.")) for layer in layers)
@@ -73,13 +78,13 @@ def test_a_stage_of_depth_0_has_no_layers_and_the_next_reads_past_it():
     assert first.in_channels == 32
 
 
-def test_the_names_are_dotted_by_stage_and_block():
+def test_the_names_are_dotted_by_stage_and_block() -> None:
     found = [layer.name for layer in lower(IGCV3, D)]
     assert found[:5] == ["input", "stem.conv", "stem.bn", "stem.relu", "stage1.0.first"]
     assert "stage4.7.depthwise_relu" in found
     assert found[-5:] == ["head.conv", "head.bn", "head.relu", "head.pool", "classifier"]
 
 
-def test_the_stride_of_a_stage_is_carried_by_its_first_depthwise_convolution():
+def test_the_stride_of_a_stage_is_carried_by_its_first_depthwise_convolution() -> None:
     strided = [x.name for x in lower(IGCV3, D) if isinstance(x, Conv) and x.stride == 2]
     assert strided == ["stem.conv", *(f"stage{i}.0.depthwise" for i in (2, 3, 4, 6))]

@@ -4,7 +4,10 @@ import itertools
 import json
 import math
 import multiprocessing
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +20,7 @@ from nas.prove.summary import ask_times, csv_text, markdown, markdown_verdict, s
 from nas.prove.table import Table, TableSpace
 from nas.samplers import make_sampler
 from nas.stats.pareto import non_dominated
-from nas.study.trial import TrialState
+from nas.study.trial import Trial, TrialState
 from tests import tables
 from tests.messages import carries
 
@@ -25,16 +28,16 @@ LIMIT = "200K-flops"
 
 
 @pytest.fixture
-def table(tmp_path):
+def table(tmp_path: Path) -> Any:
     return Table.read(tables.write(tmp_path / "toy.csv", tables.rows()))
 
 
 @pytest.fixture
-def space(table):
+def space(table: Any) -> TableSpace:
     return TableSpace(table, [table.ceiling(LIMIT)])
 
 
-def setting(tmp_path, **changes):
+def setting(tmp_path: Path, **changes: Any) -> Any:
     path = tmp_path / "toy.csv"
     budget = (Table.read(path).ceiling(LIMIT),)
     base = Setting(path, None, budget, ("madds",), (5, 12), 1, 72.0, 3)
@@ -44,15 +47,15 @@ def setting(tmp_path, **changes):
 class Planned:
     """Proposes the networks of a list, one for each number, and keeps what it was shown."""
 
-    def __init__(self, space, indices):
+    def __init__(self, space: TableSpace, indices: Any) -> None:
         self._architectures = [space.table.architectures[index] for index in indices]
         self.shown = []
 
-    def propose(self, history, number, rng):
+    def propose(self, history: Sequence[Trial], number: int, rng: np.random.Generator) -> Any:
         self.shown.append(history)
         return self._architectures[min(number, len(self._architectures) - 1)]
 
-    def believe(self, history):
+    def believe(self, history: Sequence[Trial]) -> Any:
         done = [trial for trial in history if trial.state is TrialState.COMPLETE]
         return {trial.number: trial.value("top1_error") for trial in done}
 
@@ -60,18 +63,18 @@ class Planned:
 class Silent(Planned):
     """Knows of no network."""
 
-    def propose(self, history, number, rng):
+    def propose(self, history: Sequence[Trial], number: int, rng: np.random.Generator) -> None:
         return None
 
 
-def ended(cluster):
+def ended(cluster: Any) -> Any:
     return [(cluster.clock, network) for network in cluster.run()]
 
 
 # the cluster
 
 
-def test_only_distinct_feasible_networks_are_trained(space):
+def test_only_distinct_feasible_networks_are_trained(space: TableSpace) -> None:
     stubborn = Planned(space, [int(space.feasible[0])])
     cluster = Cluster(space, stubborn, seed=1, workers=1, most=20)
     networks = [network for _, network in ended(cluster)]
@@ -81,18 +84,18 @@ def test_only_distinct_feasible_networks_are_trained(space):
     assert len(cluster.asks) == 20
 
 
-def test_all_feasible_networks_are_found_without_a_sampler(space):
+def test_all_feasible_networks_are_found_without_a_sampler(space: TableSpace) -> None:
     cluster = Cluster(space, Silent(space, []), seed=1, workers=3, most=10**6)
     assert {network for _, network in ended(cluster)} == set(space.feasible.tolist())
 
 
-def test_network_over_the_budget_never_trains(space):
+def test_network_over_the_budget_never_trains(space: TableSpace) -> None:
     over = next(i for i, a in enumerate(space.table.architectures) if not space.admits(a))
     with pytest.raises(BudgetError, match="over the budget"):
         ended(Cluster(space, Planned(space, [over]), seed=1, workers=1, most=1))
 
 
-def test_workers_train_side_by_side_on_the_clock_of_the_table(tmp_path):
+def test_workers_train_side_by_side_on_the_clock_of_the_table(tmp_path: Path) -> None:
     lines = ["a,b,acc,train_seconds", "1,1,50,10", "2,1,60,4", "1,2,70,5", "2,2,80,100"]
     (tmp_path / "t.csv").write_text("\n".join(lines))
     (tmp_path / "t.toml").write_text('choices = ["a", "b"]\n')
@@ -108,7 +111,7 @@ def test_workers_train_side_by_side_on_the_clock_of_the_table(tmp_path):
     assert planned.shown[2][1].value("top1_error") == pytest.approx(0.4)
 
 
-def test_without_a_column_of_times_the_first_cost_is_the_clock(space):
+def test_without_a_column_of_times_the_first_cost_is_the_clock(space: TableSpace) -> None:
     indices = space.feasible[:2].tolist()
     counts = space.table.counts[:, 0]
     times = [clock for clock, _ in ended(Cluster(space, Planned(space, indices), 0, 1, 2))]
@@ -116,7 +119,7 @@ def test_without_a_column_of_times_the_first_cost_is_the_clock(space):
     assert times == pytest.approx(3600 * np.cumsum(hours))
 
 
-def test_noise_is_one_training_and_the_same_for_every_sampler(space):
+def test_noise_is_one_training_and_the_same_for_every_sampler(space: TableSpace) -> None:
     observed = []
     for order in (space.feasible, space.feasible[::-1]):
         cluster = Cluster(space, Planned(space, order.tolist()), 3, 1, len(order))
@@ -139,7 +142,7 @@ def test_noise_is_one_training_and_the_same_for_every_sampler(space):
 # scores
 
 
-def brute_volume(points, corner):
+def brute_volume(points: Any, corner: Any) -> Any:
     """Add up the cells of the grid that the points lay over their box."""
     errors = np.unique([*points[:, 0], corner[0]])
     costs = np.unique([*points[:, 1], corner[1]])
@@ -152,7 +155,7 @@ def brute_volume(points, corner):
     return total
 
 
-def test_scores_equal_brute_force(space):
+def test_scores_equal_brute_force(space: TableSpace) -> None:
     table = space.table
     judge = Judge(space, ["madds"], 74.0, confirm=3)
     corner = (-74.0, 200_000.0)
@@ -179,7 +182,7 @@ def test_scores_equal_brute_force(space):
     assert score.seconds == cluster.clock
 
 
-def test_whoever_trains_everything_has_the_whole_front(space):
+def test_whoever_trains_everything_has_the_whole_front(space: TableSpace) -> None:
     cluster = Cluster(space, Silent(space, []), 0, 4, 10**6)
     ended(cluster)
     score = Judge(space, ["madds", "latency_ms"], None, 1).score(cluster)
@@ -187,7 +190,7 @@ def test_whoever_trains_everything_has_the_whole_front(space):
     assert 0 <= score.regret < 1
 
 
-def test_table_with_one_training_each_needs_no_confirmation(tmp_path):
+def test_table_with_one_training_each_needs_no_confirmation(tmp_path: Path) -> None:
     lines = [[*row[:6], *row[7:]] for row in tables.rows()]
     header = [name.replace("acc_s0", "acc") for name in tables.HEADER if name != "acc_s1"]
     table = Table.read(tables.write(tmp_path / "one.csv", lines, header))
@@ -198,7 +201,7 @@ def test_table_with_one_training_each_needs_no_confirmation(tmp_path):
     assert (score.confirmed, score.extra, score.regret) == (None, 0, 0)
 
 
-def test_reference_above_every_network_is_refused(space):
+def test_reference_above_every_network_is_refused(space: TableSpace) -> None:
     with pytest.raises(NasError, match="lower --reference"):
         Judge(space, ["madds"], 99.0, 3)
 
@@ -206,11 +209,11 @@ def test_reference_above_every_network_is_refused(space):
 # runs
 
 
-def scores(run):
+def scores(run: Any) -> tuple[Any, Any, Any]:
     return (run.label, run.seed, run.scores)
 
 
-def test_runs_are_the_same_however_many_processes(tmp_path, table):
+def test_runs_are_the_same_however_many_processes(tmp_path: Path, table: Any) -> None:
     made = setting(tmp_path, workers=3)
     tasks = [
         (Entry("random", False), 0),
@@ -224,25 +227,25 @@ def test_runs_are_the_same_however_many_processes(tmp_path, table):
     assert expected[1][2] != expected[2][2]
 
 
-def test_more_trainings_than_networks_are_refused(tmp_path, table):
+def test_more_trainings_than_networks_are_refused(tmp_path: Path, table: Any) -> None:
     fit = sum(tables.flops(choice) <= 200_000 for choice in tables.combinations())
     Bench(setting(tmp_path, trainings=(5, fit)), table)
     with pytest.raises(NasError, match=f"only {fit} networks"):
         Bench(setting(tmp_path, trainings=(5, fit + 1)), table)
 
 
-def test_goals_of_entries(tmp_path, table):
+def test_goals_of_entries(tmp_path: Path, table: Any) -> None:
     bench = Bench(setting(tmp_path, front=("madds", "latency_ms")), table)
     assert [g.name for g in bench.goals(Entry("x", True))] == ["top1_error"]
     assert [g.name for g in bench.goals(Entry("x", False))] == ["top1_error", "madds", "latency_ms"]
 
 
-def fake(label, seed, regret, volume, seconds=0.01):
+def fake(label: Any, seed: int, regret: Any, volume: Any, seconds: float = 0.01) -> SearchRun:
     score = RunScore(5, regret, volume, volume, regret / 2, 6, 100.0)
     return SearchRun(label, seed, (score,), (seconds,) * 3)
 
 
-def test_kept_runs_are_read_again_and_a_line_cut_off_is_dropped(tmp_path, table):
+def test_kept_runs_are_read_again_and_a_line_cut_off_is_dropped(tmp_path: Path, table: Any) -> None:
     path = tmp_path / "runs.jsonl"
     kept = Kept(setting(tmp_path), path)
     first, second = fake("a", 0, 0.1, 0.9), fake("a", 1, 0.2, 0.8)
@@ -256,7 +259,9 @@ def test_kept_runs_are_read_again_and_a_line_cut_off_is_dropped(tmp_path, table)
     assert Kept(setting(tmp_path), path).runs == {("a", 0): first, ("a", 1): second}
 
 
-def test_kept_runs_of_another_setting_are_refused_and_left_alone(tmp_path, table):
+def test_kept_runs_of_another_setting_are_refused_and_left_alone(
+    tmp_path: Path, table: Any
+) -> None:
     path = tmp_path / "runs.jsonl"
     Kept(setting(tmp_path), path).add(fake("a", 0, 0.1, 0.9))
     before = path.read_text()
@@ -273,7 +278,7 @@ def test_kept_runs_of_another_setting_are_refused_and_left_alone(tmp_path, table
     assert (tmp_path / "letter.txt").read_text() == "dear reader\n"
 
 
-def test_runs_end_with_their_caller(tmp_path, table):
+def test_runs_end_with_their_caller(tmp_path: Path, table: Any) -> None:
     before = set(multiprocessing.active_children())
     tasks = [(Entry("random", False), seed) for seed in range(6)]
     made = make_runs(setting(tmp_path), tasks, make_sampler, 1)
@@ -285,14 +290,14 @@ def test_runs_end_with_their_caller(tmp_path, table):
 # summary
 
 
-def summary():
+def summary() -> Any:
     runs = [fake("ours", s, r, v) for s, r, v in ((0, 0.1, 0.9), (1, 0.3, 0.8), (2, 0.2, 0.95))]
     runs += [fake("b", 0, 0.2, 0.7, 0.5), fake("b", 1, 0.2, 0.7, 0.5)]
     runs += [fake("c", 0, 0.1, 0.99)]
     return by_label({(run.label, run.seed): run for run in runs}, ["ours", "b", "c", "d"])
 
 
-def test_summary_holds_medians_and_quartiles():
+def test_summary_holds_medians_and_quartiles() -> None:
     row = summarise(summary())[0]
     assert (row.sampler, row.trainings, row.seeds) == ("ours", 5, 3)
     assert (row.regret.median, row.volume.median) == (0.2, 0.9)
@@ -303,11 +308,11 @@ def test_summary_holds_medians_and_quartiles():
     assert ask_times(summary())[1].p95 == 0.5
 
 
-def judged(runs):
+def judged(runs: Any) -> Any:
     return verdict(runs, "ours", np.random.default_rng(0))
 
 
-def test_verdict_pairs_the_runs_of_a_seed_and_few_seeds_show_nothing():
+def test_verdict_pairs_the_runs_of_a_seed_and_few_seeds_show_nothing() -> None:
     found = judged(summary())
     assert found.others == ("b", "c")
     regret, volume, *of_c = found.contrasts
@@ -322,7 +327,7 @@ def test_verdict_pairs_the_runs_of_a_seed_and_few_seeds_show_nothing():
     assert judged({"ours": summary()["ours"]}) is None
 
 
-def test_verdict_is_better_worse_or_no_difference_by_the_paired_interval():
+def test_verdict_is_better_worse_or_no_difference_by_the_paired_interval() -> None:
     noise = np.random.default_rng(1).normal(0, 0.1, (3, 20))
     runs = {
         "ours": [fake("ours", s, 1 + noise[0, s], 0.5 + noise[1, s]) for s in range(20)],
@@ -341,7 +346,7 @@ def test_verdict_is_better_worse_or_no_difference_by_the_paired_interval():
     assert "| regret @5 | near | +0.050 [" in markdown_verdict(found)
 
 
-def test_tables_of_the_result():
+def test_tables_of_the_result() -> None:
     text = markdown(summarise(summary()), ask_times(summary()))
     assert "| ours | 0.200 [0.150, 0.250] |" in text
     assert "| b | 500.0 ms | 500.0 ms |" in text
@@ -351,7 +356,7 @@ def test_tables_of_the_result():
     assert lines[1] == "ours,0,5,0.1,0.9,0.9,0.05,6,100.0"
 
 
-def test_a_run_survives_its_line():
+def test_a_run_survives_its_line() -> None:
     run = fake("ours", 0, 0.1, 1 / 3)
     assert SearchRun.from_json(run.to_json()) == run
     assert "\n" not in run.to_json()

@@ -1,5 +1,7 @@
 """The statistics of the benchmark of rungs: against scipy, and against what is known of them."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import assume, given
@@ -12,14 +14,14 @@ rows = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=3, max
 
 
 @given(rows)
-def test_both_correlations_are_those_of_scipy_ties_included(pairs):
+def test_both_correlations_are_those_of_scipy_ties_included(pairs: Any) -> None:
     one, other = np.array(pairs, dtype=float).T
     assume(len(set(one)) > 1 and len(set(other)) > 1)
     assert spearman(one[None], other[None])[0] == pytest.approx(spearmanr(one, other).statistic)
     assert kendall(one[None], other[None])[0] == pytest.approx(kendalltau(one, other).statistic)
 
 
-def test_what_diverged_is_the_last_and_a_constant_score_tells_nothing():
+def test_what_diverged_is_the_last_and_a_constant_score_tells_nothing() -> None:
     losses = np.array([[0.1, 0.2, np.inf]])
     assert spearman(losses, np.array([[1.0, 2.0, 3.0]]))[0] == 1
     assert kendall(losses, np.array([[1.0, 2.0, 3.0]]))[0] == 1
@@ -32,7 +34,7 @@ def networks(count: int = 40, noise: float = 0.3) -> np.ndarray:
     return rng.normal(size=(count, 1)) + noise * rng.normal(size=(count, 3))
 
 
-def test_a_run_is_compared_with_the_other_seeds_alone():
+def test_a_run_is_compared_with_the_other_seeds_alone() -> None:
     truth = networks()
     judge = Judge(truth)
     by_hand = [
@@ -45,7 +47,7 @@ def test_a_run_is_compared_with_the_other_seeds_alone():
     assert abs(Judge(nothing).spearman(nothing).value) < 0.3
 
 
-def test_an_interval_holds_the_value_and_narrows_with_more_networks():
+def test_an_interval_holds_the_value_and_narrows_with_more_networks() -> None:
     few, many = (Judge(networks(count)).spearman(networks(count)) for count in (10, 200))
     for found in (few, many):
         assert found.low <= found.value <= found.high
@@ -53,7 +55,7 @@ def test_an_interval_holds_the_value_and_narrows_with_more_networks():
     assert many.sure
 
 
-def test_a_mean_difference_is_paired():
+def test_a_mean_difference_is_paired() -> None:
     truth = networks()
     found = Judge(truth).less(truth + 0.5, truth)
     assert [found.value, found.low, found.high] == pytest.approx([0.5] * 3)
@@ -62,7 +64,7 @@ def test_a_mean_difference_is_paired():
     assert apart.low < apart.value < apart.high
 
 
-def test_a_gain_is_paired_and_of_a_score_over_itself_nothing():
+def test_a_gain_is_paired_and_of_a_score_over_itself_nothing() -> None:
     truth = networks()
     judge, blurred = Judge(truth), truth + np.random.default_rng(5).normal(size=truth.shape)
     none = judge.gain(blurred, blurred)

@@ -1,10 +1,12 @@
 """Resolution as a fidelity: which sizes the rungs may have, and what a study makes of them."""
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.strategies import DataObject
 
 from nas.errors import NasError
 from nas.results.view import study_view
@@ -17,7 +19,7 @@ from tests.messages import carries, carrying
 from tests.studies import SPACE, small_spec
 
 
-def refused(match: str, call, *args) -> None:
+def refused(match: str, call: Any, *args: Any) -> None:
     with pytest.raises(NasError, match=carrying(match)) as caught:
         call(*args)
     assert "\n" not in caught.value.cause + caught.value.remedy
@@ -27,7 +29,9 @@ def refused(match: str, call, *args) -> None:
 
 
 @given(st.lists(st.integers(1, 20), min_size=2, max_size=4, unique=True).map(sorted), st.data())
-def test_every_epoch_up_to_a_rung_has_its_side_and_the_last_ones_none(rungs, data):
+def test_every_epoch_up_to_a_rung_has_its_side_and_the_last_ones_none(
+    rungs: list[int], data: DataObject
+) -> None:
     count = len(rungs) - 1
     sides = sorted(data.draw(st.lists(st.integers(1, 300), min_size=count, max_size=count)))
     ladder = Ladder(tuple(rungs), 2, tuple(sides))
@@ -37,7 +41,7 @@ def test_every_epoch_up_to_a_rung_has_its_side_and_the_last_ones_none(rungs, dat
         start = end
 
 
-def test_a_ladder_without_sides_is_always_at_full_size():
+def test_a_ladder_without_sides_is_always_at_full_size() -> None:
     ladder = Ladder((1, 2, 4), 2)
     assert [ladder.side(epoch) for epoch in range(1, 5)] == [None] * 4
     assert ladder.resolutions == ""
@@ -48,14 +52,14 @@ def test_a_ladder_without_sides_is_always_at_full_size():
     ("sides", "said"),
     [((96,), "1 … 3 rungs"), ((128, 96), "128, 96")],
 )
-def test_sides_that_are_no_ladder(sides, said):
+def test_sides_that_are_no_ladder(sides: tuple[int, ...], said: str) -> None:
     refused(said, Ladder, (2, 4, 8), 2, sides)
 
 
 # -- what was typed --------------------------------------------------------------------------------
 
 
-def test_the_last_resolution_is_the_tasks_own_and_may_be_left_out():
+def test_the_last_resolution_is_the_tasks_own_and_may_be_left_out() -> None:
     assert early_sides((16, 24, 32), (2, 4, 8), 32) == (16, 24)
     assert early_sides((16, 24), (2, 4, 8), 32) == (16, 24)
     assert early_sides((96, 128, 160), (2, 4, 8), None) == (96, 128)
@@ -69,7 +73,9 @@ def test_the_last_resolution_is_the_tasks_own_and_may_be_left_out():
         ((16, 20, 24), 32, "24 … 32x32"),
     ],
 )
-def test_resolutions_that_do_not_fit_the_rungs(sides, full, said):
+def test_resolutions_that_do_not_fit_the_rungs(
+    sides: tuple[int, ...], full: int, said: str
+) -> None:
     refused(said, early_sides, sides, (2, 4, 8), full)
 
 
@@ -83,7 +89,7 @@ def test_resolutions_that_do_not_fit_the_rungs(sides, full, said):
         (-4, "-4"),
     ],
 )
-def test_resolutions_that_the_networks_cannot_have(side, said):
+def test_resolutions_that_the_networks_cannot_have(side: int, said: str) -> None:
     spec = small_spec(rungs=(1, 4), resolutions=(side,))
     refused(said, check_resolutions, spec, Shape(3, 32, 32))
     check_resolutions(small_spec(rungs=(1, 4), resolutions=(16,)), Shape(3, 32, 32))
@@ -92,7 +98,7 @@ def test_resolutions_that_the_networks_cannot_have(side, said):
 # -- the study -------------------------------------------------------------------------------------
 
 
-def test_a_study_keeps_its_resolutions_and_old_ones_have_none():
+def test_a_study_keeps_its_resolutions_and_old_ones_have_none() -> None:
     spec = small_spec(resolutions=(16, 24))
     assert StudySpec.from_json(spec.to_json()) == spec
     assert spec.ladder.sides == (16, 24)
@@ -102,13 +108,13 @@ def test_a_study_keeps_its_resolutions_and_old_ones_have_none():
     assert spec.differences(small_spec()) == ["resolutions: (16, 24), not ()"]
 
 
-def test_the_report_says_the_resolutions():
+def test_the_report_says_the_resolutions() -> None:
     settings = dict(study_view(small_spec(resolutions=(16, 24)), []).settings)
     assert carries(settings["Resolutions"], "16x16 … epoch 1 … 24x24 … epoch 2")
     assert "Resolutions" not in dict(study_view(small_spec(), []).settings)
 
 
-def test_trainings_at_other_resolutions_are_other_trainings():
+def test_trainings_at_other_resolutions_are_other_trainings() -> None:
     architecture = SPACE.published[0].architecture
 
     def same(mine: dict[str, object], theirs: dict[str, object]) -> bool:

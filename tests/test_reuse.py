@@ -3,8 +3,11 @@
 import copy
 import hashlib
 import itertools
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from nas.errors import StudyFailedError
@@ -46,7 +49,7 @@ def store(tmp_path: Path) -> MemoryStore:
     return store
 
 
-def second(store: MemoryStore, directory: Path, **changed: object) -> list[Trial]:
+def second(store: MemoryStore, directory: Path, **changed: Any) -> list[Trial]:
     """Run another study on the same store."""
     spec = small_spec(**{"name": "second", "num_trials": 8, "reuse": True, **changed})
     store.create_study(spec)
@@ -57,7 +60,9 @@ def complete(trials: list[Trial]) -> list[Trial]:
     return [trial for trial in trials if trial.state is TrialState.COMPLETE]
 
 
-def test_the_same_search_again_trains_nothing_that_was_complete(store, tmp_path):
+def test_the_same_search_again_trains_nothing_that_was_complete(
+    store: MemoryStore, tmp_path: Path
+) -> None:
     first = store.trials("first")
     trials = second(store, tmp_path)
     assert [t.arch_id for t in trials] == [t.arch_id for t in first]
@@ -78,7 +83,9 @@ class KilledError(BaseException):
     """The driver dies here."""
 
 
-def test_a_study_that_reuses_is_the_same_after_a_kill_at_any_write(store, tmp_path):
+def test_a_study_that_reuses_is_the_same_after_a_kill_at_any_write(
+    store: MemoryStore, tmp_path: Path
+) -> None:
     changed = {"num_trials": 5, "published": False, "confirm": 1, "seeds": 2}
     whole = [_essence(t) for t in second(copy.deepcopy(store), tmp_path, **changed)]
     assert any(t[-1] for t in whole)
@@ -103,11 +110,11 @@ def _essence(t: Trial) -> tuple[object, ...]:
     return t.number, t.arch_id, t.seed, t.state, t.measurements, t.replicate_of, t.origin
 
 
-def test_reuse_is_off_where_it_was_not_asked_for(store, tmp_path):
+def test_reuse_is_off_where_it_was_not_asked_for(store: MemoryStore, tmp_path: Path) -> None:
     assert not any(t.origin for t in second(store, tmp_path, reuse=False))
 
 
-def test_a_result_is_reused_from_where_it_was_measured(store, tmp_path):
+def test_a_result_is_reused_from_where_it_was_measured(store: MemoryStore, tmp_path: Path) -> None:
     second(store, tmp_path)
     third = second(store, tmp_path, name="third")
     assert {t.origin.partition("/")[0] for t in third if t.origin} == {"first"}
@@ -126,7 +133,9 @@ DIFFERENT = {
 
 
 @pytest.mark.parametrize("difference", DIFFERENT.values(), ids=DIFFERENT)
-def test_a_result_of_another_training_is_not_reused(store, tmp_path, difference):
+def test_a_result_of_another_training_is_not_reused(
+    store: MemoryStore, tmp_path: Path, difference: Any
+) -> None:
     assert not any(t.origin for t in second(store, tmp_path, budget=(), **difference))
 
 
@@ -144,7 +153,9 @@ IMAGES = DataIdentity("a" * 64, 64, 8, 8)
     ],
     ids=["moved", "other images", "other splits", "one unknown", "both unknown"],
 )
-def test_only_results_on_the_same_images_are_reused(tmp_path, theirs, mine, reused):
+def test_only_results_on_the_same_images_are_reused(
+    tmp_path: Path, theirs: dict[str, Any], mine: dict[str, Any], reused: bool
+) -> None:
     store = MemoryStore()
     spec = small_spec(**{"name": "first", "num_trials": 8, "data_dir": "/images", **theirs})
     store.create_study(spec)
@@ -153,7 +164,7 @@ def test_only_results_on_the_same_images_are_reused(tmp_path, theirs, mine, reus
     assert any(trial.origin for trial in again) == reused
 
 
-def test_an_edited_space_is_another_training(store, tmp_path):
+def test_an_edited_space_is_another_training(store: MemoryStore, tmp_path: Path) -> None:
     text = small_spec().space_text + "\n# a remark\n"
     assert not any(t.origin for t in second(store, tmp_path, space_text=text))
 
@@ -171,7 +182,9 @@ ALIKE = {
 
 
 @pytest.mark.parametrize("difference", ALIKE.values(), ids=ALIKE)
-def test_what_changes_no_training_is_no_hindrance(store, tmp_path, difference):
+def test_what_changes_no_training_is_no_hindrance(
+    store: MemoryStore, tmp_path: Path, difference: Any
+) -> None:
     reused = [t for t in second(store, tmp_path, **difference) if t.origin]
     assert reused
     ladder = small_spec(**difference).ladder
@@ -182,13 +195,15 @@ def test_what_changes_no_training_is_no_hindrance(store, tmp_path, difference):
 
 
 @pytest.mark.parametrize("mishap", ["gone", "replaced"])
-def test_a_result_without_its_weights_is_measured_again(store, tmp_path, mishap):
+def test_a_result_without_its_weights_is_measured_again(
+    store: MemoryStore, tmp_path: Path, mishap: str
+) -> None:
     for file in tmp_path.glob("first-*"):
         file.unlink() if mishap == "gone" else file.write_text("something else")
     assert not any(t.origin for t in second(store, tmp_path))
 
 
-def test_further_seeds_are_reused_once_each(store, tmp_path):
+def test_further_seeds_are_reused_once_each(store: MemoryStore, tmp_path: Path) -> None:
     changed = {"confirm": 2, "seeds": 3, "published": False}
     one = second(store, tmp_path, **changed)
     two = second(store, tmp_path, name="third", **changed)
@@ -201,9 +216,9 @@ def test_further_seeds_are_reused_once_each(store, tmp_path):
     assert not any(t.origin for t in one if t.replicate)
 
 
-def test_a_candidate_that_is_a_published_network_is_not_trained_twice(tmp_path):
+def test_a_candidate_that_is_a_published_network_is_not_trained_twice(tmp_path: Path) -> None:
     class Repeats(WalkSampler):
-        def propose(self, history, number, rng):
+        def propose(self, history: Sequence[Trial], number: int, rng: np.random.Generator) -> Any:
             published = self.costs.space.published[0].architecture
             return published if number == 6 else super().propose(history, number, rng)
 
@@ -218,7 +233,9 @@ def test_a_candidate_that_is_a_published_network_is_not_trained_twice(tmp_path):
             assert one.origin == f"study/{named.number}"
 
 
-def test_a_reused_result_does_not_hide_that_trials_keep_failing(store, tmp_path):
+def test_a_reused_result_does_not_hide_that_trials_keep_failing(
+    store: MemoryStore, tmp_path: Path
+) -> None:
     spec = small_spec(name="second", reuse=True)
     store.create_study(spec)
     study = Study(spec, store, WalkSampler(spec))

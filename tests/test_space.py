@@ -1,16 +1,19 @@
 """Membership, canonical forms and mutation."""
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.strategies import DataObject
 
 from nas.errors import ArchitectureError
 from nas.space.architecture import Architecture
 from nas.space.file import read_space
 from nas.space.lowering import lower
+from nas.space.search_space import SearchSpace
 from tests.members import HEAD, members, neighbours, space_named, spaces, written_members
 from tests.messages import carries, carrying
 from tests.traced import kept_bytes
@@ -22,7 +25,7 @@ D = IGCV3.parse("igcv3-d-1.0")
 
 @settings(max_examples=150, deadline=None)
 @given(st.data(), spaces)
-def test_two_members_are_equal_exactly_where_their_layers_are(data, space):
+def test_two_members_are_equal_exactly_where_their_layers_are(data: DataObject, space: Any) -> None:
     one, other = data.draw(neighbours(space))
     same_form = space.canonical(one) == space.canonical(other)
     assert same_form == (lower(space, one) == lower(space, other))
@@ -31,7 +34,9 @@ def test_two_members_are_equal_exactly_where_their_layers_are(data, space):
 
 @settings(max_examples=100, deadline=None)
 @given(st.data(), spaces)
-def test_the_canonical_form_is_a_member_with_the_same_layers_and_final(data, space):
+def test_the_canonical_form_is_a_member_with_the_same_layers_and_final(
+    data: DataObject, space: Any
+) -> None:
     written = data.draw(written_members(space))
     canonical = space.check(written)
     assert space.contains(written)
@@ -42,7 +47,9 @@ def test_the_canonical_form_is_a_member_with_the_same_layers_and_final(data, spa
 
 @settings(max_examples=50, deadline=None)
 @given(st.data(), spaces)
-def test_the_canonical_form_of_a_network_is_that_of_each_of_its_stages(data, space):
+def test_the_canonical_form_of_a_network_is_that_of_each_of_its_stages(
+    data: DataObject, space: Any
+) -> None:
     for written in data.draw(st.lists(written_members(space), max_size=5)):
         stages = [space.canonical_stage(written.choices(i)) for i in range(len(space.stages))]
         assert space.canonical(written).stages == tuple(stages)
@@ -51,7 +58,9 @@ def test_the_canonical_form_of_a_network_is_that_of_each_of_its_stages(data, spa
 
 @settings(max_examples=100, deadline=None)
 @given(st.data(), spaces, st.integers(0, 2**32 - 1))
-def test_a_mutant_is_another_member_in_canonical_form(data, space, seed):
+def test_a_mutant_is_another_member_in_canonical_form(
+    data: DataObject, space: Any, seed: int
+) -> None:
     member = data.draw(members(space))
     mutant = space.mutate(member, np.random.default_rng(seed))
     assert mutant.arch_id != member.arch_id
@@ -59,7 +68,7 @@ def test_a_mutant_is_another_member_in_canonical_form(data, space, seed):
     assert lower(space, mutant) != lower(space, member)
 
 
-def test_mutation_is_a_function_of_its_generator():
+def test_mutation_is_a_function_of_its_generator() -> None:
     chains = []
     for _ in range(2):
         rng, chain = np.random.default_rng(3), [D]
@@ -70,7 +79,7 @@ def test_mutation_is_a_function_of_its_generator():
     assert len(set(chains[0])) > 15
 
 
-def tiny(choices: str, stages: str, stem: int = 8):
+def tiny(choices: str, stages: str, stem: int = 8) -> SearchSpace:
     head = HEAD.format(name="tiny", input="3x32x32", stem=stem, stem_stride=1)
     defaults = 'depth = 1\nexpansion = 1\ng1 = 1\ng2 = 1\nrelu = "none"\npermute2 = false\n'
     given_keys = {line.split("=")[0].strip() for line in choices.splitlines()}
@@ -78,7 +87,7 @@ def tiny(choices: str, stages: str, stem: int = 8):
     return read_space(head + "\n".join(["[choices]", *kept, choices, stages]), "tiny.toml")
 
 
-def all_members(space) -> set[str]:
+def all_members(space: SearchSpace) -> set[str]:
     per_stage = [
         list(itertools.product(*(choice.values for choice in stage.choices)))
         for stage in space.stages
@@ -101,7 +110,7 @@ def all_members(space) -> set[str]:
     ],
     ids=["two at once", "dead stage", "two stages"],
 )
-def test_mutation_reaches_every_member(space):
+def test_mutation_reaches_every_member(space: Any) -> None:
     members_of_it = all_members(space)
     assert len(members_of_it) > 1
     rng, at = np.random.default_rng(0), space.parse(min(members_of_it))
@@ -114,19 +123,19 @@ def test_mutation_reaches_every_member(space):
     assert seen == members_of_it
 
 
-def test_a_space_of_one_member_gives_it_back():
+def test_a_space_of_one_member_gives_it_back() -> None:
     space = tiny("", "[[stage]]\nwidth = 8")
     only = space.parse("depth=1,width=8,expansion=1,g1=1,g2=1,relu=none,permute2=no")
     assert space.mutate(only, np.random.default_rng(0)) == only
     assert space.size == 1
 
 
-def test_the_size_counts_combinations_of_values():
+def test_the_size_counts_combinations_of_values() -> None:
     assert tiny("g1 = [1, 2]\ng2 = [1, 2, 4]", "[[stage]]\nwidth = [8, 16]").size == 12
     assert IGCV3.size > 10**30
 
 
-def test_a_repeated_block_must_fit_the_width_of_its_own_stage():
+def test_a_repeated_block_must_fit_the_width_of_its_own_stage() -> None:
     space = tiny("depth = [1, 2]\nexpansion = 3\ng1 = [4, 2]", "[[stage]]\nwidth = [16, 18]")
     text = "depth={},width=18,expansion=3,g1=4,g2=1,relu=none,permute2=no"
     space.parse(text.format(1))
@@ -134,7 +143,7 @@ def test_a_repeated_block_must_fit_the_width_of_its_own_stage():
         space.parse(text.format(2))
 
 
-def test_a_member_of_other_stages_or_choices_is_refused():
+def test_a_member_of_other_stages_or_choices_is_refused() -> None:
     for foreign in (
         Architecture("igcv3", IGCV3.keys, D.stages[:3]),
         Architecture("igcv3", IGCV3.keys[:2], tuple(stage[:2] for stage in D.stages)),
@@ -144,30 +153,30 @@ def test_a_member_of_other_stages_or_choices_is_refused():
             IGCV3.check(foreign)
 
 
-def test_true_is_not_1_in_a_member():
+def test_true_is_not_1_in_a_member() -> None:
     column = D.choices(0)
     spoilt = tuple(True if key == "depth" else value for key, value in column.items())
     assert not IGCV3.contains(Architecture("igcv3", IGCV3.keys, (spoilt, *D.stages[1:])))
 
 
-def test_an_unknown_name_lists_the_published_ones():
+def test_an_unknown_name_lists_the_published_ones() -> None:
     with pytest.raises(ArchitectureError, match=r"igcv3-d-1\.0, igcv3-w, mobilenetv2-1\.0"):
         IGCV3.parse("igcv3-x")
 
 
-def test_a_message_names_the_stage_the_key_and_the_value():
+def test_a_message_names_the_stage_the_key_and_the_value() -> None:
     text = D.text.replace("expansion=1-6", "expansion=1-5")
     with pytest.raises(ArchitectureError) as caught:
         IGCV3.parse(text)
     assert carries(caught.value.cause, "'stage2' … expansion=5 … (1, 2, 3, 4, 6)")
 
 
-def test_refusing_a_thoroughly_wrong_architecture_is_quick():
+def test_refusing_a_thoroughly_wrong_architecture_is_quick() -> None:
     wrong = Architecture("igcv3", IGCV3.keys, (("x",) * len(IGCV3.keys),) * 7)
     assert not any(IGCV3.contains(wrong) for _ in range(20))
 
 
-def test_what_is_remembered_of_a_stage_tells_1_from_true_whichever_was_asked_first():
+def test_what_is_remembered_of_a_stage_tells_1_from_true_whichever_was_asked_first() -> None:
     stages = [list(values) for values in D.stages]
     stages[1][0] = True
     odd = Architecture(D.space, D.keys, tuple(map(tuple, stages)))
@@ -190,18 +199,18 @@ def test_what_is_remembered_of_a_stage_tells_1_from_true_whichever_was_asked_fir
         "",
     ],
 )
-def test_a_record_that_is_no_architecture_is_refused(text):
+def test_a_record_that_is_no_architecture_is_refused(text: str) -> None:
     with pytest.raises(ArchitectureError):
         IGCV3.recorded(text)
 
 
-def test_a_record_may_list_its_choices_in_another_order():
+def test_a_record_may_list_its_choices_in_another_order() -> None:
     parts = D.text.split(",")
     assert IGCV3.recorded(",".join(reversed(parts))) == D
 
 
-def test_little_memory_changes_no_answer(monkeypatch):
-    def walk():
+def test_little_memory_changes_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    def walk() -> tuple[Any, Any]:
         space, rng, seen = read_space(IGCV3.source, "igcv3.toml"), np.random.default_rng(5), []
         at = D
         for _ in range(60):

@@ -1,6 +1,8 @@
 """Text files that a person gives: every Unicode encoding with a mark, and what is no text."""
 
 import codecs
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -20,12 +22,14 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_character
 
 @pytest.mark.parametrize(("encoding", "mark"), MARKED)
 @given(text=TEXTS)
-def test_a_text_is_read_in_every_encoding_that_its_mark_names(encoding, mark, text):
+def test_a_text_is_read_in_every_encoding_that_its_mark_names(
+    encoding: Any, mark: Any, text: Any
+) -> None:
     assert decode_text(mark + text.encode(encoding), "x.toml") == text
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-def test_lines_end_alike(end):
+def test_lines_end_alike(end: str) -> None:
     assert decode_text(end.join("abc").encode(), "x.csv") == "a\nb\nc"
 
 
@@ -41,14 +45,14 @@ def test_lines_end_alike(end):
         (b"\x89PNG\r\n", ["0x89"]),
     ],
 )
-def test_what_is_no_text_is_refused_by_file_and_encoding(raw, said):
+def test_what_is_no_text_is_refused_by_file_and_encoding(raw: Any, said: list[str]) -> None:
     with pytest.raises(TaskError) as caught:
         decode_text(raw, "my.toml", TaskError)
     for word in ("my.toml", *said):
         assert word in str(caught.value)
 
 
-def test_a_file_that_cannot_be_read_is_named(tmp_path):
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     for path in (tmp_path / "gone.toml", tmp_path):
         with pytest.raises(SpaceError, match=path.name):
             read_text(path, SpaceError)

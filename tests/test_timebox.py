@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -33,7 +34,7 @@ class Clock:
         return self.now
 
 
-def limited(store: MemoryStore, clock: Clock, **changed) -> Study:
+def limited(store: MemoryStore, clock: Clock, **changed: Any) -> Study:
     changed = {"num_trials": UNCOUNTED, "time_limit": 60.0, "confirm": 2, "seeds": 2, **changed}
     spec = small_spec(**changed)
     return Study(spec, store, WalkSampler(spec), clock)
@@ -45,7 +46,7 @@ def ran(study: Study, clock: Clock, seconds: float, trials: int) -> None:
         clock.now += seconds
 
 
-def test_no_candidate_is_begun_after_the_time_and_the_best_are_confirmed():
+def test_no_candidate_is_begun_after_the_time_and_the_best_are_confirmed() -> None:
     clock = Clock()
     study = limited(MemoryStore(), clock)
     clock.now += 500.0  # the workers start: nothing has been asked for yet
@@ -58,7 +59,7 @@ def test_no_candidate_is_begun_after_the_time_and_the_best_are_confirmed():
     assert not study.exhausted
 
 
-def test_what_was_begun_in_time_goes_to_its_end():
+def test_what_was_begun_in_time_goes_to_its_end() -> None:
     clock = Clock()
     study = limited(MemoryStore(), clock, published=False, confirm=0)
     trial = study.ask()
@@ -69,14 +70,14 @@ def test_what_was_begun_in_time_goes_to_its_end():
     assert study.ask() is None
 
 
-def test_the_number_of_candidates_may_end_it_as_well():
+def test_the_number_of_candidates_may_end_it_as_well() -> None:
     study = limited(MemoryStore(), Clock(), num_trials=5, published=False, confirm=0)
     assert (study.planned(), study.time_left) == (5, 60.0)
     assert len(run_all(study)) == 5
     assert study.time_left == 0.0
 
 
-def test_a_later_run_has_what_an_earlier_one_left():
+def test_a_later_run_has_what_an_earlier_one_left() -> None:
     store, clock = MemoryStore(), Clock()
     study = limited(store, clock, published=False)
     ran(study, clock, 1.0, 4)
@@ -99,7 +100,7 @@ def test_a_later_run_has_what_an_earlier_one_left():
 
 
 @pytest.mark.parametrize("confirm", [0, 2])
-def test_a_study_that_has_ended_is_not_gone_on_with(confirm):
+def test_a_study_that_has_ended_is_not_gone_on_with(confirm: int) -> None:
     store, clock = MemoryStore(), Clock()
     study = limited(store, clock, confirm=confirm)
     ran(study, clock, 20.0, 3)
@@ -111,7 +112,9 @@ def test_a_study_that_has_ended_is_not_gone_on_with(confirm):
 
 
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(1, 20)), max_size=8))
-def test_the_time_searched_is_that_in_which_anything_was_in_training(spans):
+def test_the_time_searched_is_that_in_which_anything_was_in_training(
+    spans: list[tuple[int, int]],
+) -> None:
     plain = limited(MemoryStore(), Clock()).ask()
     trials = [
         replace(
@@ -128,7 +131,7 @@ def test_the_time_searched_is_that_in_which_anything_was_in_training(spans):
     assert searched_for([replace(trial, replicate_of=1) for trial in trials]) == 0.0
 
 
-def test_the_lines_say_how_much_time_is_left(capsys):
+def test_the_lines_say_how_much_time_is_left(capsys: pytest.CaptureFixture[str]) -> None:
     clock = Clock()
     study = limited(MemoryStore(), clock, published=False)
     with ProgressDisplay(study, quiet=False) as progress:
@@ -144,7 +147,7 @@ def test_the_lines_say_how_much_time_is_left(capsys):
     assert "|  4/4 finished" in lines[-1]
 
 
-def test_pages_and_stored_settings_know_of_it():
+def test_pages_and_stored_settings_know_of_it() -> None:
     clock, store = Clock(), MemoryStore()
     study = limited(store, clock)
     ran(study, clock, 10.0, 4)
@@ -163,12 +166,12 @@ def test_pages_and_stored_settings_know_of_it():
     ("text", "seconds"),
     [("20m", 1200), ("20 min", 1200), ("1h30m", 5400), ("45s", 45), ("0.5h", 1800), ("1H", 3600)],
 )
-def test_time_spans_are_read(text, seconds):
+def test_time_spans_are_read(text: str, seconds: int) -> None:
     assert parse_duration(text) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "20", "0m", "m", "-5m", "1m1h", "an hour", "1d"])
-def test_other_words_are_no_time_span(text):
+def test_other_words_are_no_time_span(text: str) -> None:
     with pytest.raises(NasError, match="is not a time span") as caught:
         parse_duration(text)
     assert "20m" in caught.value.remedy

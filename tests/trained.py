@@ -1,6 +1,7 @@
 """Whole studies without Ray: trained in this process, recorded, and ready for `nas resume`."""
 
 from pathlib import Path
+from typing import Any
 
 from nas import __version__
 from nas.store import open_store
@@ -13,7 +14,7 @@ from tests.studies import WalkSampler, small_spec
 from tests.training.nets import RECIPE
 
 
-def quick_spec(**changes: object) -> StudySpec:
+def quick_spec(**changes: Any) -> StudySpec:
     """Return a study of one candidate that trains in a second on the digits."""
     quick = {
         "recipe": RECIPE.text, "rungs": (1,), "limit": 64, "num_trials": 1, "published": False,

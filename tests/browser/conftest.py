@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ _CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 class Visit:
     """A page with all that it asked for and complained of."""
 
-    page: object
+    page: Any
     requests: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
 
@@ -35,7 +36,7 @@ class Visit:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[object]:
+def browser() -> Iterator[Any]:
     if _CHROMIUM is None or not Path(_CHROMIUM).exists():
         pytest.skip("there is no Chromium")
     api = pytest.importorskip("playwright.sync_api")
@@ -46,11 +47,11 @@ def browser() -> Iterator[object]:
 
 
 @pytest.fixture
-def visit(browser):
+def visit(browser: Any) -> Iterator[Any]:
     """Return a function that opens an address; its options are those of a browser context."""
     contexts = []
 
-    def open_page(url: str, **options: object) -> Visit:
+    def open_page(url: str, **options: Any) -> Visit:
         contexts.append(browser.new_context(**options))
         opened = Visit(contexts[-1].new_page())
         opened.page.on("request", lambda request: opened.requests.append(request.url))

@@ -1,5 +1,7 @@
 """The page of a comparison in a real browser: it draws on every page and asks for nothing."""
 
+from typing import Any
+
 import pytest
 
 from nas.figures.comparison import write_comparison
@@ -13,7 +15,7 @@ SPEC = spec_of("paired:g1", 24, block=3)
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory):
+def page(tmp_path_factory: pytest.TempPathFactory) -> Any:
     found = compare(SPEC, measured(SPEC, lambda t: 0.3 + 0.02 * noise(t)))
     path = tmp_path_factory.mktemp("comparison") / "page.html"
     write_comparison(found, comparison_facts(SPEC, found), comparison_statements(SPEC, found), path)
@@ -28,7 +30,9 @@ def page(tmp_path_factory):
         ({"viewport": {"width": 390, "height": 844}}, "#ffffff"),
     ],
 )
-def test_it_draws_both_figures_and_needs_nothing_else(visit, page, options, surface):
+def test_it_draws_both_figures_and_needs_nothing_else(
+    visit: Any, page: Any, options: dict[str, dict[str, int] | str], surface: str
+) -> None:
     seen = visit(page, **options)
     seen.page.wait_for_selector("#differences .main-svg")
     assert seen.page.locator("#distributions .scatterlayer .trace").count() == 9

@@ -1,6 +1,8 @@
 """The report in a real browser: it draws, answers, and asks the network for nothing."""
 
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,13 +18,13 @@ PHONE = {"viewport": {"width": 390, "height": 844}}
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory):
+def report(tmp_path_factory: pytest.TempPathFactory) -> Any:
     path = tmp_path_factory.mktemp("report") / "report.html"
     write_report(VIEW, path)
     return path.as_uri()
 
 
-def poll(page, expression, accept):
+def poll(page: Any, expression: Any, accept: Any) -> None:
     """Wait until `expression` has an accepted value; the page's policy forbids evaluating in it."""
     for _ in range(100):
         if accept(page.evaluate(expression)):
@@ -35,7 +37,9 @@ def poll(page, expression, accept):
     ("options", "surface"),
     [({}, "#ffffff"), ({"color_scheme": "dark"}, "#161b22"), (PHONE, "#ffffff")],
 )
-def test_it_draws_three_figures_and_needs_nothing_else(visit, report, options, surface):
+def test_it_draws_three_figures_and_needs_nothing_else(
+    visit: Any, report: Any, options: Any, surface: str
+) -> None:
     seen = visit(report, **options)
     seen.page.wait_for_selector("#hypervolume .main-svg")
     assert seen.page.locator("#front .scatterlayer .trace").count() >= 7
@@ -48,7 +52,7 @@ def test_it_draws_three_figures_and_needs_nothing_else(visit, report, options, s
     assert background == surface
 
 
-def test_no_button_sends_the_figure_away(visit, report):
+def test_no_button_sends_the_figure_away(visit: Any, report: Any) -> None:
     seen = visit(report)
     seen.page.wait_for_selector("#front .modebar-btn", state="attached")
     titles = seen.page.locator(".modebar-btn").evaluate_all("b => b.map(x => x.dataset.title)")
@@ -56,7 +60,7 @@ def test_no_button_sends_the_figure_away(visit, report):
     assert not any(word in str(t) for t in titles for word in ("Share", "loud", "Edit", "Produced"))
 
 
-def test_hover_shows_the_architecture(visit, report):
+def test_hover_shows_the_architecture(visit: Any, report: Any) -> None:
     seen = visit(report)
     point = VIEW.group(PointGroup.FRONT)[0]
     seen.page.mouse.move(*seen.at("front", "on the front", 0))
@@ -68,7 +72,7 @@ def test_hover_shows_the_architecture(visit, report):
     assert "permute2" in text
 
 
-def test_a_click_opens_the_row_of_the_trial(visit, report):
+def test_a_click_opens_the_row_of_the_trial(visit: Any, report: Any) -> None:
     seen = visit(report)
     point = VIEW.group(PointGroup.FRONT)[1]
     seen.page.mouse.click(*seen.at("front", "on the front", 1))
@@ -77,7 +81,9 @@ def test_a_click_opens_the_row_of_the_trial(visit, report):
     assert row.locator("table.stages").is_visible()
 
 
-def test_a_heading_sorts_both_ways_by_value_with_unknown_values_last(visit, report):
+def test_a_heading_sorts_both_ways_by_value_with_unknown_values_last(
+    visit: Any, report: Any
+) -> None:
     seen = visit(report)
     errors = [p.error for p in VIEW.points if p.error is not None]
     for direction, expected in (
@@ -94,7 +100,7 @@ def test_a_heading_sorts_both_ways_by_value_with_unknown_values_last(visit, repo
         assert keys[len(errors) :] == [""] * (len(VIEW.points) - len(errors))
 
 
-def test_the_look_follows_the_system_while_the_page_is_open(visit, report):
+def test_the_look_follows_the_system_while_the_page_is_open(visit: Any, report: Any) -> None:
     seen = visit(report)
     colour = "document.getElementById('front')._fullLayout.paper_bgcolor"
     light = seen.page.evaluate(colour)
@@ -105,7 +111,7 @@ def test_the_look_follows_the_system_while_the_page_is_open(visit, report):
     assert seen.complaints == []
 
 
-def test_many_points_are_drawn_within_the_policy_of_the_page(visit, tmp_path):
+def test_many_points_are_drawn_within_the_policy_of_the_page(visit: Any, tmp_path: Path) -> None:
     one = VIEW.group(PointGroup.DOMINATED)[0]
     more = tuple(
         replace(one, number=1000 + i, x=one.x + 1e4 * (i % 100), y=0.05 + i / 3e4)

@@ -1,18 +1,24 @@
 """`nas compare-spaces`: what it refuses, and a stored study read again."""
 
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from nas.store import open_store
+from nas.study.spec import StudySpec
+from tests.cli.runner import Shell
 from tests.compared import LEAN, RICH, measured, noise, spec_of
 from tests.messages import carries
+
+pytestmark = pytest.mark.usefixtures("ray_ahead")
 
 BUDGET = ("--budget", "1.5M-flops")
 
 
 @pytest.fixture
-def spaces(tmp_path):
+def spaces(tmp_path: Path) -> None:
     """Two families as files of the working directory."""
     (tmp_path / "lean.toml").write_text(LEAN)
     (tmp_path / "rich.toml").write_text(RICH)
@@ -22,7 +28,7 @@ def spaces(tmp_path):
 
 
 @pytest.fixture
-def stored(tmp_path):
+def stored(tmp_path: Path) -> StudySpec:
     """A finished comparison of the two in the database of the working directory."""
     spec = spec_of("matched", 24)
     with open_store(str(tmp_path / "nas.db")) as store:
@@ -60,13 +66,15 @@ def stored(tmp_path):
         (["--study", "x", "--vary", "g1"], "no space was named"),
     ],
 )
-def test_wrong_words_are_refused_and_nothing_is_begun(nas, spaces, tmp_path, words, said):
+def test_wrong_words_are_refused_and_nothing_is_begun(
+    nas: Shell, spaces: None, tmp_path: Path, words: list[Any], said: str
+) -> None:
     assert carries(nas.refused("compare-spaces", *words), said)
     if (tmp_path / "nas.db").exists():
         assert json.loads(nas("list", "--json").out) == []
 
 
-def test_a_stored_comparison_is_read_again(nas, stored):
+def test_a_stored_comparison_is_read_again(nas: Shell, stored: StudySpec) -> None:
     called = nas("compare-spaces", "--study", stored.name)
     assert (called.code, called.err) == (0, "")
     assert carries(called.out, "rich … lower")
@@ -80,7 +88,9 @@ def test_a_stored_comparison_is_read_again(nas, stored):
     assert nas("compare-spaces", "--study", stored.name, "--json", "--below", "25") == again
 
 
-def test_the_page_is_written_and_its_absence_explained(nas, stored, tmp_path):
+def test_the_page_is_written_and_its_absence_explained(
+    nas: Shell, stored: StudySpec, tmp_path: Path
+) -> None:
     words = ("compare-spaces", "--study", stored.name, "--plot")
     assert nas(*words, "page.html").code == 0
     page = (tmp_path / "page.html").read_text()
@@ -88,14 +98,14 @@ def test_the_page_is_written_and_its_absence_explained(nas, stored, tmp_path):
     assert "nowhere/page.html" in nas.refused(*words, "nowhere/page.html")
 
 
-def test_a_search_is_no_comparison(nas, tmp_path):
+def test_a_search_is_no_comparison(nas: Shell, tmp_path: Path) -> None:
     spec = spec_of("random", 8, name="searched")
     with open_store(str(tmp_path / "nas.db")) as store:
         store.create_study(spec, {})
     assert "is not a comparison" in nas.refused("compare-spaces", "--study", "searched")
 
 
-def test_an_unfinished_comparison_says_how_to_go_on(nas, tmp_path):
+def test_an_unfinished_comparison_says_how_to_go_on(nas: Shell, tmp_path: Path) -> None:
     spec = spec_of("matched", 16)
     with open_store(str(tmp_path / "nas.db")) as store:
         store.create_study(spec, {})

@@ -4,8 +4,10 @@ import json
 
 import pytest
 
+from tests.cli.runner import Shell
 
-def test_count_prints_the_published_total_and_every_layer(nas):
+
+def test_count_prints_the_published_total_and_every_layer(nas: Shell) -> None:
     called = nas("count", "--space", "igcv3", "--arch", "igcv3-d-1.0")
     assert called.code == 0
     assert "3,491,688" in called.out
@@ -23,14 +25,16 @@ def test_count_prints_the_published_total_and_every_layer(nas):
         ("mobilenetv2-1.0", ["--input", "3x32x32", "--classes", "100"], 2_351_972, 165_278_720),
     ],
 )
-def test_json_agrees_with_the_reference_counts(nas, arch, words, params, madds):
+def test_json_agrees_with_the_reference_counts(
+    nas: Shell, arch: str, words: list[str], params: int, madds: int
+) -> None:
     document = json.loads(nas("count", "--arch", arch, *words, "--json").out)
     assert (document["params"], document["madds"]) == (params, madds)
     assert sum(layer["params"] for layer in document["layers"]) == params
     assert sum(layer["madds"] for layer in document["layers"]) == madds
 
 
-def test_count_takes_the_text_form(nas):
+def test_count_takes_the_text_form(nas: Shell) -> None:
     named = json.loads(nas("count", "--arch", "igcv3-w", "--json").out)
     spelled = json.loads(nas("count", "--arch", named["architecture"], "--json").out)
     assert spelled == named

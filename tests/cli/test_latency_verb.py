@@ -1,6 +1,7 @@
 """Latency on the command line: one network, a budget in it, and everything that can go wrong."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,14 +12,17 @@ from nas.cost.model import CostModel
 from nas.space.file import read_space
 from nas.training.latency.pieces import covering_pieces
 from nas.training.latency.runtimes import open_runtime
+from tests.cli.runner import Shell
 from tests.messages import carries
 from tests.test_latency import SMALL
+
+pytestmark = pytest.mark.usefixtures("ray_ahead")
 
 ARCH = "depth=1-1,width=6-12,expansion=2-2,g1=1-1,g2=1-3,relu=none-none,permute2=no-no"
 
 
 @pytest.fixture
-def small(tmp_path):
+def small(tmp_path: Path) -> Path:
     """A space file, and beside it a made-up table of this machine."""
     path = tmp_path / "small.toml"
     path.write_text(SMALL)
@@ -39,7 +43,7 @@ def small(tmp_path):
 
 
 @pytest.mark.parametrize("runtime", ["onnxruntime", "torch"])
-def test_one_network_is_measured(nas, small, runtime):
+def test_one_network_is_measured(nas: Shell, small: Path, runtime: str) -> None:
     words = ("latency", "--space", str(small), "--arch", ARCH, "--runtime", runtime)
     document = json.loads(nas(*words, "--json").out)
     assert document["device"]["runtime"] == runtime
@@ -51,7 +55,7 @@ def test_one_network_is_measured(nas, small, runtime):
     assert "quartiles" in shown.out
 
 
-def test_a_space_is_counted_within_a_latency(nas, small):
+def test_a_space_is_counted_within_a_latency(nas: Shell, small: Path) -> None:
     table = ("--latency-table", str(small.with_name("table.json")))
     words = ("space", str(small), "--budget", "0.4ms-latency@cpu")
     found = json.loads(nas(*words, *table, "--json").out)
@@ -80,18 +84,20 @@ def test_a_space_is_counted_within_a_latency(nas, small):
           "table.json"], "small … 3x16x16 … torch … 4 classes"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_measured_or_read_is_refused(nas, small, monkeypatch, words, said):
+def test_what_cannot_be_measured_or_read_is_refused(
+    nas: Shell, small: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], said: str
+) -> None:
     monkeypatch.chdir(small.parent)
     assert carries(nas.refused("space", "small.toml", *words), said)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
-def test_a_gpu_that_is_not_here_is_refused_before_anything_begins(nas, small):
+def test_a_gpu_that_is_not_here_is_refused_before_anything_begins(nas: Shell, small: Path) -> None:
     refused = nas.refused("search", "--space", str(small), "--budget", "5ms-latency@cuda")
     assert carries(refused, "GPU")
 
 
-def test_one_study_has_one_device(nas, small):
+def test_one_study_has_one_device(nas: Shell, small: Path) -> None:
     words = ("--budget", "5ms-latency@cpu", "--objective", "latency@cuda")
     refused = nas.refused("search", "--space", str(small), *words)
     assert carries(refused, "cpu … cuda")
@@ -99,8 +105,8 @@ def test_one_study_has_one_device(nas, small):
 
 @pytest.mark.slow
 def test_a_search_measures_its_table_gates_by_it_and_measures_its_winner(
-    nas, small, tmp_path, monkeypatch
-):
+    nas: Shell, small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     table = tmp_path / "measured.json"
     words = ("search", "--space", "small.toml", "--budget", "1s-latency@cpu", "--latency-table")

@@ -1,5 +1,7 @@
 """Tables and lines on a narrow terminal and in a pipe."""
 
+from typing import Any
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -19,7 +21,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(output, "terminal_width", lambda: 40)
 
 
-def test_a_pipe_gets_every_column_on_one_line(capsys):
+def test_a_pipe_gets_every_column_on_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     output.table("title", COLUMNS, ROWS, numbers="madds", optional="note")
     lines = capsys.readouterr().out.splitlines()
     assert lines == [
@@ -30,14 +32,18 @@ def test_a_pipe_gets_every_column_on_one_line(capsys):
     ]
 
 
-def test_a_narrow_terminal_loses_optional_columns_and_says_so(capsys, terminal):
+def test_a_narrow_terminal_loses_optional_columns_and_says_so(
+    capsys: pytest.CaptureFixture[str], terminal: None
+) -> None:
     output.table("", COLUMNS, ROWS, numbers="madds", optional="note name")
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "name           madds"
     assert " ".join(lines[-2:]) == "(not shown on this narrow terminal: a long heading)"
 
 
-def test_a_narrow_terminal_cuts_texts_where_no_column_may_go(capsys, terminal):
+def test_a_narrow_terminal_cuts_texts_where_no_column_may_go(
+    capsys: pytest.CaptureFixture[str], terminal: None
+) -> None:
     output.table("", COLUMNS, ROWS, numbers="madds")
     lines = capsys.readouterr().out.splitlines()
     assert lines == [
@@ -59,8 +65,13 @@ cells = st.lists(words, max_size=5).map(" ".join)
     numbers=st.lists(st.sampled_from("bcdef"), unique=True).map(" ".join),
 )
 def test_no_line_of_a_table_is_longer_than_the_terminal(
-    monkeypatch, capsys, rows, width, optional, numbers
-):
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    rows: list[list[Any]],
+    width: int,
+    optional: Any,
+    numbers: Any,
+) -> None:
     rows = [dict(zip("abcdef", row, strict=True)) for row in rows]
     for row in rows:
         row.update({key: row[key][:12] for key in numbers.split()})
@@ -82,7 +93,7 @@ def test_no_line_of_a_table_is_longer_than_the_terminal(
         ("/data/results/study/7.safetensors", 16, "/data/re…tensors"),
     ],
 )
-def test_a_long_cell_keeps_what_tells_it_from_others(text, width, expected):
+def test_a_long_cell_keeps_what_tells_it_from_others(text: str, width: int, expected: str) -> None:
     assert output.shortened(text, width) == expected
     assert len(expected) <= width
 
@@ -102,7 +113,9 @@ class Counted(str):
 
 
 @pytest.mark.parametrize("width", [None, 40])
-def test_a_cell_is_measured_a_few_times_however_many_rows_there_are(monkeypatch, capsys, width):
+def test_a_cell_is_measured_a_few_times_however_many_rows_there_are(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], width: int | None
+) -> None:
     monkeypatch.setattr(output, "terminal_width", lambda: width)
     Counted.asked = 0
     rows = [{"name": Counted(f"trial {i}"), "note": Counted("n" * 50)} for i in range(3000)]
@@ -110,7 +123,7 @@ def test_a_cell_is_measured_a_few_times_however_many_rows_there_are(monkeypatch,
     assert Counted.asked <= 3 * 2 * len(rows)
 
 
-def test_long_lines_break_between_words(capsys, terminal):
+def test_long_lines_break_between_words(capsys: pytest.CaptureFixture[str], terminal: None) -> None:
     output.field("task", "digits 1x8x8, 10 classes, 1079 train images of 8x8 pixels")
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 3
@@ -130,5 +143,5 @@ def test_long_lines_break_between_words(capsys, terminal):
         (output.share(1.0, 2.0, 4.0), "25 to 50 %"),
     ],
 )
-def test_numbers_in_words(said, expected):
+def test_numbers_in_words(said: Any, expected: str) -> None:
     assert said == expected

@@ -11,17 +11,18 @@ from pathlib import Path
 import pytest
 
 from tests import tables
+from tests.cli.runner import Shell
 from tests.messages import carries
 
 WORDS = ["prove", "toy.csv", "--budget", "200K-flops", "--trainings", "5,10", "--jobs", "2"]
 
 
 @pytest.fixture
-def toy(tmp_path):
+def toy(tmp_path: Path) -> Path:
     return tables.write(tmp_path / "toy.csv", tables.rows())
 
 
-def test_scores_of_every_sampler_as_json_and_files(nas, toy, tmp_path):
+def test_scores_of_every_sampler_as_json_and_files(nas: Shell, toy: Path, tmp_path: Path) -> None:
     files = ["--csv", "o.csv", "--md", "o.md", "--plot", "o.html", "--resume", "runs.jsonl"]
     words = [*WORDS, "--samplers", "evolution,evolution:single,random", "--seeds", "2"]
     called = nas(*words, "--json", *files)
@@ -52,7 +53,7 @@ def test_scores_of_every_sampler_as_json_and_files(nas, toy, tmp_path):
     assert (tmp_path / "runs.jsonl").read_text() == kept
 
 
-def test_what_was_inferred_is_said(nas, toy):
+def test_what_was_inferred_is_said(nas: Shell, toy: Path) -> None:
     called = nas(*WORDS, "--samplers", "random", "--seeds", "1", "--workers", "4")
     assert called.code == 0, called
     for said in (
@@ -67,7 +68,7 @@ def test_what_was_inferred_is_said(nas, toy):
     assert "verdict" not in called.out
 
 
-def test_budget_may_be_a_quantile_and_the_front_any_cost(nas, toy):
+def test_budget_may_be_a_quantile_and_the_front_any_cost(nas: Shell, toy: Path) -> None:
     called = nas("prove", "toy.csv", "--budget-quantile", "0.5", "--front", "flops,latency_ms",
                  "--samplers", "random", "--seeds", "1", "--trainings", "4", "--json")  # fmt: skip
     assert called.code == 0, called
@@ -92,11 +93,11 @@ def test_budget_may_be_a_quantile_and_the_front_any_cost(nas, toy):
         (["--resume", "gone/runs.jsonl", "--samplers", "random"], "gone/runs.jsonl"),
     ],
 )
-def test_wrong_words_are_refused(nas, toy, words, said):
+def test_wrong_words_are_refused(nas: Shell, toy: Path, words: list[str], said: str) -> None:
     assert carries(nas.refused(*WORDS, *words), said)
 
 
-def test_a_file_of_runs_that_an_editor_saved_is_read(nas, toy, tmp_path):
+def test_a_file_of_runs_that_an_editor_saved_is_read(nas: Shell, toy: Path, tmp_path: Path) -> None:
     words = [*WORDS, "--samplers", "random", "--seeds", "2", "--resume", "runs.jsonl", "--json"]
     asks = json.loads(nas(*words).out)["asks"]
     runs = tmp_path / "runs.jsonl"
@@ -111,11 +112,11 @@ def test_a_file_of_runs_that_an_editor_saved_is_read(nas, toy, tmp_path):
     assert carries(error, "runs.jsonl … line 4")
 
 
-def test_table_that_is_not_there(nas):
+def test_table_that_is_not_there(nas: Shell) -> None:
     assert "nowhere.csv" in nas.refused("prove", "nowhere.csv")
 
 
-def test_ctrl_c_keeps_what_is_done(toy, tmp_path):
+def test_ctrl_c_keeps_what_is_done(toy: Path, tmp_path: Path) -> None:
     """Send the signal when the first run is kept; the same command then does only the rest."""
     nas = str(Path(sys.executable).with_name("nas"))
     samplers = ["--samplers", "random,tpe", "--seeds", "40"]

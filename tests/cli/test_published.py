@@ -11,6 +11,7 @@ import pytest
 from nas import space as spaces
 from nas.cli import published as verb
 from nas.workflows import known_networks
+from tests.cli.runner import Shell
 
 # Independent counts of layers as others wrote them; the space files must not drift away from them.
 GOLDEN = {
@@ -39,7 +40,7 @@ GOLDEN = {
 }
 
 
-def test_every_known_network_is_listed_and_every_exact_count_is_equal(nas):
+def test_every_known_network_is_listed_and_every_exact_count_is_equal(nas: Shell) -> None:
     called = nas("published", "--json")
     assert called.code == 0, called.err
     document = json.loads(called.out)
@@ -55,7 +56,7 @@ def test_every_known_network_is_listed_and_every_exact_count_is_equal(nas):
         assert (deployed[name]["params"], deployed[name]["madds"]) == counts, name
 
 
-def test_differences_are_those_from_what_is_printed(nas):
+def test_differences_are_those_from_what_is_printed(nas: Shell) -> None:
     rows = json.loads(nas("published", "--json").out)["networks"]
     row = next(row for row in rows if row["name"] == "igcv3-d-1.0")
     assert row["published"]["madds"] == "318M"
@@ -63,7 +64,7 @@ def test_differences_are_those_from_what_is_printed(nas):
     assert all(value["source"] for value in (row["published"] for row in rows) if value)
 
 
-def test_the_table_shows_ours_and_theirs(nas):
+def test_the_table_shows_ours_and_theirs(nas: Shell) -> None:
     called = nas("published")
     assert called.code == 0
     line = next(line for line in called.out.splitlines() if " nasnet-a-4-1056 " in line)
@@ -72,7 +73,9 @@ def test_the_table_shows_ours_and_theirs(nas):
     assert "are equal to it." in called.out
 
 
-def test_an_exact_count_that_is_off_is_an_error(nas, monkeypatch):
+def test_an_exact_count_that_is_off_is_an_error(
+    nas: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
     space = spaces.load_space("nasnet-a")
     first = space.published[0]
     wrong = replace(first, counted={"params": 5_289_979})
@@ -86,7 +89,7 @@ def test_an_exact_count_that_is_off_is_an_error(nas, monkeypatch):
     assert not row["agrees"]
 
 
-def test_the_spaces_of_a_user_are_compared(nas, tmp_path):
+def test_the_spaces_of_a_user_are_compared(nas: Shell, tmp_path: Path) -> None:
     text = Path(__file__).parents[2].joinpath("docs/spaces.md").read_text(encoding="utf-8")
     example = next(part for part in text.split("```toml\n")[1:] if "[[published]]" in part)
     (tmp_path / "mine.toml").write_text(example.split("```")[0], encoding="utf-8")
@@ -101,14 +104,14 @@ def test_the_spaces_of_a_user_are_compared(nas, tmp_path):
     assert both[0]["published"]["top1_error"] == 0.231
 
 
-def test_a_file_without_known_networks_says_what_to_add(nas, tmp_path):
+def test_a_file_without_known_networks_says_what_to_add(nas: Shell, tmp_path: Path) -> None:
     text = spaces.load_space("igcv2").source.split("[[published]]")[0]
     (tmp_path / "bare.toml").write_text(text, encoding="utf-8")
     assert "Add a [[published]]" in nas.refused("published", "bare.toml")
     assert "Did you mean igcv3" in nas.refused("published", "igvc3")
 
 
-def test_every_number_that_is_printed_is_shown():
+def test_every_number_that_is_printed_is_shown() -> None:
     numbers = {"madds": "1G", "cifar10_error": 0.0522, "cifar100_top1_error": "about 23 %",
                "imagenet_top5_accuracy": 0.9, "source": "a paper", "year": 2018}  # fmt: skip
     assert verb.printed_besides(numbers) == [
@@ -117,7 +120,7 @@ def test_every_number_that_is_printed_is_shown():
     ]  # fmt: skip
 
 
-def test_no_heavy_library_is_loaded():
+def test_no_heavy_library_is_loaded() -> None:
     code = (
         "import sys; sys.argv = ['nas', 'published']\n"
         "from nas.cli import main\n"
@@ -128,7 +131,7 @@ def test_no_heavy_library_is_loaded():
     assert done.stdout.strip().endswith("True"), done.stderr
 
 
-def test_count_takes_a_variant_at_its_own_input_and_classes(nas):
+def test_count_takes_a_variant_at_its_own_input_and_classes(nas: Shell) -> None:
     words = ("count", "--space", "nasnet-a", "--arch", "nasnet-a-6-768", "--json")
     document = json.loads(nas(*words).out)
     assert (document["input"], document["classes"]) == ("3x32x32", 10)

@@ -1,7 +1,10 @@
 """What no trial could run on is refused before a study is entered."""
 
+from pathlib import Path
+
 import pytest
 
+from tests.cli.runner import Shell
 from tests.messages import carries
 
 
@@ -14,6 +17,6 @@ from tests.messages import carries
         (["--ray-address", "ray://127.0.0.1:10001"], "ray://127.0.0.1:10001"),
     ],
 )
-def test_refused_without_a_trace(nas, tmp_path, words, said):
+def test_refused_without_a_trace(nas: Shell, tmp_path: Path, words: list[str], said: str) -> None:
     assert carries(nas.refused("search", "--budget", "300M-flops", *words), said)
     assert not (tmp_path / "nas.db").exists()

@@ -1,16 +1,21 @@
 """`nas search` on images of one's own: what `nas train` understands, understood alike."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
 
+from tests.cli.runner import Shell
 from tests.messages import carries
+
+pytestmark = pytest.mark.usefixtures("ray_ahead")
 
 SEARCH = ["search", "--budget", "300M-flops"]
 
 
 @pytest.fixture
-def images(tmp_path):
+def images(tmp_path: Path) -> Path:
     for label, shade in (("owl", 40), ("cat", 200)):
         (tmp_path / "images" / label).mkdir(parents=True)
         for number in range(12):
@@ -19,18 +24,18 @@ def images(tmp_path):
     return tmp_path / "images"
 
 
-def test_a_data_folder_alone_means_images_of_ones_own(nas, images):
+def test_a_data_folder_alone_means_images_of_ones_own(nas: Shell, images: Path) -> None:
     (images / "owl" / "3.png").write_bytes(b"nothing")
     said = nas.refused(*SEARCH, "--data", "images")
     assert carries(said, "owl/3.png … --skip-corrupt")
     assert [path.name for path in images.parent.iterdir()] == ["images"]
 
 
-def test_an_image_size_is_for_images_of_ones_own(nas):
+def test_an_image_size_is_for_images_of_ones_own(nas: Shell) -> None:
     assert carries(nas.refused(*SEARCH, "--task", "digits", "--image-size", "64"), "8x8 … 64")
 
 
-def test_both_options_are_part_of_the_study(images):
+def test_both_options_are_part_of_the_study(images: Path) -> None:
     from nas.study.spec import StudySpec
     from nas.training.data import load_study_task
     from nas.workflows import SearchRequest, plan_study

@@ -4,8 +4,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from tests.cli.runner import Shell
 
 NAS = [sys.executable, "-c", "from nas.cli import main; main()"]
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
@@ -28,7 +31,7 @@ def run(words: list[str], tmp_path: Path, **variables: str) -> subprocess.Comple
     [{"PYTHONIOENCODING": "latin-1"}, ASCII],
     ids=["latin-1", "C"],
 )
-def test_no_character_stops_a_verb(tmp_path, words, variables):
+def test_no_character_stops_a_verb(tmp_path: Path, words: Any, variables: Any) -> None:
     usual, done = run(words, tmp_path), run(words, tmp_path, **variables)
     assert done.returncode == usual.returncode, done.stderr
     assert b"unexpected" not in done.stderr
@@ -36,19 +39,19 @@ def test_no_character_stops_a_verb(tmp_path, words, variables):
     assert lengths[0] == lengths[1]
 
 
-def test_what_an_encoding_lacks_is_written_in_ascii(tmp_path):
+def test_what_an_encoding_lacks_is_written_in_ascii(tmp_path: Path) -> None:
     done = run(["search", "--help"], tmp_path, PYTHONIOENCODING="latin-1")
     assert b"--rungs N,N,...  " in done.stdout
 
 
-def test_a_name_that_is_no_text_is_printed(tmp_path):
+def test_a_name_that_is_no_text_is_printed(tmp_path: Path) -> None:
     name = b"caf\xe9.toml"
     done = run(["space", os.fsdecode(name)], tmp_path)
     assert done.returncode == 2
     assert done.stderr.startswith(b"nas: ")
 
 
-def test_a_name_that_is_no_text_is_refused_where_ray_would_take_it(tmp_path):
+def test_a_name_that_is_no_text_is_refused_where_ray_would_take_it(tmp_path: Path) -> None:
     folder = tmp_path / os.fsdecode(b"caf\xe9")
     folder.mkdir()
     done = run(["search", "--budget", "20M-flops", "--data", folder.name], tmp_path)
@@ -57,7 +60,7 @@ def test_a_name_that_is_no_text_is_refused_where_ray_would_take_it(tmp_path):
     assert not (tmp_path / "nas.db").exists()
 
 
-def test_a_deleted_working_directory_is_no_fault(tmp_path):
+def test_a_deleted_working_directory_is_no_fault(tmp_path: Path) -> None:
     code = 'mkdir here && cd here && rmdir ../here && exec "$0" -c "$1" list'
     done = subprocess.run(
         ["sh", "-c", code, sys.executable, NAS[2]], cwd=tmp_path, capture_output=True, timeout=120
@@ -66,7 +69,9 @@ def test_a_deleted_working_directory_is_no_fault(tmp_path):
     assert done.stderr.startswith(b"nas: the working directory has been deleted.")
 
 
-def test_an_interrupt_ends_a_command_that_a_script_has_put_in_the_background(tmp_path):
+def test_an_interrupt_ends_a_command_that_a_script_has_put_in_the_background(
+    tmp_path: Path,
+) -> None:
     code = (
         "import os, signal, sys; sys.argv[1:] = ['interrupted']\n"
         "import nas.cli\n"
@@ -84,7 +89,7 @@ def test_an_interrupt_ends_a_command_that_a_script_has_put_in_the_background(tmp
 @pytest.mark.parametrize(
     "words", [["published"], ["--help"], ["search", "--help"], ["count", "--arch", "igcv3-w"]]
 )
-def test_a_reader_that_has_seen_enough_is_no_fault(tmp_path, words):
+def test_a_reader_that_has_seen_enough_is_no_fault(tmp_path: Path, words: list[str]) -> None:
     read, write = os.pipe()
     os.close(read)
     with os.fdopen(write, "wb") as broken:
@@ -94,7 +99,9 @@ def test_a_reader_that_has_seen_enough_is_no_fault(tmp_path, words):
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-def test_a_broken_pipe_to_another_process_is_a_fault(nas, monkeypatch):
+def test_a_broken_pipe_to_another_process_is_a_fault(
+    nas: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken(*_: object) -> None:
         raise BrokenPipeError(32, "Broken pipe")
 
@@ -103,7 +110,7 @@ def test_a_broken_pipe_to_another_process_is_a_fault(nas, monkeypatch):
     assert called.code == 1
 
 
-def test_a_closed_output_is_no_fault(tmp_path):
+def test_a_closed_output_is_no_fault(tmp_path: Path) -> None:
     closing = ["sh", "-c", 'exec "$@" >&-', "sh", *NAS, "count", "--arch", "igcv3-w"]
     done = subprocess.run(closing, cwd=tmp_path, capture_output=True, timeout=120)
     assert (done.returncode, done.stderr) == (0, b"")
@@ -121,22 +128,26 @@ def cache_of(tmp_path: Path, home: str | None) -> str:
     return done.stdout.strip()
 
 
-def test_the_cache_is_in_the_home(tmp_path):
+def test_the_cache_is_in_the_home(tmp_path: Path) -> None:
     assert cache_of(tmp_path, str(tmp_path)) == str(tmp_path / ".cache" / "nas")
 
 
-def test_without_home_the_cache_is_where_the_system_says_or_among_the_temporary_files(tmp_path):
+def test_without_home_the_cache_is_where_the_system_says_or_among_the_temporary_files(
+    tmp_path: Path,
+) -> None:
     assert Path(cache_of(tmp_path, None)).name in ("nas", f"nas-user-{os.getuid()}")
 
 
-def test_a_home_that_is_a_file_or_locked_leaves_the_cache_among_the_temporary_files(tmp_path):
+def test_a_home_that_is_a_file_or_locked_leaves_the_cache_among_the_temporary_files(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "home").write_text("")
     own = str(tmp_path / f"nas-user-{os.getuid()}")
     assert cache_of(tmp_path, str(tmp_path / "home")) == own
     assert Path(own).stat().st_mode & 0o777 == 0o700
 
 
-def test_the_folder_of_another_user_is_left_alone(tmp_path):
+def test_the_folder_of_another_user_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "home").write_text("")
     own = tmp_path / f"nas-user-{os.getuid()}"
     own.mkdir(mode=0o777)
@@ -147,13 +158,13 @@ def test_the_folder_of_another_user_is_left_alone(tmp_path):
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
-def test_files_with_a_byte_order_mark_are_read(nas, tmp_path, encoding):
+def test_files_with_a_byte_order_mark_are_read(nas: Shell, tmp_path: Path, encoding: str) -> None:
     space = (Path(__file__).parents[2] / "search_spaces" / "igcv2.toml").read_text()
     (tmp_path / "mine.toml").write_text(space, encoding=encoding)
     assert nas("space", "mine.toml").code == 0
 
 
-def test_a_file_in_another_encoding_is_named(nas, tmp_path):
+def test_a_file_in_another_encoding_is_named(nas: Shell, tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_bytes('title = "Mêine"'.encode("latin-1"))
     (tmp_path / "mine.csv").write_bytes("a,b\né,1\n".encode("latin-1"))
     assert "mine.toml" in nas.refused("space", "mine.toml")

@@ -3,10 +3,15 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from nas.store import open_store
+from tests.cli.runner import Shell
+
+pytestmark = pytest.mark.usefixtures("ray_ahead")
 
 VERBS = [
     "search", "resume", "list", "show", "front", "report", "dashboard", "export", "count", "space",
@@ -15,7 +20,7 @@ VERBS = [
 ]  # fmt: skip
 
 
-def test_help_names_every_verb(nas):
+def test_help_names_every_verb(nas: Shell) -> None:
     called = nas("--help")
     assert called.code == 0
     for verb in VERBS:
@@ -23,13 +28,13 @@ def test_help_names_every_verb(nas):
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_every_verb_has_help_that_ends_with_an_example(nas, verb):
+def test_every_verb_has_help_that_ends_with_an_example(nas: Shell, verb: Any) -> None:
     called = nas(verb, "--help")
     assert called.code == 0
     assert "Example:\n    nas " in called.out
 
 
-def test_help_loads_no_heavy_library():
+def test_help_loads_no_heavy_library() -> None:
     code = (
         "import sys; sys.argv = ['nas', '--help']\n"
         "from nas.cli import main\n"
@@ -80,45 +85,49 @@ def test_help_loads_no_heavy_library():
         (["search", "--budget", "5ms-latency@cuba"], "Use cpu, or cuda"),
     ],
 )
-def test_wrong_words_are_refused_with_cause_and_remedy(nas, words, said):
+def test_wrong_words_are_refused_with_cause_and_remedy(
+    nas: Shell, words: list[str], said: str
+) -> None:
     assert said in nas.refused(*words)
 
 
-def test_malformed_space_file_is_refused_with_its_line(nas, tmp_path):
+def test_malformed_space_file_is_refused_with_its_line(nas: Shell, tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text('schema = 1\nname = "mine\n')
     assert "line 2" in nas.refused("space", "mine.toml")
 
 
-def test_results_directory_that_cannot_be_written(nas, tmp_path):
+def test_results_directory_that_cannot_be_written(nas: Shell, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     error = nas.refused("search", "--budget", "300M-flops", "--results", "file/inside")
     assert "file/inside" in error
 
 
 @pytest.mark.parametrize("words", [["show"], ["front"], ["resume"], ["report", "-o", "x.html"]])
-def test_unknown_study_is_refused(nas, tmp_path, words):
+def test_unknown_study_is_refused(nas: Shell, tmp_path: Path, words: list[str]) -> None:
     open_store(str(tmp_path / "new.db")).close()
     assert "nowhere" in nas.refused(*words, "nowhere", "--db", "new.db", code=4)
 
 
 @pytest.mark.parametrize("words", [["list"], ["show", "x"], ["resume", "x"], ["front", "x"]])
-def test_missing_database_is_refused_and_not_made(nas, tmp_path, words):
+def test_missing_database_is_refused_and_not_made(
+    nas: Shell, tmp_path: Path, words: list[str]
+) -> None:
     assert "nowhere.db" in nas.refused(*words, "--db", "nowhere.db", code=4)
     assert not (tmp_path / "nowhere.db").exists()
 
 
-def test_file_that_is_no_database(nas, tmp_path):
+def test_file_that_is_no_database(nas: Shell, tmp_path: Path) -> None:
     (tmp_path / "broken.db").write_text("this is no database, just some text\n" * 100)
     assert "broken.db" in nas.refused("list", "--db", "broken.db", code=4)
 
 
-def test_unreachable_database_server(nas):
+def test_unreachable_database_server(nas: Shell) -> None:
     url = "postgresql+psycopg://nobody@127.0.0.1:1/nas"
     assert "127.0.0.1" in nas.refused("list", "--db", url, code=4)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_read_only_directory(nas, tmp_path):
+def test_read_only_directory(nas: Shell, tmp_path: Path) -> None:
     locked = tmp_path / "locked"
     locked.mkdir(mode=0o500)
     nas.refused("search", "--budget", "300M-flops", "--db", "locked/nas.db", code=4)

@@ -1,6 +1,8 @@
 """The dashboard's server: who may ask, its headers, its health, its errors."""
 
 import socket
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +14,7 @@ from tests.figures.stored import store_study
 
 
 @pytest.fixture(scope="module")
-def database(tmp_path_factory):
+def database(tmp_path_factory: pytest.TempPathFactory) -> Any:
     path = tmp_path_factory.mktemp("store") / "nas.db"
     spec = make_spec()
     store_study(path, spec, make_trials(spec, candidates=6))
@@ -20,11 +22,11 @@ def database(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def client(database):
+def client(database: Path) -> Any:
     return create_app(str(database)).server.test_client()
 
 
-def test_every_answer_carries_the_headers(client):
+def test_every_answer_carries_the_headers(client: Any) -> None:
     for path in ("/", "/readyz", "/_dash-layout"):
         headers = client.get(path).headers
         policy = headers["Content-Security-Policy"]
@@ -35,16 +37,16 @@ def test_every_answer_carries_the_headers(client):
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:8050", "127.0.0.1.evil.example"])
-def test_a_foreign_name_is_refused(client, host):
+def test_a_foreign_name_is_refused(client: Any, host: str) -> None:
     assert client.get("/", headers={"Host": host}).status_code == 421
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8050", "localhost:8050", "localhost", "[::1]:8050"])
-def test_local_names_are_answered(client, host):
+def test_local_names_are_answered(client: Any, host: str) -> None:
     assert client.get("/", headers={"Host": host}).status_code == 200
 
 
-def test_readyz_tells_whether_the_database_answers(tmp_path):
+def test_readyz_tells_whether_the_database_answers(tmp_path: Path) -> None:
     path = tmp_path / "nas.db"
     spec = make_spec()
     store_study(path, spec, [])
@@ -56,7 +58,9 @@ def test_readyz_tells_whether_the_database_answers(tmp_path):
     assert client.get("/readyz").status_code == 503
 
 
-def test_a_missing_database_or_study_is_an_error_before_anything_is_served(tmp_path, database):
+def test_a_missing_database_or_study_is_an_error_before_anything_is_served(
+    tmp_path: Path, database: Path
+) -> None:
     with pytest.raises(StoreError):
         create_app(str(tmp_path / "none.db"))
     assert list(tmp_path.iterdir()) == []
@@ -64,7 +68,7 @@ def test_a_missing_database_or_study_is_an_error_before_anything_is_served(tmp_p
         create_app(str(database), "igcv3-400m")
 
 
-def test_a_taken_port_is_an_error_with_a_remedy(database):
+def test_a_taken_port_is_an_error_with_a_remedy(database: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -76,12 +80,12 @@ def test_a_taken_port_is_an_error_with_a_remedy(database):
         serve(str(database), port=70000)
 
 
-def test_it_listens_on_this_machine_only(database):
+def test_it_listens_on_this_machine_only(database: Path) -> None:
     with pytest.raises(NasError, match=r"0\.0\.0\.0") as caught:
         serve(str(database), host="0.0.0.0")
     assert "ssh -L" in caught.value.remedy
 
 
-def test_the_export_command_can_be_pasted():
+def test_the_export_command_can_be_pasted() -> None:
     assert export_command("s", 3, "nas.db") == "nas export s --trial 3 -o s-trial-3"
     assert export_command("s", 3, "my dir/x.db").endswith("--db 'my dir/x.db'")

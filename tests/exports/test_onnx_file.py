@@ -122,7 +122,7 @@ def test_wrong_file_is_refused_and_removed(
 
 
 def test_network_that_overflows_is_refused(network: Network) -> None:
-    network.get_submodule("stem.bn").weight.data.fill_(float("nan"))  # type: ignore[operator, union-attr]
+    network.get_submodule("stem.bn").weight.data.fill_(float("nan"))
     with pytest.raises(ExportError, match="infinity or NaN"):
         reference(network, Shape(3, 32, 32))
 

@@ -308,7 +308,7 @@ def test_blocks_of_one_structure_are_one_class_with_arguments() -> None:
     )
     tree = ast.parse(write_source(request, request.layers()))
     arguments = {
-        node.name: [argument.arg for argument in node.body[1].args.args]  # type: ignore[attr-defined]
+        node.name: [argument.arg for argument in node.body[1].args.args]
         for node in tree.body
         if isinstance(node, ast.ClassDef)
     }

@@ -1,5 +1,7 @@
 """Counts of a budget's members: bounds and estimates against the sums of exact integers."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -18,17 +20,17 @@ UNLIMITED = (Constraint("madds", 10**12),)
 
 
 @pytest.fixture(scope="module")
-def table():
+def table() -> OptionTable:
     return OptionTable(CostModel(space_named("small")))
 
 
 @pytest.fixture(scope="module")
-def spent(table):
+def spent(table: OptionTable) -> Any:
     """How many architectures of the small space spend what above the cheapest, in madds."""
     reduced = Reduced(table, UNLIMITED)
     ways = {table.space.stem_width: {0: 1}}
     for stage in reduced.stages:
-        after = {}
+        after: dict[Any, Any] = {}
         for width, reached in ways.items():
             steps = stage[width]
             for following, cost, weight in zip(
@@ -39,20 +41,20 @@ def spent(table):
                 for before, count in reached.items():
                     target[before + cost] = target.get(before + cost, 0) + count * weight
         ways = after
-    added = {}
+    added: dict[Any, Any] = {}
     for reached in ways.values():
         for cost, count in reached.items():
             added[cost] = added.get(cost, 0) + count
     return added
 
 
-def within(spent, low, high):
+def within(spent: Any, low: Any, high: Any) -> Any:
     return sum(count for cost, count in spent.items() if low <= cost <= high)
 
 
 @settings(max_examples=40, deadline=None)
 @given(share=st.floats(0, 1), limit=st.floats(0, 1))
-def test_one_ceiling_is_bounded(table, spent, share, limit):
+def test_one_ceiling_is_bounded(table: OptionTable, spent: Any, share: float, limit: float) -> None:
     least = int(Reduced(table, UNLIMITED).floor[0])
     ceiling = int(limit * max(spent))
     budget = (Constraint("madds", least + ceiling),)
@@ -67,7 +69,9 @@ def test_one_ceiling_is_bounded(table, spent, share, limit):
 
 @settings(max_examples=40, deadline=None)
 @given(cells=st.integers(2, 300), share=st.floats(0, 1))
-def test_a_picture_is_off_by_no_more_than_the_rounding(table, spent, cells, share):
+def test_a_picture_is_off_by_no_more_than_the_rounding(
+    table: OptionTable, spent: Any, cells: int, share: float
+) -> None:
     tables = RoundedTables(Reduced(table, UNLIMITED), cells)
     to = int(share * max(spent))
     error = int(tables.error[0])
@@ -75,7 +79,7 @@ def test_a_picture_is_off_by_no_more_than_the_rounding(table, spent, cells, shar
     assert tables.about(max(spent)) == sum(spent.values())
 
 
-def test_cells_of_the_greatest_common_divisor_count_exactly():
+def test_cells_of_the_greatest_common_divisor_count_exactly() -> None:
     """igcv3 within 25M madds, the number by convolution modulo primes."""
     space = FeasibleSpace(CostModel(space_named("igcv3")), parse_budgets(["25M-flops"]))
     count = space.count()
@@ -83,7 +87,7 @@ def test_cells_of_the_greatest_common_divisor_count_exactly():
     assert count.low == 3_164_157_243_392
 
 
-def test_a_count_that_no_float_holds_is_bounded():
+def test_a_count_that_no_float_holds_is_bounded() -> None:
     """igcv3 within 300M madds: an integer of 31 digits, by convolution modulo primes."""
     space = FeasibleSpace(CostModel(space_named("igcv3")), parse_budgets(["300M-flops"]))
     low, high = space.bounds()
@@ -95,7 +99,9 @@ def test_a_count_that_no_float_holds_is_bounded():
     assert abs(count.estimate - exact) < 2 * (most - least)
 
 
-def test_an_estimate_lies_within_its_bounds_and_near_the_truth(table, spent, monkeypatch):
+def test_an_estimate_lies_within_its_bounds_and_near_the_truth(
+    table: OptionTable, spent: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The same ceiling twice, as two: the rough tables of two ceilings against the exact count."""
     monkeypatch.setattr("nas.feasible.counting.LISTABLE", 0)
     monkeypatch.setitem(CELLS, 2, 6)
@@ -115,7 +121,7 @@ def test_an_estimate_lies_within_its_bounds_and_near_the_truth(table, spent, mon
 
 
 @given(st.integers(1, 10**5), st.floats(0, 1))
-def test_an_interval_holds_its_share(draws, part):
+def test_an_interval_holds_its_share(draws: int, part: float) -> None:
     hits = round(part * draws)
     share, low, high = wilson(hits, draws)
     assert 0 <= low <= share <= high <= 1

@@ -2,6 +2,7 @@
 
 import itertools
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,12 +21,12 @@ from tests.members import LISTABLE
 
 
 @pytest.fixture(scope="module")
-def small():
+def small() -> CostModel:
     return CostModel(read_space(LISTABLE, "small.toml"))
 
 
 @pytest.fixture(scope="module")
-def listed(small):
+def listed(small: CostModel) -> Any:
     """Every distinct architecture of the small space with its cost, by listing all spellings."""
     space = small.space
     stages = [
@@ -37,7 +38,7 @@ def listed(small):
     return {member: small.cost(member) for member in members}
 
 
-def test_total_is_the_number_of_distinct_members(small, listed):
+def test_total_is_the_number_of_distinct_members(small: CostModel, listed: Any) -> None:
     assert FeasibleSpace(small, ()).total == len(listed)
 
 
@@ -48,7 +49,9 @@ def test_total_is_the_number_of_distinct_members(small, listed):
     ),
     seed=st.integers(0, 2**31),
 )
-def test_bounds_and_samples_agree_with_the_list(small, listed, quantiles, seed):
+def test_bounds_and_samples_agree_with_the_list(
+    small: CostModel, listed: Any, quantiles: Any, seed: int
+) -> None:
     budget = tuple(
         Constraint(cost, int(np.quantile([getattr(c, cost) for c in listed.values()], share)) + 1)
         for cost, share in quantiles.items()
@@ -69,7 +72,7 @@ def test_bounds_and_samples_agree_with_the_list(small, listed, quantiles, seed):
 
 
 @pytest.mark.parametrize("cost", ["madds", "params", "acts"])
-def test_smallest_is_the_smallest(small, listed, cost):
+def test_smallest_is_the_smallest(small: CostModel, listed: Any, cost: str) -> None:
     feasible = FeasibleSpace(small, (Constraint("madds", 10**9),))
     least = min(getattr(c, cost) for c in listed.values())
     assert getattr(small.cost(feasible.smallest(cost)), cost) == least
@@ -85,7 +88,9 @@ BANDS = st.tuples(st.floats(0, 1), st.floats(0, 1)).map(sorted)
     ),
     band=BANDS,
 )
-def test_counts_and_draws_of_a_band_are_those_of_the_list(small, listed, quantiles, band):
+def test_counts_and_draws_of_a_band_are_those_of_the_list(
+    small: CostModel, listed: Any, quantiles: Any, band: Any
+) -> None:
     """A space so small is counted exactly, whatever the ceilings; every draw is in its band."""
     budget = tuple(
         Constraint(cost, int(np.quantile([getattr(c, cost) for c in listed.values()], share)))
@@ -105,7 +110,9 @@ def test_counts_and_draws_of_a_band_are_those_of_the_list(small, listed, quantil
 
 @pytest.mark.parametrize("names", [("madds",), ("params", "acts"), ("acts", "madds", "params")])
 @pytest.mark.parametrize("band", [(0.0, 1.0), (0.8, 0.97)])
-def test_draws_are_uniform(small, listed, names, band):
+def test_draws_are_uniform(
+    small: CostModel, listed: Any, names: tuple[str, ...], band: tuple[float, float]
+) -> None:
     budget = tuple(
         Constraint(name, int(np.quantile([getattr(c, name) for c in listed.values()], 0.6)))
         for name in names
@@ -122,7 +129,7 @@ def test_draws_are_uniform(small, listed, names, band):
     assert stats.chisquare([drawn[member] for member in members]).pvalue > 1e-4
 
 
-def test_draws_one_by_one_are_uniform_too(small, listed):
+def test_draws_one_by_one_are_uniform_too(small: CostModel, listed: Any) -> None:
     limit = int(np.median([cost.madds for cost in listed.values()]))
     feasible = FeasibleSpace(small, (Constraint("madds", limit),))
     members = [a for a, cost in listed.items() if 0.7 * limit <= cost.madds <= limit]
@@ -132,7 +139,9 @@ def test_draws_one_by_one_are_uniform_too(small, listed):
     assert stats.chisquare([drawn[member] for member in members]).pvalue > 1e-4
 
 
-def test_rough_tables_reject_and_stay_uniform(small, listed, monkeypatch):
+def test_rough_tables_reject_and_stay_uniform(
+    small: CostModel, listed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Eight cells admit much beyond the budget: what is rejected must not bend the rest."""
     monkeypatch.setitem(CELLS, 2, 8)
     limits = {
@@ -150,11 +159,13 @@ def test_rough_tables_reject_and_stay_uniform(small, listed, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def igcv3():
+def igcv3() -> CostModel:
     return CostModel(load_space("igcv3"))
 
 
-def test_one_ceiling_on_a_large_space_is_counted_exactly_within_rigorous_bounds(igcv3):
+def test_one_ceiling_on_a_large_space_is_counted_exactly_within_rigorous_bounds(
+    igcv3: CostModel,
+) -> None:
     """25M multiply-adds: 3,164,157,243,392 of 1.17e31, fewer than 1 in 1e18."""
     feasible = FeasibleSpace(igcv3, parse_budgets(["25M-flops"]))
     count = feasible.count()
@@ -169,7 +180,7 @@ def test_one_ceiling_on_a_large_space_is_counted_exactly_within_rigorous_bounds(
     assert all(0.999 <= igcv3.cost(member).madds / 25e6 <= 1 for member in drawn)
 
 
-def test_few_that_meet_several_ceilings_are_found_at_once(igcv3):
+def test_few_that_meet_several_ceilings_are_found_at_once(igcv3: CostModel) -> None:
     """100M and 1.3M-acts alone leave more than 1e17, with 1.4315M-params 1 in 1e9 of these."""
     budget = parse_budgets(["100M-flops", "1.4315M-params", "1.3M-acts"])
     feasible = FeasibleSpace(igcv3, budget)
@@ -182,7 +193,7 @@ def test_few_that_meet_several_ceilings_are_found_at_once(igcv3):
     assert len(set(drawn)) > 90
 
 
-def test_several_ceilings_that_one_architecture_just_meets(igcv3):
+def test_several_ceilings_that_one_architecture_just_meets(igcv3: CostModel) -> None:
     """The costs of the cheapest network in multiply-adds, as three ceilings."""
     least = igcv3.cost(FeasibleSpace(igcv3, ()).smallest("madds"))
     budget = tuple(Constraint(name, getattr(least, name)) for name in ("madds", "params", "acts"))
@@ -193,7 +204,7 @@ def test_several_ceilings_that_one_architecture_just_meets(igcv3):
     assert feasible.count().exact
 
 
-def test_a_gap_between_costs_gives_nothing_at_once(igcv3):
+def test_a_gap_between_costs_gives_nothing_at_once(igcv3: CostModel) -> None:
     feasible = FeasibleSpace(igcv3, parse_budgets(["25M-flops"]))
     costs = {igcv3.cost(a).madds for a in feasible.sample_many(np.random.default_rng(0), 200)}
     cost = max(costs)  # all costs are a multiple of 784 apart
@@ -201,7 +212,7 @@ def test_a_gap_between_costs_gives_nothing_at_once(igcv3):
     assert feasible.sample(np.random.default_rng(0), cost / 25e6, cost / 25e6) is not None
 
 
-def test_without_a_budget_everything_is_drawn(small, listed):
+def test_without_a_budget_everything_is_drawn(small: CostModel, listed: Any) -> None:
     feasible = FeasibleSpace(small, ())
     assert feasible.count() == Count(len(listed), len(listed))
     drawn = Counter(feasible.sample_many(np.random.default_rng(4), 20 * len(listed)))
@@ -214,7 +225,9 @@ def test_without_a_budget_everything_is_drawn(small, listed):
     names=st.sets(st.sampled_from(["madds", "params", "acts"]), min_size=1),
     edges=st.lists(st.integers(0, 10**7), min_size=2, max_size=6, unique=True),
 )
-def test_the_spread_of_a_small_space_is_near_the_list(small, listed, names, edges):
+def test_the_spread_of_a_small_space_is_near_the_list(
+    small: CostModel, listed: Any, names: Any, edges: list[int]
+) -> None:
     feasible = FeasibleSpace(small, ())
     for name in names:
         found = feasible.spread(name, sorted(edges))
@@ -223,7 +236,7 @@ def test_the_spread_of_a_small_space_is_near_the_list(small, listed, names, edge
         assert found == pytest.approx(cells, abs=0.01 * len(listed))
 
 
-def test_a_budget_that_one_architecture_meets_gives_it_at_once():
+def test_a_budget_that_one_architecture_meets_gives_it_at_once() -> None:
     space = load_space("igcv3")
     costs = CostModel(space)
     tight = FeasibleSpace(costs, parse_budgets(["300M-flops"])).smallest("madds")
@@ -236,13 +249,13 @@ def test_a_budget_that_one_architecture_meets_gives_it_at_once():
     assert low <= high
 
 
-def test_a_budget_that_nothing_meets_names_the_smallest():
+def test_a_budget_that_nothing_meets_names_the_smallest() -> None:
     feasible = FeasibleSpace(CostModel(load_space("igcv3")), parse_budgets(["5M-flops"]))
     with pytest.raises(BudgetError, match=r"22\.34M madds \(22,340,592"):
         feasible.check()
 
 
-def test_budgets_that_exclude_each_other_are_refused(small, listed):
+def test_budgets_that_exclude_each_other_are_refused(small: CostModel, listed: Any) -> None:
     """The least madds and the least params are reached by different architectures."""
     least = {
         name: min(getattr(cost, name) for cost in listed.values()) for name in ("madds", "acts")
@@ -256,7 +269,7 @@ def test_budgets_that_exclude_each_other_are_refused(small, listed):
             feasible.check()
 
 
-def test_the_same_generator_gives_the_same_samples(small):
+def test_the_same_generator_gives_the_same_samples(small: CostModel) -> None:
     feasible = FeasibleSpace(small, (Constraint("madds", 10**6),))
     one, two = (
         [feasible.sample(np.random.default_rng([3, i])) for i in range(5)] for _ in range(2)

@@ -1,6 +1,7 @@
 """Listing a space answers as tabulating it does, and draws uniformly."""
 
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ MIDDLE = COSTS.cost(
 
 @settings(max_examples=20, deadline=None)
 @given(st.dictionaries(st.sampled_from(["madds", "params", "acts"]), st.floats(0.3, 3), min_size=1))
-def test_both_ways_agree_on_a_space_that_allows_both(shares):
+def test_both_ways_agree_on_a_space_that_allows_both(shares: Any) -> None:
     budget = tuple(
         Constraint(name, int(share * getattr(MIDDLE, name))) for name, share in shares.items()
     )
@@ -49,7 +50,7 @@ def test_both_ways_agree_on_a_space_that_allows_both(shares):
     assert drawn is None or (listed.admits(drawn) and tabulated.admits(drawn))
 
 
-def test_samples_keep_to_a_band():
+def test_samples_keep_to_a_band() -> None:
     costs = CostModel(space_named("nasnet-a"))
     feasible = feasible_space(costs, parse_budgets(["300M-flops"]))
     rng = np.random.default_rng(1)
@@ -58,7 +59,7 @@ def test_samples_keep_to_a_band():
     assert 0.4 <= min(used) <= max(used) <= 0.45
 
 
-def test_every_feasible_member_is_drawn_as_often_as_any_other():
+def test_every_feasible_member_is_drawn_as_often_as_any_other() -> None:
     feasible = ListedSpace(COSTS, (Constraint("madds", MIDDLE.madds),))
     rng = np.random.default_rng(2)
     count = int(feasible.bounds()[0])
@@ -67,18 +68,18 @@ def test_every_feasible_member_is_drawn_as_often_as_any_other():
     assert stats.chisquare(list(drawn.values())).pvalue > 1e-4
 
 
-def test_an_empty_band_gives_nothing():
+def test_an_empty_band_gives_nothing() -> None:
     feasible = ListedSpace(COSTS, parse_budgets(["1G-flops"]))
     assert feasible.sample(np.random.default_rng(0), low=0.99) is None
 
 
 @pytest.mark.parametrize("name", ["igcv3", "nasnet-a"])
-def test_the_block_kind_decides(name):
+def test_the_block_kind_decides(name: str) -> None:
     feasible = feasible_space(CostModel(space_named(name)), ())
     assert isinstance(feasible, ListedSpace) == (name == "nasnet-a")
 
 
-def test_bands_counts_and_draws_agree_with_the_other_way():
+def test_bands_counts_and_draws_agree_with_the_other_way() -> None:
     budget = (Constraint("madds", 2 * MIDDLE.madds), Constraint("acts", 2 * MIDDLE.acts))
     listed, tabulated = ListedSpace(COSTS, budget), FeasibleSpace(COSTS, budget)
     for band in ((0.0, 1.0), (0.5, 0.9), (0.99, 1.0), (0.7, 0.7)):

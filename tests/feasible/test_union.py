@@ -1,6 +1,7 @@
 """Several spaces searched as one: fair draws, the right space asked, one budget for all."""
 
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,18 +16,18 @@ BUDGET = parse_budgets(["140M-flops"])
 NAMES = ("igcv3", "mobilenetv2", "shufflenetv1")
 
 
-def joined(*names, budget=BUDGET):
+def joined(*names: Any, budget: Any = BUDGET) -> FeasibleUnion:
     return FeasibleUnion(
         {name: feasible_space(CostModel(load_space(name)), budget) for name in names}
     )
 
 
 @pytest.fixture(scope="module")
-def union():
+def union() -> Any:
     return joined(*NAMES)
 
 
-def test_each_space_gets_its_share_of_the_draws(union):
+def test_each_space_gets_its_share_of_the_draws(union: Any) -> None:
     rng = np.random.default_rng(0)
     drawn = [union.sample(rng) for _ in range(90)]
     shares = Counter(architecture.space for architecture in drawn)
@@ -36,7 +37,7 @@ def test_each_space_gets_its_share_of_the_draws(union):
     assert all(union.admits(architecture) for architecture in drawn)
 
 
-def test_many_draws_at_once_are_shared_out_alike(union):
+def test_many_draws_at_once_are_shared_out_alike(union: Any) -> None:
     drawn = union.sample_many(np.random.default_rng(2), 300, low=0.5)
     assert len(drawn) == 300
     shares = Counter(architecture.space for architecture in drawn)
@@ -44,7 +45,7 @@ def test_many_draws_at_once_are_shared_out_alike(union):
     assert all(0.5 <= union.used(union.cost(member)) <= 1 for member in drawn)
 
 
-def test_a_space_with_nothing_in_the_band_leaves_its_draws_to_the_others(union):
+def test_a_space_with_nothing_in_the_band_leaves_its_draws_to_the_others(union: Any) -> None:
     """Nearly at the ceiling stands something of the larger spaces, at 1/14 of it of one alone."""
     low, high = 0.05, 0.09
     held = {name for name, part in union.parts.items() if part.count(low, high).high}
@@ -55,7 +56,7 @@ def test_a_space_with_nothing_in_the_band_leaves_its_draws_to_the_others(union):
     assert union.sample_many(np.random.default_rng(3), 5, low=1e-4, high=2e-4) == []
 
 
-def test_a_neighbour_stays_in_its_space(union):
+def test_a_neighbour_stays_in_its_space(union: Any) -> None:
     rng = np.random.default_rng(1)
     for _ in range(10):
         parent = union.sample(rng)
@@ -64,13 +65,13 @@ def test_a_neighbour_stays_in_its_space(union):
         assert child != parent
 
 
-def test_the_smallest_is_that_of_the_cheapest_space(union):
+def test_the_smallest_is_that_of_the_cheapest_space(union: Any) -> None:
     smallest = union.smallest("madds")
     least = [union.cost(part.smallest("madds")).madds for part in union.parts.values()]
     assert union.cost(smallest).madds == min(least)
 
 
-def test_counts_add_up(union):
+def test_counts_add_up(union: Any) -> None:
     assert union.total == sum(part.total for part in union.parts.values())
     low, high = union.bounds()
     assert 0 < low <= high < union.total
@@ -79,6 +80,6 @@ def test_counts_add_up(union):
     assert count.low <= count.interval[0] <= count.estimate <= count.interval[1] <= count.high
 
 
-def test_a_space_that_the_budget_leaves_nothing_of_is_named():
+def test_a_space_that_the_budget_leaves_nothing_of_is_named() -> None:
     with pytest.raises(BudgetError, match="igcv3"):
         joined("shufflenetv1", "igcv3", budget=parse_budgets(["15M-flops"])).check()

@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ PAIRED = spec_of("paired:g1", 24, block=3)
 
 
 @pytest.mark.parametrize("look", [PageTheme(), PageTheme(dark=True), PageTheme(narrow=True)])
-def test_curves_rise_from_zero_to_all_within_their_bands(look):
+def test_curves_rise_from_zero_to_all_within_their_bands(look: PageTheme) -> None:
     traces = distributions_figure(FOUND, look).data
     assert len(traces) == 3 * len(FOUND.groups)
     for low, high, curve in zip(*[iter(traces)] * 3, strict=True):
@@ -40,7 +41,7 @@ def test_curves_rise_from_zero_to_all_within_their_bands(look):
         assert high.fill == "tonexty"
 
 
-def test_a_curve_passes_through_the_errors():
+def test_a_curve_passes_through_the_errors() -> None:
     group, curve = FOUND.groups[0], distributions_figure(FOUND).data[2]
     assert curve.name == "lean (n = 12)"
     for error in group.errors:
@@ -48,7 +49,7 @@ def test_a_curve_passes_through_the_errors():
         assert curve.y[at] == pytest.approx(100 * np.mean(np.array(group.errors) <= error))
 
 
-def test_differences_have_their_intervals():
+def test_differences_have_their_intervals() -> None:
     (pair,) = FOUND.pairs
     (mark,) = differences_figure(FOUND).data
     assert mark.x[0] == pytest.approx(100 * pair.mean.value)
@@ -59,7 +60,7 @@ def test_differences_have_their_intervals():
     assert differences_figure(even).data[0].marker.symbol == "diamond-open"
 
 
-def test_a_page_is_whole_and_escaped(tmp_path):
+def test_a_page_is_whole_and_escaped(tmp_path: Path) -> None:
     found = compare(PAIRED, measured(PAIRED, lambda t: 0.3 + 0.02 * noise(t)))
     lines = [*comparison_statements(PAIRED, found), "<script>alert(1)</script>"]
     path = tmp_path / "page.html"
@@ -73,6 +74,6 @@ def test_a_page_is_whole_and_escaped(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["page.html"]
 
 
-def test_a_page_that_cannot_be_written_is_refused(tmp_path):
+def test_a_page_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="cannot be written"):
         write_comparison(FOUND, [], [], tmp_path / "nowhere" / "page.html")

@@ -1,6 +1,8 @@
 """The page of a proof: every score is drawn, and the page asks the network for nothing."""
 
 import re
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,7 +11,7 @@ from nas.figures.prove import prove_html, regret_figure, volume_figure, write_pr
 from nas.prove.summary import Spread, SummaryRow
 
 
-def row(sampler, trainings, regret, confirmed=True):
+def row(sampler: str, trainings: int, regret: float, confirmed: bool = True) -> SummaryRow:
     spread = Spread(regret, regret - 0.01, regret + 0.02)
     volume = Spread(1 - regret, 0.9 - regret, 1.0)
     return SummaryRow(
@@ -21,11 +23,11 @@ ROWS = [row("ours", 20, 0.2), row("ours", 50, 0.1), row("tpe:single", 20, 0.3),
         row("tpe:single", 50, 0.25, confirmed=False)]  # fmt: skip
 
 
-def lines(figure):
+def lines(figure: Any) -> Any:
     return {trace.name: list(trace.y) for trace in figure.data if trace.showlegend is not False}
 
 
-def test_lines_are_the_medians_and_bands_the_quartiles():
+def test_lines_are_the_medians_and_bands_the_quartiles() -> None:
     figure = regret_figure(ROWS)
     assert lines(figure) == {"ours": [0.2, 0.1], "tpe:single": [0.3, 0.25]}
     band = next(trace for trace in figure.data if trace.showlegend is False)
@@ -34,7 +36,7 @@ def test_lines_are_the_medians_and_bands_the_quartiles():
     assert lines(volume_figure(ROWS))["ours"] == pytest.approx([0.8, 0.9])
 
 
-def test_page_holds_everything_it_shows():
+def test_page_holds_everything_it_shows() -> None:
     page = prove_html(ROWS, {"table": "toy <b>"}, "ours is best")
     head = page.split("<script", 1)[0]
     assert "toy &lt;b&gt;" in head
@@ -44,7 +46,7 @@ def test_page_holds_everything_it_shows():
     assert not re.findall(r"(?:src|href)=[\"']https?:", head)  # what follows is plotly itself
 
 
-def test_page_that_cannot_be_written(tmp_path):
+def test_page_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="cannot be written"):
         write_prove(ROWS, {}, "", tmp_path / "gone" / "page.html")
     write_prove(ROWS, {}, "", tmp_path / "page.html")

@@ -4,6 +4,8 @@ The references are torchvision's MobileNetV2, and MobileNetV1 and IGCV3-D writte
 their strides; fvcore counts them. None of them knows our lists of layers.
 """
 
+from typing import Any
+
 import pytest
 import torch
 from fvcore.nn import FlopCountAnalysis
@@ -119,7 +121,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("name", "side", "number"), CASES)
-def test_multiply_adds_are_the_golden_ones(name, side, number):
+def test_multiply_adds_are_the_golden_ones(name: Any, side: Any, number: Any) -> None:
     space = load_space(SPACES[name])
     costs = CostModel(space, Shape(3, side, side), CLASSES)
     assert costs.cost(space.parse(name)).madds == number
@@ -127,18 +129,18 @@ def test_multiply_adds_are_the_golden_ones(name, side, number):
 
 
 @pytest.mark.parametrize(("name", "side", "number"), CASES)
-def test_an_independent_network_has_the_golden_number(name, side, number):
+def test_an_independent_network_has_the_golden_number(name: Any, side: Any, number: Any) -> None:
     assert counted(REFERENCES[name](), side) == number
 
 
 @pytest.mark.parametrize("name", GOLDEN)
-def test_the_network_that_is_built_has_the_golden_number(name):
+def test_the_network_that_is_built_has_the_golden_number(name: Any) -> None:
     space = load_space(SPACES[name])
     layers = lower(space, space.parse(name), Shape(3, 160, 160), CLASSES)
     assert referee.fvcore_cost(layers).madds == GOLDEN[name][SIDES.index(160)]
 
 
-def test_classes_of_ones_own_at_160_pixels():
+def test_classes_of_ones_own_at_160_pixels() -> None:
     space = load_space("mobilenetv2")
     costs = CostModel(space, Shape(3, 160, 160), 37)
     reference = mobilenet_v2(num_classes=37)

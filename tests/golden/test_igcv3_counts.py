@@ -1,6 +1,7 @@
 """Golden counts of the IGCV3 family: closed form, module and table agree to the last digit."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -27,14 +28,14 @@ def counts(entry: Published) -> tuple[object, object]:
 
 
 @pytest.mark.parametrize("entry", GOLDEN, ids=ids)
-def test_closed_form_gives_the_golden_count(entry):
+def test_closed_form_gives_the_golden_count(entry: Any) -> None:
     cost = CostModel(entry.space, entry.input, entry.classes).cost(entry.architecture)
     assert (cost.params, cost.madds) == counts(entry)
     assert cost == total_cost(lower(entry.space, entry.architecture, entry.input, entry.classes))
 
 
 @pytest.mark.parametrize("entry", [e for e in GOLDEN if e.classes < 1000][::4], ids=ids)
-def test_fvcore_gives_the_golden_count(entry):
+def test_fvcore_gives_the_golden_count(entry: Any) -> None:
     counted = referee.fvcore_cost(
         lower(entry.space, entry.architecture, entry.input, entry.classes)
     )
@@ -42,7 +43,7 @@ def test_fvcore_gives_the_golden_count(entry):
 
 
 @pytest.mark.parametrize("entry", [*MOBILENETS.published, *MOBILENETS.variants], ids=ids)
-def test_one_group_and_its_relus_make_mobilenet_v2(entry):
+def test_one_group_and_its_relus_make_mobilenet_v2(entry: Any) -> None:
     """The blocks of IGCV3 hold MobileNetV2's: the counts are those of the other family."""
     columns = {key: entry.architecture.column(key) for key in ("depth", "width", "expansion")}
     ones, relus = [1] * 7, ["first+depthwise"] * 7
@@ -53,7 +54,7 @@ def test_one_group_and_its_relus_make_mobilenet_v2(entry):
     assert (cost.params, cost.madds) == counts(entry)
 
 
-def test_table_covers_the_group_grid_the_relus_and_both_widths():
+def test_table_covers_the_group_grid_the_relus_and_both_widths() -> None:
     named = {entry.name for entry in GOLDEN}
     pairs = [(1, 1), (1, 2), (2, 1), (2, 4), (4, 2), (4, 4), (2, 8), (8, 2), (8, 8)]
     assert {f"igcv3-d-g{a}-g{b}{at}" for a, b in pairs for at in ("", "-cifar10")} <= named
@@ -65,7 +66,9 @@ def test_table_covers_the_group_grid_the_relus_and_both_widths():
 
 
 @pytest.mark.parametrize(("name", "madds"), [("0.7", "210M"), ("1.4", "610M")])
-def test_the_width_multipliers_show_the_published_number_and_the_rule(name, madds):
+def test_the_width_multipliers_show_the_published_number_and_the_rule(
+    name: str, madds: str
+) -> None:
     entry = SPACE.known(f"igcv3-d-{name}-os")
     assert entry.numbers["madds"] == madds
     assert "rounding unpublished" in entry.numbers["source"]
@@ -73,7 +76,7 @@ def test_the_width_multipliers_show_the_published_number_and_the_rule(name, madd
     assert list(entry.architecture.column("width")) == [c + c % 2 for c in os_rule]
 
 
-def test_what_is_reconstructed_says_so():
+def test_what_is_reconstructed_says_so() -> None:
     for name in ("1244321", "1346441"):
         entry = SPACE.known(f"igcv3-d-reps-{name}-cifar10")
         assert "reconstruction" in entry.title
@@ -84,7 +87,7 @@ def kinds(layers: list[Layer], kind: type) -> int:
     return sum(isinstance(layer, kind) for layer in layers)
 
 
-def test_igcv3_d_has_the_graph_that_its_authors_released():
+def test_igcv3_d_has_the_graph_that_its_authors_released() -> None:
     layers = lower(SPACE, SPACE.parse("igcv3-d-1.0"))
     assert kinds(layers, Conv) == 98
     assert kinds(layers, BatchNorm) == 98
@@ -93,7 +96,7 @@ def test_igcv3_d_has_the_graph_that_its_authors_released():
     assert kinds(layers, Add) == 25
 
 
-def test_stage_parts_of_igcv3_d():
+def test_stage_parts_of_igcv3_d() -> None:
     layers = lower(SPACE, SPACE.parse("igcv3-d-1.0"))
     parts = {
         stage: total_cost(layer for layer in layers if layer.name.startswith(f"{stage}."))

@@ -6,17 +6,18 @@ changed. `study.sql` is the dump of a small study that a search on the digits wr
 
 import csv
 import hashlib
+import io
 import json
 import sqlite3
-import subprocess
-import sys
 import tempfile
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime
 
+from nas.cli import app
 from tests import tables
 
 HERE = Path(__file__).parent
@@ -36,11 +37,14 @@ EXPORTED = {
 
 
 def nas(*words: str, cwd: Path | None = None) -> str:
-    """Run one command; return what it prints."""
-    program = Path(sys.executable).with_name("nas")
-    called = subprocess.run([program, *words], cwd=cwd, capture_output=True, text=True)
-    assert called.returncode == 0, called.stderr
-    return called.stdout
+    """Run one command in this process; return what it prints."""
+    out, err = io.StringIO(), io.StringIO()
+    with chdir(cwd or "."), redirect_stdout(out), redirect_stderr(err):
+        try:
+            app.main([*words], prog_name="nas", standalone_mode=False)
+        except Exception as error:
+            raise AssertionError(f"{words}: {error}; {err.getvalue()}") from error
+    return out.getvalue()
 
 
 def costs() -> dict[str, Any]:

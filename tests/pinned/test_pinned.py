@@ -1,6 +1,7 @@
 """Behaviour that a change of structure must not change (see observe.py)."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -9,19 +10,19 @@ from tests.pinned import observe
 PINNED = json.loads(observe.PINNED.read_text(encoding="utf-8"))
 
 
-def test_costs_of_known_networks():
+def test_costs_of_known_networks() -> None:
     assert observe.costs() == PINNED["costs"]
 
 
-def test_proposals_of_seeded_samplers(tmp_path):
+def test_proposals_of_seeded_samplers(tmp_path: Path) -> None:
     assert observe.proposals(tmp_path) == PINNED["proposals"]
 
 
-def test_a_stored_study(tmp_path):
+def test_a_stored_study(tmp_path: Path) -> None:
     assert observe.stored(tmp_path) == PINNED["stored"]
 
 
-def test_exports(tmp_path):
+def test_exports(tmp_path: Path) -> None:
     found = observe.exports(tmp_path)
     for name, pinned in PINNED["exports"].items():
         assert found[name]["source"] == pinned["source"], name

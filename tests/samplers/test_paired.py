@@ -1,6 +1,7 @@
 """Paired draws: blocks that differ in one choice and in nothing else, all within the budget."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from tests.memory_store import MemoryStore
 from tests.messages import carrying
 
 
-def blocks_of(words, number, size, **changed):
+def blocks_of(words: str, number: int, size: int, **changed: Any) -> tuple[Any, Any]:
     spec = spec_of(f"paired:{words}", number * size, block=size, **changed)
     trials = measured(spec, lambda trial: 0.3 + 0.05 * noise(trial))
     assert len(trials) == number * size
@@ -36,7 +37,7 @@ def blocks_of(words, number, size, **changed):
         ("depth=1,3", (1, 3)),
     ],
 )
-def test_a_block_differs_in_the_choice_alone(words, values):
+def test_a_block_differs_in_the_choice_alone(words: str, values: tuple[int | str, ...]) -> None:
     key = words.partition("=")[0]
     spec, blocks = blocks_of(words, 6, len(values))
     for block in blocks:
@@ -54,20 +55,20 @@ def test_a_block_differs_in_the_choice_alone(words, values):
     assert len({block[0].seed for block in blocks}) == len(blocks)
 
 
-def test_no_network_is_trained_twice():
+def test_no_network_is_trained_twice() -> None:
     _, blocks = blocks_of("g1", 12, 3)
     ids = [trial.arch_id for block in blocks for trial in block]
     assert len(set(ids)) == len(ids)
 
 
-def test_a_failure_does_not_break_the_blocks():
+def test_a_failure_does_not_break_the_blocks() -> None:
     spec = spec_of("paired:g1", 18, block=3)
     whole = measured(spec, lambda trial: 0.5)
     failing = measured(spec, lambda trial: 0.5, failing=lambda trial: trial.number in (0, 4, 11))
     assert [t.arch_id for t in failing] == [t.arch_id for t in whole]
 
 
-def test_values_of_some_stages_leave_the_others_as_they_are():
+def test_values_of_some_stages_leave_the_others_as_they_are() -> None:
     """16 is a width of both stages, 8 of the first alone."""
     variation = read_variation(space_named("small"), "width=24,32")
     assert [variation.open(stage) for stage in variation.space.stages] == [False, False, True]
@@ -76,7 +77,7 @@ def test_values_of_some_stages_leave_the_others_as_they_are():
     assert made.column("width") == (16, 24, 24)
 
 
-def test_dead_stages_stay_dead():
+def test_dead_stages_stay_dead() -> None:
     variation = read_variation(load_space("igcv3"), "g1")
     smallest = FeasibleSpace(CostModel(variation.space), ()).smallest("madds")
     assert 0 in smallest.column("depth")
@@ -96,19 +97,19 @@ def test_dead_stages_stay_dead():
         ("width=8,24", "rich … width=8,24"),
     ],
 )
-def test_what_cannot_be_varied_is_refused(words, said):
+def test_what_cannot_be_varied_is_refused(words: str, said: str) -> None:
     spec = spec_of("paired:g1", 6)
     with pytest.raises(NasError, match=carrying(said)) as refused:
         make_sampler(f"paired:{words}", feasible_of(spec), ())
     assert refused.value.remedy
 
 
-def test_several_spaces_are_refused():
+def test_several_spaces_are_refused() -> None:
     with pytest.raises(NasError, match="in one space"):
         PairedSampler(feasible_of(spec_of("matched", 6)), (), "g1")
 
 
-def test_a_budget_that_not_every_value_meets_is_refused():
+def test_a_budget_that_not_every_value_meets_is_refused() -> None:
     spec = spec_of("paired:g1", 6)
     costs = feasible_of(spec).costs
     cheapest = costs.cost(feasible_of(spec).smallest("madds")).madds
@@ -121,7 +122,7 @@ def test_a_budget_that_not_every_value_meets_is_refused():
 
 
 @pytest.mark.parametrize("kept", [1, 2, 3, 7])
-def test_a_study_that_was_interrupted_goes_on_with_the_same_blocks(kept):
+def test_a_study_that_was_interrupted_goes_on_with_the_same_blocks(kept: int) -> None:
     spec = spec_of("paired:g1", 12, block=3)
     whole = measured(spec, lambda trial: 0.5)
     store = MemoryStore()

@@ -1,5 +1,7 @@
 """The pool and its points: the same however often and in which order they were needed."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy.special import ndtri
@@ -19,35 +21,35 @@ ERROR, MADDS = FRONT
 FEASIBLE = feasible_space(BUDGETS["one"])
 
 
-def coder(goals=FRONT):
+def coder(goals: Any = FRONT) -> Coder:
     variables = FEASIBLE.coding.variables
     features = Features([Column(len(v.values), v.ordered, v.key) for v in variables])
     return Coder(FEASIBLE, features, goals)
 
 
-def pool():
+def pool() -> CandidatePool:
     return CandidatePool(FEASIBLE, coder().points)
 
 
-def fresh(of, asked, taken=frozenset(), seed=0):
+def fresh(of: Any, asked: Any, taken: Any = frozenset(), seed: int = 0) -> Any:
     parents = FEASIBLE.sample_many(np.random.default_rng(1), 5)
     return of.fresh(parents, set(taken), asked, np.random.default_rng([seed, asked]))
 
 
-def same(one, two):
+def same(one: Any, two: Any) -> Any:
     return one.architectures == two.architectures and all(
         np.array_equal(getattr(one.points, name), getattr(two.points, name), equal_nan=True)
         for name in ("codes", "profile", "known", "choices")
     )
 
 
-def test_a_pool_that_is_first_asked_late_has_the_draws_of_one_that_was_asked_all_along():
+def test_a_pool_that_is_first_asked_late_has_the_draws_of_one_that_was_asked_all_along() -> None:
     early, late = pool(), pool()
     fresh(early, 300)
     assert same(fresh(early, 310), fresh(late, 310))
 
 
-def test_candidates_are_distinct_feasible_and_untaken_with_their_own_points():
+def test_candidates_are_distinct_feasible_and_untaken_with_their_own_points() -> None:
     every = fresh(pool(), 10)
     taken = {architecture.arch_id for architecture in every.architectures[::7]}
     found = fresh(pool(), 10, taken)
@@ -65,13 +67,13 @@ def test_candidates_are_distinct_feasible_and_untaken_with_their_own_points():
         assert np.isnan(found.points.known[row, 0])
 
 
-def test_there_may_be_no_candidates():
+def test_there_may_be_no_candidates() -> None:
     every = {architecture.arch_id for architecture in fresh(pool(), 10).architectures}
     assert fresh(pool(), 10, every) is None
 
 
 @pytest.mark.parametrize("count", [1, 2, 5, 40])
-def test_points_are_the_same_bits_in_whatever_company(count):
+def test_points_are_the_same_bits_in_whatever_company(count: int) -> None:
     """Also on spaces whose stages are so many that a mean over them is summed in parts."""
     drawn = FEASIBLE.sample_many(np.random.default_rng(2), 40)
     trials = [finished(number, architecture) for number, architecture in enumerate(drawn)]
@@ -85,7 +87,7 @@ def test_points_are_the_same_bits_in_whatever_company(count):
     assert np.array_equal(wide.choices(codes)[:2], wide.choices(codes[:2]))
 
 
-def test_every_known_goal_has_its_transformed_cost():
+def test_every_known_goal_has_its_transformed_cost() -> None:
     goals = (ERROR, objective("params"))
     drawn = FEASIBLE.sample_many(np.random.default_rng(4), 3)
     known = coder(goals).points(drawn).known
@@ -94,7 +96,7 @@ def test_every_known_goal_has_its_transformed_cost():
     ]
 
 
-def test_beliefs_do_not_depend_on_the_number_of_threads():
+def test_beliefs_do_not_depend_on_the_number_of_threads() -> None:
     history = search("random", BUDGETS["one"], 150)
     believed = []
     for threads in (1, 2, 4):
@@ -105,18 +107,18 @@ def test_beliefs_do_not_depend_on_the_number_of_threads():
     assert believed[0] == believed[1] == believed[2]
 
 
-def test_the_number_of_threads_is_put_back():
-    def threads():
+def test_the_number_of_threads_is_put_back() -> None:
+    def threads() -> Any:
         libraries = [one for one in threadpool_info() if one["user_api"] == "blas"]
         return [one["num_threads"] for one in libraries]
 
     @on_one_thread
-    def inside():
+    def inside() -> Any:
         """Tell."""
         return threads()
 
     @on_one_thread
-    def failing():
+    def failing() -> None:
         raise ValueError("on one thread")
 
     with threadpool_limits(2, user_api="blas"):
@@ -128,7 +130,7 @@ def test_the_number_of_threads_is_put_back():
     assert inside.__doc__ == "Tell."
 
 
-def test_the_knowledge_gradient_is_that_of_its_formula_to_the_bit():
+def test_the_knowledge_gradient_is_that_of_its_formula_to_the_bit() -> None:
     rng = np.random.default_rng(5)
     mean, deviation, noise = rng.random(300), 0.1 + rng.random(300), 0.2
     shared, contenders = rng.standard_normal((300, 24)), rng.random(24)

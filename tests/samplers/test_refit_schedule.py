@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from threading import Barrier, Thread
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from tests.contracts.test_samplers import BUDGETS, FRONT, feasible_space, finish
 counts = st.integers(0, 20_000)
 
 
-def trained(count):
+def trained(count: int) -> Any:
     """Return distinct networks that were all trained to the end."""
     drawn = feasible_space(BUDGETS["one"]).sample_many(np.random.default_rng(0), 2 * count)
     distinct = list(dict.fromkeys(drawn))[:count]
@@ -29,7 +30,7 @@ def trained(count):
 
 
 @given(counts)
-def test_the_parameters_are_fitted_again_after_each_fifteen_percent(count):
+def test_the_parameters_are_fitted_again_after_each_fifteen_percent(count: Any) -> None:
     fitted = fitted_count(count, count)
     assert fitted == 6 or count / 1.15 - 1 < fitted <= count
     assert fitted_count(fitted, fitted) == fitted
@@ -37,18 +38,20 @@ def test_the_parameters_are_fitted_again_after_each_fifteen_percent(count):
 
 
 @given(counts, st.floats(0.5, 1))
-def test_only_trials_among_which_no_result_comes_are_fitted(count, share):
+def test_only_trials_among_which_no_result_comes_are_fitted(count: Any, share: float) -> None:
     settled = int(np.ceil(share * count))
     assert fitted_count(count, settled) == fitted_count(settled, settled)
 
 
 @given(st.integers(100, 20_000))
-def test_a_slow_trial_does_not_keep_the_study_from_learning(count):
+def test_a_slow_trial_does_not_keep_the_study_from_learning(count: int) -> None:
     assert fitted_count(count, 3) == fitted_count(count, count)
 
 
 @pytest.mark.parametrize("late", [(), (9, 4, 1)])
-def test_a_new_sampler_believes_what_one_that_saw_every_step_believes(monkeypatch, late):
+def test_a_new_sampler_believes_what_one_that_saw_every_step_believes(
+    monkeypatch: pytest.MonkeyPatch, late: tuple[int, ...]
+) -> None:
     """Also where trials end out of order, or fail, and where one is far worse than all others."""
     fitted = []
     fit = model.fit
@@ -69,7 +72,7 @@ def test_a_new_sampler_believes_what_one_that_saw_every_step_believes(monkeypatc
     assert len({theta.tobytes() for theta in fitted}) == len(lengths)
 
 
-def test_what_is_settled_stays_so_when_the_others_have_finished():
+def test_what_is_settled_stays_so_when_the_others_have_finished() -> None:
     full = trained(20)
     late = replace(full[9], state=TrialState.WAITING, measurements=())
     seen = HistoryIndex(feasible_space(BUDGETS["one"]), objective("top1_error")).read(
@@ -79,17 +82,17 @@ def test_what_is_settled_stays_so_when_the_others_have_finished():
     assert seen.finished[:9] == full[:9]
 
 
-def test_computations_in_two_threads_leave_the_limit_as_it_was():
+def test_computations_in_two_threads_leave_the_limit_as_it_was() -> None:
     both, told = Barrier(2), []
 
-    def threads():
+    def threads() -> Any:
         return {one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"}
 
     @on_one_thread
-    def inside():
+    def inside() -> None:
         told.append(threads())
 
-    def begin():
+    def begin() -> None:
         both.wait(30)
         inside()
 

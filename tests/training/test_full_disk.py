@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ SPEC = quick_spec(num_trials=3)
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NAS_CACHE", str(tmp_path / "cache"))
 
 
@@ -45,7 +46,7 @@ def states(store: MemoryStore) -> list[tuple[TrialState, int, int]]:
     return [(t.state, t.attempt, len(t.measurements)) for t in store.trials("study")]
 
 
-def test_files_that_may_not_grow_pause_the_study(tmp_path):
+def test_files_that_may_not_grow_pause_the_study(tmp_path: Path) -> None:
     """A limit on the size of files strikes the library that writes weights as a full disk does."""
     store = MemoryStore()
     evaluator = evaluator_in(tmp_path)
@@ -74,7 +75,9 @@ def test_files_that_may_not_grow_pause_the_study(tmp_path):
 
 
 @pytest.mark.parametrize("event", [TrialStarted, TrialMeasured])
-def test_a_folder_that_vanishes_pauses_the_study_and_is_not_made_again(tmp_path, event):
+def test_a_folder_that_vanishes_pauses_the_study_and_is_not_made_again(
+    tmp_path: Path, event: Any
+) -> None:
     store, results = MemoryStore(), tmp_path / "results"
     evaluator = evaluator_in(results)
 
@@ -92,7 +95,7 @@ def test_a_folder_that_vanishes_pauses_the_study_and_is_not_made_again(tmp_path,
     assert {state[0] for state in states(store)} == {TrialState.COMPLETE}
 
 
-def test_the_folder_of_another_study_is_not_written_to(tmp_path):
+def test_the_folder_of_another_study_is_not_written_to(tmp_path: Path) -> None:
     store = MemoryStore()
     evaluator = evaluator_in(tmp_path)
     shutil.rmtree(tmp_path / "study")
@@ -103,7 +106,7 @@ def test_the_folder_of_another_study_is_not_written_to(tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a disk")
-def test_a_full_disk_pauses_the_study_until_there_is_room(tmp_path):
+def test_a_full_disk_pauses_the_study_until_there_is_room(tmp_path: Path) -> None:
     database, results = tmp_path / "nas.db", tmp_path / "results"
     results.mkdir()
     train = [sys.executable, "-m", "tests.training.full_disk_process", str(database), str(results)]

@@ -2,6 +2,7 @@
 
 import copy
 import warnings
+from typing import Any
 
 import pytest
 import torch
@@ -42,7 +43,7 @@ def by_hand(weights: dict[str, torch.Tensor], x: torch.Tensor) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
-def test_executes_the_layers(layout):
+def test_executes_the_layers(layout: Any) -> None:
     network = build(small_layers(), random())
     x = torch.randn(5, 1, 8, 8, generator=random(1))
     expected = by_hand(network.state_dict(), x)
@@ -50,7 +51,7 @@ def test_executes_the_layers(layout):
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
 
 
-def test_state_dict_follows_the_layer_names():
+def test_state_dict_follows_the_layer_names() -> None:
     layers = lower(SPACE, SPACE.parse("igcv3-d-1.0"))
     keys = set(build(layers).state_dict())
     assert {"stem.conv.weight", "stage2.0.first.weight", "stage2.0.first_bn.running_var"} <= keys
@@ -58,7 +59,7 @@ def test_state_dict_follows_the_layer_names():
     assert {key.rpartition(".")[0] for key in keys} <= {layer.name for layer in layers}
 
 
-def test_shuffle_interleaves_two_halves():
+def test_shuffle_interleaves_two_halves() -> None:
     x = torch.arange(12.0).reshape(1, 12, 1, 1).expand(2, 12, 2, 3)
     new = ChannelShuffle(2)(x)
     for k in range(6):
@@ -68,7 +69,7 @@ def test_shuffle_interleaves_two_halves():
 
 @pytest.mark.parametrize("groups", [2, 3, 4, 8, 12])
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
-def test_shuffle_is_the_same_eager_and_traced(groups, layout):
+def test_shuffle_is_the_same_eager_and_traced(groups: int, layout: Any) -> None:
     x = torch.randn(2, 24, 3, 5, generator=random()).to(memory_format=layout)
     shuffle = ChannelShuffle(groups)
     with warnings.catch_warnings():
@@ -81,7 +82,7 @@ def test_shuffle_is_the_same_eager_and_traced(groups, layout):
     assert eager.is_contiguous(memory_format=layout)
 
 
-def test_training_keeps_channels_last():
+def test_training_keeps_channels_last() -> None:
     network = build(small_layers()).to(memory_format=torch.channels_last)
     layouts = []
     for module in network.modules():
@@ -97,7 +98,7 @@ def test_training_keeps_channels_last():
     assert all(layouts)
 
 
-def test_mobilenet_v2_is_torchvisions():
+def test_mobilenet_v2_is_torchvisions() -> None:
     layers = lower(SPACE, SPACE.parse("mobilenetv2-1.0"))
     ours, theirs = build(layers).eval(), mobilenet_v2().eval()
     with torch.no_grad():
@@ -113,7 +114,7 @@ def test_mobilenet_v2_is_torchvisions():
         torch.testing.assert_close(ours(x), theirs(x), rtol=1e-4, atol=1e-5)
 
 
-def test_weights_are_drawn_per_group():
+def test_weights_are_drawn_per_group() -> None:
     network = build(lower(SPACE, SPACE.parse("igcv3-d-1.0")), random())
     for name, groups in (("stage6.1.first", 2), ("stage6.1.depthwise", 960)):
         conv = network.get_submodule(name)
@@ -122,14 +123,14 @@ def test_weights_are_drawn_per_group():
     assert network.get_submodule("classifier").weight.std().item() == pytest.approx(0.01, rel=0.05)
 
 
-def test_one_seed_draws_one_network():
+def test_one_seed_draws_one_network() -> None:
     first, same, other = (build(small_layers(), random(seed)) for seed in (3, 3, 4))
     x = torch.randn(2, 1, 8, 8, generator=random())
     assert torch.equal(first(x), same(x))
     assert not torch.equal(first(x), other(x))
 
 
-def test_a_copy_is_a_network_of_its_own():
+def test_a_copy_is_a_network_of_its_own() -> None:
     network = build(small_layers(), random())
     twin = copy.deepcopy(network)
     x = torch.randn(2, 1, 8, 8, generator=random())
@@ -138,7 +139,7 @@ def test_a_copy_is_a_network_of_its_own():
     assert not torch.equal(network(x), twin(x))
 
 
-def test_a_feature_map_that_is_read_twice_is_not_overwritten():
+def test_a_feature_map_that_is_read_twice_is_not_overwritten() -> None:
     shape = Shape(2, 3, 3)
     layers: list[Layer] = [
         Input("input", (), shape),

@@ -1,8 +1,10 @@
 """Training-free scores: their values, their finiteness, and that they leave no trace."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -32,7 +34,7 @@ EVERY = {*PROXIES, "depth"}
 
 
 @pytest.fixture(autouse=True)
-def one_thread():
+def one_thread() -> Iterator[Any]:
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -73,7 +75,7 @@ def two_layers() -> list[Layer]:
 # -- synflow -------------------------------------------------------------------------------------
 
 
-def test_synflow_is_the_value_computed_by_hand():
+def test_synflow_is_the_value_computed_by_hand() -> None:
     network = Network(two_layers())
     with torch.no_grad():
         network.get_parameter("conv.weight").copy_(torch.tensor([8.0, -3.0]).reshape(2, 1, 1, 1))
@@ -98,7 +100,7 @@ def by_autograd(network: Network) -> float:
 
 
 @pytest.mark.parametrize("name", ["small", "igcv3", "shufflenetv1"])
-def test_synflow_agrees_with_its_definition(name):
+def test_synflow_agrees_with_its_definition(name: str) -> None:
     if name == "small":
         layers = small_layers()
     else:
@@ -108,7 +110,7 @@ def test_synflow_agrees_with_its_definition(name):
     assert found == pytest.approx(math.log(by_autograd(network_of(layers))), rel=1e-6)
 
 
-def test_synflow_survives_what_no_float_holds():
+def test_synflow_survives_what_no_float_holds() -> None:
     net = Builder(Shape(64, 1, 1))
     for index in range(400):
         net.conv(f"conv{index}", 64)
@@ -123,7 +125,7 @@ def test_synflow_survives_what_no_float_holds():
     assert synflow(network, net.layers) == pytest.approx(wanted, rel=1e-6)
 
 
-def test_nothing_flows_through_dead_weights():
+def test_nothing_flows_through_dead_weights() -> None:
     network = network_of(two_layers())
     nn.init.zeros_(network.get_parameter("conv.weight"))
     assert synflow(network, two_layers()) is None
@@ -132,7 +134,7 @@ def test_nothing_flows_through_dead_weights():
 # -- the scores that look at images --------------------------------------------------------------
 
 
-def test_naswot_is_the_determinant_of_the_agreements():
+def test_naswot_is_the_determinant_of_the_agreements() -> None:
     layers = two_layers()
     batches = [(images, labels % 2) for images, labels in noise(Shape(1, 2, 2), images=4)]
     network = network_of(layers, seed=5).train()
@@ -146,7 +148,7 @@ def test_naswot_is_the_determinant_of_the_agreements():
     assert proxy_scores(layers, batches, seed=5)["naswot"] == pytest.approx(wanted, rel=1e-9)
 
 
-def test_grad_norm_is_the_sum_over_layers():
+def test_grad_norm_is_the_sum_over_layers() -> None:
     layers, batches = small_layers(), noise(DIGITS)
     network = network_of(layers, seed=5).train()
     loss = nn.functional.cross_entropy(network(batches[0][0]), batches[0][1])
@@ -156,7 +158,7 @@ def test_grad_norm_is_the_sum_over_layers():
     assert proxy_scores(layers, batches, seed=5)["grad_norm"] == pytest.approx(wanted, rel=1e-4)
 
 
-def test_zico_by_hand():
+def test_zico_by_hand() -> None:
     one = [torch.tensor([1.0, -1.0, 2.0]), torch.tensor([0.0]), torch.tensor([3.0])]
     other = [torch.tensor([3.0, 1.0, 2.0]), torch.tensor([0.0]), torch.tensor([1.0])]
     # mean |g| over deviation: 2/1 and 1/1, the third does not vary; then a layer that never moves;
@@ -165,7 +167,7 @@ def test_zico_by_hand():
     assert zico_score(one[1:2], other[1:2]) is None
 
 
-def test_jacobian_score_by_hand():
+def test_jacobian_score_by_hand() -> None:
     apart = torch.tensor([[1.0, -1.0, 0.0, 0.0], [0.0, 0.0, 1.0, -1.0]])
     k = 1e-5
     assert jacobian_score(apart) == pytest.approx(-2 * (math.log(1 + k) + 1 / (1 + k)))
@@ -176,7 +178,7 @@ def test_jacobian_score_by_hand():
     assert jacobian_score(torch.tensor([[1.0, math.inf], [0.0, 1.0]])) is None
 
 
-def test_without_a_relu_the_codes_are_left_out():
+def test_without_a_relu_the_codes_are_left_out() -> None:
     net = Builder(DIGITS)
     net.conv("conv", 4, kernel=3)
     net.global_pool("pool")
@@ -186,7 +188,7 @@ def test_without_a_relu_the_codes_are_left_out():
     assert all(map(math.isfinite, found.values()))
 
 
-def test_images_with_one_code_still_have_a_score():
+def test_images_with_one_code_still_have_a_score() -> None:
     image, label = torch.ones(4, 1, 8, 8), torch.zeros(4, dtype=torch.int64)
     found = values(proxy_scores(small_layers(), [(image, label)] * 2, 0))
     assert math.isfinite(found["naswot"])
@@ -194,7 +196,7 @@ def test_images_with_one_code_still_have_a_score():
 
 
 @pytest.mark.parametrize("name", ["igcv3", "shufflenetv1", "nasnet-a"])
-def test_real_networks_have_every_score(name):
+def test_real_networks_have_every_score(name: str) -> None:
     space = load_space(name)
     layers = lower(space, space.published[0].architecture, DIGITS, 10)
     found = proxy_scores(layers, noise(DIGITS), 0)
@@ -202,7 +204,7 @@ def test_real_networks_have_every_score(name):
     assert all(map(math.isfinite, found.values()))
 
 
-def test_scores_are_those_of_the_seed_and_leave_no_trace():
+def test_scores_are_those_of_the_seed_and_leave_no_trace() -> None:
     layers, batches = small_layers(), noise(DIGITS)
     torch.manual_seed(3)
     before, images = torch.get_rng_state(), batches[0][0].clone()
@@ -216,7 +218,7 @@ def test_scores_are_those_of_the_seed_and_leave_no_trace():
     assert values(proxy_scores(layers, batches, seed=2)) != first
 
 
-def test_each_score_says_what_it_took():
+def test_each_score_says_what_it_took() -> None:
     found = proxy_scores(small_layers(), noise(DIGITS), 0)
     costs = {name: value for name, value in found.items() if name.endswith(MS)}
     assert set(costs) == {f"{name}{MS}" for name in PROXIES} | {f"total{MS}"}
@@ -226,7 +228,7 @@ def test_each_score_says_what_it_took():
 # -- batches -------------------------------------------------------------------------------------
 
 
-def test_batches_are_training_images_that_the_seed_picks():
+def test_batches_are_training_images_that_the_seed_picks() -> None:
     task = load_task("digits")
     one, again, other = (proxy_batches(task, seed, "cpu") for seed in (0, 0, 1))
     assert [images.shape for images, _ in one] == [(32, 1, 8, 8)] * 2
@@ -242,7 +244,7 @@ def test_batches_are_training_images_that_the_seed_picks():
         assert all(tuple(image.flatten().tolist()) in known for image in pixels)
 
 
-def test_large_images_come_in_smaller_batches_and_few_in_none():
+def test_large_images_come_in_smaller_batches_and_few_in_none() -> None:
     wide = coloured_task(images=200)
     assert [len(labels) for _, labels in proxy_batches(wide, 0, "cpu")] == [32, 32]
     images = torch.zeros(40, 3, 64, 64, dtype=torch.uint8)
@@ -257,7 +259,7 @@ def test_large_images_come_in_smaller_batches_and_few_in_none():
 # -- the training that follows -------------------------------------------------------------------
 
 
-def test_training_is_the_same_to_the_last_bit(tmp_path: Path):
+def test_training_is_the_same_to_the_last_bit(tmp_path: Path) -> None:
     spec = small_spec(rungs=(2,), recipe="digits", limit=100)
     job = Job(0, 1, 11, spec.space.parse("small-plain"))
     runs = []
@@ -273,7 +275,9 @@ def test_training_is_the_same_to_the_last_bit(tmp_path: Path):
     assert with_[-1].sha256 == without[-1].sha256
 
 
-def test_a_training_does_not_fail_for_want_of_memory_for_its_scores(tmp_path, monkeypatch):
+def test_a_training_does_not_fail_for_want_of_memory_for_its_scores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def starve(*_: object) -> dict[str, float]:
         raise torch.OutOfMemoryError("CUDA out of memory")
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -21,40 +22,40 @@ inputs = st.builds(Shape, st.sampled_from([1, 3]), st.integers(5, 24), st.intege
 
 @settings(max_examples=12, deadline=None)
 @given(members(SPACE), inputs, st.integers(2, 100))
-def test_equals_the_closed_form(architecture, shape, classes):
+def test_equals_the_closed_form(architecture: Any, shape: Any, classes: int) -> None:
     layers = lower(SPACE, architecture, shape, classes)
     assert referee.fvcore_cost(layers, shape) == CostModel(SPACE, shape, classes).cost(architecture)
 
 
 @settings(max_examples=8, deadline=None)
 @given(members(SPACE))
-def test_parameters_are_those_of_the_trained_module(architecture):
+def test_parameters_are_those_of_the_trained_module(architecture: Any) -> None:
     network = build(lower(SPACE, architecture, Shape(1, 8, 8), 10))
     params = sum(parameter.numel() for parameter in network.parameters())
     assert params == CostModel(SPACE, Shape(1, 8, 8), 10).cost(architecture).params
 
 
 @pytest.mark.parametrize("published", SPACE.published, ids=lambda published: published.name)
-def test_equals_the_closed_form_at_the_deployment_input(published):
+def test_equals_the_closed_form_at_the_deployment_input(published: Any) -> None:
     layers = lower(SPACE, published.architecture)
     assert referee.fvcore_cost(layers) == CostModel(SPACE).cost(published.architecture)
 
 
-def test_counts_what_is_executed_not_what_is_written():
+def test_counts_what_is_executed_not_what_is_written() -> None:
     layers = small_layers()
     wrong = [layer for layer in layers if layer.name != "body.0.depthwise"]
     assert referee.fvcore_cost(layers) == total_cost(layers)
     assert total_cost(wrong) != referee.fvcore_cost(layers)
 
 
-def test_says_nothing(capfd, caplog, recwarn):
+def test_says_nothing(capfd: pytest.CaptureFixture[str], caplog: Any, recwarn: Any) -> None:
     referee.fvcore_cost(small_layers())
     assert capfd.readouterr() == ("", "")
     assert not caplog.records
     assert not recwarn.list
 
 
-def test_training_needs_no_fvcore():
+def test_training_needs_no_fvcore() -> None:
     code = (
         "import sys, nas.training.network.module, nas.training.data;"
         "import nas.training.loop.session, nas.training.loop.recipe;"

@@ -12,27 +12,27 @@ from nas.tuner.tune_bridge import Bridge
 class Endless:
     """An execution with a job for everyone who asks."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.asked = 0
 
-    def next(self):
+    def next(self) -> SimpleNamespace:
         self.asked += 1
         return SimpleNamespace(number=self.asked)
 
 
 @pytest.fixture
-def clock(monkeypatch):
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     now = SimpleNamespace(at=100.0)
     monkeypatch.setattr(bridges, "time", SimpleNamespace(monotonic=lambda: now.at))
     return now
 
 
 @pytest.fixture
-def bridge(clock):
+def bridge(clock: SimpleNamespace) -> Bridge:
     return Bridge(Endless(), None, lambda: 2, 60.0)
 
 
-def given(bridge, name, status=TuneTrial.PENDING):
+def given(bridge: Bridge, name: str, status: str = TuneTrial.PENDING) -> SimpleNamespace | None:
     """Ask for a job under a name; return Tune's handle on it, or None where there was none yet."""
     if bridge.suggest(name) is None:
         return None
@@ -41,12 +41,12 @@ def given(bridge, name, status=TuneTrial.PENDING):
     return trial
 
 
-def test_the_first_workers_are_given_their_jobs_at_once(bridge):
+def test_the_first_workers_are_given_their_jobs_at_once(bridge: Bridge) -> None:
     assert given(bridge, "a")
     assert given(bridge, "b")
 
 
-def test_a_worker_that_is_about_to_start_goes_before_the_next_proposal(bridge):
+def test_a_worker_that_is_about_to_start_goes_before_the_next_proposal(bridge: Bridge) -> None:
     for name in ("a", "b"):
         given(bridge, name, TuneTrial.RUNNING)
     bridge.over("a")
@@ -58,7 +58,9 @@ def test_a_worker_that_is_about_to_start_goes_before_the_next_proposal(bridge):
     assert given(bridge, "d")
 
 
-def test_nobody_waits_long_for_a_worker_that_does_not_start(bridge, clock):
+def test_nobody_waits_long_for_a_worker_that_does_not_start(
+    bridge: Bridge, clock: SimpleNamespace
+) -> None:
     for name in ("a", "b"):
         given(bridge, name, TuneTrial.RUNNING)
     bridge.over("a")

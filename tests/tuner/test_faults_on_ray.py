@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -55,6 +56,7 @@ def cluster() -> Iterator[None]:
 
 
 def test_trials_that_run_out_of_memory_and_of_images(cluster: None, tmp_path: Path) -> None:
+    events: list[Any]
     spec, store, events = spec_of(rungs=(3,)), MemoryStore(), []
     study = Study(spec, store, Wanderer(spec))
     settings = RunSettings(tmp_path, evaluator="tests.tuner.test_faults_on_ray:make")

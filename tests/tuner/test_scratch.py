@@ -7,6 +7,7 @@ import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -103,7 +104,7 @@ def test_a_folder_that_is_missing_or_a_file_is_named(short: Path, scratch_in: Us
 def test_where_no_folder_can_be_written_each_is_named(
     short: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(**_: object) -> str:
+    def full(**_: Any) -> str:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(tempfile, "mkdtemp", full)

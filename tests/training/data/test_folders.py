@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -16,7 +17,7 @@ CLASSES = ("ice", "sea")
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NAS_CACHE", str(tmp_path / "cache"))
 
 
@@ -26,7 +27,9 @@ def fill(folder: Path, first: int = 0, count: int = 12, suffix: str = ".png") ->
         (folder / f"{number}{suffix}").write_bytes(png(picture(number, 16)))
 
 
-def tree(root: Path, *parts: str, classes=CLASSES, counts=(12, 2, 4)) -> Path:
+def tree(
+    root: Path, *parts: str, classes: Any = CLASSES, counts: tuple[int, int, int] = (12, 2, 4)
+) -> Path:
     for label, name in enumerate(classes):
         for place, (part, count) in enumerate(zip(parts, counts, strict=False)):
             fill(root / part / name, 1000 * place + 100 * label, count)
@@ -54,7 +57,7 @@ def refused(match: str, root: Path, task: str = "folder") -> None:
      ("テスト", "test"), ("holdout", "test"), ("testamento", None), ("обучениеx", None),
      ("contest", None), ("value", None), ("testament", None), ("device", None), ("cat", None)],
 )  # fmt: skip
-def test_which_part_a_name_stands_for(name, part):
+def test_which_part_a_name_stands_for(name: str, part: str | None) -> None:
     found = part_of(name)
     assert (found[0] if found else None) == part
 
@@ -69,7 +72,9 @@ TWO = [
 
 @pytest.mark.parametrize("task", ["folder", "cifar10", "imagenet"])
 @pytest.mark.parametrize(("train", "test"), TWO)
-def test_train_and_test_under_the_names_that_people_use(tmp_path, train, test, task):
+def test_train_and_test_under_the_names_that_people_use(
+    tmp_path: Path, train: Any, test: Any, task: str
+) -> None:
     tree(tmp_path / "d", train, test, counts=(12, 4))
     found = load_task(task, str(tmp_path / "d"))
     assert found.class_names == CLASSES
@@ -83,12 +88,12 @@ def test_train_and_test_under_the_names_that_people_use(tmp_path, train, test, t
     [("train", "val", "test"), ("Train", "Validation", "Test"), ("training", "dev", "testing"),
      ("train", "valid", "test"), ("train", "eval", "test"), ("t/Train", "t/Valid", "t/Test")],
 )  # fmt: skip
-def test_three_parts(tmp_path, names):
+def test_three_parts(tmp_path: Path, names: tuple[str, str, str]) -> None:
     task = load_task("folder", str(tree(tmp_path / "d", *names)))
     assert (len(task.train), len(task.val), len(task.test)) == (24, 4, 8)
 
 
-def test_parts_below_each_class(tmp_path):
+def test_parts_below_each_class(tmp_path: Path) -> None:
     for label, name in enumerate(CLASSES):
         fill(tmp_path / "d" / name / "train", 100 * label)
         fill(tmp_path / "d" / name / "test", 1000 + 100 * label, 4)
@@ -100,12 +105,12 @@ def test_parts_below_each_class(tmp_path):
 @pytest.mark.parametrize(
     "classes", [("bus", "train"), ("contest", "test_tube"), ("dev", "ops"), ("test", "tube")]
 )
-def test_a_class_may_have_the_name_of_a_part(tmp_path, classes):
+def test_a_class_may_have_the_name_of_a_part(tmp_path: Path, classes: tuple[str, str]) -> None:
     task = load_task("folder", str(tree(tmp_path / "d", "", classes=classes)))
     assert task.class_names == classes
 
 
-def test_two_folders_for_one_part_or_none_for_training_are_refused(tmp_path):
+def test_two_folders_for_one_part_or_none_for_training_are_refused(tmp_path: Path) -> None:
     tree(tmp_path / "a", "train2014", "train2017", "val")
     refused("train2014 … train2017", tmp_path / "a")
     tree(tmp_path / "b", "val", "test")
@@ -115,7 +120,7 @@ def test_two_folders_for_one_part_or_none_for_training_are_refused(tmp_path):
     refused("24 … class folders", tmp_path / "c")
 
 
-def test_classes_that_only_one_part_has(tmp_path):
+def test_classes_that_only_one_part_has(tmp_path: Path) -> None:
     root = tree(tmp_path / "d", "train")
     fill(root / "test" / "ice", 500, 4)
     assert carries(load_task("folder", str(root)).note, "test … sea")
@@ -126,7 +131,7 @@ def test_classes_that_only_one_part_has(tmp_path):
 # -- the account -----------------------------------------------------------------------------------
 
 
-def test_what_is_left_out_is_counted_and_named(tmp_path):
+def test_what_is_left_out_is_counted_and_named(tmp_path: Path) -> None:
     root = tree(tmp_path / "d", "train", "test", counts=(12, 4))
     (root / "README.md").write_text("about")
     (root / "train" / "ice" / "notes.txt").write_text("notes")
@@ -165,7 +170,7 @@ def test_what_is_left_out_is_counted_and_named(tmp_path):
     ("suffix", "kind"), [("jfif", "JPEG"), ("webp", "WEBP"), ("tif", "TIFF"), ("jp2", "JPEG2000"),
                          ("tga", "TGA"), ("JPG", "JPEG"), ("", "PNG"), ("bin2", "PNG")],
 )  # fmt: skip
-def test_every_suffix_that_is_an_image_is_read(tmp_path, suffix, kind):
+def test_every_suffix_that_is_an_image_is_read(tmp_path: Path, suffix: str, kind: str) -> None:
     for label, name in enumerate(CLASSES):
         (tmp_path / "d" / name).mkdir(parents=True)
         for number in range(12):
@@ -177,7 +182,7 @@ def test_every_suffix_that_is_an_image_is_read(tmp_path, suffix, kind):
 
 
 @pytest.mark.parametrize("how", ["links", "empty", "corrupt"])
-def test_a_class_that_loses_all_its_files_is_an_error(tmp_path, how):
+def test_a_class_that_loses_all_its_files_is_an_error(tmp_path: Path, how: str) -> None:
     root = tree(tmp_path / "d", "")
     (root / "wood").mkdir()
     for number in range(12):
@@ -190,7 +195,7 @@ def test_a_class_that_loses_all_its_files_is_an_error(tmp_path, how):
         load_task("folder", str(root), skip_corrupt=True)
 
 
-def test_a_folder_with_other_files_only_is_named(tmp_path):
+def test_a_folder_with_other_files_only_is_named(tmp_path: Path) -> None:
     root = tree(tmp_path / "d", "")
     (root / "annotations").mkdir()
     (root / "annotations" / "0.xml").write_text("<a/>")
@@ -199,26 +204,26 @@ def test_a_folder_with_other_files_only_is_named(tmp_path):
     assert "1 a folder without images: annotations" in note
 
 
-def test_a_folder_without_any_image_says_what_it_holds(tmp_path):
+def test_a_folder_without_any_image_says_what_it_holds(tmp_path: Path) -> None:
     (tmp_path / "d" / "a").mkdir(parents=True)
     (tmp_path / "d" / "a" / "scan.csv").write_text("1,2")
     refused("1 … scan.csv", tmp_path / "d")
 
 
-def test_many_classes_are_told_by_their_sizes(tmp_path):
+def test_many_classes_are_told_by_their_sizes(tmp_path: Path) -> None:
     root = tmp_path / "d"
     for label in range(6):
         fill(root / f"c{label}", 100 * label, 10 + label)
     assert carries(load_task("folder", str(root)).note, "75 images … 6 classes … 10 to 15")
 
 
-def test_parts_in_other_languages(tmp_path):
+def test_parts_in_other_languages(tmp_path: Path) -> None:
     tree(tmp_path / "d", "ENTRENAMIENTO", "Validación", "Prueba")
     task = load_task("folder", str(tmp_path / "d"))
     assert (task.class_names, len(task.test)) == (CLASSES, 8)
 
 
-def test_classes_that_hold_the_same_folders_may_be_parts_and_that_is_said(tmp_path):
+def test_classes_that_hold_the_same_folders_may_be_parts_and_that_is_said(tmp_path: Path) -> None:
     tree(tmp_path / "a", "shuffled", "kept", "put by")
     note = load_task("folder", str(tmp_path / "a")).note
     assert carries(note, "kept, put by, shuffled … ice, sea")
@@ -226,12 +231,12 @@ def test_classes_that_hold_the_same_folders_may_be_parts_and_that_is_said(tmp_pa
     assert "ice, sea" not in load_task("folder", str(tmp_path / "a")).note
 
 
-def test_images_of_a_part_that_is_not_read_are_counted(tmp_path):
+def test_images_of_a_part_that_is_not_read_are_counted(tmp_path: Path) -> None:
     tree(tmp_path / "d", "train", "unlabelled", "test")
     assert carries(load_task("folder", str(tmp_path / "d")).note, "left out: 4")
 
 
-def test_names_that_no_terminal_shows_are_escaped(tmp_path):
+def test_names_that_no_terminal_shows_are_escaped(tmp_path: Path) -> None:
     names = [b"caf\xe9", b"new\nline", b"\x1b[31mred"]
     for place, name in enumerate(names):
         fill(tmp_path / "d" / os.fsdecode(name), 100 * place)

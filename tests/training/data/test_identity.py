@@ -4,6 +4,7 @@ import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,18 +25,18 @@ from tests.training.data.pictures import (
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     place = tmp_path / "cache"
     monkeypatch.setenv("NAS_CACHE", str(place))
     return place
 
 
 @pytest.fixture(params=["held", "streamed"])
-def images(request, tmp_path) -> Path:
+def images(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return write_folder(tmp_path / "d", side=24 if request.param == "held" else 70)
 
 
-def identity(folder: Path, **settings) -> DataIdentity:
+def identity(folder: Path, **settings: Any) -> DataIdentity:
     return load_task("folder", str(folder), **settings).identity
 
 
@@ -50,7 +51,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_what_changes_a_training_changes_the_identity(images, change):
+def test_what_changes_a_training_changes_the_identity(images: Path, change: Any) -> None:
     before = identity(images)
     change(images)
     now = identity(images)
@@ -58,7 +59,7 @@ def test_what_changes_a_training_changes_the_identity(images, change):
     assert before.change(now)
 
 
-def test_what_changes_no_training_leaves_it(images, tmp_path, cache):
+def test_what_changes_no_training_leaves_it(images: Path, tmp_path: Path, cache: Any) -> None:
     before = identity(images)
     assert before.digest
     os.utime(images / "cat" / "3.png", (1, 1))
@@ -71,14 +72,14 @@ def test_what_changes_no_training_leaves_it(images, tmp_path, cache):
     assert before.change(identity(tmp_path / "elsewhere")) == ""
 
 
-def test_the_second_reading_opens_no_image(images, monkeypatch):
+def test_the_second_reading_opens_no_image(images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = identity(images)
     monkeypatch.setattr("nas.training.data.scan.look", None)
     assert identity(images) == before
 
 
 @pytest.mark.parametrize("write", [write_parquet, write_binary_batch], ids=["parquet", "batches"])
-def test_rows_and_batches_have_one_too(tmp_path, write):
+def test_rows_and_batches_have_one_too(tmp_path: Path, write: Any) -> None:
     name = "train.parquet" if write is write_parquet else "data_batch_1.bin"
     found = []
     for count in (60, 80, 60):
@@ -87,12 +88,12 @@ def test_rows_and_batches_have_one_too(tmp_path, write):
     assert found[0] == found[2] != found[1]
 
 
-def test_embedded_images_have_one():
+def test_embedded_images_have_one() -> None:
     assert load_task("digits").digest
     assert load_task("digits").identity == load_task("digits").identity
 
 
-def test_a_change_is_told_in_numbers():
+def test_a_change_is_told_in_numbers() -> None:
     one = DataIdentity("a" * 64, 64, 8, 8)
     sizes = one.change(replace(one, train=224, val=28, test=28))
     assert carries(sizes, "64 train … 8 validation … 8 test … 224 train … 28 validation … 28 test")
@@ -101,7 +102,7 @@ def test_a_change_is_told_in_numbers():
     assert DataIdentity.from_json(None) is None
 
 
-def test_a_study_refuses_other_images(images, tmp_path):
+def test_a_study_refuses_other_images(images: Path, tmp_path: Path) -> None:
     spec = small_spec(task="folder", data_dir=str(images), image_size=24, limit=None)
     spec = replace(spec, data=load_study_task(spec).identity, recipe="digits", proxies=False)
     assert load_study_task(spec).identity == spec.data

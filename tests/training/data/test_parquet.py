@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -23,11 +24,11 @@ TASKS = ("cifar10", "cifar100", "imagenet", "folder")
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NAS_CACHE", str(tmp_path / "cache"))
 
 
-def write(file: Path, columns: dict, **settings) -> Path:
+def write(file: Path, columns: dict, **settings: Any) -> Path:
     file.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(pa.table(columns), file, **settings)
     return file.parent
@@ -72,7 +73,7 @@ MADE = {
 
 
 @pytest.mark.parametrize("columns", MADE.values(), ids=MADE)
-def test_every_make_is_read_alike(tmp_path, columns):
+def test_every_make_is_read_alike(tmp_path: Path, columns: Any) -> None:
     folder = write(tmp_path / "p" / "train-00000-of-00001.parquet", columns, row_group_size=7)
     task = load_task("cifar10", str(folder))
     assert isinstance(task.train, Split)
@@ -85,20 +86,20 @@ def test_every_make_is_read_alike(tmp_path, columns):
 
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("make", ["large_binary, large_string", "paths and identifiers"])
-def test_every_task_reads_them(tmp_path, task, make):
+def test_every_task_reads_them(tmp_path: Path, task: Any, make: str) -> None:
     found = load_task(task, str(write(tmp_path / "p" / "train.parquet", MADE[make])))
     assert found.classes == 2
     assert len(found.train) + len(found.val) + len(found.test) == COUNT
 
 
 @pytest.mark.parametrize("kind", [pa.int8(), pa.int64(), pa.uint16(), pa.uint64()])
-def test_labels_of_any_range_are_classes_by_their_order(tmp_path, kind):
+def test_labels_of_any_range_are_classes_by_their_order(tmp_path: Path, kind: Any) -> None:
     labels = pa.array([(3, 10, 100)[number % 3] for number in range(COUNT)], kind)
     folder = write(tmp_path / "p" / "train.parquet", {"image": BLOBS, "label": labels})
     assert load_task("folder", str(folder)).class_names == ("3", "10", "100")
 
 
-def test_the_names_of_the_hub_are_kept(tmp_path):
+def test_the_names_of_the_hub_are_kept(tmp_path: Path) -> None:
     features = {"info": {"features": {"labels": {"names": ["owl", "cat"]}}}}
     table = pa.table({"image": STRUCTS, "labels": LABELS})
     table = table.replace_schema_metadata({"huggingface": json.dumps(features)})
@@ -113,7 +114,9 @@ def test_the_names_of_the_hub_are_kept(tmp_path):
      ("train", "test"), ("default/train/0000", "default/test/0000"), ("Train", "Validation"),
      ("beans_train", "beans_test"), ("train/part-0", "test/part-0")],
 )  # fmt: skip
-def test_files_are_parts_by_their_name_or_their_folder(tmp_path, train, test):
+def test_files_are_parts_by_their_name_or_their_folder(
+    tmp_path: Path, train: str, test: str
+) -> None:
     rows = {"image": BLOBS, "label": LABELS}
     few = {name: values[:4] for name, values in rows.items()}
     write(tmp_path / "p" / f"{train}.parquet", rows)
@@ -123,7 +126,7 @@ def test_files_are_parts_by_their_name_or_their_folder(tmp_path, train, test):
         assert (len(found.train) + len(found.val), len(found.test)) == (COUNT, 4)
 
 
-def test_files_of_several_data_sets_or_other_columns_are_refused(tmp_path):
+def test_files_of_several_data_sets_or_other_columns_are_refused(tmp_path: Path) -> None:
     for name in ("cropped", "full"):
         write(tmp_path / "a" / name / "train-0.parquet", {"image": BLOBS, "label": LABELS})
     refused("cropped … full", tmp_path / "a")
@@ -146,12 +149,12 @@ def test_files_of_several_data_sets_or_other_columns_are_refused(tmp_path):
      ({"image": BLOBS, "label": [None, *LABELS[1:]]}, "row 0 … train.parquet … label"),
      ({"image": BLOBS, "label": [-1, 0, *LABELS[2:]]}, "label -1")],
 )  # fmt: skip
-def test_what_is_not_clear_is_refused(tmp_path, columns, said):
+def test_what_is_not_clear_is_refused(tmp_path: Path, columns: dict[str, Any], said: str) -> None:
     for task in ("cifar10", "folder"):
         refused(said, write(tmp_path / "p" / "train.parquet", columns), task)
 
 
-def test_rows_without_an_image_are_counted(tmp_path):
+def test_rows_without_an_image_are_counted(tmp_path: Path) -> None:
     blobs = [None, b"", *BLOBS[2:]]
     folder = write(tmp_path / "p" / "train.parquet", {"image": blobs, "label": LABELS})
     note = load_task("folder", str(folder)).note
@@ -159,7 +162,7 @@ def test_rows_without_an_image_are_counted(tmp_path):
 
 
 @pytest.mark.skipif(not CIFAR10.is_dir(), reason="no CIFAR-10 in NAS_DATA or ../shared/data")
-def test_a_real_file_of_the_hub_written_again_as_polars_does(tmp_path):
+def test_a_real_file_of_the_hub_written_again_as_polars_does(tmp_path: Path) -> None:
     table = pq.read_table(CIFAR10 / "test-00000-of-00001.parquet").slice(0, 400)
     blobs = [row["bytes"] for row in table.column("image").to_pylist()]
     names = json.loads(table.schema.metadata[b"huggingface"])["info"]["features"]["label"]["names"]

@@ -1,6 +1,8 @@
 """Images come through whole: any mode, depth, orientation and transparency, held or streamed."""
 
 import io
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,11 +26,11 @@ CENTRE = Cut(28)  # of 32 pixels: the middle 28 as they are
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NAS_CACHE", str(tmp_path / "cache"))
 
 
-def encoded(image: Image.Image, kind: str = "PNG", **settings) -> bytes:
+def encoded(image: Image.Image, kind: str = "PNG", **settings: Any) -> bytes:
     stream = io.BytesIO()
     image.save(stream, kind, **settings)
     return stream.getvalue()
@@ -45,7 +47,7 @@ def held(data: bytes, side: int = 32) -> np.ndarray:
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP"])
 @pytest.mark.parametrize("orientation", STORED)
-def test_the_orientation_of_a_photograph_is_applied(kind, orientation):
+def test_the_orientation_of_a_photograph_is_applied(kind: str, orientation: Any) -> None:
     pixels = np.zeros((320, 480, 3), np.uint8)
     pixels[:, :] = (90, 90, 90)
     pixels[:80, :120] = (250, 20, 20)  # red in the upper left corner
@@ -64,7 +66,7 @@ def test_the_orientation_of_a_photograph_is_applied(kind, orientation):
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF")
-def test_broken_metadata_leaves_the_image_as_it_is():
+def test_broken_metadata_leaves_the_image_as_it_is() -> None:
     data = encoded(Image.new("RGB", (32, 32), "red"), "JPEG", exif=b"Exif\0\0MM\0*\0\0\xff\xff")
     assert held(data)[..., 0].min() > 250
 
@@ -84,7 +86,7 @@ DEEP = {
 
 
 @pytest.mark.parametrize(("values", "kind"), DEEP.values(), ids=DEEP)
-def test_grey_of_more_than_eight_bits_is_scaled(values, kind):
+def test_grey_of_more_than_eight_bits_is_scaled(values: Any, kind: Any) -> None:
     data = encoded(Image.fromarray(values), kind)
     assert look(data).peak in (None, 65535)
     found = held(data).astype(float)
@@ -97,12 +99,12 @@ def test_grey_of_more_than_eight_bits_is_scaled(values, kind):
      np.float32(RAMP) * np.float32("nan"), np.int32(70000 * RAMP), np.int32(RAMP * 9) - 5],
     ids=["negative", "on no scale", "large", "nan", "17 bits", "negative integers"],
 )  # fmt: skip
-def test_values_on_no_known_scale_are_refused(values):
+def test_values_on_no_known_scale_are_refused(values: Any) -> None:
     with pytest.raises(BROKEN, match="values from"):
         held(encoded(Image.fromarray(values), "TIFF"))
 
 
-def test_what_is_refused_is_named(tmp_path):
+def test_what_is_refused_is_named(tmp_path: Path) -> None:
     for name in "ab":
         (tmp_path / "d" / name).mkdir(parents=True)
         for number in range(12):
@@ -125,15 +127,15 @@ def transparent(mode: str) -> Image.Image:
     ("mode", "kind"), [("RGBA", "PNG"), ("LA", "PNG"), ("P", "PNG"), ("RGBA", "GIF"),
                        ("RGBA", "WEBP"), ("RGBA", "TIFF")],
 )  # fmt: skip
-def test_transparency_is_composed_on_white(mode, kind):
-    settings = {"lossless": True} if kind == "WEBP" else {}
+def test_transparency_is_composed_on_white(mode: str, kind: str) -> None:
+    settings: dict[str, Any] = {"lossless": True} if kind == "WEBP" else {}
     found = held(encoded(transparent(mode), kind, **settings))
     assert found[:, :15].min() == 255
     assert np.abs(found[:, 17:].astype(int) - 100).max() <= 1
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "I;16"])
-def test_a_transparent_colour_is_white(mode):
+def test_a_transparent_colour_is_white(mode: str) -> None:
     values = np.full((32, 32), 0, np.uint16 if mode == "I;16" else np.uint8)
     values[:, 16:] = 100
     image = Image.fromarray(values)
@@ -148,12 +150,14 @@ def test_a_transparent_colour_is_white(mode):
     [("CMYK", "JPEG", (0, 255, 255, 0), (255, 0, 0)), ("1", "PNG", 1, (255, 255, 255)),
      ("YCbCr", "TIFF", (255, 128, 128), (255, 255, 255)), ("L", "BMP", 7, (7, 7, 7))],
 )  # fmt: skip
-def test_other_modes_are_converted(mode, kind, colour, expected):
+def test_other_modes_are_converted(
+    mode: str, kind: str, colour: int | tuple[int, ...], expected: tuple[int, int, int]
+) -> None:
     found = held(encoded(Image.new(mode, (32, 32), colour), kind))
     assert np.abs(found.astype(int) - np.array(expected)).max() <= 3
 
 
-def test_of_several_frames_the_first_is_read_and_that_is_said(tmp_path):
+def test_of_several_frames_the_first_is_read_and_that_is_said(tmp_path: Path) -> None:
     red, blue = (Image.new("RGB", (32, 32), colour) for colour in ("red", "blue"))
     for kind in ("GIF", "TIFF", "WEBP"):
         data = encoded(red, kind, save_all=True, append_images=[blue])
@@ -168,7 +172,7 @@ def test_of_several_frames_the_first_is_read_and_that_is_said(tmp_path):
     assert carries(note, "12 files … first")
 
 
-def test_images_of_twelve_bits_in_sixteen_are_said_to_be_dark(tmp_path):
+def test_images_of_twelve_bits_in_sixteen_are_said_to_be_dark(tmp_path: Path) -> None:
     for top, said in ((4095, True), (65535, False)):
         for name in "ab":
             (tmp_path / str(top) / name).mkdir(parents=True)
@@ -180,7 +184,7 @@ def test_images_of_twelve_bits_in_sixteen_are_said_to_be_dark(tmp_path):
         assert ("4,095" in note) == said
 
 
-def test_memory_and_stream_show_the_same_of_one_folder(tmp_path):
+def test_memory_and_stream_show_the_same_of_one_folder(tmp_path: Path) -> None:
     for name, top in (("a", 65535), ("b", 30000)):
         (tmp_path / "d" / name).mkdir(parents=True)
         for number in range(12):
