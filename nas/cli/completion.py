@@ -17,7 +17,8 @@ TASKS = ("digits", "cifar10", "cifar100", "imagenet", "folder")
 
 _Offer: TypeAlias = Callable[[click.Context], Iterable[str]]
 _FILES = ("db", "space_name", "space", "spaces", "recipe", "against")  # may name a file instead
-_LISTS = (("search", "space_name"), ("compare-spaces", "space"), ("prove", "samplers"))
+_LISTS = (("search", "space_name"), ("compare-spaces", "space"), ("prove", "samplers"),
+          ("export", "formats"), ("search", "formats"), ("resume", "formats"))  # fmt: skip
 _CONNECT_SECONDS = 2
 
 
@@ -105,6 +106,7 @@ _OFFERS: Mapping[str, _Offer] = {
     "recipe": _recipes,
     "sampler": _samplers,
     "samplers": _samplers,
+    "formats": lambda _ctx: entry_names("nas.exports"),
     "objectives": _objectives,
     "study": _studies,
     "db": lambda _ctx: (),

@@ -32,6 +32,7 @@ from nas.workflows import NetworkExportRequest
     metavar="N",
     help=f"The opset of the ONNX file, {OPSETS[0]} to {OPSETS[-1]}.  [default: {OPSET}]",
 )
+@options.formats
 @click.option("--force", is_flag=True, help="Replace an earlier export.")
 @options.results("Directory with the weights of the study, if it was moved.")
 @options.as_json
@@ -44,6 +45,7 @@ def export(wanted: NetworkExportRequest, json_: bool) -> None:
       nas export igcv3-300m-madds-digits --best -o best
       nas export igcv3-300m-madds-digits --trial 16 --deploy --classes 37 -o deployed
       nas export --arch igcv3-d-1.0 -o igcv3-d
+      nas export --arch igcv3-d-1.0 --format onnx -o igcv3-d
     """  # fmt: skip
     from nas.cli import output
     from nas.workflows import export

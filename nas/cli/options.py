@@ -1,7 +1,7 @@
 """The options that several verbs share."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -233,6 +233,20 @@ def recipe(function: F) -> F:
     return click.option(
         "--recipe", metavar="NAME|FILE.toml", help="Training recipe.  [default: the task's]"
     )(function)
+
+
+def _split(_ctx: click.Context, _parameter: click.Parameter, given: Sequence[str]) -> Any:
+    """Return the names that were given one by one, or joined by commas."""
+    return tuple(name.strip() for text in given for name in text.split(","))
+
+
+def formats(function: F) -> F:
+    """Add `--format`, those of an export."""
+    return click.option(
+        "--format", "formats", multiple=True, metavar="NAME", callback=_split,
+        help="A format of the export: source, weights, onnx, or one of an installed package; may "
+        "be given several times. The card is always written.  [default: source, weights, onnx]",
+    )(function)  # fmt: skip
 
 
 def seed(function: F) -> F:

@@ -118,6 +118,7 @@ def _numbers(
 @options.latency
 @options.deployment
 @options.database
+@options.formats
 @options.execution
 @options.progress
 @into("request", SearchRequest)
@@ -144,6 +145,7 @@ def search(request: SearchRequest, run: RunRequest, said: options.Output, db: st
 @click.command()
 @click.argument("study")
 @options.database
+@options.formats
 @options.execution
 @options.progress
 def resume(study: str, run: RunRequest, said: options.Output, db: str | None) -> int:

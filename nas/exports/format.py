@@ -83,21 +83,11 @@ def _is_format(part: object) -> TypeGuard[ExportFormat]:
 FORMATS = Registry("nas.exports", "export format", _is_format, ExportError)
 
 
-def choose_formats(
-    names: Collection[str] = (), settings: Collection[str] = ()
-) -> list[ExportFormat]:
+def choose_formats(names: Collection[str] = ()) -> list[ExportFormat]:
     """Return the distinct formats of these names; those of this package by default.
 
     Raises:
-        ExportError: one is unknown or cannot be used, or none of them uses one of `settings`.
+        ExportError: one is unknown, or cannot be used.
     """
     wanted = names or [name for name in FORMATS.names() if FORMATS.provider(name) is None]
-    chosen = [FORMATS.load(name) for name in dict.fromkeys(wanted)]
-    for setting in settings:
-        if not any(setting in each.settings for each in chosen):
-            written = ", ".join(each.name for each in chosen)
-            raise ExportError(
-                f"{setting} has no effect: it is not a setting of {written}.",
-                "Leave it out, or add a format that uses it with --format.",
-            )
-    return chosen
+    return [FORMATS.load(name) for name in dict.fromkeys(wanted)]

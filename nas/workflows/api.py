@@ -225,11 +225,13 @@ def export(
     strides: str | None = None,
     opset: int | None = NetworkExportRequest.opset,
     force: bool = NetworkExportRequest.force,
+    formats: Sequence[str] = NetworkExportRequest.formats,
     db: str | None = None,
 ) -> list[Path]:
     """Export an untrained network: source, weights, ONNX and a card; return the files.
 
-    A trained one is exported by `StoredStudy.export`.
+    `formats` are those to write, such as ["onnx"], with the card. A trained network is exported by
+    `StoredStudy.export`.
 
     Raises:
         NasError: there is no such space or network.
@@ -239,7 +241,7 @@ def export(
         arch=_text_of(arch), space=space, input=input, classes=classes, strides=strides, db=db
     )
     request = NetworkExportRequest(
-        network=network, directory=Path(directory), opset=opset, force=force
+        network=network, directory=Path(directory), opset=opset, force=force, formats=formats
     )
     return network_export.export(request).files
 

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from nas.exports import OPSET, ExportRequest, check_target, export_network
+from nas.errors import NoEffectError
+from nas.exports import OPSET, ExportRequest, check_target, choose_formats, export_network
 from nas.store import open_store
 from nas.workflows.networks import network_of, study_trial, trial_network
 from nas.workflows.requests import NetworkExportRequest, NetworkRequest
@@ -22,13 +23,31 @@ def export(request: NetworkExportRequest) -> Exported:
 
     Raises:
         NasError: there is no such network, or it has no weights.
-        ExportError: the directory may not be written, or a file failed its check.
+        ExportError: the directory may not be written, a format cannot be used, or a file failed
+            its check.
         WeightsError: the trained weights are gone or were changed.
     """
     check_target(request.directory, request.force)
+    _check_formats(request)
     content = _untrained(request.network) if request.network.arch is not None else _trained(request)
     content = replace(content, opset=request.opset or OPSET)
-    return Exported(content, export_network(content, request.directory, force=request.force))
+    files = export_network(content, request.directory, request.force, request.formats)
+    return Exported(content, files)
+
+
+def _check_formats(request: NetworkExportRequest) -> None:
+    """Check that the formats can be written, and that one of them reads the opset.
+
+    Raises:
+        NasError: one cannot, or none does.
+    """
+    chosen = choose_formats(request.formats)
+    if request.opset is not None and not any("opset" in each.settings for each in chosen):
+        raise NoEffectError(
+            "opset",
+            f"it is not a setting of {', '.join(each.name for each in chosen)}",
+            "Leave {opset} out, or add a format that it is for with {formats}.",
+        )
 
 
 def _trained(request: NetworkExportRequest) -> ExportRequest:

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from nas.errors import NasError, NoEffectError
+from nas.exports import choose_formats
 from nas.feasible import FeasibleSpace, FeasibleUnion, feasible_space
 from nas.samplers import make_sampler
 from nas.study import Sampler, StudySpec, check_images, check_resolutions
@@ -44,6 +45,8 @@ def preflight(spec: StudySpec, run: RunRequest) -> Preflight:
     Raises:
         NasError: the budget cannot be met, the data cannot be read, the results cannot be written.
     """
+    if run.formats:  # those of this package need not be loaded yet
+        choose_formats(run.formats)
     feasible = _feasible(spec)
     feasible.check()
     sampler = make_sampler(spec.sampler, feasible, spec.goals)

@@ -211,8 +211,8 @@ class RunRequest(
     there is a GPU, else 0; fractions share one. `max_concurrent` None is as many trials as fit. A
     trial that sends no report for `report_timeout` seconds is killed. `profile` measures where the
     time of each trial goes. `loaders` processes decode streamed images for each trial; 0 leaves
-    that to its own threads. With `owns_process` a second Ctrl-C ends the process at once; a script
-    or a notebook keeps it.
+    that to its own threads. The best network is exported in `formats`; none: those of this package.
+    With `owns_process` a second Ctrl-C ends the process at once; a script or a notebook keeps it.
     """
 
     results_dir: Path = field(default_factory=results_folder)
@@ -223,11 +223,13 @@ class RunRequest(
     report_timeout: float = 1800.0
     profile: bool = False
     loaders: int = 0
+    formats: Sequence[str] = ()
     owns_process: bool = False
 
     def __post_init__(self) -> None:
         """Take the folder as a path, and check the numbers."""
         _as_path(self, "results_dir")
+        _as_names(self, "formats")
         super().__post_init__()
 
 
@@ -269,7 +271,7 @@ class NetworkExportRequest(Request):
 
     `deploy` exports a trial at its deployment, with its trained weights where they fit. `opset`
     None is the usual one of `nas.exports`. `force` replaces an earlier export. Weights are looked
-    for in `results_dir` too.
+    for in `results_dir` too. `formats` are those of the files; none: those of this package.
     """
 
     network: NetworkRequest
@@ -278,11 +280,13 @@ class NetworkExportRequest(Request):
     opset: int | None = None
     force: bool = False
     results_dir: Path = field(default_factory=results_folder)
+    formats: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         """Take the folders as paths, and check the settings."""
         _as_path(self, "directory")
         _as_path(self, "results_dir")
+        _as_names(self, "formats")
         super().__post_init__()
 
     def no_effects(self) -> Iterator[NoEffectError]:
@@ -338,6 +342,12 @@ def unused_latency(
         yield NoEffectError(
             f"latency.{name}", why, "Leave it out, or add a budget such as 5ms-latency@cpu."
         )
+
+
+def _as_names(request: Request, name: str) -> None:
+    """Turn one name, or a list of names, into a tuple."""
+    value = getattr(request, name)
+    object.__setattr__(request, name, (value,) if isinstance(value, str) else tuple(value))
 
 
 def _as_path(request: Request, name: str) -> None:

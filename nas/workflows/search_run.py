@@ -121,6 +121,8 @@ def resume_command(store: Store, study: str, run: RunRequest) -> str:
         words += f" --results {shlex.quote(str(run.results_dir))}"
     if run.ray_address:
         words += f" --ray-address {run.ray_address}"
+    if run.formats:
+        words += f" --format {','.join(run.formats)}"
     return store.command(words)
 
 
@@ -239,9 +241,8 @@ def _shipped(
     on_event(events.Shipping())
     left = f"the trials of {name} are complete, the report and the export are not"
     remedy = f"Have them with: {outcome.resume}"
-    directory = run.results_dir / store.folder(name)
     try:
-        return ship(store, outcome.study, best, ready.task, directory, on_event)
+        return ship(store, outcome.study, best, ready.task, run, on_event)
     except KeyboardInterrupt as error:
         raise InterruptedStudyError(f"interrupted: {left}.", remedy) from error
     except (OSError, ExportError) as error:

@@ -11,6 +11,7 @@ from nas.store import Store
 from nas.study import Study, StudySpec, Trial, file_sha256
 from nas.training import Session, Task, default_device, read_recipe
 from nas.workflows import events
+from nas.workflows.requests import RunRequest
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,11 @@ class Shipped:
 
 
 def ship(
-    store: Store, study: Study, best: Trial, task: Task, directory: Path, on_event: events.Watcher
+    store: Store, study: Study, best: Trial, task: Task, run: RunRequest, on_event: events.Watcher
 ) -> Shipped:
     """Test the best and the references under all their seeds, write the report, export the best."""
     spec = study.spec
+    directory = run.results_dir / store.folder(spec.name)
     trainings = StudyResults(spec, study.trials).trainings
     tested = [n for n in trainings if n == best.number or study.trial(n).reference]
     chosen = [trial for number in tested for trial in trainings[number]]
@@ -45,7 +47,8 @@ def ship(
     write_report(view, report)
     target, files, lost = directory / "best", list[Path](), None
     try:
-        files = export_network(trial_request(store, found, best, task), target, force=True)
+        request = trial_request(store, found, best, task)
+        files = export_network(request, target, force=True, formats=run.formats)
     except WeightsError as error:
         lost = error
     return Shipped(found, best, report, target, files, lost)

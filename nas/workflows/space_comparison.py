@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from nas.errors import NasError
+from nas.errors import NasError, NoEffectError
 from nas.results import num_needed
 from nas.samplers import MatchedSampler, PairedSampler
 from nas.space import PAIRED_PREFIX, read_variation
@@ -27,6 +27,8 @@ def compare_spaces(
         NasError: a setting cannot be used, and nothing was created; or the study failed or paused,
             and what it measured is kept.
     """
+    if run.formats:
+        raise NoEffectError("formats", "a comparison exports no network", "Leave {formats} out.")
     ready = preflight(plan_comparison(request, on_event), run)
     _check_sampler(ready)
     with open_store(db) as store:

@@ -78,11 +78,12 @@ class StoredTrial:
         deploy: bool = NetworkExportRequest.deploy,
         opset: int | None = NetworkExportRequest.opset,
         force: bool = NetworkExportRequest.force,
+        formats: Sequence[str] = NetworkExportRequest.formats,
     ) -> list[Path]:
         """Write source, weights, ONNX and a card into `directory`, and return the files.
 
         `deploy` exports the network at the deployment of the study, its head untrained; `force`
-        replaces an earlier export.
+        replaces an earlier export. `formats` are those to write, such as ["onnx"], with the card.
 
         Raises:
             NasError: the trial has no weights, or they are gone or changed.
@@ -96,6 +97,7 @@ class StoredTrial:
                 opset=opset,
                 force=force,
                 results_dir=self.study.results_dir,
+                formats=formats,
             )
         ).files
 
@@ -189,9 +191,10 @@ class StoredStudy:
         deploy: bool = NetworkExportRequest.deploy,
         opset: int | None = NetworkExportRequest.opset,
         force: bool = NetworkExportRequest.force,
+        formats: Sequence[str] = NetworkExportRequest.formats,
     ) -> list[Path]:
         """Export the best trial, as `StoredTrial.export`."""
-        return self.best.export(directory, deploy=deploy, opset=opset, force=force)
+        return self.best.export(directory, deploy=deploy, opset=opset, force=force, formats=formats)
 
     def comparison(self, thresholds: Sequence[float] = ()) -> dict[str, Any]:
         """Return what a comparison of spaces has found, as `nas compare-spaces --json` prints it.
