@@ -7,8 +7,8 @@ from typing import Any
 from dash import dcc, html
 
 from nas.figures import (
-    HEADERS,
-    NUMERIC,
+    headers,
+    numeric,
     point_facts,
     point_row,
     point_standing,
@@ -55,8 +55,8 @@ def trials(view: StudyView, order: dict[str, Any], chosen: int | None) -> list[A
     shown = points[page * PAGE_ROWS : (page + 1) * PAGE_ROWS]
     table = html.Table(
         [
-            html.Thead(html.Tr([_head(header, order) for header in HEADERS])),
-            html.Tbody([_row(point, chosen) for point in shown]),
+            html.Thead(html.Tr([_head(header, order) for header in headers(view)])),
+            html.Tbody([_row(view, point, chosen) for point in shown]),
         ],
         className="trials",
     )
@@ -69,12 +69,12 @@ def detail(view: StudyView, point: Point, database: str) -> list[Any]:
     shared = ", ".join(f"{key} {value}" for key, value in table.shared)
     parts = [
         html.H2(point.label[:1].upper() + point.label[1:]),
-        html.P(f"{point_standing(view, point)}: {point_summary(point)}", className="muted"),
+        html.P(f"{point_standing(view, point)}: {point_summary(view, point)}", className="muted"),
         html.Div(_stages(table.header, table.rows), className="scroll"),
         html.P(f"all stages: {shared}" if shared else "", className="muted small"),
         html.Table(
             html.Tbody(
-                [html.Tr([html.Th(key), html.Td(text)]) for key, text in point_facts(point)]
+                [html.Tr([html.Th(key), html.Td(text)]) for key, text in point_facts(view, point)]
             ),
             className="settings small",
         ),
@@ -117,18 +117,18 @@ def _head(header: str, order: dict[str, Any]) -> Any:
     direction = "descending" if order["descending"] else "ascending"
     sort = aria(sort=direction) if chosen else {}
     button = html.Button(header, id={"type": "head", "name": header}, type="button")
-    return html.Th(button, scope="col", className="number" if header in NUMERIC else "", **sort)
+    return html.Th(button, scope="col", className="number" if numeric(header) else "", **sort)
 
 
-def _row(point: Point, chosen: int | None) -> Any:
+def _row(view: StudyView, point: Point, chosen: int | None) -> Any:
     cells = []
-    for header, cell in zip(HEADERS, point_row(point), strict=True):
+    for header, cell in zip(headers(view), point_row(view, point), strict=True):
         text: Any = cell.text
         if header == "Trial":
             text = html.Button(text, id={"type": "row", "number": point.number}, type="button")
         if header == "Architecture":
             text = html.Code(str(cell.key))
-        cells.append(html.Td(text, className="number" if header in NUMERIC else ""))
+        cells.append(html.Td(text, className="number" if numeric(header) else ""))
     mark = " chosen" if point.number == chosen else ""
     return html.Tr(cells, className=point.group.value + mark, id=f"trial-{point.number}")
 

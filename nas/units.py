@@ -76,13 +76,3 @@ def time(nanoseconds: float, digits: int = 4) -> str:
         if abs(rounded) >= _TIMES[unit]:
             return f"{rounded / _TIMES[unit]:.15g} {unit}"
     return f"{rounded:.15g} ns"
-
-
-def amount(cost: str, value: float, digits: int = 4) -> str:
-    """Return a value of the cost called `cost`, rounded, with its prefix or its unit of time."""
-    return time(value, digits) if cost == "latency" else si(value, digits)
-
-
-def scale(cost: str) -> float:
-    """Return the factor from a cost to its unit in figures: latency is drawn in seconds."""
-    return 1e-9 if cost == "latency" else 1

@@ -11,7 +11,8 @@ from nas.samplers import make_sampler
 from nas.study.rungs import Decision
 from nas.study.spec import StudySpec
 from nas.study.study import Study
-from nas.study.trial import Measurement, Outcome, Trial, TrialState
+from nas.study.trial import Outcome, Trial, TrialState
+from tests.classified import classified
 from tests.memory_store import MemoryStore
 
 FAMILY = """
@@ -99,7 +100,7 @@ def measured(
             outcome = Outcome(TrialState.FAILED, 0.1, "nan", f"trial {number}")
             study.finish(number, attempt, outcome)
             continue
-        last = Measurement(1, 0, float(np.clip(error(trial), 0, 1)), 1.0, 1.0, 0.1)
+        last = classified(1, 0, float(np.clip(error(trial), 0, 1)), 1.0, 1.0, 0.1)
         assert study.record(number, attempt, last) is Decision.STOP
         study.finish(number, attempt, Outcome(TrialState.COMPLETE, 0.1))
     return study.trials

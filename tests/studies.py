@@ -13,6 +13,7 @@ from nas.study.rungs import Decision
 from nas.study.spec import StudySpec
 from nas.study.study import Study
 from nas.study.trial import Measurement, Outcome, Trial, TrialState
+from tests.classified import classified
 from tests.members import SMALL, space_named
 
 SPACE = space_named("small")
@@ -45,7 +46,7 @@ def small_spec(**changed: object) -> StudySpec:
 
 def complete_trial(number: int, error: float, madds: int = 100, **fields: object) -> Trial:
     """Return a complete candidate, unless `fields` say otherwise."""
-    measured = (Measurement(4, 2, error, 2 * error, error, 1.0),)
+    measured = (classified(4, 2, error, 2 * error, error, 1.0),)
     architecture = SPACE.published[0].architecture
     plain = Trial(number, architecture, Cost(madds, 1, 1), TrialState.COMPLETE, number,
                   measurements=measured)  # fmt: skip
@@ -91,10 +92,10 @@ def share(*parts: object) -> float:
 def measurement(trial: Trial, epoch: int, spec: StudySpec) -> Measurement:
     """Return what training would have given: better with cost and epochs; one in nine diverges."""
     if share(trial.arch_id, trial.seed) < 1 / 9 and epoch == 2:
-        return Measurement(epoch, spec.ladder.rung(epoch), 0.9, float("nan"), 0.0, 0.1 * epoch)
+        return classified(epoch, spec.ladder.rung(epoch), 0.9, float("nan"), 0.0, 0.1 * epoch)
     quality, luck = share(trial.arch_id, epoch), share(trial.arch_id, trial.seed, epoch)
     error = 0.8 / (1 + epoch) + 0.15 * quality + 0.05 * luck
-    return Measurement(epoch, spec.ladder.rung(epoch), error, 2 * error, error, 0.1 * epoch)
+    return classified(epoch, spec.ladder.rung(epoch), error, 2 * error, error, 0.1 * epoch)
 
 
 def run_one(study: Study) -> Trial | None:

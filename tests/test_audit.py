@@ -13,7 +13,8 @@ from nas.cost.budget import Constraint
 from nas.cost.model import Cost
 from nas.results.score_audit import BAND, audit_scores, in_band, rank_average, scores
 from nas.stats.correlations import FEWEST, correlation, correlation_difference
-from nas.study.trial import Measurement, Trial, TrialState
+from nas.study.trial import Trial, TrialState
+from tests.classified import classified
 from tests.members import space_named
 
 LIMIT = 1_000_000
@@ -28,7 +29,7 @@ columns = st.integers(FEWEST, 40).flatmap(
 
 def trial(number: int, error: float, madds: float = 0.95, **given: object) -> Trial:
     cost = Cost(round(madds * LIMIT), 1000 + number, 10)
-    measurement = Measurement(4, 0, error, 2 * error, error, 1.0)
+    measurement = classified(4, 0, error, 2 * error, error, 1.0)
     proxies = {name: float(value) for name, value in given.pop("proxies", {}).items()}
     fields = {"measurements": (measurement,), "proxies": proxies, **given}
     return Trial(number, ARCHITECTURE, cost, fields.pop("state", TrialState.COMPLETE), 1, **fields)
@@ -205,7 +206,7 @@ def test_what_foretells_the_error_is_used_and_the_rest_is_not():
 def test_rho_is_that_of_the_score_with_the_error_turned():
     trials = study(seed=4, noise=0.8)
     expected = -stats.spearmanr(
-        [t.proxies["good"] for t in trials], [t.final.top1_error for t in trials]
+        [t.proxies["good"] for t in trials], [t.value("top1_error") for t in trials]
     ).statistic
     assert found(audit_scores(trials, BUDGET), "good").rho.value == pytest.approx(expected)
     larger_is_better = [trial(i, 0.5 - 0.01 * i, BAND + 0.01 * i) for i in range(12)]

@@ -64,7 +64,7 @@ def test_numbers_of_a_group_are_those_of_its_errors():
     trials = measured(SPACES, by_space(rich=-0.01))
     group = compare(SPACES, trials, (0.28, 0.3)).groups[1]
     own = [t for t in trials if t.architecture.space == "rich"]
-    errors = np.array([t.final.top1_error for t in own])
+    errors = np.array([t.value("top1_error") for t in own])
     assert group.errors == tuple(sorted(errors))
     assert group.mean.value == pytest.approx(errors.mean())
     assert [each.value for each in group.quartiles] == pytest.approx(

@@ -15,7 +15,8 @@ from nas.stats.pareto import non_dominated
 from nas.study import confirmation as confirm
 from nas.study.spec import StudySpec
 from nas.study.study import Study
-from nas.study.trial import Measurement, Trial, TrialState
+from nas.study.trial import Trial, TrialState
+from tests.classified import classified
 from tests.memory_store import MemoryStore
 from tests.messages import carries
 from tests.studies import WalkSampler, run_all, small_spec
@@ -109,7 +110,7 @@ def test_nothing_is_trained_again_before_every_candidate_has_ended():
     for one in out[:-1]:
         study.count(one.number, 1, one.cost, "here")
         for epoch in (1, 2, 3, 4):
-            study.record(one.number, 1, Measurement(epoch, None, 0.5, 1.0, 1.0, 1.0))
+            study.record(one.number, 1, classified(epoch, None, 0.5, 1.0, 1.0, 1.0))
         study.finish(one.number, 1, _done())
         assert study.ask() is None
     study.finish(out[-1].number, 1, _done())
@@ -164,7 +165,7 @@ def test_the_seeds_of_the_references_fill_the_workers_that_wait_for_the_last_can
     assert study.ask() is None
     reference = out[4]
     study.count(reference.number, 1, reference.cost, "here")
-    study.record(reference.number, 1, Measurement(4, 2, 0.5, 1.0, 1.0, 1.0))
+    study.record(reference.number, 1, classified(4, 2, 0.5, 1.0, 1.0, 1.0))
     study.finish(reference.number, 1, _done())
     assert study.ask().replicate_of == reference.number
     assert study.ask() is None

@@ -19,7 +19,7 @@ from packaging.version import Version
 
 from nas import errors
 from nas.exports.bundle import export_network
-from nas.exports.request import ExportRequest, SplitScore, WeightsOrigin
+from nas.exports.request import ExportRequest, WeightsOrigin
 from nas.samplers import SAMPLERS
 from nas.space.file import read_space
 from nas.space.layers import Shape
@@ -257,8 +257,8 @@ def trained_digits(weights: Path) -> ExportRequest:
         deployment_classes=space.classes,
         training=WeightsOrigin(
             weights=weights, study="s", trial=0, task="digits", data="", recipe="digits",
-            study_seed=0, trial_seed=0, epochs=1, scores={"validation": SplitScore(0.9, 2.3)},
-            errors={},
+            study_seed=0, trial_seed=0, epochs=1, scores={"validation": {"top1_error": 0.9}},
+            estimates={},
             mean=(0.3,), std=(0.35,), class_names=tuple(f"digit {k}" for k in range(10)),
         ),
     )  # fmt: skip

@@ -16,6 +16,7 @@ from nas.study.evaluator import (
     failure_reason,
     make_evaluator,
 )
+from tests.classified import classified_epoch
 from tests.tuner.fakes import spec_of
 
 JOB = Job(0, 1, 7, Architecture("none", (), ()))
@@ -39,7 +40,7 @@ class Scripted:
 
 
 def test_epochs_pass_through_with_the_time_and_the_worker() -> None:
-    epochs = [Epoch(1, 0.5, 1.0, 1.1), Epoch(2, 0.4, 0.9, 1.0)]
+    epochs = [classified_epoch(1, 0.5, 1.0, 1.1), classified_epoch(2, 0.4, 0.9, 1.0)]
     attempt = Attempt(JOB, lambda: Scripted(*epochs))
     reports = [attempt.advance(), attempt.advance()]
     assert [report.content for report in reports] == epochs
@@ -83,7 +84,7 @@ def test_an_evaluator_that_ends_too_soon_is_a_failure() -> None:
 
 
 def test_closing_lets_go_of_the_training() -> None:
-    evaluator = Scripted(Epoch(1, 0.5, 1.0, 1.1), Epoch(2, 0.4, 0.9, 1.0))
+    evaluator = Scripted(classified_epoch(1, 0.5, 1.0, 1.1), classified_epoch(2, 0.4, 0.9, 1.0))
     attempt = Attempt(JOB, lambda: evaluator)
     attempt.advance()
     attempt.close()

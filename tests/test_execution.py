@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from nas.errors import StoreError, StudyFailedError
-from nas.study.evaluator import Epoch, Failure, Report, WorkerPlan
+from nas.study.evaluator import Failure, Report, WorkerPlan
 from nas.study.execution import (
     Event,
     Execution,
@@ -18,6 +18,7 @@ from nas.study.execution import (
 from nas.study.rungs import Decision
 from nas.study.study import MAX_LOSSES, Study
 from nas.study.trial import TrialState
+from tests.classified import classified_epoch
 from tests.memory_store import MemoryStore
 from tests.tuner.fakes import AnalyticEvaluator, Wanderer, spec_of
 
@@ -33,7 +34,7 @@ def evaluator_of(study: Study, tmp_path: Path, **faults: str) -> AnalyticEvaluat
 
 
 def epoch(number: int, error: float = 0.5) -> Report:
-    return Report(Epoch(number, error, 1.0, 1.0), float(number), "host:1")
+    return Report(classified_epoch(number, error, 1.0, 1.0), float(number), "host:1")
 
 
 def test_a_study_runs_to_its_end(tmp_path: Path) -> None:
@@ -62,7 +63,10 @@ def test_the_same_seed_gives_the_same_trials(tmp_path: Path) -> None:
         study = study_of(MemoryStore())
         run_serial(study, evaluator_of(study, tmp_path))
         found.append(
-            [(t.arch_id, t.state, [m.top1_error for m in t.measurements]) for t in study.trials]
+            [
+                (t.arch_id, t.state, [m.value("top1_error") for m in t.measurements])
+                for t in study.trials
+            ]
         )
     assert found[0] == found[1]
 
@@ -179,7 +183,7 @@ def test_a_profile_is_kept_with_the_trial_and_adds_up_to_its_time() -> None:
     assert job is not None
     for number in (1, 2):
         laps = {"data": 0.5 * number, "forward": 0.25 * number, "images": 8.0 * number}
-        content = Epoch(number, 0.5, 1.0, 1.0, profile=laps)
+        content = classified_epoch(number, 0.5, 1.0, 1.0, profile=laps)
         execution.report(job, Report(content, 2.0 * number, "host:1"))
     kept = {"data": 1.0, "forward": 0.5, "images": 16.0, "overhead": 2.5}
     assert store.reports == {"small": {0: {"profile": kept}}}
@@ -206,7 +210,9 @@ def test_a_report_is_one_write_and_is_told_when_it_has_been_made() -> None:
 
     execution = Execution(study_of(store, rungs=(1,)), watch)
     job = execution.next()
-    counted = Report(Epoch(1, 0.5, 1.0, 1.0, counted=execution.study.trial(0).cost), 1.0, "host:1")
+    counted = Report(
+        classified_epoch(1, 0.5, 1.0, 1.0, counted=execution.study.trial(0).cost), 1.0, "host:1"
+    )
     assert execution.report(job, counted) is Decision.STOP
     started = (TrialStarted, TrialState.RUNNING, 1)
     ended = [(kind, TrialState.COMPLETE, 2) for kind in (TrialMeasured, TrialFinished)]

@@ -10,7 +10,8 @@ from nas.results import findings as results
 from nas.results.measured_latency import MeasuredLatency, measured_latencies, over_budget
 from nas.results.view import study_view
 from nas.study.spec import StudySpec
-from nas.study.trial import Measurement, TrialState
+from nas.study.trial import TrialState
+from tests.classified import classified
 from tests.store.rows import trial
 
 TABLE = LatencyTable(
@@ -31,7 +32,7 @@ def limited(spec: StudySpec) -> StudySpec:
 
 def complete(spec, number, error, latency):
     plain = trial(spec, number, state=TrialState.COMPLETE)
-    last = Measurement(3, 1, error, 1.0, 1.0, 1.0)
+    last = classified(3, 1, error, 1.0, 1.0, 1.0)
     return replace(plain, cost=replace(plain.cost, latency=latency), measurements=(last,))
 
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nas.cost.budget import Constraint
-from nas.study.objectives import Direction
+from nas.metrics import Direction
 from nas.study.spec import StudySpec
 from tests.studies import small_spec
 

@@ -14,6 +14,7 @@ from nas.space.architecture import Architecture
 from nas.study.rungs import Decision
 from nas.study.study import MAX_LOSSES, Study
 from nas.study.trial import Measurement, Outcome, TrialState
+from tests.classified import classified
 from tests.memory_store import MemoryStore
 from tests.studies import BUDGET, SPACE, WalkSampler, measurement, run_all, run_one, small_spec
 
@@ -31,7 +32,7 @@ def crash(detail: str = "boom", reason: str = "crash") -> Outcome:
 
 
 def at(epoch: int, error: float = 0.5, loss: float = 1.0) -> Measurement:
-    return Measurement(epoch, SPEC.ladder.rung(epoch), error, loss, loss, epoch * 1.0)
+    return classified(epoch, SPEC.ladder.rung(epoch), error, loss, loss, epoch * 1.0)
 
 
 class Proposes:
@@ -187,7 +188,7 @@ def test_a_candidate_stops_at_a_rung_where_others_are_better():
     assert study.record(first.number, 1, at(4, 0.2)) is Decision.STOP  # full fidelity
     study.finish(second.number, 1, Outcome(TrialState.STOPPED, 1.0))
     assert study.trial(second.number).final is None
-    assert study.trial(second.number).last.top1_error == 0.6
+    assert study.trial(second.number).value("top1_error") == 0.6
 
 
 @pytest.mark.parametrize("objectives", [("top1_error",), ("top1_error", "madds")])
@@ -231,7 +232,7 @@ def test_a_measurement_that_is_no_number_fails_the_trial_alone(bad):
     study.finish(trial.number, 1, DONE)  # too late: it has failed
     failed = store.trials("study")[0]
     assert (failed.state, failed.fail_reason) == (TrialState.FAILED, "nan")
-    assert f"epoch 2: error 0.5, loss {bad}" in failed.fail_detail
+    assert f"epoch 2: top1_error 0.5, loss {bad}" in failed.fail_detail
     assert len(failed.measurements) == 1
     assert study.ask() is not None
 

@@ -104,7 +104,7 @@ def compare_spaces(
     else:
         name = _stored(request.search.study)
         resume = read_address(db).command(f"resume {name}")
-    _print(StoredStudy(name, db), said, [percent / 100 for percent in thresholds], plot, resume)
+    _print(StoredStudy(name, db), said, thresholds, plot, resume)
     return 0
 
 
@@ -133,7 +133,7 @@ def _stored(study: str | None) -> str:
 def _print(
     study: "StoredStudy",
     said: options.Output,
-    thresholds: list[float],
+    thresholds: tuple[float, ...],
     plot: Path | None,
     resume: str,
 ) -> None:
@@ -141,7 +141,7 @@ def _print(
     from nas.results import compare, comparison_document, comparison_facts, comparison_statements
 
     spec, trials = study.spec, study.results.trials
-    found = compare(spec, trials, thresholds)
+    found = compare(spec, trials, [shown / spec.reported.factor for shown in thresholds])
     facts = comparison_facts(spec, found)
     if plot:
         from nas.figures import write_comparison
@@ -160,7 +160,7 @@ def _print(
 
 
 def _show(spec: "StudySpec", found: "Comparison", facts: list[tuple[str, str]]) -> None:
-    from nas.results import PAIR_COLUMNS, comparison_statements, group_table, pair_rows
+    from nas.results import comparison_statements, group_table, pair_columns, pair_rows
 
     for name, text in facts:
         output.field(name, text)
@@ -169,7 +169,7 @@ def _show(spec: "StudySpec", found: "Comparison", facts: list[tuple[str, str]]) 
     output.table("", columns, rows, numbers=" ".join(list(columns)[1:]))
     click.echo("")
     pairs = pair_rows(found)
-    heads = PAIR_COLUMNS.items()
+    heads = pair_columns(found).items()
     columns = {key: head for key, head in heads if any(row[key] for row in pairs)}
     output.table("", columns, pairs, "mean median p p_holm distance", "distance median p")
     click.echo("")

@@ -45,7 +45,9 @@ def _print_csv(found: "StudyResults") -> None:
     from nas.cli import rows
     from nas.results import trial_record
 
-    writer = csv.DictWriter(sys.stdout, rows.CSV_FIELDS, extrasaction="ignore", lineterminator="\n")
+    writer = csv.DictWriter(
+        sys.stdout, rows.csv_fields(found.spec), extrasaction="ignore", lineterminator="\n"
+    )
     writer.writeheader()
     writer.writerows(trial_record(trial, found) for trial in (*found.front, *found.unconfirmed))
 

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from nas.units import amount
+from nas.metrics import cost_metric
 
 if TYPE_CHECKING:
     from nas.feasible import Distribution
@@ -34,7 +34,7 @@ def histogram(spread: "Distribution", width: int) -> list[str]:
         bar = _bar(whole / most * room, feasible / most * room if limited else whole / most * room)
         lines.append(f"{label:>{wide}} {_share(whole / spread.total):>9}  {bar}".rstrip())
         if limited and high < len(spread.whole) and int(spread.edges[high]) == spread.limit:
-            limit = amount(spread.cost, spread.limit)
+            limit = cost_metric(spread.cost).show(spread.limit)
             lines.append(f"{'─' * wide} {limit} {'─' * (room - len(limit))}")
     if spread.sampled:
         lines.append("(the part within the budget is estimated from random draws)")
@@ -56,7 +56,8 @@ def _ends(spread: "Distribution") -> tuple[int, int]:
 
 
 def _label(spread: "Distribution", low: int, high: int) -> str:
-    ends = [amount(spread.cost, spread.edges[end], 3) for end in (low, high)]
+    metric = cost_metric(spread.cost)
+    ends = [metric.show(spread.edges[end], 3) for end in (low, high)]
     return f"{ends[0]:>5} – {ends[1]:>5}"
 
 

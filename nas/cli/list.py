@@ -1,11 +1,11 @@
 """`nas list`: the studies and the trainings of a database."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from nas.cli import options, output
-from nas.units import percent, size_in_bytes
+from nas.units import size_in_bytes
 
 if TYPE_CHECKING:
     from nas.store import StudySummary
@@ -36,7 +36,8 @@ def list(db: str | None, json_: bool) -> None:
                 "budget": study.budget,
                 "task": study.task,
                 "trials": dict(study.counts),
-                "best_error": study.best_error,
+                "best_error": study.best if study.metric.share else None,
+                **_other(study),
                 "bytes": sizes.get(study.name, 0),
                 "created_at": study.created_at,
             }
@@ -52,7 +53,7 @@ def list(db: str | None, json_: bool) -> None:
         {
             **row,
             "trials": _trials(study),
-            "best_error": percent(study.best_error),
+            "best_error": _best(study),
             "bytes": size_in_bytes(sizes.get(study.name, 0)),
             "created_at": f"{study.created_at:%Y-%m-%d %H:%M} UTC",
         }
@@ -60,13 +61,23 @@ def list(db: str | None, json_: bool) -> None:
     ]
     columns = {
         "study": "study", "state": "state", "space": "space", "budget": "budget", "task": "task",
-        "trials": "trials", "best_error": "best val error", "bytes": "disk",
+        "trials": "trials", "best_error": "best, validation", "bytes": "disk",
         "created_at": "created",
     }  # fmt: skip
     if shown:
         wide = "created_at space task budget"
         output.table("", columns, shown, numbers="best_error bytes", optional=wide)
     print_summary(trainings)
+
+
+def _other(study: "StudySummary") -> dict[str, Any]:
+    """Return the best value of a study that does not report an error."""
+    return {} if study.metric.share else {"metric": study.metric.name, "best": study.best}
+
+
+def _best(study: "StudySummary") -> str:
+    shown = study.metric.show(study.best)
+    return f"{shown} {study.metric.short}" if shown else ""
 
 
 def _trials(study: "StudySummary") -> str:

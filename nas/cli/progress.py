@@ -22,7 +22,7 @@ from nas.study import (
     TrialState,
     WorkersReady,
 )
-from nas.units import duration, percent, si
+from nas.units import duration, si
 
 _BAR_WIDTH = 48
 
@@ -63,12 +63,11 @@ class ProgressDisplay:
         elif isinstance(event, TrialMeasured):
             if self._first:
                 self._first = False
-                error = percent(event.measurement.top1_error)
-                label = _label(event.trial)
+                label, shown = _label(event.trial), self._shown(event.trial)
                 self._say(f"first result after {duration(self._elapsed())}: {label}, epoch "
-                          f"{event.measurement.epoch}, val error {error}")  # fmt: skip
+                          f"{event.measurement.epoch}, {shown}")  # fmt: skip
         elif isinstance(event, TrialFinished):
-            told = _told(event.trial)  # the panel of a terminal has the rest
+            told = self._told(event.trial)  # the panel of a terminal has the rest
             self._say(told if self._live is not None else f"{told}  |  {self._line()}")
         elif isinstance(event, TrialRequeued):
             self._say(f"{_label(event.trial)} waits again: {event.reason}")
@@ -106,7 +105,7 @@ class ProgressDisplay:
         found = StudyResults(self._study.spec, trials)
         winner, own = found.best, found.best and found.estimate(found.best.number)
         if winner and own:
-            parts.append(f"best {percent(own.mean)} at {si(winner.cost.madds)} madds")
+            parts.append(f"best {own.metric.show(own.mean)} at {si(winner.cost.madds)} madds")
         left = self._left() if planned is None or finished < planned else None
         parts += [f"about {duration(left)} left"] if left is not None else []
         return ", ".join(parts)
@@ -146,10 +145,30 @@ class ProgressDisplay:
         finished = sum(trial.state.finished for trial in self._study.trials)
         planned = self._study.planned()
         running = [t for t in self._study.trials if t.state is TrialState.RUNNING]
-        lines = [Text(f"  {_running(t)}", style="dim") for t in running[:8]]
+        lines = [Text(f"  {self._running(t)}", style="dim") for t in running[:8]]
         full = _BAR_WIDTH * finished // max(planned, 1) if planned else self._of_time()
         bar = Text.assemble(("━" * full, "green"), ("─" * (_BAR_WIDTH - full), "dim"))
         return Group(bar, Text(f"{self._line()}  [{duration(self._elapsed())}]"), *lines)
+
+    def _shown(self, trial: Trial) -> str:
+        """Return the last value of the reported metric, with its name."""
+        metric = self._study.spec.reported
+        return f"val {metric.short} {metric.show(trial.value(metric.name))}"
+
+    def _running(self, trial: Trial) -> str:
+        done = f"epoch {trial.last.epoch}, {self._shown(trial)}" if trial.last else "starting"
+        return f"{_label(trial)}: {si(trial.cost.madds)} madds, {done}"
+
+    def _told(self, trial: Trial) -> str:
+        parts = [f"{_label(trial)} {trial.state.value.lower()}"]
+        if trial.origin:
+            parts = [f"{_label(trial)} reused from {trial.origin.replace('/', '#')}:"]
+        if trial.fail_reason:
+            parts.append(f"({trial.fail_reason})")
+        if trial.last:
+            parts.append(f"{self._shown(trial)} after {plural(trial.last.epoch, 'epoch')},")
+        parts.append(f"{si(trial.cost.madds)} madds")
+        return " ".join(parts)
 
 
 def _epochs(trial: Trial) -> int:
@@ -166,25 +185,3 @@ def _expected_epochs(rungs: Sequence[int], eta: int) -> float:
 def _label(trial: Trial) -> str:
     what = trial.reference or further_seed(trial)
     return f"trial {trial.number}" + (f" ({what})" if what else "")
-
-
-def _running(trial: Trial) -> str:
-    done = (
-        f"epoch {trial.last.epoch}, val error {percent(trial.last.top1_error)}"
-        if trial.last
-        else "starting"
-    )
-    return f"{_label(trial)}: {si(trial.cost.madds)} madds, {done}"
-
-
-def _told(trial: Trial) -> str:
-    parts = [f"{_label(trial)} {trial.state.value.lower()}"]
-    if trial.origin:
-        parts = [f"{_label(trial)} reused from {trial.origin.replace('/', '#')}:"]
-    if trial.fail_reason:
-        parts.append(f"({trial.fail_reason})")
-    if trial.last:
-        epochs = plural(trial.last.epoch, "epoch")
-        parts.append(f"val error {percent(trial.last.top1_error)} after {epochs},")
-    parts.append(f"{si(trial.cost.madds)} madds")
-    return " ".join(parts)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from nas.metrics import LATENCY, metric
 from nas.results import (
     Standing,
     StudyResults,
@@ -14,35 +15,23 @@ from nas.results import (
     trial_record,
 )
 from nas.study import StudySpec, Trial
-from nas.units import percent, si, time
+from nas.units import si
 
 WINNER = "winner"
-COLUMNS = {
-    "trial": "trial",
-    "role": "",
-    "family": "family",
-    "error": "val error",
-    "spread": "95 %",
-    "seeds": "seeds",
-    "observed": "in the search",
-    "test": "test error",
-    "madds": "madds",
-    "params": "params",
-    "latency": "latency",
-    "epochs": "epochs",
-    "state": "state",
-    "arch_id": "arch_id",
-    "shape": "blocks x width of each stage",
-}
-CSV_FIELDS = (
-    "trial", "standing", "best", "top1_error", "top1_error_low", "top1_error_high", "seeds",
-    "observed_top1_error", "test_top1_error", "test_top1_error_low", "test_top1_error_high",
-    "test_seeds", "test_images", "loss", "epochs", "madds", "params", "acts", "fvcore_madds",
-    "fvcore_params", "latency_ns", "arch_id", "architecture", "seed", "seconds", "origin",
-)  # fmt: skip
-NUMBERS = "trial error spread seeds observed test madds params latency epochs"
+NUMBERS = "trial value spread seeds observed test madds params latency epochs"
 OPTIONAL = "shape arch_id params observed epochs test seeds spread state"
 _OF_SEVERAL = ("spread", "seeds", "observed")
+
+
+def csv_fields(spec: StudySpec) -> list[str]:
+    """Return the columns of trials as CSV, without those of the choices."""
+    first, *others = (metric(name).column for name in spec.metrics)
+    return [
+        "trial", "standing", "best", first, f"{first}_low", f"{first}_high", "seeds",
+        f"observed_{first}", f"test_{first}", f"test_{first}_low", f"test_{first}_high",
+        "test_seeds", "test_images", *others, "epochs", "madds", "params", "acts", "fvcore_madds",
+        "fvcore_params", LATENCY.column, "arch_id", "architecture", "seed", "seconds", "origin",
+    ]  # fmt: skip
 
 
 def columns(
@@ -50,28 +39,35 @@ def columns(
 ) -> dict[str, str]:
     """Return the columns of a table of trials; those of several seeds where there are any."""
     several = any(len(own) > 1 for own in found.trainings.values())
+    short = found.metric.short
+    all_columns = {
+        "trial": "trial", "role": "", "family": "family", "value": f"val {short}",
+        "spread": "95 %", "seeds": "seeds", "observed": "in the search", "test": f"test {short}",
+        "madds": "madds", "params": "params", "latency": LATENCY.short, "epochs": "epochs",
+        "state": "state", "arch_id": "arch_id", "shape": "blocks x width of each stage",
+    }  # fmt: skip
     hidden = (
         *without,
         *(() if several else _OF_SEVERAL),
         *(() if latency else ("latency",)),
         *(() if len(found.spec.spaces) > 1 else ("family",)),
     )
-    return {key: heading for key, heading in COLUMNS.items() if key not in hidden}
+    return {key: heading for key, heading in all_columns.items() if key not in hidden}
 
 
 def shown(trials: Sequence[Trial], found: StudyResults) -> list[dict[str, Any]]:
-    """Return trials as rows for the screen, under `COLUMNS`."""
-    rows = []
+    """Return trials as rows for the screen, under the `columns`."""
+    rows, metric = [], found.metric
     for trial in trials:
         row = trial_record(trial, found)
-        row["error"] = percent(row["top1_error"])
+        row["value"] = metric.show(row[metric.column])
         own, test = found.estimate(trial.number), found.test(trial.number)
         row["seeds"] = str(own.n) if own else ""
         row["spread"] = own.spread if own else ""
-        row["observed"] = percent(row["observed_top1_error"]) if own and own.n > 1 else ""
-        row["test"] = f"{percent(test.mean)} {test.spread}".rstrip() if test else ""
+        row["observed"] = metric.show(trial.value(metric.name)) if own and own.n > 1 else ""
+        row["test"] = f"{metric.show(test.mean)} {test.spread}".rstrip() if test else ""
         row["madds"], row["params"] = si(trial.cost.madds), si(trial.cost.params)
-        row["latency"] = time(trial.cost.latency)
+        row["latency"] = LATENCY.show(trial.cost.latency)
         row["state"] = state(trial)
         row["role"] = role(trial, found)
         row["shape"] = " ".join(map(_stage, *map(trial.architecture.column, ("depth", "width"))))
@@ -137,7 +133,7 @@ def settings(spec: StudySpec) -> list[tuple[str, str]]:
 
 def confirmed_setting(spec: StudySpec) -> str:
     """Return what is trained again at the end of a study."""
-    return confirmation_text(spec) or "nothing: each error is that of one seed"
+    return confirmation_text(spec) or "nothing: each result is that of one seed"
 
 
 def _recipe(text: str) -> list[tuple[str, str]]:

@@ -74,8 +74,8 @@ def _numbers(
     "objectives",
     multiple=True,
     metavar="NAME",
-    help="top1_error, loss, madds, params, acts, latency@cpu or latency@cuda; several make a "
-    "front.  [default: top1_error and madds; or the latency, if that is the first budget]",
+    help="A metric, such as top1_error, madds or latency@cpu; several make a front.  [default: the "
+    "metric that the task reports, and the first budget if that is a latency, else madds]",
 )
 @setting(
     SearchRequest,

@@ -5,7 +5,7 @@ import heapq
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from math import isnan
+from math import inf, isnan
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -192,12 +192,13 @@ def _best(found: "StudyResults") -> "list[Trial]":
 
     def order(trial: "Trial") -> tuple[bool, bool, int, float]:
         last = trial.last
-        error = 1.0 if last is None or isnan(last.top1_error) else last.top1_error
+        value = None if last is None else last.value(found.metric.name)
+        loss = inf if value is None or isnan(value) else found.metric.loss(value)
         return (
             trial is not found.best,
             trial.number not in numbers,
             -last.epoch if last else 0,
-            error,
+            loss,
         )
 
     return heapq.nsmallest(_BEST, found.trials, key=order)
@@ -223,7 +224,7 @@ def _print_csv(found: "StudyResults") -> None:
 
     writer = csv.DictWriter(
         sys.stdout,
-        [*rows.CSV_FIELDS, *_CSV_MORE, *_choice_names(found.spec)],
+        [*rows.csv_fields(found.spec), *_CSV_MORE, *_choice_names(found.spec)],
         restval="",
         extrasaction="ignore",
         lineterminator="\n",

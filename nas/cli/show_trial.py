@@ -11,6 +11,7 @@ import click
 from nas.cli import output, rows
 from nas.cost import part_costs
 from nas.errors import NasError
+from nas.metrics import LATENCY, Metric, metric
 from nas.results import (
     SHORT_NAMES,
     StudyResults,
@@ -22,11 +23,10 @@ from nas.results import (
 )
 from nas.space import parse_input
 from nas.study import Trial
-from nas.units import duration, percent, si, time
+from nas.units import duration, si
 
 _MOST_EPOCHS = 40  # rows of a curve on the screen
 _COSTS = ("madds", "params", "acts")
-_CURVE = ("epoch", "rung", "top1_error", "loss", "train_loss", "seconds")
 
 
 def find(found: StudyResults, number: int, again: str) -> Trial:
@@ -56,7 +56,7 @@ def document(found: StudyResults, trial: Trial) -> dict[str, Any]:
         "role": rows.role(trial, found),
         "counted_at": {"input": found.spec.input, "classes": found.spec.classes},
         "parts": _parts(found, trial),
-        "curve": [{key: getattr(one, key) for key in _CURVE} for one in trial.measurements],
+        "curve": _curve(trial),
         "trainings": _trainings(found, trial),
         "scores": dict(trial.proxies or {}),
         "note": trial_notes(found.reports).get(trial.number),
@@ -77,13 +77,13 @@ def show_trial(
     _print_parts(found, trial)
     if trial.measurements:
         click.echo("")
-        _print_curve(trial)
+        _print_curve(found, trial)
     trainings = _trainings(found, trial)
     if trial.final:
         click.echo("")
         numbers = {one["trial"] for one in trainings}
         own = {one.number: find_weights(one) for one in found.trials if one.number in numbers}
-        _print_trainings(trainings, own)
+        _print_trainings(found.metric, trainings, own)
     if trial.fail_detail:
         click.echo(f"\n{trial.fail_detail}")
     if trial.final:
@@ -94,12 +94,12 @@ def show_trial(
 def _print_facts(found: StudyResults, trial: Trial) -> None:
     spec, cost, role = found.spec, trial.cost, rows.role(trial, found)
     space, images = spec.space_of(trial.architecture), spec.task_input
-    own = found.estimate(trial.number)
+    own, short = found.estimate(trial.number), found.metric.short
     test = found.test(trial.number)
     budget = [
         f"{100 * getattr(cost, part.cost) / part.limit:.3g} % of {part}" for part in spec.budget
     ]
-    latency = f", {time(cost.latency)} latency by the table" if spec.latency else ""
+    latency = f", {LATENCY.show(cost.latency)} {LATENCY.label}" if spec.latency else ""
     epochs = output.plural(trial.last.epoch if trial.last else 0, "epoch")
     spent = f" in {duration(trial.seconds)}" if trial.seconds is not None else ""
     lines = {
@@ -111,8 +111,8 @@ def _print_facts(found: StudyResults, trial: Trial) -> None:
         "trained at": spec.trained(space, parse_input(images)).describe() if images else "",
         "task": task_line(spec),
         "state": f"{rows.state(trial)} after {epochs}{spent}",
-        "val error": found.words(trial.number) if own else _last_error(trial),
-        "test error": str(test) if test else "",
+        f"val {short}": found.words(trial.number) if own else _last_value(found, trial),
+        f"test {short}": str(test) if test else "",
         "scores": ", ".join(f"{name} {score:.4g}" for name, score in (trial.proxies or {}).items()),
         "note": trial_notes(found.reports).get(trial.number, ""),
     }
@@ -121,10 +121,23 @@ def _print_facts(found: StudyResults, trial: Trial) -> None:
             output.field(name, line)
 
 
-def _last_error(trial: Trial) -> str:
-    return (
-        f"{percent(trial.last.top1_error)} (not comparable: no full training)" if trial.last else ""
-    )
+def _last_value(found: StudyResults, trial: Trial) -> str:
+    shown = found.metric.show(trial.value(found.metric.name))
+    return f"{shown} (not comparable: no full training)" if shown else ""
+
+
+def _curve(trial: Trial) -> list[dict[str, Any]]:
+    """Return every measurement as plain data, the metrics under their names."""
+    return [
+        {
+            "epoch": one.epoch,
+            "rung": one.rung,
+            **one.metrics,
+            "train_loss": one.train_loss,
+            "seconds": one.seconds,
+        }
+        for one in trial.measurements
+    ]
 
 
 def _parts(found: StudyResults, trial: Trial) -> list[dict[str, Any]]:
@@ -171,7 +184,7 @@ def _share(part: int, total: int) -> str:
     return f"{100 * part / total:.1f}" if total else ""
 
 
-def _print_curve(trial: Trial) -> None:
+def _print_curve(found: StudyResults, trial: Trial) -> None:
     """Print the curve: all epochs of a short one, of a long one the rungs and every k-th."""
     last = trial.measurements[-1]
     step = ceil(len(trial.measurements) / _MOST_EPOCHS)
@@ -180,22 +193,22 @@ def _print_curve(trial: Trial) -> None:
         for one in trial.measurements
         if one.epoch % step == 0 or one.rung is not None or one is last
     ]
+    metrics = {name: metric(name) for name in found.spec.metrics}
     table = [
         {
             "epoch": one.epoch,
             "rung": "" if one.rung is None else one.rung + 1,
-            "error": percent(one.top1_error),
-            "loss": f"{one.loss:.4f}",
+            **{name: own.show(one.value(name)) for name, own in metrics.items()},
             "train_loss": f"{one.train_loss:.4f}",
             "seconds": duration(one.seconds),
         }
         for one in some
     ]
-    columns = {
-        "epoch": "epoch", "rung": "rung", "error": "val error", "loss": "val loss",
-        "train_loss": "train loss", "seconds": "time",
-    }  # fmt: skip
-    output.table("", columns, table, " ".join(columns), "seconds train_loss loss")
+    measured = {name: f"val {own.short}" for name, own in metrics.items()}
+    columns = {"epoch": "epoch", "rung": "rung", **measured}
+    columns |= {"train_loss": "train loss", "seconds": "time"}
+    optional = ["seconds", "train_loss", *found.spec.metrics[:0:-1]]
+    output.table("", columns, table, " ".join(columns), " ".join(optional))
     if len(some) < len(trial.measurements):
         output.paragraph(f"(each {step}th epoch and the rungs; every epoch: --json)")
 
@@ -210,7 +223,7 @@ def _trainings(found: StudyResults, trial: Trial) -> list[dict[str, Any]]:
             "seed": one.seed,
             "state": one.state.value,
             "epochs": one.last.epoch if one.last else 0,
-            "top1_error": one.last.top1_error if one.last else None,
+            found.metric.column: one.value(found.metric.name),
             "test": tests.get(one.number),
             "weights": one.weights_path,
             "weights_sha256": one.weights_sha256,
@@ -220,22 +233,24 @@ def _trainings(found: StudyResults, trial: Trial) -> list[dict[str, Any]]:
     ]
 
 
-def _print_trainings(trainings: Sequence[dict[str, Any]], files: Mapping[int, Path | None]) -> None:
+def _print_trainings(
+    metric: Metric, trainings: Sequence[dict[str, Any]], files: Mapping[int, Path | None]
+) -> None:
     table = [
         {
             **one,
             "state": one["state"].lower(),
-            "error": percent(one["top1_error"]),
-            "test": percent(one["test"]["top1_error"]) if one["test"] else "",
+            "value": metric.show(one[metric.column]),
+            "test": metric.show(one["test"][metric.name]) if one["test"] else "",
             "weights": _place(one["weights"], files[one["trial"]]),
         }
         for one in trainings
     ]
     columns = {
-        "trial": "trial", "seed": "seed", "state": "state", "error": "val error",
-        "test": "test error", "weights": "weights",
+        "trial": "trial", "seed": "seed", "state": "state", "value": f"val {metric.short}",
+        "test": f"test {metric.short}", "weights": "weights",
     }  # fmt: skip
-    output.table("", columns, table, "trial seed error test", "state seed")
+    output.table("", columns, table, "trial seed value test", "state seed")
 
 
 def _place(recorded: str | None, file: Path | None) -> str:

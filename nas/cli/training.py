@@ -8,8 +8,9 @@ from typing import Any
 
 from nas.cost import Cost, total_cost
 from nas.errors import NasError, TaskError
-from nas.exports import ExportRequest, SplitScore, WeightsOrigin, export_network
+from nas.exports import ExportRequest, WeightsOrigin, export_network
 from nas.figures import write_training_page
+from nas.metrics import CLASSIFICATION, TOP1_ERROR
 from nas.results import Estimate
 from nas.space import Adaptation, Architecture, Layer, SearchSpace, Shape, Stated, lower
 from nas.stats import Difference, Summary, difference
@@ -307,9 +308,9 @@ def export_request(plan: TrainingPlan, trained: Trained) -> ExportRequest:
                 "validation": _score(best.validation),
                 "test": _score(best.test),
             },
-            errors={
-                "validation": Estimate.of(_errors(trained, "validation"), "validation"),
-                "test": Estimate.of(trained.errors, "test", len(task.test)),
+            estimates={
+                "validation": Estimate.of(TOP1_ERROR, _errors(trained, "validation"), "validation"),
+                "test": Estimate.of(TOP1_ERROR, trained.errors, "test", len(task.test)),
             },
             mean=task.mean,
             std=task.std,
@@ -382,5 +383,5 @@ def _errors(trained: Trained, split: str) -> list[float]:
     return [float(getattr(result, split)["top1_error"]) for result in trained.results]
 
 
-def _score(shares: dict[str, Any]) -> SplitScore:
-    return SplitScore(shares["top1_error"], shares["loss"])
+def _score(shares: dict[str, Any]) -> dict[str, float]:
+    return {name: float(shares[name]) for name in CLASSIFICATION}

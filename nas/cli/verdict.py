@@ -10,6 +10,7 @@ import click
 from nas.cli import STARTED, output, rows
 from nas.cli.front import document as front_document
 from nas.cli.front import print_front
+from nas.metrics import LATENCY
 from nas.results import MeasuredLatency, measured_latencies, over_budget, study_note, trial_record
 from nas.store import Address
 from nas.study import Study, StudySpec, Trial
@@ -26,9 +27,9 @@ def document(study: Study, shipped: Shipped, seconds: float) -> dict[str, Any]:
         "study": found.spec.name,
         "seconds": round(seconds, 3),
         **front_document(found),
-        "best": best | {"test_errors": found.test_errors(shipped.best.number)},
+        "best": best | {"test_errors": found.test_values(shipped.best.number)},
         "confirmed": [
-            trial_record(own[0], found) | {"errors": [t.value("top1_error") for t in own]}
+            trial_record(own[0], found) | {"errors": [t.value(found.metric.name) for t in own]}
             for number, own in found.trainings.items()
             if number in found.confirmed
         ],
@@ -86,9 +87,9 @@ def _print_best(shipped: Shipped) -> None:
     output.table(title, columns, shown, rows.NUMBERS, "params")
     output.field("\nbest", f"trial {best.number}: {best.architecture}", 12)
     for line in found.verdicts:
-        output.field("test error", line)
+        output.field(f"test {found.metric.short}", line)
     for line in _latency_lines(spec, best, measured_latencies(spec, found.reports)):
-        output.field("latency", line)
+        output.field(LATENCY.short, line)
     if best.origin:
         output.field("reused", f"measured in {best.origin.replace('/', '#')}")
 

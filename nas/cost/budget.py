@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from nas.cost.latency_table import DEVICES, USE_DEVICE
 from nas.cost.model import Cost
 from nas.errors import BudgetError
-from nas.units import _PREFIXES, _TIMES, si, time
+from nas.metrics import LATENCY, cost_metric
+from nas.units import _PREFIXES, _TIMES
 
 _UNITS = {
     **dict.fromkeys(("flops", "flop", "madds", "madd", "macs", "mac"), "madds"),
@@ -44,24 +45,26 @@ class Constraint:
 
     def __str__(self) -> str:
         """Return the form that `parse_budget` reads back to the same limit."""
-        if self.cost == "latency":
-            return f"{_exact_time(self.limit)}-latency@{self.device}"
-        return f"{_exact(self.limit)}-{self.cost}"
+        exact = _exact_time if self.device else _exact
+        return f"{exact(self.limit)}-{self._typed}"
 
     def shown(self, value: float) -> str:
-        """Return a value of this cost, rounded, with its unit."""
-        return f"{time(value)} latency" if self.cost == "latency" else f"{si(value)} {self.cost}"
+        """Return a value of the cost that is limited, rounded, in words."""
+        return f"{cost_metric(self.cost).show(value)} {self.cost}"
 
     @property
     def unit(self) -> str:
-        """The text after an exact value."""
-        return " ns" if self.cost == "latency" else ""
+        """The unit behind an exact value, with a space."""
+        return f" {cost_metric(self.cost).exact_unit}".rstrip()
 
     def at(self, value: float) -> str:
-        """Return a ceiling at about `value`, in the form that a user can type."""
-        if self.cost == "latency":
-            return f"{time(value, 3).replace(' ', '')}-latency@{self.device}"
-        return f"{si(value, 3)}-{self.cost}"
+        """Return a ceiling at about `value`, as it may be typed."""
+        amount = cost_metric(self.cost).show(value, 3).replace(" ", "")
+        return f"{amount}-{self._typed}"
+
+    @property
+    def _typed(self) -> str:
+        return f"{self.cost}@{self.device}" if self.device else self.cost
 
 
 def split_amount(text: str, units: Collection[str]) -> tuple[str, str, str] | None:
@@ -132,7 +135,7 @@ def _parse_latency(text: str) -> Constraint:
     limit = _scaled(match[1], _TIMES[match[2]])
     if limit < 1:
         raise BudgetError(f"the budget {text!r} is less than 1 ns.", _LATENCY_REMEDY)
-    return Constraint("latency", limit, match[3])
+    return Constraint(LATENCY.name, limit, match[3])
 
 
 def _scaled(number: str, scale: int) -> int:

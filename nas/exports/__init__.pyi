@@ -10,5 +10,4 @@ from .parity import Reference as Reference
 from .request import OPSET as OPSET
 from .request import OPSETS as OPSETS
 from .request import ExportRequest as ExportRequest
-from .request import SplitScore as SplitScore
 from .request import WeightsOrigin as WeightsOrigin

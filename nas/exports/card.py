@@ -6,7 +6,7 @@ network and for the architecture at deployment. Times are UTC.
 
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -16,6 +16,7 @@ from nas import __version__
 from nas.cost import Cost
 from nas.exports.format import FORMATS, ExportFormat, Written
 from nas.exports.request import ExportRequest, WeightsOrigin
+from nas.metrics import metric
 from nas.results import Estimate
 from nas.space import BLOCK_KINDS, Shape
 from nas.study import file_sha256
@@ -28,12 +29,6 @@ _UNITS = {
     "acts": "output elements of convolution and linear layers, one image",
     "nas": "summed over the layers, exact",
     "fvcore": "counted by fvcore, PyTorch network in eval mode, convolution and linear operators",
-}
-_SCORE_UNITS = {
-    "scores": "of the network: top-1 error as the mean over its seeds, with the 95 % interval",
-    "exported_weights": "of the one training whose weights are exported",
-    "top1_error": "share of the split",
-    "loss": "mean cross-entropy in nats",
 }
 
 
@@ -184,12 +179,23 @@ def _training(training: WeightsOrigin | None) -> Mapping[str, Any] | None:
         "epochs": training.epochs,
         "study_seed": training.study_seed,
         "trial_seed": training.trial_seed,
-        "scores": {split: _estimate(own) for split, own in training.errors.items()},
-        "exported_weights": {split: asdict(score) for split, score in training.scores.items()},
-        "units": _SCORE_UNITS,
+        "scores": {split: _estimate(own) for split, own in training.estimates.items()},
+        "exported_weights": {split: dict(score) for split, score in training.scores.items()},
+        "units": _score_units(training),
+    }
+
+
+def _score_units(training: WeightsOrigin) -> dict[str, str]:
+    labels = dict.fromkeys(own.metric.label for own in training.estimates.values())
+    names = dict.fromkeys(name for score in training.scores.values() for name in score)
+    return {
+        "scores": f"of the network: {', '.join(labels)} as the mean over its seeds, with the 95 % "
+        "interval",
+        "exported_weights": "of the one training whose weights are exported",
+        **{name: metric(name).meaning for name in names},
     }
 
 
 def _estimate(own: Estimate) -> dict[str, Any]:
     bounds = {"low": own.low, "high": own.high, "seeds": own.n, "images": own.images}
-    return {"top1_error": own.mean, **bounds}
+    return {own.metric.column: own.mean, **bounds}

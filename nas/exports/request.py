@@ -13,22 +13,14 @@ OPSETS = range(11, 23)
 
 
 @dataclass(frozen=True)
-class SplitScore:
-    """The result of a trained network on one split: error share, mean cross-entropy in nats."""
-
-    top1_error: float
-    loss: float
-
-
-@dataclass(frozen=True)
 class WeightsOrigin:
     """The training of a network's weights.
 
-    `task` is the name of the task, `data` describes its images. `scores` are the results of these
-    weights on the splits by name (`validation`, `test`); `errors` the estimates of the network's
-    top-1 error over all its trainings. `mean` and `std` belong to pixels scaled to [0, 1], one for
-    each input channel. `sha256` is the recorded hash of the weights file, None if none was
-    recorded.
+    `task` is the name of the task, `data` says in words which images it had. `scores` has what
+    these weights reached on the splits by name (`validation`, `test`), by the names of the metrics;
+    `estimates` what is reported of the network on each, over all its trainings. `mean` and `std`
+    are those of the pixels scaled to [0, 1], one for each input channel. `sha256` is that of the
+    weights file when it was recorded, None where it never was.
     """
 
     weights: Path
@@ -40,8 +32,8 @@ class WeightsOrigin:
     study_seed: int | None
     trial_seed: int
     epochs: int
-    scores: Mapping[str, SplitScore]
-    errors: Mapping[str, Estimate]
+    scores: Mapping[str, Mapping[str, float]]
+    estimates: Mapping[str, Estimate]
     mean: tuple[float, ...]
     std: tuple[float, ...]
     class_names: tuple[str, ...]

@@ -8,8 +8,8 @@ from .hover import point_summary as point_summary
 from .page_assets import page_style as page_style
 from .prove import write_prove as write_prove
 from .report import write_report as write_report
-from .table import HEADERS as HEADERS
-from .table import NUMERIC as NUMERIC
+from .table import headers as headers
+from .table import numeric as numeric
 from .table import point_facts as point_facts
 from .table import point_row as point_row
 from .table import sorted_points as sorted_points

@@ -26,17 +26,18 @@ _REMEDY = "Give another file with --plot, in a directory that exists and is writ
 
 
 def distributions_figure(comparison: Comparison, look: PageTheme | None = None) -> go.Figure:
-    """Return the share of networks at or below each error, for every group, with 95 % bands."""
-    look = look or PageTheme()
+    """Return the share of networks at or below each value, for every group, with 95 % bands."""
+    look, metric = look or PageTheme(), comparison.metric
     figure = go.Figure(layout=look.frame(_HEIGHT))
-    pooled = [100 * error for group in comparison.groups for error in group.errors]
+    pooled = [metric.factor * error for group in comparison.groups for error in group.errors]
     pad = 0.04 * (max(pooled) - min(pooled)) or 1.0
-    ends = (max(0.0, min(pooled) - pad), max(pooled) + pad)
+    ends = (max(metric.lowest * metric.factor, min(pooled) - pad), max(pooled) + pad)
     figure.update_xaxes(
-        title_text=title("top-1 error, validation split (%)", look), range=list(ends)
+        title_text=title(f"{metric.label}, validation split{_unit(metric.unit)}", look),
+        range=list(ends),
     )
     figure.update_yaxes(
-        title_text=title("networks at or below this error (%)", look), range=[-2, 102]
+        title_text=title("networks at or below this value (%)", look), range=[-2, 102]
     )
     for turn, group in enumerate(comparison.groups):
         for trace in _distribution(group, turn, ends, look):
@@ -45,15 +46,15 @@ def distributions_figure(comparison: Comparison, look: PageTheme | None = None) 
 
 
 def differences_figure(comparison: Comparison, look: PageTheme | None = None) -> go.Figure:
-    """Return the difference of the mean errors of every pair, in points, with its interval."""
-    look = look or PageTheme()
+    """Return the difference of the means of every pair, with its interval."""
+    look, metric = look or PageTheme(), comparison.metric
     pairs = list(reversed(comparison.pairs))  # plotly draws the first one at the bottom
     figure = go.Figure(layout=look.frame(150 + 46 * len(pairs)))
     figure.update_layout(showlegend=False, margin_t=34)
     figure.update_xaxes(
-        title_text="points of top-1 error, 95 %"
+        title_text=f"{metric.difference_unit or 'difference'} of {metric.label}, 95 %"
         if look.narrow
-        else "difference of the mean top-1 error (points), 95 % interval"
+        else f"difference of the mean {metric.label}{_unit(metric.difference_unit)}, 95 % interval"
     )
     figure.update_xaxes(range=_reaching_zero(pairs))
     figure.add_vline(x=0, line={"color": look.colour("muted"), "width": 1, "dash": "dot"})
@@ -80,7 +81,9 @@ def comparison_html(
     columns, rows = group_table(comparison)
     cells = [[row[key] for key in columns] for row in rows]
     sections = [
-        figure_section("distributions", "Distributions of the error", _CAPTION),
+        figure_section(
+            "distributions", f"Distributions of the {comparison.metric.short}", _CAPTION
+        ),
         figure_section("differences", "Differences", _EFFECTS[comparison.key is None]),
         table_section("Groups", list(columns.values()), cells, _GROUPS),
         facts_section("Settings", facts),
@@ -93,24 +96,25 @@ def comparison_html(
 
 
 _CAPTION = (
-    "Each step is a random network with a complete training; further left and higher is better. "
-    "A band covers the whole curve of its group with 95 % confidence (bootstrap)."
+    "Each step is a network drawn at random and trained to the end. A band holds the whole curve "
+    "of its group with 95 % confidence (bootstrap)."
 )
-_GROUPS = "Validation errors after the last epoch with 95 % intervals; multiply-adds at deployment."
+_GROUPS = "On validation, after the last epoch, with 95 % intervals; multiply-adds at deployment."
 _EFFECTS = {
-    True: "First minus second: left of zero the first has the lower mean error. Filled: "
-    "significant after correction for the number of pairs.",
-    False: "Each value against the first one, over pairs that differ only in it; left of zero is "
-    "better. Filled: significant after correction for the number of pairs.",
+    True: "First minus second: left of zero the first has the lower mean. Filled: beyond "
+    "noise after correction for the number of pairs.",
+    False: "Each value against the first one, over pairs that differ in nothing else; left of "
+    "zero it is lower. Filled: beyond noise after correction for the number of pairs.",
 }
 
 
 def _distribution(group: Group, turn: int, ends: tuple[float, float], look: PageTheme) -> list[Any]:
-    """Return the band and the curve of one group; errors and shares in percent."""
+    """Return the band and the curve of one group; shares in percent."""
+    metric = group.metric
     errors = np.array(group.errors)
     steps = np.unique(errors)
     shares = 100 * edf(errors, steps)
-    x = [ends[0], *(100 * steps), ends[1]]
+    x = [ends[0], *(metric.factor * steps), ends[1]]
     y = np.array([0.0, *shares, 100.0])
     colour, reach = look.family(turn), 100 * group.reach
     curve = {"x": x, "legendgroup": group.name, "mode": "lines"}
@@ -129,7 +133,8 @@ def _distribution(group: Group, turn: int, ends: tuple[float, float], look: Page
                 "color": colour,
                 "dash": DASHES[turn % len(DASHES)],
             },
-            hovertemplate=f"{escape(group.name)}: %{{y:.0f}} % at or below %{{x:.2f}} % error"
+            hovertemplate=f"{escape(group.name)}: %{{y:.0f}} % at or below "
+            f"%{{x:{metric.digits}}} {metric.unit} {metric.short}"
             "<extra></extra>",
             **curve,
         ),
@@ -137,12 +142,14 @@ def _distribution(group: Group, turn: int, ends: tuple[float, float], look: Page
 
 
 def _difference(pair: Pair, look: PageTheme) -> Any:
-    reach = [100 * (pair.mean.high - pair.mean.value), 100 * (pair.mean.value - pair.mean.low)]
+    ends = (pair.mean.low, pair.mean.value, pair.mean.high)
+    low, value, high = (pair.metric.factor * end for end in ends)
+    reach = [high - value, value - low]
     known = all(map(math.isfinite, reach))
     colour = look.colour("front" if pair.significant else "muted")
     symbol = PUBLISHED_SYMBOLS[0]
     return go.Scatter(
-        x=[100 * pair.mean.value],
+        x=[value],
         y=[f"{pair.first} − {pair.second}"],
         error_x={"array": reach[:1], "arrayminus": reach[1:], "color": colour, "width": 6}
         if known
@@ -161,13 +168,17 @@ def _difference(pair: Pair, look: PageTheme) -> Any:
 def _reaching_zero(pairs: Sequence[Pair]) -> list[float]:
     """Return the ends of an axis in points that shows every finite interval, and zero."""
     ends = [0.0] + [
-        100 * end
+        pair.metric.factor * end
         for pair in pairs
         for end in (pair.mean.low, pair.mean.value, pair.mean.high)
         if math.isfinite(end)
     ]
     pad = 0.06 * (max(ends) - min(ends)) or 1.0
     return [min(ends) - pad, max(ends) + pad]
+
+
+def _unit(unit: str) -> str:
+    return f" ({unit})" if unit else ""
 
 
 def _faint(colour: str) -> str:

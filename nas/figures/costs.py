@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from nas.feasible import Distribution
 from nas.figures.document import WIDE, document_html, figure_section, write_document
 from nas.figures.theme import PageTheme, title
-from nas.units import amount
+from nas.metrics import cost_metric
 
 _HEIGHT = 460
 _REMEDY = "Give another file with --plot, in a directory that exists and is writable."
@@ -28,9 +28,9 @@ def costs_figure(spread: Distribution, look: PageTheme | None = None) -> go.Figu
         hovermode="x",
     )
     low, high = _shown(spread)
-    scale, unit = _seconds(spread)
-    ends = [math.log10(low * scale), math.log10(high * scale)]
-    figure.update_xaxes(type="log", tickformat="~s", ticksuffix=unit, dtick="D2", range=ends)
+    metric = cost_metric(spread.cost)
+    ends = [math.log10(low * metric.factor), math.log10(high * metric.factor)]
+    figure.update_xaxes(type="log", tickformat="~s", ticksuffix=metric.unit, dtick="D2", range=ends)
     figure.update_yaxes(rangemode="tozero")
     layers = [("whole space", spread.whole, "dominated")]
     if spread.limit is not None:
@@ -90,12 +90,7 @@ def _numbers(spread: Distribution) -> str:
 
 
 def _words(spread: Distribution, cost: float) -> str:
-    return amount(spread.cost, cost, 3)
-
-
-def _seconds(spread: Distribution) -> tuple[float, str]:
-    """Return the factor from a cost to the unit of the axis, and this unit."""
-    return (1e-9, "s") if spread.cost == "latency" else (1, "")
+    return cost_metric(spread.cost).show(cost, 3)
 
 
 def _shown(spread: Distribution) -> tuple[float, float]:
@@ -113,7 +108,7 @@ def _steps(spread: Distribution, counts: Sequence[float], name: str, colour: str
         for low, high, count in zip(spread.edges, spread.edges[1:], counts, strict=False)
     ]
     return go.Scatter(
-        x=[edge * _seconds(spread)[0] for edge in spread.edges],
+        x=[edge * cost_metric(spread.cost).factor for edge in spread.edges],
         y=[*shares, shares[-1]],
         name=name,
         mode="lines",
@@ -125,8 +120,9 @@ def _steps(spread: Distribution, counts: Sequence[float], name: str, colour: str
 
 
 def _mark(figure: go.Figure, spread: Distribution, look: PageTheme) -> None:
-    """Draw the ceiling; on a logarithmic axis the position of an annotation is the exponent."""
-    limit = (spread.limit or 1) * _seconds(spread)[0]
+    """Draw the ceiling; on a logarithmic axis an annotation stands at the exponent."""
+    metric = cost_metric(spread.cost)
+    limit = (spread.limit or 1) * metric.factor
     line = {"color": look.colour("budget"), "width": 2, "dash": "dash"}
     figure.add_shape(type="line", x0=limit, x1=limit, y0=0, y1=1, yref="paper", line=line)
     figure.add_annotation(
@@ -137,6 +133,6 @@ def _mark(figure: go.Figure, spread: Distribution, look: PageTheme) -> None:
         yanchor="top",
         xshift=4,
         showarrow=False,
-        text=f"budget {amount(spread.cost, spread.limit or 1)}",
+        text=f"budget {metric.show(spread.limit or 1)}",
         font={"color": look.colour("budget"), "size": 12},
     )

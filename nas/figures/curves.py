@@ -1,4 +1,4 @@
-"""Figures over time: the error of every trial by epoch, and the hypervolume by candidate."""
+"""Figures over time: what is reported, by epoch of every trial, and the hypervolume."""
 
 from collections.abc import Sequence
 from html import escape
@@ -8,8 +8,8 @@ import plotly.graph_objects as go
 
 from nas.figures.scale import Scale
 from nas.figures.theme import SYMBOLS, PageTheme, empty, title
+from nas.metrics import Metric
 from nas.results import Point, PointGroup, StudyView
-from nas.units import percent
 
 HEIGHT = 380
 _SHOWN = 300  # more curves cannot be distinguished, and make the page slow
@@ -17,7 +17,7 @@ _WIDTHS = {PointGroup.FRONT: 2.2, PointGroup.PUBLISHED: 2.2}
 
 
 def learning_curves_figure(view: StudyView, look: PageTheme | None = None) -> go.Figure:
-    """Return the top-1 error by epoch of the best 300 trials, with the rungs marked."""
+    """Return the reported metric by epoch of the best 300 trials, with the rungs marked."""
     look = look or PageTheme()
     figure = go.Figure(layout=look.frame(HEIGHT))
     figure.update_layout(uirevision=view.name)
@@ -27,11 +27,11 @@ def learning_curves_figure(view: StudyView, look: PageTheme | None = None) -> go
         xaxis_title_text=title(
             "epoch" + (f" ({left_out} trials not shown)" if left_out else ""), look
         ),
-        yaxis_title_text=title("top-1 error, validation split (%)", look),
+        yaxis_title_text=title(_label(view.metric), look),
     )
     if not points:
         return empty(figure, "no measurements yet", look)
-    scale = Scale.of([100 * error for point in points for _, error in point.curve])
+    scale = Scale.of([view.metric.factor * value for point in points for _, value in point.curve])
     figure.update_yaxes(**scale.axis())
     figure.update_xaxes(range=[0.8, view.rungs[-1] + 0.2], dtick=-(-view.rungs[-1] // 12))
     order = (
@@ -41,7 +41,7 @@ def learning_curves_figure(view: StudyView, look: PageTheme | None = None) -> go
     for group in order:
         members = [point for point in points if point.group is group]
         if members:
-            figure.add_trace(_curves(group, members, scale, look))
+            figure.add_trace(_curves(view, group, members, scale, look))
     _mark_rungs(figure, view, look)
     return figure
 
@@ -77,18 +77,20 @@ def hypervolume_figure(view: StudyView, look: PageTheme | None = None) -> go.Fig
     return figure
 
 
-def _curves(group: PointGroup, points: Sequence[Point], scale: Scale, look: PageTheme) -> Any:
-    """Return one trace for a group: all its curves, separated by gaps."""
+def _curves(
+    view: StudyView, group: PointGroup, points: Sequence[Point], scale: Scale, look: PageTheme
+) -> Any:
+    """Return one trace for a group: its curves one after another, with gaps between them."""
     x: list[int | None] = []
     y: list[float | None] = []
     numbers: list[int | None] = []
     text: list[str] = []
     for point in points:
-        for epoch, error in point.curve:
+        for epoch, value in point.curve:
             x.append(epoch)
-            y.append(scale.place(100 * error))
+            y.append(scale.place(view.metric.factor * value))
             numbers.append(point.number)
-            text.append(f"{escape(point.label)}, epoch {epoch}: {percent(error)}")
+            text.append(escape(f"{point.label}, epoch {epoch}: {view.metric.show(value)}"))
         x.append(None)
         y.append(None)
         numbers.append(None)
@@ -114,6 +116,11 @@ def _curves(group: PointGroup, points: Sequence[Point], scale: Scale, look: Page
         },
         opacity=1 if group in _WIDTHS else 0.7,
     )
+
+
+def _label(metric: Metric) -> str:
+    unit = f" ({metric.unit})" if metric.unit else ""
+    return f"{metric.label}, validation split{unit}"
 
 
 def _mark_rungs(figure: go.Figure, view: StudyView, look: PageTheme) -> None:

@@ -1,4 +1,4 @@
-"""The front figure: error against cost, the budget, and the published architectures."""
+"""The front figure: the measured objective against cost, the budget, the published networks."""
 
 from collections.abc import Sequence
 from html import escape
@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from nas.figures.hover import brief, full
 from nas.figures.scale import Scale
-from nas.figures.theme import PUBLISHED_SYMBOLS, SYMBOLS, PageTheme, empty, factor, title
+from nas.figures.theme import PUBLISHED_SYMBOLS, SYMBOLS, PageTheme, empty, title
 from nas.results import Point, PointGroup, StudyView
 
 HEIGHT = 500
@@ -24,7 +24,7 @@ _CLOUDS = (
 
 
 def front_figure(view: StudyView, look: PageTheme | None = None) -> go.Figure:
-    """Return error against cost: front, dominated, stopped, running and published trials.
+    """Return the measured objective against cost, of candidates and published networks.
 
     Every trace of trials has their numbers as `customdata`.
     """
@@ -39,13 +39,13 @@ def front_figure(view: StudyView, look: PageTheme | None = None) -> go.Figure:
     shown = [point for point in view.points if point.y is not None]
     if not shown:
         return empty(figure, "no measurements yet", look)
-    times = factor(view.y)
+    times = view.y.factor
     ends = [end * times for point in shown for end in _ends(point)]
     scale = Scale.of([(point.y or 0.0) * times for point in shown], ends)
-    across = Scale.of([point.x for point in shown])
+    across = Scale.of([point.x * view.x.factor for point in shown])
     figure.update_yaxes(**scale.axis())
     figure.update_xaxes(
-        tickformat="~s", ticksuffix=view.x.unit, range=_x_range(view, across), type="linear"
+        tickformat="~s", ticksuffix=view.x.suffix, range=_x_range(view, across), type="linear"
     )
     for group in _CLOUDS:
         figure.add_traces(_clouds(view, group, scale, look))
@@ -65,7 +65,7 @@ def _x_range(view: StudyView, across: Scale) -> list[float]:
 
 
 def _limits(view: StudyView) -> list[float]:
-    return [limit for cost, limit in view.limits if cost == view.x.name]
+    return [limit * view.x.factor for cost, limit in view.limits if cost == view.x.name]
 
 
 def _trace_type(view: StudyView) -> Any:
@@ -76,9 +76,9 @@ def _trace_type(view: StudyView) -> Any:
 
 
 def _places(view: StudyView, points: Sequence[Point], scale: Scale) -> dict[str, Any]:
-    times = factor(view.y)
+    times = view.y.factor
     return {
-        "x": [point.x for point in points],
+        "x": [point.x * view.x.factor for point in points],
         "y": [scale.place((point.y or 0.0) * times) for point in points],
         "customdata": [point.number for point in points],
     }
@@ -193,8 +193,8 @@ def _ends(point: Point) -> tuple[float, ...]:
 
 
 def _draw_bars(trace: Any, view: StudyView, points: Sequence[Point], colour: str) -> None:
-    """Add the full 95 % intervals of the means to a trace as error bars; none for a single seed."""
-    times = factor(view.y)
+    """Give a trace the whole 95 % intervals of its means as error bars; none for a single seed."""
+    times = view.y.factor
     ends = [_ends(point) for point in points]
     if not any(ends):
         return
@@ -242,12 +242,12 @@ def _label_published(figure: go.Figure, view: StudyView, scale: Scale, look: Pag
     """
     if look.narrow:
         return
-    times = factor(view.y)
+    times = view.y.factor
     points = sorted(view.group(PointGroup.PUBLISHED), key=lambda point: point.y or 0.0)
     heights = [scale.fraction((point.y or 0.0) * times) * _PLOT_HEIGHT for point in points]
     for point, height, label in zip(points, heights, _label_heights(heights), strict=True):
         figure.add_annotation(
-            x=point.x,
+            x=point.x * view.x.factor,
             y=scale.at(scale.place((point.y or 0.0) * times)),
             text=escape(point.label),
             ax=-44,
@@ -296,6 +296,6 @@ def _draw_budget(figure: go.Figure, view: StudyView, look: PageTheme) -> None:
             yanchor="top",
             xanchor="right",
             showarrow=False,
-            text=f"budget {view.x.show(limit)}",
+            text=f"budget {view.x.show(limit / view.x.factor)}",
             font={"size": 12, "color": look.colour("budget")},
         )

@@ -2,8 +2,9 @@
 
 from html import escape
 
+from nas.metrics import LATENCY
 from nas.results import Point, PointGroup, StudyView
-from nas.units import duration, percent, si, time
+from nas.units import duration, si
 
 
 def headline(view: StudyView, point: Point) -> str:
@@ -11,7 +12,7 @@ def headline(view: StudyView, point: Point) -> str:
     return "<br>".join(
         (
             f"<b>{escape(point.label)}</b> · {escape(point_standing(view, point))}",
-            point_summary(point),
+            escape(point_summary(view, point)),
         )
     )
 
@@ -45,12 +46,11 @@ def full(view: StudyView, point: Point) -> str:
 def brief(view: StudyView, group: PointGroup, exact: bool) -> str:
     """Return the label template for thousands of points, without architectures.
 
-    The error is omitted if the points are not at their `exact` value.
+    The measured value is left out where the points are not drawn at its `exact` value.
     """
-    unit = " %" if view.y.percent else ""
-    error = f"%{{y:.3g}}{unit} {view.y.name}, " if exact else ""
-    cost = f"%{{x:.4s}}{view.x.unit} {view.x.name}"
-    return f"<b>trial %{{customdata}}</b> · {group.label}<br>{error}{cost}<extra></extra>"
+    value = f"%{{y:.3g}}{view.y.suffix} {view.y.name}, " if exact else ""
+    cost = f"%{{x:.4s}}{view.x.suffix} {view.x.name}"
+    return f"<b>trial %{{customdata}}</b> · {group.label}<br>{value}{cost}<extra></extra>"
 
 
 def point_standing(view: StudyView, point: Point) -> str:
@@ -70,12 +70,12 @@ def _stands(view: StudyView, point: Point) -> str:
     return point.group.label
 
 
-def point_summary(point: Point) -> str:
-    """Return the error, the cost and the time of a point in one line."""
+def point_summary(view: StudyView, point: Point) -> str:
+    """Return the reported metric, the cost and the time of a point in one line; plain text."""
     cost = f"{si(point.cost.madds)} madds, {si(point.cost.params)} params"
     if point.cost.latency:
-        cost += f", {time(point.cost.latency)}"
-    if point.error is None:
+        cost += f", {LATENCY.show(point.cost.latency)}"
+    if point.value is None:
         return cost
-    error = str(point.estimate or percent(point.error))
-    return f"{error} error, {cost}, {duration(point.seconds)}"
+    value = str(point.estimate or view.metric.show(point.value))
+    return f"{value} {view.metric.short}, {cost}, {duration(point.seconds)}"

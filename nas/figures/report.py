@@ -17,8 +17,9 @@ from nas.figures.document import (
 )
 from nas.figures.front import GL_FROM, front_figure
 from nas.figures.page_assets import report_script
-from nas.figures.table import HEADERS, NUMERIC, point_facts, point_row
+from nas.figures.table import headers, numeric, point_facts, point_row
 from nas.figures.theme import PageTheme
+from nas.metrics import Direction
 from nas.results import Point, PointGroup, StageTable, StudyView
 from nas.units import duration
 
@@ -28,23 +29,23 @@ Patch: TypeAlias = tuple[list[str | int], Any]
 _MAX_ROWS = 1000
 _FIGURES: dict[str, tuple[str, str, Draw]] = {
     "front": (
-        "Error against cost",
-        "Down and left is better. The line bounds the area that the front dominates; the dashed "
-        "line is the budget. A point is the mean over the seeds, its bar the 95 % interval. Points "
-        "with a single seed are hollow, and off the line if others are confirmed. A stopped trial "
-        "is shown at the epoch where it stopped, not at a final value.",
+        "{Value} against cost",
+        "{Better} and left is better. The line bounds what the front dominates; the dashed line is "
+        "the budget. A point shows the mean over the seeds, its bar the 95 % interval; "
+        "one of a single seed is hollow and off the line where others were confirmed. A stopped "
+        "trial is shown where it was stopped, not where it would have ended.",
         front_figure,
     ),
     "curves": (
         "Learning curves",
-        "The error after each epoch. Dotted lines are the rungs at which trials continue or stop.",
+        "The {value} after each epoch. Dotted lines are the rungs at which trials are judged.",
         learning_curves_figure,
     ),
     "hypervolume": (
         "Progress",
         "The share of the area between zero and the study's fixed reference point that the front "
-        "dominates, with one seed for each network, during the search; higher is better, and flat "
-        "means that the search no longer improves.",
+        "dominates, by what was observed with one seed each during the search; more is better, "
+        "flat means that the search no longer finds anything new.",
         hypervolume_figure,
     ),
 }
@@ -86,10 +87,12 @@ def _remarks(view: StudyView) -> Iterator[str]:
     compared = [view.best] if view.best else []
     compared += [point for point in view.group(PointGroup.PUBLISHED) if point.test]
     for point in compared:
-        tested = f"; test error <strong>{escape(str(point.test))}</strong>" if point.test else ""
-        yield f"<p>{escape(point.label)}: validation error {escape(point.words)}{tested}.</p>\n"
+        short, test = escape(view.metric.short), escape(str(point.test))
+        tested = f"; test {short} <strong>{test}</strong>" if point.test else ""
+        words = escape(point.words)
+        yield f"<p>{escape(point.label)}: validation {short} {words}{tested}.</p>\n"
     for line in view.verdicts:
-        yield f"<p>Test error of the best: {escape(line)}.</p>\n"
+        yield f"<p>Test {escape(view.metric.short)} of the best: {escape(line)}.</p>\n"
     if any(point.estimate and point.estimate.reach for point in view.points):
         yield '<p class="muted small">± is the 95 % interval of the mean over the seeds.</p>\n'
     for point in view.points:
@@ -98,9 +101,17 @@ def _remarks(view: StudyView) -> Iterator[str]:
 
 
 def _figures(view: StudyView) -> Iterator[str]:
-    for name, (heading, caption, _) in _FIGURES.items():
+    for name in _FIGURES:
+        heading, caption = (_worded(text, view) for text in _FIGURES[name][:2])
         label = view.summary if name == "front" else caption
         yield figure_section(name, heading, caption, label)
+
+
+def _worded(text: str, view: StudyView) -> str:
+    """Return a heading or a caption with the names of what this study measures."""
+    value, shown = view.metric.short, view.y.metric.label
+    better = "Down" if view.y.metric.direction is Direction.MINIMISE else "Up"
+    return text.format(Value=shown[:1].upper() + shown[1:], value=value, Better=better)
 
 
 def _trials(view: StudyView) -> str:
@@ -109,7 +120,7 @@ def _trials(view: StudyView) -> str:
     more = f" The first {_MAX_ROWS} of {len(view.points)} are shown." if rest else ""
     heads = "".join(
         f'<th scope="col"{_number(head)}><button type="button">{head}</button></th>'
-        for head in HEADERS
+        for head in headers(view)
     )
     rows = "\n".join(_row(view, point) for point in shown)
     return (
@@ -123,11 +134,11 @@ def _trials(view: StudyView) -> str:
 
 def _row(view: StudyView, point: Point) -> str:
     cells = []
-    for head, cell in zip(HEADERS, point_row(point), strict=True):
+    for head, cell in zip(headers(view), point_row(view, point), strict=True):
         key = "" if cell.key is None else escape(str(cell.key))
         text = escape(cell.text)
         if head == "Architecture":
-            more = _stages(view.stage_table(point)) + _facts(point)
+            more = _stages(view.stage_table(point)) + _facts(view, point)
             text = f"<details><summary><code>{cell.key}</code></summary>{more}</details>"
         cells.append(f'<td data-key="{key}"{_number(head)}>{text}</td>')
     kind = point.group.value
@@ -145,13 +156,13 @@ def _stages(table: StageTable) -> str:
     return f'<table class="stages"><thead><tr>{heads}</tr></thead>{rows}</table>{line}'
 
 
-def _facts(point: Point) -> str:
-    lines = [f"{name}: {value}" for name, value in point_facts(point)]
+def _facts(view: StudyView, point: Point) -> str:
+    lines = [f"{name}: {value}" for name, value in point_facts(view, point)]
     return "".join(f'<div class="small muted">{escape(line)}</div>' for line in lines)
 
 
 def _number(head: str) -> str:
-    return ' class="number"' if head in NUMERIC else ""
+    return ' class="number"' if numeric(head) else ""
 
 
 def _drawn(view: StudyView) -> dict[str, Any]:

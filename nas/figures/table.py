@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
+from nas.metrics import LATENCY, metric
 from nas.results import Point, StudyView
-from nas.units import duration, percent, si, time
+from nas.units import duration, si
 
-HEADERS = ("Trial", "Standing", "Error", "MAdds", "Params", "Epochs", "Time", "Architecture")
-NUMERIC = frozenset({"Error", "MAdds", "Params", "Epochs", "Time"})
+_TEXT = ("Trial", "Standing", "Architecture")
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,13 +17,25 @@ class Cell:
     key: float | str | None
 
 
-def point_row(point: Point) -> tuple[Cell, ...]:
-    """Return the cells of one trial, one for each of HEADERS."""
+def headers(view: StudyView) -> tuple[str, ...]:
+    """Return the headings of the table."""
+    short = view.metric.short
+    value = short[:1].upper() + short[1:]
+    return ("Trial", "Standing", value, "MAdds", "Params", "Epochs", "Time", "Architecture")
+
+
+def numeric(header: str) -> bool:
+    """Tell whether the column under `header` holds numbers."""
+    return header not in _TEXT
+
+
+def point_row(view: StudyView, point: Point) -> tuple[Cell, ...]:
+    """Return the cells of one trial, one for each of the `headers`."""
     reason = f": {point.reason}" if point.reason else ""
     return (
         Cell(f"{point.number} {point.title or ''}".strip(), point.number),
         Cell(point.group.label + reason, point.group.label),
-        Cell(_error(point), point.error),
+        Cell(str(point.estimate or view.metric.show(point.value)) or "–", point.value),
         Cell(si(point.cost.madds), point.cost.madds),
         Cell(si(point.cost.params), point.cost.params),
         Cell(str(point.epoch), point.epoch),
@@ -32,15 +44,8 @@ def point_row(point: Point) -> tuple[Cell, ...]:
     )
 
 
-def _error(point: Point) -> str:
-    """Return the error; for a complete network the estimate with its interval and n."""
-    if point.estimate:
-        return str(point.estimate)
-    return percent(point.error) or "–"
-
-
-def point_facts(point: Point) -> list[tuple[str, str]]:
-    """Return the facts without a column in the table, as (name, text)."""
+def point_facts(view: StudyView, point: Point) -> list[tuple[str, str]]:
+    """Return what the table has no column for, as name and words."""
     counted = "not counted yet"
     if point.counted:
         same = (point.counted.madds, point.counted.params) == (point.cost.madds, point.cost.params)
@@ -50,7 +55,7 @@ def point_facts(point: Point) -> list[tuple[str, str]]:
     lines = [
         ("exact cost", f"{point.cost.madds:,} madds, {point.cost.params:,} params"),
         ("activations", f"{point.cost.acts:,}"),
-        *([("latency by its table", time(point.cost.latency))] if point.cost.latency else []),
+        *([(LATENCY.label, LATENCY.show(point.cost.latency))] if point.cost.latency else []),
         ("fvcore's count", counted),
     ]
     if point.note:
@@ -58,21 +63,22 @@ def point_facts(point: Point) -> list[tuple[str, str]]:
     if point.origin:
         lines.append(("reused from", point.origin))
     if point.words:
-        lines.append(("top-1 error", point.words))
-    if point.loss is not None:
-        lines.append(("cross-entropy", f"{point.loss:.4f} nats"))
+        lines.append((view.metric.label, point.words))
+    others = ((metric(name), value) for name, value in point.others.items())
+    lines += [(other.label, other.show(value)) for other, value in others]
     if point.test:
-        lines.append(("error on the test split", str(point.test)))
+        lines.append((f"{view.metric.short} on the test split", str(point.test)))
     printed = ", ".join(f"{key} {value}" for key, value in point.published)
     return [*lines, ("by its authors", printed)] if printed else lines
 
 
 def sorted_points(view: StudyView, header: str | None, descending: bool) -> list[Point]:
-    """Return the points sorted by one column, unknown values last; by standing if None."""
-    if header not in HEADERS:
+    """Return the points sorted by one column, unknown values last; by standing where it is None."""
+    names = headers(view)
+    if header not in names:
         return list(view.points)
-    column = HEADERS.index(header)
-    keyed = [(point_row(point)[column].key, point) for point in view.points]
+    column = names.index(header)
+    keyed = [(point_row(view, point)[column].key, point) for point in view.points]
     known = [(key, point) for key, point in keyed if key is not None]
     known.sort(key=lambda pair: pair[0], reverse=descending)
     return [point for _, point in known] + [point for key, point in keyed if key is None]

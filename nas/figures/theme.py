@@ -10,7 +10,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from nas.results import Axis, PointGroup
+from nas.results import PointGroup
 
 # Plotly's own button uploads the figure to Plotly; our figures stay on this machine.
 CONFIG: dict[str, Any] = {
@@ -138,11 +138,6 @@ class PageTheme:
 def title(text: str, look: PageTheme) -> str:
     """Return the title of an axis, wrapped to the width of the page."""
     return "<br>".join(textwrap.wrap(text, 46 if look.narrow else 100))
-
-
-def factor(axis: Axis) -> int:
-    """Return the factor from the values of an axis to the drawn values."""
-    return 100 if axis.percent else 1
 
 
 def empty(figure: go.Figure, text: str, look: PageTheme) -> go.Figure:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from nas.errors import BudgetError
-from nas.prove.table import Floats, TableSpace
+from nas.prove.table import ACCURACY, Floats, TableSpace
 from nas.study import Measurement, Sampler, Trial, TrialState
 
 PROPOSALS = 20
@@ -121,8 +121,7 @@ class Cluster:
         rng = np.random.default_rng([self.seed, self.networks[number], 0, _NOISE])
         error = 1 - trainings[int(rng.integers(len(trainings)))] / 100
         seconds = float(self._seconds[self.networks[number]])
-        # A table has no cross-entropy, so that it cannot be an objective.
-        measured = Measurement(1, 0, error, float("nan"), float("nan"), seconds)
+        measured = Measurement(1, 0, {ACCURACY.name: error}, float("nan"), seconds)
         self.trials[number] = replace(
             trial,
             state=TrialState.COMPLETE,

@@ -3,11 +3,11 @@
 from nas.results.axis import Axis
 from nas.results.comparison import Comparison, Group, Pair, compare, num_needed
 from nas.results.comparison_text import (
-    PAIR_COLUMNS,
     comparison_document,
     comparison_facts,
     comparison_statements,
     group_table,
+    pair_columns,
     pair_rows,
 )
 from nas.results.findings import Estimate, Standing, StudyResults, complete_candidates
@@ -33,7 +33,6 @@ from nas.results.trial_reports import Reports, recorded_scores, trial_notes
 from nas.results.view import Point, PointGroup, StudyView, study_view
 
 __all__ = [
-    "PAIR_COLUMNS",
     "SHORT_NAMES",
     "Axis",
     "Comparison",
@@ -63,6 +62,7 @@ __all__ = [
     "measured_latencies",
     "num_needed",
     "over_budget",
+    "pair_columns",
     "pair_rows",
     "recorded_scores",
     "report_kind",

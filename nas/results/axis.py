@@ -1,30 +1,33 @@
-"""Axes: the label and unit of an objective in figures."""
+"""Axes: what a figure shows of an objective."""
 
 from dataclasses import dataclass
 
-from nas.units import amount, percent, scale
+from nas.metrics import Metric
 
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """One axis: the objective, its full label with unit, and whether it is shown in percent."""
+    """One axis: the metric of an objective, and its full label with unit and conditions."""
 
-    name: str
+    metric: Metric
     label: str
-    percent: bool
+
+    @property
+    def name(self) -> str:
+        """The name of the metric."""
+        return self.metric.name
 
     def show(self, value: float | None) -> str:
-        """Return a value of this axis with its unit."""
-        if value is None:
-            return "–"
-        return percent(value) if self.percent else amount(self.name, value / self.scale)
+        """Return a value of the metric with its unit."""
+        return self.metric.show(value) or "–"
 
     @property
-    def scale(self) -> float:
-        """The factor from a cost to the unit of the axis: nanoseconds to seconds."""
-        return scale(self.name)
+    def factor(self) -> float:
+        """What turns a value into the unit in which the axis is drawn."""
+        return self.metric.factor
 
     @property
-    def unit(self) -> str:
-        """The unit after a number with its prefix: `s` in 5 ms."""
-        return "s" if self.name == "latency" else ""
+    def suffix(self) -> str:
+        """The unit behind a drawn number, with a space unless an SI prefix may precede it."""
+        unit = self.metric.unit
+        return unit if self.metric.write or not unit else f" {unit}"

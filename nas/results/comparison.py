@@ -1,9 +1,9 @@
 """Comparison: what a study of matched or paired draws shows about its spaces, or one choice.
 
-Errors are top-1 errors on the validation split after the last epoch, shares in [0, 1]; differences
-are shares too. Spaces are compared as in Radosavovic et al. 2019 and 2020: by the distributions of
-the errors of architectures drawn at random, at matched cost. A choice is compared by pairs that
-differ only in it and have the same seed.
+What is compared is the reported metric on the validation split after the last epoch, for most tasks
+an error; differences are in the same unit. Spaces are compared as in Radosavovic et al. 2019 and
+2020: by the distributions of the errors of architectures drawn at random, at matched cost. A choice
+is compared by pairs that differ in nothing else and start from the same seed.
 """
 
 import itertools
@@ -14,6 +14,7 @@ import numpy as np
 
 from nas.errors import NasError
 from nas.feasible import NUM_STRATA, stratum_of
+from nas.metrics import Direction, Metric
 from nas.space import PAIRED_PREFIX, format_value, read_variation
 from nas.stats import (
     Bools,
@@ -41,7 +42,7 @@ _QUARTILES = (0.25, 0.5, 0.75)
 
 @dataclass(frozen=True)
 class Group:
-    """One space, or one value of the choice: its errors, ascending, and their statistics.
+    """One space, or one value of the choice: its values of `metric`, ascending, and their summary.
 
     `reach` is half the height of the 95 % band around the whole distribution. `below` pairs each
     threshold with the share of the networks at or below it. `madds` are mean, minimum and maximum
@@ -49,6 +50,7 @@ class Group:
     """
 
     name: str
+    metric: Metric
     errors: tuple[float, ...]
     mean: Interval
     quartiles: tuple[Interval, Interval, Interval]
@@ -70,8 +72,8 @@ class Group:
 
     @property
     def best(self) -> float:
-        """The lowest error; it falls with n, so that it has no interval."""
-        return self.errors[0]
+        """The best value; it improves with n, so that no interval is given."""
+        return min(self.errors, key=self.metric.loss)
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,7 @@ class Pair:
     with its own p; it and the difference of the medians are None for paired values.
     """
 
+    metric: Metric
     first: str
     second: str
     n: int
@@ -111,8 +114,9 @@ class Pair:
             return f"{self.n} are too few for a statement"
         if not self.significant:
             return "no difference seen within noise"
-        better = self.first if self.mean.value < 0 else self.second
-        return f"{better} has the lower mean error"
+        better = self.first if self.metric.loss(self.mean.value) < 0 else self.second
+        word = "lower" if self.metric.direction is Direction.MINIMISE else "higher"
+        return f"{better} has the {word} mean {self.metric.short}"
 
 
 @dataclass(frozen=True)
@@ -120,6 +124,7 @@ class Comparison:
     """The whole comparison; `key` is the choice that was varied, None for spaces."""
 
     study: str
+    metric: Metric
     key: str | None
     groups: tuple[Group, ...]
     pairs: tuple[Pair, ...]
@@ -177,7 +182,7 @@ def _spaces(
         for one, other in itertools.combinations(members, 2)
     ]
     groups = _groups(spec, done, members, planned, thresholds)
-    return Comparison(spec.name, None, groups, _adjusted(pairs), spec.num_trials)
+    return Comparison(spec.name, spec.reported, None, groups, _adjusted(pairs), spec.num_trials)
 
 
 def _choice(
@@ -191,13 +196,15 @@ def _choice(
     names = [f"{varied.key}={format_value(value)}" for value in varied.values]
     members = {name: list(candidates[turn::size]) for turn, name in enumerate(names)}
     done = {name: [block[turn] for block in whole] for turn, name in enumerate(names)}
-    base = _errors(done[names[0]])
+    base = _errors(spec, done[names[0]])
     pairs = [
-        _value_pair(name, names[0], _errors(done[name]) - base, _rng(spec, turn))
+        _value_pair(spec, (name, names[0]), _errors(spec, done[name]) - base, _rng(spec, turn))
         for turn, name in enumerate(names[1:], start=1)
     ]
     groups = _groups(spec, done, members, spec.num_trials // size, thresholds)
-    return Comparison(spec.name, varied.key, groups, _adjusted(pairs), spec.num_trials)
+    return Comparison(
+        spec.name, spec.reported, varied.key, groups, _adjusted(pairs), spec.num_trials
+    )
 
 
 def _enough(spec: StudySpec, complete: int) -> None:
@@ -216,7 +223,7 @@ def _groups(
     planned: int,
     thresholds: Sequence[float],
 ) -> tuple[Group, ...]:
-    pooled = np.concatenate([_errors(own) for own in done.values()])
+    pooled = np.concatenate([_errors(spec, own) for own in done.values()])
     levels = tuple(thresholds) or tuple(
         dict.fromkeys(round(float(np.quantile(pooled, share)), 4) for share in _QUARTILES)
     )
@@ -224,18 +231,23 @@ def _groups(
     for turn, (name, own) in enumerate(done.items()):
         failed = sum(t.state is TrialState.FAILED for t in members[name])
         measured = sum(t.final is not None for t in members[name])
-        group = _group(name, own, levels, _rng(spec, 1000 + turn))
+        group = _group(spec, name, own, levels, _rng(spec, 1000 + turn))
         groups.append(replace(group, failed=failed, missing=planned - measured - failed))
     return tuple(groups)
 
 
 def _group(
-    name: str, trials: Sequence[Trial], levels: Sequence[float], rng: np.random.Generator
+    spec: StudySpec,
+    name: str,
+    trials: Sequence[Trial],
+    levels: Sequence[float],
+    rng: np.random.Generator,
 ) -> Group:
-    errors, madds = _errors(trials), [trial.cost.madds for trial in trials]
+    errors, madds = _errors(spec, trials), [trial.cost.madds for trial in trials]
     first, median, third = (bootstrap(errors, quantile(share), rng) for share in _QUARTILES)
     return Group(
         name=name,
+        metric=spec.reported,
         errors=tuple(sorted(errors.tolist())),
         mean=bootstrap(errors, mean, rng),
         quartiles=(first, median, third),
@@ -251,7 +263,7 @@ def _space_pair(
     spec: StudySpec, first: tuple[str, list[Trial]], second: tuple[str, list[Trial]]
 ) -> Pair:
     both = [*first[1], *second[1]]
-    errors = _errors(both)
+    errors = _errors(spec, both)
     own: Bools = np.arange(len(both)) < len(first[1])
     strata = [stratum_of(_used(spec, trial)) for trial in both]
     rng = _rng(spec, *map(list(spec.spaces).index, (first[0], second[0])))
@@ -261,6 +273,7 @@ def _space_pair(
 
     shuffled = permute(errors, own, strata, rng)
     return Pair(
+        metric=spec.reported,
         first=first[0],
         second=second[0],
         n=min(len(first[1]), len(second[1])),
@@ -273,10 +286,13 @@ def _space_pair(
     )
 
 
-def _value_pair(name: str, base: str, differences: Floats, rng: np.random.Generator) -> Pair:
+def _value_pair(
+    spec: StudySpec, names: tuple[str, str], differences: Floats, rng: np.random.Generator
+) -> Pair:
     return Pair(
-        first=name,
-        second=base,
+        metric=spec.reported,
+        first=names[0],
+        second=names[1],
         n=len(differences),
         mean=bootstrap(differences, mean, rng),
         p=flip(differences, rng),
@@ -293,9 +309,10 @@ def _adjusted(pairs: Sequence[Pair]) -> tuple[Pair, ...]:
     )
 
 
-def _errors(trials: Sequence[Trial]) -> Floats:
-    """Return the final top-1 errors of complete trials, shape (n,)."""
-    return np.array([trial.final.top1_error for trial in trials if trial.final], dtype=float)
+def _errors(spec: StudySpec, trials: Sequence[Trial]) -> Floats:
+    """Return the reported metric of complete trials at full fidelity, shape (n,)."""
+    name = spec.reported.name
+    return np.array([trial.final.metrics[name] for trial in trials if trial.final], dtype=float)
 
 
 def _used(spec: StudySpec, trial: Trial) -> float:

@@ -4,26 +4,33 @@ import math
 from typing import Any
 
 from nas.feasible import BAND
+from nas.metrics import Metric
 from nas.results.comparison import Comparison, Group, Pair
 from nas.results.settings_text import counted_at, study_note, task_line, trained_at
 from nas.stats import Interval
 from nas.study import StudySpec
 from nas.units import si
 
-PAIR_COLUMNS = {
-    "pair": "pair",
-    "mean": "mean difference, points",
-    "median": "of medians",
-    "p": "p",
-    "p_holm": "p (Holm)",
-    "distance": "KS distance (p)",
-    "verdict": "",
-}
+
+def pair_columns(comparison: Comparison) -> dict[str, str]:
+    """Return the headings of the table of pairs."""
+    unit = comparison.metric.difference_unit
+    return {
+        "pair": "pair",
+        "mean": "mean difference" + (f", {unit}" if unit else ""),
+        "median": "of medians",
+        "p": "p",
+        "p_holm": "p (Holm)",
+        "distance": "KS distance (p)",
+        "verdict": "",
+    }
 
 
 def group_table(comparison: Comparison) -> tuple[dict[str, str], list[dict[str, str]]]:
-    """Return columns (one for each group) and rows (one for each statistic); errors in percent."""
-    columns = {"statistic": "val error, %"} | {each.name: each.name for each in comparison.groups}
+    """Return columns (one for each group) and rows (one for each statistic)."""
+    unit = f", {comparison.metric.unit}" if comparison.metric.unit else ""
+    heading = f"val {comparison.metric.short}{unit}"
+    columns = {"statistic": heading} | {each.name: each.name for each in comparison.groups}
     cells = {group.name: _statistics(group) for group in comparison.groups}
     names = next(iter(cells.values()))
     rows = [
@@ -33,15 +40,15 @@ def group_table(comparison: Comparison) -> tuple[dict[str, str], list[dict[str, 
 
 
 def pair_rows(comparison: Comparison) -> list[dict[str, str]]:
-    """Return one row for each pair, under PAIR_COLUMNS; differences in points."""
+    """Return one row for each pair, under the `pair_columns`."""
     rows = []
     for pair in comparison.pairs:
         distance = f"{pair.distance:.2f} ({_p(pair.p_distance)})" if pair.p_distance else ""
         rows.append(
             {
                 "pair": f"{pair.first} - {pair.second}",
-                "mean": _shown(pair.mean, sign="+"),
-                "median": _shown(pair.median, sign="+") if pair.median else "",
+                "mean": _shown(pair.metric, pair.mean, sign="+"),
+                "median": _shown(pair.metric, pair.median, sign="+") if pair.median else "",
                 "p": _p(pair.p),
                 "p_holm": _p(pair.p_holm) if len(comparison.pairs) > 1 else "",
                 "distance": distance,
@@ -73,7 +80,7 @@ def comparison_facts(spec: StudySpec, comparison: Comparison) -> list[tuple[str,
 
 
 def comparison_document(spec: StudySpec, comparison: Comparison) -> dict[str, Any]:
-    """Return the comparison as plain data; errors and differences are shares in [0, 1]."""
+    """Return the comparison as plain data; values and differences are those of the metric."""
     return {
         "study": spec.name,
         "spaces": list(spec.spaces),
@@ -93,19 +100,20 @@ def comparison_document(spec: StudySpec, comparison: Comparison) -> dict[str, An
 
 
 def _statistics(group: Group) -> dict[str, str]:
-    first, median, third = map(_shown, group.quartiles)
+    metric = group.metric
+    first, median, third = (_shown(metric, own) for own in group.quartiles)
     below = {
-        f"share at or below {100 * level:.4g}": _shown(share, digits=0)
+        f"share at or below {metric.factor * level:.4g}": _share(share)
         for level, share in group.below
     }
     mean, least, most = group.madds
     return {
         "networks": str(group.n),
-        "mean": _shown(group.mean),
+        "mean": _shown(metric, group.mean),
         "lower quartile": first,
         "median": median,
         "upper quartile": third,
-        "best": f"{100 * group.best:.2f}",
+        "best": metric.number(group.best),
         **below,
         "madds, mean": si(mean, 3),
         "madds, range": f"{si(least, 3)} to {si(most, 3)}",
@@ -117,9 +125,9 @@ def _statement(spec: StudySpec, comparison: Comparison, pair: Pair) -> str:
     test = "flipped signs" if comparison.key else "permutation within cost strata"
     return (
         f"{pair.first} against {pair.second}: {pair.verdict}. Mean difference "
-        f"{_shown(pair.mean, sign='+')} points of error, p = {_p(pair.p)}{holm} ({test}); n = "
-        f"{pair.n}{' pairs' if comparison.key else ' each'}, 1 seed each, {spec.task}, "
-        f"{_epochs(spec)}."
+        f"{_shown(pair.metric, pair.mean, sign='+')} {_of(pair.metric)}, p = {_p(pair.p)}{holm} "
+        f"({test}); n = {pair.n}{' pairs' if comparison.key else ' each'}, 1 seed each, "
+        f"{spec.task}, {_epochs(spec)}."
     )
 
 
@@ -158,7 +166,7 @@ def _notes(spec: StudySpec, comparison: Comparison) -> list[str]:
     missing = sum(group.missing for group in comparison.groups)
     if missing:
         notes.append(f"{missing} of {comparison.planned} networks are not measured.")
-    notes.append("The best error falls with n, and has no interval.")
+    notes.append(f"The best {comparison.metric.short} improves with n, and has no interval.")
     notes += filter(None, [study_note(spec)])
     return notes
 
@@ -204,10 +212,21 @@ def _plain(interval: Interval) -> dict[str, float | None]:
     }
 
 
-def _shown(interval: Interval, digits: int = 2, sign: str = "") -> str:
+def _shown(metric: Metric, interval: Interval, sign: str = "") -> str:
+    parts = (metric.factor * part for part in (interval.value, interval.low, interval.high))
+    value, low, high = (f"{part:{sign}{metric.digits}}" for part in parts)
+    return f"{value} ({low} to {high})"
+
+
+def _share(interval: Interval) -> str:
     value, low, high = (100 * part for part in (interval.value, interval.low, interval.high))
-    form = f"{sign}.{digits}f"
-    return f"{value:{form}} ({low:{form}} to {high:{form}})"
+    return f"{value:.0f} ({low:.0f} to {high:.0f})"
+
+
+def _of(metric: Metric) -> str:
+    """Return the unit of a difference, with what it is of: `points of error`."""
+    unit = metric.difference_unit
+    return f"{unit} of {metric.short}" if unit else f"of {metric.short}"
 
 
 def _p(value: float | None) -> str:

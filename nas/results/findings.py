@@ -14,17 +14,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from math import inf, prod
 from statistics import fmean
 from typing import Any
 
 import numpy as np
 
+from nas.metrics import Metric, metric
 from nas.results.measured_latency import measured_latencies, over_budget
 from nas.results.trial_reports import Reports, recorded_scores
 from nas.stats import Difference, Points, Summary, difference, hypervolume, non_dominated
 from nas.study import StudySpec, Trainings, Trial, TrialState, trainings
-from nas.units import percent, points
 
 
 class Standing(StrEnum):
@@ -38,13 +37,14 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A metric of one network: its mean over `n` trainings that differ only in their seed.
+    """A `metric` of one network: its mean over `n` trainings that differ in their seed alone.
 
     `low` and `high` bound the 95 % interval of the mean by Student's t, and `reach` is half its
-    width; None for one training. The bounds of an error are clipped to [0, 1], those of a loss to 0
-    or more. `split` is the split of the measurement, `images` its number of images, if recorded.
+    width; None for one training. The bounds stay within those of the metric.
+    `split` says on which images it was measured, `images` on how many, where that is recorded.
     """
 
+    metric: Metric
     mean: float
     low: float | None
     high: float | None
@@ -55,23 +55,19 @@ class Estimate:
 
     @classmethod
     def of(
-        cls,
-        values: Sequence[float],
-        split: str,
-        images: int | None = None,
-        most: float = 1.0,
+        cls, metric: Metric, values: Sequence[float], split: str, images: int | None = None
     ) -> "Estimate":
-        """Return the estimate from one or more values, none of which can exceed `most`."""
+        """Return the estimate of `metric` from one value or more."""
         found = Summary.of(values)
         reach = found.reach
-        low = None if reach is None else max(0.0, found.mean - reach)
-        high = None if reach is None else min(most, found.mean + reach)
-        return cls(found.mean, low, high, found.n, split, images, reach)
+        low = None if reach is None else max(metric.lowest, found.mean - reach)
+        high = None if reach is None else min(metric.highest, found.mean + reach)
+        return cls(metric, found.mean, low, high, found.n, split, images, reach)
 
     @property
     def spread(self) -> str:
-        """The half width of the interval of an error as text, `± 1.44`; empty for one training."""
-        return "" if self.reach is None else f"± {points(self.reach)}"
+        """The half width of the interval in words, `± 1.44`; empty for one training."""
+        return "" if self.reach is None else f"± {self.metric.number(self.reach)}"
 
     @property
     def seeds(self) -> str:
@@ -79,19 +75,21 @@ class Estimate:
         return "1 seed" if self.n == 1 else f"{self.n} seeds"
 
     def __str__(self) -> str:
-        """Return an error as text: `6.59 % ± 1.44 (3 seeds)`."""
-        return f"{' '.join(filter(None, (percent(self.mean), self.spread)))} ({self.seeds})"
+        """Return the estimate in words: `6.59 % ± 1.44 (3 seeds)`."""
+        shown = self.metric.show(self.mean)
+        return f"{' '.join(filter(None, (shown, self.spread)))} ({self.seeds})"
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The difference of the test errors of the best network and a reference.
+    """What the test results of the best network and of a reference say of their difference.
 
-    `difference` is best minus reference, a share; its interval includes the variance between seeds
-    and the finite number of `images`. `seeds` is False if one of them has a single seed, so that
-    the first part is missing.
+    `difference` is best minus reference in `metric`, with an interval that holds the scatter
+    between seeds and, for a share of images, their finite number; `seeds` is False where one of
+    them has a single seed, so that the first part is missing.
     """
 
+    metric: Metric
     reference: str
     difference: Difference
     images: int
@@ -113,8 +111,8 @@ class Verdict:
             said = f"not distinguishable from {reference} on {self.images:,} images"
         else:
             word = "lower" if high < 0 else "higher"
-            near, far = sorted((abs(low), abs(high)))
-            said = f"{word} error than {reference} by {points(near)} to {points(far)} points"
+            gap = self.metric.difference(*sorted((abs(low), abs(high))))
+            said = f"{word} {self.metric.short} than {reference} by {gap}"
             said += f" (95 %, {self.images:,} images)"
         return (
             said if self.seeds else f"{said} (one seed only: the scatter between seeds is left out)"
@@ -216,55 +214,65 @@ class StudyResults:
         """Return the standing of a complete candidate; None for any other trial."""
         return self._standings.get(number)
 
-    def estimate(self, number: int, metric: str = "top1_error") -> Estimate | None:
-        """Return a metric on the validation split; None unless the network is complete."""
-        own = self.trainings.get(number)
-        most = 1.0 if metric == "top1_error" else inf
-        values = [_value(trial, metric) for trial in own or ()]
-        return Estimate.of(values, "validation", most=most) if values else None
+    @property
+    def metric(self) -> Metric:
+        """The metric by which networks are reported."""
+        return self.spec.reported
+
+    def estimate(self, number: int, name: str | None = None) -> Estimate | None:
+        """Return a metric on the validation split; None unless the network is complete.
+
+        `name` is that of the metric, by default of the reported one.
+        """
+        return self._of(self.trainings.get(number, ()), name or self.metric.name)
 
     def further(self, number: int) -> Estimate | None:
-        """Return the validation error over the further seeds only, without the chosen one."""
-        own = [_value(trial, "top1_error") for trial in self.trainings.get(number, ())[1:]]
-        return Estimate.of(own, "validation") if own else None
+        """Return the estimate over the further seeds: the one that was chosen by is left out."""
+        return self._of(self.trainings.get(number, ())[1:], self.metric.name)
+
+    def _of(self, own: Sequence[Trial], name: str) -> Estimate | None:
+        values = [_value(trial, name) for trial in own]
+        return Estimate.of(metric(name), values, "validation") if values else None
 
     def words(self, number: int) -> str:
-        """Return the validation error of a complete network as text.
+        """Return the reported metric of a complete network in words, on the validation split.
 
         For a confirmed candidate also the error in the search, and the mean of its further seeds.
         """
         own, further = self.estimate(number), self.further(number)
         if own is None or further is None or number not in self.confirmed:
             return str(own or "")
-        first = _value(self.trainings[number][0], "top1_error")
+        first = self.metric.show(_value(self.trainings[number][0], self.metric.name))
         ones = "further one" if further.n == 1 else f"{further.n} further ones"
-        return f"{own}; observed in the search {percent(first)}, the {ones} {percent(further.mean)}"
+        others = self.metric.show(further.mean)
+        return f"{own}; observed in the search {first}, the {ones} {others}"
 
     @cached_property
     def _tests(self) -> dict[int, dict[str, Any]]:
         return recorded_scores(self.reports)
 
-    def test_errors(self, number: int) -> list[float]:
-        """Return the errors on the test split of the tested trainings of a network."""
+    def test_values(self, number: int) -> list[float]:
+        """Return the reported metric on the test split, of each training that was tested."""
         own = (self._tests.get(trial.number) for trial in self.trainings.get(number, ()))
-        return [score["top1_error"] for score in own if score is not None]
+        return [score[self.metric.name] for score in own if score is not None]
 
     def test(self, number: int) -> Estimate | None:
-        """Return the error on the test split over all tested seeds; None if none was tested."""
-        errors = self.test_errors(number)
-        return Estimate.of(errors, "test", self._images(number)) if errors else None
+        """Return the reported metric on the test split over all seeds; None where none was."""
+        values = self.test_values(number)
+        return Estimate.of(self.metric, values, "test", self._images(number)) if values else None
 
     def verdict(self, number: int) -> Verdict | None:
         """Return the comparison of the best with a reference on the test split, if tested."""
         if self.best is None:
             return None
-        one, other = self.test_errors(self.best.number), self.test_errors(number)
+        one, other = self.test_values(self.best.number), self.test_values(number)
         images = self._images(number)
-        gap = difference(one, other, images) if one and other and images else None
+        counted = images if self.metric.share else None
+        gap = difference(one, other, counted) if one and other and images else None
         if gap is None or images is None:
             return None
         name = next(str(trial.reference) for trial in self.references if trial.number == number)
-        return Verdict(name, gap, images, min(len(one), len(other)) > 1)
+        return Verdict(self.metric, name, gap, images, min(len(one), len(other)) > 1)
 
     @cached_property
     def verdicts(self) -> tuple[str, ...]:
@@ -319,7 +327,7 @@ def hypervolume_steps(spec: StudySpec, trials: Sequence[Trial]) -> tuple[Hypervo
     # Ties and missing times are ordered by number, so that equal rows give equal views.
     ended.sort(key=lambda t: (t.finished_at.timestamp() if t.finished_at else 0.0, t.number))
     reference = np.array(spec.reference_point, dtype=float)
-    box = prod(spec.reference_point)
+    box = spec.box
     kept = np.empty((0, len(reference)))
     steps = [HypervolumeStep(0, 0.0)] if ended else []
     for finished, trial in enumerate(ended, start=1):

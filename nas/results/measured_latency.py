@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from nas.cost import Timing
+from nas.metrics import LATENCY
 from nas.results.trial_reports import Reports
 from nas.study import StudySpec
-from nas.units import time
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +40,17 @@ class MeasuredLatency:
         return (self.predicted - self.median) / self.median
 
     def __str__(self) -> str:
-        """Return both as text."""
+        """Return both in words."""
+        show = LATENCY.show
         return (
-            f"{time(self.median)} measured (quartiles {time(self.low, 3)} to {time(self.high, 3)}, "
-            f"{self.runs} runs), {time(self.predicted)} predicted"
+            f"{show(self.median)} measured (quartiles {show(self.low, 3)} to {show(self.high, 3)}, "
+            f"{self.runs} runs), {show(self.predicted)} predicted"
         )
 
 
 def report_kind(spec: StudySpec) -> str:
-    """Return the kind of report for a measured latency of the study."""
-    return f"latency@{next(iter(spec.latency_tables.values())).device.kind}"
+    """Return the kind of report that holds a measured latency of the study."""
+    return f"{LATENCY.name}@{next(iter(spec.latency_tables.values())).device.kind}"
 
 
 def measured_latencies(spec: StudySpec, reports: Reports) -> dict[int, MeasuredLatency]:
@@ -63,8 +64,8 @@ def measured_latencies(spec: StudySpec, reports: Reports) -> dict[int, MeasuredL
 
 
 def over_budget(spec: StudySpec, found: Mapping[int, MeasuredLatency]) -> frozenset[int]:
-    """Return the trials whose measured latency exceeds the budget, on the device of its table."""
-    limits = [part.limit for part in spec.budget if part.cost == "latency"]
+    """Return the trials whose measured latency is over the budget, on the device of its table."""
+    limits = [part.limit for part in spec.budget if part.cost == LATENCY.name]
     return frozenset(
         number
         for number, each in found.items()

@@ -2,21 +2,24 @@
 
 from typing import Any
 
+from nas.metrics import LATENCY, Metric, metric
 from nas.results.findings import Estimate, StudyResults
 from nas.study import Trial
 
 
 def trial_record(trial: Trial, found: StudyResults) -> dict[str, Any]:
-    """Return one trial as plain data; errors are shares in [0, 1], on the validation split.
+    """Return one trial as plain data; shares are in [0, 1], on the validation split.
 
-    For a complete candidate or reference, `top1_error` and `loss` are means over its `seeds`, with
-    the 95 % interval of the error; `observed_top1_error` belongs to its first seed, as the search
-    saw it, `further_top1_error` is the mean of the others. `test_…` are the same on the test split,
-    if it was tested. For any other trial they are the last measurement. `standing` is the position
-    of a complete candidate among the others.
+    Under its name is the reported metric, such as `top1_error`, then the other metrics of the task.
+    Of a complete candidate or reference they are means over its `seeds`, with the 95 % interval of
+    the first (`…_low`, `…_high`); `observed_…` is that of its first seed, as the search saw it,
+    `further_…` the mean of the others. `test_…` are the same on the test split, where it was
+    tested. Of any other trial they are what was measured last. `standing` tells how a complete
+    candidate compares with the others.
     """
-    last = trial.last
-    error, loss = found.estimate(trial.number), found.estimate(trial.number, "loss")
+    last, metrics = trial.last, [metric(name) for name in found.spec.metrics]
+    own, first = metrics[0], metrics[0].column
+    estimate = found.estimate(trial.number)
     further, standing = found.further(trial.number), found.standing(trial.number)
     return {
         "trial": trial.number,
@@ -25,17 +28,17 @@ def trial_record(trial: Trial, found: StudyResults) -> dict[str, Any]:
         "state": trial.state.value,
         "standing": standing.value if standing else None,
         "best": found.best is not None and found.best.number == trial.number,
-        **_estimate("", error),
-        "top1_error": error.mean if error else last.top1_error if last else None,
-        "observed_top1_error": last.top1_error if last else None,
-        "further_top1_error": further.mean if further else None,
-        **_estimate("test_", found.test(trial.number)),
-        "loss": loss.mean if loss else last.loss if last else None,
+        **_estimate("", own, estimate),
+        first: _value(found, trial, own),
+        f"observed_{first}": trial.value(own.name),
+        f"further_{first}": further.mean if further else None,
+        **_estimate("test_", own, found.test(trial.number)),
+        **{other.column: _value(found, trial, other) for other in metrics[1:]},
         "epochs": last.epoch if last else 0,
         "madds": trial.cost.madds,
         "params": trial.cost.params,
         "acts": trial.cost.acts,
-        "latency_ns": trial.cost.latency or None,
+        LATENCY.column: trial.cost.latency or None,
         "fvcore_madds": trial.counted.madds if trial.counted else None,
         "fvcore_params": trial.counted.params if trial.counted else None,
         "arch_id": trial.arch_id,
@@ -49,11 +52,18 @@ def trial_record(trial: Trial, found: StudyResults) -> dict[str, Any]:
     }
 
 
-def _estimate(prefix: str, own: Estimate | None) -> dict[str, Any]:
+def _value(found: StudyResults, trial: Trial, which: Metric) -> float | None:
+    """Return the mean of a metric over the seeds of a complete network, else its last value."""
+    estimate = found.estimate(trial.number, which.name)
+    return estimate.mean if estimate else trial.value(which.name)
+
+
+def _estimate(prefix: str, which: Metric, own: Estimate | None) -> dict[str, Any]:
+    column = f"{prefix}{which.column}"
     return {
-        f"{prefix}top1_error": own.mean if own else None,
-        f"{prefix}top1_error_low": own.low if own else None,
-        f"{prefix}top1_error_high": own.high if own else None,
+        column: own.mean if own else None,
+        f"{column}_low": own.low if own else None,
+        f"{column}_high": own.high if own else None,
         f"{prefix}seeds": own.n if own else None,
         f"{prefix}images": own.images if own else None,
     }

@@ -25,10 +25,10 @@ import numpy as np
 
 from nas.cost import Constraint
 from nas.feasible import BAND
+from nas.metrics import TOP1_ERROR, Metric, cost_metric
 from nas.results.findings import complete_candidates
 from nas.stats import FEWEST, Interval, Values, correlation, correlation_difference
 from nas.study import Trial
-from nas.units import amount
 
 BASELINES = ("madds", "params", "depth")
 TOGETHER = "rank average"
@@ -95,18 +95,25 @@ class ScoreAudit:
         return self.n >= FEWEST
 
 
-def audit_scores(trials: Sequence[Trial], budget: Sequence[Constraint]) -> ScoreAudit:
-    """Judge every score of `trials`, which may be all of a study, by its COMPLETE candidates."""
+def audit_scores(
+    trials: Sequence[Trial], budget: Sequence[Constraint], metric: Metric = TOP1_ERROR
+) -> ScoreAudit:
+    """Judge every score of `trials`, which may be all of a study, by its COMPLETE candidates.
+
+    A score is right where it rises as the loss of `metric` falls.
+    """
     complete = complete_candidates(trials)
     members = in_band(complete, budget)
-    findings = tuple(_judged(name, _column(name, members), members) for name in _names(members))
+    findings = tuple(
+        _judged(name, _column(name, members), members, metric) for name in _names(members)
+    )
     weights = {
         finding.name: finding.rho.low for finding in findings if finding.used and finding.rho
     }
     together = None
     if weights:
         ranked = rank_average([scores(trial) for trial in members], weights)
-        together = _judged(TOGETHER, ranked, members)
+        together = _judged(TOGETHER, ranked, members, metric)
     return ScoreAudit(_band_text(budget), len(members), len(complete), findings, together)
 
 
@@ -157,10 +164,6 @@ def _names(trials: Sequence[Trial]) -> list[str]:
     return [*sorted(found), "madds", "params", *depth]
 
 
-def _errors(trials: Sequence[Trial]) -> Values:
-    return np.array([trial.final.top1_error for trial in trials if trial.final], dtype=float)
-
-
 def _column(name: str, trials: Sequence[Trial]) -> Values:
     """Return one score or cost of each trial; NaN if missing."""
     if name in ("madds", "params"):
@@ -170,9 +173,10 @@ def _column(name: str, trials: Sequence[Trial]) -> Values:
     return np.array(found, dtype=float)
 
 
-def _judged(name: str, values: Values, trials: Sequence[Trial]) -> ScoreFinding:
+def _judged(name: str, values: Values, trials: Sequence[Trial], metric: Metric) -> ScoreFinding:
     has = ~np.isnan(values)
-    rightness = -_errors(trials)[has]
+    losses = [metric.loss(t.final.metrics[metric.name]) for t in trials if t.final]
+    rightness = -np.array(losses, dtype=float)[has]
     margin = None
     if name not in BASELINES:
         margin = correlation_difference(values[has], _column("madds", trials)[has], rightness)
@@ -185,5 +189,5 @@ def _judged(name: str, values: Values, trials: Sequence[Trial]) -> ScoreFinding:
 def _band_text(budget: Sequence[Constraint]) -> str:
     if not budget:
         return "any cost"
-    low, high = (amount(budget[0].cost, share * budget[0].limit) for share in (BAND, 1))
+    low, high = (cost_metric(budget[0].cost).show(share * budget[0].limit) for share in (BAND, 1))
     return f"{low} to {high} {budget[0].cost}"

@@ -7,9 +7,9 @@ trial is shown at its last epoch: a censored measurement.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from math import prod
 
 from nas.cost import Cost
+from nas.metrics import MADDS, Metric, Source, metric
 from nas.results.axis import Axis
 from nas.results.findings import (
     Estimate,
@@ -23,15 +23,7 @@ from nas.results.settings_text import settings, study_note
 from nas.results.stage_table import StageTable, stage_table
 from nas.results.trial_reports import Reports, trial_notes
 from nas.space import Architecture, Published
-from nas.study import Objective, StudySpec, Trial, TrialState, num_replicates, objective
-from nas.units import scale
-
-_COST_LABELS = {
-    "madds": "multiply-adds of convolution and linear layers",
-    "params": "trainable parameters",
-    "acts": "activations of convolution and linear layers",
-    "latency": "latency by its table",
-}
+from nas.study import Objective, StudySpec, Trial, TrialState, num_replicates
 
 
 class PointGroup(StrEnum):
@@ -63,11 +55,12 @@ class PointGroup(StrEnum):
 class Point:
     """One trial in a view; `x` and `y` are its values on the axes, None before a measurement.
 
-    For a complete network `y`, `error` and `loss` are means over its seeds; `spread` is the
-    estimate of `y`, `estimate` that of the top-1 error, `words` describes it with the error in the
-    search, and `test` is the error on the test split, if tested. `origin` is the study#trial of a
-    reused result. `curve` holds (epoch, top-1 error) of the current attempt; `title` is the name of
-    a published architecture, `published` its numbers by its authors. `note` describes anything
+    `value` is the reported metric, `others` holds the other metrics of the task by name. For a
+    complete network these and `y` are means over its seeds; `spread` is the estimate of `y`,
+    `estimate` that of the reported metric, `words` describes it with the value in the search, and
+    `test` is that on the test split, if tested. `origin` is the study#trial of a reused result.
+    `curve` holds (epoch, reported metric) of the current attempt; `title` is the name of a
+    published architecture, `published` its numbers by its authors. `note` describes anything
     unusual, and the measured latency.
     """
 
@@ -80,8 +73,8 @@ class Point:
     counted: Cost | None
     x: float
     y: float | None
-    error: float | None
-    loss: float | None
+    value: float | None
+    others: Mapping[str, float]
     epoch: int
     rung: int | None
     seconds: float | None
@@ -107,12 +100,14 @@ class StudyView:
     """The view of a study: points in the order of the table, axes, counts, settings, texts.
 
     Trainings of a candidate with further seeds are not points; `further` counts the started and the
-    finished ones. `staircase` is true if the front is a falling line in the plane of the axes;
-    `verdicts` compare the best with the published networks on the test split.
+    finished ones. `metric` is the reported one. `staircase` is true if the front is a falling line
+    in the plane of the axes; `verdicts` compare the best with the published networks on the test
+    split.
     """
 
     name: str
     state: str | None
+    metric: Metric
     x: Axis
     y: Axis
     points: tuple[Point, ...]
@@ -181,10 +176,10 @@ class StudyView:
         )
 
     def _shown(self, point: Point) -> str:
-        return str(point.spread) if self.y.percent and point.spread else self.y.show(point.y)
+        return str(point.spread) if point.spread else self.y.show(point.y)
 
     def _tested(self, point: Point) -> str:
-        return f", test error {point.test}" if point.test else ""
+        return f", test {self.metric.short} {point.test}" if point.test else ""
 
     def _ends(self) -> str:
         words = {TrialState.COMPLETE: "complete", TrialState.STOPPED: "stopped early"}
@@ -218,19 +213,20 @@ def study_view(
     return StudyView(
         name=spec.name,
         state=state,
+        metric=spec.reported,
         x=x,
         y=y,
         points=points,
         stage_names={
             name: tuple(stage.name for stage in space.stages) for name, space in spec.spaces.items()
         },
-        limits=tuple((part.cost, part.limit * scale(part.cost)) for part in spec.budget),
+        limits=tuple((part.cost, float(part.limit)) for part in spec.budget),
         staircase=_staircase(spec, x, y),
         planned=_planned(spec, trials, state),
         rungs=spec.rungs,
         eta=spec.eta,
         seconds=_elapsed(trials),
-        hypervolume=found.hypervolume / (prod(spec.reference_point) or 1.0),
+        hypervolume=found.hypervolume / (spec.box or 1.0),
         progress=progress,
         settings=settings(spec, versions or {}),
         note=study_note(spec),
@@ -243,8 +239,8 @@ def study_view(
 
 def _axes(spec: StudySpec) -> tuple[Axis, Axis]:
     """Return the first cost and the first measured metric among the objectives, as axes."""
-    known = [goal for goal in spec.goals if goal.known] or [objective("madds")]
-    measured = [goal for goal in spec.goals if not goal.known] or [objective("top1_error")]
+    known = [goal for goal in spec.goals if goal.known] or [MADDS]
+    measured = [goal for goal in spec.goals if not goal.known] or [spec.reported]
     return _cost_axis(spec, known[0]), _metric_axis(spec, measured[0])
 
 
@@ -256,59 +252,59 @@ def _staircase(spec: StudySpec, x: Axis, y: Axis) -> bool:
 
 def _cost_axis(spec: StudySpec, goal: Objective) -> Axis:
     device = "".join(f" on {table.device}" for table in list(spec.latency_tables.values())[:1])
-    what = _COST_LABELS[goal.name] + (device if goal.name == "latency" else "")
-    label = f"{what}, {spec.input} input, {spec.classes} classes, batch 1"
-    return Axis(goal.name, label, percent=False)
+    what = goal.label + (device if goal.source is Source.DEVICE else "")
+    return Axis(goal, f"{what}, {spec.input} input, {spec.classes} classes, batch 1")
 
 
 def _metric_axis(spec: StudySpec, goal: Objective) -> Axis:
-    in_percent = goal.name == "top1_error"
     epochs = spec.ladder.max_epochs
-    unit = " (%)" if in_percent else ""
+    unit = f" ({goal.unit})" if goal.unit else ""
     split = f"{spec.task} validation split"
     after = f"{epochs} epoch{'s' if epochs > 1 else ''}"
-    return Axis(goal.name, f"{goal.label}, {split}, after {after}{unit}", in_percent)
+    return Axis(goal, f"{goal.label}, {split}, after {after}{unit}")
 
 
 def _points(found: StudyResults, axes: tuple[str, str]) -> tuple[Point, ...]:
     entries = {entry.name: entry for entry in found.spec.references}
-    points = []
+    goal, points = metric(axes[1]), []
     for trial in found.trials:
         if trial.replicate_of is not None:
             continue
         group = _group(trial, found.standing(trial.number))
-        point = _point(trial, group, entries.get(trial.reference or ""), axes)
+        point = _point(found.spec, trial, group, entries.get(trial.reference or ""), axes)
         points.append(_estimated(point, found, axes[1]))
-    return tuple(sorted(points, key=_table_order))
+    return tuple(sorted(points, key=lambda point: _table_order(point, goal)))
 
 
-def _estimated(point: Point, found: StudyResults, metric: str) -> Point:
+def _estimated(point: Point, found: StudyResults, name: str) -> Point:
     """Return the point of a complete network with its estimates; other points unchanged."""
     number = point.number
-    error, loss = found.estimate(number), found.estimate(number, "loss")
-    along = found.estimate(number, metric)
-    if error is None or loss is None or along is None:
+    own, along = found.estimate(number), found.estimate(number, name)
+    if own is None or along is None:
         return point
+    others = {other: found.estimate(number, other) for other in found.spec.metrics[1:]}
     return replace(
         point,
         y=along.mean,
-        error=error.mean,
-        loss=loss.mean,
+        value=own.mean,
+        others={other: each.mean for other, each in others.items() if each},
         spread=along,
-        estimate=error,
+        estimate=own,
         test=found.test(number),
         words=found.words(number),
     )
 
 
 def _point(
+    spec: StudySpec,
     trial: Trial,
     group: PointGroup,
     entry: Published | None,
     axes: tuple[str, str],
 ) -> Point:
-    last = trial.last
+    last, name = trial.last, spec.reported.name
     numbers = entry.numbers if entry else {}
+    others = {other: trial.value(other) for other in spec.metrics[1:]}
     return Point(
         number=trial.number,
         group=group,
@@ -317,14 +313,14 @@ def _point(
         architecture=trial.architecture,
         cost=trial.cost,
         counted=trial.counted,
-        x=float(trial.value(axes[0]) or 0.0) * scale(axes[0]),
+        x=trial.value(axes[0]) or 0.0,
         y=trial.value(axes[1]),
-        error=last.top1_error if last else None,
-        loss=last.loss if last else None,
+        value=trial.value(name),
+        others={other: value for other, value in others.items() if value is not None},
         epoch=last.epoch if last else 0,
         rung=last.rung if last else None,
         seconds=trial.seconds if trial.seconds is not None else last.seconds if last else None,
-        curve=tuple((m.epoch, m.top1_error) for m in trial.measurements),
+        curve=tuple((m.epoch, m.metrics[name]) for m in trial.measurements if name in m.metrics),
         published=tuple((key, str(value)) for key, value in numbers.items()),
         reason=trial.fail_reason,
         detail=trial.fail_detail,
@@ -340,10 +336,10 @@ def _group(trial: Trial, standing: Standing | None) -> PointGroup:
     return PointGroup[trial.state.name]
 
 
-def _table_order(point: Point) -> tuple[int, float, float, int]:
-    """Return the sort key: the front and the unconfirmed by cost, other groups by error."""
+def _table_order(point: Point, goal: Metric) -> tuple[int, float, float, int]:
+    """Return the sort key: the front and the unconfirmed by cost, other groups by `goal`."""
     group = list(PointGroup).index(point.group)
-    value = float("inf") if point.y is None else point.y
+    value = float("inf") if point.y is None else goal.loss(point.y)
     if point.group in (PointGroup.FRONT, PointGroup.UNCONFIRMED):
         return group, point.x, value, point.number
     return group, -point.epoch, value, point.number

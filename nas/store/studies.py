@@ -7,18 +7,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from statistics import fmean
 from typing import Any
 
 import sqlalchemy as sa
 
 from nas.errors import NameTakenError, NasError, StoreError
+from nas.metrics import CLASSIFICATION, Metric
 from nas.store.database import now
 from nas.store.database_url import Address
 from nas.store.lease import is_live
+from nas.store.measurements import read_metrics
 from nas.store.tables import LEASE, MEASUREMENT, STUDY, TRAINING, TRIAL, Real
 from nas.study import StudySpec, TrialState
 from nas.suggestion import did_you_mean
 
+_COLUMN = MEASUREMENT.c[CLASSIFICATION[0]]
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 
@@ -35,10 +39,10 @@ class StudyState(StrEnum):
 class StudySummary:
     """The summary of a study.
 
-    `counts` has every trial state, including references and further seeds. `best_error` is the
-    lowest top-1 error, a share in [0, 1], among the complete candidates; if some are confirmed with
-    further seeds, the lowest of their means. `holder` is the process that runs the study now, as
-    host:pid; a RUNNING study without a holder was killed and can be resumed.
+    `counts` has every trial state, references and further seeds included. `best` is the best value
+    of the reported `metric` among the complete candidates; where some were confirmed under further
+    seeds, the best of their means. `holder` is the process that runs the study now,
+    as host:pid; a study that is RUNNING without one was killed and can be resumed.
     """
 
     name: str
@@ -49,7 +53,8 @@ class StudySummary:
     created_at: datetime
     num_trials: int
     counts: Mapping[TrialState, int]
-    best_error: float | None
+    metric: Metric
+    best: float | None
     holder: str | None
 
 
@@ -151,15 +156,17 @@ def set_folder(connection: sa.Connection, study_id: int, folder: str, places: li
 def summaries(connection: sa.Connection) -> list[StudySummary]:
     """Return all studies, oldest first."""
     counts = _counts(connection)
-    best = {row[0]: row[2] for row in connection.execute(_best_errors())}  # confirmed ones last
+    errors = {row[0]: row[2] for row in connection.execute(_best_errors())}  # the confirmed last
     leases = {row.study_id: row for row in connection.execute(sa.select(LEASE))}
     moment = now(connection)
     result = []
     for row in connection.execute(sa.select(STUDY).order_by(STUDY.c.created_at, STUDY.c.id)):
         lease = leases.get(row.id)
         live = lease is not None and is_live(lease, moment)
-        error = best.get(row.id, math.nan)
         spec = StudySpec.from_json(row.spec)
+        best, reported = errors.get(row.id, math.nan), _reported(spec)
+        if spec.metrics[0] != _COLUMN.name:
+            best = _best_other(connection, row.id, reported) if reported else math.nan
         result.append(
             StudySummary(
                 name=row.name,
@@ -170,7 +177,8 @@ def summaries(connection: sa.Connection) -> list[StudySummary]:
                 created_at=row.created_at,
                 num_trials=spec.num_trials,
                 counts=counts.get(row.id, dict.fromkeys(TrialState, 0)),
-                best_error=None if math.isnan(error) else error,
+                metric=reported or Metric(spec.metrics[0], spec.metrics[0]),
+                best=None if math.isnan(best) else best,
                 holder=f"{lease.host}:{lease.pid}" if lease is not None and live else None,
             )
         )
@@ -187,11 +195,32 @@ def _counts(connection: sa.Connection) -> dict[int, dict[TrialState, int]]:
     return counts
 
 
-def _best_errors() -> sa.Select[Any]:
-    """Select (study, confirmed, lowest error): the lowest mean over a candidate's seeds.
+def _reported(spec: StudySpec) -> Metric | None:
+    """Return the reported metric of a study; None where its package is not installed."""
+    try:
+        return spec.reported
+    except NasError:
+        return None
 
-    A candidate and its further seeds have one mean; `confirmed` is 1 if it has two or more seeds.
-    References and their further seeds are excluded.
+
+def _best_other(connection: sa.Connection, study_id: int, metric: Metric) -> float:
+    """Return the best mean of a metric that has no column of its own, NaN where there is none."""
+    last, final = _last_epochs()
+    rows = sa.select(last.c.candidate, MEASUREMENT.c.metrics).join(MEASUREMENT, final)
+    values: dict[int, list[float]] = {}
+    for candidate, text in connection.execute(rows.where(last.c.study_id == study_id)):
+        metrics = read_metrics(text) if text else {}
+        if metric.name in metrics:
+            values.setdefault(candidate, []).append(metrics[metric.name])
+    several = [own for own in values.values() if len(own) > 1]
+    return min(map(fmean, several or values.values()), key=metric.loss, default=math.nan)
+
+
+def _last_epochs() -> tuple[sa.Subquery, sa.ColumnElement[bool]]:
+    """Return the last epoch of each complete training of a candidate, and how to join it.
+
+    `candidate` is the number of the network, which its further seeds share. References and their
+    further seeds are left out.
     """
     network = TRIAL.alias("network")  # the trial itself, or the one with its first seed
     number = sa.func.coalesce(TRIAL.c.replicate_of, TRIAL.c.number)
@@ -212,17 +241,25 @@ def _best_errors() -> sa.Select[Any]:
         .where(TRIAL.c.state == TrialState.COMPLETE.value, network.c.reference.is_(None))
         .group_by(TRIAL.c.id, TRIAL.c.study_id, TRIAL.c.attempt, number)
     ).subquery("last")
-    trial_id, study_id, attempt, candidate, epoch = last.c
     final = sa.and_(
-        MEASUREMENT.c.trial_id == trial_id,
-        MEASUREMENT.c.attempt == attempt,
-        MEASUREMENT.c.epoch == epoch,
+        MEASUREMENT.c.trial_id == last.c.id,
+        MEASUREMENT.c.attempt == last.c.attempt,
+        MEASUREMENT.c.epoch == last.c.epoch,
     )
-    error = MEASUREMENT.c.top1_error
+    return last, final
+
+
+def _best_errors() -> sa.Select[Any]:
+    """Select (study, confirmed, lowest error): the mean of each complete candidate's seeds counts.
+
+    `confirmed` is 1 where a candidate has two trainings or more.
+    """
+    last, final = _last_epochs()
+    study_id, candidate = last.c.study_id, last.c.candidate
     several = sa.case((sa.func.count() > 1, 1), else_=0)
     means = (
         sa.select(
-            study_id, several.label("confirmed"), sa.func.avg(error, type_=Real()).label("mean")
+            study_id, several.label("confirmed"), sa.func.avg(_COLUMN, type_=Real()).label("mean")
         )
         .select_from(last)
         .join(MEASUREMENT, final)

@@ -18,6 +18,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.types import TypeDecorator
 
+from nas.metrics import CLASSIFICATION
 from nas.study import TrialState
 
 VERSION_TABLE = "nas_alembic_version"
@@ -189,10 +190,10 @@ MEASUREMENT = sa.Table(
     sa.Column("attempt", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("epoch", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("rung", sa.BigInteger),
-    sa.Column("top1_error", Real),
-    sa.Column("loss", Real),
+    *(sa.Column(name, Real) for name in CLASSIFICATION),
     sa.Column("train_loss", Real),
     sa.Column("seconds", sa.Double, nullable=False),
+    sa.Column("metrics", sa.Text),  # {name: value} as JSON, where they are not those two columns
 )
 
 REPORT = sa.Table(

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from nas.cost import Cost
 from nas.errors import StoreError
 from nas.space import Architecture
+from nas.store import measurements
 from nas.store.database import now
 from nas.store.tables import ATTEMPT, MEASUREMENT, REPORT, STUDY, TRIAL
 from nas.study import Fault, Measurement, Outcome, Trial, TrialState
@@ -25,7 +26,6 @@ _FIELDS = [column for column in TRIAL.c if column.name not in ("id", "study_id")
 _OWN = (TRIAL.c.study_id == sa.bindparam("study"), TRIAL.c.number == sa.bindparam("number_"))
 _FOUND = sa.select(TRIAL).where(*_OWN)  # compiled once: they are in nearly every write
 _KNOWN = sa.select(*_FIELDS).where(*_OWN)
-_MEASURED = [column for column in MEASUREMENT.c if column.name not in ("trial_id", "attempt")]
 
 
 def select_trials(
@@ -96,7 +96,7 @@ def _measurements(
     current = sa.and_(
         MEASUREMENT.c.trial_id == TRIAL.c.id, MEASUREMENT.c.attempt == TRIAL.c.attempt
     )
-    wanted = sa.select(MEASUREMENT.c.trial_id, *_MEASURED)
+    wanted = sa.select(MEASUREMENT.c.trial_id, *measurements.COLUMNS)
     if curves:
         wanted = wanted.join(TRIAL, current).where(which)
         wanted = wanted.order_by(MEASUREMENT.c.trial_id, MEASUREMENT.c.epoch)
@@ -108,7 +108,7 @@ def _measurements(
         wanted = wanted.join(found.epoch.table, sa.and_(*same))
     measured: dict[int, list[Measurement]] = {}
     for trial_id, *values in connection.execute(wanted):
-        measured.setdefault(trial_id, []).append(Measurement(*values))
+        measured.setdefault(trial_id, []).append(measurements.read(values))
     return measured
 
 
@@ -134,7 +134,7 @@ def insert(connection: sa.Connection, study_id: int, trial: Trial) -> None:
         _end_attempt(connection, trial_id, trial.attempt, trial.finished_at, trial.state.value)
     if trial.measurements:
         key = {"trial_id": trial_id, "attempt": trial.attempt}
-        rows = [{**key, **asdict(measurement)} for measurement in trial.measurements]
+        rows = [{**key, **measurements.row(measurement)} for measurement in trial.measurements]
         connection.execute(sa.insert(MEASUREMENT), rows)
 
 
@@ -180,14 +180,15 @@ def add_measurement(
     row = _find(connection, study_id, number)
     key = {"trial_id": row.id, "attempt": attempt}
     same = [MEASUREMENT.c[name] == value for name, value in key.items()]
+    values = measurements.row(measurement)
     known = connection.execute(
-        sa.select(*_MEASURED).where(*same, MEASUREMENT.c.epoch == measurement.epoch)
+        sa.select(*measurements.COLUMNS).where(*same, MEASUREMENT.c.epoch == measurement.epoch)
     ).one_or_none()
-    if known is not None and repr(Measurement(*known)) == repr(measurement):  # NaN is not NaN
+    if known is not None and repr(known._asdict()) == repr(values):  # NaN is not NaN
         return
     if known is not None or _at(row) != (TrialState.RUNNING, attempt):
         raise _stale(row, attempt, f"record epoch {measurement.epoch}")
-    connection.execute(sa.insert(MEASUREMENT).values(**key, **asdict(measurement)))
+    connection.execute(sa.insert(MEASUREMENT).values(**key, **values))
 
 
 def add_count(

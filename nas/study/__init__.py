@@ -28,8 +28,6 @@ from nas.study.execution import (
     ignore_event,
 )
 from nas.study.objectives import (
-    OBJECTIVES,
-    Direction,
     Objective,
     known_objectives,
     latency_device,
@@ -74,7 +72,6 @@ from nas.study.trial import (
 __all__ = [
     "DATA_FAULT",
     "NOTE_REPORT",
-    "OBJECTIVES",
     "OWNER_FILE",
     "PROFILE_PARTS",
     "PROFILE_PART_MEANINGS",
@@ -86,7 +83,6 @@ __all__ = [
     "Attempt",
     "DataIdentity",
     "Decision",
-    "Direction",
     "Epoch",
     "Evaluator",
     "Event",

@@ -66,7 +66,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """The result of one epoch: errors as in `nas.study.trial.Measurement`.
+    """What an evaluator gives after each epoch: `metrics` as in `nas.study.trial.Measurement`.
 
     The first epoch carries `counted`, fvcore's count at the deployment input, and the training-free
     scores by name if the study computes them. `profile` holds the laps of `nas.study.time_profile`
@@ -75,8 +75,7 @@ class Epoch:
     """
 
     epoch: int
-    top1_error: float
-    loss: float
+    metrics: Mapping[str, float]
     train_loss: float
     counted: Cost | None = None
     proxies: Mapping[str, float] | None = None

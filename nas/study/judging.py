@@ -29,7 +29,7 @@ def judge(
 
 def _losses(goals: Sequence[Objective], trial: Trial, measurement: Measurement) -> list[float]:
     return [
-        goal.loss(float(getattr(trial.cost if goal.known else measurement, goal.name)))
+        goal.loss(getattr(trial.cost, goal.name) if goal.known else measurement.metrics[goal.name])
         for goal in goals
     ]
 

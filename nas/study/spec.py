@@ -3,9 +3,11 @@
 import json
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from math import prod
 from typing import Any
 
 from nas.cost import Constraint, CostModel, LatencyTable
+from nas.metrics import CLASSIFICATION, Metric, metric
 from nas.space import (
     STRIDE_RULE,
     Adaptation,
@@ -55,6 +57,7 @@ class StudySpec:
     are stated by the user for the deployment and for the images of the task; otherwise
     `stride_rule` applies (`nas.space.strides`). `task_input` is the image size at the beginning of
     the study, `data` identifies these images; both are None in studies of earlier versions.
+    `metrics` are the names of what the task measures on a split; the first one is reported.
     """
 
     name: str
@@ -92,6 +95,7 @@ class StudySpec:
     task_input: str | None = None
     reference_seeds: int = 1
     data: DataIdentity | None = None
+    metrics: tuple[str, ...] = CLASSIFICATION
 
     @cached_property
     def spaces(self) -> dict[str, SearchSpace]:
@@ -175,10 +179,21 @@ class StudySpec:
         """The input size at which costs are counted."""
         return parse_input(self.input)
 
-    @property
+    @cached_property
     def goals(self) -> tuple[Objective, ...]:
         """The objectives with their directions."""
         return tuple(objective(name) for name in self.objectives)
+
+    @cached_property
+    def reported(self) -> Metric:
+        """The metric by which a network is reported: the first that its task measures."""
+        return metric(self.metrics[0])
+
+    @property
+    def box(self) -> float:
+        """The volume between the best possible objectives and the reference point."""
+        pairs = zip(self.goals, self.reference_point, strict=True)
+        return prod(worst - goal.ideal for goal, worst in pairs)
 
     def to_json(self) -> str:
         """Return the specification as JSON text."""
@@ -192,6 +207,7 @@ class StudySpec:
         fields["more_spaces"] = tuple(tuple(part) for part in fields.get("more_spaces", ()))
         fields["resolutions"] = tuple(fields.get("resolutions", ()))
         fields["stride_rule"] = fields.get("stride_rule", 1)
+        fields["metrics"] = tuple(fields.get("metrics", CLASSIFICATION))
         for key in ("rungs", "objectives", "reference_point"):
             fields[key] = tuple(fields[key])
         for key in ("strides", "task_strides"):

@@ -188,9 +188,9 @@ class Study:
         trial = self._running(number, attempt)
         if trial is None:
             return Decision.STOP
-        found = (measurement.top1_error, measurement.loss, measurement.train_loss)
-        if not all(map(math.isfinite, found)):
-            values = "error {}, loss {}, train loss {}".format(*found)
+        found = {**measurement.metrics, "train_loss": measurement.train_loss}
+        if not all(map(math.isfinite, found.values())):
+            values = ", ".join(f"{name} {value}" for name, value in found.items())
             detail = f"epoch {measurement.epoch}: {values}"
             outcome = Outcome(TrialState.FAILED, measurement.seconds, "nan", detail)
             self.finish(number, attempt, outcome)

@@ -11,7 +11,6 @@ from nas.space import Architecture
 
 NOTE_REPORT = "note"  # kind of the report with a text on what was unusual about a trial
 Reports: TypeAlias = Mapping[int, Mapping[str, Mapping[str, Any]]]  # by trial number and kind
-_METRICS = ("top1_error", "loss", "train_loss")
 
 
 class TrialState(StrEnum):
@@ -38,19 +37,22 @@ class TrialState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """The results of one epoch of training, on the validation split.
+    """The results of one epoch of training.
 
-    `top1_error` is a share in [0, 1], `loss` and `train_loss` are mean cross-entropies in nats,
-    `seconds` is the time since this attempt began. `rung` is the index of the rung that this epoch
-    ends, or None between rungs.
+    `metrics` holds what the task measures on the validation split, by the names of `nas.metrics`;
+    `train_loss` is the mean of the losses that were minimised, `seconds` the time since this
+    attempt began. `rung` is the index of the rung that this epoch ends, or None between rungs.
     """
 
     epoch: int
     rung: int | None
-    top1_error: float
-    loss: float
+    metrics: Mapping[str, float]
     train_loss: float
     seconds: float
+
+    def value(self, name: str) -> float | None:
+        """Return one of the metrics; None where it was not measured."""
+        return self.metrics.get(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +134,11 @@ class Trial:
         return self.last if self.state is TrialState.COMPLETE else None
 
     def value(self, name: str) -> float | None:
-        """Return a metric of the last measurement, or a cost, by the name of its objective."""
-        if name not in _METRICS:  # a table of trained networks may have other costs
-            return float(getattr(self.cost, name))
-        return None if self.last is None else float(getattr(self.last, name))
+        """Return a cost, or a metric of the last measurement; None where it was not measured."""
+        cost = getattr(self.cost, name, None)  # a table of networks may have costs of its own
+        if cost is not None:
+            return float(cost)
+        return None if self.last is None else self.last.value(name)
 
 
 def trial_notes(reports: Reports) -> dict[int, str]:

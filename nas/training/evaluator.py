@@ -94,8 +94,7 @@ class TrainingEvaluator:
             spent = add_profiles(spent, found.profile)
             yield Epoch(
                 epoch,
-                found.top1_error,
-                found.loss,
+                {name: getattr(found, name) for name in spec.metrics},
                 found.train_loss,
                 counted if epoch == 1 else None,
                 proxies if epoch == 1 else None,

@@ -24,7 +24,7 @@ def asked_device(budget: Iterable[Constraint], objectives: Iterable[str] = ()) -
     Raises:
         BudgetError: two devices are named.
     """
-    named = {part.device for part in budget if part.cost == "latency"}
+    named = {part.device for part in budget if part.device}
     named |= {kind for name in objectives if (kind := latency_device(name))}
     if len(named) > 1:
         raise BudgetError(

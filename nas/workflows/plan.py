@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
-from nas.cost import COST_NAMES, Constraint, CostModel
+from nas.cost import Constraint, CostModel
 from nas.errors import NasError, NoEffectError
+from nas.metrics import Metric
 from nas.space import SearchSpace, parse_input
 from nas.study import UNCOUNTED, Ladder, StudySpec, default_rungs, early_sides, objective
 from nas.training import load_recipe, recipe_name
@@ -145,11 +146,14 @@ def _default_name(
 def _reference_point(
     objectives: tuple[str, ...], budget: tuple[Constraint, ...], costs: list[CostModel]
 ) -> tuple[float, ...]:
-    """Return the worst that counts: all wrong, ten nats, the ceiling or twice the published."""
+    """Return the worst that counts: that of the metric, the ceiling or twice the published."""
     limits = {part.cost: float(part.limit) for part in budget}
-    worst = {"top1_error": 1.0, "loss": 10.0}
     published = [each.cost(p.architecture) for each in costs for p in each.space.published]
-    for name in COST_NAMES:
-        largest = max((getattr(cost, name) for cost in published), default=10**9)
-        worst[name] = limits.get(name, 2.0 * largest)
-    return tuple(worst[objective(name).name] for name in objectives)
+
+    def worst(goal: Metric) -> float:
+        if not goal.known:
+            return goal.loss(goal.worst)
+        largest = max((getattr(cost, goal.name) for cost in published), default=10**9)
+        return limits.get(goal.name, 2.0 * largest)
+
+    return tuple(worst(objective(name)) for name in objectives)

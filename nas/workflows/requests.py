@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nas.errors import BudgetError, NoEffectError, SpaceError
+from nas.metrics import CLASSIFICATION, MADDS
 from nas.places import results_folder
 from nas.units import parse_duration
 from nas.workflows.request import Request
@@ -184,7 +185,7 @@ class SearchRequest(
         if self.objectives:
             return self.objectives
         first = self.constraints[0]
-        return "top1_error", f"latency@{first.device}" if first.cost == "latency" else "madds"
+        return CLASSIFICATION[0], f"{first.cost}@{first.device}" if first.device else MADDS.name
 
 
 @dataclass(frozen=True, kw_only=True)

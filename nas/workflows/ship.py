@@ -1,10 +1,11 @@
 """Ship a study: one look at the test split, the report page, and the best network as files."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from nas.errors import NasError, WeightsError
-from nas.exports import ExportRequest, SplitScore, WeightsOrigin, export_network
+from nas.exports import ExportRequest, WeightsOrigin, export_network
 from nas.figures import write_report
 from nas.results import Estimate, StudyResults, recorded_scores, study_view
 from nas.store import Store
@@ -80,11 +81,8 @@ def _measure(spec: StudySpec, task: Task, trial: Trial, weights: Path) -> dict[s
     session = Session(layers, task, recipe, max_epochs, trial.seed, default_device())
     session.load_weights(weights, trial.weights_sha256)
     result = session.test()
-    return {
-        "top1_error": result.top1_error,
-        "loss": result.loss,
-        "images": float(len(task.test)),
-    }
+    found = {name: float(getattr(result, name)) for name in spec.metrics}
+    return {**found, "images": float(len(task.test))}
 
 
 def trial_request(store: Store, found: StudyResults, trial: Trial, task: Task) -> ExportRequest:
@@ -102,10 +100,10 @@ def trial_request(store: Store, found: StudyResults, trial: Trial, task: Task) -
         )
     weights = _weights(store, spec, trial)
     last = trial.last
-    scores = {"validation": SplitScore(last.top1_error, last.loss)}
+    scores: dict[str, Mapping[str, float]] = {"validation": last.metrics}
     test = recorded_scores(found.reports).get(trial.number)
     if test:
-        scores["test"] = SplitScore(test["top1_error"], test["loss"])
+        scores["test"] = {name: test[name] for name in spec.metrics}
     space = spec.space_of(trial.architecture)
     return ExportRequest(
         name=trial.reference or f"{spec.name}-trial-{trial.number}",
@@ -128,7 +126,7 @@ def trial_request(store: Store, found: StudyResults, trial: Trial, task: Task) -
             trial_seed=trial.seed,
             epochs=last.epoch,
             scores=scores,
-            errors=_errors(found, trial),
+            estimates=_estimates(found, trial),
             mean=task.mean,
             std=task.std,
             class_names=task.class_names,
@@ -137,7 +135,7 @@ def trial_request(store: Store, found: StudyResults, trial: Trial, task: Task) -
     )
 
 
-def _errors(found: StudyResults, trial: Trial) -> dict[str, Estimate]:
+def _estimates(found: StudyResults, trial: Trial) -> dict[str, Estimate]:
     """Return what is known of the network of `trial`, which may be a further seed, by split."""
     number = trial.number if trial.replicate_of is None else trial.replicate_of
     own = {"validation": found.estimate(number), "test": found.test(number)}

@@ -43,10 +43,16 @@ class StoredTrial:
         return str(self.record["arch_id"])
 
     @property
-    def top1_error(self) -> float | None:
-        """The validation error, a share in [0, 1]; the mean where several seeds were trained."""
-        error: float | None = self.record["top1_error"]
-        return error
+    def value(self) -> float | None:
+        """The reported metric on validation, such as the top-1 error; the mean over the seeds."""
+        found: float | None = self.record[self.study.spec.reported.column]
+        return found
+
+    def __getattr__(self, name: str) -> Any:
+        """Return another column of the record, such as `top1_error` or `params`."""
+        if name in ("study", "record") or name not in self.record:
+            raise AttributeError(f"a trial has no {name}")
+        return self.record[name]
 
     @property
     def madds(self) -> int:

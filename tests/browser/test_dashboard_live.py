@@ -11,6 +11,7 @@ from nas.dashboards.app import create_app
 from nas.results.view import PointGroup, study_view
 from nas.store import open_store
 from nas.study.trial import TrialState
+from tests.classified import with_metrics
 from tests.figures.drawn_study import make_spec, make_trials
 from tests.figures.stored import store_study, store_trial
 
@@ -85,7 +86,7 @@ def test_a_new_trial_appears_by_itself_and_a_lost_database_is_said(visit, addres
         TRIALS[-4],
         number=number,
         state=TrialState.COMPLETE,
-        measurements=tuple(replace(m, top1_error=0.001) for m in TRIALS[0].measurements),
+        measurements=tuple(with_metrics(m, top1_error=0.001) for m in TRIALS[0].measurements),
         finished_at=None,
         seconds=12.0,
     )

@@ -11,10 +11,11 @@ from nas.cost.model import total_cost
 from nas.space.file import load_space
 from nas.space.layers import Shape
 from nas.store import open_store
-from nas.study.trial import Measurement, Outcome, Trial, TrialState
+from nas.study.trial import Outcome, Trial, TrialState
 from nas.training.loop.recipe import load_recipe
 from nas.training.network.module import build
 from nas.training.network.weights_file import save_weights
+from tests.classified import classified
 from tests.compared import LEAN, spec_of
 from tests.messages import carries
 
@@ -50,7 +51,7 @@ def trials(tmp_path):
             path = tmp_path / f"trial-{number}.safetensors"
             digest = save_weights(build(layers, torch.Generator().manual_seed(1)), path)
             store.insert_trial("two", trial)
-            epoch = Measurement(spec.rungs[-1], 0, 0.3 - 0.1 * number, 1.0, 1.0, 1.0)
+            epoch = classified(spec.rungs[-1], 0, 0.3 - 0.1 * number, 1.0, 1.0, 1.0)
             store.record_measurement("two", number, 1, epoch)
             done = Outcome(TrialState.COMPLETE, 1.0, None, None, str(path), digest)
             store.finish_trial("two", number, 1, done)
@@ -140,7 +141,7 @@ def test_strides_of_a_study_are_not_those_of_another_space(nas, tmp_path):
     with open_store(str(tmp_path / "nas.db")) as store:
         store.create_study(spec, {})
         store.insert_trial("stated", Trial(0, architecture, cost, TrialState.RUNNING, 7, attempt=1))
-        epoch = Measurement(spec.rungs[-1], 0, 0.3, 1.0, 1.0, 1.0)
+        epoch = classified(spec.rungs[-1], 0, 0.3, 1.0, 1.0, 1.0)
         store.record_measurement("stated", 0, 1, epoch)
         store.finish_trial("stated", 0, 1, Outcome(TrialState.COMPLETE, 1.0))
     words = ["train", "stated", "--best", "--space", "shufflenetv1", "--against",

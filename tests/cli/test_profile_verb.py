@@ -8,7 +8,8 @@ import pytest
 from nas.cost.model import CostModel
 from nas.store import open_store
 from nas.study.time_profile import PROFILE_PARTS, complete_profile
-from nas.study.trial import NOTE_REPORT, Measurement, Outcome, Trial, TrialState
+from nas.study.trial import NOTE_REPORT, Outcome, Trial, TrialState
+from tests.classified import classified
 from tests.cli.test_train import SPACE, words
 from tests.messages import carries
 from tests.studies import small_spec
@@ -34,7 +35,7 @@ def searched(reports: dict[int, dict[str, dict[str, object]]]) -> None:
         for number in range(2):
             trial = Trial(number, first, cost, TrialState.RUNNING, seed=number, attempt=1)
             store.insert_trial("searched", trial)
-            store.record_measurement("searched", number, 1, Measurement(4, 2, 0.2, 0.5, 0.5, 1.0))
+            store.record_measurement("searched", number, 1, classified(4, 2, 0.2, 0.5, 0.5, 1.0))
             store.finish_trial("searched", number, 1, Outcome(TrialState.COMPLETE, 10.0))
             for kind, values in reports.get(number, {}).items():
                 store.record_report("searched", number, kind, values)

@@ -14,9 +14,10 @@ from nas.study.evaluator import WorkerPlan
 from nas.study.execution import run_serial
 from nas.study.spec import StudySpec
 from nas.study.study import Study
-from nas.study.trial import Measurement, Outcome, Trial, TrialState
+from nas.study.trial import Outcome, Trial, TrialState
 from nas.training.evaluator import TrainingEvaluator
 from nas.training.scores.proxies import PROXIES
+from tests.classified import classified
 from tests.members import space_named
 from tests.memory_store import MemoryStore
 from tests.messages import carries
@@ -50,7 +51,7 @@ def trials_of(architectures: list[Architecture], scored: bool = True) -> list[Tr
     for number, architecture in enumerate(architectures):
         error = 0.2 + 0.2 * share(architecture.arch_id)
         proxies = {"seer": -error, "coin": share("coin", number), "seer_ms": 8.0, "coin_ms": 2.0}
-        measurement = Measurement(1, 0, error, 2 * error, error, 0.1)
+        measurement = classified(1, 0, error, 2 * error, error, 0.1)
         trials.append(
             Trial(
                 number,

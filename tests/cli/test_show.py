@@ -15,6 +15,7 @@ from nas.results.findings import StudyResults
 from nas.store import open_store
 from nas.study.study import Study
 from nas.study.trial import Trial, TrialState
+from tests.classified import with_metrics
 from tests.members import TRICKY
 from tests.messages import carries
 from tests.studies import WalkSampler, measurement, run_all, small_spec
@@ -45,7 +46,7 @@ def enter(spec, num):
                 trial = Trial(number, architecture, part.cost(architecture),
                               TrialState.COMPLETE, seed=number, attempt=1)  # fmt: skip
                 curve = [measurement(trial, epoch, spec) for epoch in (1, 2, 4)]
-                curve = [replace(one, top1_error=0.1 + number / 10_000) for one in curve]
+                curve = [with_metrics(one, top1_error=0.1 + number / 10_000) for one in curve]
                 store.insert_trial(spec.name, replace(trial, measurements=tuple(curve)))
 
 
@@ -98,7 +99,7 @@ def test_a_trial_is_shown_by_stage_with_its_cost_its_curve_and_its_seeds(nas, fo
         shown[0] = str(values["depth"])
         assert lines[stage.name][1:8] == shown
     for seed in found.trainings[best.number]:
-        assert f"{100 * seed.last.top1_error:.2f} %" in text
+        assert f"{100 * seed.last.metrics['top1_error']:.2f} %" in text
     assert "20.00 %" in text  # on the test split
     assert f"nas export study --trial {best.number} -o DIR" in text
 

@@ -203,7 +203,7 @@ def test_a_stored_study_is_resumed_and_exported_as_it_was_trained(
         store.create_study(study, {})
         store.insert_trial("study", Trial(0, whole, cost, TrialState.WAITING, seed=7))
         store.start_trial("study", 0, 1)
-        found = Measurement(1, 0, epoch.top1_error, epoch.loss, epoch.train_loss, 1.0)
+        found = Measurement(1, 0, epoch.metrics, epoch.train_loss, 1.0)
         store.record_measurement("study", 0, 1, found)
         kept = Outcome(
             TrialState.COMPLETE,

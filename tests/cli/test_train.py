@@ -10,8 +10,9 @@ from PIL import Image
 
 from nas.cost.model import CostModel
 from nas.store import open_store
-from nas.study.trial import Measurement, Outcome, Trial, TrialState
+from nas.study.trial import Outcome, Trial, TrialState
 from nas.training.loop.recipe import load_recipe
+from tests.classified import classified
 from tests.studies import small_spec
 
 SPACE = """
@@ -141,7 +142,7 @@ def test_a_trial_of_a_study_is_recorded_beside_the_search(nas):
         store.create_study(spec, {})
         store.insert_trial("searched", trial)
         store.start_trial("searched", 0, 1)
-        store.record_measurement("searched", 0, 1, Measurement(8, 2, 0.2, 0.5, 0.5, 1.0))
+        store.record_measurement("searched", 0, 1, classified(8, 2, 0.2, 0.5, 0.5, 1.0))
         store.finish_trial("searched", 0, 1, Outcome(TrialState.COMPLETE, 1.0))
     call = ["train", "searched", "--best", "--epochs", "1", "--seeds", "2", "--no-export"]
     called = nas(*call, "-o", "out", "--db", "nas.db")

@@ -13,7 +13,8 @@ from nas.samplers import SAMPLERS, make_sampler
 from nas.space.file import load_space
 from nas.stats.pareto import hypervolume
 from nas.study.objectives import objective
-from nas.study.trial import Measurement, Trial, TrialState
+from nas.study.trial import Trial, TrialState
+from tests.classified import classified
 
 COSTS = CostModel(load_space("igcv3"))
 FRONT = (objective("top1_error"), objective("madds"))
@@ -32,7 +33,7 @@ def finished(number, architecture, state=TrialState.COMPLETE):
         * (cost.madds / 1e7) ** -0.3
         * (1.2 + np.sin(sum(architecture.column("g1").count(g) * g for g in (1, 2, 4, 8))) / 5)
     )
-    last = Measurement(9, 2, float(error), float(error) * 3, 1.0, 10.0)
+    last = classified(9, 2, float(error), float(error) * 3, 1.0, 10.0)
     measured = () if state is TrialState.FAILED else (last,)
     return Trial(number, architecture, cost, state, seed=number, measurements=measured)
 
@@ -102,7 +103,7 @@ def test_evolution_finds_a_better_front_than_random_search():
 
     def dominated(name):
         runs = (search(name, BUDGETS["one"], 60, seed=seed) for seed in range(3))
-        fronts = ([[t.last.top1_error, t.cost.madds] for t in run if t.last] for run in runs)
+        fronts = ([[t.value("top1_error"), t.cost.madds] for t in run if t.last] for run in runs)
         return np.mean([hypervolume(np.array(points), np.array([1.0, 300e6])) for points in fronts])
 
     assert dominated("evolution") > dominated("random")

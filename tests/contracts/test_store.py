@@ -15,6 +15,7 @@ from nas.errors import NasError, StoreError
 from nas.store import Store, StudyState, open_store
 from nas.study.spec import StudySpec
 from nas.study.trial import Measurement, Outcome, Trial, TrialState
+from tests.classified import classified, with_metrics
 from tests.store.rows import COMPLETE, EPOCHS, VERSIONS, trial
 
 # --- What goes in comes out ----------------------------------------------------------------------
@@ -35,8 +36,11 @@ moments = st.integers(1, 2**52).map(
 def measured(draw: st.DrawFn) -> tuple[Measurement, ...]:
     epochs = sorted(draw(st.sets(st.integers(1, 1000), max_size=5)))
     rungs, seconds = st.none() | st.integers(0, 9), finite
+    classification = st.fixed_dictionaries({"top1_error": real, "loss": real})
+    others = st.dictionaries(st.sampled_from(["top1_error", "loss", "map", "mae"]), real)
+    metrics = classification | others
     return tuple(
-        Measurement(epoch, draw(rungs), draw(real), draw(real), draw(real), draw(seconds))
+        Measurement(epoch, draw(rungs), draw(metrics), draw(real), draw(seconds))
         for epoch in epochs
     )
 
@@ -78,11 +82,13 @@ def test_every_field_of_a_trial_survives(
     )
     store.insert_trial("small", written)
     read = store.trials("small")[-1]
-    nan = math.nan  # one object, which is equal to itself inside a tuple
 
     def comparable(one: Trial) -> list[object]:
         floats = [
-            [nan if math.isnan(x) else x for x in (m.top1_error, m.loss, m.train_loss)]
+            [
+                (k, "nan" if math.isnan(x) else x)
+                for k, x in sorted({**m.metrics, "": m.train_loss}.items())
+            ]
             for m in one.measurements
         ]
         steps = [(m.epoch, m.rung, m.seconds) for m in one.measurements]
@@ -234,7 +240,7 @@ def test_an_epoch_is_measured_once(store: Store, spec: StudySpec) -> None:
     store.insert_trial("small", trial(spec))
     store.record_measurement("small", 0, 1, EPOCHS[0])
     with pytest.raises(StoreError, match="epoch 1"):
-        store.record_measurement("small", 0, 1, replace(EPOCHS[0], loss=0.1))
+        store.record_measurement("small", 0, 1, with_metrics(EPOCHS[0], loss=0.1))
     assert store.trials("small")[0].measurements == (EPOCHS[0],)
 
 
@@ -294,7 +300,7 @@ def test_the_summary_counts_and_finds_the_best(store: Store, spec: StudySpec) ->
 
     def add(state: TrialState, errors: list[float], reference: str | None = None) -> None:
         epochs = tuple(
-            Measurement(epoch, None, error, 1.0, 1.0, 1.0) for epoch, error in enumerate(errors, 1)
+            classified(epoch, None, error, 1.0, 1.0, 1.0) for epoch, error in enumerate(errors, 1)
         )
         fields = {"state": state, "measurements": epochs, "reference": reference}
         store.insert_trial("small", trial(spec, next(number), **fields))
@@ -307,13 +313,13 @@ def test_the_summary_counts_and_finds_the_best(store: Store, spec: StudySpec) ->
     add(TrialState.RUNNING, [])
     store.set_state("small", StudyState.INTERRUPTED)
     small, empty = store.studies()
-    assert small.best_error == 0.35
+    assert small.best == 0.35
     assert (small.counts[TrialState.COMPLETE], small.counts[TrialState.STOPPED]) == (4, 1)
     assert (small.counts[TrialState.RUNNING], small.counts[TrialState.WAITING]) == (1, 0)
     assert (small.name, small.space, small.task, small.budget, small.state, small.num_trials) == (
         "small", "igcv3", "digits", "300M-madds", StudyState.INTERRUPTED, 24,
     )  # fmt: skip
-    assert (empty.name, empty.state, empty.best_error) == ("empty", StudyState.RUNNING, None)
+    assert (empty.name, empty.state, empty.best) == ("empty", StudyState.RUNNING, None)
     assert sum(empty.counts.values()) == 0
     assert abs(small.created_at - datetime.now(UTC)) < timedelta(minutes=1)
 
@@ -322,19 +328,19 @@ def test_the_summary_shows_the_best_mean_where_candidates_were_confirmed(
     store: Store, spec: StudySpec
 ) -> None:
     def add(number: int, error: float, **fields: object) -> None:
-        epochs = (Measurement(1, None, error, 1.0, 1.0, 1.0),)
+        epochs = (classified(1, None, error, 1.0, 1.0, 1.0),)
         done = {"state": TrialState.COMPLETE, "measurements": epochs, **fields}
         store.insert_trial("small", trial(spec, number, **done))
 
     for number, error in enumerate([0.10, 0.12, 0.15]):
         add(number, error)
-    assert store.studies()[0].best_error == 0.10
+    assert store.studies()[0].best == 0.10
     add(3, 0.30, replicate_of=0, replicate=1)
     add(4, 0.14, replicate_of=1, replicate=1)
     add(5, 0.01, replicate_of=2, replicate=1, state=TrialState.STOPPED)
     add(6, 0.01, reference="igcv3-d-1.0")
     add(7, 0.01, replicate_of=6, replicate=1)
-    assert store.studies()[0].best_error == pytest.approx(0.13)
+    assert store.studies()[0].best == pytest.approx(0.13)
 
 
 def test_complete_trials_of_an_architecture_are_found_in_every_study_of_this_version(

@@ -187,12 +187,12 @@ WRITER = """
 import sys
 from dataclasses import replace
 from nas.store import open_store
-from nas.study.trial import Measurement
+from tests.classified import classified
 store = open_store(sys.argv[1])
 (first,) = store.trials("small")
 for number in range(1, 10_000):
     store.insert_trial("small", replace(first, number=number))
-    store.record_measurement("small", number, 1, Measurement(1, 0, 0.5, 1.0, 1.0, 1.0))
+    store.record_measurement("small", number, 1, classified(1, 0, 0.5, 1.0, 1.0, 1.0))
     print(number, flush=True)
 """
 

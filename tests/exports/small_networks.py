@@ -6,8 +6,9 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from nas.exports.request import ExportRequest, SplitScore, WeightsOrigin
+from nas.exports.request import ExportRequest, WeightsOrigin
 from nas.exports.weights import settle_statistics
+from nas.metrics import TOP1_ERROR
 from nas.results.findings import Estimate
 from nas.space.layers import Shape
 from nas.space.search_space import SearchSpace
@@ -75,8 +76,11 @@ def training_of(weights: Path, channels: int, classes: int) -> WeightsOrigin:
         study_seed=3,
         trial_seed=123,
         epochs=9,
-        scores={"validation": SplitScore(0.05, 0.2), "test": SplitScore(0.06, 0.21)},
-        errors={"test": Estimate.of([0.06, 0.08], "test", 359)},
+        scores={
+            "validation": {"top1_error": 0.05, "loss": 0.2},
+            "test": {"top1_error": 0.06, "loss": 0.21},
+        },
+        estimates={"test": Estimate.of(TOP1_ERROR, [0.06, 0.08], "test", 359)},
         mean=(0.25,) * channels,
         std=(0.5,) * channels,
         class_names=tuple(f"class {k}" for k in range(classes)),

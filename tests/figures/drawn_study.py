@@ -11,7 +11,8 @@ from nas.cost.model import Cost, CostModel
 from nas.search_spaces import __file__ as _spaces
 from nas.space.architecture import Architecture
 from nas.study.spec import StudySpec
-from nas.study.trial import Measurement, Trial, TrialState
+from nas.study.trial import Trial, TrialState
+from tests.classified import classified
 
 START = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 RUNGS = (1, 2, 6)
@@ -76,7 +77,7 @@ def _trial(
             / 450
         )
         rung = RUNGS.index(epoch) if epoch in RUNGS else None
-        measured.append(Measurement(epoch, rung, error, 3 * error, 2.5 * error, 2.4 * epoch))
+        measured.append(classified(epoch, rung, error, 3 * error, 2.5 * error, 2.4 * epoch))
     created = START + timedelta(seconds=7 * number)
     seconds = measured[-1].seconds
     return Trial(

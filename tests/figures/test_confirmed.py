@@ -52,11 +52,11 @@ def test_a_complete_network_stands_at_the_mean_over_its_seeds(trials):
     assert found.confirmed
     for number, own in found.trainings.items():
         point, estimate = view.point(number), found.estimate(number)
-        assert point.y == point.error == estimate.mean
+        assert point.y == point.value == estimate.mean
         assert point.estimate == estimate
         assert estimate.n == len(own)
-        assert ("top-1 error", found.words(number)) in point_facts(point)
-        assert point_row(point)[2].text == str(estimate)
+        assert ("top-1 error", found.words(number)) in point_facts(view, point)
+        assert point_row(view, point)[2].text == str(estimate)
     assert found.words(view.best.number) in report_html(view)
 
 
@@ -116,7 +116,7 @@ def test_the_rows_tell_means_seeds_and_where_a_result_is_from(trials):
     shown = {r["trial"]: r for r in rows.shown(trials, found)}
     own = found.estimate(number)
     first = found.trainings[number][0].value("top1_error")
-    assert shown[number]["error"] == percent(own.mean)
+    assert shown[number]["value"] == percent(own.mean)
     assert shown[number]["observed"] == percent(first)
     assert shown[number]["seeds"] == str(own.n)
     assert shown[again.number]["role"] == f"seed {again.replicate + 1} of trial {number}"

@@ -34,7 +34,7 @@ def test_each_group_is_drawn_at_its_values(group):
     points = VIEW.group(group)
     assert list(drawn.customdata) == [p.number for p in points]
     assert list(drawn.x) == [p.cost.madds for p in points]
-    assert list(drawn.y) == pytest.approx([100 * p.error for p in points])
+    assert list(drawn.y) == pytest.approx([100 * p.value for p in points])
 
 
 def test_groups_differ_in_symbol_and_not_in_colour_alone():
@@ -109,7 +109,7 @@ def test_curves_hold_every_measurement_and_mark_the_rungs():
         if x is not None
     ]
     expected = [
-        (t.number, m.epoch, pytest.approx(100 * m.top1_error))
+        (t.number, m.epoch, pytest.approx(100 * m.value("top1_error")))
         for t in TRIALS
         for m in t.measurements
     ]

@@ -35,7 +35,7 @@ def test_the_front_comes_first_from_cheap_to_dear():
     front = view.group(PointGroup.FRONT)
     assert list(view.points[: len(front)]) == front
     assert [p.x for p in front] == sorted(p.x for p in front)
-    errors = [p.error for p in front]
+    errors = [p.value for p in front]
     assert errors == sorted(errors, reverse=True)
 
 
@@ -43,7 +43,7 @@ def test_a_stopped_trial_stands_at_its_last_rung():
     for point in study_view(SPEC, TRIALS).group(PointGroup.STOPPED):
         trial = TRIALS[point.number]
         assert point.epoch == trial.measurements[-1].epoch < RUNGS[-1]
-        assert point.y == point.curve[-1][1] == trial.measurements[-1].top1_error
+        assert point.y == point.curve[-1][1] == trial.measurements[-1].metrics["top1_error"]
 
 
 def test_axes_say_what_was_measured_where():
@@ -58,7 +58,7 @@ def test_other_objectives_choose_other_axes():
     assert (view.x.name, view.y.name) == ("params", "loss")
     point = view.group(PointGroup.FRONT)[0]
     assert point.x == point.cost.params
-    assert point.y == point.loss
+    assert point.y == point.others["loss"]
 
 
 def test_the_summary_names_the_best_and_its_cost():
@@ -67,7 +67,7 @@ def test_the_summary_names_the_best_and_its_cost():
     assert view.best is not None
     assert view.best.number == best.number
     front = len(StudyResults(SPEC, TRIALS).front)
-    start = f"{front} on the front, best {percent(best.last.top1_error)} (1 seed) at"
+    start = f"{front} on the front, best {percent(best.last.metrics['top1_error'])} (1 seed) at"
     assert view.summary.startswith(start)
     assert "25 of 27 trials ended" in view.summary
 

@@ -83,7 +83,7 @@ def essence(trials: dict[int, Trial]) -> list[object]:
     """Return what the same seed must give again: all but times and places."""
     return [
         (t.number, t.arch_id, t.reference, t.state, t.cost, t.counted, t.seed,
-         [(m.epoch, m.top1_error, m.loss) for m in t.measurements])
+         [(m.epoch, m.value("top1_error"), m.value("loss")) for m in t.measurements])
         for t in trials.values()
     ]  # fmt: skip
 

@@ -65,7 +65,10 @@ def test_one_worker_and_one_seed_give_the_same_study(cluster: None, tmp_path: Pa
         assert all(trial.counted == trial.cost for trial in study.trials)
         assert len({trial.worker for trial in study.trials}) == 1  # the process was reused
         found.append(
-            [(t.arch_id, t.state, [m.top1_error for m in t.measurements]) for t in study.trials]
+            [
+                (t.arch_id, t.state, [m.value("top1_error") for m in t.measurements])
+                for t in study.trials
+            ]
         )
     assert found[0] == found[1]
 

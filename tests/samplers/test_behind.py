@@ -12,7 +12,8 @@ from nas.samplers import make_sampler
 from nas.samplers.optuna_samplers import START
 from nas.space.file import load_space
 from nas.study.objectives import objective
-from nas.study.trial import Measurement, Trial, TrialState
+from nas.study.trial import Trial, TrialState
+from tests.classified import classified
 
 NAMES = ("tpe", "gp", "nsga2", "nsga3")
 BUDGET = parse_budgets(["300M-flops"])
@@ -31,7 +32,7 @@ def search(name, goals, count, feasible=FEASIBLE):
         proposed = sampler.propose(history, number, np.random.default_rng([0, number]))
         cost = COSTS.cost(proposed)
         error = 0.9 * (cost.madds / 1e7) ** -0.3
-        last = Measurement(9, 2, error, 3 * error, 1.0, 10.0)
+        last = classified(9, 2, error, 3 * error, 1.0, 10.0)
         history.append(Trial(number, proposed, cost, TrialState.COMPLETE, number,
                              measurements=(last,)))  # fmt: skip
     return history

@@ -22,7 +22,8 @@ from nas.samplers.predictor.model import MOST, GoalObservations, Model, Points
 from nas.samplers.predictor.observations import observe
 from nas.stats.pareto import hypervolume
 from nas.study.objectives import objective
-from nas.study.trial import Measurement, TrialState
+from nas.study.trial import TrialState
+from tests.classified import classified, with_metrics
 from tests.contracts.test_samplers import BUDGETS, FRONT, feasible_space, finished, search
 
 ERROR = objective("top1_error")
@@ -152,23 +153,23 @@ def test_features_know_order_category_and_the_network_as_a_whole():
 
 def stopped_at(trial, rung, error):
     return replace(
-        trial, state=TrialState.STOPPED, measurements=(Measurement(2, rung, error, 1.0, 1.0, 1.0),)
+        trial, state=TrialState.STOPPED, measurements=(classified(2, rung, error, 1.0, 1.0, 1.0),)
     )
 
 
 def with_rungs(trial, early):
     last = trial.measurements[-1]
-    first = Measurement(2, 0, early, 1.0, 1.0, 1.0)
+    first = classified(2, 0, early, 1.0, 1.0, 1.0)
     return replace(trial, measurements=(first, replace(last, rung=2)))
 
 
 def test_a_stopped_trial_counts_as_what_it_would_have_reached_with_doubt():
-    history = [with_rungs(t, 2 * t.last.top1_error) for t in search("random", BUDGETS["one"], 8)
+    history = [with_rungs(t, 2 * t.value("top1_error")) for t in search("random", BUDGETS["one"], 8)
                if t.state is TrialState.COMPLETE]  # fmt: skip
-    late = stopped_at(history[0], 0, 2 * history[0].last.top1_error)
+    late = stopped_at(history[0], 0, 2 * history[0].value("top1_error"))
     seen = observe([*history, late], ERROR)
     assert seen.index[-1] == len(history)
-    assert seen.values[-1] == pytest.approx(np.log(history[0].last.top1_error), abs=0.05)
+    assert seen.values[-1] == pytest.approx(np.log(history[0].value("top1_error")), abs=0.05)
     assert 0 <= seen.noise[-1] < 0.01
     assert not seen.noise[:-1].any()
 
@@ -235,13 +236,13 @@ def test_beliefs_are_losses_of_the_complete_candidates_and_closer_to_the_truth_t
     rng = np.random.default_rng(6)
     truth = [t for t in search("random", BUDGETS["one"], 60) if t.state is TrialState.COMPLETE]
     noisy = [
-        replace(t, measurements=(replace(t.last, top1_error=t.last.top1_error * noise),))
+        replace(t, measurements=(with_metrics(t.last, top1_error=t.value("top1_error") * noise),))
         for t, noise in zip(truth, np.exp(0.1 * rng.standard_normal(len(truth))), strict=True)
     ]
     believed = make_sampler("predictor", feasible_space(BUDGETS["one"]), FRONT).believe(noisy)
     assert set(believed) == {t.number for t in truth}
-    errors = np.array([t.last.top1_error for t in truth])
-    measured = np.array([t.last.top1_error for t in noisy])
+    errors = np.array([t.value("top1_error") for t in truth])
+    measured = np.array([t.value("top1_error") for t in noisy])
     ours = np.array([believed[t.number] for t in truth])
     assert np.abs(np.log(ours / errors)).mean() < np.abs(np.log(measured / errors)).mean()
 
@@ -287,7 +288,7 @@ def test_a_sampler_made_anew_after_many_trials_goes_on_as_the_old_one_would():
 def test_the_predictor_finds_a_better_front_than_random_search():
     def dominated(name):
         run = search(name, BUDGETS["one"], 40, seed=0)
-        points = [[t.last.top1_error, t.cost.madds] for t in run if t.last]
+        points = [[t.value("top1_error"), t.cost.madds] for t in run if t.last]
         return hypervolume(np.array(points), np.array([1.0, 300e6]))
 
     assert dominated("predictor") > dominated("random")

@@ -5,10 +5,11 @@ from datetime import UTC, datetime
 
 from nas.cost.model import Cost
 from nas.study.spec import StudySpec
-from nas.study.trial import Measurement, Outcome, Trial, TrialState
+from nas.study.trial import Outcome, Trial, TrialState
+from tests.classified import classified
 
 VERSIONS = {"torch": "2.10.0", "nas": "0.1"}
-EPOCHS = [Measurement(epoch, rung, 0.9 / epoch, 2.0, 2.5, epoch * 1.5)
+EPOCHS = [classified(epoch, rung, 0.9 / epoch, 2.0, 2.5, epoch * 1.5)
           for epoch, rung in [(1, 0), (2, None), (3, 1)]]  # fmt: skip
 COMPLETE = Outcome(TrialState.COMPLETE, 7.25, None, None, "weights/3.safetensors", "ab" * 32)
 

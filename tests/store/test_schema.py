@@ -3,6 +3,7 @@
 import json
 import shutil
 import sqlite3
+from math import nan
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,11 @@ def test_a_database_of_the_first_schema_keeps_its_trials(
                     "arch_id": spec.space.published[0].architecture.arch_id,
                 },
             ),
+            (
+                "INSERT INTO nas_measurement (trial_id, attempt, epoch, rung, top1_error, loss, "
+                "train_loss, seconds) VALUES (1, 1, 1, 0, 0.25, NULL, 1.5, 2.0)",
+                {},
+            ),
         ):
             connection.execute(sa.text(statement), values)
     engine.dispose()
@@ -117,6 +123,10 @@ def test_a_database_of_the_first_schema_keeps_its_trials(
     with open_store(store_url) as store:
         assert store.spec("small") == spec
         (kept,) = store.trials("small")
+        assert store.studies()[0].best == 0.25
+    (measured,) = kept.measurements
+    assert measured.metrics == {"top1_error": 0.25, "loss": pytest.approx(nan, nan_ok=True)}
+    assert (measured.train_loss, measured.seconds) == (1.5, 2.0)
     assert (kept.architecture, kept.seed) == (spec.space.published[0].architecture, 9)
     assert (kept.proxies, kept.origin, kept.replicate_of, kept.replicate) == (None, None, None, 0)
 
@@ -124,7 +134,7 @@ def test_a_database_of_the_first_schema_keeps_its_trials(
 def _spec_of_the_first_schema(spec: StudySpec) -> str:
     """Return a specification as it was written then: without reuse, confirmation and scores."""
     fields = json.loads(spec.to_json())
-    for name in ("reuse", "confirm", "seeds", "proxies", "block"):
+    for name in ("reuse", "confirm", "seeds", "proxies", "block", "metrics"):
         fields.pop(name, None)
     return json.dumps(fields)
 

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any, TypeAlias
 
 from nas.cost import Cost
+from nas.metrics import CLASSIFICATION
 from nas.space import TomlReader, quote_value
 from nas.suggestion import did_you_mean
 
@@ -27,7 +28,7 @@ _NO_CHOICE = re.compile(  # results of trainings, and what is measured of a netw
     r"(^|_)(acc|accuracy|loss|error|mean|std|rank|epochs?|seeds?|runs?|replicates?|time|seconds"
     r"|hours|latency|energy|memory)(_|$)"
 )
-_RESERVED = frozenset({"top1_error", "loss", "train_loss", "seconds", "epoch", "rung", *dir(Cost)})
+_RESERVED = frozenset({*CLASSIFICATION, "train_loss", "seconds", "epoch", "rung", *dir(Cost)})
 _MOST_VALUES = 64
 _MISSPELLED = 0.7  # similarity to one of our keys; other keys may belong to other programs
 _KEYS = (

@@ -4,7 +4,7 @@ Rows of the same network (same canonical identity, or same choices) are merged.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
@@ -13,14 +13,15 @@ import numpy as np
 
 from nas.cost import COST_NAMES, Constraint, Cost, split_amount
 from nas.errors import BudgetError, SpaceError
+from nas.metrics import TOP1_ERROR, cost_metric
 from nas.prove.table.columns import ALIASES, UNITS, CostColumn, cost_name
 from nas.prove.table.file import Floats, Ints, TableRows, read_table
 from nas.prove.table.networks import Networks, merge
 from nas.space import Architecture, StageValues
-from nas.study import OBJECTIVES, Direction, Objective
+from nas.study import Objective
 from nas.suggestion import did_you_mean
 
-ACCURACY = OBJECTIVES["top1_error"]
+ACCURACY = TOP1_ERROR  # one less the accuracy of the table
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +151,9 @@ class Table:
         if column is None:
             near = did_you_mean(name, self._names)
             raise SpaceError(f"{self.name} has no costs {name!r}.", near + self._costs_hint())
-        known = OBJECTIVES.get(column.name)
-        return known or Objective(column.name, Direction.MINIMISE, column.column, True)
+        if column.name in COST_NAMES:
+            return cost_metric(column.name)
+        return replace(cost_metric(column.name), label=column.column, short=column.column)
 
     def ceiling(self, text: str) -> Constraint:
         """Read a budget such as `55.4M-flops` or `3.7-latency_ms`, in the unit of the column.

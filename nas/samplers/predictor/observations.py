@@ -103,4 +103,4 @@ def _last_rung(trial: Trial) -> Measurement | None:
 
 
 def _loss(measurement: Measurement, goal: Objective) -> float:
-    return goal.loss(float(getattr(measurement, goal.name)))
+    return goal.loss(measurement.metrics[goal.name])

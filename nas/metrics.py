@@ -1,0 +1,204 @@
+"""Metrics: the named quantities of a network, each with its label, unit, direction and format.
+
+A metric is counted from the layers, measured in training, or measured on a device. All that selects
+networks or shows values takes names, units and directions from here. Inside, everything is
+minimised: `Metric.loss` negates a value where more is better, so that dominance, ranks and
+hypervolume have one direction only.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from typing import TypeGuard
+
+from nas.errors import NasError
+from nas.registry import Registry
+from nas.units import si, time
+
+
+class Direction(StrEnum):
+    """Which way is better."""
+
+    MINIMISE = "minimise"
+    MAXIMISE = "maximise"
+
+
+class Source(StrEnum):
+    """Where the values of a metric come from; those not from training are known before it."""
+
+    COUNTED = "counted"
+    TRAINED = "measured in training"
+    DEVICE = "measured on a device"
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A named quantity of a network.
+
+    `label` names it in figures and sentences, `short` in the heading of a column, `meaning` says
+    exactly what a value is. Values are stored in `exact_unit`; times `factor` they are in the
+    `unit` that is shown, with `digits`, a format specification. A difference of two values is shown
+    in `difference_unit`. `write(value, digits)` replaces both where a value chooses its own prefix,
+    as in 313M or 4.8 ms. `lowest` and `highest` bound the values; `worst` is the value of the
+    reference point of the hypervolume, by default the worse bound. `share` tells that a value is a
+    share of the images it was measured on, so that their number adds to its uncertainty. `column`
+    names it in JSON and CSV.
+    """
+
+    name: str
+    label: str
+    source: Source = Source.TRAINED
+    direction: Direction = Direction.MINIMISE
+    unit: str = ""
+    factor: float = 1.0
+    digits: str = ".4f"
+    write: Callable[[float, int], str] | None = None
+    lowest: float = 0.0
+    highest: float = math.inf
+    worst: float = math.nan
+    share: bool = False
+    short: str = ""
+    meaning: str = ""
+    difference_unit: str = ""
+    exact_unit: str = ""
+    column: str = ""
+
+    def __post_init__(self) -> None:
+        """Fill in what follows from the rest.
+
+        Raises:
+            ValueError: the values of a maximised metric have no upper bound.
+        """
+        maximised = self.direction is Direction.MAXIMISE
+        if maximised and math.isinf(self.highest):
+            raise ValueError(f"the metric {self.name} is maximised and needs a highest value")
+        usual: dict[str, str | float] = {
+            "short": self.label,
+            "meaning": self.label,
+            "difference_unit": self.unit,
+            "column": self.name,
+        }
+        if math.isnan(self.worst):
+            usual["worst"] = self.lowest if maximised else self.highest
+        for field, value in usual.items():
+            if field == "worst" or not getattr(self, field):
+                object.__setattr__(self, field, value)
+
+    @property
+    def known(self) -> bool:
+        """Whether a value is known before training: a cost."""
+        return self.source is not Source.TRAINED
+
+    def loss(self, value: float) -> float:
+        """Return `value` such that lower is better."""
+        return value if self.direction is Direction.MINIMISE else -value
+
+    @property
+    def ideal(self) -> float:
+        """The lowest possible loss."""
+        return self.lowest if self.direction is Direction.MINIMISE else -self.highest
+
+    def show(self, value: float | None, digits: int = 4) -> str:
+        """Return a value with its unit; empty for None.
+
+        `digits` are significant ones, where the metric chooses its own prefix.
+        """
+        if value is None:
+            return ""
+        if self.write is not None:
+            return self.write(value, digits)
+        return f"{self.number(value)} {self.unit}".rstrip()
+
+    def number(self, value: float) -> str:
+        """Return a value without its unit."""
+        return self.write(value, 4) if self.write else f"{value * self.factor:{self.digits}}"
+
+    def difference(self, near: float, far: float) -> str:
+        """Return the ends of an interval of differences: `1.20 to 3.40 points`."""
+        unit = "" if self.write else f" {self.difference_unit}"
+        return f"{self.number(near)} to {self.number(far)}{unit}".rstrip()
+
+
+TOP1_ERROR = Metric(
+    "top1_error",
+    "top-1 error",
+    unit="%",
+    factor=100.0,
+    digits=".2f",
+    highest=1.0,
+    share=True,
+    short="error",
+    meaning="share of the split",
+    difference_unit="points",
+)
+LOSS = Metric(
+    "loss",
+    "cross-entropy",
+    unit="nats",
+    worst=10.0,
+    short="loss",
+    meaning="mean cross-entropy in nats",
+)
+MADDS = Metric(
+    "madds",
+    "multiply-adds of convolution and linear layers",
+    Source.COUNTED,
+    write=si,
+    short="madds",
+)
+PARAMS = Metric("params", "trainable parameters", Source.COUNTED, write=si, short="params")
+ACTS = Metric(
+    "acts",
+    "activations of convolution and linear layers",
+    Source.COUNTED,
+    write=si,
+    short="acts",
+)
+LATENCY = Metric(
+    "latency",
+    "latency by its table",
+    Source.DEVICE,
+    unit="s",
+    factor=1e-9,
+    write=time,
+    short="latency",
+    exact_unit="ns",
+    column="latency_ns",
+)
+CLASSIFICATION = (TOP1_ERROR.name, LOSS.name)  # what every study measured before it kept a list
+_COSTS = {each.name: each for each in (MADDS, PARAMS, ACTS, LATENCY)}
+
+
+def _is_metric(part: object) -> TypeGuard[Metric]:
+    return isinstance(part, Metric)
+
+
+_REGISTRY: Registry[Metric] = Registry("nas.metrics", "metric", _is_metric)
+
+
+def metric_names() -> tuple[str, ...]:
+    """Return the names of all metrics, those of other packages last."""
+    return _REGISTRY.names()
+
+
+@lru_cache
+def metric(name: str) -> Metric:
+    """Return the metric called `name`.
+
+    Raises:
+        NasError: there is none of that name, or the package that adds it fails.
+    """
+    found = _REGISTRY.load(name)
+    if found.name != name:
+        raise NasError(
+            f"the metric {name!r} calls itself {found.name!r}.",
+            "Give the entry point in nas.metrics the name of its metric.",
+        )
+    return found
+
+
+def cost_metric(name: str) -> Metric:
+    """Return the metric of a cost; a plain count for a cost that only a table of networks has."""
+    return _COSTS.get(name) or Metric(name, name, Source.COUNTED, write=si)

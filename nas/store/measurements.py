@@ -1,0 +1,49 @@
+"""Measurements as rows: the two metrics of classification in columns, others as JSON."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from nas.metrics import CLASSIFICATION
+from nas.store.tables import MEASUREMENT
+from nas.study import Measurement
+
+COLUMNS = tuple(c for c in MEASUREMENT.c if c.name not in ("trial_id", "attempt"))
+_NAMES = frozenset(CLASSIFICATION)
+
+
+def row(measurement: Measurement) -> dict[str, Any]:
+    """Return the values of the `COLUMNS`, in their order.
+
+    A metric of classification is in its column, NaN where it was not measured. Where a measurement
+    has other metrics than those, or not all of those, the JSON holds all of them.
+    """
+    metrics = measurement.metrics
+    return {
+        "epoch": measurement.epoch,
+        "rung": measurement.rung,
+        **{name: metrics.get(name, math.nan) for name in CLASSIFICATION},
+        "train_loss": measurement.train_loss,
+        "seconds": measurement.seconds,
+        "metrics": None if metrics.keys() == _NAMES else _text(metrics),
+    }
+
+
+def read(values: Sequence[Any]) -> Measurement:
+    """Return the measurement with these values of the `COLUMNS`."""
+    epoch, rung, *classification, train_loss, seconds, text = values
+    metrics = read_metrics(text) if text else dict(zip(CLASSIFICATION, classification, strict=True))
+    return Measurement(epoch, rung, metrics, train_loss, seconds)
+
+
+def read_metrics(text: str) -> dict[str, float]:
+    """Return the metrics that a row holds as JSON."""
+    found: dict[str, float | None] = json.loads(text)
+    return {name: math.nan if value is None else value for name, value in found.items()}
+
+
+def _text(metrics: Mapping[str, float]) -> str:
+    """Return the metrics as JSON, which has no NaN: null stands for it."""
+    plain = {name: None if math.isnan(value) else value for name, value in metrics.items()}
+    return json.dumps(plain, sort_keys=True)

@@ -1,0 +1,12 @@
+"""Measurements may have other metrics than the top-1 error and the cross-entropy."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0007"
+down_revision = "0006"
+
+
+def upgrade() -> None:
+    """Add the column; a measurement of before has its two metrics in the columns they had."""
+    op.add_column("nas_measurement", sa.Column("metrics", sa.Text()))
