@@ -133,7 +133,7 @@ def work(given: argparse.Namespace, first: str, jobs: Any, told: Any) -> None:
         session = Session(layers, task, recipe, given.epochs, SEED, given.device)
         for _ in range(given.epochs):
             result = session.run_epoch()
-        told.put(result.top1_error)
+        told.put(result.metrics["top1_error"])
 
 
 @contextmanager

@@ -64,7 +64,7 @@ def main() -> None:
         watch = Watch(
             epoch=lambda run, found, name=name: print(
                 f"{name} seed {run.seed} epoch {found.epoch}/{run.epochs}: val error "
-                f"{100 * found.top1_error:.2f} %, {found.images_per_second:.0f} images/s",
+                f"{100 * found.metrics['top1_error']:.2f} %, {found.images_per_second:.0f}/s",
                 flush=True,
             )
         )

@@ -201,8 +201,8 @@ def measure(session: Session, val: Split, recipe) -> dict[str, float]:  # type: 
     found = session.scores(val).result()
     for name, buffer in session.network.named_buffers():
         buffer.copy_(kept[name])
-    return {"loss": found.loss, "error": found.top1_error,
-            "plain_loss": plain.loss, "plain_error": plain.top1_error}  # fmt: skip
+    return {"loss": found["loss"], "error": found["top1_error"],
+            "plain_loss": plain["loss"], "plain_error": plain["top1_error"]}  # fmt: skip
 
 
 def shrunk(given: argparse.Namespace) -> tuple[Task, Split]:

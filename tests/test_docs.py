@@ -23,7 +23,7 @@ from nas.exports.request import ExportRequest, WeightsOrigin
 from nas.samplers import SAMPLERS
 from nas.space.file import read_space
 from nas.space.layers import Shape
-from nas.training.data import TASKS
+from nas.study import TASKS
 from nas.training.data.task import Split
 from nas.training.loop.recipe import builtin_recipes, read_recipe
 from nas.training.network.module import build
@@ -174,7 +174,7 @@ def test_exit_codes_are_those_of_the_errors() -> None:
 def test_names_in_the_guide_exist() -> None:
     guide = (ROOT / "docs" / "guide.md").read_text()
     (tasks,) = re.findall(r"^\| \| `(\w+)` \| `(\w+)` \|$", guide, re.MULTILINE)
-    assert set(tasks) <= set(TASKS)
+    assert set(tasks) <= set(TASKS.names())
     assert set(tasks) <= set(builtin_recipes())
     samplers = guide.split("| `--sampler` |")[1].split("\n\n")[0]
     rows = [line.split("|")[1] for line in samplers.splitlines() if line.startswith("| `")]

@@ -27,7 +27,7 @@ def announce(
         "space": f"{', '.join(spec.spaces)}: {output.size(feasible.total)} architectures, "
         f"{share} of them within {', '.join(map(str, spec.budget))}",
         "counted at": counted_at(spec, brief=True),
-        "trained at": f"{strides_at(spec, task.input, brief=True)}, {task.classes} classes",
+        "trained at": f"{strides_at(spec, task.input, brief=True)}, {_outputs(task)}",
         "task": task.note,
         "plan": _plan(spec),
         "devices": describe_devices(),
@@ -53,6 +53,12 @@ def _print_rest(spec: StudySpec, task: Task) -> None:
     note = study_note(spec)
     if note:
         output.field("note", note)
+
+
+def _outputs(task: Task) -> str:
+    if task.class_names:
+        return f"{task.outputs} classes"
+    return output.plural(task.outputs, "output")
 
 
 def _plan(spec: StudySpec) -> str:

@@ -13,8 +13,6 @@ from click.shell_completion import CompletionItem
 
 from nas.registry import entry_names
 
-TASKS = ("digits", "cifar10", "cifar100", "imagenet", "folder")
-
 _Offer: TypeAlias = Callable[[click.Context], Iterable[str]]
 _FILES = ("db", "space_name", "space", "spaces", "recipe", "against")  # may name a file instead
 _LISTS = (("search", "space_name"), ("compare-spaces", "space"), ("prove", "samplers"),
@@ -81,6 +79,10 @@ def _objectives(_ctx: click.Context) -> Iterable[str]:
     return known_objectives()
 
 
+def _tasks(_ctx: click.Context) -> Iterable[str]:
+    return entry_names("nas.tasks")
+
+
 def _samplers(_ctx: click.Context) -> Iterable[str]:
     return entry_names("nas.samplers")
 
@@ -102,7 +104,7 @@ _OFFERS: Mapping[str, _Offer] = {
     "spaces": _spaces,
     "arch": _networks,
     "against": _networks,
-    "task": lambda _ctx: TASKS,
+    "task": _tasks,
     "recipe": _recipes,
     "sampler": _samplers,
     "samplers": _samplers,

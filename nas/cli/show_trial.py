@@ -107,7 +107,7 @@ def _print_facts(found: StudyResults, trial: Trial) -> None:
         "network": f"{trial.architecture.space} {trial.arch_id}",
         "cost": f"{cost.madds:,} madds, {cost.params:,} params, {cost.acts:,} acts{latency}",
         "budget": ", ".join(budget),
-        "counted at": f"{spec.deployed(space).describe()}, {spec.classes} classes",
+        "counted at": f"{spec.deployed(space).describe()}, {spec.outputs}",
         "trained at": spec.trained(space, parse_input(images)).describe() if images else "",
         "task": task_line(spec),
         "state": f"{rows.state(trial)} after {epochs}{spent}",

@@ -169,7 +169,7 @@ def _introduce(subject: "Subject", plan: "TrainingPlan", spec: "StudySpec | None
     output.field("network", f"{subject.name}: {subject.architecture.text}")
     deployed, trained = subject.deployed, subject.trained(plan.task.input)
     output.field("counted at", f"{deployed.describe()}, {subject.classes} classes")
-    output.field("trained at", f"{trained.describe()}, {plan.task.classes} classes")
+    output.field("trained at", f"{trained.describe()}, {plan.task.outputs} classes")
     output.field("task", plan.task.note)
     output.field("recipe", f"{plan.recipe_name}, {output.plural(plan.epochs, 'epoch')}")
     output.field("devices", describe_devices())
@@ -203,23 +203,27 @@ def _execution(
 def _plan(subject: "Subject", spec: "StudySpec | None", given: dict[str, Any]) -> "TrainingPlan":
     """Read the task and the recipe; every mistake is found before anything is written."""
     from nas.cli.training import TrainingPlan
+    from nas.errors import NasError
+    from nas.metrics import CLASSIFICATION
+    from nas.study import TASKS, TaskRequest
     from nas.training import (
-        TASKS,
         Files,
-        TaskRequest,
         load_recipe,
         override,
         prepare_worker,
         read_recipe,
         recipe_name,
-        unknown_task,
         use_processes,
         usual_threads,
     )
 
     task_name = given["task"] or (_default_task(spec) if given["data_dir"] is None else "folder")
-    if task_name not in TASKS:
-        raise unknown_task(task_name)
+    kind = TASKS.load(task_name)
+    if kind.metrics != CLASSIFICATION:
+        raise NasError(
+            f"nas train compares top-1 errors, which the task {task_name} does not measure.",
+            f"Search with it: nas search --task {task_name}",
+        )
     same = spec is not None and task_name == spec.task
     data_dir, limit, seed = given["data_dir"], given["limit"], given["seed"]
     image_size, skip_corrupt = given["image_size"], given["skip_corrupt"]
@@ -227,7 +231,7 @@ def _plan(subject: "Subject", spec: "StudySpec | None", given: dict[str, Any]) -
         data_dir, limit, seed = data_dir or spec.data_dir, limit or spec.limit, spec.seed
         image_size = image_size or spec.image_size
         skip_corrupt = skip_corrupt or spec.skip_corrupt
-    name = recipe_name(given["recipe"] or task_name, task_name)
+    name = recipe_name(given["recipe"] or kind.recipe, task_name)
     if spec is not None and same and given["recipe"] is None:
         recipe = read_recipe(spec.recipe, "the study's recipe")
         epochs = max(recipe.epochs, spec.ladder.max_epochs)
@@ -297,7 +301,7 @@ def _show(networks: "list[Trained]", findings: list[str], files: list[Path]) -> 
             "seed": result.seed,
             "val": percent(result.validation["top1_error"]),
             "test": percent(result.test["top1_error"]),
-            "top5": percent(result.test["top5_error"]),
+            "top5": percent(result.test.get("top5_error")),
             "pace": f"{result.images_per_second:,.0f}",
             "time": duration(result.seconds),
             "notes": "; ".join(result.notes),

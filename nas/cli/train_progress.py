@@ -60,10 +60,11 @@ class Bar:
         left *= run.epochs - found.epoch
         if self._progress is not None:
             self._progress.update(self._line, pace=pace)
-        top5 = "" if found.top5_error is None else f" (top-5 {percent(found.top5_error)})"
+        metrics = found.metrics
+        top5 = f" (top-5 {percent(metrics['top5_error'])})" if "top5_error" in metrics else ""
         self._say(
             f"seed {run.seed}, epoch {found.epoch}/{run.epochs}: train loss "
-            f"{found.train_loss:.4f}, val error {percent(found.top1_error)}{top5}, {pace}"
+            f"{found.train_loss:.4f}, val error {percent(metrics['top1_error'])}{top5}, {pace}"
             + (f", about {duration(left)} left" if left else "")
         )
 

@@ -203,7 +203,7 @@ def print_training(group: "Sequence[Training]") -> None:
             "seed": run["seed"],
             "val": percent(run["validation"]["top1_error"]),
             "test": percent(run["test"]["top1_error"]),
-            "top5": percent(run["test"]["top5_error"]),
+            "top5": percent(run["test"].get("top5_error")),
             "time": duration(run["seconds"]),
             "weights": run["weights"],
         }

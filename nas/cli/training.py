@@ -14,6 +14,7 @@ from nas.metrics import CLASSIFICATION, TOP1_ERROR
 from nas.results import Estimate
 from nas.space import Adaptation, Architecture, Layer, SearchSpace, Shape, Stated, lower
 from nas.stats import Difference, Summary, difference
+from nas.study import TaskRequest
 from nas.training import (
     RESULT,
     Execute,
@@ -21,7 +22,6 @@ from nas.training import (
     Result,
     Run,
     Task,
-    TaskRequest,
     Watch,
     check_identity,
     fvcore_cost,
@@ -66,7 +66,7 @@ class Subject:
     def task_layers(self, task: Task) -> list[Layer]:
         """Return the layers on the images and classes of a task."""
         strides = self.trained(task.input).strides
-        return lower(self.space, self.architecture, task.input, task.classes, strides)
+        return lower(self.space, self.architecture, task.input, task.outputs, strides)
 
     @property
     def folder_name(self) -> str:
@@ -289,7 +289,7 @@ def export_request(plan: TrainingPlan, trained: Trained) -> ExportRequest:
         space=subject.space,
         architecture=subject.architecture,
         input=task.input,
-        classes=task.classes,
+        classes=task.outputs,
         deployment=subject.deployment,
         deployment_classes=subject.classes,
         strides=subject.trained(task.input).strides,
@@ -358,7 +358,7 @@ def describe(plan: TrainingPlan, trained: Trained) -> dict[str, Any]:
             },
             "task": {
                 "input": str(task.input),
-                "classes": task.classes,
+                "classes": task.outputs,
                 "strides": trained_at.text,
                 "adaptation": trained_at.describe(),
                 **asdict(total_cost(layers)),

@@ -26,6 +26,7 @@ from nas.space import (
     Concat,
     Conv,
     GlobalPool,
+    Head,
     Input,
     Layer,
     Linear,
@@ -134,7 +135,7 @@ class CostModel:
     a block lowers it, later calls look it up. For a kind that plans whole networks, `stage` and
     `head` are not available. With a `table` the latency is also counted; its fixed time belongs to
     the stem. `strides` are the strides at the input; by default those of the rule
-    (`nas.space.strides`).
+    (`nas.space.strides`). `own_head` is that of a task that is no classification.
     """
 
     space: SearchSpace
@@ -142,6 +143,7 @@ class CostModel:
     classes: int | None = None
     table: Latencies | None = None
     strides: Strides = ()
+    own_head: Head | None = None
     adaptation: Adaptation = field(init=False)
     _stages: dict[tuple[int, Shape, StageValues], tuple[Cost, Shape]] = field(
         init=False, default_factory=dict, repr=False
@@ -193,7 +195,12 @@ class CostModel:
     def layers(self, architecture: Architecture) -> list[Layer]:
         """Return the layers of `architecture` that the cost counts."""
         strides = self.adaptation.strides
-        return lower(self.space, architecture, self.input_shape, self.classes, strides)
+        return lower(self.space, architecture, self.input_shape, self.outputs, strides)
+
+    @property
+    def outputs(self) -> int | Head:
+        """The head: its own, or the classes of a classifier."""
+        return self.own_head or self.classes or 0
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -211,7 +218,7 @@ class CostModel:
         """Return the cost of the head on a map of `shape`."""
         if shape not in self._heads:
             net = Builder(shape)
-            lower_head(self.space, net, self.classes or 0)
+            lower_head(self.space, net, self.outputs)
             self._heads[shape] = self._total(net.layers)
         return self._heads[shape]
 
@@ -220,7 +227,7 @@ class CostModel:
         shapes = [self.adaptation.input]
         madds = params = acts = 0
         latency = self.fixed.latency
-        for part in plan_network(self.space, architecture, self.adaptation, self.classes or 0):
+        for part in plan_network(self.space, architecture, self.adaptation, self.outputs):
             key = part.layers, tuple(shapes[position] for position in part.reads)
             if key not in self._parts:
                 self._parts[key] = self._part(*key)

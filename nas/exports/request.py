@@ -6,7 +6,17 @@ from pathlib import Path
 
 from nas.errors import ExportError
 from nas.results import Estimate
-from nas.space import Adaptation, Architecture, Layer, SearchSpace, Shape, Strides, adapt, lower
+from nas.space import (
+    Adaptation,
+    Architecture,
+    Head,
+    Layer,
+    SearchSpace,
+    Shape,
+    Strides,
+    adapt,
+    lower,
+)
 
 OPSET = 17
 OPSETS = range(11, 23)
@@ -50,6 +60,7 @@ class ExportRequest:
     `input`, `deployment_strides` at `deployment`; by default they follow the rule
     (`nas.space.strides`). `opset` is the ONNX opset. `source` is a training on another input: the
     network takes the weights that fit, except its head.
+    `head` is that of a task that is no classification.
 
     Raises:
         ExportError: the opset is not among `OPSETS`.
@@ -68,6 +79,7 @@ class ExportRequest:
     deployment_strides: Strides = ()
     opset: int = OPSET
     source: WeightsOrigin | None = None
+    head: Head | None = None
 
     def __post_init__(self) -> None:
         """Check the opset."""
@@ -116,9 +128,11 @@ class ExportRequest:
 
     def layers(self) -> list[Layer]:
         """Return the layers of the exported network."""
-        return lower(self.space, self.architecture, self.input, self.classes, self.strides)
+        classes = self.head or self.classes
+        return lower(self.space, self.architecture, self.input, classes, self.strides)
 
     def deployment_layers(self) -> list[Layer]:
         """Return the layers of the architecture at deployment."""
         at = self.deployment_adaptation
-        return lower(self.space, self.architecture, at.input, self.deployment_classes, at.strides)
+        classes = self.head or self.deployment_classes
+        return lower(self.space, self.architecture, at.input, classes, at.strides)

@@ -145,7 +145,9 @@ def _runs(document: Mapping[str, Any]) -> list[tuple[str, ...]]:
             str(run["seed"]),
             percent(run["validation"]["top1_error"]),
             percent(run["test"]["top1_error"]),
-            "–" if run["test"]["top5_error"] is None else percent(run["test"]["top5_error"]),
+            "–"
+            if run["test"].get("top5_error") is None
+            else percent(run["test"].get("top5_error")),
             duration(run["seconds"]),
             "; ".join(run["notes"]),
         )

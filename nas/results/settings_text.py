@@ -2,21 +2,16 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
+from nas.errors import NasError
 from nas.space import Adaptation, SearchSpace, Shape, parse_input
-from nas.study import StudySpec
+from nas.study import TASKS, StudySpec
 from nas.units import duration
-
-_NOTES = {
-    "digits": (
-        "The digits are 8x8 images that nearly every network learns: they show how a search works, "
-        "but cannot rank group counts. For a real search give --task cifar10 and more epochs."
-    ),
-}
 
 
 def study_note(spec: StudySpec) -> str:
     """Return the note that readers of a study's results need; empty if there is none."""
-    notes = [_NOTES[spec.task]] if spec.task in _NOTES else []
+    remark = _remark(spec.task)
+    notes = [remark] if remark else []
     if spec.limit is not None:
         notes.append(
             f"Trained on at most {spec.limit:,} images: errors are higher than on the whole set."
@@ -24,9 +19,17 @@ def study_note(spec: StudySpec) -> str:
     return " ".join(notes)
 
 
+def _remark(task: str) -> str:
+    """Return the remark of the task; empty if its package is not installed."""
+    try:
+        return TASKS.load(task).remark
+    except NasError:
+        return ""
+
+
 def counted_at(spec: StudySpec, brief: bool = False) -> str:
     """Return the deployment of the costs, with strides and classes."""
-    return f"{_strides(spec, spec.deployed, brief)}, {spec.classes} classes"
+    return f"{_strides(spec, spec.deployed, brief)}, {spec.outputs}"
 
 
 def strides_at(spec: StudySpec, images: Shape, brief: bool = False) -> str:

@@ -253,7 +253,7 @@ def _staircase(spec: StudySpec, x: Axis, y: Axis) -> bool:
 def _cost_axis(spec: StudySpec, goal: Objective) -> Axis:
     device = "".join(f" on {table.device}" for table in list(spec.latency_tables.values())[:1])
     what = goal.label + (device if goal.source is Source.DEVICE else "")
-    return Axis(goal, f"{what}, {spec.input} input, {spec.classes} classes, batch 1")
+    return Axis(goal, f"{what}, {spec.input} input, {spec.outputs}, batch 1")
 
 
 def _metric_axis(spec: StudySpec, goal: Objective) -> Axis:

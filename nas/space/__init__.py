@@ -32,7 +32,7 @@ from nas.space.layers import (
     only_reader,
     readers_of,
 )
-from nas.space.lowering import lower, lower_block, lower_head, lower_stem, plan_network
+from nas.space.lowering import Head, lower, lower_block, lower_head, lower_stem, plan_network
 from nas.space.search_space import Published, SearchSpace
 from nas.space.strides import (
     STRIDE_RULE,
@@ -62,6 +62,7 @@ __all__ = [
     "Concat",
     "Conv",
     "GlobalPool",
+    "Head",
     "Input",
     "Layer",
     "Linear",

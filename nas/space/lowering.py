@@ -1,8 +1,9 @@
 """Lower an architecture to its list of layers, for one input size and number of classes."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import cast
+from typing import Protocol, cast, runtime_checkable
 
+from nas.errors import ArchitectureError
 from nas.space.architecture import Architecture, Value
 from nas.space.blocks.kind import NetworkKind, NetworkPart, PlannedStage, Skeleton, StageKind
 from nas.space.layers import Builder, Layer, Shape
@@ -10,15 +11,30 @@ from nas.space.search_space import SearchSpace
 from nas.space.strides import Adaptation, Strides, adapt
 
 
+@runtime_checkable
+class Head(Protocol):
+    """The layers after the last stage, for a task that needs others than a classifier."""
+
+    @property
+    def outputs(self) -> int:
+        """The number of outputs of the last layer, its channels."""
+        ...
+
+    def lower(self, space: SearchSpace, net: Builder) -> None:
+        """Append the layers to `net`, which has the stages of a network of `space`."""
+        ...
+
+
 def lower(
     space: SearchSpace,
     architecture: Architecture,
     input_shape: Shape | None = None,
-    classes: int | None = None,
+    classes: int | Head | None = None,
     strides: Strides = (),
 ) -> list[Layer]:
     """Return the layers of `architecture`; at the space's deployment input by default.
 
+    `classes` is the number of outputs of the classifier, or another head instead of it.
     Layer names are dotted: stem.conv, stage2.0.first, …, head.conv, classifier. Without `strides`,
     the strides follow the rule of `nas.space.strides`.
     """
@@ -40,10 +56,19 @@ def lower(
 
 
 def plan_network(
-    space: SearchSpace, architecture: Architecture, adaptation: Adaptation, classes: int
+    space: SearchSpace, architecture: Architecture, adaptation: Adaptation, classes: int | Head
 ) -> list[NetworkPart]:
-    """Return the parts of a network of a kind that plans whole networks."""
+    """Return the parts of a network of a kind that plans whole networks.
+
+    Raises:
+        ArchitectureError: the head is not a classifier, which such a kind appends itself.
+    """
     kind = space.kind
+    if not isinstance(classes, int):
+        raise ArchitectureError(
+            f"the networks of {space.name} have their own head, not that of the task.",
+            "Search another space for this task, such as igcv3.",
+        )
     assert isinstance(kind, NetworkKind), kind.name
     skeleton = Skeleton(space.stem_width, space.stem_kernel, adaptation.stem, classes)
     stages = [
@@ -87,12 +112,15 @@ def lower_block(
     kind.lower(net, live, width, stride, first)
 
 
-def lower_head(space: SearchSpace, net: Builder, classes: int) -> None:
+def lower_head(space: SearchSpace, net: Builder, classes: int | Head) -> None:
     """Append the head: 1x1 convolution, batch norm, activation, global pooling, classifier.
 
-    The first three only if the space has a head width.
+    The first three only if the space has a head width. Another head appends its own layers.
     """
     net.prefix = "head."
+    if not isinstance(classes, int):
+        classes.lower(space, net)
+        return
     if space.head_width:
         net.conv("conv", space.head_width)
         net.batch_norm("bn")

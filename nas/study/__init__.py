@@ -48,6 +48,7 @@ from nas.study.rung_resolutions import check_images, check_resolutions, early_si
 from nas.study.rungs import Decision, Ladder, default_rungs
 from nas.study.spec import UNCOUNTED, StudySpec
 from nas.study.study import Study
+from nas.study.tasks import TASKS, TaskKind, TaskRequest
 from nas.study.time_profile import (
     PROFILE_PART_MEANINGS,
     PROFILE_PARTS,
@@ -78,6 +79,7 @@ __all__ = [
     "PROFILE_REPORT",
     "SETUP_FAULT",
     "STORAGE_FAULT",
+    "TASKS",
     "UNCHECKED",
     "UNCOUNTED",
     "Attempt",
@@ -101,6 +103,8 @@ __all__ = [
     "Saved",
     "Study",
     "StudySpec",
+    "TaskKind",
+    "TaskRequest",
     "Trainings",
     "Trial",
     "TrialError",

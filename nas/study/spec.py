@@ -12,6 +12,7 @@ from nas.space import (
     STRIDE_RULE,
     Adaptation,
     Architecture,
+    Head,
     Layer,
     Published,
     SearchSpace,
@@ -25,6 +26,7 @@ from nas.space import (
 from nas.study.data_identity import DataIdentity
 from nas.study.objectives import Objective, objective
 from nas.study.rungs import Ladder
+from nas.study.tasks import TASKS
 
 UNCOUNTED = 1_000_000  # candidates of a study that is limited only by time
 _TEXTS = {
@@ -124,6 +126,7 @@ class StudySpec:
                 self.classes,
                 self.latency_tables.get(name),
                 self.deployed(space).strides,
+                self.head,
             )
             for name, space in self.spaces.items()
         }
@@ -145,10 +148,15 @@ class StudySpec:
         """Return the layers of `architecture` at the deployment."""
         space = self.space_of(architecture)
         at = self.deployed(space)
-        return lower(space, architecture, at.input, self.classes, at.strides)
+        return lower(space, architecture, at.input, self.head or self.classes, at.strides)
 
-    def task_layers(self, architecture: Architecture, images: Shape, classes: int) -> list[Layer]:
-        """Return the layers of `architecture` on the `images` and `classes` of the task."""
+    def task_layers(
+        self, architecture: Architecture, images: Shape, classes: int | Head
+    ) -> list[Layer]:
+        """Return the layers of `architecture` on the `images` and `classes` of the task.
+
+        A task that is no classification has another head in place of the classes.
+        """
         space = self.space_of(architecture)
         at = self.trained(space, images)
         return lower(space, architecture, images, classes, at.strides)
@@ -188,6 +196,22 @@ class StudySpec:
     def reported(self) -> Metric:
         """The metric by which a network is reported: the first that its task measures."""
         return metric(self.metrics[0])
+
+    @cached_property
+    def head(self) -> Head | None:
+        """The head of the networks; None: a classifier.
+
+        Raises:
+            TaskError: the package that adds the task is not installed.
+        """
+        return TASKS.load(self.task).head
+
+    @property
+    def outputs(self) -> str:
+        """The outputs of the networks at the deployment, as text."""
+        if self.metrics == CLASSIFICATION:
+            return f"{self.classes} classes"
+        return f"{self.classes} output{'s' if self.classes > 1 else ''}"
 
     @property
     def box(self) -> float:

@@ -1,8 +1,8 @@
 from .cpu.glibc_allocator import keep_freed_memory as keep_freed_memory
-from .data import TASKS as TASKS
-from .data import TaskRequest as TaskRequest
+from .data import Problem as Problem
+from .data import Scores as Scores
 from .data import load_study_task as load_study_task
-from .data import unknown_task as unknown_task
+from .data import task_of as task_of
 from .data.records import Files as Files
 from .data.task import Task as Task
 from .latency.measure import ignore_progress as ignore_progress

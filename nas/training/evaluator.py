@@ -3,12 +3,13 @@
 import math
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from traceback import clear_frames
 
 from nas.errors import TaskError
+from nas.space import Layer
 from nas.study import (
     DATA_FAULT,
     STORAGE_FAULT,
@@ -17,6 +18,7 @@ from nas.study import (
     Job,
     Profile,
     Saved,
+    StudySpec,
     TrialError,
     WorkerPlan,
     add_profiles,
@@ -80,8 +82,8 @@ class TrainingEvaluator:
         spec, task = self._spec, self._task
         shipped = spec.deployed_layers(job.architecture)
         counted = fvcore_cost(shipped, spec.deployment)
-        layers = spec.task_layers(job.architecture, task.input, task.classes)
-        proxies = score_if_it_fits(layers, self._batches, spec.seed) if spec.proxies else None
+        layers = spec.task_layers(job.architecture, task.input, spec.head or task.outputs)
+        proxies = self._scores(layers) if spec.proxies else None
         session = Session(layers, task, recipe, spec.ladder.max_epochs, job.seed)
         session.rungs = spec.rungs
         if self._profiles:
@@ -94,7 +96,7 @@ class TrainingEvaluator:
             spent = add_profiles(spent, found.profile)
             yield Epoch(
                 epoch,
-                {name: getattr(found, name) for name in spec.metrics},
+                _metrics(spec, found.metrics),
                 found.train_loss,
                 counted if epoch == 1 else None,
                 proxies if epoch == 1 else None,
@@ -102,6 +104,9 @@ class TrainingEvaluator:
                 saving=epoch == spec.ladder.max_epochs and math.isfinite(found.train_loss),
             )
         yield self._saved(job, session, spent)
+
+    def _scores(self, layers: list[Layer]) -> dict[str, float]:
+        return score_if_it_fits(layers, self._batches, self._spec.seed, self._task.goal.loss)
 
     def _saved(self, job: Job, session: Session, spent: Profile | None) -> Saved:
         """Write the weights of a training that has ended."""
@@ -164,6 +169,21 @@ def _too_large(recipe: Recipe, halved: bool, error: BaseException) -> TrialError
         "(--max-concurrent, --gpus-per-trial) leave each more.",
         halving_note(smaller) if smaller else None,
     )
+
+
+def _metrics(spec: StudySpec, found: Mapping[str, float]) -> dict[str, float]:
+    """Return what the study keeps of the metrics of an epoch; none of one that diverged.
+
+    Raises:
+        TaskError: the task left one out.
+    """
+    missing = [name for name in spec.metrics if name not in found]
+    if found and missing:
+        raise TaskError(
+            f"the task {spec.task} measured no {missing[0]}.",
+            "Mend its package: its scores must have every metric that the task names.",
+        )
+    return {name: found[name] for name in spec.metrics} if found else {}
 
 
 def _recipe(text: str) -> Recipe:

@@ -23,11 +23,10 @@ from ray.train import FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchTrainer, get_device
 
 from nas.errors import NasError
-from nas.study import DataIdentity
+from nas.study import DataIdentity, TaskRequest
 from nas.training import (
     Result,
     Run,
-    TaskRequest,
     Team,
     Watch,
     default_device,

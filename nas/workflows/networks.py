@@ -8,6 +8,7 @@ from nas.results import StudyResults
 from nas.space import (
     Adaptation,
     Architecture,
+    Head,
     Layer,
     Published,
     SearchSpace,
@@ -40,6 +41,7 @@ class NamedNetwork:
     input: Shape
     classes: int
     strides: Strides = ()
+    head: Head | None = None
 
     @property
     def place(self) -> tuple[Shape, int, Strides]:
@@ -53,7 +55,8 @@ class NamedNetwork:
 
     def layers(self) -> list[Layer]:
         """Return the layers of the network."""
-        return lower(self.space, self.architecture, self.input, self.classes, self.strides)
+        classes = self.head or self.classes
+        return lower(self.space, self.architecture, self.input, classes, self.strides)
 
 
 def network_of(request: NetworkRequest) -> NamedNetwork:
@@ -108,6 +111,7 @@ def trial_network(
         input=parse_input(input_) if input_ else spec.deployment,
         classes=classes or spec.classes,
         strides=stated,
+        head=spec.head,
     )
 
 

@@ -6,7 +6,16 @@ from nas.cost import Constraint, CostModel
 from nas.errors import NasError, NoEffectError
 from nas.metrics import Metric
 from nas.space import SearchSpace, parse_input
-from nas.study import UNCOUNTED, Ladder, StudySpec, default_rungs, early_sides, objective
+from nas.study import (
+    TASKS,
+    UNCOUNTED,
+    Ladder,
+    StudySpec,
+    TaskKind,
+    default_rungs,
+    early_sides,
+    objective,
+)
 from nas.training import load_recipe, recipe_name
 from nas.workflows import events
 from nas.workflows.device_tables import asked_device, latency_tables
@@ -21,10 +30,7 @@ def check_request(request: SearchRequest) -> None:
     """
     _check_words(request)
     task = request.task or ("folder" if request.data else "digits")
-    try:
-        load_recipe(recipe_name(request.recipe or task, task))
-    except NasError:
-        plan_study(request)  # says what is wrong, if anything is: it knows the tasks
+    load_recipe(recipe_name(request.recipe or TASKS.load(task).recipe, task))
 
 
 def _check_words(request: SearchRequest) -> None:
@@ -47,16 +53,19 @@ def plan_study(request: SearchRequest, on_event: events.Watcher = events.ignore)
     spaces, budget, objectives = request.spaces, request.constraints, request.usual_objectives
     space = spaces[0]
     deployment = parse_input(request.input) if request.input else space.deployment
-    classes = request.classes or space.classes
+    task, kind = _task(request)
+    classes = request.classes or (kind.head.outputs if kind.head else space.classes)
     strides, task_strides = request.stated_strides
-    task, side = _task(request)
-    recipe_file = recipe_name(request.recipe or task, task)
+    _check_objectives(task, kind, objectives)
+    recipe_file = recipe_name(request.recipe or kind.recipe, task)
     recipe = load_recipe(recipe_file)
     rungs = request.rungs or default_rungs(request.epochs or recipe.epochs)
-    resolutions, image_size = _resolutions(request, rungs, side)
+    resolutions, image_size = _resolutions(request, rungs, kind.side)
     eta = _eta(request, rungs)
     Ladder(rungs, eta, resolutions)  # refuses what does not rise
-    costs = [CostModel(each, deployment, classes, strides=strides) for each in spaces]
+    costs = [
+        CostModel(each, deployment, classes, strides=strides, own_head=kind.head) for each in spaces
+    ]
     tables = latency_tables(costs, asked_device(budget, objectives), request.latency, on_event)
     if tables:
         costs = [replace(each, table=own) for each, own in zip(costs, tables, strict=True)]
@@ -93,6 +102,7 @@ def plan_study(request: SearchRequest, on_event: events.Watcher = events.ignore)
         latency=tuple(table.to_json() for table in tables),
         strides=strides,
         task_strides=task_strides,
+        metrics=kind.metrics,
     )
 
 
@@ -107,15 +117,23 @@ def _eta(request: SearchRequest, rungs: tuple[int, ...]) -> int:
     return request.eta or ETA
 
 
-def _task(request: SearchRequest) -> tuple[str, int | None]:
-    """Return the name of the task, and the side of its images where they have only one."""
-    from nas.training import TASKS, default_device, unknown_task  # loads torch
+def _task(request: SearchRequest) -> tuple[str, TaskKind]:
+    """Return the name of the task, and its kind."""
+    from nas.training import default_device  # loads torch
 
     usual = "cifar10" if default_device().type == "cuda" else "digits"
     task = request.task or ("folder" if request.data else usual)
-    if task not in TASKS:
-        raise unknown_task(task)
-    return task, TASKS[task].side
+    return task, TASKS.load(task)
+
+
+def _check_objectives(task: str, kind: TaskKind, objectives: tuple[str, ...]) -> None:
+    """Refuse an objective that the task does not measure."""
+    for name in objectives:
+        if not objective(name).known and name not in kind.metrics:
+            raise NasError(
+                f"the task {task} does not measure {name}.",
+                f"It measures {', '.join(kind.metrics)}; or give another --task.",
+            )
 
 
 def _resolutions(

@@ -15,6 +15,7 @@ from nas.workflows.request import Request
 if TYPE_CHECKING:
     from nas.cost import Constraint
     from nas.space import SearchSpace, Strides
+    from nas.study import TaskKind
 
 NUM_TRIALS = 24  # candidates of a study that no time ends
 ETA = 3  # one in so many trials goes on at each rung
@@ -118,13 +119,14 @@ class SearchRequest(
                 "{confirm} 0 trains nothing again",
                 "Leave {seeds} out, or give {confirm} a number.",
             )
-        if self.task == "digits":
+        embedded = self.task is not None and _kind(self.task).embedded
+        if embedded:
             yield NoEffectError(
                 "data",
-                "the digits come with scikit-learn",
+                f"the images of {self.task} come with a package",
                 "Leave {data} out, or name another task.",
             )
-        if self.task == "digits" or not self.data:
+        if embedded or not self.data:
             yield NoEffectError(
                 "skip_corrupt",
                 "no images of your own are read",
@@ -181,11 +183,12 @@ class SearchRequest(
 
     @property
     def usual_objectives(self) -> tuple[str, ...]:
-        """The objectives; by default the error, and the latency where it is limited first."""
+        """The objectives; by default what the task reports, and a latency that is limited first."""
         if self.objectives:
             return self.objectives
         first = self.constraints[0]
-        return CLASSIFICATION[0], f"{first.cost}@{first.device}" if first.device else MADDS.name
+        reported = _kind(self.task).metrics[0] if self.task else CLASSIFICATION[0]
+        return reported, f"{first.cost}@{first.device}" if first.device else MADDS.name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -326,6 +329,12 @@ class NetworkLatencyRequest(Request, least={"threads": 1}):
             yield NoEffectError(
                 "threads", "a GPU is measured", "Leave {threads} out, or measure on the CPU."
             )
+
+
+def _kind(task: str) -> "TaskKind":
+    from nas.study import TASKS
+
+    return TASKS.load(task)
 
 
 def unused_latency(

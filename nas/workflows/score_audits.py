@@ -32,7 +32,7 @@ def audit_study(
             _compute(store, name, on_event)
     with open_store(request.db, read_only=True) as store:
         spec, trials = store.spec(name), store.trials(name)
-    return spec, audit_scores(trials, spec.budget)
+    return spec, audit_scores(trials, spec.budget, spec.reported)
 
 
 def _compute(store: Store, study: str, on_event: events.Watcher) -> None:
@@ -47,6 +47,6 @@ def _compute(store: Store, study: str, on_event: events.Watcher) -> None:
     task = load_study_task(spec)
     batches = proxy_batches(task, spec.seed)
     for trial in lacking:
-        layers = spec.task_layers(trial.architecture, task.input, task.classes)
-        scores = proxy_scores(layers, batches, spec.seed)
+        layers = spec.task_layers(trial.architecture, task.input, spec.head or task.outputs)
+        scores = proxy_scores(layers, batches, spec.seed, task.goal.loss)
         store.record_proxies(study, trial.number, trial.attempt, scores)

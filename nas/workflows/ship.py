@@ -75,13 +75,13 @@ def _test(
 
 
 def _measure(spec: StudySpec, task: Task, trial: Trial, weights: Path) -> dict[str, float]:
-    layers = spec.task_layers(trial.architecture, task.input, task.classes)
+    layers = spec.task_layers(trial.architecture, task.input, spec.head or task.outputs)
     recipe = read_recipe(spec.recipe, "the study's recipe")
     max_epochs = spec.ladder.max_epochs
     session = Session(layers, task, recipe, max_epochs, trial.seed, default_device())
     session.load_weights(weights, trial.weights_sha256)
     result = session.test()
-    found = {name: float(getattr(result, name)) for name in spec.metrics}
+    found = {name: result[name] for name in spec.metrics}
     return {**found, "images": float(len(task.test))}
 
 
@@ -110,7 +110,8 @@ def trial_request(store: Store, found: StudyResults, trial: Trial, task: Task) -
         space=space,
         architecture=trial.architecture,
         input=task.input,
-        classes=task.classes,
+        classes=task.outputs,
+        head=spec.head,
         deployment=spec.deployment,
         deployment_classes=spec.classes,
         strides=spec.trained(space, task.input).strides,

@@ -195,4 +195,4 @@ def test_trains():
     space = space_named("igcv1")
     results = train_on_digits(space, space.parse("igcv1-plain-l24m2-d8"), epochs=5)
     assert results[-1].train_loss < results[0].train_loss
-    assert results[-1].top1_error < 0.6
+    assert results[-1].metrics["top1_error"] < 0.6

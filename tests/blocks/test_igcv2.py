@@ -178,5 +178,5 @@ def test_trains():
     entry = SPACE.known("igcv2-rule-1.0")
     results = train_on_digits(entry.space, entry.architecture, epochs=4)
     assert results[-1].train_loss < results[0].train_loss
-    assert results[-1].top1_error < 0.6
+    assert results[-1].metrics["top1_error"] < 0.6
     assert lower(SPACE, entry.architecture)[-1].name == "classifier"

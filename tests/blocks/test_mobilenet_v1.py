@@ -115,7 +115,7 @@ def test_trains():
     text = "depth=1-1-1-2-1,width=32-64-128-256-512,kernel=3"
     results = train_on_digits(SPACE, SPACE.parse(text), epochs=3)
     assert results[-1].train_loss < 2.0 < results[0].train_loss < 5
-    assert results[-1].top1_error < 0.75
+    assert results[-1].metrics["top1_error"] < 0.75
 
 
 @settings(max_examples=4, deadline=None)

@@ -236,7 +236,7 @@ def test_trains():
     text = "depth=1-1-1-2-2,width=8-22-24-48-96,padding=exact"
     results = train_on_digits(SPACE, SPACE.parse(text), epochs=3)
     assert results[-1].train_loss < 1.5 < results[0].train_loss
-    assert results[-1].top1_error < 0.5
+    assert results[-1].metrics["top1_error"] < 0.5
 
 
 @settings(max_examples=3, deadline=None)

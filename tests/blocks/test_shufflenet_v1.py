@@ -202,7 +202,7 @@ def test_trains():
     text = "depth=2-4-2,width=240-480-960,bottleneck=4,groups=3,dense_entry=yes-no-no"
     results = train_on_digits(SPACE, SPACE.parse(text), epochs=3)
     assert results[-1].train_loss < 2.0 < results[0].train_loss < 5
-    assert results[-1].top1_error < 0.35
+    assert results[-1].metrics["top1_error"] < 0.35
 
 
 @settings(max_examples=4, deadline=None)

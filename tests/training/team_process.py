@@ -7,7 +7,7 @@ Trains the small network and writes the curve, the test scores and the weights t
 
 import json
 import sys
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -29,9 +29,9 @@ def trained(team: Team, folder: Path) -> None:
         epochs = [session.run_epoch() for _ in range(3)]
         scores = session.scores(task.test)
         found = {
-            "curve": [(epoch.train_loss, epoch.loss, epoch.top1_error) for epoch in epochs],
-            "test": asdict(scores.result()),
-            "confusion": scores.confusion(),
+            "curve": [(epoch.train_loss, *epoch.metrics.values()) for epoch in epochs],
+            "test": scores.result(),
+            "confusion": scores.details()["confusion"],
         }
         stem = f"ema-{ema}-{team.rank}-of-{team.size}"
         (folder / f"{stem}.json").write_text(json.dumps(found))

@@ -90,7 +90,7 @@ def test_nothing_is_measured_and_no_result_changed_without_asking():
     for _ in range(2):
         one, other = plain.run_epoch(), measured.run_epoch()
         assert one.profile is None
-        assert (one.train_loss, one.loss) == (other.train_loss, other.loss)
+        assert (one.train_loss, one.metrics) == (other.train_loss, other.metrics)
 
 
 def profiled_study(tmp_path, profile: bool = True, **changes) -> MemoryStore:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nas.errors import TaskError
-from nas.training.data import TASKS
+from nas.study import TASKS
 from nas.training.loop.recipe import (
     Recipe,
     builtin_recipes,
@@ -66,7 +66,7 @@ def test_schedule(schedule, middle):
 
 def test_builtin_recipes_can_be_read():
     assert set(builtin_recipes()) == {
-        *TASKS, "igcv3-cifar", "igcv3-imagenet", "mobilenetv2", "short",
+        *TASKS.names(), "igcv3-cifar", "igcv3-imagenet", "mobilenetv2", "short",
     }  # fmt: skip
     for name in builtin_recipes():
         recipe = load_recipe(name)

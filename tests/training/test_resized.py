@@ -114,7 +114,7 @@ def epochs(tmp_path: Path, **changed: object) -> list[tuple[float, float]]:
     *found, _saved = evaluator.evaluate(Job(0, 1, 5, ONE))
     assert found[-1].counted is None
     assert found[0].counted is not None
-    return [(epoch.top1_error, epoch.loss) for epoch in found]
+    return [(epoch.metrics["top1_error"], epoch.metrics["loss"]) for epoch in found]
 
 
 def test_the_evaluator_trains_each_rung_at_its_resolution(tmp_path):
@@ -127,4 +127,4 @@ def test_the_evaluator_trains_each_rung_at_its_resolution(tmp_path):
     for side, expected in zip((4, None), found, strict=True):
         session.show_at(side)
         result = session.run_epoch()
-        assert (result.top1_error, result.loss) == pytest.approx(expected)
+        assert (result.metrics["top1_error"], result.metrics["loss"]) == pytest.approx(expected)

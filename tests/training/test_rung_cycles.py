@@ -124,7 +124,7 @@ def trained(rungs: str, judged: tuple[int, ...]) -> list[EpochResult]:
 
 
 def losses(results: list[EpochResult]) -> list[float]:
-    return [result.loss for result in results]
+    return [result.metrics["loss"] for result in results]
 
 
 def test_a_session_ends_its_cycles_at_the_rungs():
@@ -149,8 +149,8 @@ def test_a_trial_is_trained_by_the_rungs_of_its_study(tmp_path: Path):
         layers = lower(SPACE, architecture, task.input, 10)
         alone = Session(layers, task, recipe, 3, 5, "cpu")
         alone.rungs = spec.rungs
-        found[rungs] = [epoch.loss for epoch in epochs]
-        assert found[rungs] == [alone.run_epoch().loss for _ in range(3)]
+        found[rungs] = [epoch.metrics["loss"] for epoch in epochs]
+        assert found[rungs] == [alone.run_epoch().metrics["loss"] for _ in range(3)]
     assert found["continue"] != found["complete"]
 
 

@@ -106,7 +106,7 @@ def test_a_killed_process_goes_on_exactly(tmp_path):
     straight = Session(*_parts(a_run(tmp_path, epochs=400)), "cpu")
     for found in history:
         expected = straight.run_epoch()
-        assert (found.train_loss, found.loss) == (expected.train_loss, expected.loss)
+        assert (found.train_loss, found.metrics) == (expected.train_loss, expected.metrics)
 
 
 def _parts(run: Run):
@@ -272,14 +272,14 @@ def test_top_five_and_confusion_agree_with_the_logits(tmp_path):
     ranked = logits.argsort(1, descending=True)
     hits = ranked == task.test.labels[:, None]
     found = scores.result()
-    assert found.top1_error == pytest.approx(1 - hits[:, 0].double().mean().item(), abs=0.01)
-    assert found.top5_error == pytest.approx(
+    assert found["top1_error"] == pytest.approx(1 - hits[:, 0].double().mean().item(), abs=0.01)
+    assert found["top5_error"] == pytest.approx(
         1 - hits[:, :5].any(1).double().mean().item(), abs=0.01
     )
-    matrix = torch.tensor(scores.confusion())
+    matrix = torch.tensor(scores.details()["confusion"])
     assert matrix.sum().item() == len(task.test)
     assert torch.equal(matrix.sum(1), torch.bincount(task.test.labels, minlength=10))
-    assert 1 - matrix.diag().sum().item() / len(task.test) == pytest.approx(found.top1_error)
+    assert 1 - matrix.diag().sum().item() / len(task.test) == pytest.approx(found["top1_error"])
 
 
 # -- replicates ------------------------------------------------------------------------------------

@@ -150,7 +150,7 @@ def test_a_killed_and_an_interrupted_driver_leave_a_checkpoint(tmp_path: Path) -
     seen = []
 
     def stop(run: Run, found: object) -> None:
-        seen.append((found.train_loss, found.loss))
+        seen.append((found.train_loss, found.metrics["loss"]))
         if found.epoch == second["epoch"]:
             raise InterruptedError
 

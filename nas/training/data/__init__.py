@@ -4,120 +4,77 @@ The split into train, validation and test is stratified and fixed by a seed. A d
 official test set keeps it; of the others, and for validation, the shares below are drawn.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Protocol
 
+import numpy as np
 import torch
 
 from nas.errors import TaskError
 from nas.space import Shape
-from nas.study import StudySpec
-from nas.suggestion import did_you_mean
-from nas.training.data.cifar import read_cifar10, read_cifar100
-from nas.training.data.digits import read_digits
+from nas.study import StudySpec, TaskRequest
 from nas.training.data.images import DataRequest, Source
-from nas.training.data.own import image_at, read_imagenet, read_own
+from nas.training.data.own import image_at
+from nas.training.data.problem import Problem, Scores
 from nas.training.data.records import Files
 from nas.training.data.split import Indices, balanced_subset, stratified, take
 from nas.training.data.task import Augmentation, Split, Task
 
 __all__ = [
-    "TASKS",
     "Augmentation",
     "DataRequest",
     "Files",
+    "Problem",
+    "Scores",
     "Split",
     "Task",
-    "TaskKind",
-    "TaskRequest",
+    "load_images",
     "load_study_task",
     "load_task",
-    "unknown_task",
+    "task_of",
 ]
 
-# Mean and deviation that are usual for ImageNet, so that weights can be exchanged.
-_IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 _CHUNK = 1024  # images that are counted at a time
 _LISTED = 4  # classes up to which the images of each are told
 _SAMPLE = 256  # streamed images from which mean and deviation are taken
 
 
-@dataclass(frozen=True)
-class TaskKind:
-    """How one task is read and split; `test` is used where there is no official test set.
+class ImageKind(Protocol):
+    """What `load_images` must know of a kind of tasks.
 
-    `side` is the height and width of its images where it has only one. `scaling` is the mean and
-    the deviation of the pixels where they are not to be measured.
+    `val` and `test` are the shares of its splits where they are not official; `test` is used where
+    there is no official test set. `scaling` is the mean and the deviation of the pixels where they
+    are not to be measured.
     """
 
-    read: Callable[[DataRequest], Source]
-    val: float
-    test: float
-    augment: Augmentation
-    side: int | None = None
-    scaling: tuple[tuple[float, ...], tuple[float, ...]] | None = None
+    @property
+    def side(self) -> int | None:
+        """The height and width of its images where it has only one."""
 
+    @property
+    def val(self) -> float:
+        """The share of the images that validate."""
 
-TASKS: Mapping[str, TaskKind] = {
-    "digits": TaskKind(
-        read_digits,
-        val=0.2,
-        test=0.2,
-        augment=Augmentation(crop_padding=1, flip=False),
-        side=8,
-    ),
-    "cifar10": TaskKind(
-        read_cifar10,
-        val=0.1,
-        test=0.1,
-        augment=Augmentation(crop_padding=4, flip=True),
-        side=32,
-    ),
-    "cifar100": TaskKind(
-        read_cifar100,
-        val=0.1,
-        test=0.1,
-        augment=Augmentation(crop_padding=4, flip=True),
-        side=32,
-    ),
-    "imagenet": TaskKind(
-        read_imagenet,
-        val=0.01,
-        test=0.04,
-        augment=Augmentation(crop_padding=0, flip=True),
-        scaling=_IMAGENET,
-    ),
-    "folder": TaskKind(
-        read_own,
-        val=0.1,
-        test=0.1,
-        augment=Augmentation(crop_padding=4, flip=True),
-    ),
-}
+    @property
+    def test(self) -> float:
+        """The share of the images that test."""
 
+    @property
+    def crop_padding(self) -> int:
+        """The border in pixels of random crops."""
 
-def unknown_task(name: str) -> TaskError:
-    """Return the error for a task that is not there; similar names are given."""
-    near = did_you_mean(name, TASKS)
-    return TaskError(f"there is no task {name!r}.", f"{near}Write one of {', '.join(TASKS)}.")
+    @property
+    def flip(self) -> bool:
+        """Whether images may be mirrored."""
 
+    @property
+    def scaling(self) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+        """The mean and the deviation of the pixels; None where they are measured."""
 
-@dataclass(frozen=True)
-class TaskRequest:
-    """The arguments of `load_task`, so that another process can load the same task."""
-
-    name: str
-    data_dir: str | None = None
-    seed: int = 0
-    limit: int | None = None
-    image_size: int | None = None
-    skip_corrupt: bool = False
-
-    def load(self) -> Task:
-        """Return the task; raises as `load_task`."""
-        return load_task(
-            self.name, self.data_dir, self.seed, self.limit, self.image_size, self.skip_corrupt
-        )
+    def read(self, request: DataRequest) -> Source:
+        """Return the images as they were found."""
 
 
 def load_task(
@@ -128,25 +85,32 @@ def load_task(
     image_size: int | None = None,
     skip_corrupt: bool = False,
 ) -> Task:
-    """Return the task `name`, its splits fixed by `seed`.
-
-    Small images are in memory; those of `imagenet`, and large ones of one's own (`folder`), are
-    streamed. `limit` keeps that many training images at most, as many of each class; validation
-    and test stay whole. `image_size` is the height and width to train at, where the task leaves
-    that open; `skip_corrupt` leaves out images that cannot be decoded.
+    """Return the task `name`, its splits fixed by `seed`; the settings are those of `TaskRequest`.
 
     Raises:
         TaskError: no such task, or its data is missing, broken or too little to split.
     """
-    kind = TASKS.get(name)
-    if kind is None:
-        raise unknown_task(name)
-    if kind.side is not None and image_size not in (None, kind.side):
+    task = TaskRequest(name, data_dir, seed, limit, image_size, skip_corrupt).load()
+    assert isinstance(task, Task)
+    return task
+
+
+def load_images(kind: ImageKind, request: TaskRequest) -> Task:
+    """Return a classification, its splits stratified and fixed by the seed of `request`.
+
+    Small images are in memory; those of `imagenet`, and large ones of one's own (`folder`), are
+    streamed. The limit keeps as many training images of each class; validation and test stay whole.
+
+    Raises:
+        TaskError: the data is missing, broken or too little to split.
+    """
+    name, data_dir, limit, seed = request.name, request.data_dir, request.limit, request.seed
+    if kind.side is not None and request.image_size not in (None, kind.side):
         raise TaskError(
-            f"the task {name} has images of {kind.side}x{kind.side}, not of {image_size}.",
+            f"the task {name} has images of {kind.side}x{kind.side}, not of {request.image_size}.",
             "Leave --image-size out, or type --task folder with it.",
         )
-    source = kind.read(DataRequest(data_dir, image_size, skip_corrupt))
+    source = kind.read(DataRequest(data_dir, request.image_size, request.skip_corrupt))
     train, val, test = _split(source, kind, seed, data_dir or name)
     notes = [source.note] if source.note else []
     if limit is not None and limit < len(train):
@@ -165,12 +129,43 @@ def load_task(
         test,
         mean,
         std,
-        kind.augment,
+        Augmentation(kind.crop_padding, kind.flip),
         "",
         source.digest or "",
     )
     about = f"{name} {shape}, {_account(source)}, {task.identity.counts}"
     return replace(task, note="; ".join([about, *notes]))
+
+
+def task_of(
+    request: TaskRequest,
+    images: torch.Tensor,
+    targets: torch.Tensor,
+    problem: Problem,
+    outputs: int,
+) -> Task:
+    """Return a task of images in memory, split at random by the seed: 60, 20 and 20 %.
+
+    `images` are uint8 of shape (N, C, H, W), `targets` of shape (N, ...). The limit keeps that many
+    training images.
+    """
+    rng = np.random.default_rng([request.seed, 0x5917])
+    order = torch.from_numpy(rng.permutation(len(images)))
+    fifth = len(images) // 5
+    whole = Split(images, targets)
+    test, val, train = (whole.take(part.sort().values) for part in (
+        order[:fifth], order[fifth : 2 * fifth], order[2 * fifth :][: request.limit]
+    ))  # fmt: skip
+    shape = Shape(*whole.image_shape)
+    mean, std = _statistics(train.chunks(_CHUNK), shape.channels)
+    found = hashlib.sha256(images.contiguous().numpy().data)
+    found.update(targets.contiguous().numpy().data)
+    still = Augmentation(crop_padding=0, flip=False)
+    task = Task(
+        request.name, shape, (), train, val, test, mean, std, still, "", found.hexdigest(),
+        problem, outputs,
+    )  # fmt: skip
+    return replace(task, note=f"{request.name} {shape}, {task.identity.counts}")
 
 
 def load_study_task(spec: StudySpec, data_dir: str | None = None) -> Task:
@@ -225,7 +220,7 @@ def _pixels(train: Split | Files, shape: Shape) -> Iterator[torch.Tensor]:
 _Parts = tuple[Split | Files, Split | Files, Split | Files]
 
 
-def _split(source: Source, kind: TaskKind, seed: int, where: str) -> _Parts:
+def _split(source: Source, kind: ImageKind, seed: int, where: str) -> _Parts:
     """Return the training, validation and test images; what is not official is drawn."""
     if source.val is not None and source.test is not None:
         return source.train, source.val, source.test

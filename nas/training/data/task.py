@@ -8,12 +8,15 @@ from torch import Tensor
 
 from nas.space import Shape
 from nas.study import DataIdentity
+from nas.training.data.problem import Classification, Problem
 from nas.training.data.records import Files
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
     """Some images of a task: those of `held` at `rows`, or all; `labels`, int64 of shape (N,).
+
+    A task that is no classification has its targets in `labels`, of any type and shape (N, ...).
 
     `held` is uint8 of shape (M, C, H, W), `rows` int64 of shape (N,). The splits of a task share
     what is held, which may be a file that is mapped into memory, so that none has a copy.
@@ -68,11 +71,12 @@ class Augmentation:
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """A data set on which the error of a network is measured.
+    """A data set on which networks are trained and compared.
 
     The search sees `train` and `val` only; `test` is for the final report. `mean` and `std` are
     per channel, of training pixels scaled to [0, 1]. `digest` is that of all images as they were
-    found, before they were split. `note` is one line for the user.
+    found, before they were split. `note` is one line for the user. Without a `problem` it is a
+    classification of `class_names`; with one, networks have so many `outputs`.
     """
 
     name: str
@@ -86,6 +90,14 @@ class Task:
     augment: Augmentation
     note: str
     digest: str = ""
+    problem: Problem | None = None
+    outputs: int = 0
+
+    def __post_init__(self) -> None:
+        """Make it a classification, unless it has another problem."""
+        if self.problem is None:
+            object.__setattr__(self, "outputs", len(self.class_names))
+            object.__setattr__(self, "problem", Classification(self.outputs))
 
     @property
     def identity(self) -> DataIdentity:
@@ -94,5 +106,11 @@ class Task:
 
     @property
     def classes(self) -> int:
-        """The number of classes."""
+        """The number of classes; 0 where the task is no classification."""
         return len(self.class_names)
+
+    @property
+    def goal(self) -> Problem:
+        """The loss and the metrics."""
+        assert self.problem is not None
+        return self.problem

@@ -92,7 +92,7 @@ def _ends(costs: CostModel, table: OptionTable) -> Iterator[Piece]:
     last = len(table.stages)
     for width in table.widths(last):
         net = Builder(table.shape(last, width))
-        lower_head(costs.space, net, costs.classes or 0)
+        lower_head(costs.space, net, costs.outputs)
         yield net.layers
 
 

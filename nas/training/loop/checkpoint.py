@@ -9,7 +9,6 @@ import contextlib
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +47,7 @@ def save_checkpoint(
             "sha256": file_sha256(file),
             "average_steps": session.average.steps if session.average else 0,
             "identity": dict(identity),
-            "history": [asdict(result) for result in history],
+            "history": [result.to_row() for result in history],
         }
         text = json.dumps(document, indent=1)
         write_whole(folder / NAME, lambda part: write_text(text, part))
@@ -80,7 +79,7 @@ def restore_checkpoint(
         if file_sha256(file) != document["sha256"]:
             raise TaskError(f"{file} has changed since it was written.", _REMEDY)
         _load(session, load_file(file), document["average_steps"])
-        history = [EpochResult(**result) for result in document["history"]]
+        history = [EpochResult.of_row(result) for result in document["history"]]
     except (OSError, SafetensorError, RuntimeError, KeyError, TypeError) as error:
         raise TaskError(
             f"the checkpoint {path} cannot be used ({str(error).splitlines()[0][:120]}).", _REMEDY

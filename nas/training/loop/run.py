@@ -19,7 +19,6 @@ from nas.files import write_whole
 from nas.space import Layer
 from nas.study import add_profiles, complete_profile
 from nas.training.data import Task
-from nas.training.loop.accuracy import Scores
 from nas.training.loop.checkpoint import (
     check_identity,
     discard_checkpoint,
@@ -211,10 +210,10 @@ def _measured(session: Session, run: Run, history: list[EpochResult], notes: lis
     return Result(
         identity=run.whole_identity,
         seed=run.seed,
-        validation=_shares(last.top1_error, last.top5_error, last.loss, len(run.task.val)),
-        test=_test(scores, len(run.task.test)),
-        history=[asdict(epoch) for epoch in history],
-        confusion=scores.confusion(),
+        validation=_on_split(last.metrics, len(run.task.val)),
+        test=_on_split(scores.result(), len(run.task.test)),
+        history=[epoch.to_row() for epoch in history],
+        confusion=scores.details().get("confusion", []),
         weights=str((run.folder / WEIGHTS).resolve()),
         weights_sha256="",
         seconds=sum(epoch.seconds for epoch in history) + time.perf_counter() - start,
@@ -253,13 +252,8 @@ def write_json(path: Path, document: Any) -> None:
         ) from error
 
 
-def _test(scores: Scores, images: int) -> dict[str, Any]:
-    found = scores.result()
-    return _shares(found.top1_error, found.top5_error, found.loss, images)
-
-
-def _shares(top1: float, top5: float | None, loss: float, images: int) -> dict[str, Any]:
-    return {"top1_error": top1, "top5_error": top5, "loss": loss, "images": images}
+def _on_split(metrics: Mapping[str, float], images: int) -> dict[str, Any]:
+    return {**metrics, "images": images}
 
 
 def _too_large(run: Run) -> TaskError:

@@ -8,23 +8,21 @@ up there and are read once an epoch.
 import itertools
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 from weakref import WeakKeyDictionary
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nas.space import Layer
 from nas.study import Profile
 from nas.training.cpu.pointwise import chosen_form
-from nas.training.data import Augmentation, Split, Task
+from nas.training.data import Augmentation, Scores, Split, Task
 from nas.training.data.records import Files
-from nas.training.loop.accuracy import Evaluation, Scores
 from nas.training.loop.devices import default_device
 from nas.training.loop.memory_batches import NO_AUGMENTATION, Feed
 from nas.training.loop.optimiser import make_optimiser
@@ -37,16 +35,15 @@ from nas.training.loop.weight_average import Average
 from nas.training.network.module import Network, build
 from nas.training.network.weights_file import load_weights, save_weights
 
-__all__ = ["EpochResult", "Evaluation", "Session"]
+__all__ = ["EpochResult", "Session"]
 
 _EVALUATION_BATCH = 128
-_DIVERGED = Evaluation(math.nan, math.nan)
 _AVERAGE_BATCHES = 8  # at least, for the statistics of averaged weights, which have none
 
 
 @dataclass(frozen=True, slots=True)
 class EpochResult:
-    """What one epoch gave: `top1_error`, `top5_error` and `loss` on the validation split.
+    """The results of one epoch: `metrics` of the task by name, on the validation split.
 
     `epoch` counts from 1; `train_loss` is the mean of the losses that were minimised, label
     smoothing and augmentation included; `seconds` is what training and validation took, and
@@ -54,18 +51,28 @@ class EpochResult:
     the laps of `nas.study.time_profile` and the images trained on, where the session was told to
     measure them.
 
-    Where `train_loss` is no number, nothing was validated, and the others are none either.
+    Where `train_loss` is no number, nothing was validated, and there are no metrics.
     """
 
     epoch: int
-    top1_error: float
-    loss: float
+    metrics: Mapping[str, float]
     train_loss: float
     seconds: float
-    top5_error: float | None = None
     lr: float = 0.0
     images_per_second: float = 0.0
     profile: Profile | None = None
+
+    def to_row(self) -> dict[str, Any]:
+        """Return the fields by name, the metrics among them."""
+        row = asdict(self)
+        return {"epoch": row.pop("epoch"), **row.pop("metrics"), **row}
+
+    @classmethod
+    def of_row(cls, row: Mapping[str, Any]) -> "EpochResult":
+        """Return the result that `to_row` wrote, in this version or an earlier one."""
+        own = {field.name for field in fields(cls)}
+        metrics = {key: value for key, value in row.items() if key not in own and value is not None}
+        return cls(**{key: row[key] for key in own & row.keys()}, metrics=metrics)
 
 
 class Session:
@@ -85,7 +92,7 @@ class Session:
         `max_epochs` is the length of the schedule; `seed` draws the weights, the order of the
         images and their augmentation. A search sets `rungs` to the epochs at which it judges.
         """
-        if layers[0].shape != task.input or layers[-1].shape.channels != task.classes:
+        if layers[0].shape != task.input or layers[-1].shape.channels != task.outputs:
             raise ValueError(f"layers for {layers[0].shape}, but the task has {task.input}")
         self.task, self.recipe, self.max_epochs = task, recipe, max_epochs
         self.device = torch.device(device) if device else default_device()
@@ -158,25 +165,23 @@ class Session:
         train_loss = self._train_epoch(on_step)
         pace = self._train.shown(self.recipe.batch_size) / (time.perf_counter() - start)
         self.epoch += 1
-        found = self._validate() if math.isfinite(train_loss) else _DIVERGED
+        found = self._validate() if math.isfinite(train_loss) else {}
         return EpochResult(
             epoch=self.epoch,
-            top1_error=found.top1_error,
-            loss=found.loss,
+            metrics=found,
             train_loss=train_loss,
             seconds=time.perf_counter() - start,
-            top5_error=found.top5_error,
             lr=self._lr,
             images_per_second=pace,
             profile=self._read_laps(),
         )
 
-    def test(self) -> Evaluation:
+    def test(self) -> dict[str, float]:
         """Measure the test split; for the final report only, never for a choice."""
         return self.scores(self.task.test).result()
 
     def scores(self, split: Split | Files) -> Scores:
-        """Measure `split`, with its confusion matrix."""
+        """Measure `split`."""
         return self._evaluate(self._feed(split))
 
     def save_weights(self, path: Path) -> str:
@@ -216,7 +221,7 @@ class Session:
         images = self._train.shown(self.recipe.batch_size)
         return {**self._stopwatch.read(), "images": float(images)}
 
-    def _validate(self) -> Evaluation:
+    def _validate(self) -> dict[str, float]:
         """Measure the validation split, with batch-norm statistics of the weights at hand."""
         self._recalibrate()
         found = self._evaluate(self._val).result()
@@ -247,6 +252,7 @@ class Session:
         """Take one optimiser step; return the detached loss, which stays on the device."""
         self.optimiser.zero_grad(set_to_none=True)
         smoothing, parts = self.recipe.label_smoothing, self.recipe.accumulation
+        learn = self.task.goal.loss
         total = torch.zeros((), device=self.device)
         chunks = list(zip(images.chunk(parts), labels.chunk(parts), strict=True))
         for number, (some, theirs) in enumerate(chunks, start=1):
@@ -254,7 +260,7 @@ class Session:
             with nullcontext() if last else unsynchronised(self._trained):
                 with self._precision():
                     logits = self._trained(some)
-                loss = F.cross_entropy(logits.float(), theirs, label_smoothing=smoothing)
+                loss = learn(logits, theirs, smoothing)
                 if parts > 1:
                     loss = loss * (len(theirs) / len(labels))
                 self._lap("forward")
@@ -302,13 +308,13 @@ class Session:
     @torch.inference_mode()
     def _evaluate(self, feed: Batches) -> Scores:
         network = self.evaluated.eval()
-        scores = Scores(self.task.classes, self.device)
+        scores = self.task.goal.scores(self.device)
         size = max(1, _EVALUATION_BATCH // self.recipe.accumulation)
         for images, labels in feed.ordered(size, self._team):
             with self._precision():
                 logits = network(images)
             scores.add(logits, labels)
-        scores.gather(self._team)
+        self._team.add(*scores.sums)
         return scores
 
     def _precision(self) -> AbstractContextManager[object]:

@@ -66,6 +66,7 @@ _PARTS = {  # of the work, used by each score
 }
 
 Batch = tuple[Tensor, Tensor]
+Loss = Callable[[Tensor, Tensor], Tensor]  # the mean loss of outputs for targets
 
 
 def proxy_batches(task: Task, seed: int, device: torch.device | str | None = None) -> list[Batch]:
@@ -88,7 +89,9 @@ def proxy_batches(task: Task, seed: int, device: torch.device | str | None = Non
     return list(StreamFeed(some, task, device).ordered(size))
 
 
-def proxy_scores(layers: Sequence[Layer], batches: Sequence[Batch], seed: int) -> dict[str, float]:
+def proxy_scores(
+    layers: Sequence[Layer], batches: Sequence[Batch], seed: int, loss: Loss = F.cross_entropy
+) -> dict[str, float]:
     """Return the scores of a network with random weights, and their times as `NAME_ms`.
 
     `layers` must be lowered for the images of the two `batches`; `seed` draws the weights. Equal
@@ -107,21 +110,21 @@ def proxy_scores(layers: Sequence[Layer], batches: Sequence[Batch], seed: int) -
     clock.lap("build")
     found: dict[str, float | None] = {"synflow": synflow(network, layers)}
     clock.lap("synflow")
-    found |= _by_gradients(network, batches, clock)
+    found |= _by_gradients(network, batches, clock, loss)
     found["depth"] = float(sum(isinstance(layer, Conv | Linear) for layer in layers))
     scores = {name: value for name, value in found.items() if value is not None}
     return {name: value for name, value in scores.items() if math.isfinite(value)} | clock.costs()
 
 
 def score_if_it_fits(
-    layers: Sequence[Layer], batches: Sequence[Batch], seed: int
+    layers: Sequence[Layer], batches: Sequence[Batch], seed: int, loss: Loss = F.cross_entropy
 ) -> dict[str, float]:
     """Return `proxy_scores`; empty if memory does not suffice.
 
     The training needs less memory, in half precision, and may fit.
     """
     try:
-        return proxy_scores(layers, batches, seed)
+        return proxy_scores(layers, batches, seed, loss)
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
@@ -201,7 +204,7 @@ def _weighted(module: nn.Module, x: Tensor) -> Tensor:
 
 
 def _by_gradients(
-    network: Network, batches: Sequence[Batch], clock: "_Clock"
+    network: Network, batches: Sequence[Batch], clock: "_Clock", loss: Loss
 ) -> dict[str, float | None]:
     """Return the scores that need images."""
     weights = [m.weight for m in network.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
@@ -216,11 +219,11 @@ def _by_gradients(
     (slopes,) = torch.autograd.grad(logits.sum(), images, retain_graph=True)
     found["jacob_cov"] = jacobian_score(slopes.flatten(1))
     clock.lap("jacob_cov")
-    one = torch.autograd.grad(F.cross_entropy(logits, labels), weights)
+    one = torch.autograd.grad(loss(logits, labels), weights)
     found["grad_norm"] = float(torch.stack([g.norm() for g in one]).double().sum())
     clock.lap("grad_norm")
     del logits
-    other = torch.autograd.grad(F.cross_entropy(network(second[0]), second[1]), weights)
+    other = torch.autograd.grad(loss(network(second[0]), second[1]), weights)
     found["zico"] = zico_score(one, other)
     clock.lap("zico")
     return found

@@ -244,4 +244,4 @@ def test_a_network_learns_from_a_stream(cells):
     run = Session(small_layers(task.input, 2), task, recipe, 2, 0, "cpu")
     first, last = run.run_epoch(), run.run_epoch()
     assert last.train_loss < 1.5 * first.train_loss
-    assert 0 <= run.test().top1_error <= 1
+    assert 0 <= run.test()["top1_error"] <= 1

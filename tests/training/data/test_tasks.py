@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from nas.errors import TaskError
 from nas.space.layers import Shape
-from nas.training.data import TASKS, load_task
+from nas.study import TASKS
+from nas.training.data import load_task
 from nas.training.data.split import balanced_subset, stratified
 from tests.messages import carries, carrying
 from tests.training.data.pictures import (
@@ -215,7 +216,7 @@ def refused(match: str, *args, **kwargs) -> None:
 
 def test_unknown_task():
     refused("'mnist' … digits, cifar10", "mnist")
-    assert set(TASKS) == {"digits", "cifar10", "cifar100", "imagenet", "folder"}
+    assert set(TASKS.names()) == {"digits", "cifar10", "cifar100", "imagenet", "folder"}
 
 
 def test_digits_take_no_data(tmp_path):

@@ -1,0 +1,99 @@
+"""Problems: the loss and the metrics of a task, and those of a classification."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+TOP = 5
+
+
+class Scores(Protocol):
+    """Sums over the batches of one split, on their device."""
+
+    def add(self, outputs: Tensor, targets: Tensor) -> None:
+        """Add one batch: `outputs` of the network, (N, outputs), and `targets`, (N, ...)."""
+        ...
+
+    @property
+    def sums(self) -> tuple[Tensor, ...]:
+        """All sums; several processes that share a split add theirs in place."""
+        ...
+
+    def result(self) -> dict[str, float]:
+        """Return the metrics by name; only here is the device waited for."""
+        ...
+
+    def details(self) -> Mapping[str, Any]:
+        """Return what a result holds besides the metrics, as plain data; may be empty."""
+        ...
+
+
+class Problem(Protocol):
+    """What a network learns: how its outputs are trained and scored."""
+
+    def loss(self, outputs: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
+        """Return the mean loss of a batch; `smoothing` is that of labels, where there are any."""
+        ...
+
+    def scores(self, device: torch.device) -> Scores:
+        """Return sums over no images."""
+        ...
+
+
+class Classification:
+    """One of several classes is right: cross-entropy, top-1 error, and top-5 error of many."""
+
+    def __init__(self, classes: int) -> None:
+        """Tell `classes` apart."""
+        self.classes = classes
+
+    def loss(self, outputs: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
+        """Return the mean cross-entropy of logits (N, classes) for labels (N,)."""
+        return F.cross_entropy(outputs.float(), targets, label_smoothing=smoothing)
+
+    def scores(self, device: torch.device) -> "ClassScores":
+        """Return the sums of errors over no images."""
+        return ClassScores(self.classes, device)
+
+
+class ClassScores:
+    """Errors, top-5 errors, cross-entropies and the confusion matrix of one split."""
+
+    def __init__(self, classes: int, device: torch.device) -> None:
+        """Start from no images."""
+        self._classes = classes
+        self._sums = torch.zeros(4, device=device)  # errors, top-5 errors, summed loss, images
+        self._counts = torch.zeros(classes * classes, dtype=torch.int64, device=device)
+
+    def add(self, outputs: Tensor, targets: Tensor) -> None:
+        """Add one batch: logits of shape (N, classes), labels of shape (N,)."""
+        losses = F.cross_entropy(outputs.float(), targets, reduction="none")
+        guesses = outputs.argmax(1)
+        wrong = guesses != targets
+        missed = wrong
+        if self._classes > TOP:
+            missed = (outputs.topk(TOP, dim=1).indices != targets[:, None]).all(1)
+        self._sums += torch.stack(
+            [wrong.sum(), missed.sum(), losses.sum(), torch.ones_like(losses).sum()]
+        )
+        cells = targets * self._classes + guesses
+        self._counts.scatter_add_(0, cells, torch.ones_like(cells))
+
+    @property
+    def sums(self) -> tuple[Tensor, ...]:
+        """The sums and the counts of the confusion matrix."""
+        return self._sums, self._counts
+
+    def result(self) -> dict[str, float]:
+        """Return `top1_error`, `loss`, and `top5_error` if there are more than five classes."""
+        errors, missed, loss, count = self._sums.tolist()
+        found = {"top1_error": errors / count, "loss": loss / count}
+        return {**found, "top5_error": missed / count} if self._classes > TOP else found
+
+    def details(self) -> dict[str, list[list[int]]]:
+        """Return the confusion matrix: images of each class (row) by the answer (column)."""
+        rows: list[list[int]] = self._counts.reshape(self._classes, self._classes).tolist()
+        return {"confusion": rows}
