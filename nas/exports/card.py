@@ -87,7 +87,7 @@ def make_card(
             "input": str(request.input),
             "layout": "float32, (batch, channels, height, width)",
             "classes": request.classes,
-            "class_names": list(training.class_names) if training else None,
+            "class_names": list(training.class_names) or None if training else None,
             "strides": request.adaptation.text,
             "adaptation": request.adaptation.describe(),
         },

@@ -103,8 +103,9 @@ def _docstring(request: ExportRequest, layers: Sequence[Layer]) -> str:
     )
     weights = "trained" if request.training else "drawn at random, not trained"
     title = textwrap.fill(
-        f"Name: {_plain(request.name)}. Input {request.input}, {request.classes} classes. "
-        f"Weights: {weights}. The card, card.json, has the rest.",
+        f"Name: {_plain(request.name)}. Input {request.input}, "
+        f"{_outputs(request, request.classes)}. Weights: {weights}. "
+        "The card, card.json, has the rest.",
         _WIDTH,
     )
     return f"""A network of the search space {request.space.name}, written by nas {__version__}.
@@ -143,7 +144,7 @@ def _costs(request: ExportRequest, layers: Sequence[Layer]) -> str:
     ):
         cost = total_cost(network)
         lines.append(
-            f"    {what}, input {at.input}, {classes} classes, strides {at.text}:\n"
+            f"    {what}, input {at.input}, {_outputs(request, classes)}, strides {at.text}:\n"
             f"        {cost.madds:,} multiply-adds, {cost.params:,} parameters"
         )
     return "\n".join(dict.fromkeys(lines))
@@ -153,7 +154,8 @@ def _example(request: ExportRequest) -> str:
     shape = ", ".join(map(str, request.input))
     imports, images, call = "build", f"images = torch.rand(1, {shape})", "images"
     if request.training:
-        imports, call = "CLASS_NAMES, build, prepare", "prepare(images)"
+        names = "CLASS_NAMES, " if request.training.class_names else ""
+        imports, call = f"{names}build, prepare", "prepare(images)"
         images = f"images = torch.randint(0, 256, (1, {shape}), dtype=torch.uint8)"
     lines = [
         "import torch",
@@ -168,9 +170,15 @@ def _example(request: ExportRequest) -> str:
         "with torch.inference_mode():",
         f"    logits = network({call})",
     ]
-    if request.training:
+    if request.training and request.training.class_names:
         lines.append("print([CLASS_NAMES[k] for k in logits.argmax(1)])")
     return "\n".join(lines)
+
+
+def _outputs(request: ExportRequest, number: int) -> str:
+    if request.head is None:
+        return f"{number} classes"
+    return f"{number} output{'s' if number > 1 else ''}"
 
 
 def _facts(request: ExportRequest) -> list[str]:
@@ -185,7 +193,7 @@ def _facts(request: ExportRequest) -> list[str]:
             "# mean and deviation of each channel, of pixels scaled to [0, 1]",
             f"MEAN = {request.training.mean}",
             f"STD = {request.training.std}",
-            *bracketed("CLASS_NAMES = [", names, "]"),
+            *(bracketed("CLASS_NAMES = [", names, "]") if names else ()),
         ]
     return lines
 
