@@ -249,7 +249,7 @@ def test_a_diverged_trial_fails_after_its_epoch(tmp_path, monkeypatch):
     run_serial(study, evaluator_of(study, tmp_path))
     trial = store.trials("study")[0]
     assert (trial.state, trial.fail_reason) == (TrialState.FAILED, "nan")
-    assert "train loss nan" in trial.fail_detail
+    assert "train_loss nan" in trial.fail_detail
     assert not list((tmp_path / "study").glob("*"))  # no weights of a network that is none
 
 
