@@ -110,7 +110,7 @@ def _training(spec: StudySpec) -> tuple[object, ...]:
     settings = spec.recipe.partition("\n")[2] if spec.recipe.startswith("# ") else spec.recipe
     deployment = (str(spec.deployment), spec.classes)
     images = (spec.image_size, spec.skip_corrupt)
-    data = (spec.task, spec.limit, spec.seed, *images)
+    data = (spec.task, spec.metrics, spec.limit, spec.seed, *images)
     cycles = 'rungs = "complete"' in settings.splitlines()
     shaped = cycles or bool(spec.resolutions)  # the training itself changes at a rung
     rungs = spec.rungs if shaped else spec.rungs[-1:]

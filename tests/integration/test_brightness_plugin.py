@@ -17,6 +17,7 @@ from nas.metrics import metric
 from nas.study import TASKS, TaskRequest
 from tests.distributions import install
 
+pytestmark = pytest.mark.timeout(300)
 PACKAGE = Path(__file__).parents[1] / "plugins" / "brightness"
 SEARCH = (
     "search --space igcv3 --budget 20M-flops --task brightness --trials 2 --epochs 2 --confirm 1 "

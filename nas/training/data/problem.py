@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from nas.metrics import LOSS, TOP1_ERROR
+
 TOP = 5
 
 
@@ -90,7 +92,7 @@ class ClassScores:
     def result(self) -> dict[str, float]:
         """Return `top1_error`, `loss`, and `top5_error` if there are more than five classes."""
         errors, missed, loss, count = self._sums.tolist()
-        found = {"top1_error": errors / count, "loss": loss / count}
+        found = {TOP1_ERROR.name: errors / count, LOSS.name: loss / count}
         return {**found, "top5_error": missed / count} if self._classes > TOP else found
 
     def details(self) -> dict[str, list[list[int]]]:
