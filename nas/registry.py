@@ -18,7 +18,7 @@ from nas.errors import NasError
 from nas.suggestion import did_you_mean
 
 if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint, EntryPoints
+    from importlib.metadata import EntryPoint
 
 _OWN = "nas"
 _OWN_FILE = Path(__file__).with_name("entry_points.txt")
@@ -114,18 +114,11 @@ def _entries(group: str) -> tuple["EntryPoint", ...]:
 
 
 @cache
-def _installed(_path: tuple[str, ...]) -> "EntryPoints":
-    """Return the entry points of all installed packages; reading them takes some 30 ms."""
-    from importlib.metadata import entry_points
-
-    return entry_points()
-
-
-@cache
 def _find_entries(group: str, _path: tuple[str, ...]) -> tuple["EntryPoint", ...]:
     """Return the entry points of `group`, cached for each module search path."""
-    installed = _installed(_path).select(group=group)
-    others = [each for each in installed if each.dist and each.dist.name != _OWN]
+    from importlib.metadata import entry_points
+
+    others = [each for each in entry_points(group=group) if each.dist and each.dist.name != _OWN]
     return (*_own_entries(group), *sorted(others, key=lambda each: (each.name, _provider(each))))
 
 

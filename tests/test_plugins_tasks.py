@@ -10,7 +10,7 @@ import pytest
 from nas.metrics import metric
 from nas.results import StudyResults, study_view, trial_record
 from nas.space import load_space
-from nas.study import TASKS, Decision, Measurement, TaskRequest, Trial, objective
+from nas.study import TASKS, Decision, Measurement, TaskKind, TaskRequest, Trial, objective
 from nas.study.judging import judge
 from tests.distributions import install
 from tests.studies import complete_trial, small_spec
@@ -19,7 +19,7 @@ PAGE = (Path(__file__).parents[1] / "docs" / "plugins.md").read_text(encoding="u
 
 
 @pytest.fixture
-def stripes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def stripes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TaskKind:
     """The kind of the task, from an installed package."""
     section = PAGE[PAGE.index("`nas_stripes.py`:") :]
     code, entries = re.findall(r"```(?:python|toml)\n(.*?)```", section, re.DOTALL)[:2]
@@ -29,7 +29,7 @@ def stripes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     return TASKS.load("stripes")
 
 
-def test_the_task_of_the_page_trains_a_network(stripes):
+def test_the_task_of_the_page_trains_a_network(stripes: TaskKind) -> None:
     from nas.space import lower
     from nas.training import Session, load_recipe
 
@@ -44,7 +44,7 @@ def test_the_task_of_the_page_trains_a_network(stripes):
 
 
 @pytest.mark.usefixtures("stripes")
-def test_the_metrics_of_the_page_are_objectives():
+def test_the_metrics_of_the_page_are_objectives() -> None:
     near = objective("stripes_near")
     assert near.loss(0.9) < near.loss(0.1)
     assert near.show(0.5) == "50.0 %"
@@ -52,7 +52,7 @@ def test_the_metrics_of_the_page_are_objectives():
 
 
 @pytest.mark.usefixtures("stripes")
-def test_more_of_a_maximised_metric_is_better():
+def test_more_of_a_maximised_metric_is_better() -> None:
     spec = small_spec(
         task="stripes", metrics=("stripes_near", "stripe_error"),
         objectives=("stripes_near", "madds"), reference_point=(0.0, 1000.0), published=False,
@@ -76,7 +76,7 @@ def test_more_of_a_maximised_metric_is_better():
 
 
 @pytest.mark.usefixtures("stripes")
-def test_trials_with_more_of_a_maximised_metric_go_on():
+def test_trials_with_more_of_a_maximised_metric_go_on() -> None:
     spec = small_spec(task="stripes", metrics=("stripes_near", "stripe_error"),
                       objectives=("stripes_near",), reference_point=(0.0,))  # fmt: skip
     early = [Measurement(1, 0, {"stripes_near": near}, 0.1, 1.0) for near in (0.9, 0.1)]
@@ -86,7 +86,7 @@ def test_trials_with_more_of_a_maximised_metric_go_on():
 
 
 @pytest.mark.usefixtures("stripes")
-def test_a_verdict_of_a_maximised_metric_says_which_is_higher():
+def test_a_verdict_of_a_maximised_metric_says_which_is_higher() -> None:
     spec = small_spec(task="stripes", metrics=("stripes_near", "stripe_error"),
                       objectives=("stripes_near",), reference_point=(0.0,))  # fmt: skip
     metrics = {"stripes_near": 0.9, "stripe_error": 0.1}

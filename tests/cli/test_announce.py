@@ -17,7 +17,9 @@ from tests.members import TRICKY
 from tests.studies import small_spec
 
 IMAGES = DataIdentity("0f" * 8, 1079, 359, 359)
-TASK = SimpleNamespace(input=Shape(1, 8, 8), classes=10, note="digits 1x8x8, 10 classes")
+TASK = SimpleNamespace(
+    input=Shape(1, 8, 8), outputs=10, class_names=("0",) * 10, note="digits 1x8x8, 10 classes"
+)
 
 
 def started(spec, tmp_path, capsys, verbose=False):

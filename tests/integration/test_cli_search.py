@@ -322,7 +322,7 @@ def test_winner_front_and_errors_are_the_same_wherever_they_are_shown(
         assert score["seeds"] == 2
     weights = card["training"]["exported_weights"]
     assert weights["validation"]["top1_error"] == best.value("top1_error")
-    assert weights["test"]["top1_error"] == found.test_errors(best.number)[0]
+    assert weights["test"]["top1_error"] == found.test_values(best.number)[0]
 
     # the report, and the page of the dashboard
     page = (plain.directory / "nas-results" / STUDY / "report.html").read_text()
