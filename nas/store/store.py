@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from nas.errors import NameTakenError, StoreError
-from nas.space import Architecture
+from nas.space import BLOCK_KINDS, Architecture
 from nas.store import files, housekeeping, studies, trainings, trials
 from nas.store.database import Database
 from nas.store.lease import LEASE_SECONDS, Lease
@@ -260,14 +260,18 @@ class Store(TrialRecord):
     def complete_trials(self, study: str, arch_id: str) -> list[tuple[StudySpec, Trial]]:
         """Return the COMPLETE trials of an architecture, each with the spec of its study.
 
-        All studies that the same version of nas measures like `study` are searched, `study`
-        included; the oldest study first, then by number.
+        All studies that the same versions of nas, and of the packages that add the block kinds,
+        measure like `study` are searched, `study` included; the oldest study first, then by number.
         """
-        version = self.versions(study).get("nas")
+        mine = self.versions(study)
+        kinds = {space.kind.name for space in self.spec(study).spaces.values()}
+        providers = [provider for kind in kinds if (provider := BLOCK_KINDS.provider(kind))]
+        packages = ["nas", *(name for name, _ in providers)]
         found = self._database.read(lambda connection: trials.select_complete(connection, arch_id))
         complete = []
         for row, make in found:
-            if json.loads(row.versions).get("nas") == version:
+            theirs = json.loads(row.versions)
+            if all(theirs.get(name) == mine.get(name) for name in packages):
                 spec = self.spec(row.name)
                 complete.append((spec, make(self._reader(row.name)(row.architecture))))
         return complete

@@ -18,7 +18,7 @@ from nas.places import RESULTS
 from nas.store import Store, open_store
 from nas.study import Study, StudySpec, Trial, TrialState, reason_of
 from nas.workflows import events
-from nas.workflows.package_versions import versions
+from nas.workflows.package_versions import study_versions
 from nas.workflows.plan import check_request, plan_study
 from nas.workflows.requests import RunRequest, SearchRequest
 
@@ -109,8 +109,8 @@ def enter(store: Store, ready: "Preflight", name: str | None) -> StudySpec:
     """Enter a new study under the `name` that was given, or under the first free default name."""
     spec = ready.new_spec
     if name is None:
-        return store.create_numbered(spec, versions())
-    store.create_study(spec, versions())
+        return store.create_numbered(spec, study_versions(spec))
+    store.create_study(spec, study_versions(spec))
     return spec
 
 

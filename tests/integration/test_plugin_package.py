@@ -1,0 +1,92 @@
+"""A package from outside adds a block kind, a sampler and an export format: a search uses them."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+NAS = Path(sys.executable).with_name("nas")
+SOURCE = Path(__file__).parents[1] / "plugins"
+SEARCH = (
+    "search", "--space", "space.toml", "--budget", "5M-flops", "--task", "digits", "--limit", "200",
+    "--sampler", "climb", "--format", "npz", "--format", "onnx", "--study", "example",
+    "--trials", "3", "--epochs", "1", "--confirm", "0", "--max-concurrent", "1",
+)  # fmt: skip
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder into which pip has installed the package."""
+    place = tmp_path_factory.mktemp("plugin")
+    shutil.copytree(SOURCE, place / "source", ignore=shutil.ignore_patterns("__pycache__"))
+    install = ("install", "--quiet", "--no-deps", "--no-index", "--no-build-isolation", "--target")
+    words = [*install, str(place / "site"), str(place / "source")]
+    pip = [sys.executable, "-m", "pip", *words]
+    subprocess.run(pip, check=True, capture_output=True, timeout=240)
+    return place / "site"
+
+
+def call(place: Path, *words: str, path: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a command in `place`, with `path` on the module search path."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("NAS_")}
+    kept["PYTHONPATH"] = str(path or "")
+    return subprocess.run(
+        [NAS, *words], cwd=place, env=kept, capture_output=True, text=True, timeout=280, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def searched(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which a search with the package has run."""
+    place = tmp_path_factory.mktemp("searched")
+    shutil.copy(SOURCE / "space.toml", place)
+    done = call(place, *SEARCH, path=site)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return place
+
+
+def test_a_search_trains_and_exports_with_the_parts_of_the_package(
+    site: Path, searched: Path
+) -> None:
+    shown = json.loads(call(searched, "show", "example", "--json", path=site).stdout)
+    states = [trial["state"] for trial in shown["trials"]]
+    assert len(states) == 3
+    assert "COMPLETE" in states
+    assert all("ratio=" in trial["architecture"] for trial in shown["trials"])
+    (best,) = (searched / "nas-results").glob("*/best")
+    assert {path.name for path in best.iterdir()} == {"weights.npz", "network.onnx", "card.json"}
+    card = json.loads((best / "card.json").read_text())
+    with np.load(best / "weights.npz") as arrays:
+        assert len(arrays) == card["npz"]["arrays"] > 0
+    assert card["versions"]["nas-example"] == "0.1"
+    assert shown["versions"]["nas-example"] == "0.1"
+
+
+def test_without_the_package_everything_measured_is_listed_and_the_part_is_named(
+    searched: Path,
+) -> None:
+    listed = call(searched, "list", "--json")
+    assert "example" in json.loads(listed.stdout)[0].values()
+    for words in (("show", "example"), ("front", "example"), ("resume", "example")):
+        refused = call(searched, *words)
+        assert refused.returncode == 2, refused
+        assert "'bottleneck'" in refused.stderr
+        assert "Traceback" not in refused.stdout + refused.stderr
+
+
+def test_the_names_are_refused_where_the_package_is_not_installed(tmp_path: Path) -> None:
+    shutil.copy(SOURCE / "space.toml", tmp_path)
+    refused = call(tmp_path, "count", "--space", "space.toml", "--arch", "depth=1")
+    assert refused.returncode == 2
+    assert "'bottleneck'" in refused.stderr
+    for option, name in (("--sampler", "climb"), ("--format", "npz")):
+        refused = call(tmp_path, "search", "--budget", "300M-flops", option, name)
+        assert refused.returncode == 2
+        assert f"'{name}'" in refused.stderr
