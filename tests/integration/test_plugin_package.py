@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 NAS = Path(sys.executable).with_name("nas")
-SOURCE = Path(__file__).parents[1] / "plugins"
+SOURCE = Path(__file__).parents[1] / "plugins" / "example"
 SEARCH = (
     "search", "--space", "space.toml", "--budget", "5M-flops", "--task", "digits", "--limit", "200",
     "--sampler", "climb", "--format", "npz", "--format", "onnx", "--study", "example",
