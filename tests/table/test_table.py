@@ -428,3 +428,36 @@ def test_nas_bench_macro_needs_no_toml():
     best = max(space.feasible, key=lambda index: table.accuracy[index])
     assert table.title(best) == "21111200"
     assert table.accuracy[best] == pytest.approx(92.307, abs=1e-3)
+
+
+@settings(deadline=None, max_examples=60)
+@given(cells=CELLS, seed=st.integers(0, 100))
+def test_a_mutation_is_a_network_that_one_changed_choice_leads_to(tmp_path_factory, cells, seed):
+    """Compared with every network of the table, for every choice and every value."""
+    directory = tmp_path_factory.mktemp("t")
+    text = "w,x,y,z,acc\n" + "\n".join(f"{','.join(row)},{50 + i}" for i, row in enumerate(cells))
+    table = read(directory, text, 'choices = ["w", "x", "y", "z"]\naccuracies = "acc"')
+    space = TableSpace(table, [])
+    rows = [space.coding.encode(architecture) for architecture in table.architectures]
+    rng = np.random.default_rng(seed)
+    index = int(rng.integers(len(rows)))
+    expected = set()
+    for position, values in enumerate(zip(*rows, strict=True)):
+        for code in set(values) - {rows[index][position]}:
+            moved = (*rows[index][:position], code, *rows[index][position + 1 :])
+            expected |= set(compatible(rows, moved)) - {index}
+    found = {space.index(space.mutate(table.architectures[index], rng)) for _ in range(60)}
+    assert index not in found
+    assert not expected or found <= expected
+
+
+def compatible(rows, codes):
+    """Return the rows equal to `codes`, else those that agree wherever both have a value."""
+    if codes in rows:
+        return [rows.index(codes)]
+    left = {
+        index: sum(DEAD in pair for pair in zip(row, codes, strict=True))
+        for index, row in enumerate(rows)
+        if all(one == two or DEAD in (one, two) for one, two in zip(row, codes, strict=True))
+    }
+    return [index for index, number in left.items() if number == min(left.values())]
