@@ -47,13 +47,17 @@ class NoEffectError(NasError):
     """
 
     def __init__(
-        self, setting: str, why: str, remedy: str, word: Callable[[str], str] = str
+        self, setting: str, why: str, remedy: str = "", word: Callable[[str], str] = str
     ) -> None:
-        """Refuse `setting`; `word` returns the name of a setting as the user writes it."""
+        """Refuse `setting`; `word` returns the name of a setting as the user writes it.
+
+        Without a `remedy` it is to leave the setting out.
+        """
 
         def written(text: str) -> str:
             return re.sub(r"{([a-z_.]+)}", lambda match: word(match[1]), text)
 
+        remedy = remedy or f"Leave {{{setting}}} out."
         super().__init__(written(f"{{{setting}}} has no effect: {why}."), written(remedy))
         self.setting, self._template = setting, (why, remedy)
 

@@ -40,6 +40,11 @@ def size_in_bytes(number: int) -> str:
     return f"{max(1, round(number / 1000))} kB"
 
 
+def plural(number: int, noun: str) -> str:
+    """Return `1 epoch`, `2 epochs`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def parse_duration(text: str) -> float:
     """Return the seconds of a time span such as `20m`, `1h30m` or `45s`.
 

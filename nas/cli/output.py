@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from nas.units import plural as plural
+
 
 def echo_json(value: Any) -> None:
     """Print `value` as JSON on stdout."""
@@ -119,11 +121,6 @@ def field(name: str, text: str, width: int = 11) -> None:
             break_on_hyphens=False,
         ) or [start.rstrip()]
     click.echo("\n".join(lines))
-
-
-def plural(number: int, noun: str) -> str:
-    """Return `1 epoch`, `2 epochs`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def size(number: int) -> str:

@@ -20,6 +20,7 @@ from nas.prove.summary import (
     summarise,
     verdict,
 )
+from nas.units import plural
 
 
 def facts(bench: Bench) -> dict[str, str]:
@@ -33,9 +34,9 @@ def facts(bench: Bench) -> dict[str, str]:
     found = {
         "table": f"{title} in {table.num_rows:,} rows",
         "budget": f"{budget}: {feasible}",
-        "front": f"{' and '.join(goals)}: {_plural(judge.front_size, 'network')}, "
+        "front": f"{' and '.join(goals)}: {plural(judge.front_size, 'network')}, "
         f"hypervolume from {' and '.join(corner)}",
-        "clock": f"{_plural(setting.workers, 'worker')}, {_clock(bench)}",
+        "clock": f"{plural(setting.workers, 'worker')}, {_clock(bench)}",
     }
     return found | {"source": table.columns.source} if table.columns.source else found
 
@@ -81,7 +82,7 @@ class ProveResult:
         """Return the result as a Markdown document."""
         lines = [f"- {name}: {text}" for name, text in facts(self.bench).items()]
         seeds = max(map(len, self.runs.values()), default=0)
-        lines.append(f"- medians and quartiles over {_plural(seeds, 'seed')}")
+        lines.append(f"- medians and quartiles over {plural(seeds, 'seed')}")
         parts = ["\n".join(lines), markdown(self.rows, self.asks)]
         if self.verdict:
             parts.append(markdown_verdict(self.verdict))
@@ -122,7 +123,3 @@ def _plain(verdict: SamplerVerdict) -> dict[str, Any]:
         for contrast in verdict.contrasts
     ]
     return {"sampler": verdict.sampler, "text": str(verdict), "contrasts": contrasts}
-
-
-def _plural(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

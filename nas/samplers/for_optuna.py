@@ -23,7 +23,6 @@ from typing import Any
 import numpy as np
 from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 from optuna.samplers import BaseSampler, RandomSampler
-from optuna.search_space import IntersectionSearchSpace
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
@@ -43,17 +42,16 @@ Params = Mapping[str, Any]
 class PredictorSampler(BaseSampler):
     """Gaussian process over choices and costs; any number of objectives; aware of running trials.
 
-    `search_space` names the distributions. Without it Optuna's intersection of the completed trials
-    is used, and the first trials are random and not checked by `admits`. `costs` returns numbers
-    known before training, with the same names for all parameters. `known` maps the index of an
-    objective to the name of its cost. The first `n_startup_trials` are random within `admits`.
-    Pruned and failed trials are ignored; infinite values count as just outside the finite ones. The
-    sampler can be pickled if `costs` and `admits` can.
+    `search_space` names the distributions. `costs` returns numbers known before training, with the
+    same names for all parameters. `known` maps the index of an objective to the name of its cost.
+    The first `n_startup_trials` are random within `admits`. Pruned and failed trials are ignored;
+    infinite values count as just outside the finite ones. The sampler can be pickled if `costs` and
+    `admits` can.
     """
 
     def __init__(
         self,
-        search_space: Mapping[str, BaseDistribution] | None = None,
+        search_space: Mapping[str, BaseDistribution],
         costs: Callable[[Params], Mapping[str, float]] | None = None,
         admits: Callable[[Params], bool] | None = None,
         *,
@@ -62,12 +60,11 @@ class PredictorSampler(BaseSampler):
         seed: int | None = None,
     ) -> None:
         """Store the settings."""
-        self._given = None if search_space is None else dict(search_space)
+        self._space = dict(search_space)
         self._costs, self._admits, self._known = costs, admits, dict(known or {})
         self._startup = n_startup_trials
         self._rng = np.random.default_rng(seed)
         self._random = RandomSampler(seed=seed)
-        self._intersection = IntersectionSearchSpace()
 
     def reseed_rng(self) -> None:
         """Take new seeds from the system's entropy, as Optuna requires of samplers in threads."""
@@ -78,8 +75,7 @@ class PredictorSampler(BaseSampler):
         self, study: Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
         """Return the distributions that are sampled together."""
-        space = self._intersection.calculate(study) if self._given is None else self._given
-        return {name: each for name, each in sorted(space.items()) if not each.single()}
+        return {name: each for name, each in sorted(self._space.items()) if not each.single()}
 
     def sample_independent(
         self,
@@ -114,7 +110,7 @@ class PredictorSampler(BaseSampler):
                 for name, each in search_space.items()
             }
 
-        if not search_space or (self._given is None and len(done) < self._startup):
+        if not search_space:
             return {}
         if len(done) < self._startup or len(self._known) == len(study.directions):
             return self._admitted(draw, 1)[0]

@@ -1,4 +1,3 @@
-from .device_tables import asked_device as asked_device
 from .device_tables import latency_tables as latency_tables
 from .events import BenchReady as BenchReady
 from .events import Event as Event
@@ -57,11 +56,9 @@ from .search_run import SearchOutcome as SearchOutcome
 from .search_run import enter as enter
 from .search_run import measure as measure
 from .search_run import resume as resume
-from .search_run import resume_command as resume_command
 from .search_run import search as search
 from .ship import Shipped as Shipped
 from .space_comparison import compare_spaces as compare_spaces
-from .space_comparison import plan_comparison as plan_comparison
 from .space_summary import SpaceRequest as SpaceRequest
 from .space_summary import SpaceSummary as SpaceSummary
 from .space_summary import summarise_space as summarise_space

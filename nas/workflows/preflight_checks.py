@@ -73,11 +73,7 @@ def check_loaders(number: int, streamed: bool) -> None:
         NasError: `number` is not 0, and the images are not `streamed`.
     """
     if number and not streamed:
-        raise NoEffectError(
-            "loaders",
-            "the images are in memory",
-            "Leave {loaders} out: it is for images that are streamed.",
-        )
+        raise NoEffectError("loaders", "the images are in memory")
 
 
 def _feasible(spec: StudySpec) -> FeasibleSpace | FeasibleUnion:

@@ -52,15 +52,9 @@ class ProveRequest(
     def no_effects(self) -> Iterator[NoEffectError]:
         """Yield each setting that has no effect."""
         if {name.rpartition(":")[2] for name in self.samplers} <= {*_MODES}:
-            yield NoEffectError(
-                "objectives", "every sampler says its own", "Leave {objectives} out."
-            )
+            yield NoEffectError("objectives", "every sampler says its own")
         if len({*self.samplers}) == 1:
-            yield NoEffectError(
-                "ours",
-                "there is one sampler, and none to compare it with",
-                "Leave {ours} out, or name several samplers.",
-            )
+            yield NoEffectError("ours", "there is one sampler, and none to compare it with")
 
 
 def prove(request: ProveRequest, on_event: events.Watcher = events.ignore) -> ProveResult:
@@ -73,11 +67,7 @@ def prove(request: ProveRequest, on_event: events.Watcher = events.ignore) -> Pr
     """
     table = Table.read(request.table, request.toml)
     if request.confirm is not None and not table.replicated:
-        raise NoEffectError(
-            "confirm",
-            f"{request.table} has one training of each network",
-            "Leave {confirm} out, or give a table with several.",
-        )
+        raise NoEffectError("confirm", f"{request.table} has one training of each network")
     budget = _budget(table, request)
     setting = Setting(
         path=request.table,

@@ -108,30 +108,15 @@ class SearchRequest(
     def no_effects(self) -> Iterator[NoEffectError]:
         """Yield each setting that has no effect."""
         if self.rungs and self.epochs != self.rungs[-1]:
-            yield NoEffectError(
-                "epochs",
-                f"the last of {{rungs}} {','.join(map(str, self.rungs))} is full fidelity",
-                "Leave {epochs} out, or end {rungs} in it.",
-            )
+            rungs = ",".join(map(str, self.rungs))
+            yield NoEffectError("epochs", f"the last of {{rungs}} {rungs} is full fidelity")
         if not self.confirm:
-            yield NoEffectError(
-                "seeds",
-                "{confirm} 0 trains nothing again",
-                "Leave {seeds} out, or give {confirm} a number.",
-            )
+            yield NoEffectError("seeds", "{confirm} 0 trains nothing again")
         embedded = self.task is not None and _kind(self.task).embedded
         if embedded:
-            yield NoEffectError(
-                "data",
-                f"the images of {self.task} come with a package",
-                "Leave {data} out, or name another task.",
-            )
+            yield NoEffectError("data", f"the images of {self.task} come with a package")
         if embedded or not self.data:
-            yield NoEffectError(
-                "skip_corrupt",
-                "no images of your own are read",
-                "Add {data}, or leave {skip_corrupt} out.",
-            )
+            yield NoEffectError("skip_corrupt", "no images of {data} are read")
         yield from unused_latency(self.budgets, self.objectives)
 
     @cached_property
@@ -260,13 +245,9 @@ class NetworkRequest(Request, least={"trial": 0, "classes": 2}):
         from nas.space import is_arch_id
 
         if self.study is not None:
-            yield NoEffectError("space", "the network is one of the study", "Leave {space} out.")
+            yield NoEffectError("space", "the network is one of the study")
         if self.arch is not None and not is_arch_id(self.arch):
-            yield NoEffectError(
-                "db",
-                f"{self.arch} is not looked up in a database",
-                "Leave {db} out, or name a study or the id of an architecture.",
-            )
+            yield NoEffectError("db", f"{self.arch} is not looked up in a database")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -296,12 +277,8 @@ class NetworkExportRequest(Request):
     def no_effects(self) -> Iterator[NoEffectError]:
         """Yield each setting that has no effect."""
         if self.network.arch is not None:
-            yield NoEffectError(
-                "results_dir", "a network by its name has no trained weights", "Leave it out."
-            )
-            yield NoEffectError(
-                "deploy", "a network by its name is exported at the deployment", "Leave it out."
-            )
+            yield NoEffectError("results_dir", "a network by its name has no trained weights")
+            yield NoEffectError("deploy", "a network by its name is exported at the deployment")
         elif not self.deploy:
             for name in ("input", "classes", "strides"):
                 yield NoEffectError(
@@ -326,9 +303,7 @@ class NetworkLatencyRequest(Request, least={"threads": 1}):
     def no_effects(self) -> Iterator[NoEffectError]:
         """Yield each setting that has no effect."""
         if self.device == "cuda":
-            yield NoEffectError(
-                "threads", "a GPU is measured", "Leave {threads} out, or measure on the CPU."
-            )
+            yield NoEffectError("threads", "a GPU is measured")
 
 
 def _kind(task: str) -> "TaskKind":

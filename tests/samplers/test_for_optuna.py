@@ -91,11 +91,6 @@ def test_a_seed_repeats_a_study():
     assert one == two
 
 
-def test_without_a_space_it_learns_the_one_that_the_trials_have_in_common():
-    study = run(PredictorSampler(seed=0), 20)
-    assert len({tuple(t.params.items()) for t in study.trials}) == 20
-
-
 def test_trials_asked_for_together_differ():
     study = run(budgeted(), 14)
     asked = [study.ask(SPACE) for _ in range(3)]
