@@ -18,11 +18,13 @@ from nas.workflows import (
     NetworkLatencyRequest,
     NetworkRequest,
     ProveRequest,
+    Request,
     RunRequest,
     SearchRequest,
     SpaceRequest,
     default_of,
 )
+from tests.cli.runner import Shell
 
 ARCH = NetworkRequest(arch="igcv3-w", space="igcv3", input="3x64x64", classes=7, strides="2,1")
 WORDS = ["--arch", "igcv3-w", "--space", "igcv3", "--input", "3x64x64", "--classes", "7",
@@ -107,10 +109,12 @@ BOUND = {
 
 
 @pytest.mark.parametrize(("verb", "words", "wanted"), CALLS, ids=str)
-def test_words_become_the_request(nas, monkeypatch, verb, words, wanted):
+def test_words_become_the_request(
+    nas: Shell, monkeypatch: pytest.MonkeyPatch, verb: str, words: str | list[str], wanted: Request
+) -> None:
     asked = []
 
-    def record(request, *rest):
+    def record(request: Request, *rest: object) -> None:
         asked.append((request, rest))
         raise NasError("asked.", "Nothing else.")
 
@@ -120,10 +124,10 @@ def test_words_become_the_request(nas, monkeypatch, verb, words, wanted):
     assert asked[0][0] == wanted
 
 
-def test_words_say_how_trials_run(nas, monkeypatch):
+def test_words_say_how_trials_run(nas: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
-    def record(study, run, db, on_event):
+    def record(study: str, run: RunRequest, db: str | None, on_event: object) -> None:
         asked.append((study, run, db))
         raise NasError("asked.", "Nothing else.")
 
@@ -146,7 +150,7 @@ def test_words_say_how_trials_run(nas, monkeypatch):
 
 
 @pytest.mark.parametrize("verb", BOUND)
-def test_options_have_the_defaults_of_their_requests(verb):
+def test_options_have_the_defaults_of_their_requests(verb: str) -> None:
     command = app.get_command(click.Context(app), verb)
     for parameter in command.params:
         if parameter.default is results_folder or not isinstance(parameter, click.Option):
@@ -158,7 +162,7 @@ def test_options_have_the_defaults_of_their_requests(verb):
                 break
 
 
-def test_the_environment_names_database_and_results(monkeypatch):
+def test_the_environment_names_database_and_results(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NAS_RESULTS", "elsewhere")
     assert RunRequest().results_dir == Path("elsewhere")
     monkeypatch.delenv("NAS_RESULTS")
