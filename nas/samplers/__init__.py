@@ -6,11 +6,12 @@ from its store gets the same proposals.
 
 from nas.samplers.matched import MatchedSampler
 from nas.samplers.paired import PairedSampler
-from nas.samplers.registry import SAMPLERS, make_sampler
+from nas.samplers.registry import SAMPLERS, SamplerMaker, make_sampler
 
 __all__ = [
     "SAMPLERS",
     "MatchedSampler",
     "PairedSampler",
+    "SamplerMaker",
     "make_sampler",
 ]

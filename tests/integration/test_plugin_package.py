@@ -69,6 +69,25 @@ def test_a_search_trains_and_exports_with_the_parts_of_the_package(
     assert shown["versions"]["nas-example"] == "0.1"
 
 
+def test_the_parts_of_the_package_keep_the_promises_of_their_ports(
+    site: Path, tmp_path: Path
+) -> None:
+    shutil.copy(SOURCE / "space.toml", tmp_path)
+    code = (
+        "from pathlib import Path\n"
+        "from nas.space import load_space\n"
+        "from nas.testing import check_block_kind, check_export_format, check_sampler\n"
+        "check_block_kind(load_space('space.toml'))\n"
+        "check_sampler('climb')\n"
+        "check_export_format('npz', Path('out'))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(site)},
+        capture_output=True, text=True, timeout=200, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
 def test_without_the_package_everything_measured_is_listed_and_the_part_is_named(
     searched: Path,
 ) -> None:

@@ -1,0 +1,27 @@
+"""Every registered block kind, sampler and export format keeps the promises of its port."""
+
+from pathlib import Path
+
+import pytest
+
+from nas.exports import FORMATS
+from nas.samplers import SAMPLERS
+from nas.space import BLOCK_KINDS, builtin_names, load_space
+from nas.testing import check_block_kind, check_export_format, check_sampler
+
+SPACES = {load_space(name).kind.name: name for name in builtin_names()}
+
+
+@pytest.mark.parametrize("name", BLOCK_KINDS.names())
+def test_a_block_kind(name: str) -> None:
+    check_block_kind(load_space(SPACES[name]), draws=2)
+
+
+@pytest.mark.parametrize("name", SAMPLERS.names())
+def test_a_sampler(name: str) -> None:
+    check_sampler(name)
+
+
+@pytest.mark.parametrize("name", FORMATS.names())
+def test_an_export_format(name: str, tmp_path: Path) -> None:
+    check_export_format(name, tmp_path / "out")
