@@ -9,7 +9,8 @@ request.
 
 import configparser
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeGuard, TypeVar
@@ -72,6 +73,25 @@ class Registry(Generic[Part]):
         """
         dist = self._entry(name).dist
         return (dist.name, dist.version) if dist else None
+
+    @contextmanager
+    def blaming(self, name: str) -> Iterator[None]:
+        """Turn a fault of the part `name` within the block into an error that names its package.
+
+        An OSError and the faults of a part of nas pass unchanged.
+
+        Raises:
+            NasError: the part of another package failed.
+        """
+        try:
+            yield
+        except (NasError, OSError):
+            raise
+        except Exception as error:
+            entry = self._entry(name)
+            if entry.dist is None:
+                raise
+            raise self._unusable(entry, f"{type(error).__name__}: {error}") from error
 
     def _entry(self, name: str) -> "EntryPoint":
         found = [entry for entry in _entries(self.group) if entry.name == name]

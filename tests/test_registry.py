@@ -7,8 +7,12 @@ from typing import TypeGuard
 
 import pytest
 
+from nas.cost import CostModel
 from nas.errors import NasError, SpaceError
+from nas.feasible import FeasibleSpace
 from nas.registry import Registry
+from nas.samplers import make_sampler
+from nas.space import load_space
 from tests.distributions import install
 
 GROUP = "nas.fruits"
@@ -87,6 +91,16 @@ def test_a_part_is_found_that_is_installed_during_the_run(
     install(tmp_path, "late", {GROUP: {"quince": "late:QUINCE"}}, {"late": "QUINCE = 'yellow'"})
     monkeypatch.syspath_prepend(tmp_path)
     assert FRUITS.load("quince") == "yellow"
+
+
+def test_a_fault_of_a_part_names_its_package(site: Path) -> None:
+    install(site, "sour", {"nas.samplers": {"lemon": "sour:make"}}, {"sour": "def make(one): pass"})
+    with pytest.raises(NasError, match=r"'lemon'.*sour 1\.5.*TypeError"):
+        make_sampler("lemon", FeasibleSpace(CostModel(load_space("igcv3")), ()), ())
+    install(site, "sweet", {"nas.samplers": {"lime": "sweet:make"}}, {})
+    (site / "sweet.py").write_text("def make(feasible, goals): return 'no sampler'")
+    with pytest.raises(NasError, match="'lime'"):
+        make_sampler("lime", FeasibleSpace(CostModel(load_space("igcv3")), ()), ())
 
 
 def test_the_module_itself_loads_no_metadata() -> None:

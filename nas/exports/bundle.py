@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from nas.cost import total_cost
-from nas.errors import ExportError, NasError
+from nas.errors import ExportError
 from nas.exports.card import Counted, Counts, make_card
 from nas.exports.files import publish, staging, write_bytes
 from nas.exports.format import FORMATS, ExportFormat, ExportJob, Written, choose_formats
@@ -111,20 +111,9 @@ def _write(request: ExportRequest, formats: Sequence[ExportFormat], part: Path) 
 
 
 def _run(one: ExportFormat, job: ExportJob, part: Path) -> Written:
-    """Write the files of one format; an error in another package names that package."""
-    try:
+    """Write the files of one format."""
+    with FORMATS.blaming(one.name):
         return one.write(job, part)
-    except (NasError, OSError):
-        raise
-    except Exception as error:
-        provider = FORMATS.provider(one.name)
-        if provider is None:
-            raise
-        raise ExportError(
-            f"the format {one.name} of the package {provider[0]} {provider[1]} failed: "
-            f"{type(error).__name__}: {error}.",
-            "Repair this package, or export without this format.",
-        ) from error
 
 
 def _count(layers: list[Layer], shape: Shape, classes: int) -> Counts:

@@ -35,7 +35,9 @@ def make_sampler(name: str, feasible: Feasible, goals: Sequence[Objective]) -> S
     kind, _, words = name.partition(":")
     if kind == PAIRED_PREFIX and words:
         return PairedSampler(feasible, goals, words)
-    made = SAMPLERS.load(name)(feasible, goals)
+    make = SAMPLERS.load(name)
+    with SAMPLERS.blaming(name):
+        made = make(feasible, goals)
     if not isinstance(made, Sampler):
         raise NasError(
             f"what the package of the sampler {name!r} makes is no sampler: {made!r}.",

@@ -90,7 +90,7 @@ def test_a_format_of_another_package_is_written_where_it_is_named(
         (["class"], "other-formats 1.5"),
         (["source", "twin"], "network.py"),
         (["false-card"], "card.json"),
-        (["failing"], "other-formats 1.5 failed: ZeroDivisionError: a fault"),
+        (["failing"], "other_formats:FAILING: ZeroDivisionError: a fault"),
     ],
 )
 def test_a_format_that_cannot_be_used_is_refused_and_named(
