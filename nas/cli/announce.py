@@ -1,4 +1,4 @@
-"""The start of a study on the screen: eight lines, and every setting with --verbose."""
+"""The start of a study on the screen: eight lines, or every setting with --verbose."""
 
 import click
 
@@ -18,7 +18,7 @@ def announce(
     ready: tuple[FeasibleSpace | FeasibleUnion, Task],
     verbose: bool,
 ) -> None:
-    """Tell the user what is searched, and how; `ready` is what the preflight has made."""
+    """Print what is searched, and how; `ready` comes from the preflight."""
     feasible, task = ready
     low, high = feasible.bounds()
     share = output.share(low, high, feasible.total)
@@ -43,7 +43,7 @@ def announce(
 
 
 def _print_rest(spec: StudySpec, task: Task) -> None:
-    """Print the settings that the eight lines leave out, and the maps at both inputs."""
+    """Print the settings that the eight lines omit, and the strides at both inputs."""
     said = {"space", "budget", "counted at", "trained at", "task", "trials"}
     for name, line in rows.settings(spec):
         if name not in said:
@@ -63,7 +63,7 @@ def _outputs(task: Task) -> str:
 
 def _plan(spec: StudySpec) -> str:
     several = output.plural(spec.num_trials, "candidate") if spec.counted else "candidates"
-    time = f" begun within {duration(spec.time_limit)}" if spec.time_limit else ""
+    time = f" started within {duration(spec.time_limit)}" if spec.time_limit else ""
     known = f" and {len(spec.references)} published" if spec.references else ""
     *early, full = spec.rungs
     rungs = f", judged after {', '.join(map(str, early))}" if early else ""
@@ -74,7 +74,7 @@ def _plan(spec: StudySpec) -> str:
 
 
 def _page(store: Store, study: str) -> str:
-    """Say how to serve the live page, at an address that is free now."""
+    """Return the command that serves the live page, with a free port."""
     port = free_port()
     words = f"dashboard --study {study}"
     if port is None:

@@ -1,4 +1,4 @@
-"""`nas compare-spaces`: what a space, or one choice, is worth, by networks drawn at random."""
+"""`nas compare-spaces`: compare spaces, or values of one choice, by random networks."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -109,10 +109,10 @@ def compare_spaces(
 
 
 def _stored(study: str | None) -> str:
-    """Return the study that is to be printed again; refuse options of a new one.
+    """Return the name of the study to print again; refuse options of a new study.
 
     Raises:
-        NasError: none was named.
+        NasError: no study was named.
     """
     if study is None:
         raise NasError(
@@ -137,7 +137,7 @@ def _print(
     plot: Path | None,
     resume: str,
 ) -> None:
-    """Print the comparison, and write its page where one is asked for."""
+    """Print the comparison, and write its page if requested."""
     from nas.results import compare, comparison_document, comparison_facts, comparison_statements
 
     spec, trials = study.spec, study.results.trials
@@ -152,7 +152,7 @@ def _print(
         return
     _show(spec, found, facts)
     if not found.complete:
-        output.field("go on", resume)
+        output.field("continue", resume)
     if plot:
         output.field("page", str(plot))
     elif not said.quiet:

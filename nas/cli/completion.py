@@ -1,7 +1,7 @@
-"""Values that the shell completes: names of spaces, networks, tasks, recipes, samplers, studies.
+"""Shell completion of values: spaces, networks, tasks, recipes, samplers, studies.
 
-The tab key must answer at once and print no error: nothing here imports torch, the database is only
-read, and whatever goes wrong offers nothing.
+Completion must be fast and print no error: nothing here imports torch, the database is only read,
+and any error gives no suggestions.
 """
 
 import os
@@ -21,7 +21,7 @@ _CONNECT_SECONDS = 2
 
 
 def complete_values(command: click.Command) -> click.Command:
-    """Let the parameters of a verb complete their values, each by its name; return the verb."""
+    """Set the completion of a verb's parameters by their names; return the verb."""
     for parameter in command.params:
         offer = _OFFERS.get(parameter.name or "")
         if offer is not None and parameter.type is click.STRING:
@@ -30,7 +30,7 @@ def complete_values(command: click.Command) -> click.Command:
 
 
 class _Word(click.types.StringParamType):
-    """A text of which some values are known."""
+    """A text with some known values."""
 
     def __init__(self, offer: _Offer) -> None:
         self._offer = offer
@@ -38,7 +38,7 @@ class _Word(click.types.StringParamType):
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        """Return the known values that begin with `incomplete`; files where none does."""
+        """Return the known values that begin with `incomplete`; files if there are none."""
         try:
             known = sorted(set(self._offer(ctx)))
         except Exception:  # noqa: BLE001 - a broken file or database: nothing is offered
@@ -59,7 +59,7 @@ def _spaces(_ctx: click.Context) -> Iterable[str]:
 
 
 def _networks(ctx: click.Context) -> Iterable[str]:
-    """Return the known networks of the space that was typed before, or of the default one."""
+    """Return the known networks of the space on the command line, or of the default one."""
     from nas.space import load_space
     from nas.workflows import SPACE
 

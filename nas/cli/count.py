@@ -1,4 +1,4 @@
-"""`nas count`: exact numbers, before anything is trained."""
+"""`nas count`: exact costs of a network, without training."""
 
 import click
 

@@ -1,4 +1,4 @@
-"""`nas db`: look after the database."""
+"""`nas db`: manage the database."""
 
 import click
 
@@ -28,7 +28,7 @@ def upgrade(db: str | None) -> None:
 
     done = upgrade_store(db)
     if done.before == done.after:
-        click.echo(f"nothing to do: the database is at revision {done.after} already")
+        click.echo(f"nothing to do: the database is already at revision {done.after}")
         return
-    backup = f"; the file as it was: {done.backup}" if done.backup else ""
+    backup = f"; backup: {done.backup}" if done.backup else ""
     click.echo(f"upgraded from revision {done.before} to {done.after}{backup}")

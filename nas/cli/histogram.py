@@ -1,4 +1,4 @@
-"""The distribution of costs as lines of text."""
+"""The distribution of costs as text lines."""
 
 from typing import TYPE_CHECKING
 
@@ -7,13 +7,13 @@ from nas.metrics import cost_metric
 if TYPE_CHECKING:
     from nas.feasible import Distribution
 
-_RARE = 1e-4  # intervals with a smaller share of the space, at either end, go into one line
+_RARE = 1e-4  # rarer intervals at either end are merged into one line
 
 
 def histogram(spread: "Distribution", width: int) -> list[str]:
-    """Return a bar for each interval of a Distribution: full within the budget, light beyond it.
+    """Return a bar for each interval of a Distribution: full within the budget, light above it.
 
-    The line of the ceiling stands between the interval below it and the one above.
+    The line of the ceiling is between the interval below it and the one above it.
     """
     first, last = _ends(spread)
     rows = []
@@ -41,7 +41,7 @@ def histogram(spread: "Distribution", width: int) -> list[str]:
     return lines
 
 
-LEGEND = ": █ within the budget, ░ beyond it"
+LEGEND = ": █ within the budget, ░ above it"
 
 
 def _ends(spread: "Distribution") -> tuple[int, int]:
@@ -66,7 +66,7 @@ def _share(share: float) -> str:
 
 
 def _bar(whole: float, feasible: float) -> str:
-    """Return a bar of `whole` columns; the part within the budget is full, to eighths alone."""
+    """Return a bar of `whole` columns; the part within the budget is full, in eighths if alone."""
     full = int(feasible + 1e-9)
     eighths = round(8 * (feasible - full))
     light = max(0, round(whole) - full - (1 if eighths else 0))

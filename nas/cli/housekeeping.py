@@ -1,4 +1,4 @@
-"""`nas delete` and `nas rename`: a study gone with its files, or under another name."""
+"""`nas delete` and `nas rename`: delete a study with its files, or rename it."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from nas.cli import options
 
 @click.command()
 @click.argument("study")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @options.results("Results directory of the study, if it was moved.")
 @options.database
 def delete(study: str, yes: bool, results_dir: Path, db: str | None) -> None:
@@ -36,7 +36,7 @@ def delete(study: str, yes: bool, results_dir: Path, db: str | None) -> None:
                     agreed = click.confirm(question, default=False)
                 except click.Abort:
                     raise NasError(
-                        "nobody answered: nothing was deleted.", "Add --yes to delete unasked."
+                        "no answer: nothing was deleted.", "Add --yes to delete without a question."
                     ) from None
                 if not agreed:
                     click.echo("nothing was deleted")
@@ -46,7 +46,7 @@ def delete(study: str, yes: bool, results_dir: Path, db: str | None) -> None:
     if done.kept:
         kept = output.plural(done.kept, "file")
         one = done.kept == 1
-        stay = "stays: another study reuses it" if one else "stay: other studies reuse them"
+        stay = "is kept: another study reuses it" if one else "are kept: other studies reuse them"
         click.echo(f"{kept} of its weights {stay}")
     for folder in done.left:
         click.echo(f"{folder} could not be deleted", err=True)
@@ -58,7 +58,7 @@ def delete(study: str, yes: bool, results_dir: Path, db: str | None) -> None:
 @options.results("Results directory of the study, if it was moved.")
 @options.database
 def rename(study: str, name: str, results_dir: Path, db: str | None) -> None:
-    """Give a STUDY another NAME, and its folder with it.
+    """Give a STUDY another NAME, and rename its folder.
 
     \b
     Example:

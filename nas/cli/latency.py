@@ -1,4 +1,4 @@
-"""`nas latency`: one network timed as a whole."""
+"""`nas latency`: measure the latency of a network."""
 
 from dataclasses import asdict
 

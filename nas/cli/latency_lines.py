@@ -1,4 +1,4 @@
-"""The measurement of a latency table on the screen."""
+"""Messages about the measurement of a latency table."""
 
 import sys
 
@@ -9,7 +9,7 @@ from nas.workflows import Event, TableBegun, TableMeasured, TableProgress
 
 
 def say_latency_table(event: Event) -> None:
-    """Print an event on stderr, if it is one of a latency table."""
+    """Print an event on stderr, if it is about a latency table."""
     match event:
         case TableBegun(space=space, device=device):
             click.echo(f"measuring the latency table of {space} on {device}", err=True)

@@ -86,6 +86,6 @@ def _trials(study: "StudySummary") -> str:
 
 
 def _state(study: "StudySummary") -> str:
-    """Return the state; `killed` for a study that says it runs while no live process holds it."""
+    """Return the state; `killed` for a RUNNING study without a live process."""
     state = study.state.value.lower()
     return "killed" if state == "running" and study.holder is None else state

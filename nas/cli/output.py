@@ -18,11 +18,11 @@ def echo_json(value: Any) -> None:
 
 
 _GAP = "  "
-_LEAST = 8  # columns of text are not cut below so many characters
+_LEAST = 8  # minimum width of text columns
 
 
 def terminal_width() -> int | None:
-    """Return the columns of the terminal on stdout, None where it is a pipe or a file."""
+    """Return the width of the terminal on stdout, None for a pipe or a file."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
@@ -35,9 +35,9 @@ def table(
 ) -> None:
     """Print rows under the headings of `columns` (key -> heading); `numbers` align right.
 
-    A pipe gets each row on one line, however long. No line is longer than a terminal is wide:
-    columns of `optional` are left out, the first one first, then the longest texts are cut.
-    The columns that were left out are named below the table.
+    A pipe gets each row on one line of any length. For a terminal, lines are limited to its width:
+    columns of `optional` are omitted in order, then the longest texts are shortened. The names of
+    omitted columns are printed below the table.
     """
     cells = {
         key: [heading, *[str(row.get(key, "")) for row in rows]] for key, heading in columns.items()
@@ -65,9 +65,10 @@ def _padded(cells: Sequence[str], width: int, pad: Callable[[str, int], str]) ->
 def _fit(
     widths: dict[str, int], optional: Sequence[str], numbers: Collection[str], terminal: int
 ) -> list[str]:
-    """Make `widths` fit into `terminal`; return the keys of the columns that were left out.
+    """Reduce `widths` to fit into `terminal`; return the keys of the omitted columns.
 
-    Columns of `optional` go first, then texts are cut, then further columns go from the right.
+    Columns of `optional` are omitted first, then texts are shortened, then columns are omitted from
+    the right.
     """
     left_out: list[str] = []
     hide = [key for key in optional if key in widths]
@@ -84,10 +85,10 @@ def _fit(
 
 
 def shortened(text: str, width: int) -> str:
-    """Return `text` in at most `width` characters, with … for what was cut.
+    """Return `text` with at most `width` characters; … replaces the removed part.
 
-    A sentence loses its end. A name, an identity or a path loses its middle: names that begin alike
-    often differ at the end.
+    A sentence loses its end. A name, an id or a path loses its middle, because similar names often
+    differ at the end.
     """
     if len(text) <= width:
         return text
@@ -96,7 +97,7 @@ def shortened(text: str, width: int) -> str:
 
 
 def paragraph(text: str, indent: str = "") -> None:
-    """Print a text, broken between words where a terminal is narrow; later lines are indented."""
+    """Print a text, wrapped to the terminal; further lines are indented."""
     terminal = terminal_width()
     if terminal is None:
         click.echo(text)
@@ -108,7 +109,7 @@ def paragraph(text: str, indent: str = "") -> None:
 
 
 def field(name: str, text: str, width: int = 11) -> None:
-    """Print a name and a text on one line, broken between words where a terminal is narrow."""
+    """Print a name and a text, wrapped to the terminal."""
     start, terminal = f"{name:<{width}} ", terminal_width()
     lines = [f"{start}{text}".rstrip()]
     if terminal:
@@ -124,11 +125,11 @@ def field(name: str, text: str, width: int = 11) -> None:
 
 
 def size(number: int) -> str:
-    """Return the size of a space: exact where a person can read it, else as 1.17e+31."""
+    """Return the size of a space: exact if it is short, otherwise as 1.17e+31."""
     return f"{number:,}" if number < 10**7 else f"{number:.3g}"
 
 
 def share(low: float, high: float, total: float) -> str:
-    """Return which part of `total` lies between two bounds, e.g. `28.4 to 28.5 %`."""
+    """Return the share of `total` between two bounds, e.g. `28.4 to 28.5 %`."""
     shares = [f"{100 * part / total:.3g}" for part in (low, high)]
     return f"{' to '.join(dict.fromkeys(shares))} %"

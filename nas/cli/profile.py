@@ -1,4 +1,4 @@
-"""Where the time went, as tables: of a study, trial by trial, and of a training."""
+"""Profiles as tables: of a study with its trials, and of a training."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -19,7 +19,7 @@ from nas.units import duration
 _COLUMNS = {
     "part": "part",
     "share": "share",
-    "seconds": "in all",
+    "seconds": "total",
     "median": "median",
     "per_image": "per image",
     "meaning": "",
@@ -37,7 +37,7 @@ def of_reports(reports: Reports) -> dict[int, Profile]:
 
 
 def print_profiles(profiles: Sequence[Profile], noun: str) -> None:
-    """Print where the time of one `noun` or more went; nothing where none was measured."""
+    """Print the profile of one or more `noun`s; nothing if none was measured."""
     if not profiles:
         return
     rows = [
@@ -56,16 +56,16 @@ def print_profiles(profiles: Sequence[Profile], noun: str) -> None:
 
 
 def show_study(study: str, reports: Reports, resume: str, json_: bool) -> None:
-    """Print the profile of a study, and that of each trial; `resume` is how to go on with it.
+    """Print the profile of a study and of its trials; `resume` is the command to continue it.
 
     Raises:
-        NasError: no trial has one.
+        NasError: no trial has a profile.
     """
     profiles = of_reports(reports)
     if not profiles:
         raise NasError(
             f"no trial of {study} was measured with --profile.",
-            f"Trials to come are, with: {resume} --profile",
+            f"To measure further trials: {resume} --profile",
         )
     if json_:
         summary = [asdict(row) for row in profile_table(list(profiles.values()))]
@@ -88,7 +88,7 @@ def show_study(study: str, reports: Reports, resume: str, json_: bool) -> None:
 
 
 def _span(seconds: float) -> str:
-    """Return a time with three digits, in the unit that suits it."""
+    """Return a time with three digits, in a suitable unit."""
     for unit, size in (("s", 1.0), ("ms", 1e-3)):
         if abs(seconds) >= size:
             return duration(seconds) if seconds >= 100 else _digits(seconds / size, unit)

@@ -1,4 +1,4 @@
-"""What the user sees while a study runs: a live panel on a terminal, plain lines otherwise."""
+"""The progress of a running study: a live panel on a terminal, plain lines otherwise."""
 
 import sys
 import time
@@ -28,10 +28,10 @@ _BAR_WIDTH = 48
 
 
 class ProgressDisplay:
-    """Follows the events of one run; use it as a context manager and hand `watch` to the run."""
+    """Shows the events of one run; use it as a context manager and pass `watch` to the run."""
 
     def __init__(self, study: Study, quiet: bool) -> None:
-        """Follow `study`; `quiet` says nothing at all."""
+        """Follow `study`; `quiet` prints nothing."""
         self._study = study
         self._quiet = quiet
         self._epochs_before = self._epochs()
@@ -40,7 +40,7 @@ class ProgressDisplay:
         self._first = True
 
     def __enter__(self) -> "ProgressDisplay":
-        """Open the live panel where there is a terminal."""
+        """Open the live panel if there is a terminal."""
         if not self._quiet and sys.stdout.isatty():
             from rich.live import Live
 
@@ -54,7 +54,7 @@ class ProgressDisplay:
             self._live.stop()
 
     def watch(self, event: Event) -> None:
-        """Take in one event."""
+        """Handle one event."""
         if isinstance(event, WorkersReady):
             self._ready = time.monotonic()
             self._say(f"Ray is up after {duration(self._elapsed())}: {event.concurrent} at a time")
@@ -83,7 +83,7 @@ class ProgressDisplay:
             click.echo(text)
 
     def _elapsed(self) -> float:
-        """Return the seconds since the command was typed."""
+        """Return the seconds since the start of the command."""
         return time.monotonic() - STARTED
 
     def _counts(self) -> dict[TrialState, int]:
@@ -111,10 +111,10 @@ class ProgressDisplay:
         return ", ".join(parts)
 
     def _left(self) -> float | None:
-        """Return the seconds to go at the pace of this run in epochs; None before its first one.
+        """Return the remaining seconds at this run's pace in epochs; None before its first epoch.
 
-        A trial yet to come is expected to pass each rung with probability 1/eta; one that runs, or
-        a reference, to go to the end. Candidates may have a time of their own instead.
+        A future trial is expected to pass each rung with probability 1/eta; a running trial or a
+        reference is expected to complete. Candidates may be limited by time instead.
         """
         trained = self._epochs() - self._epochs_before
         if trained < 1:
@@ -131,7 +131,7 @@ class ProgressDisplay:
         return search + pace * epochs
 
     def _of_time(self) -> int:
-        """Return the part of the bar that shows how much of the time for the search has gone."""
+        """Return the elapsed share of the time limit, as a part of the bar."""
         limit, left = self._study.spec.time_limit or 1.0, self._study.time_left or 0.0
         return round(_BAR_WIDTH * (1 - min(1.0, left / limit)))
 
@@ -172,12 +172,12 @@ class ProgressDisplay:
 
 
 def _epochs(trial: Trial) -> int:
-    """Return the epochs that were trained here: none of a reused result."""
+    """Return the epochs trained in this run; 0 for a reused result."""
     return trial.last.epoch if trial.last and trial.origin is None else 0
 
 
 def _expected_epochs(rungs: Sequence[int], eta: int) -> float:
-    """Return the mean epochs of a trial that passes each rung with probability 1/eta."""
+    """Return the expected epochs of a trial that passes each rung with probability 1/eta."""
     steps = zip((0, *rungs), rungs, strict=False)
     return float(sum((end - start) / eta**i for i, (start, end) in enumerate(steps)))
 

@@ -40,7 +40,7 @@ def published(spaces: tuple[str, ...], json_: bool) -> None:
     if off:
         message = NasError(
             f"{len(off)} of {len(rows)} networks differ from their exact count: {', '.join(off)}.",
-            "Mend the block kind, or the space file; nothing that it counts can be trusted.",
+            "Correct the block kind, or the space file; its counts are wrong.",
         )
         message.exit_code = 1
         raise message
@@ -72,7 +72,7 @@ def _show(rows: list[dict[str, Any]]) -> None:
 
 
 def _cells(row: Mapping[str, Any]) -> dict[str, str]:
-    """Return one row as the table prints it."""
+    """Return one row as text for the table."""
     printed, share = row["published"], row["published_difference"]
     return {
         **{key: str(row[key]) for key in ("space", "name", "input", "strides", "classes")},
@@ -89,9 +89,9 @@ def _cells(row: Mapping[str, Any]) -> dict[str, str]:
 
 
 def printed_besides(numbers: Mapping[str, Any]) -> list[str]:
-    """Return what is printed of a network besides its counts and the source: `5.30 % top-1 error`.
+    """Return the other printed numbers of a network: `5.30 % top-1 error`.
 
-    A number called an error or an accuracy is a share, and shown as a percentage.
+    A number with error or accuracy in its name is a share, and shown as a percentage.
     """
     found = []
     for key, value in numbers.items():
@@ -105,7 +105,7 @@ def printed_besides(numbers: Mapping[str, Any]) -> list[str]:
 
 
 def _exactness(row: Mapping[str, Any]) -> str:
-    """Return which exact counts are there and equal, or by how much they are not."""
+    """Return which exact counts exist and are equal, or the differences."""
     known = {key: off for key, off in row["exact_difference"].items() if off is not None}
     wrong = [f"{key} {off:+,}" for key, off in known.items() if off]
     return ", ".join(wrong) or (f"equal ({', '.join(known)})" if known else "")

@@ -1,4 +1,4 @@
-"""The rows of a study's tables: one shape for the screen, for JSON and for CSV."""
+"""The rows of a study's tables, for the screen, JSON and CSV."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -37,7 +37,7 @@ def csv_fields(spec: StudySpec) -> list[str]:
 def columns(
     found: StudyResults, without: Sequence[str] = (), latency: bool = False
 ) -> dict[str, str]:
-    """Return the columns of a table of trials; those of several seeds where there are any."""
+    """Return the columns of a table of trials; seed columns only if there are several seeds."""
     several = any(len(own) > 1 for own in found.trainings.values())
     short = found.metric.short
     all_columns = {
@@ -76,10 +76,10 @@ def shown(trials: Sequence[Trial], found: StudyResults) -> list[dict[str, Any]]:
 
 
 def role(trial: Trial, found: StudyResults) -> str:
-    """Return what a trial is in its study; empty where nothing sets it apart.
+    """Return the role of a trial in its study; empty for ordinary trials.
 
-    The winner, a member of the front, a candidate of one seed that the front does not dominate, a
-    published architecture, or a further seed of another trial.
+    The winner, a member of the front, an unconfirmed candidate, a published architecture, or a
+    further seed of another trial.
     """
     if not trial.candidate:
         return trial.reference or further_seed(trial)
@@ -90,7 +90,7 @@ def role(trial: Trial, found: StudyResults) -> str:
 
 
 def state(trial: Trial) -> str:
-    """Return the state in words, with why it failed or where its result comes from."""
+    """Return the state as text, with the reason of a failure or the origin of a result."""
     word = trial.state.value.lower()
     if trial.origin:
         return f"{word}, reused from {trial.origin.replace('/', '#')}"
@@ -98,7 +98,7 @@ def state(trial: Trial) -> str:
 
 
 def further_seed(trial: Trial) -> str:
-    """Return which training of which trial this one repeats; empty for any other trial."""
+    """Return which training of which trial this repeats; empty for any other trial."""
     if trial.replicate_of is None:
         return ""
     return f"seed {trial.replicate + 1} of trial {trial.replicate_of}"
@@ -109,7 +109,7 @@ def _stage(depth: object, width: object) -> str:
 
 
 def settings(spec: StudySpec) -> list[tuple[str, str]]:
-    """Return what defines a study, as pairs for the screen."""
+    """Return the settings of a study, as pairs of texts."""
     return [
         ("space", "; ".join(f"{name} ({space.title})" for name, space in spec.spaces.items())),
         ("budget", ", ".join(map(str, spec.budget)) or "none"),
@@ -121,7 +121,7 @@ def settings(spec: StudySpec) -> list[tuple[str, str]]:
         ),
         ("task", task_line(spec)),
         *_recipe(spec.recipe),
-        ("rungs", f"{', '.join(map(str, spec.rungs))} epochs; the best 1/{spec.eta} go on"),
+        ("rungs", f"{', '.join(map(str, spec.rungs))} epochs; the best 1/{spec.eta} continue"),
         *([("resolutions", spec.ladder.resolutions)] if spec.resolutions else []),
         ("objectives", ", ".join(spec.objectives)),
         ("sampler", f"{spec.sampler}, seed {spec.seed}"),
@@ -137,7 +137,7 @@ def confirmed_setting(spec: StudySpec) -> str:
 
 
 def _recipe(text: str) -> list[tuple[str, str]]:
-    """Return the name of a recipe, then its settings, one to a line, without the comments."""
+    """Return the name of a recipe, then its settings, one per line, without comments."""
     name, _, body = text.partition("\n")
     lines = (line.partition("#")[0].strip() for line in body.splitlines())
     return [("recipe", name.removeprefix("# "))] + [("", f"  {line}") for line in lines if line]

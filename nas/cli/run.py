@@ -1,4 +1,4 @@
-"""What the commands print of a study that runs: its events, and how it ended."""
+"""The output of a running study: its events, and its end."""
 
 from dataclasses import replace
 
@@ -30,22 +30,22 @@ from nas.workflows import (
 
 
 class Screen:
-    """Prints the events of a study; use it as a context manager and hand `watch` to a workflow.
+    """Prints the events of a study; use it as a context manager and pass `watch` to a workflow.
 
-    `run` is how its trials run, in a process in which a second Ctrl-C ends everything.
+    `run` has the settings of its trials, in a process that a second Ctrl-C ends.
     """
 
     def __init__(self, said: Output, run: RunRequest) -> None:
-        """Print what `said` asks for, and the profiles that `run` measures."""
+        """Print the output that `said` selects, and the profiles that `run` measures."""
         self._said, self.run = said, replace(run, owns_process=True)
         self._progress: ProgressDisplay | None = None
 
     def __enter__(self) -> "Screen":
-        """Print from here on."""
+        """Start to print."""
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Close what is open."""
+        """Close the display."""
         self._close()
 
     def watch(self, event: Event) -> None:
@@ -65,7 +65,7 @@ class Screen:
             self._tell(event)
 
     def _tell(self, event: Event) -> None:
-        """Print an event that is not one of a single trial."""
+        """Print an event that does not belong to a single trial."""
         match event:
             case StudyReady(store=store, ready=ready):
                 from nas.cli.announce import announce  # loads torch
@@ -127,6 +127,6 @@ def conclude(outcome: SearchOutcome, said: Output, db: str | None) -> int:
 
 
 def interrupted(outcome: SearchOutcome) -> int:
-    """Say what is kept and how to go on; return the exit code."""
-    click.echo(f"\ninterrupted: {outcome.kept}\nGo on with: {outcome.resume}", err=True)
+    """Print what is kept and how to continue; return the exit code."""
+    click.echo(f"\ninterrupted: {outcome.kept}\nContinue with: {outcome.resume}", err=True)
     return 130

@@ -1,4 +1,4 @@
-"""`nas search` and `nas resume`: from words to a study, and on to the run."""
+"""`nas search` and `nas resume`."""
 
 import click
 
@@ -11,12 +11,12 @@ from nas.workflows import ETA, NUM_TRIALS, RunRequest, SearchRequest
 def _numbers(
     _ctx: click.Context, parameter: click.Parameter, text: str | None
 ) -> tuple[int, ...] | None:
-    """Read whole numbers with commas between them; None where the option was not given."""
+    """Read integers separated by commas; None if the option was not given."""
     try:
         return None if text is None else tuple(int(part) for part in text.split(","))
     except ValueError as error:
         raise NasError(
-            f"{parameter.opts[0]} {text!r} are no whole numbers.",
+            f"{parameter.opts[0]} {text!r} are not integers.",
             f"Write them as {'2,4,8' if parameter.name == 'rungs' else '96,128,160'}.",
         ) from error
 
@@ -107,7 +107,7 @@ def _numbers(
     "seeds",
     metavar="S",
     type=click.IntRange(2),
-    help="Seeds for each of these networks, including that of the search.",
+    help="Seeds for each of these networks, including the one of the search.",
 )
 @setting(
     SearchRequest,

@@ -1,4 +1,4 @@
-"""`nas show`: one study and its trials, one trial of it, or one training."""
+"""`nas show`: a study with its trials, one trial, or one training."""
 
 import csv
 import heapq
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from nas.study import StudySpec, Trial
 
 _ALL_UP_TO = 200  # trials that are printed without --all
-_BEST = 100  # that are printed of more
+_BEST = 100  # trials that are printed of larger studies
 _CSV_MORE = ("state", "name", "family", "replicate_of", "fail_reason")
 _DETAILS = 3  # failed trials whose cause is printed in full
 
@@ -71,10 +71,10 @@ def show(study: str, db: str | None, **given: Any) -> None:
 
 
 def _check(given: Mapping[str, Any]) -> None:
-    """Refuse options of which one would have no effect.
+    """Refuse options that exclude each other.
 
     Raises:
-        NasError: two of them exclude each other.
+        NasError: two of them were given.
     """
     from nas.errors import NasError
 
@@ -106,7 +106,7 @@ def _show_training(name: str, group: "Sequence[Training]", given: Mapping[str, A
 def _show_profile(store: "Store", study: str, json_: bool) -> None:
     from nas.cli.profile import show_study
 
-    store.spec(study)  # refuses what is no study
+    store.spec(study)  # raises if there is no such study
     show_study(study, store.reports(study), store.command(f"resume {study}"), json_)
 
 
@@ -186,7 +186,7 @@ def _print_study(found: "StudyResults", versions: Mapping[str, str], all_: bool)
 
 
 def _best(found: "StudyResults") -> "list[Trial]":
-    """Return the winner, the front, the references, and the best of the others."""
+    """Return the winner, the front, the references, and the best of the other trials."""
     apart = (*found.front, *found.unconfirmed, *found.references)
     numbers = {trial.number for trial in apart}
 
@@ -205,14 +205,14 @@ def _best(found: "StudyResults") -> "list[Trial]":
 
 
 def _print_failures(found: "StudyResults") -> None:
-    """Print why trials failed: the first ones in full."""
+    """Print why trials failed; the first ones in full."""
     failed = [trial for trial in found.trials if trial.fail_detail]
     for trial in failed[:_DETAILS]:
         click.echo(f"\ntrial {trial.number} failed ({trial.fail_reason}):\n{trial.fail_detail}")
     if len(failed) > _DETAILS:
         output.paragraph(
             f"\n{len(failed) - _DETAILS:,} more trials failed; "
-            f"--trial N says why: {', '.join(str(t.number) for t in failed[_DETAILS:][:10])}"
+            f"--trial N shows why: {', '.join(str(t.number) for t in failed[_DETAILS:][:10])}"
             + (", …" if len(failed) > _DETAILS + 10 else "")
         )
 
@@ -244,7 +244,7 @@ def _print_csv(found: "StudyResults") -> None:
 
 
 def _choice_names(spec: "StudySpec") -> list[str]:
-    """Return the columns of the choices; spaces that share a stage and a choice share a column."""
+    """Return the columns of the choices; equal stage and choice names share a column."""
     return list(
         dict.fromkeys(
             f"{stage.name}.{key}"

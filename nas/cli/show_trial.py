@@ -30,10 +30,10 @@ _COSTS = ("madds", "params", "acts")
 
 
 def find(found: StudyResults, number: int, again: str) -> Trial:
-    """Return the trial of that number; `again` is the command that lists them all.
+    """Return the trial with this number; `again` is the command that lists all trials.
 
     Raises:
-        NasError: the study has none.
+        NasError: the study has no such trial.
     """
     for trial in found.trials:
         if trial.number == number:
@@ -44,7 +44,7 @@ def find(found: StudyResults, number: int, again: str) -> Trial:
 
 
 def document(found: StudyResults, trial: Trial) -> dict[str, Any]:
-    """Return all that is known of one trial as plain data; errors are shares in [0, 1].
+    """Return all data of one trial; errors are shares in [0, 1].
 
     `parts` has the choices of each stage under their names, its output as channels x height x
     width, and its cost at the deployment.
@@ -67,10 +67,10 @@ def document(found: StudyResults, trial: Trial) -> dict[str, Any]:
 def show_trial(
     found: StudyResults, trial: Trial, find_weights: Callable[[Trial], Path | None], export: str
 ) -> None:
-    """Print all that is known of one trial.
+    """Print all data of one trial.
 
-    `find_weights` tells where its weights lie, or that they are gone; `export` is the command that
-    exports it.
+    `find_weights` returns the path of its weights, None if they are missing; `export` is the
+    command that exports it.
     """
     _print_facts(found, trial)
     click.echo("")

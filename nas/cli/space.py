@@ -1,4 +1,4 @@
-"""`nas space`: what a space allows, and what a budget leaves of it."""
+"""`nas space`: the choices of a space, and the part within a budget."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -104,7 +104,7 @@ def _counted(count: "Count") -> dict[str, Any]:
 
 
 def _findings(found: SpaceSummary) -> list[str]:
-    """Say how large the space is and how much of it fits, line by line."""
+    """Return the size of the space and of the part within the budget, as lines."""
     feasible, count = found.feasible, found.count
     lines = [f"{output.size(feasible.total)} distinct architectures"]
     if feasible.budget:
@@ -124,7 +124,7 @@ def _findings(found: SpaceSummary) -> list[str]:
 
 
 def _number(count: "Count", total: int) -> str:
-    """Return a count in words: the exact integer, or its bounds."""
+    """Return a count as text: the exact integer, or its bounds."""
     share = output.share(count.low, count.high, total)
     if count.exact:
         return f"exactly {count.low:,} ({share})"
@@ -133,7 +133,7 @@ def _number(count: "Count", total: int) -> str:
 
 
 def _digits(low: float, high: float) -> int:
-    """Return the digits that show the difference of two bounds."""
+    """Return the number of digits that show the difference of two bounds."""
     return 6 if high < 1.01 * low else 3
 
 

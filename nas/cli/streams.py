@@ -1,4 +1,4 @@
-"""The streams of the command line: any encoding, and a reader that has seen enough."""
+"""The streams of the command line: any encoding, and readers that close early."""
 
 import codecs
 import contextlib
@@ -21,9 +21,9 @@ class ReaderGoneError(Exception):
 
 
 def prepare() -> None:
-    """Let no character stop a verb: what a stream cannot encode is written in ASCII, or as `?`.
+    """Make output errors impossible: unencodable characters are escaped in ASCII, or become `?`.
 
-    A stream that the caller has closed goes to the null device.
+    A stream that the caller has closed is redirected to the null device.
     """
     codecs.register_error("nas-plain", _plain)
     for name in ("stdout", "stderr"):
@@ -36,9 +36,9 @@ def prepare() -> None:
 
 @contextlib.contextmanager
 def reading() -> Iterator[None]:
-    """Turn a broken pipe into a ReaderGoneError where it is that of the output.
+    """Turn a broken pipe of the output into a ReaderGoneError.
 
-    Click would end with 1 first; a pipe to another process that broke is a fault.
+    Otherwise Click would exit with code 1; a broken pipe to another process is an error.
 
     Raises:
         ReaderGoneError: the reader of stdout or stderr has closed it.
@@ -53,7 +53,7 @@ def reading() -> Iterator[None]:
 
 
 def silence() -> None:
-    """Send what is still in the buffers to the null device, so that Python ends without a word."""
+    """Redirect buffered output to the null device, so that Python ends without a message."""
     null = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):
         if reader_gone(stream):
@@ -61,10 +61,10 @@ def silence() -> None:
 
 
 def reader_gone(stream: IO[str]) -> bool:
-    """Tell whether `stream` is a pipe or a socket that nobody reads any more."""
+    """Tell whether `stream` is a pipe or a socket without a reader."""
     try:
         number = stream.fileno()
-    except (OSError, ValueError):  # no file at all, as in a test
+    except (OSError, ValueError):  # not a file, as in a test
         return False
     poll = select.poll()
     poll.register(number, 0)
@@ -74,7 +74,7 @@ def reader_gone(stream: IO[str]) -> bool:
 def _plain(error: UnicodeError) -> tuple[str | bytes, int]:
     """Return the replacement of characters that could not be encoded.
 
-    A byte of a file name that is no text (PEP 383) is written as it is.
+    A byte of a file name that is not text (PEP 383) is written unchanged.
     """
     assert isinstance(error, UnicodeEncodeError)
     character = error.object[error.start]

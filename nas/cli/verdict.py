@@ -1,4 +1,4 @@
-"""The verdict: what a finished search says on the screen and as JSON."""
+"""The result of a finished search, as text and as JSON."""
 
 import time
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from nas.workflows import Shipped
 
 
 def document(study: Study, shipped: Shipped, seconds: float) -> dict[str, Any]:
-    """Return the result as `--json` prints it; `seconds` is what the run took."""
+    """Return the result for `--json`; `seconds` is the duration of the run."""
     found = shipped.results
     best = trial_record(shipped.best, found)
     latency = measured_latencies(found.spec, found.reports)
@@ -42,7 +42,7 @@ def document(study: Study, shipped: Shipped, seconds: float) -> dict[str, Any]:
 
 
 def conclude(study: Study, shipped: Shipped, say: bool) -> None:
-    """Print the front, the best and where everything lies; `say` False leaves out the rest."""
+    """Print the front, the best and all file locations; `say` False prints only the result."""
     spec = study.spec
     click.echo("" if say else None, nl=say)
     print_front(shipped.results)
@@ -59,7 +59,7 @@ def conclude(study: Study, shipped: Shipped, say: bool) -> None:
 
 
 def next_steps(database: Address, name: str) -> None:
-    """Print what may be typed next."""
+    """Print the commands that a user may run next."""
     click.echo("\nnext")
     for words in (f"show {name}", f"front {name} --csv", f"export {name} --trial N -o DIR",
                   f"dashboard --study {name}"):  # fmt: skip
@@ -95,7 +95,7 @@ def _print_best(shipped: Shipped) -> None:
 
 
 def _latency_lines(spec: StudySpec, best: Trial, found: Mapping[int, MeasuredLatency]) -> list[str]:
-    """Return what there is to say of the latency of the best; nothing where none was asked for."""
+    """Return the lines about the latency of the best; empty if latency is not used."""
     if best.number not in found:
         return []
     own = found[best.number]

@@ -60,7 +60,7 @@ def task_line(spec: StudySpec) -> str:
 def candidates_text(spec: StudySpec) -> str:
     """Return the maximum number of candidates, and the time in which new ones are started."""
     number = [f"{spec.num_trials:,}"] if spec.counted else []
-    time = [f"begun within {duration(spec.time_limit)}"] if spec.time_limit else []
+    time = [f"started within {duration(spec.time_limit)}"] if spec.time_limit else []
     return ", ".join(number + time)
 
 

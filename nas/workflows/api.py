@@ -1,8 +1,9 @@
 """The Python API: what `import nas` offers a script or a notebook.
 
-Nothing is printed; `on_event` hears what happens (`nas.workflows.events`). Every mistake raises a
-NasError. Studies are kept in `db`, by default the file that the variable NAS_DB names, or nas.db;
-their files in `nas-results`, or where the variable NAS_RESULTS says. The commands read the same.
+Nothing is printed; `on_event` is called with events (`nas.workflows.events`). Every mistake raises
+a NasError. Studies are stored in `db`, by default the database in the variable NAS_DB, or nas.db;
+their files in the folder of the variable NAS_RESULTS, or in `nas-results`. The commands use the
+same.
 """
 
 from collections.abc import Callable, Sequence
@@ -61,13 +62,13 @@ def search(
     """Search a space for the best networks within a budget; return the study when it is complete.
 
     `budget` is a ceiling such as 300M-flops, or several; `time` is a span such as "1h30m", or
-    seconds. Every other setting is that of `nas search` and of `SearchRequest`; `run` says where
-    trials run. The first Ctrl-C, or interruption of a notebook's cell, ends the trials that run and
-    raises KeyboardInterrupt: nothing that was measured is lost, and `resume` goes on.
+    seconds. All other settings are those of `nas search` and `SearchRequest`; `run` sets where
+    trials run. The first Ctrl-C, or interruption of a notebook's cell, ends the running trials and
+    raises KeyboardInterrupt: all measurements are kept, and `resume` continues.
 
     Raises:
         NasError: a setting cannot be used, and nothing was created; or the study failed or paused,
-            and what it measured is kept.
+            and its measurements are kept.
         KeyboardInterrupt: the study was interrupted; the message names it.
     """
     request = SearchRequest(
@@ -111,13 +112,13 @@ def resume(
     db: str | None = None,
     on_event: events.Watcher = events.ignore,
 ) -> StoredStudy:
-    """Go on with a study that was interrupted; return it when it is complete.
+    """Continue a study that was interrupted; return it when it is complete.
 
     Finished trials are not repeated.
 
     Raises:
-        NasError: there is no such study, it cannot go on here, or it failed or paused.
-        KeyboardInterrupt: the study was interrupted once more.
+        NasError: there is no such study, it cannot continue here, or it failed or paused.
+        KeyboardInterrupt: the study was interrupted again.
     """
     run = run or RunRequest()
     return _complete(lambda: search_run.resume(study, run, db, on_event), run, db)
@@ -147,11 +148,11 @@ def compare_spaces(
     """Compare spaces by `number` random networks of each; return the study when it is complete.
 
     With `vary`, such as g1 or g1=1,2,4, the values of one choice of a single space are compared.
-    `StoredStudy.comparison` has the result. Every setting is that of `nas compare-spaces`.
+    `StoredStudy.comparison` has the result. All settings are those of `nas compare-spaces`.
 
     Raises:
         NasError: a setting cannot be used, and nothing was created; or the study failed or paused,
-            and what it measured is kept.
+            and its measurements are kept.
         KeyboardInterrupt: the study was interrupted; the message names it.
     """
     searched = SearchRequest(
@@ -182,7 +183,7 @@ def open_study(
         StoreError: there is no such database or study.
     """
     found = StoredStudy(study, db) if results is None else StoredStudy(study, db, Path(results))
-    found.state  # noqa: B018 - raises where there is none
+    found.state  # noqa: B018 - raises if there is none
     return found
 
 
@@ -195,10 +196,10 @@ def count(
     strides: str | None = None,
     db: str | None = None,
 ) -> NetworkCount:
-    """Count a network: `.madds`, `.params`, `.acts`, and `.layers` with one record a layer.
+    """Count a network: `.madds`, `.params`, `.acts`, and `.layers` with one record per layer.
 
-    `arch` is an architecture, the name of a known network, its choices in full, or an `arch_id`.
-    `input` (such as 3x32x32), `classes` and `strides` replace those of the network.
+    `arch` is an architecture, the name of a known network, its full list of choices, or an
+    `arch_id`. `input` (such as 3x32x32), `classes` and `strides` replace those of the network.
 
     Raises:
         NasError: there is no such space or network.
@@ -253,7 +254,7 @@ def report(
 
     Raises:
         NasError: there is no such study.
-        ExportError: the file is there already and `force` is not given, or cannot be written.
+        ExportError: the file exists and `force` is not given, or it cannot be written.
     """
     return write_report(ReportRequest(study=study, path=Path(path), force=force, db=db))
 
@@ -261,14 +262,14 @@ def report(
 def _complete(
     work: Callable[[], search_run.SearchOutcome], run: RunRequest, db: str | None
 ) -> StoredStudy:
-    """Return the study that `work` completes; an interrupted one raises KeyboardInterrupt."""
+    """Return the study that `work` completes; raise KeyboardInterrupt if it is interrupted."""
     try:
         outcome = work()
     except InterruptedStudyError as error:
         raise KeyboardInterrupt(str(error)) from error
     name = outcome.study.spec.name
     if outcome.interrupted:
-        raise KeyboardInterrupt(f"{outcome.kept} Go on with: nas.resume({name!r})")
+        raise KeyboardInterrupt(f"{outcome.kept} Continue with: nas.resume({name!r})")
     if outcome.shipped is not None and outcome.shipped.lost is not None:
         raise outcome.shipped.lost
     return StoredStudy(name, db, run.results_dir)
@@ -283,5 +284,5 @@ def _texts(value: str | Sequence[str]) -> tuple[str, ...]:
     parts = tuple(value) if isinstance(value, list | tuple) else (value,)
     for part in parts:
         if not isinstance(part, str):
-            raise NasError(f"{part!r} is no text.", "Write it such as '300M-flops'.")
+            raise NasError(f"{part!r} is not a text.", "Write for example '300M-flops'.")
     return parts

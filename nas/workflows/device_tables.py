@@ -1,4 +1,4 @@
-"""The latency tables of a study: read from a file, or measured before anything else begins."""
+"""The latency tables of a study: read from a file, or measured before the study starts."""
 
 import json
 import time
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def asked_device(budget: Iterable[Constraint], objectives: Iterable[str] = ()) -> str | None:
-    """Return the device whose latency is asked for; None where none is.
+    """Return the device of the latency budgets and objectives; None if there are none.
 
     Raises:
         BudgetError: two devices are named.
@@ -28,7 +28,7 @@ def asked_device(budget: Iterable[Constraint], objectives: Iterable[str] = ()) -
     named |= {kind for name in objectives if (kind := latency_device(name))}
     if len(named) > 1:
         raise BudgetError(
-            "latency is asked for on cpu and on cuda.",
+            "latency is limited or minimised on both cpu and cuda.",
             "Name one of them in budgets and objectives.",
         )
     return next(iter(named), None)
@@ -40,13 +40,12 @@ def latency_tables(
     request: LatencyRequest,
     on_event: events.Watcher = events.ignore,
 ) -> tuple[LatencyTable, ...]:
-    """Return the tables of the spaces that `costs` count, in their order; none without a device.
+    """Return the tables of the spaces of `costs`, in order; none without a device.
 
-    Those of the file that `request` names, if it is there, else they are measured now, and kept in
-    it.
+    They are read from the file of `request` if it exists, otherwise measured and written to it.
 
     Raises:
-        NasError: the device or the runtime is not here, or the file belongs to something else.
+        NasError: the device or the runtime is not available, or the file is for something else.
     """
     path = request.table
     if device is None:
@@ -68,7 +67,7 @@ def read_tables(path: Path) -> list[LatencyTable]:
     """Return the tables of a file.
 
     Raises:
-        NasError: it cannot be read, or holds something else.
+        NasError: it cannot be read, or contains something else.
     """
     text = read_text(path)
     try:
@@ -93,7 +92,7 @@ def _fitting(
     """Return the table of one space, input and device.
 
     Raises:
-        NasError: the file has none.
+        NasError: the file has no such table.
     """
     wanted = _identity(costs, runtime.device, costs.adaptation.text)
     found = [_kept(table, costs) for table in tables]
@@ -101,8 +100,8 @@ def _fitting(
         if what == wanted:
             return table
     raise NasError(
-        f"{path} holds {'; '.join(map(_words, found))}, not {_words(wanted)}.",
-        "Give a new file name, and the table is measured now.",
+        f"{path} contains {'; '.join(map(_words, found))}, not {_words(wanted)}.",
+        "Give a new file name to measure the table.",
     )
 
 
@@ -111,7 +110,7 @@ def _identity(costs: CostModel, device: Device, strides: str) -> tuple[Any, ...]
 
 
 def _kept(table: LatencyTable, costs: CostModel) -> tuple[Any, ...]:
-    """Return what a table was measured for; those of earlier versions went by rule 1 of strides."""
+    """Return what a table was measured for; tables of earlier versions use stride rule 1."""
     strides = table.strides
     if not strides and table.space == costs.space.name:
         strides = adapt(costs.space, parse_input(table.input), rule=1).text

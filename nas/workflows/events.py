@@ -1,6 +1,6 @@
-"""Events: what a workflow tells while it works; each is told after it has happened.
+"""Events: the progress of a workflow; each event is sent after it has happened.
 
-The events of single trials are those of `nas.study`.
+Events of single trials are in `nas.study`.
 """
 
 from collections.abc import Callable
@@ -34,7 +34,7 @@ class TableProgress:
 
 @dataclass(frozen=True, slots=True)
 class TableMeasured:
-    """A latency table of so many units was measured in so many seconds; `accuracy` in words."""
+    """A latency table of `units` units was measured in `seconds`; `accuracy` is a text."""
 
     units: int
     seconds: float
@@ -43,7 +43,7 @@ class TableMeasured:
 
 @dataclass(frozen=True, slots=True)
 class StudyReady:
-    """A study is in the store and held by this process; nothing of it has run in this process."""
+    """A study is stored and held by this process, which has not yet run any of its trials."""
 
     store: "Store"
     ready: "Preflight"
@@ -51,7 +51,7 @@ class StudyReady:
 
 @dataclass(frozen=True, slots=True)
 class FolderRenamed:
-    """The study got `folder` in the results, for `taken` belongs to another study."""
+    """The study got `folder` in the results, because `taken` belongs to another study."""
 
     folder: Path
     taken: Path
@@ -66,7 +66,7 @@ class TrialsBegin:
 
 @dataclass(frozen=True, slots=True)
 class TrialsEnd:
-    """No trial runs any more: all have ended, the run was interrupted, or it failed."""
+    """No trial runs any more: all ended, the run was interrupted, or it failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ class ScoresBegin:
 
 @dataclass(frozen=True, slots=True)
 class Shipping:
-    """The best network is being tested, the report and the export are being written."""
+    """The best network is tested; the report and the export are written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,4 +149,4 @@ Watcher: TypeAlias = Callable[[Event], None]
 
 
 def ignore(event: Event) -> None:
-    """Watch nothing."""
+    """Ignore the event."""

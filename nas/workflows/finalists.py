@@ -1,4 +1,4 @@
-"""The last look at latency: the best networks of a finished study are measured as a whole."""
+"""Final latency measurement: the best networks of a finished study are measured as a whole."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -12,11 +12,11 @@ from nas.workflows import events
 
 
 def winner(store: Store, study: Study, on_event: events.Watcher) -> Trial | None:
-    """Return the best complete candidate, one that holds a budget in latency when it is measured.
+    """Return the best complete candidate whose measured latency is within the budget.
 
-    The front and the confirmed are measured, each once, and recorded, until the front that is left
-    has been. If none holds the budget, or nothing can be measured here, it is the best by the
-    table.
+    The members of the front and the confirmed candidates are measured once each and recorded, until
+    all members of the remaining front are measured. If none is within the budget, or nothing can be
+    measured here, the best by the table is returned.
     """
     spec, trials = study.spec, study.trials
     found = StudyResults(spec, trials, store.reports(spec.name))
@@ -33,7 +33,7 @@ def winner(store: Store, study: Study, on_event: events.Watcher) -> Trial | None
 
 
 def _unmeasured(found: StudyResults, known: Mapping[int, MeasuredLatency]) -> list[Trial]:
-    """Return the candidates on the front, and those confirmed, that have not been measured yet."""
+    """Return the candidates on the front, and the confirmed ones, without a measurement."""
     wanted = {trial.number for trial in found.front} | found.confirmed
     return [t for t in found.complete if t.number in wanted and t.number not in known]
 
@@ -53,7 +53,7 @@ def _measure(store: Store, spec: StudySpec, trial: Trial, runtime: Runtime) -> M
 
 
 def _runtime(spec: StudySpec, on_event: events.Watcher) -> Runtime | None:
-    """Return the runtime of the study's table; None where this machine has none like it."""
+    """Return the runtime of the study's table; None if this machine has no such device."""
     device = next(iter(spec.latency_tables.values())).device
     try:
         return open_runtime(device.kind, device.runtime, device.threads)

@@ -1,4 +1,4 @@
-"""Latency: one network measured as a whole."""
+"""Latency of one network, measured as a whole."""
 
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ def network_latency(request: NetworkLatencyRequest) -> NetworkLatency:
     """Measure a network with random weights and folded batch norms.
 
     Raises:
-        NasError: there is no such network, or the device or the runtime is not here.
+        NasError: there is no such network, or the device or the runtime is not available.
     """
     from nas.training import measure_network, open_runtime
 

@@ -1,4 +1,4 @@
-"""Count: the exact numbers of one network, layer by layer; nothing is trained."""
+"""Exact costs of one network, layer by layer, without training."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,7 +27,7 @@ COUNTS = ("params", "madds", "acts")
 
 @dataclass(frozen=True)
 class NetworkCount:
-    """What a network costs at its input, batch 1, in all and layer by layer."""
+    """The costs of a network at its input, batch 1, in total and by layer."""
 
     network: NamedNetwork
 
@@ -57,7 +57,7 @@ class NetworkCount:
 
     @property
     def layers(self) -> list[dict[str, Any]]:
-        """One record a layer: its name, kind, output shape, and what it costs."""
+        """One record per layer: name, kind, output shape, and costs."""
         return [
             {
                 "layer": layer.name,
@@ -73,7 +73,7 @@ def count(request: NetworkRequest) -> NetworkCount:
     """Count the network that `request` names.
 
     Raises:
-        NasError: it names none.
+        NasError: there is no such network.
     """
     return NetworkCount(network_of(request))
 

@@ -51,7 +51,7 @@ def _check_formats(request: NetworkExportRequest) -> None:
 
 
 def _trained(request: NetworkExportRequest) -> ExportRequest:
-    """Return what to write of a trial of a study, the best one where no number is given."""
+    """Return the export request of a trial, of the best one without a number."""
     network = request.network
     content = trained_network(network, request.results_dir)
     if not request.deploy:
@@ -63,11 +63,11 @@ def _trained(request: NetworkExportRequest) -> ExportRequest:
 
 
 def trained_network(network: NetworkRequest, results_dir: Path) -> ExportRequest:
-    """Return a trial of a study with its weights, which are looked for in `results_dir` too.
+    """Return a trial of a study with its weights, which may also be in `results_dir`.
 
     Raises:
         NasError: there is no such trial, or it has no weights.
-        WeightsError: they are gone or were changed.
+        WeightsError: they are missing or changed.
     """
     from nas.training import load_study_task
     from nas.workflows.ship import trial_request

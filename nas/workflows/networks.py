@@ -1,4 +1,4 @@
-"""The network that a request names, with the input and the classes it is counted at."""
+"""The network of a request, with the input and the classes at which it is counted."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -30,9 +30,9 @@ from nas.workflows.requests import SPACE, NetworkRequest
 
 @dataclass(frozen=True)
 class NamedNetwork:
-    """One architecture, and the space that has its stem and head; `name` fits a file.
+    """One architecture, and the space with its stem and head; `name` is valid as a file name.
 
-    `strides` are those that the user states, empty where the rule decides (`nas.space.strides`).
+    `strides` are stated by the user; empty to use the rule (`nas.space.strides`).
     """
 
     name: str
@@ -45,12 +45,12 @@ class NamedNetwork:
 
     @property
     def place(self) -> tuple[Shape, int, Strides]:
-        """Where it is counted: the input, the classes, the strides that are stated."""
+        """The input, the classes and the stated strides at which it is counted."""
         return self.input, self.classes, self.strides
 
     @property
     def adaptation(self) -> Adaptation:
-        """The strides in force."""
+        """The strides of the network."""
         return adapt(self.space, self.input, self.strides)
 
     def layers(self) -> list[Layer]:
@@ -60,10 +60,10 @@ class NamedNetwork:
 
 
 def network_of(request: NetworkRequest) -> NamedNetwork:
-    """Return the network that `request` names: a trial of a study, or a known or stated one.
+    """Return the network of `request`: a trial of a study, a known one, or given choices.
 
     Raises:
-        NasError: it names none.
+        NasError: there is no such network.
     """
     if request.arch is not None:
         return network_in(load_space(request.space or SPACE), request)
@@ -75,7 +75,7 @@ def network_of(request: NetworkRequest) -> NamedNetwork:
 
 
 def study_trial(store: Store, study: str, number: int | None) -> tuple[StudyResults, Trial]:
-    """Return what a study found and its trial `number`; the best one where that is None.
+    """Return the results of a study and its trial `number`; the best trial if that is None.
 
     Raises:
         NasError: there is no such study or trial.
@@ -99,7 +99,7 @@ def trial_network(
     classes: int | None = None,
     strides: str | None = None,
 ) -> NamedNetwork:
-    """Return the network of a trial at the deployment of its study, or at what is given."""
+    """Return the network of a trial at the deployment of its study, or at the given one."""
     space = spec.space_of(trial.architecture)
     stated = given_strides([space], strides)
     if not stated:
@@ -116,14 +116,14 @@ def trial_network(
 
 
 def network_in(space: SearchSpace, request: NetworkRequest) -> NamedNetwork:
-    """Return the architecture of `request` in `space`: a known one, the choices in full, or an id.
+    """Return the architecture of `request` in `space`: a known one, full choices, or an id.
 
-    An `arch_id`, or six of its digits or more, is looked up among the trials of the database and
+    An `arch_id`, or at least six of its digits, is searched among the trials of the database and
     the known networks.
 
     Raises:
-        NasError: there is no such network, several have that id, or the input size or the strides
-            cannot be read.
+        NasError: there is no such network, several have this id, or the input size or the strides
+            are invalid.
     """
     arch = request.arch or ""
     known = space.known(arch)
@@ -144,12 +144,12 @@ def network_in(space: SearchSpace, request: NetworkRequest) -> NamedNetwork:
 
 
 def _check_space(name: str, space: SearchSpace) -> None:
-    """Refuse the name of a known network of another space, and a name that is nearest to one.
+    """Refuse the name of a known network of another space, and a name similar to one.
 
     Raises:
         NasError: `name` is, or resembles, a network of a built-in space other than `space`.
     """
-    # those of `space` win
+    # names of `space` take precedence
     entries = {entry.name: entry for _, entry in reversed([*_entries(space)])}
     near = nearest(name, entries, most=1)
     if not near or space.known(near[0]) is not None:
@@ -167,7 +167,7 @@ def _check_space(name: str, space: SearchSpace) -> None:
 
 
 def _by_id(prefix: str, space: SearchSpace, request: NetworkRequest) -> NamedNetwork:
-    """Return the one network whose id begins with `prefix`; of the space that is named, if any."""
+    """Return the only network whose id begins with `prefix`; in the named space, if any."""
     found, place = _recorded(prefix, request)
     for of, entry in _entries(space):
         if entry.architecture.arch_id.startswith(prefix):
@@ -179,7 +179,7 @@ def _by_id(prefix: str, space: SearchSpace, request: NetworkRequest) -> NamedNet
         return next(iter(found.values()))
     if found:
         several = ", ".join(f"{key} ({one.name})" for key, one in sorted(found.items()))
-        raise NasError(f"the id {prefix} is that of several networks: {several}.", "Add digits.")
+        raise NasError(f"several networks have the id {prefix}: {several}.", "Add digits.")
     raise NasError(
         f"no network has the id {prefix}: neither a known one nor {place}.",
         "Name the database of its study with --db; nas show STUDY prints the ids.",
@@ -195,11 +195,11 @@ def _entries(space: SearchSpace) -> Iterator[tuple[SearchSpace, Published]]:
 
 
 def _recorded(prefix: str, request: NetworkRequest) -> tuple[dict[str, NamedNetwork], str]:
-    """Return the networks of a database by id, the newest study first, and what was asked."""
+    """Return the networks of a database by id, the newest study first, and a text on the search."""
     db, words = request.db, (request.input, request.classes, request.strides)
     address = read_address(db)
     if db is None and address.path is not None and not address.path.exists():
-        return {}, f"one of {address.shown}, which is not there"
+        return {}, f"one of {address.shown}, which does not exist"
     found: dict[str, NamedNetwork] = {}
     with open_store(db, create=False, read_only=True) as store:
         for study, number in store.find_architectures(prefix):

@@ -1,4 +1,4 @@
-"""The versions of what measures, which the record keeps with each study and training."""
+"""The library versions that are recorded with each study and training."""
 
 import platform
 from importlib.metadata import version

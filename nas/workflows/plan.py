@@ -23,7 +23,7 @@ from nas.workflows.requests import ETA, NUM_TRIALS, SearchRequest
 
 
 def check_request(request: SearchRequest) -> None:
-    """Refuse at once what can be refused without torch: the mistakes of spelling.
+    """Refuse mistakes that can be detected without torch.
 
     Raises:
         NasError: a setting cannot be used.
@@ -34,7 +34,7 @@ def check_request(request: SearchRequest) -> None:
 
 
 def _check_words(request: SearchRequest) -> None:
-    """Read what the request caches: spaces, strides, budgets; and check the objectives."""
+    """Read the cached properties of the request: spaces, strides, budgets; check the objectives."""
     request.spaces  # noqa: B018 - raises
     request.stated_strides  # noqa: B018 - raises
     if request.input:
@@ -107,7 +107,7 @@ def plan_study(request: SearchRequest, on_event: events.Watcher = events.ignore)
 
 
 def _eta(request: SearchRequest, rungs: tuple[int, ...]) -> int:
-    """Return one in how many trials goes on; a choice that has no effect is refused."""
+    """Return eta; refuse one without effect."""
     if request.eta is not None and len(rungs) == 1:
         raise NoEffectError(
             "eta",
@@ -139,10 +139,10 @@ def _check_objectives(task: str, kind: TaskKind, objectives: tuple[str, ...]) ->
 def _resolutions(
     request: SearchRequest, rungs: tuple[int, ...], side: int | None
 ) -> tuple[tuple[int, ...], int | None]:
-    """Return the resolutions below the full one, and the size of images of one's own.
+    """Return the resolutions below the full one, and the image size for the user's images.
 
-    `side` is that of the task, None where it has images of any size: the last of `resolutions` is
-    then what `image_size` would be.
+    `side` is the size of the task's images, None for images of any size: then the last of
+    `resolutions` has the meaning of `image_size`.
     """
     sides, image_size = request.resolutions, request.image_size
     if not sides:

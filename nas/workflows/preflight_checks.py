@@ -1,4 +1,4 @@
-"""The preflight of a study: every mistake is found before anything is created."""
+"""The preflight of a study: mistakes are found before anything is created."""
 
 import os
 import tempfile
@@ -19,9 +19,9 @@ from nas.workflows.requests import RunRequest
 
 @dataclass(frozen=True)
 class Preflight:
-    """What the preflight of a study has made; the run goes on with it.
+    """The results of a study's preflight, for its run.
 
-    `spec` is that of the study, with the size of its images where it had none.
+    `spec` is the specification of the study, with the size of its images if it had none.
     """
 
     spec: StudySpec
@@ -31,11 +31,11 @@ class Preflight:
 
     @property
     def new_spec(self) -> StudySpec:
-        """The specification of a new study, with the identity of the images that it begins with."""
+        """The specification of a new study, with the identity of its images."""
         return replace(self.spec, data=self.task.identity)
 
     def named(self, spec: StudySpec) -> "Preflight":
-        """Return the same preflight for the study as it was entered."""
+        """Return the same preflight with the specification as stored."""
         return replace(self, spec=spec)
 
 
@@ -43,7 +43,7 @@ def preflight(spec: StudySpec, run: RunRequest) -> Preflight:
     """Find every mistake before anything is created.
 
     Raises:
-        NasError: the budget cannot be met, the data cannot be read, the results cannot be written.
+        NasError: the budget cannot be met, data cannot be read, or results cannot be written.
     """
     if run.formats:  # those of this package need not be loaded yet
         choose_formats(run.formats)
@@ -60,14 +60,14 @@ def preflight(spec: StudySpec, run: RunRequest) -> Preflight:
 
 
 def gpus_per_trial(run: RunRequest) -> float:
-    """Return the GPUs for one trial: those asked for, else 1 where there is one."""
+    """Return the GPUs for one trial: as requested, otherwise 1 if there is a GPU."""
     if run.gpus_per_trial is not None:
         return run.gpus_per_trial
     return 1.0 if default_device().type == "cuda" else 0.0
 
 
 def check_loaders(number: int, streamed: bool) -> None:
-    """Refuse processes that decode images for images that turned out to be in memory.
+    """Refuse decoding processes if the images are in memory.
 
     Raises:
         NasError: `number` is not 0, and the images are not `streamed`.
@@ -82,7 +82,7 @@ def _feasible(spec: StudySpec) -> FeasibleSpace | FeasibleUnion:
 
 
 def _check_room(run: RunRequest) -> None:
-    """Refuse what no trial could run on, before a study is entered."""
+    """Refuse resources that no trial can get, before a study is created."""
     gpus = gpus_per_trial(run)
     check_fraction(gpus)
     if run.ray_address:
@@ -95,7 +95,7 @@ def _check_room(run: RunRequest) -> None:
 
 
 def _probe(directory: Path) -> None:
-    """Write to the results directory and remove it again."""
+    """Write a file to the results directory and remove it."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=directory, prefix=".probe-")
@@ -104,5 +104,5 @@ def _probe(directory: Path) -> None:
     except OSError as error:
         raise NasError(
             f"cannot write to {directory}: {error.strerror or error}.",
-            "Name a directory that can be written: --results DIR",
+            "Name a writable directory: --results DIR",
         ) from error

@@ -1,4 +1,4 @@
-"""What all requests share: numbers are checked, and settings without effect are refused."""
+"""The base class of requests: checks numbers, and refuses settings without effect."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, fields
@@ -8,17 +8,17 @@ from nas.errors import NasError, NoEffectError
 
 
 class Request:
-    """The base of the requests, which are frozen dataclasses; `least` has the least of each number.
+    """The base of the requests, frozen dataclasses; `least` maps numbers to their minimum.
 
-    A setting has no effect in a request that would
-    do the same without it; each request lists its own in `no_effects`. One that differs from its
-    default is refused when the request is made. A command also refuses those that were typed.
+    A setting has no effect if the request would do the same without it; each request lists such
+    settings in `no_effects`. One that differs from its default is refused when the request is made.
+    A command also refuses settings that were typed with their default.
     """
 
     _least: ClassVar[Mapping[str, float]]
 
     def __init_subclass__(cls, least: Mapping[str, float] | None = None) -> None:
-        """Take the least values."""
+        """Store the minimum values."""
         cls._least = least or {}
 
     def __post_init__(self) -> None:
@@ -35,8 +35,8 @@ class Request:
         """Refuse a setting that has no effect, if it was `given`.
 
         Raises:
-            NoEffectError: there is one. The setting of a request within this one is written with a
-                dot, such as latency.table.
+            NoEffectError: there is such a setting. A setting of a nested request is written with
+                a dot, such as latency.table.
         """
         for error in self.no_effects():
             if given(error.setting):
@@ -52,7 +52,7 @@ class Request:
 
 
 def default_of(request: type[Request], name: str) -> object:
-    """Return the default of a setting; None where it has to be given."""
+    """Return the default of a setting; None if it is required."""
     for field in fields(request):  # type: ignore[arg-type]
         if field.name == name:
             if field.default_factory is not MISSING:
@@ -62,14 +62,14 @@ def default_of(request: type[Request], name: str) -> object:
 
 
 def _check_number(name: str, value: object, least: float) -> None:
-    """Refuse a number below its least value; None passes.
+    """Refuse a number below its minimum; None is allowed.
 
     Raises:
-        NasError: it is too small, or is no number at all.
+        NasError: it is too small, or not a number.
     """
     if value is None:
         return
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise NasError(f"{name} = {value!r} is no number.", f"Give {least:g} or more.")
+        raise NasError(f"{name} = {value!r} is not a number.", f"Give {least:g} or more.")
     if value < least:
         raise NasError(f"{name} = {value:g} is too small.", f"Give {least:g} or more.")

@@ -1,4 +1,4 @@
-"""Requests: what a user may ask of a workflow, with every default; commands show them from here."""
+"""Requests: the inputs of workflows with all defaults, which the commands show."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from nas.space import SearchSpace, Strides
     from nas.study import TaskKind
 
-NUM_TRIALS = 24  # candidates of a study that no time ends
-ETA = 3  # one in so many trials goes on at each rung
+NUM_TRIALS = 24  # candidates of a study without a time limit
+ETA = 3  # one in so many trials continues at each rung
 SPACE = "igcv3"
 
 
 @dataclass(frozen=True, kw_only=True)
 class LatencyRequest(Request, least={"threads": 1}):
-    """How latency is measured, for budgets and objectives in it.
+    """How latency is measured, for budgets and objectives in latency.
 
-    `table` is a file that tables are read from, or written to where it is not there. `runtime` is
-    onnxruntime or torch; None: onnxruntime on the CPU, torch on a GPU. `threads` are of the CPU.
+    Tables are read from the file `table`, or written to it if it does not exist. `runtime` is
+    onnxruntime or torch; None: onnxruntime on the CPU, torch on a GPU. `threads` are CPU threads.
     """
 
     table: Path | None = None
@@ -35,7 +35,7 @@ class LatencyRequest(Request, least={"threads": 1}):
     threads: int = 1
 
     def __post_init__(self) -> None:
-        """Take the file as a path, and check the numbers."""
+        """Convert the file to a path, and check the numbers."""
         _as_path(self, "table")
         super().__post_init__()
 
@@ -56,17 +56,16 @@ class SearchRequest(
         "classes": 2,
     },
 ):
-    """A study to make: what is searched, on which task, how candidates are trained and compared.
+    """A new study: what is searched, on which task, how candidates are trained and compared.
 
-    `space` lists built-in names or files, joined by commas. `budgets` are ceilings as people write
-    them, such as 300M-flops. `study` None makes a name from space, budget and task. `task` None is
-    folder where `data` is given, else cifar10 with a GPU and digits without. `trials` None is 24,
-    or no end where `time` is given: a span such as 1h30m, or seconds. `epochs` None are the
-    recipe's, empty `rungs` a quarter, half and all of them. `resolutions` are sides in pixels up to
-    each rung. `eta` None is 3. Without `objectives` they are the top-1 error and the multiply-adds,
-    or the latency where that is the first budget. `input` (such as 3x224x224), `classes` and
-    `strides` replace those of the space at deployment, `task_strides` those on the images of the
-    task.
+    `space` lists built-in names or files, joined by commas. `budgets` are ceilings such as
+    300M-flops. `study` None makes a name from space, budget and task. `task` None is folder if
+    `data` is given, otherwise cifar10 with a GPU and digits without. `trials` None is 24, or
+    unlimited with `time`: a span such as 1h30m, or seconds. `epochs` None are the recipe's, empty
+    `rungs` a quarter, half and all of them. `resolutions` are image sides in pixels up to each
+    rung. `eta` None is 3. Default `objectives` are the top-1 error and the multiply-adds, or the
+    latency if the first budget limits it. `input` (such as 3x224x224), `classes` and `strides`
+    replace those of the space at deployment, `task_strides` those on the images of the task.
     """
 
     budgets: tuple[str, ...] = ()
@@ -99,7 +98,7 @@ class SearchRequest(
     latency: LatencyRequest = field(default_factory=LatencyRequest)
 
     def __post_init__(self) -> None:
-        """Read the span and the folder, and check the numbers and the settings."""
+        """Read the time span and the folder, and check the numbers and the settings."""
         if isinstance(self.time, str):
             object.__setattr__(self, "time", parse_duration(self.time))
         _as_path(self, "data")
@@ -121,7 +120,7 @@ class SearchRequest(
 
     @cached_property
     def constraints(self) -> "tuple[Constraint, ...]":
-        """The budgets, read.
+        """The budgets as constraints.
 
         Raises:
             BudgetError: there is none, one cannot be read, or two limit the same cost.
@@ -134,7 +133,7 @@ class SearchRequest(
 
     @cached_property
     def spaces(self) -> "tuple[SearchSpace, ...]":
-        """The spaces, loaded; several need one deployment, their own or that of the request.
+        """The loaded spaces; several must have the same deployment, their own or the request's.
 
         Raises:
             SpaceError: one cannot be read, is named twice, or has another deployment.
@@ -148,7 +147,7 @@ class SearchRequest(
         if len({(space.deployment, space.classes) for space in spaces}) > 1 and not deployed:
             raise SpaceError(
                 f"the spaces {self.space} are deployed at different inputs or classes.",
-                "Say where to count them: --input 3x224x224 --classes 1000.",
+                "State where to count them: --input 3x224x224 --classes 1000.",
             )
         return spaces
 
@@ -180,8 +179,8 @@ class SearchRequest(
 class CompareRequest(Request, least={"number": 2}):
     """A comparison: `number` networks of each space of `search`, or of each value of `vary`.
 
-    `vary` names a choice of the only space, with its values where not all are meant. Of `search`
-    hold the spaces, budgets, task, recipe and deployment; its sampler and its seeds do not.
+    `vary` names a choice of the only space, with its values unless all are compared. Spaces,
+    budgets, task, recipe and deployment of `search` are used; its sampler and seeds are not.
     """
 
     search: SearchRequest
@@ -193,7 +192,7 @@ class CompareRequest(Request, least={"number": 2}):
 class RunRequest(
     Request, least={"gpus_per_trial": 0, "max_concurrent": 1, "report_timeout": 1, "loaders": 0}
 ):
-    """Where and how the trials of a study run, and where its files go; no part of the study.
+    """Where and how the trials of a study run, and where its files go; does not affect the study.
 
     `results_dir` is by default the folder that the environment variable NAS_RESULTS names, else
     nas-results. `ray_address` None starts a Ray on this machine. `gpus_per_trial` None is 1 where
@@ -216,7 +215,7 @@ class RunRequest(
     owns_process: bool = False
 
     def __post_init__(self) -> None:
-        """Take the folder as a path, and check the numbers."""
+        """Convert the folder to a path, and check the numbers."""
         _as_path(self, "results_dir")
         _as_names(self, "formats")
         super().__post_init__()
@@ -226,9 +225,9 @@ class RunRequest(
 class NetworkRequest(Request, least={"trial": 0, "classes": 2}):
     """One network: a trial of `study` (`trial` None: the best one), or `arch` of `space`.
 
-    `arch` is the name of a known network, its choices in full, or an `arch_id`. `space` None is
-    igcv3; an id may then name a network of any space. `input`, `classes` and `strides` replace
-    those at which the network is counted. `db` is the database of studies and ids.
+    `arch` is the name of a known network, its full list of choices, or an `arch_id`. `space` None
+    is igcv3; an id may then be of any space. `input`, `classes` and `strides` replace those at
+    which the network is counted. `db` is the database of studies and ids.
     """
 
     arch: str | None = None
@@ -268,7 +267,7 @@ class NetworkExportRequest(Request):
     formats: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        """Take the folders as paths, and check the settings."""
+        """Convert the folders to paths, and check the settings."""
         _as_path(self, "directory")
         _as_path(self, "results_dir")
         _as_names(self, "formats")
@@ -318,7 +317,7 @@ def unused_latency(
     """Yield the settings of a LatencyRequest, called `latency`, that have no effect."""
     asked = " ".join((*budgets, *objectives)).lower()
     if "latency" not in asked:
-        why, names = "no latency is asked for", ["table", "runtime", "threads"]
+        why, names = "latency is not limited or minimised", ["table", "runtime", "threads"]
     elif "cuda" in asked and "cpu" not in asked:
         why, names = "latency is measured on a GPU", ["threads"]
     else:
@@ -336,7 +335,7 @@ def _as_names(request: Request, name: str) -> None:
 
 
 def _as_path(request: Request, name: str) -> None:
-    """Take a text as a path."""
+    """Convert a text to a path."""
     value = getattr(request, name)
     if value is not None:
         object.__setattr__(request, name, Path(value))

@@ -1,4 +1,4 @@
-"""Search: make a study or go on with one, run its trials, and ship its best network."""
+"""Search: create or continue a study, run its trials, and export its best network."""
 
 import shlex
 from collections.abc import Iterator
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SearchOutcome:
-    """How a run of a study ended, after `seconds`; `resume` is the command that goes on with it.
+    """The end of a run of a study, after `seconds`; `resume` is the command to continue it.
 
-    `shipped` is what a complete study left behind; None where the run was interrupted.
+    `shipped` holds the files of a complete study; None if the run was interrupted.
     """
 
     study: Study
@@ -43,7 +43,7 @@ class SearchOutcome:
 
     @property
     def kept(self) -> str:
-        """What an interrupted study keeps, in words."""
+        """What an interrupted study keeps, as text."""
         trials = self.study.trials
         finished = sum(trial.state.finished for trial in trials)
         waiting = sum(trial.state is TrialState.WAITING for trial in trials)
@@ -57,11 +57,11 @@ def search(
     db: str | None = None,
     on_event: events.Watcher = events.ignore,
 ) -> SearchOutcome:
-    """Make the study that `request` describes in the database `db`, run it and ship its best.
+    """Create the study of `request` in the database `db`, run it and export its best network.
 
     Raises:
         NasError: a setting cannot be used, and nothing was created; or the study failed or paused,
-            and what it measured is kept.
+            and its measurements are kept.
     """
     check_request(request)
     with planned(request, run, on_event) as ready, open_store(db) as store:
@@ -73,7 +73,7 @@ def search(
 def planned(
     request: SearchRequest, run: RunRequest, on_event: events.Watcher
 ) -> "Iterator[Preflight]":
-    """Plan a study and pass its preflight, while Ray starts; Ray is there within the block.
+    """Plan a study and pass its preflight, while Ray starts; Ray runs within the block.
 
     Raises:
         NasError: a setting cannot be used; nothing has been created.
@@ -93,10 +93,10 @@ def resume(
     db: str | None = None,
     on_event: events.Watcher = events.ignore,
 ) -> SearchOutcome:
-    """Go on with a study; finished trials are not repeated.
+    """Continue a study; finished trials are not repeated.
 
     Raises:
-        NasError: there is no such study, it cannot go on here, or it failed or paused.
+        NasError: there is no such study, it cannot continue here, or it failed or paused.
     """
     from nas.workflows.preflight_checks import preflight
 
@@ -106,7 +106,7 @@ def resume(
 
 
 def enter(store: Store, ready: "Preflight", name: str | None) -> StudySpec:
-    """Enter a new study under the `name` that was given, or under the first free default name."""
+    """Create a new study with the given `name`, or with the first free default name."""
     spec = ready.new_spec
     if name is None:
         return store.create_numbered(spec, study_versions(spec))
@@ -115,7 +115,7 @@ def enter(store: Store, ready: "Preflight", name: str | None) -> StudySpec:
 
 
 def resume_command(store: Store, study: str, run: RunRequest) -> str:
-    """Return what to type to go on with `study` in the same directory on the same cluster."""
+    """Return the command to continue `study` in the same directory on the same cluster."""
     words = f"resume {study}"
     if run.results_dir != Path(RESULTS):
         words += f" --results {shlex.quote(str(run.results_dir))}"
@@ -129,13 +129,13 @@ def resume_command(store: Store, study: str, run: RunRequest) -> str:
 def _finish(
     store: Store, ready: "Preflight", run: RunRequest, on_event: events.Watcher
 ) -> SearchOutcome:
-    """Run what is left of a study and ship its best network."""
+    """Run the remaining trials of a study and export its best network."""
     name = ready.spec.name
     with store.acquire(name):
         outcome = measure(store, ready, run, on_event)
         if outcome.interrupted:
             return outcome
-        from nas.workflows.finalists import winner  # with what exports: no trial waits for it
+        from nas.workflows.finalists import winner  # imports the exports, which trials do not need
 
         best = winner(store, outcome.study, on_event)
         if best is None:
@@ -150,7 +150,7 @@ def _finish(
 def measure(
     store: Store, ready: "Preflight", run: RunRequest, on_event: events.Watcher
 ) -> SearchOutcome:
-    """Run what is left of a study that this process holds, and enter the state it ends in.
+    """Run the remaining trials of a study that this process holds, and record its final state.
 
     Raises:
         StudyFailedError: its trials keep failing.
@@ -167,12 +167,12 @@ def measure(
     except (StudyFailedError, StudyPausedError) as error:
         failed = isinstance(error, StudyFailedError)
         store.set_state(name, "FAILED" if failed else "INTERRUPTED")
-        mended = "Mend the cause, then" if failed else "When that is mended"
+        mended = "Remove the cause, then" if failed else "When this is repaired,"
         raise type(error)(
-            error.cause, f"Everything measured is kept. {mended} type: {again}"
+            error.cause, f"All measurements are kept. {mended} type: {again}"
         ) from error
     except BaseException:
-        with suppress(StoreError):  # where the database is away, the first error says so
+        with suppress(StoreError):  # if the database is unreachable, the first error says so
             store.set_state(name, "INTERRUPTED")
         raise
     store.set_state(name, "INTERRUPTED" if interrupted else "COMPLETE")
@@ -185,7 +185,7 @@ def measure(
 def _run(
     store: Store, study: Study, run: RunRequest, folder: str, on_event: events.Watcher
 ) -> tuple[bool, float]:
-    """Run the trials that are left; return whether that was interrupted, and the seconds."""
+    """Run the remaining trials; return whether the run was interrupted, and its seconds."""
     on_event(events.TrialsBegin(study))
     try:
         if not _left(study):
@@ -200,7 +200,7 @@ def _run(
 
 
 def _left(study: Study) -> bool:
-    """Tell whether anything may be left to train; if not, Ray need not be started."""
+    """Tell whether anything may be left to train; if not, Ray is not needed."""
     planned_trials = study.planned()
     ended = sum(trial.state.finished for trial in study.trials)
     return planned_trials is None or ended < planned_trials
@@ -234,7 +234,7 @@ def _shipped(
     run: RunRequest,
     on_event: events.Watcher,
 ) -> "Shipped":
-    """Ship the study; an interruption says how to have the rest."""
+    """Export the study; after an interruption, tell how to complete it."""
     from nas.workflows.ship import ship
 
     name = ready.spec.name
@@ -252,17 +252,17 @@ def _shipped(
 
 
 def _claimed(store: Store, name: str, run: RunRequest, on_event: events.Watcher) -> str:
-    """Make the study's folder in the results, and return its name; tell where it is another one.
+    """Create the study's folder in the results, and return its name; report another name.
 
     Raises:
-        StudyPausedError: it cannot be made.
+        StudyPausedError: it cannot be created.
     """
     try:
         folder = store.claim_folder(name, run.results_dir)
     except OSError as error:
         raise StudyPausedError(
             f"{name} has no folder in {run.results_dir}: {_in_words(error)}.",
-            f"Mend that, then type: {resume_command(store, name, run)}",
+            f"Correct this, then type: {resume_command(store, name, run)}",
         ) from error
     if folder != name:
         on_event(events.FolderRenamed(run.results_dir / folder, run.results_dir / name))

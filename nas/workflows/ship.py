@@ -1,4 +1,4 @@
-"""Ship a study: one look at the test split, the report page, and the best network as files."""
+"""Finish a study: test on the test split, write the report, export the best network."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ from nas.workflows.requests import RunRequest
 
 @dataclass(frozen=True)
 class Shipped:
-    """What a finished study left behind: its results, tests included, and where its files are.
+    """The results of a finished study, with tests, and the locations of its files.
 
-    `files` are none where the weights of the best are `lost`: gone, or not its own any more.
+    There are no `files` if the weights of the best are `lost`: missing or changed.
     """
 
     results: StudyResults
@@ -40,7 +40,7 @@ def ship(
     tested = [n for n in trainings if n == best.number or study.trial(n).reference]
     chosen = [trial for number in tested for trial in trainings[number]]
     _test(store, spec, task, chosen, on_event)
-    directory.mkdir(parents=True, exist_ok=True)  # no trial made it where all were reused
+    directory.mkdir(parents=True, exist_ok=True)  # no trial made it if all were reused
     report = directory / "report.html"
     kept = store.reports(spec.name)
     found = StudyResults(spec, study.trials, kept)
@@ -60,7 +60,7 @@ def _test(
 ) -> None:
     """Record the test scores of `trials`; each is measured once.
 
-    None is taken, and that is told, of a trial whose weights are gone or not its own any more.
+    A trial whose weights are missing or changed is skipped, and reported.
     """
     known = recorded_scores(store.reports(spec.name))
     for trial in trials:
@@ -86,11 +86,11 @@ def _measure(spec: StudySpec, task: Task, trial: Trial, weights: Path) -> dict[s
 
 
 def trial_request(store: Store, found: StudyResults, trial: Trial, task: Task) -> ExportRequest:
-    """Return what to export of a trained trial: the network of its task, with its weights.
+    """Return the export request of a trained trial: the network of its task, with its weights.
 
     Raises:
-        NasError: the trial has no weights, for it did not reach full fidelity.
-        WeightsError: they are gone, or are not its own any more.
+        NasError: the trial has no weights, because it did not reach full fidelity.
+        WeightsError: they are missing or changed.
     """
     spec = found.spec
     if trial.weights_path is None or trial.last is None:
@@ -144,22 +144,21 @@ def _estimates(found: StudyResults, trial: Trial) -> dict[str, Estimate]:
 
 
 def _weights(store: Store, spec: StudySpec, trial: Trial) -> Path:
-    """Return where the weights of a trial lie, which are those that it was recorded with.
+    """Return the path of a trial's weights, checked to be as recorded.
 
     Raises:
-        WeightsError: they are gone, or have changed.
+        WeightsError: they are missing or changed.
     """
     file = store.weights_file(spec.name, trial)
     if file is None:
         raise WeightsError(
-            f"the weights of trial {trial.number} are gone: there is no {trial.weights_path} in "
+            f"the weights of trial {trial.number} are missing: there is no {trial.weights_path} in "
             "the results folder.",
-            "Put the folder back, or name it: --results DIR",
+            "Restore the folder, or name it: --results DIR",
         )
     if trial.weights_sha256 and file_sha256(file) != trial.weights_sha256:
         raise WeightsError(
-            f"{file} does not hold the weights that trial {trial.number} of {spec.name} was "
-            "recorded with.",
-            "Put the original file back.",
+            f"{file} does not contain the recorded weights of trial {trial.number} of {spec.name}.",
+            "Restore the original file.",
         )
     return file

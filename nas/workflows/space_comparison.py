@@ -1,4 +1,4 @@
-"""Compare spaces, or the values of one choice, by networks that are drawn at random."""
+"""Compare spaces, or the values of one choice, by random networks."""
 
 from dataclasses import replace
 
@@ -21,11 +21,11 @@ def compare_spaces(
     db: str | None = None,
     on_event: events.Watcher = events.ignore,
 ) -> SearchOutcome:
-    """Make the study of a comparison and run it.
+    """Create the study of a comparison and run it.
 
     Raises:
         NasError: a setting cannot be used, and nothing was created; or the study failed or paused,
-            and what it measured is kept.
+            and its measurements are kept.
     """
     if run.formats:
         raise NoEffectError("formats", "a comparison exports no network", "Leave {formats} out.")
@@ -38,10 +38,10 @@ def compare_spaces(
 
 
 def plan_comparison(request: CompareRequest, on_event: events.Watcher = events.ignore) -> StudySpec:
-    """Return the study of a comparison: as a search would, but drawn at random.
+    """Return the study of a comparison: as for a search, but with random networks.
 
     Raises:
-        NasError: a setting cannot be used, or `number` is too small for any statement.
+        NasError: a setting cannot be used, or `number` is too small for a significant result.
     """
     vary = request.vary
     spaces = tuple(request.search.space.split(","))
@@ -68,7 +68,7 @@ def plan_comparison(request: CompareRequest, on_event: events.Watcher = events.i
 
 
 def _check_sampler(ready: Preflight) -> None:
-    """Make sure that the sampler has something to draw, before anything is created."""
+    """Check that the sampler has something to draw, before anything is created."""
     assert isinstance(ready.sampler, MatchedSampler | PairedSampler)
     ready.sampler.check(list(ready.spec.spaces))
 
@@ -93,7 +93,7 @@ def _check_number(number: int, groups: int, paired: bool) -> None:
     if number < needed:
         what = f"{groups} values" if paired else f"{groups} spaces"
         raise NasError(
-            f"-n {number} is too small for a statement: so few networks of {what} cannot differ "
+            f"-n {number} is too small: so few networks of {what} cannot differ "
             "significantly, whatever their errors.",
             f"Draw more: -n {needed} at least, -n {max(20, 3 * needed)} to see anything but "
             "large differences.",

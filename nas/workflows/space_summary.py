@@ -1,4 +1,4 @@
-"""What a budget leaves of a space: its size, the part that fits, and the spread of the costs."""
+"""A space within a budget: its size, the feasible part, and the distribution of costs."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -17,7 +17,7 @@ from nas.workflows.requests import SPACE, LatencyRequest, unused_latency
 class SpaceRequest(Request, least={"classes": 2}):
     """A space to count, at its deployment or at `input`, `classes` and `strides`.
 
-    `band` counts also those that use such a share of the first budget, in percent, as 85-100.
+    `band` also counts architectures with such a share of the first budget, in percent, as 85-100.
     """
 
     space: str = SPACE
@@ -33,10 +33,10 @@ class SpaceRequest(Request, least={"classes": 2}):
         yield from unused_latency(self.budgets)
 
     def shares(self) -> tuple[float, float] | None:
-        """Return the band as shares of the first budget; None where there is none.
+        """Return the band as shares of the first budget; None without a band.
 
         Raises:
-            BudgetError: it is no band, or there is no budget of which it could be a share.
+            BudgetError: it is not a band, or there is no budget.
         """
         if self.band is None:
             return None
@@ -45,7 +45,7 @@ class SpaceRequest(Request, least={"classes": 2}):
         try:
             low, high = (float(part) / 100 for part in parts)
         except ValueError:
-            raise BudgetError(f"{self.band!r} is no band.", remedy) from None
+            raise BudgetError(f"{self.band!r} is not a band.", remedy) from None
         if not 0 <= low < high <= 1:
             raise BudgetError(
                 f"the band {self.band!r} does not rise from 0 to at most 100.", remedy
@@ -57,7 +57,7 @@ class SpaceRequest(Request, least={"classes": 2}):
 
 @dataclass(frozen=True)
 class SpaceSummary:
-    """A space within its budget; `count` is how many fit, `inside` how many are in the band."""
+    """A space within its budget; `count` fit, `inside` of them are in the band."""
 
     feasible: FeasibleSpace
     count: Count
@@ -66,18 +66,18 @@ class SpaceSummary:
 
     @property
     def costs(self) -> CostModel:
-        """How its networks are counted."""
+        """The cost model of its networks."""
         return self.feasible.costs
 
     def distribution(self, intervals: int) -> Distribution:
-        """Return the spread of the first cost, in about so many intervals."""
+        """Return the distribution of the first cost, in about so many intervals."""
         return distribution(self.feasible, self.count, intervals)
 
 
 def summarise_space(
     request: SpaceRequest, on_event: events.Watcher = events.ignore
 ) -> SpaceSummary:
-    """Count what a budget leaves of a space; a latency table may be measured for it.
+    """Count the part of a space within a budget; a latency table may be measured first.
 
     Raises:
         NasError: a setting cannot be used, or no architecture fits the budget.

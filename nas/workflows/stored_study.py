@@ -1,4 +1,4 @@
-"""A study of the database as Python sees it: its records, its networks, and their export."""
+"""A study of the database in Python: its records, its networks, and their export."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -62,11 +62,11 @@ class StoredTrial:
     def network(self) -> "Network":
         """Return the network with its trained weights, in eval mode, on the CPU.
 
-        It takes images of the task (N, C, H, W), normalised like those of its training, and
-        returns logits (N, classes).
+        Its input are images of the task (N, C, H, W), normalised as in training; its output are
+        logits (N, classes).
 
         Raises:
-            NasError: the trial has no weights, or they are gone or changed.
+            NasError: the trial has no weights, or they are missing or changed.
         """
         from nas.training import build, load_weights
 
@@ -92,7 +92,7 @@ class StoredTrial:
         replaces an earlier export. `formats` are those to write, such as ["onnx"], with the card.
 
         Raises:
-            NasError: the trial has no weights, or they are gone or changed.
+            NasError: the trial has no weights, or they are missing or changed.
             ExportError: the directory may not be written, or a file failed its check.
         """
         return export(
@@ -114,9 +114,9 @@ class StoredTrial:
 
 @dataclass(frozen=True)
 class StoredStudy:
-    """A study of the database `db`; each call reads what is recorded at that moment.
+    """A study of the database `db`; each call reads the current record.
 
-    Records are lists of dicts, one a trial, for `pandas.DataFrame`. Errors are shares in [0, 1].
+    Records are lists of dicts, one per trial, for `pandas.DataFrame`. Errors are shares in [0, 1].
     """
 
     name: str
@@ -125,7 +125,7 @@ class StoredStudy:
 
     @cached_property
     def spec(self) -> StudySpec:
-        """What defines the study."""
+        """The specification of the study."""
         with open_store(self.db, read_only=True) as store:
             return store.spec(self.name)
 
@@ -133,7 +133,7 @@ class StoredStudy:
     def state(self) -> StudyState:
         """RUNNING, INTERRUPTED, COMPLETE or FAILED."""
         with open_store(self.db, read_only=True) as store:
-            store.spec(self.name)  # raises where there is none
+            store.spec(self.name)  # raises if there is none
             return next(each.state for each in store.studies() if each.name == self.name)
 
     @property
@@ -172,7 +172,7 @@ class StoredStudy:
         found = self.results
         if found.best is None:
             raise NasError(
-                f"{self.name} has no complete trial yet.", f"Go on: nas.resume({self.name!r})"
+                f"{self.name} has no complete trial yet.", f"Continue it: nas.resume({self.name!r})"
             )
         return StoredTrial(self, trial_record(found.best, found))
 
@@ -180,14 +180,14 @@ class StoredStudy:
         """Return one trial.
 
         Raises:
-            NasError: there is none of that number.
+            NasError: there is no trial with this number.
         """
         found = self.results
         for trial in found.trials:
             if trial.number == number:
                 return StoredTrial(self, trial_record(trial, found))
         raise NasError(
-            f"{self.name} has no trial {number}.", f"It has {len(found.trials)}, from 0 on."
+            f"{self.name} has no trial {number}.", f"It has {len(found.trials)} trials, from 0 on."
         )
 
     def export(
@@ -203,12 +203,12 @@ class StoredStudy:
         return self.best.export(directory, deploy=deploy, opset=opset, force=force, formats=formats)
 
     def comparison(self, thresholds: Sequence[float] = ()) -> dict[str, Any]:
-        """Return what a comparison of spaces has found, as `nas compare-spaces --json` prints it.
+        """Return the result of a comparison of spaces, as `nas compare-spaces --json` prints it.
 
         `thresholds` are errors, shares in [0, 1]; empty: the quartiles of all errors.
 
         Raises:
-            NasError: the study is no comparison.
+            NasError: the study is not a comparison.
         """
         found = self.results
         return comparison_document(self.spec, compare(self.spec, found.trials, thresholds))
@@ -217,7 +217,7 @@ class StoredStudy:
         """Write the study as one self-contained HTML page, and return its path.
 
         Raises:
-            ExportError: the file is there already and `force` is not given, or cannot be written.
+            ExportError: the file exists and `force` is not given, or it cannot be written.
         """
         return write_report(
             ReportRequest(study=self.name, path=Path(path), force=force, db=self.db)
@@ -226,7 +226,7 @@ class StoredStudy:
 
 @dataclass(frozen=True, kw_only=True)
 class ReportRequest(Request):
-    """A study to write as one HTML page; `force` replaces a file that is there."""
+    """A study to write as one HTML page; `force` replaces an existing file."""
 
     study: str
     path: Path
@@ -239,13 +239,13 @@ def write_report(request: ReportRequest) -> Path:
 
     Raises:
         StoreError: there is no such study.
-        ExportError: the file is there already, or cannot be written.
+        ExportError: the file exists, or it cannot be written.
     """
     from nas.figures import write_report
 
     path, name = request.path, request.study
     if path.exists() and not request.force:
-        raise ExportError(f"{path} exists already.", "Give another name, or add --force.")
+        raise ExportError(f"{path} already exists.", "Give another name, or add --force.")
     with open_store(request.db, read_only=True) as store:
         spec, trials, reports = store.spec(name), store.trials(name), store.reports(name)
         versions = store.versions(name)

@@ -60,7 +60,7 @@ def test_the_start_has_eight_fields_and_a_blank_line(spec, width, tmp_path, caps
 
 def test_the_start_says_what_decides_a_study(tmp_path, capsys):
     text = "\n".join(started(SPECS[1], tmp_path, capsys))
-    for words in ("small, tricky", "within 900K-madds", "strides 2,1,2,2", "begun within 10 min",
+    for words in ("small, tricky", "within 900K-madds", "strides 2,1,2,2", "started within 10 min",
                   "judged after 1, 2", "4 epochs", "under 3 seeds", "digits 1x8x8"):  # fmt: skip
         assert words in text, words
 

@@ -17,7 +17,7 @@ def test_a_small_budget_is_counted_exactly_and_drawn(nas):
     assert band
     assert 0 < int(band[1].replace(",", "")) < 3_164_157_243_392
     plot = called.out.split("madds of the whole space")[1]
-    assert "█ within the budget, ░ beyond it" in plot
+    assert "█ within the budget, ░ above it" in plot
     assert re.search(r"─ 25M ─", plot)
     shares = [float(share) for share in re.findall(r"(\d[\d.e+-]*) %", plot)]
     assert sum(shares) == pytest.approx(100, abs=0.5)
@@ -73,7 +73,7 @@ def test_the_page_needs_no_network(nas, tmp_path):
     ("words", "said"),
     [
         (["--band", "85-100"], "none is given"),
-        ([*BUDGET, "--band", "much"], "'much' is no band"),
+        ([*BUDGET, "--band", "much"], "'much' is not a band"),
         ([*BUDGET, "--band", "90-80"], "does not rise"),
         ([*BUDGET, "--band", "90-110"], "does not rise"),
         (["--budget", "5M-flops"], "the smallest costs 22.34M madds"),

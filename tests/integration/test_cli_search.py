@@ -456,7 +456,7 @@ def test_an_interruption_says_what_is_kept_and_how_to_go_on(troubled: Troubled) 
     assert finished
     assert len(finished) + len(waiting) == len(troubled.records[0])
     assert f"{len(finished)} finished trial" in err
-    assert "Go on with: nas resume mine --results 'my results' --db mine.db" in err
+    assert "Continue with: nas resume mine --results 'my results' --db mine.db" in err
     assert "Traceback" not in err
     assert all(trial.lost == 0 for trial in troubled.records[0].values())
 

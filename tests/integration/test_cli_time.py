@@ -13,7 +13,7 @@ def test_a_search_of_seconds_ends_by_itself_and_stays_ended(tmp_path: Path) -> N
     words = ("--time", "4s", "--rungs", "1,2", "--confirm", "1", "--seeds", "2", "--no-published")
     code, out, err = called(tmp_path, *search_words(*words))
     assert code == 0, (out, err)
-    assert "begun within 4.0 s" in out
+    assert "started within 4.0 s" in out
     trials = stored(tmp_path / "nas.db", STUDY)
     assert len([trial for trial in trials.values() if trial.candidate]) > 1
     assert [trial.replicate_of is not None for trial in trials.values()].count(True) == 1
@@ -23,4 +23,4 @@ def test_a_search_of_seconds_ends_by_itself_and_stays_ended(tmp_path: Path) -> N
     assert code == 0, (again, err)
     assert stored(tmp_path / "nas.db", STUDY) == trials
     code, shown, err = called(tmp_path, "show", STUDY)
-    assert "trials      begun within 4" in shown
+    assert "trials      started within 4" in shown
