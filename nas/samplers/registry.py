@@ -12,7 +12,7 @@ from nas.study import Objective, Sampler
 
 
 class SamplerMaker(Protocol):
-    """What an entry point of `nas.samplers` refers to: a class of samplers, or a function."""
+    """The object of an entry point in `nas.samplers`: a class of samplers, or a function."""
 
     def __call__(self, feasible: Feasible, goals: Sequence[Objective], /) -> Sampler:
         """Return a sampler of the architectures in `feasible`, which searches for `goals`."""
@@ -30,7 +30,7 @@ def make_sampler(name: str, feasible: Feasible, goals: Sequence[Objective]) -> S
     """Return the sampler called `name`; `paired:CHOICE` varies one choice in pairs.
 
     Raises:
-        NasError: there is none of that name, or the package that adds it fails.
+        NasError: there is no such sampler, or the package that adds it fails.
     """
     kind, _, words = name.partition(":")
     if kind == PAIRED_PREFIX and words:
@@ -40,7 +40,7 @@ def make_sampler(name: str, feasible: Feasible, goals: Sequence[Objective]) -> S
         made = make(feasible, goals)
     if not isinstance(made, Sampler):
         raise NasError(
-            f"what the package of the sampler {name!r} makes is no sampler: {made!r}.",
-            "Mend that package: docs/plugins.md says what a sampler has.",
+            f"the package of the sampler {name!r} returns {made!r}, which is not a sampler.",
+            "Repair this package: docs/plugins.md describes samplers.",
         )
     return made

@@ -116,7 +116,7 @@ class TrainingEvaluator:
         return Saved(str(Path(self._plan.folder, name)), sha256, spent)
 
     def _check_folder(self) -> None:
-        """Refuse to make a folder where that of the study should be, such as below an empty mount.
+        """Check the study's folder; a new one must not be made, for instance below an empty mount.
 
         Raises:
             TrialError: it is gone, or another study's.
@@ -127,7 +127,7 @@ class TrainingEvaluator:
             raise TrialError(
                 STORAGE_FAULT,
                 f"the results folder {self._folder} {state}, as {socket.gethostname()} sees it.",
-                "Put it back; on a cluster every node must see it under the same path.",
+                "Restore it; on a cluster every node must see it under the same path.",
             )
 
     @contextmanager
@@ -142,7 +142,7 @@ class TrainingEvaluator:
             raise TrialError(
                 DATA_FAULT,
                 f"the data folder {folder} is gone." if gone else cause,
-                "Put it back." if gone else "Mend that.",
+                "Restore it." if gone else "Correct this.",
             ) from error
 
 

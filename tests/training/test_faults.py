@@ -325,7 +325,7 @@ def test_images_in_memory_outlive_their_folder_but_no_new_worker_can_read_them(t
     with pytest.raises(TrialError) as caught:
         evaluator_of(study, tmp_path)
     assert caught.value.reason == "data"
-    assert "Put it back" in caught.value.remedy
+    assert "Restore it" in caught.value.remedy
 
 
 def test_other_mistakes_keep_their_own_words(tmp_path):

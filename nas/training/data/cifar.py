@@ -53,7 +53,7 @@ def _read_kind(kind: _Kind, request: DataRequest) -> Source:
     try:
         return _read(kind, folder, request.skip_corrupt)
     except PermissionError as error:
-        raise TaskError(f"{error.filename} cannot be read.", "Mend its permissions.") from error
+        raise TaskError(f"{error.filename} cannot be read.", "Correct its permissions.") from error
 
 
 read_cifar10 = partial(_read_kind, _CIFAR10)

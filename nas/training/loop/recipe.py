@@ -1,13 +1,13 @@
-"""Recipe: how a network is trained, as data.
+"""Recipe: the settings of a training, as data.
 
-A trial is never trained anew at a rung; what happens to its learning rate there, `rungs` says.
-`continue`: one schedule covers the full fidelity, and earlier rungs are prefixes of it. A network
-judged at epoch 3 of 9 was trained as in its first three epochs, with the rate still high.
-`complete`: each rung ends a cycle of its own, in which the rate climbs, and falls to 0 until the
-rung, so that networks are judged as they are judged at the end. Either way all trials of one rung
-are comparable. Outside of a search there are no rungs, and both are one schedule.
+A trial never restarts at a rung; `rungs` determines its learning rate there. `continue`: one
+schedule covers the full fidelity, and earlier rungs are prefixes of it. A network judged at epoch 3
+of 9 has the first three epochs of the schedule, with a high rate. `complete`: each rung ends its
+own cycle, in which the rate rises and then falls to 0, so that networks are judged as at the end.
+In both cases all trials of a rung are comparable. Outside of a search there are no rungs, and both
+are one schedule.
 
-A schedule is stretched to the epochs that are asked for: milestones 200 of 400 become 20 of 40.
+A schedule is scaled to the requested epochs: milestones 200 of 400 become 20 of 40.
 """
 
 import math
@@ -33,27 +33,25 @@ AtRungs: TypeAlias = Literal["continue", "complete"]
 class Recipe:
     """The settings of training.
 
-    `epochs` is full fidelity unless the user asks for another; `lr` is the peak, reached linearly
-    after `warmup_epochs`. From there it falls to 0 at the end by a half cosine or linearly
-    (`triangular`), or is multiplied by `lr_factor` at each of `milestones` (`step`: epochs that are
-    over, out of `epochs`) or after every epoch (`exponential`). With `rungs` = `complete` a half
-    cosine or a line ends at every rung of a search, in place of the last one alone.
+    `epochs` is full fidelity by default; `lr` is the peak, reached linearly after `warmup_epochs`.
+    Then it falls to 0 at the end by a half cosine or linearly (`triangular`), or is multiplied by
+    `lr_factor` at each of `milestones` (`step`: finished epochs, out of `epochs`) or after every
+    epoch (`exponential`). With `rungs` = `complete` a half cosine or a line ends at every rung of a
+    search, not only at the last one.
 
     `label_smoothing` is the share of a target spread over all classes; `bn_momentum` is the weight
-    of a new batch in the running statistics, and `bn_batches` the number of training batches over
-    which they are measured anew before validation, 0 for never; `augment` allows what the task
-    permits.
+    of a new batch in the running statistics, and `bn_batches` the number of training batches that
+    recompute them before validation, 0 for never; `augment` enables the augmentation of the task.
 
     `optimiser` is SGD, with Nesterov momentum or plain, or RMSProp with `rmsprop_decay` and
-    `rmsprop_epsilon`; weight decay spares batch norms and biases unless `decay_norms`. `ema` is the
-    decay per step of the averaged weights that are evaluated in place of the last ones, 0 for none.
-    `accumulation` splits each batch into that many parts, one after another, to save memory; batch
-    norms then see a part at a time.
+    `rmsprop_epsilon`; weight decay excludes batch norms and biases unless `decay_norms`. `ema` is
+    the decay per step of the averaged weights, which are evaluated instead of the last ones; 0 for
+    none. `accumulation` splits each batch into so many parts, one after another, to save memory;
+    batch norms then see one part at a time.
 
-    `crop` and the fields after it hold for images that are streamed from disk: a crop of a share
-    from `crop_least` to 1 of the area (`area`) or of a short side from `crop_least` to 1 times
-    that of 15/7 of the input (`scale`), and jitter of hue (degrees), saturation and lightness
-    (shades of 255).
+    `crop` and the fields after it apply to images streamed from disk: a crop of a share from
+    `crop_least` to 1 of the area (`area`) or of a short side from `crop_least` to 1 times 15/7 of
+    the input (`scale`), and jitter of hue (degrees), saturation and lightness (shades of 255).
     """
 
     epochs: int
@@ -86,7 +84,7 @@ class Recipe:
     def lr_at(self, epochs: float, max_epochs: int, rungs: Sequence[int] = ()) -> float:
         """Return the learning rate of the step that ends after `epochs` of `max_epochs`.
 
-        `rungs` are the epochs at which a search judges, rising, `max_epochs` the last.
+        `rungs` are the rung epochs of a search, rising; the last is `max_epochs`.
         """
         if self.rungs == "continue" or len(rungs) <= 1:
             return self._lr_of_one(epochs, max_epochs)
@@ -96,9 +94,9 @@ class Recipe:
     def _lr_of_cycle(self, epochs: float, start: int, end: int, max_epochs: int) -> float:
         """Return the rate within the cycle from `start` to `end`.
 
-        Its peak is the rate that one schedule for all of `max_epochs` would have at `start`: a full
-        one would undo in a later cycle what the earlier ones have learned. The climb to a lower
-        peak is as steep as the first, and so shorter.
+        Its peak is the rate of a single schedule over `max_epochs` at `start`: a full peak in a
+        later cycle would undo what the earlier ones learned. The rise to a lower peak is as steep
+        as the first one, and so shorter.
         """
         envelope = max(start, min(self.warmup_epochs, max_epochs / 2))
         share = self._lr_of_one(envelope, max_epochs) / self.lr if start else 1.0
@@ -106,7 +104,7 @@ class Recipe:
         return cycle._lr_of_one(epochs - start, end - start)
 
     def _lr_of_one(self, epochs: float, max_epochs: int) -> float:
-        """Return the rate of one schedule for all of `max_epochs`."""
+        """Return the rate of a single schedule over `max_epochs`."""
         warmup = min(self.warmup_epochs, max_epochs / 2)
         if epochs < warmup:
             return self.lr * epochs / warmup
@@ -118,15 +116,15 @@ class Recipe:
         return self.lr * left
 
     def _drops(self, epochs: float) -> int:
-        """Return how often the rate has fallen when a step ends after `epochs` of our own."""
-        over = max(0, math.ceil(epochs - 1e-9) - 1)  # epochs that were over when the step began
+        """Return the number of drops of the rate in a step that ends after `epochs`."""
+        over = max(0, math.ceil(epochs - 1e-9) - 1)  # finished epochs at the start of the step
         if self.schedule == "exponential":
             return over
         return sum(over >= milestone for milestone in self.milestones)
 
     @property
     def text(self) -> str:
-        """The TOML text that `read_recipe` turns back into this recipe, defaults left out."""
+        """The TOML text that `read_recipe` turns back into this recipe, without defaults."""
         shown = [field.name for field in _FIELDS if getattr(self, field.name) != field.default]
         return "".join(f"{name} = {_show(getattr(self, name))}\n" for name in shown)
 
@@ -173,7 +171,7 @@ def builtin_recipes() -> list[str]:
 
 
 def recipe_name(name: str, task: str) -> str:
-    """Return `name`; for `paper`, the name of the recipe by which IGCV3 was published on `task`.
+    """Return `name`; for `paper`, the name of the recipe of the IGCV3 paper for `task`.
 
     Raises:
         TaskError: the paper does not train on that task.
@@ -189,7 +187,7 @@ def recipe_name(name: str, task: str) -> str:
 
 
 def load_recipe(name_or_path: str) -> Recipe:
-    """Return the built-in recipe of that name, or the one in that TOML file.
+    """Return the built-in recipe of this name, or the recipe in this TOML file.
 
     Raises:
         TaskError: there is no such recipe, or its file is malformed.
@@ -208,20 +206,20 @@ def load_recipe(name_or_path: str) -> Recipe:
 
 
 def read_recipe(text: str, file: str) -> Recipe:
-    """Return the recipe written in `text`; `file` names it in messages.
+    """Return the recipe in `text`; `file` names it in messages.
 
     Raises:
-        TaskError: the text is no TOML, or a field is unknown, missing or out of range.
+        TaskError: the text is not TOML, or a field is unknown, missing or out of range.
     """
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise TaskError(f"{file} is not valid TOML: {error}.", "Mend that line.") from error
+        raise TaskError(f"{file} is not valid TOML: {error}.", "Correct this line.") from error
     return _made(document, file)
 
 
 def override(recipe: Recipe, settings: Sequence[str]) -> Recipe:
-    """Return `recipe` with each of `settings`, such as `lr=0.05` or `schedule=step`, put in.
+    """Return `recipe` with each of `settings`, such as `lr=0.05` or `schedule=step`, replaced.
 
     Raises:
         TaskError: a setting is malformed, names no field, or its value is out of range.
@@ -230,13 +228,13 @@ def override(recipe: Recipe, settings: Sequence[str]) -> Recipe:
     for setting in settings:
         name, separator, value = (part.strip() for part in setting.partition("="))
         if not separator or not name or not value:
-            raise TaskError(f"{setting!r} is no setting.", "Write field=value, e.g. lr=0.05.")
+            raise TaskError(f"{setting!r} is not a setting.", "Write field=value, e.g. lr=0.05.")
         document[name] = _parsed(value)
     return _made(document, "the recipe")
 
 
 def _parsed(text: str) -> object:
-    """Return a value written as TOML; what is none is a word."""
+    """Return a value written as TOML; other text is a word."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
@@ -259,12 +257,12 @@ def _made(document: dict[str, object], file: str) -> Recipe:
         )
     if recipe.rungs == "complete" and recipe.schedule not in ("cosine", "triangular"):
         raise TaskError(
-            f"{file}: rungs = 'complete' with a schedule, {recipe.schedule}, that never ends at 0.",
+            f"{file}: rungs = 'complete' but the schedule {recipe.schedule} does not end at 0.",
             "Give schedule = 'cosine' or 'triangular', or rungs = 'continue'.",
         )
     if recipe.accumulation > recipe.batch_size // 2:
         raise TaskError(
-            f"{file}: accumulation = {recipe.accumulation} leaves parts of one image.",
+            f"{file}: accumulation = {recipe.accumulation} gives parts of one image.",
             f"Give {recipe.batch_size // 2} or less, or a greater batch_size.",
         )
     return recipe
@@ -282,7 +280,7 @@ def _value(name: str, value: object, file: str) -> Any:
     elif name in _WORDS:
         fits, wanted = value in _WORDS[name], f"one of {', '.join(_WORDS[name])}"
     elif name == "milestones":
-        fits, wanted = _rising(value), "epochs that rise, e.g. [200, 300, 350]"
+        fits, wanted = _rising(value), "rising epochs, e.g. [200, 300, 350]"
         value = tuple(value) if isinstance(value, list) else value
     else:
         fits, wanted = isinstance(value, bool), "true or false"
@@ -292,7 +290,7 @@ def _value(name: str, value: object, file: str) -> Any:
 
 
 def _rising(value: object) -> bool:
-    """Tell whether `value` is a list of positive integers, each greater than the one before."""
+    """Tell whether `value` is a list of rising positive integers."""
     if not isinstance(value, list) or not all(type(item) is int for item in value):
         return False
     return all(one < other for one, other in zip([0, *value], value, strict=False))

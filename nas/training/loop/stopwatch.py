@@ -1,4 +1,4 @@
-"""Stopwatch: the time between two places of a training loop, on its device."""
+"""Stopwatch: the time of each part of a training loop, on its device."""
 
 import time
 from typing import Protocol
@@ -7,14 +7,14 @@ import torch
 
 
 class Stopwatch(Protocol):
-    """Adds up seconds by part; the time before a `start` belongs to no part."""
+    """Adds up seconds by part; time before a `start` is not counted."""
 
     def start(self) -> None:
-        """Begin to measure here."""
+        """Start the measurement."""
         ...
 
     def lap(self, part: str) -> None:
-        """Give the time since the last `start` or `lap` to `part`."""
+        """Add the time since the last `start` or `lap` to `part`."""
         ...
 
     def read(self) -> dict[str, float]:
@@ -23,12 +23,12 @@ class Stopwatch(Protocol):
 
 
 def stopwatch(device: torch.device) -> Stopwatch:
-    """Return a stopwatch for what runs on `device`."""
+    """Return a stopwatch for code that runs on `device`."""
     return _DeviceStopwatch(device) if device.type == "cuda" else _HostStopwatch()
 
 
 class _HostStopwatch:
-    """Reads the clock of this process: for devices on which a call returns when it is done."""
+    """Reads the clock of this process: for devices with synchronous calls."""
 
     def __init__(self) -> None:
         self._sums: dict[str, float] = {}
@@ -48,10 +48,10 @@ class _HostStopwatch:
 
 
 class _DeviceStopwatch:
-    """Puts an event into the stream at each place, and reads them all at once.
+    """Records events in the stream, and reads them all at once.
 
-    The time between two events includes the device's waiting for the host, which is what the part
-    has cost. Events are used again, so that an epoch makes none after the first.
+    The time between two events includes the time that the device waits for the host, which is part
+    of the cost. Events are reused, so that only the first epoch creates them.
     """
 
     def __init__(self, device: torch.device) -> None:

@@ -1,6 +1,6 @@
-"""Average: an exponential moving average of the weights of a network in training.
+"""WeightAverage: an exponential moving average of a network's weights in training.
 
-Its batch-norm statistics are nobody's: whoever evaluates it measures them first.
+Its batch-norm statistics are undefined: they are recomputed before an evaluation.
 """
 
 import copy
@@ -12,14 +12,14 @@ from nas.training.network.module import Network
 
 
 class Average:
-    """A second network whose weights trail those of the first, by `decay` per step.
+    """A second network whose weights follow those of the first, by `decay` per step.
 
-    In the first steps the decay is (1 + steps) / (10 + steps) where that is less, so that the drawn
-    weights do not weigh on a short training (as in TensorFlow's ExponentialMovingAverage).
+    In the first steps the decay is (1 + steps) / (10 + steps) if that is less, so that the initial
+    weights have little influence in a short training (as in TensorFlow's ExponentialMovingAverage).
     """
 
     def __init__(self, network: Network, decay: float) -> None:
-        """Start from a copy of `network`."""
+        """Begin with a copy of `network`."""
         self.network = copy.deepcopy(network).requires_grad_(False)
         self.steps = 0
         self._decay = decay
@@ -30,7 +30,7 @@ class Average:
 
     @torch.no_grad()
     def update(self) -> None:
-        """Take one step towards the weights as they are now."""
+        """Take one step towards the current weights."""
         self.steps += 1
         decay = min(self._decay, (1 + self.steps) / (10 + self.steps))
         mine, theirs = self._pairs
