@@ -24,8 +24,8 @@ import click
 from nas import __version__
 from nas.cli import streams
 from nas.errors import NasError, NoEffectError
-from nas.places import home_folder
 from nas.suggestion import did_you_mean
+from nas.user_folders import home_folder
 
 STARTED = time.monotonic()
 

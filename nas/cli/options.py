@@ -11,7 +11,7 @@ import click
 
 from nas.cli.binding import into, setting
 from nas.errors import NasError, NoEffectError
-from nas.places import RESULTS, results_folder
+from nas.user_folders import RESULTS, results_folder
 from nas.workflows import SPACE, LatencyRequest, NetworkRequest, Request, RunRequest, SearchRequest
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -6,7 +6,7 @@ from typing import Protocol, TypeGuard
 from nas.errors import NasError
 from nas.feasible import Feasible
 from nas.registry import Registry
-from nas.samplers.paired import PairedSampler
+from nas.samplers.paired_variants import PairedVariantsSampler
 from nas.space import PAIRED_PREFIX
 from nas.study import Objective, Sampler
 

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from nas.errors import StoreError, StudyBusyError
 from nas.store.database import Database, now
-from nas.store.holder import Process, has_ended, this_process
+from nas.store.process_identity import Process, has_ended, this_process
 from nas.store.tables import LEASE, STUDY
 
 LEASE_SECONDS = 30.0

@@ -29,7 +29,7 @@ from nas.study.judging import judge
 from nas.study.ports import Sampler, StudyStore
 from nas.study.rungs import Decision
 from nas.study.spec import StudySpec
-from nas.study.time_limit import Timebox
+from nas.study.time_limit import TimeLimit
 from nas.study.trial import NOTE_REPORT, Fault, Measurement, Outcome, Trial, TrialState
 
 MAX_LOSSES = 3
@@ -58,11 +58,11 @@ class Study:
         self._sampler = sampler
         self._trials = {trial.number: trial for trial in store.trials(spec.name)}
         self._confirming: list[int] | None = None
-        self._timebox = Timebox(spec.time_limit, self.trials, clock)
+        self._time_limit = TimeLimit(spec.time_limit, self.trials, clock)
         self.exhausted = store.exhausted(spec.name)
         self._halved = set(store.notes(spec.name))
         if self._time_was_up():
-            self._timebox.close()
+            self._time_limit.close()
         for trial in self.trials:
             self.interrupt(trial.number)
 
@@ -103,7 +103,7 @@ class Study:
         when no candidate is left to start, seeds of the best candidates when all candidates have
         ended.
         """
-        self._timebox.start()
+        self._time_limit.start()
         for trial in self.trials:
             if trial.state is TrialState.WAITING:
                 return self._start(trial)
@@ -126,7 +126,7 @@ class Study:
     @property
     def time_left(self) -> float | None:
         """The seconds in which new candidates may be started; None without a time limit."""
-        return 0.0 if self.spec.time_limit and self._all_asked() else self._timebox.left
+        return 0.0 if self.spec.time_limit and self._all_asked() else self._time_limit.left
 
     def to_come(self) -> tuple[int | None, int]:
         """Return how many candidates, and how many full trainings, have not been started.
@@ -331,7 +331,7 @@ class Study:
     def _all_asked(self) -> bool:
         """Tell whether no more candidates will be proposed."""
         enough = len(self.candidates) >= self.spec.num_trials
-        return enough or self.exhausted or self._timebox.over
+        return enough or self.exhausted or self._time_limit.over
 
     def _searched(self) -> bool:
         """Tell whether all candidates have ended, and no more will be proposed."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from nas.study.trial import Trial
 
 
-class Timebox:
+class TimeLimit:
     """A clock that runs while a study searches, and continues where an earlier run stopped.
 
     The start of the workers does not count: the clock starts when the first trial is requested.

@@ -10,6 +10,7 @@ from nas.errors import BudgetError, NoEffectError, SpaceError
 from nas.metrics import CLASSIFICATION, MADDS
 from nas.places import results_folder
 from nas.units import parse_duration
+from nas.user_folders import results_folder
 from nas.workflows.request import Request
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ from nas.errors import (
     StudyFailedError,
     StudyPausedError,
 )
-from nas.places import RESULTS
 from nas.store import Store, open_store
 from nas.study import Study, StudySpec, Trial, TrialState, reason_of
+from nas.user_folders import RESULTS
 from nas.workflows import events
 from nas.workflows.package_versions import study_versions
 from nas.workflows.plan import check_request, plan_study

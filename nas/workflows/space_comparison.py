@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from nas.errors import NasError, NoEffectError
 from nas.results import num_needed
-from nas.samplers import MatchedSampler, PairedSampler
+from nas.samplers import CostMatchedSampler, PairedVariantsSampler
 from nas.space import PAIRED_PREFIX, read_variation
 from nas.store import open_store
 from nas.study import StudySpec
@@ -69,7 +69,7 @@ def plan_comparison(request: CompareRequest, on_event: events.Watcher = events.i
 
 def _check_sampler(ready: Preflight) -> None:
     """Check that the sampler has something to draw, before anything is created."""
-    assert isinstance(ready.sampler, MatchedSampler | PairedSampler)
+    assert isinstance(ready.sampler, CostMatchedSampler | PairedVariantsSampler)
     ready.sampler.check(list(ready.spec.spaces))
 
 

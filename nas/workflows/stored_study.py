@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nas.errors import ExportError, NasError
-from nas.places import results_folder
 from nas.results import (
     StudyResults,
     compare,
@@ -17,6 +16,7 @@ from nas.results import (
 )
 from nas.store import StudyState, open_store, without_collecting
 from nas.study import StudySpec
+from nas.user_folders import results_folder
 from nas.workflows.network_export import export, trained_network
 from nas.workflows.request import Request
 from nas.workflows.requests import NetworkExportRequest, NetworkRequest

@@ -20,8 +20,8 @@ from torch import Tensor
 
 from nas.errors import NasError, TaskError
 from nas.training.data import load_task
-from nas.training.data.account import LeftOut, Reason
 from nas.training.data.folder import images_below
+from nas.training.data.left_out import LeftOut, Reason
 from nas.training.data.records import FileRecords, Files
 from nas.training.decoding.decode import DRAWS, Cut, cut
 from nas.training.loop import decoders as loading

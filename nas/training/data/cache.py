@@ -19,9 +19,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from nas.files import write_whole
-from nas.places import home_folder, is_writable, user_folder
 from nas.training.data.images import Source, digest_of
 from nas.training.data.task import Split
+from nas.user_folders import home_folder, is_writable, user_folder
 
 _VERSION = 2
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from nas.errors import TaskError
-from nas.training.data.account import printable
+from nas.training.data.left_out import printable
 
 _UNLABELLED = -1  # the Hugging Face hub's label for images without a label
 

@@ -14,8 +14,8 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from nas.errors import TaskError
-from nas.training.data.account import LeftOut, Reason
 from nas.training.data.folder import account_for, bears_images, has_images, images_below, subfolders
+from nas.training.data.left_out import LeftOut, Reason
 
 PARTS = ("train", "val", "test")
 

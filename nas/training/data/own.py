@@ -19,12 +19,12 @@ import numpy as np
 import torch
 
 from nas.errors import TaskError
-from nas.training.data.account import LeftOut, Reason, printable
 from nas.training.data.cache import cached
 from nas.training.data.folder import bears_images, has_image_suffix, images_below
 from nas.training.data.images import DataRequest, Source
 from nas.training.data.labels import class_names, positions
 from nas.training.data.layout import find_parts, shared_folders
+from nas.training.data.left_out import LeftOut, Reason, printable
 from nas.training.data.records import FileRecords, Files, ParquetRecords, Records
 from nas.training.data.scan import BAD, EMPTY, GOOD, Scan, refuse_broken, scan
 from nas.training.data.task import Split

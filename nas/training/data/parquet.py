@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from nas.errors import TaskError
-from nas.training.data.account import LeftOut, Reason
 from nas.training.data.folder import is_hidden, is_parquet
 from nas.training.data.layout import file_parts, part_of
+from nas.training.data.left_out import LeftOut, Reason
 
 _IMAGE_NAMES = (
     "image", "img", "picture", "photo", "image_bytes", "image_data", "bytes", "content", "data",

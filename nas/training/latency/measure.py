@@ -12,7 +12,7 @@ from statistics import mean
 
 from nas.cost import Timing
 from nas.space import Layer
-from nas.training.latency.pieces import Piece, beside
+from nas.training.latency.pieces import Piece, side_by_side
 from nas.training.latency.runtime import Run, Runtime
 
 _WARM_UP = 3
@@ -21,7 +21,7 @@ _SECONDS = 2.0
 _SECONDS_TOGETHER = 20.0
 _FEWEST_ROUNDS = 5
 _SLOW = 50_000_000  # ns; the caches do not keep longer runs
-_BESIDE = 16
+_AT_ONCE = 16
 _PROFILED = 12
 
 Progress = Callable[[float], None]
@@ -72,13 +72,13 @@ def measure_units(
     weights are not always in the nearest cache, as in a whole network.
     """
     found: dict[str, list[float]] = {}
-    for start in range(0, len(pieces), _BESIDE):
-        layers, timed = beside(pieces[start : start + _BESIDE])
+    for start in range(0, len(pieces), _AT_ONCE):
+        layers, timed = side_by_side(pieces[start : start + _AT_ONCE])
         profiles = runtime.profile(layers, _PROFILED)
         for unit in timed:
             runs = [sum(profile.get(name, 0.0) for name in unit.names) for profile in profiles]
             found.setdefault(unit.key, []).append(_middle(runs))
-        progress(min(1.0, (start + _BESIDE) / len(pieces)))
+        progress(min(1.0, (start + _AT_ONCE) / len(pieces)))
     return {key: _middle(each) for key, each in found.items()}
 
 

@@ -32,8 +32,8 @@ def covering_pieces(costs: CostModel, rng: np.random.Generator) -> list[Piece]:
     return [chosen[index] for index in rng.permutation(len(chosen))]
 
 
-def beside(pieces: Sequence[Piece]) -> tuple[list[Layer], list[Unit]]:
-    """Return the layers of all pieces beside each other, and their units.
+def side_by_side(pieces: Sequence[Piece]) -> tuple[list[Layer], list[Unit]]:
+    """Return the layers of all pieces as separate networks, and their units.
 
     The names of piece i begin with `p<i>.`.
     """

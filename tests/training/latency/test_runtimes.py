@@ -12,7 +12,7 @@ from nas.errors import NasError
 from nas.space.file import load_space, parse_input, read_space
 from nas.space.lowering import lower
 from nas.training.latency.measure import measure_network, measure_networks, measure_units
-from nas.training.latency.pieces import beside, covering_pieces
+from nas.training.latency.pieces import covering_pieces, side_by_side
 from nas.training.latency.runtimes import open_runtime
 from nas.training.latency.torch_runtime import TorchRuntime
 from nas.training.latency.weights import random_weights
@@ -77,7 +77,7 @@ def test_random_weights_have_the_shapes_of_the_network():
 def test_every_convolution_of_a_profile_has_its_time(runtime):
     space = read_space(SMALL, "small.toml")
     pieces = covering_pieces(CostModel(space), np.random.default_rng(0))
-    layers, timed = beside([*pieces[:6], layers_of("shufflenetv1", None)])
+    layers, timed = side_by_side([*pieces[:6], layers_of("shufflenetv1", None)])
     profiles = open_runtime("cpu", runtime).profile(layers, 2)
     assert len(profiles) == 2
     names = {layer.name for layer in layers}

@@ -11,7 +11,7 @@ from nas.cost.model import CostModel
 from nas.errors import BudgetError, NasError
 from nas.feasible import FeasibleSpace
 from nas.samplers import make_sampler
-from nas.samplers.paired import PairedSampler
+from nas.samplers.paired_variants import PairedVariantsSampler
 from nas.space.file import load_space
 from nas.space.variation import read_variation
 from tests.compared import feasible_of, measured, noise, spec_of
@@ -106,7 +106,7 @@ def test_what_cannot_be_varied_is_refused(words: str, said: str) -> None:
 
 def test_several_spaces_are_refused() -> None:
     with pytest.raises(NasError, match="in one space"):
-        PairedSampler(feasible_of(spec_of("matched", 6)), (), "g1")
+        PairedVariantsSampler(feasible_of(spec_of("matched", 6)), (), "g1")
 
 
 def test_a_budget_that_not_every_value_meets_is_refused() -> None:
@@ -114,7 +114,7 @@ def test_a_budget_that_not_every_value_meets_is_refused() -> None:
     costs = feasible_of(spec).costs
     cheapest = costs.cost(feasible_of(spec).smallest("madds")).madds
     tight = FeasibleSpace(costs, parse_budgets([f"{cheapest / 1e6:.6f}M-flops"]))
-    sampler = PairedSampler(tight, (), "g1")
+    sampler = PairedVariantsSampler(tight, (), "g1")
     with pytest.raises(BudgetError, match=carrying("g1 = 1, 2, 4")) as refused:
         sampler.check(["rich"])
     assert "--vary g1=2,4" in refused.value.remedy

@@ -20,7 +20,7 @@ from nas.study import Objective, Trial
 _PROBE = 0  # fixed: whether a stratum has members must not depend on the study's seed
 
 
-class MatchedSampler(BelievesObservations):
+class CostMatchedSampler(BelievesObservations):
     """Alternates between the spaces, stratum by stratum; ignores all measurements."""
 
     def __init__(self, feasible: Feasible, goals: Sequence[Objective]) -> None:

@@ -11,7 +11,7 @@ from nas.cost.model import CostModel
 from nas.errors import BudgetError
 from nas.feasible import FeasibleUnion, feasible_space
 from nas.feasible.band import NUM_STRATA, edges, stratum_of
-from nas.samplers.matched import MatchedSampler
+from nas.samplers.cost_matched import CostMatchedSampler
 from nas.space.file import load_space
 from nas.study.trial import TrialState
 from tests.compared import feasible_of, measured, noise, spec_of
@@ -21,7 +21,7 @@ from tests.messages import carries
 def sampler_of(*names: Any, budget: Any) -> MatchedSampler:
     budgets = parse_budgets([budget])
     parts = {name: feasible_space(CostModel(load_space(name)), budgets) for name in names}
-    return MatchedSampler(FeasibleUnion(parts), ())
+    return CostMatchedSampler(FeasibleUnion(parts), ())
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def test_turns_are_kept_whatever_fails(drawn: tuple[Any, Any]) -> None:
 def test_draws_within_a_stratum_are_uniform() -> None:
     """Chi-square over the members of one stratum, found by drawing from the whole space."""
     part = feasible_of(spec_of("matched", 10, budget=parse_budgets(["0.7M-flops"]))).part(0)
-    sampler, rng = MatchedSampler(part, ()), np.random.default_rng(0)
+    sampler, rng = CostMatchedSampler(part, ()), np.random.default_rng(0)
     wanted = sampler.strata[0]
     members = set()
     for _ in range(6000):

@@ -22,7 +22,7 @@ _TRIES = 2000
 _LOOKS = 32  # draws to find the most expensive value
 
 
-class PairedSampler(BelievesObservations):
+class PairedVariantsSampler(BelievesObservations):
     """Proposes the values of one choice in turn, on one base architecture after another."""
 
     def __init__(self, feasible: Feasible, goals: Sequence[Objective], words: str) -> None:
