@@ -9,7 +9,7 @@ from nas import workflows
 from nas.cli import app
 from nas.cli.options import Output
 from nas.errors import NasError
-from nas.places import results_folder
+from nas.user_folders import results_folder
 from nas.workflows import (
     AuditRequest,
     CompareRequest,
