@@ -1,7 +1,7 @@
-"""Options bound to requests: an option shows the default of its request and becomes its setting.
+"""Options bound to requests: an option sets a field of a request, and shows its default.
 
-A setting that has no effect is refused in the words of the command line, and only where it was
-typed: no default is refused, and no variable of the environment.
+A setting without effect is refused by the name of its option, and only if it was typed: defaults
+and environment variables are never refused.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 def setting(
     request: type[Request], name: str, *declarations: str, **attributes: Any
 ) -> Callable[[F], F]:
-    """Return an option for one setting of `request`; it has, and shows, the default of that."""
+    """Return an option for one setting of `request`, with its default."""
     default = default_of(request, name)
     if default not in (None, ()):
         attributes |= {"default": default, "show_default": True}
@@ -28,13 +28,13 @@ def setting(
 
 
 def into(argument: str, request: type[Request], prefix: str = "") -> Callable[[F], F]:
-    """Return what makes one `argument` of a command from its options: a `request`.
+    """Return a decorator that makes one `argument` of a command, a `request`, from its options.
 
-    Put it below the options. An option belongs to the setting whose name, after `prefix`, is
-    that of the option or of its parameter. One that was not given keeps the default.
+    Put it below the options. An option belongs to the setting with its name, or the name of its
+    parameter, after `prefix`. Without an option a setting keeps its default.
 
     Raises:
-        NasError: when the command is called with what the request refuses.
+        NasError: the command is called with settings that the request refuses.
     """
 
     def decorate(function: F) -> F:
@@ -64,7 +64,7 @@ def was_typed(name: str) -> bool:
 
 
 def option_of(command: click.Command) -> Callable[[str], str]:
-    """Return a function from the name of a setting to the option of `command`, as it is typed."""
+    """Return a function from the name of a setting to the typed option of `command`."""
 
     def option(name: str) -> str:
         parameter = _parameter(command, name)
@@ -74,14 +74,14 @@ def option_of(command: click.Command) -> Callable[[str], str]:
 
 
 def _key(name: str, values: dict[str, Any]) -> str:
-    """Return the name under which `values` hold a setting."""
+    """Return the key of a setting in `values`."""
     parameter = _parameter(click.get_current_context().command, name)
     own = parameter.name if parameter else None
     return own if own in values else name
 
 
 def _parameter(command: click.Command, name: str) -> click.Parameter | None:
-    """Return the parameter of a setting, which may be one of a request within, as latency.table."""
+    """Return the parameter of a setting, which may be nested, as latency.table."""
     for each in (name, name.rpartition(".")[2]):
         for parameter in command.params:
             if f"--{_dashed(each)}" in parameter.opts or parameter.name == each:

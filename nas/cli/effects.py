@@ -1,8 +1,8 @@
-"""Options without effect: what each verb declares of them, and their refusal.
+"""Options without effect: their rules for each verb, and their refusal.
 
-An option has no effect in a call that would do the same without it, although something else was
-asked for: `--seeds 5 --confirm 0`. One whose wish is fulfilled anyway passes:
-`--json --quiet`. Only what was typed is refused, no default and no variable of the environment.
+An option has no effect if the call would do the same without it, although the user asked for
+something: `--seeds 5 --confirm 0`. An option whose purpose is fulfilled anyway is accepted: `--json
+--quiet`. Only typed options are refused, not defaults or environment variables.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,7 +22,7 @@ _IN_MEMORY = ("digits", "cifar10", "cifar100")
 
 @dataclass(frozen=True)
 class Rule:
-    """When an option of a verb has no effect: `idle` returns why, or nothing where it has one."""
+    """A rule for an option without effect: `idle` returns the reason, or an empty text."""
 
     option: str
     idle: Callable[[Given], str]
@@ -30,10 +30,10 @@ class Rule:
 
 
 def refuses(*rules: Rule) -> Callable[[F], F]:
-    """Return what makes a verb refuse a call that breaks one of `rules`; put it below the options.
+    """Return a decorator that refuses calls against one of `rules`; put it below the options.
 
     Raises:
-        NasError: when the verb is called with an option that has no effect.
+        NasError: the verb is called with an option that has no effect.
     """
 
     def decorate(function: F) -> F:
@@ -56,14 +56,14 @@ def refuse_idle(option: str, why: str, remedy: str) -> None:
 
 
 def was_typed(option: str) -> bool:
-    """Tell whether the parameter `option` of the verb that runs was given on the command line."""
+    """Tell whether the parameter `option` of the current verb was given on the command line."""
     context = click.get_current_context(silent=True)
     source = context.get_parameter_source(option) if context else None
     return source is ParameterSource.COMMANDLINE
 
 
 def _written(option: str) -> str:
-    """Return an option as it is typed."""
+    """Return an option as typed."""
     for parameter in click.get_current_context().command.params:
         if parameter.name == option:
             return max(parameter.opts, key=len)
@@ -76,7 +76,7 @@ def only_without(option: str, other: str, what: str, remedy: str) -> Rule:
 
 
 def _task(given: Given) -> str:
-    """Return the task that was named; empty where the study or the machine decides."""
+    """Return the named task; empty if the study or the machine determines it."""
     return given.get("task") or ("folder" if given.get("data_dir") else "")
 
 
@@ -100,16 +100,16 @@ def _held(given: Given) -> str:
 TASK = (
     Rule("data_dir", _digits, "Leave --data out, or name another task."),
     Rule("skip_corrupt", _no_files, "Add --data DIR, or leave --skip-corrupt out."),
-    Rule("loaders", _held, "Leave --loaders out: it is for images that are streamed from disk."),
+    Rule("loaders", _held, "Leave --loaders out: it is for images streamed from disk."),
 )
 
 
-_OF_STUDY = "the network is one of the study"
+_OF_STUDY = "the network comes from the study"
 
 
 def _sets_epochs(given: Given) -> str:
     names = {setting.partition("=")[0].strip() for setting in given["settings"]}
-    return "--epochs goes before it" if given["epochs"] and "epochs" in names else ""
+    return "--epochs takes precedence" if given["epochs"] and "epochs" in names else ""
 
 
 def _rival_is_named(given: Given) -> str:
@@ -124,6 +124,6 @@ TRAIN = (
         lambda given: "one worker trains in this process" if given["workers"] == 1 else "",
         "Add --workers N.",
     ),
-    only_without("strides", "study", "the study says how it is deployed", "Use --task-strides."),
+    only_without("strides", "study", "the study has a deployment", "Use --task-strides."),
     Rule("settings", _sets_epochs, "Leave one of --epochs and --set epochs=… out."),
 )

@@ -1,4 +1,4 @@
-"""`nas prove`: samplers measured on a table of trained networks."""
+"""`nas prove`: compare samplers on a table of trained networks."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -28,7 +28,7 @@ def _names(
 def _counts(_ctx: click.Context, _parameter: click.Parameter, text: str) -> tuple[int, ...]:
     parts = [part.strip() for part in text.split(",")]
     if not all(part.isdecimal() and int(part) for part in parts):
-        raise NasError(f"--trainings {text}: not all are whole numbers.", "Write 20,50,100,200.")
+        raise NasError(f"--trainings {text}: not all are integers.", "Write 20,50,100,200.")
     return tuple(sorted({int(part) for part in parts}))
 
 
@@ -161,14 +161,14 @@ def prove(
     if result.made < result.planned:
         raise InterruptedStudyError(
             f"interrupted after {result.made} of {result.planned} runs.",
-            f"The same command goes on from {request.resume}."
+            f"The same command continues from {request.resume}."
             if request.resume
-            else "Nothing is kept of them; with --resume FILE they would be.",
+            else "They are not stored; --resume FILE stores them.",
         )
 
 
 class _Screen:
-    """Prints the setting, and the progress of the runs as a bar; use it as a context manager."""
+    """Prints the setting, and a progress bar of the runs; use it as a context manager."""
 
     def __init__(self, json_: bool) -> None:
         self._json = json_
@@ -209,7 +209,7 @@ def _started_bar() -> "Progress":
 
 
 def _print_setting(bench: "Bench", seeds: int) -> None:
-    """Print what is measured, and what was inferred about the table."""
+    """Print the setting, and what was inferred about the table."""
     from nas.prove import facts
 
     for name, text in facts(bench).items():

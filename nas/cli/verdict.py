@@ -82,8 +82,8 @@ def _print_best(shipped: Shipped) -> None:
     without = ("role", "family", "epochs", "state", "arch_id", "shape", "observed")
     columns = {"name": "", **rows.columns(found, without, bool(spec.latency))}
     click.echo("")
-    beside = " and the published references" if found.references else ""
-    title = f"the best{beside} ({spec.task}, {epochs})"
+    others = " and the published references" if found.references else ""
+    title = f"the best{others} ({spec.task}, {epochs})"
     output.table(title, columns, shown, rows.NUMBERS, "params")
     output.field("\nbest", f"trial {best.number}: {best.architecture}", 12)
     for line in found.verdicts:

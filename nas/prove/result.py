@@ -24,7 +24,7 @@ from nas.units import plural
 
 
 def facts(bench: Bench) -> dict[str, str]:
-    """Return the setting in words, by topic."""
+    """Return the setting as text, by topic."""
     table, setting, judge = bench.table, bench.setting, bench.judge
     title = f"{table.columns.title or table.name}: {len(table):,} distinct networks"
     budget = ", ".join(map(table.shown, setting.budget)) or "none"
@@ -46,7 +46,7 @@ class ProveResult:
     """The scores of `runs`, by sampler.
 
     `judged` is the sampler that is compared with the others, None for no verdict. `planned` is the
-    number of runs that were asked for.
+    requested number of runs.
     """
 
     bench: Bench
@@ -66,12 +66,12 @@ class ProveResult:
 
     @cached_property
     def asks(self) -> list[Asks]:
-        """How long each sampler took to propose."""
+        """The proposal times of each sampler."""
         return ask_times(self.runs)
 
     @cached_property
     def verdict(self) -> SamplerVerdict | None:
-        """How the sampler `judged` compares with each other one."""
+        """The comparison of the sampler `judged` with each other one."""
         return verdict(self.runs, self.judged, np.random.default_rng(0)) if self.judged else None
 
     def csv(self) -> str:
@@ -110,7 +110,7 @@ def _clock(bench: Bench) -> str:
 
 
 def _plain(verdict: SamplerVerdict) -> dict[str, Any]:
-    """Return the verdict as JSON holds it: a bound that is infinite is null."""
+    """Return the verdict as JSON values: an infinite bound is null."""
     contrasts = [
         {
             **asdict(contrast),

@@ -21,7 +21,7 @@ from nas.errors import NasError
 from nas.feasible import Feasible
 from nas.prove.scores import Judge, RunScore
 from nas.prove.simulate import Cluster
-from nas.prove.table import ACCURACY, Table, TableSpace, toml_beside
+from nas.prove.table import ACCURACY, Table, TableSpace, default_toml
 from nas.study import Objective, Sampler
 from nas.text_file import read_text
 
@@ -69,7 +69,7 @@ class Setting:
 
     def fingerprint(self) -> dict[str, Any]:
         """Return what all runs of one file have in common, as JSON values."""
-        files = [self.path, self.toml or toml_beside(self.path)]
+        files = [self.path, self.toml or default_toml(self.path)]
         digest = hashlib.sha256(b"".join(f.read_bytes() for f in files if f.exists()))
         fields = asdict(self) | {"table": digest.hexdigest()[:16]}
         fields["budget"] = [f"{part.cost} <= {part.limit}" for part in self.budget]

@@ -1,6 +1,6 @@
-"""What is kept of a trial beside its measurements: reports by kind, and what is read from them.
+"""Reports of trials by kind, in addition to their measurements.
 
-A store gives them by trial number and kind, {3: {"test": {"top1_error": 0.02}}}.
+A store returns them by trial number and kind, {3: {"test": {"top1_error": 0.02}}}.
 """
 
 from typing import Any

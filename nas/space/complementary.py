@@ -2,7 +2,7 @@
 
 Two group convolutions with a channel shuffle between them share channels: outputs of the first,
 inputs of the second. A branch is the set of these channels in one group. IGCV1 (Zhang et al. 2017)
-requires that the channels of each branch of one convolution lie in different branches of the other,
+requires that the channels of each branch of one convolution are in different branches of the other,
 and come from all of them. IGCV3 (Sun et al. 2018) requires this only of super-channels: equally
 large sets of channels.
 """

@@ -1,4 +1,4 @@
-"""The known networks of spaces: our counts, exact ones, and those that were published."""
+"""The known networks of spaces: our counts, exact ones, and published ones."""
 
 import re
 from collections.abc import Sequence
@@ -13,9 +13,9 @@ _SCALES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
 
 
 def published_counts(names: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """Count every known network of spaces, by name or file; without any, of the built-in ones.
+    """Count every known network of spaces, by name or file; by default of the built-in ones.
 
-    See `compared` for what a record holds.
+    `compared` describes the records.
 
     Raises:
         SpaceError: a space cannot be read, or none of them has a known network.
@@ -35,8 +35,8 @@ def published_counts(names: Sequence[str] = ()) -> list[dict[str, Any]]:
 def compared(space: SearchSpace, entry: Published) -> dict[str, Any]:
     """Return one network: our counts, the exact ones, the printed ones, and the differences.
 
-    Differences from an exact count are in units, those from a printed one a share of it; None
-    where there is nothing to compare.
+    Differences from exact counts are in units, differences from printed ones are relative; None
+    without a printed or exact number.
     """
     costs = CostModel(entry.space, entry.input, entry.classes)
     cost = costs.cost(entry.architecture)
@@ -69,7 +69,7 @@ def _minus(ours: int, exact: object) -> int | None:
 
 
 def _read(printed: object) -> float | None:
-    """Return a count as a space file quotes it, 318M or a number, or None where it is neither."""
+    """Return a printed count as a number, such as 318M; None if it is not one."""
     if isinstance(printed, int | float):
         return float(printed) or None
     match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([KMG]?)", str(printed))

@@ -1,4 +1,4 @@
-"""Prove: measure samplers on a table of trained networks, in parallel simulated searches."""
+"""Prove: compare samplers on a table of trained networks, in parallel simulated searches."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -20,17 +20,18 @@ _MODES = ("single", "multi")
 class ProveRequest(
     Request, least={"seeds": 1, "workers": 1, "confirm": 1, "jobs": 1, "reference": 0}
 ):
-    """Samplers to measure on `table`, a CSV with one row for each network.
+    """Samplers to compare on `table`, a CSV with one row for each network.
 
     `toml` describes its columns; None is the file next to it. `budgets` are ceilings on cost
-    columns; `budget_quantile` is one on the first cost instead, by the share of the rows. A sampler
-    NAME:single uses the accuracy alone, NAME:multi the costs of the `front` as well; `objectives`
-    says which for the others. `front` None is the cost of the first budget. There are `seeds` runs
-    for each sampler, on `workers` simulated workers, scored after each number of `trainings`.
-    `reference` is the accuracy of the hypervolume in percent; None: 95 % of the feasible networks
-    exceed it. `confirm` networks are trained again with the other seeds; None is 3 where the table
-    has several trainings of a network. `ours` is compared with the others; None: the first sampler.
-    `jobs` processes run; None: one for each core. `resume` is a file that keeps finished runs.
+    columns; `budget_quantile` sets the ceiling on the first cost by the share of the rows instead.
+    A sampler NAME:single uses only the accuracy, NAME:multi also the costs of the `front`;
+    `objectives` is the default for the others. `front` None is the cost of the first budget. There
+    are `seeds` runs for each sampler, on `workers` simulated workers, scored after each number of
+    `trainings`. `reference` is the accuracy of the hypervolume in percent; None: 95 % of the
+    feasible networks exceed it. `confirm` networks are retrained with the other seeds; None is 3 if
+    the table has several trainings of a network. `ours` is compared with the others; None: the
+    first sampler. `jobs` processes run in parallel; None: one for each core. `resume` is a file of
+    finished runs.
     """
 
     table: Path
@@ -58,9 +59,9 @@ class ProveRequest(
 
 
 def prove(request: ProveRequest, on_event: events.Watcher = events.ignore) -> ProveResult:
-    """Make the runs that `resume` does not hold yet, and return the scores of all.
+    """Make the runs that are missing in `resume`, and return the scores of all.
 
-    An interruption ends it early: the result has fewer runs than planned, and no verdict.
+    After an interruption the result has fewer runs than planned, and no verdict.
 
     Raises:
         NasError: a setting cannot be used, or no network of the table fits the budget.
@@ -116,7 +117,7 @@ def _front(
 
 
 def _entries(request: ProveRequest, bench: Bench) -> list[Entry]:
-    """Return the samplers, each made once so that a wrong name is refused at once."""
+    """Return the samplers; each is made once, to refuse wrong names early."""
     found = []
     for name in request.samplers:
         plain, _, last = name.rpartition(":")
@@ -143,7 +144,7 @@ def _make(
     jobs: int,
     on_event: events.Watcher,
 ) -> bool:
-    """Make the runs that are not kept yet; False where Ctrl-C ended it early."""
+    """Make the missing runs; return False if Ctrl-C ended it early."""
     missing = [task for task in tasks if (task[0].label, task[1]) not in kept.runs]
     done = len(tasks) - len(missing)
     if not missing:

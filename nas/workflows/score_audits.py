@@ -1,4 +1,4 @@
-"""Audit the training-free scores of a study; scores that are missing may be computed first."""
+"""Audit the training-free scores of a study; missing scores can be computed first."""
 
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ class AuditRequest(Request):
 def audit_study(
     request: AuditRequest, on_event: events.Watcher = events.ignore
 ) -> tuple[StudySpec, ScoreAudit]:
-    """Return a study, and what its scores say of the final errors.
+    """Return a study, and the audit of its scores.
 
     Raises:
         NasError: there is no such study, another process holds it, or its data cannot be read.

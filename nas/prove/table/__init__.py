@@ -1,7 +1,7 @@
 """Tables of trained networks: a space with a lookup instead of training."""
 
-from nas.prove.table.file import Floats, Ints, toml_beside
+from nas.prove.table.file import Floats, Ints, default_toml
 from nas.prove.table.space import TableSpace
 from nas.prove.table.table import ACCURACY, Table
 
-__all__ = ["ACCURACY", "Floats", "Ints", "Table", "TableSpace", "toml_beside"]
+__all__ = ["ACCURACY", "Floats", "Ints", "Table", "TableSpace", "default_toml"]

@@ -62,8 +62,8 @@ def read_table(path: Path, toml: Path | None = None) -> TableRows:
         SpaceError: a file is missing or malformed; the message names line and column.
     """
     lines, cells = _read_cells(path)
-    beside = toml_beside(path)
-    toml = toml or (beside if beside.exists() else None)
+    default = default_toml(path)
+    toml = toml or (default if default.exists() else None)
     reader = _read_toml(toml) if toml else TomlReader(path.name, {}, "")
     columns = find_columns(reader, cells)
     parse = _Parser(path.name, lines, cells)
@@ -71,7 +71,7 @@ def read_table(path: Path, toml: Path | None = None) -> TableRows:
     costs, scales = parse.costs(columns.costs)
     accuracies, unit = parse.accuracies(columns)
     return TableRows(
-        name=beside.stem,
+        name=default.stem,
         columns=columns,
         notes=(*columns.notes, *told, *unit),
         lines=lines,
@@ -85,7 +85,7 @@ def read_table(path: Path, toml: Path | None = None) -> TableRows:
     )
 
 
-def toml_beside(path: Path) -> Path:
+def default_toml(path: Path) -> Path:
     """Return the default path of a table's TOML: `x.toml` for `x.csv` and `x.csv.gz`."""
     return path.with_name(re.sub(r"(\.csv)?(\.gz)?$", "", path.name, flags=re.I) + ".toml")
 

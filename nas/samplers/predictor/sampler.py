@@ -91,7 +91,7 @@ class GaussianProcessSampler(Measured):
         return self._model.learn(points, self._observed(useful), index, kernels)
 
     def _kernels(self, seen: Seen) -> Mapping[int, Floats]:
-        """Return the kernel parameters by goal; the schedule says when to fit them again."""
+        """Return the kernel parameters by goal; the schedule determines when to fit them."""
         first = seen.finished[: fitted_count(len(seen.finished), seen.settled)]
         known, kernels = self._fitted
         if len(known) != len(first) or not begins_with(first, known):
