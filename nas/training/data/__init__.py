@@ -1,7 +1,7 @@
 """Tasks: the data sets on which networks are compared, by name.
 
-The split into train, validation and test is stratified and fixed by a seed. A data set with an
-official test set keeps it; of the others, and for validation, the shares below are drawn.
+The split into train, validation and test is stratified and determined by a seed. A data set with an
+official test set keeps it; otherwise, and for validation, the shares below are drawn.
 """
 
 import hashlib
@@ -88,7 +88,7 @@ def load_task(
     """Return the task `name`, its splits fixed by `seed`; the settings are those of `TaskRequest`.
 
     Raises:
-        TaskError: no such task, or its data is missing, broken or too little to split.
+        TaskError: no such task, or its data is missing, broken or too small to split.
     """
     task = TaskRequest(name, data_dir, seed, limit, image_size, skip_corrupt).load()
     assert isinstance(task, Task)
@@ -115,9 +115,9 @@ def load_images(kind: ImageKind, request: TaskRequest) -> Task:
     notes = [source.note] if source.note else []
     if limit is not None and limit < len(train):
         train = take(train, balanced_subset(train.labels, limit, seed))
-        notes.append(f"only {len(train)} training images, as many of each class")
+        notes.append(f"only {len(train)} training images, equally many of each class")
     elif limit is not None and limit > len(train):
-        notes.append(f"the limit of {limit:,} training images leaves none out")
+        notes.append(f"the limit of {limit:,} training images has no effect")
     shape = _shape(train, source)
     mean, std = kind.scaling or _statistics(_pixels(train, shape), shape.channels)
     task = Task(
@@ -169,10 +169,10 @@ def task_of(
 
 
 def load_study_task(spec: StudySpec, data_dir: str | None = None) -> Task:
-    """Return the task of a study; `data_dir` is where its data lie here, if not as it says.
+    """Return the task of a study; `data_dir` is the local path of its data, if it differs.
 
     Raises:
-        TaskError: as `load_task`, or the images are not those that the study was begun with.
+        TaskError: as in `load_task`, or the images differ from those of the study.
     """
     task = load_task(
         spec.task, data_dir or spec.data_dir, spec.seed, spec.limit, spec.image_size,
@@ -188,7 +188,7 @@ def load_study_task(spec: StudySpec, data_dir: str | None = None) -> Task:
 
 
 def _account(source: Source) -> str:
-    """Return how many images there are besides those of an official test split, class by class."""
+    """Return the number of images, without an official test split, and the sizes of the classes."""
     parts = [source.train, *([source.val] if source.val is not None else [])]
     labels = torch.cat([part.labels for part in parts])
     counts = torch.bincount(labels, minlength=len(source.class_names)).tolist()
@@ -255,6 +255,6 @@ def _statistics(
     shares = counts.double() / counts.sum(1, keepdim=True)
     mean = shares @ values
     variance = shares @ values**2 - mean**2
-    # a channel of one shade has no spread to scale by
+    # a channel of one shade has no deviation to scale by
     std = variance.clamp(min=0).sqrt().clamp(min=1 / 255)
     return tuple(mean.tolist()), tuple(std.tolist())

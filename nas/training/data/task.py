@@ -1,4 +1,4 @@
-"""Task: a data set with its fixed splits, held as bytes in one place or streamed from disk."""
+"""Task: a data set with its fixed splits, in memory as bytes or streamed from disk."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class Split:
     A task that is no classification has its targets in `labels`, of any type and shape (N, ...).
 
     `held` is uint8 of shape (M, C, H, W), `rows` int64 of shape (N,). The splits of a task share
-    what is held, which may be a file that is mapped into memory, so that none has a copy.
+    `held`, which may be a memory-mapped file, so that none has a copy.
     """
 
     held: Tensor
@@ -32,7 +32,7 @@ class Split:
 
     @property
     def images(self) -> Tensor:
-        """All images of the split, uint8 of shape (N, C, H, W): a copy where there are `rows`."""
+        """All images of the split, uint8 of shape (N, C, H, W): a copy if there are `rows`."""
         return self.held if self.rows is None else self.held[self.rows]
 
     @property
@@ -59,7 +59,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What may be done to a training image without changing its class.
+    """The possible changes of a training image that keep its class.
 
     `crop_padding` is the border of black pixels, in pixels, within which a crop of the original
     size is drawn; `flip` allows mirroring left to right.
