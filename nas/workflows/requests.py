@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from nas.errors import BudgetError, NoEffectError, SpaceError
 from nas.metrics import CLASSIFICATION, MADDS
-from nas.places import results_folder
 from nas.units import parse_duration
 from nas.user_folders import results_folder
 from nas.workflows.request import Request
