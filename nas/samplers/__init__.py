@@ -4,14 +4,14 @@ A proposal depends only on the trials so far and on the random generator, so tha
 from its store gets the same proposals.
 """
 
-from nas.samplers.matched import MatchedSampler
-from nas.samplers.paired import PairedSampler
+from nas.samplers.cost_matched import CostMatchedSampler
+from nas.samplers.paired_variants import PairedVariantsSampler
 from nas.samplers.registry import SAMPLERS, SamplerMaker, make_sampler
 
 __all__ = [
     "SAMPLERS",
-    "MatchedSampler",
-    "PairedSampler",
+    "CostMatchedSampler",
+    "PairedVariantsSampler",
     "SamplerMaker",
     "make_sampler",
 ]

@@ -34,7 +34,7 @@ def make_sampler(name: str, feasible: Feasible, goals: Sequence[Objective]) -> S
     """
     kind, _, words = name.partition(":")
     if kind == PAIRED_PREFIX and words:
-        return PairedSampler(feasible, goals, words)
+        return PairedVariantsSampler(feasible, goals, words)
     make = SAMPLERS.load(name)
     with SAMPLERS.blaming(name):
         made = make(feasible, goals)
