@@ -56,7 +56,8 @@ class Sleeper:
             found = error * (1 + 1 / epoch) / 2
             with self.notes.open("a") as file:
                 file.write(f"{job.number} {epoch} {began} {time.monotonic()}\n")
-            yield Epoch(epoch, found, 3 * found, 3 * found, cost if epoch == 1 else None)
+            metrics = {"top1_error": found, "loss": 3 * found}
+            yield Epoch(epoch, metrics, 3 * found, cost if epoch == 1 else None)
 
 
 def make(plan: WorkerPlan) -> Sleeper:
