@@ -9,7 +9,7 @@ from dash import ALL, ClientsideFunction, Input, Output, State, ctx, html, no_up
 
 from nas.dashboards.parts import counters, detail, settings, trials
 from nas.dashboards.reader import Reader
-from nas.errors import StoreError
+from nas.errors import NasError, StoreError
 from nas.figures import PageTheme, front_figure, hypervolume_figure, learning_curves_figure
 from nas.results import StudyView
 
@@ -90,7 +90,7 @@ def _register_drawing(app: dash.Dash, reader: Reader) -> None:
             if not study:
                 return *unchanged, _nothing_yet(reader, options), options
             snapshot = reader.snapshot(study)
-        except StoreError as error:
+        except NasError as error:
             return *unchanged, _stale(error, seen), no_update
         clock = datetime.now().astimezone().strftime("%H:%M:%S")
         status = f"{snapshot.activity} · read at {clock}"
@@ -130,7 +130,7 @@ def _register_table(app: dash.Dash, reader: Reader) -> None:
             return no_update, no_update
         try:
             view = reader.last(seen["study"]).view
-        except StoreError:
+        except NasError:
             return no_update, no_update  # the status shows the error
         point = None if number is None else view.point(number)
         side = detail(view, point, reader.database) if point else html.P(HINT, className="muted")
@@ -156,7 +156,7 @@ def _nothing_yet(reader: Reader, options: list[str]) -> str:
     return f"{reader.database} has no study yet. Start one: nas search"
 
 
-def _stale(error: StoreError, seen: Any) -> list[Any]:
+def _stale(error: NasError, seen: Any) -> list[Any]:
     since = f"Stale since {seen['at']}: " if seen else ""
     return [html.Strong(since, className="bad"), str(error)]
 

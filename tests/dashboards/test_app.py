@@ -89,3 +89,26 @@ def test_it_listens_on_this_machine_only(database: Path) -> None:
 def test_the_export_command_can_be_pasted() -> None:
     assert export_command("s", 3, "nas.db") == "nas export s --trial 3 -o s-trial-3"
     assert export_command("s", 3, "my dir/x.db").endswith("--db 'my dir/x.db'")
+
+
+def test_a_study_whose_metric_is_not_installed_is_named_in_the_status(tmp_path: Path) -> None:
+    path = tmp_path / "nas.db"
+    spec = make_spec(task="lamps", metrics=("lamp_error",))
+    store_study(path, spec, make_trials(make_spec(), candidates=3))
+    client = create_app(str(path)).server.test_client()
+    dependencies = client.get("/_dash-dependencies").get_json()
+    poll = next(each for each in dependencies if "status.children" in each["output"])
+    names = [name.split(".") for name in poll["output"].strip(".").split("...")]
+    values = {"tick": 1, "study": spec.name, "look": {"dark": False, "narrow": False}, "seen": None}
+    answer = client.post(
+        "/_dash-update-component",
+        json={
+            "output": poll["output"],
+            "outputs": [{"id": name, "property": what} for name, what in names],
+            "changedPropIds": ["tick.n_intervals"],
+            "inputs": [{**each, "value": values[each["id"]]} for each in poll["inputs"]],
+            "state": [{**each, "value": values[each["id"]]} for each in poll["state"]],
+        },
+    )
+    assert answer.status_code == 200
+    assert "lamp_error" in answer.get_data(as_text=True)
