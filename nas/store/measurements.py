@@ -10,6 +10,7 @@ from nas.store.tables import MEASUREMENT
 from nas.study import Measurement
 
 COLUMNS = tuple(c for c in MEASUREMENT.c if c.name not in ("trial_id", "attempt"))
+_ERROR, _LOSS = CLASSIFICATION
 _NAMES = frozenset(CLASSIFICATION)
 
 
@@ -32,8 +33,8 @@ def row(measurement: Measurement) -> dict[str, Any]:
 
 def read(values: Sequence[Any]) -> Measurement:
     """Return the measurement with these values of the `COLUMNS`."""
-    epoch, rung, *classification, train_loss, seconds, text = values
-    metrics = read_metrics(text) if text else dict(zip(CLASSIFICATION, classification, strict=True))
+    epoch, rung, error, loss, train_loss, seconds, text = values
+    metrics = read_metrics(text) if text else {_ERROR: error, _LOSS: loss}
     return Measurement(epoch, rung, metrics, train_loss, seconds)
 
 
