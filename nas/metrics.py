@@ -1,9 +1,9 @@
 """Metrics: the named quantities of a network, each with its label, unit, direction and format.
 
-A metric is counted from the layers, measured in training, or measured on a device. All that selects
-networks or shows values takes names, units and directions from here. Inside, everything is
-minimised: `Metric.loss` negates a value where more is better, so that dominance, ranks and
-hypervolume have one direction only.
+A metric is counted from the layers, measured in training, or measured on a device. Code that
+selects networks or shows values takes names, units and directions from here. Internally everything
+is minimised: `Metric.loss` negates a value if higher is better, so that dominance, ranks and
+hypervolume need only one direction.
 """
 
 import math
@@ -19,14 +19,14 @@ from nas.units import si, time
 
 
 class Direction(StrEnum):
-    """Which way is better."""
+    """Whether lower or higher is better."""
 
     MINIMISE = "minimise"
     MAXIMISE = "maximise"
 
 
 class Source(StrEnum):
-    """Where the values of a metric come from; those not from training are known before it."""
+    """The source of a metric's values; those not from training are known before it."""
 
     COUNTED = "counted"
     TRAINED = "measured in training"
@@ -37,14 +37,14 @@ class Source(StrEnum):
 class Metric:
     """A named quantity of a network.
 
-    `label` names it in figures and sentences, `short` in the heading of a column, `meaning` says
-    exactly what a value is. Values are stored in `exact_unit`; times `factor` they are in the
-    `unit` that is shown, with `digits`, a format specification. A difference of two values is shown
-    in `difference_unit`. `write(value, digits)` replaces both where a value chooses its own prefix,
-    as in 313M or 4.8 ms. `lowest` and `highest` bound the values; `worst` is the value of the
-    reference point of the hypervolume, by default the worse bound. `share` tells that a value is a
-    share of the images it was measured on, so that their number adds to its uncertainty. `column`
-    names it in JSON and CSV.
+    `label` names it in figures and sentences, `short` in the heading of a column, `meaning` defines
+    its values. Values are stored in `exact_unit`; multiplied by `factor` they have the displayed
+    `unit`, with `digits`, a format specification. A difference of two values is shown in
+    `difference_unit`. `write(value, digits)` replaces both if a value selects its own prefix, as in
+    313M or 4.8 ms. `lowest` and `highest` bound the values; `worst` is the value of the reference
+    point of the hypervolume, by default the worse bound. `share` is true if a value is a share of
+    the images that it was measured on, so that their number affects its uncertainty. `column` is
+    its name in JSON and CSV.
     """
 
     name: str
@@ -66,7 +66,7 @@ class Metric:
     column: str = ""
 
     def __post_init__(self) -> None:
-        """Fill in what follows from the rest.
+        """Set the values that depend on others.
 
         Raises:
             ValueError: the values of a maximised metric have no upper bound.
@@ -92,7 +92,7 @@ class Metric:
         return self.source is not Source.TRAINED
 
     def loss(self, value: float) -> float:
-        """Return `value` such that lower is better."""
+        """Return `value` with the sign such that lower is better."""
         return value if self.direction is Direction.MINIMISE else -value
 
     @property
@@ -103,7 +103,7 @@ class Metric:
     def show(self, value: float | None, digits: int = 4) -> str:
         """Return a value with its unit; empty for None.
 
-        `digits` are significant ones, where the metric chooses its own prefix.
+        `digits` are significant digits, for metrics that select their own prefix.
         """
         if value is None:
             return ""
@@ -167,7 +167,7 @@ LATENCY = Metric(
     exact_unit="ns",
     column="latency_ns",
 )
-CLASSIFICATION = (TOP1_ERROR.name, LOSS.name)  # what every study measured before it kept a list
+CLASSIFICATION = (TOP1_ERROR.name, LOSS.name)  # the metrics of studies without a list of metrics
 _COSTS = {each.name: each for each in (MADDS, PARAMS, ACTS, LATENCY)}
 
 
@@ -188,12 +188,12 @@ def metric(name: str) -> Metric:
     """Return the metric called `name`.
 
     Raises:
-        NasError: there is none of that name, or the package that adds it fails.
+        NasError: there is no such metric, or the package that adds it fails.
     """
     found = _REGISTRY.load(name)
     if found.name != name:
         raise NasError(
-            f"the metric {name!r} calls itself {found.name!r}.",
+            f"the metric {name!r} has the name {found.name!r}.",
             "Give the entry point in nas.metrics the name of its metric.",
         )
     return found

@@ -1,6 +1,6 @@
-"""Checks of parts from other packages: what each port promises, for the tests of their authors.
+"""Checks of parts from other packages against the requirements of their port, for tests.
 
-Each function raises an AssertionError that says which promise is broken.
+Each function raises an AssertionError that names the violated requirement.
 """
 
 import json

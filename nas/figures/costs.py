@@ -120,7 +120,7 @@ def _steps(spread: Distribution, counts: Sequence[float], name: str, colour: str
 
 
 def _mark(figure: go.Figure, spread: Distribution, look: PageTheme) -> None:
-    """Draw the ceiling; on a logarithmic axis an annotation stands at the exponent."""
+    """Draw the ceiling; on a logarithmic axis the position of an annotation is the exponent."""
     metric = cost_metric(spread.cost)
     limit = (spread.limit or 1) * metric.factor
     line = {"color": look.colour("budget"), "width": 2, "dash": "dash"}

@@ -17,8 +17,8 @@ _NAMES = frozenset(CLASSIFICATION)
 def row(measurement: Measurement) -> dict[str, Any]:
     """Return the values of the `COLUMNS`, in their order.
 
-    A metric of classification is in its column, NaN where it was not measured. Where a measurement
-    has other metrics than those, or not all of those, the JSON holds all of them.
+    A metric of classification is in its column, NaN if it was not measured. If a measurement has
+    other metrics, or not all of these, the JSON contains all of them.
     """
     metrics = measurement.metrics
     return {
@@ -39,12 +39,12 @@ def read(values: Sequence[Any]) -> Measurement:
 
 
 def read_metrics(text: str) -> dict[str, float]:
-    """Return the metrics that a row holds as JSON."""
+    """Return the metrics of a JSON text in a row."""
     found: dict[str, float | None] = json.loads(text)
     return {name: math.nan if value is None else value for name, value in found.items()}
 
 
 def _text(metrics: Mapping[str, float]) -> str:
-    """Return the metrics as JSON, which has no NaN: null stands for it."""
+    """Return the metrics as JSON, with null for NaN, which JSON does not have."""
     plain = {name: None if math.isnan(value) else value for name, value in metrics.items()}
     return json.dumps(plain, sort_keys=True)

@@ -204,7 +204,7 @@ def _reported(spec: StudySpec) -> Metric | None:
 
 
 def _best_other(connection: sa.Connection, study_id: int, metric: Metric) -> float:
-    """Return the best mean of a metric that has no column of its own, NaN where there is none."""
+    """Return the best mean of a metric without its own column, NaN if there is none."""
     last, final = _last_epochs()
     rows = sa.select(last.c.candidate, MEASUREMENT.c.metrics).join(MEASUREMENT, final)
     values: dict[int, list[float]] = {}

@@ -1,8 +1,8 @@
-"""Tasks: what networks are trained and compared on, as a port that other packages may add to.
+"""Tasks: the data on which networks are trained and compared, as a port for other packages.
 
-A task brings its data, head, loss and metrics. The entry points of `nas.tasks` refer to kinds of
-tasks: objects that say what a task measures and load its data on demand. The module of a kind
-imports no heavy library; its `load` does.
+A task has data, head, loss and metrics. The entry points of `nas.tasks` refer to kinds of tasks:
+objects that list the metrics of a task and load its data on demand. The module of a kind imports no
+heavy library; its `load` does.
 """
 
 from dataclasses import dataclass
@@ -15,11 +15,11 @@ from nas.space import Head
 
 @dataclass(frozen=True)
 class TaskRequest:
-    """Which data of a task are wanted; the same request gives the same data in any process.
+    """The requested data of a task; equal requests give equal data in any process.
 
-    `seed` fixes the splits. `limit` is the maximum number of training images. `image_size` is the
-    height and width, if the task leaves them open; `skip_corrupt` leaves out images that cannot be
-    decoded.
+    `seed` determines the splits. `limit` is the maximum number of training images. `image_size` is
+    the height and width, if the task has no fixed size; `skip_corrupt` leaves out images that
+    cannot be decoded.
     """
 
     name: str
@@ -30,17 +30,17 @@ class TaskRequest:
     skip_corrupt: bool = False
 
     def load(self) -> Any:
-        """Return the `nas.training.Task`; raises as `TaskKind.load`."""
+        """Return the `nas.training.Task`; raises the errors of `TaskKind.load`."""
         return TASKS.load(self.name).load(self)
 
 
 @runtime_checkable
 class TaskKind(Protocol):
-    """What an entry point of `nas.tasks` refers to."""
+    """The object of an entry point in `nas.tasks`."""
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """The names of what is measured on a split (`nas.metrics`); the first is reported."""
+        """The names of the metrics of a split (`nas.metrics`); the first is reported."""
         ...
 
     @property
@@ -50,29 +50,29 @@ class TaskKind(Protocol):
 
     @property
     def side(self) -> int | None:
-        """The height and width of its images in pixels; None if that is open."""
+        """The height and width of its images in pixels; None if not fixed."""
         ...
 
     @property
     def embedded(self) -> bool:
-        """Whether its data come with a package, so that no folder can be given."""
+        """Whether a package includes its data, so that no folder can be given."""
         ...
 
     @property
     def recipe(self) -> str:
-        """The name of the recipe that trains its networks by default."""
+        """The name of its default recipe."""
         ...
 
     @property
     def remark(self) -> str:
-        """What a reader must know of its results; may be empty."""
+        """A remark for readers of its results; may be empty."""
         ...
 
     def load(self, request: TaskRequest) -> Any:
         """Return the `nas.training.Task`: the data in their splits, and the `Problem`.
 
         Raises:
-            TaskError: the data are missing, broken or too few, or the request does not fit.
+            TaskError: the data are missing, broken or too small, or the request is invalid.
         """
         ...
 

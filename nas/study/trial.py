@@ -135,7 +135,7 @@ class Trial:
 
     def value(self, name: str) -> float | None:
         """Return a cost, or a metric of the last measurement; None where it was not measured."""
-        cost = getattr(self.cost, name, None)  # a table of networks may have costs of its own
+        cost = getattr(self.cost, name, None)  # a table of networks may have other costs
         if cost is not None:
             return float(cost)
         return None if self.last is None else self.last.value(name)

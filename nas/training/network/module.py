@@ -189,9 +189,9 @@ class Network(nn.Module):
 def build(layers: Sequence[Layer], generator: torch.Generator | None = None) -> Network:
     """Return the initialised network of `layers`; `generator` (CPU) draws its weights.
 
-    Residuals behind which nothing but a ReLU stands begin as identities: the scale of their last
-    batch norm is 0 (Goyal et al. 2017). Each such sum is read as it is by all that follow, so that
-    a classifier behind many of them, without a batch norm between, would diverge.
+    Residuals that are followed only by a ReLU begin as identities: the scale of their last batch
+    norm is 0 (Goyal et al. 2017). Everything after such a sum reads it without a batch norm, so
+    that otherwise a classifier after many of them would diverge.
     """
     network = Network(layers)
     initialise(network, generator)
@@ -201,7 +201,7 @@ def build(layers: Sequence[Layer], generator: torch.Generator | None = None) -> 
 
 
 def _rectified_residuals(layers: Sequence[Layer]) -> list[str]:
-    """Return the batch norms that a sum reads first, where one activation alone reads the sum."""
+    """Return the batch norms that are the first input of a sum read only by an activation."""
     norms = {layer.name for layer in layers if isinstance(layer, BatchNorm)}
     readers = readers_of(layers)
     return [

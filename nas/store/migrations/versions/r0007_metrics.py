@@ -1,4 +1,4 @@
-"""Measurements may have other metrics than the top-1 error and the cross-entropy."""
+"""Measurements can have other metrics than the top-1 error and the cross-entropy."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,5 +8,5 @@ down_revision = "0006"
 
 
 def upgrade() -> None:
-    """Add the column; a measurement of before has its two metrics in the columns they had."""
+    """Add the column; existing measurements keep their two metrics in their columns."""
     op.add_column("nas_measurement", sa.Column("metrics", sa.Text()))
