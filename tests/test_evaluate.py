@@ -1,6 +1,7 @@
 """The trial boundary: whatever an evaluator does, a report comes out."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -69,6 +70,21 @@ def test_an_evaluator_that_cannot_be_made_is_a_failure_too() -> None:
     content = Attempt(JOB, make).advance().content
     assert isinstance(content, Failure)
     assert content == Failure("setup", "there is no task 'x'. Write digits.")
+
+
+def test_a_worker_without_the_package_of_a_block_kind_cannot_run_the_study() -> None:
+    """As on a node of a cluster where it is not installed: the study pauses."""
+    spec = spec_of()
+    gone = replace(spec, space_text=spec.space_text.replace('"igcv3"', '"of-a-package"'))
+
+    def make() -> Scripted:
+        assert gone.space
+        return Scripted()
+
+    content = Attempt(JOB, make).advance().content
+    assert isinstance(content, Failure)
+    assert content.reason == "setup"
+    assert "'of-a-package'" in content.detail
 
 
 def test_a_known_reason_is_told_in_one_line() -> None:

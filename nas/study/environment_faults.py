@@ -7,7 +7,7 @@ pauses until the cause is removed.
 import errno
 import re
 
-from nas.errors import TaskError
+from nas.errors import SpaceError, TaskError
 
 STORAGE_FAULT = "storage"  # a disk or a folder could not be read or written
 DATA_FAULT = "data"  # the images are gone or broken
@@ -40,7 +40,7 @@ def reason_of(error: BaseException) -> str | None:
         if _is_of_storage(cause):
             return STORAGE_FAULT
         cause = cause.__cause__
-    return SETUP_FAULT if isinstance(error, TaskError) else None
+    return SETUP_FAULT if isinstance(error, SpaceError | TaskError) else None
 
 
 def _is_of_storage(error: BaseException) -> bool:
