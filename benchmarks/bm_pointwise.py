@@ -20,6 +20,7 @@ from bm_train import processor
 from torch import Tensor, nn
 
 from nas.space.layers import Builder, Layer, Shape
+from nas.training.cpu.memory import keep_freed_memory
 from nas.training.cpu.pointwise import DensePointwise, folds
 from nas.training.loop.devices import prepare_worker
 from nas.training.network.module import build
@@ -42,6 +43,7 @@ def main() -> None:
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     prepare_worker(1)
+    keep_freed_memory()
     repeats = 3 if options.quick else options.repeats
     rows = [
         convolution(side, *pair, groups, repeats)
@@ -63,7 +65,7 @@ def convolution(side: int, inputs: int, outputs: int, groups: int, repeats: int)
         dense = DensePointwise(conv, groups if shuffled else 1)
         forms = {"grouped": network, "dense": dense}
         times[shuffled] = in_turns(forms, x, above, repeats)
-        used.append("dense" if folds(layers, "measured", "cpu") else "grouped")
+        used.append("dense" if folds(layers) else "grouped")
     plain, behind = times[False], times[True]
     row = (
         f"| {side}x{side} | {inputs} | {outputs} | {groups} | {plain['grouped']:.2f} "

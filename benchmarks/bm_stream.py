@@ -1,11 +1,11 @@
 """How many images a second come from disk, cropped, mirrored and scaled, ready for the network.
 
 The baseline is torchvision in the same run: ImageFolder, RandomResizedCrop, RandomHorizontalFlip,
-ToTensor, Normalize and a DataLoader with persistent workers, as many as we have threads or loader
-processes. Both give float batches of 64, stored channels last; the crops are drawn alike. Epochs of
-all contestants alternate; shown are medians over the repeats. The images are JPEGs of 500x375 at
-quality 90, made of the photographs in `--photos`, and PNGs of 40x40, each in the folder of a class.
-They lie in the page cache: what is measured is decoding, not the disk.
+ToTensor, Normalize and a DataLoader with as many persistent workers as ours has. Both give float
+batches of 64, stored channels last; the crops are drawn alike. Epochs of both alternate; shown are
+medians over the repeats. The images are JPEGs of 500x375 at quality 90, made of the photographs in
+`--photos`, and PNGs of 40x40, each in the folder of a class. They lie in the page cache: what is
+measured is decoding, not the disk.
 
 A second table has one thread without any feed: CPU time for an image, how much of it holds the
 interpreter's lock (what threads cannot do at the same time), and both for images that were encoded
@@ -39,7 +39,7 @@ from nas.training.data import Augmentation, Task
 from nas.training.data.folder import images_below
 from nas.training.data.records import FileRecords, Files
 from nas.training.decoding.decode import DRAWS, Cut, cut
-from nas.training.loop.decoders import Loaders
+from nas.training.loop import decoders
 from nas.training.loop.recipe import Recipe, load_recipe
 from nas.training.loop.streamed_batches import StreamFeed
 
@@ -100,12 +100,12 @@ def write_images(
 
 def contest(
     root: Path, side: int, given: argparse.Namespace, recipe: Recipe
-) -> tuple[float, float, float]:
-    """Return images/s of the baseline, of our threads and of our loader processes."""
-    pools = [Loaders(threads=given.processes), Loaders(processes=given.processes)]
+) -> tuple[float, float]:
+    """Return images/s of the baseline and of ours, both with as many worker processes."""
+    decoders.use_processes(given.processes)
     contestants = [
         torchvision_epoch(root, side, given.processes, recipe),
-        *(our_epoch(root, side, pool, recipe) for pool in pools),
+        our_epoch(root, side, recipe),
     ]
     paces: list[list[float]] = [[] for _ in contestants]
     for repeat in range(given.repeats + 1):
@@ -114,10 +114,9 @@ def contest(
             shown = epoch()
             if repeat:  # the first starts the workers
                 found.append(shown / (time.perf_counter() - began))
-    for pool in pools:
-        pool.close()
-    baseline, threads, processes = map(median, paces)
-    return baseline, threads, processes
+    decoders.close()
+    baseline, ours = map(median, paces)
+    return baseline, ours
 
 
 def torchvision_epoch(root: Path, side: int, workers: int, recipe: Recipe) -> Epoch:
@@ -141,7 +140,7 @@ def torchvision_epoch(root: Path, side: int, workers: int, recipe: Recipe) -> Ep
     return epoch
 
 
-def our_epoch(root: Path, side: int, pool: Loaders, recipe: Recipe) -> Epoch:
+def our_epoch(root: Path, side: int, recipe: Recipe) -> Epoch:
     paths = list(images_below(root))
     files = Files(
         FileRecords(paths),
@@ -151,7 +150,6 @@ def our_epoch(root: Path, side: int, pool: Loaders, recipe: Recipe) -> Epoch:
     still = Augmentation(0, True)
     task = Task("", Shape(3, side, side), ("a", "b"), files, files, files, MEAN, STD, still, "")
     feed = StreamFeed(files, task, CPU, recipe)
-    feed.loaders = pool
 
     def epoch() -> int:
         random = torch.Generator().manual_seed(0)
@@ -222,15 +220,13 @@ def report(rows, costs, given: argparse.Namespace) -> str:  # type: ignore[no-un
         f"{libraries}; {given.images:,} images, medians of {given.repeats} epochs, batches of "
         f"{BATCH}.{quick}",
         "",
-        f"| images | shown at | torchvision, {given.processes} workers | ours, {given.processes} "
-        f"threads | | ours, {given.processes} loaders | |",
-        "|---|---|---|---|---|---|---|",
+        f"| images | shown at | torchvision, {given.processes} workers | ours, "
+        f"{given.processes} workers | |",
+        "|---|---|---|---|---|",
     ]
-    for name, side, base, threads, processes in rows:
-        lines.append(
-            f"| {name} | {side}x{side} | {base:,.0f} | {threads:,.0f} | {threads / base:.2f}x | "
-            f"{processes:,.0f} | {processes / base:.2f}x |"
-        )
+    for name, side, base, ours in rows:
+        ratio = f"{ours / base:.2f}x"
+        lines.append(f"| {name} | {side}x{side} | {base:,.0f} | {ours:,.0f} | {ratio} |")
     lines += [
         "",
         "One thread, without a feed: CPU time for an image.",

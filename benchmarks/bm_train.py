@@ -3,19 +3,20 @@
 Measured is training alone, after three steps to warm up: data, augmentation, forward, backward and
 optimiser, batch after batch, in the same network on the same images. The baseline is `plain` of
 train_loops.py: DataLoader, torchvision's transforms image by image, NCHW, nn.Conv2d(groups),
-view/transpose shuffles, torch's default SGD, loss.item(). Each run is a fresh process, on a CPU
-pinned to one core with one thread; baseline and ours take turns, and the median counts. Then ours
-without one of its parts at a time. Without CIFAR-10 (--data) the images are noise.
+view/transpose shuffles, torch's default SGD, loss.item(). Then ours with something else in the
+place of one part at a time. Without CIFAR-10 (--data) the images are noise.
 
-On a CPU the ratio of CPU times stands beside that of the clock: where other programs want the
-same core, the clock measures them too.
+Each variant is a process of its own, on a CPU with one thread. All of them are warm before the
+first turn; then they take turns of a few steps, forwards and backwards, so that all see the same
+machine. The ratios are of the same turn; shown are their median and range. On a CPU they are ratios
+of the processes' CPU time: where other programs want the cores, the clock measures them too.
 
 On CUDA the baseline trains with autocast to bfloat16, and --loaders processes prepare its images.
 Then there are also the share of the memory bandwidth that a copy on the device reaches, from an
 estimate of the bytes a step must move, and several trials at once on the device.
 
     python benchmarks/bm_train.py                      # a CPU core: 20 minutes
-    python benchmarks/bm_train.py --quick              # one repeat, few steps
+    python benchmarks/bm_train.py --quick              # two turns
     python benchmarks/bm_train.py --device cuda --batch 512
 
 It writes results/train.md, or results/train-cuda.md.
@@ -27,14 +28,15 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from ctypes.util import find_library
 from dataclasses import asdict, replace
 from pathlib import Path
 from statistics import median
 
 import torch
 from train_candidates import CANDIDATES, architecture, candidate, cost
-from train_loops import GPU_PARTS, PARTS, Job
+from train_loops import ENVIRONMENT, GPU_PARTS, PARTS, Job
 
 from nas.space.layers import Activation, Add, BatchNorm, Conv, Layer, Shuffle
 from nas.training.loop.devices import describe_devices
@@ -42,8 +44,9 @@ from nas.training.loop.devices import describe_devices
 HERE = Path(__file__).parent
 DATA = Path(os.environ.get("NAS_DATA") or HERE.parents[1] / "shared" / "data") / "cifar10"
 NAMES = {"cpu": ("1M", "5M", "22M"), "cuda": ("22M", "IGCV3-D")}
-STEPS = {"1M": 48, "5M": 24, "22M": 8, "IGCV3-D": 8}
+STEPS = {"1M": 8, "5M": 4, "22M": 2, "IGCV3-D": 2}  # of a turn, on a CPU
 AT_ONCE = (1, 2, 4)
+AT_A_TIME = 5  # variants that take turns with ours: of 22M, 2 GB each
 Results = list[dict[str, float]]
 
 
@@ -68,7 +71,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--batch", type=int, default=128)
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--repeats", type=int, default=7, help="turns")
     parser.add_argument("--core", type=int, default=max(os.sched_getaffinity(0)))
     parser.add_argument("--loaders", type=int, default=8, help="of the baseline, on CUDA")
     parser.add_argument("--data", default=str(DATA) if DATA.is_dir() else "")
@@ -77,53 +80,61 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()
     if options.quick:
-        options.repeats = 1
+        options.repeats = 2
     return options
 
 
 def job(options: argparse.Namespace, name: str, variant: str) -> Job:
-    steps = STEPS[name] * (8 if options.device == "cuda" else 1)
+    cuda = options.device == "cuda"
     return Job(
         candidate=name,
         variant=variant,
-        steps=max(4, steps // 8) if options.quick else steps,
+        steps=STEPS[name] * (16 if cuda else 1),
+        turns=options.repeats,
         batch=options.batch,
         device=options.device,
         data=options.data,
-        core=options.core if options.device == "cpu" else None,
-        loaders=options.loaders if options.device == "cuda" else 0,
+        core=options.core if not cuda else None,
+        loaders=options.loaders if cuda else 0,
     )
 
 
-def run(jobs: Sequence[Job]) -> Results:
-    """Run `jobs` at the same time: all warm up, then all are told to start."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("MALLOC_", "NAS_"))}
-    processes = [
-        subprocess.Popen(
-            [sys.executable, str(HERE / "train_loops.py"), json.dumps(asdict(job))],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment,
-        )
-        for job in jobs
-    ]  # fmt: skip
-    for process in processes:
-        line = process.stdout.readline()  # type: ignore[union-attr]
-        if line.strip() != "ready":
-            raise SystemExit(f"a run ended before it was warm: {process.args[-1]}")  # type: ignore[index]
+def start(one: Job) -> "subprocess.Popen[str]":
+    """Start the process of a variant, and wait until it is warm."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("MALLOC_", "NAS_", "THP_"))}
+    process = subprocess.Popen(
+        [sys.executable, str(HERE / "train_loops.py"), json.dumps(asdict(one))],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        env=kept | ENVIRONMENT.get(one.variant, {}),
+    )  # fmt: skip
+    if process.stdout.readline().strip() != "ready":  # type: ignore[union-attr]
+        raise SystemExit(f"a run ended before it was warm: {one}")
+    return process
+
+
+def turn(processes: Sequence["subprocess.Popen[str]"]) -> Results:
+    """Let `processes` train one turn at the same time."""
     for process in processes:
         process.stdin.write("\n")  # type: ignore[union-attr]
         process.stdin.flush()  # type: ignore[union-attr]
-    found = [json.loads(process.communicate()[0].splitlines()[-1]) for process in processes]
-    for one, result in zip(jobs, found, strict=True):
-        pace = f"{result['wall']:8.1f} images/s, {result['cpu']:8.1f} per CPU second"
-        print(f"{one.candidate:8} {one.variant:10} {pace}, {result['peak_mib']:6.0f} MiB")
-    return found
+    return [json.loads(process.stdout.readline()) for process in processes]  # type: ignore[union-attr]
+
+
+def end(processes: Iterable["subprocess.Popen[str]"]) -> None:
+    for process in processes:
+        process.stdin.close()  # type: ignore[union-attr]
+        process.wait()
 
 
 def in_turns(options: argparse.Namespace, name: str, variants: Sequence[str]) -> dict[str, Results]:
+    processes = {variant: start(job(options, name, variant)) for variant in variants}
     found: dict[str, Results] = {variant: [] for variant in variants}
-    for _ in range(options.repeats):
-        for variant in variants:
-            found[variant] += run([job(options, name, variant)])
+    for number in range(options.repeats):
+        for variant in variants if number % 2 else reversed(variants):
+            found[variant] += turn([processes[variant]])
+    end(processes.values())
+    for variant, results in found.items():
+        print(f"{name:8} {variant:12} {middle(results, 'cpu'):8.1f} images per CPU second")
     return found
 
 
@@ -131,28 +142,35 @@ def middle(results: Results, key: str) -> float:
     return median(result[key] for result in results)
 
 
+def ratios(ones: Results, others: Results, key: str) -> list[float]:
+    """The ratios of the same turns."""
+    return [one[key] / other[key] for one, other in zip(ones, others, strict=True)]
+
+
+def with_range(values: Sequence[float]) -> str:
+    return f"{median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
+
+
 def main_table(options: argparse.Namespace, names: Sequence[str]) -> list[str]:
     cuda = options.device == "cuda"
     speed = bandwidth() if cuda else 0.0
-    measured = "share of memory bandwidth" if cuda else "ratio of CPU times"
+    key, unit = ("wall", "s") if cuda else ("cpu", "CPU s")
+    last = "| share of memory bandwidth " if cuda else ""
     lines = [
-        "| candidate | madds | params | plain loop (images/s) | nas (images/s) "
-        f"| lowest to highest | ratio | {measured} | memory (MiB) |",
-        "|---|---|---|---|---|---|---|---|---|",
+        f"| candidate | madds | params | plain loop (images/{unit}) | nas (images/{unit}) "
+        f"| ratio {last}| memory (MiB) |",
+        f"|---|---|---|---|---|---|{'---|' if cuda else ''}---|",
     ]
     for name in names:
         found = in_turns(options, name, ["plain", "ours"])
         plain, ours = found["plain"], found["ours"]
-        if cuda:
-            last = f"{100 * middle(ours, 'wall') * traffic(candidate(name)) / speed:.0f} %"
-        else:
-            last = f"{middle(ours, 'cpu') / middle(plain, 'cpu'):.2f}"
-        walls, spent = [r["wall"] for r in ours], cost(name)
+        share = 100 * middle(ours, "wall") * traffic(candidate(name)) / speed if cuda else 0.0
+        spent = cost(name)
         lines.append(
-            f"| {name} | {spent.madds:,} | {spent.params:,} | {middle(plain, 'wall'):.0f} "
-            f"| {median(walls):.0f} | {min(walls):.0f} to {max(walls):.0f} "
-            f"| **{median(walls) / middle(plain, 'wall'):.2f}** | {last} "
-            f"| {middle(plain, 'peak_mib'):.0f}, nas {middle(ours, 'peak_mib'):.0f} |"
+            f"| {name} | {spent.madds:,} | {spent.params:,} | {middle(plain, key):.0f} "
+            f"| {middle(ours, key):.0f} | **{with_range(ratios(ours, plain, key))}** "
+            + (f"| {share:.0f} % " if cuda else "")
+            + f"| {plain[-1]['peak_mib']:.0f}, nas {ours[-1]['peak_mib']:.0f} |"
         )
     if cuda:
         lines += ["", f"A copy on the device moves {speed / 1e9:.0f} GB/s, reads and writes."]
@@ -160,34 +178,33 @@ def main_table(options: argparse.Namespace, names: Sequence[str]) -> list[str]:
 
 
 def parts_table(options: argparse.Namespace, names: Sequence[str]) -> list[str]:
-    """What each part is worth: ours without it, in share of the speed of ours."""
+    """What each part is worth: the speed of ours with something else in its place."""
     cuda = options.device == "cuda"
-    rows = GPU_PARTS if cuda else {**PARTS, "dense": GPU_PARTS["dense"]}
+    rows = GPU_PARTS if cuda else PARTS
+    if cuda or not find_library("jemalloc"):
+        rows = {variant: text for variant, text in rows.items() if variant != "jemalloc"}
     key, unit = ("wall", "second") if cuda else ("cpu", "CPU second")
     names = names[1:2] if options.quick and len(names) > 1 else names
-    found = {}
+    found: dict[str, dict[str, Results]] = {name: {} for name in names}
     for name in names:
-        less = replace_repeats(options)
-        found[name] = in_turns(less, name, ["ours", *rows])
+        for first in range(0, len(rows), AT_A_TIME):  # each is as large as a training
+            some = list(rows)[first : first + AT_A_TIME]
+            results = in_turns(options, name, ["ours", *some])
+            for variant in some:
+                found[name][variant] = ratios(results[variant], results["ours"], key)
     lines = [
         "",
         "## What each part is worth",
         "",
         f"Speed without it, in images per {unit}, relative to all parts together:",
         "",
-        f"| without | {' | '.join(names)} |",
+        f"| in its place | {' | '.join(names)} |",
         f"|---|{'---|' * len(names)}",
     ]
     for variant, text in rows.items():
-        shares = [
-            middle(found[name][variant], key) / middle(found[name]["ours"], key) for name in names
-        ]
-        lines.append(f"| {text} | {' | '.join(f'{share:.2f}' for share in shares)} |")
+        shares = [with_range(found[name][variant]) for name in names]
+        lines.append(f"| {text} | {' | '.join(shares)} |")
     return lines
-
-
-def replace_repeats(options: argparse.Namespace) -> argparse.Namespace:
-    return argparse.Namespace(**{**vars(options), "repeats": min(3, options.repeats)})
 
 
 def together_table(options: argparse.Namespace, names: Sequence[str]) -> list[str]:
@@ -205,7 +222,9 @@ def together_table(options: argparse.Namespace, names: Sequence[str]) -> list[st
         sums = []
         for count in AT_ONCE:
             one = replace(job(options, name, "ours"), loaders=0)
-            sums.append(sum(result["wall"] for result in run([one] * count)))
+            processes = [start(one) for _ in range(count)]
+            sums.append(sum(result["wall"] for result in turn(processes)))
+            end(processes)
         lines.append(f"| {name} | {' | '.join(f'{total:.0f}' for total in sums)} |")
     return lines
 
@@ -251,7 +270,7 @@ def bandwidth() -> float:
 
 def head(options: argparse.Namespace) -> list[str]:
     where = f"core {options.core} alone, 1 thread" if options.device == "cpu" else "bfloat16"
-    quick = ["- `--quick`: one repeat and few steps, which says that it works, not how fast"]
+    quick = ["- `--quick`: two turns, which say that it works, not how fast"]
     busy = os.getloadavg()[0]
     return [
         "# Images a second in training",
@@ -259,7 +278,7 @@ def head(options: argparse.Namespace) -> list[str]:
         f"- {describe_devices()}; {processor()}; {where}; Python {platform.python_version()}, "
         f"torch {torch.__version__}",
         f"- {'CIFAR-10' if options.data else 'noise'} at 3x32x32, batches of {options.batch}, "
-        f"padded crops and mirroring, medians of {options.repeats}; fresh processes in turns",
+        f"padded crops and mirroring, {options.repeats} turns",
         f"- load of the machine when it began: {busy:.1f}",
         *(quick if options.quick else []),
         "",

@@ -2,9 +2,11 @@
 
 `plain` is what one writes first: a DataLoader over images that are augmented one by one with
 torchvision, NCHW, view/transpose shuffles, torch's default SGD, `loss.item()` after each step.
-`ours` is nas.training.loop.session.Session. Every other name is ours without one of its parts.
+`ours` is nas.training.loop.session.Session as a worker has it. Every other name is ours with
+something else in the place of one of its parts.
 
-A process warms up, writes `ready`, waits for a line, and writes what it measured as JSON.
+A process warms up and writes `ready`. For each line that it is given it trains one turn, `steps`
+steps, and writes what it measured as JSON. It ends with its input.
 """
 
 import json
@@ -23,6 +25,8 @@ from torchvision import transforms
 from train_candidates import candidate
 
 from nas.space.layers import Layer
+from nas.training import cpu
+from nas.training.cpu import substitutes
 from nas.training.data import Augmentation, Split, Task, load_task
 from nas.training.loop.devices import prepare_worker
 from nas.training.loop.recipe import Recipe, load_recipe
@@ -32,19 +36,29 @@ from nas.training.network.module import ChannelShuffle, build
 # Steps before the clock starts: the allocator has what it needs after two; a GPU records its steps
 # in the fourth and checks the recording in the fifth.
 WARM_STEPS = {"cpu": 3, "cuda": 8}
-PARTS = {
-    "layout": "NCHW in place of channels-last (and no kernels, which know the latter alone)",
-    "shuffle": "view/transpose shuffle, which loses the layout (and each layer by its module)",
-    "form": "grouped 1x1 convolutions, none computed densely",
-    "kernels": "torch's batch norms and depthwise convolutions",
-    "malloc": "the allocator as it is",
-    "optimiser": "torch's default SGD",
+PARTS = {  # ours with something else in the place of a part
+    "modules": "no substitutes: each layer by its module",
+    "compiled": "no substitutes, but torch.compile",
+    "dense": "no dense forms of grouped 1x1 convolutions",
+    "malloc": "freed memory is given back",
+    "thp": "the same, but THP_MEM_ALLOC_ENABLE=1",
+    "jemalloc": "the same, but jemalloc (LD_PRELOAD)",
+    "plain torch": "NAS_CPU=plain",
+    "layout": "NAS_CPU=plain and NCHW",
+    "sgd": "torch.optim.SGD for each weight at a time",
+    "sgd fused": "torch.optim.SGD(fused=True)",
     "data": "images augmented one by one",
 }
+ENVIRONMENT = {
+    "thp": {"THP_MEM_ALLOC_ENABLE": "1"},
+    "jemalloc": {"LD_PRELOAD": "libjemalloc.so.2"},
+    "plain torch": {"NAS_CPU": "plain"},
+    "layout": {"NAS_CPU": "plain"},
+}
+SGD = {"sgd": {"foreach": False}, "sgd fused": {"fused": True}}
 GPU_PARTS = {
-    "shuffle": PARTS["shuffle"],
+    "shuffle": "view/transpose shuffle, which loses the layout",
     "layout": "NCHW in place of channels-last",
-    "dense": "every grouped 1x1 convolution computed densely, permutations folded in",
 }
 
 
@@ -52,7 +66,8 @@ GPU_PARTS = {
 class Job:
     candidate: str
     variant: str
-    steps: int
+    steps: int  # of one turn
+    turns: int
     batch: int
     device: str
     data: str
@@ -91,31 +106,32 @@ class Images(Dataset):
 
 
 class Clock:
-    """Starts after the warm-up, when the parent says so; stops after the last step."""
+    """Waits for a line before each turn, and writes what the turn took."""
 
     def __init__(self, job: Job) -> None:
         self.job = job
         self.wall = self.cpu = 0.0
 
-    def step(self, done: int, steps: int) -> None:
-        if done == WARM_STEPS[self.job.device]:
-            self._wait()
-            print("ready", flush=True)
-            sys.stdin.readline()
-            self.wall, self.cpu = time.perf_counter(), time.process_time()
-        elif done == steps:
-            self._wait()
-            self.wall = time.perf_counter() - self.wall
-            self.cpu = time.process_time() - self.cpu
-
-    def _wait(self) -> None:
+    def step(self, done: int, _steps: int) -> None:
+        turned = done - WARM_STEPS[self.job.device]
+        if turned < 0 or turned % self.job.steps:
+            return
         if self.job.device == "cuda":
             torch.cuda.synchronize()
+        if turned == 0:
+            print("ready", flush=True)
+        else:
+            print(json.dumps(self._measured()), flush=True)
+        if not sys.stdin.readline():
+            sys.exit()
+        self.wall, self.cpu = time.perf_counter(), time.process_time()
 
-    def result(self) -> dict[str, float]:
+    def _measured(self) -> dict[str, float]:
+        """Images a second by the clock and by the process's CPU time; the peak of memory so far."""
         images = self.job.batch * self.job.steps
+        wall, cpu = time.perf_counter() - self.wall, time.process_time() - self.cpu
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        return {"wall": images / self.wall, "cpu": images / self.cpu, "peak_mib": peak}
+        return {"wall": images / wall, "cpu": images / cpu, "peak_mib": peak}
 
 
 def main() -> None:
@@ -126,12 +142,11 @@ def main() -> None:
     recipe = replace(load_recipe("cifar10"), batch_size=job.batch, bn_batches=0)
     clock = Clock(job)
     (plain if job.variant == "plain" else ours)(job, layers, task, recipe, clock)
-    print(json.dumps(clock.result()), flush=True)
 
 
 def data_of(job: Job) -> Task:
     """CIFAR-10 where it is, else noise of its shape: enough images for the steps and a warm-up."""
-    count = job.batch * (job.steps + WARM_STEPS[job.device])
+    count = job.batch * (job.turns * job.steps + WARM_STEPS[job.device])
     if job.data:
         task = load_task("cifar10", job.data, 0)
         whole = task.train
@@ -189,26 +204,25 @@ def plain_module(module: nn.Module) -> nn.Module:
 
 
 def ours(job: Job, layers: list[Layer], task: Task, recipe: Recipe, clock: Clock) -> None:
-    """A session, less the part that the variant names."""
-    if job.variant == "malloc":
-        torch.set_num_threads(1)
-    elif job.device == "cpu":
-        prepare_worker(1)
-    else:
-        prepare_worker(torch.get_num_threads())
-    if job.variant in ("kernels", "layout"):
-        os.environ["NAS_KERNELS"] = "torch"
+    """A session as a worker has it, with something else in the place of the variant's part."""
+    variant = job.variant
+    prepare_worker(1 if job.device == "cpu" else torch.get_num_threads())
+    if variant in ("malloc", "thp", "jemalloc"):
+        cpu.keep_freed_memory = lambda: None
+    if variant == "dense":
+        substitutes.folds = lambda layers: []
     session = Session(layers, task, recipe, recipe.epochs, 0, job.device)
-    without(job, session)
+    session.accelerate(cpu.accelerate)
+    change(job, session)
     session.run_epoch(clock.step)
 
 
-def without(job: Job, session: Session) -> None:
+def change(job: Job, session: Session) -> None:
     network, variant = session.network, job.variant
-    if variant == "form":
-        network.compute_in("grouped")
-    elif variant == "dense":
-        network.compute_in("dense")
+    if variant in ("modules", "compiled"):
+        network.change_modules(lambda module: module)
+        if variant == "compiled":
+            session._trained = torch.compile(network)
     elif variant == "shuffle":
         network.change_modules(
             lambda m: PlainShuffle(m.groups) if isinstance(m, ChannelShuffle) else m
@@ -218,18 +232,26 @@ def without(job: Job, session: Session) -> None:
         session._train = Reordered(session._train)
     elif variant == "data":
         session._train = OneByOne(job, session.task)
-    elif variant == "optimiser":
+    elif variant in SGD:
         session.optimiser = torch.optim.SGD(
-            network.parameters(), lr=0.1, momentum=session.recipe.momentum,
-            weight_decay=session.recipe.weight_decay, nesterov=session.recipe.nesterov,
+            _groups(session), lr=0.1, momentum=session.recipe.momentum,
+            nesterov=session.recipe.nesterov, **SGD[variant],
         )  # fmt: skip
+
+
+def _groups(session: Session) -> list[dict[str, object]]:
+    names = ("params", "weight_decay")
+    return [{name: group[name] for name in names} for group in session.optimiser.param_groups]
 
 
 class Reordered:
     """A feed whose batches come as NCHW."""
 
     def __init__(self, feed) -> None:  # type: ignore[no-untyped-def]
-        self.feed, self.steps, self.shown = feed, feed.steps, feed.shown
+        self.feed = feed
+
+    def __len__(self) -> int:
+        return len(self.feed)
 
     def shuffled(self, *args, **options):  # type: ignore[no-untyped-def]
         for images, labels in self.feed.shuffled(*args, **options):
@@ -246,11 +268,8 @@ class OneByOne:
             num_workers=job.loaders,
         )  # fmt: skip
 
-    def steps(self, _size: int) -> int:
-        return len(self.loader)
-
-    def shown(self, size: int) -> int:
-        return len(self.loader) * size
+    def __len__(self) -> int:
+        return len(self.loader.dataset)
 
     def shuffled(self, *_args, **_options):  # type: ignore[no-untyped-def]
         for images, labels in self.loader:

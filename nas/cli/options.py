@@ -268,7 +268,7 @@ def loaders(function: F) -> F:
     return click.option(
         "--loaders", type=click.IntRange(0, 256), default=RunRequest.loaders, metavar="N",
         help="Processes that decode images streamed from disk, for each training.  "
-        "[default: as many threads as it has CPU cores]",
+        "[default: one for each CPU core of the training]",
     )(function)  # fmt: skip
 
 

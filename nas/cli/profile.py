@@ -11,6 +11,7 @@ from nas.study import (
     PROFILE_PARTS,
     PROFILE_REPORT,
     Profile,
+    plain_reasons,
     profile_table,
     profile_total,
 )
@@ -53,6 +54,8 @@ def print_profiles(profiles: Sequence[Profile], noun: str) -> None:
     ]
     title = f"where the time of {output.plural(len(profiles), noun)} went (per image trained on)"
     output.table(title, _COLUMNS, rows, _NUMBERS, "meaning")
+    for reason, count in plain_reasons(profiles).items():
+        output.paragraph(f"PyTorch alone computed {output.plural(count, noun)}: {reason}.")
 
 
 def show_study(study: str, reports: Reports, resume: str, json_: bool) -> None:

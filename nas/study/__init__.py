@@ -50,12 +50,14 @@ from nas.study.spec import UNCOUNTED, StudySpec
 from nas.study.study import Study
 from nas.study.tasks import TASKS, TaskKind, TaskRequest
 from nas.study.time_profile import (
+    PLAIN,
     PROFILE_PART_MEANINGS,
     PROFILE_PARTS,
     PROFILE_REPORT,
     Profile,
     add_profiles,
     complete_profile,
+    plain_reasons,
     profile_table,
     profile_total,
 )
@@ -74,6 +76,7 @@ __all__ = [
     "DATA_FAULT",
     "NOTE_REPORT",
     "OWNER_FILE",
+    "PLAIN",
     "PROFILE_PARTS",
     "PROFILE_PART_MEANINGS",
     "PROFILE_REPORT",
@@ -134,6 +137,7 @@ __all__ = [
     "make_evaluator",
     "num_replicates",
     "objective",
+    "plain_reasons",
     "profile_table",
     "profile_total",
     "reason_of",

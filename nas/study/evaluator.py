@@ -31,7 +31,7 @@ class WorkerPlan:
     `factory` names the callable that makes the evaluator, as `module:name`; it is called with this
     plan once in each worker process. Paths are absolute. `profile` turns on the profile of each
     training. `loaders` is the number of processes for each trial that decode streamed images; 0
-    uses threads of the trial. Neither changes a result.
+    uses one for each CPU core. Neither changes a result.
     """
 
     spec_json: str

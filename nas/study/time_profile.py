@@ -1,10 +1,12 @@
 """Profile: the time of each part of a training; arithmetic only, without a clock.
 
 A profile is plain data, as stored: seconds by the names of `PROFILE_PARTS`, and under `images` the
-number of training images, counted in each epoch. The laps are measured; the overhead is the rest of
-the total time, so that the parts of a profile add up to the total.
+number of training images, counted in each epoch. Epochs that PyTorch computed without the faster
+forms of this package are counted under `PLAIN` and the reason. The laps are measured; the overhead
+is the rest of the total time, so that the parts of a profile add up to the total.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -21,6 +23,7 @@ PROFILE_PART_MEANINGS = {
     "overhead": "the rest: loading, building, counting, scoring, saving, waiting for the driver",
 }
 
+PLAIN = "PyTorch alone: "  # of a profile's key: a count of epochs, and behind it why
 Profile = Mapping[str, float]
 
 
@@ -54,6 +57,12 @@ def complete_profile(laps: Profile, seconds: float) -> dict[str, float]:
 def profile_total(profile: Profile) -> float:
     """Return the whole time of a completed profile in seconds."""
     return sum(profile.get(part, 0.0) for part in PROFILE_PARTS)
+
+
+def plain_reasons(profiles: Sequence[Profile]) -> dict[str, int]:
+    """Return why PyTorch alone computed some of the trainings of `profiles`, and how many."""
+    keys = Counter(key for profile in profiles for key in profile if key.startswith(PLAIN))
+    return {key.removeprefix(PLAIN): count for key, count in keys.items()}
 
 
 def profile_table(profiles: Sequence[Profile]) -> list[ProfileRow]:

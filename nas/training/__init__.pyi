@@ -1,4 +1,3 @@
-from .cpu.glibc_allocator import keep_freed_memory as keep_freed_memory
 from .data import Problem as Problem
 from .data import Scores as Scores
 from .data import load_study_task as load_study_task
@@ -12,6 +11,7 @@ from .latency.runtimes import open_runtime as open_runtime
 from .latency.tabulate import measure_table as measure_table
 from .loop.checkpoint import check_identity as check_identity
 from .loop.checkpoint import read_document as read_document
+from .loop.data_parallel import Team as Team
 from .loop.decoders import processes_in_use as processes_in_use
 from .loop.decoders import use_processes as use_processes
 from .loop.devices import cpu_threads as cpu_threads
@@ -37,7 +37,6 @@ from .loop.run import train_here as train_here
 from .loop.run import write_json as write_json
 from .loop.session import EpochResult as EpochResult
 from .loop.session import Session as Session
-from .loop.team import Team as Team
 from .network.folded import folded_weights as folded_weights
 from .network.fvcore_count import fvcore_cost as fvcore_cost
 from .network.module import Network as Network

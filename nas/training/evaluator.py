@@ -25,6 +25,7 @@ from nas.study import (
     folder_owner,
     weights_name,
 )
+from nas.training.cpu import accelerate
 from nas.training.data import load_study_task
 from nas.training.loop.decoders import use_processes
 from nas.training.loop.devices import is_out_of_memory, prepare_worker
@@ -85,6 +86,7 @@ class TrainingEvaluator:
         layers = spec.task_layers(job.architecture, task.input, spec.head or task.outputs)
         proxies = self._scores(layers) if spec.proxies else None
         session = Session(layers, task, recipe, spec.ladder.max_epochs, job.seed)
+        session.accelerate(accelerate)
         session.rungs = spec.rungs
         if self._profiles:
             session.profile()

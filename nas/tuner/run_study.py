@@ -20,7 +20,6 @@ from nas.study import (
     claim_folder,
     ignore_event,
 )
-from nas.training import keep_freed_memory
 from nas.tuner.connection import capacity, connected, environment
 from nas.tuner.local_ray import EVALUATOR
 from nas.tuner.scratch import moved_note
@@ -38,7 +37,7 @@ class RunSettings:
     a directory that every node sees), `data_dir` has the task's data. `evaluator` names the factory
     as `module:name`. A trial without a report for `report_timeout` seconds is killed. `profile`
     measures the time of each part of a training. `loaders` processes decode streamed images for
-    each trial; 0 uses threads of the trial. `folder` in `results_dir` belongs to the study of
+    each trial; 0 uses one for each CPU core. `folder` in `results_dir` belongs to the study of
     identity `study_id` (`nas.study.results_folder.claim`); by default a folder of the study's name
     is claimed for an identity of this run. With `owns_process` a second signal ends the process
     immediately; otherwise it raises KeyboardInterrupt.
@@ -80,7 +79,6 @@ def run(study: Study, settings: RunSettings, on_event: Watcher = ignore_event) -
         NasError: the cluster cannot be reached, or is too small for one trial.
     """
     began = time.monotonic()
-    keep_freed_memory()  # for the arrays of the sampler
     execution = Execution(study, on_event)
     with (
         interruptible(settings.owns_process) as interruption,

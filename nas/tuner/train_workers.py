@@ -1,6 +1,6 @@
 """One training on several workers: Ray Train places them and connects their torch.distributed.
 
-Each worker loads the task itself and trains its part of every batch (`nas.training.loop.team`). The
+Each worker loads the task itself and trains its part of every batch (`nas.training.Team`). The The
 first one writes the run's folder, which all of them must see, and tells a mailbox in Ray how far it
 is; the driver reads that, so that nothing of ours runs in Ray Train's own controller.
 

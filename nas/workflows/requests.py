@@ -198,9 +198,10 @@ class RunRequest(
     nas-results. `ray_address` None starts a Ray on this machine. `gpus_per_trial` None is 1 where
     there is a GPU, else 0; fractions share one. `max_concurrent` None is as many trials as fit. A
     trial that sends no report for `report_timeout` seconds is killed. `profile` measures where the
-    time of each trial goes. `loaders` processes decode streamed images for each trial; 0 leaves
-    that to its own threads. The best network is exported in `formats`; none: those of this package.
-    With `owns_process` a second Ctrl-C ends the process at once; a script or a notebook keeps it.
+    time of each trial goes. `loaders` processes decode streamed images for each trial; 0: one
+    for each of its CPU cores. The best network is exported in `formats`; none: those of this
+    package. With `owns_process` a second Ctrl-C ends the process at once; a script or a notebook
+    keeps it.
     """
 
     results_dir: Path = field(default_factory=results_folder)

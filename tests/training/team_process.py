@@ -13,8 +13,8 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 
+from nas.training.loop.data_parallel import Team
 from nas.training.loop.session import Session
-from nas.training.loop.team import Team
 from tests.training.nets import RECIPE, coloured_task, small_layers
 
 

@@ -17,7 +17,6 @@ from nas.training.data import load_task
 from nas.training.evaluator import TrainingEvaluator
 from nas.training.loop.memory_batches import Feed
 from nas.training.loop.recipe import load_recipe
-from nas.training.loop.resized import at_side
 from nas.training.loop.session import Session
 from nas.training.network.module import build
 from tests.studies import SPACE, small_spec
@@ -39,7 +38,7 @@ def test_images_in_memory_are_the_means_of_those_at_full_size():
 
     def epoch(side: int | None) -> list[tuple[torch.Tensor, torch.Tensor]]:
         random = torch.Generator().manual_seed(1)
-        return list(at_side(feed, side).shuffled(16, random))
+        return list((feed.at(side) if side else feed).shuffled(16, random))
 
     for (images, labels), (small, others) in zip(epoch(None), epoch(4), strict=True):
         assert small.shape == (16, 3, 4, 4)
@@ -47,7 +46,6 @@ def test_images_in_memory_are_the_means_of_those_at_full_size():
         assert torch.equal(labels, others)
         # the filter reaches beyond a pixel, so that the mean over all stays about the same
         torch.testing.assert_close(small.mean((2, 3)), images.mean((2, 3)), atol=0.1, rtol=0)
-    assert at_side(feed, None) is feed
 
 
 @pytest.mark.parametrize("name", SPACES)

@@ -135,6 +135,7 @@ def test_a_session_ends_its_cycles_at_the_rungs():
     assert losses(one) == losses(trained("continue", ())) == losses(trained("complete", ()))
 
 
+@pytest.mark.usefixtures("cpu_mode")
 def test_a_trial_is_trained_by_the_rungs_of_its_study(tmp_path: Path):
     architecture = SPACE.published[0].architecture
     found = {}

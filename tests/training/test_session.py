@@ -27,6 +27,8 @@ from nas.training.loop.session import Session
 from tests.messages import carrying
 from tests.training.nets import RECIPE, coloured_task, small_layers
 
+pytestmark = pytest.mark.usefixtures("cpu_mode")
+
 
 @pytest.fixture(autouse=True)
 def one_thread():

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,10 +26,10 @@ from nas.training.data.left_out import LeftOut, Reason
 from nas.training.data.records import FileRecords, Files
 from nas.training.decoding.decode import DRAWS, Cut, cut
 from nas.training.loop import decoders as loading
-from nas.training.loop.decoders import Loaders, Piece, empty
+from nas.training.loop.data_parallel import Team
 from nas.training.loop.recipe import load_recipe
 from nas.training.loop.streamed_batches import StreamFeed
-from nas.training.loop.team import Team
+from tests.messages import carrying
 from tests.training.nets import coloured_task
 
 ROOT = Path(__file__).parents[2]
@@ -41,13 +42,26 @@ def cache(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("NAS_CACHE", str(tmp_path / "cache"))
 
 
-@pytest.fixture
-def processes() -> Iterator[None]:
-    """Two loader processes for the streams of a test."""
-    loading.use_processes(2)
+@pytest.fixture(autouse=True)
+def usual_decoders() -> Iterator[None]:
+    """As many processes as a test wants, and none after it."""
     yield
     loading.use_processes(0)
-    loading.loaders()  # ends them
+    loading.close()
+
+
+@pytest.fixture
+def processes() -> None:
+    """Two decoder processes for the streams of a test."""
+    loading.use_processes(2)
+
+
+def decoder_pids(parent: int | None = None) -> list[int]:
+    """The processes that decode for `parent`, this process if not given."""
+    task = Path(f"/proc/{parent or os.getpid()}/task")
+    lines = [(place / "children").read_text().split() for place in task.iterdir()]
+    names = [(int(pid), Path(f"/proc/{pid}/comm").read_text()) for pids in lines for pid in pids]
+    return [pid for pid, name in names if name.startswith(("pytest", "python", "pt_data"))]
 
 
 def noise(folder: Path, count: int = 40, size: tuple[int, int] = (19, 23)) -> StreamFeed:
@@ -74,7 +88,7 @@ def same(one: list[tuple[Tensor, Tensor]], other: list[tuple[Tensor, Tensor]]) -
 # -- who decodes -----------------------------------------------------------------------------------
 
 
-def test_batches_are_the_same_whoever_decodes(tmp_path):
+def test_batches_are_the_same_whatever_the_number_of_decoders(tmp_path):
     feed = noise(tmp_path)
     found, ordered = epoch(feed), list(feed.ordered(7))
     assert not same(found, epoch(feed, seed=4))
@@ -82,48 +96,49 @@ def test_batches_are_the_same_whoever_decodes(tmp_path):
         loading.use_processes(count)
         assert same(epoch(feed), found)
         assert same(list(feed.ordered(7)), ordered)
-    loading.use_processes(0)
-    torch.set_num_threads(3)
-    assert loading.loaders().threads == 3
-    assert same(epoch(feed), found)
 
 
-def test_threads_follow_those_of_the_training():
-    torch.set_num_threads(1)
-    assert loading.loaders().threads == 1
-    assert loading.loaders() is loading.loaders()
-    torch.set_num_threads(2)
-    assert loading.loaders().threads == 2
+def test_decoders_are_as_many_as_the_training_has_threads_and_stay():
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        assert loading.decoders().processes == threads
+    assert loading.decoders() is loading.decoders()
+    loading.use_processes(3)
+    assert loading.decoders().processes == 3
 
 
-def test_a_loader_process_loads_neither_torch_nor_the_study():
-    seen = "print(sorted(m for m in sys.modules if m[:3] == 'nas')"
-    code = f"{seen}, 'torch' in sys.modules, 'pyarrow' in sys.modules)"
-    words = [sys.executable, "-c", f"import nas.training.decoding.process, sys; {code}"]
-    told = subprocess.run(words, cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    modules = [
-        "nas",
-        "nas.training",
-        "nas.training.decoding",
-        "nas.training.decoding.decode",
-        "nas.training.decoding.pixels",
-        "nas.training.decoding.process",
-    ]
-    assert told.strip() == f"{modules} False False"
+def test_no_image_is_decoded_in_the_process_that_trains(tmp_path, monkeypatch):
+    feed = noise(tmp_path)
+    next(feed.ordered(2))
+    monkeypatch.setattr("PIL.Image.open", lambda *_: pytest.fail("an image is opened here"))
+    assert len(epoch(feed)) == 2
 
 
-def test_loaders_end_with_the_process_that_started_them():
+def test_the_global_random_numbers_stay_as_they_are(tmp_path):
+    feed = noise(tmp_path)
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    epoch(feed)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_decoders_end_with_the_process_that_started_them(tmp_path):
+    noise(tmp_path)
     code = (
-        "from nas.training.loop.decoders import _Process; import os\n"
-        "print(_Process()._process.pid, flush=True); os.kill(os.getpid(), 9)"
+        "import os, sys; from pathlib import Path\n"
+        "from tests.training.test_stream import decoder_pids, noise\n"
+        "stream = noise(Path(sys.argv[1])).ordered(2); next(stream)\n"
+        "print(*decoder_pids(), flush=True); os.kill(os.getpid(), 9)"
     )
-    told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-    loader = Path("/proc") / told.stdout.strip()
-    for _ in range(100):
-        if not loader.exists() or "Z" in (loader / "stat").read_text().split()[2]:
+    words = [sys.executable, "-c", code, str(tmp_path)]
+    told = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+    pids = told.stdout.split()
+    assert pids, told.stderr
+    for _ in range(150):
+        if not any(Path("/proc", pid).exists() for pid in pids):
             return
-        signal.sigtimedwait([], 0.1)
-    pytest.fail("the loader outlives its parent")
+        time.sleep(0.1)
+    pytest.fail("the decoders outlive their parent")
 
 
 def test_a_stream_that_is_left_early_leaves_nothing_behind(tmp_path, processes):
@@ -139,36 +154,45 @@ def test_a_stream_that_is_left_early_leaves_nothing_behind(tmp_path, processes):
 # -- what is lost ----------------------------------------------------------------------------------
 
 
-def test_a_lost_loader_is_one_error_and_then_replaced(tmp_path, processes):
+def test_a_lost_decoder_is_one_error_and_then_replaced(tmp_path, processes):
     feed = noise(tmp_path)
     found = epoch(feed)
-    pool = loading.loaders()
-    for _ in range(2):
-        process = pool._idle.get()
-        process._process.kill()
-        process._process.wait()
-        pool._idle.put(process)
-    with pytest.raises(NasError, match=r"a loader process was lost \(exit code -9\)") as caught:
+
+    @loading.lost_decoders_named()  # torch may tell of it at once, outside of the stream
+    def lose_one() -> None:
+        os.kill(decoder_pids()[0], signal.SIGKILL)
         epoch(feed)
+
+    with pytest.raises(NasError, match="a process that decodes images was lost") as caught:
+        lose_one()
     assert "--loaders" in caught.value.remedy
     assert same(epoch(feed), found)
+
+
+def test_a_stream_ends_where_another_begins(tmp_path):
+    feed = noise(tmp_path)
+    first = feed.ordered(4)
+    next(first)
+    assert len(list(feed.ordered(4))) == 10
+    with pytest.raises(RuntimeError, match="another epoch"):
+        next(first)
 
 
 @pytest.mark.parametrize("count", [0, 2])
 def test_an_image_that_vanishes_or_breaks_is_named(tmp_path, count):
     feed = noise(tmp_path)
     loading.use_processes(count)
-    try:
-        (tmp_path / "11.png").write_bytes(b"no image")
-        with pytest.raises(TaskError, match=r"11\.png can no longer be read as an image") as caught:
-            list(feed.ordered(7))
-        assert "\n" not in caught.value.cause
-        (tmp_path / "11.png").unlink()
-        with pytest.raises(TaskError, match=r"11\.png cannot be read"):
-            list(feed.ordered(7))
-    finally:
-        loading.use_processes(0)
-        loading.loaders()
+    found = list(feed.ordered(7))
+    image = (tmp_path / "11.png").read_bytes()
+    (tmp_path / "11.png").write_bytes(b"no image")
+    with pytest.raises(TaskError, match=carrying("11.png … --resume")) as caught:
+        list(feed.ordered(7))
+    assert "\n" not in caught.value.cause
+    (tmp_path / "11.png").unlink()
+    with pytest.raises(TaskError, match=carrying("11.png … --resume")):
+        list(feed.ordered(7))
+    (tmp_path / "11.png").write_bytes(image)
+    assert same(list(feed.ordered(7)), found)
 
 
 # -- resolution ------------------------------------------------------------------------------------
@@ -198,19 +222,6 @@ def test_a_stream_at_a_side_has_the_same_order(tmp_path):
         assert fewer.shape[1:] == (3, 4, 4)
         assert torch.equal(labels, others)
     assert same(epoch(feed), full)
-
-
-def test_a_piece_goes_where_it_is_told(tmp_path):
-    feed = noise(tmp_path, count=5)
-    pixels = empty(5, 6)
-    piece = Piece(feed._files.records, [4, 0], [[0.0] * DRAWS] * 2, Cut(6))
-    pool = Loaders(1)
-    pixels[:] = 7
-    pool.submit(piece, pixels[1:3]).result()
-    pool.close()
-    assert (pixels[[0, 3, 4]] == 7).all()
-    first = cut((tmp_path / "4.png").read_bytes(), [0.0] * DRAWS, Cut(6))
-    assert np.array_equal(pixels[1], first)
 
 
 # -- the files -------------------------------------------------------------------------------------
@@ -310,7 +321,6 @@ def test_rows_are_read_once_an_epoch_and_few_are_held(parquet, monkeypatch):
     monkeypatch.setattr("nas.training.data.records._SPARE", 2)
     task = load_task("folder", str(parquet))
     records = task.train.records
-    torch.set_num_threads(1)  # of several that decode, one may be far behind and read again
     records._recent.clear()  # of what the task's mean and deviation were taken from
     read, load = [], records._load
     monkeypatch.setattr(records, "_load", lambda block: read.append(block) or load(block))
@@ -324,20 +334,21 @@ def test_rows_are_read_once_an_epoch_and_few_are_held(parquet, monkeypatch):
 _RSS = """
 import resource, sys, torch
 from nas.training.data import load_task
-from nas.training.loop import decoders as loaders
+from nas.training.loop.decoders import use_processes
 from nas.training.loop.recipe import load_recipe
 from nas.training.loop.streamed_batches import StreamFeed
-loaders.use_processes(int(sys.argv[2]))
+from tests.training.test_stream import decoder_pids
+use_processes(int(sys.argv[2]))
 task = load_task("imagenet", sys.argv[1])
 feed = StreamFeed(task.train, task, torch.device("cpu"), load_recipe("imagenet"))
 def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+def own(pid):
+    lines = open(f"/proc/{pid}/smaps_rollup").read().splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Private"))
 stream, begun = feed.shuffled(16, torch.Generator()), None
 for step, _ in enumerate(stream):
     begun = peak() if step == 5 else begun
-found = [loaders.loaders()._idle.get() for _ in range(int(sys.argv[2]))]
-lines = [open(f"/proc/{loader._process.pid}/status").read().splitlines() for loader in found]
-print(peak() - begun, *[line.split()[1] for some in lines for line in some if "VmHWM" in line])
-for loader in found: loaders.loaders()._idle.put(loader)
+print(peak() - begun, *map(own, decoder_pids()))
 """
 
 
@@ -355,7 +366,7 @@ def photographs(tmp_path_factory) -> Path:
     return root
 
 
-@pytest.mark.parametrize("count", [0, 2])
+@pytest.mark.parametrize("count", [1, 2])
 def test_memory_does_not_grow_with_the_images(photographs, count):
     words = [sys.executable, "-c", _RSS, str(photographs), str(count)]
     cache = str(photographs.with_name("photographs-cache"))
@@ -379,8 +390,6 @@ def test_an_evaluator_decodes_in_the_loaders_of_its_plan(photographs, tmp_path):
     try:
         make(WorkerPlan(spec.to_json(), str(tmp_path), spec.data_dir, "", "0", loaders=3))
         assert loading.processes_in_use() == 3
-        assert loading.loaders().processes == 3
+        assert loading.decoders().processes == 3
     finally:
         torch.set_num_threads(before)
-        loading.use_processes(0)
-        loading.loaders()

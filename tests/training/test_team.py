@@ -16,10 +16,10 @@ from safetensors.torch import load_file
 from nas.errors import TaskError
 from nas.training.data import Augmentation
 from nas.training.data.records import FileRecords, Files
+from nas.training.loop.data_parallel import ALONE, Team
 from nas.training.loop.memory_batches import Feed
 from nas.training.loop.recipe import load_recipe
 from nas.training.loop.streamed_batches import StreamFeed
-from nas.training.loop.team import ALONE, Team
 from tests.messages import carrying
 from tests.training.nets import coloured_task
 from tests.training.team_process import trained

@@ -87,6 +87,7 @@ train(a_run(Path(sys.argv[1]), epochs=400), True, Watch(step=step), device="cpu"
 """
 
 
+@pytest.mark.usefixtures("cpu_mode")
 def test_a_killed_process_goes_on_exactly(tmp_path):
     folder = tmp_path / "killed"
     words = [sys.executable, "-c", PROGRAM, str(folder)]

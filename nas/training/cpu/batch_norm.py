@@ -5,59 +5,55 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nas.space import Activation, BatchNorm, Layer, only_reader, readers_of
-from nas.training.cpu.kernels import Kernels, NormValues, Running, kernels, serve
+from nas.training.cpu.kernels import Kernels, NormValues, Running
 
 _TOPS = {"relu": math.inf, "relu6": 6.0}
 
 
 class NormStep:
-    """Computes a batch norm, on channels in another order or with the activation behind it.
+    """Computes a batch norm with the activation behind it, on channels in another order if asked.
 
-    Its parameters and statistics stay those of the module. With the activation, training keeps one
-    map for the backward pass, the input; by torch's own kernels two, the input and the output,
-    where torch by itself keeps the one between too.
+    Its parameters and statistics stay those of the module. Training keeps one map for the backward
+    pass, the input, where torch keeps the one between norm and activation too.
     """
 
-    def __init__(self, norm: nn.BatchNorm2d, order: Tensor | None = None) -> None:
-        """Take channel `order[place]` of `norm` for each place."""
-        self.norm = norm
-        self.top: float | None = None  # of the activation: 6, or infinity; None: there is none
-        self._order = None if order is None else order.to(norm.weight.device)
-        self._kernels = kernels() if norm.weight.device.type == "cpu" else None
+    def __init__(
+        self,
+        norm: nn.BatchNorm2d,
+        native: Kernels,
+        top: float | None = None,
+        order: Tensor | None = None,
+    ) -> None:
+        """Take channel `order[place]` of `norm` for each place.
+
+        `top` is the upper limit of the activation, 6 or infinity; None: there is no activation.
+        """
+        self.norm, self.native = norm, native
+        self._top, self._order = top, order
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return `x`, shape (N, C, H, W), normalised by its own statistics while training."""
-        if (native := self.native(x)) is None:
-            return self._by_torch(x)
         x = x.contiguous(memory_format=torch.channels_last)
         if not self.norm.training:
-            return native.apply(x, self.values())
+            return self.native.apply(x, self.values())
         gain, bias = self.parameters()
         running = self.begin()
-        y: Tensor = _NativeBatchNorm.apply(x, gain, bias, running, (native, self.limits))
+        y: Tensor = _NativeBatchNorm.apply(x, gain, bias, running, (self.native, self.limits))
         self.end(running)
         return y
 
     def reordered(self, order: Tensor) -> "NormStep":
         """Return the same on channels in `order`, of one that takes them as they are."""
         assert self._order is None
-        step = NormStep(self.norm, order)
-        step.top = self.top
-        return step
-
-    def native(self, x: Tensor) -> Kernels | None:
-        """Return the kernels if they may compute `x`; their inference knows no gradients."""
-        differentiable = self.norm.training or not torch.is_grad_enabled()
-        return self._kernels if differentiable and serve(x) else None
+        return NormStep(self.norm, self.native, self._top, order)
 
     @property
     def limits(self) -> tuple[float, float]:
         """What the activation limits to; infinite where there is none."""
-        return (-math.inf, math.inf) if self.top is None else (0.0, self.top)
+        return (-math.inf, math.inf) if self._top is None else (0.0, self._top)
 
     def parameters(self) -> tuple[Tensor, Tensor]:
         """Return gain and bias, in the order of the channels here."""
@@ -98,21 +94,6 @@ class NormStep:
         count.add_(1)
         return 1.0 / float(count) if self.norm.momentum is None else self.norm.momentum
 
-    def _by_torch(self, x: Tensor) -> Tensor:
-        norm, training = self.norm, self.norm.training
-        gain, bias = self.parameters()
-        mean, variance = self._running()
-        step = self._step() if training else 0.0
-        if self.top is not None and training and torch.is_grad_enabled():
-            settings = step, norm.eps, self.top
-            y: Tensor = _Rectified.apply(x, gain, bias, (mean, variance), settings)
-        else:
-            y = F.batch_norm(x, mean, variance, gain, bias, training, step, norm.eps)
-            y = y if self.top is None else y.clamp_(0.0, self.top)
-        if training:
-            self.end(Running(mean, variance, step, norm.eps))
-        return y
-
 
 class _NativeBatchNorm(torch.autograd.Function):
     """A batch norm and the activation behind it, by our kernels."""
@@ -139,39 +120,6 @@ class _NativeBatchNorm(torch.autograd.Function):
         g = gradients[0].contiguous(memory_format=torch.channels_last)
         ours = g.data_ptr() != gradients[0].data_ptr()  # a copy, which nobody else reads
         return (*native.backward(x, g, NormValues(*values, *limits), ours), None, None)
-
-
-class _Rectified(torch.autograd.Function):
-    """A batch norm and the ReLU or ReLU6 behind it, by torch's own kernels for each."""
-
-    @staticmethod
-    def forward(
-        ctx: Any,
-        x: Tensor,
-        gain: Tensor,
-        shift: Tensor,
-        statistics: tuple[Tensor, Tensor],
-        settings: tuple[float, float, float],
-    ) -> Tensor:
-        step, eps, top = settings
-        y, mean, scale = torch.native_batch_norm(x, gain, shift, *statistics, True, step, eps)
-        z: Tensor = y.clamp_(0.0, top)
-        ctx.save_for_backward(x, gain, mean, scale, z)
-        ctx.eps, ctx.top = eps, top
-        return z
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        x, gain, mean, scale, z = ctx.saved_tensors
-        # the output tells as well as the input would where the activation was flat
-        inside = torch.ops.aten.hardtanh_backward(gradients[0], z, 0.0, ctx.top)
-        if x.is_contiguous(memory_format=torch.channels_last):  # the other layout is far slower
-            inside = inside.contiguous(memory_format=torch.channels_last)
-        wanted = list(ctx.needs_input_grad[:3])
-        found = torch.ops.aten.native_batch_norm_backward(
-            inside, x, gain, None, None, mean, scale, True, ctx.eps, wanted
-        )
-        return (*found, None, None)
 
 
 def shuffled_order(channels: int, groups: int) -> Tensor:

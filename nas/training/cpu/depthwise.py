@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from nas.space import Activation, BatchNorm, Conv, Layer, Shuffle, only_reader, readers_of
 from nas.training.cpu.batch_norm import NormStep, shuffled_order
-from nas.training.cpu.kernels import MOST_TAPS, Kernels, NormValues, Running, Taps
+from nas.training.cpu.kernels import MOST_TAPS, NormValues, Running, Taps
 from nas.training.cpu.pointwise import (
     Made,
     Pointwise,
@@ -106,30 +106,21 @@ class DepthwiseStep:
         conv: nn.Conv2d,
         norms: tuple[NormStep | None, NormStep | None],
         last: Pointwise | None,
-        native: Kernels,
     ) -> None:
         """Take the modules of a chain, one norm at least; the norms know their activations."""
-        self.conv, self.last, self._kernels = conv, last, native
+        self.conv, self.last = conv, last
         self.before, self.after = norms
+        norm = self.before or self.after
+        assert norm is not None
+        self._kernels = norm.native
         size, stride, padding = conv.kernel_size[0], conv.stride[0], conv.padding[0]
         assert isinstance(padding, int)
         self.taps = Taps(size, stride, padding)
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return what the chain makes of `x`, shape (N, C, H, W)."""
-        norm = self.before or self.after
-        assert norm is not None
-        if norm.native(x) is None:
-            return self._by_torch(x)
         x = x.contiguous(memory_format=torch.channels_last)
-        return self._trained(x) if norm.norm.training else self._inferred(x)
-
-    def _by_torch(self, x: Tensor) -> Tensor:
-        x = self.before(x) if self.before else x
-        x = F.conv2d(x, self.conv.weight, None, self.taps.stride, self.taps.padding,
-                     groups=self.conv.groups)  # fmt: skip
-        x = self.after(x) if self.after else x
-        return self._pointwise(x)
+        return self._trained(x) if self.conv.training else self._inferred(x)
 
     def _inferred(self, x: Tensor) -> Tensor:
         before = self.before.values() if self.before else None
@@ -221,7 +212,7 @@ class _NativeDepthwise(torch.autograd.Function):
 
 
 def depthwise_steps(
-    network: nn.Module, layers: Sequence[Layer], made: Made, native: Kernels
+    network: nn.Module, layers: Sequence[Layer], made: Made
 ) -> dict[str, Callable[..., Tensor]]:
     """Return what computes the chains of `layers` in the place of the modules of `network`.
 
@@ -239,7 +230,7 @@ def depthwise_steps(
         conv = network.get_submodule(chain.conv)
         assert isinstance(conv, nn.Conv2d)
         last = pointwise_of(network, chain.last, made) if chain.last else None
-        found[chain.conv] = DepthwiseStep(conv, (before, after), last, native)
+        found[chain.conv] = DepthwiseStep(conv, (before, after), last)
     return found
 
 

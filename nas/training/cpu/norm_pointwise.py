@@ -34,12 +34,12 @@ class NormedPointwise:
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return the convolution of the normalised `x`, shape (N, C, H, W)."""
-        native, weight, groups = self.norm.native(x), weight_of(self.conv), groups_of(self.conv)
-        if native is None or not self.norm.norm.training:
+        weight, groups = weight_of(self.conv), groups_of(self.conv)
+        if not self.norm.norm.training:
             return F.conv2d(self.norm(x), weight, groups=groups)
         x = x.contiguous(memory_format=torch.channels_last)
         running = self.norm.begin()
-        means = native, self.norm.limits, groups, running
+        means = self.norm.native, self.norm.limits, groups, running
         y: Tensor = _NativeNormPointwise.apply(x, weight, *self.norm.parameters(), means)
         self.norm.end(running)
         return y

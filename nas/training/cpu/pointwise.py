@@ -10,26 +10,22 @@ The rule for the CPU is from `benchmarks/results/pointwise.md`. It reads shapes 
 that one seed trains to the same bits every time.
 """
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias, cast, get_args
+from typing import TypeAlias
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nas.errors import TaskError
 from nas.space import Activation, BatchNorm, Conv, Layer, Shuffle, only_reader, readers_of
 from nas.training.cpu.batch_norm import shuffled_order
 
 Made: TypeAlias = Mapping[str, Callable[..., Tensor]]  # what computes some layers, by their names
-Form: TypeAlias = Literal["grouped", "dense", "measured"]
 
-VARIABLE = "NAS_POINTWISE"
-_CPU_INTENSITY = 28.0  # products per channel read or written: above, the arithmetic takes longer
-_CPU_PIXELS = 32 * 32  # below, the map stays in the cache, and a dense convolution gains nothing
-_CPU_PIXELS_SHUFFLED = 16 * 16  # the same where a permutation is saved as well
+_MOST_INTENSITY = 28.0  # products per channel read or written: above, the arithmetic takes longer
+_LEAST_PIXELS = 32 * 32  # below, the map stays in the cache, and a dense convolution gains nothing
+_LEAST_PIXELS_SHUFFLED = 16 * 16  # the same where a permutation is saved as well
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,34 +50,13 @@ class _Chain:
     shuffle: Shuffle | None = None
 
 
-def chosen_form() -> Form:
-    """Return the form that the variable NAS_POINTWISE names; `measured` where it is not set.
-
-    Raises:
-        TaskError: it names none.
-    """
-    named = os.environ.get(VARIABLE) or "measured"
-    if named not in get_args(Form):
-        raise TaskError(
-            f"{VARIABLE}={named!r} names no form of 1x1 convolutions.",
-            f"Set it to {', '.join(get_args(Form))}, or not at all.",
-        )
-    return cast(Form, named)
-
-
-def folds(layers: Sequence[Layer], form: Form, device: str) -> list[Fold]:
-    """Return the convolutions of `layers` to be computed densely on `device`, a type: `cpu`.
-
-    `grouped` folds none, `dense` all, `measured` those that were quicker in our measurements. Of
-    CUDA devices there are none yet, so nothing is folded there unless `dense` is asked for.
-    """
-    if form == "grouped":
-        return []
+def folds(layers: Sequence[Layer]) -> list[Fold]:
+    """Return the convolutions of `layers` that one CPU thread computes faster densely."""
     found, readers = [], readers_of(layers)
     for layer in layers:
         if isinstance(layer, Conv) and is_pointwise(layer):
             chain = _behind(layer, readers)
-            if form == "dense" or _is_quicker(layer, chain.shuffle is not None, device):
+            if _is_quicker(layer, chain.shuffle is not None):
                 found.append(_fold(layer, chain))
     return [fold for fold in found if fold is not None]
 
@@ -91,14 +66,12 @@ def is_pointwise(conv: Conv) -> bool:
     return (conv.kernel, conv.stride, conv.padding) == (1, 1, 0)
 
 
-def _is_quicker(conv: Conv, shuffled: bool, device: str) -> bool:
+def _is_quicker(conv: Conv, shuffled: bool) -> bool:
     """Apply the rule that was measured; see the module."""
-    if device != "cpu":
-        return False
     one, other = conv.in_channels, conv.shape.channels
-    least = _CPU_PIXELS_SHUFFLED if shuffled else _CPU_PIXELS
+    least = _LEAST_PIXELS_SHUFFLED if shuffled else _LEAST_PIXELS
     large = conv.shape.height * conv.shape.width >= least
-    return large and one * other <= _CPU_INTENSITY * (one + other)
+    return large and one * other <= _MOST_INTENSITY * (one + other)
 
 
 def _behind(conv: Conv, readers: Mapping[str, Sequence[Layer]]) -> _Chain:

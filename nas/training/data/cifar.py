@@ -5,15 +5,14 @@ A folder of images per class need not be CIFAR: any classes do, at 32x32.
 
 import socket
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from nas.errors import TaskError
-from nas.training.data import batches, batches100
 from nas.training.data.cache import cache_dir, cached
+from nas.training.data.cifar_batches import CIFAR10, CIFAR100, SIDE, Batches
 from nas.training.data.images import DataRequest, Source
 from nas.training.data.own import checked_folder, read_images
 
@@ -24,24 +23,7 @@ _REMEDY = (
 )
 
 
-@dataclass(frozen=True)
-class _Kind:
-    """One of the two data sets: its names, and how the batches of its authors are read."""
-
-    title: str
-    cache: str
-    dataset: str
-    find: Callable[[Path], list[Path]]
-    read: Callable[[Sequence[Path]], Source]
-
-
-_CIFAR10 = _Kind("CIFAR-10", "cifar10", "CIFAR10", batches.find_batches, batches.read_batches)
-_CIFAR100 = _Kind(
-    "CIFAR-100", "cifar100", "CIFAR100", batches100.find_batches, batches100.read_batches
-)
-
-
-def _read_kind(kind: _Kind, request: DataRequest) -> Source:
+def _read_kind(kind: Batches, request: DataRequest) -> Source:
     """Return the images in the folder of `request`; without one, those downloaded before, or now.
 
     Raises:
@@ -56,26 +38,26 @@ def _read_kind(kind: _Kind, request: DataRequest) -> Source:
         raise TaskError(f"{error.filename} cannot be read.", "Correct its permissions.") from error
 
 
-read_cifar10 = partial(_read_kind, _CIFAR10)
-read_cifar100 = partial(_read_kind, _CIFAR100)
+read_cifar10 = partial(_read_kind, CIFAR10)
+read_cifar100 = partial(_read_kind, CIFAR100)
 
 
-def _read(kind: _Kind, folder: Path, skip: bool) -> Source:
+def _read(kind: Batches, folder: Path, skip: bool) -> Source:
     if found := kind.find(folder):
         return _read_batches(kind, found)
-    return read_images(folder, batches.SIDE, "always", skip)
+    return read_images(folder, SIDE, "always", skip)
 
 
-def _read_batches(kind: _Kind, found: Sequence[Path]) -> Source:
+def _read_batches(kind: Batches, found: Sequence[Path]) -> Source:
     """Return what the batches `found` hold: through the cache, whose images workers share."""
     place = found[0].parent
     named = [*place.glob("*meta*"), *place.glob("*names*")]  # of the classes
-    return cached([*found, *named], f"{kind.cache}-batches", lambda: kind.read(found))
+    return cached([*found, *named], f"{kind.dataset.lower()}-batches", lambda: kind.read(found))
 
 
-def _downloaded(kind: _Kind) -> Source:
+def _downloaded(kind: Batches) -> Source:
     """Return the data set from the cache folder, where it is unpacked under its final name only."""
-    folder = cache_dir() / kind.cache
+    folder = cache_dir() / kind.dataset.lower()
     if not kind.find(folder):
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
@@ -90,7 +72,7 @@ def _downloaded(kind: _Kind) -> Source:
     return _read_batches(kind, kind.find(folder))
 
 
-def _publish(kind: _Kind, place: Path, folder: Path) -> None:
+def _publish(kind: Batches, place: Path, folder: Path) -> None:
     for archive in place.glob("*.tar.gz"):
         archive.unlink()
     try:
@@ -100,7 +82,7 @@ def _publish(kind: _Kind, place: Path, folder: Path) -> None:
             raise
 
 
-def _download(kind: _Kind, place: Path) -> None:
+def _download(kind: Batches, place: Path) -> None:
     from torchvision import datasets  # seconds to import, and rarely needed
 
     with _answer_within(_TIMEOUT):

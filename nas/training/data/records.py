@@ -28,6 +28,9 @@ class Records(Protocol):
     def read(self, index: int) -> bytes:
         """Return the bytes of one image; TaskError if its file cannot be read."""
 
+    def source(self, index: int) -> bytes | str:
+        """Return what another process decodes that image from: its path, or its bytes."""
+
     def name(self, index: int) -> str:
         """Return the name of the image for the user."""
 
@@ -65,6 +68,13 @@ class Files:
         return torch.cat(windows)
 
 
+def unreadable_file(name: str, error: OSError) -> TaskError:
+    """Return the error about an image whose file cannot be read."""
+    if isinstance(error, FileNotFoundError):
+        return TaskError(f"{name} no longer exists.", "Restore it, then continue with --resume.")
+    return TaskError(f"{name} cannot be read: {error.strerror}.", "Correct its permissions.")
+
+
 class FileRecords:
     """Images in separate files.
 
@@ -87,15 +97,12 @@ class FileRecords:
         """Return the content of one file; TaskError if it cannot be read."""
         try:
             return Path(self.name(index)).read_bytes()
-        except FileNotFoundError as error:
-            raise TaskError(
-                f"{self.name(index)} no longer exists.",
-                "Restore it, then continue with --resume.",
-            ) from error
         except OSError as error:
-            raise TaskError(
-                f"{self.name(index)} cannot be read: {error.strerror}.", "Correct its permissions."
-            ) from error
+            raise unreadable_file(self.name(index), error) from error
+
+    def source(self, index: int) -> str:
+        """Return the path of the file."""
+        return self.name(index)
 
     def name(self, index: int) -> str:
         """Return the path of the file."""
@@ -166,6 +173,10 @@ class ParquetRecords:
                     self._recent.popitem(last=False)
             self._recent.move_to_end(number)
             return self._recent[number][index - self._blocks[number].first] or b""
+
+    def source(self, index: int) -> bytes:
+        """Return the bytes: each process that read rows would hold row groups of its own."""
+        return self.read(index)
 
     def name(self, index: int) -> str:
         """Return the row and the file as text."""

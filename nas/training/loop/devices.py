@@ -6,9 +6,6 @@ from contextlib import contextmanager
 
 import torch
 
-from nas.training.cpu.arena import use_arena
-from nas.training.cpu.glibc_allocator import keep_freed_memory
-
 
 def default_device() -> torch.device:
     """Return the first CUDA device, or the CPU where there is none."""
@@ -40,9 +37,6 @@ def prepare_worker(threads: int = 1) -> None:
     torch.set_num_threads(threads)
     if torch.cuda.is_available():
         torch.backends.cudnn.benchmark = True
-    else:
-        use_arena()
-    keep_freed_memory()
 
 
 @contextmanager

@@ -1,14 +1,17 @@
 """Feed: the images of one split on a device, given out in batches, augmented all at once."""
 
+import copy
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Self
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from nas.training.data import Augmentation, Split, Task
-from nas.training.loop.team import ALONE, Team
+from nas.training.loop.batches import steps_of_epoch
+from nas.training.loop.data_parallel import ALONE, Team
 
 _MOVED = 4096  # images that are moved to a device at a time
 NO_AUGMENTATION = Augmentation(crop_padding=0, flip=False)
@@ -36,17 +39,23 @@ class Feed:
         self._split = replace(split) if device.type == "cpu" else _moved(split, device)
         self._labels = self._split.labels
         self._augment = augment
+        self._side: int | None = None  # None: the size of the images
         self._device = device
         self._mean = 255 * torch.tensor(task.mean, device=device)[:, None, None]
         self._scale = 1 / (255 * torch.tensor(task.std, device=device)[:, None, None])
 
-    def steps(self, batch_size: int) -> int:
-        """Return the number of batches of a shuffled epoch: whole ones, but one at least."""
-        return max(1, len(self._labels) // batch_size)
+    def __len__(self) -> int:
+        """Return the number of images of the split."""
+        return len(self._labels)
 
-    def shown(self, batch_size: int) -> int:
-        """Return the number of images in a shuffled epoch."""
-        return min(self.steps(batch_size) * batch_size, len(self._labels))
+    def at(self, side: int) -> Self:
+        """Return the same images, augmented at their own size, then scaled to `side` pixels.
+
+        Bilinear with antialiasing: each pixel is the mean of those that it replaces.
+        """
+        other = copy.copy(self)
+        other._side = side
+        return other
 
     def shuffled(
         self,
@@ -69,7 +78,7 @@ class Feed:
             offsets = torch.full((count, 2), pad)
             mirrored = torch.zeros(count, dtype=torch.bool)
         plan = [part.to(self._device) for part in (order, offsets, mirrored)]
-        for step in range(self.steps(batch_size)):
+        for step in range(steps_of_epoch(count, batch_size)):
             chosen = slice(step * batch_size, (step + 1) * batch_size)
             yield self._batch(*(team.part(part[chosen]) for part in plan))
 
@@ -89,8 +98,11 @@ class Feed:
         return self._scaled(images), self._labels[index]
 
     def _scaled(self, images: Tensor) -> Tensor:
-        """Return bytes (N, C, H, W) as floats of that shape, stored channels last."""
+        """Return bytes (N, C, H, W) as floats at the size that is shown, stored channels last."""
         scaled = images.float().sub_(self._mean).mul_(self._scale)
+        if self._side is not None:
+            size = (self._side, self._side)
+            scaled = F.interpolate(scaled, size, mode="bilinear", antialias=True)
         return scaled.contiguous(memory_format=torch.channels_last)
 
 

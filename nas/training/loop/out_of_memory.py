@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import torch
 
-from nas.training.cpu.arena import trim_arena
 from nas.training.loop.recipe import Recipe
 
 
@@ -27,6 +26,5 @@ def halving_note(recipe: Recipe) -> str:
 def free_memory() -> None:
     """Give up what nothing holds any more, on the GPU too, where other processes may want it."""
     gc.collect()
-    trim_arena()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()

@@ -18,6 +18,7 @@ from nas.errors import TaskError
 from nas.files import write_whole
 from nas.space import Layer
 from nas.study import add_profiles, complete_profile
+from nas.training.cpu import accelerate
 from nas.training.data import Task
 from nas.training.loop.checkpoint import (
     check_identity,
@@ -27,11 +28,11 @@ from nas.training.loop.checkpoint import (
     save_checkpoint,
     write_text,
 )
+from nas.training.loop.data_parallel import ALONE, Team
 from nas.training.loop.devices import is_out_of_memory
 from nas.training.loop.out_of_memory import free_memory, halving_note, in_halves
 from nas.training.loop.recipe import Recipe
 from nas.training.loop.session import EpochResult, Session
-from nas.training.loop.team import ALONE, Team
 
 RESULT = "result.json"
 WEIGHTS = "weights.safetensors"
@@ -178,6 +179,7 @@ def train_here(
     mark = time.perf_counter()
     session = Session(run.layers, run.task, run.recipe, run.epochs, run.seed, device)
     session.join(team)
+    session.accelerate(accelerate)
     if run.profile:
         session.profile()
     history = restore_checkpoint(session, run.folder, run.whole_identity)

@@ -19,18 +19,24 @@ import torch
 from torch import Tensor, nn
 
 from nas.space import Layer
-from nas.study import Profile
-from nas.training.cpu.pointwise import chosen_form
+from nas.study import PLAIN, Profile
 from nas.training.data import Augmentation, Scores, Split, Task
 from nas.training.data.records import Files
+from nas.training.loop.batches import Batches, images_of_epoch, steps_of_epoch
+from nas.training.loop.data_parallel import (
+    ALONE,
+    Team,
+    norms_of,
+    share_norms,
+    unsynchronised,
+)
+from nas.training.loop.decoders import lost_decoders_named
 from nas.training.loop.devices import default_device
 from nas.training.loop.memory_batches import NO_AUGMENTATION, Feed
 from nas.training.loop.optimiser import make_optimiser
 from nas.training.loop.recipe import Recipe
-from nas.training.loop.resized import Batches, at_side
 from nas.training.loop.stopwatch import Stopwatch, stopwatch
 from nas.training.loop.streamed_batches import StreamFeed
-from nas.training.loop.team import ALONE, Team, norms_of, share_norms, unsynchronised
 from nas.training.loop.weight_average import Average
 from nas.training.network.module import Network, build
 from nas.training.network.weights_file import load_weights, save_weights
@@ -99,13 +105,13 @@ class Session:
         self.epoch, self._lr = 0, 0.0
         self.rungs: tuple[int, ...] = ()
         self._stopwatch: Stopwatch | None = None
+        self._plain = ""  # why PyTorch alone computes the network, if it does
         self._seed = seed
         self._random = torch.Generator().manual_seed(seed)
         network = build(layers, self._random)
         for norm in norms_of(network):
             norm.momentum = recipe.bn_momentum
         self.network: Network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.network.compute_in(chosen_form())
         self._team, self._trained = ALONE, cast(nn.Module, self.network)
         self.average = Average(self.network, recipe.ema) if recipe.ema else None
         self.optimiser = make_optimiser(self.network, recipe)
@@ -129,6 +135,19 @@ class Session:
             share_norms(self.average.network)
         self._team, self._trained = team, team.wrap(self.network)
 
+    def accelerate(self, accelerate: Callable[[Network], str]) -> None:
+        """Let `accelerate` make the network train faster; it returns why it does not, if so.
+
+        To be called after `join`, before anything else. A network that several processes train is
+        left as it is, because its batch norms are shared.
+        """
+        if self._team.size > 1:
+            self._plain = "several workers train it"
+            return
+        self._plain = accelerate(self.network)
+        if self.average:
+            accelerate(self.average.network)
+
     def profile(self) -> None:
         """Measure from now on where the time goes, for the `profile` of each epoch.
 
@@ -138,7 +157,8 @@ class Session:
 
     def show_at(self, side: int | None) -> None:
         """Train and validate at `side` pixels from the next epoch on; None: the task's own size."""
-        self._train, self._val = (at_side(feed, side) for feed in self._full)
+        feeds = self._full if side is None else tuple(feed.at(side) for feed in self._full)
+        self._train, self._val = feeds
 
     @property
     def evaluated(self) -> Network:
@@ -150,6 +170,7 @@ class Session:
         """The generator of the order and the augmentation of the images; its state is saved."""
         return self._random
 
+    @lost_decoders_named()
     def run_epoch(self, on_step: Callable[[int, int], None] | None = None) -> EpochResult:
         """Train for one epoch, then measure the validation split.
 
@@ -163,7 +184,7 @@ class Session:
         start = time.perf_counter()
         self._lap(None)
         train_loss = self._train_epoch(on_step)
-        pace = self._train.shown(self.recipe.batch_size) / (time.perf_counter() - start)
+        pace = self._images_of_epoch / (time.perf_counter() - start)
         self.epoch += 1
         found = self._validate() if math.isfinite(train_loss) else {}
         return EpochResult(
@@ -180,6 +201,7 @@ class Session:
         """Measure the test split; for the final report only, never for a choice."""
         return self.scores(self.task.test).result()
 
+    @lost_decoders_named()
     def scores(self, split: Split | Files) -> Scores:
         """Measure `split`."""
         return self._evaluate(self._feed(split))
@@ -206,6 +228,10 @@ class Session:
         recipe = self.recipe if augment != NO_AUGMENTATION else None
         return StreamFeed(split, self.task, self.device, recipe)
 
+    @property
+    def _images_of_epoch(self) -> int:
+        return images_of_epoch(len(self._train), self.recipe.batch_size)
+
     def _lap(self, part: str | None) -> None:
         """Give the time since the last call to `part`; None: to no part."""
         if self._stopwatch is None:
@@ -218,8 +244,8 @@ class Session:
     def _read_laps(self) -> Profile | None:
         if self._stopwatch is None:
             return None
-        images = self._train.shown(self.recipe.batch_size)
-        return {**self._stopwatch.read(), "images": float(images)}
+        plain = {f"{PLAIN}{self._plain}": 1.0} if self._plain else {}
+        return {**self._stopwatch.read(), "images": float(self._images_of_epoch), **plain}
 
     def _validate(self) -> dict[str, float]:
         """Measure the validation split, with batch-norm statistics of the weights at hand."""
@@ -231,7 +257,7 @@ class Session:
     def _train_epoch(self, on_step: Callable[[int, int], None] | None) -> float:
         """Return the mean training loss of one epoch."""
         self.network.train()
-        steps = self._train.steps(self.recipe.batch_size)
+        steps = steps_of_epoch(len(self._train), self.recipe.batch_size)
         batches = self._train.shuffled(self.recipe.batch_size, self._random, team=self._team)
         total = torch.zeros((), device=self.device)
         for step, (images, labels) in enumerate(batches, start=1):

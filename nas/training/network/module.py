@@ -28,8 +28,6 @@ from nas.space import (
     Shuffle,
     readers_of,
 )
-from nas.training.cpu.pointwise import Form
-from nas.training.cpu.substitutes import substitutes
 
 BN_EPS = 1e-5
 _LINEAR_STD = 0.01
@@ -117,7 +115,7 @@ class Classifier(nn.Linear):
 class _Step(NamedTuple):
     """One layer in execution: its module, the results it reads, and those that are over then.
 
-    `compute` is what executes it; other than the module where `Network.compute_in` says so.
+    `compute` is what executes it where the substitutes of the network serve.
     """
 
     module: nn.Module
@@ -137,7 +135,8 @@ class Network(nn.Module):
         readers = Counter(name for layer in layers for name in layer.inputs)
         index = {layer.name: position for position, layer in enumerate(layers)}
         last = {index[name]: index[layer.name] for layer in layers for name in layer.inputs}
-        self._layers = tuple(layers)
+        self.layers = tuple(layers)
+        self._serve: Callable[[nn.Module, Tensor], bool] | None = None
         self._steps: list[_Step] = []
         for layer in layers[1:]:
             module = _module(layer, alone=all(readers[name] == 1 for name in layer.inputs))
@@ -149,41 +148,43 @@ class Network(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits, shape (N, classes), of images `x`, shape (N, C, H, W)."""
         results: dict[int, Tensor] = {0: x}
-        traced = _is_traced()  # what is counted or exported is the network as its layers say
+        # what is counted or exported is the network as its layers say
+        substituted = self._serve is not None and not _is_traced() and self._serve(self, x)
         for position, step in enumerate(self._steps, start=1):
-            compute = step.module if traced else step.compute
+            compute = step.compute if substituted else step.module
             results[position] = compute(*(results[read] for read in step.reads))
             for free in step.frees:  # so that inference holds no more than it still needs
                 del results[free]
         return results[len(self._steps)]
 
     def change_modules(self, change: Callable[[nn.Module], nn.Module]) -> None:
-        """Put `change(module)` in the place of the module of each layer."""
+        """Put `change(module)` in the place of the module of each layer, which then computes it."""
         changed = {step.module: change(step.module) for step in self._steps}
         for name, module in list(self.named_modules()):
             if module in changed:
                 parent, _, leaf = name.rpartition(".")
                 self.get_submodule(parent)._modules[leaf] = changed[module]
-        self._compute_with([changed[step.module] for step in self._steps], {})
-
-    def compute_in(self, form: Form) -> None:
-        """Compute 1x1 convolutions in `form` from now on, on the device where the weights are.
-
-        Modules, parameters and results stay the same, but for rounding; hooks on modules that are
-        passed over are not called. Changing modules afterwards brings back the grouped form.
-        """
-        device = next(self.parameters()).device.type
-        found = substitutes(self, self._layers, form, device)
-        self._compute_with([step.module for step in self._steps], found)
-
-    def _compute_with(
-        self, modules: Sequence[nn.Module], instead: Mapping[str, Callable[..., Tensor]]
-    ) -> None:
-        """Execute `modules`, one for each layer; `instead` of some, by name, something equal."""
         self._steps = [
-            step._replace(module=module, compute=instead.get(layer.name, module))
-            for layer, step, module in zip(self._layers[1:], self._steps, modules, strict=True)
+            step._replace(module=changed[step.module], compute=changed[step.module])
+            for step in self._steps
         ]
+        self._serve = None
+
+    def substitute(
+        self,
+        substitutes: Mapping[str, Callable[..., Tensor]],
+        serve: Callable[[nn.Module, Tensor], bool],
+    ) -> None:
+        """Compute layers by `substitutes`, which have their names, where `serve(network, input)`.
+
+        Modules, parameters and results stay the same, but for rounding. Hooks on modules that are
+        passed over are not called. `change_modules` ends it.
+        """
+        self._steps = [
+            step._replace(compute=substitutes.get(layer.name, step.module))
+            for layer, step in zip(self.layers[1:], self._steps, strict=True)
+        ]
+        self._serve = serve
 
 
 def build(layers: Sequence[Layer], generator: torch.Generator | None = None) -> Network:

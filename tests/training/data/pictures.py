@@ -1,5 +1,6 @@
 """Pictures of noise, and the forms in which data sets hold them."""
 
+import hashlib
 import io
 import os
 import pickle
@@ -9,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
+import torchvision
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -46,11 +49,29 @@ def write_parquet(
     return file.parent
 
 
-def write_python_batch(file: Path, count: int) -> None:
-    data = np.stack([picture(i).transpose(2, 0, 1).ravel() for i in range(count)])
-    labels = [i % 10 for i in range(count)]
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(pickle.dumps({b"data": data, b"labels": labels}, protocol=2))
+def write_python_batches(
+    folder: Path, each: int, tests: int, monkeypatch: pytest.MonkeyPatch, kind: str = "CIFAR10"
+) -> None:
+    """Write every file of the python batches, and let torchvision expect their checksums."""
+    dataset = getattr(torchvision.datasets, kind)
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def written(name: str, content: object) -> str:
+        (folder / name).write_bytes(pickle.dumps(content, protocol=2))
+        return hashlib.md5((folder / name).read_bytes()).hexdigest()
+
+    def batch(count: int) -> dict[str, object]:
+        data = np.stack([picture(i).transpose(2, 0, 1).ravel() for i in range(count)])
+        key, classes = ("labels", 10) if kind == "CIFAR10" else ("fine_labels", 100)
+        return {"data": data, key: [i % classes for i in range(count)]}
+
+    for files, count in (("train_list", each), ("test_list", tests)):
+        names = [name for name, _ in getattr(dataset, files)]
+        found = [[name, written(name, batch(count))] for name in names]
+        monkeypatch.setattr(dataset, files, found)
+    meta = dict(dataset.meta)
+    meta["md5"] = written(meta["filename"], {meta["key"]: ["of the file"] * 100})
+    monkeypatch.setattr(dataset, "meta", meta)
 
 
 def write_binary_batch(file: Path, count: int) -> None:

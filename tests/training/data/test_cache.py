@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from nas.files import write_whole
 from nas.training.data import Augmentation, Split, load_task
 from nas.training.loop.memory_batches import Feed
-from tests.training.data.pictures import write_binary_batch, write_folder, write_python_batch
+from tests.training.data.pictures import write_binary_batch, write_folder, write_python_batches
 
 LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc/self/maps")
 CPU = torch.device("cpu")
@@ -38,27 +38,29 @@ def mapped_file(tensor: torch.Tensor) -> str:
     return ""
 
 
-def write_batches(root: Path, way: str) -> None:
+def write_batches(root: Path, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if way == "folder":
         write_folder(root)
     elif way == "python":
-        write_python_batch(root / "data_batch_1", 120)
+        write_python_batches(root, 24, 20, monkeypatch)
     else:
         write_binary_batch(root / "data_batch_1.bin", 120)
 
 
 @LINUX
 @pytest.mark.parametrize("way", ["folder", "python", "binary"])
-def test_images_are_pages_of_the_cached_file_from_the_first_time_on(tmp_path, cache, way):
-    write_batches(tmp_path / "data", way)
+def test_images_are_pages_of_the_cached_file_from_the_first_time_on(
+    tmp_path, cache, way, monkeypatch
+):
+    write_batches(tmp_path / "data", way, monkeypatch)
     for _ in range(2):
         task = load_task("cifar10", str(tmp_path / "data"))
         (file,) = cache.glob("*.safetensors")
         assert mapped_file(task.train.held) == str(file)
+        assert mapped_file(task.test.held) == str(file)
         # no split has a copy
-        assert {split.held.data_ptr() for split in (task.train, task.val, task.test)} == {
-            task.train.held.data_ptr()
-        }
+        drawn = (task.val,) if way == "python" else (task.val, task.test)
+        assert {split.held.data_ptr() for split in drawn} == {task.train.held.data_ptr()}
 
 
 @pytest.mark.parametrize("how", ["deleted", "replaced", "its folder deleted"])

@@ -1,7 +1,5 @@
 """CIFAR-100 in the forms in which it is distributed."""
 
-import pickle
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -10,18 +8,12 @@ import pytest
 from nas.errors import TaskError
 from nas.training.data import load_task
 from tests.messages import carrying
-from tests.training.data.pictures import picture, png
+from tests.training.data.pictures import picture, png, write_python_batches
 
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("NAS_CACHE", str(tmp_path / "cache"))
-
-
-def python_batch(count: int) -> bytes:
-    data = np.stack([picture(i).transpose(2, 0, 1).ravel() for i in range(count)])
-    fine = [i % 100 for i in range(count)]
-    return pickle.dumps({b"data": data, b"fine_labels": fine, b"coarse_labels": fine}, protocol=2)
 
 
 def binary_batch(count: int) -> bytes:
@@ -30,13 +22,17 @@ def binary_batch(count: int) -> bytes:
     )
 
 
-@pytest.mark.parametrize(("make", "suffix"), [(python_batch, ""), (binary_batch, ".bin")])
-def test_batches_of_the_authors(tmp_path, make, suffix):
-    (tmp_path / f"train{suffix}").write_bytes(make(400))
-    (tmp_path / f"test{suffix}").write_bytes(make(100))
+@pytest.mark.parametrize("kind", ["python", "binary"])
+def test_batches_of_the_authors(tmp_path, kind, monkeypatch):
+    if kind == "python":
+        write_python_batches(tmp_path, 400, 100, monkeypatch, "CIFAR100")
+    else:
+        (tmp_path / "train.bin").write_bytes(binary_batch(400))
+        (tmp_path / "test.bin").write_bytes(binary_batch(100))
     task = load_task("cifar100", str(tmp_path))
     assert (task.classes, len(task.train), len(task.val), len(task.test)) == (100, 300, 100, 100)
     assert task.test.labels.tolist() == list(range(100))
+    assert task.class_names[7] == "7"
     assert np.array_equal(task.test.images[7].numpy().transpose(1, 2, 0), picture(7))
 
 

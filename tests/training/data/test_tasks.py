@@ -25,7 +25,7 @@ from tests.training.data.pictures import (
     write_binary_batch,
     write_folder,
     write_parquet,
-    write_python_batch,
+    write_python_batches,
 )
 
 
@@ -155,12 +155,16 @@ def test_folder_with_train_and_test_keeps_them(tmp_path):
     assert task.class_names == NAMES
 
 
+@pytest.mark.parametrize("below", ["", "cifar-10-batches-py", "cifar-10-batches-bin"])
 @pytest.mark.parametrize("kind", ["python", "binary"])
-def test_batches_of_the_authors(tmp_path, kind):
-    suffix, write = (".bin", write_binary_batch) if kind == "binary" else ("", write_python_batch)
-    for number in (1, 2):
-        write(tmp_path / "cifar-10" / f"data_batch_{number}{suffix}", 100)
-    write(tmp_path / "cifar-10" / f"test_batch{suffix}", 20)
+def test_batches_of_the_authors(tmp_path, kind, below, monkeypatch):
+    place = tmp_path / "cifar-10" / below
+    if kind == "python":
+        write_python_batches(place, 40, 20, monkeypatch)
+    else:
+        for number in (1, 2):
+            write_binary_batch(place / f"data_batch_{number}.bin", 100)
+        write_binary_batch(place / "test_batch.bin", 20)
     task = load_task("cifar10", str(tmp_path / "cifar-10"))
     assert (len(task.train), len(task.val), len(task.test)) == (180, 20, 20)
     assert task.class_names[6] == "frog"
@@ -300,13 +304,22 @@ def test_label_outside_the_classes(tmp_path):
     refused("-1", "cifar10", str(tmp_path))
 
 
-@pytest.mark.parametrize("name", ["data_batch_1", "data_batch_1.bin"])
-def test_truncated_batch(tmp_path, name):
-    write = write_binary_batch if name.endswith("bin") else write_python_batch
-    write(tmp_path / name, 10)
-    content = (tmp_path / name).read_bytes()
-    (tmp_path / name).write_bytes(content[: len(content) // 2 + 7])
-    refused("CIFAR-10", "cifar10", str(tmp_path))
+def test_truncated_batch(tmp_path):
+    write_binary_batch(tmp_path / "data_batch_1.bin", 10)
+    content = (tmp_path / "data_batch_1.bin").read_bytes()
+    (tmp_path / "data_batch_1.bin").write_bytes(content[: len(content) // 2 + 7])
+    refused("data_batch_1.bin … CIFAR-10", "cifar10", str(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["data_batch_3", "test_batch", "batches.meta"])
+@pytest.mark.parametrize("how", ["changed", "missing"])
+def test_python_batches_that_are_not_those_of_the_authors(tmp_path, name, how, monkeypatch):
+    write_python_batches(tmp_path, 4, 4, monkeypatch)
+    if how == "changed":
+        (tmp_path / name).write_bytes((tmp_path / name).read_bytes() + b".")
+    else:
+        (tmp_path / name).unlink()
+    refused(f"{name} … CIFAR-10", "cifar10", str(tmp_path))
 
 
 def test_a_batch_cannot_run_code(tmp_path):
@@ -315,7 +328,7 @@ def test_a_batch_cannot_run_code(tmp_path):
             return Path.touch, (tmp_path / "harmed",)
 
     (tmp_path / "data_batch_1").write_bytes(pickle.dumps({b"data": Harm()}))
-    refused("CIFAR-10", "cifar10", str(tmp_path))
+    refused("data_batch_1 … CIFAR-10", "cifar10", str(tmp_path))
     assert not (tmp_path / "harmed").exists()
 
 

@@ -3,19 +3,21 @@
 Between two 1x1 convolutions a step is bound by memory: batch norm, activation and depthwise
 convolution read and write maps of many channels, and do little with them. torch passes over such a
 map some thirty times where ten suffice. The sources are compiled for the processor at their first
-use, where there is a C compiler, and kept; without one, torch computes as ever.
+use, where there is a C compiler, and kept.
 """
 
-from nas.training.cpu.kernels.binding import MOST_TAPS, Kernels, NormValues, Running, Taps
-from nas.training.cpu.kernels.choice import VARIABLE, kernels, serve
+from functools import cache
 
-__all__ = [
-    "MOST_TAPS",
-    "VARIABLE",
-    "Kernels",
-    "NormValues",
-    "Running",
-    "Taps",
-    "kernels",
-    "serve",
-]
+from nas.training.cpu.kernels.binding import MOST_TAPS, Kernels, NormValues, Running, Taps
+from nas.training.cpu.kernels.compiled import NoLibraryError, compiled_library
+
+__all__ = ["MOST_TAPS", "Kernels", "NormValues", "Running", "Taps", "kernels"]
+
+
+@cache
+def kernels() -> Kernels | str:
+    """Return the kernels of this process, or why there are none."""
+    try:
+        return Kernels(compiled_library())
+    except NoLibraryError as error:
+        return str(error)

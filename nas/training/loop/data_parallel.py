@@ -1,4 +1,4 @@
-"""Team: the processes that train one network together, each on its part of every batch.
+"""Data parallel: the processes that train one network together, each on its part of every batch.
 
 Batch norms see the whole batch, losses and gradients are those of the whole batch, and every
 process draws the same random numbers: what a team trains is what one process trains, but for the

@@ -1,13 +1,15 @@
-"""Allocator: whether memory that was freed stays in the process."""
+"""Memory: whether what was freed stays in the process; by glibc's own interface, `mallopt`."""
 
 import ctypes
 import sys
+from functools import cache
 
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
 
 
+@cache
 def keep_freed_memory() -> None:
-    """Have this process keep the memory that it frees, for the next that asks for as much.
+    """Let this process keep the memory that it frees, for the next that asks for as much.
 
     Arrays of megabytes that come and go would be mapped and unmapped each time, and their page
     faults take as long as the arithmetic. On Linux with glibc; elsewhere nothing happens.

@@ -1,0 +1,123 @@
+"""Compiled: the shared library of the C sources in this package, made at its first use.
+
+It is kept in the cache folder under a name made of all that it depends on, so that other sources,
+flags or processors never find it. Nothing is compiled when the package is installed, and nobody is
+asked to install a compiler. A library is tried in a process of its own before it is used: one for
+another processor would end the process that calls it.
+"""
+
+import contextlib
+import ctypes
+import hashlib
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from functools import partial
+from pathlib import Path
+
+from nas.files import write_whole
+from nas.training.cpu.kernels import trial_call
+from nas.training.data.cache import cache_dir
+
+_HERE = Path(__file__).parent
+_SOURCES = (_HERE / "norm.c", _HERE / "depthwise.c")
+_COMPILERS = ("cc", "gcc", "clang")  # unless CC names another
+_FLAGS = ("-O3", "-fno-math-errno", "-ffp-contract=fast", "-shared", "-fPIC")
+_COMPILE_SECONDS, _TRIAL_SECONDS = 120.0, 30.0
+
+
+class NoLibraryError(Exception):
+    """There is no library: no compiler, or it failed; the message says which."""
+
+
+def compiled_library() -> ctypes.CDLL:
+    """Return the library, compiled now if it has not been.
+
+    Raises:
+        NoLibraryError: it cannot be made, loaded or run.
+    """
+    if sys.platform == "win32":
+        raise NoLibraryError("the kernels are not built on Windows")
+    command = _command()
+    path = cache_dir() / f"kernels-{_key(command)}.so"
+    try:
+        if path.is_file():
+            with contextlib.suppress(NoLibraryError, OSError):  # damaged: compiled again
+                _try(path)
+                return ctypes.CDLL(str(path))
+        return _made(command, path)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise NoLibraryError(f"the kernels cannot be compiled ({error})"[:200]) from error
+
+
+def _command() -> list[str]:
+    """Return the compiler and its flags."""
+    named = shlex.split(os.environ.get("CC", ""))
+    compiler = named or [found for name in _COMPILERS if (found := shutil.which(name))][:1]
+    if not compiler or not shutil.which(compiler[0]):
+        names = named[:1] or _COMPILERS
+        raise NoLibraryError(f"there is no C compiler ({', '.join(names)})")
+    arm = platform.machine() in ("aarch64", "arm64")
+    return [*compiler, *_FLAGS, "-mcpu=native" if arm else "-march=native"]
+
+
+def _key(command: list[str]) -> str:
+    """Return a name for the sources, the command and the processor."""
+    digest = hashlib.sha256("\n".join(command).encode())
+    for path in (_HERE / "maps.h", *_SOURCES):
+        digest.update(path.read_bytes())
+    digest.update(_processor().encode())
+    return digest.hexdigest()[:16]
+
+
+def _processor() -> str:
+    """Return what tells processors with other instructions apart: nodes may share a cache."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return f"{platform.machine()} {platform.processor()}"
+    wanted = ("model name", "flags", "Features", "CPU part")
+    return "\n".join(dict.fromkeys(line for line in lines if line.startswith(wanted)))
+
+
+def _made(command: list[str], path: Path) -> ctypes.CDLL:
+    """Compile, and keep the library at `path` where that can be written."""
+    with tempfile.TemporaryDirectory(prefix="nas-kernels-") as folder:
+        made = Path(folder) / path.name
+        _compile([*command, "-o", str(made), *map(str, _SOURCES), "-lm"])
+        _try(made)
+        with contextlib.suppress(OSError):
+            write_whole(path, partial(_copied, made))
+            return ctypes.CDLL(str(path))
+        return ctypes.CDLL(str(made))  # stays loaded when the file is gone
+
+
+def _compile(command: list[str]) -> None:
+    try:
+        subprocess.run(command, check=True, capture_output=True, timeout=_COMPILE_SECONDS)
+    except subprocess.CalledProcessError as error:
+        stderr = error.stderr.decode(errors="replace")
+        last = (stderr.strip() or f"exit code {error.returncode}").splitlines()[-1]
+        raise NoLibraryError(f"the C compiler failed ({command[0]}: {last})"[:200]) from error
+
+
+def _try(path: Path) -> None:
+    """Call the library in a process of its own.
+
+    Raises:
+        NoLibraryError: it computes something else, or nothing.
+    """
+    words = [sys.executable, "-I", trial_call.__file__, str(path)]
+    done = subprocess.run(words, capture_output=True, check=False, timeout=_TRIAL_SECONDS)
+    if done.returncode:
+        told = done.stderr.decode(errors="replace").strip().splitlines()
+        why = told[-1] if told else f"exit code {done.returncode}"
+        raise NoLibraryError(f"the kernels do not run on this processor ({why})"[:200])
+
+
+def _copied(one: Path, other: Path) -> None:
+    shutil.copyfile(one, other)

@@ -1,0 +1,44 @@
+"""Batches: what gives out the images of a split, and how many batches an epoch has."""
+
+from collections.abc import Iterator
+from typing import Protocol, Self
+
+import torch
+from torch import Tensor
+
+from nas.training.loop.data_parallel import ALONE, Team
+
+Batch = tuple[Tensor, Tensor]
+"""Images of shape (N, 3, H, W), stored channels last, and their labels (N,), on the device."""
+
+
+class Batches(Protocol):
+    """Gives out the images of a split in batches, from memory or from disk."""
+
+    def __len__(self) -> int:
+        """Return the number of images of the split."""
+
+    def at(self, side: int) -> Self:
+        """Return the same images at `side` pixels, in the same order and with the same crops."""
+
+    def shuffled(
+        self, batch_size: int, random: torch.Generator, augmented: bool = True, team: Team = ALONE
+    ) -> Iterator[Batch]:
+        """Yield one epoch in random order; images that fill no batch are left out.
+
+        Of each batch comes the part of this process in `team`. The order and the augmentation,
+        which `random` draws, are the same in all processes.
+        """
+
+    def ordered(self, batch_size: int, team: Team = ALONE) -> Iterator[Batch]:
+        """Yield every image once, in order, not augmented; `team` takes turns with the batches."""
+
+
+def steps_of_epoch(images: int, batch_size: int) -> int:
+    """Return the number of batches of a shuffled epoch: whole ones, but one at least."""
+    return max(1, images // batch_size)
+
+
+def images_of_epoch(images: int, batch_size: int) -> int:
+    """Return the number of images in a shuffled epoch."""
+    return min(steps_of_epoch(images, batch_size) * batch_size, images)

@@ -1,0 +1,23 @@
+"""Fixtures of the tests of training."""
+
+import pytest
+import torch
+
+from nas.training.cpu import VARIABLE, accelerate
+from nas.training.loop.session import Session
+
+
+@pytest.fixture(params=["accelerated", "plain"])
+def cpu_mode(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Run a test twice: its sessions as workers accelerate them on one CPU thread, and without."""
+    if request.param == "plain":
+        monkeypatch.setenv(VARIABLE, "plain")
+    made = Session.__init__
+
+    def accelerated(self: Session, *args: object, **kwargs: object) -> None:
+        made(self, *args, **kwargs)
+        if torch.get_num_threads() == 1:
+            self.accelerate(accelerate)
+
+    monkeypatch.setattr(Session, "__init__", accelerated)
+    return str(request.param)
