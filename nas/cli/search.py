@@ -80,7 +80,8 @@ def _numbers(
 @setting(
     SearchRequest,
     "sampler",
-    help="predictor, evolution, random, or one of Optuna's: tpe, gp, nsga2, nsga3.",
+    help="predictor, evolution, random, one of Optuna's (tpe, gp, nsga2, nsga3), or one of an "
+    "installed package.",
 )
 @options.seed
 @setting(

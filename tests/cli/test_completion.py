@@ -70,6 +70,7 @@ def test_a_word_is_completed(studies, typed, answer):
         (["search", "--task", "cifar"], {"cifar10", "cifar100"}),
         (["train", "--recipe", "pa"], {"paper"}),
         (["search", "--sampler", "pred"], {"predictor"}),
+        (["export", "--format", "source,on"], {"source,onnx"}),
         (["prove", "t.csv", "--samplers", "tpe,ra"], {"tpe,random"}),
         (["search", "--objective", "lat"], {"latency@cpu", "latency@cuda"}),
         (["count", "--arch", "igcv3-d"], {"igcv3-d-1.0"}),

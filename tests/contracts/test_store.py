@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import count
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from nas.store import Store, StudyState, open_store
 from nas.study.spec import StudySpec
 from nas.study.trial import Measurement, Outcome, Trial, TrialState
 from tests.classified import classified, with_metrics
+from tests.distributions import install
 from tests.store.rows import COMPLETE, EPOCHS, VERSIONS, trial
 
 # --- What goes in comes out ----------------------------------------------------------------------
@@ -365,6 +367,28 @@ def test_complete_trials_of_an_architecture_are_found_in_every_study_of_this_ver
     assert all(one.measurements == tuple(EPOCHS) for _, one in found)
     assert store.complete_trials("older", done.arch_id)[0][0] == older
     assert store.complete_trials("small", "0" * 12) == []
+
+
+def test_complete_trials_are_of_the_same_version_of_the_package_of_the_blocks(
+    store: Store, spec: StudySpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = (
+        "from nas.space import BLOCK_KINDS\n"
+        "class Kind(type(BLOCK_KINDS.load('igcv3'))):\n"
+        "    name = 'of-a-package'\n"
+        "KIND = Kind()\n"
+    )
+    entries = {"nas.blocks": {"of-a-package": "block_of_a_package:KIND"}}
+    install(tmp_path, "nas-blocks", entries, {"block_of_a_package": code})
+    monkeypatch.syspath_prepend(tmp_path)
+    spec = replace(spec, space_text=spec.space_text.replace('"igcv3"', '"of-a-package"'))
+    for name, version in (("one", "1.5"), ("two", "1.5"), ("three", "1.6")):
+        named = replace(spec, name=name)
+        store.create_study(named, {**VERSIONS, "nas-blocks": version, "torch": name})
+        done = trial(named, 1, state=TrialState.COMPLETE, measurements=tuple(EPOCHS))
+        store.insert_trial(name, done)
+    found = store.complete_trials("one", done.arch_id)
+    assert [theirs.name for theirs, _ in found] == ["one", "two"]
 
 
 def test_scores_are_kept_whatever_becomes_of_the_trial(store: Store, spec: StudySpec) -> None:
