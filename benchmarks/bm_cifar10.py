@@ -120,7 +120,7 @@ def published(given: argparse.Namespace) -> Network:
 
 def search(given: argparse.Namespace, madds: int) -> None:
     """Run the study, or what is left of it."""
-    state = state_of_study(given)
+    state = state_of(given, STUDY)
     if state is not None:
         if state != "complete":
             nas(given, "resume", STUDY)
@@ -137,12 +137,12 @@ def limit(images: int) -> list[str]:
     return ["--limit", str(images)] if images else []
 
 
-def state_of_study(given: argparse.Namespace) -> str | None:
-    """Return the state of the study; None where it has not begun."""
+def state_of(given: argparse.Namespace, study: str) -> str | None:
+    """Return the state of a study; None where it has not begun."""
     if not (given.work / "nas.db").exists():
         return None
     rows = json.loads(nas(given, "list", "--json", quiet=True))
-    return next((str(row["state"]) for row in rows if row.get("study") == STUDY), None)
+    return next((str(row["state"]) for row in rows if row["study"] == study), None)
 
 
 def show(given: argparse.Namespace) -> list[dict[str, Any]]:
@@ -168,17 +168,19 @@ def best(given: argparse.Namespace, trials: list[dict[str, Any]]) -> list[Networ
 
 def retrain(given: argparse.Namespace, network: Network, seed: int) -> dict[str, Any]:
     """Train one network from one seed, unless that is done; return what came of it."""
-    folder = Path(f"{network.name.replace(' ', '-')}-seed-{seed}")
-    result = given.work / folder / f"seed-{seed}" / "result.json"
-    if not result.exists():
+    study = f"{network.name.replace(' ', '-').replace('.', '_')}-seed-{seed}"
+    state = state_of(given, study)
+    if state is None:
         nas(
             given, "train", *network.words, "--task", "cifar10", "--data", str(given.data),
             "--recipe", "cifar10", *limit(given.retrain_limit), "--epochs",
-            str(given.retrain_epochs), "--seed", str(seed), "--seeds", "1", "--no-export",
-            "--quiet", "-o", str(folder), *(["--resume"] if (given.work / folder).exists() else []),
+            str(given.retrain_epochs), "--seed", str(seed), "--no-export", "--quiet",
+            "--name", study,
         )  # fmt: skip
-    found: dict[str, Any] = json.loads(result.read_text())
-    return found
+    elif state != "complete":
+        nas(given, "resume", study, "--quiet")
+    found = json.loads(nas(given, "show", study, "--json", quiet=True))
+    return dict(found["reports"]["0"])
 
 
 def page(

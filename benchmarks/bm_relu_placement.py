@@ -25,13 +25,15 @@ from curves_svg import Curves, draw
 from nas.cost.model import total_cost
 from nas.space.architecture import from_columns
 from nas.space.file import load_space
+from nas.space.layers import Layer
 from nas.space.lowering import lower
 from nas.stats.means import Summary, difference
 from nas.training.data import Split, Task, load_task
 from nas.training.data.split import balanced_subset, take
+from nas.training.loop.checkpoint import restore_checkpoint, save_checkpoint
 from nas.training.loop.devices import default_device, describe_devices, prepare_worker
-from nas.training.loop.recipe import load_recipe, override
-from nas.training.loop.run import Result, Run, Watch, train
+from nas.training.loop.recipe import Recipe, load_recipe, override
+from nas.training.loop.session import Session
 
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("NAS_DATA") or ROOT.parent / "shared" / "data") / "cifar10"
@@ -46,6 +48,7 @@ def main() -> None:
     task = scored_on(load_task("cifar10", str(given.data), limit=given.limit), given.score_limit)
     recipe = override(load_recipe(RECIPE), given.set)
     epochs = given.epochs or recipe.epochs
+    recipe = replace(recipe, epochs=epochs)
     space = load_space("igcv3")
     best = space.parse("igcv3-d-1.0")
     columns = {key: best.column(key) for key in best.keys}
@@ -60,22 +63,13 @@ def main() -> None:
     rows, began = [], time.monotonic()
     for name, architecture in networks.items():
         layers = lower(space, architecture, task.input, task.classes)
-        identity = {"architecture": architecture.text, "images": task.note, "recipe": recipe.text}
-        watch = Watch(
-            epoch=lambda run, found, name=name: print(
-                f"{name} seed {run.seed} epoch {found.epoch}/{run.epochs}: val error "
-                f"{100 * found.metrics['top1_error']:.2f} %, {found.images_per_second:.0f}/s",
-                flush=True,
-            )
-        )
-        results = []
-        for seed in range(given.seeds):
-            folder = given.work / f"{architecture.arch_id}-seed-{seed}"
-            run = Run(layers, task, recipe, epochs, seed, folder, identity)
-            results.append(train(run, True, watch))
+        runs = [
+            trained(name, layers, task, recipe, seed, given.work / architecture.arch_id)
+            for seed in range(given.seeds)
+        ]
         cost = total_cost(layers)
         rows.append({"name": name, "architecture": architecture.text, **asdict(cost),
-                     "runs": [published(result) for result in results]})  # fmt: skip
+                     "runs": runs})  # fmt: skip
     document = {
         "task": task.note,
         "whole": given.limit is None and given.score_limit is None,
@@ -99,9 +93,28 @@ def main() -> None:
     print(table(document))
 
 
-def published(result: Result) -> dict:
-    """Return a result without the paths of this machine."""
-    return {key: value for key, value in asdict(result).items() if key != "weights"}
+def trained(
+    name: str, layers: list[Layer], task: Task, recipe: Recipe, seed: int, work: Path
+) -> dict:
+    """Train from one seed, from its checkpoint where there is one; return what came of it."""
+    folder, epochs = work / f"seed-{seed}", recipe.epochs
+    session = Session(layers, task, recipe, epochs, seed)
+    history = restore_checkpoint(session, folder)
+    while session.epoch < epochs:
+        found = session.run_epoch()
+        history.append(found)
+        save_checkpoint(session, folder, history)
+        print(
+            f"{name} seed {seed} epoch {found.epoch}/{epochs}: val error "
+            f"{100 * found.metrics['top1_error']:.2f} %, {found.images_per_second:.0f} images/s",
+            flush=True,
+        )
+    return {
+        "seed": seed,
+        "history": [epoch.to_row() for epoch in history],
+        "test": session.test(),
+        "seconds": sum(epoch.seconds for epoch in history),
+    }
 
 
 def arguments() -> argparse.Namespace:

@@ -1,7 +1,7 @@
 """How `nas train` uses the cores of a CPU: one thread, a thread for each core, a process for each.
 
 Each way trains the same network on the same images for the same number of epochs, from the command
-to its end, Ray's start included where there are several processes. The baseline is one thread in
+to its end, Ray's start included. The baseline is one thread in
 the same round; rounds take turns, and medians of the ratios to the baseline count. Wall time holds
 for idle cores only: where other programs want them, compare the processor time (user and system of
 the command and its children, without Ray's workers). The load is printed.
@@ -76,7 +76,7 @@ def processor() -> str:
 def train(words: list[str], threads: str) -> tuple[float, float]:
     """Train once; return the seconds of the clock and of all processors."""
     with tempfile.TemporaryDirectory() as folder:
-        out = ["--out", f"{folder}/out", "--db", f"{folder}/nas.db", "--no-export", "--quiet"]
+        out = ["--results", folder, "--db", f"{folder}/nas.db", "--no-export", "--quiet"]
         before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
         subprocess.run(
             [NAS, "train", *words, *out],

@@ -9,6 +9,7 @@ from .workflows.api import open_study as open_study
 from .workflows.api import report as report
 from .workflows.api import resume as resume
 from .workflows.api import search as search
+from .workflows.api import train as train
 from .workflows.network_count import NetworkCount as NetworkCount
 from .workflows.requests import LatencyRequest as LatencyRequest
 from .workflows.requests import RunRequest as RunRequest

@@ -9,6 +9,7 @@ import numpy as np
 from nas.cost.budget import Constraint, admits
 from nas.cost.model import Cost, CostModel
 from nas.space.architecture import Architecture
+from nas.study.fixed_network import FixedNetwork
 from nas.study.rungs import Decision
 from nas.study.spec import StudySpec
 from nas.study.study import Study
@@ -42,6 +43,18 @@ def small_spec(**changed: object) -> StudySpec:
         "seed": 7,
     }
     return StudySpec(**{**settings, **changed})
+
+
+def fixed_spec(names: Sequence[str] = ("small-plain",), **changed: object) -> StudySpec:
+    """Return the definition of a study that searches nothing but trains these networks."""
+    settings: dict[str, object] = {
+        "networks": tuple(FixedNetwork(n, "small", SPACE.parse(n).text) for n in names),
+        "budget": (),
+        "num_trials": 1,
+        "published": False,
+        "rungs": (4,),
+    }
+    return small_spec(**{**settings, **changed})
 
 
 def complete_trial(number: int, error: float, madds: int = 100, **fields: object) -> Trial:

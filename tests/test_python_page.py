@@ -21,6 +21,7 @@ def shortened(code: str) -> str:
     """Return an example with a search that takes seconds: fewer trials, of a tiny space."""
     small = 'trials=2, epochs=1, confirm=0, published=False, task="digits"'
     code = re.sub(r'task="digits", trials=24', small, code)
+    code = code.replace("epochs=2, seeds=2", "epochs=1, seeds=2, limit=100")
     code = re.sub(r'search\(\s*"igcv3"', 'search("tiny.toml"', code)
     own = '["tiny.toml", "other.toml"], budget="1.5M-flops", task="digits", number=6'
     return re.sub(r'\["igcv3", "mobilenetv2"\].*number=20', own, code)

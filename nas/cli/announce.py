@@ -5,7 +5,7 @@ import click
 from nas.cli import output, rows
 from nas.dashboards.address import PORT, free_port, url
 from nas.feasible import FeasibleSpace, FeasibleUnion
-from nas.results import confirmation_text, counted_at, strides_at, study_note
+from nas.results import confirmation_text, counted_at, networks_text, strides_at, study_note
 from nas.store import Store
 from nas.study import UNCHECKED, StudySpec
 from nas.training import Task, describe_devices
@@ -15,17 +15,14 @@ from nas.units import duration
 def announce(
     store: Store,
     spec: StudySpec,
-    ready: tuple[FeasibleSpace | FeasibleUnion, Task],
+    ready: tuple[FeasibleSpace | FeasibleUnion | None, Task],
     verbose: bool,
 ) -> None:
     """Print what is searched, and how; `ready` comes from the preflight."""
     feasible, task = ready
-    low, high = feasible.bounds()
-    share = output.share(low, high, feasible.total)
     lines = {
         "study": spec.name,
-        "space": f"{', '.join(spec.spaces)}: {output.size(feasible.total)} architectures, "
-        f"{share} of them within {', '.join(map(str, spec.budget))}",
+        **(_networks(spec) if feasible is None else {"space": _space(spec, feasible)}),
         "counted at": counted_at(spec, brief=True),
         "trained at": f"{strides_at(spec, task.input, brief=True)}, {_outputs(task)}",
         "task": task.note,
@@ -40,6 +37,20 @@ def announce(
     if verbose:
         _print_rest(spec, task)
     click.echo("")
+
+
+def _space(spec: StudySpec, feasible: FeasibleSpace | FeasibleUnion) -> str:
+    """Return what is searched, and which share of it the budget leaves."""
+    share = output.share(*feasible.bounds(), feasible.total)
+    total = output.size(feasible.total)
+    budget = ", ".join(map(str, spec.budget))
+    return f"{', '.join(spec.spaces)}: {total} architectures, {share} of them within {budget}"
+
+
+def _networks(spec: StudySpec) -> dict[str, str]:
+    """Return the networks that are trained, and their recipe."""
+    lines = {key.lower(): line for key, line in networks_text(spec)}
+    return lines | {"recipe": spec.recipe.partition("\n")[0].removeprefix("# ")}
 
 
 def _print_rest(spec: StudySpec, task: Task) -> None:
@@ -62,6 +73,9 @@ def _outputs(task: Task) -> str:
 
 
 def _plan(spec: StudySpec) -> str:
+    if spec.networks:
+        trainings = output.plural(len(spec.networks) * spec.seeds, "training")
+        return f"{trainings} of {output.plural(spec.ladder.max_epochs, 'epoch')}"
     several = output.plural(spec.num_trials, "candidate") if spec.counted else "candidates"
     time = f" started within {duration(spec.time_limit)}" if spec.time_limit else ""
     known = f" and {len(spec.references)} published" if spec.references else ""

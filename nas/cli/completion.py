@@ -14,7 +14,7 @@ from click.shell_completion import CompletionItem
 from nas.registry import entry_names
 
 _Offer: TypeAlias = Callable[[click.Context], Iterable[str]]
-_FILES = ("db", "space_name", "space", "spaces", "recipe", "against")  # may name a file instead
+_FILES = ("db", "space_name", "space", "spaces", "recipe")  # may name a file instead
 _LISTS = (("search", "space_name"), ("compare-spaces", "space"), ("prove", "samplers"),
           ("export", "formats"), ("search", "formats"), ("resume", "formats"))  # fmt: skip
 _CONNECT_SECONDS = 2
@@ -88,14 +88,14 @@ def _samplers(_ctx: click.Context) -> Iterable[str]:
 
 
 def _studies(ctx: click.Context) -> Iterable[str]:
-    """Return the names of the studies; for `nas show` and `report` those of trainings too."""
+    """Return the names of the studies."""
     from nas.store import open_store
 
     db = ctx.params.get("db") or os.environ.get("NAS_DB")
     if db is not None and db.startswith("postgresql") and "connect_timeout" not in db:
         db += f"{'&' if '?' in db else '?'}connect_timeout={_CONNECT_SECONDS}"
     with open_store(db, read_only=True) as store:
-        return store.names(trainings=ctx.info_name in ("show", "report"))
+        return store.names()
 
 
 _OFFERS: Mapping[str, _Offer] = {

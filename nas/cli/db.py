@@ -2,7 +2,7 @@
 
 import click
 
-from nas.cli import options
+from nas.cli import options, output
 
 
 @click.group()
@@ -32,3 +32,9 @@ def upgrade(db: str | None) -> None:
         return
     backup = f"; backup: {done.backup}" if done.backup else ""
     click.echo(f"upgraded from revision {done.before} to {done.after}{backup}")
+    if done.left:
+        click.echo(
+            f"{output.plural(done.left, 'training')} by nas train could not become studies, for no "
+            "study has their search space: they are kept in the table nas_old_training, and their "
+            "weights and reports in their folders"
+        )

@@ -1,4 +1,4 @@
-"""`nas list`: the studies and the trainings of a database."""
+"""`nas list`: the studies of a database."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -15,21 +15,20 @@ if TYPE_CHECKING:
 @options.database
 @options.as_json
 def list(db: str | None, json_: bool) -> None:
-    """List the studies of a database and the trainings of nas train.
+    """List the studies of a database, those of nas train among them.
 
     \b
     Example:
       nas list
       nas list --db postgresql+psycopg://me@host/nas --json
     """
-    from nas.cli.train_record import print_summary, summary_rows
     from nas.store import open_store
 
     with open_store(db, read_only=True) as store:
-        studies, trainings, sizes = store.studies(), store.trainings(), store.disk_use()
+        studies, sizes = store.studies(), store.disk_use()
         rows = [
             {
-                "kind": "study",
+                "kind": "training" if study.fixed else "study",
                 "study": study.name,
                 "state": _state(study),
                 "space": study.space,
@@ -44,14 +43,15 @@ def list(db: str | None, json_: bool) -> None:
             for study in studies
         ]
     if json_:
-        output.echo_json([*rows, *summary_rows(trainings)])
+        output.echo_json(rows)
         return
-    if not rows and not trainings:
+    if not rows:
         click.echo("no studies yet; type: nas search --space igcv3 --budget 300M-flops")
         return
     shown = [
         {
             **row,
+            "budget": study.budget or ("nas train" if study.fixed else "none"),
             "trials": _trials(study),
             "best_error": _best(study),
             "bytes": size_in_bytes(sizes.get(study.name, 0)),
@@ -64,10 +64,8 @@ def list(db: str | None, json_: bool) -> None:
         "trials": "trials", "best_error": "best, validation", "bytes": "disk",
         "created_at": "created",
     }  # fmt: skip
-    if shown:
-        wide = "created_at space task budget"
-        output.table("", columns, shown, numbers="best_error bytes", optional=wide)
-    print_summary(trainings)
+    wide = "created_at space task budget"
+    output.table("", columns, shown, numbers="best_error bytes", optional=wide)
 
 
 def _other(study: "StudySummary") -> dict[str, Any]:

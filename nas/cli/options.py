@@ -88,14 +88,22 @@ def network_request(function: F) -> F:
     Raises:
         NasError: when the command is called with no network, or more than one.
     """
-    build = into("network", NetworkRequest)(function)
+    return network(deployment(one_network(into("network", NetworkRequest)(function))))
 
-    @wraps(build)
+
+def one_network(function: F) -> F:
+    """Check that the options of `network` name one; put it below them.
+
+    Raises:
+        NasError: when the command is called with no network, or more than one.
+    """
+
+    @wraps(function)
     def call(**values: Any) -> Any:
         check_named(values["arch"], values["study"], values["trial"], values.pop("best"))
-        return build(**values)
+        return function(**values)
 
-    return network(deployment(call))  # type: ignore[return-value]
+    return call  # type: ignore[return-value]
 
 
 def check_named(arch: str | None, study: str | None, trial: int | None, best: bool) -> None:
@@ -272,6 +280,15 @@ def loaders(function: F) -> F:
     )(function)  # fmt: skip
 
 
+def workers(function: F) -> F:
+    """Add `--workers`."""
+    return click.option(
+        "--workers", type=click.IntRange(1), default=1, show_default=True, metavar="N",
+        help="Train each network of nas train on N GPUs, or on N CPU cores without a GPU; each "
+        "gets an equal part of every batch.",
+    )(function)  # fmt: skip
+
+
 def results(help_: str) -> Callable[[F], F]:
     """Return what adds `--results`; `help_` says what for."""
     return click.option(
@@ -285,9 +302,9 @@ _EXECUTION = (
     click.option(
         "--ray-address", metavar="HOST:PORT", help="A running Ray cluster.  [default: a local Ray]"
     ),
-    setting(
-        RunRequest, "cpus_per_trial", type=click.FloatRange(0, min_open=True),
-        help="CPU cores for one trial.",
+    click.option(
+        "--cpus-per-trial", type=click.FloatRange(0, min_open=True),
+        help="CPU cores for one trial.  [default: 1; for nas train with a GPU all]",
     ),
     click.option(
         "--gpus-per-trial", type=click.FloatRange(0),
@@ -298,9 +315,10 @@ _EXECUTION = (
         "--max-concurrent", type=click.IntRange(1),
         help="Maximum number of concurrent trials.  [default: as many as fit]",
     ),
-    setting(
-        RunRequest, "report_timeout", type=click.FloatRange(1),
-        help="Seconds without a report after which a trial is killed.",
+    click.option(
+        "--report-timeout", type=click.FloatRange(1),
+        help="Seconds without a report after which a trial is killed.  [default: 1800; no limit "
+        "for nas train]",
     ),
     results("Directory for weights, report and export."),
     click.option(

@@ -21,25 +21,20 @@ from nas.dashboards.address import HOST, PORT
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 @options.database
 def report(study: str, target: Path, force: bool, db: str | None) -> None:
-    """Write a STUDY, or a training, as one self-contained HTML page.
+    """Write a STUDY as one self-contained HTML page.
 
     \b
     Example:
       nas report igcv3-300m-madds-digits -o report.html
     """  # fmt: skip
-    from nas.cli.train_record import to_document
     from nas.errors import ExportError
-    from nas.figures import write_report, write_training_page
+    from nas.figures import write_report
     from nas.results import study_view
     from nas.store import open_store
 
     if target.exists() and not force:
         raise ExportError(f"{target} exists already.", "Give another name, or add --force.")
     with open_store(db, read_only=True) as store:
-        if training := store.trainings(study):
-            write_training_page(to_document(training), target)
-            click.echo(f"wrote {target} ({target.stat().st_size / 1e6:.1f} MB)")
-            return
         found = store.spec(study), store.trials(study), store.reports(study), store.versions(study)
         state = next(s.state for s in store.studies() if s.name == study)
     write_report(study_view(*found, state), target)

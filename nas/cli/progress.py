@@ -14,6 +14,7 @@ from nas.results import StudyResults
 from nas.study import (
     Event,
     Study,
+    StudySpec,
     Trial,
     TrialFinished,
     TrialMeasured,
@@ -55,24 +56,37 @@ class ProgressDisplay:
 
     def watch(self, event: Event) -> None:
         """Handle one event."""
+        spec = self._study.spec
         if isinstance(event, WorkersReady):
             self._ready = time.monotonic()
             self._say(f"Ray is up after {duration(self._elapsed())}: {event.concurrent} at a time")
             if event.note is not None:
                 self._say(event.note)
         elif isinstance(event, TrialMeasured):
-            if self._first:
+            if spec.networks:
+                self._say(self._epoch(event))
+            elif self._first:
                 self._first = False
-                label, shown = _label(event.trial), self._shown(event.trial)
+                label, shown = _label(spec, event.trial), self._shown(event.trial)
                 self._say(f"first result after {duration(self._elapsed())}: {label}, epoch "
                           f"{event.measurement.epoch}, {shown}")  # fmt: skip
         elif isinstance(event, TrialFinished):
             told = self._told(event.trial)  # the panel of a terminal has the rest
             self._say(told if self._live is not None else f"{told}  |  {self._line()}")
         elif isinstance(event, TrialRequeued):
-            self._say(f"{_label(event.trial)} waits again: {event.reason}")
+            self._say(f"{_label(spec, event.trial)} waits again: {event.reason}")
         elif isinstance(event, TrialStarted) and event.trial.attempt > 1:
-            self._say(f"{_label(event.trial)} starts again, attempt {event.trial.attempt}")
+            self._say(f"{_label(spec, event.trial)} starts again, attempt {event.trial.attempt}")
+
+    def _epoch(self, event: TrialMeasured) -> str:
+        """Return the line for one epoch of a network that is trained to the end."""
+        found, spec = event.measurement, self._study.spec
+        left = self._left()
+        return (
+            f"{_label(spec, event.trial)}, epoch {found.epoch}/{spec.ladder.max_epochs}: "
+            f"train loss {found.train_loss:.4f}, {self._shown(event.trial)}"
+            + (f"  |  about {duration(left)} left" if left else "")
+        )
 
     def _say(self, text: str) -> None:
         if self._quiet:
@@ -157,12 +171,14 @@ class ProgressDisplay:
 
     def _running(self, trial: Trial) -> str:
         done = f"epoch {trial.last.epoch}, {self._shown(trial)}" if trial.last else "starting"
-        return f"{_label(trial)}: {si(trial.cost.madds)} madds, {done}"
+        return f"{_label(self._study.spec, trial)}: {si(trial.cost.madds)} madds, {done}"
 
     def _told(self, trial: Trial) -> str:
-        parts = [f"{_label(trial)} {trial.state.value.lower()}"]
+        parts = [f"{_label(self._study.spec, trial)} {trial.state.value.lower()}"]
         if trial.origin:
-            parts = [f"{_label(trial)} reused from {trial.origin.replace('/', '#')}:"]
+            parts = [
+                f"{_label(self._study.spec, trial)} reused from {trial.origin.replace('/', '#')}:"
+            ]
         if trial.fail_reason:
             parts.append(f"({trial.fail_reason})")
         if trial.last:
@@ -182,6 +198,8 @@ def _expected_epochs(rungs: Sequence[int], eta: int) -> float:
     return float(sum((end - start) / eta**i for i, (start, end) in enumerate(steps)))
 
 
-def _label(trial: Trial) -> str:
+def _label(spec: StudySpec, trial: Trial) -> str:
+    if spec.networks:
+        return f"{spec.network_name(trial)}, seed {trial.seed}"
     what = trial.reference or further_seed(trial)
     return f"trial {trial.number}" + (f" ({what})" if what else "")

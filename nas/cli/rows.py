@@ -10,6 +10,7 @@ from nas.results import (
     candidates_text,
     confirmation_text,
     counted_at,
+    networks_text,
     task_line,
     trained_at,
     trial_record,
@@ -49,6 +50,7 @@ def columns(
     hidden = (
         *without,
         *(() if several else _OF_SEVERAL),
+        *(("observed",) if found.spec.networks else ()),
         *(() if latency else ("latency",)),
         *(() if len(found.spec.spaces) > 1 else ("family",)),
     )
@@ -83,6 +85,8 @@ def role(trial: Trial, found: StudyResults) -> str:
     """
     if not trial.candidate:
         return trial.reference or further_seed(trial)
+    if found.spec.networks:
+        return found.spec.network_name(trial)
     if found.best is not None and found.best.number == trial.number:
         return WINNER
     standing = found.standing(trial.number)
@@ -110,9 +114,18 @@ def _stage(depth: object, width: object) -> str:
 
 def settings(spec: StudySpec) -> list[tuple[str, str]]:
     """Return the settings of a study, as pairs of texts."""
+    search = [
+        ("rungs", f"{', '.join(map(str, spec.rungs))} epochs; the best 1/{spec.eta} continue"),
+        *([("resolutions", spec.ladder.resolutions)] if spec.resolutions else []),
+        ("objectives", ", ".join(spec.objectives)),
+        ("sampler", f"{spec.sampler}, seed {spec.seed}"),
+        ("trials", candidates_text(spec)),
+        ("confirmed", confirmed_setting(spec)),
+    ]
     return [
         ("space", "; ".join(f"{name} ({space.title})" for name, space in spec.spaces.items())),
-        ("budget", ", ".join(map(str, spec.budget)) or "none"),
+        *((key.lower(), line) for key, line in networks_text(spec)),
+        *([] if spec.networks else [("budget", ", ".join(map(str, spec.budget)) or "none")]),
         ("counted at", f"{counted_at(spec)} (conv + linear multiply-adds)"),
         *([("trained at", trained_at(spec))] if spec.task_input else []),
         *(
@@ -121,12 +134,7 @@ def settings(spec: StudySpec) -> list[tuple[str, str]]:
         ),
         ("task", task_line(spec)),
         *_recipe(spec.recipe),
-        ("rungs", f"{', '.join(map(str, spec.rungs))} epochs; the best 1/{spec.eta} continue"),
-        *([("resolutions", spec.ladder.resolutions)] if spec.resolutions else []),
-        ("objectives", ", ".join(spec.objectives)),
-        ("sampler", f"{spec.sampler}, seed {spec.seed}"),
-        ("trials", candidates_text(spec)),
-        ("confirmed", confirmed_setting(spec)),
+        *([("epochs", str(spec.ladder.max_epochs))] if spec.networks else search),
         ("reuse", "results of the same training in this database" if spec.reuse else "none"),
     ]
 

@@ -18,6 +18,7 @@ from nas.workflows import (
     FinalistsMeasured,
     FolderRenamed,
     LatencySkipped,
+    OtherImages,
     RunRequest,
     SearchOutcome,
     Shipping,
@@ -71,6 +72,8 @@ class Screen:
                 from nas.cli.announce import announce  # loads torch
 
                 announce(store, ready.spec, (ready.feasible, ready.task), self._said.verbose)
+            case OtherImages(study=study, change=change):
+                output.field("note", f"these are not the images of {study}: {change}")
             case FolderRenamed(folder=folder, taken=taken):
                 output.field("results", f"{folder} ({taken} belongs to another study)")
                 click.echo("")
@@ -112,14 +115,19 @@ def conclude(outcome: SearchOutcome, said: Output, db: str | None) -> int:
     shipped = outcome.shipped
     if shipped is None:
         return interrupted(outcome)
-    from nas.cli import verdict
+    from nas.cli import train_result, verdict
 
-    if said.json:
+    if outcome.study.spec.networks:
+        if said.json:
+            output.echo_json(train_result.document(shipped, outcome.seconds))
+        else:
+            train_result.conclude(shipped, said.say)
+    elif said.json:
         output.echo_json(verdict.document(outcome.study, shipped, outcome.seconds))
     else:
         verdict.conclude(outcome.study, shipped, said.say)
-        if said.say and shipped.lost is None:
-            verdict.next_steps(read_address(db), outcome.study.spec.name)
+    if said.say and shipped.lost is None:
+        verdict.next_steps(read_address(db), outcome.study.spec)
     if shipped.lost is not None:
         again = f"Then type: {outcome.resume}"
         raise WeightsError(shipped.lost.cause, f"{shipped.lost.remedy} {again}")

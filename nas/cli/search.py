@@ -147,6 +147,7 @@ def search(request: SearchRequest, run: RunRequest, said: options.Output, db: st
 @click.argument("study")
 @options.database
 @options.formats
+@options.workers
 @options.execution
 @options.progress
 def resume(study: str, run: RunRequest, said: options.Output, db: str | None) -> int:

@@ -1,10 +1,10 @@
-"""`nas show`: a study with its trials, one trial, or one training."""
+"""`nas show`: a study with its trials, or one trial."""
 
 import csv
 import heapq
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from math import inf, isnan
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from nas.cli import options, output
 
 if TYPE_CHECKING:
     from nas.results import StudyResults
-    from nas.store import Store, Training
+    from nas.store import Store
     from nas.study import StudySpec, Trial
 
 _ALL_UP_TO = 200  # trials that are printed without --all
@@ -44,7 +44,7 @@ _DETAILS = 3  # failed trials whose cause is printed in full
 @options.database
 @options.as_json
 def show(study: str, db: str | None, **given: Any) -> None:
-    """Show one STUDY, its settings and its trials; or one training by its name.
+    """Show one STUDY, its settings and its trials.
 
     If a study has more than 200 trials, only the best are printed; --all, --csv and --json print
     all.
@@ -60,9 +60,7 @@ def show(study: str, db: str | None, **given: Any) -> None:
 
     _check(given)
     with without_collecting(), open_store(db, read_only=True) as store:
-        if training := store.trainings(study):
-            _show_training(study, training, given)
-        elif given["profile"]:
+        if given["profile"]:
             _show_profile(store, study, given["json_"])
         elif given["number"] is not None:
             _show_trial(store, study, given["number"], given["json_"])
@@ -88,19 +86,6 @@ def _check(given: Mapping[str, Any]) -> None:
 
 def _is_given(value: object) -> bool:
     return value is not None and value is not False
-
-
-def _show_training(name: str, group: "Sequence[Training]", given: Mapping[str, Any]) -> None:
-    from nas.cli import train_record
-    from nas.errors import NasError
-
-    for key, option in (("number", "--trial"), ("all_", "--all"), ("csv_", "--csv")):
-        if _is_given(given[key]):
-            raise NasError(
-                f"{option} is for studies, and {name} is a training by nas train.",
-                f"Leave out {option}.",
-            )
-    train_record.show(group, given["json_"], given["profile"])
 
 
 def _show_profile(store: "Store", study: str, json_: bool) -> None:
@@ -131,21 +116,14 @@ def _show_study(store: "Store", study: str, given: Mapping[str, Any]) -> None:
     if given["csv_"]:
         _print_csv(found)
         return
-    trainings = [one for one in store.trainings() if one.study == study]
     versions = store.versions(study)
     if given["json_"]:
-        output.echo_json(_document(found, versions, trainings))
+        output.echo_json(_document(found, versions))
     else:
         _print_study(found, versions, given["all_"])
-        from nas.cli import train_record
-
-        train_record.print_summary(trainings)
 
 
-def _document(
-    found: "StudyResults", versions: Mapping[str, str], trainings: "Sequence[Training]"
-) -> dict[str, Any]:
-    from nas.cli import train_record
+def _document(found: "StudyResults", versions: Mapping[str, str]) -> dict[str, Any]:
     from nas.results import trial_record
 
     return {
@@ -156,7 +134,6 @@ def _document(
             for trial in found.trials
         ],
         "reports": found.reports,
-        "trainings": train_record.summary_rows(trainings),
     }
 
 

@@ -58,10 +58,13 @@ def conclude(study: Study, shipped: Shipped, say: bool) -> None:
     output.field("took", f"{duration(time.monotonic() - STARTED)} for {_trials(study)}")
 
 
-def next_steps(database: Address, name: str) -> None:
+def next_steps(database: Address, spec: StudySpec) -> None:
     """Print the commands that a user may run next."""
+    name = spec.name
+    one = "--best" if spec.networks else "--trial N"
+    front = () if spec.networks else (f"front {name} --csv",)
     click.echo("\nnext")
-    for words in (f"show {name}", f"front {name} --csv", f"export {name} --trial N -o DIR",
+    for words in (f"show {name}", *front, f"export {name} {one} -o DIR",
                   f"dashboard --study {name}"):  # fmt: skip
         click.echo(f"  {database.command(words)}")
 

@@ -15,4 +15,3 @@ from .table import point_row as point_row
 from .table import sorted_points as sorted_points
 from .theme import CONFIG as CONFIG
 from .theme import PageTheme as PageTheme
-from .training import write_training_page as write_training_page

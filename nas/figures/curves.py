@@ -31,7 +31,14 @@ def learning_curves_figure(view: StudyView, look: PageTheme | None = None) -> go
     )
     if not points:
         return empty(figure, "no measurements yet", look)
-    scale = Scale.of([view.metric.factor * value for point in points for _, value in point.curve])
+    scale = Scale.of(
+        [
+            view.metric.factor * value
+            for point in points
+            for curve in _all(point)
+            for _, value in curve
+        ]
+    )
     figure.update_yaxes(**scale.axis())
     figure.update_xaxes(range=[0.8, view.rungs[-1] + 0.2], dtick=-(-view.rungs[-1] // 12))
     order = (
@@ -77,6 +84,11 @@ def hypervolume_figure(view: StudyView, look: PageTheme | None = None) -> go.Fig
     return figure
 
 
+def _all(point: Point) -> tuple[tuple[tuple[int, float], ...], ...]:
+    """Return the curve of the first seed, and those of the further ones."""
+    return (point.curve, *point.further_curves)
+
+
 def _curves(
     view: StudyView, group: PointGroup, points: Sequence[Point], scale: Scale, look: PageTheme
 ) -> Any:
@@ -86,15 +98,19 @@ def _curves(
     numbers: list[int | None] = []
     text: list[str] = []
     for point in points:
-        for epoch, value in point.curve:
-            x.append(epoch)
-            y.append(scale.place(view.metric.factor * value))
-            numbers.append(point.number)
-            text.append(escape(f"{point.label}, epoch {epoch}: {view.metric.show(value)}"))
-        x.append(None)
-        y.append(None)
-        numbers.append(None)
-        text.append("")
+        for seed, curve in enumerate(_all(point), start=1):
+            further = f", seed {seed}" if seed > 1 else ""
+            for epoch, value in curve:
+                x.append(epoch)
+                y.append(scale.place(view.metric.factor * value))
+                numbers.append(point.number)
+                text.append(
+                    escape(f"{point.label}{further}, epoch {epoch}: {view.metric.show(value)}")
+                )
+            x.append(None)
+            y.append(None)
+            numbers.append(None)
+            text.append("")
     colour = look.colour(group.value if group is not PointGroup.FAILED else "budget")
     symbol = {PointGroup.PUBLISHED: "diamond", PointGroup.FAILED: "x-thin-open"}.get(
         group

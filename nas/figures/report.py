@@ -7,12 +7,14 @@ from typing import Any, TypeAlias
 
 import plotly.graph_objects as go
 
+from nas.figures.confusion import confusion_figure, worst_confusions
 from nas.figures.curves import hypervolume_figure, learning_curves_figure
 from nas.figures.document import (
     POLICY,
     facts_section,
     figure_section,
     page_html,
+    table_section,
     write_document,
 )
 from nas.figures.front import GL_FROM, front_figure
@@ -49,6 +51,11 @@ _FIGURES: dict[str, tuple[str, str, Draw]] = {
         hypervolume_figure,
     ),
 }
+_CONFUSION = (
+    "Confusion on the test split",
+    "Rows are classes, columns answers of the best network, over all its seeds.",
+    confusion_figure,
+)
 _REMEDY = "Give another file with -o, in a directory that exists and is writable."
 
 
@@ -68,7 +75,7 @@ def report_html(view: StudyView) -> str:
         f"{''.join(_remarks(view))}</header>"
     )
     settings = (*view.settings, ("Wall clock", duration(view.seconds)))
-    sections = [*_figures(view), _trials(view), facts_section("Settings", settings)]
+    sections = [*_sections(view), _trials(view), facts_section("Settings", settings)]
     return page_html(
         f"{view.name}: report", header, sections, _drawn(view), report_script(), _policy(view)
     )
@@ -100,11 +107,20 @@ def _remarks(view: StudyView) -> Iterator[str]:
             yield f"<p>{escape(point.label)}: {escape(point.note)}.</p>\n"
 
 
-def _figures(view: StudyView) -> Iterator[str]:
-    for name in _FIGURES:
-        heading, caption = (_worded(text, view) for text in _FIGURES[name][:2])
+def _figures(view: StudyView) -> dict[str, tuple[str, str, Draw]]:
+    """Return the figures of a page: those of a search only where there was one."""
+    shown = {name: one for name, one in _FIGURES.items() if name == "curves" or not view.fixed}
+    return shown | ({"confusion": _CONFUSION} if view.confusion else {})
+
+
+def _sections(view: StudyView) -> Iterator[str]:
+    for name, texts in _figures(view).items():
+        heading, caption = (_worded(text, view) for text in texts[:2])
         label = view.summary if name == "front" else caption
         yield figure_section(name, heading, caption, label)
+    if view.confusion:
+        heads = ("class", "taken for", "images")
+        yield table_section("Most frequent mistakes", heads, worst_confusions(view))
 
 
 def _worded(text: str, view: StudyView) -> str:
@@ -168,7 +184,7 @@ def _number(head: str) -> str:
 def _drawn(view: StudyView) -> dict[str, Any]:
     """Return the figures, light and wide, with patches for dark and narrow pages."""
     figures = {}
-    for name, (_, _, draw) in _FIGURES.items():
+    for name, (_, _, draw) in _figures(view).items():
         base = draw(view, PageTheme()).to_plotly_json()
         figures[name] = {
             "figure": base,

@@ -23,16 +23,18 @@ from nas.results.settings_text import (
     candidates_text,
     confirmation_text,
     counted_at,
+    networks_text,
     strides_at,
     study_note,
     task_line,
     trained_at,
 )
 from nas.results.stage_table import SHORT_NAMES, StageTable, table_value
-from nas.results.trial_reports import Reports, recorded_scores, trial_notes
+from nas.results.trial_reports import MOST_CLASSES, Reports, recorded_scores, trial_notes
 from nas.results.view import Point, PointGroup, StudyView, study_view
 
 __all__ = [
+    "MOST_CLASSES",
     "SHORT_NAMES",
     "Axis",
     "Comparison",
@@ -60,6 +62,7 @@ __all__ = [
     "counted_at",
     "group_table",
     "measured_latencies",
+    "networks_text",
     "num_needed",
     "over_budget",
     "pair_columns",

@@ -197,6 +197,16 @@ class StudyResults:
             default=None,
         )
 
+    def exported(self, best: Trial) -> Trial:
+        """Return the training whose weights stand for the network of `best`.
+
+        `best` itself, which won the search. Of a fixed network, which won nothing, the seed with
+        the best value on the validation split.
+        """
+        own = self.trainings[best.number] if self.spec.networks else (best,)
+        reported = self.spec.reported
+        return min(own, key=lambda trial: reported.loss(_value(trial, reported.name)))
+
     @cached_property
     def hypervolume(self) -> float:
         """The hypervolume of the front against the study's fixed reference point."""
@@ -240,7 +250,7 @@ class StudyResults:
         For a confirmed candidate also the error in the search, and the mean of its further seeds.
         """
         own, further = self.estimate(number), self.further(number)
-        if own is None or further is None or number not in self.confirmed:
+        if own is None or further is None or self.spec.networks or number not in self.confirmed:
             return str(own or "")
         first = self.metric.show(_value(self.trainings[number][0], self.metric.name))
         ones = "further one" if further.n == 1 else f"{further.n} further ones"

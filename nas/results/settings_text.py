@@ -1,6 +1,6 @@
 """The specification of a study as text, for all pages, tables and messages."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from nas.errors import NasError
 from nas.space import Adaptation, SearchSpace, Shape, parse_input
@@ -66,18 +66,27 @@ def candidates_text(spec: StudySpec) -> str:
 
 def settings(spec: StudySpec, versions: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     """Return the settings of a study and the `versions` of its libraries, as rows of a table."""
-    budget = ", ".join(map(str, spec.budget)) or "none"
     rows = [
         ("Space", "; ".join(f"{name}: {space.title}" for name, space in spec.spaces.items())),
-        ("Budget", budget),
+        *networks_text(spec),
+        *([] if spec.networks else [("Budget", ", ".join(map(str, spec.budget)) or "none")]),
         ("Counted at", counted_at(spec)),
         *([("Trained at", trained_at(spec))] if spec.task_input else []),
         ("Task", task_line(spec)),
         *([("Images", spec.data.text)] if spec.data else []),
-        ("Epochs", f"{spec.ladder.max_epochs}, judged after {_list(spec.rungs[:-1])}"),
+        ("Epochs", _epochs(spec)),
         *([("Resolutions", spec.ladder.resolutions)] if spec.resolutions else []),
-        ("Objectives", ", ".join(spec.objectives)),
-        ("Candidates", f"{candidates_text(spec)}, proposed by {spec.sampler}, seed {spec.seed}"),
+        *(
+            []
+            if spec.networks
+            else [
+                ("Objectives", ", ".join(spec.objectives)),
+                (
+                    "Candidates",
+                    f"{candidates_text(spec)}, proposed by {spec.sampler}, seed {spec.seed}",
+                ),
+            ]
+        ),
         *([("Confirmed", confirmation_text(spec))] if confirmation_text(spec) else []),
         *(
             (f"Latency of {name}", f"{table.device}; the table is {table.accuracy}")
@@ -93,13 +102,27 @@ def settings(spec: StudySpec, versions: Mapping[str, str]) -> tuple[tuple[str, s
     return tuple(rows)
 
 
+def networks_text(spec: StudySpec) -> list[tuple[str, str]]:
+    """Return the networks of a study that searches nothing, and their seeds, as in a table."""
+    if not spec.networks:
+        return []
+    lines = [
+        f"{network.name}: {network.text}" + (f" (from {network.origin})" * bool(network.origin))
+        for network in spec.networks
+    ]
+    seeds = ", ".join(str(spec.first_seed + count) for count in range(spec.seeds))
+    return [("Network", lines[0]), *(("Against", line) for line in lines[1:]), ("Seeds", seeds)]
+
+
 def confirmation_text(spec: StudySpec) -> str:
     """Return what is retrained at the end of a study as text; empty if nothing is."""
-    if spec.confirm * (spec.seeds - 1) == 0:
+    if spec.networks or spec.confirm * (spec.seeds - 1) == 0:
         return ""
     several = " and the references" if spec.references and spec.reference_seeds > 1 else ""
     return f"the best {spec.confirm}{several} under {spec.seeds} seeds"
 
 
-def _list(epochs: Sequence[int]) -> str:
-    return ", ".join(map(str, epochs)) or "none"
+def _epochs(spec: StudySpec) -> str:
+    *early, last = spec.rungs
+    judged = ", ".join(map(str, early)) or "none"
+    return str(last) if spec.networks else f"{last}, judged after {judged}"

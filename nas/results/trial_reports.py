@@ -7,7 +7,9 @@ from typing import Any
 
 from nas.study import Reports, trial_notes
 
-__all__ = ["Reports", "recorded_scores", "trial_notes"]
+__all__ = ["MOST_CLASSES", "Reports", "recorded_scores", "trial_notes"]
+
+MOST_CLASSES = 120  # of a confusion matrix that is kept: with more, one on a screen shows nothing
 
 
 def recorded_scores(reports: Reports) -> dict[int, dict[str, Any]]:

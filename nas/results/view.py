@@ -7,6 +7,7 @@ trial is shown at its last epoch: a censored measurement.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Any
 
 from nas.cost import Cost
 from nas.metrics import MADDS, Metric, Source, metric
@@ -21,7 +22,7 @@ from nas.results.findings import (
 from nas.results.measured_latency import MeasuredLatency, measured_latencies
 from nas.results.settings_text import settings, study_note
 from nas.results.stage_table import StageTable, stage_table
-from nas.results.trial_reports import Reports, trial_notes
+from nas.results.trial_reports import Reports, recorded_scores, trial_notes
 from nas.space import Architecture, Published
 from nas.study import Objective, StudySpec, Trial, TrialState, num_replicates
 
@@ -62,6 +63,7 @@ class Point:
     `curve` holds (epoch, reported metric) of the current attempt; `title` is the name of a
     published architecture, `published` its numbers by its authors. `note` describes anything
     unusual, and the measured latency.
+    `further_curves` are those of its further seeds.
     """
 
     number: int
@@ -88,6 +90,7 @@ class Point:
     test: Estimate | None = None
     words: str = ""
     origin: str | None = None
+    further_curves: tuple[tuple[tuple[int, float], ...], ...] = ()
 
     @property
     def label(self) -> str:
@@ -103,6 +106,8 @@ class StudyView:
     finished ones. `metric` is the reported one. `staircase` is true if the front is a falling line
     in the plane of the axes; `verdicts` compare the best with the published networks on the test
     split.
+    `fixed` is true if nothing was searched. `confusion` counts the test images of the best by class
+    (row) and answer (column), over all its seeds; empty if it is not recorded.
     """
 
     name: str
@@ -125,6 +130,9 @@ class StudyView:
     best: Point | None
     verdicts: tuple[str, ...]
     further: tuple[int, int]
+    fixed: bool
+    class_names: tuple[str, ...]
+    confusion: tuple[tuple[int, ...], ...]
     _by_number: Mapping[int, Point] = field(repr=False, compare=False)
 
     def group(self, group: PointGroup) -> list[Point]:
@@ -168,6 +176,11 @@ class StudyView:
         """The result in one line."""
         if self.best is None:
             return f"No trial is complete yet; {self.ended} ended."
+        if self.fixed:
+            return (
+                f"{self.best.label}: validation error {self._shown(self.best)}"
+                f"{self._tested(self.best)}; {self.ended} trainings ended."
+            )
         front = len(self.group(PointGroup.FRONT))
         return (
             f"{front} on the front, best {self._shown(self.best)} at {self.x.show(self.best.x)} "
@@ -233,8 +246,22 @@ def study_view(
         best=by_number[best.number] if best else None,
         verdicts=found.verdicts,
         further=(len(further), sum(trial.state.finished for trial in further)),
+        fixed=bool(spec.networks),
+        **_confusion(found),
         _by_number=by_number,
     )
+
+
+def _confusion(found: StudyResults) -> dict[str, Any]:
+    """Return the classes and the sum of the confusion matrices of the best, as far as kept."""
+    own = found.trainings[found.best.number] if found.best else ()
+    scores = recorded_scores(found.reports)
+    kept = [score for trial in own if (score := scores.get(trial.number, {})).get("confusion")]
+    rows = zip(*(score["confusion"] for score in kept), strict=True)
+    return {
+        "class_names": tuple(kept[0]["class_names"]) if kept else (),
+        "confusion": tuple(tuple(map(sum, zip(*row, strict=True))) for row in rows),
+    }
 
 
 def _axes(spec: StudySpec) -> tuple[Axis, Axis]:
@@ -265,14 +292,18 @@ def _metric_axis(spec: StudySpec, goal: Objective) -> Axis:
 
 
 def _points(found: StudyResults, axes: tuple[str, str]) -> tuple[Point, ...]:
-    entries = {entry.name: entry for entry in found.spec.references}
-    goal, points = metric(axes[1]), []
+    spec, goal, points = found.spec, metric(axes[1]), []
+    entries = {entry.name: entry for entry in (*spec.fixed, *spec.references)}
     for trial in found.trials:
         if trial.replicate_of is not None:
             continue
         group = _group(trial, found.standing(trial.number))
-        point = _point(found.spec, trial, group, entries.get(trial.reference or ""), axes)
-        points.append(_estimated(point, found, axes[1]))
+        name = spec.network_name(trial) if spec.networks else trial.reference or ""
+        point = _point(spec, trial, group, entries.get(name), axes)
+        curves = tuple(
+            _curve(spec, own) for own in found.trials if own.replicate_of == trial.number
+        )
+        points.append(replace(_estimated(point, found, axes[1]), further_curves=curves))
     return tuple(sorted(points, key=lambda point: _table_order(point, goal)))
 
 
@@ -320,12 +351,17 @@ def _point(
         epoch=last.epoch if last else 0,
         rung=last.rung if last else None,
         seconds=trial.seconds if trial.seconds is not None else last.seconds if last else None,
-        curve=tuple((m.epoch, m.metrics[name]) for m in trial.measurements if name in m.metrics),
+        curve=_curve(spec, trial),
         published=tuple((key, str(value)) for key, value in numbers.items()),
         reason=trial.fail_reason,
         detail=trial.fail_detail,
         origin=trial.origin.replace("/", "#") if trial.origin else None,
     )
+
+
+def _curve(spec: StudySpec, trial: Trial) -> tuple[tuple[int, float], ...]:
+    name = spec.reported.name
+    return tuple((m.epoch, m.metrics[name]) for m in trial.measurements if name in m.metrics)
 
 
 def _group(trial: Trial, standing: Standing | None) -> PointGroup:

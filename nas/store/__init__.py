@@ -6,8 +6,7 @@ from nas.store.lease import Lease
 from nas.store.opening import open_store
 from nas.store.schema import Upgraded, upgrade
 from nas.store.store import Store
-from nas.store.studies import StudyState, StudySummary
-from nas.store.trainings import Training
+from nas.store.studies import StudyState, StudySummary, is_name
 
 __all__ = [
     "Address",
@@ -15,8 +14,8 @@ __all__ = [
     "Store",
     "StudyState",
     "StudySummary",
-    "Training",
     "Upgraded",
+    "is_name",
     "open_store",
     "read_address",
     "upgrade",

@@ -8,19 +8,17 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from nas.store.tables import ATTEMPT, LEASE, MEASUREMENT, REPORT, STUDY, TRAINING, TRIAL
+from nas.store.tables import ATTEMPT, LEASE, MEASUREMENT, REPORT, STUDY, TRIAL
 from nas.study import OWNER_FILE, folder_size
 
 
-def delete_rows(connection: sa.Connection, study_id: int, name: str) -> None:
-    """Delete a study with its trials; trainings by `nas train` remain, without a study."""
+def delete_rows(connection: sa.Connection, study_id: int) -> None:
+    """Delete a study with its trials."""
     own = sa.select(TRIAL.c.id).where(TRIAL.c.study_id == study_id)
     for table in (REPORT, MEASUREMENT, ATTEMPT):
         connection.execute(sa.delete(table).where(table.c.trial_id.in_(own)))
     connection.execute(sa.delete(TRIAL).where(TRIAL.c.study_id == study_id))
     connection.execute(sa.delete(LEASE).where(LEASE.c.study_id == study_id))
-    trained = sa.update(TRAINING).where(TRAINING.c.study == name)
-    connection.execute(trained.values(study=None, trial=None))
     connection.execute(sa.delete(STUDY).where(STUDY.c.id == study_id))
 
 
@@ -34,8 +32,6 @@ def rename_rows(
     spec = json.dumps({**json.loads(row.spec), "name": new}, indent=1)
     values = {"name": new, "spec": spec, "folder": folders.get(row.folder or "", row.folder)}
     connection.execute(sa.update(STUDY).where(STUDY.c.id == row.id).values(**values))
-    trained = sa.update(TRAINING).where(TRAINING.c.study == row.name)
-    connection.execute(trained.values(study=new))
     _replace_prefix(connection, TRIAL.c.origin, f"{row.name}/", f"{new}/")
     for old, renamed in folders.items():
         _replace_prefix(connection, TRIAL.c.weights_path, f"{old}/", f"{renamed}/", row.uid)

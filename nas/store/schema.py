@@ -19,16 +19,22 @@ from nas.store.tables import STUDY, VERSION_TABLE
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 _CREATE_LOCK = 0x6E6173  # "nas": the advisory lock in PostgreSQL to create or upgrade
+_OLD_TRAINING = "nas_old_training"  # made by revision 0008
 _VERSION = sa.table(VERSION_TABLE, sa.column("version_num"))
 
 
 @dataclass(frozen=True)
 class Upgraded:
-    """The result of an upgrade: the revisions, equal if nothing was to do, and the backup."""
+    """The result of an upgrade: the revisions, equal if nothing was to do, and the backup.
+
+    `left` trainings of earlier versions could not become studies, because their search space is
+    unknown; they are in the table nas_old_training.
+    """
 
     before: str
     after: str
     backup: Path | None
+    left: int = 0
 
 
 def revisions() -> list[str]:
@@ -82,7 +88,13 @@ def _upgrade(connection: sa.Connection, address: Address) -> Upgraded:
     backup = _back_up(address.path, before) if address.path else None
     _migrate(connection)
     _check_foreign_keys(connection, address)
-    return Upgraded(before, head, backup)
+    return Upgraded(before, head, backup, _left(connection))
+
+
+def _left(connection: sa.Connection) -> int:
+    if not sa.inspect(connection).has_table(_OLD_TRAINING):
+        return 0
+    return int(connection.execute(sa.text(f"SELECT count(*) FROM {_OLD_TRAINING}")).scalar_one())
 
 
 def _revision(connection: sa.Connection) -> str | None:

@@ -14,12 +14,11 @@ from sqlalchemy.exc import IntegrityError
 
 from nas.errors import NameTakenError, StoreError
 from nas.space import BLOCK_KINDS, Architecture
-from nas.store import files, housekeeping, studies, trainings, trials
+from nas.store import files, housekeeping, studies, trials
 from nas.store.database import Database
 from nas.store.lease import LEASE_SECONDS, Lease
 from nas.store.record import TrialRecord
 from nas.store.studies import StudyState, StudySummary
-from nas.store.trainings import Training
 from nas.study import StudySpec, Trial, trial_notes
 
 T = TypeVar("T")
@@ -119,9 +118,9 @@ class Store(TrialRecord):
         """Return a summary of each study, oldest first."""
         return self._database.read(studies.summaries)
 
-    def names(self, *, trainings: bool = False) -> list[str]:
-        """Return the names of all studies, with `trainings` also those of all trainings."""
-        return self._database.read(lambda connection: studies.names(connection, trainings))
+    def names(self) -> list[str]:
+        """Return the names of all studies."""
+        return self._database.read(studies.names)
 
     def set_state(self, name: str, state: StudyState | str) -> None:
         """Set the state of a study: RUNNING, INTERRUPTED, COMPLETE or FAILED."""
@@ -183,7 +182,7 @@ class Store(TrialRecord):
         row = self._study(name)
         folders = files.StudyFiles(row, self._first).folders()
         kept = self._database.read(lambda c: housekeeping.shared_weights(c, row.id))
-        self._write(name, lambda c, key: housekeeping.delete_rows(c, key, name))
+        self._write(name, housekeeping.delete_rows)
         self._forget(name)
         freed, left = 0, []
         for folder in folders:
@@ -288,14 +287,6 @@ class Store(TrialRecord):
     def notes(self, study: str) -> dict[int, str]:
         """Return the texts on what was unusual about trials of a study, by number."""
         return trial_notes(self.reports(study))
-
-    def record_training(self, training: Training) -> None:
-        """Record a complete training; one of the same name and seed is replaced."""
-        self._database.write(lambda connection: trainings.put(connection, training))
-
-    def trainings(self, name: str | None = None) -> list[Training]:
-        """Return the trainings of this name, or all; replicates are adjacent."""
-        return self._database.read(lambda connection: trainings.select(connection, name))
 
     def _study(self, name: str) -> sa.Row[Any]:
         return self._database.read(lambda connection: studies.find(connection, name, self._address))

@@ -18,7 +18,7 @@ from nas.store.database import now
 from nas.store.database_url import Address
 from nas.store.lease import is_live
 from nas.store.measurements import read_metrics
-from nas.store.tables import LEASE, MEASUREMENT, STUDY, TRAINING, TRIAL, Real
+from nas.store.tables import LEASE, MEASUREMENT, STUDY, TRIAL, Real
 from nas.study import StudySpec, TrialState
 from nas.suggestion import did_you_mean
 
@@ -42,7 +42,8 @@ class StudySummary:
     `counts` has every trial state, references and further seeds included. `best` is the best value
     of the reported `metric` among the complete candidates; where some were confirmed under further
     seeds, the best of their means. `holder` is the process that runs the study now,
-    as host:pid; a study that is RUNNING without one was killed and can be resumed.
+    as host:pid; a study that is RUNNING without one was killed and can be resumed. `fixed` is true
+    if it searches nothing.
     """
 
     name: str
@@ -56,6 +57,7 @@ class StudySummary:
     metric: Metric
     best: float | None
     holder: str | None
+    fixed: bool = False
 
 
 def create(
@@ -130,11 +132,9 @@ def unknown(connection: sa.Connection, name: str, address: Address) -> StoreErro
     )
 
 
-def names(connection: sa.Connection, trainings: bool = False) -> list[str]:
-    """Return the names of all studies, with `trainings` also those of all trainings."""
-    columns = [STUDY.c.name, *([TRAINING.c.name] if trainings else [])]
-    found = (connection.execute(sa.select(column).distinct()).scalars() for column in columns)
-    return [name for each in found for name in each]
+def names(connection: sa.Connection) -> list[str]:
+    """Return the names of all studies."""
+    return list(connection.execute(sa.select(STUDY.c.name)).scalars())
 
 
 def set_state(connection: sa.Connection, study_id: int, state: StudyState) -> None:
@@ -180,6 +180,7 @@ def summaries(connection: sa.Connection) -> list[StudySummary]:
                 metric=reported or Metric(spec.metrics[0], spec.metrics[0]),
                 best=None if math.isnan(best) else best,
                 holder=f"{lease.host}:{lease.pid}" if lease is not None and live else None,
+                fixed=bool(spec.networks),
             )
         )
     return result

@@ -4,7 +4,6 @@
            └─ trial ─┬─ attempt      each start of a trial, its end, and its worker
                      ├─ measurement  one row for each attempt and epoch
                      └─ report       final results on the test split, once for each kind
-    training                complete trainings, one row for each seed
 
 Text and integers are used where the types of databases differ (states, JSON), so that SQLite and
 PostgreSQL store the same.
@@ -203,18 +202,4 @@ REPORT = sa.Table(
     sa.Column("kind", FreeText, primary_key=True),
     sa.Column("created_at", UtcTime, nullable=False),
     sa.Column("content", sa.Text, nullable=False),  # JSON
-)
-
-TRAINING = sa.Table(
-    "nas_training",
-    METADATA,
-    sa.Column("id", _Key, primary_key=True),
-    sa.Column("name", FreeText, nullable=False),  # of the network, the task and the recipe
-    sa.Column("seed", sa.BigInteger, nullable=False),
-    sa.Column("arch_id", sa.Text, nullable=False),
-    sa.Column("study", FreeText),
-    sa.Column("trial", sa.BigInteger),
-    sa.Column("created_at", UtcTime, nullable=False),
-    sa.Column("content", sa.Text, nullable=False),  # JSON
-    sa.UniqueConstraint("name", "seed"),
 )

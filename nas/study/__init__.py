@@ -1,5 +1,6 @@
 """Studies: trials, rungs, the rules of the search loop, and the ports to other rooms."""
 
+from nas.study.circuit_breaker import last_line
 from nas.study.confirmation import Trainings, num_replicates, trainings
 from nas.study.data_identity import UNCHECKED, DataIdentity
 from nas.study.environment_faults import DATA_FAULT, SETUP_FAULT, STORAGE_FAULT, reason_of
@@ -27,6 +28,7 @@ from nas.study.execution import (
     WorkersReady,
     ignore_event,
 )
+from nas.study.fixed_network import FixedNetwork, NoSampler
 from nas.study.objectives import (
     Objective,
     known_objectives,
@@ -36,6 +38,7 @@ from nas.study.objectives import (
 from nas.study.ports import Sampler
 from nas.study.results_folder import (
     OWNER_FILE,
+    checkpoint_folder,
     claim_folder,
     file_sha256,
     find_file,
@@ -94,9 +97,11 @@ __all__ = [
     "Execution",
     "Failure",
     "Fault",
+    "FixedNetwork",
     "Job",
     "Ladder",
     "Measurement",
+    "NoSampler",
     "Objective",
     "Outcome",
     "Profile",
@@ -122,6 +127,7 @@ __all__ = [
     "add_profiles",
     "check_images",
     "check_resolutions",
+    "checkpoint_folder",
     "claim_folder",
     "complete_profile",
     "default_rungs",
@@ -133,6 +139,7 @@ __all__ = [
     "folder_size",
     "ignore_event",
     "known_objectives",
+    "last_line",
     "latency_device",
     "make_evaluator",
     "num_replicates",

@@ -45,10 +45,26 @@ def chosen(spec: StudySpec, trials: Sequence[Trial], believed: Mapping[int, floa
     return [trial.number for trial in sorted(done, key=order)[: spec.confirm]]
 
 
+def begun_networks(trials: Sequence[Trial], references: bool) -> list[int]:
+    """Return the numbers of the fixed networks that get further seeds: none that has failed.
+
+    Nothing is chosen among them, so their further seeds need not wait for their first.
+    """
+    return [
+        trial.number
+        for trial in trials
+        if trial.replicate_of is None
+        and (trial.reference is not None) == references
+        and trial.state is not TrialState.FAILED
+    ]
+
+
 def repeated_references(spec: StudySpec, trials: Sequence[Trial]) -> list[int]:
     """Return the numbers of the complete references that get further seeds."""
     if spec.reference_seeds < 2:
         return []
+    if spec.networks:
+        return begun_networks(trials, True)
     return [trial.number for trial in trials if trial.reference and trial.final]
 
 
@@ -57,6 +73,11 @@ def num_replicates(spec: StudySpec, trials: Sequence[Trial], searched: bool) -> 
 
     A failed reference gets none.
     """
+    if spec.networks:
+        firsts = [trial for trial in trials if trial.replicate_of is None]
+        ended = {trial.number for trial in firsts if trial.state is TrialState.FAILED}
+        begun = sum(trial.replicate_of in ended for trial in trials)
+        return (len(spec.networks) - len(ended)) * (spec.seeds - 1) + begun
     done = sum(trial.candidate and trial.state is TrialState.COMPLETE for trial in trials)
     candidates = min(spec.confirm, done) if searched else spec.confirm
     failed = sum(bool(trial.reference) and trial.state is TrialState.FAILED for trial in trials)

@@ -72,6 +72,8 @@ class Epoch:
     scores by name if the study computes them. `profile` holds the laps of `nas.study.time_profile`
     since the first epoch, if the plan asks for them. `saving` is true for the last epoch if a
     `Saved` follows: the measurement is recorded before the weights are written.
+    `earlier` is the time in seconds of an epoch that an earlier attempt trained, restored from its
+    checkpoint.
     """
 
     epoch: int
@@ -81,6 +83,7 @@ class Epoch:
     proxies: Mapping[str, float] | None = None
     profile: Profile | None = None
     saving: bool = False
+    earlier: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +169,8 @@ class Attempt:
             content = Failure(failure_reason(error), _describe(error), again)
         if isinstance(content, Failure):
             self.close()
+        if isinstance(content, Epoch):
+            self._began -= content.earlier
         return Report(
             content, time.monotonic() - self._began, f"{socket.gethostname()}:{os.getpid()}"
         )

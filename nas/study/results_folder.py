@@ -20,6 +20,11 @@ def weights_name(number: int, attempt: int, uid: str) -> str:
     return f"trial-{number}-{attempt}-{uid}.safetensors"
 
 
+def checkpoint_folder(number: int) -> str:
+    """Return the name of the folder for the checkpoint of a trial, in that of its study."""
+    return f"trial-{number}"
+
+
 def claim_folder(results: Path, names: Iterable[str], uid: str) -> str:
     """Make a folder in `results` for the study `uid`; return its name.
 

@@ -24,8 +24,9 @@ Found = Sequence[tuple[StudySpec, Trial]]
 
 def comparable(mine: StudySpec, theirs: StudySpec, architecture: Architecture) -> bool:
     """Tell whether both studies train `architecture` in the same way."""
-    texts = [_space_text(spec, architecture.space) for spec in (mine, theirs)]
-    if None in texts or texts[0] != texts[1] or not _same_images(mine, theirs):
+    if architecture.space not in theirs.spaces or not _same_images(mine, theirs):
+        return False
+    if _skeleton(mine, architecture) != _skeleton(theirs, architecture):
         return False
     return _training(mine) == _training(theirs) and _same_strides(mine, theirs, architecture)
 
@@ -73,9 +74,10 @@ def stand_in(spec: StudySpec, new: Trial, study: str, old: Trial) -> Trial:
     )
 
 
-def _space_text(spec: StudySpec, name: str) -> str | None:
-    space = spec.spaces.get(name)
-    return space.source if space else None
+def _skeleton(spec: StudySpec, architecture: Architecture) -> tuple[object, ...]:
+    """Return the file of a space, and the stem and head, which a known network may state."""
+    space = spec.space_of(architecture)
+    return space.source, space.stem_width, space.head_width
 
 
 def _same_strides(mine: StudySpec, theirs: StudySpec, architecture: Architecture) -> bool:

@@ -24,9 +24,11 @@ from nas.space import (
     read_space,
 )
 from nas.study.data_identity import DataIdentity
+from nas.study.fixed_network import FixedNetwork
 from nas.study.objectives import Objective, objective
 from nas.study.rungs import Ladder
 from nas.study.tasks import TASKS
+from nas.study.trial import Trial
 
 UNCOUNTED = 1_000_000  # candidates of a study that is limited only by time
 _TEXTS = {
@@ -35,6 +37,7 @@ _TEXTS = {
     "latency": "another latency table",
     "stride_rule": "an earlier stride rule",
     "data": "other images",
+    "networks": "other networks",
 }
 
 
@@ -60,6 +63,9 @@ class StudySpec:
     `stride_rule` applies (`nas.space.strides`). `task_input` is the image size at the beginning of
     the study, `data` identifies these images; both are None in studies of earlier versions.
     `metrics` are the names of what the task measures on a split; the first one is reported.
+
+    A study with `networks` searches nothing: it trains the first of them, and the others as
+    references, each with the seeds `first_seed`, `first_seed` + 1, … (`nas train`).
     """
 
     name: str
@@ -98,6 +104,8 @@ class StudySpec:
     reference_seeds: int = 1
     data: DataIdentity | None = None
     metrics: tuple[str, ...] = CLASSIFICATION
+    networks: tuple[FixedNetwork, ...] = ()
+    first_seed: int = 0
 
     @cached_property
     def spaces(self) -> dict[str, SearchSpace]:
@@ -138,11 +146,18 @@ class StudySpec:
 
     def deployed(self, space: SearchSpace) -> Adaptation:
         """Return the strides of the networks of `space` at the deployment."""
-        return self.stated_strides.deployed(space, self.deployment)
+        return self.stated(space).deployed(space, self.deployment)
 
     def trained(self, space: SearchSpace, images: Shape) -> Adaptation:
         """Return the strides of the networks of `space` on the `images` of the task."""
-        return self.stated_strides.trained(space, self.deployment, images)
+        return self.stated(space).trained(space, self.deployment, images)
+
+    def stated(self, space: SearchSpace) -> Stated:
+        """Return what the user states of the strides of the networks of `space`."""
+        for network in self.networks:
+            if network.space == space.name:
+                return Stated(network.strides, network.task_strides, self.stride_rule)
+        return self.stated_strides
 
     def deployed_layers(self, architecture: Architecture) -> list[Layer]:
         """Return the layers of `architecture` at the deployment."""
@@ -162,12 +177,31 @@ class StudySpec:
         return lower(space, architecture, images, classes, at.strides)
 
     def space_of(self, architecture: Architecture) -> SearchSpace:
-        """Return the space that `architecture` belongs to."""
-        return self.spaces[architecture.space]
+        """Return the space that `architecture` belongs to, with its own stem and head."""
+        entry = self._fixed(architecture)
+        return entry.space if entry else self.spaces[architecture.space]
+
+    @cached_property
+    def fixed(self) -> tuple[Published, ...]:
+        """The `networks` of a study that searches nothing, as entries of their spaces."""
+        return tuple(
+            network.entry(self.spaces[network.space], self.deployment, self.classes)
+            for network in self.networks
+        )
+
+    def network_name(self, trial: Trial) -> str:
+        """Return the name of the network of a trial of this study."""
+        entry = self._fixed(trial.architecture)
+        return entry.name if entry else trial.reference or f"{self.name}-trial-{trial.number}"
+
+    def _fixed(self, architecture: Architecture) -> Published | None:
+        return next((entry for entry in self.fixed if entry.architecture == architecture), None)
 
     @cached_property
     def references(self) -> tuple[Published, ...]:
-        """The published architectures to train as references, each name once."""
+        """The networks to train as references, each name once."""
+        if self.networks:
+            return self.fixed[1:]
         entries = [entry for space in self.spaces.values() for entry in space.published]
         named = {entry.name: entry for entry in reversed(entries)}
         return tuple(reversed(named.values())) if self.published else ()
@@ -238,6 +272,7 @@ class StudySpec:
             fields[key] = tuple(fields.get(key, ()))
         fields["latency"] = tuple(fields.get("latency", ()))
         fields["data"] = DataIdentity.from_json(fields.get("data"))
+        fields["networks"] = tuple(map(FixedNetwork.of, fields.get("networks", ())))
         return cls(**fields)
 
     def differences(self, other: "StudySpec") -> list[str]:

@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from nas.cost import Cost, exceeded
+from nas.cost import Cost, exceeded, total_cost
 from nas.errors import BudgetError, StudyPausedError
 from nas.space import Architecture
 from nas.study import confirmation as confirm
@@ -53,7 +53,8 @@ class Study:
         `clock` returns seconds, for a study with a time limit; by default the system clock.
         """
         self.spec = spec
-        self._costs = spec.cost_models()
+        self._costs = {} if spec.networks else spec.cost_models()
+        self._reached: dict[int, int] = {}  # the epoch at which a trial lost its worker last
         self._store = store
         self._sampler = sampler
         self._trials = {trial.number: trial for trial in store.trials(spec.name)}
@@ -120,7 +121,9 @@ class Study:
         return new
 
     def cost(self, architecture: Architecture) -> Cost:
-        """Return the cost of a member of one of the spaces at the study's deployment."""
+        """Return the cost of a network of the study at its deployment."""
+        if self.spec.networks:
+            return total_cost(self.spec.deployed_layers(architecture))
         return self._costs[architecture.space].cost(architecture)
 
     @property
@@ -236,13 +239,19 @@ class Study:
     def requeue(self, number: int) -> None:
         """Set a running trial whose worker was lost to WAITING.
 
-        After its third loss it is FAILED instead, because it may cause the losses.
+        After its third loss it is FAILED instead, because it may cause the losses. A
+        fixed network continues from a checkpoint: a loss after further progress does not count.
 
         Raises:
             StudyFailedError: as in `finish`.
         """
         trial = self._trials[number]
         if trial.state is not TrialState.RUNNING:
+            return
+        epoch = trial.last.epoch if trial.last else 0
+        if self.spec.networks and epoch > self._reached.get(number, 0):
+            self._reached[number] = epoch
+            self._wait(trial, Fault("worker_lost", f"its worker was lost after epoch {epoch}"))
             return
         lost = trial.lost + 1
         if lost >= MAX_LOSSES:
@@ -280,12 +289,15 @@ class Study:
         """
         trial = self._trials[number]
         if trial.state is TrialState.RUNNING:
-            self._store.requeue_trial(self.spec.name, number, trial.attempt, False, fault)
-            self._trials[number] = replace(trial, state=TrialState.WAITING)
+            self._wait(trial, fault)
         raise StudyPausedError(
             f"{self.spec.name} is paused: {last_line(fault.detail).rstrip('.')}.",
             f"All measurements are kept. When this is repaired, type: nas resume {self.spec.name}",
         )
+
+    def _wait(self, trial: Trial, fault: Fault) -> None:
+        self._store.requeue_trial(self.spec.name, trial.number, trial.attempt, False, fault)
+        self._trials[trial.number] = replace(trial, state=TrialState.WAITING)
 
     def _running(self, number: int, attempt: int) -> Trial | None:
         trial = self._trials.get(number)
@@ -312,6 +324,8 @@ class Study:
     def _next_candidate(self) -> Trial | None:
         if self._all_asked():
             return None
+        if self.spec.networks:
+            return self._new(self.spec.fixed[0].architecture)
         number, history = len(self._trials), seen(self.trials)
         taken = {trial.arch_id for trial in self.candidates}
         for proposal in range(_PROPOSALS):
@@ -361,6 +375,8 @@ class Study:
 
     def _to_confirm(self) -> list[int]:
         """Return the candidates to confirm; none before all candidates have ended."""
+        if self.spec.networks:
+            return confirm.begun_networks(self.trials, False)
         if self.spec.confirm * (self.spec.seeds - 1) == 0 or not self._searched():
             return []
         if self._confirming is None:  # equal at every resume, because all candidates have ended
@@ -371,6 +387,8 @@ class Study:
     def _reused(self, new: Trial) -> Trial:
         """Return `new` with the result of an equal earlier training, if there is one."""
         found = self._store.complete_trials(self.spec.name, new.arch_id)
+        if self.spec.networks:  # the seeds were asked for: another one is no answer
+            found = [(spec, trial) for spec, trial in found if trial.seed == new.seed]
         own = new.replicate_of
         group = [t for t in self.trials if own is not None and own in (t.number, t.replicate_of)]
         seeds = {trial.seed for trial in group}
@@ -394,14 +412,18 @@ class Study:
                 "Correct the sampler: Feasible.admits must accept each of its proposals.",
             )
         number = len(self._trials)
-        seeded = [self.spec.seed, *(replicate or (number // self.spec.block,))]
         of, count = replicate or (None, 0)
+        if self.spec.networks:
+            seed = self.spec.first_seed + count
+        else:
+            seeded = [self.spec.seed, *(replicate or (number // self.spec.block,))]
+            seed = int(np.random.SeedSequence(seeded).generate_state(1)[0])
         return Trial(
             number,
             architecture,
             cost,
             TrialState.RUNNING,
-            int(np.random.SeedSequence(seeded).generate_state(1)[0]),
+            seed,
             reference=reference,
             attempt=1,
             created_at=datetime.now(UTC),

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from traceback import clear_frames
 
+import torch
+
 from nas.errors import TaskError
 from nas.space import Layer
 from nas.study import (
@@ -22,16 +24,19 @@ from nas.study import (
     TrialError,
     WorkerPlan,
     add_profiles,
+    checkpoint_folder,
     folder_owner,
     weights_name,
 )
 from nas.training.cpu import accelerate
 from nas.training.data import load_study_task
+from nas.training.loop.checkpoint import restore_checkpoint, save_checkpoint
+from nas.training.loop.data_parallel import ALONE, Team
 from nas.training.loop.decoders import use_processes
 from nas.training.loop.devices import is_out_of_memory, prepare_worker
 from nas.training.loop.out_of_memory import free_memory, halving_note, in_halves
 from nas.training.loop.recipe import Recipe, load_recipe, read_recipe
-from nas.training.loop.session import Session
+from nas.training.loop.session import EpochResult, Session
 from nas.training.network.fvcore_count import fvcore_cost
 from nas.training.scores.proxies import proxy_batches, score_if_it_fits
 
@@ -39,8 +44,13 @@ from nas.training.scores.proxies import proxy_batches, score_if_it_fits
 class TrainingEvaluator:
     """Trains the network of each job on the study's task, which stays in memory between jobs."""
 
-    def __init__(self, plan: WorkerPlan) -> None:
+    def __init__(
+        self, plan: WorkerPlan, team: Team = ALONE, device: torch.device | None = None
+    ) -> None:
         """Load the task and the recipe of `plan`.
+
+        As one of a `team` this process trains its part of every batch, on `device`, and only the
+        first one writes files.
 
         Raises:
             TaskError: the recipe cannot be used.
@@ -48,7 +58,7 @@ class TrainingEvaluator:
         """
         self._spec = spec = plan.spec
         self._folder = Path(plan.results_dir) / plan.folder
-        self._plan = plan
+        self._plan, self._team, self._device = plan, team, device
         self._data_dir, self._profiles = plan.data_dir, plan.profile
         with self._images():
             self._task = load_study_task(spec, plan.data_dir)
@@ -85,33 +95,53 @@ class TrainingEvaluator:
         counted = fvcore_cost(shipped, spec.deployment)
         layers = spec.task_layers(job.architecture, task.input, spec.head or task.outputs)
         proxies = self._scores(layers) if spec.proxies else None
-        session = Session(layers, task, recipe, spec.ladder.max_epochs, job.seed)
-        session.accelerate(accelerate)
+        session = Session(layers, task, recipe, spec.ladder.max_epochs, job.seed, self._device)
         session.rungs = spec.rungs
+        session.join(self._team)
+        session.accelerate(accelerate)
         if self._profiles:
             session.profile()
         spent = None
-        for epoch in range(1, spec.ladder.max_epochs + 1):
-            session.show_at(spec.ladder.side(epoch))
-            with self._images():
-                found = session.run_epoch()
+        for found, earlier in self._trained(job, session):
             spent = add_profiles(spent, found.profile)
             yield Epoch(
-                epoch,
+                found.epoch,
                 _metrics(spec, found.metrics),
                 found.train_loss,
-                counted if epoch == 1 else None,
-                proxies if epoch == 1 else None,
+                counted if found.epoch == 1 else None,
+                proxies if found.epoch == 1 else None,
                 spent,
-                saving=epoch == spec.ladder.max_epochs and math.isfinite(found.train_loss),
+                saving=found.epoch == spec.ladder.max_epochs and math.isfinite(found.train_loss),
+                earlier=earlier,
             )
         yield self._saved(job, session, spent)
 
     def _scores(self, layers: list[Layer]) -> dict[str, float]:
         return score_if_it_fits(layers, self._batches, self._spec.seed, self._task.goal.loss)
 
+    def _trained(self, job: Job, session: Session) -> Iterator[tuple[EpochResult, float]]:
+        """Yield every epoch of a training, and the seconds that it took in an earlier attempt.
+
+        A fixed network goes on from the checkpoint that an earlier attempt left.
+        """
+        ladder, keeps = self._spec.ladder, bool(self._spec.networks)
+        folder = self._folder / checkpoint_folder(job.number)
+        history = restore_checkpoint(session, folder) if keeps else []
+        yield from ((found, found.seconds) for found in history)
+        while session.epoch < ladder.max_epochs:
+            session.show_at(ladder.side(session.epoch + 1))
+            with self._images():
+                found = session.run_epoch()
+            history.append(found)
+            if keeps and self._team.leads and math.isfinite(found.train_loss):
+                self._check_folder()
+                save_checkpoint(session, folder, history)
+            yield found, 0.0
+
     def _saved(self, job: Job, session: Session, spent: Profile | None) -> Saved:
         """Write the weights of a training that has ended."""
+        if not self._team.leads:
+            return Saved("", "", spent)
         self._check_folder()
         name = weights_name(job.number, job.attempt, self._plan.study_id)
         sha256 = session.save_weights(self._folder / name)
@@ -149,6 +179,13 @@ class TrainingEvaluator:
 
 
 def make(plan: WorkerPlan) -> Evaluator:
+    """Return `team_evaluator` of a worker that trains alone."""
+    return team_evaluator(plan)
+
+
+def team_evaluator(
+    plan: WorkerPlan, team: Team = ALONE, device: torch.device | None = None
+) -> TrainingEvaluator:
     """Set this worker process up for training, and return its evaluator.
 
     It trains on as many threads as Ray gives the trial CPUs, or on OMP_NUM_THREADS elsewhere.
@@ -156,7 +193,7 @@ def make(plan: WorkerPlan) -> Evaluator:
     threads = os.environ.get("OMP_NUM_THREADS", "1")
     prepare_worker(int(threads) if threads.isdigit() else 1)
     use_processes(plan.loaders)
-    return TrainingEvaluator(plan)
+    return TrainingEvaluator(plan, team, device)
 
 
 def _too_large(recipe: Recipe, halved: bool, error: BaseException) -> TrialError:

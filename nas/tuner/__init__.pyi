@@ -5,4 +5,4 @@ from .local_ray import started_ahead as started_ahead
 from .run_study import RunResult as RunResult
 from .run_study import RunSettings as RunSettings
 from .run_study import run as run
-from .train_workers import training_workers as training_workers
+from .train_workers import check_workers as check_workers

@@ -37,7 +37,8 @@ class RunSettings:
     a directory that every node sees), `data_dir` has the task's data. `evaluator` names the factory
     as `module:name`. A trial without a report for `report_timeout` seconds is killed. `profile`
     measures the time of each part of a training. `loaders` processes decode streamed images for
-    each trial; 0 uses one for each CPU core. `folder` in `results_dir` belongs to the study of
+    each trial; 0 uses one for each CPU core. If `workers` is greater than 1, so many processes
+    train each trial together. `folder` in `results_dir` belongs to the study of
     identity `study_id` (`nas.study.results_folder.claim`); by default a folder of the study's name
     is claimed for an identity of this run. With `owns_process` a second signal ends the process
     immediately; otherwise it raises KeyboardInterrupt.
@@ -53,6 +54,7 @@ class RunSettings:
     report_timeout: float = 1800.0
     profile: bool = False
     loaders: int = 0
+    workers: int = 1
     folder: str | None = None
     study_id: str = field(default_factory=lambda: secrets.token_hex(8))
     owns_process: bool = True
@@ -86,14 +88,29 @@ def run(study: Study, settings: RunSettings, on_event: Watcher = ignore_event) -
         _landing(execution),
     ):
         interruption.arm()
-        room = capacity(settings.cpus_per_trial, settings.gpus_per_trial, settings.max_concurrent)
-        on_event(WorkersReady(room(), moved_note(scratch)))
-        bridge = Bridge(execution, _plan(study, settings), room, settings.report_timeout)
-        if not interruption():
-            _fit(bridge, settings, interruption, scratch, room)
-        if bridge.failure is not None:
-            raise bridge.failure
+        if settings.workers > 1:
+            from nas.tuner.train_workers import WorkerTeam  # loads Ray Train
+
+            on_event(WorkersReady(1, moved_note(scratch)))
+            plan = _plan(study, settings)
+            team = WorkerTeam(settings.workers, settings.cpus_per_trial, plan, scratch)
+            team.run(execution, interruption)
+        else:
+            _run_on_tune(execution, settings, interruption, scratch)
     return RunResult(interruption(), time.monotonic() - began)
+
+
+def _run_on_tune(
+    execution: Execution, settings: RunSettings, interruption: Interruption, scratch: Path
+) -> None:
+    room = capacity(settings.cpus_per_trial, settings.gpus_per_trial, settings.max_concurrent)
+    execution.emit(WorkersReady(room(), moved_note(scratch)))
+    plan = _plan(execution.study, settings)
+    bridge = Bridge(execution, plan, room, settings.report_timeout)
+    if not interruption():
+        _fit(bridge, settings, interruption, scratch, room)
+    if bridge.failure is not None:
+        raise bridge.failure
 
 
 def _fit(

@@ -1,17 +1,16 @@
-"""One training on several workers: Ray Train places them and connects their torch.distributed.
+"""Trials that several workers train together: Ray Train places them and connects their processes.
 
-Each worker loads the task itself and trains its part of every batch (`nas.training.Team`). The The
-first one writes the run's folder, which all of them must see, and tells a mailbox in Ray how far it
-is; the driver reads that, so that nothing of ours runs in Ray Train's own controller.
-
-A training that loses a worker begins again from its last checkpoint, a few times; Ray Train's own
-retries are not used, since they would repeat an error of the user as well.
+Each worker loads the task itself and trains its part of every batch (`nas.training.Team`). It
+puts its reports into a mailbox in Ray; the driver reads them, so that nothing of ours runs in Ray
+Train's own controller. Ray Train's own retries are not used, since they would repeat an error of
+the user as well: a trial that loses a worker waits again, and goes on from its checkpoint.
 """
 
+import math
 import os
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Generator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Thread
@@ -23,234 +22,139 @@ from ray.train import FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchTrainer, get_device
 
 from nas.errors import NasError
-from nas.study import DataIdentity, TaskRequest
-from nas.training import (
-    Result,
-    Run,
-    Team,
-    Watch,
-    default_device,
-    prepare_worker,
-    processes_in_use,
-    read_result,
-    train_here,
-    use_processes,
-    usual_threads,
-)
-from nas.tuner.connection import connected, environment
-from nas.tuner.scratch import moved_note
-from nas.tuner.signals import Interruption, interruptible
-from nas.tuner.worker_errors import LostWorkerError, explain
+from nas.study import Attempt, Decision, Epoch, Execution, Failure, Job, Report, WorkerPlan
+from nas.training import Team, default_device, team_evaluator
+from nas.tuner.connection import environment
+from nas.tuner.signals import Interruption
 
 _POLL_SECONDS = 0.2
-_STEP_SECONDS = 0.5  # between two words on the steps of an epoch
 _LANDING_SECONDS = 20.0
-_LOSSES = 3  # in a row, with no epoch between, after which a training is given up
+_CONNECTION = ("connection", "gloo", "nccl", "timed out", "timeout", "socket", "peer")
 _SETTINGS = {
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",  # how soon an end or a loss is noticed
     "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "180",  # then it fails, instead of waiting for ever
 }
 
 
+class LostWorkerError(Exception):
+    """A worker's process or its connection is gone."""
+
+
 class _Mailbox:
     """What the workers say, in order, until the driver reads it; an actor of Ray."""
 
     def __init__(self) -> None:
-        self._said: list[tuple[str, Any]] = []
+        self._said: list[Any] = []
 
-    def put(self, kind: str, value: Any) -> None:
+    def put(self, message: Any) -> None:
         """Take in one message."""
-        self._said.append((kind, value))
+        self._said.append(message)
 
-    def take(self) -> list[tuple[str, Any]]:
+    def take(self) -> list[Any]:
         """Hand out all messages since the last call."""
         said, self._said = self._said, []
         return said
 
 
 @dataclass(frozen=True)
-class _Assignment:
-    """What every worker gets: the run without its task, and how to load that."""
+class WorkerTeam:
+    """`count` workers of Ray, each with `cpus` and, where the cluster has GPUs, a GPU of its own.
 
-    run: Mapping[str, Any]
-    request: TaskRequest
-    images: DataIdentity
-    notes: list[str]
-    threads: int
-    loaders: int
-    mailbox: Any
+    `scratch` is a folder for the files of Ray Train.
+    """
 
-    def say(self, kind: str, value: Any) -> None:
-        """Put a message into the mailbox; where the driver is gone, so is the mailbox: RayError."""
-        ray.get(self.mailbox.put.remote(kind, value))
+    count: int
+    cpus: float
+    plan: WorkerPlan
+    scratch: Path
 
-
-class Workers:
-    """Trains runs on `count` workers of Ray: the `execute` of `nas.training.loop.run.train`."""
-
-    def __init__(
-        self, count: int, request: TaskRequest, scratch: Path, interruption: Interruption
-    ) -> None:
-        """Use the Ray that this process is connected to; `request` is the task of the runs.
+    def run(self, execution: Execution, interruption: Interruption) -> None:
+        """Execute what is left of a study, one trial after another.
 
         Raises:
-            NasError: there are not as many GPUs, or without any GPU not as many CPUs.
+            NasError: there are not as many GPUs, or without any GPU not as many CPUs; or the study
+                failed or paused.
         """
-        self._count, self._scratch, self._interruption = count, scratch, interruption
-        data_dir = request.data_dir
-        absolute = str(Path(data_dir).resolve()) if data_dir else None
-        self._request = replace(request, data_dir=absolute)
         have = dict(ray.cluster_resources())  # type: ignore[no-untyped-call]
-        self._gpus = int(have.get("GPU", 0))
-        _check(count, int(have.get("CPU", 0)), self._gpus)
+        gpus = int(have.get("GPU", 0))
+        check_workers(self.count, int(have.get("CPU", 0)), gpus)
+        while not interruption() and (job := execution.next()) is not None:
+            reports = self._reports(job, gpus > 0, interruption)
+            try:
+                for report in reports:
+                    if execution.report(job, report) is Decision.STOP:
+                        break
+            except LostWorkerError:
+                execution.lost(job)
+            finally:
+                reports.close()
 
-    def __call__(self, run: Run, watch: Watch, notes: list[str]) -> Result:
-        """Train `run` to its end, from its checkpoint where there is one.
+    def _reports(self, job: Job, use_gpu: bool, interruption: Interruption) -> Generator[Report]:
+        """Yield what the workers report of one attempt; close it to end them.
 
         Raises:
-            KeyboardInterrupt: SIGINT or SIGTERM came; the last checkpoint stands.
-            NasError: the training cannot go on, as one worker said, or its workers keep dying.
-            MemoryError: one of them ran out of memory.
+            LostWorkerError: one of them is gone.
         """
-        Team(size=self._count).check(run.recipe.batch_size, len(run.task.train))
-        if (moved := moved_note(self._scratch)) is not None:
-            watch.note(moved)
-        losses, epoch = 0, -1
-        unit = "GPU" if self._gpus else "CPU"
-        notes = [*notes, f"{self._count} {unit} workers, {_each(run, self._count)} images each"]
-        while True:
-            journal = _Journal(run, watch)
-            error = self._fit(run, notes, journal)
-            if error is None:
-                return read_result(run)
-            losses = 1 if journal.epoch > epoch else losses + 1
-            epoch = max(epoch, journal.epoch)
-            found = explain(error, run.folder)
-            if not isinstance(found, LostWorkerError) or losses > _LOSSES:
-                raise found from error
-            watch.note(f"{found.cause} Going on from the last checkpoint.")
-
-    def _fit(self, run: Run, notes: list[str], journal: "_Journal") -> BaseException | None:
-        """Run Ray Train once; return how it failed, None if it did not."""
         mailbox: Any = ray.remote(num_cpus=0)(_Mailbox).remote()
-        trainer = TorchTrainer(
+        workers: list[Any] = []
+        ended: list[BaseException | None] = []
+        trainer = self._trainer(job, use_gpu, mailbox)
+        # In a thread, where Ray Train leaves the signals alone; they are ours.
+        thread = Thread(target=_run, args=(trainer, ended), daemon=True)
+        over = False
+        with environment(_SETTINGS):
+            thread.start()
+            try:
+                while not over and not interruption():
+                    over = not thread.is_alive()
+                    for message in _taken(mailbox):
+                        if not isinstance(message, Report):
+                            workers.append(message)
+                        elif _is_of_peer(message):
+                            raise LostWorkerError
+                        else:
+                            yield replace(message, worker=f"{message.worker} of {self.count}")
+                    thread.join(_POLL_SECONDS)
+                if over:
+                    raise LostWorkerError from ended[0]
+            finally:
+                for actor in workers:
+                    with suppress(RayError):
+                        ray.kill(actor)
+                thread.join(_LANDING_SECONDS)
+                ray.kill(mailbox)
+
+    def _trainer(self, job: Job, use_gpu: bool, mailbox: Any) -> TorchTrainer:
+        return TorchTrainer(
             _work,
-            train_loop_config={"assignment": self._assignment(run, notes, mailbox)},
+            train_loop_config={"plan": self.plan, "job": job, "mailbox": mailbox},
             scaling_config=ScalingConfig(
-                num_workers=self._count,
-                use_gpu=self._gpus > 0,
-                resources_per_worker={"CPU": 1, **({"GPU": 1} if self._gpus else {})},
+                num_workers=self.count,
+                use_gpu=use_gpu,
+                resources_per_worker={"CPU": self.cpus, **({"GPU": 1} if use_gpu else {})},
             ),
             run_config=RunConfig(
-                name=f"{run.folder.name}-{time.monotonic_ns()}",
-                storage_path=str(self._scratch / "train"),
+                name=f"trial-{job.number}-{time.monotonic_ns()}",
+                storage_path=str(self.scratch / "train"),
                 failure_config=FailureConfig(  # whose annotation is that of an older version
                     max_failures=0,
                     controller_failure_limit=0,  # type: ignore[call-arg]
                 ),
             ),
         )
-        ended: list[BaseException | None] = []
-        # In a thread, where Ray Train leaves the signals alone; they are ours.
-        thread = Thread(target=_run, args=(trainer, ended), daemon=True)
-        with environment(_SETTINGS):
-            thread.start()
-            try:
-                while thread.is_alive():
-                    thread.join(_POLL_SECONDS)
-                    journal.read(mailbox)
-                    if self._interruption():
-                        raise KeyboardInterrupt
-            except BaseException:
-                journal.kill()
-                thread.join(_LANDING_SECONDS)
-                raise
-            journal.read(mailbox)
-        ray.kill(mailbox)
-        return ended[0]
-
-    def _assignment(self, run: Run, notes: list[str], mailbox: Any) -> _Assignment:
-        return _Assignment(
-            run={
-                "layers": run.layers,
-                "recipe": run.recipe,
-                "epochs": run.epochs,
-                "seed": run.seed,
-                "folder": run.folder.resolve(),
-                "identity": run.identity,
-                "profile": run.profile,
-            },
-            request=self._request,
-            images=run.task.identity,
-            notes=notes,
-            threads=usual_threads(self._count),
-            loaders=processes_in_use(),
-            mailbox=mailbox,
-        )
 
 
-class _Journal:
-    """Hands what the workers say to a watch, and knows which workers there are."""
-
-    def __init__(self, run: Run, watch: Watch) -> None:
-        self._run, self._watch = run, watch
-        self._actors: list[Any] = []
-        self.epoch = 0
-
-    def read(self, mailbox: Any) -> None:
-        """Pass on what is in the mailbox; nothing if Ray has lost it."""
-        with suppress(RayError):
-            for kind, value in ray.get(mailbox.take.remote()):
-                getattr(self, f"_{kind}")(value)
-
-    def kill(self) -> None:
-        """End the workers at once."""
-        for actor in self._actors:
-            with suppress(RayError):
-                ray.kill(actor)
-
-    def _worker(self, actor: Any) -> None:
-        self._actors.append(actor)
-
-    def _begin(self, epoch: int) -> None:
-        self.epoch = epoch
-        self._watch.begin(self._run, epoch)
-
-    def _step(self, at: tuple[int, int, int]) -> None:
-        self._watch.step(*at)
-
-    def _finished(self, result: Any) -> None:
-        self.epoch = result.epoch
-        self._watch.epoch(self._run, result)
-
-
-@contextmanager
-def training_workers(
-    count: int, request: TaskRequest, ray_address: str | None = None
-) -> Iterator[Workers]:
-    """Yield `count` workers for trainings on the task of `request`, with Ray running meanwhile.
-
-    SIGINT and SIGTERM end a training within seconds, as a KeyboardInterrupt; a second one ends the
-    process at once.
+def check_workers(count: int, cpus: int | None = None, gpus: int | None = None) -> None:
+    """Refuse more workers than there are GPUs, or without a GPU CPUs; by default of this machine.
 
     Raises:
-        NasError: the cluster cannot be reached, or is too small.
+        NasError: there are too few.
     """
-    if ray_address is None:  # said before Ray is started, which takes seconds
-        gpus = _local_gpus()
-        _check(count, os.cpu_count() or 1, gpus)
-    with interruptible() as interruption, connected(ray_address) as scratch:
-        interruption.arm()
-        yield Workers(count, request, scratch, interruption)
+    if cpus is None or gpus is None:
+        import torch
 
-
-def _local_gpus() -> int:
-    import torch
-
-    return torch.cuda.device_count() if default_device().type == "cuda" else 0
-
-
-def _check(count: int, cpus: int, gpus: int) -> None:
+        cpus = os.cpu_count() or 1
+        gpus = torch.cuda.device_count() if default_device().type == "cuda" else 0
     most, unit = (gpus, "GPU") if gpus else (cpus, "CPU")
     if count > most:
         raise NasError(
@@ -262,49 +166,44 @@ def _check(count: int, cpus: int, gpus: int) -> None:
         )
 
 
-def _each(run: Run, count: int) -> int:
-    return min(run.recipe.batch_size, len(run.task.train)) // count
+def _taken(mailbox: Any) -> list[Any]:
+    """Return what is in the mailbox; nothing if Ray has lost it."""
+    with suppress(RayError):
+        messages: list[Any] = ray.get(mailbox.take.remote())
+        return messages
+    return []
+
+
+def _is_of_peer(report: Report) -> bool:
+    """Tell whether a worker failed because it lost the connection to another one."""
+    found = report.content
+    if not isinstance(found, Failure) or found.reason != "crash":
+        return False
+    last = found.detail.strip().splitlines()[-1].lower()
+    return any(word in last for word in _CONNECTION)
 
 
 def _run(trainer: TorchTrainer, ended: list[BaseException | None]) -> None:
     """Fit, and keep the error, whatever it is: the thread has nobody else to tell."""
     try:
         trainer.fit()
-    except BaseException as error:  # noqa: BLE001 - handed to the main thread, which raises it
+    except BaseException as error:  # noqa: BLE001 - a lost worker, for the main thread
         ended.append(error)
     else:
         ended.append(None)
 
 
 def _work(config: dict[str, Any]) -> None:
-    """Train as one of the team; what every worker of Ray Train calls."""
-    assignment: _Assignment = config["assignment"]
-    team = Team.joined()
-    assignment.say("worker", ray.get_runtime_context().current_actor)
-    prepare_worker(assignment.threads)
-    use_processes(assignment.loaders)
-    task = assignment.request.load()
-    if change := assignment.images.change(task.identity):
-        raise NasError(
-            f"worker {team.rank} sees other images than the driver: {change}.",
-            "Give every node the same data under the same path.",
-        )
-    run = Run(task=task, **assignment.run)
-    train_here(run, _telling(assignment), assignment.notes, get_device(), team)
+    """Train as one of the team; what every worker of Ray Train calls.
 
-
-def _telling(assignment: _Assignment) -> Watch:
-    """Return the watch of the first worker, which tells the driver."""
-    last = 0.0
-
-    def step(epoch: int, at: int, steps: int) -> None:
-        nonlocal last
-        if time.monotonic() - last > _STEP_SECONDS:
-            last = time.monotonic()
-            assignment.say("step", (epoch, at, steps))
-
-    return Watch(
-        begin=lambda run, epoch: assignment.say("begin", epoch),
-        step=step,
-        epoch=lambda run, result: assignment.say("finished", result),
-    )
+    The first worker reports every epoch, the others only what ends their part early.
+    """
+    mailbox, team = config["mailbox"], Team.joined()
+    ray.get(mailbox.put.remote(ray.get_runtime_context().current_actor))
+    attempt = Attempt(config["job"], lambda: team_evaluator(config["plan"], team, get_device()))
+    while True:
+        report = attempt.advance()
+        if team.leads or isinstance(report.content, Failure):
+            ray.get(mailbox.put.remote(report))
+        if not isinstance(report.content, Epoch) or not math.isfinite(report.content.train_loss):
+            return

@@ -4,6 +4,7 @@ from .events import Event as Event
 from .events import FinalistsMeasured as FinalistsMeasured
 from .events import FolderRenamed as FolderRenamed
 from .events import LatencySkipped as LatencySkipped
+from .events import OtherImages as OtherImages
 from .events import RunsMade as RunsMade
 from .events import ScoresBegin as ScoresBegin
 from .events import Shipping as Shipping
@@ -50,6 +51,7 @@ from .requests import NetworkLatencyRequest as NetworkLatencyRequest
 from .requests import NetworkRequest as NetworkRequest
 from .requests import RunRequest as RunRequest
 from .requests import SearchRequest as SearchRequest
+from .requests import TrainRequest as TrainRequest
 from .score_audits import AuditRequest as AuditRequest
 from .score_audits import audit_study as audit_study
 from .search_run import SearchOutcome as SearchOutcome
@@ -65,3 +67,5 @@ from .space_summary import summarise_space as summarise_space
 from .stored_study import ReportRequest as ReportRequest
 from .stored_study import StoredStudy as StoredStudy
 from .stored_study import write_report as write_report
+from .train_run import plan_training as plan_training
+from .train_run import train as train

@@ -6,12 +6,12 @@ their files in the folder of the variable NAS_RESULTS, or in `nas-results`. The 
 same.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from nas.errors import InterruptedStudyError, NasError
 from nas.space import Architecture, SearchSpace, load_space
-from nas.workflows import events, network_export, search_run, space_comparison
+from nas.workflows import events, network_export, search_run, space_comparison, train_run
 from nas.workflows.network_count import NetworkCount
 from nas.workflows.networks import network_in
 from nas.workflows.requests import (
@@ -21,8 +21,9 @@ from nas.workflows.requests import (
     NetworkRequest,
     RunRequest,
     SearchRequest,
+    TrainRequest,
 )
-from nas.workflows.stored_study import ReportRequest, StoredStudy, write_report
+from nas.workflows.stored_study import ReportRequest, StoredStudy, StoredTrial, write_report
 
 
 def search(
@@ -103,6 +104,66 @@ def search(
     )
     run = run or RunRequest()
     return _complete(lambda: search_run.search(request, run, db, on_event), run, db)
+
+
+def train(
+    network: str | Architecture | StoredTrial,
+    *,
+    space: str | None = TrainRequest.space,
+    against: str | None = TrainRequest.against,
+    name: str | None = TrainRequest.name,
+    task: str | None = TrainRequest.task,
+    data: str | Path | None = TrainRequest.data,
+    recipe: str | None = TrainRequest.recipe,
+    settings: Mapping[str, object] | None = None,
+    epochs: int | None = TrainRequest.epochs,
+    seeds: int = TrainRequest.seeds,
+    seed: int = TrainRequest.seed,
+    reuse: bool = TrainRequest.reuse,
+    limit: int | None = TrainRequest.limit,
+    image_size: int | None = TrainRequest.image_size,
+    skip_corrupt: bool = TrainRequest.skip_corrupt,
+    strides: str | None = TrainRequest.strides,
+    task_strides: str | None = TrainRequest.task_strides,
+    run: RunRequest | None = None,
+    db: str | None = None,
+    on_event: events.Watcher = events.ignore,
+) -> StoredStudy:
+    """Train one network to the end; return its study when it is complete.
+
+    `network` is a trial of a study, an architecture, the name of a known network of `space`, or its
+    choices in full. `settings` replace fields of the recipe, such as {"lr": 0.05}. Every other
+    setting is that of `nas train` and of `TrainRequest`. An interruption is that of `search`; with
+    `resume` a training continues from its last epoch.
+
+    Raises:
+        NasError: a setting cannot be used, and nothing was created; or the training failed.
+        KeyboardInterrupt: the study was interrupted; the message names it.
+    """
+    trial = network if isinstance(network, StoredTrial) else None
+    request = TrainRequest(
+        arch=None if isinstance(network, StoredTrial) else _text_of(network),
+        study=trial.study.name if trial else None,
+        trial=trial.number if trial else None,
+        space=space,
+        against=against,
+        name=name,
+        task=task,
+        data=Path(data) if data is not None else None,
+        recipe=recipe,
+        settings=tuple(f"{key}={value}" for key, value in (settings or {}).items()),
+        epochs=epochs,
+        seeds=seeds,
+        seed=seed,
+        reuse=reuse,
+        limit=limit,
+        image_size=image_size,
+        skip_corrupt=skip_corrupt,
+        strides=strides,
+        task_strides=task_strides,
+    )
+    run, db = run or RunRequest(), db or (trial.study.db if trial else None)
+    return _complete(lambda: train_run.train(request, run, db, on_event), run, db)
 
 
 def resume(

@@ -50,6 +50,14 @@ class StudyReady:
 
 
 @dataclass(frozen=True, slots=True)
+class OtherImages:
+    """A network of `study` is trained on other images than that study; `change` says how."""
+
+    study: str
+    change: str
+
+
+@dataclass(frozen=True, slots=True)
 class FolderRenamed:
     """The study got `folder` in the results, because `taken` belongs to another study."""
 
@@ -134,6 +142,7 @@ Event: TypeAlias = (
     | TableMeasured
     | StudyReady
     | FolderRenamed
+    | OtherImages
     | TrialsBegin
     | TrialsEnd
     | StudyComplete

@@ -75,6 +75,8 @@ def trained_network(network: NetworkRequest, results_dir: Path) -> ExportRequest
     with open_store(network.db, create=False) as store:
         store.look_in(results_dir)
         found, chosen = study_trial(store, network.study or "", network.trial)
+        if network.trial is None:
+            chosen = found.exported(chosen)
         return trial_request(store, found, chosen, load_study_task(found.spec))
 
 

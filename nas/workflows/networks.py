@@ -103,9 +103,9 @@ def trial_network(
     space = spec.space_of(trial.architecture)
     stated = given_strides([space], strides)
     if not stated:
-        stated = spec.strides if input_ else spec.deployed(space).strides
+        stated = spec.stated(space).deployment if input_ else spec.deployed(space).strides
     return NamedNetwork(
-        name=trial.reference or f"{spec.name}-trial-{trial.number}",
+        name=spec.network_name(trial),
         space=space,
         architecture=trial.architecture,
         input=parse_input(input_) if input_ else spec.deployment,

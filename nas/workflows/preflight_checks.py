@@ -11,9 +11,17 @@ from nas.errors import NasError, NoEffectError
 from nas.exports import choose_formats
 from nas.feasible import FeasibleSpace, FeasibleUnion, feasible_space
 from nas.samplers import make_sampler
-from nas.study import Sampler, StudySpec, check_images, check_resolutions
-from nas.training import Files, Task, default_device, load_study_task
-from nas.tuner import check_fraction, knock, too_small
+from nas.study import NoSampler, Sampler, StudySpec, check_images, check_resolutions
+from nas.training import (
+    Files,
+    Task,
+    Team,
+    default_device,
+    load_study_task,
+    read_recipe,
+    usual_threads,
+)
+from nas.tuner import check_fraction, check_workers, knock, too_small
 from nas.workflows.requests import RunRequest
 
 
@@ -21,11 +29,12 @@ from nas.workflows.requests import RunRequest
 class Preflight:
     """The results of a study's preflight, for its run.
 
-    `spec` is the specification of the study, with the size of its images if it had none.
+    `spec` is the specification of the study, with the size of its images if it had none. `feasible`
+    is None in a study that searches nothing.
     """
 
     spec: StudySpec
-    feasible: FeasibleSpace | FeasibleUnion
+    feasible: FeasibleSpace | FeasibleUnion | None
     sampler: Sampler
     task: Task
 
@@ -47,15 +56,14 @@ def preflight(spec: StudySpec, run: RunRequest) -> Preflight:
     """
     if run.formats:  # those of this package need not be loaded yet
         choose_formats(run.formats)
-    feasible = _feasible(spec)
-    feasible.check()
-    sampler = make_sampler(spec.sampler, feasible, spec.goals)
+    feasible, sampler = _searched(spec)
     task = load_study_task(spec)
+    _check_workers(spec, run, task)
     check_loaders(run.loaders, isinstance(task.train, Files))
     check_images(spec, task.input)
     check_resolutions(spec, task.input)
     _probe(run.results_dir)
-    _check_room(run)
+    _check_room(run, cpus_per_trial(spec, run))
     return Preflight(replace(spec, task_input=str(task.input)), feasible, sampler, task)
 
 
@@ -64,6 +72,17 @@ def gpus_per_trial(run: RunRequest) -> float:
     if run.gpus_per_trial is not None:
         return run.gpus_per_trial
     return 1.0 if default_device().type == "cuda" else 0.0
+
+
+def cpus_per_trial(spec: StudySpec, run: RunRequest) -> float:
+    """Return the CPU cores for one trial, or for one of the workers that train it."""
+    if run.cpus_per_trial is not None:
+        return run.cpus_per_trial
+    if not spec.networks:
+        return 1.0
+    at_a_time = run.workers if run.workers > 1 else max(1, torch.cuda.device_count())
+    most = max(1, (os.cpu_count() or 1) // at_a_time)
+    return float(min(most, usual_threads(at_a_time)))
 
 
 def check_loaders(number: int, streamed: bool) -> None:
@@ -76,19 +95,51 @@ def check_loaders(number: int, streamed: bool) -> None:
         raise NoEffectError("loaders", "the images are in memory")
 
 
+def _searched(spec: StudySpec) -> tuple[FeasibleSpace | FeasibleUnion | None, Sampler]:
+    """Return what a study searches, and how.
+
+    Raises:
+        NasError: the budget cannot be met, or there is no such sampler.
+    """
+    if spec.networks:
+        return None, NoSampler()
+    feasible = _feasible(spec)
+    feasible.check()
+    return feasible, make_sampler(spec.sampler, feasible, spec.goals)
+
+
+def _check_workers(spec: StudySpec, run: RunRequest, task: Task) -> None:
+    """Refuse workers that cannot train the trials of a study together.
+
+    Raises:
+        NasError: the study is a search, or batches cannot be shared out, or there are too few
+            processors.
+    """
+    if run.workers == 1:
+        return
+    if not spec.networks:
+        raise NasError(
+            f"{spec.name} is a search: each of its trials has one worker.", "Leave --workers out."
+        )
+    recipe = read_recipe(spec.recipe, "the study's recipe")
+    Team(size=run.workers).check(recipe.batch_size, len(task.train))
+    if not run.ray_address:
+        check_workers(run.workers)
+
+
 def _feasible(spec: StudySpec) -> FeasibleSpace | FeasibleUnion:
     parts = {name: feasible_space(costs, spec.budget) for name, costs in spec.cost_models().items()}
     return parts[spec.space.name] if len(parts) == 1 else FeasibleUnion(parts)
 
 
-def _check_room(run: RunRequest) -> None:
+def _check_room(run: RunRequest, cpus: float) -> None:
     """Refuse resources that no trial can get, before a study is created."""
     gpus = gpus_per_trial(run)
     check_fraction(gpus)
     if run.ray_address:
         knock(run.ray_address)
         return
-    wants = (run.cpus_per_trial, gpus)
+    wants = (cpus * run.workers, gpus * run.workers)
     have = (os.cpu_count() or 1, torch.cuda.device_count())
     if wants[0] > have[0] or wants[1] > have[1]:
         raise too_small(wants, have)

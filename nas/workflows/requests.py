@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 NUM_TRIALS = 24  # candidates of a study without a time limit
 ETA = 3  # one in so many trials continues at each rung
 SPACE = "igcv3"
+REPORT_TIMEOUT = 1800.0  # seconds, of the trials of a search
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,11 +112,7 @@ class SearchRequest(
             yield NoEffectError("epochs", f"the last of {{rungs}} {rungs} is full fidelity")
         if not self.confirm:
             yield NoEffectError("seeds", "{confirm} 0 trains nothing again")
-        embedded = self.task is not None and _kind(self.task).embedded
-        if embedded:
-            yield NoEffectError("data", f"the images of {self.task} come with a package")
-        if embedded or not self.data:
-            yield NoEffectError("skip_corrupt", "no images of {data} are read")
+        yield from unused_images(self.task, self.data)
         yield from unused_latency(self.budgets, self.objectives)
 
     @cached_property
@@ -189,30 +186,99 @@ class CompareRequest(Request, least={"number": 2}):
 
 
 @dataclass(frozen=True, kw_only=True)
+class TrainRequest(
+    Request,
+    least={"trial": 0, "epochs": 1, "seeds": 1, "seed": 0, "limit": 1, "image_size": 8},
+):
+    """One network to train to the end: a study that searches nothing.
+
+    The network is `arch` of `space`, or a trial of `study`, as in `NetworkRequest`. `against` is a
+    second one, trained in the same way: a name or choices as in `arch`, a study (its best trial),
+    or a trial as STUDY#N. `name` None makes a name of the new study from network, task and recipe.
+    `task` None is that of `study`, else folder where `data` is given, else digits. With the task of
+    `study` its data, `limit`, image size and recipe are the defaults. `settings` replace fields of
+    the recipe, each as FIELD=VALUE. `epochs` None are the recipe's. Each network is trained with
+    the seeds `seed`, `seed` + 1, …. With `reuse`, an equal training of the database is not
+    repeated. `strides` are those at the deployment, `task_strides` those on the images.
+    """
+
+    arch: str | None = None
+    space: str | None = None
+    study: str | None = None
+    trial: int | None = None
+    against: str | None = None
+    name: str | None = None
+    task: str | None = None
+    data: Path | None = None
+    limit: int | None = None
+    image_size: int | None = None
+    skip_corrupt: bool = False
+    recipe: str | None = None
+    settings: tuple[str, ...] = ()
+    epochs: int | None = None
+    seeds: int = 1
+    seed: int = 0
+    reuse: bool = True
+    strides: str | None = None
+    task_strides: str | None = None
+
+    def __post_init__(self) -> None:
+        """Take the folder as a path, and check the numbers and the settings."""
+        _as_path(self, "data")
+        super().__post_init__()
+
+    def no_effects(self) -> Iterator[NoEffectError]:
+        """Yield each setting that has no effect."""
+        if self.study is not None:
+            yield NoEffectError("strides", "the study says how it is deployed")
+            if self.against is None:
+                yield NoEffectError("space", "the network is one of the study")
+        if self.sets_epochs:
+            yield NoEffectError("epochs", "{settings} epochs=… replaces it")
+        yield from unused_images(self.task, self.data, own=self.study is not None)
+
+    @property
+    def sets_epochs(self) -> bool:
+        """Whether `settings` replace the epochs of the recipe."""
+        return any(each.partition("=")[0].strip() == "epochs" for each in self.settings)
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunRequest(
-    Request, least={"gpus_per_trial": 0, "max_concurrent": 1, "report_timeout": 1, "loaders": 0}
+    Request,
+    least={
+        "gpus_per_trial": 0,
+        "max_concurrent": 1,
+        "report_timeout": 1,
+        "loaders": 0,
+        "workers": 1,
+    },
 ):
     """Where and how the trials of a study run, and where its files go; does not affect the study.
 
     `results_dir` is by default the folder that the environment variable NAS_RESULTS names, else
-    nas-results. `ray_address` None starts a Ray on this machine. `gpus_per_trial` None is 1 where
-    there is a GPU, else 0; fractions share one. `max_concurrent` None is as many trials as fit. A
-    trial that sends no report for `report_timeout` seconds is killed. `profile` measures where the
-    time of each trial goes. `loaders` processes decode streamed images for each trial; 0: one
-    for each of its CPU cores. The best network is exported in `formats`; none: those of this
-    package. With `owns_process` a second Ctrl-C ends the process at once; a script or a notebook
-    keeps it.
+    nas-results. `ray_address` None starts a Ray on this machine. `cpus_per_trial` None is 1; in a
+    study that searches nothing it is OMP_NUM_THREADS, or with a GPU an equal part of the cores.
+    `gpus_per_trial` None is 1 if there is a GPU, else 0; fractions share one. `max_concurrent` None
+    is as many trials as fit. A trial that sends no report for `report_timeout` seconds is killed;
+    None is 1800, and no limit in a study that searches nothing. There, `workers` processes train
+    each trial together. `profile` measures where the time of each trial goes. `loaders` processes
+    decode streamed images for each trial; 0: one for each of its CPU cores. `export` False leaves
+    out the files of the best network, which are written in `formats`; none: those of this package.
+    With `owns_process` a second Ctrl-C ends the process at once; a script or a notebook keeps it.
     """
 
     results_dir: Path = field(default_factory=results_folder)
     ray_address: str | None = None
-    cpus_per_trial: float = 1.0
+    cpus_per_trial: float | None = None
     gpus_per_trial: float | None = None
     max_concurrent: int | None = None
-    report_timeout: float = 1800.0
+    report_timeout: float | None = None
     profile: bool = False
     loaders: int = 0
     formats: Sequence[str] = ()
+    workers: int = 1
+    export: bool = True
     owns_process: bool = False
 
     def __post_init__(self) -> None:
@@ -220,6 +286,11 @@ class RunRequest(
         _as_path(self, "results_dir")
         _as_names(self, "formats")
         super().__post_init__()
+
+    def no_effects(self) -> Iterator[NoEffectError]:
+        """Yield each setting that has no effect."""
+        if self.workers > 1:
+            yield NoEffectError("max_concurrent", "{workers} train one network at a time")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -310,6 +381,17 @@ def _kind(task: str) -> "TaskKind":
     from nas.study import TASKS
 
     return TASKS.load(task)
+
+
+def unused_images(
+    task: str | None, data: Path | None, own: bool = False
+) -> Iterator[NoEffectError]:
+    """Yield the settings of images that are not read; `own` images may be those of a study."""
+    embedded = task is not None and _kind(task).embedded
+    if embedded:
+        yield NoEffectError("data", f"the images of {task} come with a package")
+    if embedded or not (data or (own and task is None)):
+        yield NoEffectError("skip_corrupt", "no images of {data} are read")
 
 
 def unused_latency(

@@ -1,6 +1,8 @@
 """Search: create or continue a study, run its trials, and export its best network."""
 
+import math
 import shlex
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -15,12 +17,20 @@ from nas.errors import (
     StudyPausedError,
 )
 from nas.store import Store, open_store
-from nas.study import Study, StudySpec, Trial, TrialState, reason_of
+from nas.study import (
+    Study,
+    StudySpec,
+    Trial,
+    TrialState,
+    checkpoint_folder,
+    last_line,
+    reason_of,
+)
 from nas.user_folders import RESULTS
 from nas.workflows import events
 from nas.workflows.package_versions import study_versions
 from nas.workflows.plan import check_request, plan_study
-from nas.workflows.requests import RunRequest, SearchRequest
+from nas.workflows.requests import REPORT_TIMEOUT, RunRequest, SearchRequest
 
 if TYPE_CHECKING:
     from nas.tuner import RunSettings
@@ -66,7 +76,7 @@ def search(
     check_request(request)
     with planned(request, run, on_event) as ready, open_store(db) as store:
         spec = enter(store, ready, request.study)
-        return _finish(store, ready.named(spec), run, on_event)
+        return finish(store, ready.named(spec), run, on_event)
 
 
 @contextmanager
@@ -102,7 +112,7 @@ def resume(
 
     with open_store(db, create=False) as store:
         ready = preflight(store.spec(study), run)
-        return _finish(store, ready, run, on_event)
+        return finish(store, ready, run, on_event)
 
 
 def enter(store: Store, ready: "Preflight", name: str | None) -> StudySpec:
@@ -119,6 +129,8 @@ def resume_command(store: Store, study: str, run: RunRequest) -> str:
     words = f"resume {study}"
     if run.results_dir != Path(RESULTS):
         words += f" --results {shlex.quote(str(run.results_dir))}"
+    if run.workers > 1:
+        words += f" --workers {run.workers}"
     if run.ray_address:
         words += f" --ray-address {run.ray_address}"
     if run.formats:
@@ -126,10 +138,14 @@ def resume_command(store: Store, study: str, run: RunRequest) -> str:
     return store.command(words)
 
 
-def _finish(
+def finish(
     store: Store, ready: "Preflight", run: RunRequest, on_event: events.Watcher
 ) -> SearchOutcome:
-    """Run the remaining trials of a study and export its best network."""
+    """Run the remaining trials of a study and export its best network.
+
+    Raises:
+        NasError: the study failed or paused; its measurements are kept.
+    """
     name = ready.spec.name
     with store.acquire(name):
         outcome = measure(store, ready, run, on_event)
@@ -139,10 +155,9 @@ def _finish(
 
         best = winner(store, outcome.study, on_event)
         if best is None:
-            raise StudyFailedError(
-                f"no candidate of {name} reached full fidelity.",
-                f"See why: {store.command(f'show {name}')}",
-            )
+            if ready.spec.networks:
+                store.set_state(name, "FAILED")
+            raise _none_complete(outcome.study, store.command(f"show {name}"))
         shipped = _shipped(store, outcome, best, ready, run, on_event)
     return replace(outcome, shipped=shipped)
 
@@ -178,8 +193,27 @@ def measure(
     store.set_state(name, "INTERRUPTED" if interrupted else "COMPLETE")
     if not interrupted:
         study.check_budget()
+        for trial in study.trials if study.spec.networks else ():
+            checkpoint = run.results_dir / folder / checkpoint_folder(trial.number)
+            shutil.rmtree(checkpoint, ignore_errors=True)
         on_event(events.StudyComplete(store, study))
     return SearchOutcome(study, seconds, again, interrupted)
+
+
+def _none_complete(study: Study, show: str) -> StudyFailedError:
+    """Return the error for a study of which no candidate is complete; `show` is what lists them."""
+    name = study.spec.name
+    failed = next((t for t in study.candidates if t.state is TrialState.FAILED), None)
+    if not study.spec.networks or failed is None:
+        return StudyFailedError(
+            f"no candidate of {name} reached full fidelity.", f"See why: {show}"
+        )
+    remedy = {
+        "nan": "Train with a lower learning rate: --set lr=…",
+        "oom": "Train with smaller batches (--set batch_size=…) or parts (--set accumulation=…).",
+    }.get(failed.fail_reason or "", f"See: {show}")
+    detail = last_line(failed.fail_detail).rstrip(".")
+    return StudyFailedError(f"the training {name} failed ({failed.fail_reason}): {detail}.", remedy)
 
 
 def _run(
@@ -208,18 +242,19 @@ def _left(study: Study) -> bool:
 
 def _run_settings(store: Store, spec: StudySpec, run: RunRequest, folder: str) -> "RunSettings":
     from nas.tuner import RunSettings
-    from nas.workflows.preflight_checks import gpus_per_trial
+    from nas.workflows.preflight_checks import cpus_per_trial, gpus_per_trial
 
     return RunSettings(
         results_dir=run.results_dir,
         data_dir=Path(spec.data_dir) if spec.data_dir else None,
         ray_address=run.ray_address,
-        cpus_per_trial=run.cpus_per_trial,
+        cpus_per_trial=cpus_per_trial(spec, run),
         gpus_per_trial=gpus_per_trial(run),
         max_concurrent=run.max_concurrent,
-        report_timeout=run.report_timeout,
+        report_timeout=run.report_timeout or (math.inf if spec.networks else REPORT_TIMEOUT),
         profile=run.profile,
         loaders=run.loaders,
+        workers=run.workers,
         folder=folder,
         study_id=store.uid(spec.name),
         owns_process=run.owns_process,

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from nas.errors import NasError, WeightsError
 from nas.exports import ExportRequest, WeightsOrigin, export_network
 from nas.figures import write_report
-from nas.results import Estimate, StudyResults, recorded_scores, study_view
+from nas.results import MOST_CLASSES, Estimate, StudyResults, recorded_scores, study_view
 from nas.store import Store
 from nas.study import Study, StudySpec, Trial, file_sha256
 from nas.training import Session, Task, default_device, read_recipe
@@ -48,8 +49,9 @@ def ship(
     write_report(view, report)
     target, files, lost = directory / "best", list[Path](), None
     try:
-        request = trial_request(store, found, best, task)
-        files = export_network(request, target, force=True, formats=run.formats)
+        if run.export:
+            request = trial_request(store, found, found.exported(best), task)
+            files = export_network(request, target, force=True, formats=run.formats)
     except WeightsError as error:
         lost = error
     return Shipped(found, best, report, target, files, lost)
@@ -74,15 +76,18 @@ def _test(
         store.record_report(spec.name, trial.number, "test", scores)
 
 
-def _measure(spec: StudySpec, task: Task, trial: Trial, weights: Path) -> dict[str, float]:
+def _measure(spec: StudySpec, task: Task, trial: Trial, weights: Path) -> dict[str, Any]:
     layers = spec.task_layers(trial.architecture, task.input, spec.head or task.outputs)
     recipe = read_recipe(spec.recipe, "the study's recipe")
     max_epochs = spec.ladder.max_epochs
     session = Session(layers, task, recipe, max_epochs, trial.seed, default_device())
     session.load_weights(weights, trial.weights_sha256)
-    result = session.test()
-    found = {name: result[name] for name in spec.metrics}
-    return {**found, "images": float(len(task.test))}
+    scores = session.scores(task.test)
+    found, details = scores.result(), scores.details()
+    if task.outputs > MOST_CLASSES or "confusion" not in details:
+        return {**found, "images": float(len(task.test))}
+    named = {"confusion": details["confusion"], "class_names": list(task.class_names)}
+    return {**found, **named, "images": float(len(task.test))}
 
 
 def trial_request(store: Store, found: StudyResults, trial: Trial, task: Task) -> ExportRequest:
@@ -106,7 +111,7 @@ def trial_request(store: Store, found: StudyResults, trial: Trial, task: Task) -
         scores["test"] = {name: test[name] for name in spec.metrics}
     space = spec.space_of(trial.architecture)
     return ExportRequest(
-        name=trial.reference or f"{spec.name}-trial-{trial.number}",
+        name=spec.network_name(trial),
         space=space,
         architecture=trial.architecture,
         input=task.input,

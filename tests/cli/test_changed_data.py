@@ -1,6 +1,5 @@
 """Data that changed between two calls: resume, export and training refuse, or say so."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +9,6 @@ from PIL import Image
 
 from nas.store import open_store
 from nas.training.data import load_study_task
-from tests.cli.test_train import SPACE, words
 from tests.messages import carries
 from tests.studies import small_spec
 
@@ -49,26 +47,3 @@ def test_a_study_is_not_resumed_on_other_images(nas, images, study):
     assert carries(said, "first … 32 train … 4 validation … 4 test")
     assert carries(said, "80 train … 10 validation … 10 test")
     assert carries(said, "restore … images")
-
-
-def test_a_training_is_not_resumed_on_other_images(nas, images, tmp_path):
-    (tmp_path / "tiny.toml").write_text(SPACE)
-    given = words("--data", "images", "--set", "batch_size=8", "-o", "out")
-    assert nas(*given).code == 0
-    settings = tmp_path / "out" / "run.json"
-    kept = json.loads(settings.read_text())
-    add(images, 20, 50)
-    said = nas.refused(*given, "--resume")
-    assert carries(said, "out … 32 train")
-    add(images, 0, 20)
-    for number in range(20, 50):
-        for name in "ab":
-            (images / name / f"{number}.png").unlink()
-    called = nas(*given, "--resume")
-    assert called.code == 0, called.err
-    assert "does not record its images" not in called.out
-    del kept["data"]  # as earlier versions wrote it
-    settings.write_text(json.dumps(kept))
-    called = nas(*given, "--resume")
-    assert called.code == 0, called.err
-    assert "does not record its images" in " ".join(called.out.split())

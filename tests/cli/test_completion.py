@@ -11,7 +11,7 @@ import pytest
 from click.shell_completion import ShellComplete
 
 from nas.cli import app
-from nas.store import Training, open_store
+from nas.store import open_store
 from tests.compared import spec_of
 
 
@@ -38,13 +38,12 @@ def values(*words):
 
 @pytest.fixture
 def studies(tmp_path, monkeypatch):
-    """A database of two studies and a training."""
+    """A database of two studies."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("NAS_DB", raising=False)
     with open_store(str(tmp_path / "nas.db")) as store:
         for name in ("first", "second"):
             store.create_study(replace(spec_of("random", 2), name=name), {"nas": "1"})
-        store.record_training(Training("final", 0, "0123456789ab", {}))
     return tmp_path
 
 
@@ -92,7 +91,6 @@ def test_every_verb_completes_the_studies_of_its_database(studies, tmp_path):
         option = [] if any(isinstance(one, click.Argument) and one.name == "study"
                            for one in verb.params) else ["--study"]  # fmt: skip
         assert values(verb.name, *option, "") >= {"first", "second"}, verb.name
-    assert values("show", "f") == {"first", "final"}
     assert values("resume", "f") == {"first"}
 
 
@@ -114,7 +112,7 @@ def test_a_database_that_cannot_be_read_offers_nothing_and_says_nothing(tmp_path
 
 def test_files_are_offered_where_a_file_may_be_named(tmp_path):
     for words in (["space", "./m"], ["search", "--recipe", "./r"], ["list", "--db", "n"],
-                  ["train", "--against", "nas-results/"], ["count", "--space", "x"]):  # fmt: skip
+                  ["count", "--space", "x"]):  # fmt: skip
         assert offered(*words) == {("file", words[-1])}
     assert offered("count", "--space", str(tmp_path / "none.toml"), "--arch", "i") == set()
 

@@ -122,40 +122,6 @@ def test_the_beginning_of_two_ids_is_refused_until_digits_tell_them_apart(nas, t
         assert counted(nas, "--arch", arch_id[:8])["arch_id"] == arch_id
 
 
-def test_two_trials_of_a_study_are_compared_alike(nas, trials):
-    alike = ["--epochs", "1", "--limit", "50", "--no-export", "--set", "bn_batches=2"]
-    called = nas("train", "two", "--best", "--against", "two#0", *alike, "--out", "o", "--json")
-    assert called.code == 0, called.err
-    networks = json.loads(called.out)["networks"]
-    assert [row["arch_id"] for row in networks] == [trials[1].arch_id, trials[0].arch_id]
-    assert [row["trial"] for row in networks] == [1, 0]
-
-
-def test_strides_of_a_study_are_not_those_of_another_space(nas, tmp_path):
-    spec = replace(
-        spec_of("random", 2), name="stated", more_spaces=(), task="digits", strides=(2, 2, 2),
-        recipe=load_recipe("digits").text,
-    )  # fmt: skip
-    architecture = spec.space.parse(WORDS["lean"])
-    cost = total_cost(spec.deployed_layers(architecture))
-    with open_store(str(tmp_path / "nas.db")) as store:
-        store.create_study(spec, {})
-        store.insert_trial("stated", Trial(0, architecture, cost, TrialState.RUNNING, 7, attempt=1))
-        epoch = classified(spec.rungs[-1], 0, 0.3, 1.0, 1.0, 1.0)
-        store.record_measurement("stated", 0, 1, epoch)
-        store.finish_trial("stated", 0, 1, Outcome(TrialState.COMPLETE, 1.0))
-    words = ["train", "stated", "--best", "--space", "shufflenetv1", "--against",
-             "shufflenetv1-g3-0.5", "--epochs", "1", "--limit", "50", "--no-export"]  # fmt: skip
-    called = nas(*words, "--set", "bn_batches=2", "--out", "o", "--json")
-    assert called.code == 0, called.err
-    rows = json.loads(called.out)["networks"]
-    assert [row["cost"]["deployment"]["input"] for row in rows] == ["3x64x64"] * 2
-    assert [row["cost"]["deployment"]["strides"] for row in rows] == ["2,2,2", "1,1,2,2,2"]
-    error = nas.refused(*words, "--task-strides", "2,1,1", "--out", "p")
-    assert carries(error, "--task-strides 2,1,1 … 3 … shufflenetv1 … 5")
-    assert not (tmp_path / "p").exists()
-
-
 def test_against_what_is_not_there(nas, trials):
     words = ("train", "two", "--best", "--epochs", "1", "--against")
     assert "trial 9" in nas.refused(*words, "two#9")
@@ -190,13 +156,6 @@ def test_a_study_or_a_trial_that_is_not_there(nas, trials):
     assert "Did you mean two?" in nas.refused("count", "twoo", "--best", code=4)
     assert "which network" in nas.refused("count")
     assert "which network" in nas.refused("latency", "two")
-
-
-def test_the_best_of_several_spaces_is_trained(nas, trials):
-    called = nas("train", "two", "--best", "--epochs", "1", "--limit", "50", "--no-export",
-                 "--out", "out", "--json")  # fmt: skip
-    assert called.code == 0, called.err
-    assert json.loads(called.out)["networks"][0]["arch_id"] == trials[1].arch_id
 
 
 def test_a_trial_is_exported_at_its_deployment_with_the_weights_that_fit(nas, tmp_path, trials):

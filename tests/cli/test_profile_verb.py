@@ -10,7 +10,7 @@ from nas.store import open_store
 from nas.study.time_profile import PROFILE_PARTS, complete_profile
 from nas.study.trial import NOTE_REPORT, Outcome, Trial, TrialState
 from tests.classified import classified
-from tests.cli.test_train import SPACE, words
+from tests.cli.test_train import SPACE
 from tests.messages import carries
 from tests.studies import small_spec
 
@@ -74,26 +74,3 @@ def test_a_note_is_shown_with_the_study_and_in_its_report(nas, place):
     called = nas("report", "searched", "-o", "page.html")
     assert called.code == 0, called.err
     assert f"trial 1: {HALVED}." in Path("page.html").read_text()
-
-
-def test_a_training_shows_where_its_time_went(nas, place):
-    called = nas(*words("--profile", "-o", "out"))
-    assert called.code == 0, called.err
-    assert carries(called.out, "1 training … overhead")
-    with open_store("nas.db") as store:
-        (training,) = store.trainings()
-    assert set(training.content["run"]["profile"]) == {*PROFILE_PARTS, "images"}
-    shown = nas("show", training.name, "--profile")
-    assert carries(shown.out, "1 training … overhead")
-    assert nas(*words("-o", "plain", "--seed", "1")).code == 0
-    with open_store("nas.db") as store:
-        other = next(one for one in store.trainings() if one.seed == 1)
-    assert other.content["run"]["profile"] is None
-    assert nas("show", training.name, "--profile").code == 0  # of the one that was measured
-
-
-def test_a_training_without_profile_has_none_to_show(nas, place):
-    assert nas(*words("-o", "plain")).code == 0
-    with open_store("nas.db") as store:
-        (training,) = store.trainings()
-    assert "without --profile" in nas.refused("show", training.name, "--profile")

@@ -107,36 +107,6 @@ def test_an_export_has_the_strides_that_are_stated(nas, tmp_path):
     assert "strides 1,1,1,2" in (tmp_path / "out" / "network.py").read_text()
 
 
-def test_training_says_and_keeps_its_strides(nas, tmp_path):
-    (tmp_path / "small.toml").write_text(LARGE)
-    words = (
-        "train",
-        "--space",
-        "small.toml",
-        "--arch",
-        "small-plain",
-        "--epochs",
-        "1",
-        "--limit",
-        "60",
-    )
-    words += ("--set", "bn_batches=2", "--no-export")
-    plain = nas(*words, "-o", "plain")
-    assert plain.code == 0, plain.err
-    assert "input 3x224x224: strides 2,1,2,2" in plain.out
-    assert "input 1x8x8: strides 1,1,2,2" in plain.out
-    stated = nas(*words, "-o", "stated", "--task-strides", "1,1,1,2")
-    assert "input 1x8x8: strides 1,1,1,2" in stated.out
-    result = json.loads((tmp_path / "stated" / "result.json").read_text())
-    assert result["networks"][0]["cost"]["task"]["strides"] == "1,1,1,2"
-    with open_store("nas.db", create=False) as store:
-        names = {training.name for training in store.trainings()}
-    assert len(names) == 2  # no replicates of one another
-    assert "layers is" in nas.refused(*words, "-o", "stated", "--resume")
-    shown = nas("show", sorted(names)[0]).out
-    assert "strides 2,1,2,2" in shown
-
-
 def spec(**settings):
     from nas.workflows import SearchRequest, plan_study
 

@@ -82,6 +82,6 @@ def test_several_workers_train_in_a_directory_of_their_own(trapped: Path) -> Non
     if (os.cpu_count() or 1) < 2:
         pytest.skip("two workers want two cores")
     out = call(trapped, "train", "--space", "igcv3", "--arch", "igcv3-d-1.0", "--task", "digits",
-               "--epochs", "1", "--workers", "2", "--limit", "64", "--out", "trained")  # fmt: skip
+               "--epochs", "1", "--workers", "2", "--limit", "64", "--name", "trained")  # fmt: skip
     assert "test error" in out
-    assert (trapped / "trained").is_dir()
+    assert (trapped / "nas-results" / "trained").is_dir()

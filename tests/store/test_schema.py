@@ -1,5 +1,6 @@
 """Schemas: a new one is whole, an old one is upgraded on demand only, a newer one is left alone."""
 
+import contextlib
 import json
 import shutil
 import sqlite3
@@ -137,6 +138,65 @@ def _spec_of_the_first_schema(spec: StudySpec) -> str:
     for name in ("reuse", "confirm", "seeds", "proxies", "block", "metrics"):
         fields.pop(name, None)
     return json.dumps(fields)
+
+
+def test_trainings_of_an_earlier_version_become_studies(tmp_path: Path) -> None:
+    """A database with trainings as `nas train` wrote them: of two seeds, of one, of a study."""
+    path = tmp_path / "nas.db"
+    with contextlib.closing(sqlite3.connect(path)) as old:
+        old.executescript(Path(__file__).with_name("old_trainings.sql").read_text())
+        rows = old.execute("SELECT name, seed, content FROM nas_training ORDER BY id").fetchall()
+    done = upgrade(str(path))
+    assert (done.before, done.left) == ("0006", 1)  # one is of a space that no study has
+    runs = [(name, seed, json.loads(content)) for name, seed, content in rows]
+    with open_store(str(path)) as store:
+        fixed = [one for one in store.studies() if one.fixed]
+        names = ["igcv3-d-0_25-os-digits-digits-97675c", "igcv3-d-0_25-os-digits-digits-fe2213",
+                 "found-trial-0-digits-digits-31851c"]  # fmt: skip
+        assert {one.name for one in fixed} == set(names)
+        kept = [trial for name in names for trial in store.trials(name)]
+        reports = [store.reports(name)[t.number] for name in names for t in store.trials(name)]
+        for (_, seed, content), trial, found in zip(runs, kept, reports, strict=False):
+            run, cost = content["run"], content["network"]["cost"]["deployment"]
+            assert (trial.seed, trial.seconds) == (seed, run["seconds"])
+            assert (trial.cost.madds, trial.cost.params) == (cost["madds"], cost["params"])
+            assert [m.metrics["top1_error"] for m in trial.measurements] == [
+                row["top1_error"] for row in run["history"]
+            ]
+            assert trial.weights_path == run["weights"]
+            assert found["test"]["top1_error"] == run["test"]["top1_error"]
+            assert found["test"]["confusion"] == run["confusion"]
+            assert found.get("profile") == run["profile"]
+        spec = store.spec(names[0])
+        assert (spec.seeds, spec.first_seed, spec.networks[0].name) == (2, 0, "igcv3-d-0.25-os")
+        assert spec.fixed[0].space.stem_width == 8  # that of the variant, not of the space
+        assert store.spec(names[2]).networks[0].origin == "found#0"
+    engine = sa.create_engine(f"sqlite:///{path}")
+    with engine.connect() as connection:
+        (left,) = connection.execute(sa.text("SELECT name FROM nas_old_training")).scalars()
+        assert left.startswith("lost-")
+    engine.dispose()
+
+
+def test_a_search_that_had_confirmed_too_few_was_exhausted(
+    spec: StudySpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "nas.db"
+    with contextlib.closing(sqlite3.connect(path)) as old:
+        old.executescript(Path(__file__).with_name("old_trainings.sql").read_text())
+        fields = {**json.loads(spec.to_json()), "name": "found"}
+        old.execute("UPDATE nas_study SET spec = ?", [json.dumps(fields)])
+        old.execute("ALTER TABLE nas_study DROP COLUMN exhausted")
+        old.execute("UPDATE nas_alembic_version SET version_num = '0005'")
+        old.execute(
+            "INSERT INTO nas_trial (study_id, number, architecture, arch_id, madds, params, acts, "
+            "state, attempt, lost, seed, replicate_of, replicate) SELECT study_id, 1, architecture,"
+            " arch_id, madds, params, acts, state, attempt, lost, 1, 0, 1 FROM nas_trial"
+        )
+        old.commit()
+    upgrade(str(path))
+    with open_store(str(path)) as store:
+        assert store.exhausted("found")
 
 
 @pytest.mark.usefixtures("next_version")

@@ -15,8 +15,9 @@ import torch
 from PIL import Image
 
 from nas.errors import StudyPausedError, TaskError
-from nas.study.evaluator import TrialError, WorkerPlan
-from nas.study.execution import Event, TrialMeasured, TrialRequeued, run_serial
+from nas.study.evaluator import Attempt, TrialError, WorkerPlan
+from nas.study.execution import Event, Execution, TrialMeasured, TrialRequeued, run_serial
+from nas.study.fixed_network import NoSampler
 from nas.study.study import Study
 from nas.study.trial import TrialState
 from nas.training import evaluator as evaluator_module
@@ -28,7 +29,7 @@ from nas.training.loop.recipe import load_recipe
 from nas.training.loop.session import Session
 from tests.memory_store import MemoryStore
 from tests.messages import carrying
-from tests.studies import WalkSampler, small_spec
+from tests.studies import WalkSampler, fixed_spec, small_spec
 from tests.training.nets import RECIPE, coloured_task, small_layers
 
 DIGITS = {"rungs": (1, 2), "published": False, "proxies": False, "confirm": 0, "limit": 64}
@@ -332,3 +333,46 @@ def test_other_mistakes_keep_their_own_words(tmp_path):
     study = study_of(MemoryStore(), recipe="nothing = 1")
     with pytest.raises(TaskError):
         evaluator_of(study, tmp_path)
+
+
+def test_a_fixed_network_keeps_its_epochs_and_its_halved_batches_over_a_resume(
+    tmp_path, monkeypatch
+):
+    """Memory ends in epoch 3; the driver ends in epoch 4; each goes on from the last checkpoint."""
+    spec, store = fixed_spec(recipe=load_recipe("digits").text, limit=64), MemoryStore()
+    honest, ran, fails = Session.run_epoch, [], {3: MemoryError(), 4: KeyboardInterrupt()}
+
+    def run_epoch(self, on_step=None):
+        ran.append((self.epoch + 1, self.recipe.accumulation))
+        if (failure := fails.pop(self.epoch + 1, None)) is not None:
+            raise failure
+        return honest(self, on_step)
+
+    monkeypatch.setattr(Session, "run_epoch", run_epoch)
+    study = Study(spec, store, NoSampler())
+    with pytest.raises(KeyboardInterrupt):
+        run_serial(study, evaluator_of(study, tmp_path))
+    study = Study(spec, store, NoSampler())  # a new driver
+    run_serial(study, evaluator_of(study, tmp_path))
+    (trial,) = store.trials("study")
+    assert ran == [(1, 1), (2, 1), (3, 1), (3, 2), (4, 2), (4, 2)]
+    assert (trial.state, trial.attempt) == (TrialState.COMPLETE, 3)
+    assert [found.epoch for found in trial.measurements] == [1, 2, 3, 4]
+    assert "in 2 parts" in store.reports["study"][0]["note"]["text"]
+
+
+def test_a_fixed_network_survives_any_number_of_losses_that_follow_progress(tmp_path):
+    spec, store = fixed_spec(recipe=load_recipe("digits").text, limit=64), MemoryStore()
+    study = Study(spec, store, NoSampler())
+    for attempt in range(1, 5):  # one more than are allowed without progress
+        execution = Execution(study)
+        job = execution.next()
+        assert job is not None
+        going = Attempt(job, lambda: evaluator_of(study, tmp_path))
+        for _ in range(attempt):
+            execution.report(job, going.advance())
+        going.close()
+        if attempt < 4:
+            execution.lost(job)
+    (trial,) = store.trials("study")
+    assert (trial.lost, len(trial.measurements)) == (0, 4)

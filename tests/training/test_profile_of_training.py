@@ -8,16 +8,16 @@ import torch
 
 from nas.study.evaluator import WorkerPlan
 from nas.study.execution import run_serial
+from nas.study.fixed_network import NoSampler
 from nas.study.study import Study
 from nas.study.time_profile import LAPS, PROFILE_PARTS, profile_total
 from nas.study.trial import TrialState
 from nas.training.evaluator import TrainingEvaluator
 from nas.training.loop.memory_batches import Feed
-from nas.training.loop.run import Run, train
 from nas.training.loop.session import Session
 from nas.training.loop.stopwatch import stopwatch
 from tests.memory_store import MemoryStore
-from tests.studies import WalkSampler, small_spec
+from tests.studies import WalkSampler, fixed_spec, small_spec
 from tests.training.nets import RECIPE, coloured_task, small_layers
 
 CPU = torch.device("cpu")
@@ -120,64 +120,24 @@ def test_a_study_without_profile_keeps_none(tmp_path):
     assert profiled_study(tmp_path, profile=False, proxies=False).reports == {}
 
 
-def a_run(folder, profile: bool, epochs: int = 3) -> Run:
-    task = coloured_task()
-    layers = small_layers(task.input, 2)
-    return Run(layers, task, RECIPE, epochs, 0, folder, {"task": "coloured"}, profile)
-
-
-def test_a_run_that_is_resumed_adds_up_what_was_measured(tmp_path, monkeypatch):
-    whole = train(a_run(tmp_path / "whole", True), False, device="cpu")
-    assert whole.profile["images"] == 3 * 64
-    assert all(whole.profile[part] > 0 for part in PROFILE_PARTS)
-    assert sum(row["profile"]["forward"] for row in whole.history) == whole.profile["forward"]
-    assert train(a_run(tmp_path / "plain", False), False, device="cpu").profile is None
-
-    honest = Session.run_epoch
+def test_a_training_that_is_resumed_adds_up_what_was_measured(tmp_path, monkeypatch):
+    spec = fixed_spec(rungs=(3,), limit=64, recipe=RECIPE.text)
+    plan = WorkerPlan(spec.to_json(), str(tmp_path), None, "", "0", profile=True)
+    store, honest = MemoryStore(), Session.run_epoch
 
     def dies(self, on_step=None):
         if self.epoch == 2:
             raise KeyboardInterrupt
         return honest(self, on_step)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(Session, "run_epoch", dies)
-        with pytest.raises(KeyboardInterrupt):
-            train(a_run(tmp_path / "broken", False), False, device="cpu")
-    went_on = train(a_run(tmp_path / "broken", True), True, device="cpu")
-    assert went_on.profile["images"] == 64  # the epochs before were not measured
-    assert [row["profile"] is not None for row in went_on.history] == [False, False, True]
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_the_laps_of_a_gpu_lie_within_the_epoch():
-    task = coloured_task(images=512)
-    run = Session(small_layers(task.input, 2), task, RECIPE, 3, 0, "cuda")
-    run.profile()
-    for _ in range(3):
-        began = time.perf_counter()
-        found = run.run_epoch().profile
-        wall = time.perf_counter() - began
-        assert set(found) == {*LAPS, "images"}
-        assert all(found[part] > 0 for part in LAPS)
-        assert sum(found[part] for part in LAPS) <= 1.001 * wall
-    assert sum(found[part] for part in LAPS) > 0.8 * wall  # the last one: nothing is set up
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_a_gpu_stopwatch_waits_only_when_it_is_read():
-    device = torch.device("cuda")
-    watch, a = stopwatch(device), torch.randn(4096, 4096, device=device)
-    for _ in range(2):  # the second time its events are used again
-        torch.cuda.synchronize()
-        began = time.perf_counter()
-        watch.start()
-        for _ in range(20):
-            a = (a @ a).clamp(-1, 1)
-        watch.lap("work")
-        asked = time.perf_counter() - began
-        found = watch.read()
-        wall = time.perf_counter() - began
-        assert 0.5 * (wall - asked) < found["work"] <= 1.001 * wall
+    monkeypatch.setattr(Session, "run_epoch", dies)
+    with pytest.raises(KeyboardInterrupt):
+        run_serial(Study(spec, store, NoSampler()), TrainingEvaluator(plan))
+    monkeypatch.setattr(Session, "run_epoch", honest)
+    run_serial(Study(spec, store, NoSampler()), TrainingEvaluator(plan))
+    (trial,) = store.trials("study")
+    found = store.reports["study"][0]["profile"]
+    assert trial.attempt == 2
+    assert found["images"] == 3 * 48
+    assert profile_total(found) == pytest.approx(trial.seconds)
+    assert all(found[part] > 0 for part in LAPS)

@@ -1,32 +1,23 @@
 """A training to its end: exact resume, averaged weights, accumulation, replicates compared."""
 
-import json
 import math
-import os
-import signal
-import subprocess
-import sys
-from dataclasses import asdict, replace
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from safetensors.torch import load_file
 
 from nas.errors import TaskError
 from nas.stats.means import Summary, difference
-from nas.training.loop import run as run_module
+from nas.training.data import load_task
 from nas.training.loop.checkpoint import restore_checkpoint, save_checkpoint
 from nas.training.loop.memory_batches import Feed
-from nas.training.loop.recipe import load_recipe
-from nas.training.loop.run import Run, Watch, train
-from nas.training.loop.session import Session
-from tests.messages import carries, carrying
+from nas.training.loop.recipe import Recipe, load_recipe
+from nas.training.loop.session import EpochResult, Session
 from tests.training.nets import RECIPE, coloured_task, small_layers
 
-ROOT = Path(__file__).parents[2]
 RICH = replace(RECIPE, ema=0.9, optimiser="rmsprop", lr=0.01, rmsprop_epsilon=1.0)
 
 
@@ -38,162 +29,68 @@ def one_thread():
     torch.set_num_threads(before)
 
 
-def a_run(folder: Path, epochs: int = 4, seed: int = 0, recipe=RECIPE, **identity) -> Run:
+def a_session(epochs: int = 4, recipe: Recipe = RECIPE) -> Session:
     task = coloured_task()
-    layers = small_layers(task.input, task.classes)
-    return Run(layers, task, recipe, epochs, seed, folder, {"architecture": "small", **identity})
+    return Session(small_layers(task.input, task.classes), task, recipe, epochs, 0, "cpu")
 
 
-def curve(result) -> list[tuple[float, ...]]:
-    keys = ("epoch", "top1_error", "loss", "train_loss", "lr")
-    return [tuple(row[key] for key in keys) for row in result.history]
-
-
-class KilledError(Exception):
-    """Stands for whatever ends a process between two epochs."""
-
-
-def kill_after(epochs: int) -> Watch:
-    def epoch(_run, result):
-        if result.epoch == epochs:
-            raise KilledError
-
-    return Watch(epoch=epoch)
+def figures(history: Sequence[EpochResult]) -> list[tuple[float, ...]]:
+    return [(row.epoch, *row.metrics.values(), row.train_loss, row.lr) for row in history]
 
 
 @pytest.mark.parametrize("recipe", [RECIPE, RICH, replace(RECIPE, accumulation=2)])
-def test_resumed_runs_are_exactly_those_that_went_through(tmp_path, recipe):
-    whole = train(a_run(tmp_path / "whole", recipe=recipe), False, device="cpu")
-    with pytest.raises(KilledError):
-        train(a_run(tmp_path / "part", recipe=recipe), False, kill_after(2), device="cpu")
-    resumed = train(a_run(tmp_path / "part", recipe=recipe), True, device="cpu")
-    assert curve(resumed) == curve(whole)
-    assert resumed.test == whole.test
-    assert resumed.confusion == whole.confusion
-    ours, theirs = load_file(resumed.weights), load_file(whole.weights)
+def test_restored_sessions_are_exactly_those_that_went_through(tmp_path, recipe):
+    whole, part = a_session(recipe=recipe), a_session(recipe=recipe)
+    expected = [whole.run_epoch() for _ in range(4)]
+    history = [part.run_epoch(), part.run_epoch()]
+    save_checkpoint(part, tmp_path / "trial", history)
+    restored = a_session(recipe=recipe)
+    history = restore_checkpoint(restored, tmp_path / "trial")
+    assert restored.epoch == 2
+    history += [restored.run_epoch(), restored.run_epoch()]
+    assert figures(history) == figures(expected)
+    ours, theirs = restored.evaluated.state_dict(), whole.evaluated.state_dict()
     assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
 
 
-PROGRAM = """
-import sys
-from pathlib import Path
-import torch
-torch.set_num_threads(1)
-from tests.training.test_training import a_run
-from nas.training.loop.run import Watch, train
-def step(epoch, step, steps):
-    print(epoch, step, flush=True)
-train(a_run(Path(sys.argv[1]), epochs=400), True, Watch(step=step), device="cpu")
-"""
-
-
-@pytest.mark.usefixtures("cpu_mode")
-def test_a_killed_process_goes_on_exactly(tmp_path):
-    folder = tmp_path / "killed"
-    words = [sys.executable, "-c", PROGRAM, str(folder)]
-    process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    for line in process.stdout:
-        if line.split() == ["3", "2"]:  # in the middle of an epoch
-            break
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    process.stdout.close()
-    document = json.loads((folder / "checkpoint.json").read_text())
-    done = document["epoch"]
-    assert done >= 2
-    session = Session(*_parts(a_run(folder, epochs=400)), "cpu")
-    history = restore_checkpoint(session, folder, a_run(folder, epochs=400).whole_identity)
-    history.append(session.run_epoch())
-    straight = Session(*_parts(a_run(tmp_path, epochs=400)), "cpu")
-    for found in history:
-        expected = straight.run_epoch()
-        assert (found.train_loss, found.metrics) == (expected.train_loss, expected.metrics)
-
-
-def _parts(run: Run):
-    return run.layers, run.task, run.recipe, run.epochs, run.seed
-
-
-def test_nothing_is_overwritten(tmp_path):
-    folder = tmp_path / "run"
-    first = train(a_run(folder), False, device="cpu")
-    before = {path: path.read_bytes() for path in folder.iterdir()}
-    assert {path.name for path in before} == {"result.json", "weights.safetensors"}
-    with pytest.raises(TaskError, match=carrying("run … --resume")):
-        train(a_run(folder), False, device="cpu")
-    assert asdict(train(a_run(folder), True, device="cpu")) == asdict(first)
-    with pytest.raises(TaskError, match=carrying("architecture … small … large")):
-        train(a_run(folder, architecture="large"), True, device="cpu")
-    assert {path: path.read_bytes() for path in folder.iterdir()} == before
-
-
-@pytest.mark.parametrize(
-    ("changes", "match"),
-    [({"architecture": "large"}, "architecture … small … large"),
-     ({"seed": 1}, "seed … 0 … 1"), ({"epochs": 5}, "epochs … 4 … 5")],
-)  # fmt: skip
-def test_a_checkpoint_of_another_training_is_refused(tmp_path, changes, match):
-    with pytest.raises(KilledError):
-        train(a_run(tmp_path / "run"), False, kill_after(1), device="cpu")
-    before = {path: path.read_bytes() for path in (tmp_path / "run").iterdir()}
-    with pytest.raises(TaskError, match=carrying(match)):
-        train(a_run(tmp_path / "run", **changes), True, device="cpu")
-    assert {path: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
+def test_a_later_checkpoint_replaces_an_earlier_one(tmp_path):
+    session, history = a_session(), []
+    for _ in range(3):
+        history.append(session.run_epoch())
+        save_checkpoint(session, tmp_path, history)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "checkpoint.json",
+        "state-00003.safetensors",
+    }
 
 
 def test_broken_checkpoints_are_refused(tmp_path):
-    run = a_run(tmp_path / "run")
-    with pytest.raises(KilledError):
-        train(run, False, kill_after(1), device="cpu")
-    (state,) = run.folder.glob("state-*")
+    session = a_session()
+    save_checkpoint(session, tmp_path, [session.run_epoch()])
+    (state,) = tmp_path.glob("state-*")
     content = state.read_bytes()
     state.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    with pytest.raises(TaskError, match=carrying(state.name)):
-        train(run, True, device="cpu")
-    state.unlink()
-    with pytest.raises(TaskError, match=carrying("checkpoint.json")):
-        train(run, True, device="cpu")
-    (run.folder / "checkpoint.json").write_text("{")
-    with pytest.raises(TaskError, match=carrying("checkpoint.json")):
-        train(run, True, device="cpu")
+    document = tmp_path / "checkpoint.json"
+    for broken in (lambda: None, state.unlink, lambda: document.write_text("{")):
+        broken()
+        with pytest.raises(TaskError, match="cannot be used") as caught:
+            restore_checkpoint(a_session(), tmp_path)
+        assert str(tmp_path) in caught.value.remedy
+
+
+def test_a_checkpoint_of_another_network_is_refused(tmp_path):
+    session = a_session()
+    save_checkpoint(session, tmp_path, [session.run_epoch()])
+    other = Session(small_layers(), load_task("digits", limit=100), RECIPE, 4, 0, "cpu")
+    with pytest.raises(TaskError, match="cannot be used"):
+        restore_checkpoint(other, tmp_path)
 
 
 def test_a_checkpoint_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
-    run = a_run(tmp_path / "file" / "below")
-    session = Session(*_parts(run), "cpu")
-    session.run_epoch()
-    with pytest.raises(TaskError, match=carrying("below")):
-        save_checkpoint(session, run.folder, {}, [])
-
-
-def test_divergence_is_an_error_with_a_remedy(tmp_path):
-    wild = replace(RECIPE, lr=100.0, momentum=0.999, weight_decay=1.0, warmup_epochs=0.0)
-    with pytest.raises(TaskError, match=carrying("--set lr=25")):
-        train(a_run(tmp_path / "run", epochs=60, recipe=wild), False, device="cpu")
-
-
-def test_out_of_memory_is_tried_once_more_in_halves(tmp_path, monkeypatch):
-    steps, notes = [], []
-    honest = run_module.Session.run_epoch
-
-    def small_device(self, on_step=None):
-        steps.append(self.recipe.accumulation)
-        if self.epoch == 1 and self.recipe.accumulation == 1:
-            raise torch.OutOfMemoryError("CUDA out of memory")
-        return honest(self, on_step)
-
-    monkeypatch.setattr(run_module.Session, "run_epoch", small_device)
-    result = train(a_run(tmp_path / "run"), False, Watch(note=notes.append), device="cpu")
-    assert steps == [1, 1, 2, 2, 2]  # the epoch that was whole is kept
-    assert result.notes == notes
-    assert len(notes) == 1
-    assert carries(notes[0], "16 … 2 … 8")
-    monkeypatch.setattr(
-        run_module.Session, "run_epoch", lambda *_: torch.empty(1 << 60)
-    )  # fmt: skip
-    with pytest.raises(TaskError, match=carrying("memory")):
-        train(a_run(tmp_path / "other"), False, device="cpu")
+    session = a_session()
+    with pytest.raises(TaskError, match="cannot be written"):
+        save_checkpoint(session, tmp_path / "file" / "below", [session.run_epoch()])
 
 
 def test_accumulation_takes_the_step_of_the_whole_batch():
@@ -260,9 +157,7 @@ def test_rmsprop_learns():
     assert losses[-1] < 0.7 * losses[0]
 
 
-def test_top_five_and_confusion_agree_with_the_logits(tmp_path):
-    from nas.training.data import load_task
-
+def test_top_five_and_confusion_agree_with_the_logits():
     task = load_task("digits", limit=200)
     session = Session(small_layers(), task, load_recipe("digits"), 1, 0, "cpu")
     session.run_epoch()

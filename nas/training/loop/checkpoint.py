@@ -5,12 +5,10 @@ random numbers), `checkpoint.json` names it with its SHA-256 and holds everythin
 is replaced when the first is on the disk, so that a kill at any moment leaves a whole checkpoint.
 """
 
-import contextlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -19,19 +17,14 @@ from torch import Tensor
 
 from nas.errors import TaskError
 from nas.files import write_whole
-from nas.study import DataIdentity, file_sha256
-from nas.text_file import decode_text
+from nas.study import file_sha256
 from nas.training.loop.session import EpochResult, Session
 
-NAME = "checkpoint.json"
-_LATER = ("data", "input")  # of an identity: what older records do not have
-_REMEDY = "Give another --out, or delete that folder to train anew."
+_NAME = "checkpoint.json"
 
 
-def save_checkpoint(
-    session: Session, folder: Path, identity: Mapping[str, Any], history: Sequence[EpochResult]
-) -> None:
-    """Write the state of `session` into `folder`; `identity` says whose it is.
+def save_checkpoint(session: Session, folder: Path, history: Sequence[EpochResult]) -> None:
+    """Write the state of `session`, which trained the epochs of `history`, into `folder`.
 
     Raises:
         TaskError: the folder cannot be written; the checkpoint before this one is still there.
@@ -46,106 +39,46 @@ def save_checkpoint(
             "file": file.name,
             "sha256": file_sha256(file),
             "average_steps": session.average.steps if session.average else 0,
-            "identity": dict(identity),
             "history": [result.to_row() for result in history],
         }
         text = json.dumps(document, indent=1)
-        write_whole(folder / NAME, lambda part: write_text(text, part))
+        write_whole(folder / _NAME, lambda part: _write_text(text, part))
         for other in folder.glob("state-*.safetensors"):
             if other != file:
                 other.unlink()
     except (OSError, SafetensorError) as error:
         raise TaskError(
             f"the checkpoint cannot be written to {folder} ({error}).",
-            "Free the disk, or choose a folder that you may write to; then type --resume.",
+            "Free the disk, or make the folder writable.",
         ) from error
 
 
-def restore_checkpoint(
-    session: Session, folder: Path, identity: Mapping[str, Any]
-) -> list[EpochResult]:
-    """Bring `session` to the checkpoint in `folder`; return the epochs so far, none if none is.
+def restore_checkpoint(session: Session, folder: Path) -> list[EpochResult]:
+    """Bring `session` to the checkpoint in `folder`; return its epochs, none without a checkpoint.
 
     Raises:
-        TaskError: it is broken, or that of another network, task, recipe or seed.
+        TaskError: it is broken, or that of another network.
     """
-    path = folder / NAME
+    path = folder / _NAME
     if not path.is_file():
         return []
-    document = read_document(path)
-    check_identity(document.get("identity"), identity, path)
+    remedy = f"Delete {folder}: the training then starts again."
     try:
+        document = json.loads(path.read_text(encoding="utf-8"))
         file = folder / document["file"]
         if file_sha256(file) != document["sha256"]:
-            raise TaskError(f"{file} has changed since it was written.", _REMEDY)
+            raise OSError(f"{file} has changed since it was written")
         _load(session, load_file(file), document["average_steps"])
         history = [EpochResult.of_row(result) for result in document["history"]]
-    except (OSError, SafetensorError, RuntimeError, KeyError, TypeError) as error:
+    except (OSError, ValueError, SafetensorError, RuntimeError, KeyError, TypeError) as error:
         raise TaskError(
-            f"the checkpoint {path} cannot be used ({str(error).splitlines()[0][:120]}).", _REMEDY
+            f"the checkpoint {path} cannot be used ({str(error).splitlines()[0][:120]}).", remedy
         ) from error
     session.epoch = document["epoch"]
     return history
 
 
-def discard_checkpoint(folder: Path) -> None:
-    """Remove the checkpoint of a training that is over; its weights are elsewhere."""
-    with contextlib.suppress(OSError):
-        (folder / NAME).unlink(missing_ok=True)
-        for file in folder.glob("state-*.safetensors"):
-            file.unlink()
-
-
-def read_document(path: Path) -> dict[str, Any]:
-    """Return the JSON object in a file of ours.
-
-    Raises:
-        TaskError: it cannot be read.
-    """
-    try:
-        document = json.loads(decode_text(path.read_bytes(), str(path), TaskError))
-    except (OSError, ValueError) as error:
-        raise TaskError(f"{path} cannot be read ({error}).", _REMEDY) from error
-    if not isinstance(document, dict):
-        raise TaskError(f"{path} is no record of a training.", _REMEDY)
-    return document
-
-
-def check_identity(found: Any, expected: Mapping[str, Any], path: Path) -> None:
-    """Refuse the record of another training.
-
-    Raises:
-        TaskError: `found` differs from `expected`; the error names the first difference.
-    """
-    theirs = found if isinstance(found, dict) else {}
-    _check_data(theirs.get("data"), expected.get("data"), path)
-    for key, value in expected.items():
-        if key in _LATER and theirs and key not in theirs:
-            continue  # a record of before these were kept
-        if theirs.get(key) != value:
-            raise TaskError(
-                f"{path} is of another training: its {key} is "
-                f"{_brief(theirs.get(key))}, not {_brief(value)}.",
-                _REMEDY,
-            )
-
-
-def _check_data(found: Any, expected: Any, path: Path) -> None:
-    then, now = DataIdentity.from_json(found), DataIdentity.from_json(expected)
-    change = then.change(now) if then and now else ""
-    if change:
-        raise TaskError(
-            f"the data of the training in {path.parent} changed: {change}.",
-            "Restore the data, or train in another folder.",
-        )
-
-
-def _brief(value: Any) -> str:
-    text = " ".join(str(value).split())
-    return text if len(text) <= 100 else f"{text[:97]}…"
-
-
-def write_text(text: str, path: Path) -> None:
+def _write_text(text: str, path: Path) -> None:
     """Write `text`, and wait until it is on the disk."""
     path.write_text(text, encoding="utf-8")
     _settle(path)

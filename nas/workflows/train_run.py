@@ -1,0 +1,305 @@
+"""Train: one network to the end, or two to compare them, as a study that searches nothing."""
+
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nas.errors import NasError
+from nas.metrics import CLASSIFICATION
+from nas.space import (
+    SearchSpace,
+    Stated,
+    check_strides,
+    given_strides,
+    is_arch_id,
+    load_space,
+)
+from nas.store import is_name, open_store
+from nas.study import TASKS, FixedNetwork, StudySpec
+from nas.workflows import events
+from nas.workflows.networks import network_in, study_trial, trial_network
+from nas.workflows.requests import ETA, SPACE, NetworkRequest, RunRequest, TrainRequest
+from nas.workflows.search_run import SearchOutcome, enter, finish
+
+if TYPE_CHECKING:
+    from nas.space import Architecture, Shape
+    from nas.training import Recipe
+
+
+@dataclass(frozen=True)
+class _Subject:
+    """One network to train; `spec` is the study that it is a trial of, if any."""
+
+    name: str
+    space: SearchSpace
+    architecture: "Architecture"
+    deployment: "Shape"
+    classes: int
+    stated: Stated
+    spec: StudySpec | None = None
+    origin: str | None = None
+
+    def fixed(self) -> FixedNetwork:
+        """Return the network as its study keeps it."""
+        text, stated = self.architecture.text, self.stated
+        return FixedNetwork(
+            self.name, self.space.name, text, stated.deployment, stated.task, self.origin
+        )
+
+
+@dataclass(frozen=True)
+class _Measuring:
+    """On which images, and by which recipe, the networks are trained."""
+
+    task: str
+    own: StudySpec | None  # the study that the network comes from, where its task is the same
+    recipe_name: str
+    recipe: "Recipe"
+    epochs: int
+
+
+def train(
+    request: TrainRequest,
+    run: RunRequest,
+    db: str | None = None,
+    on_event: events.Watcher = events.ignore,
+) -> SearchOutcome:
+    """Make the study that `request` describes in the database `db`, run it and ship its network.
+
+    Raises:
+        NasError: a setting cannot be used, and nothing was created; or the study failed or paused,
+            and what it measured is kept.
+    """
+    from nas.tuner import started_ahead
+    from nas.workflows.preflight_checks import preflight
+
+    spec, own = _planned(request, db)
+    with started_ahead(run.ray_address):  # while the data is read
+        ready = preflight(spec, run)
+        if own is not None and request.task_strides is None:
+            ready = replace(ready, spec=_for_images(ready.spec, own))
+        change = own.data.change(ready.task.identity) if own and own.data else ""
+        if own is not None and change:
+            on_event(events.OtherImages(own.name, change))
+        with open_store(db) as store:
+            entered = enter(store, ready, request.name)
+            return finish(store, ready.named(entered), run, on_event)
+
+
+def plan_training(request: TrainRequest, db: str | None = None) -> StudySpec:
+    """Return the study of a training; nothing is created.
+
+    Raises:
+        NasError: a setting cannot be used.
+    """
+    return _planned(request, db)[0]
+
+
+def _for_images(spec: StudySpec, own: StudySpec) -> StudySpec:
+    """Return `spec` without the strides on images of another size, which `own` stated."""
+    if own.task_input in (None, spec.task_input):
+        return spec
+    networks = tuple(replace(network, task_strides=()) for network in spec.networks)
+    return replace(spec, networks=networks, task_strides=())
+
+
+def _planned(request: TrainRequest, db: str | None) -> tuple[StudySpec, StudySpec | None]:
+    """Return the study, and the one with the same task that its network comes from, if any."""
+    subject = _subject(request, db)
+    rival = _rival(request, subject, db) if request.against is not None else None
+    how = _measuring(request, subject)
+    subject = _with_task_strides(request, subject, how)
+    networks = [subject.fixed()]
+    texts = {subject.space.name: subject.space.source}
+    if rival is not None:
+        networks.append(_alike(request, rival, subject).fixed())
+        texts.setdefault(rival.space.name, rival.space.source)
+        _check_texts(subject, rival)
+    (space_name, space_text), *more = texts.items()
+    stated, own, data_dir = subject.stated, how.own, request.data
+    spec = StudySpec(
+        name=request.name or _default_name(subject.name, how),
+        space_name=space_name,
+        space_text=space_text,
+        budget=(),
+        input=str(subject.deployment),
+        classes=subject.classes,
+        task=how.task,
+        data_dir=str(data_dir.resolve()) if data_dir else own.data_dir if own else None,
+        recipe=f"# {how.recipe_name}\n{how.recipe.text}",
+        rungs=(how.epochs,),
+        eta=ETA,
+        objectives=("top1_error", "madds"),
+        reference_point=(1.0, 1.0),
+        sampler="none",
+        num_trials=1,
+        published=False,
+        seed=own.seed if own else request.seed,
+        limit=request.limit or (own.limit if own else None),
+        more_spaces=tuple(more),
+        reuse=request.reuse,
+        confirm=1,
+        seeds=request.seeds,
+        reference_seeds=request.seeds,
+        image_size=request.image_size or (own.image_size if own else None),
+        skip_corrupt=request.skip_corrupt or bool(own and own.skip_corrupt),
+        strides=stated.deployment,
+        task_strides=stated.task,
+        stride_rule=stated.rule,
+        networks=tuple(networks),
+        first_seed=request.seed,
+    )
+    for architecture in (entry.architecture for entry in spec.fixed):
+        spec.deployed_layers(architecture)  # the strides that were typed fit every network
+    return spec, own
+
+
+def _subject(request: TrainRequest, db: str | None) -> _Subject:
+    """Return the network that is named, with the strides that are stated for it."""
+    if request.arch is not None:
+        space = load_space(request.space or SPACE)
+        return _of_space(request, request.arch, space, db)
+    if request.study is None:
+        raise NasError("no network was named.", "Name a study, or an architecture of a space.")
+    return _of_study(request.study, request.trial, db)
+
+
+def _of_space(request: TrainRequest, arch: str, space: SearchSpace, db: str | None) -> _Subject:
+    named = NetworkRequest(arch=arch, space=request.space, db=db if is_arch_id(arch) else None)
+    found = network_in(space, named)
+    stated = Stated(given_strides([found.space], request.strides) or found.strides)
+    return _Subject(found.name, found.space, found.architecture, found.input, found.classes, stated)
+
+
+def _of_study(study: str, number: int | None, db: str | None) -> _Subject:
+    with open_store(db, create=False, read_only=True) as store:
+        results, trial = study_trial(store, study, number)
+    spec = results.spec
+    found = trial_network(spec, trial)
+    return _Subject(
+        found.name, found.space, found.architecture, spec.deployment, spec.classes,
+        spec.stated(found.space), spec, f"{spec.name}#{trial.number}",
+    )  # fmt: skip
+
+
+def _rival(request: TrainRequest, subject: _Subject, db: str | None) -> _Subject:
+    """Return the network of `against`, at the deployment of `subject`.
+
+    Raises:
+        NasError: it names nothing that is there, or the subject itself.
+    """
+    against = request.against or ""
+    rival = _named_rival(against, request, subject, db)
+    same = rival.architecture == subject.architecture
+    if same and rival.space == subject.space:
+        raise NasError(f"{against} would be compared with itself.", "Name another network.")
+    return replace(rival, deployment=subject.deployment, classes=subject.classes)
+
+
+def _named_rival(
+    against: str, request: TrainRequest, subject: _Subject, db: str | None
+) -> _Subject:
+    if (Path(against) / "result.json").is_file():
+        raise NasError(
+            f"{against} is the folder of a training by an earlier version of nas.",
+            "Its training is a study of the database now (nas db upgrade, nas list): name that.",
+        )
+    study, _, number = against.rpartition("#")
+    if study and number.isdecimal():
+        return _of_study(study, int(number), db)
+    listed = "=" in against or subject.space.known(against) is not None
+    if not listed and is_name(against) and _is_study(against, db):
+        return _of_study(against, None, db)
+    own = request.study is not None and listed and request.space is None
+    space = subject.space if own else load_space(request.space or SPACE)
+    return _of_space(request, against, space, db)
+
+
+def _is_study(name: str, db: str | None) -> bool:
+    try:
+        with open_store(db, create=False, read_only=True) as store:
+            return name in store.names()
+    except NasError:  # no database yet: it is no study
+        return False
+
+
+def _measuring(request: TrainRequest, subject: _Subject) -> _Measuring:
+    """Read the task and the recipe.
+
+    Raises:
+        NasError: there is no such task, or no such recipe.
+    """
+    from nas.training import load_recipe, override, read_recipe, recipe_name  # loads torch
+
+    spec = subject.spec
+    usual = spec.task if spec is not None else "digits"
+    task = request.task or (usual if request.data is None else "folder")
+    kind = TASKS.load(task)
+    if kind.metrics != CLASSIFICATION:
+        raise NasError(
+            f"nas train compares top-1 errors, which the task {task} does not measure.",
+            f"Search with it: nas search --task {task}",
+        )
+    own = spec if spec is not None and task == spec.task else None
+    name = recipe_name(request.recipe or kind.recipe, task)
+    if own is not None and request.recipe is None:
+        recipe = read_recipe(own.recipe, "the study's recipe")
+        epochs = max(recipe.epochs, own.ladder.max_epochs)
+    else:
+        recipe = load_recipe(name)
+        epochs = recipe.epochs
+    recipe = override(recipe, request.settings)
+    if request.sets_epochs:
+        epochs = recipe.epochs
+    return _Measuring(task, own, name, recipe, request.epochs or epochs)
+
+
+def _with_task_strides(request: TrainRequest, subject: _Subject, how: _Measuring) -> _Subject:
+    """Return a network with the strides on the images: those typed, else those of the same task."""
+    typed = given_strides([subject.space], request.task_strides, "--task-strides")
+    task = typed or (subject.stated.task if how.own is not None else ())
+    return replace(subject, stated=replace(subject.stated, task=task))
+
+
+def _alike(request: TrainRequest, rival: _Subject, subject: _Subject) -> _Subject:
+    """Return `rival` with the strides of `subject`; in another space only with those typed.
+
+    Raises:
+        NasError: typed strides do not fit the space of `rival`.
+    """
+    stated = subject.stated
+    if rival.space.name != subject.space.name:
+        stated = Stated(
+            stated.deployment if request.strides else (),
+            stated.task if request.task_strides else (),
+            stated.rule,
+        )
+    for strides, option in ((stated.deployment, "--strides"), (stated.task, "--task-strides")):
+        if strides:
+            check_strides(rival.space, strides, option)
+    return replace(rival, stated=stated)
+
+
+def _check_texts(subject: _Subject, rival: _Subject) -> None:
+    """Refuse two networks that one study cannot hold.
+
+    Raises:
+        NasError: their spaces have one name and differ, or the networks differ in the stem alone.
+    """
+    if subject.space.name == rival.space.name and subject.space.source != rival.space.source:
+        raise NasError(
+            f"there are two spaces called {subject.space.name}, with different files.",
+            "Give one of them another name.",
+        )
+    if subject.architecture == rival.architecture:
+        raise NasError(
+            f"{subject.name} and {rival.name} differ in their stem or head alone.",
+            "Train each of them without --against.",
+        )
+
+
+def _default_name(network: str, how: _Measuring) -> str:
+    parts = dict.fromkeys((network, how.task, Path(how.recipe_name).stem))
+    name = "-".join(("train", *parts)).lower()
+    return re.sub(r"[^a-z0-9_-]", "_", name)[:60].rstrip("-_")
