@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from nas.training.cpu.kernels import Kernels, kernels
 from nas.training.cpu.memory import keep_freed_memory
-from nas.training.cpu.substitutes import substitutes
+from nas.training.cpu.substitutes import substitutes_of
 from nas.training.network.module import Network
 
 __all__ = ["VARIABLE", "accelerate"]
@@ -39,7 +39,7 @@ def accelerate(network: Network) -> str:
     native = kernels()
     if not isinstance(native, Kernels):
         return native
-    network.substitute(substitutes(network, native), _serve)
+    network.substitute(substitutes_of(network, native), _serve)
     return ""
 
 

@@ -13,7 +13,7 @@ from nas.training.cpu.pointwise import DensePointwise, folds
 from nas.training.network.module import Network
 
 
-def substitutes(network: Network, native: Kernels) -> dict[str, Callable[..., Tensor]]:
+def substitutes_of(network: Network, native: Kernels) -> dict[str, Callable[..., Tensor]]:
     """Return what computes layers of `network` in the place of their modules, by layer name."""
     layers = network.layers
     made: dict[str, Callable[..., Tensor]] = {}
