@@ -43,7 +43,15 @@ _DETAILS = 3  # failed trials whose cause is printed in full
 )
 @options.database
 @options.as_json
-def show(study: str, db: str | None, **given: Any) -> None:
+def show(
+    study: str,
+    number: int | None,
+    all_: bool,
+    csv_: bool,
+    profile: bool,
+    db: str | None,
+    json_: bool,
+) -> None:
     """Show one STUDY, its settings and its trials.
 
     If a study has more than 200 trials, only the best are printed; --all, --csv and --json print
@@ -58,34 +66,29 @@ def show(study: str, db: str | None, **given: Any) -> None:
     """
     from nas.store import open_store, without_collecting
 
-    _check(given)
+    ways = {"--trial": number is not None, "--all": all_, "--csv": csv_, "--profile": profile}
+    _check([option for option, given in ways.items() if given], json_)
     with without_collecting(), open_store(db, read_only=True) as store:
-        if given["profile"]:
-            _show_profile(store, study, given["json_"])
-        elif given["number"] is not None:
-            _show_trial(store, study, given["number"], given["json_"])
+        if profile:
+            _show_profile(store, study, json_)
+        elif number is not None:
+            _show_trial(store, study, number, json_)
         else:
-            _show_study(store, study, given)
+            _show_study(store, study, all_, csv_, json_)
 
 
-def _check(given: Mapping[str, Any]) -> None:
+def _check(ways: list[str], json_: bool) -> None:
     """Refuse options that exclude each other.
 
     Raises:
-        NasError: two of them were given.
+        NasError: there are two of them.
     """
     from nas.errors import NasError
 
-    names = {"number": "--trial", "all_": "--all", "csv_": "--csv", "profile": "--profile"}
-    ways = [name for key, name in names.items() if _is_given(given[key])]
-    if given["json_"] and (given["csv_"] or given["all_"]):
-        ways.append("--json")
+    if json_ and {"--csv", "--all"} & {*ways}:
+        ways = [*ways, "--json"]
     if len(ways) > 1:
         raise NasError(f"{' and '.join(ways)} cannot be given together.", "Leave out one of them.")
-
-
-def _is_given(value: object) -> bool:
-    return value is not None and value is not False
 
 
 def _show_profile(store: "Store", study: str, json_: bool) -> None:
@@ -108,19 +111,19 @@ def _show_trial(store: "Store", study: str, number: int, json_: bool) -> None:
         show_trial.show_trial(found, trial, lambda one: store.weights_file(study, one), export)
 
 
-def _show_study(store: "Store", study: str, given: Mapping[str, Any]) -> None:
+def _show_study(store: "Store", study: str, all_: bool, csv_: bool, json_: bool) -> None:
     from nas.results import StudyResults
 
     trials = store.trials(study, curves=False)
     found = StudyResults(store.spec(study), trials, store.reports(study))
-    if given["csv_"]:
+    if csv_:
         _print_csv(found)
         return
     versions = store.versions(study)
-    if given["json_"]:
+    if json_:
         output.echo_json(_document(found, versions))
     else:
-        _print_study(found, versions, given["all_"])
+        _print_study(found, versions, all_)
 
 
 def _document(found: "StudyResults", versions: Mapping[str, str]) -> dict[str, Any]:

@@ -18,12 +18,13 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from nas.cost import Cost, exceeded, total_cost
-from nas.errors import BudgetError, StudyPausedError
+from nas.cost import Cost, total_cost
+from nas.errors import StudyPausedError
 from nas.space import Architecture
 from nas.study import confirmation as confirm
 from nas.study import reuse
 from nas.study.circuit_breaker import break_circuit, last_line
+from nas.study.gate import check_record, new_trial
 from nas.study.history import seen
 from nas.study.judging import judge
 from nas.study.ports import Sampler, StudyStore
@@ -83,13 +84,7 @@ class Study:
         Raises:
             BudgetError: a candidate exceeds the budget; its record was changed.
         """
-        for trial in self.candidates:
-            if over := exceeded(self.spec.budget, trial.cost):
-                raise BudgetError(
-                    f"trial {trial.number} of {self.spec.name} is over the budget: {over}.",
-                    "Its record was changed after the search admitted it. Restore the database "
-                    "from a copy, or search again under another --name.",
-                )
+        check_record(self.spec, self.candidates)
 
     def trial(self, number: int) -> Trial:
         """Return one trial."""
@@ -138,7 +133,7 @@ class Study:
         references and of further seeds.
         """
         ours = len(self.candidates)
-        whole = len(self._references()) + ours - len(self._trials)
+        whole = len(self.spec.references) + ours - len(self._trials)
         whole += confirm.num_replicates(self.spec, self.trials, self._searched())
         if self._all_asked():
             return 0, whole
@@ -311,14 +306,11 @@ class Study:
         self._trials[trial.number] = started
         return started
 
-    def _references(self) -> list[tuple[str, Architecture]]:
-        return [(entry.name, entry.architecture) for entry in self.spec.references]
-
     def _next_reference(self) -> Trial | None:
         known = {trial.reference for trial in self.trials}
-        for name, architecture in self._references():
-            if name not in known:
-                return self._new(architecture, reference=name)
+        for entry in self.spec.references:
+            if entry.name not in known:
+                return self._new(entry.architecture, reference=entry.name)
         return None
 
     def _next_candidate(self) -> Trial | None:
@@ -402,31 +394,5 @@ class Study:
         reference: str | None = None,
         replicate: tuple[int, int] | None = None,
     ) -> Trial:
-        cost = self.cost(architecture)
-        free = (
-            reference is not None or replicate is not None
-        )  # exempt from the budget, or checked before
-        if not free and (over := exceeded(self.spec.budget, cost)):  # the gate
-            raise BudgetError(
-                f"the sampler proposed an architecture over the budget: {over}.",
-                "Correct the sampler: Feasible.admits must accept each of its proposals.",
-            )
-        number = len(self._trials)
-        of, count = replicate or (None, 0)
-        if self.spec.networks:
-            seed = self.spec.first_seed + count
-        else:
-            seeded = [self.spec.seed, *(replicate or (number // self.spec.block,))]
-            seed = int(np.random.SeedSequence(seeded).generate_state(1)[0])
-        return Trial(
-            number,
-            architecture,
-            cost,
-            TrialState.RUNNING,
-            seed,
-            reference=reference,
-            attempt=1,
-            created_at=datetime.now(UTC),
-            replicate_of=of,
-            replicate=count,
-        )
+        cost, number = self.cost(architecture), len(self._trials)
+        return new_trial(self.spec, number, architecture, cost, reference, replicate)

@@ -1,0 +1,69 @@
+"""The gate: no candidate over the budget becomes a trial, and none in the record is over it."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+import numpy as np
+
+from nas.cost import Cost, exceeded
+from nas.errors import BudgetError
+from nas.space import Architecture
+from nas.study.spec import StudySpec
+from nas.study.trial import Trial, TrialState
+
+
+def new_trial(
+    spec: StudySpec,
+    number: int,
+    architecture: Architecture,
+    cost: Cost,
+    reference: str | None = None,
+    replicate: tuple[int, int] | None = None,
+) -> Trial:
+    """Return a new RUNNING trial of `architecture`, with its seed.
+
+    The name of a published `reference` exempts it from the budget. `replicate` is the number of
+    the trial that it repeats, and how often that was repeated before.
+
+    Raises:
+        BudgetError: the candidate is over the budget.
+    """
+    candidate = reference is None and replicate is None
+    if candidate and (over := exceeded(spec.budget, cost)):
+        raise BudgetError(
+            f"the sampler proposed an architecture over the budget: {over}.",
+            "Correct the sampler: Feasible.admits must accept each of its proposals.",
+        )
+    of, count = replicate or (None, 0)
+    if spec.networks:
+        seed = spec.first_seed + count
+    else:
+        seeded = [spec.seed, *(replicate or (number // spec.block,))]
+        seed = int(np.random.SeedSequence(seeded).generate_state(1)[0])
+    return Trial(
+        number,
+        architecture,
+        cost,
+        TrialState.RUNNING,
+        seed,
+        reference=reference,
+        attempt=1,
+        created_at=datetime.now(UTC),
+        replicate_of=of,
+        replicate=count,
+    )
+
+
+def check_record(spec: StudySpec, candidates: Iterable[Trial]) -> None:
+    """Compare every recorded candidate with the budget again.
+
+    Raises:
+        BudgetError: a candidate is over the budget; its record was changed.
+    """
+    for trial in candidates:
+        if over := exceeded(spec.budget, trial.cost):
+            raise BudgetError(
+                f"trial {trial.number} of {spec.name} is over the budget: {over}.",
+                "Its record was changed after the search admitted it. Restore the database "
+                "from a copy, or search again under another name.",
+            )
