@@ -27,17 +27,9 @@ def report(study: str, target: Path, force: bool, db: str | None) -> None:
     Example:
       nas report igcv3-300m-madds-digits -o report.html
     """  # fmt: skip
-    from nas.errors import ExportError
-    from nas.figures import write_report
-    from nas.results import study_view
-    from nas.store import open_store
+    from nas.workflows import ReportRequest, write_report
 
-    if target.exists() and not force:
-        raise ExportError(f"{target} exists already.", "Give another name, or add --force.")
-    with open_store(db, read_only=True) as store:
-        found = store.spec(study), store.trials(study), store.reports(study), store.versions(study)
-        state = next(s.state for s in store.studies() if s.name == study)
-    write_report(study_view(*found, state), target)
+    write_report(ReportRequest(study=study, path=target, force=force, db=db))
     click.echo(f"wrote {target} ({target.stat().st_size / 1e6:.1f} MB)")
 
 
