@@ -115,7 +115,7 @@ def test_what_a_sampler_saw_can_be_read_from_the_store() -> None:
     class Remembers(WalkSampler):
         def __init__(self, spec: StudySpec) -> None:
             super().__init__(spec)
-            self.saw = {}
+            self.saw: dict[int, list[Trial]] = {}
 
         def propose(self, history: Sequence[Trial], number: int, rng: np.random.Generator) -> Any:
             self.saw[number] = list(history)

@@ -49,7 +49,7 @@ class Planned:
 
     def __init__(self, space: TableSpace, indices: Any) -> None:
         self._architectures = [space.table.architectures[index] for index in indices]
-        self.shown = []
+        self.shown: list[Any] = []
 
     def propose(self, history: Sequence[Trial], number: int, rng: np.random.Generator) -> Any:
         self.shown.append(history)
@@ -283,7 +283,7 @@ def test_runs_end_with_their_caller(tmp_path: Path, table: Any) -> None:
     tasks = [(Entry("random", False), seed) for seed in range(6)]
     made = make_runs(setting(tmp_path), tasks, make_sampler, 1)
     next(made)
-    made.close()
+    made.close()  # type: ignore[attr-defined]  # a generator
     assert set(multiprocessing.active_children()) == before
 
 

@@ -121,7 +121,7 @@ def test_what_is_printed_can_be_typed(strides: tuple[int, ...], spaced: bool) ->
 
 
 @given(st.integers(96, 300), st.tuples(*[st.sampled_from([1, 2])] * 5))
-def test_stated_strides_hold_whatever_the_input(side: int, chosen: tuple[Any]) -> None:
+def test_stated_strides_hold_whatever_the_input(side: int, chosen: tuple[int, ...]) -> None:
     stem, second, third, fourth, sixth = chosen
     strides = (stem, 1, second, third, fourth, 1, sixth, 1)
     for shape in (square(side), square(side // 8)):

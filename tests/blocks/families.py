@@ -9,7 +9,7 @@ import torch
 from hypothesis import strategies as st
 
 from nas.cost.budget import Constraint, admits
-from nas.cost.model import CostModel, total_cost
+from nas.cost.model import Cost, CostModel, total_cost
 from nas.errors import BudgetError
 from nas.feasible import FeasibleSpace, feasible_space
 from nas.space.architecture import Architecture
@@ -63,7 +63,7 @@ def assert_counted_thrice(space: SearchSpace, seed: int, shape: Shape, classes: 
     assert space.parse(member.text) == member
 
 
-def listed(costs: CostModel) -> dict[Architecture, object]:
+def listed(costs: CostModel) -> dict[Architecture, Cost]:
     """Return every distinct architecture of a small space with its cost, by brute force."""
     space = costs.space
     stages = [

@@ -56,13 +56,15 @@ def visit(browser: Any) -> Iterator[Any]:
         opened = Visit(contexts[-1].new_page())
         opened.page.on("request", lambda request: opened.requests.append(request.url))
         opened.page.on("pageerror", lambda error: opened.complaints.append(str(error)))
-        opened.page.on(
-            "console",
-            lambda message: message.type == "error" and opened.complaints.append(message.text),
-        )
+        opened.page.on("console", lambda message: _complain(opened, message))
         opened.page.goto(url)
         return opened
 
     yield open_page
     for context in contexts:
         context.close()
+
+
+def _complain(visit: Visit, message: Any) -> None:
+    if message.type == "error":
+        visit.complaints.append(message.text)

@@ -72,15 +72,15 @@ def test_no_line_of_a_table_is_longer_than_the_terminal(
     optional: Any,
     numbers: Any,
 ) -> None:
-    rows = [dict(zip("abcdef", row, strict=True)) for row in rows]
-    for row in rows:
-        row.update({key: row[key][:12] for key in numbers.split()})
+    records = [dict(zip("abcdef", row, strict=True)) for row in rows]
+    for record in records:
+        record.update({key: record[key][:12] for key in numbers.split()})
     columns = {key: f"heading {key}" for key in "abcdef"}
     monkeypatch.setattr(output, "terminal_width", lambda: width)
-    output.table("a title of some words", columns, rows, numbers, optional)
+    output.table("a title of some words", columns, records, numbers, optional)
     assert max(map(len, capsys.readouterr().out.splitlines())) <= width
     monkeypatch.setattr(output, "terminal_width", lambda: None)
-    output.table("", columns, rows, numbers, optional)
+    output.table("", columns, records, numbers, optional)
     assert len(capsys.readouterr().out.splitlines()) == len(rows) + 1
 
 

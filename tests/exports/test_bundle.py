@@ -18,6 +18,7 @@ from nas.exports.bundle import check_target, export_network
 from nas.exports.onnx_file import load
 from nas.exports.request import ExportRequest
 from nas.space.file import load_space
+from nas.training.network.fvcore_count import fvcore_cost
 from tests.exports.small_networks import make_trained
 
 Listing = Callable[[Path], list[str]]
@@ -191,8 +192,7 @@ def test_interruption_between_the_renames_puts_the_old_export_back(
 def test_counts_that_differ_stop_the_export(
     plain: ExportRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, listing: Listing
 ) -> None:
-    count = bundle.fvcore_cost
-    monkeypatch.setattr(bundle, "fvcore_cost", lambda *args: count(*args) + Cost(1, 0, 0))
+    monkeypatch.setattr(bundle, "fvcore_cost", lambda *args: fvcore_cost(*args) + Cost(1, 0, 0))
     with pytest.raises(ExportError, match="counts at 3x32x32 differ"):
         export_network(plain, tmp_path / "out")
     assert listing(tmp_path) == []

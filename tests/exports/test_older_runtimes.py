@@ -73,7 +73,7 @@ def older(pytestconfig: pytest.Config) -> Path:
             part = folder.with_name(folder.name + ".part")
             shutil.rmtree(part, ignore_errors=True)
             pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
-            words = [*pip, "--target", part, "-r", PINS]
+            words = [*pip, "--target", str(part), "-r", str(PINS)]
             done = subprocess.run(words, capture_output=True, text=True, check=False)
             if done.returncode:
                 pytest.skip(f"the older runtimes cannot be installed: {done.stderr[-200:]}")

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -122,7 +123,8 @@ def test_wrong_file_is_refused_and_removed(
 
 
 def test_network_that_overflows_is_refused(network: Network) -> None:
-    network.get_submodule("stem.bn").weight.data.fill_(float("nan"))
+    norm: Any = network.get_submodule("stem.bn")
+    norm.weight.data.fill_(float("nan"))
     with pytest.raises(ExportError, match="infinity or NaN"):
         reference(network, Shape(3, 32, 32))
 

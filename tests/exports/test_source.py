@@ -308,9 +308,10 @@ def test_blocks_of_one_structure_are_one_class_with_arguments() -> None:
     )
     tree = ast.parse(write_source(request, request.layers()))
     arguments = {
-        node.name: [argument.arg for argument in node.body[1].args.args]
+        node.name: [argument.arg for argument in function.args.args]
         for node in tree.body
         if isinstance(node, ast.ClassDef)
+        if isinstance(function := node.body[1], ast.FunctionDef)
     }
     own = ["self"]
     assert arguments == {

@@ -71,7 +71,7 @@ def test_the_width_multipliers_show_the_published_number_and_the_rule(
 ) -> None:
     entry = SPACE.known(f"igcv3-d-{name}-os")
     assert entry.numbers["madds"] == madds
-    assert "rounding unpublished" in entry.numbers["source"]
+    assert "rounding unpublished" in str(entry.numbers["source"])
     os_rule = [int(float(name) * c) for c in (16, 24, 32, 64, 96, 160, 320)]
     assert list(entry.architecture.column("width")) == [c + c % 2 for c in os_rule]
 
@@ -80,7 +80,7 @@ def test_what_is_reconstructed_says_so() -> None:
     for name in ("1244321", "1346441"):
         entry = SPACE.known(f"igcv3-d-reps-{name}-cifar10")
         assert "reconstruction" in entry.title
-        assert "unpublished" in entry.numbers["source"]
+        assert "unpublished" in str(entry.numbers["source"])
 
 
 def kinds(layers: list[Layer], kind: type) -> int:

@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_info
 from nas.samplers import make_sampler
 from nas.samplers.predictor import model
 from nas.samplers.predictor.blas_threads import on_one_thread
+from nas.samplers.predictor.gaussian_process import fit
 from nas.samplers.predictor.history_index import HistoryIndex
 from nas.samplers.predictor.refit_schedule import fitted_count
 from nas.study.objectives import objective
@@ -53,9 +54,13 @@ def test_a_new_sampler_believes_what_one_that_saw_every_step_believes(
     monkeypatch: pytest.MonkeyPatch, late: tuple[int, ...]
 ) -> None:
     """Also where trials end out of order, or fail, and where one is far worse than all others."""
-    fitted = []
-    fit = model.fit
-    monkeypatch.setattr(model, "fit", lambda *given: fitted.append(fit(*given)) or fitted[-1])
+    fitted: list[Any] = []
+
+    def kept(*given: Any) -> Any:
+        fitted.append(fit(*given))
+        return fitted[-1]
+
+    monkeypatch.setattr(model, "fit", kept)
     full = trained(90)
     if late:
         full[20] = replace(full[20], measurements=(replace(full[20].last, top1_error=1.0),))

@@ -10,6 +10,7 @@ import os
 import resource
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,7 @@ def main(place: Path) -> None:
         lines = Path("/proc/self/status").read_text().splitlines()
         return 1024 * int(next(line for line in lines if line.startswith("VmPeak")).split()[1])
 
-    halved, whole = (in_child(lambda way=way: peak(way)) for way in (True, False))
+    halved, whole = (in_child(partial(peak, way)) for way in (True, False))
 
     def starved() -> object:
         limit = (halved + whole) // 2

@@ -112,7 +112,7 @@ def test_a_full_disk_pauses_the_study_until_there_is_room(tmp_path: Path) -> Non
     train = [sys.executable, "-m", "tests.training.full_disk_process", str(database), str(results)]
     mounted = 'mount -t tmpfs -o size=8K tmpfs "$1" && shift && exec "$@"'
     words = ["unshare", "-m", "sh", "-c", mounted, "sh", str(results), *train]
-    where = {"cwd": Path(__file__).parents[2], "capture_output": True, "text": True}
+    where: dict[str, Any] = {"cwd": Path(__file__).parents[2], "capture_output": True, "text": True}
     full = subprocess.run(words, **where, timeout=240)
     if "mount" in full.stderr or "unshare" in full.stderr:
         pytest.skip(f"no disk can be mounted here: {full.stderr}")

@@ -26,7 +26,7 @@ def random(seed: int = 0) -> torch.Generator:
 def by_hand(weights: dict[str, torch.Tensor], x: torch.Tensor) -> torch.Tensor:
     """The small network of `nets`, written out with functions, in training mode."""
 
-    def conv(name: str, x: torch.Tensor, **options: int) -> torch.Tensor:
+    def conv(name: str, x: torch.Tensor, **options: Any) -> torch.Tensor:
         return F.conv2d(x, weights[f"{name}.weight"], **options)
 
     def norm(name: str, x: torch.Tensor) -> torch.Tensor:
@@ -117,10 +117,11 @@ def test_mobilenet_v2_is_torchvisions() -> None:
 def test_weights_are_drawn_per_group() -> None:
     network = build(lower(SPACE, SPACE.parse("igcv3-d-1.0")), random())
     for name, groups in (("stage6.1.first", 2), ("stage6.1.depthwise", 960)):
-        conv = network.get_submodule(name)
+        conv: Any = network.get_submodule(name)
         fan_out = conv.out_channels // groups * conv.kernel_size[0] ** 2
         assert conv.weight.std().item() == pytest.approx((2 / fan_out) ** 0.5, rel=0.05)
-    assert network.get_submodule("classifier").weight.std().item() == pytest.approx(0.01, rel=0.05)
+    classifier: Any = network.get_submodule("classifier")
+    assert classifier.weight.std().item() == pytest.approx(0.01, rel=0.05)
 
 
 def test_one_seed_draws_one_network() -> None:
@@ -134,8 +135,9 @@ def test_a_copy_is_a_network_of_its_own() -> None:
     network = build(small_layers(), random())
     twin = copy.deepcopy(network)
     x = torch.randn(2, 1, 8, 8, generator=random())
+    classifier: Any = network.get_submodule("classifier")
     with torch.no_grad():
-        network.get_submodule("classifier").weight.zero_()
+        classifier.weight.zero_()
     assert not torch.equal(network(x), twin(x))
 
 

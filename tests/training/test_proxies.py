@@ -16,6 +16,7 @@ from nas.space.layers import Builder, Layer, Shape
 from nas.space.lowering import lower
 from nas.study.evaluator import Job, WorkerPlan
 from nas.training.data import load_task
+from nas.training.data.task import Split
 from nas.training.evaluator import TrainingEvaluator
 from nas.training.network.module import Network, initialise
 from nas.training.scores.proxies import (
@@ -248,6 +249,7 @@ def test_large_images_come_in_smaller_batches_and_few_in_none() -> None:
     wide = coloured_task(images=200)
     assert [len(labels) for _, labels in proxy_batches(wide, 0, "cpu")] == [32, 32]
     images = torch.zeros(40, 3, 64, 64, dtype=torch.uint8)
+    assert isinstance(wide.train, Split)
     train = replace(wide.train, held=images, labels=torch.arange(40) % 2)
     large = replace(wide, input=Shape(3, 64, 64), train=train)
     assert [len(labels) for _, labels in proxy_batches(large, 0, "cpu")] == [16, 16]

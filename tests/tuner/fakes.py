@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -95,7 +95,7 @@ class Wanderer:
         self._costs = CostModel(spec.space, spec.deployment, spec.classes)
 
     def propose(
-        self, history: list[Trial], number: int, rng: np.random.Generator
+        self, history: Sequence[Trial], number: int, rng: np.random.Generator
     ) -> Architecture | None:
         """Return a mutated descendant of a published architecture within the budget."""
         found = self._space.published[-1].architecture

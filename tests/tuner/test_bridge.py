@@ -1,6 +1,7 @@
 """The bridge: two workers that end at once do not wait for each other's proposals."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from ray.tune.experiment import Trial as TuneTrial
@@ -29,14 +30,15 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 
 @pytest.fixture
 def bridge(clock: SimpleNamespace) -> Bridge:
-    return Bridge(Endless(), None, lambda: 2, 60.0)
+    endless: Any = Endless()
+    return Bridge(endless, None, lambda: 2, 60.0)
 
 
 def given(bridge: Bridge, name: str, status: str = TuneTrial.PENDING) -> SimpleNamespace | None:
     """Ask for a job under a name; return Tune's handle on it, or None where there was none yet."""
     if bridge.suggest(name) is None:
         return None
-    trial = SimpleNamespace(trial_id=name, status=status)
+    trial: Any = SimpleNamespace(trial_id=name, status=status)
     bridge.add(trial)
     return trial
 
@@ -53,7 +55,8 @@ def test_a_worker_that_is_about_to_start_goes_before_the_next_proposal(bridge: B
     starts = given(bridge, "c")
     bridge.over("b")
     assert given(bridge, "d") is None
-    assert bridge.execution.asked == 3
+    endless: Any = bridge.execution
+    assert endless.asked == 3
     starts.status = TuneTrial.RUNNING
     assert given(bridge, "d")
 

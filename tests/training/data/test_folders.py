@@ -28,7 +28,7 @@ def fill(folder: Path, first: int = 0, count: int = 12, suffix: str = ".png") ->
 
 
 def tree(
-    root: Path, *parts: str, classes: Any = CLASSES, counts: tuple[int, int, int] = (12, 2, 4)
+    root: Path, *parts: str, classes: Any = CLASSES, counts: tuple[int, ...] = (12, 2, 4)
 ) -> Path:
     for label, name in enumerate(classes):
         for place, (part, count) in enumerate(zip(parts, counts, strict=False)):

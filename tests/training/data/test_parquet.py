@@ -117,7 +117,7 @@ def test_the_names_of_the_hub_are_kept(tmp_path: Path) -> None:
 def test_files_are_parts_by_their_name_or_their_folder(
     tmp_path: Path, train: str, test: str
 ) -> None:
-    rows = {"image": BLOBS, "label": LABELS}
+    rows: dict[str, list[Any]] = {"image": BLOBS, "label": LABELS}
     few = {name: values[:4] for name, values in rows.items()}
     write(tmp_path / "p" / f"{train}.parquet", rows)
     write(tmp_path / "p" / f"{test}.parquet", few)

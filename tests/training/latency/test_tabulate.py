@@ -1,6 +1,6 @@
 """The table of a space: what has to be timed, and how a prediction is judged."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,10 +26,10 @@ class Exact:
 
     device = Device("cpu", "exact", "exact", "0", 2)
 
-    def load(self, layers: list[Layer]) -> Callable[..., Any]:
+    def load(self, layers: Sequence[Layer]) -> Callable[..., Any]:
         return lambda: None
 
-    def profile(self, layers: list[Layer], runs: Any) -> Any:
+    def profile(self, layers: Sequence[Layer], runs: Any) -> Any:
         return [{layer.name: float(np.prod(layer.shape)) for layer in layers[1:]}] * runs
 
 
