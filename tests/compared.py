@@ -1,6 +1,7 @@
 """Two small families to compare, and studies of them that are measured without training."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -8,6 +9,7 @@ from nas.cost.budget import parse_budgets
 from nas.cost.model import CostModel
 from nas.feasible import FeasibleUnion, feasible_space
 from nas.samplers import make_sampler
+from nas.study.ports import StudyStore
 from nas.study.rungs import Decision
 from nas.study.spec import StudySpec
 from nas.study.study import Study
@@ -50,10 +52,10 @@ RICH = FAMILY.format(name="rich", head=64, g2="[1, 2, 4]", relu='["depthwise", "
 BUDGET = "1.5M-flops"
 
 
-def spec_of(sampler: str, number: int, **changed: object) -> StudySpec:
+def spec_of(sampler: str, number: int, **changed: Any) -> StudySpec:
     """Return a study of both families, or of the rich one alone where a choice is varied."""
     spaces = [("rich", RICH)] if sampler.startswith("paired") else [("lean", LEAN), ("rich", RICH)]
-    settings: dict[str, object] = {
+    settings: dict[str, Any] = {
         "name": "compared",
         "space_name": spaces[0][0],
         "space_text": spaces[0][1],
@@ -76,7 +78,7 @@ def spec_of(sampler: str, number: int, **changed: object) -> StudySpec:
     return StudySpec(**{**settings, **changed})
 
 
-def feasible_of(spec: StudySpec):
+def feasible_of(spec: StudySpec) -> Any:
     """Return what the samplers of a study draw from."""
     parts = {
         name: feasible_space(CostModel(space, spec.deployment, spec.classes), spec.budget)
@@ -89,7 +91,7 @@ def measured(
     spec: StudySpec,
     error: Callable[[Trial], float],
     failing: Callable[[Trial], bool] | None = None,
-    store: object = None,
+    store: StudyStore | None = None,
 ) -> list[Trial]:
     """Run a study to its end, in memory unless there is a `store`; `error` stands for training."""
     sampler = make_sampler(spec.sampler, feasible_of(spec), spec.goals)

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,8 @@ from scipy import stats
 
 from nas.cost.budget import Constraint
 from nas.cost.model import Cost
-from nas.results.score_audit import BAND, audit_scores, in_band, rank_average, scores
+from nas.feasible import BAND
+from nas.results.score_audit import audit_scores, in_band, rank_average, scores
 from nas.stats.correlations import FEWEST, correlation, correlation_difference
 from nas.study.trial import Trial, TrialState
 from tests.classified import classified
@@ -27,7 +29,7 @@ columns = st.integers(FEWEST, 40).flatmap(
 )
 
 
-def trial(number: int, error: float, madds: float = 0.95, **given: object) -> Trial:
+def trial(number: int, error: float, madds: float = 0.95, **given: Any) -> Trial:
     cost = Cost(round(madds * LIMIT), 1000 + number, 10)
     measurement = classified(4, 0, error, 2 * error, error, 1.0)
     proxies = {name: float(value) for name, value in given.pop("proxies", {}).items()}
@@ -55,7 +57,7 @@ def study(n: int = 20, seed: int = 0, noise: float = 0.1) -> list[Trial]:
     ]
 
 
-def found(result, name):
+def found(result: Any, name: str) -> Any:
     return next(finding for finding in result.findings if finding.name == name)
 
 
@@ -63,7 +65,7 @@ def found(result, name):
 
 
 @given(columns)
-def test_the_interval_holds_rho(pair):
+def test_the_interval_holds_rho(pair: Any) -> None:
     one, other = pair
     rho = correlation(one, other)
     if len(set(one)) == 1 or len(set(other)) == 1:
@@ -72,7 +74,7 @@ def test_the_interval_holds_rho(pair):
         assert -1 <= rho.low <= rho.value <= rho.high <= 1
 
 
-def test_the_interval_is_that_of_bonett_and_wright():
+def test_the_interval_is_that_of_bonett_and_wright() -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=30)
     y = x + rng.normal(size=30)
@@ -82,7 +84,7 @@ def test_the_interval_is_that_of_bonett_and_wright():
     assert correlation(x, y).high == pytest.approx(math.tanh(math.atanh(rho) + reach))
 
 
-def test_the_interval_holds_what_it_promises():
+def test_the_interval_holds_what_it_promises() -> None:
     rng = np.random.default_rng(1)
     for strength in (0.0, 0.5):
         truth = 6 / math.pi * math.asin(strength / 2)  # Spearman's of the bivariate normal
@@ -95,7 +97,7 @@ def test_the_interval_holds_what_it_promises():
         assert 0.93 <= held / 1000 <= 0.98, strength
 
 
-def test_a_perfect_order_keeps_an_interval():
+def test_a_perfect_order_keeps_an_interval() -> None:
     x = np.arange(FEWEST, dtype=float)
     rho = correlation(x, x)
     assert (rho.value, rho.high) == pytest.approx((1, 1))
@@ -104,7 +106,7 @@ def test_a_perfect_order_keeps_an_interval():
     assert (turned.value, turned.low, turned.high) == pytest.approx((-1, -1, -rho.low))
 
 
-def test_too_few_or_constant_columns_have_none():
+def test_too_few_or_constant_columns_have_none() -> None:
     x = np.arange(FEWEST, dtype=float)
     assert correlation(x[1:], x[1:]) is None
     assert correlation(x, np.ones(FEWEST)) is None
@@ -112,7 +114,7 @@ def test_too_few_or_constant_columns_have_none():
 
 
 @given(columns)
-def test_only_the_order_counts(pair):
+def test_only_the_order_counts(pair: Any) -> None:
     one, other = pair
     steeper = np.arctan(one / 1e3) + 3  # strictly increasing on the values that there are
     if len(set(steeper.tolist())) == len(set(one.tolist())):
@@ -121,7 +123,7 @@ def test_only_the_order_counts(pair):
 
 
 @given(columns)
-def test_turning_a_score_turns_its_interval(pair):
+def test_turning_a_score_turns_its_interval(pair: Any) -> None:
     one, other = pair
     rho, turned = correlation(one, other), correlation(-one, other)
     if rho is not None:
@@ -130,7 +132,7 @@ def test_turning_a_score_turns_its_interval(pair):
         )
 
 
-def test_the_difference_is_paired():
+def test_the_difference_is_paired() -> None:
     rng = np.random.default_rng(2)
     target = rng.normal(size=40)
     close, far = target + 0.1 * rng.normal(size=40), rng.normal(size=40)
@@ -148,7 +150,7 @@ def test_the_difference_is_paired():
     assert (twin.value, twin.low, twin.high) == (0, 0, 0)
 
 
-def test_the_bootstrap_resamples_rows():
+def test_the_bootstrap_resamples_rows() -> None:
     rng = np.random.default_rng(3)
     x, y, target = (rng.integers(0, 6, 25).astype(float) for _ in range(3))
     ours = correlation_difference(x, y, target)
@@ -163,7 +165,7 @@ def test_the_bootstrap_resamples_rows():
     assert (ours.low, ours.high) == pytest.approx((low, high), abs=0.1)
 
 
-def test_rank_averages():
+def test_rank_averages() -> None:
     rows = [{"a": 1.0, "b": 9.0}, {"a": 2.0, "b": 8.0}, {"a": 3.0}]
     assert rank_average(rows, {"a": 1}).tolist() == pytest.approx([1 / 6, 1 / 2, 5 / 6])
     both = rank_average(rows, {"a": 2, "b": 1})
@@ -177,7 +179,7 @@ def test_rank_averages():
 # -- the audit of a study ------------------------------------------------------------------------
 
 
-def test_what_foretells_the_error_is_used_and_the_rest_is_not():
+def test_what_foretells_the_error_is_used_and_the_rest_is_not() -> None:
     result = audit_scores(study(), BUDGET)
     assert (result.n, result.complete, result.enough) == (20, 20, True)
     good, bad, luck = (found(result, name) for name in ("good", "bad", "luck"))
@@ -203,7 +205,7 @@ def test_what_foretells_the_error_is_used_and_the_rest_is_not():
     assert result.together.rho.value == pytest.approx(good.rho.value)
 
 
-def test_rho_is_that_of_the_score_with_the_error_turned():
+def test_rho_is_that_of_the_score_with_the_error_turned() -> None:
     trials = study(seed=4, noise=0.8)
     expected = -stats.spearmanr(
         [t.proxies["good"] for t in trials], [t.value("top1_error") for t in trials]
@@ -213,7 +215,7 @@ def test_rho_is_that_of_the_score_with_the_error_turned():
     assert found(audit_scores(larger_is_better, BUDGET), "madds").rho.value == 1
 
 
-def test_a_used_score_need_not_beat_the_madds():
+def test_a_used_score_need_not_beat_the_madds() -> None:
     rng = np.random.default_rng(5)
     sizes = np.linspace(BAND, 1, 20)
     trials = [
@@ -226,7 +228,7 @@ def test_a_used_score_need_not_beat_the_madds():
     assert echo.verdict != found(audit_scores(study(), BUDGET), "good").verdict
 
 
-def test_only_complete_candidates_of_the_band_count():
+def test_only_complete_candidates_of_the_band_count() -> None:
     trials = study(FEWEST)
     others = [
         trial(100, 0.0, 0.84, proxies={"good": -99}),
@@ -240,7 +242,7 @@ def test_only_complete_candidates_of_the_band_count():
     assert found(result, "good") == found(audit_scores(trials, BUDGET), "good")
 
 
-def test_the_ends_of_the_band_belong_to_it():
+def test_the_ends_of_the_band_belong_to_it() -> None:
     at = [trial(i, 0.1, share) for i, share in enumerate((0.8499, BAND, 0.9, 1.0, 1.0001))]
     assert [t.number for t in in_band(at, BUDGET)] == [1, 2, 3]
     assert in_band(at, ()) == at
@@ -248,7 +250,7 @@ def test_the_ends_of_the_band_belong_to_it():
     assert [t.number for t in by_params] == [0, 1, 2, 3]
 
 
-def test_too_few_are_said_to_be():
+def test_too_few_are_said_to_be() -> None:
     result = audit_scores(study(FEWEST - 1), BUDGET)
     assert not result.enough
     assert found(result, "good").rho is None
@@ -257,7 +259,7 @@ def test_too_few_are_said_to_be():
     assert audit_scores([], BUDGET).n == 0
 
 
-def test_trials_without_a_score_are_left_out_of_it_alone():
+def test_trials_without_a_score_are_left_out_of_it_alone() -> None:
     trials = study(24)
     for index in range(8):
         rest = {key: value for key, value in trials[index].proxies.items() if key != "good"}
@@ -269,12 +271,12 @@ def test_trials_without_a_score_are_left_out_of_it_alone():
     assert found(result, "good").used
 
 
-def test_the_order_of_the_trials_does_not_matter():
+def test_the_order_of_the_trials_does_not_matter() -> None:
     trials = study()
     rho = found(audit_scores(trials, BUDGET), "good").rho.value
     assert found(audit_scores(trials[::-1], BUDGET), "good").rho.value == pytest.approx(rho)
 
 
-def test_times_are_no_scores():
+def test_times_are_no_scores() -> None:
     assert set(scores(study()[0])) == {"good", "bad", "luck"}
     assert scores(replace(study()[0], proxies=None)) == {}

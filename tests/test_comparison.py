@@ -1,7 +1,9 @@
 """Comparisons: known differences are found, noise is called noise, in words and numbers."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,12 +25,12 @@ PAIRS = spec_of("paired:g1", 30, block=3)
 THIRD = (*SPACES.more_spaces, ("third", LEAN.replace('"lean"', '"third"')))
 
 
-def by_space(**effects):
+def by_space(**effects: Any) -> Callable[..., Any]:
     """Return errors around 30 % that an effect of the space moves."""
     return lambda trial: 0.3 + effects.get(trial.architecture.space, 0.0) + 0.02 * noise(trial)
 
 
-def by_g1(effect):
+def by_g1(effect: Any) -> Callable[..., Any]:
     """Return errors that differ by base far more than by the value."""
     return lambda trial: (
         0.3
@@ -38,7 +40,7 @@ def by_g1(effect):
     )
 
 
-def test_a_better_space_is_found():
+def test_a_better_space_is_found() -> None:
     found = compare(SPACES, measured(SPACES, by_space(rich=-0.06)))
     (pair,) = found.pairs
     assert [group.name for group in found.groups] == ["lean", "rich"]
@@ -53,14 +55,14 @@ def test_a_better_space_is_found():
     assert found.complete
 
 
-def test_no_difference_is_said_to_be_none():
+def test_no_difference_is_said_to_be_none() -> None:
     (pair,) = compare(SPACES, measured(SPACES, by_space())).pairs
     assert not pair.significant
     assert not any(name in pair.verdict for name in ("lean", "rich"))
     assert pair.mean.low <= 0 <= pair.mean.high
 
 
-def test_numbers_of_a_group_are_those_of_its_errors():
+def test_numbers_of_a_group_are_those_of_its_errors() -> None:
     trials = measured(SPACES, by_space(rich=-0.01))
     group = compare(SPACES, trials, (0.28, 0.3)).groups[1]
     own = [t for t in trials if t.architecture.space == "rich"]
@@ -78,12 +80,12 @@ def test_numbers_of_a_group_are_those_of_its_errors():
     assert group.madds == (np.mean(costs), min(costs), max(costs))
 
 
-def test_the_same_study_gives_the_same_comparison():
+def test_the_same_study_gives_the_same_comparison() -> None:
     trials = measured(SPACES, by_space())
     assert compare(SPACES, trials) == compare(SPACES, trials)
 
 
-def test_three_spaces_give_three_pairs_corrected_for_their_number():
+def test_three_spaces_give_three_pairs_corrected_for_their_number() -> None:
     spec = replace(SPACES, num_trials=30, more_spaces=THIRD)
     found = compare(spec, measured(spec, by_space(rich=-0.08)))
     assert [(pair.first, pair.second) for pair in found.pairs] == [
@@ -94,7 +96,7 @@ def test_three_spaces_give_three_pairs_corrected_for_their_number():
     assert all("after Holm" in line for line in comparison_statements(spec, found))
 
 
-def test_pairs_see_what_lies_far_below_the_scatter_of_the_bases():
+def test_pairs_see_what_lies_far_below_the_scatter_of_the_bases() -> None:
     found = compare(PAIRS, measured(PAIRS, by_g1(0.02)))
     assert found.key == "g1"
     assert [group.name for group in found.groups] == ["g1=1", "g1=2", "g1=4"]
@@ -108,7 +110,7 @@ def test_pairs_see_what_lies_far_below_the_scatter_of_the_bases():
         assert pair.verdict == "g1=1 has the lower mean error"
 
 
-def test_the_cost_that_changes_with_a_choice_is_said():
+def test_the_cost_that_changes_with_a_choice_is_said() -> None:
     found = compare(PAIRS, measured(PAIRS, by_g1(0.0)))
     means = [group.madds[0] for group in found.groups]
     assert means == sorted(means, reverse=True)
@@ -119,7 +121,7 @@ def test_the_cost_that_changes_with_a_choice_is_said():
     assert not any("not at equal cost" in text for _, text in comparison_facts(free, same))
 
 
-def test_failed_networks_are_left_out_and_told():
+def test_failed_networks_are_left_out_and_told() -> None:
     trials = measured(SPACES, by_space(), failing=lambda t: t.number in (0, 9))
     found = compare(SPACES, trials)
     assert [(group.n, group.failed, group.missing) for group in found.groups] == [
@@ -132,7 +134,7 @@ def test_failed_networks_are_left_out_and_told():
     assert [group.failed for group in found.groups] == [0, 1, 0]
 
 
-def test_an_unfinished_study_is_compared_as_far_as_it_goes():
+def test_an_unfinished_study_is_compared_as_far_as_it_goes() -> None:
     trials = measured(SPACES, by_space())
     found = compare(SPACES, trials[:13])
     assert [(group.n, group.missing) for group in found.groups] == [(7, 5), (6, 6)]
@@ -144,7 +146,7 @@ def test_an_unfinished_study_is_compared_as_far_as_it_goes():
         compare(SPACES, trials[:2])
 
 
-def test_a_search_is_no_comparison():
+def test_a_search_is_no_comparison() -> None:
     spec = replace(SPACES, sampler="evolution")
     with pytest.raises(NasError, match="is not a comparison"):
         compare(spec, [])
@@ -152,7 +154,7 @@ def test_a_search_is_no_comparison():
 
 @pytest.mark.parametrize("paired", [False, True])
 @pytest.mark.parametrize("groups", [2, 3])
-def test_fewer_than_needed_cannot_be_significant(groups, paired):
+def test_fewer_than_needed_cannot_be_significant(groups: int, paired: bool) -> None:
     needed = num_needed(groups, paired)
     for n, enough in ((needed - 1, False), (needed, True)):
         if paired:
@@ -168,7 +170,7 @@ def test_fewer_than_needed_cannot_be_significant(groups, paired):
         assert enough or not any(pair.significant for pair in found.pairs)
 
 
-def test_words_and_plain_data_say_the_same():
+def test_words_and_plain_data_say_the_same() -> None:
     found = compare(SPACES, measured(SPACES, by_space(rich=-0.06)))
     plain = json.loads(json.dumps(comparison_document(SPACES, found)))
     (pair,) = plain["pairs"]

@@ -2,6 +2,8 @@
 
 import json
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -15,7 +17,7 @@ from nas.stats.pareto import non_dominated
 from nas.study import confirmation as confirm
 from nas.study.spec import StudySpec
 from nas.study.study import Study
-from nas.study.trial import Trial, TrialState
+from nas.study.trial import Outcome, Trial, TrialState
 from tests.classified import classified
 from tests.memory_store import MemoryStore
 from tests.messages import carries
@@ -25,12 +27,12 @@ from tests.studies import complete_trial as trial
 SPEC = small_spec(confirm=3, seeds=3)
 
 
-def again(number: int, of: int, replicate: int, error: float, **fields: object) -> Trial:
+def again(number: int, of: int, replicate: int, error: float, **fields: Any) -> Trial:
     """Return a further seed of a candidate."""
     return trial(number, error, replicate_of=of, replicate=replicate, **fields)
 
 
-def run(**changed: object) -> list[Trial]:
+def run(**changed: Any) -> list[Trial]:
     """Return the trials of a whole small study with confirmation."""
     spec = small_spec(**{"confirm": 3, "seeds": 3, "num_trials": 12, **changed})
     return run_all(Study(spec, MemoryStore(), WalkSampler(spec)))
@@ -39,7 +41,7 @@ def run(**changed: object) -> list[Trial]:
 # ---- who is trained again ----
 
 
-def test_the_top_candidates_get_further_seeds_in_full_at_the_end():
+def test_the_top_candidates_get_further_seeds_in_full_at_the_end() -> None:
     trials = run()
     further = [t for t in trials if t.replicate_of is not None]
     assert [t.number for t in further] == [t.number for t in trials[-6:]]
@@ -56,9 +58,9 @@ def test_the_top_candidates_get_further_seeds_in_full_at_the_end():
     assert len(set(seeds)) == len(seeds)
 
 
-def test_the_sampler_says_which_are_the_top():
+def test_the_sampler_says_which_are_the_top() -> None:
     class Contrary(WalkSampler):
-        def believe(self, history):
+        def believe(self, history: Sequence[Trial]) -> Any:
             self.told = history
             return {t.number: -(t.value("top1_error") or 0.0) for t in history if t.final}
 
@@ -72,7 +74,7 @@ def test_the_sampler_says_which_are_the_top():
     assert not any(t.replicate_of is not None for t in sampler.told)
 
 
-def test_what_is_not_believed_is_taken_as_observed():
+def test_what_is_not_believed_is_taken_as_observed() -> None:
     trials = [trial(0, 0.3), trial(1, 0.1), trial(2, 0.2), trial(3, 0.05, reference="small-plain"),
               trial(4, 0.01, state=TrialState.STOPPED)]  # fmt: skip
     spec = small_spec(confirm=2, seeds=2)
@@ -83,13 +85,13 @@ def test_what_is_not_believed_is_taken_as_observed():
 
 
 @pytest.mark.parametrize("off", [{"confirm": 0, "seeds": 3}, {"confirm": 3, "seeds": 1}])
-def test_confirmation_can_be_turned_off(off):
+def test_confirmation_can_be_turned_off(off: dict[str, int]) -> None:
     trials = run(**off)
     assert not any(t.replicate_of is not None for t in trials)
     assert len(trials) == 14
 
 
-def test_more_than_there_are_is_all_there_are():
+def test_more_than_there_are_is_all_there_are() -> None:
     trials = run(confirm=100, seeds=2, num_trials=8)
     complete = [t.number for t in trials if t.candidate and t.final]
     assert sorted(t.replicate_of for t in trials if t.replicate) == complete
@@ -102,7 +104,7 @@ def test_more_than_there_are_is_all_there_are():
     assert Study(spec, store, WalkSampler(spec)).planned() == len(study.trials)
 
 
-def test_nothing_is_trained_again_before_every_candidate_has_ended():
+def test_nothing_is_trained_again_before_every_candidate_has_ended() -> None:
     spec = small_spec(confirm=1, seeds=2, num_trials=4, published=False)
     study = Study(spec, MemoryStore(), WalkSampler(spec))
     out = [study.ask() for _ in range(4)]
@@ -117,16 +119,14 @@ def test_nothing_is_trained_again_before_every_candidate_has_ended():
     assert study.ask().replicate_of is not None
 
 
-def _done():
-    from nas.study.trial import Outcome
-
+def _done() -> Outcome:
     return Outcome(TrialState.COMPLETE, 1.0)
 
 
 # ---- the references ----
 
 
-def test_the_references_get_as_many_seeds_as_the_confirmed():
+def test_the_references_get_as_many_seeds_as_the_confirmed() -> None:
     spec = small_spec(confirm=2, seeds=3, reference_seeds=3, num_trials=12)
     study = Study(spec, MemoryStore(), WalkSampler(spec))
     assert study.planned() == 12 + 2 + 2 * 2 + 2 * 2
@@ -147,7 +147,7 @@ def test_the_references_get_as_many_seeds_as_the_confirmed():
     assert len(set(seeds)) == len(seeds)
 
 
-def test_a_reference_over_the_budget_gets_its_further_seeds_too():
+def test_a_reference_over_the_budget_gets_its_further_seeds_too() -> None:
     tight = small_spec(
         confirm=1, seeds=2, reference_seeds=2, budget=(Constraint("madds", 300_000),)
     )
@@ -157,7 +157,7 @@ def test_a_reference_over_the_budget_gets_its_further_seeds_too():
     assert {t.number for t in over} <= {t.replicate_of for t in trials}
 
 
-def test_the_seeds_of_the_references_fill_the_workers_that_wait_for_the_last_candidates():
+def test_the_seeds_of_the_references_fill_the_workers_that_wait_for_the_last_candidates() -> None:
     spec = small_spec(confirm=1, seeds=2, reference_seeds=2, num_trials=4)
     study = Study(spec, MemoryStore(), WalkSampler(spec))
     out = [study.ask() for _ in range(6)]
@@ -172,7 +172,7 @@ def test_the_seeds_of_the_references_fill_the_workers_that_wait_for_the_last_can
     assert study.planned() == 4 + 2 + 1 + 2
 
 
-def test_a_study_from_before_the_references_had_seeds_is_resumed_as_it_was_planned():
+def test_a_study_from_before_the_references_had_seeds_is_resumed_as_it_was_planned() -> None:
     spec = small_spec(confirm=2, seeds=3, num_trials=12)
     old = json.loads(spec.to_json())
     del old["reference_seeds"]
@@ -190,7 +190,7 @@ def test_a_study_from_before_the_references_had_seeds_is_resumed_as_it_was_plann
 # ---- what the means say ----
 
 
-def test_the_winner_is_the_best_mean_and_not_the_luckiest():
+def test_the_winner_is_the_best_mean_and_not_the_luckiest() -> None:
     trials = [trial(0, 0.030), trial(1, 0.034), trial(2, 0.035),
               again(3, 0, 1, 0.045), again(4, 1, 1, 0.036)]  # fmt: skip
     assert StudyResults(SPEC, trials[:3]).best.number == 0
@@ -204,7 +204,7 @@ def test_the_winner_is_the_best_mean_and_not_the_luckiest():
     assert found.words(2) == "3.50 % (1 seed)"
 
 
-def test_the_interval_of_an_error_stays_a_share_and_that_of_a_loss_need_not():
+def test_the_interval_of_an_error_stays_a_share_and_that_of_a_loss_need_not() -> None:
     trials = [trial(0, 0.90), again(1, 0, 1, 0.80)]
     found = StudyResults(SPEC, trials)
     error, loss = found.estimate(0), found.estimate(0, "loss")
@@ -213,7 +213,7 @@ def test_the_interval_of_an_error_stays_a_share_and_that_of_a_loss_need_not():
     assert loss.high > 2
 
 
-def test_a_further_seed_that_fails_or_is_on_its_way_does_not_count():
+def test_a_further_seed_that_fails_or_is_on_its_way_does_not_count() -> None:
     trials = [trial(0, 0.03), again(1, 0, 1, 0.05, state=TrialState.FAILED),
               again(2, 0, 2, 0.05, state=TrialState.RUNNING)]  # fmt: skip
     found = StudyResults(SPEC, trials)
@@ -221,7 +221,7 @@ def test_a_further_seed_that_fails_or_is_on_its_way_does_not_count():
     assert found.best.number == 0
 
 
-def test_a_single_seed_is_on_no_front_of_means():
+def test_a_single_seed_is_on_no_front_of_means() -> None:
     trials = [trial(0, 0.030, 300), trial(1, 0.035, 200), trial(2, 0.034, 310),
               again(3, 0, 1, 0.050, cost=Cost(300, 1, 1)), trial(4, 0.045, 400)]  # fmt: skip
     found = StudyResults(SPEC, trials)
@@ -232,7 +232,7 @@ def test_a_single_seed_is_on_no_front_of_means():
     ]  # fmt: skip
 
 
-def test_the_hypervolume_is_that_of_the_means():
+def test_the_hypervolume_is_that_of_the_means() -> None:
     trials = [trial(0, 0.040, 300), trial(1, 0.035, 310),
               again(2, 0, 1, 0.020, cost=Cost(300, 1, 1))]  # fmt: skip
     found = StudyResults(SPEC, trials)
@@ -246,7 +246,7 @@ measured = st.tuples(errors, st.integers(1, 9), st.lists(errors, max_size=2))
 candidates = st.lists(measured, min_size=1, max_size=8)
 
 
-def study_of(rows) -> list[Trial]:
+def study_of(rows: Any) -> list[Trial]:
     """Return candidates of (error, madds, further errors), and a reference that beats them all."""
     trials = [trial(i, error, madds) for i, (error, madds, _) in enumerate(rows)]
     trials.append(trial(len(trials), 0.01, 1, reference="small-plain"))
@@ -259,7 +259,7 @@ def study_of(rows) -> list[Trial]:
 
 @given(candidates)
 @settings(max_examples=200, deadline=None)
-def test_front_and_best_come_from_one_relation_on_one_scale(rows):
+def test_front_and_best_come_from_one_relation_on_one_scale(rows: Any) -> None:
     trials = study_of(rows)
     found = StudyResults(SPEC, trials)
     estimates = [found.estimate(t.number) for t in found.front]
@@ -286,7 +286,9 @@ def test_front_and_best_come_from_one_relation_on_one_scale(rows):
 @given(candidates, st.sampled_from([("top1_error",), ("params", "top1_error"), ("loss", "madds"),
                                     ("top1_error", "params", "madds"), ("madds",)]))  # fmt: skip
 @settings(max_examples=100, deadline=None)
-def test_the_best_is_on_the_front_whatever_the_objectives(rows, objectives):
+def test_the_best_is_on_the_front_whatever_the_objectives(
+    rows: Any, objectives: tuple[str, ...]
+) -> None:
     spec = small_spec(objectives=objectives, reference_point=(9.0,) * len(objectives))
     found = StudyResults(spec, study_of(rows))
     assert found.best in found.front
@@ -295,7 +297,7 @@ def test_the_best_is_on_the_front_whatever_the_objectives(rows, objectives):
     assert found.losses([found.best])[0, 0] == min(first), goal
 
 
-def test_the_interval_is_students():
+def test_the_interval_is_students() -> None:
     found = Summary.of([0.031, 0.040, 0.046])
     # 4.3027 is Student's t for 95 % at two degrees of freedom
     assert found.mean == pytest.approx(0.039)

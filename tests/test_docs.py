@@ -24,7 +24,6 @@ from nas.samplers import SAMPLERS
 from nas.space.file import read_space
 from nas.space.layers import Shape
 from nas.study import TASKS
-from nas.training.data.task import Split
 from nas.training.loop.recipe import builtin_recipes, read_recipe
 from nas.training.network.module import build
 from nas.training.network.weights_file import save_weights
@@ -204,7 +203,7 @@ def test_digits_are_split_as_the_guide_says() -> None:
 
     guide = (ROOT / "docs" / "guide.md").read_text()
     task = load_task("digits")
-    splits: tuple[Split, ...] = (task.train, task.val, task.test)
+    splits = (task.train, task.val, task.test)
     assert " / ".join(f"{len(split):,}" for split in splits) in guide
 
 
@@ -240,7 +239,7 @@ def test_an_export_loads_as_the_guide_says(tmp_path: Path) -> None:
         cwd=tmp_path / "best", capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    names, error = re.fullmatch(r"(\[.+\]) (\S+)\n", done.stdout).groups()  # type: ignore[union-attr]
+    names, error = re.fullmatch(r"(\[.+\]) (\S+)\n", done.stdout).groups()
     assert len(re.findall(r"'digit \d'", names)) == 4
     assert float(error) < 1e-4
 

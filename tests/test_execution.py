@@ -1,6 +1,7 @@
 """The loop without Ray: every job ends in the store, and the watcher hears of it afterwards."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ from tests.memory_store import MemoryStore
 from tests.tuner.fakes import AnalyticEvaluator, Wanderer, spec_of
 
 
-def study_of(store: MemoryStore, **changes: object) -> Study:
+def study_of(store: MemoryStore, **changes: Any) -> Study:
     spec = spec_of(**changes)
     return Study(spec, store, Wanderer(spec))
 

@@ -1,6 +1,7 @@
 """A winner has to hold a budget in latency when it is measured, not only by the table."""
 
 from dataclasses import asdict, replace
+from typing import Any
 
 import pytest
 
@@ -30,34 +31,37 @@ def limited(spec: StudySpec) -> StudySpec:
     )
 
 
-def complete(spec, number, error, latency):
+def complete(spec: StudySpec, number: int, error: Any, latency: Any) -> Any:
     plain = trial(spec, number, state=TrialState.COMPLETE)
     last = classified(3, 1, error, 1.0, 1.0, 1.0)
     return replace(plain, cost=replace(plain.cost, latency=latency), measurements=(last,))
 
 
-def took(predicted, median, comparable=True):
+def took(predicted: Any, median: Any, comparable: bool = True) -> Any:
     return MeasuredLatency.of(
         predicted, Timing(median, median, median, 15), "a processor", comparable
     )
 
 
-def test_what_is_recorded_is_read_back(limited):
+def test_what_is_recorded_is_read_back(limited: StudySpec) -> None:
     own = took(900, 950)
-    reports = {4: {"latency@cpu": asdict(own), "test": {"top1_error": 0.1}}, 5: {"test": {}}}
+    reports: dict[int, Any] = {
+        4: {"latency@cpu": asdict(own), "test": {"top1_error": 0.1}},
+        5: {"test": {}},
+    }
     assert measured_latencies(limited, reports) == {4: own}
     assert own.error == pytest.approx(-50 / 950)
 
 
-def test_a_study_without_a_table_has_none(spec):
+def test_a_study_without_a_table_has_none(spec: StudySpec) -> None:
     assert measured_latencies(spec, {4: {"latency@cpu": {}}}) == {}
 
 
-def slow(median):
+def slow(median: Any) -> dict[str, Any]:
     return {"latency@cpu": asdict(took(900, median))}
 
 
-def test_what_is_over_the_budget_as_measured_is_on_no_front(limited):
+def test_what_is_over_the_budget_as_measured_is_on_no_front(limited: StudySpec) -> None:
     trials = [complete(limited, n, error, 900) for n, error in enumerate((0.1, 0.2, 0.3))]
     assert results.StudyResults(limited, trials).best.number == 0
     reports = {0: slow(1100), 1: slow(1000)}
@@ -67,7 +71,7 @@ def test_what_is_over_the_budget_as_measured_is_on_no_front(limited):
     assert found.standing(0) is results.Standing.OVER_BUDGET
 
 
-def test_where_none_holds_the_budget_the_best_by_the_table_is_shipped(limited):
+def test_where_none_holds_the_budget_the_best_by_the_table_is_shipped(limited: StudySpec) -> None:
     trials = [complete(limited, n, error, 900) for n, error in enumerate((0.1, 0.2))]
     best = {n: results.StudyResults(limited, trials, {0: slow(1100), 1: slow(n)}).best.number
             for n in (950, 1100)}  # fmt: skip
@@ -75,17 +79,17 @@ def test_where_none_holds_the_budget_the_best_by_the_table_is_shipped(limited):
     assert results.StudyResults(limited, [], {}).best is None
 
 
-def test_another_device_overrules_nothing(limited):
+def test_another_device_overrules_nothing(limited: StudySpec) -> None:
     assert over_budget(limited, {0: took(900, 5000, comparable=False)}) == frozenset()
 
 
-def test_the_front_trades_the_error_for_the_latency(limited):
+def test_the_front_trades_the_error_for_the_latency(limited: StudySpec) -> None:
     trials = [complete(limited, 0, 0.1, 900), complete(limited, 1, 0.2, 500),
               complete(limited, 2, 0.3, 700)]  # fmt: skip
     assert {each.number for each in results.StudyResults(limited, trials).front} == {0, 1}
 
 
-def test_a_specification_keeps_its_tables(limited):
+def test_a_specification_keeps_its_tables(limited: StudySpec) -> None:
     again = StudySpec.from_json(limited.to_json())
     assert again == limited
     assert again.latency_tables == {"igcv3": TABLE}
@@ -93,7 +97,9 @@ def test_a_specification_keeps_its_tables(limited):
     assert other.differences(limited) == ["latency: another latency table"]
 
 
-def test_every_page_shows_what_was_measured_and_passes_over_what_is_too_slow(limited):
+def test_every_page_shows_what_was_measured_and_passes_over_what_is_too_slow(
+    limited: StudySpec,
+) -> None:
     trials = [complete(limited, n, error, 900) for n, error in enumerate((0.1, 0.2))]
     reports = {0: {"latency@cpu": asdict(took(900, 1100)), "note": {"text": "in halves"}}}
     view = study_view(limited, trials, reports)

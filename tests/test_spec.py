@@ -1,6 +1,7 @@
 """The definition of a study: its JSON, and what it is read as."""
 
 from dataclasses import replace
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -31,14 +32,14 @@ specs = st.builds(
 
 @settings(deadline=None)
 @given(specs)
-def test_a_spec_reads_back_from_its_json(spec):
+def test_a_spec_reads_back_from_its_json(spec: Any) -> None:
     again = StudySpec.from_json(spec.to_json())
     assert again == spec
     assert hash(again) == hash(spec)
     assert again.differences(spec) == []
 
 
-def test_a_spec_knows_its_space_its_ladder_and_its_goals():
+def test_a_spec_knows_its_space_its_ladder_and_its_goals() -> None:
     spec = small_spec()
     assert spec.space.name == "small"
     assert spec.deployment == (3, 32, 32)
@@ -47,7 +48,7 @@ def test_a_spec_knows_its_space_its_ladder_and_its_goals():
     assert all(goal.direction is Direction.MINIMISE for goal in spec.goals)
 
 
-def test_differences_are_named_one_by_one():
+def test_differences_are_named_one_by_one() -> None:
     one = small_spec()
     other = small_spec(seed=8, budget=(Constraint("params", 5),), space_text=one.space_text + "\n")
     lines = one.differences(other)

@@ -1,8 +1,9 @@
 """The rules of the loop, over a store in memory and trials without training."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from nas.errors import ArchitectureError, BudgetError, StudyFailedError
 from nas.space.architecture import Architecture
 from nas.study.rungs import Decision
 from nas.study.study import MAX_LOSSES, Study
-from nas.study.trial import Measurement, Outcome, TrialState
+from nas.study.trial import Measurement, Outcome, Trial, TrialState
 from tests.classified import classified
 from tests.memory_store import MemoryStore
 from tests.studies import BUDGET, SPACE, WalkSampler, measurement, run_all, run_one, small_spec
@@ -22,7 +23,7 @@ SPEC = small_spec()
 DONE = Outcome(TrialState.COMPLETE, 1.0)
 
 
-def new_study(store: MemoryStore | None = None, sampler=None, **changed) -> Study:
+def new_study(store: MemoryStore | None = None, sampler: Any = None, **changed: Any) -> Study:
     spec = small_spec(**changed)
     return Study(spec, MemoryStore() if store is None else store, sampler or WalkSampler(spec))
 
@@ -42,7 +43,7 @@ class Proposes:
         self.architectures = architectures
         self.asked = 0
 
-    def propose(self, history, number, rng):
+    def propose(self, history: Sequence[Trial], number: int, rng: np.random.Generator) -> Any:
         self.asked += 1
         return self.architectures[(self.asked - 1) % len(self.architectures)]
 
@@ -50,7 +51,8 @@ class Proposes:
 def alike(number: int, low: float = 0.5, high: float = 1.0) -> list[Architecture]:
     """Return different architectures that use a share of the budget in one range."""
     costs, rng = CostModel(SPACE, SPEC.deployment, SPEC.classes), np.random.default_rng(1)
-    found, at = {}, SPACE.parse("small-plain")
+    found: dict[Architecture, None] = {}
+    at = SPACE.parse("small-plain")
     while len(found) < number:
         at = SPACE.mutate(at, rng)
         if low < costs.cost(at).madds / BUDGET[0].limit <= high:
@@ -58,7 +60,7 @@ def alike(number: int, low: float = 0.5, high: float = 1.0) -> list[Architecture
     return list(found.values())
 
 
-def essence(trials) -> list[tuple]:
+def essence(trials: list[Trial]) -> list[tuple]:
     """Return what a resumed study must share with an uninterrupted one: all but times, attempts."""
     return [
         (
@@ -73,7 +75,7 @@ def essence(trials) -> list[tuple]:
 # ---- asking ----
 
 
-def test_references_come_after_the_first_four_of_the_planned_candidates():
+def test_references_come_after_the_first_four_of_the_planned_candidates() -> None:
     study = new_study()
     trials = run_all(study)
     names = [t.reference for t in trials[:7]]
@@ -85,13 +87,13 @@ def test_references_come_after_the_first_four_of_the_planned_candidates():
     assert study.ask() is None
 
 
-def test_without_published_there_are_only_candidates():
+def test_without_published_there_are_only_candidates() -> None:
     study = new_study(published=False)
     assert run_one(study).reference is None
     assert study.planned() == 8
 
 
-def test_a_trial_is_recorded_as_running_before_it_is_handed_out():
+def test_a_trial_is_recorded_as_running_before_it_is_handed_out() -> None:
     store = MemoryStore()
     trial = new_study(store).ask()
     assert store.trials("study") == [trial]
@@ -100,7 +102,7 @@ def test_a_trial_is_recorded_as_running_before_it_is_handed_out():
     assert trial.created_at.tzinfo is not None
 
 
-def test_no_two_candidates_are_the_same_network_and_none_is_over_the_budget():
+def test_no_two_candidates_are_the_same_network_and_none_is_over_the_budget() -> None:
     study = new_study(num_trials=20)
     run_all(study)
     assert len({t.arch_id for t in study.candidates}) == len(study.candidates) == 20
@@ -108,7 +110,7 @@ def test_no_two_candidates_are_the_same_network_and_none_is_over_the_budget():
     assert any(not admits(BUDGET, t.cost) for t in study.trials)  # a reference may be
 
 
-def test_an_architecture_over_the_budget_never_gets_a_trial():
+def test_an_architecture_over_the_budget_never_gets_a_trial() -> None:
     store = MemoryStore()
     heavy = SPACE.parse("small-deep")
     study = new_study(store, Proposes(heavy), published=False)
@@ -118,7 +120,7 @@ def test_an_architecture_over_the_budget_never_gets_a_trial():
     assert store.trials("study") == []
 
 
-def test_a_recorded_candidate_over_the_budget_is_found():
+def test_a_recorded_candidate_over_the_budget_is_found() -> None:
     store = MemoryStore()
     study = new_study(store, num_trials=2)
     run_all(study)
@@ -131,7 +133,7 @@ def test_a_recorded_candidate_over_the_budget_is_found():
         new_study(changed, num_trials=2).check_budget()
 
 
-def test_an_architecture_outside_the_space_never_gets_a_trial():
+def test_an_architecture_outside_the_space_never_gets_a_trial() -> None:
     store = MemoryStore()
     foreign = replace(SPACE.parse("small-plain"), stages=(("x",) * 7,) * 3)
     with pytest.raises(ArchitectureError):
@@ -139,7 +141,7 @@ def test_an_architecture_outside_the_space_never_gets_a_trial():
     assert store.trials("study") == []
 
 
-def test_another_spelling_of_the_same_network_is_not_trained_again():
+def test_another_spelling_of_the_same_network_is_not_trained_again() -> None:
     plain = SPACE.parse("small-plain")
     stages = tuple((*values[:-1], True) for values in plain.stages)  # P2 is idle with one group
     sampler = Proposes(plain, replace(plain, stages=stages))
@@ -149,7 +151,9 @@ def test_another_spelling_of_the_same_network_is_not_trained_again():
 
 
 @pytest.mark.parametrize("proposals", [(None,), (SPACE.parse("small-plain"),)])
-def test_a_sampler_with_nothing_new_ends_the_study_and_not_the_patience(proposals):
+def test_a_sampler_with_nothing_new_ends_the_study_and_not_the_patience(
+    proposals: tuple[Any],
+) -> None:
     sampler = Proposes(*proposals)
     store = MemoryStore()
     study = new_study(store, sampler, published=False, budget=())
@@ -163,7 +167,7 @@ def test_a_sampler_with_nothing_new_ends_the_study_and_not_the_patience(proposal
     assert sampler.asked == asked  # a resumed study does not ask again
 
 
-def test_the_seed_alone_decides_the_proposals():
+def test_the_seed_alone_decides_the_proposals() -> None:
     one, again, other = (run_all(new_study(seed=seed)) for seed in (1, 1, 2))
     assert essence(one) == essence(again)
     assert [t.arch_id for t in one] != [t.arch_id for t in other]
@@ -173,7 +177,7 @@ def test_the_seed_alone_decides_the_proposals():
 # ---- recording ----
 
 
-def test_a_candidate_stops_at_a_rung_where_others_are_better():
+def test_a_candidate_stops_at_a_rung_where_others_are_better() -> None:
     study = new_study(
         sampler=Proposes(*alike(2)),
         published=False,
@@ -192,7 +196,7 @@ def test_a_candidate_stops_at_a_rung_where_others_are_better():
 
 
 @pytest.mark.parametrize("objectives", [("top1_error",), ("top1_error", "madds")])
-def test_a_network_is_judged_among_those_of_about_its_cost(objectives):
+def test_a_network_is_judged_among_those_of_about_its_cost(objectives: tuple[str, ...]) -> None:
     large, small = alike(3), alike(2, 0.25, 0.5)
     sampler = Proposes(large[0], large[1], small[0], small[1], large[2])
     study = new_study(
@@ -212,7 +216,7 @@ def test_a_network_is_judged_among_those_of_about_its_cost(objectives):
         assert decisions == [go, stop, go, stop, go]
 
 
-def test_a_reference_is_never_stopped_early_and_stops_nobody():
+def test_a_reference_is_never_stopped_early_and_stops_nobody() -> None:
     study = new_study(objectives=("top1_error",), reference_point=(1.0,))
     one, two, _, _, good, bad = (study.ask() for _ in range(6))
     assert [t.reference for t in (good, bad, one, two)] == ["small-plain", "small-deep", None, None]
@@ -223,7 +227,7 @@ def test_a_reference_is_never_stopped_early_and_stops_nobody():
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
-def test_a_measurement_that_is_no_number_fails_the_trial_alone(bad):
+def test_a_measurement_that_is_no_number_fails_the_trial_alone(bad: Any) -> None:
     store = MemoryStore()
     study = new_study(store)
     trial = study.ask()
@@ -237,7 +241,7 @@ def test_a_measurement_that_is_no_number_fails_the_trial_alone(bad):
     assert study.ask() is not None
 
 
-def test_both_counts_are_kept_and_a_disagreement_fails_the_trial():
+def test_both_counts_are_kept_and_a_disagreement_fails_the_trial() -> None:
     study = new_study()
     good, bad = study.ask(), study.ask()
     assert study.count(good.number, 1, good.cost, "host:1")
@@ -252,7 +256,7 @@ def test_both_counts_are_kept_and_a_disagreement_fails_the_trial():
         assert part in failed.fail_detail
 
 
-def test_reports_of_an_earlier_attempt_change_nothing():
+def test_reports_of_an_earlier_attempt_change_nothing() -> None:
     store = MemoryStore()
     study = new_study(store)
     trial = study.ask()
@@ -267,7 +271,7 @@ def test_reports_of_an_earlier_attempt_change_nothing():
     assert study.trial(trial.number).measurements == ()
 
 
-def test_a_finished_trial_never_changes():
+def test_a_finished_trial_never_changes() -> None:
     study = new_study()
     trial = run_one(study)
     study.finish(trial.number, trial.attempt, crash())
@@ -280,7 +284,7 @@ def test_a_finished_trial_never_changes():
 # ---- losing workers ----
 
 
-def test_a_lost_trial_runs_again_before_anything_new_and_from_its_beginning():
+def test_a_lost_trial_runs_again_before_anything_new_and_from_its_beginning() -> None:
     study = new_study()
     lost, other = study.ask(), study.ask()
     study.record(lost.number, 1, at(1))
@@ -292,7 +296,7 @@ def test_a_lost_trial_runs_again_before_anything_new_and_from_its_beginning():
     assert study.trial(other.number).state is TrialState.RUNNING
 
 
-def test_a_trial_that_is_lost_each_time_fails():
+def test_a_trial_that_is_lost_each_time_fails() -> None:
     study = new_study()
     for attempt in range(1, MAX_LOSSES + 1):
         trial = study.ask()
@@ -306,7 +310,7 @@ def test_a_trial_that_is_lost_each_time_fails():
 # ---- failing ----
 
 
-def test_three_alike_failures_in_a_row_end_the_study_and_stay_recorded():
+def test_three_alike_failures_in_a_row_end_the_study_and_stay_recorded() -> None:
     store = MemoryStore()
     study = new_study(store)
     study.finish(study.ask().number, 1, crash())
@@ -323,14 +327,14 @@ def test_three_alike_failures_in_a_row_end_the_study_and_stay_recorded():
 @pytest.mark.parametrize(
     "third", [crash("another"), crash(reason="oom"), Outcome(TrialState.STOPPED, 1.0)]
 )
-def test_failures_of_different_kinds_do_not_end_the_study(third):
+def test_failures_of_different_kinds_do_not_end_the_study(third: Any) -> None:
     study = new_study()
     for outcome in (crash(), crash(), third, crash(), crash()):
         study.finish(study.ask().number, 1, outcome)
     assert len(study.trials) == 5
 
 
-def test_counts_that_keep_disagreeing_end_the_study():
+def test_counts_that_keep_disagreeing_end_the_study() -> None:
     study = new_study()
     for wrong in (Cost(1, 1, 1), Cost(2, 2, 2)):
         assert not study.count(study.ask().number, 1, wrong, "here")
@@ -366,7 +370,7 @@ def killed_at(write: int, after: int, study: Callable[[MemoryStore], Study]) -> 
 class Few(WalkSampler):
     """Has six architectures to propose, each once."""
 
-    def propose(self, history, number, rng):
+    def propose(self, history: Sequence[Trial], number: int, rng: np.random.Generator) -> Any:
         known = {trial.arch_id for trial in history}
         return next((one for one in alike(6) if one.arch_id not in known), None)
 
@@ -380,7 +384,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("changed", CASES.values(), ids=CASES)
-def test_a_study_killed_at_any_write_resumes_to_the_same_trials(changed):
+def test_a_study_killed_at_any_write_resumes_to_the_same_trials(changed: Any) -> None:
     spec = small_spec(**changed)
 
     def new_study(store: MemoryStore) -> Study:
@@ -393,7 +397,7 @@ def test_a_study_killed_at_any_write_resumes_to_the_same_trials(changed):
     check_every_kill(new_study, store, whole)
 
 
-def check_every_kill(new_study, store: MemoryStore, whole: list[tuple]) -> None:
+def check_every_kill(new_study: Any, store: MemoryStore, whole: list[tuple]) -> None:
     assert {t.state for t in store.trials("study")} >= {TrialState.COMPLETE}
     for write in range(store.writes):
         cut = killed_at(write, store.writes, new_study)
@@ -406,7 +410,7 @@ def check_every_kill(new_study, store: MemoryStore, whole: list[tuple]) -> None:
             assert cut.trials("study")[number] == trial  # not repeated, not even touched
 
 
-def test_a_finished_study_has_nothing_left_to_resume():
+def test_a_finished_study_has_nothing_left_to_resume() -> None:
     store = MemoryStore()
     trials = run_all(new_study(store))
     writes = store.writes
@@ -414,7 +418,7 @@ def test_a_finished_study_has_nothing_left_to_resume():
     assert store.writes == writes
 
 
-def test_an_interrupted_trial_waits_and_is_never_failed_for_it():
+def test_an_interrupted_trial_waits_and_is_never_failed_for_it() -> None:
     store = MemoryStore()
     study = new_study(store)
     for _ in range(MAX_LOSSES + 2):
@@ -426,7 +430,7 @@ def test_an_interrupted_trial_waits_and_is_never_failed_for_it():
     assert len(study.trials) == 1
 
 
-def test_only_losses_count_towards_giving_up():
+def test_only_losses_count_towards_giving_up() -> None:
     store = MemoryStore()
     for _ in range(4):
         study = new_study(store)

@@ -1,6 +1,7 @@
 """IGCV2: its design rule, counts, search and training."""
 
 import math
+from typing import Any, cast
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from nas.space.blocks import BLOCK_KINDS
 from nas.space.blocks.igcv2 import branch_sizes
+from nas.space.blocks.kind import StageKind
 from nas.space.file import read_space
 from nas.space.layers import Activation, Add, BatchNorm, Builder, Conv, Shape, Shuffle
 from nas.space.lowering import lower
@@ -25,7 +27,7 @@ from tests.blocks.families import (
     train_on_digits,
 )
 
-IGCV2 = BLOCK_KINDS.load("igcv2")
+IGCV2 = cast(StageKind, BLOCK_KINDS.load("igcv2"))
 SPACE = space_named("igcv2")
 SMALL = """
 schema = 1
@@ -46,7 +48,7 @@ width = [12, 16, 30]
 """
 
 
-def block(in_width: int, width: int, first: bool = True, **choices: object):
+def block(in_width: int, width: int, first: bool = True, **choices: Any) -> list[Any]:
     net = Builder(Shape(in_width, 6, 6))
     IGCV2.lower(net, {"factors": 2, "residual": False, **choices}, width, 1, first)
     return net.layers
@@ -54,7 +56,7 @@ def block(in_width: int, width: int, first: bool = True, **choices: object):
 
 @settings(deadline=None)
 @given(st.integers(2, 3000), st.integers(1, 5))
-def test_branches_are_complementary_and_balanced(width, count):
+def test_branches_are_complementary_and_balanced(width: int, count: int) -> None:
     sizes = branch_sizes(width, count)
     primes, rest, divisor = 0, width, 2
     while rest > 1:
@@ -74,11 +76,11 @@ def test_branches_are_complementary_and_balanced(width, count):
     ("width", "sizes"),
     [(64, (8, 8)), (128, (8, 16)), (512, (8, 8, 8)), (96, (8, 12)), (416, (16, 26)), (7, (7,))],
 )
-def test_branches_are_as_equal_as_the_width_allows(width, sizes):
+def test_branches_are_as_equal_as_the_width_allows(width: int, sizes: tuple[int, ...]) -> None:
     assert branch_sizes(width, len(sizes)) == sizes
 
 
-def paths(layers, in_width: int) -> torch.Tensor:
+def paths(layers: list[Any], in_width: int) -> torch.Tensor:
     """How many paths lead from each input channel (rows) to each output channel, by the network.
 
     All weights one and no statistics: the depthwise 3x3 is cut down to its middle.
@@ -100,13 +102,15 @@ def paths(layers, in_width: int) -> torch.Tensor:
     ("in_width", "width", "factors"),
     [(16, 16, 2), (12, 12, 2), (8, 8, 3), (60, 60, 3), (24, 48, 2), (24, 36, 3), (16, 16, 4)],
 )
-def test_exactly_one_path_leads_from_each_input_to_each_output(in_width, width, factors):
+def test_exactly_one_path_leads_from_each_input_to_each_output(
+    in_width: int, width: int, factors: int
+) -> None:
     assert torch.equal(
         paths(block(in_width, width, factors=factors), in_width), torch.ones(in_width, width)
     )
 
 
-def test_a_block_is_a_depthwise_convolution_and_the_product_with_one_batch_norm():
+def test_a_block_is_a_depthwise_convolution_and_the_product_with_one_batch_norm() -> None:
     layers = block(64, 128)
     assert [layer.name for layer in layers[1:]] == [
         "depthwise", "factor1", "permute1", "factor2", "bn", "relu",
@@ -120,12 +124,12 @@ def test_a_block_is_a_depthwise_convolution_and_the_product_with_one_batch_norm(
     assert isinstance(layers[-1], Activation)
 
 
-def test_one_factor_is_a_dense_1x1():
+def test_one_factor_is_a_dense_1x1() -> None:
     convs = [layer for layer in block(7, 11, factors=1) if isinstance(layer, Conv)]
     assert [(conv.kernel, conv.groups) for conv in convs] == [(3, 7), (1, 1)]
 
 
-def test_the_residual_is_added_in_repeated_blocks():
+def test_the_residual_is_added_in_repeated_blocks() -> None:
     assert not any(isinstance(layer, Add) for layer in block(16, 16, residual=True))
     layers = block(16, 16, first=False, residual=True)
     assert [layer.inputs for layer in layers if isinstance(layer, Add)] == [("bn", "input")]
@@ -135,7 +139,9 @@ def test_the_residual_is_added_in_repeated_blocks():
     ("factors", "widths", "words"),
     [(2, (13, 26), "width=13"), (4, (12, 12), "width=12"), (2, (12, 16), "width=16")],
 )
-def test_a_width_that_does_not_factor_is_named(factors, widths, words):
+def test_a_width_that_does_not_factor_is_named(
+    factors: int, widths: tuple[int, int], words: str
+) -> None:
     key, cause = IGCV2.problem({"factors": factors, "residual": False}, *widths)
     assert key == "factors"
     assert words in cause
@@ -143,38 +149,38 @@ def test_a_width_that_does_not_factor_is_named(factors, widths, words):
 
 
 @pytest.mark.parametrize(("key", "value"), [("factors", 0), ("factors", 9), ("residual", 0)])
-def test_a_rule_refuses_what_it_does_not_expect(key, value):
+def test_a_rule_refuses_what_it_does_not_expect(key: str, value: int) -> None:
     assert not IGCV2.rules[key].allows(value)
     assert IGCV2.rules[key].allows({"factors": 2, "residual": False}[key])
 
 
-def test_no_network_claims_a_published_table():
+def test_no_network_claims_a_published_table() -> None:
     for entry in (*SPACE.published, *SPACE.variants):
-        assert "no published layer table" in entry.numbers["source"]
+        assert "no published layer table" in str(entry.numbers["source"])
         assert not entry.counted
 
 
-def test_small_images_keep_two_strides():
+def test_small_images_keep_two_strides() -> None:
     assert adapt(SPACE, Shape(3, 32, 32)).total == 4
 
 
 @settings(max_examples=8, deadline=None)
 @given(seeds, shapes, st.integers(2, 50))
-def test_three_counts_agree(seed, shape, classes):
+def test_three_counts_agree(seed: Any, shape: Any, classes: int) -> None:
     assert_counted_thrice(SPACE, seed, shape, classes)
 
 
-def test_feasible_architectures_are_those_of_the_full_list():
+def test_feasible_architectures_are_those_of_the_full_list() -> None:
     assert_feasible_agrees(read_space(SMALL, "small.toml"), 1)
 
 
 @settings(max_examples=3, deadline=None)
 @given(seeds)
-def test_random_members_run(seed):
+def test_random_members_run(seed: Any) -> None:
     assert logits_are_finite(SPACE, random_member(SPACE, seed), Shape(1, 8, 8))
 
 
-def test_trains():
+def test_trains() -> None:
     entry = SPACE.known("igcv2-rule-1.0")
     results = train_on_digits(entry.space, entry.architecture, epochs=4)
     assert results[-1].train_loss < results[0].train_loss

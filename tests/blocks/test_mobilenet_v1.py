@@ -1,5 +1,7 @@
 """MobileNetV1: golden counts, the graph of the paper, search and training."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -45,18 +47,18 @@ width = [9, 12, 16]
 
 
 @pytest.mark.parametrize("entry", KNOWN, ids=lambda entry: entry.name)
-def test_golden_counts(entry):
+def test_golden_counts(entry: Any) -> None:
     assert_golden(entry)
 
 
-def test_every_width_multiplier_is_known():
+def test_every_width_multiplier_is_known() -> None:
     assert [entry.name for entry in KNOWN] == [
         f"mobilenetv1-{alpha}" for alpha in ("1.0", "0.75", "0.5", "0.25")
     ]
 
 
 @pytest.mark.parametrize("entry", KNOWN, ids=lambda entry: entry.name)
-def test_widths_are_the_multiplier_times_those_of_the_paper(entry):
+def test_widths_are_the_multiplier_times_those_of_the_paper(entry: Any) -> None:
     alpha = float(entry.name.rpartition("-")[2])
     assert entry.architecture.column("width") == tuple(
         alpha * width for width in (64, 128, 256, 512, 1024)
@@ -64,13 +66,13 @@ def test_widths_are_the_multiplier_times_those_of_the_paper(entry):
     assert entry.space.stem_width == 32 * alpha
 
 
-def test_fvcore_gives_the_golden_count():
+def test_fvcore_gives_the_golden_count() -> None:
     entry = KNOWN[-1]
     counted = referee.fvcore_cost(lower(entry.space, entry.architecture))
     assert (counted.params, counted.madds) == (entry.counted["params"], entry.counted["madds"])
 
 
-def test_mobilenet_has_the_28_layers_of_the_paper():
+def test_mobilenet_has_the_28_layers_of_the_paper() -> None:
     layers = lower(SPACE, SPACE.parse("mobilenetv1-1.0"))
     convs = [layer for layer in layers if isinstance(layer, Conv)]
     rows = [(conv.kernel, conv.stride, conv.groups > 1, conv.shape) for conv in convs]
@@ -88,30 +90,30 @@ def test_mobilenet_has_the_28_layers_of_the_paper():
     assert not any(isinstance(layer, Add) for layer in layers)
 
 
-def test_small_images_keep_two_strides():
+def test_small_images_keep_two_strides() -> None:
     assert adapt(SPACE, Shape(3, 32, 32)).total == 4
     assert adapt(SPACE, SPACE.deployment).total == 32
 
 
 @settings(max_examples=6, deadline=None)
 @given(seeds, shapes, st.integers(2, 50))
-def test_three_counts_agree(seed, shape, classes):
+def test_three_counts_agree(seed: Any, shape: Any, classes: int) -> None:
     assert_counted_thrice(SPACE, seed, shape, classes)
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_feasible_architectures_are_those_of_the_full_list(seed):
+def test_feasible_architectures_are_those_of_the_full_list(seed: int) -> None:
     assert_feasible_agrees(read_space(SMALL, "small.toml"), seed)
 
 
 @pytest.mark.parametrize("kernel", [1, 4, 9, True, "3"])
-def test_kernels_are_3_5_or_7(kernel):
+def test_kernels_are_3_5_or_7(kernel: int | str) -> None:
     rule = BLOCK_KINDS.load("mobilenetv1").rules["kernel"]
     assert not rule.allows(kernel)
     assert all(map(rule.allows, (3, 5, 7)))
 
 
-def test_trains():
+def test_trains() -> None:
     text = "depth=1-1-1-2-1,width=32-64-128-256-512,kernel=3"
     results = train_on_digits(SPACE, SPACE.parse(text), epochs=3)
     assert results[-1].train_loss < 2.0 < results[0].train_loss < 5
@@ -120,5 +122,5 @@ def test_trains():
 
 @settings(max_examples=4, deadline=None)
 @given(seeds)
-def test_random_members_run(seed):
+def test_random_members_run(seed: Any) -> None:
     assert logits_are_finite(SPACE, random_member(SPACE, seed), Shape(1, 8, 8))

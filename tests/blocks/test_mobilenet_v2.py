@@ -1,5 +1,7 @@
 """MobileNetV2: golden counts, torchvision's network, search and training."""
 
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -52,11 +54,11 @@ width = [9, 12]
 
 
 @pytest.mark.parametrize("entry", KNOWN, ids=lambda entry: entry.name)
-def test_golden_counts(entry):
+def test_golden_counts(entry: Any) -> None:
     assert_golden(entry)
 
 
-def test_all_known_networks_are_there():
+def test_all_known_networks_are_there() -> None:
     assert [entry.name for entry in KNOWN] == [
         *(f"mobilenetv2-{alpha}" for alpha in MULTIPLIERS),
         "mobilenetv2-1.0-keep-t1",
@@ -72,7 +74,7 @@ def multiple_of_8(width: float) -> int:
 
 
 @pytest.mark.parametrize("alpha", MULTIPLIERS)
-def test_widths_follow_the_rule_of_the_authors(alpha):
+def test_widths_follow_the_rule_of_the_authors(alpha: Any) -> None:
     entry = SPACE.known(f"mobilenetv2-{alpha}")
     assert entry is not None
     widths = [multiple_of_8(alpha * width) for width in (16, 24, 32, 64, 96, 160, 320)]
@@ -98,7 +100,7 @@ def outputs(network: nn.Module, images: torch.Tensor) -> list[torch.Tensor]:
     return seen
 
 
-def test_every_module_gives_what_torchvisions_gives_with_its_weights():
+def test_every_module_gives_what_torchvisions_gives_with_its_weights() -> None:
     torch.set_num_threads(1)
     torch.manual_seed(0)
     theirs = mobilenet_v2().eval()
@@ -120,7 +122,7 @@ def test_every_module_gives_what_torchvisions_gives_with_its_weights():
 
 
 @pytest.mark.parametrize("alpha", [0.35, 0.5, 0.75, 1.3, 1.4])
-def test_scaled_networks_have_torchvisions_layers(alpha):
+def test_scaled_networks_have_torchvisions_layers(alpha: float) -> None:
     entry = SPACE.known(f"mobilenetv2-{alpha}")
     assert entry is not None
     layers = lower(entry.space, entry.architecture)
@@ -139,7 +141,7 @@ def test_scaled_networks_have_torchvisions_layers(alpha):
     assert sum(isinstance(layer, Add) for layer in layers) == len(residual)
 
 
-def test_fvcore_gives_the_golden_counts():
+def test_fvcore_gives_the_golden_counts() -> None:
     for name in ("mobilenetv2-0.35", "mobilenetv2-1.0-keep-t1-cifar10"):
         entry = SPACE.known(name)
         assert entry is not None
@@ -148,34 +150,34 @@ def test_fvcore_gives_the_golden_counts():
         assert (counted.params, counted.madds) == (entry.counted["params"], entry.counted["madds"])
 
 
-def test_the_igcv3_space_writes_the_same_network_otherwise():
+def test_the_igcv3_space_writes_the_same_network_otherwise() -> None:
     igcv3 = space_named("igcv3")
     one, other = (CostModel(space).cost(space.parse("mobilenetv2-1.0")) for space in (SPACE, igcv3))
     assert one == other
 
 
-def test_cifar_images_keep_the_strides_of_the_authors():
+def test_cifar_images_keep_the_strides_of_the_authors() -> None:
     adaptation = adapt(SPACE, Shape(3, 32, 32))
     assert (adaptation.stem, adaptation.stages) == (1, (1, 1, 2, 2, 1, 1, 1))
 
 
 @settings(max_examples=6, deadline=None)
 @given(seeds, shapes, st.integers(2, 50))
-def test_three_counts_agree(seed, shape, classes):
+def test_three_counts_agree(seed: Any, shape: Any, classes: int) -> None:
     assert_counted_thrice(SPACE, seed, shape, classes)
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_feasible_architectures_are_those_of_the_full_list(seed):
+def test_feasible_architectures_are_those_of_the_full_list(seed: int) -> None:
     assert_feasible_agrees(read_space(SMALL, "small.toml"), seed)
 
 
 @pytest.mark.parametrize("expansion", [-1, 65, 1.5, True, "6"])
-def test_expansions_are_integers(expansion):
+def test_expansions_are_integers(expansion: Any) -> None:
     assert not BLOCK_KINDS.load("mobilenetv2").rules["expansion"].allows(expansion)
 
 
-def test_trains():
+def test_trains() -> None:
     text = "depth=1-2-2-2-2-1-1,width=16-24-32-64-96-160-320,expansion=0-6-6-6-6-6-6,kernel=3"
     results = train_on_digits(SPACE, SPACE.parse(text), epochs=3)
     assert results[-1].train_loss < 2.0 < results[0].train_loss < 5
@@ -184,5 +186,5 @@ def test_trains():
 
 @settings(max_examples=4, deadline=None)
 @given(seeds)
-def test_random_members_run(seed):
+def test_random_members_run(seed: Any) -> None:
     assert logits_are_finite(SPACE, random_member(SPACE, seed), Shape(1, 8, 8))

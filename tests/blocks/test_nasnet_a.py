@@ -1,5 +1,7 @@
 """NASNet-A: golden counts, both paddings, the wiring of the cells, search and training."""
 
+from typing import Any
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -56,21 +58,21 @@ width = [6, 8]
 SMALL_SPACE = read_space(SMALL, "small.toml")
 
 
-def test_the_ports_count_is_exact():
+def test_the_ports_count_is_exact() -> None:
     entry = SPACE.known("nasnet-a-4-1056-cropped")
     assert entry is not None
     assert entry.counted == {"params": 5_289_978, "madds": 568_234_858}
     assert_golden(entry)
 
 
-def test_the_authors_count_is_the_published_one():
+def test_the_authors_count_is_the_published_one() -> None:
     cost = CostModel(SPACE).cost(SPACE.parse("nasnet-a-4-1056"))
     assert cost.params == 5_289_978
     assert round(cost.madds / 1e6) == 564
     assert referee.fvcore_cost(lower(SPACE, SPACE.parse("nasnet-a-4-1056"))) == cost
 
 
-def test_the_network_for_cifar_has_no_stem_cells():
+def test_the_network_for_cifar_has_no_stem_cells() -> None:
     entry = SPACE.known("nasnet-a-6-768")
     assert entry is not None
     layers = lower(entry.space, entry.architecture, entry.input, entry.classes)
@@ -82,7 +84,7 @@ def test_the_network_for_cifar_has_no_stem_cells():
     assert layers[1].shape == (96, 32, 32)
 
 
-def test_the_mobile_network_has_the_published_shapes():
+def test_the_mobile_network_has_the_published_shapes() -> None:
     layers = lower(SPACE, SPACE.parse("nasnet-a-4-1056"))
     outputs = {layer.name: layer.shape for layer in layers}
     assert outputs["stem.conv"] == (32, 111, 111)
@@ -93,7 +95,7 @@ def test_the_mobile_network_has_the_published_shapes():
     assert outputs["stage3.4.out"] == (1056, 7, 7)
 
 
-def randomised(layers) -> Network:
+def randomised(layers: list[Any]) -> Network:
     """A network whose batch norms shift as well, so that zeros outside of a map would show."""
     generator = torch.Generator().manual_seed(0)
     network = build(layers, generator).eval()
@@ -106,7 +108,7 @@ def randomised(layers) -> Network:
 
 
 @pytest.mark.parametrize("shape", [Shape(3, 64, 64), Shape(3, 61, 64), Shape(3, 63, 50)])
-def test_both_paddings_are_the_same_network(shape):
+def test_both_paddings_are_the_same_network(shape: Shape) -> None:
     text = "depth=1-1-1,width=4-7-8,padding={}"
     space = read_space(SMALL.replace("3x30x41", str(shape)).replace(
         'padding = "exact"\n', ""), "small.toml")  # fmt: skip
@@ -119,7 +121,9 @@ def test_both_paddings_are_the_same_network(shape):
         assert torch.allclose(exact(images), cropped(images), atol=1e-5)
 
 
-def cell(kind, shape: Shape, before: Shape, halve: int) -> tuple[Network, list[torch.Tensor]]:
+def cell(
+    kind: type[NormalCell] | type[ReductionCell], shape: Shape, before: Shape, halve: int
+) -> tuple[Any, list[torch.Tensor]]:
     """One cell alone: its two sources are images that a first 1x1 convolution makes."""
     net = Builder(Shape(3, before.height, before.width))
     net.conv("before", before.channels)
@@ -137,11 +141,11 @@ def cell(kind, shape: Shape, before: Shape, halve: int) -> tuple[Network, list[t
         return network, [network(image), first, second]
 
 
-def unit(part, x):
+def unit(part: Any, x: torch.Tensor) -> torch.Tensor:
     return part.bn(part.conv(x.relu()))
 
 
-def sep(part, x, stride=1):
+def sep(part: Any, x: torch.Tensor, stride: int = 1) -> torch.Tensor:
     for name in ("1", "2"):
         step = part.get_submodule(name)
         weight = step.depthwise.weight
@@ -154,12 +158,12 @@ def sep(part, x, stride=1):
     return x
 
 
-def average(x, stride=1):
+def average(x: torch.Tensor, stride: int = 1) -> torch.Tensor:
     return F.avg_pool2d(x, 3, stride, 1, count_include_pad=False)
 
 
 @torch.inference_mode()
-def test_a_normal_cell_computes_what_its_table_says():
+def test_a_normal_cell_computes_what_its_table_says() -> None:
     network, (got, first, second) = cell(NormalCell, Shape(10, 8, 8), Shape(12, 8, 8), 1)
     left, right = unit(network.left, first), unit(network.right, second)
     expected = [
@@ -175,7 +179,7 @@ def test_a_normal_cell_computes_what_its_table_says():
 
 @torch.inference_mode()
 @pytest.mark.parametrize("side", [8, 7])
-def test_a_reduction_cell_computes_what_its_table_says(side):
+def test_a_reduction_cell_computes_what_its_table_says(side: int) -> None:
     network, (got, first, second) = cell(
         ReductionCell, Shape(10, side, side), Shape(12, 2 * side, 2 * side), 2
     )
@@ -196,7 +200,7 @@ def test_a_reduction_cell_computes_what_its_table_says(side):
     assert torch.allclose(got, torch.cat(expected, 1), atol=1e-4)
 
 
-def test_small_images_keep_the_last_two_strides():
+def test_small_images_keep_the_last_two_strides() -> None:
     adaptation = adapt(SPACE, Shape(3, 32, 32))
     assert (adaptation.stem, adaptation.stages) == (1, (1, 1, 1, 2, 2))
     assert adapt(SPACE, SPACE.deployment).total == 32
@@ -204,35 +208,35 @@ def test_small_images_keep_the_last_two_strides():
 
 @settings(max_examples=3, deadline=None)
 @given(seeds, shapes, st.integers(2, 50))
-def test_three_counts_agree(seed, shape, classes):
+def test_three_counts_agree(seed: Any, shape: Any, classes: int) -> None:
     assert_counted_thrice(SPACE, seed, shape, classes)
 
 
 @settings(max_examples=8, deadline=None)
 @given(seeds, shapes)
-def test_three_counts_agree_in_a_space_of_a_user(seed, shape):
+def test_three_counts_agree_in_a_space_of_a_user(seed: Any, shape: Any) -> None:
     assert_counted_thrice(SMALL_SPACE, seed, shape, 7)
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_feasible_architectures_are_those_of_the_full_list(seed):
+def test_feasible_architectures_are_those_of_the_full_list(seed: int) -> None:
     assert isinstance(feasible_space(CostModel(SMALL_SPACE), ()), ListedSpace)
     assert_feasible_agrees(SMALL_SPACE, seed)
 
 
-def test_a_width_that_cannot_be_halved_is_refused():
+def test_a_width_that_cannot_be_halved_is_refused() -> None:
     with pytest.raises(SpaceError, match="cannot halve width=1"):
         read_space(SMALL.replace("width = [4, 7]", "width = [1, 7]"), "small.toml")
 
 
-def test_a_space_too_large_to_list_is_refused():
+def test_a_space_too_large_to_list_is_refused() -> None:
     many = str(list(range(2, 100)))
     huge = read_space(SMALL.replace("[4, 7]", many).replace("[6, 8]", many), "huge.toml")
     with pytest.raises(SpaceError, match="more than 200,000 architectures"):
         feasible_space(CostModel(huge), ())
 
 
-def test_trains():
+def test_trains() -> None:
     text = "depth=1-1-1-2-2,width=8-22-24-48-96,padding=exact"
     results = train_on_digits(SPACE, SPACE.parse(text), epochs=3)
     assert results[-1].train_loss < 1.5 < results[0].train_loss
@@ -241,5 +245,5 @@ def test_trains():
 
 @settings(max_examples=3, deadline=None)
 @given(seeds)
-def test_random_members_run(seed):
+def test_random_members_run(seed: Any) -> None:
     assert logits_are_finite(SMALL_SPACE, random_member(SMALL_SPACE, seed), Shape(1, 8, 8))

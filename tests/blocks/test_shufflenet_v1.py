@@ -1,5 +1,7 @@
 """ShuffleNetV1: golden counts, the unit of the paper, search and training."""
 
+from typing import Any, cast
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 
 from nas.errors import ArchitectureError
 from nas.space.blocks import BLOCK_KINDS
+from nas.space.blocks.kind import StageKind
 from nas.space.file import read_space
 from nas.space.layers import Activation, Add, Builder, Concat, Conv, Pool, Shape, Shuffle
 from nas.space.lowering import lower
@@ -29,7 +32,7 @@ from tests.messages import carries, carrying
 
 SPACE = space_named("shufflenetv1")
 KNOWN = known("shufflenetv1")
-KIND = BLOCK_KINDS.load("shufflenetv1")
+KIND = cast(StageKind, BLOCK_KINDS.load("shufflenetv1"))
 UNIT = {"bottleneck": 4, "groups": 3, "dense_entry": False}
 
 # Stages that may keep the width, group counts that fit some widths only, a pooled stem.
@@ -54,11 +57,11 @@ dense_entry = false
 
 
 @pytest.mark.parametrize("entry", KNOWN, ids=lambda entry: entry.name)
-def test_golden_counts(entry):
+def test_golden_counts(entry: Any) -> None:
     assert_golden(entry)
 
 
-def test_all_known_networks_are_there():
+def test_all_known_networks_are_there() -> None:
     assert {entry.name for entry in KNOWN} == {
         *(f"shufflenetv1-g{groups}-1.0" for groups in (1, 2, 3, 4, 8)),
         *(f"shufflenetv1-g{groups}-{scale}" for groups in (3, 8) for scale in (0.5, 1.5, "2.0")),
@@ -66,13 +69,13 @@ def test_all_known_networks_are_there():
 
 
 @pytest.mark.parametrize("entry", KNOWN, ids=lambda entry: entry.name)
-def test_widths_are_the_multiplier_times_those_of_the_paper(entry):
+def test_widths_are_the_multiplier_times_those_of_the_paper(entry: Any) -> None:
     groups, scale = entry.name.removeprefix("shufflenetv1-g").split("-")
     base = {1: 144, 2: 200, 3: 240, 4: 272, 8: 384}[int(groups)] * float(scale)
     assert entry.architecture.column("width") == (base, 2 * base, 4 * base)
 
 
-def test_fvcore_gives_the_golden_counts():
+def test_fvcore_gives_the_golden_counts() -> None:
     for name in ("shufflenetv1-g3-0.5", "shufflenetv1-g8-1.0"):
         entry = SPACE.known(name)
         assert entry is not None
@@ -80,7 +83,7 @@ def test_fvcore_gives_the_golden_counts():
         assert (counted.params, counted.madds) == (entry.counted["params"], entry.counted["madds"])
 
 
-def test_shuffle_groups_are_those_of_the_convolutions():
+def test_shuffle_groups_are_those_of_the_convolutions() -> None:
     layers = lower(SPACE, SPACE.parse("shufflenetv1-g3-1.0"))
     assert [layer.groups for layer in layers if isinstance(layer, Shuffle)] == [3] * 16
     entry = next(layer for layer in layers if layer.name == "stage1.0.compress")
@@ -96,7 +99,7 @@ def unit(stride: int, width: int, first: bool) -> list:
     return net.layers
 
 
-def test_a_unit_with_a_stride_pools_and_concatenates_what_it_reads():
+def test_a_unit_with_a_stride_pools_and_concatenates_what_it_reads() -> None:
     layers = unit(2, 60, first=True)
     last = layers[-1]
     assert isinstance(last, Activation)
@@ -106,20 +109,20 @@ def test_a_unit_with_a_stride_pools_and_concatenates_what_it_reads():
     assert next(layer for layer in layers if layer.name == "expand").shape.channels == 36
 
 
-def test_a_first_unit_without_a_stride_concatenates_its_input_itself():
+def test_a_first_unit_without_a_stride_concatenates_its_input_itself() -> None:
     layers = unit(1, 60, first=True)
     assert layers[-2].inputs == ("expand_bn", "input")
     assert not any(isinstance(layer, Pool) for layer in layers)
 
 
 @pytest.mark.parametrize("stride", [1, 2])
-def test_a_first_unit_that_keeps_the_width_adds(stride):
+def test_a_first_unit_that_keeps_the_width_adds(stride: int) -> None:
     layers = unit(stride, 24, first=True)
     assert isinstance(layers[-2], Add)
     assert layers[-2].inputs == ("expand_bn", "pool" if stride == 2 else "input")
 
 
-def test_the_unit_computes_what_its_picture_says():
+def test_the_unit_computes_what_its_picture_says() -> None:
     network = build(unit(2, 60, first=True), torch.Generator().manual_seed(0)).eval()
     image = torch.randn(1, 24, 8, 8, generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():
@@ -134,7 +137,7 @@ def test_the_unit_computes_what_its_picture_says():
     assert torch.allclose(got, expected, atol=1e-6)
 
 
-def test_repeated_units_begin_as_identities():
+def test_repeated_units_begin_as_identities() -> None:
     layers = lower(SPACE, SPACE.parse("shufflenetv1-g3-1.0"), Shape(3, 16, 16), 10)
     network = build(layers, torch.Generator().manual_seed(0))
     zero = {
@@ -146,7 +149,7 @@ def test_repeated_units_begin_as_identities():
     assert len(zero) == 13
 
 
-def test_one_group_leaves_nothing_to_except():
+def test_one_group_leaves_nothing_to_except() -> None:
     text = "depth=1,width=144-240-480,bottleneck=4,groups=1,dense_entry={}-no-no"
     assert SPACE.parse(text.format("yes")) == SPACE.parse(text.format("no"))
 
@@ -163,19 +166,21 @@ def test_one_group_leaves_nothing_to_except():
         ({"groups": 5, "dense_entry": True}, 25, 100, None),
     ],
 )
-def test_what_cannot_be_built_is_told(choices, in_width, width, cause):
+def test_what_cannot_be_built_is_told(
+    choices: dict[str, Any], in_width: int, width: int, cause: str | None
+) -> None:
     problem = KIND.problem({**UNIT, **choices}, in_width, width)
     assert (problem is None) is (cause is None)
     assert problem is None or carries(problem[1], cause)
 
 
-def test_a_stage_narrower_than_the_one_before_is_refused():
+def test_a_stage_narrower_than_the_one_before_is_refused() -> None:
     text = "depth=1,width=200-400-384,bottleneck=4,groups=1,dense_entry=no"
     with pytest.raises(ArchitectureError, match=carrying("width=384 … 400")):
         SPACE.parse(text)
 
 
-def test_small_images_keep_the_last_two_strides():
+def test_small_images_keep_the_last_two_strides() -> None:
     adaptation = adapt(SPACE, Shape(3, 32, 32))
     assert (adaptation.stem, adaptation.pool, adaptation.stages) == (1, 1, (1, 2, 2))
     assert adapt(SPACE, SPACE.deployment).total == 32
@@ -183,22 +188,22 @@ def test_small_images_keep_the_last_two_strides():
 
 @settings(max_examples=6, deadline=None)
 @given(seeds, shapes, st.integers(2, 50))
-def test_three_counts_agree(seed, shape, classes):
+def test_three_counts_agree(seed: Any, shape: Any, classes: int) -> None:
     assert_counted_thrice(SPACE, seed, shape, classes)
 
 
 @settings(max_examples=6, deadline=None)
 @given(seeds, shapes)
-def test_three_counts_agree_where_widths_may_stay(seed, shape):
+def test_three_counts_agree_where_widths_may_stay(seed: Any, shape: Any) -> None:
     assert_counted_thrice(read_space(SMALL, "small.toml"), seed, shape, 7)
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_feasible_architectures_are_those_of_the_full_list(seed):
+def test_feasible_architectures_are_those_of_the_full_list(seed: int) -> None:
     assert_feasible_agrees(read_space(SMALL, "small.toml"), seed)
 
 
-def test_trains():
+def test_trains() -> None:
     text = "depth=2-4-2,width=240-480-960,bottleneck=4,groups=3,dense_entry=yes-no-no"
     results = train_on_digits(SPACE, SPACE.parse(text), epochs=3)
     assert results[-1].train_loss < 2.0 < results[0].train_loss < 5
@@ -207,5 +212,5 @@ def test_trains():
 
 @settings(max_examples=4, deadline=None)
 @given(seeds)
-def test_random_members_run(seed):
+def test_random_members_run(seed: Any) -> None:
     assert logits_are_finite(SPACE, random_member(SPACE, seed), Shape(1, 8, 8))

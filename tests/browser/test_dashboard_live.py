@@ -1,7 +1,10 @@
 """The dashboard, really served over a SQLite store, in a real browser."""
 
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -23,14 +26,14 @@ VIEW = study_view(SPEC, TRIALS)
 
 
 @pytest.fixture
-def database(tmp_path):
+def database(tmp_path: Path) -> Any:
     path = tmp_path / "nas.db"
     store_study(path, SPEC, TRIALS)
     return path
 
 
 @pytest.fixture
-def address(database):
+def address(database: Path) -> Iterator[Any]:
     server = make_server("127.0.0.1", 0, create_app(str(database)).server, threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -40,13 +43,13 @@ def address(database):
     server.server_close()
 
 
-def drawn(seen):
+def drawn(seen: Any) -> Any:
     seen.page.wait_for_selector("#front .scatterlayer .trace", timeout=30_000)
     seen.page.wait_for_selector("#table tbody tr", timeout=30_000)
     return seen
 
 
-def test_the_page_shows_the_study_and_asks_only_its_own_server(visit, address):
+def test_the_page_shows_the_study_and_asks_only_its_own_server(visit: Any, address: str) -> None:
     seen = drawn(visit(address))
     assert seen.page.inner_text("#summary") == VIEW.summary
     assert seen.page.inner_text("#counters").startswith("25")
@@ -56,7 +59,9 @@ def test_the_page_shows_the_study_and_asks_only_its_own_server(visit, address):
     assert seen.complaints == []
 
 
-def test_a_click_on_a_point_shows_its_architecture_and_how_to_export_it(visit, address):
+def test_a_click_on_a_point_shows_its_architecture_and_how_to_export_it(
+    visit: Any, address: str
+) -> None:
     seen = drawn(visit(address))
     point = VIEW.group(PointGroup.FRONT)[0]
     seen.page.mouse.click(*seen.at("front", "on the front", 0))
@@ -71,7 +76,7 @@ def test_a_click_on_a_point_shows_its_architecture_and_how_to_export_it(visit, a
     assert seen.page.locator("#command").is_visible()
 
 
-def test_the_address_opens_a_trial(visit, address):
+def test_the_address_opens_a_trial(visit: Any, address: str) -> None:
     failed = VIEW.group(PointGroup.FAILED)[0]
     seen = drawn(visit(f"{address}?study={SPEC.name}&trial={failed.number}"))
     seen.page.wait_for_selector("#detail summary")
@@ -79,7 +84,9 @@ def test_the_address_opens_a_trial(visit, address):
     assert seen.page.locator("#command").count() == 0
 
 
-def test_a_new_trial_appears_by_itself_and_a_lost_database_is_said(visit, address, database):
+def test_a_new_trial_appears_by_itself_and_a_lost_database_is_said(
+    visit: Any, address: str, database: Path
+) -> None:
     seen = drawn(visit(address))
     number = len(TRIALS)
     winner = replace(

@@ -85,7 +85,7 @@ def test_a_heading_sorts_both_ways_by_value_with_unknown_values_last(
     visit: Any, report: Any
 ) -> None:
     seen = visit(report)
-    errors = [p.error for p in VIEW.points if p.error is not None]
+    errors = [p.value for p in VIEW.points if p.value is not None]
     for direction, expected in (
         ("ascending", sorted(errors)),
         ("descending", sorted(errors)[::-1]),

@@ -2,6 +2,8 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +20,7 @@ from nas.study.trial import Outcome, Trial, TrialState
 from nas.training.evaluator import TrainingEvaluator
 from nas.training.scores.proxies import PROXIES
 from tests.classified import classified
+from tests.cli.runner import Shell
 from tests.members import space_named
 from tests.memory_store import MemoryStore
 from tests.messages import carries
@@ -31,7 +34,8 @@ BAND = (0.85 * LIMIT, LIMIT)
 
 def members(count: int, low: float, high: float) -> list[Architecture]:
     """Return different members of the small space that cost between `low` and `high` MAdds."""
-    rng, at, found = np.random.default_rng(0), SPACE.published[0].architecture, {}
+    rng, at = np.random.default_rng(0), SPACE.published[0].architecture
+    found: dict[Any, Any] = {}
     while len(found) < count:
         at = SPACE.mutate(at, rng)
         if low <= COSTS.cost(at).madds <= high:
@@ -39,7 +43,7 @@ def members(count: int, low: float, high: float) -> list[Architecture]:
     return list(found.values())
 
 
-def spec_of(**changes: object) -> StudySpec:
+def spec_of(**changes: Any) -> StudySpec:
     budget = (Constraint("madds", LIMIT),)
     fields = {"budget": budget, "rungs": (1,), "proxies": True, "published": False}
     return small_spec(**{**fields, **changes})
@@ -82,7 +86,7 @@ def line_of(out: str, name: str) -> str:
     return next(line for line in out.splitlines() if line.startswith(name))
 
 
-def test_the_audit_of_a_stored_study(nas):
+def test_the_audit_of_a_stored_study(nas: Shell) -> None:
     stored(spec_of(), trials_of(members(16, *BAND)))
     called = nas("proxies", "study")
     assert called.code == 0
@@ -103,7 +107,7 @@ def test_the_audit_of_a_stored_study(nas):
     assert high > low
 
 
-def test_too_few_candidates_in_the_band_are_said_to_be(nas):
+def test_too_few_candidates_in_the_band_are_said_to_be(nas: Shell) -> None:
     inside, below = members(4, *BAND), members(12, 0, BAND[0] - 1)
     stored(spec_of(), trials_of(inside + below))
     called = nas("proxies", "study")
@@ -111,7 +115,7 @@ def test_too_few_candidates_in_the_band_are_said_to_be(nas):
     assert "too few" in line_of(called.out, "seer")
 
 
-def test_an_older_study_is_scored_on_demand(nas):
+def test_an_older_study_is_scored_on_demand(nas: Shell) -> None:
     stored(spec_of(proxies=False), trials_of(members(11, *BAND), scored=False))
     before = nas("proxies", "study")
     assert "have no scores" in before.out
@@ -128,14 +132,14 @@ def test_an_older_study_is_scored_on_demand(nas):
     assert again.out == called.out
 
 
-def test_there_must_be_such_a_study(nas):
+def test_there_must_be_such_a_study(nas: Shell) -> None:
     stored(spec_of(), [])
     assert "other" in nas.refused("proxies", "other", code=4)
     assert "other" in nas.refused("proxies", "other", "--compute", code=4)
     assert nas("proxies", "study").code == 0
 
 
-def test_a_search_records_the_scores_of_every_trial(tmp_path):
+def test_a_search_records_the_scores_of_every_trial(tmp_path: Path) -> None:
     spec = spec_of(num_trials=2, recipe="digits", limit=60, published=True)
     store = MemoryStore()
     study = Study(spec, store, WalkSampler(spec))

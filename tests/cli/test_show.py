@@ -5,6 +5,7 @@ import io
 import json
 import sys
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,16 +14,18 @@ from nas.cli import output
 from nas.feasible import feasible_space
 from nas.results.findings import StudyResults
 from nas.store import open_store
+from nas.study.spec import StudySpec
 from nas.study.study import Study
 from nas.study.trial import Trial, TrialState
 from tests.classified import with_metrics
+from tests.cli.runner import Shell
 from tests.members import TRICKY
 from tests.messages import carries
 from tests.studies import WalkSampler, measurement, run_all, small_spec
 
 
 @pytest.fixture
-def found(nas):
+def found(nas: Shell) -> StudyResults:
     """Return what a search of the space `small` has found and stored in nas.db, one test score."""
     spec = small_spec(num_trials=16, confirm=2, seeds=3, recipe="# digits\nepochs = 4")
     with open_store("nas.db") as store:
@@ -33,7 +36,7 @@ def found(nas):
         return StudyResults(spec, store.trials("study"), store.reports("study"))
 
 
-def enter(spec, num):
+def enter(spec: StudySpec, num: Any) -> None:
     """Enter a study of `num` complete candidates, of every space in turn, the later the worse."""
     parts = [feasible_space(own, spec.budget) for own in spec.cost_models().values()]
     rng = np.random.default_rng(0)
@@ -50,7 +53,7 @@ def enter(spec, num):
                 store.insert_trial(spec.name, replace(trial, measurements=tuple(curve)))
 
 
-def rows_of(text):
+def rows_of(text: str) -> Any:
     """Return the lines of the table of trials by the number of the trial."""
     lines = text.splitlines()
     start = next(i for i, line in enumerate(lines) if line.startswith("trial "))
@@ -58,7 +61,7 @@ def rows_of(text):
     return {int(line.split()[0]): line for line in table if line.split()[0].isdigit()}
 
 
-def test_the_winner_and_the_front_are_marked(nas, found):
+def test_the_winner_and_the_front_are_marked(nas: Shell, found: StudyResults) -> None:
     rows = rows_of(nas("show", "study").out)
     assert len(rows) == len(found.trials)
     assert "  winner  " in rows[found.best.number]
@@ -74,7 +77,7 @@ def test_the_winner_and_the_front_are_marked(nas, found):
     assert "  winner  " in rows_of(front)[found.best.number]
 
 
-def test_a_study_of_several_spaces_names_the_family_of_each_trial(nas):
+def test_a_study_of_several_spaces_names_the_family_of_each_trial(nas: Shell) -> None:
     spec = small_spec(more_spaces=(("tricky", TRICKY),), published=False)
     enter(spec, 4)
     for verb in ("show", "front"):
@@ -84,7 +87,9 @@ def test_a_study_of_several_spaces_names_the_family_of_each_trial(nas):
         assert all(f"  {('small', 'tricky')[n % 2]}  " in line for n, line in rows.items())
 
 
-def test_a_trial_is_shown_by_stage_with_its_cost_its_curve_and_its_seeds(nas, found):
+def test_a_trial_is_shown_by_stage_with_its_cost_its_curve_and_its_seeds(
+    nas: Shell, found: StudyResults
+) -> None:
     best, spec = found.best, found.spec
     text = nas("show", "study", "--trial", str(best.number)).out
     assert f"{best.number} of study: winner" in text
@@ -93,7 +98,7 @@ def test_a_trial_is_shown_by_stage_with_its_cost_its_curve_and_its_seeds(nas, fo
     header = lines["stage"]
     assert header[:8] == ["stage", "depth", "width", "exp", "g1", "g2", "relu", "P2"]
     for index, stage in enumerate(spec.space.stages):
-        values = best.architecture.choices(index)
+        values: dict[str, Any] = dict(best.architecture.choices(index))
         shown = ["–" if value is None else {False: "no"}.get(value, str(value))
                  for value in values.values()]  # fmt: skip
         shown[0] = str(values["depth"])
@@ -104,7 +109,7 @@ def test_a_trial_is_shown_by_stage_with_its_cost_its_curve_and_its_seeds(nas, fo
     assert f"nas export study --trial {best.number} -o DIR" in text
 
 
-def test_the_same_as_json_adds_up(nas, found):
+def test_the_same_as_json_adds_up(nas: Shell, found: StudyResults) -> None:
     best = found.best
     document = json.loads(nas("show", "study", "--trial", str(best.number), "--json").out)
     for key in ("madds", "params", "acts"):
@@ -122,7 +127,7 @@ def test_the_same_as_json_adds_up(nas, found):
     assert document["best"]
 
 
-def test_every_trial_can_be_shown(nas, found):
+def test_every_trial_can_be_shown(nas: Shell, found: StudyResults) -> None:
     for trial in found.trials:
         called = nas("show", "study", "--trial", str(trial.number))
         assert called.code == 0, called.err
@@ -131,12 +136,12 @@ def test_every_trial_can_be_shown(nas, found):
             assert trial.fail_detail in called.out
 
 
-def test_an_unknown_trial_is_refused_with_those_there_are(nas, found):
+def test_an_unknown_trial_is_refused_with_those_there_are(nas: Shell, found: StudyResults) -> None:
     said = nas.refused("show", "study", "--trial", "999")
     assert carries(said, f"999 … 0 to {len(found.trials) - 1}")
 
 
-def test_csv_has_each_choice_of_each_stage(nas, found):
+def test_csv_has_each_choice_of_each_stage(nas: Shell, found: StudyResults) -> None:
     rows = list(csv.DictReader(io.StringIO(nas("show", "study", "--csv").out)))
     assert [int(row["trial"]) for row in rows] == [trial.number for trial in found.trials]
     for row, trial in zip(rows, found.trials, strict=True):
@@ -155,12 +160,16 @@ def test_csv_has_each_choice_of_each_stage(nas, found):
     [["--csv", "--json"], ["--csv", "--trial", "1"], ["--all", "--json"], ["--profile", "--csv"],
      ["--all", "--trial", "0"]],
 )  # fmt: skip
-def test_options_that_exclude_each_other_are_refused(nas, found, words):
+def test_options_that_exclude_each_other_are_refused(
+    nas: Shell, found: StudyResults, words: list[str]
+) -> None:
     assert "cannot be given together" in nas.refused("show", "study", *words)
 
 
 @pytest.mark.parametrize("width", [60, 80, 100])
-def test_no_line_is_longer_than_the_terminal(nas, found, width, monkeypatch):
+def test_no_line_is_longer_than_the_terminal(
+    nas: Shell, found: StudyResults, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(output, "terminal_width", lambda: width)
     number = str(found.best.number)
     for words in (["show", "study"], ["front", "study"], ["show", "study", "--trial", number]):
@@ -171,7 +180,7 @@ def test_no_line_is_longer_than_the_terminal(nas, found, width, monkeypatch):
     assert "g1  g2  relu" in out
 
 
-def test_of_many_trials_the_best_are_shown_and_all_on_demand(nas):
+def test_of_many_trials_the_best_are_shown_and_all_on_demand(nas: Shell) -> None:
     enter(small_spec(published=False, num_trials=250), 250)
     few = nas("show", "study").out
     assert len(rows_of(few)) == 100
@@ -183,12 +192,12 @@ def test_of_many_trials_the_best_are_shown_and_all_on_demand(nas):
 
 
 @pytest.mark.parametrize("words", [["show"], ["show", "--all"], ["front"], ["show", "--csv"]])
-def test_the_work_grows_no_faster_than_the_number_of_trials(nas, words):
-    def calls(num):
+def test_the_work_grows_no_faster_than_the_number_of_trials(nas: Shell, words: list[str]) -> None:
+    def calls(num: Any) -> Any:
         enter(small_spec(name=f"of-{num}", published=False, num_trials=num), num)
         counted = 0
 
-        def count(frame, event, argument):
+        def count(frame: Any, event: Any, argument: Any) -> None:
             nonlocal counted
             counted += event in ("call", "c_call")
 

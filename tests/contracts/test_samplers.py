@@ -1,6 +1,7 @@
 """What every sampler promises: members within the budget, as a function of its inputs."""
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from nas.cost.model import CostModel
 from nas.errors import NasError
 from nas.feasible import FeasibleSpace
 from nas.samplers import SAMPLERS, make_sampler
+from nas.space.architecture import Architecture
 from nas.space.file import load_space
 from nas.stats.pareto import hypervolume
 from nas.study.objectives import objective
@@ -25,7 +27,7 @@ BUDGETS = {
 }
 
 
-def finished(number, architecture, state=TrialState.COMPLETE):
+def finished(number: int, architecture: Architecture, state: Any = TrialState.COMPLETE) -> Trial:
     """Return a trial whose error falls with its cost, with a wave that no cost explains."""
     cost = COSTS.cost(architecture)
     error = (
@@ -39,14 +41,14 @@ def finished(number, architecture, state=TrialState.COMPLETE):
 
 
 @cache
-def feasible_space(budget):
+def feasible_space(budget: Any) -> FeasibleSpace:
     return FeasibleSpace(COSTS, budget)
 
 
-def search(name, budget, count, goals=FRONT, seed=0):
+def search(name: str, budget: Any, count: int, goals: Any = FRONT, seed: int = 0) -> Any:
     """Run a sampler for `count` proposals, some of which fail or are stopped."""
     sampler = make_sampler(name, feasible_space(budget), goals)
-    history = []
+    history: list[Trial] = []
     for number in range(count):
         proposed = sampler.propose(history, number, np.random.default_rng([seed, number]))
         assert proposed is not None
@@ -59,49 +61,49 @@ def search(name, budget, count, goals=FRONT, seed=0):
 # Optuna's Gaussian process takes seconds for a proposal in a space of forty choices; it is held to
 # the same in a small one (tests/samplers/test_behind.py).
 @pytest.fixture(params=sorted(set(SAMPLERS.names()) - {"gp"}))
-def name(request):
+def name(request: pytest.FixtureRequest) -> Any:
     return request.param
 
 
 @pytest.mark.parametrize("budget", BUDGETS.values(), ids=BUDGETS.keys())
-def test_proposals_are_canonical_members_within_the_budget(name, budget):
+def test_proposals_are_canonical_members_within_the_budget(name: str, budget: Any) -> None:
     for trial in search(name, budget, 25):
         assert COSTS.space.check(trial.architecture) == trial.architecture
         assert admits(budget, trial.cost)
 
 
-def test_equal_inputs_give_equal_proposals(name):
+def test_equal_inputs_give_equal_proposals(name: str) -> None:
     one, two = (search(name, BUDGETS["one"], 18, seed=3) for _ in range(2))
     assert [t.arch_id for t in one] == [t.arch_id for t in two]
 
 
-def test_another_seed_gives_another_search(name):
+def test_another_seed_gives_another_search(name: str) -> None:
     one, two = (search(name, BUDGETS["one"], 5, seed=seed) for seed in (1, 2))
     assert [t.arch_id for t in one] != [t.arch_id for t in two]
 
 
-def test_a_sampler_made_anew_goes_on_as_the_old_one_would(name):
+def test_a_sampler_made_anew_goes_on_as_the_old_one_would(name: str) -> None:
     history = search(name, BUDGETS["one"], 17)
     fresh = make_sampler(name, feasible_space(BUDGETS["one"]), FRONT)
     proposed = fresh.propose(history[:16], 16, np.random.default_rng([0, 16]))
     assert proposed == history[16].architecture
 
 
-def test_one_objective_works_too(name):
+def test_one_objective_works_too(name: str) -> None:
     history = search(name, BUDGETS["one"], 15, goals=(objective("top1_error"),))
     assert len({trial.arch_id for trial in history}) == 15
 
 
-def test_the_start_covers_the_costs_where_a_cost_is_a_goal():
+def test_the_start_covers_the_costs_where_a_cost_is_a_goal() -> None:
     used = [t.cost.madds / 300e6 for t in search("evolution", BUDGETS["one"], 10)]
     assert sum(share >= 0.85 for share in used) == 5
     assert min(used) < 0.25
 
 
-def test_evolution_finds_a_better_front_than_random_search():
+def test_evolution_finds_a_better_front_than_random_search() -> None:
     """The child of a good network is good; mean hypervolume of three seeds."""
 
-    def dominated(name):
+    def dominated(name: str) -> Any:
         runs = (search(name, BUDGETS["one"], 60, seed=seed) for seed in range(3))
         fronts = ([[t.value("top1_error"), t.cost.madds] for t in run if t.last] for run in runs)
         return np.mean([hypervolume(np.array(points), np.array([1.0, 300e6])) for points in fronts])
@@ -109,7 +111,7 @@ def test_evolution_finds_a_better_front_than_random_search():
     assert dominated("evolution") > dominated("random")
 
 
-def test_a_budget_that_one_architecture_meets_is_exhausted_not_looped():
+def test_a_budget_that_one_architecture_meets_is_exhausted_not_looped() -> None:
     least = COSTS.cost(feasible_space(BUDGETS["one"]).smallest("madds")).madds
     feasible = FeasibleSpace(COSTS, (Constraint("madds", least),))
     for name in SAMPLERS.names():
@@ -118,6 +120,6 @@ def test_a_budget_that_one_architecture_meets_is_exhausted_not_looped():
         assert COSTS.cost(drawn).madds == least
 
 
-def test_unknown_sampler_is_refused():
+def test_unknown_sampler_is_refused() -> None:
     with pytest.raises(NasError, match="oracle"):
         make_sampler("oracle", feasible_space(()), FRONT)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -329,7 +330,7 @@ def test_the_summary_counts_and_finds_the_best(store: Store, spec: StudySpec) ->
 def test_the_summary_shows_the_best_mean_where_candidates_were_confirmed(
     store: Store, spec: StudySpec
 ) -> None:
-    def add(number: int, error: float, **fields: object) -> None:
+    def add(number: int, error: float, **fields: Any) -> None:
         epochs = (classified(1, None, error, 1.0, 1.0, 1.0),)
         done = {"state": TrialState.COMPLETE, "measurements": epochs, **fields}
         store.insert_trial("small", trial(spec, number, **done))

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,7 @@ START = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 RUNGS = (1, 2, 6)
 
 
-def make_spec(**changes: object) -> StudySpec:
+def make_spec(**changes: Any) -> StudySpec:
     """Return the specification of a small study of the igcv3 space."""
     spec = StudySpec(
         name="igcv3-300m",
@@ -39,7 +40,7 @@ def make_spec(**changes: object) -> StudySpec:
         published=True,
         seed=1,
     )
-    return replace(spec, **changes)  # type: ignore[arg-type]
+    return replace(spec, **changes)
 
 
 def make_trials(spec: StudySpec, candidates: int = 24, seed: int = 0) -> list[Trial]:

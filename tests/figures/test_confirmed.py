@@ -1,6 +1,7 @@
 """What a page and a table show of confirmed, further and reused trainings."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from nas.results.findings import StudyResults
 from nas.results.records import trial_record
 from nas.results.view import PointGroup, study_view
 from nas.study.study import Study
-from nas.study.trial import TrialState
+from nas.study.trial import Trial, TrialState
 from nas.units import percent
 from tests.memory_store import MemoryStore
 from tests.studies import WalkSampler, run_all, small_spec
@@ -21,11 +22,11 @@ SPEC = small_spec(num_trials=12, confirm=3, seeds=3, reference_seeds=3)
 
 
 @pytest.fixture(scope="module")
-def trials():
+def trials() -> Any:
     return run_all(Study(SPEC, MemoryStore(), WalkSampler(SPEC)))
 
 
-def test_further_seeds_are_no_points_but_count_as_trials(trials):
+def test_further_seeds_are_no_points_but_count_as_trials(trials: list[Trial]) -> None:
     view = study_view(SPEC, trials)
     further = [t for t in trials if t.replicate_of is not None]
     assert {p.number for p in view.points} == {t.number for t in trials} - {
@@ -39,14 +40,14 @@ def test_further_seeds_are_no_points_but_count_as_trials(trials):
     )
 
 
-def test_a_study_that_is_not_at_its_end_has_more_to_come(trials):
+def test_a_study_that_is_not_at_its_end_has_more_to_come(trials: list[Trial]) -> None:
     begun = trials[:-3]
     view = study_view(SPEC, begun)
     assert (view.finished, view.planned) == (len(begun), len(trials))
     assert not view.done
 
 
-def test_a_complete_network_stands_at_the_mean_over_its_seeds(trials):
+def test_a_complete_network_stands_at_the_mean_over_its_seeds(trials: list[Trial]) -> None:
     found, view = StudyResults(SPEC, trials), study_view(SPEC, trials)
     assert view.best.number == found.best.number
     assert found.confirmed
@@ -60,11 +61,13 @@ def test_a_complete_network_stands_at_the_mean_over_its_seeds(trials):
     assert found.words(view.best.number) in report_html(view)
 
 
-def trace(figure, name):
+def trace(figure: Any, name: str) -> Any:
     return next(t for t in figure.data if t.name == name)
 
 
-def test_every_mean_has_its_whole_interval_as_a_bar_and_a_single_seed_has_none(trials):
+def test_every_mean_has_its_whole_interval_as_a_bar_and_a_single_seed_has_none(
+    trials: list[Trial],
+) -> None:
     view = study_view(SPEC, trials)
     figure = front_figure(view)
     bars = 0
@@ -94,7 +97,9 @@ def test_every_mean_has_its_whole_interval_as_a_bar_and_a_single_seed_has_none(t
     assert low <= min(ends) <= max(ends) <= high
 
 
-def test_a_single_seed_is_hollow_and_off_the_line_where_others_are_confirmed(trials):
+def test_a_single_seed_is_hollow_and_off_the_line_where_others_are_confirmed(
+    trials: list[Trial],
+) -> None:
     dearest = max(StudyResults(SPEC, trials).front, key=lambda trial: trial.cost)
     trials = [trial for trial in trials if trial.replicate_of in (None, dearest.number)]
     view = study_view(SPEC, trials)
@@ -109,7 +114,7 @@ def test_a_single_seed_is_hollow_and_off_the_line_where_others_are_confirmed(tri
     assert list(line.y) == sorted(line.y, reverse=True)
 
 
-def test_the_rows_tell_means_seeds_and_where_a_result_is_from(trials):
+def test_the_rows_tell_means_seeds_and_where_a_result_is_from(trials: list[Trial]) -> None:
     found = StudyResults(SPEC, trials)
     number = next(iter(found.confirmed))
     again = next(t for t in trials if t.replicate_of == number)

@@ -2,6 +2,8 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,14 +24,14 @@ TRIALS = make_trials(SPEC)
 VIEW = study_view(SPEC, TRIALS)
 
 
-def trace(figure, name, mode="markers"):
+def trace(figure: Any, name: str, mode: str = "markers") -> Any:
     return next(t for t in figure.data if t.name == name and t.mode == mode)
 
 
 @pytest.mark.parametrize(
     "group", [PointGroup.FRONT, PointGroup.DOMINATED, PointGroup.STOPPED, PointGroup.RUNNING]
 )
-def test_each_group_is_drawn_at_its_values(group):
+def test_each_group_is_drawn_at_its_values(group: Any) -> None:
     drawn = trace(front_figure(VIEW), group.label)
     points = VIEW.group(group)
     assert list(drawn.customdata) == [p.number for p in points]
@@ -37,13 +39,13 @@ def test_each_group_is_drawn_at_its_values(group):
     assert list(drawn.y) == pytest.approx([100 * p.value for p in points])
 
 
-def test_groups_differ_in_symbol_and_not_in_colour_alone():
+def test_groups_differ_in_symbol_and_not_in_colour_alone() -> None:
     figure = front_figure(VIEW)
     symbols = [t.marker.symbol for t in figure.data if t.mode == "markers"]
     assert len(symbols) == len(set(symbols)) == 9
 
 
-def test_the_front_is_a_staircase_to_the_budget():
+def test_the_front_is_a_staircase_to_the_budget() -> None:
     figure = front_figure(VIEW)
     line = next(t for t in figure.data if t.mode == "lines")
     assert line.line.shape == "hv"
@@ -53,13 +55,13 @@ def test_the_front_is_a_staircase_to_the_budget():
     assert not next(t for t in front_figure(three).data if t.mode == "lines").visible
 
 
-def test_the_budget_is_a_line_and_a_word():
+def test_the_budget_is_a_line_and_a_word() -> None:
     figure = front_figure(VIEW)
     assert any(s.type == "line" and s.x0 == s.x1 == 300e6 for s in figure.layout.shapes)
     assert any(a.text == "budget 300M" for a in figure.layout.annotations)
 
 
-def test_published_points_are_named_and_a_narrow_page_names_them_in_the_legend():
+def test_published_points_are_named_and_a_narrow_page_names_them_in_the_legend() -> None:
     titles = {p.title for p in VIEW.group(PointGroup.PUBLISHED)}
     assert titles <= {a.text for a in front_figure(VIEW).layout.annotations}
     narrow = front_figure(VIEW, PageTheme(narrow=True))
@@ -67,7 +69,7 @@ def test_published_points_are_named_and_a_narrow_page_names_them_in_the_legend()
     assert titles <= {t.name for t in narrow.data}
 
 
-def test_hover_shows_the_architecture_as_aligned_lines():
+def test_hover_shows_the_architecture_as_aligned_lines() -> None:
     point = VIEW.group(PointGroup.FRONT)[0]
     text = trace(front_figure(VIEW), PointGroup.FRONT.label).hovertext[0]
     lines = text.split("<br>")
@@ -78,7 +80,7 @@ def test_hover_shows_the_architecture_as_aligned_lines():
     assert all(row[column].isdigit() or row[column] == "–" for row in rows[1:])
 
 
-def test_text_of_a_study_never_becomes_markup(tmp_path):
+def test_text_of_a_study_never_becomes_markup(tmp_path: Path) -> None:
     evil = "<script>alert(1)</script><a href='x'>&"
     text = SPEC.space_text.replace('"IGCV3-D 1.0"', json.dumps(evil))
     spec = replace(SPEC, space_text=text)
@@ -91,7 +93,7 @@ def test_text_of_a_study_never_becomes_markup(tmp_path):
     assert "<a href='x'" not in page
 
 
-def test_many_points_are_drawn_by_webgl():
+def test_many_points_are_drawn_by_webgl() -> None:
     complete = VIEW.group(PointGroup.DOMINATED)[0]
     more = tuple(replace(complete, number=1000 + i) for i in range(5001))
     figure = front_figure(replace(VIEW, points=VIEW.points + more))
@@ -100,7 +102,7 @@ def test_many_points_are_drawn_by_webgl():
     assert trace(front_figure(VIEW), "on the front").type == "scatter"
 
 
-def test_curves_hold_every_measurement_and_mark_the_rungs():
+def test_curves_hold_every_measurement_and_mark_the_rungs() -> None:
     figure = learning_curves_figure(VIEW)
     drawn = [
         (number, x, y)
@@ -117,19 +119,19 @@ def test_curves_hold_every_measurement_and_mark_the_rungs():
     assert {s.x0 for s in figure.layout.shapes} == {1, 2}
 
 
-def test_the_hypervolume_is_drawn_in_percent():
+def test_the_hypervolume_is_drawn_in_percent() -> None:
     figure = hypervolume_figure(VIEW)
     assert figure.data[0].y[-1] == pytest.approx(100 * VIEW.hypervolume)
 
 
 @pytest.mark.parametrize("draw", [front_figure, learning_curves_figure, hypervolume_figure])
-def test_a_study_without_measurements_has_figures_that_say_so(draw):
+def test_a_study_without_measurements_has_figures_that_say_so(draw: Any) -> None:
     figure = draw(study_view(SPEC, []))
     assert not figure.data
     assert "yet" in figure.layout.annotations[0].text
 
 
-def test_zero_error_has_its_own_place_on_a_logarithmic_axis():
+def test_zero_error_has_its_own_place_on_a_logarithmic_axis() -> None:
     scale = Scale.of([0.0, 1.0, 50.0])
     assert scale.log
     assert scale.axis()["ticktext"][0] == "0"
@@ -138,19 +140,19 @@ def test_zero_error_has_its_own_place_on_a_logarithmic_axis():
 
 
 @pytest.mark.parametrize("values", [[0.0], [5.0], [5.0, 5.0], [0.0, 5.0]])
-def test_an_axis_has_a_length(values):
+def test_an_axis_has_a_length(values: list[float]) -> None:
     low, high = Scale.of(values).range
     assert low < min(values) <= max(values) < high
 
 
-def test_a_report_is_not_written_where_it_cannot_be(tmp_path):
+def test_a_report_is_not_written_where_it_cannot_be(tmp_path: Path) -> None:
     with pytest.raises(ExportError) as caught:
         write_report(VIEW, tmp_path / "missing" / "r.html")
     assert "-o" in caught.value.remedy
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_report_replaces_its_file_whole_and_leaves_nothing_beside_it(tmp_path):
+def test_a_report_replaces_its_file_whole_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
     path = tmp_path / "r.html"
     path.write_text("old")
     write_report(VIEW, path)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -19,7 +20,7 @@ SPEC = make_spec()
 TRIALS = make_trials(SPEC)
 
 
-def test_every_trial_is_in_one_group():
+def test_every_trial_is_in_one_group() -> None:
     view = study_view(SPEC, TRIALS)
     assert sorted(point.number for point in view.points) == [t.number for t in TRIALS]
     assert {p.number for p in view.group(PointGroup.FRONT)} == {
@@ -30,7 +31,7 @@ def test_every_trial_is_in_one_group():
     assert len(view.group(PointGroup.FAILED)) == len(view.group(PointGroup.RUNNING)) == 1
 
 
-def test_the_front_comes_first_from_cheap_to_dear():
+def test_the_front_comes_first_from_cheap_to_dear() -> None:
     view = study_view(SPEC, TRIALS)
     front = view.group(PointGroup.FRONT)
     assert list(view.points[: len(front)]) == front
@@ -39,20 +40,20 @@ def test_the_front_comes_first_from_cheap_to_dear():
     assert errors == sorted(errors, reverse=True)
 
 
-def test_a_stopped_trial_stands_at_its_last_rung():
+def test_a_stopped_trial_stands_at_its_last_rung() -> None:
     for point in study_view(SPEC, TRIALS).group(PointGroup.STOPPED):
         trial = TRIALS[point.number]
         assert point.epoch == trial.measurements[-1].epoch < RUNGS[-1]
         assert point.y == point.curve[-1][1] == trial.measurements[-1].metrics["top1_error"]
 
 
-def test_axes_say_what_was_measured_where():
+def test_axes_say_what_was_measured_where() -> None:
     view = study_view(SPEC, TRIALS)
     assert carries(view.y.label, "digits validation … 6 epochs … %")
     assert carries(view.x.label, "multiply-adds … 3x224x224 … 1000 classes … batch 1")
 
 
-def test_other_objectives_choose_other_axes():
+def test_other_objectives_choose_other_axes() -> None:
     spec = make_spec(objectives=("loss", "params"), reference_point=(3.0, 5e6))
     view = study_view(spec, TRIALS)
     assert (view.x.name, view.y.name) == ("params", "loss")
@@ -61,7 +62,7 @@ def test_other_objectives_choose_other_axes():
     assert point.y == point.others["loss"]
 
 
-def test_the_summary_names_the_best_and_its_cost():
+def test_the_summary_names_the_best_and_its_cost() -> None:
     view = study_view(SPEC, TRIALS)
     best = StudyResults(SPEC, TRIALS).best
     assert view.best is not None
@@ -72,7 +73,7 @@ def test_the_summary_names_the_best_and_its_cost():
     assert "25 of 27 trials ended" in view.summary
 
 
-def test_an_empty_study_has_a_view():
+def test_an_empty_study_has_a_view() -> None:
     view = study_view(SPEC, [])
     assert view.points == ()
     assert view.best is None
@@ -80,7 +81,7 @@ def test_an_empty_study_has_a_view():
     assert "No trial is complete" in view.summary
 
 
-def test_progress_ends_at_the_studys_hypervolume_and_never_falls():
+def test_progress_ends_at_the_studys_hypervolume_and_never_falls() -> None:
     view = study_view(SPEC, TRIALS)
     shares = [step.share for step in view.progress]
     assert shares == sorted(shares)
@@ -90,7 +91,7 @@ def test_progress_ends_at_the_studys_hypervolume_and_never_falls():
 
 @settings(max_examples=20, deadline=None)
 @given(st.permutations(range(27)))
-def test_progress_is_the_hypervolume_of_every_prefix(order):
+def test_progress_is_the_hypervolume_of_every_prefix(order: Any) -> None:
     timed = [
         replace(trial, finished_at=START + timedelta(seconds=order[trial.number]))
         for trial in TRIALS
@@ -104,7 +105,7 @@ def test_progress_is_the_hypervolume_of_every_prefix(order):
         assert step.share == pytest.approx(expected)
 
 
-def test_the_stage_table_shows_every_value_and_dashes_for_missing_stages():
+def test_the_stage_table_shows_every_value_and_dashes_for_missing_stages() -> None:
     trial = next(t for t in TRIALS if 0 in t.architecture.column("depth"))
     names = [stage.name for stage in SPEC.space.stages]
     table = stage_table(trial.architecture, names)
@@ -116,7 +117,7 @@ def test_the_stage_table_shows_every_value_and_dashes_for_missing_stages():
     assert widths == ["–" if w is None else str(w) for w in trial.architecture.column("width")]
 
 
-def test_test_results_and_published_numbers_reach_their_points():
+def test_test_results_and_published_numbers_reach_their_points() -> None:
     done = next(p.number for p in study_view(SPEC, TRIALS).points if p.group is PointGroup.FRONT)
     view = study_view(SPEC, TRIALS, reports={done: {"test": {"top1_error": 0.04}}})
     assert (view.point(done).test.mean, view.point(done).test.n) == (0.04, 1)
@@ -124,14 +125,14 @@ def test_test_results_and_published_numbers_reach_their_points():
     assert view.point(99) is None
 
 
-def test_settings_name_what_is_needed_to_repeat_the_study():
+def test_settings_name_what_is_needed_to_repeat_the_study() -> None:
     settings_text = dict(study_view(SPEC, TRIALS, versions={"torch": "2.15.0"}).settings)
     assert "seed 1" in settings_text["Candidates"]
     assert "300M-madds" in settings_text["Budget"]
     assert settings_text["Versions"] == "torch 2.15.0"
 
 
-def test_counts_add_up():
+def test_counts_add_up() -> None:
     view = study_view(SPEC, TRIALS)
     assert sum(view.count(state) for state in TrialState) == len(TRIALS)
     assert view.planned == 27

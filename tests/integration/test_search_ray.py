@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import ray
@@ -39,7 +40,7 @@ def searched(
     on_event: Callable[[Event], None] = lambda event: None,
     seconds: float = 0.0,
     max_concurrent: int | None = None,
-    **changes: object,
+    **changes: Any,
 ) -> Study:
     """Run a whole study and return it."""
     told = {"faults": faults or {}, "seconds": seconds}

@@ -1,6 +1,7 @@
 """Optuna's samplers behind the gate, in a space small enough for the slowest of them."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,9 +26,9 @@ GOALS = {
 }
 
 
-def search(name, goals, count, feasible=FEASIBLE):
+def search(name: str, goals: Any, count: int, feasible: Any = FEASIBLE) -> Any:
     sampler = make_sampler(name, feasible, goals)
-    history = []
+    history: list[Trial] = []
     for number in range(count):
         proposed = sampler.propose(history, number, np.random.default_rng([0, number]))
         cost = COSTS.cost(proposed)
@@ -50,7 +51,7 @@ SLOW = [("gp", "two")]  # seconds for a proposal
         for goals in GOALS
     ],
 )  # fmt: skip
-def test_members_within_the_budget_the_same_for_the_same_history(name, goals):
+def test_members_within_the_budget_the_same_for_the_same_history(name: Any, goals: Any) -> None:
     one, two = (search(name, goals, START + 2) for _ in range(2))
     assert [t.architecture for t in one] == [t.architecture for t in two]
     for trial in one:
@@ -59,7 +60,7 @@ def test_members_within_the_budget_the_same_for_the_same_history(name, goals):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_pending_and_failed_trials_are_not_told(name):
+def test_pending_and_failed_trials_are_not_told(name: Any) -> None:
     history = search(name, GOALS["two"], START + 1)
     history[-1] = replace(history[-1], state=TrialState.WAITING, measurements=())
     history[-2] = replace(history[-2], state=TrialState.FAILED, measurements=())
@@ -68,7 +69,7 @@ def test_pending_and_failed_trials_are_not_told(name):
     assert set(sampler.believe(history)) == {t.number for t in history[:-2]}
 
 
-def test_a_genetic_algorithm_knows_its_generations_again():
+def test_a_genetic_algorithm_knows_its_generations_again() -> None:
     """With a full population behind it, a proposal crosses parents instead of drawing at random."""
     unlimited = FeasibleSpace(COSTS, ())  # nothing to repair
     history = search("random", GOALS["one"], 60, unlimited)
@@ -80,7 +81,9 @@ def test_a_genetic_algorithm_knows_its_generations_again():
 
 
 @pytest.mark.parametrize("name", ["nsga2", "nsga3"])
-def test_a_sampler_that_saw_every_trial_come_proposes_like_one_that_sees_them_at_once(name):
+def test_a_sampler_that_saw_every_trial_come_proposes_like_one_that_sees_them_at_once(
+    name: str,
+) -> None:
     """Beyond two populations, where Optuna has selected parents from parents."""
     unlimited = FeasibleSpace(COSTS, ())
     history = search("random", GOALS["two"], 112, unlimited)

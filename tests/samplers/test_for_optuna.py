@@ -2,6 +2,7 @@
 
 import math
 import pickle
+from typing import Any
 
 import numpy as np
 import optuna
@@ -23,26 +24,26 @@ LIMIT = 250_000
 
 
 @pytest.fixture(autouse=True)
-def _quiet():
+def _quiet() -> None:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
-def madds(params):
+def madds(params: Any) -> Any:
     return 64 * params["width"] ** 2 * params["depth"] // 8
 
 
-def error(params):
+def error(params: Any) -> Any:
     wrong = {"none": 0.0, "first": 0.1, "all": 0.2}[params["relu"]]
     return 0.1 + wrong + 3e3 / madds(params) + 0.05 * abs(np.log10(params["rate"]) + 2)
 
 
-def budgeted(seed=0, **more):
+def budgeted(seed: int = 0, **more: Any) -> PredictorSampler:
     return PredictorSampler(
         SPACE, lambda p: {"madds": madds(p)}, lambda p: madds(p) <= LIMIT, seed=seed, **more
     )
 
 
-def run(sampler, count, goals=1, directions=None):
+def run(sampler: Any, count: int, goals: int = 1, directions: Any = None) -> Any:
     study = optuna.create_study(directions=directions or ["minimize"] * goals, sampler=sampler)
     for _ in range(count):
         trial = study.ask()
@@ -57,33 +58,33 @@ def run(sampler, count, goals=1, directions=None):
     return study
 
 
-def test_nothing_over_the_budget_is_ever_proposed():
+def test_nothing_over_the_budget_is_ever_proposed() -> None:
     for trial in run(budgeted(), 25).trials:
         assert madds(trial.params) <= LIMIT
 
 
-def test_it_finds_a_better_network_than_random_search():
+def test_it_finds_a_better_network_than_random_search() -> None:
     best = [run(budgeted(seed), 35).best_value for seed in range(3)]
     drawn = [run(budgeted(seed, n_startup_trials=99), 35).best_value for seed in range(3)]
     assert np.mean(best) < np.mean(drawn)
 
 
-def test_maximising_is_minimising_the_negative():
+def test_maximising_is_minimising_the_negative() -> None:
     best = run(budgeted(), 30, directions=["maximize"]).best_value
     assert best > -np.median([error(t.params) for t in run(budgeted(), 10).trials])
 
 
-def test_several_objectives_one_of_them_known():
+def test_several_objectives_one_of_them_known() -> None:
     study = run(budgeted(known={1: "madds"}), 25, goals=2)
     assert len(study.trials) == 25
     assert len(study.best_trials) > 1
 
 
-def test_several_uncertain_objectives():
+def test_several_uncertain_objectives() -> None:
     assert len(run(budgeted(), 14, goals=2).trials) == 14
 
 
-def test_a_seed_repeats_a_study():
+def test_a_seed_repeats_a_study() -> None:
     one, two = (
         [t.params for t in run(budgeted(5, known={1: "madds"}), 16, goals=2).trials]
         for _ in range(2)
@@ -91,13 +92,13 @@ def test_a_seed_repeats_a_study():
     assert one == two
 
 
-def test_trials_asked_for_together_differ():
+def test_trials_asked_for_together_differ() -> None:
     study = run(budgeted(), 14)
     asked = [study.ask(SPACE) for _ in range(3)]
     assert len({tuple(trial.params.items()) for trial in asked}) == 3
 
 
-def test_a_gate_that_admits_nothing_is_refused_with_what_to_do():
+def test_a_gate_that_admits_nothing_is_refused_with_what_to_do() -> None:
     sampler = PredictorSampler(SPACE, admits=lambda p: False, seed=0)
     with pytest.raises(NasError, match="refused"):
         run(sampler, 1)
@@ -106,7 +107,7 @@ def test_a_gate_that_admits_nothing_is_refused_with_what_to_do():
 # values that are no numbers of a network's own, and samplers that are saved
 
 
-def bowl(trial):
+def bowl(trial: optuna.Trial) -> Any:
     return trial.suggest_float("x", -5, 5) ** 2 + trial.suggest_int("n", 1, 8)
 
 
@@ -115,21 +116,21 @@ BOWL = {"x": FloatDistribution(-5, 5), "n": IntDistribution(1, 8)}
 
 @pytest.mark.parametrize("direction", ["minimize", "maximize"])
 @pytest.mark.parametrize("bad", [math.inf, -math.inf, 1e308, -1e308])
-def test_infinite_values_end_no_study(direction, bad):
+def test_infinite_values_end_no_study(direction: Any, bad: Any) -> None:
     study = optuna.create_study(direction=direction, sampler=PredictorSampler(BOWL, seed=0))
     study.optimize(lambda trial: bad if (v := bowl(trial)) > 10 else v, n_trials=16)
     assert len(study.get_trials(states=[optuna.trial.TrialState.COMPLETE])) == 16
 
 
-def test_what_is_infinitely_bad_is_avoided():
+def test_what_is_infinitely_bad_is_avoided() -> None:
     study = optuna.create_study(sampler=PredictorSampler(BOWL, seed=0))
     study.optimize(lambda trial: math.inf if (v := bowl(trial)) > 10 else v, n_trials=30)
     late = [math.isinf(trial.value) for trial in study.trials[15:]]
     assert sum(late) <= len(late) // 3
 
 
-def test_only_infinite_values_and_trials_that_fail_or_are_pruned_end_no_study():
-    def objective(trial):
+def test_only_infinite_values_and_trials_that_fail_or_are_pruned_end_no_study() -> None:
+    def objective(trial: optuna.Trial) -> Any:
         value = bowl(trial)
         if trial.number % 4 == 1:
             return math.nan  # which Optuna records as a failed trial
@@ -146,7 +147,7 @@ def test_only_infinite_values_and_trials_that_fail_or_are_pruned_end_no_study():
 
 @settings(max_examples=10, deadline=None)
 @given(values=st.lists(st.floats(allow_nan=False), min_size=6, max_size=6))
-def test_any_values_of_two_objectives_and_a_cost_are_learnt_from(values):
+def test_any_values_of_two_objectives_and_a_cost_are_learnt_from(values: list[float]) -> None:
     sampler = PredictorSampler(
         BOWL, lambda params: {"c": values[params["n"] % 6]}, n_startup_trials=2, seed=0
     )
@@ -159,7 +160,7 @@ def test_any_values_of_two_objectives_and_a_cost_are_learnt_from(values):
     assert math.isfinite(bowl(proposed))
 
 
-def test_a_sampler_is_pickled_with_what_it_knows():
+def test_a_sampler_is_pickled_with_what_it_knows() -> None:
     study = optuna.create_study(sampler=PredictorSampler(BOWL, seed=0))
     study.optimize(bowl, n_trials=14)
     saved = pickle.loads(pickle.dumps(study.sampler))

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 from nas.cost.model import Cost
 from nas.study.spec import StudySpec
@@ -14,7 +15,7 @@ EPOCHS = [classified(epoch, rung, 0.9 / epoch, 2.0, 2.5, epoch * 1.5)
 COMPLETE = Outcome(TrialState.COMPLETE, 7.25, None, None, "weights/3.safetensors", "ab" * 32)
 
 
-def trial(spec: StudySpec, number: int = 0, **fields: object) -> Trial:
+def trial(spec: StudySpec, number: int = 0, **fields: Any) -> Trial:
     """Return a RUNNING trial of the first published architecture, with `fields` replaced."""
     plain = Trial(
         number,
@@ -25,4 +26,4 @@ def trial(spec: StudySpec, number: int = 0, **fields: object) -> Trial:
         attempt=1,
         created_at=datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC),
     )
-    return replace(plain, **fields)  # type: ignore[arg-type]
+    return replace(plain, **fields)

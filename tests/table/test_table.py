@@ -5,6 +5,7 @@ import os
 import pickle
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,30 +25,30 @@ MACRO = SHARED / "nas_bench_macro.csv.gz"
 
 
 @pytest.fixture
-def table(tmp_path):
+def table(tmp_path: Path) -> Any:
     return Table.read(tables.write(tmp_path / "toy.csv", tables.rows()))
 
 
 @pytest.fixture
-def space(table):
+def space(table: Any) -> TableSpace:
     return TableSpace(table, [table.ceiling("200K-flops")])
 
 
-def read(tmp_path, text, toml=None):
+def read(tmp_path: Path, text: str, toml: Any = None) -> Any:
     (tmp_path / "t.csv").write_text(text)
     if toml is not None:
         (tmp_path / "t.toml").write_text(toml)
     return Table.read(tmp_path / "t.csv")
 
 
-def codes(space, architectures):
+def codes(space: TableSpace, architectures: Any) -> Any:
     return np.array([space.coding.encode(a) for a in architectures])
 
 
 # columns
 
 
-def test_roles_are_inferred_and_said(table):
+def test_roles_are_inferred_and_said(table: Any) -> None:
     columns = table.columns
     assert columns.choices == {"k": ("k1", "k2"), "e": ("e1", "e2")}
     assert [(c.column, c.name) for c in columns.costs] == [
@@ -62,7 +63,7 @@ def test_roles_are_inferred_and_said(table):
     assert len(table) == table.num_rows == 144
 
 
-def test_toml_says_the_roles_where_it_stands(tmp_path):
+def test_toml_says_the_roles_where_it_stands(tmp_path: Path) -> None:
     table = read(
         tmp_path,
         "a,b,size,speed,quality,spent\nx,1,2,3,0.5,10\ny,1,3,4,0.75,20\n",
@@ -77,7 +78,7 @@ def test_toml_says_the_roles_where_it_stands(tmp_path):
     assert table.ceiling("2.5M-size").limit == 2_500_000
 
 
-def test_choices_may_be_grouped_by_stage(tmp_path):
+def test_choices_may_be_grouped_by_stage(tmp_path: Path) -> None:
     table = read(
         tmp_path,
         "p,q,r,acc\nx,1,5,90\ny,2,7,91\n",
@@ -87,14 +88,14 @@ def test_choices_may_be_grouped_by_stage(tmp_path):
     assert [v.name for v in TableSpace(table, []).coding.variables] == ["1.op", "2.op", "2.wide"]
 
 
-def test_unknown_keys_are_named(tmp_path):
+def test_unknown_keys_are_named(tmp_path: Path) -> None:
     text = "a,b,acc\nx,1,90\ny,2,91\n"
     assert any("dataset" in note for note in read(tmp_path, text, 'dataset = "cifar"').notes)
     with pytest.raises(SpaceError, match="Did you mean canonical"):
         read(tmp_path, text, 'cannonical = "a"')
 
 
-def test_gzip_reads_the_same(tmp_path, table):
+def test_gzip_reads_the_same(tmp_path: Path, table: Any) -> None:
     plain = (tmp_path / "toy.csv").read_bytes()
     (tmp_path / "more.csv.gz").write_bytes(gzip.compress(plain))
     again = Table.read(tmp_path / "more.csv.gz")
@@ -103,7 +104,7 @@ def test_gzip_reads_the_same(tmp_path, table):
     assert again.counts.tolist() == table.counts.tolist()
 
 
-def test_words_fractions_and_empty_cells(tmp_path):
+def test_words_fractions_and_empty_cells(tmp_path: Path) -> None:
     table = read(
         tmp_path,
         "op,ratio,kernel,acc\nconv-3x3,0.25,3,80\nconv 3x3,0.5,,81\n_,1.0,5,82\nskip,0.5,,83\n",
@@ -121,7 +122,7 @@ def test_words_fractions_and_empty_cells(tmp_path):
 # rows that are one network
 
 
-def test_rows_of_one_identity_are_one_network(tmp_path):
+def test_rows_of_one_identity_are_one_network(tmp_path: Path) -> None:
     table = read(
         tmp_path,
         "arch,canonical,l1,l2,acc_s0,acc_s1,flops\n"
@@ -134,7 +135,7 @@ def test_rows_of_one_identity_are_one_network(tmp_path):
     assert table.find(other) == 0
 
 
-def test_spellings_that_were_trained_apart_share_their_trainings(tmp_path):
+def test_spellings_that_were_trained_apart_share_their_trainings(tmp_path: Path) -> None:
     table = read(
         tmp_path,
         "canonical,l1,l2,acc_s0,acc_s1,flops\nA,0,1,80,82,110\nA,1,0,84,,100\nB,1,1,90,91,200\n",
@@ -154,7 +155,7 @@ REPLICATES = (
 )
 
 
-def test_rows_of_equal_choices_are_further_seeds_of_one_network(tmp_path):
+def test_rows_of_equal_choices_are_further_seeds_of_one_network(tmp_path: Path) -> None:
     table = read(tmp_path, REPLICATES)
     assert len(table) == 4
     assert table.num_rows == 8
@@ -169,14 +170,16 @@ def test_rows_of_equal_choices_are_further_seeds_of_one_network(tmp_path):
     assert any(note.startswith("ignored") and "seed" in note for note in table.notes)
 
 
-def test_a_row_that_repeats_another_in_every_cell_is_a_copy(tmp_path):
+def test_a_row_that_repeats_another_in_every_cell_is_a_copy(tmp_path: Path) -> None:
     table = read(tmp_path, REPLICATES + "8,1,0,80.1,100,3.5,10\n")
     assert table.trainings(0) == (80.1, 80.3, 80.1)
     assert table.num_rows == 8
 
 
 @given(seeds=st.lists(st.integers(1, 4), min_size=2, max_size=6), draw=st.randoms())
-def test_columns_and_rows_of_seeds_are_the_same_table(tmp_path_factory, seeds, draw):
+def test_columns_and_rows_of_seeds_are_the_same_table(
+    tmp_path_factory: pytest.TempPathFactory, seeds: list[int], draw: Any
+) -> None:
     folder = tmp_path_factory.mktemp("seeds")
     values = [[round(50 + 50 * draw.random(), 2) for _ in range(n)] for n in seeds]
     wide, long = ["a,acc_s0,acc_s1,acc_s2,acc_s3"], []
@@ -223,14 +226,16 @@ GOOD = "a,b,acc_s0,acc_s1,flops\n1,x,90,91,10\n2,x,92,93,20\n1,y,80,81,15\n2,y,8
         (("", ""), "[choices]\nk = ['a']\ne = ['b', '']", ["different numbers of stages"]),
     ],
 )
-def test_mistakes_name_their_place(tmp_path, change, toml, said):
+def test_mistakes_name_their_place(
+    tmp_path: Path, change: tuple[str, str], toml: str | None, said: list[str]
+) -> None:
     with pytest.raises(SpaceError) as caught:
         read(tmp_path, GOOD.replace(*change, 1) if change[0] else GOOD, toml)
     for words in said:
         assert words in str(caught.value)
 
 
-def test_files_that_are_no_tables(tmp_path):
+def test_files_that_are_no_tables(tmp_path: Path) -> None:
     with pytest.raises(SpaceError, match=r"gone\.csv cannot be read"):
         Table.read(tmp_path / "gone.csv")
     with pytest.raises(SpaceError, match="no rows"):
@@ -240,7 +245,7 @@ def test_files_that_are_no_tables(tmp_path):
         Table.read(tmp_path / "cut.csv.gz")
 
 
-def test_networks_that_guess_are_no_shares(tmp_path):
+def test_networks_that_guess_are_no_shares(tmp_path: Path) -> None:
     table = read(
         tmp_path,
         "a,acc_s0,acc_s1\n1,1.0,1.0\n2,71.2,70.9\n3,65.0,66.0\n4,0.98,1.0\n",
@@ -252,7 +257,7 @@ def test_networks_that_guess_are_no_shares(tmp_path):
 # budgets and costs
 
 
-def test_budgets_are_read_in_the_unit_of_their_column(table):
+def test_budgets_are_read_in_the_unit_of_their_column(table: Any) -> None:
     assert (table.ceiling("0.2M-flops").cost, table.ceiling("0.2M-macs").limit) == (
         "madds",
         200_000,
@@ -274,18 +279,18 @@ def test_budgets_are_read_in_the_unit_of_their_column(table):
         ("1K-flops", "1K-flops … flops"),
     ],
 )
-def test_budgets_that_cannot_be(table, text, said):
+def test_budgets_that_cannot_be(table: Any, text: str, said: str) -> None:
     with pytest.raises(BudgetError, match=carrying(said)):
         table.ceiling(text)
 
 
-def test_median_budget_holds_half_of_the_rows(table):
+def test_median_budget_holds_half_of_the_rows(table: Any) -> None:
     ceiling = table.quantile(0.5)
     within = sum(tables.flops(choice) <= ceiling.limit for choice in tables.combinations())
     assert 72 <= within < 80
 
 
-def test_own_costs_are_goals_of_trials(table):
+def test_own_costs_are_goals_of_trials(table: Any) -> None:
     cost = pickle.loads(pickle.dumps(table.cost(5)))
     trial = Trial(0, table.architectures[5], cost, TrialState.RUNNING, 0)
     goal = table.goal("latency_ms")
@@ -304,7 +309,7 @@ def test_own_costs_are_goals_of_trials(table):
 # the questions of the samplers
 
 
-def test_space_holds_exactly_the_networks_within_the_budget(table, space):
+def test_space_holds_exactly_the_networks_within_the_budget(table: Any, space: TableSpace) -> None:
     fit = {i for i, c in enumerate(tables.combinations()) if tables.flops(c) <= 200_000}
     assert set(space.feasible.tolist()) == fit
     for index, architecture in enumerate(table.architectures):
@@ -320,7 +325,7 @@ def test_space_holds_exactly_the_networks_within_the_budget(table, space):
     assert space.cost(space.smallest("madds")).madds == 58_000
 
 
-def test_samples_are_uniform_and_within_their_band(table, space):
+def test_samples_are_uniform_and_within_their_band(table: Any, space: TableSpace) -> None:
     rng = np.random.default_rng(0)
     drawn = space.sample_many(rng, 20_000)
     counts = np.bincount([space.index(a) for a in drawn], minlength=len(table))[space.feasible]
@@ -334,7 +339,7 @@ def test_samples_are_uniform_and_within_their_band(table, space):
     assert space.sample_many(rng, 5, high=0.01) == []
 
 
-def test_mutation_changes_one_choice(table, space):
+def test_mutation_changes_one_choice(table: Any, space: TableSpace) -> None:
     rng = np.random.default_rng(1)
     architecture = table.architectures[17]
     seen = {space.mutate(architecture, rng) for _ in range(400)}
@@ -343,7 +348,7 @@ def test_mutation_changes_one_choice(table, space):
     assert len(seen) == sum(len(values) - 1 for values in tables.VALUES)
 
 
-def test_mutation_follows_every_spelling_of_a_network(tmp_path):
+def test_mutation_follows_every_spelling_of_a_network(tmp_path: Path) -> None:
     lines = ["canonical,l1,l2,acc"]
     for one in range(3):
         for two in range(3):
@@ -359,7 +364,7 @@ def test_mutation_follows_every_spelling_of_a_network(tmp_path):
     assert table.find(Architecture("t", ("l",), ((1,), (2,)))) in found  # from 10
 
 
-def test_mutation_in_a_sparse_table_takes_the_nearest(tmp_path):
+def test_mutation_in_a_sparse_table_takes_the_nearest(tmp_path: Path) -> None:
     table = read(tmp_path, "a,b,c,acc\n0,0,0,50\n1,1,0,60\n2,2,2,70\n", 'choices = ["a", "b", "c"]')
     space = TableSpace(table, [])
     rng = np.random.default_rng(0)
@@ -369,7 +374,7 @@ def test_mutation_in_a_sparse_table_takes_the_nearest(tmp_path):
     assert one.mutate(alone.architectures[0], rng) == alone.architectures[0]
 
 
-def test_conditional_choices_are_reached_by_mutation_and_decoding(tmp_path):
+def test_conditional_choices_are_reached_by_mutation_and_decoding(tmp_path: Path) -> None:
     lines = ["depth,k1,k2,acc"]
     lines += [f"1,{k1},,{50 + k1}" for k1 in (3, 5)]
     lines += [f"2,{k1},{k2},{60 + k1 + k2}" for k1 in (3, 5) for k2 in (3, 5)]
@@ -383,7 +388,7 @@ def test_conditional_choices_are_reached_by_mutation_and_decoding(tmp_path):
     assert space.coding.decode((1, DEAD, 1)) == table.architectures[3]
 
 
-def test_codes_that_no_row_has_are_no_member(tmp_path):
+def test_codes_that_no_row_has_are_no_member(tmp_path: Path) -> None:
     table = read(tmp_path, "a,b,acc\n1,x,50\n2,y,60\n", 'choices = ["a", "b"]')
     assert TableSpace(table, []).coding.decode((0, 1)) is None
 
@@ -403,7 +408,9 @@ CELLS = st.lists(
 
 @settings(deadline=None, max_examples=60)
 @given(cells=CELLS)
-def test_every_row_comes_back_from_its_codes(tmp_path_factory, cells):
+def test_every_row_comes_back_from_its_codes(
+    tmp_path_factory: pytest.TempPathFactory, cells: Any
+) -> None:
     directory = tmp_path_factory.mktemp("t")
     text = "w,x,y,z,acc\n" + "\n".join(f"{','.join(row)},{50 + i}" for i, row in enumerate(cells))
     table = read(directory, text, 'choices = ["w", "x", "y", "z"]\naccuracies = "acc"')
@@ -419,7 +426,7 @@ def test_every_row_comes_back_from_its_codes(tmp_path_factory, cells):
 
 
 @pytest.mark.skipif(not MACRO.exists(), reason="no NAS-Bench-Macro in NAS_TABLES or ../shared")
-def test_nas_bench_macro_needs_no_toml():
+def test_nas_bench_macro_needs_no_toml() -> None:
     table = Table.read(MACRO)
     assert len(table) == 3969
     assert table.columns.choices == {"l": tuple(f"l{n}" for n in range(1, 9))}
@@ -432,7 +439,9 @@ def test_nas_bench_macro_needs_no_toml():
 
 @settings(deadline=None, max_examples=60)
 @given(cells=CELLS, seed=st.integers(0, 100))
-def test_a_mutation_is_a_network_that_one_changed_choice_leads_to(tmp_path_factory, cells, seed):
+def test_a_mutation_is_a_network_that_one_changed_choice_leads_to(
+    tmp_path_factory: pytest.TempPathFactory, cells: Any, seed: int
+) -> None:
     """Compared with every network of the table, for every choice and every value."""
     directory = tmp_path_factory.mktemp("t")
     text = "w,x,y,z,acc\n" + "\n".join(f"{','.join(row)},{50 + i}" for i, row in enumerate(cells))
@@ -451,7 +460,7 @@ def test_a_mutation_is_a_network_that_one_changed_choice_leads_to(tmp_path_facto
     assert not expected or found <= expected
 
 
-def compatible(rows, codes):
+def compatible(rows: Any, codes: Any) -> Any:
     """Return the rows equal to `codes`, else those that agree wherever both have a value."""
     if codes in rows:
         return [rows.index(codes)]

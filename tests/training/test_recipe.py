@@ -1,6 +1,8 @@
 """Recipes: as data, read and written, and their schedule."""
 
 from dataclasses import MISSING, fields, replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -43,12 +45,12 @@ recipes = st.builds(
 
 
 @given(recipes)
-def test_text_round_trip(recipe):
+def test_text_round_trip(recipe: Any) -> None:
     assert read_recipe(recipe.text, "x.toml") == recipe
 
 
 @given(recipes, st.integers(1, 100), st.floats(0, 1))
-def test_rate_stays_between_zero_and_the_peak(recipe, max_epochs, share):
+def test_rate_stays_between_zero_and_the_peak(recipe: Any, max_epochs: int, share: float) -> None:
     rate = recipe.lr_at(share * max_epochs, max_epochs)
     assert 0 <= rate <= recipe.lr * (1 + 1e-9)
     if recipe.schedule in ("cosine", "triangular"):
@@ -56,7 +58,7 @@ def test_rate_stays_between_zero_and_the_peak(recipe, max_epochs, share):
 
 
 @pytest.mark.parametrize(("schedule", "middle"), [("cosine", 0.5), ("triangular", 0.5)])
-def test_schedule(schedule, middle):
+def test_schedule(schedule: Any, middle: float) -> None:
     recipe = replace(RECIPE, lr=1.0, warmup_epochs=2.0, schedule=schedule)
     assert recipe.lr_at(1, 10) == pytest.approx(0.5)
     assert recipe.lr_at(2, 10) == pytest.approx(1.0)
@@ -64,7 +66,7 @@ def test_schedule(schedule, middle):
     assert recipe.lr_at(0.5, 1) == pytest.approx(1.0)  # a warm-up longer than the schedule
 
 
-def test_builtin_recipes_can_be_read():
+def test_builtin_recipes_can_be_read() -> None:
     assert set(builtin_recipes()) == {
         *TASKS.names(), "igcv3-cifar", "igcv3-imagenet", "mobilenetv2", "short",
     }  # fmt: skip
@@ -74,7 +76,7 @@ def test_builtin_recipes_can_be_read():
         assert read_recipe(recipe.text, "x.toml") == recipe
 
 
-def test_from_a_file(tmp_path):
+def test_from_a_file(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     file.write_text(RECIPE.text)
     assert load_recipe(str(file)) == RECIPE
@@ -102,7 +104,7 @@ def test_from_a_file(tmp_path):
         ("augment = 1", "augment = 1"),
     ],
 )
-def test_bad_values(tmp_path, line, match):
+def test_bad_values(tmp_path: Path, line: str, match: str) -> None:
     key = line.split(" ")[0]
     kept = [text for text in RECIPE.text.splitlines() if not text.startswith(f"{key} ")]
     file = tmp_path / "bad.toml"
@@ -114,13 +116,13 @@ def test_bad_values(tmp_path, line, match):
 @pytest.mark.parametrize(
     "field", [field.name for field in fields(Recipe) if field.default is MISSING]
 )
-def test_a_missing_field_is_named(field):
+def test_a_missing_field_is_named(field: Any) -> None:
     kept = [text for text in RECIPE.text.splitlines() if not text.startswith(f"{field} ")]
     with pytest.raises(TaskError, match=carrying(field)):
         read_recipe("\n".join(kept), "x.toml")
 
 
-def test_unknown_recipe(tmp_path):
+def test_unknown_recipe(tmp_path: Path) -> None:
     with pytest.raises(TaskError, match=carrying("'fast' … cifar10, cifar100, digits")):
         load_recipe("fast")
     with pytest.raises(TaskError, match=carrying("none.toml")):
@@ -136,7 +138,7 @@ def test_unknown_recipe(tmp_path):
 @pytest.mark.parametrize(
     ("epoch", "rate"), [(1, 0.1), (200, 0.1), (201, 0.01), (300, 0.01), (301, 1e-3), (400, 1e-4)]
 )
-def test_the_steps_of_igcv3_on_cifar(epoch, rate):
+def test_the_steps_of_igcv3_on_cifar(epoch: int, rate: float) -> None:
     recipe = load_recipe("igcv3-cifar")
     assert (recipe.epochs, recipe.batch_size, recipe.weight_decay) == (400, 64, 1e-4)
     assert not recipe.nesterov
@@ -146,7 +148,7 @@ def test_the_steps_of_igcv3_on_cifar(epoch, rate):
 
 
 @pytest.mark.parametrize("name", ["igcv3-imagenet", "mobilenetv2"])
-def test_the_exponential_schedules_of_the_papers(name):
+def test_the_exponential_schedules_of_the_papers(name: str) -> None:
     recipe = load_recipe(name)
     assert (recipe.lr, recipe.lr_factor, recipe.weight_decay) == (0.045, 0.98, 4e-5)
     assert recipe.batch_size == 96
@@ -156,7 +158,7 @@ def test_the_exponential_schedules_of_the_papers(name):
         assert recipe.lr_at(epoch + 1, recipe.epochs) == rate
 
 
-def test_settings_replace_fields():
+def test_settings_replace_fields() -> None:
     changed = override(RECIPE, ["lr=0.3", "schedule=step", "milestones=[1, 2]", "nesterov = false"])
     assert changed == replace(
         RECIPE, lr=0.3, schedule="step", milestones=(1, 2), nesterov=False
@@ -168,12 +170,12 @@ def test_settings_replace_fields():
     [("lr", "'lr'"), ("=3", "'=3'"), ("rate=1", "'rate'"),
      ("lr=fast", "lr = 'fast'"), ("lr=0", "lr = 0"), ("epochs=2.5", "epochs = 2.5 … integer")],
 )  # fmt: skip
-def test_bad_settings(setting, match):
+def test_bad_settings(setting: str, match: str) -> None:
     with pytest.raises(TaskError, match=carrying(match)):
         override(RECIPE, [setting])
 
 
-def test_the_recipe_of_the_paper_is_that_of_the_task():
+def test_the_recipe_of_the_paper_is_that_of_the_task() -> None:
     assert recipe_name("paper", "cifar100") == "igcv3-cifar"
     assert recipe_name("paper", "imagenet") == "igcv3-imagenet"
     assert recipe_name("short", "digits") == "short"

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -25,12 +26,12 @@ CPU = torch.device("cpu")
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NAS_CACHE", str(tmp_path / "cache"))
 
 
 @pytest.fixture
-def cells(tmp_path) -> Path:
+def cells(tmp_path: Path) -> Path:
     """A tree of real JPEG images: blood cells, upright and upside down."""
     files = sorted((DATA / "bccd" / "train").glob("*.jpg"))[:24]
     if not files:
@@ -53,7 +54,12 @@ def write_rows(file: Path, labels: list, sides: tuple[int, ...] = (40,), group: 
     pq.write_table(pa.table({"image": rows, "label": labels}), file, row_group_size=group)
 
 
-def refused(match: str, *args, **kwargs) -> None:
+def streamed(split: Split | Files) -> Files:
+    assert isinstance(split, Files)
+    return split
+
+
+def refused(match: str, *args: Any, **kwargs: Any) -> None:
     with pytest.raises(TaskError, match=carrying(match)) as caught:
         load_task(*args, **kwargs)
     assert "\n" not in caught.value.cause + caught.value.remedy
@@ -62,7 +68,7 @@ def refused(match: str, *args, **kwargs) -> None:
 # -- found out -------------------------------------------------------------------------------------
 
 
-def test_small_images_of_one_size_are_held_in_memory(tmp_path):
+def test_small_images_of_one_size_are_held_in_memory(tmp_path: Path) -> None:
     task = load_task("folder", str(write_folder(tmp_path / "own", side=24)))
     assert task.input == Shape(3, 24, 24)
     assert task.class_names == ("cat", "dog", "frog")
@@ -70,7 +76,7 @@ def test_small_images_of_one_size_are_held_in_memory(tmp_path):
     assert (len(task.train), len(task.val), len(task.test)) == (30, 3, 3)
 
 
-def test_large_images_are_streamed_at_their_median_side(cells):
+def test_large_images_are_streamed_at_their_median_side(cells: Path) -> None:
     task = load_task("folder", str(cells))
     assert task.input == Shape(3, 224, 224)  # of 640x480
     assert isinstance(task.train, Files)
@@ -81,7 +87,7 @@ def test_large_images_are_streamed_at_their_median_side(cells):
     assert smaller.input == Shape(3, 48, 48)
 
 
-def test_official_splits_are_kept(tmp_path):
+def test_official_splits_are_kept(tmp_path: Path) -> None:
     write_folder(tmp_path / "own" / "train", side=24)
     write_folder(tmp_path / "own" / "val", images=2, side=24)
     task = load_task("folder", str(tmp_path / "own"))
@@ -91,7 +97,7 @@ def test_official_splits_are_kept(tmp_path):
     assert (len(task.train), len(task.val), len(task.test)) == (36, 6, 9)
 
 
-def test_imagenet_as_a_tree_and_as_parquet(cells, tmp_path):
+def test_imagenet_as_a_tree_and_as_parquet(cells: Path, tmp_path: Path) -> None:
     task = load_task("imagenet", str(cells))
     assert task.input == Shape(3, 224, 224)
     assert task.mean == (0.485, 0.456, 0.406)
@@ -105,14 +111,14 @@ def test_imagenet_as_a_tree_and_as_parquet(cells, tmp_path):
     assert task.classes == 3
 
 
-def test_parquet_with_words_for_labels(tmp_path):
+def test_parquet_with_words_for_labels(tmp_path: Path) -> None:
     write_rows(tmp_path / "mine.parquet", ["owl", "cat"] * 20, (16,))
     task = load_task("folder", str(tmp_path))
     assert task.class_names == ("cat", "owl")
     assert task.input == Shape(3, 16, 16)
 
 
-def test_limit_and_seed_hold_for_streamed_images(cells):
+def test_limit_and_seed_hold_for_streamed_images(cells: Path) -> None:
     one, same, other = (load_task("folder", str(cells), seed=s, limit=10) for s in (1, 1, 2))
     assert torch.bincount(one.train.labels).tolist() == [5, 5]
     assert torch.equal(one.train.indices, same.train.indices)
@@ -122,19 +128,19 @@ def test_limit_and_seed_hold_for_streamed_images(cells):
 # -- what cannot be used ---------------------------------------------------------------------------
 
 
-def test_empty_folder_one_class_and_no_folder(tmp_path):
+def test_empty_folder_one_class_and_no_folder(tmp_path: Path) -> None:
     refused("folder … --data", "folder")
     refused("gone", "imagenet", str(tmp_path / "gone"))
     refused(str(tmp_path), "folder", str(tmp_path))
     refused("1 class", "folder", str(write_folder(tmp_path / "one", ("cat",))))
 
 
-def test_a_size_that_the_task_does_not_have():
+def test_a_size_that_the_task_does_not_have() -> None:
     refused("8x8 … 32", "digits", image_size=32)
 
 
 @pytest.mark.parametrize("side", [24, 300])
-def test_corrupt_images_are_named_and_counted_or_skipped(tmp_path, side):
+def test_corrupt_images_are_named_and_counted_or_skipped(tmp_path: Path, side: int) -> None:
     root = write_folder(tmp_path / "own", images=15, side=side)
     for name in ("dog/3.png", "frog/1.png"):
         (root / name).write_bytes((root / name).read_bytes()[:100])
@@ -145,7 +151,7 @@ def test_corrupt_images_are_named_and_counted_or_skipped(tmp_path, side):
     assert "dog/3.png" in task.note
 
 
-def test_corrupt_images_of_cifar_too(tmp_path):
+def test_corrupt_images_of_cifar_too(tmp_path: Path) -> None:
     root = write_folder(tmp_path / "own")
     for name in ("dog/3.png", "frog/1.png"):
         (root / name).write_bytes(b"nothing")
@@ -155,13 +161,13 @@ def test_corrupt_images_of_cifar_too(tmp_path):
     assert carries(task.note, "left out: 2")
 
 
-def test_a_class_without_training_images(tmp_path):
+def test_a_class_without_training_images(tmp_path: Path) -> None:
     write_folder(tmp_path / "own" / "train", side=24)
     write_folder(tmp_path / "own" / "val", ("owl",), images=2, side=24)
     refused("'owl' … training", "folder", str(tmp_path / "own"))
 
 
-def test_parquet_columns_that_do_not_fit(tmp_path):
+def test_parquet_columns_that_do_not_fit(tmp_path: Path) -> None:
     pq.write_table(pa.table({"picture": [1, 2], "label": [0, 1]}), tmp_path / "a.parquet")
     refused("picture, label", "folder", str(tmp_path))
     (tmp_path / "a.parquet").write_text("hello")
@@ -171,7 +177,7 @@ def test_parquet_columns_that_do_not_fit(tmp_path):
 # -- the stream ------------------------------------------------------------------------------------
 
 
-def test_validation_shows_the_centre(tmp_path):
+def test_validation_shows_the_centre(tmp_path: Path) -> None:
     for label in ("a", "b"):
         (tmp_path / "own" / label).mkdir(parents=True)
         for number in range(12):
@@ -179,7 +185,7 @@ def test_validation_shows_the_centre(tmp_path):
             pixels[20:300, 180:460] = 200  # the centre: 280 of 320
             Image.fromarray(pixels).save(tmp_path / "own" / label / f"{number}.png")
     task = load_task("folder", str(tmp_path / "own"), image_size=56)
-    images, labels = next(StreamFeed(task.val, task, CPU).ordered(8))
+    images, labels = next(StreamFeed(streamed(task.val), task, CPU).ordered(8))
     mean = torch.tensor(task.mean)[:, None, None]
     std = torch.tensor(task.std)[:, None, None]
     shown = 255 * (images * std + mean)
@@ -190,11 +196,11 @@ def test_validation_shows_the_centre(tmp_path):
 
 
 @pytest.mark.parametrize("recipe", ["imagenet", "igcv3-imagenet", "mobilenetv2"])
-def test_one_seed_gives_one_stream_and_every_image_once(cells, recipe):
+def test_one_seed_gives_one_stream_and_every_image_once(cells: Path, recipe: str) -> None:
     task = load_task("folder", str(cells), image_size=32)
 
-    def epoch(seed: int):
-        feed = StreamFeed(task.train, task, CPU, load_recipe(recipe))
+    def epoch(seed: int) -> list[Any]:
+        feed = StreamFeed(streamed(task.train), task, CPU, load_recipe(recipe))
         return list(feed.shuffled(5, torch.Generator().manual_seed(seed)))
 
     one, same, other = epoch(1), epoch(1), epoch(2)
@@ -207,26 +213,26 @@ def test_one_seed_gives_one_stream_and_every_image_once(cells, recipe):
     assert not torch.equal(one[0][0], other[0][0])
 
 
-def test_the_order_of_parquet_is_a_permutation(tmp_path):
+def test_the_order_of_parquet_is_a_permutation(tmp_path: Path) -> None:
     write_rows(tmp_path / "a.parquet", [i % 2 for i in range(60)], (40, 44), group=7)
     task = load_task("folder", str(tmp_path), image_size=33)
     order = task.train.order(torch.Generator().manual_seed(0))
     assert sorted(order.tolist()) == list(range(len(task.train)))
     assert order.tolist() != list(range(len(task.train)))
-    feed = StreamFeed(task.train, task, CPU)
+    feed = StreamFeed(streamed(task.train), task, CPU)
     seen = torch.cat([labels for _, labels in feed.ordered(16)])
     assert torch.equal(seen, task.train.labels)
 
 
-def test_an_image_that_goes_away_is_named(cells):
+def test_an_image_that_goes_away_is_named(cells: Path) -> None:
     task = load_task("folder", str(cells), image_size=32)
     for file in cells.glob("*/*.jpg"):
         file.unlink()
     with pytest.raises(TaskError, match=r"\.jpg"):
-        list(StreamFeed(task.train, task, CPU).ordered(4))
+        list(StreamFeed(streamed(task.train), task, CPU).ordered(4))
 
 
-def test_jitter_moves_hue_saturation_and_lightness():
+def test_jitter_moves_hue_saturation_and_lightness() -> None:
     images = torch.rand(4, 3, 5, 5, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(jitter(images, torch.zeros(4, 3)), images, rtol=1e-4, atol=1e-5)
     turned = jitter(images, torch.tensor([[1 / 3, 0.0, 0.0]]).expand(4, 3))
@@ -235,7 +241,7 @@ def test_jitter_moves_hue_saturation_and_lightness():
     torch.testing.assert_close(lighter, torch.ones_like(images))
 
 
-def test_a_network_learns_from_a_stream(cells):
+def test_a_network_learns_from_a_stream(cells: Path) -> None:
     from nas.training.loop.session import Session
     from tests.training.nets import RECIPE, small_layers
 
