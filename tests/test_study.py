@@ -51,7 +51,7 @@ class Proposes:
 def alike(number: int, low: float = 0.5, high: float = 1.0) -> list[Architecture]:
     """Return different architectures that use a share of the budget in one range."""
     costs, rng = CostModel(SPACE, SPEC.deployment, SPEC.classes), np.random.default_rng(1)
-    found: dict[Architecture, None] = {}
+    found: dict[str, Architecture] = {}
     at = SPACE.parse("small-plain")
     while len(found) < number:
         at = SPACE.mutate(at, rng)
