@@ -23,7 +23,7 @@ from nas.errors import NasError, TaskError
 from nas.training.data import load_task
 from nas.training.data.folder import images_below
 from nas.training.data.left_out import LeftOut, Reason
-from nas.training.data.records import FileRecords, Files
+from nas.training.data.records import FileRecords, Files, ParquetRecords
 from nas.training.decoding.decode import DRAWS, Cut, cut
 from nas.training.loop import decoders as loading
 from nas.training.loop.data_parallel import Team
@@ -316,17 +316,25 @@ def test_a_tree_and_a_parquet_of_thousands_hold_the_same(tree, parquet):
     assert (counts > 0).float().mean() > 0.95  # every batch has about all classes
 
 
-def test_rows_are_read_once_an_epoch_and_few_are_held(parquet, monkeypatch):
-    monkeypatch.setattr("nas.training.data.records._WINDOW_BYTES", 1 << 20)
-    monkeypatch.setattr("nas.training.data.records._SPARE", 2)
+def test_rows_are_read_once_an_epoch_and_few_are_held(
+    parquet: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nas.training.data.records.WINDOW_BYTES", 1 << 20)
+    monkeypatch.setattr("nas.training.data.records.SPARE", 2)
     task = load_task("folder", str(parquet))
-    records = task.train.records
-    records._recent.clear()  # of what the task's mean and deviation were taken from
-    read, load = [], records._load
-    monkeypatch.setattr(records, "_load", lambda block: read.append(block) or load(block))
+    used = task.train.records  # for the mean and the deviation of the task
+    records = ParquetRecords(used.files, used.column)
+    read, honest = [], pq.ParquetFile.read_row_group
+
+    def counted(self: pq.ParquetFile, group: int, columns: list[str]) -> pa.Table:
+        read.append(group)
+        return honest(self, group, columns=columns)
+
+    monkeypatch.setattr(pq.ParquetFile, "read_row_group", counted)
     assert 1 < records.window < 15  # of 30 row groups
-    for _ in StreamFeed(task.train, task, CPU).shuffled(64, torch.Generator().manual_seed(0)):
-        assert len(records._recent) <= records.window + 2
+    train = Files(records, task.train.indices, task.train.labels)
+    for _ in StreamFeed(train, task, CPU).shuffled(64, torch.Generator().manual_seed(0)):
+        assert records.held <= records.window + 2
     assert len(set(read)) == 30
     assert len(read) < 1.5 * 30
 

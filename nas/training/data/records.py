@@ -15,8 +15,8 @@ from torch import Tensor
 from nas.errors import TaskError
 
 _WINDOW = 4096  # images, at most, in a shuffle window of parquet rows: random access is slow
-_WINDOW_BYTES = 256 << 20  # and their bytes, because they are held in memory
-_SPARE = 4  # extra row groups in memory, for batches that reach into the next window
+WINDOW_BYTES = 256 << 20  # and their bytes, because they are held in memory
+SPARE = 4  # extra row groups in memory, for batches that reach into the next window
 
 
 class Records(Protocol):
@@ -156,9 +156,9 @@ class ParquetRecords:
                 first += rows
         self._groups = torch.repeat_interleave(torch.arange(len(sizes)), torch.tensor(sizes))
         rows_each = max(1, first // max(1, len(sizes)))
-        fitting = _WINDOW_BYTES * first // max(1, weight)
+        fitting = WINDOW_BYTES * first // max(1, weight)
         self._window = max(1, min(_WINDOW, fitting) // rows_each)
-        self._kept = self._window + min(self._window, _SPARE)
+        self._kept = self._window + min(self._window, SPARE)
 
     def __len__(self) -> int:
         return len(self._groups)
@@ -192,6 +192,11 @@ class ParquetRecords:
     def window(self) -> int:
         """As many as may be held in memory."""
         return self._window
+
+    @property
+    def held(self) -> int:
+        """The number of row groups in memory."""
+        return len(self._recent)
 
     def _load(self, block: _Block) -> list[bytes | None]:
         import pyarrow as pa
