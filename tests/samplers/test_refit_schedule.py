@@ -18,6 +18,7 @@ from nas.samplers.predictor.history_index import HistoryIndex
 from nas.samplers.predictor.refit_schedule import fitted_count
 from nas.study.objectives import objective
 from nas.study.trial import TrialState
+from tests.classified import with_metrics
 from tests.contracts.test_samplers import BUDGETS, FRONT, feasible_space, finished
 
 counts = st.integers(0, 20_000)
@@ -63,7 +64,7 @@ def test_a_new_sampler_believes_what_one_that_saw_every_step_believes(
     monkeypatch.setattr(model, "fit", kept)
     full = trained(90)
     if late:
-        full[20] = replace(full[20], measurements=(replace(full[20].last, top1_error=1.0),))
+        full[20] = replace(full[20], measurements=(with_metrics(full[20].last, top1_error=1.0),))
     full[33] = replace(full[33], state=TrialState.FAILED, fail_reason="nan", measurements=())
     waiting = {n: replace(full[n], state=TrialState.WAITING, measurements=()) for n in range(90)}
     old = make_sampler("predictor", feasible_space(BUDGETS["one"]), FRONT)
