@@ -68,7 +68,7 @@ def test_the_folder_of_an_earlier_version_is_refused_with_what_to_name(nas, plac
         (["train", "--best"], "which network"),
         (["train", "--arch", "resnet-50"], "resnet-50"),
         (words("--set", "rate=1"), "unknown field 'rate'"),
-        (words("--set", "lr"), "no setting"),
+        (words("--set", "lr"), "not a setting"),
         (words("--recipe", "magic"), "magic"),
         (words("--task", "mnist"), "mnist"),
         (words("--data", "gone"), "gone"),
