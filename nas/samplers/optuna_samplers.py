@@ -44,7 +44,8 @@ class OptunaSampler(BelievesObservations):
         self._feasible, self._goals = feasible, tuple(goals)
         self._make = make
         kind = type(make(0)).__name__
-        self._mark, self._parents = f"{kind}:generation", f"{kind}:parent:"
+        self._mark = f"{kind}:generation"
+        self._genetic = kind in ("NSGAIISampler", "NSGAIIISampler")
         self._known: list[Trial] = []
         self._study = self._new_study()
         self._variables = feasible.coding.variables
@@ -64,7 +65,6 @@ class OptunaSampler(BelievesObservations):
         if len(asked) < START * self._feasible.num_parts or not complete:
             return stratified(self._feasible, self._goals, len(asked), rng)
         study = self._filled(complete)
-        self._forget_parents(study)
         study.sampler = self._make(int(rng.integers(2**31)))
         asked_for = study.ask(fixed_distributions=self._distributions)
         # the trained architecture is added later
@@ -72,24 +72,18 @@ class OptunaSampler(BelievesObservations):
         return self._repair([int(asked_for.params[v.name]) for v in self._variables], rng)
 
     def _filled(self, complete: Sequence[Trial]) -> optuna.Study:
-        """Return a study with the trials `complete`; the last study if it can be extended."""
-        if not begins_with(complete, self._known):
+        """Return a study with the trials `complete`; the last study if it can be extended.
+
+        That of a genetic algorithm cannot: Optuna returns the parents of a generation by rank after
+        a selection, but by number from its cache, so that equal draws would cross other parents.
+        """
+        if self._genetic or not begins_with(complete, self._known):
             self._study, self._known = self._new_study(), []
         known = len(self._known)
         for position, trial in enumerate(complete[known:], start=known):
             self._study.add_trial(self._told(position, trial))
         self._known = list(complete)
         return self._study
-
-    def _forget_parents(self, study: optuna.Study) -> None:
-        """Make a genetic algorithm select its parents again.
-
-        Optuna returns them by rank after a selection, but by number from its cache, so that equal
-        draws would cross other parents than in a rebuilt study.
-        """
-        for key, value in study._storage.get_study_system_attrs(study._study_id).items():
-            if key.startswith(self._parents) and value is not None:
-                study._storage.set_study_system_attr(study._study_id, key, None)
 
     def _new_study(self) -> optuna.Study:
         return optuna.create_study(directions=["minimize"] * len(self._goals))
