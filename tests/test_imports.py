@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import nas
+from tests.test_private_names import is_private
 
 HEAVY = {
     "alembic", "dash", "fvcore", "onnx", "onnxruntime", "optuna", "pandas", "plotly", "psycopg",
@@ -77,3 +78,26 @@ def test_no_private_part_of_a_dependency_is_imported() -> None:
     assert "ray.tune.Stopper" in names  # the check reads the files that it is about
     parts = {name: name.split(".") for name in names - {"__future__.annotations"}}
     assert [name for name in parts if any(part.startswith("_") for part in parts[name])] == []
+
+
+def test_no_private_attribute_of_a_dependency_is_used() -> None:
+    """Every private attribute that the package reads of another object is one that it defines."""
+    trees = [
+        ast.parse(path.read_text(encoding="utf-8"))
+        for path in Path(nas.__file__).parent.rglob("*.py")
+    ]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    own = {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    own |= {node.attr for node in nodes if _assigned(node) and isinstance(node, ast.Attribute)}
+    own |= {node.id for node in nodes if _assigned(node) and isinstance(node, ast.Name)}
+    read = {
+        ast.unparse(node): node.attr
+        for node in nodes
+        if isinstance(node, ast.Attribute) and is_private(node.attr)
+    }
+    assert {text: name for text, name in read.items() if name not in own} == {}
+
+
+def _assigned(node: ast.AST) -> bool:
+    """Tell whether a node is the target of an assignment."""
+    return isinstance(getattr(node, "ctx", None), ast.Store)

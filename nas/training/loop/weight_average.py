@@ -7,6 +7,7 @@ import copy
 
 import torch
 from torch import Tensor
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from nas.training.network.module import Network
 
@@ -34,4 +35,5 @@ class Average:
         self.steps += 1
         decay = min(self._decay, (1 + self.steps) / (10 + self.steps))
         mine, theirs = self._pairs
-        torch._foreach_lerp_(mine, [weight.detach() for weight in theirs], 1 - decay)
+        follow = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
+        follow(mine, theirs, self.steps)

@@ -315,14 +315,15 @@ def _unset(module: nn.Module) -> nn.Module:
 
 def _is_traced() -> bool:
     """Tell whether an exporter or fvcore is recording, instead of training or measuring."""
-    return bool(torch._C._get_tracing_state()) or torch.compiler.is_compiling()
+    tracing = bool(torch.jit.is_tracing())  # type: ignore[no-untyped-call,attr-defined]
+    return tracing or torch.compiler.is_compiling()
 
 
 def _plant(root: nn.Module, name: str, module: nn.Module) -> None:
     """Register `module` under the dotted `name`, with a plain container for each part before."""
     *parents, leaf = name.split(".")
     for parent in parents:
-        if parent not in root._modules:
+        if parent not in dict(root.named_children()):
             root.add_module(parent, nn.Module())
         root = root.get_submodule(parent)
     root.add_module(leaf, module)

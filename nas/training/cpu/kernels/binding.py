@@ -197,15 +197,13 @@ def _flat(norm: NormValues) -> tuple[int | float, ...]:
     return (*(tensor.data_ptr() for tensor in norm[:4]), norm.low, norm.top)
 
 
-def _given(norm: NormValues | None) -> ctypes._Pointer[_Given] | None:
-    return None if norm is None else ctypes.pointer(_Given(*_flat(norm)))
+def _given(norm: NormValues | None) -> _Given | None:
+    return None if norm is None else _Given(*_flat(norm))
 
 
-def _shape(x: Tensor, y: Tensor, taps: Taps) -> ctypes._Pointer[_Shape]:
+def _shape(x: Tensor, y: Tensor, taps: Taps) -> _Shape:
     n, c, h, w = x.shape
-    return ctypes.pointer(
-        _Shape(n, h, w, c, taps.kernel, taps.stride, taps.padding, y.shape[2], y.shape[3])
-    )
+    return _Shape(n, h, w, c, taps.kernel, taps.stride, taps.padding, y.shape[2], y.shape[3])
 
 
 def _check(failed: int) -> None:
