@@ -26,6 +26,9 @@ from .network_count import NetworkCount as NetworkCount
 from .network_count import count as count
 from .network_export import Exported as Exported
 from .network_export import export as export
+from .network_requests import NetworkExportRequest as NetworkExportRequest
+from .network_requests import NetworkLatencyRequest as NetworkLatencyRequest
+from .network_requests import NetworkRequest as NetworkRequest
 from .networks import NamedNetwork as NamedNetwork
 from .networks import network_in as network_in
 from .networks import network_of as network_of
@@ -46,9 +49,6 @@ from .requests import NUM_TRIALS as NUM_TRIALS
 from .requests import SPACE as SPACE
 from .requests import CompareRequest as CompareRequest
 from .requests import LatencyRequest as LatencyRequest
-from .requests import NetworkExportRequest as NetworkExportRequest
-from .requests import NetworkLatencyRequest as NetworkLatencyRequest
-from .requests import NetworkRequest as NetworkRequest
 from .requests import RunRequest as RunRequest
 from .requests import SearchRequest as SearchRequest
 from .requests import TrainRequest as TrainRequest

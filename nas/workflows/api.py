@@ -13,12 +13,11 @@ from nas.errors import InterruptedStudyError, NasError
 from nas.space import Architecture, SearchSpace, load_space
 from nas.workflows import events, network_export, search_run, space_comparison, train_run
 from nas.workflows.network_count import NetworkCount
+from nas.workflows.network_requests import NetworkExportRequest, NetworkRequest
 from nas.workflows.networks import network_in
 from nas.workflows.requests import (
     CompareRequest,
     LatencyRequest,
-    NetworkExportRequest,
-    NetworkRequest,
     RunRequest,
     SearchRequest,
     TrainRequest,

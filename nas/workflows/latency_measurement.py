@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from nas.cost import Cost, Device, Timing, total_cost
+from nas.workflows.network_requests import NetworkLatencyRequest
 from nas.workflows.networks import NamedNetwork, network_of
-from nas.workflows.requests import NetworkLatencyRequest
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ from nas.space import (
     Pool,
     Shuffle,
 )
+from nas.workflows.network_requests import NetworkRequest
 from nas.workflows.networks import NamedNetwork, network_of
-from nas.workflows.requests import NetworkRequest
 
 COUNTS = ("params", "madds", "acts")
 

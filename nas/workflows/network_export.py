@@ -6,8 +6,8 @@ from pathlib import Path
 from nas.errors import NoEffectError
 from nas.exports import OPSET, ExportRequest, check_target, choose_formats, export_network
 from nas.store import open_store
+from nas.workflows.network_requests import NetworkExportRequest, NetworkRequest
 from nas.workflows.networks import network_of, study_trial, trial_network
-from nas.workflows.requests import NetworkExportRequest, NetworkRequest
 
 
 @dataclass(frozen=True)

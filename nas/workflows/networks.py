@@ -25,7 +25,8 @@ from nas.space import (
 from nas.store import Store, open_store, read_address
 from nas.study import StudySpec, Trial
 from nas.suggestion import nearest
-from nas.workflows.requests import SPACE, NetworkRequest
+from nas.workflows.network_requests import NetworkRequest
+from nas.workflows.requests import SPACE
 
 
 @dataclass(frozen=True)

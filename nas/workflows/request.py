@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, fields
+from pathlib import Path
 from typing import ClassVar
 
 from nas.errors import NasError, NoEffectError
@@ -59,6 +60,19 @@ def default_of(request: type[Request], name: str) -> object:
                 return field.default_factory()
             return None if field.default is MISSING else field.default
     raise AttributeError(f"{request.__name__} has no field {name}")
+
+
+def as_names(request: Request, name: str) -> None:
+    """Turn one name, or a list of names, into a tuple."""
+    value = getattr(request, name)
+    object.__setattr__(request, name, (value,) if isinstance(value, str) else tuple(value))
+
+
+def as_path(request: Request, name: str) -> None:
+    """Convert a text to a path."""
+    value = getattr(request, name)
+    if value is not None:
+        object.__setattr__(request, name, Path(value))
 
 
 def _check_number(name: str, value: object, least: float) -> None:

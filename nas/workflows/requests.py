@@ -1,4 +1,4 @@
-"""Requests: the inputs of workflows with all defaults, which the commands show."""
+"""Requests for studies: the inputs of workflows with all defaults, which the commands show."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from nas.errors import BudgetError, NoEffectError, SpaceError
 from nas.metrics import CLASSIFICATION, MADDS
 from nas.units import parse_duration
 from nas.user_folders import results_folder
-from nas.workflows.request import Request
+from nas.workflows.request import Request, as_names, as_path
 
 if TYPE_CHECKING:
     from nas.cost import Constraint
@@ -37,7 +37,7 @@ class LatencyRequest(Request, least={"threads": 1}):
 
     def __post_init__(self) -> None:
         """Convert the file to a path, and check the numbers."""
-        _as_path(self, "table")
+        as_path(self, "table")
         super().__post_init__()
 
 
@@ -102,7 +102,7 @@ class SearchRequest(
         """Read the time span and the folder, and check the numbers and the settings."""
         if isinstance(self.time, str):
             object.__setattr__(self, "time", parse_duration(self.time))
-        _as_path(self, "data")
+        as_path(self, "data")
         super().__post_init__()
 
     def no_effects(self) -> Iterator[NoEffectError]:
@@ -224,7 +224,7 @@ class TrainRequest(
 
     def __post_init__(self) -> None:
         """Take the folder as a path, and check the numbers and the settings."""
-        _as_path(self, "data")
+        as_path(self, "data")
         super().__post_init__()
 
     def no_effects(self) -> Iterator[NoEffectError]:
@@ -283,98 +283,14 @@ class RunRequest(
 
     def __post_init__(self) -> None:
         """Convert the folder to a path, and check the numbers."""
-        _as_path(self, "results_dir")
-        _as_names(self, "formats")
+        as_path(self, "results_dir")
+        as_names(self, "formats")
         super().__post_init__()
 
     def no_effects(self) -> Iterator[NoEffectError]:
         """Yield each setting that has no effect."""
         if self.workers > 1:
             yield NoEffectError("max_concurrent", "{workers} train one network at a time")
-
-
-@dataclass(frozen=True, kw_only=True)
-class NetworkRequest(Request, least={"trial": 0, "classes": 2}):
-    """One network: a trial of `study` (`trial` None: the best one), or `arch` of `space`.
-
-    `arch` is the name of a known network, its full list of choices, or an `arch_id`. `space` None
-    is igcv3; an id may then be of any space. `input`, `classes` and `strides` replace those at
-    which the network is counted. `db` is the database of studies and ids.
-    """
-
-    arch: str | None = None
-    space: str | None = None
-    study: str | None = None
-    trial: int | None = None
-    input: str | None = None
-    classes: int | None = None
-    strides: str | None = None
-    db: str | None = None
-
-    def no_effects(self) -> Iterator[NoEffectError]:
-        """Yield each setting that has no effect."""
-        from nas.space import is_arch_id
-
-        if self.study is not None:
-            yield NoEffectError("space", "the network is one of the study")
-        if self.arch is not None and not is_arch_id(self.arch):
-            yield NoEffectError("db", f"{self.arch} is not looked up in a database")
-
-
-@dataclass(frozen=True, kw_only=True)
-class NetworkExportRequest(Request):
-    """A network to write to `directory` as source, weights, ONNX and a card.
-
-    `deploy` exports a trial at its deployment, with its trained weights where they fit. `opset`
-    None is the usual one of `nas.exports`. `force` replaces an earlier export. Weights are looked
-    for in `results_dir` too. `formats` are those of the files; none: those of this package.
-    """
-
-    network: NetworkRequest
-    directory: Path
-    deploy: bool = False
-    opset: int | None = None
-    force: bool = False
-    results_dir: Path = field(default_factory=results_folder)
-    formats: Sequence[str] = ()
-
-    def __post_init__(self) -> None:
-        """Convert the folders to paths, and check the settings."""
-        _as_path(self, "directory")
-        _as_path(self, "results_dir")
-        _as_names(self, "formats")
-        super().__post_init__()
-
-    def no_effects(self) -> Iterator[NoEffectError]:
-        """Yield each setting that has no effect."""
-        if self.network.arch is not None:
-            yield NoEffectError("results_dir", "a network by its name has no trained weights")
-            yield NoEffectError("deploy", "a network by its name is exported at the deployment")
-        elif not self.deploy:
-            for name in ("input", "classes", "strides"):
-                yield NoEffectError(
-                    f"network.{name}",
-                    "a trial is exported as it was trained, on its task",
-                    "Add {deploy}: the network at the deployment, head untrained.",
-                )
-
-
-@dataclass(frozen=True, kw_only=True)
-class NetworkLatencyRequest(Request, least={"threads": 1}):
-    """A network to measure as a whole on `device`, cpu or cuda.
-
-    `runtime` None is onnxruntime on the CPU, torch on a GPU; `threads` are of the CPU.
-    """
-
-    network: NetworkRequest
-    device: str = "cpu"
-    runtime: str | None = None
-    threads: int = 1
-
-    def no_effects(self) -> Iterator[NoEffectError]:
-        """Yield each setting that has no effect."""
-        if self.device == "cuda":
-            yield NoEffectError("threads", "a GPU is measured")
 
 
 def _kind(task: str) -> "TaskKind":
@@ -409,16 +325,3 @@ def unused_latency(
         yield NoEffectError(
             f"latency.{name}", why, "Leave it out, or add a budget such as 5ms-latency@cpu."
         )
-
-
-def _as_names(request: Request, name: str) -> None:
-    """Turn one name, or a list of names, into a tuple."""
-    value = getattr(request, name)
-    object.__setattr__(request, name, (value,) if isinstance(value, str) else tuple(value))
-
-
-def _as_path(request: Request, name: str) -> None:
-    """Convert a text to a path."""
-    value = getattr(request, name)
-    if value is not None:
-        object.__setattr__(request, name, Path(value))

@@ -18,8 +18,8 @@ from nas.store import StudyState, open_store, without_collecting
 from nas.study import StudySpec
 from nas.user_folders import results_folder
 from nas.workflows.network_export import export, trained_network
+from nas.workflows.network_requests import NetworkExportRequest, NetworkRequest
 from nas.workflows.request import Request
-from nas.workflows.requests import NetworkExportRequest, NetworkRequest
 
 if TYPE_CHECKING:
     from nas.training import Network

@@ -18,8 +18,9 @@ from nas.space import (
 from nas.store import is_name, open_store
 from nas.study import TASKS, FixedNetwork, StudySpec
 from nas.workflows import events
+from nas.workflows.network_requests import NetworkRequest
 from nas.workflows.networks import network_in, study_trial, trial_network
-from nas.workflows.requests import ETA, SPACE, NetworkRequest, RunRequest, TrainRequest
+from nas.workflows.requests import ETA, SPACE, RunRequest, TrainRequest
 from nas.workflows.search_run import SearchOutcome, enter, finish
 
 if TYPE_CHECKING:
