@@ -27,13 +27,14 @@ def front(study: str, csv_: bool, db: str | None, json_: bool) -> None:
     Example:
       nas front igcv3-300m-madds-digits --csv > front.csv
     """
+    from nas.results import front_record
     from nas.workflows import StoredStudy
 
     if csv_ and json_:
         raise NoEffectError("csv", "{json} is printed", "Give one of the two.")
     found = StoredStudy(study, db).read(curves=False)
     if json_:
-        output.echo_json({"study": study, **document(found)})
+        output.echo_json({"study": study, **front_record(found)})
     elif csv_:
         _print_csv(found)
     else:
@@ -42,29 +43,13 @@ def front(study: str, csv_: bool, db: str | None, json_: bool) -> None:
 
 
 def _print_csv(found: "StudyResults") -> None:
-    from nas.cli import rows
-    from nas.results import trial_record
+    from nas.results import record_columns, trial_record
 
     writer = csv.DictWriter(
-        sys.stdout, rows.csv_fields(found.spec), extrasaction="ignore", lineterminator="\n"
+        sys.stdout, record_columns(found.spec), extrasaction="ignore", lineterminator="\n"
     )
     writer.writeheader()
     writer.writerows(trial_record(trial, found) for trial in (*found.front, *found.unconfirmed))
-
-
-def document(found: "StudyResults") -> dict[str, Any]:
-    """Return the front, the unconfirmed candidates and the references, as plain data."""
-    from nas.results import trial_record
-
-    return {
-        "objectives": found.spec.objectives,
-        "hypervolume": found.hypervolume,
-        "reference_point": found.spec.reference_point,
-        "best": trial_record(found.best, found) if found.best else None,
-        "front": [trial_record(trial, found) for trial in found.front],
-        "unconfirmed": [trial_record(trial, found) for trial in found.unconfirmed],
-        "published": [trial_record(trial, found) for trial in found.trials if trial.reference],
-    }
 
 
 def print_front(found: "StudyResults") -> None:
@@ -110,11 +95,8 @@ def _print_families(found: "StudyResults") -> None:
 
 
 def _family_row(found: "StudyResults", name: str) -> dict[str, Any]:
-    from dataclasses import replace
-
     from nas.cli import rows
 
-    own = [t for t in found.trials if t.reference is None and t.architecture.space == name]
-    family = replace(found, trials=own)
+    family = found.family(name)
     row = rows.shown([family.best], found)[0] if family.best else {}
-    return {"family": name, "candidates": sum(t.candidate for t in own), **row}
+    return {"family": name, "candidates": sum(t.candidate for t in family.trials), **row}

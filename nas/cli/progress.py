@@ -9,8 +9,7 @@ import click
 
 from nas.cli import STARTED
 from nas.cli.output import plural
-from nas.cli.rows import further_seed
-from nas.results import StudyResults
+from nas.results import StudyResults, further_seed
 from nas.study import (
     Event,
     Study,

@@ -1,11 +1,10 @@
-"""The rows of a study's tables, for the screen, JSON and CSV."""
+"""A study as text on the screen: the columns and rows of its trials, and its settings."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from nas.metrics import LATENCY, metric
+from nas.metrics import LATENCY
 from nas.results import (
-    Standing,
     StudyResults,
     candidates_text,
     confirmation_text,
@@ -14,25 +13,14 @@ from nas.results import (
     task_line,
     trained_at,
     trial_record,
+    trial_role,
 )
 from nas.study import StudySpec, Trial
 from nas.units import si
 
-WINNER = "winner"
 NUMBERS = "trial value spread seeds observed test madds params latency epochs"
 OPTIONAL = "shape arch_id params observed epochs test seeds spread state"
 _OF_SEVERAL = ("spread", "seeds", "observed")
-
-
-def csv_fields(spec: StudySpec) -> list[str]:
-    """Return the columns of trials as CSV, without those of the choices."""
-    first, *others = (metric(name).column for name in spec.metrics)
-    return [
-        "trial", "standing", "best", first, f"{first}_low", f"{first}_high", "seeds",
-        f"observed_{first}", f"test_{first}", f"test_{first}_low", f"test_{first}_high",
-        "test_seeds", "test_images", *others, "epochs", "madds", "params", "acts", "fvcore_madds",
-        "fvcore_params", LATENCY.column, "arch_id", "architecture", "seed", "seconds", "origin",
-    ]  # fmt: skip
 
 
 def columns(
@@ -71,26 +59,10 @@ def shown(trials: Sequence[Trial], found: StudyResults) -> list[dict[str, Any]]:
         row["madds"], row["params"] = si(trial.cost.madds), si(trial.cost.params)
         row["latency"] = LATENCY.show(trial.cost.latency)
         row["state"] = state(trial)
-        row["role"] = role(trial, found)
+        row["role"] = trial_role(trial, found)
         row["shape"] = " ".join(map(_stage, *map(trial.architecture.column, ("depth", "width"))))
         rows.append(row)
     return rows
-
-
-def role(trial: Trial, found: StudyResults) -> str:
-    """Return the role of a trial in its study; empty for ordinary trials.
-
-    The winner, a member of the front, an unconfirmed candidate, a published architecture, or a
-    further seed of another trial.
-    """
-    if not trial.candidate:
-        return trial.reference or further_seed(trial)
-    if found.spec.networks:
-        return found.spec.network_name(trial)
-    if found.best is not None and found.best.number == trial.number:
-        return WINNER
-    standing = found.standing(trial.number)
-    return "" if standing in (None, Standing.DOMINATED) else standing.value
 
 
 def state(trial: Trial) -> str:
@@ -99,13 +71,6 @@ def state(trial: Trial) -> str:
     if trial.origin:
         return f"{word}, reused from {trial.origin.replace('/', '#')}"
     return f"{word} ({trial.fail_reason})" if trial.fail_reason else word
-
-
-def further_seed(trial: Trial) -> str:
-    """Return which training of which trial this repeats; empty for any other trial."""
-    if trial.replicate_of is None:
-        return ""
-    return f"seed {trial.replicate + 1} of trial {trial.replicate_of}"
 
 
 def _stage(depth: object, width: object) -> str:

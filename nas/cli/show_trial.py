@@ -1,7 +1,6 @@
 """`nas show STUDY --trial N`: one network by stage, its curve, its seeds and its weights."""
 
-from collections.abc import Callable, Mapping, Sequence
-from itertools import takewhile
+from collections.abc import Mapping, Sequence
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -9,81 +8,35 @@ from typing import Any
 import click
 
 from nas.cli import output, rows
-from nas.cost import part_costs
-from nas.errors import NasError
 from nas.metrics import LATENCY, Metric, metric
-from nas.results import (
-    SHORT_NAMES,
-    StudyResults,
-    recorded_scores,
-    table_value,
-    task_line,
-    trial_notes,
-    trial_record,
-)
+from nas.results import COST_NAMES, SHORT_NAMES, StudyResults, table_value, task_line
 from nas.space import parse_input
 from nas.study import Trial
 from nas.units import duration, si
 
 _MOST_EPOCHS = 40  # rows of a curve on the screen
-_COSTS = ("madds", "params", "acts")
-
-
-def find(found: StudyResults, number: int, again: str) -> Trial:
-    """Return the trial with this number; `again` is the command that lists all trials.
-
-    Raises:
-        NasError: the study has no such trial.
-    """
-    for trial in found.trials:
-        if trial.number == number:
-            return trial
-    name, last = found.spec.name, max((trial.number for trial in found.trials), default=None)
-    known = "it has none yet" if last is None else f"its trials are 0 to {last}"
-    raise NasError(f"the study {name} has no trial {number}: {known}.", f"To see them: {again}")
-
-
-def document(found: StudyResults, trial: Trial) -> dict[str, Any]:
-    """Return all data of one trial; errors are shares in [0, 1].
-
-    `parts` has the choices of each stage under their names, its output as channels x height x
-    width, and its cost at the deployment.
-    """
-    return {
-        "study": found.spec.name,
-        **trial_record(trial, found),
-        "space": trial.architecture.space,
-        "role": rows.role(trial, found),
-        "counted_at": {"input": found.spec.input, "classes": found.spec.classes},
-        "parts": _parts(found, trial),
-        "curve": _curve(trial),
-        "trainings": _trainings(found, trial),
-        "scores": dict(trial.proxies or {}),
-        "note": trial_notes(found.reports).get(trial.number),
-        "fail_detail": trial.fail_detail,
-    }
 
 
 def show_trial(
-    found: StudyResults, trial: Trial, find_weights: Callable[[Trial], Path | None], export: str
+    found: StudyResults,
+    trial: Trial,
+    details: Mapping[str, Any],
+    weights: Mapping[int, Path | None],
+    export: str,
 ) -> None:
-    """Print all data of one trial.
+    """Print all data of one trial: its `details`, and the files with the weights of each training.
 
-    `find_weights` returns the path of its weights, None if they are missing; `export` is the
-    command that exports it.
+    A file is None if it is missing; `export` is the command that exports the trial.
     """
-    _print_facts(found, trial)
+    _print_facts(found, trial, details)
     click.echo("")
-    _print_parts(found, trial)
+    _print_parts(details["parts"], trial)
     if trial.measurements:
         click.echo("")
         _print_curve(found, trial)
-    trainings = _trainings(found, trial)
     if trial.final:
         click.echo("")
-        numbers = {one["trial"] for one in trainings}
-        own = {one.number: find_weights(one) for one in found.trials if one.number in numbers}
-        _print_trainings(found.metric, trainings, own)
+        _print_trainings(found.metric, details["trainings"], weights)
     if trial.fail_detail:
         click.echo(f"\n{trial.fail_detail}")
     if trial.final:
@@ -91,8 +44,8 @@ def show_trial(
         output.field("export", export)
 
 
-def _print_facts(found: StudyResults, trial: Trial) -> None:
-    spec, cost, role = found.spec, trial.cost, rows.role(trial, found)
+def _print_facts(found: StudyResults, trial: Trial, details: Mapping[str, Any]) -> None:
+    spec, cost, role = found.spec, trial.cost, details["role"]
     space, images = spec.space_of(trial.architecture), spec.task_input
     own, short = found.estimate(trial.number), found.metric.short
     test = found.test(trial.number)
@@ -113,8 +66,8 @@ def _print_facts(found: StudyResults, trial: Trial) -> None:
         "state": f"{rows.state(trial)} after {epochs}{spent}",
         f"val {short}": found.words(trial.number) if own else _last_value(found, trial),
         f"test {short}": str(test) if test else "",
-        "scores": ", ".join(f"{name} {score:.4g}" for name, score in (trial.proxies or {}).items()),
-        "note": trial_notes(found.reports).get(trial.number, ""),
+        "scores": ", ".join(f"{name} {score:.4g}" for name, score in details["scores"].items()),
+        "note": details["note"],
     }
     for name, line in lines.items():
         if line:
@@ -126,54 +79,19 @@ def _last_value(found: StudyResults, trial: Trial) -> str:
     return f"{shown} (not comparable: no full training)" if shown else ""
 
 
-def _curve(trial: Trial) -> list[dict[str, Any]]:
-    """Return every measurement as plain data, the metrics under their names."""
-    return [
-        {
-            "epoch": one.epoch,
-            "rung": one.rung,
-            **one.metrics,
-            "train_loss": one.train_loss,
-            "seconds": one.seconds,
-        }
-        for one in trial.measurements
-    ]
-
-
-def _parts(found: StudyResults, trial: Trial) -> list[dict[str, Any]]:
-    """Return stem, stages, head and classifier with their choices and costs."""
-    spec, architecture = found.spec, trial.architecture
-    space = spec.space_of(architecture)
-    strides = dict(zip((s.name for s in space.stages), spec.deployed(space).stages, strict=True))
-    choices = {stage.name: architecture.choices(i) for i, stage in enumerate(space.stages)}
-    costs = part_costs(spec.deployed_layers(architecture))
-    before = list(takewhile(lambda name: name not in choices, costs))
-    after = [name for name in costs if name not in choices and name not in before]
-    return [
-        {
-            "part": name,
-            **choices.get(name, {}),
-            "stride": strides.get(name) if name in costs else None,
-            "output": str(costs[name][1]) if name in costs else None,
-            **{key: getattr(costs[name][0], key) if name in costs else 0 for key in _COSTS},
-        }
-        for name in (*before, *choices, *after)  # stages of depth 0 too
-    ]
-
-
-def _print_parts(found: StudyResults, trial: Trial) -> None:
+def _print_parts(parts: Sequence[Mapping[str, Any]], trial: Trial) -> None:
     keys, total = trial.architecture.keys, trial.cost
     table = []
-    for part in _parts(found, trial):
+    for part in parts:
         chosen = {key: table_value(part[key]) for key in keys if key in part}
-        shown = {key: si(part[key]) for key in _COSTS}
-        shares = {f"{key}_share": _share(part[key], getattr(total, key)) for key in _COSTS}
+        shown = {key: si(part[key]) for key in COST_NAMES}
+        shares = {f"{key}_share": _share(part[key], getattr(total, key)) for key in COST_NAMES}
         stride, size = part["stride"] or "", part["output"] or ""
         table.append({**part, **chosen, **shown, **shares, "stride": stride, "output": size})
-    ends = {"part": "total", **{key: si(getattr(total, key)) for key in _COSTS}}
+    ends = {"part": "total", **{key: si(getattr(total, key)) for key in COST_NAMES}}
     columns = {"part": "stage", **{key: SHORT_NAMES.get(key, key) for key in keys}}
     columns |= {"stride": "stride", "output": "output"}
-    for key in _COSTS:
+    for key in COST_NAMES:
         columns |= {key: key, f"{key}_share": "%"}
     numbers = " ".join(key for key in columns if key not in ("part", "relu"))
     optional = "acts_share acts output stride params_share params"
@@ -213,28 +131,8 @@ def _print_curve(found: StudyResults, trial: Trial) -> None:
         output.paragraph(f"(each {step}th epoch and the rungs; every epoch: --json)")
 
 
-def _trainings(found: StudyResults, trial: Trial) -> list[dict[str, Any]]:
-    """Return every training of the network in this study, one for each seed."""
-    network = trial.number if trial.replicate_of is None else trial.replicate_of
-    tests = recorded_scores(found.reports)
-    return [
-        {
-            "trial": one.number,
-            "seed": one.seed,
-            "state": one.state.value,
-            "epochs": one.last.epoch if one.last else 0,
-            found.metric.column: one.value(found.metric.name),
-            "test": tests.get(one.number),
-            "weights": one.weights_path,
-            "weights_sha256": one.weights_sha256,
-        }
-        for one in found.trials
-        if network in (one.number, one.replicate_of)
-    ]
-
-
 def _print_trainings(
-    metric: Metric, trainings: Sequence[dict[str, Any]], files: Mapping[int, Path | None]
+    metric: Metric, trainings: Sequence[Mapping[str, Any]], files: Mapping[int, Path | None]
 ) -> None:
     table = [
         {

@@ -8,10 +8,16 @@ from typing import Any
 import click
 
 from nas.cli import STARTED, output, rows
-from nas.cli.front import document as front_document
 from nas.cli.front import print_front
 from nas.metrics import LATENCY
-from nas.results import MeasuredLatency, measured_latencies, over_budget, study_note, trial_record
+from nas.results import (
+    MeasuredLatency,
+    front_record,
+    measured_latencies,
+    over_budget,
+    study_note,
+    trial_record,
+)
 from nas.store import Address
 from nas.study import Study, StudySpec, Trial
 from nas.units import duration
@@ -26,7 +32,7 @@ def document(study: Study, shipped: Shipped, seconds: float) -> dict[str, Any]:
     return {
         "study": found.spec.name,
         "seconds": round(seconds, 3),
-        **front_document(found),
+        **front_record(found),
         "best": best | {"test_errors": found.test_values(shipped.best.number)},
         "confirmed": [
             trial_record(own[0], found) | {"errors": [t.value(found.metric.name) for t in own]}

@@ -17,7 +17,14 @@ from nas.results.measured_latency import (
     over_budget,
     report_kind,
 )
-from nas.results.records import trial_record
+from nas.results.records import (
+    choice_columns,
+    choice_record,
+    front_record,
+    record_columns,
+    study_record,
+    trial_record,
+)
 from nas.results.score_audit import ScoreAudit, ScoreFinding, audit_scores
 from nas.results.settings_text import (
     candidates_text,
@@ -29,11 +36,13 @@ from nas.results.settings_text import (
     task_line,
     trained_at,
 )
+from nas.results.single_trial import COST_NAMES, further_seed, trial_details, trial_role
 from nas.results.stage_table import SHORT_NAMES, StageTable, table_value
 from nas.results.trial_reports import MOST_CLASSES, Reports, recorded_scores, trial_notes
 from nas.results.view import Point, PointGroup, StudyView, study_view
 
 __all__ = [
+    "COST_NAMES",
     "MOST_CLASSES",
     "SHORT_NAMES",
     "Axis",
@@ -53,6 +62,8 @@ __all__ = [
     "StudyView",
     "audit_scores",
     "candidates_text",
+    "choice_columns",
+    "choice_record",
     "compare",
     "comparison_document",
     "comparison_facts",
@@ -60,6 +71,8 @@ __all__ = [
     "complete_candidates",
     "confirmation_text",
     "counted_at",
+    "front_record",
+    "further_seed",
     "group_table",
     "measured_latencies",
     "networks_text",
@@ -67,14 +80,18 @@ __all__ = [
     "over_budget",
     "pair_columns",
     "pair_rows",
+    "record_columns",
     "recorded_scores",
     "report_kind",
     "strides_at",
     "study_note",
+    "study_record",
     "study_view",
     "table_value",
     "task_line",
     "trained_at",
+    "trial_details",
     "trial_notes",
     "trial_record",
+    "trial_role",
 ]

@@ -10,10 +10,12 @@ the front is computed from all.
 Every output that shows a front, a best network or an error takes it from `StudyResults`.
 """
 
+import heapq
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
+from math import inf, isnan
 from statistics import fmean
 from typing import Any
 
@@ -196,6 +198,33 @@ class StudyResults:
             key=lambda trial: (*losses[trial.number].tolist(), trial.cost, trial.number),
             default=None,
         )
+
+    def all_trainings(self, trial: Trial) -> list[Trial]:
+        """Return every training of a trial's network in this study, one for each seed."""
+        network = trial.number if trial.replicate_of is None else trial.replicate_of
+        return [own for own in self.trials if network in (own.number, own.replicate_of)]
+
+    def family(self, name: str) -> "StudyResults":
+        """Return the findings among the trials of one space, without its references."""
+        own = [t for t in self.trials if t.reference is None and t.architecture.space == name]
+        return replace(self, trials=own)
+
+    def notable(self, most: int) -> list[Trial]:
+        """Return up to `most` trials: the best, the front, the references, then by epochs."""
+        numbers = {trial.number for trial in (*self.front, *self.unconfirmed, *self.references)}
+
+        def order(trial: Trial) -> tuple[bool, bool, int, float]:
+            last = trial.last
+            value = None if last is None else last.value(self.metric.name)
+            loss = inf if value is None or isnan(value) else self.metric.loss(value)
+            return (
+                trial is not self.best,
+                trial.number not in numbers,
+                -last.epoch if last else 0,
+                loss,
+            )
+
+        return heapq.nsmallest(most, self.trials, key=order)
 
     def exported(self, best: Trial) -> Trial:
         """Return the training whose weights stand for the network of `best`.

@@ -1,10 +1,12 @@
-"""Records: the trials of a study as plain data, for tables, JSON, CSV and data frames."""
+"""Records: a study, its front and its trials as plain data, for tables, JSON, CSV, data frames."""
 
+import json
+from collections.abc import Mapping
 from typing import Any
 
 from nas.metrics import LATENCY, Metric, metric
 from nas.results.findings import Estimate, StudyResults
-from nas.study import Trial
+from nas.study import StudySpec, Trial
 
 
 def trial_record(trial: Trial, found: StudyResults) -> dict[str, Any]:
@@ -49,6 +51,66 @@ def trial_record(trial: Trial, found: StudyResults) -> dict[str, Any]:
         "fail_reason": trial.fail_reason,
         "origin": trial.origin,
         "replicate_of": trial.replicate_of,
+    }
+
+
+def record_columns(spec: StudySpec) -> list[str]:
+    """Return the columns of trial records in a table, without those of the choices."""
+    first, *others = (metric(name).column for name in spec.metrics)
+    return [
+        "trial", "standing", "best", first, f"{first}_low", f"{first}_high", "seeds",
+        f"observed_{first}", f"test_{first}", f"test_{first}_low", f"test_{first}_high",
+        "test_seeds", "test_images", *others, "epochs", "madds", "params", "acts", "fvcore_madds",
+        "fvcore_params", LATENCY.column, "arch_id", "architecture", "seed", "seconds", "origin",
+    ]  # fmt: skip
+
+
+def choice_columns(spec: StudySpec) -> list[str]:
+    """Return the columns of the choices; equal stage and choice names share a column."""
+    return list(
+        dict.fromkeys(
+            f"{stage.name}.{key}"
+            for space in spec.spaces.values()
+            for stage in space.stages
+            for key in space.keys
+        )
+    )
+
+
+def choice_record(trial: Trial, spec: StudySpec) -> dict[str, Any]:
+    """Return the choices of one trial under `stage.choice`, such as stage3.g1."""
+    architecture = trial.architecture
+    stages = spec.space_of(architecture).stages
+    return {
+        f"{stage.name}.{key}": value
+        for stage, values in zip(stages, architecture.stages, strict=True)
+        for key, value in zip(architecture.keys, values, strict=True)
+    }
+
+
+def study_record(found: StudyResults, versions: Mapping[str, str]) -> dict[str, Any]:
+    """Return a study as plain data; `versions` are those of the libraries that trained it."""
+    return {
+        "study": json.loads(found.spec.to_json()),
+        "versions": versions,
+        "trials": [
+            trial_record(trial, found) | {"fail_detail": trial.fail_detail}
+            for trial in found.trials
+        ],
+        "reports": found.reports,
+    }
+
+
+def front_record(found: StudyResults) -> dict[str, Any]:
+    """Return the front, the unconfirmed candidates and the references, as plain data."""
+    return {
+        "objectives": found.spec.objectives,
+        "hypervolume": found.hypervolume,
+        "reference_point": found.spec.reference_point,
+        "best": trial_record(found.best, found) if found.best else None,
+        "front": [trial_record(trial, found) for trial in found.front],
+        "unconfirmed": [trial_record(trial, found) for trial in found.unconfirmed],
+        "published": [trial_record(trial, found) for trial in found.trials if trial.reference],
     }
 
 

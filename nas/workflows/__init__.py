@@ -1,8 +1,8 @@
 """Workflows: what a user can do, from a typed request to a result.
 
 The commands and the Python API call these functions. Each takes frozen requests, which hold the
-defaults (`requests`, `network_requests`), reports its progress as events (`events`), prints nothing,
-and returns its result.
+defaults (`requests`, `network_requests`), reports its progress as events (`events`), prints
+nothing, and returns its result.
 """
 
 import lazy_loader

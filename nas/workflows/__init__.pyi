@@ -66,6 +66,7 @@ from .space_summary import SpaceSummary as SpaceSummary
 from .space_summary import summarise_space as summarise_space
 from .stored_study import ReportRequest as ReportRequest
 from .stored_study import StoredStudy as StoredStudy
+from .stored_study import list_studies as list_studies
 from .stored_study import write_report as write_report
 from .train_run import plan_training as plan_training
 from .train_run import train as train

@@ -88,8 +88,12 @@ def study_trial(store: Store, study: str, number: int | None) -> tuple[StudyResu
     else:
         found = next((trial for trial in trials if trial.number == number), None)
     if found is None:
-        what = "complete trial yet" if number is None else f"trial {number}"
-        raise NasError(f"{study} has no {what}.", f"See: {store.command(f'show {study}')}")
+        last = max((trial.number for trial in trials), default=None)
+        known = "it has none yet" if last is None else f"its trials are 0 to {last}"
+        what = "complete trial yet" if number is None else f"trial {number}: {known}"
+        raise NasError(
+            f"the study {study} has no {what}.", f"To see them: {store.command(f'show {study}')}"
+        )
     return results, found
 
 

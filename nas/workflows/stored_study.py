@@ -11,14 +11,17 @@ from nas.results import (
     StudyResults,
     compare,
     comparison_document,
+    study_record,
     study_view,
+    trial_details,
     trial_record,
 )
-from nas.store import StudyState, open_store, without_collecting
-from nas.study import StudySpec
+from nas.store import StudyState, StudySummary, open_store, read_address, without_collecting
+from nas.study import StudySpec, Trial
 from nas.user_folders import results_folder
 from nas.workflows.network_export import export, trained_network
 from nas.workflows.network_requests import NetworkExportRequest, NetworkRequest
+from nas.workflows.networks import study_trial
 from nas.workflows.request import Request
 
 if TYPE_CHECKING:
@@ -107,6 +110,14 @@ class StoredTrial:
             )
         ).files
 
+    def details(self) -> dict[str, Any]:
+        """Return all data of the trial, as `nas show STUDY --trial N --json` prints it.
+
+        The network by stage under `parts`, the `curve`, and the `trainings`, one for each seed.
+        """
+        found, trial = self.study.read_trial(self.number)
+        return trial_details(trial, found)
+
     @property
     def _request(self) -> NetworkRequest:
         return NetworkRequest(study=self.study.name, trial=self.number, db=self.study.db)
@@ -147,6 +158,20 @@ class StoredStudy:
             trials, reports = store.trials(self.name, curves=curves), store.reports(self.name)
             return StudyResults(store.spec(self.name), trials, reports)
 
+    @property
+    def versions(self) -> dict[str, str]:
+        """The versions of the libraries with which the study was trained."""
+        with open_store(self.db, read_only=True) as store:
+            return store.versions(self.name)
+
+    def command(self, words: str) -> str:
+        """Return `nas words` as a command to type, with --db unless this is the default."""
+        return read_address(self.db).command(words)
+
+    def record(self) -> dict[str, Any]:
+        """Return all data of the study, as `nas show STUDY --json` prints it."""
+        return study_record(self.read(curves=False), self.versions)
+
     def trials(self) -> list[dict[str, Any]]:
         """Return every trial, references and further seeds included."""
         found = self.read(curves=False)
@@ -182,13 +207,24 @@ class StoredStudy:
         Raises:
             NasError: there is no trial with this number.
         """
-        found = self.results
-        for trial in found.trials:
-            if trial.number == number:
-                return StoredTrial(self, trial_record(trial, found))
-        raise NasError(
-            f"{self.name} has no trial {number}.", f"It has {len(found.trials)} trials, from 0 on."
-        )
+        found, trial = self.read_trial(number)
+        return StoredTrial(self, trial_record(trial, found))
+
+    def read_trial(self, number: int) -> tuple[StudyResults, Trial]:
+        """Return `results`, and one trial of them.
+
+        Raises:
+            NasError: there is no trial with this number.
+        """
+        with without_collecting(), open_store(self.db, read_only=True) as store:
+            return study_trial(store, self.name, number)
+
+    def weights_files(self, found: StudyResults, trial: Trial) -> dict[int, Path | None]:
+        """Return the weights of each training of a trial's network; None if they are missing."""
+        with open_store(self.db, read_only=True) as store:
+            return {
+                own.number: store.weights_file(self.name, own) for own in found.all_trainings(trial)
+            }
 
     def export(
         self,
@@ -243,12 +279,39 @@ def write_report(request: ReportRequest) -> Path:
     """
     from nas.figures import write_report
 
-    path, name = request.path, request.study
+    path = request.path
     if path.exists() and not request.force:
         raise ExportError(f"{path} already exists.", "Give another name, or add --force.")
-    with open_store(request.db, read_only=True) as store:
-        spec, trials, reports = store.spec(name), store.trials(name), store.reports(name)
-        versions = store.versions(name)
-        state = next(each.state for each in store.studies() if each.name == name)
-    write_report(study_view(spec, trials, reports, versions, state), path)
+    study = StoredStudy(request.study, request.db)
+    found, versions = study.results, study.versions
+    write_report(study_view(found.spec, found.trials, found.reports, versions, study.state), path)
     return path
+
+
+def list_studies(db: str | None = None) -> list[tuple[StudySummary, dict[str, Any]]]:
+    """Return the studies of a database, each with its record as `nas list --json` prints it.
+
+    Raises:
+        StoreError: there is no such database.
+    """
+    with open_store(db, read_only=True) as store:
+        studies, sizes = store.studies(), store.disk_use()
+    return [(study, _summary_record(study, sizes.get(study.name, 0))) for study in studies]
+
+
+def _summary_record(study: StudySummary, size: int) -> dict[str, Any]:
+    """Return a summary as plain data; a RUNNING study without a live process is `killed`."""
+    state, share = study.state.value.lower(), study.metric.share
+    return {
+        "kind": "training" if study.fixed else "study",
+        "study": study.name,
+        "state": "killed" if state == "running" and study.holder is None else state,
+        "space": study.space,
+        "budget": study.budget,
+        "task": study.task,
+        "trials": dict(study.counts),
+        "best_error": study.best if share else None,
+        **({} if share else {"metric": study.metric.name, "best": study.best}),
+        "bytes": size,
+        "created_at": study.created_at,
+    }

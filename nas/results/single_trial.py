@@ -1,0 +1,109 @@
+"""All data of one trial: its role, its network by stage, its curve and its trainings."""
+
+from itertools import takewhile
+from typing import Any
+
+from nas.cost import part_costs
+from nas.results.findings import Standing, StudyResults
+from nas.results.records import trial_record
+from nas.results.trial_reports import recorded_scores, trial_notes
+from nas.study import Trial
+
+COST_NAMES = ("madds", "params", "acts")
+
+
+def trial_details(trial: Trial, found: StudyResults) -> dict[str, Any]:
+    """Return all data of one trial; errors are shares in [0, 1].
+
+    `parts` has the choices of each stage under their names, its output as channels x height x
+    width, and its cost at the deployment.
+    """
+    return {
+        "study": found.spec.name,
+        **trial_record(trial, found),
+        "space": trial.architecture.space,
+        "role": trial_role(trial, found),
+        "counted_at": {"input": found.spec.input, "classes": found.spec.classes},
+        "parts": _parts(found, trial),
+        "curve": _curve(trial),
+        "trainings": _trainings(found, trial),
+        "scores": dict(trial.proxies or {}),
+        "note": trial_notes(found.reports).get(trial.number),
+        "fail_detail": trial.fail_detail,
+    }
+
+
+def trial_role(trial: Trial, found: StudyResults) -> str:
+    """Return the role of a trial in its study; empty for ordinary trials.
+
+    The winner, a member of the front, an unconfirmed candidate, a published architecture, or a
+    further seed of another trial.
+    """
+    if not trial.candidate:
+        return trial.reference or further_seed(trial)
+    if found.spec.networks:
+        return found.spec.network_name(trial)
+    if found.best is not None and found.best.number == trial.number:
+        return "winner"
+    standing = found.standing(trial.number)
+    return "" if standing in (None, Standing.DOMINATED) else standing.value
+
+
+def further_seed(trial: Trial) -> str:
+    """Return which training of which trial this repeats; empty for any other trial."""
+    if trial.replicate_of is None:
+        return ""
+    return f"seed {trial.replicate + 1} of trial {trial.replicate_of}"
+
+
+def _curve(trial: Trial) -> list[dict[str, Any]]:
+    """Return every measurement as plain data, the metrics under their names."""
+    return [
+        {
+            "epoch": one.epoch,
+            "rung": one.rung,
+            **one.metrics,
+            "train_loss": one.train_loss,
+            "seconds": one.seconds,
+        }
+        for one in trial.measurements
+    ]
+
+
+def _parts(found: StudyResults, trial: Trial) -> list[dict[str, Any]]:
+    """Return stem, stages, head and classifier with their choices and costs."""
+    spec, architecture = found.spec, trial.architecture
+    space = spec.space_of(architecture)
+    strides = dict(zip((s.name for s in space.stages), spec.deployed(space).stages, strict=True))
+    choices = {stage.name: architecture.choices(i) for i, stage in enumerate(space.stages)}
+    costs = part_costs(spec.deployed_layers(architecture))
+    before = list(takewhile(lambda name: name not in choices, costs))
+    after = [name for name in costs if name not in choices and name not in before]
+    return [
+        {
+            "part": name,
+            **choices.get(name, {}),
+            "stride": strides.get(name) if name in costs else None,
+            "output": str(costs[name][1]) if name in costs else None,
+            **{key: getattr(costs[name][0], key) if name in costs else 0 for key in COST_NAMES},
+        }
+        for name in (*before, *choices, *after)  # stages of depth 0 too
+    ]
+
+
+def _trainings(found: StudyResults, trial: Trial) -> list[dict[str, Any]]:
+    """Return every training of the network in this study, one for each seed."""
+    tests = recorded_scores(found.reports)
+    return [
+        {
+            "trial": one.number,
+            "seed": one.seed,
+            "state": one.state.value,
+            "epochs": one.last.epoch if one.last else 0,
+            found.metric.column: one.value(found.metric.name),
+            "test": tests.get(one.number),
+            "weights": one.weights_path,
+            "weights_sha256": one.weights_sha256,
+        }
+        for one in found.all_trainings(trial)
+    ]
