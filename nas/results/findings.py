@@ -217,12 +217,8 @@ class StudyResults:
             last = trial.last
             value = None if last is None else last.value(self.metric.name)
             loss = inf if value is None or isnan(value) else self.metric.loss(value)
-            return (
-                trial is not self.best,
-                trial.number not in numbers,
-                -last.epoch if last else 0,
-                loss,
-            )
+            epochs = last.epoch if last else 0
+            return trial is not self.best, trial.number not in numbers, -epochs, loss
 
         return heapq.nsmallest(most, self.trials, key=order)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from nas.errors import NoEffectError
 from nas.user_folders import results_folder
-from nas.workflows.request import Request, as_names, as_path
+from nas.workflows.request import Request
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,13 +53,6 @@ class NetworkExportRequest(Request):
     force: bool = False
     results_dir: Path = field(default_factory=results_folder)
     formats: Sequence[str] = ()
-
-    def __post_init__(self) -> None:
-        """Convert the folders to paths, and check the settings."""
-        as_path(self, "directory")
-        as_path(self, "results_dir")
-        as_names(self, "formats")
-        super().__post_init__()
 
     def no_effects(self) -> Iterator[NoEffectError]:
         """Yield each setting that has no effect."""

@@ -1,9 +1,9 @@
 """The base class of requests: checks numbers, and refuses settings without effect."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, get_args, get_origin
 
 from nas.errors import NasError, NoEffectError
 
@@ -23,7 +23,10 @@ class Request:
         cls._least = least or {}
 
     def __post_init__(self) -> None:
-        """Check the numbers and the settings."""
+        """Convert texts to paths and lists to tuples, and check the numbers and the settings."""
+        for field in fields(self):  # type: ignore[arg-type]
+            value = _converted(getattr(self, field.name), field.type)
+            object.__setattr__(self, field.name, value)
         for name, least in self._least.items():
             _check_number(name, getattr(self, name), least)
         self.refuse_no_effects(self._is_set)
@@ -62,17 +65,13 @@ def default_of(request: type[Request], name: str) -> object:
     raise AttributeError(f"{request.__name__} has no field {name}")
 
 
-def as_names(request: Request, name: str) -> None:
-    """Turn one name, or a list of names, into a tuple."""
-    value = getattr(request, name)
-    object.__setattr__(request, name, (value,) if isinstance(value, str) else tuple(value))
-
-
-def as_path(request: Request, name: str) -> None:
-    """Convert a text to a path."""
-    value = getattr(request, name)
-    if value is not None:
-        object.__setattr__(request, name, Path(value))
+def _converted(value: object, type_: object) -> object:
+    """Return a text as a path, and texts or numbers as a tuple, if the type asks for it."""
+    if isinstance(value, str) and Path in (type_, *get_args(type_)):
+        return Path(value)
+    if get_origin(type_) in (Sequence, tuple) and isinstance(value, str | list):
+        return (value,) if isinstance(value, str) else tuple(value)
+    return value
 
 
 def _check_number(name: str, value: object, least: float) -> None:

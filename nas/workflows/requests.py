@@ -10,7 +10,7 @@ from nas.errors import BudgetError, NoEffectError, SpaceError
 from nas.metrics import CLASSIFICATION, MADDS
 from nas.units import parse_duration
 from nas.user_folders import results_folder
-from nas.workflows.request import Request, as_names, as_path
+from nas.workflows.request import Request
 
 if TYPE_CHECKING:
     from nas.cost import Constraint
@@ -34,11 +34,6 @@ class LatencyRequest(Request, least={"threads": 1}):
     table: Path | None = None
     runtime: str | None = None
     threads: int = 1
-
-    def __post_init__(self) -> None:
-        """Convert the file to a path, and check the numbers."""
-        as_path(self, "table")
-        super().__post_init__()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,10 +94,9 @@ class SearchRequest(
     latency: LatencyRequest = field(default_factory=LatencyRequest)
 
     def __post_init__(self) -> None:
-        """Read the time span and the folder, and check the numbers and the settings."""
+        """Read the time span, and check the numbers and the settings."""
         if isinstance(self.time, str):
             object.__setattr__(self, "time", parse_duration(self.time))
-        as_path(self, "data")
         super().__post_init__()
 
     def no_effects(self) -> Iterator[NoEffectError]:
@@ -222,11 +216,6 @@ class TrainRequest(
     strides: str | None = None
     task_strides: str | None = None
 
-    def __post_init__(self) -> None:
-        """Take the folder as a path, and check the numbers and the settings."""
-        as_path(self, "data")
-        super().__post_init__()
-
     def no_effects(self) -> Iterator[NoEffectError]:
         """Yield each setting that has no effect."""
         if self.study is not None:
@@ -280,12 +269,6 @@ class RunRequest(
     workers: int = 1
     export: bool = True
     owns_process: bool = False
-
-    def __post_init__(self) -> None:
-        """Convert the folder to a path, and check the numbers."""
-        as_path(self, "results_dir")
-        as_names(self, "formats")
-        super().__post_init__()
 
     def no_effects(self) -> Iterator[NoEffectError]:
         """Yield each setting that has no effect."""

@@ -162,6 +162,15 @@ def test_options_have_the_defaults_of_their_requests(verb: str) -> None:
                 break
 
 
+def test_a_text_is_taken_as_a_path_or_as_one_of_several_names() -> None:
+    assert SearchRequest(budgets="1M-flops", task="folder", data="images") == SearchRequest(  # type: ignore[arg-type]
+        budgets=("1M-flops",), task="folder", data=Path("images")
+    )
+    assert LatencyRequest(table="t.csv").table == Path("t.csv")  # type: ignore[arg-type]
+    run = RunRequest(results_dir="r", formats="onnx")  # type: ignore[arg-type]
+    assert (run.results_dir, run.formats) == (Path("r"), ("onnx",))
+
+
 def test_the_environment_names_database_and_results(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NAS_RESULTS", "elsewhere")
     assert RunRequest().results_dir == Path("elsewhere")

@@ -10,13 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nas import open_study
 from nas.cli import output
 from nas.feasible import feasible_space
-from nas.results.findings import StudyResults
+from nas.results import StudyResults, front_record
 from nas.store import open_store
 from nas.study.spec import StudySpec
 from nas.study.study import Study
 from nas.study.trial import Trial, TrialState
+from nas.workflows import list_studies
 from tests.classified import with_metrics
 from tests.cli.runner import Shell
 from tests.members import TRICKY
@@ -134,6 +136,27 @@ def test_every_trial_can_be_shown(nas: Shell, found: StudyResults) -> None:
         assert trial.arch_id in called.out
         if trial.fail_detail:
             assert trial.fail_detail in called.out
+
+
+def test_python_returns_the_data_that_the_commands_print(nas: Shell, found: StudyResults) -> None:
+    study, number = open_study("study"), str(found.best.number)
+    returned = {
+        ("show", "study"): study.record(),
+        ("show", "study", "--trial", number): study.best.details(),
+        ("front", "study"): {"study": "study", **front_record(study.results)},
+        ("list",): [record for _, record in list_studies()],
+    }
+    for words, data in returned.items():
+        assert json.loads(nas(*words, "--json").out) == json.loads(json.dumps(data, default=str))
+
+
+def test_a_study_without_a_live_process_is_listed_as_killed(nas: Shell) -> None:
+    with open_store("nas.db") as store:
+        store.create_study(small_spec(num_trials=4), {"nas": "0.1"})
+    (listed,) = json.loads(nas("list", "--json").out)
+    assert listed["state"] == "killed"
+    assert listed["best_error"] is None
+    assert "killed" in nas("list").out
 
 
 def test_an_unknown_trial_is_refused_with_those_there_are(nas: Shell, found: StudyResults) -> None:
