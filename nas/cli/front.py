@@ -2,7 +2,6 @@
 
 import csv
 import sys
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,7 +11,6 @@ from nas.errors import NoEffectError
 
 if TYPE_CHECKING:
     from nas.results import StudyResults
-    from nas.study import Trial
 
 
 @click.command()
@@ -54,30 +52,25 @@ def _print_csv(found: "StudyResults") -> None:
 
 def print_front(found: "StudyResults") -> None:
     """Print the front, the unconfirmed candidates, and the published architectures."""
+    from nas.cli.rows import print_trials
+
     spec = found.spec
     title = f"Pareto front of {spec.name} ({', '.join(spec.objectives)}): "
-    _print(found, title + output.plural(len(found.front), "network"), found.front, ["state"])
+    print_trials(found, title + output.plural(len(found.front), "network"), found.front, ["state"])
     if found.unconfirmed:
         title = "\nunconfirmed: not dominated by the front, but of 1 seed each, so not comparable"
-        _print(found, title, found.unconfirmed, ["state", "spread", "observed", "test"])
+        print_trials(found, title, found.unconfirmed, ["state", "spread", "observed", "test"])
     if len(spec.spaces) > 1:
         _print_families(found)
 
 
 def _print_references(found: "StudyResults") -> None:
+    from nas.cli.rows import print_trials
+
     references = [trial for trial in found.trials if trial.reference]
     if references:
         title = "\npublished architectures, trained in the same study (no candidates)"
-        _print(found, title, references, ["observed"])
-
-
-def _print(
-    found: "StudyResults", title: str, trials: "Sequence[Trial]", without: Sequence[str]
-) -> None:
-    from nas.cli import rows
-
-    columns = rows.columns(found, without, bool(found.spec.latency))
-    output.table(title, columns, rows.shown(trials, found), rows.NUMBERS, rows.OPTIONAL)
+        print_trials(found, title, references, ["observed"])
 
 
 def _print_families(found: "StudyResults") -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from nas.cli import output
 from nas.metrics import LATENCY
 from nas.results import (
     StudyResults,
@@ -21,6 +22,14 @@ from nas.units import si
 NUMBERS = "trial value spread seeds observed test madds params latency epochs"
 OPTIONAL = "shape arch_id params observed epochs test seeds spread state"
 _OF_SEVERAL = ("spread", "seeds", "observed")
+
+
+def print_trials(
+    found: StudyResults, title: str, trials: Sequence[Trial], without: Sequence[str] = ()
+) -> None:
+    """Print a table of trials, with every column that applies except those in `without`."""
+    headings = columns(found, without, bool(found.spec.latency))
+    output.table(title, headings, shown(trials, found), NUMBERS, OPTIONAL)
 
 
 def columns(

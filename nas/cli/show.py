@@ -123,8 +123,7 @@ def _print_study(stored: "StoredStudy", all_: bool) -> None:
     if not all_ and len(trials) > _ALL_UP_TO:
         trials = found.notable(_BEST)
         more = len(found.trials) - len(trials)
-    columns = rows.columns(found, latency=bool(found.spec.latency))
-    output.table("", columns, rows.shown(trials, found), rows.NUMBERS, rows.OPTIONAL)
+    rows.print_trials(found, "", trials)
     if more:
         output.paragraph(
             f"These {len(trials)} are the best; {more:,} more trials: --all, --csv or --json."
