@@ -175,9 +175,7 @@ class ProgressDisplay:
     def _told(self, trial: Trial) -> str:
         parts = [f"{_label(self._study.spec, trial)} {trial.state.value.lower()}"]
         if trial.origin:
-            parts = [
-                f"{_label(self._study.spec, trial)} reused from {trial.origin.replace('/', '#')}:"
-            ]
+            parts = [f"{_label(self._study.spec, trial)} reused from {trial.reused}:"]
         if trial.fail_reason:
             parts.append(f"({trial.fail_reason})")
         if trial.last:

@@ -78,7 +78,7 @@ def state(trial: Trial) -> str:
     """Return the state as text, with the reason of a failure or the origin of a result."""
     word = trial.state.value.lower()
     if trial.origin:
-        return f"{word}, reused from {trial.origin.replace('/', '#')}"
+        return f"{word}, reused from {trial.reused}"
     return f"{word} ({trial.fail_reason})" if trial.fail_reason else word
 
 

@@ -94,7 +94,7 @@ def _summary(errors: list[float]) -> str:
 
 
 def _origin(trial: Trial) -> str:
-    return f"reused from {trial.origin.replace('/', '#')}" if trial.origin else ""
+    return f"reused from {trial.reused}" if trial.reused else ""
 
 
 def _network(found: StudyResults, trial: Trial) -> dict[str, Any]:

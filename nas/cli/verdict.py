@@ -100,7 +100,7 @@ def _print_best(shipped: Shipped) -> None:
     for line in _latency_lines(spec, best, measured_latencies(spec, found.reports)):
         output.field(LATENCY.short, line)
     if best.origin:
-        output.field("reused", f"measured in {best.origin.replace('/', '#')}")
+        output.field("reused", f"measured in {best.reused}")
 
 
 def _latency_lines(spec: StudySpec, best: Trial, found: Mapping[int, MeasuredLatency]) -> list[str]:

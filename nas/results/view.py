@@ -355,7 +355,7 @@ def _point(
         published=tuple((key, str(value)) for key, value in numbers.items()),
         reason=trial.fail_reason,
         detail=trial.fail_detail,
-        origin=trial.origin.replace("/", "#") if trial.origin else None,
+        origin=trial.reused,
     )
 
 

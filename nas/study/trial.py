@@ -124,6 +124,11 @@ class Trial:
         return self.reference is None and self.replicate_of is None
 
     @property
+    def reused(self) -> str | None:
+        """The trial whose result this one reuses, as users type it: STUDY#N."""
+        return self.origin and self.origin.replace("/", "#")
+
+    @property
     def last(self) -> Measurement | None:
         """The measurement at the highest fidelity so far."""
         return self.measurements[-1] if self.measurements else None
