@@ -1,6 +1,5 @@
 """Results: the findings of a study, computed from its record as plain data."""
 
-from nas.results.axis import Axis
 from nas.results.comparison import Comparison, Group, Pair, compare, num_needed
 from nas.results.comparison_text import (
     comparison_document,
@@ -45,7 +44,6 @@ __all__ = [
     "COST_NAMES",
     "MOST_CLASSES",
     "SHORT_NAMES",
-    "Axis",
     "Comparison",
     "Estimate",
     "Group",

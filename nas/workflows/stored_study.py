@@ -41,26 +41,16 @@ class StoredTrial:
         return int(self.record["trial"])
 
     @property
-    def arch_id(self) -> str:
-        """The identity of the architecture."""
-        return str(self.record["arch_id"])
-
-    @property
     def value(self) -> float | None:
         """The reported metric on validation, such as the top-1 error; the mean over the seeds."""
         found: float | None = self.record[self.study.spec.reported.column]
         return found
 
     def __getattr__(self, name: str) -> Any:
-        """Return another column of the record, such as `top1_error` or `params`."""
+        """Return another column of the record, such as `top1_error`, `madds` or `arch_id`."""
         if name in ("study", "record") or name not in self.record:
             raise AttributeError(f"a trial has no {name}")
         return self.record[name]
-
-    @property
-    def madds(self) -> int:
-        """The multiply-adds at the deployment of the study."""
-        return int(self.record["madds"])
 
     def network(self) -> "Network":
         """Return the network with its trained weights, in eval mode, on the CPU.
