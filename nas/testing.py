@@ -36,7 +36,7 @@ def check_block_kind(space: SearchSpace, draws: int = 5, seed: int = 0) -> None:
     The space needs a member at its deployment input.
     """
     clash = _RESERVED & set(space.kind.rules)
-    assert not clash, f"the space itself reads {clash}"
+    assert not clash, f"the rules use reserved names: {clash}"
     rng = np.random.default_rng(seed)
     costs = CostModel(space)
     feasible = feasible_space(costs, ())
@@ -79,7 +79,7 @@ def check_sampler(name: str, trials: int = 16, space: str = "mobilenetv1") -> No
     budget = parse_budgets(["100M-flops"])
     feasible = feasible_space(CostModel(load_space(space)), budget)
     first, second = (_search(name, feasible, trials) for _ in range(2))
-    assert [t.arch_id for t in first] == [t.arch_id for t in second], "it depends on more than that"
+    assert [t.arch_id for t in first] == [t.arch_id for t in second], "two equal searches differ"
     for trial in first:
         assert feasible.admits(trial.architecture), f"{trial.architecture} is no member in budget"
     sampler = _make(name, feasible)

@@ -1,4 +1,4 @@
-"""What `nas train` says of the networks that it trained, on the screen and as JSON."""
+"""Output of `nas train` on the trained networks, on the screen and as JSON."""
 
 import time
 from dataclasses import asdict
@@ -25,7 +25,7 @@ _COLUMNS = {
 def document(shipped: Shipped, seconds: float) -> dict[str, Any]:
     """Return the result as `--json` prints it; errors are shares in [0, 1].
 
-    `seconds` is what the run took; weights that were moved are not where the path says.
+    `seconds` is the duration of the run. The paths of moved weights are outdated.
     """
     found = shipped.results
     spec = found.spec
@@ -98,7 +98,7 @@ def _origin(trial: Trial) -> str:
 
 
 def _network(found: StudyResults, trial: Trial) -> dict[str, Any]:
-    """Return what a network is and costs, at deployment and on the task."""
+    """Return a network and its costs, at deployment and on the task."""
     spec, architecture = found.spec, trial.architecture
     entry = next(one for one in spec.networks if one.name == spec.network_name(trial))
     space, images = spec.space_of(architecture), parse_input(spec.task_input or spec.input)

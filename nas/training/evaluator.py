@@ -1,4 +1,4 @@
-"""The evaluator that trains: what an executor of trials runs for each job, and the default one."""
+"""The evaluator that trains: the default one that an executor of trials runs for each job."""
 
 import math
 import os
@@ -49,8 +49,8 @@ class TrainingEvaluator:
     ) -> None:
         """Load the task and the recipe of `plan`.
 
-        As one of a `team` this process trains its part of every batch, on `device`, and only the
-        first one writes files.
+        In a `team` each process trains on its part of every batch, on `device`, and only the first
+        one writes files.
 
         Raises:
             TaskError: the recipe cannot be used.
@@ -69,13 +69,13 @@ class TrainingEvaluator:
     def evaluate(self, job: Job) -> Iterator[Epoch | Saved]:
         """Count the network with fvcore at the deployment input, score it, train it on the task.
 
-        The weights of the last epoch are written into the study's folder when that epoch has been
-        taken, under a name that no other attempt of any study has
+        The weights are written into the study's folder after the caller has taken the last epoch,
+        under a name that is unique to the study and the attempt
         (`nas.study.results_folder.weights_name`).
 
         Raises:
-            TrialError: memory does not suffice, the images cannot be read any more, or the study's
-                folder is gone.
+            TrialError: out of memory, the images can no longer be read, or the study's folder is
+                gone.
             TaskError: the weights cannot be written.
         """
         self._check_folder()
@@ -85,7 +85,7 @@ class TrainingEvaluator:
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-            clear_frames(error.__traceback__)  # which hold the network and what it was doing
+            clear_frames(error.__traceback__)  # its frames hold the network and activations
             free_memory()
             raise _too_large(recipe, job.halved, error) from None
 
@@ -122,7 +122,7 @@ class TrainingEvaluator:
     def _trained(self, job: Job, session: Session) -> Iterator[tuple[EpochResult, float]]:
         """Yield every epoch of a training, and the seconds that it took in an earlier attempt.
 
-        A fixed network goes on from the checkpoint that an earlier attempt left.
+        A fixed network continues from the checkpoint of an earlier attempt.
         """
         ladder, keeps = self._spec.ladder, bool(self._spec.networks)
         folder = self._folder / checkpoint_folder(job.number)
@@ -148,7 +148,7 @@ class TrainingEvaluator:
         return Saved(str(Path(self._plan.folder, name)), sha256, spent)
 
     def _check_folder(self) -> None:
-        """Check the study's folder; a new one must not be made, for instance below an empty mount.
+        """Check the study's folder. It must not be created, for instance in an empty mount.
 
         Raises:
             TrialError: it is gone, or another study's.
@@ -158,13 +158,13 @@ class TrainingEvaluator:
             state = "is gone" if found is None else "belongs to another study"
             raise TrialError(
                 STORAGE_FAULT,
-                f"the results folder {self._folder} {state}, as {socket.gethostname()} sees it.",
+                f"on {socket.gethostname()} the results folder {self._folder} {state}.",
                 "Restore it; on a cluster every node must see it under the same path.",
             )
 
     @contextmanager
     def _images(self) -> Iterator[None]:
-        """Turn what goes wrong with the task's images inside into a TrialError of its own."""
+        """Turn errors of the task's images within the block into a TrialError."""
         try:
             yield
         except (TaskError, FileNotFoundError) as error:
@@ -188,7 +188,7 @@ def team_evaluator(
 ) -> TrainingEvaluator:
     """Set this worker process up for training, and return its evaluator.
 
-    It trains on as many threads as Ray gives the trial CPUs, or on OMP_NUM_THREADS elsewhere.
+    It trains on OMP_NUM_THREADS threads, which Ray sets to the CPUs of the trial.
     """
     threads = os.environ.get("OMP_NUM_THREADS", "1")
     prepare_worker(int(threads) if threads.isdigit() else 1)
@@ -197,30 +197,30 @@ def team_evaluator(
 
 
 def _too_large(recipe: Recipe, halved: bool, error: BaseException) -> TrialError:
-    """Return what to raise where memory does not suffice for training by `recipe`."""
+    """Return the error of a training by `recipe` that is out of memory."""
     smaller = None if halved else in_halves(recipe)
     told = (str(error).strip() or type(error).__name__).splitlines()[0][:120].rstrip(".")
     again = ", nor do their halves" if halved else ""
     return TrialError(
         "oom",
         f"batches of {recipe.batch_size} do not fit the memory{again} ({told}).",
-        "For the next study give a --recipe with a smaller batch_size; fewer trials at a time "
-        "(--max-concurrent, --gpus-per-trial) leave each more.",
+        "For the next study give a --recipe with a smaller batch_size; fewer concurrent trials "
+        "(--max-concurrent, --gpus-per-trial) leave more for each.",
         halving_note(smaller) if smaller else None,
     )
 
 
 def _metrics(spec: StudySpec, found: Mapping[str, float]) -> dict[str, float]:
-    """Return what the study keeps of the metrics of an epoch; none of one that diverged.
+    """Return the metrics of an epoch that the study keeps; none if it diverged.
 
     Raises:
-        TaskError: the task left one out.
+        TaskError: one is missing.
     """
     missing = [name for name in spec.metrics if name not in found]
     if found and missing:
         raise TaskError(
             f"the task {spec.task} measured no {missing[0]}.",
-            "Mend its package: its scores must have every metric that the task names.",
+            "Repair its package: its scores must have every metric that the task names.",
         )
     return {name: found[name] for name in spec.metrics} if found else {}
 

@@ -1,4 +1,4 @@
-"""Our kinds of tasks: image data sets that are classified. No heavy library is loaded by them."""
+"""The built-in tasks: classification of image data sets. They load no heavy library."""
 
 import importlib
 from dataclasses import dataclass
@@ -24,9 +24,9 @@ _DIGITS = (
 class ImageClasses:
     """A data set of images in classes; `reader` is MODULE:FUNCTION of `nas.training.data`.
 
-    `val` and `test` are the shares that are drawn where there is no official split, `crop_padding`
-    and `flip` the augmentation that keeps the class of an image. `side` and `scaling` are given
-    where they are fixed.
+    `val` and `test` are the shares that are drawn if there is no official split, `crop_padding` and
+    `flip` the augmentation, which keeps the class of an image. `side` and `scaling` are None if
+    they are not fixed.
     """
 
     reader: str

@@ -1,9 +1,9 @@
 """Trials that several workers train together: Ray Train places them and connects their processes.
 
 Each worker loads the task itself and trains its part of every batch (`nas.training.Team`). It
-puts its reports into a mailbox in Ray; the driver reads them, so that nothing of ours runs in Ray
-Train's own controller. Ray Train's own retries are not used, since they would repeat an error of
-the user as well: a trial that loses a worker waits again, and goes on from its checkpoint.
+puts its reports into a mailbox in Ray; the driver reads them, so that no code of nas runs in the
+controller of Ray Train. Its retries are not used, since they would repeat an error of the user as
+well: a trial that loses a worker is queued again, and continues from its checkpoint.
 """
 
 import math
@@ -41,24 +41,24 @@ class LostWorkerError(Exception):
 
 
 class _Mailbox:
-    """What the workers say, in order, until the driver reads it; an actor of Ray."""
+    """A Ray actor that keeps the workers' messages in order for the driver."""
 
     def __init__(self) -> None:
         self._said: list[Any] = []
 
     def put(self, message: Any) -> None:
-        """Take in one message."""
+        """Add one message."""
         self._said.append(message)
 
     def take(self) -> list[Any]:
-        """Hand out all messages since the last call."""
+        """Return all messages since the last call."""
         said, self._said = self._said, []
         return said
 
 
 @dataclass(frozen=True)
 class WorkerTeam:
-    """`count` workers of Ray, each with `cpus` and, where the cluster has GPUs, a GPU of its own.
+    """`count` workers of Ray, each with `cpus` and, if the cluster has GPUs, one GPU.
 
     `scratch` is a folder for the files of Ray Train.
     """
@@ -69,11 +69,11 @@ class WorkerTeam:
     scratch: Path
 
     def run(self, execution: Execution, interruption: Interruption) -> None:
-        """Execute what is left of a study, one trial after another.
+        """Execute the remaining trials of a study, one by one.
 
         Raises:
-            NasError: there are not as many GPUs, or without any GPU not as many CPUs; or the study
-                failed or paused.
+            NasError: there are too few GPUs, or without a GPU too few CPUs; or the study failed or
+                paused.
         """
         have = dict(ray.cluster_resources())  # type: ignore[no-untyped-call]
         gpus = int(have.get("GPU", 0))
@@ -90,7 +90,7 @@ class WorkerTeam:
                 reports.close()
 
     def _reports(self, job: Job, use_gpu: bool, interruption: Interruption) -> Generator[Report]:
-        """Yield what the workers report of one attempt; close it to end them.
+        """Yield the workers' reports of one attempt; close it to end them.
 
         Raises:
             LostWorkerError: one of them is gone.
@@ -99,7 +99,7 @@ class WorkerTeam:
         workers: list[Any] = []
         ended: list[BaseException | None] = []
         trainer = self._trainer(job, use_gpu, mailbox)
-        # In a thread, where Ray Train leaves the signals alone; they are ours.
+        # In a thread, where Ray Train does not change our signal handlers.
         thread = Thread(target=_run, args=(trainer, ended), daemon=True)
         over = False
         with environment(_SETTINGS):
@@ -136,7 +136,7 @@ class WorkerTeam:
             run_config=RunConfig(
                 name=f"trial-{job.number}-{time.monotonic_ns()}",
                 storage_path=str(self.scratch / "train"),
-                failure_config=FailureConfig(  # whose annotation is that of an older version
+                failure_config=FailureConfig(  # its annotation is of an older version
                     max_failures=0,
                     controller_failure_limit=0,  # type: ignore[call-arg]
                 ),
@@ -145,7 +145,7 @@ class WorkerTeam:
 
 
 def check_workers(count: int, cpus: int | None = None, gpus: int | None = None) -> None:
-    """Refuse more workers than there are GPUs, or without a GPU CPUs; by default of this machine.
+    """Refuse more workers than GPUs, or CPUs without a GPU; by default those of this machine.
 
     Raises:
         NasError: there are too few.
@@ -158,7 +158,7 @@ def check_workers(count: int, cpus: int | None = None, gpus: int | None = None) 
     most, unit = (gpus, "GPU") if gpus else (cpus, "CPU")
     if count > most:
         raise NasError(
-            f"{count} workers want one {unit} each, but there {'is' if most == 1 else 'are'} "
+            f"{count} workers need one {unit} each, but there {'is' if most == 1 else 'are'} "
             f"{most}.",
             f"Type --workers {most}, or --ray-address of a cluster with more."
             if most > 1
@@ -167,7 +167,7 @@ def check_workers(count: int, cpus: int | None = None, gpus: int | None = None) 
 
 
 def _taken(mailbox: Any) -> list[Any]:
-    """Return what is in the mailbox; nothing if Ray has lost it."""
+    """Return the new messages; none if Ray has lost the mailbox."""
     with suppress(RayError):
         messages: list[Any] = ray.get(mailbox.take.remote())
         return messages
@@ -184,7 +184,7 @@ def _is_of_peer(report: Report) -> bool:
 
 
 def _run(trainer: TorchTrainer, ended: list[BaseException | None]) -> None:
-    """Fit, and keep the error, whatever it is: the thread has nobody else to tell."""
+    """Fit, and keep any error for the main thread."""
     try:
         trainer.fit()
     except BaseException as error:  # noqa: BLE001 - a lost worker, for the main thread
@@ -194,9 +194,9 @@ def _run(trainer: TorchTrainer, ended: list[BaseException | None]) -> None:
 
 
 def _work(config: dict[str, Any]) -> None:
-    """Train as one of the team; what every worker of Ray Train calls.
+    """Train as one of the team; every worker of Ray Train calls this.
 
-    The first worker reports every epoch, the others only what ends their part early.
+    The first worker reports every epoch, the others only failures.
     """
     mailbox, team = config["mailbox"], Team.joined()
     ray.get(mailbox.put.remote(ray.get_runtime_context().current_actor))

@@ -46,7 +46,7 @@ def _check_formats(request: NetworkExportRequest) -> None:
         raise NoEffectError(
             "opset",
             f"it is not a setting of {', '.join(each.name for each in chosen)}",
-            "Leave {opset} out, or add a format that it is for with {formats}.",
+            "Leave {opset} out, or add a format that has it with {formats}.",
         )
 
 

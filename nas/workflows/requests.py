@@ -158,7 +158,7 @@ class SearchRequest(
 
     @property
     def usual_objectives(self) -> tuple[str, ...]:
-        """The objectives; by default what the task reports, and a latency that is limited first."""
+        """The objectives; by default the task's metric, and multiply-adds or a limited latency."""
         if self.objectives:
             return self.objectives
         first = self.constraints[0]
@@ -184,7 +184,7 @@ class TrainRequest(
     Request,
     least={"trial": 0, "epochs": 1, "seeds": 1, "seed": 0, "limit": 1, "image_size": 8},
 ):
-    """One network to train to the end: a study that searches nothing.
+    """One network to train to the end: a study without a search.
 
     The network is `arch` of `space`, or a trial of `study`, as in `NetworkRequest`. `against` is a
     second one, trained in the same way: a name or choices as in `arch`, a study (its best trial),
@@ -285,7 +285,7 @@ def _kind(task: str) -> "TaskKind":
 def unused_images(
     task: str | None, data: Path | None, own: bool = False
 ) -> Iterator[NoEffectError]:
-    """Yield the settings of images that are not read; `own` images may be those of a study."""
+    """Yield the settings of images without effect; `own`: a study may have images."""
     embedded = task is not None and _kind(task).embedded
     if embedded:
         yield NoEffectError("data", f"the images of {task} come with a package")

@@ -17,7 +17,7 @@ from nas.workflows.requests import SPACE, LatencyRequest, unused_latency
 class SpaceRequest(Request, least={"classes": 2}):
     """A space to count, at its deployment or at `input`, `classes` and `strides`.
 
-    `band` also counts architectures with such a share of the first budget, in percent, as 85-100.
+    `band`, such as 85-100, also counts architectures at these percentages of the first budget.
     """
 
     space: str = SPACE

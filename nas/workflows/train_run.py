@@ -1,4 +1,4 @@
-"""Train: one network to the end, or two to compare them, as a study that searches nothing."""
+"""Train: one network to the end, or two to compare, as a study without a search."""
 
 import re
 from dataclasses import dataclass, replace
@@ -51,7 +51,7 @@ class _Subject:
 
 @dataclass(frozen=True)
 class _Measuring:
-    """On which images, and by which recipe, the networks are trained."""
+    """The task and the recipe by which the networks are trained."""
 
     task: str
     own: StudySpec | None  # the study that the network comes from, where its task is the same
@@ -66,11 +66,11 @@ def train(
     db: str | None = None,
     on_event: events.Watcher = events.ignore,
 ) -> SearchOutcome:
-    """Make the study that `request` describes in the database `db`, run it and ship its network.
+    """Create the study of `request` in the database `db`, run it and export its network.
 
     Raises:
         NasError: a setting cannot be used, and nothing was created; or the study failed or paused,
-            and what it measured is kept.
+            and its measurements are kept.
     """
     from nas.tuner import started_ahead
     from nas.workflows.preflight_checks import preflight
@@ -98,7 +98,7 @@ def plan_training(request: TrainRequest, db: str | None = None) -> StudySpec:
 
 
 def _for_images(spec: StudySpec, own: StudySpec) -> StudySpec:
-    """Return `spec` without the strides on images of another size, which `own` stated."""
+    """Return `spec` without the task strides of `own` if its images have another size."""
     if own.task_input in (None, spec.task_input):
         return spec
     networks = tuple(replace(network, task_strides=()) for network in spec.networks)
@@ -152,12 +152,12 @@ def _planned(request: TrainRequest, db: str | None) -> tuple[StudySpec, StudySpe
         first_seed=request.seed,
     )
     for architecture in (entry.architecture for entry in spec.fixed):
-        spec.deployed_layers(architecture)  # the strides that were typed fit every network
+        spec.deployed_layers(architecture)  # refuses typed strides that do not fit
     return spec, own
 
 
 def _subject(request: TrainRequest, db: str | None) -> _Subject:
-    """Return the network that is named, with the strides that are stated for it."""
+    """Return the named network, with the strides that are stated for it."""
     if request.arch is not None:
         space = load_space(request.space or SPACE)
         return _of_space(request, request.arch, space, db)
@@ -188,7 +188,7 @@ def _rival(request: TrainRequest, subject: _Subject, db: str | None) -> _Subject
     """Return the network of `against`, at the deployment of `subject`.
 
     Raises:
-        NasError: it names nothing that is there, or the subject itself.
+        NasError: it does not exist, or is the subject itself.
     """
     against = request.against or ""
     rival = _named_rival(against, request, subject, db)

@@ -1,8 +1,8 @@
-"""What makes training quicker on one CPU thread; a room with one door, `accelerate`.
+"""Faster training on one CPU thread; the only public function is `accelerate`.
 
 Worker processes call it, and nothing outside this package depends on it: without it results are the
-same, up to rounding. Whatever is missing (a compiler, a cache to write to, a processor that is
-known) leaves the network to PyTorch.
+same, up to rounding. If anything is missing (a compiler, a writable cache, a known processor),
+PyTorch computes the network.
 """
 
 import os
@@ -17,15 +17,15 @@ from nas.training.network.module import Network
 
 __all__ = ["VARIABLE", "accelerate"]
 
-VARIABLE = "NAS_CPU"  # of the environment; "plain" leaves everything to PyTorch
+VARIABLE = "NAS_CPU"  # of the environment; "plain": PyTorch alone
 _PLAIN = "plain"
 
 
 def accelerate(network: Network) -> str:
-    """Let `network` train faster on the one CPU thread of this worker process.
+    """Speed up the training of `network` on the one CPU thread of this worker process.
 
-    Return why PyTorch alone computes it, as one line; empty where it does not, or on a GPU. The
-    process keeps the memory that it frees from now on.
+    Return in one line why PyTorch alone computes it; empty if it does not, or on a GPU. From now
+    on the process keeps freed memory.
     """
     named = os.environ.get(VARIABLE, "")
     if named:
@@ -44,9 +44,9 @@ def accelerate(network: Network) -> str:
 
 
 def _serve(network: nn.Module, x: Tensor) -> bool:
-    """Tell whether the substitutes may compute `x`: they know float32 and one thread alone.
+    """Tell whether the substitutes may compute `x`: only float32, on one thread.
 
-    Their inference knows no gradients.
+    In inference they have no gradients.
     """
     differentiable = network.training or not torch.is_grad_enabled()
     single = x.dtype is torch.float32 and x.device.type == "cpu" and torch.get_num_threads() == 1

@@ -1,4 +1,4 @@
-"""Norm: what computes a batch norm in the place of its module, quicker or in another order."""
+"""Norm: substitutes for batch norms, faster or with permuted channels."""
 
 import math
 from collections.abc import Sequence
@@ -14,10 +14,10 @@ _TOPS = {"relu": math.inf, "relu6": 6.0}
 
 
 class NormStep:
-    """Computes a batch norm with the activation behind it, on channels in another order if asked.
+    """Computes a batch norm with the activation after it, optionally on permuted channels.
 
-    Its parameters and statistics stay those of the module. Training keeps one map for the backward
-    pass, the input, where torch keeps the one between norm and activation too.
+    Parameters and statistics stay those of the module. Training keeps one map for the backward
+    pass, the input; torch also keeps the one between norm and activation.
     """
 
     def __init__(
@@ -46,27 +46,27 @@ class NormStep:
         return y
 
     def reordered(self, order: Tensor) -> "NormStep":
-        """Return the same on channels in `order`, of one that takes them as they are."""
+        """Return this step on channels in `order`; it must not have an order yet."""
         assert self._order is None
         return NormStep(self.norm, self.native, self._top, order)
 
     @property
     def limits(self) -> tuple[float, float]:
-        """What the activation limits to; infinite where there is none."""
+        """The limits of the activation; infinite if there is none."""
         return (-math.inf, math.inf) if self._top is None else (0.0, self._top)
 
     def parameters(self) -> tuple[Tensor, Tensor]:
-        """Return gain and bias, in the order of the channels here."""
+        """Return gain and bias, in the order of this step."""
         norm, order = self.norm, self._order
         return (norm.weight, norm.bias) if order is None else (norm.weight[order], norm.bias[order])
 
     def begin(self) -> Running:
-        """Count the batch, and return the running statistics, which `end` takes back."""
+        """Count the batch, and return the running statistics for `end`."""
         mean, variance = self._running()
         return Running(mean, variance, self._step(), self.norm.eps)
 
     def end(self, running: Running) -> None:
-        """Take over the running statistics where they are in another order."""
+        """Write the running statistics back if they are permuted."""
         norm, order = self.norm, self._order
         if order is not None:
             assert norm.running_mean is not None
@@ -96,7 +96,7 @@ class NormStep:
 
 
 class _NativeBatchNorm(torch.autograd.Function):
-    """A batch norm and the activation behind it, by our kernels."""
+    """A batch norm and the activation after it, by our kernels."""
 
     @staticmethod
     def forward(
@@ -118,7 +118,7 @@ class _NativeBatchNorm(torch.autograd.Function):
         native, limits = ctx.means
         x, *values = ctx.saved_tensors
         g = gradients[0].contiguous(memory_format=torch.channels_last)
-        ours = g.data_ptr() != gradients[0].data_ptr()  # a copy, which nobody else reads
+        ours = g.data_ptr() != gradients[0].data_ptr()  # a copy, used only here
         return (*native.backward(x, g, NormValues(*values, *limits), ours), None, None)
 
 
@@ -130,7 +130,7 @@ def shuffled_order(channels: int, groups: int) -> Tensor:
 def mean_of_map(x: Tensor) -> Tensor:
     """Return the mean of each map of `x`, shape (N, C, H, W), as (N, C, 1, 1).
 
-    The gradient of a sum is one number for each map, that of torch's pooling a map in NCHW, which
+    The gradient of a sum is one number a map. That of torch's pooling is a map in NCHW, which
     a batch norm in channels-last reads several times as slowly.
     """
     return x.sum((2, 3), keepdim=True) / (x.shape[2] * x.shape[3])

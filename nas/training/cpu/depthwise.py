@@ -1,11 +1,10 @@
-"""Depthwise: a depthwise convolution with what stands around it, computed as one step.
+"""Depthwise: a depthwise convolution fused with the layers around it.
 
-In the blocks of IGCV3, MobileNetV1/V2 and ShuffleNetV1 a depthwise convolution stands between two
-batch norms, with activations and a channel shuffle where a block wants them. All of it treats each
-channel by itself, so that the kernels compute it row by row, in the cache: the map before the
-convolution is never whole. Behind it stands a 1x1 convolution, to whose backward pass the second
-norm is applied anew, so that of the whole step two maps are kept: its input, and what the depthwise
-convolution gave.
+In the blocks of IGCV3, MobileNetV1/V2 and ShuffleNetV1 a depthwise convolution is between two batch
+norms, in some blocks with activations and a channel shuffle. All these layers treat each channel
+separately, so that the kernels compute them row by row in the cache, and never store the whole map
+before the convolution. A 1x1 convolution follows. Its backward pass recomputes the second norm, so
+that the step keeps only two maps: its input, and the output of the depthwise convolution.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -32,11 +31,11 @@ from nas.training.cpu.pointwise import (
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """A depthwise convolution by name, and what of the layers around it one step computes.
+    """The names of a depthwise convolution and of the layers fused with it.
 
-    `before` and `after` name batch norms, `shuffle` what stands between the first and the
-    convolution, with `groups`, `last` the 1x1 convolution that alone reads the second norm; empty
-    where there is none. `between` names the activations.
+    `before` and `after` are batch norms, `shuffle` is between the first and the convolution, with
+    `groups`, and `last` is the 1x1 convolution that alone reads the second norm; empty if there is
+    none. `between` are the activations.
     """
 
     conv: str
@@ -49,7 +48,7 @@ class Chain:
 
 
 def chains(layers: Sequence[Layer]) -> list[Chain]:
-    """Return the depthwise convolutions of `layers` with a norm before or behind them."""
+    """Return the depthwise convolutions of `layers` with a norm before or after them."""
     readers = readers_of(layers)
     by_name = {layer.name: layer for layer in layers}
     found = [
@@ -65,7 +64,7 @@ def chains(layers: Sequence[Layer]) -> list[Chain]:
 def _chain(
     conv: Conv, by_name: Mapping[str, Layer], readers: Mapping[str, Sequence[Layer]]
 ) -> Chain:
-    """Walk up and down from `conv` as far as each layer is read by the next alone."""
+    """Follow the layers before and after `conv` while each has one reader."""
     before, shuffle, groups, above = "", "", 1, []
     layer = by_name[conv.inputs[0]]
     while len(readers[layer.name]) == 1 and not before:
@@ -86,7 +85,7 @@ def _chain(
 
 
 def _below(conv: Conv, readers: Mapping[str, Sequence[Layer]]) -> tuple[str, list[str], str]:
-    """Return the norm, the activation and the 1x1 convolution behind `conv`, as far as they are."""
+    """Return the norm, the activation and the 1x1 convolution after `conv`, if present."""
     norm = only_reader(conv.name, readers)
     if not isinstance(norm, BatchNorm):
         return "", [], ""
@@ -99,7 +98,7 @@ def _below(conv: Conv, readers: Mapping[str, Sequence[Layer]]) -> tuple[str, lis
 
 
 class DepthwiseStep:
-    """Computes a depthwise convolution between `before` and `after`, and `last` behind them."""
+    """Computes a depthwise convolution between `before` and `after`, and then `last`."""
 
     def __init__(
         self,
@@ -107,7 +106,7 @@ class DepthwiseStep:
         norms: tuple[NormStep | None, NormStep | None],
         last: Pointwise | None,
     ) -> None:
-        """Take the modules of a chain, one norm at least; the norms know their activations."""
+        """Take the modules of a chain, at least one norm; norms have their activations."""
         self.conv, self.last = conv, last
         self.before, self.after = norms
         norm = self.before or self.after
@@ -118,7 +117,7 @@ class DepthwiseStep:
         self.taps = Taps(size, stride, padding)
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Return what the chain makes of `x`, shape (N, C, H, W)."""
+        """Return the output for `x`, shape (N, C, H, W)."""
         x = x.contiguous(memory_format=torch.channels_last)
         return self._trained(x) if self.conv.training else self._inferred(x)
 
@@ -143,9 +142,9 @@ class DepthwiseStep:
     def trained(
         self, x: Tensor, weights: Sequence[Tensor | None], runnings: Sequence[Running | None]
     ) -> tuple[Tensor, list[Tensor | None]]:
-        """Return the result, and what `gradients` needs, for `runnings` of the two norms.
+        """Return the output and the tensors that `gradients` needs.
 
-        `weights` are those of both convolutions, and gain and bias of each norm.
+        `weights` are of both convolutions, then gain and bias of each norm.
         """
         weight, last, *pairs = weights
         assert weight is not None
@@ -159,7 +158,7 @@ class DepthwiseStep:
         return z if last is None else F.conv2d(z, last, groups=self._groups), kept
 
     def gradients(self, g: Tensor, kept: Sequence[Tensor]) -> list[Tensor | None]:
-        """Return those of x, both weights, and gain and bias of each norm, from the result's."""
+        """Return those of x, both weights, and gain and bias of each norm, from the output's."""
         x, y, weight, last, *values = kept
         before, after = self._norm(0, values[:4]), self._norm(1, values[4:])
         g = g.contiguous(memory_format=torch.channels_last)
@@ -214,9 +213,9 @@ class _NativeDepthwise(torch.autograd.Function):
 def depthwise_steps(
     network: nn.Module, layers: Sequence[Layer], made: Made
 ) -> dict[str, Callable[..., Tensor]]:
-    """Return what computes the chains of `layers` in the place of the modules of `network`.
+    """Return the substitutes of the chains of `layers` in `network`, by layer name.
 
-    `made` is what computes some layers already, all norms among them.
+    `made` are the substitutes so far, including those of all norms.
     """
     found: dict[str, Callable[..., Tensor]] = {}
     for chain in chains(layers):
@@ -225,7 +224,7 @@ def depthwise_steps(
         found |= {name: nn.Identity() for name in names if name}
         if before is not None and chain.shuffle and chain.shuffle not in made:
             shuffle = network.get_submodule(chain.shuffle)
-            found[chain.before] = shuffle  # it may as well come before the norm
+            found[chain.before] = shuffle  # moved before the reordered norm
             before = before.reordered(shuffled_order(before.norm.num_features, chain.groups))
         conv = network.get_submodule(chain.conv)
         assert isinstance(conv, nn.Conv2d)

@@ -1,4 +1,4 @@
-"""Memory: whether what was freed stays in the process; by glibc's own interface, `mallopt`."""
+"""Memory: keep freed memory in the process, by glibc's `mallopt`."""
 
 import ctypes
 import sys
@@ -9,16 +9,16 @@ _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
 
 @cache
 def keep_freed_memory() -> None:
-    """Let this process keep the memory that it frees, for the next that asks for as much.
+    """Let this process keep the memory that it frees, for later allocations.
 
-    Arrays of megabytes that come and go would be mapped and unmapped each time, and their page
-    faults take as long as the arithmetic. On Linux with glibc; elsewhere nothing happens.
+    Otherwise arrays of megabytes are mapped and unmapped each time, and their page faults take
+    as long as the arithmetic. On Linux with glibc; elsewhere nothing happens.
     """
     if sys.platform != "linux":
         return
     try:
         mallopt = ctypes.CDLL("libc.so.6").mallopt
-    except (OSError, AttributeError):  # another C library: slower, nothing else
+    except (OSError, AttributeError):  # another C library: only slower
         return
     mallopt(_M_MMAP_THRESHOLD, 1 << 30)
     mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)

@@ -1,7 +1,7 @@
-"""Normed: a 1x1 convolution with the norm before it, computed as one step that keeps less.
+"""Normed: a 1x1 convolution fused with the norm before it, to keep less memory.
 
-The backward pass of the convolution needs what the norm gave, that of the norm what it was given.
-The step keeps the latter, and applies the norm anew.
+The backward pass of the convolution needs the output of the norm, that of the norm its input. The
+step keeps the input and recomputes the output.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -29,7 +29,7 @@ class NormedPointwise:
     """Computes a norm, with its activation, and the 1x1 convolution that alone reads it."""
 
     def __init__(self, norm: NormStep, conv: Pointwise) -> None:
-        """Take both as they are computed one after the other."""
+        """Take the norm and the convolution to fuse."""
         self.norm, self.conv = norm, conv
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -80,7 +80,7 @@ class _NativeNormPointwise(torch.autograd.Function):
 def normed_steps(
     network: nn.Module, layers: Sequence[Layer], made: Made
 ) -> dict[str, Callable[..., Tensor]]:
-    """Return what computes pairs of norm and 1x1 convolution that `made` computes one by one."""
+    """Return fused steps for pairs of norm and 1x1 convolution that `made` computes singly."""
     readers = readers_of(layers)
     found: dict[str, Callable[..., Tensor]] = {}
     for layer in layers:
@@ -95,7 +95,7 @@ def normed_steps(
 def _pointwise_behind(
     layer: Layer, readers: Mapping[str, Sequence[Layer]], made: Made
 ) -> Conv | None:
-    """Return the 1x1 convolution that alone reads `layer`, past what is computed elsewhere."""
+    """Return the 1x1 convolution that alone reads `layer`; identities are skipped."""
     while (reader := only_reader(layer.name, readers)) is not None:
         if isinstance(reader, Conv):
             return reader if is_pointwise(reader) else None

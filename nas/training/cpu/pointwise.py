@@ -1,13 +1,13 @@
-"""Pointwise: grouped 1x1 convolutions, and the permutations behind them, in their quickest form.
+"""Pointwise: grouped 1x1 convolutions and the shuffles after them, in the fastest form.
 
-A grouped 1x1 convolution equals a dense one whose weight is zero outside its blocks; a channel
-shuffle behind it, with nothing but batch norms and activations between, equals another order of
-the rows of that weight and of the entries of those batch norms. So both can be computed by one
-dense convolution, whose added products are with zero. Where that is quicker it is how a network
-computes; what it is stays grouped: modules, parameters, state dict, and whatever traces it.
+A grouped 1x1 convolution equals a dense one whose weight is zero outside its blocks. A channel
+shuffle after it, with only batch norms and activations between, permutes the rows of that weight
+and the entries of those batch norms. So one dense convolution can compute both; the added products
+are with zero. It is used where it is faster. Modules, parameters, state dict and traces stay those
+of the grouped network.
 
-The rule for the CPU is from `benchmarks/results/pointwise.md`. It reads shapes only, no clock, so
-that one seed trains to the same bits every time.
+The rule for the CPU is from `benchmarks/results/pointwise.md`. It depends on shapes only, so that
+one seed trains to the same bits every time.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from nas.space import Activation, BatchNorm, Conv, Layer, Shuffle, only_reader, readers_of
 from nas.training.cpu.batch_norm import shuffled_order
 
-Made: TypeAlias = Mapping[str, Callable[..., Tensor]]  # what computes some layers, by their names
+Made: TypeAlias = Mapping[str, Callable[..., Tensor]]  # substitutes by layer name
 
 _MOST_INTENSITY = 28.0  # products per channel read or written: above, the arithmetic takes longer
 _LEAST_PIXELS = 32 * 32  # below, the map stays in the cache, and a dense convolution gains nothing
@@ -30,10 +30,10 @@ _LEAST_PIXELS_SHUFFLED = 16 * 16  # the same where a permutation is saved as wel
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """A 1x1 convolution to be computed densely, with what stands behind it.
+    """A 1x1 convolution to compute densely, with the layers after it.
 
-    `norms` and `shuffle` name the batch norms whose channels change places with the rows of the
-    convolution, and the shuffle that is left out; where `shuffle` is empty there is none.
+    `norms` are the batch norms whose channels are permuted with the rows of the convolution;
+    `shuffle` is the shuffle that is left out, empty if there is none.
     """
 
     conv: str
@@ -44,7 +44,7 @@ class Fold:
 
 @dataclass
 class _Chain:
-    """What stands behind a convolution, as far as it treats each channel by itself."""
+    """The layers after a convolution that treat each channel separately."""
 
     norms: list[str] = field(default_factory=list)
     shuffle: Shuffle | None = None
@@ -67,7 +67,7 @@ def is_pointwise(conv: Conv) -> bool:
 
 
 def _is_quicker(conv: Conv, shuffled: bool) -> bool:
-    """Apply the rule that was measured; see the module."""
+    """Apply the measured rule; see the module."""
     one, other = conv.in_channels, conv.shape.channels
     least = _LEAST_PIXELS_SHUFFLED if shuffled else _LEAST_PIXELS
     large = conv.shape.height * conv.shape.width >= least
@@ -75,7 +75,7 @@ def _is_quicker(conv: Conv, shuffled: bool) -> bool:
 
 
 def _behind(conv: Conv, readers: Mapping[str, Sequence[Layer]]) -> _Chain:
-    """Return the batch norms up to a shuffle behind `conv`, each read by the next alone."""
+    """Return the batch norms after `conv` up to a shuffle, each with one reader."""
     chain, last = _Chain(), conv.name
     while (layer := only_reader(last, readers)) is not None:
         if isinstance(layer, Shuffle):
@@ -96,10 +96,10 @@ def _fold(conv: Conv, chain: _Chain) -> Fold | None:
 
 
 def block_index(rows: int, columns: int, groups: int, order: Tensor) -> Tensor:
-    """Return where each entry of a grouped weight stands in the dense one, both flattened.
+    """Return the index of each entry of a grouped weight in the dense one, both flattened.
 
-    The grouped weight has shape (rows, columns / groups), the dense one (rows, columns), its row
-    `place` being the row `order[place]` of the grouped one. int64, shape (rows * columns / groups,)
+    The grouped weight has shape (rows, columns / groups), the dense one (rows, columns); its row
+    `place` is row `order[place]` of the grouped one. int64, shape (rows * columns / groups,)
     """
     place = torch.empty_like(order)
     place[order] = torch.arange(rows)
@@ -112,7 +112,7 @@ class DensePointwise:
     """Computes a grouped 1x1 convolution, and the permutation of its output, as one dense one."""
 
     def __init__(self, conv: nn.Conv2d, groups: int = 1) -> None:
-        """Compute what `conv` and a shuffle between `groups` groups behind it do."""
+        """Replace `conv` and a shuffle between `groups` groups after it."""
         self.conv = conv
         rows, columns = conv.out_channels, conv.in_channels
         order = shuffled_order(rows, groups)
@@ -144,7 +144,7 @@ def groups_of(conv: Pointwise) -> int:
 
 
 def pointwise_of(network: nn.Module, name: str, made: Made) -> Pointwise:
-    """Return what computes the 1x1 convolution `name` of `network`, where `made` has others."""
+    """Return the 1x1 convolution `name` of `network`, or its dense form in `made`."""
     instead = made.get(name)
     if isinstance(instead, DensePointwise):
         return instead
@@ -154,7 +154,7 @@ def pointwise_of(network: nn.Module, name: str, made: Made) -> Pointwise:
 
 
 def pointwise_gradients(g: Tensor, z: Tensor, weight: Tensor, groups: int) -> tuple[Tensor, Tensor]:
-    """Return the gradients of the input `z` and the weight of a 1x1 convolution, from its own."""
+    """Return the gradients of input `z` and weight of a 1x1 convolution, from its output's."""
     of_input, of_weight, _ = torch.ops.aten.convolution_backward(
         g, z, weight, None, [1, 1], [0, 0], [1, 1], False, [0, 0], groups, [True, True, False]
     )

@@ -1,4 +1,4 @@
-"""Substitutes: what computes layers of a network in the place of their modules, but quicker."""
+"""Substitutes: faster functions that compute layers instead of their modules."""
 
 from collections.abc import Callable
 
@@ -14,10 +14,10 @@ from nas.training.network.module import Network
 
 
 def substitutes_of(network: Network, native: Kernels) -> dict[str, Callable[..., Tensor]]:
-    """Return what computes layers of `network` in the place of their modules, by layer name."""
+    """Return the functions that compute layers of `network`, by layer name."""
     layers = network.layers
     made: dict[str, Callable[..., Tensor]] = {}
-    orders: dict[str, Tensor] = {}  # of the channels of batch norms, where they change places
+    orders: dict[str, Tensor] = {}  # of the channels of batch norms, where permuted
     for fold in folds(layers):
         conv = network.get_submodule(fold.conv)
         assert isinstance(conv, nn.Conv2d)

@@ -1,6 +1,6 @@
 """CIFAR-10 and CIFAR-100, from a folder in one of their usual forms, or downloaded by torchvision.
 
-A folder of images per class need not be CIFAR: any classes do, at 32x32.
+A folder of images per class may hold any other classes, at 32x32.
 """
 
 import socket
@@ -24,7 +24,7 @@ _REMEDY = (
 
 
 def _read_kind(kind: Batches, request: DataRequest) -> Source:
-    """Return the images in the folder of `request`; without one, those downloaded before, or now.
+    """Return the images in the folder of `request`; without a folder, download them once.
 
     Raises:
         TaskError: there is no such folder, nothing usable in it, or no network to download from.
@@ -49,14 +49,14 @@ def _read(kind: Batches, folder: Path, skip: bool) -> Source:
 
 
 def _read_batches(kind: Batches, found: Sequence[Path]) -> Source:
-    """Return what the batches `found` hold: through the cache, whose images workers share."""
+    """Return the images of the batches `found`, through the cache that workers share."""
     place = found[0].parent
     named = [*place.glob("*meta*"), *place.glob("*names*")]  # of the classes
     return cached([*found, *named], f"{kind.dataset.lower()}-batches", lambda: kind.read(found))
 
 
 def _downloaded(kind: Batches) -> Source:
-    """Return the data set from the cache folder, where it is unpacked under its final name only."""
+    """Return the data set from the cache folder; downloads appear there when complete."""
     folder = cache_dir() / kind.dataset.lower()
     if not kind.find(folder):
         try:
@@ -78,7 +78,7 @@ def _publish(kind: Batches, place: Path, folder: Path) -> None:
     try:
         place.rename(folder)
     except OSError:
-        if not kind.find(folder):  # else another process has downloaded it meanwhile
+        if not kind.find(folder):  # else another process has downloaded it
             raise
 
 
@@ -91,7 +91,7 @@ def _download(kind: Batches, place: Path) -> None:
 
 @contextmanager
 def _answer_within(seconds: float) -> Iterator[None]:
-    """Let connections that are opened inside give up after `seconds` without an answer."""
+    """Let connections opened in the block give up after `seconds` without an answer."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(seconds)
     try:

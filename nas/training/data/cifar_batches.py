@@ -32,7 +32,7 @@ class Batches:
     """How one of the data sets is distributed; `dataset` is its class in torchvision.datasets.
 
     `train` and `test` are the binary files without their suffix, `labels` the label bytes of a
-    record. `names` are those of the classes, where no file has them.
+    record. `names` are the class names if no file has them.
     """
 
     title: str
@@ -57,7 +57,7 @@ class Batches:
         """Read the files that `find` found.
 
         Raises:
-            TaskError: one of them is no such batch, or not as its authors distribute it.
+            TaskError: one of them is not a batch, or differs from its authors' file.
         """
         place = files[0].parent
         if files[0].suffix != ".bin":
@@ -76,7 +76,7 @@ class Batches:
         meta = (dataset.meta["filename"], dataset.meta["md5"])
         for name, checksum in (*dataset.train_list, *dataset.test_list, meta):
             if not check_integrity(str(place / name), checksum):
-                why = "another checksum" if (place / name).is_file() else "it is missing"
+                why = "wrong checksum" if (place / name).is_file() else "it is missing"
                 raise self._broken(place / name, why)
         read = dataset(str(place), train=train)
         images = np.ascontiguousarray(read.data.transpose(0, 3, 1, 2))
@@ -88,7 +88,7 @@ class Batches:
         for file in files:
             content = np.fromfile(file, dtype=np.uint8)
             if not len(content) or len(content) % size:
-                raise self._broken(file, f"{len(content)} bytes are no whole number of {size}")
+                raise self._broken(file, f"{len(content)} bytes are not a multiple of {size}")
             parts.append(content.reshape(-1, size))
         records = np.concatenate(parts)
         labels = torch.from_numpy(records[:, self.labels - 1].astype(np.int64))
@@ -97,14 +97,14 @@ class Batches:
         return Split(torch.from_numpy(images), labels)
 
     def _class_names(self, place: Path) -> tuple[str, ...]:
-        """Return the names beside binary batches of CIFAR-100, or those that are known."""
+        """Return the class names in the file of CIFAR-100's binary batches, or `names`."""
         text = place / "fine_label_names.txt"
         names = read_text(text, TaskError).split() if text.is_file() else []
         return tuple(names) if len(names) == len(self.names) else self.names
 
     def _broken(self, file: Path, why: str) -> TaskError:
         return TaskError(
-            f"{file} is no {self.title} batch ({why}).",
+            f"{file} is not a {self.title} batch ({why}).",
             "Unpack the archive of its authors again, and give --data that folder.",
         )
 
@@ -116,5 +116,5 @@ CIFAR10 = Batches(
 )  # fmt: skip
 CIFAR100 = Batches(
     "CIFAR-100", "CIFAR100", ("cifar-100-python", "cifar-100-binary"), ("train",), "test", 2,
-    tuple(map(str, range(100))),  # not torchvision's names: the digest of the images has these
+    tuple(map(str, range(100))),  # not torchvision's: the digest of the images has these
 )  # fmt: skip

@@ -25,19 +25,19 @@ class Scores(Protocol):
         ...
 
     def result(self) -> dict[str, float]:
-        """Return the metrics by name; only here is the device waited for."""
+        """Return the metrics by name; only this call waits for the device."""
         ...
 
     def details(self) -> Mapping[str, Any]:
-        """Return what a result holds besides the metrics, as plain data; may be empty."""
+        """Return the other parts of a result as plain data; may be empty."""
         ...
 
 
 class Problem(Protocol):
-    """What a network learns: how its outputs are trained and scored."""
+    """The training loss and the scores of a network's outputs."""
 
     def loss(self, outputs: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
-        """Return the mean loss of a batch; `smoothing` is that of labels, where there are any."""
+        """Return the mean loss of a batch; `smoothing` is label smoothing, if it has labels."""
         ...
 
     def scores(self, device: torch.device) -> Scores:
@@ -46,10 +46,10 @@ class Problem(Protocol):
 
 
 class Classification:
-    """One of several classes is right: cross-entropy, top-1 error, and top-5 error of many."""
+    """Classification: cross-entropy, top-1 error, and top-5 error of more than 5 classes."""
 
     def __init__(self, classes: int) -> None:
-        """Tell `classes` apart."""
+        """Score `classes`."""
         self.classes = classes
 
     def loss(self, outputs: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:

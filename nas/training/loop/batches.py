@@ -1,4 +1,4 @@
-"""Batches: what gives out the images of a split, and how many batches an epoch has."""
+"""Batches: an interface to the images of a split, and the size of an epoch."""
 
 from collections.abc import Iterator
 from typing import Protocol, Self
@@ -13,7 +13,7 @@ Batch = tuple[Tensor, Tensor]
 
 
 class Batches(Protocol):
-    """Gives out the images of a split in batches, from memory or from disk."""
+    """Yields the images of a split in batches, from memory or from disk."""
 
     def __len__(self) -> int:
         """Return the number of images of the split."""
@@ -26,16 +26,16 @@ class Batches(Protocol):
     ) -> Iterator[Batch]:
         """Yield one epoch in random order; images that fill no batch are left out.
 
-        Of each batch comes the part of this process in `team`. The order and the augmentation,
-        which `random` draws, are the same in all processes.
+        Each process gets its part of every batch (`team`). `random` draws the order and the
+        augmentation, which are the same in all processes.
         """
 
     def ordered(self, batch_size: int, team: Team = ALONE) -> Iterator[Batch]:
-        """Yield every image once, in order, not augmented; `team` takes turns with the batches."""
+        """Yield every image once, in order, not augmented; `team` shares out whole batches."""
 
 
 def steps_of_epoch(images: int, batch_size: int) -> int:
-    """Return the number of batches of a shuffled epoch: whole ones, but one at least."""
+    """Return the number of batches of a shuffled epoch: full ones, at least one."""
     return max(1, images // batch_size)
 
 

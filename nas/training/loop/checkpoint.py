@@ -1,8 +1,8 @@
-"""Checkpoint: a training as it stood after an epoch, to go on from exactly there.
+"""Checkpoint: the state of a training after an epoch, to resume it exactly.
 
 Two files: `state-<epoch>.safetensors` holds the tensors (weights, their average, the optimiser, the
-random numbers), `checkpoint.json` names it with its SHA-256 and holds everything else. The second
-is replaced when the first is on the disk, so that a kill at any moment leaves a whole checkpoint.
+random numbers), `checkpoint.json` names it with its SHA-256 and holds everything else. It is
+replaced when the tensors are on the disk, so that a kill at any time leaves a valid checkpoint.
 """
 
 import json
@@ -27,7 +27,7 @@ def save_checkpoint(session: Session, folder: Path, history: Sequence[EpochResul
     """Write the state of `session`, which trained the epochs of `history`, into `folder`.
 
     Raises:
-        TaskError: the folder cannot be written; the checkpoint before this one is still there.
+        TaskError: the folder cannot be written; the previous checkpoint is kept.
     """
     file = folder / f"state-{session.epoch:05d}.safetensors"
     try:
@@ -54,10 +54,10 @@ def save_checkpoint(session: Session, folder: Path, history: Sequence[EpochResul
 
 
 def restore_checkpoint(session: Session, folder: Path) -> list[EpochResult]:
-    """Bring `session` to the checkpoint in `folder`; return its epochs, none without a checkpoint.
+    """Load the checkpoint in `folder` into `session`; return its epochs, [] without one.
 
     Raises:
-        TaskError: it is broken, or that of another network.
+        TaskError: it is damaged, or of another network.
     """
     path = folder / _NAME
     if not path.is_file():
@@ -111,7 +111,7 @@ def _load(session: Session, tensors: dict[str, Tensor], average_steps: int) -> N
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in _part(tensors, "optimiser.").items():
         index, _, name = key.partition(".")
-        # the layout of the weights, or else every step of the optimiser takes the slow way
+        # the layout of the weights; with another one, optimiser steps are slow
         kept = value.to(memory_format=torch.channels_last) if value.ndim == 4 else value
         state.setdefault(int(index), {})[name] = kept
     groups = session.optimiser.state_dict()["param_groups"]

@@ -1,9 +1,8 @@
-"""Data parallel: the processes that train one network together, each on its part of every batch.
+"""Data parallel: several processes train one network, each on its part of every batch.
 
-Batch norms see the whole batch, losses and gradients are those of the whole batch, and every
-process draws the same random numbers: what a team trains is what one process trains, but for the
-rounding of sums. Batches are cut into equal parts, so that means over processes are means over
-images.
+Batch norms, losses and gradients are those of the whole batch, and all processes draw the same
+random numbers: the result equals that of one process up to the rounding of sums. The parts of a
+batch are equal, so that means over processes are means over images.
 """
 
 from collections.abc import Callable
@@ -24,14 +23,14 @@ Norm = nn.BatchNorm2d | nn.SyncBatchNorm
 
 @dataclass(frozen=True, slots=True)
 class Team:
-    """Process `rank` of `size`, which torch.distributed has connected where there are several."""
+    """Process `rank` of `size`; torch.distributed connects several processes."""
 
     rank: int = 0
     size: int = 1
 
     @classmethod
     def joined(cls) -> "Team":
-        """Return the team that this process is connected to; torch.distributed knows it."""
+        """Return the team of this process, as torch.distributed reports it."""
         return cls(dist.get_rank(), dist.get_world_size())
 
     @property
@@ -72,7 +71,7 @@ class Team:
             )
 
     def wrap(self, network: Network) -> nn.Module:
-        """Return what averages the gradients of `network` whenever it is trained."""
+        """Return `network`, wrapped to average the gradients of a team."""
         if self.size == 1:
             return network
         return DistributedDataParallel(network, broadcast_buffers=False)
@@ -82,7 +81,7 @@ ALONE = Team()
 
 
 def share_norms(network: Network) -> None:
-    """Let the batch norms of `network` see the whole batch of the team from now on."""
+    """Make the batch norms of `network` use the whole batch of the team."""
     network.change_modules(_shared)
 
 
@@ -92,12 +91,12 @@ def norms_of(network: nn.Module) -> list[Norm]:
 
 
 def unsynchronised(network: nn.Module) -> AbstractContextManager[Any]:
-    """Return a context in which gradients add up in each process, for all parts but the last."""
+    """Return a context without the averaging of gradients, for all parts but the last."""
     return network.no_sync() if isinstance(network, DistributedDataParallel) else nullcontext()
 
 
 class _Mean(torch.autograd.Function):
-    """The mean of a tensor over the processes; gradients are averaged alike."""
+    """The mean of a tensor over the processes; gradients are averaged too."""
 
     @staticmethod
     def forward(ctx: Any, tensor: Tensor) -> Tensor:
@@ -114,7 +113,7 @@ _mean: Callable[[Tensor], Tensor] = _Mean.apply
 
 
 class SharedBatchNorm(nn.BatchNorm2d):
-    """A batch norm over the parts of all processes, of equal size, where torch's needs a GPU.
+    """A batch norm over the equal parts of all processes; torch's needs a GPU.
 
     Shapes and values are those of `nn.BatchNorm2d` on the whole batch.
     """
@@ -131,7 +130,7 @@ class SharedBatchNorm(nn.BatchNorm2d):
         return centred * scale[:, None, None] + self.bias[:, None, None]
 
     def _remember(self, mean: Tensor, variance: Tensor, values: int) -> None:
-        """Take one step of the running statistics; `values` are those of a channel, here."""
+        """Update the running statistics; a channel has `values` numbers in this process."""
         assert self.running_mean is not None
         assert self.running_var is not None
         assert self.num_batches_tracked is not None
@@ -145,7 +144,7 @@ class SharedBatchNorm(nn.BatchNorm2d):
 
 
 def _shared(module: nn.Module) -> nn.Module:
-    """Return a batch norm over the team with the tensors of `module`; any other as it is."""
+    """Return a batch norm over the team with the tensors of `module`; others unchanged."""
     if not isinstance(module, nn.BatchNorm2d) or isinstance(module, SharedBatchNorm):
         return module
     if module.weight.is_cuda:
@@ -153,5 +152,5 @@ def _shared(module: nn.Module) -> nn.Module:
         return synced
     shared = SharedBatchNorm(module.num_features, eps=module.eps, momentum=module.momentum)
     shared.load_state_dict(module.state_dict())
-    shared.weight, shared.bias = module.weight, module.bias  # which the optimiser knows
+    shared.weight, shared.bias = module.weight, module.bias  # the optimiser has these
     return shared

@@ -1,7 +1,7 @@
-"""Decoders: the processes that decode images for a training, as a DataLoader runs them.
+"""Decoders: processes that decode images for a training, run by a DataLoader.
 
-They belong to the process that trains, not to one training: a worker keeps them from trial to
-trial. A request carries all that a decoder needs, so that one set serves every split of every task.
+They belong to the training process, not to one training: a worker keeps them from trial to trial.
+A request holds everything that a decoder needs, so that one set serves all splits and tasks.
 Decoders end with the process that started them.
 """
 
@@ -19,7 +19,7 @@ from nas.errors import NasError
 from nas.training.decoding.decode import BROKEN, Cut, Pixels, cut
 from nas.training.decoding.pixels import reason
 
-_AHEAD = 4  # batches, at least, that are decoded in advance
+_AHEAD = 4  # batches to decode in advance, at least
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Refused:
-    """The image at `position` of a request has no pixels: it cannot be read, or `why` decoded."""
+    """The failed image at `position`: it cannot be read (`unread`) or decoded (`why`)."""
 
     position: int
     why: str = ""
@@ -44,7 +44,7 @@ Decoded = Pixels | Refused
 
 
 class _Decoding(Dataset[Decoded]):
-    """What a decoder process computes: the images of a request, or the one that it refuses."""
+    """Decodes the images of a request, or returns the first one that fails."""
 
     def __getitem__(self, request: Request) -> Decoded:
         side = request.how.side
@@ -62,7 +62,7 @@ class _Decoding(Dataset[Decoded]):
 
 
 class _Requests(Sampler[Request]):
-    """The requests of the epoch that begins next."""
+    """The requests of the next epoch."""
 
     def __init__(self) -> None:
         self.next: Iterable[Request] = ()
@@ -72,10 +72,10 @@ class _Requests(Sampler[Request]):
 
 
 class Decoders:
-    """Decodes batches ahead of the training, in `processes` of its own."""
+    """Decodes batches ahead of the training, in separate `processes`."""
 
     def __init__(self, processes: int) -> None:
-        """Start no process before there is something to decode."""
+        """Start no process before the first request."""
         self.processes = processes
         self._requests, self._epoch = _Requests(), 0
         self._loader: DataLoader[Decoded] = DataLoader(
@@ -90,7 +90,7 @@ class Decoders:
         )
 
     def decode(self, requests: Iterable[Request]) -> Iterator[Decoded]:
-        """Yield what comes of each request, in their order. An epoch ends where the next begins.
+        """Yield the result of each request, in order. A new epoch ends the previous one.
 
         Raises:
             NasError: a decoder process was lost.
@@ -101,14 +101,14 @@ class Decoders:
             for decoded in self._loader:
                 yield decoded
                 if mine != self._epoch:
-                    raise RuntimeError("images of another epoch were asked for meanwhile")
+                    raise RuntimeError("another epoch has begun")
 
 
 @contextmanager
 def lost_decoders_named() -> Iterator[None]:
-    """Say what to do where a decoder process is lost inside; the next epoch starts new ones.
+    """Turn the loss of a decoder process into a NasError; the next epoch starts new ones.
 
-    On a signal torch raises in the main thread, whatever that is doing.
+    torch raises its error from a signal, anywhere in the main thread.
 
     Raises:
         NasError: one was lost.
@@ -120,7 +120,7 @@ def lost_decoders_named() -> Iterator[None]:
         if not told.startswith("DataLoader worker"):
             raise
         close()
-        raise NasError(  # not the task's fault: the images are as they were
+        raise NasError(  # not the task's fault: the images are unchanged
             f"a process that decodes images was lost ({told.rstrip('. ')}).",
             "If memory ran out, give fewer --loaders; the next training starts new ones.",
         ) from None
@@ -131,21 +131,21 @@ _wanted = 0
 
 
 def use_processes(count: int) -> None:
-    """Let `count` processes decode for this one; 0: as many as it has threads to train on."""
+    """Set the number of decoder processes; 0: one for each training thread."""
     global _wanted
     _wanted = count
 
 
 def processes_in_use() -> int:
-    """Return the number that `use_processes` was last told."""
+    """Return the number that `use_processes` set."""
     return _wanted
 
 
 def decoders() -> Decoders:
     """Return the decoders of this process.
 
-    A trial trains on the threads of the CPUs that it was given, so that by default trials that run
-    at the same time do not start more decoders than there are cores.
+    By default there is one for each training thread, so that concurrent trials do not start more
+    decoders than there are cores.
     """
     global _of_this_process
     wanted = _wanted or max(1, torch.get_num_threads())

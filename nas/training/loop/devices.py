@@ -1,4 +1,4 @@
-"""Devices: which there are, how a worker process is set up for them, when one is out of memory."""
+"""Devices: detection, setup of a worker process, and out-of-memory errors."""
 
 import os
 from collections.abc import Iterator
@@ -22,8 +22,8 @@ def describe_devices() -> str:
 def usual_threads(processes: int = 1) -> int:
     """Return how many CPU threads each of `processes` that train on this machine should have.
 
-    OMP_NUM_THREADS says so. Else it is one on a CPU, and with a GPU an equal part of the cores,
-    which decode its images.
+    OMP_NUM_THREADS sets it. Else it is one on a CPU, and with a GPU an equal part of the cores,
+    to decode images.
     """
     told = os.environ.get("OMP_NUM_THREADS", "")
     if told.isdigit() and int(told) > 0:
@@ -41,7 +41,7 @@ def prepare_worker(threads: int = 1) -> None:
 
 @contextmanager
 def cpu_threads(number: int) -> Iterator[None]:
-    """Let torch compute on so many CPU threads inside the block."""
+    """Let torch use `number` CPU threads within the block."""
     before = torch.get_num_threads()
     if before != number:
         torch.set_num_threads(number)
@@ -53,7 +53,7 @@ def cpu_threads(number: int) -> Iterator[None]:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Tell whether `error` says that the memory of the machine or of a GPU did not suffice."""
+    """Tell whether `error` means that the machine or a GPU is out of memory."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     text = str(error)

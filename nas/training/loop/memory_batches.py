@@ -1,4 +1,4 @@
-"""Feed: the images of one split on a device, given out in batches, augmented all at once."""
+"""Feed: batches of one split that is held on a device, each augmented as a whole."""
 
 import copy
 from collections.abc import Iterator
@@ -13,16 +13,16 @@ from nas.training.data import Augmentation, Split, Task
 from nas.training.loop.batches import steps_of_epoch
 from nas.training.loop.data_parallel import ALONE, Team
 
-_MOVED = 4096  # images that are moved to a device at a time
+_MOVED = 4096  # images moved to a device at a time
 NO_AUGMENTATION = Augmentation(crop_padding=0, flip=False)
 
 
 class Feed:
     """Batches of one split: images scaled by the task's mean and deviation, and labels.
 
-    The bytes stay on the device as they are, (N, C, H, W), and no other copy of them is made: on
-    the CPU they are where the split holds them, which may be a mapped file. A batch is taken out,
-    bordered, cropped and mirrored there, and stored `channels_last`.
+    The bytes stay on the device, shape (N, C, H, W), without another copy: on the CPU they stay in
+    the split, which may be a mapped file. Each batch is selected, padded, cropped and mirrored
+    there, and stored `channels_last`.
     Random numbers come from the CPU once an epoch, so that they are the same on every device.
     """
 
@@ -33,9 +33,9 @@ class Feed:
         device: torch.device,
         augment: Augmentation = NO_AUGMENTATION,
     ) -> None:
-        """Move `split` to `device`; a crop may reach `augment.crop_padding` black pixels beyond."""
+        """Move `split` to `device`; crops may include `augment.crop_padding` black pixels."""
         _, self._height, self._width = task.input
-        # a split of its own: feeds are kept for as long as the split that was given lives
+        # a copy: the cache of feeds must not keep the given split alive
         self._split = replace(split) if device.type == "cpu" else _moved(split, device)
         self._labels = self._split.labels
         self._augment = augment
@@ -66,8 +66,8 @@ class Feed:
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield one epoch in random order; images that fill no batch are left out.
 
-        Of each batch comes the part of this process in `team`, whose order and augmentation are
-        the same in all processes.
+        Each process gets its part of every batch (`team`). Order and augmentation are the same in
+        all processes.
         """
         count, pad = len(self._labels), self._augment.crop_padding
         order = torch.randperm(count, generator=random)
@@ -83,7 +83,7 @@ class Feed:
             yield self._batch(*(team.part(part[chosen]) for part in plan))
 
     def ordered(self, batch_size: int, team: Team = ALONE) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield every image once, in order, not augmented; `team` takes turns with the batches."""
+        """Yield every image once, in order, not augmented; `team` shares out whole batches."""
         places = torch.arange(len(self._labels), device=self._device)
         for some in team.turns(torch.split(places, batch_size)):
             yield self._scaled(self._split.pick(some)), self._labels[some]
@@ -98,7 +98,7 @@ class Feed:
         return self._scaled(images), self._labels[index]
 
     def _scaled(self, images: Tensor) -> Tensor:
-        """Return bytes (N, C, H, W) as floats at the size that is shown, stored channels last."""
+        """Return bytes (N, C, H, W) as floats at the chosen size, stored channels last."""
         scaled = images.float().sub_(self._mean).mul_(self._scale)
         if self._side is not None:
             size = (self._side, self._side)
@@ -107,7 +107,7 @@ class Feed:
 
 
 def _moved(split: Split, device: torch.device) -> Split:
-    """Return `split` on `device`, in parts, so that its images lie in memory once at most."""
+    """Return `split` on `device`; it is moved in parts, to hold its images only once."""
     whole = torch.empty((len(split), *split.image_shape), dtype=torch.uint8, device=device)
     place = 0
     for images in split.chunks(_MOVED):

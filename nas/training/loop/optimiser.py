@@ -1,4 +1,4 @@
-"""Optimisers: what a recipe names, of torch.optim, with weight decay where the recipe wants it."""
+"""Optimisers: those of torch.optim that a recipe names, with its weight decay."""
 
 import torch
 from torch import nn

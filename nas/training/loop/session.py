@@ -44,20 +44,19 @@ from nas.training.network.weights_file import load_weights, save_weights
 __all__ = ["EpochResult", "Session"]
 
 _EVALUATION_BATCH = 128
-_AVERAGE_BATCHES = 8  # at least, for the statistics of averaged weights, which have none
+_AVERAGE_BATCHES = 8  # at least, to compute the statistics of averaged weights
 
 
 @dataclass(frozen=True, slots=True)
 class EpochResult:
     """The results of one epoch: `metrics` of the task by name, on the validation split.
 
-    `epoch` counts from 1; `train_loss` is the mean of the losses that were minimised, label
-    smoothing and augmentation included; `seconds` is what training and validation took, and
-    `images_per_second` the pace of training alone. `lr` is that of the last step. `profile` holds
-    the laps of `nas.study.time_profile` and the images trained on, where the session was told to
-    measure them.
+    `epoch` counts from 1; `train_loss` is the mean of the minimised losses, with label smoothing
+    and augmentation; `seconds` is the time of training and validation, `images_per_second` the
+    speed of training alone. `lr` is that of the last step. `profile` holds the laps of
+    `nas.study.time_profile` and the number of training images, if the session measures them.
 
-    Where `train_loss` is no number, nothing was validated, and there are no metrics.
+    If `train_loss` is not finite, the epoch is not validated and has no metrics.
     """
 
     epoch: int
@@ -69,7 +68,7 @@ class EpochResult:
     profile: Profile | None = None
 
     def to_row(self) -> dict[str, Any]:
-        """Return the fields by name, the metrics among them."""
+        """Return the fields by name, including the metrics."""
         row = asdict(self)
         return {"epoch": row.pop("epoch"), **row.pop("metrics"), **row}
 
@@ -96,7 +95,7 @@ class Session:
         """Build the network of `layers`, which must be lowered for the input of `task`.
 
         `max_epochs` is the length of the schedule; `seed` draws the weights, the order of the
-        images and their augmentation. A search sets `rungs` to the epochs at which it judges.
+        images and their augmentation. A search sets `rungs` to its rung epochs.
         """
         if layers[0].shape != task.input or layers[-1].shape.channels != task.outputs:
             raise ValueError(f"layers for {layers[0].shape}, but the task has {task.input}")
@@ -120,12 +119,12 @@ class Session:
         self._train, self._val = self._full
 
     def join(self, team: Team) -> None:
-        """Train with the other processes of `team`, which have made the same session as this one.
+        """Train with the other processes of `team`, which have the same session.
 
-        The recipe's batches are shared out among them. To be called before anything else.
+        Each batch is divided among them. Call this before any other method.
 
         Raises:
-            TaskError: they cannot be.
+            TaskError: a batch cannot be divided.
         """
         if team.size == 1:
             return
@@ -136,10 +135,10 @@ class Session:
         self._team, self._trained = team, team.wrap(self.network)
 
     def accelerate(self, accelerate: Callable[[Network], str]) -> None:
-        """Let `accelerate` make the network train faster; it returns why it does not, if so.
+        """Let `accelerate` speed up the network; it returns the reason if it does not.
 
-        To be called after `join`, before anything else. A network that several processes train is
-        left as it is, because its batch norms are shared.
+        Call this after `join`, before other methods. A network that several processes train stays
+        unchanged, because its batch norms are shared.
         """
         if self._team.size > 1:
             self._plain = "several workers train it"
@@ -149,7 +148,7 @@ class Session:
             accelerate(self.average.network)
 
     def profile(self) -> None:
-        """Measure from now on where the time goes, for the `profile` of each epoch.
+        """Measure the time of each part of an epoch, for its `profile`.
 
         Otherwise no clock is read within an epoch.
         """
@@ -174,7 +173,7 @@ class Session:
     def run_epoch(self, on_step: Callable[[int, int], None] | None = None) -> EpochResult:
         """Train for one epoch, then measure the validation split.
 
-        `on_step(step, steps)` is called after each step has been asked of the device.
+        `on_step(step, steps)` is called after each step is queued on the device.
 
         Raises:
             ValueError: the schedule of `max_epochs` is over.
@@ -198,7 +197,7 @@ class Session:
         )
 
     def test(self) -> dict[str, float]:
-        """Measure the test split; for the final report only, never for a choice."""
+        """Measure the test split; for the final report, never for selection."""
         return self.scores(self.task.test).result()
 
     @lost_decoders_named()
@@ -207,7 +206,7 @@ class Session:
         return self._evaluate(self._feed(split))
 
     def save_weights(self, path: Path) -> str:
-        """Write the weights as safetensors, whole or not at all; return the file's SHA-256.
+        """Write the weights as safetensors, atomically; return the file's SHA-256.
 
         Raises:
             TaskError: the file cannot be written.
@@ -215,7 +214,7 @@ class Session:
         return save_weights(self.evaluated, path)
 
     def load_weights(self, path: Path, sha256: str | None) -> None:
-        """Take over the weights in a file of `save_weights`, which returned `sha256`.
+        """Load the weights in a file of `save_weights`, which returned `sha256`.
 
         Raises:
             TaskError: the file is missing, broken, has changed, or belongs to another network.
@@ -233,7 +232,7 @@ class Session:
         return images_of_epoch(len(self._train), self.recipe.batch_size)
 
     def _lap(self, part: str | None) -> None:
-        """Give the time since the last call to `part`; None: to no part."""
+        """Add the time since the last call to `part`; None: to no part."""
         if self._stopwatch is None:
             return
         if part is None:
@@ -248,7 +247,7 @@ class Session:
         return {**self._stopwatch.read(), "images": float(self._images_of_epoch), **plain}
 
     def _validate(self) -> dict[str, float]:
-        """Measure the validation split, with batch-norm statistics of the weights at hand."""
+        """Measure the validation split, with batch-norm statistics of the current weights."""
         self._recalibrate()
         found = self._evaluate(self._val).result()
         self._lap("evaluation")
@@ -303,11 +302,11 @@ class Session:
 
     @torch.no_grad()
     def _recalibrate(self) -> None:
-        """Measure the batch-norm statistics of the weights as they are now.
+        """Recompute the batch-norm statistics for the current weights.
 
-        Running statistics trail the weights by many steps, which in a short schedule with a high
-        learning rate decides the error; and they saw augmented images, validation is of plain
-        ones. Training itself never reads them.
+        Running statistics lag many steps behind the weights, which decides the error in a short
+        schedule with a high rate. They are also of augmented images; validation images are not
+        augmented. Training never reads them.
         """
         least = _AVERAGE_BATCHES if self.average else 0
         batches = max(self.recipe.bn_batches, least)
@@ -324,7 +323,7 @@ class Session:
         for images, _ in itertools.islice(feed, batches):
             for some in images.chunk(self.recipe.accumulation):
                 seen += 1
-                for norm in norms:  # the plain mean; torch's own, None, would wait for the device
+                for norm in norms:  # the mean; torch's own (None) would wait for the device
                     norm.momentum = 1 / seen
                 with self._precision():
                     network(some)
@@ -353,7 +352,7 @@ _HELD: "WeakKeyDictionary[Split, dict[_Kind, Feed]]" = WeakKeyDictionary()
 
 
 def _held(split: Split, task: Task, device: torch.device, augment: Augmentation) -> Feed:
-    """Return the feed of `split` on `device`, made once for all trainings while `split` lives."""
+    """Return the feed of `split` on `device`, cached for as long as `split` exists."""
     kinds = _HELD.setdefault(split, {})
     kind = (device, augment, (task.input, task.mean, task.std))
     if kind not in kinds:

@@ -35,7 +35,7 @@ class StreamFeed:
         self._scale = 1 / (255 * torch.tensor(task.std, device=device))[:, None, None]
 
     def at(self, side: int) -> Self:
-        """Return the same images decoded to `side` pixels: what is shown of them is the same."""
+        """Return the same images, with the same crops, decoded to `side` pixels."""
         other = copy.copy(self)
         other._side = side
         return other
@@ -66,7 +66,7 @@ class StreamFeed:
         return self._batches(parts, drawn, recipe)
 
     def ordered(self, batch_size: int, team: Team = ALONE) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield every image once, in order, not augmented; `team` takes turns with the batches."""
+        """Yield every image once, in order, not augmented; `team` shares out whole batches."""
         order = torch.arange(len(self._files))
         draws = torch.zeros(len(order), DRAWS)
         parts, drawn = (team.turns(torch.split(whole, batch_size)) for whole in (order, draws))
@@ -87,7 +87,7 @@ class StreamFeed:
     def _requests(
         self, indices: Sequence[Sequence[int]], draws: Sequence[Tensor], how: Cut
     ) -> Iterator[Request]:
-        """Yield what is asked of the decoders, when they ask for more."""
+        """Yield the requests to the decoders, on demand."""
         records = self._files.records
         for numbers, drawn in zip(indices, draws, strict=True):
             yield Request([records.source(number) for number in numbers], drawn.tolist(), how)

@@ -113,9 +113,9 @@ class Classifier(nn.Linear):
 
 
 class _Step(NamedTuple):
-    """One layer in execution: its module, the results it reads, and those that are over then.
+    """One layer in execution: its module, the results it reads, and those to free after it.
 
-    `compute` is what executes it where the substitutes of the network serve.
+    `compute` executes it where the substitutes of the network apply.
     """
 
     module: nn.Module
@@ -148,17 +148,17 @@ class Network(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits, shape (N, classes), of images `x`, shape (N, C, H, W)."""
         results: dict[int, Tensor] = {0: x}
-        # what is counted or exported is the network as its layers say
+        # counts and exports are those of the modules
         substituted = self._serve is not None and not _is_traced() and self._serve(self, x)
         for position, step in enumerate(self._steps, start=1):
             compute = step.compute if substituted else step.module
             results[position] = compute(*(results[read] for read in step.reads))
-            for free in step.frees:  # so that inference holds no more than it still needs
+            for free in step.frees:  # so that inference holds only what it needs
                 del results[free]
         return results[len(self._steps)]
 
     def change_modules(self, change: Callable[[nn.Module], nn.Module]) -> None:
-        """Put `change(module)` in the place of the module of each layer, which then computes it."""
+        """Replace the module of each layer by `change(module)`."""
         changed = {step.module: change(step.module) for step in self._steps}
         for name, module in list(self.named_modules()):
             if module in changed:
@@ -175,10 +175,10 @@ class Network(nn.Module):
         substitutes: Mapping[str, Callable[..., Tensor]],
         serve: Callable[[nn.Module, Tensor], bool],
     ) -> None:
-        """Compute layers by `substitutes`, which have their names, where `serve(network, input)`.
+        """Compute layers by `substitutes`, named as the layers, if `serve(network, input)`.
 
-        Modules, parameters and results stay the same, but for rounding. Hooks on modules that are
-        passed over are not called. `change_modules` ends it.
+        Modules, parameters and results stay the same, up to rounding. Hooks on replaced modules
+        are not called. `change_modules` removes all substitutes.
         """
         self._steps = [
             step._replace(compute=substitutes.get(layer.name, step.module))
@@ -191,8 +191,8 @@ def build(layers: Sequence[Layer], generator: torch.Generator | None = None) -> 
     """Return the initialised network of `layers`; `generator` (CPU) draws its weights.
 
     Residuals that are followed only by a ReLU begin as identities: the scale of their last batch
-    norm is 0 (Goyal et al. 2017). Everything after such a sum reads it without a batch norm, so
-    that otherwise a classifier after many of them would diverge.
+    norm is 0 (Goyal et al. 2017). No batch norm follows such a sum, so that
+    otherwise a classifier after many of them would diverge.
     """
     network = Network(layers)
     initialise(network, generator)
@@ -248,7 +248,7 @@ def _module(layer: Layer, alone: bool) -> nn.Module:
 
 
 def _plain(layer: Input | Shuffle | Add | Concat | Pool | Pad | GlobalPool) -> nn.Module:
-    """Return the module of one layer that has no weights and no switch."""
+    """Return the module of a layer of another kind, without weights."""
     match layer:
         case Input():
             return nn.Identity()
@@ -304,9 +304,9 @@ def _convolution(layer: Conv) -> nn.Module:
 
 
 def _unset(module: nn.Module) -> nn.Module:
-    """Give a module made on the meta device memory, and so skip torch's own initialisation.
+    """Allocate the weights of a module on the meta device, without torch's initialisation.
 
-    What `to_empty` does, but for the layout: that of a meta tensor takes the import of sympy.
+    Like `to_empty`, but without the layout of a meta tensor, which would import sympy.
     """
     for name, weight in module.named_parameters(recurse=False):
         setattr(module, name, nn.Parameter(torch.empty(weight.shape, dtype=weight.dtype)))
@@ -314,13 +314,13 @@ def _unset(module: nn.Module) -> nn.Module:
 
 
 def _is_traced() -> bool:
-    """Tell whether an exporter or fvcore is recording, instead of training or measuring."""
+    """Tell whether an exporter or fvcore traces the network."""
     tracing = bool(torch.jit.is_tracing())  # type: ignore[no-untyped-call,attr-defined]
     return tracing or torch.compiler.is_compiling()
 
 
 def _plant(root: nn.Module, name: str, module: nn.Module) -> None:
-    """Register `module` under the dotted `name`, with a plain container for each part before."""
+    """Register `module` under the dotted `name`, with plain containers as its parents."""
     *parents, leaf = name.split(".")
     for parent in parents:
         if parent not in dict(root.named_children()):

@@ -1,9 +1,9 @@
-"""Kernels: the operations of a training step that torch is slow at on a CPU thread, in C.
+"""Kernels: operations of a training step in C, where torch is slow on one CPU thread.
 
-Between two 1x1 convolutions a step is bound by memory: batch norm, activation and depthwise
-convolution read and write maps of many channels, and do little with them. torch passes over such a
-map some thirty times where ten suffice. The sources are compiled for the processor at their first
-use, where there is a C compiler, and kept.
+Between two 1x1 convolutions a step is memory-bound: batch norm, activation and depthwise
+convolution read and write maps of many channels, with little arithmetic. torch passes over such a
+map some thirty times; ten suffice. The sources are compiled for the processor at their first use,
+if there is a C compiler, and cached.
 """
 
 from functools import cache

@@ -1,6 +1,6 @@
 """Binding: the C functions of `norm.c` and `depthwise.c`, called with tensors.
 
-All maps are float32 on the CPU in channels-last order; whoever calls sees to that.
+All maps are float32 on the CPU in channels-last order; callers ensure this.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch import Tensor
 
 _LENGTH, _AT = ctypes.c_ssize_t, ctypes.c_void_p
 _FLOAT, _DOUBLE = ctypes.c_float, ctypes.c_double
-MOST_TAPS = 7  # the greatest kernel of a depthwise convolution, each way
+MOST_TAPS = 7  # the largest kernel of a depthwise convolution
 
 
 class _Given(ctypes.Structure):
@@ -37,7 +37,7 @@ class _Shape(ctypes.Structure):
 
 
 class NormValues(NamedTuple):
-    """A batch norm with its statistics, and the activation behind it: limits to `low` and `top`.
+    """A batch norm with its statistics, and the limits of the activation, `low` and `top`.
 
     The tensors have shape (channels,); `scale` is 1 / sqrt(variance + eps).
     """
@@ -51,7 +51,7 @@ class NormValues(NamedTuple):
 
 
 class Running(NamedTuple):
-    """The running statistics of a batch norm, to be updated in place, and how."""
+    """The running statistics of a batch norm, updated in place by `step`."""
 
     mean: Tensor
     variance: Tensor
@@ -106,7 +106,7 @@ class Kernels:
         return mean, scale
 
     def apply(self, x: Tensor, norm: NormValues) -> Tensor:
-        """Return `x`, shape (N, C, H, W), behind `norm` and its activation."""
+        """Return `x`, shape (N, C, H, W), after `norm` and its activation."""
         y = torch.empty_like(x)
         _check(self._apply(x.data_ptr(), y.data_ptr(), *_size(x), *_flat(norm)))
         return y
@@ -114,9 +114,9 @@ class Kernels:
     def backward(
         self, x: Tensor, g: Tensor, norm: NormValues, instead: bool = False
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the gradients of `x`, gain and bias, from that behind the norm, `g`.
+        """Return the gradients of `x`, gain and bias, from `g`, that after the norm.
 
-        `instead` says that the first may be written in the place of `g`.
+        With `instead` the first one overwrites `g`.
         """
         dx = g if instead else torch.empty_like(x)
         gain, bias = torch.empty_like(norm.gain), torch.empty_like(norm.bias)
@@ -136,10 +136,10 @@ class Kernels:
         before: NormValues | None,
         after: NormValues | Running | None,
     ) -> tuple[Tensor, Tensor | None, Tensor | None]:
-        """Return the convolution of `x` behind `before`, and its statistics where they are taken.
+        """Return the convolution of `x` after `before`, and its statistics if requested.
 
         `weights` have shape (C, 1, kernel, kernel). `after` is a norm to apply to the result, or
-        the running statistics of one, for which mean and scale of the result are returned.
+        running statistics to update; mean and scale of the result are then returned.
         """
         n, c, h, w = x.shape
         size = (n, c, taps.out(h), taps.out(w))
@@ -170,8 +170,8 @@ class Kernels:
     ) -> tuple[Tensor, ...]:
         """Return the gradients of x, the weights, and gain and bias of `before` and of `after`.
 
-        `maps` are x, what the convolution gave, and the gradient behind `after`. Of a norm that is
-        not there the gradients are empty.
+        `maps` are x, the output of the convolution, and the gradient after `after`. The gradients
+        of an absent norm are empty.
         """
         x, y, g = maps
         found = [torch.empty_like(x), torch.empty_like(weights)]

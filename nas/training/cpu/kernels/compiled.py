@@ -1,9 +1,9 @@
-"""Compiled: the shared library of the C sources in this package, made at its first use.
+"""Compiled: the shared library of the C sources in this package, compiled at its first use.
 
-It is kept in the cache folder under a name made of all that it depends on, so that other sources,
-flags or processors never find it. Nothing is compiled when the package is installed, and nobody is
-asked to install a compiler. A library is tried in a process of its own before it is used: one for
-another processor would end the process that calls it.
+It is in the cache folder, under a hash of the sources, the command and the processor that it
+depends on. Nothing is compiled when the package is installed, and a compiler is optional. A library
+is first tried in a separate process: one for another processor would end the process that calls
+it.
 """
 
 import contextlib
@@ -35,7 +35,7 @@ class NoLibraryError(Exception):
 
 
 def compiled_library() -> ctypes.CDLL:
-    """Return the library, compiled now if it has not been.
+    """Return the library; compile it if it is missing.
 
     Raises:
         NoLibraryError: it cannot be made, loaded or run.
@@ -75,7 +75,7 @@ def _key(command: list[str]) -> str:
 
 
 def _processor() -> str:
-    """Return what tells processors with other instructions apart: nodes may share a cache."""
+    """Return a text that differs between instruction sets: nodes may share a cache."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -85,7 +85,7 @@ def _processor() -> str:
 
 
 def _made(command: list[str], path: Path) -> ctypes.CDLL:
-    """Compile, and keep the library at `path` where that can be written."""
+    """Compile the library, and cache it at `path` if possible."""
     with tempfile.TemporaryDirectory(prefix="nas-kernels-") as folder:
         made = Path(folder) / path.name
         _compile([*command, "-o", str(made), *map(str, _SOURCES), "-lm"])
@@ -106,10 +106,10 @@ def _compile(command: list[str]) -> None:
 
 
 def _try(path: Path) -> None:
-    """Call the library in a process of its own.
+    """Call the library in a separate process.
 
     Raises:
-        NoLibraryError: it computes something else, or nothing.
+        NoLibraryError: its results are wrong, or it fails.
     """
     words = [sys.executable, "-I", trial_call.__file__, str(path)]
     done = subprocess.run(words, capture_output=True, check=False, timeout=_TRIAL_SECONDS)

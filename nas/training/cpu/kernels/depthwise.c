@@ -13,7 +13,7 @@ typedef struct {
 } Shape;
 
 /* A window of three columns that slides over three rows, V channels from c on: left, middle, right.
- * Beside the map is nothing. */
+ * Outside the map are zeros. */
 #define WINDOW(V)                                                            \
   const float *R x0 = rows[0] + c, *R x1 = rows[1] + c, *R x2 = rows[2] + c; \
   V none = {0}, l0 = none, l1 = none, l2 = none, r0, r1, r2;                 \
@@ -45,7 +45,7 @@ THREE(three_16, v16)
 THREE(three_8, v8)
 THREE(three_1, float)
 
-/* What one row of gradients g adds to the gradient of the weights; otherwise as above. */
+/* Add one row of gradients g to the gradient of the weights; otherwise as above. */
 #define THREE_WEIGHTS(NAME, V)                                                                \
   static inline void NAME(const float *const *rows, const float *R g, float *R d, len width,  \
                           len C, len c) {                                                     \
@@ -74,7 +74,7 @@ THREE_WEIGHTS(three_weights_1, float)
     for (; c < C; c++) NAME##_1(__VA_ARGS__, C, c);                 \
   } while (0)
 
-/* The same for any kernel and stride; a tap outside the map is passed over. */
+/* The same for any kernel and stride; taps outside the map are skipped. */
 #define GENERAL(NAME, V)                                                                        \
   static inline void NAME(const float *const *rows, const float *R w, float *R out,             \
                           const Shape *s, len C, len c) {                                       \
@@ -91,7 +91,7 @@ GENERAL(general_16, v16)
 GENERAL(general_8, v8)
 GENERAL(general_1, float)
 
-/* What row i of the taps adds: to the gradient of the weights, and to that of one input row. */
+/* Add row i of the taps to the gradient of the weights, and to that of one input row. */
 #define GENERAL_BACK(NAME, V)                                                                  \
   static inline void NAME(const float *R row, const float *R g, const float *R w, float *R d,  \
                           float *R back, const Shape *s, len C, len c) {                       \
@@ -111,10 +111,10 @@ GENERAL_BACK(general_back_16, v16)
 GENERAL_BACK(general_back_8, v8)
 GENERAL_BACK(general_back_1, float)
 
-/* The rows of a map behind its norm, or of a gradient before it, each computed once. */
+/* The rows of a map after its norm, or of a gradient before it, each computed once. */
 typedef struct {
   const float *map, *gradient; /* of one image; without a gradient the rows are those of the map */
-  const Norm *norm;            /* NULL: the rows are as they stand */
+  const Norm *norm;            /* NULL: the rows are unchanged */
   const float *slope, *offset, *zeros;
   float *ring;
   len rows, numbers, span, kept, done;
@@ -153,7 +153,7 @@ static const float *row_at(Rows *rows, len at) {
   return rows->ring + at % rows->kept * rows->numbers;
 }
 
-/* The weights of torch, (channels, kernel * kernel), with the channels last; or back, added up. */
+/* torch's weights, (channels, kernel * kernel), with channels last, taps optionally reversed. */
 static void channels_last(const float *R w, float *R to, len channels, len taps, int reversed) {
   for (len c = 0; c < channels; c++)
     for (len k = 0; k < taps; k++)
@@ -166,7 +166,7 @@ static int is_simple(const Shape *s) {
 
 static len pixels_of(const Shape *s) { return s->images * s->out_height * s->out_width; }
 
-/* A norm as Python gives it: NULL, or what norm_of takes. `top` and `low` are its activation's. */
+/* A norm from Python, or NULL: the arguments of norm_of, with its activation's `low` and `top`. */
 typedef struct {
   const float *gain, *bias, *mean, *scale;
   float low, top;
@@ -177,7 +177,7 @@ static Norm opened(Scratch *scratch, const Given *given, len channels) {
                  given->top);
 }
 
-/* out = convolution of x behind the norm `before`. With `after`, that norm is applied to it;
+/* out = convolution of x after the norm `before`. With `after`, that norm is applied to it;
  * otherwise, with `mean`, its statistics are taken as norm_statistics does. */
 int depthwise_forward(const float *x, float *out, const Shape *s, const float *weights,
                       const Given *before, const Given *after, float *running_mean,
@@ -246,8 +246,8 @@ static void image_backward(const Shape *s, Rows *inputs, Rows *gradients, const 
   }
 }
 
-/* Gradients of depthwise_forward, with the statistics of both norms taken in training. `y` is what
- * it gave, `g` the gradient behind the norm `after`; the results of an absent norm are not read. */
+/* Gradients of depthwise_forward, with the statistics of both norms taken in training. `y` is
+ * its output, `g` the gradient after the norm `after`; results of an absent norm are not set. */
 int depthwise_backward(const float *x, const float *y, const float *g, const Shape *s,
                        const float *weights, const Given *before, const Given *after, float *d_x,
                        float *d_weights, float *d_gain, float *d_bias, float *d_gain_after,

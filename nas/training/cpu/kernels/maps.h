@@ -1,12 +1,12 @@
 /* Batch norm, its activation and depthwise convolution, on float32 maps in channels-last order.
  *
- * A map of P pixels and C channels is P * C numbers, the channels of one pixel side by side. These
+ * A map of P pixels and C channels is P * C numbers, the channels of one pixel adjacent. These
  * operations are bound by memory, so each of them reads and writes a map as few times as it can:
  * a norm is applied where its result is needed, and the sums that the next step needs are taken
  * while the numbers are in the cache. One thread; no result depends on time or address.
  *
  * A norm is y = min(max(x * a + b, low), top): without an activation low and top are infinite.
- * What returns an int returns 0, or 1 where there is no memory for its scratch.
+ * Functions that return an int return 0, or 1 if there is no memory for scratch.
  */
 
 #ifndef NAS_MAPS_H
@@ -20,15 +20,15 @@
 typedef ptrdiff_t len;
 
 #define R restrict
-#define SPAN 128   /* numbers, at least, that one loop takes: few channels would make it too short */
-#define FLUSH 32   /* spans that are summed in single precision before they go to double */
+#define SPAN 128   /* least length of a loop: few channels alone would make it too short */
+#define FLUSH 32   /* spans that are summed in single precision before double */
 
 typedef struct {
   const float *a, *b; /* repeated to the length of a span */
   float low, top;
 } Norm;
 
-/* Sums per channel of two products, over spans: what statistics and gradients are made of. */
+/* Sums per channel of two products, over spans, for statistics and gradients. */
 typedef struct {
   len channels, span, count;
   float *shift, *one, *two;
@@ -93,7 +93,7 @@ static void sums_flush(Sums *sums) {
   sums->count = 0;
 }
 
-/* Begin anew, with gradients behind a norm of this mean. */
+/* Reset, for gradients after a norm of this mean. */
 static void sums_start(Sums *sums, const float *mean) {
   sums_flush(sums);
   memset(sums->ones, 0, sums->channels * sizeof(double));
@@ -102,7 +102,7 @@ static void sums_start(Sums *sums, const float *mean) {
   fill(sums->shift, sums->channels, sums->span);
 }
 
-/* Add x and its square, less a shift near the mean, which is taken from the first numbers. */
+/* Add x - shift and its square; the shift is near the mean, taken from the first pixels. */
 static void sums_of_map(Sums *sums, const float *R x, len n, int first) {
   len span = sums->span, channels = sums->channels;
   float *R shift = sums->shift, *R one = sums->one, *R two = sums->two;
@@ -125,13 +125,13 @@ static void sums_of_map(Sums *sums, const float *R x, len n, int first) {
   }
 }
 
-/* The gradient g behind a norm where its activation does not limit x * a + b, else nothing. */
+/* The gradient g after a norm where its activation does not limit x * a + b, else 0. */
 static inline float passed(float x, float a, float b, float low, float top, float g) {
   float y = x * a + b;
   return (y <= low) | (y >= top) ? 0.0f : g;
 }
 
-/* Add the gradient g behind a norm, and its product with x less the mean, kept in `shift`. */
+/* Add the gradient g after a norm, and its product with x minus the mean, in `shift`. */
 static void sums_of_gradient(Sums *sums, const float *R x, const float *R g, len n, Norm norm) {
   len span = sums->span;
   const float *R a = norm.a, *R b = norm.b, *R shift = sums->shift;
@@ -161,7 +161,7 @@ static void apply(const float *x, float *y, len n, len span, Norm norm) {
   }
 }
 
-/* The gradient before a norm: a * d + x * slope + offset, d being g where it was not limited. */
+/* The gradient before a norm: a * d + x * slope + offset, d is g where not limited, else 0. */
 static void gradient(const float *R x, const float *g, float *out, len n, len span, Norm norm,
                      const float *R slope, const float *R offset) {
   const float *R a = norm.a, *R b = norm.b;
@@ -176,7 +176,7 @@ static void gradient(const float *R x, const float *g, float *out, len n, len sp
   }
 }
 
-/* Turn sums of a map into its mean and 1 / sqrt(variance + eps); count them into running ones. */
+/* Turn sums of a map into its mean and 1 / sqrt(variance + eps); update the running ones. */
 static void statistics(Sums *sums, len pixels, float *mean, float *scale, float *running_mean,
                        float *running_var, double step, double eps) {
   sums_flush(sums);
@@ -192,7 +192,7 @@ static void statistics(Sums *sums, len pixels, float *mean, float *scale, float 
   }
 }
 
-/* What a norm computes with its statistics, in scratch of two spans. */
+/* A norm with its statistics as y = x * a + b, in scratch of two spans. */
 static Norm norm_of(Scratch *scratch, len channels, const float *gain, const float *bias,
                     const float *mean, const float *scale, float low, float top) {
   len span = span_of(channels);
@@ -206,7 +206,7 @@ static Norm norm_of(Scratch *scratch, len channels, const float *gain, const flo
   return (Norm){a, b, low, top};
 }
 
-/* What the backward pass of a norm needs of the sums; `d_gain` and `d_bias` are results. */
+/* Coefficients of the backward pass of a norm; `d_gain` and `d_bias` are results. */
 static void slopes(Sums *sums, len pixels, const float *a, const float *mean, const float *scale,
                    float *R slope, float *R offset, float *d_gain, float *d_bias) {
   sums_flush(sums);

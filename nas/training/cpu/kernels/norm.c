@@ -1,4 +1,4 @@
-/* Batch norm and the activation behind it; see maps.h. */
+/* Batch norm and the activation after it; see maps.h. */
 
 #include "maps.h"
 

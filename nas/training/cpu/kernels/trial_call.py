@@ -1,8 +1,8 @@
-"""Trial call: whether a library of kernels runs on this processor, and what it computes.
+"""Trial call: check that a library of kernels runs on this processor, and its results.
 
     python -I trial_call.py LIBRARY
 
-It calls one function of each source and exits with 0 where the results are right. It loads neither
+It calls one function of each source and exits with 0 if the results are right. It loads neither
 torch nor this package, so that it takes some milliseconds.
 """
 
@@ -47,4 +47,4 @@ def _depthwise(library: ctypes.CDLL) -> bool:
 if __name__ == "__main__":
     _library = ctypes.CDLL(sys.argv[1])
     if not (_apply(_library) and _depthwise(_library)):
-        sys.exit("it computes other numbers")
+        sys.exit("its results are wrong")
