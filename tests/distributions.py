@@ -1,4 +1,4 @@
-"""Installed packages written by hand: a module, and the metadata that pip would leave beside it."""
+"""Installed packages written by hand: a module, and the metadata that pip would write."""
 
 from collections.abc import Mapping
 from pathlib import Path

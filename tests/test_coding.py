@@ -1,4 +1,4 @@
-"""Codes of architectures: what is remembered of a stage is what would be found anew."""
+"""Codes of architectures: cached codes of a stage equal new ones."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Faults of disks, folders and data: no network is to blame, and the study pauses."""
+"""Faults of disks, folders and data: they pause the study, and fail no network."""
 
 import errno
 from collections.abc import Callable, Iterator

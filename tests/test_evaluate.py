@@ -1,4 +1,4 @@
-"""The trial boundary: whatever an evaluator does, a report comes out."""
+"""The trial boundary: every evaluation returns a report."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The loop without Ray: every job ends in the store, and the watcher hears of it afterwards."""
+"""The loop without Ray: every job ends in the store before the watcher is notified."""
 
 from pathlib import Path
 from typing import Any

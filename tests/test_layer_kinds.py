@@ -1,4 +1,4 @@
-"""No reader of layers passes over a kind that it does not know: the type checker names it."""
+"""Readers of layers handle every kind: the type checker reports a missing one."""
 
 import ast
 import typing

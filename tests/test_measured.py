@@ -1,4 +1,4 @@
-"""A winner has to hold a budget in latency when it is measured, not only by the table."""
+"""A winner must fit a latency budget when it is measured, not only by the table."""
 
 from dataclasses import asdict, replace
 from typing import Any

@@ -1,4 +1,4 @@
-"""The table of metrics: what it writes, which way is better, and what it refuses."""
+"""The table of metrics: formats, directions, and refusals."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""The statistics of the benchmark of rungs: against scipy, and against what is known of them."""
+"""The statistics of the benchmark of rungs, against scipy and known properties."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The registries: which parts there are, which one is loaded, and what a broken package says."""
+"""The registries: names of parts, loading, and errors of broken packages."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Resampling: intervals that cover, tests that are level, and arithmetic against brute force."""
+"""Resampling: coverage of intervals, level of tests, arithmetic against brute force."""
 
 import itertools
 import math

@@ -1,4 +1,4 @@
-"""Resolution as a fidelity: which sizes the rungs may have, and what a study makes of them."""
+"""Resolution as a fidelity: valid sizes of the rungs, and their use in a study."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a study has found: its front, its best, its hypervolume."""
+"""Results of a study: its front, its best, its hypervolume."""
 
 from typing import Any
 

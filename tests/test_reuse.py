@@ -1,4 +1,4 @@
-"""Reuse: which earlier results stand for a training, and which do not."""
+"""Reuse: which earlier results replace a training, and which do not."""
 
 import copy
 import hashlib

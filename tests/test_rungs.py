@@ -1,4 +1,4 @@
-"""The ladder: who goes on at a rung."""
+"""The ladder: trials that continue."""
 
 import math
 from typing import Any

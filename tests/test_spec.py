@@ -1,4 +1,4 @@
-"""The definition of a study: its JSON, and what it is read as."""
+"""The definition of a study: its JSON, written and read."""
 
 from dataclasses import replace
 from typing import Any

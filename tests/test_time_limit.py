@@ -1,4 +1,4 @@
-"""A study whose time is limited: when it ends, what it says meanwhile, and where it goes on."""
+"""A study with a time limit: its end, its messages, and its continuation."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

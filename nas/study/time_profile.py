@@ -23,7 +23,7 @@ PROFILE_PART_MEANINGS = {
     "overhead": "the rest: loading, building, counting, scoring, saving, waiting for the driver",
 }
 
-PLAIN = "PyTorch alone: "  # of a profile's key: a count of epochs, and behind it why
+PLAIN = "PyTorch alone: "  # of a profile's key: a count of epochs; the reason follows
 Profile = Mapping[str, float]
 
 

@@ -1,4 +1,4 @@
-"""What the tests of every family ask: counts, members, feasibility and training."""
+"""Tests shared by all families: counts, members, feasibility and training."""
 
 import functools
 import itertools

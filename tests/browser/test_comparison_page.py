@@ -1,4 +1,4 @@
-"""The page of a comparison in a real browser: it draws on every page and asks for nothing."""
+"""The page of a comparison in a real browser: it draws both figures, without a request."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The report in a real browser: it draws, answers, and asks the network for nothing."""
+"""The report in a real browser: it draws, reacts, and makes no network request."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The start of a study on the screen: eight lines, the strides in force, a page that can be had."""
+"""The start of a study on the screen: eight lines, the strides in use, a reachable page."""
 
 import re
 import socket

@@ -1,4 +1,4 @@
-"""The networks that people name: a trial of a study, or the id that its tables print."""
+"""Names of networks: a trial of a study, or the id that its tables print."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""`nas prove`: a table in, scores and files out; what is kept is not measured again."""
+"""`nas prove`: scores and files from a table; finished runs are not repeated."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""`nas proxies`: the audit of a stored study, and computing what an older one lacks."""
+"""`nas proxies`: the audit of a stored study, and the computation of missing scores."""
 
 import json
 from dataclasses import replace

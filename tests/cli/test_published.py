@@ -1,4 +1,4 @@
-"""`nas published`: the golden test of every family, and what it says where a count is off."""
+"""`nas published`: the golden test of every family, and its output on a wrong count."""
 
 import json
 import subprocess

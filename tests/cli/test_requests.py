@@ -1,4 +1,4 @@
-"""Commands: words become the requests of the workflows, whose defaults the options show."""
+"""Commands: arguments become requests of the workflows, whose defaults options show."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What no trial could run on is refused before a study is entered."""
+"""Resources too small for a trial are refused before a study exists."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`nas search` on images of one's own: what `nas train` understands, understood alike."""
+"""`nas search` on the user's images: the same options as in `nas train`."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`nas search --resolutions`: what is understood, and what is refused before anything is made."""
+"""`nas search --resolutions`: valid values, and refusals before anything is created."""
 
 from pathlib import Path
 from typing import Any

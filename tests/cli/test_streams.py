@@ -1,4 +1,4 @@
-"""Any encoding of the terminal, a reader that has seen enough, and no home."""
+"""Any encoding of the terminal, a pipe that is closed, and no home folder."""
 
 import os
 import subprocess

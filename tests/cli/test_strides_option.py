@@ -1,4 +1,4 @@
-"""Strides on the command line: stated, printed, stored, and refused where they do nothing."""
+"""Strides on the command line: stated, printed, stored, and refused without effect."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""`nas train`: every way to get its words wrong; `tests/integration/test_train.py` trains."""
+"""`nas train`: refused arguments; `tests/integration/test_train.py` trains."""
 
 from pathlib import Path
 

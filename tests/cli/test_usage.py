@@ -1,4 +1,4 @@
-"""Wrong words: one line of cause, one of remedy, exit code 2 or a documented one."""
+"""Wrong arguments: one line of cause, one of remedy, exit code 2 or a documented one."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Several writes of one study as one, for every database that the store can use."""
+"""Several writes in one transaction, for every database that the store can use."""
 
 from dataclasses import replace
 

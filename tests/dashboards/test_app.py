@@ -1,4 +1,4 @@
-"""The dashboard's server: who may ask, its headers, its health, its errors."""
+"""The dashboard's server: access, headers, health, errors."""
 
 import socket
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The ONNX file: checked when read back, and never there when it is wrong."""
+"""The ONNX file: checked when read back, and absent if it is wrong."""
 
 from collections.abc import Callable
 from dataclasses import replace

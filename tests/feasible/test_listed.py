@@ -1,4 +1,4 @@
-"""Listing a space answers as tabulating it does, and draws uniformly."""
+"""A listed space answers like a tabulated one, and draws uniformly."""
 
 from collections import Counter
 from typing import Any

@@ -1,4 +1,4 @@
-"""Several spaces searched as one: fair draws, the right space asked, one budget for all."""
+"""Several spaces searched as one: fair draws, the right space, one budget for all."""
 
 from collections import Counter
 from typing import Any

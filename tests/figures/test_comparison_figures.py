@@ -1,4 +1,4 @@
-"""Figures of a comparison: what is drawn is what was found."""
+"""Figures of a comparison: they show its results."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The figures: what is drawn of a view, and that nothing of a study becomes markup."""
+"""The figures: their content, and that no text of a study becomes markup."""
 
 import json
 from dataclasses import replace

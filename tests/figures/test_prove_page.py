@@ -1,4 +1,4 @@
-"""The page of a proof: every score is drawn, and the page asks the network for nothing."""
+"""The page of a proof: every score is drawn, and the page makes no network request."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Optuna's samplers behind the gate, in a space small enough for the slowest of them."""
+"""Optuna's samplers within a budget, in a space small enough for the slowest."""
 
 from dataclasses import replace
 from typing import Any

@@ -1,4 +1,4 @@
-"""The pool and its points: the same however often and in which order they were needed."""
+"""The pool and its points: independent of the number and order of requests."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The predictor against what its parts stand for: Monte Carlo, finite differences, brute force."""
+"""The parts of the predictor against Monte Carlo, finite differences, brute force."""
 
 from dataclasses import replace
 from typing import Any

@@ -1,4 +1,4 @@
-"""What SQLite waits for the disk with: what ends a trial; no trial would begin meanwhile."""
+"""Writes to SQLite wait for the disk unless they are not `lasting`."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Networks as workers accelerate them, held to PyTorch in double precision."""
+"""Accelerated networks compared with PyTorch in double precision."""
 
 import copy
 

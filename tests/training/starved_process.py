@@ -1,4 +1,4 @@
-"""A study in a process that may not have the memory of its whole batches; prints what became of it.
+"""A study in a process that may not have the memory of its whole batches; prints the outcome.
 
 Two children measure what a trial takes with whole and with halved batches; a third gets a limit
 between the two and runs the study. The images are small enough to be held: greater ones are read by

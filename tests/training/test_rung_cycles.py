@@ -1,4 +1,4 @@
-"""What a recipe does at rungs: one schedule, or a cycle that ends at each; and who may reuse it."""
+"""A recipe at rungs: one schedule, or a cycle that ends at each rung; and its reuse."""
 
 import itertools
 from dataclasses import replace

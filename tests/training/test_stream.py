@@ -1,4 +1,4 @@
-"""The stream from disk: who decodes, what it takes of memory, and what may be lost."""
+"""The stream from disk: decoder processes, memory, and losses."""
 
 import io
 import os

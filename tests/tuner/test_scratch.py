@@ -1,4 +1,4 @@
-"""Scratch directories of Ray: in TMPDIR where Ray can use it, and elsewhere, said so, where not."""
+"""Scratch directories of Ray: in TMPDIR if Ray can use it, else elsewhere with a message."""
 
 import os
 import shutil

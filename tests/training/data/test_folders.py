@@ -1,4 +1,4 @@
-"""Folders are read with an account: parts by the names people use, and no file lost in silence."""
+"""Folders: usual names of the parts, and a report of every file that is left out."""
 
 import os
 from pathlib import Path

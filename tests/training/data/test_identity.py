@@ -1,4 +1,4 @@
-"""Images have an identity: what changes a training changes it, and nothing else does."""
+"""The identity of images: it changes if and only if a training would change."""
 
 import os
 import shutil

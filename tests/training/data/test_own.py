@@ -1,4 +1,4 @@
-"""Images of one's own: layouts, sizes found out, streaming, and what cannot be used."""
+"""Images of the user: layouts, detected sizes, streaming, and unusable images."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Images come through whole: any mode, depth, orientation and transparency, held or streamed."""
+"""Pixels are read correctly: any mode, depth, orientation, transparency, held or streamed."""
 
 import io
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The networks that are timed are the networks; what runtimes tell belongs to their layers."""
+"""Timed networks equal the module; times of a runtime are assigned to layers."""
 
 import numpy as np
 import onnxruntime

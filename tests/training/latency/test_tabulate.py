@@ -1,4 +1,4 @@
-"""The table of a space: what has to be timed, and how a prediction is judged."""
+"""The table of a space: units to time, and the accuracy of a prediction."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
