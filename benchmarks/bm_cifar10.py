@@ -3,8 +3,8 @@
 A study of the space igcv3 runs for `--time`, with the multiply-adds of a published network at
 3x32x32 as its budget; that network is no part of it. The `--best` candidates with the lowest
 validation error and the published network are then trained from scratch by one recipe under
-`--seeds` seeds that the search never used, and measured on the test split once each. All of it is
-done as a user would type it, by `nas search` and `nas train`; interrupted, it goes on where it was.
+`--seeds` seeds that the search never used, and measured on the test split once each. All of it
+runs the commands of a user, `nas search` and `nas train`; after an interruption it continues.
 
     python benchmarks/bm_cifar10.py             # two CPU cores: an hour and a half
     python benchmarks/bm_cifar10.py --quick     # tries everything in some minutes

@@ -3,9 +3,9 @@
 Candidates of the space igcv3 within `--budget` at 3x32x32 are trained on CIFAR-10 for `--epochs`
 epochs, each validated after every one, by nas.training alone: no Ray, no database. Every count of
 `--at-a-time` is that many processes, warm, with the images in memory, which take the same
-candidates from one queue; one at a time is the baseline. On a GPU the share of the time in which it
-was busy stands beside it, as its driver says, and `--mps` runs NVIDIA's Multi-Process Service
-meanwhile. On a CPU each process has one thread.
+candidates from one queue; one at a time is the baseline. On a GPU the table also has the share of
+the time in which it was busy, from its driver, and `--mps` runs NVIDIA's Multi-Process Service. On
+a CPU each process has one thread.
 
     python benchmarks/bm_packing.py --at-a-time 1 2 --limit 2000 --epochs 2     # two CPU cores
     python benchmarks/bm_packing.py --device cuda --at-a-time 1 2 4 8           # a GPU

@@ -1,8 +1,8 @@
-"""What a 1x1 convolution costs in each form: grouped, grouped with its shuffle, dense.
+"""The time of a 1x1 convolution in each form: grouped, grouped and shuffled, dense.
 
 The baseline of each row is the grouped convolution (with `F.channel_shuffle` where one follows) in
 channels-last; forward and backward, on one CPU core, least CPU time of the repeats. The rule of
-nas/training/cpu/pointwise.py is from this table, which says for each row what the rule does.
+nas/training/cpu/pointwise.py is from this table, which has its choice in each row.
 
     python benchmarks/bm_pointwise.py            # 3 minutes; --quick: half a minute
 """

@@ -1,8 +1,8 @@
 """Where the ReLU of an IGCV3 block stands: IGCV3-D against MobileNetV2 and the losing placement.
 
 CIFAR-10, three networks, the same short recipe, three seeds each. With a GPU on all images;
-without one on a class-balanced subset (--limit), which the table says. Interrupted, it goes on
-where it was. It writes the table (.md), the curves (.svg, .csv) and everything (.json).
+without one on a class-balanced subset (--limit), which the table says. After an interruption
+it continues. It writes the table (.md), the curves (.svg, .csv) and everything (.json).
 
     python benchmarks/bm_relu_placement.py                 # a GPU: 30 epochs of 45,000 images
     python benchmarks/bm_relu_placement.py --limit 500 --epochs 6 --score-limit 500 \\

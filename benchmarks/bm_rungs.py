@@ -2,14 +2,14 @@
 
 Networks of the space igcv3, from the upper end of a budget (`band`, where size does not do the
 ranking) and from the smallest to another budget (`range`), are trained on CIFAR-10 to full fidelity
-under several seeds. That is the truth. Every rung is compared with it, under both ways of a recipe
+under several seeds. That is the reference. Rungs are compared with it, under both ways of a recipe
 (`continue`: one schedule; `complete`: a cycle for each rung), with and without batch-norm
-statistics measured anew, by validation loss and by error. The baseline is the MAdds of a network,
+statistics recomputed, by validation loss and by error. The baseline is the MAdds of a network,
 which need no training; the ceiling is one full training against the others. Rank correlations have
 95 % bootstrap intervals over the networks.
 
-Every run is a line in the working folder: interrupted, it goes on where it was, and with
-`--networks` doubled it trains only what is new. `--minutes` ends it after the run in progress.
+Every run is a line in the working folder: after an interruption it continues, and with
+`--networks` doubled it trains only the new ones. `--minutes` ends it after the run in progress.
 
     python benchmarks/bm_rungs.py                   # 480 trainings, 2 hours of one CPU core
     python benchmarks/bm_rungs.py --minutes 35      # what that allows, in the same order
@@ -193,7 +193,7 @@ def drawn(feasible: FeasibleSpace, band: float | None, given: argparse.Namespace
 
 
 def measure(session: Session, val: Split, recipe) -> dict[str, float]:  # type: ignore[no-untyped-def]
-    """Measure the network as it is, then with batch-norm statistics measured anew; leave it so."""
+    """Measure the network, then again with recomputed batch-norm statistics, and keep these."""
     plain = session.scores(val).result()
     kept = {name: buffer.clone() for name, buffer in session.network.named_buffers()}
     session.recipe = recipe

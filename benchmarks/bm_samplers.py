@@ -1,7 +1,7 @@
-"""How long a sampler thinks: one proposal after n finished trials, in the space igcv3.
+"""The time of a sampler for one proposal after n finished trials, in the space igcv3.
 
 The baseline is evolution in the same run. The first proposal of a process, which encodes the whole
-history and fits the kernel, is timed apart from the following ones; a study asks again and again.
+history and fits the kernel, is timed apart from the others, which dominate in a study.
 
     python benchmarks/bm_samplers.py
 """

@@ -3,8 +3,8 @@
 Measured is training alone, after three steps to warm up: data, augmentation, forward, backward and
 optimiser, batch after batch, in the same network on the same images. The baseline is `plain` of
 train_loops.py: DataLoader, torchvision's transforms image by image, NCHW, nn.Conv2d(groups),
-view/transpose shuffles, torch's default SGD, loss.item(). Then ours with something else in the
-place of one part at a time. Without CIFAR-10 (--data) the images are noise.
+view/transpose shuffles, torch's default SGD, loss.item(). Then ours with one part at a
+time replaced. Without CIFAR-10 (--data) the images are noise.
 
 Each variant is a process of its own, on a CPU with one thread. All of them are warm before the
 first turn; then they take turns of a few steps, forwards and backwards, so that all see the same

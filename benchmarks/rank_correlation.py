@@ -1,4 +1,4 @@
-"""How well one score ranks networks as another does, and how sure that is: rho, tau, bootstrap."""
+"""Agreement of two rankings of networks, with intervals: rho, tau, bootstrap."""
 
 from dataclasses import dataclass
 

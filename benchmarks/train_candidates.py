@@ -1,4 +1,4 @@
-"""The networks whose training is timed: drawn from a space inside a budget, the greatest taken."""
+"""The networks whose training is timed: the largest of a sample within a budget."""
 
 from functools import cache
 from pathlib import Path

@@ -1,12 +1,12 @@
 """The two training loops that bm_train.py compares, each run in a fresh process of its own.
 
-`plain` is what one writes first: a DataLoader over images that are augmented one by one with
+`plain` is the usual loop: a DataLoader over images that are augmented one by one with
 torchvision, NCHW, view/transpose shuffles, torch's default SGD, `loss.item()` after each step.
 `ours` is nas.training.loop.session.Session as a worker has it. Every other name is ours with
-something else in the place of one of its parts.
+one of its parts replaced.
 
-A process warms up and writes `ready`. For each line that it is given it trains one turn, `steps`
-steps, and writes what it measured as JSON. It ends with its input.
+A process warms up and writes `ready`. For each input line it trains one turn, `steps` steps,
+and writes its measurements as JSON. It ends with its input.
 """
 
 import json

@@ -93,7 +93,7 @@ def measured(
     failing: Callable[[Trial], bool] | None = None,
     store: StudyStore | None = None,
 ) -> list[Trial]:
-    """Run a study to its end, in memory unless there is a `store`; `error` stands for training."""
+    """Run a study to its end, in memory unless there is a `store`; `error` replaces training."""
     sampler = make_sampler(spec.sampler, feasible_of(spec), spec.goals)
     study = Study(spec, store or MemoryStore(), sampler)
     while (trial := study.ask()) is not None:

@@ -1,4 +1,4 @@
-"""Determinism: proposals follow from the record alone, whoever ran it and in whatever order."""
+"""Determinism: proposals depend on the record alone, not on the process or the order."""
 
 import random
 from collections.abc import Sequence

@@ -24,7 +24,7 @@ def test_the_layers_of_any_member_fit_together(
     shapes: dict[Any, Any] = {}
     for layer in layers:
         assert layer.name not in shapes
-        read = [shapes[name] for name in layer.inputs]  # only what stands before it
+        read = [shapes[name] for name in layer.inputs]  # only earlier layers
         shapes[layer.name] = layer.shape
         check(layer, read)
     assert isinstance(layers[0], Input)

@@ -82,7 +82,7 @@ def test_a_later_run_has_what_an_earlier_one_left() -> None:
     study = limited(store, clock, published=False)
     ran(study, clock, 1.0, 4)
     study.ask()
-    ends = [30.0, 30.0, 45.0, 270.0]  # at once, half beside each other, and after a pause
+    ends = [30.0, 30.0, 45.0, 270.0]  # at once, half in parallel, and after a pause
     later = MemoryStore()
     for trial, end, took in zip(
         store.trials("study"), [*ends, 0.0], (30, 30, 30, 5, 0), strict=True

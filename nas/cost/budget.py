@@ -54,7 +54,7 @@ class Constraint:
 
     @property
     def unit(self) -> str:
-        """The unit behind an exact value, with a space."""
+        """The unit after an exact value, with a space."""
         return f" {cost_metric(self.cost).exact_unit}".rstrip()
 
     def at(self, value: float) -> str:

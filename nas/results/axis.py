@@ -28,6 +28,6 @@ class Axis:
 
     @property
     def suffix(self) -> str:
-        """The unit behind a drawn number, with a space unless an SI prefix may precede it."""
+        """The unit after a drawn number, with a space unless an SI prefix may precede it."""
         unit = self.metric.unit
         return unit if self.metric.write or not unit else f" {unit}"

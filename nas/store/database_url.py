@@ -150,7 +150,7 @@ def _check_foreign_keys(connection: sqlite3.Connection, _record: object) -> None
 
 
 def _begin(connection: sa.Connection) -> None:
-    # A deferred transaction that begins to write fails if another one has written meanwhile; an
+    # A deferred transaction that begins to write fails if another one has written since; an
     # immediate one waits.
     options = connection.get_execution_options()
     write = options.get("write", False)

@@ -70,7 +70,7 @@ class TrainingEvaluator:
         """Count the network with fvcore at the deployment input, score it, train it on the task.
 
         The weights are written into the study's folder after the caller has taken the last epoch,
-        under a name that is unique to the study and the attempt
+        under a name that no other attempt of any study has
         (`nas.study.results_folder.weights_name`).
 
         Raises:

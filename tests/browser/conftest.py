@@ -20,7 +20,7 @@ class Visit:
     complaints: list[str] = field(default_factory=list)
 
     def at(self, graph: str, trace: str, index: int) -> tuple[float, float]:
-        """Return where a point of a figure stands in the window, scrolled into view."""
+        """Return the position of a point of a figure in the window, scrolled into view."""
         return self.page.evaluate(
             """([id, name, index]) => {
                 const gd = document.getElementById(id).querySelector('.js-plotly-plot')

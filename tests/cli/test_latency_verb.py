@@ -23,7 +23,7 @@ ARCH = "depth=1-1,width=6-12,expansion=2-2,g1=1-1,g2=1-3,relu=none-none,permute2
 
 @pytest.fixture
 def small(tmp_path: Path) -> Path:
-    """A space file, and beside it a made-up table of this machine."""
+    """A space file, and a made-up table of this machine."""
     path = tmp_path / "small.toml"
     path.write_text(SMALL)
     space = read_space(SMALL, "small.toml")

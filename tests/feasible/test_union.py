@@ -46,7 +46,7 @@ def test_many_draws_at_once_are_shared_out_alike(union: Any) -> None:
 
 
 def test_a_space_with_nothing_in_the_band_leaves_its_draws_to_the_others(union: Any) -> None:
-    """Nearly at the ceiling stands something of the larger spaces, at 1/14 of it of one alone."""
+    """Only the larger spaces have members near the ceiling; at 1/14 of it, only one space."""
     low, high = 0.05, 0.09
     held = {name for name, part in union.parts.items() if part.count(low, high).high}
     assert 0 < len(held) < len(NAMES)

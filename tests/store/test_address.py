@@ -129,7 +129,7 @@ def test_a_database_in_a_directory_that_one_may_only_read() -> None:
         assert unprivileged("-c", OPEN, str(path), "ro") == "0 studies"
         assert "is not writable" in unprivileged("-c", OPEN, str(path), "rw")
         assert "cannot be opened" in unprivileged("-c", OPEN, str(directory / "new.db"), "rw")
-        with open_store(str(path), read_only=os.geteuid() != 0):  # its owner has it open meanwhile
+        with open_store(str(path), read_only=os.geteuid() != 0):  # while its owner has it open
             assert unprivileged("-c", OPEN, str(path), "ro") == "0 studies"
         directory.chmod(0o755)
 

@@ -67,7 +67,7 @@ def test_drivers_of_several_studies_share_the_sessions(pooled: str, spec: StudyS
         name = f"study-{number}"
         with open_store(pooled) as store:
             store.create_study(replace(spec, name=name), VERSIONS)
-            with store.acquire(name, seconds=0.6):  # renewed several times meanwhile
+            with store.acquire(name, seconds=0.6):  # renewed several times
                 for key in range(12):
                     _measure(store, name, spec, key)
         return number

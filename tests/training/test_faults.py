@@ -309,7 +309,7 @@ def test_images_that_are_missing_pause_the_study_whichever_was_missed_first(tmp_
     store = MemoryStore()
     study = folder_study(store, folder, num_trials=5)
     evaluator = evaluator_of(study, tmp_path)
-    for file in folder.glob("*/*.png"):  # the folder itself stands, as an empty mount point does
+    for file in folder.glob("*/*.png"):  # the folder itself stays, like an empty mount point
         file.unlink()
     with pytest.raises(StudyPausedError, match="png"):
         run_serial(study, evaluator)

@@ -1,8 +1,7 @@
 """Faster training on one CPU thread; the only public function is `accelerate`.
 
 Worker processes call it, and nothing outside this package depends on it: without it results are the
-same, up to rounding. If anything is missing (a compiler, a writable cache, a known processor),
-PyTorch computes the network.
+same, up to rounding. If the kernels cannot be compiled or run, PyTorch computes the network.
 """
 
 import os
