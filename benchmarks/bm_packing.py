@@ -1,4 +1,4 @@
-"""How many candidates one device trains to the end in an hour, by how many it trains at a time.
+"""Candidates that one device trains fully in an hour, by the number trained at a time.
 
 Candidates of the space igcv3 within `--budget` at 3x32x32 are trained on CIFAR-10 for `--epochs`
 epochs, each validated after every one, by nas.training alone: no Ray, no database. Every count of

@@ -1,4 +1,4 @@
-"""Where the ReLU of an IGCV3 block stands: IGCV3-D against MobileNetV2 and the losing placement.
+"""The place of the ReLU in an IGCV3 block: IGCV3-D, MobileNetV2 and the other placement.
 
 CIFAR-10, three networks, the same short recipe, three seeds each. With a GPU on all images;
 without one on a class-balanced subset (--limit), which the table says. After an interruption

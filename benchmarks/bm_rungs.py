@@ -1,4 +1,4 @@
-"""How well early rungs rank networks, by the schedule of the learning rate and by the metric.
+"""The ranking of networks at early rungs, by schedule of the learning rate and by metric.
 
 Networks of the space igcv3, from the upper end of a budget (`band`, where size does not do the
 ranking) and from the smallest to another budget (`range`), are trained on CIFAR-10 to full fidelity

@@ -1,4 +1,4 @@
-"""How many images a second come from disk, cropped, mirrored and scaled, ready for the network.
+"""Images a second from disk, cropped, mirrored and scaled, ready for the network.
 
 The baseline is torchvision in the same run: ImageFolder, RandomResizedCrop, RandomHorizontalFlip,
 ToTensor, Normalize and a DataLoader with as many persistent workers as ours has. Both give float

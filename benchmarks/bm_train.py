@@ -6,7 +6,7 @@ train_loops.py: DataLoader, torchvision's transforms image by image, NCHW, nn.Co
 view/transpose shuffles, torch's default SGD, loss.item(). Then ours with one part at a
 time replaced. Without CIFAR-10 (--data) the images are noise.
 
-Each variant is a process of its own, on a CPU with one thread. All of them are warm before the
+Each variant is a separate process, on a CPU with one thread. All of them are warm before the
 first turn; then they take turns of a few steps, forwards and backwards, so that all see the same
 machine. The ratios are of the same turn; shown are their median and range. On a CPU they are ratios
 of the processes' CPU time: where other programs want the cores, the clock measures them too.

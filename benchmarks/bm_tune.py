@@ -1,4 +1,4 @@
-"""What Ray Tune adds to the work of a search, and what a search takes before its first result.
+"""The overhead of Ray Tune in a search, and the time of a search to its first result.
 
 (a) Overhead: whole studies of trials that sleep one second each, on two workers, through the real
 study, sampler, SQLite store and Ray Tune. The baseline in the same run is Ray Tune as it comes: the

@@ -1,4 +1,4 @@
-"""What an import pulls in: the command line and the rules load no heavy library."""
+"""Imports: the command line and the rules load no heavy library."""
 
 import ast
 import json

@@ -1,4 +1,4 @@
-"""How much memory the result of a call keeps."""
+"""The memory that the result of a call keeps."""
 
 import gc
 import tracemalloc

@@ -1,4 +1,4 @@
-"""What every sampler promises: members within the budget, as a function of its inputs."""
+"""Every sampler proposes members within the budget, as a function of its inputs."""
 
 from functools import cache
 from typing import Any

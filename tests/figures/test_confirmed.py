@@ -1,4 +1,4 @@
-"""What a page and a table show of confirmed, further and reused trainings."""
+"""Confirmed, further and reused trainings on a page and in a table."""
 
 from dataclasses import replace
 from typing import Any

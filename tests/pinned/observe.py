@@ -1,4 +1,4 @@
-"""What the program does today, seen through its commands alone: costs, proposals, fronts, exports.
+"""Observe the program through its commands alone: costs, proposals, fronts, exports.
 
 `python -m tests.pinned.observe` writes `pinned.json` again; the change log then says why behaviour
 changed. `study.sql` is the dump of a small study that a search on the digits wrote.

@@ -1,4 +1,4 @@
-"""How many threads a training has."""
+"""The threads of a training."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Where the time goes, as measured in real trainings: of a session, a trial and a run."""
+"""Profiles of real trainings: of a session, a trial and a run."""
 
 import time
 from dataclasses import replace
