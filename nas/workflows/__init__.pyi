@@ -37,7 +37,6 @@ from .networks import trial_network as trial_network
 from .package_versions import versions as versions
 from .plan import plan_study as plan_study
 from .preflight_checks import Preflight as Preflight
-from .preflight_checks import check_loaders as check_loaders
 from .preflight_checks import preflight as preflight
 from .prove_run import CONFIRM as CONFIRM
 from .prove_run import ProveRequest as ProveRequest

@@ -29,6 +29,8 @@ def check_request(request: SearchRequest) -> None:
         NasError: a setting cannot be used.
     """
     _check_words(request)
+    if request.rungs or request.epochs:
+        _eta(request, request.rungs or default_rungs(request.epochs or 1))
     task = request.task or ("folder" if request.data else "digits")
     load_recipe(recipe_name(request.recipe or TASKS.load(task).recipe, task))
 

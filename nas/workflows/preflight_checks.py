@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from nas.errors import NasError, NoEffectError
+from nas.errors import NasError
 from nas.exports import choose_formats
 from nas.feasible import FeasibleSpace, FeasibleUnion, feasible_space
 from nas.samplers import make_sampler
@@ -22,6 +22,7 @@ from nas.training import (
     usual_threads,
 )
 from nas.tuner import check_fraction, check_workers, knock, too_small
+from nas.workflows.loader_checks import check_loaders
 from nas.workflows.requests import RunRequest
 
 
@@ -83,16 +84,6 @@ def cpus_per_trial(spec: StudySpec, run: RunRequest) -> float:
     at_a_time = run.workers if run.workers > 1 else max(1, torch.cuda.device_count())
     most = max(1, (os.cpu_count() or 1) // at_a_time)
     return float(min(most, usual_threads(at_a_time)))
-
-
-def check_loaders(number: int, streamed: bool) -> None:
-    """Refuse decoding processes if the images are in memory.
-
-    Raises:
-        NasError: `number` is not 0, and the images are not `streamed`.
-    """
-    if number and not streamed:
-        raise NoEffectError("loaders", "the images are in memory")
 
 
 def _searched(spec: StudySpec) -> tuple[FeasibleSpace | FeasibleUnion | None, Sampler]:

@@ -28,6 +28,7 @@ from nas.study import (
 )
 from nas.user_folders import RESULTS
 from nas.workflows import events
+from nas.workflows.loader_checks import check_task_loaders
 from nas.workflows.package_versions import study_versions
 from nas.workflows.plan import check_request, plan_study
 from nas.workflows.requests import REPORT_TIMEOUT, RunRequest, SearchRequest
@@ -74,6 +75,7 @@ def search(
             and its measurements are kept.
     """
     check_request(request)
+    check_task_loaders(run.loaders, request.task)
     with planned(request, run, on_event) as ready, open_store(db) as store:
         spec = enter(store, ready, request.study)
         return finish(store, ready.named(spec), run, on_event)

@@ -9,6 +9,7 @@ from nas.space import PAIRED_PREFIX, read_variation
 from nas.store import open_store
 from nas.study import StudySpec
 from nas.workflows import events
+from nas.workflows.loader_checks import check_task_loaders
 from nas.workflows.plan import plan_study
 from nas.workflows.preflight_checks import Preflight, preflight
 from nas.workflows.requests import CompareRequest, RunRequest
@@ -29,6 +30,7 @@ def compare_spaces(
     """
     if run.formats:
         raise NoEffectError("formats", "a comparison exports no network", "Leave {formats} out.")
+    check_task_loaders(run.loaders, request.search.task)
     ready = preflight(plan_comparison(request, on_event), run)
     _check_sampler(ready)
     with open_store(db) as store:

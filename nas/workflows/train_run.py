@@ -18,6 +18,7 @@ from nas.space import (
 from nas.store import is_name, open_store
 from nas.study import TASKS, FixedNetwork, StudySpec
 from nas.workflows import events
+from nas.workflows.loader_checks import check_task_loaders
 from nas.workflows.network_requests import NetworkRequest
 from nas.workflows.networks import network_in, study_trial, trial_network
 from nas.workflows.requests import ETA, SPACE, RunRequest, TrainRequest
@@ -76,6 +77,7 @@ def train(
     from nas.workflows.preflight_checks import preflight
 
     spec, own = _planned(request, db)
+    check_task_loaders(run.loaders, spec.task)
     with started_ahead(run.ray_address):  # while the data is read
         ready = preflight(spec, run)
         if own is not None and request.task_strides is None:
