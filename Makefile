@@ -11,7 +11,7 @@ search: install  ## search, report and export on embedded data
 	$(BIN)/nas search --space $(SPACE) --budget $(BUDGET)
 
 test: install  ## run the tests that need neither a GPU nor much time
-	$(BIN)/pytest -n 2 --dist loadgroup --no-loadscope-reorder -m "not slow and not gpu"
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow and not gpu"
 
 check: install  ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .

@@ -28,20 +28,14 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
 
 
-# These start Ray, or several training processes, and so take all cores. They run one after another
-# in one test process, and first, because they take longest. Meanwhile the other test process runs
-# the other tests, file by file.
+# These start Ray, or several training processes, and take longest: they are first, so that the two
+# test processes end at the same time. A file is run by one process, which shares its fixtures.
 RAYS = ("integration", "tuner", "test_python_page.py", "training/test_team.py")
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in its own hook, which else comes first
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that `pytest -n 2 --dist loadgroup` must keep in one process."""
+    """Begin with the longest files."""
     tests = Path(__file__).parent
-    for item in items:
-        place = item.path.relative_to(tests).as_posix()
-        group = "ray" if place.startswith(RAYS) else place
-        item.add_marker(pytest.mark.xdist_group(group))
     items.sort(key=lambda item: not item.path.relative_to(tests).as_posix().startswith(RAYS))
 
 
