@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -21,9 +22,9 @@ SPACE = space_named("small")
 BUDGET = (Constraint("madds", 900_000),)
 
 
-def small_spec(**changed: object) -> StudySpec:
+def small_spec(**changed: Any) -> StudySpec:
     """Return the definition of a study of eight candidates and two references."""
-    settings: dict[str, object] = {
+    settings: dict[str, Any] = {
         "name": "study",
         "space_name": "small",
         "space_text": SMALL,
@@ -45,9 +46,9 @@ def small_spec(**changed: object) -> StudySpec:
     return StudySpec(**{**settings, **changed})
 
 
-def fixed_spec(names: Sequence[str] = ("small-plain",), **changed: object) -> StudySpec:
+def fixed_spec(names: Sequence[str] = ("small-plain",), **changed: Any) -> StudySpec:
     """Return the definition of a study that searches nothing but trains these networks."""
-    settings: dict[str, object] = {
+    settings: dict[str, Any] = {
         "networks": tuple(FixedNetwork(n, "small", SPACE.parse(n).text) for n in names),
         "budget": (),
         "num_trials": 1,
@@ -57,13 +58,13 @@ def fixed_spec(names: Sequence[str] = ("small-plain",), **changed: object) -> St
     return small_spec(**{**settings, **changed})
 
 
-def complete_trial(number: int, error: float, madds: int = 100, **fields: object) -> Trial:
+def complete_trial(number: int, error: float, madds: int = 100, **fields: Any) -> Trial:
     """Return a complete candidate, unless `fields` say otherwise."""
     measured = (classified(4, 2, error, 2 * error, error, 1.0),)
     architecture = SPACE.published[0].architecture
     plain = Trial(number, architecture, Cost(madds, 1, 1), TrialState.COMPLETE, number,
                   measurements=measured)  # fmt: skip
-    return replace(plain, **fields)  # type: ignore[arg-type]
+    return replace(plain, **fields)
 
 
 class WalkSampler:

@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,7 +49,7 @@ def run_cells(folder: Path, cells: list[str]) -> str:
 
 
 @pytest.mark.timeout(280)
-def test_the_examples_of_the_page_run_as_they_are_typed(tmp_path):
+def test_the_examples_of_the_page_run_as_they_are_typed(tmp_path: Path) -> None:
     cells = [shortened(code) for code in examples()]
     assert sum("tiny.toml" in cell for cell in cells) == 4  # each study is a short one
     checks = """
@@ -77,7 +78,7 @@ print('state', study.state.value, other.name != study.name)
 
 
 @pytest.mark.timeout(280)
-def test_an_interrupted_cell_leaves_the_study_and_the_process_usable(tmp_path):
+def test_an_interrupted_cell_leaves_the_study_and_the_process_usable(tmp_path: Path) -> None:
     cells = [
         "import os, signal, nas\nfrom nas.study import TrialFinished",
         "def stop(event):\n"
@@ -103,7 +104,7 @@ def test_an_interrupted_cell_leaves_the_study_and_the_process_usable(tmp_path):
     assert said[-4:] == ["state INTERRUPTED", "state COMPLETE 3", "kept True", "handler True"]
 
 
-def test_counts_are_those_of_the_command():
+def test_counts_are_those_of_the_command() -> None:
     counted = nas.count(nas.load_space("igcv3"), "igcv3-d-1.0")
     assert (counted.madds, counted.params) == (312_970_176, 3_491_688)
     assert sum(row["madds"] for row in counted.layers) == counted.madds
@@ -122,7 +123,9 @@ def test_counts_are_those_of_the_command():
         ({"budget": 300}, "300"),
     ],
 )
-def test_a_mistake_is_a_nas_error_and_makes_nothing(tmp_path, monkeypatch, settings, said):
+def test_a_mistake_is_a_nas_error_and_makes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any], said: str
+) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(nas.NasError) as caught:
         nas.search(**settings)
@@ -130,7 +133,7 @@ def test_a_mistake_is_a_nas_error_and_makes_nothing(tmp_path, monkeypatch, setti
     assert not list(tmp_path.iterdir())
 
 
-def test_what_is_not_there_is_a_nas_error(tmp_path, monkeypatch):
+def test_what_is_not_there_is_a_nas_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(nas.NasError, match="igcv9"):
         nas.count("igcv3", "igcv9")

@@ -2,7 +2,7 @@
 
 import re
 import socket
-from types import SimpleNamespace
+from pathlib import Path
 
 import pytest
 
@@ -10,24 +10,24 @@ from nas.cli import output
 from nas.cli.announce import announce
 from nas.dashboards.address import HOST, check_port, free_port
 from nas.feasible import FeasibleUnion, feasible_space
-from nas.space.layers import Shape
 from nas.store import open_store
 from nas.study.data_identity import DataIdentity
+from nas.study.spec import StudySpec
+from nas.training.data import load_task
 from tests.members import TRICKY
 from tests.studies import small_spec
 
 IMAGES = DataIdentity("0f" * 8, 1079, 359, 359)
-TASK = SimpleNamespace(
-    input=Shape(1, 8, 8), outputs=10, class_names=("0",) * 10, note="digits 1x8x8, 10 classes"
-)
 
 
-def started(spec, tmp_path, capsys, verbose=False):
+def started(
+    spec: StudySpec, tmp_path: Path, capsys: pytest.CaptureFixture[str], verbose: bool = False
+) -> list[str]:
     """Return the lines that `spec` starts with."""
     parts = {name: feasible_space(own, spec.budget) for name, own in spec.cost_models().items()}
     feasible = next(iter(parts.values())) if len(parts) == 1 else FeasibleUnion(parts)
     with open_store(str(tmp_path / "other.db")) as store:
-        announce(store, spec, (feasible, TASK), verbose)
+        announce(store, spec, (feasible, load_task("digits")), verbose)
     return capsys.readouterr().out.splitlines()
 
 
@@ -47,7 +47,13 @@ SPECS = [
 
 @pytest.mark.parametrize("spec", SPECS)
 @pytest.mark.parametrize("width", [None, 60, 100])
-def test_the_start_has_eight_fields_and_a_blank_line(spec, width, tmp_path, capsys, monkeypatch):
+def test_the_start_has_eight_fields_and_a_blank_line(
+    spec: StudySpec,
+    width: int | None,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(output, "terminal_width", lambda: width)
     lines = started(spec, tmp_path, capsys)
     assert lines[-1] == ""
@@ -58,14 +64,18 @@ def test_the_start_has_eight_fields_and_a_blank_line(spec, width, tmp_path, caps
         assert max(map(len, lines)) <= width
 
 
-def test_the_start_says_what_decides_a_study(tmp_path, capsys):
+def test_the_start_says_what_decides_a_study(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     text = "\n".join(started(SPECS[1], tmp_path, capsys))
     for words in ("small, tricky", "within 900K-madds", "strides 2,1,2,2", "started within 10 min",
                   "judged after 1, 2", "4 epochs", "under 3 seeds", "digits 1x8x8"):  # fmt: skip
         assert words in text, words
 
 
-def test_verbose_adds_the_other_settings(tmp_path, capsys):
+def test_verbose_adds_the_other_settings(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     few, all_ = (started(SPECS[1], tmp_path, capsys, verbose) for verbose in (False, True))
     assert all_[:8] == few[:8]
     text = "\n".join(all_[8:])
@@ -74,7 +84,9 @@ def test_verbose_adds_the_other_settings(tmp_path, capsys):
         assert words in text, words
 
 
-def test_the_address_of_the_page_is_one_that_can_be_had(tmp_path, capsys):
+def test_the_address_of_the_page_is_one_that_can_be_had(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     taken = free_port()
     with socket.socket() as other:
         other.bind((HOST, taken))

@@ -8,7 +8,9 @@ import pytest
 from PIL import Image
 
 from nas.store import open_store
+from nas.study.spec import StudySpec
 from nas.training.data import load_study_task
+from tests.cli.runner import Shell
 from tests.messages import carries
 from tests.studies import small_spec
 
@@ -22,7 +24,7 @@ def add(root: Path, first: int, last: int) -> None:
 
 
 @pytest.fixture
-def images(tmp_path, monkeypatch):
+def images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("NAS_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     add(tmp_path / "images", 0, 20)
@@ -30,7 +32,7 @@ def images(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def study(nas, images):
+def study(nas: Shell, images: Path) -> StudySpec:
     """A study on them that has not begun."""
     spec = small_spec(
         name="first", task="folder", data_dir=str(images), limit=None, sampler="random"
@@ -41,7 +43,7 @@ def study(nas, images):
     return spec
 
 
-def test_a_study_is_not_resumed_on_other_images(nas, images, study):
+def test_a_study_is_not_resumed_on_other_images(nas: Shell, images: Path, study: StudySpec) -> None:
     add(images, 20, 50)
     said = nas.refused("resume", "first")
     assert carries(said, "first … 32 train … 4 validation … 4 test")

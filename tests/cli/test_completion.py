@@ -15,7 +15,7 @@ from nas.store import open_store
 from tests.compared import spec_of
 
 
-def bash(typed, folder, **environment):
+def bash(typed: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Return what the program answers when bash asks it to complete the last word of `typed`."""
     asked = {"COMP_WORDS": f"nas {typed}", "COMP_CWORD": str(len(typed.split(" ")))}
     return subprocess.run(
@@ -25,19 +25,19 @@ def bash(typed, folder, **environment):
     )  # fmt: skip
 
 
-def offered(*words):
+def offered(*words: str) -> set[tuple[str, str]]:
     """Return the kinds and the values that complete the last of `words`."""
     *before, last = words
     items = ShellComplete(app, {}, "nas", "_NAS_COMPLETE").get_completions(before, last)
     return {(item.type, item.value) for item in items}
 
 
-def values(*words):
+def values(*words: str) -> set[str]:
     return {value for _, value in offered(*words)}
 
 
 @pytest.fixture
-def studies(tmp_path, monkeypatch):
+def studies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A database of two studies."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("NAS_DB", raising=False)
@@ -53,7 +53,7 @@ def studies(tmp_path, monkeypatch):
      ("latency --device c", "cuda"), ("db up", "upgrade"), ("show f", "first"),
      ("search --sampler ns", "nsga2")],
 )  # fmt: skip
-def test_a_word_is_completed(studies, typed, answer):
+def test_a_word_is_completed(studies: Path, typed: str, answer: str) -> None:
     done = bash(typed, studies)
     assert answer in {line.partition(",")[2] for line in done.stdout.splitlines()}, done
     assert not done.stderr
@@ -77,12 +77,12 @@ def test_a_word_is_completed(studies, typed, answer):
         (["train", "--arch", "igcv3-w", "--against", "mobilenetv2-1"], {"mobilenetv2-1.0"}),
     ],
 )
-def test_known_values_are_completed(words, answer):
+def test_known_values_are_completed(words: list[str], answer: set[str]) -> None:
     assert values(*words) >= answer
     assert all(value.startswith(words[-1]) for value in values(*words))
 
 
-def test_every_verb_completes_the_studies_of_its_database(studies, tmp_path):
+def test_every_verb_completes_the_studies_of_its_database(studies: Path, tmp_path: Path) -> None:
     root = click.Context(app)
     verbs = [app.get_command(root, name) for name in app.list_commands(root)]
     taking = [verb for verb in verbs if any(one.name == "study" for one in verb.params)]
@@ -94,7 +94,9 @@ def test_every_verb_completes_the_studies_of_its_database(studies, tmp_path):
     assert values("resume", "f") == {"first"}
 
 
-def test_the_database_is_the_one_that_is_named(studies, tmp_path, monkeypatch):
+def test_the_database_is_the_one_that_is_named(
+    studies: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path.parent)
     assert values("show", "") == set()
     assert "first" in values("show", "--db", str(studies / "nas.db"), "")
@@ -103,21 +105,23 @@ def test_the_database_is_the_one_that_is_named(studies, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("db", ["nowhere.db", "broken.db", "mysql://x/y", "sqlite:///", "."])
-def test_a_database_that_cannot_be_read_offers_nothing_and_says_nothing(tmp_path, db):
+def test_a_database_that_cannot_be_read_offers_nothing_and_says_nothing(
+    tmp_path: Path, db: str
+) -> None:
     (tmp_path / "broken.db").write_text("no database")
     done = bash(f"show --db {db} ", tmp_path)
     assert (done.stdout.strip(), done.stderr) == ("", "")
     assert [path.name for path in tmp_path.iterdir()] == ["broken.db"]
 
 
-def test_files_are_offered_where_a_file_may_be_named(tmp_path):
+def test_files_are_offered_where_a_file_may_be_named(tmp_path: Path) -> None:
     for words in (["space", "./m"], ["search", "--recipe", "./r"], ["list", "--db", "n"],
                   ["count", "--space", "x"]):  # fmt: skip
         assert offered(*words) == {("file", words[-1])}
     assert offered("count", "--space", str(tmp_path / "none.toml"), "--arch", "i") == set()
 
 
-def test_completion_imports_no_heavy_library(studies):
+def test_completion_imports_no_heavy_library(studies: Path) -> None:
     code = (
         "import sys; sys.argv = ['nas']\n"
         "from nas.cli import main\n"
@@ -135,7 +139,7 @@ def test_completion_imports_no_heavy_library(studies):
         assert len(done.stdout.splitlines()) > 1, done
 
 
-def test_the_names_are_those_that_are_read():
+def test_the_names_are_those_that_are_read() -> None:
     from nas.samplers import SAMPLERS
     from nas.study import TASKS
 

@@ -2,6 +2,8 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -16,6 +18,7 @@ from nas.training.loop.recipe import load_recipe
 from nas.training.network.module import build
 from nas.training.network.weights_file import save_weights
 from tests.classified import classified
+from tests.cli.runner import Shell
 from tests.compared import LEAN, spec_of
 from tests.messages import carries
 
@@ -31,7 +34,7 @@ WORDS = {
 
 
 @pytest.fixture
-def trials(tmp_path):
+def trials(tmp_path: Path) -> list[Trial]:
     """Trial 0 of a study is of its first space, trial 1, which is the best, of its second."""
     spec = replace(
         spec_of("random", 2),
@@ -59,13 +62,13 @@ def trials(tmp_path):
     return found
 
 
-def counted(nas, *words):
+def counted(nas: Shell, *words: str) -> dict[str, Any]:
     called = nas("count", *words, "--json")
     assert called.code == 0, called.err
     return json.loads(called.out)
 
 
-def test_a_trial_is_counted_at_the_deployment_of_its_study(nas, trials):
+def test_a_trial_is_counted_at_the_deployment_of_its_study(nas: Shell, trials: list[Trial]) -> None:
     for trial in trials:
         found = counted(nas, "two", "--trial", str(trial.number))
         assert (found["arch_id"], found["madds"]) == (trial.arch_id, trial.cost.madds)
@@ -75,7 +78,7 @@ def test_a_trial_is_counted_at_the_deployment_of_its_study(nas, trials):
 
 
 @pytest.mark.parametrize("digits", [6, 9, 12])
-def test_an_id_of_a_table_names_its_network(nas, trials, digits):
+def test_an_id_of_a_table_names_its_network(nas: Shell, trials: list[Trial], digits: int) -> None:
     for trial in trials:
         found = counted(nas, "--arch", trial.arch_id[:digits])
         assert (found["architecture"], found["madds"]) == (
@@ -84,17 +87,19 @@ def test_an_id_of_a_table_names_its_network(nas, trials, digits):
         )
 
 
-def test_an_id_of_a_known_network_needs_no_database(nas):
+def test_an_id_of_a_known_network_needs_no_database(nas: Shell) -> None:
     named = counted(nas, "--arch", "igcv3-d-1.0")
     assert counted(nas, "--arch", named["arch_id"]) == named
 
 
-def test_an_id_that_nobody_has_is_refused(nas, trials):
+def test_an_id_that_nobody_has_is_refused(nas: Shell, trials: list[Trial]) -> None:
     assert "nas.db" in nas.refused("count", "--arch", "0123456789ab")
     nas.refused("count", "--arch", "01234")
 
 
-def test_the_beginning_of_two_ids_is_refused_until_digits_tell_them_apart(nas, tmp_path):
+def test_the_beginning_of_two_ids_is_refused_until_digits_tell_them_apart(
+    nas: Shell, tmp_path: Path
+) -> None:
     space = load_space("igcv3")
     words = "depth=1-2-3-4-3-3-1,width=32-48-64-128-192-320-640,expansion={},g1={},g2=4,relu={}"
     alike = [
@@ -122,7 +127,7 @@ def test_the_beginning_of_two_ids_is_refused_until_digits_tell_them_apart(nas, t
         assert counted(nas, "--arch", arch_id[:8])["arch_id"] == arch_id
 
 
-def test_against_what_is_not_there(nas, trials):
+def test_against_what_is_not_there(nas: Shell, trials: list[Trial]) -> None:
     words = ("train", "two", "--best", "--epochs", "1", "--against")
     assert "trial 9" in nas.refused(*words, "two#9")
     assert "Did you mean two?" in nas.refused(*words, "twoo#1", code=4)
@@ -130,7 +135,7 @@ def test_against_what_is_not_there(nas, trials):
     assert "Did you mean igcv3-w" in nas.refused(*words, "igcv3-x")
 
 
-def test_a_misspelled_task_is_no_recipe(nas):
+def test_a_misspelled_task_is_no_recipe(nas: Shell) -> None:
     for more in ([], ["--recipe", "paper"]):
         error = nas.refused("train", "--arch", "igcv3-w", "--task", "cifr10", *more)
         assert carries(error, "'cifr10' … cifar10")
@@ -138,12 +143,12 @@ def test_a_misspelled_task_is_no_recipe(nas):
 
 @pytest.mark.parametrize(("typed", "meant"), [("224x224x3", "3x224x224"), ("28x28x1", "1x28x28"),
                                               ("160x224x3", "3x160x224")])  # fmt: skip
-def test_channels_at_the_end_are_said_to_be_first(nas, typed, meant):
+def test_channels_at_the_end_are_said_to_be_first(nas: Shell, typed: str, meant: str) -> None:
     assert carries(nas.refused("count", "--arch", "igcv3-w", "--input", typed), meant)
     assert nas("count", "--arch", "igcv3-w", "--input", meant).code == 0
 
 
-def test_a_known_network_of_another_space_says_of_which(nas):
+def test_a_known_network_of_another_space_says_of_which(nas: Shell) -> None:
     error = nas.refused("count", "--arch", "mobilenetv1-0.5")
     assert carries(error, "mobilenetv1-0.5 … --space mobilenetv1")
     assert nas("count", "--arch", "mobilenetv1-0.5", "--space", "mobilenetv1").code == 0
@@ -151,14 +156,16 @@ def test_a_known_network_of_another_space_says_of_which(nas):
     assert carries(error, "--space mobilenetv1 --arch mobilenetv1-0.5")
 
 
-def test_a_study_or_a_trial_that_is_not_there(nas, trials):
+def test_a_study_or_a_trial_that_is_not_there(nas: Shell, trials: list[Trial]) -> None:
     assert "trial 9" in nas.refused("count", "two", "--trial", "9")
     assert "Did you mean two?" in nas.refused("count", "twoo", "--best", code=4)
     assert "which network" in nas.refused("count")
     assert "which network" in nas.refused("latency", "two")
 
 
-def test_a_trial_is_exported_at_its_deployment_with_the_weights_that_fit(nas, tmp_path, trials):
+def test_a_trial_is_exported_at_its_deployment_with_the_weights_that_fit(
+    nas: Shell, tmp_path: Path, trials: list[Trial]
+) -> None:
     called = nas("export", "two", "--trial", "0", "--deploy", "--classes", "37", "-o", "out")
     assert called.code == 0, called.err
     assert "untrained" in called.out
@@ -173,7 +180,9 @@ def test_a_trial_is_exported_at_its_deployment_with_the_weights_that_fit(nas, tm
     assert {key for key in ours if "head" in key or "stage" in key} <= set(same)
 
 
-def test_a_head_for_as_many_classes_is_untrained_too(nas, tmp_path, trials):
+def test_a_head_for_as_many_classes_is_untrained_too(
+    nas: Shell, tmp_path: Path, trials: list[Trial]
+) -> None:
     assert nas("export", "two", "--best", "--deploy", "-o", "out").code == 0
     ours = load_file(tmp_path / "out" / "weights.safetensors")["classifier.weight"]
     theirs = load_file(tmp_path / "trial-1.safetensors")["classifier.weight"]

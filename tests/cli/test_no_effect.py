@@ -1,5 +1,6 @@
 """An option that has no effect in a call is refused, in every verb, before anything is done."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 import nas as api
 from nas.errors import NoEffectError
 from tests import tables
+from tests.cli.runner import Shell
 from tests.messages import carries
 
 BUDGET = {"budget": "300M-flops"}
@@ -79,7 +81,7 @@ EXCLUSIVE = [
 
 def words_of(verb: str, settings: dict[str, Any]) -> list[str]:
     """Return the words of a call of the Python API."""
-    flat = {}
+    flat: dict[str, Any] = {}
     for name, value in settings.items():
         if isinstance(value, dict):
             prefix = "latency_" if name == "latency" else ""
@@ -111,7 +113,9 @@ def call(verb: str, settings: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(("verb", "settings", "setting"), CALLS, ids=str)
-def test_command_and_python_refuse_the_same_calls(nas, tmp_path, verb, settings, setting):
+def test_command_and_python_refuse_the_same_calls(
+    nas: Shell, tmp_path: Path, verb: str, settings: dict[str, Any], setting: str
+) -> None:
     more = ["-o", "out"] if verb == "export" else []
     option = f"--{setting.replace('_', '-').replace('.', '-')}"
     error = nas.refused(*words_of(verb, settings), *more)
@@ -125,7 +129,9 @@ def test_command_and_python_refuse_the_same_calls(nas, tmp_path, verb, settings,
 
 
 @pytest.mark.parametrize(("words", "option"), IDLE, ids=lambda value: " ".join(value))
-def test_an_option_without_effect_is_refused(nas, tmp_path, words, option):
+def test_an_option_without_effect_is_refused(
+    nas: Shell, tmp_path: Path, words: list[str], option: str
+) -> None:
     error = nas.refused(*words)
     assert error.startswith(f"nas: {option}")
     assert "has no effect: " in error
@@ -133,13 +139,13 @@ def test_an_option_without_effect_is_refused(nas, tmp_path, words, option):
 
 
 @pytest.mark.parametrize("words", EXCLUSIVE, ids=" ".join)
-def test_ways_to_show_a_study_exclude_each_other(nas, words):
+def test_ways_to_show_a_study_exclude_each_other(nas: Shell, words: list[str]) -> None:
     error = nas.refused("show", "s", *words)
     assert all(word in error for word in words if word.startswith("--"))
     assert "cannot be given together" in error
 
 
-def test_trainings_that_nobody_repeated_cannot_confirm(nas, tmp_path):
+def test_trainings_that_nobody_repeated_cannot_confirm(nas: Shell, tmp_path: Path) -> None:
     header = [name for name in tables.HEADER if name != "acc_s1"]
     once = [[*row[:6], *row[7:]] for row in tables.rows()]
     tables.write(tmp_path / "once.csv", once, header)
@@ -148,7 +154,7 @@ def test_trainings_that_nobody_repeated_cannot_confirm(nas, tmp_path):
     assert nas(*words, "--jobs", "1").code == 0
 
 
-def test_a_limit_above_the_number_of_images_is_said():
+def test_a_limit_above_the_number_of_images_is_said() -> None:
     from nas.training.data import load_task
 
     assert carries(load_task("digits", limit=2000).note, "2,000 training images")
@@ -156,7 +162,9 @@ def test_a_limit_above_the_number_of_images_is_said():
     assert carries(load_task("digits", limit=100).note, "only 100 training images")
 
 
-def test_what_the_environment_says_is_no_option(nas, monkeypatch):
+def test_what_the_environment_says_is_no_option(
+    nas: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("NAS_DB", "elsewhere.db")
     assert nas("count", "--arch", "igcv3-w").code == 0
 
@@ -170,5 +178,5 @@ def test_what_the_environment_says_is_no_option(nas, monkeypatch):
         ["search", "--budget", "1M-flops", "--task", "digits", "--loaders", "0"],
     ],
 )
-def test_an_option_whose_wish_is_fulfilled_passes(nas, words):
+def test_an_option_whose_wish_is_fulfilled_passes(nas: Shell, words: list[str]) -> None:
     assert "the smallest costs" in nas.refused(*words)

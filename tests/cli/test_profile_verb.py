@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,6 +11,7 @@ from nas.store import open_store
 from nas.study.time_profile import PROFILE_PARTS, complete_profile
 from nas.study.trial import NOTE_REPORT, Outcome, Trial, TrialState
 from tests.classified import classified
+from tests.cli.runner import Shell
 from tests.cli.test_train import SPACE
 from tests.messages import carries
 from tests.studies import small_spec
@@ -19,13 +21,13 @@ HALVED = "out of memory: batches of 64 in 2 parts of 32"
 
 
 @pytest.fixture(autouse=True)
-def place(monkeypatch, tmp_path):
+def place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     (tmp_path / "tiny.toml").write_text(SPACE)
     return tmp_path
 
 
-def searched(reports: dict[int, dict[str, dict[str, object]]]) -> None:
+def searched(reports: dict[int, dict[str, dict[str, Any]]]) -> None:
     """Enter a study of two complete trials, with what is reported of each."""
     spec = small_spec(name="searched", recipe="# digits\nepochs = 4")
     first = spec.space.published[0].architecture
@@ -41,7 +43,7 @@ def searched(reports: dict[int, dict[str, dict[str, object]]]) -> None:
                 store.record_report("searched", number, kind, values)
 
 
-def test_a_study_shows_where_the_time_of_its_trials_went(nas):
+def test_a_study_shows_where_the_time_of_its_trials_went(nas: Shell) -> None:
     profiles = [complete_profile({**LAPS, "images": 1000.0}, seconds) for seconds in (10.0, 30.0)]
     searched({number: {"profile": found} for number, found in enumerate(profiles)})
     shown = nas("show", "searched", "--profile")
@@ -62,13 +64,13 @@ def test_a_study_shows_where_the_time_of_its_trials_went(nas):
     assert whole["reports"]["1"]["profile"] == profiles[1]
 
 
-def test_a_study_without_profile_says_how_to_have_one(nas):
+def test_a_study_without_profile_says_how_to_have_one(nas: Shell) -> None:
     searched({})
     assert "nas resume searched --profile" in nas.refused("show", "searched", "--profile")
     nas.refused("show", "no-such-study", "--profile", code=4)
 
 
-def test_a_note_is_shown_with_the_study_and_in_its_report(nas, place):
+def test_a_note_is_shown_with_the_study_and_in_its_report(nas: Shell, place: Path) -> None:
     searched({1: {NOTE_REPORT: {"text": HALVED}}})
     assert f"trial 1: {HALVED}" in nas("show", "searched").out
     called = nas("report", "searched", "-o", "page.html")

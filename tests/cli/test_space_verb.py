@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.runner import Shell
+
 BUDGET = ["--budget", "25M-flops"]
 
 
-def test_a_small_budget_is_counted_exactly_and_drawn(nas):
+def test_a_small_budget_is_counted_exactly_and_drawn(nas: Shell) -> None:
     called = nas("space", "igcv3", *BUDGET, "--band", "95-100")
     assert called.code == 0
     assert "exactly 3,164,157,243,392 (" in called.out
@@ -23,7 +25,7 @@ def test_a_small_budget_is_counted_exactly_and_drawn(nas):
     assert sum(shares) == pytest.approx(100, abs=0.5)
 
 
-def test_json_holds_integers_of_any_size_and_the_distribution(nas):
+def test_json_holds_integers_of_any_size_and_the_distribution(nas: Shell) -> None:
     document = json.loads(nas("space", "mobilenetv2", "--budget", "150M-flops", "--json").out)
     found = document["feasible"]
     assert not found["exact"]
@@ -35,7 +37,7 @@ def test_json_holds_integers_of_any_size_and_the_distribution(nas):
     assert 150_000_000 in [int(edge) for edge in spread["edges"]]
 
 
-def test_several_budgets_say_that_they_are_estimated(nas):
+def test_several_budgets_say_that_they_are_estimated(nas: Shell) -> None:
     budgets = ["--budget", "150M-flops", "--budget", "2.5M-params"]
     called = nas("space", "mobilenetv2", *budgets)
     assert "; bounds) fit the budget (150M-madds, 2.5M-params)" in called.out
@@ -47,7 +49,7 @@ def test_several_budgets_say_that_they_are_estimated(nas):
     assert document["at_least"] <= low <= document["estimate"] <= high <= document["at_most"]
 
 
-def test_a_space_that_is_listed_and_one_without_a_budget(nas):
+def test_a_space_that_is_listed_and_one_without_a_budget(nas: Shell) -> None:
     assert "exactly" in nas("space", "nasnet-a", "--budget", "300M-flops").out
     out = nas("space", "shufflenetv1").out
     assert "fit the budget" not in out
@@ -56,7 +58,7 @@ def test_a_space_that_is_listed_and_one_without_a_budget(nas):
     assert "░" not in out
 
 
-def test_the_page_needs_no_network(nas, tmp_path):
+def test_the_page_needs_no_network(nas: Shell, tmp_path: Path) -> None:
     page = tmp_path / "costs.html"
     called = nas("space", "mobilenetv1", "--budget", "150M-flops", "--plot", str(page))
     assert f"wrote {page}" in called.out
@@ -79,11 +81,11 @@ def test_the_page_needs_no_network(nas, tmp_path):
         (["--budget", "5M-flops"], "the smallest costs 22.34M madds"),
     ],
 )
-def test_what_makes_no_sense_is_refused(nas, words, said):
+def test_what_makes_no_sense_is_refused(nas: Shell, words: list[str], said: str) -> None:
     assert said in nas.refused("space", "igcv3", *words)
 
 
-def test_the_published_error_of_a_space_is_shown(nas, tmp_path):
+def test_the_published_error_of_a_space_is_shown(nas: Shell, tmp_path: Path) -> None:
     page = (Path(__file__).parents[2] / "docs" / "spaces.md").read_text(encoding="utf-8")
     text = page.split("```toml\n")[1].split("```")[0]
     (tmp_path / "mine.toml").write_text(text, encoding="utf-8")

@@ -1,6 +1,8 @@
 """Strides on the command line: stated, printed, stored, and refused without effect."""
 
 import json
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,14 +10,17 @@ from PIL import Image
 
 from nas.cost.latency_table import LatencyTable
 from nas.cost.model import total_cost
+from nas.space.layers import Layer
 from nas.space.lowering import lower
 from nas.store import open_store
 from nas.study.evaluator import Job, WorkerPlan
+from nas.study.spec import StudySpec
 from nas.study.trial import Measurement, Outcome, Trial, TrialState
 from nas.training import evaluator as evaluator_module
 from nas.training.evaluator import TrainingEvaluator
 from nas.training.loop.recipe import load_recipe, override
 from nas.training.loop.session import Session
+from tests.cli.runner import Shell
 from tests.cli.test_latency_verb import ARCH as SMALL_ARCH
 from tests.cli.test_latency_verb import small  # noqa: F401  a fixture
 from tests.members import SMALL
@@ -32,7 +37,7 @@ LARGE = SMALL.replace('"3x32x32"', '"3x224x224"')  # the space of small networks
 POOLED = LARGE.replace("\nstride = 2\n", "\nstride = 2\npool = true\n", 1)
 
 
-def images(folder, side: int) -> None:
+def images(folder: Path, side: int) -> None:
     """Write two classes of a dozen square images."""
     rng = np.random.default_rng(0)
     for label in ("cat", "owl"):
@@ -45,7 +50,7 @@ def images(folder, side: int) -> None:
 @pytest.mark.parametrize(
     ("input_", "madds"), [("3x160x160", 152_850_560), ("3x192x192", 220_083_968)]
 )
-def test_count_at_160_and_192_pixels(nas, input_, madds):
+def test_count_at_160_and_192_pixels(nas: Shell, input_: str, madds: int) -> None:
     words = ("count", *MOBILE, "--input", input_, "--classes", "37")
     document = json.loads(nas(*words, "--json").out)
     assert (document["madds"], document["strides"]) == (madds, OWN)
@@ -55,7 +60,7 @@ def test_count_at_160_and_192_pixels(nas, input_, madds):
     assert same == document
 
 
-def test_a_rectangle_goes_by_its_shorter_side(nas):
+def test_a_rectangle_goes_by_its_shorter_side(nas: Shell) -> None:
     wide = json.loads(nas("count", *MOBILE, "--input", "3x96x320", "--json").out)
     assert wide["strides"] == OWN
     low = json.loads(nas("count", *MOBILE, "--input", "3x64x320", "--json").out)
@@ -66,7 +71,7 @@ def test_a_rectangle_goes_by_its_shorter_side(nas):
     assert stated["madds"] < low["madds"]
 
 
-def test_a_space_is_counted_with_the_strides_that_are_stated(nas):
+def test_a_space_is_counted_with_the_strides_that_are_stated(nas: Shell) -> None:
     words = ("space", "mobilenetv2", "--input", "3x64x64", "--strides", STEM_1)
     document = json.loads(nas(*words, "--json").out)
     assert document["strides"] == STEM_1
@@ -76,14 +81,14 @@ def test_a_space_is_counted_with_the_strides_that_are_stated(nas):
     assert "input 3x64x64: strides 1,1,2,2,2,1,2,1" in nas(*words).out
 
 
-def test_the_latency_is_that_of_the_strides(nas, small):  # noqa: F811
+def test_the_latency_is_that_of_the_strides(nas: Shell, small: Path) -> None:  # noqa: F811
     words = ("latency", "--space", str(small), "--arch", SMALL_ARCH, "--input", "3x48x48")
     document = json.loads(nas(*words, "--strides", "2,1,2", "--json").out)
     assert document["strides"] == "2,1,2"
     assert document["madds"] < json.loads(nas(*words, "--json").out)["madds"]
 
 
-def test_a_latency_table_belongs_to_its_strides(nas, small):  # noqa: F811
+def test_a_latency_table_belongs_to_its_strides(nas: Shell, small: Path) -> None:  # noqa: F811
     table = ("--budget", "5ms-latency@cpu", "--latency-table", str(small.with_name("table.json")))
     assert nas("space", str(small), *table).code == 0  # a table that states none
     said = nas.refused("space", str(small), *table, "--strides", "1,1,1")
@@ -93,7 +98,7 @@ def test_a_latency_table_belongs_to_its_strides(nas, small):  # noqa: F811
     assert LatencyTable.from_json(json.dumps({**kept, "strides": "1,1,1"})).strides == "1,1,1"
 
 
-def test_an_export_has_the_strides_that_are_stated(nas, tmp_path):
+def test_an_export_has_the_strides_that_are_stated(nas: Shell, tmp_path: Path) -> None:
     path = tmp_path / "small.toml"
     path.write_text(LARGE)
     words = ("--space", str(path), "--arch", "small-plain", "--input", "3x40x40", "--classes", "4")
@@ -107,13 +112,13 @@ def test_an_export_has_the_strides_that_are_stated(nas, tmp_path):
     assert "strides 1,1,1,2" in (tmp_path / "out" / "network.py").read_text()
 
 
-def spec(**settings):
+def spec(**settings: Any) -> StudySpec:
     from nas.workflows import SearchRequest, plan_study
 
     return plan_study(SearchRequest(budgets=("400M-flops",), **settings))
 
 
-def test_a_search_keeps_both_strides():
+def test_a_search_keeps_both_strides() -> None:
     found = spec(strides=STEM_1, task_strides=OWN, task="digits")
     assert found.strides == (1, 1, 2, 2, 2, 1, 2, 1)
     assert found.task_strides == (2, 1, 2, 2, 2, 1, 2, 1)
@@ -137,15 +142,17 @@ def test_a_search_keeps_both_strides():
         (["compare-spaces", "--study", "x", "--task-strides", OWN], "no space was named"),
     ],
 )  # fmt: skip
-def test_strides_that_cannot_be_or_do_nothing_are_refused(nas, tmp_path, words, said):
+def test_strides_that_cannot_be_or_do_nothing_are_refused(
+    nas: Shell, tmp_path: Path, words: list[str], said: str
+) -> None:
     assert carries(nas.refused(*words), said)
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(("rule", "strides"), [(1, "1,2,1,2,2"), (2, "2,2,1,2,2")])
 def test_a_stored_study_is_resumed_and_exported_as_it_was_trained(
-    nas, tmp_path, monkeypatch, rule, strides
-):
+    nas: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rule: int, strides: str
+) -> None:
     """Strides do not show in the weights: another rule would load them, and compute otherwise."""
     images(tmp_path / "images", 100)
     study = small_spec(
@@ -156,7 +163,7 @@ def test_a_stored_study_is_resumed_and_exported_as_it_was_trained(
     trained = []
 
     class Seen(Session):
-        def __init__(self, layers, *rest, **more):
+        def __init__(self, layers: list[Layer], *rest: Any, **more: Any) -> None:
             trained.append(layers)
             super().__init__(layers, *rest, **more)
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from nas.store import open_store
+from tests.cli.runner import Shell
 
 SPACE = """
 schema = 1
@@ -49,12 +50,16 @@ def words(*more: str, arch: str = ARCH) -> list[str]:
     return ["train", "--space", "tiny.toml", "--arch", arch, *quick, *more]
 
 
-def test_a_database_that_cannot_be_written_is_found_before_training(nas, place):
+def test_a_database_that_cannot_be_written_is_found_before_training(
+    nas: Shell, place: Path
+) -> None:
     (place / "bad.db").write_text("no database")
     nas.refused(*words("--db", "bad.db"), code=4)
 
 
-def test_the_folder_of_an_earlier_version_is_refused_with_what_to_name(nas, place):
+def test_the_folder_of_an_earlier_version_is_refused_with_what_to_name(
+    nas: Shell, place: Path
+) -> None:
     (place / "out").mkdir()
     (place / "out" / "result.json").write_text("{}")
     assert "nas db upgrade" in nas.refused(*words("--against", "out"))
@@ -88,11 +93,13 @@ def test_the_folder_of_an_earlier_version_is_refused_with_what_to_name(nas, plac
         (words("--workers", "2", "--max-concurrent", "2"), "--max-concurrent has no effect"),
     ],
 )
-def test_wrong_words_leave_nothing_behind(nas, place, given, said):
+def test_wrong_words_leave_nothing_behind(
+    nas: Shell, place: Path, given: list[str], said: str
+) -> None:
     assert said in nas.refused(*given)
     assert [path.name for path in place.iterdir()] == ["tiny.toml"]
 
 
-def test_an_unknown_study(nas, place):
+def test_an_unknown_study(nas: Shell, place: Path) -> None:
     open_store(str(place / "nas.db")).close()
     nas.refused("train", "nowhere", "--best", "--db", "nas.db", code=4)

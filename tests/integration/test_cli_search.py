@@ -66,7 +66,7 @@ def called(directory: Path, *words: str) -> tuple[int, str, str]:
 def until(process: subprocess.Popen[str], text: str) -> list[str]:
     """Read the output up to the first line with `text` in it."""
     assert process.stdout is not None
-    lines = []
+    lines: list[str] = []
     while not lines or text not in lines[-1]:
         lines.append(process.stdout.readline())
         assert lines[-1], f"ended before {text!r}: {''.join(lines)}{process.communicate()}"

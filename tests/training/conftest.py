@@ -1,10 +1,18 @@
 """Fixtures of the tests of training."""
 
+from typing import Any
+
 import pytest
 import torch
 
 from nas.training.cpu import VARIABLE, accelerate
 from nas.training.loop.session import Session
+
+
+@pytest.fixture
+def one_thread() -> None:
+    """Train on one CPU thread; `same_threads` restores the number."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(params=["accelerated", "plain"])
@@ -14,7 +22,7 @@ def cpu_mode(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.setenv(VARIABLE, "plain")
     made = Session.__init__
 
-    def accelerated(self: Session, *args: object, **kwargs: object) -> None:
+    def accelerated(self: Session, *args: Any, **kwargs: Any) -> None:
         made(self, *args, **kwargs)
         if torch.get_num_threads() == 1:
             self.accelerate(accelerate)

@@ -3,7 +3,7 @@
 import torch
 
 from nas.space.layers import Builder, Layer, Shape
-from nas.training.data import Augmentation, Split, Task
+from nas.training.data import Augmentation, Files, Split, Task
 from nas.training.loop.recipe import Recipe
 
 RECIPE = Recipe(
@@ -15,24 +15,29 @@ RECIPE = Recipe(
 DIGITS = Shape(1, 8, 8)
 
 
-def small_layers(shape: Shape = DIGITS, classes: int = 10) -> list[Layer]:
+def small_layers(shape: Shape = DIGITS, classes: int = 10, norms: bool = True) -> list[Layer]:
     """A network with every kind of layer: 24 channels, one residual, two group counts."""
     net = Builder(shape)
+
+    def batch_norm(name: str) -> None:
+        if norms:
+            net.batch_norm(name)
+
     net.conv("stem.conv", 12, kernel=3)
-    net.batch_norm("stem.bn")
+    batch_norm("stem.bn")
     net.activation("stem.relu")
     net.conv("body.0.first", 24, groups=4)
-    net.batch_norm("body.0.bn1")
+    batch_norm("body.0.bn1")
     net.shuffle("body.0.shuffle", 4)
     source = net.last
     net.conv("body.0.depthwise", 24, kernel=3, groups=24)
-    net.batch_norm("body.0.bn2")
+    batch_norm("body.0.bn2")
     net.activation("body.0.relu", "relu")
     net.conv("body.0.last", 24, groups=2)
-    net.batch_norm("body.0.bn3")
+    batch_norm("body.0.bn3")
     net.add("body.0.add", source)
     net.conv("head.conv", 32, stride=2)
-    net.batch_norm("head.bn")
+    batch_norm("head.bn")
     net.activation("head.relu")
     net.global_pool("head.pool")
     net.linear("classifier", classes)
@@ -53,6 +58,18 @@ def coloured_task(images: int = 64) -> Task:
         train=split(images), val=split(32), test=split(32),
         mean=(0.4,) * 3, std=(0.3,) * 3, augment=Augmentation(1, True), note="",
     )  # fmt: skip
+
+
+def in_memory(split: Split | Files) -> Split:
+    """Return a split whose images are in memory."""
+    assert isinstance(split, Split)
+    return split
+
+
+def on_disk(split: Split | Files) -> Files:
+    """Return a split whose images are read from disk."""
+    assert isinstance(split, Files)
+    return split
 
 
 def kept(network: torch.nn.Module, x: torch.Tensor) -> int:

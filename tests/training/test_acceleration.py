@@ -8,12 +8,13 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 import torch
 
 from nas.study.evaluator import Job, WorkerPlan
-from nas.study.time_profile import PLAIN, plain_reasons
+from nas.study.time_profile import PLAIN, Profile, plain_reasons
 from nas.training.cpu import VARIABLE, accelerate
 from nas.training.cpu.kernels import kernels
 from nas.training.evaluator import make
@@ -42,7 +43,14 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     kernels.cache_clear()
 
 
-def trained(**changes: object) -> tuple[Session, list[tuple[float, float]]]:
+class Trained(NamedTuple):
+    """A session after its training, and the profile of its last epoch."""
+
+    session: Session
+    profile: Profile
+
+
+def trained(**changes: Any) -> tuple[Trained, list[tuple[float, float]]]:
     """Two epochs of a profiled session as a worker trains it."""
     task = coloured_task()
     recipe = replace(RECIPE, **changes)
@@ -50,12 +58,15 @@ def trained(**changes: object) -> tuple[Session, list[tuple[float, float]]]:
     session.accelerate(accelerate)
     session.profile()
     results = [session.run_epoch() for _ in range(2)]
-    session.last = results[-1]
-    return session, [(result.train_loss, result.metrics["loss"]) for result in results]
+    profile = results[-1].profile
+    assert profile is not None
+    return Trained(session, profile), [
+        (result.train_loss, result.metrics["loss"]) for result in results
+    ]
 
 
-def reason(session: Session) -> str:
-    (found,) = plain_reasons([session.last.profile])
+def reason(run: Trained) -> str:
+    (found,) = plain_reasons([run.profile])
     return found
 
 
@@ -71,15 +82,15 @@ def script(path: Path, text: str) -> str:
 @needs_compiler
 @pytest.mark.parametrize("changes", [{}, {"ema": 0.9}, {"accumulation": 2}, {"bn_batches": 0}])
 def test_losses_are_the_same_without_it_but_for_rounding(
-    changes: dict[str, object], monkeypatch: pytest.MonkeyPatch
+    changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fast, found = trained(**changes)
-    assert not plain_reasons([fast.last.profile])
+    assert not plain_reasons([fast.profile])
     monkeypatch.setenv(VARIABLE, "plain")
     plain, expected = trained(**changes)
     for ours, theirs in zip(found, expected, strict=True):
         assert ours == pytest.approx(theirs, rel=1e-3)
-    assert fast.network.state_dict().keys() == plain.network.state_dict().keys()
+    assert fast.session.network.state_dict().keys() == plain.session.network.state_dict().keys()
     assert reason(plain) == "NAS_CPU=plain"
 
 
@@ -136,18 +147,18 @@ def test_what_it_does_not_know_pytorch_computes() -> None:
 
 
 def test_several_threads_and_several_workers_are_left_to_pytorch() -> None:
-    session, _ = trained()
-    session.join(Team(0, 1))
+    run, _ = trained()
+    run.session.join(Team(0, 1))
     torch.set_num_threads(2)
-    session, _ = trained()
-    assert reason(session) == "the training has 2 CPU threads"
+    run, _ = trained()
+    assert reason(run) == "the training has 2 CPU threads"
 
 
 def test_an_unknown_value_is_told_and_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, "fast")
-    session, _ = trained()
-    assert reason(session) == "NAS_CPU=fast, which is not known; the only value is plain"
-    assert PLAIN + reason(session) in session.last.profile
+    run, _ = trained()
+    assert reason(run) == "NAS_CPU=fast, which is not known; the only value is plain"
+    assert PLAIN + reason(run) in run.profile
 
 
 # -- no failure ------------------------------------------------------------------------------------
@@ -186,10 +197,10 @@ def test_a_broken_compiler_means_plain_pytorch_and_one_line(
     out = 'while [ $# -gt 1 ]; do [ "$1" = -o ] && out="$2"; shift; done\n'
     compiler = script(tmp_path / "compiler", out + body) if body else "no-such-compiler"
     monkeypatch.setenv("CC", compiler)
-    session, found = trained()
+    run, found = trained()
     assert found == expected
-    assert told in reason(session)
-    assert "\n" not in reason(session)
+    assert told in reason(run)
+    assert "\n" not in reason(run)
     assert not list((tmp_path / "cache").glob("kernels-*"))
 
 
@@ -199,8 +210,8 @@ def test_a_cache_that_cannot_be_written_changes_nothing(
 ) -> None:
     (tmp_path / "cache").write_text("a file where a folder should be")
     monkeypatch.setenv("NAS_CACHE", str(tmp_path / "cache"))
-    session, _ = trained()
-    assert not plain_reasons([session.last.profile])
+    run, _ = trained()
+    assert not plain_reasons([run.profile])
 
 
 @needs_compiler

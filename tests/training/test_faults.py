@@ -1,11 +1,13 @@
 """Trials that go wrong in training: memory, numbers, images; through the real evaluator."""
 
+import itertools
 import json
 import math
 import os
 import subprocess
 import sys
 import weakref
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import nn
 
 from nas.errors import StudyPausedError, TaskError
 from nas.study.evaluator import Attempt, TrialError, WorkerPlan
@@ -25,8 +28,8 @@ from nas.training.data.problem import ClassScores
 from nas.training.evaluator import TrainingEvaluator
 from nas.training.loop import session as session_module
 from nas.training.loop.out_of_memory import free_memory
-from nas.training.loop.recipe import load_recipe
-from nas.training.loop.session import Session
+from nas.training.loop.recipe import Recipe, load_recipe
+from nas.training.loop.session import EpochResult, Session
 from tests.memory_store import MemoryStore
 from tests.messages import carrying
 from tests.studies import WalkSampler, fixed_spec, small_spec
@@ -37,7 +40,7 @@ TOO_MUCH = 1 << 60  # bytes that no machine has, so that a real allocator refuse
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NAS_CACHE", str(tmp_path / "cache"))
 
 
@@ -51,38 +54,52 @@ def evaluator_of(study: Study, tmp_path: Path) -> TrainingEvaluator:
     return TrainingEvaluator(WorkerPlan(spec.to_json(), str(tmp_path), spec.data_dir, "", "0"))
 
 
-def starving(monkeypatch, fails) -> list[int]:
+def change_optimisers(
+    monkeypatch: pytest.MonkeyPatch,
+    change: Callable[[nn.Module, Recipe, torch.optim.Optimizer], None],
+) -> None:
+    """Let `change` alter each optimiser that a session makes."""
+    honest = vars(session_module)["make_optimiser"]
+
+    def make(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+        optimiser: torch.optim.Optimizer = honest(network, recipe)
+        change(network, recipe, optimiser)
+        return optimiser
+
+    monkeypatch.setattr(session_module, "make_optimiser", make)
+
+
+def starving(monkeypatch: pytest.MonkeyPatch, fails: Callable[[int, int], bool]) -> list[int]:
     """Let the optimiser's step want too much memory where `fails(accumulation, step)` says so.
 
     Returns a list to which each step adds the number of parts of its batch.
     """
     parts: list[int] = []
-    honest = session_module.make_optimiser
 
-    def make(network, recipe):
-        optimiser, steps = honest(network, recipe), []
-        step = optimiser.step
+    def change(_network: nn.Module, recipe: Recipe, optimiser: torch.optim.Optimizer) -> None:
+        honest, steps = optimiser.step, itertools.count(1)
 
-        def wrapped(*args, **kwargs):
-            steps.append(recipe.accumulation)
+        def step(closure: None = None) -> None:
             parts.append(recipe.accumulation)
-            if fails(recipe.accumulation, len(steps)):
+            if fails(recipe.accumulation, next(steps)):
                 torch.empty(TOO_MUCH, dtype=torch.uint8)
-            return step(*args, **kwargs)
+            honest(closure)
 
-        optimiser.step = wrapped
-        return optimiser
+        optimiser.step = step  # type: ignore[method-assign, assignment]
 
-    monkeypatch.setattr(session_module, "make_optimiser", make)
+    change_optimisers(monkeypatch, change)
     return parts
 
 
-def test_memory_that_ends_in_the_second_epoch_costs_one_attempt(tmp_path, monkeypatch):
-    store, events = MemoryStore(), []
+def test_memory_that_ends_in_the_second_epoch_costs_one_attempt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = MemoryStore()
+    events: list[Event] = []
     study = study_of(store, num_trials=2, eta=10)
     recipe = load_recipe("digits")
     epoch = 64 // recipe.batch_size
-    first = []
+    first: list[int] = []
 
     def fails(accumulation: int, step: int) -> bool:
         if accumulation == 1 and step > epoch and not first:
@@ -105,7 +122,9 @@ def test_memory_that_ends_in_the_second_epoch_costs_one_attempt(tmp_path, monkey
     assert parts[-1] == 1
 
 
-def test_the_halved_attempt_trains_like_a_whole_one(tmp_path, monkeypatch):
+def test_the_halved_attempt_trains_like_a_whole_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     found = []
     for fails in (lambda accumulation, step: False, lambda accumulation, step: accumulation == 1):
         store = MemoryStore()
@@ -120,7 +139,9 @@ def test_the_halved_attempt_trains_like_a_whole_one(tmp_path, monkeypatch):
     assert halved.final.train_loss != whole.final.train_loss
 
 
-def test_memory_that_suffices_for_no_half_fails_the_trial_in_one_line(tmp_path, monkeypatch):
+def test_memory_that_suffices_for_no_half_fails_the_trial_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store, attempts = MemoryStore(), []
     study = study_of(store, num_trials=2, eta=10)
 
@@ -140,12 +161,14 @@ def test_memory_that_suffices_for_no_half_fails_the_trial_in_one_line(tmp_path, 
     assert other.attempt == 1
 
 
-def test_memory_that_ends_in_evaluation_is_helped_too(tmp_path, monkeypatch):
+def test_memory_that_ends_in_evaluation_is_helped_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store, sizes = MemoryStore(), []
     study = study_of(store, num_trials=1)
     honest = ClassScores.add
 
-    def add(self, logits, labels):
+    def add(self: ClassScores, logits: torch.Tensor, labels: torch.Tensor) -> None:
         sizes.append(len(labels))
         if len(labels) >= max(sizes) and len(labels) == sizes[0]:
             torch.empty(TOO_MUCH, dtype=torch.uint8)
@@ -158,7 +181,9 @@ def test_memory_that_ends_in_evaluation_is_helped_too(tmp_path, monkeypatch):
     assert sizes[1] == sizes[0] // 2
 
 
-def test_a_batch_that_cannot_be_halved_fails_at_once(tmp_path, monkeypatch):
+def test_a_batch_that_cannot_be_halved_fails_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store = MemoryStore()
     study = study_of(store, num_trials=1, recipe=replace(RECIPE, batch_size=3).text)
     starving(monkeypatch, lambda accumulation, step: True)
@@ -168,22 +193,22 @@ def test_a_batch_that_cannot_be_halved_fails_at_once(tmp_path, monkeypatch):
     assert store.reports == {}
 
 
-def test_the_memory_is_free_before_the_next_attempt(tmp_path, monkeypatch):
+def test_the_memory_is_free_before_the_next_attempt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     study = study_of(MemoryStore(), num_trials=1)
-    networks, held = [], []
-    honest = session_module.make_optimiser
+    networks: list[weakref.ref[nn.Module]] = []
+    held: list[bool] = []
 
-    def make(network, recipe):
+    def remember(network: nn.Module, *_: object) -> None:
         networks.append(weakref.ref(network))
-        return honest(network, recipe)
 
-    def free():
+    def free() -> None:
         free_memory()
         held.append(networks[-1]() is not None)
 
     starving(monkeypatch, lambda accumulation, step: accumulation == 1)
-    honest = session_module.make_optimiser
-    monkeypatch.setattr(session_module, "make_optimiser", make)
+    change_optimisers(monkeypatch, remember)
     monkeypatch.setattr(evaluator_module, "free_memory", free)
     run_serial(study, evaluator_of(study, tmp_path))
     assert study.trials[0].state is TrialState.COMPLETE
@@ -192,7 +217,7 @@ def test_the_memory_is_free_before_the_next_attempt(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is limited as Linux does")
-def test_a_process_whose_memory_is_limited_trains_in_halves(tmp_path):
+def test_a_process_whose_memory_is_limited_trains_in_halves(tmp_path: Path) -> None:
     script = Path(__file__).with_name("starved_process.py")
     root = str(script.parents[2])
     environ = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": root}
@@ -211,25 +236,21 @@ def test_a_process_whose_memory_is_limited_trains_in_halves(tmp_path):
 # -- numbers -------------------------------------------------------------------------------------
 
 
-def poisoned(monkeypatch) -> None:
+def poisoned(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every step put NaN into all weights."""
-    honest = session_module.make_optimiser
 
-    def make(network, recipe):
-        optimiser = honest(network, recipe)
-
-        def step(*args, **kwargs):
+    def change(network: nn.Module, _recipe: Recipe, optimiser: torch.optim.Optimizer) -> None:
+        def step(closure: None = None) -> None:
             with torch.no_grad():
                 for parameter in network.parameters():
                     parameter.fill_(math.nan)
 
-        optimiser.step = step
-        return optimiser
+        optimiser.step = step  # type: ignore[method-assign, assignment]
 
-    monkeypatch.setattr(session_module, "make_optimiser", make)
+    change_optimisers(monkeypatch, change)
 
 
-def test_a_training_that_diverges_is_not_validated(monkeypatch):
+def test_a_training_that_diverges_is_not_validated(monkeypatch: pytest.MonkeyPatch) -> None:
     poisoned(monkeypatch)
     task = coloured_task()
     run = Session(small_layers(task.input, 2), task, RECIPE, 3, 0, "cpu")
@@ -243,7 +264,9 @@ def test_a_training_that_diverges_is_not_validated(monkeypatch):
     assert found.metrics == {}
 
 
-def test_a_diverged_trial_fails_after_its_epoch(tmp_path, monkeypatch):
+def test_a_diverged_trial_fails_after_its_epoch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     poisoned(monkeypatch)
     store = MemoryStore()
     study = study_of(store, num_trials=1, rungs=(1,), recipe=RECIPE.text)
@@ -274,7 +297,9 @@ def folder_study(store: MemoryStore, folder: Path, **changes: object) -> Study:
     return study_of(store, **own, recipe=RECIPE.text, **changes)
 
 
-def test_a_study_whose_images_disappear_pauses_keeping_everything_and_resumes(tmp_path):
+def test_a_study_whose_images_disappear_pauses_keeping_everything_and_resumes(
+    tmp_path: Path,
+) -> None:
     folder, away = write_images(tmp_path / "images", (16, 24)), tmp_path / "away"
     store = MemoryStore()
     study = folder_study(store, folder, num_trials=5, rungs=(2,))
@@ -304,7 +329,7 @@ def test_a_study_whose_images_disappear_pauses_keeping_everything_and_resumes(tm
     assert again[1].lost == 0
 
 
-def test_images_that_are_missing_pause_the_study_whichever_was_missed_first(tmp_path):
+def test_images_that_are_missing_pause_the_study_whichever_was_missed_first(tmp_path: Path) -> None:
     folder = write_images(tmp_path / "images", (16, 24))
     store = MemoryStore()
     study = folder_study(store, folder, num_trials=5)
@@ -316,7 +341,9 @@ def test_images_that_are_missing_pause_the_study_whichever_was_missed_first(tmp_
     assert [trial.state for trial in store.trials("study")] == [TrialState.WAITING]
 
 
-def test_images_in_memory_outlive_their_folder_but_no_new_worker_can_read_them(tmp_path):
+def test_images_in_memory_outlive_their_folder_but_no_new_worker_can_read_them(
+    tmp_path: Path,
+) -> None:
     folder = write_images(tmp_path / "images", (16,))
     study = folder_study(MemoryStore(), folder, num_trials=1)
     evaluator = evaluator_of(study, tmp_path)
@@ -329,20 +356,20 @@ def test_images_in_memory_outlive_their_folder_but_no_new_worker_can_read_them(t
     assert "Restore it" in caught.value.remedy
 
 
-def test_other_mistakes_keep_their_own_words(tmp_path):
+def test_other_mistakes_keep_their_own_words(tmp_path: Path) -> None:
     study = study_of(MemoryStore(), recipe="nothing = 1")
     with pytest.raises(TaskError):
         evaluator_of(study, tmp_path)
 
 
 def test_a_fixed_network_keeps_its_epochs_and_its_halved_batches_over_a_resume(
-    tmp_path, monkeypatch
-):
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Memory ends in epoch 3; the driver ends in epoch 4; each goes on from the last checkpoint."""
     spec, store = fixed_spec(recipe=load_recipe("digits").text, limit=64), MemoryStore()
     honest, ran, fails = Session.run_epoch, [], {3: MemoryError(), 4: KeyboardInterrupt()}
 
-    def run_epoch(self, on_step=None):
+    def run_epoch(self: Session, on_step: Callable[[int, int], None] | None = None) -> EpochResult:
         ran.append((self.epoch + 1, self.recipe.accumulation))
         if (failure := fails.pop(self.epoch + 1, None)) is not None:
             raise failure
@@ -361,7 +388,7 @@ def test_a_fixed_network_keeps_its_epochs_and_its_halved_batches_over_a_resume(
     assert "in 2 parts" in store.reports["study"][0]["note"]["text"]
 
 
-def test_a_fixed_network_survives_any_number_of_losses_that_follow_progress(tmp_path):
+def test_a_fixed_network_survives_any_number_of_losses_that_follow_progress(tmp_path: Path) -> None:
     spec, store = fixed_spec(recipe=load_recipe("digits").text, limit=64), MemoryStore()
     study = Study(spec, store, NoSampler())
     for attempt in range(1, 5):  # one more than are allowed without progress

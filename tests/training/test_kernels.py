@@ -2,6 +2,7 @@
 
 import copy
 import shutil
+from typing import Literal
 
 import pytest
 import torch
@@ -20,12 +21,9 @@ from tests.training.nets import kept, small_layers
 needs_compiler = pytest.mark.skipif(
     not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="no C compiler"
 )
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 SHAPE = Shape(3, 16, 16)
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    torch.set_num_threads(1)  # with more the kernels leave the work to torch; undone behind tests
 
 
 def chain_layers(shape: Shape, kernel: int, stride: int, between: str) -> list[Layer]:
@@ -64,8 +62,15 @@ def chain_layers(shape: Shape, kernel: int, stride: int, between: str) -> list[L
 @example(images=2, channels=24, height=9, width=3, kernel=3, stride=2, between="b6-b6", seed=0)
 @example(images=40, channels=5, height=7, width=9, kernel=3, stride=1, between="br-br", seed=0)
 def test_a_convolution_between_norms(
-    images, channels, height, width, kernel, stride, between, seed
-):
+    images: int,
+    channels: int,
+    height: int,
+    width: int,
+    kernel: int,
+    stride: int,
+    between: str,
+    seed: int,
+) -> None:
     layers = chain_layers(Shape(channels, height, width), kernel, stride, between)
     x = 3 + 2 * torch.randn(images, channels, height, width, generator=random(seed))
     compare(layers, x.contiguous(memory_format=torch.channels_last), seed, most=1e-3)
@@ -80,7 +85,9 @@ def test_a_convolution_between_norms(
     function=st.sampled_from(["", "relu", "relu6"]),
     seed=st.integers(0, 99),
 )
-def test_a_norm_alone(images, channels, side, function, seed):
+def test_a_norm_alone(
+    images: int, channels: int, side: int, function: Literal["", "relu", "relu6"], seed: int
+) -> None:
     net = Builder(Shape(channels, side, side))
     net.batch_norm("bn")
     if function:
@@ -90,7 +97,7 @@ def test_a_norm_alone(images, channels, side, function, seed):
 
 
 @needs_compiler
-def test_a_mean_far_from_zero_does_not_spoil_the_variance():
+def test_a_mean_far_from_zero_does_not_spoil_the_variance() -> None:
     net = Builder(Shape(24, 9, 9))
     net.batch_norm("bn")
     x = 1000 + torch.randn(30, 24, 9, 9, generator=random(0))
@@ -112,7 +119,7 @@ def test_a_mean_far_from_zero_does_not_spoil_the_variance():
         ("shufflenetv1", "shufflenetv1-g3-1.0"),
     ],
 )
-def test_published_networks_come_closer_than_with_torch(space, name):
+def test_published_networks_come_closer_than_with_torch(space: str, name: str) -> None:
     loaded = load_space(space)
     layers = lower(loaded, loaded.parse(name), SHAPE, 10)
     depthwise = [one for one in layers if isinstance(one, Conv) and one.groups == one.in_channels]
@@ -137,7 +144,7 @@ def test_published_networks_come_closer_than_with_torch(space, name):
 
 
 @needs_compiler
-def test_the_backward_pass_keeps_one_map_for_each_norm():
+def test_the_backward_pass_keeps_one_map_for_each_norm() -> None:
     layers = chain_layers(Shape(8, 9, 9), 3, 1, "b6s-b6")
     network = build(layers, random(0)).train()
     x = torch.randn(4, 8, 9, 9)
@@ -148,7 +155,7 @@ def test_the_backward_pass_keeps_one_map_for_each_norm():
 
 
 @needs_compiler
-def test_a_seed_trains_to_the_same_bits():
+def test_a_seed_trains_to_the_same_bits() -> None:
     x = torch.randn(5, 1, 8, 8, generator=random(1))
     first, second = build(small_layers(), random(0)), build(small_layers(), random(0))
     for network in (first, second):
@@ -158,7 +165,7 @@ def test_a_seed_trains_to_the_same_bits():
 
 
 @needs_compiler
-def test_no_number_stays_none():
+def test_no_number_stays_none() -> None:
     network = build(chain_layers(Shape(8, 5, 5), 3, 1, "b6-b6"), random(0)).train()
     accelerate(network)
     x = torch.randn(2, 8, 5, 5)

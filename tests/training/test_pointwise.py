@@ -18,13 +18,10 @@ from tests.training.exact import compare, random
 from tests.training.test_kernels import needs_compiler
 
 SPACE = load_space("igcv3")
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 SHAPE = Shape(3, 32, 32)
 SIDE = 16  # from here on a shuffle is folded in
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    torch.set_num_threads(1)  # undone behind tests
 
 
 def block(channels: int, factor: int, groups: int, between: str) -> list[Layer]:
@@ -53,8 +50,8 @@ def block(channels: int, factor: int, groups: int, between: str) -> list[Layer]:
     seed=st.integers(0, 99),
 )
 def test_results_gradients_and_statistics_are_those_of_the_grouped_form(
-    width, factor, groups, between, seed
-):
+    width: int, factor: int, groups: int, between: str, seed: int
+) -> None:
     layers = block(width * groups, factor, groups, between)
     assert folds(layers)[0].shuffle
     x = torch.randn(2, width * groups, SIDE, SIDE, generator=random(seed + 2))
@@ -63,7 +60,7 @@ def test_results_gradients_and_statistics_are_those_of_the_grouped_form(
 
 @needs_compiler
 @pytest.mark.parametrize("momentum", [None, 0.3])
-def test_running_statistics_follow_over_several_batches(momentum):
+def test_running_statistics_follow_over_several_batches(momentum: float | None) -> None:
     grouped = build(block(8, 1, 4, "b"), random(0)).train()
     for module in grouped.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
@@ -78,7 +75,7 @@ def test_running_statistics_follow_over_several_batches(momentum):
     assert dense.get_buffer("between.0.num_batches_tracked") == 3
 
 
-def test_a_chain_ends_where_a_second_layer_reads():
+def test_a_chain_ends_where_a_second_layer_reads() -> None:
     net = Builder(Shape(8, 32, 32))
     net.conv("first", 8, groups=2)
     net.batch_norm("bn")
@@ -88,7 +85,7 @@ def test_a_chain_ends_where_a_second_layer_reads():
     assert folds(net.layers) == [Fold("first")]
 
 
-def test_the_rule_takes_wide_maps_and_leaves_small_ones():
+def test_the_rule_takes_wide_maps_and_leaves_small_ones() -> None:
     layers = lower(SPACE, SPACE.parse("igcv3-d-1.0"), SHAPE, 10)
     height = {layer.name: layer.shape.height for layer in layers}
     found = folds(layers)
@@ -98,7 +95,7 @@ def test_the_rule_takes_wide_maps_and_leaves_small_ones():
 
 
 @needs_compiler
-def test_counted_and_exported_is_the_grouped_network():
+def test_counted_and_exported_is_the_grouped_network() -> None:
     layers = block(8, 2, 4, "b6")
     grouped, dense = build(layers, random(0)).eval(), build(layers, random(0)).eval()
     accelerate(dense)
@@ -110,15 +107,15 @@ def test_counted_and_exported_is_the_grouped_network():
 
 
 @needs_compiler
-def test_a_copy_computes_with_its_own_weights():
+def test_a_copy_computes_with_its_own_weights() -> None:
     network = build(block(8, 1, 4, "b"), random(0)).train()
     accelerate(network)
     twin = copy.deepcopy(network)
     x = torch.randn(2, 8, SIDE, SIDE, generator=random(0))
     assert torch.equal(network(x), twin(x))
     with torch.no_grad():
-        twin.get_submodule("first").weight.zero_()
-        twin.get_submodule("between.0").bias.fill_(1)
+        twin.get_parameter("first.weight").zero_()
+        twin.get_parameter("between.0.bias").fill_(1)
     assert not torch.equal(network(x), twin(x))
     assert not torch.equal(
         network.get_buffer("bn.running_mean"), twin.get_buffer("bn.running_mean")

@@ -1,7 +1,10 @@
 """Profiles of real trainings: of a session, a trial and a run."""
 
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,7 +17,7 @@ from nas.study.time_profile import LAPS, PROFILE_PARTS, profile_total
 from nas.study.trial import TrialState
 from nas.training.evaluator import TrainingEvaluator
 from nas.training.loop.memory_batches import Feed
-from nas.training.loop.session import Session
+from nas.training.loop.session import EpochResult, Session
 from nas.training.loop.stopwatch import stopwatch
 from tests.memory_store import MemoryStore
 from tests.studies import WalkSampler, fixed_spec, small_spec
@@ -24,12 +27,12 @@ CPU = torch.device("cpu")
 SLOW = 0.02  # seconds that a part is held up by
 
 
-def session(**changes) -> Session:
+def session(**changes: Any) -> Session:
     task = coloured_task()
     return Session(small_layers(task.input, 2), task, replace(RECIPE, **changes), 3, 0, "cpu")
 
 
-def test_a_stopwatch_gives_time_to_parts_and_none_to_pauses():
+def test_a_stopwatch_gives_time_to_parts_and_none_to_pauses() -> None:
     watch = stopwatch(CPU)
     for _ in range(2):
         watch.start()
@@ -45,7 +48,7 @@ def test_a_stopwatch_gives_time_to_parts_and_none_to_pauses():
 
 
 @pytest.mark.parametrize("changes", [{}, {"accumulation": 2}, {"ema": 0.9}])
-def test_the_laps_of_an_epoch_lie_within_it(changes):
+def test_the_laps_of_an_epoch_lie_within_it(changes: dict[str, Any]) -> None:
     run = session(**changes)
     run.profile()
     for _ in range(2):
@@ -58,33 +61,37 @@ def test_the_laps_of_an_epoch_lie_within_it(changes):
         assert found["images"] == 64
 
 
-def test_what_holds_a_part_up_is_seen_there(monkeypatch):
+def test_what_holds_a_part_up_is_seen_there(monkeypatch: pytest.MonkeyPatch) -> None:
     run = session()
     run.profile()
-    batches, steps = Feed.shuffled, []
+    batches = Feed.shuffled
+    steps: list[int] = []
 
-    def slowly(self, *args, **kwargs):
+    def slowly(
+        self: Feed, *args: Any, **kwargs: Any
+    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         for batch in batches(self, *args, **kwargs):
             time.sleep(SLOW)
             yield batch
 
     honest = run.optimiser.step
 
-    def step():
-        steps.append(time.sleep(2 * SLOW))
+    def step() -> None:
+        time.sleep(2 * SLOW)
+        steps.append(len(steps) + 1)
         honest()
 
     run.run_epoch()
     monkeypatch.setattr(Feed, "shuffled", slowly)
     monkeypatch.setattr(run.optimiser, "step", step)
     found = run.run_epoch(lambda step, steps: time.sleep(SLOW)).profile  # a pause: nobody's time
-    assert len(steps) == 4
+    assert steps == [1, 2, 3, 4]
     assert 4 * SLOW <= found["data"] < found["optimiser"] + 0.1
     assert found["optimiser"] >= 8 * SLOW
     assert found["evaluation"] >= 2 * SLOW  # two batches for the batch norms
 
 
-def test_nothing_is_measured_and_no_result_changed_without_asking():
+def test_nothing_is_measured_and_no_result_changed_without_asking() -> None:
     plain, measured = session(), session()
     measured.profile()
     for _ in range(2):
@@ -93,7 +100,7 @@ def test_nothing_is_measured_and_no_result_changed_without_asking():
         assert (one.train_loss, one.metrics) == (other.train_loss, other.metrics)
 
 
-def profiled_study(tmp_path, profile: bool = True, **changes) -> MemoryStore:
+def profiled_study(tmp_path: Path, profile: bool = True, **changes: Any) -> MemoryStore:
     spec = small_spec(
         rungs=(1, 2), published=False, confirm=0, limit=64, num_trials=3, recipe=RECIPE.text,
         **changes,
@@ -104,7 +111,7 @@ def profiled_study(tmp_path, profile: bool = True, **changes) -> MemoryStore:
     return store
 
 
-def test_the_parts_of_a_trial_add_up_to_its_wall_time(tmp_path):
+def test_the_parts_of_a_trial_add_up_to_its_wall_time(tmp_path: Path) -> None:
     store = profiled_study(tmp_path, proxies=True)
     trials = store.trials("study")
     assert {trial.state for trial in trials} == {TrialState.COMPLETE, TrialState.STOPPED}
@@ -116,16 +123,18 @@ def test_the_parts_of_a_trial_add_up_to_its_wall_time(tmp_path):
         assert found["images"] == 48 * trial.last.epoch  # of 60, six a class, in batches of 16
 
 
-def test_a_study_without_profile_keeps_none(tmp_path):
+def test_a_study_without_profile_keeps_none(tmp_path: Path) -> None:
     assert profiled_study(tmp_path, profile=False, proxies=False).reports == {}
 
 
-def test_a_training_that_is_resumed_adds_up_what_was_measured(tmp_path, monkeypatch):
+def test_a_training_that_is_resumed_adds_up_what_was_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     spec = fixed_spec(rungs=(3,), limit=64, recipe=RECIPE.text)
     plan = WorkerPlan(spec.to_json(), str(tmp_path), None, "", "0", profile=True)
     store, honest = MemoryStore(), Session.run_epoch
 
-    def dies(self, on_step=None):
+    def dies(self: Session, on_step: Callable[[int, int], None] | None = None) -> EpochResult:
         if self.epoch == 2:
             raise KeyboardInterrupt
         return honest(self, on_step)

@@ -1,10 +1,8 @@
 """Training-free scores: their values, their finiteness, and that they leave no trace."""
 
 import math
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -31,15 +29,9 @@ from nas.training.scores.proxies import (
 from tests.studies import small_spec
 from tests.training.nets import DIGITS, coloured_task, small_layers
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 EVERY = {*PROXIES, "depth"}
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[Any]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def values(scores: dict[str, float]) -> dict[str, float]:

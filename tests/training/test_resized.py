@@ -20,7 +20,7 @@ from nas.training.loop.recipe import load_recipe
 from nas.training.loop.session import Session
 from nas.training.network.module import build
 from tests.studies import SPACE, small_spec
-from tests.training.nets import RECIPE, coloured_task, small_layers
+from tests.training.nets import RECIPE, coloured_task, in_memory, small_layers
 
 CPU = torch.device("cpu")
 ONE = SPACE.published[0].architecture
@@ -28,13 +28,13 @@ SPACES = ("igcv3", "igcv2", "igcv1", "mobilenetv1", "mobilenetv2", "shufflenetv1
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NAS_CACHE", str(tmp_path / "cache"))
 
 
-def test_images_in_memory_are_the_means_of_those_at_full_size():
+def test_images_in_memory_are_the_means_of_those_at_full_size() -> None:
     task = coloured_task()
-    feed = Feed(task.train, task, CPU, task.augment)
+    feed = Feed(in_memory(task.train), task, CPU, task.augment)
 
     def epoch(side: int | None) -> list[tuple[torch.Tensor, torch.Tensor]]:
         random = torch.Generator().manual_seed(1)
@@ -49,7 +49,7 @@ def test_images_in_memory_are_the_means_of_those_at_full_size():
 
 
 @pytest.mark.parametrize("name", SPACES)
-def test_a_network_takes_every_size_that_its_strides_divide(name):
+def test_a_network_takes_every_size_that_its_strides_divide(name: str) -> None:
     space = load_space(name)
     full = Shape(3, 32, 32)
     network = build(lower(space, space.published[0].architecture, full, 10)).eval()
@@ -70,7 +70,7 @@ def test_a_network_takes_every_size_that_its_strides_divide(name):
         assert (2 * small[2], 2 * small[3]) == (large[2], large[3])
 
 
-def test_a_session_trains_and_validates_at_the_side_it_is_told():
+def test_a_session_trains_and_validates_at_the_side_it_is_told() -> None:
     task = coloured_task()
     session = Session(small_layers(task.input, 2), task, RECIPE, 3, 0, CPU)
     seen: list[tuple[bool, int]] = []
@@ -89,7 +89,7 @@ def test_a_session_trains_and_validates_at_the_side_it_is_told():
     assert set(seen) == {(False, 8)}
 
 
-def test_a_session_streams_at_the_side_it_is_told(tmp_path):
+def test_a_session_streams_at_the_side_it_is_told(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     for number in range(40):
         place = tmp_path / "own" / ("a", "b")[number % 2]
@@ -115,7 +115,7 @@ def epochs(tmp_path: Path, **changed: object) -> list[tuple[float, float]]:
     return [(epoch.metrics["top1_error"], epoch.metrics["loss"]) for epoch in found]
 
 
-def test_the_evaluator_trains_each_rung_at_its_resolution(tmp_path):
+def test_the_evaluator_trains_each_rung_at_its_resolution(tmp_path: Path) -> None:
     spec = small_spec()
     found = epochs(tmp_path, resolutions=(4,))
     assert found != epochs(tmp_path)

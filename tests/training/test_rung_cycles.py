@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -16,11 +15,20 @@ from nas.study.evaluator import Job, WorkerPlan
 from nas.study.reuse import comparable
 from nas.training.data import load_study_task
 from nas.training.evaluator import TrainingEvaluator
-from nas.training.loop.recipe import builtin_recipes, load_recipe, override, read_recipe
+from nas.training.loop.recipe import (
+    AtRungs,
+    Schedule,
+    builtin_recipes,
+    load_recipe,
+    override,
+    read_recipe,
+)
 from nas.training.loop.session import EpochResult, Session
 from tests.messages import carrying
 from tests.studies import SPACE, small_spec
 from tests.training.nets import RECIPE, coloured_task, small_layers
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 CYCLES = replace(RECIPE, lr=1.0, warmup_epochs=1.0, rungs="complete")
 RUNGS = (2, 4, 8)
@@ -28,19 +36,13 @@ RUNGS = (2, 4, 8)
 ladders = st.sets(st.integers(1, 60), min_size=1, max_size=5).map(lambda found: sorted(found))
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 # -- the rate --------------------------------------------------------------------------------------
 
 
 @given(ladders, st.sampled_from(["cosine", "triangular"]), st.floats(0, 20))
-def test_every_cycle_climbs_and_ends_at_zero(rungs, schedule, warmup):
+def test_every_cycle_climbs_and_ends_at_zero(
+    rungs: list[int], schedule: Schedule, warmup: float
+) -> None:
     recipe = replace(CYCLES, schedule=schedule, warmup_epochs=warmup)
     for start, end in zip([0, *rungs], rungs, strict=False):
         rates = [
@@ -55,7 +57,9 @@ def test_every_cycle_climbs_and_ends_at_zero(rungs, schedule, warmup):
 
 
 @given(ladders, st.floats(0, 20), st.floats(0.001, 1))
-def test_later_cycles_stay_below_the_one_schedule_where_they_begin(rungs, warmup, share):
+def test_later_cycles_stay_below_the_one_schedule_where_they_begin(
+    rungs: list[int], warmup: float, share: float
+) -> None:
     recipe = replace(CYCLES, warmup_epochs=warmup)
     one = replace(recipe, rungs="continue")
     for start, end in itertools.pairwise(rungs):
@@ -65,19 +69,21 @@ def test_later_cycles_stay_below_the_one_schedule_where_they_begin(rungs, warmup
 
 
 @given(ladders, st.floats(0.001, 1), st.sampled_from(["cosine", "triangular", "exponential"]))
-def test_one_schedule_does_not_see_the_rungs(rungs, share, schedule):
+def test_one_schedule_does_not_see_the_rungs(
+    rungs: list[int], share: float, schedule: Schedule
+) -> None:
     recipe, epochs = replace(RECIPE, schedule=schedule), share * rungs[-1]
     assert recipe.lr_at(epochs, rungs[-1], rungs) == recipe.lr_at(epochs, rungs[-1])
 
 
-def test_without_rungs_or_with_one_a_cycle_is_the_one_schedule():
+def test_without_rungs_or_with_one_a_cycle_is_the_one_schedule() -> None:
     one = replace(CYCLES, rungs="continue")
     for epochs in (0.1, 1.0, 3.3, 8.0):
         assert CYCLES.lr_at(epochs, 8) == one.lr_at(epochs, 8)
         assert CYCLES.lr_at(epochs, 8, (8,)) == one.lr_at(epochs, 8)
 
 
-def test_the_rates_of_a_ladder_in_numbers():
+def test_the_rates_of_a_ladder_in_numbers() -> None:
     recipe = replace(CYCLES, schedule="triangular")
     peaks = {0: 1.0, 2: 6 / 7, 4: 4 / 7}  # a line from 1 at epoch 1 to 0 at epoch 8
     for start, peak in peaks.items():
@@ -91,7 +97,7 @@ def test_the_rates_of_a_ladder_in_numbers():
 # -- in words --------------------------------------------------------------------------------------
 
 
-def test_the_choice_is_written_only_where_it_is_not_the_usual_one():
+def test_the_choice_is_written_only_where_it_is_not_the_usual_one() -> None:
     assert "rungs" not in RECIPE.text
     assert 'rungs = "complete"\n' in CYCLES.text
     assert read_recipe(CYCLES.text, "x.toml") == CYCLES
@@ -107,7 +113,7 @@ def test_the_choice_is_written_only_where_it_is_not_the_usual_one():
         (["rungs=complete", "schedule=step", "milestones=[2]"], "step … 'continue'"),
     ],
 )
-def test_what_is_refused(settings, match):
+def test_what_is_refused(settings: list[str], match: str) -> None:
     with pytest.raises(TaskError, match=carrying(match)):
         override(RECIPE, settings)
 
@@ -115,7 +121,7 @@ def test_what_is_refused(settings, match):
 # -- in training -----------------------------------------------------------------------------------
 
 
-def trained(rungs: str, judged: tuple[int, ...]) -> list[EpochResult]:
+def trained(rungs: AtRungs, judged: tuple[int, ...]) -> list[EpochResult]:
     task = coloured_task()
     recipe = replace(RECIPE, rungs=rungs)
     session = Session(small_layers(task.input, 2), task, recipe, 4, seed=1, device="cpu")
@@ -127,7 +133,7 @@ def losses(results: list[EpochResult]) -> list[float]:
     return [result.metrics["loss"] for result in results]
 
 
-def test_a_session_ends_its_cycles_at_the_rungs():
+def test_a_session_ends_its_cycles_at_the_rungs() -> None:
     one, cycles = trained("continue", (1, 2, 4)), trained("complete", (1, 2, 4))
     assert [result.lr < 1e-6 for result in cycles] == [True, True, False, True]
     assert [result.lr < 1e-6 for result in one] == [False, False, False, True]
@@ -136,7 +142,7 @@ def test_a_session_ends_its_cycles_at_the_rungs():
 
 
 @pytest.mark.usefixtures("cpu_mode")
-def test_a_trial_is_trained_by_the_rungs_of_its_study(tmp_path: Path):
+def test_a_trial_is_trained_by_the_rungs_of_its_study(tmp_path: Path) -> None:
     architecture = SPACE.published[0].architecture
     found = {}
     for rungs in ("continue", "complete"):
@@ -156,7 +162,9 @@ def test_a_trial_is_trained_by_the_rungs_of_its_study(tmp_path: Path):
 
 
 @pytest.mark.parametrize(("rungs", "same"), [("continue", True), ("complete", False)])
-def test_results_of_other_rungs_are_reused_only_where_the_schedule_was_one(rungs, same):
+def test_results_of_other_rungs_are_reused_only_where_the_schedule_was_one(
+    rungs: AtRungs, same: bool
+) -> None:
     text = replace(RECIPE, rungs=rungs).text
     mine, theirs = (small_spec(recipe=text, rungs=judged) for judged in ((1, 2, 4), (2, 4)))
     architecture = SPACE.published[0].architecture

@@ -5,6 +5,8 @@ import hashlib
 import math
 import weakref
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -25,20 +27,12 @@ from nas.training.loop.memory_batches import Feed
 from nas.training.loop.recipe import load_recipe
 from nas.training.loop.session import Session
 from tests.messages import carrying
-from tests.training.nets import RECIPE, coloured_task, small_layers
+from tests.training.nets import RECIPE, coloured_task, in_memory, small_layers
 
-pytestmark = pytest.mark.usefixtures("cpu_mode")
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread", "cpu_mode")
 
 
-def session(seed: int = 0, max_epochs: int = 3, **changes) -> Session:
+def session(seed: int = 0, max_epochs: int = 3, **changes: Any) -> Session:
     task = coloured_task()
     layers = small_layers(task.input, task.classes)
     return Session(layers, task, replace(RECIPE, **changes), max_epochs, seed, "cpu")
@@ -52,7 +46,7 @@ def curve(run: Session) -> list[tuple[float, ...]]:
     ]
 
 
-def test_learns_the_digits_far_better_than_chance():
+def test_learns_the_digits_far_better_than_chance() -> None:
     task = load_task("digits")
     recipe = replace(RECIPE, lr=0.3)  # a narrow head: the recipe for wide ones is too slow for it
     run = Session(small_layers(), task, recipe, 5, seed=1, device="cpu")
@@ -64,7 +58,7 @@ def test_learns_the_digits_far_better_than_chance():
     assert all(result.seconds > 0 for result in results)
 
 
-def test_a_deep_published_network_trains():
+def test_a_deep_published_network_trains() -> None:
     space, task = load_space("igcv3"), load_task("digits", limit=300)
     layers = lower(space, space.parse("igcv3-d-1.0"), task.input, task.classes)
     recipe = replace(load_recipe("digits"), batch_size=25, warmup_epochs=0.5)
@@ -74,30 +68,30 @@ def test_a_deep_published_network_trains():
     assert results[-1].metrics["top1_error"] < 0.6
 
 
-def test_one_seed_gives_one_curve():
+def test_one_seed_gives_one_curve() -> None:
     assert curve(session(seed=3)) == curve(session(seed=3))
     assert curve(session(seed=3)) != curve(session(seed=4))
 
 
-def test_global_randomness_plays_no_part():
+def test_global_randomness_plays_no_part() -> None:
     first = curve(session(seed=3))
     torch.manual_seed(99)
     assert curve(session(seed=3)) == first
 
 
-def test_a_stopped_run_is_a_prefix():
+def test_a_stopped_run_is_a_prefix() -> None:
     whole, stopped = session(max_epochs=3), session(max_epochs=3)
     assert curve(whole)[0][1] == stopped.run_epoch().metrics["loss"]
 
 
-def test_statistics_are_those_of_the_weights_at_hand():
+def test_statistics_are_those_of_the_weights_at_hand() -> None:
     fresh, trailing = session(bn_batches=4), session(bn_batches=0)
     fresh.run_epoch()
     trailing.run_epoch()
     ours, theirs = fresh.network, trailing.network
     weight = "stem.conv.weight"
     assert torch.equal(ours.get_parameter(weight), theirs.get_parameter(weight))
-    feed = Feed(fresh.task.train, fresh.task, torch.device("cpu"))
+    feed = Feed(in_memory(fresh.task.train), fresh.task, torch.device("cpu"))
     images, _ = next(feed.ordered(64))
     with torch.no_grad():
         mean = ours.get_submodule("stem.conv")(images).mean((0, 2, 3))
@@ -105,7 +99,7 @@ def test_statistics_are_those_of_the_weights_at_hand():
     assert not torch.allclose(theirs.get_buffer("stem.bn.running_mean"), mean, atol=1e-2)
 
 
-def test_validation_changes_nothing():
+def test_validation_changes_nothing() -> None:
     run = session()
     run.run_epoch()
     before = {key: value.clone() for key, value in run.network.state_dict().items()}
@@ -113,7 +107,7 @@ def test_validation_changes_nothing():
     assert all(torch.equal(before[key], value) for key, value in run.network.state_dict().items())
 
 
-def test_measures_the_split_that_it_says():
+def test_measures_the_split_that_it_says() -> None:
     task = coloured_task()
     wrong = replace(task, val=replace(task.val, labels=1 - task.val.labels))
     run = Session(small_layers(task.input, 2), wrong, RECIPE, 3, 0, "cpu")
@@ -123,7 +117,7 @@ def test_measures_the_split_that_it_says():
     assert result.metrics["top1_error"] > 0.9
 
 
-def test_error_and_loss_are_means_over_all_images():
+def test_error_and_loss_are_means_over_all_images() -> None:
     run = session()
     run.run_epoch()
     task = run.task
@@ -137,19 +131,19 @@ def test_error_and_loss_are_means_over_all_images():
     assert found["top1_error"] == (logits.argmax(1) != task.test.labels).double().mean().item()
 
 
-def test_the_schedule_ends():
+def test_the_schedule_ends() -> None:
     run = session(max_epochs=1)
     run.run_epoch()
     with pytest.raises(ValueError, match="epochs are over"):
         run.run_epoch()
 
 
-def test_layers_must_fit_the_task():
+def test_layers_must_fit_the_task() -> None:
     with pytest.raises(ValueError, match="8x8"):
         Session(small_layers(Shape(1, 8, 8), 2), coloured_task(), RECIPE, 1, 0, "cpu")
 
 
-def test_weight_decay_spares_norms_and_biases():
+def test_weight_decay_spares_norms_and_biases() -> None:
     strong, none = session(weight_decay=0.5, lr=0.01), session(weight_decay=0.0, lr=0.01)
     strong.run_epoch()
     none.run_epoch()
@@ -159,7 +153,7 @@ def test_weight_decay_spares_norms_and_biases():
     assert a[name].norm() == pytest.approx(b[name].norm().item(), rel=0.02)
 
 
-def test_divergence_is_reported_as_it_is():
+def test_divergence_is_reported_as_it_is() -> None:
     run = session(lr=100.0, momentum=0.999, weight_decay=1.0, warmup_epochs=0.0, max_epochs=30)
     for _ in range(30):
         result = run.run_epoch()
@@ -170,9 +164,9 @@ def test_divergence_is_reported_as_it_is():
 # -- the feed ------------------------------------------------------------------------------------
 
 
-def test_a_shuffled_epoch_shows_every_image_once():
+def test_a_shuffled_epoch_shows_every_image_once() -> None:
     task = coloured_task(images=64)
-    feed = Feed(task.train, task, torch.device("cpu"))
+    feed = Feed(in_memory(task.train), task, torch.device("cpu"))
     batches = list(feed.shuffled(16, torch.Generator().manual_seed(0)))
     assert [len(labels) for _, labels in batches] == [16] * 4
     shown = sorted(image.sum().item() for images, _ in batches for image in images)
@@ -180,10 +174,10 @@ def test_a_shuffled_epoch_shows_every_image_once():
     assert shown == pytest.approx(known, rel=1e-4)
 
 
-def test_crops_and_mirrors_are_those_of_the_image():
+def test_crops_and_mirrors_are_those_of_the_image() -> None:
     task = coloured_task(images=1)
     image = task.train.images[0].float()
-    feed = Feed(task.train, task, torch.device("cpu"), Augmentation(2, True))
+    feed = Feed(in_memory(task.train), task, torch.device("cpu"), Augmentation(2, True))
     padded = torch.nn.functional.pad(image, (2, 2, 2, 2))
     mean = 255 * torch.tensor(task.mean)[:, None, None]
     std = 255 * torch.tensor(task.std)[:, None, None]
@@ -204,11 +198,11 @@ def test_crops_and_mirrors_are_those_of_the_image():
     assert len(seen) > 45  # of 50
 
 
-def test_the_images_are_laid_out_once_for_all_trainings(monkeypatch):
+def test_the_images_are_laid_out_once_for_all_trainings(monkeypatch: pytest.MonkeyPatch) -> None:
     made = []
     honest = Feed.__init__
 
-    def counted(self, *args, **kwargs):
+    def counted(self: Feed, *args: Any, **kwargs: Any) -> None:
         made.append(args[0])
         honest(self, *args, **kwargs)
 
@@ -232,12 +226,12 @@ def test_the_images_are_laid_out_once_for_all_trainings(monkeypatch):
     assert gone() is None
 
 
-def test_statistics_are_plain_means_over_the_batches():
+def test_statistics_are_plain_means_over_the_batches() -> None:
     run = session(bn_batches=3)
     run.run_epoch()
     stem = run.network.get_submodule("stem.conv")
     random = torch.Generator().manual_seed(0)
-    feed = Feed(run.task.train, run.task, torch.device("cpu"), Augmentation(1, True))
+    feed = Feed(in_memory(run.task.train), run.task, torch.device("cpu"), Augmentation(1, True))
     batches = list(feed.shuffled(16, random, False))[:3]
     with torch.no_grad():
         outputs = [stem(images) for images, _ in batches]
@@ -250,14 +244,16 @@ def test_statistics_are_plain_means_over_the_batches():
 
 
 @pytest.mark.parametrize("changes", [{}, {"ema": 0.9}, {"accumulation": 2}])
-def test_an_epoch_reads_two_results_however_many_steps_it_has(changes, monkeypatch):
+def test_an_epoch_reads_two_results_however_many_steps_it_has(
+    changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whatever hands a number of the device to Python would wait for the device."""
     reads = []
 
-    def told(patch, name):
+    def told(patch: pytest.MonkeyPatch, name: str) -> None:
         honest = getattr(torch.Tensor, name)
 
-        def read(self, *args):
+        def read(self: torch.Tensor, *args: Any) -> Any:
             reads.append(name)
             return honest(self, *args)
 
@@ -278,29 +274,29 @@ def test_an_epoch_reads_two_results_however_many_steps_it_has(changes, monkeypat
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.parametrize("changes", [{}, {"ema": 0.9}, {"accumulation": 2}])
-def test_no_step_waits_for_a_gpu(changes, monkeypatch):
+def test_no_step_waits_for_a_gpu(changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     task = coloured_task()
     layers = small_layers(task.input, task.classes)
     run = Session(layers, task, replace(RECIPE, **changes), 2, 0, "cuda")
-    run.record_with(None)  # a recording could not wait anyway
     run.run_epoch()  # what is set up once may wait
-    honest = run.step
+    called: list[int] = []
 
-    def strictly(*args):
-        torch.cuda.set_sync_debug_mode("error")
-        try:
-            return honest(*args)
-        finally:
-            torch.cuda.set_sync_debug_mode("default")
+    def strictly(step: int, steps: int) -> None:
+        """Let every call that waits for the GPU fail, from the first step to the last."""
+        torch.cuda.set_sync_debug_mode("error" if step < steps else "default")
+        called.append(step)
 
-    monkeypatch.setattr(run, "step", strictly)
-    run.run_epoch()
+    try:
+        run.run_epoch(strictly)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert called == [1, 2, 3, 4]
 
 
-def test_batches_are_channels_last():
+def test_batches_are_channels_last() -> None:
     task = coloured_task()
     for augment in (Augmentation(0, False), Augmentation(1, True)):
-        feed = Feed(task.train, task, torch.device("cpu"), augment)
+        feed = Feed(in_memory(task.train), task, torch.device("cpu"), augment)
         images, _ = next(feed.shuffled(8, torch.Generator()))
         assert images.is_contiguous(memory_format=torch.channels_last)
 
@@ -308,7 +304,7 @@ def test_batches_are_channels_last():
 # -- weights -------------------------------------------------------------------------------------
 
 
-def test_weights_round_trip(tmp_path):
+def test_weights_round_trip(tmp_path: Path) -> None:
     run, other = session(seed=1), session(seed=2)
     run.run_epoch()
     digest = run.save_weights(tmp_path / "new" / "weights.safetensors")
@@ -320,7 +316,7 @@ def test_weights_round_trip(tmp_path):
     assert other.test() == run.test()
 
 
-def test_weights_that_changed_are_refused_before_they_are_taken(tmp_path):
+def test_weights_that_changed_are_refused_before_they_are_taken(tmp_path: Path) -> None:
     run, other, file = session(seed=1), session(seed=2), tmp_path / "weights.safetensors"
     digest, before = run.save_weights(file), other.test()
     session(seed=3).save_weights(file)  # of an equal network: nothing but the hash tells
@@ -329,7 +325,7 @@ def test_weights_that_changed_are_refused_before_they_are_taken(tmp_path):
     assert other.test() == before
 
 
-def test_weights_of_another_network_are_refused(tmp_path):
+def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     run = session()
     run.save_weights(tmp_path / "w.safetensors")
     task = load_task("digits")
@@ -338,7 +334,7 @@ def test_weights_of_another_network_are_refused(tmp_path):
         other.load_weights(tmp_path / "w.safetensors", None)
 
 
-def test_missing_and_broken_weights_are_refused(tmp_path):
+def test_missing_and_broken_weights_are_refused(tmp_path: Path) -> None:
     with pytest.raises(TaskError, match=carrying("none.safetensors")):
         session().load_weights(tmp_path / "none.safetensors", None)
     (tmp_path / "broken.safetensors").write_bytes(b"12345678 nothing")
@@ -346,7 +342,7 @@ def test_missing_and_broken_weights_are_refused(tmp_path):
         session().load_weights(tmp_path / "broken.safetensors", None)
 
 
-def test_weights_that_cannot_be_written(tmp_path):
+def test_weights_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(TaskError, match=carrying("w.safetensors")):
         session().save_weights(tmp_path / "file" / "w.safetensors")
@@ -355,14 +351,14 @@ def test_weights_that_cannot_be_written(tmp_path):
 # -- devices -------------------------------------------------------------------------------------
 
 
-def test_devices():
+def test_devices() -> None:
     assert default_device().type in ("cpu", "cuda")
     assert "CPU core" in describe_devices()
     prepare_worker(1)
     assert torch.get_num_threads() == 1
 
 
-def test_out_of_memory_is_told_from_other_errors():
+def test_out_of_memory_is_told_from_other_errors() -> None:
     with pytest.raises(RuntimeError) as caught:
         torch.empty(1 << 60)
     assert is_out_of_memory(caught.value)
@@ -375,7 +371,7 @@ def test_out_of_memory_is_told_from_other_errors():
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_learns_on_cuda():
+def test_learns_on_cuda() -> None:
     task = load_task("digits")
     run = Session(small_layers(), task, replace(RECIPE, lr=0.3), 5, seed=1, device="cuda")
     for _ in range(5):

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +30,7 @@ from nas.training.loop.data_parallel import Team
 from nas.training.loop.recipe import load_recipe
 from nas.training.loop.streamed_batches import StreamFeed
 from tests.messages import carrying
-from tests.training.nets import coloured_task
+from tests.training.nets import coloured_task, on_disk
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("NAS_DATA") or ROOT.parent / "shared" / "data")
@@ -38,7 +38,7 @@ CPU = torch.device("cpu")
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch) -> None:
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NAS_CACHE", str(tmp_path / "cache"))
 
 
@@ -88,7 +88,7 @@ def same(one: list[tuple[Tensor, Tensor]], other: list[tuple[Tensor, Tensor]]) -
 # -- who decodes -----------------------------------------------------------------------------------
 
 
-def test_batches_are_the_same_whatever_the_number_of_decoders(tmp_path):
+def test_batches_are_the_same_whatever_the_number_of_decoders(tmp_path: Path) -> None:
     feed = noise(tmp_path)
     found, ordered = epoch(feed), list(feed.ordered(7))
     assert not same(found, epoch(feed, seed=4))
@@ -98,7 +98,7 @@ def test_batches_are_the_same_whatever_the_number_of_decoders(tmp_path):
         assert same(list(feed.ordered(7)), ordered)
 
 
-def test_decoders_are_as_many_as_the_training_has_threads_and_stay():
+def test_decoders_are_as_many_as_the_training_has_threads_and_stay() -> None:
     for threads in (1, 2):
         torch.set_num_threads(threads)
         assert loading.decoders().processes == threads
@@ -107,14 +107,16 @@ def test_decoders_are_as_many_as_the_training_has_threads_and_stay():
     assert loading.decoders().processes == 3
 
 
-def test_no_image_is_decoded_in_the_process_that_trains(tmp_path, monkeypatch):
+def test_no_image_is_decoded_in_the_process_that_trains(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     feed = noise(tmp_path)
     next(feed.ordered(2))
     monkeypatch.setattr("PIL.Image.open", lambda *_: pytest.fail("an image is opened here"))
     assert len(epoch(feed)) == 2
 
 
-def test_the_global_random_numbers_stay_as_they_are(tmp_path):
+def test_the_global_random_numbers_stay_as_they_are(tmp_path: Path) -> None:
     feed = noise(tmp_path)
     torch.manual_seed(0)
     before = torch.get_rng_state()
@@ -122,7 +124,7 @@ def test_the_global_random_numbers_stay_as_they_are(tmp_path):
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_decoders_end_with_the_process_that_started_them(tmp_path):
+def test_decoders_end_with_the_process_that_started_them(tmp_path: Path) -> None:
     noise(tmp_path)
     code = (
         "import os, sys; from pathlib import Path\n"
@@ -141,11 +143,12 @@ def test_decoders_end_with_the_process_that_started_them(tmp_path):
     pytest.fail("the decoders outlive their parent")
 
 
-def test_a_stream_that_is_left_early_leaves_nothing_behind(tmp_path, processes):
+def test_a_stream_that_is_left_early_leaves_nothing_behind(tmp_path: Path, processes: None) -> None:
     feed = noise(tmp_path)
     stream = feed.shuffled(4, torch.Generator().manual_seed(0))
     images, _ = next(stream)
     kept = images.clone()
+    assert isinstance(stream, Generator)
     stream.close()
     assert torch.equal(images, kept)
     assert len(epoch(feed)) == 2
@@ -154,7 +157,7 @@ def test_a_stream_that_is_left_early_leaves_nothing_behind(tmp_path, processes):
 # -- what is lost ----------------------------------------------------------------------------------
 
 
-def test_a_lost_decoder_is_one_error_and_then_replaced(tmp_path, processes):
+def test_a_lost_decoder_is_one_error_and_then_replaced(tmp_path: Path, processes: None) -> None:
     feed = noise(tmp_path)
     found = epoch(feed)
 
@@ -169,7 +172,7 @@ def test_a_lost_decoder_is_one_error_and_then_replaced(tmp_path, processes):
     assert same(epoch(feed), found)
 
 
-def test_a_stream_ends_where_another_begins(tmp_path):
+def test_a_stream_ends_where_another_begins(tmp_path: Path) -> None:
     feed = noise(tmp_path)
     first = feed.ordered(4)
     next(first)
@@ -179,7 +182,7 @@ def test_a_stream_ends_where_another_begins(tmp_path):
 
 
 @pytest.mark.parametrize("count", [0, 2])
-def test_an_image_that_vanishes_or_breaks_is_named(tmp_path, count):
+def test_an_image_that_vanishes_or_breaks_is_named(tmp_path: Path, count: int) -> None:
     feed = noise(tmp_path)
     loading.use_processes(count)
     found = list(feed.ordered(7))
@@ -198,7 +201,7 @@ def test_an_image_that_vanishes_or_breaks_is_named(tmp_path, count):
 # -- resolution ------------------------------------------------------------------------------------
 
 
-def test_what_is_shown_does_not_depend_on_the_resolution(tmp_path):
+def test_what_is_shown_does_not_depend_on_the_resolution(tmp_path: Path) -> None:
     gradient = np.linspace(0, 255, 240, dtype=np.uint8)
     pixels = np.broadcast_to(gradient[None, :, None], (180, 240, 3))
     held = io.BytesIO()
@@ -214,7 +217,7 @@ def test_what_is_shown_does_not_depend_on_the_resolution(tmp_path):
             assert np.abs(shrunk - small).mean() < 3  # shades of 255
 
 
-def test_a_stream_at_a_side_has_the_same_order(tmp_path):
+def test_a_stream_at_a_side_has_the_same_order(tmp_path: Path) -> None:
     feed = noise(tmp_path)
     full, small = epoch(feed), epoch(feed.at(4))
     for (images, labels), (fewer, others) in zip(full, small, strict=True):
@@ -227,7 +230,7 @@ def test_a_stream_at_a_side_has_the_same_order(tmp_path):
 # -- the files -------------------------------------------------------------------------------------
 
 
-def test_files_come_in_the_order_of_their_paths(tmp_path):
+def test_files_come_in_the_order_of_their_paths(tmp_path: Path) -> None:
     names = [
         "a/2.png",
         "a/10.PNG",
@@ -254,7 +257,7 @@ def test_files_come_in_the_order_of_their_paths(tmp_path):
 
 
 @given(st.lists(st.text(st.characters(exclude_characters="\0/", codec="utf-8"), min_size=1)))
-def test_names_are_kept_whatever_they_are(names):
+def test_names_are_kept_whatever_they_are(names: list[str]) -> None:
     files = [f"/data/{name}" for name in names]
     records = FileRecords(files)
     assert [records.name(index) for index in range(len(records))] == files
@@ -278,7 +281,7 @@ def rows() -> list[tuple[bytes, int]]:
 
 
 @pytest.fixture(scope="module")
-def tree(rows, tmp_path_factory) -> Path:
+def tree(rows: list[tuple[bytes, int]], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """They in class folders, scaled to sizes around 40x36, so that they are streamed."""
     root = tmp_path_factory.mktemp("tree")
     for number, (data, label) in enumerate(rows):
@@ -290,7 +293,7 @@ def tree(rows, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def parquet(tree, tmp_path_factory) -> Path:
+def parquet(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same as parquet, in row groups of 100."""
     root = tmp_path_factory.mktemp("parquet")
     files = sorted(tree.glob("*/*.png"))
@@ -301,17 +304,17 @@ def parquet(tree, tmp_path_factory) -> Path:
     return root
 
 
-def test_a_tree_and_a_parquet_of_thousands_hold_the_same(tree, parquet):
+def test_a_tree_and_a_parquet_of_thousands_hold_the_same(tree: Path, parquet: Path) -> None:
     tasks = [load_task("folder", str(folder)) for folder in (tree, parquet)]
     for task in tasks:
         assert task.input.height == 36
         assert len(task.train) + len(task.val) + len(task.test) == COUNT
         assert len(task.class_names) == 10
-    one, other = (list(StreamFeed(task.test, task, CPU).ordered(64)) for task in tasks)
+    one, other = (list(StreamFeed(on_disk(task.test), task, CPU).ordered(64)) for task in tasks)
     for (images, labels), (images2, labels2) in zip(one, other, strict=True):
         torch.testing.assert_close(images, images2, atol=0.05, rtol=0)  # mean of another sample
         assert torch.equal(labels, labels2)
-    shuffled = StreamFeed(tasks[1].train, tasks[1], CPU).shuffled(64, torch.Generator())
+    shuffled = StreamFeed(on_disk(tasks[1].train), tasks[1], CPU).shuffled(64, torch.Generator())
     counts = torch.stack([torch.bincount(labels, minlength=10) for _, labels in shuffled])
     assert (counts > 0).float().mean() > 0.95  # every batch has about all classes
 
@@ -361,7 +364,7 @@ print(peak() - begun, *map(own, decoder_pids()))
 
 
 @pytest.fixture(scope="module")
-def photographs(tmp_path_factory) -> Path:
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """728 JPEGs of 640x480 in two class folders: each of the blood cells, twice."""
     files = sorted((DATA / "bccd").glob("*/*.jpg"))
     if not files:
@@ -375,7 +378,7 @@ def photographs(tmp_path_factory) -> Path:
 
 
 @pytest.mark.parametrize("count", [1, 2])
-def test_memory_does_not_grow_with_the_images(photographs, count):
+def test_memory_does_not_grow_with_the_images(photographs: Path, count: int) -> None:
     words = [sys.executable, "-c", _RSS, str(photographs), str(count)]
     cache = str(photographs.with_name("photographs-cache"))
     alone = {**os.environ, "OMP_NUM_THREADS": "1", "NAS_CACHE": cache}
@@ -386,7 +389,7 @@ def test_memory_does_not_grow_with_the_images(photographs, count):
     assert all(size < 80 << 10 for size in each)
 
 
-def test_an_evaluator_decodes_in_the_loaders_of_its_plan(photographs, tmp_path):
+def test_an_evaluator_decodes_in_the_loaders_of_its_plan(photographs: Path, tmp_path: Path) -> None:
     from nas.study.evaluator import WorkerPlan
     from nas.training.evaluator import make
     from tests.studies import small_spec

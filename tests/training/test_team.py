@@ -21,7 +21,7 @@ from nas.training.loop.memory_batches import Feed
 from nas.training.loop.recipe import load_recipe
 from nas.training.loop.streamed_batches import StreamFeed
 from tests.messages import carrying
-from tests.training.nets import coloured_task
+from tests.training.nets import coloured_task, in_memory
 from tests.training.team_process import trained
 
 ROOT = Path(__file__).parents[2]
@@ -29,7 +29,7 @@ CPU = torch.device("cpu")
 
 
 @given(size=st.integers(1, 9), count=st.integers(0, 200))
-def test_parts_are_equal_and_in_order(size, count):
+def test_parts_are_equal_and_in_order(size: int, count: int) -> None:
     whole = torch.arange(count)
     parts = [Team(rank, size).part(whole) for rank in range(size)]
     assert {len(part) for part in parts} == {count // size}
@@ -37,7 +37,7 @@ def test_parts_are_equal_and_in_order(size, count):
 
 
 @given(size=st.integers(1, 9), batches=st.integers(0, 40))
-def test_turns_leave_nothing_out(size, batches):
+def test_turns_leave_nothing_out(size: int, batches: int) -> None:
     whole = tuple(torch.tensor([number]) for number in range(batches))
     taken = [int(batch) for rank in range(size) for batch in Team(rank, size).turns(whole)]
     assert sorted(taken) == list(range(batches))
@@ -51,7 +51,9 @@ def test_turns_leave_nothing_out(size, batches):
         (2, 1000, 2, "2 images … 2"),
     ],
 )
-def test_what_cannot_be_shared_out_is_refused(batch, images, size, said):
+def test_what_cannot_be_shared_out_is_refused(
+    batch: int, images: int, size: int, said: str
+) -> None:
     with pytest.raises(TaskError, match=carrying(said)):
         Team(size=size).check(batch, images)
     ALONE.check(batch, images)
@@ -71,10 +73,12 @@ def stream(folder: Path, count: int = 22) -> StreamFeed:
 
 
 @pytest.mark.parametrize("kind", ["memory", "disk"])
-def test_shares_put_together_are_the_batches_of_one(kind, tmp_path):
+def test_shares_put_together_are_the_batches_of_one(kind: str, tmp_path: Path) -> None:
     task = coloured_task(images=22)
     feed = (
-        stream(tmp_path) if kind == "disk" else Feed(task.train, task, CPU, Augmentation(1, True))
+        stream(tmp_path)
+        if kind == "disk"
+        else Feed(in_memory(task.train), task, CPU, Augmentation(1, True))
     )
 
     def shuffled(team: Team) -> list[tuple[torch.Tensor, torch.Tensor]]:
@@ -89,7 +93,7 @@ def test_shares_put_together_are_the_batches_of_one(kind, tmp_path):
     assert sum(map(len, ordered)) == 22
 
 
-def test_a_team_of_two_trains_what_one_process_trains(tmp_path):
+def test_a_team_of_two_trains_what_one_process_trains(tmp_path: Path) -> None:
     words = [sys.executable, "-m", "tests.training.team_process"]
     started = [
         subprocess.Popen([*words, str(rank), "2", str(tmp_path)], cwd=ROOT) for rank in range(2)

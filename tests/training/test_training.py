@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -16,17 +17,11 @@ from nas.training.loop.checkpoint import restore_checkpoint, save_checkpoint
 from nas.training.loop.memory_batches import Feed
 from nas.training.loop.recipe import Recipe, load_recipe
 from nas.training.loop.session import EpochResult, Session
-from tests.training.nets import RECIPE, coloured_task, small_layers
+from tests.training.nets import RECIPE, coloured_task, in_memory, small_layers
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 RICH = replace(RECIPE, ema=0.9, optimiser="rmsprop", lr=0.01, rmsprop_epsilon=1.0)
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def a_session(epochs: int = 4, recipe: Recipe = RECIPE) -> Session:
@@ -39,7 +34,9 @@ def figures(history: Sequence[EpochResult]) -> list[tuple[float, ...]]:
 
 
 @pytest.mark.parametrize("recipe", [RECIPE, RICH, replace(RECIPE, accumulation=2)])
-def test_restored_sessions_are_exactly_those_that_went_through(tmp_path, recipe):
+def test_restored_sessions_are_exactly_those_that_went_through(
+    tmp_path: Path, recipe: Recipe
+) -> None:
     whole, part = a_session(recipe=recipe), a_session(recipe=recipe)
     expected = [whole.run_epoch() for _ in range(4)]
     history = [part.run_epoch(), part.run_epoch()]
@@ -53,7 +50,7 @@ def test_restored_sessions_are_exactly_those_that_went_through(tmp_path, recipe)
     assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
 
 
-def test_a_later_checkpoint_replaces_an_earlier_one(tmp_path):
+def test_a_later_checkpoint_replaces_an_earlier_one(tmp_path: Path) -> None:
     session, history = a_session(), []
     for _ in range(3):
         history.append(session.run_epoch())
@@ -64,7 +61,7 @@ def test_a_later_checkpoint_replaces_an_earlier_one(tmp_path):
     }
 
 
-def test_broken_checkpoints_are_refused(tmp_path):
+def test_broken_checkpoints_are_refused(tmp_path: Path) -> None:
     session = a_session()
     save_checkpoint(session, tmp_path, [session.run_epoch()])
     (state,) = tmp_path.glob("state-*")
@@ -78,7 +75,7 @@ def test_broken_checkpoints_are_refused(tmp_path):
         assert str(tmp_path) in caught.value.remedy
 
 
-def test_a_checkpoint_of_another_network_is_refused(tmp_path):
+def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
     session = a_session()
     save_checkpoint(session, tmp_path, [session.run_epoch()])
     other = Session(small_layers(), load_task("digits", limit=100), RECIPE, 4, 0, "cpu")
@@ -86,26 +83,17 @@ def test_a_checkpoint_of_another_network_is_refused(tmp_path):
         restore_checkpoint(other, tmp_path)
 
 
-def test_a_checkpoint_that_cannot_be_written(tmp_path):
+def test_a_checkpoint_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     session = a_session()
     with pytest.raises(TaskError, match="cannot be written"):
         save_checkpoint(session, tmp_path / "file" / "below", [session.run_epoch()])
 
 
-def test_accumulation_takes_the_step_of_the_whole_batch():
+def test_accumulation_takes_the_step_of_the_whole_batch() -> None:
     """Batch norms see their part only; without them the gradients are the same."""
     task = coloured_task()
-    layers = [
-        layer for layer in small_layers(task.input, 2) if "bn" not in layer.name
-    ]  # fmt: skip
-    renamed = {"stem.bn": "stem.conv", "body.0.bn1": "body.0.first",
-               "body.0.bn2": "body.0.depthwise",
-               "body.0.bn3": "body.0.last", "head.bn": "head.conv"}  # fmt: skip
-    layers = [
-        replace(layer, inputs=tuple(renamed.get(name, name) for name in layer.inputs))
-        for layer in layers
-    ]
+    layers = small_layers(task.input, 2, norms=False)
     whole, parts = (
         Session(layers, task, replace(RECIPE, accumulation=n, bn_batches=0), 1, 0, "cpu")
         for n in (1, 4)
@@ -115,7 +103,7 @@ def test_accumulation_takes_the_step_of_the_whole_batch():
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
 
 
-def test_the_average_is_evaluated_with_statistics_of_its_own():
+def test_the_average_is_evaluated_with_statistics_of_its_own() -> None:
     task = coloured_task()
     run = Session(
         small_layers(task.input, 2), task, replace(RECIPE, ema=0.9, bn_batches=4), 2, 0, "cpu"
@@ -124,7 +112,7 @@ def test_the_average_is_evaluated_with_statistics_of_its_own():
     name = "stem.conv.weight"
     averaged = run.evaluated.get_parameter(name)
     assert not torch.equal(averaged, run.network.get_parameter(name))
-    images, _ = next(Feed(task.train, task, torch.device("cpu")).ordered(64))
+    images, _ = next(Feed(in_memory(task.train), task, torch.device("cpu")).ordered(64))
     with torch.no_grad():
         mean = run.evaluated.get_submodule("stem.conv")(images).mean((0, 2, 3))
     torch.testing.assert_close(
@@ -132,14 +120,14 @@ def test_the_average_is_evaluated_with_statistics_of_its_own():
     )
 
 
-def test_the_average_is_that_of_the_steps():
+def test_the_average_is_that_of_the_steps() -> None:
     task = coloured_task()
     run = Session(small_layers(task.input, 2), task, replace(RECIPE, ema=0.5), 1, 0, "cpu")
     name = "classifier.weight"
     expected = run.network.get_parameter(name).detach().clone()
-    steps = []
+    steps: list[int] = []
 
-    def follow(step, _steps):
+    def follow(step: int, _steps: int) -> None:
         decay = min(0.5, (1 + step) / (10 + step))
         expected.lerp_(run.network.get_parameter(name).detach(), 1 - decay)
         steps.append(step)
@@ -149,7 +137,7 @@ def test_the_average_is_that_of_the_steps():
     torch.testing.assert_close(run.evaluated.get_parameter(name), expected)
 
 
-def test_rmsprop_learns():
+def test_rmsprop_learns() -> None:
     task = coloured_task()
     recipe = replace(RICH, lr=0.05, ema=0.0)
     run = Session(small_layers(task.input, 2), task, recipe, 5, 0, "cpu")
@@ -157,7 +145,7 @@ def test_rmsprop_learns():
     assert losses[-1] < 0.7 * losses[0]
 
 
-def test_top_five_and_confusion_agree_with_the_logits():
+def test_top_five_and_confusion_agree_with_the_logits() -> None:
     task = load_task("digits", limit=200)
     session = Session(small_layers(), task, load_recipe("digits"), 1, 0, "cpu")
     session.run_epoch()
@@ -187,7 +175,7 @@ def test_top_five_and_confusion_agree_with_the_logits():
     st.lists(st.floats(0, 1), min_size=2, max_size=6),
 )
 @example([0.0, 0.0], [0.0, 1.5e-153])
-def test_the_interval_is_that_of_welch(one, other):
+def test_the_interval_is_that_of_welch(one: list[float], other: list[float]) -> None:
     from scipy.stats import ttest_ind
 
     found = difference(one, other)
@@ -199,7 +187,7 @@ def test_the_interval_is_that_of_welch(one, other):
     assert found.noise == (found.low <= 0 <= found.high)
 
 
-def test_one_run_tells_nothing_of_noise():
+def test_one_run_tells_nothing_of_noise() -> None:
     assert difference([0.1], [0.2, 0.3]) is None
     assert Summary.of([0.1]) == Summary(0.1, None, 1)
     assert Summary.of([0.1, 0.3]).deviation == pytest.approx(math.sqrt(0.02))

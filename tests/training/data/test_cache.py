@@ -15,13 +15,14 @@ from nas.files import write_whole
 from nas.training.data import Augmentation, Split, load_task
 from nas.training.loop.memory_batches import Feed
 from tests.training.data.pictures import write_binary_batch, write_folder, write_python_batches
+from tests.training.nets import in_memory
 
 LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc/self/maps")
 CPU = torch.device("cpu")
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache of its own for every test."""
     place = tmp_path / "cache"
     monkeypatch.setenv("NAS_CACHE", str(place))
@@ -50,8 +51,8 @@ def write_batches(root: Path, way: str, monkeypatch: pytest.MonkeyPatch) -> None
 @LINUX
 @pytest.mark.parametrize("way", ["folder", "python", "binary"])
 def test_images_are_pages_of_the_cached_file_from_the_first_time_on(
-    tmp_path, cache, way, monkeypatch
-):
+    tmp_path: Path, cache: Path, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_batches(tmp_path / "data", way, monkeypatch)
     for _ in range(2):
         task = load_task("cifar10", str(tmp_path / "data"))
@@ -64,7 +65,12 @@ def test_images_are_pages_of_the_cached_file_from_the_first_time_on(
 
 
 @pytest.mark.parametrize("how", ["deleted", "replaced", "its folder deleted"])
-def test_a_task_at_hand_survives_what_happens_to_its_cached_file(tmp_path, cache, how):
+def test_a_task_at_hand_survives_what_happens_to_its_cached_file(
+    tmp_path: Path, cache: Path, how: str
+) -> None:
+    def write_other(part: Path) -> None:
+        part.write_bytes(b"other")
+
     task = load_task("digits")
     before = task.train.images.clone()
     (file,) = cache.glob("digits-*")
@@ -73,15 +79,17 @@ def test_a_task_at_hand_survives_what_happens_to_its_cached_file(tmp_path, cache
     elif how == "deleted":
         file.unlink()
     else:
-        write_whole(file, lambda part: part.write_bytes(b"other"))
+        write_whole(file, write_other)
     gc.collect()
-    feed = Feed(task.train, task, CPU)
+    feed = Feed(in_memory(task.train), task, CPU)
     assert torch.equal(task.train.images, before)
     assert sum(len(labels) for _, labels in feed.ordered(64)) == len(before)
     assert torch.equal(load_task("digits").train.images, before)
 
 
-def test_without_a_cache_the_images_are_the_same(tmp_path, monkeypatch):
+def test_without_a_cache_the_images_are_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_folder(tmp_path / "data")
     kept = load_task("cifar10", str(tmp_path / "data"))
     (tmp_path / "file").write_text("")
@@ -91,13 +99,18 @@ def test_without_a_cache_the_images_are_the_same(tmp_path, monkeypatch):
     assert (kept.mean, kept.std, kept.note) == (held.mean, held.std, held.note)
 
 
-def test_two_who_write_one_file_at_the_same_time_do_not_meet(tmp_path):
-    path, places = tmp_path / "f", []
+def test_two_who_write_one_file_at_the_same_time_do_not_meet(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    places: list[Path] = []
+
+    def quick(part: Path) -> None:
+        places.append(part)
+        part.write_bytes(b"2")
 
     def slow(part: Path) -> None:
         part.write_bytes(b"1" * 10_000)
         places.append(part)
-        write_whole(path, lambda other: (places.append(other), other.write_bytes(b"2"))[0])
+        write_whole(path, quick)
         with path.open("rb") as published:
             assert published.read() == b"2"
         assert part.stat().st_size == 10_000
@@ -108,7 +121,7 @@ def test_two_who_write_one_file_at_the_same_time_do_not_meet(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_change_of_the_batches_is_seen(tmp_path):
+def test_a_change_of_the_batches_is_seen(tmp_path: Path) -> None:
     write_binary_batch(tmp_path / "data_batch_1.bin", 120)
     assert len(load_task("cifar10", str(tmp_path)).train.held) == 120
     write_binary_batch(tmp_path / "data_batch_1.bin", 140)
@@ -120,7 +133,7 @@ def test_a_change_of_the_batches_is_seen(tmp_path):
 
 @settings(max_examples=40)
 @given(st.data())
-def test_a_split_is_what_its_rows_pick(data):
+def test_a_split_is_what_its_rows_pick(data: st.DataObject) -> None:
     held = torch.arange(12 * 4, dtype=torch.uint8).reshape(12, 1, 2, 2)
     whole = Split(held, torch.arange(12))
     rows = torch.tensor(data.draw(st.lists(st.integers(0, 11), min_size=1, max_size=20)))
@@ -141,9 +154,9 @@ def test_a_split_is_what_its_rows_pick(data):
     assert split.held is whole.held
 
 
-def test_a_feed_does_not_keep_the_split_that_it_was_made_of():
+def test_a_feed_does_not_keep_the_split_that_it_was_made_of() -> None:
     task = load_task("digits")
-    split = task.train.take(torch.arange(40))
+    split = in_memory(task.train).take(torch.arange(40))
     feed, seen = Feed(split, task, CPU), weakref.ref(split)
     del split
     gc.collect()
@@ -153,10 +166,12 @@ def test_a_feed_does_not_keep_the_split_that_it_was_made_of():
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_batches_on_a_gpu_are_those_of_the_cpu():
+def test_batches_on_a_gpu_are_those_of_the_cpu() -> None:
     task = load_task("digits")
     augment = Augmentation(1, True)
-    feeds = [Feed(task.train, task, torch.device(name), augment) for name in ("cpu", "cuda")]
+    feeds = [
+        Feed(in_memory(task.train), task, torch.device(name), augment) for name in ("cpu", "cuda")
+    ]
     for ways in (
         [feed.shuffled(64, torch.Generator().manual_seed(1)) for feed in feeds],
         [feed.ordered(64) for feed in feeds],

@@ -2,6 +2,7 @@
 
 import pickle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -30,7 +31,7 @@ from tests.training.data.pictures import (
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache of its own for every test."""
     place = tmp_path / "cache"
     monkeypatch.setenv("NAS_CACHE", str(place))
@@ -40,7 +41,7 @@ def cache(tmp_path, monkeypatch):
 # -- digits ------------------------------------------------------------------------------------
 
 
-def test_digits():
+def test_digits() -> None:
     task = load_task("digits")
     assert (task.input, task.classes, task.class_names[3]) == (Shape(1, 8, 8), 10, "3")
     assert len(task.train) + len(task.val) + len(task.test) == 1797
@@ -51,7 +52,7 @@ def test_digits():
     assert carries(task.note, "1,797 images … 10 classes … 174 to 183 … 1,079 train")
 
 
-def test_the_same_seed_gives_the_same_split_from_the_cache_too(cache):
+def test_the_same_seed_gives_the_same_split_from_the_cache_too(cache: Path) -> None:
     first, second, other = (
         load_task("digits", seed=1),
         load_task("digits", seed=1),
@@ -63,7 +64,7 @@ def test_the_same_seed_gives_the_same_split_from_the_cache_too(cache):
     assert not torch.equal(first.val.images, other.val.images)
 
 
-def test_every_class_is_in_every_split_alike():
+def test_every_class_is_in_every_split_alike() -> None:
     task = load_task("digits", seed=5)
     for split in (task.train, task.val, task.test):
         counts = torch.bincount(split.labels, minlength=10) / len(split)
@@ -71,20 +72,22 @@ def test_every_class_is_in_every_split_alike():
         assert counts.max() < 0.12
 
 
-def test_statistics_are_those_of_the_training_pixels():
+def test_statistics_are_those_of_the_training_pixels() -> None:
     task = load_task("digits")
     pixels = task.train.images.double() / 255
     assert task.mean == pytest.approx([pixels.mean().item()])
     assert task.std == pytest.approx([pixels.std(correction=0).item()])
 
 
-def test_a_cache_that_cannot_be_written_is_done_without(tmp_path, monkeypatch):
+def test_a_cache_that_cannot_be_written_is_done_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("NAS_CACHE", str(tmp_path / "file" / "below"))
     assert len(load_task("digits").train) == 1079
 
 
-def test_a_broken_cache_is_read_anew(cache):
+def test_a_broken_cache_is_read_anew(cache: Path) -> None:
     task = load_task("digits")
     (file,) = cache.glob("digits-*")
     half = file.read_bytes()[:1000]
@@ -101,15 +104,15 @@ def test_a_broken_cache_is_read_anew(cache):
     st.sampled_from([[0.2], [0.2, 0.2], [0.1, 0.3]]),
     st.integers(0, 2**32 - 1),
 )
-def test_parts_are_disjoint_and_whole(labels, shares, seed):
+def test_parts_are_disjoint_and_whole(labels: list[int], shares: list[float], seed: int) -> None:
     parts = stratified(torch.tensor(labels), shares, seed)
     assert len(parts) == len(shares) + 1
     assert sorted(np.concatenate(parts)) == list(range(len(labels)))
 
 
 @given(st.lists(st.integers(0, 4), min_size=5, max_size=200), st.integers(5, 100))
-def test_subset_is_balanced(labels, limit):
-    labels = torch.tensor(labels)
+def test_subset_is_balanced(classes: list[int], limit: int) -> None:
+    labels = torch.tensor(classes)
     chosen = balanced_subset(labels, limit, 0)
     counts = torch.bincount(labels[torch.from_numpy(chosen)], minlength=5)
     available = torch.bincount(labels, minlength=5)
@@ -119,7 +122,7 @@ def test_subset_is_balanced(labels, limit):
     assert torch.equal(counts, available.clamp(max=each))
 
 
-def test_limit_is_said_in_the_note():
+def test_limit_is_said_in_the_note() -> None:
     task = load_task("digits", limit=105)
     assert torch.bincount(task.train.labels).tolist() == [10] * 10
     assert "only 100 training images" in task.note
@@ -130,7 +133,7 @@ def test_limit_is_said_in_the_note():
 # -- folders, batches, parquet -------------------------------------------------------------------
 
 
-def test_folder_per_class(tmp_path):
+def test_folder_per_class(tmp_path: Path) -> None:
     task = load_task("cifar10", str(write_folder(tmp_path / "images")))
     assert task.class_names == NAMES
     assert (len(task.train), len(task.val), len(task.test)) == (30, 3, 3)
@@ -146,7 +149,7 @@ def test_folder_per_class(tmp_path):
     assert not known
 
 
-def test_folder_with_train_and_test_keeps_them(tmp_path):
+def test_folder_with_train_and_test_keeps_them(tmp_path: Path) -> None:
     write_folder(tmp_path / "d" / "train", side=40)
     write_folder(tmp_path / "d" / "test", images=2)
     task = load_task("cifar10", str(tmp_path / "d"))
@@ -157,7 +160,9 @@ def test_folder_with_train_and_test_keeps_them(tmp_path):
 
 @pytest.mark.parametrize("below", ["", "cifar-10-batches-py", "cifar-10-batches-bin"])
 @pytest.mark.parametrize("kind", ["python", "binary"])
-def test_batches_of_the_authors(tmp_path, kind, below, monkeypatch):
+def test_batches_of_the_authors(
+    tmp_path: Path, kind: str, below: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     place = tmp_path / "cifar-10" / below
     if kind == "python":
         write_python_batches(place, 40, 20, monkeypatch)
@@ -172,7 +177,7 @@ def test_batches_of_the_authors(tmp_path, kind, below, monkeypatch):
     assert task.test.labels.tolist() == [i % 10 for i in range(20)]
 
 
-def test_parquet_of_the_hub(tmp_path):
+def test_parquet_of_the_hub(tmp_path: Path) -> None:
     write_parquet(tmp_path / "p" / "train-00000-of-00001.parquet", [i % 4 for i in range(80)])
     folder = write_parquet(
         tmp_path / "p" / "test-00000-of-00001.parquet", [0, 1, 2, 3], image="image"
@@ -183,7 +188,7 @@ def test_parquet_of_the_hub(tmp_path):
     assert np.array_equal(task.test.images[2].numpy().transpose(1, 2, 0), picture(2))
 
 
-def test_a_changed_file_is_not_taken_from_the_cache(tmp_path):
+def test_a_changed_file_is_not_taken_from_the_cache(tmp_path: Path) -> None:
     folder = write_parquet(tmp_path / "p" / "train.parquet", [i % 2 for i in range(40)])
     assert load_task("cifar10", str(folder)).classes == 2
     write_parquet(tmp_path / "p" / "train.parquet", [i % 4 for i in range(80)])
@@ -191,7 +196,7 @@ def test_a_changed_file_is_not_taken_from_the_cache(tmp_path):
 
 
 @pytest.mark.skipif(not CIFAR10.is_dir(), reason="no CIFAR-10 in NAS_DATA or ../shared/data")
-def test_real_cifar10_test_file(tmp_path):
+def test_real_cifar10_test_file(tmp_path: Path) -> None:
     (tmp_path / "train-0.parquet").symlink_to(CIFAR10 / "test-00000-of-00001.parquet")
     task = load_task("cifar10", str(tmp_path), limit=1000)
     assert task.class_names[:3] == ("airplane", "automobile", "bird")
@@ -202,7 +207,7 @@ def test_real_cifar10_test_file(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not CIFAR10.is_dir(), reason="no CIFAR-10 in NAS_DATA or ../shared/data")
-def test_real_cifar10_whole():
+def test_real_cifar10_whole() -> None:
     task = load_task("cifar10", str(CIFAR10))
     assert (len(task.train), len(task.val), len(task.test)) == (45_000, 5_000, 10_000)
     assert torch.bincount(task.val.labels).tolist() == [500] * 10
@@ -211,60 +216,60 @@ def test_real_cifar10_whole():
 # -- bad input -----------------------------------------------------------------------------------
 
 
-def refused(match: str, *args, **kwargs) -> None:
+def refused(match: str, *args: Any, **kwargs: Any) -> None:
     with pytest.raises(TaskError, match=carrying(match)) as caught:
         load_task(*args, **kwargs)
     assert "\n" not in caught.value.cause + caught.value.remedy
     assert caught.value.remedy
 
 
-def test_unknown_task():
+def test_unknown_task() -> None:
     refused("'mnist' … digits, cifar10", "mnist")
     assert set(TASKS.names()) == {"digits", "cifar10", "cifar100", "imagenet", "folder"}
 
 
-def test_digits_take_no_data(tmp_path):
+def test_digits_take_no_data(tmp_path: Path) -> None:
     refused("digits … --data", "digits", str(tmp_path))
 
 
-def test_limit_below_the_classes():
+def test_limit_below_the_classes() -> None:
     refused("9 … 10", "digits", limit=9)
 
 
-def test_missing_and_empty_folder(tmp_path):
+def test_missing_and_empty_folder(tmp_path: Path) -> None:
     refused("nowhere", "cifar10", str(tmp_path / "nowhere"))
     refused(str(tmp_path), "cifar10", str(tmp_path))
 
 
-def test_one_class(tmp_path):
+def test_one_class(tmp_path: Path) -> None:
     refused("1 class", "cifar10", str(write_folder(tmp_path / "one", ("cat",))))
 
 
-def test_too_few_images_of_a_class(tmp_path):
+def test_too_few_images_of_a_class(tmp_path: Path) -> None:
     root = write_folder(tmp_path / "few")
     write_folder(root, ("owl",), images=1)
     refused("'owl'", "cifar10", str(root))
 
 
-def test_corrupt_image(tmp_path):
+def test_corrupt_image(tmp_path: Path) -> None:
     root = write_folder(tmp_path / "images")
     (root / "dog" / "3.png").write_bytes(png(picture(1))[:200])
     refused("dog/3.png", "cifar10", str(root))
 
 
-def test_test_class_without_training(tmp_path):
+def test_test_class_without_training(tmp_path: Path) -> None:
     write_folder(tmp_path / "train")
     write_folder(tmp_path / "test", ("owl",), images=2)
     refused("'owl'", "cifar10", str(tmp_path))
 
 
-def test_parquet_with_wrong_columns(tmp_path):
+def test_parquet_with_wrong_columns(tmp_path: Path) -> None:
     pq.write_table(pa.table({"picture": [1.5], "label": [0]}), tmp_path / "train.parquet")
     folder = tmp_path
     refused("picture, label", "cifar10", str(folder))
 
 
-def test_parquet_with_a_corrupt_row(tmp_path):
+def test_parquet_with_a_corrupt_row(tmp_path: Path) -> None:
     rows = [{"bytes": b"nothing", "path": "a"}] * 4
     pq.write_table(pa.table({"image": rows, "label": [0, 1, 0, 1]}), tmp_path / "train.parquet")
     refused("row 0 … train.parquet", "cifar10", str(tmp_path))
@@ -284,27 +289,27 @@ def test_parquet_with_a_corrupt_row(tmp_path):
     ],
     ids=["no-struct", "no-bytes", "text-label", "no-label", "no-rows"],
 )
-def test_parquet_of_another_make(tmp_path, table):
+def test_parquet_of_another_make(tmp_path: Path, table: dict[str, Any]) -> None:
     pq.write_table(pa.table(table), tmp_path / "train.parquet")
     refused("train.parquet", "cifar10", str(tmp_path))
 
 
-def test_parquet_that_is_none(tmp_path):
+def test_parquet_that_is_none(tmp_path: Path) -> None:
     (tmp_path / "train.parquet").write_text("hello")
     refused("parquet", "cifar10", str(tmp_path))
 
 
-def test_parquet_without_training_file(tmp_path):
+def test_parquet_without_training_file(tmp_path: Path) -> None:
     write_parquet(tmp_path / "test.parquet", [0, 1])
     refused("training … train.parquet", "cifar10", str(tmp_path))
 
 
-def test_label_outside_the_classes(tmp_path):
+def test_label_outside_the_classes(tmp_path: Path) -> None:
     write_parquet(tmp_path / "train.parquet", [-1, 0, 1] * 20)
     refused("-1", "cifar10", str(tmp_path))
 
 
-def test_truncated_batch(tmp_path):
+def test_truncated_batch(tmp_path: Path) -> None:
     write_binary_batch(tmp_path / "data_batch_1.bin", 10)
     content = (tmp_path / "data_batch_1.bin").read_bytes()
     (tmp_path / "data_batch_1.bin").write_bytes(content[: len(content) // 2 + 7])
@@ -313,7 +318,9 @@ def test_truncated_batch(tmp_path):
 
 @pytest.mark.parametrize("name", ["data_batch_3", "test_batch", "batches.meta"])
 @pytest.mark.parametrize("how", ["changed", "missing"])
-def test_python_batches_that_are_not_those_of_the_authors(tmp_path, name, how, monkeypatch):
+def test_python_batches_that_are_not_those_of_the_authors(
+    tmp_path: Path, name: str, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_python_batches(tmp_path, 4, 4, monkeypatch)
     if how == "changed":
         (tmp_path / name).write_bytes((tmp_path / name).read_bytes() + b".")
@@ -322,9 +329,9 @@ def test_python_batches_that_are_not_those_of_the_authors(tmp_path, name, how, m
     refused(f"{name} … CIFAR-10", "cifar10", str(tmp_path))
 
 
-def test_a_batch_cannot_run_code(tmp_path):
+def test_a_batch_cannot_run_code(tmp_path: Path) -> None:
     class Harm:
-        def __reduce__(self):
+        def __reduce__(self) -> tuple[Any, ...]:
             return Path.touch, (tmp_path / "harmed",)
 
     (tmp_path / "data_batch_1").write_bytes(pickle.dumps({b"data": Harm()}))
@@ -332,10 +339,10 @@ def test_a_batch_cannot_run_code(tmp_path):
     assert not (tmp_path / "harmed").exists()
 
 
-def test_no_network_to_download_from(monkeypatch):
+def test_no_network_to_download_from(monkeypatch: pytest.MonkeyPatch) -> None:
     import socket
 
-    def refuse(*_args, **_kwargs):
+    def refuse(*_args: object, **_kwargs: object) -> None:
         raise socket.gaierror("no such host")
 
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
@@ -344,7 +351,7 @@ def test_no_network_to_download_from(monkeypatch):
 
 @settings(max_examples=30)
 @given(st.binary(max_size=300))
-def test_any_bytes_are_an_image_or_refused(data):
+def test_any_bytes_are_an_image_or_refused(data: bytes) -> None:
     from nas.training.decoding.decode import BROKEN, Cut, cut, whole
 
     with pytest.raises(BROKEN):

@@ -1,5 +1,7 @@
 """Timed networks equal the module; times of a runtime are assigned to layers."""
 
+from typing import Any
+
 import numpy as np
 import onnxruntime
 import pytest
@@ -10,6 +12,7 @@ from nas.cost.latency_table import latency_units
 from nas.cost.model import CostModel
 from nas.errors import NasError
 from nas.space.file import load_space, parse_input, read_space
+from nas.space.layers import Layer
 from nas.space.lowering import lower
 from nas.training.latency.measure import measure_network, measure_networks, measure_units
 from nas.training.latency.pieces import covering_pieces, side_by_side
@@ -30,7 +33,7 @@ NETWORKS = [
 ]
 
 
-def layers_of(name, arch, side="3x32x32"):
+def layers_of(name: str, arch: str | None, side: str = "3x32x32") -> list[Layer]:
     space = load_space(name)
     known = space.known(arch) if arch else None
     entry = known or (*space.published, *space.variants)[0]
@@ -38,7 +41,7 @@ def layers_of(name, arch, side="3x32x32"):
 
 
 @pytest.mark.parametrize(("name", "arch"), NETWORKS)
-def test_the_graph_computes_what_the_network_does(name, arch):
+def test_the_graph_computes_what_the_network_does(name: str, arch: str | None) -> None:
     layers = layers_of(name, arch)
     network = build(layers, torch.Generator().manual_seed(0)).eval()
     generator = torch.Generator().manual_seed(1)
@@ -64,7 +67,7 @@ def test_the_graph_computes_what_the_network_does(name, arch):
     assert np.abs(computed - expected.numpy()).max() < 1e-3 * reach
 
 
-def test_random_weights_have_the_shapes_of_the_network():
+def test_random_weights_have_the_shapes_of_the_network() -> None:
     layers = layers_of("igcv3", "igcv3-d-1.0")
     weights = folded_weights(build(layers), layers)
     drawn = random_weights(layers)
@@ -74,7 +77,7 @@ def test_random_weights_have_the_shapes_of_the_network():
 
 
 @pytest.mark.parametrize("runtime", ["onnxruntime", "torch"])
-def test_every_convolution_of_a_profile_has_its_time(runtime):
+def test_every_convolution_of_a_profile_has_its_time(runtime: str) -> None:
     space = read_space(SMALL, "small.toml")
     pieces = covering_pieces(CostModel(space), np.random.default_rng(0))
     layers, timed = side_by_side([*pieces[:6], layers_of("shufflenetv1", None)])
@@ -90,7 +93,7 @@ def test_every_convolution_of_a_profile_has_its_time(runtime):
 
 
 @pytest.mark.parametrize("runtime", ["onnxruntime", "torch"])
-def test_networks_and_units_are_measured(runtime):
+def test_networks_and_units_are_measured(runtime: str) -> None:
     opened = open_runtime("cpu", runtime)
     layers = layers_of("mobilenetv2", "mobilenetv2-1.0")
     timing = measure_network(opened, layers)
@@ -98,14 +101,14 @@ def test_networks_and_units_are_measured(runtime):
     assert 0 < timing.low <= timing.median <= timing.high
     both = measure_networks(opened, [layers, layers_of("igcv3", "igcv3-d-1.0")], rounds=3)
     assert [each.runs for each in both] == [3, 3]
-    heard = []
+    heard: list[float] = []
     found = measure_units(opened, [layers], heard.append)
     assert set(found) == {unit.key for unit in latency_units(layers)}
     assert heard == [1.0]
     assert torch.get_num_threads() >= 1
 
 
-def test_the_device_is_named():
+def test_the_device_is_named() -> None:
     device = open_runtime("cpu", "torch").device
     assert (device.kind, device.runtime, device.threads) == ("cpu", "torch", 1)
     assert device.version == torch.__version__
@@ -122,19 +125,19 @@ def test_the_device_is_named():
         (("cuda", "onnxruntime"), "onnxruntime … CPU"),
     ],
 )
-def test_what_is_not_here_is_refused(words, said):
+def test_what_is_not_here_is_refused(words: tuple[Any, ...], said: str) -> None:
     with pytest.raises(NasError, match=carrying(said)):
         open_runtime(*words)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
-def test_a_gpu_that_is_not_here_is_refused():
+def test_a_gpu_that_is_not_here_is_refused() -> None:
     with pytest.raises(NasError, match="GPU"):
         open_runtime("cuda")
 
 
 @pytest.mark.gpu
-def test_a_gpu_is_measured():
+def test_a_gpu_is_measured() -> None:
     if not torch.cuda.is_available():
         pytest.skip("no GPU")
     runtime = TorchRuntime(torch.device("cuda"))
