@@ -1,5 +1,6 @@
 """Fixtures of the tests of training."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,6 +8,14 @@ import torch
 
 from nas.training.cpu import VARIABLE, accelerate
 from nas.training.loop.session import Session
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a cache of its own for a test, still to be made."""
+    place = tmp_path / "cache"
+    monkeypatch.setenv("NAS_CACHE", str(place))
+    return place
 
 
 @pytest.fixture

@@ -35,13 +35,10 @@ from tests.messages import carrying
 from tests.studies import WalkSampler, fixed_spec, small_spec
 from tests.training.nets import RECIPE, coloured_task, small_layers
 
+pytestmark = pytest.mark.usefixtures("cache")
+
 DIGITS = {"rungs": (1, 2), "published": False, "proxies": False, "confirm": 0, "limit": 64}
 TOO_MUCH = 1 << 60  # bytes that no machine has, so that a real allocator refuses
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NAS_CACHE", str(tmp_path / "cache"))
 
 
 def study_of(store: MemoryStore, **changes: object) -> Study:

@@ -24,12 +24,9 @@ from tests.messages import carrying
 from tests.studies import WalkSampler
 from tests.trained import quick_spec
 
+pytestmark = pytest.mark.usefixtures("cache")
+
 SPEC = quick_spec(num_trials=3)
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NAS_CACHE", str(tmp_path / "cache"))
 
 
 def study_of(store: MemoryStore) -> Study:

@@ -22,14 +22,11 @@ from nas.training.network.module import build
 from tests.studies import SPACE, small_spec
 from tests.training.nets import RECIPE, coloured_task, in_memory, small_layers
 
+pytestmark = pytest.mark.usefixtures("cache")
+
 CPU = torch.device("cpu")
 ONE = SPACE.published[0].architecture
 SPACES = ("igcv3", "igcv2", "igcv1", "mobilenetv1", "mobilenetv2", "shufflenetv1", "nasnet-a")
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NAS_CACHE", str(tmp_path / "cache"))
 
 
 def test_images_in_memory_are_the_means_of_those_at_full_size() -> None:

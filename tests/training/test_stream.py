@@ -32,14 +32,11 @@ from nas.training.loop.streamed_batches import StreamFeed
 from tests.messages import carrying
 from tests.training.nets import coloured_task, on_disk
 
+pytestmark = pytest.mark.usefixtures("cache")
+
 ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("NAS_DATA") or ROOT.parent / "shared" / "data")
 CPU = torch.device("cpu")
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NAS_CACHE", str(tmp_path / "cache"))
 
 
 @pytest.fixture(autouse=True)

@@ -17,16 +17,10 @@ from nas.training.loop.memory_batches import Feed
 from tests.training.data.pictures import write_binary_batch, write_folder, write_python_batches
 from tests.training.nets import in_memory
 
+pytestmark = pytest.mark.usefixtures("cache")
+
 LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc/self/maps")
 CPU = torch.device("cpu")
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache of its own for every test."""
-    place = tmp_path / "cache"
-    monkeypatch.setenv("NAS_CACHE", str(place))
-    return place
 
 
 def mapped_file(tensor: torch.Tensor) -> str:

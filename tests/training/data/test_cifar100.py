@@ -12,10 +12,7 @@ from nas.training.data import load_task
 from tests.messages import carrying
 from tests.training.data.pictures import picture, png, write_python_batches
 
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NAS_CACHE", str(tmp_path / "cache"))
+pytestmark = pytest.mark.usefixtures("cache")
 
 
 def binary_batch(count: int) -> bytes:

@@ -13,12 +13,9 @@ from nas.training.data.layout import part_of
 from tests.messages import carries, carrying
 from tests.training.data.pictures import picture, png
 
+pytestmark = pytest.mark.usefixtures("cache")
+
 CLASSES = ("ice", "sea")
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NAS_CACHE", str(tmp_path / "cache"))
 
 
 def fill(folder: Path, first: int = 0, count: int = 12, suffix: str = ".png") -> None:

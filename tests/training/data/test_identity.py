@@ -23,12 +23,7 @@ from tests.training.data.pictures import (
     write_parquet,
 )
 
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    place = tmp_path / "cache"
-    monkeypatch.setenv("NAS_CACHE", str(place))
-    return place
+pytestmark = pytest.mark.usefixtures("cache")
 
 
 @pytest.fixture(params=["held", "streamed"])
@@ -59,7 +54,7 @@ def test_what_changes_a_training_changes_the_identity(images: Path, change: Any)
     assert before.change(now)
 
 
-def test_what_changes_no_training_leaves_it(images: Path, tmp_path: Path, cache: Any) -> None:
+def test_what_changes_no_training_leaves_it(images: Path, tmp_path: Path, cache: Path) -> None:
     before = identity(images)
     assert before.digest
     os.utime(images / "cat" / "3.png", (1, 1))

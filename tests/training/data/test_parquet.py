@@ -14,6 +14,8 @@ from nas.training.data import Split, load_task
 from tests.messages import carries, carrying
 from tests.training.data.pictures import CIFAR10, picture, png
 
+pytestmark = pytest.mark.usefixtures("cache")
+
 COUNT = 24
 BLOBS = [png(picture(number)) for number in range(COUNT)]
 LABELS = [number % 2 for number in range(COUNT)]
@@ -21,11 +23,6 @@ WORDS = ["ab"[label] for label in LABELS]
 STRUCTS = [{"bytes": blob, "path": None} for blob in BLOBS]
 LARGE = pa.struct([("bytes", pa.large_binary()), ("path", pa.large_string())])
 TASKS = ("cifar10", "cifar100", "imagenet", "folder")
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NAS_CACHE", str(tmp_path / "cache"))
 
 
 def write(file: Path, columns: dict, **settings: Any) -> Path:

@@ -16,6 +16,8 @@ from nas.training.decoding.pixels import BROKEN, look
 from nas.training.loop.streamed_batches import StreamFeed
 from tests.messages import carries, carrying
 
+pytestmark = pytest.mark.usefixtures("cache")
+
 T = Image.Transpose
 STORED = {
     1: None, 2: T.FLIP_LEFT_RIGHT, 3: T.ROTATE_180, 4: T.FLIP_TOP_BOTTOM, 5: T.TRANSPOSE,
@@ -23,11 +25,6 @@ STORED = {
 }  # fmt: skip
 RAMP = np.linspace(0, 1, 32 * 32).reshape(32, 32)
 CENTRE = Cut(28)  # of 32 pixels: the middle 28 as they are
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NAS_CACHE", str(tmp_path / "cache"))
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **settings: Any) -> bytes:

@@ -29,13 +29,7 @@ from tests.training.data.pictures import (
     write_python_batches,
 )
 
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache of its own for every test."""
-    place = tmp_path / "cache"
-    monkeypatch.setenv("NAS_CACHE", str(place))
-    return place
+pytestmark = pytest.mark.usefixtures("cache")
 
 
 # -- digits ------------------------------------------------------------------------------------
