@@ -15,8 +15,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from nas.cost.budget import parse_budgets
 from nas.study.spec import StudySpec
+from tests.igcv3 import igcv3_spec
 
 ROOT = Path(__file__).parents[1]
 
@@ -136,25 +136,7 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture(scope="session")
 def spec() -> StudySpec:
     """A small study of the IGCV3 space."""
-    return StudySpec(
-        name="small",
-        space_name="igcv3",
-        space_text=(ROOT / "search_spaces" / "igcv3.toml").read_text(),
-        budget=parse_budgets(["300M-flops"]),
-        input="3x224x224",
-        classes=1000,
-        task="digits",
-        data_dir=None,
-        recipe="digits",
-        rungs=(1, 3, 9),
-        eta=3,
-        objectives=("top1_error", "madds"),
-        reference_point=(1.0, 3e8),
-        sampler="evolution",
-        num_trials=24,
-        published=True,
-        seed=0,
-    )
+    return igcv3_spec()
 
 
 def free_port() -> int:

@@ -7,6 +7,7 @@ from typing import Any
 from hypothesis import assume
 from hypothesis import strategies as st
 
+from nas.cost.model import Cost, CostModel
 from nas.space.architecture import Architecture
 from nas.space.file import load_space, read_space
 from nas.space.search_space import SearchSpace
@@ -227,3 +228,18 @@ stride = 2
 depth = [1, 3]
 width = [9, 12]
 """
+
+
+def members_of(space: SearchSpace) -> set[Architecture]:
+    """Return every distinct architecture of a small space, by listing all spellings."""
+    stages = [
+        list(itertools.product(*(choice.values for choice in stage.choices)))
+        for stage in space.stages
+    ]
+    spelled = (Architecture(space.name, space.keys, rows) for rows in itertools.product(*stages))
+    return {space.canonical(each) for each in spelled if space.contains(each)}
+
+
+def costs_of_members(costs: CostModel) -> dict[Architecture, Cost]:
+    """Return every distinct architecture of a small space with its cost."""
+    return {member: costs.cost(member) for member in members_of(costs.space)}

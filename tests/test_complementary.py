@@ -19,7 +19,8 @@ from nas.space.layers import Shape
 from nas.space.lowering import lower
 from nas.space.search_space import SearchSpace
 from nas.training.network import fvcore_count as referee
-from tests.blocks.families import assert_counted_thrice, assert_feasible_agrees, listed
+from tests.blocks.families import assert_counted_thrice, assert_feasible_agrees
+from tests.members import costs_of_members
 from tests.messages import carries, carrying
 from tests.widest import block_conditions, widest
 
@@ -228,7 +229,7 @@ def conditions(space: SearchSpace, architecture: Architecture) -> Any:
 def test_a_constraint_holds_for_every_member(text: Any) -> None:
     space = read_space(text, "strict.toml")
     free = read_space(text.replace(LINE, ""), "free.toml")
-    members, all_of_them = (listed(CostModel(each)) for each in (space, free))
+    members, all_of_them = (costs_of_members(CostModel(each)) for each in (space, free))
     strict = {each for each in all_of_them if conditions(free, each) <= {"strict"}}
     assert {each.text for each in members} == {each.text for each in strict}
     assert 0 < len(members) < len(all_of_them)
@@ -246,10 +247,10 @@ def test_mutants_and_draws_keep_the_constraint() -> None:
 
 def test_loose_admits_strict_and_refuses_the_rest() -> None:
     loose = read_space(NUMBERS.replace(LINE, 'complementary = "loose"'), "loose.toml")
-    members = listed(CostModel(loose))
+    members = costs_of_members(CostModel(loose))
     found = set().union(*(conditions(loose, each) for each in members))
     assert found == {"strict", "loose"}
-    assert len(members) > len(listed(CostModel(read_space(NUMBERS, "strict.toml"))))
+    assert len(members) > len(costs_of_members(CostModel(read_space(NUMBERS, "strict.toml"))))
 
 
 def test_a_network_that_breaks_the_constraint_is_refused() -> None:

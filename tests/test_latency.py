@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from nas.cost.budget import Constraint, admits, parse_budget, parse_budgets
 from nas.cost.latency_table import USE_DEVICE, Accuracy, Device, LatencyTable, Timing, latency_units
-from nas.cost.model import CostModel
+from nas.cost.model import Cost, CostModel
 from nas.errors import BudgetError, NasError
 from nas.feasible import FeasibleSpace, FeasibleUnion, feasible_space
 from nas.space.architecture import Architecture
@@ -21,7 +21,7 @@ from nas.space.search_space import SearchSpace
 from nas.study.objectives import objective
 from nas.training.latency.pieces import covering_pieces
 from nas.units import time
-from tests.members import LISTABLE
+from tests.members import LISTABLE, costs_of_members
 from tests.messages import carrying
 
 SMALL = LISTABLE.replace("permute2 = false", "permute2 = [false, true]")
@@ -51,16 +51,8 @@ def small() -> CostModel:
 
 
 @pytest.fixture(scope="module")
-def listed(small: CostModel) -> Any:
-    """Every distinct architecture of the small space with its cost, by listing all spellings."""
-    space = small.space
-    stages = [
-        [tuple(row) for row in itertools.product(*(choice.values for choice in stage.choices))]
-        for stage in space.stages
-    ]
-    spelled = (Architecture(space.name, space.keys, rows) for rows in itertools.product(*stages))
-    members = {space.canonical(a) for a in spelled if space.contains(a)}
-    return {member: small.cost(member) for member in members}
+def listed(small: CostModel) -> dict[Architecture, Cost]:
+    return costs_of_members(small)
 
 
 @given(
@@ -85,7 +77,7 @@ def test_what_is_no_table_is_refused(text: str) -> None:
 
 
 def test_the_cost_model_sums_what_the_table_says_of_the_layers(
-    small: CostModel, listed: Any
+    small: CostModel, listed: dict[Architecture, Cost]
 ) -> None:
     table = small.table
     for member, cost in itertools.islice(listed.items(), 200):
@@ -103,7 +95,7 @@ def test_every_layer_but_the_input_is_in_one_unit(name: str) -> None:
 
 
 def test_a_second_permutation_takes_time_and_an_activation_none(
-    small: CostModel, listed: Any
+    small: CostModel, listed: dict[Architecture, Cost]
 ) -> None:
     text = "depth=1-1,width=6-12,expansion=2-2,g1=1-1,g2=1-3,relu={}-none,permute2=no-{}"
     plain, active, permuted = (
@@ -131,7 +123,7 @@ def test_a_table_of_another_input_has_no_such_units(small: CostModel) -> None:
     seed=st.integers(0, 99),
 )
 def test_counting_and_sampling_under_a_latency_agree_with_listing(
-    small: CostModel, listed: Any, share: float, other: Any, seed: int
+    small: CostModel, listed: dict[Architecture, Cost], share: float, other: Any, seed: int
 ) -> None:
     def limit(name: str, share: Any) -> Any:
         values = sorted({getattr(cost, name) for cost in listed.values()})
@@ -151,7 +143,9 @@ def test_counting_and_sampling_under_a_latency_agree_with_listing(
     assert listed[smallest].latency == min(cost.latency for cost in listed.values())
 
 
-def test_the_samples_reach_every_feasible_member(small: CostModel, listed: Any) -> None:
+def test_the_samples_reach_every_feasible_member(
+    small: CostModel, listed: dict[Architecture, Cost]
+) -> None:
     ceiling = sorted(cost.latency for cost in listed.values())[20]
     fitting = {member for member, cost in listed.items() if cost.latency <= ceiling}
     space = FeasibleSpace(small, (Constraint("latency", ceiling, "cpu"),))

@@ -1,7 +1,6 @@
 """Tests shared by all families: counts, members, feasibility and training."""
 
 import functools
-import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +8,7 @@ import torch
 from hypothesis import strategies as st
 
 from nas.cost.budget import Constraint, admits
-from nas.cost.model import Cost, CostModel, total_cost
+from nas.cost.model import CostModel, total_cost
 from nas.errors import BudgetError
 from nas.feasible import FeasibleSpace, feasible_space
 from nas.space.architecture import Architecture
@@ -22,6 +21,7 @@ from nas.training.loop.recipe import load_recipe
 from nas.training.loop.session import EpochResult, Session
 from nas.training.network import fvcore_count as referee
 from nas.training.network.module import build
+from tests.members import costs_of_members
 
 space_named = functools.cache(load_space)
 shapes = st.builds(Shape, st.sampled_from([1, 3]), st.integers(8, 40), st.integers(8, 40))
@@ -63,22 +63,10 @@ def assert_counted_thrice(space: SearchSpace, seed: int, shape: Shape, classes: 
     assert space.parse(member.text) == member
 
 
-def listed(costs: CostModel) -> dict[Architecture, Cost]:
-    """Return every distinct architecture of a small space with its cost, by brute force."""
-    space = costs.space
-    stages = [
-        list(itertools.product(*(choice.values for choice in stage.choices)))
-        for stage in space.stages
-    ]
-    spelled = (Architecture(space.name, space.keys, rows) for rows in itertools.product(*stages))
-    members = {space.canonical(each) for each in spelled if space.contains(each)}
-    return {member: costs.cost(member) for member in members}
-
-
 def assert_feasible_agrees(space: SearchSpace, seed: int) -> None:
     """Totals, bounds, extremes and samples within budgets are those of the full list."""
     costs = CostModel(space)
-    members = listed(costs)
+    members = costs_of_members(costs)
     assert feasible_space(costs, ()).total == len(members)
     rng = np.random.default_rng(seed)
     for name in ("madds", "params", "acts"):

@@ -2,10 +2,13 @@
 
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from nas.cli import main
+
+NAS = Path(sys.executable).with_name("nas")
 
 
 @dataclass(frozen=True)

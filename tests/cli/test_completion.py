@@ -12,6 +12,7 @@ from click.shell_completion import ShellComplete
 
 from nas.cli import app
 from nas.store import open_store
+from tests.cli.runner import NAS
 from tests.compared import spec_of
 
 
@@ -19,7 +20,7 @@ def bash(typed: str, folder: Path, **environment: str) -> subprocess.CompletedPr
     """Return what the program answers when bash asks it to complete the last word of `typed`."""
     asked = {"COMP_WORDS": f"nas {typed}", "COMP_CWORD": str(len(typed.split(" ")))}
     return subprocess.run(
-        [Path(sys.executable).with_name("nas")],
+        [NAS],
         env={**os.environ, "_NAS_COMPLETE": "bash_complete", **asked, **environment},
         capture_output=True, text=True, timeout=60, cwd=folder,
     )  # fmt: skip

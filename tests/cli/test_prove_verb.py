@@ -4,14 +4,13 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from tests import tables
-from tests.cli.runner import Shell
+from tests.cli.runner import NAS, Shell
 from tests.messages import carries
 
 WORDS = ["prove", "toy.csv", "--budget", "200K-flops", "--trainings", "5,10", "--jobs", "2"]
@@ -118,9 +117,8 @@ def test_table_that_is_not_there(nas: Shell) -> None:
 
 def test_ctrl_c_keeps_what_is_done(toy: Path, tmp_path: Path) -> None:
     """Send the signal when the first run is kept; the same command then does only the rest."""
-    nas = str(Path(sys.executable).with_name("nas"))
     samplers = ["--samplers", "random,tpe", "--seeds", "40"]
-    command = [nas, *WORDS, *samplers, "--trainings", "40", "--resume", "runs.jsonl", "--json"]
+    command = [str(NAS), *WORDS, *samplers, "--trainings", "40", "--resume", "runs.jsonl", "--json"]
     process = subprocess.Popen(
         command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         start_new_session=True,

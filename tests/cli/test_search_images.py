@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from tests.cli.runner import Shell
 from tests.messages import carries
+from tests.training.data.pictures import write_folder
 
 pytestmark = pytest.mark.usefixtures("ray_ahead")
 
@@ -16,12 +15,7 @@ SEARCH = ["search", "--budget", "300M-flops"]
 
 @pytest.fixture
 def images(tmp_path: Path) -> Path:
-    for label, shade in (("owl", 40), ("cat", 200)):
-        (tmp_path / "images" / label).mkdir(parents=True)
-        for number in range(12):
-            pixels = np.full((20, 20, 3), shade + number, dtype=np.uint8)
-            Image.fromarray(pixels).save(tmp_path / "images" / label / f"{number}.png")
-    return tmp_path / "images"
+    return write_folder(tmp_path / "images", ("owl", "cat"), side=20)
 
 
 def test_a_data_folder_alone_means_images_of_ones_own(nas: Shell, images: Path) -> None:

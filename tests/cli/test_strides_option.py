@@ -4,9 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from nas.cost.latency_table import LatencyTable
 from nas.cost.model import total_cost
@@ -26,6 +24,7 @@ from tests.cli.test_latency_verb import small  # noqa: F401  a fixture
 from tests.members import SMALL
 from tests.messages import carries
 from tests.studies import small_spec
+from tests.training.data.pictures import write_folder
 
 ARCH = ("--arch", "mobilenetv2-1.0")
 MOBILE = ("--space", "mobilenetv2", *ARCH)
@@ -35,16 +34,6 @@ LARGE = SMALL.replace('"3x32x32"', '"3x224x224"')  # the space of small networks
 
 # four strides, of which the earlier rule kept three at 100 pixels
 POOLED = LARGE.replace("\nstride = 2\n", "\nstride = 2\npool = true\n", 1)
-
-
-def images(folder: Path, side: int) -> None:
-    """Write two classes of a dozen square images."""
-    rng = np.random.default_rng(0)
-    for label in ("cat", "owl"):
-        (folder / label).mkdir(parents=True)
-        for number in range(12):
-            pixels = rng.integers(0, 255, (side, side, 3), dtype=np.uint8)
-            Image.fromarray(pixels).save(folder / label / f"{number}.png")
 
 
 @pytest.mark.parametrize(
@@ -154,7 +143,7 @@ def test_a_stored_study_is_resumed_and_exported_as_it_was_trained(
     nas: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rule: int, strides: str
 ) -> None:
     """Strides do not show in the weights: another rule would load them, and compute otherwise."""
-    images(tmp_path / "images", 100)
+    write_folder(tmp_path / "images", ("cat", "owl"), side=100)
     study = small_spec(
         space_text=POOLED, input="3x100x100", task="folder", data_dir=str(tmp_path / "images"),
         rungs=(1,), stride_rule=rule, classes=4,

@@ -1,6 +1,5 @@
 """Counting and sampling within a budget, against brute force on spaces small enough to list."""
 
-import itertools
 from collections import Counter
 from typing import Any
 
@@ -11,13 +10,13 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from nas.cost.budget import Constraint, admits, parse_budgets
-from nas.cost.model import CostModel
+from nas.cost.model import Cost, CostModel
 from nas.errors import BudgetError
 from nas.feasible import Count, FeasibleSpace
 from nas.feasible.rounded_tables import CELLS
 from nas.space.architecture import Architecture
 from nas.space.file import load_space, read_space
-from tests.members import LISTABLE
+from tests.members import LISTABLE, costs_of_members
 
 
 @pytest.fixture(scope="module")
@@ -26,19 +25,13 @@ def small() -> CostModel:
 
 
 @pytest.fixture(scope="module")
-def listed(small: CostModel) -> Any:
-    """Every distinct architecture of the small space with its cost, by listing all spellings."""
-    space = small.space
-    stages = [
-        [tuple(row) for row in itertools.product(*(choice.values for choice in stage.choices))]
-        for stage in space.stages
-    ]
-    spelled = (Architecture(space.name, space.keys, rows) for rows in itertools.product(*stages))
-    members = {space.canonical(a) for a in spelled if space.contains(a)}
-    return {member: small.cost(member) for member in members}
+def listed(small: CostModel) -> dict[Architecture, Cost]:
+    return costs_of_members(small)
 
 
-def test_total_is_the_number_of_distinct_members(small: CostModel, listed: Any) -> None:
+def test_total_is_the_number_of_distinct_members(
+    small: CostModel, listed: dict[Architecture, Cost]
+) -> None:
     assert FeasibleSpace(small, ()).total == len(listed)
 
 
@@ -50,7 +43,7 @@ def test_total_is_the_number_of_distinct_members(small: CostModel, listed: Any) 
     seed=st.integers(0, 2**31),
 )
 def test_bounds_and_samples_agree_with_the_list(
-    small: CostModel, listed: Any, quantiles: Any, seed: int
+    small: CostModel, listed: dict[Architecture, Cost], quantiles: Any, seed: int
 ) -> None:
     budget = tuple(
         Constraint(cost, int(np.quantile([getattr(c, cost) for c in listed.values()], share)) + 1)
@@ -72,7 +65,9 @@ def test_bounds_and_samples_agree_with_the_list(
 
 
 @pytest.mark.parametrize("cost", ["madds", "params", "acts"])
-def test_smallest_is_the_smallest(small: CostModel, listed: Any, cost: str) -> None:
+def test_smallest_is_the_smallest(
+    small: CostModel, listed: dict[Architecture, Cost], cost: str
+) -> None:
     feasible = FeasibleSpace(small, (Constraint("madds", 10**9),))
     least = min(getattr(c, cost) for c in listed.values())
     assert getattr(small.cost(feasible.smallest(cost)), cost) == least
@@ -89,7 +84,7 @@ BANDS = st.tuples(st.floats(0, 1), st.floats(0, 1)).map(sorted)
     band=BANDS,
 )
 def test_counts_and_draws_of_a_band_are_those_of_the_list(
-    small: CostModel, listed: Any, quantiles: Any, band: Any
+    small: CostModel, listed: dict[Architecture, Cost], quantiles: Any, band: Any
 ) -> None:
     """A space so small is counted exactly, whatever the ceilings; every draw is in its band."""
     budget = tuple(
@@ -111,7 +106,10 @@ def test_counts_and_draws_of_a_band_are_those_of_the_list(
 @pytest.mark.parametrize("names", [("madds",), ("params", "acts"), ("acts", "madds", "params")])
 @pytest.mark.parametrize("band", [(0.0, 1.0), (0.8, 0.97)])
 def test_draws_are_uniform(
-    small: CostModel, listed: Any, names: tuple[str, ...], band: tuple[float, float]
+    small: CostModel,
+    listed: dict[Architecture, Cost],
+    names: tuple[str, ...],
+    band: tuple[float, float],
 ) -> None:
     budget = tuple(
         Constraint(name, int(np.quantile([getattr(c, name) for c in listed.values()], 0.6)))
@@ -129,7 +127,9 @@ def test_draws_are_uniform(
     assert stats.chisquare([drawn[member] for member in members]).pvalue > 1e-4
 
 
-def test_draws_one_by_one_are_uniform_too(small: CostModel, listed: Any) -> None:
+def test_draws_one_by_one_are_uniform_too(
+    small: CostModel, listed: dict[Architecture, Cost]
+) -> None:
     limit = int(np.median([cost.madds for cost in listed.values()]))
     feasible = FeasibleSpace(small, (Constraint("madds", limit),))
     members = [a for a, cost in listed.items() if 0.7 * limit <= cost.madds <= limit]
@@ -140,7 +140,7 @@ def test_draws_one_by_one_are_uniform_too(small: CostModel, listed: Any) -> None
 
 
 def test_rough_tables_reject_and_stay_uniform(
-    small: CostModel, listed: Any, monkeypatch: pytest.MonkeyPatch
+    small: CostModel, listed: dict[Architecture, Cost], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Eight cells admit much beyond the budget: what is rejected must not bend the rest."""
     monkeypatch.setitem(CELLS, 2, 8)
@@ -212,7 +212,9 @@ def test_a_gap_between_costs_gives_nothing_at_once(igcv3: CostModel) -> None:
     assert feasible.sample(np.random.default_rng(0), cost / 25e6, cost / 25e6) is not None
 
 
-def test_without_a_budget_everything_is_drawn(small: CostModel, listed: Any) -> None:
+def test_without_a_budget_everything_is_drawn(
+    small: CostModel, listed: dict[Architecture, Cost]
+) -> None:
     feasible = FeasibleSpace(small, ())
     assert feasible.count() == Count(len(listed), len(listed))
     drawn = Counter(feasible.sample_many(np.random.default_rng(4), 20 * len(listed)))
@@ -226,7 +228,7 @@ def test_without_a_budget_everything_is_drawn(small: CostModel, listed: Any) -> 
     edges=st.lists(st.integers(0, 10**7), min_size=2, max_size=6, unique=True),
 )
 def test_the_spread_of_a_small_space_is_near_the_list(
-    small: CostModel, listed: Any, names: Any, edges: list[int]
+    small: CostModel, listed: dict[Architecture, Cost], names: Any, edges: list[int]
 ) -> None:
     feasible = FeasibleSpace(small, ())
     for name in names:
@@ -255,7 +257,9 @@ def test_a_budget_that_nothing_meets_names_the_smallest() -> None:
         feasible.check()
 
 
-def test_budgets_that_exclude_each_other_are_refused(small: CostModel, listed: Any) -> None:
+def test_budgets_that_exclude_each_other_are_refused(
+    small: CostModel, listed: dict[Architecture, Cost]
+) -> None:
     """The least madds and the least params are reached by different architectures."""
     least = {
         name: min(getattr(cost, name) for cost in listed.values()) for name in ("madds", "acts")

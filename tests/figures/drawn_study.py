@@ -2,18 +2,17 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from nas.cost.budget import admits, parse_budgets
+from nas.cost.budget import admits
 from nas.cost.model import Cost, CostModel
-from nas.search_spaces import __file__ as _spaces
 from nas.space.architecture import Architecture
 from nas.study.spec import StudySpec
 from nas.study.trial import Trial, TrialState
 from tests.classified import classified
+from tests.igcv3 import igcv3_spec
 
 START = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 RUNGS = (1, 2, 6)
@@ -21,26 +20,10 @@ RUNGS = (1, 2, 6)
 
 def make_spec(**changes: Any) -> StudySpec:
     """Return the specification of a small study of the igcv3 space."""
-    spec = StudySpec(
-        name="igcv3-300m",
-        space_name="igcv3",
-        space_text=(Path(str(_spaces)).parent / "igcv3.toml").read_text(),
-        budget=parse_budgets(["300M-flops"]),
-        input="3x224x224",
-        classes=1000,
-        task="digits",
-        data_dir=None,
-        recipe="digits",
-        rungs=RUNGS,
-        eta=3,
-        objectives=("top1_error", "madds"),
-        reference_point=(1.0, 400e6),
-        sampler="evolution",
-        num_trials=24,
-        published=True,
-        seed=1,
-    )
-    return replace(spec, **changes)
+    settings: dict[str, Any] = {
+        "name": "igcv3-300m", "rungs": RUNGS, "reference_point": (1.0, 400e6), "seed": 1,
+    }  # fmt: skip
+    return igcv3_spec(**{**settings, **changes})
 
 
 def make_trials(spec: StudySpec, candidates: int = 24, seed: int = 0) -> list[Trial]:

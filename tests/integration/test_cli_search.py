@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,12 +22,11 @@ from nas.results.view import PointGroup
 from nas.store import open_store
 from nas.study.trial import Trial, TrialState
 from nas.units import percent
-from tests.cli.runner import Shell
+from tests.cli.runner import NAS, Shell
 from tests.members import TINY
 
 pytestmark = pytest.mark.timeout(240)
 
-NAS = Path(sys.executable).with_name("nas")
 LIMIT = 1_500_000
 
 

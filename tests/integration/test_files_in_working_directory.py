@@ -5,13 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from tests import tables
+from tests.cli.runner import NAS
+from tests.training.data.pictures import write_folder
 
-NAS = Path(sys.executable).with_name("nas")
 OURS = ("nas", "search_spaces", "torch", "numpy", "ray", "optuna", "scipy", "sklearn", "sqlalchemy",
         "PIL", "cloudpickle", "safetensors", "psutil", "packaging", "yaml")  # fmt: skip
 TRAP = """
@@ -55,14 +54,8 @@ def call(place: Path, *words: str, path: str = "") -> str:
 
 
 def test_a_search_with_loader_processes_reads_data_by_a_relative_path(trapped: Path) -> None:
-    draw = np.random.default_rng(0)
     for split in ("train", "test"):
-        for label in ("a", "b"):
-            folder = trapped / "images" / split / label
-            folder.mkdir(parents=True)
-            for number in range(20):
-                pixels = draw.integers(0, 255, (40, 40, 3), dtype=np.uint8)
-                Image.fromarray(pixels).save(folder / f"{number}.png")
+        write_folder(trapped / "images" / split, "ab", images=20, side=40)
     words = ["--task", "folder", "--data", "images", "--image-size", "32", "--loaders", "1"]
     out = call(trapped, *SEARCH[:-1], *words, "--results", "out", "--db", "sqlite:///x.db")
     assert "trial 0 complete" in out

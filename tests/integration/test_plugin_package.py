@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-NAS = Path(sys.executable).with_name("nas")
+from tests.cli.runner import NAS
+
 SOURCE = Path(__file__).parents[1] / "plugins" / "example"
 SEARCH = (
     "search", "--space", "space.toml", "--budget", "5M-flops", "--task", "digits", "--limit", "200",

@@ -5,14 +5,11 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from nas.cost import total_cost
 from nas.store import open_store
@@ -21,15 +18,15 @@ from nas.training import load_recipe
 from nas.tuner.connection import connected
 from nas.tuner.signals import descendants
 from tests.classified import classified
-from tests.cli.runner import Shell
+from tests.cli.runner import NAS, Shell
 from tests.cli.test_networks import WORDS
 from tests.cli.test_networks import trials as trials
 from tests.cli.test_train import ARCH, OTHER, SPACE, words
 from tests.compared import spec_of
 from tests.messages import carries
+from tests.training.data.pictures import write_folder
 
 pytestmark = pytest.mark.timeout(300)
-NAS = Path(sys.executable).with_name("nas")
 Curve = list[tuple[float, ...]]
 
 
@@ -193,11 +190,7 @@ def test_strides_on_the_images_are_told_and_kept(nas: Shell) -> None:
 
 
 def test_a_folder_of_ones_own_that_changes(nas: Shell, place: Path) -> None:
-    for label in ("owl", "cat"):
-        (place / "images" / label).mkdir(parents=True)
-        for number in range(12):
-            pixels = np.random.default_rng(number).integers(0, 255, (20, 20, 3), dtype=np.uint8)
-            Image.fromarray(pixels).save(place / "images" / label / f"{number}.png")
+    write_folder(place / "images", ("owl", "cat"), side=20)
     data = ["--data", "images", "--set", "batch_size=8"]
     called = nas(*words(*data, "--name", "own"))
     assert called.code == 0, called.err

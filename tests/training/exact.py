@@ -1,7 +1,9 @@
 """Accelerated networks compared with PyTorch in double precision."""
 
 import copy
+import shutil
 
+import pytest
 import torch
 from hypothesis import assume
 from torch import nn
@@ -10,8 +12,12 @@ from nas.space.layers import Layer
 from nas.training.cpu import accelerate
 from nas.training.network.module import build
 
+needs_compiler = pytest.mark.skipif(
+    not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="no C compiler"
+)
 
-def random(seed: int) -> torch.Generator:
+
+def random(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 

@@ -1,10 +1,16 @@
 """Small layer lists and tasks for the tests of training."""
 
+from pathlib import Path
+
+import numpy as np
 import torch
+from PIL import Image
 
 from nas.space.layers import Builder, Layer, Shape
 from nas.training.data import Augmentation, Files, Split, Task
-from nas.training.loop.recipe import Recipe
+from nas.training.data.records import FileRecords
+from nas.training.loop.recipe import Recipe, load_recipe
+from nas.training.loop.streamed_batches import StreamFeed
 
 RECIPE = Recipe(
     epochs=3, batch_size=16, lr=0.05, warmup_epochs=0.5, schedule="cosine", momentum=0.9,
@@ -70,6 +76,17 @@ def on_disk(split: Split | Files) -> Files:
     """Return a split whose images are read from disk."""
     assert isinstance(split, Files)
     return split
+
+
+def noise(folder: Path, count: int = 40, size: tuple[int, int] = (19, 23)) -> StreamFeed:
+    """Feed as many images of noise from disk."""
+    random = np.random.default_rng(0)
+    files = []
+    for number in range(count):
+        files.append(folder / f"{number}.png")
+        Image.fromarray(random.integers(0, 255, (*size, 3), dtype=np.uint8)).save(files[-1])
+    kept = Files(FileRecords(files), torch.arange(count), torch.arange(count) % 2)
+    return StreamFeed(kept, coloured_task(), torch.device("cpu"), load_recipe("igcv3-imagenet"))
 
 
 def kept(network: torch.nn.Module, x: torch.Tensor) -> int:

@@ -1,7 +1,6 @@
 """Acceleration on one CPU thread: the same results as without it, and no failure."""
 
 import copy
-import shutil
 import stat
 import subprocess
 import sys
@@ -22,11 +21,9 @@ from nas.training.loop.data_parallel import Team
 from nas.training.loop.session import Session
 from nas.training.network.module import build
 from tests.studies import SPACE, small_spec
+from tests.training.exact import needs_compiler
 from tests.training.nets import RECIPE, coloured_task, small_layers
 
-needs_compiler = pytest.mark.skipif(
-    not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="no C compiler"
-)
 MACHINE_CODE = "int norm_apply(void) {{ {} }}\nint depthwise_forward(void) {{ return 0; }}\n"
 
 

@@ -11,10 +11,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 from torch import nn
 
 from nas.errors import StudyPausedError, TaskError
@@ -33,6 +31,7 @@ from nas.training.loop.session import EpochResult, Session
 from tests.memory_store import MemoryStore
 from tests.messages import carrying
 from tests.studies import WalkSampler, fixed_spec, small_spec
+from tests.training.data.pictures import write_shades
 from tests.training.nets import RECIPE, coloured_task, small_layers
 
 pytestmark = pytest.mark.usefixtures("cache")
@@ -277,18 +276,6 @@ def test_a_diverged_trial_fails_after_its_epoch(
 # -- images --------------------------------------------------------------------------------------
 
 
-def write_images(folder: Path, sides: tuple[int, ...]) -> Path:
-    """Write 40 images of two classes, told apart by their brightness; streamed if sides differ."""
-    random = np.random.default_rng(0)
-    for number in range(40):
-        label, side = number % 2, sides[number // 2 % len(sides)]
-        pixels = random.integers(0, 100, (side, side, 3)) + 120 * label
-        place = folder / ("dark", "light")[label]
-        place.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(pixels.astype(np.uint8)).save(place / f"{number}.png")
-    return folder
-
-
 def folder_study(store: MemoryStore, folder: Path, **changes: object) -> Study:
     own = {"task": "folder", "data_dir": str(folder), "image_size": 16, "limit": None}
     return study_of(store, **own, recipe=RECIPE.text, **changes)
@@ -297,7 +284,7 @@ def folder_study(store: MemoryStore, folder: Path, **changes: object) -> Study:
 def test_a_study_whose_images_disappear_pauses_keeping_everything_and_resumes(
     tmp_path: Path,
 ) -> None:
-    folder, away = write_images(tmp_path / "images", (16, 24)), tmp_path / "away"
+    folder, away = write_shades(tmp_path / "images", (16, 24)), tmp_path / "away"
     store = MemoryStore()
     study = folder_study(store, folder, num_trials=5, rungs=(2,))
 
@@ -327,7 +314,7 @@ def test_a_study_whose_images_disappear_pauses_keeping_everything_and_resumes(
 
 
 def test_images_that_are_missing_pause_the_study_whichever_was_missed_first(tmp_path: Path) -> None:
-    folder = write_images(tmp_path / "images", (16, 24))
+    folder = write_shades(tmp_path / "images", (16, 24))
     store = MemoryStore()
     study = folder_study(store, folder, num_trials=5)
     evaluator = evaluator_of(study, tmp_path)
@@ -341,7 +328,7 @@ def test_images_that_are_missing_pause_the_study_whichever_was_missed_first(tmp_
 def test_images_in_memory_outlive_their_folder_but_no_new_worker_can_read_them(
     tmp_path: Path,
 ) -> None:
-    folder = write_images(tmp_path / "images", (16,))
+    folder = write_shades(tmp_path / "images", (16,))
     study = folder_study(MemoryStore(), folder, num_trials=1)
     evaluator = evaluator_of(study, tmp_path)
     folder.rename(tmp_path / "away")

@@ -1,7 +1,6 @@
 """The kernels in C against torch in double precision: results, gradients, statistics, fallbacks."""
 
 import copy
-import shutil
 from typing import Literal
 
 import pytest
@@ -15,12 +14,9 @@ from nas.space.lowering import lower
 from nas.training.cpu import accelerate
 from nas.training.cpu.depthwise import chains
 from nas.training.network.module import build
-from tests.training.exact import compare, outcome, random
+from tests.training.exact import compare, needs_compiler, outcome, random
 from tests.training.nets import kept, small_layers
 
-needs_compiler = pytest.mark.skipif(
-    not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="no C compiler"
-)
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 SHAPE = Shape(3, 16, 16)

@@ -13,13 +13,10 @@ from nas.space.file import load_space
 from nas.space.layers import Activation, Add, BatchNorm, Conv, Input, Layer, Shape
 from nas.space.lowering import lower
 from nas.training.network.module import ChannelShuffle, build
+from tests.training.exact import random
 from tests.training.nets import small_layers
 
 SPACE = load_space("igcv3")
-
-
-def random(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 @torch.no_grad()

@@ -14,8 +14,7 @@ from nas.training.cpu import accelerate
 from nas.training.cpu.pointwise import Fold, folds
 from nas.training.network.fvcore_count import count_network
 from nas.training.network.module import build
-from tests.training.exact import compare, random
-from tests.training.test_kernels import needs_compiler
+from tests.training.exact import compare, needs_compiler, random
 
 SPACE = load_space("igcv3")
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -2,10 +2,8 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 from torch import nn
 
 from nas.space.file import load_space
@@ -20,6 +18,7 @@ from nas.training.loop.recipe import load_recipe
 from nas.training.loop.session import Session
 from nas.training.network.module import build
 from tests.studies import SPACE, small_spec
+from tests.training.data.pictures import write_shades
 from tests.training.nets import RECIPE, coloured_task, in_memory, small_layers
 
 pytestmark = pytest.mark.usefixtures("cache")
@@ -87,12 +86,7 @@ def test_a_session_trains_and_validates_at_the_side_it_is_told() -> None:
 
 
 def test_a_session_streams_at_the_side_it_is_told(tmp_path: Path) -> None:
-    random = np.random.default_rng(0)
-    for number in range(40):
-        place = tmp_path / "own" / ("a", "b")[number % 2]
-        place.mkdir(parents=True, exist_ok=True)
-        pixels = random.integers(0, 255, (30, 40, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(place / f"{number}.png")
+    write_shades(tmp_path / "own", (30, 40))
     task = load_task("folder", str(tmp_path / "own"), image_size=16)
     session = Session(small_layers(task.input, 2), task, RECIPE, 2, 0, CPU)
     seen = set()

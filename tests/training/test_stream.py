@@ -27,10 +27,9 @@ from nas.training.data.records import FileRecords, Files, ParquetRecords
 from nas.training.decoding.decode import DRAWS, Cut, cut
 from nas.training.loop import decoders as loading
 from nas.training.loop.data_parallel import Team
-from nas.training.loop.recipe import load_recipe
 from nas.training.loop.streamed_batches import StreamFeed
 from tests.messages import carrying
-from tests.training.nets import coloured_task, on_disk
+from tests.training.nets import noise, on_disk
 
 pytestmark = pytest.mark.usefixtures("cache")
 
@@ -59,17 +58,6 @@ def decoder_pids(parent: int | None = None) -> list[int]:
     lines = [(place / "children").read_text().split() for place in task.iterdir()]
     names = [(int(pid), Path(f"/proc/{pid}/comm").read_text()) for pids in lines for pid in pids]
     return [pid for pid, name in names if name.startswith("pt_data")]  # torch's name for them
-
-
-def noise(folder: Path, count: int = 40, size: tuple[int, int] = (19, 23)) -> StreamFeed:
-    """Feed images of one's own from disk."""
-    random = np.random.default_rng(0)
-    files = []
-    for number in range(count):
-        files.append(folder / f"{number}.png")
-        Image.fromarray(random.integers(0, 255, (*size, 3), dtype=np.uint8)).save(files[-1])
-    kept = Files(FileRecords(files), torch.arange(count), torch.arange(count) % 2)
-    return StreamFeed(kept, coloured_task(), CPU, load_recipe("igcv3-imagenet"))
 
 
 def epoch(feed: StreamFeed, seed: int = 3, team: Team | None = None) -> list[tuple[Tensor, Tensor]]:
@@ -125,7 +113,8 @@ def test_decoders_end_with_the_process_that_started_them(tmp_path: Path) -> None
     noise(tmp_path)
     code = (
         "import os, sys; from pathlib import Path\n"
-        "from tests.training.test_stream import decoder_pids, noise\n"
+        "from tests.training.nets import noise\n"
+        "from tests.training.test_stream import decoder_pids\n"
         "stream = noise(Path(sys.argv[1])).ordered(2); next(stream)\n"
         "print(*decoder_pids(), flush=True); os.kill(os.getpid(), 9)"
     )

@@ -5,23 +5,18 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
 from safetensors.torch import load_file
 
 from nas.errors import TaskError
 from nas.training.data import Augmentation
-from nas.training.data.records import FileRecords, Files
 from nas.training.loop.data_parallel import ALONE, Team
 from nas.training.loop.memory_batches import Feed
-from nas.training.loop.recipe import load_recipe
-from nas.training.loop.streamed_batches import StreamFeed
 from tests.messages import carrying
-from tests.training.nets import coloured_task, in_memory
+from tests.training.nets import coloured_task, in_memory, noise
 from tests.training.team_process import trained
 
 ROOT = Path(__file__).parents[2]
@@ -59,24 +54,11 @@ def test_what_cannot_be_shared_out_is_refused(
     ALONE.check(batch, images)
 
 
-def stream(folder: Path, count: int = 22) -> StreamFeed:
-    """Feed images of one's own from disk."""
-    random = np.random.default_rng(0)
-    files = []
-    for number in range(count):
-        files.append(folder / f"{number}.png")
-        pixels = random.integers(0, 255, (12, 15, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(files[-1])
-    records = FileRecords(files)
-    kept = Files(records, torch.arange(count), torch.arange(count) % 2)
-    return StreamFeed(kept, coloured_task(), CPU, load_recipe("igcv3-imagenet"))
-
-
 @pytest.mark.parametrize("kind", ["memory", "disk"])
 def test_shares_put_together_are_the_batches_of_one(kind: str, tmp_path: Path) -> None:
     task = coloured_task(images=22)
     feed = (
-        stream(tmp_path)
+        noise(tmp_path, 22)
         if kind == "disk"
         else Feed(in_memory(task.train), task, CPU, Augmentation(1, True))
     )

@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from nas.cost.budget import parse_budgets
 from nas.cost.model import Cost, CostModel
 from nas.space.architecture import Architecture
 from nas.study.evaluator import Epoch, Evaluator, Job, Saved, WorkerPlan
 from nas.study.spec import StudySpec
 from nas.study.trial import Trial
 from tests.classified import classified_epoch
+from tests.igcv3 import igcv3_spec
 
 
 @dataclass
@@ -113,26 +113,7 @@ class Wanderer:
 
 def spec_of(**changes: Any) -> StudySpec:
     """Return a small study of the real space: 8 candidates, rungs 1 and 3, one objective."""
-    text = (Path(__file__).parents[2] / "search_spaces" / "igcv3.toml").read_text()
-    fields: dict[str, Any] = {
-        "name": "small",
-        "space_name": "igcv3",
-        "space_text": text,
-        "budget": ("300M-madds",),
-        "input": "3x224x224",
-        "classes": 1000,
-        "task": "digits",
-        "data_dir": None,
-        "recipe": "digits",
-        "rungs": (1, 3),
-        "eta": 2,
-        "objectives": ("top1_error", "madds"),
-        "reference_point": (1.0, 3e8),
-        "sampler": "wander",
-        "num_trials": 8,
-        "published": False,
-        "seed": 0,
-        **changes,
-    }
-    fields["budget"] = parse_budgets(fields["budget"])
-    return StudySpec(**fields)
+    settings: dict[str, Any] = {
+        "rungs": (1, 3), "eta": 2, "sampler": "wander", "num_trials": 8, "published": False,
+    }  # fmt: skip
+    return igcv3_spec(**{**settings, **changes})

@@ -5,9 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from nas.errors import StudyPausedError
 from nas.study.evaluator import Epoch, Evaluator, Job, Saved, TrialError, WorkerPlan
@@ -20,6 +18,7 @@ from nas.tuner.connection import connected
 from tests.memory_store import MemoryStore
 from tests.messages import carrying
 from tests.studies import WalkSampler, small_spec
+from tests.training.data.pictures import write_shades
 from tests.training.nets import RECIPE
 from tests.tuner.fakes import AnalyticEvaluator, Wanderer, spec_of
 
@@ -71,12 +70,7 @@ def test_trials_that_run_out_of_memory_and_of_images(cluster: None, tmp_path: Pa
     assert told == [1, 3]
     assert store.reports["small"][1] == {"note": {"text": "in halves"}}
 
-    folder, away, random = tmp_path / "images", tmp_path / "away", np.random.default_rng(0)
-    for number in range(40):
-        place, side = folder / ("dark", "light")[number % 2], 16 + number // 2 % 2
-        place.mkdir(parents=True, exist_ok=True)
-        pixels = random.integers(0, 256, (side, side, 3))
-        Image.fromarray(pixels.astype(np.uint8)).save(place / f"{number}.png")
+    folder, away = write_shades(tmp_path / "images", (16, 17)), tmp_path / "away"
     spec = small_spec(
         task="folder", data_dir=str(folder), image_size=16, recipe=RECIPE.text, rungs=(2,),
         published=False, proxies=False, confirm=0,

@@ -33,6 +33,7 @@ def png(pixels: NDArray[np.uint8]) -> bytes:
 def write_folder(
     root: Path, classes: Sequence[str] = NAMES, images: int = 12, side: int = 32
 ) -> Path:
+    """Write pictures of noise into class folders."""
     for label, name in enumerate(classes):
         (root / name).mkdir(parents=True)
         for number in range(images):
@@ -40,12 +41,34 @@ def write_folder(
     return root
 
 
+def write_shades(folder: Path, sides: Sequence[int]) -> Path:
+    """Write 40 images of two classes, told apart by their brightness; streamed if sides differ."""
+    random = np.random.default_rng(0)
+    for number in range(40):
+        label, side = number % 2, sides[number // 2 % len(sides)]
+        pixels = random.integers(0, 100, (side, side, 3)) + 120 * label
+        place = folder / ("dark", "light")[label]
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels.astype(np.uint8)).save(place / f"{number}.png")
+    return folder
+
+
 def write_parquet(
-    file: Path, labels: list[int], image: str = "image", label: str = "label"
+    file: Path,
+    labels: Sequence[int | str],
+    image: str = "image",
+    label: str = "label",
+    *,
+    sides: Sequence[int] = (32,),
+    group: int = 8,
 ) -> Path:
-    rows = [{"bytes": png(picture(i)), "path": f"{i}.png"} for i in range(len(labels))]
+    """Write a picture for each label, of these sides in turn, in row groups; return the folder."""
+    rows = [
+        {"bytes": png(picture(i, sides[i % len(sides)])), "path": f"{i}.png"}
+        for i in range(len(labels))
+    ]
     file.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(pa.table({image: rows, label: labels}), file)
+    pq.write_table(pa.table({image: rows, label: labels}), file, row_group_size=group)
     return file.parent
 
 

@@ -10,8 +10,9 @@ from PIL import Image
 from nas.errors import TaskError
 from nas.training.data import load_task
 from nas.training.data.layout import part_of
-from tests.messages import carries, carrying
+from tests.messages import carries
 from tests.training.data.pictures import picture, png
+from tests.training.data.refusals import refused
 
 pytestmark = pytest.mark.usefixtures("cache")
 
@@ -31,12 +32,6 @@ def tree(
         for place, (part, count) in enumerate(zip(parts, counts, strict=False)):
             fill(root / part / name, 1000 * place + 100 * label, count)
     return root
-
-
-def refused(match: str, root: Path, task: str = "folder") -> None:
-    with pytest.raises(TaskError, match=carrying(match)) as caught:
-        load_task(task, str(root))
-    assert "\n" not in caught.value.cause + caught.value.remedy
 
 
 # -- parts -----------------------------------------------------------------------------------------
@@ -109,12 +104,12 @@ def test_a_class_may_have_the_name_of_a_part(tmp_path: Path, classes: tuple[str,
 
 def test_two_folders_for_one_part_or_none_for_training_are_refused(tmp_path: Path) -> None:
     tree(tmp_path / "a", "train2014", "train2017", "val")
-    refused("train2014 … train2017", tmp_path / "a")
+    refused("train2014 … train2017", "folder", str(tmp_path / "a"))
     tree(tmp_path / "b", "val", "test")
-    refused("test … val … training", tmp_path / "b")
+    refused("test … val … training", "folder", str(tmp_path / "b"))
     for part in ("train", "test"):
         fill(tmp_path / "c" / part)
-    refused("24 … class folders", tmp_path / "c")
+    refused("24 … class folders", "folder", str(tmp_path / "c"))
 
 
 def test_classes_that_only_one_part_has(tmp_path: Path) -> None:
@@ -122,7 +117,7 @@ def test_classes_that_only_one_part_has(tmp_path: Path) -> None:
     fill(root / "test" / "ice", 500, 4)
     assert carries(load_task("folder", str(root)).note, "test … sea")
     fill(root / "test" / "wood", 600, 4)
-    refused("test … 'wood'", root)
+    refused("test … 'wood'", "folder", str(root))
 
 
 # -- the account -----------------------------------------------------------------------------------
@@ -204,7 +199,7 @@ def test_a_folder_with_other_files_only_is_named(tmp_path: Path) -> None:
 def test_a_folder_without_any_image_says_what_it_holds(tmp_path: Path) -> None:
     (tmp_path / "d" / "a").mkdir(parents=True)
     (tmp_path / "d" / "a" / "scan.csv").write_text("1,2")
-    refused("1 … scan.csv", tmp_path / "d")
+    refused("1 … scan.csv", "folder", str(tmp_path / "d"))
 
 
 def test_many_classes_are_told_by_their_sizes(tmp_path: Path) -> None:

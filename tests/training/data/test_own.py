@@ -17,8 +17,10 @@ from nas.training.data import Files, Split, load_task
 from nas.training.data.colour import jitter
 from nas.training.loop.recipe import load_recipe
 from nas.training.loop.streamed_batches import StreamFeed
-from tests.messages import carries, carrying
-from tests.training.data.pictures import picture, png, write_folder
+from tests.messages import carries
+from tests.training.data.pictures import write_folder, write_parquet
+from tests.training.data.refusals import refused
+from tests.training.nets import on_disk
 
 pytestmark = pytest.mark.usefixtures("cache")
 
@@ -40,26 +42,6 @@ def cells(tmp_path: Path) -> Path:
         with Image.open(file) as image:
             (image.rotate(180) if turned else image).save(place / f"{number}.jpg")
     return tmp_path / "cells"
-
-
-def write_rows(file: Path, labels: list, sides: tuple[int, ...] = (40,), group: int = 8) -> None:
-    rows = [
-        {"bytes": png(picture(i, sides[i % len(sides)])), "path": f"{i}.png"}
-        for i in range(len(labels))
-    ]
-    file.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(pa.table({"image": rows, "label": labels}), file, row_group_size=group)
-
-
-def streamed(split: Split | Files) -> Files:
-    assert isinstance(split, Files)
-    return split
-
-
-def refused(match: str, *args: Any, **kwargs: Any) -> None:
-    with pytest.raises(TaskError, match=carrying(match)) as caught:
-        load_task(*args, **kwargs)
-    assert "\n" not in caught.value.cause + caught.value.remedy
 
 
 # -- found out -------------------------------------------------------------------------------------
@@ -99,17 +81,21 @@ def test_imagenet_as_a_tree_and_as_parquet(cells: Path, tmp_path: Path) -> None:
     assert task.input == Shape(3, 224, 224)
     assert task.mean == (0.485, 0.456, 0.406)
     hub = tmp_path / "hub" / "data"
-    write_rows(hub / "train-00000-of-00002.parquet", [i % 3 for i in range(30)], (230, 250))
-    write_rows(hub / "train-00001-of-00002.parquet", [i % 3 for i in range(30)], (230, 250))
-    write_rows(hub / "validation-00000-of-00001.parquet", [0, 1, 2], (230,))
-    write_rows(hub / "test-00000-of-00001.parquet", [-1, -1], (230,))  # as ImageNet's
+    write_parquet(
+        hub / "train-00000-of-00002.parquet", [i % 3 for i in range(30)], sides=(230, 250)
+    )
+    write_parquet(
+        hub / "train-00001-of-00002.parquet", [i % 3 for i in range(30)], sides=(230, 250)
+    )
+    write_parquet(hub / "validation-00000-of-00001.parquet", [0, 1, 2], sides=(230,))
+    write_parquet(hub / "test-00000-of-00001.parquet", [-1, -1], sides=(230,))  # as ImageNet's
     task = load_task("imagenet", str(tmp_path / "hub"))
     assert (len(task.train), len(task.val), len(task.test)) == (57, 3, 3)
     assert task.classes == 3
 
 
 def test_parquet_with_words_for_labels(tmp_path: Path) -> None:
-    write_rows(tmp_path / "mine.parquet", ["owl", "cat"] * 20, (16,))
+    write_parquet(tmp_path / "mine.parquet", ["owl", "cat"] * 20, sides=(16,))
     task = load_task("folder", str(tmp_path))
     assert task.class_names == ("cat", "owl")
     assert task.input == Shape(3, 16, 16)
@@ -182,7 +168,7 @@ def test_validation_shows_the_centre(tmp_path: Path) -> None:
             pixels[20:300, 180:460] = 200  # the centre: 280 of 320
             Image.fromarray(pixels).save(tmp_path / "own" / label / f"{number}.png")
     task = load_task("folder", str(tmp_path / "own"), image_size=56)
-    images, labels = next(StreamFeed(streamed(task.val), task, CPU).ordered(8))
+    images, labels = next(StreamFeed(on_disk(task.val), task, CPU).ordered(8))
     mean = torch.tensor(task.mean)[:, None, None]
     std = torch.tensor(task.std)[:, None, None]
     shown = 255 * (images * std + mean)
@@ -197,7 +183,7 @@ def test_one_seed_gives_one_stream_and_every_image_once(cells: Path, recipe: str
     task = load_task("folder", str(cells), image_size=32)
 
     def epoch(seed: int) -> list[Any]:
-        feed = StreamFeed(streamed(task.train), task, CPU, load_recipe(recipe))
+        feed = StreamFeed(on_disk(task.train), task, CPU, load_recipe(recipe))
         return list(feed.shuffled(5, torch.Generator().manual_seed(seed)))
 
     one, same, other = epoch(1), epoch(1), epoch(2)
@@ -211,12 +197,12 @@ def test_one_seed_gives_one_stream_and_every_image_once(cells: Path, recipe: str
 
 
 def test_the_order_of_parquet_is_a_permutation(tmp_path: Path) -> None:
-    write_rows(tmp_path / "a.parquet", [i % 2 for i in range(60)], (40, 44), group=7)
+    write_parquet(tmp_path / "a.parquet", [i % 2 for i in range(60)], sides=(40, 44), group=7)
     task = load_task("folder", str(tmp_path), image_size=33)
     order = task.train.order(torch.Generator().manual_seed(0))
     assert sorted(order.tolist()) == list(range(len(task.train)))
     assert order.tolist() != list(range(len(task.train)))
-    feed = StreamFeed(streamed(task.train), task, CPU)
+    feed = StreamFeed(on_disk(task.train), task, CPU)
     seen = torch.cat([labels for _, labels in feed.ordered(16)])
     assert torch.equal(seen, task.train.labels)
 
@@ -226,7 +212,7 @@ def test_an_image_that_goes_away_is_named(cells: Path) -> None:
     for file in cells.glob("*/*.jpg"):
         file.unlink()
     with pytest.raises(TaskError, match=r"\.jpg"):
-        list(StreamFeed(streamed(task.train), task, CPU).ordered(4))
+        list(StreamFeed(on_disk(task.train), task, CPU).ordered(4))
 
 
 def test_jitter_moves_hue_saturation_and_lightness() -> None:

@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from nas.errors import TaskError
 from nas.training.data import Split, load_task
-from tests.messages import carries, carrying
+from tests.messages import carries
 from tests.training.data.pictures import CIFAR10, picture, png
+from tests.training.data.refusals import refused
 
 pytestmark = pytest.mark.usefixtures("cache")
 
@@ -29,12 +29,6 @@ def write(file: Path, columns: dict, **settings: Any) -> Path:
     file.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(pa.table(columns), file, **settings)
     return file.parent
-
-
-def refused(match: str, root: Path, task: str = "folder") -> None:
-    with pytest.raises(TaskError, match=carrying(match)) as caught:
-        load_task(task, str(root))
-    assert "\n" not in caught.value.cause + caught.value.remedy
 
 
 MADE = {
@@ -126,13 +120,15 @@ def test_files_are_parts_by_their_name_or_their_folder(
 def test_files_of_several_data_sets_or_other_columns_are_refused(tmp_path: Path) -> None:
     for name in ("cropped", "full"):
         write(tmp_path / "a" / name / "train-0.parquet", {"image": BLOBS, "label": LABELS})
-    refused("cropped … full", tmp_path / "a")
+    refused("cropped … full", "folder", str(tmp_path / "a"))
     write(tmp_path / "b" / "train-0.parquet", {"image": BLOBS, "label": LABELS})
     write(tmp_path / "b" / "train-1.parquet", {"image": BLOBS, "class": LABELS})
-    refused("train-1.parquet … image, class", tmp_path / "b")
+    refused("train-1.parquet … image, class", "folder", str(tmp_path / "b"))
     write(tmp_path / "c" / "train-0.parquet", {"image": BLOBS, "label": LABELS})
     write(tmp_path / "c" / "train-1.parquet", {"image": BLOBS, "label": WORDS})
-    refused("label … text … train-0.parquet … train-1.parquet … numbers", tmp_path / "c")
+    refused(
+        "label … text … train-0.parquet … train-1.parquet … numbers", "folder", str(tmp_path / "c")
+    )
 
 
 @pytest.mark.parametrize(
@@ -148,7 +144,7 @@ def test_files_of_several_data_sets_or_other_columns_are_refused(tmp_path: Path)
 )  # fmt: skip
 def test_what_is_not_clear_is_refused(tmp_path: Path, columns: dict[str, Any], said: str) -> None:
     for task in ("cifar10", "folder"):
-        refused(said, write(tmp_path / "p" / "train.parquet", columns), task)
+        refused(said, task, str(write(tmp_path / "p" / "train.parquet", columns)))
 
 
 def test_rows_without_an_image_are_counted(tmp_path: Path) -> None:

@@ -12,12 +12,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nas.errors import TaskError
 from nas.space.layers import Shape
 from nas.study import TASKS
 from nas.training.data import load_task
 from nas.training.data.split import balanced_subset, stratified
-from tests.messages import carries, carrying
+from tests.messages import carries
 from tests.training.data.pictures import (
     CIFAR10,
     NAMES,
@@ -28,6 +27,7 @@ from tests.training.data.pictures import (
     write_parquet,
     write_python_batches,
 )
+from tests.training.data.refusals import refused
 
 pytestmark = pytest.mark.usefixtures("cache")
 
@@ -208,13 +208,6 @@ def test_real_cifar10_whole() -> None:
 
 
 # -- bad input -----------------------------------------------------------------------------------
-
-
-def refused(match: str, *args: Any, **kwargs: Any) -> None:
-    with pytest.raises(TaskError, match=carrying(match)) as caught:
-        load_task(*args, **kwargs)
-    assert "\n" not in caught.value.cause + caught.value.remedy
-    assert caught.value.remedy
 
 
 def test_unknown_task() -> None:
