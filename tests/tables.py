@@ -22,7 +22,8 @@ def flops(choice: tuple[int, ...]) -> int:
 def truth(choice: tuple[int, ...]) -> float:
     """The accuracy that two trainings scatter around, larger networks being better as a rule."""
     k1, k2, e1, e2 = choice
-    return 70 + 3 * np.log(k1 * e1) + 2 * np.log(k2 * e2) - 0.4 * abs(k1 - k2) + 0.3 * (e1 == e2)
+    gain: float = 3 * np.log(k1 * e1) + 2 * np.log(k2 * e2)
+    return 70 + gain - 0.4 * abs(k1 - k2) + 0.3 * (e1 == e2)
 
 
 def rows(noise: float = 0.2) -> list[list[str]]:

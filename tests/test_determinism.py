@@ -1,7 +1,7 @@
 """Determinism: proposals depend on the record alone, not on the process or the order."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from nas.cost.model import CostModel
 from nas.feasible import FeasibleSpace
 from nas.samplers import make_sampler
 from nas.study.history import seen
+from nas.study.ports import Sampler
 from nas.study.rungs import Decision
 from nas.study.spec import StudySpec
 from nas.study.study import Study
@@ -38,7 +39,7 @@ class Finite(WalkSampler):
         return None
 
 
-SAMPLERS = {
+SAMPLERS: dict[str, Callable[[StudySpec], Sampler]] = {
     "walk": WalkSampler,
     "finite": Finite,
     "random": lambda spec: make_sampler("random", FEASIBLE, spec.goals),

@@ -293,7 +293,7 @@ values = st.recursive(
 )
 
 
-def places(node: object, path: tuple = ()) -> list[tuple]:
+def places(node: object, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """Return the path of every value in a document."""
     children = (
         node.items()

@@ -60,7 +60,7 @@ def alike(number: int, low: float = 0.5, high: float = 1.0) -> list[Architecture
     return list(found.values())
 
 
-def essence(trials: list[Trial]) -> list[tuple]:
+def essence(trials: list[Trial]) -> list[tuple[object, ...]]:
     """Return what a resumed study must share with an uninterrupted one: all but times, attempts."""
     return [
         (
@@ -397,7 +397,7 @@ def test_a_study_killed_at_any_write_resumes_to_the_same_trials(changed: Any) ->
     check_every_kill(new_study, store, whole)
 
 
-def check_every_kill(new_study: Any, store: MemoryStore, whole: list[tuple]) -> None:
+def check_every_kill(new_study: Any, store: MemoryStore, whole: list[tuple[object, ...]]) -> None:
     assert {t.state for t in store.trials("study")} >= {TrialState.COMPLETE}
     for write in range(store.writes):
         cut = killed_at(write, store.writes, new_study)

@@ -142,7 +142,8 @@ def cell(
 
 
 def unit(part: Any, x: torch.Tensor) -> torch.Tensor:
-    return part.bn(part.conv(x.relu()))
+    found: torch.Tensor = part.bn(part.conv(x.relu()))
+    return found
 
 
 def sep(part: Any, x: torch.Tensor, stride: int = 1) -> torch.Tensor:

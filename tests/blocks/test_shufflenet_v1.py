@@ -11,7 +11,7 @@ from nas.errors import ArchitectureError
 from nas.space.blocks import BLOCK_KINDS
 from nas.space.blocks.kind import StageKind
 from nas.space.file import read_space
-from nas.space.layers import Activation, Add, Builder, Concat, Conv, Pool, Shape, Shuffle
+from nas.space.layers import Activation, Add, Builder, Concat, Conv, Layer, Pool, Shape, Shuffle
 from nas.space.lowering import lower
 from nas.space.strides import adapt
 from nas.training.network import fvcore_count as referee
@@ -93,7 +93,7 @@ def test_shuffle_groups_are_those_of_the_convolutions() -> None:
     assert sum(isinstance(layer, Add) for layer in layers) == 13
 
 
-def unit(stride: int, width: int, first: bool) -> list:
+def unit(stride: int, width: int, first: bool) -> list[Layer]:
     net = Builder(Shape(24, 8, 8))
     KIND.lower(net, UNIT, width, stride, first)
     return net.layers

@@ -21,7 +21,7 @@ class Visit:
 
     def at(self, graph: str, trace: str, index: int) -> tuple[float, float]:
         """Return the position of a point of a figure in the window, scrolled into view."""
-        return self.page.evaluate(
+        found: tuple[float, float] = self.page.evaluate(
             """([id, name, index]) => {
                 const gd = document.getElementById(id).querySelector('.js-plotly-plot')
                     || document.getElementById(id);
@@ -33,6 +33,7 @@ class Visit:
             }""",
             [graph, trace, index],
         )
+        return found
 
 
 @pytest.fixture(scope="session")

@@ -65,7 +65,8 @@ def trials(tmp_path: Path) -> list[Trial]:
 def counted(nas: Shell, *words: str) -> dict[str, Any]:
     called = nas("count", *words, "--json")
     assert called.code == 0, called.err
-    return json.loads(called.out)
+    document: dict[str, Any] = json.loads(called.out)
+    return document
 
 
 def test_a_trial_is_counted_at_the_deployment_of_its_study(nas: Shell, trials: list[Trial]) -> None:

@@ -1,6 +1,7 @@
 """One suite for every database that the store can use: an SQLite file and a real PostgreSQL."""
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import count
@@ -199,7 +200,7 @@ def test_repeating_a_write_changes_nothing(store: Store, spec: StudySpec) -> Non
     twice("finish_trial", 0, 2, COMPLETE)
 
 
-STALE = {
+STALE: dict[str, Callable[[Store], object]] = {
     "start again": lambda s: s.start_trial("small", 0, 1),
     "start below": lambda s: s.start_trial("small", 0, 0),
     "requeue": lambda s: s.requeue_trial("small", 0, 1, True),
@@ -225,7 +226,7 @@ def test_a_stale_writer_changes_nothing(store: Store, spec: StudySpec, state: Tr
 def test_a_finished_trial_is_immutable(store: Store, spec: StudySpec) -> None:
     store.insert_trial("small", trial(spec, state=TrialState.COMPLETE))
     before = store.trials("small")
-    for write in (
+    writes: list[Callable[[], object]] = [
         lambda: store.finish_trial("small", 0, 1, Outcome(TrialState.FAILED, 1.0, "nan")),
         lambda: store.finish_trial("small", 0, 1, COMPLETE),
         lambda: store.record_measurement("small", 0, 1, EPOCHS[0]),
@@ -233,7 +234,8 @@ def test_a_finished_trial_is_immutable(store: Store, spec: StudySpec) -> None:
         lambda: store.requeue_trial("small", 0, 1, True),
         lambda: store.start_trial("small", 0, 2),
         lambda: store.insert_trial("small", trial(spec, seed=5)),
-    ):
+    ]
+    for write in writes:
         with pytest.raises(StoreError):
             write()
     assert store.trials("small") == before
@@ -419,7 +421,7 @@ def test_a_result_on_the_test_split_is_kept_once(store: Store, spec: StudySpec) 
 def test_every_write_of_a_study_is_seen_by_its_number(store: Store, spec: StudySpec) -> None:
     store.create_study(replace(spec, name="other"), {})
     other, last = store.change_seq("other"), store.change_seq("small")
-    for write in (
+    writes: list[Callable[[], object]] = [
         lambda: store.insert_trial("small", trial(spec)),
         lambda: store.record_count("small", 0, 1, Cost(1, 2, 3), "w"),
         lambda: store.record_measurement("small", 0, 1, EPOCHS[0]),
@@ -429,7 +431,8 @@ def test_every_write_of_a_study_is_seen_by_its_number(store: Store, spec: StudyS
         lambda: store.finish_trial("small", 0, 2, COMPLETE),
         lambda: store.record_report("small", 0, "test", {}),
         lambda: store.set_state("small", "COMPLETE"),
-    ):
+    ]
+    for write in writes:
         write()
         now = store.change_seq("small")
         assert now > last

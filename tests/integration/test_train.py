@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,11 +56,12 @@ def nas(
     return Shell(monkeypatch, capsys)
 
 
-def trained(nas: Shell, *more: str, arch: str = ARCH) -> dict:
+def trained(nas: Shell, *more: str, arch: str = ARCH) -> dict[str, Any]:
     """Train, and return what `--json` prints."""
     called = nas(*words("--json", *more, arch=arch))
     assert called.code == 0, called.err
-    return json.loads(called.out)
+    document: dict[str, Any] = json.loads(called.out)
+    return document
 
 
 def recorded(study: str, db: str = "nas.db") -> list[Trial]:

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -147,13 +148,14 @@ def unprivileged(*words: str) -> str:
 
 @pytest.mark.postgres
 def test_a_server_that_is_not_there_or_says_no(postgres_url: str) -> None:
-    for change, cause, remedy in [
+    faults: list[tuple[Callable[[str], str], str, str]] = [
         (lambda url: re.sub(r":\d+/", ":1/", url), "Connection refused", "server is running"),
         (lambda url: re.sub(r"127.0.0.1", "nowhere.invalid", url), "nowhere.invalid", "host"),
         (lambda url: re.sub(r"nas:\w+@", "nas:wrong@", url), "password", "password"),
         (lambda url: re.sub(r"nas:", "nobody:", url), "password", "user"),
         (lambda url: url.replace("/postgres?", "/other?"), "does not exist", "database"),
-    ]:
+    ]
+    for change, cause, remedy in faults:
         error = refuse(change(postgres_url))
         assert cause in error.cause
         assert remedy in error.remedy

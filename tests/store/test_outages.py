@@ -3,7 +3,7 @@
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
@@ -159,11 +159,12 @@ def test_a_store_for_reading_never_writes(tmp_path: Path, spec: StudySpec) -> No
     before = path.read_bytes()
     with open_store(str(path), read_only=True) as store:
         assert store.spec("small") == spec
-        for write in (
+        writes: list[Callable[[], object]] = [
             lambda: store.insert_trial("small", trial(spec)),
             lambda: store.acquire("small"),
             lambda: store.create_study(spec, {}),
-        ):
+        ]
+        for write in writes:
             with pytest.raises(StoreError, match="read-only"):
                 write()
     assert path.read_bytes() == before

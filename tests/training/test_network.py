@@ -71,7 +71,7 @@ def test_shuffle_is_the_same_eager_and_traced(groups: int, layout: Any) -> None:
     shuffle = ChannelShuffle(groups)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch deprecates jit, but fvcore still traces with it
-        traced = torch.jit.trace(shuffle, x)
+        traced = torch.jit.trace(shuffle, x)  # type: ignore[no-untyped-call]
     exported = torch.export.export(shuffle, (x,)).module()
     eager = shuffle(x)
     assert torch.equal(eager, traced(x))

@@ -145,7 +145,7 @@ def test_grad_norm_is_the_sum_over_layers() -> None:
     layers, batches = small_layers(), noise(DIGITS)
     network = network_of(layers, seed=5).train()
     loss = nn.functional.cross_entropy(network(batches[0][0]), batches[0][1])
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     weights = [m.weight for m in network.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
     wanted = sum(float(weight.grad.norm()) for weight in weights)
     assert proxy_scores(layers, batches, seed=5)["grad_norm"] == pytest.approx(wanted, rel=1e-4)

@@ -1,7 +1,7 @@
 """A training to its end: exact resume, averaged weights, accumulation, replicates compared."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -68,7 +68,12 @@ def test_broken_checkpoints_are_refused(tmp_path: Path) -> None:
     content = state.read_bytes()
     state.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     document = tmp_path / "checkpoint.json"
-    for broken in (lambda: None, state.unlink, lambda: document.write_text("{")):
+    breaks: list[Callable[[], object]] = [
+        lambda: None,
+        state.unlink,
+        lambda: document.write_text("{"),
+    ]
+    for broken in breaks:
         broken()
         with pytest.raises(TaskError, match="cannot be used") as caught:
             restore_checkpoint(a_session(), tmp_path)

@@ -38,8 +38,9 @@ def given(bridge: Bridge, name: str, status: str = TuneTrial.PENDING) -> SimpleN
     """Ask for a job under a name; return Tune's handle on it, or None where there was none yet."""
     if bridge.suggest(name) is None:
         return None
-    trial: Any = SimpleNamespace(trial_id=name, status=status)
-    bridge.add(trial)
+    trial = SimpleNamespace(trial_id=name, status=status)
+    added: Any = trial
+    bridge.add(added)
     return trial
 
 

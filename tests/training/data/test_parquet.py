@@ -25,7 +25,7 @@ LARGE = pa.struct([("bytes", pa.large_binary()), ("path", pa.large_string())])
 TASKS = ("cifar10", "cifar100", "imagenet", "folder")
 
 
-def write(file: Path, columns: dict, **settings: Any) -> Path:
+def write(file: Path, columns: dict[str, Any], **settings: Any) -> Path:
     file.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(pa.table(columns), file, **settings)
     return file.parent
