@@ -1,5 +1,7 @@
 """Calls the command line in this process, as a shell would see it."""
 
+import os
+import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +11,15 @@ import pytest
 from nas.cli import main
 
 NAS = Path(sys.executable).with_name("nas")
+
+
+def run_nas(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the installed command in a folder, with no variable of nas but those of `environment`."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("NAS_")}
+    return subprocess.run(
+        [NAS, *words], cwd=folder, env={**kept, **environment},
+        capture_output=True, text=True, timeout=280, check=False,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

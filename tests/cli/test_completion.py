@@ -12,18 +12,14 @@ from click.shell_completion import ShellComplete
 
 from nas.cli import app
 from nas.store import open_store
-from tests.cli.runner import NAS
+from tests.cli.runner import run_nas
 from tests.compared import spec_of
 
 
-def bash(typed: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+def bash(typed: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Return what the program answers when bash asks it to complete the last word of `typed`."""
     asked = {"COMP_WORDS": f"nas {typed}", "COMP_CWORD": str(len(typed.split(" ")))}
-    return subprocess.run(
-        [NAS],
-        env={**os.environ, "_NAS_COMPLETE": "bash_complete", **asked, **environment},
-        capture_output=True, text=True, timeout=60, cwd=folder,
-    )  # fmt: skip
+    return run_nas(folder, _NAS_COMPLETE="bash_complete", **asked)
 
 
 def offered(*words: str) -> set[tuple[str, str]]:

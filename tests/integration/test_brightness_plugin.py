@@ -15,7 +15,7 @@ import pytest
 
 from nas.metrics import metric
 from nas.study import TASKS, TaskRequest
-from tests.cli.runner import NAS
+from tests.cli.runner import run_nas
 from tests.distributions import install
 
 pytestmark = pytest.mark.timeout(300)
@@ -41,11 +41,7 @@ class Shell:
 
     def __call__(self, words: str, code: int = 0) -> str:
         path = os.pathsep.join(filter(None, (str(self.site), os.environ.get("PYTHONPATH"))))
-        done = subprocess.run(
-            [NAS, *words.split()],
-            cwd=self.folder, capture_output=True, text=True, timeout=280,
-            env={**os.environ, "PYTHONPATH": path},
-        )  # fmt: skip
+        done = run_nas(self.folder, *words.split(), PYTHONPATH=path)
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout + done.stderr
 

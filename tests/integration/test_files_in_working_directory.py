@@ -1,14 +1,13 @@
 """Files of the user in the working directory are never imported: not by nas, nor by its workers."""
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from tests import tables
-from tests.cli.runner import NAS
+from tests.cli.runner import run_nas
 from tests.training.data.pictures import write_folder
 
 OURS = ("nas", "search_spaces", "torch", "numpy", "ray", "optuna", "scipy", "sklearn", "sqlalchemy",
@@ -41,12 +40,8 @@ def trapped(tmp_path: Path) -> Path:
 
 def call(place: Path, *words: str, path: str = "") -> str:
     """Run the installed command there and return what it printed; nothing was imported."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("NAS_")}
-    kept["NAS_CACHE"] = "cache"  # as relative as a user may have it
-    kept["PYTHONPATH"] = path
-    done = subprocess.run(
-        [NAS, *words], cwd=place, env=kept, capture_output=True, text=True, timeout=280, check=False
-    )
+    # the cache is as relative as a user may have it
+    done = run_nas(place, *words, NAS_CACHE="cache", PYTHONPATH=path)
     imported = place / "imported"
     assert not imported.exists(), imported.read_text()
     assert done.returncode == 0, done.stdout + done.stderr

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.cli.runner import NAS
+from tests.cli.runner import run_nas
 
 SOURCE = Path(__file__).parents[1] / "plugins" / "example"
 SEARCH = (
@@ -36,11 +36,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def call(place: Path, *words: str, path: Path | None = None) -> subprocess.CompletedProcess[str]:
     """Run a command in `place`, with `path` on the module search path."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("NAS_")}
-    kept["PYTHONPATH"] = str(path or "")
-    return subprocess.run(
-        [NAS, *words], cwd=place, env=kept, capture_output=True, text=True, timeout=280, check=False
-    )
+    return run_nas(place, *words, PYTHONPATH=str(path or ""))
 
 
 @pytest.fixture(scope="module")
