@@ -9,6 +9,7 @@ from hypothesis.strategies import DataObject
 
 from nas.errors import ArchitectureError
 from nas.space.architecture import parse
+from nas.space.search_space import SearchSpace
 from tests.members import members, space_named, spaces, written_members
 from tests.messages import carries
 
@@ -31,7 +32,7 @@ def text(**changed: str | None) -> str:
 
 @settings(max_examples=60, deadline=None)
 @given(st.data(), spaces)
-def test_the_text_form_of_a_member_reads_back_to_it(data: DataObject, space: Any) -> None:
+def test_the_text_form_of_a_member_reads_back_to_it(data: DataObject, space: SearchSpace) -> None:
     member = data.draw(members(space))
     assert space.parse(member.text) == member
     assert space.parse(member.text).arch_id == member.arch_id
@@ -40,7 +41,7 @@ def test_the_text_form_of_a_member_reads_back_to_it(data: DataObject, space: Any
 @settings(max_examples=60, deadline=None)
 @given(st.data(), spaces)
 def test_a_member_written_with_dead_choices_reads_as_its_canonical_form(
-    data: DataObject, space: Any
+    data: DataObject, space: SearchSpace
 ) -> None:
     written = data.draw(written_members(space))
     assert space.parse(written.text) == space.canonical(written)

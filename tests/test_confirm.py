@@ -60,7 +60,7 @@ def test_the_top_candidates_get_further_seeds_in_full_at_the_end() -> None:
 
 def test_the_sampler_says_which_are_the_top() -> None:
     class Contrary(WalkSampler):
-        def believe(self, history: Sequence[Trial]) -> Any:
+        def believe(self, history: Sequence[Trial]) -> dict[int, float]:
             self.told = history
             return {t.number: -(t.value("top1_error") or 0.0) for t in history if t.final}
 

@@ -20,6 +20,7 @@ from nas.space.layers import (
     Shuffle,
 )
 from nas.space.lowering import lower
+from nas.space.search_space import SearchSpace
 from tests.members import members, space_named, spaces
 
 IGCV3 = space_named("igcv3")
@@ -58,7 +59,7 @@ def test_igcv3_d_counts_as_the_readme_says() -> None:
 @settings(max_examples=120, deadline=None)
 @given(st.data(), spaces, inputs, st.integers(2, 1000))
 def test_the_model_equals_the_sum_over_the_layers(
-    data: DataObject, space: Any, input_shape: Any, classes: int
+    data: DataObject, space: SearchSpace, input_shape: Shape, classes: int
 ) -> None:
     model = CostModel(space, input_shape, classes)
     for _ in range(2):
@@ -71,7 +72,7 @@ def test_the_model_equals_the_sum_over_the_layers(
 
 @settings(max_examples=30, deadline=None)
 @given(st.data(), spaces)
-def test_the_parts_add_up_to_the_whole(data: DataObject, space: Any) -> None:
+def test_the_parts_add_up_to_the_whole(data: DataObject, space: SearchSpace) -> None:
     model = CostModel(space)
     member = data.draw(members(space))
     total, shape = model.stem

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from nas.cost.model import CostModel
 from nas.feasible import FeasibleSpace
 from nas.samplers import make_sampler
+from nas.space.architecture import Architecture
 from nas.study.history import seen
 from nas.study.ports import Sampler
 from nas.study.rungs import Decision
@@ -29,7 +30,9 @@ FEASIBLE = FeasibleSpace(CostModel(SPEC.space, SPEC.deployment, SPEC.classes), S
 class Finite(WalkSampler):
     """Knows few architectures, each of them once."""
 
-    def propose(self, history: Sequence[Trial], number: int, rng: np.random.Generator) -> Any:
+    def propose(
+        self, history: Sequence[Trial], number: int, rng: np.random.Generator
+    ) -> Architecture | None:
         known = {trial.arch_id for trial in history}
         fresh = np.random.default_rng(0)
         for _ in range(5):
@@ -97,7 +100,7 @@ def as_it_stood(spec: StudySpec, trials: list[Trial], number: int) -> MemoryStor
 @pytest.mark.parametrize("workers", [1, 2, 5])
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_a_study_replayed_from_its_store_asks_for_the_same_trials(
-    sampler: Any, workers: int
+    sampler: str, workers: int
 ) -> None:
     store = MemoryStore()
     study = Study(SPEC, store, SAMPLERS[sampler](SPEC))
@@ -118,7 +121,9 @@ def test_what_a_sampler_saw_can_be_read_from_the_store() -> None:
             super().__init__(spec)
             self.saw: dict[int, list[Trial]] = {}
 
-        def propose(self, history: Sequence[Trial], number: int, rng: np.random.Generator) -> Any:
+        def propose(
+            self, history: Sequence[Trial], number: int, rng: np.random.Generator
+        ) -> Architecture | None:
             self.saw[number] = list(history)
             return super().propose(history, number, rng)
 
@@ -193,7 +198,7 @@ def test_where_and_when_it_ran_makes_no_difference_to_the_finished(workers: int)
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
-def test_one_worker_and_one_seed_give_one_run(sampler: Any) -> None:
+def test_one_worker_and_one_seed_give_one_run(sampler: str) -> None:
     def trials(seed: int) -> list[tuple[object, ...]]:
         spec = replace(SPEC, seed=seed)
         ran = run_all(Study(spec, MemoryStore(), SAMPLERS[sampler](spec)))

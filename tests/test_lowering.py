@@ -8,6 +8,7 @@ from hypothesis.strategies import DataObject
 
 from nas.space.layers import Add, Conv, GlobalPool, Input, Linear, Shape, Shuffle
 from nas.space.lowering import lower
+from nas.space.search_space import SearchSpace
 from tests.members import members, space_named, spaces
 
 IGCV3 = space_named("igcv3")
@@ -18,7 +19,7 @@ inputs = st.builds(Shape, st.sampled_from([1, 3]), st.integers(1, 80), st.intege
 @settings(max_examples=80, deadline=None)
 @given(st.data(), spaces, inputs, st.integers(2, 12))
 def test_the_layers_of_any_member_fit_together(
-    data: DataObject, space: Any, input_shape: Any, classes: int
+    data: DataObject, space: SearchSpace, input_shape: Shape, classes: int
 ) -> None:
     layers = lower(space, data.draw(members(space)), input_shape, classes)
     shapes: dict[Any, Any] = {}
@@ -61,7 +62,9 @@ def check(layer: Any, read: list[Shape]) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(st.data(), spaces)
-def test_every_block_but_the_first_of_a_stage_adds_its_input(data: DataObject, space: Any) -> None:
+def test_every_block_but_the_first_of_a_stage_adds_its_input(
+    data: DataObject, space: SearchSpace
+) -> None:
     member = data.draw(members(space))
     adds = [layer.name for layer in lower(space, member) if isinstance(layer, Add)]
     depths = zip(space.stages, member.column("depth"), strict=True)

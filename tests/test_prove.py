@@ -19,6 +19,7 @@ from nas.prove.simulate import PROPOSALS, Cluster
 from nas.prove.summary import ask_times, csv_text, markdown, markdown_verdict, summarise, verdict
 from nas.prove.table import Table, TableSpace
 from nas.samplers import make_sampler
+from nas.space.architecture import Architecture
 from nas.stats.pareto import non_dominated
 from nas.study.trial import Trial, TrialState
 from tests import tables
@@ -28,16 +29,16 @@ LIMIT = "200K-flops"
 
 
 @pytest.fixture
-def table(tmp_path: Path) -> Any:
+def table(tmp_path: Path) -> Table:
     return Table.read(tables.write(tmp_path / "toy.csv", tables.rows()))
 
 
 @pytest.fixture
-def space(table: Any) -> TableSpace:
+def space(table: Table) -> TableSpace:
     return TableSpace(table, [table.ceiling(LIMIT)])
 
 
-def setting(tmp_path: Path, **changes: Any) -> Any:
+def setting(tmp_path: Path, **changes: Any) -> Setting:
     path = tmp_path / "toy.csv"
     budget = (Table.read(path).ceiling(LIMIT),)
     base = Setting(path, None, budget, ("madds",), (5, 12), 1, 72.0, 3)
@@ -48,14 +49,18 @@ class Planned:
     """Proposes the networks of a list, one for each number, and keeps what it was shown."""
 
     def __init__(self, space: TableSpace, indices: Any) -> None:
-        self._architectures = [space.table.architectures[index] for index in indices]
+        self._architectures: list[Architecture] = [
+            space.table.architectures[index] for index in indices
+        ]
         self.shown: list[Any] = []
 
-    def propose(self, history: Sequence[Trial], number: int, rng: np.random.Generator) -> Any:
+    def propose(
+        self, history: Sequence[Trial], number: int, rng: np.random.Generator
+    ) -> Architecture | None:
         self.shown.append(history)
         return self._architectures[min(number, len(self._architectures) - 1)]
 
-    def believe(self, history: Sequence[Trial]) -> Any:
+    def believe(self, history: Sequence[Trial]) -> dict[int, float]:
         done = [trial for trial in history if trial.state is TrialState.COMPLETE]
         return {trial.number: trial.value("top1_error") for trial in done}
 
@@ -213,7 +218,7 @@ def scores(run: Any) -> tuple[Any, Any, Any]:
     return (run.label, run.seed, run.scores)
 
 
-def test_runs_are_the_same_however_many_processes(tmp_path: Path, table: Any) -> None:
+def test_runs_are_the_same_however_many_processes(tmp_path: Path, table: Table) -> None:
     made = setting(tmp_path, workers=3)
     tasks = [
         (Entry("random", False), 0),
@@ -227,14 +232,14 @@ def test_runs_are_the_same_however_many_processes(tmp_path: Path, table: Any) ->
     assert expected[1][2] != expected[2][2]
 
 
-def test_more_trainings_than_networks_are_refused(tmp_path: Path, table: Any) -> None:
+def test_more_trainings_than_networks_are_refused(tmp_path: Path, table: Table) -> None:
     fit = sum(tables.flops(choice) <= 200_000 for choice in tables.combinations())
     Bench(setting(tmp_path, trainings=(5, fit)), table)
     with pytest.raises(NasError, match=f"only {fit} networks"):
         Bench(setting(tmp_path, trainings=(5, fit + 1)), table)
 
 
-def test_goals_of_entries(tmp_path: Path, table: Any) -> None:
+def test_goals_of_entries(tmp_path: Path, table: Table) -> None:
     bench = Bench(setting(tmp_path, front=("madds", "latency_ms")), table)
     assert [g.name for g in bench.goals(Entry("x", True))] == ["top1_error"]
     assert [g.name for g in bench.goals(Entry("x", False))] == ["top1_error", "madds", "latency_ms"]
@@ -245,7 +250,9 @@ def fake(label: Any, seed: int, regret: Any, volume: Any, seconds: float = 0.01)
     return SearchRun(label, seed, (score,), (seconds,) * 3)
 
 
-def test_kept_runs_are_read_again_and_a_line_cut_off_is_dropped(tmp_path: Path, table: Any) -> None:
+def test_kept_runs_are_read_again_and_a_line_cut_off_is_dropped(
+    tmp_path: Path, table: Table
+) -> None:
     path = tmp_path / "runs.jsonl"
     kept = Kept(setting(tmp_path), path)
     first, second = fake("a", 0, 0.1, 0.9), fake("a", 1, 0.2, 0.8)
@@ -260,7 +267,7 @@ def test_kept_runs_are_read_again_and_a_line_cut_off_is_dropped(tmp_path: Path, 
 
 
 def test_kept_runs_of_another_setting_are_refused_and_left_alone(
-    tmp_path: Path, table: Any
+    tmp_path: Path, table: Table
 ) -> None:
     path = tmp_path / "runs.jsonl"
     Kept(setting(tmp_path), path).add(fake("a", 0, 0.1, 0.9))
@@ -278,7 +285,7 @@ def test_kept_runs_of_another_setting_are_refused_and_left_alone(
     assert (tmp_path / "letter.txt").read_text() == "dear reader\n"
 
 
-def test_runs_end_with_their_caller(tmp_path: Path, table: Any) -> None:
+def test_runs_end_with_their_caller(tmp_path: Path, table: Table) -> None:
     before = set(multiprocessing.active_children())
     tasks = [(Entry("random", False), seed) for seed in range(6)]
     made = make_runs(setting(tmp_path), tasks, make_sampler, 1)

@@ -20,7 +20,7 @@ SPEC = small_spec(num_trials=20)
 
 
 @pytest.fixture(scope="module")
-def trials() -> Any:
+def trials() -> list[Trial]:
     return run_all(Study(SPEC, MemoryStore(), WalkSampler(SPEC)))
 
 

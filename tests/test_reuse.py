@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from nas.errors import StudyFailedError
+from nas.space.architecture import Architecture
 from nas.study.data_identity import DataIdentity
 from nas.study.rungs import Decision
 from nas.study.study import Study
@@ -218,7 +219,9 @@ def test_further_seeds_are_reused_once_each(store: MemoryStore, tmp_path: Path) 
 
 def test_a_candidate_that_is_a_published_network_is_not_trained_twice(tmp_path: Path) -> None:
     class Repeats(WalkSampler):
-        def propose(self, history: Sequence[Trial], number: int, rng: np.random.Generator) -> Any:
+        def propose(
+            self, history: Sequence[Trial], number: int, rng: np.random.Generator
+        ) -> Architecture | None:
             published = self.costs.space.published[0].architecture
             return published if number == 6 else super().propose(history, number, rng)
 

@@ -32,7 +32,9 @@ D = IGCV3.parse("igcv3-d-1.0")
 
 @settings(max_examples=150, deadline=None)
 @given(st.data(), spaces)
-def test_two_members_are_equal_exactly_where_their_layers_are(data: DataObject, space: Any) -> None:
+def test_two_members_are_equal_exactly_where_their_layers_are(
+    data: DataObject, space: SearchSpace
+) -> None:
     one, other = data.draw(neighbours(space))
     same_form = space.canonical(one) == space.canonical(other)
     assert same_form == (lower(space, one) == lower(space, other))
@@ -42,7 +44,7 @@ def test_two_members_are_equal_exactly_where_their_layers_are(data: DataObject, 
 @settings(max_examples=100, deadline=None)
 @given(st.data(), spaces)
 def test_the_canonical_form_is_a_member_with_the_same_layers_and_final(
-    data: DataObject, space: Any
+    data: DataObject, space: SearchSpace
 ) -> None:
     written = data.draw(written_members(space))
     canonical = space.check(written)
@@ -55,7 +57,7 @@ def test_the_canonical_form_is_a_member_with_the_same_layers_and_final(
 @settings(max_examples=50, deadline=None)
 @given(st.data(), spaces)
 def test_the_canonical_form_of_a_network_is_that_of_each_of_its_stages(
-    data: DataObject, space: Any
+    data: DataObject, space: SearchSpace
 ) -> None:
     for written in data.draw(st.lists(written_members(space), max_size=5)):
         stages = [space.canonical_stage(written.choices(i)) for i in range(len(space.stages))]
@@ -66,7 +68,7 @@ def test_the_canonical_form_of_a_network_is_that_of_each_of_its_stages(
 @settings(max_examples=100, deadline=None)
 @given(st.data(), spaces, st.integers(0, 2**32 - 1))
 def test_a_mutant_is_another_member_in_canonical_form(
-    data: DataObject, space: Any, seed: int
+    data: DataObject, space: SearchSpace, seed: int
 ) -> None:
     member = data.draw(members(space))
     mutant = space.mutate(member, np.random.default_rng(seed))
@@ -108,7 +110,7 @@ def tiny(choices: str, stages: str, stem: int = 8) -> SearchSpace:
     ],
     ids=["two at once", "dead stage", "two stages"],
 )
-def test_mutation_reaches_every_member(space: Any) -> None:
+def test_mutation_reaches_every_member(space: SearchSpace) -> None:
     members_of_it = {member.text for member in members_of(space)}
     assert len(members_of_it) > 1
     rng, at = np.random.default_rng(0), space.parse(min(members_of_it))

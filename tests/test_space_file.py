@@ -85,7 +85,7 @@ def test_a_written_document_reads_like_the_file_itself() -> None:
 @pytest.mark.parametrize(
     "name", ["nothing", "nothing.toml", "/", "", "a" * 5000 + ".toml", "a\0b.toml", "../igcv3"]
 )
-def test_a_space_that_is_not_there_names_those_that_are(name: Any) -> None:
+def test_a_space_that_is_not_there_names_those_that_are(name: str) -> None:
     with pytest.raises(SpaceError) as caught:
         load_space(name)
     assert "igcv3" in caught.value.remedy or "cannot be read" in caught.value.cause

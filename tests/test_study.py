@@ -43,7 +43,9 @@ class Proposes:
         self.architectures = architectures
         self.asked = 0
 
-    def propose(self, history: Sequence[Trial], number: int, rng: np.random.Generator) -> Any:
+    def propose(
+        self, history: Sequence[Trial], number: int, rng: np.random.Generator
+    ) -> Architecture | None:
         self.asked += 1
         return self.architectures[(self.asked - 1) % len(self.architectures)]
 
@@ -370,7 +372,9 @@ def killed_at(write: int, after: int, study: Callable[[MemoryStore], Study]) -> 
 class Few(WalkSampler):
     """Has six architectures to propose, each once."""
 
-    def propose(self, history: Sequence[Trial], number: int, rng: np.random.Generator) -> Any:
+    def propose(
+        self, history: Sequence[Trial], number: int, rng: np.random.Generator
+    ) -> Architecture | None:
         known = {trial.arch_id for trial in history}
         return next((one for one in alike(6) if one.arch_id not in known), None)
 

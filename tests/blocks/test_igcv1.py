@@ -13,6 +13,7 @@ from nas.space.complementary import complementary
 from nas.space.file import read_space
 from nas.space.layers import Activation, Add, BatchNorm, Builder, Conv, Shape, Shuffle
 from nas.space.lowering import lower
+from nas.space.search_space import Published
 from nas.space.strides import adapt
 from nas.training.network import fvcore_count as referee
 from nas.training.network.module import build
@@ -59,7 +60,7 @@ def block(in_width: int = 16, width: int = 16, stride: int = 1, **changed: Any) 
 
 
 @pytest.mark.parametrize("entry", KNOWN, ids=lambda entry: entry.name)
-def test_golden_counts(entry: Any) -> None:
+def test_golden_counts(entry: Published) -> None:
     assert_golden(entry)
 
 
@@ -183,7 +184,7 @@ def test_small_images_keep_two_strides() -> None:
 
 @settings(max_examples=8, deadline=None)
 @given(st.sampled_from(SPACES), seeds, shapes, st.integers(2, 50))
-def test_three_counts_agree(name: Any, seed: Any, shape: Any, classes: int) -> None:
+def test_three_counts_agree(name: str, seed: int, shape: Shape, classes: int) -> None:
     assert_counted_thrice(space_named(name), seed, shape, classes)
 
 
@@ -193,7 +194,7 @@ def test_feasible_architectures_are_those_of_the_full_list() -> None:
 
 @settings(max_examples=4, deadline=None)
 @given(st.sampled_from(SPACES), seeds)
-def test_random_members_run(name: Any, seed: Any) -> None:
+def test_random_members_run(name: str, seed: int) -> None:
     space = space_named(name)
     assert logits_are_finite(space, random_member(space, seed), Shape(1, 8, 8))
 

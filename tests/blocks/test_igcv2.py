@@ -167,7 +167,7 @@ def test_small_images_keep_two_strides() -> None:
 
 @settings(max_examples=8, deadline=None)
 @given(seeds, shapes, st.integers(2, 50))
-def test_three_counts_agree(seed: Any, shape: Any, classes: int) -> None:
+def test_three_counts_agree(seed: int, shape: Shape, classes: int) -> None:
     assert_counted_thrice(SPACE, seed, shape, classes)
 
 
@@ -177,7 +177,7 @@ def test_feasible_architectures_are_those_of_the_full_list() -> None:
 
 @settings(max_examples=3, deadline=None)
 @given(seeds)
-def test_random_members_run(seed: Any) -> None:
+def test_random_members_run(seed: int) -> None:
     assert logits_are_finite(SPACE, random_member(SPACE, seed), Shape(1, 8, 8))
 
 

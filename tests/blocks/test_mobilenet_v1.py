@@ -1,7 +1,5 @@
 """MobileNetV1: golden counts, the graph of the paper, search and training."""
 
-from typing import Any
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,6 +8,7 @@ from nas.space.blocks import BLOCK_KINDS
 from nas.space.file import read_space
 from nas.space.layers import Activation, Add, Conv, Shape
 from nas.space.lowering import lower
+from nas.space.search_space import Published
 from nas.space.strides import adapt
 from nas.training.network import fvcore_count as referee
 from tests.blocks.families import (
@@ -47,7 +46,7 @@ width = [9, 12, 16]
 
 
 @pytest.mark.parametrize("entry", KNOWN, ids=lambda entry: entry.name)
-def test_golden_counts(entry: Any) -> None:
+def test_golden_counts(entry: Published) -> None:
     assert_golden(entry)
 
 
@@ -58,7 +57,7 @@ def test_every_width_multiplier_is_known() -> None:
 
 
 @pytest.mark.parametrize("entry", KNOWN, ids=lambda entry: entry.name)
-def test_widths_are_the_multiplier_times_those_of_the_paper(entry: Any) -> None:
+def test_widths_are_the_multiplier_times_those_of_the_paper(entry: Published) -> None:
     alpha = float(entry.name.rpartition("-")[2])
     assert entry.architecture.column("width") == tuple(
         alpha * width for width in (64, 128, 256, 512, 1024)
@@ -97,7 +96,7 @@ def test_small_images_keep_two_strides() -> None:
 
 @settings(max_examples=6, deadline=None)
 @given(seeds, shapes, st.integers(2, 50))
-def test_three_counts_agree(seed: Any, shape: Any, classes: int) -> None:
+def test_three_counts_agree(seed: int, shape: Shape, classes: int) -> None:
     assert_counted_thrice(SPACE, seed, shape, classes)
 
 
@@ -122,5 +121,5 @@ def test_trains() -> None:
 
 @settings(max_examples=4, deadline=None)
 @given(seeds)
-def test_random_members_run(seed: Any) -> None:
+def test_random_members_run(seed: int) -> None:
     assert logits_are_finite(SPACE, random_member(SPACE, seed), Shape(1, 8, 8))

@@ -14,6 +14,7 @@ from nas.space.blocks import BLOCK_KINDS
 from nas.space.file import read_space
 from nas.space.layers import Add, Conv, Shape
 from nas.space.lowering import lower
+from nas.space.search_space import Published
 from nas.space.strides import adapt
 from nas.training.network import fvcore_count as referee
 from nas.training.network.module import build
@@ -54,7 +55,7 @@ width = [9, 12]
 
 
 @pytest.mark.parametrize("entry", KNOWN, ids=lambda entry: entry.name)
-def test_golden_counts(entry: Any) -> None:
+def test_golden_counts(entry: Published) -> None:
     assert_golden(entry)
 
 
@@ -163,7 +164,7 @@ def test_cifar_images_keep_the_strides_of_the_authors() -> None:
 
 @settings(max_examples=6, deadline=None)
 @given(seeds, shapes, st.integers(2, 50))
-def test_three_counts_agree(seed: Any, shape: Any, classes: int) -> None:
+def test_three_counts_agree(seed: int, shape: Shape, classes: int) -> None:
     assert_counted_thrice(SPACE, seed, shape, classes)
 
 
@@ -186,5 +187,5 @@ def test_trains() -> None:
 
 @settings(max_examples=4, deadline=None)
 @given(seeds)
-def test_random_members_run(seed: Any) -> None:
+def test_random_members_run(seed: int) -> None:
     assert logits_are_finite(SPACE, random_member(SPACE, seed), Shape(1, 8, 8))

@@ -209,13 +209,13 @@ def test_small_images_keep_the_last_two_strides() -> None:
 
 @settings(max_examples=3, deadline=None)
 @given(seeds, shapes, st.integers(2, 50))
-def test_three_counts_agree(seed: Any, shape: Any, classes: int) -> None:
+def test_three_counts_agree(seed: int, shape: Shape, classes: int) -> None:
     assert_counted_thrice(SPACE, seed, shape, classes)
 
 
 @settings(max_examples=8, deadline=None)
 @given(seeds, shapes)
-def test_three_counts_agree_in_a_space_of_a_user(seed: Any, shape: Any) -> None:
+def test_three_counts_agree_in_a_space_of_a_user(seed: int, shape: Shape) -> None:
     assert_counted_thrice(SMALL_SPACE, seed, shape, 7)
 
 
@@ -246,5 +246,5 @@ def test_trains() -> None:
 
 @settings(max_examples=3, deadline=None)
 @given(seeds)
-def test_random_members_run(seed: Any) -> None:
+def test_random_members_run(seed: int) -> None:
     assert logits_are_finite(SMALL_SPACE, random_member(SMALL_SPACE, seed), Shape(1, 8, 8))

@@ -13,6 +13,7 @@ from nas.space.blocks.kind import StageKind
 from nas.space.file import read_space
 from nas.space.layers import Activation, Add, Builder, Concat, Conv, Layer, Pool, Shape, Shuffle
 from nas.space.lowering import lower
+from nas.space.search_space import Published
 from nas.space.strides import adapt
 from nas.training.network import fvcore_count as referee
 from nas.training.network.module import build
@@ -57,7 +58,7 @@ dense_entry = false
 
 
 @pytest.mark.parametrize("entry", KNOWN, ids=lambda entry: entry.name)
-def test_golden_counts(entry: Any) -> None:
+def test_golden_counts(entry: Published) -> None:
     assert_golden(entry)
 
 
@@ -69,7 +70,7 @@ def test_all_known_networks_are_there() -> None:
 
 
 @pytest.mark.parametrize("entry", KNOWN, ids=lambda entry: entry.name)
-def test_widths_are_the_multiplier_times_those_of_the_paper(entry: Any) -> None:
+def test_widths_are_the_multiplier_times_those_of_the_paper(entry: Published) -> None:
     groups, scale = entry.name.removeprefix("shufflenetv1-g").split("-")
     base = {1: 144, 2: 200, 3: 240, 4: 272, 8: 384}[int(groups)] * float(scale)
     assert entry.architecture.column("width") == (base, 2 * base, 4 * base)
@@ -188,13 +189,13 @@ def test_small_images_keep_the_last_two_strides() -> None:
 
 @settings(max_examples=6, deadline=None)
 @given(seeds, shapes, st.integers(2, 50))
-def test_three_counts_agree(seed: Any, shape: Any, classes: int) -> None:
+def test_three_counts_agree(seed: int, shape: Shape, classes: int) -> None:
     assert_counted_thrice(SPACE, seed, shape, classes)
 
 
 @settings(max_examples=6, deadline=None)
 @given(seeds, shapes)
-def test_three_counts_agree_where_widths_may_stay(seed: Any, shape: Any) -> None:
+def test_three_counts_agree_where_widths_may_stay(seed: int, shape: Shape) -> None:
     assert_counted_thrice(read_space(SMALL, "small.toml"), seed, shape, 7)
 
 
@@ -212,5 +213,5 @@ def test_trains() -> None:
 
 @settings(max_examples=4, deadline=None)
 @given(seeds)
-def test_random_members_run(seed: Any) -> None:
+def test_random_members_run(seed: int) -> None:
     assert logits_are_finite(SPACE, random_member(SPACE, seed), Shape(1, 8, 8))

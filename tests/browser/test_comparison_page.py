@@ -15,7 +15,7 @@ SPEC = spec_of("paired:g1", 24, block=3)
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Any:
+def page(tmp_path_factory: pytest.TempPathFactory) -> str:
     found = compare(SPEC, measured(SPEC, lambda t: 0.3 + 0.02 * noise(t)))
     path = tmp_path_factory.mktemp("comparison") / "page.html"
     write_comparison(found, comparison_facts(SPEC, found), comparison_statements(SPEC, found), path)
@@ -31,7 +31,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Any:
     ],
 )
 def test_it_draws_both_figures_and_needs_nothing_else(
-    visit: Any, page: Any, options: dict[str, dict[str, int] | str], surface: str
+    visit: Any, page: str, options: dict[str, dict[str, int] | str], surface: str
 ) -> None:
     seen = visit(page, **options)
     seen.page.wait_for_selector("#differences .main-svg")

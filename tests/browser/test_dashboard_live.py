@@ -26,14 +26,14 @@ VIEW = study_view(SPEC, TRIALS)
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Any:
+def database(tmp_path: Path) -> Path:
     path = tmp_path / "nas.db"
     store_study(path, SPEC, TRIALS)
     return path
 
 
 @pytest.fixture
-def address(database: Path) -> Iterator[Any]:
+def address(database: Path) -> Iterator[str]:
     server = make_server("127.0.0.1", 0, create_app(str(database)).server, threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()

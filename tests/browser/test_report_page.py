@@ -18,7 +18,7 @@ PHONE = {"viewport": {"width": 390, "height": 844}}
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory) -> Any:
+def report(tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("report") / "report.html"
     write_report(VIEW, path)
     return path.as_uri()
@@ -38,7 +38,7 @@ def poll(page: Any, expression: Any, accept: Any) -> None:
     [({}, "#ffffff"), ({"color_scheme": "dark"}, "#161b22"), (PHONE, "#ffffff")],
 )
 def test_it_draws_three_figures_and_needs_nothing_else(
-    visit: Any, report: Any, options: Any, surface: str
+    visit: Any, report: str, options: Any, surface: str
 ) -> None:
     seen = visit(report, **options)
     seen.page.wait_for_selector("#hypervolume .main-svg")
@@ -52,7 +52,7 @@ def test_it_draws_three_figures_and_needs_nothing_else(
     assert background == surface
 
 
-def test_no_button_sends_the_figure_away(visit: Any, report: Any) -> None:
+def test_no_button_sends_the_figure_away(visit: Any, report: str) -> None:
     seen = visit(report)
     seen.page.wait_for_selector("#front .modebar-btn", state="attached")
     titles = seen.page.locator(".modebar-btn").evaluate_all("b => b.map(x => x.dataset.title)")
@@ -60,7 +60,7 @@ def test_no_button_sends_the_figure_away(visit: Any, report: Any) -> None:
     assert not any(word in str(t) for t in titles for word in ("Share", "loud", "Edit", "Produced"))
 
 
-def test_hover_shows_the_architecture(visit: Any, report: Any) -> None:
+def test_hover_shows_the_architecture(visit: Any, report: str) -> None:
     seen = visit(report)
     point = VIEW.group(PointGroup.FRONT)[0]
     seen.page.mouse.move(*seen.at("front", "on the front", 0))
@@ -72,7 +72,7 @@ def test_hover_shows_the_architecture(visit: Any, report: Any) -> None:
     assert "permute2" in text
 
 
-def test_a_click_opens_the_row_of_the_trial(visit: Any, report: Any) -> None:
+def test_a_click_opens_the_row_of_the_trial(visit: Any, report: str) -> None:
     seen = visit(report)
     point = VIEW.group(PointGroup.FRONT)[1]
     seen.page.mouse.click(*seen.at("front", "on the front", 1))
@@ -82,7 +82,7 @@ def test_a_click_opens_the_row_of_the_trial(visit: Any, report: Any) -> None:
 
 
 def test_a_heading_sorts_both_ways_by_value_with_unknown_values_last(
-    visit: Any, report: Any
+    visit: Any, report: str
 ) -> None:
     seen = visit(report)
     errors = [p.value for p in VIEW.points if p.value is not None]
@@ -100,7 +100,7 @@ def test_a_heading_sorts_both_ways_by_value_with_unknown_values_last(
         assert keys[len(errors) :] == [""] * (len(VIEW.points) - len(errors))
 
 
-def test_the_look_follows_the_system_while_the_page_is_open(visit: Any, report: Any) -> None:
+def test_the_look_follows_the_system_while_the_page_is_open(visit: Any, report: str) -> None:
     seen = visit(report)
     colour = "document.getElementById('front')._fullLayout.paper_bgcolor"
     light = seen.page.evaluate(colour)

@@ -41,11 +41,13 @@ def finished(number: int, architecture: Architecture, state: Any = TrialState.CO
 
 
 @cache
-def feasible_space(budget: Any) -> FeasibleSpace:
+def feasible_space(budget: tuple[Constraint, ...]) -> FeasibleSpace:
     return FeasibleSpace(COSTS, budget)
 
 
-def search(name: str, budget: Any, count: int, goals: Any = FRONT, seed: int = 0) -> Any:
+def search(
+    name: str, budget: tuple[Constraint, ...], count: int, goals: Any = FRONT, seed: int = 0
+) -> list[Trial]:
     """Run a sampler for `count` proposals, some of which fail or are stopped."""
     sampler = make_sampler(name, feasible_space(budget), goals)
     history: list[Trial] = []
@@ -61,12 +63,14 @@ def search(name: str, budget: Any, count: int, goals: Any = FRONT, seed: int = 0
 # Optuna's Gaussian process takes seconds for a proposal in a space of forty choices; it is held to
 # the same in a small one (tests/samplers/test_behind.py).
 @pytest.fixture(params=sorted(set(SAMPLERS.names()) - {"gp"}))
-def name(request: pytest.FixtureRequest) -> Any:
-    return request.param
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 @pytest.mark.parametrize("budget", BUDGETS.values(), ids=BUDGETS.keys())
-def test_proposals_are_canonical_members_within_the_budget(name: str, budget: Any) -> None:
+def test_proposals_are_canonical_members_within_the_budget(
+    name: str, budget: tuple[Constraint, ...]
+) -> None:
     for trial in search(name, budget, 25):
         assert COSTS.space.check(trial.architecture) == trial.architecture
         assert admits(budget, trial.cost)
@@ -103,10 +107,11 @@ def test_the_start_covers_the_costs_where_a_cost_is_a_goal() -> None:
 def test_evolution_finds_a_better_front_than_random_search() -> None:
     """The child of a good network is good; mean hypervolume of three seeds."""
 
-    def dominated(name: str) -> Any:
+    def dominated(name: str) -> float:
         runs = (search(name, BUDGETS["one"], 60, seed=seed) for seed in range(3))
         fronts = ([[t.value("top1_error"), t.cost.madds] for t in run if t.last] for run in runs)
-        return np.mean([hypervolume(np.array(points), np.array([1.0, 300e6])) for points in fronts])
+        corner = np.array([1.0, 300e6])
+        return float(np.mean([hypervolume(np.array(points), corner) for points in fronts]))
 
     assert dominated("evolution") > dominated("random")
 

@@ -14,7 +14,7 @@ from tests.figures.stored import store_study
 
 
 @pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Any:
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("store") / "nas.db"
     spec = make_spec()
     store_study(path, spec, make_trials(spec, candidates=6))

@@ -25,7 +25,7 @@ def table() -> OptionTable:
 
 
 @pytest.fixture(scope="module")
-def spent(table: OptionTable) -> Any:
+def spent(table: OptionTable) -> dict[int, int]:
     """How many architectures of the small space spend what above the cheapest, in madds."""
     reduced = Reduced(table, UNLIMITED)
     ways = {table.space.stem_width: {0: 1}}
@@ -48,13 +48,15 @@ def spent(table: OptionTable) -> Any:
     return added
 
 
-def within(spent: Any, low: Any, high: Any) -> Any:
+def within(spent: dict[int, int], low: int, high: int) -> int:
     return sum(count for cost, count in spent.items() if low <= cost <= high)
 
 
 @settings(max_examples=40, deadline=None)
 @given(share=st.floats(0, 1), limit=st.floats(0, 1))
-def test_one_ceiling_is_bounded(table: OptionTable, spent: Any, share: float, limit: float) -> None:
+def test_one_ceiling_is_bounded(
+    table: OptionTable, spent: dict[int, int], share: float, limit: float
+) -> None:
     least = int(Reduced(table, UNLIMITED).floor[0])
     ceiling = int(limit * max(spent))
     budget = (Constraint("madds", least + ceiling),)
@@ -70,7 +72,7 @@ def test_one_ceiling_is_bounded(table: OptionTable, spent: Any, share: float, li
 @settings(max_examples=40, deadline=None)
 @given(cells=st.integers(2, 300), share=st.floats(0, 1))
 def test_a_picture_is_off_by_no_more_than_the_rounding(
-    table: OptionTable, spent: Any, cells: int, share: float
+    table: OptionTable, spent: dict[int, int], cells: int, share: float
 ) -> None:
     tables = RoundedTables(Reduced(table, UNLIMITED), cells)
     to = int(share * max(spent))
@@ -100,7 +102,7 @@ def test_a_count_that_no_float_holds_is_bounded() -> None:
 
 
 def test_an_estimate_lies_within_its_bounds_and_near_the_truth(
-    table: OptionTable, spent: Any, monkeypatch: pytest.MonkeyPatch
+    table: OptionTable, spent: dict[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same ceiling twice, as two: the rough tables of two ceilings against the exact count."""
     monkeypatch.setattr("nas.feasible.counting.LISTABLE", 0)

@@ -43,7 +43,7 @@ def test_total_is_the_number_of_distinct_members(
     seed=st.integers(0, 2**31),
 )
 def test_bounds_and_samples_agree_with_the_list(
-    small: CostModel, listed: dict[Architecture, Cost], quantiles: Any, seed: int
+    small: CostModel, listed: dict[Architecture, Cost], quantiles: dict[str, float], seed: int
 ) -> None:
     budget = tuple(
         Constraint(cost, int(np.quantile([getattr(c, cost) for c in listed.values()], share)) + 1)
@@ -84,7 +84,7 @@ BANDS = st.tuples(st.floats(0, 1), st.floats(0, 1)).map(sorted)
     band=BANDS,
 )
 def test_counts_and_draws_of_a_band_are_those_of_the_list(
-    small: CostModel, listed: dict[Architecture, Cost], quantiles: Any, band: Any
+    small: CostModel, listed: dict[Architecture, Cost], quantiles: dict[str, float], band: Any
 ) -> None:
     """A space so small is counted exactly, whatever the ceilings; every draw is in its band."""
     budget = tuple(

@@ -22,7 +22,7 @@ SPEC = small_spec(num_trials=12, confirm=3, seeds=3, reference_seeds=3)
 
 
 @pytest.fixture(scope="module")
-def trials() -> Any:
+def trials() -> list[Trial]:
     return run_all(Study(SPEC, MemoryStore(), WalkSampler(SPEC)))
 
 

@@ -121,7 +121,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("name", "side", "number"), CASES)
-def test_multiply_adds_are_the_golden_ones(name: Any, side: Any, number: Any) -> None:
+def test_multiply_adds_are_the_golden_ones(name: str, side: Any, number: Any) -> None:
     space = load_space(SPACES[name])
     costs = CostModel(space, Shape(3, side, side), CLASSES)
     assert costs.cost(space.parse(name)).madds == number
@@ -129,12 +129,12 @@ def test_multiply_adds_are_the_golden_ones(name: Any, side: Any, number: Any) ->
 
 
 @pytest.mark.parametrize(("name", "side", "number"), CASES)
-def test_an_independent_network_has_the_golden_number(name: Any, side: Any, number: Any) -> None:
+def test_an_independent_network_has_the_golden_number(name: str, side: Any, number: Any) -> None:
     assert counted(REFERENCES[name](), side) == number
 
 
 @pytest.mark.parametrize("name", GOLDEN)
-def test_the_network_that_is_built_has_the_golden_number(name: Any) -> None:
+def test_the_network_that_is_built_has_the_golden_number(name: str) -> None:
     space = load_space(SPACES[name])
     layers = lower(space, space.parse(name), Shape(3, 160, 160), CLASSES)
     assert referee.fvcore_cost(layers).madds == GOLDEN[name][SIDES.index(160)]

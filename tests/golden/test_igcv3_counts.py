@@ -1,7 +1,6 @@
 """Golden counts of the IGCV3 family: closed form, module and table agree to the last digit."""
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -28,14 +27,14 @@ def counts(entry: Published) -> tuple[object, object]:
 
 
 @pytest.mark.parametrize("entry", GOLDEN, ids=ids)
-def test_closed_form_gives_the_golden_count(entry: Any) -> None:
+def test_closed_form_gives_the_golden_count(entry: Published) -> None:
     cost = CostModel(entry.space, entry.input, entry.classes).cost(entry.architecture)
     assert (cost.params, cost.madds) == counts(entry)
     assert cost == total_cost(lower(entry.space, entry.architecture, entry.input, entry.classes))
 
 
 @pytest.mark.parametrize("entry", [e for e in GOLDEN if e.classes < 1000][::4], ids=ids)
-def test_fvcore_gives_the_golden_count(entry: Any) -> None:
+def test_fvcore_gives_the_golden_count(entry: Published) -> None:
     counted = referee.fvcore_cost(
         lower(entry.space, entry.architecture, entry.input, entry.classes)
     )
@@ -43,11 +42,11 @@ def test_fvcore_gives_the_golden_count(entry: Any) -> None:
 
 
 @pytest.mark.parametrize("entry", [*MOBILENETS.published, *MOBILENETS.variants], ids=ids)
-def test_one_group_and_its_relus_make_mobilenet_v2(entry: Any) -> None:
+def test_one_group_and_its_relus_make_mobilenet_v2(entry: Published) -> None:
     """The blocks of IGCV3 hold MobileNetV2's: the counts are those of the other family."""
     columns = {key: entry.architecture.column(key) for key in ("depth", "width", "expansion")}
-    ones, relus = [1] * 7, ["first+depthwise"] * 7
-    columns |= {"g1": ones, "g2": ones, "relu": relus, "permute2": [False] * 7}
+    ones, relus = (1,) * 7, ("first+depthwise",) * 7
+    columns |= {"g1": ones, "g2": ones, "relu": relus, "permute2": (False,) * 7}
     architecture = SPACE.canonical(from_columns(columns, SPACE.name, SPACE.keys, 7))
     space = replace(SPACE, stem_width=entry.space.stem_width, head_width=entry.space.head_width)
     cost = CostModel(space, entry.input, entry.classes).cost(architecture)

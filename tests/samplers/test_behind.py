@@ -26,7 +26,7 @@ GOALS = {
 }
 
 
-def search(name: str, goals: Any, count: int, feasible: Any = FEASIBLE) -> Any:
+def search(name: str, goals: Any, count: int, feasible: Any = FEASIBLE) -> list[Trial]:
     sampler = make_sampler(name, feasible, goals)
     history: list[Trial] = []
     for number in range(count):
@@ -51,7 +51,7 @@ SLOW = [("gp", "two")]  # seconds for a proposal
         for goals in GOALS
     ],
 )  # fmt: skip
-def test_members_within_the_budget_the_same_for_the_same_history(name: Any, goals: Any) -> None:
+def test_members_within_the_budget_the_same_for_the_same_history(name: str, goals: Any) -> None:
     one, two = (search(name, goals, START + 2) for _ in range(2))
     assert [t.architecture for t in one] == [t.architecture for t in two]
     for trial in one:
@@ -60,7 +60,7 @@ def test_members_within_the_budget_the_same_for_the_same_history(name: Any, goal
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_pending_and_failed_trials_are_not_told(name: Any) -> None:
+def test_pending_and_failed_trials_are_not_told(name: str) -> None:
     history = search(name, GOALS["two"], START + 1)
     history[-1] = replace(history[-1], state=TrialState.WAITING, measurements=())
     history[-2] = replace(history[-2], state=TrialState.FAILED, measurements=())

@@ -18,7 +18,7 @@ from tests.compared import feasible_of, measured, noise, spec_of
 from tests.messages import carries
 
 
-def sampler_of(*names: Any, budget: Any) -> CostMatchedSampler:
+def sampler_of(*names: str, budget: str) -> CostMatchedSampler:
     budgets = parse_budgets([budget])
     parts = {name: feasible_space(CostModel(load_space(name)), budgets) for name in names}
     return CostMatchedSampler(FeasibleUnion(parts), ())

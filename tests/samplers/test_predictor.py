@@ -291,7 +291,7 @@ def test_a_sampler_made_anew_after_many_trials_goes_on_as_the_old_one_would() ->
 
 
 def test_the_predictor_finds_a_better_front_than_random_search() -> None:
-    def dominated(name: str) -> Any:
+    def dominated(name: str) -> float:
         run = search(name, BUDGETS["one"], 40, seed=0)
         points = [[t.value("top1_error"), t.cost.madds] for t in run if t.last]
         return hypervolume(np.array(points), np.array([1.0, 300e6]))

@@ -17,14 +17,14 @@ from nas.samplers.predictor.gaussian_process import fit
 from nas.samplers.predictor.history_index import HistoryIndex
 from nas.samplers.predictor.refit_schedule import fitted_count
 from nas.study.objectives import objective
-from nas.study.trial import TrialState
+from nas.study.trial import Trial, TrialState
 from tests.classified import with_metrics
 from tests.contracts.test_samplers import BUDGETS, FRONT, feasible_space, finished
 
 counts = st.integers(0, 20_000)
 
 
-def trained(count: int) -> Any:
+def trained(count: int) -> list[Trial]:
     """Return distinct networks that were all trained to the end."""
     drawn = feasible_space(BUDGETS["one"]).sample_many(np.random.default_rng(0), 2 * count)
     distinct = list(dict.fromkeys(drawn))[:count]

@@ -25,12 +25,12 @@ MACRO = SHARED / "nas_bench_macro.csv.gz"
 
 
 @pytest.fixture
-def table(tmp_path: Path) -> Any:
+def table(tmp_path: Path) -> Table:
     return Table.read(tables.write(tmp_path / "toy.csv", tables.rows()))
 
 
 @pytest.fixture
-def space(table: Any) -> TableSpace:
+def space(table: Table) -> TableSpace:
     return TableSpace(table, [table.ceiling("200K-flops")])
 
 
@@ -48,7 +48,7 @@ def codes(space: TableSpace, architectures: Any) -> Any:
 # columns
 
 
-def test_roles_are_inferred_and_said(table: Any) -> None:
+def test_roles_are_inferred_and_said(table: Table) -> None:
     columns = table.columns
     assert columns.choices == {"k": ("k1", "k2"), "e": ("e1", "e2")}
     assert [(c.column, c.name) for c in columns.costs] == [
@@ -95,7 +95,7 @@ def test_unknown_keys_are_named(tmp_path: Path) -> None:
         read(tmp_path, text, 'cannonical = "a"')
 
 
-def test_gzip_reads_the_same(tmp_path: Path, table: Any) -> None:
+def test_gzip_reads_the_same(tmp_path: Path, table: Table) -> None:
     plain = (tmp_path / "toy.csv").read_bytes()
     (tmp_path / "more.csv.gz").write_bytes(gzip.compress(plain))
     again = Table.read(tmp_path / "more.csv.gz")
@@ -257,7 +257,7 @@ def test_networks_that_guess_are_no_shares(tmp_path: Path) -> None:
 # budgets and costs
 
 
-def test_budgets_are_read_in_the_unit_of_their_column(table: Any) -> None:
+def test_budgets_are_read_in_the_unit_of_their_column(table: Table) -> None:
     assert (table.ceiling("0.2M-flops").cost, table.ceiling("0.2M-macs").limit) == (
         "madds",
         200_000,
@@ -279,18 +279,18 @@ def test_budgets_are_read_in_the_unit_of_their_column(table: Any) -> None:
         ("1K-flops", "1K-flops … flops"),
     ],
 )
-def test_budgets_that_cannot_be(table: Any, text: str, said: str) -> None:
+def test_budgets_that_cannot_be(table: Table, text: str, said: str) -> None:
     with pytest.raises(BudgetError, match=carrying(said)):
         table.ceiling(text)
 
 
-def test_median_budget_holds_half_of_the_rows(table: Any) -> None:
+def test_median_budget_holds_half_of_the_rows(table: Table) -> None:
     ceiling = table.quantile(0.5)
     within = sum(tables.flops(choice) <= ceiling.limit for choice in tables.combinations())
     assert 72 <= within < 80
 
 
-def test_own_costs_are_goals_of_trials(table: Any) -> None:
+def test_own_costs_are_goals_of_trials(table: Table) -> None:
     cost = pickle.loads(pickle.dumps(table.cost(5)))
     trial = Trial(0, table.architectures[5], cost, TrialState.RUNNING, 0)
     goal = table.goal("latency_ms")
@@ -309,7 +309,9 @@ def test_own_costs_are_goals_of_trials(table: Any) -> None:
 # the questions of the samplers
 
 
-def test_space_holds_exactly_the_networks_within_the_budget(table: Any, space: TableSpace) -> None:
+def test_space_holds_exactly_the_networks_within_the_budget(
+    table: Table, space: TableSpace
+) -> None:
     fit = {i for i, c in enumerate(tables.combinations()) if tables.flops(c) <= 200_000}
     assert set(space.feasible.tolist()) == fit
     for index, architecture in enumerate(table.architectures):
@@ -325,7 +327,7 @@ def test_space_holds_exactly_the_networks_within_the_budget(table: Any, space: T
     assert space.cost(space.smallest("madds")).madds == 58_000
 
 
-def test_samples_are_uniform_and_within_their_band(table: Any, space: TableSpace) -> None:
+def test_samples_are_uniform_and_within_their_band(table: Table, space: TableSpace) -> None:
     rng = np.random.default_rng(0)
     drawn = space.sample_many(rng, 20_000)
     counts = np.bincount([space.index(a) for a in drawn], minlength=len(table))[space.feasible]
@@ -339,7 +341,7 @@ def test_samples_are_uniform_and_within_their_band(table: Any, space: TableSpace
     assert space.sample_many(rng, 5, high=0.01) == []
 
 
-def test_mutation_changes_one_choice(table: Any, space: TableSpace) -> None:
+def test_mutation_changes_one_choice(table: Table, space: TableSpace) -> None:
     rng = np.random.default_rng(1)
     architecture = table.architectures[17]
     seen = {space.mutate(architecture, rng) for _ in range(400)}

@@ -45,12 +45,14 @@ recipes = st.builds(
 
 
 @given(recipes)
-def test_text_round_trip(recipe: Any) -> None:
+def test_text_round_trip(recipe: Recipe) -> None:
     assert read_recipe(recipe.text, "x.toml") == recipe
 
 
 @given(recipes, st.integers(1, 100), st.floats(0, 1))
-def test_rate_stays_between_zero_and_the_peak(recipe: Any, max_epochs: int, share: float) -> None:
+def test_rate_stays_between_zero_and_the_peak(
+    recipe: Recipe, max_epochs: int, share: float
+) -> None:
     rate = recipe.lr_at(share * max_epochs, max_epochs)
     assert 0 <= rate <= recipe.lr * (1 + 1e-9)
     if recipe.schedule in ("cosine", "triangular"):

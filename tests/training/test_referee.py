@@ -22,7 +22,7 @@ inputs = st.builds(Shape, st.sampled_from([1, 3]), st.integers(5, 24), st.intege
 
 @settings(max_examples=12, deadline=None)
 @given(members(SPACE), inputs, st.integers(2, 100))
-def test_equals_the_closed_form(architecture: Any, shape: Any, classes: int) -> None:
+def test_equals_the_closed_form(architecture: Any, shape: Shape, classes: int) -> None:
     layers = lower(SPACE, architecture, shape, classes)
     assert referee.fvcore_cost(layers, shape) == CostModel(SPACE, shape, classes).cost(architecture)
 
