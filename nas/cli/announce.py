@@ -2,7 +2,7 @@
 
 import click
 
-from nas.cli import output, rows
+from nas.cli import output, study_tables
 from nas.dashboards.address import PORT, free_port, url
 from nas.feasible import FeasibleSpace, FeasibleUnion
 from nas.results import confirmation_text, counted_at, networks_text, strides_at, study_note
@@ -56,7 +56,7 @@ def _networks(spec: StudySpec) -> dict[str, str]:
 def _print_rest(spec: StudySpec, task: Task) -> None:
     """Print the settings that the eight lines omit, and the strides at both inputs."""
     said = {"space", "budget", "counted at", "trained at", "task", "trials"}
-    for name, line in rows.settings(spec):
+    for name, line in study_tables.settings(spec):
         if name not in said:
             output.field(name, line)
     output.field("strides", f"at deployment {counted_at(spec)}")

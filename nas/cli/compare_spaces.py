@@ -90,7 +90,7 @@ def compare_spaces(
       nas compare-spaces igcv3 --vary relu=first,depthwise,last --budget 140M-flops
       nas compare-spaces --study compare-igcv3-mobilenetv2-300m-madds-digits
     """  # fmt: skip
-    from nas.cli.run import Screen, interrupted
+    from nas.cli.study_screen import Screen, interrupted
     from nas.store import read_address
     from nas.workflows import StoredStudy, compare_spaces
 

@@ -52,7 +52,7 @@ def _print_csv(found: "StudyResults") -> None:
 
 def print_front(found: "StudyResults") -> None:
     """Print the front, the unconfirmed candidates, and the published architectures."""
-    from nas.cli.rows import print_trials
+    from nas.cli.study_tables import print_trials
 
     spec = found.spec
     title = f"Pareto front of {spec.name} ({', '.join(spec.objectives)}): "
@@ -65,7 +65,7 @@ def print_front(found: "StudyResults") -> None:
 
 
 def _print_references(found: "StudyResults") -> None:
-    from nas.cli.rows import print_trials
+    from nas.cli.study_tables import print_trials
 
     references = [trial for trial in found.trials if trial.reference]
     if references:
@@ -75,21 +75,21 @@ def _print_references(found: "StudyResults") -> None:
 
 def _print_families(found: "StudyResults") -> None:
     """Print the best complete candidate of each space of a study that compares several."""
-    from nas.cli import rows
+    from nas.cli import study_tables
 
     table = [_family_row(found, name) for name in found.spec.spaces]
     columns = {"family": "family", "candidates": "candidates"}
-    columns |= rows.columns(found, ["state", "name"], bool(found.spec.latency))
+    columns |= study_tables.columns(found, ["state", "name"], bool(found.spec.latency))
     click.echo("")
-    numbers = f"candidates {rows.NUMBERS}"
+    numbers = f"candidates {study_tables.NUMBERS}"
     output.table(
-        "the best of each family within the budget", columns, table, numbers, rows.OPTIONAL
+        "the best of each family within the budget", columns, table, numbers, study_tables.OPTIONAL
     )
 
 
 def _family_row(found: "StudyResults", name: str) -> dict[str, Any]:
-    from nas.cli import rows
+    from nas.cli import study_tables
 
     family = found.family(name)
-    row = rows.shown([family.best], found)[0] if family.best else {}
+    row = study_tables.shown([family.best], found)[0] if family.best else {}
     return {"family": name, "candidates": sum(t.candidate for t in family.trials), **row}

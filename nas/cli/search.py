@@ -135,7 +135,7 @@ def search(request: SearchRequest, run: RunRequest, said: options.Output, db: st
       nas search --budget 5ms-latency@cpu --objective top1_error --objective latency@cpu
       nas search --budget 9M-flops --input 3x64x64 --classes 10 --strides 2,1,2,2,2,1,1,1
     """  # fmt: skip
-    from nas.cli.run import Screen, conclude
+    from nas.cli.study_screen import Screen, conclude
     from nas.workflows import search
 
     with Screen(said, run) as screen:
@@ -157,7 +157,7 @@ def resume(study: str, run: RunRequest, said: options.Output, db: str | None) ->
     Example:
       nas resume igcv3-300m-madds-digits
     """
-    from nas.cli.run import Screen, conclude
+    from nas.cli.study_screen import Screen, conclude
     from nas.workflows import resume
 
     with Screen(said, run) as screen:

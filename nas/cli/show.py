@@ -111,11 +111,11 @@ def _show_trial(stored: "StoredStudy", number: int, json_: bool) -> None:
 
 
 def _print_study(stored: "StoredStudy", all_: bool) -> None:
-    from nas.cli import rows
+    from nas.cli import study_tables
     from nas.results import trial_notes
 
     found = stored.read(curves=False)
-    for key, value in rows.settings(found.spec):
+    for key, value in study_tables.settings(found.spec):
         output.field(key, value)
     output.field("versions", ", ".join(f"{key} {value}" for key, value in stored.versions.items()))
     click.echo("")
@@ -123,7 +123,7 @@ def _print_study(stored: "StoredStudy", all_: bool) -> None:
     if not all_ and len(trials) > _ALL_UP_TO:
         trials = found.notable(_BEST)
         more = len(found.trials) - len(trials)
-    rows.print_trials(found, "", trials)
+    study_tables.print_trials(found, "", trials)
     if more:
         output.paragraph(
             f"These {len(trials)} are the best; {more:,} more trials: --all, --csv or --json."

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from nas.cli import output, rows
+from nas.cli import output, study_tables
 from nas.metrics import LATENCY, Metric, metric
 from nas.results import COST_NAMES, SHORT_NAMES, StudyResults, table_value, task_line
 from nas.space import parse_input
@@ -63,7 +63,7 @@ def _print_facts(found: StudyResults, trial: Trial, details: Mapping[str, Any]) 
         "counted at": f"{spec.deployed(space).describe()}, {spec.outputs}",
         "trained at": spec.trained(space, parse_input(images)).describe() if images else "",
         "task": task_line(spec),
-        "state": f"{rows.state(trial)} after {epochs}{spent}",
+        "state": f"{study_tables.state(trial)} after {epochs}{spent}",
         f"val {short}": found.words(trial.number) if own else _last_value(found, trial),
         f"test {short}": str(test) if test else "",
         "scores": ", ".join(f"{name} {score:.4g}" for name, score in details["scores"].items()),

@@ -69,7 +69,7 @@ def train(request: TrainRequest, run: RunRequest, said: options.Output, db: str 
       nas train --arch igcv3-d-1.0 --task imagenet --data /data/imagenet --workers 4
       nas train --arch igcv3-d-1.0 --task cifar10 --task-strides 1,1,2,2,2,1,1,1
     """  # fmt: skip
-    from nas.cli.run import Screen, conclude
+    from nas.cli.study_screen import Screen, conclude
     from nas.workflows import train
 
     with Screen(said, run) as screen:

@@ -14,7 +14,7 @@ from nas.space import parse_input
 from nas.stats import Summary
 from nas.study import Trial
 from nas.units import duration, percent
-from nas.workflows import Shipped
+from nas.workflows import FinishedStudy
 
 _COLUMNS = {
     "name": "network", "trial": "trial", "seed": "seed", "val": "val error", "test": "test error",
@@ -22,12 +22,12 @@ _COLUMNS = {
 }  # fmt: skip
 
 
-def document(shipped: Shipped, seconds: float) -> dict[str, Any]:
+def document(finished: FinishedStudy, seconds: float) -> dict[str, Any]:
     """Return the result as `--json` prints it; errors are shares in [0, 1].
 
     `seconds` is the duration of the run. The paths of moved weights are outdated.
     """
-    found = shipped.results
+    found = finished.results
     spec = found.spec
     networks = []
     for number, trials in found.trainings.items():
@@ -36,7 +36,7 @@ def document(shipped: Shipped, seconds: float) -> dict[str, Any]:
             {
                 **_network(found, trials[0]),
                 "test_error": asdict(Summary.of(tests)) if tests else None,
-                "runs": [_run(found, trial, shipped.report.parents[1]) for trial in trials],
+                "runs": [_run(found, trial, finished.report.parents[1]) for trial in trials],
             }
         )
     return {
@@ -47,14 +47,14 @@ def document(shipped: Shipped, seconds: float) -> dict[str, Any]:
         "seconds": round(seconds, 3),
         "networks": networks,
         "verdicts": found.verdicts,
-        "report": str(shipped.report),
-        "export": [str(path) for path in shipped.files],
+        "report": str(finished.report),
+        "export": [str(path) for path in finished.files],
     }
 
 
-def conclude(shipped: Shipped, say: bool) -> None:
+def conclude(finished: FinishedStudy, say: bool) -> None:
     """Print each training, the errors of each network, and how they compare."""
-    found = shipped.results
+    found = finished.results
     notes, scores = trial_notes(found.reports), recorded_scores(found.reports)
     rows = [
         {
@@ -76,12 +76,12 @@ def conclude(shipped: Shipped, say: bool) -> None:
     for number, trials in found.trainings.items():
         click.echo(f"{found.spec.network_name(trials[0])}: {_summary(found.test_values(number))}")
     for line in found.verdicts:
-        click.echo(f"{found.spec.network_name(shipped.best)}: {line}")
+        click.echo(f"{found.spec.network_name(finished.best)}: {line}")
     if say:
         click.echo("")
-        output.field("report", str(shipped.report))
-        files = ", ".join(path.name for path in shipped.files)
-        output.field("exported", f"{shipped.directory}: {files}" if files else "nothing")
+        output.field("report", str(finished.report))
+        files = ", ".join(path.name for path in finished.files)
+        output.field("exported", f"{finished.directory}: {files}" if files else "nothing")
         output.field("took", duration(time.monotonic() - STARTED))
 
 

@@ -11,7 +11,6 @@ from typing import Any
 
 from nas.cost import Cost
 from nas.metrics import MADDS, Metric, Source, metric
-from nas.results.axis import Axis
 from nas.results.findings import (
     Estimate,
     HypervolumeStep,
@@ -20,6 +19,7 @@ from nas.results.findings import (
     hypervolume_steps,
 )
 from nas.results.measured_latency import MeasuredLatency, measured_latencies
+from nas.results.plot_axis import PlotAxis
 from nas.results.settings_text import settings, study_note
 from nas.results.stage_table import StageTable, stage_table
 from nas.results.trial_reports import Reports, recorded_scores, trial_notes
@@ -113,8 +113,8 @@ class StudyView:
     name: str
     state: str | None
     metric: Metric
-    x: Axis
-    y: Axis
+    x: PlotAxis
+    y: PlotAxis
     points: tuple[Point, ...]
     stage_names: Mapping[str, tuple[str, ...]]
     limits: tuple[tuple[str, float], ...]
@@ -264,31 +264,31 @@ def _confusion(found: StudyResults) -> dict[str, Any]:
     }
 
 
-def _axes(spec: StudySpec) -> tuple[Axis, Axis]:
+def _axes(spec: StudySpec) -> tuple[PlotAxis, PlotAxis]:
     """Return the first cost and the first measured metric among the objectives, as axes."""
     known = [goal for goal in spec.goals if goal.known] or [MADDS]
     measured = [goal for goal in spec.goals if not goal.known] or [spec.reported]
     return _cost_axis(spec, known[0]), _metric_axis(spec, measured[0])
 
 
-def _staircase(spec: StudySpec, x: Axis, y: Axis) -> bool:
+def _staircase(spec: StudySpec, x: PlotAxis, y: PlotAxis) -> bool:
     """Tell whether the front is a falling line in the plane of the axes."""
     names = {goal.name for goal in spec.goals}
     return y.name in names and names <= {x.name, y.name}
 
 
-def _cost_axis(spec: StudySpec, goal: Objective) -> Axis:
+def _cost_axis(spec: StudySpec, goal: Objective) -> PlotAxis:
     device = "".join(f" on {table.device}" for table in list(spec.latency_tables.values())[:1])
     what = goal.label + (device if goal.source is Source.DEVICE else "")
-    return Axis(goal, f"{what}, {spec.input} input, {spec.outputs}, batch 1")
+    return PlotAxis(goal, f"{what}, {spec.input} input, {spec.outputs}, batch 1")
 
 
-def _metric_axis(spec: StudySpec, goal: Objective) -> Axis:
+def _metric_axis(spec: StudySpec, goal: Objective) -> PlotAxis:
     epochs = spec.ladder.max_epochs
     unit = f" ({goal.unit})" if goal.unit else ""
     split = f"{spec.task} validation split"
     after = f"{epochs} epoch{'s' if epochs > 1 else ''}"
-    return Axis(goal, f"{goal.label}, {split}, after {after}{unit}")
+    return PlotAxis(goal, f"{goal.label}, {split}, after {after}{unit}")
 
 
 def _points(found: StudyResults, axes: tuple[str, str]) -> tuple[Point, ...]:

@@ -66,7 +66,9 @@ CIFAR100 = ImageClasses(
     "cifar:read_cifar100", "cifar100", val=0.1, test=0.1, crop_padding=4, flip=True, side=32
 )
 IMAGENET = ImageClasses(
-    "own:read_imagenet", "imagenet", val=0.01, test=0.04, crop_padding=0, flip=True,
+    "user_images:read_imagenet", "imagenet", val=0.01, test=0.04, crop_padding=0, flip=True,
     scaling=_IMAGENET,
 )  # fmt: skip
-FOLDER = ImageClasses("own:read_own", "folder", val=0.1, test=0.1, crop_padding=4, flip=True)
+FOLDER = ImageClasses(
+    "user_images:read_own", "folder", val=0.1, test=0.1, crop_padding=4, flip=True
+)

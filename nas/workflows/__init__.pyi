@@ -5,9 +5,9 @@ from .events import FinalistsMeasured as FinalistsMeasured
 from .events import FolderRenamed as FolderRenamed
 from .events import LatencySkipped as LatencySkipped
 from .events import OtherImages as OtherImages
+from .events import ResultsBegin as ResultsBegin
 from .events import RunsMade as RunsMade
 from .events import ScoresBegin as ScoresBegin
-from .events import Shipping as Shipping
 from .events import StudyComplete as StudyComplete
 from .events import StudyReady as StudyReady
 from .events import TableBegun as TableBegun
@@ -18,6 +18,7 @@ from .events import TrialsBegin as TrialsBegin
 from .events import TrialsEnd as TrialsEnd
 from .events import Watcher as Watcher
 from .events import ignore as ignore
+from .finish_study import FinishedStudy as FinishedStudy
 from .known_networks import published_counts as published_counts
 from .latency_measurement import NetworkLatency as NetworkLatency
 from .latency_measurement import network_latency as network_latency
@@ -58,7 +59,6 @@ from .search_run import enter as enter
 from .search_run import measure as measure
 from .search_run import resume as resume
 from .search_run import search as search
-from .ship import Shipped as Shipped
 from .space_comparison import compare_spaces as compare_spaces
 from .space_summary import SpaceRequest as SpaceRequest
 from .space_summary import SpaceSummary as SpaceSummary

@@ -330,8 +330,8 @@ def _complete(
     name = outcome.study.spec.name
     if outcome.interrupted:
         raise KeyboardInterrupt(f"{outcome.kept} Continue with: nas.resume({name!r})")
-    if outcome.shipped is not None and outcome.shipped.lost is not None:
-        raise outcome.shipped.lost
+    if outcome.finished is not None and outcome.finished.lost is not None:
+        raise outcome.finished.lost
     return StoredStudy(name, db, run.results_dir)
 
 

@@ -123,7 +123,7 @@ class ScoresBegin:
 
 
 @dataclass(frozen=True, slots=True)
-class Shipping:
+class ResultsBegin:
     """The best network is tested; the report and the export are written."""
 
 
@@ -151,7 +151,7 @@ Event: TypeAlias = (
     | BenchReady
     | RunsMade
     | ScoresBegin
-    | Shipping
+    | ResultsBegin
     | TestSkipped
 )
 Watcher: TypeAlias = Callable[[Event], None]

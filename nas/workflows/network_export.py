@@ -70,7 +70,7 @@ def trained_network(network: NetworkRequest, results_dir: Path) -> ExportRequest
         WeightsError: they are missing or changed.
     """
     from nas.training import load_study_task
-    from nas.workflows.ship import trial_request
+    from nas.workflows.finish_study import trial_request
 
     with open_store(network.db, create=False) as store:
         store.look_in(results_dir)

@@ -35,22 +35,22 @@ from nas.workflows.requests import REPORT_TIMEOUT, RunRequest, SearchRequest
 
 if TYPE_CHECKING:
     from nas.tuner import RunSettings
+    from nas.workflows.finish_study import FinishedStudy
     from nas.workflows.preflight_checks import Preflight
-    from nas.workflows.ship import Shipped
 
 
 @dataclass(frozen=True)
 class SearchOutcome:
     """The end of a run of a study, after `seconds`; `resume` is the command to continue it.
 
-    `shipped` holds the files of a complete study; None if the run was interrupted.
+    `finished` holds the files of a complete study; None if the run was interrupted.
     """
 
     study: Study
     seconds: float
     resume: str
     interrupted: bool
-    shipped: "Shipped | None" = None
+    finished: "FinishedStudy | None" = None
 
     @property
     def kept(self) -> str:
@@ -160,8 +160,8 @@ def finish(
             if ready.spec.networks:
                 store.set_state(name, "FAILED")
             raise _none_complete(outcome.study, store.command(f"show {name}"))
-        shipped = _shipped(store, outcome, best, ready, run, on_event)
-    return replace(outcome, shipped=shipped)
+        finished = _finish(store, outcome, best, ready, run, on_event)
+    return replace(outcome, finished=finished)
 
 
 def measure(
@@ -263,23 +263,23 @@ def _run_settings(store: Store, spec: StudySpec, run: RunRequest, folder: str) -
     )
 
 
-def _shipped(
+def _finish(
     store: Store,
     outcome: SearchOutcome,
     best: Trial,
     ready: "Preflight",
     run: RunRequest,
     on_event: events.Watcher,
-) -> "Shipped":
+) -> "FinishedStudy":
     """Export the study; after an interruption, tell how to complete it."""
-    from nas.workflows.ship import ship
+    from nas.workflows.finish_study import finish_study
 
     name = ready.spec.name
-    on_event(events.Shipping())
+    on_event(events.ResultsBegin())
     left = f"the trials of {name} are complete, the report and the export are not"
     remedy = f"Have them with: {outcome.resume}"
     try:
-        return ship(store, outcome.study, best, ready.task, run, on_event)
+        return finish_study(store, outcome.study, best, ready.task, run, on_event)
     except KeyboardInterrupt as error:
         raise InterruptedStudyError(f"interrupted: {left}.", remedy) from error
     except (OSError, ExportError) as error:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from nas.cli import rows
+from nas.cli import study_tables
 from nas.figures.front import front_figure
 from nas.figures.report import report_html
 from nas.figures.table import point_facts, point_row
@@ -118,7 +118,7 @@ def test_the_rows_tell_means_seeds_and_where_a_result_is_from(trials: list[Trial
     found = StudyResults(SPEC, trials)
     number = next(iter(found.confirmed))
     again = next(t for t in trials if t.replicate_of == number)
-    shown = {r["trial"]: r for r in rows.shown(trials, found)}
+    shown = {r["trial"]: r for r in study_tables.shown(trials, found)}
     own = found.estimate(number)
     first = found.trainings[number][0].value("top1_error")
     assert shown[number]["value"] == percent(own.mean)
@@ -129,8 +129,8 @@ def test_the_rows_tell_means_seeds_and_where_a_result_is_from(trials: list[Trial
     assert data["top1_error_low"] < data["top1_error"] < data["top1_error_high"]
     assert (data["top1_error"], data["observed_top1_error"]) == (own.mean, first)
     done = next(t for t in trials if t.state is TrialState.COMPLETE)
-    (reused,) = rows.shown([replace(done, origin="other/7")], found)
+    (reused,) = study_tables.shown([replace(done, origin="other/7")], found)
     assert reused["state"] == "complete, reused from other#7"
     single = StudyResults(SPEC, [t for t in trials if t.replicate_of is None])
-    assert "seeds" not in rows.columns(single)
-    assert "seeds" in rows.columns(found)
+    assert "seeds" not in study_tables.columns(single)
+    assert "seeds" in study_tables.columns(found)

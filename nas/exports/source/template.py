@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from nas.errors import ExportError
 from nas.exports.source.layer_text import Expression, Numbers, Term, expression, facts, module
-from nas.exports.source.parts import Item, SourceModule, is_attribute, output
+from nas.exports.source.module_tree import Item, SourceModule, is_attribute, output
 from nas.space import Activation, BatchNorm
 
 _BODY = " " * 8

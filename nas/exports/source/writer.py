@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from nas import __version__
 from nas.cost import total_cost
 from nas.exports.request import ExportRequest
-from nas.exports.source.parts import SourceModule, split
+from nas.exports.source.module_tree import SourceModule, split
 from nas.exports.source.template import Template, bracketed
 from nas.space import Add, Layer
 

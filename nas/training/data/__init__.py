@@ -16,11 +16,11 @@ from nas.errors import TaskError
 from nas.space import Shape
 from nas.study import StudySpec, TaskRequest
 from nas.training.data.images import DataRequest, Source
-from nas.training.data.own import image_at
 from nas.training.data.problem import Problem, Scores
 from nas.training.data.records import Files
 from nas.training.data.split import Indices, balanced_subset, stratified, take
 from nas.training.data.task import Augmentation, Split, Task
+from nas.training.data.user_images import image_at
 
 __all__ = [
     "Augmentation",

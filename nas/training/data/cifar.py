@@ -14,7 +14,7 @@ from nas.errors import TaskError
 from nas.training.data.cache import cache_dir, cached
 from nas.training.data.cifar_batches import CIFAR10, CIFAR100, SIDE, Batches
 from nas.training.data.images import DataRequest, Source
-from nas.training.data.own import checked_folder, read_images
+from nas.training.data.user_images import checked_folder, read_images
 
 _TIMEOUT = 30.0  # seconds without an answer
 _REMEDY = (

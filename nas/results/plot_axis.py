@@ -6,7 +6,7 @@ from nas.metrics import Metric
 
 
 @dataclass(frozen=True, slots=True)
-class Axis:
+class PlotAxis:
     """One axis: the metric of an objective, and its full label with unit and conditions."""
 
     metric: Metric

@@ -19,9 +19,9 @@ from nas.workflows import (
     FolderRenamed,
     LatencySkipped,
     OtherImages,
+    ResultsBegin,
     RunRequest,
     SearchOutcome,
-    Shipping,
     StudyComplete,
     StudyReady,
     TestSkipped,
@@ -83,7 +83,7 @@ class Screen:
                 click.echo(f"measuring the latency of the best on {device}")
             case LatencySkipped(cause=cause):
                 click.echo(f"latency not measured: {cause}", err=True)
-            case Shipping():
+            case ResultsBegin():
                 click.echo("all trials have ended; testing the best, writing the report and the "
                            "export")  # fmt: skip
             case _:
@@ -112,25 +112,25 @@ def conclude(outcome: SearchOutcome, said: Output, db: str | None) -> int:
     Raises:
         WeightsError: the weights of the best network are lost.
     """
-    shipped = outcome.shipped
-    if shipped is None:
+    finished = outcome.finished
+    if finished is None:
         return interrupted(outcome)
-    from nas.cli import train_result, verdict
+    from nas.cli import search_result, train_result
 
     if outcome.study.spec.networks:
         if said.json:
-            output.echo_json(train_result.document(shipped, outcome.seconds))
+            output.echo_json(train_result.document(finished, outcome.seconds))
         else:
-            train_result.conclude(shipped, said.say)
+            train_result.conclude(finished, said.say)
     elif said.json:
-        output.echo_json(verdict.document(outcome.study, shipped, outcome.seconds))
+        output.echo_json(search_result.document(outcome.study, finished, outcome.seconds))
     else:
-        verdict.conclude(outcome.study, shipped, said.say)
-    if said.say and shipped.lost is None:
-        verdict.next_steps(read_address(db), outcome.study.spec)
-    if shipped.lost is not None:
+        search_result.conclude(outcome.study, finished, said.say)
+    if said.say and finished.lost is None:
+        search_result.next_steps(read_address(db), outcome.study.spec)
+    if finished.lost is not None:
         again = f"Then type: {outcome.resume}"
-        raise WeightsError(shipped.lost.cause, f"{shipped.lost.remedy} {again}")
+        raise WeightsError(finished.lost.cause, f"{finished.lost.remedy} {again}")
     return 0
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from nas.cli import STARTED, output, rows
+from nas.cli import STARTED, output, study_tables
 from nas.cli.front import print_front
 from nas.metrics import LATENCY
 from nas.results import (
@@ -21,19 +21,19 @@ from nas.results import (
 from nas.store import Address
 from nas.study import Study, StudySpec, Trial
 from nas.units import duration
-from nas.workflows import Shipped
+from nas.workflows import FinishedStudy
 
 
-def document(study: Study, shipped: Shipped, seconds: float) -> dict[str, Any]:
+def document(study: Study, finished: FinishedStudy, seconds: float) -> dict[str, Any]:
     """Return the result for `--json`; `seconds` is the duration of the run."""
-    found = shipped.results
-    best = trial_record(shipped.best, found)
+    found = finished.results
+    best = trial_record(finished.best, found)
     latency = measured_latencies(found.spec, found.reports)
     return {
         "study": found.spec.name,
         "seconds": round(seconds, 3),
         **front_record(found),
-        "best": best | {"test_errors": found.test_values(shipped.best.number)},
+        "best": best | {"test_errors": found.test_values(finished.best.number)},
         "confirmed": [
             trial_record(own[0], found) | {"errors": [t.value(found.metric.name) for t in own]}
             for number, own in found.trainings.items()
@@ -42,25 +42,25 @@ def document(study: Study, shipped: Shipped, seconds: float) -> dict[str, Any]:
         "verdicts": found.verdicts,
         "latency": {number: asdict(each) for number, each in latency.items()},
         "reused": [trial.number for trial in study.trials if trial.origin],
-        "report": str(shipped.report),
-        "export": [str(path) for path in shipped.files],
+        "report": str(finished.report),
+        "export": [str(path) for path in finished.files],
     }
 
 
-def conclude(study: Study, shipped: Shipped, say: bool) -> None:
+def conclude(study: Study, finished: FinishedStudy, say: bool) -> None:
     """Print the front, the best and all file locations; `say` False prints only the result."""
     spec = study.spec
     click.echo("" if say else None, nl=say)
-    print_front(shipped.results)
-    _print_best(shipped)
+    print_front(finished.results)
+    _print_best(finished)
     if not say:
         return
     note = study_note(spec)
     if note:
         output.field("note", note)
-    output.field("report", str(shipped.report))
-    files = ", ".join(path.name for path in shipped.files)
-    output.field("exported", f"{shipped.directory}: {files}" if files else "nothing, see below")
+    output.field("report", str(finished.report))
+    files = ", ".join(path.name for path in finished.files)
+    output.field("exported", f"{finished.directory}: {files}" if files else "nothing, see below")
     output.field("took", f"{duration(time.monotonic() - STARTED)} for {_trials(study)}")
 
 
@@ -81,19 +81,19 @@ def _trials(study: Study) -> str:
     return f"{trials}, {reused} of them reused" if reused else trials
 
 
-def _print_best(shipped: Shipped) -> None:
+def _print_best(finished: FinishedStudy) -> None:
     """Print the best and the references as a table, and whether they differ significantly."""
-    found, best = shipped.results, shipped.best
+    found, best = finished.results, finished.best
     spec = found.spec
     epochs = output.plural(spec.ladder.max_epochs, "epoch")
-    shown = rows.shown([best, *found.references], found)
+    shown = study_tables.shown([best, *found.references], found)
     shown[0]["name"] = "the best"
     without = ("role", "family", "epochs", "state", "arch_id", "shape", "observed")
-    columns = {"name": "", **rows.columns(found, without, bool(spec.latency))}
+    columns = {"name": "", **study_tables.columns(found, without, bool(spec.latency))}
     click.echo("")
     others = " and the published references" if found.references else ""
     title = f"the best{others} ({spec.task}, {epochs})"
-    output.table(title, columns, shown, rows.NUMBERS, "params")
+    output.table(title, columns, shown, study_tables.NUMBERS, "params")
     output.field("\nbest", f"trial {best.number}: {best.architecture}", 12)
     for line in found.verdicts:
         output.field(f"test {found.metric.short}", line)

@@ -17,7 +17,7 @@ from nas.workflows.requests import RunRequest
 
 
 @dataclass(frozen=True)
-class Shipped:
+class FinishedStudy:
     """The results of a finished study, with tests, and the locations of its files.
 
     There are no `files` if the weights of the best are `lost`: missing or changed.
@@ -31,9 +31,9 @@ class Shipped:
     lost: WeightsError | None = None
 
 
-def ship(
+def finish_study(
     store: Store, study: Study, best: Trial, task: Task, run: RunRequest, on_event: events.Watcher
-) -> Shipped:
+) -> FinishedStudy:
     """Test the best and the references under all their seeds, write the report, export the best."""
     spec = study.spec
     directory = run.results_dir / store.folder(spec.name)
@@ -54,7 +54,7 @@ def ship(
             files = export_network(request, target, force=True, formats=run.formats)
     except WeightsError as error:
         lost = error
-    return Shipped(found, best, report, target, files, lost)
+    return FinishedStudy(found, best, report, target, files, lost)
 
 
 def _test(
