@@ -97,7 +97,7 @@ def kendall(one: Array, other: Array) -> Array:
 
 def _ranks_apart(rows: Array) -> Array:
     """Return the difference of every two ranks of a row; ranks, so that infinities can be told."""
-    ranks = rankdata(rows, axis=1)
+    ranks: Array = rankdata(rows, axis=1)
     return ranks[:, :, None] - ranks[:, None, :]
 
 
