@@ -66,7 +66,7 @@ def hypervolume_figure(view: StudyView, look: PageTheme | None = None) -> go.Fig
         uirevision=view.name,
         margin_t=34,
         xaxis_title_text=title("candidates ended", look),
-        yaxis_title_text=title("hypervolume (% of the reference box, 1 seed each)", look),
+        yaxis_title_text=title("hypervolume (% of the area)", look),
     )
     if not view.progress:
         return empty(figure, "no candidate has ended yet", look)
