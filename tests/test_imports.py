@@ -1,7 +1,9 @@
 """Imports: the command line and the rules load no heavy library."""
 
 import ast
+import contextlib
 import json
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -46,6 +48,29 @@ def test_no_heavy_library_comes_with(module: str) -> None:
 
 def test_the_check_sees_a_heavy_library() -> None:
     assert "sqlalchemy" in loaded_by("import sqlalchemy")
+
+
+@pytest.mark.parametrize("command", ["list", "show", "front"])
+def test_a_command_that_reads_the_record_loads_neither_torch_nor_ray(
+    command: str, tmp_path: Path
+) -> None:
+    database = tmp_path / "nas.db"
+    with contextlib.closing(sqlite3.connect(database)) as connection:
+        connection.executescript((Path(__file__).parent / "pinned" / "study.sql").read_text())
+    study = ["igcv3-20m-madds-digits"] if command != "list" else []
+    calls = [
+        ["nas", *words, "--db", str(database)] for words in (["db", "upgrade"], [command, *study])
+    ]
+    loaded = loaded_by(
+        "from contextlib import redirect_stdout, suppress\n"
+        "import io, sys\n"
+        "from nas.cli import main\n"
+        f"for sys.argv in {calls!r}:\n"
+        "    with redirect_stdout(io.StringIO()) as out, suppress(SystemExit):\n"
+        "        main()\n"
+        "assert 'madds' in out.getvalue(), out.getvalue()"
+    )
+    assert loaded & {"torch", "ray", "plotly", "optuna"} == set()
 
 
 def test_the_help_loads_none_either() -> None:

@@ -19,7 +19,6 @@ from nas.results import (
 from nas.store import StudyState, StudySummary, open_store, read_address, without_collecting
 from nas.study import StudySpec, Trial
 from nas.user_folders import results_folder
-from nas.workflows.network_export import export, trained_network
 from nas.workflows.network_requests import NetworkExportRequest, NetworkRequest
 from nas.workflows.networks import study_trial
 from nas.workflows.request import Request
@@ -62,6 +61,7 @@ class StoredTrial:
             NasError: the trial has no weights, or they are missing or changed.
         """
         from nas.training import build, load_weights
+        from nas.workflows.network_export import trained_network  # loads torch
 
         request = trained_network(self._request, self.study.results_dir)
         network = build(request.layers())
@@ -88,6 +88,8 @@ class StoredTrial:
             NasError: the trial has no weights, or they are missing or changed.
             ExportError: the directory may not be written, or a file failed its check.
         """
+        from nas.workflows.network_export import export  # loads torch
+
         return export(
             NetworkExportRequest(
                 network=self._request,
