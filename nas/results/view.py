@@ -294,15 +294,17 @@ def _metric_axis(spec: StudySpec, goal: Objective) -> PlotAxis:
 def _points(found: StudyResults, axes: tuple[str, str]) -> tuple[Point, ...]:
     spec, goal, points = found.spec, metric(axes[1]), []
     entries = {entry.name: entry for entry in (*spec.fixed, *spec.references)}
+    further: dict[int, list[Trial]] = {}
+    for trial in found.trials:
+        if trial.replicate_of is not None:
+            further.setdefault(trial.replicate_of, []).append(trial)
     for trial in found.trials:
         if trial.replicate_of is not None:
             continue
         group = _group(trial, found.standing(trial.number))
         name = spec.network_name(trial) if spec.networks else trial.reference or ""
         point = _point(spec, trial, group, entries.get(name), axes)
-        curves = tuple(
-            _curve(spec, own) for own in found.trials if own.replicate_of == trial.number
-        )
+        curves = tuple(_curve(spec, own) for own in further.get(trial.number, ()))
         points.append(replace(_estimated(point, found, axes[1]), further_curves=curves))
     return tuple(sorted(points, key=lambda point: _table_order(point, goal)))
 
