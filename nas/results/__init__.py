@@ -16,6 +16,7 @@ from nas.results.measured_latency import (
     over_budget,
     report_kind,
 )
+from nas.results.point import Point, PointGroup
 from nas.results.records import (
     choice_columns,
     choice_record,
@@ -38,7 +39,7 @@ from nas.results.settings_text import (
 from nas.results.single_trial import COST_NAMES, further_seed, trial_details, trial_role
 from nas.results.stage_table import SHORT_NAMES, StageTable, table_value
 from nas.results.trial_reports import MOST_CLASSES, Reports, recorded_scores, trial_notes
-from nas.results.view import Point, PointGroup, StudyView, study_view
+from nas.results.view import StudyView, study_view
 
 __all__ = [
     "COST_NAMES",

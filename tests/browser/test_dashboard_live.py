@@ -11,7 +11,8 @@ import pytest
 from werkzeug.serving import make_server
 
 from nas.dashboards.app import create_app
-from nas.results.view import PointGroup, study_view
+from nas.results.point import PointGroup
+from nas.results.view import study_view
 from nas.store import open_store
 from nas.study.trial import TrialState
 from tests.classified import with_metrics

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from nas.figures import write_report
-from nas.results.view import PointGroup, study_view
+from nas.results.point import PointGroup
+from nas.results.view import study_view
 from tests.figures.drawn_study import make_spec, make_trials
 
 pytestmark = pytest.mark.browser

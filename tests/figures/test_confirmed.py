@@ -10,8 +10,9 @@ from nas.figures.front import front_figure
 from nas.figures.report import report_html
 from nas.figures.table import point_facts, point_row
 from nas.results.findings import StudyResults
+from nas.results.point import PointGroup
 from nas.results.records import trial_record
-from nas.results.view import PointGroup, study_view
+from nas.results.view import study_view
 from nas.study.study import Study
 from nas.study.trial import Trial, TrialState
 from nas.units import percent

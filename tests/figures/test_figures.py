@@ -16,7 +16,8 @@ from nas.figures import (
     write_report,
 )
 from nas.figures.scale import Scale
-from nas.results.view import PointGroup, study_view
+from nas.results.point import PointGroup
+from nas.results.view import study_view
 from tests.figures.drawn_study import make_spec, make_trials
 
 SPEC = make_spec()

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nas.results.findings import StudyResults
+from nas.results.point import PointGroup
 from nas.results.stage_table import stage_table
-from nas.results.view import PointGroup, study_view
+from nas.results.view import study_view
 from nas.study.trial import TrialState
 from nas.units import percent
 from tests.figures.drawn_study import RUNGS, START, make_spec, make_trials

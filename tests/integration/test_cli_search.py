@@ -18,7 +18,7 @@ from plotly.utils import PlotlyJSONEncoder
 from nas.dashboards import parts
 from nas.dashboards.reader import Reader
 from nas.results.findings import StudyResults
-from nas.results.view import PointGroup
+from nas.results.point import PointGroup
 from nas.store import open_store
 from nas.study.trial import Trial, TrialState
 from nas.units import percent
