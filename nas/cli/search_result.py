@@ -58,10 +58,15 @@ def conclude(study: Study, finished: FinishedStudy, say: bool) -> None:
     note = study_note(spec)
     if note:
         output.field("note", note)
+    print_files(finished, "nothing, see below", f" for {_trials(study)}")
+
+
+def print_files(finished: FinishedStudy, nothing: str, trained: str = "") -> None:
+    """Print the locations of a study's files, `nothing` without an export, and the time it took."""
     output.field("report", str(finished.report))
     files = ", ".join(path.name for path in finished.files)
-    output.field("exported", f"{finished.directory}: {files}" if files else "nothing, see below")
-    output.field("took", f"{duration(time.monotonic() - STARTED)} for {_trials(study)}")
+    output.field("exported", f"{finished.directory}: {files}" if files else nothing)
+    output.field("took", f"{duration(time.monotonic() - STARTED)}{trained}")
 
 
 def next_steps(database: Address, spec: StudySpec) -> None:

@@ -1,13 +1,13 @@
 """Output of `nas train` on the trained networks, on the screen and as JSON."""
 
-import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
-from nas.cli import STARTED, output
+from nas.cli import output
+from nas.cli.search_result import print_files
 from nas.cost import total_cost
 from nas.results import StudyResults, recorded_scores, trial_notes
 from nas.space import parse_input
@@ -79,10 +79,7 @@ def conclude(finished: FinishedStudy, say: bool) -> None:
         click.echo(f"{found.spec.network_name(finished.best)}: {line}")
     if say:
         click.echo("")
-        output.field("report", str(finished.report))
-        files = ", ".join(path.name for path in finished.files)
-        output.field("exported", f"{finished.directory}: {files}" if files else "nothing")
-        output.field("took", duration(time.monotonic() - STARTED))
+        print_files(finished, "nothing")
 
 
 def _summary(errors: list[float]) -> str:
