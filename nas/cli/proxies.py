@@ -18,7 +18,6 @@ _COLUMNS = {
     "rho": "rho",
     "interval": "95 %",
     "margin": "less madds",
-    "cost": "ms each",
     "verdict": "verdict",
 }
 
@@ -65,8 +64,7 @@ def _say(json_: bool) -> Watcher:
 
 
 def _print(found: "ScoreAudit", again: str) -> None:
-    findings = [*found.findings, *([found.together] if found.together else [])]
-    output.table("", _COLUMNS, [_row(each) for each in findings], "n rho cost", "cost margin")
+    output.table("", _COLUMNS, [_row(each) for each in found.findings], "n rho", "margin")
     click.echo("")
     if not any(finding.n for finding in found.findings if not finding.baseline):
         what = "the complete candidates of the band have no scores" if found.n else _too_few(found)
@@ -77,8 +75,6 @@ def _print(found: "ScoreAudit", again: str) -> None:
         f"over {output.plural(found.n, 'complete candidate')} of {found.band}; rho: Spearman's, "
         "positive where a higher score went with a lower error"
     )
-    if found.together:
-        click.echo("the rank average is judged on the candidates that chose its parts: flattered")
 
 
 def _too_few(found: "ScoreAudit") -> str:
@@ -98,7 +94,6 @@ def _row(finding: "ScoreFinding") -> dict[str, str]:
         "rho": f"{rho.value:+.2f}" if rho else "",
         "interval": _ends(rho) if rho else "",
         "margin": _interval(margin) if margin else "",
-        "cost": f"{finding.cost_ms:.0f}" if finding.cost_ms is not None else "",
         "verdict": finding.verdict,
     }
 
@@ -121,7 +116,6 @@ def _document(spec: "StudySpec", found: "ScoreAudit") -> dict[str, Any]:
         "complete": found.complete,
         "needed": FEWEST,
         "scores": [_plain(finding) for finding in found.findings],
-        "rank_average": _plain(found.together) if found.together else None,
     }
 
 
@@ -139,5 +133,4 @@ def _plain(finding: "ScoreFinding") -> dict[str, Any]:
         "rho_less_madds": three(finding.margin),
         "used": finding.used,
         "verdict": finding.verdict,
-        "cost_ms": finding.cost_ms,
     }

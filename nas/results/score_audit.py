@@ -31,9 +31,7 @@ from nas.stats import FEWEST, Interval, Values, correlation, correlation_differe
 from nas.study import Trial
 
 BASELINES = ("madds", "params", "depth")
-TOGETHER = "rank average"
-
-_COST_SUFFIX = "_ms"
+_TIME_SUFFIX = "_ms"  # of times, which earlier versions stored among the scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +39,13 @@ class ScoreFinding:
     """The finding on one score.
 
     `n` candidates have it; `rho` is None for fewer than 10 candidates, or if the score or the error
-    is constant. `margin` is rho minus the rho of the MAdds on the same candidates. `cost_ms` is the
-    mean time to compute the score.
+    is constant. `margin` is rho minus the rho of the MAdds on the same candidates.
     """
 
     name: str
     n: int
     rho: Interval | None
     margin: Interval | None = None
-    cost_ms: float | None = None
 
     @property
     def baseline(self) -> bool:
@@ -79,15 +75,13 @@ class ScoreFinding:
 class ScoreAudit:
     """The findings on all scores, baselines last, over `n` candidates of the band.
 
-    `complete` counts candidates of any cost. `band` is a text. `together` is the rank average of
-    the scores that pass; it is biased upwards, because the same candidates selected these scores.
+    `complete` counts candidates of any cost. `band` is a text.
     """
 
     band: str
     n: int
     complete: int
     findings: tuple[ScoreFinding, ...]
-    together: ScoreFinding | None
 
     @property
     def enough(self) -> bool:
@@ -107,14 +101,7 @@ def audit_scores(
     findings = tuple(
         _judged(name, _column(name, members), members, metric) for name in _names(members)
     )
-    weights = {
-        finding.name: finding.rho.low for finding in findings if finding.used and finding.rho
-    }
-    together = None
-    if weights:
-        ranked = rank_average([scores(trial) for trial in members], weights)
-        together = _judged(TOGETHER, ranked, members, metric)
-    return ScoreAudit(_band_text(budget), len(members), len(complete), findings, together)
+    return ScoreAudit(_band_text(budget), len(members), len(complete), findings)
 
 
 def in_band(trials: Sequence[Trial], budget: Sequence[Constraint]) -> list[Trial]:
@@ -128,30 +115,7 @@ def in_band(trials: Sequence[Trial], budget: Sequence[Constraint]) -> list[Trial
 def scores(trial: Trial) -> dict[str, float]:
     """Return the training-free scores of a trial by name, without their computing times."""
     found = trial.proxies or {}
-    return {name: value for name, value in found.items() if not name.endswith(_COST_SUFFIX)}
-
-
-def rank_average(rows: Sequence[Mapping[str, float]], weights: Mapping[str, float]) -> Values:
-    """Return the weighted mean of the ranks of each row among all, from 0 (worst) to 1 (best).
-
-    A missing score counts as the middle rank. Shape (rows,).
-
-    Raises:
-        ValueError: no weight is positive.
-    """
-    from scipy.stats import rankdata  # takes time to load; only the audit needs it
-
-    total = sum(weights.values())
-    if total <= 0:
-        raise ValueError(f"no score has a positive weight: {dict(weights)}")
-    mean = np.zeros(len(rows))
-    for name, weight in weights.items():
-        values = np.array([row.get(name, math.nan) for row in rows], dtype=float)
-        has = ~np.isnan(values)
-        shares = np.full(len(rows), 0.5)
-        shares[has] = (rankdata(values[has]) - 0.5) / max(1, int(has.sum()))
-        mean += weight / total * shares
-    return mean
+    return {name: value for name, value in found.items() if not name.endswith(_TIME_SUFFIX)}
 
 
 def _names(trials: Sequence[Trial]) -> list[str]:
@@ -160,7 +124,7 @@ def _names(trials: Sequence[Trial]) -> list[str]:
     for trial in trials:
         seen.update(trial.proxies or ())
     depth = ["depth"] if "depth" in seen else []
-    found = [name for name in seen if not name.endswith(_COST_SUFFIX) and name not in BASELINES]
+    found = [name for name in seen if not name.endswith(_TIME_SUFFIX) and name not in BASELINES]
     return [*sorted(found), "madds", "params", *depth]
 
 
@@ -180,10 +144,7 @@ def _judged(name: str, values: Values, trials: Sequence[Trial], metric: Metric) 
     margin = None
     if name not in BASELINES:
         margin = correlation_difference(values[has], _column("madds", trials)[has], rightness)
-    costs = [trial.proxies[f"{name}{_COST_SUFFIX}"] for trial in trials
-             if trial.proxies and f"{name}{_COST_SUFFIX}" in trial.proxies]  # fmt: skip
-    cost = sum(costs) / len(costs) if costs else None
-    return ScoreFinding(name, int(has.sum()), correlation(values[has], rightness), margin, cost)
+    return ScoreFinding(name, int(has.sum()), correlation(values[has], rightness), margin)
 
 
 def _band_text(budget: Sequence[Constraint]) -> str:

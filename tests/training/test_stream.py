@@ -174,11 +174,11 @@ def test_an_image_that_vanishes_or_breaks_is_named(tmp_path: Path, count: int) -
     found = list(feed.ordered(7))
     image = (tmp_path / "11.png").read_bytes()
     (tmp_path / "11.png").write_bytes(b"no image")
-    with pytest.raises(TaskError, match=carrying("11.png … --resume")) as caught:
+    with pytest.raises(TaskError, match=carrying("11.png … nas resume STUDY")) as caught:
         list(feed.ordered(7))
     assert "\n" not in caught.value.cause
     (tmp_path / "11.png").unlink()
-    with pytest.raises(TaskError, match=carrying("11.png … --resume")):
+    with pytest.raises(TaskError, match=carrying("11.png … nas resume STUDY")):
         list(feed.ordered(7))
     (tmp_path / "11.png").write_bytes(image)
     assert same(list(feed.ordered(7)), found)

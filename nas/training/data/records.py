@@ -71,7 +71,7 @@ class Files:
 def unreadable_file(name: str, error: OSError) -> TaskError:
     """Return the error about an image whose file cannot be read."""
     if isinstance(error, FileNotFoundError):
-        return TaskError(f"{name} no longer exists.", "Restore it, then continue with --resume.")
+        return TaskError(f"{name} no longer exists.", "Restore it, then run: nas resume STUDY")
     return TaskError(f"{name} cannot be read: {error.strerror}.", "Correct its permissions.")
 
 

@@ -99,7 +99,7 @@ class StreamFeed:
             return unreadable_file(name, refused.unread)
         return TaskError(
             f"{name} can no longer be read as an image ({refused.why}).",
-            "Replace or delete it, then go on with --resume.",
+            "Replace or delete it, then run: nas resume STUDY",
         )
 
     def _scaled(self, pixels: Pixels, draws: Tensor, recipe: Recipe | None) -> Tensor:

@@ -2,8 +2,6 @@
 
     synflow    log of the flow through all weights of the linearised network (Tanaka et al. 2020)
     naswot     log determinant of the kernel of binary ReLU codes (Mellor et al. 2021)
-    jacob_cov  how little the input gradients of the images resemble one another (the same authors'
-               first version)
     zico       mean of the gradients over their deviation between batches (Li et al. 2023)
     grad_norm  length of the gradients of the loss, summed over the layers
     depth      number of convolutions and linear layers: a baseline, like the MAdds
@@ -18,7 +16,6 @@ changed by them.
 """
 
 import math
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -49,21 +46,11 @@ from nas.training.loop.memory_batches import Feed
 from nas.training.loop.streamed_batches import StreamFeed
 from nas.training.network.module import Network, initialise
 
-PROXIES = ("synflow", "naswot", "jacob_cov", "zico", "grad_norm")
-MS = "_ms"  # suffix of a score's name: its time in milliseconds
+PROXIES = ("synflow", "naswot", "zico", "grad_norm")
 
 _BATCHES = 2  # the minimum for a deviation
 _MOST, _FEWEST = 32, 16  # images in a batch; fewer if they are large
 _PIXELS = 4096  # in a batch, about: 16 images of 16x16
-_RIDGE = 1e-5  # of jacob_cov, as published
-
-_PARTS = {  # of the work, used by each score
-    "synflow": ("build", "synflow"),
-    "naswot": ("build", "forward", "naswot"),
-    "jacob_cov": ("build", "forward", "jacob_cov"),
-    "grad_norm": ("build", "forward", "grad_norm"),
-    "zico": ("build", "forward", "grad_norm", "zico"),
-}
 
 Batch = tuple[Tensor, Tensor]
 Loss = Callable[[Tensor, Tensor], Tensor]  # the mean loss of outputs for targets
@@ -92,28 +79,24 @@ def proxy_batches(task: Task, seed: int, device: torch.device | str | None = Non
 def proxy_scores(
     layers: Sequence[Layer], batches: Sequence[Batch], seed: int, loss: Loss = F.cross_entropy
 ) -> dict[str, float]:
-    """Return the scores of a network with random weights, and their times as `NAME_ms`.
+    """Return the scores of a network with random weights.
 
     `layers` must be lowered for the images of the two `batches`; `seed` draws the weights. Equal
     arguments give equal scores, on one device and number of threads. A score that cannot be
-    computed, such as ReLU codes of a network without a ReLU, is omitted. `NAME_ms` is the time of
-    one score alone (they share passes), `total_ms` of all. Without batches nothing is computed.
+    computed, such as ReLU codes of a network without a ReLU, is omitted. Without batches nothing is
+    computed.
     """
     if not batches:
         return {}
-    device = batches[0][0].device
-    clock = _Clock(device)
     network = Network(layers)
     initialise(network, torch.Generator().manual_seed(seed))
-    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network.to(batches[0][0].device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     network.train()
-    clock.lap("build")
-    found: dict[str, float | None] = {"synflow": synflow(network, layers)}
-    clock.lap("synflow")
-    found |= _by_gradients(network, batches, clock, loss)
+    found = {"synflow": synflow(network, layers), **_by_gradients(network, batches, loss)}
     found["depth"] = float(sum(isinstance(layer, Conv | Linear) for layer in layers))
-    scores = {name: value for name, value in found.items() if value is not None}
-    return {name: value for name, value in scores.items() if math.isfinite(value)} | clock.costs()
+    return {
+        name: score for name, score in found.items() if score is not None and math.isfinite(score)
+    }
 
 
 def score_if_it_fits(
@@ -204,29 +187,21 @@ def _weighted(module: nn.Module, x: Tensor) -> Tensor:
 
 
 def _by_gradients(
-    network: Network, batches: Sequence[Batch], clock: "_Clock", loss: Loss
+    network: Network, batches: Sequence[Batch], loss: Loss
 ) -> dict[str, float | None]:
     """Return the scores that need images."""
     weights = [m.weight for m in network.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
     (images, labels), second = batches
-    images = images.detach().clone().requires_grad_()
     codes = _Codes(len(images), images.device)
     with _hooked(network, codes):
         logits = network(images)
-    clock.lap("forward", less=codes.seconds)
-    found: dict[str, float | None] = {"naswot": codes.score()}
-    clock.lap("naswot", more=codes.seconds)
-    (slopes,) = torch.autograd.grad(logits.sum(), images, retain_graph=True)
-    found["jacob_cov"] = jacobian_score(slopes.flatten(1))
-    clock.lap("jacob_cov")
     one = torch.autograd.grad(loss(logits, labels), weights)
-    found["grad_norm"] = float(torch.stack([g.norm() for g in one]).double().sum())
-    clock.lap("grad_norm")
-    del logits
     other = torch.autograd.grad(loss(network(second[0]), second[1]), weights)
-    found["zico"] = zico_score(one, other)
-    clock.lap("zico")
-    return found
+    return {
+        "naswot": codes.score(),
+        "grad_norm": float(torch.stack([g.norm() for g in one]).double().sum()),
+        "zico": zico_score(one, other),
+    }
 
 
 class _Codes:
@@ -234,19 +209,15 @@ class _Codes:
 
     def __init__(self, images: int, device: torch.device) -> None:
         self.units = 0
-        self.seconds = 0.0
-        self._clock = _Clock(device)
         self._both = torch.zeros(images, images, dtype=torch.float64, device=device)
         self._on = torch.zeros(images, dtype=torch.float64, device=device)
 
     def add(self, module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         """Add the output of one activation, shape (images, C, H, W)."""
-        self._clock.restart()
         on = (output.detach() > 0).flatten(1).float()
         self.units += on.shape[1]
         self._both += on @ on.T  # counts, exact in single precision
         self._on += on.sum(1)
-        self.seconds += self._clock.read()
 
     def score(self) -> float | None:
         """Return log det (K + 1), K_ij the number of units that agree on the images i and j.
@@ -274,22 +245,6 @@ def _hooked(network: nn.Module, codes: _Codes) -> Iterator[None]:
             handle.remove()
 
 
-def jacobian_score(slopes: Tensor) -> float | None:
-    """Return -sum(log v + 1/v) of the eigenvalues v of the correlations between the rows.
-
-    `slopes`, shape (images, inputs), are the gradients of the summed logits. 1e-5 is added to each
-    v, as published. None if a row is constant, which has no correlation.
-    """
-    rows = slopes.detach().double().cpu()
-    rows = rows - rows.mean(1, keepdim=True)
-    lengths = rows.norm(dim=1, keepdim=True)
-    if not bool((lengths > 0).all()):
-        return None
-    rows = rows / lengths
-    values = torch.linalg.eigvalsh(rows @ rows.T).clamp(min=0) + _RIDGE
-    return -float((values.log() + 1 / values).sum())
-
-
 def zico_score(one: Sequence[Tensor], other: Sequence[Tensor]) -> float | None:
     """Return the sum over layers of log(sum of mean |g| / deviation of g between two batches).
 
@@ -304,37 +259,3 @@ def zico_score(one: Sequence[Tensor], other: Sequence[Tensor]) -> float | None:
         sums.append(ratio.masked_fill_(apart == 0, 0.0).sum(dtype=torch.float64))
     found = torch.stack(sums)
     return float(found[found > 0].log().sum()) if bool((found > 0).any()) else None
-
-
-class _Clock:
-    """Time of each part; waits for the GPU before each reading."""
-
-    def __init__(self, device: torch.device) -> None:
-        self._wait: Callable[[], None] = lambda: None
-        if device.type == "cuda":
-            self._wait = lambda: torch.cuda.synchronize(device)
-        self._laps: dict[str, float] = {}
-        self.restart()
-
-    def restart(self) -> None:
-        """Restart the clock."""
-        self._wait()
-        self._start = time.perf_counter()
-
-    def read(self) -> float:
-        """Return the seconds since the last start."""
-        self._wait()
-        return time.perf_counter() - self._start
-
-    def lap(self, name: str, less: float = 0.0, more: float = 0.0) -> None:
-        """Record the seconds since the last lap under `name`, minus `less` plus `more`."""
-        self._laps[name] = self.read() - less + more
-        self.restart()
-
-    def costs(self) -> dict[str, float]:
-        """Return the milliseconds of each score alone, and of all together."""
-        alone = {
-            f"{name}{MS}": sum(self._laps[part] for part in parts) for name, parts in _PARTS.items()
-        }
-        costs = alone | {f"total{MS}": sum(self._laps.values())}
-        return {name: round(1000 * seconds, 3) for name, seconds in costs.items()}
