@@ -148,7 +148,7 @@ def _picker(reader: Reader) -> Any:
 
 def _card(name: str, heading: str) -> Any:
     graph = dcc.Graph(id=name, config=cast("Any", CONFIG), figure={"layout": {"height": 380}})
-    return html.Section([html.H2(heading), graph], className="card")
+    return html.Section([html.H2(heading), graph], id=f"{name}-card", className="card")
 
 
 def _detail() -> Any:

@@ -66,6 +66,8 @@ def _register_drawing(app: dash.Dash, reader: Reader) -> None:
         Output("front", "figure"),
         Output("curves", "figure"),
         Output("hypervolume", "figure"),
+        Output("front-card", "hidden"),
+        Output("hypervolume-card", "hidden"),
         Output("name", "children"),
         Output("summary", "children"),
         Output("note", "children"),
@@ -84,7 +86,7 @@ def _register_drawing(app: dash.Dash, reader: Reader) -> None:
     def poll(
         _ticks: int | None, study: str | None, look: dict[str, bool], seen: Any
     ) -> tuple[Any, ...]:
-        unchanged = (no_update,) * 9
+        unchanged = (no_update,) * 11
         try:
             options = [entry.name for entry in reversed(reader.studies())]
             if not study:
@@ -139,9 +141,11 @@ def _register_table(app: dash.Dash, reader: Reader) -> None:
 
 def _drawn(view: StudyView, look: PageTheme) -> tuple[Any, ...]:
     return (
-        front_figure(view, look),
+        no_update if view.fixed else front_figure(view, look),
         learning_curves_figure(view, look),
-        hypervolume_figure(view, look),
+        no_update if view.fixed else hypervolume_figure(view, look),
+        view.fixed,  # a training has neither a front nor a hypervolume
+        view.fixed,
         view.name,
         view.summary,
         view.note,

@@ -1,6 +1,7 @@
 """The dashboard's server: access, headers, health, errors."""
 
 import socket
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from nas.dashboards.app import create_app, serve
 from nas.dashboards.parts import export_command
 from nas.errors import NasError, StoreError
+from nas.study import FixedNetwork
 from tests.figures.drawn_study import make_spec, make_trials
 from tests.figures.stored import store_study
 
@@ -91,15 +93,13 @@ def test_the_export_command_can_be_pasted() -> None:
     assert export_command("s", 3, "my dir/x.db").endswith("--db 'my dir/x.db'")
 
 
-def test_a_study_whose_metric_is_not_installed_is_named_in_the_status(tmp_path: Path) -> None:
-    path = tmp_path / "nas.db"
-    spec = make_spec(task="lamps", metrics=("lamp_error",))
-    store_study(path, spec, make_trials(make_spec(), candidates=3))
+def polled(path: Path, study: str) -> Any:
+    """Return the answer to the poll of an open page."""
     client = create_app(str(path)).server.test_client()
     dependencies = client.get("/_dash-dependencies").get_json()
     poll = next(each for each in dependencies if "status.children" in each["output"])
     names = [name.split(".") for name in poll["output"].strip(".").split("...")]
-    values = {"tick": 1, "study": spec.name, "look": {"dark": False, "narrow": False}, "seen": None}
+    values = {"tick": 1, "study": study, "look": {"dark": False, "narrow": False}, "seen": None}
     answer = client.post(
         "/_dash-update-component",
         json={
@@ -111,4 +111,24 @@ def test_a_study_whose_metric_is_not_installed_is_named_in_the_status(tmp_path: 
         },
     )
     assert answer.status_code == 200
-    assert "lamp_error" in answer.get_data(as_text=True)
+    return answer
+
+
+def test_a_study_whose_metric_is_not_installed_is_named_in_the_status(tmp_path: Path) -> None:
+    path = tmp_path / "nas.db"
+    spec = make_spec(task="lamps", metrics=("lamp_error",))
+    store_study(path, spec, make_trials(make_spec(), candidates=3))
+    assert "lamp_error" in polled(path, spec.name).get_data(as_text=True)
+
+
+@pytest.mark.parametrize("trained", [False, True])
+def test_a_training_has_learning_curves_but_no_front(tmp_path: Path, trained: bool) -> None:
+    path, made = tmp_path / "nas.db", make_spec()
+    fixed = [
+        FixedNetwork(one.name, "igcv3", one.architecture.text) for one in made.space.published[:1]
+    ]
+    spec = replace(made, networks=tuple(fixed) if trained else (), published=not trained)
+    store_study(path, spec, make_trials(made, candidates=3)[:1])
+    parts = polled(path, spec.name).get_json()["response"]
+    assert parts["front-card"]["hidden"] is parts["hypervolume-card"]["hidden"] is trained
+    assert ("front" in parts, "curves" in parts) == (not trained, True)
