@@ -10,7 +10,7 @@ from nas.exports import ExportRequest, WeightsOrigin, export_network
 from nas.figures import write_report
 from nas.results import MOST_CLASSES, Estimate, StudyResults, recorded_scores, study_view
 from nas.store import Store
-from nas.study import Study, StudySpec, Trial, file_sha256
+from nas.study import Study, StudySpec, Trial
 from nas.training import Session, Task, default_device, read_recipe
 from nas.workflows import events
 from nas.workflows.requests import RunRequest
@@ -95,7 +95,7 @@ def trial_request(store: Store, found: StudyResults, trial: Trial, task: Task) -
 
     Raises:
         NasError: the trial has no weights, because it did not reach full fidelity.
-        WeightsError: they are missing or changed.
+        WeightsError: they are missing.
     """
     spec = found.spec
     if trial.weights_path is None or trial.last is None:
@@ -149,10 +149,10 @@ def _estimates(found: StudyResults, trial: Trial) -> dict[str, Estimate]:
 
 
 def _weights(store: Store, spec: StudySpec, trial: Trial) -> Path:
-    """Return the path of a trial's weights, checked to be as recorded.
+    """Return the path of a trial's weights; what loads them compares their hash.
 
     Raises:
-        WeightsError: they are missing or changed.
+        WeightsError: they are missing.
     """
     file = store.weights_file(spec.name, trial)
     if file is None:
@@ -160,10 +160,5 @@ def _weights(store: Store, spec: StudySpec, trial: Trial) -> Path:
             f"the weights of trial {trial.number} are missing: there is no {trial.weights_path} in "
             "the results folder.",
             "Restore the folder, or name it: --results DIR",
-        )
-    if trial.weights_sha256 and file_sha256(file) != trial.weights_sha256:
-        raise WeightsError(
-            f"{file} does not contain the recorded weights of trial {trial.number} of {spec.name}.",
-            "Restore the original file.",
         )
     return file

@@ -67,7 +67,7 @@ def trained_network(network: NetworkRequest, results_dir: Path) -> ExportRequest
 
     Raises:
         NasError: there is no such trial, or it has no weights.
-        WeightsError: they are missing or changed.
+        WeightsError: they are missing.
     """
     from nas.training import load_study_task
     from nas.workflows.finish_study import trial_request

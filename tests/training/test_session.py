@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from nas.errors import TaskError
+from nas.errors import TaskError, WeightsError
 from nas.space.file import load_space
 from nas.space.layers import Shape
 from nas.space.lowering import lower
@@ -320,7 +320,7 @@ def test_weights_that_changed_are_refused_before_they_are_taken(tmp_path: Path) 
     run, other, file = session(seed=1), session(seed=2), tmp_path / "weights.safetensors"
     digest, before = run.save_weights(file), other.test()
     session(seed=3).save_weights(file)  # of an equal network: nothing but the hash tells
-    with pytest.raises(TaskError, match=carrying(file.name)):
+    with pytest.raises(WeightsError, match=carrying(file.name)):
         other.load_weights(file, digest)
     assert other.test() == before
 
@@ -330,15 +330,15 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     run.save_weights(tmp_path / "w.safetensors")
     task = load_task("digits")
     other = Session(small_layers(), task, RECIPE, 1, 0, "cpu")
-    with pytest.raises(TaskError, match=carrying("w.safetensors")):
+    with pytest.raises(WeightsError, match=carrying("w.safetensors")):
         other.load_weights(tmp_path / "w.safetensors", None)
 
 
 def test_missing_and_broken_weights_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(TaskError, match=carrying("none.safetensors")):
+    with pytest.raises(WeightsError, match=carrying("none.safetensors")):
         session().load_weights(tmp_path / "none.safetensors", None)
     (tmp_path / "broken.safetensors").write_bytes(b"12345678 nothing")
-    with pytest.raises(TaskError, match=carrying("broken.safetensors")):
+    with pytest.raises(WeightsError, match=carrying("broken.safetensors")):
         session().load_weights(tmp_path / "broken.safetensors", None)
 
 

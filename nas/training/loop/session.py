@@ -217,7 +217,7 @@ class Session:
         """Load the weights in a file of `save_weights`, which returned `sha256`.
 
         Raises:
-            TaskError: the file is missing, broken, has changed, or belongs to another network.
+            WeightsError: the file is missing, broken, has changed, or belongs to another network.
         """
         load_weights(self.evaluated, path, sha256)
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 from safetensors.torch import load, save_file
-from torch import nn
+from torch import Tensor, nn
 
-from nas.errors import TaskError
+from nas.errors import TaskError, WeightsError
 from nas.files import write_whole
 
 
@@ -35,24 +35,43 @@ def save_weights(network: nn.Module, path: Path) -> str:
     return digest
 
 
-def load_weights(network: nn.Module, path: Path, sha256: str | None) -> None:
-    """Load the weights from a file that `save_weights` wrote for an equal network.
+def read_weights(path: Path, sha256: str | None = None) -> dict[str, Tensor]:
+    """Return the weights in a safetensors file, by their names in the state dict.
 
-    `sha256` is its recorded hash; None if there is none.
+    `sha256` is the recorded hash of the file; None if there is none.
 
     Raises:
-        TaskError: the file is missing, broken, changed, or belongs to another network.
+        WeightsError: the file is missing, changed, or not a safetensors file.
     """
     try:
         content = path.read_bytes()
-        if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
-            raise TaskError(
-                f"{path} has changed since it was recorded.", "Restore the original file."
-            )
-        network.load_state_dict(load(content))
-    except (OSError, SafetensorError, RuntimeError) as error:
-        raise TaskError(
-            f"{path} does not contain the weights of this network "
-            f"({str(error).strip().splitlines()[0][:120]}).",
-            "Give the file that was saved for this trial.",
+    except OSError as error:
+        raise WeightsError(
+            f"the weights {path} cannot be read: {error.strerror or error}.",
+            "Restore the file, or export the architecture without weights: --arch.",
+        ) from error
+    if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
+        raise WeightsError(
+            f"the weights {path} have changed since they were recorded.",
+            "Restore the original file, or export the architecture without weights: --arch.",
+        )
+    try:
+        return load(content)
+    except SafetensorError as error:
+        raise WeightsError(f"{path} contains no weights: {error}.", "Restore the file.") from error
+
+
+def load_weights(network: nn.Module, path: Path, sha256: str | None = None) -> None:
+    """Load a safetensors file with exactly the keys and shapes of `network`.
+
+    Raises:
+        WeightsError: as in `read_weights`, or the weights belong to another network.
+    """
+    try:
+        network.load_state_dict(read_weights(path, sha256))
+    except RuntimeError as error:
+        detail = [line for line in str(error).splitlines() if line.strip()][:2][-1].strip()
+        raise WeightsError(
+            f"the weights {path} do not fit the network: {detail[:200]}",
+            "Restore the weights of this trial, or export without weights: --arch.",
         ) from error
