@@ -6,7 +6,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from nas.figures.hover import brief, full
+from nas.figures.hover import brief, headline
 from nas.figures.scale import Scale
 from nas.figures.theme import PUBLISHED_SYMBOLS, SYMBOLS, PageTheme, empty, title
 from nas.results import Point, PointGroup, StudyView
@@ -126,7 +126,7 @@ def _cloud(
     texts = (
         {"hovertemplate": brief(view, group, exact=not (scale.log and scale.zero))}
         if many
-        else {"hovertext": [full(view, point) for point in points], "hoverinfo": "text"}
+        else {"hovertext": [headline(view, point) for point in points], "hoverinfo": "text"}
     )
     colour = _colours(view, points, look.colour(group.value), look)
     cloud = _trace_type(view)(
@@ -178,7 +178,7 @@ def _front(view: StudyView, scale: Scale, look: PageTheme) -> list[Any]:
             "color": _colours(view, points, colour, look),
             "line": {"width": 1.5, "color": look.colour("surface")},
         },
-        hovertext=[full(view, point) for point in points],
+        hovertext=[headline(view, point) for point in points],
         hoverinfo="text",
         showlegend=bool(points),
     )
@@ -211,10 +211,15 @@ def _draw_bars(trace: Any, view: StudyView, points: Sequence[Point], colour: str
 
 
 def _published(view: StudyView, scale: Scale, look: PageTheme) -> list[Any]:
+    """Return a trace for each published network; its symbol does not depend on results."""
+    named = sorted(point.number for point in view.points if point.title)
     return [
-        _reference(view, point, PUBLISHED_SYMBOLS[index % len(PUBLISHED_SYMBOLS)], scale, look)
-        for index, point in enumerate(view.group(PointGroup.PUBLISHED))
-    ]
+        _reference(
+            view, point, PUBLISHED_SYMBOLS[named.index(point.number) % len(PUBLISHED_SYMBOLS)],
+            scale, look,
+        )
+        for point in view.group(PointGroup.PUBLISHED)
+    ]  # fmt: skip
 
 
 def _reference(view: StudyView, point: Point, symbol: str, scale: Scale, look: PageTheme) -> Any:
@@ -228,7 +233,7 @@ def _reference(view: StudyView, point: Point, symbol: str, scale: Scale, look: P
             "color": look.colour("published"),
             "line": {"width": 1.5, "color": look.colour("surface")},
         },
-        hovertext=[full(view, point)],
+        hovertext=[headline(view, point)],
         hoverinfo="text",
     )
     _draw_bars(trace, view, [point], look.colour("published"))
@@ -281,11 +286,7 @@ def _label_heights(heights: Sequence[float]) -> list[float]:
 
 
 def _draw_budget(figure: go.Figure, view: StudyView, look: PageTheme) -> None:
-    right = figure.layout.xaxis.range[1]
     for limit in _limits(view):
-        figure.add_vrect(
-            x0=limit, x1=right * 2, fillcolor=look.colour("shade"), line_width=0, layer="below"
-        )
         figure.add_vline(
             x=limit, line={"color": look.colour("budget"), "width": 1.5, "dash": "dash"}
         )

@@ -22,27 +22,6 @@ def family(view: StudyView, point: Point) -> str:
     return point.architecture.space if len(view.families) > 1 else ""
 
 
-def full(view: StudyView, point: Point) -> str:
-    """Return a hover label with the architecture as an aligned table by stage."""
-    table = view.stage_table(point)
-    widths = [max(map(len, column)) for column in zip(table.header, *table.rows, strict=True)]
-    lines = [
-        "  ".join(
-            cell.ljust(width) if last else cell.rjust(width)
-            for cell, width, last in zip(
-                row, widths, [True, *[False] * (len(row) - 2), True], strict=True
-            )
-        )
-        for row in (table.header, *table.rows)
-    ]
-    shared = ", ".join(f"{key} {value}" for key, value in table.shared)
-    if shared:
-        lines.append(f"all stages: {shared}")
-    # No-break spaces: the columns must stay aligned whatever the page does with white space.
-    body = [escape(line.rstrip()).replace(" ", "\N{NO-BREAK SPACE}") for line in lines]
-    return "<br>".join((headline(view, point), "", *body))
-
-
 def brief(view: StudyView, group: PointGroup, exact: bool) -> str:
     """Return the label template for thousands of points, without architectures.
 

@@ -18,6 +18,7 @@ from nas.figures import (
 from nas.figures.scale import Scale
 from nas.results.point import PointGroup
 from nas.results.view import study_view
+from tests.classified import with_metrics
 from tests.figures.drawn_study import make_spec, make_trials
 
 SPEC = make_spec()
@@ -70,15 +71,27 @@ def test_published_points_are_named_and_a_narrow_page_names_them_in_the_legend()
     assert titles <= {t.name for t in narrow.data}
 
 
-def test_hover_shows_the_architecture_as_aligned_lines() -> None:
+def test_hover_is_two_lines_that_name_the_trial() -> None:
     point = VIEW.group(PointGroup.FRONT)[0]
     text = trace(front_figure(VIEW), PointGroup.FRONT.label).hovertext[0]
     lines = text.split("<br>")
+    assert len(lines) == 2
     assert lines[0].startswith(f"<b>trial {point.number}</b>")
-    rows = [line for line in lines if line.startswith("stage")]
-    assert len(rows) == 8  # the heading and seven stages
-    column = rows[0].index("g1") + 1
-    assert all(row[column].isdigit() or row[column] == "–" for row in rows[1:])
+
+
+def test_a_published_network_keeps_its_symbol_when_the_ranks_change() -> None:
+    def symbols(trials: Any) -> dict[str, str]:
+        view = study_view(SPEC, trials)
+        titles = {point.title for point in view.group(PointGroup.PUBLISHED)}
+        return {t.name: t.marker.symbol for t in front_figure(view).data if t.name in titles}
+
+    first = next(t for t in TRIALS if t.reference)
+    worst = replace(
+        first, measurements=tuple(with_metrics(m, top1_error=0.99) for m in first.measurements)
+    )
+    changed = [worst if t is first else t for t in TRIALS]
+    assert symbols(changed) == symbols(TRIALS)
+    assert len(symbols(TRIALS)) > 1
 
 
 def test_text_of_a_study_never_becomes_markup(tmp_path: Path) -> None:
