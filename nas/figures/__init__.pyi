@@ -3,6 +3,8 @@ from .costs import write_costs_page as write_costs_page
 from .curves import hypervolume_figure as hypervolume_figure
 from .curves import learning_curves_figure as learning_curves_figure
 from .front import front_figure as front_figure
+from .front_options import FrontOptions as FrontOptions
+from .front_options import colour_names as colour_names
 from .hover import point_standing as point_standing
 from .hover import point_summary as point_summary
 from .page_assets import page_style as page_style

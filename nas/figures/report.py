@@ -17,7 +17,8 @@ from nas.figures.document import (
     table_section,
     write_document,
 )
-from nas.figures.front import GL_FROM, front_figure
+from nas.figures.front import front_figure
+from nas.figures.front_drawing import GL_FROM
 from nas.figures.page_assets import report_script
 from nas.figures.table import headers, numeric, point_facts, point_row
 from nas.figures.theme import PageTheme

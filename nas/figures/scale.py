@@ -19,10 +19,13 @@ class Scale:
     zero: bool
 
     @classmethod
-    def of(cls, values: Sequence[float], ends: Sequence[float] = ()) -> "Scale":
+    def of(
+        cls, values: Sequence[float], ends: Sequence[float] = (), log: bool | None = None
+    ) -> "Scale":
         """Return the scale that shows `values` and the `ends` of their bars, all non-negative.
 
-        For the ends, a logarithmic axis is extended downwards by at most a factor of ten.
+        `log` selects a logarithmic axis; None selects it for a wide range. For the ends, a
+        logarithmic axis is extended downwards by at most a factor of ten.
         """
         positive = [value for value in values if value > 0]
         zero = len(positive) < len(values)
@@ -30,7 +33,7 @@ class Scale:
             return cls(False, 0.0, 1.0, zero)
         low, high = min(positive), max(positive)
         top = max([high, *ends])
-        if high / low >= _LOG_FROM:
+        if high / low >= _LOG_FROM if log is None else log:
             bottom = max(min([low, *ends]), low / _DECADE)
             return cls(True, bottom / 2 if zero else bottom, top, zero)
         return cls(False, 0.0 if zero else min([low, *ends]), top, zero)

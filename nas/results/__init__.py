@@ -39,7 +39,7 @@ from nas.results.settings_text import (
 from nas.results.single_trial import COST_NAMES, further_seed, trial_details, trial_role
 from nas.results.stage_table import SHORT_NAMES, StageTable, table_value
 from nas.results.trial_reports import MOST_CLASSES, Reports, recorded_scores, trial_notes
-from nas.results.view import StudyView, study_view
+from nas.results.view import StudyView, axis_names, study_view
 
 __all__ = [
     "COST_NAMES",
@@ -60,6 +60,7 @@ __all__ = [
     "StudyResults",
     "StudyView",
     "audit_scores",
+    "axis_names",
     "candidates_text",
     "choice_columns",
     "choice_record",

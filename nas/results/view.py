@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from nas.metrics import MADDS, Metric, Source, metric
+from nas.metrics import ACTS, LATENCY, MADDS, PARAMS, Metric, Source, metric
 from nas.results.findings import (
+    Estimate,
     HypervolumeStep,
     Standing,
     StudyResults,
@@ -134,14 +135,16 @@ def study_view(
     reports: Reports | None = None,
     versions: Mapping[str, str] | None = None,
     state: str | None = None,
+    axes: tuple[str | None, str | None] = (None, None),
 ) -> StudyView:
     """Return the view of a study.
 
     `reports` come from the store: of the test split, of latency, of anything unusual; `versions`
-    are the library versions of the study; `state` is its state in the store.
+    are the library versions of the study; `state` is its state in the store. `axes` are two of
+    `axis_names`; None is the first cost, and the first measured metric, of the objectives.
     """
     reports = reports or {}
-    x, y = _axes(spec)
+    x, y = _axes(spec, axes)
     found = StudyResults(spec, trials, reports)
     points = _points(found, (x.name, y.name))
     said = _said(reports, measured_latencies(spec, reports))
@@ -191,11 +194,22 @@ def _confusion(found: StudyResults) -> dict[str, Any]:
     }
 
 
-def _axes(spec: StudySpec) -> tuple[PlotAxis, PlotAxis]:
-    """Return the first cost and the first measured metric among the objectives, as axes."""
+def axis_names(spec: StudySpec) -> tuple[str, ...]:
+    """Return the metrics that can be axes of a figure: costs, then those measured in training."""
+    costs = [MADDS, PARAMS, ACTS, *([LATENCY] if spec.latency_tables else [])]
+    return (*(each.name for each in costs), *spec.metrics)
+
+
+def _axes(spec: StudySpec, names: tuple[str | None, str | None]) -> tuple[PlotAxis, PlotAxis]:
+    """Return the axes of these names; by default the first cost and the first measured metric."""
     known = [goal for goal in spec.goals if goal.known] or [MADDS]
     measured = [goal for goal in spec.goals if not goal.known] or [spec.reported]
-    return _cost_axis(spec, known[0]), _metric_axis(spec, measured[0])
+    chosen = [
+        metric(name) if name else default
+        for name, default in zip(names, (known[0], measured[0]), strict=True)
+    ]
+    x, y = (_cost_axis(spec, one) if one.known else _metric_axis(spec, one) for one in chosen)
+    return x, y
 
 
 def _staircase(spec: StudySpec, x: PlotAxis, y: PlotAxis) -> bool:
@@ -232,20 +246,22 @@ def _points(found: StudyResults, axes: tuple[str, str]) -> tuple[Point, ...]:
         name = spec.network_name(trial) if spec.networks else trial.reference or ""
         point = _point(spec, trial, group, entries.get(name), axes)
         curves = tuple(_curve(spec, own) for own in further.get(trial.number, ()))
-        points.append(replace(_estimated(point, found, axes[1]), further_curves=curves))
+        points.append(replace(_estimated(point, found, axes), further_curves=curves))
     return tuple(sorted(points, key=lambda point: _table_order(point, goal)))
 
 
-def _estimated(point: Point, found: StudyResults, name: str) -> Point:
+def _estimated(point: Point, found: StudyResults, axes: tuple[str, str]) -> Point:
     """Return the point of a complete network with its estimates; other points unchanged."""
     number = point.number
-    own, along = found.estimate(number), found.estimate(number, name)
-    if own is None or along is None:
+    own, along = found.estimate(number), _along(found, number, axes[1])
+    if own is None:
         return point
+    across = _along(found, number, axes[0])
     others = {other: found.estimate(number, other) for other in found.spec.metrics[1:]}
     return replace(
         point,
-        y=along.mean,
+        x=across.mean if across else point.x,
+        y=along.mean if along else point.y,
         value=own.mean,
         others={other: each.mean for other, each in others.items() if each},
         spread=along,
@@ -253,6 +269,11 @@ def _estimated(point: Point, found: StudyResults, name: str) -> Point:
         test=found.test(number),
         words=found.words(number),
     )
+
+
+def _along(found: StudyResults, number: int, name: str) -> Estimate | None:
+    """Return the estimate of a network along an axis; None where the axis is a cost."""
+    return found.estimate(number, name) if name in found.spec.metrics else None
 
 
 def _point(
@@ -265,6 +286,7 @@ def _point(
     last, name = trial.last, spec.reported.name
     numbers = entry.numbers if entry else {}
     others = {other: trial.value(other) for other in spec.metrics[1:]}
+    x, y = (trial.value(axis) for axis in axes)
     return Point(
         number=trial.number,
         group=group,
@@ -273,8 +295,8 @@ def _point(
         architecture=trial.architecture,
         cost=trial.cost,
         counted=trial.counted,
-        x=trial.value(axes[0]) or 0.0,
-        y=trial.value(axes[1]),
+        x=x or 0.0,
+        y=None if x is None else y,
         value=trial.value(name),
         others={other: value for other, value in others.items() if value is not None},
         epoch=last.epoch if last else 0,

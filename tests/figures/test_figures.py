@@ -9,13 +9,16 @@ import pytest
 
 from nas.errors import ExportError
 from nas.figures import (
+    FrontOptions,
     PageTheme,
     front_figure,
     hypervolume_figure,
     learning_curves_figure,
     write_report,
 )
+from nas.figures.front_options import choice_of
 from nas.figures.scale import Scale
+from nas.results import axis_names
 from nas.results.point import PointGroup
 from nas.results.view import study_view
 from tests.classified import with_metrics
@@ -43,7 +46,8 @@ def test_each_group_is_drawn_at_its_values(group: Any) -> None:
 
 def test_groups_differ_in_symbol_and_not_in_colour_alone() -> None:
     figure = front_figure(VIEW)
-    symbols = [t.marker.symbol for t in figure.data if t.mode == "markers"]
+    groups = [t for t in figure.data if t.mode == "markers" and t.name != "chosen"]
+    symbols = [t.marker.symbol for t in groups]
     assert len(symbols) == len(set(symbols)) == 9
 
 
@@ -92,6 +96,34 @@ def test_a_published_network_keeps_its_symbol_when_the_ranks_change() -> None:
     changed = [worst if t is first else t for t in TRIALS]
     assert symbols(changed) == symbols(TRIALS)
     assert len(symbols(TRIALS)) > 1
+
+
+def test_axes_colour_and_hidden_groups_can_be_selected() -> None:
+    view = study_view(SPEC, TRIALS, axes=("params", "loss"))
+    options = FrontOptions(
+        log_x=True, colour="g1", hidden=frozenset({PointGroup.STOPPED}), limit=4e6, chosen=(0,)
+    )
+    figure = front_figure(view, options=options)
+    assert figure.layout.xaxis.type == "log"
+    assert not trace(figure, PointGroup.STOPPED.label).x
+    drawn = trace(figure, PointGroup.DOMINATED.label)
+    assert list(drawn.x) == [p.cost.params for p in view.group(PointGroup.DOMINATED)]
+    assert list(drawn.marker.color) == [
+        choice_of(p, "g1") for p in view.group(PointGroup.DOMINATED)
+    ]
+    assert figure.layout.coloraxis.colorbar.title.text == "g1"
+    assert list(trace(figure, "chosen").customdata) == [0]
+    assert any(s.editable and s.x0 == 4e6 for s in figure.layout.shapes)
+    words = front_figure(VIEW, options=FrontOptions(colour="relu"))
+    assert {"mixed"} < {t.name for t in words.data if t.marker.symbol == "square"}
+
+
+def test_every_axis_of_a_study_has_a_figure() -> None:
+    for x in axis_names(SPEC):
+        for y in axis_names(SPEC):
+            view = study_view(SPEC, TRIALS, axes=(x, y))
+            assert (view.x.name, view.y.name) == (x, y)
+            assert front_figure(view, options=FrontOptions(log_y=True)).data
 
 
 def test_text_of_a_study_never_becomes_markup(tmp_path: Path) -> None:

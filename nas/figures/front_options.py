@@ -1,0 +1,74 @@
+"""FrontOptions: what a reader selects in the figure of the front."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nas.results import Point, PointGroup, StudyView
+from nas.space import Value, format_value
+
+FAMILY = "family"
+MIXED = "mixed"
+
+
+@dataclass(frozen=True)
+class FrontOptions:
+    """Options of the figure of the front.
+
+    `log_x` and `log_y` select logarithmic axes; None selects by the range of the values. `colour`
+    is a choice of the space, or `family`; None colours by standing. Points of the groups `hidden`
+    are left out. `limit` is a ceiling on the x axis that the reader moves, in exact units;
+    `chosen` are the numbers of marked trials.
+    """
+
+    log_x: bool = False
+    log_y: bool | None = None
+    colour: str | None = None
+    hidden: frozenset[PointGroup] = frozenset()
+    limit: float | None = None
+    chosen: tuple[int, ...] = ()
+
+
+def colour_names(view: StudyView) -> tuple[str, ...]:
+    """Return what points can be coloured by: choices with several values, and the family."""
+    values: dict[str, set[Value | None]] = {}
+    for point in view.points:
+        for key in point.architecture.keys:
+            values.setdefault(key, set()).update(point.architecture.column(key))
+    varied = [key for key, found in values.items() if len(found - {None}) > 1]
+    return (*([FAMILY] if len(view.families) > 1 else []), *varied)
+
+
+def choice_of(point: Point, key: str) -> float | str | None:
+    """Return a choice of a network as one value; None if the network has no such choice.
+
+    A number is the mean over the blocks, for the depth the sum over the stages; a word is that of
+    all blocks, or `mixed`.
+    """
+    if key == FAMILY:
+        return point.architecture.space
+    if key not in point.architecture.keys:
+        return None
+    values = [value for value in _of_blocks(point, key) if value is not None]
+    numbers = [float(value) for value in values if _is_number(value)]
+    if numbers and len(numbers) == len(values):
+        return sum(numbers) / (1 if key == "depth" else len(numbers))
+    words = {format_value(value) for value in values}
+    return None if not words else words.pop() if len(words) == 1 else MIXED
+
+
+def _of_blocks(point: Point, key: str) -> Sequence[Value | None]:
+    """Return the value of each block; of each stage where the choice is of the stage itself."""
+    architecture = point.architecture
+    column = architecture.column(key)
+    if key in ("depth", "width") or "depth" not in architecture.keys:
+        return column
+    depths = architecture.column("depth")
+    return [
+        value
+        for value, depth in zip(column, depths, strict=True)
+        for _ in range(int(depth) if _is_number(depth) else 1)
+    ]
+
+
+def _is_number(value: Value | None) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
