@@ -1,7 +1,7 @@
 """The local address of the page; imports no drawing library."""
 
 import socket
-from urllib.parse import urlencode
+from urllib.parse import quote
 
 HOST = "127.0.0.1"
 PORT = 8050
@@ -10,8 +10,7 @@ _TRIED = 50
 
 def url(port: int, study: str | None = None) -> str:
     """Return the address of the page, opened at `study`."""
-    query = f"?{urlencode({'study': study})}" if study else ""
-    return f"http://{HOST}:{port}/{query}"
+    return f"http://{HOST}:{port}/{f'study/{quote(study)}' if study else ''}"
 
 
 def check_port(port: int) -> None:

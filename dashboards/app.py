@@ -3,22 +3,20 @@
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, cast
 
 import dash
-from dash import dcc, html
 from werkzeug.serving import make_server
 
 from nas.dashboards.address import HOST, PORT, check_port, url
-from nas.dashboards.callbacks import HINT, register
-from nas.dashboards.guard import add_health, protect
-from nas.dashboards.parts import aria
+from nas.dashboards.callbacks import register
+from nas.dashboards.guard import add_health, answer_missing, protect
+from nas.dashboards.layout import page_layout
+from nas.dashboards.page_state import PageState
 from nas.dashboards.reader import Reader
 from nas.errors import NasError, StoreError
-from nas.figures import CONFIG, page_style
+from nas.figures import page_style
 from nas.store import open_store
 
-POLL_MILLISECONDS = 2500
 _INDEX = """<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -39,7 +37,8 @@ _INDEX = """<!DOCTYPE html>
 def create_app(store_url: str | None = None, study: str | None = None) -> dash.Dash:
     """Return the application over the store at `store_url`, opened read-only.
 
-    It shows `study`, or the newest one; `?study=NAME&trial=N` in the address takes precedence.
+    `/` lists the studies, `/study/NAME` and `/study/NAME/trial/N` show one. With `study`, it is
+    checked that there is such a study.
 
     Raises:
         StoreError: the store cannot be opened, or has no such study.
@@ -59,10 +58,11 @@ def create_app(store_url: str | None = None, study: str | None = None) -> dash.D
         add_log_handler=False,
         suppress_callback_exceptions=True,  # rows and headings are dynamic
     )
-    app.layout = lambda: _layout(reader)
-    register(app, reader, study)
+    app.layout = page_layout()
+    register(app, reader)
     add_health(app.server, lambda: _check(reader))
     protect(app.server, app.csp_hashes())
+    answer_missing(app.server, lambda path: _exists(reader, path))
     return app
 
 
@@ -101,57 +101,21 @@ def serve(
     server.server_close()
 
 
+def _exists(reader: Reader, path: str) -> bool:
+    """Tell whether the address names a study and a trial that are there."""
+    state = PageState.of(path, None)
+    with suppress(StoreError):  # the page says why the database cannot be read
+        names = {entry.name for entry in reader.studies()}
+        if state.wrong is not None or (state.study and state.study not in names):
+            return False
+        if state.study and state.trial is not None:
+            return reader.snapshot(state.study).view.point(state.trial) is not None
+    return True
+
+
 def _check(reader: Reader) -> str | None:
     try:
         reader.ping()
     except StoreError as error:
         return str(error)
     return None
-
-
-def _layout(reader: Reader) -> Any:
-    return html.Main(
-        [
-            dcc.Location(id="url", refresh=False),
-            dcc.Interval(id="tick", interval=POLL_MILLISECONDS),
-            dcc.Store(id="look", data={"dark": False, "narrow": False}),
-            dcc.Store(id="seen"),
-            dcc.Store(id="trial"),
-            dcc.Store(id="order", data={"header": None, "descending": False, "page": 0}),
-            html.Header(
-                [
-                    html.Div(
-                        [html.Label("Study", htmlFor="study"), _picker(reader)], className="picker"
-                    ),
-                    html.Div(id="status", role="status", className="small"),
-                ],
-                className="bar",
-            ),
-            html.H1(id="name"),
-            html.P(id="summary", className="lead", **aria(live="polite")),
-            html.P(id="note", className="note"),
-            html.Div(id="counters", className="tiles"),
-            html.Div([_card("front", "Error against cost"), _detail()], className="columns"),
-            _card("curves", "Learning curves"),
-            _card("hypervolume", "Progress"),
-            html.Section([html.H2("Trials"), html.Div(id="table")], className="card"),
-            html.Section([html.H2("Settings"), html.Div(id="settings")], className="card"),
-        ]
-    )
-
-
-def _picker(reader: Reader) -> Any:
-    """Return the list of studies; without options it would drop the study of the address."""
-    names = [] if _check(reader) else [entry.name for entry in reversed(reader.studies())]
-    return dcc.Dropdown(names, id="study", clearable=False, className="studies")
-
-
-def _card(name: str, heading: str) -> Any:
-    graph = dcc.Graph(id=name, config=cast("Any", CONFIG), figure={"layout": {"height": 380}})
-    return html.Section([html.H2(heading), graph], id=f"{name}-card", className="card")
-
-
-def _detail() -> Any:
-    return html.Section(
-        html.P(HINT, className="muted"), id="detail", className="card", **aria(live="polite")
-    )

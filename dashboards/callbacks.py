@@ -1,64 +1,66 @@
-"""The callbacks of the page: polling, drawing, sorting, selection; the address keeps the state."""
+"""The callbacks that draw the page: figures, tables and the chosen trial."""
 
 from datetime import datetime
 from typing import Any
-from urllib.parse import parse_qs, urlencode
 
 import dash
-from dash import ALL, ClientsideFunction, Input, Output, State, ctx, html, no_update
+from dash import ALL, Input, Output, Patch, State, ctx, html, no_update
 
-from nas.dashboards.parts import counters, detail, settings, trials
-from nas.dashboards.reader import Reader
-from nas.errors import NasError, StoreError
+from nas.dashboards.comparison import comparison
+from nas.dashboards.layout import PAGES, compare_hint
+from nas.dashboards.navigation import register_navigation, state_of
+from nas.dashboards.page_state import PageState
+from nas.dashboards.parts import counters, detail, missing, settings, studies_table, trials
+from nas.dashboards.reader import Reader, Snapshot
+from nas.errors import NasError
 from nas.figures import PageTheme, front_figure, hypervolume_figure, learning_curves_figure
-from nas.results import StudyView
 
 HINT = "Choose a point or a row to see its architecture."
+_FIGURES = 10  # outputs of a study
 
 
-def register(app: dash.Dash, reader: Reader, default: str | None) -> None:
-    """Register the callbacks; `default` is the study shown if the address names none."""
-    app.clientside_callback(  # type: ignore[no-untyped-call]
-        ClientsideFunction("nas", "look"),
-        Output("look", "data"),
-        Input("tick", "n_intervals"),
-        State("look", "data"),
-    )
-    _register_navigation(app, reader, default)
+def register(app: dash.Dash, reader: Reader) -> None:
+    """Register all callbacks of the page."""
+    register_navigation(app, reader)
+    _register_pages(app, reader)
     _register_drawing(app, reader)
     _register_table(app, reader)
 
 
-def _register_navigation(app: dash.Dash, reader: Reader, default: str | None) -> None:
+def _register_pages(app: dash.Dash, reader: Reader) -> None:
     @app.callback(
-        Output("url", "search"),
-        Output("study", "value"),
-        Output("trial", "data"),
-        Input("url", "search"),
-        Input("study", "value"),
-        Input("front", "clickData"),
-        Input("curves", "clickData"),
-        Input({"type": "row", "number": ALL}, "n_clicks"),
+        *(Output(page, "hidden") for page in PAGES),
+        Output("missing-page", "children"),
+        Output("studies", "children"),
+        Input("state", "data"),
+        Input("beat", "data"),
+        Input("find", "value"),
+        State("seen", "data"),
     )
-    def navigate(
-        search: str | None, study: str | None, front: Any, curves: Any, _rows: Any
-    ) -> tuple[Any, Any, Any]:
-        match ctx.triggered_id:
-            case "front" | "curves" as figure:
-                number = _clicked(front if figure == "front" else curves)
-            case {"number": row} if ctx.triggered[0]["value"]:
-                number = int(row)
-            case "study" if study:
-                return _search(study, None), no_update, None
-            case None | "url" if search is not None:  # None: the browser has not sent it yet
-                wanted, number = _read_search(search)
-                study = wanted or study or default or _newest(reader)
-                return _search(study, number), study, number
-            case _:
-                return no_update, no_update, no_update
-        if number is None:
-            return no_update, no_update, no_update
-        return _search(study, number), no_update, number
+    def show_page(data: Any, _beat: Any, find: str | None, seen: Any) -> tuple[Any, ...]:
+        if not data:
+            return (no_update,) * 5
+        state = state_of(data)
+        try:
+            entries = reader.studies()
+        except NasError:
+            page = "study-page" if seen else "studies-page"
+            return *(name != page for name in PAGES), no_update, no_update
+        absent = missing(state, reader.database, entries, lambda: _has_trial(reader, state))
+        if absent is None and state.study is None:
+            page, table = "studies-page", studies_table(entries, reader.database, find)
+        else:
+            page, table = "study-page" if absent is None else "missing-page", no_update
+        return *(name != page for name in PAGES), absent, table
+
+
+def _has_trial(reader: Reader, state: PageState) -> bool:
+    if state.trial is None:
+        return True
+    try:
+        return reader.snapshot(str(state.study)).view.point(state.trial) is not None
+    except NasError:
+        return True  # the status says why the study cannot be shown
 
 
 def _register_drawing(app: dash.Dash, reader: Reader) -> None:
@@ -73,33 +75,81 @@ def _register_drawing(app: dash.Dash, reader: Reader) -> None:
         Output("note", "children"),
         Output("counters", "children"),
         Output("settings", "children"),
+        Output("best-under", "children"),
         Output("seen", "data"),
         Output("status", "children"),
-        Output("study", "options"),
-        Input("tick", "n_intervals"),
-        Input("study", "value"),
+        Input("beat", "data"),
+        Input("state", "data"),
         Input("look", "data"),
         State("seen", "data"),
         # Otherwise a poll longer than the interval would be dropped every time.
         running=[(Output("tick", "disabled"), True, False)],
     )
-    def poll(
-        _ticks: int | None, study: str | None, look: dict[str, bool], seen: Any
-    ) -> tuple[Any, ...]:
-        unchanged = (no_update,) * 11
+    def poll(_beat: Any, data: Any, look: dict[str, bool], seen: Any) -> tuple[Any, ...]:
+        unchanged = (no_update,) * (_FIGURES + 2)
+        if not data or state_of(data).study is None:
+            return *unchanged, _listed(reader)
+        state = state_of(data)
         try:
-            options = [entry.name for entry in reversed(reader.studies())]
-            if not study:
-                return *unchanged, _nothing_yet(reader, options), options
-            snapshot = reader.snapshot(study)
+            snapshot = reader.snapshot(str(state.study))
+            activity = reader.activity(str(state.study))
         except NasError as error:
-            return *unchanged, _stale(error, seen), no_update
+            return *unchanged, _stale(error, seen)
         clock = datetime.now().astimezone().strftime("%H:%M:%S")
-        status = f"{snapshot.activity} · read at {clock}"
-        now = {"study": study, "seq": snapshot.seq, "look": look}
-        if seen and now == {key: seen[key] for key in now}:
-            return *unchanged, status, options
-        return *_drawn(snapshot.view, PageTheme(**look)), now | {"at": clock}, status, options
+        status = f"{activity} · read at {clock}"
+        drawn = {"study": state.study, "seq": snapshot.seq, "look": look}
+        front = drawn | data
+        now = {"drawn": drawn, "front": front, "study": state.study, "at": clock}
+        now["over"] = snapshot.view.done
+        if seen and all(seen[key] == now[key] for key in ("drawn", "front")):
+            return *unchanged, status
+        figures = _figures(snapshot, state, PageTheme(look["dark"], look["narrow"]), seen, now)
+        return *figures, best_under(snapshot, state), now, status
+
+
+def _figures(
+    snapshot: Snapshot, state: PageState, look: PageTheme, seen: Any, now: dict[str, Any]
+) -> tuple[Any, ...]:
+    """Return what has changed: everything, the front alone, or only the marked trials."""
+    view = snapshot.along(state.x, state.y)
+    if not seen or seen["drawn"] != now["drawn"]:
+        whole = snapshot.view
+        return (
+            no_update if whole.fixed else front_figure(view, look, state.options),
+            learning_curves_figure(whole, look),
+            no_update if whole.fixed else hypervolume_figure(whole, look),
+            whole.fixed,
+            whole.fixed,
+            whole.name,
+            whole.summary,
+            whole.note,
+            counters(whole),
+            settings(whole),
+        )
+    rest = (no_update,) * (_FIGURES - 1)
+    before, after = seen["front"], now["front"]
+    changed = {name for name in after if before.get(name) != after[name]}
+    figure = front_figure(view, look, state.options)
+    if changed <= {"trial", "compared"} and figure.data:
+        marks = Patch()
+        marks["data"][0]["x"], marks["data"][0]["y"] = (
+            list(figure.data[0].x),
+            list(figure.data[0].y),
+        )
+        return marks, *rest
+    return figure, *rest
+
+
+def best_under(snapshot: Snapshot, state: PageState) -> str:
+    """Return the best complete candidate up to the reader's ceiling, in words."""
+    if state.under is None:
+        return ""
+    view = snapshot.along(state.x, state.y)
+    found = view.best_under(state.under)
+    ceiling = f"{view.x.show(state.under)} {view.x.name}"
+    if found is None:
+        return f"no complete candidate up to {ceiling}"
+    return f"best up to {ceiling}: {found.label}, {view.y.show(found.y)}"
 
 
 def _register_table(app: dash.Dash, reader: Reader) -> None:
@@ -123,68 +173,40 @@ def _register_table(app: dash.Dash, reader: Reader) -> None:
     @app.callback(
         Output("table", "children"),
         Output("detail", "children"),
+        Output("compare", "children"),
         Input("seen", "data"),
         Input("order", "data"),
-        Input("trial", "data"),
+        Input("state", "data"),
+        State("look", "data"),
     )
-    def show(seen: Any, order: dict[str, Any], number: int | None) -> tuple[Any, Any]:
-        if not seen:
-            return no_update, no_update
+    def show(seen: Any, order: dict[str, Any], data: Any, look: dict[str, bool]) -> tuple[Any, ...]:
+        if not seen or not data or data["study"] != seen["study"]:
+            return (no_update,) * 3
+        state = state_of(data)
         try:
-            view = reader.last(seen["study"]).view
+            snapshot = reader.last(seen["study"])
         except NasError:
-            return no_update, no_update  # the status shows the error
-        point = None if number is None else view.point(number)
-        side = detail(view, point, reader.database) if point else html.P(HINT, className="muted")
-        return trials(view, order, number), side
+            return (no_update,) * 3  # the status shows the error
+        view = snapshot.view
+        point = None if state.trial is None else view.point(state.trial)
+        side: Any = html.P(HINT, className="muted")
+        if point:
+            theme = PageTheme(dark=look["dark"])
+            side = detail(snapshot, point, reader.database, theme, point.number in state.compared)
+        compared = comparison(snapshot, state.compared) if state.compared else compare_hint()
+        return trials(view, order, state.trial), side, compared
 
 
-def _drawn(view: StudyView, look: PageTheme) -> tuple[Any, ...]:
-    return (
-        no_update if view.fixed else front_figure(view, look),
-        learning_curves_figure(view, look),
-        no_update if view.fixed else hypervolume_figure(view, look),
-        view.fixed,  # a training has neither a front nor a hypervolume
-        view.fixed,
-        view.name,
-        view.summary,
-        view.note,
-        counters(view),
-        settings(view),
-    )
-
-
-def _nothing_yet(reader: Reader, options: list[str]) -> str:
-    if options:
-        return "Choose a study."
-    return f"{reader.database} has no study yet. Start one: nas search"
+def _listed(reader: Reader) -> str:
+    try:
+        count = len(reader.studies())
+    except NasError as error:
+        return str(error)
+    if not count:
+        return f"{reader.database} has no study yet. Start one: nas search"
+    return f"{count} {'study' if count == 1 else 'studies'} in {reader.database}"
 
 
 def _stale(error: NasError, seen: Any) -> list[Any]:
     since = f"Stale since {seen['at']}: " if seen else ""
     return [html.Strong(since, className="bad"), str(error)]
-
-
-def _clicked(click: Any) -> int | None:
-    """Return the number of the clicked trial, None if no trial was clicked."""
-    data = click["points"][0].get("customdata") if click else None
-    return None if data is None else int(data)
-
-
-def _newest(reader: Reader) -> str | None:
-    try:
-        return max((entry.created_at, entry.name) for entry in reader.studies())[1]
-    except (StoreError, ValueError):  # unreadable or empty, as the status shows
-        return None
-
-
-def _read_search(search: str) -> tuple[str | None, int | None]:
-    query = parse_qs(search.removeprefix("?"))
-    study, number = query.get("study", [None])[0], query.get("trial", [""])[0]
-    return study, int(number) if number.isdecimal() else None
-
-
-def _search(study: str | None, number: int | None) -> str:
-    query = {"study": study, "trial": number}
-    words = urlencode({key: value for key, value in query.items() if value is not None})
-    return f"?{words}" if words else ""

@@ -1,8 +1,11 @@
 """Guard: access to the page, its content security policy, and the two health addresses."""
 
 from collections.abc import Callable, Sequence
+from typing import cast
 
-from flask import Flask, Response, abort, request
+from flask import Flask, Response, abort, redirect, request
+
+from nas.dashboards.page_state import PageState
 
 _LOCAL = ("127.0.0.1", "localhost", "[::1]")
 
@@ -43,3 +46,21 @@ def add_health(server: Flask, check: Callable[[], str | None]) -> None:
         cause = check()
         plain = {"Content-Type": "text/plain; charset=utf-8"}
         return (cause, 503, plain) if cause else ("ready", 200, plain)
+
+
+def answer_missing(server: Flask, exists: Callable[[str], bool]) -> None:
+    """Answer with status 404 where a path names nothing; the page itself says so."""
+
+    @server.before_request
+    def move_old() -> Response | None:
+        if request.path == "/" and request.args.get("study"):
+            state = PageState.of("/", request.query_string.decode())
+            return cast("Response", redirect(state.path))
+        return None
+
+    @server.after_request
+    def mark(response: Response) -> Response:
+        page = request.endpoint == "/<path:path>" or request.path == "/"
+        if page and response.status_code == 200 and not exists(request.path):
+            response.status_code = 404
+        return response

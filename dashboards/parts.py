@@ -1,13 +1,18 @@
 """The parts of the page, made from a StudyView; as text only, so that no data is markup."""
 
 import shlex
-from collections.abc import Sequence
+from base64 import b64encode
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from dash import dcc, html
 
+from nas.dashboards.page_state import PageState
+from nas.dashboards.reader import Snapshot, activity_text
 from nas.figures import (
+    PageTheme,
     headers,
+    network_svg,
     numeric,
     point_facts,
     point_row,
@@ -16,10 +21,12 @@ from nas.figures import (
     sorted_points,
 )
 from nas.results import Point, StudyView
+from nas.store import StudySummary
 from nas.study import TrialState
 from nas.units import duration
 
 PAGE_ROWS = 50
+_LISTED = 20
 _DEFAULT_DATABASE = "nas.db"
 
 
@@ -63,13 +70,24 @@ def trials(view: StudyView, order: dict[str, Any], chosen: int | None) -> list[A
     return [html.Div(table, className="scroll"), *_pager(page, pages)]
 
 
-def detail(view: StudyView, point: Point, database: str) -> list[Any]:
-    """Return everything about one trial, with the command that exports it."""
+def detail(
+    snapshot: Snapshot, point: Point, database: str, look: PageTheme, compared: bool
+) -> list[Any]:
+    """Return everything about one trial, with the commands that show and export it."""
+    view = snapshot.view
     table = view.stage_table(point)
     shared = ", ".join(f"{key} {value}" for key, value in table.shared)
     parts = [
-        html.H2(point.label[:1].upper() + point.label[1:]),
+        html.Div(
+            [
+                html.H2(point.label[:1].upper() + point.label[1:]),
+                _button("close", point.number, "Close"),
+            ],
+            className="bar",
+        ),
         html.P(f"{point_standing(view, point)}: {point_summary(view, point)}", className="muted"),
+        _button("compare", point.number, "Remove from comparison" if compared else "Compare"),
+        _drawing(snapshot, point, look),
         html.Div(_stages(table.header, table.rows), className="scroll"),
         html.P(f"all stages: {shared}" if shared else "", className="muted small"),
         html.Table(
@@ -85,6 +103,88 @@ def detail(view: StudyView, point: Point, database: str) -> list[Any]:
     if point.detail:
         parts.append(html.Details([html.Summary(f"Why: {point.reason}"), html.Pre(point.detail)]))
     return parts
+
+
+def _button(kind: str, number: int, words: str) -> Any:
+    return html.Button(words, id={"type": kind, "number": number}, type="button")
+
+
+def _drawing(snapshot: Snapshot, point: Point, look: PageTheme) -> Any:
+    """Return the drawing of the network of a trial at the deployment."""
+    details = snapshot.details(point.number)
+    svg = network_svg(details["parts"] if details else [], look)
+    source = "data:image/svg+xml;base64," + b64encode(svg.encode()).decode()
+    words = f"{point.label}: {len(point.architecture.stages)} stages, {point.architecture.text}"
+    return html.Div(html.Img(src=source, alt=words), className="scroll", tabIndex="0")
+
+
+def studies_table(entries: Sequence[StudySummary], database: str, find: str | None) -> Any:
+    """Return the list of studies, newest first, that contain all words of `find`."""
+    words = (find or "").lower().split()
+    shown = [
+        entry
+        for entry in reversed(entries)
+        if all(word in f"{entry.name} {entry.space} {entry.task} {entry.state}".lower()
+               for word in words)
+    ]  # fmt: skip
+    if not entries:
+        return html.P(f"{database} has no study yet. Start one: nas search")
+    heads = (
+        "Study",
+        "State",
+        "Space",
+        "Task",
+        "Budget",
+        "Trials ended",
+        "Failed",
+        "Best",
+        "Created",
+    )
+    head = html.Thead(html.Tr([html.Th(word, scope="col") for word in heads]))
+    body = html.Tbody([_study_row(entry) for entry in shown])
+    return html.Table([head, body], className="trials")
+
+
+def _study_row(entry: StudySummary) -> Any:
+    ended = sum(count for state, count in entry.counts.items() if state.finished)
+    best = "–" if entry.best is None else f"{entry.metric.show(entry.best)} {entry.metric.short}"
+    state = activity_text(entry)
+    created = entry.created_at.astimezone().strftime("%Y-%m-%d %H:%M")
+    cells = (
+        state, entry.space, entry.task, entry.budget, str(ended),
+        str(entry.counts[TrialState.FAILED]), best, created,
+    )  # fmt: skip
+    address = PageState(study=entry.name).path
+    link = html.Td(dcc.Link(entry.name, href=address))
+    return html.Tr([link, *(html.Td(cell) for cell in cells)])
+
+
+def missing(
+    state: PageState,
+    database: str,
+    entries: Sequence[StudySummary],
+    has_trial: Callable[[], bool],
+) -> list[Any] | None:
+    """Return the page for an address that names nothing; None if it names something."""
+    names = [entry.name for entry in reversed(entries)]
+    if state.wrong is not None:
+        cause = f"There is no page {state.wrong}."
+    elif state.study is not None and state.study not in names:
+        cause = f"There is no study {state.study} in {database}."
+    elif state.study is not None and not has_trial():
+        cause = f"The study {state.study} has no trial {state.trial}."
+        names = [state.study]
+    else:
+        return None
+    links = [html.Li(dcc.Link(name, href=PageState(study=name).path)) for name in names[:_LISTED]]
+    more = len(names) - len(links)
+    return [
+        html.H1("Not found"),
+        html.P(cause),
+        html.P("There is:" if links else "The database has no study yet."),
+        html.Ul(links),
+        html.P(f"and {more} more" if more > 0 else ""),
+    ]
 
 
 def export_command(study: str, number: int, database: str) -> str:

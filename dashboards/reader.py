@@ -2,11 +2,13 @@
 
 import threading
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
-from nas.results import StudyView, study_view
+from nas.results import StudyResults, StudyView, axis_names, study_view, trial_details
 from nas.store import Store, StudyState, StudySummary
+from nas.study import StudySpec, Trial
 
 _LIST_SECONDS = 1.0  # the list of studies is cached for all open tabs
 _KEPT = 4
@@ -14,11 +16,30 @@ _KEPT = 4
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A study at the sequence number `seq`, with a short text on whether it is running."""
+    """A study as it was at the sequence number `seq`."""
 
     seq: int
+    spec: StudySpec
+    trials: Sequence[Trial]
+    reports: Mapping[int, Mapping[str, Any]]
     view: StudyView
-    activity: str
+    _views: dict[tuple[str, str], StudyView] = field(default_factory=dict, repr=False)
+
+    def along(self, x: str | None, y: str | None) -> StudyView:
+        """Return the view with other axes; unknown names are the usual axes."""
+        known = axis_names(self.spec)
+        axes = (x if x in known else self.view.x.name, y if y in known else self.view.y.name)
+        if axes == (self.view.x.name, self.view.y.name):
+            return self.view
+        if axes not in self._views:
+            self._views[axes] = study_view(self.spec, self.trials, self.reports, axes=axes)
+        return self._views[axes]
+
+    def details(self, number: int) -> Mapping[str, Any] | None:
+        """Return all data of one trial; None if there is no such trial."""
+        trial = next((each for each in self.trials if each.number == number), None)
+        found = StudyResults(self.spec, self.trials, self.reports)
+        return trial_details(trial, found) if trial else None
 
 
 class Reader:
@@ -65,8 +86,7 @@ class Reader:
         with self._lock:  # a second page waits for the first one's result
             seq = self._store.change_seq(study)
             known = self._snapshots.get(study)
-            view = known.view if known and known.seq == seq else self._view(study)
-            snapshot = Snapshot(seq, view, self._activity(study))
+            snapshot = known if known and known.seq == seq else self._read(study, seq)
             self._snapshots.pop(study, None)
             self._snapshots[study] = snapshot
             while len(self._snapshots) > _KEPT:
@@ -81,15 +101,23 @@ class Reader:
         """
         return self._snapshots.get(study) or self.snapshot(study)
 
-    def _view(self, study: str) -> StudyView:
+    def _read(self, study: str, seq: int) -> Snapshot:
         store = self._store
         spec, trials, reports = store.spec(study), store.trials(study), store.reports(study)
-        return study_view(spec, trials, reports, store.versions(study))
+        view = study_view(spec, trials, reports, store.versions(study))
+        return Snapshot(seq, spec, trials, reports, view)
 
-    def _activity(self, study: str) -> str:
+    def activity(self, study: str) -> str:
+        """Return whether a study is running, and the command that continues it if it is not."""
         summary = next(entry for entry in self.studies() if entry.name == study)
-        if summary.holder:
-            return f"running on {summary.holder}"
-        if summary.state is StudyState.RUNNING:
-            return f"not running; continue with: nas resume {study}"
-        return summary.state.lower()
+        text = activity_text(summary)
+        if summary.state is StudyState.RUNNING and not summary.holder:
+            return f"{text}; continue with: {self._store.command(f'resume {study}')}"
+        return text
+
+
+def activity_text(entry: StudySummary) -> str:
+    """Return whether a study is running, and where, in words."""
+    if entry.holder:
+        return f"running on {entry.holder}"
+    return "not running" if entry.state is StudyState.RUNNING else entry.state.lower()

@@ -27,7 +27,7 @@ def front_figure(
 ) -> go.Figure:
     """Return the measured objective against cost, of candidates and published networks.
 
-    Every trace of trials has their numbers as `customdata`; the last trace marks the chosen ones.
+    Every trace of trials has their numbers as `customdata`; the first trace marks the chosen ones.
     """
     look, options = look or PageTheme(), options or FrontOptions()
     figure = go.Figure(layout=look.frame(HEIGHT))
@@ -42,6 +42,7 @@ def front_figure(
         return empty(figure, "no measurements yet", look)
     figure.update_yaxes(**drawing.scale.axis())
     figure.update_xaxes(**_x_axis(drawing))
+    figure.add_trace(_chosen(drawing))
     for group in _CLOUDS:
         figure.add_traces(_clouds(drawing, group))
     figure.add_traces(_front(drawing))
@@ -52,7 +53,6 @@ def front_figure(
         figure.update_layout(coloraxis={"colorscale": "Viridis", "colorbar": bar})
     label_references(figure, drawing, _PLOT_HEIGHT)
     _draw_budget(figure, drawing)
-    figure.add_trace(_chosen(drawing))
     return figure
 
 
@@ -197,8 +197,8 @@ def _draw_budget(figure: go.Figure, drawing: FrontDrawing) -> None:
 
 
 def _line(figure: go.Figure, drawing: FrontDrawing, at: float, colour: str, dash: str) -> None:
-    """Draw a ceiling; the reader's own is solid, and can be moved."""
+    """Draw a ceiling; the reader's own is solid."""
     figure.add_shape(
-        type="line", x0=at, x1=at, y0=0, y1=1, yref="paper", editable=dash == "solid",
+        type="line", x0=at, x1=at, y0=0, y1=1, yref="paper",
         line={"color": drawing.look.colour(colour), "width": 1.5, "dash": dash},
     )  # fmt: skip

@@ -66,7 +66,7 @@ def _of_blocks(point: Point, key: str) -> Sequence[Value | None]:
     return [
         value
         for value, depth in zip(column, depths, strict=True)
-        for _ in range(int(depth) if _is_number(depth) else 1)
+        for _ in range(depth if isinstance(depth, int) else 1)
     ]
 
 

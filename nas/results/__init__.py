@@ -36,7 +36,13 @@ from nas.results.settings_text import (
     task_line,
     trained_at,
 )
-from nas.results.single_trial import COST_NAMES, further_seed, trial_details, trial_role
+from nas.results.single_trial import (
+    COST_NAMES,
+    difference_text,
+    further_seed,
+    trial_details,
+    trial_role,
+)
 from nas.results.stage_table import SHORT_NAMES, StageTable, table_value
 from nas.results.trial_reports import MOST_CLASSES, Reports, recorded_scores, trial_notes
 from nas.results.view import StudyView, axis_names, study_view
@@ -71,6 +77,7 @@ __all__ = [
     "complete_candidates",
     "confirmation_text",
     "counted_at",
+    "difference_text",
     "front_record",
     "further_seed",
     "group_table",

@@ -7,6 +7,7 @@ from nas.cost import part_costs
 from nas.results.findings import Standing, StudyResults
 from nas.results.records import trial_record
 from nas.results.trial_reports import recorded_scores, trial_notes
+from nas.stats import difference
 from nas.study import Trial
 
 COST_NAMES = ("madds", "params", "acts")
@@ -47,6 +48,28 @@ def trial_role(trial: Trial, found: StudyResults) -> str:
         return "winner"
     standing = found.standing(trial.number)
     return "" if standing in (None, Standing.DOMINATED) else standing.value
+
+
+def difference_text(found: StudyResults, one: int, other: int) -> str:
+    """Return whether two networks differ in the reported metric on the validation split.
+
+    `{one}` and `{other}` stand for their names in the text.
+    """
+    first, second = (_validated(found, number) for number in (one, other))
+    gap = difference(first, second) if first and second else None
+    if gap is None:
+        return "{one} and {other}: two seeds or more of both are needed to compare them."
+    if gap.noise:
+        return "{one} and {other} do not differ significantly (95 %)."
+    apart = found.metric.difference(*sorted((abs(gap.low), abs(gap.high))))
+    word = "lower" if gap.high < 0 else "higher"
+    return f"{{one}} has a {word} {found.metric.short} than {{other}}, by {apart} (95 %)."
+
+
+def _validated(found: StudyResults, number: int) -> list[float]:
+    """Return the reported metric on the validation split of each complete training."""
+    values = (trial.value(found.metric.name) for trial in found.trainings.get(number, ()))
+    return [value for value in values if value is not None]
 
 
 def further_seed(trial: Trial) -> str:

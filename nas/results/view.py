@@ -75,6 +75,17 @@ class StudyView:
         """Return the number of trials in one of `states`."""
         return sum(point.state in states for point in self.points)
 
+    def best_under(self, limit: float) -> Point | None:
+        """Return the best complete candidate whose value on the x axis is at most `limit`.
+
+        Candidates over the budget are left out; where some are confirmed under further seeds,
+        the others are.
+        """
+        groups = {PointGroup.FRONT, PointGroup.DOMINATED, PointGroup.UNCONFIRMED}
+        own = [p for p in self.points if p.group in groups and p.y is not None and p.x <= limit]
+        several = [p for p in own if p.estimate and p.estimate.n > 1]
+        return min(several or own, key=lambda p: self.y.metric.loss(p.y or 0.0), default=None)
+
     def stage_table(self, point: Point) -> StageTable:
         """Return the architecture of one point by stage."""
         return stage_table(point.architecture, self.stage_names[point.architecture.space])

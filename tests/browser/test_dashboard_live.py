@@ -11,6 +11,7 @@ import pytest
 from werkzeug.serving import make_server
 
 from nas.dashboards.app import create_app
+from nas.dashboards.page_state import PageState
 from nas.results.point import PointGroup
 from nas.results.view import study_view
 from nas.store import open_store
@@ -44,6 +45,9 @@ def address(database: Path) -> Iterator[str]:
     server.server_close()
 
 
+STUDY = f"study/{SPEC.name}"
+
+
 def drawn(seen: Any) -> Any:
     seen.page.wait_for_selector("#front .scatterlayer .trace", timeout=30_000)
     seen.page.wait_for_selector("#table tbody tr", timeout=30_000)
@@ -51,11 +55,11 @@ def drawn(seen: Any) -> Any:
 
 
 def test_the_page_shows_the_study_and_asks_only_its_own_server(visit: Any, address: str) -> None:
-    seen = drawn(visit(address))
+    seen = drawn(visit(address + STUDY))
     assert seen.page.inner_text("#summary") == VIEW.summary
     assert seen.page.inner_text("#counters").startswith("25")
     assert seen.page.locator("#table tbody tr").count() == len(TRIALS)
-    assert seen.page.url.endswith(f"?study={SPEC.name}")
+    assert seen.page.url == address + STUDY
     assert {urlsplit(url).netloc for url in seen.requests} == {urlsplit(address).netloc}
     assert seen.complaints == []
 
@@ -63,13 +67,15 @@ def test_the_page_shows_the_study_and_asks_only_its_own_server(visit: Any, addre
 def test_a_click_on_a_point_shows_its_architecture_and_how_to_export_it(
     visit: Any, address: str
 ) -> None:
-    seen = drawn(visit(address))
+    seen = drawn(visit(address + STUDY))
     point = VIEW.group(PointGroup.FRONT)[0]
+    seen.page.mouse.move(*seen.at("front", "on the front", 0))
+    seen.page.wait_for_selector("#front .hoverlayer .hovertext")
     seen.page.mouse.click(*seen.at("front", "on the front", 0))
     seen.page.wait_for_selector("#command")
     assert f"nas export {SPEC.name} --trial {point.number} -o" in seen.page.inner_text("#command")
     assert point.architecture.text in seen.page.inner_text("#detail")
-    assert seen.page.url.endswith(f"&trial={point.number}")
+    assert seen.page.url == f"{address}{STUDY}/trial/{point.number}"
     seen.page.click("#table th:nth-child(4) button")  # sorting keeps the choice
     seen.page.wait_for_selector('#table th[aria-sort="ascending"]')
     first = min(VIEW.points, key=lambda p: p.cost.madds)
@@ -79,7 +85,7 @@ def test_a_click_on_a_point_shows_its_architecture_and_how_to_export_it(
 
 def test_the_address_opens_a_trial(visit: Any, address: str) -> None:
     failed = VIEW.group(PointGroup.FAILED)[0]
-    seen = drawn(visit(f"{address}?study={SPEC.name}&trial={failed.number}"))
+    seen = drawn(visit(f"{address}{STUDY}/trial/{failed.number}"))
     seen.page.wait_for_selector("#detail summary")
     assert "failed: nan" in seen.page.inner_text("#detail")
     assert seen.page.locator("#command").count() == 0
@@ -88,7 +94,7 @@ def test_the_address_opens_a_trial(visit: Any, address: str) -> None:
 def test_a_new_trial_appears_by_itself_and_a_lost_database_is_said(
     visit: Any, address: str, database: Path
 ) -> None:
-    seen = drawn(visit(address))
+    seen = drawn(visit(address + STUDY))
     number = len(TRIALS)
     winner = replace(
         TRIALS[-4],
@@ -109,3 +115,80 @@ def test_a_new_trial_appears_by_itself_and_a_lost_database_is_said(
     for file in database.parent.glob("gone-*"):
         file.rename(file.with_name(file.name.removeprefix("gone-")))
     seen.page.wait_for_selector("#status:has-text('read at')", timeout=15_000)
+
+
+def test_the_list_of_studies_is_searched_and_leads_to_a_study(
+    visit: Any, address: str, database: Path
+) -> None:
+    store_study(database, replace(SPEC, name="other-study"), TRIALS[:4])
+    seen = visit(address)
+    seen.page.wait_for_selector("#studies tbody tr:nth-child(2)", timeout=30_000)
+    seen.page.fill("#find", "igcv3-300")
+    seen.page.wait_for_selector("#studies tbody tr:nth-child(2)", state="detached")
+    seen.page.click(f"#studies a:has-text('{SPEC.name}')")
+    drawn(seen)
+    assert seen.page.url == address + STUDY
+    seen.page.click("text=All studies")
+    seen.page.wait_for_selector("#studies a:has-text('other-study')")
+    assert seen.complaints == []
+
+
+def test_a_view_is_its_address(visit: Any, address: str) -> None:
+    """Axes, colour, ceiling and comparison survive a reload, and the marked trial is ringed."""
+    one, other = VIEW.group(PointGroup.FRONT)[:2]
+    seen = drawn(
+        visit(f"{address}{STUDY}/trial/{one.number}?x=params&colour=g1&hide=stopped"
+              f"&compare={one.number}&compare={other.number}")
+    )  # fmt: skip
+    seen.page.wait_for_selector("#compare table")
+    assert "trainable parameters" in seen.page.inner_text("#x")
+    traces = seen.page.evaluate(
+        "document.querySelector('#front .js-plotly-plot').data.map(t => [t.name, t.x.length])"
+    )
+    assert dict(traces)["stopped early"] == 0
+    assert dict(traces)["chosen"] == 2
+    seen.page.fill("#under", f"{other.cost.params / 1e6:.6f}M")
+    seen.page.press("#under", "Enter")
+    seen.page.wait_for_selector("#best-under:has-text('trial')")
+    view = study_view(SPEC, TRIALS, axes=("params", None))
+    best = view.best_under(other.cost.params + 1)
+    assert best is not None
+    assert best.label in seen.page.inner_text("#best-under")
+    assert "under=" in seen.page.url
+    seen.page.reload()
+    drawn(seen)
+    seen.page.wait_for_selector(f"#best-under:has-text('{best.label}')")
+    seen.page.click("button:has-text('Close')")
+    seen.page.wait_for_url(lambda url: "/trial/" not in url)
+    assert seen.complaints == []
+
+
+def test_the_ceiling_is_a_line_that_can_be_dragged(visit: Any, address: str) -> None:
+    seen = drawn(visit(f"{address}{STUDY}?under=200000000"))
+    x, y, step = seen.page.evaluate(
+        """() => {
+            const gd = document.querySelector('#front .js-plotly-plot');
+            gd.scrollIntoView({block: 'center'});
+            const {xaxis, _size} = gd._fullLayout, box = gd.getBoundingClientRect();
+            return [box.x + _size.l + xaxis.d2p(2e8), box.y + _size.t + _size.h / 3,
+                    xaxis.d2p(2.5e8) - xaxis.d2p(2e8)];
+        }"""
+    )
+    seen.page.mouse.move(x, y)
+    seen.page.mouse.down()
+    seen.page.mouse.move(x + step / 2, y)
+    seen.page.mouse.move(x + step, y)
+    seen.page.mouse.up()
+    seen.page.wait_for_url(lambda url: "under=2000" not in url)
+    under = PageState.of(*urlsplit(seen.page.url)[2:4]).under
+    assert under == pytest.approx(250e6, rel=0.02)
+    best = VIEW.best_under(under or 0.0)
+    seen.page.wait_for_selector(f"#best-under:has-text('{best.label if best else None}')")
+
+
+def test_a_page_that_is_not_there_says_so(visit: Any, address: str) -> None:
+    seen = visit(f"{address}study/none")
+    seen.page.wait_for_selector("#missing-page h1", timeout=30_000)
+    assert "There is no study none" in seen.page.inner_text("#missing-page")
+    seen.page.click(f"#missing-page a:has-text('{SPEC.name}')")
+    drawn(seen)

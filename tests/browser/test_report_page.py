@@ -61,7 +61,7 @@ def test_no_button_sends_the_figure_away(visit: Any, report: str) -> None:
     assert not any(word in str(t) for t in titles for word in ("Share", "loud", "Edit", "Produced"))
 
 
-def test_hover_shows_the_architecture(visit: Any, report: str) -> None:
+def test_hover_names_the_trial_with_its_error_and_cost(visit: Any, report: str) -> None:
     seen = visit(report)
     point = VIEW.group(PointGroup.FRONT)[0]
     seen.page.mouse.move(*seen.at("front", "on the front", 0))
@@ -69,8 +69,8 @@ def test_hover_shows_the_architecture(visit: Any, report: str) -> None:
     label.wait_for()
     text = label.text_content()
     assert f"trial {point.number}" in text
-    assert "stage7" in text
-    assert "permute2" in text
+    assert f"{100 * (point.value or 0.0):.2f} %" in text
+    assert "madds" in text
 
 
 def test_a_click_opens_the_row_of_the_trial(visit: Any, report: str) -> None:

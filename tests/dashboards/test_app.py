@@ -1,13 +1,14 @@
 """The dashboard's server: access, headers, health, errors."""
 
 import socket
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from nas.dashboards.app import create_app, serve
+from nas.dashboards.page_state import PageState
 from nas.dashboards.parts import export_command
 from nas.errors import NasError, StoreError
 from nas.study import FixedNetwork
@@ -88,6 +89,29 @@ def test_it_listens_on_this_machine_only(database: Path) -> None:
     assert "ssh -L" in caught.value.remedy
 
 
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/", 200),
+        ("/study/igcv3-300m", 200),
+        ("/study/igcv3-300m/trial/0", 200),
+        ("/study/igcv3-300m/trial/999", 404),
+        ("/study/igcv3-300m/trial/x", 404),
+        ("/study/none", 404),
+        ("/study/none/trial/1", 404),
+        ("/elsewhere", 404),
+        ("/assets/none.js", 404),
+    ],
+)
+def test_an_address_that_names_nothing_has_status_404(client: Any, path: str, status: int) -> None:
+    assert client.get(path).status_code == status
+
+
+def test_an_address_of_an_earlier_version_leads_to_its_page(client: Any) -> None:
+    answer = client.get("/?study=igcv3-300m&trial=3")
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/study/igcv3-300m/trial/3")
+
+
 def test_the_export_command_can_be_pasted() -> None:
     assert export_command("s", 3, "nas.db") == "nas export s --trial 3 -o s-trial-3"
     assert export_command("s", 3, "my dir/x.db").endswith("--db 'my dir/x.db'")
@@ -99,13 +123,14 @@ def polled(path: Path, study: str) -> Any:
     dependencies = client.get("/_dash-dependencies").get_json()
     poll = next(each for each in dependencies if "status.children" in each["output"])
     names = [name.split(".") for name in poll["output"].strip(".").split("...")]
-    values = {"tick": 1, "study": study, "look": {"dark": False, "narrow": False}, "seen": None}
+    look, state = {"dark": False, "narrow": False}, asdict(PageState(study=study))
+    values = {"beat": 1, "state": state, "look": look, "seen": None}
     answer = client.post(
         "/_dash-update-component",
         json={
             "output": poll["output"],
             "outputs": [{"id": name, "property": what} for name, what in names],
-            "changedPropIds": ["tick.n_intervals"],
+            "changedPropIds": ["beat.data"],
             "inputs": [{**each, "value": values[each["id"]]} for each in poll["inputs"]],
             "state": [{**each, "value": values[each["id"]]} for each in poll["state"]],
         },

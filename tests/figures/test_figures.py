@@ -113,7 +113,7 @@ def test_axes_colour_and_hidden_groups_can_be_selected() -> None:
     ]
     assert figure.layout.coloraxis.colorbar.title.text == "g1"
     assert list(trace(figure, "chosen").customdata) == [0]
-    assert any(s.editable and s.x0 == 4e6 for s in figure.layout.shapes)
+    assert any(s.line.dash == "solid" and s.x0 == 4e6 for s in figure.layout.shapes)
     words = front_figure(VIEW, options=FrontOptions(colour="relu"))
     assert {"mixed"} < {t.name for t in words.data if t.marker.symbol == "square"}
 

@@ -17,6 +17,7 @@ from plotly.utils import PlotlyJSONEncoder
 
 from nas.dashboards import parts
 from nas.dashboards.reader import Reader
+from nas.figures import PageTheme
 from nas.results.findings import StudyResults
 from nas.results.point import PointGroup
 from nas.store import open_store
@@ -326,7 +327,7 @@ def test_winner_front_and_errors_are_the_same_wherever_they_are_shown(
     page = (plain.directory / "nas-results" / STUDY / "report.html").read_text()
     order = {"header": None, "descending": False, "page": 0}
     live = [parts.counters(snapshot.view), parts.trials(snapshot.view, order, None),
-            parts.detail(snapshot.view, snapshot.view.point(best.number), "nas.db"),
+            parts.detail(snapshot, snapshot.view.point(best.number), "nas.db", PageTheme(), False),
             snapshot.view.summary]  # fmt: skip
     dashboard = json.dumps(live, cls=PlotlyJSONEncoder, ensure_ascii=False)
     for text in (page, dashboard):

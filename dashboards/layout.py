@@ -1,0 +1,154 @@
+"""The layout of the application: all pages are in it; the address says which one is shown."""
+
+from typing import Any, cast
+
+from dash import dcc, html
+
+from nas.dashboards.page_state import MOST_COMPARED
+from nas.dashboards.parts import aria
+from nas.figures import CONFIG
+from nas.results import PointGroup
+
+POLL_MILLISECONDS = 2500
+PAGES = ("studies-page", "study-page", "missing-page")
+_HIDEABLE = (
+    PointGroup.STOPPED, PointGroup.DOMINATED, PointGroup.UNCONFIRMED, PointGroup.RUNNING,
+    PointGroup.OVER_BUDGET, PointGroup.PUBLISHED,
+)  # fmt: skip
+_FIGURE = {**CONFIG, "modeBarButtonsToRemove": ["sendChartToCloud", "lasso2d", "autoScale2d"]}
+
+
+def page_layout() -> Any:
+    """Return the layout, the same for every address."""
+    return html.Main(
+        [
+            dcc.Location(id="url", refresh=False),
+            dcc.Interval(id="tick", interval=POLL_MILLISECONDS),
+            dcc.Store(id="look", data={"dark": False, "narrow": False, "hidden": False}),
+            dcc.Store(id="beat"),
+            dcc.Store(id="state"),
+            dcc.Store(id="seen"),
+            dcc.Store(id="order", data={"header": None, "descending": False, "page": 0}),
+            html.Header(
+                [
+                    html.A("All studies", href="/", className="small"),
+                    html.Div(id="status", role="status", className="small muted"),
+                ],
+                className="bar",
+            ),
+            html.Section(_studies(), id="studies-page", hidden=True),
+            html.Section(_study(), id="study-page", hidden=True),
+            html.Section(id="missing-page", hidden=True),
+        ]
+    )
+
+
+def _studies() -> list[Any]:
+    return [
+        html.H1("Studies"),
+        html.Div(
+            [
+                html.Label("Search", htmlFor="find"),
+                dcc.Input(id="find", type="text", debounce=0.3, placeholder="name, space, task"),
+            ],
+            className="picker",
+        ),
+        html.Div(id="studies", className="card scroll"),
+    ]
+
+
+def _study() -> list[Any]:
+    return [
+        html.H1(id="name"),
+        html.P(id="summary", className="lead", **aria(live="polite")),
+        html.P(id="note", className="note"),
+        html.Div(id="counters", className="tiles"),
+        html.Div(
+            [
+                html.Div(
+                    [
+                        html.Section(
+                            [
+                                html.H2("Error against cost", id="front-heading"),
+                                _controls(),
+                                _graph("front", movable=True),
+                            ],
+                            id="front-card",
+                            className="card",
+                        ),
+                        html.Section(id="compare", className="card"),
+                        _card("curves", "Learning curves"),
+                        _card("hypervolume", "Progress"),
+                        html.Section([html.H2("Trials"), html.Div(id="table")], className="card"),
+                        html.Section(
+                            [html.H2("Settings"), html.Div(id="settings")], className="card"
+                        ),
+                    ],
+                    className="main",
+                ),
+                html.Aside(id="detail", className="card", **aria(live="polite")),
+            ],
+            className="columns",
+        ),
+    ]
+
+
+def _controls() -> Any:
+    return html.Div(
+        [
+            _labelled("Horizontal", dcc.Dropdown(id="x", clearable=False)),
+            _labelled("Vertical", dcc.Dropdown(id="y", clearable=False)),
+            _labelled("Colour", dcc.Dropdown(id="colour", placeholder="standing")),
+            _labelled("Best under", dcc.Input(id="under", type="text", debounce=True, size="9")),
+            html.Span(id="best-under", className="small", **aria(live="polite")),
+            dcc.Checklist(
+                id="scales",
+                options=[
+                    {"label": "log. horizontal", "value": "log_x"},
+                    {"label": "log. vertical", "value": "log_y"},
+                ],
+                value=[],
+                inline=True,
+                className="small checks",
+            ),
+            dcc.Checklist(
+                id="shown",
+                options=[{"label": group.label, "value": group.value} for group in _HIDEABLE],
+                value=[group.value for group in _HIDEABLE],
+                inline=True,
+                className="small checks",
+            ),
+        ],
+        className="controls",
+    )
+
+
+def hidden_groups(shown: list[str]) -> tuple[str, ...]:
+    """Return the groups that are not among those `shown`."""
+    return tuple(group.value for group in _HIDEABLE if group.value not in shown)
+
+
+def shown_groups(hidden: tuple[str, ...]) -> list[str]:
+    """Return the groups to select in the list of those shown."""
+    return [group.value for group in _HIDEABLE if group.value not in hidden]
+
+
+def compare_hint() -> Any:
+    """Return the text for a comparison without trials."""
+    return html.P(
+        f"Choose a trial and add it to compare up to {MOST_COMPARED}.", className="muted small"
+    )
+
+
+def _labelled(words: str, control: Any) -> Any:
+    return html.Label([html.Span(words, className="muted small"), control], className="control")
+
+
+def _graph(name: str, *, movable: bool = False) -> Any:
+    """Return a figure; `movable` lines can be dragged."""
+    config = {**_FIGURE, "edits": {"shapePosition": movable}}
+    return dcc.Graph(id=name, config=cast("Any", config), figure={"layout": {"height": 380}})
+
+
+def _card(name: str, heading: str) -> Any:
+    return html.Section([html.H2(heading), _graph(name)], id=f"{name}-card", className="card")

@@ -1,0 +1,171 @@
+"""The callbacks that keep the address and the controls of the page equal."""
+
+from dataclasses import asdict, replace
+from typing import Any
+
+import dash
+from dash import ALL, ClientsideFunction, Input, Output, State, ctx, no_update
+
+from nas.cost import parse_budgets
+from nas.dashboards.layout import hidden_groups, shown_groups
+from nas.dashboards.page_state import MOST_COMPARED, PageState
+from nas.dashboards.reader import Reader, Snapshot
+from nas.errors import NasError
+from nas.figures import colour_names
+from nas.metrics import metric
+from nas.results import axis_names
+
+_CONTROLS = ("x", "y", "colour", "under", "scales", "shown")
+_OUTPUTS = 2 + 1 + 3 + len(_CONTROLS) + 2  # address, state, options, controls, clicks
+
+
+def register_navigation(app: dash.Dash, reader: Reader) -> None:
+    """Register the callbacks of the address; every view of a page has one."""
+    app.clientside_callback(  # type: ignore[no-untyped-call]
+        ClientsideFunction("nas", "look"),
+        Output("look", "data"),
+        Output("beat", "data"),
+        Input("tick", "n_intervals"),
+        State("look", "data"),
+        State("seen", "data"),
+    )
+
+    @app.callback(
+        Output("url", "pathname"),
+        Output("url", "search"),
+        Output("state", "data"),
+        Output("x", "options"),
+        Output("y", "options"),
+        Output("colour", "options"),
+        *(Output(name, "value") for name in _CONTROLS),
+        Output("front", "clickData"),
+        Output("curves", "clickData"),
+        Input("url", "pathname"),
+        Input("url", "search"),
+        *(Input(name, "value") for name in _CONTROLS),
+        Input("front", "clickData"),
+        Input("curves", "clickData"),
+        Input("front", "relayoutData"),
+        Input({"type": "row", "number": ALL}, "n_clicks"),
+        Input({"type": "compare", "number": ALL}, "n_clicks"),
+        Input({"type": "close", "number": ALL}, "n_clicks"),
+    )
+    def navigate(path: str | None, search: str | None, *values: Any) -> tuple[Any, ...]:
+        state = PageState.of(path, search)
+        if ctx.triggered_id in (None, "url"):
+            return _opened(state, _snapshot(reader, state))
+        new = _changed(state, _snapshot(reader, state), dict(zip(_CONTROLS, values, strict=False)))
+        if new is None or new == state:
+            return (no_update,) * _OUTPUTS
+        kept: tuple[Any, ...] = (no_update,) * (3 + len(_CONTROLS))
+        if ctx.triggered_id == "front" and new.under != state.under:  # the line was moved
+            kept = (*kept[:6], _written(new, _snapshot(reader, new)), *kept[7:])
+        return new.path, new.search, asdict(new), *kept, None, None
+
+
+def state_of(data: dict[str, Any]) -> PageState:
+    """Return the state that a page keeps as JSON."""
+    lists = {name: tuple(data[name]) for name in ("hidden", "compared")}
+    return PageState(**{**data, **lists})
+
+
+def _snapshot(reader: Reader, state: PageState) -> Snapshot | None:
+    try:
+        return reader.last(state.study) if state.study else None
+    except NasError:
+        return None  # the page says so
+
+
+def _opened(state: PageState, snapshot: Snapshot | None) -> tuple[Any, ...]:
+    """Return the outputs for an address that was opened: the controls follow it."""
+    data = asdict(state)
+    if snapshot is None:
+        return (state.path, state.search, data, *(no_update,) * (_OUTPUTS - 3))
+    view = snapshot.along(state.x, state.y)
+    axes = [{"label": metric(name).label, "value": name} for name in axis_names(snapshot.spec)]
+    scales = [name for name in ("log_x", "log_y") if getattr(state, name)]
+    return (
+        state.path, state.search, data, axes, axes, list(colour_names(view)),
+        view.x.name, view.y.name, state.colour, _written(state, snapshot), scales,
+        shown_groups(state.hidden), None, None,
+    )  # fmt: skip
+
+
+def _written(state: PageState, snapshot: Snapshot | None) -> str:
+    """Return the ceiling of the state as the text that a user types."""
+    if state.under is None or snapshot is None:
+        return ""
+    return snapshot.along(state.x, state.y).x.show(state.under)
+
+
+def _changed(
+    state: PageState, snapshot: Snapshot | None, controls: dict[str, Any]
+) -> PageState | None:
+    """Return the state after a click or a change of a control; None if nothing was meant."""
+    if snapshot is None:
+        return None
+    match ctx.triggered_id:
+        case {"type": kind, "number": int(number)}:
+            return _clicked(state, kind, number) if ctx.triggered[0]["value"] else None
+        case "front" | "curves":
+            factor = snapshot.along(state.x, state.y).x.factor
+            return _pointed(state, ctx.triggered[0], factor)
+        case "under":
+            return replace(state, under=_ceiling(controls["under"], snapshot, state))
+        case "x" | "y" as axis:
+            return _turned(state, axis, controls[axis], getattr(snapshot.view, axis).name)
+        case "colour":
+            return replace(state, colour=controls["colour"])
+        case "scales":
+            chosen = controls["scales"]
+            return replace(state, log_x="log_x" in chosen, log_y="log_y" in chosen)
+        case "shown":
+            return replace(state, hidden=hidden_groups(controls["shown"]))
+    return None
+
+
+def _turned(state: PageState, axis: str, name: str | None, usual: str) -> PageState | None:
+    """Return the state with another metric on one axis; the usual one is not in the address."""
+    if name is None or name == (getattr(state, axis) or usual):
+        return None
+    chosen = None if name == usual else name
+    if axis == "y":
+        return replace(state, y=chosen)
+    return replace(state, x=chosen, under=None)
+
+
+def _clicked(state: PageState, kind: str, number: int) -> PageState:
+    if kind == "row":
+        return replace(state, trial=number)
+    if kind == "close":
+        return replace(state, trial=None)
+    if number in state.compared:
+        return replace(state, compared=tuple(n for n in state.compared if n != number))
+    return replace(state, compared=(*state.compared, number)[-MOST_COMPARED:])
+
+
+def _pointed(state: PageState, trigger: dict[str, Any], factor: float) -> PageState | None:
+    """Return the state after a click in a figure, or after the ceiling was moved there."""
+    value = trigger["value"]
+    if not value:
+        return None
+    if trigger["prop_id"].endswith(".relayoutData"):
+        moved = [float(at) for name, at in value.items() if name.endswith("].x0")]
+        return replace(state, under=moved[0] / factor) if moved and moved[0] > 0 else None
+    number = value["points"][0].get("customdata")
+    return None if number is None else replace(state, trial=int(number))
+
+
+def _ceiling(text: str | None, snapshot: Snapshot, state: PageState) -> float | None:
+    """Return a typed ceiling on the x axis in its exact unit; None if it cannot be read."""
+    axis = snapshot.along(state.x, state.y).x
+    typed = (text or "").strip().replace(" ", "")
+    if not typed:
+        return None
+    try:
+        if not axis.metric.known:
+            return float(typed.rstrip("%")) / axis.factor
+        device = "@cpu" if axis.name == "latency" else ""
+        return float(parse_budgets([f"{typed}-{axis.name}{device}"])[0].limit)
+    except (NasError, ValueError):
+        return state.under

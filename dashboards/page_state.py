@@ -1,0 +1,119 @@
+"""PageState: what a page shows, as its address, so that a view can be sent to a colleague."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from urllib.parse import parse_qs, quote, unquote, urlencode
+
+from nas.figures import FrontOptions
+from nas.results import PointGroup
+
+MOST_COMPARED = 4
+
+
+@dataclass(frozen=True)
+class PageState:
+    """The page of a study, or the list of studies if `study` is None.
+
+    `trial` is the chosen one, `compared` are the trials side by side. `x`, `y` name metrics;
+    `under` is a ceiling on `x` in its exact unit. `wrong` is a path that names no page.
+    """
+
+    study: str | None = None
+    trial: int | None = None
+    x: str | None = None
+    y: str | None = None
+    log_x: bool = False
+    log_y: bool = False
+    colour: str | None = None
+    hidden: tuple[str, ...] = ()
+    under: float | None = None
+    compared: tuple[int, ...] = ()
+    wrong: str | None = None
+
+    @classmethod
+    def of(cls, path: str | None, search: str | None) -> "PageState":
+        """Return the state of an address; unknown parameters are ignored."""
+        parts = [unquote(part) for part in (path or "/").strip("/").split("/") if part]
+        query = parse_qs((search or "").removeprefix("?"))
+
+        def one(name: str) -> str | None:
+            return query.get(name, [None])[0]
+
+        state = cls(
+            x=one("x"),
+            y=one("y"),
+            log_x=one("log_x") == "1",
+            log_y=one("log_y") == "1",
+            colour=one("colour"),
+            hidden=tuple(group for group in query.get("hide", []) if group in set(PointGroup)),
+            under=_number(one("under")),
+            compared=_trials(query.get("compare", [])),
+        )
+        match parts:
+            case []:
+                old = one("study")  # the addresses of earlier versions
+                return replace(state, study=old, trial=_trial(one("trial")) if old else None)
+            case ["study", name]:
+                return replace(state, study=name)
+            case ["study", name, "trial", number] if _trial(number) is not None:
+                return replace(state, study=name, trial=_trial(number))
+            case _:
+                return cls(wrong=path)
+
+    @property
+    def path(self) -> str:
+        """The path of the page."""
+        if self.wrong is not None:
+            return self.wrong
+        if self.study is None:
+            return "/"
+        trial = "" if self.trial is None else f"/trial/{self.trial}"
+        return f"/study/{quote(self.study, safe='')}{trial}"
+
+    @property
+    def search(self) -> str:
+        """The query string of the page, with its question mark; empty for the usual view."""
+        pairs: list[tuple[str, object]] = [
+            ("x", self.x),
+            ("y", self.y),
+            ("log_x", 1 if self.log_x else None),
+            ("log_y", 1 if self.log_y else None),
+            ("colour", self.colour),
+            *(("hide", group) for group in self.hidden),
+            ("under", None if self.under is None else f"{self.under:.15g}"),
+            *(("compare", number) for number in self.compared),
+        ]
+        if self.study is None or self.wrong is not None:
+            return ""
+        words = urlencode([(name, value) for name, value in pairs if value is not None])
+        return f"?{words}" if words else ""
+
+    @property
+    def options(self) -> FrontOptions:
+        """The options of the front figure."""
+        chosen = (*self.compared, *([] if self.trial is None else [self.trial]))
+        return FrontOptions(
+            log_x=self.log_x,
+            log_y=self.log_y or None,
+            colour=self.colour,
+            hidden=frozenset(PointGroup(group) for group in self.hidden),
+            limit=self.under,
+            chosen=tuple(dict.fromkeys(chosen)),
+        )
+
+
+def _trial(text: str | None) -> int | None:
+    return int(text) if text and text.isascii() and text.isdecimal() and len(text) < 10 else None
+
+
+def _trials(texts: Sequence[str]) -> tuple[int, ...]:
+    numbers = [number for text in texts if (number := _trial(text)) is not None]
+    return tuple(dict.fromkeys(numbers))[:MOST_COMPARED]
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        value = float(text or "")
+    except ValueError:
+        return None
+    return value if 0 < value < float("inf") else None
