@@ -11,7 +11,6 @@ from nas.metrics import metric
 from nas.results import StudyResults, study_view, trial_record
 from nas.space import load_space
 from nas.study import TASKS, Decision, Measurement, TaskKind, TaskRequest, Trial, objective
-from nas.study.judging import judge
 from tests.distributions import install
 from tests.studies import complete_trial, small_spec
 
@@ -81,7 +80,9 @@ def test_trials_with_more_of_a_maximised_metric_go_on() -> None:
                       objectives=("stripes_near",), reference_point=(0.0,))  # fmt: skip
     early = [Measurement(1, 0, {"stripes_near": near}, 0.1, 1.0) for near in (0.9, 0.1)]
     trials = [replace(complete_trial(n, 0.0), measurements=(one,)) for n, one in enumerate(early)]
-    decisions = [judge(spec, trials, trial, one) for trial, one in zip(trials, early, strict=True)]
+    decisions = [
+        spec.judging.decide(trials, trial, one) for trial, one in zip(trials, early, strict=True)
+    ]
     assert decisions == [Decision.CONTINUE, Decision.STOP]
 
 

@@ -111,7 +111,7 @@ def test_workers_train_side_by_side_on_the_clock_of_the_table(tmp_path: Path) ->
     # Worker A trains 0 until 10; worker B trains 1 until 4 and 2 until 9, then 3 until 109.
     assert ended(cluster) == [(4, 1), (9, 2), (10, 0), (109, 3)]
     states = [[trial.state.value[0] for trial in history] for history in planned.shown]
-    assert states == [[], ["R"], ["R", "C"], ["R", "C", "C"]]
+    assert states == [[], ["W"], ["W", "C"], ["W", "C", "C"]]
     assert planned.shown[1][0].value("top1_error") is None
     assert planned.shown[2][1].value("top1_error") == pytest.approx(0.4)
 
@@ -171,7 +171,7 @@ def test_scores_equal_brute_force(space: TableSpace) -> None:
     order = np.random.default_rng(5).permutation(space.feasible).tolist()
     cluster = Cluster(space, Planned(space, order), 3, 1, 15)
     for done, _ in enumerate(cluster.run(), start=1):
-        score = judge.score(cluster)
+        score = judge.score(cluster, done)
         trained = order[:done]
         errors = [trial.value("top1_error") for trial in cluster.trials[:done]]
         ranked = sorted(range(done), key=lambda i: errors[i])
@@ -190,7 +190,7 @@ def test_scores_equal_brute_force(space: TableSpace) -> None:
 def test_whoever_trains_everything_has_the_whole_front(space: TableSpace) -> None:
     cluster = Cluster(space, Silent(space, []), 0, 4, 10**6)
     ended(cluster)
-    score = Judge(space, ["madds", "latency_ms"], None, 1).score(cluster)
+    score = Judge(space, ["madds", "latency_ms"], None, 1).score(cluster, 1)
     assert score.volume == pytest.approx(1)
     assert 0 <= score.regret < 1
 
@@ -202,7 +202,7 @@ def test_table_with_one_training_each_needs_no_confirmation(tmp_path: Path) -> N
     space = TableSpace(table, [table.ceiling(LIMIT)])
     cluster = Cluster(space, Silent(space, []), 0, 1, 10**6)
     ended(cluster)
-    score = Judge(space, ["madds"], None, 3).score(cluster)
+    score = Judge(space, ["madds"], None, 3).score(cluster, 1)
     assert (score.confirmed, score.extra, score.regret) == (None, 0, 0)
 
 
@@ -246,7 +246,7 @@ def test_goals_of_entries(tmp_path: Path, table: Table) -> None:
 
 
 def fake(label: Any, seed: int, regret: Any, volume: Any, seconds: float = 0.01) -> SearchRun:
-    score = RunScore(5, regret, volume, volume, regret / 2, 6, 100.0)
+    score = RunScore(5, regret, volume, volume, regret / 2, 6, 100.0, 5, 0)
     return SearchRun(label, seed, (score,), (seconds,) * 3)
 
 
@@ -323,7 +323,7 @@ def test_verdict_pairs_the_runs_of_a_seed_and_few_seeds_show_nothing() -> None:
     found = judged(summary())
     assert found.others == ("b", "c")
     regret, volume, *of_c = found.contrasts
-    assert (regret.score, regret.trainings, regret.other, regret.pairs) == ("regret", 5, "b", 2)
+    assert (regret.score, regret.after, regret.other, regret.pairs) == ("regret", 5, "b", 2)
     assert regret.gain.value == pytest.approx((0.1 - 0.1) / 2)
     assert volume.gain.value == pytest.approx((0.2 + 0.1) / 2)
     assert of_c[0].gain.high == math.inf  # a single pair says nothing
@@ -358,9 +358,12 @@ def test_tables_of_the_result() -> None:
     assert "| ours | 0.200 [0.150, 0.250] |" in text
     assert "| b | 500.0 ms | 500.0 ms |" in text
     lines = csv_text(summary()).splitlines()
-    assert lines[0] == "sampler,seed,trainings,regret,volume,returned,confirmed,extra,seconds"
+    assert (
+        lines[0]
+        == "sampler,seed,trainings,regret,volume,returned,confirmed,extra,seconds,after,epochs"
+    )
     assert len(lines) == 7
-    assert lines[1] == "ours,0,5,0.1,0.9,0.9,0.05,6,100.0"
+    assert lines[1] == "ours,0,5,0.1,0.9,0.9,0.05,6,100.0,5,0"
 
 
 def test_a_run_survives_its_line() -> None:

@@ -9,7 +9,16 @@ import click
 from nas.cli import options, output
 from nas.cli.binding import into, setting
 from nas.errors import InterruptedStudyError, NasError
-from nas.workflows import CONFIRM, BenchReady, Event, ProveRequest, RunsMade
+from nas.workflows import (
+    CONFIRM,
+    ETA,
+    TRAININGS,
+    WHOLE_TRAININGS,
+    BenchReady,
+    Event,
+    ProveRequest,
+    RunsMade,
+)
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -25,10 +34,14 @@ def _names(
     return None if text is None else tuple(name.strip() for name in text.split(","))
 
 
-def _counts(_ctx: click.Context, _parameter: click.Parameter, text: str) -> tuple[int, ...]:
+def _counts(
+    _ctx: click.Context, parameter: click.Parameter, text: str | None
+) -> tuple[int, ...] | None:
+    if text is None:
+        return None
     parts = [part.strip() for part in text.split(",")]
     if not all(part.isdecimal() and int(part) for part in parts):
-        raise NasError(f"--trainings {text}: not all are integers.", "Write 20,50,100,200.")
+        raise NasError(f"{parameter.opts[0]} {text}: not all are integers.", "Write 20,50,100,200.")
     return tuple(sorted({int(part) for part in parts}))
 
 
@@ -80,11 +93,30 @@ def _counts(_ctx: click.Context, _parameter: click.Parameter, text: str) -> tupl
 )
 @click.option(
     "--trainings",
-    default=",".join(map(str, ProveRequest.trainings)),
-    show_default=True,
     callback=_counts,
     metavar="N,…",
-    help="Numbers of trainings after which scores are computed.",
+    help="Numbers of trainings after which scores are computed.  [default: "
+    f"{','.join(map(str, TRAININGS))}; --epochs with learning curves]",
+)
+@click.option(
+    "--epochs",
+    callback=_counts,
+    metavar="N,…",
+    help="Numbers of epochs, of all trials together, after which scores are computed; needs "
+    f"learning curves.  [default: those of {', '.join(map(str, WHOLE_TRAININGS))} trainings]",
+)
+@click.option(
+    "--rungs",
+    multiple=True,
+    metavar="N,N,…",
+    help="Epochs at which trials are judged; the last is full fidelity. May be given several "
+    "times, to compare rungs; needs learning curves.  [default: a ninth, a third and all]",
+)
+@setting(
+    ProveRequest,
+    "eta",
+    type=click.IntRange(2),
+    help=f"One in ETA trials continues at each rung.  [default: {ETA}]",
 )
 @setting(
     ProveRequest,
@@ -135,11 +167,13 @@ def prove(
     """Measure samplers on a TABLE of trained networks: regret and hypervolume after n trainings.
 
     TABLE is a CSV, gzipped or not, with one row for each network. A simulated search sees one seed
-    of each network; the scores use the mean over all seeds.
+    of each network; the scores use the mean over all seeds. On a table with learning curves,
+    trials are stopped at rungs as in a search.
 
     \b
     Example:
       nas prove table.csv.gz --budget 55.4M-flops --samplers predictor,tpe,tpe:single,random
+      nas prove curves.csv.gz --samplers predictor --rungs 10,30,90 --rungs 23,45,90
     """
     from nas.prove import facts
     from nas.workflows import prove
@@ -153,7 +187,7 @@ def prove(
         from nas.figures import write_prove
 
         words = str(result.verdict) if result.verdict else ""
-        write_prove(result.rows, facts(result.bench), words, plot_file)
+        write_prove(result.rows, facts(result.bench), words, plot_file, result.bench.setting.unit)
     if json_:
         output.echo_json(result.document())
     else:
@@ -216,30 +250,31 @@ def _print_setting(bench: "Bench", seeds: int) -> None:
         output.field(name, text)
     for note in bench.table.notes:
         output.field("note", note)
-    counts = ", ".join(map(str, bench.setting.trainings))
-    output.field("runs", f"{seeds} seeds each, scored after {counts} trainings\n")
+    counts = ", ".join(map(str, bench.setting.marks))
+    output.field("runs", f"{seeds} seeds each, scored after {counts} {bench.setting.unit}\n")
 
 
 def _print(result: "ProveResult") -> None:
-    _print_rows(result.rows)
+    unit = result.bench.setting.unit
+    _print_rows(result.rows, unit)
     for asks in result.asks:
         median, most = 1e3 * asks.median, 1e3 * asks.p95
         output.field("ask", f"{asks.sampler}: median {median:.1f} ms, 95 % {most:.1f} ms")
     if result.verdict:
-        _print_contrasts(result.verdict)
+        _print_contrasts(result.verdict, unit)
         output.field("verdict", str(result.verdict))
 
 
-def _print_rows(rows: "Sequence[SummaryRow]") -> None:
+def _print_rows(rows: "Sequence[SummaryRow]", unit: str) -> None:
     columns = {
-        "sampler": "sampler", "n": "trainings", "seeds": "seeds", "regret": "regret (points)",
+        "sampler": "sampler", "n": unit, "seeds": "seeds", "regret": "regret (points)",
         "volume": "HV share", "returned": "HV returned", "confirmed": "confirmed regret",
         "extra": "extra",
     }  # fmt: skip
     shown = [
         {
             "sampler": row.sampler,
-            "n": row.trainings,
+            "n": row.after,
             "seeds": row.seeds,
             "regret": row.regret,
             "volume": row.volume,
@@ -253,12 +288,12 @@ def _print_rows(rows: "Sequence[SummaryRow]") -> None:
     click.echo("")
 
 
-def _print_contrasts(verdict: "SamplerVerdict") -> None:
-    columns = {"score": "score", "trainings": "trainings", "other": "against",
+def _print_contrasts(verdict: "SamplerVerdict", unit: str) -> None:
+    columns = {"score": "score", "after": unit, "other": "against",
                "shown": f"{verdict.sampler} gains (95 %)", "verdict": ""}  # fmt: skip
     rows = [{key: getattr(contrast, key) for key in columns} for contrast in verdict.contrasts]
     click.echo("")
-    output.table("", columns, rows, "trainings shown")
+    output.table("", columns, rows, "after shown")
 
 
 def _write(path: Path, content: Callable[[], str]) -> None:

@@ -55,7 +55,7 @@ def _numbers(
     callback=_numbers,
     metavar="N,N,…",
     help="Epochs after which trials are compared; the last is full fidelity.  [default: a "
-    "quarter, half and all of --epochs]",
+    "ninth, a third and all of --epochs]",
 )
 @click.option(
     "--resolutions",

@@ -1,4 +1,4 @@
-"""The page of `nas prove`: regret and hypervolume of every sampler, by number of trainings."""
+"""The page of `nas prove`: regret and hypervolume of every sampler, by trainings or epochs."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -22,32 +22,42 @@ _HEIGHT = 420
 _SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "star", "triangle-down", "cross")
 
 
-def regret_figure(rows: Sequence[SummaryRow], look: PageTheme | None = None) -> go.Figure:
+def regret_figure(
+    rows: Sequence[SummaryRow], look: PageTheme | None = None, unit: str = "trainings"
+) -> go.Figure:
     """Return the median regret with its quartiles, in points of accuracy; lower is better."""
     look = look or PageTheme()
     text = "points of accuracy below the best within the budget"
-    return _scores(rows, lambda row: row.regret, text, look)
+    return _scores(rows, lambda row: row.regret, text, look, unit)
 
 
-def volume_figure(rows: Sequence[SummaryRow], look: PageTheme | None = None) -> go.Figure:
+def volume_figure(
+    rows: Sequence[SummaryRow], look: PageTheme | None = None, unit: str = "trainings"
+) -> go.Figure:
     """Return the median share of the true front's hypervolume with its quartiles."""
     look = look or PageTheme()
     text = "hypervolume (share of the true front's)"
-    return _scores(rows, lambda row: row.volume, text, look)
+    return _scores(rows, lambda row: row.volume, text, look, unit)
 
 
 def write_prove(
-    rows: Sequence[SummaryRow], facts: Mapping[str, str], verdict: str, path: Path
+    rows: Sequence[SummaryRow],
+    facts: Mapping[str, str],
+    verdict: str,
+    path: Path,
+    unit: str = "trainings",
 ) -> None:
-    """Write the page to `path` atomically.
+    """Write the page to `path` atomically; the rows are scored after trainings or epochs.
 
     Raises:
         ExportError: the file cannot be written.
     """
-    write_document(prove_html(rows, facts, verdict), path)
+    write_document(prove_html(rows, facts, verdict, unit), path)
 
 
-def prove_html(rows: Sequence[SummaryRow], facts: Mapping[str, str], verdict: str) -> str:
+def prove_html(
+    rows: Sequence[SummaryRow], facts: Mapping[str, str], verdict: str, unit: str = "trainings"
+) -> str:
     """Return the page as text; it loads nothing from the network."""
     band = "Lines are medians over the seeds, bands their quartiles."
     sections = [
@@ -63,37 +73,43 @@ def prove_html(rows: Sequence[SummaryRow], facts: Mapping[str, str], verdict: st
             "The hypervolume of the networks trained so far as a share of the true front's; "
             f"higher is better. {band}",
         ),
-        table_section("Scores", _HEADS, [_cells(row) for row in rows]),
+        table_section(
+            "Scores", ("Sampler", unit.capitalize(), *_HEADS), [_cells(row) for row in rows]
+        ),
         facts_section("Setting", facts.items()),
     ]
-    figures = {"regret": partial(regret_figure, rows), "volume": partial(volume_figure, rows)}
+    figures = {
+        "regret": partial(regret_figure, rows, unit=unit),
+        "volume": partial(volume_figure, rows, unit=unit),
+    }
     lead = [line for line in (verdict,) if line]
     return document_html("Samplers on a table of trained networks", lead, sections, figures)
 
 
-_HEADS = (
-    "Sampler", "Trainings", "Seeds", "Regret", "HV share", "HV returned", "Confirmed regret",
-    "Extra",
-)  # fmt: skip
+_HEADS = ("Seeds", "Regret", "HV share", "HV returned", "Confirmed regret", "Extra")
 
 
 def _cells(row: SummaryRow) -> list[Any]:
     confirmed = (row.confirmed, f"{row.extra:g}") if row.confirmed else ("–", "–")
     return [
-        row.sampler, row.trainings, row.seeds, row.regret, row.volume, row.returned, *confirmed,
+        row.sampler, row.after, row.seeds, row.regret, row.volume, row.returned, *confirmed,
     ]  # fmt: skip
 
 
 def _scores(
-    rows: Sequence[SummaryRow], score: Callable[[SummaryRow], Spread], text: str, look: PageTheme
+    rows: Sequence[SummaryRow],
+    score: Callable[[SummaryRow], Spread],
+    text: str,
+    look: PageTheme,
+    unit: str,
 ) -> go.Figure:
     figure = go.Figure(layout=look.frame(_HEIGHT))
-    counts = list(dict.fromkeys(row.trainings for row in rows))
-    figure.update_xaxes(title_text=title("trainings", look), tickvals=counts)
+    counts = list(dict.fromkeys(row.after for row in rows))
+    figure.update_xaxes(title_text=title(unit, look), tickvals=counts)
     figure.update_yaxes(title_text=title(text, look))
     for turn, label in enumerate(dict.fromkeys(row.sampler for row in rows)):
         own = [row for row in rows if row.sampler == label]
-        x, spreads = [row.trainings for row in own], [score(row) for row in own]
+        x, spreads = [row.after for row in own], [score(row) for row in own]
         colour = look.family(turn)
         figure.add_trace(_band(x, spreads, label, colour))
         figure.add_trace(

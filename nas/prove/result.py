@@ -38,6 +38,10 @@ def facts(bench: Bench) -> dict[str, str]:
         f"hypervolume from {' and '.join(corner)}",
         "clock": f"{plural(setting.workers, 'worker')}, {_clock(bench)}",
     }
+    if setting.eta:
+        found["rungs"] = (
+            f"NAME@9/30/90 judges trials after 9, 30 and 90 epochs; one in {setting.eta} continues"
+        )
     return found | {"source": table.columns.source} if table.columns.source else found
 
 
@@ -61,7 +65,7 @@ class ProveResult:
 
     @cached_property
     def rows(self) -> list[SummaryRow]:
-        """One row for each sampler and number of trainings."""
+        """One row for each sampler and number of trainings or epochs."""
         return summarise(self.runs)
 
     @cached_property
@@ -82,7 +86,8 @@ class ProveResult:
         """Return the result as a Markdown document."""
         lines = [f"- {name}: {text}" for name, text in facts(self.bench).items()]
         seeds = max(map(len, self.runs.values()), default=0)
-        lines.append(f"- medians and quartiles over {plural(seeds, 'seed')}")
+        unit = self.bench.setting.unit
+        lines.append(f"- medians and quartiles over {plural(seeds, 'seed')}; @N: after N {unit}")
         parts = ["\n".join(lines), markdown(self.rows, self.asks)]
         if self.verdict:
             parts.append(markdown_verdict(self.verdict))

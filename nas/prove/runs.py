@@ -20,9 +20,9 @@ from nas.cost import Constraint
 from nas.errors import NasError
 from nas.feasible import Feasible
 from nas.prove.scores import Judge, RunScore
-from nas.prove.simulate import Cluster
+from nas.prove.simulate import WHOLE, Cluster
 from nas.prove.table import ACCURACY, Table, TableSpace, default_toml
-from nas.study import Objective, Sampler
+from nas.study import Judging, Ladder, Objective, Sampler
 from nas.text_file import read_text
 
 MakeSampler: TypeAlias = Callable[[str, Feasible, Sequence[Objective]], Sampler]
@@ -39,23 +39,30 @@ _ENVIRONMENT = {
 
 @dataclass(frozen=True)
 class Entry:
-    """One sampler and its goals: the accuracy alone, or also the costs of the front."""
+    """One sampler and its goals: the accuracy alone, or also the costs of the front.
+
+    `rungs` are the epochs at which trials are judged; empty on a table without learning curves.
+    """
 
     sampler: str
     single: bool
+    rungs: tuple[int, ...] = ()
 
     @property
     def label(self) -> str:
-        """Its name: `tpe`, or `tpe:single`."""
-        return f"{self.sampler}:single" if self.single else self.sampler
+        """Its name: `tpe`, `tpe:single`, or `tpe@10/30/90` with rungs."""
+        ladder = f"@{'/'.join(map(str, self.rungs))}" if self.rungs else ""
+        return f"{self.sampler}:single{ladder}" if self.single else f"{self.sampler}{ladder}"
 
 
 @dataclass(frozen=True)
 class Setting:
     """The common setting of all runs: the table, its budget, and how runs are made and scored.
 
-    `front` are the costs of the front in addition to the accuracy; `reference` is in percent, None
-    for the default of the table; `confirm` networks are retrained with the other seeds.
+    `front` are the costs of the front in addition to the accuracy; runs are scored after each
+    number of `trainings`, or of `epochs` if there are any. `reference` is in percent, None for the
+    default of the table; `confirm` networks are retrained with the other seeds. One in `eta` trials
+    passes each rung.
     """
 
     path: Path
@@ -66,6 +73,18 @@ class Setting:
     workers: int
     reference: float | None
     confirm: int
+    epochs: tuple[int, ...] | None = None
+    eta: int | None = None
+
+    @property
+    def unit(self) -> str:
+        """The unit of `marks`."""
+        return "epochs" if self.epochs else "trainings"
+
+    @property
+    def marks(self) -> tuple[int, ...]:
+        """The numbers of trainings or epochs after which runs are scored."""
+        return self.epochs or self.trainings
 
     def fingerprint(self) -> dict[str, Any]:
         """Return what all runs of one file have in common, as JSON values."""
@@ -79,7 +98,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class SearchRun:
-    """One run: a score for each number of trainings, and the seconds of every proposal."""
+    """One run: a score for each number of trainings or epochs, and the seconds of proposals."""
 
     label: str
     seed: int
@@ -94,7 +113,7 @@ class SearchRun:
     def from_json(cls, line: str) -> "SearchRun":
         """Return the run of a line from `to_json`."""
         fields = json.loads(line)
-        scores = tuple(RunScore(**score) for score in fields["scores"])
+        scores = tuple(RunScore.of(score) for score in fields["scores"])
         return cls(fields["label"], fields["seed"], scores, tuple(fields["asks"]))
 
 
@@ -111,12 +130,43 @@ class Bench:
         self.setting, self.table = setting, table
         self.space = TableSpace(table, setting.budget)
         self.judge = Judge(self.space, setting.front, setting.reference, setting.confirm)
-        feasible, most = len(self.space.feasible), max(setting.trainings)
+        feasible, most = len(self.space.feasible), max(setting.trainings, default=0)
+        least = min(setting.epochs or (self.full,))
+        if least < self.full:
+            raise NasError(
+                f"after {least} epochs no network is trained: one training has {self.full}.",
+                f"Give at least {self.full} --epochs.",
+            )
         if feasible < most:
             raise NasError(
                 f"{most} trainings, but only {feasible} networks are within the budget.",
                 f"Give at most {feasible} --trainings, or a higher budget.",
             )
+
+    @property
+    def full(self) -> int:
+        """The epochs of a whole training; 0 on a table without learning curves."""
+        return self.table.epochs[-1] if self.table.epochs else 0
+
+    def check_rungs(self, rungs: Sequence[int]) -> None:
+        """Refuse rungs at which a network within the budget was not measured.
+
+        Raises:
+            NasError: there is such a rung.
+        """
+        missing = [epoch for epoch in rungs if epoch not in self.table.epochs]
+        if missing:
+            raise NasError(
+                f"the table has no errors after epoch {missing[0]}.",
+                f"Its curves have the epochs {_shortened(self.table.epochs)}.",
+            )
+        for index in self.space.feasible.tolist():
+            if self.table.lacks(index, rungs):
+                raise NasError(
+                    f"{self.table.title(index)} was not measured at all of the rungs "
+                    f"{', '.join(map(str, rungs))}.",
+                    "Give other --rungs, or leave its row out of the table.",
+                )
 
     def goals(self, entry: Entry) -> list[Objective]:
         """Return the goals of the sampler of `entry`."""
@@ -125,14 +175,44 @@ class Bench:
 
     def run(self, entry: Entry, seed: int, make: MakeSampler) -> SearchRun:
         """Return one run."""
-        sampler = make(entry.sampler, self.space, self.goals(entry))
-        most = max(self.setting.trainings)
-        cluster = Cluster(self.space, sampler, seed, self.setting.workers, most)
-        scores = []
+        goals = self.goals(entry)
+        sampler = make(entry.sampler, self.space, goals)
+        most = max(self.setting.trainings, default=len(self.space.feasible))
+        judging = self._judging(entry, goals)
+        cluster = Cluster(self.space, sampler, seed, self.setting.workers, most, judging)
+        scored = self._at_epochs(cluster) if self.setting.epochs else self._at_trainings(cluster)
+        return SearchRun(entry.label, seed, tuple(scored), tuple(cluster.asks))
+
+    def _judging(self, entry: Entry, goals: Sequence[Objective]) -> Judging:
+        if not entry.rungs:
+            return WHOLE
+        assert self.setting.eta is not None
+        ceiling = self.space.budget[0] if self.space.budget else None
+        return Judging(Ladder(entry.rungs, self.setting.eta), tuple(goals), ceiling)
+
+    def _at_trainings(self, cluster: Cluster) -> Iterator[RunScore]:
         for done, _ in enumerate(cluster.run(), start=1):
             if done in self.setting.trainings:
-                scores.append(self.judge.score(cluster))
-        return SearchRun(entry.label, seed, tuple(scores), tuple(cluster.asks))
+                yield self.judge.score(cluster, done)
+
+    def _at_epochs(self, cluster: Cluster) -> Iterator[RunScore]:
+        """Yield the scores before the step that exceeds each number of epochs.
+
+        A run that has trained every network keeps its last score.
+        """
+        left = sorted(self.setting.epochs or ())
+        while left and cluster.ready():
+            while left and left[0] < cluster.ahead:
+                yield self.judge.score(cluster, left.pop(0))
+            if left:
+                cluster.step()
+        for after in left:
+            yield self.judge.score(cluster, after)
+
+
+def _shortened(epochs: Sequence[int]) -> str:
+    few = [str(epoch) for epoch in epochs]
+    return ", ".join(few if len(few) <= 8 else [*few[:3], "…", few[-1]])
 
 
 class Kept:

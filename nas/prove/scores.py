@@ -1,30 +1,33 @@
-"""Scores of a run after n trainings: regret, and share of the true hypervolume.
+"""Scores of a run after n trainings or epochs: regret, and share of the true hypervolume.
 
 Both use the mean over all trainings of a network in the table, which no sampler sees.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from nas.cost import Constraint
 from nas.errors import NasError
 from nas.prove.simulate import Cluster
-from nas.prove.table import Floats, Ints, TableSpace
+from nas.prove.table import ACCURACY, Floats, Ints, TableSpace
 from nas.stats import Points, hypervolume, non_dominated
-from nas.study import TrialState
+from nas.study import Trial, seen
 
 _LOW = 0.05
 
 
 @dataclass(frozen=True)
 class RunScore:
-    """The scores of one run after `trainings` trainings.
+    """The scores of one run `after` so many trainings, or epochs of all trials together.
 
-    `regret` is in points of accuracy: the best feasible network's mean accuracy minus that of the
-    network that the run returns, which it believes to be the best. `volume` is the hypervolume of
+    `trainings` counts the networks whose training has ended, `epochs` the epochs spent (without
+    learning curves, each training is one). `regret` is in points of accuracy: the best feasible
+    network's mean accuracy minus that of the network that the run returns, which it believes to be
+    the best. `volume` is the hypervolume of
     all networks trained so far as a share of the true front's, `returned` is the same for the front
     that the run returns. `confirmed` is the regret after the best few were retrained with the other
     seeds, `extra` the number of these trainings; None if the table has no other seeds. `seconds` is
@@ -38,6 +41,18 @@ class RunScore:
     confirmed: float | None
     extra: int
     seconds: float
+    after: int
+    epochs: int
+
+    @classmethod
+    def of(cls, fields: Mapping[str, Any]) -> "RunScore":
+        """Return the score of stored `fields`; early versions scored after trainings only."""
+        return cls(**{"after": fields["trainings"], "epochs": 0, **fields})
+
+
+def _so_far(trials: Sequence[Trial]) -> dict[int, float]:
+    """Return the last error of each trial that was measured, by number."""
+    return {trial.number: trial.last.metrics[ACCURACY.name] for trial in trials if trial.last}
 
 
 class Judge:
@@ -92,22 +107,28 @@ class Judge:
         costs = zip(self._front_costs, self._corner[1:].tolist(), strict=True)
         return [Constraint(name, int(limit)) for name, limit in costs]
 
-    def score(self, cluster: Cluster) -> RunScore:
-        """Return the scores of a run in its current state."""
-        complete = [t.number for t in cluster.trials if t.state is TrialState.COMPLETE]
-        beliefs = cluster.sampler.believe(tuple(cluster.trials))
+    def score(self, cluster: Cluster, after: int) -> RunScore:
+        """Return the scores of a run in its current state, at least one network measured.
+
+        A run with no complete training returns the network with the lowest error so far.
+        """
+        ended = [trial for trial in cluster.trials if trial.state.finished]
+        beliefs = cluster.sampler.believe(seen(cluster.trials)) or _so_far(cluster.trials)
+        complete = sorted(beliefs)
         networks = np.array([cluster.networks[number] for number in complete])
         believed = np.array([beliefs[number] for number in complete])
         order = np.argsort(believed, kind="stable")
         confirmed, extra = self._confirmed(networks[order[: self._confirm]])
         return RunScore(
-            trainings=len(complete),
+            trainings=len(ended),
             regret=self._regret(int(networks[order[0]])),
             volume=self._volume(networks) / self.full,
             returned=self._volume(networks[self._front(networks, believed)]) / self.full,
             confirmed=confirmed,
             extra=extra,
             seconds=cluster.clock,
+            after=after,
+            epochs=cluster.spent,
         )
 
     def _regret(self, network: int) -> float:

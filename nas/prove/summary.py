@@ -39,10 +39,9 @@ class Spread:
 
 @dataclass(frozen=True)
 class SummaryRow:
-    """One sampler after a number of trainings, over `seeds` runs; the scores as in `RunScore`.
+    """One sampler `after` a number of trainings or epochs, over `seeds` runs; as in `RunScore`.
 
-    `extra` is the median number of trainings for the confirmation, `seconds` the median simulated
-    time.
+    `trainings`, `extra` (trainings for the confirmation), `seconds` and `epochs` are medians.
     """
 
     sampler: str
@@ -54,6 +53,8 @@ class SummaryRow:
     confirmed: Spread | None
     extra: float
     seconds: float
+    after: int
+    epochs: int
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class Contrast:
     """
 
     score: str
-    trainings: int
+    after: int
     other: str
     pairs: int
     gain: Interval
@@ -99,7 +100,7 @@ class Contrast:
 
 @dataclass(frozen=True)
 class SamplerVerdict:
-    """The comparison of `sampler` with all others, in both scores, at all numbers of trainings."""
+    """The comparison of `sampler` with all others, in both scores, at all numbers."""
 
     sampler: str
     contrasts: tuple[Contrast, ...]
@@ -123,7 +124,7 @@ class SamplerVerdict:
 
 
 def summarise(runs: Mapping[str, Sequence[SearchRun]]) -> list[SummaryRow]:
-    """Return one row for each sampler and number of trainings."""
+    """Return one row for each sampler and number of trainings or epochs."""
     return [
         _row(label, [run.scores[place] for run in made])
         for label, made in runs.items()
@@ -166,7 +167,7 @@ def _contrast(
     gains = np.array([_GAINS[name](mine, theirs) for mine, theirs in pairs])
     gain = bootstrap(gains, mean, rng)
     enough = least_p_of_pairs(len(pairs)) < 1 - CONFIDENCE
-    return Contrast(name, pairs[0][0].trainings, other, len(pairs), gain, enough)
+    return Contrast(name, pairs[0][0].after, other, len(pairs), gain, enough)
 
 
 def markdown(rows: Sequence[SummaryRow], asks: Sequence[Asks]) -> str:
@@ -191,8 +192,7 @@ def markdown_verdict(verdict: SamplerVerdict) -> str:
     lines = [f"Verdict: {verdict}.", "", f"| score | against | {verdict.sampler} gains (95 %) | |"]
     lines.append("|---|---|---|---|")
     lines += [
-        f"| {c.score} @{c.trainings} | {c.other} | {c.shown} | {c.verdict} |"
-        for c in verdict.contrasts
+        f"| {c.score} @{c.after} | {c.other} | {c.shown} | {c.verdict} |" for c in verdict.contrasts
     ]
     return "\n".join(lines)
 
@@ -216,7 +216,7 @@ def _row(label: str, scores: Sequence[RunScore]) -> SummaryRow:
     confirmed = [score.confirmed for score in scores if score.confirmed is not None]
     return SummaryRow(
         sampler=label,
-        trainings=scores[0].trainings,
+        trainings=round(np.median([score.trainings for score in scores])),
         seeds=len(scores),
         regret=Spread.of([score.regret for score in scores]),
         volume=Spread.of([score.volume for score in scores]),
@@ -224,6 +224,8 @@ def _row(label: str, scores: Sequence[RunScore]) -> SummaryRow:
         confirmed=Spread.of(confirmed) if confirmed else None,
         extra=float(np.median([score.extra for score in scores])),
         seconds=float(np.median([score.seconds for score in scores])),
+        after=scores[0].after,
+        epochs=round(np.median([score.epochs for score in scores])),
     )
 
 
@@ -232,8 +234,8 @@ def _confirmation(row: SummaryRow) -> str | None:
 
 
 def _grid(title: str, rows: Sequence[SummaryRow], cells: Mapping[int, str]) -> str:
-    """Return one Markdown table: a row for each sampler, a column for each number of trainings."""
-    counts = list(dict.fromkeys(row.trainings for row in rows))
+    """Return one Markdown table: a row for each sampler, a column for each number."""
+    counts = list(dict.fromkeys(row.after for row in rows))
     lines = [f"| sampler | {' | '.join(f'@{count}' for count in counts)} |"]
     lines.append("|---" * (len(counts) + 1) + "|")
     for label in dict.fromkeys(row.sampler for row in rows):

@@ -29,6 +29,8 @@ from nas.study.execution import (
     ignore_event,
 )
 from nas.study.fixed_network import FixedNetwork, NoSampler
+from nas.study.history import seen
+from nas.study.judging import Judging
 from nas.study.objectives import (
     Objective,
     known_objectives,
@@ -99,6 +101,7 @@ __all__ = [
     "Fault",
     "FixedNetwork",
     "Job",
+    "Judging",
     "Ladder",
     "Measurement",
     "NoSampler",
@@ -148,6 +151,7 @@ __all__ = [
     "profile_table",
     "profile_total",
     "reason_of",
+    "seen",
     "sign_folder",
     "trainings",
     "trial_notes",

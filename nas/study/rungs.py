@@ -142,11 +142,8 @@ def _spread(points: Points) -> list[int]:
 
 
 def default_rungs(max_epochs: int) -> tuple[int, ...]:
-    """Return a quarter, half and the whole of `max_epochs`, rounded up, each once.
-
-    Earlier epochs rank badly while the learning rate is still near its peak.
-    """
-    return tuple(sorted({-(-max_epochs // 4), -(-max_epochs // 2), max_epochs}))
+    """Return a ninth, a third and the whole of `max_epochs`, rounded up, each once."""
+    return tuple(sorted({-(-max_epochs // 9), -(-max_epochs // 3), max_epochs}))
 
 
 def _too_small(eta: int) -> NasError:

@@ -25,6 +25,7 @@ from nas.space import (
 )
 from nas.study.data_identity import DataIdentity
 from nas.study.fixed_network import FixedNetwork
+from nas.study.judging import Judging
 from nas.study.objectives import Objective, objective
 from nas.study.rungs import Ladder
 from nas.study.tasks import TASKS
@@ -210,6 +211,11 @@ class StudySpec:
     def ladder(self) -> Ladder:
         """The rungs with their reduction factor and their resolutions."""
         return Ladder(self.rungs, self.eta, self.resolutions)
+
+    @cached_property
+    def judging(self) -> Judging:
+        """The rule by which trials are stopped at the rungs."""
+        return Judging(self.ladder, self.goals, self.budget[0] if self.budget else None)
 
     @property
     def counted(self) -> bool:

@@ -26,7 +26,6 @@ from nas.study import reuse
 from nas.study.circuit_breaker import break_circuit, last_line
 from nas.study.gate import check_record, new_trial
 from nas.study.history import seen
-from nas.study.judging import judge
 from nas.study.ports import Sampler, StudyStore
 from nas.study.rungs import Decision
 from nas.study.spec import StudySpec
@@ -196,7 +195,7 @@ class Study:
         self._store.record_measurement(self.spec.name, number, attempt, measurement)
         measured = (*trial.measurements, measurement)
         trial = self._trials[number] = replace(trial, measurements=measured)
-        return judge(self.spec, self.candidates, trial, measurement)
+        return self.spec.judging.decide(self.candidates, trial, measurement)
 
     def finish(
         self,

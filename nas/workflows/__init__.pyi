@@ -40,6 +40,8 @@ from .plan import plan_study as plan_study
 from .preflight_checks import Preflight as Preflight
 from .preflight_checks import preflight as preflight
 from .prove_run import CONFIRM as CONFIRM
+from .prove_run import TRAININGS as TRAININGS
+from .prove_run import WHOLE_TRAININGS as WHOLE_TRAININGS
 from .prove_run import ProveRequest as ProveRequest
 from .prove_run import prove as prove
 from .request import Request as Request

@@ -9,16 +9,20 @@ from nas.cost import Constraint
 from nas.errors import BudgetError, NasError, NoEffectError
 from nas.prove import Bench, Entry, Kept, ProveResult, Setting, Table, by_label, make_runs
 from nas.samplers import make_sampler
+from nas.study import Ladder, default_rungs
 from nas.workflows import events
 from nas.workflows.request import Request
+from nas.workflows.requests import ETA
 
 CONFIRM = 3
+TRAININGS = (20, 50, 100, 200)  # scored after so many, without learning curves
+WHOLE_TRAININGS = (5, 10, 20, 40)  # scored after the epochs of so many, with learning curves
 _MODES = ("single", "multi")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProveRequest(
-    Request, least={"seeds": 1, "workers": 1, "confirm": 1, "jobs": 1, "reference": 0}
+    Request, least={"seeds": 1, "workers": 1, "confirm": 1, "jobs": 1, "reference": 0, "eta": 2}
 ):
     """Samplers to compare on `table`, a CSV with one row for each network.
 
@@ -27,7 +31,11 @@ class ProveRequest(
     A sampler NAME:single uses only the accuracy, NAME:multi also the costs of the `front`;
     `objectives` is the default for the others. `front` None is the cost of the first budget. There
     are `seeds` runs for each sampler, on `workers` simulated workers, scored after each number of
-    `trainings`. `reference` is the accuracy of the hypervolume in percent; None: 95 % of the
+    `trainings`, or of `epochs` of all trials together. On a table with learning curves trials are
+    judged at `rungs`, such as "10,30,90"; with several, each sampler is run with each of them. One
+    in `eta` passes a rung; None is 3. Empty `rungs` are those of a search, and empty `epochs` 5,
+    10, 20 and 40 whole trainings; without curves empty `trainings` are 20, 50, 100 and 200.
+    `reference` is the accuracy of the hypervolume in percent; None: 95 % of the
     feasible networks exceed it. `confirm` networks are retrained with the other seeds; None is 3 if
     the table has several trainings of a network. `ours` is compared with the others; None: the
     first sampler. `jobs` processes run in parallel; None: one for each core. `resume` is a file of
@@ -42,7 +50,10 @@ class ProveRequest(
     objectives: str = "multi"
     front: tuple[str, ...] | None = None
     seeds: int = 30
-    trainings: tuple[int, ...] = (20, 50, 100, 200)
+    trainings: tuple[int, ...] = ()
+    epochs: tuple[int, ...] = ()
+    rungs: tuple[str, ...] = ()
+    eta: int | None = None
     workers: int = 1
     reference: float | None = None
     confirm: int | None = None
@@ -54,8 +65,10 @@ class ProveRequest(
         """Yield each setting that has no effect."""
         if {name.rpartition(":")[2] for name in self.samplers} <= {*_MODES}:
             yield NoEffectError("objectives", "every sampler says its own")
-        if len({*self.samplers}) == 1:
+        if len({*self.samplers}) == 1 and len({*self.rungs}) <= 1:
             yield NoEffectError("ours", "there is one sampler, and none to compare it with")
+        if self.epochs:
+            yield NoEffectError("trainings", "runs are scored after {epochs}")
 
 
 def prove(request: ProveRequest, on_event: events.Watcher = events.ignore) -> ProveResult:
@@ -69,16 +82,20 @@ def prove(request: ProveRequest, on_event: events.Watcher = events.ignore) -> Pr
     table = Table.read(request.table, request.toml)
     if request.confirm is not None and not table.replicated:
         raise NoEffectError("confirm", f"{request.table} has one training of each network")
+    _refuse_rungs(table, request)
     budget = _budget(table, request)
+    trainings, epochs = _marks(table, request)
     setting = Setting(
         path=request.table,
         toml=request.toml,
         budget=budget,
         front=_front(table, budget, request.front),
-        trainings=request.trainings,
+        trainings=trainings,
         workers=request.workers,
         reference=request.reference,
         confirm=request.confirm or CONFIRM,
+        epochs=epochs,
+        eta=(request.eta or ETA) if table.epochs else None,
     )
     bench = Bench(setting, table)
     entries = _entries(request, bench)
@@ -116,25 +133,76 @@ def _front(
     return tuple(first[:1])
 
 
+def _refuse_rungs(table: Table, request: ProveRequest) -> None:
+    """Refuse settings of rungs on a table without learning curves."""
+    for name in ("epochs", "rungs", "eta"):
+        if getattr(request, name) and not table.epochs:
+            raise NoEffectError(
+                name,
+                f"{request.table} has no learning curves",
+                f"Leave {{{name}}} out, or add columns such as acc_e9.",
+            )
+
+
+def _marks(table: Table, request: ProveRequest) -> tuple[tuple[int, ...], tuple[int, ...] | None]:
+    """Return the numbers of trainings or of epochs after which runs are scored."""
+    if request.trainings:
+        return request.trainings, None
+    if not table.epochs:
+        return TRAININGS, None
+    return (), request.epochs or tuple(table.epochs[-1] * whole for whole in WHOLE_TRAININGS)
+
+
 def _entries(request: ProveRequest, bench: Bench) -> list[Entry]:
-    """Return the samplers; each is made once, to refuse wrong names early."""
+    """Return the samplers with each ladder; each is made once, to refuse wrong names early."""
     found = []
+    ladders = _ladders(request, bench)
     for name in request.samplers:
         plain, _, last = name.rpartition(":")
         mode = last if plain and last in _MODES else ""
-        entry = Entry(plain if mode else name, (mode or request.objectives) == "single")
-        make_sampler(entry.sampler, bench.space, bench.goals(entry))
-        found.append(entry)
+        single = (mode or request.objectives) == "single"
+        entries = [Entry(plain if mode else name, single, rungs) for rungs in ladders]
+        make_sampler(entries[0].sampler, bench.space, bench.goals(entries[0]))
+        found += entries
     return list(dict.fromkeys(found))
 
 
+def _ladders(request: ProveRequest, bench: Bench) -> list[tuple[int, ...]]:
+    """Return the rungs to compare; one without any on a table without learning curves."""
+    epochs = bench.table.epochs
+    if not epochs:
+        return [()]
+    found = [_rungs(text) for text in request.rungs] or [_nearest(epochs)]
+    for rungs in found:
+        Ladder(rungs, request.eta or ETA)  # refuses what does not rise
+        bench.check_rungs(rungs)
+    if request.eta and all(len(rungs) == 1 for rungs in found):
+        raise NoEffectError("eta", "nothing is judged before the only rung")
+    return found
+
+
+def _rungs(text: str) -> tuple[int, ...]:
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() for part in parts):
+        raise NasError(f"the rungs {text!r} are not integers.", "Write them as 10,30,90.")
+    return tuple(map(int, parts))
+
+
+def _nearest(epochs: Sequence[int]) -> tuple[int, ...]:
+    """Return the rungs of a search up to the last of `epochs`, at epochs that were measured."""
+    wanted = default_rungs(epochs[-1])
+    return tuple(sorted({min(epochs, key=lambda e: (abs(e - rung), e)) for rung in wanted}))
+
+
 def _judged(ours: str | None, entries: Sequence[Entry]) -> str:
+    """Return the label of the entry that is compared with the others."""
     labels = [entry.label for entry in entries]
-    if ours is not None and ours not in labels:
-        raise NasError(
-            f"--ours {ours} is not among the samplers.", f"Give one of {', '.join(labels)}."
-        )
-    return ours or labels[0]
+    if ours is None or ours in labels:
+        return ours or labels[0]
+    for label in labels:
+        if label.partition("@")[0] == ours:
+            return label
+    raise NasError(f"--ours {ours} is not among the samplers.", f"Give one of {', '.join(labels)}.")
 
 
 def _make(

@@ -58,7 +58,7 @@ class SearchRequest(
     300M-flops. `study` None makes a name from space, budget and task. `task` None is folder if
     `data` is given, otherwise cifar10 with a GPU and digits without. `trials` None is 24, or
     unlimited with `time`: a span such as 1h30m, or seconds. `epochs` None are the recipe's, empty
-    `rungs` a quarter, half and all of them. `resolutions` are image sides in pixels up to each
+    `rungs` a ninth, a third and all of them. `resolutions` are image sides in pixels up to each
     rung. `eta` None is 3. Default `objectives` are the top-1 error and the multiply-adds, or the
     latency if the first budget limits it. `input` (such as 3x224x224), `classes` and `strides`
     replace those of the space at deployment, `task_strides` those on the images of the task.

@@ -15,8 +15,9 @@ def row(sampler: str, trainings: int, regret: float, confirmed: bool = True) -> 
     spread = Spread(regret, regret - 0.01, regret + 0.02)
     volume = Spread(1 - regret, 0.9 - regret, 1.0)
     return SummaryRow(
-        sampler, trainings, 30, spread, volume, volume, spread if confirmed else None, 6, 9
-    )
+        sampler, trainings, 30, spread, volume, volume, spread if confirmed else None, 6, 9,
+        after=trainings, epochs=0,
+    )  # fmt: skip
 
 
 ROWS = [row("ours", 20, 0.2), row("ours", 50, 0.1), row("tpe:single", 20, 0.3),

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 from nas.cost import Cost
 from nas.metrics import CLASSIFICATION
+from nas.prove.table.curve_columns import CurveColumn, find_curve_columns, given_curve_columns
 from nas.space import TomlReader, quote_value
 from nas.suggestion import did_you_mean
 
@@ -32,8 +33,8 @@ _RESERVED = frozenset({*CLASSIFICATION, "train_loss", "seconds", "epoch", "rung"
 _MOST_VALUES = 64
 _MISSPELLED = 0.7  # similarity to one of our keys; other keys may belong to other programs
 _KEYS = (
-    "title", "source", "choices", "costs", "accuracies", "accuracy_unit", "time", "canonical",
-    "name",
+    "title", "source", "choices", "costs", "accuracies", "accuracy_unit", "curves", "time",
+    "canonical", "name",
 )  # fmt: skip
 
 
@@ -50,13 +51,16 @@ class CostColumn:
 class Columns:
     """The role of each column.
 
-    `choices` maps a key to its column in each stage. `unit` of the accuracies is "percent",
-    "share", or None if it must be inferred from the values. `notes` list the inferences.
+    `choices` maps a key to its column in each stage. `accuracies` are empty if they are those of
+    the last epoch of the `curves`, which are empty if the table has none. `unit` of the accuracies
+    is "percent", "share", or None if it must be inferred from the values. `notes` list the
+    inferences.
     """
 
     choices: Mapping[str, tuple[str, ...]]
     costs: tuple[CostColumn, ...]
     accuracies: tuple[str, ...]
+    curves: tuple[CurveColumn, ...]
     time: str | None
     canonical: str | None
     name: str | None
@@ -97,9 +101,11 @@ class _Finder:
         given = self._reader.document
         choices = self._given_choices() if "choices" in given else None
         accuracies = self._given_list("accuracies")
+        curves = self._curves()
         costs = self._given_costs()
         single = {key: self._given_column(key) for key in _BY_NAME}
-        accuracies = accuracies or self._find_accuracies()
+        accuracies = accuracies or self._find_accuracies(curves)
+        self._check_seeds(curves, accuracies)
         if costs is None:
             costs = self._find_costs()
         single = {key: single[key] or self._find(key) for key in _BY_NAME}
@@ -109,6 +115,7 @@ class _Finder:
             choices=choices,
             costs=costs,
             accuracies=accuracies,
+            curves=curves,
             **single,
             unit=self._unit(),
             title=self._text("title"),
@@ -215,9 +222,36 @@ class _Finder:
     def _free(self) -> list[str]:
         return [column for column in self._cells if column not in self._roles]
 
-    def _find_accuracies(self) -> tuple[str, ...]:
+    def _curves(self) -> tuple[CurveColumn, ...]:
+        if "curves" in self._reader.document:
+            found = given_curve_columns(self._reader, list(self._cells))
+        else:
+            found, notes = find_curve_columns(self._free)
+            self._notes += notes
+            for quantity in dict.fromkeys(each.quantity for each in found):
+                own = [each.column for each in found if each.quantity == quantity]
+                more = f", {own[1]}, …, {own[-1]}" if len(own) > 1 else ""
+                self._notes.append(f"curves: {own[0]}{more} ({quantity.replace('_', ' ')})")
+        for each in found:
+            self._take(each.column, "curves")
+        return tuple(found)
+
+    def _check_seeds(self, curves: Sequence[CurveColumn], accuracies: Sequence[str]) -> None:
+        """Refuse curves of other trainings than those of the accuracies."""
+        seeds = {each.seed for each in curves} - {None}
+        if seeds and accuracies and len(seeds) != len(accuracies):
+            self._reader.fail(
+                f"the curves are of {len(seeds)} trainings, but there are {len(accuracies)} "
+                "columns of accuracies",
+                "Give one curve for each column of accuracies, or one for all, in [curves].",
+            )
+
+    def _find_accuracies(self, curves: Sequence[CurveColumn]) -> tuple[str, ...]:
         found = [column for column in self._free if _SEEDS.fullmatch(column.lower())]
         found = found or [column for column in self._free if column.lower() == "acc"]
+        if not found and any(each.quantity in ("accuracy", "error") for each in curves):
+            self._notes.append("accuracies: those of the last epoch of the curves")
+            return ()
         if not found:
             self._reader.fail(
                 f"no column of accuracies among {_listed(self._free)}",

@@ -33,13 +33,35 @@ _PERCENT = 100.0
 
 
 @dataclass(frozen=True)
+class Curves:
+    """The learning curves of a table, by quantity: `top1_error`, `loss` and `train_loss`.
+
+    Each is an array (rows, trainings, epochs) with the number of each epoch in `epochs`; errors are
+    shares. NaN is not measured, infinity has diverged. One training stands for all of its row.
+    """
+
+    epochs: tuple[int, ...]
+    values: Mapping[str, Floats]
+
+    def of(self, row: int, training: int) -> dict[int, dict[str, float]]:
+        """Return the measured quantities by epoch of one training."""
+        found: dict[int, dict[str, float]] = {epoch: {} for epoch in self.epochs}
+        for quantity, values in self.values.items():
+            own = values[row, min(training, values.shape[1] - 1)]
+            for epoch, value in zip(self.epochs, own.tolist(), strict=True):
+                if not np.isnan(value):
+                    found[epoch][quantity] = value
+        return {epoch: values for epoch, values in found.items() if values}
+
+
+@dataclass(frozen=True)
 class TableRows:
     """The values of the rows of a table, in the order of the file.
 
     `choices[i]` are the stages of row i, each with one value for each key; `EMPTY` if the cell is
     empty or the stage has no such column. `costs` (rows, columns) are exact counts of 1 / `scales`
     of a unit. `accuracies` (rows, trainings) are in percent, NaN for a missing training; `seconds`
-    are per training. `lines` are line numbers in the file.
+    are per training. `lines` are line numbers in the file. `curves` is None if the table has none.
     """
 
     name: str
@@ -50,6 +72,7 @@ class TableRows:
     costs: Ints
     scales: tuple[int, ...]
     accuracies: Floats
+    curves: Curves | None
     seconds: Floats | None
     canonical: tuple[str, ...] | None
     names: tuple[str, ...] | None
@@ -69,7 +92,8 @@ def read_table(path: Path, toml: Path | None = None) -> TableRows:
     parse = _Parser(path.name, lines, cells)
     choices, told = parse.choices(columns.choices)
     costs, scales = parse.costs(columns.costs)
-    accuracies, unit = parse.accuracies(columns)
+    curves = parse.curves(columns) if columns.curves else None
+    accuracies, unit = parse.accuracies(columns, curves)
     return TableRows(
         name=default.stem,
         columns=columns,
@@ -79,6 +103,7 @@ def read_table(path: Path, toml: Path | None = None) -> TableRows:
         costs=costs,
         scales=scales,
         accuracies=accuracies,
+        curves=curves,
         seconds=parse.numbers(columns.time) if columns.time else None,
         canonical=tuple(cells[columns.canonical]) if columns.canonical else None,
         names=tuple(cells[columns.name]) if columns.name else None,
@@ -201,8 +226,50 @@ class _Parser:
         """Return a column of non-negative numbers."""
         return np.array([float(value) for value in self._decimals(column)])
 
-    def accuracies(self, columns: Columns) -> tuple[Floats, list[str]]:
+    def curves(self, columns: Columns) -> Curves:
+        """Return the learning curves."""
+        epochs = tuple(sorted({each.epoch for each in columns.curves}))
+        values = {}
+        for quantity in dict.fromkeys(each.quantity for each in columns.curves):
+            own = [each for each in columns.curves if each.quantity == quantity]
+            most = max(each.seed or 0 for each in own)
+            found = np.full((len(self._lines), most + 1, len(epochs)), np.nan)
+            for each in own:
+                found[:, each.seed or 0, epochs.index(each.epoch)] = self._measured(each.column)
+            if quantity in ("accuracy", "error"):
+                found = self._shares(found, own[0].column, columns.unit)
+            name = "top1_error" if quantity in ("accuracy", "error") else quantity
+            values[name] = 1 - found if quantity == "accuracy" else found
+        return Curves(epochs, values)
+
+    def _measured(self, column: str) -> list[float]:
+        """Return a column of measured numbers: empty is NaN, and what is not finite infinity."""
+        found = []
+        for row, cell in enumerate(self._cells[column]):
+            try:
+                value = float(cell or "nan")
+            except ValueError:
+                self.fail(row, column, f"{quote_value(cell)} is not a number",
+                          "Give a number, or leave the cell empty.")  # fmt: skip
+            found.append(value if np.isfinite(value) or not cell else np.inf)
+        return found
+
+    def _shares(self, found: Floats, column: str, unit: str | None) -> Floats:
+        """Return accuracies or errors of curves as shares."""
+        finite = found[np.isfinite(found)]
+        percent = unit == "percent" or (unit is None and bool((finite > _SHARE).any()))
+        most = _PERCENT if percent else _SHARE
+        outside = np.isfinite(found) & ((found < 0) | (found > most))
+        if outside.any():
+            row = int(np.argwhere(outside)[0][0])
+            self.fail(row, column, f"the curve has {found[outside][0]:g}, not 0 to {most:g}",
+                      "Give percentages or shares.")  # fmt: skip
+        return found / most
+
+    def accuracies(self, columns: Columns, curves: Curves | None) -> tuple[Floats, list[str]]:
         """Return percentages (rows, trainings), and notes about their unit."""
+        if not columns.accuracies and curves is not None:
+            return self._last_of(curves), []
         found = np.array(
             [
                 [float(v) if v is not None else np.nan for v in self._optional(column)]
@@ -216,6 +283,15 @@ class _Parser:
         self._check_unit(found, columns, share)
         notes = [f"accuracies are {'shares, 0 to 1' if share else 'in percent'}"]
         return found * (_PERCENT if share else 1), notes if columns.unit is None else []
+
+    def _last_of(self, curves: Curves) -> Floats:
+        """Return the accuracies of the last epoch of the curves, in percent."""
+        last: Floats = _PERCENT * (1 - curves.values["top1_error"][:, :, -1])
+        last = np.where(np.isinf(last), np.nan, last)
+        for row in np.flatnonzero(np.isnan(last).all(axis=1)):
+            self.fail(int(row), f"of epoch {curves.epochs[-1]}", "the network has no accuracy",
+                      "Give at least one, or leave the row out.")  # fmt: skip
+        return last
 
     def _check_unit(self, found: Floats, columns: Columns, share: bool) -> None:
         """Refuse accuracies outside their unit, and shares among percentages.

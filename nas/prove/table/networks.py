@@ -20,12 +20,14 @@ class Networks:
     """Distinct networks, by index in the order of the file.
 
     `rows` is the row with the canonical spelling of each, `spellings` maps all choices to the
-    index, `trainings` are accuracies in percent, `counts` (networks, columns) the exact costs.
+    index, `trainings` are accuracies in percent, `origins` the row of each and its place among the
+    trainings of the row; `counts` (networks, columns) are the exact costs.
     """
 
     rows: Ints
     spellings: dict[Spelling, int]
     trainings: tuple[tuple[float, ...], ...]
+    origins: tuple[tuple[tuple[int, int], ...], ...]
     counts: Ints
     notes: tuple[str, ...]
 
@@ -46,13 +48,15 @@ def merge(rows: TableRows) -> Networks:
     for row, identity in enumerate(identities):
         members.setdefault(identity, []).append(row)
     groups = list(members.values())
-    trainings = tuple(_trainings(rows, group) for group in groups)
+    origins = tuple(_origins(rows, group) for group in groups)
+    trainings = tuple(tuple(float(rows.accuracies[at]) for at in own) for own in origins)
     counts = np.array([rows.costs[group].min(axis=0) for group in groups], dtype=np.int64)
     spellings = {rows.choices[row]: index for index, group in enumerate(groups) for row in group}
     return Networks(
         rows=np.array([_canonical_row(rows, group) for group in groups]),
         spellings=spellings,
         trainings=trainings,
+        origins=origins,
         counts=counts,
         notes=_notes(rows, groups, trainings),
     )
@@ -77,14 +81,19 @@ def _check_twins(rows: TableRows) -> None:
             )
 
 
-def _trainings(rows: TableRows, group: Sequence[int]) -> tuple[float, ...]:
-    """Return all trainings of one network; trainings of a copied spelling count once."""
-    spelled: dict[Spelling, list[float]] = {}
+def _origins(rows: TableRows, group: Sequence[int]) -> tuple[tuple[int, int], ...]:
+    """Return the row and place of every training of one network.
+
+    Trainings of a copied spelling count once.
+    """
+    spelled: dict[Spelling, list[tuple[int, int]]] = {}
     for row in group:
-        found = [value for value in rows.accuracies[row].tolist() if value == value]
-        spelled.setdefault(rows.choices[row], []).extend(found)
-    distinct = dict.fromkeys(map(tuple, spelled.values()))
-    return tuple(accuracy for trainings in distinct for accuracy in trainings)
+        places = np.flatnonzero(~np.isnan(rows.accuracies[row])).tolist()
+        spelled.setdefault(rows.choices[row], []).extend((row, place) for place in places)
+    distinct: dict[tuple[float, ...], list[tuple[int, int]]] = {}
+    for found in spelled.values():
+        distinct.setdefault(tuple(float(rows.accuracies[at]) for at in found), found)
+    return tuple(at for found in distinct.values() for at in found)
 
 
 def _canonical_row(rows: TableRows, group: Sequence[int]) -> int:

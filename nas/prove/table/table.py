@@ -3,7 +3,7 @@
 Rows of the same network (same canonical identity, or same choices) are merged.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property
@@ -94,6 +94,27 @@ class Table:
     def trainings(self, index: int) -> tuple[float, ...]:
         """Return the accuracy of each training of one network, in percent."""
         return self._networks.trainings[index]
+
+    @property
+    def epochs(self) -> tuple[int, ...]:
+        """The epochs of the learning curves; empty if the table has none."""
+        curves = self._rows.curves
+        return curves.epochs if curves and TOP1_ERROR.name in curves.values else ()
+
+    def curve(self, index: int, training: int) -> dict[int, dict[str, float]]:
+        """Return what was measured after each epoch of one training, by epoch and quantity.
+
+        The quantities are `top1_error`, `loss` and `train_loss`; infinity has diverged.
+        """
+        assert self._rows.curves is not None
+        return self._rows.curves.of(*self._networks.origins[index][training])
+
+    def lacks(self, index: int, epochs: Sequence[int]) -> bool:
+        """Tell whether the error of a network was not measured after one of `epochs`."""
+        curves = [self.curve(index, which) for which in range(len(self.trainings(index)))]
+        return any(
+            ACCURACY.name not in curve.get(epoch, {}) for curve in curves for epoch in epochs
+        )
 
     @property
     def replicated(self) -> bool:
