@@ -1,15 +1,13 @@
 """Profiles as tables: of a study with its trials, and of a training."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 
 from nas.cli import output
 from nas.errors import NasError
-from nas.results import Reports
+from nas.results import StudyResults, profile_record, recorded_profiles
 from nas.study import (
     PROFILE_PART_MEANINGS,
     PROFILE_PARTS,
-    PROFILE_REPORT,
     Profile,
     plain_reasons,
     profile_table,
@@ -26,15 +24,6 @@ _COLUMNS = {
     "meaning": "",
 }
 _NUMBERS = "share seconds median per_image"
-
-
-def of_reports(reports: Reports) -> dict[int, Profile]:
-    """Return the profiles among the reports of a study, by trial number."""
-    return {
-        number: kinds[PROFILE_REPORT]
-        for number, kinds in reports.items()
-        if PROFILE_REPORT in kinds
-    }
 
 
 def print_profiles(profiles: Sequence[Profile], noun: str) -> None:
@@ -58,22 +47,20 @@ def print_profiles(profiles: Sequence[Profile], noun: str) -> None:
         output.paragraph(f"PyTorch alone computed {output.plural(count, noun)}: {reason}.")
 
 
-def show_study(study: str, reports: Reports, resume: str, json_: bool) -> None:
+def show_study(found: StudyResults, resume: str, json_: bool) -> None:
     """Print the profile of a study and of its trials; `resume` is the command to continue it.
 
     Raises:
         NasError: no trial has a profile.
     """
-    profiles = of_reports(reports)
+    profiles = recorded_profiles(found.reports)
     if not profiles:
         raise NasError(
-            f"no trial of {study} was measured with --profile.",
+            f"no trial of {found.spec.name} was measured with --profile.",
             f"To measure further trials: {resume} --profile",
         )
     if json_:
-        summary = [asdict(row) for row in profile_table(list(profiles.values()))]
-        trials = [{"trial": number, **found} for number, found in profiles.items()]
-        output.echo_json({"study": study, "profile": summary, "trials": trials})
+        output.echo_json(profile_record(found))
         return
     print_profiles(list(profiles.values()), "trial")
     rows = [

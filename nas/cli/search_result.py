@@ -1,9 +1,7 @@
-"""The result of a finished search, as text and as JSON."""
+"""The result of a finished search as text."""
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
-from typing import Any
 
 import click
 
@@ -12,39 +10,14 @@ from nas.cli.front import print_front
 from nas.metrics import LATENCY
 from nas.results import (
     MeasuredLatency,
-    front_record,
     measured_latencies,
     over_budget,
     study_note,
-    trial_record,
 )
 from nas.store import Address
 from nas.study import Study, StudySpec, Trial
 from nas.units import duration
 from nas.workflows import FinishedStudy
-
-
-def document(study: Study, finished: FinishedStudy, seconds: float) -> dict[str, Any]:
-    """Return the result for `--json`; `seconds` is the duration of the run."""
-    found = finished.results
-    best = trial_record(finished.best, found)
-    latency = measured_latencies(found.spec, found.reports)
-    return {
-        "study": found.spec.name,
-        "seconds": round(seconds, 3),
-        **front_record(found),
-        "best": best | {"test_errors": found.test_values(finished.best.number)},
-        "confirmed": [
-            trial_record(own[0], found) | {"errors": [t.value(found.metric.name) for t in own]}
-            for number, own in found.trainings.items()
-            if number in found.confirmed
-        ],
-        "verdicts": found.verdicts,
-        "latency": {number: asdict(each) for number, each in latency.items()},
-        "reused": [trial.number for trial in study.trials if trial.origin],
-        "report": str(finished.report),
-        "export": [str(path) for path in finished.files],
-    }
 
 
 def conclude(study: Study, finished: FinishedStudy, say: bool) -> None:

@@ -93,8 +93,7 @@ def _check(ways: list[str], json_: bool) -> None:
 def _show_profile(stored: "StoredStudy", json_: bool) -> None:
     from nas.cli.profile import show_study
 
-    reports = stored.read(curves=False).reports
-    show_study(stored.name, reports, stored.command(f"resume {stored.name}"), json_)
+    show_study(stored.read(curves=False), stored.command(f"resume {stored.name}"), json_)
 
 
 def _show_trial(stored: "StoredStudy", number: int, json_: bool) -> None:

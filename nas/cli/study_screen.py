@@ -7,9 +7,10 @@ import click
 from nas.cli import output
 from nas.cli.latency_lines import say_latency_table
 from nas.cli.options import Output
-from nas.cli.profile import of_reports, print_profiles
+from nas.cli.profile import print_profiles
 from nas.cli.progress import ProgressDisplay
 from nas.errors import WeightsError
+from nas.results import finished_record, recorded_profiles
 from nas.store import Store, read_address
 from nas.study import Event as TrialEvent
 from nas.study import Study
@@ -92,7 +93,7 @@ class Screen:
     def _complete(self, store: Store, study: Study) -> None:
         spec = study.spec
         if self.run.profile:
-            print_profiles(list(of_reports(store.reports(spec.name)).values()), "trial")
+            print_profiles(list(recorded_profiles(store.reports(spec.name)).values()), "trial")
         if study.exhausted:
             of = f" of the {spec.num_trials:,} planned" if spec.counted else ""
             click.echo(
@@ -117,13 +118,13 @@ def conclude(outcome: SearchOutcome, said: Output, db: str | None) -> int:
         return interrupted(outcome)
     from nas.cli import search_result, train_result
 
-    if outcome.study.spec.networks:
-        if said.json:
-            output.echo_json(train_result.document(finished, outcome.seconds))
-        else:
-            train_result.conclude(finished, said.say)
-    elif said.json:
-        output.echo_json(search_result.document(outcome.study, finished, outcome.seconds))
+    if said.json:
+        record = finished_record(finished.results, finished.report.parents[1])
+        record["seconds"] = round(outcome.seconds, 3)
+        files = [str(path) for path in finished.files]
+        output.echo_json(record | {"report": str(finished.report), "export": files})
+    elif outcome.study.spec.networks:
+        train_result.conclude(finished, said.say)
     else:
         search_result.conclude(outcome.study, finished, said.say)
     if said.say and finished.lost is None:

@@ -10,6 +10,7 @@ from nas.results.comparison_text import (
     pair_rows,
 )
 from nas.results.findings import Estimate, Standing, StudyResults, complete_candidates
+from nas.results.finished import finished_record, profile_record, recorded_profiles
 from nas.results.measured_latency import (
     MeasuredLatency,
     measured_latencies,
@@ -78,6 +79,7 @@ __all__ = [
     "confirmation_text",
     "counted_at",
     "difference_text",
+    "finished_record",
     "front_record",
     "further_seed",
     "group_table",
@@ -87,7 +89,9 @@ __all__ = [
     "over_budget",
     "pair_columns",
     "pair_rows",
+    "profile_record",
     "record_columns",
+    "recorded_profiles",
     "recorded_scores",
     "report_kind",
     "strides_at",

@@ -11,6 +11,8 @@ from nas.results import (
     StudyResults,
     compare,
     comparison_document,
+    finished_record,
+    profile_record,
     study_record,
     study_view,
     trial_details,
@@ -163,6 +165,14 @@ class StoredStudy:
     def record(self) -> dict[str, Any]:
         """Return all data of the study, as `nas show STUDY --json` prints it."""
         return study_record(self.read(curves=False), self.versions)
+
+    def result(self) -> dict[str, Any]:
+        """Return the result so far, as `nas search --json` and `nas train --json` print it."""
+        return finished_record(self.results, self.results_dir)
+
+    def profile(self) -> dict[str, Any]:
+        """Return where the time of the trials went, as `nas show STUDY --profile --json` does."""
+        return profile_record(self.read(curves=False))
 
     def trials(self) -> list[dict[str, Any]]:
         """Return every trial, references and further seeds included."""
