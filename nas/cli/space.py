@@ -1,6 +1,5 @@
 """`nas space`: the choices of a space, and the part within a budget."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -27,11 +26,10 @@ if TYPE_CHECKING:
     "85-100.",
 )
 @options.latency
-@options.plot("Write the distribution of costs as a self-contained HTML page.")
 @options.deployment
 @options.as_json
 @into("request", SpaceRequest)
-def space(request: SpaceRequest, plot: Path | None, json_: bool) -> None:
+def space(request: SpaceRequest, json_: bool) -> None:
     """Show the choices and published members of the space NAME, and how many fit a budget.
 
     The number of architectures that fit is given by certain bounds and by an estimate with its 95 %
@@ -39,15 +37,13 @@ def space(request: SpaceRequest, plot: Path | None, json_: bool) -> None:
 
     \b
     Example:
-      nas space igcv3 --budget 300M-flops --plot costs.html
+      nas space igcv3 --budget 300M-flops
     """
     from nas.cli.latency_lines import say_latency_table
     from nas.workflows import summarise_space
 
     found = summarise_space(request, ignore if json_ else say_latency_table)
-    spread, loaded, costs = found.distribution(24), found.feasible.space, found.costs
-    if plot:
-        _write(found, plot)
+    spread, loaded, costs = found.distribution, found.feasible.space, found.costs
     if json_:
         output.echo_json(_document(found, request.band, spread))
         return
@@ -67,8 +63,6 @@ def space(request: SpaceRequest, plot: Path | None, json_: bool) -> None:
     click.echo("")
     for line in histogram(spread, output.terminal_width() or 100):
         click.echo(line)
-    if plot:
-        click.echo(f"\nwrote {plot}")
 
 
 def _document(found: SpaceSummary, band: str | None, spread: "Distribution") -> dict[str, Any]:
@@ -135,13 +129,6 @@ def _number(count: "Count", total: int) -> str:
 def _digits(low: float, high: float) -> int:
     """Return the number of digits that show the difference of two bounds."""
     return 6 if high < 1.01 * low else 3
-
-
-def _write(found: SpaceSummary, plot: Path) -> None:
-    from nas.figures import write_costs_page
-
-    heading = " ".join([found.feasible.space.name, *map(str, found.feasible.budget)])
-    write_costs_page(found.distribution(60), heading, _findings(found), plot)
 
 
 def _choices(space: "SearchSpace") -> list[dict[str, Any]]:

@@ -1,5 +1,4 @@
 from .comparison import write_comparison as write_comparison
-from .costs import write_costs_page as write_costs_page
 from .curves import hypervolume_figure as hypervolume_figure
 from .curves import learning_curves_figure as learning_curves_figure
 from .front import front_figure as front_figure

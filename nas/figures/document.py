@@ -22,9 +22,9 @@ from nas.figures.theme import CONFIG, PageTheme
 
 Draw: TypeAlias = Callable[[PageTheme], go.Figure]
 
-WIDE = {"light": PageTheme(), "dark": PageTheme(dark=True)}
 LOOKS = {
-    **WIDE,
+    "light": PageTheme(),
+    "dark": PageTheme(dark=True),
     "light-narrow": PageTheme(narrow=True),
     "dark-narrow": PageTheme(dark=True, narrow=True),
 }
@@ -41,7 +41,7 @@ const narrow = matchMedia("(max-width: 560px)");
 const draw = () => {
   const theme = dark.matches ? "dark" : "light";
   for (const [id, looks] of Object.entries(data.figures)) {
-    const figure = (narrow.matches && looks[theme + "-narrow"]) || looks[theme];
+    const figure = looks[narrow.matches ? theme + "-narrow" : theme];
     Plotly.react(id, figure.data, figure.layout, data.config);
   }
 };
@@ -57,14 +57,13 @@ def document_html(
     sections: Sequence[str],
     figures: Mapping[str, Draw],
     kind: str = "",
-    looks: Mapping[str, PageTheme] = LOOKS,
 ) -> str:
     """Return a page: `lead` are its first lines, `sections` HTML, `figures` by their id.
 
     `kind`, if given, follows the heading in the title of the window.
     """
     title = f"{heading}: {kind}" if kind else heading
-    return page_html(title, header_html(heading, lead), sections, drawings(figures, looks))
+    return page_html(title, header_html(heading, lead), sections, drawings(figures))
 
 
 def page_html(
@@ -112,12 +111,10 @@ def header_html(heading: str, lines: Sequence[str], lead: str = "") -> str:
     return f"<header><h1>{escape(heading)}</h1>{first}{rest}</header>"
 
 
-def drawings(
-    figures: Mapping[str, Draw], looks: Mapping[str, PageTheme] = LOOKS
-) -> dict[str, dict[str, Any]]:
-    """Return every figure in every theme; `WIDE` omits the narrow ones."""
+def drawings(figures: Mapping[str, Draw]) -> dict[str, dict[str, Any]]:
+    """Return every figure in every theme."""
     return {
-        name: {key: json.loads(draw(look).to_json()) for key, look in looks.items()}
+        name: {key: json.loads(draw(look).to_json()) for key, look in LOOKS.items()}
         for name, draw in figures.items()
     }
 

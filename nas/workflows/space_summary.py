@@ -69,9 +69,10 @@ class SpaceSummary:
         """The cost model of its networks."""
         return self.feasible.costs
 
-    def distribution(self, intervals: int) -> Distribution:
-        """Return the distribution of the first cost, in about so many intervals."""
-        return distribution(self.feasible, self.count, intervals)
+    @property
+    def distribution(self) -> Distribution:
+        """The distribution of the first cost, in about 24 intervals."""
+        return distribution(self.feasible, self.count, 24)
 
 
 def summarise_space(

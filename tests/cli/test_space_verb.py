@@ -58,19 +58,6 @@ def test_a_space_that_is_listed_and_one_without_a_budget(nas: Shell) -> None:
     assert "░" not in out
 
 
-def test_the_page_needs_no_network(nas: Shell, tmp_path: Path) -> None:
-    page = tmp_path / "costs.html"
-    called = nas("space", "mobilenetv1", "--budget", "150M-flops", "--plot", str(page))
-    assert f"wrote {page}" in called.out
-    text = page.read_text()
-    assert "mobilenetv1 150M-madds" in text
-    assert "connect-src" not in text
-    assert not re.search(r"<(script|link|img)[^>]*(src|href)=.https?:", text)
-    assert text.count("<tr><td") > 40
-    refused = nas.refused("space", "mobilenetv1", "--plot", str(tmp_path / "no" / "costs.html"))
-    assert "cannot be written" in refused
-
-
 @pytest.mark.parametrize(
     ("words", "said"),
     [
