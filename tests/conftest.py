@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +40,36 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: not item.path.relative_to(tests).as_posix().startswith(RAYS))
 
 
+# The Ray that the tests of one folder share; its start and end take as long as a training.
+RAY = ExitStack()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Stop the shared Ray after the last test of a folder."""
+    if nextitem is None or nextitem.path.parent != item.path.parent:
+        RAY.close()
+
+
+@pytest.fixture
+def cluster() -> None:
+    """One local Ray for the tests of a folder: runs in this process use it, and leave it."""
+    import ray
+
+    from nas.tuner.connection import connected
+
+    if not ray.is_initialized():
+        RAY.enter_context(connected(None))
+
+
+@pytest.fixture
+def ray_ahead() -> None:
+    """One local Ray that searches find started; those that are refused leave it to the next."""
+    from nas.tuner import started_ahead
+
+    RAY.enter_context(started_ahead(None))  # unless there is one
+
+
 @pytest.fixture(autouse=True)
 def same_threads() -> Iterator[None]:
     """Undo what a test did to the number of torch's threads; sums depend on it."""
@@ -47,15 +78,6 @@ def same_threads() -> Iterator[None]:
     yield
     if torch and torch.get_num_threads() != before:
         torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="module")
-def ray_ahead() -> Iterator[None]:
-    """One local Ray that the searches of a module find started; those that are refused leave it."""
-    from nas.tuner import started_ahead
-
-    with started_ahead(None):
-        yield
 
 
 @dataclass(frozen=True)

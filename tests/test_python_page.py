@@ -1,5 +1,6 @@
 """The Python API: the page's examples as they are typed, and a cell that is interrupted."""
 
+import json
 import re
 import subprocess
 import sys
@@ -23,25 +24,35 @@ def shortened(code: str) -> str:
     small = 'trials=2, epochs=1, confirm=0, published=False, task="digits"'
     code = re.sub(r'task="digits", trials=24', small, code)
     code = code.replace("epochs=2, seeds=2", "epochs=1, seeds=2, limit=100")
+    code = code.replace('against="igcv3-w"', 'against="example"')
     code = re.sub(r'search\(\s*"igcv3"', 'search("tiny.toml"', code)
     own = '["tiny.toml", "other.toml"], budget="1.5M-flops", task="digits", number=6'
     return re.sub(r'\["igcv3", "mobilenetv2"\].*number=20', own, code)
 
 
-def run_cells(folder: Path, cells: list[str]) -> str:
-    """Run cells one after another in one process, as a notebook does; return what they print."""
+RUN = """
+import contextlib, json, sys
+from nas.tuner.connection import connected
+cells, one_ray = json.load(sys.stdin)
+names = {"__name__": "__main__"}
+with connected(None) if one_ray else contextlib.nullcontext():
+    for cell in cells:
+        try:
+            exec(compile(cell, "cell", "exec"), names)
+        except BaseException as error:
+            print("raised", type(error).__name__, error)
+"""
+
+
+def run_cells(folder: Path, cells: list[str], one_ray: bool = False) -> str:
+    """Run cells one after another in one process, as a notebook does; return what they print.
+
+    With `one_ray` all studies run on the Ray to which the process is connected.
+    """
     (folder / "tiny.toml").write_text(TINY)
     (folder / "other.toml").write_text(TINY.replace('"tiny"', '"other"'))
-    lines = ["import traceback", "names = {'__name__': '__main__'}"]
-    for cell in cells:
-        lines += [
-            "try:",
-            f"    exec(compile({cell!r}, 'cell', 'exec'), names)",
-            "except BaseException as error:",
-            "    print('raised', type(error).__name__, error)",
-        ]
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", "\n".join(lines)],
+        [sys.executable, "-W", "ignore", "-c", RUN], input=json.dumps([cells, one_ray]),
         cwd=folder, capture_output=True, text=True, timeout=240, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -64,7 +75,7 @@ print('card', pathlib.Path('igcv3-d/card.json').is_file())
 print('compared', len(compared.comparison()['groups']))
 print('state', study.state.value, other.name != study.name)
 """
-    said = run_cells(tmp_path, [*cells, checks]).splitlines()
+    said = run_cells(tmp_path, [*cells, checks], one_ray=True).splitlines()
     assert [line for line in said if line.startswith("raised")] == []
     assert "front True" in said
     assert "logits (1, 10)" in said

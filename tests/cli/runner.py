@@ -1,8 +1,11 @@
 """Calls the command line in this process, as a shell would see it."""
 
+import io
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +34,31 @@ class Called:
     err: str
 
 
+def call_here(folder: Path, *words: str, site: Path | None = None) -> Called:
+    """Call `nas` in this process, in `folder`, as `run_nas` does with the modules of `site`."""
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        redirect_stdout(io.StringIO()) as out,
+        redirect_stderr(io.StringIO()) as err,
+    ):
+        patch.chdir(folder)
+        for name in [name for name in os.environ if name.startswith("NAS_")]:
+            patch.delenv(name)
+        if site is not None:
+            patch.syspath_prepend(site)
+        code = _main(patch, words)
+    return Called(code, out.getvalue(), err.getvalue())
+
+
+def _main(patch: pytest.MonkeyPatch, words: Sequence[str]) -> int:
+    patch.setattr(sys, "argv", ["nas", *words])
+    try:
+        main()
+    except SystemExit as ended:
+        return int(ended.code or 0)
+    return 0
+
+
 class Shell:
     """Calls `nas` with words; keeps nothing between calls but the working directory."""
 
@@ -38,12 +66,7 @@ class Shell:
         self._monkeypatch, self._capsys = monkeypatch, capsys
 
     def __call__(self, *words: str) -> Called:
-        self._monkeypatch.setattr(sys, "argv", ["nas", *words])
-        code = 0
-        try:
-            main()
-        except SystemExit as ended:
-            code = int(ended.code or 0)
+        code = _main(self._monkeypatch, words)
         printed = self._capsys.readouterr()
         return Called(code, printed.out, printed.err)
 

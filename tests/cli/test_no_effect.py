@@ -11,6 +11,8 @@ from tests import tables
 from tests.cli.runner import Shell
 from tests.messages import carries
 
+pytestmark = pytest.mark.usefixtures("ray_ahead")
+
 BUDGET = {"budget": "300M-flops"}
 CALLS = [
     ("search", {**BUDGET, "confirm": 0, "seeds": 5}, "seeds"),

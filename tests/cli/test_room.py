@@ -7,6 +7,8 @@ import pytest
 from tests.cli.runner import Shell
 from tests.messages import carries
 
+pytestmark = pytest.mark.usefixtures("cluster")
+
 
 @pytest.mark.parametrize(
     ("words", "said"),

@@ -15,7 +15,7 @@ import pytest
 
 from nas.metrics import metric
 from nas.study import TASKS, TaskRequest
-from tests.cli.runner import run_nas
+from tests.cli.runner import call_here, run_nas
 from tests.distributions import install
 
 pytestmark = pytest.mark.timeout(300)
@@ -34,16 +34,15 @@ def put(site: Path) -> None:
 
 
 class Shell:
-    """Runs nas in a folder, with the package installed."""
+    """Calls nas in a folder, with the package installed."""
 
     def __init__(self, folder: Path, site: Path) -> None:
         self.folder, self.site = folder, site
 
     def __call__(self, words: str, code: int = 0) -> str:
-        path = os.pathsep.join(filter(None, (str(self.site), os.environ.get("PYTHONPATH"))))
-        done = run_nas(self.folder, *words.split(), PYTHONPATH=path)
-        assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout + done.stderr
+        done = call_here(self.folder, *words.split(), site=self.site)
+        assert done.code == code, done
+        return done.out + done.err
 
 
 @pytest.fixture(scope="module")
@@ -51,10 +50,12 @@ def nas(tmp_path_factory: pytest.TempPathFactory) -> Shell:
     """A folder with a complete study of the task."""
     site = tmp_path_factory.mktemp("site")
     put(site)
-    shell = Shell(tmp_path_factory.mktemp("work"), site)
-    said = shell(SEARCH)
-    assert "val brightness error" in said
-    return shell
+    folder = tmp_path_factory.mktemp("work")
+    path = os.pathsep.join(filter(None, (str(site), os.environ.get("PYTHONPATH"))))
+    done = run_nas(folder, *SEARCH.split(), PYTHONPATH=path)  # its workers have the package too
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "val brightness error" in done.stdout
+    return Shell(folder, site)
 
 
 def test_commands_show_the_metric_with_its_label_and_unit(nas: Shell) -> None:

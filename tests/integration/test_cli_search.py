@@ -23,7 +23,7 @@ from nas.results.point import PointGroup
 from nas.store import open_store
 from nas.study.trial import Trial, TrialState
 from nas.units import percent
-from tests.cli.runner import NAS, Shell
+from tests.cli.runner import NAS, Shell, call_here
 from tests.members import TINY
 
 pytestmark = pytest.mark.timeout(240)
@@ -183,7 +183,7 @@ def test_json_is_the_only_output_and_agrees_with_the_store(again: Searched) -> N
 
 def test_one_seed_and_one_worker_give_the_same_study(plain: Searched, again: Searched) -> None:
     assert essence(plain.trials) == essence(again.trials)
-    shown = [called(s.directory, "front", STUDY, "--json", "--db", s.database)[1]
+    shown = [call_here(s.directory, "front", STUDY, "--json", "--db", s.database).out
              for s in (plain, again)]  # fmt: skip
     fronts = [json.loads(text)["front"] for text in shown]
     for rows in fronts:
@@ -213,10 +213,10 @@ def test_the_best_are_trained_again_and_the_winner_has_the_best_mean(plain: Sear
     assert f"(seed 2 of trial {further[0].replicate_of}) complete" in plain.out
 
 
-def test_another_search_reuses_what_was_measured(plain: Searched) -> None:
+def test_another_search_reuses_what_was_measured(cluster: None, plain: Searched) -> None:
     words = search_words(*SETTINGS, "--study", "second", "--results", "second")
-    code, out, err = called(plain.directory, *words)
-    assert (code, err) == (0, "")
+    done = call_here(plain.directory, *words)
+    assert (done.code, done.err) == (0, "")
     trials = stored(plain.database, "second")
     complete = [n for n, t in plain.trials.items() if t.state is TrialState.COMPLETE]
     assert [n for n, t in trials.items() if t.origin] == complete
@@ -224,8 +224,8 @@ def test_another_search_reuses_what_was_measured(plain: Searched) -> None:
     for number in complete:
         assert trials[number].measurements == plain.trials[number].measurements
         assert trials[number].origin == f"{STUDY}/{number}"
-    assert f"trials, {len(complete)} of them reused" in out
-    shown = called(plain.directory, "show", "second")[1]
+    assert f"trials, {len(complete)} of them reused" in done.out
+    shown = call_here(plain.directory, "show", "second").out
     assert shown.count(f"reused from {STUDY}#") == len(complete)
     assert (plain.directory / "second" / "second" / "best" / "network.onnx").is_file()
 
@@ -233,9 +233,9 @@ def test_another_search_reuses_what_was_measured(plain: Searched) -> None:
 @pytest.mark.postgres
 def test_postgresql_holds_the_same_study(postgres: object, again: Searched) -> None:
     assert again.database.startswith("postgresql+psycopg://")
-    code, out, err = called(again.directory, "list", "--json", "--db", again.database)
-    assert (code, err) == (0, "")
-    assert [row["study"] for row in json.loads(out)] == [STUDY]
+    listed = call_here(again.directory, "list", "--json", "--db", again.database)
+    assert (listed.code, listed.err) == (0, "")
+    assert [row["study"] for row in json.loads(listed.out)] == [STUDY]
 
 
 # ---- what a finished study can be asked ----
@@ -416,11 +416,11 @@ def troubled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Troubled]:
     run = ("--db", "mine.db", "--results", "my results", "--max-concurrent", "2")
     first = begin(
         directory,
-        *search_words("--study", "mine", "--trials", "12", "--rungs", "8", "--confirm", "0", *run),
+        *search_words("--study", "mine", "--trials", "7", "--rungs", "6", "--confirm", "0", *run),
     )
     until(first, "devices")  # it holds the study from here on
     busy = called(directory, "resume", "mine", *run)
-    until(first, "1/13 finished")
+    until(first, "1/8 finished")
     os.killpg(first.pid, signal.SIGINT)  # as a terminal does it
     out, err = first.communicate(timeout=60)
     interrupted = (first.returncode, out, err)
@@ -464,7 +464,7 @@ def test_a_resumed_study_never_repeats_a_finished_trial(troubled: Troubled) -> N
     code, out, err = troubled.resumed
     assert (code, err) == (0, "")
     last = troubled.records[-1]
-    assert sorted(last) == list(range(13))
+    assert sorted(last) == list(range(8))
     assert all(trial.state is TrialState.COMPLETE for trial in last.values())
     for record in troubled.records[:-1]:
         for number, trial in record.items():
@@ -482,4 +482,4 @@ def test_what_a_killed_driver_left_running_is_measured_again(troubled: Troubled)
     for number in left:
         assert last[number].attempt == killed[number].attempt + 1
         assert last[number].lost == killed[number].lost  # the worker was not at fault
-        assert [m.epoch for m in last[number].measurements] == list(range(1, 9))
+        assert [m.epoch for m in last[number].measurements] == list(range(1, 7))

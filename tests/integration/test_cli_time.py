@@ -5,10 +5,12 @@ from pathlib import Path
 import pytest
 
 from nas.study.trial import TrialState
+from tests.cli.runner import call_here
 from tests.integration.test_cli_search import STUDY, called, search_words, stored
 
 
 @pytest.mark.timeout(200)
+@pytest.mark.usefixtures("cluster")
 def test_a_search_of_seconds_ends_by_itself_and_stays_ended(tmp_path: Path) -> None:
     words = ("--time", "4s", "--rungs", "1,2", "--confirm", "1", "--seeds", "2", "--no-published")
     code, out, err = called(tmp_path, *search_words(*words))
@@ -19,8 +21,7 @@ def test_a_search_of_seconds_ends_by_itself_and_stays_ended(tmp_path: Path) -> N
     assert [trial.replicate_of is not None for trial in trials.values()].count(True) == 1
     assert all(trial.state is not TrialState.FAILED for trial in trials.values())
     assert f"{len(trials)}/{len(trials)} finished" in out
-    code, again, err = called(tmp_path, "resume", STUDY, "--json")
-    assert code == 0, (again, err)
+    again = call_here(tmp_path, "resume", STUDY, "--json")
+    assert again.code == 0, again
     assert stored(tmp_path / "nas.db", STUDY) == trials
-    code, shown, err = called(tmp_path, "show", STUDY)
-    assert "trials      started within 4" in shown
+    assert "trials      started within 4" in call_here(tmp_path, "show", STUDY).out

@@ -7,10 +7,10 @@ import pytest
 
 from nas.store import open_store
 from nas.study.trial import TrialState
+from tests.cli.runner import call_here
 from tests.compared import LEAN, RICH
-from tests.integration.test_cli_search import called
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.timeout(240), pytest.mark.usefixtures("cluster")]
 
 TRAINED = ("--budget", "1.5M-flops", "--epochs", "1", "--limit", "100", "--max-concurrent", "2")
 
@@ -25,8 +25,9 @@ def directory(tmp_path: Path) -> Path:
 
 def test_spaces_are_drawn_trained_and_compared(directory: Path) -> None:
     words = ("compare-spaces", "lean.toml", "rich.toml", *TRAINED, "-n", "6", "--plot", "p.html")
-    code, out, err = called(directory, *words)
-    assert (code, err) == (0, ""), (out, err)
+    done = call_here(directory, *words)
+    out = done.out
+    assert (done.code, done.err) == (0, ""), done
     assert "12/12 finished" in out
     assert "lean against rich: " in out
     assert "Pareto front" not in out
@@ -37,9 +38,9 @@ def test_spaces_are_drawn_trained_and_compared(directory: Path) -> None:
     assert all(trial.state is TrialState.COMPLETE for trial in trials)
     assert all(trial.counted == trial.cost for trial in trials)
     assert [trial.architecture.space for trial in trials] == ["lean", "rich"] * 6
-    code, again, err = called(directory, "compare-spaces", "--study", name, "--json")
-    assert (code, err) == (0, "")
-    found = json.loads(again)
+    again = call_here(directory, "compare-spaces", "--study", name, "--json")
+    assert (again.code, again.err) == (0, "")
+    found = json.loads(again.out)
     errors = sorted(t.value("top1_error") for t in trials if t.final and t.number % 2)
     assert found["groups"][1]["errors"] == errors
     assert found["statements"][0] in out
@@ -47,9 +48,9 @@ def test_spaces_are_drawn_trained_and_compared(directory: Path) -> None:
 
 def test_a_choice_is_varied_in_pairs_from_one_seed(directory: Path) -> None:
     words = ("compare-spaces", "rich.toml", "--vary", "g2=1,4", *TRAINED, "-n", "6", "--json")
-    code, out, err = called(directory, *words)
-    assert (code, err) == (0, ""), (out, err)
-    found = json.loads(out)
+    done = call_here(directory, *words)
+    assert (done.code, done.err) == (0, ""), done
+    found = json.loads(done.out)
     assert found["varied"] == "g2"
     assert [group["n"] for group in found["groups"]] == [6, 6]
     with open_store(str(directory / "nas.db"), read_only=True) as store:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.cli.runner import run_nas
+from tests.cli.runner import call_here, run_nas
 
 SOURCE = Path(__file__).parents[1] / "plugins" / "example"
 SEARCH = (
@@ -34,17 +34,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place / "site"
 
 
-def call(place: Path, *words: str, path: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Run a command in `place`, with `path` on the module search path."""
-    return run_nas(place, *words, PYTHONPATH=str(path or ""))
-
-
 @pytest.fixture(scope="module")
 def searched(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which a search with the package has run."""
     place = tmp_path_factory.mktemp("searched")
     shutil.copy(SOURCE / "space.toml", place)
-    done = call(place, *SEARCH, path=site)
+    done = run_nas(place, *SEARCH, PYTHONPATH=str(site))
     assert done.returncode == 0, done.stdout + done.stderr
     return place
 
@@ -52,7 +47,7 @@ def searched(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_search_trains_and_exports_with_the_parts_of_the_package(
     site: Path, searched: Path
 ) -> None:
-    shown = json.loads(call(searched, "show", "example", "--json", path=site).stdout)
+    shown = json.loads(call_here(searched, "show", "example", "--json", site=site).out)
     states = [trial["state"] for trial in shown["trials"]]
     assert len(states) == 3
     assert "COMPLETE" in states
@@ -88,21 +83,21 @@ def test_the_parts_of_the_package_keep_the_promises_of_their_ports(
 def test_without_the_package_everything_measured_is_listed_and_the_part_is_named(
     searched: Path,
 ) -> None:
-    listed = call(searched, "list", "--json")
-    assert "example" in json.loads(listed.stdout)[0].values()
+    listed = call_here(searched, "list", "--json")
+    assert "example" in json.loads(listed.out)[0].values()
     for words in (("show", "example"), ("front", "example"), ("resume", "example")):
-        refused = call(searched, *words)
-        assert refused.returncode == 2, refused
-        assert "'bottleneck'" in refused.stderr
-        assert "Traceback" not in refused.stdout + refused.stderr
+        refused = call_here(searched, *words)
+        assert refused.code == 2, refused
+        assert "'bottleneck'" in refused.err
+        assert "Traceback" not in refused.out + refused.err
 
 
 def test_the_names_are_refused_where_the_package_is_not_installed(tmp_path: Path) -> None:
     shutil.copy(SOURCE / "space.toml", tmp_path)
-    refused = call(tmp_path, "count", "--space", "space.toml", "--arch", "depth=1")
-    assert refused.returncode == 2
-    assert "'bottleneck'" in refused.stderr
+    refused = call_here(tmp_path, "count", "--space", "space.toml", "--arch", "depth=1")
+    assert refused.code == 2
+    assert "'bottleneck'" in refused.err
     for option, name in (("--sampler", "climb"), ("--format", "npz")):
-        refused = call(tmp_path, "search", "--budget", "300M-flops", option, name)
-        assert refused.returncode == 2
-        assert f"'{name}'" in refused.stderr
+        refused = call_here(tmp_path, "search", "--budget", "300M-flops", option, name)
+        assert refused.code == 2
+        assert f"'{name}'" in refused.err

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +19,11 @@ from nas.study.execution import Event, TrialRequeued, WorkersReady
 from nas.study.study import Study
 from nas.study.trial import Trial, TrialState
 from nas.tuner import RunSettings, run
-from nas.tuner.connection import connected
 from tests.memory_store import MemoryStore
 from tests.tuner.fakes import Wanderer, spec_of
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.timeout(240)
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[None]:
-    """One Ray for the tests that run in this process."""
-    with connected(None):
-        yield
 
 
 def searched(

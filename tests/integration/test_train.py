@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,6 @@ from nas.cost import total_cost
 from nas.store import open_store
 from nas.study import Outcome, Trial, TrialState
 from nas.training import load_recipe
-from nas.tuner.connection import connected
 from nas.tuner.signals import descendants
 from tests.classified import classified
 from tests.cli.runner import NAS, Shell
@@ -29,13 +27,6 @@ from tests.training.data.pictures import write_folder
 
 pytestmark = pytest.mark.timeout(300)
 Curve = list[tuple[float, ...]]
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[None]:
-    """One Ray for all calls in this process."""
-    with connected(None):
-        yield
 
 
 @pytest.fixture
