@@ -3,9 +3,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 BUDGET ?= 300M-flops
 SPACE ?= igcv3
+MINUTES ?= 30
+SEED ?= 0
 INSTALLED := .venv/.installed
 
-.PHONY: search test check install clean
+.PHONY: search test check soak install clean
 
 search: install  ## search, report and export on embedded data
 	$(BIN)/nas search --space $(SPACE) --budget $(BUDGET)
@@ -18,6 +20,16 @@ check: install  ## format, lint, types, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# The tests of the table of faults, then random faults on studies, on SQLite and on PostgreSQL.
+soak: install  ## inject faults for 2 x MINUTES, and write docs/reliability.md
+	mkdir -p build
+	-$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --junitxml build/faults.xml \
+	  $$($(BIN)/python -m tests.faults.listed)
+	-$(BIN)/python -m tests.faults.soak --minutes $(MINUTES) --seed $(SEED) --out build/sqlite.json
+	-$(BIN)/python -m tests.faults.soak --minutes $(MINUTES) --seed $(SEED) --db postgresql \
+	  --out build/postgresql.json
+	$(BIN)/python docs/make_reliability.py $$(ls build/faults.xml build/sqlite.json build/postgresql.json)
 
 install: $(INSTALLED)
 

@@ -11,7 +11,9 @@
     ├── StudyFailedError (3)         a study that stopped because its trials keep failing
     ├── StudyPausedError (7)         a study whose disk, folders or data failed
     ├── InterruptedStudyError (130)  a study that was interrupted after its last trial
+    ├── RayLostError (4)             a Ray that ended or does not answer while a study ran
     └── StoreError (4)               a database that cannot be reached, read or written
+        ├── StaleWriteError          a write that contradicts the record
         ├── NameTakenError           a new study whose name another one has
         ├── StudyBusyError (5)       another process is running this study
         └── SchemaError (6)          a database of another version
@@ -108,10 +110,20 @@ class InterruptedStudyError(NasError):
     exit_code = 130
 
 
+class RayLostError(NasError):
+    """A Ray whose processes ended, or do not answer, while a study ran."""
+
+    exit_code = 4
+
+
 class StoreError(NasError):
     """A database that cannot be reached, read or written; or an unknown or conflicting study."""
 
     exit_code = 4
+
+
+class StaleWriteError(StoreError):
+    """A write of a trial that has moved on meanwhile, or that was recorded with other values."""
 
 
 class NameTakenError(StoreError):

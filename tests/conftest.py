@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -120,9 +120,19 @@ class PostgresServer:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     """A real server from the binaries of this machine; skips where there are none."""
+    with postgres_server() as server:
+        if server is None:
+            pytest.skip("no PostgreSQL server binaries")
+        yield server
+
+
+@contextmanager
+def postgres_server() -> Iterator[PostgresServer | None]:
+    """Yield a running server; None where there are no binaries."""
     binaries = _postgres_binaries()
     if binaries is None:
-        pytest.skip("no PostgreSQL server binaries")
+        yield None
+        return
     directory = Path(tempfile.mkdtemp(prefix="nas-postgres-"))
     password = secrets.token_hex(8)
     (directory / "password").write_text(password)
@@ -136,9 +146,11 @@ def postgres() -> Iterator[PostgresServer]:
         binaries / "initdb", "-D", str(directory / "data"), "--no-sync", "-E", "UTF8", *login
     )
     server.start()
-    yield server
-    server.stop()
-    shutil.rmtree(directory)
+    try:
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(directory)
 
 
 @pytest.fixture

@@ -319,7 +319,6 @@ def test_three_alike_failures_in_a_row_end_the_study_and_stay_recorded() -> None
     study.finish(study.ask().number, 1, crash())
     with pytest.raises(StudyFailedError, match="crash: boom") as caught:
         study.finish(study.ask().number, 1, crash())
-    assert "nas resume study" in caught.value.remedy
     assert caught.value.exit_code == 3
     assert [t.state for t in store.trials("study")] == [TrialState.FAILED] * 3
     resumed = new_study(store)  # the cause is mended: it goes on

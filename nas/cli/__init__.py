@@ -1,15 +1,14 @@
 """The command line: words in, wiring, exit codes.
 
-    0 done · 1 a fault of ours · 2 usage · 3 too many failed trials · 4 database · 5 the study is
-    held by another process · 6 database of another version · 7 paused, for a disk, a folder or data
-    failed · 130 interrupted; the last two can be resumed
+    0 done · 1 a fault of ours · 2 usage · 3 too many failed trials · 4 the database or Ray failed ·
+    5 the study is held by another process · 6 database of another version · 7 paused, for a disk, a
+    folder or data failed · 130 interrupted; the last two can be resumed
 
 Every verb imports what it needs when it runs, so that `nas --help` loads no heavy library.
 """
 
 import importlib
 import os
-import signal
 import sys
 import tempfile
 import time
@@ -17,13 +16,15 @@ import traceback
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
 from nas import __version__
 from nas.cli import streams
+from nas.cli.failure import say_failure
 from nas.errors import NasError, NoEffectError
+from nas.interruption import EXIT_INTERRUPTED, interruptible
 from nas.suggestion import did_you_mean
 from nas.user_folders import home_folder
 
@@ -52,6 +53,7 @@ _VERBS = {
         "Compare spaces, or one choice, with networks drawn at random.",
     ),
     "prove": ("nas.cli.prove", "Measure samplers on a table of trained networks."),
+    "doctor": ("nas.cli.doctor", "Check what a study needs from its surroundings."),
     "db": ("nas.cli.db", "Manage the database."),
 }
 
@@ -121,18 +123,24 @@ def app() -> None:
 def main() -> None:
     """Run the command line; every failure becomes two lines on stderr and an exit code."""
     _prepare()
+    with interruptible(owns_process=True, on_signal=streams.silence):
+        _run()
+
+
+def _run() -> NoReturn:
     try:
         _check_arguments(sys.argv[1:])
         code = app(standalone_mode=False)
     except NasError as error:
-        _fail(error.cause, error.remedy, error.exit_code)
+        _fail(error.cause, error.remedy, error.exit_code, error)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
         sys.exit(0)
     except click.ClickException as error:
         _fail(error.format_message(), _usage(error), 2)
-    except (click.Abort, KeyboardInterrupt):
-        _fail("interrupted.", "Nothing that was measured is lost.", 130)
+    except (click.Abort, KeyboardInterrupt) as error:  # Click turns the latter into the former
+        first = error.__cause__ or error
+        _fail("interrupted.", "Nothing that was measured is lost.", EXIT_INTERRUPTED, first)
     except streams.ReaderGoneError:
         streams.silence()
         sys.exit(0)
@@ -149,8 +157,6 @@ def _prepare() -> None:
         warnings.simplefilter("ignore")  # of the libraries; -W or PYTHONWARNINGS shows them
     streams.prepare()
     os.environ.setdefault("HOME", str(home_folder()))  # libraries fail where there is none
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell leaves it to `nas … &`
-        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _import_no_files() -> None:
@@ -192,8 +198,8 @@ def _check_arguments(arguments: Sequence[str]) -> None:
             )
 
 
-def _fail(cause: str, remedy: str, code: int) -> None:
-    click.echo(f"nas: {cause}\n     {remedy}", err=True)
+def _fail(cause: str, remedy: str, code: int, error: BaseException | None = None) -> NoReturn:
+    say_failure(cause, remedy, error)
     sys.exit(code)
 
 
@@ -202,7 +208,7 @@ def _usage(error: click.ClickException) -> str:
     return f"Type '{context.command_path if context else 'nas'} --help' for what may be written."
 
 
-def _fault(error: Exception) -> None:
+def _fault(error: Exception) -> NoReturn:
     if isinstance(error, FileNotFoundError) and not _has_place():
         _fail("the working directory has been deleted.", "Change to one that exists: cd", 2)
     said = f"unexpected {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
@@ -211,5 +217,6 @@ def _fault(error: Exception) -> None:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             traceback.print_exception(error, file=file)
     except OSError as full:
-        _fail(said, f"This is a fault in nas; what led to it could not be written ({full}).", 1)
-    _fail(said, f"This is a fault in nas; what led to it is in {Path(name)}.", 1)
+        remedy = f"This is a fault in nas; what led to it could not be written ({full})."
+        _fail(said, remedy, 1, error)
+    _fail(said, f"This is a fault in nas; what led to it is in {Path(name)}.", 1, error)

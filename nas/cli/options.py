@@ -298,10 +298,15 @@ def results(help_: str) -> Callable[[F], F]:
     )  # fmt: skip
 
 
-_EXECUTION = (
-    click.option(
+def ray_address(function: F) -> F:
+    """Add `--ray-address`."""
+    return click.option(
         "--ray-address", metavar="HOST:PORT", help="A running Ray cluster.  [default: a local Ray]"
-    ),
+    )(function)
+
+
+_EXECUTION = (
+    ray_address,
     click.option(
         "--cpus-per-trial", type=click.FloatRange(0, min_open=True),
         help="CPU cores for one trial.  [default: 1; for nas train with a GPU all]",

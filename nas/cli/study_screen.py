@@ -5,22 +5,26 @@ from dataclasses import replace
 import click
 
 from nas.cli import output
+from nas.cli.failure import say_failure
 from nas.cli.latency_lines import say_latency_table
 from nas.cli.options import Output
 from nas.cli.profile import print_profiles
 from nas.cli.progress import ProgressDisplay
-from nas.errors import WeightsError
+from nas.interruption import leave
 from nas.results import finished_record, recorded_profiles
-from nas.store import Store, read_address
+from nas.store import DatabaseAway, DatabaseBack, Store, read_address
 from nas.study import Event as TrialEvent
 from nas.study import Study
+from nas.units import duration
 from nas.workflows import (
+    Abandoned,
     Event,
     FinalistsMeasured,
     FolderRenamed,
     LatencySkipped,
     OtherImages,
     ResultsBegin,
+    ResultsRecovered,
     RunRequest,
     SearchOutcome,
     StudyComplete,
@@ -28,6 +32,7 @@ from nas.workflows import (
     TestSkipped,
     TrialsBegin,
     TrialsEnd,
+    continue_line,
 )
 
 
@@ -54,6 +59,15 @@ class Screen:
         """Print one event."""
         if isinstance(event, TestSkipped):
             click.echo(f"trial {event.trial} is not tested: {event.cause}", err=True)
+        elif isinstance(event, Abandoned):
+            say_failure(event.error.cause, event.error.remedy, event.error)
+            leave(event.error.exit_code)
+        elif isinstance(event, DatabaseAway):
+            click.echo(f"{event.cause[:1].upper()}{event.cause[1:]} Nothing is lost: it is tried "
+                       f"again for {duration(event.patience)}.", err=True)  # fmt: skip
+        elif isinstance(event, DatabaseBack):
+            seconds = duration(event.seconds)
+            click.echo(f"The database answers again, after {seconds}.", err=True)
         elif not self._said.say:
             return
         elif isinstance(event, TrialsBegin):
@@ -78,6 +92,9 @@ class Screen:
             case FolderRenamed(folder=folder, taken=taken):
                 output.field("results", f"{folder} ({taken} belongs to another study)")
                 click.echo("")
+            case ResultsRecovered(number=number):
+                count = output.plural(number, "result")
+                click.echo(f"recorded {count} that the database had not taken")
             case StudyComplete(store=store, study=study):
                 self._complete(store, study)
             case FinalistsMeasured(device=device):
@@ -130,12 +147,12 @@ def conclude(outcome: SearchOutcome, said: Output, db: str | None) -> int:
     if said.say and finished.lost is None:
         search_result.next_steps(read_address(db), outcome.study.spec)
     if finished.lost is not None:
-        again = f"Then type: {outcome.resume}"
-        raise WeightsError(finished.lost.cause, f"{finished.lost.remedy} {again}")
+        finished.lost.add_note(continue_line(outcome.resume))
+        raise finished.lost
     return 0
 
 
 def interrupted(outcome: SearchOutcome) -> int:
     """Print what is kept and how to continue; return the exit code."""
-    click.echo(f"\ninterrupted: {outcome.kept}\nContinue with: {outcome.resume}", err=True)
+    click.echo(f"\ninterrupted: {outcome.kept}\n{continue_line(outcome.resume)}", err=True)
     return 130

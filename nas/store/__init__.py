@@ -4,12 +4,15 @@ from nas.store.database import without_collecting
 from nas.store.database_url import Address, read_address
 from nas.store.lease import Lease
 from nas.store.opening import open_store
+from nas.store.outage import DatabaseAway, DatabaseBack
 from nas.store.schema import Upgraded, upgrade
 from nas.store.store import Store
 from nas.store.studies import StudyState, StudySummary, is_name
 
 __all__ = [
     "Address",
+    "DatabaseAway",
+    "DatabaseBack",
     "Lease",
     "Store",
     "StudyState",

@@ -1,8 +1,6 @@
-"""Database: atomic transactions that raise StoreErrors; writes wait for a lost connection."""
+"""Database: atomic transactions that raise StoreErrors, and wait for a lost connection."""
 
 import gc
-import random
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -13,6 +11,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from nas.errors import StoreError
 from nas.store.database_url import BUSY_SECONDS, Address, make_engine
+from nas.store.outage import Outage, OutageWatcher, ignore_outage
 
 T = TypeVar("T")
 
@@ -22,17 +21,27 @@ _TRANSIENT_STATES = ("08", "40", "53", "55", "57")  # SQLSTATE classes of tempor
 class Database:
     """One opened database; `work` is a function of a connection inside a transaction.
 
-    While the database is unreachable, a write is repeated for `patience` seconds, also if it was
-    already committed: `work` must leave rows that it finds written alone.
+    While the database is unreachable, a transaction is repeated for `patience` seconds, and `watch`
+    is called. A write is repeated even if it was already committed: `work` must leave rows that it
+    finds written alone. The first transaction is not repeated, since the address may be wrong, nor
+    is any if the database is `read_only`.
     """
 
     def __init__(
-        self, address: Address, *, read_only: bool, patience: float, foreign_keys: bool = True
+        self,
+        address: Address,
+        *,
+        read_only: bool,
+        patience: float,
+        foreign_keys: bool = True,
+        watch: OutageWatcher = ignore_outage,
     ) -> None:
         """Make the engine; the first transaction connects."""
         self.address = address
         self.read_only = read_only
-        self.patience = patience
+        self.patience = 0.0 if read_only else patience
+        self._watch = watch
+        self._reached = False
         engine = make_engine(address, read_only=read_only, foreign_keys=foreign_keys)
         reading = {} if address.path else {"isolation_level": "REPEATABLE READ"}
         self._reader = engine.execution_options(**reading)
@@ -45,19 +54,23 @@ class Database:
         Raises:
             StoreError: the database cannot be reached or read.
         """
-        try:
+
+        def transaction() -> T:
             with self._reader.begin() as connection, without_collecting():
                 return work(connection)
-        except DBAPIError as error:
-            raise store_error(error, self.address) from error
+
+        return self._patiently(transaction, self.patience)
 
     def write(
         self,
         work: Callable[[sa.Connection], T],
         patience: float | None = None,
         lasting: bool = True,
+        on_failure: Callable[[], None] = lambda: None,
     ) -> T:
         """Commit the writes of `work` and return its result; `patience` overrides the default.
+
+        `on_failure` is called when the database fails for the first time, before it is tried again.
 
         A write that is not `lasting` survives the end of this process; but in SQLite it reaches the
         disk only with the next lasting write. A power failure loses the last of them, never one in
@@ -72,18 +85,43 @@ class Database:
                 f"{self.address.shown} was opened read-only.",
                 "Run a command that changes studies, such as nas search or nas resume.",
             )
-        deadline = time.monotonic() + (self.patience if patience is None else patience)
-        pause = 0.1
         engine = self._writer if lasting else self._noter
+
+        def transaction() -> T:
+            with engine.begin() as connection:
+                return work(connection)
+
+        patience = self.patience if patience is None else patience
+        return self._patiently(transaction, patience, on_failure)
+
+    def _patiently(
+        self,
+        transaction: Callable[[], T],
+        patience: float,
+        on_failure: Callable[[], None] = lambda: None,
+    ) -> T:
+        """Return the result of a transaction, repeated during an outage.
+
+        Raises:
+            StoreError: the patience is at an end, or the error is not temporary.
+        """
+        outage: Outage | None = None
         while True:
             try:
-                with engine.begin() as connection:
-                    return work(connection)
+                result = transaction()
             except DBAPIError as error:
-                if not _transient(error) or time.monotonic() + pause > deadline:
-                    raise store_error(error, self.address) from error
-            time.sleep(pause * random.uniform(0.5, 1.0))  # otherwise all clients retry at once
-            pause = min(2 * pause, 5.0)
+                failure = store_error(error, self.address)
+                if outage is None:
+                    on_failure()
+                    outage = Outage(self.address.shown, patience, self._watch)
+                temporary = self._reached and _transient(error)
+                if not temporary or not outage.wait(failure.cause):
+                    raise failure from error
+            else:
+                self._reached = True
+                if outage is not None:
+                    outage.over()
+                return result
 
     def close(self) -> None:
         """Close every connection."""
@@ -159,7 +197,7 @@ def _sqlite_error(code: str, line: str, address: Address) -> StoreError:
         ),
         "SQLITE_FULL": (
             f"there is no space left for the database {shown}.",
-            "Free some space on its disk, then type: nas resume STUDY",
+            "Free some space on its disk before you continue.",
         ),
         "SQLITE_BUSY": (
             f"another program has kept {shown} locked for more than {BUSY_SECONDS} s.",

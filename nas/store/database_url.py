@@ -47,7 +47,10 @@ class Address:
 
     def command(self, words: str) -> str:
         """Return a command to type, with --db unless it is the default."""
-        default = self.path is not None and self.path == Path(DEFAULT_PATH).absolute()
+        given = os.environ.get("NAS_DB") or DEFAULT_PATH  # what a command without --db uses
+        default = given == self.url.render_as_string(hide_password=False) or (
+            self.path is not None and "://" not in given and Path(given).absolute() == self.path
+        )
         return f"nas {words}" if default else f"nas {words} --db {shlex.quote(self.shown)}"
 
 

@@ -160,6 +160,6 @@ def busy(name: str, row: sa.Row[Any], moment: datetime) -> StudyBusyError:
     return StudyBusyError(
         f"the study {name} is run by process {row.pid} on {row.host}, for {held:.0f} s so far "
         f"(last heartbeat {silent:.0f} s ago).",
-        "Wait for it or stop it there, then type: nas resume "
-        f"{name} (or search under another name with --study)",
+        "Wait for it or stop it there before you continue (or search under another name with "
+        "--study).",
     )

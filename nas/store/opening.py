@@ -5,6 +5,7 @@ from pathlib import Path
 from nas.errors import StoreError
 from nas.store.database import Database
 from nas.store.database_url import Address, read_address
+from nas.store.outage import OutageWatcher, ignore_outage
 from nas.store.schema import ensure
 from nas.store.store import Store
 
@@ -17,11 +18,13 @@ def open_store(
     read_only: bool = False,
     create: bool = True,
     patience: float = PATIENCE_SECONDS,
+    watch: OutageWatcher = ignore_outage,
 ) -> Store:
     """Open the database at `url`; create it if missing, with `create` and without `read_only`.
 
-    `url` is a file name, `sqlite:///file` or `postgresql+psycopg://…`; None is ./nas.db. A write
-    waits `patience` seconds for a lost connection.
+    `url` is a file name, `sqlite:///file` or `postgresql+psycopg://…`; None is ./nas.db. Reads and
+    writes wait `patience` seconds for a lost connection, and `watch` is called; a store that is
+    `read_only` does not wait.
 
     Raises:
         SchemaError: its tables were made by an older or a newer version.
@@ -31,7 +34,7 @@ def open_store(
     create = create and not read_only
     if address.path is not None:
         _check_file(address, address.path, create)
-    database = Database(address, read_only=read_only, patience=patience)
+    database = Database(address, read_only=read_only, patience=patience, watch=watch)
     try:
         ensure(database, create)
     except BaseException:

@@ -3,24 +3,28 @@
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 
 from nas.cost import Cost
-from nas.store import studies, trials
+from nas.errors import StaleWriteError, StoreError
+from nas.store import spool, studies, trials
 from nas.store.database import Database
 from nas.store.lease import Lease, fence, lock_study
+from nas.store.spool import Entry
 from nas.study import Fault, Measurement, Outcome, Trial
 
 T = TypeVar("T")
 
 
 class _Held(NamedTuple):
-    """A deferred write, and whether it must survive a power failure."""
+    """A deferred write, whether it must survive a power failure, and its entry in the spool."""
 
     work: Callable[[sa.Connection, int], None]
     lasting: bool
+    entry: Entry | None = None
 
 
 class TrialRecord:
@@ -36,6 +40,7 @@ class TrialRecord:
         self._address = database.address
         self._leases: dict[str, Lease] = {}
         self._together: tuple[str, list[_Held]] | None = None
+        self._spools: dict[str, Path] = {}  # the folders of studies that this process runs
 
     @contextlib.contextmanager
     def together(self, study: str) -> Iterator[None]:
@@ -51,7 +56,9 @@ class TrialRecord:
         finally:
             self._together = None
             if held:
-                self._write(study, partial(_all_of, held), any(one.lasting for one in held))
+                entries = [one.entry for one in held if one.entry is not None]
+                lasting = any(one.lasting for one in held)
+                self._write(study, partial(_all_of, held), lasting, entries)
 
     def insert_trial(self, study: str, trial: Trial) -> None:
         """Add a trial; StoreError if the study has another trial with this number."""
@@ -98,7 +105,8 @@ class TrialRecord:
         def add(connection: sa.Connection, key: int) -> None:
             trials.add_measurement(connection, key, number, attempt, measurement)
 
-        self._note(study, add, lasting=False)
+        entry = Entry("record_measurement", (number, attempt, measurement))
+        self._note(study, add, lasting=False, entry=entry)
 
     def record_count(
         self, study: str, number: int, attempt: int, counted: Cost, worker: str
@@ -108,7 +116,8 @@ class TrialRecord:
         def add(connection: sa.Connection, key: int) -> None:
             trials.add_count(connection, key, number, attempt, (counted, worker))
 
-        self._note(study, add, lasting=False)
+        entry = Entry("record_count", (number, attempt, counted, worker))
+        self._note(study, add, lasting=False, entry=entry)
 
     def record_proxies(
         self, study: str, number: int, attempt: int, values: Mapping[str, float]
@@ -118,7 +127,8 @@ class TrialRecord:
         def add(connection: sa.Connection, key: int) -> None:
             trials.add_proxies(connection, key, number, attempt, values)
 
-        self._note(study, add, lasting=False)
+        entry = Entry("record_proxies", (number, attempt, values))
+        self._note(study, add, lasting=False, entry=entry)
 
     def finish_trial(self, study: str, number: int, attempt: int, outcome: Outcome) -> None:
         """Set a RUNNING trial in this attempt to its final state."""
@@ -126,7 +136,7 @@ class TrialRecord:
         def finish(connection: sa.Connection, key: int) -> None:
             trials.finish(connection, key, number, attempt, outcome)
 
-        self._note(study, finish)
+        self._note(study, finish, entry=Entry("finish_trial", (number, attempt, outcome)))
 
     def record_report(self, name: str, number: int, kind: str, values: Mapping[str, Any]) -> None:
         """Record a final report of a trial (`kind` "test": on the test split), once for each kind.
@@ -138,22 +148,53 @@ class TrialRecord:
         def add(connection: sa.Connection, key: int) -> None:
             trials.add_report(connection, key, number, kind, values)
 
-        self._note(name, add)
+        self._note(name, add, entry=Entry("record_report", (number, kind, values)))
+
+    def record_kept(self, study: str) -> int:
+        """Record the results that an earlier run could not; return how many were kept for it.
+
+        One that contradicts the record is dropped: the study went on meanwhile.
+        """
+        number = 0
+        for folder in self.folders(study):
+            for entry in spool.kept(folder):
+                number += 1
+                with contextlib.suppress(StaleWriteError):
+                    getattr(self, entry.method)(study, *entry.arguments)
+            spool.clear(folder)
+        return number
+
+    def folders(self, study: str) -> list[Path]:
+        """Return the folders of a study, newest first; empty before its first run."""
+        raise NotImplementedError
 
     def _note(
-        self, name: str, work: Callable[[sa.Connection, int], None], lasting: bool = True
+        self,
+        name: str,
+        work: Callable[[sa.Connection, int], None],
+        lasting: bool = True,
+        entry: Entry | None = None,
     ) -> None:
-        """Run `work` now, or at the end of the current `together` block."""
-        if self._together is not None and self._together[0] == name:
-            self._together[1].append(_Held(work, lasting))
-        else:
-            self._write(name, work, lasting)
+        """Run `work` now, or at the end of the current `together` block.
 
-    def _write(self, name: str, work: Callable[[sa.Connection, int], T], lasting: bool = True) -> T:
+        `entry` is the same write for the spool, if it has a result.
+        """
+        if self._together is not None and self._together[0] == name:
+            self._together[1].append(_Held(work, lasting, entry))
+        else:
+            self._write(name, work, lasting, [entry] if entry else [])
+
+    def _write(
+        self,
+        name: str,
+        work: Callable[[sa.Connection, int], T],
+        lasting: bool = True,
+        entries: Sequence[Entry] = (),
+    ) -> T:
         """Run `work(connection, study id)` with the study locked and the lease checked.
 
         A write is not `lasting` if a power failure may lose it: data of an unfinished trial that
-        would start again anyway.
+        would start again anyway. While the database fails, `entries` are in the spool.
         """
 
         def fenced(connection: sa.Connection) -> T:
@@ -165,7 +206,21 @@ class TrialRecord:
             fence(connection, study_id, name, epoch)
             return work(connection, study_id)
 
-        return self._database.write(fenced, lasting=lasting)
+        folder, kept = self._spools.get(name), list[Path | None]()
+
+        def keep() -> None:
+            if folder is not None and entries:
+                kept.append(spool.keep(folder, entries))
+
+        try:
+            result = self._database.write(fenced, lasting=lasting, on_failure=keep)
+        except StoreError as error:
+            if any(kept):
+                error.add_note(f"The last results are in {kept[0]} until the study continues.")
+            raise
+        if folder is not None and kept:
+            spool.clear(folder)
+        return result
 
 
 def _all_of(held: Sequence[_Held], connection: sa.Connection, study_id: int) -> None:

@@ -153,6 +153,7 @@ class Store(TrialRecord):
         folder = own.claim(results.resolve(), recorded)
         places = list(map(str, own.places))
         self._write(name, lambda c, key: studies.set_folder(c, key, folder, places))
+        self._spools[name] = results.resolve() / folder
         return folder
 
     def folder(self, name: str) -> str:

@@ -97,11 +97,11 @@ def conflict(spec: StudySpec, stored: StudySpec) -> NameTakenError:
     differences = spec.differences(stored)
     if differences:
         cause = f"the study {spec.name} exists with other settings ({'; '.join(differences)})."
-        remedy = "Search under another name with --study NAME, or continue the old one with its"
-        return NameTakenError(cause, f"{remedy} settings: nas resume {spec.name}")
+        remedy = "Search under another name with --study NAME, or continue it with its settings."
+        return NameTakenError(cause, remedy)
     return NameTakenError(
         f"the study {spec.name} exists already.",
-        f"Continue it: nas resume {spec.name} (or search under another name with --study NAME)",
+        "Continue it, or search under another name with --study NAME.",
     )
 
 

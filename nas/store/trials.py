@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from nas.cost import Cost
-from nas.errors import StoreError
+from nas.errors import StaleWriteError, StoreError
 from nas.space import Architecture
 from nas.store import measurements
 from nas.store.database import now
@@ -122,7 +122,7 @@ def insert(connection: sa.Connection, study_id: int, trial: Trial) -> None:
             return
         raise StoreError(
             f"there is another trial {trial.number} in this study ({row.state}).",
-            "Another driver has changed the study: stop this one, then continue with nas resume.",
+            "Another driver has changed the study: stop this one before you continue.",
         )
     added = connection.execute(sa.insert(TRIAL), {"study_id": study_id, **values})
     assert added.inserted_primary_key is not None
@@ -245,7 +245,7 @@ def add_report(
     if known == content:
         return
     if known is not None:
-        raise StoreError(
+        raise StaleWriteError(
             f"trial {number} already has its {kind} result.",
             "Use the recorded result (nas show), or search under another name with --study.",
         )
@@ -354,11 +354,11 @@ def _swap(
     return connection.execute(sa.update(TRIAL).where(*still).values(values)).rowcount == 1
 
 
-def _stale(row: sa.Row[Any], attempt: int, deed: str) -> StoreError:
-    return StoreError(
+def _stale(row: sa.Row[Any], attempt: int, deed: str) -> StaleWriteError:
+    return StaleWriteError(
         f"trial {row.number} is {row.state} at attempt {row.attempt}: "
         f"attempt {attempt} cannot {deed}.",
-        "Another driver has changed the study: stop this one, then continue with nas resume.",
+        "Another driver has changed the study: stop this one before you continue.",
     )
 
 

@@ -24,7 +24,7 @@ def break_circuit(study: str, trials: Sequence[Trial]) -> None:
         raise StudyFailedError(
             f"the last {SAME_FAILURES} trials of {study} all failed with "
             f"{tail[-1].fail_reason}: {_headline(tail[-1].fail_detail).rstrip('.')}.",
-            f"All measurements are kept. Remove the cause, then type: nas resume {study}",
+            "All measurements are kept. Remove the cause before you continue.",
         )
 
 

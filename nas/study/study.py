@@ -286,7 +286,7 @@ class Study:
             self._wait(trial, fault)
         raise StudyPausedError(
             f"{self.spec.name} is paused: {last_line(fault.detail).rstrip('.')}.",
-            f"All measurements are kept. When this is repaired, type: nas resume {self.spec.name}",
+            "All measurements are kept. Repair this before you continue.",
         )
 
     def _wait(self, trial: Trial, fault: Fault) -> None:

@@ -29,6 +29,7 @@ from nas.study import (
     weights_name,
 )
 from nas.training.cpu import accelerate
+from nas.training.cpu import without_kernels as without_kernels
 from nas.training.data import load_study_task
 from nas.training.loop.checkpoint import restore_checkpoint, save_checkpoint
 from nas.training.loop.data_parallel import ALONE, Team

@@ -1,5 +1,6 @@
 from .connection import check_fraction as check_fraction
 from .connection import knock as knock
+from .connection import ray_resources as ray_resources
 from .connection import too_small as too_small
 from .local_ray import started_ahead as started_ahead
 from .run_study import RunResult as RunResult

@@ -1,23 +1,39 @@
 """Connection to Ray: a local one of our own, or a running cluster; and its capacity."""
 
 import logging
-import shutil
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Timer
 
 import ray
+from ray.exceptions import RayError
 
 from nas.errors import NasError
+from nas.interruption import rearm
 from nas.tuner.local_ray import LocalRay, away_from_files, environment, surroundings, take
-from nas.tuner.scratch import make_scratch, sweep
+from nas.tuner.scratch import make_scratch, remove_scratch, sweep
 
-__all__ = ["capacity", "check_fraction", "connected", "environment", "knock", "sweep", "too_small"]
+__all__ = [
+    "capacity",
+    "check_fraction",
+    "connected",
+    "environment",
+    "knock",
+    "ray_resources",
+    "sweep",
+    "too_small",
+]
 
 _CONNECT_SECONDS = 5.0
 _CAPACITY_SECONDS = 5.0
+_PROBE_SECONDS = 20.0
+_PROBE = "import sys, ray; ray.init(sys.argv[1], log_to_driver=False, logging_level=50)"
+_TOKEN_WORDS = ("InvalidAuthToken", "AuthenticationError", "Unauthenticated")
 _LARGEST_REST = 0.05  # of a GPU that is divided into shares
 
 
@@ -57,7 +73,8 @@ def _joined(address: str | None) -> Iterator[Path]:
     finally:
         if ours:
             ray.shutdown()
-        shutil.rmtree(scratch, ignore_errors=True)
+            rearm()
+        remove_scratch(scratch)
 
 
 def capacity(cpus: float, gpus: float, most: int | None) -> Callable[[], int]:
@@ -143,6 +160,16 @@ def _resources() -> dict[str, float]:
     return dict(ray.cluster_resources())  # type: ignore[no-untyped-call]
 
 
+def ray_resources(address: str | None) -> dict[str, float]:
+    """Connect as for a study, and return the resources of the Ray, such as CPU and GPU.
+
+    Raises:
+        NasError: the cluster cannot be reached, or refuses the token.
+    """
+    with connected(address):
+        return _resources()
+
+
 def knock(address: str) -> None:
     """Check, within seconds, that something listens at the address of a cluster.
 
@@ -162,8 +189,38 @@ def knock(address: str) -> None:
             raise _unreachable(address, error) from error
 
 
+def _check_token(address: str) -> None:
+    """Join the cluster in another process, which can be ended when it refuses our token.
+
+    Ray would try it for 20 s, and then say that it failed to connect.
+
+    Raises:
+        NasError: there is no token, or another one.
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-c", _PROBE, address], stderr=subprocess.PIPE, text=True, errors="replace"
+    )
+    over = Timer(_PROBE_SECONDS, process.kill)
+    over.start()
+    try:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if any(words in line for words in _TOKEN_WORDS):
+                raise NasError(
+                    f"the Ray cluster at {address} refuses the token of this process, or there is "
+                    "none.",
+                    "Set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN to the token of the cluster (type "
+                    "`ray get-auth-token` on it), or copy it to ~/.ray/auth_token.",
+                )
+    finally:
+        over.cancel()
+        process.kill()
+        process.wait()
+
+
 def _join(address: str, scratch: Path) -> None:
     knock(address)
+    _check_token(address)
     try:
         ray.init(
             address=address,
@@ -171,7 +228,7 @@ def _join(address: str, scratch: Path) -> None:
             logging_level=logging.CRITICAL,
             runtime_env=away_from_files(scratch),
         )
-    except (OSError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError, RayError) as error:
         raise _unreachable(address, error) from error
 
 

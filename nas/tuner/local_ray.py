@@ -6,7 +6,6 @@ It starts while the caller checks data and counts architectures.
 import logging
 import os
 import secrets
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,14 +13,16 @@ from threading import Event, Thread
 
 import ray
 
-from nas.tuner.scratch import make_scratch, sweep
+from nas.interruption import rearm
+from nas.tuner.reaper import MARK, started_reaper
+from nas.tuner.scratch import make_scratch, ray_folder, remove_scratch, sweep
 
 _OBJECT_STORE_BYTES = 100 * 2**20  # for reports only, which are small
 
 EVALUATOR = "nas.training.evaluator:make"  # of a search, unless another is named
 
-# The token protects our local Ray, whose ports are open on every interface. It stays in this
-# process and its children; Ray would write one to the home directory, readable by all. Ray uses the
+# The token protects our local Ray from other users of this machine. It stays in this process and
+# its children; Ray would write one to the home directory, readable by all. Ray uses the
 # token unless RAY_AUTH_MODE says otherwise. It must not be set here, because Ray read it at import.
 _TOKEN = secrets.token_hex(32)
 
@@ -54,6 +55,7 @@ class LocalRay:
         """
         self.scratch = make_scratch()
         self._up, self._over = Event(), Event()
+        self._reaper = started_reaper(self.scratch)
         self._error: BaseException | None = None
         # Ray's processes end with the thread that started them, so that it must outlive them.
         self._thread = Thread(target=self._bear, daemon=True)
@@ -70,12 +72,15 @@ class LocalRay:
         self._up.wait()
         if self._error is None:
             ray.shutdown()
+            rearm()
         self._over.set()
         self._thread.join()
-        shutil.rmtree(self.scratch, ignore_errors=True)
+        self._reaper.close()
+        remove_scratch(self.scratch)
 
     def _bear(self) -> None:
         try:
+            os.environ[MARK] = str(self.scratch)  # inherited by each of its processes
             ray.init(
                 address="local",
                 include_dashboard=False,
@@ -83,7 +88,7 @@ class LocalRay:
                 logging_level=logging.CRITICAL,
                 object_store_memory=_OBJECT_STORE_BYTES,
                 runtime_env=away_from_files(self.scratch),
-                _temp_dir=str(self.scratch),  # documented despite its name
+                _temp_dir=str(ray_folder(self.scratch)),  # documented despite its name
             )
         except BaseException as error:  # noqa: BLE001 - raised by `wait`
             self._error = error
@@ -171,7 +176,7 @@ def surroundings(address: str | None) -> Iterator[None]:
     guard = {} if address else {"RAY_AUTH_TOKEN": _TOKEN}
     logger = logging.getLogger("ray")
     level = logger.level
-    with environment({**_QUIET, **guard, **_absolute()}, also=["RAY_AUTH_MODE"]):
+    with environment({**_QUIET, **guard, **_absolute()}, also=["RAY_AUTH_MODE", MARK]):
         logger.setLevel(logging.CRITICAL)
         try:
             yield

@@ -3,14 +3,15 @@
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ray import tune
 
 import nas
-from nas.errors import StoreError
+from nas.errors import RayLostError, StoreError
+from nas.interruption import Interruption, interruptible
 from nas.study import (
     Execution,
     Study,
@@ -22,8 +23,8 @@ from nas.study import (
 )
 from nas.tuner.connection import capacity, connected, environment
 from nas.tuner.local_ray import EVALUATOR
+from nas.tuner.ray_watch import RayWatch
 from nas.tuner.scratch import moved_note
-from nas.tuner.signals import Interruption, interruptible
 from nas.tuner.tune_bridge import Bridge, StudyScheduler, StudySearcher, StudyStopper
 from nas.tuner.tune_trainable import TrialTrainable
 
@@ -41,7 +42,8 @@ class RunSettings:
     train each trial together. `folder` in `results_dir` belongs to the study of
     identity `study_id` (`nas.study.results_folder.claim`); by default a folder of the study's name
     is claimed for an identity of this run. With `owns_process` a second signal ends the process
-    immediately; otherwise it raises KeyboardInterrupt.
+    immediately; otherwise it raises KeyboardInterrupt. `abandon` is called in another thread if Ray
+    is lost and the run waits for it for ever; it should end the process, as Ray itself does soon.
     """
 
     results_dir: Path
@@ -58,6 +60,7 @@ class RunSettings:
     folder: str | None = None
     study_id: str = field(default_factory=lambda: secrets.token_hex(8))
     owns_process: bool = True
+    abandon: Callable[[RayLostError], None] = lambda error: None
 
 
 @dataclass(frozen=True)
@@ -71,45 +74,61 @@ class RunResult:
 def run(study: Study, settings: RunSettings, on_event: Watcher = ignore_event) -> RunResult:
     """Execute the remaining trials of `study`; `on_event` is called after results are stored.
 
-    SIGINT and SIGTERM end the run within seconds, and running trials wait again; a second signal
-    ends the process immediately with exit code 130, if the run owns it.
+    SIGINT, SIGTERM and SIGHUP end the run within seconds, and running trials wait again; a second
+    signal ends the process immediately with exit code 130, if the run owns it.
 
     Raises:
         StudyFailedError: the trials keep failing; everything so far is recorded.
         StudyPausedError: a disk, a folder or data failed; running trials wait again.
         StoreError: the connection to the store was lost.
+        RayLostError: Ray ended or does not answer.
         NasError: the cluster cannot be reached, or is too small for one trial.
     """
     began = time.monotonic()
     execution = Execution(study, on_event)
+
+    def abandon(error: RayLostError) -> None:
+        with suppress(StoreError):
+            execution.interrupt()
+        settings.abandon(error)
+
+    watch = RayWatch(abandon, local=settings.ray_address is None)
     with (
         interruptible(settings.owns_process) as interruption,
+        interruption.deferred(),
+        closing(watch),
         connected(settings.ray_address) as scratch,
         _landing(execution),
     ):
         interruption.arm()
+        watch.start()
         if settings.workers > 1:
             from nas.tuner.train_workers import WorkerTeam  # loads Ray Train
 
             on_event(WorkersReady(1, moved_note(scratch)))
             plan = _plan(study, settings)
             team = WorkerTeam(settings.workers, settings.cpus_per_trial, plan, scratch)
-            team.run(execution, interruption)
+            team.run(execution, interruption, watch)
         else:
-            _run_on_tune(execution, settings, interruption, scratch)
+            _run_on_tune(execution, settings, interruption, (watch, scratch))
     return RunResult(interruption(), time.monotonic() - began)
 
 
 def _run_on_tune(
-    execution: Execution, settings: RunSettings, interruption: Interruption, scratch: Path
+    execution: Execution,
+    settings: RunSettings,
+    interruption: Interruption,
+    of_ray: tuple[RayWatch, Path],
 ) -> None:
+    watch, scratch = of_ray
     room = capacity(settings.cpus_per_trial, settings.gpus_per_trial, settings.max_concurrent)
     execution.emit(WorkersReady(room(), moved_note(scratch)))
     plan = _plan(execution.study, settings)
-    bridge = Bridge(execution, plan, room, settings.report_timeout)
+    bridge = Bridge(execution, plan, room, settings.report_timeout, watch)
     if not interruption():
         _fit(bridge, settings, interruption, scratch, room)
-    if bridge.failure is not None:
+    interrupted = interruption() and isinstance(bridge.failure, StoreError)  # as it waited
+    if bridge.failure is not None and not interrupted:
         raise bridge.failure
 
 

@@ -1,15 +1,28 @@
-"""Scratch directories of Ray: their location, and the remains of killed processes."""
+"""Scratch directories of Ray: their location, and the remains of killed processes.
 
+Each has a file that its process keeps locked: a lock ends with its process, also in another
+container that shares the folder, where a process id says nothing.
+"""
+
+import fcntl
 import os
 import shutil
 import sys
 import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from nas.errors import NasError
 
 _PREFIX = "nas-ray-"
+_RAY = "r"  # Ray lets every user write into its directory: it is below one of mode 0700
+_LOCK = "lock"
+_OLD_SECONDS = 86400.0  # then a directory without a lock file is of an earlier version
 _ELSEWHERE = ("/tmp", "/var/tmp", "/dev/shm")  # if TMPDIR cannot be used
+
+_locks: dict[Path, int] = {}  # the open lock files of this process
 
 # The maximum length of a socket's path on this system, in bytes, without the final NUL.
 _SOCKET_BYTES = 107 if sys.platform == "linux" else 103
@@ -26,7 +39,7 @@ def make_scratch() -> Path:
         unfit = _unfit(place)
         if unfit is None:
             try:
-                return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=place))
+                return _locked(place)
             except OSError as error:
                 unfit = error.strerror or str(error)
         reasons.append(f"{place} ({unfit})")
@@ -34,6 +47,32 @@ def make_scratch() -> Path:
         f"no folder can hold temporary files: {', '.join(reasons)}.",
         f"Set TMPDIR to a writable folder with a path of at most {_longest()} bytes.",
     )
+
+
+def _locked(place: Path) -> Path:
+    """Make a directory in `place` with a locked file."""
+    while True:
+        scratch = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=place))
+        with suppress(FileNotFoundError):
+            lock = os.open(scratch / _LOCK, os.O_CREAT | os.O_RDWR, 0o600)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if os.fstat(lock).st_nlink:  # otherwise another process has just swept it away
+                _locks[scratch] = lock
+                return scratch
+            os.close(lock)
+
+
+def remove_scratch(scratch: Path) -> None:
+    """Delete a directory that `make_scratch` made."""
+    shutil.rmtree(scratch, ignore_errors=True)
+    lock = _locks.pop(scratch, None)
+    if lock is not None:
+        os.close(lock)
+
+
+def ray_folder(scratch: Path) -> Path:
+    """Return the folder of Ray's own files in `scratch`."""
+    return scratch / _RAY
 
 
 def moved_note(scratch: Path) -> str | None:
@@ -49,9 +88,29 @@ def sweep() -> None:
     """Delete the scratch directories of processes that were killed."""
     for place in _places():
         for path in place.glob(f"{_PREFIX}*"):
-            pid = path.name.removeprefix(_PREFIX).partition("-")[0]
-            if pid.isdigit() and not _alive(int(pid)):
-                shutil.rmtree(path, ignore_errors=True)
+            with _if_left(path) as left:
+                if left:
+                    shutil.rmtree(path, ignore_errors=True)
+
+
+@contextmanager
+def _if_left(path: Path) -> Iterator[bool]:
+    """Yield whether the process of a scratch directory has ended; its lock is held meanwhile."""
+    try:
+        lock = os.open(path / _LOCK, os.O_RDWR)
+    except FileNotFoundError:
+        yield path.is_dir() and time.time() - path.stat().st_mtime > _OLD_SECONDS
+        return
+    except OSError:  # it belongs to another user
+        yield False
+        return
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield True
+    except BlockingIOError:
+        yield False
+    finally:
+        os.close(lock)
 
 
 def _places() -> list[Path]:
@@ -83,14 +142,4 @@ def _longest() -> int:
     """Return the maximum number of bytes of a folder's path for Ray's sockets."""
     pid = os.getpid()
     session = f"session_2000-01-01_00-00-00_000000_{pid}"
-    return _SOCKET_BYTES - len(f"/{_PREFIX}{pid}-xxxxxxxx/{session}/sockets/plasma_store")
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    return _SOCKET_BYTES - len(f"/{_PREFIX}{pid}-xxxxxxxx/{_RAY}/{session}/sockets/plasma_store")

@@ -22,10 +22,11 @@ from ray.train import FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchTrainer, get_device
 
 from nas.errors import NasError
+from nas.interruption import Interruption
 from nas.study import Attempt, Decision, Epoch, Execution, Failure, Job, Report, WorkerPlan
 from nas.training import Team, default_device, team_evaluator
 from nas.tuner.connection import environment
-from nas.tuner.signals import Interruption
+from nas.tuner.ray_watch import RayWatch
 
 _POLL_SECONDS = 0.2
 _LANDING_SECONDS = 20.0
@@ -68,23 +69,26 @@ class WorkerTeam:
     plan: WorkerPlan
     scratch: Path
 
-    def run(self, execution: Execution, interruption: Interruption) -> None:
+    def run(self, execution: Execution, interruption: Interruption, watch: RayWatch) -> None:
         """Execute the remaining trials of a study, one by one.
 
         Raises:
             NasError: there are too few GPUs, or without a GPU too few CPUs; or the study failed or
-                paused.
+                paused, or Ray was lost.
         """
         have = dict(ray.cluster_resources())  # type: ignore[no-untyped-call]
         gpus = int(have.get("GPU", 0))
         check_workers(self.count, int(have.get("CPU", 0)), gpus)
         while not interruption() and (job := execution.next()) is not None:
+            watch.turn()
             reports = self._reports(job, gpus > 0, interruption)
             try:
                 for report in reports:
                     if execution.report(job, report) is Decision.STOP:
                         break
             except LostWorkerError:
+                if watch.check() and watch.lost is not None:
+                    raise watch.lost from None
                 execution.lost(job)
             finally:
                 reports.close()

@@ -21,8 +21,12 @@ from ray.tune.experiment import Trial as TuneTrial
 from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
-from nas.errors import NasError, StoreError
+from nas.errors import NasError, RayLostError, StoreError
 from nas.study import Decision, Execution, Failure, Job, Report, WorkerPlan, failure_reason
+from nas.tuner.ray_watch import RayWatch
+
+# After so many seconds in which no job has a worker, the run ends.
+PLACEMENT_SECONDS = 600.0
 
 # Seconds in which a trial that was given to a waiting worker starts before the next proposal.
 HEAD_START = 0.1
@@ -51,16 +55,25 @@ class Bridge:
         plan: WorkerPlan,
         capacity: Callable[[], int],
         report_timeout: float,
+        watch: RayWatch,
     ) -> None:
-        """Run `execution` with at most `capacity()` jobs at a time."""
+        """Run `execution` with at most `capacity()` jobs at a time, on the Ray of `watch`."""
         self.execution = execution
         self.plan = plan
         self.failure: NasError | None = None
         self.stopping = False
         self._capacity = capacity
         self._report_timeout = report_timeout
+        self._watch = watch
+        self._idle_since: float | None = None
         self._flights: dict[str, _Flight] = {}
         self._warm = False  # after the first trial, workers start the next within milliseconds
+
+    def turn(self) -> None:
+        """Note a turn of Tune's loop, and end the run if Ray is lost."""
+        self._watch.turn()
+        if self._watch.lost is not None:
+            self.ray_is_lost()
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """Return a config, None to be called again later, or FINISHED."""
@@ -96,7 +109,7 @@ class Bridge:
     def error(self, trial_id: str, error: Exception | None) -> None:
         """Handle a failed Tune trial: killed for its silence, worker lost, or an error of Ray."""
         flight = self._flights.pop(trial_id, None)
-        if flight is None or self.stopping:
+        if flight is None or self.stopping or self.ray_is_lost():
             return
         with self._guard():
             if flight.timed_out:
@@ -108,9 +121,20 @@ class Bridge:
             else:
                 self.execution.lost(flight.job)
 
+    def ray_is_lost(self) -> bool:
+        """Tell whether Ray is lost; then end the run without a further call of it.
+
+        The jobs in flight end as interrupted: their workers are not to blame.
+        """
+        if self._watch.check():
+            self.failure = self.failure or self._watch.lost
+            self.stopping = True
+        return self.stopping
+
     def watch(self) -> None:
         """Kill workers that have been silent for too long; called several times a second."""
         now = time.monotonic()
+        self._check_placement(now)
         for flight in self._flights.values():
             if flight.tune_trial is None or flight.tune_trial.status != TuneTrial.RUNNING:
                 continue
@@ -119,6 +143,24 @@ class Bridge:
             elif now - flight.heard > self._report_timeout and not flight.timed_out:
                 flight.timed_out = True
                 _kill(flight.tune_trial)
+
+    def _check_placement(self, now: float) -> None:
+        """End the run if its jobs have waited too long for a first worker."""
+        placed = any(
+            flight.tune_trial is not None and flight.tune_trial.status == TuneTrial.RUNNING
+            for flight in self._flights.values()
+        )
+        if placed or not self._flights:
+            self._idle_since = None
+        elif self._idle_since is None:
+            self._idle_since = now
+        elif now - self._idle_since > PLACEMENT_SECONDS:
+            self.failure = self.failure or RayLostError(
+                f"Ray has started no worker for {PLACEMENT_SECONDS:g} s: its nodes are busy or "
+                "hang.",
+                "All measurements are kept. Free the CPUs and GPUs of the cluster first.",
+            )
+            self.stop()
 
     def stop(self) -> None:
         """Stop proposing, and kill the workers, so that Tune need not wait for them."""
@@ -154,7 +196,8 @@ class Bridge:
     @contextmanager
     def _guard(self) -> Iterator[None]:
         try:
-            yield
+            with self._watch.elsewhere():
+                yield
         except NasError as error:
             self.failure = self.failure or error
             self.stop()
@@ -243,6 +286,7 @@ class StudyStopper(Stopper):
 
     def stop_all(self) -> bool:
         """Tell whether Tune should end; the workers are killed first."""
+        self._bridge.turn()
         if self._interrupted():
             self._bridge.interrupt()
         return self._bridge.stopping

@@ -1,4 +1,8 @@
 from .device_tables import latency_tables as latency_tables
+from .doctor import Check as Check
+from .doctor import DoctorRequest as DoctorRequest
+from .doctor import examine as examine
+from .events import Abandoned as Abandoned
 from .events import BenchReady as BenchReady
 from .events import Event as Event
 from .events import FinalistsMeasured as FinalistsMeasured
@@ -6,6 +10,7 @@ from .events import FolderRenamed as FolderRenamed
 from .events import LatencySkipped as LatencySkipped
 from .events import OtherImages as OtherImages
 from .events import ResultsBegin as ResultsBegin
+from .events import ResultsRecovered as ResultsRecovered
 from .events import RunsMade as RunsMade
 from .events import ScoresBegin as ScoresBegin
 from .events import StudyComplete as StudyComplete
@@ -54,6 +59,7 @@ from .requests import LatencyRequest as LatencyRequest
 from .requests import RunRequest as RunRequest
 from .requests import SearchRequest as SearchRequest
 from .requests import TrainRequest as TrainRequest
+from .resumption import continue_line as continue_line
 from .score_audits import AuditRequest as AuditRequest
 from .score_audits import audit_study as audit_study
 from .search_run import SearchOutcome as SearchOutcome

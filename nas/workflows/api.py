@@ -326,7 +326,7 @@ def _complete(
     try:
         outcome = work()
     except InterruptedStudyError as error:
-        raise KeyboardInterrupt(str(error)) from error
+        raise KeyboardInterrupt(" ".join([str(error), *error.__notes__])) from error
     name = outcome.study.spec.name
     if outcome.interrupted:
         raise KeyboardInterrupt(f"{outcome.kept} Continue with: nas.resume({name!r})")

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from nas.errors import RayLostError
+from nas.store import DatabaseAway, DatabaseBack
 from nas.study import Event as TrialEvent
 
 if TYPE_CHECKING:
@@ -66,6 +68,13 @@ class FolderRenamed:
 
 
 @dataclass(frozen=True, slots=True)
+class ResultsRecovered:
+    """So many results that the database had not taken in an earlier run were recorded now."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class TrialsBegin:
     """The trials of `study` are about to run."""
 
@@ -75,6 +84,16 @@ class TrialsBegin:
 @dataclass(frozen=True, slots=True)
 class TrialsEnd:
     """No trial runs any more: all ended, the run was interrupted, or it failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Abandoned:
+    """Ray is lost and the main thread waits for it for ever: the process should end with `error`.
+
+    The study is recorded as interrupted. The event comes from another thread.
+    """
+
+    error: RayLostError
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,14 +156,18 @@ class TestSkipped:
 
 Event: TypeAlias = (
     TrialEvent
+    | DatabaseAway
+    | DatabaseBack
     | TableBegun
     | TableProgress
     | TableMeasured
     | StudyReady
     | FolderRenamed
     | OtherImages
+    | ResultsRecovered
     | TrialsBegin
     | TrialsEnd
+    | Abandoned
     | StudyComplete
     | FinalistsMeasured
     | LatencySkipped

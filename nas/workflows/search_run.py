@@ -1,10 +1,9 @@
 """Search: create or continue a study, run its trials, and export its best network."""
 
 import math
-import shlex
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,11 +11,13 @@ from typing import TYPE_CHECKING
 from nas.errors import (
     ExportError,
     InterruptedStudyError,
+    NameTakenError,
+    RayLostError,
     StoreError,
     StudyFailedError,
     StudyPausedError,
 )
-from nas.store import Store, open_store
+from nas.store import Store
 from nas.study import (
     Study,
     StudySpec,
@@ -26,12 +27,12 @@ from nas.study import (
     last_line,
     reason_of,
 )
-from nas.user_folders import RESULTS
 from nas.workflows import events
 from nas.workflows.loader_checks import check_task_loaders
 from nas.workflows.package_versions import study_versions
 from nas.workflows.plan import check_request, plan_study
 from nas.workflows.requests import REPORT_TIMEOUT, RunRequest, SearchRequest
+from nas.workflows.resumption import continue_line, open_to_run, resumable, resume_command
 
 if TYPE_CHECKING:
     from nas.tuner import RunSettings
@@ -76,8 +77,8 @@ def search(
     """
     check_request(request)
     check_task_loaders(run.loaders, request.task)
-    with planned(request, run, on_event) as ready, open_store(db) as store:
-        spec = enter(store, ready, request.study)
+    with planned(request, run, on_event) as ready, open_to_run(db, on_event) as store:
+        spec = enter(store, ready, request.study, run)
         return finish(store, ready.named(spec), run, on_event)
 
 
@@ -112,32 +113,20 @@ def resume(
     """
     from nas.workflows.preflight_checks import preflight
 
-    with open_store(db, create=False) as store:
-        ready = preflight(store.spec(study), run)
-        return finish(store, ready, run, on_event)
+    with open_to_run(db, on_event, create=False) as store:
+        spec = store.spec(study)
+        with resumable(store, study, run):
+            return finish(store, preflight(spec, run), run, on_event)
 
 
-def enter(store: Store, ready: "Preflight", name: str | None) -> StudySpec:
+def enter(store: Store, ready: "Preflight", name: str | None, run: RunRequest) -> StudySpec:
     """Create a new study with the given `name`, or with the first free default name."""
     spec = ready.new_spec
     if name is None:
         return store.create_numbered(spec, study_versions(spec))
-    store.create_study(spec, study_versions(spec))
+    with resumable(store, name, run, NameTakenError):
+        store.create_study(spec, study_versions(spec))
     return spec
-
-
-def resume_command(store: Store, study: str, run: RunRequest) -> str:
-    """Return the command to continue `study` in the same directory on the same cluster."""
-    words = f"resume {study}"
-    if run.results_dir != Path(RESULTS):
-        words += f" --results {shlex.quote(str(run.results_dir))}"
-    if run.workers > 1:
-        words += f" --workers {run.workers}"
-    if run.ray_address:
-        words += f" --ray-address {run.ray_address}"
-    if run.formats:
-        words += f" --format {','.join(run.formats)}"
-    return store.command(words)
 
 
 def finish(
@@ -149,7 +138,7 @@ def finish(
         NasError: the study failed or paused; its measurements are kept.
     """
     name = ready.spec.name
-    with store.acquire(name):
+    with resumable(store, name, run), store.acquire(name):
         outcome = measure(store, ready, run, on_event)
         if outcome.interrupted:
             return outcome
@@ -177,22 +166,19 @@ def measure(
     again = resume_command(store, name, run)
     on_event(events.StudyReady(store, ready))
     folder = _claimed(store, name, run, on_event)
+    if late := store.record_kept(name):
+        on_event(events.ResultsRecovered(late))
     study = Study(ready.spec, store, ready.sampler)
     store.set_state(name, "RUNNING")
     try:
         interrupted, seconds = _run(store, study, run, folder, on_event)
-    except (StudyFailedError, StudyPausedError) as error:
-        failed = isinstance(error, StudyFailedError)
-        store.set_state(name, "FAILED" if failed else "INTERRUPTED")
-        mended = "Remove the cause, then" if failed else "When this is repaired,"
-        raise type(error)(
-            error.cause, f"All measurements are kept. {mended} type: {again}"
-        ) from error
-    except BaseException:
+    except BaseException as error:
         with suppress(StoreError):  # if the database is unreachable, the first error says so
-            store.set_state(name, "INTERRUPTED")
+            failed = isinstance(error, StudyFailedError)
+            store.set_state(name, "FAILED" if failed else "INTERRUPTED")
         raise
-    store.set_state(name, "INTERRUPTED" if interrupted else "COMPLETE")
+    with suppress(StoreError) if interrupted else nullcontext():
+        store.set_state(name, "INTERRUPTED" if interrupted else "COMPLETE")
     if not interrupted:
         study.check_budget()
         for trial in study.trials if study.spec.networks else ():
@@ -228,7 +214,7 @@ def _run(
             return False, 0.0
         from nas.tuner import run as run_trials
 
-        settings = _run_settings(store, study.spec, run, folder)
+        settings = _run_settings(store, study.spec, run, folder, on_event)
         outcome = run_trials(study, settings, on_event)
         return outcome.interrupted, outcome.seconds
     finally:
@@ -242,7 +228,9 @@ def _left(study: Study) -> bool:
     return planned_trials is None or ended < planned_trials
 
 
-def _run_settings(store: Store, spec: StudySpec, run: RunRequest, folder: str) -> "RunSettings":
+def _run_settings(
+    store: Store, spec: StudySpec, run: RunRequest, folder: str, on_event: events.Watcher
+) -> "RunSettings":
     from nas.tuner import RunSettings
     from nas.workflows.preflight_checks import cpus_per_trial, gpus_per_trial
 
@@ -260,7 +248,19 @@ def _run_settings(store: Store, spec: StudySpec, run: RunRequest, folder: str) -
         folder=folder,
         study_id=store.uid(spec.name),
         owns_process=run.owns_process,
+        abandon=lambda error: _abandon(store, spec.name, run, on_event, error),
     )
+
+
+def _abandon(
+    store: Store, name: str, run: RunRequest, on_event: events.Watcher, error: RayLostError
+) -> None:
+    """Record that a study was interrupted, for its main thread waits for a Ray that is lost."""
+    error.add_note(continue_line(resume_command(store, name, run)))
+    with suppress(StoreError):
+        store.set_state(name, "INTERRUPTED")
+        store.close()
+    on_event(events.Abandoned(error))
 
 
 def _finish(
@@ -277,7 +277,7 @@ def _finish(
     name = ready.spec.name
     on_event(events.ResultsBegin())
     left = f"the trials of {name} are complete, the report and the export are not"
-    remedy = f"Have them with: {outcome.resume}"
+    remedy = "The study can be continued."
     try:
         return finish_study(store, outcome.study, best, ready.task, run, on_event)
     except KeyboardInterrupt as error:
@@ -299,7 +299,7 @@ def _claimed(store: Store, name: str, run: RunRequest, on_event: events.Watcher)
     except OSError as error:
         raise StudyPausedError(
             f"{name} has no folder in {run.results_dir}: {_in_words(error)}.",
-            f"Correct this, then type: {resume_command(store, name, run)}",
+            "Correct this before you continue.",
         ) from error
     if folder != name:
         on_event(events.FolderRenamed(run.results_dir / folder, run.results_dir / name))

@@ -6,13 +6,13 @@ from nas.errors import NasError, NoEffectError
 from nas.results import num_needed
 from nas.samplers import CostMatchedSampler, PairedVariantsSampler
 from nas.space import PAIRED_PREFIX, read_variation
-from nas.store import open_store
 from nas.study import StudySpec
 from nas.workflows import events
 from nas.workflows.loader_checks import check_task_loaders
 from nas.workflows.plan import plan_study
 from nas.workflows.preflight_checks import Preflight, preflight
 from nas.workflows.requests import CompareRequest, RunRequest
+from nas.workflows.resumption import open_to_run, resumable
 from nas.workflows.search_run import SearchOutcome, enter, measure
 
 
@@ -33,9 +33,9 @@ def compare_spaces(
     check_task_loaders(run.loaders, request.search.task)
     ready = preflight(plan_comparison(request, on_event), run)
     _check_sampler(ready)
-    with open_store(db) as store:
-        spec = enter(store, ready, request.search.study)
-        with store.acquire(spec.name):
+    with open_to_run(db, on_event) as store:
+        spec = enter(store, ready, request.search.study, run)
+        with resumable(store, spec.name, run), store.acquire(spec.name):
             return measure(store, ready.named(spec), run, on_event)
 
 

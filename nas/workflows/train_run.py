@@ -22,6 +22,7 @@ from nas.workflows.loader_checks import check_task_loaders
 from nas.workflows.network_requests import NetworkRequest
 from nas.workflows.networks import network_in, study_trial, trial_network
 from nas.workflows.requests import ETA, SPACE, RunRequest, TrainRequest
+from nas.workflows.resumption import open_to_run
 from nas.workflows.search_run import SearchOutcome, enter, finish
 
 if TYPE_CHECKING:
@@ -85,8 +86,8 @@ def train(
         change = own.data.change(ready.task.identity) if own and own.data else ""
         if own is not None and change:
             on_event(events.OtherImages(own.name, change))
-        with open_store(db) as store:
-            entered = enter(store, ready, request.name)
+        with open_to_run(db, on_event) as store:
+            entered = enter(store, ready, request.name, run)
             return finish(store, ready.named(entered), run, on_event)
 
 

@@ -2,6 +2,7 @@
 
 import io
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from nas.cli import main
+from nas.interruption import descendants
 
 NAS = Path(sys.executable).with_name("nas")
 
@@ -23,6 +25,39 @@ def run_nas(folder: Path, *words: str, **environment: str) -> subprocess.Complet
         [NAS, *words], cwd=folder, env={**kept, **environment},
         capture_output=True, text=True, timeout=280, check=False,
     )  # fmt: skip
+
+
+class Driver:
+    """`nas` in a process of its own, its lines read one by one."""
+
+    def __init__(self, place: Path, *words: str) -> None:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("NAS_")}
+        self.process = subprocess.Popen(
+            [NAS, *words], cwd=place, env=kept, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+
+    def until(self, text: str) -> None:
+        """Read lines until one holds `text`."""
+        assert self.process.stdout is not None
+        seen = []
+        for line in self.process.stdout:
+            seen.append(line)
+            if text in line:
+                return
+        raise AssertionError(f"never said {text!r}: {''.join(seen)}")
+
+    def kill_worker(self, name: bytes) -> None:
+        """Kill -9 one process that trains."""
+        for pid in descendants(self.process.pid):
+            if name in Path(f"/proc/{pid}/cmdline").read_bytes():
+                os.kill(pid, signal.SIGKILL)
+                return
+        raise AssertionError("no worker found")
+
+    def end(self) -> tuple[int, str]:
+        out, _ = self.process.communicate(timeout=200)
+        return self.process.returncode, out
 
 
 @dataclass(frozen=True)
@@ -71,11 +106,14 @@ class Shell:
         return Called(code, printed.out, printed.err)
 
     def refused(self, *words: str, code: int = 2) -> str:
-        """Call and make sure that it fails with `code`, two lines on stderr and no traceback."""
+        """Call and make sure that it fails with `code`, a cause, a remedy and no traceback.
+
+        A further line may say how to continue.
+        """
         called = self(*words)
         assert called.code == code, called
         lines = called.err.strip().splitlines()
-        assert len(lines) == 2, called.err
+        assert len(lines) == 2 + ("Continue with: nas resume" in lines[-1]), called.err
         assert lines[0].startswith("nas: ")
         assert "Traceback" not in called.err + called.out
         return called.err

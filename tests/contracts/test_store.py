@@ -264,9 +264,8 @@ def test_an_unknown_trial_is_named(store: Store) -> None:
 
 
 def test_a_name_is_taken_once(store: Store, spec: StudySpec) -> None:
-    with pytest.raises(StoreError, match="exists already") as same:
+    with pytest.raises(StoreError, match="exists already"):
         store.create_study(spec, VERSIONS)
-    assert "nas resume small" in same.value.remedy
     with pytest.raises(StoreError, match="seed: 3, not 0") as other:
         store.create_study(replace(spec, seed=3), VERSIONS)
     assert "--study" in other.value.remedy

@@ -29,7 +29,7 @@ def test_a_second_driver_is_refused_until_the_first_lets_go(
         with store.acquire("small") as lease:
             with pytest.raises(StudyBusyError, match=rf"process {os.getpid()} on ") as held:
                 second.acquire("small")
-            assert (held.value.exit_code, "nas resume small" in held.value.remedy) == (5, True)
+            assert held.value.exit_code == 5
             with pytest.raises(StudyBusyError):
                 second.insert_trial("small", trial(spec))
             holder = second.studies()[0].holder

@@ -443,8 +443,8 @@ def troubled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Troubled]:
 def test_a_second_driver_is_turned_away(troubled: Troubled) -> None:
     code, out, err = troubled.busy
     assert (code, out) == (5, "")
-    assert len(err.strip().splitlines()) == 2
-    assert "mine" in err
+    assert len(err.strip().splitlines()) == 3
+    assert "Continue with: nas resume mine --results" in err
 
 
 def test_an_interruption_says_what_is_kept_and_how_to_go_on(troubled: Troubled) -> None:

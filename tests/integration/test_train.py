@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import signal
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,8 @@ from nas.cost import total_cost
 from nas.store import open_store
 from nas.study import Outcome, Trial, TrialState
 from nas.training import load_recipe
-from nas.tuner.signals import descendants
 from tests.classified import classified
-from tests.cli.runner import NAS, Shell
+from tests.cli.runner import Driver, Shell
 from tests.cli.test_networks import WORDS
 from tests.cli.test_networks import trials as trials
 from tests.cli.test_train import ARCH, OTHER, SPACE, words
@@ -204,39 +202,6 @@ def test_a_training_that_diverges_says_what_to_change(nas: Shell) -> None:
     assert "--set lr=" in called.err
     (row,) = json.loads(nas("list", "--json").out)
     assert row["state"] == "failed"
-
-
-class Driver:
-    """`nas` in a process of its own, its lines read one by one."""
-
-    def __init__(self, place: Path, *words: str) -> None:
-        env = {key: value for key, value in os.environ.items() if key != "NAS_DB"}
-        self.process = subprocess.Popen(
-            [NAS, *words], cwd=place, env=env, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-
-    def until(self, text: str) -> None:
-        """Read lines until one holds `text`."""
-        assert self.process.stdout is not None
-        seen = []
-        for line in self.process.stdout:
-            seen.append(line)
-            if text in line:
-                return
-        raise AssertionError(f"never said {text!r}: {''.join(seen)}")
-
-    def kill_worker(self, name: bytes) -> None:
-        """Kill -9 one process that trains."""
-        for pid in descendants(self.process.pid):
-            if name in Path(f"/proc/{pid}/cmdline").read_bytes():
-                os.kill(pid, signal.SIGKILL)
-                return
-        raise AssertionError("no worker found")
-
-    def end(self) -> tuple[int, str]:
-        out, _ = self.process.communicate(timeout=200)
-        return self.process.returncode, out
 
 
 LONG = ["--epochs", "60", "--limit", "400", "--set", "bn_batches=2", "--no-export"]

@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from nas.errors import StoreError
 from nas.store import open_store
 
 
-def refuse(url: str, **options: bool) -> StoreError:
+def refuse(url: str, **options: Any) -> StoreError:
     with pytest.raises(StoreError) as refused:
         open_store(url, **options)
     error = refused.value

@@ -1,5 +1,7 @@
 """Databases that go away, are locked or lose an answer while a study runs."""
 
+import os
+import signal
 import sqlite3
 import threading
 import time
@@ -12,7 +14,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 from nas.errors import StoreError
-from nas.store import Store, open_store
+from nas.interruption import interruptible
+from nas.store import DatabaseAway, DatabaseBack, Store, open_store
 from nas.store import database_url as address
 from nas.study.spec import StudySpec
 from tests.conftest import PostgresServer
@@ -40,6 +43,45 @@ def test_a_write_waits_while_the_server_restarts(postgres: PostgresServer, runni
             back.join()
         assert running.trials("small")[0].measurements == (EPOCHS[0],)
         assert not lease.lost
+
+
+@pytest.mark.postgres
+def test_a_read_waits_and_the_outage_is_told(postgres: PostgresServer, spec: StudySpec) -> None:
+    url, told = postgres.new_url(), list[object]()
+    with open_store(url, watch=told.append) as store:
+        store.create_study(spec, VERSIONS)
+        postgres.stop()
+        back = threading.Timer(5.0, postgres.start)
+        back.start()
+        try:
+            assert [study.name for study in store.studies()] == ["small"]
+        finally:
+            back.join()
+        assert [type(event) for event in told] == [DatabaseAway, DatabaseBack]
+        with open_store(url, read_only=True, watch=told.append) as page:
+            postgres.stop()
+            try:
+                with pytest.raises(StoreError, match="failed"):
+                    page.studies()  # a page does not wait
+                assert len(told) == 2
+            finally:
+                postgres.start()
+
+
+@pytest.mark.postgres
+def test_a_signal_ends_the_waiting(postgres: PostgresServer, spec: StudySpec) -> None:
+    with open_store(postgres.new_url()) as store, interruptible(owns_process=False) as signalled:
+        store.create_study(spec, VERSIONS)
+        postgres.stop()
+        soon = threading.Timer(0.5, os.kill, [os.getpid(), signal.SIGTERM])
+        soon.start()
+        try:
+            with signalled.deferred(), pytest.raises(StoreError, match="failed"):
+                store.studies()
+        finally:
+            soon.join()
+            postgres.start()
+        assert signalled()
 
 
 @pytest.mark.postgres

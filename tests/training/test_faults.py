@@ -295,7 +295,6 @@ def test_a_study_whose_images_disappear_pauses_keeping_everything_and_resumes(
     with pytest.raises(StudyPausedError, match=carrying("data folder")) as caught:
         run_serial(study, evaluator_of(study, tmp_path), watch)
     assert caught.value.exit_code == 7
-    assert "nas resume study" in caught.value.remedy
     trials = store.trials("study")
     assert [trial.state for trial in trials] == [TrialState.COMPLETE, TrialState.WAITING]
     assert len(trials[1].measurements) == 1

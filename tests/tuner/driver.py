@@ -1,6 +1,6 @@
 """A driver in a process of its own, for the tests that interrupt or kill one.
 
-    python -m tests.tuner.driver DATABASE RESULTS_DIR CANDIDATES
+    python -m tests.tuner.driver DATABASE RESULTS_DIR CANDIDATES [RUNG…]
 
 Prints one line for each event, then `interrupted` or `done`.
 """
@@ -29,15 +29,18 @@ def tell(event: Event) -> None:
         say(f"finished {event.trial.number} {event.trial.state}")
 
 
-def main(database: str, results: str, candidates: str) -> int:
+def main(database: str, results: str, candidates: str, *rungs: str) -> int:
     """Run or resume the study `small`."""
-    spec = spec_of(num_trials=int(candidates))
+    changes = {"rungs": tuple(map(int, rungs))} if rungs else {}
+    spec = spec_of(num_trials=int(candidates), **changes)
     with open_store(database) as store:
         if not store.studies():
             store.create_study(spec, {"nas": "test"})
         with store.acquire(spec.name):
+            folder = store.claim_folder(spec.name, Path(results))
+            store.record_kept(spec.name)
             study = Study(spec, store, Wanderer(spec))
-            settings = RunSettings(Path(results), evaluator="tests.tuner.fakes:make")
+            settings = RunSettings(Path(results), evaluator="tests.tuner.fakes:make", folder=folder)
             result = run(study, settings, tell)
     say("interrupted" if result.interrupted else "done")
     return 130 if result.interrupted else 0

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from ray.tune.experiment import Trial as TuneTrial
 
+from nas.errors import RayLostError
 from nas.tuner import tune_bridge as bridges
+from nas.tuner.ray_watch import RayWatch
 from nas.tuner.tune_bridge import Bridge
 
 
@@ -31,7 +33,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 @pytest.fixture
 def bridge(clock: SimpleNamespace) -> Bridge:
     endless: Any = Endless()
-    return Bridge(endless, None, lambda: 2, 60.0)
+    return Bridge(endless, None, lambda: 2, 60.0, RayWatch(lambda error: None, local=True))
 
 
 def given(bridge: Bridge, name: str, status: str = TuneTrial.PENDING) -> SimpleNamespace | None:
@@ -73,3 +75,24 @@ def test_nobody_waits_long_for_a_worker_that_does_not_start(
     assert given(bridge, "d") is None
     clock.at += 2 * bridges.HEAD_START
     assert given(bridge, "d")
+
+
+def test_a_run_ends_if_no_worker_starts_for_too_long(
+    bridge: Bridge, clock: SimpleNamespace
+) -> None:
+    first = given(bridge, "a")
+    bridge.watch()
+    clock.at += bridges.PLACEMENT_SECONDS - 1
+    bridge.watch()
+    assert not bridge.stopping
+    first.status = TuneTrial.RUNNING  # a worker: from now on its reports are awaited
+    first.temporary_state = SimpleNamespace(ray_actor=None)
+    bridge.watch()
+    first.status = TuneTrial.PENDING
+    bridge.watch()
+    clock.at += bridges.PLACEMENT_SECONDS + 1
+    first.temporary_state = SimpleNamespace(ray_actor=None)
+    bridge.watch()
+    assert bridge.stopping
+    assert isinstance(bridge.failure, RayLostError)
+    assert bridge.failure.exit_code == 4

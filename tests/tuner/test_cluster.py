@@ -2,8 +2,7 @@
 
 import os
 import re
-import subprocess
-import sys
+import shutil
 import tempfile
 import time
 from pathlib import Path
@@ -15,6 +14,7 @@ from hypothesis import strategies as st
 
 from nas.errors import NasError
 from nas.tuner.connection import capacity, check_fraction, connected, environment, sweep
+from nas.tuner.scratch import make_scratch, remove_scratch
 from tests.messages import carries
 
 
@@ -50,23 +50,26 @@ def test_the_environment_is_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "NAS_TEST_ALSO" not in os.environ
 
 
-def test_only_the_scratch_of_dead_processes_is_swept() -> None:
-    dead = subprocess.run(
-        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True
-    ).stdout.strip()
-    tmp = Path(tempfile.gettempdir())
-    stale, live = tmp / f"nas-ray-{int(dead)}-test", tmp / f"nas-ray-{os.getpid()}-test"
-    other = tmp / "nas-ray-words-test"
-    for path in (stale, live, other):
+def test_only_the_scratch_whose_process_has_ended_is_swept() -> None:
+    """A lock says so, not a process id: it may be of another container that shares the folder."""
+    own = make_scratch()
+    elsewhere = own.with_name(own.name.replace(str(os.getpid()), "999999999"))
+    own.rename(elsewhere)  # as a process sees it that cannot see ours
+    ended = own.with_name(f"nas-ray-{os.getpid()}-ended")
+    fresh, old = (ended.with_name(f"nas-ray-{name}-test") for name in ("fresh", "old"))
+    for path in (ended, fresh, old):
         path.mkdir()
-        (path / "file").write_text("")
+    (ended / "lock").touch()
+    os.utime(old, (0, 0))  # made by a version without locks
+    there = [path.exists() for path in (elsewhere, ended, fresh, old)]
     try:
         sweep()
-        assert [path.exists() for path in (stale, live, other)] == [False, True, True]
+        left = [path.exists() for path in (elsewhere, ended, fresh, old)]
     finally:
-        for path in (live, other):
-            (path / "file").unlink()
-            path.rmdir()
+        remove_scratch(own)
+        for path in (elsewhere, fresh):
+            shutil.rmtree(path)
+    assert (there, left) == ([True] * 4, [True, False, True, False])
 
 
 @pytest.mark.parametrize("gpus", [0.0, 0.05, 0.2, 0.25, 0.33, 0.5, 1.0, 2.0])

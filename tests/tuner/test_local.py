@@ -1,6 +1,8 @@
 """A Ray of our own: started ahead, taken over once, and nothing left behind."""
 
+import json
 import os
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -56,6 +58,18 @@ def test_workers_run_in_an_empty_directory() -> None:
         elsewhere = [path for path in metrics["path"] if Path(path) != ROOT]  # of PYTHONPATH
         assert str(Path.cwd()) not in elsewhere
         assert str(Path(sys.argv[0]).resolve().parent) not in elsewhere
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_no_other_machine_and_no_other_user_reaches_it() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.tuner.listening"], cwd=ROOT, capture_output=True, check=True
+    )
+    addresses, names, mode = json.loads(done.stdout)
+    for component in ("gcs_server", "raylet/raylet", "ray::"):
+        assert any(component in name for name in names)
+    assert {*addresses} == {"0100007F", "0000000000000000FFFF00000100007F"}  # 127.0.0.1
+    assert mode == 0o700
 
 
 def test_a_ray_that_nobody_wanted_is_stopped_with_the_error() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from nas.errors import NasError
-from nas.tuner.scratch import make_scratch, moved_note
+from nas.tuner.scratch import make_scratch, moved_note, ray_folder
 
 UseTmp = Callable[[Path], Path]
 
@@ -64,7 +64,7 @@ def test_the_limit_is_that_of_a_socket_below_it(
     scratch = scratch_in(fitting)
     assert (scratch.parent == fitting) == (extra == 0)
     session = f"session_2026-11-29_20-59-20_381066_{os.getpid()}"
-    sockets = scratch / session / "sockets"
+    sockets = ray_folder(scratch) / session / "sockets"
     sockets.mkdir(parents=True)
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(sockets / "plasma_store"))

@@ -1,4 +1,4 @@
-"""Faster training on one CPU thread; the only public function is `accelerate`.
+"""Faster training on one CPU thread: `accelerate`, and `without_kernels` for a diagnosis.
 
 Worker processes call it, and nothing outside this package depends on it: without it results are the
 same, up to rounding. If the kernels cannot be compiled or run, PyTorch computes the network.
@@ -14,10 +14,16 @@ from nas.training.cpu.memory import keep_freed_memory
 from nas.training.cpu.substitutes import substitutes_of
 from nas.training.network.module import Network
 
-__all__ = ["VARIABLE", "accelerate"]
+__all__ = ["VARIABLE", "accelerate", "without_kernels"]
 
 VARIABLE = "NAS_CPU"  # of the environment; "plain": PyTorch alone
 _PLAIN = "plain"
+
+
+def without_kernels() -> str:
+    """Return in one line why the kernels cannot be compiled or run here; empty if they can."""
+    native = kernels()
+    return "" if isinstance(native, Kernels) else native
 
 
 def accelerate(network: Network) -> str:

@@ -1,0 +1,116 @@
+"""Signals that ask this process to end: the first requests a clean end, a second leaves at once.
+
+A command ends its process. In a script or a notebook, KeyboardInterrupt is raised instead.
+"""
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+EXIT_INTERRUPTED = 130
+
+
+class Interruption:
+    """Whether a signal was received; call it to check.
+
+    The first signal raises KeyboardInterrupt in the main thread, except within `deferred`.
+    """
+
+    current: "Interruption | None" = None  # of this process
+
+    def __init__(self, owns_process: bool, on_signal: Callable[[], object]) -> None:
+        """Start without a signal; `on_signal` is called before anything else is done."""
+        self._came = False
+        self._deferrals = 0
+        self._owns_process = owns_process
+        self._on_signal = on_signal
+
+    def __call__(self) -> bool:
+        """Tell whether a signal was received."""
+        return self._came
+
+    def arm(self) -> None:
+        """Install the handlers, again after Ray replaced them; main thread only.
+
+        SIGHUP stays ignored for a process that nohup started.
+        """
+        if threading.current_thread() is threading.main_thread():
+            for number in SIGNALS:
+                if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+                    signal.signal(number, self._handle)
+
+    @contextmanager
+    def deferred(self) -> Iterator[None]:
+        """Within the block the first signal is only noted: whoever runs it checks."""
+        self._deferrals += 1
+        try:
+            yield
+        finally:
+            self._deferrals -= 1
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        self._on_signal()
+        if self._came and self._owns_process:
+            # Nothing is lost: RUNNING trials in the store wait again when the study is resumed.
+            leave(EXIT_INTERRUPTED)
+        if self._came or not self._deferrals:
+            self._came = True
+            raise KeyboardInterrupt
+        self._came = True
+
+
+@contextmanager
+def interruptible(
+    owns_process: bool, on_signal: Callable[[], object] = lambda: None
+) -> Iterator[Interruption]:
+    """Yield the armed `Interruption` of this process; restore the handlers afterwards.
+
+    A nested call yields that of the outer one.
+    """
+    if Interruption.current is not None:
+        yield Interruption.current
+        return
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    Interruption.current = Interruption(owns_process, on_signal)
+    Interruption.current.arm()
+    try:
+        yield Interruption.current
+    finally:
+        Interruption.current = None
+        if threading.current_thread() is threading.main_thread():
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def rearm() -> None:
+    """Install the handlers of this process again: the end of a Ray removes that of SIGTERM."""
+    if Interruption.current is not None:
+        Interruption.current.arm()
+
+
+def interrupted() -> bool:
+    """Tell whether this process was asked to end, for a part of it that waits."""
+    return Interruption.current is not None and Interruption.current()
+
+
+def leave(code: int) -> None:
+    """End this process and its descendants at once; nothing is cleaned up."""
+    for child in descendants(os.getpid()):
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(child, signal.SIGKILL)
+    os._exit(code)
+
+
+def descendants(pid: int) -> list[int]:
+    """Return the descendants of `pid`, on Linux; Ray's agents would outlive it by minutes."""
+    found: list[int] = []
+    for listing in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):
+            for child in map(int, listing.read_text().split()):
+                found += [child, *descendants(child)]
+    return found

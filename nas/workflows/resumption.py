@@ -1,0 +1,55 @@
+"""The line that continues a study, with its name, database and folder: one place builds it."""
+
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from nas.store import Store, open_store
+from nas.user_folders import RESULTS
+from nas.workflows.events import Watcher
+from nas.workflows.requests import RunRequest
+
+PATIENCE_SECONDS = 600.0  # for a database that does not answer, while a study runs
+
+
+def resume_command(store: Store, study: str, run: RunRequest) -> str:
+    """Return the command to continue `study` in the same directory on the same cluster."""
+    words = f"resume {study}"
+    if run.results_dir != Path(RESULTS):
+        words += f" --results {shlex.quote(str(run.results_dir))}"
+    if run.workers > 1:
+        words += f" --workers {run.workers}"
+    if run.ray_address:
+        words += f" --ray-address {shlex.quote(run.ray_address)}"
+    if run.formats:
+        words += f" --format {','.join(run.formats)}"
+    return store.command(words)
+
+
+def open_to_run(db: str | None, on_event: Watcher, create: bool = True) -> Store:
+    """Open the database of a study that is to run: it waits long for a database that went away.
+
+    Raises:
+        StoreError: it cannot be opened.
+    """
+    return open_store(db, create=create, patience=PATIENCE_SECONDS, watch=on_event)
+
+
+@contextmanager
+def resumable(
+    store: Store, study: str, run: RunRequest, kind: type[BaseException] = BaseException
+) -> Iterator[None]:
+    """Add the line that continues `study` to exceptions of `kind`, as a note (PEP 678)."""
+    try:
+        yield
+    except kind as error:
+        line = continue_line(resume_command(store, study, run))
+        if line not in getattr(error, "__notes__", ()):
+            error.add_note(line)
+        raise
+
+
+def continue_line(command: str) -> str:
+    """Return the line that tells how to continue a study."""
+    return f"Continue with: {command}"

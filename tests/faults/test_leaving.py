@@ -1,0 +1,87 @@
+"""A study that is asked to end: by every signal, at every stage, and what it says then."""
+
+import os
+import pty
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from nas.interruption import SIGNALS
+from nas.tuner.reaper import MARK
+from tests.cli.runner import NAS, Driver, run_nas
+from tests.cli.test_train import ARCH, SPACE
+
+pytestmark = pytest.mark.timeout(280)
+TRAIN = ["train", "--space", "tiny.toml", "--arch", ARCH, "--limit", "60", "--name", "own"]
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    (tmp_path / "tiny.toml").write_text(SPACE)
+    return tmp_path
+
+
+def marked() -> set[str]:
+    """Return the command lines of all processes of a local Ray that nas started."""
+    found = set()
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if MARK.encode() in (folder / "environ").read_bytes():
+                found.add((folder / "cmdline").read_text())
+        except OSError:
+            continue
+    return found
+
+
+def test_each_signal_in_the_report_stage_ends_with_the_resume_line(place: Path) -> None:
+    before = marked()
+    words = [*TRAIN, "--epochs", "1", "--results", "my results", "--db", "a b.db"]
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        driver = Driver(place, *words)
+        driver.until("all trials have ended")
+        driver.process.send_signal(number)
+        code, said = driver.end()
+        assert code == 130, said
+        assert said.endswith(f"Continue with: nas {' '.join(words_of_resume())}\n"), said
+        deadline = time.monotonic() + 10
+        while marked() - before and time.monotonic() < deadline:
+            time.sleep(0.2)
+        assert not marked() - before
+        words = ["resume", "own", "--results", "my results", "--db", "a b.db"]
+    done = run_nas(place, *words)
+    assert done.returncode == 0, done.stderr
+    assert (place / "my results" / "own" / "best" / "card.json").exists()
+
+
+def words_of_resume() -> list[str]:
+    return ["resume", "own", "--results", "'my results'", "--db", "'a b.db'"]
+
+
+def test_a_terminal_that_closes_interrupts_the_study_and_keeps_it(place: Path) -> None:
+    terminal, theirs = pty.openpty()
+    process = subprocess.Popen(
+        ["setsid", "--ctty", "--wait", NAS, *TRAIN, "--epochs", "500"],
+        cwd=place, stdin=theirs, stdout=theirs, stderr=theirs,
+    )  # fmt: skip
+    os.close(theirs)
+    said = b""
+    while b"epoch 2/500" not in said:
+        said += os.read(terminal, 4096)
+    os.close(terminal)  # as ssh does it: SIGHUP, and no place to write to
+    process.wait(timeout=60)
+    state = run_nas(place, "list", "--json").stdout
+    assert '"state": "interrupted"' in state
+    assert '"waiting": 1' in state.lower()
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_before_the_study_exists_leaves_nothing(place: Path, number: int) -> None:
+    driver = Driver(place, *TRAIN, "--epochs", "500")
+    time.sleep(0.7)  # while libraries are imported, and Ray starts
+    driver.process.send_signal(number)
+    code, said = driver.end()
+    assert code == 130
+    assert "Traceback" not in said
