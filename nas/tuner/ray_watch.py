@@ -37,8 +37,7 @@ class RayWatch:
         self._patience = _LOCAL_SECONDS if local else _CLUSTER_SECONDS
         self._local = local
         self._ports: dict[str, tuple[str, int]] = {}
-        self._turned = time.monotonic()
-        self._elsewhere = 0
+        self._turned: float | None = None
         self._over = Event()
         self._thread = Thread(target=self._watch, name="nas-ray-watch", daemon=True)
 
@@ -57,18 +56,31 @@ class RayWatch:
         """Stop watching."""
         self._over.set()
 
-    def turn(self) -> None:
-        """Note that Ray Tune's loop turns."""
-        self._turned = time.monotonic()
-
     @contextmanager
-    def elsewhere(self) -> Iterator[None]:
-        """Do not expect a turn within the block: it works for the study, or waits for the store."""
-        self._elsewhere += 1
+    def until_lost(self) -> Iterator[None]:
+        """Close it at the end of the block; one that noticed a loss waits for the last `close`."""
         try:
             yield
         finally:
-            self._elsewhere -= 1
+            self.rest()
+            if self.lost is None:  # our own end of Ray is no loss
+                self.close()
+
+    def turn(self) -> None:
+        """Note that a loop that calls Ray turns; from now on further turns are expected."""
+        self._turned = time.monotonic()
+
+    def rest(self) -> None:
+        """Expect no turn until the next one: nothing waits for Ray."""
+        self._turned = None
+
+    @contextmanager
+    def elsewhere(self) -> Iterator[None]:
+        """Expect no turn within the block: it works for the study, or waits for the store."""
+        self.rest()
+        try:
+            yield
+        finally:
             self.turn()
 
     def check(self) -> bool:
@@ -87,9 +99,9 @@ class RayWatch:
                     heard[name] = time.monotonic()
                 elif time.monotonic() - heard[name] > self._patience:
                     self.lost = self._ended(name)
-            silent = time.monotonic() - self._turned
-            if silent > _STALL_SECONDS and not self._elsewhere:
-                self.lost = self.lost or _error(f"Ray has not answered for {silent:.0f} s.")
+            turned = self._turned
+            if turned is not None and time.monotonic() - turned > _STALL_SECONDS:
+                self.lost = self.lost or _error(f"Ray has not answered for {_STALL_SECONDS:.0f} s.")
         if self.lost is not None and not self._over.wait(_GRACE_SECONDS):
             self._on_stuck(self.lost)
 

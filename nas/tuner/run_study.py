@@ -98,6 +98,7 @@ def run(study: Study, settings: RunSettings, on_event: Watcher = ignore_event) -
         interruption.deferred(),
         closing(watch),
         connected(settings.ray_address) as scratch,
+        watch.until_lost(),
         _landing(execution),
     ):
         interruption.arm()
@@ -126,7 +127,10 @@ def _run_on_tune(
     plan = _plan(execution.study, settings)
     bridge = Bridge(execution, plan, room, settings.report_timeout, watch)
     if not interruption():
-        _fit(bridge, settings, interruption, scratch, room)
+        try:
+            _fit(bridge, settings, interruption, scratch, room)
+        finally:
+            watch.rest()
     interrupted = interruption() and isinstance(bridge.failure, StoreError)  # as it waited
     if bridge.failure is not None and not interrupted:
         raise bridge.failure

@@ -80,10 +80,10 @@ class WorkerTeam:
         gpus = int(have.get("GPU", 0))
         check_workers(self.count, int(have.get("CPU", 0)), gpus)
         while not interruption() and (job := execution.next()) is not None:
-            watch.turn()
-            reports = self._reports(job, gpus > 0, interruption)
+            reports = self._reports(job, gpus > 0, interruption, watch)
             try:
                 for report in reports:
+                    watch.rest()
                     if execution.report(job, report) is Decision.STOP:
                         break
             except LostWorkerError:
@@ -92,8 +92,11 @@ class WorkerTeam:
                 execution.lost(job)
             finally:
                 reports.close()
+                watch.rest()
 
-    def _reports(self, job: Job, use_gpu: bool, interruption: Interruption) -> Generator[Report]:
+    def _reports(
+        self, job: Job, use_gpu: bool, interruption: Interruption, watch: RayWatch
+    ) -> Generator[Report]:
         """Yield the workers' reports of one attempt; close it to end them.
 
         Raises:
@@ -110,6 +113,7 @@ class WorkerTeam:
             thread.start()
             try:
                 while not over and not interruption():
+                    watch.turn()
                     over = not thread.is_alive()
                     for message in _taken(mailbox):
                         if not isinstance(message, Report):
