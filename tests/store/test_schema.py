@@ -4,6 +4,7 @@ import contextlib
 import json
 import shutil
 import sqlite3
+from datetime import UTC, datetime
 from math import nan
 from pathlib import Path
 
@@ -54,8 +55,49 @@ def fill(url: str, spec: StudySpec) -> None:
         store.insert_trial("small", trial(spec, measurements=tuple(EPOCHS)))
 
 
+def make_old(url: str, last: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make an empty database of the revision `last`, by the migrations up to it."""
+    old = folder / f"to-{last}"
+    shutil.copytree(schema.MIGRATIONS, old)
+    for path in (old / "versions").glob("r*.py"):
+        if path.name[1:5] > last:
+            path.unlink()
+    with monkeypatch.context() as earlier:
+        earlier.setattr(schema, "MIGRATIONS", old)
+        open_store(url).close()
+
+
+def engine_of(url: str) -> sa.Engine:
+    return sa.create_engine(f"sqlite:///{url}" if "://" not in url else url)
+
+
+def copy_rows(source: str, target: str) -> None:
+    """Copy every row into the empty tables of a PostgreSQL database; times are in UTC."""
+    tables, there, here = sa.MetaData(), engine_of(source), engine_of(target)
+    tables.reflect(there)
+    with there.connect() as old, here.begin() as new:
+        for table in tables.sorted_tables:
+            rows = [
+                {
+                    key: value.replace(tzinfo=UTC) if isinstance(value, datetime) else value
+                    for key, value in row.items()
+                }
+                for row in old.execute(sa.select(table)).mappings()
+                if table.name != VERSION_TABLE
+            ]
+            if rows:
+                new.execute(sa.insert(table), rows)
+            if rows and "id" in table.columns:  # the next row gets the next number
+                place = (
+                    f"pg_get_serial_sequence('{table.name}', 'id'), {max(r['id'] for r in rows)}"
+                )
+                new.execute(sa.text(f"SELECT setval({place})"))
+    there.dispose()
+    here.dispose()
+
+
 def execute(url: str, statement: str) -> None:
-    engine = sa.create_engine(f"sqlite:///{url}" if "://" not in url else url)
+    engine = engine_of(url)
     with engine.begin() as connection:
         connection.execute(sa.text(statement))
     engine.dispose()
@@ -63,7 +105,7 @@ def execute(url: str, statement: str) -> None:
 
 def test_the_migrations_make_the_tables_that_the_store_uses(store_url: str) -> None:
     open_store(store_url).close()
-    engine = sa.create_engine(store_url if "://" in store_url else f"sqlite:///{store_url}")
+    engine = engine_of(store_url)
     with engine.connect() as connection:
         options = {"version_table": VERSION_TABLE, "compare_type": True}
         context = MigrationContext.configure(connection, opts=options)
@@ -86,16 +128,9 @@ def test_the_revisions_are_one_line_in_the_order_of_their_files() -> None:
 def test_a_database_of_the_first_schema_keeps_its_trials(
     store_url: str, spec: StudySpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = tmp_path / "first"
-    shutil.copytree(schema.MIGRATIONS, first)
-    for path in (first / "versions").glob("r*.py"):
-        if not path.name.startswith("r0001_"):
-            path.unlink()
-    with monkeypatch.context() as earlier:
-        earlier.setattr(schema, "MIGRATIONS", first)
-        open_store(store_url).close()
+    make_old(store_url, "0001", tmp_path, monkeypatch)
     moment = "2026-01-02 03:04:05+00:00" if "://" in store_url else "2026-01-02 03:04:05.000000"
-    engine = sa.create_engine(store_url if "://" in store_url else f"sqlite:///{store_url}")
+    engine = engine_of(store_url)
     with engine.begin() as connection:
         for statement, values in (
             (
@@ -140,16 +175,21 @@ def _spec_of_the_first_schema(spec: StudySpec) -> str:
     return json.dumps(fields)
 
 
-def test_trainings_of_an_earlier_version_become_studies(tmp_path: Path) -> None:
+def test_trainings_of_an_earlier_version_become_studies(
+    store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A database with trainings as `nas train` wrote them: of two seeds, of one, of a study."""
     path = tmp_path / "nas.db"
     with contextlib.closing(sqlite3.connect(path)) as old:
         old.executescript(Path(__file__).with_name("old_trainings.sql").read_text())
         rows = old.execute("SELECT name, seed, content FROM nas_training ORDER BY id").fetchall()
-    done = upgrade(str(path))
+    if "://" in store_url:
+        make_old(store_url, "0006", tmp_path, monkeypatch)
+        copy_rows(str(path), store_url)
+    done = upgrade(store_url)
     assert (done.before, done.left) == ("0006", 1)  # one is of a space that no study has
     runs = [(name, seed, json.loads(content)) for name, seed, content in rows]
-    with open_store(str(path)) as store:
+    with open_store(store_url) as store:
         fixed = [one for one in store.studies() if one.fixed]
         names = ["igcv3-d-0_25-os-digits-digits-97675c", "igcv3-d-0_25-os-digits-digits-fe2213",
                  "found-trial-0-digits-digits-31851c"]  # fmt: skip
@@ -171,7 +211,7 @@ def test_trainings_of_an_earlier_version_become_studies(tmp_path: Path) -> None:
         assert (spec.seeds, spec.first_seed, spec.networks[0].name) == (2, 0, "igcv3-d-0.25-os")
         assert spec.fixed[0].space.stem_width == 8  # that of the variant, not of the space
         assert store.spec(names[2]).networks[0].origin == "found#0"
-    engine = sa.create_engine(f"sqlite:///{path}")
+    engine = engine_of(store_url)
     with engine.connect() as connection:
         (left,) = connection.execute(sa.text("SELECT name FROM nas_old_training")).scalars()
         assert left.startswith("lost-")
