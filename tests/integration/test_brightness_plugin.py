@@ -108,6 +108,7 @@ def test_the_exported_files_compute_one_number(nas: Shell) -> None:
     assert "[2, 1]" in done.stdout
 
 
+@pytest.mark.usefixtures("ray_ahead")
 @pytest.mark.parametrize(
     ("words", "value"),
     [

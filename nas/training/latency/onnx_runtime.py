@@ -11,13 +11,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnxruntime
+import torch
 
 from nas.cost import Device
 from nas.errors import NasError
 from nas.space import Input, Layer
-from nas.training.latency.runtime import Profile, Run, cpu_name
-from nas.training.latency.weights import random_input, random_weights
+from nas.training.latency.runtime import Profile, Run, cpu_name, networks
+from nas.training.network.folded import Arrays, folded_weights
+from nas.training.network.module import build
 from nas.training.network.onnx_graph import onnx_model
 
 _OPSET = 17
@@ -68,11 +71,14 @@ class OnnxRuntime:
         return options
 
     def _load(self, layers: Sequence[Layer], options: Any) -> tuple[Run, Any]:
-        model = onnx_model(layers, random_weights(layers), _OPSET).SerializeToString()
+        weights: dict[str, Arrays] = {}
+        for part in networks(layers):  # their values do not affect the time
+            weights |= folded_weights(build(part, torch.Generator().manual_seed(0)).eval(), part)
+        model = onnx_model(layers, weights, _OPSET).SerializeToString()
         session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         shapes = [each.shape for each in layers if isinstance(each, Input)]
         feeds = {
-            put.name: random_input(shape)
+            put.name: np.random.default_rng(0).standard_normal((1, *shape), dtype=np.float32)
             for put, shape in zip(session.get_inputs(), shapes, strict=True)
         }
 

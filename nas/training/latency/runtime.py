@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from nas.cost import Device
-from nas.space import Layer
+from nas.space import Input, Layer
 
 Run = Callable[[], None]
 
@@ -34,6 +34,16 @@ class Runtime(Protocol):
         Layers that are fused into another have no entry.
         """
         ...
+
+
+def networks(layers: Sequence[Layer]) -> list[list[Layer]]:
+    """Return the separate networks in `layers`, by the prefix of their names."""
+    parts: dict[str, list[Layer]] = {}
+    if sum(isinstance(layer, Input) for layer in layers) == 1:
+        return [list(layers)]
+    for layer in layers:
+        parts.setdefault(layer.name.partition(".")[0], []).append(layer)
+    return list(parts.values())
 
 
 def cpu_name() -> str:

@@ -5,7 +5,7 @@ launch times.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, Protocol
 
@@ -14,8 +14,7 @@ from torch import Tensor, nn
 
 from nas.cost import Device
 from nas.space import Input, Layer
-from nas.training.latency.runtime import Profile, Run, cpu_name
-from nas.training.latency.weights import random_input
+from nas.training.latency.runtime import Profile, Run, cpu_name, networks
 from nas.training.loop.devices import cpu_threads
 from nas.training.network.folded import fold
 from nas.training.network.module import Network, build
@@ -48,9 +47,9 @@ class TorchRuntime:
         """Return the nanoseconds of each layer by name, for each of `runs` runs."""
         cuda = self._device.type == "cuda"
         clock: _MarkClock = _CudaClock() if cuda else _CpuClock(self.device.threads == 1)
-        parts = [self._load(part) for part in _networks(layers)]
+        parts = [self._load(part) for part in networks(layers)]
         names: list[str] = []
-        for (network, _), part in zip(parts, _networks(layers), strict=True):
+        for (network, _), part in zip(parts, networks(layers), strict=True):
             stamped(network, clock)
             names += [layer.name for layer in part]  # the start of each network is its input
         profiles = []
@@ -72,7 +71,7 @@ class TorchRuntime:
         network = build(layers, torch.Generator().manual_seed(0)).eval()
         fold(network, layers)
         network.to(self._device).to(memory_format=torch.channels_last)
-        images = torch.from_numpy(random_input(layers[0].shape)).to(self._device)
+        images = torch.randn(1, *layers[0].shape, device=self._device)
         return network, images.contiguous(memory_format=torch.channels_last)
 
     def _wait(self) -> None:
@@ -149,11 +148,3 @@ class _Stamped(nn.Module):
 def stamped(network: Network, clock: _MarkClock) -> None:
     """Make the module of each layer of `network` set a mark when it has finished."""
     network.change_modules(lambda module: _Stamped(module, clock))
-
-
-def _networks(layers: Sequence[Layer]) -> Iterator[list[Layer]]:
-    """Yield the separate networks in `layers`."""
-    parts: dict[str, list[Layer]] = {}
-    for layer in layers:
-        parts.setdefault(layer.name.partition(".")[0], []).append(layer)
-    yield from parts.values()

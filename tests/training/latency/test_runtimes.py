@@ -18,7 +18,6 @@ from nas.training.latency.measure import measure_network, measure_networks, meas
 from nas.training.latency.pieces import covering_pieces, side_by_side
 from nas.training.latency.runtimes import open_runtime
 from nas.training.latency.torch_runtime import TorchRuntime
-from nas.training.latency.weights import random_weights
 from nas.training.network.folded import fold, folded_weights
 from nas.training.network.module import build
 from nas.training.network.onnx_graph import onnx_model
@@ -65,15 +64,6 @@ def test_the_graph_computes_what_the_network_does(name: str, arch: str | None) -
     assert reach > 0
     assert (folded - expected).abs().max() < 1e-3 * reach
     assert np.abs(computed - expected.numpy()).max() < 1e-3 * reach
-
-
-def test_random_weights_have_the_shapes_of_the_network() -> None:
-    layers = layers_of("igcv3", "igcv3-d-1.0")
-    weights = folded_weights(build(layers), layers)
-    drawn = random_weights(layers)
-    assert set(drawn) == set(weights)
-    for name, arrays in weights.items():
-        assert [array.shape for array in arrays] == [array.shape for array in drawn[name]]
 
 
 @pytest.mark.parametrize("runtime", ["onnxruntime", "torch"])
