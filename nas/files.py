@@ -1,4 +1,4 @@
-"""Atomic writes of files."""
+"""Atomic and lasting writes of files."""
 
 import os
 import secrets
@@ -21,3 +21,11 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write `content`, and wait until it is on the disk."""
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())

@@ -8,11 +8,12 @@ from pathlib import Path
 from nas.cost import total_cost
 from nas.errors import ExportError
 from nas.exports.card import Counted, Counts, make_card
-from nas.exports.files import publish, staging, write_bytes
+from nas.exports.files import publish, staging
 from nas.exports.format import FORMATS, ExportFormat, ExportJob, Written, choose_formats
 from nas.exports.parity import reference
 from nas.exports.request import ExportRequest
 from nas.exports.weights import prepare_network
+from nas.files import write_bytes
 from nas.space import Layer, Shape
 from nas.training import cpu_threads, fvcore_cost
 

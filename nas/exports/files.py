@@ -8,14 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write `content` and flush it to the disk."""
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
 def copy(source: Path, path: Path) -> None:
     """Copy a file and flush it to the disk."""
     with source.open("rb") as reader, path.open("wb") as writer:

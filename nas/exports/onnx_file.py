@@ -14,10 +14,10 @@ import onnxruntime
 import torch
 from torch import Tensor
 
-from nas.exports.files import write_bytes
 from nas.exports.format import ExportJob, Written
 from nas.exports.parity import Forward, Parity, Reference, compare
 from nas.exports.request import ExportRequest
+from nas.files import write_bytes
 from nas.space import Layer
 from nas.training import Network, folded_weights, onnx_model
 

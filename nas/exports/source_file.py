@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nas.exports.files import write_bytes
 from nas.exports.format import ExportJob, Written
 from nas.exports.parity import Forward
 from nas.exports.source.writer import write_source
+from nas.files import write_bytes
 
 
 class SourceFormat:

@@ -8,9 +8,10 @@ from safetensors.torch import load_file, save
 from torch import nn
 
 from nas.errors import ExportError
-from nas.exports.files import copy, write_bytes
+from nas.exports.files import copy
 from nas.exports.format import ExportJob, Written
 from nas.exports.request import ExportRequest, WeightsOrigin
+from nas.files import write_bytes
 from nas.space import Layer, Shape
 from nas.training import Network, build, load_weights, read_weights
 

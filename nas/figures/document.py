@@ -5,10 +5,7 @@ and follows the reader's settings.
 """
 
 import json
-import os
-import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from html import escape
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -17,38 +14,19 @@ import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 from nas.errors import ExportError
-from nas.figures.page_assets import page_style
+from nas.figures.page_assets import page_script, page_style
 from nas.figures.theme import CONFIG, PageTheme
+from nas.files import write_bytes, write_whole
 
 Draw: TypeAlias = Callable[[PageTheme], go.Figure]
+Patch: TypeAlias = tuple[list[str | int], Any]
 
-LOOKS = {
-    "light": PageTheme(),
-    "dark": PageTheme(dark=True),
-    "light-narrow": PageTheme(narrow=True),
-    "dark-narrow": PageTheme(dark=True, narrow=True),
-}
 _ELSEWHERE = "Give another file, in a directory that exists and is writable."
 # Inline code only; nothing may be fetched.
 POLICY = (
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
     "img-src data: blob:; form-action 'none'; base-uri 'none'"
 )
-_SCRIPT = """
-const data = JSON.parse(document.getElementById("data").textContent);
-const dark = matchMedia("(prefers-color-scheme: dark)");
-const narrow = matchMedia("(max-width: 560px)");
-const draw = () => {
-  const theme = dark.matches ? "dark" : "light";
-  for (const [id, looks] of Object.entries(data.figures)) {
-    const figure = looks[narrow.matches ? theme + "-narrow" : theme];
-    Plotly.react(id, figure.data, figure.layout, data.config);
-  }
-};
-draw();
-dark.addEventListener("change", draw);
-narrow.addEventListener("change", draw);
-"""
 
 
 def document_html(
@@ -63,23 +41,26 @@ def document_html(
     `kind`, if given, follows the heading in the title of the window.
     """
     title = f"{heading}: {kind}" if kind else heading
-    return page_html(title, header_html(heading, lead), sections, drawings(figures))
+    lines = "".join(f"<p>{escape(line)}</p>" for line in lead)
+    header = f"<header><h1>{escape(heading)}</h1>{lines}</header>"
+    return page_html(title, header, sections, figures)
 
 
 def page_html(
     title: str,
     header: str,
     sections: Iterable[str],
-    figures: Mapping[str, Any],
-    script: str = _SCRIPT,
+    figures: Mapping[str, Draw],
+    script: str = "",
     policy: str = POLICY,
 ) -> str:
     """Return a page with any header and sections (HTML), as one self-contained document.
 
-    `figures` is available to `script` as JSON, under `figures` in the element `data`; the script of
-    this module expects the result of `drawings`.
+    The `figures` are drawn into the elements with their names as ids, then `script` runs; it finds
+    the names in `data.figures`.
     """
-    data = json.dumps({"config": CONFIG, "figures": figures}, separators=(",", ":"))
+    drawn = {name: _looks(draw) for name, draw in figures.items()}
+    data = json.dumps({"config": CONFIG, "figures": drawn}, separators=(",", ":"))
     data = data.replace("<", "\\u003c")  # so that no text of a figure ends the script element
     return f"""<!DOCTYPE html>
 <html lang="en">
@@ -98,25 +79,46 @@ def page_html(
 </main>
 <script type="application/json" id="data">{data}</script>
 <script>{get_plotlyjs()}</script>
-<script>{script}</script>
+<script>{page_script()}{script}</script>
 </body>
 </html>
 """
 
 
-def header_html(heading: str, lines: Sequence[str], lead: str = "") -> str:
-    """Return the header of a page: heading, a larger line `lead` if given, and further lines."""
-    first = f'<p class="lead">{escape(lead)}</p>' if lead else ""
-    rest = "".join(f"<p>{escape(line)}</p>" for line in lines)
-    return f"<header><h1>{escape(heading)}</h1>{first}{rest}</header>"
+def _looks(draw: Draw) -> dict[str, Any]:
+    """Return a figure, light and wide, with the patches of other looks.
 
-
-def drawings(figures: Mapping[str, Draw]) -> dict[str, dict[str, Any]]:
-    """Return every figure in every theme."""
+    The patches of a narrow page apply to it, those of a dark page to the wide one and, second, to
+    the narrow one: the two may have different traces.
+    """
+    wide, phone = _plain(draw, False, False), _plain(draw, False, True)
+    nights = (_plain(draw, True, narrow) for narrow in (False, True))
     return {
-        name: {key: json.loads(draw(look).to_json()) for key, look in LOOKS.items()}
-        for name, draw in figures.items()
+        "figure": wide,
+        "narrow": _difference(wide, phone),
+        "dark": [_difference(*pair) for pair in zip((wide, phone), nights, strict=True)],
     }
+
+
+def _plain(draw: Draw, dark: bool, narrow: bool) -> Any:
+    return json.loads(draw(PageTheme(dark=dark, narrow=narrow)).to_json())
+
+
+def _difference(base: Any, other: Any, path: tuple[str | int, ...] = ()) -> list[Patch]:
+    """Return the values to set in `base`, path by path, to make it equal `other`."""
+    if base == other:
+        return []
+    if isinstance(base, dict) and isinstance(other, dict) and base.keys() >= other.keys():
+        keys: list[Any] = list(base)
+        return [p for k in keys for p in _difference(base[k], other.get(k), (*path, k))]
+    if isinstance(base, dict) and isinstance(other, dict):
+        missing = {key: None for key in other if key not in base}
+        return _difference(base | missing, other, path)
+    both = (list, tuple)
+    if isinstance(base, both) and isinstance(other, both) and len(base) == len(other):
+        pairs = enumerate(zip(base, other, strict=True))
+        return [p for i, (a, b) in pairs for p in _difference(a, b, (*path, i))]
+    return [([*path], other)]
 
 
 def figure_section(name: str, heading: str, caption: str, label: str = "") -> str:
@@ -166,22 +168,10 @@ def write_document(page: str, path: Path, what: str = "page", remedy: str = _ELS
     Raises:
         ExportError: the directory is missing or not writable, or the disk is full.
     """
-    text = page.encode()
-    part = None
     try:
-        with tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=f".{path.name}.", delete=False
-        ) as file:
-            part = Path(file.name)
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        part.chmod(0o644)
-        part.replace(path)
+        path.parent.stat()  # no folder is made
+        write_whole(path, lambda part: write_bytes(part, page.encode()))
     except OSError as error:
-        if part:
-            with suppress(OSError):
-                part.unlink()
         raise ExportError(
             f"the {what} {str(path)!r} cannot be written: {error.strerror or error}.", remedy
         ) from error

@@ -1,4 +1,4 @@
-"""The files of a page: the common style sheet, and the report's script."""
+"""The files of a page: the style sheet and the script of all pages, and the report's script."""
 
 from functools import cache
 from importlib.resources import files
@@ -11,8 +11,14 @@ def page_style() -> str:
 
 
 @cache
+def page_script() -> str:
+    """Return the script that draws the figures of a page."""
+    return _asset("page.js")
+
+
+@cache
 def report_script() -> str:
-    """Return the script of the report."""
+    """Return the script of the report's table."""
     return _asset("report.js")
 
 

@@ -1,9 +1,10 @@
 """The report: one self-contained HTML page that loads nothing from the network."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from html import escape
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import plotly.graph_objects as go
 
@@ -27,7 +28,6 @@ from nas.results import Point, PointGroup, StageTable, StudyView
 from nas.units import duration
 
 Draw: TypeAlias = Callable[[StudyView, PageTheme | None], go.Figure]
-Patch: TypeAlias = tuple[list[str | int], Any]
 
 _MAX_ROWS = 1000
 _FIGURES: dict[str, tuple[str, str, Draw]] = {
@@ -77,9 +77,9 @@ def report_html(view: StudyView) -> str:
     )
     settings = (*view.settings, ("Wall clock", duration(view.seconds)))
     sections = [*_sections(view), _trials(view), facts_section("Settings", settings)]
-    return page_html(
-        f"{view.name}: report", header, sections, _drawn(view), report_script(), _policy(view)
-    )
+    figures = {name: partial(draw, view) for name, (_, _, draw) in _figures(view).items()}
+    title, script = f"{view.name}: report", report_script()
+    return page_html(title, header, sections, figures, script, _policy(view))
 
 
 def _policy(view: StudyView) -> str:
@@ -180,33 +180,3 @@ def _facts(view: StudyView, point: Point) -> str:
 
 def _number(head: str) -> str:
     return ' class="number"' if numeric(head) else ""
-
-
-def _drawn(view: StudyView) -> dict[str, Any]:
-    """Return the figures, light and wide, with patches for dark and narrow pages."""
-    figures = {}
-    for name, (_, _, draw) in _figures(view).items():
-        base = draw(view, PageTheme()).to_plotly_json()
-        figures[name] = {
-            "figure": base,
-            "dark": _difference(base, draw(view, PageTheme(dark=True)).to_plotly_json()),
-            "narrow": _difference(base, draw(view, PageTheme(narrow=True)).to_plotly_json()),
-        }
-    return figures
-
-
-def _difference(base: Any, other: Any, path: tuple[str | int, ...] = ()) -> list[Patch]:
-    """Return the values to set in `base`, path by path, to make it equal `other`."""
-    if base == other:
-        return []
-    if isinstance(base, dict) and isinstance(other, dict) and base.keys() >= other.keys():
-        keys: list[Any] = list(base)
-        return [p for k in keys for p in _difference(base[k], other.get(k), (*path, k))]
-    if isinstance(base, dict) and isinstance(other, dict):
-        missing = {key: None for key in other if key not in base}
-        return _difference(base | missing, other, path)
-    both = (list, tuple)
-    if isinstance(base, both) and isinstance(other, both) and len(base) == len(other):
-        pairs = enumerate(zip(base, other, strict=True))
-        return [p for i, (a, b) in pairs for p in _difference(a, b, (*path, i))]
-    return [([*path], other)]

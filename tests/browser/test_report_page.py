@@ -36,7 +36,12 @@ def poll(page: Any, expression: Any, accept: Any) -> None:
 
 @pytest.mark.parametrize(
     ("options", "surface"),
-    [({}, "#ffffff"), ({"color_scheme": "dark"}, "#161b22"), (PHONE, "#ffffff")],
+    [
+        ({}, "#ffffff"),
+        ({"color_scheme": "dark"}, "#161b22"),
+        (PHONE, "#ffffff"),
+        ({"color_scheme": "dark", **PHONE}, "#161b22"),
+    ],
 )
 def test_it_draws_three_figures_and_needs_nothing_else(
     visit: Any, report: str, options: Any, surface: str

@@ -207,3 +207,39 @@ def test_a_report_replaces_its_file_whole_and_leaves_nothing_beside_it(tmp_path:
     assert page.startswith("<!DOCTYPE html>")
     assert page.rstrip().endswith("</html>")
     assert page.count('<tr id="trial-') == len(TRIALS)
+
+
+def patched(figure: Any, patches: Any) -> Any:
+    """Return a figure with patches, as the script of a page applies them."""
+    copy = json.loads(json.dumps(figure))
+    for path, value in patches:
+        parent = copy
+        for key in path[:-1]:
+            parent = parent[key]
+        parent[path[-1]] = value
+    return copy
+
+
+def without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: without_nulls(each) for key, each in value.items() if each is not None}
+    return [without_nulls(each) for each in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("narrow", [False, True])
+def test_the_patches_of_a_page_give_the_figures_of_every_look(
+    tmp_path: Path, dark: bool, narrow: bool
+) -> None:
+    write_report(VIEW, tmp_path / "r.html")
+    text = (tmp_path / "r.html").read_text().partition('id="data">')[2].partition("</script>")[0]
+    drawn = {
+        "front": front_figure, "curves": learning_curves_figure, "hypervolume": hypervolume_figure,
+    }  # fmt: skip
+    figures = json.loads(text)["figures"]
+    assert set(figures) == set(drawn)
+    for name, parts in figures.items():
+        shown = patched(parts["figure"], parts["narrow"] if narrow else [])
+        shown = patched(shown, parts["dark"][narrow] if dark else [])
+        wanted = json.loads(drawn[name](VIEW, PageTheme(dark=dark, narrow=narrow)).to_json())
+        assert without_nulls(shown) == without_nulls(wanted)

@@ -1,37 +1,6 @@
-// The report's behaviour: draw the figures in the page's look, sort the table, find a clicked trial.
+// The report's table: it is sorted by a click, and shows a trial that was clicked in a figure.
 (() => {
   "use strict";
-  const data = JSON.parse(document.getElementById("data").textContent);
-  const dark = matchMedia("(prefers-color-scheme: dark)");
-  const narrow = matchMedia("(max-width: 560px)");
-
-  // A patch is a list of [path, value] that turns the light, wide figure into another look.
-  const patched = (figure, patches) => {
-    const copy = structuredClone(figure);
-    for (const [path, value] of patches) {
-      const parent = path.slice(0, -1).reduce((node, key) => node[key], copy);
-      parent[path.at(-1)] = value;
-    }
-    return copy;
-  };
-
-  const draw = () => {
-    for (const [id, { figure, dark: night, narrow: phone }] of Object.entries(data.figures)) {
-      const look = patched(figure, [...(narrow.matches ? phone : []), ...(dark.matches ? night : [])]);
-      Plotly.react(id, look.data, look.layout, data.config);
-    }
-  };
-  draw();
-  dark.addEventListener("change", draw);
-  narrow.addEventListener("change", draw);
-  // A printed page is light; the colours on the screen come back afterwards.
-  addEventListener("beforeprint", () => {
-    for (const [id, { figure }] of Object.entries(data.figures)) {
-      Plotly.react(id, figure.data, figure.layout, data.config);
-    }
-  });
-  addEventListener("afterprint", draw);
-
   const table = document.querySelector("table.trials");
   const body = table.tBodies[0];
   const key = (row, column) => row.cells[column].dataset.key;

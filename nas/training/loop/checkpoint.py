@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from nas.errors import TaskError
-from nas.files import write_whole
+from nas.files import write_bytes, write_whole
 from nas.study import file_sha256
 from nas.training.loop.session import EpochResult, Session
 
@@ -42,7 +42,7 @@ def save_checkpoint(session: Session, folder: Path, history: Sequence[EpochResul
             "history": [result.to_row() for result in history],
         }
         text = json.dumps(document, indent=1)
-        write_whole(folder / _NAME, lambda part: _write_text(text, part))
+        write_whole(folder / _NAME, lambda part: write_bytes(part, text.encode()))
         for other in folder.glob("state-*.safetensors"):
             if other != file:
                 other.unlink()
@@ -76,12 +76,6 @@ def restore_checkpoint(session: Session, folder: Path) -> list[EpochResult]:
         ) from error
     session.epoch = document["epoch"]
     return history
-
-
-def _write_text(text: str, path: Path) -> None:
-    """Write `text`, and wait until it is on the disk."""
-    path.write_text(text, encoding="utf-8")
-    _settle(path)
 
 
 def _settle(path: Path) -> None:
