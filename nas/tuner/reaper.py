@@ -2,7 +2,8 @@
 
 Ray's agents notice the end of a killed driver only after a minute or two, and a stopped process
 never does. The reaper notices it at once, by the end of a pipe, and kills what is left after some
-seconds. It finds the processes by an environment variable that they inherit, on Linux.
+seconds. On Linux it finds the processes by an environment variable that they inherit, and after the
+end of the driver also by their log files: some overwrite their environment with a title.
 """
 
 import os
@@ -23,7 +24,7 @@ _GRACE_SECONDS = 3.0
 def started_reaper(scratch: Path) -> IO[bytes]:
     """Start a reaper for the Ray in `scratch`; return the pipe whose end it waits for."""
     process = subprocess.Popen(
-        [sys.executable, "-I", "-S", __file__, str(scratch)],
+        [sys.executable, "-I", "-S", __file__, str(scratch), str(os.getpid())],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -35,25 +36,41 @@ def started_reaper(scratch: Path) -> IO[bytes]:
     return process.stdin
 
 
-def _reap(scratch: Path) -> None:
+def _reap(scratch: Path, driver: int) -> None:
     sys.stdin.buffer.read()
     deadline = time.monotonic() + _GRACE_SECONDS
-    while time.monotonic() < deadline and any(_marked(scratch)):
-        time.sleep(0.1)
-    for pid in _marked(scratch):
+    while time.monotonic() < deadline and any(_left(scratch, driver)):
+        time.sleep(0.2)
+    for pid in _left(scratch, driver):
         with suppress(OSError):
             os.kill(pid, signal.SIGKILL)
     shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _marked(scratch: Path) -> Iterator[int]:
+def _left(scratch: Path, driver: int) -> Iterator[int]:
     """Yield the processes of the Ray in `scratch`."""
-    mark = os.fsencode(f"{MARK}={scratch}\0")
+    mark, ended = os.fsencode(f"{MARK}={scratch}\0"), _has_ended(driver)
     for folder in Path("/proc").glob("[0-9]*"):
+        if int(folder.name) in (os.getpid(), driver):
+            continue
         with suppress(OSError):  # it has ended, or belongs to another user
-            if mark in (folder / "environ").read_bytes() and int(folder.name) != os.getpid():
+            marked = mark in (folder / "environ").read_bytes()
+            if marked or (ended and _has_open(folder / "fd", scratch)):
                 yield int(folder.name)
 
 
+def _has_ended(pid: int) -> bool:
+    """Tell whether a process has ended, perhaps without being waited for."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+    except OSError:
+        return True
+
+
+def _has_open(descriptors: Path, scratch: Path) -> bool:
+    """Tell whether a process has a file in `scratch` open."""
+    return any(file.readlink().is_relative_to(scratch) for file in descriptors.iterdir())
+
+
 if __name__ == "__main__" and os.fork() == 0:
-    _reap(Path(sys.argv[1]))
+    _reap(Path(sys.argv[1]), int(sys.argv[2]))
