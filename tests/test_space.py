@@ -209,6 +209,19 @@ def test_a_record_may_list_its_choices_in_another_order() -> None:
     assert IGCV3.recorded(",".join(reversed(parts))) == D
 
 
+def test_a_network_whose_stages_are_all_alike_reads_back() -> None:
+    """Its text has one value for each choice, whatever the number of stages."""
+    uniform = HEAD.format(name="uniform", input="3x32x32", stem=8, stem_stride=1) + (
+        "[choices]\ndepth = 1\nexpansion = 1\ng1 = 1\ng2 = 1\nrelu = 'last'\npermute2 = false\n"
+        "width = 8\n[[stage]]\n[[stage]]\nstride = 2\n"
+    )
+    space = read_space(uniform, "uniform.toml")
+    network = space.parse("depth=1,width=8,expansion=1,g1=1,g2=1,relu=last,permute2=no")
+    assert len(network.stages) == 2
+    assert "-" not in network.text
+    assert space.recorded(network.text) == network
+
+
 def test_little_memory_changes_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     def walk() -> tuple[Any, Any]:
         space, rng, seen = read_space(IGCV3.source, "igcv3.toml"), np.random.default_rng(5), []

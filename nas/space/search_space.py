@@ -186,7 +186,7 @@ class SearchSpace:
         lengths = {*map(len, columns)}
         if tuple([key for key, _, _ in parts]) != self.keys or not lengths <= {1, num}:
             return self.canonical(parse(text, self.name, self.keys, num))
-        if len(lengths) > 1:
+        if lengths != {num}:
             columns = [column if len(column) == num else column * num for column in columns]
         known, stages = self._recorded, []
         for depth, *block in zip(*columns, strict=True):
