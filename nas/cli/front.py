@@ -44,7 +44,7 @@ def _print_csv(found: "StudyResults") -> None:
     from nas.results import record_columns, trial_record
 
     writer = csv.DictWriter(
-        sys.stdout, record_columns(found.spec), extrasaction="ignore", lineterminator="\n"
+        sys.stdout, record_columns(found), extrasaction="ignore", lineterminator="\n"
     )
     writer.writeheader()
     writer.writerows(trial_record(trial, found) for trial in (*found.front, *found.unconfirmed))

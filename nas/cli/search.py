@@ -116,6 +116,22 @@ def _numbers(
     "--proxies/--no-proxies",
     help="Compute training-free scores of every network before its training, for the audit.",
 )
+@setting(
+    SearchRequest,
+    "teach",
+    "--teach/--no-teach",
+    help="Train the confirmed networks once more, taught by the best ones of the study, as the "
+    "study STUDY-taught.",
+)
+@click.option(
+    "--confirm-recipe", metavar="NAME|FILE.toml",
+    help="Confirm by this recipe, for its epochs, as the study STUDY-confirmed: the search itself "
+    "is then a short schedule, by --epochs and --image-size.  [default: that of the search]",
+)  # fmt: skip
+@click.option(
+    "--confirm-size", type=click.IntRange(8, 1024), metavar="N",
+    help="Height and width of the images to confirm at.  [default: the task's own]",
+)  # fmt: skip
 @options.latency
 @options.deployment
 @options.database
@@ -132,6 +148,7 @@ def search(request: SearchRequest, run: RunRequest, said: options.Output, db: st
       nas search --budget 40M-flops --budget 1M-params --task cifar10 --data DIR --trials 100
       nas search --budget 40M-flops --task cifar10 --data DIR --time 1h30m
       nas search --budget 300M-flops --data DIR --rungs 2,4,8 --resolutions 96,128,160
+      nas search --budget 300M-flops --data DIR --epochs 8 --image-size 96 --confirm-recipe folder
       nas search --budget 5ms-latency@cpu --objective top1_error --objective latency@cpu
       nas search --budget 9M-flops --input 3x64x64 --classes 10 --strides 2,1,2,2,2,1,1,1
     """  # fmt: skip

@@ -10,6 +10,8 @@ from nas.cli.front import print_front
 from nas.metrics import LATENCY
 from nas.results import (
     MeasuredLatency,
+    confirmed_lines,
+    figures_text,
     measured_latencies,
     over_budget,
     study_note,
@@ -20,7 +22,9 @@ from nas.units import duration
 from nas.workflows import FinishedStudy
 
 
-def conclude(study: Study, finished: FinishedStudy, say: bool) -> None:
+def conclude(
+    study: Study, finished: FinishedStudy, say: bool, further: FinishedStudy | None = None
+) -> None:
     """Print the front, the best and all file locations; `say` False prints only the result."""
     spec = study.spec
     click.echo("" if say else None, nl=say)
@@ -31,6 +35,10 @@ def conclude(study: Study, finished: FinishedStudy, say: bool) -> None:
     note = study_note(spec)
     if note:
         output.field("note", note)
+    if further is not None:
+        best = further.results.spec.network_name(further.best)
+        how = "taught" if further.results.spec.teachers else "confirmed"
+        output.field(f"best {how}", f"{best}, in {further.directory}")
     print_files(finished, "nothing, see below", f" for {_trials(study)}")
 
 
@@ -75,6 +83,11 @@ def _print_best(finished: FinishedStudy) -> None:
     output.field("\nbest", f"trial {best.number}: {best.architecture}", 12)
     for line in found.verdicts:
         output.field(f"test {found.metric.short}", line)
+    for number in found.trainings:
+        if text := figures_text(found, number):
+            output.field("taught", f"trial {number}: {text}")
+    for label, text in confirmed_lines(found):
+        output.field(label, text)
     for line in _latency_lines(spec, best, measured_latencies(spec, found.reports)):
         output.field(LATENCY.short, line)
     if best.origin:

@@ -127,6 +127,7 @@ def _print_study(stored: "StoredStudy", all_: bool) -> None:
         output.paragraph(
             f"These {len(trials)} are the best; {more:,} more trials: --all, --csv or --json."
         )
+    study_tables.print_figures(found)
     said = trial_notes(found.reports)
     for trial in trials:
         if trial.number in said:
@@ -153,7 +154,7 @@ def _print_csv(found: "StudyResults") -> None:
 
     writer = csv.DictWriter(
         sys.stdout,
-        [*record_columns(found.spec), *_CSV_MORE, *choice_columns(found.spec)],
+        [*record_columns(found), *_CSV_MORE, *choice_columns(found.spec)],
         restval="",
         extrasaction="ignore",
         lineterminator="\n",

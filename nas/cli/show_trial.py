@@ -9,7 +9,14 @@ import click
 
 from nas.cli import output, study_tables
 from nas.metrics import LATENCY, Metric, metric
-from nas.results import COST_NAMES, SHORT_NAMES, StudyResults, table_value, task_line
+from nas.results import (
+    COST_NAMES,
+    SHORT_NAMES,
+    StudyResults,
+    figures_text,
+    table_value,
+    task_line,
+)
 from nas.space import parse_input
 from nas.study import Trial
 from nas.units import duration, si
@@ -66,6 +73,7 @@ def _print_facts(found: StudyResults, trial: Trial, details: Mapping[str, Any]) 
         "state": f"{study_tables.state(trial)} after {epochs}{spent}",
         f"val {short}": found.words(trial.number) if own else _last_value(found, trial),
         f"test {short}": str(test) if test else "",
+        "taught": figures_text(found, trial.number),
         "scores": ", ".join(f"{name} {score:.4g}" for name, score in details["scores"].items()),
         "note": details["note"],
     }
@@ -111,7 +119,9 @@ def _print_curve(found: StudyResults, trial: Trial) -> None:
         for one in trial.measurements
         if one.epoch % step == 0 or one.rung is not None or one is last
     ]
-    metrics = {name: metric(name) for name in found.spec.metrics}
+    metrics = {name: metric(name) for name in found.spec.metrics} | {
+        found.metric.name: found.metric
+    }
     table = [
         {
             "epoch": one.epoch,

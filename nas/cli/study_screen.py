@@ -1,6 +1,7 @@
 """The output of a running study: its events, and its end."""
 
 from dataclasses import replace
+from typing import Any
 
 import click
 
@@ -20,6 +21,7 @@ from nas.workflows import (
     Abandoned,
     Event,
     FinalistsMeasured,
+    FinishedStudy,
     FolderRenamed,
     LatencySkipped,
     OtherImages,
@@ -135,21 +137,27 @@ def conclude(outcome: SearchOutcome, said: Output, db: str | None) -> int:
         return interrupted(outcome)
     from nas.cli import search_result, train_result
 
+    further = outcome.further.finished if outcome.further else None
     if said.json:
-        record = finished_record(finished.results, finished.report.parents[1])
-        record["seconds"] = round(outcome.seconds, 3)
-        files = [str(path) for path in finished.files]
-        output.echo_json(record | {"report": str(finished.report), "export": files})
+        record = _document(finished) | {"seconds": round(outcome.seconds, 3)}
+        output.echo_json(record | ({"further": _document(further)} if further else {}))
     elif outcome.study.spec.networks:
         train_result.conclude(finished, said.say)
     else:
-        search_result.conclude(outcome.study, finished, said.say)
+        search_result.conclude(outcome.study, finished, said.say, further)
     if said.say and finished.lost is None:
         search_result.next_steps(read_address(db), outcome.study.spec)
     if finished.lost is not None:
         finished.lost.add_note(continue_line(outcome.resume))
         raise finished.lost
     return 0
+
+
+def _document(finished: FinishedStudy) -> dict[str, Any]:
+    """Return the result of a study, and where its files are, as plain data."""
+    record = finished_record(finished.results, finished.report.parents[1])
+    files = [str(path) for path in finished.files]
+    return record | {"report": str(finished.report), "export": files}
 
 
 def interrupted(outcome: SearchOutcome) -> int:

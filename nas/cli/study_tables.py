@@ -9,7 +9,9 @@ from nas.results import (
     StudyResults,
     candidates_text,
     confirmation_text,
+    confirmed_lines,
     counted_at,
+    figures_text,
     networks_text,
     task_line,
     trained_at,
@@ -30,6 +32,16 @@ def print_trials(
     """Print a table of trials, with every column that applies except those in `without`."""
     headings = columns(found, without, bool(found.spec.latency))
     output.table(title, headings, shown(trials, found), NUMBERS, OPTIONAL)
+
+
+def print_figures(found: StudyResults) -> None:
+    """Print both figures of each taught network, and what confirmed a short schedule."""
+    for number in found.trainings:
+        if text := figures_text(found, number):
+            name = found.spec.network_name(found.trainings[number][0])
+            output.paragraph(f"\n{name}: {text}")
+    for label, text in confirmed_lines(found):
+        output.paragraph(f"\n{label}: {text}")
 
 
 def columns(

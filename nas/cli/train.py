@@ -1,4 +1,4 @@
-"""`nas train`: one network from scratch to the end, with further seeds and a comparison."""
+"""`nas train`: one network to the end, with further seeds and a comparison."""
 
 import click
 
@@ -37,7 +37,15 @@ from nas.workflows import RunRequest, TrainRequest
     "--set", "settings", multiple=True, metavar="FIELD=VALUE",
     help="Replace a field of the recipe, e.g. lr=0.05; may be given several times.",
 )  # fmt: skip
-@click.option("--epochs", type=click.IntRange(1), help="[default: the recipe's]")
+@click.option(
+    "--teacher", metavar="study|STUDY|STUDY#N",
+    help="Let trained networks teach, in addition to the labels: the best ones of a study, or one "
+    "trial; several joined by commas. `study` is STUDY. --set teacher_weight=… and "
+    "teacher_temperature=… set how.",
+)  # fmt: skip
+@click.option(
+    "--epochs", type=click.IntRange(1), help="[default: the recipe's; with --teacher STUDY's]"
+)
 @setting(
     TrainRequest, "seeds", type=click.IntRange(1, 100), metavar="N",
     help="Train N times, with the seeds seed, seed + 1, …",
@@ -56,7 +64,7 @@ from nas.workflows import RunRequest, TrainRequest
 @options.one_network
 @into("request", TrainRequest)
 def train(request: TrainRequest, run: RunRequest, said: options.Output, db: str | None) -> int:
-    """Train one network from scratch to the end: a trial of a STUDY, or --arch of a --space.
+    """Train one network to the end: a trial of a STUDY, or --arch of a --space.
 
     The training is a study of its own: nas resume continues it from its last epoch, nas show and
     nas report read it.
@@ -65,6 +73,7 @@ def train(request: TrainRequest, run: RunRequest, said: options.Output, db: str 
     Example:
       nas train igcv3-300m-madds-digits --best --seeds 3
       nas train --arch igcv3-d-1.0 --task cifar10 --recipe igcv3-cifar --against mobilenetv2-1.0
+      nas train igcv3-300m-madds-digits --best --teacher study --seeds 3
       nas train igcv3-300m-madds-digits --best --against igcv3-300m-madds-digits#4
       nas train --arch igcv3-d-1.0 --task imagenet --data /data/imagenet --workers 4
       nas train --arch igcv3-d-1.0 --task cifar10 --task-strides 1,1,2,2,2,1,1,1

@@ -4,14 +4,14 @@ import click
 
 from nas.cli import output
 from nas.cli.search_result import print_files
-from nas.results import recorded_scores, trial_notes
+from nas.results import figures_text, recorded_scores, trial_notes
 from nas.stats import Summary
 from nas.study import Trial
 from nas.units import duration, percent
 from nas.workflows import FinishedStudy
 
 _COLUMNS = {
-    "name": "network", "trial": "trial", "seed": "seed", "val": "val error", "test": "test error",
+    "name": "network", "trial": "trial", "seed": "seed", "val": "", "test": "",
     "top5": "test top-5 error", "time": "time", "note": "",
 }  # fmt: skip
 
@@ -35,10 +35,13 @@ def conclude(finished: FinishedStudy, say: bool) -> None:
         for trial in trials
     ]
     click.echo("" if say else None, nl=say)
-    output.table("", _COLUMNS, rows, numbers="trial seed val test top5 time", optional="top5")
+    short = found.metric.short
+    columns = _COLUMNS | {"val": f"val {short}", "test": f"test {short}"}
+    output.table("", columns, rows, numbers="trial seed val test top5 time", optional="top5")
     click.echo("")
     for number, trials in found.trainings.items():
-        click.echo(f"{found.spec.network_name(trials[0])}: {_summary(found.test_values(number))}")
+        said = figures_text(found, number) or _summary(found.test_values(number))
+        click.echo(f"{found.spec.network_name(trials[0])}: {said}")
     for line in found.verdicts:
         click.echo(f"{found.spec.network_name(finished.best)}: {line}")
     if say:

@@ -17,7 +17,7 @@ from nas.cost import Cost
 from nas.exports.format import FORMATS, ExportFormat, Written
 from nas.exports.request import ExportRequest, WeightsOrigin
 from nas.metrics import metric
-from nas.results import Estimate
+from nas.results import Estimate, Figures
 from nas.space import BLOCK_KINDS, Shape
 from nas.study import file_sha256
 
@@ -182,15 +182,27 @@ def _training(training: WeightsOrigin | None) -> Mapping[str, Any] | None:
         "scores": {split: _estimate(own) for split, own in training.estimates.items()},
         "exported_weights": {split: dict(score) for split, score in training.scores.items()},
         "units": _score_units(training),
+        "teachers": list(training.teachers),
+        "figures": {split: _figures(both) for split, both in training.figures.items()},
+    }
+
+
+def _figures(both: Figures) -> dict[str, Any]:
+    return {
+        "text": str(both),
+        "from_scratch": _estimate(both.scratch) if both.scratch else None,
+        "taught": _estimate(both.taught),
+        "teachers": list(both.teachers),
     }
 
 
 def _score_units(training: WeightsOrigin) -> dict[str, str]:
     labels = dict.fromkeys(own.metric.label for own in training.estimates.values())
     names = dict.fromkeys(name for score in training.scores.values() for name in score)
+    how = ", taught," if training.teachers else ""
     return {
-        "scores": f"of the network: {', '.join(labels)} as the mean over its seeds, with the 95 % "
-        "interval",
+        "scores": f"of the network{how}: {', '.join(labels)} as the mean over its seeds, with the "
+        "95 % interval",
         "exported_weights": "of the one training whose weights are exported",
         **{name: metric(name).meaning for name in names},
     }

@@ -1,11 +1,11 @@
 """The request of an export: one network, and the origin of its weights."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from nas.errors import ExportError
-from nas.results import Estimate
+from nas.results import Estimate, Figures
 from nas.space import (
     Adaptation,
     Architecture,
@@ -30,7 +30,8 @@ class WeightsOrigin:
     these weights reached on the splits by name (`validation`, `test`), by the names of the metrics;
     `estimates` what is reported of the network on each, over all its trainings. `mean` and `std`
     are those of the pixels scaled to [0, 1], one for each input channel. `sha256` is that of the
-    weights file when it was recorded, None where it never was.
+    weights file when it was recorded, None where it never was. `teachers` are the trials that
+    taught the network, none from scratch; `figures` are those of both, by split, where known.
     """
 
     weights: Path
@@ -48,6 +49,8 @@ class WeightsOrigin:
     std: tuple[float, ...]
     class_names: tuple[str, ...]
     sha256: str | None = None
+    teachers: tuple[str, ...] = ()
+    figures: Mapping[str, Figures] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

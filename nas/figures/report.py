@@ -99,6 +99,11 @@ def _remarks(view: StudyView) -> Iterator[str]:
         tested = f"; test {short} <strong>{test}</strong>" if point.test else ""
         words = escape(point.words)
         yield f"<p>{escape(point.label)}: validation {short} {words}{tested}.</p>\n"
+    for point in view.points:
+        if point.taught:
+            yield f"<p>{escape(point.label)}: {escape(point.taught)}.</p>\n"
+    for label, line in view.confirmed:
+        yield f"<p>{escape(label)}: {escape(line)}.</p>\n"
     for line in view.verdicts:
         yield f"<p>Test {escape(view.metric.short)} of the best: {escape(line)}.</p>\n"
     if any(point.estimate and point.estimate.reach for point in view.points):

@@ -66,6 +66,8 @@ def point_facts(view: StudyView, point: Point) -> list[tuple[str, str]]:
         lines.append((view.metric.label, point.words))
     others = ((metric(name), value) for name, value in point.others.items())
     lines += [(other.label, other.show(value)) for other, value in others]
+    if point.taught:
+        lines.append(("taught", point.taught))
     if point.test:
         lines.append((f"{view.metric.short} on the test split", str(point.test)))
     printed = ", ".join(f"{key} {value}" for key, value in point.published)

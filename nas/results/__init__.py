@@ -1,5 +1,13 @@
 """Results: the findings of a study, computed from its record as plain data."""
 
+from nas.results.agreement import (
+    CONFIRMED,
+    Agreement,
+    agreement,
+    agreement_document,
+    confirmed,
+    confirmed_lines,
+)
 from nas.results.comparison import Comparison, Group, Pair, compare, num_needed
 from nas.results.comparison_text import (
     comparison_document,
@@ -21,6 +29,7 @@ from nas.results.point import Point, PointGroup
 from nas.results.records import (
     choice_columns,
     choice_record,
+    figures_record,
     front_record,
     record_columns,
     study_record,
@@ -45,15 +54,21 @@ from nas.results.single_trial import (
     trial_role,
 )
 from nas.results.stage_table import SHORT_NAMES, StageTable, table_value
+from nas.results.taught import SCRATCH, TAUGHT, Figures, counterpart, figures, figures_text
 from nas.results.trial_reports import MOST_CLASSES, Reports, recorded_scores, trial_notes
 from nas.results.view import StudyView, axis_names, study_view
 
 __all__ = [
+    "CONFIRMED",
     "COST_NAMES",
     "MOST_CLASSES",
+    "SCRATCH",
     "SHORT_NAMES",
+    "TAUGHT",
+    "Agreement",
     "Comparison",
     "Estimate",
+    "Figures",
     "Group",
     "MeasuredLatency",
     "Pair",
@@ -66,6 +81,8 @@ __all__ = [
     "Standing",
     "StudyResults",
     "StudyView",
+    "agreement",
+    "agreement_document",
     "audit_scores",
     "axis_names",
     "candidates_text",
@@ -77,8 +94,14 @@ __all__ = [
     "comparison_statements",
     "complete_candidates",
     "confirmation_text",
+    "confirmed",
+    "confirmed_lines",
     "counted_at",
+    "counterpart",
     "difference_text",
+    "figures",
+    "figures_record",
+    "figures_text",
     "finished_record",
     "front_record",
     "further_seed",

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from nas.cost import total_cost
+from nas.results.agreement import agreement_document
 from nas.results.findings import StudyResults
 from nas.results.measured_latency import measured_latencies
-from nas.results.records import front_record, trial_record
+from nas.results.records import figures_record, front_record, trial_record
 from nas.results.trial_reports import Reports, recorded_scores, trial_notes
 from nas.space import parse_input
 from nas.stats import Summary
@@ -34,6 +35,7 @@ def finished_record(found: StudyResults, results_dir: Path) -> dict[str, Any]:
             if number in found.confirmed
         ],
         "verdicts": found.verdicts,
+        "agreement": agreement_document(found),
         "latency": {number: asdict(each) for number, each in latency.items()},
         "reused": [trial.number for trial in found.trials if trial.origin],
     }
@@ -65,6 +67,7 @@ def _training_record(found: StudyResults, results_dir: Path) -> dict[str, Any]:
         networks.append(
             {
                 **_network(found, trials[0]),
+                **figures_record(found, number),
                 "test_error": asdict(Summary.of(tests)) if tests else None,
                 "runs": [_run(found, trial, results_dir) for trial in trials],
             }

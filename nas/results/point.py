@@ -46,7 +46,7 @@ class Point:
     `curve` holds (epoch, reported metric) of the current attempt; `title` is the name of a
     published architecture, `published` its numbers by its authors. `note` describes anything
     unusual, and the measured latency.
-    `further_curves` are those of its further seeds.
+    `further_curves` are those of its further seeds, `taught` both figures of a taught network.
     """
 
     number: int
@@ -72,6 +72,7 @@ class Point:
     estimate: Estimate | None = None
     test: Estimate | None = None
     words: str = ""
+    taught: str = ""
     origin: str | None = None
     further_curves: tuple[tuple[tuple[int, float], ...], ...] = ()
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from nas.metrics import LATENCY, Metric, metric
 from nas.results.findings import Estimate, StudyResults
+from nas.results.taught import figures
 from nas.study import StudySpec, Trial
 
 
@@ -17,7 +18,7 @@ def trial_record(trial: Trial, found: StudyResults) -> dict[str, Any]:
     the first (`…_low`, `…_high`); `observed_…` is that of its first seed, as the search saw it,
     `further_…` the mean of the others. `test_…` are the same on the test split, where it was
     tested. Of any other trial they are what was measured last. `standing` tells how a complete
-    candidate compares with the others.
+    candidate compares with the others. A network that was taught has `figures_record` too.
     """
     last, metrics = trial.last, [metric(name) for name in found.spec.metrics]
     own, first = metrics[0], metrics[0].column
@@ -51,17 +52,37 @@ def trial_record(trial: Trial, found: StudyResults) -> dict[str, Any]:
         "fail_reason": trial.fail_reason,
         "origin": trial.origin,
         "replicate_of": trial.replicate_of,
+        **figures_record(found, trial.number),
     }
 
 
-def record_columns(spec: StudySpec) -> list[str]:
+def figures_record(found: StudyResults, number: int) -> dict[str, Any]:
+    """Return both figures of a network that was taught, on each split; else nothing.
+
+    Under `scratch_…` and `taught_…`, named like the other values; `teachers` are STUDY#N.
+    """
+    record: dict[str, Any] = {}
+    which = metric(found.spec.metrics[0])
+    for split, infix in (("validation", ""), ("test", "test_")):
+        both = figures(found, number, split)
+        if both is not None:
+            record["teachers"] = " ".join(both.teachers)
+            record |= _estimate(f"scratch_{infix}", which, both.scratch)
+            record |= _estimate(f"taught_{infix}", which, both.taught)
+    return record
+
+
+def record_columns(found: StudyResults) -> list[str]:
     """Return the columns of trial records in a table, without those of the choices."""
+    spec = found.spec
     first, *others = (metric(name).column for name in spec.metrics)
+    taught = (figures_record(found, number) for number in found.trainings)
     return [
         "trial", "standing", "best", first, f"{first}_low", f"{first}_high", "seeds",
         f"observed_{first}", f"test_{first}", f"test_{first}_low", f"test_{first}_high",
         "test_seeds", "test_images", *others, "epochs", "madds", "params", "acts", "fvcore_madds",
         "fvcore_params", LATENCY.column, "arch_id", "architecture", "seed", "seconds", "origin",
+        *dict.fromkeys(column for record in taught for column in record),
     ]  # fmt: skip
 
 

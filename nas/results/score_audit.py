@@ -101,7 +101,7 @@ def audit_scores(
     findings = tuple(
         _judged(name, _column(name, members), members, metric) for name in _names(members)
     )
-    return ScoreAudit(_band_text(budget), len(members), len(complete), findings)
+    return ScoreAudit(band_text(budget), len(members), len(complete), findings)
 
 
 def in_band(trials: Sequence[Trial], budget: Sequence[Constraint]) -> list[Trial]:
@@ -147,7 +147,8 @@ def _judged(name: str, values: Values, trials: Sequence[Trial], metric: Metric) 
     return ScoreFinding(name, int(has.sum()), correlation(values[has], rightness), margin)
 
 
-def _band_text(budget: Sequence[Constraint]) -> str:
+def band_text(budget: Sequence[Constraint]) -> str:
+    """Return the costs of the band in words."""
     if not budget:
         return "any cost"
     low, high = (cost_metric(budget[0].cost).show(share * budget[0].limit) for share in (BAND, 1))

@@ -111,15 +111,23 @@ def networks_text(spec: StudySpec) -> list[tuple[str, str]]:
         for network in spec.networks
     ]
     seeds = ", ".join(str(spec.first_seed + count) for count in range(spec.seeds))
-    return [("Network", lines[0]), *(("Against", line) for line in lines[1:]), ("Seeds", seeds)]
+    own, others = lines[: spec.num_trials], lines[spec.num_trials :]
+    rows = [("Network", "; ".join(own)), *(("Against", line) for line in others), ("Seeds", seeds)]
+    return [*rows, ("Teachers", ", ".join(spec.teachers))] if spec.teachers else rows
 
 
 def confirmation_text(spec: StudySpec) -> str:
     """Return what is retrained at the end of a study as text; empty if nothing is."""
+    if spec.real is not None:
+        references = " and the references" if spec.references else ""
+        seeds = f"{spec.real.seeds} seeds" if spec.real.seeds > 1 else "1 seed"
+        how = f"{spec.real.recipe_name}, {spec.real.epochs} epochs"
+        return f"the best {spec.confirm}{references} under {seeds} by {how}"
     if spec.networks or spec.confirm * (spec.seeds - 1) == 0:
         return ""
     several = " and the references" if spec.references and spec.reference_seeds > 1 else ""
-    return f"the best {spec.confirm}{several} under {spec.seeds} seeds"
+    taught = f", then the best {spec.confirm} taught" if spec.teach else ""
+    return f"the best {spec.confirm}{several} under {spec.seeds} seeds{taught}"
 
 
 def _epochs(spec: StudySpec) -> str:

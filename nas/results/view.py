@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from nas.metrics import ACTS, LATENCY, MADDS, PARAMS, Metric, Source, metric
+from nas.results.agreement import confirmed_lines
 from nas.results.findings import (
     Estimate,
     HypervolumeStep,
@@ -21,6 +22,7 @@ from nas.results.plot_axis import PlotAxis
 from nas.results.point import Point, PointGroup
 from nas.results.settings_text import settings, study_note
 from nas.results.stage_table import StageTable, stage_table
+from nas.results.taught import figures_text
 from nas.results.trial_reports import Reports, recorded_scores, trial_notes
 from nas.space import Published
 from nas.study import Objective, StudySpec, Trial, TrialState, num_replicates
@@ -32,10 +34,10 @@ class StudyView:
 
     Trainings of a candidate with further seeds are not points; `further` counts the started and the
     finished ones. `metric` is the reported one. `staircase` is true if the front is a falling line
-    in the plane of the axes; `verdicts` compare the best with the published networks on the test
-    split.
-    `fixed` is true if nothing was searched. `confusion` counts the test images of the best by class
-    (row) and answer (column), over all its seeds; empty if it is not recorded.
+    in the plane of the axes; `confirmed` says what the real training made of a short schedule;
+    `verdicts` compare the best with the published networks on the test split. `fixed` is true if
+    nothing was searched. `confusion` counts the test images of the best by class (row) and answer
+    (column), over all its seeds; empty if it is not recorded.
     """
 
     name: str
@@ -57,6 +59,7 @@ class StudyView:
     note: str
     best: Point | None
     verdicts: tuple[str, ...]
+    confirmed: tuple[tuple[str, str], ...]
     further: tuple[int, int]
     fixed: bool
     class_names: tuple[str, ...]
@@ -117,7 +120,7 @@ class StudyView:
             return f"No trial is complete yet; {self.ended} ended."
         if self.fixed:
             return (
-                f"{self.best.label}: validation error {self._shown(self.best)}"
+                f"{self.best.label}: validation {self.metric.short} {self._shown(self.best)}"
                 f"{self._tested(self.best)}; {self.ended} trainings ended."
             )
         front = len(self.group(PointGroup.FRONT))
@@ -186,6 +189,7 @@ def study_view(
         note=study_note(spec),
         best=by_number[best.number] if best else None,
         verdicts=found.verdicts,
+        confirmed=tuple(confirmed_lines(found)),
         further=(len(further), sum(trial.state.finished for trial in further)),
         fixed=bool(spec.networks),
         **_confusion(found),
@@ -236,6 +240,7 @@ def _cost_axis(spec: StudySpec, goal: Objective) -> PlotAxis:
 
 
 def _metric_axis(spec: StudySpec, goal: Objective) -> PlotAxis:
+    goal = spec.reported if goal.name == spec.reported.name else goal  # it says what is taught
     epochs = spec.ladder.max_epochs
     unit = f" ({goal.unit})" if goal.unit else ""
     split = f"{spec.task} validation split"
@@ -279,6 +284,7 @@ def _estimated(point: Point, found: StudyResults, axes: tuple[str, str]) -> Poin
         estimate=own,
         test=found.test(number),
         words=found.words(number),
+        taught=figures_text(found, number),
     )
 
 

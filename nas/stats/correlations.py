@@ -17,16 +17,16 @@ _DRAWS = 1_000_000  # approximate number of values in all resamples
 Values = NDArray[np.float64]
 
 
-def correlation(one: Values, other: Values) -> Interval | None:
+def correlation(one: Values, other: Values, fewest: int = FEWEST) -> Interval | None:
     """Return Spearman's rho of two columns of shape (n,), with its interval.
 
-    None for fewer than 10 rows, or if one column is constant. The interval is by Bonett and Wright
-    (2000), centred on rho shrunk by half a step from +-1, where it would have no width.
+    None for fewer than `fewest` rows, or if one column is constant. The interval is by Bonett and
+    Wright (2000), centred on rho shrunk by half a step from +-1, where it would have no width.
     """
     from scipy.stats import spearmanr  # takes time to load; few callers need it
 
     n = len(one)
-    if n < FEWEST or np.ptp(one) == 0 or np.ptp(other) == 0:
+    if n < fewest or np.ptp(one) == 0 or np.ptp(other) == 0:
         return None
     rho = float(spearmanr(one, other).statistic)
     most = 1 - 6 / (n**3 - n)

@@ -257,6 +257,10 @@ class Store(TrialRecord):
         """
         return self._database.read(lambda connection: trials.select_prefix(connection, prefix))
 
+    def find_weights(self, sha256: str) -> tuple[str, int] | None:
+        """Return the first trial whose weights have this hash, as (study, number), if any."""
+        return self._database.read(lambda connection: trials.select_weights(connection, sha256))
+
     def complete_trials(self, study: str, arch_id: str) -> list[tuple[StudySpec, Trial]]:
         """Return the COMPLETE trials of an architecture, each with the spec of its study.
 

@@ -71,6 +71,17 @@ def select_complete(
     ]
 
 
+def select_weights(connection: sa.Connection, sha256: str) -> tuple[str, int] | None:
+    """Return (study, number) of the first trial whose weights have this hash; None without one."""
+    row = connection.execute(
+        sa.select(STUDY.c.name, TRIAL.c.number)
+        .join(STUDY, TRIAL.c.study_id == STUDY.c.id)
+        .where(TRIAL.c.weights_sha256 == sha256)
+        .order_by(STUDY.c.created_at, STUDY.c.id, TRIAL.c.number)
+    ).first()
+    return None if row is None else (row.name, row.number)
+
+
 def select_prefix(connection: sa.Connection, prefix: str) -> list[tuple[str, int]]:
     """Return (study, lowest number) of each architecture whose id begins with `prefix`.
 

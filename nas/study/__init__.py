@@ -38,6 +38,7 @@ from nas.study.objectives import (
     objective,
 )
 from nas.study.ports import Sampler
+from nas.study.real_training import RealTraining
 from nas.study.results_folder import (
     OWNER_FILE,
     checkpoint_folder,
@@ -49,11 +50,13 @@ from nas.study.results_folder import (
     sign_folder,
     weights_name,
 )
+from nas.study.reuse import comparable
 from nas.study.rung_resolutions import check_images, check_resolutions, early_sides
 from nas.study.rungs import Decision, Ladder, default_rungs
 from nas.study.spec import UNCOUNTED, StudySpec
 from nas.study.study import Study
 from nas.study.tasks import TASKS, TaskKind, TaskRequest
+from nas.study.teaching import Teacher
 from nas.study.time_profile import (
     PLAIN,
     PROFILE_PART_MEANINGS,
@@ -108,6 +111,7 @@ __all__ = [
     "Objective",
     "Outcome",
     "Profile",
+    "RealTraining",
     "Report",
     "Reports",
     "Sampler",
@@ -116,6 +120,7 @@ __all__ = [
     "StudySpec",
     "TaskKind",
     "TaskRequest",
+    "Teacher",
     "Trainings",
     "Trial",
     "TrialError",
@@ -132,6 +137,7 @@ __all__ = [
     "check_resolutions",
     "checkpoint_folder",
     "claim_folder",
+    "comparable",
     "complete_profile",
     "default_rungs",
     "early_sides",

@@ -21,17 +21,18 @@ from nas.errors import NasError
 from nas.space import Architecture
 from nas.study import environment_faults as environment
 from nas.study.spec import StudySpec
+from nas.study.teaching import Teacher
 from nas.study.time_profile import Profile
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerPlan:
-    """The common settings of all jobs of one study, as plain text that can be sent to any process.
+    """The common settings of all jobs of one study, as plain values that any process can read.
 
     `factory` names the callable that makes the evaluator, as `module:name`; it is called with this
     plan once in each worker process. Paths are absolute. `profile` turns on the profile of each
     training. `loaders` is the number of processes for each trial that decode streamed images; 0
-    uses one for each CPU core. Neither changes a result.
+    uses one for each CPU core. Neither changes a result. `teachers` are those of the recipe.
     """
 
     spec_json: str
@@ -43,6 +44,7 @@ class WorkerPlan:
     loaders: int = 0
     folder: str = ""
     study_id: str = ""
+    teachers: tuple[Teacher, ...] = ()
 
     @property
     def spec(self) -> StudySpec:

@@ -1,7 +1,7 @@
 """StudySpec: the definition of a study, stored with it as one value."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from math import prod
 from typing import Any
@@ -27,6 +27,7 @@ from nas.study.data_identity import DataIdentity
 from nas.study.fixed_network import FixedNetwork
 from nas.study.judging import Judging
 from nas.study.objectives import Objective, objective
+from nas.study.real_training import RealTraining
 from nas.study.rungs import Ladder
 from nas.study.tasks import TASKS
 from nas.study.trial import Trial
@@ -65,8 +66,11 @@ class StudySpec:
     the study, `data` identifies these images; both are None in studies of earlier versions.
     `metrics` are the names of what the task measures on a split; the first one is reported.
 
-    A study with `networks` searches nothing: it trains the first of them, and the others as
-    references, each with the seeds `first_seed`, `first_seed` + 1, … (`nas train`).
+    A study with `networks` searches nothing: it trains the first `num_trials` of them, and the
+    others as references, each with the seeds `first_seed`, `first_seed` + 1, … (`nas train`).
+    `teachers` are the trials, as STUDY#N, whose weights the recipe names: its networks are taught.
+    With `teach`, the confirmed networks of a search are taught at its end, in a study of their own.
+    With `real`, they and the references are confirmed by that training instead of further seeds.
     """
 
     name: str
@@ -107,6 +111,9 @@ class StudySpec:
     metrics: tuple[str, ...] = CLASSIFICATION
     networks: tuple[FixedNetwork, ...] = ()
     first_seed: int = 0
+    teachers: tuple[str, ...] = ()
+    teach: bool = False
+    real: RealTraining | None = None
 
     @cached_property
     def spaces(self) -> dict[str, SearchSpace]:
@@ -202,7 +209,7 @@ class StudySpec:
     def references(self) -> tuple[Published, ...]:
         """The networks to train as references, each name once."""
         if self.networks:
-            return self.fixed[1:]
+            return self.fixed[self.num_trials :]
         entries = [entry for space in self.spaces.values() for entry in space.published]
         named = {entry.name: entry for entry in reversed(entries)}
         return tuple(reversed(named.values())) if self.published else ()
@@ -234,8 +241,20 @@ class StudySpec:
 
     @cached_property
     def reported(self) -> Metric:
-        """The metric by which a network is reported: the first that its task measures."""
-        return metric(self.metrics[0])
+        """The metric by which a network is reported: the first that its task measures.
+
+        Its words say where the networks are taught, so that no figure passes for another.
+        """
+        first = metric(self.metrics[0])
+        if not self.teachers:
+            return first
+        return replace(first, label=f"taught {first.label}", short=f"taught {first.short}")
+
+    @property
+    def recipe_from_scratch(self) -> str:
+        """The text of the recipe without its teachers."""
+        lines = self.recipe.splitlines(keepends=True)
+        return "".join(line for line in lines if not line.startswith("teacher"))
 
     @cached_property
     def head(self) -> Head | None:
@@ -276,8 +295,10 @@ class StudySpec:
             fields[key] = tuple(fields[key])
         for key in ("strides", "task_strides"):
             fields[key] = tuple(fields.get(key, ()))
-        fields["latency"] = tuple(fields.get("latency", ()))
+        for key in ("latency", "teachers"):
+            fields[key] = tuple(fields.get(key, ()))
         fields["data"] = DataIdentity.from_json(fields.get("data"))
+        fields["real"] = RealTraining.of(fields.get("real"))
         fields["networks"] = tuple(map(FixedNetwork.of, fields.get("networks", ())))
         return cls(**fields)
 

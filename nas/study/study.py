@@ -195,7 +195,8 @@ class Study:
         self._store.record_measurement(self.spec.name, number, attempt, measurement)
         measured = (*trial.measurements, measurement)
         trial = self._trials[number] = replace(trial, measurements=measured)
-        return self.spec.judging.decide(self.candidates, trial, measurement)
+        rivals = [] if self.spec.networks else self.candidates  # fixed networks are not judged
+        return self.spec.judging.decide(rivals, trial, measurement)
 
     def finish(
         self,
@@ -316,7 +317,7 @@ class Study:
         if self._all_asked():
             return None
         if self.spec.networks:
-            return self._new(self.spec.fixed[0].architecture)
+            return self._new(self.spec.fixed[len(self.candidates)].architecture)
         number, history = len(self._trials), seen(self.trials)
         taken = {trial.arch_id for trial in self.candidates}
         for proposal in range(_PROPOSALS):
@@ -365,10 +366,14 @@ class Study:
         return self._new(self._trials[following[0]].architecture, replicate=following)
 
     def _to_confirm(self) -> list[int]:
-        """Return the candidates to confirm; none before all candidates have ended."""
+        """Return the networks that get further seeds here."""
         if self.spec.networks:
             return confirm.begun_networks(self.trials, False)
-        if self.spec.confirm * (self.spec.seeds - 1) == 0 or not self._searched():
+        return self.to_confirm() if self.spec.seeds > 1 else []
+
+    def to_confirm(self) -> list[int]:
+        """Return the candidates to confirm, the best first; none before all have ended."""
+        if self.spec.confirm == 0 or not self._searched():
             return []
         if self._confirming is None:  # equal at every resume, because all candidates have ended
             believed = self._sampler.believe(seen(self.trials))

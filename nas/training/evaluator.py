@@ -10,7 +10,7 @@ from traceback import clear_frames
 
 import torch
 
-from nas.errors import TaskError
+from nas.errors import TaskError, WeightsError
 from nas.space import Layer
 from nas.study import (
     DATA_FAULT,
@@ -34,10 +34,11 @@ from nas.training.data import load_study_task
 from nas.training.loop.checkpoint import restore_checkpoint, save_checkpoint
 from nas.training.loop.data_parallel import ALONE, Team
 from nas.training.loop.decoders import use_processes
-from nas.training.loop.devices import is_out_of_memory, prepare_worker
+from nas.training.loop.devices import default_device, is_out_of_memory, prepare_worker
 from nas.training.loop.out_of_memory import free_memory, halving_note, in_halves
 from nas.training.loop.recipe import Recipe, load_recipe, read_recipe
 from nas.training.loop.session import EpochResult, Session
+from nas.training.loop.teaching import Teaching
 from nas.training.network.fvcore_count import fvcore_cost
 from nas.training.scores.proxies import proxy_batches, score_if_it_fits
 
@@ -66,6 +67,7 @@ class TrainingEvaluator:
             # the seed is the study's: equal networks have equal scores
             self._batches = proxy_batches(self._task, spec.seed) if spec.proxies else []
         self._recipe = _recipe(self._spec.recipe)
+        self._teaching = self._taught() if self._recipe.teacher else None
 
     def evaluate(self, job: Job) -> Iterator[Epoch | Saved]:
         """Count the network with fvcore at the deployment input, score it, train it on the task.
@@ -98,6 +100,8 @@ class TrainingEvaluator:
         proxies = self._scores(layers) if spec.proxies else None
         session = Session(layers, task, recipe, spec.ladder.max_epochs, job.seed, self._device)
         session.rungs = spec.rungs
+        if self._teaching is not None:
+            session.learn_from(self._teaching)
         session.join(self._team)
         session.accelerate(accelerate)
         if self._profiles:
@@ -116,6 +120,23 @@ class TrainingEvaluator:
                 earlier=earlier,
             )
         yield self._saved(job, session, spent)
+
+    def _taught(self) -> Teaching:
+        """Return the teachers of the recipe.
+
+        Raises:
+            TrialError: their weights cannot be read.
+        """
+        recipe, device = self._recipe, self._device or default_device()
+        if tuple(each.sha256 for each in self._plan.teachers) != recipe.teacher:
+            raise ValueError("the plan does not have the teachers of the recipe")
+        try:
+            return Teaching(
+                self._plan.teachers, self._task, recipe.teacher_weight, recipe.teacher_temperature,
+                device, accelerate,
+            )  # fmt: skip
+        except (TaskError, WeightsError) as error:
+            raise TrialError(STORAGE_FAULT, error.cause, error.remedy) from error
 
     def _scores(self, layers: list[Layer]) -> dict[str, float]:
         return score_if_it_fits(layers, self._batches, self._spec.seed, self._task.goal.loss)

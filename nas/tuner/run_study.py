@@ -15,6 +15,7 @@ from nas.interruption import Interruption, interruptible
 from nas.study import (
     Execution,
     Study,
+    Teacher,
     Watcher,
     WorkerPlan,
     WorkersReady,
@@ -44,6 +45,7 @@ class RunSettings:
     is claimed for an identity of this run. With `owns_process` a second signal ends the process
     immediately; otherwise it raises KeyboardInterrupt. `abandon` is called in another thread if Ray
     is lost and the run waits for it for ever; it should end the process, as Ray itself does soon.
+    `teachers` are those of the recipe.
     """
 
     results_dir: Path
@@ -61,6 +63,7 @@ class RunSettings:
     study_id: str = field(default_factory=lambda: secrets.token_hex(8))
     owns_process: bool = True
     abandon: Callable[[RayLostError], None] = lambda error: None
+    teachers: tuple[Teacher, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -191,4 +194,5 @@ def _plan(study: Study, settings: RunSettings) -> WorkerPlan:
         loaders=settings.loaders,
         folder=settings.folder or claim_folder(settings.results_dir, names, uid),
         study_id=uid,
+        teachers=settings.teachers,
     )

@@ -8,12 +8,22 @@ from typing import Any
 from nas.errors import NasError, WeightsError
 from nas.exports import ExportRequest, WeightsOrigin, export_network
 from nas.figures import write_report
-from nas.results import MOST_CLASSES, Estimate, StudyResults, recorded_scores, study_view
+from nas.results import (
+    MOST_CLASSES,
+    Estimate,
+    Figures,
+    StudyResults,
+    figures,
+    recorded_scores,
+    study_view,
+)
 from nas.store import Store
 from nas.study import Study, StudySpec, Trial
 from nas.training import Session, Task, default_device, read_recipe
 from nas.workflows import events
+from nas.workflows.further_study import record_scratch
 from nas.workflows.requests import RunRequest
+from nas.workflows.trained_weights import trial_weights
 
 
 @dataclass(frozen=True)
@@ -37,10 +47,8 @@ def finish_study(
     """Test the best and the references under all their seeds, write the report, export the best."""
     spec = study.spec
     directory = run.results_dir / store.folder(spec.name)
-    trainings = StudyResults(spec, study.trials).trainings
-    tested = [n for n in trainings if n == best.number or study.trial(n).reference]
-    chosen = [trial for number in tested for trial in trainings[number]]
-    _test(store, spec, task, chosen, on_event)
+    test_study(store, study, best, task, on_event)
+    record_scratch(store, StudyResults(spec, study.trials, store.reports(spec.name)))
     directory.mkdir(parents=True, exist_ok=True)  # no trial made it if all were reused
     report = directory / "report.html"
     kept = store.reports(spec.name)
@@ -57,6 +65,22 @@ def finish_study(
     return FinishedStudy(found, best, report, target, files, lost)
 
 
+def test_study(
+    store: Store, study: Study, best: Trial, task: Task, on_event: events.Watcher
+) -> None:
+    """Measure networks on the test split under all their seeds, each training once.
+
+    They are the best and the references, and every network of a study that searches nothing. A
+    search that has its confirmed networks taught measures these, to show both figures.
+    """
+    spec, found = study.spec, StudyResults(study.spec, study.trials)
+    wanted = {best.number, *(trial.number for trial in found.references)}
+    wanted |= {*found.trainings} if spec.networks else found.confirmed if spec.teach else set()
+    chosen = [trial for number in found.trainings if number in wanted
+              for trial in found.trainings[number]]  # fmt: skip
+    _test(store, spec, task, chosen, on_event)
+
+
 def _test(
     store: Store, spec: StudySpec, task: Task, trials: list[Trial], on_event: events.Watcher
 ) -> None:
@@ -69,7 +93,7 @@ def _test(
         if trial.number in known or not trial.weights_path:
             continue
         try:
-            scores = _measure(spec, task, trial, _weights(store, spec, trial))
+            scores = _measure(spec, task, trial, trial_weights(store, spec, trial))
         except WeightsError as error:
             on_event(events.TestSkipped(trial.number, error.cause))
             continue
@@ -103,7 +127,7 @@ def trial_request(store: Store, found: StudyResults, trial: Trial, task: Task) -
             f"trial {trial.number} of {spec.name} is {trial.state.value.lower()}: no weights.",
             f"Choose a complete trial: {store.command(f'show {spec.name}')}",
         )
-    weights = _weights(store, spec, trial)
+    weights = trial_weights(store, spec, trial)
     last = trial.last
     scores: dict[str, Mapping[str, float]] = {"validation": last.metrics}
     test = recorded_scores(found.reports).get(trial.number)
@@ -137,8 +161,17 @@ def trial_request(store: Store, found: StudyResults, trial: Trial, task: Task) -
             std=task.std,
             class_names=task.class_names,
             sha256=trial.weights_sha256,
+            teachers=spec.teachers,
+            figures=_figures(found, trial),
         ),
     )
+
+
+def _figures(found: StudyResults, trial: Trial) -> dict[str, Figures]:
+    """Return both figures of the network of `trial` by split, if it was taught."""
+    number = trial.number if trial.replicate_of is None else trial.replicate_of
+    both = {split: figures(found, number, split) for split in ("validation", "test")}
+    return {split: own for split, own in both.items() if own}
 
 
 def _estimates(found: StudyResults, trial: Trial) -> dict[str, Estimate]:
@@ -146,19 +179,3 @@ def _estimates(found: StudyResults, trial: Trial) -> dict[str, Estimate]:
     number = trial.number if trial.replicate_of is None else trial.replicate_of
     own = {"validation": found.estimate(number), "test": found.test(number)}
     return {split: estimate for split, estimate in own.items() if estimate}
-
-
-def _weights(store: Store, spec: StudySpec, trial: Trial) -> Path:
-    """Return the path of a trial's weights; what loads them compares their hash.
-
-    Raises:
-        WeightsError: they are missing.
-    """
-    file = store.weights_file(spec.name, trial)
-    if file is None:
-        raise WeightsError(
-            f"the weights of trial {trial.number} are missing: there is no {trial.weights_path} in "
-            "the results folder.",
-            "Restore the folder, or name it: --results DIR",
-        )
-    return file

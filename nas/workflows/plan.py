@@ -4,19 +4,20 @@ from dataclasses import replace
 
 from nas.cost import Constraint, CostModel
 from nas.errors import NasError, NoEffectError
-from nas.metrics import Metric
+from nas.metrics import CLASSIFICATION, Metric
 from nas.space import SearchSpace, parse_input
 from nas.study import (
     TASKS,
     UNCOUNTED,
     Ladder,
+    RealTraining,
     StudySpec,
     TaskKind,
     default_rungs,
     early_sides,
     objective,
 )
-from nas.training import load_recipe, recipe_name
+from nas.training import Recipe, load_recipe, recipe_name
 from nas.workflows import events
 from nas.workflows.device_tables import asked_device, latency_tables
 from nas.workflows.requests import ETA, NUM_TRIALS, SearchRequest
@@ -61,6 +62,8 @@ def plan_study(request: SearchRequest, on_event: events.Watcher = events.ignore)
     _check_objectives(task, kind, objectives)
     recipe_file = recipe_name(request.recipe or kind.recipe, task)
     recipe = load_recipe(recipe_file)
+    _check_untaught(recipe_file, recipe)
+    _check_teach(request, task, kind)
     rungs = request.rungs or default_rungs(request.epochs or recipe.epochs)
     resolutions, image_size = _resolutions(request, rungs, kind.side)
     eta = _eta(request, rungs)
@@ -98,9 +101,11 @@ def plan_study(request: SearchRequest, on_event: events.Watcher = events.ignore)
         resolutions=resolutions,
         reuse=request.reuse,
         confirm=request.confirm,
-        seeds=request.seeds,
-        reference_seeds=request.seeds if request.confirm else 1,
+        seeds=1 if request.confirm_recipe else request.seeds,
+        reference_seeds=request.seeds if request.confirm and not request.confirm_recipe else 1,
         proxies=request.proxies,
+        teach=request.teach,
+        real=_real(request, task),
         latency=tuple(table.to_json() for table in tables),
         strides=strides,
         task_strides=task_strides,
@@ -136,6 +141,35 @@ def _check_objectives(task: str, kind: TaskKind, objectives: tuple[str, ...]) ->
                 f"the task {task} does not measure {name}.",
                 f"It measures {', '.join(kind.metrics)}; or give another --task.",
             )
+
+
+def _check_untaught(name: str, recipe: Recipe) -> None:
+    """Refuse a recipe with teachers: candidates are compared as trained from scratch."""
+    if recipe.teacher:
+        raise NasError(
+            f"the recipe {name} has teachers, but a search trains from scratch.",
+            "Leave out its teacher, and have the best networks taught at the end: --teach",
+        )
+
+
+def _check_teach(request: SearchRequest, task: str, kind: TaskKind) -> None:
+    """Refuse to teach on a task whose outputs are no probabilities of classes."""
+    if request.teach and kind.metrics != CLASSIFICATION:
+        raise NasError(
+            f"networks cannot be taught on the task {task}: it has no classes.",
+            "Leave --teach out.",
+        )
+
+
+def _real(request: SearchRequest, task: str) -> RealTraining | None:
+    """Return the training that confirms a short schedule, if there is one."""
+    if request.confirm_recipe is None:
+        return None
+    name = recipe_name(request.confirm_recipe, task)
+    recipe = load_recipe(name)
+    _check_untaught(name, recipe)
+    text = f"# {name}\n{recipe.text}"
+    return RealTraining(text, recipe.epochs, request.confirm_size, request.seeds)
 
 
 def _resolutions(

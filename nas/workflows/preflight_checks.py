@@ -11,6 +11,7 @@ from nas.errors import NasError
 from nas.exports import choose_formats
 from nas.feasible import FeasibleSpace, FeasibleUnion, feasible_space
 from nas.samplers import make_sampler
+from nas.space import Shape
 from nas.study import NoSampler, Sampler, StudySpec, check_images, check_resolutions
 from nas.training import (
     Files,
@@ -63,9 +64,29 @@ def preflight(spec: StudySpec, run: RunRequest) -> Preflight:
     check_loaders(run.loaders, isinstance(task.train, Files))
     check_images(spec, task.input)
     check_resolutions(spec, task.input)
+    _check_short(spec, task.input)
     _probe(run.results_dir)
     _check_room(run, cpus_per_trial(spec, run))
     return Preflight(replace(spec, task_input=str(task.input)), feasible, sampler, task)
+
+
+def _check_short(spec: StudySpec, images: Shape) -> None:
+    """Refuse a short schedule on images that give the networks other strides.
+
+    Raises:
+        NasError: the training that confirms them would train other networks, or has no images.
+    """
+    if spec.real is None or spec.real.image_size == spec.image_size:
+        return
+    whole = load_study_task(replace(spec, image_size=spec.real.image_size)).input
+    for name, space in spec.spaces.items():
+        ours, theirs = spec.trained(space, images), spec.trained(space, whole)
+        if ours.strides != theirs.strides:
+            raise NasError(
+                f"networks of {name} have the strides {ours.text} on images of {images}, but "
+                f"{theirs.text} on those of {whole} that confirm them.",
+                "Use images of 96 pixels or more for both, or state --task-strides.",
+            )
 
 
 def gpus_per_trial(run: RunRequest) -> float:

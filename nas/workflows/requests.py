@@ -49,6 +49,7 @@ class SearchRequest(
         "seed": 0,
         "limit": 1,
         "image_size": 8,
+        "confirm_size": 8,
         "classes": 2,
     },
 ):
@@ -61,7 +62,11 @@ class SearchRequest(
     `rungs` a ninth, a third and all of them. `resolutions` are image sides in pixels up to each
     rung. `eta` None is 3. Default `objectives` are the top-1 error and the multiply-adds, or the
     latency if the first budget limits it. `input` (such as 3x224x224), `classes` and `strides`
-    replace those of the space at deployment, `task_strides` those on the images of the task.
+    replace those of the space at deployment, `task_strides` those on the images of the task. With
+    `teach` the confirmed networks are trained once more, taught by the best ones of the study.
+    With `confirm_recipe` the training of the search is a short schedule: the confirmed networks and
+    the references are trained by this recipe, for its epochs, on images of `confirm_size` (None:
+    the task's own) instead of by that of the search.
     """
 
     budgets: tuple[str, ...] = ()
@@ -87,6 +92,9 @@ class SearchRequest(
     confirm: int = 3
     seeds: int = 3
     proxies: bool = False
+    teach: bool = False
+    confirm_recipe: str | None = None
+    confirm_size: int | None = None
     input: str | None = None
     classes: int | None = None
     strides: str | None = None
@@ -106,6 +114,13 @@ class SearchRequest(
             yield NoEffectError("epochs", f"the last of {{rungs}} {rungs} is full fidelity")
         if not self.confirm:
             yield NoEffectError("seeds", "{confirm} 0 trains nothing again")
+            yield NoEffectError("teach", "{confirm} 0 confirms no network that could be taught")
+            yield NoEffectError("confirm_recipe", "{confirm} 0 confirms nothing")
+        if self.confirm_recipe is None:
+            yield NoEffectError("confirm_size", "without {confirm_recipe} it is that of the search")
+        else:
+            again = "Leave {teach} out, and teach a confirmed network: nas train STUDY --teacher …"
+            yield NoEffectError("teach", "{confirm_recipe} is another training", again)
         yield from unused_images(self.task, self.data)
         yield from unused_latency(self.budgets, self.objectives)
 
@@ -191,7 +206,10 @@ class TrainRequest(
     or a trial as STUDY#N. `name` None makes a name of the new study from network, task and recipe.
     `task` None is that of `study`, else folder where `data` is given, else digits. With the task of
     `study` its data, `limit`, image size and recipe are the defaults. `settings` replace fields of
-    the recipe, each as FIELD=VALUE. `epochs` None are the recipe's. Each network is trained with
+    the recipe, each as FIELD=VALUE. `teacher` names the trained networks that teach, joined by
+    commas: a study (its best networks), a trial as STUDY#N, or `study` for that of the network.
+    `epochs` None are the recipe's; of a taught network those of `study`, so that its figures can be
+    compared. Each network is trained with
     the seeds `seed`, `seed` + 1, …. With `reuse`, an equal training of the database is not
     repeated. `strides` are those at the deployment, `task_strides` those on the images.
     """
@@ -209,6 +227,7 @@ class TrainRequest(
     skip_corrupt: bool = False
     recipe: str | None = None
     settings: tuple[str, ...] = ()
+    teacher: str | None = None
     epochs: int | None = None
     seeds: int = 1
     seed: int = 0
@@ -222,14 +241,14 @@ class TrainRequest(
             yield NoEffectError("strides", "the study says how it is deployed")
             if self.against is None:
                 yield NoEffectError("space", "the network is one of the study")
-        if self.sets_epochs:
-            yield NoEffectError("epochs", "{settings} epochs=… replaces it")
+        for name in ("epochs", "teacher"):
+            if self.sets(name):
+                yield NoEffectError(name, f"{{settings}} {name}=… replaces it")
         yield from unused_images(self.task, self.data, own=self.study is not None)
 
-    @property
-    def sets_epochs(self) -> bool:
-        """Whether `settings` replace the epochs of the recipe."""
-        return any(each.partition("=")[0].strip() == "epochs" for each in self.settings)
+    def sets(self, name: str) -> bool:
+        """Tell whether `settings` replace this field of the recipe."""
+        return any(each.partition("=")[0].strip() == name for each in self.settings)
 
 
 @dataclass(frozen=True, kw_only=True)

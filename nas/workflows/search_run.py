@@ -17,6 +17,7 @@ from nas.errors import (
     StudyFailedError,
     StudyPausedError,
 )
+from nas.results import StudyResults
 from nas.store import Store
 from nas.study import (
     Study,
@@ -44,7 +45,8 @@ if TYPE_CHECKING:
 class SearchOutcome:
     """The end of a run of a study, after `seconds`; `resume` is the command to continue it.
 
-    `finished` holds the files of a complete study; None if the run was interrupted.
+    `finished` holds the files of a complete study; None if the run was interrupted. `further`
+    is the run of the study that follows it, if there is one.
     """
 
     study: Study
@@ -52,6 +54,7 @@ class SearchOutcome:
     resume: str
     interrupted: bool
     finished: "FinishedStudy | None" = None
+    further: "SearchOutcome | None" = None
 
     @property
     def kept(self) -> str:
@@ -149,8 +152,49 @@ def finish(
             if ready.spec.networks:
                 store.set_state(name, "FAILED")
             raise _none_complete(outcome.study, store.command(f"show {name}"))
+        further = _further(store, outcome.study, best, ready, run, on_event)
+        if further is not None:
+            outcome = replace(outcome, interrupted=further.interrupted, further=further)
+            if further.interrupted:
+                return outcome
         finished = _finish(store, outcome, best, ready, run, on_event)
     return replace(outcome, finished=finished)
+
+
+def _further(
+    store: Store,
+    study: Study,
+    best: Trial,
+    ready: "Preflight",
+    run: RunRequest,
+    on_event: events.Watcher,
+) -> SearchOutcome | None:
+    """Run the study that follows a search, and record in the search what its networks reach.
+
+    None if nothing follows. The study is created at the first call, and continued by a later one.
+    """
+    from nas.workflows.finish_study import test_study
+    from nas.workflows.further_study import begun_study, further_spec, record_further
+    from nas.workflows.preflight_checks import preflight
+
+    name = ready.spec.name
+    if ready.spec.networks or not (ready.spec.teach or ready.spec.real):
+        return None
+    test_study(store, study, best, ready.task, on_event)
+    found = StudyResults(ready.spec, study.trials, store.reports(name))
+    wanted = further_spec(store, found, study.to_confirm())
+    assert wanted is not None
+    alone = replace(run, cpus_per_trial=run.cpus_per_trial or 1.0)  # as in the search
+    own = preflight(wanted, alone)
+    own = own.named(begun_study(store, own.new_spec) or enter(store, own, None, run))
+    try:
+        outcome = finish(store, own, alone, on_event)
+    except BaseException as error:
+        getattr(error, "__notes__", []).clear()  # the search continues, and it with the search
+        raise
+    if outcome.finished is not None:
+        record_further(store, found, outcome.finished.results)
+    return outcome
 
 
 def measure(
@@ -171,7 +215,7 @@ def measure(
     study = Study(ready.spec, store, ready.sampler)
     store.set_state(name, "RUNNING")
     try:
-        interrupted, seconds = _run(store, study, run, folder, on_event)
+        interrupted, seconds = _run(store, study, ready, run, folder, on_event)
     except BaseException as error:
         with suppress(StoreError):  # if the database is unreachable, the first error says so
             failed = isinstance(error, StudyFailedError)
@@ -205,7 +249,12 @@ def _none_complete(study: Study, show: str) -> StudyFailedError:
 
 
 def _run(
-    store: Store, study: Study, run: RunRequest, folder: str, on_event: events.Watcher
+    store: Store,
+    study: Study,
+    ready: "Preflight",
+    run: RunRequest,
+    folder: str,
+    on_event: events.Watcher,
 ) -> tuple[bool, float]:
     """Run the remaining trials; return whether the run was interrupted, and its seconds."""
     on_event(events.TrialsBegin(study))
@@ -214,7 +263,7 @@ def _run(
             return False, 0.0
         from nas.tuner import run as run_trials
 
-        settings = _run_settings(store, study.spec, run, folder, on_event)
+        settings = _run_settings(store, ready, run, folder, on_event)
         outcome = run_trials(study, settings, on_event)
         return outcome.interrupted, outcome.seconds
     finally:
@@ -229,10 +278,13 @@ def _left(study: Study) -> bool:
 
 
 def _run_settings(
-    store: Store, spec: StudySpec, run: RunRequest, folder: str, on_event: events.Watcher
+    store: Store, ready: "Preflight", run: RunRequest, folder: str, on_event: events.Watcher
 ) -> "RunSettings":
     from nas.tuner import RunSettings
     from nas.workflows.preflight_checks import cpus_per_trial, gpus_per_trial
+    from nas.workflows.teachers import teachers_of
+
+    spec = ready.spec
 
     return RunSettings(
         results_dir=run.results_dir,
@@ -249,6 +301,7 @@ def _run_settings(
         study_id=store.uid(spec.name),
         owns_process=run.owns_process,
         abandon=lambda error: _abandon(store, spec.name, run, on_event, error),
+        teachers=teachers_of(store, spec, ready.task) if spec.teachers else (),
     )
 
 

@@ -24,6 +24,7 @@ from nas.workflows.networks import network_in, study_trial, trial_network
 from nas.workflows.requests import ETA, SPACE, RunRequest, TrainRequest
 from nas.workflows.resumption import open_to_run
 from nas.workflows.search_run import SearchOutcome, enter, finish
+from nas.workflows.teachers import teacher_hashes, teacher_names, teachers_of
 
 if TYPE_CHECKING:
     from nas.space import Architecture, Shape
@@ -60,6 +61,7 @@ class _Measuring:
     recipe_name: str
     recipe: "Recipe"
     epochs: int
+    teachers: tuple[str, ...] = ()
 
 
 def train(
@@ -87,6 +89,8 @@ def train(
         if own is not None and change:
             on_event(events.OtherImages(own.name, change))
         with open_to_run(db, on_event) as store:
+            store.look_in(run.results_dir)
+            teachers_of(store, ready.spec, ready.task)  # refuses what cannot teach
             entered = enter(store, ready, request.name, run)
             return finish(store, ready.named(entered), run, on_event)
 
@@ -112,7 +116,7 @@ def _planned(request: TrainRequest, db: str | None) -> tuple[StudySpec, StudySpe
     """Return the study, and the one with the same task that its network comes from, if any."""
     subject = _subject(request, db)
     rival = _rival(request, subject, db) if request.against is not None else None
-    how = _measuring(request, subject)
+    how = _measuring(request, subject, db)
     subject = _with_task_strides(request, subject, how)
     networks = [subject.fixed()]
     texts = {subject.space.name: subject.space.source}
@@ -153,6 +157,7 @@ def _planned(request: TrainRequest, db: str | None) -> tuple[StudySpec, StudySpe
         stride_rule=stated.rule,
         networks=tuple(networks),
         first_seed=request.seed,
+        teachers=how.teachers,
     )
     for architecture in (entry.architecture for entry in spec.fixed):
         spec.deployed_layers(architecture)  # refuses typed strides that do not fit
@@ -228,13 +233,13 @@ def _is_study(name: str, db: str | None) -> bool:
         return False
 
 
-def _measuring(request: TrainRequest, subject: _Subject) -> _Measuring:
+def _measuring(request: TrainRequest, subject: _Subject, db: str | None) -> _Measuring:
     """Read the task and the recipe.
 
     Raises:
         NasError: there is no such task, or no such recipe.
     """
-    from nas.training import load_recipe, override, read_recipe, recipe_name  # loads torch
+    from nas.training import load_recipe, read_recipe, recipe_name  # loads torch
 
     spec = subject.spec
     usual = spec.task if spec is not None else "digits"
@@ -249,14 +254,33 @@ def _measuring(request: TrainRequest, subject: _Subject) -> _Measuring:
     name = recipe_name(request.recipe or kind.recipe, task)
     if own is not None and request.recipe is None:
         recipe = read_recipe(own.recipe, "the study's recipe")
-        epochs = max(recipe.epochs, own.ladder.max_epochs)
+        longest = 0 if request.teacher else recipe.epochs
+        epochs = max(longest, own.ladder.max_epochs)
     else:
         recipe = load_recipe(name)
         epochs = recipe.epochs
-    recipe = override(recipe, request.settings)
-    if request.sets_epochs:
+    recipe, teachers = _taught(request, subject, recipe, db)
+    if request.sets("epochs"):
         epochs = recipe.epochs
-    return _Measuring(task, own, name, recipe, request.epochs or epochs)
+    return _Measuring(task, own, name, recipe, request.epochs or epochs, teachers)
+
+
+def _taught(
+    request: TrainRequest, subject: _Subject, recipe: "Recipe", db: str | None
+) -> tuple["Recipe", tuple[str, ...]]:
+    """Return the recipe with the settings and the teachers of the request, and their names."""
+    from nas.training import override  # loads torch
+
+    if request.teacher is None:
+        recipe = override(recipe, request.settings)
+        if not recipe.teacher:
+            return recipe, ()
+    with open_store(db, create=False, read_only=True) as store:
+        if request.teacher is not None:
+            own = subject.spec.name if subject.spec else None
+            hashes = teacher_hashes(store, request.teacher, own)
+            recipe = override(replace(recipe, teacher=hashes), request.settings)
+        return recipe, teacher_names(store, recipe.text)
 
 
 def _with_task_strides(request: TrainRequest, subject: _Subject, how: _Measuring) -> _Subject:

@@ -16,6 +16,7 @@ pytestmark = pytest.mark.usefixtures("ray_ahead")
 BUDGET = {"budget": "300M-flops"}
 CALLS = [
     ("search", {**BUDGET, "confirm": 0, "seeds": 5}, "seeds"),
+    ("search", {**BUDGET, "confirm": 0, "teach": True}, "teach"),
     ("search", {**BUDGET, "rungs": (2, 4, 8), "epochs": 20}, "epochs"),
     ("search", {**BUDGET, "task": "digits", "rungs": (8,), "eta": 4}, "eta"),
     ("search", {**BUDGET, "task": "digits", "epochs": 1, "eta": 4}, "eta"),
@@ -56,6 +57,7 @@ IDLE = [
     (["train", "--arch", "igcv3-w", "--task", "digits", "--loaders", "2"], "--loaders"),
     (["train", "--arch", "igcv3-w", "--loaders", "2"], "--loaders"),
     (["train", "--arch", "igcv3-w", "--epochs", "3", "--set", "epochs=4"], "--epochs"),
+    (["train", "--arch", "igcv3-w", "--teacher", "s", "--set", "teacher=[]"], "--teacher"),
     (["train", "--arch", "igcv3-w", "--workers", "2", "--max-concurrent", "1"], "--max-concurrent"),
     (["front", "s", "--csv", "--json"], "--csv"),
     ([*SEARCH, "--verbose", "--quiet"], "--verbose"),

@@ -11,9 +11,10 @@ A schedule is scaled to the requested epochs: milestones 200 of 400 become 20 of
 """
 
 import math
+import re
 import tomllib
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import MISSING, dataclass, fields, replace
 from importlib import resources
 from pathlib import Path
@@ -49,6 +50,10 @@ class Recipe:
     none. `accumulation` splits each batch into so many parts, one after another, to save memory;
     batch norms then see one part at a time.
 
+    `teacher` lists the weights of trained networks by their SHA-256: the network learns from their
+    mean outputs too (`nas.training.loop.teaching`), with a share `teacher_weight` of the loss, at
+    `teacher_temperature`.
+
     `crop` and the fields after it apply to images streamed from disk: a crop of a share from
     `crop_least` to 1 of the area (`area`) or of a short side from `crop_least` to 1 times 15/7 of
     the input (`scale`), and jitter of hue (degrees), saturation and lightness (shades of 255).
@@ -80,6 +85,9 @@ class Recipe:
     jitter_saturation: float = 0.0
     jitter_lightness: float = 0.0
     rungs: AtRungs = "continue"
+    teacher: tuple[str, ...] = ()
+    teacher_weight: float = 0.9
+    teacher_temperature: float = 4.0
 
     def lr_at(self, epochs: float, max_epochs: int, rungs: Sequence[int] = ()) -> float:
         """Return the learning rate of the step that ends after `epochs` of `max_epochs`.
@@ -152,6 +160,8 @@ _RANGES: dict[str, tuple[type, float, float]] = {
     "jitter_hue": (float, 0.0, 180.0),
     "jitter_saturation": (float, 0.0, 255.0),
     "jitter_lightness": (float, 0.0, 255.0),
+    "teacher_weight": (float, 0.01, 1.0),
+    "teacher_temperature": (float, 0.1, 100.0),
 }
 _WORDS: dict[str, tuple[str, ...]] = {
     "schedule": ("cosine", "triangular", "step", "exponential"),
@@ -265,6 +275,12 @@ def _made(document: dict[str, object], file: str) -> Recipe:
             f"{file}: accumulation = {recipe.accumulation} gives parts of one image.",
             f"Give {recipe.batch_size // 2} or less, or a greater batch_size.",
         )
+    idle = [name for name in document if name.startswith("teacher_")]
+    if idle and not recipe.teacher:
+        raise TaskError(
+            f"{file}: {idle[0]} has no effect without teachers.",
+            "Leave it out, or name teachers: nas train --teacher STUDY --set teacher_weight=…",
+        )
     return recipe
 
 
@@ -279,8 +295,8 @@ def _value(name: str, value: object, file: str) -> Any:
         value = kind(value) if fits else value
     elif name in _WORDS:
         fits, wanted = value in _WORDS[name], f"one of {', '.join(_WORDS[name])}"
-    elif name == "milestones":
-        fits, wanted = _rising(value), "rising epochs, e.g. [200, 300, 350]"
+    elif name in _LISTS:
+        fits, wanted = _LISTS[name][0](value), _LISTS[name][1]
         value = tuple(value) if isinstance(value, list) else value
     else:
         fits, wanted = isinstance(value, bool), "true or false"
@@ -296,9 +312,23 @@ def _rising(value: object) -> bool:
     return all(one < other for one, other in zip([0, *value], value, strict=False))
 
 
+def _hashes(value: object) -> bool:
+    """Tell whether `value` is a list of different SHA-256 hashes."""
+    if not isinstance(value, list) or len({*map(str, value)}) < len(value):
+        return False
+    return all(isinstance(item, str) and _SHA256.fullmatch(item) for item in value)
+
+
+_SHA256 = re.compile("[0-9a-f]{64}")
+_LISTS: dict[str, tuple[Callable[[object], bool], str]] = {
+    "milestones": (_rising, "rising epochs, e.g. [200, 300, 350]"),
+    "teacher": (_hashes, "the SHA-256 hashes of weights files, each once"),
+}
+
+
 def _show(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, tuple):
-        return f"[{', '.join(map(str, value))}]"
+        return f"[{', '.join(map(_show, value))}]"
     return f'"{value}"' if isinstance(value, str) else repr(value)

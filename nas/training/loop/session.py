@@ -37,6 +37,7 @@ from nas.training.loop.optimiser import make_optimiser
 from nas.training.loop.recipe import Recipe
 from nas.training.loop.stopwatch import Stopwatch, stopwatch
 from nas.training.loop.streamed_batches import StreamFeed
+from nas.training.loop.teaching import Teaching
 from nas.training.loop.weight_average import Average
 from nas.training.network.module import Network, build
 from nas.training.network.weights_file import load_weights, save_weights
@@ -103,6 +104,7 @@ class Session:
         self.device = torch.device(device) if device else default_device()
         self.epoch, self._lr = 0, 0.0
         self.rungs: tuple[int, ...] = ()
+        self._teaching: Teaching | None = None
         self._stopwatch: Stopwatch | None = None
         self._plain = ""  # why PyTorch alone computes the network, if it does
         self._seed = seed
@@ -147,6 +149,10 @@ class Session:
         if self.average:
             accelerate(self.average.network)
 
+    def learn_from(self, teaching: Teaching) -> None:
+        """Train with these teachers, those of the recipe."""
+        self._teaching = teaching
+
     def profile(self) -> None:
         """Measure the time of each part of an epoch, for its `profile`.
 
@@ -176,10 +182,13 @@ class Session:
         `on_step(step, steps)` is called after each step is queued on the device.
 
         Raises:
-            ValueError: the schedule of `max_epochs` is over.
+            ValueError: the schedule of `max_epochs` is over, or the recipe has teachers and
+                `learn_from` was not called.
         """
         if self.epoch >= self.max_epochs:
             raise ValueError(f"all {self.max_epochs} epochs are over")
+        if self.recipe.teacher and self._teaching is None:
+            raise ValueError("the recipe has teachers, the session has none")
         start = time.perf_counter()
         self._lap(None)
         train_loss = self._train_epoch(on_step)
@@ -285,7 +294,10 @@ class Session:
             with nullcontext() if last else unsynchronised(self._trained):
                 with self._precision():
                     logits = self._trained(some)
+                    wanted = self._teaching.probabilities(some) if self._teaching else None
                 loss = learn(logits, theirs, smoothing)
+                if self._teaching is not None and wanted is not None:
+                    loss = self._teaching.loss(loss, logits, wanted)
                 if parts > 1:
                     loss = loss * (len(theirs) / len(labels))
                 self._lap("forward")

@@ -1,0 +1,108 @@
+"""Agreement: whether a short schedule ranks networks like the real training that confirms them.
+
+A search with a short schedule trains every candidate with fewer epochs, or on smaller images, than
+the training that counts. The best ones and the references then have the real training too, in a
+study of their own; a report of each trial, of kind `CONFIRMED`, holds what they reached there.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nas.metrics import metric
+from nas.results.findings import Estimate, StudyResults
+from nas.results.score_audit import band_text, in_band
+from nas.stats import Interval, correlation
+
+CONFIRMED = "confirmed"  # the kind of report
+FEWEST = 8  # networks with both trainings, for a correlation
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """Spearman's `rho` of the results of `n` networks of the `band` by both trainings.
+
+    None for fewer than eight networks, or where one of the two is constant.
+    """
+
+    band: str
+    n: int
+    rho: Interval | None
+
+    def __str__(self) -> str:
+        """Return it as text."""
+        both = f"{self.n} network{'' if self.n == 1 else 's'} at {self.band} with both trainings"
+        if self.n < FEWEST:
+            return f"{both}: too few to compare their ranks, {FEWEST} needed"
+        if self.rho is None:
+            return f"{both}, without differences to rank"
+        value, low, high = self.rho.value, self.rho.low, self.rho.high
+        return f"rank correlation {value:.2f} ({low:.2f} to {high:.2f}) of {both}"
+
+
+def agreement(found: StudyResults) -> Agreement | None:
+    """Return how well the short schedule of a search ranks; None where nothing was confirmed.
+
+    Only networks at 85 to 100 % of the first budget count: over all costs every schedule agrees.
+    """
+    both = [
+        trial
+        for number, (trial, *_) in found.trainings.items()
+        if CONFIRMED in found.reports.get(number, {})
+    ]
+    if not both:
+        return None
+    members = in_band(both, found.spec.budget)
+    short = [own.mean for trial in members if (own := found.estimate(trial.number))]
+    real = [own.mean for trial in members if (own := confirmed(found, trial.number))]
+    rho = correlation(np.array(short), np.array(real), FEWEST)
+    return Agreement(band_text(found.spec.budget), len(members), rho)
+
+
+def confirmed(found: StudyResults, number: int, split: str = "validation") -> Estimate | None:
+    """Return what a network reached by the real training; None where it has none."""
+    report = found.reports.get(number, {}).get(CONFIRMED, {})
+    values = report.get(split)
+    if not values:
+        return None
+    images = report["images"] if split == "test" else None
+    return Estimate.of(metric(found.spec.metrics[0]), values, split, images)
+
+
+def confirmed_lines(found: StudyResults) -> list[tuple[str, str]]:
+    """Return what the real training says of each network and of the short schedule, in words.
+
+    As (label, text); the last is the agreement of both.
+    """
+    lines, short = [], found.metric.short
+    for number, (trial, *_) in found.trainings.items():
+        own, test = confirmed(found, number), confirmed(found, number, "test")
+        if own is not None:
+            report = found.reports[number][CONFIRMED]
+            how = f"{report['recipe']}, {report['epochs']} epochs at {report['input']}"
+            tested = f"; test {short} {test}" if test else ""
+            lines.append(
+                (found.spec.network_name(trial), f"validation {short} {own}{tested} ({how})")
+            )
+    whole = agreement(found)
+    return [*lines, ("short schedule", str(whole))] if whole else lines
+
+
+def agreement_document(found: StudyResults) -> dict[str, Any] | None:
+    """Return the agreement as plain data, with the results of each network by both trainings."""
+    whole = agreement(found)
+    if whole is None:
+        return None
+    rho = whole.rho
+    return {
+        "band": whole.band,
+        "networks": whole.n,
+        "rho": {"value": rho.value, "low": rho.low, "high": rho.high} if rho else None,
+        "text": str(whole),
+        "confirmed": [
+            {**found.reports[number][CONFIRMED], "trial": number}
+            for number in found.trainings
+            if CONFIRMED in found.reports.get(number, {})
+        ],
+    }

@@ -1,0 +1,28 @@
+"""RealTraining: how the networks of a search with a short schedule are confirmed."""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class RealTraining:
+    """The training that a short schedule stands for: its `recipe` as text, for `epochs`.
+
+    `image_size` is the side of its images in pixels, None for that of the task. Each confirmed
+    network is trained under `seeds` seeds.
+    """
+
+    recipe: str
+    epochs: int
+    image_size: int | None
+    seeds: int
+
+    @property
+    def recipe_name(self) -> str:
+        """The name of the recipe."""
+        return self.recipe.partition("\n")[0].removeprefix("# ")
+
+    @classmethod
+    def of(cls, fields: dict[str, Any] | None) -> "RealTraining | None":
+        """Return the training from the fields of a JSON object, if there is one."""
+        return None if fields is None else cls(**fields)

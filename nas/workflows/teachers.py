@@ -1,0 +1,166 @@
+"""The teachers of a training: chosen among the networks of studies, found again by their hashes."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from nas.errors import NasError, WeightsError
+from nas.metrics import metric
+from nas.results import StudyResults
+from nas.space import parse_input
+from nas.store import Store
+from nas.study import StudySpec, Teacher, Trial, file_sha256
+from nas.workflows.networks import study_trial
+from nas.workflows.trained_weights import trial_weights
+
+if TYPE_CHECKING:
+    from nas.training import Task
+
+OWN = "study"  # the word for the study of the network that is taught
+MOST = 5  # teachers of one study: each costs a pass over every batch
+
+
+def best_networks(found: StudyResults) -> list[Trial]:
+    """Return the networks of a study that may teach, the best first, one training of each.
+
+    They are complete candidates and references, in the order of the mean of the reported metric on
+    validation. Of each the first training is taken: the best of its seeds would be a lucky one.
+
+    Raises:
+        NasError: there is none.
+    """
+    reported = metric(found.spec.metrics[0])
+    means = {number: own.mean for number in found.trainings if (own := found.estimate(number))}
+    order = sorted(means, key=lambda number: (reported.loss(means[number]), number))
+    chosen = [found.trainings[number][0] for number in order[:MOST]]
+    if not chosen:
+        raise NasError(
+            f"the study {found.spec.name} has no complete network to teach.",
+            "Name another study after --teacher, or leave it out.",
+        )
+    return chosen
+
+
+def teacher_hashes(store: Store, words: str, own: str | None) -> tuple[str, ...]:
+    """Return the SHA-256 of the weights that `words` name, joined by commas.
+
+    Each is a study, whose best networks are meant, or one trial as STUDY#N. `study` is the study
+    `own`, of the network that is taught.
+
+    Raises:
+        NasError: there is no such study or trial, or it has no weights.
+    """
+    found = [trial for word in words.split(",") for trial in _named(store, word.strip(), own)]
+    return tuple(dict.fromkeys(_sha256(study, trial) for study, trial in found))
+
+
+def teacher_names(store: Store, recipe: str) -> tuple[str, ...]:
+    """Return the trials whose weights the text of a recipe names, as STUDY#N.
+
+    Raises:
+        NasError: no trial of the database has such weights.
+    """
+    from nas.training import read_recipe  # loads torch
+
+    hashes = read_recipe(recipe, "the recipe").teacher
+    return tuple(f"{study}#{number}" for study, number in _trials(store, hashes))
+
+
+def teachers_of(store: Store, spec: StudySpec, task: "Task") -> tuple[Teacher, ...]:
+    """Return the teachers of a study that is trained on `task`, with their weights checked.
+
+    Raises:
+        WeightsError: the weights of one are missing or changed.
+        NasError: one is of another task, or saw other images, in training or validation.
+    """
+    from nas.training import read_recipe
+
+    hashes = read_recipe(spec.recipe, "the study's recipe").teacher
+    found = zip(hashes, _trials(store, hashes), strict=True)
+    return tuple(_teacher(store, sha256, *place, spec, task) for sha256, place in found)
+
+
+def _named(store: Store, word: str, own: str | None) -> Iterable[tuple[str, Trial]]:
+    study, _, number = word.rpartition("#")
+    if study and number.isdecimal():
+        return [(study, study_trial(store, study, int(number))[1])]
+    name = own if word == OWN else word
+    if name is None:
+        raise NasError(
+            "--teacher study names no study: the network is none of a study.",
+            "Name the study: --teacher STUDY",
+        )
+    found = StudyResults(store.spec(name), store.trials(name), store.reports(name))
+    return [(name, trial) for trial in best_networks(found)]
+
+
+def _sha256(study: str, trial: Trial) -> str:
+    if trial.final is None or trial.weights_path is None or trial.weights_sha256 is None:
+        raise NasError(
+            f"trial {trial.number} of {study} is {trial.state.value.lower()}: it has no weights to "
+            "teach with.",
+            "Name a complete trial, or the study alone for its best networks.",
+        )
+    return trial.weights_sha256
+
+
+def _trials(store: Store, hashes: Iterable[str]) -> list[tuple[str, int]]:
+    """Return the study and the number of the first trial with each of these weights."""
+    places = [store.find_weights(sha256) for sha256 in hashes]
+    for sha256, place in zip(hashes, places, strict=True):
+        if place is None:
+            raise NasError(
+                f"no trial in {store.shown} has the weights {sha256[:12]}… of a teacher.",
+                "Name the database of its study with --db, or other teachers with --teacher.",
+            )
+    return [place for place in places if place is not None]
+
+
+def _teacher(
+    store: Store, sha256: str, study: str, number: int, spec: StudySpec, task: "Task"
+) -> Teacher:
+    from nas.training import load_study_task
+
+    theirs, name = store.spec(study), f"{study}#{number}"
+    _check_alike(theirs, name, spec, task)
+    trial = study_trial(store, study, number)[1]
+    try:
+        file = trial_weights(store, theirs, trial)
+    except WeightsError as error:
+        raise WeightsError(f"{name} cannot teach: {error.cause}", error.remedy) from error
+    if file_sha256(file) != sha256:
+        raise WeightsError(
+            f"{name} cannot teach: its weights {file} have changed since they were recorded.",
+            "Restore the original file, or name other teachers with --teacher.",
+        )
+    images = parse_input(theirs.task_input) if theirs.task_input else task.input
+    scaled = task
+    if (images, theirs.limit) != (task.input, spec.limit):
+        scaled = load_study_task(theirs, spec.data_dir)
+    layers = theirs.task_layers(trial.architecture, images, task.outputs)
+    return Teacher(name, str(file), sha256, tuple(layers), scaled.mean, scaled.std)
+
+
+def _check_alike(theirs: StudySpec, name: str, spec: StudySpec, task: "Task") -> None:
+    """Refuse a teacher of other classes, and one that may have seen images of the validation.
+
+    Raises:
+        NasError: it is one of these.
+    """
+    if theirs.task != spec.task:
+        raise NasError(
+            f"the teacher {name} was trained on the task {theirs.task}, not on {spec.task}.",
+            f"Name teachers of a study on {spec.task}.",
+        )
+    images = task.identity
+    held = theirs.data and (theirs.data.digest, theirs.data.val, theirs.data.test)
+    if held and held != (images.digest, images.val, images.test):
+        raise NasError(
+            f"the teacher {name} was trained on other images or classes than this training has.",
+            "Name teachers that were trained on the same images.",
+        )
+    if theirs.seed != spec.seed:
+        raise NasError(
+            f"the study of the teacher {name} has the seed {theirs.seed}, this one {spec.seed}: it "
+            "may have been trained on images of this validation split.",
+            f"Give --seed {theirs.seed}.",
+        )
