@@ -50,8 +50,7 @@ def test_no_score_is_recorded_of_weights_that_are_not_the_trials(nas: Shell) -> 
     shutil.copy(foreign, own)
     done = nas("resume", "study")
     assert done.code == 2
-    assert "trial 0 is not tested" in done.err
-    assert carries(done.err, f"{own.name} … trial 0 of study")
+    assert carries(done.err, f"trial 0 is not tested … {own.name}")
     assert "Pareto front" in done.out
     assert (RESULTS / "study" / "report.html").is_file()
     assert not (RESULTS / "study" / "best").exists()
