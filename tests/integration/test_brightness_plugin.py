@@ -103,8 +103,9 @@ def test_the_exported_files_compute_one_number(nas: Shell) -> None:
     assert outputs.shape == (4, 1)
     code = "import torch, network; print(network.build().eval()(torch.zeros(2, 1, 8, 8)).shape)"
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False
     )
+    assert done.returncode == 0, done.stderr
     assert "[2, 1]" in done.stdout
 
 
