@@ -29,15 +29,22 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
 
 
-# These start Ray, or several training processes, and take longest: they are first, so that the two
-# test processes end at the same time. A file is run by one process, which shares its fixtures.
-RAYS = ("integration", "tuner", "test_python_page.py", "training/test_team.py")
+# The longest files, which start Ray or several processes. They are first, so that the two test
+# processes end at the same time. A file is run by one process, which shares its fixtures.
+LONGEST = (
+    "test_python_page.py", "integration/test_cli_search.py", "integration/test_train.py",
+    "integration/test_search_ray.py", "integration", "tuner", "training/test_team.py",
+)  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the longest files."""
-    tests = Path(__file__).parent
-    items.sort(key=lambda item: not item.path.relative_to(tests).as_posix().startswith(RAYS))
+    items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    path = item.path.relative_to(Path(__file__).parent).as_posix()
+    return next((at for at, name in enumerate(LONGEST) if path.startswith(name)), len(LONGEST))
 
 
 # The Ray that the tests of one folder share; its start and end take as long as a training.
