@@ -10,7 +10,7 @@ from pathlib import Path
 from ray import tune
 
 import nas
-from nas.errors import RayLostError, StoreError
+from nas.errors import InterruptedStudyError, NasError, RayLostError, StoreError
 from nas.interruption import Interruption, interruptible
 from nas.study import (
     Execution,
@@ -62,7 +62,7 @@ class RunSettings:
     folder: str | None = None
     study_id: str = field(default_factory=lambda: secrets.token_hex(8))
     owns_process: bool = True
-    abandon: Callable[[RayLostError], None] = lambda error: None
+    abandon: Callable[[NasError], None] = lambda error: None
     teachers: tuple[Teacher, ...] = ()
 
 
@@ -93,7 +93,7 @@ def run(study: Study, settings: RunSettings, on_event: Watcher = ignore_event) -
     def abandon(error: RayLostError) -> None:
         with suppress(StoreError):
             execution.interrupt()
-        settings.abandon(error)
+        settings.abandon(_ended(error) if interruption() else error)
 
     watch = RayWatch(abandon, local=settings.ray_address is None)
     with (
@@ -118,6 +118,11 @@ def run(study: Study, settings: RunSettings, on_event: Watcher = ignore_event) -
     return RunResult(interruption(), time.monotonic() - began)
 
 
+def _ended(error: RayLostError) -> InterruptedStudyError:
+    """Return the error of a study that a signal ended, together with its Ray."""
+    return InterruptedStudyError(f"interrupted: {error.cause}", error.remedy)
+
+
 def _run_on_tune(
     execution: Execution,
     settings: RunSettings,
@@ -134,7 +139,8 @@ def _run_on_tune(
             _fit(bridge, settings, interruption, scratch, room)
         finally:
             watch.rest()
-    interrupted = interruption() and isinstance(bridge.failure, StoreError)  # as it waited
+    # A signal ends the waiting for a database; one to the whole group ends Ray as well.
+    interrupted = interruption() and isinstance(bridge.failure, StoreError | RayLostError)
     if bridge.failure is not None and not interrupted:
         raise bridge.failure
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from nas.errors import RayLostError
+from nas.errors import NasError
 from nas.store import DatabaseAway, DatabaseBack
 from nas.study import Event as TrialEvent
 
@@ -93,7 +93,7 @@ class Abandoned:
     The study is recorded as interrupted. The event comes from another thread.
     """
 
-    error: RayLostError
+    error: NasError
 
 
 @dataclass(frozen=True, slots=True)

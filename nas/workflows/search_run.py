@@ -12,7 +12,7 @@ from nas.errors import (
     ExportError,
     InterruptedStudyError,
     NameTakenError,
-    RayLostError,
+    NasError,
     StoreError,
     StudyFailedError,
     StudyPausedError,
@@ -306,7 +306,7 @@ def _run_settings(
 
 
 def _abandon(
-    store: Store, name: str, run: RunRequest, on_event: events.Watcher, error: RayLostError
+    store: Store, name: str, run: RunRequest, on_event: events.Watcher, error: NasError
 ) -> None:
     """Record that a study was interrupted, for its main thread waits for a Ray that is lost."""
     error.add_note(continue_line(resume_command(store, name, run)))

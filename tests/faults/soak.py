@@ -36,6 +36,10 @@ from tests.tuner.fakes import AnalyticEvaluator, Wanderer, spec_of
 ROOT = Path(__file__).parents[2]
 CANDIDATES = 12
 EPOCH_SECONDS = 0.3
+KINDS = ("kill worker", "kill driver", "kill raylet", "kill gcs", "stop driver", "signal driver",
+         "restart database")  # fmt: skip
+LOSSES = ("finished trials changed", "counted twice", "failed by the surroundings",
+          "unequal to the undisturbed study", "unfinished studies", "hung drivers")  # fmt: skip
 MOST_LOSSES = 2  # of one trial: the third fails it, as it should
 
 
@@ -258,14 +262,12 @@ def main() -> int:
         "faults": soak.faults,
         "studies": soak.studies,
         "trials": soak.studies * CANDIDATES,
-        **soak.counts,
+        **{name: soak.counts[name] for name in (*KINDS, *LOSSES)},
     }
     print(json.dumps(found, indent=1))  # noqa: T201
     if given.out:
         given.out.write_text(json.dumps(found, indent=1) + "\n")
-    lost = ("finished trials changed", "failed by the surroundings", "counted twice",
-            "unequal to the undisturbed study", "unfinished studies", "hung drivers")  # fmt: skip
-    if not any(soak.counts[name] for name in lost):
+    if not any(soak.counts[name] for name in LOSSES):
         shutil.rmtree(folder)
         return 0
     print(f"see {folder}/driver.log", file=sys.stderr)  # noqa: T201
