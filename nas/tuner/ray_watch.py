@@ -87,7 +87,7 @@ class RayWatch:
         """Tell whether Ray is lost; a port of our own Ray is tried at once."""
         if self.lost is None and self._local:
             for name, address in self._ports.items():
-                if not _listens(address):
+                if _refused(address):
                     self.lost = self._ended(name)
         return self.lost is not None
 
@@ -95,9 +95,11 @@ class RayWatch:
         heard = dict.fromkeys(self._ports, time.monotonic())
         while self.lost is None and not self._over.wait(_PERIOD_SECONDS):
             for name, address in self._ports.items():
-                if _listens(address):
+                refused = _refused(address)
+                if refused is False:
                     heard[name] = time.monotonic()
-                elif time.monotonic() - heard[name] > self._patience:
+                patience = self._patience if refused else _CLUSTER_SECONDS
+                if time.monotonic() - heard[name] > patience:
                     self.lost = self._ended(name)
             turned = self._turned
             if turned is not None and time.monotonic() - turned > _STALL_SECONDS:
@@ -113,9 +115,12 @@ def _error(cause: str) -> RayLostError:
     return RayLostError(cause, "All measurements are kept, and running trials wait again.")
 
 
-def _listens(address: tuple[str, int]) -> bool:
+def _refused(address: tuple[str, int]) -> bool | None:
+    """Tell whether nothing listens there; None if that is unknown, as on a busy machine."""
     try:
         socket.create_connection(address, _CONNECT_SECONDS).close()
+    except ConnectionRefusedError:
+        return True
     except OSError:
-        return False
-    return True
+        return None
+    return False
