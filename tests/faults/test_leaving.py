@@ -80,6 +80,10 @@ def test_a_terminal_that_closes_interrupts_the_study_and_keeps_it(place: Path) -
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_before_the_study_exists_leaves_nothing(place: Path, number: int) -> None:
     driver = Driver(place, *TRAIN, "--epochs", "500")
+    status = Path(f"/proc/{driver.process.pid}/status")
+    caught = 0
+    while not caught >> (number - 1) & 1:  # Python itself catches only SIGINT
+        caught = int(status.read_text().partition("SigCgt:")[2].split()[0], 16)
     time.sleep(0.7)  # while libraries are imported, and Ray starts
     driver.process.send_signal(number)
     code, said = driver.end()

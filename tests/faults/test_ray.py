@@ -6,6 +6,7 @@ import secrets
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,20 +32,31 @@ def test_a_lost_ray_ends_the_run_and_blames_no_trial(place: Path, component: str
     driver = Driver(place, "train", *words, "--name", "own", "--db", "x.db")
     driver.until("epoch 2/5000")
     own = descendants(driver.process.pid)
-    (victim,) = [pid for pid in own if component in Path(f"/proc/{pid}/cmdline").read_text()]
+    (victim,) = [pid for pid in own if program(pid).endswith(component)]
     os.kill(victim, signal.SIGKILL)
     code, said = driver.end()
     assert code == 4, said
     assert "nas: Ray's " in said
     assert said.endswith("Continue with: nas resume own --db x.db\n")
     assert "rpc_client" not in said  # a message of Ray's C++ part
-    assert not [pid for pid in own if Path(f"/proc/{pid}").exists()]
+    until = time.monotonic() + 10
+    while any(map(program, own)) and time.monotonic() < until:
+        time.sleep(0.2)
+    assert not any(map(program, own))
     (row,) = json.loads(run_nas(place, "list", "--json", "--db", "x.db").stdout)
     assert row["state"] == "interrupted"
     assert (row["trials"]["WAITING"], row["trials"]["FAILED"]) == (1, 0)
     shown = run_nas(place, "show", "own", "--trial", "0", "--json", "--db", "x.db").stdout
     assert shown
     assert "worker_lost" not in shown
+
+
+def program(pid: int) -> str:
+    """Return the path of a process's program; empty if it has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().split("\0")[0]
+    except OSError:
+        return ""
 
 
 @pytest.fixture(scope="module")
