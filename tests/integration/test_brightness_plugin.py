@@ -125,12 +125,12 @@ def test_a_search_that_does_not_fit_the_task_is_refused(nas: Shell, words: str, 
     assert "Traceback" not in said
 
 
-def test_a_study_of_a_package_that_is_gone_is_named(nas: Shell, tmp_path: Path) -> None:
-    without = Shell(nas.folder, tmp_path)
-    assert "lamp" in without("list")
-    said = without("show lamp", code=2)
-    assert "brightness_error" in said
-    assert "install" in said
+def test_a_study_of_a_package_that_is_gone_is_named(nas: Shell) -> None:
+    assert "lamp" in run_nas(nas.folder, "list").stdout
+    refused = run_nas(nas.folder, "show", "lamp")
+    assert refused.returncode == 2
+    assert "brightness_error" in refused.stderr
+    assert "install" in refused.stderr
 
 
 def test_the_task_brings_data_loss_and_scores(

@@ -104,18 +104,19 @@ SETTINGS = ("--trials", "5", "--rungs", "1,2", "--seed", "4", "--max-concurrent"
 
 
 @pytest.fixture(scope="module")
-def plain(tmp_path_factory: pytest.TempPathFactory) -> Searched:
+def plain(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Searched:
     """A search as a user types it, from first to last."""
     directory = tmp_path_factory.mktemp("with space")
-    code, out, err = called(directory, *search_words(*SETTINGS))
-    assert code == 0, (out, err)
+    (directory / "my space.toml").write_text(TINY)
+    done = call_here(directory, *search_words(*SETTINGS))
+    assert done.code == 0, done
     database = str(directory / "nas.db")
-    return Searched(directory, database, out, err, stored(database, STUDY))
+    return Searched(directory, database, done.out, done.err, stored(database, STUDY))
 
 
 @pytest.fixture(scope="module")
 def again(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Searched:
-    """The same search with --json elsewhere, on PostgreSQL where there is one."""
+    """The same search in a process of its own with --json, on PostgreSQL where there is one."""
     directory = tmp_path_factory.mktemp("again")
     try:
         database = request.getfixturevalue("postgres").new_url()
@@ -213,7 +214,7 @@ def test_the_best_are_trained_again_and_the_winner_has_the_best_mean(plain: Sear
     assert f"(seed 2 of trial {further[0].replicate_of}) complete" in plain.out
 
 
-def test_another_search_reuses_what_was_measured(cluster: None, plain: Searched) -> None:
+def test_another_search_reuses_what_was_measured(plain: Searched) -> None:
     words = search_words(*SETTINGS, "--study", "second", "--results", "second")
     done = call_here(plain.directory, *words)
     assert (done.code, done.err) == (0, "")
@@ -414,10 +415,8 @@ def troubled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Troubled]:
     directory = tmp_path_factory.mktemp("troubled")
     database = directory / "mine.db"
     run = ("--db", "mine.db", "--results", "my results", "--max-concurrent", "2")
-    first = begin(
-        directory,
-        *search_words("--study", "mine", "--trials", "7", "--rungs", "6", "--confirm", "0", *run),
-    )
+    words = search_words("--study", "mine", "--trials", "7", "--rungs", "6")
+    first = begin(directory, *words, "--confirm", "0", *run)
     until(first, "devices")  # it holds the study from here on
     busy = called(directory, "resume", "mine", *run)
     until(first, "1/8 finished")
