@@ -58,7 +58,7 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
         RAY.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def cluster() -> None:
     """One local Ray for the tests of a folder: runs in this process use it, and leave it."""
     import ray
@@ -69,7 +69,7 @@ def cluster() -> None:
         RAY.enter_context(connected(None))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def ray_ahead() -> None:
     """One local Ray that searches find started; those that are refused leave it to the next."""
     from nas.tuner import started_ahead
