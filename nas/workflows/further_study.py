@@ -56,6 +56,7 @@ def _real_spec(found: StudyResults, real: RealTraining, chosen: Sequence[int]) -
         resolutions=(),
         image_size=real.image_size,
         task_input=None,
+        data=None,  # a new study of its own images
         seeds=real.seeds,
         reference_seeds=real.seeds,
     )
