@@ -66,7 +66,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--space", default="igcv3")
-    parser.add_argument("--budget", default="6M-flops", help="at 3x32x32")
+    parser.add_argument("--budget", default="14M-flops", help="at 3x32x32")
     parser.add_argument("--limit", type=int, default=5000, help="training images")
     parser.add_argument("--trials", type=int, default=5, help="each trained to the end")
     parser.add_argument("--epochs", type=int, default=6)
