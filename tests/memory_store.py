@@ -10,7 +10,7 @@ from typing import Any
 from nas.cost.model import Cost
 from nas.study import results_folder as storage
 from nas.study.spec import StudySpec
-from nas.study.trial import Fault, Measurement, Outcome, Trial, TrialState, trial_notes
+from nas.study.trial import NOTE_REPORT, Fault, Measurement, Outcome, Trial, TrialState, trial_notes
 
 
 class MemoryStore:
@@ -73,8 +73,8 @@ class MemoryStore:
         self._exhausted.add(study)
 
     def notes(self, study: str) -> Mapping[int, str]:
-        """Return the notes on trials, by number."""
-        return trial_notes(self.reports.get(study, {}))
+        """Return the texts of the reports of kind `NOTE_REPORT`, by trial number."""
+        return trial_notes(self.reports.get(study, {}), (NOTE_REPORT,))
 
     def insert_trial(self, study: str, trial: Trial) -> None:
         """Add a trial; its number must be new."""

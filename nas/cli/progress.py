@@ -21,6 +21,7 @@ from nas.study import (
     TrialStarted,
     TrialState,
     WorkersReady,
+    divergence,
 )
 from nas.units import duration, si
 
@@ -37,7 +38,7 @@ class ProgressDisplay:
         self._epochs_before = self._epochs()
         self._ready = time.monotonic()
         self._live: Any = None
-        self._first = True
+        self._first = self._calm = True  # no result, and no warning, has been shown
 
     def __enter__(self) -> "ProgressDisplay":
         """Open the live panel if there is a terminal."""
@@ -62,6 +63,7 @@ class ProgressDisplay:
             if event.note is not None:
                 self._say(event.note)
         elif isinstance(event, TrialMeasured):
+            self._warn(event)
             if spec.networks:
                 self._say(self._epoch(event))
             elif self._first:
@@ -76,6 +78,14 @@ class ProgressDisplay:
             self._say(f"{_label(spec, event.trial)} waits again: {event.reason}")
         elif isinstance(event, TrialStarted) and event.trial.attempt > 1:
             self._say(f"{_label(spec, event.trial)} starts again, attempt {event.trial.attempt}")
+
+    def _warn(self, event: TrialMeasured) -> None:
+        """Print the warning of a training that diverges; of the first one in this run only."""
+        text = divergence(self._study.spec, event.measurement)
+        if text and self._calm:
+            self._calm = False
+            self._say(f"warning: {_label(self._study.spec, event.trial)} {text}; if others do too, "
+                      "give a --recipe with a lower lr")  # fmt: skip
 
     def _epoch(self, event: TrialMeasured) -> str:
         """Return the line for one epoch of a network that is trained to the end."""

@@ -19,7 +19,7 @@ from nas.store.database import Database
 from nas.store.lease import LEASE_SECONDS, Lease
 from nas.store.record import TrialRecord
 from nas.store.studies import StudyState, StudySummary
-from nas.study import StudySpec, Trial, trial_notes
+from nas.study import NOTE_REPORT, StudySpec, Trial, trial_notes
 
 T = TypeVar("T")
 
@@ -290,8 +290,8 @@ class Store(TrialRecord):
         return bool(self._study(study).exhausted)
 
     def notes(self, study: str) -> dict[int, str]:
-        """Return the texts on what was unusual about trials of a study, by number."""
-        return trial_notes(self.reports(study))
+        """Return the texts of the reports of kind `NOTE_REPORT`, by trial number."""
+        return trial_notes(self.reports(study), (NOTE_REPORT,))
 
     def _study(self, name: str) -> sa.Row[Any]:
         return self._database.read(lambda connection: studies.find(connection, name, self._address))

@@ -3,6 +3,7 @@
 from nas.study.circuit_breaker import last_line
 from nas.study.confirmation import Trainings, num_replicates, trainings
 from nas.study.data_identity import UNCHECKED, DataIdentity
+from nas.study.diverging import divergence
 from nas.study.environment_faults import DATA_FAULT, SETUP_FAULT, STORAGE_FAULT, reason_of
 from nas.study.evaluator import (
     Attempt,
@@ -71,6 +72,7 @@ from nas.study.time_profile import (
 )
 from nas.study.trial import (
     NOTE_REPORT,
+    WARNING_REPORT,
     Fault,
     Measurement,
     Outcome,
@@ -93,6 +95,7 @@ __all__ = [
     "TASKS",
     "UNCHECKED",
     "UNCOUNTED",
+    "WARNING_REPORT",
     "Attempt",
     "DataIdentity",
     "Decision",
@@ -140,6 +143,7 @@ __all__ = [
     "comparable",
     "complete_profile",
     "default_rungs",
+    "divergence",
     "early_sides",
     "failure_reason",
     "file_sha256",

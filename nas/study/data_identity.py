@@ -1,6 +1,6 @@
 """DataIdentity: identifies the images of a measurement, so that a change of them is detected."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 UNCHECKED = "{} does not record its images: it is unknown whether they are the same."
@@ -11,13 +11,15 @@ class DataIdentity:
     """The images of a task and their number in each split.
 
     `digest` is equal for equal encoded images with equal labels in the same order, whatever their
-    paths and file names.
+    paths and file names. `classes` is the number of classes; 0 for a task that is no
+    classification, and in records of versions that did not keep it.
     """
 
     digest: str
     train: int
     val: int
     test: int
+    classes: int = field(default=0, compare=False)
 
     @property
     def counts(self) -> str:

@@ -24,6 +24,7 @@ from nas.space import Architecture
 from nas.study import confirmation as confirm
 from nas.study import reuse
 from nas.study.circuit_breaker import break_circuit, last_line
+from nas.study.diverging import warning_reports
 from nas.study.gate import check_record, new_trial
 from nas.study.history import seen
 from nas.study.ports import Sampler, StudyStore
@@ -227,7 +228,7 @@ class Study:
             weights_sha256=outcome.weights_sha256,
             finished_at=datetime.now(UTC),
         )
-        for kind, values in (reports or {}).items():
+        for kind, values in {**(reports or {}), **warning_reports(self.spec, trial)}.items():
             self._store.record_report(self.spec.name, number, kind, values)
         break_circuit(self.spec.name, self.trials)
 

@@ -1,6 +1,6 @@
 """Trial: one architecture being measured, and its measurements."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -9,7 +9,8 @@ from typing import Any, TypeAlias
 from nas.cost import Cost
 from nas.space import Architecture
 
-NOTE_REPORT = "note"  # kind of the report with a text on what was unusual about a trial
+NOTE_REPORT = "note"  # kind of the report on a trial whose batches were halved
+WARNING_REPORT = "warning"  # kind of the report on a trial that diverges
 Reports: TypeAlias = Mapping[int, Mapping[str, Mapping[str, Any]]]  # by trial number and kind
 
 
@@ -146,10 +147,12 @@ class Trial:
         return None if self.last is None else self.last.value(name)
 
 
-def trial_notes(reports: Reports) -> dict[int, str]:
+def trial_notes(
+    reports: Reports, kinds: Sequence[str] = (NOTE_REPORT, WARNING_REPORT)
+) -> dict[int, str]:
     """Return the texts on what was unusual about trials, by trial number."""
-    return {
-        number: str(kinds[NOTE_REPORT]["text"])
-        for number, kinds in reports.items()
-        if NOTE_REPORT in kinds
+    told = {
+        number: [str(own[kind]["text"]) for kind in kinds if kind in own]
+        for number, own in reports.items()
     }
+    return {number: "; ".join(texts) for number, texts in told.items() if texts}

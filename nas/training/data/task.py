@@ -102,7 +102,8 @@ class Task:
     @property
     def identity(self) -> DataIdentity:
         """Which images these are."""
-        return DataIdentity(self.digest, len(self.train), len(self.val), len(self.test))
+        sizes = (len(self.train), len(self.val), len(self.test))
+        return DataIdentity(self.digest, *sizes, self.classes)
 
     @property
     def classes(self) -> int:

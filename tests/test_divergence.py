@@ -1,0 +1,87 @@
+"""The warning about a training that is worse than guessing after its first epoch."""
+
+import math
+
+import pytest
+
+from nas.cli.progress import ProgressDisplay
+from nas.results import StudyResults, study_view, trial_details
+from nas.study import (
+    DataIdentity,
+    Decision,
+    Measurement,
+    Outcome,
+    Study,
+    StudySpec,
+    TrialMeasured,
+    TrialState,
+    divergence,
+)
+from tests.classified import classified
+from tests.memory_store import MemoryStore
+from tests.messages import carries
+from tests.studies import WalkSampler, small_spec
+
+IMAGES = DataIdentity("a" * 64, 64, 8, 8, classes=10)
+
+
+def first_epoch(train_loss: float, epoch: int = 1) -> Measurement:
+    return classified(epoch, 0, 0.9, 2.3, train_loss, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("spec", "measurement", "warned"),
+    [
+        (small_spec(data=IMAGES), first_epoch(2.31), True),
+        (small_spec(data=IMAGES), first_epoch(math.inf), True),
+        (small_spec(data=IMAGES), first_epoch(2.30), False),
+        (small_spec(data=IMAGES), first_epoch(2.31, epoch=2), False),
+        (small_spec(data=DataIdentity("a" * 64, 64, 8, 8)), first_epoch(9.0), False),
+        (small_spec(data=DataIdentity("a" * 64, 64, 8, 8, classes=2)), first_epoch(0.7), True),
+        (small_spec(), first_epoch(9.0), False),
+    ],
+    ids=["above", "infinite", "below", "later", "no classification", "two classes", "unknown"],
+)
+def test_above_the_loss_of_guessing(
+    spec: StudySpec, measurement: Measurement, warned: bool
+) -> None:
+    text = divergence(spec, measurement)
+    assert bool(text) == warned
+    assert not warned or carries(text, f"ln({spec.data.classes if spec.data else 0})")
+
+
+def run(study: Study, losses: list[float], display: ProgressDisplay) -> None:
+    """Run one trial for each first training loss, to its end or to the rung that stops it."""
+    for loss in losses:
+        trial = study.ask()
+        assert trial is not None
+        for epoch in range(1, study.spec.ladder.max_epochs + 1):
+            rung = study.spec.ladder.rung(epoch)
+            found = classified(epoch, rung, 0.5, 1.5, loss if epoch == 1 else 1.0, 1.0)
+            decision = study.record(trial.number, trial.attempt, found)
+            display.watch(TrialMeasured(study.trial(trial.number), found))
+            if decision is Decision.STOP:
+                break
+        state = TrialState.STOPPED if decision is Decision.STOP else TrialState.COMPLETE
+        study.finish(trial.number, trial.attempt, Outcome(state, 1.0))
+
+
+def test_it_is_recorded_with_the_trial_and_shown_once(capsys: pytest.CaptureFixture[str]) -> None:
+    spec, store = small_spec(data=IMAGES, published=False), MemoryStore()
+    store.create_study(spec)
+    study = Study(spec, store, WalkSampler(spec))
+    with ProgressDisplay(study, quiet=False) as display:
+        run(study, [1.5, 2.5, 3.5], display)
+    printed = [line for line in capsys.readouterr().out.splitlines() if "warning" in line]
+    assert len(printed) == 1
+    assert carries(printed[0], "trial 1 … diverges … 2.500 … ln(10) … lr")
+    reports = store.reports[spec.name]
+    found = StudyResults(spec, study.trials, reports)
+    notes = [trial_details(trial, found)["note"] for trial in study.trials]
+    assert notes[0] is None
+    assert [carries(note, "diverges … ln(10)") for note in notes[1:]] == [True, True]
+    points = {point.number: point.note for point in study_view(spec, study.trials, reports).points}
+    assert points[0] is None
+    assert "diverges" in str(points[1])
+    again = Study(spec, store, WalkSampler(spec))
+    assert not any(again.halved(number) for number in range(3))  # it is no note on batches
