@@ -16,6 +16,7 @@ from nas.study.data_identity import DataIdentity
 from nas.study.rungs import Decision
 from nas.study.study import Study
 from nas.study.trial import Outcome, Trial, TrialState
+from nas.training.loop.recipe import load_recipe, read_recipe
 from tests.memory_store import MemoryStore
 from tests.studies import WalkSampler, measurement, small_spec
 
@@ -168,6 +169,21 @@ def test_only_results_on_the_same_images_are_reused(
 def test_an_edited_space_is_another_training(store: MemoryStore, tmp_path: Path) -> None:
     text = small_spec().space_text + "\n# a remark\n"
     assert not any(t.origin for t in second(store, tmp_path, space_text=text))
+
+
+def test_an_old_recipe_is_no_recipe_of_today(tmp_path: Path) -> None:
+    """A stored recipe without the initialisation was trained with the old one."""
+    today = load_recipe("cifar10").text
+    old = today.replace("zero_residuals = true\n", "")
+    assert old != today
+    assert not read_recipe(old, "old").zero_residuals
+    store = MemoryStore()
+    spec = small_spec(name="first", num_trials=8, recipe=f"# cifar10\n{old}")
+    store.create_study(spec)
+    trained(Study(spec, store, WalkSampler(spec)), tmp_path)
+    assert not any(t.origin for t in second(store, tmp_path, recipe=f"# cifar10\n{today}"))
+    alike = second(store, tmp_path, name="third", recipe=f"# cifar10\n{old}")
+    assert {t.origin.partition("/")[0] for t in alike if t.origin} == {"first"}
 
 
 ALIKE = {

@@ -21,6 +21,7 @@ from .loop.devices import describe_devices as describe_devices
 from .loop.devices import is_out_of_memory as is_out_of_memory
 from .loop.devices import prepare_worker as prepare_worker
 from .loop.devices import usual_threads as usual_threads
+from .loop.fitting import fitted as fitted
 from .loop.recipe import Recipe as Recipe
 from .loop.recipe import builtin_recipes as builtin_recipes
 from .loop.recipe import load_recipe as load_recipe

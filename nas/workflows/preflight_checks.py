@@ -18,6 +18,7 @@ from nas.training import (
     Task,
     Team,
     default_device,
+    fitted,
     load_study_task,
     read_recipe,
     usual_threads,
@@ -60,6 +61,8 @@ def preflight(spec: StudySpec, run: RunRequest) -> Preflight:
         choose_formats(run.formats)
     feasible, sampler = _searched(spec)
     task = load_study_task(spec)
+    if spec.data is None:  # a new study: later its recipe is the one that it has recorded
+        spec = _with_recipe(spec, task)
     _check_workers(spec, run, task)
     check_loaders(run.loaders, isinstance(task.train, Files))
     check_images(spec, task.input)
@@ -70,6 +73,7 @@ def preflight(spec: StudySpec, run: RunRequest) -> Preflight:
     return Preflight(replace(spec, task_input=str(task.input)), feasible, sampler, task)
 
 
+<<<<<<< HEAD
 def _check_short(spec: StudySpec, images: Shape) -> None:
     """Refuse a short schedule on images that give the networks other strides.
 
@@ -87,6 +91,14 @@ def _check_short(spec: StudySpec, images: Shape) -> None:
                 f"{theirs.text} on those of {whole} that confirm them.",
                 "Use images of 96 pixels or more for both, or state --task-strides.",
             )
+=======
+def _with_recipe(spec: StudySpec, task: Task) -> StudySpec:
+    """Return `spec` with its recipe fitted to the images and the epochs."""
+    heading = spec.recipe.partition("\n")[0] if spec.recipe.startswith("# ") else ""
+    recipe = read_recipe(spec.recipe, "the study's recipe")
+    text = fitted(recipe, len(task.train), spec.ladder.max_epochs).text
+    return replace(spec, recipe=f"{heading}\n{text}" if heading else text)
+>>>>>>> ebcb4b1 (Fit the default recipes to the schedule, and start residual branches at 0)
 
 
 def gpus_per_trial(run: RunRequest) -> float:

@@ -57,6 +57,13 @@ class Recipe:
     `crop` and the fields after it apply to images streamed from disk: a crop of a share from
     `crop_least` to 1 of the area (`area`) or of a short side from `crop_least` to 1 times 15/7 of
     the input (`scale`), and jitter of hue (degrees), saturation and lightness (shades of 255).
+
+    `zero_residuals` starts the branch of every residual at 0 (`nas.training.network.module.build`);
+    recipes of versions without this field train without it. `clip_norm` is the greatest norm of
+    the gradient of all weights, which is scaled down to it; 0 for no limit.
+
+    `by_schedule` names the fields that a study sets for its number of images and epochs
+    (`nas.training.loop.fitting`): their values here are those for a long schedule.
     """
 
     epochs: int
@@ -88,6 +95,9 @@ class Recipe:
     teacher: tuple[str, ...] = ()
     teacher_weight: float = 0.9
     teacher_temperature: float = 4.0
+    zero_residuals: bool = False
+    clip_norm: float = 0.0
+    by_schedule: tuple[str, ...] = ()
 
     def lr_at(self, epochs: float, max_epochs: int, rungs: Sequence[int] = ()) -> float:
         """Return the learning rate of the step that ends after `epochs` of `max_epochs`.
@@ -137,6 +147,9 @@ class Recipe:
         return "".join(f"{name} = {_show(getattr(self, name))}\n" for name in shown)
 
 
+FITTED = ("batch_size", "lr", "warmup_epochs", "label_smoothing", "bn_batches", "augment")
+"""The fields that `by_schedule` may name."""
+
 _FIELDS = fields(Recipe)
 _NAMES = tuple(field.name for field in _FIELDS)
 _REQUIRED = tuple(field.name for field in _FIELDS if field.default is MISSING)
@@ -155,6 +168,7 @@ _RANGES: dict[str, tuple[type, float, float]] = {
     "rmsprop_epsilon": (float, 1e-10, 10.0),
     "lr_factor": (float, 1e-6, 1.0),
     "ema": (float, 0.0, 0.99999),
+    "clip_norm": (float, 0.0, 1e6),
     "accumulation": (int, 1, 65_536),
     "crop_least": (float, 0.01, 1.0),
     "jitter_hue": (float, 0.0, 180.0),
@@ -231,6 +245,8 @@ def read_recipe(text: str, file: str) -> Recipe:
 def override(recipe: Recipe, settings: Sequence[str]) -> Recipe:
     """Return `recipe` with each of `settings`, such as `lr=0.05` or `schedule=step`, replaced.
 
+    A field that is set is no longer chosen by the schedule.
+
     Raises:
         TaskError: a setting is malformed, names no field, or its value is out of range.
     """
@@ -240,6 +256,8 @@ def override(recipe: Recipe, settings: Sequence[str]) -> Recipe:
         if not separator or not name or not value:
             raise TaskError(f"{setting!r} is not a setting.", "Write field=value, e.g. lr=0.05.")
         document[name] = _parsed(value)
+        if name in document.get("by_schedule", ()):
+            document["by_schedule"].remove(name)
     return _made(document, "the recipe")
 
 
@@ -319,9 +337,17 @@ def _hashes(value: object) -> bool:
     return all(isinstance(item, str) and _SHA256.fullmatch(item) for item in value)
 
 
+def _fields_to_fit(value: object) -> bool:
+    """Tell whether `value` is a list of fields that can be set by the schedule, each once."""
+    if not isinstance(value, list) or not all(name in FITTED for name in value):
+        return False
+    return len(set(value)) == len(value)
+
+
 _SHA256 = re.compile("[0-9a-f]{64}")
 _LISTS: dict[str, tuple[Callable[[object], bool], str]] = {
     "milestones": (_rising, "rising epochs, e.g. [200, 300, 350]"),
+    "by_schedule": (_fields_to_fit, f"a list of fields among {', '.join(FITTED)}"),
     "teacher": (_hashes, "the SHA-256 hashes of weights files, each once"),
 }
 

@@ -109,7 +109,7 @@ class Session:
         self._plain = ""  # why PyTorch alone computes the network, if it does
         self._seed = seed
         self._random = torch.Generator().manual_seed(seed)
-        network = build(layers, self._random)
+        network = build(layers, self._random, recipe.zero_residuals)
         for norm in norms_of(network):
             norm.momentum = recipe.bn_momentum
         self.network: Network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -304,6 +304,8 @@ class Session:
                 loss.backward()  # type: ignore[no-untyped-call]
                 self._lap("backward")
             total += loss.detach()
+        if self.recipe.clip_norm:
+            nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip_norm)
         self.optimiser.step()
         return total
 

@@ -187,18 +187,58 @@ class Network(nn.Module):
         self._serve = serve
 
 
-def build(layers: Sequence[Layer], generator: torch.Generator | None = None) -> Network:
+def build(
+    layers: Sequence[Layer],
+    generator: torch.Generator | None = None,
+    zero_residuals: bool = False,
+) -> Network:
     """Return the initialised network of `layers`; `generator` (CPU) draws its weights.
 
-    Residuals that are followed only by a ReLU begin as identities: the scale of their last batch
-    norm is 0 (Goyal et al. 2017). No batch norm follows such a sum, so that
-    otherwise a classifier after many of them would diverge.
+    With `zero_residuals` the branch of every residual starts at 0, so that its block starts as the
+    identity: the scale of the branch's last batch norm is 0 (Goyal et al. 2017). The sums of a
+    stage then do not grow with its depth. Without it, this holds only for sums that are read by a
+    ReLU alone: no batch norm follows them, and a classifier after many of them would diverge.
     """
     network = Network(layers)
     initialise(network, generator)
-    for name in _rectified_residuals(layers):
+    zeroed = residual_norms(layers) if zero_residuals else _rectified_residuals(layers)
+    for name in zeroed:
         nn.init.zeros_(network.get_parameter(f"{name}.weight"))
     return network
+
+
+def residual_norms(layers: Sequence[Layer]) -> list[str]:
+    """Return the last batch norm of the branch of each residual of `layers`.
+
+    A residual is a sum of a branch and a shortcut, which is the input of the branch or its
+    projection by a convolution and a batch norm. A branch that ends in a ReLU is left out: at 0 a
+    ReLU has no gradient, so that the branch could never learn.
+    """
+    named = {layer.name: layer for layer in layers}
+    found = []
+    for layer in layers:
+        if isinstance(layer, Add):
+            branch, shortcut = (named[name] for name in layer.inputs)
+            while isinstance(branch, Shuffle):
+                branch = named[branch.inputs[0]]
+            while isinstance(shortcut, BatchNorm | Conv) and not _reads(branch, shortcut, named):
+                shortcut = named[shortcut.inputs[0]]
+            if isinstance(branch, BatchNorm) and _reads(branch, shortcut, named):
+                found.append(branch.name)
+    return found
+
+
+def _reads(layer: Layer, other: Layer, named: Mapping[str, Layer]) -> bool:
+    """Tell whether `layer` depends on `other`, directly or through other layers."""
+    waiting, seen = list(layer.inputs), set[str]()
+    while waiting:
+        name = waiting.pop()
+        if name == other.name:
+            return True
+        if name not in seen:
+            seen.add(name)
+            waiting += named[name].inputs
+    return False
 
 
 def _rectified_residuals(layers: Sequence[Layer]) -> list[str]:
