@@ -58,3 +58,12 @@ def test_the_number_of_classes_is_stored_with_the_images(tmp_path: Path) -> None
     spec = ready(tmp_path).new_spec
     assert spec.data is not None
     assert spec.data.classes == 10
+
+
+def test_the_training_that_confirms_is_fitted_to_its_own_epochs(tmp_path: Path) -> None:
+    spec = ready(tmp_path, epochs=4, confirm_recipe="short").new_spec
+    assert spec.real is not None
+    real = read_recipe(spec.real.recipe, "the real recipe")
+    assert spec.real.epochs == real.epochs == 30
+    assert (real.augment, recipe_of(spec).augment) == (True, False)
+    assert real.batch_size == 32

@@ -62,7 +62,7 @@ def preflight(spec: StudySpec, run: RunRequest) -> Preflight:
     feasible, sampler = _searched(spec)
     task = load_study_task(spec)
     if spec.data is None:  # a new study: later its recipe is the one that it has recorded
-        spec = _with_recipe(spec, task)
+        spec = _with_recipes(spec, len(task.train))
     _check_workers(spec, run, task)
     check_loaders(run.loaders, isinstance(task.train, Files))
     check_images(spec, task.input)
@@ -73,7 +73,6 @@ def preflight(spec: StudySpec, run: RunRequest) -> Preflight:
     return Preflight(replace(spec, task_input=str(task.input)), feasible, sampler, task)
 
 
-<<<<<<< HEAD
 def _check_short(spec: StudySpec, images: Shape) -> None:
     """Refuse a short schedule on images that give the networks other strides.
 
@@ -91,14 +90,22 @@ def _check_short(spec: StudySpec, images: Shape) -> None:
                 f"{theirs.text} on those of {whole} that confirm them.",
                 "Use images of 96 pixels or more for both, or state --task-strides.",
             )
-=======
-def _with_recipe(spec: StudySpec, task: Task) -> StudySpec:
-    """Return `spec` with its recipe fitted to the images and the epochs."""
-    heading = spec.recipe.partition("\n")[0] if spec.recipe.startswith("# ") else ""
-    recipe = read_recipe(spec.recipe, "the study's recipe")
-    text = fitted(recipe, len(task.train), spec.ladder.max_epochs).text
-    return replace(spec, recipe=f"{heading}\n{text}" if heading else text)
->>>>>>> ebcb4b1 (Fit the default recipes to the schedule, and start residual branches at 0)
+
+
+def _with_recipes(spec: StudySpec, images: int) -> StudySpec:
+    """Return `spec` with its recipe, and that of its confirmation, fitted to their schedules."""
+    real = spec.real
+    if real is not None:
+        real = replace(real, recipe=_fitted_text(real.recipe, images, real.epochs))
+    return replace(
+        spec, recipe=_fitted_text(spec.recipe, images, spec.ladder.max_epochs), real=real
+    )
+
+
+def _fitted_text(text: str, images: int, epochs: int) -> str:
+    """Return the recipe in `text` fitted to the schedule, below the same heading."""
+    heading = text.partition("\n")[0] + "\n" if text.startswith("# ") else ""
+    return heading + fitted(read_recipe(text, "the study's recipe"), images, epochs).text
 
 
 def gpus_per_trial(run: RunRequest) -> float:
