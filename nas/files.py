@@ -1,4 +1,8 @@
-"""Atomic and lasting writes of files."""
+"""Atomic and lasting writes of files.
+
+Every file that nas writes for the user has the permissions that the umask leaves to a new file:
+the database, weights, reports and exports alike. `umask 077` keeps all of them private.
+"""
 
 import os
 import secrets
@@ -17,10 +21,25 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
     # file would truncate each other's published file, which others may have mapped.
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
     try:
+        mode = new_file(temporary)
         write(temporary)
+        temporary.chmod(mode)  # some libraries replace the file by one of their own mode
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def new_file(path: Path) -> int:
+    """Create an empty file, and return its permissions, which the umask determines.
+
+    Raises:
+        OSError: it exists, or cannot be created.
+    """
+    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+    try:
+        return os.fstat(descriptor).st_mode & 0o777
+    finally:
+        os.close(descriptor)
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -62,8 +62,10 @@ def _downloaded(kind: Batches) -> Source:
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".writing-") as place:
-                _download(kind, Path(place))
-                _publish(kind, Path(place), folder)
+                whole = Path(place) / folder.name  # with the permissions of any new folder
+                whole.mkdir()
+                _download(kind, whole)
+                _publish(kind, whole, folder)
         except (OSError, RuntimeError) as error:
             raise TaskError(
                 f"{kind.title} cannot be downloaded to {folder} ({str(error)[:160]}).",
