@@ -3,10 +3,15 @@
 A lease expires unless its holder renews it; each new holder gets a higher epoch, and every write of
 a study is checked against the epoch in the same transaction (a fencing token, as in Kleppmann,
 "How to do distributed locking", 2016).
+
+The age of a lease is measured by the monotonic clock if its holder was started since this machine
+booted, otherwise by the clock of the database, which may be set back: then the next process that
+asks for the study dates the lease again, and it expires from there.
 """
 
 import contextlib
 import threading
+import time
 import uuid
 from datetime import datetime, timedelta
 from typing import Any, Self
@@ -15,7 +20,7 @@ import sqlalchemy as sa
 
 from nas.errors import StoreError, StudyBusyError
 from nas.store.database import Database, now
-from nas.store.process_identity import Process, has_ended, this_process
+from nas.store.process_identity import Process, has_ended, same_boot, this_process
 from nas.store.tables import LEASE, STUDY
 
 LEASE_SECONDS = 30.0
@@ -23,6 +28,7 @@ LEASE_SECONDS = 30.0
 # Compiled once: they are in every write, and building one takes as long as executing it.
 _BUMPED = sa.update(STUDY).values(seq=STUDY.c.seq + 1)
 _LOCKED = _BUMPED.where(STUDY.c.name == sa.bindparam("study")).returning(STUDY.c.id)
+_OWNED = sa.update(LEASE).where(LEASE.c.study_id == sa.bindparam("study"))
 _HELD = sa.select(LEASE).where(LEASE.c.study_id == sa.bindparam("study"))
 
 
@@ -50,7 +56,10 @@ class Lease:
             StoreError: the database cannot be written.
         """
         lease = cls(database, study_id, uuid.uuid4().hex, seconds)
-        lease.epoch = database.write(lambda connection: lease._claim(connection, name))
+        found = database.write(lambda connection: lease._claim(connection, name))
+        if isinstance(found, StudyBusyError):
+            raise found
+        lease.epoch = found
         lease._heart.start()
         return lease
 
@@ -76,14 +85,17 @@ class Lease:
         with contextlib.suppress(StoreError):  # the lease expires; do not hide the first error
             self.release()
 
-    def _claim(self, connection: sa.Connection, name: str) -> int:
+    def _claim(self, connection: sa.Connection, name: str) -> int | StudyBusyError:
         connection.execute(_BUMPED.where(STUDY.c.id == self._study_id))
         row = connection.execute(_HELD, {"study": self._study_id}).one_or_none()
         moment = now(connection)
         if row is not None and row.token == self._token:
             return int(row.epoch)  # a repeated write that was already committed
         if row is not None and is_live(row, moment):
-            raise busy(name, row, moment)
+            if _silence(row, moment) < 0:
+                dated = {"renewed_at": moment, "expires_at": moment + _length(row)}
+                connection.execute(_OWNED.values(dated), {"study": self._study_id})
+            return busy(name, row, moment)
         process = this_process()
         values: dict[str, Any] = {
             "epoch": 1 if row is None else row.epoch + 1,
@@ -93,14 +105,12 @@ class Lease:
             "place": process.place,
             "born": process.born,
             "acquired_at": moment,
-            "renewed_at": moment,
-            "expires_at": moment + timedelta(seconds=self._seconds),
+            **self._dates(moment),
         }
         if row is None:
             connection.execute(sa.insert(LEASE).values(study_id=self._study_id, **values))
         else:
-            owned = sa.update(LEASE).where(LEASE.c.study_id == self._study_id)
-            connection.execute(owned.values(values))
+            connection.execute(_OWNED.values(values), {"study": self._study_id})
         return int(values["epoch"])
 
     def _beat(self) -> None:
@@ -113,10 +123,13 @@ class Lease:
                 return
 
     def _renew(self, connection: sa.Connection) -> bool:
-        moment = now(connection)
-        expires = moment + timedelta(seconds=self._seconds)
-        result = connection.execute(self._mine().values(renewed_at=moment, expires_at=expires))
+        result = connection.execute(self._mine().values(self._dates(now(connection))))
         return result.rowcount == 1
+
+    def _dates(self, moment: datetime) -> dict[str, Any]:
+        """Return the values of a lease that is renewed at `moment`."""
+        expires = moment + timedelta(seconds=self._seconds)
+        return {"renewed_at": moment, "expires_at": expires, "ticks": time.monotonic()}
 
     def _mine(self) -> sa.Update:
         mine = (LEASE.c.study_id == self._study_id, LEASE.c.token == self._token)
@@ -148,18 +161,37 @@ def fence(connection: sa.Connection, study_id: int, name: str, epoch: int | None
 
 def is_live(row: sa.Row[Any], moment: datetime) -> bool:
     """Tell whether the holder of a lease may still be running at `moment`."""
-    if row.token is None or row.expires_at <= moment:
+    if row.token is None or _silence(row, moment) >= _length(row).total_seconds():
         return False
-    return not has_ended(Process(row.host, row.pid, row.place, row.born))
+    return not has_ended(_holder(row))
 
 
 def busy(name: str, row: sa.Row[Any], moment: datetime) -> StudyBusyError:
     """Return the error that names the process that holds a study."""
-    held = (moment - row.acquired_at).total_seconds()
-    silent = (moment - row.renewed_at).total_seconds()
+    silent = _silence(row, moment)
+    held = max(silent, (moment - row.acquired_at).total_seconds())
+    age = f", for {held:.0f} s so far (last heartbeat {silent:.0f} s ago)"
+    if silent < 0:
+        age = " (the clock was set back since its last heartbeat)"
     return StudyBusyError(
-        f"the study {name} is run by process {row.pid} on {row.host}, for {held:.0f} s so far "
-        f"(last heartbeat {silent:.0f} s ago).",
+        f"the study {name} is run by process {row.pid} on {row.host}{age}.",
         "Wait for it or stop it there before you continue (or search under another name with "
         "--study).",
     )
+
+
+def _holder(row: sa.Row[Any]) -> Process:
+    return Process(row.host, row.pid, row.place, row.born)
+
+
+def _length(row: sa.Row[Any]) -> timedelta:
+    length: timedelta = row.expires_at - row.renewed_at
+    return length
+
+
+def _silence(row: sa.Row[Any], moment: datetime) -> float:
+    """Return the seconds since a lease was renewed; negative if the clock was set back since."""
+    if row.ticks is not None and same_boot(_holder(row)) and time.monotonic() >= row.ticks:
+        return time.monotonic() - float(row.ticks)
+    silent: float = (moment - row.renewed_at).total_seconds()
+    return silent

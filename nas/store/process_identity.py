@@ -43,12 +43,26 @@ def has_ended(process: Process) -> bool:
     return bool(born and process.born) and born != process.born
 
 
+def same_boot(process: Process) -> bool:
+    """Tell whether `process` has the monotonic clock of this process: the same boot of a kernel."""
+    boot = _boot()
+    return boot is not None and process.place.startswith(f"{boot} ")
+
+
+def _boot() -> str | None:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return None
+
+
 def _place() -> str:
     try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
+        namespace = Path("/proc/self/ns/pid").readlink()
     except OSError:
         return socket.gethostname()
+    boot = _boot()
+    return socket.gethostname() if boot is None else f"{boot} {namespace}"
 
 
 def _born(pid: int) -> str | None:

@@ -130,6 +130,7 @@ LEASE = sa.Table(
     sa.Column("acquired_at", UtcTime, nullable=False),
     sa.Column("renewed_at", UtcTime, nullable=False),
     sa.Column("expires_at", UtcTime, nullable=False),
+    sa.Column("ticks", sa.Double),  # the holder's monotonic clock at the last renewal
 )
 
 TRIAL = sa.Table(

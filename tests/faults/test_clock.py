@@ -1,0 +1,101 @@
+"""The clock is set back or forward: a lease keeps its length, and its age is never negative."""
+
+import re
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nas.errors import StudyBusyError
+from nas.store import open_store
+from nas.store.database import Database
+from nas.store.database_url import read_address
+from nas.store.lease import busy, is_live
+from nas.store.process_identity import this_process
+from nas.store.tables import LEASE
+from nas.study.spec import StudySpec
+from tests.conftest import ROOT
+from tests.store.rows import VERSIONS
+
+SECONDS = 1.5
+HOLDER = f"""
+import sys
+from nas.store import open_store
+store = open_store(sys.argv[1])
+store.acquire("small", seconds={SECONDS})
+print("ready", flush=True)
+sys.stdin.readline()
+"""
+TIMES = ("acquired_at", "renewed_at", "expires_at")
+BOOT, _, NAMESPACE = this_process().place.partition(" ")
+
+
+def leave_lease(url: str, spec: StudySpec, place: str, seconds: float) -> None:
+    """Let a process die that held the study at `place`; then the clock is set by `seconds`."""
+    with open_store(url) as store:
+        store.create_study(spec, VERSIONS)
+    words = [sys.executable, "-c", HOLDER, url]
+    with subprocess.Popen(
+        words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        process.kill()
+
+    def change(connection: sa.Connection) -> None:
+        row = connection.execute(sa.select(LEASE)).one()._asdict()
+        moved = {name: row[name] - timedelta(seconds=seconds) for name in TIMES}
+        connection.execute(sa.update(LEASE).values(place=place, **moved))
+
+    database = Database(read_address(url), read_only=False, patience=5.0)
+    database.write(change)
+    database.close()
+
+
+@pytest.mark.parametrize("hours", [-2, 2])
+@pytest.mark.parametrize("place", [f"{BOOT} pid:[1]", "another-boot pid:[1]"])
+def test_a_study_is_free_after_the_length_of_its_lease(
+    store_url: str, spec: StudySpec, place: str, hours: float
+) -> None:
+    leave_lease(store_url, spec, place, 3600.0 * hours)
+    known = place.startswith(BOOT) or hours < 0
+    with open_store(store_url) as store:
+        if known:
+            with pytest.raises(StudyBusyError) as held:
+                store.acquire("small", seconds=SECONDS)
+            assert not re.search(r"-\d", held.value.cause)
+            time.sleep(SECONDS + 0.1)
+        with store.acquire("small", seconds=SECONDS):
+            store.set_state("small", "RUNNING")
+
+
+@given(
+    renewed=st.floats(-1e6, 1e6),
+    acquired=st.floats(0.0, 1e6),
+    ticks=st.none() | st.floats(-1e6, 1e6),
+    place=st.sampled_from([f"{BOOT} pid:[1]", "another-boot pid:[1]"]),
+)
+def test_no_age_is_negative(
+    renewed: float, acquired: float, ticks: float | None, place: str
+) -> None:
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    last = moment - timedelta(seconds=renewed)
+    row: Any = SimpleNamespace(
+        token="t", host="h", pid=1, place=place, born="1",
+        acquired_at=last - timedelta(seconds=acquired), renewed_at=last,
+        expires_at=last + timedelta(seconds=30),
+        ticks=None if ticks is None else time.monotonic() - ticks,
+    )  # fmt: skip
+    told = busy("small", row, moment).cause
+    assert not re.search(r"-\d", told), told
+    if place.startswith(BOOT) and ticks is not None and ticks >= 0:
+        assert is_live(row, moment) == (ticks < 30)
+    elif renewed >= 0:
+        assert is_live(row, moment) == (renewed < 30)
