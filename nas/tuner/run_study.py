@@ -24,6 +24,7 @@ from nas.study import (
 )
 from nas.tuner.connection import capacity, connected, environment
 from nas.tuner.local_ray import EVALUATOR
+from nas.tuner.node_probe import probe_nodes
 from nas.tuner.ray_watch import RayWatch
 from nas.tuner.scratch import moved_note
 from nas.tuner.tune_bridge import Bridge, StudyScheduler, StudySearcher, StudyStopper
@@ -82,7 +83,8 @@ def run(study: Study, settings: RunSettings, on_event: Watcher = ignore_event) -
 
     Raises:
         StudyFailedError: the trials keep failing; everything so far is recorded.
-        StudyPausedError: a disk, a folder or data failed; running trials wait again.
+        StudyPausedError: a disk, a folder or data failed, or a node of the cluster does not see
+            the results folder; running trials wait again.
         StoreError: the connection to the store was lost.
         RayLostError: Ray ended or does not answer.
         NasError: the cluster cannot be reached, or is too small for one trial.
@@ -106,15 +108,18 @@ def run(study: Study, settings: RunSettings, on_event: Watcher = ignore_event) -
     ):
         interruption.arm()
         watch.start()
+        plan = _plan(study, settings)
+        if settings.ray_address is not None:
+            folder = Path(plan.results_dir, plan.folder)
+            probe_nodes(folder, plan.study_id, interrupted=interruption)
         if settings.workers > 1:
             from nas.tuner.train_workers import WorkerTeam  # loads Ray Train
 
             on_event(WorkersReady(1, moved_note(scratch)))
-            plan = _plan(study, settings)
             team = WorkerTeam(settings.workers, settings.cpus_per_trial, plan, scratch)
             team.run(execution, interruption, watch)
         else:
-            _run_on_tune(execution, settings, interruption, (watch, scratch))
+            _run_on_tune(execution, plan, settings, interruption, (watch, scratch))
     return RunResult(interruption(), time.monotonic() - began)
 
 
@@ -125,6 +130,7 @@ def _ended(error: RayLostError) -> InterruptedStudyError:
 
 def _run_on_tune(
     execution: Execution,
+    plan: WorkerPlan,
     settings: RunSettings,
     interruption: Interruption,
     of_ray: tuple[RayWatch, Path],
@@ -132,7 +138,6 @@ def _run_on_tune(
     watch, scratch = of_ray
     room = capacity(settings.cpus_per_trial, settings.gpus_per_trial, settings.max_concurrent)
     execution.emit(WorkersReady(room(), moved_note(scratch)))
-    plan = _plan(execution.study, settings)
     bridge = Bridge(execution, plan, room, settings.report_timeout, watch)
     if not interruption():
         try:
