@@ -15,6 +15,7 @@
     └── StoreError (4)               a database that cannot be reached, read or written
         ├── StaleWriteError          a write that contradicts the record
         ├── NameTakenError           a new study whose name another one has
+        ├── DatabaseLostError        a database file that was deleted or replaced while in use
         ├── StudyBusyError (5)       another process is running this study
         └── SchemaError (6)          a database of another version
 
@@ -23,6 +24,7 @@ The number in brackets is the exit code of the command line.
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 
 class NasError(ValueError):
@@ -128,6 +130,15 @@ class StaleWriteError(StoreError):
 
 class NameTakenError(StoreError):
     """A new study whose name another study of the database has."""
+
+
+class DatabaseLostError(StoreError):
+    """A database file that was deleted or replaced while in use; its records are in `copy`."""
+
+    def __init__(self, cause: str, remedy: str, copy: Path | None = None) -> None:
+        """Keep the path of the rescued database; None if there is none."""
+        super().__init__(cause, remedy)
+        self.copy = copy
 
 
 class StudyBusyError(StoreError):

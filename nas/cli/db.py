@@ -1,8 +1,14 @@
-"""`nas db`: manage the database."""
+"""`nas db`: upgrade, check and back up the database."""
+
+from dataclasses import asdict
+from pathlib import Path
 
 import click
 
 from nas.cli import options, output
+from nas.units import size_in_bytes
+
+_MOST = 20  # faults and files that are printed
 
 
 @click.group()
@@ -11,7 +17,7 @@ def db() -> None:
 
     \b
     Example:
-      nas db upgrade --db nas.db
+      nas db check --db nas.db
     """
 
 
@@ -38,3 +44,63 @@ def upgrade(db: str | None) -> None:
             "study has their search space: they are kept in the table nas_old_training, and their "
             "weights and reports in their folders"
         )
+
+
+@db.command()
+@options.results("Results directory of the studies, if it was moved.")
+@options.database
+@options.as_json
+def check(results_dir: Path, db: str | None, json_: bool) -> None:
+    """Check that the database is sound, and every weights file is there and unchanged.
+
+    Nothing is changed. The exit code is 4 if the database is damaged, 2 if records cannot be read
+    or weights are missing or changed. Weights files that no trial records are listed.
+
+    \b
+    Example:
+      nas db check
+      nas db check --db postgresql+psycopg://me@host/nas --results /shared/results
+    """
+    from nas.errors import WeightsError
+    from nas.store import check_store
+
+    found = check_store(db, results_dir)
+    if json_:
+        output.echo_json(asdict(found))
+    else:
+        studies = f"{found.studies:,} {'study' if found.studies == 1 else 'studies'}"
+        trials, files = output.plural(found.trials, "trial"), output.plural(found.weights, "file")
+        click.echo(f"checked {studies}, {trials}, {files} of weights")
+        for line in _some([f"{path} is recorded by no trial" for path in found.orphans]):
+            click.echo(line)
+        for line in _some(list(map(str, found.faults))):
+            click.echo(line, err=True)
+    if found.faults:
+        raise WeightsError(
+            f"{output.plural(len(found.faults), 'record')} cannot be used.",
+            "Restore the files from a backup, or name their folder: --results DIR",
+        )
+
+
+@db.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--force", is_flag=True, help="Replace an existing file.")
+@options.database
+def backup(file: Path, force: bool, db: str | None) -> None:
+    """Copy an SQLite database into FILE, also while studies run; the copy is checked.
+
+    Weights are not in the database: copy the results folder too.
+
+    \b
+    Example:
+      nas db backup nas-monday.db
+    """
+    from nas.store import back_up
+
+    click.echo(f"wrote {file}: {size_in_bytes(back_up(db, file, force))}")
+
+
+def _some(lines: list[str]) -> list[str]:
+    """Return the first lines, and one that counts the others."""
+    more = [f"and {len(lines) - _MOST:,} more"] if len(lines) > _MOST else []
+    return [*lines[:_MOST], *more]

@@ -8,7 +8,7 @@ all stages agree. "_" is the value of a choice in a stage of depth 0:
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TypeAlias
@@ -32,6 +32,31 @@ class Architecture:
     space: str
     keys: tuple[str, ...]
     stages: tuple[StageValues, ...]
+
+    @classmethod
+    def unread(
+        cls, space: str, keys: tuple[str, ...], arch_id: str, read: Callable[[], "Architecture"]
+    ) -> "Architecture":
+        """Return an architecture whose stages `read` returns when they are needed first.
+
+        Of large studies, most architectures are never looked at.
+        """
+        self = object.__new__(cls)
+        self.__dict__.update(space=space, keys=keys, arch_id=arch_id, _read=read)
+        return self
+
+    def __getattr__(self, name: str) -> tuple[StageValues, ...]:
+        """Return the stages of an architecture that was unread."""
+        if name != "stages" or "_read" not in self.__dict__:
+            raise AttributeError(f"an architecture has no {name}")
+        stages: tuple[StageValues, ...] = self.__dict__["_read"]().stages
+        self.__dict__["stages"] = stages
+        del self.__dict__["_read"]
+        return stages
+
+    def __getstate__(self) -> dict[str, object]:
+        """Return what is pickled: the values, not how they are read."""
+        return {"space": self.space, "keys": self.keys, "stages": self.stages}
 
     def choices(self, stage: int) -> dict[str, Value | None]:
         """Return the choices of one stage by name."""

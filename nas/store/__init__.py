@@ -1,5 +1,7 @@
 """The store: the only record of studies, in SQLite or PostgreSQL; only room with SQLAlchemy."""
 
+from nas.store.backup import back_up
+from nas.store.checking import Checked, check_store
 from nas.store.database import without_collecting
 from nas.store.database_url import Address, read_address
 from nas.store.lease import Lease
@@ -11,6 +13,7 @@ from nas.store.studies import StudyState, StudySummary, is_name
 
 __all__ = [
     "Address",
+    "Checked",
     "DatabaseAway",
     "DatabaseBack",
     "Lease",
@@ -18,6 +21,8 @@ __all__ = [
     "StudyState",
     "StudySummary",
     "Upgraded",
+    "back_up",
+    "check_store",
     "is_name",
     "open_store",
     "read_address",

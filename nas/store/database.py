@@ -1,16 +1,20 @@
 """Database: atomic transactions that raise StoreErrors, and wait for a lost connection."""
 
 import gc
+import sqlite3
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
-from nas.errors import StoreError
-from nas.store.database_url import BUSY_SECONDS, Address, make_engine
+from nas.errors import DatabaseLostError, StoreError
+from nas.store.database_file import BUSY_SECONDS, DatabaseFile
+from nas.store.database_url import Address, make_engine, read_address
 from nas.store.outage import Outage, OutageWatcher, ignore_outage
 
 T = TypeVar("T")
@@ -25,6 +29,9 @@ class Database:
     is called. A write is repeated even if it was already committed: `work` must leave rows that it
     finds written alone. The first transaction is not repeated, since the address may be wrong, nor
     is any if the database is `read_only`.
+
+    If an SQLite file is deleted or replaced while it is open, every write is still committed, to a
+    copy of the file (`nas.store.database_file`), and then raises a DatabaseLostError.
     """
 
     def __init__(
@@ -42,7 +49,14 @@ class Database:
         self.patience = 0.0 if read_only else patience
         self._watch = watch
         self._reached = False
-        engine = make_engine(address, read_only=read_only, foreign_keys=foreign_keys)
+        path = None if read_only else address.path
+        self._file = DatabaseFile(path, address.shown) if path else None
+        self._copy: Database | None = None
+        self._lost: DatabaseLostError | None = None
+        self.rebuild: Callable[[Path], None] | None = None  # for a lost file without a copy
+        engine = make_engine(
+            address, read_only=read_only, foreign_keys=foreign_keys, file=self._file
+        )
         reading = {} if address.path else {"isolation_level": "REPEATABLE READ"}
         self._reader = engine.execution_options(**reading)
         self._writer = engine.execution_options(write=True)
@@ -54,6 +68,8 @@ class Database:
         Raises:
             StoreError: the database cannot be reached or read.
         """
+        if self._copy is not None:
+            return self._copy.read(work)
 
         def transaction() -> T:
             with self._reader.begin() as connection, without_collecting():
@@ -79,6 +95,7 @@ class Database:
 
         Raises:
             StoreError: the database cannot be reached or written, or was opened read-only.
+            DatabaseLostError: its file was deleted or replaced; the write is in the copy.
         """
         if self.read_only:
             raise StoreError(
@@ -88,11 +105,22 @@ class Database:
         engine = self._writer if lasting else self._noter
 
         def transaction() -> T:
-            with engine.begin() as connection:
-                return work(connection)
+            with engine.connect() as connection:
+                self._check_file(connection, committed=False)
+                with connection.begin():
+                    result = work(connection)
+                self._check_file(connection, committed=True)
+                return result
 
         patience = self.patience if patience is None else patience
-        return self._patiently(transaction, patience, on_failure)
+        if self._lost is None:
+            try:
+                return self._patiently(transaction, patience, on_failure)
+            except DatabaseLostError as error:
+                self._lost = error
+        if self._copy is not None:  # repeated: another thread may have copied before this write
+            self._copy.write(work, patience, lasting)
+        raise self._lost
 
     def _patiently(
         self,
@@ -123,9 +151,57 @@ class Database:
                     outage.over()
                 return result
 
+    def check(self) -> None:
+        """Check that the file of the database is still in its place.
+
+        Raises:
+            DatabaseLostError: it was deleted or replaced while it was open.
+        """
+        if self._file is not None and self._file.known:
+            with self._writer.connect() as connection:
+                self._check_file(connection, committed=False)
+
     def close(self) -> None:
-        """Close every connection."""
-        self._writer.dispose()
+        """Close every connection, except to a lost file, into which SQLite might write its log.
+
+        Raises:
+            DatabaseLostError: its file was deleted or replaced while it was open.
+        """
+        try:
+            with suppress(DBAPIError):  # it could not even be opened
+                self.check()
+        finally:
+            lost = self._file is not None and self._file.lost is not None
+            self._file = None
+            if self._copy is not None:
+                self._copy.close()
+            if lost:
+                _keep(self._writer)
+            else:
+                self._writer.dispose()
+
+    def _check_file(self, connection: sa.Connection, committed: bool) -> None:
+        """Check that the file is still in its place; otherwise copy it."""
+        if self._file is None:
+            return
+        open_file = connection.connection.driver_connection
+        assert isinstance(open_file, sqlite3.Connection)
+        try:
+            self._file.check(open_file, committed, self.rebuild)
+        except DatabaseLostError as error:
+            if self._copy is None and error.copy is not None:
+                address = read_address(str(error.copy))
+                self._copy = Database(address, read_only=False, patience=self.patience)
+                self.address = address  # what commands to continue name
+            raise
+
+
+def _keep(engine: sa.Engine) -> None:
+    """Keep the connections of an engine open to the end of the process."""
+    forever = threading.Event()
+    threading.Thread(
+        target=lambda _: forever.wait(), args=(engine,), name="nas-lost-database", daemon=True
+    ).start()
 
 
 @contextmanager
@@ -153,11 +229,28 @@ def now(connection: sa.Connection) -> datetime:
 
 def store_error(error: DBAPIError, address: Address) -> StoreError:
     """Return the error as one line of cause and one of remedy."""
-    text = str(error.orig).strip() or type(error.orig).__name__
-    line = text.splitlines()[0].rstrip(".")
-    if address.path is not None:
-        return _sqlite_error(_sqlite_code(error), line, address)
-    return _postgres_error(line, address, isinstance(error, OperationalError))
+    if isinstance(error.orig, sqlite3.Error):
+        return sqlite_error(error.orig, address)
+    return _postgres_error(_line(error.orig), address, isinstance(error, OperationalError))
+
+
+def sqlite_error(error: sqlite3.Error, address: Address) -> StoreError:
+    """Return an error of SQLite as one line of cause and one of remedy."""
+    return _sqlite_error(str(getattr(error, "sqlite_errorname", "")), _line(error), address)
+
+
+def damaged(address: Address, found: str = "") -> StoreError:
+    """Return the error for an SQLite file with wrong content; `found` describes it."""
+    found = f": {found}" if found else ""
+    return StoreError(
+        f"the database {address.shown} is damaged{found}.",
+        "Restore a backup, or use another file with --db; the damaged file was not changed.",
+    )
+
+
+def _line(error: BaseException | None) -> str:
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[0].rstrip(".")
 
 
 def _transient(error: DBAPIError) -> bool:
@@ -178,6 +271,8 @@ def _sqlite_code(error: DBAPIError) -> str:
 
 def _sqlite_error(code: str, line: str, address: Address) -> StoreError:
     shown, elsewhere = address.shown, "use another file with --db"
+    if code.startswith("SQLITE_CORRUPT"):
+        return damaged(address, line)
     known = {
         "SQLITE_CANTOPEN": (
             f"the database file {shown} cannot be opened.",
@@ -190,10 +285,6 @@ def _sqlite_error(code: str, line: str, address: Address) -> StoreError:
         "SQLITE_NOTADB": (
             f"{shown} is not an SQLite database.",
             f"The file was not changed; {elsewhere}.",
-        ),
-        "SQLITE_CORRUPT": (
-            f"the database {shown} is damaged: {line}.",
-            f"Restore a backup, or {elsewhere}; the damaged file was not changed.",
         ),
         "SQLITE_FULL": (
             f"there is no space left for the database {shown}.",

@@ -1,5 +1,6 @@
 """Database addresses: the values of `--db`, and the engines for them."""
 
+import contextlib
 import os
 import re
 import shlex
@@ -8,16 +9,16 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool, QueuePool
 
 from nas.errors import StoreError
+from nas.files import new_file
+from nas.store.database_file import BUSY_SECONDS, DatabaseFile, connect
 
 DEFAULT_PATH = "nas.db"
-BUSY_SECONDS = 30
 _RETRY_SECONDS = 0.02
 _CONNECT: dict[str, Any] = {
     "connect_timeout": 10,  # seconds
@@ -81,15 +82,24 @@ def read_address(text: str | None) -> Address:
     raise StoreError(f"{url.drivername}:// databases cannot be used.", _WRITABLE)
 
 
-def make_engine(address: Address, *, read_only: bool, foreign_keys: bool = True) -> sa.Engine:
-    """Return an engine; transactions with the execution option `write` lock SQLite immediately."""
+def make_engine(
+    address: Address,
+    *,
+    read_only: bool,
+    foreign_keys: bool = True,
+    file: DatabaseFile | None = None,
+) -> sa.Engine:
+    """Return an engine; transactions with the execution option `write` lock SQLite immediately.
+
+    Connections for writing are only made to `file`; the first one creates it.
+    """
     if address.path is None:
         options = {key: value for key, value in _CONNECT.items() if key not in address.url.query}
         return sa.create_engine(address.url, pool_pre_ping=True, connect_args=options)
     path = address.path
     engine = sa.create_engine(
         "sqlite://",
-        creator=lambda: _read_only(path) if read_only else _connect(path, "mode=rwc"),
+        creator=lambda: _read_only(path) if read_only or file is None else _writing(path, file),
         poolclass=NullPool if read_only else QueuePool,
     )
     if not read_only:
@@ -111,28 +121,33 @@ def _file(name: str, shown: str) -> Address:
     return Address(sa.URL.create("sqlite", database=str(path)), shown, path)
 
 
-def _connect(path: Path, query: str) -> sqlite3.Connection:
-    # isolation_level=None leaves BEGIN to us: the driver begins too late to hold a snapshot.
-    return sqlite3.connect(
-        f"file:{quote(str(path))}?{query}",
-        uri=True,
-        timeout=BUSY_SECONDS,
-        isolation_level=None,
-        check_same_thread=False,
-    )
+def _writing(path: Path, file: DatabaseFile) -> sqlite3.Connection:
+    if file.known:
+        file.confirm()
+    else:  # SQLite would not give a new file the permissions of the umask
+        with contextlib.suppress(OSError):  # it exists, or `connect` says why it cannot
+            new_file(path)
+    connection = connect(path, "mode=rw")
+    try:
+        file.confirm()
+    except StoreError:
+        connection.close()
+        raise
+    return connection
 
 
 def _read_only(path: Path) -> sqlite3.Connection:
     # SQLite keeps an index next to a WAL file and must be able to create it. In a directory without
     # write permission, a database that is not in use can still be read as immutable.
     still = not os.access(path.parent, os.W_OK) and not path.with_name(f"{path.name}-wal").exists()
-    return _connect(path, "mode=ro&immutable=1" if still else "mode=ro")
+    return connect(path, "mode=ro&immutable=1" if still else "mode=ro")
 
 
 def _prepare(connection: sqlite3.Connection, _record: object) -> None:
     connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
     _log_ahead(connection)
     connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA wal_autocheckpoint = 0")  # nas.store.database_file does it
 
 
 def _log_ahead(connection: sqlite3.Connection) -> None:

@@ -1,4 +1,8 @@
-"""Files of studies: their folders, and the paths of weights."""
+"""Files of studies: their folders, and the paths of weights.
+
+The record has the results folders of a study as absolute paths. A folder below that of an SQLite
+file is recorded relative to this file too, so that both can be moved or copied together.
+"""
 
 import json
 from collections.abc import Sequence
@@ -22,17 +26,26 @@ from nas.study import (
 class StudyFiles:
     """The files of one study, by its row."""
 
-    def __init__(self, row: sa.Row[Any], first: list[Path]) -> None:
-        """Search the results folders `first`, then those of the study's runs."""
+    def __init__(self, row: sa.Row[Any], first: list[Path], base: Path | None) -> None:
+        """Search the results folders `first`, then those of the study's runs.
+
+        `base` is the folder of an SQLite file, None for another database.
+        """
         self.uid: str = row.uid
         self.name: str = row.folder or row.name
-        self.places = list(dict.fromkeys([*first, *map(Path, json.loads(row.places))]))
+        self.places = list(dict.fromkeys([*first, *read_places(row.places, base)]))
+        self._base = base
         self._names = [self.name, row.name, f"{row.name}-{row.uid[:8]}", f"{row.name}-{row.uid}"]
 
     def folders(self) -> list[Path]:
         """Return the folders that belong to the study, newest first."""
         found = (place / name for place in self.places for name in dict.fromkeys(self._names))
         return [folder for folder in found if folder_owner(folder) == self.uid]
+
+    @property
+    def recorded_places(self) -> list[str]:
+        """The results folders as the record has them."""
+        return [text for place in self.places for text in _written(place, self._base)]
 
     def size(self) -> int:
         """Return the bytes of the files in the folders."""
@@ -101,10 +114,33 @@ def move(pairs: Sequence[tuple[Path, Path]]) -> None:
         raise
 
 
-def all_places(connection: sa.Connection) -> list[Path]:
+def all_places(connection: sa.Connection, base: Path | None) -> list[Path]:
     """Return the distinct results folders of all studies."""
     texts = connection.execute(sa.select(STUDY.c.places).distinct()).scalars()
-    return [Path(place) for place in dict.fromkeys(p for text in texts for p in json.loads(text))]
+    return list(dict.fromkeys(place for text in texts for place in read_places(text, base)))
+
+
+def read_places(text: str, base: Path | None) -> list[Path]:
+    """Return the recorded results folders as absolute paths.
+
+    A relative path is followed by the absolute one of the same folder. The first that exists is
+    taken: the second one may belong to the original of a copied database.
+    """
+    places, found = iter(map(Path, json.loads(text))), list[Path]()
+    for place in places:
+        if place.is_absolute():
+            found.append(place)
+            continue
+        absolute = next(places)
+        near = None if base is None else base / place
+        found.append(near if near is not None and near.is_dir() else absolute)
+    return found
+
+
+def _written(place: Path, base: Path | None) -> list[str]:
+    if base is None or not place.is_relative_to(base.resolve()):
+        return [str(place)]
+    return [str(place.relative_to(base.resolve())), str(place)]
 
 
 def find_weights(trial: Trial, places: list[Path]) -> Path | None:

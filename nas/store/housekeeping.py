@@ -1,4 +1,4 @@
-"""Housekeeping: rename or delete a study with its files."""
+"""Housekeeping: check the tables; rename or delete a study with its files."""
 
 import json
 import shutil
@@ -10,6 +10,18 @@ import sqlalchemy as sa
 
 from nas.store.tables import ATTEMPT, LEASE, MEASUREMENT, REPORT, STUDY, TRIAL
 from nas.study import OWNER_FILE, folder_size
+
+_MOST = 3  # faults of the tables that are named
+
+
+def faults_of_tables(connection: sa.Connection) -> list[str]:
+    """Return what is wrong with the tables themselves; PostgreSQL checks its own pages."""
+    if connection.dialect.name != "sqlite":
+        return []
+    rows = connection.exec_driver_sql(f"PRAGMA integrity_check({_MOST})").scalars().all()
+    lost = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchmany(_MOST)
+    found = [str(row) for row in rows if row != "ok"]
+    return [*found, *(f"a row of {row[0]} belongs to no row of {row[2]}" for row in lost)]
 
 
 def delete_rows(connection: sa.Connection, study_id: int) -> None:

@@ -5,11 +5,17 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import sqlalchemy as sa
+
 from nas.metrics import CLASSIFICATION
-from nas.store.tables import MEASUREMENT
+from nas.store.tables import MEASUREMENT, Real
 from nas.study import Measurement
 
 COLUMNS = tuple(c for c in MEASUREMENT.c if c.name not in ("trial_id", "attempt"))
+# As the driver returns them, None for NaN: a function of ours for each value would take longer.
+READ = tuple(
+    sa.type_coerce(c, sa.Double).label(c.name) if isinstance(c.type, Real) else c for c in COLUMNS
+)
 _ERROR, _LOSS = CLASSIFICATION
 _NAMES = frozenset(CLASSIFICATION)
 
@@ -32,10 +38,18 @@ def row(measurement: Measurement) -> dict[str, Any]:
 
 
 def read(values: Sequence[Any]) -> Measurement:
-    """Return the measurement with these values of the `COLUMNS`."""
+    """Return the measurement with these values of the columns `READ`."""
     epoch, rung, error, loss, train_loss, seconds, text = values
-    metrics = read_metrics(text) if text else {_ERROR: error, _LOSS: loss}
-    return Measurement(epoch, rung, metrics, train_loss, seconds)
+    if text:
+        metrics = read_metrics(text)
+    else:
+        metrics = {
+            _ERROR: math.nan if error is None else error,
+            _LOSS: math.nan if loss is None else loss,
+        }
+    return Measurement(
+        epoch, rung, metrics, math.nan if train_loss is None else train_loss, seconds
+    )
 
 
 def read_metrics(text: str) -> dict[str, float]:

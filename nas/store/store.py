@@ -4,8 +4,9 @@ import contextlib
 import itertools
 import json
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -15,11 +16,12 @@ from sqlalchemy.exc import IntegrityError
 from nas.errors import NameTakenError, StoreError
 from nas.space import BLOCK_KINDS, Architecture
 from nas.store import files, housekeeping, studies, trials
-from nas.store.database import Database
+from nas.store.database import Database, damaged
 from nas.store.lease import LEASE_SECONDS, Lease
+from nas.store.rebuilding import Remembered, rebuild
 from nas.store.record import TrialRecord
 from nas.store.studies import StudyState, StudySummary
-from nas.study import NOTE_REPORT, StudySpec, Trial, trial_notes
+from nas.study import NOTE_REPORT, Study, StudySpec, Trial, trial_notes
 
 T = TypeVar("T")
 
@@ -47,6 +49,9 @@ class Store(TrialRecord):
         """Read and write `database`, whose tables have the current version."""
         super().__init__(database)
         self._first: list[Path] = []
+        self._remembered: dict[str, Remembered] = {}
+        path = self._address.path
+        self._base = path.resolve().parent if path else None
         self._specs: dict[str, StudySpec] = {}
         self._parsed: dict[str, dict[str, Architecture]] = {}
 
@@ -57,7 +62,13 @@ class Store(TrialRecord):
 
     def command(self, words: str) -> str:
         """Return `nas words` as a command to type, with --db unless this is the default."""
-        return self._address.command(words)
+        return self._database.address.command(words)
+
+    def remember(self, study: Study) -> None:
+        """Write this study into a new file if that of the database is overwritten."""
+        name = study.spec.name
+        self._remembered[name] = Remembered(study, self.versions(name), self.uid(name))
+        self._database.rebuild = partial(rebuild, remembered=self._remembered)
 
     def close(self) -> None:
         """Release every lease and close every connection."""
@@ -149,39 +160,56 @@ class Store(TrialRecord):
         """
         row = self._study(name)
         recorded = self._database.read(lambda c: files.recorded_weights(c, row.id))
-        own = files.StudyFiles(row, [results.resolve()])
+        own = files.StudyFiles(row, [results.resolve()], self._base)
         folder = own.claim(results.resolve(), recorded)
-        places = list(map(str, own.places))
+        places = own.recorded_places
         self._write(name, lambda c, key: studies.set_folder(c, key, folder, places))
         self._spools[name] = results.resolve() / folder
         return folder
 
     def folder(self, name: str) -> str:
         """Return the name of a study's folder in a results folder."""
-        return files.StudyFiles(self._study(name), []).name
+        return files.StudyFiles(self._study(name), [], self._base).name
 
     def folders(self, name: str) -> list[Path]:
         """Return the folders of a study, newest first; empty before its first run."""
-        return files.StudyFiles(self._study(name), self._first).folders()
+        return files.StudyFiles(self._study(name), self._first, self._base).folders()
 
     def weights_file(self, study: str, trial: Trial) -> Path | None:
         """Return the path of a trial's weights; None if it has none, or they are missing.
 
         The weights of a reused trial are in the folder of the other study.
         """
-        own = files.StudyFiles(self._study(study), self._first).places
-        found = files.find_weights(trial, own)
-        return found or files.find_weights(trial, self._database.read(files.all_places))
+        ((_, found),) = self.weights_files(study, [trial])
+        return found
+
+    def weights_files(self, study: str, trials: Sequence[Trial]) -> list[tuple[Trial, Path | None]]:
+        """Return each trial with the path of its weights, as `weights_file` does."""
+        row = self._study(study)
+        places = files.StudyFiles(row, self._first, self._base).places
+        if trials:  # those of other studies last, for weights that are reused
+            places = [*places, *self._database.read(lambda c: files.all_places(c, self._base))]
+        return [(trial, files.find_weights(trial, places)) for trial in trials]
+
+    def check_tables(self) -> None:
+        """Check that the database itself is sound; in PostgreSQL, that its server does.
+
+        Raises:
+            StoreError: it is damaged.
+        """
+        found = self._database.read(housekeeping.faults_of_tables)
+        if found:
+            raise damaged(self._address, "; ".join(found))
 
     def disk_use(self) -> dict[str, int]:
         """Return the size in bytes of each study's files, by name, in folders that exist."""
         rows = self._database.read(files.rows)
-        return {row.name: files.StudyFiles(row, self._first).size() for row in rows}
+        return {row.name: files.StudyFiles(row, self._first, self._base).size() for row in rows}
 
     def delete_study(self, name: str) -> Deleted:
         """Delete a study that this process holds, with its files except those reused elsewhere."""
         row = self._study(name)
-        folders = files.StudyFiles(row, self._first).folders()
+        folders = files.StudyFiles(row, self._first, self._base).folders()
         kept = self._database.read(lambda c: housekeeping.shared_weights(c, row.id))
         self._write(name, housekeeping.delete_rows)
         self._forget(name)
@@ -204,7 +232,7 @@ class Store(TrialRecord):
         """
         studies.check_name(new)
         row = self._study(name)
-        own = files.StudyFiles(row, self._first)
+        own = files.StudyFiles(row, self._first, self._base)
         moves = own.moves(new)
         renamed = {old.name: fresh.name for old, fresh in moves}
 
@@ -250,6 +278,13 @@ class Store(TrialRecord):
         self.spec(study)  # cached now, because `select` may not open a second transaction
         return self._database.read(select)
 
+    def with_curves(self, study: str, chosen: Sequence[Trial]) -> dict[int, Trial]:
+        """Return some trials of a study by number, with all measurements of their last attempt."""
+        numbers = [trial.number for trial in chosen]
+        study_id = self._study(study).id
+        measured = self._database.read(lambda c: trials.select_curves(c, study_id, numbers))
+        return {t.number: replace(t, measurements=measured.get(t.number, ())) for t in chosen}
+
     def find_architectures(self, prefix: str) -> list[tuple[str, int]]:
         """Return a trial of each architecture whose id begins with `prefix`, as (study, number).
 
@@ -277,7 +312,7 @@ class Store(TrialRecord):
             theirs = json.loads(row.versions)
             if all(theirs.get(name) == mine.get(name) for name in packages):
                 spec = self.spec(row.name)
-                complete.append((spec, make(self._reader(row.name)(row.architecture))))
+                complete.append((spec, make(self._reader(row.name)(row.architecture, row.arch_id))))
         return complete
 
     def reports(self, name: str) -> dict[int, dict[str, dict[str, Any]]]:
@@ -296,14 +331,17 @@ class Store(TrialRecord):
     def _study(self, name: str) -> sa.Row[Any]:
         return self._database.read(lambda connection: studies.find(connection, name, self._address))
 
-    def _reader(self, name: str) -> Callable[[str], Architecture]:
-        """Return a function that reads the architectures of a study, with a cache."""
+    def _reader(self, name: str) -> Callable[[str, str], Architecture]:
+        """Return a function that makes the architectures of a study from text and id, cached."""
         spaces, parsed = self._specs[name].spaces, self._parsed.setdefault(name, {})
 
-        def read(text: str) -> Architecture:
-            if text not in parsed:
+        def read(text: str, arch_id: str) -> Architecture:
+            found = parsed.get(text)
+            if found is None:
                 of, _, choices = text.partition(":")
-                parsed[text] = spaces[of].recorded(choices)
-            return parsed[text]
+                space = spaces[of]
+                made = partial(space.recorded, choices)
+                found = parsed[text] = Architecture.unread(of, space.keys, arch_id, made)
+            return found
 
         return read

@@ -6,7 +6,7 @@ transaction in which the study is locked against other writers (nas.store.lease)
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from functools import partial
@@ -31,21 +31,23 @@ _KNOWN = sa.select(*_FIELDS).where(*_OWN)
 def select_trials(
     connection: sa.Connection,
     study_id: int,
-    architecture: Callable[[str], Architecture],
+    architecture: Callable[[str, str], Architecture],
     curves: bool = True,
 ) -> list[Trial]:
     """Return the trials of a study by number, with the measurements of their current attempt.
 
-    Without `curves`, only with the last measurement.
+    `architecture` makes one from its text and its id. Without `curves`, the trials have only their
+    last measurement.
     """
     own = TRIAL.c.study_id == study_id
     measured = _measurements(connection, own, curves)
     rows = connection.execute(sa.select(TRIAL.c.id, *_FIELDS).where(own).order_by(TRIAL.c.number))
     names, found = list(rows.keys()), []
-    for row in rows:
+    for row in rows.all():
         values = dict(zip(names, row, strict=True))  # access to a row by name is slower
         own_ = tuple(measured.get(values["id"], ()))
-        found.append(_trial(values, architecture(values["architecture"]), own_))
+        read = architecture(values["architecture"], values["arch_id"])
+        found.append(_trial(values, read, own_))
     return found
 
 
@@ -82,6 +84,16 @@ def select_weights(connection: sa.Connection, sha256: str) -> tuple[str, int] | 
     return None if row is None else (row.name, row.number)
 
 
+def select_curves(
+    connection: sa.Connection, study_id: int, numbers: Sequence[int]
+) -> dict[int, tuple[Measurement, ...]]:
+    """Return the measurements of the current attempt of some trials of a study, by number."""
+    which = sa.and_(TRIAL.c.study_id == study_id, TRIAL.c.number.in_(numbers))
+    measured = _measurements(connection, which)
+    keys = connection.execute(sa.select(TRIAL.c.id, TRIAL.c.number).where(which)).all()
+    return {number: tuple(measured.get(key, ())) for key, number in keys}
+
+
 def select_prefix(connection: sa.Connection, prefix: str) -> list[tuple[str, int]]:
     """Return (study, lowest number) of each architecture whose id begins with `prefix`.
 
@@ -107,18 +119,16 @@ def _measurements(
     current = sa.and_(
         MEASUREMENT.c.trial_id == TRIAL.c.id, MEASUREMENT.c.attempt == TRIAL.c.attempt
     )
-    wanted = sa.select(MEASUREMENT.c.trial_id, *measurements.COLUMNS)
+    wanted = sa.select(MEASUREMENT.c.trial_id, *measurements.READ).join(TRIAL, current).where(which)
     if curves:
-        wanted = wanted.join(TRIAL, current).where(which)
         wanted = wanted.order_by(MEASUREMENT.c.trial_id, MEASUREMENT.c.epoch)
-    else:
-        key = (MEASUREMENT.c.trial_id, MEASUREMENT.c.attempt)
-        last = sa.select(*key, sa.func.max(MEASUREMENT.c.epoch).label("epoch"))
-        found = last.join(TRIAL, current).where(which).group_by(*key).subquery("last").c
-        same = [MEASUREMENT.c[name] == found[name] for name in ("trial_id", "attempt", "epoch")]
-        wanted = wanted.join(found.epoch.table, sa.and_(*same))
+    else:  # the key finds each last epoch without reading the others
+        epochs = MEASUREMENT.alias()
+        own = (epochs.c.trial_id == TRIAL.c.id, epochs.c.attempt == TRIAL.c.attempt)
+        last = sa.select(sa.func.max(epochs.c.epoch)).where(*own).correlate(TRIAL)
+        wanted = wanted.where(MEASUREMENT.c.epoch == last.scalar_subquery())
     measured: dict[int, list[Measurement]] = {}
-    for trial_id, *values in connection.execute(wanted):
+    for trial_id, *values in connection.execute(wanted).all():
         measured.setdefault(trial_id, []).append(measurements.read(values))
     return measured
 

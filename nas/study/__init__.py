@@ -48,6 +48,7 @@ from nas.study.results_folder import (
     find_file,
     folder_owner,
     folder_size,
+    is_weights_name,
     sign_folder,
     weights_name,
 )
@@ -151,6 +152,7 @@ __all__ = [
     "folder_owner",
     "folder_size",
     "ignore_event",
+    "is_weights_name",
     "known_objectives",
     "last_line",
     "latency_device",

@@ -7,6 +7,7 @@ has paths relative to the results folder, so that it can be moved.
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -18,6 +19,11 @@ OWNER_FILE = "study.json"
 def weights_name(number: int, attempt: int, uid: str) -> str:
     """Return the file name for the weights of one attempt at a trial of the study `uid`."""
     return f"trial-{number}-{attempt}-{uid}.safetensors"
+
+
+def is_weights_name(name: str) -> bool:
+    """Tell whether a file of this name has the weights of a trial, also of an earlier version."""
+    return re.fullmatch(r"trial-[0-9]+(-[0-9]+-[0-9a-f]+)?\.safetensors", name) is not None
 
 
 def checkpoint_folder(number: int) -> str:

@@ -213,6 +213,7 @@ def measure(
     if late := store.record_kept(name):
         on_event(events.ResultsRecovered(late))
     study = Study(ready.spec, store, ready.sampler)
+    store.remember(study)
     store.set_state(name, "RUNNING")
     try:
         interrupted, seconds = _run(store, study, ready, run, folder, on_event)

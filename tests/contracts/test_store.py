@@ -101,6 +101,7 @@ def test_every_field_of_a_trial_survives(
     assert comparable(read) == comparable(written)
     last = store.trials("small", curves=False)[-1]
     assert comparable(last) == comparable(replace(read, measurements=read.measurements[-1:]))
+    assert comparable(store.with_curves("small", [last])[number]) == comparable(read)
     for moment in (read.created_at, read.finished_at):
         assert moment is None or moment.tzinfo is UTC
     store.insert_trial("small", written)  # again, as after a lost answer

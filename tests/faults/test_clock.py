@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nas.errors import StudyBusyError
@@ -76,10 +76,11 @@ def test_a_study_is_free_after_the_length_of_its_lease(
             store.set_state("small", "RUNNING")
 
 
+@settings(deadline=None)
 @given(
     renewed=st.floats(-1e6, 1e6),
     acquired=st.floats(0.0, 1e6),
-    ticks=st.none() | st.floats(-1e6, 1e6),
+    ticks=st.none() | st.integers(-(10**6), 10**6).map(lambda seconds: seconds + 0.5),
     place=st.sampled_from([f"{BOOT} pid:[1]", "another-boot pid:[1]"]),
 )
 def test_no_age_is_negative(

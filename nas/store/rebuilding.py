@@ -1,0 +1,49 @@
+"""A new database with the studies that this process runs, made of what it has in memory.
+
+It is the last resort for a database file that was overwritten in place: what was in it is gone.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from nas.store import studies, trials
+from nas.store.database import Database
+from nas.store.database_url import Address, read_address
+from nas.store.schema import ensure
+from nas.study import Study
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """A study that this process runs, with its identity and the library versions."""
+
+    study: Study
+    versions: Mapping[str, str]
+    uid: str
+
+    def enter(self, connection: sa.Connection, address: Address) -> None:
+        """Add the study and its trials to the database at `address`, which has no study."""
+        studies.create(connection, self.study.spec, self.versions, self.uid)
+        key = studies.find(connection, self.study.spec.name, address).id
+        for trial in self.study.trials:
+            trials.insert(connection, key, trial)
+        studies.set_state(connection, key, studies.StudyState.INTERRUPTED)
+
+
+def rebuild(path: Path, remembered: Mapping[str, Remembered]) -> None:
+    """Make a database of the studies in the empty file `path`.
+
+    Raises:
+        StoreError: it cannot be written.
+    """
+    database = Database(read_address(str(path)), read_only=False, patience=5.0)
+    try:
+        ensure(database, create=True)
+        for one in remembered.values():
+            database.write(partial(one.enter, address=database.address))
+    finally:
+        database.close()
