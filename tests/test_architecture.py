@@ -1,5 +1,7 @@
 """The text form and the identity of an architecture."""
 
+import copy
+import pickle
 from typing import Any
 
 import pytest
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DataObject
 
 from nas.errors import ArchitectureError
-from nas.space.architecture import parse
+from nas.space.architecture import Architecture, parse
 from nas.space.search_space import SearchSpace
 from tests.members import members, space_named, spaces, written_members
 from tests.messages import carries
@@ -126,3 +128,29 @@ def test_no_text_breaks_the_reader(noise: str) -> None:
             assert "\n" not in str(error)  # noqa: PT017 - either way is right
         else:
             assert IGCV3.contains(member)
+
+
+@given(data=st.data())
+def test_an_unread_architecture_is_the_one_that_is_read(data: DataObject) -> None:
+    whole = data.draw(members(IGCV3))
+    read: list[str] = []
+
+    def late() -> Architecture:
+        read.append(whole.text)
+        return IGCV3.recorded(whole.text)
+
+    def unread() -> Architecture:
+        return Architecture.unread(whole.space, whole.keys, whole.arch_id, late)
+
+    first = unread()
+    assert (first.space, first.keys, first.arch_id) == (whole.space, whole.keys, whole.arch_id)
+    assert read == []
+    assert first.column("depth") == whole.column("depth")
+    assert first.stages == whole.stages
+    assert read == [whole.text]  # once
+    for same in (unread(), pickle.loads(pickle.dumps(unread())), copy.deepcopy(unread())):
+        assert (same, hash(same), str(same), same.arch_id) == (
+            whole, hash(whole), whole.text, whole.arch_id
+        )  # fmt: skip
+    with pytest.raises(AttributeError, match="no such_thing"):
+        first.such_thing  # noqa: B018

@@ -163,9 +163,13 @@ class StudyResults:
         return [trial for trial in within if trial.number in self.confirmed] or within
 
     @cached_property
+    def _ranked_losses(self) -> Points:
+        return self.losses(self.ranked)
+
+    @cached_property
     def front(self) -> list[Trial]:
         """The ranked candidates that no other ranked one dominates, cheapest first."""
-        keep = non_dominated(self.losses(self.ranked))
+        keep = non_dominated(self._ranked_losses)
         kept = [trial for trial, own in zip(self.ranked, keep, strict=True) if own]
         return sorted(kept, key=_cheapest_first)
 
@@ -192,12 +196,9 @@ class StudyResults:
     @cached_property
     def best(self) -> Trial | None:
         """The ranked candidate with the lowest first objective; ties are broken by the others."""
-        losses = dict(zip((t.number for t in self.ranked), self.losses(self.ranked), strict=True))
-        return min(
-            self.ranked,
-            key=lambda trial: (*losses[trial.number].tolist(), trial.cost, trial.number),
-            default=None,
-        )
+        pairs = zip(self.ranked, self._ranked_losses.tolist(), strict=True)
+        found = min(pairs, key=lambda pair: (*pair[1], pair[0].cost, pair[0].number), default=None)
+        return None if found is None else found[0]
 
     def all_trainings(self, trial: Trial) -> list[Trial]:
         """Return every training of a trial's network in this study, one for each seed."""
@@ -212,13 +213,14 @@ class StudyResults:
     def notable(self, most: int) -> list[Trial]:
         """Return up to `most` trials: the best, the front, the references, then by epochs."""
         numbers = {trial.number for trial in (*self.front, *self.unconfirmed, *self.references)}
+        best, reported = self.best, self.metric
 
         def order(trial: Trial) -> tuple[bool, bool, int, float]:
             last = trial.last
-            value = None if last is None else last.value(self.metric.name)
-            loss = inf if value is None or isnan(value) else self.metric.loss(value)
+            value = None if last is None else last.value(reported.name)
+            loss = inf if value is None or isnan(value) else reported.loss(value)
             epochs = last.epoch if last else 0
-            return trial is not self.best, trial.number not in numbers, -epochs, loss
+            return trial is not best, trial.number not in numbers, -epochs, loss
 
         return heapq.nsmallest(most, self.trials, key=order)
 
@@ -332,7 +334,8 @@ class StudyResults:
         return np.array(rows, dtype=float).reshape(len(trials), len(self.spec.goals))
 
     def _mean(self, trial: Trial, name: str) -> float:
-        return fmean(_value(own, name) for own in self.trainings[trial.number])
+        own = self.trainings[trial.number]
+        return _value(own[0], name) if len(own) == 1 else fmean(_value(one, name) for one in own)
 
     def _images(self, number: int) -> int | None:
         own = (self._tests.get(trial.number, {}) for trial in self.trainings.get(number, ()))

@@ -78,10 +78,12 @@ def network_of(request: NetworkRequest) -> NamedNetwork:
 def study_trial(store: Store, study: str, number: int | None) -> tuple[StudyResults, Trial]:
     """Return the results of a study and its trial `number`; the best trial if that is None.
 
+    Only the trainings of its network have all their measurements, the others the last one.
+
     Raises:
         NasError: there is no such study or trial.
     """
-    trials = store.trials(study)
+    trials = store.trials(study, curves=False)
     results = StudyResults(store.spec(study), trials, store.reports(study))
     if number is None:
         found = results.best
@@ -94,7 +96,9 @@ def study_trial(store: Store, study: str, number: int | None) -> tuple[StudyResu
         raise NasError(
             f"the study {study} has no {what}.", f"To see them: {store.command(f'show {study}')}"
         )
-    return results, found
+    whole = store.with_curves(study, results.all_trainings(found))
+    trials = [whole.get(trial.number, trial) for trial in trials]
+    return replace(results, trials=trials), whole[found.number]
 
 
 def trial_network(

@@ -274,15 +274,18 @@ def test_a_search_whose_database_is_deleted_is_resumed_from_the_rescued_one(tmp_
         "search --task digits --budget 20M-flops --input 3x32x32 --classes 10 --no-published "
         "--confirm 0 --max-concurrent 1 --trials 6 --rungs 1 --study small"
     )
-    path = tmp_path / "nas.db"
-    with subprocess.Popen(
-        [NAS, *words.split()], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-        text=True,
-    ) as search:  # fmt: skip
+    path, said = tmp_path / "nas.db", tmp_path / "stderr"
+    with (
+        said.open("w") as stderr,
+        subprocess.Popen(
+            [NAS, *words.split()], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=stderr
+        ) as search,
+    ):
         while search.poll() is None and finished(path) < 2:
             time.sleep(0.2)
         path.unlink()
-        _, error = search.communicate()
+        search.wait()
+    error = said.read_text()
     assert search.returncode == 4, error
     (copy,) = tmp_path.glob("nas.db.rescued-*")
     assert f"nas resume small --db {copy}" in error

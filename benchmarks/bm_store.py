@@ -1,0 +1,164 @@
+"""The time to open, list and show large studies; the store is made of drawn networks.
+
+Half of the trials are complete, a third are stopped at the first rung, and the rest failed; each
+has the measurements of its epochs. The times are those of whole commands, as a user types them, and
+of `Study`, which `nas resume` makes before its first trial. They are printed as a table.
+
+    python benchmarks/bm_store.py [--trials 100000] [--epochs 14] [--db URL] [--repeats 3]
+
+With --db a database is filled (or read, where it has the study already) and kept.
+"""
+
+import argparse
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+
+from nas.cost.budget import parse_budgets
+from nas.cost.model import CostModel
+from nas.feasible import feasible_space
+from nas.samplers import make_sampler
+from nas.space.file import load_space
+from nas.store import Store, open_store
+from nas.study.spec import StudySpec
+from nas.study.study import Study
+from nas.study.trial import Measurement, Trial, TrialState
+
+NAME = "large"
+BATCH = 2_000
+BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def spec_of(trials: int, epochs: int) -> StudySpec:
+    space = load_space("igcv3")
+    return StudySpec(
+        name=NAME,
+        space_name=space.name,
+        space_text=space.source,
+        budget=parse_budgets(["300M-flops"]),
+        input="3x224x224",
+        classes=1000,
+        task="digits",
+        data_dir=None,
+        recipe="digits",
+        rungs=(epochs // 3, epochs),
+        eta=3,
+        objectives=("top1_error", "madds"),
+        reference_point=(1.0, 3e8),
+        sampler="random",
+        num_trials=trials + 1,
+        published=False,
+        seed=0,
+    )
+
+
+def drawn(spec: StudySpec, trials: int) -> Iterator[Trial]:
+    """Yield finished trials of networks within the budget."""
+    costs = CostModel(spec.space, spec.deployment, spec.classes)
+    feasible, rng = feasible_space(costs, spec.budget), np.random.default_rng(0)
+    for number in range(trials):
+        if number % BATCH == 0:
+            networks = iter(feasible.sample_many(rng, BATCH))
+        architecture = next(networks)
+        cost = costs.cost(architecture)
+        state = (TrialState.COMPLETE, TrialState.STOPPED, TrialState.COMPLETE)[number % 3]
+        last = spec.rungs[-1] if state is TrialState.COMPLETE else spec.rungs[0]
+        base = float((cost.madds / 1e7) ** -0.3 + rng.normal(0, 0.02))
+        yield Trial(
+            number,
+            architecture,
+            cost,
+            state,
+            number,
+            attempt=1,
+            measurements=tuple(measured(spec, base, epoch) for epoch in range(1, last + 1)),
+            counted=cost,
+            created_at=BEGAN + timedelta(seconds=number),
+            finished_at=BEGAN + timedelta(seconds=number + 30),
+            seconds=30.0,
+            worker="node:1",
+            weights_path=f"{NAME}/trial-{number}-1.safetensors" if last > spec.rungs[0] else None,
+            weights_sha256="ab" * 32 if last > spec.rungs[0] else None,
+        )
+
+
+def measured(spec: StudySpec, base: float, epoch: int) -> Measurement:
+    rung = spec.rungs.index(epoch) if epoch in spec.rungs else None
+    error = min(1.0, base * (1 + 1 / epoch))
+    metrics = {"top1_error": error, "loss": 3 * error}
+    return Measurement(epoch, rung, metrics, 3 * error, 2.0 * epoch)
+
+
+def fill(store: Store, trials: int, epochs: int) -> None:
+    spec = spec_of(trials, epochs)
+    store.create_study(spec, {"nas": "0"})
+    found = drawn(spec, trials)
+    for _ in range(0, trials, BATCH):
+        with store.together(NAME):
+            for _, trial in zip(range(BATCH), found, strict=False):
+                store.insert_trial(NAME, trial)
+    store.set_state(NAME, "INTERRUPTED")
+
+
+def command(db: str, words: str) -> Callable[[], None]:
+    nas = Path(sys.executable).with_name("nas")
+
+    def call() -> None:
+        subprocess.run([nas, *words.split(), "--db", db], check=True, stdout=subprocess.DEVNULL)
+
+    return call
+
+
+def opened(db: str) -> None:
+    """Open the store and make the study, as `nas resume` does."""
+    with open_store(db) as store:
+        spec = store.spec(NAME)
+        feasible = feasible_space(CostModel(spec.space, spec.deployment, spec.classes), spec.budget)
+        Study(spec, store, make_sampler(spec.sampler, feasible, spec.goals))
+
+
+def timed(call: Callable[[], None], repeats: int) -> str:
+    seconds = []
+    for _ in range(repeats):
+        began = time.monotonic()
+        call()
+        seconds.append(time.monotonic() - began)
+    return f"{statistics.median(seconds):.1f} ({min(seconds):.1f} to {max(seconds):.1f})"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--trials", type=int, default=100_000)
+    parser.add_argument("--epochs", type=int, default=14)
+    parser.add_argument("--db", default=None)
+    parser.add_argument("--repeats", type=int, default=3)
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        db = asked.db or str(Path(folder) / "nas.db")
+        with open_store(db) as store:
+            if NAME not in store.names():
+                began = time.monotonic()
+                fill(store, asked.trials, asked.epochs)
+                print(f"filled in {time.monotonic() - began:.0f} s", file=sys.stderr)
+            kept = store.trials(NAME)
+        epochs = sum(len(trial.measurements) for trial in kept)
+        size, count = f"{len(kept):,} trials, {epochs:,} measurements", os.cpu_count()
+        del kept
+        print(f"{size}; Python {platform.python_version()}, {count} CPU cores\n")
+        print("| what | seconds, median of the repeats |\n|---|---|")
+        print(f"| open for resume | {timed(lambda: opened(db), asked.repeats)} |")
+        for words in ("list", f"show {NAME}", f"front {NAME}", f"show {NAME} --trial 7"):
+            print(f"| nas {words} | {timed(command(db, words), asked.repeats)} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
