@@ -92,7 +92,7 @@ def test_the_address_of_the_page_is_one_that_can_be_had(
         other.bind((HOST, taken))
         other.listen()
         line = started(small_spec(data=IMAGES), tmp_path, capsys)[7]
-    found = re.search(rf"http://{HOST}:(\d+)/\?study=study", line)
+    found = re.search(rf"http://{HOST}:(\d+)/study/study", line)
     port = int(found[1])
     assert port != taken
     assert f"nas dashboard --study study --port {port} --db" in line
