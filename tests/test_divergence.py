@@ -39,8 +39,18 @@ def first_epoch(train_loss: float, epoch: int = 1) -> Measurement:
         (small_spec(data=DataIdentity("a" * 64, 64, 8, 8)), first_epoch(9.0), False),
         (small_spec(data=DataIdentity("a" * 64, 64, 8, 8, classes=2)), first_epoch(0.7), True),
         (small_spec(), first_epoch(9.0), False),
+        (small_spec(data=IMAGES, teachers=("s#1",)), first_epoch(9.0), False),
     ],
-    ids=["above", "infinite", "below", "later", "no classification", "two classes", "unknown"],
+    ids=[
+        "above",
+        "infinite",
+        "below",
+        "later",
+        "no classification",
+        "two classes",
+        "unknown",
+        "taught",
+    ],
 )
 def test_above_the_loss_of_guessing(
     spec: StudySpec, measurement: Measurement, warned: bool

@@ -11,11 +11,12 @@ def divergence(spec: StudySpec, measurement: Measurement) -> str:
     """Return a warning if a first epoch ends with a training loss above that of guessing.
 
     Guessing has the cross entropy ln(classes), with label smoothing too. Empty for other epochs,
-    and where the study does not record the number of classes.
+    where the study does not record the number of classes, and for taught networks, whose loss has
+    another scale.
     """
     classes = spec.data.classes if spec.data else 0
     loss = measurement.train_loss
-    if measurement.epoch != 1 or classes < 2 or not loss > math.log(classes):
+    if spec.teachers or measurement.epoch != 1 or classes < 2 or not loss > math.log(classes):
         return ""
     return (
         f"diverges: its training loss of {loss:.3f} in the first epoch is above "
