@@ -141,6 +141,8 @@ class Drawing:
         ways = [self._tried(self.tables, low, high)]
         band = (low, high) != (0, self._budget[0].limit)
         if ways[0].share < _GOOD and (band or len(self._budget) == 1):
+            if not len(self._fine.ends(least, most).cells):
+                return None  # bounds that hold no network: the coarse ones were only wider
             ways.append(self._tried(self._fine, low, high))
         best = max(ways, key=lambda way: way.share)
         if best.share >= _FAIR:
