@@ -71,14 +71,14 @@ def _study() -> list[Any]:
                             [
                                 html.H2("Error against cost", id="front-heading"),
                                 _controls(),
-                                _graph("front", movable=True),
+                                _graph("front", 500, movable=True),
                             ],
                             id="front-card",
                             className="card",
                         ),
                         html.Section(id="compare", className="card"),
-                        _card("curves", "Learning curves"),
-                        _card("hypervolume", "Progress"),
+                        _card("curves", "Learning curves", 380),
+                        _card("hypervolume", "Progress", 300),
                         html.Section([html.H2("Trials"), html.Div(id="table")], className="card"),
                         html.Section(
                             [html.H2("Settings"), html.Div(id="settings")], className="card"
@@ -144,11 +144,17 @@ def _labelled(words: str, control: Any) -> Any:
     return html.Label([html.Span(words, className="muted small"), control], className="control")
 
 
-def _graph(name: str, *, movable: bool = False) -> Any:
-    """Return a figure; `movable` lines can be dragged."""
+def _graph(name: str, height: int, *, movable: bool = False) -> Any:
+    """Return a figure; `movable` lines can be dragged.
+
+    It has its height, in pixels, before it is drawn: one that is drawn on a hidden page would
+    otherwise have none, and cover what follows.
+    """
     config = {**_FIGURE, "edits": {"shapePosition": movable}}
-    return dcc.Graph(id=name, config=cast("Any", config), figure={"layout": {"height": 380}})
+    return dcc.Graph(id=name, config=cast("Any", config), style={"height": height})
 
 
-def _card(name: str, heading: str) -> Any:
-    return html.Section([html.H2(heading), _graph(name)], id=f"{name}-card", className="card")
+def _card(name: str, heading: str, height: int) -> Any:
+    return html.Section(
+        [html.H2(heading), _graph(name, height)], id=f"{name}-card", className="card"
+    )
