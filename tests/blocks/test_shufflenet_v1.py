@@ -207,7 +207,7 @@ def test_feasible_architectures_are_those_of_the_full_list(seed: int) -> None:
 def test_trains() -> None:
     text = "depth=2-4-2,width=240-480-960,bottleneck=4,groups=3,dense_entry=yes-no-no"
     results = train_on_digits(SPACE, SPACE.parse(text), epochs=3)
-    assert results[-1].train_loss < 2.0 < results[0].train_loss < 5
+    assert results[-1].train_loss < 0.8 * results[0].train_loss < 4
     assert results[-1].metrics["top1_error"] < 0.35
 
 

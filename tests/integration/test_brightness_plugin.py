@@ -102,8 +102,14 @@ def test_the_exported_files_compute_one_number(nas: Shell) -> None:
     (outputs,) = session.run(None, {session.get_inputs()[0].name: images})
     assert outputs.shape == (4, 1)
     code = "import torch, network; print(network.build().eval()(torch.zeros(2, 1, 8, 8)).shape)"
+    env = {**os.environ, "PYTHONPATH": str(folder)}
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False
+        [sys.executable, "-c", code],
+        cwd=folder,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert "[2, 1]" in done.stdout
