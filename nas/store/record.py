@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 import sqlalchemy as sa
 
 from nas.cost import Cost
-from nas.errors import StaleWriteError, StoreError
+from nas.errors import StoreError
 from nas.store import spool, studies, trials
 from nas.store.database import Database
 from nas.store.lease import Lease, fence, lock_study
@@ -149,24 +149,6 @@ class TrialRecord:
             trials.add_report(connection, key, number, kind, values)
 
         self._note(name, add, entry=Entry("record_report", (number, kind, values)))
-
-    def record_kept(self, study: str) -> int:
-        """Record the results that an earlier run could not; return how many were kept for it.
-
-        One that contradicts the record is dropped: the study went on meanwhile.
-        """
-        number = 0
-        for folder in self.folders(study):
-            for entry in spool.kept(folder):
-                number += 1
-                with contextlib.suppress(StaleWriteError):
-                    getattr(self, entry.method)(study, *entry.arguments)
-            spool.clear(folder)
-        return number
-
-    def folders(self, study: str) -> list[Path]:
-        """Return the folders of a study, newest first; empty before its first run."""
-        raise NotImplementedError
 
     def _note(
         self,

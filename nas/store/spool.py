@@ -5,7 +5,6 @@ repeated: one that the database took after all changes nothing.
 """
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, is_dataclass
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nas.cost import Cost
-from nas.files import write_whole
+from nas.files import write_bytes, write_whole
 from nas.study import Measurement, Outcome, TrialState
 
 SPOOL_FILE = "unrecorded.json"
@@ -36,14 +35,8 @@ def keep(folder: Path, entries: Sequence[Entry]) -> Path | None:
     path = folder / SPOOL_FILE
     text = json.dumps([[e.method, [_encoded(a) for a in e.arguments]] for e in entries], indent=1)
 
-    def write(temporary: Path) -> None:
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-
     with suppress(OSError):  # the results are then only in memory, while the database is tried
-        write_whole(path, write)
+        write_whole(path, lambda part: write_bytes(part, text.encode()))
         return path
     return None
 

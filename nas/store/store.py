@@ -13,9 +13,9 @@ from typing import Any, Self, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from nas.errors import NameTakenError, StoreError
+from nas.errors import NameTakenError, StaleWriteError, StoreError
 from nas.space import BLOCK_KINDS, Architecture
-from nas.store import files, housekeeping, studies, trials
+from nas.store import files, housekeeping, spool, studies, trials
 from nas.store.database import Database, damaged
 from nas.store.lease import LEASE_SECONDS, Lease
 from nas.store.rebuilding import Remembered, rebuild
@@ -174,6 +174,20 @@ class Store(TrialRecord):
     def folders(self, name: str) -> list[Path]:
         """Return the folders of a study, newest first; empty before its first run."""
         return files.StudyFiles(self._study(name), self._first, self._base).folders()
+
+    def record_kept(self, study: str) -> int:
+        """Record the results that an earlier run could not; return how many were kept for it.
+
+        One that contradicts the record is dropped: the study went on meanwhile.
+        """
+        number = 0
+        for folder in self.folders(study):
+            for entry in spool.kept(folder):
+                number += 1
+                with contextlib.suppress(StaleWriteError):
+                    getattr(self, entry.method)(study, *entry.arguments)
+            spool.clear(folder)
+        return number
 
     def weights_file(self, study: str, trial: Trial) -> Path | None:
         """Return the path of a trial's weights; None if it has none, or they are missing.
