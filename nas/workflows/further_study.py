@@ -13,12 +13,12 @@ from nas.results import CONFIRMED, SCRATCH, TAUGHT, StudyResults, counterpart
 from nas.store import Store
 from nas.study import FixedNetwork, RealTraining, StudySpec, Trial, comparable
 from nas.workflows.networks import study_trial
-from nas.workflows.teachers import best_networks, teacher_hashes
+from nas.workflows.teachers import best_networks, hashes_of
 
 _LONGEST = 60  # characters of a name that is made here
 
 
-def further_spec(store: Store, found: StudyResults, chosen: Sequence[int]) -> StudySpec | None:
+def further_spec(found: StudyResults, chosen: Sequence[int]) -> StudySpec | None:
     """Return the study that follows a search, if any; `chosen` are its networks to confirm.
 
     Raises:
@@ -26,10 +26,10 @@ def further_spec(store: Store, found: StudyResults, chosen: Sequence[int]) -> St
     """
     if found.spec.real is not None:
         return _real_spec(found, found.spec.real, chosen)
-    return _taught_spec(store, found) if found.spec.teach else None
+    return _taught_spec(found) if found.spec.teach else None
 
 
-def _taught_spec(store: Store, found: StudyResults) -> StudySpec:
+def _taught_spec(found: StudyResults) -> StudySpec:
     from nas.training import read_recipe  # loads torch
 
     spec, reported = found.spec, found.metric
@@ -37,8 +37,9 @@ def _taught_spec(store: Store, found: StudyResults) -> StudySpec:
     numbers = sorted(means, key=lambda n: (reported.loss(means[n]), n))
     if not numbers and found.best is not None:  # every further seed failed
         numbers = [found.best.number]
-    teachers = tuple(f"{spec.name}#{trial.number}" for trial in best_networks(found))
-    hashes = teacher_hashes(store, ",".join(teachers), None)
+    best = best_networks(found)
+    teachers = tuple(f"{spec.name}#{trial.number}" for trial in best)
+    hashes = hashes_of((spec.name, trial) for trial in best)
     recipe = replace(read_recipe(spec.recipe, "the study's recipe"), teacher=hashes)
     name = spec.recipe.partition("\n")[0] if spec.recipe.startswith("# ") else "# recipe"
     return replace(

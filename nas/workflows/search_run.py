@@ -182,7 +182,7 @@ def _further(
         return None
     test_study(store, study, best, ready.task, on_event)
     found = StudyResults(ready.spec, study.trials, store.reports(name))
-    wanted = further_spec(store, found, study.to_confirm())
+    wanted = further_spec(found, study.to_confirm())
     assert wanted is not None
     alone = replace(run, cpus_per_trial=run.cpus_per_trial or 1.0)  # as in the search
     own = preflight(wanted, alone)

@@ -49,8 +49,18 @@ def teacher_hashes(store: Store, words: str, own: str | None) -> tuple[str, ...]
     Raises:
         NasError: there is no such study or trial, or it has no weights.
     """
-    found = [trial for word in words.split(",") for trial in _named(store, word.strip(), own)]
-    return tuple(dict.fromkeys(_sha256(study, trial) for study, trial in found))
+    return hashes_of(
+        trial for word in words.split(",") for trial in _named(store, word.strip(), own)
+    )
+
+
+def hashes_of(trials: Iterable[tuple[str, Trial]]) -> tuple[str, ...]:
+    """Return the SHA-256 of the weights of `trials`, each once; each is a study with its trial.
+
+    Raises:
+        NasError: a trial has no weights.
+    """
+    return tuple(dict.fromkeys(_sha256(study, trial) for study, trial in trials))
 
 
 def teacher_names(store: Store, recipe: str) -> tuple[str, ...]:
