@@ -54,7 +54,15 @@ from nas.results.single_trial import (
     trial_role,
 )
 from nas.results.stage_table import SHORT_NAMES, StageTable, table_value
-from nas.results.taught import SCRATCH, TAUGHT, Figures, counterpart, figures, figures_text
+from nas.results.taught import (
+    SCRATCH,
+    TAUGHT,
+    Figures,
+    both_figures,
+    counterpart,
+    figures,
+    figures_text,
+)
 from nas.results.trial_reports import MOST_CLASSES, Reports, recorded_scores, trial_notes
 from nas.results.view import StudyView, axis_names, study_view
 
@@ -85,6 +93,7 @@ __all__ = [
     "agreement_document",
     "audit_scores",
     "axis_names",
+    "both_figures",
     "candidates_text",
     "choice_columns",
     "choice_record",

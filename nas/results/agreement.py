@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from nas.metrics import metric
 from nas.results.findings import Estimate, StudyResults
 from nas.results.score_audit import band_text, in_band
+from nas.results.taught import reported_estimate
 from nas.stats import Interval, correlation
+from nas.units import plural
 
 CONFIRMED = "confirmed"  # the kind of report
 FEWEST = 8  # networks with both trainings, for a correlation
@@ -32,7 +33,7 @@ class Agreement:
 
     def __str__(self) -> str:
         """Return it as text."""
-        both = f"{self.n} network{'' if self.n == 1 else 's'} at {self.band} with both trainings"
+        both = f"{plural(self.n, 'network')} at {self.band} with both trainings"
         if self.n < FEWEST:
             return f"{both}: too few to compare their ranks, {FEWEST} needed"
         if self.rho is None:
@@ -63,11 +64,7 @@ def agreement(found: StudyResults) -> Agreement | None:
 def confirmed(found: StudyResults, number: int, split: str = "validation") -> Estimate | None:
     """Return what a network reached by the real training; None where it has none."""
     report = found.reports.get(number, {}).get(CONFIRMED, {})
-    values = report.get(split)
-    if not values:
-        return None
-    images = report["images"] if split == "test" else None
-    return Estimate.of(metric(found.spec.metrics[0]), values, split, images)
+    return reported_estimate(found, report, split)
 
 
 def confirmed_lines(found: StudyResults) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from nas.metrics import LATENCY, Metric, metric
 from nas.results.findings import Estimate, StudyResults
-from nas.results.taught import figures
+from nas.results.taught import both_figures
 from nas.study import StudySpec, Trial
 
 
@@ -63,12 +63,11 @@ def figures_record(found: StudyResults, number: int) -> dict[str, Any]:
     """
     record: dict[str, Any] = {}
     which = metric(found.spec.metrics[0])
-    for split, infix in (("validation", ""), ("test", "test_")):
-        both = figures(found, number, split)
-        if both is not None:
-            record["teachers"] = " ".join(both.teachers)
-            record |= _estimate(f"scratch_{infix}", which, both.scratch)
-            record |= _estimate(f"taught_{infix}", which, both.taught)
+    for split, both in both_figures(found, number).items():
+        infix = "test_" if split == "test" else ""
+        record["teachers"] = " ".join(both.teachers)
+        record |= _estimate(f"scratch_{infix}", which, both.scratch)
+        record |= _estimate(f"taught_{infix}", which, both.taught)
     return record
 
 

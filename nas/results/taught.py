@@ -6,12 +6,13 @@ shows both, by `Figures`. Each study holds its own figures; those of the other s
 of the trial, of kind `SCRATCH` in a study whose networks are taught, else `TAUGHT`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from nas.metrics import metric
 from nas.results.findings import Estimate, StudyResults
+from nas.units import plural
 
 SCRATCH, TAUGHT = "scratch", "taught"
 
@@ -31,8 +32,7 @@ class Figures:
     def __str__(self) -> str:
         """Return both: `from scratch 5.10 % ± 0.12 (3 seeds); taught by 5 networks of … %`."""
         first = f"from scratch {self.scratch}; " if self.scratch else ""
-        count = len(self.teachers)
-        networks = "1 network" if count == 1 else f"{count} networks"
+        networks = plural(len(self.teachers), "network")
         return f"{first}taught by {networks} of {self.source} {self.taught}"
 
 
@@ -41,7 +41,7 @@ def figures(found: StudyResults, number: int, split: str = "validation") -> Figu
     own = found.test(number) if split == "test" else found.estimate(number)
     kind = SCRATCH if found.spec.teachers else TAUGHT
     report = found.reports.get(number, {}).get(kind, {})
-    other = _estimate(found, report.get(split), split, report.get("images"))
+    other = reported_estimate(found, report, split)
     if found.spec.teachers:
         teachers = found.spec.teachers
         return Figures(other, own, teachers, _source(teachers)) if own else None
@@ -49,11 +49,17 @@ def figures(found: StudyResults, number: int, split: str = "validation") -> Figu
     return Figures(own, other, teachers, _source(teachers, found.spec.name)) if other else None
 
 
+def both_figures(found: StudyResults, number: int) -> dict[str, Figures]:
+    """Return both figures of a network by split, validation and test; empty if it is not taught."""
+    splits = ("validation", "test")
+    return {split: own for split in splits if (own := figures(found, number, split))}
+
+
 def figures_text(found: StudyResults, number: int) -> str:
     """Return both figures of a network on each split in words; empty if it is not taught."""
     short = metric(found.spec.metrics[0]).short
-    both = {split: figures(found, number, split) for split in ("validation", "test")}
-    return "; ".join(f"{split} {short} {own}" for split, own in both.items() if own)
+    both = both_figures(found, number)
+    return "; ".join(f"{split} {short} {own}" for split, own in both.items())
 
 
 def counterpart(found: StudyResults, number: int) -> dict[str, Any]:
@@ -72,13 +78,15 @@ def counterpart(found: StudyResults, number: int) -> dict[str, Any]:
     }
 
 
-def _estimate(
-    found: StudyResults, values: Sequence[float] | None, split: str, images: int | None
+def reported_estimate(
+    found: StudyResults, report: Mapping[str, Any], split: str
 ) -> Estimate | None:
+    """Return the figure on `split` in a report that `counterpart` made; None if it has none."""
+    values = report.get(split)
     if not values:
         return None
-    counted = images if split == "test" else None
-    return Estimate.of(metric(found.spec.metrics[0]), values, split, counted)
+    images = report.get("images") if split == "test" else None
+    return Estimate.of(metric(found.spec.metrics[0]), values, split, images)
 
 
 def _source(teachers: Sequence[str], own: str | None = None) -> str:

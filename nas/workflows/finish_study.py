@@ -13,7 +13,7 @@ from nas.results import (
     Estimate,
     Figures,
     StudyResults,
-    figures,
+    both_figures,
     recorded_scores,
     study_view,
 )
@@ -170,8 +170,7 @@ def trial_request(store: Store, found: StudyResults, trial: Trial, task: Task) -
 def _figures(found: StudyResults, trial: Trial) -> dict[str, Figures]:
     """Return both figures of the network of `trial` by split, if it was taught."""
     number = trial.number if trial.replicate_of is None else trial.replicate_of
-    both = {split: figures(found, number, split) for split in ("validation", "test")}
-    return {split: own for split, own in both.items() if own}
+    return both_figures(found, number)
 
 
 def _estimates(found: StudyResults, trial: Trial) -> dict[str, Estimate]:
