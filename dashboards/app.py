@@ -62,7 +62,7 @@ def create_app(store_url: str | None = None, study: str | None = None) -> dash.D
     register(app, reader)
     add_health(app.server, lambda: _check(reader))
     protect(app.server, app.csp_hashes())
-    answer_missing(app.server, lambda path: _exists(reader, path))
+    answer_missing(app.server, lambda path: reader.absent(PageState.of(path, None)) is None)
     return app
 
 
@@ -99,18 +99,6 @@ def serve(
     with suppress(KeyboardInterrupt):
         server.serve_forever()
     server.server_close()
-
-
-def _exists(reader: Reader, path: str) -> bool:
-    """Tell whether the address names a study and a trial that are there."""
-    state = PageState.of(path, None)
-    with suppress(StoreError):  # the page says why the database cannot be read
-        names = {entry.name for entry in reader.studies()}
-        if state.wrong is not None or (state.study and state.study not in names):
-            return False
-        if state.study and state.trial is not None:
-            return reader.snapshot(state.study).view.point(state.trial) is not None
-    return True
 
 
 def _check(reader: Reader) -> str | None:

@@ -13,7 +13,13 @@ from nas.dashboards.page_state import PageState
 from nas.dashboards.parts import counters, detail, missing, settings, studies_table, trials
 from nas.dashboards.reader import Reader, Snapshot
 from nas.errors import NasError
-from nas.figures import PageTheme, front_figure, hypervolume_figure, learning_curves_figure
+from nas.figures import (
+    PageTheme,
+    front_figure,
+    front_marks,
+    hypervolume_figure,
+    learning_curves_figure,
+)
 
 HINT = "Choose a point or a row to see its architecture."
 _FIGURES = 10  # outputs of a study
@@ -46,21 +52,15 @@ def _register_pages(app: dash.Dash, reader: Reader) -> None:
         except NasError:
             page = "study-page" if seen else "studies-page"
             return *(name != page for name in PAGES), no_update, no_update
-        absent = missing(state, reader.database, entries, lambda: _has_trial(reader, state))
-        if absent is None and state.study is None:
-            page, table = "studies-page", studies_table(entries, reader.database, find)
+        cause, table = reader.absent(state), no_update
+        if cause is not None:
+            page = "missing-page"
+        elif state.study is not None:
+            page = "study-page"
         else:
-            page, table = "study-page" if absent is None else "missing-page", no_update
+            page, table = "studies-page", studies_table(entries, reader.database, find)
+        absent = missing(cause, state, entries) if cause else None
         return *(name != page for name in PAGES), absent, table
-
-
-def _has_trial(reader: Reader, state: PageState) -> bool:
-    if state.trial is None:
-        return True
-    try:
-        return reader.snapshot(str(state.study)).view.point(state.trial) is not None
-    except NasError:
-        return True  # the status says why the study cannot be shown
 
 
 def _register_drawing(app: dash.Dash, reader: Reader) -> None:
@@ -129,15 +129,12 @@ def _figures(
     rest = (no_update,) * (_FIGURES - 1)
     before, after = seen["front"], now["front"]
     changed = {name for name in after if before.get(name) != after[name]}
-    figure = front_figure(view, look, state.options)
-    if changed <= {"trial", "compared"} and figure.data:
-        marks = Patch()
-        marks["data"][0]["x"], marks["data"][0]["y"] = (
-            list(figure.data[0].x),
-            list(figure.data[0].y),
-        )
+    measured = any(point.y is not None for point in view.points)
+    if changed <= {"trial", "compared"} and measured:
+        places, marks = front_marks(view, state.options), Patch()
+        marks["data"][0]["x"], marks["data"][0]["y"] = places["x"], places["y"]
         return marks, *rest
-    return figure, *rest
+    return front_figure(view, look, state.options), *rest
 
 
 def best_under(snapshot: Snapshot, state: PageState) -> str:

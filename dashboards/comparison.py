@@ -9,7 +9,7 @@ from dash import html
 from nas.dashboards.parts import aria
 from nas.dashboards.reader import Snapshot
 from nas.figures import headers, point_facts, point_row
-from nas.results import Point, StudyResults, StudyView, difference_text
+from nas.results import Point, StudyView, difference_text
 
 _COSTS = ("Trial", "Architecture")
 
@@ -74,8 +74,9 @@ def _row(name: str, cells: list[str]) -> Any:
 
 def _differences(snapshot: Snapshot, points: Sequence[Point]) -> list[str]:
     """Return for each pair whether the validation errors differ significantly."""
-    found = StudyResults(snapshot.spec, snapshot.trials, snapshot.reports)
     return [
-        difference_text(found, one.number, other.number).format(one=one.label, other=other.label)
+        difference_text(snapshot.found, one.number, other.number).format(
+            one=one.label, other=other.label
+        )
         for one, other in combinations(points, 2)
     ]

@@ -2,7 +2,7 @@
 
 import shlex
 from base64 import b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from dash import dcc, html
@@ -159,23 +159,11 @@ def _study_row(entry: StudySummary) -> Any:
     return html.Tr([link, *(html.Td(cell) for cell in cells)])
 
 
-def missing(
-    state: PageState,
-    database: str,
-    entries: Sequence[StudySummary],
-    has_trial: Callable[[], bool],
-) -> list[Any] | None:
-    """Return the page for an address that names nothing; None if it names something."""
+def missing(cause: str, state: PageState, entries: Sequence[StudySummary]) -> list[Any]:
+    """Return the page for an address at which there is nothing, because of `cause`."""
     names = [entry.name for entry in reversed(entries)]
-    if state.wrong is not None:
-        cause = f"There is no page {state.wrong}."
-    elif state.study is not None and state.study not in names:
-        cause = f"There is no study {state.study} in {database}."
-    elif state.study is not None and not has_trial():
-        cause = f"The study {state.study} has no trial {state.trial}."
-        names = [state.study]
-    else:
-        return None
+    if state.study in names:
+        names = [str(state.study)]
     links = [html.Li(dcc.Link(name, href=PageState(study=name).path)) for name in names[:_LISTED]]
     more = len(names) - len(links)
     return [

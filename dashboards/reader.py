@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from nas.dashboards.page_state import PageState
+from nas.errors import NasError
 from nas.results import StudyResults, StudyView, axis_names, study_view, trial_details
 from nas.store import Store, StudyState, StudySummary
 from nas.study import StudySpec, Trial
@@ -16,13 +18,14 @@ _KEPT = 4
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A study as it was at the sequence number `seq`."""
+    """A study as it was at the sequence number `seq`, with its usual `view` and its `found`."""
 
     seq: int
     spec: StudySpec
     trials: Sequence[Trial]
     reports: Mapping[int, Mapping[str, Any]]
     view: StudyView
+    found: StudyResults
     _views: dict[tuple[str, str], StudyView] = field(default_factory=dict, repr=False)
 
     def along(self, x: str | None, y: str | None) -> StudyView:
@@ -38,8 +41,7 @@ class Snapshot:
     def details(self, number: int) -> Mapping[str, Any] | None:
         """Return all data of one trial; None if there is no such trial."""
         trial = next((each for each in self.trials if each.number == number), None)
-        found = StudyResults(self.spec, self.trials, self.reports)
-        return trial_details(trial, found) if trial else None
+        return trial_details(trial, self.found) if trial else None
 
 
 class Reader:
@@ -93,6 +95,24 @@ class Reader:
                 self._snapshots.pop(next(iter(self._snapshots)))
             return snapshot
 
+    def absent(self, state: PageState) -> str | None:
+        """Return why there is nothing at an address.
+
+        None if there is something, or if the database cannot be read, as the status says.
+        """
+        try:
+            names = {entry.name for entry in self.studies()}
+            if state.wrong is not None:
+                return f"There is no page {state.wrong}."
+            if state.study is not None and state.study not in names:
+                return f"There is no study {state.study} in {self.database}."
+            if state.study is None or state.trial is None:
+                return None
+            found = self.snapshot(state.study).view.point(state.trial)
+        except NasError:
+            return None
+        return None if found else f"The study {state.study} has no trial {state.trial}."
+
     def last(self, study: str) -> Snapshot:
         """Return the last read state of the study, or the current one if there is none.
 
@@ -105,7 +125,7 @@ class Reader:
         store = self._store
         spec, trials, reports = store.spec(study), store.trials(study), store.reports(study)
         view = study_view(spec, trials, reports, store.versions(study))
-        return Snapshot(seq, spec, trials, reports, view)
+        return Snapshot(seq, spec, trials, reports, view, StudyResults(spec, trials, reports))
 
     def activity(self, study: str) -> str:
         """Return whether a study is running, and the command that continues it if it is not."""

@@ -2,6 +2,7 @@ from .comparison import write_comparison as write_comparison
 from .curves import hypervolume_figure as hypervolume_figure
 from .curves import learning_curves_figure as learning_curves_figure
 from .front import front_figure as front_figure
+from .front import front_marks as front_marks
 from .front_options import FrontOptions as FrontOptions
 from .front_options import colour_names as colour_names
 from .hover import point_standing as point_standing

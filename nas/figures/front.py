@@ -56,6 +56,11 @@ def front_figure(
     return figure
 
 
+def front_marks(view: StudyView, options: FrontOptions) -> dict[str, Any]:
+    """Return the coordinates of the first trace of `front_figure`, without the other traces."""
+    return FrontDrawing.of(view, PageTheme(), options).marks
+
+
 def _x_axis(drawing: FrontDrawing) -> dict[str, Any]:
     across = drawing.across
     if across.log:
@@ -161,10 +166,8 @@ def _front(drawing: FrontDrawing) -> list[Any]:
 
 def _chosen(drawing: FrontDrawing) -> Any:
     """Return a ring around each chosen trial that is drawn."""
-    found = [drawing.view.point(number) for number in drawing.options.chosen]
-    points = [point for point in found if point and point.y is not None]
     return drawing.trace(
-        **drawing.places(points),
+        **drawing.marks,
         name="chosen",
         mode="markers",
         marker={

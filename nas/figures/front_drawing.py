@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import plotly.graph_objects as go
@@ -50,12 +51,12 @@ class FrontDrawing:
             return []
         return [point for point in self.view.group(group) if point.y is not None]
 
-    @property
+    @cached_property
     def limits(self) -> list[float]:
         """The ceilings of the study on the x axis, in its unit."""
         return _limits(self.view)
 
-    @property
+    @cached_property
     def trace(self) -> Any:
         """The type of all traces: WebGL is above SVG, and would hide the front."""
         clouds = (PointGroup.STOPPED, PointGroup.DOMINATED)
@@ -70,6 +71,12 @@ class FrontDrawing:
             "y": [self.scale.place((point.y or 0.0) * view.y.factor) for point in points],
             "customdata": [point.number for point in points],
         }
+
+    @property
+    def marks(self) -> dict[str, Any]:
+        """The places of the chosen trials that are measured."""
+        found = [self.view.point(number) for number in self.options.chosen]
+        return self.places([point for point in found if point and point.y is not None])
 
     def marker(self, points: Sequence[Point], colour: str) -> dict[str, Any]:
         """Return the colours of the markers of `points`: `colour`, or those of the choice."""
@@ -86,7 +93,7 @@ class FrontDrawing:
             return {"color": [self.look.family(words.index(word)) for word in found]}
         return {"color": [choice_of(point, key) for point in points], "coloraxis": "coloraxis"}
 
-    @property
+    @cached_property
     def words(self) -> tuple[str, ...]:
         """The values of the colouring choice as words, sorted; empty for numbers or none."""
         key = self.options.colour
