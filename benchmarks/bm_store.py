@@ -22,12 +22,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+from digits_study import digits_spec
 
-from nas.cost.budget import parse_budgets
 from nas.cost.model import CostModel
 from nas.feasible import feasible_space
 from nas.samplers import make_sampler
-from nas.space.file import load_space
 from nas.store import Store, open_store
 from nas.study.spec import StudySpec
 from nas.study.study import Study
@@ -39,26 +38,7 @@ BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def spec_of(trials: int, epochs: int) -> StudySpec:
-    space = load_space("igcv3")
-    return StudySpec(
-        name=NAME,
-        space_name=space.name,
-        space_text=space.source,
-        budget=parse_budgets(["300M-flops"]),
-        input="3x224x224",
-        classes=1000,
-        task="digits",
-        data_dir=None,
-        recipe="digits",
-        rungs=(epochs // 3, epochs),
-        eta=3,
-        objectives=("top1_error", "madds"),
-        reference_point=(1.0, 3e8),
-        sampler="random",
-        num_trials=trials + 1,
-        published=False,
-        seed=0,
-    )
+    return digits_spec(NAME, (epochs // 3, epochs), trials + 1)
 
 
 def drawn(spec: StudySpec, trials: int) -> Iterator[Trial]:

@@ -28,9 +28,9 @@ from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
-from nas.cost.budget import parse_budgets
+from digits_study import digits_spec
+
 from nas.cost.model import CostModel
-from nas.space.file import load_space
 from nas.study.evaluator import Epoch, Job, WorkerPlan
 from nas.study.spec import StudySpec
 
@@ -66,26 +66,8 @@ def make(plan: WorkerPlan) -> Sleeper:
 
 
 def spec_of(sampler: str, epochs: int, trials: int) -> StudySpec:
-    space = load_space("igcv3")
-    return StudySpec(
-        name="tune",
-        space_name=space.name,
-        space_text=space.source,
-        budget=parse_budgets(["300M-flops"]),
-        input="3x224x224",
-        classes=1000,
-        task="digits",
-        data_dir=None,
-        recipe="digits",
-        rungs=(epochs,),  # a single one, so that every trial takes its whole second
-        eta=3,
-        objectives=("top1_error", "madds"),
-        reference_point=(1.0, 3e8),
-        sampler=sampler,
-        num_trials=trials,
-        published=False,
-        seed=0,
-    )
+    """Return a study of one rung, so that every trial takes its whole second."""
+    return digits_spec("tune", (epochs,), trials, sampler)
 
 
 def our_overhead(sampler: str, epochs: int, trials: int) -> dict[str, float]:

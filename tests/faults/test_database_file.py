@@ -114,6 +114,12 @@ def content(path: Path) -> list[str]:
         return list(connection.iterdump())
 
 
+def begin(drivers: list[Driver], path: Path) -> None:
+    """Start the first driver on the database `path`, and wait until it is at work."""
+    drivers.append(Driver(path, 0.1))
+    drivers[0].wait_for("trial 3")
+
+
 @pytest.mark.parametrize(
     "deed", [delete, delete_with_logs, rename, replace, link_elsewhere, overwrite, delete_folder]
 )
@@ -123,8 +129,7 @@ def test_every_record_of_a_lost_file_is_rescued(
     path = tmp_path / "place" / "nas.db"
     path.parent.mkdir()
     before = content(other)
-    drivers.append(Driver(path, 0.1))
-    drivers[0].wait_for("trial 3")
+    begin(drivers, path)
 
     deed(path, other)
     code, error = drivers[0].end()
@@ -172,8 +177,7 @@ def test_a_file_that_is_overwritten_in_place_is_not_written_again(
     tmp_path: Path, other: Path, drivers: list[Driver]
 ) -> None:
     path = tmp_path / "nas.db"
-    drivers.append(Driver(path, 0.1))
-    drivers[0].wait_for("trial 3")
+    begin(drivers, path)
 
     path.write_bytes(b"")
     code, error = drivers[0].end()
@@ -196,8 +200,7 @@ def test_other_content_of_any_size_is_noticed_and_the_running_study_rescued(
         connection.executemany("INSERT INTO further VALUES (?)", [("x" * 3000,)] * rows)
         connection.commit()
     before = content(other)
-    drivers.append(Driver(path, 0.1))
-    drivers[0].wait_for("trial 3")
+    begin(drivers, path)
 
     overwrite(path, other)
     code, error = drivers[0].end()
@@ -212,8 +215,7 @@ def test_other_content_of_any_size_is_noticed_and_the_running_study_rescued(
 
 def test_other_programs_may_write_the_same_file(tmp_path: Path, drivers: list[Driver]) -> None:
     path = tmp_path / "nas.db"
-    drivers.append(Driver(path, 0.1))
-    drivers[0].wait_for("trial 3")
+    begin(drivers, path)
     with open_store(str(path)) as store:
         store.create_study(small_spec(name="another"), {"nas": "other"})
     with closing(sqlite3.connect(path)) as connection:

@@ -26,6 +26,17 @@ def finish(store: Store) -> None:
         store.record_report("small", 0, "note", {"text": "in halves"})
 
 
+def finish_in_outage(store: Store, postgres: PostgresServer) -> StoreError:
+    """Record the last report while the server is stopped; return the error."""
+    postgres.stop()
+    try:
+        with pytest.raises(StoreError, match="failed") as failed:
+            finish(store)
+    finally:
+        postgres.start()
+    return failed.value
+
+
 def begun(url: str, spec: StudySpec, results: Path, patience: float) -> Store:
     store = open_store(url, patience=patience)
     store.create_study(spec, VERSIONS)
@@ -39,14 +50,9 @@ def test_results_of_an_outage_are_recorded_when_the_study_continues(
 ) -> None:
     url = postgres.new_url()
     with begun(url, spec, tmp_path, patience=0.3) as store:
-        postgres.stop()
-        try:
-            with pytest.raises(StoreError, match="failed") as failed:
-                finish(store)
-        finally:
-            postgres.start()
+        failed = finish_in_outage(store, postgres)
     (kept,) = tmp_path.rglob("unrecorded.json")
-    assert str(kept) in "".join(failed.value.__notes__)
+    assert str(kept) in "".join(failed.__notes__)
     with open_store(url) as store:  # as after a kill: the trial is still RUNNING
         assert store.trials("small")[0].state is TrialState.RUNNING
         assert store.record_kept("small") == 4
@@ -65,12 +71,7 @@ def test_results_that_were_recorded_after_all_or_are_late_change_nothing(
 ) -> None:
     url = postgres.new_url()
     with begun(url, spec, tmp_path, patience=0.3) as store:
-        postgres.stop()
-        try:
-            with pytest.raises(StoreError, match="failed"):
-                finish(store)
-        finally:
-            postgres.start()
+        finish_in_outage(store, postgres)
         (kept,) = tmp_path.rglob("unrecorded.json")
         text = kept.read_text()
         finish(store)

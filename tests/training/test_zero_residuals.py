@@ -1,5 +1,6 @@
 """Residual branches that start at 0: which batch norms, in which family, and what it changes."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -61,13 +62,19 @@ def test_something_normed_still_reaches_the_classifier(family: str) -> None:
         assert gradient.any()
 
 
-def test_a_block_starts_as_the_identity() -> None:
+def residual_block(end: Callable[[Builder], object]) -> Builder:
+    """Return a block whose branch is a convolution, a batch norm, and what `end` adds."""
     net = Builder(Shape(8, 6, 6))
     source = net.last
     net.conv("conv", 8, kernel=3)
     net.batch_norm("bn")
-    net.shuffle("permute", 2)
+    end(net)
     net.add("add", source)
+    return net
+
+
+def test_a_block_starts_as_the_identity() -> None:
+    net = residual_block(lambda net: net.shuffle("permute", 2))
     images = torch.randn(2, 8, 6, 6, generator=torch.Generator().manual_seed(1))
     assert residual_norms(net.layers) == ["bn"]
     assert torch.equal(build(net.layers, zero_residuals=True).train()(images), images)
@@ -75,12 +82,7 @@ def test_a_block_starts_as_the_identity() -> None:
 
 
 def test_a_branch_that_ends_in_a_relu_can_still_learn() -> None:
-    net = Builder(Shape(8, 6, 6))
-    source = net.last
-    net.conv("conv", 8, kernel=3)
-    net.batch_norm("bn")
-    net.activation("relu")
-    net.add("add", source)
+    net = residual_block(lambda net: net.activation("relu"))
     network = build(net.layers, torch.Generator().manual_seed(0), zero_residuals=True).train()
     network(torch.randn(2, 8, 6, 6)).square().sum().backward()
     gradient = network.get_parameter("conv.weight").grad
