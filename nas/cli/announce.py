@@ -7,7 +7,7 @@ from nas.dashboards.address import PORT, free_port, url
 from nas.feasible import FeasibleSpace, FeasibleUnion
 from nas.results import confirmation_text, counted_at, networks_text, strides_at, study_note
 from nas.store import Store
-from nas.study import UNCHECKED, StudySpec
+from nas.study import UNCHECKED, StudySpec, recipe_title
 from nas.training import Task, describe_devices
 from nas.units import duration
 
@@ -50,7 +50,7 @@ def _space(spec: StudySpec, feasible: FeasibleSpace | FeasibleUnion) -> str:
 def _networks(spec: StudySpec) -> dict[str, str]:
     """Return the networks that are trained, and their recipe."""
     lines = {key.lower(): line for key, line in networks_text(spec)}
-    return lines | {"recipe": spec.recipe.partition("\n")[0].removeprefix("# ")}
+    return lines | {"recipe": recipe_title(spec.recipe)}
 
 
 def _print_rest(spec: StudySpec, task: Task) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from nas.metrics import metric
 from nas.results.findings import Estimate, StudyResults
+from nas.study import recipe_title
 from nas.units import plural
 
 SCRATCH, TAUGHT = "scratch", "taught"
@@ -69,7 +70,7 @@ def counterpart(found: StudyResults, number: int) -> dict[str, Any]:
         "study": found.spec.name,
         "trial": number,
         "teachers": list(found.spec.teachers),
-        "recipe": found.spec.recipe.partition("\n")[0].removeprefix("# "),
+        "recipe": recipe_title(found.spec.recipe),
         "epochs": found.spec.ladder.max_epochs,
         "input": found.spec.task_input,
         "validation": [trial.value(name) for trial in found.trainings[number]],

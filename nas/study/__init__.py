@@ -39,7 +39,7 @@ from nas.study.objectives import (
     objective,
 )
 from nas.study.ports import Sampler
-from nas.study.real_training import RealTraining
+from nas.study.real_training import RealTraining, recipe_title
 from nas.study.results_folder import (
     OWNER_FILE,
     checkpoint_folder,
@@ -163,6 +163,7 @@ __all__ = [
     "profile_table",
     "profile_total",
     "reason_of",
+    "recipe_title",
     "seen",
     "sign_folder",
     "trainings",

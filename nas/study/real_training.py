@@ -4,9 +4,14 @@ from dataclasses import dataclass
 from typing import Any
 
 
+def recipe_title(recipe: str) -> str:
+    """Return the name of a recipe: the first line of its text, without the comment sign."""
+    return recipe.partition("\n")[0].removeprefix("# ")
+
+
 @dataclass(frozen=True)
 class RealTraining:
-    """The training that a short schedule stands for: its `recipe` as text, for `epochs`.
+    """The training that counts after a short schedule: its `recipe` as text, for `epochs`.
 
     `image_size` is the side of its images in pixels, None for that of the task. Each confirmed
     network is trained under `seeds` seeds.
@@ -20,7 +25,7 @@ class RealTraining:
     @property
     def recipe_name(self) -> str:
         """The name of the recipe."""
-        return self.recipe.partition("\n")[0].removeprefix("# ")
+        return recipe_title(self.recipe)
 
     @classmethod
     def of(cls, fields: dict[str, Any] | None) -> "RealTraining | None":
