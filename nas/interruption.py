@@ -46,7 +46,7 @@ class Interruption:
 
     @contextmanager
     def deferred(self) -> Iterator[None]:
-        """Within the block the first signal is only noted: whoever runs it checks."""
+        """Within the block the first signal is only noted; the block must check for it."""
         self._deferrals += 1
         try:
             yield

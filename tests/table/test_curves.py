@@ -19,7 +19,7 @@ def read(tmp_path: Path, text: str, toml: str = "") -> Table:
 
 
 def one(tmp_path: Path, columns: str, cells: str) -> Table:
-    """Return a table of two networks with these columns beside the choice and the accuracy."""
+    """Return a table of two networks with the choice, the accuracy and these columns."""
     return read(tmp_path, f"a,acc,{columns}\n1,80,{cells}\n2,81,{cells}\n")
 
 

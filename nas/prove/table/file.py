@@ -37,7 +37,8 @@ class Curves:
     """The learning curves of a table, by quantity: `top1_error`, `loss` and `train_loss`.
 
     Each is an array (rows, trainings, epochs) with the number of each epoch in `epochs`; errors are
-    shares. NaN is not measured, infinity has diverged. One training stands for all of its row.
+    shares. NaN is not measured, infinity has diverged. A curve without a seed is that of every
+    training of its row.
     """
 
     epochs: tuple[int, ...]
