@@ -80,16 +80,17 @@ class LocalRay:
 
     def _bear(self) -> None:
         try:
-            os.environ[MARK] = str(self.scratch)  # inherited by each of its processes
-            ray.init(
-                address="local",
-                include_dashboard=False,
-                log_to_driver=False,
-                logging_level=logging.CRITICAL,
-                object_store_memory=_OBJECT_STORE_BYTES,
-                runtime_env=away_from_files(self.scratch),
-                _temp_dir=str(ray_folder(self.scratch)),  # documented despite its name
-            )
+            # Ray's processes inherit the mark, and their workers from them; others must not.
+            with environment({MARK: str(self.scratch)}):
+                ray.init(
+                    address="local",
+                    include_dashboard=False,
+                    log_to_driver=False,
+                    logging_level=logging.CRITICAL,
+                    object_store_memory=_OBJECT_STORE_BYTES,
+                    runtime_env=away_from_files(self.scratch),
+                    _temp_dir=str(ray_folder(self.scratch)),  # documented despite its name
+                )
         except BaseException as error:  # noqa: BLE001 - raised by `wait`
             self._error = error
         finally:
@@ -176,7 +177,7 @@ def surroundings(address: str | None) -> Iterator[None]:
     guard = {} if address else {"RAY_AUTH_TOKEN": _TOKEN}
     logger = logging.getLogger("ray")
     level = logger.level
-    with environment({**_QUIET, **guard, **_absolute()}, also=["RAY_AUTH_MODE", MARK]):
+    with environment({**_QUIET, **guard, **_absolute()}, also=["RAY_AUTH_MODE"]):
         logger.setLevel(logging.CRITICAL)
         try:
             yield

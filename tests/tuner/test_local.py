@@ -5,6 +5,9 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +73,30 @@ def test_no_other_machine_and_no_other_user_reaches_it() -> None:
         assert any(component in name for name in names)
     assert {*addresses} == {"0100007F", "0000000000000000FFFF00000100007F"}  # 127.0.0.1
     assert mode == 0o700
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_the_end_of_ray_spares_other_processes_of_its_driver() -> None:
+    with connected(None) as scratch:
+        other = subprocess.Popen(["sleep", "60"])
+    try:
+        deadline = time.monotonic() + 30
+        while any(reapers(scratch)) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert not any(reapers(scratch))
+        assert other.poll() is None
+    finally:
+        other.kill()
+        other.wait()
+
+
+def reapers(scratch: Path) -> Iterator[bytes]:
+    """Yield the command lines of other processes that name a scratch directory."""
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            command = file.read_bytes()
+            if os.fsencode(scratch) in command:
+                yield command
 
 
 def test_a_ray_that_nobody_wanted_is_stopped_with_the_error() -> None:
