@@ -108,8 +108,9 @@ def _changed(
         case {"type": kind, "number": int(number)}:
             return _clicked(state, kind, number) if ctx.triggered[0]["value"] else None
         case "front" | "curves":
-            factor = snapshot.along(state.x, state.y).x.factor
-            return _pointed(state, ctx.triggered[0], factor)
+            factor = snapshot.along(state.x, state.y).x.factor  # several events may come at once
+            found = (_pointed(state, trigger, factor) for trigger in ctx.triggered)
+            return next(filter(None, found), None)
         case "under":
             return replace(state, under=_ceiling(controls["under"], snapshot, state))
         case "x" | "y" as axis:
@@ -146,12 +147,12 @@ def _clicked(state: PageState, kind: str, number: int) -> PageState:
 
 def _pointed(state: PageState, trigger: dict[str, Any], factor: float) -> PageState | None:
     """Return the state after a click in a figure, or after the ceiling was moved there."""
-    value = trigger["value"]
-    if not value:
-        return None
-    if trigger["prop_id"].endswith(".relayoutData"):
+    value, source = trigger["value"] or {}, trigger["prop_id"]
+    if source.endswith(".relayoutData"):
         moved = [float(at) for name, at in value.items() if name.endswith("].x0")]
         return replace(state, under=moved[0] / factor) if moved and moved[0] > 0 else None
+    if not value or not source.endswith(".clickData"):
+        return None
     number = value["points"][0].get("customdata")
     return None if number is None else replace(state, trial=int(number))
 
