@@ -28,6 +28,7 @@ def page_layout() -> Any:
             dcc.Store(id="beat"),
             dcc.Store(id="state"),
             dcc.Store(id="seen"),
+            dcc.Store(id="action"),
             dcc.Store(id="order", data={"header": None, "descending": False, "page": 0}),
             html.Header(
                 [

@@ -16,7 +16,7 @@ from nas.metrics import metric
 from nas.results import axis_names
 
 _CONTROLS = ("x", "y", "colour", "under", "scales", "shown")
-_OUTPUTS = 2 + 1 + 3 + len(_CONTROLS) + 2  # address, state, options, controls, clicks
+_OUTPUTS = 2 + 1 + 3 + len(_CONTROLS)  # address, state, options, controls
 
 
 def register_navigation(app: dash.Dash, reader: Reader) -> None:
@@ -29,6 +29,21 @@ def register_navigation(app: dash.Dash, reader: Reader) -> None:
         State("look", "data"),
         State("seen", "data"),
     )
+    # Figures and tables also report that they were drawn or resized. Dash drops the answer to a
+    # call when it makes the next one: if these reports reached `navigate`, a click would be lost.
+    app.clientside_callback(  # type: ignore[no-untyped-call]
+        ClientsideFunction("nas", "action"),
+        Output("action", "data"),
+        Output("front", "clickData"),
+        Output("curves", "clickData"),
+        Input("front", "clickData"),
+        Input("curves", "clickData"),
+        Input("front", "relayoutData"),
+        Input({"type": "row", "number": ALL}, "n_clicks"),
+        Input({"type": "compare", "number": ALL}, "n_clicks"),
+        Input({"type": "close", "number": ALL}, "n_clicks"),
+        prevent_initial_call=True,
+    )
 
     @app.callback(
         Output("url", "pathname"),
@@ -38,29 +53,25 @@ def register_navigation(app: dash.Dash, reader: Reader) -> None:
         Output("y", "options"),
         Output("colour", "options"),
         *(Output(name, "value") for name in _CONTROLS),
-        Output("front", "clickData"),
-        Output("curves", "clickData"),
         Input("url", "pathname"),
         Input("url", "search"),
         *(Input(name, "value") for name in _CONTROLS),
-        Input("front", "clickData"),
-        Input("curves", "clickData"),
-        Input("front", "relayoutData"),
-        Input({"type": "row", "number": ALL}, "n_clicks"),
-        Input({"type": "compare", "number": ALL}, "n_clicks"),
-        Input({"type": "close", "number": ALL}, "n_clicks"),
+        Input("action", "data"),
     )
     def navigate(path: str | None, search: str | None, *values: Any) -> tuple[Any, ...]:
         state = PageState.of(path, search)
-        if ctx.triggered_id in (None, "url"):
+        if not ctx.triggered or any(each["prop_id"].startswith("url.") for each in ctx.triggered):
             return _opened(state, _snapshot(reader, state))
-        new = _changed(state, _snapshot(reader, state), dict(zip(_CONTROLS, values, strict=False)))
+        *controls, action = values
+        new = _changed(
+            state, _snapshot(reader, state), dict(zip(_CONTROLS, controls, strict=True)), action
+        )
         if new is None or new == state:
             return (no_update,) * _OUTPUTS
         kept: tuple[Any, ...] = (no_update,) * (3 + len(_CONTROLS))
-        if ctx.triggered_id == "front" and new.under != state.under:  # the line was moved
+        if ctx.triggered_id == "action" and new.under != state.under:  # the line was moved
             kept = (*kept[:6], _written(new, _snapshot(reader, new)), *kept[7:])
-        return new.path, new.search, asdict(new), *kept, None, None
+        return new.path, new.search, asdict(new), *kept
 
 
 def state_of(data: dict[str, Any]) -> PageState:
@@ -87,7 +98,7 @@ def _opened(state: PageState, snapshot: Snapshot | None) -> tuple[Any, ...]:
     return (
         state.path, state.search, data, axes, axes, list(colour_names(view)),
         view.x.name, view.y.name, state.colour, _written(state, snapshot), scales,
-        shown_groups(state.hidden), None, None,
+        shown_groups(state.hidden),
     )  # fmt: skip
 
 
@@ -99,18 +110,14 @@ def _written(state: PageState, snapshot: Snapshot | None) -> str:
 
 
 def _changed(
-    state: PageState, snapshot: Snapshot | None, controls: dict[str, Any]
+    state: PageState, snapshot: Snapshot | None, controls: dict[str, Any], action: Any
 ) -> PageState | None:
-    """Return the state after a click or a change of a control; None if nothing was meant."""
+    """Return the state after an action or a change of a control; None if nothing was meant."""
     if snapshot is None:
         return None
     match ctx.triggered_id:
-        case {"type": kind, "number": int(number)}:
-            return _clicked(state, kind, number) if ctx.triggered[0]["value"] else None
-        case "front" | "curves":
-            factor = snapshot.along(state.x, state.y).x.factor  # several events may come at once
-            found = (_pointed(state, trigger, factor) for trigger in ctx.triggered)
-            return next(filter(None, found), None)
+        case "action":
+            return _acted(state, action, snapshot.along(state.x, state.y).x.factor)
         case "under":
             return replace(state, under=_ceiling(controls["under"], snapshot, state))
         case "x" | "y" as axis:
@@ -135,26 +142,21 @@ def _turned(state: PageState, axis: str, name: str | None, usual: str) -> PageSt
     return replace(state, x=chosen, under=None)
 
 
-def _clicked(state: PageState, kind: str, number: int) -> PageState:
-    if kind == "row":
-        return replace(state, trial=number)
-    if kind == "close":
-        return replace(state, trial=None)
-    if number in state.compared:
-        return replace(state, compared=tuple(n for n in state.compared if n != number))
-    return replace(state, compared=(*state.compared, number)[-MOST_COMPARED:])
-
-
-def _pointed(state: PageState, trigger: dict[str, Any], factor: float) -> PageState | None:
-    """Return the state after a click in a figure, or after the ceiling was moved there."""
-    value, source = trigger["value"] or {}, trigger["prop_id"]
-    if source.endswith(".relayoutData"):
-        moved = [float(at) for name, at in value.items() if name.endswith("].x0")]
-        return replace(state, under=moved[0] / factor) if moved and moved[0] > 0 else None
-    if not value or not source.endswith(".clickData"):
-        return None
-    number = value["points"][0].get("customdata")
-    return None if number is None else replace(state, trial=int(number))
+def _acted(state: PageState, action: dict[str, Any], factor: float) -> PageState | None:
+    """Return the state after a click, or after the line of the ceiling was moved."""
+    match action:
+        case {"type": "moved", "at": at}:
+            return replace(state, under=at / factor) if at > 0 else None
+        case {"type": "row", "number": int(number)}:
+            return replace(state, trial=number)
+        case {"type": "close"}:
+            return replace(state, trial=None)
+        case {"type": "compare", "number": int(number)}:
+            others = tuple(other for other in state.compared if other != number)
+            if len(others) < len(state.compared):
+                return replace(state, compared=others)
+            return replace(state, compared=(*others, number)[-MOST_COMPARED:])
+    return None
 
 
 def _ceiling(text: str | None, snapshot: Snapshot, state: PageState) -> float | None:

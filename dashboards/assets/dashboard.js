@@ -1,16 +1,38 @@
-// Tells the server the theme of the page, and when to look for news: not while the page is hidden,
-// and seldom after the study has ended.
-window.dash_clientside = Object.assign({}, window.dash_clientside, {
-  nas: {
+// What the browser knows: the theme of the page, when to look for news, and what the reader did.
+(() => {
+  const dash = () => window.dash_clientside;
+
+  // An event as an action; undefined for those that no reader caused: a figure or a table was drawn
+  // or resized.
+  const action = ({ prop_id, value }) => {
+    const dot = prop_id.lastIndexOf(".");
+    const [id, property] = [prop_id.slice(0, dot), prop_id.slice(dot + 1)];
+    if (property === "n_clicks") return value ? JSON.parse(id) : undefined;
+    if (property === "clickData") {
+      const number = value && value.points[0].customdata;
+      return number === undefined || number === null ? undefined : { type: "row", number };
+    }
+    const line = Object.keys(value || {}).find((name) => name.endsWith("].x0"));
+    return line && { type: "moved", at: Number(value[line]) };
+  };
+
+  const nas = {
+    // No news while the page is hidden, and seldom after the study has ended.
     look: (ticks, known, seen) => {
-      const none = window.dash_clientside.no_update;
       const look = {
         dark: matchMedia("(prefers-color-scheme: dark)").matches,
         narrow: matchMedia("(max-width: 560px)").matches,
       };
       const same = known && known.dark === look.dark && known.narrow === look.narrow;
       const due = !document.hidden && (!(seen && seen.over) || (ticks || 0) % 8 === 0);
-      return [same ? none : look, due ? ticks || 0 : none];
+      return [same ? dash().no_update : look, due ? ticks || 0 : dash().no_update];
     },
-  },
-});
+    // The same point can be clicked again: its click is forgotten. The time makes each action new.
+    action: () => {
+      const found = dash().callback_context.triggered.map(action).find(Boolean);
+      if (!found) return [dash().no_update, dash().no_update, dash().no_update];
+      return [{ ...found, time: Date.now() }, null, null];
+    },
+  };
+  window.dash_clientside = Object.assign({}, dash(), { nas });
+})();

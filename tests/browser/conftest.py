@@ -36,8 +36,10 @@ class Visit:
         return found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Any]:
+    # It ends with these tests: a process that later tests fork would hold its pipe open, and the
+    # browser's driver would wait for the end of that process.
     if _CHROMIUM is None or not Path(_CHROMIUM).exists():
         pytest.skip("there is no Chromium")
     api = pytest.importorskip("playwright.sync_api")

@@ -139,36 +139,6 @@ def polled(path: Path, study: str) -> Any:
     return answer
 
 
-def test_a_click_is_not_lost_when_the_figure_was_resized_at_the_same_time(
-    client: Any,
-) -> None:
-    dependencies = client.get("/_dash-dependencies").get_json()
-    navigate = next(each for each in dependencies if "url.pathname" in each["output"])
-    names = [name.rsplit(".", 1) for name in navigate["output"].strip(".").split("...")]
-    values = {
-        "url.pathname": "/study/igcv3-300m",
-        "url.search": "",
-        "front.relayoutData": {"autosize": True},
-        "front.clickData": {"points": [{"customdata": 3}]},
-    }
-    inputs = [
-        [] if each["id"].startswith("{")
-        else {**each, "value": values.get(f"{each['id']}.{each['property']}")}
-        for each in navigate["inputs"]
-    ]  # fmt: skip
-    answer = client.post(
-        "/_dash-update-component",
-        json={
-            "output": navigate["output"],
-            "outputs": [{"id": name, "property": what} for name, what in names],
-            "changedPropIds": ["front.relayoutData", "front.clickData"],
-            "inputs": inputs,
-            "state": [],
-        },
-    )
-    assert answer.get_json()["response"]["url"]["pathname"] == "/study/igcv3-300m/trial/3"
-
-
 def test_a_study_whose_metric_is_not_installed_is_named_in_the_status(tmp_path: Path) -> None:
     path = tmp_path / "nas.db"
     spec = make_spec(task="lamps", metrics=("lamp_error",))
