@@ -9,8 +9,18 @@ from typing import Any
 
 from nas.cost.model import Cost
 from nas.study import results_folder as storage
+from nas.study.attempts import AttemptEnd
 from nas.study.spec import StudySpec
-from nas.study.trial import NOTE_REPORT, Fault, Measurement, Outcome, Trial, TrialState, trial_notes
+from nas.study.trial import (
+    NOTE_REPORT,
+    Measurement,
+    Outcome,
+    Trial,
+    TrialState,
+    ended,
+    reopened,
+    trial_notes,
+)
 
 
 class MemoryStore:
@@ -25,11 +35,16 @@ class MemoryStore:
         self.before_write = before_write
         self.writes = 0
         self.reports: dict[str, dict[int, dict[str, dict[str, Any]]]] = {}
-        self.faults: list[tuple[int, int, Fault]] = []
+        self.ends: list[tuple[int, int, AttemptEnd]] = []
         self.held = False
         self._exhausted: set[str] = set()
         self._specs: dict[str, StudySpec] = {}
         self._studies: dict[str, dict[int, Trial]] = {}
+
+    @property
+    def reasons(self) -> list[tuple[int, int, str]]:
+        """The ends of attempts whose trials waited again: (trial, attempt, reason)."""
+        return [(number, attempt, end.fault.reason) for number, attempt, end in self.ends]
 
     def create_study(self, spec: StudySpec) -> None:
         """Enter the specification of a study; only reuse across studies needs it."""
@@ -93,16 +108,19 @@ class MemoryStore:
         """Return the recorded path, if there is a file."""
         return storage.find_file(trial.weights_path, []) if trial.weights_path else None
 
-    def requeue_trial(
-        self, study: str, number: int, attempt: int, lost: bool, fault: Fault | None = None
-    ) -> None:
-        """Turn a RUNNING trial WAITING again; what in the environment ended it goes to `faults`."""
+    def requeue_trial(self, study: str, number: int, attempt: int, end: AttemptEnd) -> None:
+        """Turn a RUNNING trial WAITING again; how its attempt ended goes to `ends`."""
         trial = self._running(study, number, attempt)
         if trial is not None:
-            if fault is not None:
-                self.faults.append((number, attempt, fault))
-            waiting = replace(trial, state=TrialState.WAITING, lost=trial.lost + lost)
+            waiting = replace(trial, state=TrialState.WAITING, lost=end.lost)
             self._write("requeue_trial", study, waiting)
+            self.ends.append((number, attempt, end))
+
+    def reopen_trial(self, study: str, number: int, attempt: int) -> None:
+        """Turn a FAILED trial WAITING again."""
+        trial = self._studies[study][number]
+        if trial.state is TrialState.FAILED and trial.attempt == attempt:
+            self._write("reopen_trial", study, reopened(trial))
 
     def record_measurement(
         self, study: str, number: int, attempt: int, measurement: Measurement
@@ -114,7 +132,13 @@ class MemoryStore:
             self._write("record_measurement", study, replace(trial, measurements=measured))
 
     def record_count(
-        self, study: str, number: int, attempt: int, counted: Cost, worker: str
+        self,
+        study: str,
+        number: int,
+        attempt: int,
+        counted: Cost,
+        worker: str,
+        device: str | None = None,
     ) -> None:
         """Keep the referee's count of a RUNNING trial."""
         trial = self._running(study, number, attempt)
@@ -133,16 +157,7 @@ class MemoryStore:
         """Give a RUNNING trial of that attempt its final state."""
         trial = self._running(study, number, attempt)
         if trial is not None:
-            done = replace(
-                trial,
-                state=outcome.state,
-                seconds=outcome.seconds,
-                fail_reason=outcome.fail_reason,
-                fail_detail=outcome.fail_detail,
-                weights_path=outcome.weights_path,
-                weights_sha256=outcome.weights_sha256,
-                finished_at=datetime.now(UTC),
-            )
+            done = ended(trial, outcome, datetime.now(UTC))
             self._write("finish_trial", study, done)
 
     def record_report(self, name: str, number: int, kind: str, values: Mapping[str, Any]) -> None:

@@ -20,6 +20,7 @@ from nas.study.rungs import Decision
 from nas.study.spec import StudySpec
 from nas.study.study import Study
 from nas.study.trial import Outcome, Trial, TrialState
+from tests.faulted import LOST
 from tests.memory_store import MemoryStore
 from tests.studies import WalkSampler, measurement, run_all, share, small_spec
 
@@ -63,7 +64,7 @@ def run_workers(study: Study, workers: int, timing: random.Random, stop_after: i
             return
         trial, epoch = flying.pop(timing.choice(sorted(flying)))
         if timing.random() < 0.02:
-            study.requeue(trial.number)
+            study.requeue(trial.number, LOST)
         elif _advance(study, trial, epoch + 1) is Decision.CONTINUE:
             flying[trial.number] = (trial, epoch + 1)
 

@@ -8,10 +8,11 @@ import pytest
 
 from nas.errors import NasError, StudyPausedError, TaskError
 from nas.study import environment_faults as environment
+from nas.study.attempts import MAX_LOSSES
 from nas.study.evaluator import Epoch, Job, Saved, WorkerPlan, failure_reason
 from nas.study.execution import Event, TrialFinished, TrialRequeued, run_serial
-from nas.study.study import MAX_LOSSES, Study
-from nas.study.trial import Fault, TrialState
+from nas.study.study import Study
+from nas.study.trial import Reason, TrialState
 from tests.memory_store import MemoryStore
 from tests.tuner.fakes import AnalyticEvaluator, Wanderer, spec_of
 
@@ -44,7 +45,7 @@ LIBRARIES = [
 
 @pytest.mark.parametrize("error", [*SYSTEM, *LIBRARIES], ids=repr)
 def test_what_a_disk_or_a_folder_does_is_no_fault_of_the_network(error: Exception) -> None:
-    assert failure_reason(error) == failure_reason(wrapped(error)) == environment.STORAGE_FAULT
+    assert failure_reason(error) == failure_reason(wrapped(error)) == Reason.STORAGE
 
 
 @pytest.mark.parametrize(
@@ -109,8 +110,7 @@ def test_the_trial_waits_again_and_a_resume_repeats_it_alone(
     assert (first.state, second.state) == (TrialState.COMPLETE, TrialState.WAITING)
     assert (second.lost, second.fail_reason) == (0, None)
     assert len(second.measurements) == (1 if stage == 2 else 3)  # before anything was saved
-    ((number, attempt, noted),) = store.faults
-    assert (number, attempt, noted.reason) == (1, 1, environment.STORAGE_FAULT)
+    assert store.reasons == [(1, 1, Reason.STORAGE)]
     assert isinstance(events[-1], TrialRequeued)
 
     events.clear()
@@ -138,9 +138,7 @@ def test_pauses_and_dead_drivers_are_no_losses_however_many() -> None:
         started = study_of(store).ask()  # and the driver dies: the next one finds it RUNNING
         assert started is not None
         assert (started.number, started.lost) == (0, 0)
-    assert {fault for _, _, fault in store.faults} == {
-        Fault(environment.STORAGE_FAULT, store.faults[0][2].detail)
-    }
+    assert {reason for _, _, reason in store.reasons} == {Reason.STORAGE, Reason.DRIVER}
 
 
 def test_the_record_has_the_attempt_and_its_reason(tmp_path: Path) -> None:

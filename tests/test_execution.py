@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from nas.errors import StoreError, StudyFailedError
+from nas.study.attempts import MAX_LOSSES
 from nas.study.evaluator import Failure, Report, WorkerPlan
 from nas.study.execution import (
     Event,
@@ -17,7 +18,7 @@ from nas.study.execution import (
     run_serial,
 )
 from nas.study.rungs import Decision
-from nas.study.study import MAX_LOSSES, Study
+from nas.study.study import Study
 from nas.study.trial import TrialState
 from tests.classified import classified_epoch
 from tests.memory_store import MemoryStore
@@ -121,12 +122,14 @@ def test_a_job_lost_too_often_fails() -> None:
     assert study.trial(0).fail_reason == "worker_lost"
 
 
-def test_a_silent_job_fails_as_timeout() -> None:
+def test_a_job_that_is_always_silent_fails_as_timeout() -> None:
     study = study_of(MemoryStore())
     execution = Execution(study)
-    job = execution.next()
-    assert job is not None
-    execution.timed_out(job, 5.0)
+    for attempt in range(1, MAX_LOSSES + 1):
+        job = execution.next()
+        assert job is not None
+        assert (job.number, job.attempt) == (0, attempt)
+        execution.timed_out(job, 5.0)
     assert (study.trial(0).state, study.trial(0).fail_reason) == (TrialState.FAILED, "timeout")
     assert execution.flying == 0
 

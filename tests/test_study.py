@@ -12,10 +12,12 @@ from nas.cost.budget import admits
 from nas.cost.model import Cost, CostModel
 from nas.errors import ArchitectureError, BudgetError, StudyFailedError
 from nas.space.architecture import Architecture
+from nas.study.attempts import MAX_LOSSES
 from nas.study.rungs import Decision
-from nas.study.study import MAX_LOSSES, Study
+from nas.study.study import Study
 from nas.study.trial import Measurement, Outcome, Trial, TrialState
 from tests.classified import classified
+from tests.faulted import INTERRUPTED, LOST
 from tests.memory_store import MemoryStore
 from tests.studies import BUDGET, SPACE, WalkSampler, measurement, run_all, run_one, small_spec
 
@@ -263,7 +265,7 @@ def test_reports_of_an_earlier_attempt_change_nothing() -> None:
     study = new_study(store)
     trial = study.ask()
     study.record(trial.number, 1, at(1))
-    study.requeue(trial.number)
+    study.requeue(trial.number, LOST)
     assert study.ask().attempt == 2
     before = store.trials("study")
     assert study.record(trial.number, 1, at(2)) is Decision.STOP
@@ -277,8 +279,8 @@ def test_a_finished_trial_never_changes() -> None:
     study = new_study()
     trial = run_one(study)
     study.finish(trial.number, trial.attempt, crash())
-    study.requeue(trial.number)
-    study.interrupt(trial.number)
+    study.requeue(trial.number, LOST)
+    study.requeue(trial.number, INTERRUPTED)
     assert study.record(trial.number, trial.attempt, at(4)) is Decision.STOP
     assert study.trial(trial.number) == trial
 
@@ -290,7 +292,7 @@ def test_a_lost_trial_runs_again_before_anything_new_and_from_its_beginning() ->
     study = new_study()
     lost, other = study.ask(), study.ask()
     study.record(lost.number, 1, at(1))
-    study.requeue(lost.number)
+    study.requeue(lost.number, LOST)
     assert study.trial(lost.number).state is TrialState.WAITING
     again = study.ask()
     assert (again.number, again.attempt, again.measurements) == (lost.number, 2, ())
@@ -303,7 +305,7 @@ def test_a_trial_that_is_lost_each_time_fails() -> None:
     for attempt in range(1, MAX_LOSSES + 1):
         trial = study.ask()
         assert (trial.number, trial.attempt) == (0, attempt)
-        study.requeue(0)
+        study.requeue(0, LOST)
     assert study.trial(0).state is TrialState.FAILED
     assert study.trial(0).fail_reason == "worker_lost"
     assert study.ask().number == 1
@@ -326,7 +328,8 @@ def test_three_alike_failures_in_a_row_end_the_study_and_stay_recorded() -> None
 
 
 @pytest.mark.parametrize(
-    "third", [crash("another"), crash(reason="oom"), Outcome(TrialState.STOPPED, 1.0)]
+    "third",
+    [crash("KeyError: boom"), crash(reason="another"), Outcome(TrialState.STOPPED, 1.0)],
 )
 def test_failures_of_different_kinds_do_not_end_the_study(third: Any) -> None:
     study = new_study()
@@ -427,7 +430,7 @@ def test_an_interrupted_trial_waits_and_is_never_failed_for_it() -> None:
     for _ in range(MAX_LOSSES + 2):
         trial = study.ask()
         study.record(trial.number, trial.attempt, measurement(trial, 1, SPEC))
-        study.interrupt(trial.number)
+        study.requeue(trial.number, INTERRUPTED)
         study = new_study(store)
         assert study.trial(trial.number).state is TrialState.WAITING
     assert len(study.trials) == 1
@@ -437,12 +440,12 @@ def test_only_losses_count_towards_giving_up() -> None:
     store = MemoryStore()
     for _ in range(4):
         study = new_study(store)
-        study.interrupt(study.ask().number)
+        study.requeue(study.ask().number, INTERRUPTED)
     for lost in range(1, MAX_LOSSES):
         study = new_study(store)
-        study.requeue(study.ask().number)
+        study.requeue(study.ask().number, LOST)
         assert store.trials("study")[0].lost == lost
         assert store.trials("study")[0].state is TrialState.WAITING
-    study.requeue(study.ask().number)
+    study.requeue(study.ask().number, LOST)
     assert study.trial(0).fail_reason == "worker_lost"
-    assert study.trial(0).fail_detail == f"lost {MAX_LOSSES} times"
+    assert study.trial(0).fail_detail == LOST.detail

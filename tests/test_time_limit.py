@@ -17,6 +17,7 @@ from nas.study.study import Study
 from nas.study.time_limit import searched_for
 from nas.study.trial import TrialState
 from nas.units import parse_duration
+from tests.faulted import INTERRUPTED
 from tests.memory_store import MemoryStore
 from tests.messages import carries
 from tests.studies import WalkSampler, run_all, run_one, small_spec
@@ -65,7 +66,7 @@ def test_what_was_begun_in_time_goes_to_its_end() -> None:
     trial = study.ask()
     clock.now += 61.0
     assert study.ask() is None
-    study.interrupt(trial.number)
+    study.requeue(trial.number, INTERRUPTED)
     assert run_one(study).number == trial.number
     assert study.ask() is None
 

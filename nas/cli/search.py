@@ -165,18 +165,27 @@ def search(request: SearchRequest, run: RunRequest, said: options.Output, db: st
 @options.database
 @options.formats
 @options.workers
+@click.option(
+    "--retry-failed",
+    is_flag=True,
+    help="Repeat the failed trials too, unless their loss was not a number or their cost differed: "
+    "these would fail again.",
+)
 @options.execution
 @options.progress
-def resume(study: str, run: RunRequest, said: options.Output, db: str | None) -> int:
+def resume(
+    study: str, run: RunRequest, said: options.Output, db: str | None, retry_failed: bool
+) -> int:
     """Continue a STUDY that was interrupted; finished trials are not repeated.
 
     \b
     Example:
       nas resume igcv3-300m-madds-digits
+      nas resume igcv3-300m-madds-digits --retry-failed
     """
     from nas.cli.study_screen import Screen, conclude
     from nas.workflows import resume
 
     with Screen(said, run) as screen:
-        outcome = resume(study, screen.run, db, screen.watch)
+        outcome = resume(study, screen.run, db, screen.watch, retry_failed=retry_failed)
     return conclude(outcome, said, db)

@@ -101,7 +101,7 @@ def _show_trial(stored: "StoredStudy", number: int, json_: bool) -> None:
     from nas.results import trial_details
 
     found, trial = stored.read_trial(number)
-    details = trial_details(trial, found)
+    details = trial_details(trial, found, stored.attempts(number))
     if json_:
         output.echo_json(details)
         return

@@ -41,6 +41,9 @@ def show_trial(
     if trial.measurements:
         click.echo("")
         _print_curve(found, trial)
+    if details["attempts"]:
+        click.echo("")
+        _print_attempts(details["attempts"])
     if trial.final:
         click.echo("")
         _print_trainings(found.metric, details["trainings"], weights)
@@ -139,6 +142,27 @@ def _print_curve(found: StudyResults, trial: Trial) -> None:
     output.table("", columns, table, " ".join(columns), " ".join(optional))
     if len(some) < len(trial.measurements):
         output.paragraph(f"(each {step}th epoch and the rungs; every epoch: --json)")
+
+
+def _print_attempts(attempts: Sequence[Mapping[str, Any]]) -> None:
+    """Print every start of the trial; the detail of a failure is printed with the trial."""
+    table = [
+        {
+            **one,
+            "began": f"{one['began_at']:%Y-%m-%d %H:%M:%S}",
+            "spent": duration(one["device_seconds"]) if one["device_seconds"] is not None else "",
+            "node": one["node"] or "",
+            "device": one["device"] or "",
+            "outcome": (one["outcome"] or "running").lower(),
+            "why": (one["reason"] or "").replace("_", " "),
+        }
+        for one in attempts
+    ]
+    columns = {
+        "attempt": "attempt", "began": "began (UTC)", "node": "node", "device": "device",
+        "spent": "device time", "outcome": "outcome", "why": "reason",
+    }  # fmt: skip
+    output.table("", columns, table, "attempt spent", "device node began")
 
 
 def _print_trainings(

@@ -1,5 +1,6 @@
 """All data of one trial: its role, its network by stage, its curve and its trainings."""
 
+from collections.abc import Sequence
 from itertools import takewhile
 from typing import Any
 
@@ -8,13 +9,15 @@ from nas.results.findings import Standing, StudyResults
 from nas.results.records import trial_record
 from nas.results.trial_reports import recorded_scores, trial_notes
 from nas.stats import difference
-from nas.study import Trial
+from nas.study import Trial, TrialAttempt
 
 COST_NAMES = ("madds", "params", "acts")
 
 
-def trial_details(trial: Trial, found: StudyResults) -> dict[str, Any]:
-    """Return all data of one trial; errors are shares in [0, 1].
+def trial_details(
+    trial: Trial, found: StudyResults, attempts: Sequence[TrialAttempt] = ()
+) -> dict[str, Any]:
+    """Return all data of one trial with its `attempts`; errors are shares in [0, 1].
 
     `parts` has the choices of each stage under their names, its output as channels x height x
     width, and its cost at the deployment.
@@ -28,9 +31,26 @@ def trial_details(trial: Trial, found: StudyResults) -> dict[str, Any]:
         "parts": _parts(found, trial),
         "curve": _curve(trial),
         "trainings": _trainings(found, trial),
+        "attempts": [_attempt(one) for one in attempts],
         "scores": dict(trial.proxies or {}),
         "note": trial_notes(found.reports).get(trial.number),
         "fail_detail": trial.fail_detail,
+    }
+
+
+def _attempt(one: TrialAttempt) -> dict[str, Any]:
+    """Return one attempt as plain data; times are in UTC."""
+    return {
+        "attempt": one.number,
+        "node": one.node,
+        "worker": one.worker,
+        "device": one.device,
+        "began_at": one.began,
+        "ended_at": one.ended,
+        "outcome": one.outcome.value if one.outcome else None,
+        "reason": one.reason,
+        "detail": one.detail,
+        "device_seconds": one.device_seconds,
     }
 
 

@@ -14,7 +14,7 @@ from nas.store import spool, studies, trials
 from nas.store.database import Database
 from nas.store.lease import Lease, fence, lock_study
 from nas.store.spool import Entry
-from nas.study import Fault, Measurement, Outcome, Trial
+from nas.study import AttemptEnd, Measurement, Outcome, Trial
 
 T = TypeVar("T")
 
@@ -84,18 +84,21 @@ class TrialRecord:
         """Record that the sampler of a study had no further candidate."""
         self._note(study, studies.set_exhausted)
 
-    def requeue_trial(
-        self, study: str, number: int, attempt: int, lost: bool, fault: Fault | None = None
-    ) -> None:
-        """Set a RUNNING trial to WAITING again; count a loss if the attempt was `lost`.
-
-        `fault` is the fault of the environment that ended the attempt, recorded with it.
-        """
+    def requeue_trial(self, study: str, number: int, attempt: int, end: AttemptEnd) -> None:
+        """Set a RUNNING trial to WAITING again, with the losses of `end`; its attempt ended so."""
 
         def requeue(connection: sa.Connection, key: int) -> None:
-            trials.requeue(connection, key, number, attempt, (lost, fault))
+            trials.requeue(connection, key, number, attempt, end)
 
         self._note(study, requeue)
+
+    def reopen_trial(self, study: str, number: int, attempt: int) -> None:
+        """Set a FAILED trial to WAITING again, without its losses; its attempts stay recorded."""
+
+        def reopen(connection: sa.Connection, key: int) -> None:
+            trials.reopen(connection, key, number, attempt)
+
+        self._note(study, reopen)
 
     def record_measurement(
         self, study: str, number: int, attempt: int, measurement: Measurement
@@ -109,14 +112,21 @@ class TrialRecord:
         self._note(study, add, lasting=False, entry=entry)
 
     def record_count(
-        self, study: str, number: int, attempt: int, counted: Cost, worker: str
+        self,
+        study: str,
+        number: int,
+        attempt: int,
+        counted: Cost,
+        worker: str,
+        device: str | None = None,
     ) -> None:
-        """Record fvcore's count of a RUNNING trial, and its worker."""
+        """Record fvcore's count of a RUNNING trial, its worker, and the device of the attempt."""
 
         def add(connection: sa.Connection, key: int) -> None:
-            trials.add_count(connection, key, number, attempt, (counted, worker))
+            count = trials.Count(counted, worker, device)
+            trials.add_count(connection, key, number, attempt, count)
 
-        entry = Entry("record_count", (number, attempt, counted, worker))
+        entry = Entry("record_count", (number, attempt, counted, worker, device))
         self._note(study, add, lasting=False, entry=entry)
 
     def record_proxies(

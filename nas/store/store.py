@@ -21,7 +21,7 @@ from nas.store.lease import LEASE_SECONDS, Lease
 from nas.store.rebuilding import Remembered, rebuild
 from nas.store.record import TrialRecord
 from nas.store.studies import StudyState, StudySummary
-from nas.study import NOTE_REPORT, Study, StudySpec, Trial, trial_notes
+from nas.study import NOTE_REPORT, Study, StudySpec, Trial, TrialAttempt, trial_notes
 
 T = TypeVar("T")
 
@@ -298,6 +298,11 @@ class Store(TrialRecord):
         study_id = self._study(study).id
         measured = self._database.read(lambda c: trials.select_curves(c, study_id, numbers))
         return {t.number: replace(t, measurements=measured.get(t.number, ())) for t in chosen}
+
+    def attempts(self, study: str, number: int) -> list[TrialAttempt]:
+        """Return the attempts of a trial, oldest first; a reused trial has none."""
+        study_id = self._study(study).id
+        return self._database.read(lambda c: trials.select_attempts(c, study_id, number))
 
     def find_architectures(self, prefix: str) -> list[tuple[str, int]]:
         """Return a trial of each architecture whose id begins with `prefix`, as (study, number).

@@ -1,7 +1,7 @@
 """The tables in SQLAlchemy; `migrations` creates them, and a test compares the two.
 
     study ─┬─ lease          the process that runs it: one row, the epoch grows with each holder
-           └─ trial ─┬─ attempt      each start of a trial, its end, and its worker
+           └─ trial ─┬─ attempt      each start of a trial, its worker and device, its end and why
                      ├─ measurement  one row for each attempt and epoch
                      └─ report       final results on the test split, once for each kind
 
@@ -18,16 +18,10 @@ import sqlalchemy as sa
 from sqlalchemy.types import TypeDecorator
 
 from nas.metrics import CLASSIFICATION
-from nas.study import TrialState
+from nas.study import AttemptOutcome, TrialState
 
 VERSION_TABLE = "nas_alembic_version"
 STUDY_STATES = ("RUNNING", "INTERRUPTED", "COMPLETE", "FAILED")
-ATTEMPT_OUTCOMES = (
-    "LOST",  # its worker ended
-    "INTERRUPTED",  # by a user, by the end of its driver, or for another attempt
-    "ENVIRONMENT",  # by a disk, a folder or data, not by the network
-    *(state.value for state in TrialState if state.finished),
-)
 
 _Key = sa.BigInteger().with_variant(sa.Integer(), "sqlite")  # only INTEGER auto-increments there
 
@@ -149,7 +143,7 @@ TRIAL = sa.Table(
     sa.Column("counted_acts", sa.BigInteger),
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("attempt", sa.BigInteger, nullable=False),
-    sa.Column("lost", sa.BigInteger, nullable=False),  # attempts with a lost worker
+    sa.Column("lost", sa.BigInteger, nullable=False),  # own losses
     sa.Column("seed", sa.BigInteger, nullable=False),
     sa.Column("reference", FreeText),
     sa.Column("worker", FreeText),
@@ -178,9 +172,11 @@ ATTEMPT = sa.Table(
     sa.Column("started_at", UtcTime, nullable=False),
     sa.Column("ended_at", UtcTime),
     sa.Column("outcome", sa.Text),  # NULL while it runs
-    sa.Column("reason", FreeText),  # the class of the environment's fault, if any
+    sa.Column("reason", FreeText),  # why it ended, if it did not complete or stop at a rung
     sa.Column("detail", FreeText),
-    _one_of("outcome", ATTEMPT_OUTCOMES),
+    sa.Column("device", FreeText),
+    sa.Column("device_seconds", sa.Double),
+    _one_of("outcome", (outcome.value for outcome in AttemptOutcome)),
 )
 
 MEASUREMENT = sa.Table(

@@ -8,24 +8,38 @@ transaction in which the study is locked against other writers (nas.store.lease)
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from nas.cost import Cost
 from nas.errors import StaleWriteError, StoreError
 from nas.space import Architecture
-from nas.store import measurements
+from nas.store import attempts, measurements, trial_rows
 from nas.store.database import now
-from nas.store.tables import ATTEMPT, MEASUREMENT, REPORT, STUDY, TRIAL
-from nas.study import Fault, Measurement, Outcome, Trial, TrialState
+from nas.store.tables import MEASUREMENT, REPORT, STUDY, TRIAL
+from nas.study import (
+    AttemptEnd,
+    Fault,
+    Measurement,
+    Outcome,
+    Trial,
+    TrialAttempt,
+    TrialState,
+)
 
-_FIELDS = [column for column in TRIAL.c if column.name not in ("id", "study_id")]
 _OWN = (TRIAL.c.study_id == sa.bindparam("study"), TRIAL.c.number == sa.bindparam("number_"))
 _FOUND = sa.select(TRIAL).where(*_OWN)  # compiled once: they are in nearly every write
-_KNOWN = sa.select(*_FIELDS).where(*_OWN)
+_KNOWN = sa.select(*trial_rows.FIELDS).where(*_OWN)
+
+
+class Count(NamedTuple):
+    """fvcore's cost of a trial, with the worker and the device of its attempt."""
+
+    counted: Cost
+    worker: str
+    device: str | None
 
 
 def select_trials(
@@ -41,13 +55,15 @@ def select_trials(
     """
     own = TRIAL.c.study_id == study_id
     measured = _measurements(connection, own, curves)
-    rows = connection.execute(sa.select(TRIAL.c.id, *_FIELDS).where(own).order_by(TRIAL.c.number))
+    rows = connection.execute(
+        sa.select(TRIAL.c.id, *trial_rows.FIELDS).where(own).order_by(TRIAL.c.number)
+    )
     names, found = list(rows.keys()), []
     for row in rows.all():
         values = dict(zip(names, row, strict=True))  # access to a row by name is slower
         own_ = tuple(measured.get(values["id"], ()))
         read = architecture(values["architecture"], values["arch_id"])
-        found.append(_trial(values, read, own_))
+        found.append(trial_rows.read(values, read, own_))
     return found
 
 
@@ -62,13 +78,13 @@ def select_complete(
     which = sa.and_(TRIAL.c.arch_id == arch_id, TRIAL.c.state == TrialState.COMPLETE.value)
     measured = _measurements(connection, which)
     rows = connection.execute(
-        sa.select(STUDY.c.name, STUDY.c.versions, TRIAL.c.id, *_FIELDS)
+        sa.select(STUDY.c.name, STUDY.c.versions, TRIAL.c.id, *trial_rows.FIELDS)
         .join(STUDY, TRIAL.c.study_id == STUDY.c.id)
         .where(which)
         .order_by(STUDY.c.created_at, STUDY.c.id, TRIAL.c.number)
     ).all()
     return [
-        (row, partial(_trial, row._asdict(), measurements=tuple(measured.get(row.id, ()))))
+        (row, partial(trial_rows.read, row._asdict(), measurements=tuple(measured.get(row.id, ()))))
         for row in rows
     ]
 
@@ -92,6 +108,11 @@ def select_curves(
     measured = _measurements(connection, which)
     keys = connection.execute(sa.select(TRIAL.c.id, TRIAL.c.number).where(which)).all()
     return {number: tuple(measured.get(key, ())) for key, number in keys}
+
+
+def select_attempts(connection: sa.Connection, study_id: int, number: int) -> list[TrialAttempt]:
+    """Return the attempts of a trial, oldest first."""
+    return attempts.select(connection, _find(connection, study_id, number).id)
 
 
 def select_prefix(connection: sa.Connection, prefix: str) -> list[tuple[str, int]]:
@@ -135,7 +156,7 @@ def _measurements(
 
 def insert(connection: sa.Connection, study_id: int, trial: Trial) -> None:
     """Add a trial with its measurements so far."""
-    values = _values(trial)
+    values = trial_rows.values_of(trial)
     key = {"study": study_id, "number_": trial.number}
     row = connection.execute(_KNOWN, key).one_or_none()
     if row is not None:
@@ -150,9 +171,11 @@ def insert(connection: sa.Connection, study_id: int, trial: Trial) -> None:
     trial_id: int = added.inserted_primary_key[0]
     if trial.attempt > 0:
         started = trial.created_at or now(connection)
-        _add_attempt(connection, trial_id, trial.attempt, started, trial.worker)
+        attempts.begin(connection, trial_id, trial.attempt, started, trial.worker)
     if trial.state.finished:
-        _end_attempt(connection, trial_id, trial.attempt, trial.finished_at, trial.state.value)
+        fault = _fault(trial.fail_reason, trial.fail_detail)
+        ended = attempts.Ended(trial.finished_at, trial.state.value, fault=fault)
+        attempts.end(connection, trial_id, trial.attempt, ended)
     if trial.measurements:
         key = {"trial_id": trial_id, "attempt": trial.attempt}
         rows = [{**key, **measurements.row(measurement)} for measurement in trial.measurements]
@@ -167,31 +190,32 @@ def start(connection: sa.Connection, study_id: int, number: int, attempt: int) -
     values = {"state": TrialState.RUNNING.value, "attempt": attempt}
     if row.attempt >= attempt or not _swap(connection, row, TrialState.WAITING, values):
         raise _stale(row, attempt, "start")
-    _add_attempt(connection, row.id, attempt, now(connection), None)
+    attempts.begin(connection, row.id, attempt, now(connection), None)
 
 
 def requeue(
-    connection: sa.Connection,
-    study_id: int,
-    number: int,
-    attempt: int,
-    end: tuple[bool, Fault | None],
+    connection: sa.Connection, study_id: int, number: int, attempt: int, end: AttemptEnd
 ) -> None:
-    """Set a RUNNING trial to WAITING; its attempt ended as LOST, INTERRUPTED or ENVIRONMENT.
-
-    `end` tells whether it was lost, and the fault of the environment, if any.
-    """
+    """Set a RUNNING trial to WAITING, with the losses of `end`; its attempt ended so."""
     row = _find(connection, study_id, number)
     if _at(row) == (TrialState.WAITING, attempt):
         return
-    lost, fault = end
-    values = {"state": TrialState.WAITING.value, "lost": row.lost + lost}
+    values = {"state": TrialState.WAITING.value, "lost": end.lost}
     if row.attempt != attempt or not _swap(connection, row, TrialState.RUNNING, values):
         raise _stale(row, attempt, "be queued again")
-    outcome = "LOST" if lost else "ENVIRONMENT" if fault else "INTERRUPTED"
-    _end_attempt(connection, row.id, attempt, now(connection), outcome)
-    if fault is not None:
-        connection.execute(_attempt(row.id, attempt).values(**asdict(fault)))
+    ended = attempts.Ended(now(connection), end.outcome.value, end.device_seconds, end.fault)
+    attempts.end(connection, row.id, attempt, ended)
+
+
+def reopen(connection: sa.Connection, study_id: int, number: int, attempt: int) -> None:
+    """Set a FAILED trial to WAITING, without its losses; its attempts stay recorded."""
+    row = _find(connection, study_id, number)
+    if _at(row) == (TrialState.WAITING, attempt):
+        return
+    kept = ("fail_reason", "fail_detail", "finished_at", "seconds")
+    values = {"state": TrialState.WAITING.value, "lost": 0, **dict.fromkeys(kept)}
+    if row.attempt != attempt or not _swap(connection, row, TrialState.FAILED, values):
+        raise _stale(row, attempt, "be repeated")
 
 
 def add_measurement(
@@ -213,15 +237,15 @@ def add_measurement(
 
 
 def add_count(
-    connection: sa.Connection, study_id: int, number: int, attempt: int, count: tuple[Cost, str]
+    connection: sa.Connection, study_id: int, number: int, attempt: int, count: Count
 ) -> None:
-    """Record fvcore's cost of a RUNNING trial, and its worker: `count` holds both."""
+    """Record fvcore's cost of a RUNNING trial, its worker and its device."""
     row = _find(connection, study_id, number)
-    counted, worker = count
-    values = {**_counted(counted), "worker": worker}
+    counted, worker, device = count
+    values = {**trial_rows.counted_values(counted), "worker": worker}
     if row.attempt != attempt or not _swap(connection, row, TrialState.RUNNING, values):
         raise _stale(row, attempt, "record its count")
-    connection.execute(_attempt(row.id, attempt).values(worker=worker))
+    attempts.note_worker(connection, row.id, attempt, worker, device)
 
 
 def add_proxies(
@@ -235,7 +259,9 @@ def add_proxies(
     row = _find(connection, study_id, number)
     if row.attempt != attempt:
         raise _stale(row, attempt, "record its scores")
-    connection.execute(sa.update(TRIAL).where(TRIAL.c.id == row.id).values(proxies=_scores(values)))
+    connection.execute(
+        sa.update(TRIAL).where(TRIAL.c.id == row.id).values(proxies=trial_rows.scores_text(values))
+    )
 
 
 def finish(
@@ -246,13 +272,16 @@ def finish(
         raise ValueError(f"{outcome.state} is not a final state")
     row = _find(connection, study_id, number)
     values = {**asdict(outcome), "state": outcome.state.value}
+    spent = values.pop("device_seconds")
     if row.attempt == attempt and all(getattr(row, key) == value for key, value in values.items()):
         return
     moment = now(connection)
     values["finished_at"] = moment
     if row.attempt != attempt or not _swap(connection, row, TrialState.RUNNING, values):
         raise _stale(row, attempt, f"become {outcome.state}")
-    _end_attempt(connection, row.id, attempt, moment, outcome.state.value)
+    fault = _fault(outcome.fail_reason, outcome.fail_detail)
+    ended = attempts.Ended(moment, outcome.state.value, spent, fault)
+    attempts.end(connection, row.id, attempt, ended)
 
 
 def add_report(
@@ -290,70 +319,8 @@ def select_reports(
     return reports
 
 
-def _trial(
-    row: Mapping[str, Any], architecture: Architecture, measurements: tuple[Measurement, ...]
-) -> Trial:
-    counted = (row["counted_madds"], row["counted_params"], row["counted_acts"])
-    return Trial(
-        number=row["number"],
-        architecture=architecture,
-        cost=Cost(row["madds"], row["params"], row["acts"], row["latency"]),
-        state=TrialState(row["state"]),
-        seed=row["seed"],
-        reference=row["reference"],
-        attempt=row["attempt"],
-        lost=row["lost"],
-        measurements=measurements,
-        counted=None if counted[0] is None else Cost(*counted),
-        fail_reason=row["fail_reason"],
-        fail_detail=row["fail_detail"],
-        created_at=row["created_at"],
-        finished_at=row["finished_at"],
-        seconds=row["seconds"],
-        worker=row["worker"],
-        weights_path=row["weights_path"],
-        weights_sha256=row["weights_sha256"],
-        proxies=None if row["proxies"] is None else json.loads(row["proxies"]),
-        origin=row["origin"],
-        replicate_of=row["replicate_of"],
-        replicate=row["replicate"],
-    )
-
-
-def _values(trial: Trial) -> dict[str, Any]:
-    return {
-        "number": trial.number,
-        "architecture": f"{trial.architecture.space}:{trial.architecture.text}",
-        "arch_id": trial.arch_id,
-        **asdict(trial.cost),
-        **_counted(trial.counted),
-        "state": trial.state.value,
-        "attempt": trial.attempt,
-        "lost": trial.lost,
-        "seed": trial.seed,
-        "reference": trial.reference,
-        "worker": trial.worker,
-        "created_at": trial.created_at,
-        "finished_at": trial.finished_at,
-        "seconds": trial.seconds,
-        "fail_reason": trial.fail_reason,
-        "fail_detail": trial.fail_detail,
-        "weights_path": trial.weights_path,
-        "weights_sha256": trial.weights_sha256,
-        "proxies": _scores(trial.proxies),
-        "origin": trial.origin,
-        "replicate_of": trial.replicate_of,
-        "replicate": trial.replicate,
-    }
-
-
-def _scores(proxies: Mapping[str, float] | None) -> str | None:
-    return None if proxies is None else json.dumps(dict(proxies), sort_keys=True)
-
-
-def _counted(cost: Cost | None) -> dict[str, int | None]:
-    names = ("madds", "params", "acts")
-    return {f"counted_{name}": None if cost is None else getattr(cost, name) for name in names}
+def _fault(reason: str | None, detail: str | None) -> Fault | None:
+    return None if reason is None else Fault(reason, detail or "")
 
 
 def _find(connection: sa.Connection, study_id: int, number: int) -> sa.Row[Any]:
@@ -381,24 +348,3 @@ def _stale(row: sa.Row[Any], attempt: int, deed: str) -> StaleWriteError:
         f"attempt {attempt} cannot {deed}.",
         "Another driver has changed the study: stop this one before you continue.",
     )
-
-
-def _add_attempt(
-    connection: sa.Connection, trial_id: int, attempt: int, started: datetime, worker: str | None
-) -> None:
-    values = {"trial_id": trial_id, "number": attempt, "started_at": started, "worker": worker}
-    connection.execute(sa.insert(ATTEMPT).values(values))
-
-
-def _end_attempt(
-    connection: sa.Connection,
-    trial_id: int,
-    attempt: int,
-    ended: datetime | None,
-    outcome: str,
-) -> None:
-    connection.execute(_attempt(trial_id, attempt).values(ended_at=ended, outcome=outcome))
-
-
-def _attempt(trial_id: int, attempt: int) -> sa.Update:
-    return sa.update(ATTEMPT).where(ATTEMPT.c.trial_id == trial_id, ATTEMPT.c.number == attempt)

@@ -1,10 +1,10 @@
 """Studies: trials, rungs, the rules of the search loop, and the ports to other rooms."""
 
-from nas.study.circuit_breaker import last_line
+from nas.study.attempts import AttemptEnd, AttemptOutcome, TrialAttempt, repeatable
 from nas.study.confirmation import Trainings, num_replicates, trainings
 from nas.study.data_identity import UNCHECKED, DataIdentity
 from nas.study.diverging import divergence
-from nas.study.environment_faults import DATA_FAULT, SETUP_FAULT, STORAGE_FAULT, reason_of
+from nas.study.environment_faults import reason_of
 from nas.study.evaluator import (
     Attempt,
     Epoch,
@@ -77,27 +77,28 @@ from nas.study.trial import (
     Fault,
     Measurement,
     Outcome,
+    Reason,
     Reports,
     Trial,
     TrialState,
+    last_line,
     trial_notes,
 )
 
 __all__ = [
-    "DATA_FAULT",
     "NOTE_REPORT",
     "OWNER_FILE",
     "PLAIN",
     "PROFILE_PARTS",
     "PROFILE_PART_MEANINGS",
     "PROFILE_REPORT",
-    "SETUP_FAULT",
-    "STORAGE_FAULT",
     "TASKS",
     "UNCHECKED",
     "UNCOUNTED",
     "WARNING_REPORT",
     "Attempt",
+    "AttemptEnd",
+    "AttemptOutcome",
     "DataIdentity",
     "Decision",
     "Epoch",
@@ -116,6 +117,7 @@ __all__ = [
     "Outcome",
     "Profile",
     "RealTraining",
+    "Reason",
     "Report",
     "Reports",
     "Sampler",
@@ -127,6 +129,7 @@ __all__ = [
     "Teacher",
     "Trainings",
     "Trial",
+    "TrialAttempt",
     "TrialError",
     "TrialFinished",
     "TrialMeasured",
@@ -164,6 +167,7 @@ __all__ = [
     "profile_total",
     "reason_of",
     "recipe_title",
+    "repeatable",
     "seen",
     "sign_folder",
     "trainings",

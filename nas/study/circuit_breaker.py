@@ -1,16 +1,22 @@
-"""Circuit breaker: a study ends early if all its trials fail for the same reason."""
+"""Circuit breaker: a study ends early if its trials keep failing with faults of one class."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from nas.errors import StudyFailedError
-from nas.study.trial import Trial
+from nas.study.attempts import repeatable
+from nas.study.trial import Fault, Reason, Trial, TrialState, last_line
 
 SAME_FAILURES = 3
+SAME_FAILURES_OF_NETWORKS = 10  # once another trial of the study did not fail
+_OF_NETWORKS = frozenset({Reason.NAN, Reason.OOM})
 
 
 def break_circuit(study: str, trials: Sequence[Trial]) -> None:
-    """End `study` if its last three finished trials failed for the same reason.
+    """End `study` if its last finished trials all failed with faults of one class.
+
+    Three are enough. Some networks of a space may diverge or be too large although the recipe is
+    right: such faults must be ten in a row, unless every trial of the study failed.
 
     Raises:
         StudyFailedError: they did.
@@ -18,25 +24,24 @@ def break_circuit(study: str, trials: Sequence[Trial]) -> None:
     here = [trial for trial in trials if trial.origin is None]
     ended = [trial for trial in here if trial.state.finished and trial.finished_at]
     ended.sort(key=lambda trial: trial.finished_at or datetime.min.replace(tzinfo=UTC))
-    tail = ended[-SAME_FAILURES:]
-    reasons = {_fault(trial) for trial in tail}
-    if len(tail) == SAME_FAILURES and len(reasons) == 1 and tail[-1].fail_reason:
+    if not ended or ended[-1].state is not TrialState.FAILED:
+        return
+    last = ended[-1]
+    worked = any(trial.state is not TrialState.FAILED for trial in ended)
+    of_networks = worked and last.fail_reason in _OF_NETWORKS
+    number = SAME_FAILURES_OF_NETWORKS if of_networks else SAME_FAILURES
+    tail = ended[-number:]
+    if len(tail) == number and len({_kind(trial) for trial in tail}) == 1:
         raise StudyFailedError(
-            f"the last {SAME_FAILURES} trials of {study} all failed with "
-            f"{tail[-1].fail_reason}: {_headline(tail[-1].fail_detail).rstrip('.')}.",
-            "All measurements are kept. Remove the cause before you continue.",
+            f"the last {number} trials of {study} all failed with "
+            f"{last.fail_reason}: {last_line(last.fail_detail)[:200].rstrip('.')}.",
+            "All measurements are kept. Remove the cause before you continue"
+            + ("; --retry-failed repeats these trials." if repeatable(last) else "."),
         )
 
 
-def _fault(trial: Trial) -> tuple[str | None, str]:
-    """Return the values that are equal for equal failures."""
-    return trial.fail_reason, _headline(trial.fail_detail)
-
-
-def last_line(detail: str | None) -> str:
-    """Return the last line of a failure's detail; in a traceback it names the error."""
-    return detail.strip().splitlines()[-1] if detail and detail.strip() else ""
-
-
-def _headline(detail: str | None) -> str:
-    return last_line(detail)[:200]
+def _kind(trial: Trial) -> str | None:
+    """Return the class of a trial's failure; None if it did not fail."""
+    if trial.fail_reason is None:
+        return None
+    return Fault(trial.fail_reason, trial.fail_detail or "").kind

@@ -1,4 +1,4 @@
-"""Faults in the environment of a trial: disks, folders, data and settings.
+"""Faults in the environment of a trial: disks, folders, data, settings and devices.
 
 A network does not cause them. They end an attempt but not the trial: it waits again, and the study
 pauses until the cause is removed.
@@ -8,15 +8,11 @@ import errno
 import re
 
 from nas.errors import SpaceError, TaskError
-
-STORAGE_FAULT = "storage"  # a disk or a folder could not be read or written
-DATA_FAULT = "data"  # the images are gone or broken
-SETUP_FAULT = "setup"  # the worker cannot run this study at all
-REASONS = frozenset({STORAGE_FAULT, DATA_FAULT, SETUP_FAULT})
+from nas.study.trial import Reason
 
 # Errors of C++ and Rust libraries contain the text of the system error.
 _NUMBER = re.compile(r"(?:os error |errno:? |error code:? )(\d+)", re.IGNORECASE)
-_WORDS = (
+_STORAGE_WORDS = (
     "no space left on device",
     "disk quota exceeded",
     "read-only file system",
@@ -25,10 +21,25 @@ _WORDS = (
     "pytorchstreamwriter failed",
     "file write failed",
 )
+# Errors of a GPU or its driver, as CUDA words them. Others, such as a failed assertion or an
+# illegal access to memory, may be of a program.
+_DEVICE_WORDS = (
+    "uncorrectable ecc error",
+    "uncorrectable nvlink error",
+    "or a hardware error",
+    "unspecified launch failure",
+    "cuda error: unknown error",
+    "busy or unavailable",
+    "no cuda-capable device",
+    "no cuda gpus are available",
+    "cuda error: initialization error",
+    "driver shutting down",
+    "system not yet initialized",
+)
 
 
-def reason_of(error: BaseException) -> str | None:
-    """Return the reason in `REASONS` if the environment caused `error`, else None.
+def reason_of(error: BaseException) -> Reason | None:
+    """Return the reason that pauses a study if the environment caused `error`, else None.
 
     The causes of `error` are checked too. Exhausted memory is not a fault of the environment: a
     smaller network would have fitted.
@@ -36,18 +47,24 @@ def reason_of(error: BaseException) -> str | None:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, OSError):
-            return None if cause.errno == errno.ENOMEM else STORAGE_FAULT
+            return None if cause.errno == errno.ENOMEM else Reason.STORAGE
         if _is_of_storage(cause):
-            return STORAGE_FAULT
+            return Reason.STORAGE
+        if isinstance(cause, RuntimeError) and _says(cause, _DEVICE_WORDS):
+            return Reason.DEVICE
         cause = cause.__cause__
-    return SETUP_FAULT if isinstance(error, SpaceError | TaskError) else None
+    return Reason.SETUP if isinstance(error, SpaceError | TaskError) else None
 
 
 def _is_of_storage(error: BaseException) -> bool:
     kinds = {kind.__name__ for kind in type(error).__mro__}
     if not kinds & {"RuntimeError", "SafetensorError"}:
         return False
-    text = str(error).lower()
-    number = _NUMBER.search(text)
+    number = _NUMBER.search(str(error))
     memory = number is not None and int(number[1]) == errno.ENOMEM
-    return not memory and (number is not None or any(words in text for words in _WORDS))
+    return not memory and (number is not None or _says(error, _STORAGE_WORDS))
+
+
+def _says(error: BaseException, words: tuple[str, ...]) -> bool:
+    text = str(error).lower()
+    return any(some in text for some in words)

@@ -20,9 +20,11 @@ from nas.cost import Cost
 from nas.errors import NasError
 from nas.space import Architecture
 from nas.study import environment_faults as environment
+from nas.study.attempts import PAUSING
 from nas.study.spec import StudySpec
 from nas.study.teaching import Teacher
 from nas.study.time_profile import Profile
+from nas.study.trial import Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +72,12 @@ class Job:
 class Epoch:
     """What an evaluator gives after each epoch: `metrics` as in `nas.study.trial.Measurement`.
 
-    The first epoch carries `counted`, fvcore's count at the deployment input, and the training-free
-    scores by name if the study computes them. `profile` holds the laps of `nas.study.time_profile`
-    since the first epoch, if the plan asks for them. `saving` is true for the last epoch if a
-    `Saved` follows: the measurement is recorded before the weights are written.
-    `earlier` is the time in seconds of an epoch that an earlier attempt trained, restored from its
-    checkpoint.
+    The first epoch carries `counted`, fvcore's count at the deployment input, the name of the
+    `device` that trains, and the training-free scores by name if the study computes them. `profile`
+    holds the laps of `nas.study.time_profile` since the first epoch, if the plan asks for them.
+    `saving` is true for the last epoch if a `Saved` follows: the measurement is recorded before the
+    weights are written. `earlier` is the time in seconds of an epoch that an earlier attempt
+    trained, restored from its checkpoint.
     """
 
     epoch: int
@@ -86,6 +88,7 @@ class Epoch:
     profile: Profile | None = None
     saving: bool = False
     earlier: float = 0.0
+    device: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +102,7 @@ class Saved:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why an attempt ended early: `oom`, `crash` or a reason of the environment; with the details.
+    """Why an attempt ended early: a `nas.study.trial.Reason` or one of its own, and the details.
 
     `again` describes an attempt with halved batches, if that may help.
     """
@@ -165,7 +168,7 @@ class Attempt:
                 self._epochs = iter(self._evaluator().evaluate(self._job))
             content = next(self._epochs)
         except StopIteration:
-            content = Failure("crash", "the evaluator ended before the last epoch")
+            content = Failure(Reason.CRASH, "the evaluator ended before the last epoch")
         except Exception as error:  # noqa: BLE001  a trial may fail in any way
             again = error.again if isinstance(error, TrialError) else None
             content = Failure(failure_reason(error), _describe(error), again)
@@ -197,18 +200,18 @@ def make_evaluator(plan: WorkerPlan) -> Evaluator:
 def failure_reason(error: BaseException) -> str:
     """Return the error's own reason, `oom` for exhausted memory of any kind, else `crash`.
 
-    Or a reason of `nas.study.environment_faults`, if the environment caused the error.
+    Or a reason that pauses a study, if the environment caused the error.
     """
     if isinstance(error, TrialError):
         return error.reason
     names = {kind.__name__ for kind in type(error).__mro__}
     if names & {"MemoryError", "OutOfMemoryError"}:
-        return "oom"
+        return Reason.OOM
     text = str(error).lower()
     starved = "out of memory" in text or "can't allocate memory" in text
     if starved and isinstance(error, RuntimeError | OSError):
-        return "oom"
-    return environment.reason_of(error) or "crash"
+        return Reason.OOM
+    return environment.reason_of(error) or Reason.CRASH
 
 
 @lru_cache(maxsize=1)
@@ -218,7 +221,7 @@ def _make_evaluator(plan: WorkerPlan) -> Evaluator:
         factory = cast(Factory, getattr(importlib.import_module(module), name))
     except (ImportError, AttributeError, ValueError) as error:
         raise TrialError(
-            environment.SETUP_FAULT,
+            Reason.SETUP,
             f"the evaluator {plan.factory!r} cannot be imported: {error}.",
             "Give module:name of a callable that every worker can import.",
         ) from error
@@ -230,7 +233,7 @@ def _describe(error: Exception) -> str:
 
     The study compares the last line of failures, and shows it as the reason of a pause.
     """
-    if isinstance(error, NasError) and failure_reason(error) in environment.REASONS:
+    if isinstance(error, NasError) and failure_reason(error) in PAUSING:
         return str(error)
     if isinstance(error, TrialError):
         return str(error)

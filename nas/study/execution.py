@@ -7,16 +7,16 @@ It depends on no executor and on no heavy library.
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from nas.errors import StudyFailedError, StudyPausedError
-from nas.study import environment_faults as environment
 from nas.study import time_profile as profile
+from nas.study.attempts import LOSSES, PAUSING
 from nas.study.evaluator import Attempt, Epoch, Evaluator, Failure, Job, Report, Saved
 from nas.study.rungs import Decision
 from nas.study.study import Study
-from nas.study.trial import Fault, Measurement, Outcome, Trial, TrialState
+from nas.study.trial import Fault, Measurement, Outcome, Reason, Trial, TrialState
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,9 @@ class TrialRequeued:
     trial: Trial
     reason: str
 
+
+_LOST = Fault(Reason.WORKER_LOST, "its worker ended")
+_INTERRUPTED = Fault(Reason.USER, "the study was interrupted")
 
 Event: TypeAlias = WorkersReady | TrialStarted | TrialMeasured | TrialFinished | TrialRequeued
 Watcher: TypeAlias = Callable[[Event], None]
@@ -108,8 +111,8 @@ class Execution:
             return self._epoch(job, content, report)
         if isinstance(content, Saved):
             self._finish(job, TrialState.COMPLETE, report.seconds, content)
-        elif content.reason in environment.REASONS:
-            self._pause(job, content)
+        elif content.reason in PAUSING | LOSSES:
+            self.lost(job, Fault(content.reason, content.detail))
         elif content.again is not None and not job.halved:
             self._again(job, content.again)
         else:
@@ -148,38 +151,31 @@ class Execution:
         self.study.halve(job.number, note)
         self._tell(job.number, note)
 
-    def _pause(self, job: Job, failure: Failure) -> None:
-        """Requeue a job that the environment ended, and pause the study."""
-        if self._landed(job):
-            try:
-                self.study.pause(job.number, Fault(failure.reason, failure.detail))
-            finally:
-                self._tell(job.number, failure.reason)
+    def lost(self, job: Job, fault: Fault = _LOST) -> None:
+        """End a job because of `fault`: its trial waits again, or fails after too many losses.
 
-    def lost(self, job: Job) -> None:
-        """Requeue a job whose worker was lost, or fail it after too many attempts."""
+        Raises:
+            StudyFailedError, StudyPausedError: as in `Study.requeue`.
+        """
         if self._landed(job):
             try:
-                self.study.requeue(job.number)
-            finally:  # emit even if this failure ends the study: it has been recorded
-                self._tell(job.number, "worker lost")
+                self.study.requeue(job.number, fault)
+            finally:  # emit even if this ends the study: it has been recorded
+                self._tell(job.number, fault.reason.replace("_", " "))
 
     def timed_out(self, job: Job, seconds: float) -> None:
-        """Fail a job that sent no report for `seconds`."""
-        failure = Failure("timeout", f"no report for {seconds:g} s")
-        self._finish(job, TrialState.FAILED, seconds, failure)
+        """End a job that sent no report for `seconds`."""
+        self.lost(job, Fault(Reason.TIMEOUT, f"no report for {seconds:g} s"))
 
-    def interrupt(self) -> None:
-        """Requeue every job in flight; the attempts do not count as lost."""
+    def interrupt(self, fault: Fault = _INTERRUPTED) -> None:
+        """Requeue every job in flight because of `fault`, which is not of the trials."""
         for job in list(self._flying.values()):
-            self._flying.pop(job.number)
-            self.study.interrupt(job.number)
-            self._tell(job.number, "interrupted")
+            self.lost(job, fault)
 
     def _epoch(self, job: Job, epoch: Epoch, report: Report) -> Decision:
         study, number = self.study, job.number
         if epoch.counted is not None and not study.count(
-            number, job.attempt, epoch.counted, report.worker
+            number, job.attempt, epoch.counted, report.worker, epoch.device
         ):
             self._landed(job)
             self._tell(number, "count")
@@ -214,9 +210,9 @@ class Execution:
             reports[profile.PROFILE_REPORT] = profile.complete_profile(content.profile, seconds)
         outcome = Outcome(state, seconds)
         if isinstance(content, Failure):
-            outcome = Outcome(state, seconds, content.reason, content.detail)
+            outcome = replace(outcome, fail_reason=content.reason, fail_detail=content.detail)
         elif isinstance(content, Saved):
-            outcome = Outcome(state, seconds, None, None, content.path, content.sha256)
+            outcome = replace(outcome, weights_path=content.path, weights_sha256=content.sha256)
         try:
             self.study.finish(job.number, job.attempt, outcome, reports)
         finally:

@@ -9,8 +9,9 @@ import numpy as np
 
 from nas.cost import Cost
 from nas.space import Architecture
+from nas.study.attempts import AttemptEnd
 from nas.study.spec import StudySpec
-from nas.study.trial import Fault, Measurement, Outcome, Trial
+from nas.study.trial import Measurement, Outcome, Trial
 
 
 @runtime_checkable
@@ -84,13 +85,12 @@ class StudyStore(Protocol):
         """Set a WAITING trial to RUNNING in a new attempt, without its earlier measurements."""
         ...
 
-    def requeue_trial(
-        self, study: str, number: int, attempt: int, lost: bool, fault: Fault | None = None
-    ) -> None:
-        """Set a RUNNING trial to WAITING again; count a loss if the attempt was `lost`.
+    def requeue_trial(self, study: str, number: int, attempt: int, end: AttemptEnd) -> None:
+        """Set a RUNNING trial to WAITING again, with the losses of `end`."""
+        ...
 
-        `fault` is the fault of the environment that ended the attempt.
-        """
+    def reopen_trial(self, study: str, number: int, attempt: int) -> None:
+        """Set a FAILED trial to WAITING again, without its losses."""
         ...
 
     def record_measurement(
@@ -100,9 +100,15 @@ class StudyStore(Protocol):
         ...
 
     def record_count(
-        self, study: str, number: int, attempt: int, counted: Cost, worker: str
+        self,
+        study: str,
+        number: int,
+        attempt: int,
+        counted: Cost,
+        worker: str,
+        device: str | None = None,
     ) -> None:
-        """Record fvcore's count of a RUNNING trial, and its worker."""
+        """Record fvcore's count of a RUNNING trial, its worker, and the device of the attempt."""
         ...
 
     def record_proxies(

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +23,8 @@ from nas.errors import StudyPausedError
 from nas.space import Architecture
 from nas.study import confirmation as confirm
 from nas.study import reuse
-from nas.study.circuit_breaker import break_circuit, last_line
+from nas.study.attempts import AttemptEnd, RunningAttempts, Verdict, repeatable
+from nas.study.circuit_breaker import break_circuit
 from nas.study.diverging import warning_reports
 from nas.study.gate import check_record, new_trial
 from nas.study.history import seen
@@ -31,9 +32,19 @@ from nas.study.ports import Sampler, StudyStore
 from nas.study.rungs import Decision
 from nas.study.spec import StudySpec
 from nas.study.time_limit import TimeLimit
-from nas.study.trial import NOTE_REPORT, Fault, Measurement, Outcome, Trial, TrialState
+from nas.study.trial import (
+    NOTE_REPORT,
+    Fault,
+    Measurement,
+    Outcome,
+    Reason,
+    Trial,
+    TrialState,
+    ended,
+    last_line,
+    reopened,
+)
 
-MAX_LOSSES = 3
 _PROPOSALS = 20
 _CANDIDATES_FIRST = 4
 _MISMATCH = "fvcore counts another cost than we do"  # equal for all trials, for the circuit breaker
@@ -55,7 +66,7 @@ class Study:
         """
         self.spec = spec
         self._costs = {} if spec.networks else spec.cost_models()
-        self._reached: dict[int, int] = {}  # the epoch at which a trial lost its worker last
+        self.running = RunningAttempts(continues=bool(spec.networks))
         self._store = store
         self._sampler = sampler
         self._trials = {trial.number: trial for trial in store.trials(spec.name)}
@@ -66,7 +77,7 @@ class Study:
         if self._time_was_up():
             self._time_limit.close()
         for trial in self.trials:
-            self.interrupt(trial.number)
+            self.requeue(trial.number, Fault(Reason.DRIVER, "its driver ended"))
 
     @property
     def trials(self) -> list[Trial]:
@@ -111,6 +122,7 @@ class Study:
         if new is None:
             return None
         new = self._reused(new) if self.spec.reuse else new
+        self.running.begin(new.number)
         self._store.insert_trial(self.spec.name, new)
         self._trials[new.number] = new
         return new
@@ -151,8 +163,12 @@ class Study:
         """Commit all records within the block together, at its end."""
         return self._store.together(self.spec.name)
 
-    def count(self, number: int, attempt: int, counted: Cost, worker: str) -> bool:
+    def count(
+        self, number: int, attempt: int, counted: Cost, worker: str, device: str | None = None
+    ) -> bool:
         """Record fvcore's count; if it differs from ours, fail the trial and return False.
+
+        `worker` and `device` are recorded with the attempt.
 
         Raises:
             StudyFailedError: as in `finish`.
@@ -160,12 +176,12 @@ class Study:
         trial = self._running(number, attempt)
         if trial is None:
             return False
-        self._store.record_count(self.spec.name, number, attempt, counted, worker)
+        self._store.record_count(self.spec.name, number, attempt, counted, worker, device)
         trial = self._trials[number] = replace(trial, counted=counted, worker=worker)
         if (counted.madds, counted.params) == (trial.cost.madds, trial.cost.params):
             return True
         detail = f"{trial.architecture}\nours: {trial.cost}\nfvcore: {counted}\n{_MISMATCH}"
-        self.finish(number, attempt, Outcome(TrialState.FAILED, 0.0, "count_mismatch", detail))
+        self.finish(number, attempt, Outcome(TrialState.FAILED, 0.0, Reason.COUNT, detail))
         return False
 
     def score(self, number: int, attempt: int, proxies: Mapping[str, float]) -> None:
@@ -190,10 +206,11 @@ class Study:
         if not all(map(math.isfinite, found.values())):
             values = ", ".join(f"{name} {value}" for name, value in found.items())
             detail = f"epoch {measurement.epoch}: {values}"
-            outcome = Outcome(TrialState.FAILED, measurement.seconds, "nan", detail)
+            outcome = Outcome(TrialState.FAILED, measurement.seconds, Reason.NAN, detail)
             self.finish(number, attempt, outcome)
             return Decision.STOP
         self._store.record_measurement(self.spec.name, number, attempt, measurement)
+        self.running.progressed(number)
         measured = (*trial.measurements, measurement)
         trial = self._trials[number] = replace(trial, measurements=measured)
         rivals = [] if self.spec.networks else self.candidates  # fixed networks are not judged
@@ -217,52 +234,50 @@ class Study:
         trial = self._running(number, attempt)
         if trial is None:
             return
+        outcome = replace(outcome, device_seconds=self.running.device_seconds(number))
         self._store.finish_trial(self.spec.name, number, attempt, outcome)
-        self._trials[number] = replace(
-            trial,
-            state=outcome.state,
-            fail_reason=outcome.fail_reason,
-            fail_detail=outcome.fail_detail,
-            seconds=outcome.seconds,
-            weights_path=outcome.weights_path,
-            weights_sha256=outcome.weights_sha256,
-            finished_at=datetime.now(UTC),
-        )
-        for kind, values in {**(reports or {}), **warning_reports(self.spec, trial)}.items():
+        trial = self._trials[number] = ended(trial, outcome, datetime.now(UTC))
+        warning = {} if repeatable(trial) else warning_reports(self.spec, trial)
+        for kind, values in {**(reports or {}), **warning}.items():
             self._store.record_report(self.spec.name, number, kind, values)
         break_circuit(self.spec.name, self.trials)
 
-    def requeue(self, number: int) -> None:
-        """Set a running trial whose worker was lost to WAITING.
+    def requeue(self, number: int, fault: Fault) -> None:
+        """End the attempt of a running trial because of `fault`; the trial waits again.
 
-        After its third loss it is FAILED instead, because it may cause the losses. A
-        fixed network continues from a checkpoint: a loss after further progress does not count.
+        It is FAILED instead if this is its third own loss, or an error that repeats the one before
+        (`nas.study.attempts`).
 
         Raises:
             StudyFailedError: as in `finish`.
+            StudyPausedError: the next trial would end in the same way, because a disk, data or a
+                device failed, or because the nodes keep being lost.
         """
         trial = self._trials[number]
         if trial.state is not TrialState.RUNNING:
             return
-        epoch = trial.last.epoch if trial.last else 0
-        if self.spec.networks and epoch > self._reached.get(number, 0):
-            self._reached[number] = epoch
-            self._wait(trial, Fault("worker_lost", f"its worker was lost after epoch {epoch}"))
+        verdict, lost = self.running.judge(trial, fault)
+        if verdict is Verdict.FAIL:
+            seconds = trial.last.seconds if trial.last else 0.0
+            fate = Outcome(TrialState.FAILED, seconds, fault.reason, fault.detail)
+            self.finish(number, trial.attempt, fate)
             return
-        lost = trial.lost + 1
-        if lost >= MAX_LOSSES:
-            detail = f"lost {lost} times"
-            self.finish(number, trial.attempt, Outcome(TrialState.FAILED, 0, "worker_lost", detail))
-            return
-        self._store.requeue_trial(self.spec.name, number, trial.attempt, lost=True)
+        end = AttemptEnd(fault, lost, self.running.device_seconds(number))
+        self._store.requeue_trial(self.spec.name, number, trial.attempt, end)
         self._trials[number] = replace(trial, state=TrialState.WAITING, lost=lost)
+        if verdict is Verdict.PAUSE:
+            raise StudyPausedError(
+                f"{self.spec.name} is paused: {last_line(fault.detail).rstrip('.')}.",
+                "All measurements are kept. Repair this before you continue.",
+            )
 
-    def interrupt(self, number: int) -> None:
-        """Set a running trial to WAITING after a deliberate end of its attempt; not a loss."""
-        trial = self._trials[number]
-        if trial.state is TrialState.RUNNING:
-            self._store.requeue_trial(self.spec.name, number, trial.attempt, lost=False)
-            self._trials[number] = replace(trial, state=TrialState.WAITING)
+    def retry_failed(self) -> list[int]:
+        """Set the failed trials that may end in another way to WAITING; return their numbers."""
+        again = [trial for trial in self.trials if repeatable(trial)]
+        for trial in again:
+            self._store.reopen_trial(self.spec.name, trial.number, trial.attempt)
+            self._trials[trial.number] = reopened(trial)
+        return [trial.number for trial in again]
 
     def halved(self, number: int) -> bool:
         """Tell whether the batches of a trial are halved in its next attempts."""
@@ -275,25 +290,7 @@ class Study:
         """
         self._store.record_report(self.spec.name, number, NOTE_REPORT, {"text": note})
         self._halved.add(number)
-        self.interrupt(number)
-
-    def pause(self, number: int, fault: Fault) -> NoReturn:
-        """Set a running trial that the environment ended to WAITING, and pause the study.
-
-        Raises:
-            StudyPausedError: always; the next trial would fail in the same way.
-        """
-        trial = self._trials[number]
-        if trial.state is TrialState.RUNNING:
-            self._wait(trial, fault)
-        raise StudyPausedError(
-            f"{self.spec.name} is paused: {last_line(fault.detail).rstrip('.')}.",
-            "All measurements are kept. Repair this before you continue.",
-        )
-
-    def _wait(self, trial: Trial, fault: Fault) -> None:
-        self._store.requeue_trial(self.spec.name, trial.number, trial.attempt, False, fault)
-        self._trials[trial.number] = replace(trial, state=TrialState.WAITING)
+        self.requeue(number, Fault(Reason.HALVED, note))
 
     def _running(self, number: int, attempt: int) -> Trial | None:
         trial = self._trials.get(number)
@@ -302,6 +299,7 @@ class Study:
 
     def _start(self, trial: Trial) -> Trial:
         attempt = trial.attempt + 1
+        self.running.begin(trial.number)
         self._store.start_trial(self.spec.name, trial.number, attempt)
         started = replace(trial, state=TrialState.RUNNING, attempt=attempt, measurements=())
         self._trials[trial.number] = started

@@ -1,7 +1,7 @@
 """Trial: one architecture being measured, and its measurements."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeAlias
@@ -15,13 +15,15 @@ Reports: TypeAlias = Mapping[int, Mapping[str, Mapping[str, Any]]]  # by trial n
 
 
 class TrialState(StrEnum):
-    """The life of a trial; the last three are final and never change.
+    """The life of a trial; the last three are final.
 
     WAITING ─► RUNNING ─► COMPLETE   measured to the last rung
        ▲          ├─────► STOPPED    ended at a lower rung: a censored measurement
-    └──────────┤                  (back to WAITING when its worker, its driver, a disk or data
-               │                  is lost: this ends an attempt, not the trial)
-                  └─────► FAILED     no usable measurement; `fail_reason` says why
+       └──────────┤                  (back to WAITING when its worker, its driver, a disk or data
+                  │                  is lost: this ends an attempt, not the trial)
+                  └─────► FAILED     cannot be trained by this recipe; `fail_reason` says why
+
+    COMPLETE and STOPPED never change; a user may have a FAILED trial repeated.
     """
 
     WAITING = "WAITING"
@@ -32,7 +34,7 @@ class TrialState(StrEnum):
 
     @property
     def finished(self) -> bool:
-        """Whether a trial in this state never changes again."""
+        """Whether a trial in this state is over."""
         return self in (TrialState.COMPLETE, TrialState.STOPPED, TrialState.FAILED)
 
 
@@ -56,17 +58,61 @@ class Measurement:
         return self.metrics.get(name)
 
 
+class Reason(StrEnum):
+    """Why an attempt ended early; an evaluator may report further reasons, which fail the trial."""
+
+    NAN = "nan"  # a metric or the loss was not finite
+    OOM = "oom"  # batches do not fit the memory, nor do their halves
+    COUNT = "count_mismatch"  # fvcore counts another cost
+    CRASH = "crash"  # an error of any other kind was raised
+    TIMEOUT = "timeout"  # no report within the time limit
+    WORKER_LOST = "worker_lost"  # the process of the worker ended
+    STORAGE = "storage"  # a disk or a folder could not be read or written
+    DATA = "data"  # the images are gone or broken
+    SETUP = "setup"  # the worker cannot run this study at all
+    DEVICE = "device"  # a GPU failed
+    DATABASE = "database"  # the record could not be written
+    NODE = "node"  # the machine of the worker was lost
+    PREEMPTED = "preempted"  # the machine of the worker was taken back
+    DRIVER = "driver"  # the driver ended without a word
+    USER = "user"  # the study was interrupted
+    HALVED = "halved"  # the next attempt halves the batches
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Why the environment ended an attempt: a reason of `environment_faults`, and details."""
+    """Why an attempt ended early: a `Reason`, or one of an evaluator, and details."""
 
     reason: str
     detail: str
 
+    @property
+    def kind(self) -> str:
+        """The class of the fault: the reason, for an error with the type of the exception.
+
+        Numbers, paths and other details of the text have no effect on it.
+        """
+        if self.reason != Reason.CRASH:
+            return self.reason
+        return f"{self.reason} {_error_type(self.detail)}"
+
+
+def _error_type(detail: str) -> str:
+    """Return the type of the error at the end of a traceback; of other text, its beginning."""
+    _, frame, end = f"\n{detail}".rpartition('\n  File "')
+    lines = [line for line in end.splitlines() if line and not line[0].isspace()]
+    error = lines[min(1, len(lines) - 1)] if frame and lines else last_line(detail)
+    return error.partition(":")[0].strip()[:200]
+
+
+def last_line(detail: str | None) -> str:
+    """Return the last line of a failure's detail; in a traceback it names the error."""
+    return detail.strip().splitlines()[-1] if detail and detail.strip() else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an attempt ended, for the record of its trial."""
+    """How a trial ended; `device_seconds` as in `nas.study.attempts.AttemptEnd`."""
 
     state: TrialState
     seconds: float
@@ -74,6 +120,7 @@ class Outcome:
     fail_detail: str | None = None
     weights_path: str | None = None
     weights_sha256: str | None = None
+    device_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +128,8 @@ class Trial:
     """One row of a study. `reference` names a published architecture; None for a candidate.
 
     `cost` is our count and `counted` fvcore's, both at the deployment input. `seed` determines the
-    weights and the order of the data. `attempt` counts the starts, `lost` the attempts that ended
-    with the loss of the worker or the driver; an interruption is not a loss. Times are
-    timezone-aware UTC.
+    weights and the order of the data. `attempt` counts the starts, `lost` the own losses of
+    `nas.study.attempts`. Times are timezone-aware UTC.
 
     `proxies` are training-free scores by name. `origin` is the `study/number` whose result a trial
     reuses; such a trial was never started. A further training of a candidate or reference with
@@ -145,6 +191,33 @@ class Trial:
         if cost is not None:
             return float(cost)
         return None if self.last is None else self.last.value(name)
+
+
+def ended(trial: Trial, outcome: Outcome, at: datetime) -> Trial:
+    """Return `trial` in its final state."""
+    return replace(
+        trial,
+        state=outcome.state,
+        fail_reason=outcome.fail_reason,
+        fail_detail=outcome.fail_detail,
+        seconds=outcome.seconds,
+        weights_path=outcome.weights_path,
+        weights_sha256=outcome.weights_sha256,
+        finished_at=at,
+    )
+
+
+def reopened(trial: Trial) -> Trial:
+    """Return a failed `trial` that waits to be repeated, without its losses."""
+    return replace(
+        trial,
+        state=TrialState.WAITING,
+        lost=0,
+        fail_reason=None,
+        fail_detail=None,
+        seconds=None,
+        finished_at=None,
+    )
 
 
 def trial_notes(

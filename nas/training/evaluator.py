@@ -2,7 +2,9 @@
 
 import math
 import os
+import shutil
 import socket
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,12 +15,11 @@ import torch
 from nas.errors import TaskError, WeightsError
 from nas.space import Layer
 from nas.study import (
-    DATA_FAULT,
-    STORAGE_FAULT,
     Epoch,
     Evaluator,
     Job,
     Profile,
+    Reason,
     Saved,
     StudySpec,
     TrialError,
@@ -34,13 +35,21 @@ from nas.training.data import load_study_task
 from nas.training.loop.checkpoint import restore_checkpoint, save_checkpoint
 from nas.training.loop.data_parallel import ALONE, Team
 from nas.training.loop.decoders import use_processes
-from nas.training.loop.devices import default_device, is_out_of_memory, prepare_worker
+from nas.training.loop.devices import (
+    default_device,
+    device_name,
+    is_out_of_memory,
+    prepare_worker,
+)
 from nas.training.loop.out_of_memory import free_memory, halving_note, in_halves
 from nas.training.loop.recipe import Recipe, load_recipe, read_recipe
 from nas.training.loop.session import EpochResult, Session
 from nas.training.loop.teaching import Teaching
 from nas.training.network.fvcore_count import fvcore_cost
 from nas.training.scores.proxies import proxy_batches, score_if_it_fits
+
+CHECKPOINT_SECONDS = 300.0  # a trial of a search is saved so long after its last checkpoint
+RUNG_SECONDS = 60.0  # and at a rung so long after it
 
 
 class TrainingEvaluator:
@@ -118,6 +127,7 @@ class TrainingEvaluator:
                 spent,
                 saving=found.epoch == spec.ladder.max_epochs and math.isfinite(found.train_loss),
                 earlier=earlier,
+                device=device_name(session.device) if found.epoch == 1 else None,
             )
         yield self._saved(job, session, spent)
 
@@ -136,7 +146,7 @@ class TrainingEvaluator:
                 device, accelerate,
             )  # fmt: skip
         except (TaskError, WeightsError) as error:
-            raise TrialError(STORAGE_FAULT, error.cause, error.remedy) from error
+            raise TrialError(Reason.STORAGE, error.cause, error.remedy) from error
 
     def _scores(self, layers: list[Layer]) -> dict[str, float]:
         return score_if_it_fits(layers, self._batches, self._spec.seed, self._task.goal.loss)
@@ -144,21 +154,65 @@ class TrainingEvaluator:
     def _trained(self, job: Job, session: Session) -> Iterator[tuple[EpochResult, float]]:
         """Yield every epoch of a training, and the seconds that it took in an earlier attempt.
 
-        A fixed network continues from the checkpoint of an earlier attempt.
+        It continues from the checkpoint of an earlier attempt. In a search one with halved batches
+        does not: whether there is a checkpoint depends on the time, and no result may.
         """
-        ladder, keeps = self._spec.ladder, bool(self._spec.networks)
+        ladder, saved = self._spec.ladder, time.monotonic()
+        keeps = bool(self._spec.networks) or not job.halved
         folder = self._folder / checkpoint_folder(job.number)
-        history = restore_checkpoint(session, folder) if keeps else []
+        history = self._restored(session, folder) if keeps else []
         yield from ((found, found.seconds) for found in history)
         while session.epoch < ladder.max_epochs:
             session.show_at(ladder.side(session.epoch + 1))
             with self._images():
                 found = session.run_epoch()
             history.append(found)
-            if keeps and self._team.leads and math.isfinite(found.train_loss):
-                self._check_folder()
-                save_checkpoint(session, folder, history)
-            yield found, 0.0
+            failure = None
+            if keeps and math.isfinite(found.train_loss) and self._is_due(found.epoch, saved):
+                failure = self._keep(session, folder, history)
+                saved = time.monotonic()
+            yield found, 0.0  # recorded first, whatever became of the checkpoint
+            if failure is not None:
+                raise failure
+
+    def _is_due(self, epoch: int, saved: float) -> bool:
+        """Tell whether to save a checkpoint after `epoch`; the last one was saved at `saved`.
+
+        Always for a fixed network, otherwise if much would be lost: most trials of a search take
+        less time than their checkpoints would.
+        """
+        if not self._team.leads or self._spec.networks:
+            return self._team.leads
+        ladder, unsaved = self._spec.ladder, time.monotonic() - saved
+        at_rung = ladder.rung(epoch) is not None and epoch < ladder.max_epochs
+        return unsaved >= (RUNG_SECONDS if at_rung else CHECKPOINT_SECONDS)
+
+    def _keep(
+        self, session: Session, folder: Path, history: list[EpochResult]
+    ) -> TaskError | TrialError | None:
+        """Save a checkpoint; return the error if it cannot be saved."""
+        try:
+            self._check_folder()
+            save_checkpoint(session, folder, history)
+        except (TaskError, TrialError) as error:
+            return error
+        return None
+
+    def _restored(self, session: Session, folder: Path) -> list[EpochResult]:
+        """Load the checkpoint of an earlier attempt; return its epochs.
+
+        A trial of a search starts again if its checkpoint is damaged.
+
+        Raises:
+            TaskError: the checkpoint of a fixed network is damaged.
+        """
+        try:
+            return restore_checkpoint(session, folder)
+        except TaskError:
+            if self._spec.networks:
+                raise
+            shutil.rmtree(folder, ignore_errors=True)
+            return []
 
     def _saved(self, job: Job, session: Session, spent: Profile | None) -> Saved:
         """Write the weights of a training that has ended."""
@@ -179,7 +233,7 @@ class TrainingEvaluator:
         if (found or "") != self._plan.study_id:
             state = "is gone" if found is None else "belongs to another study"
             raise TrialError(
-                STORAGE_FAULT,
+                Reason.STORAGE,
                 f"on {socket.gethostname()} the results folder {self._folder} {state}.",
                 "Restore it; on a cluster every node must see it under the same path.",
             )
@@ -194,7 +248,7 @@ class TrainingEvaluator:
             gone = folder is not None and not Path(folder).is_dir()
             cause = error.cause if isinstance(error, TaskError) else f"{error.filename} is gone."
             raise TrialError(
-                DATA_FAULT,
+                Reason.DATA,
                 f"the data folder {folder} is gone." if gone else cause,
                 "Restore it." if gone else "Correct this.",
             ) from error
@@ -224,7 +278,7 @@ def _too_large(recipe: Recipe, halved: bool, error: BaseException) -> TrialError
     told = (str(error).strip() or type(error).__name__).splitlines()[0][:120].rstrip(".")
     again = ", nor do their halves" if halved else ""
     return TrialError(
-        "oom",
+        Reason.OOM,
         f"batches of {recipe.batch_size} do not fit the memory{again} ({told}).",
         "For the next study give a --recipe with a smaller batch_size; fewer concurrent trials "
         "(--max-concurrent, --gpus-per-trial) leave more for each.",

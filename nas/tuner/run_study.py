@@ -14,6 +14,8 @@ from nas.errors import InterruptedStudyError, NasError, RayLostError, StoreError
 from nas.interruption import Interruption, interruptible
 from nas.study import (
     Execution,
+    Fault,
+    Reason,
     Study,
     Teacher,
     Watcher,
@@ -21,6 +23,7 @@ from nas.study import (
     WorkersReady,
     claim_folder,
     ignore_event,
+    last_line,
 )
 from nas.tuner.connection import capacity, connected, environment
 from nas.tuner.local_ray import EVALUATOR
@@ -91,10 +94,11 @@ def run(study: Study, settings: RunSettings, on_event: Watcher = ignore_event) -
     """
     began = time.monotonic()
     execution = Execution(study, on_event)
+    study.running.devices = settings.workers * (settings.gpus_per_trial or settings.cpus_per_trial)
 
     def abandon(error: RayLostError) -> None:
         with suppress(StoreError):
-            execution.interrupt()
+            execution.interrupt(Fault(Reason.DRIVER, error.cause))
         settings.abandon(_ended(error) if interruption() else error)
 
     watch = RayWatch(abandon, local=settings.ray_address is None)
@@ -184,12 +188,17 @@ def _fit(
 
 @contextmanager
 def _landing(execution: Execution) -> Iterator[None]:
-    """Requeue all jobs in flight, however the block ends."""
+    """Requeue all jobs in flight, however the block ends; a loss is none of theirs."""
+    fault = Fault(Reason.USER, "the study was interrupted")
     try:
         yield
+    except BaseException as error:
+        stored = isinstance(error, StoreError)
+        fault = Fault(Reason.DATABASE if stored else Reason.DRIVER, last_line(str(error)))
+        raise
     finally:
         with suppress(StoreError):  # the next start finds these trials RUNNING and requeues them
-            execution.interrupt()
+            execution.interrupt(fault)
 
 
 def _plan(study: Study, settings: RunSettings) -> WorkerPlan:

@@ -26,6 +26,7 @@ from nas.interruption import Interruption
 from nas.study import Attempt, Decision, Epoch, Execution, Failure, Job, Report, WorkerPlan
 from nas.training import Team, default_device, team_evaluator
 from nas.tuner.connection import environment
+from nas.tuner.lost_workers import Nodes, fault_of
 from nas.tuner.ray_watch import RayWatch
 
 _POLL_SECONDS = 0.2
@@ -80,16 +81,19 @@ class WorkerTeam:
         gpus = int(have.get("GPU", 0))
         check_workers(self.count, int(have.get("CPU", 0)), gpus)
         while not interruption() and (job := execution.next()) is not None:
+            nodes = Nodes.alive()
             reports = self._reports(job, gpus > 0, interruption, watch)
             try:
                 for report in reports:
                     watch.rest()
                     if execution.report(job, report) is Decision.STOP:
                         break
-            except LostWorkerError:
+            except LostWorkerError as error:
                 if watch.check() and watch.lost is not None:
                     raise watch.lost from None
-                execution.lost(job)
+                cause = error.__cause__
+                known = cause if isinstance(cause, RayError) else None
+                execution.lost(job, fault_of(known, nodes, None))
             finally:
                 reports.close()
                 watch.rest()

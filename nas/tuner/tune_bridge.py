@@ -23,6 +23,7 @@ from ray.tune.search import Searcher
 
 from nas.errors import NasError, RayLostError, StoreError
 from nas.study import Decision, Execution, Failure, Job, Report, WorkerPlan, failure_reason
+from nas.tuner.lost_workers import Nodes, fault_of
 from nas.tuner.ray_watch import RayWatch
 
 # After so many seconds in which no job has a worker, the run ends.
@@ -34,13 +35,15 @@ HEAD_START = 0.1
 
 @dataclass
 class _Flight:
-    """One Tune trial: its job, its start, and when Tune last received a report of it.
+    """One Tune trial: its job, its start, and when and from which host its last report came.
 
-    Times are monotonic seconds.
+    Times are monotonic seconds; `nodes` were alive at its start.
     """
 
     job: Job
     since: float
+    nodes: Nodes
+    host: str | None = None
     tune_trial: TuneTrial | None = None
     heard: float | None = None
     timed_out: bool = False
@@ -84,7 +87,7 @@ class Bridge:
         with self._guard():
             job = self.execution.next()
             if job is not None:
-                self._flights[trial_id] = _Flight(job, time.monotonic())
+                self._flights[trial_id] = _Flight(job, time.monotonic(), Nodes.alive())
                 return {"plan": self.plan, "job": job}
         return None if self._flights else str(Searcher.FINISHED)
 
@@ -97,7 +100,7 @@ class Bridge:
         flight = self._flights.get(trial_id)
         if flight is None or self.stopping:
             return Decision.STOP
-        flight.heard = time.monotonic()
+        flight.heard, flight.host = time.monotonic(), report.worker.partition(":")[0]
         with self._guard():
             return self.execution.report(flight.job, report)
         return Decision.STOP
@@ -119,7 +122,8 @@ class Bridge:
                 report = Report(Failure(reason, str(error)), 0.0, "")
                 self.execution.report(flight.job, report)
             else:
-                self.execution.lost(flight.job)
+                fault = fault_of(error, flight.nodes, flight.host)
+                self.execution.lost(flight.job, fault)
 
     def ray_is_lost(self) -> bool:
         """Tell whether Ray is lost; then end the run without a further call of it.

@@ -7,10 +7,10 @@ from ray import tune
 
 import nas
 from nas.study import (
-    SETUP_FAULT,
     Attempt,
     Evaluator,
     Job,
+    Reason,
     Report,
     TrialError,
     WorkerPlan,
@@ -59,7 +59,7 @@ class TrialTrainable(tune.Trainable):
 def _evaluator(plan: WorkerPlan) -> Evaluator:
     if plan.version != nas.__version__:
         raise TrialError(
-            SETUP_FAULT,
+            Reason.SETUP,
             f"this worker has nas {nas.__version__}, but the study runs nas {plan.version}.",
             f"Install nas {plan.version} on every node.",
         )

@@ -179,17 +179,23 @@ def resume(
     run: RunRequest | None = None,
     db: str | None = None,
     on_event: events.Watcher = events.ignore,
+    retry_failed: bool = False,
 ) -> StoredStudy:
     """Continue a study that was interrupted; return it when it is complete.
 
-    Finished trials are not repeated.
+    Finished trials are not repeated. With `retry_failed` the failed ones are, unless they would
+    fail again: a lost worker, silence, an error and exhausted memory may have been faults of a
+    machine.
 
     Raises:
-        NasError: there is no such study, it cannot continue here, or it failed or paused.
+        NasError: there is no such study, no failed trial to repeat, the study cannot continue here,
+            or it failed or paused.
         KeyboardInterrupt: the study was interrupted again.
     """
     run = run or RunRequest()
-    return _complete(lambda: search_run.resume(study, run, db, on_event), run, db)
+    return _complete(
+        lambda: search_run.resume(study, run, db, on_event, retry_failed=retry_failed), run, db
+    )
 
 
 def compare_spaces(

@@ -23,12 +23,13 @@ from nas.study import (
     Study,
     StudySpec,
     Trial,
+    TrialFinished,
     TrialState,
     checkpoint_folder,
-    last_line,
     reason_of,
 )
 from nas.workflows import events
+from nas.workflows.failed_trials import check_repeatable, none_complete
 from nas.workflows.loader_checks import check_task_loaders
 from nas.workflows.package_versions import study_versions
 from nas.workflows.plan import check_request, plan_study
@@ -108,18 +109,26 @@ def resume(
     run: RunRequest,
     db: str | None = None,
     on_event: events.Watcher = events.ignore,
+    *,
+    retry_failed: bool = False,
 ) -> SearchOutcome:
     """Continue a study; finished trials are not repeated.
 
+    With `retry_failed` the failed trials are, unless they would fail again: lost workers, silence,
+    errors and exhausted memory may have been faults of a machine.
+
     Raises:
-        NasError: there is no such study, it cannot continue here, or it failed or paused.
+        NasError: there is no such study, no failed trial to repeat, the study cannot continue here,
+            or it failed or paused.
     """
     from nas.workflows.preflight_checks import preflight
 
     with open_to_run(db, on_event, create=False) as store:
         spec = store.spec(study)
+        if retry_failed:
+            check_repeatable(study, store.trials(study, curves=False))
         with resumable(store, study, run):
-            return finish(store, preflight(spec, run), run, on_event)
+            return finish(store, preflight(spec, run), run, on_event, retry_failed=retry_failed)
 
 
 def enter(store: Store, ready: "Preflight", name: str | None, run: RunRequest) -> StudySpec:
@@ -133,7 +142,12 @@ def enter(store: Store, ready: "Preflight", name: str | None, run: RunRequest) -
 
 
 def finish(
-    store: Store, ready: "Preflight", run: RunRequest, on_event: events.Watcher
+    store: Store,
+    ready: "Preflight",
+    run: RunRequest,
+    on_event: events.Watcher,
+    *,
+    retry_failed: bool = False,
 ) -> SearchOutcome:
     """Run the remaining trials of a study and export its best network.
 
@@ -142,7 +156,7 @@ def finish(
     """
     name = ready.spec.name
     with resumable(store, name, run), store.acquire(name):
-        outcome = measure(store, ready, run, on_event)
+        outcome = measure(store, ready, run, on_event, retry_failed=retry_failed)
         if outcome.interrupted:
             return outcome
         from nas.workflows.finalists import winner  # imports the exports, which trials do not need
@@ -151,7 +165,7 @@ def finish(
         if best is None:
             if ready.spec.networks:
                 store.set_state(name, "FAILED")
-            raise _none_complete(outcome.study, store.command(f"show {name}"))
+            raise none_complete(outcome.study, store.command(f"show {name}"))
         further = _further(store, outcome.study, best, ready, run, on_event)
         if further is not None:
             outcome = replace(outcome, interrupted=further.interrupted, further=further)
@@ -198,7 +212,12 @@ def _further(
 
 
 def measure(
-    store: Store, ready: "Preflight", run: RunRequest, on_event: events.Watcher
+    store: Store,
+    ready: "Preflight",
+    run: RunRequest,
+    on_event: events.Watcher,
+    *,
+    retry_failed: bool = False,
 ) -> SearchOutcome:
     """Run the remaining trials of a study that this process holds, and record its final state.
 
@@ -214,6 +233,8 @@ def measure(
         on_event(events.ResultsRecovered(late))
     study = Study(ready.spec, store, ready.sampler)
     store.remember(study)
+    if retry_failed:
+        study.retry_failed()
     store.set_state(name, "RUNNING")
     try:
         interrupted, seconds = _run(store, study, ready, run, folder, on_event)
@@ -226,27 +247,15 @@ def measure(
         store.set_state(name, "INTERRUPTED" if interrupted else "COMPLETE")
     if not interrupted:
         study.check_budget()
-        for trial in study.trials if study.spec.networks else ():
-            checkpoint = run.results_dir / folder / checkpoint_folder(trial.number)
-            shutil.rmtree(checkpoint, ignore_errors=True)
+        for trial in study.trials:
+            _drop_checkpoint(run.results_dir / folder, trial)
         on_event(events.StudyComplete(store, study))
     return SearchOutcome(study, seconds, again, interrupted)
 
 
-def _none_complete(study: Study, show: str) -> StudyFailedError:
-    """Return the error for a study of which no candidate is complete; `show` is what lists them."""
-    name = study.spec.name
-    failed = next((t for t in study.candidates if t.state is TrialState.FAILED), None)
-    if not study.spec.networks or failed is None:
-        return StudyFailedError(
-            f"no candidate of {name} reached full fidelity.", f"See why: {show}"
-        )
-    remedy = {
-        "nan": "Train with a lower learning rate: --set lr=…",
-        "oom": "Train with smaller batches (--set batch_size=…) or parts (--set accumulation=…).",
-    }.get(failed.fail_reason or "", f"See: {show}")
-    detail = last_line(failed.fail_detail).rstrip(".")
-    return StudyFailedError(f"the training {name} failed ({failed.fail_reason}): {detail}.", remedy)
+def _drop_checkpoint(folder: Path, trial: Trial) -> None:
+    """Delete the checkpoint of a trial in the folder of its study, if there is one."""
+    shutil.rmtree(folder / checkpoint_folder(trial.number), ignore_errors=True)
 
 
 def _run(
@@ -264,8 +273,13 @@ def _run(
             return False, 0.0
         from nas.tuner import run as run_trials
 
+        def watch(event: events.Event) -> None:
+            if isinstance(event, TrialFinished) and event.trial.state is not TrialState.FAILED:
+                _drop_checkpoint(run.results_dir / folder, event.trial)
+            on_event(event)
+
         settings = _run_settings(store, ready, run, folder, on_event)
-        outcome = run_trials(study, settings, on_event)
+        outcome = run_trials(study, settings, watch)
         return outcome.interrupted, outcome.seconds
     finally:
         on_event(events.TrialsEnd())

@@ -19,7 +19,7 @@ from nas.results import (
     trial_record,
 )
 from nas.store import StudyState, StudySummary, open_store, read_address, without_collecting
-from nas.study import StudySpec, Trial
+from nas.study import StudySpec, Trial, TrialAttempt
 from nas.user_folders import results_folder
 from nas.workflows.network_requests import NetworkExportRequest, NetworkRequest
 from nas.workflows.networks import study_trial
@@ -107,10 +107,11 @@ class StoredTrial:
     def details(self) -> dict[str, Any]:
         """Return all data of the trial, as `nas show STUDY --trial N --json` prints it.
 
-        The network by stage under `parts`, the `curve`, and the `trainings`, one for each seed.
+        The network by stage under `parts`, the `curve`, the `trainings`, one for each seed, and the
+        `attempts`, one for each start.
         """
         found, trial = self.study.read_trial(self.number)
-        return trial_details(trial, found)
+        return trial_details(trial, found, self.study.attempts(self.number))
 
     @property
     def _request(self) -> NetworkRequest:
@@ -220,6 +221,11 @@ class StoredStudy:
         """
         with without_collecting(), open_store(self.db, read_only=True) as store:
             return study_trial(store, self.name, number)
+
+    def attempts(self, number: int) -> list[TrialAttempt]:
+        """Return every start of a trial, oldest first: where it ran, how it ended, and why."""
+        with open_store(self.db, read_only=True) as store:
+            return store.attempts(self.name, number)
 
     def weights_files(self, found: StudyResults, trial: Trial) -> dict[int, Path | None]:
         """Return the weights of each training of a trial's network; None if they are missing."""

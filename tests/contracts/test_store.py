@@ -16,10 +16,12 @@ from hypothesis import strategies as st
 from nas.cost.model import Cost
 from nas.errors import NasError, StoreError
 from nas.store import Store, StudyState, open_store
+from nas.study.attempts import AttemptEnd
 from nas.study.spec import StudySpec
 from nas.study.trial import Measurement, Outcome, Trial, TrialState
 from tests.classified import classified, with_metrics
 from tests.distributions import install
+from tests.faulted import FULL, NODE_LOST, interrupted, lost
 from tests.store.rows import COMPLETE, EPOCHS, VERSIONS, trial
 
 # --- What goes in comes out ----------------------------------------------------------------------
@@ -136,7 +138,7 @@ def test_what_was_written_is_there_after_reopening(store_url: str, spec: StudySp
 def test_the_last_measurement_is_that_of_the_current_attempt(store: Store, spec: StudySpec) -> None:
     store.insert_trial("small", trial(spec, measurements=tuple(EPOCHS)))
     store.insert_trial("small", trial(spec, 1, measurements=tuple(EPOCHS)))
-    store.requeue_trial("small", 0, 1, lost=True)
+    store.requeue_trial("small", 0, 1, lost())
     store.start_trial("small", 0, 2)
     assert [t.last for t in store.trials("small", curves=False)] == [None, EPOCHS[-1]]
     store.record_measurement("small", 0, 2, EPOCHS[0])
@@ -168,7 +170,7 @@ def test_a_trial_runs_from_start_to_end(store: Store, spec: StudySpec) -> None:
 def test_only_the_current_attempt_is_shown(store: Store, spec: StudySpec) -> None:
     store.insert_trial("small", trial(spec))
     store.record_measurement("small", 0, 1, EPOCHS[0])
-    store.requeue_trial("small", 0, 1, True)
+    store.requeue_trial("small", 0, 1, lost())
     assert store.trials("small")[0].state is TrialState.WAITING
     store.start_trial("small", 0, 2)
     assert store.trials("small")[0].measurements == ()
@@ -178,10 +180,64 @@ def test_only_the_current_attempt_is_shown(store: Store, spec: StudySpec) -> Non
 
 def test_losses_are_counted_and_interruptions_are_not(store: Store, spec: StudySpec) -> None:
     store.insert_trial("small", trial(spec))
-    for attempt, (lost, losses) in enumerate([(False, 0), (True, 1), (False, 1), (True, 2)], 1):
-        store.requeue_trial("small", 0, attempt, lost)
+    ends = [interrupted(), lost(1), interrupted(1), lost(2)]
+    for attempt, (end, losses) in enumerate(zip(ends, (0, 1, 1, 2), strict=True), 1):
+        store.requeue_trial("small", 0, attempt, end)
         assert store.trials("small")[0].lost == losses
         store.start_trial("small", 0, attempt + 1)
+
+
+def test_every_attempt_has_a_row(store: Store, spec: StudySpec) -> None:
+    store.insert_trial("small", trial(spec, state=TrialState.WAITING, attempt=0))
+    ends = [lost(1), interrupted(1), AttemptEnd(FULL, 1), AttemptEnd(NODE_LOST, 1, 2.0)]
+    for attempt, end in enumerate(ends, 1):
+        store.start_trial("small", 0, attempt)
+        assert store.attempts("small", 0)[-1].outcome is None
+        store.record_count("small", 0, attempt, Cost(1, 2, 3), f"host-{attempt}:7", "H200")
+        store.requeue_trial("small", 0, attempt, end)
+    store.start_trial("small", 0, 5)
+    failed = Outcome(TrialState.FAILED, 1.0, "nan", "epoch 1: loss nan", device_seconds=7.0)
+    store.finish_trial("small", 0, 5, failed)
+    rows = store.attempts("small", 0)
+    assert [row.number for row in rows] == [1, 2, 3, 4, 5]
+    outcomes = ["LOST", "INTERRUPTED", "ENVIRONMENT", "ENVIRONMENT", "FAILED"]
+    assert [str(row.outcome) for row in rows] == outcomes
+    assert [row.reason for row in rows] == ["worker_lost", "user", "storage", "node", "nan"]
+    assert [row.detail for row in rows[:4]] == [end.fault.detail for end in ends]
+    assert [row.device_seconds for row in rows] == [1.5, 1.5, None, 2.0, 7.0]
+    assert [(row.node, row.device) for row in rows[:2]] == [("host-1", "H200"), ("host-2", "H200")]
+    assert all(row.ended is not None and row.began <= row.ended for row in rows)
+
+
+def test_a_failed_trial_can_be_repeated_and_keeps_its_attempts(
+    store: Store, spec: StudySpec
+) -> None:
+    store.insert_trial("small", trial(spec, measurements=tuple(EPOCHS[:1])))
+    store.requeue_trial("small", 0, 1, lost(2))
+    store.start_trial("small", 0, 2)
+    store.finish_trial("small", 0, 2, Outcome(TrialState.FAILED, 1.0, "worker_lost", "it ended"))
+    for _ in range(2):  # the second time after a lost answer
+        store.reopen_trial("small", 0, 2)
+        (again,) = store.trials("small")
+        assert (again.state, again.attempt, again.lost) == (TrialState.WAITING, 2, 0)
+        assert (again.fail_reason, again.fail_detail, again.finished_at) == (None, None, None)
+        assert again.seconds is None
+    store.start_trial("small", 0, 3)
+    with pytest.raises(StoreError, match="cannot be repeated"):
+        store.reopen_trial("small", 0, 3)
+    store.finish_trial("small", 0, 3, COMPLETE)
+    rows = [str(row.outcome) for row in store.attempts("small", 0)]
+    assert rows == ["LOST", "FAILED", "COMPLETE"]
+
+
+@pytest.mark.parametrize("state", [state for state in TrialState if state != "FAILED"])
+def test_no_other_trial_can_be_repeated(store: Store, spec: StudySpec, state: TrialState) -> None:
+    store.insert_trial("small", trial(spec, state=state, attempt=2))
+    before = store.trials("small")
+    if state is not TrialState.WAITING:
+        with pytest.raises(StoreError, match="cannot be repeated"):
+            store.reopen_trial("small", 0, 2)
+    assert store.trials("small") == before
 
 
 def test_repeating_a_write_changes_nothing(store: Store, spec: StudySpec) -> None:
@@ -195,7 +251,7 @@ def test_repeating_a_write_changes_nothing(store: Store, spec: StudySpec) -> Non
     twice("record_count", 0, 1, Cost(1, 2, 3), "w")
     twice("record_proxies", 0, 1, {"synflow": -3.5, "madds": 1.0})
     twice("record_measurement", 0, 1, EPOCHS[0])
-    twice("requeue_trial", 0, 1, True)
+    twice("requeue_trial", 0, 1, lost())
     twice("start_trial", 0, 2)
     twice("record_measurement", 0, 2, replace(EPOCHS[0], train_loss=math.inf))
     twice("finish_trial", 0, 2, COMPLETE)
@@ -204,10 +260,11 @@ def test_repeating_a_write_changes_nothing(store: Store, spec: StudySpec) -> Non
 STALE: dict[str, Callable[[Store], object]] = {
     "start again": lambda s: s.start_trial("small", 0, 1),
     "start below": lambda s: s.start_trial("small", 0, 0),
-    "requeue": lambda s: s.requeue_trial("small", 0, 1, True),
+    "requeue": lambda s: s.requeue_trial("small", 0, 1, lost()),
     "measure": lambda s: s.record_measurement("small", 0, 1, EPOCHS[2]),
     "count": lambda s: s.record_count("small", 0, 1, Cost(9, 9, 9), "late"),
     "score": lambda s: s.record_proxies("small", 0, 1, {"synflow": 1.0}),
+    "repeat": lambda s: s.reopen_trial("small", 0, 1),
     "finish": lambda s: s.finish_trial("small", 0, 1, Outcome(TrialState.STOPPED, 1.0)),
 }
 
@@ -232,7 +289,7 @@ def test_a_finished_trial_is_immutable(store: Store, spec: StudySpec) -> None:
         lambda: store.finish_trial("small", 0, 1, COMPLETE),
         lambda: store.record_measurement("small", 0, 1, EPOCHS[0]),
         lambda: store.record_count("small", 0, 1, Cost(9, 9, 9), "late"),
-        lambda: store.requeue_trial("small", 0, 1, True),
+        lambda: store.requeue_trial("small", 0, 1, lost()),
         lambda: store.start_trial("small", 0, 2),
         lambda: store.insert_trial("small", trial(spec, seed=5)),
     ]
@@ -398,7 +455,7 @@ def test_scores_are_kept_whatever_becomes_of_the_trial(store: Store, spec: Study
     store.insert_trial("small", trial(spec))
     assert store.trials("small")[0].proxies is None
     store.record_proxies("small", 0, 1, {"synflow": 2.5, "madds": 3e8})
-    store.requeue_trial("small", 0, 1, False)
+    store.requeue_trial("small", 0, 1, interrupted())
     store.start_trial("small", 0, 2)
     assert store.trials("small")[0].proxies == {"synflow": 2.5, "madds": 3e8}
     store.finish_trial("small", 0, 2, COMPLETE)
@@ -426,11 +483,14 @@ def test_every_write_of_a_study_is_seen_by_its_number(store: Store, spec: StudyS
         lambda: store.record_count("small", 0, 1, Cost(1, 2, 3), "w"),
         lambda: store.record_measurement("small", 0, 1, EPOCHS[0]),
         lambda: store.record_proxies("small", 0, 1, {"synflow": 1.0}),
-        lambda: store.requeue_trial("small", 0, 1, True),
+        lambda: store.requeue_trial("small", 0, 1, lost()),
         lambda: store.start_trial("small", 0, 2),
         lambda: store.finish_trial("small", 0, 2, COMPLETE),
         lambda: store.record_report("small", 0, "test", {}),
         lambda: store.set_state("small", "COMPLETE"),
+        lambda: store.insert_trial("small", trial(spec, 1)),
+        lambda: store.finish_trial("small", 1, 1, Outcome(TrialState.FAILED, 1.0, "crash", "x")),
+        lambda: store.reopen_trial("small", 1, 1),
     ]
     for write in writes:
         write()

@@ -6,6 +6,7 @@ from pathlib import Path
 from nas.store import Store, open_store
 from nas.study.spec import StudySpec
 from nas.study.trial import Outcome, Trial, TrialState
+from tests.faulted import lost
 
 
 def store_study(path: Path, spec: StudySpec, trials: list[Trial]) -> None:
@@ -28,4 +29,4 @@ def store_trial(store: Store, study: str, trial: Trial) -> None:
         outcome = Outcome(trial.state, trial.seconds or 0.0, trial.fail_reason, trial.fail_detail)
         store.finish_trial(study, trial.number, 1, outcome)
     elif trial.state is TrialState.WAITING:
-        store.requeue_trial(study, trial.number, 1, lost=True)
+        store.requeue_trial(study, trial.number, 1, lost())

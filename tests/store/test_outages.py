@@ -19,6 +19,7 @@ from nas.store import DatabaseAway, DatabaseBack, Store, open_store
 from nas.store import database_url as address
 from nas.study.spec import StudySpec
 from tests.conftest import PostgresServer
+from tests.faulted import lost
 from tests.store.rows import COMPLETE, EPOCHS, VERSIONS, trial
 
 
@@ -124,7 +125,7 @@ def test_a_lost_answer_to_a_commit_does_no_harm(
         with store.acquire("small") as lease:
             store.insert_trial("small", trial(spec))
             store.record_measurement("small", 0, 1, EPOCHS[0])
-            store.requeue_trial("small", 0, 1, True)
+            store.requeue_trial("small", 0, 1, lost())
             store.start_trial("small", 0, 2)
             store.record_measurement("small", 0, 2, EPOCHS[0])
             store.finish_trial("small", 0, 2, COMPLETE)

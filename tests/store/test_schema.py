@@ -17,7 +17,9 @@ from alembic.script import ScriptDirectory
 from nas.errors import SchemaError, StoreError
 from nas.store import open_store, schema, upgrade
 from nas.store.tables import METADATA, VERSION_TABLE
+from nas.study.attempts import repeatable
 from nas.study.spec import StudySpec
+from nas.study.trial import TrialState
 from tests.store.rows import EPOCHS, VERSIONS, trial
 
 HEAD = schema.revisions()[-1]
@@ -165,6 +167,53 @@ def test_a_database_of_the_first_schema_keeps_its_trials(
     assert (measured.train_loss, measured.seconds) == (1.5, 2.0)
     assert (kept.architecture, kept.seed) == (spec.space.published[0].architecture, 9)
     assert (kept.proxies, kept.origin, kept.replicate_of, kept.replicate) == (None, None, None, 0)
+
+
+def test_attempts_of_an_earlier_version_stay_and_their_trials_can_be_repeated(
+    store_url: str, spec: StudySpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    earlier = tmp_path / "earlier"
+    shutil.copytree(schema.MIGRATIONS, earlier)
+    for path in (earlier / "versions").glob("r*.py"):
+        if path.name[1:5] > "0008":
+            path.unlink()
+    with monkeypatch.context() as then:
+        then.setattr(schema, "MIGRATIONS", earlier)
+        open_store(store_url).close()
+    moment = "2026-01-02 03:04:05+00:00" if "://" in store_url else "2026-01-02 03:04:05.000000"
+    published = spec.space.published[0].architecture
+    engine = sa.create_engine(store_url if "://" in store_url else f"sqlite:///{store_url}")
+    with engine.begin() as connection:
+        for statement, values in (
+            (
+                "INSERT INTO nas_study (id, name, spec, versions, state, created_at, seq, uid) "
+                f"VALUES (1, 'small', :spec, '{{}}', 'FAILED', '{moment}', 1, 'u')",
+                {"spec": spec.to_json()},
+            ),
+            (
+                "INSERT INTO nas_trial (id, study_id, number, architecture, arch_id, madds, params,"
+                " acts, state, attempt, lost, seed, fail_reason, fail_detail) VALUES (1, 1, 0, "
+                ":architecture, :arch_id, 5, 6, 7, 'FAILED', 2, 1, 9, 'worker_lost', 'lost')",
+                {"architecture": f"igcv3:{published.text}", "arch_id": published.arch_id},
+            ),
+            (
+                "INSERT INTO nas_attempt (trial_id, number, worker, started_at, ended_at, outcome) "
+                f"VALUES (1, 1, 'host:5', '{moment}', '{moment}', 'LOST'), "
+                f"(1, 2, NULL, '{moment}', '{moment}', 'FAILED')",
+                {},
+            ),
+        ):
+            connection.execute(sa.text(statement), values)
+    engine.dispose()
+    assert upgrade(store_url).before == "0008"
+    with open_store(store_url) as store:
+        rows = [(row.node, row.outcome, row.device, row.reason, row.device_seconds)
+                for row in store.attempts("small", 0)]  # fmt: skip
+        assert rows == [("host", "LOST", None, None, None), (None, "FAILED", None, None, None)]
+        (failed,) = store.trials("small")
+        assert (failed.fail_reason, repeatable(failed)) == ("worker_lost", True)
+        store.reopen_trial("small", 0, 2)
+        assert store.trials("small")[0].state is TrialState.WAITING
 
 
 def _spec_of_the_first_schema(spec: StudySpec) -> str:

@@ -298,8 +298,7 @@ def test_a_study_whose_images_disappear_pauses_keeping_everything_and_resumes(
     trials = store.trials("study")
     assert [trial.state for trial in trials] == [TrialState.COMPLETE, TrialState.WAITING]
     assert len(trials[1].measurements) == 1
-    ((number, attempt, fault),) = store.faults
-    assert (number, attempt, fault.reason) == (1, 1, "data")
+    assert store.reasons == [(1, 1, "data")]
 
     fresh = folder_study(store, folder, num_trials=5, rungs=(2,))
     with pytest.raises(TrialError, match="is gone"):  # what a new worker would meet
@@ -369,6 +368,49 @@ def test_a_fixed_network_keeps_its_epochs_and_its_halved_batches_over_a_resume(
     assert (trial.state, trial.attempt) == (TrialState.COMPLETE, 3)
     assert [found.epoch for found in trial.measurements] == [1, 2, 3, 4]
     assert "in 2 parts" in store.reports["study"][0]["note"]["text"]
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_long_trial_of_a_search_continues_from_its_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damaged: bool
+) -> None:
+    """The driver ends in the third epoch, which costs that epoch alone."""
+    monkeypatch.setattr(evaluator_module, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(evaluator_module, "RUNG_SECONDS", 0.0)
+    honest, ran, fails = Session.run_epoch, list[int](), {3: KeyboardInterrupt()}
+
+    def run_epoch(self: Session, on_step: Callable[[int, int], None] | None = None) -> EpochResult:
+        ran.append(self.epoch + 1)
+        if (failure := fails.pop(self.epoch + 1, None)) is not None:
+            raise failure
+        return honest(self, on_step)
+
+    monkeypatch.setattr(Session, "run_epoch", run_epoch)
+    settings = {"num_trials": 1, "rungs": (2, 4)}
+    store, whole = MemoryStore(), MemoryStore()
+    study = study_of(store, **settings)
+    with pytest.raises(KeyboardInterrupt):
+        run_serial(study, evaluator_of(study, tmp_path))
+    if damaged:
+        (state,) = (tmp_path / "trial-0").glob("state-*.safetensors")
+        state.write_bytes(state.read_bytes()[:-1])
+    study = study_of(store, **settings)
+    run_serial(study, evaluator_of(study, tmp_path))
+    assert ran == ([1, 2, 3, 1, 2, 3, 4] if damaged else [1, 2, 3, 3, 4])
+    other = study_of(whole, **settings)
+    (tmp_path / "whole").mkdir()
+    run_serial(other, evaluator_of(other, tmp_path / "whole"))
+    (trial,), (undisturbed,) = store.trials("study"), whole.trials("study")
+    assert (trial.state, trial.attempt) == (TrialState.COMPLETE, 2)
+    for one, two in zip(trial.measurements, undisturbed.measurements, strict=True):
+        assert (one.epoch, one.rung, one.metrics) == (two.epoch, two.rung, two.metrics)
+        assert one.train_loss == two.train_loss
+
+
+def test_short_trials_of_a_search_write_no_checkpoints(tmp_path: Path) -> None:
+    study = study_of(MemoryStore(), num_trials=1, rungs=(2, 4))
+    run_serial(study, evaluator_of(study, tmp_path))
+    assert not list(tmp_path.glob("trial-*/"))
 
 
 def test_a_fixed_network_survives_any_number_of_losses_that_follow_progress(tmp_path: Path) -> None:

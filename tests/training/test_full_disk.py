@@ -61,7 +61,7 @@ def test_files_that_may_not_grow_pause_the_study(tmp_path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         signal.signal(signal.SIGXFSZ, before)
     assert states(store) == [(TrialState.COMPLETE, 1, 1), (TrialState.WAITING, 1, 1)]
-    assert [fault.reason for _, _, fault in store.faults] == ["storage"]
+    assert store.reasons == [(1, 1, "storage")]
     run_serial(study_of(store), evaluator)
     assert [state[:2] for state in states(store)] == [
         (TrialState.COMPLETE, attempt) for attempt in (1, 2, 1)

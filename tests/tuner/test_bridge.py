@@ -8,6 +8,7 @@ from ray.tune.experiment import Trial as TuneTrial
 
 from nas.errors import RayLostError
 from nas.tuner import tune_bridge as bridges
+from nas.tuner.lost_workers import Nodes
 from nas.tuner.ray_watch import RayWatch
 from nas.tuner.tune_bridge import Bridge
 
@@ -27,6 +28,7 @@ class Endless:
 def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     now = SimpleNamespace(at=100.0)
     monkeypatch.setattr(bridges, "time", SimpleNamespace(monotonic=lambda: now.at))
+    monkeypatch.setattr(Nodes, "alive", lambda: Nodes({}))
     return now
 
 

@@ -1,0 +1,71 @@
+"""Attempts in the database: a row for each start of a trial, with its end and why."""
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from nas.store.tables import ATTEMPT
+from nas.study import AttemptOutcome, Fault, TrialAttempt
+
+
+class Ended(NamedTuple):
+    """The end of an attempt; `fault` says why, if it neither completed nor stopped at a rung."""
+
+    at: datetime | None
+    outcome: str
+    device_seconds: float | None = None
+    fault: Fault | None = None
+
+
+def select(connection: sa.Connection, trial_id: int) -> list[TrialAttempt]:
+    """Return the attempts of one trial, oldest first."""
+    rows = connection.execute(
+        sa.select(ATTEMPT).where(ATTEMPT.c.trial_id == trial_id).order_by(ATTEMPT.c.number)
+    )
+    return [_attempt(row) for row in rows]
+
+
+def begin(
+    connection: sa.Connection, trial_id: int, attempt: int, began: datetime, worker: str | None
+) -> None:
+    """Add a running attempt."""
+    values = {"trial_id": trial_id, "number": attempt, "started_at": began, "worker": worker}
+    connection.execute(sa.insert(ATTEMPT).values(values))
+
+
+def note_worker(
+    connection: sa.Connection, trial_id: int, attempt: int, worker: str, device: str | None
+) -> None:
+    """Record the worker and the device of an attempt."""
+    connection.execute(_update(trial_id, attempt).values(worker=worker, device=device))
+
+
+def end(connection: sa.Connection, trial_id: int, attempt: int, ended: Ended) -> None:
+    """Record the end of an attempt."""
+    values = {
+        "ended_at": ended.at,
+        "outcome": ended.outcome,
+        "device_seconds": ended.device_seconds,
+        "reason": ended.fault.reason if ended.fault else None,
+        "detail": ended.fault.detail if ended.fault else None,
+    }
+    connection.execute(_update(trial_id, attempt).values(values))
+
+
+def _update(trial_id: int, attempt: int) -> sa.Update:
+    return sa.update(ATTEMPT).where(ATTEMPT.c.trial_id == trial_id, ATTEMPT.c.number == attempt)
+
+
+def _attempt(row: sa.Row[Any]) -> TrialAttempt:
+    return TrialAttempt(
+        number=row.number,
+        began=row.started_at,
+        ended=row.ended_at,
+        worker=row.worker,
+        device=row.device,
+        outcome=None if row.outcome is None else AttemptOutcome(row.outcome),
+        reason=row.reason,
+        detail=row.detail,
+        device_seconds=row.device_seconds,
+    )

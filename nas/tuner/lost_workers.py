@@ -1,0 +1,60 @@
+"""Lost workers: whether a worker ended alone, which its trial may have caused, or with its node."""
+
+from dataclasses import dataclass
+
+import ray
+from ray.exceptions import (
+    ActorUnavailableError,
+    NodeDiedError,
+    RayActorError,
+    RayError,
+    RuntimeEnvSetupError,
+)
+
+from nas.study import Fault, Reason, last_line
+
+
+@dataclass(frozen=True)
+class Nodes:
+    """The nodes of the cluster that were alive at one time: {node id: host name}."""
+
+    hosts: dict[str, str]
+
+    @classmethod
+    def alive(cls) -> "Nodes":
+        """Return the nodes that are alive now."""
+        found = ray.nodes()  # type: ignore[no-untyped-call]
+        return cls({n["NodeID"]: n["NodeManagerHostname"] for n in found if n["Alive"]})
+
+    def lost_since(self, host: str | None) -> list[str]:
+        """Return the host names of the nodes that ended since; only `host`, if it is known.
+
+        Raises:
+            RayError: the cluster does not answer.
+        """
+        now = Nodes.alive().hosts
+        gone = [name for node, name in self.hosts.items() if node not in now]
+        return [name for name in gone if host in (None, name)]
+
+
+def fault_of(error: Exception | None, before: Nodes, host: str | None) -> Fault:
+    """Return why a worker on `host` was lost, None if unknown; `before` are the nodes then alive.
+
+    Only a worker that ended while its node and the cluster live is lost by its trial.
+    """
+    told = last_line(str(error or ""))[:200]
+    if isinstance(error, RayActorError) and error.preempted:
+        return Fault(Reason.PREEMPTED, "its node was preempted")
+    if isinstance(error, RuntimeEnvSetupError) or (
+        isinstance(error, RayActorError) and error.actor_init_failed
+    ):
+        return Fault(Reason.SETUP, f"the worker cannot start: {told}")
+    if isinstance(error, ActorUnavailableError | NodeDiedError):
+        return Fault(Reason.NODE, f"the connection to its node was lost: {told}")
+    try:
+        gone = before.lost_since(host)
+    except (RayError, OSError, RuntimeError):
+        return Fault(Reason.NODE, "the Ray cluster does not answer")
+    if gone:
+        return Fault(Reason.NODE, f"its node ended: {gone[0]}")
+    return Fault(Reason.WORKER_LOST, f"its worker ended: {told}" if told else "its worker ended")
