@@ -172,17 +172,10 @@ def test_a_database_of_the_first_schema_keeps_its_trials(
 def test_attempts_of_an_earlier_version_stay_and_their_trials_can_be_repeated(
     store_url: str, spec: StudySpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    earlier = tmp_path / "earlier"
-    shutil.copytree(schema.MIGRATIONS, earlier)
-    for path in (earlier / "versions").glob("r*.py"):
-        if path.name[1:5] > "0008":
-            path.unlink()
-    with monkeypatch.context() as then:
-        then.setattr(schema, "MIGRATIONS", earlier)
-        open_store(store_url).close()
+    make_old(store_url, "0009", tmp_path, monkeypatch)
     moment = "2026-01-02 03:04:05+00:00" if "://" in store_url else "2026-01-02 03:04:05.000000"
     published = spec.space.published[0].architecture
-    engine = sa.create_engine(store_url if "://" in store_url else f"sqlite:///{store_url}")
+    engine = engine_of(store_url)
     with engine.begin() as connection:
         for statement, values in (
             (
@@ -205,7 +198,7 @@ def test_attempts_of_an_earlier_version_stay_and_their_trials_can_be_repeated(
         ):
             connection.execute(sa.text(statement), values)
     engine.dispose()
-    assert upgrade(store_url).before == "0008"
+    assert upgrade(store_url).before == "0009"
     with open_store(store_url) as store:
         rows = [(row.node, row.outcome, row.device, row.reason, row.device_seconds)
                 for row in store.attempts("small", 0)]  # fmt: skip
