@@ -95,3 +95,21 @@ def test_it_is_recorded_with_the_trial_and_shown_once(capsys: pytest.CaptureFixt
     assert "diverges" in str(points[1])
     again = Study(spec, store, WalkSampler(spec))
     assert not any(again.halved(number) for number in range(3))  # it is no note on batches
+
+
+def test_a_repeated_trial_may_diverge_by_another_loss() -> None:
+    spec, store = small_spec(data=IMAGES, published=False), MemoryStore()
+    store.create_study(spec)
+    study = Study(spec, store, WalkSampler(spec))
+    first = study.ask()
+    assert first is not None
+    study.record(first.number, first.attempt, first_epoch(2.5))
+    failed = Outcome(TrialState.FAILED, 1.0, "worker_lost", "its worker ended")
+    study.finish(first.number, first.attempt, failed)
+    again = Study(spec, store, WalkSampler(spec))
+    assert again.retry_failed() == [first.number]
+    second = again.ask()
+    assert second is not None
+    again.record(second.number, second.attempt, first_epoch(2.501))  # by another kind of GPU
+    again.finish(second.number, second.attempt, Outcome(TrialState.STOPPED, 1.0))
+    assert "2.501" in store.reports[spec.name][first.number]["warning"]["text"]
