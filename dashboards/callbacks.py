@@ -129,7 +129,7 @@ def _figures(
     rest = (no_update,) * (_FIGURES - 1)
     before, after = seen["front"], now["front"]
     changed = {name for name in after if before.get(name) != after[name]}
-    measured = any(point.y is not None for point in view.points)
+    measured = view.columns.measured.any()
     if changed <= {"trial", "compared"} and measured:
         places, marks = front_marks(view, state.options), Patch()
         marks["data"][0]["x"], marks["data"][0]["y"] = places["x"], places["y"]

@@ -56,10 +56,10 @@ def settings(view: StudyView) -> Any:
 
 def trials(view: StudyView, order: dict[str, Any], chosen: int | None) -> list[Any]:
     """Return one page of the table of trials; `order` holds header, descending and page."""
-    points = sorted_points(view, order["header"], order["descending"])
-    pages = max(1, -(-len(points) // PAGE_ROWS))
+    pages = max(1, -(-len(view.points) // PAGE_ROWS))
     page = min(order["page"], pages - 1)
-    shown = points[page * PAGE_ROWS : (page + 1) * PAGE_ROWS]
+    part = slice(page * PAGE_ROWS, (page + 1) * PAGE_ROWS)
+    shown = sorted_points(view, order["header"], order["descending"], part)
     table = html.Table(
         [
             html.Thead(html.Tr([_head(header, order) for header in headers(view)])),

@@ -4,15 +4,18 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from nas.dashboards.page_state import PageState
+from nas.dashboards.study_record import StudyRecord
 from nas.errors import NasError
-from nas.results import StudyResults, StudyView, axis_names, study_view, trial_details
+from nas.results import StudyResults, StudyView, axis_names, trial_details, view_of
 from nas.store import Store, StudyState, StudySummary
-from nas.study import StudySpec, Trial
+from nas.study import StudySpec
 
 _LIST_SECONDS = 1.0  # the list of studies is cached for all open tabs
+_LIST_SHARE = 20.0  # times longer than it took to read
 _KEPT = 4
 
 
@@ -21,12 +24,15 @@ class Snapshot:
     """A study as it was at the sequence number `seq`, with its usual `view` and its `found`."""
 
     seq: int
-    spec: StudySpec
-    trials: Sequence[Trial]
-    reports: Mapping[int, Mapping[str, Any]]
+    record: StudyRecord
     view: StudyView
     found: StudyResults
     _views: dict[tuple[str, str], StudyView] = field(default_factory=dict, repr=False)
+
+    @property
+    def spec(self) -> StudySpec:
+        """The specification of the study."""
+        return self.found.spec
 
     def along(self, x: str | None, y: str | None) -> StudyView:
         """Return the view with other axes; unknown names are the usual axes."""
@@ -35,12 +41,12 @@ class Snapshot:
         if axes == (self.view.x.name, self.view.y.name):
             return self.view
         if axes not in self._views:
-            self._views[axes] = study_view(self.spec, self.trials, self.reports, axes=axes)
+            self._views[axes] = view_of(self.found, axes=axes)
         return self._views[axes]
 
     def details(self, number: int) -> Mapping[str, Any] | None:
         """Return all data of one trial; None if there is no such trial."""
-        trial = next((each for each in self.trials if each.number == number), None)
+        trial = self.found.table.get(number)
         return trial_details(trial, self.found) if trial else None
 
 
@@ -60,15 +66,17 @@ class Reader:
         return self._store.shown
 
     def studies(self) -> Sequence[StudySummary]:
-        """Return the studies, oldest first, at most one second old.
+        """Return the studies, oldest first, some seconds old if it takes long to read them.
 
         Raises:
             StoreError: the database cannot be read.
         """
-        read_at, summaries = self._listed
-        if time.monotonic() - read_at > _LIST_SECONDS:
+        until, summaries = self._listed
+        if time.monotonic() > until:
+            began = time.monotonic()
             summaries = self._store.studies()
-            self._listed = (time.monotonic(), summaries)
+            ended = time.monotonic()
+            self._listed = (ended + max(_LIST_SECONDS, _LIST_SHARE * (ended - began)), summaries)
         return summaries
 
     def ping(self) -> None:
@@ -77,7 +85,7 @@ class Reader:
         Raises:
             StoreError: it cannot be read.
         """
-        self._store.studies()
+        self._store.names()
 
     def snapshot(self, study: str) -> Snapshot:
         """Return the current study; if nothing has changed, only its sequence number is read.
@@ -101,7 +109,7 @@ class Reader:
         None if there is something, or if the database cannot be read, as the status says.
         """
         try:
-            names = {entry.name for entry in self.studies()}
+            names = set(self._store.names())
             if state.wrong is not None:
                 return f"There is no page {state.wrong}."
             if state.study is not None and state.study not in names:
@@ -122,10 +130,12 @@ class Reader:
         return self._snapshots.get(study) or self.snapshot(study)
 
     def _read(self, study: str, seq: int) -> Snapshot:
-        store = self._store
-        spec, trials, reports = store.spec(study), store.trials(study), store.reports(study)
-        view = study_view(spec, trials, reports, store.versions(study))
-        return Snapshot(seq, spec, trials, reports, view, StudyResults(spec, trials, reports))
+        store, known = self._store, self._snapshots.get(study)
+        record = StudyRecord.read(store, study, known.record if known else None)
+        found = StudyResults(store.spec(study), record.table, record.reports)
+        curves = partial(record.curves, store, study)
+        view = view_of(found, store.versions(study), curves=curves)
+        return Snapshot(seq, record, view, found)
 
     def activity(self, study: str) -> str:
         """Return whether a study is running, and the command that continues it if it is not."""

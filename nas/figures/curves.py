@@ -9,10 +9,9 @@ import plotly.graph_objects as go
 from nas.figures.scale import Scale
 from nas.figures.theme import SYMBOLS, PageTheme, empty, title
 from nas.metrics import Metric
-from nas.results import Point, PointGroup, StudyView
+from nas.results import Point, PointGroup, StudyView, curve_rows
 
 HEIGHT = 380
-_SHOWN = 300  # more curves cannot be distinguished, and make the page slow
 _WIDTHS = {PointGroup.FRONT: 2.2, PointGroup.PUBLISHED: 2.2}
 
 
@@ -22,7 +21,7 @@ def learning_curves_figure(view: StudyView, look: PageTheme | None = None) -> go
     figure = go.Figure(layout=look.frame(HEIGHT))
     figure.update_layout(uirevision=view.name)
     points = curves_shown(view)
-    left_out = sum(bool(point.curve) for point in view.points) - len(points)
+    left_out = int((view.columns.epoch > 0).sum()) - len(points)
     figure.update_layout(
         xaxis_title_text=title(
             "epoch" + (f" ({left_out} trials not shown)" if left_out else ""), look
@@ -55,7 +54,7 @@ def learning_curves_figure(view: StudyView, look: PageTheme | None = None) -> go
 
 def curves_shown(view: StudyView) -> list[Point]:
     """Return the points whose curves are drawn, in the order of the table."""
-    return [point for point in view.points if point.curve][:_SHOWN]
+    return [view.points[row] for row in curve_rows(view.columns).tolist()]
 
 
 def hypervolume_figure(view: StudyView, look: PageTheme | None = None) -> go.Figure:

@@ -1,25 +1,25 @@
 """The front figure: the measured objective against cost, the budget, the published networks."""
 
-from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import plotly.graph_objects as go
 
-from nas.figures.front_drawing import GL_FROM, FrontDrawing, bar_ends
+from nas.figures.front_drawing import CLOUDS, GL_FROM, FrontDrawing, Rows
 from nas.figures.front_options import FrontOptions
 from nas.figures.front_references import label_references, reference_traces
 from nas.figures.hover import brief, headline
 from nas.figures.theme import SYMBOLS, PageTheme, empty, title
-from nas.results import Point, PointGroup, StudyView
+from nas.results import PointGroup, StudyView
 
 HEIGHT = 500
 _PLOT_HEIGHT = HEIGHT - 120  # height without axis titles and legend, approximate
 _SIZES = {PointGroup.FRONT: 11, PointGroup.UNCONFIRMED: 10, PointGroup.RUNNING: 9}
 _SIZE = 8
-_CLOUDS = (
-    PointGroup.STOPPED, PointGroup.OVER_BUDGET, PointGroup.DOMINATED, PointGroup.RUNNING,
-    PointGroup.UNCONFIRMED,
-)  # fmt: skip
+_SMALL = 5
+_CLEAR = "rgba(0,0,0,0)"
+_BLOCK = 5000  # trials in one trace of a cloud, so that a change is sent without the others
+_LABELLED = 20_000  # points of a group; above, they have no labels
 
 
 def front_figure(
@@ -38,12 +38,14 @@ def front_figure(
         yaxis_title_text=title(view.y.label, look),
     )
     drawing = FrontDrawing.of(view, look, options)
-    if not any(point.y is not None for point in view.points):
+    if not view.columns.measured.any():
         return empty(figure, "no measurements yet", look)
+    if drawing.dense:  # WebGL is below the other traces, and seen through them
+        figure.update_layout(paper_bgcolor=_CLEAR, plot_bgcolor=_CLEAR)
     figure.update_yaxes(**drawing.scale.axis())
     figure.update_xaxes(**_x_axis(drawing))
     figure.add_trace(_chosen(drawing))
-    for group in _CLOUDS:
+    for group in CLOUDS:
         figure.add_traces(_clouds(drawing, group))
     figure.add_traces(_front(drawing))
     figure.add_traces(_colour_legend(drawing))
@@ -75,7 +77,7 @@ def _x_axis(drawing: FrontDrawing) -> dict[str, Any]:
 def _colour_legend(drawing: FrontDrawing) -> list[Any]:
     """Return empty traces that show the colours of words, such as families, in the legend."""
     return [
-        drawing.trace(
+        go.Scatter(
             x=[None],
             y=[None],
             name=name,
@@ -89,41 +91,70 @@ def _colour_legend(drawing: FrontDrawing) -> list[Any]:
 
 def _clouds(drawing: FrontDrawing, group: PointGroup) -> list[Any]:
     """Return the points of a group, those with bars separately: plotly gives all points bars."""
-    points = drawing.points(group)
-    single, several = ([p for p in points if bool(bar_ends(p)) is bars] for bars in (False, True))
-    traces = [_cloud(drawing, group, part) for part in (single, several) if part]
+    rows = drawing.rows(group)
+    several = drawing.view.columns.seeds[rows] > 1
+    traces = []
+    for part in (rows[~several], rows[several]):
+        if len(part) > GL_FROM:
+            traces += _dense(drawing, group, part)
+        elif len(part):
+            traces.append(_cloud(drawing, group, part))
     for trace in traces[1:]:
         trace.showlegend = False
-    return traces or [_cloud(drawing, group, points)]
+    return traces or [_cloud(drawing, group, rows)]
 
 
-def _cloud(drawing: FrontDrawing, group: PointGroup, points: Sequence[Point]) -> Any:
-    many = len(points) > GL_FROM
-    view, scale = drawing.view, drawing.scale
-    texts = (
-        {"hovertemplate": brief(view, group, exact=not (scale.log and scale.zero))}
-        if many
-        else {"hovertext": [headline(view, point) for point in points], "hoverinfo": "text"}
+def _dense(drawing: FrontDrawing, group: PointGroup, rows: Rows) -> list[Any]:
+    """Return many points of a group by WebGL, a trace for each block of numbers."""
+    numbers = drawing.view.columns.number[rows]
+    rows = rows[np.argsort(numbers)]
+    blocks = np.sort(numbers) // _BLOCK
+    exact = not (drawing.scale.log and drawing.scale.zero)
+    labels: dict[str, Any] = (
+        {"hovertemplate": brief(drawing.view, group, exact=exact)}
+        if len(rows) <= _LABELLED
+        else {"hoverinfo": "none"}  # a click still finds the point
     )
-    colour = drawing.look.colour(group.value)
-    marker = drawing.marker(points, colour)
-    cloud = drawing.trace(
+    return [
+        go.Scattergl(
+            **drawing.cloud_places(own),
+            **_look(drawing, group, own, _SMALL),
+            **labels,
+        )
+        for own in np.split(rows, np.flatnonzero(np.diff(blocks)) + 1)
+    ]
+
+
+def _cloud(drawing: FrontDrawing, group: PointGroup, rows: Rows) -> Any:
+    view = drawing.view
+    points = [view.points[row] for row in rows.tolist()]
+    cloud = go.Scatter(
         **drawing.places(points),
-        name=group.label,
-        legendgroup=group.value,
-        mode="markers",
-        marker={
-            "symbol": SYMBOLS[group],
-            "size": 5 if many else _SIZES.get(group, _SIZE),
-            "line": {"width": 2 if group is PointGroup.UNCONFIRMED else 1.5, **marker},
-            "opacity": 0.5 if many else 0.9,
-            **marker,
-        },
-        **texts,
+        **_look(drawing, group, rows, _SIZES.get(group, _SIZE)),
+        hovertext=[headline(view, point) for point in points],
+        hoverinfo="text",
         showlegend=bool(points),
     )
-    drawing.draw_bars(cloud, points, colour)
+    drawing.draw_bars(cloud, points, drawing.look.colour(group.value))
     return cloud
+
+
+def _look(drawing: FrontDrawing, group: PointGroup, rows: Rows, size: int) -> dict[str, Any]:
+    """Return the name and the markers of the points of a group at `rows`."""
+    networks = [drawing.view.points.architecture(row) for row in rows.tolist()]
+    marker = drawing.marker(networks, drawing.look.colour(group.value))
+    return {
+        "name": group.label,
+        "legendgroup": group.value,
+        "mode": "markers",
+        "marker": {
+            "symbol": SYMBOLS[group],
+            "size": size,
+            "line": {"width": 2 if group is PointGroup.UNCONFIRMED else 1.5, **marker},
+            "opacity": 0.5 if size == _SMALL else 0.9,
+            **marker,
+        },
+    }
 
 
 def _front(drawing: FrontDrawing) -> list[Any]:
@@ -135,7 +166,7 @@ def _front(drawing: FrontDrawing) -> list[Any]:
     points = drawing.points(PointGroup.FRONT)
     colour = drawing.look.colour(PointGroup.FRONT.value)
     places = drawing.places(points)
-    steps = drawing.trace(
+    steps = go.Scatter(
         x=[*places["x"], max([*drawing.limits, *places["x"]])] if points else [],
         y=[*places["y"], places["y"][-1]] if points else [],
         mode="lines",
@@ -145,7 +176,7 @@ def _front(drawing: FrontDrawing) -> list[Any]:
         showlegend=False,
         visible=drawing.view.staircase,
     )
-    dots = drawing.trace(
+    dots = go.Scatter(
         **places,
         name=PointGroup.FRONT.label,
         mode="markers",
@@ -154,7 +185,7 @@ def _front(drawing: FrontDrawing) -> list[Any]:
             "symbol": SYMBOLS[PointGroup.FRONT],
             "size": _SIZES[PointGroup.FRONT],
             "line": {"width": 1.5, "color": drawing.look.colour("surface")},
-            **drawing.marker(points, colour),
+            **drawing.marker([point.architecture for point in points], colour),
         },
         hovertext=[headline(drawing.view, point) for point in points],
         hoverinfo="text",
@@ -166,7 +197,7 @@ def _front(drawing: FrontDrawing) -> list[Any]:
 
 def _chosen(drawing: FrontDrawing) -> Any:
     """Return a ring around each chosen trial that is drawn."""
-    return drawing.trace(
+    return go.Scatter(
         **drawing.marks,
         name="chosen",
         mode="markers",

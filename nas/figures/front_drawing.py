@@ -3,16 +3,23 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
-import plotly.graph_objects as go
+import numpy as np
+from numpy.typing import NDArray
 
-from nas.figures.front_options import FrontOptions, choice_of
+from nas.figures.front_options import FrontOptions, choice_in
 from nas.figures.scale import Scale
 from nas.figures.theme import PageTheme
-from nas.results import Point, PointGroup, StudyView
+from nas.results import GROUPS, Point, PointGroup, StudyView
+from nas.space import Architecture
 
-GL_FROM = 5000  # from here on WebGL, and labels without the architecture; SVG is as fast below
+GL_FROM = 2000  # points of a group; above, they are drawn by WebGL, in small
+Rows: TypeAlias = NDArray[np.intp]
+CLOUDS = (
+    PointGroup.STOPPED, PointGroup.OVER_BUDGET, PointGroup.DOMINATED, PointGroup.RUNNING,
+    PointGroup.UNCONFIRMED,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -28,40 +35,49 @@ class FrontDrawing:
     @classmethod
     def of(cls, view: StudyView, look: PageTheme, options: FrontOptions) -> "FrontDrawing":
         """Return the drawing of the points that `options` do not hide, with fitting axes."""
-        shown = [
-            point
-            for point in view.points
-            if point.y is not None and point.group not in options.hidden
-        ]
-        times = view.y.factor
-        ends = [end * times for point in shown for end in bar_ends(point)]
-        heights = [(point.y or 0.0) * times for point in shown]
-        places = [*(point.x * view.x.factor for point in shown), *_limits(view)]
+        columns, times = view.columns, view.y.factor
+        hidden = np.isin(columns.group, [GROUPS.index(group) for group in options.hidden])
+        shown = np.flatnonzero(columns.measured & ~hidden)
+        several = shown[columns.seeds[shown] > 1].tolist()
+        ends = [end * times for row in several for end in bar_ends(view.points[row])]
+        heights = columns.y[shown] * times
+        places = np.append(columns.x[shown] * view.x.factor, _limits(view))
         return cls(
             view,
             look,
             options,
-            Scale.of(heights, ends, options.log_y),
-            Scale.of(places, (), options.log_x),
+            Scale.of(heights.tolist(), ends, options.log_y),
+            Scale.of(places.tolist(), (), options.log_x),
         )
+
+    def rows(self, group: PointGroup) -> Rows:
+        """Return the positions of the measured points of a group; none if the group is hidden."""
+        columns = self.view.columns
+        rows = columns.rows(group)
+        return rows[columns.measured[rows] & (group not in self.options.hidden)]
 
     def points(self, group: PointGroup) -> list[Point]:
         """Return the measured points of a group; none if the group is hidden."""
-        if group in self.options.hidden:
-            return []
-        return [point for point in self.view.group(group) if point.y is not None]
+        return [self.view.points[row] for row in self.rows(group).tolist()]
+
+    @cached_property
+    def dense(self) -> frozenset[PointGroup]:
+        """The groups that are drawn by WebGL."""
+        return frozenset(group for group in CLOUDS if len(self.rows(group)) > GL_FROM)
 
     @cached_property
     def limits(self) -> list[float]:
         """The ceilings of the study on the x axis, in its unit."""
         return _limits(self.view)
 
-    @cached_property
-    def trace(self) -> Any:
-        """The type of all traces: WebGL is above SVG, and would hide the front."""
-        clouds = (PointGroup.STOPPED, PointGroup.DOMINATED)
-        many = any(len(self.points(group)) > GL_FROM for group in clouds)
-        return go.Scattergl if many else go.Scatter
+    def cloud_places(self, rows: Rows) -> dict[str, Any]:
+        """Return the coordinates of many points, with their numbers, as arrays in short form."""
+        columns, view = self.view.columns, self.view
+        return {
+            "x": self.across.places(columns.x[rows] * view.x.factor).astype(np.float32),
+            "y": self.scale.places(columns.y[rows] * view.y.factor).astype(np.float32),
+            "customdata": columns.number[rows].astype(np.int32),
+        }
 
     def places(self, points: Sequence[Point]) -> dict[str, Any]:
         """Return the coordinates of `points`, with their numbers as custom data."""
@@ -78,28 +94,27 @@ class FrontDrawing:
         found = [self.view.point(number) for number in self.options.chosen]
         return self.places([point for point in found if point and point.y is not None])
 
-    def marker(self, points: Sequence[Point], colour: str) -> dict[str, Any]:
-        """Return the colours of the markers of `points`: `colour`, or those of the choice."""
+    def marker(self, networks: Sequence[Architecture], colour: str) -> dict[str, Any]:
+        """Return the colours of the markers of `networks`: `colour`, or those of the choice."""
         key = self.options.colour
         if key is None:
             if len(self.view.families) == 1:
                 return {"color": colour}
             names = self.view.families
-            index = [names.index(point.architecture.space) for point in points]
-            return {"color": [self.look.family(each) for each in index]}
-        words = self.words
-        if words:
-            found = [str(choice_of(point, key)) for point in points]
-            return {"color": [self.look.family(words.index(word)) for word in found]}
-        return {"color": [choice_of(point, key) for point in points], "coloraxis": "coloraxis"}
+            return {"color": [self.look.family(names.index(one.space)) for one in networks]}
+        found = [choice_in(one, key) for one in networks]
+        if self.words:
+            index = {word: place for place, word in enumerate(self.words)}
+            return {"color": [self.look.family(index[str(value)]) for value in found]}
+        return {"color": found, "coloraxis": "coloraxis"}
 
     @cached_property
     def words(self) -> tuple[str, ...]:
         """The values of the colouring choice as words, sorted; empty for numbers or none."""
-        key = self.options.colour
+        key, view = self.options.colour, self.view
         if key is None:
-            return self.view.families if len(self.view.families) > 1 else ()
-        values = [choice_of(point, key) for point in self.view.points]
+            return view.families if len(view.families) > 1 else ()
+        values = {choice_in(view.points.architecture(row), key) for row in range(len(view.points))}
         if all(value is None or isinstance(value, float) for value in values):
             return ()
         return tuple(sorted({str(value) for value in values}))

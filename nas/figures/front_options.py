@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nas.results import Point, PointGroup, StudyView
-from nas.space import Value, format_value
+from nas.space import Architecture, Value, format_value
 
 FAMILY = "family"
 MIXED = "mixed"
+_LOOKED_AT = 1000
 
 
 @dataclass(frozen=True)
@@ -29,26 +30,35 @@ class FrontOptions:
 
 
 def colour_names(view: StudyView) -> tuple[str, ...]:
-    """Return what points can be coloured by: choices with several values, and the family."""
+    """Return what points can be coloured by: choices with several values, and the family.
+
+    A choice that has one value in the first 1000 rows of the table is left out.
+    """
     values: dict[str, set[Value | None]] = {}
-    for point in view.points:
-        for key in point.architecture.keys:
-            values.setdefault(key, set()).update(point.architecture.column(key))
+    for row in range(min(len(view.points), _LOOKED_AT)):
+        architecture = view.points.architecture(row)
+        for key in architecture.keys:
+            values.setdefault(key, set()).update(architecture.column(key))
     varied = [key for key, found in values.items() if len(found - {None}) > 1]
     return (*([FAMILY] if len(view.families) > 1 else []), *varied)
 
 
 def choice_of(point: Point, key: str) -> float | str | None:
+    """Return a choice of the network of a point as one value, as `choice_in` does."""
+    return choice_in(point.architecture, key)
+
+
+def choice_in(architecture: Architecture, key: str) -> float | str | None:
     """Return a choice of a network as one value; None if the network has no such choice.
 
     A number is the mean over the blocks, for the depth the sum over the stages; a word is that of
     all blocks, or `mixed`.
     """
     if key == FAMILY:
-        return point.architecture.space
-    if key not in point.architecture.keys:
+        return architecture.space
+    if key not in architecture.keys:
         return None
-    values = [value for value in _of_blocks(point, key) if value is not None]
+    values = [value for value in _of_blocks(architecture, key) if value is not None]
     numbers = [float(value) for value in values if _is_number(value)]
     if numbers and len(numbers) == len(values):
         return sum(numbers) / (1 if key == "depth" else len(numbers))
@@ -56,9 +66,8 @@ def choice_of(point: Point, key: str) -> float | str | None:
     return None if not words else words.pop() if len(words) == 1 else MIXED
 
 
-def _of_blocks(point: Point, key: str) -> Sequence[Value | None]:
+def _of_blocks(architecture: Architecture, key: str) -> Sequence[Value | None]:
     """Return the value of each block; of each stage where the choice is of the stage itself."""
-    architecture = point.architecture
     column = architecture.column(key)
     if key in ("depth", "width") or "depth" not in architecture.keys:
         return column

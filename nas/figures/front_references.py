@@ -16,7 +16,8 @@ _LABEL_GAP = 20
 
 def reference_traces(drawing: FrontDrawing) -> list[Any]:
     """Return a trace for each published network; its symbol does not depend on results."""
-    named = sorted(point.number for point in drawing.view.points if point.title)
+    columns = drawing.view.columns
+    named = sorted(columns.number[columns.named].tolist())
     count = len(PUBLISHED_SYMBOLS)
     symbols = {number: PUBLISHED_SYMBOLS[i % count] for i, number in enumerate(named)}
     points = drawing.points(PointGroup.PUBLISHED)
@@ -25,7 +26,7 @@ def reference_traces(drawing: FrontDrawing) -> list[Any]:
 
 def _trace(drawing: FrontDrawing, point: Point, symbol: str) -> Any:
     look = drawing.look
-    trace = drawing.trace(
+    trace = go.Scatter(
         **drawing.places([point]),
         name=escape(point.label),
         mode="markers",

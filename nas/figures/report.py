@@ -19,7 +19,8 @@ from nas.figures.document import (
     write_document,
 )
 from nas.figures.front import front_figure
-from nas.figures.front_drawing import GL_FROM
+from nas.figures.front_drawing import FrontDrawing
+from nas.figures.front_options import FrontOptions
 from nas.figures.page_assets import report_script
 from nas.figures.table import headers, numeric, point_facts, point_row
 from nas.figures.theme import PageTheme
@@ -84,7 +85,7 @@ def report_html(view: StudyView) -> str:
 
 def _policy(view: StudyView) -> str:
     """Return the page's security policy; WebGL, for many points, compiles code at run time."""
-    many = len(view.points) > GL_FROM
+    many = bool(FrontDrawing.of(view, PageTheme(), FrontOptions()).dense)
     code = "script-src 'unsafe-inline'"
     return POLICY.replace(code, f"{code} 'unsafe-eval'") if many else POLICY
 

@@ -5,6 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 _DECADE = 10
 _LOG_FROM = 8  # for larger ratios of the ends, a linear axis compresses the front
 
@@ -41,6 +44,10 @@ class Scale:
     def place(self, value: float) -> float:
         """Return the position of `value`."""
         return max(value, self.low) if self.log else value
+
+    def places(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the positions of `values` (n,)."""
+        return np.maximum(values, self.low) if self.log else values
 
     @property
     def range(self) -> tuple[float, float]:

@@ -1,9 +1,11 @@
 """The table of trials as texts and sort keys, for the report and the dashboard."""
 
 from dataclasses import dataclass
+from math import isnan
+from typing import Any
 
-from nas.metrics import LATENCY, metric
-from nas.results import Point, StudyView
+from nas.metrics import LATENCY, MADDS, PARAMS, metric
+from nas.results import GROUPS, Point, StudyView
 from nas.units import duration, si
 
 _TEXT = ("Trial", "Standing", "Architecture")
@@ -74,13 +76,34 @@ def point_facts(view: StudyView, point: Point) -> list[tuple[str, str]]:
     return [*lines, ("by its authors", printed)] if printed else lines
 
 
-def sorted_points(view: StudyView, header: str | None, descending: bool) -> list[Point]:
-    """Return the points sorted by one column, unknown values last; by standing where it is None."""
-    names = headers(view)
-    if header not in names:
-        return list(view.points)
-    column = names.index(header)
-    keyed = [(point_row(view, point)[column].key, point) for point in view.points]
-    known = [(key, point) for key, point in keyed if key is not None]
+def sorted_points(
+    view: StudyView, header: str | None, descending: bool, part: slice = slice(None)
+) -> list[Point]:
+    """Return the points sorted by one column, unknown values last; by standing where it is None.
+
+    Only those in `part` of the order are made.
+    """
+    if header not in headers(view):
+        return list(view.points[part])
+    keys = list(enumerate(_keys(view, str(header))))
+    known = [(key, row) for row, key in keys if key is not None]
     known.sort(key=lambda pair: pair[0], reverse=descending)
-    return [point for _, point in known] + [point for key, point in keyed if key is None]
+    rows = [row for _, row in known] + [row for row, key in keys if key is None]
+    return [view.points[row] for row in rows[part]]
+
+
+def _keys(view: StudyView, header: str) -> list[Any]:
+    """Return the sort keys of a column as in `point_row`, without making the points."""
+    columns = view.columns
+    match header:
+        case "Trial":
+            return columns.number.tolist()
+        case "Standing":
+            return [GROUPS[code].label for code in columns.group.tolist()]
+        case "Epochs":
+            return columns.epoch.tolist()
+        case "Architecture":
+            return [view.points.architecture(row).arch_id for row in range(len(view.points))]
+    name = {"MAdds": MADDS.name, "Params": PARAMS.name, "Time": "seconds"}.get(header)
+    values = view.points.values(name or view.metric.name)
+    return [None if isnan(value) else value for value in values.tolist()]

@@ -17,7 +17,8 @@ from nas.results.comparison_text import (
     pair_columns,
     pair_rows,
 )
-from nas.results.findings import Estimate, Standing, StudyResults, complete_candidates
+from nas.results.estimate import Estimate
+from nas.results.findings import Standing, StudyResults, complete_candidates
 from nas.results.finished import finished_record, profile_record, recorded_profiles
 from nas.results.measured_latency import (
     MeasuredLatency,
@@ -26,6 +27,7 @@ from nas.results.measured_latency import (
     report_kind,
 )
 from nas.results.point import Point, PointGroup
+from nas.results.points import GROUPS, PointColumns, Points
 from nas.results.records import (
     choice_columns,
     choice_record,
@@ -64,14 +66,17 @@ from nas.results.taught import (
     figures_text,
 )
 from nas.results.trial_reports import MOST_CLASSES, Reports, recorded_scores, trial_notes
-from nas.results.view import StudyView, axis_names, study_view
+from nas.results.trial_table import STATES, TrialTable
+from nas.results.view import StudyView, axis_names, curve_rows, study_view, view_of
 
 __all__ = [
     "CONFIRMED",
     "COST_NAMES",
+    "GROUPS",
     "MOST_CLASSES",
     "SCRATCH",
     "SHORT_NAMES",
+    "STATES",
     "TAUGHT",
     "Agreement",
     "Comparison",
@@ -81,7 +86,9 @@ __all__ = [
     "MeasuredLatency",
     "Pair",
     "Point",
+    "PointColumns",
     "PointGroup",
+    "Points",
     "Reports",
     "ScoreAudit",
     "ScoreFinding",
@@ -89,6 +96,7 @@ __all__ = [
     "Standing",
     "StudyResults",
     "StudyView",
+    "TrialTable",
     "agreement",
     "agreement_document",
     "audit_scores",
@@ -107,6 +115,7 @@ __all__ = [
     "confirmed_lines",
     "counted_at",
     "counterpart",
+    "curve_rows",
     "difference_text",
     "figures",
     "figures_record",
@@ -137,4 +146,5 @@ __all__ = [
     "trial_notes",
     "trial_record",
     "trial_role",
+    "view_of",
 ]

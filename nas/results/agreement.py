@@ -5,15 +5,18 @@ the training that counts. The best ones and the references then have the real tr
 study of their own; a report of each trial, of kind `CONFIRMED`, holds what they reached there.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from nas.results.findings import Estimate, StudyResults
+from nas.results.estimate import Estimate
+from nas.results.findings import StudyResults
 from nas.results.score_audit import band_text, in_band
 from nas.results.taught import reported_estimate
 from nas.stats import Interval, correlation
+from nas.study import Trial
 from nas.units import plural
 
 CONFIRMED = "confirmed"  # the kind of report
@@ -47,11 +50,7 @@ def agreement(found: StudyResults) -> Agreement | None:
 
     Only networks at 85 to 100 % of the first budget count: over all costs every schedule agrees.
     """
-    both = [
-        trial
-        for number, (trial, *_) in found.trainings.items()
-        if CONFIRMED in found.reports.get(number, {})
-    ]
+    both = list(_confirmed_trials(found))
     if not both:
         return None
     members = in_band(both, found.spec.budget)
@@ -73,7 +72,8 @@ def confirmed_lines(found: StudyResults) -> list[tuple[str, str]]:
     As (label, text); the last is the agreement of both.
     """
     lines, short = [], found.metric.short
-    for number, (trial, *_) in found.trainings.items():
+    for trial in _confirmed_trials(found):
+        number = trial.number
         own, test = confirmed(found, number), confirmed(found, number, "test")
         if own is not None:
             report = found.reports[number][CONFIRMED]
@@ -98,8 +98,13 @@ def agreement_document(found: StudyResults) -> dict[str, Any] | None:
         "rho": {"value": rho.value, "low": rho.low, "high": rho.high} if rho else None,
         "text": str(whole),
         "confirmed": [
-            {**found.reports[number][CONFIRMED], "trial": number}
-            for number in found.trainings
-            if CONFIRMED in found.reports.get(number, {})
+            {**found.reports[trial.number][CONFIRMED], "trial": trial.number}
+            for trial in _confirmed_trials(found)
         ],
     }
+
+
+def _confirmed_trials(found: StudyResults) -> Iterator[Trial]:
+    """Yield the first training of each complete network that has the real training too."""
+    for number in sorted(number for number, kinds in found.reports.items() if CONFIRMED in kinds):
+        yield from found.own(number)[:1]

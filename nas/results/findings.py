@@ -17,15 +17,20 @@ from enum import StrEnum
 from functools import cached_property
 from math import inf, isnan
 from statistics import fmean
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nas.metrics import Metric, metric
+from nas.results.estimate import Estimate, Verdict
 from nas.results.measured_latency import measured_latencies, over_budget
 from nas.results.trial_reports import Reports, recorded_scores
-from nas.stats import Difference, Points, Summary, difference, hypervolume, non_dominated
-from nas.study import StudySpec, Trainings, Trial, TrialState, trainings
+from nas.results.trial_table import TrialTable
+from nas.stats import Points, difference, hypervolume, non_dominated
+from nas.study import StudySpec, Trainings, Trial, trainings
+
+Rows: TypeAlias = NDArray[np.intp]
 
 
 class Standing(StrEnum):
@@ -37,88 +42,7 @@ class Standing(StrEnum):
     OVER_BUDGET = "over budget"
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A `metric` of one network: its mean over `n` trainings that differ in their seed alone.
-
-    `low` and `high` bound the 95 % interval of the mean by Student's t, and `reach` is half its
-    width; None for one training. The bounds stay within those of the metric.
-    `split` says on which images it was measured, `images` on how many, where that is recorded.
-    """
-
-    metric: Metric
-    mean: float
-    low: float | None
-    high: float | None
-    n: int
-    split: str
-    images: int | None = None
-    reach: float | None = None
-
-    @classmethod
-    def of(
-        cls, metric: Metric, values: Sequence[float], split: str, images: int | None = None
-    ) -> "Estimate":
-        """Return the estimate of `metric` from one value or more."""
-        found = Summary.of(values)
-        reach = found.reach
-        low = None if reach is None else max(metric.lowest, found.mean - reach)
-        high = None if reach is None else min(metric.highest, found.mean + reach)
-        return cls(metric, found.mean, low, high, found.n, split, images, reach)
-
-    @property
-    def spread(self) -> str:
-        """The half width of the interval in words, `± 1.44`; empty for one training."""
-        return "" if self.reach is None else f"± {self.metric.number(self.reach)}"
-
-    @property
-    def seeds(self) -> str:
-        """The number of trainings as text."""
-        return "1 seed" if self.n == 1 else f"{self.n} seeds"
-
-    def __str__(self) -> str:
-        """Return the estimate in words: `6.59 % ± 1.44 (3 seeds)`."""
-        shown = self.metric.show(self.mean)
-        return f"{' '.join(filter(None, (shown, self.spread)))} ({self.seeds})"
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What the test results of the best network and of a reference say of their difference.
-
-    `difference` is best minus reference in `metric`, with an interval that holds the scatter
-    between seeds and, for a share of images, their finite number; `seeds` is False where one of
-    them has a single seed, so that the first part is missing.
-    """
-
-    metric: Metric
-    reference: str
-    difference: Difference
-    images: int
-    seeds: bool
-
-    @property
-    def distinguishable(self) -> bool:
-        """Whether the interval excludes zero."""
-        return not self.difference.noise
-
-    def __str__(self) -> str:
-        """Return the verdict as text; the best network is the subject."""
-        return self.words(self.reference)
-
-    def words(self, reference: str) -> str:
-        """Return the verdict as text, with another name for the reference, or several names."""
-        low, high = self.difference.low, self.difference.high
-        if not self.distinguishable:
-            said = f"not distinguishable from {reference} on {self.images:,} images"
-        else:
-            word = "lower" if high < 0 else "higher"
-            gap = self.metric.difference(*sorted((abs(low), abs(high))))
-            said = f"{word} {self.metric.short} than {reference} by {gap}"
-            said += f" (95 %, {self.images:,} images)"
-        return (
-            said if self.seeds else f"{said} (one seed only: the scatter between seeds is left out)"
-        )
+STANDINGS = tuple(Standing)
 
 
 @dataclass(frozen=True)
@@ -130,19 +54,53 @@ class StudyResults:
     reports: Reports = field(default_factory=dict)
 
     @cached_property
+    def table(self) -> TrialTable:
+        """The trials with their values as arrays."""
+        return TrialTable.of(self.trials)
+
+    @cached_property
     def trainings(self) -> Trainings:
         """The complete trainings of each candidate and reference by number, first seed first."""
         return trainings(self.trials)
 
     @cached_property
+    def _further(self) -> dict[int, list[Trial]]:
+        """The complete further trainings of each network that has some."""
+        found: dict[int, list[Trial]] = {}
+        for trial in self._seeds:
+            if trial.final and trial.replicate_of in self.table.rows:
+                found.setdefault(trial.replicate_of, []).append(trial)
+        return found
+
+    def own(self, number: int) -> tuple[Trial, ...]:
+        """Return the complete trainings of a network, the first seed first; empty for others."""
+        trial = self.table.get(number)
+        if trial is None or trial.replicate_of is not None or trial.final is None:
+            return ()
+        return trial, *self._further.get(number, ())
+
+    @cached_property
+    def seeds(self) -> NDArray[np.int64]:
+        """The number of complete trainings of each network, 0 for other trials, (trials,)."""
+        found = (self.table.column("first") & self.table.column("final")).astype(np.int64)
+        for number in self._further:
+            found[self.table.rows[number]] = len(self.own(number))
+        return found
+
+    @cached_property
     def complete(self) -> list[Trial]:
         """The candidates that were measured to the last rung."""
-        return complete_candidates(self.trials)
+        return self.table.take(self._complete)
+
+    @cached_property
+    def _complete(self) -> Rows:
+        return np.flatnonzero(self.table.column("candidate") & self.table.column("final"))
 
     @cached_property
     def references(self) -> list[Trial]:
         """The published architectures with a complete training."""
-        return [trial for trial in self.trials if trial.reference and trial.final]
+        table = self.table
+        return table.take(np.flatnonzero(table.column("reference") & table.column("final")))
 
     @cached_property
     def over_budget(self) -> frozenset[int]:
@@ -153,25 +111,29 @@ class StudyResults:
     @cached_property
     def confirmed(self) -> frozenset[int]:
         """The candidates with complete trainings under two or more seeds."""
-        own = self.trainings
-        return frozenset(trial.number for trial in self.complete if len(own[trial.number]) > 1)
+        known = ((number, self.table.get(number)) for number in self._further)
+        return frozenset(n for n, trial in known if trial and trial.candidate and trial.final)
 
     @cached_property
     def ranked(self) -> list[Trial]:
         """The candidates that can be on the front: the confirmed ones, or all if none is."""
-        within = [trial for trial in self.complete if trial.number not in self.over_budget]
-        return [trial for trial in within if trial.number in self.confirmed] or within
+        return self.table.take(self._ranked)
+
+    @cached_property
+    def _ranked(self) -> Rows:
+        within = self._complete[~self._are(self._complete, self.over_budget)]
+        several = within[self._are(within, self.confirmed)]
+        return several if len(several) else within
 
     @cached_property
     def _ranked_losses(self) -> Points:
-        return self.losses(self.ranked)
+        return self._losses(self._ranked)
 
     @cached_property
     def front(self) -> list[Trial]:
         """The ranked candidates that no other ranked one dominates, cheapest first."""
-        keep = non_dominated(self._ranked_losses)
-        kept = [trial for trial, own in zip(self.ranked, keep, strict=True) if own]
-        return sorted(kept, key=_cheapest_first)
+        kept = self._ranked[non_dominated(self._ranked_losses)]
+        return sorted(self.table.take(kept), key=_cheapest_first)
 
     @cached_property
     def unconfirmed(self) -> list[Trial]:
@@ -179,16 +141,16 @@ class StudyResults:
 
         Neither by the front nor by another candidate with one seed.
         """
-        ranked = {trial.number for trial in self.ranked}
-        rest = [
-            trial
-            for trial in self.complete
-            if trial.number not in ranked and trial.number not in self.over_budget
-        ]
-        rivals, losses = self.losses(self.front), self.losses(rest)
+        ranked = np.zeros(len(self.table), dtype=bool)
+        ranked[self._ranked] = True
+        rows = self._complete[~ranked[self._complete]]
+        rows = rows[~self._are(rows, self.over_budget)]
+        rivals, losses = self.losses(self.front), self._losses(rows)
         free = [
             trial
-            for trial, own, kept in zip(rest, losses, non_dominated(losses), strict=True)
+            for trial, own, kept in zip(
+                self.table.take(rows), losses, non_dominated(losses), strict=True
+            )
             if kept and not np.any(np.all(rivals <= own, axis=1) & np.any(rivals < own, axis=1))
         ]
         return sorted(free, key=_cheapest_first)
@@ -196,14 +158,33 @@ class StudyResults:
     @cached_property
     def best(self) -> Trial | None:
         """The ranked candidate with the lowest first objective; ties are broken by the others."""
-        pairs = zip(self.ranked, self._ranked_losses.tolist(), strict=True)
-        found = min(pairs, key=lambda pair: (*pair[1], pair[0].cost, pair[0].number), default=None)
-        return None if found is None else found[0]
+        losses = self._ranked_losses
+        if not len(losses):
+            return None
+        first = np.flatnonzero(losses[:, 0] <= np.fmin.reduce(losses[:, 0]))
+        first = first if len(first) else np.arange(len(losses))  # all are NaN
+        pairs = zip(self.table.take(self._ranked[first]), losses[first].tolist(), strict=True)
+        return min(pairs, key=lambda pair: (*pair[1], pair[0].cost, pair[0].number))[0]
+
+    def _are(self, rows: Rows, numbers: frozenset[int]) -> NDArray[np.bool_]:
+        """Return which of the trials at `rows` have one of `numbers`."""
+        return np.isin(self.table.column("number")[rows], list(numbers))
 
     def all_trainings(self, trial: Trial) -> list[Trial]:
         """Return every training of a trial's network in this study, one for each seed."""
-        network = trial.number if trial.replicate_of is None else trial.replicate_of
-        return [own for own in self.trials if network in (own.number, own.replicate_of)]
+        return self.trainings_of(trial.number if trial.replicate_of is None else trial.replicate_of)
+
+    def trainings_of(self, number: int) -> list[Trial]:
+        """Return every training of a network in this study, one for each seed."""
+        return [
+            own
+            for own in (self.table.get(number), *self._seeds)
+            if own and number in (own.number, own.replicate_of)
+        ]
+
+    @cached_property
+    def _seeds(self) -> list[Trial]:
+        return self.table.take(np.flatnonzero(~self.table.column("first")))
 
     def family(self, name: str) -> "StudyResults":
         """Return the findings among the trials of one space, without its references."""
@@ -241,15 +222,24 @@ class StudyResults:
         return hypervolume(self.losses(self.front), reference)
 
     @cached_property
-    def _standings(self) -> dict[int, Standing]:
-        found = dict.fromkeys((trial.number for trial in self.complete), Standing.DOMINATED)
-        found |= dict.fromkeys(self.over_budget & found.keys(), Standing.OVER_BUDGET)
-        found |= dict.fromkeys((trial.number for trial in self.front), Standing.FRONT)
-        return found | dict.fromkeys((t.number for t in self.unconfirmed), Standing.UNCONFIRMED)
+    def standings(self) -> NDArray[np.int8]:
+        """The standing of each trial as the index in `STANDINGS`, -1 for none, (trials,)."""
+        found = np.full(len(self.table), -1, np.int8)
+        found[self._complete] = STANDINGS.index(Standing.DOMINATED)
+        over = self._complete[self._are(self._complete, self.over_budget)]
+        found[over] = STANDINGS.index(Standing.OVER_BUDGET)
+        for standing, own in (
+            (Standing.FRONT, self.front),
+            (Standing.UNCONFIRMED, self.unconfirmed),
+        ):
+            found[[self.table.rows[trial.number] for trial in own]] = STANDINGS.index(standing)
+        return found
 
     def standing(self, number: int) -> Standing | None:
         """Return the standing of a complete candidate; None for any other trial."""
-        return self._standings.get(number)
+        row = self.table.rows.get(number)
+        code = -1 if row is None else int(self.standings[row])
+        return None if code < 0 else STANDINGS[code]
 
     @property
     def metric(self) -> Metric:
@@ -261,11 +251,11 @@ class StudyResults:
 
         `name` is that of the metric, by default of the reported one.
         """
-        return self._of(self.trainings.get(number, ()), name or self.metric.name)
+        return self._of(self.own(number), name or self.metric.name)
 
     def further(self, number: int) -> Estimate | None:
         """Return the estimate over the further seeds: the one that was chosen by is left out."""
-        return self._of(self.trainings.get(number, ())[1:], self.metric.name)
+        return self._of(self.own(number)[1:], self.metric.name)
 
     def _of(self, own: Sequence[Trial], name: str) -> Estimate | None:
         values = [_value(trial, name) for trial in own]
@@ -279,7 +269,7 @@ class StudyResults:
         own, further = self.estimate(number), self.further(number)
         if own is None or further is None or self.spec.networks or number not in self.confirmed:
             return str(own or "")
-        first = self.metric.show(_value(self.trainings[number][0], self.metric.name))
+        first = self.metric.show(_value(self.own(number)[0], self.metric.name))
         ones = "further one" if further.n == 1 else f"{further.n} further ones"
         others = self.metric.show(further.mean)
         return f"{own}; observed in the search {first}, the {ones} {others}"
@@ -290,7 +280,7 @@ class StudyResults:
 
     def test_values(self, number: int) -> list[float]:
         """Return the reported metric on the test split, of each training that was tested."""
-        own = (self._tests.get(trial.number) for trial in self.trainings.get(number, ()))
+        own = (self._tests.get(trial.number) for trial in self.own(number))
         return [score[self.metric.name] for score in own if score is not None]
 
     def test(self, number: int) -> Estimate | None:
@@ -327,59 +317,48 @@ class StudyResults:
 
         Costs are known; measured objectives are means over the seeds.
         """
-        rows = [
-            [goal.loss(self._mean(trial, goal.name)) for goal in self.spec.goals]
-            for trial in trials
-        ]
-        return np.array(rows, dtype=float).reshape(len(trials), len(self.spec.goals))
+        rows = [self.table.rows[trial.number] for trial in trials]
+        return self._losses(np.array(rows, dtype=np.intp))
 
-    def _mean(self, trial: Trial, name: str) -> float:
-        own = self.trainings[trial.number]
-        return _value(own[0], name) if len(own) == 1 else fmean(_value(one, name) for one in own)
+    def _losses(self, rows: Rows) -> Points:
+        found = np.empty((len(rows), len(self.spec.goals)))
+        for column, goal in enumerate(self.spec.goals):
+            means = self.means(goal.name)[rows]
+            for row in np.flatnonzero(np.isnan(means)).tolist():  # not measured counts as zero
+                means[row] = fmean(
+                    _value(one, goal.name) for one in self.own(self.table[int(rows[row])].number)
+                )
+            found[:, column] = goal.loss(1.0) * means
+        return found
+
+    @cached_property
+    def _means(self) -> dict[str, NDArray[np.float64]]:
+        return {}
+
+    def means(self, name: str) -> NDArray[np.float64]:
+        """Return a cost or a metric of each trial, NaN where it was not measured, (trials,).
+
+        A metric of a complete network is the mean over its seeds.
+        """
+        if name not in self._means:
+            values = self.table.value(name)
+            if name in self.spec.metrics and self._further:
+                values = values.copy()
+                for number in self._further:
+                    if own := self.own(number):
+                        values[self.table.rows[number]] = fmean(_value(one, name) for one in own)
+            self._means[name] = values
+        return self._means[name]
 
     def _images(self, number: int) -> int | None:
-        own = (self._tests.get(trial.number, {}) for trial in self.trainings.get(number, ()))
+        own = (self._tests.get(trial.number, {}) for trial in self.own(number))
         counts = {int(score["images"]) for score in own if score.get("images")}
         return counts.pop() if len(counts) == 1 else None
-
-
-@dataclass(frozen=True, slots=True)
-class HypervolumeStep:
-    """The share of the reference box that the front dominates after `finished` candidates."""
-
-    finished: int
-    share: float
 
 
 def complete_candidates(trials: Sequence[Trial]) -> list[Trial]:
     """Return the trials that can win: measured to the last rung, without references."""
     return [trial for trial in trials if trial.candidate and trial.final is not None]
-
-
-def hypervolume_steps(spec: StudySpec, trials: Sequence[Trial]) -> tuple[HypervolumeStep, ...]:
-    """Return the hypervolume as a share of the reference box, whenever a candidate raised it.
-
-    Uses the errors of the first seed, as the search saw them.
-    """
-    ended = [trial for trial in trials if trial.candidate and trial.state.finished]
-    # Ties and missing times are ordered by number, so that equal rows give equal views.
-    ended.sort(key=lambda t: (t.finished_at.timestamp() if t.finished_at else 0.0, t.number))
-    reference = np.array(spec.reference_point, dtype=float)
-    box = spec.box
-    kept = np.empty((0, len(reference)))
-    steps = [HypervolumeStep(0, 0.0)] if ended else []
-    for finished, trial in enumerate(ended, start=1):
-        if trial.state is not TrialState.COMPLETE:
-            continue
-        row = np.array([goal.loss(_value(trial, goal.name)) for goal in spec.goals])
-        if np.any(np.all(kept <= row, axis=1)):
-            continue
-        kept = np.vstack([kept[~np.all(kept >= row, axis=1)], row])
-        share = hypervolume(kept, reference) / box if box else 0.0
-        steps.append(HypervolumeStep(finished, share))
-    if ended:
-        steps.append(HypervolumeStep(len(ended), steps[-1].share))
-    return tuple(steps)
 
 
 def _value(trial: Trial, name: str) -> float:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from nas.cost import Cost
-from nas.results.findings import Estimate
+from nas.results.estimate import Estimate
 from nas.space import Architecture
 from nas.study import TrialState
 

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from nas.metrics import LATENCY, Metric, metric
-from nas.results.findings import Estimate, StudyResults
+from nas.results.estimate import Estimate
+from nas.results.findings import StudyResults
 from nas.results.taught import both_figures
 from nas.study import StudySpec, Trial
 

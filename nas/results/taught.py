@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from nas.metrics import metric
-from nas.results.findings import Estimate, StudyResults
+from nas.results.estimate import Estimate
+from nas.results.findings import StudyResults
 from nas.study import recipe_title
 from nas.units import plural
 

@@ -4,28 +4,28 @@ Errors are shares in [0, 1] here and shown in percent; costs are at the deployme
 trial is shown at its last epoch: a censored measurement.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 from nas.metrics import ACTS, LATENCY, MADDS, PARAMS, Metric, Source, metric
 from nas.results.agreement import confirmed_lines
-from nas.results.findings import (
-    Estimate,
-    HypervolumeStep,
-    Standing,
-    StudyResults,
-    hypervolume_steps,
-)
-from nas.results.measured_latency import MeasuredLatency, measured_latencies
+from nas.results.findings import StudyResults
+from nas.results.hypervolume_steps import HypervolumeStep, hypervolume_steps
 from nas.results.plot_axis import PlotAxis
 from nas.results.point import Point, PointGroup
+from nas.results.points import GROUPS, PointColumns, Points
 from nas.results.settings_text import settings, study_note
 from nas.results.stage_table import StageTable, stage_table
-from nas.results.taught import figures_text
-from nas.results.trial_reports import Reports, recorded_scores, trial_notes
-from nas.space import Published
+from nas.results.trial_reports import Reports, recorded_scores
+from nas.results.trial_table import STATES, TrialTable
 from nas.study import Objective, StudySpec, Trial, TrialState, num_replicates
+
+MOST_CURVES = 300  # more cannot be distinguished, and make a page slow
+Curves: TypeAlias = Callable[[Sequence[Trial]], Mapping[int, Trial]]
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class StudyView:
     metric: Metric
     x: PlotAxis
     y: PlotAxis
-    points: tuple[Point, ...]
+    points: Points
     stage_names: Mapping[str, tuple[str, ...]]
     limits: tuple[tuple[str, float], ...]
     staircase: bool
@@ -64,19 +64,25 @@ class StudyView:
     fixed: bool
     class_names: tuple[str, ...]
     confusion: tuple[tuple[int, ...], ...]
-    _by_number: Mapping[int, Point] = field(repr=False, compare=False)
+
+    @property
+    def columns(self) -> PointColumns:
+        """The points as columns, in the order of the table."""
+        return self.points.columns
 
     def group(self, group: PointGroup) -> list[Point]:
         """Return the points of one group, in the order of the table."""
-        return [point for point in self.points if point.group is group]
+        return [self.points[row] for row in self.columns.rows(group).tolist()]
 
     def point(self, number: int) -> Point | None:
         """Return the trial with this number, or None."""
-        return self._by_number.get(number)
+        found = np.flatnonzero(self.columns.number == number).tolist()
+        return self.points[found[0]] if found else None
 
     def count(self, *states: TrialState) -> int:
         """Return the number of trials in one of `states`."""
-        return sum(point.state in states for point in self.points)
+        codes = [STATES.index(state) for state in states]
+        return int(np.count_nonzero(np.isin(self.columns.state, codes)))
 
     def best_under(self, limit: float) -> Point | None:
         """Return the best complete candidate whose value on the x axis is at most `limit`.
@@ -84,10 +90,15 @@ class StudyView:
         Candidates over the budget are left out; where some are confirmed under further seeds,
         the others are.
         """
-        groups = {PointGroup.FRONT, PointGroup.DOMINATED, PointGroup.UNCONFIRMED}
-        own = [p for p in self.points if p.group in groups and p.y is not None and p.x <= limit]
-        several = [p for p in own if p.estimate and p.estimate.n > 1]
-        return min(several or own, key=lambda p: self.y.metric.loss(p.y or 0.0), default=None)
+        columns = self.columns
+        groups = (PointGroup.FRONT, PointGroup.DOMINATED, PointGroup.UNCONFIRMED)
+        allowed = np.isin(columns.group, [GROUPS.index(group) for group in groups])
+        rows = np.flatnonzero(allowed & columns.measured & (columns.x <= limit))
+        several = rows[columns.seeds[rows] > 1]
+        rows = several if len(several) else rows
+        if not len(rows):
+            return None
+        return self.points[int(rows[np.argmin(self.y.metric.loss(1.0) * columns.y[rows])])]
 
     def stage_table(self, point: Point) -> StageTable:
         """Return the architecture of one point by stage."""
@@ -101,7 +112,7 @@ class StudyView:
     @property
     def finished(self) -> int:
         """The number of finished trials, including published ones and further seeds."""
-        return sum(point.state.finished for point in self.points) + self.further[1]
+        return self.count(*(state for state in STATES if state.finished)) + self.further[1]
 
     @property
     def done(self) -> bool:
@@ -123,7 +134,7 @@ class StudyView:
                 f"{self.best.label}: validation {self.metric.short} {self._shown(self.best)}"
                 f"{self._tested(self.best)}; {self.ended} trainings ended."
             )
-        front = len(self.group(PointGroup.FRONT))
+        front = len(self.columns.rows(PointGroup.FRONT))
         return (
             f"{front} on the front, best {self._shown(self.best)} at {self.x.show(self.best.x)} "
             f"{self.x.name} (trial {self.best.number}){self._tested(self.best)}; "
@@ -157,17 +168,29 @@ def study_view(
     are the library versions of the study; `state` is its state in the store. `axes` are two of
     `axis_names`; None is the first cost, and the first measured metric, of the objectives.
     """
-    reports = reports or {}
+    found = StudyResults(spec, trials, reports or {})
+    return view_of(found, versions, state, axes)
+
+
+def view_of(
+    found: StudyResults,
+    versions: Mapping[str, str] | None = None,
+    state: str | None = None,
+    axes: tuple[str | None, str | None] = (None, None),
+    curves: Curves | None = None,
+) -> StudyView:
+    """Return the view of the findings of a study, as `study_view` does.
+
+    `curves` reads some trials with all their measurements, by number; None where all trials of
+    `found` have them.
+    """
+    spec, table, best = found.spec, found.table, found.best
     x, y = _axes(spec, axes)
-    found = StudyResults(spec, trials, reports)
-    points = _points(found, (x.name, y.name))
-    said = _said(reports, measured_latencies(spec, reports))
-    points = tuple(replace(point, note=said.get(point.number)) for point in points)
-    further = [trial for trial in trials if trial.replicate_of is not None]
-    by_number = {point.number: point for point in points}
-    best = found.best
-    progress = hypervolume_steps(spec, trials)
-    return StudyView(
+    points = Points(found, (x.name, y.name))
+    if curves is not None:
+        points = points.with_curves(curves(_drawn_trials(found, points)))
+    further = ~table.column("first")
+    view = StudyView(
         name=spec.name,
         state=state,
         metric=spec.reported,
@@ -179,27 +202,38 @@ def study_view(
         },
         limits=tuple((part.cost, float(part.limit)) for part in spec.budget),
         staircase=_staircase(spec, x, y),
-        planned=_planned(spec, trials, state),
+        planned=_planned(spec, table, state),
         rungs=spec.rungs,
         eta=spec.eta,
-        seconds=_elapsed(trials),
+        seconds=_elapsed(table),
         hypervolume=found.hypervolume / (spec.box or 1.0),
-        progress=progress,
+        progress=hypervolume_steps(spec, table),
         settings=settings(spec, versions or {}),
         note=study_note(spec),
-        best=by_number[best.number] if best else None,
+        best=None,
         verdicts=found.verdicts,
         confirmed=tuple(confirmed_lines(found)),
-        further=(len(further), sum(trial.state.finished for trial in further)),
+        further=(int(further.sum()), int((further & table.ended).sum())),
         fixed=bool(spec.networks),
         **_confusion(found),
-        _by_number=by_number,
     )
+    return replace(view, best=view.point(best.number)) if best else view
+
+
+def curve_rows(columns: PointColumns) -> NDArray[np.intp]:
+    """Return the points whose learning curves are drawn: the first 300 with a measurement."""
+    return np.flatnonzero(columns.epoch > 0)[:MOST_CURVES]
+
+
+def _drawn_trials(found: StudyResults, points: Points) -> list[Trial]:
+    """Return the trials whose curves are drawn, with their further seeds."""
+    numbers = points.columns.number[curve_rows(points.columns)].tolist()
+    return [own for number in numbers for own in found.trainings_of(number)]
 
 
 def _confusion(found: StudyResults) -> dict[str, Any]:
     """Return the classes and the sum of the confusion matrices of the best, as far as kept."""
-    own = found.trainings[found.best.number] if found.best else ()
+    own = found.own(found.best.number) if found.best else ()
     scores = recorded_scores(found.reports)
     kept = [score for trial in own if (score := scores.get(trial.number, {})).get("confusion")]
     rows = zip(*(score["confusion"] for score in kept), strict=True)
@@ -248,133 +282,24 @@ def _metric_axis(spec: StudySpec, goal: Objective) -> PlotAxis:
     return PlotAxis(goal, f"{goal.label}, {split}, after {after}{unit}")
 
 
-def _points(found: StudyResults, axes: tuple[str, str]) -> tuple[Point, ...]:
-    spec, goal, points = found.spec, metric(axes[1]), []
-    entries = {entry.name: entry for entry in (*spec.fixed, *spec.references)}
-    further: dict[int, list[Trial]] = {}
-    for trial in found.trials:
-        if trial.replicate_of is not None:
-            further.setdefault(trial.replicate_of, []).append(trial)
-    for trial in found.trials:
-        if trial.replicate_of is not None:
-            continue
-        group = _group(trial, found.standing(trial.number))
-        name = spec.network_name(trial) if spec.networks else trial.reference or ""
-        point = _point(spec, trial, group, entries.get(name), axes)
-        curves = tuple(_curve(spec, own) for own in further.get(trial.number, ()))
-        points.append(replace(_estimated(point, found, axes), further_curves=curves))
-    return tuple(sorted(points, key=lambda point: _table_order(point, goal)))
-
-
-def _estimated(point: Point, found: StudyResults, axes: tuple[str, str]) -> Point:
-    """Return the point of a complete network with its estimates; other points unchanged."""
-    number = point.number
-    own, along = found.estimate(number), _along(found, number, axes[1])
-    if own is None:
-        return point
-    across = _along(found, number, axes[0])
-    others = {other: found.estimate(number, other) for other in found.spec.metrics[1:]}
-    return replace(
-        point,
-        x=across.mean if across else point.x,
-        y=along.mean if along else point.y,
-        value=own.mean,
-        others={other: each.mean for other, each in others.items() if each},
-        spread=along,
-        estimate=own,
-        test=found.test(number),
-        words=found.words(number),
-        taught=figures_text(found, number),
-    )
-
-
-def _along(found: StudyResults, number: int, name: str) -> Estimate | None:
-    """Return the estimate of a network along an axis; None where the axis is a cost."""
-    return found.estimate(number, name) if name in found.spec.metrics else None
-
-
-def _point(
-    spec: StudySpec,
-    trial: Trial,
-    group: PointGroup,
-    entry: Published | None,
-    axes: tuple[str, str],
-) -> Point:
-    last, name = trial.last, spec.reported.name
-    numbers = entry.numbers if entry else {}
-    others = {other: trial.value(other) for other in spec.metrics[1:]}
-    x, y = (trial.value(axis) for axis in axes)
-    return Point(
-        number=trial.number,
-        group=group,
-        state=trial.state,
-        title=entry.title if entry else trial.reference,
-        architecture=trial.architecture,
-        cost=trial.cost,
-        counted=trial.counted,
-        x=x or 0.0,
-        y=None if x is None else y,
-        value=trial.value(name),
-        others={other: value for other, value in others.items() if value is not None},
-        epoch=last.epoch if last else 0,
-        rung=last.rung if last else None,
-        seconds=trial.seconds if trial.seconds is not None else last.seconds if last else None,
-        curve=_curve(spec, trial),
-        published=tuple((key, str(value)) for key, value in numbers.items()),
-        reason=trial.fail_reason,
-        detail=trial.fail_detail,
-        origin=trial.reused,
-    )
-
-
-def _curve(spec: StudySpec, trial: Trial) -> tuple[tuple[int, float], ...]:
-    name = spec.reported.name
-    return tuple((m.epoch, m.metrics[name]) for m in trial.measurements if name in m.metrics)
-
-
-def _group(trial: Trial, standing: Standing | None) -> PointGroup:
-    if standing is not None:
-        return PointGroup(standing.value)
-    if trial.reference and trial.state is TrialState.COMPLETE:
-        return PointGroup.PUBLISHED
-    return PointGroup[trial.state.name]
-
-
-def _table_order(point: Point, goal: Metric) -> tuple[int, float, float, int]:
-    """Return the sort key: the front and the unconfirmed by cost, other groups by `goal`."""
-    group = list(PointGroup).index(point.group)
-    value = float("inf") if point.y is None else goal.loss(point.y)
-    if point.group in (PointGroup.FRONT, PointGroup.UNCONFIRMED):
-        return group, point.x, value, point.number
-    return group, -point.epoch, value, point.number
-
-
-def _elapsed(trials: Sequence[Trial]) -> float:
+def _elapsed(table: TrialTable) -> float:
     """Return the seconds from the creation of the first trial to the last end, with pauses."""
-    starts = [trial.created_at for trial in trials if trial.created_at]
-    ends = [trial.finished_at for trial in trials if trial.finished_at]
-    return (max(ends) - min(starts)).total_seconds() if starts and ends else 0.0
+    starts, ends = table.column("created"), table.column("finished")
+    starts, ends = starts[~np.isnan(starts)], ends[~np.isnan(ends)]
+    return float(ends.max() - starts.min()) if len(starts) and len(ends) else 0.0
 
 
-def _said(reports: Reports, latencies: Mapping[int, MeasuredLatency]) -> dict[int, str]:
-    """Return the notes on single trials, by number."""
-    said = trial_notes(reports)
-    for number, own in latencies.items():
-        said[number] = "; ".join(filter(None, (said.get(number), f"latency {own}")))
-    return said
-
-
-def _planned(spec: StudySpec, trials: Sequence[Trial], state: str | None) -> int | None:
+def _planned(spec: StudySpec, table: TrialTable, state: str | None) -> int | None:
     """Return the total number of trials of the study; None while only time limits it."""
-    candidates, ours = spec.num_trials, [trial for trial in trials if trial.candidate]
+    candidates, ours, ended = spec.num_trials, table.column("candidate"), table.ended
     asked = (
-        any(trial.replicate_of is not None for trial in trials)
-        or sum(trial.state.finished for trial in ours) >= candidates
+        not np.all(table.column("first"))
+        or np.count_nonzero(ours & ended) >= candidates
         or (state == "COMPLETE" and spec.time_limit is not None)
     )
-    searched = asked and all(trial.state.finished for trial in ours)
+    searched = bool(asked and np.all(ended[ours]))
     if spec.time_limit and asked:
-        candidates = len(ours)
+        candidates = int(np.count_nonzero(ours))
     elif not spec.counted:
         return None
-    return candidates + len(spec.references) + num_replicates(spec, trials, searched)
+    return candidates + len(spec.references) + num_replicates(spec, table, searched)

@@ -32,12 +32,16 @@ def non_dominated(points: Points) -> NDArray[np.bool_]:
 
 def _non_dominated_pairs(points: Points) -> NDArray[np.bool_]:
     """Return the front of (n, 2) rows, sorted by the first objective: rows below all before."""
-    # sorted; equal rows are all kept
-    distinct, place = np.unique(points, axis=0, return_inverse=True)
-    before = np.concatenate([[np.inf], np.minimum.accumulate(distinct[:, 1])[:-1]])
-    front: NDArray[np.bool_] = distinct[:, 1] < before
+    order = np.lexsort((points[:, 1], points[:, 0]))
+    ordered = points[order]
+    fresh = np.append(True, np.any(ordered[1:] != ordered[:-1], axis=1))
+    seconds = ordered[fresh, 1]
+    before = np.concatenate([[np.inf], np.minimum.accumulate(seconds)[:-1]])
+    front: NDArray[np.bool_] = seconds < before
     front[0] = True  # also an infinite loss, if nothing is better
-    return front[place.reshape(-1)]
+    keep = np.empty(len(points), dtype=bool)
+    keep[order] = front[np.cumsum(fresh) - 1]  # equal rows are all kept
+    return keep
 
 
 def non_dominated_ranks(points: Points) -> NDArray[np.int64]:

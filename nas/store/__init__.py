@@ -1,6 +1,7 @@
 """The store: the only record of studies, in SQLite or PostgreSQL; only room with SQLAlchemy."""
 
 from nas.store.backup import back_up
+from nas.store.changes import Bookmark, Changes
 from nas.store.checking import Checked, check_store
 from nas.store.database import without_collecting
 from nas.store.database_url import Address, read_address
@@ -13,6 +14,8 @@ from nas.store.studies import StudyState, StudySummary, is_name
 
 __all__ = [
     "Address",
+    "Bookmark",
+    "Changes",
     "Checked",
     "DatabaseAway",
     "DatabaseBack",

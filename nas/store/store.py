@@ -16,6 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from nas.errors import NameTakenError, StaleWriteError, StoreError
 from nas.space import BLOCK_KINDS, Architecture
 from nas.store import files, housekeeping, spool, studies, trials
+from nas.store.changes import Bookmark, Changes, select_changes
 from nas.store.database import Database, damaged
 from nas.store.lease import LEASE_SECONDS, Lease
 from nas.store.rebuilding import Remembered, rebuild
@@ -53,6 +54,7 @@ class Store(TrialRecord):
         path = self._address.path
         self._base = path.resolve().parent if path else None
         self._specs: dict[str, StudySpec] = {}
+        self._listed: studies.Listed = {}
         self._parsed: dict[str, dict[str, Architecture]] = {}
 
     @property
@@ -127,7 +129,8 @@ class Store(TrialRecord):
 
     def studies(self) -> list[StudySummary]:
         """Return a summary of each study, oldest first."""
-        return self._database.read(studies.summaries)
+        listed, self._listed = self._database.read(partial(studies.summaries, known=self._listed))
+        return listed
 
     def names(self) -> list[str]:
         """Return the names of all studies."""
@@ -288,6 +291,16 @@ class Store(TrialRecord):
         def select(connection: sa.Connection) -> list[Trial]:
             study_id = studies.find(connection, study, self._address).id
             return trials.select_trials(connection, study_id, self._reader(study), curves)
+
+        self.spec(study)  # cached now, because `select` may not open a second transaction
+        return self._database.read(select)
+
+    def changes(self, study: str, known: Bookmark | None = None) -> Changes:
+        """Return what changed in a study since the bookmark `known`; all of it for None."""
+
+        def select(connection: sa.Connection) -> Changes:
+            row = studies.find(connection, study, self._address)
+            return select_changes(connection, row, known, self._reader(study))
 
         self.spec(study)  # cached now, because `select` may not open a second transaction
         return self._database.read(select)

@@ -54,16 +54,26 @@ def select_trials(
     last measurement.
     """
     own = TRIAL.c.study_id == study_id
-    measured = _measurements(connection, own, curves)
+    return list(select_where(connection, own, architecture, curves).values())
+
+
+def select_where(
+    connection: sa.Connection,
+    which: sa.ColumnElement[bool],
+    architecture: Callable[[str, str], Architecture],
+    curves: bool = False,
+) -> dict[int, Trial]:
+    """Return the trials for which `which` holds by their keys, in the order of their numbers."""
+    measured = _measurements(connection, which, curves)
     rows = connection.execute(
-        sa.select(TRIAL.c.id, *trial_rows.FIELDS).where(own).order_by(TRIAL.c.number)
+        sa.select(TRIAL.c.id, *trial_rows.FIELDS).where(which).order_by(TRIAL.c.number)
     )
-    names, found = list(rows.keys()), []
+    names, found = list(rows.keys()), {}
     for row in rows.all():
         values = dict(zip(names, row, strict=True))  # access to a row by name is slower
-        own_ = tuple(measured.get(values["id"], ()))
+        own = tuple(measured.get(values["id"], ()))
         read = architecture(values["architecture"], values["arch_id"])
-        found.append(trial_rows.read(values, read, own_))
+        found[values["id"]] = trial_rows.read(values, read, own)
     return found
 
 
@@ -305,14 +315,18 @@ def add_report(
 
 
 def select_reports(
-    connection: sa.Connection, study_id: int
+    connection: sa.Connection, study_id: int, since: datetime | None = None
 ) -> dict[int, dict[str, dict[str, Any]]]:
-    """Return the final reports of a study as {trial number: {kind: values}}."""
+    """Return the final reports of a study as {trial number: {kind: values}}.
+
+    With `since`, only those that were recorded then or later.
+    """
     reports: dict[int, dict[str, dict[str, Any]]] = {}
+    later = sa.true() if since is None else REPORT.c.created_at >= since
     for number, kind, content in connection.execute(
         sa.select(TRIAL.c.number, REPORT.c.kind, REPORT.c.content)
         .join(TRIAL, REPORT.c.trial_id == TRIAL.c.id)
-        .where(TRIAL.c.study_id == study_id)
+        .where(TRIAL.c.study_id == study_id, later)
         .order_by(TRIAL.c.number, REPORT.c.kind)
     ):
         reports.setdefault(number, {})[kind] = json.loads(content)

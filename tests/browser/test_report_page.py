@@ -118,12 +118,18 @@ def test_the_look_follows_the_system_while_the_page_is_open(visit: Any, report: 
 
 
 def test_many_points_are_drawn_within_the_policy_of_the_page(visit: Any, tmp_path: Path) -> None:
-    one = VIEW.group(PointGroup.DOMINATED)[0]
-    more = tuple(
-        replace(one, number=1000 + i, x=one.x + 1e4 * (i % 100), y=0.05 + i / 3e4)
+    trials = make_trials(SPEC)
+    one = trials[VIEW.group(PointGroup.DOMINATED)[0].number]
+    more = [
+        replace(
+            one,
+            number=1000 + i,
+            cost=replace(one.cost, madds=one.cost.madds + 10_000 * (i % 100)),
+            measurements=(replace(one.last, metrics={"top1_error": 0.05 + i / 3e4, "loss": 1.0}),),
+        )
         for i in range(5200)
-    )
-    write_report(replace(VIEW, points=VIEW.points + more), tmp_path / "many.html")
+    ]
+    write_report(study_view(SPEC, [*trials, *more]), tmp_path / "many.html")
     seen = visit((tmp_path / "many.html").as_uri())
     seen.page.wait_for_selector("#front .gl-canvas", state="attached")
     assert "WebGL is not supported" not in seen.page.inner_text("#front")

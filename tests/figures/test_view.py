@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nas.figures.table import headers, point_row, sorted_points
 from nas.results.findings import StudyResults
 from nas.results.point import PointGroup
 from nas.results.stage_table import stage_table
@@ -76,7 +77,7 @@ def test_the_summary_names_the_best_and_its_cost() -> None:
 
 def test_an_empty_study_has_a_view() -> None:
     view = study_view(SPEC, [])
-    assert view.points == ()
+    assert len(view.points) == 0
     assert view.best is None
     assert view.progress == ()
     assert "No trial is complete" in view.summary
@@ -138,3 +139,17 @@ def test_counts_add_up() -> None:
     assert sum(view.count(state) for state in TrialState) == len(TRIALS)
     assert view.planned == 27
     assert not view.done
+
+
+def test_a_column_sorts_the_table_by_its_cells() -> None:
+    view = study_view(SPEC, TRIALS)
+    for column, header in enumerate(headers(view)):
+        for descending in (False, True):
+            keys = [
+                point_row(view, point)[column].key
+                for point in sorted_points(view, header, descending)
+            ]
+            known = [key for key in keys if key is not None]
+            assert known == sorted(known, reverse=descending)
+            assert keys[: len(known)] == known
+            assert len(keys) == len(view.points)
