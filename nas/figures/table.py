@@ -97,11 +97,11 @@ def _keys(view: StudyView, header: str) -> list[Any]:
     columns = view.columns
     match header:
         case "Trial":
-            return columns.number.tolist()
+            return list(columns.number.tolist())
         case "Standing":
             return [GROUPS[code].label for code in columns.group.tolist()]
         case "Epochs":
-            return columns.epoch.tolist()
+            return list(columns.epoch.tolist())
         case "Architecture":
             return [view.points.architecture(row).arch_id for row in range(len(view.points))]
     name = {"MAdds": MADDS.name, "Params": PARAMS.name, "Time": "seconds"}.get(header)

@@ -82,7 +82,8 @@ class StudyResults:
     @cached_property
     def seeds(self) -> NDArray[np.int64]:
         """The number of complete trainings of each network, 0 for other trials, (trials,)."""
-        found = (self.table.column("first") & self.table.column("final")).astype(np.int64)
+        complete = self.table.column("first") & self.table.column("final")
+        found: NDArray[np.int64] = complete.astype(np.int64)
         for number in self._further:
             found[self.table.rows[number]] = len(self.own(number))
         return found

@@ -51,4 +51,5 @@ def hypervolume_steps(spec: StudySpec, trials: Sequence[Trial]) -> tuple[Hypervo
 
 def _worse(losses: Points, kept: Points) -> NDArray[np.bool_]:
     """Return which rows of `losses` are nowhere better than one of `kept`."""
-    return np.any(np.all(kept[None] <= losses[:, None], axis=2), axis=1)
+    found: NDArray[np.bool_] = np.any(np.all(kept[None] <= losses[:, None], axis=2), axis=1)
+    return found

@@ -1,6 +1,6 @@
 """The changes of a study since it was read, for a reader that follows it.
 
-Rows carry no sequence number. A finished trial does not change, so that the trials that can have
+Rows carry no sequence number. A finished trial seldom changes, so that the trials that can have
 changed are the new ones and those that were not finished when they were read; the totals of the
 study show whether any other has changed after all, for instance because it is tried again.
 """

@@ -8,6 +8,7 @@ transaction in which the study is locked against other writers (nas.store.lease)
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
 

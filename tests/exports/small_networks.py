@@ -9,7 +9,7 @@ from torch import nn
 from nas.exports.request import ExportRequest, WeightsOrigin
 from nas.exports.weights import settle_statistics
 from nas.metrics import TOP1_ERROR
-from nas.results.findings import Estimate
+from nas.results.estimate import Estimate
 from nas.space.layers import Shape
 from nas.space.search_space import SearchSpace
 from nas.training.network.module import build
