@@ -7,6 +7,7 @@ import dash
 from dash import ALL, Input, Output, Patch, State, ctx, html, no_update
 
 from nas.dashboards.comparison import comparison
+from nas.dashboards.effects import effects
 from nas.dashboards.layout import PAGES, compare_hint
 from nas.dashboards.navigation import register_navigation, state_of
 from nas.dashboards.page_state import PageState
@@ -31,6 +32,7 @@ def register(app: dash.Dash, reader: Reader) -> None:
     _register_pages(app, reader)
     _register_drawing(app, reader)
     _register_table(app, reader)
+    _register_effects(app, reader)
 
 
 def _register_pages(app: dash.Dash, reader: Reader) -> None:
@@ -192,6 +194,24 @@ def _register_table(app: dash.Dash, reader: Reader) -> None:
             side = detail(snapshot, point, reader.database, theme, point.number in state.compared)
         compared = comparison(snapshot, state.compared) if state.compared else compare_hint()
         return trials(view, order, state.trial), side, compared
+
+
+def _register_effects(app: dash.Dash, reader: Reader) -> None:
+    @app.callback(
+        Output("effects", "children"),
+        Output("explained", "data"),
+        Input("seen", "data"),
+        State("explained", "data"),
+    )
+    def explain(seen: Any, known: Any) -> tuple[Any, Any]:
+        if not seen or seen["drawn"] == known:
+            return no_update, no_update
+        try:
+            snapshot = reader.last(seen["study"])
+        except NasError:
+            return no_update, no_update  # the status shows the error
+        look = seen["drawn"]["look"]
+        return effects(snapshot, PageTheme(look["dark"], look["narrow"])), seen["drawn"]
 
 
 def _listed(reader: Reader) -> str:

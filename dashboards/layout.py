@@ -29,6 +29,7 @@ def page_layout() -> Any:
             dcc.Store(id="state"),
             dcc.Store(id="seen"),
             dcc.Store(id="action"),
+            dcc.Store(id="explained"),
             dcc.Store(id="order", data={"header": None, "descending": False, "page": 0}),
             html.Header(
                 [
@@ -80,6 +81,7 @@ def _study() -> list[Any]:
                         html.Section(id="compare", className="card"),
                         _card("curves", "Learning curves", 380),
                         _card("hypervolume", "Progress", 300),
+                        html.Section(id="effects", className="card"),
                         html.Section([html.H2("Trials"), html.Div(id="table")], className="card"),
                         html.Section(
                             [html.H2("Settings"), html.Div(id="settings")], className="card"

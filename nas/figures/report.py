@@ -18,6 +18,12 @@ from nas.figures.document import (
     table_section,
     write_document,
 )
+from nas.figures.effects import (
+    EFFECTS_HEADERS,
+    effects_caption,
+    effects_figure,
+    effects_rows,
+)
 from nas.figures.front import front_figure
 from nas.figures.front_drawing import FrontDrawing
 from nas.figures.front_options import FrontOptions
@@ -25,7 +31,7 @@ from nas.figures.page_assets import report_script
 from nas.figures.table import headers, numeric, point_facts, point_row
 from nas.figures.theme import PageTheme
 from nas.metrics import Direction
-from nas.results import Point, PointGroup, StageTable, StudyView
+from nas.results import Effects, Point, PointGroup, StageTable, StudyView
 from nas.units import duration
 
 Draw: TypeAlias = Callable[[StudyView, PageTheme | None], go.Figure]
@@ -61,24 +67,27 @@ _CONFUSION = (
 _REMEDY = "Give another file with -o, in a directory that exists and is writable."
 
 
-def write_report(view: StudyView, path: Path) -> None:
-    """Write the page to `path` atomically.
+def write_report(view: StudyView, path: Path, effects: Effects | None = None) -> None:
+    """Write the page to `path` atomically; it shows the `effects` of the choices.
 
     Raises:
         ExportError: the directory is missing or not writable, or the disk is full.
     """
-    write_document(report_html(view), path, "report", _REMEDY)
+    write_document(report_html(view, effects), path, "report", _REMEDY)
 
 
-def report_html(view: StudyView) -> str:
+def report_html(view: StudyView, effects: Effects | None = None) -> str:
     """Return the page as text."""
     header = (
         f'<header><h1>{escape(view.name)}</h1><p class="lead">{escape(view.summary)}</p>'
         f"{''.join(_remarks(view))}</header>"
     )
     settings = (*view.settings, ("Wall clock", duration(view.seconds)))
-    sections = [*_sections(view), _trials(view), facts_section("Settings", settings)]
+    sections = [*_sections(view), *_effects(effects)]
+    sections += [_trials(view), facts_section("Settings", settings)]
     figures = {name: partial(draw, view) for name, (_, _, draw) in _figures(view).items()}
+    if effects and effects.effects:
+        figures["effects"] = partial(effects_figure, effects)
     title, script = f"{view.name}: report", report_script()
     return page_html(title, header, sections, figures, script, _policy(view))
 
@@ -128,6 +137,13 @@ def _sections(view: StudyView) -> Iterator[str]:
     if view.confusion:
         heads = ("class", "taken for", "images")
         yield table_section("Most frequent mistakes", heads, worst_confusions(view))
+
+
+def _effects(found: Effects | None) -> Iterator[str]:
+    if found and found.effects:
+        caption = effects_caption(found)
+        yield figure_section("effects", "Why: the effects of the choices", caption, caption)
+        yield table_section("Effects", EFFECTS_HEADERS, effects_rows(found))
 
 
 def _worded(text: str, view: StudyView) -> str:

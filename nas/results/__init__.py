@@ -17,6 +17,7 @@ from nas.results.comparison_text import (
     pair_columns,
     pair_rows,
 )
+from nas.results.effects import Effect, Effects, study_effects
 from nas.results.estimate import Estimate
 from nas.results.findings import Standing, StudyResults, complete_candidates
 from nas.results.finished import finished_record, profile_record, recorded_profiles
@@ -80,6 +81,8 @@ __all__ = [
     "TAUGHT",
     "Agreement",
     "Comparison",
+    "Effect",
+    "Effects",
     "Estimate",
     "Figures",
     "Group",
@@ -136,6 +139,7 @@ __all__ = [
     "recorded_scores",
     "report_kind",
     "strides_at",
+    "study_effects",
     "study_note",
     "study_record",
     "study_view",

@@ -2,7 +2,7 @@
 
 from nas.stats.correlations import FEWEST, Values, correlation, correlation_difference
 from nas.stats.interval import Interval
-from nas.stats.means import CONFIDENCE, Difference, Summary, difference
+from nas.stats.means import CONFIDENCE, Difference, Summary, difference, t_reach
 from nas.stats.pareto import Points, hypervolume, non_dominated, non_dominated_ranks
 from nas.stats.resampling import (
     Bools,
@@ -49,4 +49,5 @@ __all__ = [
     "permute",
     "quantile",
     "share_below",
+    "t_reach",
 ]

@@ -15,6 +15,7 @@ from nas.results import (
     StudyResults,
     both_figures,
     recorded_scores,
+    study_effects,
     study_view,
 )
 from nas.store import Store
@@ -54,7 +55,7 @@ def finish_study(
     kept = store.reports(spec.name)
     found = StudyResults(spec, study.trials, kept)
     view = study_view(spec, study.trials, kept, store.versions(spec.name), "COMPLETE")
-    write_report(view, report)
+    write_report(view, report, study_effects(spec, study.trials))
     target, files, lost = directory / "best", list[Path](), None
     try:
         if run.export:

@@ -13,6 +13,7 @@ from nas.results import (
     comparison_document,
     finished_record,
     profile_record,
+    study_effects,
     study_record,
     study_view,
     trial_details,
@@ -257,6 +258,16 @@ class StoredStudy:
         found = self.results
         return comparison_document(self.spec, compare(self.spec, found.trials, thresholds))
 
+    def effects(self) -> list[dict[str, Any]]:
+        """Return how much each choice changes what is measured, the largest change first.
+
+        Each record has `choice`, `low` and `high` (its values), `change` with its 95 % interval
+        `change_low` to `change_high` (a share if `relative`, or in the exact unit of the metric),
+        and `cost`, the share by which the multiply-adds change. Empty with too few complete trials.
+        """
+        found = study_effects(self.spec, self.results.trials)
+        return [effect.record() for effect in found.effects] if found else []
+
     def report(self, path: str | Path, *, force: bool = False) -> Path:
         """Write the study as one self-contained HTML page, and return its path.
 
@@ -292,7 +303,8 @@ def write_report(request: ReportRequest) -> Path:
         raise ExportError(f"{path} already exists.", "Give another name, or add --force.")
     study = StoredStudy(request.study, request.db)
     found, versions = study.results, study.versions
-    write_report(study_view(found.spec, found.trials, found.reports, versions, study.state), path)
+    view = study_view(found.spec, found.trials, found.reports, versions, study.state)
+    write_report(view, path, study_effects(found.spec, found.trials))
     return path
 
 

@@ -12,6 +12,8 @@ from werkzeug.serving import make_server
 
 from nas.dashboards.app import create_app
 from nas.dashboards.page_state import PageState
+from nas.figures import effects_caption
+from nas.results import study_effects
 from nas.results.point import PointGroup
 from nas.results.view import study_view
 from nas.store import open_store
@@ -60,6 +62,7 @@ def test_the_page_shows_the_study_and_asks_only_its_own_server(visit: Any, addre
     assert seen.page.inner_text("#counters").startswith("25")
     assert seen.page.locator("#table tbody tr").count() == len(TRIALS)
     assert seen.page.url == address + STUDY
+    assert seen.page.inner_text("#effects p") == effects_caption(study_effects(SPEC, TRIALS))
     assert {urlsplit(url).netloc for url in seen.requests} == {urlsplit(address).netloc}
     assert seen.complaints == []
 

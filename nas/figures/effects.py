@@ -1,0 +1,108 @@
+"""The figure and the table of effects: how much each choice changes what a study measures."""
+
+from html import escape
+
+import plotly.graph_objects as go
+
+from nas.figures.theme import PageTheme, empty, title
+from nas.results import Effect, Effects
+from nas.units import plural
+
+EFFECTS_HEADERS = ("Choice", "From", "To", "Change", "95 % interval", "Multiply-adds")
+_ROW, _FRAME = 30, 110  # pixels
+
+
+def effects_figure(found: Effects, look: PageTheme | None = None) -> go.Figure:
+    """Return the change by each choice with its interval, the largest above."""
+    look = look or PageTheme()
+    shown = found.effects
+    figure = go.Figure(layout=look.frame(max(220, _FRAME + _ROW * len(shown))))
+    if not shown:
+        return empty(figure, "no effects yet", look)
+    figure.update_layout(margin_t=34)
+    figure.add_vline(x=0, line={"color": look.colour("muted"), "width": 1})
+    for strong in (True, False):
+        rows = [effect for effect in shown if effect.significant is strong]
+        factor = [_factor(found, effect) for effect in rows]
+        at = [times * effect.change.value for times, effect in zip(factor, rows, strict=True)]
+        figure.add_scatter(
+            x=at,
+            y=[_name(effect) for effect in rows],
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": [
+                    times * (effect.change.high - effect.change.value)
+                    for times, effect in zip(factor, rows, strict=True)
+                ],
+                "arrayminus": [
+                    times * (effect.change.value - effect.change.low)
+                    for times, effect in zip(factor, rows, strict=True)
+                ],
+                "thickness": 1.4,
+                "width": 3,
+            },
+            mode="markers",
+            marker={
+                "size": 9,
+                "color": look.colour("front" if strong else "muted"),
+                "symbol": "circle" if strong else "circle-open",
+            },
+            name="interval without zero" if strong else "interval with zero",
+            hovertext=[escape(", ".join(_cells(found, effect))) for effect in rows],
+            hoverinfo="text",
+        )
+    names = [_name(effect) for effect in shown]
+    figure.update_yaxes(categoryorder="array", categoryarray=names, autorange="reversed")
+    figure.update_xaxes(title_text=title(_axis(found), look))
+    return figure
+
+
+def effects_caption(found: Effects) -> str:
+    """Return what the effects are, or why there are none yet."""
+    if not found.effects:
+        return (
+            f"No effects yet: they need {found.needed} complete trials with choices that vary "
+            f"independently, and there are {found.trials}."
+        )
+    return (
+        f"How the {found.metric.label} changes if one choice goes from its lowest to its highest "
+        "value in all stages and the other choices stay. A linear model of "
+        f"{plural(found.trials, 'complete trial')}; it explains {100 * found.explained:.0f} % of "
+        "the variance. A choice that makes networks dearer includes what the cost buys: the last "
+        "column has the change of the multiply-adds."
+    )
+
+
+def effects_rows(found: Effects) -> list[tuple[str, ...]]:
+    """Return the rows of the table."""
+    return [_cells(found, effect) for effect in found.effects]
+
+
+def _cells(found: Effects, effect: Effect) -> tuple[str, ...]:
+    factor, change = _factor(found, effect), effect.change
+    digits = ".1f" if effect.relative else found.metric.digits
+    unit = "%" if effect.relative else found.metric.unit
+    middle, low, high = (
+        f"{factor * each:+{digits}} {unit}".strip()
+        for each in (change.value, change.low, change.high)
+    )
+    return effect.choice, effect.low, effect.high, middle, f"{low} to {high}", _cost(effect)
+
+
+def _cost(effect: Effect) -> str:
+    return f"{100 * effect.cost:+.0f} %"
+
+
+def _name(effect: Effect) -> str:
+    return f"{effect.choice}: {effect.low} → {effect.high}"
+
+
+def _factor(found: Effects, effect: Effect) -> float:
+    return 100.0 if effect.relative else found.metric.factor
+
+
+def _axis(found: Effects) -> str:
+    relative = any(effect.relative for effect in found.effects)
+    unit = "% of it" if relative else found.metric.unit
+    return f"change of the {found.metric.label}" + (f" ({unit})" if unit else "")
