@@ -5,6 +5,7 @@ Each function raises an AssertionError that names the violated requirement.
 
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import torch
 from nas.cost import CostModel, parse_budgets, total_cost
 from nas.exports import FORMATS, ExportRequest, export_network
 from nas.feasible import Feasible, feasible_space
-from nas.samplers import make_sampler
+from nas.samplers import learns_from_others, make_sampler
 from nas.space import (
     Architecture,
     SearchSpace,
@@ -23,10 +24,11 @@ from nas.space import (
     load_space,
     lower,
 )
-from nas.study import Measurement, Sampler, Trial, TrialState, objective
+from nas.study import Ladder, Measurement, Sampler, Trial, TrialState, borrow, objective
 from nas.training import build, fvcore_cost
 
 _RESERVED = {"depth", "width", "name", "stride"}
+_GOALS = (objective("top1_error"), objective("madds"))
 _CYCLE = (TrialState.COMPLETE, TrialState.COMPLETE, TrialState.STOPPED, TrialState.FAILED)
 
 
@@ -75,27 +77,39 @@ def _check_stages(space: SearchSpace, architecture: Architecture) -> None:
 
 
 def check_sampler(name: str, trials: int = 16, space: str = "mobilenetv1") -> None:
-    """Check the sampler `name` in a search of a built-in `space`, without training."""
-    budget = parse_budgets(["100M-flops"])
-    feasible = feasible_space(CostModel(load_space(space)), budget)
-    first, second = (_search(name, feasible, trials) for _ in range(2))
+    """Check the sampler `name` in a search of a built-in `space`, without training.
+
+    One that learns from others is also checked after a search under a higher budget.
+    """
+    costs = CostModel(load_space(space))
+    feasible = feasible_space(costs, parse_budgets(["100M-flops"]))
+    _check_search(name, feasible, trials, ())
+    if learns_from_others(name):
+        earlier = _search(name, feasible_space(costs, parse_budgets(["200M-flops"])), trials, ())
+        lent = [("earlier", trial) for trial in earlier if trial.measurements]
+        borrowed, _ = borrow(lent, Ladder((1, 3, 9), 3), _GOALS, feasible)
+        _check_search(name, feasible, trials, borrowed)
+
+
+def _check_search(name: str, feasible: Feasible, trials: int, borrowed: Sequence[Trial]) -> None:
+    first, second = (_search(name, feasible, trials, borrowed) for _ in range(2))
     assert [t.arch_id for t in first] == [t.arch_id for t in second], "two equal searches differ"
     for trial in first:
         assert feasible.admits(trial.architecture), f"{trial.architecture} is no member in budget"
     sampler = _make(name, feasible)
-    again = sampler.propose(first[:-1], trials - 1, _draws(trials - 1))
+    again = sampler.propose([*borrowed, *first[:-1]], trials - 1, _draws(trials - 1))
     assert again == first[-1].architecture, "a new sampler does not continue as the old one"
     complete = {trial.number for trial in first if trial.state is TrialState.COMPLETE}
-    believed = sampler.believe(first)
+    believed = sampler.believe([*borrowed, *first])
     assert set(believed) <= complete, "it believes a loss of a trial that is not complete"
     assert all(map(math.isfinite, believed.values())), "it believes a loss that is not finite"
 
 
-def _search(name: str, feasible: Feasible, trials: int) -> list[Trial]:
+def _search(name: str, feasible: Feasible, trials: int, borrowed: Sequence[Trial]) -> list[Trial]:
     """Return a history in which the error falls with the cost."""
     sampler, history = _make(name, feasible), list[Trial]()
     for number in range(trials):
-        proposed = sampler.propose(history, number, _draws(number))
+        proposed = sampler.propose([*borrowed, *history], number, _draws(number))
         assert proposed is not None, f"it proposes nothing at trial {number}"
         cost, state = feasible.cost(proposed), _CYCLE[number % len(_CYCLE)]
         error = 0.9 * (cost.madds / 1e7) ** -0.3
@@ -106,7 +120,7 @@ def _search(name: str, feasible: Feasible, trials: int) -> list[Trial]:
 
 
 def _make(name: str, feasible: Feasible) -> Sampler:
-    return make_sampler(name, feasible, (objective("top1_error"), objective("madds")))
+    return make_sampler(name, feasible, _GOALS)
 
 
 def _draws(number: int) -> np.random.Generator:

@@ -1,6 +1,6 @@
 """A StudyStore in memory: the whole loop in milliseconds, and a kill at any write."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -38,6 +38,7 @@ class MemoryStore:
         self.ends: list[tuple[int, int, AttemptEnd]] = []
         self.held = False
         self._exhausted: set[str] = set()
+        self._borrowed: dict[str, list[Trial]] = {}
         self._specs: dict[str, StudySpec] = {}
         self._studies: dict[str, dict[int, Trial]] = {}
 
@@ -46,9 +47,14 @@ class MemoryStore:
         """The ends of attempts whose trials waited again: (trial, attempt, reason)."""
         return [(number, attempt, end.fault.reason) for number, attempt, end in self.ends]
 
-    def create_study(self, spec: StudySpec) -> None:
-        """Enter the specification of a study; only reuse across studies needs it."""
+    def create_study(self, spec: StudySpec, borrowed: Sequence[Trial] = ()) -> None:
+        """Enter a study; only reuse across studies and borrowed trainings need it."""
         self._specs[spec.name] = spec
+        self._borrowed[spec.name] = list(borrowed)
+
+    def borrowed(self, study: str) -> list[Trial]:
+        """Return the trainings that the study borrowed."""
+        return self._borrowed.get(study, [])
 
     def complete_trials(self, study: str, arch_id: str) -> list[tuple[StudySpec, Trial]]:
         """Return the COMPLETE trials of an architecture in the studies that were entered."""

@@ -5,7 +5,14 @@ import click
 from nas.cli import output, study_tables
 from nas.dashboards.address import PORT, free_port, url
 from nas.feasible import FeasibleSpace, FeasibleUnion
-from nas.results import confirmation_text, counted_at, networks_text, strides_at, study_note
+from nas.results import (
+    confirmation_text,
+    counted_at,
+    learnt_text,
+    networks_text,
+    strides_at,
+    study_note,
+)
 from nas.store import Store
 from nas.study import UNCHECKED, StudySpec, recipe_title
 from nas.training import Task, describe_devices
@@ -84,7 +91,8 @@ def _plan(spec: StudySpec) -> str:
     confirmed = confirmation_text(spec)
     again = f"; {confirmed}" if confirmed else ""
     sizes = f" on {spec.ladder.resolutions}" if spec.resolutions else ""
-    return f"{several}{time}{known}, {output.plural(full, 'epoch')}{sizes}{rungs}{again}"
+    learnt = f"; learnt beforehand: {learnt_text(spec)}" if spec.learnt else ""
+    return f"{several}{time}{known}, {output.plural(full, 'epoch')}{sizes}{rungs}{again}{learnt}"
 
 
 def _page(store: Store, study: str) -> str:

@@ -96,6 +96,21 @@ def _numbers(
     "--reuse/--no-reuse",
     help="Reuse the result of an equal training of the same network in this database.",
 )
+@click.option(
+    "--learn-from",
+    multiple=True,
+    metavar="STUDY",
+    help="Let the sampler learn from the comparable trainings of this earlier study, under any "
+    "budget; may be given several times.  [default: all studies of the database]",
+)
+@click.option(
+    "--no-learn",
+    "learn",
+    is_flag=True,
+    flag_value=False,
+    default=True,
+    help="Let the sampler learn from no earlier study.",
+)
 @setting(
     SearchRequest,
     "confirm",

@@ -12,6 +12,7 @@ from nas.results import (
     confirmed_lines,
     counted_at,
     figures_text,
+    learnt_text,
     networks_text,
     task_line,
     trained_at,
@@ -122,6 +123,7 @@ def settings(spec: StudySpec) -> list[tuple[str, str]]:
         *_recipe(spec.recipe),
         *([("epochs", str(spec.ladder.max_epochs))] if spec.networks else search),
         ("reuse", "results of the same training in this database" if spec.reuse else "none"),
+        *([("learnt", learnt_text(spec))] if spec.learnt else []),
     ]
 
 

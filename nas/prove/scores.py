@@ -15,7 +15,7 @@ from nas.errors import NasError
 from nas.prove.simulate import Cluster
 from nas.prove.table import ACCURACY, Floats, Ints, TableSpace
 from nas.stats import Points, hypervolume, non_dominated
-from nas.study import Trial, seen
+from nas.study import Trial
 
 _LOW = 0.05
 
@@ -113,7 +113,7 @@ class Judge:
         A run with no complete training returns the network with the lowest error so far.
         """
         ended = [trial for trial in cluster.trials if trial.state.finished]
-        beliefs = cluster.sampler.believe(seen(cluster.trials)) or _so_far(cluster.trials)
+        beliefs = cluster.sampler.believe(cluster.history) or _so_far(cluster.trials)
         complete = sorted(beliefs)
         networks = np.array([cluster.networks[number] for number in complete])
         believed = np.array([beliefs[number] for number in complete])

@@ -9,7 +9,7 @@ On a table with learning curves a trial is judged at the rungs by the rule of th
 import heapq
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
@@ -60,9 +60,10 @@ WHOLE = Judging(Ladder((1,), 2), (ACCURACY,))  # every training is one step
 class Cluster:
     """One run: `workers` train `most` networks of `space` that `sampler` proposes, by `seed`.
 
-    `judging` stops trials at rungs; by default a training is one step, without a curve. `clock` is
-    simulated time in seconds, `spent` the epochs of all trials up to their last rungs, `asks` the
-    real seconds of each proposal.
+    `judging` stops trials at rungs; by default a training is one step, without a curve. `borrowed`
+    are trainings of an earlier run that the sampler sees before its own. `clock` is simulated time
+    in seconds, `spent` the epochs of all trials up to their last rungs, `asks` the real seconds of
+    each proposal.
     """
 
     space: TableSpace
@@ -71,6 +72,7 @@ class Cluster:
     workers: int
     most: int
     judging: Judging = WHOLE
+    borrowed: Sequence[Trial] = ()
     clock: float = 0.0
     spent: int = 0
     trials: list[Trial] = field(default_factory=list)
@@ -84,6 +86,11 @@ class Cluster:
         self._running: list[tuple[float, int]] = []
         self._taken: set[int] = set()
         self._curves: dict[int, Curve] = {}
+
+    @property
+    def history(self) -> list[Trial]:
+        """What the sampler sees: the borrowed trainings, then those of this run."""
+        return seen(self.trials, self.borrowed)
 
     def run(self) -> Iterator[int]:
         """Yield the index of each network when its training ends.
@@ -151,7 +158,7 @@ class Cluster:
 
     def _ask(self, number: int) -> int:
         """Return a new network within the budget: the sampler's, or a random one if it has none."""
-        began, history = time.perf_counter(), seen(self.trials)
+        began, history = time.perf_counter(), self.history
         for proposal in range(PROPOSALS):
             rng = np.random.default_rng([self.seed, number, proposal])
             proposed = self.sampler.propose(history, number, rng)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from nas.errors import NasError
 from nas.space import Adaptation, SearchSpace, Shape, parse_input
 from nas.study import TASKS, StudySpec
-from nas.units import duration
+from nas.units import duration, plural
 
 
 def study_note(spec: StudySpec) -> str:
@@ -87,6 +87,7 @@ def settings(spec: StudySpec, versions: Mapping[str, str]) -> tuple[tuple[str, s
                 ),
             ]
         ),
+        *([("Learnt beforehand", learnt_text(spec))] if spec.learnt else []),
         *([("Confirmed", confirmation_text(spec))] if confirmation_text(spec) else []),
         *(
             (f"Latency of {name}", f"{table.device}; the table is {table.accuracy}")
@@ -128,6 +129,16 @@ def confirmation_text(spec: StudySpec) -> str:
     several = " and the references" if spec.references and spec.reference_seeds > 1 else ""
     taught = f", then the best {spec.confirm} taught" if spec.teach else ""
     return f"the best {spec.confirm}{several} under {spec.seeds} seeds{taught}"
+
+
+def learnt_text(spec: StudySpec) -> str:
+    """Return how many trainings of which earlier studies the sampler has seen from the start."""
+    return " and ".join(
+        f"{plural(own.trainings, 'training')} of {own.study}"
+        if own.trainings == own.of
+        else f"{own.trainings:,} of {plural(own.of, 'training')} of {own.study}"
+        for own in spec.learnt
+    )
 
 
 def _epochs(spec: StudySpec) -> str:

@@ -6,6 +6,7 @@ import numpy as np
 
 from nas.feasible import Feasible
 from nas.samplers.crossover import crossed
+from nas.samplers.earlier_studies import fitting, num_starts
 from nas.samplers.random import stratified
 from nas.samplers.without_model import BelievesObservations
 from nas.space import Architecture
@@ -24,7 +25,10 @@ class EvolutionSampler(BelievesObservations):
 
     Follows regularised evolution (Real et al. 2019) and NSGA-II (Deb et al. 2002), but without
     generations: every proposal uses all finished trials, so that parallel workers never wait.
+    Trainings of earlier studies are parents if they are within the budget.
     """
+
+    learns_from_others = True
 
     def __init__(self, feasible: Feasible, goals: Sequence[Objective]) -> None:
         """Keep the feasible space and the goals."""
@@ -35,8 +39,10 @@ class EvolutionSampler(BelievesObservations):
     ) -> Architecture | None:
         """Return a child of the best trials; one of the stratified start while there are few."""
         candidates = [trial for trial in history if trial.candidate]
-        parents = [trial for trial in candidates if trial.state is TrialState.COMPLETE]
-        if len(candidates) < START * self._feasible.num_parts or len(parents) < _TOURNAMENT:
+        known = fitting(self._feasible, [t for t in history if t.borrowed is not None])
+        parents = [*known, *(t for t in candidates if t.state is TrialState.COMPLETE)]
+        starts = num_starts(START, self._feasible, known)
+        if len(candidates) < starts or len(parents) < _TOURNAMENT:
             return stratified(self._feasible, self._goals, len(candidates), rng)
         taken = {trial.arch_id for trial in candidates}
         ranks = self._ranks(parents)

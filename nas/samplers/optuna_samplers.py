@@ -2,7 +2,8 @@
 
 Optuna treats constraints as soft. Here, if a proposal exceeds the budget or cannot be built, single
 choices are replaced by those of a random feasible architecture until it fits. Optuna learns from
-the trained architecture, not from its original proposal. Its study is in memory and is filled from
+the trained architecture, not from its original proposal. Trainings of earlier studies are told
+first if they are within the budget. Its study is in memory and is filled from
 the trials; it is rebuilt if earlier trials differ from those at the last proposal.
 """
 
@@ -15,6 +16,7 @@ import optuna
 from optuna.samplers import BaseSampler
 
 from nas.feasible import DEAD, Feasible
+from nas.samplers.earlier_studies import fitting, num_starts
 from nas.samplers.history_prefix import begins_with
 from nas.samplers.random import stratified
 from nas.samplers.without_model import BelievesObservations
@@ -31,6 +33,8 @@ class OptunaSampler(BelievesObservations):
     Each samples one or several objectives in Optuna's standard form. Ordered numbers are integers
     for Optuna, all other values are categories.
     """
+
+    learns_from_others = True
 
     def __init__(
         self,
@@ -61,8 +65,9 @@ class OptunaSampler(BelievesObservations):
     ) -> Architecture | None:
         """Return Optuna's proposal, repaired if it exceeds the budget or cannot be built."""
         asked = [trial for trial in history if trial.candidate]
-        complete = [trial for trial in asked if trial.state is TrialState.COMPLETE]
-        if len(asked) < START * self._feasible.num_parts or not complete:
+        known = fitting(self._feasible, [t for t in history if t.borrowed is not None])
+        complete = [*known, *(t for t in asked if t.state is TrialState.COMPLETE)]
+        if len(asked) < num_starts(START, self._feasible, known) or not complete:
             return stratified(self._feasible, self._goals, len(asked), rng)
         study = self._filled(complete)
         study.sampler = self._make(int(rng.integers(2**31)))

@@ -12,7 +12,11 @@ from nas.study import Objective, Sampler
 
 
 class SamplerMaker(Protocol):
-    """The object of an entry point in `nas.samplers`: a class of samplers, or a function."""
+    """The object of an entry point in `nas.samplers`: a class of samplers, or a function.
+
+    With an attribute `learns_from_others` that is true, the histories of its samplers begin with
+    the trainings of earlier studies (`Trial.borrowed`).
+    """
 
     def __call__(self, feasible: Feasible, goals: Sequence[Objective], /) -> Sampler:
         """Return a sampler of the architectures in `feasible`, which searches for `goals`."""
@@ -24,6 +28,18 @@ def _is_maker(part: object) -> TypeGuard[SamplerMaker]:
 
 
 SAMPLERS = Registry("nas.samplers", "sampler", _is_maker)
+
+
+def learns_from_others(name: str) -> bool:
+    """Tell whether the sampler called `name` learns from the trainings of earlier studies.
+
+    Raises:
+        NasError: there is no such sampler, or its package cannot be loaded.
+    """
+    if name.partition(":")[0] == PAIRED_PREFIX:
+        return False
+    make = SAMPLERS.load(name)
+    return bool(getattr(getattr(make, "func", make), "learns_from_others", False))  # of a partial
 
 
 def make_sampler(name: str, feasible: Feasible, goals: Sequence[Objective]) -> Sampler:

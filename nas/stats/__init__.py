@@ -20,6 +20,7 @@ from nas.stats.resampling import (
     quantile,
     share_below,
 )
+from nas.stats.thinning import thinned
 
 __all__ = [
     "CONFIDENCE",
@@ -50,4 +51,5 @@ __all__ = [
     "quantile",
     "share_below",
     "t_reach",
+    "thinned",
 ]

@@ -5,14 +5,13 @@ It is the last resort for a database file that was overwritten in place: what wa
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import sqlalchemy as sa
 
-from nas.store import studies, trials
+from nas.store import borrowed, studies, trials
 from nas.store.database import Database
-from nas.store.database_url import Address, read_address
+from nas.store.database_url import read_address
 from nas.store.schema import ensure
 from nas.study import Study
 
@@ -25,10 +24,10 @@ class Remembered:
     versions: Mapping[str, str]
     uid: str
 
-    def enter(self, connection: sa.Connection, address: Address) -> None:
-        """Add the study and its trials to the database at `address`, which has no study."""
-        studies.create(connection, self.study.spec, self.versions, self.uid)
-        key = studies.find(connection, self.study.spec.name, address).id
+    def enter(self, connection: sa.Connection) -> None:
+        """Add the study, what it borrowed and its trials to a database that has no study."""
+        key = studies.create(connection, self.study.spec, self.versions, self.uid)
+        borrowed.insert(connection, key, self.study.borrowed)
         for trial in self.study.trials:
             trials.insert(connection, key, trial)
         studies.set_state(connection, key, studies.StudyState.INTERRUPTED)
@@ -44,6 +43,6 @@ def rebuild(path: Path, remembered: Mapping[str, Remembered]) -> None:
     try:
         ensure(database, create=True)
         for one in remembered.values():
-            database.write(partial(one.enter, address=database.address))
+            database.write(one.enter)
     finally:
         database.close()

@@ -2,7 +2,6 @@
 
 import contextlib
 import itertools
-import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +13,8 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from nas.errors import NameTakenError, StaleWriteError, StoreError
-from nas.space import BLOCK_KINDS, Architecture
+from nas.space import Architecture
+from nas.store import borrowed as borrowing
 from nas.store import files, housekeeping, spool, studies, trials
 from nas.store.changes import Bookmark, Changes, select_changes
 from nas.store.database import Database, damaged
@@ -85,8 +85,12 @@ class Store(TrialRecord):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def create_study(self, spec: StudySpec, versions: Mapping[str, str]) -> None:
+    def create_study(
+        self, spec: StudySpec, versions: Mapping[str, str], borrowed: Sequence[Trial] = ()
+    ) -> None:
         """Add a new study, with the versions of the libraries that it uses.
+
+        The trainings that it has `borrowed` are frozen with it.
 
         Raises:
             NasError: its name is not allowed.
@@ -94,8 +98,13 @@ class Store(TrialRecord):
         """
         studies.check_name(spec.name)
         uid = secrets.token_hex(8)
+
+        def create(connection: sa.Connection) -> None:
+            key = studies.create(connection, spec, versions, uid)
+            borrowing.insert(connection, key, borrowed)
+
         try:
-            self._database.write(lambda c: studies.create(c, spec, versions, uid))
+            self._database.write(create)
         except StoreError as error:
             if not isinstance(error.__cause__, IntegrityError):
                 raise
@@ -103,8 +112,10 @@ class Store(TrialRecord):
             if row.uid != uid:  # otherwise it is ours: a repeated write that was already committed
                 raise studies.conflict(spec, StudySpec.from_json(row.spec)) from None
 
-    def create_numbered(self, spec: StudySpec, versions: Mapping[str, str]) -> StudySpec:
-        """Add a new study under the first free name: its own, or with -2, -3, … appended.
+    def create_numbered(
+        self, spec: StudySpec, versions: Mapping[str, str], borrowed: Sequence[Trial] = ()
+    ) -> StudySpec:
+        """Add a study as `create_study` does, under its name or with -2, -3, … appended.
 
         Returns the specification with this name. Another process may take a name at any time, so
         that only the insertion itself finds a free one.
@@ -112,7 +123,7 @@ class Store(TrialRecord):
         named = spec
         for number in itertools.count(2):
             with contextlib.suppress(NameTakenError):
-                self.create_study(named, versions)
+                self.create_study(named, versions, borrowed)
                 return named
             named = replace(spec, name=f"{spec.name}-{number}")
         raise AssertionError("numbers do not end")
@@ -334,18 +345,35 @@ class Store(TrialRecord):
         All studies that the same versions of nas, and of the packages that add the block kinds,
         measure like `study` are searched, `study` included; the oldest study first, then by number.
         """
-        mine = self.versions(study)
-        kinds = {space.kind.name for space in self.spec(study).spaces.values()}
-        providers = [provider for kind in kinds if (provider := BLOCK_KINDS.provider(kind))]
-        packages = ["nas", *(name for name, _ in providers)]
+        mine, own = self.versions(study), self.spec(study)
         found = self._database.read(lambda connection: trials.select_complete(connection, arch_id))
         complete = []
         for row, make in found:
-            theirs = json.loads(row.versions)
-            if all(theirs.get(name) == mine.get(name) for name in packages):
+            if not studies.package_differences(own, mine, studies.read_versions(row)):
                 spec = self.spec(row.name)
                 complete.append((spec, make(self._reader(row.name)(row.architecture, row.arch_id))))
         return complete
+
+    def earlier_studies(self, spec: StudySpec, versions: Mapping[str, str]) -> dict[str, list[str]]:
+        """Return what differs in the packages that train `spec`, by name of study, oldest first.
+
+        `versions` are those that train it; a list is empty if a study was trained with the same.
+        """
+        found = self._database.read(studies.all_versions)
+        return {
+            name: studies.package_differences(spec, versions, theirs)
+            for name, theirs in found.items()
+        }
+
+    def borrowed(self, study: str) -> list[Trial]:
+        """Return the trainings that a study borrowed from earlier studies when it was created."""
+
+        def select(connection: sa.Connection) -> list[Trial]:
+            study_id = studies.find(connection, study, self._address).id
+            return borrowing.select(connection, study_id, self._reader(study))
+
+        self.spec(study)  # cached now, because `select` may not open a second transaction
+        return self._database.read(select)
 
     def reports(self, name: str) -> dict[int, dict[str, dict[str, Any]]]:
         """Return the final reports of a study as {trial number: {kind: values}}."""

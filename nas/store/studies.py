@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from nas.errors import NameTakenError, NasError, StoreError
 from nas.metrics import CLASSIFICATION, Metric
+from nas.space import BLOCK_KINDS
 from nas.store.database import now
 from nas.store.database_url import Address
 from nas.store.lease import is_live
@@ -66,8 +67,12 @@ Listed: TypeAlias = dict[int, tuple[tuple[str, int], StudySummary]]  # by id; (u
 
 def create(
     connection: sa.Connection, spec: StudySpec, versions: Mapping[str, str], uid: str
-) -> None:
-    """Add a new study with the identity `uid`; raises an IntegrityError if its name is taken."""
+) -> int:
+    """Add a new study with the identity `uid`, and return its key.
+
+    Raises:
+        IntegrityError: its name is taken.
+    """
     values = {
         "name": spec.name,
         "spec": spec.to_json(),
@@ -75,7 +80,9 @@ def create(
         "uid": uid,
     }
     fresh = {"state": StudyState.RUNNING, "created_at": now(connection), "seq": 1}
-    connection.execute(sa.insert(STUDY).values(**values, **fresh))
+    added = connection.execute(sa.insert(STUDY).values(**values, **fresh))
+    assert added.inserted_primary_key is not None
+    return int(added.inserted_primary_key[0])
 
 
 def is_name(name: str) -> bool:
@@ -296,3 +303,26 @@ def read_versions(row: sa.Row[Any]) -> dict[str, str]:
     """Return the library versions in a study's row."""
     versions: dict[str, str] = json.loads(row.versions)
     return versions
+
+
+def all_versions(connection: sa.Connection) -> dict[str, dict[str, str]]:
+    """Return the library versions of each study by name, oldest first."""
+    rows: sa.Select[Any] = sa.select(STUDY.c.name, STUDY.c.versions)
+    rows = rows.order_by(STUDY.c.created_at, STUDY.c.id)
+    return {row.name: read_versions(row) for row in connection.execute(rows)}
+
+
+def package_differences(
+    spec: StudySpec, mine: Mapping[str, str], theirs: Mapping[str, str]
+) -> list[str]:
+    """Return the versions that differ, as `package: mine, not theirs`, and affect a training.
+
+    They are those of nas, and of the packages that add the block kinds of `spec`.
+    """
+    kinds = {space.kind.name for space in spec.spaces.values()}
+    providers = [provider for kind in kinds if (provider := BLOCK_KINDS.provider(kind))]
+    return [
+        f"{name}: {mine.get(name)}, not {theirs.get(name)}"
+        for name in ("nas", *(name for name, _ in providers))
+        if theirs.get(name) != mine.get(name)
+    ]

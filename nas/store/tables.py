@@ -1,6 +1,7 @@
 """The tables in SQLAlchemy; `migrations` creates them, and a test compares the two.
 
     study ─┬─ lease          the process that runs it: one row, the epoch grows with each holder
+           ├─ borrowed       trainings of earlier studies that its sampler sees from the start
            └─ trial ─┬─ attempt      each start of a trial, its worker and device, its end and why
                      ├─ measurement  one row for each attempt and epoch
                      └─ report       final results on the test split, once for each kind
@@ -125,6 +126,16 @@ LEASE = sa.Table(
     sa.Column("renewed_at", UtcTime, nullable=False),
     sa.Column("expires_at", UtcTime, nullable=False),
     sa.Column("ticks", sa.Double),  # the holder's monotonic clock at the last renewal
+)
+
+BORROWED = sa.Table(
+    "nas_borrowed",
+    METADATA,
+    _parent("study", primary_key=True, autoincrement=False),
+    sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("origin", FreeText, nullable=False),  # study/number as it was at the creation
+    sa.Column("architecture", sa.Text, nullable=False),
+    sa.Column("content", sa.Text, nullable=False),  # JSON: what a sampler sees of it
 )
 
 TRIAL = sa.Table(

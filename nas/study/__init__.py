@@ -1,6 +1,7 @@
 """Studies: trials, rungs, the rules of the search loop, and the ports to other rooms."""
 
 from nas.study.attempts import AttemptEnd, AttemptOutcome, TrialAttempt, repeatable
+from nas.study.borrowing import MOST_BORROWED, borrow, borrowable, finished_trials
 from nas.study.confirmation import Trainings, num_replicates, trainings
 from nas.study.data_identity import UNCHECKED, DataIdentity
 from nas.study.diverging import divergence
@@ -32,6 +33,7 @@ from nas.study.execution import (
 from nas.study.fixed_network import FixedNetwork, NoSampler
 from nas.study.history import seen
 from nas.study.judging import Judging
+from nas.study.learnt import Learnt
 from nas.study.objectives import (
     Objective,
     known_objectives,
@@ -52,7 +54,7 @@ from nas.study.results_folder import (
     sign_folder,
     weights_name,
 )
-from nas.study.reuse import comparable
+from nas.study.reuse import comparable, study_differences, training_differences
 from nas.study.rung_resolutions import check_images, check_resolutions, early_sides
 from nas.study.rungs import Decision, Ladder, default_rungs
 from nas.study.spec import UNCOUNTED, StudySpec
@@ -86,6 +88,7 @@ from nas.study.trial import (
 )
 
 __all__ = [
+    "MOST_BORROWED",
     "NOTE_REPORT",
     "OWNER_FILE",
     "PLAIN",
@@ -111,6 +114,7 @@ __all__ = [
     "Job",
     "Judging",
     "Ladder",
+    "Learnt",
     "Measurement",
     "NoSampler",
     "Objective",
@@ -140,6 +144,8 @@ __all__ = [
     "WorkerPlan",
     "WorkersReady",
     "add_profiles",
+    "borrow",
+    "borrowable",
     "check_images",
     "check_resolutions",
     "checkpoint_folder",
@@ -152,6 +158,7 @@ __all__ = [
     "failure_reason",
     "file_sha256",
     "find_file",
+    "finished_trials",
     "folder_owner",
     "folder_size",
     "ignore_event",
@@ -170,6 +177,8 @@ __all__ = [
     "repeatable",
     "seen",
     "sign_folder",
+    "study_differences",
+    "training_differences",
     "trainings",
     "trial_notes",
     "weights_name",

@@ -3,6 +3,9 @@
 A proposal depends only on the finished trials and on which other trials are running: not on their
 progress, nor on where or how often they were started. So a study with several workers that is
 replayed from its store gives the same proposals.
+
+Trainings that are borrowed from earlier studies come first. They were frozen when the study was
+created, so that a replay sees the same ones.
 """
 
 from collections.abc import Sequence
@@ -10,15 +13,34 @@ from collections.abc import Sequence
 from nas.study.trial import Trial, TrialState
 
 
-def seen(trials: Sequence[Trial]) -> list[Trial]:
+def seen(trials: Sequence[Trial], borrowed: Sequence[Trial] = ()) -> list[Trial]:
     """Return what a sampler sees of `trials`, by number; without further seeds of candidates.
 
-    A finished trial is unchanged. A running one is shown as WAITING, without measurements.
+    A finished trial is unchanged. A running one is shown as WAITING, without measurements. The
+    `borrowed` trainings come first, without those that a trial of the study repeats.
     """
-    return [
+    own = [
         trial if trial.state.finished else _pending(trial)
         for trial in trials
         if trial.replicate_of is None
+    ]
+    return [*_unrepeated(borrowed, own), *own] if borrowed else own
+
+
+def _unrepeated(borrowed: Sequence[Trial], own: Sequence[Trial]) -> list[Trial]:
+    """Return the borrowed trainings of which no finished trial in `own` is the same training.
+
+    Equal trainings with equal seeds have equal results; a sampler must not count one twice.
+    """
+    reached = {
+        (trial.arch_id, trial.seed): trial.last.epoch
+        for trial in own
+        if trial.state.finished and trial.last is not None
+    }
+    return [
+        trial
+        for trial in borrowed
+        if trial.last is None or reached.get((trial.arch_id, trial.seed), 0) < trial.last.epoch
     ]
 
 

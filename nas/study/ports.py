@@ -61,6 +61,10 @@ class StudyStore(Protocol):
         """
         ...
 
+    def borrowed(self, study: str) -> list[Trial]:
+        """Return the trainings of earlier studies that were borrowed when `study` was created."""
+        ...
+
     def weights_file(self, study: str, trial: Trial) -> Path | None:
         """Return the path of a trial's weights; None if it has none, or they are missing."""
         ...

@@ -10,7 +10,7 @@ reused: a failed one may have failed because of its seed or machine, and a stopp
 value.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,11 +24,33 @@ Found = Sequence[tuple[StudySpec, Trial]]
 
 def comparable(mine: StudySpec, theirs: StudySpec, architecture: Architecture) -> bool:
     """Tell whether both studies train `architecture` in the same way."""
-    if architecture.space not in theirs.spaces or not _same_images(mine, theirs):
-        return False
-    if _skeleton(mine, architecture) != _skeleton(theirs, architecture):
-        return False
-    return _training(mine) == _training(theirs) and _same_strides(mine, theirs, architecture)
+    return next(training_differences(mine, theirs, architecture), None) is None
+
+
+def training_differences(
+    mine: StudySpec, theirs: StudySpec, architecture: Architecture
+) -> Iterator[str]:
+    """Yield what differs in how both studies train `architecture`, as `name: mine, not theirs`."""
+    yield from study_differences(mine, theirs)
+    name = architecture.space
+    if name not in mine.spaces or name not in theirs.spaces:
+        yield f"space: {','.join(mine.spaces)}, not {','.join(theirs.spaces)}"
+    elif _skeleton(mine, architecture) != _skeleton(theirs, architecture):
+        yield f"space: {name} was edited"
+    elif not _same_strides(mine, theirs, architecture):
+        yield "strides: others"
+
+
+def study_differences(mine: StudySpec, theirs: StudySpec) -> Iterator[str]:
+    """Yield what differs in how both studies train any network, as `name: mine, not theirs`."""
+    own, other = _training(mine), _training(theirs)
+    for name, value in own.items():
+        if value != other.get(name):
+            yield f"{name}: {_shown(value)}, not {_shown(other.get(name))}"
+    if _recipe(mine) != _recipe(theirs):
+        yield f"recipe: {_recipe_difference(mine, theirs)}"
+    if not _same_images(mine, theirs):
+        yield "data: other images"
 
 
 def reusable(
@@ -108,15 +130,43 @@ def _same_images(mine: StudySpec, theirs: StudySpec) -> bool:
     return mine.data_dir is None and theirs.data_dir is None
 
 
-def _training(spec: StudySpec) -> tuple[object, ...]:
-    settings = spec.recipe.partition("\n")[2] if spec.recipe.startswith("# ") else spec.recipe
-    deployment = (str(spec.deployment), spec.classes)
-    images = (spec.image_size, spec.skip_corrupt)
-    data = (spec.task, spec.metrics, spec.limit, spec.seed, *images)
-    cycles = 'rungs = "complete"' in settings.splitlines()
+def _training(spec: StudySpec) -> dict[str, object]:
+    """Return the settings of a training by name, without those of the recipe."""
+    cycles = 'rungs = "complete"' in _recipe(spec)
     shaped = cycles or bool(spec.resolutions)  # the training itself changes at a rung
-    rungs = spec.rungs if shaped else spec.rungs[-1:]
-    return (*deployment, *data, settings, rungs, spec.resolutions)
+    schedule = {"rungs": spec.rungs} if shaped else {"epochs": spec.ladder.max_epochs}
+    return {
+        "task": spec.task,
+        "metrics": spec.metrics,
+        **schedule,
+        "input": str(spec.deployment),
+        "classes": spec.classes,
+        "limit": spec.limit,
+        "image size": spec.image_size,
+        "skip corrupt": spec.skip_corrupt,
+        "resolutions": spec.resolutions,
+        "seed": spec.seed,  # of the validation split
+    }
+
+
+def _recipe(spec: StudySpec) -> list[str]:
+    """Return the lines of the recipe, without its name."""
+    named = spec.recipe.startswith("# ")
+    return (spec.recipe.partition("\n")[2] if named else spec.recipe).splitlines()
+
+
+def _recipe_difference(mine: StudySpec, theirs: StudySpec) -> str:
+    """Return the names of two recipes, or the lines of which the other has none."""
+    names = [spec.recipe.partition("\n")[0].removeprefix("# ") for spec in (mine, theirs)]
+    if names[0] != names[1]:
+        return f"{names[0]}, not {names[1]}"
+    own, other = _recipe(mine), _recipe(theirs)
+    lines = [line for line in own if line not in other]
+    return ", ".join(lines or [f"without {line}" for line in other if line not in own])
+
+
+def _shown(value: object) -> str:
+    return ",".join(map(str, value)) or "none" if isinstance(value, tuple) else str(value)
 
 
 def _is_kept(trial: Trial, weights: Path | None) -> bool:

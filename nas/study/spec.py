@@ -26,6 +26,7 @@ from nas.space import (
 from nas.study.data_identity import DataIdentity
 from nas.study.fixed_network import FixedNetwork
 from nas.study.judging import Judging
+from nas.study.learnt import Learnt
 from nas.study.objectives import Objective, objective
 from nas.study.real_training import RealTraining
 from nas.study.rungs import Ladder
@@ -65,6 +66,7 @@ class StudySpec:
     `stride_rule` applies (`nas.space.strides`). `task_input` is the image size at the beginning of
     the study, `data` identifies these images; both are None in studies of earlier versions.
     `metrics` are the names of what the task measures on a split; the first one is reported.
+    `learnt` says from which earlier studies the sampler has trainings (`nas.study.borrowing`).
 
     A study with `networks` searches nothing: it trains the first `num_trials` of them, and the
     others as references, each with the seeds `first_seed`, `first_seed` + 1, … (`nas train`).
@@ -114,6 +116,7 @@ class StudySpec:
     teachers: tuple[str, ...] = ()
     teach: bool = False
     real: RealTraining | None = None
+    learnt: tuple[Learnt, ...] = ()
 
     @cached_property
     def spaces(self) -> dict[str, SearchSpace]:
@@ -300,6 +303,7 @@ class StudySpec:
         fields["data"] = DataIdentity.from_json(fields.get("data"))
         fields["real"] = RealTraining.of(fields.get("real"))
         fields["networks"] = tuple(map(FixedNetwork.of, fields.get("networks", ())))
+        fields["learnt"] = tuple(Learnt(**part) for part in fields.get("learnt", ()))
         return cls(**fields)
 
     def differences(self, other: "StudySpec") -> list[str]:
@@ -310,5 +314,7 @@ class StudySpec:
             if key not in _TEXTS
             else f"{key}: {_TEXTS[key]}"
             for key in mine
-            if mine[key] != theirs[key] and (key != "data" or (self.data and other.data))
+            if mine[key] != theirs[key]
+            and (key != "data" or (self.data and other.data))
+            and key != "learnt"  # no setting: it depends on the other studies of the database
         ]

@@ -70,6 +70,7 @@ class Study:
         self._store = store
         self._sampler = sampler
         self._trials = {trial.number: trial for trial in store.trials(spec.name)}
+        self.borrowed = [] if spec.networks else store.borrowed(spec.name)
         self._confirming: list[int] | None = None
         self._time_limit = TimeLimit(spec.time_limit, self.trials, clock)
         self.exhausted = store.exhausted(spec.name)
@@ -317,7 +318,7 @@ class Study:
             return None
         if self.spec.networks:
             return self._new(self.spec.fixed[len(self.candidates)].architecture)
-        number, history = len(self._trials), seen(self.trials)
+        number, history = len(self._trials), seen(self.trials, self.borrowed)
         taken = {trial.arch_id for trial in self.candidates}
         for proposal in range(_PROPOSALS):
             proposed = self._sampler.propose(history, number, self._rng(number, proposal))
@@ -375,7 +376,7 @@ class Study:
         if self.spec.confirm == 0 or not self._searched():
             return []
         if self._confirming is None:  # equal at every resume, because all candidates have ended
-            believed = self._sampler.believe(seen(self.trials))
+            believed = self._sampler.believe(seen(self.trials, self.borrowed))
             self._confirming = confirm.chosen(self.spec, self.trials, believed)
         return self._confirming
 

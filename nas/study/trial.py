@@ -135,6 +135,9 @@ class Trial:
     reuses; such a trial was never started. A further training of a candidate or reference with
     another seed has its number in `replicate_of`, and its own count 1, 2, … in `replicate`; it is
     not a candidate.
+
+    `borrowed` is the `study/number` of a training that an earlier study made: a sampler learns from
+    it, but it belongs to no trial of this study (`nas.study.borrowing`). Its number is negative.
     """
 
     number: int
@@ -159,6 +162,7 @@ class Trial:
     origin: str | None = None
     replicate_of: int | None = None
     replicate: int = 0
+    borrowed: str | None = None
 
     @property
     def arch_id(self) -> str:
@@ -167,8 +171,8 @@ class Trial:
 
     @property
     def candidate(self) -> bool:
-        """Whether the trial can win: it is not a reference and not a further seed."""
-        return self.reference is None and self.replicate_of is None
+        """Whether the trial can win: it is no reference, no further seed and not borrowed."""
+        return self.reference is None and self.replicate_of is None and self.borrowed is None
 
     @property
     def reused(self) -> str | None:

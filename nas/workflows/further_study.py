@@ -87,6 +87,7 @@ def _trained(
         reference_point=(spec.reported.worst, 1.0),
         teach=False,
         real=None,
+        learnt=(),
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from nas.cost import Constraint, CostModel
 from nas.errors import NasError, NoEffectError
 from nas.metrics import CLASSIFICATION, Metric
+from nas.samplers import learns_from_others
 from nas.space import SearchSpace, parse_input
 from nas.study import (
     TASKS,
@@ -30,6 +31,7 @@ def check_request(request: SearchRequest) -> None:
         NasError: a setting cannot be used.
     """
     _check_words(request)
+    _check_learning(request)
     if request.rungs or request.epochs:
         _eta(request, request.rungs or default_rungs(request.epochs or 1))
     task = request.task or ("folder" if request.data else "digits")
@@ -44,6 +46,14 @@ def _check_words(request: SearchRequest) -> None:
         parse_input(request.input)
     for name in request.usual_objectives:
         objective(name)
+
+
+def _check_learning(request: SearchRequest) -> None:
+    """Refuse settings of what a sampler learns beforehand if it learns nothing."""
+    named = "learn_from" if request.learn_from else "" if request.learn else "learn"
+    if named and not learns_from_others(request.sampler):
+        why = f"the sampler {request.sampler} does not learn from other studies"
+        raise NoEffectError(named, why, f"Leave {{{named}}} out, or give another {{sampler}}.")
 
 
 def plan_study(request: SearchRequest, on_event: events.Watcher = events.ignore) -> StudySpec:

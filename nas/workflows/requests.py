@@ -60,13 +60,15 @@ class SearchRequest(
     `data` is given, otherwise cifar10 with a GPU and digits without. `trials` None is 24, or
     unlimited with `time`: a span such as 1h30m, or seconds. `epochs` None are the recipe's, empty
     `rungs` a ninth, a third and all of them. `resolutions` are image sides in pixels up to each
-    rung. `eta` None is 3. Default `objectives` are the top-1 error and the multiply-adds, or the
-    latency if the first budget limits it. `input` (such as 3x224x224), `classes` and `strides`
-    replace those of the space at deployment, `task_strides` those on the images of the task. With
-    `teach` the confirmed networks are trained once more, taught by the best ones of the study.
-    With `confirm_recipe` the training of the search is a short schedule: the confirmed networks and
-    the references are trained by this recipe, for its epochs, on images of `confirm_size` (None:
-    the task's own) instead of by that of the search.
+    rung. `eta` None is 3. The sampler learns from comparable trainings of earlier studies of the
+    database, or only of the studies `learn_from`, or of none if `learn` is false. Default
+    `objectives` are the top-1 error and the multiply-adds, or the latency if the first budget
+    limits it. `input` (such as 3x224x224), `classes` and `strides` replace those of the space at
+    deployment, `task_strides` those on the images of the task. With `teach` the confirmed networks
+    are trained once more, taught by the best ones of the study. With `confirm_recipe` the training
+    of the search is a short schedule: the confirmed networks and the references are trained by this
+    recipe, for its epochs, on images of `confirm_size` (None: the task's own) instead of by that of
+    the search.
     """
 
     budgets: tuple[str, ...] = ()
@@ -89,6 +91,8 @@ class SearchRequest(
     seed: int = 0
     published: bool = True
     reuse: bool = True
+    learn_from: tuple[str, ...] = ()
+    learn: bool = True
     confirm: int = 3
     seeds: int = 3
     proxies: bool = False
@@ -121,6 +125,8 @@ class SearchRequest(
         else:
             again = "Leave {teach} out, and teach a confirmed network: nas train STUDY --teacher …"
             yield NoEffectError("teach", "{confirm_recipe} is another training", again)
+        if not self.learn:
+            yield NoEffectError("learn_from", "{learn} turns learning off", "Leave out one.")
         yield from unused_images(self.task, self.data)
         yield from unused_latency(self.budgets, self.objectives)
 

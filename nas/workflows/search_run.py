@@ -29,6 +29,7 @@ from nas.study import (
     reason_of,
 )
 from nas.workflows import events
+from nas.workflows.earlier_studies import borrow_history
 from nas.workflows.failed_trials import check_repeatable, none_complete
 from nas.workflows.loader_checks import check_task_loaders
 from nas.workflows.package_versions import study_versions
@@ -82,7 +83,7 @@ def search(
     check_request(request)
     check_task_loaders(run.loaders, request.task)
     with planned(request, run, on_event) as ready, open_to_run(db, on_event) as store:
-        spec = enter(store, ready, request.study, run)
+        spec = enter(store, ready, request.study, run, request)
         return finish(store, ready.named(spec), run, on_event)
 
 
@@ -131,13 +132,29 @@ def resume(
             return finish(store, preflight(spec, run), run, on_event, retry_failed=retry_failed)
 
 
-def enter(store: Store, ready: "Preflight", name: str | None, run: RunRequest) -> StudySpec:
-    """Create a new study with the given `name`, or with the first free default name."""
+def enter(
+    store: Store,
+    ready: "Preflight",
+    name: str | None,
+    run: RunRequest,
+    learning: SearchRequest | None = None,
+) -> StudySpec:
+    """Create a new study with the given `name`, or with the first free default name.
+
+    It learns from earlier studies as `learning` says; without it from none.
+
+    Raises:
+        NasError: the name cannot be used, or nothing can be learnt from a study that was named.
+    """
     spec = ready.new_spec
+    versions, borrowed = study_versions(spec), list[Trial]()
+    if learning is not None and ready.feasible is not None:
+        borrowed, learnt = borrow_history(store, spec, ready.feasible, versions, learning)
+        spec = replace(spec, learnt=learnt)
     if name is None:
-        return store.create_numbered(spec, study_versions(spec))
+        return store.create_numbered(spec, versions, borrowed)
     with resumable(store, name, run, NameTakenError):
-        store.create_study(spec, study_versions(spec))
+        store.create_study(spec, versions, borrowed)
     return spec
 
 

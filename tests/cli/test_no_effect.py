@@ -28,6 +28,7 @@ CALLS = [
     ("search", {**BUDGET, "task": "digits", "skip_corrupt": True}, "skip_corrupt"),
     ("search", {**BUDGET, "task": "cifar10", "skip_corrupt": True}, "skip_corrupt"),
     ("search", {**BUDGET, "task": "digits", "run": {"loaders": 2}}, "loaders"),
+    ("search", {**BUDGET, "sampler": "random", "learn_from": "s"}, "learn_from"),
     ("compare-spaces", {**BUDGET, "task": "digits", "data": "d"}, "data"),
     ("compare-spaces", {**BUDGET, "task": "digits", "run": {"loaders": 2}}, "loaders"),
     ("count", {"arch": "igcv3-w", "db": "x.db"}, "db"),
@@ -39,6 +40,9 @@ RESUME = ["resume", "s"]
 STORED = ["compare-spaces", "--study", "s"]
 IDLE = [
     ([*SEARCH, "--confirm", "0", "--seeds", "3"], "--seeds"),  # typed, though the default
+    ([*SEARCH, "--learn-from", "s", "--no-learn"], "--learn-from"),
+    ([*SEARCH, "--sampler", "random", "--no-learn"], "--no-learn"),
+    ([*SEARCH, "--sampler", "matched", "--no-learn"], "--no-learn"),
     (["space", "igcv3", "--latency-threads", "2"], "--latency-threads"),
     (["space", "igcv3", "--budget", "300M-flops", "--latency-runtime", "torch"], "--latency-run"),
     (["count", "s", "--trial", "1", "--space", "mobilenetv2"], "--space"),

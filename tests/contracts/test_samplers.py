@@ -1,5 +1,6 @@
 """Every sampler proposes members within the budget; `nas.testing.check_sampler` has the rest."""
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -10,10 +11,11 @@ from nas.cost.budget import Constraint, admits, parse_budgets
 from nas.cost.model import CostModel
 from nas.errors import NasError
 from nas.feasible import FeasibleSpace
-from nas.samplers import SAMPLERS, make_sampler
+from nas.samplers import SAMPLERS, learns_from_others, make_sampler
 from nas.space.architecture import Architecture
 from nas.space.file import load_space
 from nas.stats.pareto import hypervolume
+from nas.study import Ladder, borrow
 from nas.study.objectives import objective
 from nas.study.trial import Trial, TrialState
 from tests.classified import classified
@@ -116,3 +118,69 @@ def test_a_budget_that_one_architecture_meets_is_exhausted_not_looped() -> None:
 def test_unknown_sampler_is_refused() -> None:
     with pytest.raises(NasError, match="oracle"):
         make_sampler("oracle", feasible_space(()), FRONT)
+
+
+# --- Trainings of earlier studies ----------------------------------------------------------------
+
+HIGHER = parse_budgets(["400M-flops"])
+
+
+@cache
+def lent(number: int, budget: tuple[Constraint, ...] = HIGHER) -> tuple[Trial, ...]:
+    """Return trainings of networks within `budget`, as a study under another one borrows them."""
+    drawn = feasible_space(budget).sample_many(np.random.default_rng(5), number)
+    trials = [finished(n, a) for n, a in enumerate(drawn)]
+    found = [("earlier", trial) for trial in trials]
+    return tuple(borrow(found, Ladder((1, 3, 9), 3), FRONT, feasible_space(BUDGETS["one"]))[0])
+
+
+def proposed(name: str, borrowed: Sequence[Trial], count: int) -> list[Architecture]:
+    """Return the proposals of one search under the budget `one` that sees `borrowed`."""
+    sampler = make_sampler(name, feasible_space(BUDGETS["one"]), FRONT)
+    history: list[Trial] = []
+    for number in range(count):
+        rng = np.random.default_rng([0, number])
+        architecture = sampler.propose([*borrowed, *history], number, rng)
+        assert architecture is not None
+        history.append(finished(number, architecture))
+    believed = sampler.believe([*borrowed, *history])
+    assert set(believed) == set(range(count))
+    return [trial.architecture for trial in history]
+
+
+def test_samplers_learn_from_others_unless_they_ignore_measurements(name: str) -> None:
+    ignoring = {"random", "matched"} | {each for each in SAMPLERS.names() if ":" in each}
+    assert learns_from_others(name) == (name not in ignoring)
+
+
+@pytest.mark.parametrize("name", ["predictor", "evolution", "tpe", "nsga2", "nsga3"])
+def test_what_was_borrowed_changes_no_more_than_what_comes_after_four_starts(name: str) -> None:
+    within = lent(40, BUDGETS["one"])
+    fresh, learnt = proposed(name, (), 8), proposed(name, within, 8)
+    assert fresh[:4] == learnt[:4]
+    assert fresh[4:] != learnt[4:]
+    assert proposed(name, within, 8) == learnt
+    assert all(admits(BUDGETS["one"], COSTS.cost(architecture)) for architecture in learnt)
+
+
+def test_few_borrowed_trainings_replace_as_many_starts() -> None:
+    fresh, learnt = proposed("predictor", (), 9), proposed("predictor", lent(2), 9)
+    assert fresh[:6] == learnt[:6]
+    assert fresh[6] != learnt[6]
+
+
+def test_a_network_of_an_earlier_study_is_proposed_if_nothing_better_is_known() -> None:
+    """The best of 60 trainings within the budget is among the first proposals after the starts."""
+    borrowed = lent(60, BUDGETS["one"])
+    best = min(borrowed, key=lambda trial: trial.value("top1_error") or 1.0)
+    found = proposed("predictor", borrowed, 10)
+    errors = [finished(0, architecture).value("top1_error") or 1.0 for architecture in found]
+    assert min(errors[4:]) <= (best.value("top1_error") or 0.0)
+
+
+def test_trainings_over_the_budget_alone_end_no_search() -> None:
+    only_over = [
+        trial for trial in lent(200) if not admits(BUDGETS["one"], COSTS.cost(trial.architecture))
+    ]
+    assert only_over
+    assert len(proposed("evolution", only_over, 12)) == len(proposed("predictor", only_over, 12))

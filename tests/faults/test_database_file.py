@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from nas.errors import DatabaseLostError, NasError
 from nas.store import open_store
 from tests.cli.runner import NAS, run_nas
 from tests.conftest import ROOT
-from tests.studies import small_spec
+from tests.studies import complete_trial, small_spec
 
 Deed = Callable[[Path, Path], None]
 TRIALS = 12
@@ -72,7 +73,7 @@ def rename(path: Path, _other: Path) -> None:
     path.rename(path.with_name("away.db"))
 
 
-def replace(path: Path, other: Path) -> None:
+def put_in_place(path: Path, other: Path) -> None:
     shutil.copy(other, path.with_name("new.db"))
     path.with_name("new.db").replace(path)
 
@@ -121,7 +122,8 @@ def begin(drivers: list[Driver], path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "deed", [delete, delete_with_logs, rename, replace, link_elsewhere, overwrite, delete_folder]
+    "deed",
+    [delete, delete_with_logs, rename, put_in_place, link_elsewhere, overwrite, delete_folder],
 )
 def test_every_record_of_a_lost_file_is_rescued(
     tmp_path: Path, other: Path, drivers: list[Driver], deed: Deed
@@ -194,7 +196,11 @@ def test_other_content_of_any_size_is_noticed_and_the_running_study_rescued(
 ) -> None:
     path = tmp_path / "nas.db"
     with open_store(str(path)) as store:  # in the file, not only in the log
-        store.create_study(small_spec(num_trials=TRIALS, published=False, confirm=0), {"nas": "a"})
+        spec = small_spec(num_trials=TRIALS, published=False, confirm=0)
+        trained = complete_trial(0, 0.5, architecture=spec.space.published[0].architecture)
+        lent = [replace(trained, number=-1, borrowed="earlier/0")]
+        store.create_study(spec, {"nas": "a"}, lent)
+        borrowed = store.borrowed("study")
     with closing(sqlite3.connect(other)) as connection:
         connection.execute("CREATE TABLE further (text)")
         connection.executemany("INSERT INTO further VALUES (?)", [("x" * 3000,)] * rows)
@@ -211,6 +217,7 @@ def test_other_content_of_any_size_is_noticed_and_the_running_study_rescued(
     with open_store(str(copy_named_in(error))) as store:
         assert sum(trial.state.finished for trial in store.trials("study")) >= 4
         assert [study.name for study in store.studies()] == ["study"]
+        assert store.borrowed("study") == borrowed != []
 
 
 def test_other_programs_may_write_the_same_file(tmp_path: Path, drivers: list[Driver]) -> None:

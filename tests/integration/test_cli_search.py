@@ -215,7 +215,7 @@ def test_the_best_are_trained_again_and_the_winner_has_the_best_mean(plain: Sear
 
 
 def test_another_search_reuses_what_was_measured(plain: Searched) -> None:
-    words = search_words(*SETTINGS, "--study", "second", "--results", "second")
+    words = search_words(*SETTINGS, "--study", "second", "--results", "second", "--no-learn")
     done = call_here(plain.directory, *words)
     assert (done.code, done.err) == (0, "")
     trials = stored(plain.database, "second")
@@ -229,6 +229,36 @@ def test_another_search_reuses_what_was_measured(plain: Searched) -> None:
     shown = call_here(plain.directory, "show", "second").out
     assert shown.count(f"reused from {STUDY}#") == len(complete)
     assert (plain.directory / "second" / "second" / "best" / "network.onnx").is_file()
+    assert "learnt beforehand" not in done.out + shown
+
+
+def test_a_search_learns_from_another_under_any_budget(cluster: None, plain: Searched) -> None:
+    words = ["search", "--space", "my space.toml", "--budget", "1M-flops", *SETTINGS]
+    learning = ["--learn-from", STUDY, "--study", "third", "--results", "third"]
+    done = call_here(plain.directory, *words, *learning)
+    assert (done.code, done.err) == (0, "")
+    searched = [t for t in plain.trials.values() if t.replicate_of is None]
+    assert f"learnt beforehand: {len(searched)} trainings of {STUDY}\n" in done.out
+    shown = call_here(plain.directory, "show", "third").out
+    assert re.search(rf"\nlearnt +{len(searched)} trainings of {STUDY}\n", shown)
+    record = json.loads(call_here(plain.directory, "show", "third", "--json").out)
+    assert record["study"]["learnt"] == [
+        {"study": STUDY, "trainings": len(searched), "of": len(searched)}
+    ]
+    trials = stored(plain.database, "third")
+    assert sum(trial.candidate for trial in trials.values()) == 5
+    assert all(t.cost.madds <= 1_000_000 for t in trials.values() if t.candidate)
+
+
+def test_a_study_without_a_comparable_training_is_refused_with_what_differs(
+    cluster: None, plain: Searched
+) -> None:
+    words = search_words("--trials", "5", "--rungs", "1,3", "--seed", "5", "--learn-from", STUDY)
+    done = call_here(plain.directory, *words)
+    differ = "epochs: 3, not 2; seed: 5, not 4"
+    assert (done.code, f"nothing can be learnt from {STUDY}: {differ}" in done.err) == (2, True)
+    done = call_here(plain.directory, *search_words("--learn-from", "nobody"))
+    assert (done.code, "there is no study 'nobody'" in done.err) == (4, True)
 
 
 @pytest.mark.postgres

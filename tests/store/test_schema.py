@@ -161,6 +161,7 @@ def test_a_database_of_the_first_schema_keeps_its_trials(
     with open_store(store_url) as store:
         assert store.spec("small") == spec
         (kept,) = store.trials("small")
+        assert store.borrowed("small") == []
         assert store.studies()[0].best == 0.25
     (measured,) = kept.measurements
     assert measured.metrics == {"top1_error": 0.25, "loss": pytest.approx(nan, nan_ok=True)}
@@ -212,7 +213,7 @@ def test_attempts_of_an_earlier_version_stay_and_their_trials_can_be_repeated(
 def _spec_of_the_first_schema(spec: StudySpec) -> str:
     """Return a specification as it was written then: without reuse, confirmation and scores."""
     fields = json.loads(spec.to_json())
-    for name in ("reuse", "confirm", "seeds", "proxies", "block", "metrics"):
+    for name in ("reuse", "confirm", "seeds", "proxies", "block", "metrics", "learnt"):
         fields.pop(name, None)
     return json.dumps(fields)
 

@@ -1,7 +1,8 @@
 """The pool: the candidates for an acquisition function, all within the budget.
 
 Exact draws from the whole feasible space and from the band under the ceiling are renewed now and
-then. Children of the best trials, by mutation and crossover, are made for each proposal.
+then. Children of the best trials, by mutation and crossover, are made for each proposal. Networks
+that earlier studies have trained are candidates too.
 """
 
 from collections.abc import Callable, Sequence
@@ -60,14 +61,16 @@ class CandidatePool:
         taken: set[str],
         asked: int,
         rng: np.random.Generator,
+        known: Sequence[Architecture] = (),
     ) -> Candidates | None:
-        """Return the exact draws, then the children of `parents`, without those in `taken`.
+        """Return the exact draws, then children of `parents`, then `known`, all not in `taken`.
 
         None if there are none.
         """
         drawn = self._exact(asked)
-        children = [c for c in self.children(parents, asked, rng) if c not in drawn.members]
-        fresh = [child for child in children if child.arch_id not in taken]
+        further = dict.fromkeys((*self.children(parents, asked, rng), *known))
+        fresh = [each for each in further if each not in drawn.members]
+        fresh = [each for each in fresh if each.arch_id not in taken]
         found = None if drawn.candidates is None else drawn.candidates.without(taken)
         if not fresh:
             return found if found and found.architectures else None

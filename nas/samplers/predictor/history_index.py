@@ -14,15 +14,17 @@ from nas.study import Objective, Trial, TrialState
 class Seen:
     """The contents of one history.
 
-    `asked` counts the candidates, `done` the COMPLETE ones; `taken` are the architectures of all
-    candidates. `finished` are the trials to learn from, with the last `losses` of the first
-    uncertain goal and the shares of the ceiling that they have `used`; `pending` are not finished.
-    No result can come before the end of the first `settled` of the finished ones.
+    `asked` counts the candidates, `done` the COMPLETE ones and complete borrowed trainings; `taken`
+    are the architectures of all candidates, `borrowed` the trainings of earlier studies. `finished`
+    are the trials to learn from, with the last `losses` of the first uncertain goal and the shares
+    of the ceiling that they have `used`; `pending` are not finished. No result can come before the
+    end of the first `settled` of the finished ones.
     """
 
     asked: int
     done: int
     taken: set[str]
+    borrowed: list[Trial]
     finished: list[Trial]
     pending: list[Trial]
     losses: Floats
@@ -41,11 +43,13 @@ class HistoryIndex:
         """Return the contents of `history`: the finished trials at its beginning, then the rest."""
         settled = next((i for i, t in enumerate(history) if not t.state.finished), len(history))
         asked = [trial for trial in history if trial.candidate]
+        borrowed = [trial for trial in history if trial.borrowed is not None]
         useful = [trial for trial in history if _useful(trial)]
         return Seen(
             asked=len(asked),
-            done=sum(trial.state is TrialState.COMPLETE for trial in asked),
+            done=sum(trial.state is TrialState.COMPLETE for trial in (*asked, *borrowed)),
             taken={trial.arch_id for trial in asked},
+            borrowed=borrowed,
             finished=useful,
             pending=[trial for trial in history[settled:] if not trial.state.finished],
             losses=np.array([self._loss(trial) for trial in useful]),

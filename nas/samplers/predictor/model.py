@@ -14,12 +14,11 @@ from nas.samplers.predictor.acquisition import (
 )
 from nas.samplers.predictor.features import Features, Floats, Ints
 from nas.samplers.predictor.gaussian_process import PRIOR, Rows, Surrogate, fit
-from nas.stats import hypervolume
+from nas.stats import hypervolume, thinned
 
 MOST = 300  # rows of a surrogate: its time grows with their cube
 _FIT_MOST = 200
 _FEWEST_TO_FIT = 6
-_STRATA = 12
 _CONTENDERS = 24
 
 
@@ -82,11 +81,13 @@ class Model:
         observed: Mapping[int, GoalObservations],
         pending: Ints,
         kernels: Mapping[int, Floats] | None = None,
+        ours: NDArray[np.bool_] | None = None,
     ) -> "Posterior":
         """Return the posterior given `observed` (by goal) and the `pending` points.
 
         `kernels` are parameters from the method of that name, fitted to other points of the space;
-        by default they are fitted to these points.
+        by default they are fitted to these points. A gain is one over the points `ours`, by default
+        over all.
         """
         scale = _Scale.of(self._features, points)
         believed, learnt = points.known.copy(), {}
@@ -107,7 +108,7 @@ class Model:
                 index = np.concatenate([seen.index, pending])
                 surrogate = Surrogate(rows.take(index), values, noise, theta)
             learnt[goal] = index, surrogate
-        return Posterior(scale, believed, learnt)
+        return Posterior(scale, believed, learnt, ours)
 
     def kernels(
         self, points: Points, observed: Mapping[int, GoalObservations]
@@ -133,9 +134,12 @@ class Posterior:
         scale: "_Scale",
         believed: Floats,
         learnt: Mapping[int, tuple[Ints, Surrogate]],
+        ours: NDArray[np.bool_] | None,
     ) -> None:
-        """Store the surrogates by goal, each with the indices of its points."""
+        """Store the surrogates by goal, each with the indices of its points; see `Model.learn`."""
         self.believed = believed
+        everything = ours is None or not ours.any()
+        self._ours = np.ones(len(believed), dtype=bool) if everything else np.array(ours)
         self._scale, self._learnt = scale, learnt
         self._asked: tuple[Points, Rows] | None = None
 
@@ -149,7 +153,9 @@ class Posterior:
         rows = self._candidates(candidates)
         mean, deviation = surrogate.predict(rows)
         believed = self.believed[index, goal]
-        best = np.argsort(believed, kind="stable")[:_CONTENDERS]
+        order = np.argsort(believed, kind="stable")
+        ours = order[self._ours[index[order]]]
+        best = (ours if len(ours) else order)[:_CONTENDERS]
         shared, levels = surrogate.covariance(rows, best), believed[best]
         improvement = expected_improvement(float(levels[0]), mean, deviation)
         return improvement + knowledge_gradient(mean, deviation, shared, levels, surrogate.noise)
@@ -162,12 +168,12 @@ class Posterior:
         `ceiling` bounds the known loss. With more than two goals, or two uncertain ones, it is the
         expected improvement along one random direction, as a share of the range of the losses.
         """
-        predicted = self.predict(candidates)
-        num_goals = self.believed.shape[1]
+        predicted, trained = self.predict(candidates), self.believed[self._ours]
+        num_goals = trained.shape[1]
         if num_goals == 2 and len(predicted) == 1:
             goal, (mean, deviation) = next(iter(predicted.items()))
             other = 1 - goal
-            front = self.believed[:, [other, goal]]
+            front = trained[:, [other, goal]]
             top = float(front[:, 0].max()) if ceiling is None else ceiling
             reference = np.array([top, front[:, 1].max()])
             cost = candidates.known[:, other]
@@ -176,7 +182,7 @@ class Posterior:
         means, deviations = candidates.known.copy(), np.zeros_like(candidates.known)
         for goal, (mean, deviation) in predicted.items():
             means[:, goal], deviations[:, goal] = mean, deviation
-        return expected_scalar_improvement(means, deviations, self.believed, rng)
+        return expected_scalar_improvement(means, deviations, trained, rng)
 
     def predict(self, candidates: Points) -> dict[int, tuple[Floats, Floats]]:
         """Return mean and deviation, each (n,), of every uncertain goal of `candidates`."""
@@ -230,21 +236,5 @@ def _subset(seen: GoalObservations, profile: Floats) -> GoalObservations:
     """Return at most MOST observations."""
     count = len(seen.index)
     cost = profile[seen.index, 0] if profile.shape[1] else np.arange(count, dtype=float)
-    keep = thinned(seen.values, cost)
+    keep = thinned(seen.values, cost, MOST)
     return GoalObservations(seen.index[keep], seen.values[keep], seen.noise[keep])
-
-
-def thinned(values: Floats, cost: Floats) -> Ints:
-    """Return at most MOST positions: the best in each cost stratum, and others evenly."""
-    count = len(values)
-    if count <= MOST:
-        return np.arange(count)
-    stratum = np.argsort(np.argsort(cost, kind="stable"), kind="stable") * _STRATA // count
-    order = np.lexsort((values, stratum))
-    place = np.empty(count, dtype=np.int64)
-    starts = np.searchsorted(stratum[order], np.arange(_STRATA))
-    place[order] = np.arange(count) - starts[stratum[order]]
-    best = np.argsort(place, kind="stable")[: 2 * MOST // 3]
-    others = np.setdiff1d(np.arange(count), best)
-    evenly = others[np.linspace(0, len(others) - 1, MOST - len(best)).astype(np.int64)]
-    return np.sort(np.concatenate([best, evenly]))

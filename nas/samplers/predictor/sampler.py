@@ -1,30 +1,33 @@
 """The predictor sampler: learns from measurements, and proposes the largest expected gain.
 
-The first proposals cover the range of costs (`nas.samplers.random.stratified`). Then a surrogate is
+The first proposals cover the range of costs (`nas.samplers.random.stratified`); there are fewer of
+them in a study that learns from earlier ones (`nas.samplers.earlier_studies`). Then a surrogate is
 fitted to the finished trials, and two criteria alternate: the expected gain for the best network
 under the ceiling, and the expected growth of the front, until the latter is negligible. Running
 trials count as measured at their believed values, so that parallel workers train different
-networks.
+networks. A gain is one over the trials of the study: a network that only an earlier study has
+trained is a candidate if it is within the budget.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
 from nas.feasible import Feasible
+from nas.samplers.earlier_studies import fitting, num_starts
 from nas.samplers.history_prefix import begins_with
 from nas.samplers.predictor.blas_threads import on_one_thread
 from nas.samplers.predictor.candidate_pool import CandidatePool
 from nas.samplers.predictor.features import Column, Features, Floats
 from nas.samplers.predictor.history_index import HistoryIndex, Seen
-from nas.samplers.predictor.model import GoalObservations, Model, Points, Posterior, thinned
+from nas.samplers.predictor.model import MOST, GoalObservations, Model, Points, Posterior
 from nas.samplers.predictor.observations import inverse, observe, transform
 from nas.samplers.predictor.points import Coder
 from nas.samplers.predictor.refit_schedule import fitted_count
 from nas.samplers.random import stratified
 from nas.samplers.without_model import BelievesObservations as Measured
 from nas.space import Architecture
-from nas.stats import non_dominated
+from nas.stats import non_dominated, thinned
 from nas.study import Objective, Trial, TrialState
 
 START = 8
@@ -35,6 +38,8 @@ _BEST_PARENTS, _FRONT_PARENTS = 6, 12
 
 class GaussianProcessSampler(Measured):
     """Proposes by the expected gain under a Gaussian process; believes its posterior mean."""
+
+    learns_from_others = True
 
     def __init__(self, feasible: Feasible, goals: Sequence[Objective]) -> None:
         """Set up the features of the feasible space."""
@@ -48,6 +53,7 @@ class GaussianProcessSampler(Measured):
         self._first = next((goal for goal in self._goals if not goal.known), None)
         self._record = HistoryIndex(feasible, self._first)
         self._fitted: tuple[Sequence[Trial], Mapping[int, Floats]] = (), {}
+        self._within: tuple[Sequence[Trial], dict[Architecture, None]] = (), {}
 
     @on_one_thread
     def propose(
@@ -55,13 +61,14 @@ class GaussianProcessSampler(Measured):
     ) -> Architecture | None:
         """Return the candidate with the largest gain, or one of the stratified start."""
         seen = self._record.read(history)
-        start = START * self._feasible.num_parts
+        start = num_starts(START, self._feasible, seen.borrowed)
         if seen.asked < start or seen.done < _FEWEST or not any(self._uncertain):
             return stratified(self._feasible, self._goals, seen.asked, rng)
         most = [*_telling(seen.finished, seen.losses, seen.used), *seen.pending]
         posterior = self._learn(most, self._kernels(seen))
-        parents = [most[index].architecture for index in self._parents(most, posterior)]
-        fresh = self._pool.fresh(parents, seen.taken, seen.asked, rng)
+        known = self._fitting(seen.borrowed)
+        parents = [most[index].architecture for index in self._parents(most, posterior, known)]
+        fresh = self._pool.fresh(parents, seen.taken, seen.asked, rng, list(known))
         if fresh is None:
             return self._feasible.sample(rng)
         gains = self._gain(posterior, fresh.points, seen, rng)
@@ -88,7 +95,16 @@ class GaussianProcessSampler(Measured):
     def _learn(self, useful: Sequence[Trial], kernels: Mapping[int, Floats]) -> Posterior:
         pending = [i for i, trial in enumerate(useful) if not trial.state.finished]
         points, index = self._coder.trials(useful), np.array(pending, dtype=np.int64)
-        return self._model.learn(points, self._observed(useful), index, kernels)
+        ours = np.array([trial.borrowed is None for trial in useful])
+        return self._model.learn(points, self._observed(useful), index, kernels, ours)
+
+    def _fitting(self, borrowed: Sequence[Trial]) -> dict[Architecture, None]:
+        """Return the architectures of borrowed trainings that are within the budget."""
+        trainings, found = self._within
+        if len(trainings) != len(borrowed) or not begins_with(borrowed, trainings):
+            found = dict.fromkeys(t.architecture for t in fitting(self._feasible, borrowed))
+            self._within = borrowed, found
+        return found
 
     def _kernels(self, seen: Seen) -> Mapping[int, Floats]:
         """Return the kernel parameters by goal; the schedule determines when to fit them."""
@@ -121,12 +137,18 @@ class GaussianProcessSampler(Measured):
                 return float(transform(np.array([float(constraint.limit)]))[0])
         return None
 
-    def _parents(self, useful: Sequence[Trial], posterior: Posterior) -> list[int]:
-        """Return the best by the first goal and the believed front, alternately; members only."""
+    def _parents(
+        self, useful: Sequence[Trial], posterior: Posterior, known: Collection[Architecture]
+    ) -> list[int]:
+        """Return the best by the first goal and the believed front, alternately; members only.
+
+        `known` are the architectures of borrowed trainings that are within the budget.
+        """
         ours = [
             index
             for index, trial in enumerate(useful)
-            if trial.candidate and trial.state is not TrialState.FAILED
+            if trial.state is not TrialState.FAILED
+            and (trial.candidate or (trial.borrowed is not None and trial.architecture in known))
         ]
         losses = posterior.believed[ours]
         best = np.argsort(losses[:, 0], kind="stable")
@@ -146,7 +168,7 @@ class GaussianProcessSampler(Measured):
 
 def _telling(finished: Sequence[Trial], losses: Floats, used: Floats) -> list[Trial]:
     """Return the most informative of the finished trials, a bounded number."""
-    return [finished[index] for index in thinned(losses, used)]
+    return [finished[index] for index in thinned(losses, used, MOST)]
 
 
 def _padded(best: "np.ndarray[tuple[int], np.dtype[np.int64]]", length: int) -> list[int]:

@@ -1,0 +1,122 @@
+"""Borrowing: a sampler learns from the trainings of earlier studies under any budget.
+
+What a network achieves does not depend on the budget of the study that trains it. When a study is
+created, it borrows the finished trials of earlier studies that train networks in the same way
+(`nas.study.reuse.comparable`). They are frozen with the study, so that nothing that happens to the
+earlier studies changes its proposals. A borrowed training is neither a candidate nor a reference,
+and is not on the front; costs are those at the deployment of the new study, also the latency.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from nas.feasible import Feasible
+from nas.space import Architecture
+from nas.stats import thinned
+from nas.study.history import seen
+from nas.study.learnt import Learnt
+from nas.study.objectives import Objective
+from nas.study.reuse import comparable, study_differences
+from nas.study.rungs import Ladder
+from nas.study.spec import StudySpec
+from nas.study.trial import Reason, Trial, TrialState
+
+MOST_BORROWED = 200  # a proposal takes longer with more, and the model uses 300 trials at most
+
+
+def finished_trials(trials: Sequence[Trial]) -> list[Trial]:
+    """Return the trials of a study that others can learn from.
+
+    They are the complete ones, those that were stopped at a rung, and those that diverged; without
+    further seeds of the best, which its own sampler did not see either.
+    """
+    return [trial for trial in seen(trials) if trial.state.finished and _is_informative(trial)]
+
+
+def borrowable(mine: StudySpec, theirs: StudySpec, trials: Sequence[Trial]) -> list[Trial]:
+    """Return those of the `trials` of `theirs` that are comparable with trials of `mine`.
+
+    A trial that was stopped is comparable only if both studies have the same rungs.
+    """
+    if next(study_differences(mine, theirs), None) is not None:
+        return []
+    known: dict[object, bool] = {}
+
+    def same(architecture: Architecture) -> bool:
+        """Compare each space once, or each network if they may have a stem of their own."""
+        key = architecture if theirs.networks else architecture.space
+        if key not in known:
+            known[key] = comparable(mine, theirs, architecture)
+        return known[key]
+
+    return [
+        trial
+        for trial in finished_trials(trials)
+        if same(trial.architecture)
+        and (trial.state is not TrialState.STOPPED or mine.rungs == theirs.rungs)
+    ]
+
+
+def borrow(
+    found: Iterable[tuple[str, Trial]],
+    ladder: Ladder,
+    goals: Sequence[Objective],
+    feasible: Feasible,
+    most: int = MOST_BORROWED,
+) -> tuple[list[Trial], tuple[Learnt, ...]]:
+    """Return the trials of `found`, each with the name of its study, as borrowed trainings.
+
+    Also returns how many come from which study. Equal trainings count once. Of more than `most` the
+    best in each stratum of cost are taken, and others evenly. `ladder`, `goals` and `feasible`
+    are those of the study that borrows.
+    """
+    several = list(_distinct(found))
+    lent = [_lent(study, trial, ladder, feasible) for study, trial in several]
+    losses = np.array([_loss(trial, goals) for trial in lent])
+    costs = np.array([feasible.used(trial.cost) for trial in lent])
+    kept = thinned(losses, costs, most).tolist()
+    borrowed = [replace(lent[index], number=at - len(kept)) for at, index in enumerate(kept)]
+    used = Counter(several[index][0] for index in kept)
+    names = Counter(study for study, _ in several)
+    return borrowed, tuple(Learnt(name, used[name], names[name]) for name in names if used[name])
+
+
+def _distinct(found: Iterable[tuple[str, Trial]]) -> Iterator[tuple[str, Trial]]:
+    """Yield each training once: the result of a reused one has the same network and seed."""
+    taken = set()
+    for study, trial in found:
+        key = trial.arch_id, trial.seed, trial.state
+        if key not in taken:
+            taken.add(key)
+            yield study, trial
+
+
+def _lent(study: str, trial: Trial, ladder: Ladder, feasible: Feasible) -> Trial:
+    """Return what a sampler needs of a trial, with the rungs of the new study."""
+    measured = (replace(m, rung=ladder.rung(m.epoch)) for m in trial.measurements)
+    return Trial(
+        trial.number,
+        trial.architecture,
+        feasible.cost(trial.architecture),
+        trial.state,
+        trial.seed,
+        measurements=tuple(measured),
+        fail_reason=trial.fail_reason,
+        borrowed=f"{study}/{trial.number}",
+    )
+
+
+def _loss(trial: Trial, goals: Sequence[Objective]) -> float:
+    """Return the last loss of the first goal that is measured; infinity if there is none."""
+    goal = next((goal for goal in goals if not goal.known), None)
+    value = None if goal is None else trial.value(goal.name)
+    return np.inf if goal is None or value is None else goal.loss(value)
+
+
+def _is_informative(trial: Trial) -> bool:
+    if trial.state is TrialState.FAILED:
+        return trial.fail_reason == Reason.NAN
+    return any(measured.rung is not None for measured in trial.measurements)
