@@ -18,10 +18,11 @@ from nas.results import (
     task_line,
 )
 from nas.space import parse_input
-from nas.study import Trial
+from nas.study import Trial, last_line
 from nas.units import duration, si
 
 _MOST_EPOCHS = 40  # rows of a curve on the screen
+_MOST_DETAIL = 90  # characters of the reason for the end of an attempt
 
 
 def show_trial(
@@ -145,7 +146,7 @@ def _print_curve(found: StudyResults, trial: Trial) -> None:
 
 
 def _print_attempts(attempts: Sequence[Mapping[str, Any]]) -> None:
-    """Print every start of the trial; the detail of a failure is printed with the trial."""
+    """Print every start of the trial; the whole detail of a failure is printed with the trial."""
     table = [
         {
             **one,
@@ -154,7 +155,7 @@ def _print_attempts(attempts: Sequence[Mapping[str, Any]]) -> None:
             "node": one["node"] or "",
             "device": one["device"] or "",
             "outcome": (one["outcome"] or "running").lower(),
-            "why": (one["reason"] or "").replace("_", " "),
+            "why": _reason(one["reason"], one["detail"]),
         }
         for one in attempts
     ]
@@ -162,7 +163,14 @@ def _print_attempts(attempts: Sequence[Mapping[str, Any]]) -> None:
         "attempt": "attempt", "began": "began (UTC)", "node": "node", "device": "device",
         "spent": "device time", "outcome": "outcome", "why": "reason",
     }  # fmt: skip
-    output.table("", columns, table, "attempt spent", "device node began")
+    output.table("", columns, table, "attempt spent")
+
+
+def _reason(reason: str | None, detail: str | None) -> str:
+    """Return why an attempt ended, with the last line of its detail; empty if it completed."""
+    told = last_line(detail)[:_MOST_DETAIL].rstrip(".")
+    words = (reason or "").replace("_", " ")
+    return f"{words}: {told}" if told else words
 
 
 def _print_trainings(

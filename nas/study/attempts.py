@@ -18,7 +18,7 @@ MAX_NODES = 5  # nodes that a trial loses in a row before it measures an epoch
 LOSSES = frozenset({Reason.WORKER_LOST, Reason.TIMEOUT, Reason.CRASH})
 PAUSING = frozenset({Reason.STORAGE, Reason.DATA, Reason.SETUP, Reason.DEVICE})
 _NODES = frozenset({Reason.NODE, Reason.PREEMPTED})
-_INTERRUPTIONS = frozenset({Reason.USER, Reason.DRIVER, Reason.HALVED})
+_INTERRUPTIONS = frozenset({Reason.USER, Reason.DRIVER, Reason.ENDED, Reason.HALVED})
 _FINAL = frozenset({Reason.NAN, Reason.COUNT})  # a repetition would end in the same way
 
 
@@ -29,8 +29,8 @@ class AttemptOutcome(StrEnum):
     STOPPED = "STOPPED"
     FAILED = "FAILED"
     LOST = "LOST"  # its worker died, was silent or raised an error
-    INTERRUPTED = "INTERRUPTED"  # by a user, by the end of its driver, or for another attempt
-    ENVIRONMENT = "ENVIRONMENT"  # by a disk, a folder, data, a device, the database or a node
+    INTERRUPTED = "INTERRUPTED"  # by a user, the end of its study or driver, or halved batches
+    ENVIRONMENT = "ENVIRONMENT"  # by a disk, a folder, data, a device, the database, Ray or a node
 
 
 @dataclass(frozen=True, slots=True)

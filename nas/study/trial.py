@@ -74,7 +74,9 @@ class Reason(StrEnum):
     DATABASE = "database"  # the record could not be written
     NODE = "node"  # the machine of the worker was lost
     PREEMPTED = "preempted"  # the machine of the worker was taken back
-    DRIVER = "driver"  # the driver ended without a word
+    RAY = "ray_lost"  # Ray ended or did not answer
+    DRIVER = "driver_lost"  # the driver ended without a word
+    ENDED = "study_ended"  # the study paused or ended early because of another trial
     USER = "user"  # the study was interrupted
     HALVED = "halved"  # the next attempt halves the batches
 

@@ -8,9 +8,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ray import tune
+from ray.exceptions import RayError
 
 import nas
-from nas.errors import InterruptedStudyError, NasError, RayLostError, StoreError
+from nas.errors import (
+    InterruptedStudyError,
+    NasError,
+    RayLostError,
+    StoreError,
+    StudyFailedError,
+    StudyPausedError,
+)
 from nas.interruption import Interruption, interruptible
 from nas.study import (
     Execution,
@@ -98,7 +106,7 @@ def run(study: Study, settings: RunSettings, on_event: Watcher = ignore_event) -
 
     def abandon(error: RayLostError) -> None:
         with suppress(StoreError):
-            execution.interrupt(Fault(Reason.DRIVER, error.cause))
+            execution.interrupt(_fault_of(error))
         settings.abandon(_ended(error) if interruption() else error)
 
     watch = RayWatch(abandon, local=settings.ray_address is None)
@@ -193,12 +201,24 @@ def _landing(execution: Execution) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        stored = isinstance(error, StoreError)
-        fault = Fault(Reason.DATABASE if stored else Reason.DRIVER, last_line(str(error)))
+        fault = _fault_of(error)
         raise
     finally:
         with suppress(StoreError):  # the next start finds these trials RUNNING and requeues them
             execution.interrupt(fault)
+
+
+def _fault_of(error: BaseException) -> Fault:
+    """Return why the attempts in flight end if `error` ends the run of their study."""
+    reasons: dict[Reason, type[BaseException] | tuple[type[BaseException], ...]] = {
+        Reason.DATABASE: StoreError,
+        Reason.RAY: (RayLostError, RayError),
+        Reason.ENDED: (StudyFailedError, StudyPausedError),
+        Reason.USER: (KeyboardInterrupt, InterruptedStudyError),
+    }
+    found = (reason for reason, kinds in reasons.items() if isinstance(error, kinds))
+    told = error.cause if isinstance(error, NasError) else last_line(str(error))
+    return Fault(next(found, Reason.DRIVER), told or type(error).__name__)
 
 
 def _plan(study: Study, settings: RunSettings) -> WorkerPlan:

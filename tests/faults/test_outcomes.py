@@ -18,7 +18,10 @@ from tests.store.rows import VERSIONS
 from tests.tuner.fakes import AnalyticEvaluator, Wanderer, spec_of
 
 SPEC = spec_of(num_trials=20, rungs=(3,))
-ALONE = [Reason.NODE, Reason.PREEMPTED, Reason.DATABASE, Reason.DRIVER, Reason.USER]
+ALONE = [
+    Reason.NODE, Reason.PREEMPTED, Reason.DATABASE, Reason.RAY,
+    Reason.DRIVER, Reason.ENDED, Reason.USER,
+]  # fmt: skip
 PAUSING = [Reason.STORAGE, Reason.DATA, Reason.SETUP, Reason.DEVICE]
 DONE = Outcome(TrialState.COMPLETE, 3.0)
 

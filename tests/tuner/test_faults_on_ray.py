@@ -86,7 +86,7 @@ def test_trials_that_run_out_of_memory_and_of_images(cluster: None, tmp_path: Pa
     trials = store.trials("study")
     assert {trial.state for trial in trials} <= {TrialState.COMPLETE, TrialState.WAITING}
     reasons = {reason for _, _, reason in store.reasons}
-    assert "data" in reasons <= {"data", "user", "driver", "halved"}
+    assert "data" in reasons <= {"data", "user", "study_ended", "halved"}
     away.rename(folder)
     run(Study(spec, store, WalkSampler(spec)), settings)
     trials = store.trials("study")
