@@ -42,7 +42,8 @@ class Cluster:
 
     def __init__(self, place: Path) -> None:
         self.address = f"127.0.0.1:{free_port()}"
-        self._environment = {**os.environ, "RAY_AUTH_MODE": "disabled", "PYTHONPATH": str(ROOT)}
+        own = {"RAY_AUTH_MODE": "disabled", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "1"}
+        self._environment = {**os.environ, **own, "PYTHONPATH": str(ROOT)}
         self._processes: list[subprocess.Popen[bytes]] = []
         port, scratch = self.address.partition(":")[2], place / "ray"
         head = f"--head --port={port} --temp-dir={scratch} --include-dashboard=false"
