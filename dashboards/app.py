@@ -62,8 +62,15 @@ def create_app(store_url: str | None = None, study: str | None = None) -> dash.D
     register(app, reader)
     add_health(app.server, lambda: _check(reader))
     protect(app.server, app.csp_hashes())
-    answer_missing(app.server, lambda path: reader.absent(PageState.of(path, None)) is None)
+    answer_missing(app.server, lambda path: _exists(reader, path))
     return app
+
+
+def _exists(reader: Reader, path: str) -> bool:
+    try:
+        return reader.absent(PageState.of(path, None)) is None
+    except NasError:
+        return True  # nobody knows while the database cannot be read; the page says so
 
 
 def serve(

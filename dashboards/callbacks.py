@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 import dash
-from dash import ALL, Input, Output, Patch, State, ctx, html, no_update
+from dash import ALL, ClientsideFunction, Input, Output, State, ctx, html, no_update
 
 from nas.dashboards.comparison import comparison
 from nas.dashboards.effects import effects
@@ -13,6 +13,7 @@ from nas.dashboards.navigation import register_navigation, state_of
 from nas.dashboards.page_state import PageState
 from nas.dashboards.parts import counters, detail, missing, settings, studies_table, trials
 from nas.dashboards.reader import Reader, Snapshot
+from nas.dashboards.updates import changed
 from nas.errors import NasError
 from nas.figures import (
     PageTheme,
@@ -23,7 +24,11 @@ from nas.figures import (
 )
 
 HINT = "Choose a point or a row to see its architecture."
-_FIGURES = 10  # outputs of a study
+_PARTS = {
+    "front": "figure", "curves": "figure", "hypervolume": "figure", "front-card": "hidden",
+    "hypervolume-card": "hidden", "name": "children", "summary": "children", "note": "children",
+    "counters": "children", "settings": "children", "best-under": "children",
+}  # fmt: skip
 
 
 def register(app: dash.Dash, reader: Reader) -> None:
@@ -32,6 +37,7 @@ def register(app: dash.Dash, reader: Reader) -> None:
     _register_pages(app, reader)
     _register_drawing(app, reader)
     _register_table(app, reader)
+    _register_detail(app, reader)
     _register_effects(app, reader)
 
 
@@ -40,44 +46,38 @@ def _register_pages(app: dash.Dash, reader: Reader) -> None:
         *(Output(page, "hidden") for page in PAGES),
         Output("missing-page", "children"),
         Output("studies", "children"),
+        Output("listed", "data"),
         Input("state", "data"),
         Input("beat", "data"),
         Input("find", "value"),
         State("seen", "data"),
+        State("listed", "data"),
     )
-    def show_page(data: Any, _beat: Any, find: str | None, seen: Any) -> tuple[Any, ...]:
+    def show_page(
+        data: Any, _beat: Any, find: str | None, seen: Any, listed: Any
+    ) -> tuple[Any, ...]:
         if not data:
-            return (no_update,) * 5
+            return (no_update,) * 6
         state = state_of(data)
+        absent: Any = no_update
+        table: Any = no_update
         try:
-            entries = reader.studies()
+            cause = reader.absent(state)
+            if cause is not None:
+                page, absent = "missing-page", missing(cause, state, reader.studies())
+            elif state.study is not None:
+                page = "study-page"
+            else:
+                page, table = "studies-page", studies_table(reader.studies(), reader.database, find)
         except NasError:
             page = "study-page" if seen else "studies-page"
-            return *(name != page for name in PAGES), no_update, no_update
-        cause, table = reader.absent(state), no_update
-        if cause is not None:
-            page = "missing-page"
-        elif state.study is not None:
-            page = "study-page"
-        else:
-            page, table = "studies-page", studies_table(entries, reader.database, find)
-        absent = missing(cause, state, entries) if cause else None
-        return *(name != page for name in PAGES), absent, table
+        sent, digests = changed({"absent": absent, "table": table}, listed or {})
+        return *(name != page for name in PAGES), sent["absent"], sent["table"], digests
 
 
 def _register_drawing(app: dash.Dash, reader: Reader) -> None:
     @app.callback(
-        Output("front", "figure"),
-        Output("curves", "figure"),
-        Output("hypervolume", "figure"),
-        Output("front-card", "hidden"),
-        Output("hypervolume-card", "hidden"),
-        Output("name", "children"),
-        Output("summary", "children"),
-        Output("note", "children"),
-        Output("counters", "children"),
-        Output("settings", "children"),
-        Output("best-under", "children"),
+        *(Output(name, what) for name, what in _PARTS.items()),
         Output("seen", "data"),
         Output("status", "children"),
         Input("beat", "data"),
@@ -88,7 +88,7 @@ def _register_drawing(app: dash.Dash, reader: Reader) -> None:
         running=[(Output("tick", "disabled"), True, False)],
     )
     def poll(_beat: Any, data: Any, look: dict[str, bool], seen: Any) -> tuple[Any, ...]:
-        unchanged = (no_update,) * (_FIGURES + 2)
+        unchanged = (no_update,) * (len(_PARTS) + 1)
         if not data or state_of(data).study is None:
             return *unchanged, _listed(reader)
         state = state_of(data)
@@ -100,43 +100,45 @@ def _register_drawing(app: dash.Dash, reader: Reader) -> None:
         clock = datetime.now().astimezone().strftime("%H:%M:%S")
         status = f"{activity} · read at {clock}"
         drawn = {"study": state.study, "seq": snapshot.seq, "look": look}
-        front = drawn | data
-        now = {"drawn": drawn, "front": front, "study": state.study, "at": clock}
-        now["over"] = snapshot.view.done
+        now = {"drawn": drawn, "front": drawn | data, "study": state.study, "at": clock}
+        now |= {"over": snapshot.view.done, "digests": seen["digests"] if seen else {}}
         if seen and all(seen[key] == now[key] for key in ("drawn", "front")):
             return *unchanged, status
-        figures = _figures(snapshot, state, PageTheme(look["dark"], look["narrow"]), seen, now)
-        return *figures, best_under(snapshot, state), now, status
+        parts = _parts(snapshot, state, PageTheme(look["dark"], look["narrow"]), seen, now)
+        parts["best-under"] = best_under(snapshot, state)
+        sent, now["digests"] = changed(parts, now["digests"])
+        return *(sent.get(name, no_update) for name in _PARTS), now, status
 
 
-def _figures(
+def _parts(
     snapshot: Snapshot, state: PageState, look: PageTheme, seen: Any, now: dict[str, Any]
-) -> tuple[Any, ...]:
-    """Return what has changed: everything, the front alone, or only the marked trials."""
+) -> dict[str, Any]:
+    """Return what may have changed: everything, the front alone, or only the marked trials."""
     view = snapshot.along(state.x, state.y)
     if not seen or seen["drawn"] != now["drawn"]:
         whole = snapshot.view
-        return (
-            no_update if whole.fixed else front_figure(view, look, state.options),
-            learning_curves_figure(whole, look),
-            no_update if whole.fixed else hypervolume_figure(whole, look),
-            whole.fixed,
-            whole.fixed,
-            whole.name,
-            whole.summary,
-            whole.note,
-            counters(whole),
-            settings(whole),
-        )
-    rest = (no_update,) * (_FIGURES - 1)
+        drawn = {
+            "front": front_figure(view, look, state.options),
+            "hypervolume": hypervolume_figure(whole, look),
+        }
+        return {
+            **({} if whole.fixed else drawn),
+            "curves": learning_curves_figure(whole, look),
+            "front-card": whole.fixed,
+            "hypervolume-card": whole.fixed,
+            "name": whole.name,
+            "summary": whole.summary,
+            "note": whole.note,
+            "counters": counters(whole),
+            "settings": settings(whole),
+        }
+    if snapshot.view.fixed:
+        return {}
     before, after = seen["front"], now["front"]
-    changed = {name for name in after if before.get(name) != after[name]}
-    measured = view.columns.measured.any()
-    if changed <= {"trial", "compared"} and measured:
-        places, marks = front_marks(view, state.options), Patch()
-        marks["data"][0]["x"], marks["data"][0]["y"] = places["x"], places["y"]
-        return marks, *rest
-    return front_figure(view, look, state.options), *rest
+    differ = {name for name in after if before.get(name) != after[name]}
+    if differ <= {"trial", "compared"} and view.columns.measured.any():
+        return {"front": front_marks(view, look, state.options)}
+    return {"front": front_figure(view, look, state.options)}
 
 
 def best_under(snapshot: Snapshot, state: PageState) -> str:
@@ -171,29 +173,59 @@ def _register_table(app: dash.Dash, reader: Reader) -> None:
 
     @app.callback(
         Output("table", "children"),
-        Output("detail", "children"),
-        Output("compare", "children"),
+        Output("tabled", "data"),
         Input("seen", "data"),
         Input("order", "data"),
+        State("tabled", "data"),
+    )
+    def show_table(seen: Any, order: dict[str, Any], tabled: Any) -> tuple[Any, ...]:
+        if not seen:
+            return (no_update,) * 2
+        now = {"drawn": seen["drawn"], "order": order, "digests": (tabled or {}).get("digests", {})}
+        snapshot = _last(reader, seen["study"])
+        if snapshot is None or now == tabled:
+            return (no_update,) * 2
+        parts, now["digests"] = changed({"table": trials(snapshot.view, order)}, now["digests"])
+        return parts["table"], now
+
+
+def _register_detail(app: dash.Dash, reader: Reader) -> None:
+    # The chosen row is marked in the browser: a click draws no table.
+    app.clientside_callback(  # type: ignore[no-untyped-call]
+        ClientsideFunction("nas", "mark"), Input("state", "data"), Input("table", "children")
+    )
+
+    @app.callback(
+        Output("detail", "children"),
+        Output("compare", "children"),
+        Output("detailed", "data"),
+        Input("seen", "data"),
         Input("state", "data"),
         State("look", "data"),
+        State("detailed", "data"),
     )
-    def show(seen: Any, order: dict[str, Any], data: Any, look: dict[str, bool]) -> tuple[Any, ...]:
+    def show_detail(seen: Any, data: Any, look: dict[str, bool], detailed: Any) -> tuple[Any, ...]:
         if not seen or not data or data["study"] != seen["study"]:
             return (no_update,) * 3
-        state = state_of(data)
-        try:
-            snapshot = reader.last(seen["study"])
-        except NasError:
-            return (no_update,) * 3  # the status shows the error
-        view = snapshot.view
-        point = None if state.trial is None else view.point(state.trial)
+        state, snapshot = state_of(data), _last(reader, seen["study"])
+        if snapshot is None:
+            return (no_update,) * 3
+        point = None if state.trial is None else snapshot.view.point(state.trial)
         side: Any = html.P(HINT, className="muted")
         if point:
             theme = PageTheme(dark=look["dark"])
             side = detail(snapshot, point, reader.database, theme, point.number in state.compared)
         compared = comparison(snapshot, state.compared) if state.compared else compare_hint()
-        return trials(view, order, state.trial), side, compared
+        parts, digests = changed({"detail": side, "compare": compared}, detailed or {})
+        return parts["detail"], parts["compare"], digests
+
+
+def _last(reader: Reader, study: str) -> Snapshot | None:
+    """Return the last read state of a study; None if it cannot be read, as the status says."""
+    try:
+        return reader.last(study)
+    except NasError:
+        return None
 
 
 def _register_effects(app: dash.Dash, reader: Reader) -> None:
@@ -206,10 +238,9 @@ def _register_effects(app: dash.Dash, reader: Reader) -> None:
     def explain(seen: Any, known: Any) -> tuple[Any, Any]:
         if not seen or seen["drawn"] == known:
             return no_update, no_update
-        try:
-            snapshot = reader.last(seen["study"])
-        except NasError:
-            return no_update, no_update  # the status shows the error
+        snapshot = _last(reader, seen["study"])
+        if snapshot is None:
+            return no_update, no_update
         look = seen["drawn"]["look"]
         return effects(snapshot, PageTheme(look["dark"], look["narrow"])), seen["drawn"]
 

@@ -27,6 +27,7 @@ from nas.units import duration
 
 PAGE_ROWS = 50
 _LISTED = 20
+_MOST_STUDIES = 100  # more rows take the browser seconds
 _DEFAULT_DATABASE = "nas.db"
 
 
@@ -54,7 +55,7 @@ def settings(view: StudyView) -> Any:
     return html.Table(html.Tbody(rows), className="settings small")
 
 
-def trials(view: StudyView, order: dict[str, Any], chosen: int | None) -> list[Any]:
+def trials(view: StudyView, order: dict[str, Any]) -> list[Any]:
     """Return one page of the table of trials; `order` holds header, descending and page."""
     pages = max(1, -(-len(view.points) // PAGE_ROWS))
     page = min(order["page"], pages - 1)
@@ -63,7 +64,7 @@ def trials(view: StudyView, order: dict[str, Any], chosen: int | None) -> list[A
     table = html.Table(
         [
             html.Thead(html.Tr([_head(header, order) for header in headers(view)])),
-            html.Tbody([_row(view, point, chosen) for point in shown]),
+            html.Tbody([_row(view, point) for point in shown]),
         ],
         className="trials",
     )
@@ -141,14 +142,18 @@ def studies_table(entries: Sequence[StudySummary], database: str, find: str | No
         "Created",
     )
     head = html.Thead(html.Tr([html.Th(word, scope="col") for word in heads]))
-    body = html.Tbody([_study_row(entry) for entry in shown])
-    return html.Table([head, body], className="trials")
+    body = html.Tbody([_study_row(entry) for entry in shown[:_MOST_STUDIES]])
+    rest = len(shown) - _MOST_STUDIES
+    return [
+        html.Table([head, body], className="trials"),
+        *([html.P(f"{rest} older ones are not shown: search for them.")] if rest > 0 else []),
+    ]
 
 
 def _study_row(entry: StudySummary) -> Any:
     ended = sum(count for state, count in entry.counts.items() if state.finished)
     best = "–" if entry.best is None else f"{entry.metric.show(entry.best)} {entry.metric.short}"
-    state = activity_text(entry)
+    state = activity_text(entry.state, entry.holder)
     created = entry.created_at.astimezone().strftime("%Y-%m-%d %H:%M")
     cells = (
         state, entry.space, entry.task, entry.budget, str(ended),
@@ -208,7 +213,7 @@ def _head(header: str, order: dict[str, Any]) -> Any:
     return html.Th(button, scope="col", className="number" if numeric(header) else "", **sort)
 
 
-def _row(view: StudyView, point: Point, chosen: int | None) -> Any:
+def _row(view: StudyView, point: Point) -> Any:
     cells = []
     for header, cell in zip(headers(view), point_row(view, point), strict=True):
         text: Any = cell.text
@@ -217,8 +222,7 @@ def _row(view: StudyView, point: Point, chosen: int | None) -> Any:
         if header == "Architecture":
             text = html.Code(str(cell.key))
         cells.append(html.Td(text, className="number" if numeric(header) else ""))
-    mark = " chosen" if point.number == chosen else ""
-    return html.Tr(cells, className=point.group.value + mark, id=f"trial-{point.number}")
+    return html.Tr(cells, className=point.group.value, id=f"trial-{point.number}")
 
 
 def _pager(page: int, pages: int) -> list[Any]:

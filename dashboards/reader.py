@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from nas.dashboards.page_state import PageState
 from nas.dashboards.study_record import StudyRecord
 from nas.errors import NasError
@@ -43,6 +45,10 @@ class Snapshot:
         if axes not in self._views:
             self._views[axes] = view_of(self.found, axes=axes)
         return self._views[axes]
+
+    def has(self, number: int) -> bool:
+        """Tell whether the view has a trial of this number."""
+        return bool(np.any(self.view.columns.number == number))
 
     def details(self, number: int) -> Mapping[str, Any] | None:
         """Return all data of one trial; None if there is no such trial."""
@@ -104,22 +110,27 @@ class Reader:
             return snapshot
 
     def absent(self, state: PageState) -> str | None:
-        """Return why there is nothing at an address.
+        """Return why there is nothing at an address; None if there is something.
 
-        None if there is something, or if the database cannot be read, as the status says.
+        Raises:
+            StoreError: the database cannot be read.
         """
-        try:
-            names = set(self._store.names())
-            if state.wrong is not None:
-                return f"There is no page {state.wrong}."
-            if state.study is not None and state.study not in names:
-                return f"There is no study {state.study} in {self.database}."
-            if state.study is None or state.trial is None:
-                return None
-            found = self.snapshot(state.study).view.point(state.trial)
-        except NasError:
+        if state.wrong is not None:
+            return f"There is no page {state.wrong}."
+        if state.study is None:
             return None
-        return None if found else f"The study {state.study} has no trial {state.trial}."
+        if state.study not in self._store.names():
+            return f"There is no study {state.study} in {self.database}."
+        if state.trial is None or self._shows(state.study, state.trial):
+            return None
+        return f"The study {state.study} has no trial {state.trial}."
+
+    def _shows(self, study: str, trial: int) -> bool:
+        """Tell whether a study has a trial; also true if it cannot be shown, as the status says."""
+        try:
+            return self.last(study).has(trial) or self.snapshot(study).has(trial)
+        except NasError:
+            return True
 
     def last(self, study: str) -> Snapshot:
         """Return the last read state of the study, or the current one if there is none.
@@ -139,15 +150,15 @@ class Reader:
 
     def activity(self, study: str) -> str:
         """Return whether a study is running, and the command that continues it if it is not."""
-        summary = next(entry for entry in self.studies() if entry.name == study)
-        text = activity_text(summary)
-        if summary.state is StudyState.RUNNING and not summary.holder:
+        state, holder = self._store.activity(study)
+        text = activity_text(state, holder)
+        if state is StudyState.RUNNING and not holder:
             return f"{text}; continue with: {self._store.command(f'resume {study}')}"
         return text
 
 
-def activity_text(entry: StudySummary) -> str:
+def activity_text(state: StudyState, holder: str | None) -> str:
     """Return whether a study is running, and where, in words."""
-    if entry.holder:
-        return f"running on {entry.holder}"
-    return "not running" if entry.state is StudyState.RUNNING else entry.state.lower()
+    if holder:
+        return f"running on {holder}"
+    return "not running" if state is StudyState.RUNNING else state.lower()

@@ -33,6 +33,14 @@
       if (!found) return [dash().no_update, dash().no_update, dash().no_update];
       return [{ ...found, time: Date.now() }, null, null];
     },
+    // The row of the chosen trial; the table is in the document only after this call.
+    mark: (state) => {
+      setTimeout(() => {
+        for (const row of document.querySelectorAll("#table tr.chosen")) row.classList.remove("chosen");
+        if (state && state.trial !== null)
+          document.querySelector(`#table #trial-${state.trial}`)?.classList.add("chosen");
+      });
+    },
   };
   window.dash_clientside = Object.assign({}, dash(), { nas });
 })();

@@ -58,9 +58,9 @@ def front_figure(
     return figure
 
 
-def front_marks(view: StudyView, options: FrontOptions) -> dict[str, Any]:
-    """Return the coordinates of the first trace of `front_figure`, without the other traces."""
-    return FrontDrawing.of(view, PageTheme(), options).marks
+def front_marks(view: StudyView, look: PageTheme, options: FrontOptions) -> Any:
+    """Return the first trace of `front_figure`, without making the other traces."""
+    return _chosen(FrontDrawing.of(view, look, options))
 
 
 def _x_axis(drawing: FrontDrawing) -> dict[str, Any]:

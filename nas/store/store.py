@@ -143,6 +143,15 @@ class Store(TrialRecord):
         listed, self._listed = self._database.read(partial(studies.summaries, known=self._listed))
         return listed
 
+    def activity(self, name: str) -> tuple[StudyState, str | None]:
+        """Return the state of a study, and the process that runs it now, as host:pid."""
+
+        def select(connection: sa.Connection) -> tuple[StudyState, str | None]:
+            row = studies.find(connection, name, self._address)
+            return studies.select_activity(connection, row)
+
+        return self._database.read(select)
+
     def names(self) -> list[str]:
         """Return the names of all studies."""
         return self._database.read(studies.names)

@@ -180,11 +180,22 @@ def summaries(connection: sa.Connection, known: Listed) -> tuple[list[StudySumma
     leases = {row.study_id: row for row in connection.execute(sa.select(LEASE))}
     moment, listed = now(connection), {}
     for key, head in heads.items():
-        lease = leases.get(key)
-        live = lease is not None and is_live(lease, moment)
-        holder = f"{lease.host}:{lease.pid}" if lease is not None and live else None
-        listed[key] = head, replace(fresh.get(key) or known[key][1], holder=holder)
+        runs = holder(leases.get(key), moment)
+        listed[key] = head, replace(fresh.get(key) or known[key][1], holder=runs)
     return [summary for _, summary in listed.values()], listed
+
+
+def holder(lease: sa.Row[Any] | None, moment: datetime) -> str | None:
+    """Return the process that runs a study with this lease, as host:pid; None without one."""
+    live = lease is not None and is_live(lease, moment)
+    return f"{lease.host}:{lease.pid}" if lease is not None and live else None
+
+
+def select_activity(connection: sa.Connection, row: sa.Row[Any]) -> tuple[StudyState, str | None]:
+    """Return the state and the holder of the study in a row."""
+    found = sa.select(LEASE).where(LEASE.c.study_id == row.id)
+    lease = connection.execute(found).one_or_none()
+    return StudyState(row.state), holder(lease, now(connection))
 
 
 def _summaries(connection: sa.Connection, keys: Sequence[int]) -> dict[int, StudySummary]:

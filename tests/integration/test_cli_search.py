@@ -357,7 +357,7 @@ def test_winner_front_and_errors_are_the_same_wherever_they_are_shown(
     # the report, and the page of the dashboard
     page = (plain.directory / "nas-results" / STUDY / "report.html").read_text()
     order = {"header": None, "descending": False, "page": 0}
-    live = [parts.counters(snapshot.view), parts.trials(snapshot.view, order, None),
+    live = [parts.counters(snapshot.view), parts.trials(snapshot.view, order),
             parts.detail(snapshot, snapshot.view.point(best.number), "nas.db", PageTheme(), False),
             snapshot.view.summary]  # fmt: skip
     dashboard = json.dumps(live, cls=PlotlyJSONEncoder, ensure_ascii=False)

@@ -1,0 +1,66 @@
+"""Updates: of what a page shows, only that is sent which differs from what it has.
+
+A page keeps a digest of each part that it was sent, so that the server keeps nothing of its pages.
+"""
+
+import json
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import Any, TypeAlias
+
+import plotly.graph_objects as go
+from dash import Patch, no_update
+from plotly.basedatatypes import BaseTraceType
+from plotly.utils import PlotlyJSONEncoder
+
+Digests: TypeAlias = dict[str, Any]
+
+
+def changed(parts: Mapping[str, Any], before: Digests) -> tuple[dict[str, Any], Digests]:
+    """Return the parts of a page by name, `no_update` for those that it has, and all digests.
+
+    A part may be a figure, or the first trace of one that the page has.
+    """
+    sent: dict[str, Any] = {}
+    after = dict(before)
+    for name, part in parts.items():
+        if part is no_update:
+            sent[name] = part
+        elif isinstance(part, go.Figure):
+            sent[name], after[name] = _figure(part, before.get(name))
+        elif isinstance(part, BaseTraceType):
+            sent[name], after[name] = _first_trace(part, before[name])
+        else:
+            after[name] = _digest(part)
+            sent[name] = no_update if before.get(name) == after[name] else part
+    return sent, after
+
+
+def _first_trace(trace: BaseTraceType, before: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Return the first trace of a figure, and the digests of the figure with it."""
+    plain, patch = trace.to_plotly_json(), Patch()
+    patch["data"][0] = plain
+    return patch, before | {"traces": [_digest(plain), *before["traces"][1:]]}
+
+
+def _figure(figure: go.Figure, before: Any) -> tuple[Any, dict[str, Any]]:
+    """Return a figure, or the traces of it that changed, and its digests."""
+    plain = figure.to_dict()
+    traces = [_digest(trace) for trace in plain["data"]]
+    after = {"layout": _digest(plain["layout"]), "traces": traces}
+    if before == after:
+        return no_update, after
+    if not before or len(before["traces"]) != len(traces):
+        return plain, after
+    patch = Patch()
+    for place, (old, new) in enumerate(zip(before["traces"], traces, strict=True)):
+        if old != new:
+            patch["data"][place] = plain["data"][place]
+    if before["layout"] != after["layout"]:
+        patch["layout"] = plain["layout"]
+    return patch, after
+
+
+def _digest(part: Any) -> str:
+    text = json.dumps(part, cls=PlotlyJSONEncoder)
+    return blake2b(text.encode(), digest_size=8).hexdigest()
