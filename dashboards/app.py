@@ -51,6 +51,7 @@ def create_app(store_url: str | None = None, study: str | None = None) -> dash.D
         title="nas",
         update_title="",
         serve_locally=True,
+        compress=True,
         index_string=_INDEX.replace("STYLE", page_style()),
         meta_tags=[{"name": "viewport", "content": "width=device-width, initial-scale=1"}],
         health_endpoint="healthz",
