@@ -236,13 +236,15 @@ def _register_effects(app: dash.Dash, reader: Reader) -> None:
         State("explained", "data"),
     )
     def explain(seen: Any, known: Any) -> tuple[Any, Any]:
-        if not seen or seen["drawn"] == known:
-            return no_update, no_update
-        snapshot = _last(reader, seen["study"])
+        snapshot = _last(reader, seen["study"]) if seen else None
         if snapshot is None:
             return no_update, no_update
-        look = seen["drawn"]["look"]
-        return effects(snapshot, PageTheme(look["dark"], look["narrow"])), seen["drawn"]
+        look, done = seen["drawn"]["look"], len(snapshot.found.complete)
+        now = {"study": seen["study"], "look": look, "done": done}
+        # The estimates of a large study take as long as all else, and hardly change by one trial.
+        if known and known | {"done": done} == now and 0 <= done - known["done"] <= done // 100:
+            return no_update, no_update
+        return effects(snapshot, PageTheme(look["dark"], look["narrow"])), now
 
 
 def _listed(reader: Reader) -> str:
