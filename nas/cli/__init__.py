@@ -41,6 +41,7 @@ _VERBS = {
     "delete": ("nas.cli.housekeeping", "Delete a study and its files."),
     "proxies": ("nas.cli.proxies", "Audit the training-free scores of a study."),
     "report": ("nas.cli.pages", "Write a study as one self-contained HTML page."),
+    "plot": ("nas.cli.pages", "Write a figure of a study as SVG, PDF or PNG."),
     "dashboard": ("nas.cli.pages", "Serve the live page of a database on this machine."),
     "train": ("nas.cli.train", "Train one network from scratch to the end."),
     "export": ("nas.cli.export", "Export one network: source, weights, ONNX and a card."),

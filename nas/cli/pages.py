@@ -1,6 +1,7 @@
 """`nas report` and `nas dashboard`: a study as a page."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -31,6 +32,44 @@ def report(study: str, target: Path, force: bool, db: str | None) -> None:
 
     write_report(ReportRequest(study=study, path=target, force=force, db=db))
     click.echo(f"wrote {target} ({target.stat().st_size / 1e6:.1f} MB)")
+
+
+@click.command()
+@click.argument("study")
+@click.argument("figure", type=click.Choice(["front", "curves", "progress", "effects"]))
+@click.option(
+    "-o",
+    "--output",
+    "target",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The file to write, .svg, .pdf or .png.",
+)
+@click.option("--x", help="Metric of the horizontal axis of the front.  [default: the cost]")
+@click.option("--y", help="Metric of the vertical axis of the front.  [default: the error]")
+@click.option(
+    "--width",
+    type=click.IntRange(200, 10_000),
+    default=900,
+    show_default=True,
+    help="Width in pixels; a PNG has twice as many.",
+)
+@click.option(
+    "--height", type=click.IntRange(100, 10_000), help="Height in pixels.  [default: the figure's]"
+)
+@click.option("--force", is_flag=True, help="Replace an existing file.")
+@options.database
+def plot(target: Path, db: str | None, **given: Any) -> None:
+    """Write one FIGURE of a STUDY as a file for a paper; an installed Chromium or Chrome draws it.
+
+    \b
+    Example:
+      nas plot igcv3-300m-madds-digits front -o front.pdf
+    """  # fmt: skip
+    from nas.workflows import FigureRequest, write_figure
+
+    write_figure(FigureRequest(path=target, db=db, **given))
+    click.echo(f"wrote {target}")
 
 
 @click.command()

@@ -162,15 +162,18 @@ def facts_section(heading: str, facts: Iterable[tuple[str, str]]) -> str:
     )
 
 
-def write_document(page: str, path: Path, what: str = "page", remedy: str = _ELSEWHERE) -> None:
-    """Write a page to `path` atomically; an error calls it `what`.
+def write_document(
+    page: str | bytes, path: Path, what: str = "page", remedy: str = _ELSEWHERE
+) -> None:
+    """Write a page or an image to `path` atomically; an error calls it `what`.
 
     Raises:
         ExportError: the directory is missing or not writable, or the disk is full.
     """
     try:
         path.parent.stat()  # no folder is made
-        write_whole(path, lambda part: write_bytes(part, page.encode()))
+        whole = page.encode() if isinstance(page, str) else page
+        write_whole(path, lambda part: write_bytes(part, whole))
     except OSError as error:
         raise ExportError(
             f"the {what} {str(path)!r} cannot be written: {error.strerror or error}.", remedy

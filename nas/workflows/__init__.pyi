@@ -23,6 +23,9 @@ from .events import TrialsBegin as TrialsBegin
 from .events import TrialsEnd as TrialsEnd
 from .events import Watcher as Watcher
 from .events import ignore as ignore
+from .figure_file import FIGURES as FIGURES
+from .figure_file import FigureRequest as FigureRequest
+from .figure_file import write_figure as write_figure
 from .finish_study import FinishedStudy as FinishedStudy
 from .known_networks import published_counts as published_counts
 from .latency_measurement import NetworkLatency as NetworkLatency

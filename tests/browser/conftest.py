@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-_CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 @dataclass
@@ -40,11 +40,11 @@ class Visit:
 def browser() -> Iterator[Any]:
     # It ends with these tests: a process that later tests fork would hold its pipe open, and the
     # browser's driver would wait for the end of that process.
-    if _CHROMIUM is None or not Path(_CHROMIUM).exists():
+    if CHROMIUM is None or not Path(CHROMIUM).exists():
         pytest.skip("there is no Chromium")
     api = pytest.importorskip("playwright.sync_api")
     with api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=_CHROMIUM, args=["--no-sandbox"])
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield chromium
         chromium.close()
 
