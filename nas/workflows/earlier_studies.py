@@ -64,7 +64,15 @@ def _comparable(store: Store, spec: StudySpec, name: str) -> list[Trial]:
     theirs = store.spec(name)
     if next(study_differences(spec, theirs), None) is not None:
         return []  # without reading its trials
-    return borrowable(spec, theirs, store.trials(name))
+    return list(filter(_is_readable, borrowable(spec, theirs, store.trials(name))))
+
+
+def _is_readable(trial: Trial) -> bool:
+    """Tell whether the architecture of a stored trial can be read; it is read when it is used."""
+    try:
+        return bool(trial.architecture.stages)
+    except NasError:
+        return False
 
 
 def _nothing(store: Store, spec: StudySpec, name: str, packages: Sequence[str]) -> NasError:
@@ -77,7 +85,8 @@ def _nothing(store: Store, spec: StudySpec, name: str, packages: Sequence[str]) 
     if not trials:
         differ = ["it has no finished trial"]
     elif not differ:  # all its trials were stopped
-        differ = [f"rungs: {spec.rungs}, not {theirs.rungs}, and no trial is complete"]
+        own, other = (",".join(map(str, each.rungs)) for each in (spec, theirs))
+        differ = [f"rungs: {own}, not {other}, and no trial is complete"]
     return NasError(
         f"nothing can be learnt from {name}: {'; '.join(differ)}.",
         "Search with the settings of that study, or name another one.",
