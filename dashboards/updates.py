@@ -45,7 +45,7 @@ def _first_trace(trace: BaseTraceType, before: dict[str, Any]) -> tuple[Any, dic
 
 def _figure(figure: go.Figure, before: Any) -> tuple[Any, dict[str, Any]]:
     """Return a figure, or the traces of it that changed, and its digests."""
-    plain = figure.to_dict()
+    plain = _plain(figure)
     traces = [_digest(trace) for trace in plain["data"]]
     after = {"layout": _digest(plain["layout"]), "traces": traces}
     if before == after:
@@ -59,6 +59,18 @@ def _figure(figure: go.Figure, before: Any) -> tuple[Any, dict[str, Any]]:
     if before["layout"] != after["layout"]:
         patch["layout"] = plain["layout"]
     return patch, after
+
+
+def _plain(figure: go.Figure) -> dict[str, Any]:
+    """Return a figure as plain data.
+
+    Dash takes the custom data of a clicked point from a list, while arrays become encoded bytes.
+    """
+    plain: dict[str, Any] = figure.to_dict()
+    for trace, own in zip(plain["data"], figure.data, strict=True):
+        if isinstance(trace.get("customdata"), dict):
+            trace["customdata"] = own.customdata.tolist()
+    return plain
 
 
 def _digest(part: Any) -> str:
