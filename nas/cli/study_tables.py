@@ -15,6 +15,7 @@ from nas.results import (
     learnt_text,
     networks_text,
     task_line,
+    taught_networks,
     trained_at,
     trial_record,
     trial_role,
@@ -37,9 +38,9 @@ def print_trials(
 
 def print_figures(found: StudyResults) -> None:
     """Print both figures of each taught network, and what confirmed a short schedule."""
-    for number in found.trainings:
+    for number in taught_networks(found):
         if text := figures_text(found, number):
-            name = found.spec.network_name(found.trainings[number][0])
+            name = found.spec.network_name(found.own(number)[0])
             output.paragraph(f"\n{name}: {text}")
     for label, text in confirmed_lines(found):
         output.paragraph(f"\n{label}: {text}")
@@ -49,7 +50,7 @@ def columns(
     found: StudyResults, without: Sequence[str] = (), latency: bool = False
 ) -> dict[str, str]:
     """Return the columns of a table of trials; seed columns only if there are several seeds."""
-    several = any(len(own) > 1 for own in found.trainings.values())
+    several = bool((found.seeds > 1).any())
     short = found.metric.short
     all_columns = {
         "trial": "trial", "role": "", "family": "family", "value": f"val {short}",

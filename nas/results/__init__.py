@@ -66,6 +66,7 @@ from nas.results.taught import (
     counterpart,
     figures,
     figures_text,
+    taught_networks,
 )
 from nas.results.trial_reports import MOST_CLASSES, Reports, recorded_scores, trial_notes
 from nas.results.trial_table import STATES, TrialTable
@@ -147,6 +148,7 @@ __all__ = [
     "study_view",
     "table_value",
     "task_line",
+    "taught_networks",
     "trained_at",
     "trial_details",
     "trial_notes",

@@ -10,12 +10,11 @@ the front is computed from all.
 Every output that shows a front, a best network or an error takes it from `StudyResults`.
 """
 
-import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
-from math import inf, isnan
+from math import inf
 from statistics import fmean
 from typing import Any, TypeAlias
 
@@ -194,17 +193,17 @@ class StudyResults:
 
     def notable(self, most: int) -> list[Trial]:
         """Return up to `most` trials: the best, the front, the references, then by epochs."""
-        numbers = {trial.number for trial in (*self.front, *self.unconfirmed, *self.references)}
-        best, reported = self.best, self.metric
-
-        def order(trial: Trial) -> tuple[bool, bool, int, float]:
-            last = trial.last
-            value = None if last is None else last.value(reported.name)
-            loss = inf if value is None or isnan(value) else reported.loss(value)
-            epochs = last.epoch if last else 0
-            return trial is not best, trial.number not in numbers, -epochs, loss
-
-        return heapq.nsmallest(most, self.trials, key=order)
+        table, reported = self.table, self.metric
+        ordinary = np.ones(len(table), dtype=bool)
+        known = (*self.front, *self.unconfirmed, *self.references)
+        ordinary[[table.rows[trial.number] for trial in known]] = False
+        other = np.ones(len(table), dtype=bool)
+        if self.best is not None:
+            other[table.rows[self.best.number]] = False
+        values = table.value(reported.name)
+        losses = np.where(np.isnan(values), inf, reported.loss(1.0) * values)
+        order = np.lexsort((losses, -table.column("epoch"), ordinary, other))
+        return table.take(order[:most])
 
     def exported(self, best: Trial) -> Trial:
         """Return the training whose weights stand for the network of `best`.

@@ -7,7 +7,7 @@ from typing import Any
 from nas.metrics import LATENCY, Metric, metric
 from nas.results.estimate import Estimate
 from nas.results.findings import StudyResults
-from nas.results.taught import both_figures
+from nas.results.taught import both_figures, taught_networks
 from nas.study import StudySpec, Trial
 
 
@@ -76,7 +76,7 @@ def record_columns(found: StudyResults) -> list[str]:
     """Return the columns of trial records in a table, without those of the choices."""
     spec = found.spec
     first, *others = (metric(name).column for name in spec.metrics)
-    taught = (figures_record(found, number) for number in found.trainings)
+    taught = (figures_record(found, number) for number in taught_networks(found))
     return [
         "trial", "standing", "best", first, f"{first}_low", f"{first}_high", "seeds",
         f"observed_{first}", f"test_{first}", f"test_{first}_low", f"test_{first}_high",

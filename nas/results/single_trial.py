@@ -88,7 +88,7 @@ def difference_text(found: StudyResults, one: int, other: int) -> str:
 
 def _validated(found: StudyResults, number: int) -> list[float]:
     """Return the reported metric on the validation split of each complete training."""
-    values = (trial.value(found.metric.name) for trial in found.trainings.get(number, ()))
+    values = (trial.value(found.metric.name) for trial in found.own(number))
     return [value for value in values if value is not None]
 
 

@@ -51,6 +51,14 @@ def figures(found: StudyResults, number: int, split: str = "validation") -> Figu
     return Figures(own, other, teachers, _source(teachers, found.spec.name)) if other else None
 
 
+def taught_networks(found: StudyResults) -> list[int]:
+    """Return the numbers of the complete networks that can have both figures."""
+    if found.spec.teachers:
+        return list(found.trainings)
+    reported = (number for number, kinds in found.reports.items() if TAUGHT in kinds)
+    return [number for number in sorted(reported) if found.own(number)]
+
+
 def both_figures(found: StudyResults, number: int) -> dict[str, Figures]:
     """Return both figures of a network by split, validation and test; empty if it is not taught."""
     splits = ("validation", "test")
