@@ -16,11 +16,14 @@ from nas.dashboards.reader import Reader, Snapshot
 from nas.dashboards.updates import changed
 from nas.errors import NasError
 from nas.figures import (
+    TIMELINE_MOST,
     PageTheme,
     front_figure,
     front_marks,
     hypervolume_figure,
     learning_curves_figure,
+    timeline_figure,
+    timeline_text,
 )
 
 HINT = "Choose a point or a row to see its architecture."
@@ -39,6 +42,7 @@ def register(app: dash.Dash, reader: Reader) -> None:
     _register_table(app, reader)
     _register_detail(app, reader)
     _register_effects(app, reader)
+    _register_timeline(app, reader)
 
 
 def _register_pages(app: dash.Dash, reader: Reader) -> None:
@@ -245,6 +249,27 @@ def _register_effects(app: dash.Dash, reader: Reader) -> None:
         if known and known | {"done": done} == now and 0 <= done - known["done"] <= done // 100:
             return no_update, no_update
         return effects(snapshot, PageTheme(look["dark"], look["narrow"])), now
+
+
+def _register_timeline(app: dash.Dash, reader: Reader) -> None:
+    @app.callback(
+        Output("timeline", "figure"),
+        Output("timeline", "style"),
+        Output("timeline-text", "children"),
+        Output("timeline-of", "data"),
+        Input("seen", "data"),
+        State("timeline-of", "data"),
+    )
+    def draw(seen: Any, known: Any) -> tuple[Any, ...]:
+        if not seen or seen["drawn"] == known:
+            return (no_update,) * 4
+        try:
+            attempts = reader.timeline(seen["study"], TIMELINE_MOST)
+        except NasError:
+            return (no_update,) * 4  # the status shows the error
+        look = seen["drawn"]["look"]
+        figure = timeline_figure(attempts, PageTheme(look["dark"], look["narrow"]))
+        return figure, {"height": figure.layout.height}, timeline_text(attempts), seen["drawn"]
 
 
 def _listed(reader: Reader) -> str:

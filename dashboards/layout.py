@@ -33,6 +33,7 @@ def page_layout() -> Any:
             dcc.Store(id="detailed"),
             dcc.Store(id="action"),
             dcc.Store(id="explained"),
+            dcc.Store(id="timeline-of"),
             dcc.Store(id="order", data={"header": None, "descending": False, "page": 0}),
             html.Header(
                 [
@@ -84,6 +85,7 @@ def _study() -> list[Any]:
                         html.Section(id="compare", className="card"),
                         _card("curves", "Learning curves", 380),
                         _card("hypervolume", "Progress", 300),
+                        _card("timeline", "Workers", 200),
                         html.Section(id="effects", className="card"),
                         html.Section([html.H2("Trials"), html.Div(id="table")], className="card"),
                         html.Section(
@@ -161,6 +163,7 @@ def _graph(name: str, height: int, *, movable: bool = False) -> Any:
 
 
 def _card(name: str, heading: str, height: int) -> Any:
+    text = html.P(id=f"{name}-text", className="muted small")
     return html.Section(
-        [html.H2(heading), _graph(name, height)], id=f"{name}-card", className="card"
+        [html.H2(heading), text, _graph(name, height)], id=f"{name}-card", className="card"
     )

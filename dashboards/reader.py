@@ -14,7 +14,7 @@ from nas.dashboards.study_record import StudyRecord
 from nas.errors import NasError
 from nas.results import StudyResults, StudyView, axis_names, trial_details, view_of
 from nas.store import Store, StudyState, StudySummary
-from nas.study import StudySpec
+from nas.study import StudySpec, TrialAttempt
 
 _LIST_SECONDS = 1.0  # the list of studies is cached for all open tabs
 _LIST_SHARE = 20.0  # times longer than it took to read
@@ -108,6 +108,14 @@ class Reader:
             while len(self._snapshots) > _KEPT:
                 self._snapshots.pop(next(iter(self._snapshots)))
             return snapshot
+
+    def timeline(self, study: str, most: int) -> list[tuple[int, TrialAttempt]]:
+        """Return the latest attempts of a study, oldest first.
+
+        Raises:
+            StoreError: the database cannot be read, or has no study of that name.
+        """
+        return self._store.timeline(study, most)
 
     def absent(self, state: PageState) -> str | None:
         """Return why there is nothing at an address; None if there is something.

@@ -108,7 +108,15 @@ def test_few_trials_have_no_effects_and_say_how_many_they_need(count: int) -> No
     effects = study_effects(SPEC, studied(by_g1, count))
     assert effects is not None
     assert effects.effects == ()
-    assert effects.trials == count < effects.needed
+    assert effects.networks == count < effects.needed
+
+
+def test_further_seeds_are_no_further_networks() -> None:
+    trials = studied(by_g1, 10)
+    seeds = [replace(one, number=one.number + 10 * k) for k in range(3) for one in trials]
+    effects = study_effects(SPEC, seeds)
+    assert effects is not None
+    assert (effects.networks, effects.effects) == (10, ())
 
 
 def test_a_training_has_no_effects() -> None:

@@ -36,7 +36,11 @@ def report(study: str, target: Path, force: bool, db: str | None) -> None:
 
 @click.command()
 @click.argument("study")
-@click.argument("figure", type=click.Choice(["front", "curves", "progress", "effects"]))
+@click.argument(
+    "figure",
+    metavar="FIGURE",
+    type=click.Choice(["front", "curves", "progress", "timeline", "effects"]),
+)
 @click.option(
     "-o",
     "--output",

@@ -25,3 +25,6 @@ from .table import point_row as point_row
 from .table import sorted_points as sorted_points
 from .theme import CONFIG as CONFIG
 from .theme import PageTheme as PageTheme
+from .timeline import TIMELINE_MOST as TIMELINE_MOST
+from .timeline import timeline_figure as timeline_figure
+from .timeline import timeline_text as timeline_text

@@ -62,13 +62,13 @@ def effects_caption(found: Effects) -> str:
     """Return what the effects are, or why there are none yet."""
     if not found.effects:
         return (
-            f"No effects yet: they need {found.needed} complete trials with choices that vary "
-            f"independently, and there are {found.trials}."
+            f"No effects yet: they need {plural(found.needed, 'complete network')} with choices "
+            f"that vary independently, and there are {found.networks}."
         )
     return (
         f"How the {found.metric.label} changes if one choice goes from its lowest to its highest "
         "value in all stages and the other choices stay. A linear model of "
-        f"{plural(found.trials, 'complete trial')}; it explains {100 * found.explained:.0f} % of "
+        f"{plural(found.networks, 'complete network')} explains {100 * found.explained:.0f} % of "
         "the variance. A choice that makes networks dearer includes what the cost buys: the last "
         "column has the change of the multiply-adds."
     )

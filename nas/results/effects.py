@@ -11,6 +11,7 @@ includes what its cost buys; the effect on the cost is estimated in the same way
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -57,15 +58,15 @@ class Effect:
 
 @dataclass(frozen=True)
 class Effects:
-    """The effects of a study on `metric`, the largest first, after `trials` complete trials.
+    """The effects of a study on `metric`, the largest first, after `networks` complete networks.
 
-    `needed` is how many complete trials the model needs; with fewer there are no effects.
+    `needed` is how many of them the model needs; with fewer there are no effects.
     `explained` is the adjusted share of the variance that the model explains.
     """
 
     metric: Metric
     effects: tuple[Effect, ...]
-    trials: int
+    networks: int
     needed: int
     explained: float = 0.0
 
@@ -93,24 +94,20 @@ def study_effects(spec: StudySpec, trials: Sequence[Trial]) -> Effects | None:
     if goal is None or spec.networks:
         return None
     space = spec.space
-    done = [
-        trial for trial in trials
-        if trial.state is TrialState.COMPLETE and trial.architecture.space == space.name
-        and trial.architecture.keys == space.keys
-    ]  # fmt: skip
+    done = _networks(space, trials)
     done = done[:: -(-len(done) // _MOST) or 1]
-    columns = list(_features(space, [trial.architecture for trial in done]))
+    columns = list(_features(space, [seeds[0].architecture for seeds in done]))
     needed = len(columns) + 1 + _FREEDOM
     nothing = Effects(goal, (), len(done), needed)
     if len(done) < needed or not columns:
         return nothing
     table = np.array([values for _, values in columns]).T
-    found = np.array([_final(trial, goal) for trial in done])
+    found = np.array([fmean(_final(trial, goal) for trial in seeds) for seeds in done])
     relative = bool((found > 0).all()) and goal.direction is Direction.MINIMISE
     model = _Model.fit(table, np.log(found) if relative else found)
     if model is None:
         return nothing
-    costs = _Model.fit(table, np.log([float(trial.cost.madds) for trial in done]))
+    costs = _Model.fit(table, np.log([float(seeds[0].cost.madds) for seeds in done]))
     assert costs is not None  # the same table
     effects = [
         Effect(
@@ -121,6 +118,16 @@ def study_effects(spec: StudySpec, trials: Sequence[Trial]) -> Effects | None:
     ]  # fmt: skip
     effects.sort(key=lambda effect: -abs(effect.change.value))
     return Effects(goal, tuple(effects), len(done), needed, model.explained)
+
+
+def _networks(space: SearchSpace, trials: Sequence[Trial]) -> list[list[Trial]]:
+    """Return the complete trials of each network of a space; further seeds are no new networks."""
+    found: dict[str, list[Trial]] = {}
+    for trial in trials:
+        one = trial.architecture
+        if trial.state is TrialState.COMPLETE and (one.space, one.keys) == (space.name, space.keys):
+            found.setdefault(trial.arch_id, []).append(trial)
+    return list(found.values())
 
 
 def _features(

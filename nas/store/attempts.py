@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from nas.store.tables import ATTEMPT
+from nas.store.tables import ATTEMPT, TRIAL
 from nas.study import AttemptOutcome, Fault, TrialAttempt
 
 
@@ -24,6 +24,20 @@ def select(connection: sa.Connection, trial_id: int) -> list[TrialAttempt]:
         sa.select(ATTEMPT).where(ATTEMPT.c.trial_id == trial_id).order_by(ATTEMPT.c.number)
     )
     return [_attempt(row) for row in rows]
+
+
+def select_latest(
+    connection: sa.Connection, study_id: int, most: int
+) -> list[tuple[int, TrialAttempt]]:
+    """Return the latest attempts of a study with the numbers of their trials, oldest first."""
+    rows = connection.execute(
+        sa.select(ATTEMPT, TRIAL.c.number.label("trial"))
+        .join(TRIAL, ATTEMPT.c.trial_id == TRIAL.c.id)
+        .where(TRIAL.c.study_id == study_id)
+        .order_by(ATTEMPT.c.started_at.desc(), TRIAL.c.number.desc())
+        .limit(most)
+    ).all()
+    return [(row.trial, _attempt(row)) for row in reversed(rows)]
 
 
 def begin(

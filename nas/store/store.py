@@ -14,8 +14,8 @@ from sqlalchemy.exc import IntegrityError
 
 from nas.errors import NameTakenError, StaleWriteError, StoreError
 from nas.space import Architecture
+from nas.store import attempts, files, housekeeping, spool, studies, trials
 from nas.store import borrowed as borrowing
-from nas.store import files, housekeeping, spool, studies, trials
 from nas.store.changes import Bookmark, Changes, select_changes
 from nas.store.database import Database, damaged
 from nas.store.lease import LEASE_SECONDS, Lease
@@ -336,6 +336,11 @@ class Store(TrialRecord):
         """Return the attempts of a trial, oldest first; a reused trial has none."""
         study_id = self._study(study).id
         return self._database.read(lambda c: trials.select_attempts(c, study_id, number))
+
+    def timeline(self, study: str, most: int) -> list[tuple[int, TrialAttempt]]:
+        """Return the latest attempts of a study with their trials' numbers, oldest first."""
+        study_id = self._study(study).id
+        return self._database.read(lambda c: attempts.select_latest(c, study_id, most))
 
     def find_architectures(self, prefix: str) -> list[tuple[str, int]]:
         """Return a trial of each architecture whose id begins with `prefix`, as (study, number).

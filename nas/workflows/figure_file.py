@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from nas.errors import ExportError, NasError, NoEffectError
 from nas.results import axis_names, study_effects, view_of
+from nas.store import open_store
 from nas.suggestion import did_you_mean
 from nas.workflows.request import Request
 from nas.workflows.stored_study import StoredStudy
@@ -13,7 +14,7 @@ from nas.workflows.stored_study import StoredStudy
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-FIGURES = ("front", "curves", "progress", "effects")
+FIGURES = ("front", "curves", "progress", "timeline", "effects")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +67,9 @@ def _check(request: FigureRequest) -> None:
 def _drawn(request: FigureRequest) -> "go.Figure":
     from nas import figures
 
+    if request.figure == "timeline":
+        with open_store(request.db, read_only=True) as store:
+            return figures.timeline_figure(store.timeline(request.study, figures.TIMELINE_MOST))
     found = StoredStudy(request.study, request.db).results
     if request.figure == "effects":
         effects = study_effects(found.spec, found.trials)

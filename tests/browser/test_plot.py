@@ -28,6 +28,7 @@ def folder(tmp_path: Path) -> Path:
         ("front", "front.svg", b"<svg"),
         ("curves", "curves.pdf", b"%PDF-"),
         ("progress", "progress.png", b"\x89PNG"),
+        ("timeline", "timeline.svg", b"<svg"),
         ("effects", "effects.SVG", b"<svg"),
     ],
 )
@@ -55,7 +56,7 @@ def test_the_axes_of_a_front_are_chosen_by_metric(folder: Path) -> None:
         (("front", "-o", "front.jpg"), "names no format"),
         (("front", "-o", "front.svg", "--x", "parms"), "Did you mean params?"),
         (("curves", "-o", "curves.svg", "--y", "params"), "--y has no effect"),
-        (("fronts", "-o", "front.svg"), "'front', 'curves', 'progress', 'effects'"),
+        (("fronts", "-o", "front.svg"), "'front', 'curves', 'progress', 'timeline', 'effects'"),
         (("front", "-o", "none/front.svg"), "cannot be written"),
     ],
 )
