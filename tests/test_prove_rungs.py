@@ -153,6 +153,15 @@ def test_runs_are_scored_at_equal_epochs(tmp_path: Path) -> None:
     assert prove(request(path, rungs=("1,3,9", "9"), ours="random")).judged == "random@1/3/9"
 
 
+def test_both_judges_are_compared_in_one_call(tmp_path: Path) -> None:
+    path = write(tmp_path / "toy.csv")
+    result = prove(request(path, judge=("inferred", "error"), epochs=(200,), rungs=("1,3,9", "9")))
+    labels = ["random@1/3/9:inferred", "random@1/3/9", "random@9"]
+    assert list(result.runs) == labels
+    assert result.verdict is not None
+    assert result.verdict.others == tuple(labels[1:])
+
+
 def test_a_run_with_every_network_keeps_its_score(tmp_path: Path) -> None:
     path = write(tmp_path / "toy.csv")
     run = prove(request(path, epochs=(100_000, 200_000), seeds=1)).runs["random@1/3/9"][0]
@@ -182,6 +191,8 @@ def test_usual_rungs_are_those_of_a_search_and_of_the_table(tmp_path: Path) -> N
         ({"rungs": ("3,1,9",)}, "do not rise"),
         ({"rungs": ("all",)}, "'all'"),
         ({"rungs": ("9",), "eta": 2}, "eta has no effect"),
+        ({"rungs": ("9",), "judge": ("error",)}, "judge has no effect"),
+        ({"judge": ("loss",)}, "judge 'loss'"),
         ({"epochs": (5,)}, "after 5 epochs"),
         ({"epochs": (20,), "trainings": (5,)}, "trainings has no effect"),
     ],
@@ -195,7 +206,9 @@ def test_settings_of_rungs_that_cannot_be(
     assert carries(str(caught.value), said)
 
 
-@pytest.mark.parametrize("changes", [{"epochs": (20,)}, {"rungs": ("1,3",)}, {"eta": 2}])
+@pytest.mark.parametrize(
+    "changes", [{"epochs": (20,)}, {"rungs": ("1,3",)}, {"eta": 2}, {"judge": ("error",)}]
+)
 def test_a_table_without_curves_has_no_rungs(tmp_path: Path, changes: dict[str, Any]) -> None:
     path = tables.write(tmp_path / "toy.csv", tables.rows())
     with pytest.raises(NasError, match="no learning curves"):

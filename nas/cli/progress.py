@@ -178,8 +178,18 @@ class ProgressDisplay:
         metric = self._study.spec.reported
         return f"val {metric.short} {metric.show(trial.value(metric.name))}"
 
+    def _forecast(self, trial: Trial) -> str:
+        """Return the inferred final value of a trial that has not reached it; empty if unknown."""
+        spec = self._study.spec
+        if spec.networks or trial.final or trial.fail_reason or not trial.last:
+            return ""
+        forecast = self._study.forecast(trial.number)
+        return f" (inferred: {forecast.words(spec.ladder.max_epochs)})" if forecast else ""
+
     def _running(self, trial: Trial) -> str:
-        done = f"epoch {trial.last.epoch}, {self._shown(trial)}" if trial.last else "starting"
+        done = "starting"
+        if trial.last:
+            done = f"epoch {trial.last.epoch}, {self._shown(trial)}{self._forecast(trial)}"
         return f"{_label(self._study.spec, trial)}: {si(trial.cost.madds)} madds, {done}"
 
     def _told(self, trial: Trial) -> str:
@@ -189,7 +199,8 @@ class ProgressDisplay:
         if trial.fail_reason:
             parts.append(f"({trial.fail_reason})")
         if trial.last:
-            parts.append(f"{self._shown(trial)} after {plural(trial.last.epoch, 'epoch')},")
+            epochs = plural(trial.last.epoch, "epoch")
+            parts.append(f"{self._shown(trial)} after {epochs}{self._forecast(trial)},")
         parts.append(f"{si(trial.cost.madds)} madds")
         return " ".join(parts)
 

@@ -118,6 +118,13 @@ def _counts(
     type=click.IntRange(2),
     help=f"One in ETA trials continues at each rung.  [default: {ETA}]",
 )
+@click.option(
+    "--judge",
+    multiple=True,
+    type=click.Choice(["error", "inferred"]),
+    help="Compare trials at a rung by the error there, or by the final error that is inferred from "
+    "their curves. May be given twice, to compare both.  [default: error]",
+)
 @setting(
     ProveRequest,
     "workers",

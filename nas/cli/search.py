@@ -70,6 +70,12 @@ def _numbers(
     help=f"One in ETA trials continues at each rung.  [default: {ETA}]",
 )
 @click.option(
+    "--judge",
+    type=click.Choice(["error", "inferred"]),
+    help="Compare trials at a rung by the objective there, or by the final objective that is "
+    "inferred from their curves.  [default: error]",
+)
+@click.option(
     "--objective",
     "objectives",
     multiple=True,

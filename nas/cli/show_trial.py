@@ -18,7 +18,7 @@ from nas.results import (
     task_line,
 )
 from nas.space import parse_input
-from nas.study import Trial, last_line
+from nas.study import Forecast, StudySpec, Trial, last_line
 from nas.units import duration, si
 
 _MOST_EPOCHS = 40  # rows of a curve on the screen
@@ -76,6 +76,7 @@ def _print_facts(found: StudyResults, trial: Trial, details: Mapping[str, Any]) 
         "task": task_line(spec),
         "state": f"{study_tables.state(trial)} after {epochs}{spent}",
         f"val {short}": found.words(trial.number) if own else _last_value(found, trial),
+        "inferred": _inferred(spec, details["inferred"]),
         f"test {short}": str(test) if test else "",
         "taught": figures_text(found, trial.number),
         "scores": ", ".join(f"{name} {score:.4g}" for name, score in details["scores"].items()),
@@ -84,6 +85,15 @@ def _print_facts(found: StudyResults, trial: Trial, details: Mapping[str, Any]) 
     for name, line in lines.items():
         if line:
             output.field(name, line)
+
+
+def _inferred(spec: StudySpec, report: Mapping[str, Any] | None) -> str:
+    """Return the inferred final value of a stopped trial; empty if there is none."""
+    if report is None:
+        return ""
+    forecast = Forecast.of(report)
+    trials = output.plural(forecast.complete, "complete trial")
+    return f"{forecast.words(spec.ladder.max_epochs)}, by {trials} (not a measurement)"
 
 
 def _last_value(found: StudyResults, trial: Trial) -> str:

@@ -12,6 +12,7 @@ from nas.results import (
     confirmed_lines,
     counted_at,
     figures_text,
+    judged_by,
     learnt_text,
     networks_text,
     task_line,
@@ -103,7 +104,7 @@ def _stage(depth: object, width: object) -> str:
 def settings(spec: StudySpec) -> list[tuple[str, str]]:
     """Return the settings of a study, as pairs of texts."""
     search = [
-        ("rungs", f"{', '.join(map(str, spec.rungs))} epochs; the best 1/{spec.eta} continue"),
+        ("rungs", f"{', '.join(map(str, spec.rungs))} epochs; {judged_by(spec)}"),
         *([("resolutions", spec.ladder.resolutions)] if spec.resolutions else []),
         ("objectives", ", ".join(spec.objectives)),
         ("sampler", f"{spec.sampler}, seed {spec.seed}"),

@@ -22,7 +22,7 @@ from nas.feasible import Feasible
 from nas.prove.scores import Judge, RunScore
 from nas.prove.simulate import WHOLE, Cluster
 from nas.prove.table import ACCURACY, Table, TableSpace, default_toml
-from nas.study import Judging, Ladder, Objective, Sampler
+from nas.study import BY_ERROR, Judging, Ladder, Objective, Sampler
 from nas.text_file import read_text
 
 MakeSampler: TypeAlias = Callable[[str, Feasible, Sequence[Objective]], Sampler]
@@ -42,16 +42,19 @@ class Entry:
     """One sampler and its goals: the accuracy alone, or also the costs of the front.
 
     `rungs` are the epochs at which trials are judged; empty on a table without learning curves.
+    `judge` is what they are compared by, as in a study.
     """
 
     sampler: str
     single: bool
     rungs: tuple[int, ...] = ()
+    judge: str = BY_ERROR
 
     @property
     def label(self) -> str:
-        """Its name: `tpe`, `tpe:single`, or `tpe@10/30/90` with rungs."""
+        """Its name: `tpe`, `tpe:single`, with rungs `tpe@10/30/90`, or `tpe@10/30/90:inferred`."""
         ladder = f"@{'/'.join(map(str, self.rungs))}" if self.rungs else ""
+        ladder += f":{self.judge}" if self.judge != BY_ERROR else ""
         return f"{self.sampler}:single{ladder}" if self.single else f"{self.sampler}{ladder}"
 
 
@@ -188,7 +191,7 @@ class Bench:
             return WHOLE
         assert self.setting.eta is not None
         ceiling = self.space.budget[0] if self.space.budget else None
-        return Judging(Ladder(entry.rungs, self.setting.eta), tuple(goals), ceiling)
+        return Judging(Ladder(entry.rungs, self.setting.eta), tuple(goals), ceiling, entry.judge)
 
     def _at_trainings(self, cluster: Cluster) -> Iterator[RunScore]:
         for done, _ in enumerate(cluster.run(), start=1):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from nas.errors import NasError
 from nas.space import Adaptation, SearchSpace, Shape, parse_input
-from nas.study import TASKS, StudySpec
+from nas.study import INFERRED, TASKS, StudySpec
 from nas.units import duration, plural
 
 
@@ -139,6 +139,13 @@ def learnt_text(spec: StudySpec) -> str:
         else f"{own.trainings:,} of {plural(own.of, 'training')} of {own.study}"
         for own in spec.learnt
     )
+
+
+def judged_by(spec: StudySpec) -> str:
+    """Return which trials continue at a rung, as text."""
+    inferred = spec.judge == INFERRED and len(spec.rungs) > 1
+    by = ", by the inferred final objectives" if inferred else ""
+    return f"the best 1/{spec.eta} continue{by}"
 
 
 def _epochs(spec: StudySpec) -> str:

@@ -9,7 +9,7 @@ from nas.results.findings import Standing, StudyResults
 from nas.results.records import trial_record
 from nas.results.trial_reports import recorded_scores, trial_notes
 from nas.stats import difference
-from nas.study import Trial, TrialAttempt
+from nas.study import INFERRED_REPORT, Trial, TrialAttempt
 
 COST_NAMES = ("madds", "params", "acts")
 
@@ -20,7 +20,8 @@ def trial_details(
     """Return all data of one trial with its `attempts`; errors are shares in [0, 1].
 
     `parts` has the choices of each stage under their names, its output as channels x height x
-    width, and its cost at the deployment.
+    width, and its cost at the deployment. `inferred` is what a stopped trial would have had after
+    all epochs, with its 95 % interval: no measurement.
     """
     return {
         "study": found.spec.name,
@@ -34,6 +35,7 @@ def trial_details(
         "attempts": [_attempt(one) for one in attempts],
         "scores": dict(trial.proxies or {}),
         "note": trial_notes(found.reports).get(trial.number),
+        "inferred": found.reports.get(trial.number, {}).get(INFERRED_REPORT),
         "fail_detail": trial.fail_detail,
     }
 

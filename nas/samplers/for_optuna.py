@@ -30,7 +30,7 @@ from nas.errors import NasError
 from nas.samplers.predictor.blas_threads import on_one_thread
 from nas.samplers.predictor.features import Column, Features, Floats
 from nas.samplers.predictor.model import GoalObservations, Model, Points
-from nas.samplers.predictor.observations import clip, transform
+from nas.stats import clip_outliers, log_losses
 
 _MOST_VALUES = 64
 _DRAWN, _CHILDREN, _PARENTS = 300, 100, 10
@@ -132,7 +132,7 @@ class PredictorSampler(BaseSampler):
         columns = [_column(name, each) for name, each in space.items()]
         observed = {
             goal: GoalObservations(
-                np.arange(num_done), clip(transform(losses[:, goal])), np.zeros(num_done)
+                np.arange(num_done), clip_outliers(log_losses(losses[:, goal])), np.zeros(num_done)
             )
             for goal in range(num_goals)
             if uncertain[goal]
@@ -158,10 +158,10 @@ class PredictorSampler(BaseSampler):
         costs = [dict(self._costs(params)) if self._costs else {} for params in several]
         known = np.full((len(several), num_goals), np.nan)
         for goal, name in self._known.items():
-            known[:, goal] = transform(_finite(np.array([float(cost[name]) for cost in costs])))
+            known[:, goal] = log_losses(_finite(np.array([float(cost[name]) for cost in costs])))
         profile = _finite(np.array([[float(v) for v in cost.values()] or [0.0] for cost in costs]))
         codes = np.array([_codes(space, params) for params in several], dtype=float)
-        return Points(codes, transform(profile), known)
+        return Points(codes, log_losses(profile), known)
 
     def _admitted(self, draw: Callable[[], dict[str, Any]], count: int) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []

@@ -2,6 +2,7 @@
 
 from nas.stats.correlations import FEWEST, Values, correlation, correlation_difference
 from nas.stats.interval import Interval
+from nas.stats.log_scale import clip_outliers, log_losses, loss_of_log
 from nas.stats.means import CONFIDENCE, Difference, Summary, difference, t_reach
 from nas.stats.pareto import Points, hypervolume, non_dominated, non_dominated_ranks
 from nas.stats.resampling import (
@@ -34,6 +35,7 @@ __all__ = [
     "Values",
     "bootstrap",
     "bootstrap_difference",
+    "clip_outliers",
     "correlation",
     "correlation_difference",
     "difference",
@@ -44,6 +46,8 @@ __all__ = [
     "hypervolume",
     "least_p",
     "least_p_of_pairs",
+    "log_losses",
+    "loss_of_log",
     "mean",
     "non_dominated",
     "non_dominated_ranks",

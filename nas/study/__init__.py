@@ -31,8 +31,10 @@ from nas.study.execution import (
     ignore_event,
 )
 from nas.study.fixed_network import FixedNetwork, NoSampler
+from nas.study.forecasts import INFERRED_REPORT, Forecast
 from nas.study.history import seen
-from nas.study.judging import Judging
+from nas.study.inference import Estimate, Inference, infer
+from nas.study.judging import BY_ERROR, INFERRED, JUDGES, Judging
 from nas.study.learnt import Learnt
 from nas.study.objectives import (
     Objective,
@@ -88,6 +90,10 @@ from nas.study.trial import (
 )
 
 __all__ = [
+    "BY_ERROR",
+    "INFERRED",
+    "INFERRED_REPORT",
+    "JUDGES",
     "MOST_BORROWED",
     "NOTE_REPORT",
     "OWNER_FILE",
@@ -105,12 +111,15 @@ __all__ = [
     "DataIdentity",
     "Decision",
     "Epoch",
+    "Estimate",
     "Evaluator",
     "Event",
     "Execution",
     "Failure",
     "Fault",
     "FixedNetwork",
+    "Forecast",
+    "Inference",
     "Job",
     "Judging",
     "Ladder",
@@ -162,6 +171,7 @@ __all__ = [
     "folder_owner",
     "folder_size",
     "ignore_event",
+    "infer",
     "is_weights_name",
     "known_objectives",
     "last_line",

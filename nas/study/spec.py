@@ -25,7 +25,7 @@ from nas.space import (
 )
 from nas.study.data_identity import DataIdentity
 from nas.study.fixed_network import FixedNetwork
-from nas.study.judging import Judging
+from nas.study.judging import BY_ERROR, Judging
 from nas.study.learnt import Learnt
 from nas.study.objectives import Objective, objective
 from nas.study.real_training import RealTraining
@@ -66,6 +66,8 @@ class StudySpec:
     `stride_rule` applies (`nas.space.strides`). `task_input` is the image size at the beginning of
     the study, `data` identifies these images; both are None in studies of earlier versions.
     `metrics` are the names of what the task measures on a split; the first one is reported.
+    `judge` is what trials are compared by at the rungs: the `inferred` final losses, or the `error`
+    at the rung, as in studies of earlier versions.
     `learnt` says from which earlier studies the sampler has trainings (`nas.study.borrowing`).
 
     A study with `networks` searches nothing: it trains the first `num_trials` of them, and the
@@ -116,6 +118,7 @@ class StudySpec:
     teachers: tuple[str, ...] = ()
     teach: bool = False
     real: RealTraining | None = None
+    judge: str = BY_ERROR
     learnt: tuple[Learnt, ...] = ()
 
     @cached_property
@@ -225,7 +228,8 @@ class StudySpec:
     @cached_property
     def judging(self) -> Judging:
         """The rule by which trials are stopped at the rungs."""
-        return Judging(self.ladder, self.goals, self.budget[0] if self.budget else None)
+        ceiling = self.budget[0] if self.budget else None
+        return Judging(self.ladder, self.goals, ceiling, self.judge)
 
     @property
     def counted(self) -> bool:

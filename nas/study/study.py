@@ -16,8 +16,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-import numpy as np
-
 from nas.cost import Cost, total_cost
 from nas.errors import StudyPausedError
 from nas.space import Architecture
@@ -26,12 +24,14 @@ from nas.study import reuse
 from nas.study.attempts import AttemptEnd, RunningAttempts, Verdict, repeatable
 from nas.study.circuit_breaker import break_circuit
 from nas.study.diverging import warning_reports
+from nas.study.forecasts import INFERRED_REPORT, Forecast, Forecasts
 from nas.study.gate import check_record, new_trial
 from nas.study.history import seen
 from nas.study.ports import Sampler, StudyStore
+from nas.study.proposals import next_candidate, next_reference
 from nas.study.rungs import Decision
 from nas.study.spec import StudySpec
-from nas.study.time_limit import TimeLimit
+from nas.study.time_limit import TimeLimit, time_was_up
 from nas.study.trial import (
     NOTE_REPORT,
     Fault,
@@ -45,7 +45,6 @@ from nas.study.trial import (
     reopened,
 )
 
-_PROPOSALS = 20
 _CANDIDATES_FIRST = 4
 _MISMATCH = "fvcore counts another cost than we do"  # equal for all trials, for the circuit breaker
 
@@ -72,10 +71,11 @@ class Study:
         self._trials = {trial.number: trial for trial in store.trials(spec.name)}
         self.borrowed = [] if spec.networks else store.borrowed(spec.name)
         self._confirming: list[int] | None = None
+        self._forecasts = Forecasts(spec.reported)
         self._time_limit = TimeLimit(spec.time_limit, self.trials, clock)
         self.exhausted = store.exhausted(spec.name)
         self._halved = set(store.notes(spec.name))
-        if self._time_was_up():
+        if time_was_up(spec, self.trials):
             self._time_limit.close()
         for trial in self.trials:
             self.requeue(trial.number, Fault(Reason.DRIVER, "its driver ended"))
@@ -214,8 +214,26 @@ class Study:
         self.running.progressed(number)
         measured = (*trial.measurements, measurement)
         trial = self._trials[number] = replace(trial, measurements=measured)
-        rivals = [] if self.spec.networks else self.candidates  # fixed networks are not judged
+        rivals = [] if self.spec.networks else self._firsts  # fixed networks are not judged
         return self.spec.judging.decide(rivals, trial, measurement)
+
+    def forecast(self, number: int) -> Forecast | None:
+        """Return what the reported metric of a trial would be after all epochs.
+
+        It is inferred from the curve; None with fewer than three complete trials.
+        """
+        return self._forecasts.of(self._firsts, self._trials[number])
+
+    def _inferred(self, number: int) -> dict[str, Mapping[str, Any]]:
+        """Return the report with the forecast of a stopped trial; empty without one."""
+        stopped = self._trials[number].state is TrialState.STOPPED
+        forecast = self.forecast(number) if stopped else None
+        return {INFERRED_REPORT: forecast.report()} if forecast else {}
+
+    @property
+    def _firsts(self) -> list[Trial]:
+        """The trials without further seeds."""
+        return [trial for trial in self.trials if trial.replicate_of is None]
 
     def finish(
         self,
@@ -225,6 +243,8 @@ class Study:
         reports: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         """Set a running trial to its final state, and record its `reports`, {kind: values}.
+
+        The forecast of a stopped trial is one more report.
 
         The reports are recorded after the state; if the driver is lost in between, they are
         missing.
@@ -239,7 +259,7 @@ class Study:
         self._store.finish_trial(self.spec.name, number, attempt, outcome)
         trial = self._trials[number] = ended(trial, outcome, datetime.now(UTC))
         warning = {} if repeatable(trial) else warning_reports(self.spec, trial)
-        for kind, values in {**(reports or {}), **warning}.items():
+        for kind, values in {**(reports or {}), **warning, **self._inferred(number)}.items():
             self._store.record_report(self.spec.name, number, kind, values)
         break_circuit(self.spec.name, self.trials)
 
@@ -307,32 +327,18 @@ class Study:
         return started
 
     def _next_reference(self) -> Trial | None:
-        known = {trial.reference for trial in self.trials}
-        for entry in self.spec.references:
-            if entry.name not in known:
-                return self._new(entry.architecture, reference=entry.name)
-        return None
+        found = next_reference(self.spec, self.trials)
+        return None if found is None else self._new(found[1], reference=found[0])
 
     def _next_candidate(self) -> Trial | None:
         if self._all_asked():
             return None
-        if self.spec.networks:
-            return self._new(self.spec.fixed[len(self.candidates)].architecture)
-        number, history = len(self._trials), seen(self.trials, self.borrowed)
-        taken = {trial.arch_id for trial in self.candidates}
-        for proposal in range(_PROPOSALS):
-            proposed = self._sampler.propose(history, number, self._rng(number, proposal))
-            if proposed is None:
-                break
-            architecture = self.spec.space_of(proposed).check(proposed)
-            if architecture.arch_id not in taken:
-                return self._new(architecture)
+        found = next_candidate(self.spec, self.trials, self.borrowed, self._sampler)
+        if found is not None:
+            return self._new(found)
         self.exhausted = True
         self._store.record_exhausted(self.spec.name)
         return None
-
-    def _rng(self, number: int, proposal: int) -> np.random.Generator:
-        return np.random.default_rng([self.spec.seed, number, proposal])
 
     def _all_asked(self) -> bool:
         """Tell whether no more candidates will be proposed."""
@@ -342,18 +348,6 @@ class Study:
     def _searched(self) -> bool:
         """Tell whether all candidates have ended, and no more will be proposed."""
         return self._all_asked() and all(trial.state.finished for trial in self.candidates)
-
-    def _time_was_up(self) -> bool:
-        """Tell whether an earlier run used up the time for the search.
-
-        If it did not, some trials were still running.
-        """
-        trials = self.trials
-        if not self.spec.time_limit or not trials:
-            return False
-        confirming = any(trial.replicate_of is not None for trial in trials)
-        ended = confirming or all(trial.state.finished for trial in trials)
-        return ended and len(self.candidates) < self.spec.num_trials
 
     def _next_replicate(self) -> Trial | None:
         if not self._all_asked():

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 
+from nas.study.spec import StudySpec
 from nas.study.trial import Trial
 
 
@@ -62,3 +63,15 @@ def searched_for(trials: Sequence[Trial]) -> float:
         total += max(0.0, end - max(start, until))
         until = max(until, end)
     return total
+
+
+def time_was_up(spec: StudySpec, trials: Sequence[Trial]) -> bool:
+    """Tell whether an earlier run used up the time for the search of `trials`.
+
+    If it did not, some trials were still running.
+    """
+    if not spec.time_limit or not trials:
+        return False
+    confirming = any(trial.replicate_of is not None for trial in trials)
+    ended = confirming or all(trial.state.finished for trial in trials)
+    return ended and sum(trial.candidate for trial in trials) < spec.num_trials

@@ -8,6 +8,8 @@ from nas.metrics import CLASSIFICATION, Metric
 from nas.samplers import learns_from_others
 from nas.space import SearchSpace, parse_input
 from nas.study import (
+    BY_ERROR,
+    JUDGES,
     TASKS,
     UNCOUNTED,
     Ladder,
@@ -18,6 +20,7 @@ from nas.study import (
     early_sides,
     objective,
 )
+from nas.suggestion import did_you_mean
 from nas.training import Recipe, load_recipe, recipe_name
 from nas.workflows import events
 from nas.workflows.device_tables import asked_device, latency_tables
@@ -33,7 +36,9 @@ def check_request(request: SearchRequest) -> None:
     _check_words(request)
     _check_learning(request)
     if request.rungs or request.epochs:
-        _eta(request, request.rungs or default_rungs(request.epochs or 1))
+        rungs = request.rungs or default_rungs(request.epochs or 1)
+        _eta(request, rungs)
+        _judge(request, rungs)
     task = request.task or ("folder" if request.data else "digits")
     load_recipe(recipe_name(request.recipe or TASKS.load(task).recipe, task))
 
@@ -77,6 +82,7 @@ def plan_study(request: SearchRequest, on_event: events.Watcher = events.ignore)
     rungs = request.rungs or default_rungs(request.epochs or recipe.epochs)
     resolutions, image_size = _resolutions(request, rungs, kind.side)
     eta = _eta(request, rungs)
+    judge = _judge(request, rungs)
     Ladder(rungs, eta, resolutions)  # refuses what does not rise
     costs = [
         CostModel(each, deployment, classes, strides=strides, own_head=kind.head) for each in spaces
@@ -120,18 +126,32 @@ def plan_study(request: SearchRequest, on_event: events.Watcher = events.ignore)
         strides=strides,
         task_strides=task_strides,
         metrics=kind.metrics,
+        judge=judge,
     )
 
 
 def _eta(request: SearchRequest, rungs: tuple[int, ...]) -> int:
     """Return eta; refuse one without effect."""
-    if request.eta is not None and len(rungs) == 1:
-        raise NoEffectError(
-            "eta",
-            "nothing is judged before the only rung",
-            "Leave {eta} out, or give several {rungs}.",
-        )
+    _refuse_without_rungs("eta", request.eta, rungs)
     return request.eta or ETA
+
+
+def _judge(request: SearchRequest, rungs: tuple[int, ...]) -> str:
+    """Return what trials are compared by; refuse a wrong word, or one without effect."""
+    _refuse_without_rungs("judge", request.judge, rungs)
+    if request.judge not in (None, *JUDGES):
+        near = did_you_mean(request.judge or "", JUDGES)
+        raise NasError(f"judge {request.judge!r} is unknown.", f"{near}Use {', '.join(JUDGES)}.")
+    return request.judge or BY_ERROR
+
+
+def _refuse_without_rungs(name: str, given: object, rungs: tuple[int, ...]) -> None:
+    if given is not None and len(rungs) == 1:
+        raise NoEffectError(
+            name,
+            "nothing is judged before the only rung",
+            f"Leave {{{name}}} out, or give several {{rungs}}.",
+        )
 
 
 def _task(request: SearchRequest) -> tuple[str, TaskKind]:

@@ -9,7 +9,7 @@ from nas.cost import Constraint
 from nas.errors import BudgetError, NasError, NoEffectError
 from nas.prove import Bench, Entry, Kept, ProveResult, Setting, Table, by_label, make_runs
 from nas.samplers import make_sampler
-from nas.study import Ladder, default_rungs
+from nas.study import BY_ERROR, JUDGES, Ladder, default_rungs
 from nas.workflows import events
 from nas.workflows.request import Request
 from nas.workflows.requests import ETA
@@ -32,14 +32,14 @@ class ProveRequest(
     `objectives` is the default for the others. `front` None is the cost of the first budget. There
     are `seeds` runs for each sampler, on `workers` simulated workers, scored after each number of
     `trainings`, or of `epochs` of all trials together. On a table with learning curves trials are
-    judged at `rungs`, such as "10,30,90"; with several, each sampler is run with each of them. One
-    in `eta` passes a rung; None is 3. Empty `rungs` are those of a search, and empty `epochs` 5,
-    10, 20 and 40 whole trainings; without curves empty `trainings` are 20, 50, 100 and 200.
-    `reference` is the accuracy of the hypervolume in percent; None: 95 % of the
-    feasible networks exceed it. `confirm` networks are retrained with the other seeds; None is 3 if
-    the table has several trainings of a network. `ours` is compared with the others; None: the
-    first sampler. `jobs` processes run in parallel; None: one for each core. `resume` is a file of
-    finished runs.
+    judged at `rungs`, such as "10,30,90", and compared by the `judge`, "inferred" or "error"; with
+    several, each sampler is run with each of them. One in `eta` passes a rung; None is 3. Empty
+    `rungs` are those of a search, and empty `epochs` 5, 10, 20 and 40 whole trainings; without
+    curves empty `trainings` are 20, 50, 100 and 200. `reference` is the accuracy of the hypervolume
+    in percent; None: 95 % of the feasible networks exceed it. `confirm` networks are retrained with
+    the other seeds; None is 3 if the table has several trainings of a network. `ours` is compared
+    with the others; None: the first sampler. `jobs` processes run in parallel; None: one for each
+    core. `resume` is a file of finished runs.
     """
 
     table: Path
@@ -54,6 +54,7 @@ class ProveRequest(
     epochs: tuple[int, ...] = ()
     rungs: tuple[str, ...] = ()
     eta: int | None = None
+    judge: tuple[str, ...] = ()
     workers: int = 1
     reference: float | None = None
     confirm: int | None = None
@@ -65,7 +66,7 @@ class ProveRequest(
         """Yield each setting that has no effect."""
         if {name.rpartition(":")[2] for name in self.samplers} <= {*_MODES}:
             yield NoEffectError("objectives", "every sampler says its own")
-        if len({*self.samplers}) == 1 and len({*self.rungs}) <= 1:
+        if len({*self.samplers}) == 1 and len({*self.rungs}) <= 1 and len({*self.judge}) <= 1:
             yield NoEffectError("ours", "there is one sampler, and none to compare it with")
         if self.epochs:
             yield NoEffectError("trainings", "runs are scored after {epochs}")
@@ -135,7 +136,7 @@ def _front(
 
 def _refuse_rungs(table: Table, request: ProveRequest) -> None:
     """Refuse settings of rungs on a table without learning curves."""
-    for name in ("epochs", "rungs", "eta"):
+    for name in ("epochs", "rungs", "eta", "judge"):
         if getattr(request, name) and not table.epochs:
             raise NoEffectError(
                 name,
@@ -161,24 +162,29 @@ def _entries(request: ProveRequest, bench: Bench) -> list[Entry]:
         plain, _, last = name.rpartition(":")
         mode = last if plain and last in _MODES else ""
         single = (mode or request.objectives) == "single"
-        entries = [Entry(plain if mode else name, single, rungs) for rungs in ladders]
+        entries = [Entry(plain if mode else name, single, rungs, judge) for rungs, judge in ladders]
         make_sampler(entries[0].sampler, bench.space, bench.goals(entries[0]))
         found += entries
     return list(dict.fromkeys(found))
 
 
-def _ladders(request: ProveRequest, bench: Bench) -> list[tuple[int, ...]]:
-    """Return the rungs to compare; one without any on a table without learning curves."""
+def _ladders(request: ProveRequest, bench: Bench) -> list[tuple[tuple[int, ...], str]]:
+    """Return the rungs and judges to compare; no rungs on a table without learning curves."""
     epochs = bench.table.epochs
     if not epochs:
-        return [()]
+        return [((), BY_ERROR)]
     found = [_rungs(text) for text in request.rungs] or [_nearest(epochs)]
     for rungs in found:
         Ladder(rungs, request.eta or ETA)  # refuses what does not rise
         bench.check_rungs(rungs)
-    if request.eta and all(len(rungs) == 1 for rungs in found):
-        raise NoEffectError("eta", "nothing is judged before the only rung")
-    return found
+    for name in ("eta", "judge"):
+        if getattr(request, name) and all(len(rungs) == 1 for rungs in found):
+            raise NoEffectError(name, "nothing is judged before the only rung")
+    for judge in request.judge:
+        if judge not in JUDGES:
+            raise NasError(f"judge {judge!r} is unknown.", f"Use {', '.join(JUDGES)}.")
+    judges = request.judge or (BY_ERROR,)
+    return [(rungs, judge if len(rungs) > 1 else BY_ERROR) for rungs in found for judge in judges]
 
 
 def _rungs(text: str) -> tuple[int, ...]:

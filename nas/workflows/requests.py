@@ -60,15 +60,16 @@ class SearchRequest(
     `data` is given, otherwise cifar10 with a GPU and digits without. `trials` None is 24, or
     unlimited with `time`: a span such as 1h30m, or seconds. `epochs` None are the recipe's, empty
     `rungs` a ninth, a third and all of them. `resolutions` are image sides in pixels up to each
-    rung. `eta` None is 3. The sampler learns from comparable trainings of earlier studies of the
-    database, or only of the studies `learn_from`, or of none if `learn` is false. Default
-    `objectives` are the top-1 error and the multiply-adds, or the latency if the first budget
-    limits it. `input` (such as 3x224x224), `classes` and `strides` replace those of the space at
-    deployment, `task_strides` those on the images of the task. With `teach` the confirmed networks
-    are trained once more, taught by the best ones of the study. With `confirm_recipe` the training
-    of the search is a short schedule: the confirmed networks and the references are trained by this
-    recipe, for its epochs, on images of `confirm_size` (None: the task's own) instead of by that of
-    the search.
+    rung. `eta` None is 3. `judge` is what trials are compared by at the rungs: the "error" at the
+    rung (None), or "inferred" final losses. The sampler learns from comparable trainings of earlier
+    studies of the database, or only of the studies `learn_from`, or of none if `learn` is false.
+    Default `objectives` are the top-1 error and the multiply-adds, or the latency if the first
+    budget limits it. `input` (such as 3x224x224), `classes` and `strides` replace those of the
+    space at deployment, `task_strides` those on the images of the task. With `teach` the confirmed
+    networks are trained once more, taught by the best ones of the study. With `confirm_recipe` the
+    training of the search is a short schedule: the confirmed networks and the references are
+    trained by this recipe, for its epochs, on images of `confirm_size` (None: the task's own)
+    instead of by that of the search.
     """
 
     budgets: tuple[str, ...] = ()
@@ -86,6 +87,7 @@ class SearchRequest(
     rungs: tuple[int, ...] = ()
     resolutions: tuple[int, ...] = ()
     eta: int | None = None
+    judge: str | None = None
     objectives: tuple[str, ...] = ()
     sampler: str = "predictor"
     seed: int = 0

@@ -20,6 +20,8 @@ CALLS = [
     ("search", {**BUDGET, "rungs": (2, 4, 8), "epochs": 20}, "epochs"),
     ("search", {**BUDGET, "task": "digits", "rungs": (8,), "eta": 4}, "eta"),
     ("search", {**BUDGET, "task": "digits", "epochs": 1, "eta": 4}, "eta"),
+    ("search", {**BUDGET, "task": "digits", "epochs": 1, "judge": "error"}, "judge"),
+    ("search", {**BUDGET, "task": "digits", "rungs": (8,), "judge": "inferred"}, "judge"),
     ("search", {**BUDGET, "latency": {"threads": 2}}, "latency.threads"),
     ("search", {**BUDGET, "latency": {"runtime": "torch"}}, "latency.runtime"),
     ("search", {**BUDGET, "latency": {"table": "t.json"}}, "latency.table"),

@@ -111,6 +111,23 @@ def test_a_trial_is_shown_by_stage_with_its_cost_its_curve_and_its_seeds(
     assert f"nas export study --trial {best.number} -o DIR" in text
 
 
+def test_a_stopped_trial_shows_what_its_curve_lets_infer(nas: Shell) -> None:
+    spec = small_spec(rungs=(1, 4), num_trials=24, judge="inferred")
+    with open_store("nas.db") as store:
+        store.create_study(spec, {"nas": "0.1"})
+        run_all(Study(spec, store, WalkSampler(spec)))
+        reports = store.reports(spec.name)
+    number, inferred = next((n, kinds["inferred"]) for n, kinds in reports.items())
+    text = nas("show", "study", "--trial", str(number)).out
+    shown = f"{100 * inferred['value']:.2f} % after 4 epochs ({100 * inferred['low']:.2f} % to "
+    assert shown in text
+    assert "not a measurement" in text
+    document = json.loads(nas("show", "study", "--trial", str(number), "--json").out)
+    assert document["inferred"] == inferred
+    assert [one["epoch"] for one in document["curve"]] == [1]
+    assert "by the inferred final objectives" in nas("show", "study").out
+
+
 def test_the_same_as_json_adds_up(nas: Shell, found: StudyResults) -> None:
     best = found.best
     document = json.loads(nas("show", "study", "--trial", str(best.number), "--json").out)

@@ -12,8 +12,8 @@ from nas.samplers.predictor.acquisition import knowledge_gradient
 from nas.samplers.predictor.blas_threads import on_one_thread
 from nas.samplers.predictor.candidate_pool import CandidatePool
 from nas.samplers.predictor.features import Column, Features
-from nas.samplers.predictor.observations import transform
 from nas.samplers.predictor.points import Coder
+from nas.stats.log_scale import log_losses
 from nas.study.objectives import objective
 from tests.contracts.test_samplers import BUDGETS, FRONT, feasible_space, finished, search
 
@@ -63,7 +63,7 @@ def test_candidates_are_distinct_feasible_and_untaken_with_their_own_points() ->
         assert tuple(found.points.codes[row]) == coding.encode(architecture)
         assert tuple(found.points.profile[row]) == coding.profile(architecture)
         madds = float(FEASIBLE.cost(architecture).madds)
-        assert found.points.known[row, 1] == transform(np.array([madds]))[0]
+        assert found.points.known[row, 1] == log_losses(np.array([madds]))[0]
         assert np.isnan(found.points.known[row, 0])
 
 
@@ -92,7 +92,7 @@ def test_every_known_goal_has_its_transformed_cost() -> None:
     drawn = FEASIBLE.sample_many(np.random.default_rng(4), 3)
     known = coder(goals).points(drawn).known
     assert list(known[:, 1]) == [
-        transform(np.array([float(FEASIBLE.cost(a).params)]))[0] for a in drawn
+        log_losses(np.array([float(FEASIBLE.cost(a).params)]))[0] for a in drawn
     ]
 
 

@@ -12,8 +12,8 @@ import numpy as np
 from nas.feasible import Feasible
 from nas.samplers.predictor.features import Features, Floats
 from nas.samplers.predictor.model import Points
-from nas.samplers.predictor.observations import transform
 from nas.space import Architecture
+from nas.stats import log_losses
 from nas.study import Objective, Trial
 
 
@@ -59,5 +59,5 @@ class Coder:
                 goal = self._goals[column]
                 losses[row, column] = goal.loss(float(getattr(cost, goal.name)))
         positive = losses >= 0
-        losses[positive] = transform(losses[positive])
+        losses[positive] = log_losses(losses[positive])
         return losses

@@ -21,13 +21,13 @@ from nas.samplers.predictor.candidate_pool import CandidatePool
 from nas.samplers.predictor.features import Column, Features, Floats
 from nas.samplers.predictor.history_index import HistoryIndex, Seen
 from nas.samplers.predictor.model import MOST, GoalObservations, Model, Points, Posterior
-from nas.samplers.predictor.observations import inverse, observe, transform
+from nas.samplers.predictor.observations import observe
 from nas.samplers.predictor.points import Coder
 from nas.samplers.predictor.refit_schedule import fitted_count
 from nas.samplers.random import stratified
 from nas.samplers.without_model import BelievesObservations as Measured
 from nas.space import Architecture
-from nas.stats import non_dominated, thinned
+from nas.stats import log_losses, loss_of_log, non_dominated, thinned
 from nas.study import Objective, Trial, TrialState
 
 START = 8
@@ -88,7 +88,7 @@ class GaussianProcessSampler(Measured):
         losses = self._learn(useful, self._kernels(seen)).believed[:, 0].tolist()
         positive = min(measured.values()) >= 0
         believed = {
-            t.number: inverse(loss, positive) for t, loss in zip(useful, losses, strict=True)
+            t.number: loss_of_log(loss, positive) for t, loss in zip(useful, losses, strict=True)
         }
         return {number: believed[number] for number in measured}
 
@@ -134,7 +134,7 @@ class GaussianProcessSampler(Measured):
         known = [goal.name for goal in self._goals if goal.known]
         for constraint in self._feasible.budget:
             if constraint.cost in known:
-                return float(transform(np.array([float(constraint.limit)]))[0])
+                return float(log_losses(np.array([float(constraint.limit)]))[0])
         return None
 
     def _parents(

@@ -1,0 +1,229 @@
+"""Inference: the loss of a trial at full fidelity, from everything that its curve has.
+
+A regression over the complete trials maps what was measured up to an epoch to the final loss, on a
+logarithmic scale. With fewer than six complete trials it uses the goal alone: a line whose slope is
+shrunk towards 1. With more it is a ridge regression (Hoerl and Kennard 1970) on the goal, the other
+metrics, the training loss, their means over the last three epochs and the cost of the network. It
+is shrunk towards slope 1 for the goal and 0 for the rest; the strength of the shrinkage is that
+with the least leave-one-out error. At a high learning rate the training loss ranks networks better
+than the error, which fluctuates; at a low rate it is the reverse, and the data decide.
+
+The complete trials are selected by what the regression uses, so that the selection does not bias
+it. A fit depends only on the complete trials; equal records give equal fits.
+"""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import inf
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nas.cost import COST_NAMES
+from nas.stats import Interval, clip_outliers, log_losses, loss_of_log, t_reach
+from nas.study.objectives import Objective
+from nas.study.trial import Measurement, Trial, TrialState
+
+FEWEST_FOR_CURVES = 6  # complete trials from which everything in a curve is used
+_FEWEST = 3
+_LINE_SHRINKAGE = 4.0  # weight of the prior slope 1, in pairs of values
+_SHRINKAGES = (0.25, 1.0, 4.0, 16.0, 64.0)  # weights of the prior slopes, in trials
+_RECENT = 3  # epochs of which the mean is taken
+_TINY = 1e-9
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A final loss on the scale of `log_losses`: its mean and the variance of its error."""
+
+    mean: float
+    variance: float
+
+
+@dataclass(frozen=True)
+class Inference:
+    """The final loss of `goal`, inferred from the measurements up to `epoch`.
+
+    It was fitted to `complete` trials. Columns are standardised by `centre` and `scale` (columns);
+    those with `logs` are logarithms. `inverse` (columns, columns) is that of the normal matrix,
+    `variance` that of the error of an estimate within the complete trials.
+    """
+
+    goal: Objective
+    epoch: int
+    complete: int
+    others: tuple[str, ...]
+    positive: bool
+    logs: NDArray[np.bool_]
+    centre: Floats
+    scale: Floats
+    offset: float
+    slopes: Floats
+    inverse: Floats
+    variance: float
+
+    def of(self, trial: Trial) -> Estimate | None:
+        """Return the final loss of `trial`; None if it was not measured at the epoch."""
+        scaled = self._scaled(trial)
+        return None if scaled is None else Estimate(self._mean(scaled), self.variance)
+
+    def loss(self, trial: Trial) -> float | None:
+        """Return the final loss of `trial` in the unit of the goal."""
+        found = self.of(trial)
+        return None if found is None else loss_of_log(found.mean, self.positive)
+
+    def interval(self, trial: Trial) -> Interval | None:
+        """Return the final loss of `trial` in the unit of the goal, with its 95 % interval.
+
+        The interval of a trial is wider if its curve is unlike those of the complete ones: they
+        are the better ones, so that most stopped trials are extrapolated.
+        """
+        scaled = self._scaled(trial)
+        if scaled is None:
+            return None
+        variance = self.variance * (1 + 1 / self.complete + float(scaled @ self.inverse @ scaled))
+        reach = t_reach(max(1, self.complete - 2)) * variance**0.5
+        near, middle, far = (
+            loss_of_log(self._mean(scaled) + shift, self.positive) for shift in (-reach, 0.0, reach)
+        )
+        return Interval(middle, near, far)
+
+    def _mean(self, scaled: Floats) -> float:
+        return self.offset + float(scaled @ self.slopes)
+
+    def _scaled(self, trial: Trial) -> Floats | None:
+        """Return the standardised columns of `trial`; unusable ones are 0, the mean."""
+        row = _row(trial, self.epoch, self.goal, self.others)
+        if row is None:
+            return None
+        shown = np.array(row[: len(self.centre)])
+        usable = np.isfinite(shown) & ~(self.logs & (shown < 0))
+        shown[self.logs & usable] = log_losses(shown[self.logs & usable])
+        return np.where(usable, (shown - self.centre) / self.scale, 0.0)
+
+
+def infer(
+    trials: Sequence[Trial], goal: Objective, epoch: int, fewest: int = _FEWEST
+) -> Inference | None:
+    """Return what the COMPLETE ones of `trials` tell of the final losses of others at `epoch`.
+
+    None if fewer than `fewest` of them were measured at this epoch.
+    """
+    complete = [trial for trial in trials if trial.state is TrialState.COMPLETE and trial.last]
+    others = _other_metrics(complete, goal)
+    rows = [_row(trial, epoch, goal, others) for trial in complete]
+    kept = [place for place, row in enumerate(rows) if row is not None]
+    if len(kept) < fewest:
+        return None
+    losses = np.array(
+        [goal.loss(trial.last.metrics[goal.name]) for trial in complete if trial.last]
+    )
+    final = clip_outliers(log_losses(losses))[kept]
+    columns = np.array([rows[place] for place in kept], dtype=float)
+    if len(kept) < FEWEST_FOR_CURVES:
+        columns, others = columns[:, :1], ()
+    return _fitted(goal, epoch, others, bool(losses.min() >= 0), columns, final)
+
+
+def _fitted(
+    goal: Objective,
+    epoch: int,
+    others: tuple[str, ...],
+    positive: bool,
+    columns: Floats,
+    final: Floats,
+) -> Inference:
+    """Fit the regression of `final` on `columns` (trials, columns), the first of them the goal."""
+    finite = np.isfinite(columns).all(axis=0)
+    columns = np.where(finite, columns, 0.0)
+    logs = finite & (columns.min(axis=0) >= 0)
+    columns[:, logs] = log_losses(columns[:, logs])
+    centre, deviation = columns.mean(axis=0), columns.std(axis=0)
+    scale = np.where(finite & (deviation > _TINY), deviation, inf)  # a constant says nothing
+    prior = np.zeros(columns.shape[1])
+    scale[0] = max(float(deviation[0]), _TINY**0.5)
+    prior[0] = scale[0]
+    scaled = (columns - centre) / scale
+    count = len(final)
+    residual = final - final.mean() - scaled @ prior
+    if columns.shape[1] == 1:
+        fit = _Ridge.of(scaled, residual, _LINE_SHRINKAGE)
+        variance = float(fit.left @ fit.left) / max(1, count - 2)
+    else:
+        fits = [_Ridge.of(scaled, residual, shrinkage) for shrinkage in _SHRINKAGES]
+        fit = min(fits, key=lambda each: each.left_out)
+        variance = fit.left_out
+    return Inference(
+        goal=goal,
+        epoch=epoch,
+        complete=count,
+        others=others,
+        positive=positive,
+        logs=logs,
+        centre=centre,
+        scale=scale,
+        offset=float(final.mean()),
+        slopes=prior + fit.slopes,
+        inverse=fit.inverse,
+        variance=variance,
+    )
+
+
+@dataclass(frozen=True)
+class _Ridge:
+    """A ridge regression: its `slopes`, what they have `left` of the values, and leverages.
+
+    `inverse` (columns, columns) is that of the normal matrix.
+    """
+
+    slopes: Floats
+    left: Floats
+    leverage: Floats
+    inverse: Floats
+
+    @classmethod
+    def of(cls, columns: Floats, values: Floats, shrinkage: float) -> "_Ridge":
+        """Fit `values` to centred `columns` (trials, columns)."""
+        normal = columns.T @ columns + shrinkage * np.eye(columns.shape[1])
+        slopes = np.asarray(np.linalg.solve(normal, columns.T @ values), dtype=float)
+        leverage = 1 / len(columns) + np.sum(columns * np.linalg.solve(normal, columns.T).T, axis=1)
+        inverse = np.asarray(np.linalg.inv(normal), dtype=float)
+        return cls(slopes, values - columns @ slopes, leverage, inverse)
+
+    @property
+    def left_out(self) -> float:
+        """The mean squared error of each trial by the fit to all others."""
+        errors = self.left / np.maximum(1 - self.leverage, _TINY)
+        return float(errors @ errors) / len(errors)
+
+
+def _other_metrics(complete: Sequence[Trial], goal: Objective) -> tuple[str, ...]:
+    names = {name for trial in complete if trial.last for name in trial.last.metrics}
+    return tuple(sorted(names - {goal.name}))
+
+
+def _row(trial: Trial, epoch: int, goal: Objective, others: Sequence[str]) -> list[float] | None:
+    """Return the columns of one trial at `epoch`, the goal first; None if not measured there."""
+    measured = trial.measurements
+    end = bisect_right(measured, epoch, key=lambda one: one.epoch)
+    recent = measured[max(0, end - _RECENT) : end]
+    if not recent or recent[-1].epoch != epoch or goal.name not in recent[-1].metrics:
+        return None
+    signals = [_signals(one, goal, others) for one in recent]
+    means = [sum(each) / len(signals) for each in zip(*signals, strict=True)]
+    return [*signals[-1], *means, _cost(trial)]
+
+
+def _signals(measured: Measurement, goal: Objective, others: Sequence[str]) -> list[float]:
+    metrics = measured.metrics
+    own = goal.loss(metrics.get(goal.name, np.nan))
+    return [own, *(metrics.get(name, np.nan) for name in others), measured.train_loss]
+
+
+def _cost(trial: Trial) -> float:
+    """Return the first of the costs that is known, in its own unit."""
+    costs = (float(getattr(trial.cost, name)) for name in COST_NAMES)
+    return next((cost for cost in costs if cost > 0), np.nan)
