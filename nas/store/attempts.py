@@ -10,12 +10,16 @@ from nas.study import AttemptOutcome, Fault, TrialAttempt
 
 
 class Ended(NamedTuple):
-    """The end of an attempt; `fault` says why, if it neither completed nor stopped at a rung."""
+    """The end of an attempt; `fault` says why, if it neither completed nor stopped at a rung.
+
+    A `worker` of None keeps the one that is recorded.
+    """
 
     at: datetime | None
     outcome: str
     device_seconds: float | None = None
     fault: Fault | None = None
+    worker: str | None = None
 
 
 def select(connection: sa.Connection, trial_id: int) -> list[TrialAttempt]:
@@ -64,6 +68,8 @@ def end(connection: sa.Connection, trial_id: int, attempt: int, ended: Ended) ->
         "reason": ended.fault.reason if ended.fault else None,
         "detail": ended.fault.detail if ended.fault else None,
     }
+    if ended.worker is not None:
+        values["worker"] = ended.worker
     connection.execute(_update(trial_id, attempt).values(values))
 
 

@@ -214,7 +214,9 @@ def requeue(
     values = {"state": TrialState.WAITING.value, "lost": end.lost}
     if row.attempt != attempt or not _swap(connection, row, TrialState.RUNNING, values):
         raise _stale(row, attempt, "be queued again")
-    ended = attempts.Ended(now(connection), end.outcome.value, end.device_seconds, end.fault)
+    ended = attempts.Ended(
+        now(connection), end.outcome.value, end.device_seconds, end.fault, end.worker
+    )
     attempts.end(connection, row.id, attempt, ended)
 
 
@@ -283,7 +285,7 @@ def finish(
         raise ValueError(f"{outcome.state} is not a final state")
     row = _find(connection, study_id, number)
     values = {**asdict(outcome), "state": outcome.state.value}
-    spent = values.pop("device_seconds")
+    spent, worker = values.pop("device_seconds"), values.pop("worker")
     if row.attempt == attempt and all(getattr(row, key) == value for key, value in values.items()):
         return
     moment = now(connection)
@@ -291,7 +293,7 @@ def finish(
     if row.attempt != attempt or not _swap(connection, row, TrialState.RUNNING, values):
         raise _stale(row, attempt, f"become {outcome.state}")
     fault = _fault(outcome.fail_reason, outcome.fail_detail)
-    ended = attempts.Ended(moment, outcome.state.value, spent, fault)
+    ended = attempts.Ended(moment, outcome.state.value, spent, fault, worker)
     attempts.end(connection, row.id, attempt, ended)
 
 

@@ -38,12 +38,14 @@ class AttemptEnd:
     """The end of an attempt whose trial waits again.
 
     `lost` counts the trial's own losses so far, this one included. `device_seconds` is the time for
-    which the attempt held its devices, times their number; None if unknown.
+    which the attempt held its devices, times their number; None if unknown. `worker` is host:pid
+    if the worker sent its error; None keeps the one that was recorded with the first epoch.
     """
 
     fault: Fault
     lost: int
     device_seconds: float | None = None
+    worker: str | None = None
 
     @property
     def outcome(self) -> AttemptOutcome:

@@ -112,7 +112,7 @@ class Execution:
         if isinstance(content, Saved):
             self._finish(job, TrialState.COMPLETE, report.seconds, content)
         elif content.reason in PAUSING | LOSSES:
-            self.lost(job, Fault(content.reason, content.detail))
+            self.lost(job, Fault(content.reason, content.detail), report.worker or None)
         elif content.again is not None and not job.halved:
             self._again(job, content.again)
         else:
@@ -151,15 +151,17 @@ class Execution:
         self.study.halve(job.number, note)
         self._tell(job.number, note)
 
-    def lost(self, job: Job, fault: Fault = _LOST) -> None:
+    def lost(self, job: Job, fault: Fault = _LOST, worker: str | None = None) -> None:
         """End a job because of `fault`: its trial waits again, or fails after too many losses.
+
+        `worker` is host:pid if the worker sent its error.
 
         Raises:
             StudyFailedError, StudyPausedError: as in `Study.requeue`.
         """
         if self._landed(job):
             try:
-                self.study.requeue(job.number, fault)
+                self.study.requeue(job.number, fault, worker)
             finally:  # emit even if this ends the study: it has been recorded
                 self._tell(job.number, fault.reason.replace("_", " "))
 

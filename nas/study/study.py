@@ -263,8 +263,10 @@ class Study:
             self._store.record_report(self.spec.name, number, kind, values)
         break_circuit(self.spec.name, self.trials)
 
-    def requeue(self, number: int, fault: Fault) -> None:
+    def requeue(self, number: int, fault: Fault, worker: str | None = None) -> None:
         """End the attempt of a running trial because of `fault`; the trial waits again.
+
+        `worker` is host:pid if the worker sent its error.
 
         It is FAILED instead if this is its third own loss, or an error that repeats the one before
         (`nas.study.attempts`).
@@ -280,10 +282,10 @@ class Study:
         verdict, lost = self.running.judge(trial, fault)
         if verdict is Verdict.FAIL:
             seconds = trial.last.seconds if trial.last else 0.0
-            fate = Outcome(TrialState.FAILED, seconds, fault.reason, fault.detail)
+            fate = Outcome(TrialState.FAILED, seconds, fault.reason, fault.detail, worker=worker)
             self.finish(number, trial.attempt, fate)
             return
-        end = AttemptEnd(fault, lost, self.running.device_seconds(number))
+        end = AttemptEnd(fault, lost, self.running.device_seconds(number), worker)
         self._store.requeue_trial(self.spec.name, number, trial.attempt, end)
         self._trials[number] = replace(trial, state=TrialState.WAITING, lost=lost)
         if verdict is Verdict.PAUSE:

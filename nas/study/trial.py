@@ -114,7 +114,7 @@ def last_line(detail: str | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a trial ended; `device_seconds` as in `nas.study.attempts.AttemptEnd`."""
+    """How a trial ended; `device_seconds` and `worker` as in `nas.study.attempts.AttemptEnd`."""
 
     state: TrialState
     seconds: float
@@ -123,6 +123,7 @@ class Outcome:
     weights_path: str | None = None
     weights_sha256: str | None = None
     device_seconds: float | None = None
+    worker: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -196,16 +196,22 @@ def test_every_attempt_has_a_row(store: Store, spec: StudySpec) -> None:
         store.record_count("small", 0, attempt, Cost(1, 2, 3), f"host-{attempt}:7", "H200")
         store.requeue_trial("small", 0, attempt, end)
     store.start_trial("small", 0, 5)
-    failed = Outcome(TrialState.FAILED, 1.0, "nan", "epoch 1: loss nan", device_seconds=7.0)
-    store.finish_trial("small", 0, 5, failed)
+    store.requeue_trial("small", 0, 5, AttemptEnd(FULL, 1, worker="host-5:7"))  # before an epoch
+    store.start_trial("small", 0, 6)
+    failed = Outcome(
+        TrialState.FAILED, 1.0, "nan", "epoch 1: loss nan", device_seconds=7.0, worker="host-6:7"
+    )
+    store.finish_trial("small", 0, 6, failed)
     rows = store.attempts("small", 0)
-    assert [row.number for row in rows] == [1, 2, 3, 4, 5]
-    outcomes = ["LOST", "INTERRUPTED", "ENVIRONMENT", "ENVIRONMENT", "FAILED"]
+    assert [row.number for row in rows] == [1, 2, 3, 4, 5, 6]
+    outcomes = ["LOST", "INTERRUPTED", "ENVIRONMENT", "ENVIRONMENT", "ENVIRONMENT", "FAILED"]
     assert [str(row.outcome) for row in rows] == outcomes
-    assert [row.reason for row in rows] == ["worker_lost", "user", "storage", "node", "nan"]
+    reasons = ["worker_lost", "user", "storage", "node", "storage", "nan"]
+    assert [row.reason for row in rows] == reasons
     assert [row.detail for row in rows[:4]] == [end.fault.detail for end in ends]
-    assert [row.device_seconds for row in rows] == [1.5, 1.5, None, 2.0, 7.0]
-    assert [(row.node, row.device) for row in rows[:2]] == [("host-1", "H200"), ("host-2", "H200")]
+    assert [row.device_seconds for row in rows] == [1.5, 1.5, None, 2.0, None, 7.0]
+    assert [row.node for row in rows] == [f"host-{number}" for number in range(1, 7)]
+    assert [row.device for row in rows] == [*["H200"] * 4, None, None]
     assert all(row.ended is not None and row.began <= row.ended for row in rows)
 
 

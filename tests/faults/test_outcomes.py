@@ -1,5 +1,6 @@
 """Outcomes: only the faults of a network end its trial; the surroundings end an attempt alone."""
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from nas.errors import StudyFailedError, StudyPausedError
 from nas.store import Store, open_store
 from nas.study.attempts import MAX_LOSSES, MAX_NODES, AttemptOutcome
 from nas.study.circuit_breaker import SAME_FAILURES, SAME_FAILURES_OF_NETWORKS
-from nas.study.evaluator import WorkerPlan
+from nas.study.evaluator import Epoch, Job, Saved, WorkerPlan
 from nas.study.execution import run_serial
 from nas.study.study import Study
 from nas.study.trial import Fault, Outcome, Reason, Trial, TrialState
@@ -178,6 +179,22 @@ def test_fourteen_trials_that_all_diverge_end_after_three(store: Store, tmp_path
     with pytest.raises(StudyFailedError, match="nan"):
         run_serial(study_of(store), evaluator)
     assert len(store.trials("small")) == SAME_FAILURES
+
+
+class Broken:
+    """Raises an error before the first epoch."""
+
+    def evaluate(self, job: Job) -> Iterator[Epoch | Saved]:
+        raise RuntimeError(f"no kernel for trial {job.number}")
+
+
+def test_an_error_before_the_first_epoch_names_its_node(store: Store) -> None:
+    with pytest.raises(StudyFailedError, match="RuntimeError: no kernel"):
+        run_serial(study_of(store), Broken())
+    rows = [row for number in range(SAME_FAILURES) for row in store.attempts("small", number)]
+    outcomes = [AttemptOutcome.LOST, AttemptOutcome.FAILED] * SAME_FAILURES
+    assert [row.outcome for row in rows] == outcomes
+    assert {row.node for row in rows} == {socket.gethostname()}
 
 
 # ---- repeating failed trials ----
