@@ -1,4 +1,4 @@
-"""The warning about a training that is worse than guessing after its first epoch."""
+"""The warning about a training that is worse than guessing after its first images."""
 
 import math
 
@@ -22,7 +22,8 @@ from tests.memory_store import MemoryStore
 from tests.messages import carries
 from tests.studies import WalkSampler, small_spec
 
-IMAGES = DataIdentity("a" * 64, 64, 8, 8, classes=10)
+IMAGES = DataIdentity("a" * 64, 2_000, 8, 8, classes=10)
+FEW = DataIdentity("a" * 64, 1_079, 8, 8, classes=10)
 
 
 def first_epoch(train_loss: float, epoch: int = 1) -> Measurement:
@@ -36,8 +37,11 @@ def first_epoch(train_loss: float, epoch: int = 1) -> Measurement:
         (small_spec(data=IMAGES), first_epoch(math.inf), True),
         (small_spec(data=IMAGES), first_epoch(2.30), False),
         (small_spec(data=IMAGES), first_epoch(2.31, epoch=2), False),
-        (small_spec(data=DataIdentity("a" * 64, 64, 8, 8)), first_epoch(9.0), False),
-        (small_spec(data=DataIdentity("a" * 64, 64, 8, 8, classes=2)), first_epoch(0.7), True),
+        (small_spec(data=FEW), first_epoch(2.31), False),
+        (small_spec(data=FEW), first_epoch(2.31, epoch=2), True),
+        (small_spec(data=IMAGES), first_epoch(math.nan), True),
+        (small_spec(data=DataIdentity("a" * 64, 5_000, 8, 8)), first_epoch(9.0), False),
+        (small_spec(data=DataIdentity("a" * 64, 5_000, 8, 8, classes=2)), first_epoch(0.7), True),
         (small_spec(), first_epoch(9.0), False),
         (small_spec(data=IMAGES, teachers=("s#1",)), first_epoch(9.0), False),
     ],
@@ -46,6 +50,9 @@ def first_epoch(train_loss: float, epoch: int = 1) -> Measurement:
         "infinite",
         "below",
         "later",
+        "warm-up",
+        "after few images",
+        "no number",
         "no classification",
         "two classes",
         "unknown",
