@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 import dash
-from dash import ALL, ClientsideFunction, Input, Output, State, ctx, html, no_update
+from dash import ALL, ClientsideFunction, Input, Output, Patch, State, ctx, html, no_update
 
 from nas.dashboards.comparison import comparison
 from nas.dashboards.effects import effects
@@ -140,8 +140,8 @@ def _parts(
         return {}
     before, after = seen["front"], now["front"]
     differ = {name for name in after if before.get(name) != after[name]}
-    if differ <= {"trial", "compared"} and view.columns.measured.any():
-        return {"front": front_marks(view, look, state.options)}
+    if differ <= {"trial", "compared"}:
+        return {}  # `mark` follows
     return {"front": front_figure(view, look, state.options)}
 
 
@@ -220,8 +220,33 @@ def _register_detail(app: dash.Dash, reader: Reader) -> None:
             theme = PageTheme(dark=look["dark"])
             side = detail(snapshot, point, reader.database, theme, point.number in state.compared)
         compared = comparison(snapshot, state.compared) if state.compared else compare_hint()
-        parts, digests = changed({"detail": side, "compare": compared}, detailed or {})
-        return parts["detail"], parts["compare"], digests
+        known = dict(detailed or {})
+        again = bool(known.pop("again", None) is not None)
+        parts, digests = changed({"detail": side, "compare": compared}, known)
+        news = no_update if digests == known else digests | {"again": again}
+        return parts["detail"], parts["compare"], news
+
+    # After the details, because a browser draws all of a large figure again, which takes long.
+    @app.callback(
+        Output("front", "figure", allow_duplicate=True),
+        Input("detailed", "data"),
+        State("state", "data"),
+        State("seen", "data"),
+        prevent_initial_call=True,
+    )
+    def mark(detailed: Any, data: Any, seen: Any) -> Any:
+        if not seen or not detailed["again"] or data["study"] != seen["study"]:
+            return no_update  # the first details follow a figure that has the marks
+        state, snapshot, look = state_of(data), _last(reader, seen["study"]), seen["drawn"]["look"]
+        view = snapshot.along(state.x, state.y) if snapshot else None
+        if view is None or view.fixed or not view.columns.measured.any():
+            return no_update
+        marks, patch = (
+            front_marks(view, PageTheme(look["dark"], look["narrow"]), state.options),
+            Patch(),
+        )
+        patch["data"][0] = marks.to_plotly_json()
+        return patch
 
 
 def _last(reader: Reader, study: str) -> Snapshot | None:

@@ -10,17 +10,13 @@ from typing import Any, TypeAlias
 
 import plotly.graph_objects as go
 from dash import Patch, no_update
-from plotly.basedatatypes import BaseTraceType
 from plotly.utils import PlotlyJSONEncoder
 
 Digests: TypeAlias = dict[str, Any]
 
 
 def changed(parts: Mapping[str, Any], before: Digests) -> tuple[dict[str, Any], Digests]:
-    """Return the parts of a page by name, `no_update` for those that it has, and all digests.
-
-    A part may be a figure, or the first trace of one that the page has.
-    """
+    """Return the parts of a page by name, `no_update` for those that it has, and all digests."""
     sent: dict[str, Any] = {}
     after = dict(before)
     for name, part in parts.items():
@@ -28,19 +24,10 @@ def changed(parts: Mapping[str, Any], before: Digests) -> tuple[dict[str, Any], 
             sent[name] = part
         elif isinstance(part, go.Figure):
             sent[name], after[name] = _figure(part, before.get(name))
-        elif isinstance(part, BaseTraceType):
-            sent[name], after[name] = _first_trace(part, before[name])
         else:
             after[name] = _digest(part)
             sent[name] = no_update if before.get(name) == after[name] else part
     return sent, after
-
-
-def _first_trace(trace: BaseTraceType, before: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """Return the first trace of a figure, and the digests of the figure with it."""
-    plain, patch = trace.to_plotly_json(), Patch()
-    patch["data"][0] = plain
-    return patch, before | {"traces": [_digest(plain), *before["traces"][1:]]}
 
 
 def _figure(figure: go.Figure, before: Any) -> tuple[Any, dict[str, Any]]:

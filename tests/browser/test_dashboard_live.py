@@ -56,6 +56,12 @@ def drawn(seen: Any) -> Any:
     return seen
 
 
+def ringed(seen: Any, count: int) -> None:
+    """Wait until as many points have a ring."""
+    marks = "document.querySelector('#front .js-plotly-plot').data[0].x.length"
+    seen.page.wait_for_function(f"{marks} === {count}", timeout=15_000)
+
+
 def test_the_page_shows_the_study_and_asks_only_its_own_server(visit: Any, address: str) -> None:
     seen = drawn(visit(address + STUDY))
     assert seen.page.inner_text("#summary") == VIEW.summary
@@ -78,12 +84,17 @@ def test_a_click_on_a_point_shows_its_architecture_and_how_to_export_it(
     seen.page.wait_for_selector("#command")
     assert f"nas export {SPEC.name} --trial {point.number} -o" in seen.page.inner_text("#command")
     assert point.architecture.text in seen.page.inner_text("#detail")
+    ringed(seen, 1)
     assert seen.page.url == f"{address}{STUDY}/trial/{point.number}"
     seen.page.click("#table th:nth-child(4) button")  # sorting keeps the choice
     seen.page.wait_for_selector('#table th[aria-sort="ascending"]')
     first = min(VIEW.points, key=lambda p: p.cost.madds)
     assert seen.page.inner_text("#table tbody tr:first-child td:first-child") == str(first.number)
     assert seen.page.locator("#command").is_visible()
+    assert seen.page.locator("#table tr.chosen").get_attribute("id") == f"trial-{point.number}"
+    seen.page.click("button:has-text('Close')")
+    ringed(seen, 0)
+    assert seen.page.locator("#table tr.chosen").count() == 0
 
 
 def test_the_address_opens_a_trial(visit: Any, address: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from dash import Patch, no_update
 
 from nas.dashboards.updates import changed
-from nas.figures import FrontOptions, PageTheme, front_figure, front_marks
+from nas.figures import front_figure
 from nas.results.point import PointGroup
 from nas.results.view import study_view
 from tests.figures.drawn_study import make_spec, make_trials
@@ -42,13 +42,3 @@ def test_a_new_point_is_sent_without_the_rest_of_a_cloud() -> None:
     update, _ = changed({"front": front_figure(study_view(SPEC, more))}, digests)
     traces = [location for location in operations(update["front"]) if location[0] == "data"]
     assert len(traces) == 1
-
-
-def test_a_chosen_trial_sends_its_mark_alone() -> None:
-    view, look = study_view(SPEC, TRIALS), PageTheme()
-    _, digests = changed({"front": front_figure(view, look)}, {})
-    options = FrontOptions(chosen=(WORSE.number,))
-    sent, after = changed({"front": front_marks(view, look, options)}, digests)
-    assert operations(sent["front"]) == [("data", 0)]
-    _, whole = changed({"front": front_figure(view, look, options)}, {})
-    assert after["front"]["traces"] == whole["front"]["traces"]
