@@ -1,5 +1,6 @@
 """`nas report` and `nas dashboard`: a study as a page."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,16 +10,15 @@ from nas.cli import options
 from nas.dashboards.address import HOST, PORT
 
 
+def _output(what: str) -> Callable[[options.F], options.F]:
+    """Return the option of the file to write."""
+    kind = click.Path(path_type=Path, dir_okay=False)
+    return click.option("-o", "--output", "target", required=True, type=kind, help=what)
+
+
 @click.command()
 @click.argument("study")
-@click.option(
-    "-o",
-    "--output",
-    "target",
-    required=True,
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="The HTML file to write.",
-)
+@_output("The HTML file to write.")
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 @options.database
 def report(study: str, target: Path, force: bool, db: str | None) -> None:
@@ -41,14 +41,7 @@ def report(study: str, target: Path, force: bool, db: str | None) -> None:
     metavar="FIGURE",
     type=click.Choice(["front", "curves", "progress", "timeline", "effects"]),
 )
-@click.option(
-    "-o",
-    "--output",
-    "target",
-    required=True,
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="The file to write, .svg, .pdf or .png.",
-)
+@_output("The file to write, .svg, .pdf or .png.")
 @click.option("--x", help="Metric of the horizontal axis of the front.  [default: the cost]")
 @click.option("--y", help="Metric of the vertical axis of the front.  [default: the error]")
 @click.option(
