@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from nas.cost import Cost
 from nas.feasible import feasible_space
 from nas.figures import write_report
 from nas.metrics import Direction
@@ -18,8 +20,14 @@ from tests.classified import classified
 from tests.igcv3 import igcv3_spec
 
 SPEC = igcv3_spec(name="effects", rungs=(1,), reference_point=(1.0, 3e8), seed=0, published=False)
-FEASIBLE = feasible_space(next(iter(SPEC.cost_models().values())), SPEC.budget)
-DRAWN = FEASIBLE.sample_many(np.random.default_rng(3), 60)
+
+
+@cache
+def drawn() -> list[tuple[Architecture, Cost]]:
+    """Return networks within the budget, with their costs."""
+    feasible = feasible_space(next(iter(SPEC.cost_models().values())), SPEC.budget)
+    found = feasible.sample_many(np.random.default_rng(3), 60)
+    return [(one, feasible.cost(one)) for one in found]
 
 
 def by_g1(architecture: Architecture) -> float:
@@ -38,12 +46,12 @@ def studied(
     rng = np.random.default_rng(seed)
     return [
         Trial(
-            number, one, FEASIBLE.cost(one), TrialState.COMPLETE, number,
+            number, one, cost, TrialState.COMPLETE, number,
             measurements=(
                 classified(1, 0, error(one) * float(np.exp(rng.normal(0, noise))), 0.3, 0.3, 1.0),
             ),
         )
-        for number, one in enumerate(DRAWN[:count])
+        for number, (one, cost) in enumerate(drawn()[:count])
     ]  # fmt: skip
 
 
