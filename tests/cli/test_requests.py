@@ -127,14 +127,16 @@ def test_words_become_the_request(
 def test_words_say_how_trials_run(nas: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
-    def record(study: str, run: RunRequest, db: str | None, on_event: object) -> None:
-        asked.append((study, run, db))
+    def record(
+        study: str, run: RunRequest, db: str | None, on_event: object, *, retry_failed: bool
+    ) -> None:
+        asked.append((study, run, db, retry_failed))
         raise NasError("asked.", "Nothing else.")
 
     monkeypatch.setattr(workflows, "resume", record)
     words = (
         "resume s --results r --ray-address h:1 --cpus-per-trial 2 --gpus-per-trial 0.5 "
-        "--max-concurrent 3 --report-timeout 9 --profile --loaders 2 --db x.db"
+        "--max-concurrent 3 --report-timeout 9 --profile --loaders 2 --retry-failed --db x.db"
     )
     nas.refused(*words.split())
     assert asked == [
@@ -145,6 +147,7 @@ def test_words_say_how_trials_run(nas: Shell, monkeypatch: pytest.MonkeyPatch) -
                 max_concurrent=3, report_timeout=9.0, profile=True, loaders=2, owns_process=True,
             ),
             "x.db",
+            True,
         )
     ]  # fmt: skip
 

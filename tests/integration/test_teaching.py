@@ -219,9 +219,9 @@ def test_an_interrupted_teaching_goes_on_with_the_search(
 
     honest, calls = search_run.measure, []
 
-    def measure(*given: Any) -> Any:
+    def measure(*given: Any, **more: Any) -> Any:
         calls.append(given[1].spec.name)
-        outcome = honest(*given)
+        outcome = honest(*given, **more)
         if calls == ["i", "i-taught"]:
             from dataclasses import replace
 
