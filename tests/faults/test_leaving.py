@@ -87,5 +87,5 @@ def test_a_signal_before_the_study_exists_leaves_nothing(place: Path, number: in
     time.sleep(0.7)  # while libraries are imported, and Ray starts
     driver.process.send_signal(number)
     code, said = driver.end()
-    assert code == 130
+    assert code == 130, said
     assert "Traceback" not in said
