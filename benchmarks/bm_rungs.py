@@ -112,8 +112,9 @@ class Setup:
         text = load_space("igcv3").source.replace("width = 1280", f"width = {given.head}", 1)
         self.space = read_space(text, "igcv3.toml")
         costs = CostModel(self.space, parse_input("3x32x32"), 10)
+        self.feasible = FeasibleSpace(costs, parse_budgets([given.budget]))
         self.groups = {
-            "band": drawn(FeasibleSpace(costs, parse_budgets([given.budget])), given.band, given),
+            "band": drawn(self.feasible, given.band, given),
             "range": drawn(FeasibleSpace(costs, parse_budgets([given.range])), None, given),
         }
         self.madds = {group: [costs.cost(network).madds for network in networks]
