@@ -9,7 +9,8 @@ the full training from random weights by rank correlation, with 95 % bootstrap i
 networks; differences are paired. The training of the parent is not charged: a study would have
 trained it anyway.
 
-The options are those of `bm_rungs.py`; each run is a line in the working folder, and an interrupted
+The recipe is the default one, fitted to each schedule. The options are those of `bm_rungs.py`
+(`--set` changes nothing here); each run is a line in the working folder, and an interrupted
 run continues.
 
     python benchmarks/bm_inheritance.py --networks 14 --minutes 60
@@ -18,7 +19,6 @@ run continues.
 import json
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 from bm_rungs import Setup, arguments, measure, rows_of
@@ -28,7 +28,8 @@ from rank_correlation import Judge
 from nas.space.architecture import Architecture
 from nas.space.lowering import lower
 from nas.training.loop.devices import describe_devices, prepare_worker
-from nas.training.loop.recipe import Recipe
+from nas.training.loop.fitting import fitted
+from nas.training.loop.recipe import Recipe, load_recipe
 from nas.training.loop.session import Session
 from nas.training.network.module import Network
 
@@ -97,11 +98,13 @@ def trained(
 
 def started(setup: Setup, network: Architecture, epochs: int, seed: int) -> Session:
     layers = lower(setup.space, network, setup.task.input, setup.task.classes)
-    return Session(layers, setup.task, plain(setup), epochs, seed, setup.given.device)
+    return Session(layers, setup.task, recipe_for(setup, epochs), epochs, seed, setup.given.device)
 
 
-def plain(setup: Setup) -> Recipe:
-    return replace(setup.recipe, rungs="continue", bn_batches=0)
+def recipe_for(setup: Setup, epochs: int) -> Recipe:
+    """Return the default recipe, fitted to a schedule of `epochs`."""
+    recipe = fitted(load_recipe("cifar10"), len(setup.task.train), epochs)
+    return replace(recipe, epochs=epochs, rungs="continue", bn_batches=0)
 
 
 def finished(setup: Setup, session: Session, epochs: int) -> dict[str, float]:
@@ -133,10 +136,12 @@ def report(setup: Setup, rows: list[dict]) -> str:
         f"Space igcv3 with a head of {given.head}; {len(indices)} networks that use "
         f"{100 * given.band:.0f} to 100 % of {given.budget} at 3x32x32 and 10 classes. "
         f"{setup.task.note}.",
-        f"Recipe: {'; '.join(replace(setup.recipe, epochs=setup.rungs[-1]).text.splitlines())}; "
+        f"Default recipe, fitted to each schedule; for the truth: "
+        f"{'; '.join(recipe_for(setup, setup.rungs[-1]).text.splitlines())}; "
         f"truth: {setup.rungs[-1]} epochs, {given.seeds} seeds. {describe_devices()}, one thread, "
-        f"{cpu / 60:.0f} CPU-minutes. On average {100 * np.mean([r['inherited'] for r in rows]):.0f} "
-        "% of a network's weights were inherited.",
+        f"{cpu / 60:.0f} CPU-minutes. On average "
+        f"{100 * np.mean([r['inherited'] for r in rows]):.0f} % of a network's weights were "
+        "inherited.",
         "",
         "rho: Spearman's correlation of a score, validation loss, with the mean of the truth of "
         "the other seeds; difference: of rho to two epochs from scratch, paired by network. In "

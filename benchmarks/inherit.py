@@ -36,7 +36,9 @@ def channel_keys(network: Network) -> dict[str, Keys]:
             before = keys[layer.inputs[0]]
             each = channels // layer.groups
             keys[layer.name] = [
-                before[group * each + index] for index in range(each) for group in range(layer.groups)
+                before[group * each + index]
+                for index in range(each)
+                for group in range(layer.groups)
             ]
         elif isinstance(layer, Conv) and not layer.name.endswith(".depthwise"):
             keys[layer.name] = _conv_keys(layer)
