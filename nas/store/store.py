@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeAlias, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
@@ -25,6 +25,7 @@ from nas.store.studies import StudyState, StudySummary
 from nas.study import NOTE_REPORT, Study, StudySpec, Trial, TrialAttempt, trial_notes
 
 T = TypeVar("T")
+Reader: TypeAlias = Callable[[str, str], Architecture]  # from text and id
 
 
 @dataclass(frozen=True)
@@ -307,23 +308,13 @@ class Store(TrialRecord):
 
         Without `curves` each trial has only the last measurement, which is faster to read.
         """
-
-        def select(connection: sa.Connection) -> list[Trial]:
-            study_id = studies.find(connection, study, self._address).id
-            return trials.select_trials(connection, study_id, self._reader(study), curves)
-
-        self.spec(study)  # cached now, because `select` may not open a second transaction
-        return self._database.read(select)
+        return self._parse(
+            study, lambda c, row, make: trials.select_trials(c, row.id, make, curves)
+        )
 
     def changes(self, study: str, known: Bookmark | None = None) -> Changes:
         """Return what changed in a study since the bookmark `known`; all of it for None."""
-
-        def select(connection: sa.Connection) -> Changes:
-            row = studies.find(connection, study, self._address)
-            return select_changes(connection, row, known, self._reader(study))
-
-        self.spec(study)  # cached now, because `select` may not open a second transaction
-        return self._database.read(select)
+        return self._parse(study, lambda c, row, make: select_changes(c, row, known, make))
 
     def with_curves(self, study: str, chosen: Sequence[Trial]) -> dict[int, Trial]:
         """Return some trials of a study by number, with all measurements of their last attempt."""
@@ -381,13 +372,7 @@ class Store(TrialRecord):
 
     def borrowed(self, study: str) -> list[Trial]:
         """Return the trainings that a study borrowed from earlier studies when it was created."""
-
-        def select(connection: sa.Connection) -> list[Trial]:
-            study_id = studies.find(connection, study, self._address).id
-            return borrowing.select(connection, study_id, self._reader(study))
-
-        self.spec(study)  # cached now, because `select` may not open a second transaction
-        return self._database.read(select)
+        return self._parse(study, lambda c, row, make: borrowing.select(c, row.id, make))
 
     def reports(self, name: str) -> dict[int, dict[str, dict[str, Any]]]:
         """Return the final reports of a study as {trial number: {kind: values}}."""
@@ -405,7 +390,17 @@ class Store(TrialRecord):
     def _study(self, name: str) -> sa.Row[Any]:
         return self._database.read(lambda connection: studies.find(connection, name, self._address))
 
-    def _reader(self, name: str) -> Callable[[str, str], Architecture]:
+    def _parse(self, name: str, select: Callable[[sa.Connection, sa.Row[Any], Reader], T]) -> T:
+        """Return what `select` makes of the row of a study, with the reader of architectures."""
+        self.spec(name)  # cached now, because the reader may not open a second transaction
+
+        def selected(connection: sa.Connection) -> T:
+            row = studies.find(connection, name, self._address)
+            return select(connection, row, self._reader(name))
+
+        return self._database.read(selected)
+
+    def _reader(self, name: str) -> Reader:
         """Return a function that makes the architectures of a study from text and id, cached."""
         spaces, parsed = self._specs[name].spaces, self._parsed.setdefault(name, {})
 
