@@ -23,6 +23,7 @@ from nas.study import (
     Judging,
     Ladder,
     Measurement,
+    Reason,
     Sampler,
     Trial,
     TrialState,
@@ -214,7 +215,7 @@ class Cluster:
         self.trials[trial.number] = replace(
             trial,
             state=state,
-            fail_reason="nan" if state is TrialState.FAILED else None,
+            fail_reason=Reason.NAN if state is TrialState.FAILED else None,
             finished_at=self._now(),
             seconds=seconds,
         )

@@ -32,7 +32,7 @@ from nas.study.execution import (
 )
 from nas.study.fixed_network import FixedNetwork, NoSampler
 from nas.study.forecasts import INFERRED_REPORT, Forecast
-from nas.study.history import seen
+from nas.study.history import last_loss, seen
 from nas.study.inference import Estimate, Inference, infer
 from nas.study.judging import BY_ERROR, INFERRED, JUDGES, Judging
 from nas.study.learnt import Learnt
@@ -175,6 +175,7 @@ __all__ = [
     "is_weights_name",
     "known_objectives",
     "last_line",
+    "last_loss",
     "latency_device",
     "make_evaluator",
     "num_replicates",

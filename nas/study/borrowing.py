@@ -16,7 +16,7 @@ import numpy as np
 from nas.feasible import Feasible
 from nas.space import Architecture
 from nas.stats import thinned
-from nas.study.history import seen
+from nas.study.history import last_loss, seen
 from nas.study.learnt import Learnt
 from nas.study.objectives import Objective
 from nas.study.reuse import comparable, study_differences
@@ -75,7 +75,8 @@ def borrow(
     """
     several = list(_distinct(found))
     lent = [_lent(study, trial, ladder, feasible) for study, trial in several]
-    losses = np.array([_loss(trial, goals) for trial in lent])
+    goal = next((goal for goal in goals if not goal.known), None)
+    losses = np.array([last_loss(trial, goal) for trial in lent])
     costs = np.array([feasible.used(trial.cost) for trial in lent])
     kept = thinned(losses, costs, most).tolist()
     borrowed = [replace(lent[index], number=at - len(kept)) for at, index in enumerate(kept)]
@@ -107,13 +108,6 @@ def _lent(study: str, trial: Trial, ladder: Ladder, feasible: Feasible) -> Trial
         fail_reason=trial.fail_reason,
         borrowed=f"{study}/{trial.number}",
     )
-
-
-def _loss(trial: Trial, goals: Sequence[Objective]) -> float:
-    """Return the last loss of the first goal that is measured; infinity if there is none."""
-    goal = next((goal for goal in goals if not goal.known), None)
-    value = None if goal is None else trial.value(goal.name)
-    return np.inf if goal is None or value is None else goal.loss(value)
 
 
 def _is_informative(trial: Trial) -> bool:

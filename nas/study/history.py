@@ -9,7 +9,9 @@ created, so that a replay sees the same ones.
 """
 
 from collections.abc import Sequence
+from math import inf
 
+from nas.study.objectives import Objective
 from nas.study.trial import Trial, TrialState
 
 
@@ -25,6 +27,12 @@ def seen(trials: Sequence[Trial], borrowed: Sequence[Trial] = ()) -> list[Trial]
         if trial.replicate_of is None
     ]
     return [*_unrepeated(borrowed, own), *own] if borrowed else own
+
+
+def last_loss(trial: Trial, goal: Objective | None) -> float:
+    """Return the last loss of `goal`; infinity if there is none."""
+    value = None if goal is None else trial.value(goal.name)
+    return inf if goal is None or value is None else goal.loss(value)
 
 
 def _unrepeated(borrowed: Sequence[Trial], own: Sequence[Trial]) -> list[Trial]:

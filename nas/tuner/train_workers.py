@@ -23,7 +23,7 @@ from ray.train.torch import TorchTrainer, get_device
 
 from nas.errors import NasError
 from nas.interruption import Interruption
-from nas.study import Attempt, Decision, Epoch, Execution, Failure, Job, Report, WorkerPlan
+from nas.study import Attempt, Decision, Epoch, Execution, Failure, Job, Reason, Report, WorkerPlan
 from nas.training import Team, default_device, team_evaluator
 from nas.tuner.connection import environment
 from nas.tuner.lost_workers import Nodes, fault_of
@@ -189,7 +189,7 @@ def _taken(mailbox: Any) -> list[Any]:
 def _is_of_peer(report: Report) -> bool:
     """Tell whether a worker failed because it lost the connection to another one."""
     found = report.content
-    if not isinstance(found, Failure) or found.reason != "crash":
+    if not isinstance(found, Failure) or found.reason != Reason.CRASH:
         return False
     last = found.detail.strip().splitlines()[-1].lower()
     return any(word in last for word in _CONNECTION)

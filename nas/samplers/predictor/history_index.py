@@ -7,7 +7,7 @@ import numpy as np
 
 from nas.feasible import Feasible
 from nas.samplers.predictor.features import Floats
-from nas.study import Objective, Trial, TrialState
+from nas.study import Objective, Reason, Trial, TrialState, last_loss
 
 
 @dataclass(frozen=True)
@@ -52,18 +52,13 @@ class HistoryIndex:
             borrowed=borrowed,
             finished=useful,
             pending=[trial for trial in history[settled:] if not trial.state.finished],
-            losses=np.array([self._loss(trial) for trial in useful]),
+            losses=np.array([last_loss(trial, self._goal) for trial in useful]),
             used=np.array([self._feasible.used(trial.cost) for trial in useful]),
             settled=sum(map(_useful, history[:settled])),
         )
-
-    def _loss(self, trial: Trial) -> float:
-        """Return the last loss of the goal; infinity if there is none."""
-        value = None if self._goal is None else trial.value(self._goal.name)
-        return np.inf if value is None or self._goal is None else self._goal.loss(value)
 
 
 def _useful(trial: Trial) -> bool:
     """Tell whether a trial is finished and informative: divergence is, other failures are not."""
     failed = trial.state is TrialState.FAILED
-    return trial.state.finished and (not failed or trial.fail_reason == "nan")
+    return trial.state.finished and (not failed or trial.fail_reason == Reason.NAN)

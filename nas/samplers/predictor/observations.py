@@ -11,7 +11,7 @@ import numpy as np
 
 from nas.samplers.predictor.model import GoalObservations
 from nas.stats import clip_outliers, log_losses
-from nas.study import Inference, Measurement, Objective, Trial, TrialState, infer
+from nas.study import Inference, Measurement, Objective, Reason, Trial, TrialState, infer
 
 
 def observe(trials: Sequence[Trial], goal: Objective) -> GoalObservations:
@@ -36,7 +36,7 @@ def observe(trials: Sequence[Trial], goal: Objective) -> GoalObservations:
                 index.append(position)
                 found.append(estimate.mean)
                 noise.append(estimate.variance)
-        elif trial.state is TrialState.FAILED and trial.fail_reason == "nan":
+        elif trial.state is TrialState.FAILED and trial.fail_reason == Reason.NAN:
             index.append(position)
             found.append(float(values.max()))
             noise.append(spread)
