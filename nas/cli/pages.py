@@ -8,6 +8,7 @@ import click
 
 from nas.cli import options
 from nas.dashboards.address import HOST, PORT
+from nas.workflows import FIGURES, FigureRequest, ReportRequest
 
 
 def _output(what: str) -> Callable[[options.F], options.F]:
@@ -28,7 +29,7 @@ def report(study: str, target: Path, force: bool, db: str | None) -> None:
     Example:
       nas report igcv3-300m-madds-digits -o report.html
     """  # fmt: skip
-    from nas.workflows import ReportRequest, write_report
+    from nas.workflows import write_report
 
     write_report(ReportRequest(study=study, path=target, force=force, db=db))
     click.echo(f"wrote {target} ({target.stat().st_size / 1e6:.1f} MB)")
@@ -39,7 +40,7 @@ def report(study: str, target: Path, force: bool, db: str | None) -> None:
 @click.argument(
     "figure",
     metavar="FIGURE",
-    type=click.Choice(["front", "curves", "progress", "timeline", "effects"]),
+    type=click.Choice(FIGURES),
 )
 @_output("The file to write, .svg, .pdf or .png.")
 @click.option("--x", help="Metric of the horizontal axis of the front.  [default: the cost]")
@@ -47,7 +48,7 @@ def report(study: str, target: Path, force: bool, db: str | None) -> None:
 @click.option(
     "--width",
     type=click.IntRange(200, 10_000),
-    default=900,
+    default=FigureRequest.width,
     show_default=True,
     help="Width in pixels; a PNG has twice as many.",
 )
@@ -63,7 +64,7 @@ def plot(target: Path, db: str | None, **given: Any) -> None:
     Example:
       nas plot igcv3-300m-madds-digits front -o front.pdf
     """  # fmt: skip
-    from nas.workflows import FigureRequest, write_figure
+    from nas.workflows import write_figure
 
     write_figure(FigureRequest(path=target, db=db, **given))
     click.echo(f"wrote {target}")

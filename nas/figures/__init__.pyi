@@ -11,7 +11,6 @@ from .front_options import FrontOptions as FrontOptions
 from .front_options import colour_names as colour_names
 from .hover import point_standing as point_standing
 from .hover import point_summary as point_summary
-from .image import FORMATS as FORMATS
 from .image import image_format as image_format
 from .image import write_image as write_image
 from .network_drawing import network_svg as network_svg

@@ -6,6 +6,7 @@ import plotly.graph_objects as go
 
 from nas.figures.theme import PageTheme, empty, title
 from nas.results import Effect, Effects
+from nas.stats import Interval
 from nas.units import plural
 
 EFFECTS_HEADERS = ("Choice", "From", "To", "Change", "95 % interval", "Multiply-adds")
@@ -23,22 +24,15 @@ def effects_figure(found: Effects, look: PageTheme | None = None) -> go.Figure:
     figure.add_vline(x=0, line={"color": look.colour("muted"), "width": 1})
     for strong in (True, False):
         rows = [effect for effect in shown if effect.significant is strong]
-        factor = [_factor(found, effect) for effect in rows]
-        at = [times * effect.change.value for times, effect in zip(factor, rows, strict=True)]
+        changes = [_scaled(found, effect) for effect in rows]
         figure.add_scatter(
-            x=at,
+            x=[change.value for change in changes],
             y=[_name(effect) for effect in rows],
             error_x={
                 "type": "data",
                 "symmetric": False,
-                "array": [
-                    times * (effect.change.high - effect.change.value)
-                    for times, effect in zip(factor, rows, strict=True)
-                ],
-                "arrayminus": [
-                    times * (effect.change.value - effect.change.low)
-                    for times, effect in zip(factor, rows, strict=True)
-                ],
+                "array": [change.high - change.value for change in changes],
+                "arrayminus": [change.value - change.low for change in changes],
                 "thickness": 1.4,
                 "width": 3,
             },
@@ -80,12 +74,11 @@ def effects_rows(found: Effects) -> list[tuple[str, ...]]:
 
 
 def _cells(found: Effects, effect: Effect) -> tuple[str, ...]:
-    factor, change = _factor(found, effect), effect.change
+    change = _scaled(found, effect)
     digits = ".1f" if effect.relative else found.metric.digits
     unit = "%" if effect.relative else found.metric.unit
     middle, low, high = (
-        f"{factor * each:+{digits}} {unit}".strip()
-        for each in (change.value, change.low, change.high)
+        f"{each:+{digits}} {unit}".strip() for each in (change.value, change.low, change.high)
     )
     return effect.choice, effect.low, effect.high, middle, f"{low} to {high}", _cost(effect)
 
@@ -98,8 +91,10 @@ def _name(effect: Effect) -> str:
     return f"{effect.choice}: {effect.low} → {effect.high}"
 
 
-def _factor(found: Effects, effect: Effect) -> float:
-    return 100.0 if effect.relative else found.metric.factor
+def _scaled(found: Effects, effect: Effect) -> Interval:
+    """Return the change in the unit that is shown."""
+    factor, change = 100.0 if effect.relative else found.metric.factor, effect.change
+    return Interval(factor * change.value, factor * change.low, factor * change.high)
 
 
 def _axis(found: Effects) -> str:
