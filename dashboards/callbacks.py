@@ -286,7 +286,7 @@ def _register_timeline(app: dash.Dash, reader: Reader) -> None:
         State("timeline-of", "data"),
     )
     def draw(seen: Any, known: Any) -> tuple[Any, ...]:
-        if not seen or seen["drawn"] == known:
+        if not seen or (known and seen["drawn"] == known["drawn"]):
             return (no_update,) * 4
         try:
             attempts = reader.timeline(seen["study"], TIMELINE_MOST)
@@ -294,7 +294,11 @@ def _register_timeline(app: dash.Dash, reader: Reader) -> None:
             return (no_update,) * 4  # the status shows the error
         look = seen["drawn"]["look"]
         figure = timeline_figure(attempts, PageTheme(look["dark"], look["narrow"]))
-        return figure, {"height": figure.layout.height}, timeline_text(attempts), seen["drawn"]
+        height = {"height": figure.layout.height}
+        parts = {"figure": figure, "style": height, "text": timeline_text(attempts)}
+        sent, digests = changed(parts, known["digests"] if known else {})
+        now = {"drawn": seen["drawn"], "digests": digests}
+        return sent["figure"], sent["style"], sent["text"], now
 
 
 def _listed(reader: Reader) -> str:

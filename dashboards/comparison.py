@@ -6,7 +6,7 @@ from typing import Any
 
 from dash import html
 
-from nas.dashboards.parts import aria
+from nas.dashboards.parts import aria, scrolled
 from nas.dashboards.reader import Snapshot
 from nas.figures import headers, point_facts, point_row
 from nas.results import Point, StudyView, difference_text
@@ -25,9 +25,7 @@ def comparison(snapshot: Snapshot, numbers: Sequence[int]) -> list[Any]:
     table = html.Table([head, body], className="compared small")
     return [
         html.H2("Comparison"),
-        html.Div(
-            table, className="scroll", tabIndex="0", role="region", **aria(label="Comparison")
-        ),
+        scrolled(table, "Comparison"),
         *(html.P(text, className="small") for text in _differences(snapshot, points)),
     ]
 

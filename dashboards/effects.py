@@ -4,7 +4,7 @@ from typing import Any, cast
 
 from dash import dcc, html
 
-from nas.dashboards.parts import aria
+from nas.dashboards.parts import scrolled
 from nas.dashboards.reader import Snapshot
 from nas.figures import (
     CONFIG,
@@ -36,9 +36,8 @@ def effects(snapshot: Snapshot, look: PageTheme) -> list[Any]:
         for first, *rest in effects_rows(found)
     ]
     table = html.Table([head, html.Tbody(rows)], className="compared small")
-    label = aria(label="Effects")
     return [
         *shown,
         dcc.Graph(figure=figure, config=cast("Any", CONFIG), style={"height": height}),
-        html.Div(table, className="scroll", tabIndex="0", role="region", **label),
+        scrolled(table, "Effects"),
     ]

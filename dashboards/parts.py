@@ -205,6 +205,11 @@ def _command(command: str) -> list[Any]:
     ]
 
 
+def scrolled(table: Any, label: str) -> Any:
+    """Return a table that may be wider than the page, called `label` by screen readers."""
+    return html.Div(table, className="scroll", tabIndex="0", role="region", **aria(label=label))
+
+
 def _head(header: str, order: dict[str, Any]) -> Any:
     chosen = order["header"] == header
     direction = "descending" if order["descending"] else "ascending"
