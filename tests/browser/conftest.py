@@ -36,10 +36,11 @@ class Visit:
         return found
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    # It ends with these tests: a process that later tests fork would hold its pipe open, and the
-    # browser's driver would wait for the end of that process.
+    # It ends with its module: a process that later tests fork would hold its pipe open, and the
+    # browser's driver would wait for the end of that process. ("package" means the whole session
+    # where a folder has no __init__.py.)
     if CHROMIUM is None or not Path(CHROMIUM).exists():
         pytest.skip("there is no Chromium")
     api = pytest.importorskip("playwright.sync_api")

@@ -1,5 +1,6 @@
 """The stream from disk: decoder processes, memory, and losses."""
 
+import gc
 import io
 import os
 import signal
@@ -44,6 +45,7 @@ def usual_decoders() -> Iterator[None]:
     yield
     loading.use_processes(0)
     loading.close()
+    gc.collect()  # an exception that a test caught may refer to the decoders
 
 
 @pytest.fixture
