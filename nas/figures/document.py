@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import plotly.graph_objects as go
-from plotly.offline import get_plotlyjs
 
 from nas.errors import ExportError
-from nas.figures.page_assets import page_script, page_style
+from nas.figures.page_assets import packed_plotly, page_script, page_style
 from nas.figures.theme import CONFIG, PageTheme
 from nas.files import write_bytes, write_whole
 
@@ -56,8 +55,8 @@ def page_html(
 ) -> str:
     """Return a page with any header and sections (HTML), as one self-contained document.
 
-    The `figures` are drawn into the elements with their names as ids, then `script` runs; it finds
-    the names in `data.figures`.
+    The `figures` are drawn into the elements with their names as ids. `script` runs before; it
+    finds the names in `data.figures`, and the promise `drawn` is kept when all are drawn.
     """
     drawn = {name: _looks(draw) for name, draw in figures.items()}
     data = json.dumps({"config": CONFIG, "figures": drawn}, separators=(",", ":"))
@@ -78,7 +77,7 @@ def page_html(
 {"".join(sections)}
 </main>
 <script type="application/json" id="data">{data}</script>
-<script>{get_plotlyjs()}</script>
+<script type="application/gzip" id="plotly">{packed_plotly()}</script>
 <script>{page_script()}{script}</script>
 </body>
 </html>

@@ -166,8 +166,8 @@ def _trials(view: StudyView) -> str:
         '<section class="card"><h2>Trials</h2>'
         f'<p class="muted small">The front first; click a heading to sort by its column.{more}</p>'
         '<div class="scroll" tabindex="0" role="region" aria-label="Table of trials">'
-        f'<table class="trials"><thead><tr>{heads}</tr></thead>\n<tbody>{rows}</tbody></table>'
-        "</div></section>"
+        f'<table class="trials" id="trials"><thead><tr>{heads}</tr></thead>\n'
+        f"<tbody>{rows}</tbody></table></div></section>"
     )
 
 

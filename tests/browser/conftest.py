@@ -21,6 +21,7 @@ class Visit:
 
     def at(self, graph: str, trace: str, index: int) -> tuple[float, float]:
         """Return the position of a point of a figure in the window, scrolled into view."""
+        self.page.wait_for_selector(f"#{graph} .main-svg", state="attached")
         found: tuple[float, float] = self.page.evaluate(
             """([id, name, index]) => {
                 const gd = document.getElementById(id).querySelector('.js-plotly-plot')

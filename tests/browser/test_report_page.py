@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from nas.figures import write_report
+from nas.results.effects import study_effects
 from nas.results.point import PointGroup
 from nas.results.view import study_view
 from tests.figures.drawn_study import make_spec, make_trials
@@ -14,14 +15,19 @@ from tests.figures.drawn_study import make_spec, make_trials
 pytestmark = pytest.mark.browser
 
 SPEC = make_spec()
-VIEW = study_view(SPEC, make_trials(SPEC))
+TRIALS = make_trials(SPEC, candidates=30)
+VIEW = study_view(SPEC, TRIALS)
 PHONE = {"viewport": {"width": 390, "height": 844}}
+
+
+FIGURES = ("front", "curves", "hypervolume", "effects")
+MOST_BYTES = 3_000_000  # of the report of a study of 33 trials
 
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("report") / "report.html"
-    write_report(VIEW, path)
+    write_report(VIEW, path, study_effects(SPEC, TRIALS))
     return path.as_uri()
 
 
@@ -43,11 +49,12 @@ def poll(page: Any, expression: Any, accept: Any) -> None:
         ({"color_scheme": "dark", **PHONE}, "#161b22"),
     ],
 )
-def test_it_draws_three_figures_and_needs_nothing_else(
+def test_it_draws_all_figures_and_needs_nothing_else(
     visit: Any, report: str, options: Any, surface: str
 ) -> None:
     seen = visit(report, **options)
-    seen.page.wait_for_selector("#hypervolume .main-svg")
+    for figure in FIGURES:
+        seen.page.wait_for_selector(f"#{figure} .main-svg")
     assert seen.page.locator("#front .scatterlayer .trace").count() >= 7
     assert seen.page.locator("#curves .scatterlayer .trace").count() >= 5
     assert seen.requests == [report]
@@ -56,6 +63,23 @@ def test_it_draws_three_figures_and_needs_nothing_else(
     assert width <= 0
     background = seen.page.evaluate("document.getElementById('front')._fullLayout.paper_bgcolor")
     assert background == surface
+
+
+def test_a_report_of_33_trials_is_small(report: str) -> None:
+    assert len(TRIALS) == 33
+    assert len(Path(report.removeprefix("file://")).read_bytes()) < MOST_BYTES
+
+
+def test_a_browser_that_cannot_unpack_the_figures_is_told_so(browser: Any, report: str) -> None:
+    context = browser.new_context()
+    context.add_init_script("delete window.DecompressionStream")
+    page = context.new_page()
+    page.goto(report)
+    for figure in FIGURES:
+        page.wait_for_selector(f"#{figure}:has-text('Firefox 113')")
+    page.click("#trials > thead th:nth-child(3) button")  # the table needs no figure
+    assert page.get_attribute("#trials > thead th:nth-child(3)", "aria-sort") == "ascending"
+    context.close()
 
 
 def test_no_button_sends_the_figure_away(visit: Any, report: str) -> None:
@@ -96,10 +120,10 @@ def test_a_heading_sorts_both_ways_by_value_with_unknown_values_last(
         ("ascending", sorted(errors)),
         ("descending", sorted(errors)[::-1]),
     ):
-        seen.page.click(".trials > thead th:nth-child(3) button")
-        head = seen.page.locator(".trials > thead th:nth-child(3)")
+        seen.page.click("#trials > thead th:nth-child(3) button")
+        head = seen.page.locator("#trials > thead th:nth-child(3)")
         assert head.get_attribute("aria-sort") == direction
-        keys = seen.page.locator(".trials > tbody > tr > td:nth-child(3)").evaluate_all(
+        keys = seen.page.locator("#trials > tbody > tr > td:nth-child(3)").evaluate_all(
             "cells => cells.map(cell => cell.dataset.key)"
         )
         assert [float(key) for key in keys if key] == expected
@@ -108,6 +132,7 @@ def test_a_heading_sorts_both_ways_by_value_with_unknown_values_last(
 
 def test_the_look_follows_the_system_while_the_page_is_open(visit: Any, report: str) -> None:
     seen = visit(report)
+    seen.page.wait_for_selector("#front .main-svg")
     colour = "document.getElementById('front')._fullLayout.paper_bgcolor"
     light = seen.page.evaluate(colour)
     seen.page.emulate_media(color_scheme="dark")

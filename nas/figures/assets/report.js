@@ -1,7 +1,7 @@
 // The report's table: it is sorted by a click, and shows a trial that was clicked in a figure.
 (() => {
   "use strict";
-  const table = document.querySelector("table.trials");
+  const table = document.getElementById("trials");
   const body = table.tBodies[0];
   const key = (row, column) => row.cells[column].dataset.key;
   table.tHead.addEventListener("click", (event) => {
@@ -28,9 +28,11 @@
     row.querySelector("details")?.setAttribute("open", "");
     row.scrollIntoView({ block: "center" });
   };
-  for (const id of Object.keys(data.figures)) {
-    document.getElementById(id).on("plotly_click", ({ points }) => {
-      if (points[0].customdata !== undefined) choose(points[0].customdata);
-    });
-  }
+  drawn.then(() => {
+    for (const id of Object.keys(data.figures)) {
+      document.getElementById(id).on("plotly_click", ({ points }) => {
+        if (points[0].customdata !== undefined) choose(points[0].customdata);
+      });
+    }
+  });
 })();
