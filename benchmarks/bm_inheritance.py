@@ -9,8 +9,8 @@ the full training from random weights by rank correlation, with 95 % bootstrap i
 networks; differences are paired. The training of the parent is not charged: a study would have
 trained it anyway.
 
-The recipe is the default one, fitted to each schedule. The options are those of `bm_rungs.py`
-(`--set` changes nothing here); each run is a line in the working folder, and an interrupted
+The recipe is the default one, fitted to each schedule. The options are those of `bm_rungs.py`;
+each run is a line in the working folder, and an interrupted
 run continues.
 
     python benchmarks/bm_inheritance.py --networks 14 --minutes 60
@@ -21,7 +21,7 @@ import time
 from dataclasses import replace
 
 import numpy as np
-from bm_rungs import Setup, arguments, measure, rows_of
+from bm_rungs import Setup, arguments, lines_of
 from inherit import inherit
 from rank_correlation import Judge
 
@@ -35,6 +35,7 @@ from nas.training.network.module import Network
 
 SHORT = (1, 2)  # epochs
 BASELINE = "scratch, 2 epochs"
+RECALIBRATED = 8  # batches that recompute the batch-norm statistics before validation
 PARENT_SEEDS = 1000  # the parent of seed s is trained with this plus s
 
 
@@ -44,7 +45,7 @@ def main() -> None:
     setup = Setup(given)
     file = setup.file.with_name(f"inheritance-{setup.file.name}")
     began = time.monotonic()
-    rows = rows_of(file)
+    rows = lines_of(file)
     done = {(row["index"], row["seed"]) for row in rows}
     jobs = [(index, seed) for index in range(given.networks) for seed in range(given.seeds)]
     for index, seed in (job for job in jobs if job not in done):
@@ -63,7 +64,7 @@ def main() -> None:
 def compared(setup: Setup, index: int, seed: int) -> dict:
     """Train one network in full, briefly from random weights, and briefly from its parent's."""
     began = time.process_time()
-    network = setup.groups["band"][index]
+    network = setup.networks[index]
     parent = parent_of(setup, index)
     epochs = setup.rungs[-1]
     found = {"truth": trained(setup, network, epochs, seed)[0]}
@@ -84,7 +85,7 @@ def parent_of(setup: Setup, index: int) -> Architecture:
     feasible = setup.feasible
     rng = np.random.default_rng([index, 0x9A7])
     while True:
-        found = feasible.mutate(setup.groups["band"][index], rng)
+        found = feasible.mutate(setup.networks[index], rng)
         if feasible.admits(found) and feasible.used(feasible.cost(found)) >= setup.given.band:
             return found
 
@@ -110,7 +111,10 @@ def recipe_for(setup: Setup, epochs: int) -> Recipe:
 def finished(setup: Setup, session: Session, epochs: int) -> dict[str, float]:
     for _ in range(epochs):
         session.run_epoch()
-    return measure(session, setup.val, setup.recipe)
+    session.recipe = replace(session.recipe, bn_batches=RECALIBRATED)
+    session._recalibrate()  # inherited statistics are those of another network
+    found = session.scores(setup.val).result()
+    return {"loss": found["loss"], "error": found["top1_error"]}
 
 
 def report(setup: Setup, rows: list[dict]) -> str:

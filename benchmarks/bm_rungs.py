@@ -1,54 +1,62 @@
-"""The ranking of networks at early rungs, by schedule of the learning rate and by metric.
+"""The ranking of networks of about one size at early rungs, by signal and by recipe.
 
-Networks of the space igcv3, from the upper end of a budget (`band`, where size does not do the
-ranking) and from the smallest to another budget (`range`), are trained on CIFAR-10 to full fidelity
-under several seeds. That is the reference. Rungs are compared with it, under both ways of a recipe
-(`continue`: one schedule; `complete`: a cycle for each rung), with and without batch-norm
-statistics recomputed, by validation loss and by error. The baseline is the MAdds of a network,
-which need no training; the ceiling is one full training against the others. Rank correlations have
-95 % bootstrap intervals over the networks.
+Networks of the space igcv3, drawn uniformly from the upper end of a budget, where size does not do
+the ranking, are trained on CIFAR-10 to full fidelity under several seeds. The mean final error is
+the truth. What a rung could compare is ranked against it: the validation error and loss, the
+training loss, and the final error that `nas.study.infer` infers from the curve. Each is measured
+with the default recipe and with the one that was the default before (`before`). The baseline is
+the number of multiply-adds, which needs no training; the ceiling is one full training against the
+others. Rank correlations have 95 % bootstrap intervals over the networks.
 
 Every run is a line in the working folder: after an interruption it continues, and with
 `--networks` doubled it trains only the new ones. `--minutes` ends it after the run in progress.
 
-    python benchmarks/bm_rungs.py                   # 480 trainings, 2 hours of one CPU core
+    python benchmarks/bm_rungs.py                   # 240 trainings, an hour of one CPU core
     python benchmarks/bm_rungs.py --minutes 35      # what that allows, in the same order
     python benchmarks/bm_rungs.py --quick           # tries everything in a minute
     python benchmarks/bm_rungs.py --device cuda --side 32 --limit 45000 --head 1280 \\
-        --budget 25M-flops --range 100M-flops --score-limit 5000 --set batch_size=128 --set lr=0.2
+        --budget 25M-flops --score-limit 5000 --rungs 3,9,27
 """
 
 import argparse
 import hashlib
-import itertools
 import json
 import os
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from rank_correlation import Judge
+from rank_correlation import Array, Judge
 
-from nas.cost.budget import parse_budgets
-from nas.cost.model import CostModel
+from nas.cost import CostModel, parse_budgets
 from nas.feasible import FeasibleSpace
-from nas.space.file import load_space, parse_input, read_space
-from nas.space.lowering import lower
+from nas.space import load_space, lower, parse_input, read_space
+from nas.study import Measurement, Trial, TrialState, infer, objective
 from nas.training.data import Split, Task, load_task
 from nas.training.data.split import balanced_subset, take
 from nas.training.loop.devices import describe_devices, prepare_worker
+from nas.training.loop.fitting import fitted
 from nas.training.loop.recipe import load_recipe, override
 from nas.training.loop.session import Session
 
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("NAS_DATA") or ROOT.parent / "shared" / "data") / "cifar10"
-SETTINGS = ["batch_size=32", "lr=0.05", "warmup_epochs=1", "bn_batches=8"]
-WAYS = ("continue", "complete")
+BEFORE = [
+    "batch_size=128", "lr=0.2", "warmup_epochs=2.0", "label_smoothing=0.1", "bn_batches=8",
+    "augment=true", "zero_residuals=false", "clip_norm=0.0",
+]  # fmt: skip
+RECIPES = ("default", "before")
+SIGNALS = ("error", "loss", "training loss", "inferred")
+GOAL = objective("top1_error")
 LEAST = 8  # networks, for a table of rank correlations to be shown
-METRICS = ("loss", "error")
+FITTED_TO = 16  # complete networks, for `inferred`
+
+Job = tuple[str, int, int]  # recipe, network, seed
 
 
 def main() -> None:
@@ -56,18 +64,15 @@ def main() -> None:
     prepare_worker(int(os.environ.get("OMP_NUM_THREADS") or 1))
     setup = Setup(given)
     began = time.monotonic()
-    for job in setup.jobs(given.group):
+    for job in setup.jobs():
         if given.minutes is not None and time.monotonic() - began > 60 * given.minutes:
             break
-        if setup.done(job):
-            continue
-        row = setup.train(*job)
-        setup.keep(row)
-        last = row["rungs"][-1]
-        print(f"{row['group']} {row['index']} {row['way']} seed {row['seed']}: loss "
-              f"{last['loss']:.3f}, error {100 * last['error']:.1f} %, {row['seconds']:.1f} CPU s",
-              flush=True)  # fmt: skip
-    setup.rows = rows_of(setup.file)  # another process may have trained the other group
+        if job not in setup.rows:
+            row = setup.train(*job)
+            setup.keep(job, row)
+            last = row["epochs"][-1]
+            print(f"{job}: error {100 * last['error']:.1f} %, {row['seconds']:.1f} CPU s",
+                  flush=True)  # fmt: skip
     place = given.results / "rungs.md"
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_text(report(setup))
@@ -79,18 +84,14 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--budget", default="6M-flops", help="at 3x32x32, 10 classes")
     parser.add_argument("--band", type=float, default=0.8, help="least share of the budget")
-    parser.add_argument("--range", default="16M-flops", help="the budget of the other group")
     parser.add_argument("--head", type=int, default=320, help="width of the head (igcv3: 1280)")
     parser.add_argument("--side", type=int, choices=(8, 16, 32), default=16)
     parser.add_argument("--limit", type=int, default=1000, help="training images")
     parser.add_argument("--score-limit", type=int, default=1000, help="validation images")
-    parser.add_argument("--rungs", default="2,4,8", help="epochs")
-    parser.add_argument("--networks", type=int, default=48, help="of each group")
-    parser.add_argument("--group", choices=("band", "range"), help="train this one only")
+    parser.add_argument("--rungs", default="1,3,8", help="epochs")
+    parser.add_argument("--networks", type=int, default=40)
+    parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--device", default="cpu", help="such as cuda")
-    parser.add_argument("--seeds", type=int, default=3, help="of the truth")
-    parser.add_argument("--other-seeds", type=int, default=2, help="of the other way")
-    parser.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE")
     parser.add_argument("--minutes", type=float, help="start no run after these; 0: report only")
     parser.add_argument("--quick", action="store_true", help="a minute, to try it; says nothing")
     parser.add_argument("--work", type=Path, default=ROOT / "nas-results" / "rungs")
@@ -98,7 +99,7 @@ def arguments() -> argparse.Namespace:
     given = parser.parse_args()
     if given.quick:
         given.limit = given.score_limit = 100
-        given.rungs, given.networks, given.seeds, given.other_seeds = "1,2", LEAST, 2, 1
+        given.rungs, given.networks, given.seeds = "1,2", LEAST, 2
         given.side, given.results = 8, given.work
     return given
 
@@ -113,97 +114,90 @@ class Setup:
         self.space = read_space(text, "igcv3.toml")
         costs = CostModel(self.space, parse_input("3x32x32"), 10)
         self.feasible = FeasibleSpace(costs, parse_budgets([given.budget]))
-        self.groups = {
-            "band": drawn(self.feasible, given.band, given),
-            "range": drawn(FeasibleSpace(costs, parse_budgets([given.range])), None, given),
-        }
-        self.madds = {group: [costs.cost(network).madds for network in networks]
-                      for group, networks in self.groups.items()}  # fmt: skip
-        self.recipe = override(load_recipe("cifar10"), [*SETTINGS, *given.set])
+        self.networks = drawn(self.feasible, given)
+        self.costs = [costs.cost(network) for network in self.networks]
         self.task, self.val = shrunk(given)
-        drawing = [text, given.budget, given.band, given.range]
-        identity = [*drawing, self.task.note, self.recipe.text, self.rungs]
+        default = load_recipe("cifar10")
+        self.recipes = {
+            "default": fitted(default, len(self.task.train), self.rungs[-1]),
+            "before": override(default, BEFORE),
+        }
+        texts = [self.recipes[name].text for name in RECIPES]
+        identity = [text, given.budget, given.band, self.task.note, texts, self.rungs[-1]]
         digest = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:12]
         self.file = given.work / f"{digest}.jsonl"
-        self.rows = rows_of(self.file)
+        self.rows = {tuple(row.pop("job")): row for row in lines_of(self.file)}
 
-    def jobs(self, group: str | None = None):  # type: ignore[no-untyped-def]
-        """Yield (group, index, way, seed): network by network, two of the band to one other."""
-        seeds = {"continue": self.given.seeds, "complete": self.given.other_seeds}
-        band = [("band", index) for index in range(self.given.networks)]
-        wide = [("range", index) for index in range(self.given.networks)]
-        order = itertools.zip_longest(band[::2], band[1::2], wide)
-        for of, index in filter(None, itertools.chain.from_iterable(order)):
-            if group in (None, of):
-                for way in WAYS:
-                    yield from ((of, index, way, seed) for seed in range(seeds[way]))
+    def jobs(self) -> Iterator[Job]:
+        """Yield (recipe, network, seed), recipe by recipe."""
+        for recipe in RECIPES:
+            for index in range(self.given.networks):
+                yield from ((recipe, index, seed) for seed in range(self.given.seeds))
 
-    def done(self, job: tuple[str, int, str, int]) -> bool:
-        return job in {(row["group"], row["index"], row["way"], row["seed"]) for row in self.rows}
-
-    def keep(self, row: dict) -> None:
-        self.rows.append(row)
+    def keep(self, job: Job, row: dict[str, Any]) -> None:
+        self.rows[job] = row
         self.file.parent.mkdir(parents=True, exist_ok=True)
         with self.file.open("a") as file:
-            file.write(json.dumps(row) + "\n")
+            file.write(json.dumps({"job": job, **row}) + "\n")
 
-    def train(self, group: str, index: int, way: str, seed: int) -> dict:
-        """Train one network to the end, and measure it twice at every rung."""
-        began = time.process_time()
-        layers = lower(self.space, self.groups[group][index], self.task.input, self.task.classes)
-        anew = replace(self.recipe, rungs=way)
-        session = Session(layers, self.task, anew, self.rungs[-1], seed, self.given.device)
-        session.rungs = self.rungs
+    def train(self, recipe: str, index: int, seed: int) -> dict[str, Any]:
+        """Train one network to the end, and measure it after every epoch."""
+        began, last = time.process_time(), self.rungs[-1]
+        layers = lower(self.space, self.networks[index], self.task.input, self.task.classes)
+        session = Session(layers, self.task, self.recipes[recipe], last, seed, self.given.device)
         measured = []
-        for epoch in range(1, self.rungs[-1] + 1):
-            session.recipe = replace(anew, bn_batches=0)
-            session.run_epoch()  # validates a few images: the rungs are measured below
-            if epoch in self.rungs:
-                measured.append(measure(session, self.val, anew))
-        return {"group": group, "index": index, "way": way, "seed": seed,
-                "architecture": self.groups[group][index].text,
-                "seconds": time.process_time() - began, "rungs": measured}  # fmt: skip
+        for _ in range(last):
+            done = session.run_epoch()  # recomputes the batch-norm statistics, as in a search
+            found = session.scores(self.val).result()
+            measured.append({"error": found["top1_error"], "loss": found["loss"],
+                             "training loss": done.train_loss})  # fmt: skip
+        return {"seconds": time.process_time() - began, "epochs": measured}
 
-    def complete(self, group: str) -> list[int]:
+    def complete(self, recipe: str) -> list[int]:
         """Return the networks of which all runs are there."""
-        missing = {index for of, index, *rest in self.jobs(group)
-                   if not self.done((of, index, *rest))}  # fmt: skip
-        return [index for index in range(self.given.networks) if index not in missing]
+        runs = {(index, seed) for name, index, seed in self.rows if name == recipe}
+        seeds = range(self.given.seeds)
+        return [index for index in range(self.given.networks)
+                if all((index, seed) in runs for seed in seeds)]  # fmt: skip
 
-    def scores(self, group: str, way: str, rung: int, key: str) -> np.ndarray:
-        """Return `key` at `rung` of the networks that are complete, as (networks, seeds)."""
-        seeds = self.given.seeds if way == "continue" else self.given.other_seeds
-        found = {(row["index"], row["seed"]): row["rungs"][rung][key]
-                 for row in self.rows if (row["group"], row["way"]) == (group, way)}  # fmt: skip
-        values = [[found[index, seed] for seed in range(seeds)] for index in self.complete(group)]
+    def scores(self, recipe: str, networks: list[int], epoch: int, signal: str) -> Array:
+        """Return a signal after `epoch`, lower is better, as (networks, seeds)."""
+        if signal == "inferred":
+            each = [self._inferred(recipe, networks, epoch, seed)
+                    for seed in range(self.given.seeds)]  # fmt: skip
+            return np.array(each).T
+        values = [[self.rows[recipe, index, seed]["epochs"][epoch - 1][signal]
+                   for seed in range(self.given.seeds)] for index in networks]  # fmt: skip
         return np.nan_to_num(np.array(values, dtype=float), nan=np.inf)  # diverged: the worst
 
+    def _inferred(self, recipe: str, networks: list[int], epoch: int, seed: int) -> list[float]:
+        """Infer the final errors of each half of the networks from networks of the other half."""
+        trials = [self._trial(recipe, index, seed) for index in networks]
+        found = [np.inf] * len(trials)
+        for half in (0, 1):
+            inference = infer(trials[1 - half :: 2][:FITTED_TO], GOAL, epoch)
+            for place in range(half, len(trials), 2) if inference else ():
+                loss = inference.loss(trials[place])
+                found[place] = np.inf if loss is None else loss
+        return found
 
-def drawn(feasible: FeasibleSpace, band: float | None, given: argparse.Namespace):  # type: ignore[no-untyped-def]
-    """Draw networks uniformly from `band` to the whole budget, or with MAdds log-uniform.
+    def _trial(self, recipe: str, index: int, seed: int) -> Trial:
+        measured = tuple(
+            Measurement(epoch, None, {"top1_error": row["error"], "loss": row["loss"]},
+                        row["training loss"], 0.0)
+            for epoch, row in enumerate(self.rows[recipe, index, seed]["epochs"], 1)
+        )  # fmt: skip
+        return Trial(index, self.networks[index], self.costs[index], TrialState.COMPLETE, seed,
+                     measurements=measured)  # fmt: skip
 
-    Few networks are small: drawn uniformly, nearly all would use nearly all of the budget.
-    """
-    found, rng = {}, np.random.default_rng([0, 0 if band else 1])
-    least = feasible.cost(feasible.smallest("madds")).madds / feasible.budget[0].limit
+
+def drawn(feasible: FeasibleSpace, given: argparse.Namespace):  # type: ignore[no-untyped-def]
+    """Draw networks uniformly from `--band` to the whole budget."""
+    found, rng = {}, np.random.default_rng([0, 0])
     while len(found) < given.networks:  # to ask for more never changes the first ones
-        high = 1.0 if band else max(1.05 * least, float(least ** rng.random()))
-        network = feasible.sample_many(rng, 1, band or 0.95 * high, high)[0]
+        network = feasible.sample_many(rng, 1, given.band, 1.0)[0]
         found.setdefault(network.arch_id, network)
     return list(found.values())
-
-
-def measure(session: Session, val: Split, recipe) -> dict[str, float]:  # type: ignore[no-untyped-def]
-    """Measure the network, then again with recomputed batch-norm statistics, and keep these."""
-    plain = session.scores(val).result()
-    kept = {name: buffer.clone() for name, buffer in session.network.named_buffers()}
-    session.recipe = recipe
-    session._recalibrate()
-    found = session.scores(val).result()
-    for name, buffer in session.network.named_buffers():
-        buffer.copy_(kept[name])
-    return {"loss": found["loss"], "error": found["top1_error"],
-            "plain_loss": plain["loss"], "plain_error": plain["top1_error"]}  # fmt: skip
 
 
 def shrunk(given: argparse.Namespace) -> tuple[Task, Split]:
@@ -227,7 +221,7 @@ def shrunk(given: argparse.Namespace) -> tuple[Task, Split]:
     ), val
 
 
-def rows_of(file: Path) -> list[dict]:
+def lines_of(file: Path) -> list[dict[str, Any]]:
     """Return the runs in `file`; a last line that was cut off is removed from it."""
     lines = file.read_text().splitlines(keepends=True) if file.is_file() else []
     if lines and not lines[-1].endswith("\n"):
@@ -237,115 +231,80 @@ def rows_of(file: Path) -> list[dict]:
 
 def report(setup: Setup) -> str:
     """Return the result as Markdown."""
-    given, cpu = setup.given, sum(row["seconds"] for row in setup.rows)
-    recipe = replace(setup.recipe, epochs=setup.rungs[-1]).text
+    given, cpu = setup.given, sum(row["seconds"] for row in setup.rows.values())
+    complete = {recipe: setup.complete(recipe) for recipe in RECIPES}
     lines = [
         "# How well early rungs rank networks",
         "",
-        f"Space igcv3 with a head of {given.head}, at most {given.budget} at 3x32x32 and 10 "
-        f"classes, drawn uniformly from {100 * given.band:.0f} to 100 % of it (`band`); the same "
-        f"up to {given.range}, its MAdds drawn log-uniformly (`range`). {setup.task.note}.",
-        f"Recipe: {'; '.join(recipe.splitlines())}.",
-        f"Rungs at {given.rungs} epochs; `continue` {given.seeds} seeds, `complete` "
-        f"{given.other_seeds}. {describe_devices()}, one thread, torch {version('torch')}, numpy "
-        f"{version('numpy')}; {len(setup.rows)} trainings, {cpu / 60:.0f} CPU-minutes.",
+        f"- space igcv3 with a head of {given.head}, at most {given.budget} at 3x32x32 and 10 "
+        f"classes, drawn uniformly from {100 * given.band:.0f} to 100 % of it",
+        f"- {setup.task.note}; {setup.rungs[-1]} epochs, {given.seeds} seeds",
+        *(f"- recipe `{name}`: {shown(setup, name)}; {len(complete[name])} networks"
+          for name in RECIPES),
+        f"- {describe_devices()}, one thread, torch {version('torch')}, numpy {version('numpy')}; "
+        f"{len(setup.rows)} trainings, {cpu / 60:.0f} CPU-minutes",
         "",
-        "The truth is the mean validation loss (or error) at the last epoch of `continue` over the "
-        "seeds other than that of the score, so that no run is compared with itself. Spearman's "
-        "rho and Kendall's tau-b are means over the seeds; in brackets 95 % bootstrap intervals "
-        "over the networks. `plain` is with the running batch-norm statistics instead of "
-        "statistics measured anew.",
-    ]
-    for group in setup.groups:
-        lines += ["", *group_tables(setup, group)]
+        "The truth is the mean validation error at the last epoch over the seeds other than that "
+        "of the signal, so that no run is compared with itself. Spearman's rho is the mean over "
+        "the seeds; in brackets 95 % bootstrap intervals over the networks. `inferred` is fitted "
+        f"to {FITTED_TO} complete networks, and ranks others.",
+    ]  # fmt: skip
+    for recipe in RECIPES:
+        lines += ["", f"## Recipe `{recipe}`", "", *ranking(setup, recipe, complete[recipe])]
+    both = [index for index in complete["default"] if index in complete["before"]]
+    if len(both) >= LEAST:
+        lines += ["", *between(setup, both)]
     return "\n".join(lines) + "\n"
 
 
-def group_tables(setup: Setup, group: str) -> list[str]:
-    indices = setup.complete(group)
-    if len(indices) < LEAST:
-        found = f"{len(indices)} networks trained in full: at least {LEAST} are wanted."
-        return [f"## {group}", "", found]
-    madds = np.array(setup.madds[group], dtype=float)[indices]
-    lines = [
-        f"## {group}: {len(indices)} networks of {madds.min() / 1e6:.2f} to "
-        f"{madds.max() / 1e6:.2f} M madds",
-        "",
-        "| score | rho with the true loss | tau | rho with the true error |",
-        "|---|---|---|---|",
-    ]
-    judges = {metric: Judge(setup.scores(group, "continue", -1, metric)) for metric in METRICS}
+def shown(setup: Setup, recipe: str) -> str:
+    text = replace(setup.recipes[recipe], epochs=setup.rungs[-1], by_schedule=()).text
+    return ", ".join(text.splitlines())
+
+
+def ranking(setup: Setup, recipe: str, networks: list[int]) -> list[str]:
+    """Return the tables of one recipe."""
+    if len(networks) < LEAST:
+        return [f"{len(networks)} networks trained in full: at least {LEAST} are wanted."]
+    madds = np.array([setup.costs[index].madds for index in networks], dtype=float)
+    judge = Judge(setup.scores(recipe, networks, setup.rungs[-1], "error"))
     size = np.repeat(-madds[:, None], setup.given.seeds, axis=1)
-    for name, score in [("MAdds, no training", size), *scored(setup, group)]:
-        loss = judges["loss"]
-        lines.append(f"| {name} | {loss.spearman(score)} | {loss.kendall(score).value:.2f} "
-                     f"| {judges['error'].spearman(score)} |")  # fmt: skip
-    return [
-        *lines,
-        "",
-        *gains(setup, group, judges["loss"]),
-        "",
-        *ends(setup, group, judges["loss"]),
-    ]
-
-
-def scored(setup: Setup, group: str):  # type: ignore[no-untyped-def]
-    """Yield (name, scores) of every rung, way and metric."""
-    for rung, epochs in enumerate(setup.rungs):
-        last = rung == len(setup.rungs) - 1
-        for way in WAYS:
-            for key in ("loss", "error", "plain_loss", "plain_error"):
-                metric = key.removeprefix("plain_")
-                plain = "" if key == metric else ", plain"
-                ceiling = last and way == "continue" and not plain
-                yield (f"epoch {epochs}, {way}{plain}, {metric}{' (the ceiling)' * ceiling}",
-                       setup.scores(group, way, rung, key))  # fmt: skip
-
-
-def gains(setup: Setup, group: str, judge: Judge) -> list[str]:
-    """Return the table of paired differences of rho at the early rungs."""
     lines = [
-        "Differences of rho with the true loss, paired by network; an interval that holds 0 "
-        "decides nothing:",
+        f"{len(networks)} networks of {madds.min() / 1e6:.2f} to {madds.max() / 1e6:.2f} M "
+        f"multiply-adds; rho of their number, with no training: {judge.spearman(size)}.",
         "",
-        "| epoch | complete less continue, by loss | the same by error "
-        "| loss less error (continue) | the same (complete) | anew less plain, by loss (continue) "
-        "|",
-        "|---|---|---|---|---|---|",
+        f"| epoch | {' | '.join(SIGNALS)} | inferred less error | median error |",
+        "|---|---|---|---|---|---|---|",
     ]
-    for rung, epochs in enumerate(setup.rungs[:-1]):
-        one, other = ({key: setup.scores(group, way, rung, key)
-                       for key in ("loss", "error", "plain_loss")} for way in WAYS)  # fmt: skip
-        seeds = other["loss"].shape[1]  # the same seeds on both sides
-        cells = [
-            judge.gain(other["loss"], one["loss"][:, :seeds]),
-            judge.gain(other["error"], one["error"][:, :seeds]),
-            judge.gain(one["loss"], one["error"]),
-            judge.gain(other["loss"], other["error"]),
-            judge.gain(one["loss"], one["plain_loss"]),
-        ]
-        shown = [f"{'**' * cell.sure}{cell}{'**' * cell.sure}" for cell in cells]
-        lines.append(f"| {epochs} | {' | '.join(shown)} |")
+    for epoch in setup.rungs:
+        found = {signal: setup.scores(recipe, networks, epoch, signal) for signal in SIGNALS}
+        cells = [str(judge.spearman(found[signal])) for signal in SIGNALS]
+        gain = judge.gain(found["inferred"], found["error"])
+        cells += [f"{'**' * gain.sure}{gain}{'**' * gain.sure}",
+                  f"{100 * np.median(found['error']):.1f} %"]  # fmt: skip
+        lines.append(f"| {epoch} | {' | '.join(cells)} |")
     return lines
 
 
-def ends(setup: Setup, group: str, judge: Judge) -> list[str]:
-    """Return the table of medians, which says what the cycles cost at the end."""
+def between(setup: Setup, networks: list[int]) -> list[str]:
+    """Return the differences of rho between the recipes, each against its own truth."""
+    last = setup.rungs[-1]
+    judges = [Judge(setup.scores(recipe, networks, last, "error")) for recipe in RECIPES]
     lines = [
-        "Medians over networks and seeds:",
+        "## `default` less `before`",
         "",
-        "| epoch | way | loss | error (%) | plain loss |",
+        "Differences of rho, each recipe against its own truth, paired by network:",
+        "",
+        f"| epoch | {' | '.join(SIGNALS)} |",
         "|---|---|---|---|---|",
     ]
-    for rung, epochs in enumerate(setup.rungs):
-        for way in WAYS:
-            loss, error, plain = (np.median(setup.scores(group, way, rung, key))
-                                  for key in ("loss", "error", "plain_loss"))  # fmt: skip
-            lines.append(f"| {epochs} | {way} | {loss:.3f} | {100 * error:.1f} | {plain:.3f} |")
-    one, other = (setup.scores(group, way, -1, "loss") for way in WAYS)
-    apart = judge.less(other, one[:, : other.shape[1]])
-    return [*lines, "", "Mean loss at the last epoch, `complete` less `continue`, the same seeds, "
-            f"paired by network: {apart}."]  # fmt: skip
+    for epoch in setup.rungs:
+        cells = []
+        for signal in SIGNALS:
+            one, other = (setup.scores(name, networks, epoch, signal) for name in RECIPES)
+            cells.append(judges[0].gain(one, other, judges[1]))
+        lines.append(f"| {epoch} | {' | '.join(map(str, cells))} |")
+    return lines
 
 
 if __name__ == "__main__":

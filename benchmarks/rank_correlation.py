@@ -1,4 +1,4 @@
-"""Agreement of two rankings of networks, with intervals: rho, tau, bootstrap."""
+"""Agreement of two rankings of networks: Spearman's rho with bootstrap intervals."""
 
 from dataclasses import dataclass
 
@@ -45,32 +45,26 @@ class Judge:
 
     def spearman(self, score: Array) -> Interval:
         """Return Spearman's rho of `score` (networks, seeds): 1 for the same order."""
-        return self._interval(*self._over(score, spearman))
+        return self._interval(*self._over(score))
 
-    def kendall(self, score: Array) -> Interval:
-        """Return Kendall's tau-b of `score` (networks, seeds)."""
-        return self._interval(*self._over(score, kendall))
+    def gain(self, score: Array, other: Array, of: "Judge | None" = None) -> Interval:
+        """Return by how much the rho of `score` exceeds that of `other`, paired by network.
 
-    def gain(self, score: Array, other: Array) -> Interval:
-        """Return by how much the rho of `score` exceeds that of `other`, paired by network."""
-        value, draws = self._over(score, spearman)
-        base, base_draws = self._over(other, spearman)
+        `other` is compared with the truth of `of`, this one if not given.
+        """
+        value, draws = self._over(score)
+        base, base_draws = (of or self)._over(other)
         return self._interval(value - base, draws - base_draws)
 
-    def less(self, score: Array, other: Array) -> Interval:
-        """Return the mean of `score` less `other`, both (networks, seeds), paired."""
-        apart = (score - other).mean(axis=1)
-        return self._interval(float(apart.mean()), apart[self._draws].mean(axis=1))
-
-    def _over(self, score: Array, correlation) -> tuple[float, Array]:  # type: ignore[no-untyped-def]
+    def _over(self, score: Array) -> tuple[float, Array]:
         """Return the mean correlation over the seeds, and the same for every draw."""
         seeds = self._truth.shape[1]
         values, drawn = [], []
         for seed in range(score.shape[1]):
             others = self._truth[:, [other for other in range(seeds) if other != seed]].mean(axis=1)
             mine = score[:, seed]
-            values.append(correlation(mine[None], others[None])[0])
-            drawn.append(correlation(mine[self._draws], others[self._draws]))
+            values.append(spearman(mine[None], others[None])[0])
+            drawn.append(spearman(mine[self._draws], others[self._draws]))
         return float(np.mean(values)), np.mean(drawn, axis=0)
 
     @staticmethod
@@ -84,23 +78,6 @@ def spearman(one: Array, other: Array) -> Array:
     """Return rho for each row of two (draws, networks) arrays; NaN where a row is constant."""
     ranks = [rankdata(rows, axis=1) for rows in (one, other)]
     one, other = (rows - rows.mean(axis=1, keepdims=True) for rows in ranks)
-    return _ratio((one * other).sum(axis=1), (one**2).sum(axis=1) * (other**2).sum(axis=1))
-
-
-def kendall(one: Array, other: Array) -> Array:
-    """Return tau-b for each row of two (draws, networks) arrays; NaN where a row is constant."""
-    first, second = (np.sign(_ranks_apart(rows)) for rows in (one, other))
-    pairs = (1, 2)
-    agreed = (first * second).sum(axis=pairs)
-    return _ratio(agreed, (first**2).sum(axis=pairs) * (second**2).sum(axis=pairs))
-
-
-def _ranks_apart(rows: Array) -> Array:
-    """Return the difference of every two ranks of a row; ranks, so that infinities can be told."""
-    ranks: Array = rankdata(rows, axis=1)
-    return ranks[:, :, None] - ranks[:, None, :]
-
-
-def _ratio(above: Array, square: Array) -> Array:
+    above, square = (one * other).sum(axis=1), (one**2).sum(axis=1) * (other**2).sum(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(square > 0, above / np.sqrt(square), np.nan)

@@ -6,25 +6,23 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from scipy.stats import kendalltau, spearmanr
+from scipy.stats import spearmanr
 
-from benchmarks.rank_correlation import Judge, kendall, spearman
+from benchmarks.rank_correlation import Judge, spearman
 
 rows = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=3, max_size=12)
 
 
 @given(rows)
-def test_both_correlations_are_those_of_scipy_ties_included(pairs: Any) -> None:
+def test_the_correlation_is_that_of_scipy_ties_included(pairs: Any) -> None:
     one, other = np.array(pairs, dtype=float).T
     assume(len(set(one)) > 1 and len(set(other)) > 1)
     assert spearman(one[None], other[None])[0] == pytest.approx(spearmanr(one, other).statistic)
-    assert kendall(one[None], other[None])[0] == pytest.approx(kendalltau(one, other).statistic)
 
 
 def test_what_diverged_is_the_last_and_a_constant_score_tells_nothing() -> None:
     losses = np.array([[0.1, 0.2, np.inf]])
     assert spearman(losses, np.array([[1.0, 2.0, 3.0]]))[0] == 1
-    assert kendall(losses, np.array([[1.0, 2.0, 3.0]]))[0] == 1
     assert np.isnan(spearman(np.ones((1, 3)), losses)[0])
 
 
@@ -55,15 +53,6 @@ def test_an_interval_holds_the_value_and_narrows_with_more_networks() -> None:
     assert many.sure
 
 
-def test_a_mean_difference_is_paired() -> None:
-    truth = networks()
-    found = Judge(truth).less(truth + 0.5, truth)
-    assert [found.value, found.low, found.high] == pytest.approx([0.5] * 3)
-    apart = Judge(truth).less(truth[:, :1], truth[:, 1:2])
-    assert apart.value == pytest.approx((truth[:, 0] - truth[:, 1]).mean())
-    assert apart.low < apart.value < apart.high
-
-
 def test_a_gain_is_paired_and_of_a_score_over_itself_nothing() -> None:
     truth = networks()
     judge, blurred = Judge(truth), truth + np.random.default_rng(5).normal(size=truth.shape)
@@ -73,3 +62,6 @@ def test_a_gain_is_paired_and_of_a_score_over_itself_nothing() -> None:
     assert gain.sure
     assert gain.value == pytest.approx(-loss.value)
     assert gain.value == pytest.approx(judge.spearman(truth).value - judge.spearman(blurred).value)
+    others = Judge(networks(noise=1.0))
+    apart = judge.gain(truth, blurred, others)
+    assert apart.value == judge.spearman(truth).value - others.spearman(blurred).value
