@@ -2,7 +2,8 @@
 
 import json
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,18 @@ from nas.store.tables import ATTEMPT, BORROWED, LEASE, MEASUREMENT, REPORT, STUD
 from nas.study import OWNER_FILE, folder_size
 
 _MOST = 3  # faults of the tables that are named
+
+
+@dataclass(frozen=True)
+class Deleted:
+    """The result of deleting a study: `freed` bytes, and weights `kept` for other studies.
+
+    `left` are folders that could not be deleted.
+    """
+
+    freed: int
+    kept: int
+    left: tuple[Path, ...]
 
 
 def faults_of_tables(connection: sa.Connection) -> list[str]:
@@ -59,7 +72,18 @@ def shared_weights(connection: sa.Connection, study_id: int) -> set[str]:
     return {Path(path).name for path in connection.execute(others).scalars()}
 
 
-def remove_folder(folder: Path, kept: Collection[str]) -> int:
+def remove_folders(folders: Iterable[Path], kept: Collection[str]) -> Deleted:
+    """Delete a study's folders except files named in `kept`."""
+    freed, left = 0, []
+    for folder in folders:
+        try:
+            freed += _remove_folder(folder, kept)
+        except OSError:
+            left.append(folder)
+    return Deleted(freed, len(kept), tuple(left))
+
+
+def _remove_folder(folder: Path, kept: Collection[str]) -> int:
     """Delete a study's folder except files named in `kept`; return the freed bytes.
 
     Raises:

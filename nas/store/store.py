@@ -4,7 +4,7 @@ import contextlib
 import itertools
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypeAlias, TypeVar
@@ -26,18 +26,6 @@ from nas.study import NOTE_REPORT, Study, StudySpec, Trial, TrialAttempt, trial_
 
 T = TypeVar("T")
 Reader: TypeAlias = Callable[[str, str], Architecture]  # from text and id
-
-
-@dataclass(frozen=True)
-class Deleted:
-    """The result of deleting a study: `freed` bytes, and weights `kept` for other studies.
-
-    `left` are folders that could not be deleted.
-    """
-
-    freed: int
-    kept: int
-    left: tuple[Path, ...]
 
 
 class Store(TrialRecord):
@@ -244,20 +232,14 @@ class Store(TrialRecord):
         rows = self._database.read(files.rows)
         return {row.name: files.StudyFiles(row, self._first, self._base).size() for row in rows}
 
-    def delete_study(self, name: str) -> Deleted:
+    def delete_study(self, name: str) -> housekeeping.Deleted:
         """Delete a study that this process holds, with its files except those reused elsewhere."""
         row = self._study(name)
         folders = files.StudyFiles(row, self._first, self._base).folders()
         kept = self._database.read(lambda c: housekeeping.shared_weights(c, row.id))
         self._write(name, housekeeping.delete_rows)
         self._forget(name)
-        freed, left = 0, []
-        for folder in folders:
-            try:
-                freed += housekeeping.remove_folder(folder, kept)
-            except OSError:
-                left.append(folder)
-        return Deleted(freed, len(kept), tuple(left))
+        return housekeeping.remove_folders(folders, kept)
 
     def rename_study(self, name: str, new: str) -> None:
         """Rename a study that this process holds, with its folders.
