@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from nas.errors import StoreError, StudyFailedError
+from nas.errors import StoreError, StudyFailedError, StudyPausedError
 from nas.study.attempts import MAX_LOSSES
 from nas.study.evaluator import Failure, Report, WorkerPlan
 from nas.study.execution import (
@@ -19,7 +19,7 @@ from nas.study.execution import (
 )
 from nas.study.rungs import Decision
 from nas.study.study import Study
-from nas.study.trial import TrialState
+from nas.study.trial import Fault, Reason, TrialState
 from tests.classified import classified_epoch
 from tests.memory_store import MemoryStore
 from tests.tuner.fakes import AnalyticEvaluator, Wanderer, spec_of
@@ -237,3 +237,37 @@ def test_what_the_store_refuses_is_not_told() -> None:
         execution.report(job, epoch(1))
     assert [type(event) for event in events] == [TrialStarted]
     assert store.trials("small")[0].state is TrialState.RUNNING
+
+
+def test_a_trial_runs_when_its_worker_begins_and_waits_before() -> None:
+    store, events = MemoryStore(), list[Event]()
+    execution = Execution(study_of(store), events.append)
+    first, second = execution.next(begin=False), execution.next(begin=False)
+    assert first is not None
+    assert second is not None
+    assert (first.number, first.attempt, second.number) == (0, 1, 1)
+    assert [trial.state for trial in store.trials("small")] == [TrialState.WAITING] * 2
+    assert events == []
+    execution.begin(first)
+    execution.begin(first)
+    assert store.trials("small")[0].state is TrialState.RUNNING
+    assert [type(event) for event in events] == [TrialStarted]
+    execution.report(second, epoch(1))  # its beginning was not told before
+    assert [type(event) for event in events[1:]] == [TrialStarted, TrialMeasured]
+
+
+def test_a_job_without_a_worker_is_no_attempt_unless_the_worker_failed() -> None:
+    store = MemoryStore()
+    execution = Execution(study_of(store))
+    execution.next(begin=False)
+    execution.interrupt()
+    assert [(trial.state, trial.attempt) for trial in store.trials("small")] == [
+        (TrialState.WAITING, 0)
+    ]
+    assert store.ends == []
+    again = execution.next(begin=False)
+    assert again is not None
+    assert (again.number, again.attempt) == (0, 1)
+    with pytest.raises(StudyPausedError):
+        execution.lost(again, Fault(Reason.SETUP, "the worker cannot start"))
+    assert store.reasons == [(0, 1, "setup")]

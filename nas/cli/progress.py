@@ -20,6 +20,7 @@ from nas.study import (
     TrialRequeued,
     TrialStarted,
     TrialState,
+    WorkersAwaited,
     WorkersReady,
     divergence,
 )
@@ -62,6 +63,8 @@ class ProgressDisplay:
             self._say(f"Ray is up after {duration(self._elapsed())}: {event.concurrent} at a time")
             if event.note is not None:
                 self._say(event.note)
+        elif isinstance(event, WorkersAwaited):
+            self._say(f"waiting for {event.cause} for {duration(event.seconds)}")
         elif isinstance(event, TrialMeasured):
             self._warn(event)
             if spec.networks:

@@ -27,6 +27,7 @@ from nas.study.execution import (
     TrialRequeued,
     TrialStarted,
     Watcher,
+    WorkersAwaited,
     WorkersReady,
     ignore_event,
 )
@@ -151,6 +152,7 @@ __all__ = [
     "TrialState",
     "Watcher",
     "WorkerPlan",
+    "WorkersAwaited",
     "WorkersReady",
     "add_profiles",
     "borrow",

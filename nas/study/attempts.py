@@ -18,7 +18,7 @@ MAX_NODES = 5  # nodes that a trial loses in a row before it measures an epoch
 LOSSES = frozenset({Reason.WORKER_LOST, Reason.TIMEOUT, Reason.CRASH})
 PAUSING = frozenset({Reason.STORAGE, Reason.DATA, Reason.SETUP, Reason.DEVICE})
 _NODES = frozenset({Reason.NODE, Reason.PREEMPTED})
-_INTERRUPTIONS = frozenset({Reason.USER, Reason.DRIVER, Reason.ENDED, Reason.HALVED})
+INTERRUPTIONS = frozenset({Reason.USER, Reason.DRIVER, Reason.ENDED, Reason.HALVED})
 _FINAL = frozenset({Reason.NAN, Reason.COUNT})  # a repetition would end in the same way
 
 
@@ -52,7 +52,7 @@ class AttemptEnd:
         """The outcome of the attempt, by the reason of its end."""
         if self.fault.reason in LOSSES:
             return AttemptOutcome.LOST
-        if self.fault.reason in _INTERRUPTIONS:
+        if self.fault.reason in INTERRUPTIONS:
             return AttemptOutcome.INTERRUPTED
         return AttemptOutcome.ENVIRONMENT
 

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from nas.errors import StudyFailedError, StudyPausedError
 from nas.study import time_profile as profile
-from nas.study.attempts import LOSSES, PAUSING
+from nas.study.attempts import INTERRUPTIONS, LOSSES, PAUSING
 from nas.study.evaluator import Attempt, Epoch, Evaluator, Failure, Job, Report, Saved
 from nas.study.rungs import Decision
 from nas.study.study import Study
@@ -25,6 +25,14 @@ class WorkersReady:
 
     concurrent: int
     note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkersAwaited:
+    """No trial has had a worker for `seconds`; `cause` says why."""
+
+    seconds: float
+    cause: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +68,9 @@ class TrialRequeued:
 _LOST = Fault(Reason.WORKER_LOST, "its worker ended")
 _INTERRUPTED = Fault(Reason.USER, "the study was interrupted")
 
-Event: TypeAlias = WorkersReady | TrialStarted | TrialMeasured | TrialFinished | TrialRequeued
+Event: TypeAlias = (
+    WorkersReady | WorkersAwaited | TrialStarted | TrialMeasured | TrialFinished | TrialRequeued
+)
 Watcher: TypeAlias = Callable[[Event], None]
 
 
@@ -76,6 +86,7 @@ class Execution:
         self.study = study
         self.emit = on_event
         self._flying: dict[int, Job] = {}
+        self._not_begun: set[int] = set()  # numbers of jobs in flight that no worker has begun
         self._later: list[Event] | None = None  # events to emit after the commit
 
     @property
@@ -83,26 +94,37 @@ class Execution:
         """The number of jobs in flight."""
         return len(self._flying)
 
-    def next(self) -> Job | None:
+    def next(self, begin: bool = True) -> Job | None:
         """Return the next job, recorded as RUNNING; None if there is none now.
 
-        While jobs are in flight a later call may return one, because a job may be lost.
+        Without `begin` its trial stays WAITING until `begin` is called. While jobs are in flight a
+        later call may return one, because a job may be lost.
         """
-        while (trial := self.study.ask()) is not None and trial.state.finished:
+        while (trial := self.study.ask(begin)) is not None and trial.state.finished:
             self.emit(TrialFinished(trial))  # an earlier result was reused: nothing to run
         if trial is None:
             return None
-        halved = self.study.halved(trial.number)
-        job = Job(trial.number, trial.attempt, trial.seed, trial.architecture, halved)
+        halved, attempt = self.study.halved(trial.number), trial.attempt + (not begin)
+        job = Job(trial.number, attempt, trial.seed, trial.architecture, halved)
         self._flying[job.number] = job
-        self.emit(TrialStarted(trial))
+        if begin:
+            self.emit(TrialStarted(trial))
+        else:
+            self._not_begun.add(job.number)
         return job
+
+    def begin(self, job: Job) -> None:
+        """Record that a worker began with `job`; does nothing if that is recorded."""
+        if self._flying.get(job.number) is job and job.number in self._not_begun:
+            self._not_begun.discard(job.number)
+            self._say(TrialStarted(self.study.begin(job.number)))
 
     def report(self, job: Job, report: Report) -> Decision:
         """Record a report of `job`; STOP means that the job is over and its trial finished."""
         if self._flying.get(job.number) is not job:
             return Decision.STOP
         with self._at_once():
+            self.begin(job)
             return self._take(job, report.content, report)
         return Decision.STOP
 
@@ -159,6 +181,12 @@ class Execution:
         Raises:
             StudyFailedError, StudyPausedError: as in `Study.requeue`.
         """
+        idle = job.number in self._not_begun
+        if idle and fault.reason in INTERRUPTIONS | {Reason.DATABASE, Reason.RAY}:
+            if self._landed(job):
+                self.study.put_back(job.number)
+            return
+        self.begin(job)  # a worker that cannot start is one that failed
         if self._landed(job):
             try:
                 self.study.requeue(job.number, fault, worker)
@@ -225,6 +253,7 @@ class Execution:
         if self._flying.get(job.number) is not job:
             return False
         del self._flying[job.number]
+        self._not_begun.discard(job.number)
         return True
 
     def _tell(self, number: int, reason: str) -> None:

@@ -75,6 +75,7 @@ class Study:
         self._time_limit = TimeLimit(spec.time_limit, self.trials, clock)
         self.exhausted = store.exhausted(spec.name)
         self._halved = set(store.notes(spec.name))
+        self._handed_out: set[int] = set()  # waiting trials that an executor has been given
         if time_was_up(spec, self.trials):
             self._time_limit.close()
         for trial in self.trials:
@@ -102,8 +103,10 @@ class Study:
         """Return one trial."""
         return self._trials[number]
 
-    def ask(self) -> Trial | None:
+    def ask(self, begin: bool = True) -> Trial | None:
         """Return the next trial, recorded as RUNNING, or None if there is none now.
+
+        Without `begin` it stays WAITING until the executor calls `begin`, or `put_back`.
 
         The trial is COMPLETE and needs no training if an earlier result is reused. Waiting trials
         come first. The published references come after the first few candidates, because they train
@@ -113,8 +116,9 @@ class Study:
         """
         self._time_limit.start()
         for trial in self.trials:
-            if trial.state is TrialState.WAITING:
-                return self._start(trial)
+            if trial.state is TrialState.WAITING and trial.number not in self._handed_out:
+                self._handed_out.add(trial.number)
+                return self.begin(trial.number) if begin else trial
         if len(self.candidates) < _CANDIDATES_FIRST:
             new = self._next_candidate() or self._next_reference()
         else:
@@ -123,10 +127,28 @@ class Study:
         if new is None:
             return None
         new = self._reused(new) if self.spec.reuse else new
+        if not (begin or new.state.finished):
+            new = replace(new, state=TrialState.WAITING, attempt=0)
+            self._handed_out.add(new.number)
         self.running.begin(new.number)
         self._store.insert_trial(self.spec.name, new)
         self._trials[new.number] = new
         return new
+
+    def begin(self, number: int) -> Trial:
+        """Return a waiting trial, recorded as RUNNING in a new attempt."""
+        trial = self._trials[number]
+        self.put_back(number)
+        self.running.begin(number)
+        attempt = trial.attempt + 1
+        self._store.start_trial(self.spec.name, number, attempt)
+        begun = replace(trial, state=TrialState.RUNNING, attempt=attempt, measurements=())
+        self._trials[number] = begun
+        return begun
+
+    def put_back(self, number: int) -> None:
+        """Hand a trial out again that was handed out and has not begun."""
+        self._handed_out.discard(number)
 
     def cost(self, architecture: Architecture) -> Cost:
         """Return the cost of a network of the study at its deployment."""
@@ -319,14 +341,6 @@ class Study:
         trial = self._trials.get(number)
         live = trial and trial.state is TrialState.RUNNING and trial.attempt == attempt
         return trial if live else None
-
-    def _start(self, trial: Trial) -> Trial:
-        attempt = trial.attempt + 1
-        self.running.begin(trial.number)
-        self._store.start_trial(self.spec.name, trial.number, attempt)
-        started = replace(trial, state=TrialState.RUNNING, attempt=attempt, measurements=())
-        self._trials[trial.number] = started
-        return started
 
     def _next_reference(self) -> Trial | None:
         found = next_reference(self.spec, self.trials)
