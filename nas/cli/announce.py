@@ -15,18 +15,18 @@ from nas.results import (
 )
 from nas.store import Store
 from nas.study import UNCHECKED, StudySpec, recipe_title
-from nas.training import Task, describe_devices
+from nas.training import Task
 from nas.units import duration
 
 
 def announce(
     store: Store,
     spec: StudySpec,
-    ready: tuple[FeasibleSpace | FeasibleUnion | None, Task],
+    ready: tuple[FeasibleSpace | FeasibleUnion | None, Task, str],
     verbose: bool,
 ) -> None:
-    """Print what is searched, and how; `ready` comes from the preflight."""
-    feasible, task = ready
+    """Print what is searched, and how; `ready` comes from the preflight, with the devices."""
+    feasible, task, devices = ready
     lines = {
         "study": spec.name,
         **(_networks(spec) if feasible is None else {"space": _space(spec, feasible)}),
@@ -34,7 +34,7 @@ def announce(
         "trained at": f"{strides_at(spec, task.input, brief=True)}, {_outputs(task)}",
         "task": task.note,
         "plan": _plan(spec),
-        "devices": describe_devices(),
+        "devices": devices,
         "page": _page(store, spec.name),
     }
     for name, line in lines.items():

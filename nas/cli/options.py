@@ -320,6 +320,11 @@ _EXECUTION = (
         "--max-concurrent", type=click.IntRange(1),
         help="Maximum number of concurrent trials.  [default: as many as fit]",
     ),
+    setting(
+        RunRequest, "priority", type=click.FloatRange(0.01),
+        help="Weight among the studies that use the cluster at the same time: 2 gets twice as many "
+        "trials at a time as 1.",
+    ),
     click.option(
         "--report-timeout", type=click.FloatRange(1),
         help="Seconds without a report after which a trial is killed.  [default: 1800; no limit "

@@ -88,7 +88,8 @@ class Screen:
             case StudyReady(store=store, ready=ready):
                 from nas.cli.announce import announce  # loads torch
 
-                announce(store, ready.spec, (ready.feasible, ready.task), self._said.verbose)
+                found = ready.feasible, ready.task, ready.machine.devices
+                announce(store, ready.spec, found, self._said.verbose)
             case OtherImages(study=study, change=change):
                 output.field("note", f"these are not the images of {study}: {change}")
             case FolderRenamed(folder=folder, taken=taken):

@@ -1,8 +1,10 @@
-from .connection import check_fraction as check_fraction
-from .connection import knock as knock
+from .connection import cluster_nodes as cluster_nodes
+from .connection import joined as joined
 from .connection import ray_resources as ray_resources
-from .connection import too_small as too_small
-from .local_ray import started_ahead as started_ahead
+from .connection import started_ahead as started_ahead
+from .jobs import RayJobs as RayJobs
+from .room import check_fraction as check_fraction
+from .room import too_small as too_small
 from .run_study import RunResult as RunResult
 from .run_study import RunSettings as RunSettings
 from .run_study import run as run

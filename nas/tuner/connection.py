@@ -1,11 +1,11 @@
-"""Connection to Ray: a local one of our own, or a running cluster; and its capacity."""
+"""Connection to Ray: a local one of our own, or a running cluster."""
 
 import logging
+import os
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Timer
@@ -15,26 +15,26 @@ from ray.exceptions import RayError
 
 from nas.errors import NasError
 from nas.interruption import rearm
-from nas.tuner.local_ray import LocalRay, away_from_files, environment, surroundings, take
+from nas.tuner.local_ray import LocalRay, environment, job_environment, surroundings, take
+from nas.tuner.local_ray import started_ahead as local_started_ahead
 from nas.tuner.scratch import make_scratch, remove_scratch, sweep
 
 __all__ = [
-    "capacity",
-    "check_fraction",
+    "cluster_nodes",
     "connected",
     "environment",
+    "joined",
     "knock",
     "ray_resources",
+    "started_ahead",
     "sweep",
-    "too_small",
+    "unprotected_note",
 ]
 
 _CONNECT_SECONDS = 5.0
-_CAPACITY_SECONDS = 5.0
 _PROBE_SECONDS = 20.0
 _PROBE = "import sys, ray; ray.init(sys.argv[1], log_to_driver=False, logging_level=50)"
 _TOKEN_WORDS = ("InvalidAuthToken", "AuthenticationError", "Unauthenticated")
-_LARGEST_REST = 0.05  # of a GPU that is divided into shares
 
 
 @contextmanager
@@ -77,87 +77,45 @@ def _joined(address: str | None) -> Iterator[Path]:
         remove_scratch(scratch)
 
 
-def capacity(cpus: float, gpus: float, most: int | None) -> Callable[[], int]:
-    """Return a function: how many trials of `cpus` and `gpus` fit now, at most `most`.
-
-    The result follows a growing or shrinking cluster within seconds.
-
-    Raises:
-        NasError: not even one fits now.
-    """
-    if cpus < 0 or gpus < 0 or cpus + gpus <= 0 or (most is not None and most < 1):
-        raise NasError(
-            f"{cpus:g} CPUs and {gpus:g} GPUs for each of {most or 'all'} trials: not positive.",
-            "Give positive numbers, such as --cpus-per-trial 1.",
-        )
-    check_fraction(gpus)
-    known = (time.monotonic(), _fits(cpus, gpus))
-    if known[1] < 1:
-        have = _resources()
-        raise too_small((cpus, gpus), (have.get("CPU", 0), have.get("GPU", 0)))
-
-    def now() -> int:
-        nonlocal known
-        if time.monotonic() - known[0] > _CAPACITY_SECONDS:
-            known = (time.monotonic(), _fits(cpus, gpus))
-        return known[1] if most is None else min(known[1], most)
-
-    return now
-
-
-def check_fraction(gpus: float) -> None:
-    """Refuse a number or share of GPUs that leaves a large rest.
-
-    A trial gets its share from one GPU: with 0.4 each, two fit, and a fifth is unused.
-
-    Raises:
-        NasError: more than 5 % of a GPU would be unused, or a number above one is not an integer.
-    """
-    if gpus > 1 and gpus != int(gpus):
-        raise NasError(
-            f"{gpus:g} GPUs for each trial: more than one must be a whole number.",
-            f"Type --gpus-per-trial {int(gpus)} or {int(gpus) + 1}.",
-        )
-    if not 0 < gpus < 1:
-        return
-    fit = _shares(gpus)
-    if 1 - fit * gpus > _LARGEST_REST:
-        raise NasError(
-            f"{fit} trials of {gpus:g} fit on a GPU, which leaves {1 - fit * gpus:.0%} of it "
-            "unused.",
-            f"Type --gpus-per-trial {int(1000 / fit) / 1000:g} for {fit} at a time, or "
-            f"{int(1000 / (fit + 1)) / 1000:g} for {fit + 1}.",
-        )
-
-
-def _shares(gpus: float) -> int:
-    """Return how many trials of `gpus` fit on one GPU; Ray counts in ten-thousandths."""
-    return int(1 / gpus + 1e-9)
-
-
-def too_small(wants: tuple[float, float], have: tuple[float, float]) -> NasError:
-    """Return the error for a trial that needs more (CPUs, GPUs) than available."""
-    return NasError(
-        f"a trial needs {wants[0]:g} CPUs and {wants[1]:g} GPUs, but there are {have[0]:g} and "
-        f"{have[1]:g}.",
-        "Lower --cpus-per-trial or --gpus-per-trial (fractions are allowed).",
+def unprotected_note(address: str | None) -> str | None:
+    """Return a warning about a cluster that this process joins without a token; None otherwise."""
+    mode = os.environ.get("RAY_AUTH_MODE", "").lower()
+    tokens = "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"
+    file = Path("~/.ray/auth_token").expanduser()
+    known = any(map(os.environ.get, tokens)) or file.exists()
+    if address is None or mode == "token" or (mode != "disabled" and known):
+        return None
+    return (
+        f"note: the Ray cluster at {address} needs no token: anyone who reaches its ports can run "
+        "code. Start it with RAY_AUTH_MODE=token."
     )
 
 
-def _fits(cpus: float, gpus: float) -> int:
-    have = _resources()
-    each = []
-    if cpus > 0:
-        each.append(int(have.get("CPU", 0.0) / cpus + 1e-9))
-    if 0 < gpus < 1:
-        each.append(int(have.get("GPU", 0.0)) * _shares(gpus))
-    elif gpus:
-        each.append(int(have.get("GPU", 0.0) / gpus + 1e-9))
-    return min(each)
+@contextmanager
+def joined(address: str | None) -> Iterator[None]:
+    """Stay connected to the cluster at `address` in the block; does nothing without one.
+
+    Raises:
+        NasError: the cluster cannot be reached.
+    """
+    if address is None:
+        yield
+        return
+    with connected(address):
+        yield
 
 
-def _resources() -> dict[str, float]:
-    return dict(ray.cluster_resources())  # type: ignore[no-untyped-call]
+@contextmanager
+def started_ahead(address: str | None) -> Iterator[None]:
+    """Start a local Ray in the background, for the first `connected` in the block.
+
+    A cluster is joined at once, and left at the end.
+
+    Raises:
+        NasError: the cluster cannot be reached.
+    """
+    with joined(address) if address is not None else local_started_ahead():
+        yield
 
 
 def ray_resources(address: str | None) -> dict[str, float]:
@@ -167,7 +125,19 @@ def ray_resources(address: str | None) -> dict[str, float]:
         NasError: the cluster cannot be reached, or refuses the token.
     """
     with connected(address):
-        return _resources()
+        return dict(ray.cluster_resources())  # type: ignore[no-untyped-call]
+
+
+def cluster_nodes(address: str) -> list[tuple[float, float]]:
+    """Return the CPUs and GPUs of each node of a cluster that can run trials.
+
+    Raises:
+        NasError: the cluster cannot be reached, or refuses the token.
+    """
+    with connected(address):
+        found = [n["Resources"] for n in ray.nodes() if n["Alive"]]  # type: ignore[no-untyped-call]
+    nodes = [(each.get("CPU", 0.0), each.get("GPU", 0.0)) for each in found]
+    return [node for node in nodes if any(node)]
 
 
 def knock(address: str) -> None:
@@ -226,7 +196,7 @@ def _join(address: str, scratch: Path) -> None:
             address=address,
             log_to_driver=False,
             logging_level=logging.CRITICAL,
-            runtime_env=away_from_files(scratch),
+            runtime_env=job_environment(scratch),
         )
     except (OSError, RuntimeError, ValueError, RayError) as error:
         raise _unreachable(address, error) from error

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Thread
+from typing import Any
 
 import ray
 
@@ -25,6 +26,9 @@ EVALUATOR = "nas.training.evaluator:make"  # of a search, unless another is name
 # its children; Ray would write one to the home directory, readable by all. Ray uses the
 # token unless RAY_AUTH_MODE says otherwise. It must not be set here, because Ray read it at import.
 _TOKEN = secrets.token_hex(32)
+
+# Variables with the database and its password, which no worker gets.
+SECRETS = ("NAS_DB", "PGPASSWORD", "PGPASSFILE", "PGSERVICE", "PGSERVICEFILE")
 
 _QUIET = {
     "PYTHONSAFEPATH": "1",  # no process of Ray has its working directory on its path
@@ -88,7 +92,7 @@ class LocalRay:
                     log_to_driver=False,
                     logging_level=logging.CRITICAL,
                     object_store_memory=_OBJECT_STORE_BYTES,
-                    runtime_env=away_from_files(self.scratch),
+                    runtime_env=job_environment(self.scratch),
                     _temp_dir=str(ray_folder(self.scratch)),  # documented despite its name
                 )
         except BaseException as error:  # noqa: BLE001 - raised by `wait`
@@ -98,15 +102,15 @@ class LocalRay:
         self._over.wait()
 
 
-def away_from_files(scratch: Path) -> dict[str, str]:
-    """Return the environment of Ray's jobs with an empty working directory in `scratch`.
+def job_environment(scratch: Path) -> dict[str, Any]:
+    """Return the environment of Ray's jobs: an empty working directory in `scratch`, no passwords.
 
     Otherwise Ray puts the working directory of the driver first on the path of every worker: a
-    user's file `random.py` would replace Python's module.
+    user's file `random.py` would replace Python's module. Workers do not write to the database.
     """
     empty = scratch / "work"
     empty.mkdir()
-    return {"working_dir": str(empty)}
+    return {"working_dir": str(empty), "env_vars": dict.fromkeys(SECRETS, "")}
 
 
 def _absolute() -> dict[str, str]:
@@ -126,13 +130,12 @@ class _Ahead:
 
 
 @contextmanager
-def started_ahead(address: str | None) -> Iterator[None]:
+def started_ahead() -> Iterator[None]:
     """Start a local Ray in the background, for a call of `take` in this block.
 
-    Does nothing for a cluster, or if Ray already runs. At the end of the block a Ray that was not
-    taken is stopped.
+    Does nothing if Ray already runs. At the end of the block a Ray that was not taken is stopped.
     """
-    if address is not None or ray.is_initialized() or _Ahead.ray is not None:
+    if ray.is_initialized() or _Ahead.ray is not None:
         yield
         return
     sweep()

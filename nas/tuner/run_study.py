@@ -33,12 +33,15 @@ from nas.study import (
     ignore_event,
     last_line,
 )
-from nas.tuner.connection import capacity, connected, environment
+from nas.tuner.connection import connected, environment, unprotected_note
 from nas.tuner.local_ray import EVALUATOR
 from nas.tuner.node_probe import probe_nodes
 from nas.tuner.ray_watch import RayWatch
+from nas.tuner.room import Room
 from nas.tuner.scratch import moved_note
-from nas.tuner.tune_bridge import Bridge, StudyScheduler, StudySearcher, StudyStopper
+from nas.tuner.sharing import Share
+from nas.tuner.tune_bridge import Bridge
+from nas.tuner.tune_parts import StudyCallback, StudyScheduler, StudySearcher, StudyStopper
 from nas.tuner.tune_trainable import TrialTrainable
 
 
@@ -47,7 +50,8 @@ class RunSettings:
     """How to execute a study; nothing here changes its results.
 
     `ray_address` None starts a local Ray. `cpus_per_trial` and `gpus_per_trial` may be fractions.
-    `max_concurrent` None runs as many trials as fit. `results_dir` gets the weights (on a cluster:
+    `max_concurrent` None runs as many trials as fit; in a cluster that studies share, the share of
+    this one is proportional to its `priority`. `results_dir` gets the weights (on a cluster:
     a directory that every node sees), `data_dir` has the task's data. `evaluator` names the factory
     as `module:name`. A trial without a report for `report_timeout` seconds is killed. `profile`
     measures the time of each part of a training. `loaders` processes decode streamed images for
@@ -66,6 +70,7 @@ class RunSettings:
     cpus_per_trial: float = 1.0
     gpus_per_trial: float = 0.0
     max_concurrent: int | None = None
+    priority: float = 1.0
     evaluator: str = EVALUATOR
     report_timeout: float = 1800.0
     profile: bool = False
@@ -148,14 +153,21 @@ def _run_on_tune(
     of_ray: tuple[RayWatch, Path],
 ) -> None:
     watch, scratch = of_ray
-    room = capacity(settings.cpus_per_trial, settings.gpus_per_trial, settings.max_concurrent)
-    execution.emit(WorkersReady(room(), moved_note(scratch)))
+    each = settings.cpus_per_trial, settings.gpus_per_trial
+    share = None
+    if settings.ray_address is not None:
+        share = Share(f"{plan.study_id} {secrets.token_hex(4)}", each, settings.priority)
+    room = Room(each, settings.max_concurrent, share)
+    note = unprotected_note(settings.ray_address) or moved_note(scratch)
+    execution.emit(WorkersReady(room.fits(), note))
     bridge = Bridge(execution, plan, room, settings.report_timeout, watch)
     if not interruption():
         try:
-            _fit(bridge, settings, interruption, scratch, room)
+            _fit(bridge, settings, interruption, scratch)
         finally:
             watch.rest()
+            if share is not None and watch.lost is None:
+                share.close()
     # A signal ends the waiting for a database; one to the whole group ends Ray as well.
     interrupted = interruption() and isinstance(bridge.failure, StoreError | RayLostError)
     if bridge.failure is not None and not interrupted:
@@ -167,7 +179,6 @@ def _fit(
     settings: RunSettings,
     interruption: Interruption,
     scratch: Path,
-    room: Callable[[], int],
 ) -> None:
     resources = {"cpu": settings.cpus_per_trial, "gpu": settings.gpus_per_trial}
     tuner = tune.Tuner(
@@ -184,13 +195,14 @@ def _fit(
             name="run",
             storage_path=str(scratch / "tune"),
             stop=StudyStopper(bridge, interruption),
+            callbacks=[StudyCallback(bridge)],
             failure_config=tune.FailureConfig(max_failures=0),
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             verbose=0,
         ),
     )
-    # As many trials may start at once as run at once; Tune's default is one by one.
-    with environment({"TUNE_MAX_PENDING_TRIALS_PG": str(room())}):
+    # All trials that are handed out may start at once; Tune's default is one by one.
+    with environment({"TUNE_MAX_PENDING_TRIALS_PG": "100000"}):
         tuner.fit()
 
 

@@ -1,6 +1,6 @@
-"""The bridge between Ray Tune and an `Execution`: a Searcher, a TrialScheduler and a Stopper.
+"""The bridge between Ray Tune and an `Execution`; `nas.tuner.tune_parts` is what Tune sees of it.
 
-Tune's loop in the driver's main thread calls all three. Every job is a separate Tune trial, without
+Tune's loop in the driver's main thread calls it. Every job is a separate Tune trial, without
 retries: if its worker is lost, the job's trial is requeued in the study, and the next attempt is a
 new Tune trial.
 
@@ -9,25 +9,25 @@ continue: the bridge keeps the first one, stops the run, and the caller raises i
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 import ray
 from ray.exceptions import RayError
-from ray.tune import Stopper
 from ray.tune.experiment import Trial as TuneTrial
-from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
-from nas.errors import NasError, RayLostError, StoreError
+from nas.errors import NasError, StoreError
 from nas.study import Decision, Execution, Failure, Job, Report, WorkerPlan, failure_reason
 from nas.tuner.lost_workers import Nodes, fault_of
 from nas.tuner.ray_watch import RayWatch
+from nas.tuner.room import Room
+from nas.tuner.waiting import Demand, Wait
 
-# After so many seconds in which no job has a worker, the run ends.
-PLACEMENT_SECONDS = 600.0
+# Seconds for which a study without a share in the cluster demands no worker.
+BACK_OFF = 5.0
 
 # Seconds in which a trial that was given to a waiting worker starts before the next proposal.
 HEAD_START = 0.1
@@ -47,28 +47,38 @@ class _Flight:
     tune_trial: TuneTrial | None = None
     heard: float | None = None
     timed_out: bool = False
+    given_up: bool = False  # its job is over, and its worker was ended for another study
+
+    @property
+    def runs(self) -> bool:
+        """Whether it has a worker."""
+        trial = self.tune_trial
+        return trial is not None and trial.status == TuneTrial.RUNNING and not self.given_up
 
 
 class Bridge:
-    """The common state of the three: jobs in flight by Tune's trial id, and whether to stop."""
+    """The jobs in flight by Tune's trial id, and whether to stop."""
 
     def __init__(
         self,
         execution: Execution,
         plan: WorkerPlan,
-        capacity: Callable[[], int],
+        room: Room,
         report_timeout: float,
         watch: RayWatch,
     ) -> None:
-        """Run `execution` with at most `capacity()` jobs at a time, on the Ray of `watch`."""
+        """Run `execution` with as many jobs at a time as `room` says, on the Ray of `watch`."""
         self.execution = execution
         self.plan = plan
         self.failure: NasError | None = None
         self.stopping = False
-        self._capacity = capacity
+        self._room = room
+        self._wanting = True  # there was a job at the last call, or there may be one since
+        self._shared_at = 0.0  # when the study had a worker, or a share in the cluster, last
+        self._idle = 0  # workers whose job ended, and that wait for the next one
         self._report_timeout = report_timeout
         self._watch = watch
-        self._idle_since: float | None = None
+        self._wait, self._demand = Wait(execution, room), Demand(room.each)
         self._flights: dict[str, _Flight] = {}
         self._warm = False  # after the first trial, workers start the next within milliseconds
 
@@ -82,18 +92,55 @@ class Bridge:
         """Return a config, None to be called again later, or FINISHED."""
         if self.stopping:
             return str(Searcher.FINISHED)
-        if len(self._flights) >= self._capacity() or self._starting():
+        if len(self._flights) >= self._to_hand_out() or self._starting():
             return None
         with self._guard():
-            job = self.execution.next()
+            job = self.execution.next(begin=False)
+            self._wanting, self._idle = job is not None, max(0, self._idle - 1)
             if job is not None:
                 self._flights[trial_id] = _Flight(job, time.monotonic(), Nodes.alive())
                 return {"plan": self.plan, "job": job}
         return None if self._flights else str(Searcher.FINISHED)
 
+    def _slots(self) -> int:
+        """Return how many trials may run."""
+        wanted = None if self._wanting else len(self._flights)
+        return self._room.slots(self._running, wanted)
+
+    @property
+    def _running(self) -> int:
+        return sum(flight.runs for flight in self._flights.values())
+
+    def _to_hand_out(self) -> int:
+        """Return how many jobs may be in flight.
+
+        A study without a share in a cluster hands out one, as its demand, but not at once: it would
+        take back the worker that it has just given up.
+        """
+        slots, now = self._slots(), time.monotonic()
+        if self._idle:  # the share may have shrunk since, but these workers are ours
+            return max(slots, len(self._flights) + self._idle)
+        if self._flights or slots or self._room.share is None:
+            self._shared_at = now
+            return slots
+        return int(now - self._shared_at >= BACK_OFF)
+
+    def _gives_up(self) -> bool:
+        """Tell whether a worker whose job is over must end: Tune would keep it for the next one."""
+        if self._room.share is None:
+            return False
+        return self._running > self._slots() or self.execution.study.to_come() == (0, 0)
+
     def add(self, tune_trial: TuneTrial) -> None:
         """Store Tune's object of a trial."""
         self._flights[tune_trial.trial_id].tune_trial = tune_trial
+
+    def started(self, trial_id: str) -> None:
+        """Record that a worker began with a Tune trial."""
+        flight = self._flights.get(trial_id)
+        if flight is not None and not self.stopping:
+            with self._guard():
+                self.execution.begin(flight.job)
 
     def result(self, trial_id: str, report: Report) -> Decision:
         """Record a report and decide."""
@@ -102,8 +149,21 @@ class Bridge:
             return Decision.STOP
         flight.heard, flight.host = time.monotonic(), report.worker.partition(":")[0]
         with self._guard():
-            return self.execution.report(flight.job, report)
+            decision = self.execution.report(flight.job, report)
+            if decision is Decision.STOP:
+                self._wanting = True
+                if self._gives_up():
+                    return self._given_up(flight)
+                self._idle += 1
+            return decision
         return Decision.STOP
+
+    def _given_up(self, flight: _Flight) -> Decision:
+        """End the worker of a job that is over; Tune then hears of its end."""
+        flight.given_up = True
+        if flight.tune_trial is not None:
+            _kill(flight.tune_trial)
+        return Decision.CONTINUE
 
     def over(self, trial_id: str) -> None:
         """Remove a Tune trial that ended."""
@@ -112,8 +172,9 @@ class Bridge:
     def error(self, trial_id: str, error: Exception | None) -> None:
         """Handle a failed Tune trial: killed for its silence, worker lost, or an error of Ray."""
         flight = self._flights.pop(trial_id, None)
-        if flight is None or self.stopping or self.ray_is_lost():
+        if flight is None or flight.given_up or self.stopping or self.ray_is_lost():
             return
+        self._wanting = True
         with self._guard():
             if flight.timed_out:
                 self.execution.timed_out(flight.job, self._report_timeout)
@@ -138,33 +199,18 @@ class Bridge:
     def watch(self) -> None:
         """Kill workers that have been silent for too long; called several times a second."""
         now = time.monotonic()
-        self._check_placement(now)
+        with self._guard():
+            self._wait.turn(bool(self._flights) and not self._running)
+        if self._room.share is not None:
+            self._demand.turn(self._room.missing() if self._wanting else 0)
         for flight in self._flights.values():
-            if flight.tune_trial is None or flight.tune_trial.status != TuneTrial.RUNNING:
+            if flight.tune_trial is None or not flight.runs:
                 continue
             if flight.heard is None:
                 flight.heard = now
             elif now - flight.heard > self._report_timeout and not flight.timed_out:
                 flight.timed_out = True
                 _kill(flight.tune_trial)
-
-    def _check_placement(self, now: float) -> None:
-        """End the run if its jobs have waited too long for a first worker."""
-        placed = any(
-            flight.tune_trial is not None and flight.tune_trial.status == TuneTrial.RUNNING
-            for flight in self._flights.values()
-        )
-        if placed or not self._flights:
-            self._idle_since = None
-        elif self._idle_since is None:
-            self._idle_since = now
-        elif now - self._idle_since > PLACEMENT_SECONDS:
-            self.failure = self.failure or RayLostError(
-                f"Ray has started no worker for {PLACEMENT_SECONDS:g} s: its nodes are busy or "
-                "hang.",
-                "All measurements are kept. Free the CPUs and GPUs of the cluster first.",
-            )
-            self.stop()
 
     def stop(self) -> None:
         """Stop proposing, and kill the workers, so that Tune need not wait for them."""
@@ -205,95 +251,6 @@ class Bridge:
         except NasError as error:
             self.failure = self.failure or error
             self.stop()
-
-
-class StudySearcher(Searcher):
-    """Gives Tune the jobs of the study; saves nothing, because the store is the record."""
-
-    def __init__(self, bridge: Bridge) -> None:
-        """Use `bridge`."""
-        super().__init__()
-        self._bridge = bridge
-
-    def suggest(  # type: ignore[override]  # ray's own annotation leaves FINISHED out
-        self, trial_id: str
-    ) -> dict[str, Any] | str | None:
-        """Return the config of the next job; see `Bridge.suggest`."""
-        return self._bridge.suggest(trial_id)
-
-    def on_trial_complete(
-        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
-    ) -> None:
-        """Make room for the next job."""
-        self._bridge.over(trial_id)
-
-    def save(self, checkpoint_path: str) -> None:
-        """Save nothing."""
-
-    def restore(self, checkpoint_path: str) -> None:
-        """Restore nothing."""
-
-
-class StudyScheduler(TrialScheduler):
-    """Passes Tune's results to the study and its decisions to Tune."""
-
-    def __init__(self, bridge: Bridge) -> None:
-        """Use `bridge`."""
-        super().__init__()  # type: ignore[no-untyped-call]
-        self._bridge = bridge
-
-    def on_trial_add(self, tune_controller: Any, trial: TuneTrial) -> None:
-        """Store the trial."""
-        self._bridge.add(trial)
-
-    def on_trial_result(
-        self, tune_controller: Any, trial: TuneTrial, result: dict[str, Any]
-    ) -> str:
-        """Record one report; the study decides whether the trial continues."""
-        decision = self._bridge.result(trial.trial_id, result["report"])
-        go_on = decision is Decision.CONTINUE
-        return str(TrialScheduler.CONTINUE if go_on else TrialScheduler.STOP)
-
-    def on_trial_error(self, tune_controller: Any, trial: TuneTrial) -> None:
-        """Handle a lost worker."""
-        self._bridge.error(trial.trial_id, trial.get_pickled_error() or trial.get_error())
-
-    def on_trial_complete(
-        self, tune_controller: Any, trial: TuneTrial, result: dict[str, Any]
-    ) -> None:
-        """Do nothing: the last report is already recorded."""
-
-    def on_trial_remove(self, tune_controller: Any, trial: TuneTrial) -> None:
-        """Do nothing: the execution requeues jobs that never ran."""
-
-    def choose_trial_to_run(self, tune_controller: Any) -> TuneTrial | None:
-        """Let Tune choose in first-in first-out order; silent workers are detected here."""
-        self._bridge.watch()
-        return None
-
-    def debug_string(self) -> str:
-        """Describe the scheduler."""
-        return "Decided by the study's own rungs."
-
-
-class StudyStopper(Stopper):
-    """Ends Tune's loop after an interruption, or after an error of the study."""
-
-    def __init__(self, bridge: Bridge, interrupted: Callable[[], bool]) -> None:
-        """Check `interrupted` and `bridge` after each event of the loop."""
-        self._bridge = bridge
-        self._interrupted = interrupted
-
-    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
-        """Never stop a single trial; the scheduler does."""
-        return False
-
-    def stop_all(self) -> bool:
-        """Tell whether Tune should end; the workers are killed first."""
-        self._bridge.turn()
-        if self._interrupted():
-            self._bridge.interrupt()
-        return self._bridge.stopping
 
 
 def _kill(tune_trial: TuneTrial) -> None:

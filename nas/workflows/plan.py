@@ -24,7 +24,7 @@ from nas.suggestion import did_you_mean
 from nas.training import Recipe, load_recipe, recipe_name
 from nas.workflows import events
 from nas.workflows.device_tables import asked_device, latency_tables
-from nas.workflows.requests import ETA, NUM_TRIALS, SearchRequest
+from nas.workflows.requests import ETA, NUM_TRIALS, RunRequest, SearchRequest
 
 
 def check_request(request: SearchRequest) -> None:
@@ -61,8 +61,14 @@ def _check_learning(request: SearchRequest) -> None:
         raise NoEffectError(named, why, f"Leave {{{named}}} out, or give another {{sampler}}.")
 
 
-def plan_study(request: SearchRequest, on_event: events.Watcher = events.ignore) -> StudySpec:
+def plan_study(
+    request: SearchRequest,
+    on_event: events.Watcher = events.ignore,
+    run: RunRequest | None = None,
+) -> StudySpec:
     """Return the study that `request` describes; a latency table may be measured for it.
+
+    Its default task depends on the machine or the cluster of `run`.
 
     Raises:
         NasError: a setting cannot be used; nothing has been created.
@@ -71,7 +77,7 @@ def plan_study(request: SearchRequest, on_event: events.Watcher = events.ignore)
     spaces, budget, objectives = request.spaces, request.constraints, request.usual_objectives
     space = spaces[0]
     deployment = parse_input(request.input) if request.input else space.deployment
-    task, kind = _task(request)
+    task, kind = _task(request, run or RunRequest())
     classes = request.classes or (kind.head.outputs if kind.head else space.classes)
     strides, task_strides = request.stated_strides
     _check_objectives(task, kind, objectives)
@@ -154,12 +160,13 @@ def _refuse_without_rungs(name: str, given: object, rungs: tuple[int, ...]) -> N
         )
 
 
-def _task(request: SearchRequest) -> tuple[str, TaskKind]:
+def _task(request: SearchRequest, run: RunRequest) -> tuple[str, TaskKind]:
     """Return the name of the task, and its kind."""
-    from nas.training import default_device  # loads torch
+    task = request.task or ("folder" if request.data else None)
+    if task is None:
+        from nas.workflows.machine import machine_of, uses_gpu  # loads torch
 
-    usual = "cifar10" if default_device().type == "cuda" else "digits"
-    task = request.task or ("folder" if request.data else usual)
+        task = "cifar10" if uses_gpu(run, machine_of(run)) else "digits"
     return task, TASKS.load(task)
 
 

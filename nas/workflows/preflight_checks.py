@@ -5,8 +5,6 @@ import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import torch
-
 from nas.errors import NasError
 from nas.exports import choose_formats
 from nas.feasible import FeasibleSpace, FeasibleUnion, feasible_space
@@ -17,14 +15,13 @@ from nas.training import (
     Files,
     Task,
     Team,
-    default_device,
     fitted,
     load_study_task,
     read_recipe,
-    usual_threads,
 )
-from nas.tuner import check_fraction, check_workers, knock, too_small
+from nas.tuner import check_fraction, check_workers, too_small
 from nas.workflows.loader_checks import check_loaders
+from nas.workflows.machine import Machine, cpus_per_trial, gpus_per_trial, machine_of
 from nas.workflows.requests import RunRequest
 
 
@@ -33,13 +30,14 @@ class Preflight:
     """The results of a study's preflight, for its run.
 
     `spec` is the specification of the study, with the size of its images if it had none. `feasible`
-    is None in a study that searches nothing.
+    is None in a study that searches nothing. The trials run on `machine`.
     """
 
     spec: StudySpec
     feasible: FeasibleSpace | FeasibleUnion | None
     sampler: Sampler
     task: Task
+    machine: Machine
 
     @property
     def new_spec(self) -> StudySpec:
@@ -69,8 +67,9 @@ def preflight(spec: StudySpec, run: RunRequest) -> Preflight:
     check_resolutions(spec, task.input)
     _check_short(spec, task.input)
     _probe(run.results_dir)
-    _check_room(run, cpus_per_trial(spec, run))
-    return Preflight(replace(spec, task_input=str(task.input)), feasible, sampler, task)
+    machine = machine_of(run)
+    _check_room(spec, run, machine)
+    return Preflight(replace(spec, task_input=str(task.input)), feasible, sampler, task, machine)
 
 
 def _check_short(spec: StudySpec, images: Shape) -> None:
@@ -106,24 +105,6 @@ def _fitted_text(text: str, images: int, epochs: int) -> str:
     """Return the recipe in `text` fitted to the schedule, below the same heading."""
     heading = text.partition("\n")[0] + "\n" if text.startswith("# ") else ""
     return heading + fitted(read_recipe(text, "the study's recipe"), images, epochs).text
-
-
-def gpus_per_trial(run: RunRequest) -> float:
-    """Return the GPUs for one trial: as requested, otherwise 1 if there is a GPU."""
-    if run.gpus_per_trial is not None:
-        return run.gpus_per_trial
-    return 1.0 if default_device().type == "cuda" else 0.0
-
-
-def cpus_per_trial(spec: StudySpec, run: RunRequest) -> float:
-    """Return the CPU cores for one trial, or for one of the workers that train it."""
-    if run.cpus_per_trial is not None:
-        return run.cpus_per_trial
-    if not spec.networks:
-        return 1.0
-    at_a_time = run.workers if run.workers > 1 else max(1, torch.cuda.device_count())
-    most = max(1, (os.cpu_count() or 1) // at_a_time)
-    return float(min(most, usual_threads(at_a_time)))
 
 
 def _searched(spec: StudySpec) -> tuple[FeasibleSpace | FeasibleUnion | None, Sampler]:
@@ -163,16 +144,12 @@ def _feasible(spec: StudySpec) -> FeasibleSpace | FeasibleUnion:
     return parts[spec.space.name] if len(parts) == 1 else FeasibleUnion(parts)
 
 
-def _check_room(run: RunRequest, cpus: float) -> None:
-    """Refuse resources that no trial can get, before a study is created."""
-    gpus = gpus_per_trial(run)
+def _check_room(spec: StudySpec, run: RunRequest, machine: Machine) -> None:
+    """Refuse resources that no trial can get, before a study is created; a cluster may grow."""
+    gpus, cpus = gpus_per_trial(run, machine), cpus_per_trial(spec, run, machine)
     check_fraction(gpus)
-    if run.ray_address:
-        knock(run.ray_address)
-        return
-    wants = (cpus * run.workers, gpus * run.workers)
-    have = (os.cpu_count() or 1, torch.cuda.device_count())
-    if wants[0] > have[0] or wants[1] > have[1]:
+    wants, (have,) = (cpus * run.workers, gpus * run.workers), machine.nodes[:1] or ((0.0, 0.0),)
+    if run.ray_address is None and (wants[0] > have[0] or wants[1] > have[1]):
         raise too_small(wants, have)
 
 

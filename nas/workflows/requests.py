@@ -265,6 +265,7 @@ class RunRequest(
     least={
         "gpus_per_trial": 0,
         "max_concurrent": 1,
+        "priority": 0.01,
         "report_timeout": 1,
         "loaders": 0,
         "workers": 1,
@@ -276,7 +277,8 @@ class RunRequest(
     nas-results. `ray_address` None starts a Ray on this machine. `cpus_per_trial` None is 1; in a
     study that searches nothing it is OMP_NUM_THREADS, or with a GPU an equal part of the cores.
     `gpus_per_trial` None is 1 if there is a GPU, else 0; fractions share one. `max_concurrent` None
-    is as many trials as fit. A trial that sends no report for `report_timeout` seconds is killed;
+    is as many trials as fit. Studies on one cluster share it in proportion to their `priority`. A
+    trial that sends no report for `report_timeout` seconds is killed;
     None is 1800, and no limit in a study that searches nothing. There, `workers` processes train
     each trial together. `profile` measures where the time of each trial goes. `loaders` processes
     decode streamed images for each trial; 0: one for each of its CPU cores. `export` False leaves
@@ -289,6 +291,7 @@ class RunRequest(
     cpus_per_trial: float | None = None
     gpus_per_trial: float | None = None
     max_concurrent: int | None = None
+    priority: float = 1.0
     report_timeout: float | None = None
     profile: bool = False
     loaders: int = 0
@@ -301,6 +304,10 @@ class RunRequest(
         """Yield each setting that has no effect."""
         if self.workers > 1:
             yield NoEffectError("max_concurrent", "{workers} train one network at a time")
+        if self.ray_address is None:
+            yield NoEffectError("priority", "without {ray_address} no other study shares the Ray")
+        elif self.workers > 1:
+            yield NoEffectError("priority", "only studies of one worker for each trial share")
 
 
 def _kind(task: str) -> "TaskKind":

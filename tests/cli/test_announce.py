@@ -27,7 +27,7 @@ def started(
     parts = {name: feasible_space(own, spec.budget) for name, own in spec.cost_models().items()}
     feasible = next(iter(parts.values())) if len(parts) == 1 else FeasibleUnion(parts)
     with open_store(str(tmp_path / "other.db")) as store:
-        announce(store, spec, (feasible, load_task("digits")), verbose)
+        announce(store, spec, (feasible, load_task("digits"), "2 CPU cores, no GPU"), verbose)
     return capsys.readouterr().out.splitlines()
 
 

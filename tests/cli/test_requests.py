@@ -136,7 +136,8 @@ def test_words_say_how_trials_run(nas: Shell, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(workflows, "resume", record)
     words = (
         "resume s --results r --ray-address h:1 --cpus-per-trial 2 --gpus-per-trial 0.5 "
-        "--max-concurrent 3 --report-timeout 9 --profile --loaders 2 --retry-failed --db x.db"
+        "--max-concurrent 3 --priority 2 --report-timeout 9 --profile --loaders 2 --retry-failed "
+        "--db x.db"
     )
     nas.refused(*words.split())
     assert asked == [
@@ -144,7 +145,8 @@ def test_words_say_how_trials_run(nas: Shell, monkeypatch: pytest.MonkeyPatch) -
             "s",
             RunRequest(
                 results_dir=Path("r"), ray_address="h:1", cpus_per_trial=2.0, gpus_per_trial=0.5,
-                max_concurrent=3, report_timeout=9.0, profile=True, loaders=2, owns_process=True,
+                max_concurrent=3, priority=2.0, report_timeout=9.0, profile=True, loaders=2,
+                owns_process=True,
             ),
             "x.db",
             True,

@@ -247,7 +247,12 @@ def test_ray_prints_nothing_about_a_worker_that_died(tmp_path: Path) -> None:
     driver = Driver(tmp_path, candidates=3, seconds=0.0, faults={0: "kill-once", 1: "kill-once"})
     code, out, err = driver.end()
     assert (code, err) == (0, "")
-    assert {line.split()[0] for line in out.splitlines()} == {"measured", "finished", "done"}
+    assert {line.split()[0] for line in out.splitlines()} == {
+        "started",
+        "measured",
+        "finished",
+        "done",
+    }
     assert finished(driver)[0].attempt == 2
 
 

@@ -4,10 +4,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import ray
 from ray.tune.experiment import Trial as TuneTrial
 
 from nas.errors import RayLostError
+from nas.study import Decision
 from nas.tuner import tune_bridge as bridges
+from nas.tuner import waiting
 from nas.tuner.lost_workers import Nodes
 from nas.tuner.ray_watch import RayWatch
 from nas.tuner.tune_bridge import Bridge
@@ -19,7 +22,7 @@ class Endless:
     def __init__(self) -> None:
         self.asked = 0
 
-    def next(self) -> SimpleNamespace:
+    def next(self, begin: bool) -> SimpleNamespace:
         self.asked += 1
         return SimpleNamespace(number=self.asked)
 
@@ -27,7 +30,8 @@ class Endless:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     now = SimpleNamespace(at=100.0)
-    monkeypatch.setattr(bridges, "time", SimpleNamespace(monotonic=lambda: now.at))
+    for module in (bridges, waiting):
+        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now.at))
     monkeypatch.setattr(Nodes, "alive", lambda: Nodes({}))
     return now
 
@@ -35,7 +39,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 @pytest.fixture
 def bridge(clock: SimpleNamespace) -> Bridge:
     endless: Any = Endless()
-    return Bridge(endless, None, lambda: 2, 60.0, RayWatch(lambda error: None, local=True))
+    two: Any = SimpleNamespace(share=None, each=(1.0, 0.0), slots=lambda running, wanted: 2)
+    return Bridge(endless, None, two, 60.0, RayWatch(lambda error: None, local=True))
 
 
 def given(bridge: Bridge, name: str, status: str = TuneTrial.PENDING) -> SimpleNamespace | None:
@@ -84,7 +89,7 @@ def test_a_run_ends_if_no_worker_starts_for_too_long(
 ) -> None:
     first = given(bridge, "a")
     bridge.watch()
-    clock.at += bridges.PLACEMENT_SECONDS - 1
+    clock.at += waiting.PLACEMENT_SECONDS - 1
     bridge.watch()
     assert not bridge.stopping
     first.status = TuneTrial.RUNNING  # a worker: from now on its reports are awaited
@@ -92,9 +97,105 @@ def test_a_run_ends_if_no_worker_starts_for_too_long(
     bridge.watch()
     first.status = TuneTrial.PENDING
     bridge.watch()
-    clock.at += bridges.PLACEMENT_SECONDS + 1
+    clock.at += waiting.PLACEMENT_SECONDS + 1
     first.temporary_state = SimpleNamespace(ray_actor=None)
     bridge.watch()
     assert bridge.stopping
     assert isinstance(bridge.failure, RayLostError)
     assert bridge.failure.exit_code == 4
+
+
+class Actor:
+    """A worker that is known to be alive or killed."""
+
+    def __init__(self) -> None:
+        self.alive = True
+
+
+class Shared:
+    """A room in a cluster that studies share; the test sets the slots."""
+
+    def __init__(self) -> None:
+        self.mine, self.share, self.each = 2, object(), (1.0, 0.0)
+
+    def slots(self, running: int, wanted: int | None) -> int:
+        return self.mine
+
+
+@pytest.fixture
+def room() -> Shared:
+    return Shared()
+
+
+@pytest.fixture
+def shared(room: Any, clock: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> Bridge:
+    endless: Any = Endless()
+    endless.report = lambda job, report: Decision.STOP
+    endless.study = SimpleNamespace(to_come=lambda: (9, 0))
+
+    def kill(actor: Actor) -> None:
+        actor.alive = False
+
+    monkeypatch.setattr(ray, "kill", kill)
+    return Bridge(endless, None, room, 60.0, RayWatch(lambda error: None, local=True))
+
+
+def running(bridge: Bridge, name: str) -> Actor:
+    trial, actor = given(bridge, name, TuneTrial.RUNNING), Actor()
+    trial.temporary_state = SimpleNamespace(ray_actor=actor)
+    return actor
+
+
+def ended(bridge: Bridge, name: str) -> Decision:
+    """Report the end of a job; a worker that is kept gets its next job from Tune."""
+    report: Any = SimpleNamespace(worker="host:1", content=None)
+    decision = bridge.result(name, report)
+    if decision is Decision.STOP:
+        bridge.over(name)
+    return decision
+
+
+def test_a_study_above_its_share_ends_workers_with_their_jobs(shared: Bridge, room: Shared) -> None:
+    first, second = running(shared, "a"), running(shared, "b")
+    room.mine = 1
+    assert ended(shared, "a") is Decision.CONTINUE  # Tune then finds the worker dead
+    assert (first.alive, second.alive) == (False, True)
+    assert given(shared, "c") is None
+    shared.error("a", None)  # no loss of its job, which is over
+    assert given(shared, "c") is None
+    assert ended(shared, "b") is Decision.STOP
+    assert second.alive
+    assert given(shared, "c")
+
+
+def test_a_worker_that_was_kept_is_used_although_the_share_has_shrunk(
+    shared: Bridge, room: Shared
+) -> None:
+    for name in ("a", "b"):
+        running(shared, name)
+    assert ended(shared, "a") is Decision.STOP
+    room.mine = 1
+    assert given(shared, "c")
+    assert given(shared, "d") is None
+
+
+def test_a_study_without_a_share_demands_one_worker_but_not_the_one_that_it_gave_up(
+    shared: Bridge, room: Shared, clock: SimpleNamespace
+) -> None:
+    running(shared, "a")
+    room.mine = 0
+    assert ended(shared, "a") is Decision.CONTINUE
+    shared.error("a", None)
+    assert given(shared, "b") is None
+    clock.at += bridges.BACK_OFF
+    assert given(shared, "b")
+    assert given(shared, "c") is None
+
+
+def test_the_last_trials_of_a_study_keep_no_further_worker(shared: Bridge) -> None:
+    endless: Any = shared.execution
+    first = running(shared, "a")
+    running(shared, "b")
+    endless.study.to_come = lambda: (0, 0)
+    assert ended(shared, "a") is Decision.CONTINUE
+    assert not first.alive

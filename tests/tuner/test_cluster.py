@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nas.errors import NasError
-from nas.tuner.connection import capacity, check_fraction, connected, environment, sweep
+from nas.tuner.connection import connected, environment, sweep
+from nas.tuner.room import Room, check_fraction
 from nas.tuner.scratch import make_scratch, remove_scratch
 from tests.messages import carries
 
@@ -98,8 +99,8 @@ def test_the_shares_that_a_refusal_names_are_taken(gpus: float) -> None:
 
 def test_shares_are_packed_gpu_by_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": 64.0, "GPU": 8.0})
-    assert capacity(1, 0.25, None)() == 32
-    assert capacity(1, 0.33, None)() == 24  # not 8 / 0.33 = 24.2 cut at the end, but 3 on each
-    assert capacity(1, 0.16, None)() == 48  # not 50
-    assert capacity(4, 0.25, None)() == 16  # the cores decide
-    assert capacity(1, 2, 3)() == 3
+    assert Room((1, 0.25), None).fits() == 32
+    assert Room((1, 0.33), None).fits() == 24  # not 8 / 0.33 = 24.2 cut at the end, but 3 on each
+    assert Room((1, 0.16), None).fits() == 48  # not 50
+    assert Room((4, 0.25), None).fits() == 16  # the cores decide
+    assert Room((1, 2), 3).fits() == 3

@@ -15,8 +15,9 @@ import pytest
 import ray
 from ray import tune
 
-from nas.tuner.connection import connected
-from nas.tuner.local_ray import started_ahead, take
+from nas.errors import NasError
+from nas.tuner.connection import connected, started_ahead
+from nas.tuner.local_ray import take
 
 ROOT = Path(__file__).parents[2]
 
@@ -108,6 +109,7 @@ def test_a_ray_that_nobody_wanted_is_stopped_with_the_error() -> None:
 
 
 def test_nothing_is_started_ahead_for_a_cluster() -> None:
-    with started_ahead("127.0.0.1:1"):
-        assert take() is None
-        assert scratches() == []
+    with pytest.raises(NasError), started_ahead("127.0.0.1:1"):
+        raise AssertionError("there is no cluster")
+    assert take() is None
+    assert scratches() == []

@@ -1,0 +1,108 @@
+"""Room: how many trials of a study fit in a Ray, and how many of them it may run."""
+
+import time
+
+import ray
+
+from nas.errors import NasError
+from nas.tuner.fair_shares import Resources
+from nas.tuner.sharing import Share
+
+_KNOWN_SECONDS = 5.0  # after which the resources of the cluster are read again
+_LARGEST_REST = 0.05  # of a GPU that is divided into shares
+_ALL = 10**6
+
+
+class Room:
+    """The room for trials of one study, which follows a growing or shrinking cluster."""
+
+    def __init__(self, each: Resources, most: int | None, share: Share | None = None) -> None:
+        """Make room for trials that need `each`, at most `most`; without `share` take all.
+
+        Raises:
+            NasError: not even one fits, and no other node can come.
+        """
+        if min(each) < 0 or sum(each) <= 0 or (most is not None and most < 1):
+            raise NasError(
+                f"{each[0]:g} CPUs and {each[1]:g} GPUs for each of {most or 'all'} trials: not "
+                "positive.",
+                "Give positive numbers, such as --cpus-per-trial 1.",
+            )
+        check_fraction(each[1])
+        self.each, self.share = each, share
+        self._most = _ALL if most is None else most
+        self._read_at, self._have = time.monotonic(), _resources()
+        if share is None and self.fits() < 1:
+            raise too_small(each, self._have)
+
+    def fits(self) -> int:
+        """Return how many trials fit in the cluster, also if others use it now."""
+        if time.monotonic() - self._read_at > _KNOWN_SECONDS:
+            self._read_at, self._have = time.monotonic(), _resources()
+        (cpus, gpus), (cpu, gpu) = self._have, self.each
+        fits = [self._most]
+        if cpu:
+            fits.append(int(cpus / cpu + 1e-9))
+        if gpu:
+            fits.append(int(gpus) * _shares(gpu) if gpu < 1 else int(gpus / gpu + 1e-9))
+        return min(fits)
+
+    def missing(self) -> int:
+        """Return how many trials of an explicit maximum do not fit, for which nodes may come."""
+        return max(0, self._most - max(1, self.fits())) if self._most < _ALL else 0
+
+    def slots(self, running: int, wanted: int | None) -> int:
+        """Return how many trials of the study may run, of which `running` have a worker.
+
+        It could run `wanted`; None are as many as fit.
+        """
+        fits = self.fits()
+        if self.share is None:
+            return fits
+        want = min(self._most, _ALL if wanted is None else wanted)
+        mine = self.share.slots(running, want, self._have)
+        return fits if mine is None else min(fits, mine)
+
+
+def _resources() -> Resources:
+    have = dict(ray.cluster_resources())  # type: ignore[no-untyped-call]
+    return have.get("CPU", 0.0), have.get("GPU", 0.0)
+
+
+def check_fraction(gpus: float) -> None:
+    """Refuse a number or share of GPUs that leaves a large rest.
+
+    A trial gets its share from one GPU: with 0.4 each, two fit, and a fifth is unused.
+
+    Raises:
+        NasError: more than 5 % of a GPU would be unused, or a number above one is not an integer.
+    """
+    if gpus > 1 and gpus != int(gpus):
+        raise NasError(
+            f"{gpus:g} GPUs for each trial: more than one must be a whole number.",
+            f"Type --gpus-per-trial {int(gpus)} or {int(gpus) + 1}.",
+        )
+    if not 0 < gpus < 1:
+        return
+    fit = _shares(gpus)
+    if 1 - fit * gpus > _LARGEST_REST:
+        raise NasError(
+            f"{fit} trials of {gpus:g} fit on a GPU, which leaves {1 - fit * gpus:.0%} of it "
+            "unused.",
+            f"Type --gpus-per-trial {int(1000 / fit) / 1000:g} for {fit} at a time, or "
+            f"{int(1000 / (fit + 1)) / 1000:g} for {fit + 1}.",
+        )
+
+
+def _shares(gpus: float) -> int:
+    """Return how many trials of `gpus` fit on one GPU; Ray counts in ten-thousandths."""
+    return int(1 / gpus + 1e-9)
+
+
+def too_small(wants: Resources, have: Resources) -> NasError:
+    """Return the error for a trial that needs more (CPUs, GPUs) than available."""
+    return NasError(
+        f"a trial needs {wants[0]:g} CPUs and {wants[1]:g} GPUs, but there are {have[0]:g} and "
+        f"{have[1]:g}.",
+        "Lower --cpus-per-trial or --gpus-per-trial (fractions are allowed).",
+    )

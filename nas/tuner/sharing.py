@@ -1,0 +1,129 @@
+"""Sharing: studies on one Ray cluster agree on how many trials each may run.
+
+An actor without CPUs, which all drivers find by its name, computes the shares. Drivers tell it what
+they could run, several times a second while this changes; it forgets those that fall silent. It
+keeps nothing that matters: if it is lost, the next driver that notices starts another one.
+"""
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+import ray
+from ray.exceptions import RayError
+
+from nas.tuner.fair_shares import Claim, Resources, fair_shares
+
+NAME, NAMESPACE = "nas-shares-1", "nas"  # another number if the calls change
+_PERIOD_SECONDS = 0.25  # between two calls of a driver
+_ANSWER_SECONDS = 10.0  # after which a call is given up
+_SILENCE_SECONDS = 15.0  # after which a driver is forgotten
+
+
+@dataclass
+class _Member:
+    """A driver: its claim, and when it told it."""
+
+    claim: Claim
+    heard: float
+
+
+class Shares:
+    """The actor: keeps the claims of all drivers, and the time that each of them had."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """Start without a driver."""
+        self._clock = clock
+        self._members: dict[str, _Member] = {}
+
+    def claim(self, driver: str, claim: Claim, room: Resources) -> tuple[int, int]:
+        """Take the claim of a driver on a cluster with `room`; return its slots, and its rivals.
+
+        A driver that wanted nothing before starts with the least time that another had: it has not
+        saved any up.
+        """
+        now = self._clock()
+        self._forget(now)
+        others = [m.claim for name, m in self._members.items() if name != driver and m.claim.wanted]
+        known = self._members.get(driver)
+        served, first = 0.0, True
+        if known is not None:
+            old = known.claim
+            served = old.served + old.running * old.share(room) * (now - known.heard)
+            first = old.first and not old.running
+        if (known is None or not known.claim.wanted) and others:
+            served = max(served, min(other.served for other in others))
+        claim = replace(claim, served=served, first=first)
+        self._members[driver] = _Member(claim, now)
+        granted = fair_shares({name: m.claim for name, m in self._members.items()}, room)
+        return granted[driver], len(others)
+
+    def leave(self, driver: str) -> int:
+        """Forget a driver; return how many are left."""
+        self._members.pop(driver, None)
+        self._forget(self._clock())
+        return len(self._members)
+
+    def _forget(self, now: float) -> None:
+        for name, member in list(self._members.items()):
+            if now - member.heard > _SILENCE_SECONDS:
+                del self._members[name]
+
+
+class Share:
+    """The share of one driver in the cluster that it is connected to; no call waits for Ray."""
+
+    def __init__(self, driver: str, each: Resources, weight: float = 1.0) -> None:
+        """Share under the identity `driver`, for trials that need `each`."""
+        self.rivals = 0
+        self._driver, self._each, self._weight = driver, each, weight
+        self._slots: int | None = 0  # until the first answer
+        self._actor: Any = None
+        self._call: Any = None
+        self._asked = 0.0
+
+    def slots(self, running: int, wanted: int, room: Resources) -> int | None:
+        """Return how many trials may run by the last answer; None if there is no limit.
+
+        `running` trials have a worker, and `wanted` could run at most.
+        """
+        now = time.monotonic()
+        if self._call is not None:
+            self._take(now)
+        if self._call is None and now - self._asked >= _PERIOD_SECONDS:
+            self._asked = now
+            claim = Claim(self._each, running, wanted, self._weight)
+            with suppress(RayError, ValueError):  # the name of an actor that is about to end
+                self._actor = self._actor or _shares()
+                self._call = self._actor.claim.remote(self._driver, claim, room)
+        return self._slots
+
+    def close(self) -> None:
+        """Leave; the last driver ends the actor, which would keep its node from being given up."""
+        if self._actor is None:
+            return
+        with suppress(RayError, ValueError):
+            if ray.get(self._actor.leave.remote(self._driver), timeout=_ANSWER_SECONDS) == 0:
+                ray.kill(self._actor)
+
+    def _take(self, now: float) -> None:
+        """Take the answer, or give up the actor."""
+        done, _ = ray.wait([self._call], timeout=0)
+        if not done and now - self._asked < _ANSWER_SECONDS:
+            return
+        try:
+            self._slots, self.rivals = ray.get(self._call, timeout=0)
+        except RayError:  # it was lost, or its node hangs: until there is another one, take all
+            self._slots, self.rivals, self._actor = None, 0, None
+        self._call = None
+
+
+def _shares() -> Any:
+    """Return the actor, started if there is none."""
+    return (
+        ray.remote(num_cpus=0, max_restarts=0)(Shares)
+        .options(name=NAME, namespace=NAMESPACE, lifetime="detached", get_if_exists=True)
+        .remote()
+    )

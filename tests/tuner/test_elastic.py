@@ -1,0 +1,28 @@
+"""A cluster that begins without a node that could run a trial, grows, shrinks and grows again."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.tuner.ray_cluster import Driver, RayCluster, stop_node
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+def test_a_study_waits_for_nodes_and_survives_their_end(tmp_path: Path) -> None:
+    with RayCluster("--num-cpus=0") as cluster:
+        driver = Driver(
+            cluster, tmp_path / "a", 14, 1.0, NAS_TEST_GPUS="1", NAS_TEST_MOST="2",
+        )  # fmt: skip
+        driver.until("waiting for nodes with 1 CPUs and 1 GPUs", 1)
+        assert driver.running() == 0
+        nodes = [cluster.join("--num-cpus=1", "--num-gpus=1") for _ in range(2)]
+        driver.until("finished", 3)
+        assert driver.running() == 2
+        for node in nodes:
+            stop_node(node)
+        cluster.join("--num-cpus=1", "--num-gpus=1")
+        driver.until("done", 1)
+        ends = [str(attempt.outcome) for attempt in driver.attempts()]
+    assert ends.count("COMPLETE") == 14
+    assert {*ends} <= {"COMPLETE", "ENVIRONMENT"}  # no trial pays for a node
