@@ -82,8 +82,11 @@ def serve(
     host: str = HOST,
     port: int = PORT,
     on_ready: Callable[[str], None] | None = None,
+    container: bool = False,
 ) -> None:
     """Serve the page on this machine until Ctrl-C; `on_ready` is called with its address.
+
+    In a `container` it listens on all addresses, for a port that is published on this machine only.
 
     Raises:
         NasError: the port is in use, or `host` is not local.
@@ -103,7 +106,7 @@ def serve(
             f"the port {port} cannot be used: {getattr(error, 'strerror', None) or error}.",
             "Give another port with --port, or --port 0 for any free one.",
         ) from error
-    server = make_server(HOST, port, app.server, threaded=True)
+    server = make_server("0.0.0.0" if container else HOST, port, app.server, threaded=True)
     threading.Thread(target=_prepare, daemon=True).start()
     if on_ready:
         on_ready(url(server.port, study))

@@ -11,7 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# Schedulers such as Slurm send SIGUSR1 some time before they end a job.
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 EXIT_INTERRUPTED = 130
 
 
@@ -52,6 +53,11 @@ class Interruption:
             yield
         finally:
             self._deferrals -= 1
+
+    def request(self) -> None:
+        """Note a wish to end, as a first signal within `deferred`; does nothing elsewhere."""
+        if self._deferrals:
+            self._came = True
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         self._on_signal()

@@ -30,10 +30,13 @@ from nas.user_folders import home_folder
 
 STARTED = time.monotonic()
 
-_ON_RAY = ("search", "resume", "train", "compare-spaces")
+_ON_RAY = ("search", "resume", "drive", "train", "compare-spaces")
 _VERBS = {
     "search": ("nas.cli.search", "Search a space for the best networks within a budget."),
     "resume": ("nas.cli.search", "Continue a study that was interrupted."),
+    "submit": ("nas.cli.drive", "Queue a study for nas drive."),
+    "drive": ("nas.cli.drive", "Run studies that were queued."),
+    "stop": ("nas.cli.drive", "Pause a study wherever it runs."),
     "list": ("nas.cli.list", "List the studies of a database."),
     "show": ("nas.cli.show", "Show one study: its settings and its trials."),
     "front": ("nas.cli.front", "Print the Pareto front of a study."),

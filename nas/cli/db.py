@@ -22,8 +22,9 @@ def db() -> None:
 
 
 @db.command()
+@click.option("--create", is_flag=True, help="Create the tables in an empty database.")
 @options.database
-def upgrade(db: str | None) -> None:
+def upgrade(db: str | None, create: bool) -> None:
     """Upgrade a database of an older version; an SQLite file is backed up first.
 
     \b
@@ -32,7 +33,7 @@ def upgrade(db: str | None) -> None:
     """
     from nas.store import upgrade as upgrade_store
 
-    done = upgrade_store(db)
+    done = upgrade_store(db, create)
     if done.before == done.after:
         click.echo(f"nothing to do: the database is already at revision {done.after}")
         return

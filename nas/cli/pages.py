@@ -85,8 +85,13 @@ def plot(target: Path, db: str | None, **given: Any) -> None:
     show_default=True,
     help="Port to listen on; 0 selects a free port.",
 )
+@click.option(
+    "--container",
+    is_flag=True,
+    help="Listen on all addresses, in a container whose port is published on 127.0.0.1 alone.",
+)
 @options.database
-def dashboard(study: str | None, host: str, port: int, db: str | None) -> None:
+def dashboard(study: str | None, host: str, port: int, container: bool, db: str | None) -> None:
     """Serve the live page of a database on this machine; it only reads.
 
     \b
@@ -98,4 +103,4 @@ def dashboard(study: str | None, host: str, port: int, db: str | None) -> None:
     def ready(url: str) -> None:
         click.echo(f"{url}  (Ctrl-C stops it)")
 
-    serve(db, study, host=host, port=port, on_ready=ready)
+    serve(db, study, host=host, port=port, on_ready=ready, container=container)

@@ -153,6 +153,11 @@ def _numbers(
     "--confirm-size", type=click.IntRange(8, 1024), metavar="N",
     help="Height and width of the images to confirm at.  [default: the task's own]",
 )  # fmt: skip
+@click.option(
+    "--submit",
+    is_flag=True,
+    help="Create the study, queue it for nas drive, and return.",
+)
 @options.latency
 @options.deployment
 @options.database
@@ -160,7 +165,9 @@ def _numbers(
 @options.execution
 @options.progress
 @into("request", SearchRequest)
-def search(request: SearchRequest, run: RunRequest, said: options.Output, db: str | None) -> int:
+def search(
+    request: SearchRequest, run: RunRequest, said: options.Output, db: str | None, submit: bool
+) -> int:
     """Search a space for the best networks within a budget, and export the best.
 
     \b
@@ -174,8 +181,13 @@ def search(request: SearchRequest, run: RunRequest, said: options.Output, db: st
       nas search --budget 9M-flops --input 3x64x64 --classes 10 --strides 2,1,2,2,2,1,1,1
     """  # fmt: skip
     from nas.cli.study_screen import Screen, conclude
-    from nas.workflows import search
+    from nas.workflows import search, submit_search
 
+    if submit:
+        from nas.cli.drive import queued
+
+        click.echo(queued(submit_search(request, run, db), db))
+        return 0
     with Screen(said, run) as screen:
         outcome = search(request, screen.run, db, screen.watch)
     return conclude(outcome, said, db)

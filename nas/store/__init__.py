@@ -7,12 +7,14 @@ from nas.store.database import without_collecting
 from nas.store.database_url import Address, read_address
 from nas.store.lease import Lease
 from nas.store.opening import open_store
+from nas.store.orders import MAX_FAILURES, Order, Wish
 from nas.store.outage import DatabaseAway, DatabaseBack
 from nas.store.schema import Upgraded, upgrade
 from nas.store.store import Store
 from nas.store.studies import StudyState, StudySummary, is_name
 
 __all__ = [
+    "MAX_FAILURES",
     "Address",
     "Bookmark",
     "Changes",
@@ -20,10 +22,12 @@ __all__ = [
     "DatabaseAway",
     "DatabaseBack",
     "Lease",
+    "Order",
     "Store",
     "StudyState",
     "StudySummary",
     "Upgraded",
+    "Wish",
     "back_up",
     "check_store",
     "is_name",

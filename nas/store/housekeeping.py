@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from nas.store.tables import ATTEMPT, BORROWED, LEASE, MEASUREMENT, REPORT, STUDY, TRIAL
+from nas.store.tables import ATTEMPT, BORROWED, LEASE, MEASUREMENT, ORDER, REPORT, STUDY, TRIAL
 from nas.study import OWNER_FILE, folder_size
 
 _MOST = 3  # faults of the tables that are named
@@ -43,7 +43,7 @@ def delete_rows(connection: sa.Connection, study_id: int) -> None:
     for table in (REPORT, MEASUREMENT, ATTEMPT):
         connection.execute(sa.delete(table).where(table.c.trial_id.in_(own)))
     connection.execute(sa.delete(TRIAL).where(TRIAL.c.study_id == study_id))
-    for table in (LEASE, BORROWED):
+    for table in (LEASE, ORDER, BORROWED):
         connection.execute(sa.delete(table).where(table.c.study_id == study_id))
     connection.execute(sa.delete(STUDY).where(STUDY.c.id == study_id))
 

@@ -57,28 +57,32 @@ def ensure(database: Database, create: bool) -> None:
     _check(found, database.address)
 
 
-def upgrade(url: str | None = None) -> Upgraded:
+def upgrade(url: str | None = None, create: bool = False) -> Upgraded:
     """Upgrade the tables to the newest revision; an SQLite file is backed up first.
+
+    With `create` they are created in an empty database; its revision before is then "none".
 
     Raises:
         SchemaError: the tables were made by a newer version.
         StoreError: the database cannot be reached or written, or has no tables.
     """
     address = read_address(url)
-    if address.path is not None and not address.path.exists():
+    if address.path is not None and not address.path.exists() and not create:
         raise _no_tables(address)
     # Foreign keys are off meanwhile, and checked before the commit: SQLite alters a table by
     # dropping it for a copy, which the rows that refer to it would prevent.
     database = Database(address, read_only=False, patience=5.0, foreign_keys=False)
     try:
-        return database.write(lambda connection: _upgrade(connection, address))
+        return database.write(lambda connection: _upgrade(connection, address, create))
     finally:
         database.close()
 
 
-def _upgrade(connection: sa.Connection, address: Address) -> Upgraded:
+def _upgrade(connection: sa.Connection, address: Address, create: bool) -> Upgraded:
     _lock(connection)
     before, head = _revision(connection), revisions()[-1]
+    if before is None and create:
+        return Upgraded("none", _create(connection), None)
     if before is None:
         raise _no_tables(address)
     if before == head:

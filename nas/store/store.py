@@ -19,8 +19,8 @@ from nas.store import borrowed as borrowing
 from nas.store.changes import Bookmark, Changes, select_changes
 from nas.store.database import Database, damaged
 from nas.store.lease import LEASE_SECONDS, Lease
+from nas.store.orders import OrderRecord
 from nas.store.rebuilding import Remembered, rebuild
-from nas.store.record import TrialRecord
 from nas.store.studies import StudyState, StudySummary
 from nas.study import NOTE_REPORT, Study, StudySpec, Trial, TrialAttempt, trial_notes
 
@@ -28,7 +28,7 @@ T = TypeVar("T")
 Reader: TypeAlias = Callable[[str, str], Architecture]  # from text and id
 
 
-class Store(TrialRecord):
+class Store(OrderRecord):
     """The durable record of studies; `with open_store() as store:` closes it at the end.
 
     All methods raise a StoreError if the database fails or has no study of that name; writing

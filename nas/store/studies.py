@@ -29,8 +29,12 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 
 class StudyState(StrEnum):
-    """The state of a study after its last driver released it; RUNNING while a driver holds it."""
+    """The state of a study after its last driver released it; RUNNING while a driver holds it.
 
+    A QUEUED one was submitted, and has not had a driver since.
+    """
+
+    QUEUED = "QUEUED"
     RUNNING = "RUNNING"
     INTERRUPTED = "INTERRUPTED"
     COMPLETE = "COMPLETE"

@@ -1,6 +1,7 @@
 """The tables in SQLAlchemy; `migrations` creates them, and a test compares the two.
 
     study ─┬─ lease          the process that runs it: one row, the epoch grows with each holder
+           ├─ order          whether it shall run or pause, and the settings of its run
            ├─ borrowed       trainings of earlier studies that its sampler sees from the start
            └─ trial ─┬─ attempt      each start of a trial, its worker and device, its end and why
                      ├─ measurement  one row for each attempt and epoch
@@ -22,7 +23,7 @@ from nas.metrics import CLASSIFICATION
 from nas.study import AttemptOutcome, TrialState
 
 VERSION_TABLE = "nas_alembic_version"
-STUDY_STATES = ("RUNNING", "INTERRUPTED", "COMPLETE", "FAILED")
+STUDY_STATES = ("QUEUED", "RUNNING", "INTERRUPTED", "COMPLETE", "FAILED")
 
 _Key = sa.BigInteger().with_variant(sa.Integer(), "sqlite")  # only INTEGER auto-increments there
 
@@ -126,6 +127,18 @@ LEASE = sa.Table(
     sa.Column("renewed_at", UtcTime, nullable=False),
     sa.Column("expires_at", UtcTime, nullable=False),
     sa.Column("ticks", sa.Double),  # the holder's monotonic clock at the last renewal
+)
+
+ORDER = sa.Table(
+    "nas_order",
+    METADATA,
+    _parent("study", primary_key=True, autoincrement=False),
+    sa.Column("wish", sa.Text, nullable=False),
+    sa.Column("settings", FreeText),  # of its run, as JSON; NULL if nobody asked for a driver
+    sa.Column("reached", sa.BigInteger, nullable=False, server_default="0"),  # at the last start
+    sa.Column("failures", sa.BigInteger, nullable=False, server_default="0"),  # in a row
+    sa.Column("note", FreeText),  # how the last driver ended
+    _one_of("wish", ("RUN", "PAUSE")),
 )
 
 BORROWED = sa.Table(

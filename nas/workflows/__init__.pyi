@@ -2,6 +2,9 @@ from .device_tables import latency_tables as latency_tables
 from .doctor import Check as Check
 from .doctor import DoctorRequest as DoctorRequest
 from .doctor import examine as examine
+from .drivers import Fleet as Fleet
+from .drivers import jobs as jobs
+from .drivers import processes as processes
 from .events import Abandoned as Abandoned
 from .events import BenchReady as BenchReady
 from .events import Event as Event
@@ -43,6 +46,11 @@ from .networks import network_in as network_in
 from .networks import network_of as network_of
 from .networks import study_trial as study_trial
 from .networks import trial_network as trial_network
+from .orders import drive as drive
+from .orders import ordered_run as ordered_run
+from .orders import stop as stop
+from .orders import submit as submit
+from .orders import submit_search as submit_search
 from .package_versions import versions as versions
 from .plan import plan_study as plan_study
 from .preflight_checks import Preflight as Preflight

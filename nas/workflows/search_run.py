@@ -36,6 +36,7 @@ from nas.workflows.package_versions import study_versions
 from nas.workflows.plan import check_request, plan_study
 from nas.workflows.requests import REPORT_TIMEOUT, RunRequest, SearchRequest
 from nas.workflows.resumption import continue_line, open_to_run, resumable, resume_command
+from nas.workflows.wishes import obeyed
 
 if TYPE_CHECKING:
     from nas.tuner import RunSettings
@@ -99,7 +100,7 @@ def planned(
     from nas.tuner import started_ahead
 
     with started_ahead(run.ray_address):  # while torch is loaded and the data is read
-        spec = plan_study(request, on_event)
+        spec = plan_study(request, on_event, run)
         from nas.workflows.preflight_checks import preflight
 
         yield preflight(spec, run)
@@ -112,8 +113,11 @@ def resume(
     on_event: events.Watcher = events.ignore,
     *,
     retry_failed: bool = False,
+    unpause: bool = True,
 ) -> SearchOutcome:
     """Continue a study; finished trials are not repeated.
+
+    A wish to pause it is taken back, unless `unpause` is false.
 
     With `retry_failed` the failed trials are, unless they would fail again: lost workers, silence,
     errors and exhausted memory may have been faults of a machine.
@@ -122,10 +126,13 @@ def resume(
         NasError: there is no such study, no failed trial to repeat, the study cannot continue here,
             or it failed or paused.
     """
+    from nas.tuner import joined
     from nas.workflows.preflight_checks import preflight
 
-    with open_to_run(db, on_event, create=False) as store:
+    with open_to_run(db, on_event, create=False) as store, joined(run.ray_address):
         spec = store.spec(study)
+        if unpause:
+            store.unpause(study)
         if retry_failed:
             check_repeatable(study, store.trials(study, curves=False))
         with resumable(store, study, run):
@@ -189,6 +196,7 @@ def finish(
             if further.interrupted:
                 return outcome
         finished = _finish(store, outcome, best, ready, run, on_event)
+        store.fulfil(name)
     return replace(outcome, finished=finished)
 
 
@@ -296,7 +304,8 @@ def _run(
             on_event(event)
 
         settings = _run_settings(store, ready, run, folder, on_event)
-        outcome = run_trials(study, settings, watch)
+        with obeyed(store, ready.spec.name):
+            outcome = run_trials(study, settings, watch)
         return outcome.interrupted, outcome.seconds
     finally:
         on_event(events.TrialsEnd())
@@ -313,7 +322,7 @@ def _run_settings(
     store: Store, ready: "Preflight", run: RunRequest, folder: str, on_event: events.Watcher
 ) -> "RunSettings":
     from nas.tuner import RunSettings
-    from nas.workflows.preflight_checks import cpus_per_trial, gpus_per_trial
+    from nas.workflows.machine import cpus_per_trial, gpus_per_trial
     from nas.workflows.teachers import teachers_of
 
     spec = ready.spec
@@ -322,9 +331,10 @@ def _run_settings(
         results_dir=run.results_dir,
         data_dir=Path(spec.data_dir) if spec.data_dir else None,
         ray_address=run.ray_address,
-        cpus_per_trial=cpus_per_trial(spec, run),
-        gpus_per_trial=gpus_per_trial(run),
+        cpus_per_trial=cpus_per_trial(spec, run, ready.machine),
+        gpus_per_trial=gpus_per_trial(run, ready.machine),
         max_concurrent=run.max_concurrent,
+        priority=run.priority,
         report_timeout=run.report_timeout or (math.inf if spec.networks else REPORT_TIMEOUT),
         profile=run.profile,
         loaders=run.loaders,

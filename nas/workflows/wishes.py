@@ -1,0 +1,34 @@
+"""Wishes: a run pauses when a user wishes it, from wherever the wish was written."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from nas.errors import StoreError
+from nas.interruption import Interruption
+from nas.store import Store, Wish
+
+_PERIOD_SECONDS = 2.0
+
+
+@contextmanager
+def obeyed(store: Store, study: str) -> Iterator[None]:
+    """Interrupt the run in the block, as a signal would, when a user wishes that it pauses."""
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(_PERIOD_SECONDS):
+            try:
+                paused = store.wish(study) is Wish.PAUSE
+            except StoreError:
+                continue  # the run waits for the database, too
+            if paused and Interruption.current is not None:
+                Interruption.current.request()
+
+    thread = threading.Thread(target=watch, name="nas-wish", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
