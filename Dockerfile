@@ -11,6 +11,8 @@ COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY nas nas
 COPY search_spaces search_spaces
 COPY dashboards dashboards
-RUN pip install --no-cache-dir -c constraints.txt . && install -d -m 1777 /results
+# EXTRAS=[jobs] adds Ray's job server, for deploy/kuberay.
+ARG EXTRAS=""
+RUN pip install --no-cache-dir -c constraints.txt ".${EXTRAS}" && install -d -m 1777 /results
 WORKDIR /results
 ENTRYPOINT ["nas"]

@@ -16,6 +16,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.version import Version
+from ray.scripts.scripts import start as ray_start
 
 from nas import errors
 from nas.exports.bundle import export_network
@@ -280,14 +281,51 @@ def test_constraints_pin_what_is_required() -> None:
         assert pinned[wanted.name] in wanted.specifier, text
 
 
-def test_the_containers_run_verbs_that_exist_and_answer_to_this_machine_only() -> None:
-    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
-    ours = {name: each for name, each in services.items() if "build" in each}
-    assert set(ours) == {"dashboard", "nas"}
-    for service in ours.values():
-        assert service["network_mode"] == "host"  # what listens on 127.0.0.1 is reached, no more
-        words = " ".join(service.get("command", ["search", "--budget", "300M-flops"]))
-        check_call("nas " + re.sub(r"\$\{\w+:-(\w+)\}", r"\1", words))
-    for service in services.values():
-        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
+def test_the_containers_run_commands_that_exist_and_publish_the_page_alone() -> None:
+    """The commands of nas and of Ray are parsed; nothing is started."""
+    read = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    services = read["services"]
+    ports = {name: each["ports"] for name, each in services.items() if "ports" in each}
+    assert ports == {"dashboard": ["127.0.0.1:${NAS_PORT:-8050}:8050"]}
+    for name in ("migrate", "dashboard"):
+        check_call("nas " + " ".join(services[name]["command"]))
+    for name in ("head", "worker"):
+        command = [*services[name]["entrypoint"], *services[name]["command"]]
+        assert command[:2] == ["ray", "start"]
+        ray_start.make_context("start", [*command[2:]])
+        assert services[name]["environment"]["RAY_AUTH_MODE"] == "token"
+    start, _, drive = services["drive"]["command"][0].partition(" && exec ")
+    ray_start.make_context("start", start.split()[2:])
+    check_call(drive)
     assert 'ENTRYPOINT ["nas"]' in (ROOT / "Dockerfile").read_text()
+
+
+def test_only_services_that_write_or_read_the_record_have_its_password() -> None:
+    read = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    passwords = {"database", "pgpass"}
+    having = {
+        name for name, each in read["services"].items() if passwords & {*each.get("secrets", [])}
+    }
+    assert having == {"postgres", "migrate", "drive", "dashboard"}
+    assert {each["file"] for each in read["secrets"].values()} == {
+        f"./secrets/{name}" for name in read["secrets"]
+    }
+    over = yaml.safe_load((ROOT / "docker-compose.gpu.yml").read_text())["services"]
+    assert {*over} == {"worker"}
+    (job,) = yaml.safe_load_all((ROOT / "deploy" / "kuberay" / "rayjob.yaml").read_text())
+    check_call(job["spec"]["entrypoint"])
+    cluster = job["spec"]["rayClusterSpec"]
+    assert cluster["authOptions"] == {"mode": "token"}
+    for group in cluster["workerGroupSpecs"]:
+        pod = group["template"]["spec"]
+        assert "env" not in pod["containers"][0]
+        assert not any("secret" in volume for volume in pod["volumes"])
+
+
+def test_the_script_for_slurm_runs_commands_that_exist() -> None:
+    script = ROOT / "deploy" / "slurm" / "nas.sbatch"
+    subprocess.run(["bash", "-n", script], check=True)
+    calls = re.findall(r"^ +(nas [^\n]+)$", script.read_text(), re.M)
+    assert len(calls) == 2
+    for call in calls:
+        check_call(call.replace('"$STUDY"', "study"))
