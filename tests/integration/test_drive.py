@@ -82,5 +82,5 @@ def test_a_queued_study_is_completed_although_its_driver_is_killed_and_stopped(
     with open_store("nas.db", read_only=True) as store:
         assert store.activity(STUDY)[0] is StudyState.COMPLETE
         assert store.orders() == []
-    assert list((place / "nas-results" / STUDY).rglob("*.md"))
+    assert list((place / "nas-results" / STUDY / "best").glob("*.safetensors"))
     assert (place / "logs" / f"{STUDY}.log").stat().st_mode & 0o077 == 0
