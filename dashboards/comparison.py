@@ -18,9 +18,7 @@ def comparison(snapshot: Snapshot, numbers: Sequence[int]) -> list[Any]:
     """Return the table of the trials `numbers`; values that differ are marked."""
     view = snapshot.view
     points = [point for number in numbers if (point := view.point(number))]
-    head = html.Thead(
-        html.Tr([html.Th("", scope="col"), *(html.Th(_remove(point)) for point in points)])
-    )
+    head = html.Thead(html.Tr([html.Td(), *(html.Th(_remove(point)) for point in points)]))
     body = html.Tbody([_row(name, cells) for name, cells in _rows(view, points)])
     table = html.Table([head, body], className="compared small")
     return [

@@ -43,4 +43,21 @@
     },
   };
   window.dash_clientside = Object.assign({}, dash(), { nas });
+
+  // Dash hides an input that takes the focus from screen readers, and calls labels of check boxes
+  // the options of a list. Both are faults by the rules of ARIA; these attributes correct them.
+  const correct = () => {
+    for (const input of document.querySelectorAll(".dash-dropdown-focus-target[aria-hidden]"))
+      input.removeAttribute("aria-hidden");
+    for (const list of document.querySelectorAll(".dash-checklist")) {
+      list.setAttribute("role", "group");
+      for (const label of list.querySelectorAll("label[role], label[aria-selected]")) {
+        label.removeAttribute("role");
+        label.removeAttribute("aria-selected");
+      }
+    }
+  };
+  new MutationObserver(correct).observe(document, {
+    childList: true, subtree: true, attributeFilter: ["aria-selected"],
+  });
 })();

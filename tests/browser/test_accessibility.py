@@ -1,0 +1,83 @@
+"""axe-core finds no serious fault in any page, light or dark, wide or as narrow as a phone."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+from werkzeug.serving import make_server
+
+from nas.dashboards.app import create_app
+from nas.figures import write_report
+from nas.results.effects import study_effects
+from nas.results.point import PointGroup
+from nas.results.view import study_view
+from tests.figures.drawn_study import make_spec, make_trials
+from tests.figures.stored import store_study
+
+pytestmark = pytest.mark.browser
+
+SPEC = make_spec()
+TRIALS = make_trials(SPEC, candidates=60)
+FRONT = study_view(SPEC, TRIALS).group(PointGroup.FRONT)
+STUDY = f"study/{SPEC.name}"
+PAGES = {  # a path, and what shows that its page is drawn
+    "": "#studies tbody tr",
+    STUDY: "#effects .main-svg",
+    f"{STUDY}/trial/{FRONT[0].number}": "#detail img",
+    f"{STUDY}?compare={FRONT[0].number}&compare={FRONT[1].number}": "#compare table",
+    "study/none": "#missing-page h1",
+}
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    database = tmp_path_factory.mktemp("pages") / "nas.db"
+    store_study(database, SPEC, TRIALS)
+    store_study(database, replace(SPEC, name="other"), TRIALS[:4])
+    server = make_server("127.0.0.1", 0, create_app(str(database)).server, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.port}/"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.parametrize("path", list(PAGES))
+def test_no_page_of_the_dashboard_has_a_serious_fault(visit: Any, address: str, path: str) -> None:
+    seen = visit(address + path, bypass_csp=True)
+    seen.page.wait_for_selector(PAGES[path], timeout=30_000)
+    if path.startswith(STUDY):
+        seen.page.wait_for_selector("#table tbody tr")
+        seen.page.click("#shown label:nth-child(2)")
+        seen.page.wait_for_url("**hide=**")
+    for scheme, width in product(("light", "dark"), (1400, 400)):
+        seen.page.emulate_media(color_scheme=scheme)
+        seen.page.set_viewport_size({"width": width, "height": 900})
+        assert not faults(seen.page), (scheme, width)
+
+
+def test_no_report_has_a_serious_fault(visit: Any, tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    write_report(study_view(SPEC, TRIALS), path, study_effects(SPEC, TRIALS))
+    seen = visit(path.as_uri(), bypass_csp=True)
+    seen.page.wait_for_selector("#effects .main-svg")
+    for scheme, width in product(("light", "dark"), (1400, 400)):
+        seen.page.emulate_media(color_scheme=scheme)
+        seen.page.set_viewport_size({"width": width, "height": 900})
+        assert not faults(seen.page), (scheme, width)
+
+
+def faults(page: Any) -> list[str]:
+    """Return what axe-core calls serious or critical, with the elements."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    violations = axe.Axe().run(page).response["violations"]
+    return [
+        f"{each['id']}: {each['help']}: {[node['html'][:200] for node in each['nodes'][:5]]}"
+        for each in violations
+        if each["impact"] in ("serious", "critical")
+    ]
