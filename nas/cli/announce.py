@@ -24,8 +24,12 @@ def announce(
     spec: StudySpec,
     ready: tuple[FeasibleSpace | FeasibleUnion | None, Task, str],
     verbose: bool,
+    page: str | None = None,
 ) -> None:
-    """Print what is searched, and how; `ready` comes from the preflight, with the devices."""
+    """Print what is searched, and how; `ready` comes from the preflight, with the devices.
+
+    `page` is the address of the live page if it is served already.
+    """
     feasible, task, devices = ready
     lines = {
         "study": spec.name,
@@ -35,7 +39,7 @@ def announce(
         "task": task.note,
         "plan": _plan(spec),
         "devices": devices,
-        "page": _page(store, spec.name),
+        "page": f"{page} while the study runs" if page else _page(store, spec.name),
     }
     for name, line in lines.items():
         output.field(name, line)

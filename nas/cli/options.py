@@ -24,6 +24,7 @@ class Output(Request):
     quiet: bool = False
     json: bool = False
     verbose: bool = False
+    dashboard: bool = False
 
     @property
     def say(self) -> bool:
@@ -34,7 +35,8 @@ class Output(Request):
         """Yield each option that has no effect."""
         if not self.say:
             other = "{json}" if self.json else "{quiet}"
-            yield NoEffectError("verbose", f"{other} prints only the result", "Leave out one.")
+            for name in ("verbose", "dashboard"):
+                yield NoEffectError(name, f"{other} prints only the result", "Leave out one.")
 
 
 _MOST_CHANNELS = 16  # of images; with more, and 1 or 3 at the end, the channels are meant there
@@ -354,6 +356,16 @@ def progress(function: F) -> F:
     ):
         function = option(function)
     return function  # fmt: skip
+
+
+def live_page(function: F) -> F:
+    """Add `--dashboard`; put it above `progress`."""
+    return click.option(
+        "--dashboard",
+        is_flag=True,
+        help="Serve the live page of the study on this machine while it runs, and open it in a "
+        "browser where there is a screen.",
+    )(function)
 
 
 def execution(function: F) -> F:

@@ -4,7 +4,7 @@ import click
 
 from nas.cli import options
 from nas.cli.binding import into, setting
-from nas.errors import NasError
+from nas.errors import NasError, NoEffectError
 from nas.workflows import ETA, NUM_TRIALS, RunRequest, SearchRequest
 
 
@@ -163,6 +163,7 @@ def _numbers(
 @options.database
 @options.formats
 @options.execution
+@options.live_page
 @options.progress
 @into("request", SearchRequest)
 def search(
@@ -177,6 +178,7 @@ def search(
       nas search --budget 40M-flops --task cifar10 --data DIR --time 1h30m
       nas search --budget 300M-flops --data DIR --rungs 2,4,8 --resolutions 96,128,160
       nas search --budget 300M-flops --data DIR --epochs 8 --image-size 96 --confirm-recipe folder
+      nas search --budget 300M-flops --dashboard
       nas search --budget 5ms-latency@cpu --objective top1_error --objective latency@cpu
       nas search --budget 9M-flops --input 3x64x64 --classes 10 --strides 2,1,2,2,2,1,1,1
     """  # fmt: skip
@@ -186,9 +188,11 @@ def search(
     if submit:
         from nas.cli.drive import queued
 
+        if said.dashboard:
+            raise NoEffectError("dashboard", "{submit} only queues the study", "Leave out one.")
         click.echo(queued(submit_search(request, run, db), db))
         return 0
-    with Screen(said, run) as screen:
+    with Screen(said, run, db) as screen:
         outcome = search(request, screen.run, db, screen.watch)
     return conclude(outcome, said, db)
 
@@ -205,6 +209,7 @@ def search(
     "these would fail again.",
 )
 @options.execution
+@options.live_page
 @options.progress
 def resume(
     study: str, run: RunRequest, said: options.Output, db: str | None, retry_failed: bool
@@ -219,6 +224,6 @@ def resume(
     from nas.cli.study_screen import Screen, conclude
     from nas.workflows import resume
 
-    with Screen(said, run) as screen:
+    with Screen(said, run, db) as screen:
         outcome = resume(study, screen.run, db, screen.watch, retry_failed=retry_failed)
     return conclude(outcome, said, db)

@@ -8,6 +8,7 @@ import click
 from nas.cli import output
 from nas.cli.failure import say_failure
 from nas.cli.latency_lines import say_latency_table
+from nas.cli.live_page import LivePage
 from nas.cli.options import Output
 from nas.cli.profile import print_profiles
 from nas.cli.progress import ProgressDisplay
@@ -44,18 +45,27 @@ class Screen:
     `run` has the settings of its trials, in a process that a second Ctrl-C ends.
     """
 
-    def __init__(self, said: Output, run: RunRequest) -> None:
-        """Print the output that `said` selects, and the profiles that `run` measures."""
+    def __init__(self, said: Output, run: RunRequest, db: str | None = None) -> None:
+        """Print the output that `said` selects, and the profiles that `run` measures.
+
+        The page that `said` may select shows the database `db`.
+
+        Raises:
+            NasError: no port is free for the page.
+        """
         self._said, self.run = said, replace(run, owns_process=True)
         self._progress: ProgressDisplay | None = None
+        self._page = LivePage(db) if said.dashboard else None
 
     def __enter__(self) -> "Screen":
         """Start to print."""
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Close the display."""
+        """Close the display, and end the page."""
         self._close()
+        if self._page is not None:
+            self._page.close()
 
     def watch(self, event: Event) -> None:
         """Print one event."""
@@ -89,7 +99,8 @@ class Screen:
                 from nas.cli.announce import announce  # loads torch
 
                 found = ready.feasible, ready.task, ready.machine.devices
-                announce(store, ready.spec, found, self._said.verbose)
+                page = self._page.show(ready.spec.name) if self._page else None
+                announce(store, ready.spec, found, self._said.verbose, page)
             case OtherImages(study=study, change=change):
                 output.field("note", f"these are not the images of {study}: {change}")
             case FolderRenamed(folder=folder, taken=taken):

@@ -60,6 +60,7 @@ from nas.workflows import RunRequest, TrainRequest
 @setting(RunRequest, "export", "--export/--no-export", help="Export the network as well.")
 @options.workers
 @options.execution
+@options.live_page
 @options.progress
 @options.one_network
 @into("request", TrainRequest)
@@ -81,6 +82,6 @@ def train(request: TrainRequest, run: RunRequest, said: options.Output, db: str 
     from nas.cli.study_screen import Screen, conclude
     from nas.workflows import train
 
-    with Screen(said, run) as screen:
+    with Screen(said, run, db) as screen:
         outcome = train(request, screen.run, db, screen.watch)
     return conclude(outcome, said, db)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 from plotly.utils import PlotlyJSONEncoder
@@ -437,6 +438,7 @@ class Troubled:
     interrupted: tuple[int, str, str]
     resumed: tuple[int, str, str]
     records: list[dict[int, Trial]]
+    pages: list[tuple[int | None, int | None]]  # status while the driver lives, and after its end
 
 
 @pytest.fixture(scope="module")
@@ -446,27 +448,59 @@ def troubled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Troubled]:
     database = directory / "mine.db"
     run = ("--db", "mine.db", "--results", "my results", "--max-concurrent", "2")
     words = search_words("--study", "mine", "--trials", "7", "--rungs", "6")
-    first = begin(directory, *words, "--confirm", "0", *run)
+    first = begin(directory, *words, "--confirm", "0", "--dashboard", *run)
     until(first, "devices")  # it holds the study from here on
     busy = called(directory, "resume", "mine", *run)
+    address = page_of(until(first, "page"))
     until(first, "1/8 finished")
+    served = status(address, 200)
     os.killpg(first.pid, signal.SIGINT)  # as a terminal does it
     out, err = first.communicate(timeout=60)
     interrupted = (first.returncode, out, err)
     records = [stored(database, "mine")]
+    pages = [(served, status(address, None))]
 
-    second = begin(directory, "resume", "mine", *run)
+    second = begin(directory, "resume", "mine", "--dashboard", *run)
+    address = page_of(until(second, "page"))
     until(second, " complete val error ")
+    served = status(address, 200)
     second.kill()
     second.communicate()
+    pages.append((served, status(address, None)))
     records.append(stored(database, "mine"))
 
     resumed = called(directory, "resume", "mine", *run)
     records.append(stored(database, "mine"))
-    yield Troubled(busy, interrupted, resumed, records)
+    yield Troubled(busy, interrupted, resumed, records, pages)
     deadline = time.monotonic() + 30  # the killed driver's workers notice within seconds
     while time.monotonic() < deadline and list(Path("/tmp").glob(f"nas-ray-{second.pid}-*")):
         time.sleep(0.2)
+
+
+def page_of(lines: list[str]) -> str:
+    """Return the address in the line of the page."""
+    name, address, *_ = lines[-1].split()
+    assert name == "page"
+    return address
+
+
+def status(address: str, expected: int | None) -> int | None:
+    """Return the status with which the page answers, None without one; wait for the expected."""
+    found: int | None = None
+    for _ in range(100):
+        try:
+            with urlopen(address, timeout=5) as answer:
+                found = answer.status
+        except OSError:
+            found = None
+        if found == expected:
+            break
+        time.sleep(0.2)
+    return found
+
+
+def test_the_page_is_served_while_the_study_runs(troubled: Troubled) -> None:
+    assert troubled.pages == [(200, None), (200, None)]
 
 
 def test_a_second_driver_is_turned_away(troubled: Troubled) -> None:
