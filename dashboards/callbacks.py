@@ -1,5 +1,6 @@
 """The callbacks that draw the page: figures, tables and the chosen trial."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -20,11 +21,13 @@ from nas.figures import (
     PageTheme,
     front_figure,
     front_marks,
+    front_revision,
     hypervolume_figure,
     learning_curves_figure,
     timeline_figure,
     timeline_text,
 )
+from nas.results import StudyView
 
 HINT = "Choose a point or a row to see its architecture."
 _PARTS = {
@@ -87,11 +90,14 @@ def _register_drawing(app: dash.Dash, reader: Reader) -> None:
         Input("beat", "data"),
         Input("state", "data"),
         Input("look", "data"),
+        Input("window", "data"),
         State("seen", "data"),
         # Otherwise a poll longer than the interval would be dropped every time.
         running=[(Output("tick", "disabled"), True, False)],
     )
-    def poll(_beat: Any, data: Any, look: dict[str, bool], seen: Any) -> tuple[Any, ...]:
+    def poll(
+        _beat: Any, data: Any, look: dict[str, bool], window: Any, seen: Any
+    ) -> tuple[Any, ...]:
         unchanged = (no_update,) * (len(_PARTS) + 1)
         if not data or state_of(data).study is None:
             return *unchanged, _listed(reader)
@@ -104,7 +110,13 @@ def _register_drawing(app: dash.Dash, reader: Reader) -> None:
         clock = datetime.now().astimezone().strftime("%H:%M:%S")
         status = f"{activity} · read at {clock}"
         drawn = {"study": state.study, "seq": snapshot.seq, "look": look}
-        now = {"drawn": drawn, "front": drawn | data, "study": state.study, "at": clock}
+        state = replace(state, window=_ends(window, snapshot.along(state.x, state.y), state))
+        now = {
+            "drawn": drawn,
+            "front": drawn | data | {"window": state.window and [*state.window]},
+            "study": state.study,
+            "at": clock,
+        }
         now |= {"over": snapshot.view.done, "digests": seen["digests"] if seen else {}}
         if seen and all(seen[key] == now[key] for key in ("drawn", "front")):
             return *unchanged, status
@@ -143,6 +155,12 @@ def _parts(
     if differ <= {"trial", "compared"}:
         return {}  # `mark` follows
     return {"front": front_figure(view, look, state.options)}
+
+
+def _ends(window: Any, view: StudyView, state: PageState) -> Any:
+    """Return the visible part of the front; None if another figure was drawn then."""
+    own = window and window["of"] == front_revision(view, state.options)
+    return tuple(window["ends"]) if own else None
 
 
 def best_under(snapshot: Snapshot, state: PageState) -> str:

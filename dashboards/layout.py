@@ -32,6 +32,7 @@ def page_layout() -> Any:
             dcc.Store(id="tabled"),
             dcc.Store(id="detailed"),
             dcc.Store(id="action"),
+            dcc.Store(id="window"),
             dcc.Store(id="explained"),
             dcc.Store(id="timeline-of"),
             dcc.Store(id="order", data={"header": None, "descending": False, "page": 0}),

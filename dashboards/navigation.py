@@ -11,9 +11,9 @@ from nas.dashboards.layout import hidden_groups, shown_groups
 from nas.dashboards.page_state import MOST_COMPARED, PageState
 from nas.dashboards.reader import Reader, Snapshot
 from nas.errors import NasError
-from nas.figures import colour_names
+from nas.figures import colour_names, nearest_trial
 from nas.metrics import metric
-from nas.results import axis_names
+from nas.results import StudyView, axis_names
 
 _CONTROLS = ("x", "y", "colour", "under", "scales", "shown")
 _OUTPUTS = 2 + 1 + 3 + len(_CONTROLS)  # address, state, options, controls
@@ -42,6 +42,13 @@ def register_navigation(app: dash.Dash, reader: Reader) -> None:
         Input({"type": "row", "number": ALL}, "n_clicks"),
         Input({"type": "compare", "number": ALL}, "n_clicks"),
         Input({"type": "close", "number": ALL}, "n_clicks"),
+        prevent_initial_call=True,
+    )
+
+    app.clientside_callback(  # type: ignore[no-untyped-call]
+        ClientsideFunction("nas", "window"),
+        Output("window", "data"),
+        Input("front", "relayoutData"),
         prevent_initial_call=True,
     )
 
@@ -117,7 +124,7 @@ def _changed(
         return None
     match ctx.triggered_id:
         case "action":
-            return _acted(state, action, snapshot.along(state.x, state.y).x.factor)
+            return _acted(state, action, snapshot.along(state.x, state.y))
         case "under":
             return replace(state, under=_ceiling(controls["under"], snapshot, state))
         case "x" | "y" as axis:
@@ -142,13 +149,15 @@ def _turned(state: PageState, axis: str, name: str | None, usual: str) -> PageSt
     return replace(state, x=chosen, under=None)
 
 
-def _acted(state: PageState, action: dict[str, Any], factor: float) -> PageState | None:
+def _acted(state: PageState, action: dict[str, Any], view: StudyView) -> PageState | None:
     """Return the state after a click, or after the line of the ceiling was moved."""
     match action:
         case {"type": "moved", "at": at}:
-            return replace(state, under=at / factor) if at > 0 else None
+            return replace(state, under=at / view.x.factor) if at > 0 else None
         case {"type": "row", "number": int(number)}:
             return replace(state, trial=number)
+        case {"type": "near", "at": [x, y]}:
+            return replace(state, trial=nearest_trial(view, state.options, x, y))
         case {"type": "close"}:
             return replace(state, trial=None)
         case {"type": "compare", "number": int(number)}:

@@ -15,7 +15,8 @@ class PageState:
     """The page of a study, or the list of studies if `study` is None.
 
     `trial` is the chosen one, `compared` are the trials side by side. `x`, `y` name metrics;
-    `under` is a ceiling on `x` in its exact unit. `wrong` is a path that names no page.
+    `under` is a ceiling on `x` in its exact unit. `wrong` is a path that names no page. `window` is
+    the visible part of the front, as in FrontOptions; it is not in the address.
     """
 
     study: str | None = None
@@ -29,6 +30,7 @@ class PageState:
     under: float | None = None
     compared: tuple[int, ...] = ()
     wrong: str | None = None
+    window: tuple[float, float, float, float] | None = None
 
     @classmethod
     def of(cls, path: str | None, search: str | None) -> "PageState":
@@ -99,6 +101,7 @@ class PageState:
             hidden=frozenset(PointGroup(group) for group in self.hidden),
             limit=self.under,
             chosen=tuple(dict.fromkeys(chosen)),
+            window=self.window,
         )
 
 

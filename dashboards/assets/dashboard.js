@@ -9,7 +9,8 @@
     const [id, property] = [prop_id.slice(0, dot), prop_id.slice(dot + 1)];
     if (property === "n_clicks") return value ? JSON.parse(id) : undefined;
     if (property === "clickData") {
-      const number = value && value.points[0].customdata;
+      const { customdata: number, x, y, z } = (value && value.points[0]) || {};
+      if (z !== undefined) return { type: "near", at: [x, y] }; // a cell of a density
       return number === undefined || number === null ? undefined : { type: "row", number };
     }
     const line = Object.keys(value || {}).find((name) => name.endsWith("].x0"));
@@ -32,6 +33,13 @@
       const found = dash().callback_context.triggered.map(action).find(Boolean);
       if (!found) return [dash().no_update, dash().no_update, dash().no_update];
       return [{ ...found, time: Date.now() }, null, null];
+    },
+    // The part of the front that the reader sees, as the ranges of its axes, and of which figure.
+    window: (changed) => {
+      if (!Object.keys(changed || {}).some((name) => /^[xy]axis\./.test(name)))
+        return dash().no_update;
+      const { xaxis, yaxis, uirevision } = document.querySelector("#front .js-plotly-plot").layout;
+      return { of: uirevision, ends: [...xaxis.range, ...yaxis.range] };
     },
     // The row of the chosen trial; the table is in the document only after this call.
     mark: (state) => {

@@ -1,12 +1,14 @@
 from .comparison import write_comparison as write_comparison
 from .curves import hypervolume_figure as hypervolume_figure
 from .curves import learning_curves_figure as learning_curves_figure
+from .density import nearest_trial as nearest_trial
 from .effects import EFFECTS_HEADERS as EFFECTS_HEADERS
 from .effects import effects_caption as effects_caption
 from .effects import effects_figure as effects_figure
 from .effects import effects_rows as effects_rows
 from .front import front_figure as front_figure
 from .front import front_marks as front_marks
+from .front import front_revision as front_revision
 from .front_options import FrontOptions as FrontOptions
 from .front_options import colour_names as colour_names
 from .hover import point_standing as point_standing

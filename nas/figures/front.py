@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from nas.figures.density import density
 from nas.figures.front_drawing import CLOUDS, GL_FROM, FrontDrawing, Rows
 from nas.figures.front_options import FrontOptions
 from nas.figures.front_references import label_references, reference_traces
@@ -19,7 +20,6 @@ _SIZE = 8
 _SMALL = 5
 _CLEAR = "rgba(0,0,0,0)"
 _BLOCK = 5000  # trials in one trace of a cloud, so that a change is sent without the others
-_LABELLED = 20_000  # points of a group; above, they have no labels
 
 
 def front_figure(
@@ -33,7 +33,7 @@ def front_figure(
     figure = go.Figure(layout=look.frame(HEIGHT))
     figure.update_layout(
         meta={"aria": view.summary},
-        uirevision=f"{view.name} {view.x.name} {view.y.name} {options.log_x} {options.log_y}",
+        uirevision=front_revision(view, options),
         xaxis_title_text=title(view.x.label, look),
         yaxis_title_text=title(view.y.label, look),
     )
@@ -56,6 +56,11 @@ def front_figure(
     label_references(figure, drawing, _PLOT_HEIGHT)
     _draw_budget(figure, drawing)
     return figure
+
+
+def front_revision(view: StudyView, options: FrontOptions) -> str:
+    """Return what the axes are; while it is the same, a page keeps the part that it shows."""
+    return f"{view.name} {view.x.name} {view.y.name} {options.log_x} {options.log_y}"
 
 
 def front_marks(view: StudyView, look: PageTheme, options: FrontOptions) -> Any:
@@ -105,21 +110,22 @@ def _clouds(drawing: FrontDrawing, group: PointGroup) -> list[Any]:
 
 
 def _dense(drawing: FrontDrawing, group: PointGroup, rows: Rows) -> list[Any]:
-    """Return many points of a group by WebGL, a trace for each block of numbers."""
+    """Return the visible ones of many points: by WebGL, a trace for each block of numbers.
+
+    Too many are a density.
+    """
+    rows = drawing.visible(rows)
+    if group in drawing.crowded:
+        return [density(drawing, group, rows)]
     numbers = drawing.view.columns.number[rows]
     rows = rows[np.argsort(numbers)]
     blocks = np.sort(numbers) // _BLOCK
     exact = not (drawing.scale.log and drawing.scale.zero)
-    labels: dict[str, Any] = (
-        {"hovertemplate": brief(drawing.view, group, exact=exact)}
-        if len(rows) <= _LABELLED
-        else {"hoverinfo": "none"}  # a click still finds the point
-    )
     return [
         go.Scattergl(
             **drawing.cloud_places(own),
             **_look(drawing, group, own, _SMALL),
-            **labels,
+            hovertemplate=brief(drawing.view, group, exact=exact),
         )
         for own in np.split(rows, np.flatnonzero(np.diff(blocks)) + 1)
     ]

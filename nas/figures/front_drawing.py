@@ -15,6 +15,7 @@ from nas.results import GROUPS, Point, PointGroup, StudyView
 from nas.space import Architecture
 
 GL_FROM = 2000  # points of a group; above, they are drawn by WebGL, in small
+MOST_POINTS = 20_000  # visible points of such groups; above, they are drawn as a density
 Rows: TypeAlias = NDArray[np.intp]
 CLOUDS = (
     PointGroup.STOPPED, PointGroup.OVER_BUDGET, PointGroup.DOMINATED, PointGroup.RUNNING,
@@ -69,6 +70,27 @@ class FrontDrawing:
     def limits(self) -> list[float]:
         """The ceilings of the study on the x axis, in its unit."""
         return _limits(self.view)
+
+    @cached_property
+    def crowded(self) -> frozenset[PointGroup]:
+        """The groups that are drawn as a density."""
+        seen = sum(len(self.visible(self.rows(group))) for group in self.dense)
+        return self.dense if seen > MOST_POINTS else frozenset()
+
+    def coordinates(self, rows: Rows) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the places of points in the coordinates of the ranges of the axes."""
+        columns, view = self.view.columns, self.view
+        x = self.across.places(columns.x[rows] * view.x.factor)
+        y = self.scale.places(columns.y[rows] * view.y.factor)
+        return np.log10(x) if self.across.log else x, np.log10(y) if self.scale.log else y
+
+    def visible(self, rows: Rows) -> Rows:
+        """Return those of `rows` in the part of the plot that the reader sees."""
+        if self.options.window is None:
+            return rows
+        left, right, low, high = self.options.window
+        x, y = self.coordinates(rows)
+        return rows[(left <= x) & (x <= right) & (low <= y) & (y <= high)]
 
     def cloud_places(self, rows: Rows) -> dict[str, Any]:
         """Return the coordinates of many points, with their numbers, as arrays in short form."""

@@ -18,7 +18,8 @@ class FrontOptions:
     `log_x` and `log_y` select logarithmic axes; None selects by the range of the values. `colour`
     is a choice of the space, or `family`; None colours by standing. Points of the groups `hidden`
     are left out. `limit` is a ceiling on the x axis that the reader moves, in exact units;
-    `chosen` are the numbers of marked trials.
+    `chosen` are the numbers of marked trials. `window` has the ends of the part of the plot that
+    the reader sees, left, right, low and high, as the ranges of plotly's axes; None is all of it.
     """
 
     log_x: bool = False
@@ -27,6 +28,7 @@ class FrontOptions:
     hidden: frozenset[PointGroup] = frozenset()
     limit: float | None = None
     chosen: tuple[int, ...] = ()
+    window: tuple[float, float, float, float] | None = None
 
 
 def colour_names(view: StudyView) -> tuple[str, ...]:

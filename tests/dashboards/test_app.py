@@ -124,7 +124,7 @@ def polled(path: Path, study: str) -> Any:
     poll = next(each for each in dependencies if "status.children" in each["output"])
     names = [name.split(".") for name in poll["output"].strip(".").split("...")]
     look, state = {"dark": False, "narrow": False}, asdict(PageState(study=study))
-    values = {"beat": 1, "state": state, "look": look, "seen": None}
+    values = {"beat": 1, "state": state, "look": look, "window": None, "seen": None}
     answer = client.post(
         "/_dash-update-component",
         json={
