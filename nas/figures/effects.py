@@ -48,7 +48,7 @@ def effects_figure(found: Effects, look: PageTheme | None = None) -> go.Figure:
         )
     names = [_name(effect) for effect in shown]
     figure.update_yaxes(categoryorder="array", categoryarray=names, autorange="reversed")
-    figure.update_xaxes(title_text=title(_axis(found), look))
+    figure.update_xaxes(title_text=title(_axis(found), look, narrow=24))
     return figure
 
 

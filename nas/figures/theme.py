@@ -133,9 +133,9 @@ class PageTheme:
         return legend | {"y": 1.01, "yanchor": "bottom"}
 
 
-def title(text: str, look: PageTheme) -> str:
-    """Return the title of an axis, wrapped to the width of the page."""
-    return "<br>".join(textwrap.wrap(text, 46 if look.narrow else 100))
+def title(text: str, look: PageTheme, narrow: int = 46) -> str:
+    """Return the title of an axis, wrapped to 60 letters, to `narrow` ones on a narrow page."""
+    return "<br>".join(textwrap.wrap(text, narrow if look.narrow else 60))
 
 
 def empty(figure: go.Figure, text: str, look: PageTheme) -> go.Figure:
