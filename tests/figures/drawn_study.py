@@ -61,8 +61,8 @@ def many_trials(spec: StudySpec, count: int, seed: int = 0) -> list[Trial]:
         error = 0.02 + 3e6 / madds + 0.05 * float(rng.random())
         last = replace(trial.last, metrics={"top1_error": error, "loss": 1.0})
         cost = replace(trial.cost, madds=madds)
-        more = {"reference": None, "counted": None, "measurements": (last,)}
-        found.append(replace(trial, number=number, cost=cost, **more))
+        one = replace(trial, number=number, cost=cost, measurements=(last,))
+        found.append(replace(one, reference=None, counted=None))
     return found
 
 
