@@ -34,7 +34,9 @@ def test_the_task_of_the_page_trains_a_network(stripes: TaskKind) -> None:
 
     task = stripes.load(TaskRequest("stripes"))
     space = load_space("igcv3")
-    layers = lower(space, space.published[0].architecture, task.input, stripes.head)
+    layers = lower(
+        space, space.published[0].architecture, task.input, task.outputs, head=stripes.head
+    )
     session = Session(layers, task, load_recipe(stripes.recipe), 1, seed=0, device="cpu")
     found = session.run_epoch()
     assert found.metrics.keys() == set(stripes.metrics)

@@ -44,7 +44,10 @@ from nas.space import (
     lower_block,
     lower_head,
     lower_stem,
+    lower_tap,
     plan_network,
+    tap_of,
+    tapped_stage,
 )
 
 COST_NAMES = ("madds", "params", "acts", "latency")
@@ -166,6 +169,7 @@ class CostModel:
         fixed = Cost(0, 0, 0, self.table.fixed if self.table else 0)
         self.fixed = fixed
         self._planned = isinstance(self.space.kind, NetworkKind)
+        self._tapped = tapped_stage(self.adaptation, self.own_head)
         total = total_cost(net.layers) if self._planned else self._total(net.layers)
         self.stem = (total + fixed, net.shape)
 
@@ -195,12 +199,15 @@ class CostModel:
     def layers(self, architecture: Architecture) -> list[Layer]:
         """Return the layers of `architecture` that the cost counts."""
         strides = self.adaptation.strides
-        return lower(self.space, architecture, self.input_shape, self.outputs, strides)
+        return lower(
+            self.space, architecture, self.input_shape, self.outputs, strides, self.own_head
+        )
 
     @property
-    def outputs(self) -> int | Head:
-        """The head: its own, or the classes of a classifier."""
-        return self.own_head or self.classes or 0
+    def outputs(self) -> int:
+        """The number of outputs, the classes of a classifier."""
+        assert self.classes is not None
+        return self.classes
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -215,10 +222,10 @@ class CostModel:
         return part or self._stage(index, shape, values)
 
     def head(self, shape: Shape) -> Cost:
-        """Return the cost of the head on a map of `shape`."""
+        """Return the cost of the head on a map of `shape`, without the layers that read a tap."""
         if shape not in self._heads:
             net = Builder(shape)
-            lower_head(self.space, net, self.outputs)
+            lower_head(self.space, net, self.outputs, self.own_head)
             self._heads[shape] = self._total(net.layers)
         return self._heads[shape]
 
@@ -227,7 +234,8 @@ class CostModel:
         shapes = [self.adaptation.input]
         madds = params = acts = 0
         latency = self.fixed.latency
-        for part in plan_network(self.space, architecture, self.adaptation, self.outputs):
+        outputs, head = self.outputs, self.own_head
+        for part in plan_network(self.space, architecture, self.adaptation, outputs, head):
             key = part.layers, tuple(shapes[position] for position in part.reads)
             if key not in self._parts:
                 self._parts[key] = self._part(*key)
@@ -254,7 +262,7 @@ class CostModel:
     def _stage(self, index: int, shape: Shape, values: StageValues) -> tuple[Cost, Shape]:
         depth = values[0]
         assert isinstance(depth, int)
-        total, shape = self._block(shape, values, self.adaptation.stages[index], True)
+        total, shape = self._block(shape, values, self.adaptation.stages[index], True, index)
         if depth > 1:
             repeat, shape = self._block(shape, values, 1, False)
             total += repeat.times(depth - 1)
@@ -271,13 +279,23 @@ class CostModel:
         ]
 
     def _block(
-        self, shape: Shape, values: StageValues, stride: int, first: bool
+        self, shape: Shape, values: StageValues, stride: int, first: bool, index: int = -1
     ) -> tuple[Cost, Shape]:
+        """Return the cost and the output shape of a block; the first of a stage has its `index`.
+
+        The layers of the head that read a tap of this block belong to its cost.
+        """
         counted = tuple([values[position] for position in self._counted])
-        key = (shape, counted, stride, first)
+        tapped = index == self._tapped
+        key = (shape, counted, stride, first, tapped)
         if key not in self._blocks:
             net = Builder(shape)
             choices = dict(zip(self.space.keys, values, strict=True))
             lower_block(self.space, net, choices, stride, first)
-            self._blocks[key] = (self._total(net.layers), net.shape)
+            total = self._total(net.layers)
+            if tapped:
+                tap = Builder(tap_of(net.layers).shape)
+                lower_tap(tap, self.outputs, self.own_head)
+                total += self._total(tap.layers)
+            self._blocks[key] = (total, net.shape)
         return self._blocks[key]

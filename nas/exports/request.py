@@ -131,11 +131,12 @@ class ExportRequest:
 
     def layers(self) -> list[Layer]:
         """Return the layers of the exported network."""
-        classes = self.head or self.classes
-        return lower(self.space, self.architecture, self.input, classes, self.strides)
+        return lower(
+            self.space, self.architecture, self.input, self.classes, self.strides, self.head
+        )
 
     def deployment_layers(self) -> list[Layer]:
         """Return the layers of the architecture at deployment."""
         at = self.deployment_adaptation
-        classes = self.head or self.deployment_classes
-        return lower(self.space, self.architecture, at.input, classes, at.strides)
+        classes = self.deployment_classes
+        return lower(self.space, self.architecture, at.input, classes, at.strides, self.head)

@@ -13,6 +13,7 @@ from nas.space.blocks.kind import (
     StageKind,
 )
 from nas.space.file import builtin_names, load_space, parse_input, read_space
+from nas.space.head import Head, TappingHead, tap_of, tapped_stage
 from nas.space.layers import (
     Activation,
     ActivationName,
@@ -30,9 +31,10 @@ from nas.space.layers import (
     Shape,
     Shuffle,
     only_reader,
+    outputs_of,
     readers_of,
 )
-from nas.space.lowering import Head, lower, lower_block, lower_head, lower_stem, plan_network
+from nas.space.lowering import lower, lower_block, lower_head, lower_stem, lower_tap, plan_network
 from nas.space.search_space import Published, SearchSpace
 from nas.space.strides import (
     STRIDE_RULE,
@@ -81,6 +83,7 @@ __all__ = [
     "StageValues",
     "Stated",
     "Strides",
+    "TappingHead",
     "TomlReader",
     "Value",
     "adapt",
@@ -94,11 +97,15 @@ __all__ = [
     "lower_block",
     "lower_head",
     "lower_stem",
+    "lower_tap",
     "only_reader",
+    "outputs_of",
     "parse_input",
     "plan_network",
     "quote_value",
     "read_space",
     "read_variation",
     "readers_of",
+    "tap_of",
+    "tapped_stage",
 ]

@@ -166,6 +166,12 @@ def readers_of(layers: Sequence[Layer]) -> dict[str, list[Layer]]:
     return readers
 
 
+def outputs_of(layers: Sequence[Layer]) -> list[Layer]:
+    """Return the outputs of a network, in order: the layers that no other layer reads."""
+    read = {name for layer in layers for name in layer.inputs}
+    return [layer for layer in layers if layer.name not in read]
+
+
 def only_reader(name: str, readers: Mapping[str, Sequence[Layer]]) -> Layer | None:
     """Return the only layer that reads the layer `name`; None if not exactly one."""
     following = readers.get(name, [])

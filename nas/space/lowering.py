@@ -1,62 +1,71 @@
 """Lower an architecture to its list of layers, for one input size and number of classes."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol, cast, runtime_checkable
+from typing import cast
 
 from nas.errors import ArchitectureError
 from nas.space.architecture import Architecture, Value
 from nas.space.blocks.kind import NetworkKind, NetworkPart, PlannedStage, Skeleton, StageKind
+from nas.space.head import Head, TappingHead, tap_of, tapped_stage
 from nas.space.layers import Builder, Layer, Shape
 from nas.space.search_space import SearchSpace
 from nas.space.strides import Adaptation, Strides, adapt
-
-
-@runtime_checkable
-class Head(Protocol):
-    """The layers after the last stage, for a task that needs others than a classifier."""
-
-    @property
-    def outputs(self) -> int:
-        """The number of outputs of the last layer, its channels."""
-        ...
-
-    def lower(self, space: SearchSpace, net: Builder) -> None:
-        """Append the layers to `net`, which has the stages of a network of `space`."""
-        ...
 
 
 def lower(
     space: SearchSpace,
     architecture: Architecture,
     input_shape: Shape | None = None,
-    classes: int | Head | None = None,
+    classes: int | None = None,
     strides: Strides = (),
+    head: Head | None = None,
 ) -> list[Layer]:
     """Return the layers of `architecture`; at the space's deployment input by default.
 
-    `classes` is the number of outputs of the classifier, or another head instead of it.
+    `classes` is the number of outputs; without a `head` the network ends in a classifier.
     Layer names are dotted: stem.conv, stage2.0.first, …, head.conv, classifier. Without `strides`,
     the strides follow the rule of `nas.space.strides`.
     """
     adaptation = adapt(space, input_shape or space.deployment, strides)
     net = Builder(adaptation.input)
     if isinstance(space.kind, NetworkKind):
-        lower_parts(net, plan_network(space, architecture, adaptation, classes or space.classes))
+        parts = plan_network(space, architecture, adaptation, classes or space.classes, head)
+        lower_parts(net, parts)
         return net.layers
     lower_stem(space, net, adaptation)
+    tapped, tap = tapped_stage(adaptation, head), ""
     for index, stride in enumerate(adaptation.stages):
         choices = architecture.choices(index)
         if not choices["depth"]:
             continue
         for block, choices_stride in enumerate(_block_strides(choices, stride)):
             net.prefix = f"{space.stages[index].name}.{block}."
+            before = len(net.layers) - 1
             lower_block(space, net, choices, choices_stride, first=block == 0)
-    lower_head(space, net, classes or space.classes)
+            if (index, block) == (tapped, 0):
+                tap = tap_of(net.layers[before:]).name
+    last, outputs = net.last, classes or space.classes
+    if tap:
+        net.branch(tap)
+        lower_tap(net, outputs, head)
+        net.branch(last)
+    lower_head(space, net, outputs, head)
     return net.layers
 
 
+def lower_tap(net: Builder, outputs: int, head: Head | None) -> None:
+    """Append the layers of a head that read the tapped map, the last layer of `net`."""
+    assert isinstance(head, TappingHead), head
+    net.prefix = ""
+    head.lower_tap(net, outputs)
+
+
 def plan_network(
-    space: SearchSpace, architecture: Architecture, adaptation: Adaptation, classes: int | Head
+    space: SearchSpace,
+    architecture: Architecture,
+    adaptation: Adaptation,
+    classes: int,
+    head: Head | None = None,
 ) -> list[NetworkPart]:
     """Return the parts of a network of a kind that plans whole networks.
 
@@ -64,7 +73,7 @@ def plan_network(
         ArchitectureError: the head is not a classifier, which such a kind appends itself.
     """
     kind = space.kind
-    if not isinstance(classes, int):
+    if head is not None:
         raise ArchitectureError(
             f"the networks of {space.name} have their own head, not that of the task.",
             "Search another space for this task, such as igcv3.",
@@ -112,14 +121,14 @@ def lower_block(
     kind.lower(net, live, width, stride, first)
 
 
-def lower_head(space: SearchSpace, net: Builder, classes: int | Head) -> None:
+def lower_head(space: SearchSpace, net: Builder, classes: int, head: Head | None = None) -> None:
     """Append the head: 1x1 convolution, batch norm, activation, global pooling, classifier.
 
-    The first three only if the space has a head width. Another head appends its own layers.
+    The first three only if the space has a head width. Another `head` appends its own layers.
     """
     net.prefix = "head."
-    if not isinstance(classes, int):
-        classes.lower(space, net)
+    if head is not None:
+        head.lower(space, net, classes)
         return
     if space.head_width:
         net.conv("conv", space.head_width)

@@ -177,18 +177,13 @@ class StudySpec:
         """Return the layers of `architecture` at the deployment."""
         space = self.space_of(architecture)
         at = self.deployed(space)
-        return lower(space, architecture, at.input, self.head or self.classes, at.strides)
+        return lower(space, architecture, at.input, self.classes, at.strides, self.head)
 
-    def task_layers(
-        self, architecture: Architecture, images: Shape, classes: int | Head
-    ) -> list[Layer]:
-        """Return the layers of `architecture` on the `images` and `classes` of the task.
-
-        A task that is no classification has another head in place of the classes.
-        """
+    def task_layers(self, architecture: Architecture, images: Shape, outputs: int) -> list[Layer]:
+        """Return the layers of `architecture` on the `images` and for the `outputs` of the task."""
         space = self.space_of(architecture)
         at = self.trained(space, images)
-        return lower(space, architecture, images, classes, at.strides)
+        return lower(space, architecture, images, outputs, at.strides, self.head)
 
     def space_of(self, architecture: Architecture) -> SearchSpace:
         """Return the space that `architecture` belongs to, with its own stem and head."""

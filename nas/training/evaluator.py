@@ -105,7 +105,7 @@ class TrainingEvaluator:
         spec, task = self._spec, self._task
         shipped = spec.deployed_layers(job.architecture)
         counted = fvcore_cost(shipped, spec.deployment)
-        layers = spec.task_layers(job.architecture, task.input, spec.head or task.outputs)
+        layers = spec.task_layers(job.architecture, task.input, task.outputs)
         proxies = self._scores(layers) if spec.proxies else None
         session = Session(layers, task, recipe, spec.ladder.max_epochs, job.seed, self._device)
         session.rungs = spec.rungs

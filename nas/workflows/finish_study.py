@@ -102,7 +102,7 @@ def _test(
 
 
 def _measure(spec: StudySpec, task: Task, trial: Trial, weights: Path) -> dict[str, Any]:
-    layers = spec.task_layers(trial.architecture, task.input, spec.head or task.outputs)
+    layers = spec.task_layers(trial.architecture, task.input, task.outputs)
     recipe = read_recipe(spec.recipe, "the study's recipe")
     max_epochs = spec.ladder.max_epochs
     session = Session(layers, task, recipe, max_epochs, trial.seed, default_device())

@@ -56,8 +56,9 @@ class NamedNetwork:
 
     def layers(self) -> list[Layer]:
         """Return the layers of the network."""
-        classes = self.head or self.classes
-        return lower(self.space, self.architecture, self.input, classes, self.strides)
+        return lower(
+            self.space, self.architecture, self.input, self.classes, self.strides, self.head
+        )
 
 
 def network_of(request: NetworkRequest) -> NamedNetwork:

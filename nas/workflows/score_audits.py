@@ -47,6 +47,6 @@ def _compute(store: Store, study: str, on_event: events.Watcher) -> None:
     task = load_study_task(spec)
     batches = proxy_batches(task, spec.seed)
     for trial in lacking:
-        layers = spec.task_layers(trial.architecture, task.input, spec.head or task.outputs)
+        layers = spec.task_layers(trial.architecture, task.input, task.outputs)
         scores = proxy_scores(layers, batches, spec.seed, task.goal.loss)
         store.record_proxies(study, trial.number, trial.attempt, scores)

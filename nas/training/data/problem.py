@@ -15,8 +15,11 @@ TOP = 5
 class Scores(Protocol):
     """Sums over the batches of one split, on their device."""
 
-    def add(self, outputs: Tensor, targets: Tensor) -> None:
-        """Add one batch: `outputs` of the network, (N, outputs), and `targets`, (N, ...)."""
+    def add(self, outputs: Any, targets: Tensor) -> None:
+        """Add one batch: the output of the network, and `targets`, (N, ...).
+
+        The output is a tensor (N, outputs), or a tuple of maps if the head has several.
+        """
         ...
 
     @property
@@ -36,8 +39,11 @@ class Scores(Protocol):
 class Problem(Protocol):
     """The training loss and the scores of a network's outputs."""
 
-    def loss(self, outputs: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
-        """Return the mean loss of a batch; `smoothing` is label smoothing, if it has labels."""
+    def loss(self, outputs: Any, targets: Tensor, smoothing: float = 0.0) -> Tensor:
+        """Return the mean loss of a batch; the output is as in `Scores.add`.
+
+        `smoothing` is label smoothing, if it has labels.
+        """
         ...
 
     def scores(self, device: torch.device) -> Scores:

@@ -13,7 +13,18 @@ import numpy as np
 
 from nas.cost import CostModel, Unit, latency_units
 from nas.feasible import OptionTable, StageOptions, members
-from nas.space import Builder, Layer, NetworkKind, Value, lower_block, lower_head, lower_stem
+from nas.space import (
+    Builder,
+    Layer,
+    NetworkKind,
+    Value,
+    lower_block,
+    lower_head,
+    lower_stem,
+    lower_tap,
+    tap_of,
+    tapped_stage,
+)
 
 Piece = list[Layer]
 
@@ -92,12 +103,13 @@ def _ends(costs: CostModel, table: OptionTable) -> Iterator[Piece]:
     last = len(table.stages)
     for width in table.widths(last):
         net = Builder(table.shape(last, width))
-        lower_head(costs.space, net, costs.outputs)
+        lower_head(costs.space, net, costs.outputs, costs.own_head)
         yield net.layers
 
 
 def _stages(costs: CostModel, table: OptionTable, rng: np.random.Generator) -> Iterator[Piece]:
-    """Yield every distinct stage of one or two blocks."""
+    """Yield every distinct stage of one or two blocks, with the layers that read a tap in it."""
+    tapped = tapped_stage(costs.adaptation, costs.own_head)
     for index, stage in enumerate(table.stages):
         for width, options in stage.items():
             for choices in _shapes(options, rng):
@@ -106,6 +118,11 @@ def _stages(costs: CostModel, table: OptionTable, rng: np.random.Generator) -> I
                     net.prefix = f"{block}."
                     stride = 1 if block else costs.adaptation.stages[index]
                     lower_block(costs.space, net, choices, stride, first=block == 0)
+                    if (index, block) == (tapped, 0):
+                        last = net.last
+                        net.branch(tap_of(net.layers).name)
+                        lower_tap(net, costs.outputs, costs.own_head)
+                        net.branch(last)
                 yield net.layers
 
 

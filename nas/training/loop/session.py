@@ -18,7 +18,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
-from nas.space import Layer
+from nas.space import Layer, outputs_of
 from nas.study import PLAIN, Profile
 from nas.training.data import Augmentation, Scores, Split, Task
 from nas.training.data.records import Files
@@ -98,7 +98,9 @@ class Session:
         `max_epochs` is the length of the schedule; `seed` draws the weights, the order of the
         images and their augmentation. A search sets `rungs` to its rung epochs.
         """
-        if layers[0].shape != task.input or layers[-1].shape.channels != task.outputs:
+        ends = outputs_of(layers)
+        other = len(ends) == 1 and ends[0].shape.channels != task.outputs
+        if layers[0].shape != task.input or other:
             raise ValueError(f"layers for {layers[0].shape}, but the task has {task.input}")
         self.task, self.recipe, self.max_epochs = task, recipe, max_epochs
         self.device = torch.device(device) if device else default_device()

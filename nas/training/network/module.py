@@ -26,6 +26,7 @@ from nas.space import (
     Pad,
     Pool,
     Shuffle,
+    outputs_of,
     readers_of,
 )
 
@@ -128,13 +129,13 @@ class Network(nn.Module):
     """The network that a list of layers describes; its weights are unset until `initialise`."""
 
     def __init__(self, layers: Sequence[Layer]) -> None:
-        """Make the modules of `layers`, the first of which is the input, the last the output."""
+        """Make the modules of `layers`, the first of which is the input."""
         super().__init__()
         self.input_shape = layers[0].shape
-        self.classes = layers[-1].shape.channels
         readers = Counter(name for layer in layers for name in layer.inputs)
         index = {layer.name: position for position, layer in enumerate(layers)}
         last = {index[name]: index[layer.name] for layer in layers for name in layer.inputs}
+        self._outputs = tuple(index[layer.name] for layer in outputs_of(layers))
         self.layers = tuple(layers)
         self._serve: Callable[[nn.Module, Tensor], bool] | None = None
         self._steps: list[_Step] = []
@@ -145,8 +146,11 @@ class Network(nn.Module):
             frees = tuple(dict.fromkeys(i for i in reads if last[i] == index[layer.name]))
             self._steps.append(_Step(module, module, reads, frees))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the logits, shape (N, classes), of images `x`, shape (N, C, H, W)."""
+    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, ...]:
+        """Return the output for images `x`, shape (N, C, H, W); a tuple if there are several.
+
+        The logits of a classifier have the shape (N, classes), maps (N, C, H, W).
+        """
         results: dict[int, Tensor] = {0: x}
         # counts and exports are those of the modules
         substituted = self._serve is not None and not _is_traced() and self._serve(self, x)
@@ -155,7 +159,8 @@ class Network(nn.Module):
             results[position] = compute(*(results[read] for read in step.reads))
             for free in step.frees:  # so that inference holds only what it needs
                 del results[free]
-        return results[len(self._steps)]
+        found = tuple(results[position] for position in self._outputs)
+        return found if len(found) > 1 else found[0]
 
     def change_modules(self, change: Callable[[nn.Module], nn.Module]) -> None:
         """Replace the module of each layer by `change(module)`."""

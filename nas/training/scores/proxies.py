@@ -38,6 +38,7 @@ from nas.space import (
     Pad,
     Pool,
     Shuffle,
+    outputs_of,
 )
 from nas.training.data import Split, Task
 from nas.training.data.split import take
@@ -118,7 +119,7 @@ def synflow(network: Network, layers: Sequence[Layer]) -> float | None:
     """Return the log of the synaptic flow: sum of |weight x gradient| of the linearised network.
 
     Weights are replaced by their absolute values, the input is one image of ones, activations and
-    batch norms are bypassed (as in Abdelfattah et al. 2021), the output is the sum of the logits.
+    batch norms are bypassed (as in Abdelfattah et al. 2021), the output is the sum of all outputs.
     None if the flow is zero.
 
     The sum over the weights of a layer equals the sum over its output of value x gradient, because
@@ -133,11 +134,13 @@ def synflow(network: Network, layers: Sequence[Layer]) -> float | None:
     for layer in layers[1:]:
         read = [results[name] for name in layer.inputs]
         results[layer.name] = _passed(layer, network.get_submodule(layer.name), read, outputs)
-    end = results[layers[-1].name]
-    gradients = torch.autograd.grad(end.value.sum(), outputs)
+    ends = [results[layer.name] for layer in outputs_of(layers)]
+    power = max(end.power for end in ends)
+    total = torch.stack([end.at(power).sum() for end in ends]).sum()
+    gradients = torch.autograd.grad(total, outputs)
     flows = [(y.double() * g.double()).sum() for y, g in zip(outputs, gradients, strict=True)]
     flow = float(torch.stack(flows).sum().detach())
-    return math.log(flow) + end.power * math.log(2) if flow > 0 else None
+    return math.log(flow) + power * math.log(2) if flow > 0 else None
 
 
 @dataclass(frozen=True, slots=True)

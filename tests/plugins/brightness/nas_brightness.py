@@ -45,11 +45,11 @@ class BrightnessHead:
 
     outputs: int = 1
 
-    def lower(self, space: SearchSpace, net: Builder) -> None:
+    def lower(self, space: SearchSpace, net: Builder, outputs: int) -> None:
         """Append the two layers."""
         net.global_pool("pool")
         net.prefix = ""
-        net.linear("brightness", self.outputs)
+        net.linear("brightness", outputs)
 
 
 class Brightness:

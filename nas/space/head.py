@@ -1,0 +1,79 @@
+"""Head: the interface of the layers after the last stage, and the tap of a head that has one."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from nas.errors import ArchitectureError
+from nas.space.layers import Builder, Conv, Layer, Pool
+
+if TYPE_CHECKING:  # a space contains networks with heads
+    from nas.space.search_space import SearchSpace
+    from nas.space.strides import Adaptation
+
+
+@runtime_checkable
+class Head(Protocol):
+    """The layers after the last stage, for a task that needs others than a classifier.
+
+    Heads of equal layers are equal and have equal hashes.
+    """
+
+    @property
+    def outputs(self) -> int:
+        """The number of outputs where neither the user nor the data of a task states one."""
+        ...
+
+    def lower(self, space: "SearchSpace", net: Builder, outputs: int) -> None:
+        """Append the layers to `net`, which has the stages of a network of `space`.
+
+        `outputs` is the number of outputs that a classifier would have: the classes of the task.
+        """
+        ...
+
+
+@runtime_checkable
+class TappingHead(Head, Protocol):
+    """A head that also reads a second map, with twice the resolution of the last one.
+
+    It taps the first block of the last stage that has a stride; see `tap_of`.
+    """
+
+    def lower_tap(self, net: Builder, outputs: int) -> None:
+        """Append the layers that read the tapped map, the last layer of `net`."""
+        ...
+
+
+def tapped_stage(adaptation: "Adaptation", head: Head | None) -> int | None:
+    """Return the index of the stage that `head` taps: the last one with a stride.
+
+    None if the head has no tap.
+
+    Raises:
+        ArchitectureError: no stage has a stride.
+    """
+    if not isinstance(head, TappingHead):
+        return None
+    strided = [index for index, stride in enumerate(adaptation.stages) if stride > 1]
+    if not strided:
+        raise ArchitectureError(
+            f"no stage has a stride at the strides {adaptation.text}, but the head of the task "
+            "reads a map before the last one.",
+            "State strides with a 2 for a stage, or use larger images.",
+        )
+    return strided[-1]
+
+
+def tap_of(block: Sequence[Layer]) -> Layer:
+    """Return the map that a head taps in a block with a stride, whose input is `block[0]`.
+
+    It is the last of the maps with the most channels before the stride: the expansion, where the
+    block has one, or else the input of the block.
+    """
+    found = block[0]
+    for layer in block[1:]:
+        strided = isinstance(layer, Conv | Pool) and layer.stride > 1
+        if strided or layer.shape[1:] != found.shape[1:]:
+            break
+        if layer.shape.channels >= found.shape.channels:
+            found = layer
+    return found

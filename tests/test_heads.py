@@ -1,0 +1,96 @@
+"""Heads of tasks: they append layers, read a tap, and belong to every count."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+
+from nas.cost import Constraint, CostModel, total_cost
+from nas.errors import ArchitectureError
+from nas.feasible import feasible_space
+from nas.space import (
+    Architecture,
+    Builder,
+    Layer,
+    SearchSpace,
+    Shape,
+    load_space,
+    lower,
+    outputs_of,
+)
+from nas.training.network.fvcore_count import fvcore_cost
+from nas.training.network.module import build
+
+SIDE = Shape(3, 96, 96)  # every stride of the spaces
+STAGED = ("igcv1", "igcv1-imagenet", "igcv2", "igcv3", "mobilenetv1", "mobilenetv2", "shufflenetv1")
+
+
+@dataclass(frozen=True)
+class TwoMaps:
+    """A convolution on the tapped map, and one on the last."""
+
+    outputs: int = 4
+
+    def lower_tap(self, net: Builder, outputs: int) -> None:
+        net.conv("fine.conv", outputs)
+
+    def lower(self, space: SearchSpace, net: Builder, outputs: int) -> None:
+        net.conv("coarse", 2 * outputs, kernel=3)
+
+
+def tap(layers: list[Layer]) -> Layer:
+    named = {layer.name: layer for layer in layers}
+    return named[named["fine.conv"].inputs[0]]
+
+
+def of(space: SearchSpace, name: str = "") -> list[Layer]:
+    architecture = space.parse(name) if name else space.published[0].architecture
+    return lower(space, architecture, SIDE, 4, head=TwoMaps())
+
+
+def test_a_head_taps_the_expansion_of_the_last_strided_block() -> None:
+    found = tap(of(load_space("mobilenetv2"), "mobilenetv2-1.0"))
+    assert found.name.endswith(".0.expand_relu")
+    assert found.shape == (6 * 96, 6, 6)
+
+
+@pytest.mark.parametrize("name", ["mobilenetv1", "shufflenetv1", "igcv1-imagenet", "igcv2"])
+def test_a_head_taps_the_input_of_a_block_without_an_expansion(name: str) -> None:
+    layers = of(load_space(name))
+    block = layers[layers.index(tap(layers)) + 1]
+    assert ".0." in block.name
+    assert not tap(layers).name.startswith(block.name.partition(".0.")[0])
+
+
+@pytest.mark.parametrize("name", STAGED)
+def test_the_tap_has_twice_the_resolution_of_the_last_map(name: str) -> None:
+    layers = of(load_space(name))
+    fine, coarse = outputs_of(layers)
+    assert (fine.name, coarse.name) == ("fine.conv", "head.coarse")
+    assert fine.shape[1:] == tuple(2 * side for side in coarse.shape[1:])
+
+
+@pytest.mark.parametrize("name", STAGED)
+def test_the_model_counts_a_head_with_a_tap_for_every_member(name: str) -> None:
+    space = load_space(name)
+    costs = CostModel(space, SIDE, 4, own_head=TwoMaps())
+    feasible = feasible_space(costs, (Constraint("params", 10**9),))
+    rng = np.random.default_rng(0)
+    for member in (feasible.sample(rng) for _ in range(3)):
+        assert costs.cost(member) == total_cost(costs.layers(member))
+
+
+def test_fvcore_counts_both_outputs_and_the_network_returns_them() -> None:
+    space = load_space("igcv3")
+    layers = of(space, "igcv3-d-1.0")
+    assert fvcore_cost(layers) == total_cost(layers)
+    fine, coarse = build(layers).eval()(torch.zeros(2, *SIDE))
+    assert (fine.shape, coarse.shape) == ((2, 4, 6, 6), (2, 8, 3, 3))
+
+
+def test_a_head_with_a_tap_needs_a_stage_with_a_stride() -> None:
+    space = load_space("mobilenetv2")
+    member: Architecture = space.published[0].architecture
+    with pytest.raises(ArchitectureError, match="no stage has a stride"):
+        lower(space, member, SIDE, 4, (2, *(1 for _ in space.stages)), TwoMaps())
