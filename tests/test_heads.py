@@ -31,6 +31,7 @@ class TwoMaps:
     """A convolution on the tapped map, and one on the last."""
 
     outputs: int = 4
+    side: int | None = None
 
     def lower_tap(self, net: Builder, outputs: int) -> None:
         net.conv("fine.conv", outputs)

@@ -90,7 +90,13 @@ def network_request(function: F) -> F:
     Raises:
         NasError: when the command is called with no network, or more than one.
     """
-    return network(deployment(one_network(into("network", NetworkRequest)(function))))
+    function = deployment(one_network(into("network", NetworkRequest)(function)))
+    return network(
+        click.option(
+            "--task", metavar="NAME",
+            help="With --arch: the network with the head of this task, such as coco.",
+        )(function)
+    )  # fmt: skip
 
 
 def one_network(function: F) -> F:

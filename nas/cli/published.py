@@ -24,6 +24,9 @@ def published(spaces: tuple[str, ...], json_: bool) -> None:
     "exact" is an independent count of the same network; if it differs from ours, the exit code is
     1. "printed" is the number in the publication, rounded and counted by its authors' rules.
 
+    Detectors are counted with backbone, extras and predictors, without the decoding of boxes and
+    the suppression of duplicates.
+
     \b
     Example:
       nas published
@@ -91,15 +94,17 @@ def _cells(row: Mapping[str, Any]) -> dict[str, str]:
 def printed_besides(numbers: Mapping[str, Any]) -> list[str]:
     """Return the other printed numbers of a network: `5.30 % top-1 error`.
 
-    A number with error or accuracy in its name is a share, and shown as a percentage.
+    A number with error, accuracy or map in its name is a share, and shown as a percentage.
     """
     found = []
     for key, value in numbers.items():
         if key in (*_COUNTS, "source"):
             continue
-        words = key.replace("imagenet", "ImageNet").replace("_", " ")
+        words = (
+            key.replace("imagenet", "ImageNet").replace("coco_map", "COCO mAP").replace("_", " ")
+        )
         name = re.sub(r"\btop ?([0-9]+)\b", r"top-\1", words)
-        share = isinstance(value, int | float) and re.search(r"(error|accuracy|acc)$", key)
+        share = isinstance(value, int | float) and re.search(r"(error|accuracy|acc|_map)$", key)
         found.append(f"{percent(value) if share else value} {name}")
     return found
 

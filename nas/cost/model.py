@@ -86,7 +86,8 @@ def layer_cost(layer: Layer) -> Cost:
     match layer:
         case Conv(shape=shape):
             weights = shape.channels * (layer.in_channels // layer.groups) * layer.kernel**2
-            return Cost(weights * shape.height * shape.width, weights, math.prod(shape))
+            params = weights + shape.channels * layer.bias
+            return Cost(weights * shape.height * shape.width, params, math.prod(shape))
         case Linear(shape=shape):
             weights = layer.in_features * shape.channels
             return Cost(weights, weights + shape.channels, shape.channels)

@@ -104,7 +104,7 @@ def make_card(
         "training": _training(training),
         "weights": request.weights,
         "checks": {
-            "reference": "the network in PyTorch, float32, CPU; errors in logits",
+            "reference": "the network in PyTorch, float32, CPU; errors in its outputs",
             **{one.files[0].name: one.parity.to_dict() for one in written.values() if one.parity},
         },
         "files": [

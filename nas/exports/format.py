@@ -17,7 +17,7 @@ from nas.training import Network
 class ExportJob:
     """One network to export: `network` has its weights and is in eval mode, on the CPU.
 
-    `layers` describe it; `expected` holds the probes and its logits. A format must not change them.
+    `layers` describe it; `expected` holds the probes and its output. A format must not change them.
     """
 
     request: ExportRequest
@@ -26,7 +26,7 @@ class ExportJob:
     expected: Reference
 
     def compare(self, forward: Forward, what: str) -> Parity:
-        """Return the difference between `forward`, which maps images to logits, and the network.
+        """Return the difference between `forward`, which maps images to outputs, and the network.
 
         Raises:
             ExportError: `what` disagrees with the network.

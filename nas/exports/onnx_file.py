@@ -1,8 +1,8 @@
 """The ONNX file of one network: written under a temporary name, checked, then renamed.
 
 Input `images`, float32 (batch, C, H, W), normalised as in training; output `logits`, float32
-(batch, classes). The batch is dynamic. The weights are inside the file, with the batch
-normalisations folded into them.
+(batch, classes), or several maps that have the names of their layers. The batch is dynamic. The
+weights are inside the file, with the batch normalisations folded into them.
 """
 
 import json
@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 
 from nas.exports.format import ExportJob, Written
-from nas.exports.parity import Forward, Parity, Reference, compare
+from nas.exports.parity import Forward, Outputs, Parity, Reference, compare
 from nas.exports.request import ExportRequest
 from nas.files import write_bytes
-from nas.space import Layer
+from nas.space import Layer, outputs_of
 from nas.training import Network, folded_weights, onnx_model
 
 INPUT = "images"
@@ -50,7 +50,8 @@ FORMAT = OnnxFormat()
 
 def convert(network: Network, layers: Sequence[Layer], opset: int) -> onnx.ModelProto:
     """Return the ONNX model of `network`, on the CPU, from its `layers`."""
-    names = {layers[0].name: INPUT, layers[-1].name: OUTPUT}
+    outputs = outputs_of(layers)
+    names = {layers[0].name: INPUT, **({outputs[0].name: OUTPUT} if len(outputs) == 1 else {})}
     weights = folded_weights(network, layers)
     model = onnx_model(layers, weights, opset, batch="batch", names=names)
     onnx.checker.check_model(model, full_check=True)
@@ -60,12 +61,12 @@ def convert(network: Network, layers: Sequence[Layer], opset: int) -> onnx.Model
 def write_onnx(
     model: onnx.ModelProto, path: Path, expected: Reference, properties: Mapping[str, str]
 ) -> Parity:
-    """Write `model` to `path` if the file computes the logits `expected`.
+    """Write `model` to `path` if the file computes the output `expected`.
 
     Args:
         model: from `convert`.
         path: the final name; no file exists there unless the check passed.
-        expected: the probes and the logits of the network.
+        expected: the probes and the output of the network.
         properties: the metadata of the file.
 
     Raises:
@@ -83,14 +84,15 @@ def write_onnx(
 
 
 def load(path: Path) -> Forward:
-    """Return a function from images to logits that runs a file in onnxruntime, on the CPU."""
+    """Return a function from images to outputs that runs a file in onnxruntime, on the CPU."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     options.log_severity_level = 3  # errors only
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
-    def forward(images: Tensor) -> Tensor:
-        return torch.from_numpy(session.run([OUTPUT], {INPUT: images.numpy()})[0])
+    def forward(images: Tensor) -> Outputs:
+        found = [torch.from_numpy(each) for each in session.run(None, {INPUT: images.numpy()})]
+        return found if len(found) > 1 else found[0]
 
     return forward
 

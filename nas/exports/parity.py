@@ -3,10 +3,12 @@
 The probes are zeros, 64 images of N(0, 1) noise from a fixed seed (4 singly, 60 in batches of four)
 and four images a hundred times as large. Errors are relative to the largest absolute logit over the
 zeros and the noise, or over the large images; the tolerance is 1e-4, for float32. The highest logit
-must have the same index, unless the two highest differ by less than the tolerance.
+must have the same index, unless the two highest differ by less than the tolerance. Several outputs
+are compared by the largest number of all; in a map, the highest channel of every pixel must be the
+same.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TypeAlias
 
@@ -22,7 +24,8 @@ _SINGLES = 4
 _FOURS = 15
 _LARGE = 100.0
 
-Forward: TypeAlias = Callable[[Tensor], Tensor]
+Outputs: TypeAlias = Tensor | Sequence[Tensor]
+Forward: TypeAlias = Callable[[Tensor], Outputs]
 
 
 @dataclass(frozen=True)
@@ -42,17 +45,17 @@ class Parity:
 
 @dataclass(frozen=True)
 class Reference:
-    """Probes, each (N, C, H, W), and the logits of the network, each (N, classes)."""
+    """Probes, each (N, C, H, W), and the output of the network: logits (N, classes), or maps."""
 
-    ordinary: tuple[tuple[Tensor, Tensor], ...]
-    large: tuple[tuple[Tensor, Tensor], ...]
+    ordinary: tuple[tuple[Tensor, Outputs], ...]
+    large: tuple[tuple[Tensor, Outputs], ...]
 
 
 def reference(network: nn.Module, shape: Shape) -> Reference:
-    """Put `network` into eval mode and return its logits on every probe.
+    """Put `network` into eval mode and return its output on every probe.
 
     Raises:
-        ExportError: a logit is not finite.
+        ExportError: a number in it is not finite.
     """
     network.eval()
     generator = torch.Generator().manual_seed(_SEED)
@@ -60,7 +63,7 @@ def reference(network: nn.Module, shape: Shape) -> Reference:
     large = [_LARGE * torch.randn(4, *shape, generator=generator)]
     with torch.inference_mode():
         pairs = [(x, network(x)) for x in ordinary + large]
-    if not all(y.isfinite().all() for _, y in pairs):
+    if not all(y.isfinite().all() for _, outputs in pairs for y in _each(outputs)):
         raise ExportError(
             "the network outputs infinity or NaN for ordinary images.",
             "Export another trial, or train this one again with a lower learning rate.",
@@ -76,15 +79,18 @@ def compare(expected: Reference, forward: Forward, what: str) -> Parity:
     """
     errors, relatives, agreeing, inputs = [0.0], [0.0], 0, 0
     for pairs in (expected.ordinary, expected.large):
-        scale = max(float(y.abs().max()) for _, y in pairs) or 1.0
-        for x, y in pairs:
-            found = forward(x)
-            if found.shape != y.shape:
-                raise _mismatch(what, f"its output is {list(found.shape)}, not {list(y.shape)}")
-            error = float((found - y).abs().max())
-            errors.append(error)
-            relatives.append(error / scale)
-            agreeing += _agreeing(y, found, TOLERANCE * scale)
+        scale = max(float(y.abs().max()) for _, ys in pairs for y in _each(ys)) or 1.0
+        for x, outputs in pairs:
+            wanted, found = _each(outputs), _each(forward(x))
+            if (shapes := _shapes(found)) != (right := _shapes(wanted)):
+                raise _mismatch(what, f"its output is {shapes}, not {right}")
+            same = torch.ones(len(x), dtype=torch.bool)
+            for y, other in zip(wanted, found, strict=True):
+                error = float((other - y).abs().max())
+                errors.append(error)
+                relatives.append(error / scale)
+                same &= _agreeing(y, other, TOLERANCE * scale)
+            agreeing += int(same.sum())
             inputs += len(x)
     parity = Parity(inputs, max(errors), max(relatives), agreeing / inputs)
     if not parity.max_relative_error <= TOLERANCE or agreeing < inputs:  # `not <=` also for NaN
@@ -101,10 +107,21 @@ def _noise(shape: Shape, generator: torch.Generator) -> Iterator[Tensor]:
         yield torch.randn(size, *shape, generator=generator)
 
 
-def _agreeing(expected: Tensor, found: Tensor, allowed: float) -> int:
-    """Return the number of rows with an equal class, up to ties within the tolerance."""
-    chosen = expected.gather(1, found.argmax(1, keepdim=True)).squeeze(1)
-    return int((chosen >= expected.amax(1) - 2 * allowed).sum())
+def _each(outputs: Outputs) -> Sequence[Tensor]:
+    return [outputs] if isinstance(outputs, Tensor) else outputs
+
+
+def _shapes(outputs: Sequence[Tensor]) -> str:
+    return ", ".join(str(list(each.shape)) for each in outputs)
+
+
+def _agreeing(expected: Tensor, found: Tensor, allowed: float) -> Tensor:
+    """Tell for each row whether the highest is the same, up to ties; bool, shape (N,).
+
+    `expected` and `found` are (N, classes), or maps (N, C, H, W).
+    """
+    chosen = expected.gather(1, found.argmax(1, keepdim=True))
+    return (chosen >= expected.amax(1, keepdim=True) - 2 * allowed).flatten(1).all(1)
 
 
 def _mismatch(what: str, detail: str) -> ExportError:

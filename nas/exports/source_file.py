@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from nas.exports.format import ExportJob, Written
-from nas.exports.parity import Forward
+from nas.exports.parity import Forward, Outputs
 from nas.exports.source.writer import write_source
 from nas.files import write_bytes
 
@@ -37,7 +37,7 @@ FORMAT = SourceFormat()
 
 
 def run_source(text: str, weights: Mapping[str, Tensor]) -> Forward:
-    """Return a function from images to logits that runs a source file with `weights`.
+    """Return a function from images to outputs that runs a source file with `weights`.
 
     Raises:
         RuntimeError: the weights do not fit.
@@ -49,9 +49,9 @@ def run_source(text: str, weights: Mapping[str, Tensor]) -> Forward:
     network.load_state_dict(weights)
     network.eval()
 
-    def forward(images: Tensor) -> Tensor:
+    def forward(images: Tensor) -> Outputs:
         with torch.inference_mode():
-            logits: Tensor = network(images)
-        return logits
+            outputs: Outputs = network(images)
+        return outputs
 
     return forward

@@ -12,8 +12,9 @@ from nas.space.blocks.kind import (
     Skeleton,
     StageKind,
 )
+from nas.space.detectors import Detector, head_of, known_detectors
 from nas.space.file import builtin_names, load_space, parse_input, read_space
-from nas.space.head import Head, TappingHead, tap_of, tapped_stage
+from nas.space.head import Head, TappingHead, tap_of, tapped_stage, usual_input
 from nas.space.layers import (
     Activation,
     ActivationName,
@@ -36,6 +37,7 @@ from nas.space.layers import (
 )
 from nas.space.lowering import lower, lower_block, lower_head, lower_stem, lower_tap, plan_network
 from nas.space.search_space import Published, SearchSpace
+from nas.space.ssdlite import SSDLite
 from nas.space.strides import (
     STRIDE_RULE,
     Adaptation,
@@ -63,6 +65,7 @@ __all__ = [
     "ChoiceRule",
     "Concat",
     "Conv",
+    "Detector",
     "GlobalPool",
     "Head",
     "Input",
@@ -75,6 +78,7 @@ __all__ = [
     "PlannedStage",
     "Pool",
     "Published",
+    "SSDLite",
     "SearchSpace",
     "Shape",
     "Shuffle",
@@ -91,7 +95,9 @@ __all__ = [
     "check_strides",
     "format_value",
     "given_strides",
+    "head_of",
     "is_arch_id",
+    "known_detectors",
     "load_space",
     "lower",
     "lower_block",
@@ -108,4 +114,5 @@ __all__ = [
     "readers_of",
     "tap_of",
     "tapped_stage",
+    "usual_input",
 ]

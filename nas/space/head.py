@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from nas.errors import ArchitectureError
-from nas.space.layers import Builder, Conv, Layer, Pool
+from nas.space.layers import Builder, Conv, Layer, Pool, Shape
 
 if TYPE_CHECKING:  # a space contains networks with heads
     from nas.space.search_space import SearchSpace
@@ -20,7 +20,12 @@ class Head(Protocol):
 
     @property
     def outputs(self) -> int:
-        """The number of outputs where neither the user nor the data of a task states one."""
+        """The number of outputs at the deployment, unless the user states one."""
+        ...
+
+    @property
+    def side(self) -> int | None:
+        """Height and width of the input at the deployment in pixels; None: those of the space."""
         ...
 
     def lower(self, space: "SearchSpace", net: Builder, outputs: int) -> None:
@@ -41,6 +46,12 @@ class TappingHead(Head, Protocol):
     def lower_tap(self, net: Builder, outputs: int) -> None:
         """Append the layers that read the tapped map, the last layer of `net`."""
         ...
+
+
+def usual_input(space: "SearchSpace", head: Head | None) -> Shape:
+    """Return the input at the deployment, unless the user states one."""
+    side = head.side if head else None
+    return space.deployment._replace(height=side, width=side) if side else space.deployment
 
 
 def tapped_stage(adaptation: "Adaptation", head: Head | None) -> int | None:

@@ -38,7 +38,7 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Conv:
-    """2-D convolution with a square kernel, zero-padded on all sides, without bias."""
+    """2-D convolution with a square kernel, zero-padded on all sides; usually without bias."""
 
     name: str
     inputs: tuple[str]
@@ -48,6 +48,7 @@ class Conv:
     stride: int
     groups: int
     padding: int
+    bias: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +230,11 @@ class Builder:
         pad = kernel // 2 if padding is None else padding
         out = Shape(width, *((side + 2 * pad - kernel) // stride + 1 for side in (h, w)))
         self._append(Conv(self._name(name), (self.last,), out, c, kernel, stride, groups, pad))
+
+    def predictor(self, name: str, width: int) -> None:
+        """Append a 1x1 convolution to `width` channels with bias, whose result is an output."""
+        c, shape = self.shape.channels, self.shape._replace(channels=width)
+        self._append(Conv(self._name(name), (self.last,), shape, c, 1, 1, 1, 0, bias=True))
 
     def batch_norm(self, name: str) -> None:
         """Append a batch normalisation."""

@@ -274,12 +274,14 @@ def count(
     input: str | None = None,
     classes: int | None = None,
     strides: str | None = None,
+    task: str | None = None,
     db: str | None = None,
 ) -> NetworkCount:
     """Count a network: `.madds`, `.params`, `.acts`, and `.layers` with one record per layer.
 
     `arch` is an architecture, the name of a known network, its full list of choices, or an
-    `arch_id`. `input` (such as 3x32x32), `classes` and `strides` replace those of the network.
+    `arch_id`. `input` (such as 3x32x32), `classes` and `strides` replace those of the network; with
+    a `task` it has the head of that task.
 
     Raises:
         NasError: there is no such space or network.
@@ -291,6 +293,7 @@ def count(
         input=input,
         classes=classes,
         strides=strides,
+        task=task,
         db=db,
     )
     return NetworkCount(network_in(loaded, request))
@@ -304,6 +307,7 @@ def export(
     input: str | None = None,
     classes: int | None = None,
     strides: str | None = None,
+    task: str | None = None,
     opset: int | None = NetworkExportRequest.opset,
     force: bool = NetworkExportRequest.force,
     formats: Sequence[str] = NetworkExportRequest.formats,
@@ -311,15 +315,21 @@ def export(
 ) -> list[Path]:
     """Export an untrained network: source, weights, ONNX and a card; return the files.
 
-    `formats` are those to write, such as ["onnx"], with the card. A trained network is exported by
-    `StoredStudy.export`.
+    `formats` are those to write, such as ["onnx"], with the card; with a `task` the network has the
+    head of that task. A trained network is exported by `StoredStudy.export`.
 
     Raises:
         NasError: there is no such space or network.
         ExportError: the directory may not be written, or a file failed its check.
     """
     network = NetworkRequest(
-        arch=_text_of(arch), space=space, input=input, classes=classes, strides=strides, db=db
+        arch=_text_of(arch),
+        space=space,
+        input=input,
+        classes=classes,
+        strides=strides,
+        task=task,
+        db=db,
     )
     request = NetworkExportRequest(
         network=network, directory=Path(directory), opset=opset, force=force, formats=formats

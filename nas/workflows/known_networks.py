@@ -6,7 +6,7 @@ from typing import Any
 
 from nas.cost import CostModel
 from nas.errors import SpaceError
-from nas.space import Published, SearchSpace, builtin_names, load_space
+from nas.space import Published, SearchSpace, builtin_names, head_of, known_detectors, load_space
 
 _COUNTS = ("params", "madds")
 _SCALES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
@@ -22,7 +22,7 @@ def published_counts(names: Sequence[str] = ()) -> list[dict[str, Any]]:
     """
     rows = []
     for space in map(load_space, dict.fromkeys(names or builtin_names())):
-        entries = (*space.published, *space.variants)
+        entries = (*space.published, *space.variants, *known_detectors(space))
         rows += [compared(space, entry) for entry in entries]
     if not rows:
         raise SpaceError(
@@ -38,7 +38,7 @@ def compared(space: SearchSpace, entry: Published) -> dict[str, Any]:
     Differences from exact counts are in units, differences from printed ones are relative; None
     without a printed or exact number.
     """
-    costs = CostModel(entry.space, entry.input, entry.classes)
+    costs = CostModel(entry.space, entry.input, entry.classes, own_head=head_of(entry))
     cost = costs.cost(entry.architecture)
     ours = {key: int(getattr(cost, key)) for key in _COUNTS}
     exact = {key: entry.counted.get(key) for key in _COUNTS}

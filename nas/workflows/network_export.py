@@ -92,4 +92,5 @@ def _untrained(request: NetworkRequest) -> ExportRequest:
         deployment_classes=network.classes,
         strides=network.strides,
         deployment_strides=network.strides,
+        head=network.head,
     )

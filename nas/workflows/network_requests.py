@@ -14,8 +14,9 @@ class NetworkRequest(Request, least={"trial": 0, "classes": 2}):
     """One network: a trial of `study` (`trial` None: the best one), or `arch` of `space`.
 
     `arch` is the name of a known network, its full list of choices, or an `arch_id`. `space` None
-    is igcv3; an id may then be of any space. `input`, `classes` and `strides` replace those at
-    which the network is counted. `db` is the database of studies and ids.
+    is igcv3; an id may then be of any space. With a `task` the network has the head of that task.
+    `input`, `classes` and `strides` replace those at which the network is counted. `db` is the
+    database of studies and ids.
     """
 
     arch: str | None = None
@@ -26,6 +27,7 @@ class NetworkRequest(Request, least={"trial": 0, "classes": 2}):
     classes: int | None = None
     strides: str | None = None
     db: str | None = None
+    task: str | None = None
 
     def no_effects(self) -> Iterator[NoEffectError]:
         """Yield each setting that has no effect."""
@@ -33,6 +35,7 @@ class NetworkRequest(Request, least={"trial": 0, "classes": 2}):
 
         if self.study is not None:
             yield NoEffectError("space", "the network is one of the study")
+            yield NoEffectError("task", "the network has the head of its study")
         if self.arch is not None and not is_arch_id(self.arch):
             yield NoEffectError("db", f"{self.arch} is not looked up in a database")
 

@@ -17,13 +17,16 @@ from nas.space import (
     adapt,
     builtin_names,
     given_strides,
+    head_of,
     is_arch_id,
+    known_detectors,
     load_space,
     lower,
     parse_input,
+    usual_input,
 )
 from nas.store import Store, open_store, read_address
-from nas.study import StudySpec, Trial
+from nas.study import TASKS, StudySpec, Trial
 from nas.suggestion import nearest
 from nas.workflows.network_requests import NetworkRequest
 from nas.workflows.requests import SPACE
@@ -129,14 +132,33 @@ def network_in(space: SearchSpace, request: NetworkRequest) -> NamedNetwork:
     """Return the architecture of `request` in `space`: a known one, full choices, or an id.
 
     An `arch_id`, or at least six of its digits, is searched among the trials of the database and
-    the known networks.
+    the known networks. With a `task` it has the head of that task.
 
     Raises:
-        NasError: there is no such network, several have this id, or the input size or the strides
-            are invalid.
+        NasError: there is no such network, several have this id, the input size or the strides
+            are invalid, or the task has no head of its own.
     """
+    found = _network_in(space, request)
+    if request.task is None:
+        return found
+    head = TASKS.load(request.task).head
+    if head is None:
+        raise NasError(
+            f"the networks of the task {request.task} end in a classifier, as without a task.",
+            "Leave --task out, or name a task with another head, such as coco.",
+        )
+    return replace(
+        found,
+        input=found.input if request.input else usual_input(found.space, head),
+        classes=request.classes or head.outputs,
+        strides=found.strides if request.input or request.strides else (),
+        head=head,
+    )
+
+
+def _network_in(space: SearchSpace, request: NetworkRequest) -> NamedNetwork:
     arch = request.arch or ""
-    known = space.known(arch)
+    known = _known(space, arch)
     if known is None and is_arch_id(arch):
         return _by_id(arch.lower(), space, request)
     if known is None and "=" not in arch:
@@ -150,7 +172,14 @@ def network_in(space: SearchSpace, request: NetworkRequest) -> NamedNetwork:
         input=parse_input(request.input) if request.input else shape,
         classes=request.classes or (known.classes if known else space.classes),
         strides=given_strides([space], request.strides),
+        head=head_of(known),
     )
+
+
+def _known(space: SearchSpace, name: str) -> Published | None:
+    """Return the known network of `space` called `name`, which may be a detector, or None."""
+    detectors = (entry for entry in known_detectors(space) if entry.name == name)
+    return space.known(name) or next(detectors, None)
 
 
 def _check_space(name: str, space: SearchSpace) -> None:
@@ -162,7 +191,7 @@ def _check_space(name: str, space: SearchSpace) -> None:
     # names of `space` take precedence
     entries = {entry.name: entry for _, entry in reversed([*_entries(space)])}
     near = nearest(name, entries, most=1)
-    if not near or space.known(near[0]) is not None:
+    if not near or _known(space, near[0]) is not None:
         return
     other = entries[near[0]].space.name
     if near[0] == name:
@@ -200,7 +229,7 @@ def _entries(space: SearchSpace) -> Iterator[tuple[SearchSpace, Published]]:
     """Yield the known networks of `space` and of the built-in spaces, each with its space."""
     others = (load_space(name) for name in builtin_names() if name != space.name)
     for each in (space, *others):
-        for entry in (*each.published, *each.variants):
+        for entry in (*each.published, *each.variants, *known_detectors(each)):
             yield each, entry
 
 

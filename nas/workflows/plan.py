@@ -6,7 +6,7 @@ from nas.cost import Constraint, CostModel
 from nas.errors import NasError, NoEffectError
 from nas.metrics import CLASSIFICATION, Metric
 from nas.samplers import learns_from_others
-from nas.space import SearchSpace, parse_input
+from nas.space import SearchSpace, parse_input, usual_input
 from nas.study import (
     BY_ERROR,
     JUDGES,
@@ -76,8 +76,8 @@ def plan_study(
     _check_words(request)
     spaces, budget, objectives = request.spaces, request.constraints, request.usual_objectives
     space = spaces[0]
-    deployment = parse_input(request.input) if request.input else space.deployment
     task, kind = _task(request, run or RunRequest())
+    deployment = parse_input(request.input) if request.input else usual_input(space, kind.head)
     classes = request.classes or (kind.head.outputs if kind.head else space.classes)
     strides, task_strides = request.stated_strides
     _check_objectives(task, kind, objectives)

@@ -58,7 +58,7 @@ class StoredTrial:
         """Return the network with its trained weights, in eval mode, on the CPU.
 
         Its input are images of the task (N, C, H, W), normalised as in training; its output are
-        logits (N, classes).
+        logits (N, classes), or a tuple of maps if its head has several outputs.
 
         Raises:
             NasError: the trial has no weights, or they are missing or changed.

@@ -49,7 +49,8 @@ def test_every_known_network_is_listed_and_every_exact_count_is_equal(nas: Shell
     assert all(row["agrees"] for row in rows)
     for name in spaces.builtin_names():
         space = spaces.load_space(name)
-        known = [entry.name for entry in (*space.published, *space.variants)]
+        entries = (*space.published, *space.variants, *spaces.known_detectors(space))
+        known = [entry.name for entry in entries]
         assert [row["name"] for row in rows if row["space"] == name] == known
     deployed = {row["name"]: row for row in rows if row["input"] == "3x224x224"}
     for name, counts in GOLDEN.items():
@@ -113,10 +114,11 @@ def test_a_file_without_known_networks_says_what_to_add(nas: Shell, tmp_path: Pa
 
 def test_every_number_that_is_printed_is_shown() -> None:
     numbers = {"madds": "1G", "cifar10_error": 0.0522, "cifar100_top1_error": "about 23 %",
-               "imagenet_top5_accuracy": 0.9, "source": "a paper", "year": 2018}  # fmt: skip
+               "imagenet_top5_accuracy": 0.9, "coco_map": 0.222,
+               "source": "a paper", "year": 2018}  # fmt: skip
     assert verb.printed_besides(numbers) == [
         "5.22 % cifar10 error", "about 23 % cifar100 top-1 error",
-        "90.00 % ImageNet top-5 accuracy", "2018 year",
+        "90.00 % ImageNet top-5 accuracy", "22.20 % COCO mAP", "2018 year",
     ]  # fmt: skip
 
 
@@ -139,3 +141,23 @@ def test_count_takes_a_variant_at_its_own_input_and_classes(nas: Shell) -> None:
     wider = json.loads(nas(*words, "--classes", "100").out)
     assert wider["params"] - document["params"] == 90 * 769
     assert nas.refused("count", "--space", "nasnet-a", "--arch", "nasnet-b").startswith("nas: ")
+
+
+def test_count_takes_a_detector_by_its_name(nas: Shell) -> None:
+    document = json.loads(nas("count", "--arch", "ssdlite-igcv3-d", "--json").out)
+    assert (document["params"], document["madds"]) == (4_000_245, 794_480_832)
+    assert (document["input"], document["classes"]) == ("3x320x320", 80)
+    assert "Add --space mobilenetv2." in nas.refused("count", "--arch", "ssdlite-mobilenetv2")
+
+
+def test_a_detector_is_printed_with_its_map(nas: Shell) -> None:
+    called = nas("published", "mobilenetv2")
+    line = next(line for line in called.out.splitlines() if "ssdlite-mobilenetv2" in line)
+    for words in ("4,337,013", "788,830,144", "equal (params, madds)", "0.8G", "22.10 % COCO mAP"):
+        assert words in line
+
+
+def test_a_task_without_a_head_of_its_own_changes_nothing(nas: Shell) -> None:
+    words = ("count", "--arch", "igcv3-d-1.0", "--task", "digits")
+    assert "Leave --task out" in nas.refused(*words)
+    assert "--task" in nas.refused("count", "some-study", "--best", "--task", "digits")

@@ -39,7 +39,8 @@ def facts(layer: Layer) -> tuple[tuple[object, ...], Numbers]:
                 "stride": ("stride", layer.stride),
                 **({} if depthwise else {"groups": ("groups", layer.groups)}),
             }
-            return (Conv, depthwise, None if _is_centred(layer) else layer.padding), numbers
+            padding = None if _is_centred(layer) else layer.padding
+            return (Conv, depthwise, padding, layer.bias), numbers
         case Linear():
             return (Linear,), {"in_channels": ("channels", layer.in_features), **channels}
         case BatchNorm():
@@ -115,7 +116,9 @@ def _convolution(layer: Conv, term: Term) -> list[str]:
     groups = term("in_channels" if _is_depthwise(layer) else "groups")
     options = (("stride", term("stride"), "1"), ("padding", padding, "0"), ("groups", groups, "1"))
     named = [f"{name}={text}" for name, text, default in options if text != default]
-    return [term("in_channels"), term("channels"), kernel, *named, "bias=False"]
+    if not layer.bias:
+        named.append("bias=False")
+    return [term("in_channels"), term("channels"), kernel, *named]
 
 
 def _resized(layer: Pool | Pad | GlobalPool, x: str) -> Expression:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TypeAlias, Union
 
 from nas.exports.source.layer_text import facts, module
-from nas.space import Layer, readers_of
+from nas.space import Layer, outputs_of, readers_of
 
 Item: TypeAlias = Union[Layer, "SourceModule"]
 Readers: TypeAlias = Mapping[str, Sequence[Layer]]
@@ -20,17 +20,17 @@ Readers: TypeAlias = Mapping[str, Sequence[Layer]]
 
 @dataclass(frozen=True)
 class SourceModule:
-    """A module that reads the layers `inputs` of other parts, and whose result is `output`.
+    """A module that reads the layers `inputs` of other parts, and whose results are `outputs`.
 
     `items` are the layers and smaller parts in the order of execution; each name begins with `name`
     and a dot. A `sequence` has only parts, numbered from 0, each of which reads the one before it.
-    The name of the network itself is "".
+    The name of the network itself is ""; only it may have several outputs.
     """
 
     name: str
     items: tuple[Item, ...]
     inputs: tuple[str, ...]
-    output: str
+    outputs: tuple[str, ...]
     sequence: bool = False
 
     def leaf(self, name: str) -> str:
@@ -49,18 +49,19 @@ class SourceModule:
             )
             for item in self.items
         ]
-        return (self.leaf(self.output), self.sequence, *items)
+        return (*map(self.leaf, self.outputs), self.sequence, *items)
 
 
 def output(item: Item) -> str:
-    """Return the name of the layer whose result an item returns."""
-    return item.output if isinstance(item, SourceModule) else item.name
+    """Return the name of the layer whose result an item of a part returns."""
+    return item.outputs[0] if isinstance(item, SourceModule) else item.name
 
 
 def split(layers: Sequence[Layer]) -> SourceModule:
-    """Return a network as a part; the first layer is its input, the last its output."""
+    """Return a network as a part; the first layer is its input."""
     items = _items(layers[1:], "", readers_of(layers))
-    return SourceModule("", items, (layers[0].name,), layers[-1].name)
+    outputs = tuple(layer.name for layer in outputs_of(layers))
+    return SourceModule("", items, (layers[0].name,), outputs)
 
 
 def _items(layers: Sequence[Layer], prefix: str, readers: Readers) -> tuple[Item, ...]:
@@ -98,7 +99,7 @@ def _part(name: str, layers: tuple[Layer, ...], readers: Readers) -> SourceModul
         return None
     reads = dict.fromkeys(each for layer in layers for each in layer.inputs)
     inputs = tuple(each for each in reads if each not in inside)
-    return SourceModule(name, _items(layers, f"{name}.", readers), inputs, outputs[0])
+    return SourceModule(name, _items(layers, f"{name}.", readers), inputs, tuple(outputs))
 
 
 def has_module(layer: Layer) -> bool:
@@ -117,7 +118,7 @@ def _with_sequences(items: Sequence[Item], readers: Readers) -> Iterator[Item]:
         run = tuple(group)
         siblings = sum(item.name.startswith(f"{name}.") for item in items)
         if name and siblings == len(run) and _is_sequence(name, run, readers):
-            yield SourceModule(name, run, run[0].inputs, output(run[-1]), sequence=True)
+            yield SourceModule(name, run, run[0].inputs, (output(run[-1]),), sequence=True)
         else:
             yield from run
 

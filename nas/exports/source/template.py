@@ -48,7 +48,7 @@ class Template:
             f"{_BODY}super().__init__()",
             *self._modules(),
             "",
-            *bracketed("    def forward(", inputs, ") -> Tensor:"),
+            *bracketed("    def forward(", inputs, f") -> {self._result}:"),
             *self._forward(),
         ]
         return "\n".join(lines) + "\n"
@@ -64,6 +64,10 @@ class Template:
             term(name) if kind == "channels" else f"{name}={term(name)}"
             for (kind, _), name in self._parameters.items()
         ]
+
+    @property
+    def _result(self) -> str:
+        return "Tensor" if len(self._first.outputs) == 1 else "tuple[Tensor, ...]"
 
     @cached_property
     def _index(self) -> dict[str, int]:
@@ -181,14 +185,14 @@ class Template:
             if (
                 _takes_in(following, written)
                 and reads.count(written) == 1
-                and part.output != written
+                and written not in part.outputs
             ):
                 nested[written] = flat(head, arguments, end)
                 continue
-            last = following is None and written == part.output
+            last = following is None and part.outputs == (written,)
             yield from bracketed(f"{_BODY}return {head}" if last else start + head, arguments, end)
-        if output(part.items[-1]) != part.output:
-            yield f"{_BODY}return {names[part.output]}"
+        if part.outputs != (output(part.items[-1]),):
+            yield from _returned([names[name] for name in part.outputs])
 
     def _expression(self, item: Item, values: Sequence[str]) -> Expression:
         target = _attribute(self._first.leaf(item.name))
@@ -215,8 +219,15 @@ def variables(part: SourceModule, inputs: Sequence[str]) -> dict[str, str]:
         else:
             names[result] = "y"
             new += 1
-    last_is_output = output(part.items[-1]) == part.output
+    last_is_output = part.outputs == (output(part.items[-1]),)
     return names if new <= 1 and last_is_output else own
+
+
+def _returned(results: Sequence[str]) -> list[str]:
+    """Return the statement that returns one result, or a tuple of several."""
+    start, end = ("(", ")") if len(results) > 1 else ("", "")
+    line = f"{_BODY}return {', '.join(results)}"
+    return [line] if len(line) <= _LIMIT else bracketed(f"{_BODY}return {start}", results, end)
 
 
 def flat(start: str, items: Sequence[str | list[str]], end: str) -> str:

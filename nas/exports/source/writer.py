@@ -15,7 +15,7 @@ from nas.cost import total_cost
 from nas.exports.request import ExportRequest
 from nas.exports.source.module_tree import SourceModule, split
 from nas.exports.source.template import Template, bracketed
-from nas.space import Add, Layer
+from nas.space import Add, Layer, outputs_of
 
 _WIDTH = 96
 
@@ -63,7 +63,11 @@ def write_classes(layers: Sequence[Layer], kind: str) -> list[str]:
         taken.add(name)
         found.append(Template(name, about, tuple(parts), templates))
         templates.update({part.name: found[-1] for part in parts})
-    about = f"Maps images (N, C, H, W) to logits (N, {layers[-1].shape.channels})."
+    ends = outputs_of(layers)
+    results = f"logits (N, {ends[0].shape.channels})"
+    if len(ends) > 1:
+        results = f"{len(ends)} maps, each (N, C, H, W)"
+    about = f"Maps images (N, C, H, W) to {results}."
     found.append(Template("Network", about, (network,), templates))
     return [template.text() for template in found]
 
@@ -80,6 +84,9 @@ def _smaller_parts(part: SourceModule) -> Iterator[SourceModule]:
 def _names(part: SourceModule, kind: str) -> tuple[str, str]:
     """Return the name of the class of a part, and its docstring."""
     words = re.fullmatch(r"(\w+?)(\.\d+)?", part.name)
+    if words and words[2] and not words[1][-1].isdigit():  # the names of stages end in a number
+        title = words[1].removesuffix("s")
+        return _title(title), f"One of the {words[1].replace('_', ' ')}."
     if words and words[2]:
         residual = any(isinstance(i, Add) and set(i.inputs) & set(part.inputs) for i in part.items)
         title = f"{_title(kind)}{'Residual' * residual}Block"
@@ -122,7 +129,7 @@ Cost for one image, in multiply-adds of convolution and linear layers, and train
 
 Use, with PyTorch and safetensors installed and the weights in the same directory:
 
-{textwrap.indent(_example(request), "    ")}
+{textwrap.indent(_example(request, layers), "    ")}
 """
 
 
@@ -150,13 +157,15 @@ def _costs(request: ExportRequest, layers: Sequence[Layer]) -> str:
     return "\n".join(dict.fromkeys(lines))
 
 
-def _example(request: ExportRequest) -> str:
+def _example(request: ExportRequest, layers: Sequence[Layer]) -> str:
     shape = ", ".join(map(str, request.input))
     imports, images, call = "build", f"images = torch.rand(1, {shape})", "images"
     if request.training:
         names = "CLASS_NAMES, " if request.training.class_names else ""
         imports, call = f"{names}build, prepare", "prepare(images)"
         images = f"images = torch.randint(0, 256, (1, {shape}), dtype=torch.uint8)"
+    several = len(outputs_of(layers)) > 1
+    results = "maps" if several else "logits"
     lines = [
         "import torch",
         "from safetensors.torch import load_file",
@@ -168,9 +177,9 @@ def _example(request: ExportRequest) -> str:
         "network.eval()",
         images,
         "with torch.inference_mode():",
-        f"    logits = network({call})",
+        f"    {results} = network({call})",
     ]
-    if request.training and request.training.class_names:
+    if request.training and request.training.class_names and not several:
         lines.append("print([CLASS_NAMES[k] for k in logits.argmax(1)])")
     return "\n".join(lines)
 

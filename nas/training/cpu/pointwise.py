@@ -62,8 +62,8 @@ def folds(layers: Sequence[Layer]) -> list[Fold]:
 
 
 def is_pointwise(conv: Conv) -> bool:
-    """Tell whether `conv` is a 1x1 convolution of every pixel."""
-    return (conv.kernel, conv.stride, conv.padding) == (1, 1, 0)
+    """Tell whether `conv` is a 1x1 convolution of every pixel, without bias."""
+    return (conv.kernel, conv.stride, conv.padding, conv.bias) == (1, 1, 0, False)
 
 
 def _is_quicker(conv: Conv, shuffled: bool) -> bool:

@@ -62,22 +62,21 @@ def fold(network: Network, layers: Sequence[Layer]) -> None:
 def folded_weights(network: Network, layers: Sequence[Layer]) -> dict[str, Arrays]:
     """Return the arrays of a network on the CPU, folded, float32, by the name of the layer.
 
-    Convolutions: weight, shape (out, in / groups, kernel, kernel), and bias, shape (out,), if a
-        batch normalisation is folded in. Linear layers: weight, shape (out, in), and bias. Other
-        batch normalisations: scale, shift, mean and variance, each of shape (channels,). The
-        arithmetic is in float64; the network is not changed.
+    Convolutions: weight, shape (out, in / groups, kernel, kernel), and bias, shape (out,), if it
+        has one or a batch normalisation is folded in. Linear layers: weight, shape (out, in), and
+        bias. Other batch normalisations: scale, shift, mean and variance, each of shape
+        (channels,). The arithmetic is in float64; the network is not changed.
     """
     pairs = dict(folded(layers))
     arrays: dict[str, Arrays] = {}
     for layer in layers:
         match layer:
             case Conv():
-                weight = network.get_parameter(f"{layer.name}.weight")
+                own = _own(network, layer.name, layer.bias)
                 norm = pairs.get(layer.name)
-                arrays[layer.name] = _arrays(_fused(weight, network, norm) if norm else [weight])
+                arrays[layer.name] = _arrays(_fused(own, network, norm) if norm else own)
             case Linear():
-                names = (f"{layer.name}.weight", f"{layer.name}.bias")
-                arrays[layer.name] = _arrays([network.get_parameter(name) for name in names])
+                arrays[layer.name] = _arrays(_own(network, layer.name, bias=True))
             case BatchNorm():
                 if layer.name not in pairs.values():
                     arrays[layer.name] = _arrays(_statistics(network, layer.name))
@@ -90,14 +89,18 @@ def folded_weights(network: Network, layers: Sequence[Layer]) -> dict[str, Array
     return arrays
 
 
-def _fused(weight: Tensor, network: Network, norm: str) -> list[Tensor]:
+def _own(network: Network, name: str, bias: bool) -> list[Tensor]:
+    """Return the weight of a layer, and its bias if it has one."""
+    return [network.get_parameter(f"{name}.{part}") for part in ("weight", "bias")[: 1 + bias]]
+
+
+def _fused(own: Sequence[Tensor], network: Network, norm: str) -> list[Tensor]:
     """Return weight and bias of a convolution with the batch normalisation called `norm`."""
+    weight, bias = own[0].double(), own[1].double() if len(own) > 1 else None
     scale, shift, mean, variance = (each.double() for each in _statistics(network, norm))
     module = network.get_submodule(norm)
     assert isinstance(module, nn.BatchNorm2d)
-    return list(
-        fuse_conv_bn_weights(weight.double(), None, mean, variance, module.eps, scale, shift)
-    )
+    return list(fuse_conv_bn_weights(weight, bias, mean, variance, module.eps, scale, shift))
 
 
 def _statistics(network: Network, norm: str) -> list[Tensor]:

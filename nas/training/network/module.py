@@ -263,13 +263,15 @@ def initialise(network: nn.Module, generator: torch.Generator | None = None) -> 
     """Draw new weights.
 
     Convolutions: normal with variance 2 / fan-out, where the fan is that of one group (He et al.
-    2015); batch norm: identity; classifier: normal with deviation 0.01, bias 0, as MobileNetV2.
+    2015); batch norm: identity; classifier: normal with deviation 0.01, as MobileNetV2; biases 0.
     """
     for module in network.modules():
         match module:
             case nn.Conv2d():
                 fan_out = module.out_channels // module.groups * math.prod(module.kernel_size)
                 module.weight.normal_(0.0, math.sqrt(2.0 / fan_out), generator=generator)
+                if module.bias is not None:
+                    module.bias.zero_()
             case nn.BatchNorm2d():
                 module.reset_parameters()
             case nn.Linear():
@@ -342,7 +344,7 @@ def _convolution(layer: Conv) -> nn.Module:
         stride=layer.stride,
         padding=layer.padding,
         groups=layer.groups,
-        bias=False,
+        bias=layer.bias,
         device="meta",
     )
     return _unset(convolution)

@@ -44,6 +44,7 @@ class BrightnessHead:
     """Global average pooling and one linear output, without the wide convolution."""
 
     outputs: int = 1
+    side: int | None = None
 
     def lower(self, space: SearchSpace, net: Builder, outputs: int) -> None:
         """Append the two layers."""
