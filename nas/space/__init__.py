@@ -49,6 +49,7 @@ from nas.space.strides import (
 )
 from nas.space.toml_reader import TomlReader, quote_value
 from nas.space.variation import PAIRED_PREFIX, read_variation
+from nas.space.yolov2 import yolov2_layers
 
 __all__ = [
     "BLOCK_KINDS",
@@ -115,4 +116,5 @@ __all__ = [
     "tap_of",
     "tapped_stage",
     "usual_input",
+    "yolov2_layers",
 ]

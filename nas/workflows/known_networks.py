@@ -1,21 +1,38 @@
 """The known networks of spaces: our counts, exact ones, and published ones."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nas.cost import CostModel
+from nas.cost import Cost, CostModel, total_cost
 from nas.errors import SpaceError
-from nas.space import Published, SearchSpace, builtin_names, head_of, known_detectors, load_space
+from nas.space import (
+    Published,
+    SearchSpace,
+    Shape,
+    builtin_names,
+    head_of,
+    known_detectors,
+    load_space,
+    yolov2_layers,
+)
 
 _COUNTS = ("params", "madds")
+_YOLO = {
+    "params": "50.7M",
+    "madds": "17.5G",
+    "coco_map": 0.216,
+    "source": "MobileNetV2 paper, Table 6 (COCO test-dev); its params are those of 20 classes, its "
+    "madds those of an earlier passthrough",
+}
+_YOLO_COUNTED = {"params": 50_962_889, "madds": 14_732_084_224}
 _SCALES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
 
 
 def published_counts(names: Sequence[str] = ()) -> list[dict[str, Any]]:
     """Count every known network of spaces, by name or file; by default of the built-in ones.
 
-    `compared` describes the records.
+    Those are followed by YOLOv2, which belongs to no space. `compared` describes the records.
 
     Raises:
         SpaceError: a space cannot be read, or none of them has a known network.
@@ -24,6 +41,8 @@ def published_counts(names: Sequence[str] = ()) -> list[dict[str, Any]]:
     for space in map(load_space, dict.fromkeys(names or builtin_names())):
         entries = (*space.published, *space.variants, *known_detectors(space))
         rows += [compared(space, entry) for entry in entries]
+    if not names:
+        rows.append(_yolov2())
     if not rows:
         raise SpaceError(
             f"{', '.join(names)}: no network is listed to compare.",
@@ -39,11 +58,6 @@ def compared(space: SearchSpace, entry: Published) -> dict[str, Any]:
     without a printed or exact number.
     """
     costs = CostModel(entry.space, entry.input, entry.classes, own_head=head_of(entry))
-    cost = costs.cost(entry.architecture)
-    ours = {key: int(getattr(cost, key)) for key in _COUNTS}
-    exact = {key: entry.counted.get(key) for key in _COUNTS}
-    printed = {key: _read(entry.numbers.get(key)) for key in _COUNTS}
-    off = {key: _minus(ours[key], exact[key]) for key in _COUNTS}
     return {
         "space": space.name,
         "name": entry.name,
@@ -52,11 +66,38 @@ def compared(space: SearchSpace, entry: Published) -> dict[str, Any]:
         "input": str(entry.input),
         "strides": costs.adaptation.text,
         "classes": entry.classes,
+        **_differences(costs.cost(entry.architecture), entry.counted, entry.numbers),
+    }
+
+
+def _yolov2() -> dict[str, Any]:
+    shape, classes = Shape(3, 416, 416), 80
+    return {
+        "space": "",
+        "name": "yolov2-coco",
+        "title": "YOLOv2, for comparison",
+        "arch_id": "",
+        "input": str(shape),
+        "strides": "",
+        "classes": classes,
+        **_differences(total_cost(yolov2_layers(shape, classes)), _YOLO_COUNTED, _YOLO),
+    }
+
+
+def _differences(
+    cost: Cost, counted: Mapping[str, object], numbers: Mapping[str, object]
+) -> dict[str, Any]:
+    """Return our counts, the exact and the printed ones, and the differences."""
+    ours = {key: int(getattr(cost, key)) for key in _COUNTS}
+    exact = {key: counted.get(key) for key in _COUNTS}
+    printed = {key: _read(numbers.get(key)) for key in _COUNTS}
+    off = {key: _minus(ours[key], exact[key]) for key in _COUNTS}
+    return {
         **ours,
         "exact": exact,
         "exact_difference": off,
         "agrees": not any(off.values()),
-        "published": dict(entry.numbers),
+        "published": dict(numbers),
         "published_difference": {
             key: None if (value := printed[key]) is None else ours[key] / value - 1
             for key in _COUNTS

@@ -52,6 +52,10 @@ def test_every_known_network_is_listed_and_every_exact_count_is_equal(nas: Shell
         entries = (*space.published, *space.variants, *spaces.known_detectors(space))
         known = [entry.name for entry in entries]
         assert [row["name"] for row in rows if row["space"] == name] == known
+    (other,) = [row for row in rows if not row["space"]]
+    assert (other["name"], other["params"], other["madds"]) == (
+        "yolov2-coco", 50_962_889, 14_732_084_224,
+    )  # fmt: skip
     deployed = {row["name"]: row for row in rows if row["input"] == "3x224x224"}
     for name, counts in GOLDEN.items():
         assert (deployed[name]["params"], deployed[name]["madds"]) == counts, name

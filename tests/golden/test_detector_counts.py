@@ -5,7 +5,16 @@ import itertools
 import pytest
 
 from nas.cost import CostModel, total_cost
-from nas.space import Detector, Shape, SSDLite, known_detectors, load_space, lower, outputs_of
+from nas.space import (
+    Detector,
+    Shape,
+    SSDLite,
+    known_detectors,
+    load_space,
+    lower,
+    outputs_of,
+    yolov2_layers,
+)
 from nas.training.network.fvcore_count import fvcore_cost
 
 GOLDEN = {  # 3x320x320, 80 classes and the background
@@ -90,3 +99,21 @@ def test_any_input_size(shape: Shape) -> None:
     sizes = [each.shape[1:] for each in outputs_of(layers)[0::2]]
     for (h, w), smaller in itertools.pairwise(sizes):
         assert smaller == (-(-h // 2), -(-w // 2))
+
+
+@pytest.mark.parametrize(
+    ("side", "classes", "params", "madds"),
+    [
+        (416, 80, 50_962_889, 14_732_084_224),
+        (608, 80, 50_962_889, 31_469_126_656),
+        (416, 20, 50_655_389, 14_680_167_424),
+    ],
+)
+def test_yolov2(side: int, classes: int, params: int, madds: int) -> None:
+    cost = total_cost(yolov2_layers(Shape(3, side, side), classes))
+    assert (cost.params, cost.madds) == (params, madds)
+
+
+def test_fvcore_counts_yolov2_alike() -> None:
+    layers = yolov2_layers(Shape(3, 64, 64), 80)
+    assert fvcore_cost(layers) == total_cost(layers)
