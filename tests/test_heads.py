@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from nas.cost import Constraint, CostModel, total_cost
+from nas.cost import Constraint, CostModel, latency_units, total_cost
 from nas.errors import ArchitectureError
 from nas.feasible import feasible_space
 from nas.space import (
@@ -18,9 +18,12 @@ from nas.space import (
     load_space,
     lower,
     outputs_of,
+    read_space,
 )
+from nas.training.latency.pieces import covering_pieces
 from nas.training.network.fvcore_count import fvcore_cost
 from nas.training.network.module import build
+from tests.exports.small_networks import SMALL
 
 SIDE = Shape(3, 96, 96)  # every stride of the spaces
 STAGED = ("igcv1", "igcv1-imagenet", "igcv2", "igcv3", "mobilenetv1", "mobilenetv2", "shufflenetv1")
@@ -82,6 +85,17 @@ def test_the_model_counts_a_head_with_a_tap_for_every_member(name: str) -> None:
         assert costs.cost(member) == total_cost(costs.layers(member))
 
 
+def test_a_head_replaces_the_classifier_of_a_kind_that_plans_whole_networks() -> None:
+    space = load_space("nasnet-a")
+    costs = CostModel(space, SIDE, 4, own_head=TwoMaps())
+    for entry in space.published[:2]:
+        layers = costs.layers(entry.architecture)
+        fine, coarse = outputs_of(layers)
+        assert (fine.name, coarse.name) == ("fine.conv", "head.coarse")
+        assert fine.shape[1:] == tuple(2 * side for side in coarse.shape[1:])
+        assert costs.cost(entry.architecture) == total_cost(layers)
+
+
 def test_fvcore_counts_both_outputs_and_the_network_returns_them() -> None:
     space = load_space("igcv3")
     layers = of(space, "igcv3-d-1.0")
@@ -95,3 +109,14 @@ def test_a_head_with_a_tap_needs_a_stage_with_a_stride() -> None:
     member: Architecture = space.published[0].architecture
     with pytest.raises(ArchitectureError, match="no stage has a stride"):
         lower(space, member, SIDE, 4, (2, *(1 for _ in space.stages)), TwoMaps())
+
+
+def test_a_latency_table_has_the_units_of_the_head_and_of_its_tap() -> None:
+    space = read_space(SMALL, "small.toml")
+    costs = CostModel(space, SIDE, 4, own_head=TwoMaps())
+    pieces = covering_pieces(costs, np.random.default_rng(0))
+    known = {unit.key for piece in pieces for unit in latency_units(piece)}
+    feasible = feasible_space(costs, (Constraint("params", 10**9),))
+    rng = np.random.default_rng(1)
+    for member in (feasible.sample(rng) for _ in range(5)):
+        assert {unit.key for unit in latency_units(costs.layers(member))} <= known

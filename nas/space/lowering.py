@@ -1,9 +1,9 @@
 """Lower an architecture to its list of layers, for one input size and number of classes."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import cast
 
-from nas.errors import ArchitectureError
 from nas.space.architecture import Architecture, Value
 from nas.space.blocks.kind import NetworkKind, NetworkPart, PlannedStage, Skeleton, StageKind
 from nas.space.head import Head, TappingHead, tap_of, tapped_stage
@@ -69,22 +69,53 @@ def plan_network(
 ) -> list[NetworkPart]:
     """Return the parts of a network of a kind that plans whole networks.
 
-    Raises:
-        ArchitectureError: the head is not a classifier, which such a kind appends itself.
+    A `head` replaces the last part, which is the classifier. It taps what the first part of the
+    last stage with a stride reads.
     """
     kind = space.kind
-    if head is not None:
-        raise ArchitectureError(
-            f"the networks of {space.name} have their own head, not that of the task.",
-            "Search another space for this task, such as igcv3.",
-        )
     assert isinstance(kind, NetworkKind), kind.name
     skeleton = Skeleton(space.stem_width, space.stem_kernel, adaptation.stem, classes)
     stages = [
         PlannedStage(stage.name, architecture.choices(index), stride, stage.stride)
         for index, (stage, stride) in enumerate(zip(space.stages, adaptation.stages, strict=True))
     ]
-    return kind.parts(skeleton, stages)
+    parts = kind.parts(skeleton, stages)
+    if head is None:
+        return parts
+    *parts, _ = parts
+    last, tapped = len(parts), tapped_stage(adaptation, head)
+    if tapped is not None:
+        prefix = f"{space.stages[tapped].name}."
+        first = next(part for part in parts if part.prefix.startswith(prefix))
+        parts.append(NetworkPart("", first.reads[:1], _TapLayers(head, classes)))
+    return [*parts, NetworkPart("head.", (last,), _HeadLayers(head, classes, space))]
+
+
+@dataclass(frozen=True)
+class _TapLayers:
+    """The layers of a head that read a tap."""
+
+    head: Head
+    outputs: int
+
+    def lower(self, net: Builder, sources: Sequence[str]) -> None:
+        """Append the layers."""
+        net.branch(sources[0])
+        lower_tap(net, self.outputs, self.head)
+
+
+@dataclass(frozen=True)
+class _HeadLayers:
+    """The other layers of a head."""
+
+    head: Head
+    outputs: int
+    space: SearchSpace = field(compare=False)
+
+    def lower(self, net: Builder, sources: Sequence[str]) -> None:
+        """Append the layers."""
+        net.branch(sources[0])
+        lower_head(self.space, net, self.outputs, self.head)
 
 
 def lower_parts(net: Builder, parts: Sequence[NetworkPart]) -> None:
