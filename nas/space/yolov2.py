@@ -45,6 +45,6 @@ def _quarters(net: Builder) -> list[str]:
     for index, before in enumerate(((0, 0), (0, -1), (-1, 0), (-1, -1))):
         net.branch(source)
         net.pad(f"passed.{index}.crop", before, (0, 0))
-        net.pool(f"passed.{index}.half", "max", kernel=1, stride=2)
+        net.pool(f"passed.{index}.halved", "max", kernel=1, stride=2)
         names.append(net.last)
     return names

@@ -87,7 +87,7 @@ def test_an_exact_count_that_is_off_is_an_error(
     spoilt = replace(space, published=(wrong, *space.published[1:]))
     monkeypatch.setattr(known_networks, "builtin_names", lambda: ["nasnet-a"])
     monkeypatch.setattr(known_networks, "load_space", lambda name: spoilt)
-    assert "1 of 3 networks differ" in nas.refused("published", code=1)
+    assert "1 of 4 networks differ" in nas.refused("published", code=1)
     assert "params -1" in nas("published").out
     row = known_networks.compared(spoilt, wrong)
     assert row["exact_difference"] == {"params": -1, "madds": None}

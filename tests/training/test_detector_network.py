@@ -55,7 +55,8 @@ def test_the_kernels_compute_every_map_and_the_biases(expansion: str) -> None:
         if hurry:
             assert accelerate(network) == ""
         maps = network.train()(images)
-        torch.stack([each.square().mean() for each in maps]).sum().backward()
+        loss = torch.stack([each.square().mean() for each in maps]).sum()
+        loss.backward()  # type: ignore[no-untyped-call]
         with torch.inference_mode():
             inferred = network.eval()(images)
         gradients = [network.get_parameter(f"class_heads.{n}.conv.bias").grad for n in range(6)]
