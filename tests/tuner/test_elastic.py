@@ -1,5 +1,6 @@
 """A cluster that begins without a node that could run a trial, grows, shrinks and grows again."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -12,17 +13,20 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 def test_a_study_waits_for_nodes_and_survives_their_end(tmp_path: Path) -> None:
     with RayCluster("--num-cpus=0") as cluster:
         driver = Driver(
-            cluster, tmp_path / "a", 14, 1.0, NAS_TEST_GPUS="1", NAS_TEST_MOST="2",
+            cluster, tmp_path / "a", 30, 1.0, NAS_TEST_GPUS="1", NAS_TEST_MOST="2",
         )  # fmt: skip
         driver.until("waiting for nodes with 1 CPUs and 1 GPUs", 1)
         assert driver.running() == 0
         nodes = [cluster.join("--num-cpus=1", "--num-gpus=1") for _ in range(2)]
         driver.until("finished", 3)
-        assert driver.running() == 2
+        deadline = time.monotonic() + 60
+        while driver.running() < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
         for node in nodes:
             stop_node(node)
         cluster.join("--num-cpus=1", "--num-gpus=1")
         driver.until("done", 1)
         ends = [str(attempt.outcome) for attempt in driver.attempts()]
-    assert ends.count("COMPLETE") == 14
+    assert ends.count("COMPLETE") == 30
     assert {*ends} <= {"COMPLETE", "ENVIRONMENT"}  # no trial pays for a node
