@@ -41,6 +41,7 @@ def delete(study: str, yes: bool, results_dir: Path, db: str | None) -> None:
                 if not agreed:
                     click.echo("nothing was deleted")
                     return
+            missing = store.missing_folder(study)
             done = store.delete_study(study)
     click.echo(f"deleted {study}, {trials}: {size_in_bytes(done.freed) or 'nothing'} freed")
     if done.kept:
@@ -48,6 +49,8 @@ def delete(study: str, yes: bool, results_dir: Path, db: str | None) -> None:
         one = done.kept == 1
         stay = "is kept: another study reuses it" if one else "are kept: other studies reuse them"
         click.echo(f"{kept} of its weights {stay}")
+    if missing is not None:
+        click.echo(f"{missing} is not there: any files of it were not deleted", err=True)
     for folder in done.left:
         click.echo(f"{folder} could not be deleted", err=True)
 

@@ -33,7 +33,8 @@ class StudyFiles:
         """
         self.uid: str = row.uid
         self.name: str = row.folder or row.name
-        self.places = list(dict.fromkeys([*first, *read_places(row.places, base)]))
+        self._recorded = read_places(row.places, base)
+        self.places = list(dict.fromkeys([*first, *self._recorded]))
         self._base = base
         self._names = [self.name, row.name, f"{row.name}-{row.uid[:8]}", f"{row.name}-{row.uid}"]
 
@@ -41,6 +42,18 @@ class StudyFiles:
         """Return the folders that belong to the study, newest first."""
         found = (place / name for place in self.places for name in dict.fromkeys(self._names))
         return [folder for folder in found if folder_owner(folder) == self.uid]
+
+    def missing(self) -> Path | None:
+        """Return the folder of the newest run if the study has none in any results folder.
+
+        None before the first run, and if there is a folder of its name without an owner.
+        """
+        named = [place / self.name for place in self.places]
+        if not self._recorded or self.folders():
+            return None
+        if any(folder.is_dir() and folder_owner(folder) is None for folder in named):
+            return None
+        return self._recorded[0] / self.name
 
     @property
     def recorded_places(self) -> list[str]:

@@ -187,6 +187,10 @@ class Store(OrderRecord):
         """Return the folders of a study, newest first; empty before its first run."""
         return files.StudyFiles(self._study(name), self._first, self._base).folders()
 
+    def missing_folder(self, name: str) -> Path | None:
+        """Return the folder of a study's last run if its files cannot be found; see `look_in`."""
+        return files.StudyFiles(self._study(name), self._first, self._base).missing()
+
     def record_kept(self, study: str) -> int:
         """Record the results that an earlier run could not; return how many were kept for it.
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from nas.errors import StudyPausedError
 from nas.store import Store, open_store
 from nas.user_folders import RESULTS
 from nas.workflows.events import Watcher
@@ -25,6 +26,24 @@ def resume_command(store: Store, study: str, run: RunRequest) -> str:
     if run.formats:
         words += f" --format {','.join(run.formats)}"
     return store.command(words)
+
+
+def check_folder(store: Store, study: str, results_dir: Path) -> None:
+    """Refuse to continue a study whose files cannot be found, instead of beginning new ones.
+
+    Raises:
+        StudyPausedError: its folder is not there, although something was measured.
+    """
+    store.look_in(results_dir)
+    folder = store.missing_folder(study)
+    trials = store.trials(study, curves=False) if folder else []
+    if folder is None or not any(trial.state.finished or trial.measurements for trial in trials):
+        return
+    raise StudyPausedError(
+        f"the folder {folder} with the weights of {study} is not there.",
+        "Mount or restore it, or give the results folder that has it now: --results DIR. If it is "
+        f"lost, type: mkdir -p {shlex.quote(str(folder))}",
+    )
 
 
 def open_to_run(db: str | None, on_event: Watcher, create: bool = True) -> Store:

@@ -35,7 +35,13 @@ from nas.workflows.loader_checks import check_task_loaders
 from nas.workflows.package_versions import study_versions
 from nas.workflows.plan import check_request, plan_study
 from nas.workflows.requests import REPORT_TIMEOUT, RunRequest, SearchRequest
-from nas.workflows.resumption import continue_line, open_to_run, resumable, resume_command
+from nas.workflows.resumption import (
+    check_folder,
+    continue_line,
+    open_to_run,
+    resumable,
+    resume_command,
+)
 from nas.workflows.wishes import obeyed
 
 if TYPE_CHECKING:
@@ -136,6 +142,7 @@ def resume(
         if retry_failed:
             check_repeatable(study, store.trials(study, curves=False))
         with resumable(store, study, run):
+            check_folder(store, study, run.results_dir)
             return finish(store, preflight(spec, run), run, on_event, retry_failed=retry_failed)
 
 

@@ -9,7 +9,10 @@ from hypothesis import strategies as st
 
 from nas.store import open_store
 from nas.store.files import read_places
+from nas.workflows.resumption import check_folder
+from tests.cli.runner import Shell
 from tests.faults.test_check_and_backup import make_study
+from tests.studies import small_spec
 
 
 def weights(database: Path) -> set[Path]:
@@ -56,6 +59,44 @@ def test_results_elsewhere_are_found_by_their_absolute_path(tmp_path: Path) -> N
     make_study(str(first / "nas.db"), tmp_path / "results")
     first.rename(tmp_path / "moved")
     assert weights(tmp_path / "moved" / "nas.db") == {tmp_path / "results"}
+
+
+def test_a_study_whose_results_are_away_is_not_continued_without_them(
+    nas: Shell, tmp_path: Path
+) -> None:
+    database, results = str(tmp_path / "nas.db"), tmp_path / "my results"
+    folder = make_study(database, results)
+    results.rename(tmp_path / "elsewhere")
+    words = ("resume", "study", "--db", database)
+    told = nas.refused(*words, "--results", str(results), code=7)
+    assert str(folder) in told
+    assert f"mkdir -p '{folder}'" in told
+    nas.refused(*words, "--results", str(tmp_path / "new"), code=7)
+    assert not results.exists()
+    assert not (tmp_path / "new").exists()
+    with open_store(database) as store:
+        check_folder(store, "study", tmp_path / "elsewhere")  # where they are now
+        folder.mkdir(parents=True)
+        check_folder(store, "study", results)  # a new folder that the user made
+
+
+def test_a_study_without_results_is_continued_in_any_folder(tmp_path: Path) -> None:
+    with open_store(str(tmp_path / "nas.db")) as store:
+        store.create_study(small_spec(), {"nas": "test"})
+        check_folder(store, "study", tmp_path / "never")
+        store.claim_folder("study", tmp_path / "results")
+        (tmp_path / "results").rename(tmp_path / "elsewhere")
+        check_folder(store, "study", tmp_path / "results")
+
+
+def test_what_is_away_is_not_deleted_and_the_command_says_so(nas: Shell, tmp_path: Path) -> None:
+    database, results = str(tmp_path / "nas.db"), tmp_path / "results"
+    folder = make_study(database, results)
+    results.rename(tmp_path / "elsewhere")
+    called = nas("delete", "study", "--yes", "--db", database, "--results", str(results))
+    assert called.code == 0, called
+    assert f"{folder} is not there" in called.err
+    assert any((tmp_path / "elsewhere" / "study").iterdir())
 
 
 @given(names=st.lists(st.sampled_from(["a", "b/c", "d"]), unique=True))
