@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import FrameType
 
@@ -59,6 +59,11 @@ class Interruption:
         if self._deferrals:
             self._came = True
 
+    def raise_if_noted(self) -> None:
+        """Raise KeyboardInterrupt if a signal was received, except within `deferred`."""
+        if self._came and not self._deferrals:
+            raise KeyboardInterrupt
+
     def _handle(self, number: int, frame: FrameType | None) -> None:
         self._on_signal()
         if self._came and self._owns_process:
@@ -91,6 +96,20 @@ def interruptible(
         if threading.current_thread() is threading.main_thread():
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+@contextmanager
+def postponed() -> Iterator[None]:
+    """Within the block a first signal is only noted; KeyboardInterrupt is raised at its end.
+
+    For what must be owned by something that will end it, such as threads of other libraries.
+    """
+    current = Interruption.current
+    before = current is None or current()
+    with current.deferred() if current is not None else nullcontext():
+        yield
+    if current is not None and not before:
+        current.raise_if_noted()
 
 
 def rearm() -> None:

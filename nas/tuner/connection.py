@@ -14,7 +14,7 @@ import ray
 from ray.exceptions import RayError
 
 from nas.errors import NasError
-from nas.interruption import rearm
+from nas.interruption import postponed, rearm
 from nas.tuner.local_ray import LocalRay, environment, job_environment, surroundings, take
 from nas.tuner.local_ray import started_ahead as local_started_ahead
 from nas.tuner.scratch import make_scratch, remove_scratch, sweep
@@ -51,12 +51,15 @@ def connected(address: str | None) -> Iterator[Path]:
     with surroundings(address):
         local = take() if address is None else None
         if address is None and (local is not None or not ray.is_initialized()):
-            local = local or LocalRay()
             try:
+                with postponed():
+                    local = local or LocalRay()
                 local.wait()
                 yield local.scratch
             finally:
-                local.stop()
+                if local is not None:
+                    with postponed():
+                        local.stop()
         else:
             with _joined(address) as scratch:
                 yield scratch

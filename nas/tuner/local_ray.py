@@ -6,6 +6,7 @@ It starts while the caller checks data and counts architectures.
 import logging
 import os
 import secrets
+import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 
 import ray
 
-from nas.interruption import rearm
+from nas.interruption import postponed, rearm
 from nas.tuner.reaper import MARK, started_reaper
 from nas.tuner.scratch import make_scratch, ray_folder, remove_scratch, sweep
 
@@ -83,6 +84,9 @@ class LocalRay:
         remove_scratch(self.scratch)
 
     def _bear(self) -> None:
+        # Ray's processes inherit this, as they do for SIGINT: a terminal that closes must not end
+        # them before their trainings are saved. This process receives it in its main thread.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
         try:
             # Ray's processes inherit the mark, and their workers from them; others must not.
             with environment({MARK: str(self.scratch)}):
@@ -140,13 +144,16 @@ def started_ahead() -> Iterator[None]:
         return
     sweep()
     with surroundings(None):
-        _Ahead.ray = LocalRay()
+        # A Ray that starts in a thread while Python ends would abort this process.
         try:
+            with postponed():
+                _Ahead.ray = LocalRay()
             yield
         finally:
-            left = take()
-            if left is not None:
-                left.stop()
+            with postponed():
+                left = take()
+                if left is not None:
+                    left.stop()
 
 
 def take() -> LocalRay | None:
