@@ -5,6 +5,7 @@ from nas.study.borrowing import MOST_BORROWED, borrow, borrowable, finished_tria
 from nas.study.confirmation import Trainings, num_replicates, trainings
 from nas.study.data_identity import UNCHECKED, DataIdentity
 from nas.study.diverging import divergence
+from nas.study.end_requests import EndWatch, end_request
 from nas.study.environment_faults import reason_of
 from nas.study.evaluator import (
     Attempt,
@@ -17,6 +18,7 @@ from nas.study.evaluator import (
     TrialError,
     WorkerPlan,
     failure_reason,
+    interrupted_error,
     make_evaluator,
 )
 from nas.study.execution import (
@@ -111,6 +113,7 @@ __all__ = [
     "AttemptOutcome",
     "DataIdentity",
     "Decision",
+    "EndWatch",
     "Epoch",
     "Estimate",
     "Evaluator",
@@ -166,6 +169,7 @@ __all__ = [
     "default_rungs",
     "divergence",
     "early_sides",
+    "end_request",
     "failure_reason",
     "file_sha256",
     "find_file",
@@ -174,6 +178,7 @@ __all__ = [
     "folder_size",
     "ignore_event",
     "infer",
+    "interrupted_error",
     "is_weights_name",
     "known_objectives",
     "last_line",

@@ -12,7 +12,7 @@ import socket
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Protocol, cast
 
@@ -21,6 +21,7 @@ from nas.errors import NasError
 from nas.space import Architecture
 from nas.study import environment_faults as environment
 from nas.study.attempts import PAUSING
+from nas.study.end_requests import EndRequest
 from nas.study.spec import StudySpec
 from nas.study.teaching import Teacher
 from nas.study.time_profile import Profile
@@ -35,6 +36,8 @@ class WorkerPlan:
     plan once in each worker process. Paths are absolute. `profile` turns on the profile of each
     training. `loaders` is the number of processes for each trial that decode streamed images; 0
     uses one for each CPU core. Neither changes a result. `teachers` are those of the recipe.
+    When the driver makes the request `ending`, an evaluator should save its training and raise
+    `interrupted_error`; otherwise its process is killed some seconds later.
     """
 
     spec_json: str
@@ -47,6 +50,7 @@ class WorkerPlan:
     folder: str = ""
     study_id: str = ""
     teachers: tuple[Teacher, ...] = ()
+    ending: EndRequest = field(default_factory=EndRequest)
 
     @property
     def spec(self) -> StudySpec:
@@ -123,6 +127,11 @@ class TrialError(NasError):
         super().__init__(cause, remedy)
         self.reason = reason
         self.again = again
+
+
+def interrupted_error() -> TrialError:
+    """Return the error of a training that ends because its driver asks for it."""
+    return TrialError(Reason.USER, "the study was interrupted.", "Resume it.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,7 +133,7 @@ class Execution:
             return self._epoch(job, content, report)
         if isinstance(content, Saved):
             self._finish(job, TrialState.COMPLETE, report.seconds, content)
-        elif content.reason in PAUSING | LOSSES:
+        elif content.reason in PAUSING | LOSSES | {Reason.USER}:
             self.lost(job, Fault(content.reason, content.detail), report.worker or None)
         elif content.again is not None and not job.halved:
             self._again(job, content.again)

@@ -15,6 +15,7 @@ import torch
 from nas.errors import TaskError, WeightsError
 from nas.space import Layer
 from nas.study import (
+    EndWatch,
     Epoch,
     Evaluator,
     Job,
@@ -27,6 +28,7 @@ from nas.study import (
     add_profiles,
     checkpoint_folder,
     folder_owner,
+    interrupted_error,
     weights_name,
 )
 from nas.training.cpu import accelerate
@@ -52,6 +54,10 @@ CHECKPOINT_SECONDS = 300.0  # a trial of a search is saved so long after its las
 RUNG_SECONDS = 60.0  # and at a rung so long after it
 
 
+class _AskedToEndError(Exception):
+    """The driver asks to end, within an epoch."""
+
+
 class TrainingEvaluator:
     """Trains the network of each job on the study's task, which stays in memory between jobs."""
 
@@ -71,6 +77,7 @@ class TrainingEvaluator:
         self._folder = Path(plan.results_dir) / plan.folder
         self._plan, self._team, self._device = plan, team, device
         self._data_dir, self._profiles = plan.data_dir, plan.profile
+        self._asked = EndWatch(plan.ending)
         with self._images():
             self._task = load_study_task(spec, plan.data_dir)
             # the seed is the study's: equal networks have equal scores
@@ -86,8 +93,8 @@ class TrainingEvaluator:
         (`nas.study.results_folder.weights_name`).
 
         Raises:
-            TrialError: out of memory, the images can no longer be read, or the study's folder is
-                gone.
+            TrialError: out of memory, the images can no longer be read, the study's folder is
+                gone, or the driver asked to end.
             TaskError: the weights cannot be written.
         """
         self._check_folder()
@@ -162,18 +169,29 @@ class TrainingEvaluator:
         folder = self._folder / checkpoint_folder(job.number)
         history = self._restored(session, folder) if keeps else []
         yield from ((found, found.seconds) for found in history)
+        if self._team.size == 1:  # several would have to end at the same step
+            session.between = self._end_if_asked
         while session.epoch < ladder.max_epochs:
+            earlier = session.begun.seconds if session.begun else 0.0
             session.show_at(ladder.side(session.epoch + 1))
-            with self._images():
-                found = session.run_epoch()
+            try:
+                with self._images():
+                    found = session.run_epoch()
+            except _AskedToEndError:
+                failure = self._keep(session, folder, history) if keeps else None
+                raise failure or interrupted_error() from None
             history.append(found)
             failure = None
             if keeps and math.isfinite(found.train_loss) and self._is_due(found.epoch, saved):
                 failure = self._keep(session, folder, history)
                 saved = time.monotonic()
-            yield found, 0.0  # recorded first, whatever became of the checkpoint
+            yield found, earlier  # recorded first, whatever became of the checkpoint
             if failure is not None:
                 raise failure
+
+    def _end_if_asked(self) -> None:
+        if self._asked():
+            raise _AskedToEndError
 
     def _is_due(self, epoch: int, saved: float) -> bool:
         """Tell whether to save a checkpoint after `epoch`; the last one was saved at `saved`.

@@ -3,8 +3,8 @@
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ray import tune
@@ -30,6 +30,7 @@ from nas.study import (
     WorkerPlan,
     WorkersReady,
     claim_folder,
+    end_request,
     ignore_event,
     last_line,
 )
@@ -94,8 +95,9 @@ class RunResult:
 def run(study: Study, settings: RunSettings, on_event: Watcher = ignore_event) -> RunResult:
     """Execute the remaining trials of `study`; `on_event` is called after results are stored.
 
-    SIGINT, SIGTERM and SIGHUP end the run within seconds, and running trials wait again; a second
-    signal ends the process immediately with exit code 130, if the run owns it.
+    SIGINT, SIGTERM and SIGHUP end the run within seconds: running trials save a checkpoint at
+    their next step and wait again. A second signal ends the process immediately with exit code
+    130, if the run owns it.
 
     Raises:
         StudyFailedError: the trials keep failing; everything so far is recorded.
@@ -122,12 +124,14 @@ def run(study: Study, settings: RunSettings, on_event: Watcher = ignore_event) -
         connected(settings.ray_address) as scratch,
         watch.until_lost(),
         _landing(execution),
+        ExitStack() as ending,
     ):
         interruption.arm()
         watch.start()
         plan = _plan(study, settings)
+        folder = Path(plan.results_dir, plan.folder)
+        plan = replace(plan, ending=ending.enter_context(end_request(folder)))
         if settings.ray_address is not None:
-            folder = Path(plan.results_dir, plan.folder)
             probe_nodes(folder, plan.study_id, interrupted=interruption)
         if settings.workers > 1:
             from nas.tuner.train_workers import WorkerTeam  # loads Ray Train

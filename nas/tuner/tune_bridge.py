@@ -29,6 +29,9 @@ from nas.tuner.waiting import Demand, Wait
 # Seconds for which a study without a share in the cluster demands no worker.
 BACK_OFF = 5.0
 
+# So long after an interruption, workers may save their trainings.
+SAVING_SECONDS = 10.0
+
 # Seconds in which a trial that was given to a waiting worker starts before the next proposal.
 HEAD_START = 0.1
 
@@ -79,6 +82,7 @@ class Bridge:
         self._report_timeout = report_timeout
         self._watch = watch
         self._wait, self._demand = Wait(execution, room), Demand(room.each)
+        self._ending_since: float | None = None
         self._flights: dict[str, _Flight] = {}
         self._warm = False  # after the first trial, workers start the next within milliseconds
 
@@ -92,6 +96,8 @@ class Bridge:
         """Return a config, None to be called again later, or FINISHED."""
         if self.stopping:
             return str(Searcher.FINISHED)
+        if self._ending_since is not None:
+            return None
         if len(self._flights) >= self._to_hand_out() or self._starting():
             return None
         with self._guard():
@@ -221,11 +227,19 @@ class Bridge:
             if flight.tune_trial is not None:
                 _kill(flight.tune_trial)
 
-    def interrupt(self) -> None:
-        """Stop, and requeue running trials immediately, because a second Ctrl-C may follow."""
-        self.stop()
-        with suppress(StoreError):  # the next start finds these trials RUNNING and requeues them
-            self.execution.interrupt()
+    def end(self) -> None:
+        """Let the workers save their trainings, for some seconds, then end the run.
+
+        Called at each turn after an interruption.
+        """
+        now = time.monotonic()
+        if self._ending_since is None:
+            self._ending_since = now
+            self.plan.ending.make()
+        if not self._running or now - self._ending_since > SAVING_SECONDS:
+            self.stop()
+            with suppress(StoreError):  # the next start finds these trials RUNNING
+                self.execution.interrupt()
 
     def __getstate__(self) -> dict[str, object]:
         """Return nothing: Tune pickles its arguments, but the store is the only record."""

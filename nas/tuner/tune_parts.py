@@ -112,5 +112,5 @@ class StudyStopper(Stopper):
         """Tell whether Tune should end; the workers are killed first."""
         self._bridge.turn()
         if self._interrupted():
-            self._bridge.interrupt()
+            self._bridge.end()
         return self._bridge.stopping

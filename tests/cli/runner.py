@@ -31,10 +31,11 @@ class Driver:
     """`nas` in a process of its own, its lines read one by one."""
 
     def __init__(self, place: Path, *words: str) -> None:
+        """Start it as the leader of a process group, as a terminal does."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("NAS_")}
         self.process = subprocess.Popen(
             [NAS, *words], cwd=place, env=kept, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, process_group=0,
         )  # fmt: skip
 
     def until(self, text: str) -> None:
@@ -46,6 +47,10 @@ class Driver:
             if text in line:
                 return
         raise AssertionError(f"never said {text!r}: {''.join(seen)}")
+
+    def signal_group(self, number: int) -> None:
+        """Send a signal to it and to all its processes, as a terminal does."""
+        os.killpg(self.process.pid, number)
 
     def kill_worker(self, name: bytes) -> None:
         """Kill -9 one process that trains."""

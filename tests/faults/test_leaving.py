@@ -1,5 +1,6 @@
 """A study that is asked to end: by every signal, at every stage, and what it says then."""
 
+import json
 import os
 import pty
 import signal
@@ -75,6 +76,8 @@ def test_a_terminal_that_closes_interrupts_the_study_and_keeps_it(place: Path) -
     state = run_nas(place, "list", "--json").stdout
     assert '"state": "interrupted"' in state
     assert '"waiting": 1' in state.lower()
+    (checkpoint,) = (place / "nas-results" / "own").glob("trial-*/checkpoint.json")
+    assert json.loads(checkpoint.read_text())["begun"]["steps"] > 0  # its workers lived on to save
 
 
 @pytest.mark.parametrize("number", SIGNALS)

@@ -1,7 +1,7 @@
 """A training to its end: exact resume, averaged weights, accumulation, replicates compared."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -48,6 +48,38 @@ def test_restored_sessions_are_exactly_those_that_went_through(
     assert figures(history) == figures(expected)
     ours, theirs = restored.evaluated.state_dict(), whole.evaluated.state_dict()
     assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
+
+
+@pytest.mark.parametrize("recipe", [RECIPE, replace(RICH, accumulation=2)])
+def test_an_epoch_that_was_interrupted_anywhere_continues_exactly(
+    tmp_path: Path, recipe: Recipe
+) -> None:
+    """Interrupted after each step and each batch of a validation, all of them in turn."""
+    expected, ran = figures([(whole := a_session(2, recipe)).run_epoch(), whole.run_epoch()]), True
+    at = 0
+    while ran:
+        ran, at = False, at + 1
+        part, history, calls = a_session(2, recipe), list[EpochResult](), iter(range(at, 0, -1))
+
+        def interrupt(calls: Iterator[int] = calls) -> None:
+            if next(calls, 0) == 1:
+                raise InterruptedError
+
+        part.between = interrupt
+        try:
+            while part.epoch < 2:
+                history.append(part.run_epoch())
+        except InterruptedError:
+            ran = True
+            save_checkpoint(part, tmp_path / str(at), history)
+            part = a_session(2, recipe)
+            history = restore_checkpoint(part, tmp_path / str(at))
+            while part.epoch < 2:
+                history.append(part.run_epoch())
+        assert figures(history) == expected
+        ours, theirs = part.evaluated.state_dict(), whole.evaluated.state_dict()
+        assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
+    assert at > 2 * 4
 
 
 def test_a_later_checkpoint_replaces_an_earlier_one(tmp_path: Path) -> None:

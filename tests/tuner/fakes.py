@@ -14,7 +14,14 @@ import numpy as np
 
 from nas.cost.model import Cost, CostModel
 from nas.space.architecture import Architecture
-from nas.study.evaluator import Epoch, Evaluator, Job, Saved, WorkerPlan
+from nas.study.evaluator import (
+    Epoch,
+    Evaluator,
+    Job,
+    Saved,
+    WorkerPlan,
+    interrupted_error,
+)
 from nas.study.spec import StudySpec
 from nas.study.trial import Trial
 from tests.classified import classified_epoch
@@ -46,6 +53,8 @@ class AnalyticEvaluator:
         for epoch in range(1, self.epochs + 1):
             time.sleep(self.seconds)
             befall(fault, job.attempt, epoch)
+            if self.plan.ending.made():
+                raise interrupted_error()
             error = analytic_error(counted.madds, job.seed, epoch)
             loss = float("nan") if fault == "nan" and epoch == 2 else 4 * error
             yield classified_epoch(

@@ -22,12 +22,18 @@ class Batches(Protocol):
         """Return the same images at `side` pixels, in the same order and with the same crops."""
 
     def shuffled(
-        self, batch_size: int, random: torch.Generator, augmented: bool = True, team: Team = ALONE
+        self,
+        batch_size: int,
+        random: torch.Generator,
+        augmented: bool = True,
+        team: Team = ALONE,
+        skipped: int = 0,
     ) -> Iterator[Batch]:
         """Yield one epoch in random order; images that fill no batch are left out.
 
         Each process gets its part of every batch (`team`). `random` draws the order and the
-        augmentation, which are the same in all processes.
+        augmentation of the whole epoch at its start, the same in all processes. The first
+        `skipped` batches are not read.
         """
 
     def ordered(self, batch_size: int, team: Team = ALONE) -> Iterator[Batch]:

@@ -1,4 +1,4 @@
-"""Checkpoint: the state of a training after an epoch, to resume it exactly.
+"""Checkpoint: the state of a training after an epoch or within one, to resume it exactly.
 
 Two files: `state-<epoch>.safetensors` holds the tensors (weights, their average, the optimiser, the
 random numbers), `checkpoint.json` names it with its SHA-256 and holds everything else. It is
@@ -18,7 +18,7 @@ from torch import Tensor
 from nas.errors import TaskError
 from nas.files import write_bytes, write_whole
 from nas.study import file_sha256
-from nas.training.loop.session import EpochResult, Session
+from nas.training.loop.session import BegunEpoch, EpochResult, Session
 
 _NAME = "checkpoint.json"
 
@@ -26,10 +26,14 @@ _NAME = "checkpoint.json"
 def save_checkpoint(session: Session, folder: Path, history: Sequence[EpochResult]) -> None:
     """Write the state of `session`, which trained the epochs of `history`, into `folder`.
 
+    An epoch that it has begun is continued after its last step.
+
     Raises:
         TaskError: the folder cannot be written; the previous checkpoint is kept.
     """
-    file = folder / f"state-{session.epoch:05d}.safetensors"
+    begun = session.begun
+    within = f"-{begun.steps}" if begun else ""
+    file = folder / f"state-{session.epoch:05d}{within}.safetensors"
     try:
         write_whole(file, lambda part: save_file(_tensors(session), part))
         _settle(file)
@@ -39,6 +43,7 @@ def save_checkpoint(session: Session, folder: Path, history: Sequence[EpochResul
             "file": file.name,
             "sha256": file_sha256(file),
             "average_steps": session.average.steps if session.average else 0,
+            "begun": {"steps": begun.steps, "seconds": begun.seconds} if begun else None,
             "history": [result.to_row() for result in history],
         }
         text = json.dumps(document, indent=1)
@@ -68,7 +73,11 @@ def restore_checkpoint(session: Session, folder: Path) -> list[EpochResult]:
         file = folder / document["file"]
         if file_sha256(file) != document["sha256"]:
             raise OSError(f"{file} has changed since it was written")
-        _load(session, load_file(file), document["average_steps"])
+        tensors = load_file(file)
+        _load(session, tensors, document["average_steps"])
+        if begun := document.get("begun"):
+            loss, random = tensors["begun.loss"].to(session.device), tensors["begun.random"]
+            session.begun = BegunEpoch(begun["steps"], loss, random, begun["seconds"])
         history = [EpochResult.of_row(result) for result in document["history"]]
     except (OSError, ValueError, SafetensorError, RuntimeError, KeyError, TypeError) as error:
         raise TaskError(
@@ -94,6 +103,8 @@ def _tensors(session: Session) -> dict[str, Tensor]:
             if isinstance(value, Tensor):
                 found[f"optimiser.{index}.{name}"] = value
     found["random"] = session.random.get_state()
+    if session.begun:
+        found |= {"begun.loss": session.begun.loss, "begun.random": session.begun.random}
     return {key: value.detach().cpu().contiguous() for key, value in found.items()}
 
 

@@ -81,6 +81,20 @@ class EpochResult:
         return cls(**{key: row[key] for key in own & row.keys()}, metrics=metrics)
 
 
+@dataclass(slots=True)
+class BegunEpoch:
+    """An epoch in progress: its steps so far, and what else continues it after them.
+
+    `loss` is the sum of the losses, on the device; `random` the state of the generator before the
+    first step, and `seconds` the time that an earlier session took for it.
+    """
+
+    steps: int
+    loss: Tensor
+    random: Tensor
+    seconds: float = 0.0
+
+
 class Session:
     """One network, its optimiser and its data, on one device."""
 
@@ -96,7 +110,9 @@ class Session:
         """Build the network of `layers`, which must be lowered for the input of `task`.
 
         `max_epochs` is the length of the schedule; `seed` draws the weights, the order of the
-        images and their augmentation. A search sets `rungs` to its rung epochs.
+        images and their augmentation. A search sets `rungs` to its rung epochs. `between` is called
+        after each step and each batch of a validation; if it raises an exception, the epoch can be
+        continued from a checkpoint.
         """
         ends = outputs_of(layers)
         other = len(ends) == 1 and ends[0].shape.channels != task.outputs
@@ -106,6 +122,8 @@ class Session:
         self.device = torch.device(device) if device else default_device()
         self.epoch, self._lr = 0, 0.0
         self.rungs: tuple[int, ...] = ()
+        self.begun: BegunEpoch | None = None  # if an epoch was begun and did not end
+        self.between: Callable[[], None] = lambda: None
         self._teaching: Teaching | None = None
         self._stopwatch: Stopwatch | None = None
         self._plain = ""  # why PyTorch alone computes the network, if it does
@@ -174,12 +192,12 @@ class Session:
 
     @property
     def random(self) -> torch.Generator:
-        """The generator of the order and the augmentation of the images; its state is saved."""
+        """The generator of the order and the augmentation of the images."""
         return self._random
 
     @lost_decoders_named()
     def run_epoch(self, on_step: Callable[[int, int], None] | None = None) -> EpochResult:
-        """Train for one epoch, then measure the validation split.
+        """Train for one epoch, or what is left of it, then measure the validation split.
 
         `on_step(step, steps)` is called after each step is queued on the device.
 
@@ -191,17 +209,22 @@ class Session:
             raise ValueError(f"all {self.max_epochs} epochs are over")
         if self.recipe.teacher and self._teaching is None:
             raise ValueError("the recipe has teachers, the session has none")
-        start = time.perf_counter()
+        begun = self.begun or self._begin()
+        start = time.perf_counter() - begun.seconds
+        self.begun = begun
         self._lap(None)
-        train_loss = self._train_epoch(on_step)
-        pace = self._images_of_epoch / (time.perf_counter() - start)
-        self.epoch += 1
-        found = self._validate() if math.isfinite(train_loss) else {}
+        try:
+            train_loss = self._train_epoch(begun, on_step)
+            pace = self._images_of_epoch / (time.perf_counter() - start)
+            found = self._validate() if math.isfinite(train_loss) else {}
+        finally:
+            begun.seconds = time.perf_counter() - start
+        self.epoch, self.begun = self.epoch + 1, None
         return EpochResult(
             epoch=self.epoch,
             metrics=found,
             train_loss=train_loss,
-            seconds=time.perf_counter() - start,
+            seconds=begun.seconds,
             lr=self._lr,
             images_per_second=pace,
             profile=self._read_laps(),
@@ -264,23 +287,32 @@ class Session:
         self._lap("evaluation")
         return found
 
-    def _train_epoch(self, on_step: Callable[[int, int], None] | None) -> float:
+    def _begin(self) -> BegunEpoch:
+        loss = torch.zeros((), device=self.device)
+        return BegunEpoch(0, loss, self._random.get_state())
+
+    def _train_epoch(self, begun: BegunEpoch, on_step: Callable[[int, int], None] | None) -> float:
         """Return the mean training loss of one epoch."""
         self.network.train()
-        steps = steps_of_epoch(len(self._train), self.recipe.batch_size)
-        batches = self._train.shuffled(self.recipe.batch_size, self._random, team=self._team)
-        total = torch.zeros((), device=self.device)
-        for step, (images, labels) in enumerate(batches, start=1):
+        self._random.set_state(begun.random)
+        size = self.recipe.batch_size
+        steps = steps_of_epoch(len(self._train), size)
+        batches = self._train.shuffled(size, self._random, team=self._team, skipped=begun.steps)
+        if begun.steps:
+            self._set_rate(begun.steps / steps)  # of the last step, if none is left
+        for step, (images, labels) in enumerate(batches, start=begun.steps + 1):
             self._lap("data")
-            lr = self.recipe.lr_at(self.epoch + step / steps, self.max_epochs, self.rungs)
-            self._set_rate(lr)
-            total += self._step(images, labels)
+            self._set_rate(step / steps)
+            begun.loss += self._step(images, labels)
             if self.average:
                 self.average.update()
+            begun.steps = step
             self._lap("optimiser")
             if on_step is not None:
                 on_step(step, steps)
                 self._lap(None)
+            self.between()
+        total = begun.loss.clone()
         self._team.add(total)
         return float(total) / steps / self._team.size
 
@@ -311,10 +343,12 @@ class Session:
         self.optimiser.step()
         return total
 
-    def _set_rate(self, lr: float) -> None:
-        self._lr = lr
+    def _set_rate(self, part: float) -> None:
+        """Set the rate of a step that is `part` of the epoch after its beginning."""
+        epochs = self.epoch + part
+        self._lr = self.recipe.lr_at(epochs, self.max_epochs, self.rungs)
         for group in self.optimiser.param_groups:
-            group["lr"] = lr
+            group["lr"] = self._lr
 
     @torch.no_grad()
     def _recalibrate(self) -> None:
@@ -343,6 +377,7 @@ class Session:
                     norm.momentum = 1 / seen
                 with self._precision():
                     network(some)
+                self.between()
         for norm in norms:
             norm.momentum = self.recipe.bn_momentum
 
@@ -355,6 +390,7 @@ class Session:
             with self._precision():
                 logits = network(images)
             scores.add(logits, labels)
+            self.between()
         self._team.add(*scores.sums)
         return scores
 

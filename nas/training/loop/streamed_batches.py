@@ -50,17 +50,19 @@ class StreamFeed:
         random: torch.Generator,
         augmented: bool = True,
         team: Team = ALONE,
+        skipped: int = 0,
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield one epoch in random order; images that fill no batch are left out.
 
-        Of each batch, only the part of this process in `team` is read from disk.
+        Of each batch, only the part of this process in `team` is read from disk, and nothing of
+        the first `skipped`.
         """
         order = self._files.order(random)
         draws = torch.rand(len(order), DRAWS, generator=random)
         kept = images_of_epoch(len(self), batch_size)
         recipe = self._recipe if augmented else None
         parts, drawn = (
-            tuple(team.part(batch) for batch in torch.split(whole[:kept], batch_size))
+            tuple(team.part(batch) for batch in torch.split(whole[:kept], batch_size)[skipped:])
             for whole in (order, draws)
         )
         return self._batches(parts, drawn, recipe)

@@ -1,0 +1,65 @@
+"""EndRequest: a file by which the driver asks the workers of its run to save and end.
+
+The file lies in the study's folder, which every node sees: no call of the cluster reaches a worker
+within an epoch.
+"""
+
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+_PREFIX = "ending-"
+LOOK_SECONDS = 0.5  # between two looks at the file
+
+
+@dataclass(frozen=True, slots=True)
+class EndRequest:
+    """The request of one run; there is none if `path` is empty."""
+
+    path: str = ""
+
+    def make(self) -> None:
+        """Ask the workers; a folder that is gone has no workers to ask."""
+        with suppress(OSError):
+            Path(self.path).touch(exist_ok=True)
+
+    def made(self) -> bool:
+        """Tell whether the driver asks."""
+        return bool(self.path) and Path(self.path).exists()
+
+
+class EndWatch:
+    """Looks for a request often, and at its file rarely."""
+
+    def __init__(self, request: EndRequest) -> None:
+        """Watch `request`."""
+        self._request = request
+        self._looked = float("-inf")  # monotonic seconds
+
+    def __call__(self) -> bool:
+        """Tell whether the driver asks; costs a microsecond, and a look at the file each 0.5 s."""
+        now = time.monotonic()
+        if now - self._looked < LOOK_SECONDS:
+            return False
+        self._looked = now
+        return self._request.made()
+
+
+@contextmanager
+def end_request(folder: Path) -> Iterator[EndRequest]:
+    """Yield the request of a run with the study's `folder`; it is withdrawn afterwards.
+
+    Requests of drivers that were killed are deleted.
+    """
+    with suppress(OSError):
+        for left in folder.glob(f"{_PREFIX}*"):
+            left.unlink(missing_ok=True)
+    request = EndRequest(str(folder / f"{_PREFIX}{secrets.token_hex(4)}"))
+    try:
+        yield request
+    finally:
+        with suppress(OSError):
+            Path(request.path).unlink(missing_ok=True)
