@@ -112,6 +112,11 @@ def measurement(trial: Trial, epoch: int, spec: StudySpec) -> Measurement:
     return classified(epoch, spec.ladder.rung(epoch), error, 2 * error, error, 0.1 * epoch)
 
 
+def crashes(trial: Trial) -> bool:
+    """Tell whether the network of a trial cannot be trained: one in nine."""
+    return share("crash", trial.arch_id) < 1 / 9
+
+
 def run_one(study: Study) -> Trial | None:
     """Ask for one trial and measure it to its end."""
     trial = study.ask()
@@ -120,7 +125,7 @@ def run_one(study: Study) -> Trial | None:
     if trial.state.finished:  # reused
         return trial
     number, attempt, last = trial.number, trial.attempt, study.spec.ladder.max_epochs
-    if share("crash", trial.arch_id) < 1 / 9:
+    if crashes(trial):
         study.finish(number, attempt, Outcome(TrialState.FAILED, 0.1, "crash", trial.arch_id))
         return study.trial(number)
     study.count(number, attempt, trial.cost, "here")

@@ -25,6 +25,10 @@ ROWS = (
         "the resumed study equals the undisturbed one in trials, states, numbers and front",
         "faults/test_kills_in_commits.py::"
         "test_a_driver_that_dies_at_any_write_or_commit_loses_nothing"),
+    Row("losses, preemptions, deaths and take-overs of a driver in any order",
+        "the study equals the undisturbed one; a replaced driver changes nothing",
+        "faults/test_interleavings.py::"
+        "test_any_order_of_faults_gives_the_study_without_faults"),
     Row("the driver dies again and again", "no trial is blamed",
         "faults/test_kills_in_commits.py::"
         "test_a_driver_that_dies_again_and_again_fails_no_trial"),
@@ -38,6 +42,21 @@ ROWS = (
         "faults/test_outcomes.py::test_what_would_end_every_trial_pauses_the_study"),
     Row("the end of the driver in a long trial", "it continues from its last checkpoint",
         "training/test_faults.py::test_a_long_trial_of_a_search_continues_from_its_checkpoint"),
+    Row("SIGINT, SIGTERM or SIGHUP within an epoch",
+        "running trials save a checkpoint within seconds; resumed, they repeat no step",
+        "faults/test_interrupted_training.py::"
+        "test_a_search_that_is_interrupted_in_a_training_continues_there"),
+    Row("a checkpoint that is cut short or changed",
+        "it is not used; a trial of a search starts again",
+        "training/test_training.py::test_broken_checkpoints_are_refused"),
+    Row("a node ends, or the cluster does not answer", "no trial is blamed",
+        "faults/test_lost_workers.py::"
+        "test_a_trial_is_blamed_for_a_worker_that_ends_while_its_node_lives"),
+    Row("one of several workers of a training is killed", "the training continues",
+        "integration/test_train.py::"
+        "test_two_workers_train_what_one_trains_even_if_one_is_killed"),
+    Row("a worker with another version of nas", "it measures nothing; the study pauses",
+        "faults/test_lost_workers.py::test_a_worker_of_another_version_measures_nothing"),
     Row("three own losses of a trial", "it fails, however many drivers saw them",
         "faults/test_outcomes.py::test_three_own_losses_are_counted_over_several_drivers"),
     Row("an error in a worker", "the trial starts again; the same error twice fails it",
@@ -83,6 +102,11 @@ ROWS = (
         "test_results_that_were_recorded_after_all_or_are_late_change_nothing"),
     Row("the answer to a commit is lost", "every write is single",
         "store/test_outages.py::test_a_lost_answer_to_a_commit_does_no_harm"),
+    Row("the database of a dashboard is lost", "the page says so; a study is not touched",
+        "browser/test_dashboard_live.py::"
+        "test_a_new_trial_appears_by_itself_and_a_lost_database_is_said"),
+    Row("programs that only read", "they never write or lock the database",
+        "store/test_outages.py::test_a_store_for_reading_never_writes"),
     Row("SQLite is locked by another program", "the write waits",
         "store/test_outages.py::test_a_writer_waits_for_a_locked_file"),
     Row("no space for the database", "exit 4; everything written is kept",
@@ -99,6 +123,10 @@ ROWS = (
         "training/test_faults.py::test_memory_that_ends_in_the_second_epoch_costs_one_attempt"),
     Row("NaN or infinity in a measurement", "the trial fails alone",
         "test_study.py::test_a_measurement_that_is_no_number_fails_the_trial_alone"),
+    Row("a measurement without a metric of the study", "the study pauses; the message names it",
+        "training/test_faults.py::test_a_measurement_without_a_metric_of_the_study_pauses_it"),
+    Row("an equal network is proposed again", "it is not trained again",
+        "test_reuse.py::test_a_candidate_that_is_a_published_network_is_not_trained_twice"),
     Row("two drivers of one study", "the second one is refused",
         "contracts/test_store_drivers.py::"
         "test_a_second_driver_is_refused_until_the_first_lets_go"),
@@ -109,6 +137,13 @@ ROWS = (
         "test_study.py::test_reports_of_an_earlier_attempt_change_nothing"),
     Row("several searches at once with the default name", "each gets the next free name",
         "contracts/test_store_drivers.py::test_searches_at_once_take_the_next_free_name_each"),
+    Row("a new study with the name of another", "it is refused",
+        "contracts/test_store.py::test_a_name_is_taken_once"),
+    Row("a space file is edited", "results of the earlier space are not reused",
+        "test_reuse.py::test_an_edited_space_is_another_training"),
+    Row("an interrupted study", "the message has the command that continues it",
+        "integration/test_cli_search.py::"
+        "test_an_interruption_says_what_is_kept_and_how_to_go_on"),
     Row("an older schema", "it is upgraded only when asked",
         "store/test_schema.py::test_an_older_schema_is_upgraded_only_when_asked"),
     Row("a newer schema", "it is refused and left alone",
@@ -140,6 +175,10 @@ ROWS = (
     Row("a folder with the database and the results is moved or copied",
         "every file is found where it is; a copy never owns the files of its original",
         "faults/test_moved_project.py::test_files_are_found_in_a_moved_or_copied_project"),
+    Row("the results folder is away when a study is resumed",
+        "it is refused, and no new folder is made; the message says what to type",
+        "faults/test_moved_project.py::"
+        "test_a_study_whose_results_are_away_is_not_continued_without_them"),
     Row("the same study name in another database, with the same results folder",
         "each study has a folder of its own; no file is overwritten",
         "cli/test_housekeeping.py::test_two_studies_of_one_name_in_one_folder_keep_their_files"),
@@ -157,6 +196,11 @@ ROWS = (
         "exports/test_bundle.py::test_weights_that_changed_since_they_were_recorded_are_refused"),
     Row("an export that is interrupted", "everything is as before",
         "exports/test_bundle.py::test_interruption_leaves_everything_as_it_was"),
+    Row("an export whose counts differ", "no file is written",
+        "exports/test_bundle.py::test_counts_that_differ_stop_the_export"),
+    Row("images that are missing at the start", "the study pauses before its first trial",
+        "training/test_faults.py::"
+        "test_images_that_are_missing_pause_the_study_whichever_was_missed_first"),
     Row("images that changed", "the study is not resumed on them",
         "cli/test_changed_data.py::test_a_study_is_not_resumed_on_other_images"),
     Row("a temporary folder that is shared with another container",

@@ -177,6 +177,21 @@ def test_memory_that_ends_in_evaluation_is_helped_too(
     assert sizes[1] == sizes[0] // 2
 
 
+def test_a_measurement_without_a_metric_of_the_study_pauses_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest, store = ClassScores.result, MemoryStore()
+
+    def result(self: ClassScores) -> dict[str, float]:
+        return {name: value for name, value in honest(self).items() if name != "top1_error"}
+
+    monkeypatch.setattr(ClassScores, "result", result)
+    study = study_of(store, num_trials=1)
+    with pytest.raises(StudyPausedError, match="measured no top1_error"):
+        run_serial(study, evaluator_of(study, tmp_path))
+    assert store.trials("study")[0].state is TrialState.WAITING
+
+
 def test_a_batch_that_cannot_be_halved_fails_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,63 @@
+"""Why a worker was lost: it, its node or the cluster; and workers of another version."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import ray
+from ray.exceptions import NodeDiedError, RayActorError, RaySystemError
+
+from nas.study import Failure, Job, Reason, WorkerPlan
+from nas.tuner.lost_workers import Nodes, fault_of
+from nas.tuner.tune_trainable import TrialTrainable
+from tests.tuner.fakes import spec_of
+
+BEFORE = Nodes({"1": "here", "2": "there"})
+DIED = RayActorError(error_msg="the actor died")
+
+
+def nodes(*alive: str) -> list[dict[str, Any]]:
+    hosts = {"1": "here", "2": "there"}
+    return [{"NodeID": n, "NodeManagerHostname": hosts[n], "Alive": n in alive} for n in hosts]
+
+
+@pytest.mark.parametrize(
+    ("error", "alive", "host", "reason"),
+    [
+        (DIED, ("1", "2"), "there", Reason.WORKER_LOST),
+        (None, ("1", "2"), None, Reason.WORKER_LOST),
+        (DIED, ("1",), "there", Reason.NODE),
+        (DIED, ("1",), None, Reason.NODE),  # it may have been there
+        (DIED, ("1",), "here", Reason.WORKER_LOST),
+        (NodeDiedError("lost"), ("1", "2"), "there", Reason.NODE),  # type: ignore[no-untyped-call]
+        (RayActorError(preempted=True), ("1",), "there", Reason.PREEMPTED),
+    ],
+)
+def test_a_trial_is_blamed_for_a_worker_that_ends_while_its_node_lives(
+    monkeypatch: pytest.MonkeyPatch, error: Exception | None, alive: tuple[str, ...],
+    host: str | None, reason: Reason,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(ray, "nodes", lambda: nodes(*alive))
+    assert fault_of(error, BEFORE, host).reason is reason
+
+
+def test_a_cluster_that_does_not_answer_is_no_fault_of_a_trial(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def silent() -> None:
+        raise RaySystemError("no answer")  # type: ignore[no-untyped-call]
+
+    monkeypatch.setattr(ray, "nodes", silent)
+    assert fault_of(DIED, BEFORE, "here").reason is Reason.NODE
+
+
+def test_a_worker_of_another_version_measures_nothing(tmp_path: Path) -> None:
+    spec = spec_of()
+    architecture = spec.space.published[-1].architecture
+    plan = WorkerPlan(spec.to_json(), str(tmp_path), None, "tests.tuner.fakes:make", "0.0.1")
+    worker = TrialTrainable({"plan": plan, "job": Job(0, 1, 0, architecture)})
+    content = worker.train()["report"].content  # type: ignore[no-untyped-call]
+    worker.stop()  # type: ignore[no-untyped-call]
+    assert isinstance(content, Failure)
+    assert content.reason == Reason.SETUP  # it pauses the study
+    assert "0.0.1" in content.detail
