@@ -2,11 +2,14 @@
 
 Half of the trials are complete, a third are stopped at the first rung, and the rest failed; each
 has the measurements of its epochs. The times are those of whole commands, as a user types them, and
-of `Study`, which `nas resume` makes before its first trial. They are printed as a table.
+of `Study`, which `nas resume` makes before its first trial. They are printed as a table. So is the
+time that the records of a trial cost the driver: with its proposal by the random sampler, the
+beginning, each epoch, and the end.
 
     python benchmarks/bm_store.py [--trials 100000] [--epochs 14] [--db URL] [--repeats 3]
 
-With --db a database is filled (or read, where it has the study already) and kept.
+With --db a database is filled (or read, where it has the study already) and kept. With --trials 0
+only the time of the records is measured.
 """
 
 import argparse
@@ -28,6 +31,8 @@ from nas.cost.model import CostModel
 from nas.feasible import feasible_space
 from nas.samplers import make_sampler
 from nas.store import Store, open_store
+from nas.study.evaluator import Epoch, Report
+from nas.study.execution import Execution
 from nas.study.spec import StudySpec
 from nas.study.study import Study
 from nas.study.trial import Measurement, Trial, TrialState
@@ -106,6 +111,33 @@ def opened(db: str) -> None:
         Study(spec, store, make_sampler(spec.sampler, feasible, spec.goals))
 
 
+def records(db: str, epochs: int, trials: int = 100) -> str:
+    """Measure what the records of each of `trials` cost the driver, in milliseconds."""
+    spec = digits_spec(f"records-{epochs}", (epochs,), trials)
+    costs, took = CostModel(spec.space, spec.deployment, spec.classes), []
+    feasible = feasible_space(costs, spec.budget)
+    with open_store(db) as store:
+        store.create_study(spec, {"nas": "0"})
+        with store.acquire(spec.name):
+            study = Study(spec, store, make_sampler("random", feasible, spec.goals))
+            execution = Execution(study)
+            while True:
+                began = time.monotonic()
+                job = execution.next()
+                if job is None:
+                    break
+                cost = costs.cost(job.architecture)
+                for epoch in range(1, epochs + 1):
+                    found = measured(spec, 0.5, epoch)
+                    content = Epoch(
+                        epoch, found.metrics, found.train_loss, cost if epoch == 1 else None
+                    )
+                    execution.report(job, Report(content, 1.0 * epoch, "node:1"))
+                took.append(1000 * (time.monotonic() - began))
+        store.delete_study(spec.name)
+    return f"{statistics.median(took):.1f} ({min(took):.1f} to {max(took):.1f})"
+
+
 def timed(call: Callable[[], None], repeats: int) -> str:
     seconds = []
     for _ in range(repeats):
@@ -124,6 +156,11 @@ def main() -> None:
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         db = asked.db or str(Path(folder) / "nas.db")
+        print("| records of a trial | milliseconds, median of 100 trials |\n|---|---|")
+        for epochs in (2, asked.epochs):
+            print(f"| {epochs} epochs | {records(db, epochs)} |", flush=True)
+        if asked.trials == 0:
+            return
         with open_store(db) as store:
             if NAME not in store.names():
                 began = time.monotonic()
