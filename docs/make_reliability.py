@@ -89,7 +89,8 @@ def main(paths: list[Path]) -> None:
             soak = json.loads(path.read_text())
             results.setdefault("soaks", {})[soak.pop("database")] = soak
     if paths:
-        RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
+        results["tests"] = dict(sorted(results.get("tests", {}).items()))
+        RESULTS.write_text(json.dumps(results, indent=1) + "\n")
     TARGET.write_text(render(results), encoding="utf-8")
 
 
