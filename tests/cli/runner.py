@@ -46,7 +46,8 @@ class Driver:
             seen.append(line)
             if text in line:
                 return
-        raise AssertionError(f"never said {text!r}: {''.join(seen)}")
+        code = self.process.wait()
+        raise AssertionError(f"ended with {code}, never said {text!r}: {''.join(seen)}")
 
     def signal_group(self, number: int) -> None:
         """Send a signal to it and to all its processes, as a terminal does."""

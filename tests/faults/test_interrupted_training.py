@@ -28,7 +28,7 @@ from tests.training.test_faults import change_optimisers, evaluator_of, study_of
 
 pytestmark = [pytest.mark.usefixtures("cache"), pytest.mark.timeout(280)]
 
-EPOCHS = 80
+EPOCHS = 40
 
 
 def numbers(trial: Trial) -> list[tuple[Any, ...]]:
@@ -107,7 +107,7 @@ def test_a_search_that_is_interrupted_in_a_training_continues_there(tmp_path: Pa
     (tmp_path / "tiny.toml").write_text(SPACE)
     words = ["search", "--space", "tiny.toml", "--task", "digits", "--trials", "1", "--confirm",
              "0", "--rungs", str(EPOCHS), "--budget", "300M-flops", "--sampler", "random",
-             "--no-proxies", "--study", "own"]  # fmt: skip
+             "--no-proxies", "--study", "own", "--format", "weights"]  # fmt: skip
     driver = Driver(tmp_path, *words)
     driver.until("first result after")
     driver.signal_group(signal.SIGINT)  # Ctrl-C
@@ -117,7 +117,7 @@ def test_a_search_that_is_interrupted_in_a_training_continues_there(tmp_path: Pa
     saved = json.loads((folder / "checkpoint.json").read_text())
     assert 0 < saved["epoch"] < EPOCHS
     assert saved["begun"]["steps"] > 0
-    done = run_nas(tmp_path, "resume", "own")
+    done = run_nas(tmp_path, "resume", "own", "--format", "weights")
     assert done.returncode == 0, done.stderr
     with open_store(str(tmp_path / "nas.db"), read_only=True) as store:
         (trial,), spec = store.trials("own"), store.spec("own")

@@ -5,6 +5,7 @@ import os
 import pty
 import signal
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -25,12 +26,13 @@ def place(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def marked() -> set[str]:
-    """Return the command lines of all processes of a local Ray that nas started."""
+def marked(driver: int) -> set[str]:
+    """Return the command lines of all processes of the local Ray that a driver started."""
+    mark = f"{MARK}={tempfile.gettempdir()}/nas-ray-{driver}-".encode()
     found = set()
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            if MARK.encode() in (folder / "environ").read_bytes():
+            if mark in (folder / "environ").read_bytes():
                 found.add((folder / "cmdline").read_text())
         except OSError:
             continue
@@ -38,19 +40,19 @@ def marked() -> set[str]:
 
 
 def test_each_signal_in_the_report_stage_ends_with_the_resume_line(place: Path) -> None:
-    before = marked()
     words = [*TRAIN, "--epochs", "1", "--results", "my results", "--db", "a b.db"]
     for number in (signal.SIGTERM, signal.SIGHUP):
         driver = Driver(place, *words)
         driver.until("all trials have ended")
+        assert marked(driver.process.pid)
         driver.process.send_signal(number)
         code, said = driver.end()
         assert code == 130, said
         assert said.endswith(f"Continue with: nas {' '.join(words_of_resume())}\n"), said
         deadline = time.monotonic() + 10
-        while marked() - before and time.monotonic() < deadline:
+        while marked(driver.process.pid) and time.monotonic() < deadline:
             time.sleep(0.2)
-        assert not marked() - before
+        assert not marked(driver.process.pid)
         words = ["resume", "own", "--results", "my results", "--db", "a b.db"]
     done = run_nas(place, *words)
     assert done.returncode == 0, done.stderr
