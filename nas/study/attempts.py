@@ -18,7 +18,7 @@ MAX_NODES = 5  # nodes that a trial loses in a row before it measures an epoch
 LOSSES = frozenset({Reason.WORKER_LOST, Reason.TIMEOUT, Reason.CRASH})
 PAUSING = frozenset({Reason.STORAGE, Reason.DATA, Reason.SETUP, Reason.DEVICE})
 _NODES = frozenset({Reason.NODE, Reason.PREEMPTED})
-INTERRUPTIONS = frozenset({Reason.USER, Reason.DRIVER, Reason.ENDED, Reason.HALVED})
+INTERRUPTIONS = frozenset({Reason.USER, Reason.DRIVER, Reason.ENDED, Reason.YIELDED, Reason.HALVED})
 _FINAL = frozenset({Reason.NAN, Reason.COUNT})  # a repetition would end in the same way
 
 
@@ -29,7 +29,7 @@ class AttemptOutcome(StrEnum):
     STOPPED = "STOPPED"
     FAILED = "FAILED"
     LOST = "LOST"  # its worker died, was silent or raised an error
-    INTERRUPTED = "INTERRUPTED"  # by a user, the end of its study or driver, or halved batches
+    INTERRUPTED = "INTERRUPTED"  # by a user, the end of its driver, another study, halved batches
     ENVIRONMENT = "ENVIRONMENT"  # by a disk, a folder, data, a device, the database, Ray or a node
 
 

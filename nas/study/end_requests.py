@@ -8,7 +8,7 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 _PREFIX = "ending-"
@@ -17,18 +17,37 @@ LOOK_SECONDS = 0.5  # between two looks at the file
 
 @dataclass(frozen=True, slots=True)
 class EndRequest:
-    """The request of one run; there is none if `path` is empty."""
+    """The request of one run; there is none if `path` is empty.
+
+    A request may be made to some workers only; those that `names` describe are asked by any of the
+    names.
+    """
 
     path: str = ""
+    names: tuple[str, ...] = ()
 
-    def make(self) -> None:
-        """Ask the workers; a folder that is gone has no workers to ask."""
+    def of(self, name: str) -> "EndRequest":
+        """Return the request for a worker that `name` describes, too."""
+        return replace(self, names=(*self.names, name))
+
+    def make(self, name: str = "") -> None:
+        """Ask all workers, or those of a name; a folder that is gone has no workers to ask."""
         with suppress(OSError):
-            Path(self.path).touch(exist_ok=True)
+            Path(self._file(name)).touch(exist_ok=True)
 
     def made(self) -> bool:
-        """Tell whether the driver asks."""
-        return bool(self.path) and Path(self.path).exists()
+        """Tell whether the driver asks this worker."""
+        return bool(self.path) and any(Path(self._file(n)).exists() for n in ("", *self.names))
+
+    def withdraw(self) -> None:
+        """Ask nobody any more."""
+        path = Path(self.path)
+        with suppress(OSError):
+            for left in path.parent.glob(f"{path.name}*"):
+                left.unlink(missing_ok=True)
+
+    def _file(self, name: str) -> str:
+        return f"{self.path}-{name}" if name else self.path
 
 
 class EndWatch:
@@ -61,5 +80,4 @@ def end_request(folder: Path) -> Iterator[EndRequest]:
     try:
         yield request
     finally:
-        with suppress(OSError):
-            Path(request.path).unlink(missing_ok=True)
+        request.withdraw()

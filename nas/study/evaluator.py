@@ -71,6 +71,11 @@ class Job:
     architecture: Architecture
     halved: bool = False
 
+    @property
+    def name(self) -> str:
+        """The name by which a driver asks this attempt to end."""
+        return f"trial-{self.number}-{self.attempt}"
+
 
 @dataclass(frozen=True, slots=True)
 class Epoch:

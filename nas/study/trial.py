@@ -78,6 +78,7 @@ class Reason(StrEnum):
     DRIVER = "driver_lost"  # the driver ended without a word
     ENDED = "study_ended"  # the study paused or ended early because of another trial
     USER = "user"  # the study was interrupted
+    YIELDED = "yielded"  # its worker was given to another study
     HALVED = "halved"  # the next attempt halves the batches
 
 

@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from traceback import clear_frames
 
@@ -58,6 +59,11 @@ class _AskedToEndError(Exception):
     """The driver asks to end, within an epoch."""
 
 
+def _end_if(asked: EndWatch) -> None:
+    if asked():
+        raise _AskedToEndError
+
+
 class TrainingEvaluator:
     """Trains the network of each job on the study's task, which stays in memory between jobs."""
 
@@ -77,7 +83,6 @@ class TrainingEvaluator:
         self._folder = Path(plan.results_dir) / plan.folder
         self._plan, self._team, self._device = plan, team, device
         self._data_dir, self._profiles = plan.data_dir, plan.profile
-        self._asked = EndWatch(plan.ending)
         with self._images():
             self._task = load_study_task(spec, plan.data_dir)
             # the seed is the study's: equal networks have equal scores
@@ -170,7 +175,7 @@ class TrainingEvaluator:
         history = self._restored(session, folder) if keeps else []
         yield from ((found, found.seconds) for found in history)
         if self._team.size == 1:  # several would have to end at the same step
-            session.between = self._end_if_asked
+            session.between = partial(_end_if, EndWatch(self._plan.ending.of(job.name)))
         while session.epoch < ladder.max_epochs:
             earlier = session.begun.seconds if session.begun else 0.0
             session.show_at(ladder.side(session.epoch + 1))
@@ -188,10 +193,6 @@ class TrainingEvaluator:
             yield found, earlier  # recorded first, whatever became of the checkpoint
             if failure is not None:
                 raise failure
-
-    def _end_if_asked(self) -> None:
-        if self._asked():
-            raise _AskedToEndError
 
     def _is_due(self, epoch: int, saved: float) -> bool:
         """Tell whether to save a checkpoint after `epoch`; the last one was saved at `saved`.

@@ -35,6 +35,7 @@ from nas.study import (
     last_line,
 )
 from nas.tuner.connection import connected, environment, unprotected_note
+from nas.tuner.draining import DrainWatch, node_name
 from nas.tuner.local_ray import EVALUATOR
 from nas.tuner.node_probe import probe_nodes
 from nas.tuner.ray_watch import RayWatch
@@ -95,8 +96,8 @@ class RunResult:
 def run(study: Study, settings: RunSettings, on_event: Watcher = ignore_event) -> RunResult:
     """Execute the remaining trials of `study`; `on_event` is called after results are stored.
 
-    SIGINT, SIGTERM and SIGHUP end the run within seconds: running trials save a checkpoint at
-    their next step and wait again. A second signal ends the process immediately with exit code
+    SIGINT, SIGTERM, SIGHUP and SIGUSR1 end the run within seconds: running trials save a checkpoint
+    at their next step and wait again. A second signal ends the process immediately with exit code
     130, if the run owns it.
 
     Raises:
@@ -133,6 +134,8 @@ def run(study: Study, settings: RunSettings, on_event: Watcher = ignore_event) -
         plan = replace(plan, ending=ending.enter_context(end_request(folder)))
         if settings.ray_address is not None:
             probe_nodes(folder, plan.study_id, interrupted=interruption)
+            drains = DrainWatch(lambda node: plan.ending.make(node_name(node)))
+            ending.enter_context(closing(drains))
         if settings.workers > 1:
             from nas.tuner.train_workers import WorkerTeam  # loads Ray Train
 

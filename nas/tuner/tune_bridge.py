@@ -20,7 +20,17 @@ from ray.tune.experiment import Trial as TuneTrial
 from ray.tune.search import Searcher
 
 from nas.errors import NasError, StoreError
-from nas.study import Decision, Execution, Failure, Job, Report, WorkerPlan, failure_reason
+from nas.study import (
+    Decision,
+    Execution,
+    Failure,
+    Fault,
+    Job,
+    Reason,
+    Report,
+    WorkerPlan,
+    failure_reason,
+)
 from nas.tuner.lost_workers import Nodes, fault_of
 from nas.tuner.ray_watch import RayWatch
 from nas.tuner.room import Room
@@ -28,6 +38,12 @@ from nas.tuner.waiting import Demand, Wait
 
 # Seconds for which a study without a share in the cluster demands no worker.
 BACK_OFF = 5.0
+
+# A study that has more than its share for so long asks trials to end that are so old, in seconds.
+YIELD_SECONDS = 5.0
+LEAST_SECONDS = 20.0
+
+_DRAINED = Fault(Reason.PREEMPTED, "its node is about to end")
 
 # So long after an interruption, workers may save their trainings.
 SAVING_SECONDS = 10.0
@@ -50,6 +66,7 @@ class _Flight:
     tune_trial: TuneTrial | None = None
     heard: float | None = None
     timed_out: bool = False
+    asked: Fault | None = None  # why its worker was asked to save its training and to end
     given_up: bool = False  # its job is over, and its worker was ended for another study
 
     @property
@@ -83,6 +100,7 @@ class Bridge:
         self._watch = watch
         self._wait, self._demand = Wait(execution, room), Demand(room.each)
         self._ending_since: float | None = None
+        self._over_since: float | None = None  # when it began to have more than its share
         self._flights: dict[str, _Flight] = {}
         self._warm = False  # after the first trial, workers start the next within milliseconds
 
@@ -155,6 +173,10 @@ class Bridge:
             return Decision.STOP
         flight.heard, flight.host = time.monotonic(), report.worker.partition(":")[0]
         with self._guard():
+            if _was_asked(report) and self._ending_since is None:
+                self.execution.lost(flight.job, flight.asked or _DRAINED, report.worker)
+                self._wanting = True
+                return self._given_up(flight)
             decision = self.execution.report(flight.job, report)
             if decision is Decision.STOP:
                 self._wanting = True
@@ -209,6 +231,7 @@ class Bridge:
             self._wait.turn(bool(self._flights) and not self._running)
         if self._room.share is not None:
             self._demand.turn(self._room.missing() if self._wanting else 0)
+            self._yield(now)
         for flight in self._flights.values():
             if flight.tune_trial is None or not flight.runs:
                 continue
@@ -217,6 +240,24 @@ class Bridge:
             elif now - flight.heard > self._report_timeout and not flight.timed_out:
                 flight.timed_out = True
                 _kill(flight.tune_trial)
+
+    def _yield(self, now: float) -> None:
+        """Ask trials to save and end if the study has had more than its share for some seconds.
+
+        Trials that end by themselves meanwhile make room, too. Those that began just now go on.
+        """
+        running = [flight for flight in self._flights.values() if flight.runs]
+        excess = sum(not flight.asked for flight in running) - self._slots()
+        if excess <= 0:
+            self._over_since = None
+            return
+        self._over_since = now if self._over_since is None else self._over_since
+        if now - self._over_since < YIELD_SECONDS:
+            return
+        old = [f for f in running if not f.asked and now - f.since > LEAST_SECONDS]
+        for flight in sorted(old, key=lambda one: one.since)[:excess]:
+            flight.asked = Fault(Reason.YIELDED, "another study has its turn")
+            self.plan.ending.make(flight.job.name)
 
     def stop(self) -> None:
         """Stop proposing, and kill the workers, so that Tune need not wait for them."""
@@ -265,6 +306,11 @@ class Bridge:
         except NasError as error:
             self.failure = self.failure or error
             self.stop()
+
+
+def _was_asked(report: Report) -> bool:
+    """Tell whether a worker has saved its training because the driver asked it to end."""
+    return isinstance(report.content, Failure) and report.content.reason == Reason.USER
 
 
 def _kill(tune_trial: TuneTrial) -> None:

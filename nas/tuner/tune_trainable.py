@@ -1,8 +1,10 @@
 """The Trainable: one epoch of one attempt for each step, in a reused worker process."""
 
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
+import ray
 from ray import tune
 
 import nas
@@ -16,6 +18,7 @@ from nas.study import (
     WorkerPlan,
     make_evaluator,
 )
+from nas.tuner.draining import node_name
 
 
 class TrialTrainable(tune.Trainable):
@@ -51,6 +54,8 @@ class TrialTrainable(tune.Trainable):
 
     def _begin(self, config: dict[str, Any]) -> None:
         plan: WorkerPlan = config["plan"]
+        node = ray.get_runtime_context().get_node_id()
+        plan = replace(plan, ending=plan.ending.of(node_name(node)))
         job: Job = config["job"]
         self._attempt = Attempt(job, lambda: _evaluator(plan))
         self._begun = self._thread.submit(self._attempt.advance)

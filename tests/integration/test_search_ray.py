@@ -250,6 +250,7 @@ def test_ray_prints_nothing_about_a_worker_that_died(tmp_path: Path) -> None:
     assert {line.split()[0] for line in out.splitlines()} == {
         "started",
         "measured",
+        "requeued",
         "finished",
         "done",
     }

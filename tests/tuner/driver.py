@@ -16,6 +16,7 @@ from nas.study.execution import (
     Event,
     TrialFinished,
     TrialMeasured,
+    TrialRequeued,
     TrialStarted,
     WorkersAwaited,
 )
@@ -38,6 +39,8 @@ def tell(event: Event) -> None:
         say(f"started {event.trial.number}")
     elif isinstance(event, TrialMeasured):
         say(f"measured {event.trial.number} {event.measurement.epoch}")
+    elif isinstance(event, TrialRequeued):
+        say(f"requeued {event.trial.number} {event.reason}")
     elif isinstance(event, TrialFinished):
         say(f"finished {event.trial.number} {event.trial.state}")
 

@@ -53,7 +53,7 @@ class AnalyticEvaluator:
         for epoch in range(1, self.epochs + 1):
             time.sleep(self.seconds)
             befall(fault, job.attempt, epoch)
-            if self.plan.ending.made():
+            if self.plan.ending.of(job.name).made():
                 raise interrupted_error()
             error = analytic_error(counted.madds, job.seed, epoch)
             loss = float("nan") if fault == "nan" and epoch == 2 else 4 * error

@@ -104,15 +104,21 @@ class Driver:
     """A driver on the cluster, with a database of its own, and trials of one second."""
 
     def __init__(
-        self, cluster: RayCluster, place: Path, candidates: int, seconds: float, **options: str
+        self,
+        cluster: RayCluster,
+        place: Path,
+        candidates: int,
+        seconds: float,
+        *rungs: str,
+        **options: str,
     ) -> None:
         """Start it; `options` are further variables of `tests.tuner.driver`."""
         place.mkdir()
         (place / "faults.json").write_text(json.dumps({"seconds": seconds}))
         self.database = place / "nas.db"
         self.process = cluster.run(
-            "tests.tuner.driver", str(self.database), str(place), str(candidates), "1",
-            NAS_TEST_CLUSTER=cluster.address, **options,
+            "tests.tuner.driver", str(self.database), str(place), str(candidates),
+            *(rungs or ("1",)), NAS_TEST_CLUSTER=cluster.address, **options,
         )  # fmt: skip
         self.lines: list[str] = []
         self._news = threading.Condition()

@@ -8,7 +8,7 @@ import ray
 from ray.tune.experiment import Trial as TuneTrial
 
 from nas.errors import RayLostError
-from nas.study import Decision
+from nas.study import Decision, Failure, Fault, Reason, Report
 from nas.tuner import tune_bridge as bridges
 from nas.tuner import waiting
 from nas.tuner.lost_workers import Nodes
@@ -24,7 +24,7 @@ class Endless:
 
     def next(self, begin: bool) -> SimpleNamespace:
         self.asked += 1
-        return SimpleNamespace(number=self.asked)
+        return SimpleNamespace(number=self.asked, name=f"trial-{self.asked}")
 
 
 @pytest.fixture
@@ -117,6 +117,7 @@ class Shared:
 
     def __init__(self) -> None:
         self.mine, self.share, self.each = 2, object(), (1.0, 0.0)
+        self.missing = lambda: 0
 
     def slots(self, running: int, wanted: int | None) -> int:
         return self.mine
@@ -199,3 +200,40 @@ def test_the_last_trials_of_a_study_keep_no_further_worker(shared: Bridge) -> No
     endless.study.to_come = lambda: (0, 0)
     assert ended(shared, "a") is Decision.CONTINUE
     assert not first.alive
+
+
+def asked_to_end(bridge: Bridge, name: str) -> Decision:
+    """Report that the worker of a job saved its training because it was asked to end."""
+    return bridge.result(name, Report(Failure(Reason.USER, "asked"), 1.0, "host:1"))
+
+
+def test_a_study_above_its_share_asks_its_oldest_trial_to_save_and_end(
+    shared: Bridge, room: Shared, clock: SimpleNamespace
+) -> None:
+    requests, faults = list[str](), list[Fault]()
+    plan: Any = SimpleNamespace(ending=SimpleNamespace(make=requests.append))
+    shared.plan = plan
+    endless: Any = shared.execution
+    endless.lost = lambda job, fault, worker: faults.append(fault)
+    first = running(shared, "a")
+    clock.at += bridges.LEAST_SECONDS + 1
+    running(shared, "b")
+    room.mine = 1
+    shared.watch()
+    assert requests == []  # a trial may end by itself
+    clock.at += bridges.YIELD_SECONDS + 1
+    shared.watch()
+    shared.watch()
+    assert requests == ["trial-1"]
+    assert asked_to_end(shared, "a") is Decision.CONTINUE
+    assert [fault.reason for fault in faults] == [Reason.YIELDED]
+    assert not first.alive
+
+
+def test_a_trial_that_nobody_asked_ends_because_its_node_drains(shared: Bridge) -> None:
+    faults = list[Fault]()
+    endless: Any = shared.execution
+    endless.lost = lambda job, fault, worker: faults.append(fault)
+    running(shared, "a")
+    asked_to_end(shared, "a")
+    assert [fault.reason for fault in faults] == [Reason.PREEMPTED]
