@@ -39,12 +39,19 @@ def test_a_ray_started_ahead_is_taken_over_once() -> None:
         assert scratches() == []
 
 
-def test_workers_run_in_an_empty_directory() -> None:
+def test_workers_run_in_an_empty_directory_and_without_passwords(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("NAS_DB", "postgresql+psycopg://ann:geheim@host/nas")
+    monkeypatch.setenv("PGPASSWORD", "geheim")
+
     class Once(tune.Trainable):  # in here, so that it travels whole
         def step(self) -> dict[str, Any]:
+            import os
             import sys
 
-            return {"cwd": str(Path.cwd()), "path": sys.path, "done": True}
+            told = " ".join(os.environ.values())
+            return {"cwd": str(Path.cwd()), "path": sys.path, "environ": told, "done": True}
 
         def cleanup(self) -> None:
             pass
@@ -59,6 +66,7 @@ def test_workers_run_in_an_empty_directory() -> None:
         there = Path(metrics["cwd"])
         assert there.is_relative_to(scratch)
         assert not list(there.iterdir())
+        assert "geheim" not in metrics["environ"]
         elsewhere = [path for path in metrics["path"] if Path(path) != ROOT]  # of PYTHONPATH
         assert str(Path.cwd()) not in elsewhere
         assert str(Path(sys.argv[0]).resolve().parent) not in elsewhere
