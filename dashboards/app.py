@@ -11,6 +11,7 @@ from werkzeug.serving import make_server
 
 from nas.dashboards.address import HOST, PORT, check_port, url
 from nas.dashboards.callbacks import register
+from nas.dashboards.downloads import Downloads
 from nas.dashboards.guard import add_health, answer_missing, protect
 from nas.dashboards.layout import page_layout
 from nas.dashboards.page_state import PageState
@@ -62,7 +63,9 @@ def create_app(store_url: str | None = None, study: str | None = None) -> dash.D
         suppress_callback_exceptions=True,  # rows and headings are dynamic
     )
     app.layout = page_layout()
-    register(app, reader)
+    downloads = Downloads(store_url)
+    register(app, reader, downloads)
+    downloads.serve(app.server)
     add_health(app.server, lambda: _check(reader))
     protect(app.server, app.csp_hashes())
     answer_missing(app.server, lambda path: _exists(reader, path))

@@ -1,26 +1,30 @@
 """The callbacks that draw the page: figures, tables and the chosen trial."""
 
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 import dash
 from dash import ALL, ClientsideFunction, Input, Output, Patch, State, ctx, html, no_update
 
+from nas.dashboards.clock import now_in, zone_of
 from nas.dashboards.comparison import comparison
+from nas.dashboards.download_panel import register_downloads
+from nas.dashboards.downloads import Downloads
 from nas.dashboards.effects import effects
+from nas.dashboards.explanation import register_explanation
+from nas.dashboards.front import front_marks_of, front_of, front_text, shown
 from nas.dashboards.layout import PAGES, compare_hint
-from nas.dashboards.navigation import register_navigation, state_of
+from nas.dashboards.navigation import register_navigation, register_overlay_list, state_of
 from nas.dashboards.page_state import PageState
-from nas.dashboards.parts import counters, detail, missing, settings, studies_table, trials
+from nas.dashboards.parts import counters, detail, missing, settings, trials
 from nas.dashboards.reader import Reader, Snapshot
+from nas.dashboards.studies import Listed, studies_table
 from nas.dashboards.updates import changed
 from nas.errors import NasError
 from nas.figures import (
     TIMELINE_MOST,
     PageTheme,
-    front_figure,
-    front_marks,
     front_revision,
     hypervolume_figure,
     learning_curves_figure,
@@ -34,10 +38,11 @@ _PARTS = {
     "front": "figure", "curves": "figure", "hypervolume": "figure", "front-card": "hidden",
     "hypervolume-card": "hidden", "name": "children", "summary": "children", "note": "children",
     "counters": "children", "settings": "children", "best-under": "children",
+    "overlay-text": "children", "all-trials": "hidden",
 }  # fmt: skip
 
 
-def register(app: dash.Dash, reader: Reader) -> None:
+def register(app: dash.Dash, reader: Reader, downloads: Downloads) -> None:
     """Register all callbacks of the page."""
     register_navigation(app, reader)
     _register_pages(app, reader)
@@ -46,6 +51,9 @@ def register(app: dash.Dash, reader: Reader) -> None:
     _register_detail(app, reader)
     _register_effects(app, reader)
     _register_timeline(app, reader)
+    register_explanation(app, reader)
+    register_overlay_list(app, reader)
+    register_downloads(app, reader, downloads)
 
 
 def _register_pages(app: dash.Dash, reader: Reader) -> None:
@@ -57,11 +65,13 @@ def _register_pages(app: dash.Dash, reader: Reader) -> None:
         Input("state", "data"),
         Input("beat", "data"),
         Input("find", "value"),
+        Input("list-order", "data"),
         State("seen", "data"),
         State("listed", "data"),
+        State("look", "data"),
     )
     def show_page(
-        data: Any, _beat: Any, find: str | None, seen: Any, listed: Any
+        data: Any, _beat: Any, find: str | None, order: Any, seen: Any, listed: Any, look: Any
     ) -> tuple[Any, ...]:
         if not data:
             return (no_update,) * 6
@@ -75,11 +85,29 @@ def _register_pages(app: dash.Dash, reader: Reader) -> None:
             elif state.study is not None:
                 page = "study-page"
             else:
-                page, table = "studies-page", studies_table(reader.studies(), reader.database, find)
+                page, table = "studies-page", _studies(reader, find, order, look)
         except NasError:
             page = "study-page" if seen else "studies-page"
         sent, digests = changed({"absent": absent, "table": table}, listed or {})
         return *(name != page for name in PAGES), sent["absent"], sent["table"], digests
+
+    @app.callback(
+        Output("list-order", "data"),
+        Input({"type": "list-head", "name": ALL}, "n_clicks"),
+        State("list-order", "data"),
+    )
+    def sort_studies(_heads: Any, order: dict[str, Any]) -> Any:
+        if not ctx.triggered or not ctx.triggered[0]["value"]:
+            return no_update  # the buttons were only redrawn
+        header = ctx.triggered_id["name"]
+        down = order["header"] == header and not order["descending"]
+        return {"header": header, "descending": down}
+
+
+def _studies(reader: Reader, find: str | None, order: Any, look: dict[str, Any]) -> Any:
+    listed = Listed(reader.studies(), reader.progress(), reader.database)
+    theme = PageTheme(dark=look["dark"])
+    return studies_table(listed, find, order, theme, zone_of(look))
 
 
 def _register_drawing(app: dash.Dash, reader: Reader) -> None:
@@ -104,12 +132,15 @@ def _register_drawing(app: dash.Dash, reader: Reader) -> None:
         state = state_of(data)
         try:
             snapshot = reader.snapshot(str(state.study))
+            others, problems = reader.overlaid(state)
             activity = reader.activity(str(state.study))
         except NasError as error:
             return *unchanged, _stale(error, seen)
-        clock = datetime.now().astimezone().strftime("%H:%M:%S")
+        clock = now_in(zone_of(look))
         status = f"{activity} · read at {clock}"
-        drawn = {"study": state.study, "seq": snapshot.seq, "look": look}
+        drawn: dict[str, Any] = {"study": state.study, "seq": snapshot.seq, "look": look}
+        drawn |= {"with": [[each.spec.name, each.seq] for each in others]}
+        drawn |= {name: data[name] for name in ("hidden", "top", "box")}
         state = replace(state, window=_ends(window, snapshot.along(state.x, state.y), state))
         now = {
             "drawn": drawn,
@@ -120,26 +151,31 @@ def _register_drawing(app: dash.Dash, reader: Reader) -> None:
         now |= {"over": snapshot.view.done, "digests": seen["digests"] if seen else {}}
         if seen and all(seen[key] == now[key] for key in ("drawn", "front")):
             return *unchanged, status
-        parts = _parts(snapshot, state, PageTheme(look["dark"], look["narrow"]), seen, now)
+        try:
+            parts = _parts([snapshot, *others], state, seen, now)
+        except NasError as error:
+            return *unchanged, _stale(error, seen)
         parts["best-under"] = best_under(snapshot, state)
+        parts["all-trials"] = state.box is None
+        parts["overlay-text"] = " ".join([*problems, front_text([snapshot, *others], state)])
         sent, now["digests"] = changed(parts, now["digests"])
         return *(sent.get(name, no_update) for name in _PARTS), now, status
 
 
 def _parts(
-    snapshot: Snapshot, state: PageState, look: PageTheme, seen: Any, now: dict[str, Any]
+    snapshots: Sequence[Snapshot], state: PageState, seen: Any, now: dict[str, Any]
 ) -> dict[str, Any]:
     """Return what may have changed: everything, the front alone, or only the marked trials."""
-    view = snapshot.along(state.x, state.y)
-    if not seen or seen["drawn"] != now["drawn"]:
-        whole = snapshot.view
-        drawn = {
-            "front": front_figure(view, look, state.options),
+    snapshot, drawn = snapshots[0], now["drawn"]
+    whole, look = snapshot.view, PageTheme(drawn["look"]["dark"], drawn["look"]["narrow"])
+    if not seen or seen["drawn"] != drawn:
+        searched = {
+            "front": front_of(snapshots, state, look),
             "hypervolume": hypervolume_figure(whole, look),
         }
         return {
-            **({} if whole.fixed else drawn),
-            "curves": learning_curves_figure(whole, look),
+            **({} if whole.fixed else searched),
+            "curves": learning_curves_figure(shown(snapshot, state), look),
             "front-card": whole.fixed,
             "hypervolume-card": whole.fixed,
             "name": whole.name,
@@ -148,13 +184,11 @@ def _parts(
             "counters": counters(whole),
             "settings": settings(whole),
         }
-    if snapshot.view.fixed:
-        return {}
     before, after = seen["front"], now["front"]
     differ = {name for name in after if before.get(name) != after[name]}
-    if differ <= {"trial", "compared"}:
+    if whole.fixed or differ <= {"trial", "compared", "along"}:
         return {}  # `mark` follows
-    return {"front": front_figure(view, look, state.options)}
+    return {"front": front_of(snapshots, state, look)}
 
 
 def _ends(window: Any, view: StudyView, state: PageState) -> Any:
@@ -199,15 +233,17 @@ def _register_table(app: dash.Dash, reader: Reader) -> None:
         Input("seen", "data"),
         Input("order", "data"),
         State("tabled", "data"),
+        State("state", "data"),
     )
-    def show_table(seen: Any, order: dict[str, Any], tabled: Any) -> tuple[Any, ...]:
+    def show_table(seen: Any, order: dict[str, Any], tabled: Any, data: Any) -> tuple[Any, ...]:
         if not seen:
             return (no_update,) * 2
         now = {"drawn": seen["drawn"], "order": order, "digests": (tabled or {}).get("digests", {})}
         snapshot = _last(reader, seen["study"])
-        if snapshot is None or now == tabled:
+        if snapshot is None or now == tabled or data["study"] != seen["study"]:
             return (no_update,) * 2
-        parts, now["digests"] = changed({"table": trials(snapshot.view, order)}, now["digests"])
+        table = trials(shown(snapshot, state_of(data)), order)
+        parts, now["digests"] = changed({"table": table}, now["digests"])
         return parts["table"], now
 
 
@@ -256,14 +292,17 @@ def _register_detail(app: dash.Dash, reader: Reader) -> None:
         if not seen or not detailed["again"] or data["study"] != seen["study"]:
             return no_update  # the first details follow a figure that has the marks
         state, snapshot, look = state_of(data), _last(reader, seen["study"]), seen["drawn"]["look"]
-        view = snapshot.along(state.x, state.y) if snapshot else None
-        if view is None or view.fixed or not view.columns.measured.any():
+        if snapshot is None:
             return no_update
-        marks, patch = (
-            front_marks(view, PageTheme(look["dark"], look["narrow"]), state.options),
-            Patch(),
-        )
-        patch["data"][0] = marks.to_plotly_json()
+        try:
+            shown_too = [snapshot, *reader.overlaid(state)[0]]
+            marks = front_marks_of(shown_too, state, PageTheme(look["dark"], look["narrow"]))
+        except NasError:
+            return no_update  # the status shows the error
+        if marks is None:
+            return no_update
+        patch = Patch()
+        patch["data"][0] = marks
         return patch
 
 
@@ -311,7 +350,8 @@ def _register_timeline(app: dash.Dash, reader: Reader) -> None:
         except NasError:
             return (no_update,) * 4  # the status shows the error
         look = seen["drawn"]["look"]
-        figure = timeline_figure(attempts, PageTheme(look["dark"], look["narrow"]))
+        theme = PageTheme(look["dark"], look["narrow"])
+        figure = timeline_figure(attempts, theme, zone=zone_of(look))
         height = {"height": figure.layout.height}
         parts = {"figure": figure, "style": height, "text": timeline_text(attempts)}
         sent, digests = changed(parts, known["digests"] if known else {})

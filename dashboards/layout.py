@@ -4,7 +4,7 @@ from typing import Any, cast
 
 from dash import dcc, html
 
-from nas.dashboards.page_state import MOST_COMPARED
+from nas.dashboards.page_state import MOST_COMPARED, MOST_OVERLAID
 from nas.dashboards.parts import aria
 from nas.figures import CONFIG
 from nas.results import PointGroup
@@ -24,6 +24,7 @@ def page_layout() -> Any:
         [
             dcc.Location(id="url", refresh=False),
             dcc.Interval(id="tick", interval=POLL_MILLISECONDS),
+            dcc.Interval(id="job-tick", interval=1000, disabled=True),
             dcc.Store(id="look", data={"dark": False, "narrow": False, "hidden": False}),
             dcc.Store(id="beat"),
             dcc.Store(id="state"),
@@ -34,6 +35,9 @@ def page_layout() -> Any:
             dcc.Store(id="action"),
             dcc.Store(id="window"),
             dcc.Store(id="explained"),
+            dcc.Store(id="chosen-by"),
+            dcc.Store(id="offered"),
+            dcc.Store(id="list-order", data={"header": None, "descending": False}),
             dcc.Store(id="timeline-of"),
             dcc.Store(id="order", data={"header": None, "descending": False, "page": 0}),
             html.Header(
@@ -78,6 +82,11 @@ def _study() -> list[Any]:
                             [
                                 html.H2("Error against cost", id="front-heading"),
                                 _controls(),
+                                html.P(
+                                    id="overlay-text",
+                                    className="small muted",
+                                    **aria(live="polite"),
+                                ),
                                 _graph("front", 500, movable=True),
                             ],
                             id="front-card",
@@ -88,6 +97,8 @@ def _study() -> list[Any]:
                         _card("hypervolume", "Progress", 300),
                         _card("timeline", "Workers", 200),
                         html.Section(id="effects", className="card"),
+                        _parallel(),
+                        _card("edf", "Why: the distribution of the results", 360),
                         html.Section([html.H2("Trials"), html.Div(id="table")], className="card"),
                         html.Section(
                             [html.H2("Settings"), html.Div(id="settings")], className="card"
@@ -95,7 +106,11 @@ def _study() -> list[Any]:
                     ],
                     className="main",
                 ),
-                html.Aside(id="detail", className="card", **aria(live="polite")),
+                html.Aside(
+                    [html.Div(id="detail", **aria(live="polite")), html.Div(id="downloads")],
+                    id="side",
+                    className="card",
+                ),
             ],
             className="columns",
         ),
@@ -110,6 +125,14 @@ def _controls() -> Any:
             _labelled("Colour", dcc.Dropdown(id="colour", placeholder="standing")),
             _labelled("Best under", dcc.Input(id="under", type="text", debounce=True, size="9")),
             html.Span(id="best-under", className="small", **aria(live="polite")),
+            _labelled("With", _overlaid()),
+            _labelled(
+                "Best of all (%)",
+                dcc.Input(
+                    id="top", type="number", min=0.1, max=100, debounce=True, placeholder="100"
+                ),
+            ),
+            html.Button("All trials", id="all-trials", type="button", hidden=True),
             dcc.Checklist(
                 id="scales",
                 options=[
@@ -129,6 +152,29 @@ def _controls() -> Any:
             ),
         ],
         className="controls",
+    )
+
+
+def _overlaid() -> Any:
+    return dcc.Dropdown(id="others", multi=True, placeholder=f"up to {MOST_OVERLAID} studies")
+
+
+def _parallel() -> Any:
+    return html.Section(
+        [
+            html.H2("Why: the choices of each network"),
+            html.P(id="parallel-text", className="muted small"),
+            _labelled("Axes", dcc.Dropdown(id="along", placeholder="all choices")),
+            html.Div(
+                html.Div(_graph("parallel", 420), id="parallel-room"),
+                className="scroll",
+                tabIndex="0",
+                role="region",
+                **aria(label="Parallel coordinates"),
+            ),
+        ],
+        id="parallel-card",
+        className="card",
     )
 
 

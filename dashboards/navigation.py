@@ -1,5 +1,6 @@
 """The callbacks that keep the address and the controls of the page equal."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -8,15 +9,19 @@ from dash import ALL, ClientsideFunction, Input, Output, State, ctx, no_update
 
 from nas.cost import parse_budgets
 from nas.dashboards.layout import hidden_groups, shown_groups
-from nas.dashboards.page_state import MOST_COMPARED, PageState
+from nas.dashboards.page_state import MOST_COMPARED, MOST_OVERLAID, PageState
 from nas.dashboards.reader import Reader, Snapshot
 from nas.errors import NasError
-from nas.figures import colour_names, nearest_trial
+from nas.figures import colour_names, nearest_trial, parallel_choices
 from nas.metrics import metric
-from nas.results import StudyView, axis_names
+from nas.results import Box, StudyView, axis_names, seeds_of_one_search
+from nas.store import StudySummary
+from nas.study import StudySpec
 
-_CONTROLS = ("x", "y", "colour", "under", "scales", "shown")
-_OUTPUTS = 2 + 1 + 3 + len(_CONTROLS)  # address, state, options, controls
+_CONTROLS = ("x", "y", "colour", "under", "scales", "shown", "others", "top", "along")
+_LISTS = ("x", "y", "colour", "others", "along")  # controls with options of the study
+_KEPT: tuple[Any, ...] = (no_update,) * (len(_LISTS) + 1 + len(_CONTROLS))
+_UNDER = len(_LISTS) + 1 + _CONTROLS.index("under")
 
 
 def register_navigation(app: dash.Dash, reader: Reader) -> None:
@@ -37,6 +42,8 @@ def register_navigation(app: dash.Dash, reader: Reader) -> None:
         Output("front", "clickData"),
         Output("curves", "clickData"),
         Input("front", "clickData"),
+        Input("front", "selectedData"),
+        Input("all-trials", "n_clicks"),
         Input("curves", "clickData"),
         Input("front", "relayoutData"),
         Input({"type": "row", "number": ALL}, "n_clicks"),
@@ -56,9 +63,8 @@ def register_navigation(app: dash.Dash, reader: Reader) -> None:
         Output("url", "pathname"),
         Output("url", "search"),
         Output("state", "data"),
-        Output("x", "options"),
-        Output("y", "options"),
-        Output("colour", "options"),
+        *(Output(name, "options") for name in _LISTS),
+        Output("colour", "disabled"),
         *(Output(name, "value") for name in _CONTROLS),
         Input("url", "pathname"),
         Input("url", "search"),
@@ -74,16 +80,54 @@ def register_navigation(app: dash.Dash, reader: Reader) -> None:
             state, _snapshot(reader, state), dict(zip(_CONTROLS, controls, strict=True)), action
         )
         if new is None or new == state:
-            return (no_update,) * _OUTPUTS
-        kept: tuple[Any, ...] = (no_update,) * (3 + len(_CONTROLS))
+            return (no_update,) * 3 + _KEPT
+        if new.study != state.study:
+            return _opened(new, _snapshot(reader, new))
+        kept = list(_KEPT)
+        kept[len(_LISTS)] = bool(new.others)
         if ctx.triggered_id == "action" and new.under != state.under:  # the line was moved
-            kept = (*kept[:6], _written(new, _snapshot(reader, new)), *kept[7:])
+            kept[_UNDER] = _written(new, _snapshot(reader, new))
         return new.path, new.search, asdict(new), *kept
+
+
+def register_overlay_list(app: dash.Dash, reader: Reader) -> None:
+    """Register the callback that lists the studies to draw with one, after all else is drawn."""
+
+    @app.callback(
+        Output("others", "options", allow_duplicate=True),
+        Input("chosen-by", "data"),
+        Input("state", "data"),
+        prevent_initial_call=True,
+    )
+    def offer(drawn: Any, data: Any) -> Any:
+        state = state_of(data)
+        snapshot = _snapshot(reader, state) if drawn else None
+        if snapshot is None:
+            return no_update
+        try:
+            return _options(state, reader.comparable(snapshot.spec), snapshot.spec)
+        except NasError:
+            return no_update  # the status shows the error
+
+
+def _options(
+    state: PageState, studies: Sequence[StudySummary], spec: StudySpec
+) -> list[dict[str, str]]:
+    """Return `studies` to choose from, and those that the address names."""
+    known = {each.name for each in studies}
+    words = {
+        each.name: f"{each.name} (seed {each.spec.seed} of the same search)"
+        for each in studies
+        if seeds_of_one_search(spec, each.spec)
+    }
+    names = [each.name for each in studies] + [name for name in state.others if name not in known]
+    return [{"label": words.get(name, name), "value": name} for name in names]
 
 
 def state_of(data: dict[str, Any]) -> PageState:
     """Return the state that a page keeps as JSON."""
-    lists = {name: tuple(data[name]) for name in ("hidden", "compared")}
+    names = ("hidden", "compared", "others", "box")
+    lists = {name: tuple(data[name]) for name in names if data[name] is not None}
     return PageState(**{**data, **lists})
 
 
@@ -98,15 +142,17 @@ def _opened(state: PageState, snapshot: Snapshot | None) -> tuple[Any, ...]:
     """Return the outputs for an address that was opened: the controls follow it."""
     data = asdict(state)
     if snapshot is None:
-        return (state.path, state.search, data, *(no_update,) * (_OUTPUTS - 3))
+        return state.path, state.search, data, *_KEPT
     view = snapshot.along(state.x, state.y)
     axes = [{"label": metric(name).label, "value": name} for name in axis_names(snapshot.spec)]
     scales = [name for name in ("log_x", "log_y") if getattr(state, name)]
-    return (
-        state.path, state.search, data, axes, axes, list(colour_names(view)),
+    along = [{"label": f"{name} of each stage", "value": name} for name in parallel_choices(view)]
+    options = (axes, axes, list(colour_names(view)), _options(state, [], snapshot.spec), along)
+    values = (
         view.x.name, view.y.name, state.colour, _written(state, snapshot), scales,
-        shown_groups(state.hidden),
+        shown_groups(state.hidden), list(state.others), state.top, state.along,
     )  # fmt: skip
+    return state.path, state.search, data, *options, bool(state.others), *values
 
 
 def _written(state: PageState, snapshot: Snapshot | None) -> str:
@@ -124,18 +170,22 @@ def _changed(
         return None
     match ctx.triggered_id:
         case "action":
-            return _acted(state, action, snapshot.along(state.x, state.y))
+            return _acted(state, action, _front(snapshot, state))
         case "under":
             return replace(state, under=_ceiling(controls["under"], snapshot, state))
         case "x" | "y" as axis:
             return _turned(state, axis, controls[axis], getattr(snapshot.view, axis).name)
-        case "colour":
-            return replace(state, colour=controls["colour"])
+        case "colour" | "along" as name:
+            return replace(state, **{name: controls[name]})
         case "scales":
             chosen = controls["scales"]
             return replace(state, log_x="log_x" in chosen, log_y="log_y" in chosen)
         case "shown":
             return replace(state, hidden=hidden_groups(controls["shown"]))
+        case "others":
+            return replace(state, others=tuple(controls["others"] or ())[:MOST_OVERLAID])
+        case "top":
+            return replace(state, top=_share(controls["top"]))
     return None
 
 
@@ -150,10 +200,15 @@ def _turned(state: PageState, axis: str, name: str | None, usual: str) -> PageSt
 
 
 def _acted(state: PageState, action: dict[str, Any], view: StudyView) -> PageState | None:
-    """Return the state after a click, or after the line of the ceiling was moved."""
+    """Return the state after a click, a brush, or after the line of the ceiling was moved."""
     match action:
         case {"type": "moved", "at": at}:
             return replace(state, under=at / view.x.factor) if at > 0 else None
+        case {"type": "brushed", "box": box}:
+            return replace(state, box=box and _exact(box, view))
+        case {"type": "row", "number": int(number), "study": str(study)}:
+            names = tuple(name for name in (state.study, *state.others) if name and name != study)
+            return replace(state, study=study, trial=number, others=names, compared=())
         case {"type": "row", "number": int(number)}:
             return replace(state, trial=number)
         case {"type": "near", "at": [x, y]}:
@@ -166,6 +221,32 @@ def _acted(state: PageState, action: dict[str, Any], view: StudyView) -> PageSta
                 return replace(state, compared=others)
             return replace(state, compared=(*others, number)[-MOST_COMPARED:])
     return None
+
+
+def _share(percent: float | None) -> float | None:
+    """Return the share to keep; None for all."""
+    return percent if percent and percent < 100 else None
+
+
+def _front(snapshot: Snapshot, state: PageState) -> StudyView:
+    """Return what the front shows; all trials if those of the filters cannot be read."""
+    try:
+        return snapshot.shown(state.x, state.y, state.in_front)
+    except NasError:
+        return snapshot.along(state.x, state.y)
+
+
+def _exact(box: list[float], view: StudyView) -> Box:
+    """Return a brushed box in exact units; below all positive values it reaches to zero.
+
+    A logarithmic axis shows a zero at its lower end.
+    """
+    left, right, low, high = box
+    low, positive = low / view.y.factor, view.columns.y[view.columns.y > 0]
+    if len(positive) and low < positive.min():
+        low = min(low, 0.0)
+    found = (left / view.x.factor, right / view.x.factor, low, high / view.y.factor)
+    return tuple(float(f"{end:.6g}") for end in found)  # type: ignore[return-value]
 
 
 def _ceiling(text: str | None, snapshot: Snapshot, state: PageState) -> float | None:

@@ -2,21 +2,25 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import isfinite
 from urllib.parse import parse_qs, quote, unquote, urlencode
 
 from nas.figures import FrontOptions
-from nas.results import PointGroup
+from nas.results import Box, PointGroup, Selection
 
 MOST_COMPARED = 4
+MOST_OVERLAID = 6  # with the study itself as many as there are colours
 
 
 @dataclass(frozen=True)
 class PageState:
     """The page of a study, or the list of studies if `study` is None.
 
-    `trial` is the chosen one, `compared` are the trials side by side. `x`, `y` name metrics;
-    `under` is a ceiling on `x` in its exact unit. `wrong` is a path that names no page. `window` is
-    the visible part of the front, as in FrontOptions; it is not in the address.
+    `trial` is the chosen one, `compared` are the trials side by side, `others` the studies that the
+    front has too. `x`, `y` name metrics; `under` is a ceiling on `x` in its exact unit. `hidden`,
+    `top` and `box` are the filters, as in `Selection`. `along` is the choice whose stages are the
+    parallel coordinates. `wrong` is a path that names no page. `window` is the visible part of the
+    front, as in FrontOptions; it is not in the address.
     """
 
     study: str | None = None
@@ -29,6 +33,10 @@ class PageState:
     hidden: tuple[str, ...] = ()
     under: float | None = None
     compared: tuple[int, ...] = ()
+    others: tuple[str, ...] = ()
+    top: float | None = None
+    box: Box | None = None
+    along: str | None = None
     wrong: str | None = None
     window: tuple[float, float, float, float] | None = None
 
@@ -50,6 +58,10 @@ class PageState:
             hidden=tuple(group for group in query.get("hide", []) if group in set(PointGroup)),
             under=_number(one("under")),
             compared=_trials(query.get("compare", [])),
+            others=_studies(query.get("with", [])),
+            top=_percent(one("top")),
+            box=_box(one("box")),
+            along=one("along"),
         )
         match parts:
             case []:
@@ -84,10 +96,14 @@ class PageState:
             *(("hide", group) for group in self.hidden),
             ("under", None if self.under is None else f"{self.under:.15g}"),
             *(("compare", number) for number in self.compared),
+            ("with", ",".join(self.others) or None),
+            ("top", None if self.top is None else f"{self.top:.15g}"),
+            ("box", self.box and ",".join(f"{end:.6g}" for end in self.box)),
+            ("along", self.along),
         ]
         if self.study is None or self.wrong is not None:
             return ""
-        words = urlencode([(name, value) for name, value in pairs if value is not None])
+        words = urlencode([(name, value) for name, value in pairs if value is not None], safe=",")
         return f"?{words}" if words else ""
 
     @property
@@ -98,11 +114,21 @@ class PageState:
             log_x=self.log_x,
             log_y=self.log_y or None,
             colour=self.colour,
-            hidden=frozenset(PointGroup(group) for group in self.hidden),
             limit=self.under,
             chosen=tuple(dict.fromkeys(chosen)),
+            box=self.box,
             window=self.window,
         )
+
+    @property
+    def selection(self) -> Selection:
+        """The trials that the figures and tables show."""
+        return replace(self.in_front, box=self.box)
+
+    @property
+    def in_front(self) -> Selection:
+        """The trials that the front shows: those outside the brushed box too."""
+        return Selection(frozenset(map(PointGroup, self.hidden)), self.top)
 
 
 def _trial(text: str | None) -> int | None:
@@ -112,6 +138,25 @@ def _trial(text: str | None) -> int | None:
 def _trials(texts: Sequence[str]) -> tuple[int, ...]:
     numbers = [number for text in texts if (number := _trial(text)) is not None]
     return tuple(dict.fromkeys(numbers))[:MOST_COMPARED]
+
+
+def _studies(texts: Sequence[str]) -> tuple[str, ...]:
+    names = [name for text in texts for name in text.split(",") if name]
+    return tuple(dict.fromkeys(names))[:MOST_OVERLAID]
+
+
+def _percent(text: str | None) -> float | None:
+    value = _number(text)
+    return value if value is not None and value < 100 else None
+
+
+def _box(text: str | None) -> Box | None:
+    try:
+        left, right, low, high = map(float, (text or "").split(","))
+    except ValueError:
+        return None
+    ends = (left, right, low, high)
+    return ends if all(map(isfinite, ends)) and left <= right and low <= high else None
 
 
 def _number(text: str | None) -> float | None:

@@ -8,7 +8,7 @@ from typing import Any
 from dash import dcc, html
 
 from nas.dashboards.page_state import PageState
-from nas.dashboards.reader import Snapshot, activity_text
+from nas.dashboards.reader import Snapshot
 from nas.figures import (
     PageTheme,
     headers,
@@ -27,7 +27,6 @@ from nas.units import duration
 
 PAGE_ROWS = 50
 _LISTED = 20
-_MOST_STUDIES = 100  # more rows take the browser seconds
 _DEFAULT_DATABASE = "nas.db"
 
 
@@ -100,7 +99,13 @@ def detail(
         html.P(html.Code(point.architecture.text), className="wrap small"),
     ]
     if point.state is TrialState.COMPLETE:
-        parts += _command(export_command(view.name, point.number, database))
+        parts += _command(export_command(view.name, point.number, database), "command")
+    else:
+        arch_id = point.architecture.arch_id
+        source = ("export", "--arch", arch_id, "--format", "source", "-o", arch_id)
+        parts += _command(command(source, database), "source-command")
+    shown = ("show", view.name, "--trial", str(point.number))
+    parts += _command(command(shown, database), "show-command")
     if point.detail:
         parts.append(html.Details([html.Summary(f"Why: {point.reason}"), html.Pre(point.detail)]))
     return parts
@@ -114,54 +119,13 @@ def _drawing(snapshot: Snapshot, point: Point, look: PageTheme) -> Any:
     """Return the drawing of the network of a trial at the deployment."""
     details = snapshot.details(point.number)
     svg = network_svg(details["parts"] if details else [], look)
-    source = "data:image/svg+xml;base64," + b64encode(svg.encode()).decode()
     words = f"{point.label}: {len(point.architecture.stages)} stages, {point.architecture.text}"
-    return html.Div(html.Img(src=source, alt=words), className="scroll", tabIndex="0")
+    return html.Div(html.Img(src=image_address(svg), alt=words), className="scroll", tabIndex="0")
 
 
-def studies_table(entries: Sequence[StudySummary], database: str, find: str | None) -> Any:
-    """Return the list of studies, newest first, that contain all words of `find`."""
-    words = (find or "").lower().split()
-    shown = [
-        entry
-        for entry in reversed(entries)
-        if all(word in f"{entry.name} {entry.space} {entry.task} {entry.state}".lower()
-               for word in words)
-    ]  # fmt: skip
-    if not entries:
-        return html.P(f"{database} has no study yet. Start one: nas search")
-    heads = (
-        "Study",
-        "State",
-        "Space",
-        "Task",
-        "Budget",
-        "Trials ended",
-        "Failed",
-        "Best",
-        "Created",
-    )
-    head = html.Thead(html.Tr([html.Th(word, scope="col") for word in heads]))
-    body = html.Tbody([_study_row(entry) for entry in shown[:_MOST_STUDIES]])
-    rest = len(shown) - _MOST_STUDIES
-    return [
-        html.Table([head, body], className="trials"),
-        *([html.P(f"{rest} older ones are not shown: search for them.")] if rest > 0 else []),
-    ]
-
-
-def _study_row(entry: StudySummary) -> Any:
-    ended = sum(count for state, count in entry.counts.items() if state.finished)
-    best = "–" if entry.best is None else f"{entry.metric.show(entry.best)} {entry.metric.short}"
-    state = activity_text(entry.state, entry.holder)
-    created = entry.created_at.astimezone().strftime("%Y-%m-%d %H:%M")
-    cells = (
-        state, entry.space, entry.task, entry.budget, str(ended),
-        str(entry.counts[TrialState.FAILED]), best, created,
-    )  # fmt: skip
-    address = PageState(study=entry.name).path
-    link = html.Td(dcc.Link(entry.name, href=address))
-    return html.Tr([link, *(html.Td(cell) for cell in cells)])
+def image_address(svg: str) -> str:
+    """Return an SVG drawing as the address of an image."""
+    return "data:image/svg+xml;base64," + b64encode(svg.encode()).decode()
 
 
 def missing(cause: str, state: PageState, entries: Sequence[StudySummary]) -> list[Any]:
@@ -182,10 +146,14 @@ def missing(cause: str, state: PageState, entries: Sequence[StudySummary]) -> li
 
 def export_command(study: str, number: int, database: str) -> str:
     """Return the command that exports a trial."""
-    words = ["nas", "export", study, "--trial", str(number), "-o", f"{study}-trial-{number}"]
-    if database != _DEFAULT_DATABASE:
-        words += ["--db", database]
-    return shlex.join(words)
+    name = f"{study}-trial-{number}"
+    return command(("export", study, "--trial", str(number), "-o", name), database)
+
+
+def command(words: Sequence[str], database: str) -> str:
+    """Return `nas words` as a command to paste, with --db unless this is the default."""
+    db = () if database == _DEFAULT_DATABASE else ("--db", database)
+    return shlex.join(("nas", *words, *db))
 
 
 def aria(**words: str) -> dict[str, Any]:
@@ -193,13 +161,10 @@ def aria(**words: str) -> dict[str, Any]:
     return {f"aria-{name}": value for name, value in words.items()}
 
 
-def _command(command: str) -> list[Any]:
+def _command(text: str, name: str) -> list[Any]:
     return [
         html.Div(
-            [
-                html.Code(command, id="command"),
-                dcc.Clipboard(target_id="command", title="copy the command"),
-            ],
+            [html.Code(text, id=name), dcc.Clipboard(target_id=name, title="copy the command")],
             className="command",
         )
     ]

@@ -9,16 +9,29 @@ from typing import Any
 
 import numpy as np
 
-from nas.dashboards.page_state import PageState
+from nas.dashboards.page_state import MOST_OVERLAID, PageState
+from nas.dashboards.progress import ProgressOfStudies
 from nas.dashboards.study_record import StudyRecord
 from nas.errors import NasError
-from nas.results import StudyResults, StudyView, axis_names, trial_details, view_of
+from nas.results import (
+    Curves,
+    Selection,
+    StudyResults,
+    StudyView,
+    axis_names,
+    narrowed,
+    overlay_problem,
+    seeds_of_one_search,
+    trial_details,
+    view_of,
+)
 from nas.store import Store, StudyState, StudySummary
 from nas.study import StudySpec, TrialAttempt
 
 _LIST_SECONDS = 1.0  # the list of studies is cached for all open tabs
 _LIST_SHARE = 20.0  # times longer than it took to read
-_KEPT = 4
+_KEPT = 2 + MOST_OVERLAID  # snapshots of studies
+_VIEWS = 8  # views of a snapshot
 
 
 @dataclass(frozen=True)
@@ -29,7 +42,10 @@ class Snapshot:
     record: StudyRecord
     view: StudyView
     found: StudyResults
-    _views: dict[tuple[str, str], StudyView] = field(default_factory=dict, repr=False)
+    curves: Curves
+    _views: dict[tuple[tuple[str, str], Selection], StudyView] = field(
+        default_factory=dict, repr=False
+    )
 
     @property
     def spec(self) -> StudySpec:
@@ -37,14 +53,26 @@ class Snapshot:
         return self.found.spec
 
     def along(self, x: str | None, y: str | None) -> StudyView:
-        """Return the view with other axes; unknown names are the usual axes."""
+        """Return the view of all trials with other axes; unknown names are the usual axes."""
+        return self.shown(x, y, Selection())
+
+    def shown(self, x: str | None, y: str | None, selection: Selection) -> StudyView:
+        """Return the view with other axes of the trials that a selection keeps.
+
+        Raises:
+            StoreError: learning curves must be read, but the database cannot be.
+        """
         known = axis_names(self.spec)
         axes = (x if x in known else self.view.x.name, y if y in known else self.view.y.name)
-        if axes == (self.view.x.name, self.view.y.name):
-            return self.view
-        if axes not in self._views:
-            self._views[axes] = view_of(self.found, axes=axes)
-        return self._views[axes]
+        view = self._views.get((axes, selection))
+        if view is None:
+            usual = axes == (self.view.x.name, self.view.y.name)
+            whole = self.view if usual else view_of(self.found, axes=axes)
+            view = narrowed(whole, selection, self.curves)
+            while len(self._views) >= _VIEWS:
+                self._views.pop(next(iter(self._views)), None)
+            self._views[axes, selection] = view
+        return view
 
     def has(self, number: int) -> bool:
         """Tell whether the view has a trial of this number."""
@@ -62,9 +90,11 @@ class Reader:
     def __init__(self, store: Store) -> None:
         """Read `store`, which is never written to."""
         self._store = store
-        self._lock = threading.Lock()
+        self._lock, self._listing = threading.Lock(), threading.Lock()
         self._snapshots: dict[str, Snapshot] = {}
         self._listed: tuple[float, list[StudySummary]] = (float("-inf"), [])
+        self._progress, self._shares = ProgressOfStudies(store), dict[str, list[float]]()
+        self._shown: Sequence[StudySummary] | None = None
 
     @property
     def database(self) -> str:
@@ -84,6 +114,18 @@ class Reader:
             ended = time.monotonic()
             self._listed = (ended + max(_LIST_SECONDS, _LIST_SHARE * (ended - began)), summaries)
         return summaries
+
+    def progress(self) -> Mapping[str, Sequence[float]]:
+        """Return the hypervolume of each study by name, as in `Progress.shares`.
+
+        Raises:
+            StoreError: the database cannot be read.
+        """
+        summaries = self.studies()
+        with self._listing:
+            if summaries is not self._shown:
+                self._shares, self._shown = self._progress.read(summaries), summaries
+            return self._shares
 
     def ping(self) -> None:
         """Read the database now.
@@ -154,7 +196,41 @@ class Reader:
         found = StudyResults(store.spec(study), record.table, record.reports)
         curves = partial(record.curves, store, study)
         view = view_of(found, store.versions(study), curves=curves)
-        return Snapshot(seq, record, view, found)
+        return Snapshot(seq, record, view, found, curves)
+
+    def overlaid(self, state: PageState) -> tuple[list[Snapshot], list[str]]:
+        """Return the studies that are drawn with that of `state`, and why others are not.
+
+        Raises:
+            StoreError: the database cannot be read.
+        """
+        found, problems, names = list[Snapshot](), list[str](), self._store.names()
+        for name in state.others:
+            if name == state.study:
+                continue
+            if name not in names:
+                problems.append(f"There is no study {name}.")
+                continue
+            other = self.snapshot(name)
+            problem = overlay_problem(self.last(str(state.study)).spec, other.spec)
+            if problem:
+                problems.append(f"{name} is not drawn: {problem}.")
+            else:
+                found.append(other)
+        return found, problems
+
+    def comparable(self, spec: StudySpec) -> list[StudySummary]:
+        """Return the studies that can be drawn with one, seeds of the same search first.
+
+        Raises:
+            StoreError: the database cannot be read.
+        """
+        found = [
+            each
+            for each in reversed(self.studies())
+            if each.name != spec.name and overlay_problem(spec, each.spec) is None
+        ]
+        return sorted(found, key=lambda each: not seeds_of_one_search(spec, each.spec))
 
     def activity(self, study: str) -> str:
         """Return whether a study is running, and the command that continues it if it is not."""

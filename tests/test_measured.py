@@ -1,6 +1,7 @@
 """A winner must fit a latency budget when it is measured, not only by the table."""
 
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from nas.cost.latency_table import Accuracy, Device, LatencyTable, Timing
 from nas.results import findings as results
 from nas.results.measured_latency import MeasuredLatency, measured_latencies, over_budget
 from nas.results.view import study_view
+from nas.store import open_store
 from nas.study.spec import StudySpec
 from nas.study.trial import TrialState
 from tests.classified import classified
@@ -107,3 +109,16 @@ def test_every_page_shows_what_was_measured_and_passes_over_what_is_too_slow(
     assert view.point(0).note == f"in halves; latency {took(900, 1100)}"
     assert view.point(1).note is None
     assert "a processor" in dict(view.settings)["Latency of igcv3"]
+
+
+def test_the_list_of_studies_passes_over_what_is_too_slow(
+    limited: StudySpec, tmp_path: Path
+) -> None:
+    limited = replace(limited, name="limited")
+    with open_store(str(tmp_path / "nas.db")) as store:
+        store.create_study(limited, {})
+        for number, error in enumerate((0.1, 0.2, 0.3)):
+            store.insert_trial(limited.name, complete(limited, number, error, 900))
+        assert store.studies()[0].best == 0.1
+        store.record_report(limited.name, 0, "latency@cpu", slow(1100)["latency@cpu"])
+        assert store.studies()[0].best == 0.2

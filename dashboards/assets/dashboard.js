@@ -7,11 +7,19 @@
   const action = ({ prop_id, value }) => {
     const dot = prop_id.lastIndexOf(".");
     const [id, property] = [prop_id.slice(0, dot), prop_id.slice(dot + 1)];
+    if (id === "all-trials") return value ? { type: "brushed", box: null } : undefined;
     if (property === "n_clicks") return value ? JSON.parse(id) : undefined;
     if (property === "clickData") {
       const { customdata: number, x, y, z } = (value && value.points[0]) || {};
       if (z !== undefined) return { type: "near", at: [x, y] }; // a cell of a density
-      return number === undefined || number === null ? undefined : { type: "row", number };
+      if (number === undefined || number === null) return undefined;
+      if (typeof number === "number") return { type: "row", number };
+      const [study, trial] = number.split("#"); // of another study in the figure
+      return { type: "row", study, number: Number(trial) };
+    }
+    if (property === "selectedData") {
+      const { x, y } = (value && value.range) || {};
+      return x && y ? { type: "brushed", box: [...x, ...y] } : value ? undefined : { type: "brushed", box: null };
     }
     const line = Object.keys(value || {}).find((name) => name.endsWith("].x0"));
     return line && { type: "moved", at: Number(value[line]) };
@@ -23,8 +31,9 @@
       const look = {
         dark: matchMedia("(prefers-color-scheme: dark)").matches,
         narrow: matchMedia("(max-width: 560px)").matches,
+        zone: Intl.DateTimeFormat().resolvedOptions().timeZone,
       };
-      const same = known && known.dark === look.dark && known.narrow === look.narrow;
+      const same = known && Object.keys(look).every((name) => known[name] === look[name]);
       const due = !document.hidden && (!(seen && seen.over) || (ticks || 0) % 8 === 0);
       return [same ? dash().no_update : look, due ? ticks || 0 : dash().no_update];
     },

@@ -251,7 +251,7 @@ def recipe(function: F) -> F:
     )(function)
 
 
-def _split(_ctx: click.Context, _parameter: click.Parameter, given: Sequence[str]) -> Any:
+def split(_ctx: click.Context, _parameter: click.Parameter, given: Sequence[str]) -> Any:
     """Return the names that were given one by one, or joined by commas."""
     return tuple(name.strip() for text in given for name in text.split(","))
 
@@ -259,7 +259,7 @@ def _split(_ctx: click.Context, _parameter: click.Parameter, given: Sequence[str
 def formats(function: F) -> F:
     """Add `--format`, those of an export."""
     return click.option(
-        "--format", "formats", multiple=True, metavar="NAME", callback=_split,
+        "--format", "formats", multiple=True, metavar="NAME", callback=split,
         help="A format of the export: source, weights, onnx, or one of an installed package; may "
         "be given several times. The card is always written.  [default: source, weights, onnx]",
     )(function)  # fmt: skip

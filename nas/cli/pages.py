@@ -46,6 +46,17 @@ def report(study: str, target: Path, force: bool, db: str | None) -> None:
 @click.option("--x", help="Metric of the horizontal axis of the front.  [default: the cost]")
 @click.option("--y", help="Metric of the vertical axis of the front.  [default: the error]")
 @click.option(
+    "--with",
+    "others",
+    metavar="STUDY,…",
+    multiple=True,
+    callback=options.split,
+    help="Studies to draw with this one, by front and edf; seeds of one search get a band.",
+)
+@click.option(
+    "--choice", help="Draw this choice of each stage in parallel.  [default: all choices]"
+)
+@click.option(
     "--width",
     type=click.IntRange(200, 10_000),
     default=FigureRequest.width,
@@ -63,6 +74,7 @@ def plot(target: Path, db: str | None, **given: Any) -> None:
     \b
     Example:
       nas plot igcv3-300m-madds-digits front -o front.pdf
+      nas plot seed-0 front --with seed-1,seed-2 -o seeds.pdf
     """  # fmt: skip
     from nas.workflows import write_figure
 

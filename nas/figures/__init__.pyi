@@ -2,6 +2,7 @@ from .comparison import write_comparison as write_comparison
 from .curves import hypervolume_figure as hypervolume_figure
 from .curves import learning_curves_figure as learning_curves_figure
 from .density import nearest_trial as nearest_trial
+from .distributions import edf_figure as edf_figure
 from .effects import EFFECTS_HEADERS as EFFECTS_HEADERS
 from .effects import effects_caption as effects_caption
 from .effects import effects_figure as effects_figure
@@ -16,9 +17,15 @@ from .hover import point_summary as point_summary
 from .image import image_format as image_format
 from .image import write_image as write_image
 from .network_drawing import network_svg as network_svg
+from .overlay import overlay_figure as overlay_figure
+from .overlay import overlay_text as overlay_text
 from .page_assets import page_style as page_style
+from .parallel import parallel_choices as parallel_choices
+from .parallel import parallel_figure as parallel_figure
+from .parallel import parallel_text as parallel_text
 from .prove import write_prove as write_prove
 from .report import write_report as write_report
+from .sparkline import sparkline_svg as sparkline_svg
 from .table import headers as headers
 from .table import numeric as numeric
 from .table import point_facts as point_facts

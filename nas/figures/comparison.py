@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from nas.figures.distributions import edf_curve, edf_ends
 from nas.figures.document import (
     document_html,
     facts_section,
@@ -17,7 +18,7 @@ from nas.figures.document import (
     table_section,
     write_document,
 )
-from nas.figures.theme import DASHES, PUBLISHED_SYMBOLS, PageTheme, title
+from nas.figures.theme import PUBLISHED_SYMBOLS, PageTheme, faint, title
 from nas.results import Comparison, Group, Pair, group_table
 from nas.stats import edf
 
@@ -29,9 +30,7 @@ def distributions_figure(comparison: Comparison, look: PageTheme | None = None) 
     """Return the share of networks at or below each value, for every group, with 95 % bands."""
     look, metric = look or PageTheme(), comparison.metric
     figure = go.Figure(layout=look.frame(_HEIGHT))
-    pooled = [metric.factor * error for group in comparison.groups for error in group.errors]
-    pad = 0.04 * (max(pooled) - min(pooled)) or 1.0
-    ends = (max(metric.lowest * metric.factor, min(pooled) - pad), max(pooled) + pad)
+    ends = edf_ends(metric, [np.array(group.errors) for group in comparison.groups])
     figure.update_xaxes(
         title_text=title(f"{metric.label}, validation split{_unit(metric.unit)}", look),
         range=list(ends),
@@ -121,23 +120,8 @@ def _distribution(group: Group, turn: int, ends: tuple[float, float], look: Page
     edge = {**curve, "line": {"width": 0, "shape": "hv"}, "hoverinfo": "skip", "showlegend": False}
     return [
         go.Scatter(y=np.maximum(y - reach, 0.0), **edge),
-        go.Scatter(
-            y=np.minimum(y + reach, 100.0), fill="tonexty", fillcolor=_faint(colour), **edge
-        ),
-        go.Scatter(
-            y=y,
-            name=f"{group.name} (n = {group.n})",
-            line={
-                "width": 2.2,
-                "shape": "hv",
-                "color": colour,
-                "dash": DASHES[turn % len(DASHES)],
-            },
-            hovertemplate=f"{escape(group.name)}: %{{y:.0f}} % at or below "
-            f"%{{x:{metric.digits}}} {metric.unit} {metric.short}"
-            "<extra></extra>",
-            **curve,
-        ),
+        go.Scatter(y=np.minimum(y + reach, 100.0), fill="tonexty", fillcolor=faint(colour), **edge),
+        edf_curve(group.name, metric, errors, turn, ends, look),
     ]
 
 
@@ -179,8 +163,3 @@ def _reaching_zero(pairs: Sequence[Pair]) -> list[float]:
 
 def _unit(unit: str) -> str:
     return f" ({unit})" if unit else ""
-
-
-def _faint(colour: str) -> str:
-    red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
-    return f"rgba({red},{green},{blue},0.12)"

@@ -7,7 +7,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from nas.figures.scale import Scale
-from nas.figures.theme import SYMBOLS, PageTheme, empty, title
+from nas.figures.theme import SYMBOLS, PageTheme, empty, none_text, title
 from nas.metrics import Metric
 from nas.results import Point, PointGroup, StudyView, curve_rows
 
@@ -29,7 +29,7 @@ def learning_curves_figure(view: StudyView, look: PageTheme | None = None) -> go
         yaxis_title_text=title(_label(view.metric), look),
     )
     if not points:
-        return empty(figure, "no measurements yet", look)
+        return empty(figure, none_text(view), look)
     scale = Scale.of(
         [
             view.metric.factor * value

@@ -1,5 +1,6 @@
 """The front figure: the measured objective against cost, the budget, the published networks."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,11 @@ from nas.figures.front_drawing import CLOUDS, GL_FROM, FrontDrawing, Rows
 from nas.figures.front_options import FrontOptions
 from nas.figures.front_references import label_references, reference_traces
 from nas.figures.hover import brief, headline
-from nas.figures.theme import SYMBOLS, PageTheme, empty, title
+from nas.figures.theme import SYMBOLS, PageTheme, empty, none_text, title
 from nas.results import PointGroup, StudyView
 
 HEIGHT = 500
-_PLOT_HEIGHT = HEIGHT - 120  # height without axis titles and legend, approximate
+PLOT_HEIGHT = HEIGHT - 120  # height without axis titles and legend, approximate
 _SIZES = {PointGroup.FRONT: 11, PointGroup.UNCONFIRMED: 10, PointGroup.RUNNING: 9}
 _SIZE = 8
 _SMALL = 5
@@ -29,22 +30,12 @@ def front_figure(
 
     Every trace of trials has their numbers as `customdata`; the first trace marks the chosen ones.
     """
-    look, options = look or PageTheme(), options or FrontOptions()
-    figure = go.Figure(layout=look.frame(HEIGHT))
-    figure.update_layout(
-        meta={"aria": view.summary},
-        uirevision=front_revision(view, options),
-        xaxis_title_text=title(view.x.label, look),
-        yaxis_title_text=title(view.y.label, look),
-    )
-    drawing = FrontDrawing.of(view, look, options)
+    drawing = FrontDrawing.of(view, look or PageTheme(), options or FrontOptions())
+    options = drawing.options
+    figure = front_frame(drawing, bool(drawing.dense))
     if not view.columns.measured.any():
-        return empty(figure, "no measurements yet", look)
-    if drawing.dense:  # WebGL is below the other traces, and seen through them
-        figure.update_layout(paper_bgcolor=_CLEAR, plot_bgcolor=_CLEAR)
-    figure.update_yaxes(**drawing.scale.axis())
-    figure.update_xaxes(**_x_axis(drawing))
-    figure.add_trace(_chosen(drawing))
+        return empty(figure, none_text(view), drawing.look)
+    figure.add_trace(chosen_ring(drawing))
     for group in CLOUDS:
         figure.add_traces(_clouds(drawing, group))
     figure.add_traces(_front(drawing))
@@ -53,8 +44,9 @@ def front_figure(
     if options.colour and not drawing.words:
         bar = {"title": {"text": options.colour}, "thickness": 14}
         figure.update_layout(coloraxis={"colorscale": "Viridis", "colorbar": bar})
-    label_references(figure, drawing, _PLOT_HEIGHT)
-    _draw_budget(figure, drawing)
+    label_references(figure, drawing, PLOT_HEIGHT)
+    draw_budget(figure, drawing)
+    draw_box(figure, drawing)
     return figure
 
 
@@ -63,9 +55,31 @@ def front_revision(view: StudyView, options: FrontOptions) -> str:
     return f"{view.name} {view.x.name} {view.y.name} {options.log_x} {options.log_y}"
 
 
-def front_marks(view: StudyView, look: PageTheme, options: FrontOptions) -> Any:
-    """Return the first trace of `front_figure`, without making the other traces."""
-    return _chosen(FrontDrawing.of(view, look, options))
+def front_marks(
+    view: StudyView, look: PageTheme, options: FrontOptions, others: Sequence[StudyView] = ()
+) -> Any:
+    """Return the first trace of `front_figure`, without making the other traces.
+
+    With `others`, that of `overlay_figure`.
+    """
+    return chosen_ring(FrontDrawing.of(view, look, options, others))
+
+
+def front_frame(drawing: FrontDrawing, dense: bool) -> go.Figure:
+    """Return the figure without traces: its axes, and no background below `dense` traces."""
+    view, look, options = drawing.view, drawing.look, drawing.options
+    figure = go.Figure(layout=look.frame(HEIGHT))
+    figure.update_layout(
+        meta={"aria": view.summary},
+        uirevision=front_revision(view, options),
+        xaxis_title_text=title(view.x.label, look),
+        yaxis_title_text=title(view.y.label, look),
+    )
+    if dense:  # WebGL is below the other traces, and seen through them
+        figure.update_layout(paper_bgcolor=_CLEAR, plot_bgcolor=_CLEAR)
+    figure.update_yaxes(**drawing.scale.axis())
+    figure.update_xaxes(**_x_axis(drawing))
+    return figure
 
 
 def _x_axis(drawing: FrontDrawing) -> dict[str, Any]:
@@ -201,7 +215,7 @@ def _front(drawing: FrontDrawing) -> list[Any]:
     return [steps, dots]
 
 
-def _chosen(drawing: FrontDrawing) -> Any:
+def chosen_ring(drawing: FrontDrawing) -> Any:
     """Return a ring around each chosen trial that is drawn."""
     return go.Scatter(
         **drawing.marks,
@@ -218,7 +232,8 @@ def _chosen(drawing: FrontDrawing) -> Any:
     )
 
 
-def _draw_budget(figure: go.Figure, drawing: FrontDrawing) -> None:
+def draw_budget(figure: go.Figure, drawing: FrontDrawing) -> None:
+    """Draw the ceilings of the budget, and the one that the reader moves."""
     look, view = drawing.look, drawing.view
     for limit in drawing.limits:
         _line(figure, drawing, limit, "budget", "dash")
@@ -234,6 +249,16 @@ def _draw_budget(figure: go.Figure, drawing: FrontDrawing) -> None:
         )
     if drawing.options.limit is not None:
         _line(figure, drawing, drawing.options.limit * view.x.factor, "front", "solid")
+
+
+def draw_box(figure: go.Figure, drawing: FrontDrawing) -> None:
+    """Draw the box of the trials that the reader brushed."""
+    if drawing.options.box is not None:
+        left, right, low, high = drawing.options.box
+        x, y = drawing.view.x.factor, drawing.view.y.factor
+        ends = {"x0": x * left, "x1": x * right, "y0": y * low, "y1": y * high}
+        line = {"color": drawing.look.colour("muted"), "width": 1, "dash": "dot"}
+        figure.update_layout(selections=[{"type": "rect", **ends, "line": line}])
 
 
 def _line(figure: go.Figure, drawing: FrontDrawing, at: float, colour: str, dash: str) -> None:

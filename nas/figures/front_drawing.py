@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from nas.figures.front_options import FrontOptions, choice_in
 from nas.figures.scale import Scale
 from nas.figures.theme import PageTheme
-from nas.results import GROUPS, Point, PointGroup, StudyView
+from nas.results import Point, PointGroup, StudyView
 from nas.space import Architecture
 
 GL_FROM = 2000  # points of a group; above, they are drawn by WebGL, in small
@@ -25,51 +25,59 @@ CLOUDS = (
 
 @dataclass(frozen=True)
 class FrontDrawing:
-    """One figure of the front in the making."""
+    """One figure of the front in the making.
+
+    `limits` are the ceilings on the x axis, in its unit, of the study and of those drawn with it.
+    """
 
     view: StudyView
     look: PageTheme
     options: FrontOptions
     scale: Scale
     across: Scale
+    limits: tuple[float, ...]
 
     @classmethod
-    def of(cls, view: StudyView, look: PageTheme, options: FrontOptions) -> "FrontDrawing":
-        """Return the drawing of the points that `options` do not hide, with fitting axes."""
-        columns, times = view.columns, view.y.factor
-        hidden = np.isin(columns.group, [GROUPS.index(group) for group in options.hidden])
-        shown = np.flatnonzero(columns.measured & ~hidden)
-        several = shown[columns.seeds[shown] > 1].tolist()
-        ends = [end * times for row in several for end in bar_ends(view.points[row])]
-        heights = columns.y[shown] * times
-        places = np.append(columns.x[shown] * view.x.factor, _limits(view))
+    def of(
+        cls,
+        view: StudyView,
+        look: PageTheme,
+        options: FrontOptions,
+        others: Sequence[StudyView] = (),
+    ) -> "FrontDrawing":
+        """Return the drawing of a view, with axes that also fit the `others` in the figure."""
+        heights, ends, places, limits = list[float](), list[float](), list[float](), list[float]()
+        for each in (view, *others):
+            columns, times = each.columns, each.y.factor
+            shown = np.flatnonzero(columns.measured)
+            several = shown[columns.seeds[shown] > 1].tolist()
+            ends += [end * times for row in several for end in bar_ends(each.points[row])]
+            heights += (columns.y[shown] * times).tolist()
+            places += (columns.x[shown] * each.x.factor).tolist()
+            limits += _limits(each)
         return cls(
             view,
             look,
             options,
-            Scale.of(heights.tolist(), ends, options.log_y),
-            Scale.of(places.tolist(), (), options.log_x),
+            Scale.of(heights, ends, options.log_y),
+            Scale.of([*places, *limits], (), options.log_x),
+            tuple(dict.fromkeys(limits)),
         )
 
     def rows(self, group: PointGroup) -> Rows:
-        """Return the positions of the measured points of a group; none if the group is hidden."""
+        """Return the positions of the measured points of a group."""
         columns = self.view.columns
         rows = columns.rows(group)
-        return rows[columns.measured[rows] & (group not in self.options.hidden)]
+        return rows[columns.measured[rows]]
 
     def points(self, group: PointGroup) -> list[Point]:
-        """Return the measured points of a group; none if the group is hidden."""
+        """Return the measured points of a group."""
         return [self.view.points[row] for row in self.rows(group).tolist()]
 
     @cached_property
     def dense(self) -> frozenset[PointGroup]:
         """The groups that are drawn by WebGL."""
         return frozenset(group for group in CLOUDS if len(self.rows(group)) > GL_FROM)
-
-    @cached_property
-    def limits(self) -> list[float]:
-        """The ceilings of the study on the x axis, in its unit."""
-        return _limits(self.view)
 
     @cached_property
     def crowded(self) -> frozenset[PointGroup]:
@@ -132,11 +140,14 @@ class FrontDrawing:
 
     @cached_property
     def words(self) -> tuple[str, ...]:
-        """The values of the colouring choice as words, sorted; empty for numbers or none."""
+        """The values of the colouring choice as words, sorted; empty for numbers or none.
+
+        They are those of the whole study, so that a colour keeps its meaning if trials are hidden.
+        """
         key, view = self.options.colour, self.view
         if key is None:
             return view.families if len(view.families) > 1 else ()
-        values = {choice_in(view.points.architecture(row), key) for row in range(len(view.points))}
+        values = {choice_in(network, key) for network in view.points.networks()}
         if all(value is None or isinstance(value, float) for value in values):
             return ()
         return tuple(sorted({str(value) for value in values}))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nas.results import Point, PointGroup, StudyView
+from nas.results import Box, Point, StudyView
 from nas.space import Architecture, Value, format_value
 
 FAMILY = "family"
@@ -16,19 +16,20 @@ class FrontOptions:
     """Options of the figure of the front.
 
     `log_x` and `log_y` select logarithmic axes; None selects by the range of the values. `colour`
-    is a choice of the space, or `family`; None colours by standing. Points of the groups `hidden`
-    are left out. `limit` is a ceiling on the x axis that the reader moves, in exact units;
-    `chosen` are the numbers of marked trials. `window` has the ends of the part of the plot that
-    the reader sees, left, right, low and high, as the ranges of plotly's axes; None is all of it.
+    is a choice of the space, or `family`; None colours by standing. `limit` is a ceiling on the x
+    axis that the reader moves, in exact units; `chosen` are the numbers of marked trials. `window`
+    has the ends of the part of the plot that the reader sees, left, right, low and high, as the
+    ranges of plotly's axes; None is all of it. `box` has the lowest and highest x, and y, of the
+    trials that the reader brushed, in exact units.
     """
 
     log_x: bool = False
     log_y: bool | None = None
     colour: str | None = None
-    hidden: frozenset[PointGroup] = frozenset()
     limit: float | None = None
     chosen: tuple[int, ...] = ()
     window: tuple[float, float, float, float] | None = None
+    box: Box | None = None
 
 
 def colour_names(view: StudyView) -> tuple[str, ...]:

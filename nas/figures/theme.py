@@ -10,7 +10,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from nas.results import PointGroup
+from nas.results import PointGroup, StudyView
 
 # Plotly's own button uploads the figure to Plotly; our figures stay on this machine.
 CONFIG: dict[str, Any] = {
@@ -136,6 +136,17 @@ class PageTheme:
 def title(text: str, look: PageTheme, narrow: int = 46) -> str:
     """Return the title of an axis, wrapped to 60 letters, to `narrow` ones on a narrow page."""
     return "<br>".join(textwrap.wrap(text, narrow if look.narrow else 60))
+
+
+def faint(colour: str) -> str:
+    """Return a colour such as #0072b2, nearly transparent."""
+    red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
+    return f"rgba({red},{green},{blue},0.12)"
+
+
+def none_text(view: StudyView, none: str = "no measurements yet") -> str:
+    """Return why a figure has no points: the filters keep none, or else `none`."""
+    return "the filters keep no trial" if view.points.left_out else none
 
 
 def empty(figure: go.Figure, text: str, look: PageTheme) -> go.Figure:

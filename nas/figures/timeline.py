@@ -1,7 +1,7 @@
 """The timeline of a study: what each worker trained when, and how its attempts ended."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from html import escape
 
 import plotly.graph_objects as go
@@ -27,12 +27,15 @@ Attempts = Sequence[tuple[int, TrialAttempt]]  # each with the number of its tri
 
 
 def timeline_figure(
-    attempts: Attempts, look: PageTheme | None = None, now: datetime | None = None
+    attempts: Attempts,
+    look: PageTheme | None = None,
+    now: datetime | None = None,
+    zone: tzinfo = UTC,
 ) -> go.Figure:
     """Return a bar for each attempt, in the lane of its worker; those that run end at `now`.
 
-    Workers of one node that follow each other share a lane. The time is since the first attempt, so
-    that it does not depend on a time zone.
+    Workers of one node that follow each other share a lane. The time is since the first attempt,
+    whose own time is written in `zone`.
     """
     look = look or PageTheme()
     lanes, names = _lanes(attempts)
@@ -65,7 +68,7 @@ def timeline_figure(
         categoryorder="array", categoryarray=names, autorange="reversed", showgrid=False
     )
     figure.update_xaxes(
-        title_text=title(f"{unit} since {first.astimezone(UTC):%Y-%m-%d %H:%M} UTC", look)
+        title_text=title(f"{unit} since {first.astimezone(zone):%Y-%m-%d %H:%M %Z}", look)
     )
     return figure
 

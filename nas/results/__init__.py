@@ -21,6 +21,7 @@ from nas.results.effects import Effect, Effects, study_effects
 from nas.results.estimate import Estimate
 from nas.results.findings import Standing, StudyResults, complete_candidates
 from nas.results.finished import finished_record, profile_record, recorded_profiles
+from nas.results.hypervolume_steps import GrowingFront
 from nas.results.measured_latency import (
     MeasuredLatency,
     measured_latencies,
@@ -39,6 +40,7 @@ from nas.results.records import (
     trial_record,
 )
 from nas.results.score_audit import ScoreAudit, ScoreFinding, audit_scores
+from nas.results.selection import Box, Selection, narrowed
 from nas.results.settings_text import (
     candidates_text,
     confirmation_text,
@@ -59,6 +61,13 @@ from nas.results.single_trial import (
     trial_role,
 )
 from nas.results.stage_table import SHORT_NAMES, StageTable, table_value
+from nas.results.study_overlay import (
+    AttainmentBand,
+    Overlay,
+    overlay,
+    overlay_problem,
+    seeds_of_one_search,
+)
 from nas.results.taught import (
     SCRATCH,
     TAUGHT,
@@ -71,7 +80,7 @@ from nas.results.taught import (
 )
 from nas.results.trial_reports import MOST_CLASSES, Reports, recorded_scores, trial_notes
 from nas.results.trial_table import STATES, TrialTable
-from nas.results.view import StudyView, axis_names, curve_rows, study_view, view_of
+from nas.results.view import Curves, StudyView, axis_names, curve_rows, study_view, view_of
 
 __all__ = [
     "CONFIRMED",
@@ -83,13 +92,18 @@ __all__ = [
     "STATES",
     "TAUGHT",
     "Agreement",
+    "AttainmentBand",
+    "Box",
     "Comparison",
+    "Curves",
     "Effect",
     "Effects",
     "Estimate",
     "Figures",
     "Group",
+    "GrowingFront",
     "MeasuredLatency",
+    "Overlay",
     "Pair",
     "Point",
     "PointColumns",
@@ -98,6 +112,7 @@ __all__ = [
     "Reports",
     "ScoreAudit",
     "ScoreFinding",
+    "Selection",
     "StageTable",
     "Standing",
     "StudyResults",
@@ -133,9 +148,12 @@ __all__ = [
     "judged_by",
     "learnt_text",
     "measured_latencies",
+    "narrowed",
     "networks_text",
     "num_needed",
     "over_budget",
+    "overlay",
+    "overlay_problem",
     "pair_columns",
     "pair_rows",
     "profile_record",
@@ -143,6 +161,7 @@ __all__ = [
     "recorded_profiles",
     "recorded_scores",
     "report_kind",
+    "seeds_of_one_search",
     "strides_at",
     "study_effects",
     "study_note",

@@ -4,8 +4,8 @@ A page of a study of 50,000 trials shows the figures of a few hundred; all other
 a plot, which `PointColumns` holds as arrays.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from math import inf, nan
 from typing import overload
@@ -46,6 +46,10 @@ class PointColumns:
     seeds: NDArray[np.int64]
     named: NDArray[np.bool_]
 
+    def only(self, rows: NDArray[np.intp]) -> "PointColumns":
+        """Return the columns of the points at these positions, in their order."""
+        return PointColumns(*(getattr(self, each.name)[rows] for each in fields(self)))
+
     def rows(self, group: PointGroup) -> NDArray[np.intp]:
         """Return the positions of the points of a group."""
         return np.flatnonzero(self.group == _CODES[group])
@@ -64,12 +68,21 @@ class Points(Sequence[Point]):
         self._found, self._axes = found, axes
         self._curved: Mapping[int, Trial] = {}
         self._made: dict[int, Point] = {}
+        self.left_out = 0  # points of the study that a reader left out
         self._order, self.columns = _sorted_columns(found, axes)
 
     def with_curves(self, curved: Mapping[int, Trial]) -> "Points":
         """Return the points with the curves of some trials, which are given by number."""
         other = object.__new__(Points)
         other.__dict__.update(self.__dict__, _curved=curved, _made={})
+        return other
+
+    def only(self, rows: NDArray[np.intp]) -> "Points":
+        """Return the points at these positions."""
+        other = object.__new__(Points)
+        own = {"_order": self._order[rows], "columns": self.columns.only(rows), "_made": {}}
+        other.__dict__.update(self.__dict__, **own)
+        other.left_out += len(self) - len(other)
         return other
 
     @overload
@@ -92,6 +105,15 @@ class Points(Sequence[Point]):
     def architecture(self, row: int) -> Architecture:
         """Return the architecture of the point at a position, without making the point."""
         return self._found.table[int(self._order[row])].architecture
+
+    def networks(self) -> Iterator[Architecture]:
+        """Yield the architectures of the whole study, also those of points that are left out."""
+        return (trial.architecture for trial in self._found.table)
+
+    def trainings(self, rows: NDArray[np.intp]) -> list[Trial]:
+        """Return the trainings of the points at these positions, under all seeds."""
+        numbers = self.columns.number[rows].tolist()
+        return [own for number in numbers for own in self._found.trainings_of(number)]
 
     def values(self, name: str) -> NDArray[np.float64]:
         """Return a cost, a metric or the `seconds` of each point, (points,); NaN where unknown."""
@@ -145,8 +167,7 @@ def _sorted_columns(
     state, named = table.column("state")[rows], table.column("reference")[rows]
     named = named | bool(found.spec.networks)
     columns = PointColumns(number, group, state, x, y, epoch, found.seeds[rows], named)
-    sorted_ = {name: column[order] for name, column in vars(columns).items()}
-    return rows[order], PointColumns(**sorted_)
+    return rows[order], columns.only(order)
 
 
 def _groups(found: StudyResults) -> NDArray[np.int8]:

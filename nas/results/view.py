@@ -90,15 +90,20 @@ class StudyView:
         Candidates over the budget are left out; where some are confirmed under further seeds,
         the others are.
         """
-        columns = self.columns
-        groups = (PointGroup.FRONT, PointGroup.DOMINATED, PointGroup.UNCONFIRMED)
-        allowed = np.isin(columns.group, [GROUPS.index(group) for group in groups])
-        rows = np.flatnonzero(allowed & columns.measured & (columns.x <= limit))
+        columns, rows = self.columns, self.complete
+        rows = rows[columns.x[rows] <= limit]
         several = rows[columns.seeds[rows] > 1]
         rows = several if len(several) else rows
         if not len(rows):
             return None
         return self.points[int(rows[np.argmin(self.y.metric.loss(1.0) * columns.y[rows])])]
+
+    @property
+    def complete(self) -> NDArray[np.intp]:
+        """The positions of the complete candidates within the budget that have a place."""
+        groups = (PointGroup.FRONT, PointGroup.DOMINATED, PointGroup.UNCONFIRMED)
+        allowed = np.isin(self.columns.group, [GROUPS.index(group) for group in groups])
+        return np.flatnonzero(allowed & self.columns.measured)
 
     def stage_table(self, point: Point) -> StageTable:
         """Return the architecture of one point by stage."""
@@ -188,7 +193,7 @@ def view_of(
     x, y = _axes(spec, axes)
     points = Points(found, (x.name, y.name))
     if curves is not None:
-        points = points.with_curves(curves(_drawn_trials(found, points)))
+        points = with_curves(points, curves)
     further = ~table.column("first")
     view = StudyView(
         name=spec.name,
@@ -225,10 +230,9 @@ def curve_rows(columns: PointColumns) -> NDArray[np.intp]:
     return np.flatnonzero(columns.epoch > 0)[:MOST_CURVES]
 
 
-def _drawn_trials(found: StudyResults, points: Points) -> list[Trial]:
-    """Return the trials whose curves are drawn, with their further seeds."""
-    numbers = points.columns.number[curve_rows(points.columns)].tolist()
-    return [own for number in numbers for own in found.trainings_of(number)]
+def with_curves(points: Points, curves: Curves) -> Points:
+    """Return points with the curves that are drawn, which `curves` reads."""
+    return points.with_curves(curves(points.trainings(curve_rows(points.columns))))
 
 
 def _confusion(found: StudyResults) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Statistics: dominance, means, resampling, rank correlations."""
 
+from nas.stats.attainment import attainment_surface
 from nas.stats.correlations import FEWEST, Values, correlation, correlation_difference
 from nas.stats.interval import Interval
 from nas.stats.log_scale import clip_outliers, log_losses, loss_of_log
@@ -33,6 +34,7 @@ __all__ = [
     "Points",
     "Summary",
     "Values",
+    "attainment_surface",
     "bootstrap",
     "bootstrap_difference",
     "clip_outliers",

@@ -11,7 +11,8 @@ from nas.store.orders import MAX_FAILURES, Order, Wish
 from nas.store.outage import DatabaseAway, DatabaseBack
 from nas.store.schema import Upgraded, upgrade
 from nas.store.store import Store
-from nas.store.studies import StudyState, StudySummary, is_name
+from nas.store.studies import StudyState, is_name
+from nas.store.summaries import StudySummary
 
 __all__ = [
     "MAX_FAILURES",

@@ -5,6 +5,7 @@ import itertools
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypeAlias, TypeVar
@@ -21,7 +22,8 @@ from nas.store.database import Database, damaged
 from nas.store.lease import LEASE_SECONDS, Lease
 from nas.store.orders import OrderRecord
 from nas.store.rebuilding import Remembered, rebuild
-from nas.store.studies import StudyState, StudySummary
+from nas.store.studies import StudyState
+from nas.store.summaries import Finished, Listed, StudySummary, select_finished, summaries
 from nas.study import NOTE_REPORT, Study, StudySpec, Trial, TrialAttempt, trial_notes
 
 T = TypeVar("T")
@@ -43,7 +45,7 @@ class Store(OrderRecord):
         path = self._address.path
         self._base = path.resolve().parent if path else None
         self._specs: dict[str, StudySpec] = {}
-        self._listed: studies.Listed = {}
+        self._listed: Listed = {}
         self._parsed: dict[str, dict[str, Architecture]] = {}
 
     @property
@@ -129,8 +131,16 @@ class Store(OrderRecord):
 
     def studies(self) -> list[StudySummary]:
         """Return a summary of each study, oldest first."""
-        listed, self._listed = self._database.read(partial(studies.summaries, known=self._listed))
+        listed, self._listed = self._database.read(partial(summaries, known=self._listed))
         return listed
+
+    def finished(self, known: Mapping[str, datetime | None]) -> dict[str, list[Finished]]:
+        """Return the complete candidates of studies that ended after the times `known`, by study.
+
+        In the order of their ends, each with its time and the values of its first seed by metric;
+        None is before all.
+        """
+        return self._database.read(partial(select_finished, known=known))
 
     def activity(self, name: str) -> tuple[StudyState, str | None]:
         """Return the state of a study, and the process that runs it now, as host:pid."""

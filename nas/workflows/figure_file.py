@@ -1,12 +1,22 @@
 """A figure of a study as a file."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nas.errors import ExportError, NasError, NoEffectError
-from nas.results import axis_names, study_effects, view_of
+from nas.results import (
+    StudyResults,
+    StudyView,
+    axis_names,
+    overlay,
+    overlay_problem,
+    study_effects,
+    view_of,
+)
 from nas.store import open_store
+from nas.study import StudySpec
 from nas.suggestion import did_you_mean
 from nas.workflows.request import Request
 from nas.workflows.stored_study import StoredStudy
@@ -14,14 +24,17 @@ from nas.workflows.stored_study import StoredStudy
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-FIGURES = ("front", "curves", "progress", "timeline", "effects")
+FIGURES = ("front", "curves", "progress", "timeline", "effects", "parallel", "edf")
+_USED = {"front": ("x", "y", "others"), "parallel": ("x", "y", "choice"), "edf": ("y", "others")}
 
 
 @dataclass(frozen=True, kw_only=True)
 class FigureRequest(Request):
     """A figure of a study (one of FIGURES) to write as `path`, SVG, PDF or PNG by its name.
 
-    `x` and `y` are the metrics of the axes of the front; `width` and `height` are in pixels.
+    `x` and `y` are the metrics of the front and of `parallel`, `y` also that of `edf`.
+    `others` are studies that are drawn with this one, by the front and by `edf`. `choice` is one
+    choice of the space, whose stages `parallel` has as axes. `width` and `height` are in pixels.
     `force` replaces an existing file.
     """
 
@@ -30,10 +43,18 @@ class FigureRequest(Request):
     path: Path
     x: str | None = None
     y: str | None = None
+    others: Sequence[str] = ()
+    choice: str | None = None
     width: int = 900
     height: int | None = None
     force: bool = False
     db: str | None = None
+
+    def no_effects(self) -> Iterator[NoEffectError]:
+        """Yield each setting that has no effect."""
+        for name in ("x", "y", "others", "choice"):
+            if self.figure in FIGURES and name not in _USED.get(self.figure, ()):
+                yield NoEffectError(name, f"the figure {self.figure} does not have it")
 
 
 def write_figure(request: FigureRequest) -> Path:
@@ -41,27 +62,20 @@ def write_figure(request: FigureRequest) -> Path:
 
     Raises:
         StoreError: there is no such study.
-        NasError: there is no such figure, format or metric, or no browser to draw it.
+        NasError: there is no such figure, format or metric, no browser to draw it, or one of the
+            studies cannot be drawn with the first.
         ExportError: the file exists, or it cannot be written.
     """
     from nas.figures import image_format, write_image
 
     path = request.path
     image_format(path)
-    _check(request)
+    if request.figure not in FIGURES:
+        raise NasError(f"there is no figure {request.figure!r}.", f"Use {', '.join(FIGURES)}.")
     if path.exists() and not request.force:
         raise ExportError(f"{path} already exists.", "Give another name, or add --force.")
     write_image(_drawn(request), path, request.width, request.height)
     return path
-
-
-def _check(request: FigureRequest) -> None:
-    if request.figure not in FIGURES:
-        raise NasError(f"there is no figure {request.figure!r}.", f"Use {', '.join(FIGURES)}.")
-    if request.figure != "front" and (request.x or request.y):
-        raise NoEffectError(
-            "x" if request.x else "y", f"the axes of the figure {request.figure} are fixed"
-        )
 
 
 def _drawn(request: FigureRequest) -> "go.Figure":
@@ -72,20 +86,9 @@ def _drawn(request: FigureRequest) -> "go.Figure":
             return figures.timeline_figure(store.timeline(request.study, figures.TIMELINE_MOST))
     found = StoredStudy(request.study, request.db).results
     if request.figure == "effects":
-        effects = study_effects(found.spec, found.trials)
-        if effects is None or not effects.effects:
-            cause = figures.effects_caption(effects) if effects else "It is not a search."
-            raise NasError(
-                f"{request.study} has no effects to draw. {cause}", "Use another figure."
-            )
-        return figures.effects_figure(effects)
-    known = axis_names(found.spec)
+        return _effects(found)
     for axis in filter(None, (request.x, request.y)):
-        if axis not in known:
-            near = did_you_mean(axis, known)
-            raise NasError(
-                f"{request.study} has no metric {axis!r}.", f"{near}Use {', '.join(known)}."
-            )
+        _check_known(axis, axis_names(found.spec), f"{request.study} has no metric")
     view = view_of(found, axes=(request.x, request.y))
     if request.figure == "curves":
         return figures.learning_curves_figure(view)
@@ -93,6 +96,61 @@ def _drawn(request: FigureRequest) -> "go.Figure":
         raise NasError(
             f"{request.study} is a training: it has no {request.figure}.", "Use the figure curves."
         )
-    if request.figure == "front":
-        return figures.front_figure(view)
+    match request.figure:
+        case "front" if request.others:
+            return figures.overlay_figure(overlay(list(_overlaid(request, found, view))))
+        case "front":
+            return figures.front_figure(view)
+        case "edf":
+            return figures.edf_figure([own for _, own in _overlaid(request, found, view)])
+        case "parallel":
+            return _parallel(request, view)
     return figures.hypervolume_figure(view)
+
+
+def _parallel(request: FigureRequest, view: StudyView) -> "go.Figure":
+    from nas import figures
+
+    if request.choice is not None:
+        known = figures.parallel_choices(view)
+        _check_known(request.choice, known, f"{request.study} does not vary the choice")
+    return figures.parallel_figure(view, choice=request.choice)
+
+
+def _effects(found: StudyResults) -> "go.Figure":
+    from nas import figures
+
+    effects = study_effects(found.spec, found.trials)
+    if effects is None or not effects.effects:
+        cause = figures.effects_caption(effects) if effects else "It is not a search."
+        raise NasError(f"{found.spec.name} has no effects to draw. {cause}", "Use another figure.")
+    return figures.effects_figure(effects)
+
+
+def _overlaid(
+    request: FigureRequest, found: StudyResults, view: StudyView
+) -> Iterator[tuple[StudySpec, StudyView]]:
+    """Yield the study and those that are drawn with it, each once."""
+    yield found.spec, view
+    for name in dict.fromkeys(request.others):
+        if name == request.study:
+            continue
+        other = StoredStudy(name, request.db).read(curves=False)
+        problem = overlay_problem(found.spec, other.spec)
+        if problem:
+            raise NasError(
+                f"{name} cannot be drawn with {request.study}: {problem}.",
+                "Draw studies of the same task, metrics and input together.",
+            )
+        yield other.spec, view_of(other, axes=(view.x.name, view.y.name))
+
+
+def _check_known(name: str, known: Sequence[str], cause: str) -> None:
+    """Refuse a name that is not `known`.
+
+    Raises:
+        NasError: `cause` says what has no such name.
+    """
+    if name not in known:
+        near = did_you_mean(name, known)
+        raise NasError(f"{cause} {name!r}.", f"{near}Use {', '.join(known)}.")

@@ -1,6 +1,7 @@
 """`nas plot`: figures as files, drawn by a real browser, and what it refuses."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,8 @@ def folder(tmp_path: Path) -> Path:
         ("progress", "progress.png", b"\x89PNG"),
         ("timeline", "timeline.svg", b"<svg"),
         ("effects", "effects.SVG", b"<svg"),
+        ("parallel", "parallel.png", b"\x89PNG"),
+        ("edf", "edf.svg", b"<svg"),
     ],
 )
 def test_each_figure_is_written_in_the_format_of_its_name(
@@ -50,9 +53,34 @@ def test_the_axes_of_a_front_are_chosen_by_metric(folder: Path) -> None:
     assert "trainable parameters" in (folder / "front.svg").read_text()
 
 
+def test_studies_are_drawn_together(folder: Path) -> None:
+    for name in ("seed-2", "seed-3"):
+        seed = replace(SPEC, name=name, seed=int(name[-1]))
+        store_study(folder / "nas.db", seed, make_trials(seed, seed=seed.seed))
+    called = call_here(folder, "plot", STUDY, "front", "--with", "seed-2,seed-3", "-o", "o.svg")
+    assert called.code == 0, called.err
+    drawn = (folder / "o.svg").read_text()
+    for words in (STUDY, "seed-2", "seed-3", "the best to the worst of 3 seeds"):
+        assert words in drawn
+
+
+def test_a_study_of_another_task_is_not_drawn_with_it(folder: Path) -> None:
+    other = replace(SPEC, name="other", task="cifar10")
+    store_study(folder / "nas.db", other, [])
+    called = call_here(folder, "plot", STUDY, "front", "--with", "other", "-o", "o.svg")
+    assert called.code == 2
+    assert "another task (cifar10, not digits)" in " ".join(called.err.split())
+    called = call_here(folder, "plot", STUDY, "front", "--with", "none", "-o", "o.svg")
+    assert (called.code, "there is no study 'none'" in called.err) == (4, True)
+    assert not (folder / "o.svg").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "cause"),
     [
+        (("curves", "-o", "o.svg", "--with", "other"), "--with has no effect"),
+        (("edf", "-o", "o.svg", "--choice", "g1"), "--choice has no effect"),
+        (("parallel", "-o", "o.svg", "--choice", "g3"), "does not vary the choice 'g3'"),
         (("front", "-o", "front.jpg"), "names no format"),
         (("front", "-o", "front.svg", "--x", "parms"), "Did you mean params?"),
         (("curves", "-o", "curves.svg", "--y", "params"), "--y has no effect"),

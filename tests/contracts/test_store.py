@@ -408,7 +408,48 @@ def test_the_summary_shows_the_best_mean_where_candidates_were_confirmed(
     add(5, 0.01, replicate_of=2, replicate=1, state=TrialState.STOPPED)
     add(6, 0.01, reference="igcv3-d-1.0")
     add(7, 0.01, replicate_of=6, replicate=1)
-    assert store.studies()[0].best == pytest.approx(0.13)
+    found = store.studies()[0]
+    assert found.best == pytest.approx(0.13)
+    assert sorted(found.seeds_of_best) == [0.12, 0.14]
+    assert found.candidates == 3  # neither references nor further seeds
+
+
+def test_the_summary_tells_what_failed_what_it_cost_and_what_is_left(
+    store: Store, spec: StudySpec
+) -> None:
+    for number, reason in enumerate(["nan", "oom", "nan", None]):
+        store.insert_trial("small", trial(spec, number))
+        state = TrialState.FAILED if reason else TrialState.STOPPED
+        store.finish_trial("small", number, 1, Outcome(state, 1.0, reason, device_seconds=4.0))
+    found = store.studies()[0]
+    assert found.failures == {"nan": 2, "oom": 1}
+    assert found.device_seconds == 16.0
+    assert found.candidates == 4
+    assert found.time_left is None  # nobody runs it
+    with store.acquire("small"):
+        left = store.studies()[0].time_left
+    assert left is not None
+    assert found.began is not None
+    assert found.latest is not None
+    took = (found.latest - found.began).total_seconds()
+    assert left == pytest.approx(took / 4 * (spec.num_trials - 4))
+
+
+def test_candidates_are_told_by_the_order_of_their_ends_once(store: Store, spec: StudySpec) -> None:
+    ends = [datetime(2026, 1, 2, 3, minute, tzinfo=UTC) for minute in (30, 10, 20)]
+    for number, end in enumerate(ends):
+        epochs = tuple(classified(each, None, error, 1.0, 1.0, 1.0)
+                       for each, error in enumerate([0.9, 0.1 * (number + 1)], 1))  # fmt: skip
+        done = {"state": TrialState.COMPLETE, "measurements": epochs, "finished_at": end}
+        store.insert_trial("small", trial(spec, number, **done))
+    store.insert_trial("small", trial(spec, 3, **{**done, "replicate_of": 0, "replicate": 1}))
+    found = store.finished({"small": None, "none": None})
+    assert set(found) == {"small"}
+    assert [end for end, _ in found["small"]] == sorted(ends)
+    errors = [values["top1_error"] for _, values in found["small"]]
+    assert errors == pytest.approx([0.2, 0.3, 0.1])
+    assert found["small"][0][1]["madds"] == 312_970_000
+    assert store.finished({"small": ends[2]})["small"] == found["small"][2:]
 
 
 def test_complete_trials_of_an_architecture_are_found_in_every_study_of_this_version(

@@ -18,7 +18,7 @@ from nas.figures import (
 )
 from nas.figures.front_options import choice_of
 from nas.figures.scale import Scale
-from nas.results import axis_names
+from nas.results import Selection, axis_names, narrowed
 from nas.results.point import PointGroup
 from nas.results.view import study_view
 from tests.classified import with_metrics
@@ -99,10 +99,9 @@ def test_a_published_network_keeps_its_symbol_when_the_ranks_change() -> None:
 
 
 def test_axes_colour_and_hidden_groups_can_be_selected() -> None:
-    view = study_view(SPEC, TRIALS, axes=("params", "loss"))
-    options = FrontOptions(
-        log_x=True, colour="g1", hidden=frozenset({PointGroup.STOPPED}), limit=4e6, chosen=(0,)
-    )
+    whole = study_view(SPEC, TRIALS, axes=("params", "loss"))
+    view = narrowed(whole, Selection(frozenset({PointGroup.STOPPED})))
+    options = FrontOptions(log_x=True, colour="g1", limit=4e6, chosen=(0,))
     figure = front_figure(view, options=options)
     assert figure.layout.xaxis.type == "log"
     assert not trace(figure, PointGroup.STOPPED.label).x

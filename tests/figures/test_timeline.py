@@ -1,6 +1,7 @@
 """The timeline: each attempt is a bar in the lane of its worker, and says how it ended."""
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -46,6 +47,12 @@ def test_workers_at_the_same_time_have_lanes_of_their_own() -> None:
 def test_the_unit_of_time_fits_the_study(seconds: int, unit: str) -> None:
     figure = timeline_figure([(0, attempt(0, seconds, AttemptOutcome.COMPLETE))])
     assert figure.layout.xaxis.title.text.startswith(unit)
+
+
+def test_its_beginning_is_told_in_the_zone_of_the_reader() -> None:
+    attempts = [(0, attempt(0, 30, AttemptOutcome.COMPLETE))]
+    figure = timeline_figure(attempts, zone=ZoneInfo("Asia/Kathmandu"))
+    assert "2026-03-01 14:45 +0545" in figure.layout.xaxis.title.text
 
 
 def test_a_study_without_attempts_says_so() -> None:
