@@ -19,7 +19,7 @@ from nas.training.data.images import DataRequest, Source
 from nas.training.data.problem import Problem, Scores
 from nas.training.data.records import Files
 from nas.training.data.split import Indices, balanced_subset, stratified, take
-from nas.training.data.task import Augmentation, Split, Task
+from nas.training.data.task import Augmentation, Split, Task, View, Views
 from nas.training.data.user_images import image_at
 
 __all__ = [
@@ -30,6 +30,8 @@ __all__ = [
     "Scores",
     "Split",
     "Task",
+    "View",
+    "Views",
     "load_images",
     "load_study_task",
     "load_task",

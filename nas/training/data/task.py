@@ -1,7 +1,8 @@
 """Task: a data set with its fixed splits, in memory as bytes or streamed from disk."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -10,6 +11,7 @@ from nas.space import Shape
 from nas.study import DataIdentity
 from nas.training.data.problem import Classification, Problem
 from nas.training.data.records import Files
+from nas.training.decoding.decode import Cutting
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,13 +72,34 @@ class Augmentation:
 
 
 @dataclass(frozen=True, eq=False)
+class View:
+    """What a batch shows: how its images are cut, with the numbers of each, and the targets."""
+
+    how: Cutting
+    numbers: Sequence[Sequence[float]]
+    targets: Tensor
+
+
+class Views(Protocol):
+    """The parts of streamed images that a task shows, if their targets depend on the parts."""
+
+    def show(self, labels: Tensor, side: int, draws: Tensor | None, expand: float) -> View:
+        """Return the view of a batch with these `labels` at `side` pixels.
+
+        `draws` are random numbers in [0, 1) of shape (N, DRAWS) for the augmentation; None: whole
+        images. An image is shown at down to 1/`expand` of its height and width.
+        """
+
+
+@dataclass(frozen=True, eq=False)
 class Task:
     """A data set on which networks are trained and compared.
 
     The search sees `train` and `val` only; `test` is for the final report. `mean` and `std` are
     per channel, of training pixels scaled to [0, 1]. `digest` is that of all images as they were
     found, before they were split. `note` is one line for the user. Without a `problem` it is a
-    classification of `class_names`; with one, networks have so many `outputs`.
+    classification of `class_names`; with one, networks have so many `outputs`. `views` selects the
+    parts of streamed images; None: the crops of the recipe.
     """
 
     name: str
@@ -92,6 +115,7 @@ class Task:
     digest: str = ""
     problem: Problem | None = None
     outputs: int = 0
+    views: Views | None = None
 
     def __post_init__(self) -> None:
         """Make it a classification, unless it has another problem."""
@@ -108,7 +132,7 @@ class Task:
     @property
     def classes(self) -> int:
         """The number of classes; 0 where the task is no classification."""
-        return len(self.class_names)
+        return len(self.class_names) if isinstance(self.problem, Classification) else 0
 
     @property
     def goal(self) -> Problem:

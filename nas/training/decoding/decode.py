@@ -8,7 +8,7 @@ of the input (256 for 224), and the centre is cropped. A JPEG much larger than n
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from PIL import Image
 
 from nas.training.decoding.pixels import BROKEN, opened, shrink, upright_rgb, upright_size
 
-__all__ = ["BROKEN", "DRAWS", "Cut", "Pixels", "cut", "whole"]
+__all__ = ["BROKEN", "DRAWS", "Cut", "Cutting", "Pixels", "Window", "cut", "whole"]
 
 Pixels: TypeAlias = NDArray[np.uint8]
 
@@ -26,7 +26,24 @@ _MARGIN = 8 / 7  # of validation: 256 / 224
 _WIDEST = 15 / 7  # of the crop "scale": 480 / 224
 _RATIOS = (3 / 4, 4 / 3)  # of the crop "area" (Szegedy et al. 2015)
 
+_MEAN = (124, 116, 104)  # of ImageNet's pixels, outside an image
+
 _Box = tuple[float, float, float, float]
+
+
+class Cutting(Protocol):
+    """A way to turn an encoded image into the square input of a network."""
+
+    @property
+    def side(self) -> int:
+        """The height and width of the result in pixels."""
+
+    def pixels(self, data: bytes, draw: Sequence[float]) -> Pixels:
+        """Return RGB bytes of shape (side, side, 3); `draw` are the numbers of this image.
+
+        Raises:
+            OSError, ValueError, …: one of `BROKEN`; the bytes are not an image.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +56,43 @@ class Cut:
     side: int
     crop: Literal["centre", "area", "scale"] = "centre"
     least: float = 1.0
+
+    def pixels(self, data: bytes, draw: Sequence[float]) -> Pixels:
+        """Return the crop of an encoded image, as `cut` does."""
+        return cut(data, draw, self)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A stated part of each image, resized to `side` pixels without its proportions.
+
+    The numbers of an image are left, top, right and bottom of the part, in shares of the width and
+    the height, and whether it is mirrored (1 or 0). A part may be larger than the image; pixels
+    outside the image have the mean colour.
+    """
+
+    side: int
+
+    def pixels(self, data: bytes, draw: Sequence[float]) -> Pixels:
+        """Return RGB bytes of shape (side, side, 3); raises one of `BROKEN`."""
+        left, top, right, bottom, mirrored = draw[:5]
+        sizes = self.side / (right - left), self.side / (bottom - top)  # of the whole image
+        with opened(data) as image:
+            size = upright_size(image)
+            shrink(image, (math.ceil(sizes[0]), math.ceil(sizes[1])))
+            rgb = upright_rgb(image)
+        seen = (max(0.0, left), max(0.0, top), min(1.0, right), min(1.0, bottom))
+        x0, x1 = (round((edge - left) * sizes[0]) for edge in seen[::2])
+        y0, y1 = (round((edge - top) * sizes[1]) for edge in seen[1::2])
+        box = (seen[0] * size[0], seen[1] * size[1], seen[2] * size[0], seen[3] * size[1])
+        shown = _resized(rgb, size, box, (max(1, x1 - x0), max(1, y1 - y0)))
+        if shown.size != (self.side, self.side):
+            canvas = Image.new("RGB", (self.side, self.side), _MEAN)
+            canvas.paste(shown, (x0, y0))
+            shown = canvas
+        if mirrored:
+            shown = shown.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        return np.asarray(shown, dtype=np.uint8)
 
 
 def cut(data: bytes, draw: Sequence[float], how: Cut) -> Pixels:
@@ -57,7 +111,7 @@ def cut(data: bytes, draw: Sequence[float], how: Cut) -> Pixels:
             math.ceil(size[1] * how.side / (box[3] - box[1])),
         )
         shrink(image, wanted)
-        shown = _resized(upright_rgb(image), size, box, how.side)
+        shown = _resized(upright_rgb(image), size, box, (how.side, how.side))
     if how.crop != "centre" and draw[4] < 0.5:
         shown = shown.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     return np.asarray(shown, dtype=np.uint8)
@@ -102,7 +156,9 @@ def _placed(size: tuple[int, int], box: tuple[float, float], place: tuple[float,
     return left, top, left + box[0], top + box[1]
 
 
-def _resized(image: Image.Image, size: tuple[int, int], box: _Box, side: int) -> Image.Image:
+def _resized(
+    image: Image.Image, size: tuple[int, int], box: _Box, wanted: tuple[int, int]
+) -> Image.Image:
     """Return the `box` of an image of `size`, from `image`, which may be a reduced version."""
     x, y = image.size[0] / size[0], image.size[1] / size[1]
     scaled = (
@@ -111,4 +167,4 @@ def _resized(image: Image.Image, size: tuple[int, int], box: _Box, side: int) ->
         min(box[2] * x, image.size[0]),
         min(box[3] * y, image.size[1]),
     )
-    return image.resize((side, side), Image.Resampling.BILINEAR, box=scaled)
+    return image.resize(wanted, Image.Resampling.BILINEAR, box=scaled)

@@ -16,7 +16,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from nas.errors import NasError
-from nas.training.decoding.decode import BROKEN, Cut, Pixels, cut
+from nas.training.decoding.decode import BROKEN, Cutting, Pixels
 from nas.training.decoding.pixels import reason
 
 _AHEAD = 4  # batches to decode in advance, at least
@@ -24,11 +24,11 @@ _AHEAD = 4  # batches to decode in advance, at least
 
 @dataclass(frozen=True)
 class Request:
-    """A batch to decode: encoded images or their paths, DRAWS numbers for each, and how to cut."""
+    """A batch to decode: encoded images or their paths, the numbers of each, and how to cut."""
 
     images: Sequence[bytes | str]
     draws: Sequence[Sequence[float]]
-    how: Cut
+    how: Cutting
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class _Decoding(Dataset[Decoded]):
             except OSError as error:
                 return Refused(position, unread=error)
             try:
-                pixels[position] = cut(data, draw, request.how)
+                pixels[position] = request.how.pixels(data, draw)
             except BROKEN as error:
                 return Refused(position, reason(error))
         return pixels

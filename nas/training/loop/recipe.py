@@ -57,6 +57,8 @@ class Recipe:
     `crop` and the fields after it apply to images streamed from disk: a crop of a share from
     `crop_least` to 1 of the area (`area`) or of a short side from `crop_least` to 1 times 15/7 of
     the input (`scale`), and jitter of hue (degrees), saturation and lightness (shades of 255).
+    `expand` applies to detection: half of the images are shown at down to 1/`expand` of their
+    height and width.
 
     `zero_residuals` starts the branch of every residual at 0 (`nas.training.network.module.build`);
     recipes of versions without this field train without it. `clip_norm` is the greatest norm of
@@ -91,6 +93,7 @@ class Recipe:
     jitter_hue: float = 0.0
     jitter_saturation: float = 0.0
     jitter_lightness: float = 0.0
+    expand: float = 1.0
     rungs: AtRungs = "continue"
     teacher: tuple[str, ...] = ()
     teacher_weight: float = 0.9
@@ -174,6 +177,7 @@ _RANGES: dict[str, tuple[type, float, float]] = {
     "jitter_hue": (float, 0.0, 180.0),
     "jitter_saturation": (float, 0.0, 255.0),
     "jitter_lightness": (float, 0.0, 255.0),
+    "expand": (float, 1.0, 8.0),
     "teacher_weight": (float, 0.01, 1.0),
     "teacher_temperature": (float, 0.1, 100.0),
 }

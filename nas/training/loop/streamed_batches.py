@@ -5,14 +5,15 @@ decode; their number does not change the batches.
 """
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterator
 from typing import Self
 
 import torch
 from torch import Tensor
 
 from nas.errors import TaskError
-from nas.training.data import Task
+from nas.training.data import Task, View
 from nas.training.data.colour import jitter
 from nas.training.data.records import Files, unreadable_file
 from nas.training.decoding.decode import DRAWS, Cut, Pixels
@@ -30,6 +31,7 @@ class StreamFeed:
     ) -> None:
         """Stream `files` to `device`; `augment` is the recipe whose crop and jitter apply."""
         self._files, self._device, self._recipe = files, device, augment
+        self._views = task.views
         self._side = task.input.height
         self._mean = 255 * torch.tensor(task.mean, device=device)[:, None, None]
         self._scale = 1 / (255 * torch.tensor(task.std, device=device))[:, None, None]
@@ -77,22 +79,30 @@ class StreamFeed:
     def _batches(
         self, parts: tuple[Tensor, ...], draws: tuple[Tensor, ...], recipe: Recipe | None
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield batches on the device: images (N, 3, H, W), stored channels last, labels (N,)."""
-        how = Cut(self._side, recipe.crop, recipe.crop_least) if recipe else Cut(self._side)
-        indices = [self._files.indices[part].tolist() for part in parts]
-        decoded = decoders().decode(self._requests(indices, draws, how))
-        for part, numbers, drawn, pixels in zip(parts, indices, draws, decoded, strict=True):
+        """Yield batches on the device: images (N, 3, H, W), stored channels last, and targets."""
+        records = self._files.records
+        ahead: deque[tuple[list[int], View]] = deque()
+
+        def requests() -> Iterator[Request]:
+            for part, drawn in zip(parts, draws, strict=True):
+                view, numbers = self._view(part, drawn, recipe), self._files.indices[part].tolist()
+                ahead.append((numbers, view))
+                yield Request([records.source(each) for each in numbers], view.numbers, view.how)
+
+        for drawn, pixels in zip(draws, decoders().decode(requests()), strict=True):
+            numbers, view = ahead.popleft()
             if isinstance(pixels, Refused):
                 raise self._refusal(numbers[pixels.position], pixels)
-            yield self._scaled(pixels, drawn, recipe), self._files.labels[part].to(self._device)
+            yield self._scaled(pixels, drawn, recipe), view.targets.to(self._device)
 
-    def _requests(
-        self, indices: Sequence[Sequence[int]], draws: Sequence[Tensor], how: Cut
-    ) -> Iterator[Request]:
-        """Yield the requests to the decoders, on demand."""
-        records = self._files.records
-        for numbers, drawn in zip(indices, draws, strict=True):
-            yield Request([records.source(number) for number in numbers], drawn.tolist(), how)
+    def _view(self, part: Tensor, drawn: Tensor, recipe: Recipe | None) -> View:
+        """Return what the images at `part` show: the parts of the task, else crops."""
+        labels = self._files.labels[part]
+        if self._views is not None:
+            expand = recipe.expand if recipe else 1.0
+            return self._views.show(labels, self._side, drawn if recipe else None, expand)
+        how = Cut(self._side, recipe.crop, recipe.crop_least) if recipe else Cut(self._side)
+        return View(how, drawn.tolist(), labels)
 
     def _refusal(self, index: int, refused: Refused) -> TaskError:
         """Return the error that names the image."""
