@@ -8,7 +8,7 @@ hypervolume need only one direction.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
 from typing import TypeGuard
@@ -95,6 +95,11 @@ class Metric:
         return value if self.direction is Direction.MINIMISE else -value
 
     @property
+    def reference(self) -> float:
+        """The loss of the worst value that counts: the reference point of the hypervolume."""
+        return self.loss(self.worst)
+
+    @property
     def ideal(self) -> float:
         """The lowest possible loss."""
         return self.lowest if self.direction is Direction.MINIMISE else -self.highest
@@ -140,6 +145,32 @@ LOSS = Metric(
     short="loss",
     meaning="mean cross-entropy in nats",
 )
+MAP = Metric(
+    "map",
+    "mAP",
+    direction=Direction.MAXIMISE,
+    unit="%",
+    factor=100.0,
+    digits=".1f",
+    highest=1.0,
+    meaning="average precision of boxes: the mean over classes and over IoUs of 0.50 to 0.95",
+    difference_unit="points",
+)
+AP50 = replace(
+    MAP,
+    name="ap50",
+    label="AP at IoU 0.50",
+    short="AP50",
+    meaning="average precision of boxes at an IoU of 0.50, the mean over classes",
+    column="ap50",
+)
+DETECTION_LOSS = Metric(
+    "detection_loss",
+    "loss of boxes and classes",
+    worst=20.0,
+    short="loss",
+    meaning="smooth L1 of the boxes and cross-entropy of the classes, for each matched anchor",
+)
 MADDS = Metric(
     "madds",
     "multiply-adds of convolution and linear layers",
@@ -166,6 +197,7 @@ LATENCY = Metric(
     exact_unit="ns",
     column="latency_ns",
 )
+DETECTION = (MAP.name, AP50.name, DETECTION_LOSS.name)
 CLASSIFICATION = (TOP1_ERROR.name, LOSS.name)  # the metrics of studies without a list of metrics
 _COSTS = {each.name: each for each in (MADDS, PARAMS, ACTS, LATENCY)}
 

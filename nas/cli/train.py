@@ -21,7 +21,8 @@ from nas.workflows import RunRequest, TrainRequest
 )  # fmt: skip
 @click.option(
     "--task",
-    help="digits, cifar10, cifar100, imagenet, folder.  [default: the study's, else digits]",
+    help="digits, cifar10, cifar100, imagenet, folder, coco, detection.  [default: the study's, "
+    "else digits]",
 )
 @options.data("Folder with the images of the task; without --task it implies --task folder.")
 @options.image_size("Height and width to train at.  [default: detected]")
@@ -42,6 +43,11 @@ from nas.workflows import RunRequest, TrainRequest
     help="Let trained networks teach, in addition to the labels: the best ones of a study, or one "
     "trial; several joined by commas. `study` is STUDY. --set teacher_weight=… and "
     "teacher_temperature=… set how.",
+)  # fmt: skip
+@click.option(
+    "--from", "start", metavar="STUDY|STUDY#N",
+    help="Start with the weights of a trained network (the best of a study, or a trial), except "
+    "its last layers; for example a detector with the weights of a classifier.",
 )  # fmt: skip
 @click.option(
     "--epochs", type=click.IntRange(1), help="[default: the recipe's; with --teacher STUDY's]"
@@ -76,6 +82,7 @@ def train(request: TrainRequest, run: RunRequest, said: options.Output, db: str 
       nas train --arch igcv3-d-1.0 --task cifar10 --recipe igcv3-cifar --against mobilenetv2-1.0
       nas train igcv3-300m-madds-digits --best --teacher study --seeds 3
       nas train igcv3-300m-madds-digits --best --against igcv3-300m-madds-digits#4
+      nas train photos --best --task detection --data DIR --from photos
       nas train --arch igcv3-d-1.0 --task imagenet --data /data/imagenet --workers 4
       nas train --arch igcv3-d-1.0 --task cifar10 --task-strides 1,1,2,2,2,1,1,1
     """  # fmt: skip

@@ -10,10 +10,10 @@ from torch import nn
 from nas.errors import ExportError
 from nas.exports.files import copy
 from nas.exports.format import ExportJob, Written
-from nas.exports.request import ExportRequest, WeightsOrigin
+from nas.exports.request import ExportRequest
 from nas.files import write_bytes
-from nas.space import Layer, Shape
-from nas.training import Network, build, load_weights, read_weights
+from nas.space import Layer, Shape, outputs_of
+from nas.training import Network, build, load_fitting, load_weights
 
 _NOISE_IMAGES = 8
 
@@ -58,25 +58,11 @@ def prepare_network(request: ExportRequest, layers: Sequence[Layer]) -> Network:
     if request.training is None:
         settle_statistics(network, request.input, request.seed)
         if request.source is not None:
-            _take_fitting(network, request.source)
+            last = [layer.name for layer in outputs_of(layers)]
+            load_fitting(network, request.source.weights, request.source.sha256, last)
     else:
         load_weights(network, request.training.weights, request.training.sha256)
     return network.eval()
-
-
-def _take_fitting(network: nn.Module, source: WeightsOrigin) -> None:
-    """Load the weights of a training that fit `network` by name and shape, except its head.
-
-    Batch-norm statistics are loaded too. The head is for other classes, even if their number is
-    equal.
-    """
-    own = network.state_dict()
-    fitting = {
-        key: value
-        for key, value in read_weights(source.weights, source.sha256).items()
-        if key in own and own[key].shape == value.shape and not key.startswith("classifier.")
-    }
-    network.load_state_dict(own | fitting)
 
 
 @torch.no_grad()

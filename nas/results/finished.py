@@ -121,7 +121,7 @@ def _run(found: StudyResults, trial: Trial, results_dir: Path) -> dict[str, Any]
     return {
         "trial": trial.number,
         "seed": trial.seed,
-        "validation": {key: trial.value(key) for key in ("top1_error", "loss")},
+        "validation": {key: trial.value(key) for key in found.spec.metrics},
         "test": scores,
         "seconds": trial.seconds,
         "weights": str(results_dir / (trial.weights_path or "")),

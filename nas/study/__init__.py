@@ -65,7 +65,7 @@ from nas.study.rungs import Decision, Ladder, default_rungs
 from nas.study.spec import UNCOUNTED, StudySpec
 from nas.study.study import Study
 from nas.study.tasks import TASKS, TaskKind, TaskRequest
-from nas.study.teaching import Teacher
+from nas.study.teaching import StartWeights, Teacher
 from nas.study.time_profile import (
     PLAIN,
     PROFILE_PART_MEANINGS,
@@ -139,6 +139,7 @@ __all__ = [
     "Reports",
     "Sampler",
     "Saved",
+    "StartWeights",
     "Study",
     "StudySpec",
     "TaskKind",

@@ -23,7 +23,7 @@ from nas.study import environment_faults as environment
 from nas.study.attempts import PAUSING
 from nas.study.end_requests import EndRequest
 from nas.study.spec import StudySpec
-from nas.study.teaching import Teacher
+from nas.study.teaching import StartWeights, Teacher
 from nas.study.time_profile import Profile
 from nas.study.trial import Reason
 
@@ -35,9 +35,9 @@ class WorkerPlan:
     `factory` names the callable that makes the evaluator, as `module:name`; it is called with this
     plan once in each worker process. Paths are absolute. `profile` turns on the profile of each
     training. `loaders` is the number of processes for each trial that decode streamed images; 0
-    uses one for each CPU core. Neither changes a result. `teachers` are those of the recipe.
-    When the driver makes the request `ending`, an evaluator should save its training and raise
-    `interrupted_error`; otherwise its process is killed some seconds later.
+    uses one for each CPU core. Neither changes a result. `teachers` and `start` are those of the
+    recipe. When the driver makes the request `ending`, an evaluator should save its training and
+    raise `interrupted_error`; otherwise its process is killed some seconds later.
     """
 
     spec_json: str
@@ -51,6 +51,7 @@ class WorkerPlan:
     study_id: str = ""
     teachers: tuple[Teacher, ...] = ()
     ending: EndRequest = field(default_factory=EndRequest)
+    start: StartWeights | None = None
 
     @property
     def spec(self) -> StudySpec:

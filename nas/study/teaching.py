@@ -1,4 +1,4 @@
-"""Teaching: trained networks whose outputs another network learns from (knowledge distillation)."""
+"""Trained networks that another one learns from: its teachers, or the weights it starts with."""
 
 from dataclasses import dataclass
 
@@ -20,3 +20,12 @@ class Teacher:
     layers: tuple[Layer, ...]
     mean: tuple[float, ...]
     std: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StartWeights:
+    """The weights that a training starts with; `file` is their absolute path."""
+
+    name: str
+    file: str
+    sha256: str

@@ -35,6 +35,7 @@ from .network.fvcore_count import fvcore_cost as fvcore_cost
 from .network.module import Network as Network
 from .network.module import build as build
 from .network.onnx_graph import onnx_model as onnx_model
+from .network.weights_file import load_fitting as load_fitting
 from .network.weights_file import load_weights as load_weights
 from .network.weights_file import read_weights as read_weights
 from .scores.proxies import proxy_batches as proxy_batches

@@ -23,6 +23,7 @@ from nas.study import (
     Profile,
     Reason,
     Saved,
+    StartWeights,
     StudySpec,
     TrialError,
     WorkerPlan,
@@ -121,6 +122,8 @@ class TrainingEvaluator:
         proxies = self._scores(layers) if spec.proxies else None
         session = Session(layers, task, recipe, spec.ladder.max_epochs, job.seed, self._device)
         session.rungs = spec.rungs
+        if self._plan.start is not None:
+            self._start(session, self._plan.start)
         if self._teaching is not None:
             session.learn_from(self._teaching)
         session.join(self._team)
@@ -142,6 +145,17 @@ class TrainingEvaluator:
                 device=device_name(session.device) if found.epoch == 1 else None,
             )
         yield self._saved(job, session, spent)
+
+    def _start(self, session: Session, start: StartWeights) -> None:
+        """Load the weights that a training starts with.
+
+        Raises:
+            TrialError: they cannot be read.
+        """
+        try:
+            session.start_from(Path(start.file), start.sha256)
+        except (TaskError, WeightsError) as error:
+            raise TrialError(Reason.STORAGE, error.cause, error.remedy) from error
 
     def _taught(self) -> Teaching:
         """Return the teachers of the recipe.

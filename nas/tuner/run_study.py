@@ -24,6 +24,7 @@ from nas.study import (
     Execution,
     Fault,
     Reason,
+    StartWeights,
     Study,
     Teacher,
     Watcher,
@@ -63,7 +64,7 @@ class RunSettings:
     is claimed for an identity of this run. With `owns_process` a second signal ends the process
     immediately; otherwise it raises KeyboardInterrupt. `abandon` is called in another thread if Ray
     is lost and the run waits for it for ever; it should end the process, as Ray itself does soon.
-    `teachers` are those of the recipe.
+    `teachers` and `start` are those of the recipe.
     """
 
     results_dir: Path
@@ -83,6 +84,7 @@ class RunSettings:
     owns_process: bool = True
     abandon: Callable[[NasError], None] = lambda error: None
     teachers: tuple[Teacher, ...] = ()
+    start: StartWeights | None = None
 
 
 @dataclass(frozen=True)
@@ -254,4 +256,5 @@ def _plan(study: Study, settings: RunSettings) -> WorkerPlan:
         folder=settings.folder or claim_folder(settings.results_dir, names, uid),
         study_id=uid,
         teachers=settings.teachers,
+        start=settings.start,
     )

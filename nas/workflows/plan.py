@@ -181,7 +181,12 @@ def _check_objectives(task: str, kind: TaskKind, objectives: tuple[str, ...]) ->
 
 
 def _check_untaught(name: str, recipe: Recipe) -> None:
-    """Refuse a recipe with teachers: candidates are compared as trained from scratch."""
+    """Refuse a recipe with trained networks: candidates are compared as trained from scratch."""
+    if recipe.start:
+        raise NasError(
+            f"the recipe {name} starts with trained weights, but a search trains from scratch.",
+            "Leave out its start, and train the best network again: nas train STUDY --from STUDY#N",
+        )
     if recipe.teacher:
         raise NasError(
             f"the recipe {name} has teachers, but a search trains from scratch.",
@@ -243,7 +248,7 @@ def _reference_point(
 
     def worst(goal: Metric) -> float:
         if not goal.known:
-            return goal.loss(goal.worst)
+            return goal.reference
         largest = max((getattr(cost, goal.name) for cost in published), default=10**9)
         return limits.get(goal.name, 2.0 * largest)
 

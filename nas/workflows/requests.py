@@ -216,6 +216,8 @@ class TrainRequest(
     `study` its data, `limit`, image size and recipe are the defaults. `settings` replace fields of
     the recipe, each as FIELD=VALUE. `teacher` names the trained networks that teach, joined by
     commas: a study (its best networks), a trial as STUDY#N, or `study` for that of the network.
+    `start` names a trained network whose weights are the first ones, where they fit: a trial as
+    STUDY#N, or a study (its best trial).
     `epochs` None are the recipe's; of a taught network those of `study`, so that its figures can be
     compared. Each network is trained with
     the seeds `seed`, `seed` + 1, …. With `reuse`, an equal training of the database is not
@@ -236,6 +238,7 @@ class TrainRequest(
     recipe: str | None = None
     settings: tuple[str, ...] = ()
     teacher: str | None = None
+    start: str | None = None
     epochs: int | None = None
     seeds: int = 1
     seed: int = 0
@@ -249,7 +252,7 @@ class TrainRequest(
             yield NoEffectError("strides", "the study says how it is deployed")
             if self.against is None:
                 yield NoEffectError("space", "the network is one of the study")
-        for name in ("epochs", "teacher"):
+        for name in ("epochs", "teacher", "start"):
             if self.sets(name):
                 yield NoEffectError(name, f"{{settings}} {name}=… replaces it")
         yield from unused_images(self.task, self.data, own=self.study is not None)

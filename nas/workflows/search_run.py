@@ -330,7 +330,7 @@ def _run_settings(
 ) -> "RunSettings":
     from nas.tuner import RunSettings
     from nas.workflows.machine import cpus_per_trial, gpus_per_trial
-    from nas.workflows.teachers import teachers_of
+    from nas.workflows.teachers import start_of, teachers_of
 
     spec = ready.spec
 
@@ -351,6 +351,7 @@ def _run_settings(
         owns_process=run.owns_process,
         abandon=lambda error: _abandon(store, spec.name, run, on_event, error),
         teachers=teachers_of(store, spec, ready.task) if spec.teachers else (),
+        start=start_of(store, spec.recipe),
     )
 
 

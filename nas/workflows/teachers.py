@@ -1,6 +1,10 @@
-"""The teachers of a training: chosen among the networks of studies, found again by their hashes."""
+"""The trained networks that another one learns from, found again by the hashes of their weights.
+
+They are its teachers, or the one whose weights it starts with.
+"""
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nas.errors import NasError, WeightsError
@@ -8,7 +12,7 @@ from nas.metrics import metric
 from nas.results import StudyResults
 from nas.space import parse_input
 from nas.store import Store
-from nas.study import StudySpec, Teacher, Trial, file_sha256
+from nas.study import StartWeights, StudySpec, Teacher, Trial, file_sha256
 from nas.workflows.networks import study_trial
 from nas.workflows.trained_weights import trial_weights
 
@@ -89,6 +93,33 @@ def teachers_of(store: Store, spec: StudySpec, task: "Task") -> tuple[Teacher, .
     return tuple(_teacher(store, sha256, *place, spec, task) for sha256, place in found)
 
 
+def start_hash(store: Store, word: str) -> str:
+    """Return the SHA-256 of the weights of a trial, STUDY#N, or of the best one of a study.
+
+    Raises:
+        NasError: there is no such study or trial, or it has no weights.
+    """
+    study, _, number = word.rpartition("#")
+    named = (study, int(number)) if study and number.isdecimal() else (word, None)
+    return _sha256(named[0], study_trial(store, *named)[1])
+
+
+def start_of(store: Store, recipe: str) -> StartWeights | None:
+    """Return the weights that trainings by the text of a recipe start with, None without such.
+
+    Raises:
+        WeightsError: they are missing or changed.
+        NasError: no trial of the database has them.
+    """
+    from nas.training import read_recipe  # loads torch
+
+    hashes = read_recipe(recipe, "the study's recipe").start
+    for sha256, (study, number) in zip(hashes, _trials(store, hashes), strict=True):
+        name, trial = f"{study}#{number}", study_trial(store, study, number)[1]
+        return StartWeights(name, str(_file(store, name, store.spec(study), trial)), sha256)
+    return None
+
+
 def _named(store: Store, word: str, own: str | None) -> Iterable[tuple[str, Trial]]:
     study, _, number = word.rpartition("#")
     if study and number.isdecimal():
@@ -106,9 +137,8 @@ def _named(store: Store, word: str, own: str | None) -> Iterable[tuple[str, Tria
 def _sha256(study: str, trial: Trial) -> str:
     if trial.final is None or trial.weights_path is None or trial.weights_sha256 is None:
         raise NasError(
-            f"trial {trial.number} of {study} is {trial.state.value.lower()}: it has no weights to "
-            "teach with.",
-            "Name a complete trial, or the study alone for its best networks.",
+            f"trial {trial.number} of {study} is {trial.state.value.lower()}: it has no weights.",
+            "Name a complete trial, or the study alone.",
         )
     return trial.weights_sha256
 
@@ -119,8 +149,8 @@ def _trials(store: Store, hashes: Iterable[str]) -> list[tuple[str, int]]:
     for sha256, place in zip(hashes, places, strict=True):
         if place is None:
             raise NasError(
-                f"no trial in {store.shown} has the weights {sha256[:12]}… of a teacher.",
-                "Name the database of its study with --db, or other teachers with --teacher.",
+                f"no trial in {store.shown} has the weights {sha256[:12]}… of the recipe.",
+                "Name the database of its study with --db, or other networks.",
             )
     return [place for place in places if place is not None]
 
@@ -133,21 +163,31 @@ def _teacher(
     theirs, name = store.spec(study), f"{study}#{number}"
     _check_alike(theirs, name, spec, task)
     trial = study_trial(store, study, number)[1]
-    try:
-        file = trial_weights(store, theirs, trial)
-    except WeightsError as error:
-        raise WeightsError(f"{name} cannot teach: {error.cause}", error.remedy) from error
-    if file_sha256(file) != sha256:
-        raise WeightsError(
-            f"{name} cannot teach: its weights {file} have changed since they were recorded.",
-            "Restore the original file, or name other teachers with --teacher.",
-        )
+    file = _file(store, name, theirs, trial)
     images = parse_input(theirs.task_input) if theirs.task_input else task.input
     scaled = task
     if (images, theirs.limit) != (task.input, spec.limit):
         scaled = load_study_task(theirs, spec.data_dir)
     layers = theirs.task_layers(trial.architecture, images, task.outputs)
     return Teacher(name, str(file), sha256, tuple(layers), scaled.mean, scaled.std)
+
+
+def _file(store: Store, name: str, theirs: StudySpec, trial: Trial) -> Path:
+    """Return the weights of a trial `name` of the study `theirs`.
+
+    Raises:
+        WeightsError: they are missing or changed.
+    """
+    try:
+        file = trial_weights(store, theirs, trial)
+    except WeightsError as error:
+        raise WeightsError(f"{name} cannot be used: {error.cause}", error.remedy) from error
+    if file_sha256(file) != trial.weights_sha256:
+        raise WeightsError(
+            f"{name} cannot be used: its weights {file} have changed since they were recorded.",
+            "Restore the original file, or name another trial.",
+        )
+    return file
 
 
 def _check_alike(theirs: StudySpec, name: str, spec: StudySpec, task: "Task") -> None:

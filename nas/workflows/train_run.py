@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nas.errors import NasError
-from nas.metrics import CLASSIFICATION
+from nas.metrics import CLASSIFICATION, metric
 from nas.space import (
     SearchSpace,
     Stated,
@@ -14,6 +14,7 @@ from nas.space import (
     given_strides,
     is_arch_id,
     load_space,
+    usual_input,
 )
 from nas.store import is_name, open_store
 from nas.study import TASKS, FixedNetwork, StudySpec
@@ -24,10 +25,16 @@ from nas.workflows.networks import network_in, study_trial, trial_network
 from nas.workflows.requests import ETA, SPACE, RunRequest, TrainRequest
 from nas.workflows.resumption import open_to_run
 from nas.workflows.search_run import SearchOutcome, enter, finish
-from nas.workflows.teachers import teacher_hashes, teacher_names, teachers_of
+from nas.workflows.teachers import (
+    start_hash,
+    start_of,
+    teacher_hashes,
+    teacher_names,
+    teachers_of,
+)
 
 if TYPE_CHECKING:
-    from nas.space import Architecture, Shape
+    from nas.space import Architecture, Head, Shape
     from nas.training import Recipe
 
 
@@ -57,6 +64,8 @@ class _Measuring:
     """The task and the recipe by which the networks are trained."""
 
     task: str
+    metrics: tuple[str, ...]
+    head: "Head | None"
     own: StudySpec | None  # the study that the network comes from, where its task is the same
     recipe_name: str
     recipe: "Recipe"
@@ -91,6 +100,7 @@ def train(
         with open_to_run(db, on_event) as store:
             store.look_in(run.results_dir)
             teachers_of(store, ready.spec, ready.task)  # refuses what cannot teach
+            start_of(store, ready.spec.recipe)
             entered = enter(store, ready, request.name, run)
             return finish(store, ready.named(entered), run, on_event)
 
@@ -117,11 +127,11 @@ def _planned(request: TrainRequest, db: str | None) -> tuple[StudySpec, StudySpe
     subject = _subject(request, db)
     rival = _rival(request, subject, db) if request.against is not None else None
     how = _measuring(request, subject, db)
-    subject = _with_task_strides(request, subject, how)
+    subject = _with_task_strides(request, _deployed(subject, how), how)
     networks = [subject.fixed()]
     texts = {subject.space.name: subject.space.source}
     if rival is not None:
-        networks.append(_alike(request, rival, subject).fixed())
+        networks.append(_alike(request, _deployed(rival, how), subject).fixed())
         texts.setdefault(rival.space.name, rival.space.source)
         _check_texts(subject, rival)
     (space_name, space_text), *more = texts.items()
@@ -138,8 +148,8 @@ def _planned(request: TrainRequest, db: str | None) -> tuple[StudySpec, StudySpe
         recipe=f"# {how.recipe_name}\n{how.recipe.text}",
         rungs=(how.epochs,),
         eta=ETA,
-        objectives=("top1_error", "madds"),
-        reference_point=(1.0, 1.0),
+        objectives=(how.metrics[0], "madds"),
+        reference_point=(metric(how.metrics[0]).reference, 1.0),
         sampler="none",
         num_trials=1,
         published=False,
@@ -158,6 +168,7 @@ def _planned(request: TrainRequest, db: str | None) -> tuple[StudySpec, StudySpe
         networks=tuple(networks),
         first_seed=request.seed,
         teachers=how.teachers,
+        metrics=how.metrics,
     )
     for architecture in (entry.architecture for entry in spec.fixed):
         spec.deployed_layers(architecture)  # refuses typed strides that do not fit
@@ -245,11 +256,6 @@ def _measuring(request: TrainRequest, subject: _Subject, db: str | None) -> _Mea
     usual = spec.task if spec is not None else "digits"
     task = request.task or (usual if request.data is None else "folder")
     kind = TASKS.load(task)
-    if kind.metrics != CLASSIFICATION:
-        raise NasError(
-            f"nas train compares top-1 errors, which the task {task} does not measure.",
-            f"Search with it: nas search --task {task}",
-        )
     own = spec if spec is not None and task == spec.task else None
     name = recipe_name(request.recipe or kind.recipe, task)
     if own is not None and request.recipe is None:
@@ -260,27 +266,48 @@ def _measuring(request: TrainRequest, subject: _Subject, db: str | None) -> _Mea
         recipe = load_recipe(name)
         epochs = recipe.epochs
     recipe, teachers = _taught(request, subject, recipe, db)
+    if teachers and kind.metrics != CLASSIFICATION:
+        raise NasError(
+            f"networks cannot be taught on the task {task}: it has no classes.",
+            "Leave --teacher out.",
+        )
     if request.sets("epochs"):
         epochs = recipe.epochs
-    return _Measuring(task, own, name, recipe, request.epochs or epochs, teachers)
+    return _Measuring(
+        task, kind.metrics, kind.head, own, name, recipe, request.epochs or epochs, teachers
+    )
 
 
 def _taught(
     request: TrainRequest, subject: _Subject, recipe: "Recipe", db: str | None
 ) -> tuple["Recipe", tuple[str, ...]]:
-    """Return the recipe with the settings and the teachers of the request, and their names."""
+    """Return the recipe with the settings, teachers and first weights of the request.
+
+    The names of the teachers come second.
+    """
     from nas.training import override  # loads torch
 
-    if request.teacher is None:
+    if request.teacher is None and request.start is None:
         recipe = override(recipe, request.settings)
         if not recipe.teacher:
             return recipe, ()
     with open_store(db, create=False, read_only=True) as store:
+        if request.start is not None:
+            recipe = replace(recipe, start=(start_hash(store, request.start),))
         if request.teacher is not None:
             own = subject.spec.name if subject.spec else None
             hashes = teacher_hashes(store, request.teacher, own)
-            recipe = override(replace(recipe, teacher=hashes), request.settings)
+            recipe = replace(recipe, teacher=hashes)
+        recipe = override(recipe, request.settings)
         return recipe, teacher_names(store, recipe.text)
+
+
+def _deployed(subject: _Subject, how: _Measuring) -> _Subject:
+    """Return a network at the usual deployment of the head of its task, if it has its own."""
+    if how.head is None or how.own is not None:
+        return subject
+    place = usual_input(subject.space, how.head)
+    return replace(subject, deployment=place, classes=how.head.outputs)
 
 
 def _with_task_strides(request: TrainRequest, subject: _Subject, how: _Measuring) -> _Subject:

@@ -52,7 +52,8 @@ class Recipe:
 
     `teacher` lists the weights of trained networks by their SHA-256: the network learns from their
     mean outputs too (`nas.training.loop.teaching`), with a share `teacher_weight` of the loss, at
-    `teacher_temperature`.
+    `teacher_temperature`. `start` is the SHA-256 of the weights of a trained network, as a list of
+    one: the network starts with those that fit by name and shape, except its last layers.
 
     `crop` and the fields after it apply to images streamed from disk: a crop of a share from
     `crop_least` to 1 of the area (`area`) or of a short side from `crop_least` to 1 times 15/7 of
@@ -98,6 +99,7 @@ class Recipe:
     teacher: tuple[str, ...] = ()
     teacher_weight: float = 0.9
     teacher_temperature: float = 4.0
+    start: tuple[str, ...] = ()
     zero_residuals: bool = False
     clip_norm: float = 0.0
     by_schedule: tuple[str, ...] = ()
@@ -341,6 +343,11 @@ def _hashes(value: object) -> bool:
     return all(isinstance(item, str) and _SHA256.fullmatch(item) for item in value)
 
 
+def _one_hash(value: object) -> bool:
+    """Tell whether `value` is a list of one SHA-256 hash."""
+    return _hashes(value) and isinstance(value, list) and len(value) == 1
+
+
 def _fields_to_fit(value: object) -> bool:
     """Tell whether `value` is a list of fields that can be set by the schedule, each once."""
     if not isinstance(value, list) or not all(name in FITTED for name in value):
@@ -353,6 +360,7 @@ _LISTS: dict[str, tuple[Callable[[object], bool], str]] = {
     "milestones": (_rising, "rising epochs, e.g. [200, 300, 350]"),
     "by_schedule": (_fields_to_fit, f"a list of fields among {', '.join(FITTED)}"),
     "teacher": (_hashes, "the SHA-256 hashes of weights files, each once"),
+    "start": (_one_hash, "the SHA-256 hash of one weights file, in a list"),
 }
 
 

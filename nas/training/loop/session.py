@@ -18,6 +18,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
+from nas.errors import TaskError
 from nas.space import Layer, outputs_of
 from nas.study import PLAIN, Profile
 from nas.training.data import Augmentation, Scores, Split, Task
@@ -40,7 +41,7 @@ from nas.training.loop.streamed_batches import StreamFeed
 from nas.training.loop.teaching import Teaching
 from nas.training.loop.weight_average import Average
 from nas.training.network.module import Network, build
-from nas.training.network.weights_file import load_weights, save_weights
+from nas.training.network.weights_file import load_fitting, load_weights, save_weights
 
 __all__ = ["EpochResult", "Session"]
 
@@ -118,6 +119,7 @@ class Session:
         other = len(ends) == 1 and ends[0].shape.channels != task.outputs
         if layers[0].shape != task.input or other:
             raise ValueError(f"layers for {layers[0].shape}, but the task has {task.input}")
+        self._layers = layers
         self.task, self.recipe, self.max_epochs = task, recipe, max_epochs
         self.device = torch.device(device) if device else default_device()
         self.epoch, self._lr = 0, 0.0
@@ -168,6 +170,24 @@ class Session:
         self._plain = accelerate(self.network)
         if self.average:
             accelerate(self.average.network)
+
+    def start_from(self, weights: Path, sha256: str) -> None:
+        """Start with the weights in a file that fit, except those of the last layers.
+
+        Call this before any other method.
+
+        Raises:
+            WeightsError: the file is missing, broken or changed.
+            TaskError: no weights fit.
+        """
+        last = [layer.name for layer in outputs_of(self._layers)]
+        if not load_fitting(self.network, weights, sha256, last):
+            raise TaskError(
+                f"no weights in {weights} fit this network.",
+                "Start from a training of the same architecture.",
+            )
+        if self.average:
+            self.average = Average(self.network, self.recipe.ema)
 
     def learn_from(self, teaching: Teaching) -> None:
         """Train with these teachers, those of the recipe."""

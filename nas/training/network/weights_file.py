@@ -1,6 +1,7 @@
 """Weights of a network in a safetensors file."""
 
 import hashlib
+from collections.abc import Collection
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -59,6 +60,24 @@ def read_weights(path: Path, sha256: str | None = None) -> dict[str, Tensor]:
         return load(content)
     except SafetensorError as error:
         raise WeightsError(f"{path} contains no weights: {error}.", "Restore the file.") from error
+
+
+def load_fitting(network: nn.Module, path: Path, sha256: str | None, last: Collection[str]) -> int:
+    """Load the weights in a file that fit `network` by name and shape; return their number.
+
+    Weights of the layers `last`, which belong to other classes, are left as they are.
+
+    Raises:
+        WeightsError: as in `read_weights`.
+    """
+    own = network.state_dict()
+    fitting = {
+        key: value
+        for key, value in read_weights(path, sha256).items()
+        if key in own and own[key].shape == value.shape and key.rpartition(".")[0] not in last
+    }
+    network.load_state_dict(own | fitting)
+    return sum(key.endswith("weight") for key in fitting)
 
 
 def load_weights(network: nn.Module, path: Path, sha256: str | None = None) -> None:
