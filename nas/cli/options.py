@@ -212,7 +212,7 @@ def task(function: F) -> F:
     """Add `--task` of a study."""
     return click.option(
         "--task",
-        help="digits, cifar10, cifar100, imagenet or folder.  "
+        help="digits, cifar10, cifar100, imagenet, folder, coco or detection.  "
         "[default: cifar10 with a GPU, else digits]",
     )(function)
 
@@ -239,9 +239,11 @@ def image_size(help_: str) -> Callable[[F], F]:
 
 def skip_corrupt(function: F) -> F:
     """Add `--skip-corrupt`."""
-    return click.option("--skip-corrupt", is_flag=True, help="Skip images that cannot be decoded.")(
-        function
-    )
+    return click.option(
+        "--skip-corrupt",
+        is_flag=True,
+        help="Skip images that cannot be decoded, and invalid boxes.",
+    )(function)
 
 
 def recipe(function: F) -> F:

@@ -37,7 +37,8 @@ class StudyView:
     in the plane of the axes; `confirmed` says what the real training made of a short schedule;
     `verdicts` compare the best with the published networks on the test split. `fixed` is true if
     nothing was searched. `confusion` counts the test images of the best by class (row) and answer
-    (column), over all its seeds; empty if it is not recorded.
+    (column), over all its seeds; `by_class` has its metrics on test for each class by name, means
+    over the seeds; both are empty if not recorded.
     """
 
     name: str
@@ -64,6 +65,7 @@ class StudyView:
     fixed: bool
     class_names: tuple[str, ...]
     confusion: tuple[tuple[int, ...], ...]
+    by_class: tuple[tuple[str, Mapping[str, float]], ...]
 
     @property
     def columns(self) -> PointColumns:
@@ -221,6 +223,7 @@ def view_of(
         further=(int(further.sum()), int((further & table.ended).sum())),
         fixed=bool(spec.networks),
         **_confusion(found),
+        by_class=_by_class(found),
     )
     return replace(view, best=view.point(best.number)) if best else view
 
@@ -235,11 +238,32 @@ def with_curves(points: Points, curves: Curves) -> Points:
     return points.with_curves(curves(points.trainings(curve_rows(points.columns))))
 
 
-def _confusion(found: StudyResults) -> dict[str, Any]:
-    """Return the classes and the sum of the confusion matrices of the best, as far as kept."""
+def _details(found: StudyResults, name: str) -> list[dict[str, Any]]:
+    """Return the test results of the best under all its seeds that have details of this name."""
     own = found.own(found.best.number) if found.best else ()
     scores = recorded_scores(found.reports)
-    kept = [score for trial in own if (score := scores.get(trial.number, {})).get("confusion")]
+    return [score for trial in own if (score := scores.get(trial.number, {})).get(name)]
+
+
+def _by_class(found: StudyResults) -> tuple[tuple[str, Mapping[str, float]], ...]:
+    """Return the metrics of the best on test for each class by name, means over its seeds."""
+    kept = [score["by_class"] for score in _details(found, "by_class")]
+    return tuple(
+        (
+            name,
+            {
+                key: float(np.mean([each[name][key] for each in kept]))
+                for key in found.spec.metrics
+                if key in values
+            },
+        )
+        for name, values in (kept[0].items() if kept else ())
+    )
+
+
+def _confusion(found: StudyResults) -> dict[str, Any]:
+    """Return the classes and the sum of the confusion matrices of the best, as far as kept."""
+    kept = _details(found, "confusion")
     rows = zip(*(score["confusion"] for score in kept), strict=True)
     return {
         "class_names": tuple(kept[0]["class_names"]) if kept else (),

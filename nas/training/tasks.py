@@ -4,8 +4,8 @@ import importlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from nas.metrics import CLASSIFICATION
-from nas.space import Head
+from nas.metrics import CLASSIFICATION, DETECTION
+from nas.space import Head, SSDLite
 from nas.study import TaskRequest
 
 if TYPE_CHECKING:
@@ -72,3 +72,26 @@ IMAGENET = ImageClasses(
 FOLDER = ImageClasses(
     "user_images:read_own", "folder", val=0.1, test=0.1, crop_padding=4, flip=True
 )
+
+
+@dataclass(frozen=True)
+class BoxesOfClasses:
+    """Detection: boxes in images; `coco` if only COCO's own layout is read."""
+
+    coco: bool
+    recipe: str
+    metrics: tuple[str, ...] = DETECTION
+    head: Head | None = SSDLite()  # noqa: RUF009 - it is frozen
+    side: int | None = None
+    embedded: bool = False
+    remark: str = ""
+
+    def load(self, request: TaskRequest) -> "Task":
+        """Return the task; raises a TaskError if its data cannot be used."""
+        from nas.training.detection.load import load_detection
+
+        return load_detection(request, self.coco)
+
+
+COCO = BoxesOfClasses(coco=True, recipe="ssdlite-igcv3")
+DETECTION_FOLDER = BoxesOfClasses(coco=False, recipe="ssdlite-short")

@@ -109,9 +109,9 @@ def _measure(spec: StudySpec, task: Task, trial: Trial, weights: Path) -> dict[s
     session.load_weights(weights, trial.weights_sha256)
     scores = session.scores(task.test)
     found, details = scores.result(), scores.details()
-    if task.outputs > MOST_CLASSES or "confusion" not in details:
-        return {**found, "images": float(len(task.test))}
-    named = {"confusion": details["confusion"], "class_names": list(task.class_names)}
+    named: dict[str, Any] = {}
+    if details and task.outputs <= MOST_CLASSES:
+        named = {**details, "class_names": list(task.class_names)}
     return {**found, **named, "images": float(len(task.test))}
 
 

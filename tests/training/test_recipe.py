@@ -70,7 +70,8 @@ def test_schedule(schedule: Any, middle: float) -> None:
 
 def test_builtin_recipes_can_be_read() -> None:
     assert set(builtin_recipes()) == {
-        *TASKS.names(), "igcv3-cifar", "igcv3-imagenet", "mobilenetv2", "short",
+        *(TASKS.load(name).recipe for name in TASKS.names()),
+        "igcv3-cifar", "igcv3-imagenet", "mobilenetv2", "short",
     }  # fmt: skip
     for name in builtin_recipes():
         recipe = load_recipe(name)

@@ -21,6 +21,15 @@ class Reason(StrEnum):
     NO_PART = "in no known part"
     NO_LABELS = "without labels"
     UNREADABLE = "unreadable"
+    MISSING = "missing"
+    OTHER_SIZE = "of another size than stated"
+    REPEATED = "listed again"
+    MALFORMED = "malformed"
+    NO_AREA = "boxes without area"
+    OFF_IMAGE = "boxes outside their image"
+    UNKNOWN_CATEGORY = "boxes of an unknown category"
+    UNKNOWN_IMAGE = "boxes of an unknown image"
+    BEYOND = "boxes that reach beyond their image"
 
 
 def printable(name: str) -> str:
@@ -48,10 +57,13 @@ class LeftOut:
     @property
     def text(self) -> str:
         """One sentence without a full stop; empty if nothing was left out."""
-        if not self.counts:
-            return ""
+        return f"left out: {self.counted}" if self.counts else ""
+
+    @property
+    def counted(self) -> str:
+        """The number of files, with the reasons in brackets."""
         parts = [self._part(reason) for reason in Reason if self.counts[reason]]
-        return f"left out: {self.counts.total():,} ({'; '.join(parts)})"
+        return f"{self.counts.total():,} ({'; '.join(parts)})"
 
     def _part(self, reason: Reason) -> str:
         more = ", …" if len(self.names[reason]) == _NAMED < self.counts[reason] else ""

@@ -146,7 +146,9 @@ def checked_folder(data_dir: str, remedy: str = _REMEDY) -> Path:
 
 def _nothing(folder: Path, left_out: LeftOut) -> TaskError:
     why = f"; {left_out.text}" if left_out.text else ""
-    return TaskError(f"{folder} contains no readable images{why}.", _REMEDY)
+    boxes = any(next(folder.glob(pattern), None) for pattern in ("*.json", "*/*.json"))
+    hint = " For boxes in COCO's format add --task detection." if boxes else ""
+    return TaskError(f"{folder} contains no readable images{why}.", _REMEDY + hint)
 
 
 # -- finding ---------------------------------------------------------------------------------------

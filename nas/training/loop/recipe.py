@@ -191,7 +191,10 @@ _WORDS: dict[str, tuple[str, ...]] = {
 }
 
 
-_PAPER = {"cifar10": "igcv3-cifar", "cifar100": "igcv3-cifar", "imagenet": "igcv3-imagenet"}
+_PAPER = {
+    "cifar10": "igcv3-cifar", "cifar100": "igcv3-cifar", "imagenet": "igcv3-imagenet",
+    "coco": "ssdlite-igcv3",
+}  # fmt: skip
 
 
 def builtin_recipes() -> list[str]:

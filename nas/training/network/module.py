@@ -263,13 +263,15 @@ def initialise(network: nn.Module, generator: torch.Generator | None = None) -> 
     """Draw new weights.
 
     Convolutions: normal with variance 2 / fan-out, where the fan is that of one group (He et al.
-    2015); batch norm: identity; classifier: normal with deviation 0.01, as MobileNetV2; biases 0.
+    2015); batch norm: identity; classifier, and a convolution with a bias, which is the last one
+    before an output: normal with deviation 0.01, as MobileNetV2; biases 0.
     """
     for module in network.modules():
         match module:
             case nn.Conv2d():
                 fan_out = module.out_channels // module.groups * math.prod(module.kernel_size)
-                module.weight.normal_(0.0, math.sqrt(2.0 / fan_out), generator=generator)
+                std = math.sqrt(2.0 / fan_out) if module.bias is None else _LINEAR_STD
+                module.weight.normal_(0.0, std, generator=generator)
                 if module.bias is not None:
                     module.bias.zero_()
             case nn.BatchNorm2d():

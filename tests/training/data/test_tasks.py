@@ -212,7 +212,8 @@ def test_real_cifar10_whole() -> None:
 
 def test_unknown_task() -> None:
     refused("'mnist' … digits, cifar10", "mnist")
-    assert set(TASKS.names()) == {"digits", "cifar10", "cifar100", "imagenet", "folder"}
+    known = {"digits", "cifar10", "cifar100", "imagenet", "folder", "coco", "detection"}
+    assert set(TASKS.names()) == known
 
 
 def test_digits_take_no_data(tmp_path: Path) -> None:

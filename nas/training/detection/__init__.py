@@ -1,0 +1,1 @@
+"""Detection: boxes in COCO's format, their anchors, the loss of SSD, and the average precision."""

@@ -1,0 +1,188 @@
+"""Detection as a problem: the loss of SSD, and mAP.
+
+The loss (Liu et al. 2016, arXiv:1512.02325): anchors that overlap a box by half, and the best one
+for each box, are matched with it. Matched anchors learn its offsets (smooth L1) and its class
+(cross entropy), and three times as many others, those with the greatest loss, learn that they are
+background. Both sums are divided by the number of matched anchors.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torchvision.ops import batched_nms, box_iou
+
+from nas.metrics import AP50, DETECTION_LOSS, MAP
+from nas.training.detection.anchors import Maps, corners_of, decode, encode, flat
+from nas.training.detection.average_precision import average_precision
+from nas.training.detection.boxes import CLASS, CORNERS, IMAGE, Boxes
+
+_OVERLAP = 0.5  # IoU of a matched anchor
+_NEGATIVES = 3  # background anchors for each matched one
+_ROWS = 7  # a detection: image, left, top, width, height, score, class
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which boxes of an image are detections.
+
+    Of each class those with a probability above `threshold`, at most `candidates`; of two that
+    overlap by more than `overlap` the more probable; of the rest the `most` probable.
+    """
+
+    threshold: float = 0.01
+    overlap: float = 0.6
+    candidates: int = 200
+    most: int = 100
+
+
+class Detection:
+    """Detection of `class_names` in images whose boxes are `boxes`.
+
+    The first `measured` images of `boxes` are those of validation and test.
+    """
+
+    def __init__(self, class_names: tuple[str, ...], boxes: Boxes, measured: int) -> None:
+        """Score detections of these classes."""
+        self.class_names, self.boxes, self.measured = class_names, boxes, measured
+
+    def loss(self, outputs: Maps, targets: Tensor, smoothing: float = 0.0) -> Tensor:
+        """Return the loss of SSD of the maps of a network for targets (N, M, 6)."""
+        around, offsets, logits = flat(outputs, len(self.class_names))
+        return ssd_loss(around, offsets, logits, targets, smoothing)
+
+    def scores(self, device: torch.device) -> "DetectionScores":
+        """Return the scores of no images."""
+        return DetectionScores(self, device)
+
+
+class DetectionScores:
+    """The detections in the images of one split, and the sum of their losses."""
+
+    def __init__(self, problem: Detection, device: torch.device) -> None:
+        """Start from no images."""
+        self._problem, self._selection = problem, Selection()
+        size = (problem.measured, self._selection.most, _ROWS - 1)
+        self._found = torch.zeros(size, device=device)  # class, score, corners
+        self._seen = torch.zeros(problem.measured, device=device)
+        self._loss = torch.zeros(2, device=device)  # of all matched anchors, and their number
+        self._result: dict[str, float] | None = None
+        self._details: dict[str, Any] = {}
+
+    def add(self, outputs: Maps, targets: Tensor) -> None:
+        """Add one batch: the maps of the network, and targets (N, M, 6)."""
+        around, offsets, logits = flat(outputs, len(self._problem.class_names))
+        self._loss += torch.stack(summed_loss(around, offsets, logits, targets))
+        places = targets[:, 0, IMAGE].long()
+        self._seen[places] = 1.0
+        for place, own, logit in zip(places, offsets, logits, strict=True):
+            found = detect(around, own, logit, self._selection)
+            self._found[place, : len(found)] = found
+
+    @property
+    def sums(self) -> tuple[Tensor, ...]:
+        """Detections, which images were seen, and the losses; other processes add other images."""
+        return self._found, self._seen, self._loss
+
+    def result(self) -> dict[str, float]:
+        """Return `map`, `ap50` and `detection_loss`."""
+        if self._result is None:
+            self._measure()
+        assert self._result is not None
+        return self._result
+
+    def details(self) -> Mapping[str, Any]:
+        """Return the average precisions of each class under `by_class`."""
+        self.result()
+        return self._details
+
+    def _measure(self) -> None:
+        images = self._seen.nonzero().flatten().tolist()
+        names, boxes = self._problem.class_names, self._problem.boxes
+        rows = detection_rows(boxes, images, self._found[images].cpu())
+        found = average_precision(boxes, images, rows.numpy(), len(names))
+        total, matched = self._loss.tolist()
+        loss = total / max(1.0, matched)
+        self._result = {MAP.name: found.mean, AP50.name: found.at_50, DETECTION_LOSS.name: loss}
+        self._details = {
+            "by_class": {
+                name: {MAP.name: pair[0], AP50.name: pair[1]}
+                for name, pair in zip(names, found.by_class, strict=True)
+                if pair is not None
+            }
+        }
+
+
+def ssd_loss(
+    around: Tensor, offsets: Tensor, logits: Tensor, targets: Tensor, smoothing: float = 0.0
+) -> Tensor:
+    """Return the mean loss over the matched anchors; the arguments are those of `summed_loss`."""
+    total, matched = summed_loss(around, offsets, logits, targets, smoothing)
+    return total / matched.clamp(min=1)
+
+
+def summed_loss(
+    around: Tensor, offsets: Tensor, logits: Tensor, targets: Tensor, smoothing: float = 0.0
+) -> tuple[Tensor, Tensor]:
+    """Return the summed loss of a batch, and the number of matched anchors.
+
+    `offsets` are (N, A, 4) and `logits` (N, A, C) for the anchors `around`; targets (N, M, 6).
+    """
+    matched = match(around, targets)
+    positive = matched >= 0
+    rows = torch.arange(len(targets), device=matched.device)[:, None]
+    own = targets[rows, matched.clamp(min=0)]
+    labels = torch.where(positive, own[..., CLASS].long(), 0)
+    wanted = encode(own[..., CORNERS], around)
+    boxes = F.smooth_l1_loss(offsets[positive], wanted[positive], reduction="sum")
+    losses = F.cross_entropy(
+        logits.transpose(1, 2), labels, reduction="none", label_smoothing=smoothing
+    )
+    hardest = losses.detach().masked_fill(positive, -1.0).argsort(1, descending=True).argsort(1)
+    chosen = positive | (hardest < _NEGATIVES * positive.sum(1, keepdim=True))
+    return boxes + (losses * chosen).sum(), positive.sum().float()
+
+
+def match(around: Tensor, targets: Tensor) -> Tensor:
+    """Return the place of the target of each anchor, -1 for background, int64 of shape (N, A)."""
+    count, most = targets.shape[:2]
+    iou: Tensor = box_iou(targets[..., CORNERS].reshape(-1, 4), corners_of(around))
+    iou = iou.reshape(count, most, -1)
+    real = targets[..., CLASS] > 0
+    iou = iou.masked_fill(~real[..., None], -1.0)
+    best, place = iou.max(1)
+    place = place.masked_fill(best < _OVERLAP, -1)
+    image, number = real.nonzero(as_tuple=True)
+    place[image, iou.argmax(2)[image, number]] = number
+    return place
+
+
+def detect(around: Tensor, offsets: Tensor, logits: Tensor, how: Selection) -> Tensor:
+    """Return the detections of one image as rows of class, score and corners, (D, 6).
+
+    `offsets` are (A, 4) and `logits` (A, C) with the background first; the best row comes first.
+    """
+    probable = logits.softmax(-1)[:, 1:]
+    scores, places = probable.topk(min(how.candidates, len(around)), dim=0)
+    kept = scores > how.threshold
+    labels = torch.arange(1, probable.shape[1] + 1, device=logits.device).expand_as(scores)[kept]
+    corners, scores = decode(offsets, around)[places[kept]], scores[kept]
+    best = batched_nms(corners, scores, labels, how.overlap)[: how.most]
+    return torch.cat([labels[best, None], scores[best, None], corners[best]], 1)
+
+
+def detection_rows(boxes: Boxes, images: list[int], found: Tensor) -> Tensor:
+    """Return `found`, (N, most, 6), of `images` as rows in pixels for `average_precision`."""
+    sizes = torch.from_numpy(boxes.sizes[images]).double()
+    scaled = found.double()
+    scaled[..., 2:] *= sizes.repeat(1, 2)[:, None]
+    extent = scaled[..., 4:] - scaled[..., 2:4]
+    numbers = torch.tensor(images, dtype=torch.float64)[:, None, None]
+    rows = torch.cat(
+        [numbers.expand(-1, found.shape[1], 1), scaled[..., 2:4], extent, scaled[..., 1:2],
+         scaled[..., :1]], -1,
+    )  # fmt: skip
+    return rows[found[..., 0] > 0]
