@@ -48,6 +48,7 @@ _VERBS = {
     "dashboard": ("nas.cli.pages", "Serve the live page of a database on this machine."),
     "train": ("nas.cli.train", "Train one network from scratch to the end."),
     "export": ("nas.cli.export", "Export one network: source, weights, ONNX and a card."),
+    "predict": ("nas.cli.predict", "Run an exported network on images."),
     "count": ("nas.cli.count", "Count a network layer by layer."),
     "latency": ("nas.cli.latency", "Measure the latency of a network."),
     "space": ("nas.cli.space", "Show a space, and how many architectures fit a budget."),

@@ -1,3 +1,5 @@
+from .artifact import Artifact as Artifact
+from .artifact import open_artifact as open_artifact
 from .bundle import check_target as check_target
 from .bundle import export_network as export_network
 from .format import FORMATS as FORMATS

@@ -6,6 +6,7 @@ from .data import load_task as load_task
 from .data import task_of as task_of
 from .data.records import Files as Files
 from .data.task import Task as Task
+from .decoding.pixels import BROKEN as BROKEN
 from .evaluator import team_evaluator as team_evaluator
 from .evaluator import without_kernels as without_kernels
 from .latency.measure import ignore_progress as ignore_progress
@@ -38,5 +39,11 @@ from .network.onnx_graph import onnx_model as onnx_model
 from .network.weights_file import load_fitting as load_fitting
 from .network.weights_file import load_weights as load_weights
 from .network.weights_file import read_weights as read_weights
+from .prediction import Guess as Guess
+from .prediction import drawn_boxes as drawn_boxes
+from .prediction import guesses_of_boxes as guesses_of_boxes
+from .prediction import guesses_of_classes as guesses_of_classes
+from .prediction import image_size as image_size
+from .prediction import network_input as network_input
 from .scores.proxies import proxy_batches as proxy_batches
 from .scores.proxies import proxy_scores as proxy_scores

@@ -53,6 +53,9 @@ from .orders import submit as submit
 from .orders import submit_search as submit_search
 from .package_versions import versions as versions
 from .plan import plan_study as plan_study
+from .prediction import Prediction as Prediction
+from .prediction import PredictRequest as PredictRequest
+from .prediction import predict as predict
 from .preflight_checks import Preflight as Preflight
 from .preflight_checks import preflight as preflight
 from .prove_run import CONFIRM as CONFIRM

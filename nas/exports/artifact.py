@@ -1,0 +1,73 @@
+"""Artifact: an exported network that is run on images, from its card and its ONNX file."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nas.errors import ExportError
+from nas.exports.bundle import CARD
+from nas.space import Shape, parse_input
+from nas.study import file_sha256
+
+MODEL = "network.onnx"
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A trained network: its input, how pixels are scaled, its classes, and its ONNX session."""
+
+    input: Shape
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    class_names: tuple[str, ...]
+    session: Any
+
+    @property
+    def detects(self) -> bool:
+        """Whether its outputs are maps of boxes and classes; otherwise logits of classes."""
+        return len(self.session.get_outputs()) > 1
+
+    def run(self, images: Tensor) -> list[Tensor]:
+        """Return the outputs for images (N, C, H, W), scaled as in training."""
+        name = self.session.get_inputs()[0].name
+        found = self.session.run(None, {name: images.numpy().astype(np.float32)})
+        return [torch.from_numpy(each) for each in found]
+
+
+def open_artifact(directory: Path) -> Artifact:
+    """Return the exported network in `directory`.
+
+    Raises:
+        ExportError: there is no export, it has no ONNX file or another one than its card says, or
+            its network is not trained or knows no classes.
+    """
+    again = "Export it: nas export STUDY --best -o DIR"
+    try:
+        card = json.loads((directory / CARD).read_text(encoding="utf-8"))
+        files = {entry["name"]: entry["sha256"] for entry in card["files"]}
+        network, scaled = card["network"], card["normalisation"]
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise ExportError(f"{directory} is no export: it has no readable {CARD}.", again) from error
+    model = directory / MODEL
+    if MODEL not in files or not model.is_file():
+        raise ExportError(f"{directory} has no {MODEL}.", "Export it with --format onnx as well.")
+    if file_sha256(model) != files[MODEL]:
+        raise ExportError(f"{model} is not the file that {CARD} describes.", again)
+    if scaled is None or not network["class_names"]:
+        why = "is not trained" if scaled is None else "has no classes"
+        raise ExportError(f"the network in {directory} {why}.", "Name the export of a trained one.")
+    return Artifact(
+        parse_input(network["input"]), tuple(scaled["mean"]), tuple(scaled["std"]),
+        tuple(network["class_names"]), _session(model),
+    )  # fmt: skip
+
+
+def _session(model: Path) -> Any:
+    import onnxruntime
+
+    return onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
