@@ -262,8 +262,9 @@ def formats(function: F) -> F:
     """Add `--format`, those of an export."""
     return click.option(
         "--format", "formats", multiple=True, metavar="NAME", callback=split,
-        help="A format of the export: source, weights, onnx, or one of an installed package; may "
-        "be given several times. The card is always written.  [default: source, weights, onnx]",
+        help="A format of the export: source, weights, onnx, detections (ONNX with suppression, of "
+        "a detector), or one of an installed package; may be given several times. The card is "
+        "always written.  [default: source, weights, onnx]",
     )(function)  # fmt: skip
 
 

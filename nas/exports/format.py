@@ -83,11 +83,13 @@ def _is_format(part: object) -> TypeGuard[ExportFormat]:
 FORMATS = Registry("nas.exports", "export format", _is_format, ExportError)
 
 
+_USUAL = ("source", "weights", "onnx")
+
+
 def choose_formats(names: Collection[str] = ()) -> list[ExportFormat]:
-    """Return the distinct formats of these names; those of this package by default.
+    """Return the distinct formats of these names; by default those that every network has.
 
     Raises:
         ExportError: one is unknown, or cannot be used.
     """
-    wanted = names or [name for name in FORMATS.names() if FORMATS.provider(name) is None]
-    return [FORMATS.load(name) for name in dict.fromkeys(wanted)]
+    return [FORMATS.load(name) for name in dict.fromkeys(names or _USUAL)]

@@ -40,7 +40,7 @@ class OnnxFormat:
         """
         path = directory / "network.onnx"
         model = convert(job.network, job.layers, job.request.opset)
-        parity = write_onnx(model, path, job.expected, _properties(job.request))
+        parity = write_onnx(model, path, job.expected, properties_of(job.request))
         details = {"opset": model.opset_import[0].version, "ir_version": model.ir_version}
         return Written((path,), parity, details)
 
@@ -48,12 +48,14 @@ class OnnxFormat:
 FORMAT = OnnxFormat()
 
 
-def convert(network: Network, layers: Sequence[Layer], opset: int) -> onnx.ModelProto:
-    """Return the ONNX model of `network`, on the CPU, from its `layers`."""
+def convert(
+    network: Network, layers: Sequence[Layer], opset: int, batch: int | str = "batch"
+) -> onnx.ModelProto:
+    """Return the ONNX model of `network`, on the CPU, for `batch` images (see `onnx_model`)."""
     outputs = outputs_of(layers)
     names = {layers[0].name: INPUT, **({outputs[0].name: OUTPUT} if len(outputs) == 1 else {})}
     weights = folded_weights(network, layers)
-    model = onnx_model(layers, weights, opset, batch="batch", names=names)
+    model = onnx_model(layers, weights, opset, batch=batch, names=names)
     onnx.checker.check_model(model, full_check=True)
     return model
 
@@ -83,8 +85,11 @@ def write_onnx(
     return parity
 
 
-def load(path: Path) -> Forward:
-    """Return a function from images to outputs that runs a file in onnxruntime, on the CPU."""
+def load(path: Path | bytes) -> Forward:
+    """Return a function from images to outputs that runs a file in onnxruntime, on the CPU.
+
+    The content of a file will do as well.
+    """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     options.log_severity_level = 3  # errors only
@@ -97,7 +102,8 @@ def load(path: Path) -> Forward:
     return forward
 
 
-def _properties(request: ExportRequest) -> dict[str, str]:
+def properties_of(request: ExportRequest) -> dict[str, str]:
+    """Return the metadata of the file of a network."""
     properties = {
         "name": request.name,
         "space": request.space.name,

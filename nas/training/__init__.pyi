@@ -7,6 +7,10 @@ from .data import task_of as task_of
 from .data.records import Files as Files
 from .data.task import Task as Task
 from .decoding.pixels import BROKEN as BROKEN
+from .detection.onnx_detections import add_detections as add_detections
+from .detection.problem import Selection as Selection
+from .detection.problem import decoded as decoded
+from .detection.problem import select as select
 from .evaluator import team_evaluator as team_evaluator
 from .evaluator import without_kernels as without_kernels
 from .latency.measure import ignore_progress as ignore_progress

@@ -165,11 +165,21 @@ def detect(around: Tensor, offsets: Tensor, logits: Tensor, how: Selection) -> T
 
     `offsets` are (A, 4) and `logits` (A, C) with the background first; the best row comes first.
     """
-    probable = logits.softmax(-1)[:, 1:]
-    scores, places = probable.topk(min(how.candidates, len(around)), dim=0)
+    return select(decode(offsets, around), logits.softmax(-1)[:, 1:], how)
+
+
+def decoded(maps: Maps, classes: int) -> tuple[Tensor, Tensor]:
+    """Return all boxes (N, A, 4) and their probabilities (N, A, classes), without background."""
+    around, offsets, logits = flat(maps, classes)
+    return decode(offsets, around), logits.softmax(-1)[..., 1:]
+
+
+def select(corners: Tensor, probable: Tensor, how: Selection) -> Tensor:
+    """Return the detections of `detect` from boxes (A, 4) and probabilities (A, classes)."""
+    scores, places = probable.topk(min(how.candidates, len(corners)), dim=0)
     kept = scores > how.threshold
-    labels = torch.arange(1, probable.shape[1] + 1, device=logits.device).expand_as(scores)[kept]
-    corners, scores = decode(offsets, around)[places[kept]], scores[kept]
+    labels = torch.arange(1, probable.shape[1] + 1, device=scores.device).expand_as(scores)[kept]
+    corners, scores = corners[places[kept]], scores[kept]
     best = batched_nms(corners, scores, labels, how.overlap)[: how.most]
     return torch.cat([labels[best, None], scores[best, None], corners[best]], 1)
 

@@ -1,0 +1,97 @@
+"""The ONNX file of a detector with its post-processing, for one image.
+
+Input `images`, float32 (1, C, H, W), normalised as in training; outputs `boxes` (D, 4), left, top,
+right and bottom in shares of the image, `scores` (D,), the best first, and `classes` (D,), from 0.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import onnx
+import torch
+from torch import Tensor
+
+from nas.errors import ExportError
+from nas.exports.format import ExportJob, Written
+from nas.exports.onnx_file import convert, load, properties_of
+from nas.exports.parity import Parity, Reference, compare
+from nas.files import write_bytes
+from nas.space import SSDLite
+from nas.training import Selection, add_detections, decoded, select
+
+_COMMON = 0.95  # of the detections
+
+
+class DetectionsFormat:
+    """An ONNX file whose outputs are detections, checked with onnxruntime."""
+
+    name = "detections"
+    libraries = ("onnx", "onnxruntime")
+    settings = ("opset",)
+
+    def write(self, job: ExportJob, directory: Path) -> Written:
+        """Write `detections.onnx`.
+
+        Raises:
+            ExportError: the network is no detector, or the file finds other boxes than PyTorch.
+        """
+        request, path = job.request, directory / "detections.onnx"
+        if not isinstance(request.head, SSDLite):
+            raise ExportError(
+                f"{request.name} has no detections: it is no detector.",
+                "Leave the format detections out, or export a network of a detection task.",
+            )
+        model = convert(job.network, job.layers, request.opset, batch=1)
+        every = add_detections(model, job.layers)
+        onnx.checker.check_model(model, full_check=True)
+        parity = _check(model, every, job)
+        onnx.helper.set_model_props(model, properties_of(request))
+        write_bytes(path, model.SerializeToString())
+        return Written((path,), parity, {"opset": model.opset_import[0].version})
+
+
+FORMAT = DetectionsFormat()
+
+
+def _check(model: onnx.ModelProto, every: tuple[str, str], job: ExportJob) -> Parity:
+    """Compare the boxes and probabilities of all anchors with PyTorch, then the detections.
+
+    The first image of each probe is used. PyTorch selects from the boxes of the file, because
+    rounding can decide which one is kept.
+
+    Raises:
+        ExportError: they differ.
+    """
+    whole = onnx.ModelProto.FromString(model.SerializeToString())
+    for name in every:
+        whole.graph.output.append(onnx.helper.make_empty_tensor_value_info(name))
+    run = load(whole.SerializeToString())
+
+    def boxes(image: Tensor) -> tuple[Tensor, Tensor]:
+        *selected, corners, columns = run(image)
+        probable = columns.transpose(1, 2)
+        if image.any() and not _alike(selected, corners[0], probable[0]):
+            raise ExportError(
+                "the detections of the ONNX file are not those of PyTorch.",
+                "No file was kept. Try again with the library versions of constraints.txt.",
+            )
+        return corners, probable
+
+    ordinary, large = (
+        tuple((x[:1], decoded([each[:1] for each in y], job.request.classes)) for x, y in pairs)
+        for pairs in (job.expected.ordinary, job.expected.large)
+    )
+    return compare(Reference(ordinary, large), boxes, "the ONNX file")
+
+
+def _alike(found: Sequence[Tensor], corners: Tensor, probable: Tensor) -> bool:
+    """Tell whether PyTorch selects the boxes, scores and classes `found`, nearly all of them.
+
+    PyTorch moves the boxes of each class to their own place, which rounds them.
+    """
+    boxes, scores, classes = found
+    wanted = set(map(tuple, select(corners, probable, Selection()).tolist()))
+    rows = torch.cat([classes[:, None] + 1.0, scores[:, None], boxes], 1)
+    common = wanted & set(map(tuple, rows.tolist()))
+    most = max(len(wanted), len(rows))
+    return len(common) >= _COMMON * most and bool((scores[1:] <= scores[:-1]).all())
