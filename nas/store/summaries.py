@@ -342,8 +342,7 @@ def _finished(own: sa.ColumnElement[bool]) -> sa.Select[Any]:
 
 
 def _values(row: sa.Row[Any]) -> dict[str, float]:
-    fields = row._mapping
     names = ("madds", "params", "acts", "latency", *CLASSIFICATION)
-    return {name: float(fields[name]) for name in names} | (
+    return {name: float(getattr(row, name)) for name in names} | (
         read_metrics(row.metrics) if row.metrics else {}
     )
