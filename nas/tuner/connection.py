@@ -137,6 +137,7 @@ def cluster_nodes(address: str) -> list[tuple[float, float]]:
     Raises:
         NasError: the cluster cannot be reached, or refuses the token.
     """
+    knock(address)  # also if this process is connected to a Ray already
     with connected(address):
         found = [n["Resources"] for n in ray.nodes() if n["Alive"]]  # type: ignore[no-untyped-call]
     nodes = [(each.get("CPU", 0.0), each.get("GPU", 0.0)) for each in found]

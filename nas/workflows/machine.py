@@ -44,8 +44,13 @@ def machine_of(run: RunRequest) -> Machine:
 
 
 def uses_gpu(run: RunRequest, machine: Machine) -> bool:
-    """Tell whether trials train on GPUs: as requested, otherwise if there is one."""
-    return machine.has_gpu if run.gpus_per_trial is None else run.gpus_per_trial > 0
+    """Tell whether trials train on GPUs: as requested, otherwise if there is one.
+
+    A cluster may get a node with a GPU, this machine cannot.
+    """
+    if run.gpus_per_trial is None:
+        return machine.has_gpu
+    return run.gpus_per_trial > 0 and (machine.has_gpu or run.ray_address is not None)
 
 
 def gpus_per_trial(run: RunRequest, machine: Machine) -> float:
