@@ -45,9 +45,10 @@ from nas.training.loop.devices import (
     is_out_of_memory,
     prepare_worker,
 )
+from nas.training.loop.epoch import EpochResult
 from nas.training.loop.out_of_memory import free_memory, halving_note, in_halves
 from nas.training.loop.recipe import Recipe, load_recipe, read_recipe
-from nas.training.loop.session import EpochResult, Session
+from nas.training.loop.session import Session
 from nas.training.loop.teaching import Teaching
 from nas.training.network.fvcore_count import fvcore_cost
 from nas.training.scores.proxies import proxy_batches, score_if_it_fits

@@ -17,8 +17,9 @@ from nas.space.layers import Shape
 from nas.space.lowering import lower
 from nas.space.search_space import Published, SearchSpace
 from nas.training.data import load_task
+from nas.training.loop.epoch import EpochResult
 from nas.training.loop.recipe import load_recipe
-from nas.training.loop.session import EpochResult, Session
+from nas.training.loop.session import Session
 from nas.training.network import fvcore_count as referee
 from nas.training.network.module import build
 from tests.members import costs_of_members

@@ -25,9 +25,10 @@ from nas.training import evaluator as evaluator_module
 from nas.training.data.problem import ClassScores
 from nas.training.evaluator import TrainingEvaluator
 from nas.training.loop import session as session_module
+from nas.training.loop.epoch import EpochResult
 from nas.training.loop.out_of_memory import free_memory
 from nas.training.loop.recipe import Recipe, load_recipe
-from nas.training.loop.session import EpochResult, Session
+from nas.training.loop.session import Session
 from tests.memory_store import MemoryStore
 from tests.messages import carrying
 from tests.studies import WalkSampler, fixed_spec, small_spec

@@ -16,8 +16,9 @@ from nas.study.study import Study
 from nas.study.time_profile import LAPS, PROFILE_PARTS, profile_total
 from nas.study.trial import TrialState
 from nas.training.evaluator import TrainingEvaluator
+from nas.training.loop.epoch import EpochResult
 from nas.training.loop.memory_batches import Feed
-from nas.training.loop.session import EpochResult, Session
+from nas.training.loop.session import Session
 from nas.training.loop.stopwatch import stopwatch
 from tests.memory_store import MemoryStore
 from tests.studies import WalkSampler, fixed_spec, small_spec

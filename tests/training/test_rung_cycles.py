@@ -15,6 +15,7 @@ from nas.study.evaluator import Job, WorkerPlan
 from nas.study.reuse import comparable
 from nas.training.data import load_study_task
 from nas.training.evaluator import TrainingEvaluator
+from nas.training.loop.epoch import EpochResult
 from nas.training.loop.recipe import (
     AtRungs,
     Schedule,
@@ -23,7 +24,7 @@ from nas.training.loop.recipe import (
     override,
     read_recipe,
 )
-from nas.training.loop.session import EpochResult, Session
+from nas.training.loop.session import Session
 from tests.messages import carrying
 from tests.studies import SPACE, small_spec
 from tests.training.nets import RECIPE, coloured_task, small_layers

@@ -16,8 +16,9 @@ from nas.space.layers import Shape
 from nas.study import Teacher
 from nas.training.data import Task
 from nas.training.loop.checkpoint import restore_checkpoint, save_checkpoint
+from nas.training.loop.epoch import EpochResult
 from nas.training.loop.recipe import Recipe, override, read_recipe
-from nas.training.loop.session import EpochResult, Session
+from nas.training.loop.session import Session
 from nas.training.loop.teaching import Teaching
 from nas.training.network.module import build
 from nas.training.network.weights_file import save_weights

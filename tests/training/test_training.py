@@ -14,9 +14,10 @@ from nas.errors import TaskError
 from nas.stats.means import Summary, difference
 from nas.training.data import load_task
 from nas.training.loop.checkpoint import restore_checkpoint, save_checkpoint
+from nas.training.loop.epoch import EpochResult
 from nas.training.loop.memory_batches import Feed
 from nas.training.loop.recipe import Recipe, load_recipe
-from nas.training.loop.session import EpochResult, Session
+from nas.training.loop.session import Session
 from tests.training.nets import RECIPE, coloured_task, in_memory, small_layers
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -18,7 +18,8 @@ from torch import Tensor
 from nas.errors import TaskError
 from nas.files import write_bytes, write_whole
 from nas.study import file_sha256
-from nas.training.loop.session import BegunEpoch, EpochResult, Session
+from nas.training.loop.epoch import BegunEpoch, EpochResult
+from nas.training.loop.session import Session
 
 _NAME = "checkpoint.json"
 

@@ -8,11 +8,10 @@ up there and are read once an epoch.
 import itertools
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 from weakref import WeakKeyDictionary
 
 import torch
@@ -33,6 +32,7 @@ from nas.training.loop.data_parallel import (
 )
 from nas.training.loop.decoders import lost_decoders_named
 from nas.training.loop.devices import default_device
+from nas.training.loop.epoch import BegunEpoch, EpochResult
 from nas.training.loop.memory_batches import NO_AUGMENTATION, Feed
 from nas.training.loop.optimiser import make_optimiser
 from nas.training.loop.recipe import Recipe
@@ -43,57 +43,8 @@ from nas.training.loop.weight_average import Average
 from nas.training.network.module import Network, build
 from nas.training.network.weights_file import load_fitting, load_weights, save_weights
 
-__all__ = ["EpochResult", "Session"]
-
 _EVALUATION_BATCH = 128
 _AVERAGE_BATCHES = 8  # at least, to compute the statistics of averaged weights
-
-
-@dataclass(frozen=True, slots=True)
-class EpochResult:
-    """The results of one epoch: `metrics` of the task by name, on the validation split.
-
-    `epoch` counts from 1; `train_loss` is the mean of the minimised losses, with label smoothing
-    and augmentation; `seconds` is the time of training and validation, `images_per_second` the
-    speed of training alone. `lr` is that of the last step. `profile` holds the laps of
-    `nas.study.time_profile` and the number of training images, if the session measures them.
-
-    If `train_loss` is not finite, the epoch is not validated and has no metrics.
-    """
-
-    epoch: int
-    metrics: Mapping[str, float]
-    train_loss: float
-    seconds: float
-    lr: float = 0.0
-    images_per_second: float = 0.0
-    profile: Profile | None = None
-
-    def to_row(self) -> dict[str, Any]:
-        """Return the fields by name, including the metrics."""
-        row = asdict(self)
-        return {"epoch": row.pop("epoch"), **row.pop("metrics"), **row}
-
-    @classmethod
-    def of_row(cls, row: Mapping[str, Any]) -> "EpochResult":
-        """Return the result that `to_row` wrote, in this version or an earlier one."""
-        own = {field.name for field in fields(cls)}
-        metrics = {key: value for key, value in row.items() if key not in own and value is not None}
-        return cls(**{key: row[key] for key in own & row.keys()}, metrics=metrics)
-
-
-@dataclass(slots=True)
-class BegunEpoch:
-    """An epoch in progress: its steps so far, and what else continues it after them.
-
-    `loss` is the sum of the losses, on the device; `random` the state of the generator before the
-    first step, and `seconds` the time that an earlier session took for it.
-    """
-
-    steps: int
-    loss: Tensor
-    random: Tensor
-    seconds: float = 0.0
 
 
 class Session:
