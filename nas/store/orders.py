@@ -1,6 +1,6 @@
-"""Orders: studies that shall run or pause, whoever drives them.
+"""Orders: wishes that a study runs or pauses, for the process that drives it.
 
-A wish is written beside the lease of a driver, which reads it and obeys.
+A wish needs no lease: another process may hold the study. The driver reads it and obeys.
 """
 
 from collections.abc import Callable

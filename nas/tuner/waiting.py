@@ -64,7 +64,7 @@ class Wait:
 
 
 def _free(each: Resources) -> bool:
-    """Tell whether a trial would fit beside what runs now; True if that is unknown."""
+    """Tell whether a trial would fit in addition to what runs now; True if that is unknown."""
     try:
         have = dict(ray.available_resources())  # type: ignore[no-untyped-call]
     except (RayError, OSError, RuntimeError):
