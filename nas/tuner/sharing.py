@@ -29,6 +29,12 @@ class _Member:
     claim: Claim
     heard: float
 
+    def at(self, now: float, room: Resources) -> Claim:
+        """Return the claim with the time that its trials had until now."""
+        claim = self.claim
+        more = claim.running * claim.share(room) * (now - self.heard)
+        return replace(claim, served=claim.served + more)
+
 
 class Shares:
     """The actor: keeps the claims of all drivers, and the time that each of them had."""
@@ -46,19 +52,19 @@ class Shares:
         """
         now = self._clock()
         self._forget(now)
-        others = [m.claim for name, m in self._members.items() if name != driver and m.claim.wanted]
+        claims = {name: member.at(now, room) for name, member in self._members.items()}
+        others = [other for name, other in claims.items() if name != driver and other.wanted]
         known = self._members.get(driver)
         served, first = 0.0, True
         if known is not None:
-            old = known.claim
-            served = old.served + old.running * old.share(room) * (now - known.heard)
-            first = old.first and not old.running
+            served = claims[driver].served
+            first = known.claim.first and not known.claim.running
         if (known is None or not known.claim.wanted) and others:
             served = max(served, min(other.served for other in others))
         claim = replace(claim, served=served, first=first)
         self._members[driver] = _Member(claim, now)
-        granted = fair_shares({name: m.claim for name, m in self._members.items()}, room)
-        return granted[driver], len(others)
+        # All at one moment: otherwise the driver that calls would always have had the most time.
+        return fair_shares({**claims, driver: claim}, room)[driver], len(others)
 
     def leave(self, driver: str) -> int:
         """Forget a driver; return how many are left."""

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from nas.tuner.fair_shares import QUANTUM_SECONDS, Claim, fair_shares
@@ -62,6 +62,7 @@ def test_every_slot_is_used_by_a_study_that_can(slots: int, claims: dict[str, Cl
 @settings(max_examples=20, deadline=None)
 @given(slots=st.integers(1, 7), weights=st.lists(st.sampled_from((1.0, 2.0, 4.0)), min_size=2,
                                                 max_size=4))  # fmt: skip
+@example(slots=5, weights=[1.0] * 4)  # one slot more than studies: it changes hands
 def test_over_time_each_gets_its_weight(slots: int, weights: list[float]) -> None:
     """Studies with trials of one second, for half an hour."""
     now = 0.0
