@@ -17,6 +17,7 @@ from nas.feasible import Feasible, feasible_space
 from nas.samplers import learns_from_others, make_sampler
 from nas.space import (
     Architecture,
+    Head,
     SearchSpace,
     Shape,
     StageKind,
@@ -127,11 +128,14 @@ def _draws(number: int) -> np.random.Generator:
     return np.random.default_rng([0, number])
 
 
-def check_export_format(name: str, directory: Path) -> None:
-    """Check the export format `name`: write a small network to `directory`, and replace it."""
+def check_export_format(name: str, directory: Path, head: Head | None = None) -> None:
+    """Check the export format `name`: write a small network to `directory`, and replace it.
+
+    The network has the classifier of its space, or `head` if the format needs another one.
+    """
     space, side = load_space("mobilenetv1"), Shape(3, 32, 32)
     architecture = space.published[0].architecture
-    request = ExportRequest(name, space, architecture, side, 10, side, 10)
+    request = ExportRequest(name, space, architecture, side, 10, side, 10, head=head)
     for force in (False, True):
         files = export_network(request, directory, force, [name])
         assert len(files) > 1, "it writes no file"
