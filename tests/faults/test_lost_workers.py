@@ -51,6 +51,7 @@ def test_a_cluster_that_does_not_answer_is_no_fault_of_a_trial(
     assert fault_of(DIED, BEFORE, "here").reason is Reason.NODE
 
 
+@pytest.mark.usefixtures("cluster")
 def test_a_worker_of_another_version_measures_nothing(tmp_path: Path) -> None:
     spec = spec_of()
     architecture = spec.space.published[-1].architecture
