@@ -3,6 +3,7 @@
 A command ends its process. In a script or a notebook, KeyboardInterrupt is raised instead.
 """
 
+import inspect
 import os
 import signal
 import threading
@@ -14,12 +15,14 @@ from types import FrameType
 # Schedulers such as Slurm send SIGUSR1 some time before they end a job.
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 EXIT_INTERRUPTED = 130
+_AGAIN_SECONDS = 0.05  # after which a signal that came in an import is delivered again
 
 
 class Interruption:
     """Whether a signal was received; call it to check.
 
-    The first signal raises KeyboardInterrupt in the main thread, except within `deferred`.
+    The first signal raises KeyboardInterrupt in the main thread, except within `deferred`. While a
+    module is imported it waits: an exception would abort the process in the C++ of some libraries.
     """
 
     current: "Interruption | None" = None  # of this process
@@ -30,6 +33,7 @@ class Interruption:
         self._deferrals = 0
         self._owns_process = owns_process
         self._on_signal = on_signal
+        self._imports = _imports(inspect.currentframe())  # of a script that is itself imported
 
     def __call__(self) -> bool:
         """Tell whether a signal was received."""
@@ -65,6 +69,11 @@ class Interruption:
             raise KeyboardInterrupt
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
+        if _imports(frame) > self._imports:
+            again = threading.Timer(_AGAIN_SECONDS, self._send_again, (number,))
+            again.daemon = True
+            again.start()
+            return
         self._on_signal()
         if self._came and self._owns_process:
             # Nothing is lost: RUNNING trials in the store wait again when the study is resumed.
@@ -73,6 +82,10 @@ class Interruption:
             self._came = True
             raise KeyboardInterrupt
         self._came = True
+
+    def _send_again(self, number: int) -> None:
+        if Interruption.current is self:
+            os.kill(os.getpid(), number)
 
 
 @contextmanager
@@ -110,6 +123,15 @@ def postponed() -> Iterator[None]:
         yield
     if current is not None and not before:
         current.raise_if_noted()
+
+
+def _imports(frame: FrameType | None) -> int:
+    """Return the number of imports in progress in a stack."""
+    found = 0
+    while frame is not None:
+        found += frame.f_code.co_filename == "<frozen importlib._bootstrap>"
+        frame = frame.f_back
+    return found
 
 
 def rearm() -> None:

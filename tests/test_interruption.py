@@ -1,6 +1,9 @@
 """Signals within blocks that must not be divided."""
 
+import importlib
 import signal
+import time
+from pathlib import Path
 
 import pytest
 
@@ -30,3 +33,19 @@ def test_an_outer_block_that_defers_signals_is_not_left() -> None:
 def test_nothing_is_postponed_in_a_process_without_handlers() -> None:
     with pytest.raises(KeyboardInterrupt), postponed():
         signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_an_import_is_finished_before_a_signal_is_raised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    name = f"sends_signal_{int(number)}"
+    text = f"import signal\nsignal.raise_signal({int(number)})\nfinished = True\n"
+    (tmp_path / f"{name}.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    with interruptible(owns_process=False) as interruption:
+        module = importlib.import_module(name)
+        assert module.finished
+        with pytest.raises(KeyboardInterrupt):
+            time.sleep(20)
+        assert interruption()
