@@ -5,7 +5,7 @@ from nas.study.borrowing import MOST_BORROWED, borrow, borrowable, finished_tria
 from nas.study.confirmation import Trainings, num_replicates, trainings
 from nas.study.data_identity import UNCHECKED, DataIdentity
 from nas.study.diverging import divergence
-from nas.study.end_requests import EndWatch, end_request
+from nas.study.end_requests import EndWatch, end_request, node_name
 from nas.study.environment_faults import reason_of
 from nas.study.evaluator import (
     Attempt,
@@ -186,6 +186,7 @@ __all__ = [
     "last_loss",
     "latency_device",
     "make_evaluator",
+    "node_name",
     "num_replicates",
     "objective",
     "plain_reasons",

@@ -50,6 +50,11 @@ class EndRequest:
         return f"{self.path}-{name}" if name else self.path
 
 
+def node_name(node: str) -> str:
+    """Return the name by which a driver asks the workers of a node to end."""
+    return f"node-{node}"
+
+
 class EndWatch:
     """Looks for a request often, and at its file rarely."""
 

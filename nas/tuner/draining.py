@@ -9,11 +9,6 @@ from ray.autoscaler.v2.sdk import get_cluster_status
 _PERIOD_SECONDS = 2.0
 
 
-def node_name(node: str) -> str:
-    """Return the name by which a driver asks the workers of a node to end."""
-    return f"node-{node}"
-
-
 class DrainWatch:
     """Calls `notice` in a thread, with the id of each node that begins to drain, until `close`."""
 

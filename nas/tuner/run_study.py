@@ -34,9 +34,9 @@ from nas.study import (
     end_request,
     ignore_event,
     last_line,
+    node_name,
 )
 from nas.tuner.connection import connected, environment, unprotected_note
-from nas.tuner.draining import DrainWatch, node_name
 from nas.tuner.local_ray import EVALUATOR
 from nas.tuner.node_probe import probe_nodes
 from nas.tuner.ray_watch import RayWatch
@@ -135,6 +135,8 @@ def run(study: Study, settings: RunSettings, on_event: Watcher = ignore_event) -
         folder = Path(plan.results_dir, plan.folder)
         plan = replace(plan, ending=ending.enter_context(end_request(folder)))
         if settings.ray_address is not None:
+            from nas.tuner.draining import DrainWatch  # loads Ray's autoscaler
+
             probe_nodes(folder, plan.study_id, interrupted=interruption)
             drains = DrainWatch(lambda node: plan.ending.make(node_name(node)))
             ending.enter_context(closing(drains))

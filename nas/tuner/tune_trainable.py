@@ -17,8 +17,8 @@ from nas.study import (
     TrialError,
     WorkerPlan,
     make_evaluator,
+    node_name,
 )
-from nas.tuner.draining import node_name
 
 
 class TrialTrainable(tune.Trainable):
