@@ -32,8 +32,8 @@ class Order:
     """The order for one study.
 
     `settings` are those of its run as JSON, None if nobody asked for a driver. `failures` counts
-    starts in a row without progress, `note` says how the last one ended. `progress` grows with
-    every epoch that a trial reaches for the first time. `holder` drives it now, as host:pid.
+    starts in a row without progress, `note` says how the last one ended. `holder` drives it now,
+    as host:pid.
     """
 
     study: str
@@ -41,7 +41,6 @@ class Order:
     settings: str | None
     failures: int
     note: str | None
-    progress: int
     holder: str | None
 
     @property
@@ -56,11 +55,11 @@ class OrderRecord(TrialRecord):
 
     def order(self, study: str) -> Order | None:
         """Return the order for a study; None without one."""
-        return next((order for order in self.orders() if order.study == study), None)
+        return next(iter(self._database.read(lambda c: _select(c, STUDY.c.name == study))), None)
 
     def orders(self) -> list[Order]:
         """Return all orders, the oldest study first."""
-        return self._database.read(_select)
+        return self._database.read(lambda connection: _select(connection, sa.true()))
 
     def wish(self, study: str) -> Wish | None:
         """Return what a user wants a study to do; None without an order."""
@@ -138,11 +137,12 @@ def _put(connection: sa.Connection, key: int, values: dict[str, Any]) -> None:
         connection.execute(sa.insert(ORDER).values(study_id=key, **values))
 
 
-def _select(connection: sa.Connection) -> list[Order]:
+def _select(connection: sa.Connection, those: sa.ColumnElement[bool]) -> list[Order]:
     leases = {row.study_id: row for row in connection.execute(sa.select(LEASE))}
     rows = connection.execute(
         sa.select(STUDY.c.name, ORDER)
         .join(ORDER, ORDER.c.study_id == STUDY.c.id)
+        .where(those)
         .order_by(STUDY.c.created_at, STUDY.c.id)
     ).all()
     moment = now(connection)
@@ -153,7 +153,6 @@ def _select(connection: sa.Connection) -> list[Order]:
             row.settings,
             row.failures,
             row.note,
-            _progress(connection, row.study_id),
             studies.holder(leases.get(row.study_id), moment),
         )
         for row in rows
@@ -161,7 +160,7 @@ def _select(connection: sa.Connection) -> list[Order]:
 
 
 def _progress(connection: sa.Connection, key: int) -> int:
-    """Return the sum of the last epochs of all trials."""
+    """Return the sum of the last epochs of all trials: it grows with each that is reached first."""
     last = (
         sa.select(sa.func.max(MEASUREMENT.c.epoch).label("epoch"))
         .join(TRIAL, MEASUREMENT.c.trial_id == TRIAL.c.id)

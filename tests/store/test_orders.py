@@ -21,7 +21,7 @@ def test_an_order_is_open_until_it_has_a_driver_or_is_paused(
         assert store.wish("small") is None
         store.unpause("small")  # nothing to take back
         store.submit("small", '{"priority": 2.0}')
-        assert store.orders() == [Order("small", Wish.RUN, '{"priority": 2.0}', 0, None, 0, None)]
+        assert store.orders() == [Order("small", Wish.RUN, '{"priority": 2.0}', 0, None, None)]
         assert store.order("small").open
         assert store.activity("small") == (StudyState.QUEUED, None)
 
