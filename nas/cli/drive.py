@@ -96,7 +96,7 @@ def _drive(study: str, db: str | None, said: options.Output) -> int:
     from nas.workflows import drive, ordered_run
 
     with Screen(said, ordered_run(study, db)) as screen:
-        outcome = drive(study, db, screen.watch)
+        outcome = drive(study, screen.run, db, screen.watch)
     return conclude(outcome, said, db)
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from nas.errors import StoreError
+from nas.errors import StoreError, StudyBusyError
 from nas.interruption import EXIT_INTERRUPTED
 from nas.store import MAX_FAILURES, Store, open_store, read_address
 
@@ -22,7 +22,6 @@ _PERIOD_SECONDS = 5.0
 _FIRST_WAIT = 5.0  # after a failed start; it doubles with each further one
 _LONGEST_WAIT = 300.0
 _TAIL_LINES = 20
-_BUSY = 5  # the exit code of a driver whose study has another one
 
 
 class Started(Protocol):
@@ -63,10 +62,7 @@ def processes(db: str | None, logs: Path) -> Starter:
 
     They get the database through their environment, which other users cannot read.
     """
-    address = read_address(db)
-    environment = {**os.environ, "NAS_DB": address.url.render_as_string(hide_password=False)}
-    if address.path is not None:
-        environment["NAS_DB"] = str(address.path)
+    environment = os.environ | ({"NAS_DB": db} if db else {})
 
     def start(study: str) -> Started:
         logs.mkdir(parents=True, exist_ok=True)
@@ -151,7 +147,7 @@ class Fleet:
 
     def _ended(self, store: Store, study: str, code: int, driver: Started) -> None:
         """Record the end of a driver, and when to start the next one."""
-        if code in (0, _BUSY):
+        if code in (0, StudyBusyError.exit_code):
             self.say(f"{study}: {'complete' if code == 0 else 'another process drives it'}")
             return
         tail = _last_lines(driver.output())

@@ -56,20 +56,20 @@ def submit(study: str, run: RunRequest | None = None, db: str | None = None) -> 
 
 
 def drive(
-    study: str, db: str | None = None, on_event: events.Watcher = events.ignore
+    study: str, run: RunRequest, db: str | None = None, on_event: events.Watcher = events.ignore
 ) -> SearchOutcome:
-    """Continue a study with the settings of its order; without one with the defaults.
+    """Continue a study with the settings of its order, from `ordered_run`.
 
-    One that was paused stays so.
+    One that is paused meanwhile stays so.
 
     Raises:
         NasError: as in `resume`.
     """
-    return resume(study, ordered_run(study, db), db, on_event, unpause=False)
+    return resume(study, run, db, on_event, unpause=False)
 
 
 def ordered_run(study: str, db: str | None = None) -> RunRequest:
-    """Return the settings of the run of a study, from its order.
+    """Return the settings of the run of a study, from its order; without one the defaults.
 
     Raises:
         NasError: there is no such study, or a user has paused it.
