@@ -12,7 +12,7 @@ from nas.errors import NasError
 from nas.results import CONFIRMED, SCRATCH, TAUGHT, StudyResults, counterpart
 from nas.store import Store
 from nas.study import FixedNetwork, RealTraining, StudySpec, Trial, comparable
-from nas.workflows.networks import study_trial
+from nas.workflows.networks import study_trial, trial_place
 from nas.workflows.teachers import best_networks, hashes_of
 
 _LONGEST = 60  # characters of a name that is made here
@@ -119,9 +119,9 @@ def record_further(store: Store, search: StudyResults, further: StudyResults) ->
     name, kind = search.spec.name, TAUGHT if further.spec.teachers else CONFIRMED
     for number in further.trainings:
         trial = next(each for each in further.trials if each.number == number)
-        _, base = _place(further.spec, trial)
-        if base is not None and kind not in search.reports.get(base, {}):
-            store.record_report(name, base, kind, counterpart(further, number))
+        place = _place(further.spec, trial)
+        if place is not None and kind not in search.reports.get(place[1], {}):
+            store.record_report(name, place[1], kind, counterpart(further, number))
 
 
 def _fixed(spec: StudySpec, trial: Trial) -> FixedNetwork:
@@ -132,12 +132,11 @@ def _fixed(spec: StudySpec, trial: Trial) -> FixedNetwork:
     )  # fmt: skip
 
 
-def _place(spec: StudySpec, trial: Trial) -> tuple[str, int | None]:
+def _place(spec: StudySpec, trial: Trial) -> tuple[str, int] | None:
     """Return the study and the number of the trial that a network was taken from, if any."""
     name = spec.network_name(trial)
     origin = next(each.origin for each in spec.networks if each.name == name) or ""
-    study, _, number = origin.rpartition("#")
-    return study, int(number) if number.isdecimal() else None
+    return trial_place(origin)
 
 
 def _origin(store: Store, spec: StudySpec, trial: Trial) -> tuple[StudyResults, int] | None:
@@ -145,11 +144,11 @@ def _origin(store: Store, spec: StudySpec, trial: Trial) -> tuple[StudyResults, 
 
     None if there is no such study any more, or it trained the network otherwise.
     """
-    study, number = _place(spec, trial)
-    if number is None:
+    place = _place(spec, trial)
+    if place is None:
         return None
     try:
-        theirs, other = study_trial(store, study, number)
+        theirs, other = study_trial(store, *place)
     except NasError:  # it was deleted
         return None
     base = other.number if other.replicate_of is None else other.replicate_of

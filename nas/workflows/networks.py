@@ -79,6 +79,12 @@ def network_of(request: NetworkRequest) -> NamedNetwork:
     return trial_network(results.spec, trial, request.input, request.classes, request.strides)
 
 
+def trial_place(word: str) -> tuple[str, int] | None:
+    """Return the study and the number of a trial that is written as STUDY#N; None for others."""
+    study, _, number = word.rpartition("#")
+    return (study, int(number)) if study and number.isdecimal() else None
+
+
 def study_trial(store: Store, study: str, number: int | None) -> tuple[StudyResults, Trial]:
     """Return the results of a study and its trial `number`; the best trial if that is None.
 

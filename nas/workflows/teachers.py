@@ -13,7 +13,7 @@ from nas.results import StudyResults
 from nas.space import parse_input
 from nas.store import Store
 from nas.study import StartWeights, StudySpec, Teacher, Trial, file_sha256
-from nas.workflows.networks import study_trial
+from nas.workflows.networks import study_trial, trial_place
 from nas.workflows.trained_weights import trial_weights
 
 if TYPE_CHECKING:
@@ -99,9 +99,8 @@ def start_hash(store: Store, word: str) -> str:
     Raises:
         NasError: there is no such study or trial, or it has no weights.
     """
-    study, _, number = word.rpartition("#")
-    named = (study, int(number)) if study and number.isdecimal() else (word, None)
-    return _sha256(named[0], study_trial(store, *named)[1])
+    study, number = trial_place(word) or (word, None)
+    return _sha256(study, study_trial(store, study, number)[1])
 
 
 def start_of(store: Store, recipe: str) -> StartWeights | None:
@@ -121,9 +120,8 @@ def start_of(store: Store, recipe: str) -> StartWeights | None:
 
 
 def _named(store: Store, word: str, own: str | None) -> Iterable[tuple[str, Trial]]:
-    study, _, number = word.rpartition("#")
-    if study and number.isdecimal():
-        return [(study, study_trial(store, study, int(number))[1])]
+    if place := trial_place(word):
+        return [(place[0], study_trial(store, *place)[1])]
     name = own if word == OWN else word
     if name is None:
         raise NasError(

@@ -21,7 +21,7 @@ from nas.study import TASKS, FixedNetwork, StudySpec
 from nas.workflows import events
 from nas.workflows.loader_checks import check_task_loaders
 from nas.workflows.network_requests import NetworkRequest
-from nas.workflows.networks import network_in, study_trial, trial_network
+from nas.workflows.networks import network_in, study_trial, trial_network, trial_place
 from nas.workflows.requests import ETA, SPACE, RunRequest, TrainRequest
 from nas.workflows.resumption import open_to_run
 from nas.workflows.search_run import SearchOutcome, enter, finish
@@ -225,9 +225,8 @@ def _named_rival(
             f"{against} is the folder of a training by an earlier version of nas.",
             "Its training is a study of the database now (nas db upgrade, nas list): name that.",
         )
-    study, _, number = against.rpartition("#")
-    if study and number.isdecimal():
-        return _of_study(study, int(number), db)
+    if place := trial_place(against):
+        return _of_study(*place, db)
     listed = "=" in against or subject.space.known(against) is not None
     if not listed and is_name(against) and _is_study(against, db):
         return _of_study(against, None, db)
