@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import plotly.graph_objects as go
 
 from nas.figures.front_options import FAMILY, choice_in, colour_names
@@ -69,9 +68,7 @@ def parallel_figure(
 
 def parallel_rows(view: StudyView) -> Any:
     """Return the positions of the networks that are drawn, the best last, so that it is on top."""
-    rows = view.complete
-    losses = view.y.metric.loss(1.0) * view.columns.y[rows]
-    return rows[np.argsort(losses, kind="stable")[:PARALLEL_MOST]][::-1]
+    return view.ranked[:PARALLEL_MOST][::-1]
 
 
 def parallel_text(view: StudyView) -> str:

@@ -33,7 +33,8 @@ class Selection:
         kept = ~np.isin(columns.group, [GROUPS.index(group) for group in self.hidden])
         if self.top is not None:
             best = np.zeros(len(columns.group), dtype=bool)
-            best[_best(view, self.top)] = True
+            ranked = view.ranked
+            best[ranked[: ceil(len(ranked) * self.top / 100 - 1e-9)]] = True
             best[columns.rows(PointGroup.PUBLISHED)] = True
             kept &= best
         if self.box is not None:
@@ -52,9 +53,3 @@ def narrowed(view: StudyView, selection: Selection, curves: Curves | None = None
         return view
     points = view.points.only(selection.rows(view))
     return replace(view, points=with_curves(points, curves) if curves else points)
-
-
-def _best(view: StudyView, share: float) -> NDArray[np.intp]:
-    rows = view.complete
-    losses = view.y.metric.loss(1.0) * view.columns.y[rows]
-    return rows[np.argsort(losses, kind="stable")[: ceil(len(rows) * share / 100 - 1e-9)]]

@@ -107,6 +107,13 @@ class StudyView:
         allowed = np.isin(self.columns.group, [GROUPS.index(group) for group in groups])
         return np.flatnonzero(allowed & self.columns.measured)
 
+    @property
+    def ranked(self) -> NDArray[np.intp]:
+        """The positions of `complete`, the best along the y axis first."""
+        rows = self.complete
+        losses = self.y.metric.loss(1.0) * self.columns.y[rows]
+        return rows[np.argsort(losses, kind="stable")]
+
     def stage_table(self, point: Point) -> StageTable:
         """Return the architecture of one point by stage."""
         return stage_table(point.architecture, self.stage_names[point.architecture.space])

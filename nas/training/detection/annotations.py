@@ -93,7 +93,7 @@ def boxes_of(
     numbers = {name: number for number, name in enumerate(class_names, start=1)}
     classes = {key: numbers.get(name) for key, name in found.categories.items()}
     rows: dict[int | str, list[tuple[int, tuple[float, ...], bool]]] = {key: [] for key in sizes}
-    seen: dict[Any, Any] = {}
+    seen = set[int | str]()
     for entry in found.entries:
         where = f"annotation {_short(entry.get('id') if isinstance(entry, dict) else entry)}"
         reason = _refused(entry, seen, known, classes)
@@ -170,7 +170,7 @@ def _image(entry: Any) -> ListedImage | None:
 
 def _refused(
     entry: Any,
-    seen: dict[Any, Any],
+    seen: set[int | str],
     images: set[int | str],
     classes: Mapping[int | str, int | None],
 ) -> Reason | None:
@@ -183,7 +183,7 @@ def _refused(
     if _is_id(key):
         if key in seen:
             return Reason.REPEATED
-        seen[key] = True
+        seen.add(key)
     if entry["image_id"] not in images:
         return Reason.UNKNOWN_IMAGE
     return None if classes.get(entry["category_id"]) else Reason.UNKNOWN_CATEGORY
