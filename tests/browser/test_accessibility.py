@@ -1,6 +1,5 @@
 """axe-core finds no serious fault in any page, light or dark, wide or as narrow as a phone."""
 
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
@@ -8,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from werkzeug.serving import make_server
 
-from nas.dashboards.app import create_app
 from nas.figures import write_report
 from nas.results.effects import study_effects
 from nas.results.point import PointGroup
 from nas.results.view import study_view
+from tests.browser.served import served
 from tests.figures.drawn_study import make_spec, make_trials
 from tests.figures.stored import store_study
 
@@ -38,13 +36,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     database = tmp_path_factory.mktemp("pages") / "nas.db"
     store_study(database, SPEC, TRIALS)
     store_study(database, replace(SPEC, name="other"), TRIALS[:4])
-    server = make_server("127.0.0.1", 0, create_app(str(database)).server, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.port}/"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(database) as address:
+        yield address
 
 
 @pytest.mark.parametrize("path", list(PAGES))

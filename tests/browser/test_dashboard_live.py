@@ -1,6 +1,5 @@
 """The dashboard, really served over a SQLite store, in a real browser."""
 
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -8,9 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from werkzeug.serving import make_server
 
-from nas.dashboards.app import create_app
 from nas.dashboards.page_state import PageState
 from nas.figures import effects_caption
 from nas.results import study_effects
@@ -18,6 +15,7 @@ from nas.results.point import PointGroup
 from nas.results.view import study_view
 from nas.store import open_store
 from nas.study.trial import TrialState
+from tests.browser.served import served
 from tests.classified import with_metrics
 from tests.figures.drawn_study import make_spec, make_trials
 from tests.figures.stored import store_study, store_trial
@@ -38,13 +36,8 @@ def database(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def address(database: Path) -> Iterator[str]:
-    server = make_server("127.0.0.1", 0, create_app(str(database)).server, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.port}/"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(database) as address:
+        yield address
 
 
 STUDY = f"study/{SPEC.name}"

@@ -1,7 +1,6 @@
 """What a reader does with several studies, filters and files, in a real browser."""
 
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,10 +10,9 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
-from werkzeug.serving import make_server
 
-from nas.dashboards.app import create_app
 from nas.results import PointGroup, Selection, narrowed, study_view
+from tests.browser.served import served
 from tests.figures.drawn_study import make_spec, make_trials
 from tests.figures.stored import store_study
 
@@ -35,13 +33,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     store_study(database, SPEC, TRIALS)
     store_study(database, SEED, SEED_TRIALS)
     store_study(database, OTHER, TRIALS[:4])
-    server = make_server("127.0.0.1", 0, create_app(str(database)).server, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.port}/"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(database) as address:
+        yield address
 
 
 def drawn(seen: Any) -> Any:
@@ -194,11 +187,8 @@ def test_the_onnx_file_is_built_outside_the_page_and_runs(
     visit: Any, searched: Path, tmp_path: Path
 ) -> None:
     onnxruntime = pytest.importorskip("onnxruntime")
-    app = create_app(str(searched / "nas.db"))
-    server = make_server("127.0.0.1", 0, app.server, threaded=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        seen = drawn(visit(f"http://127.0.0.1:{server.port}/study/tiny/trial/0"))
+    with served(searched / "nas.db") as address:
+        seen = drawn(visit(f"{address}study/tiny/trial/0"))
         seen.page.click("button:has-text('Build the ONNX file')")
         link = seen.page.wait_for_selector("#downloads a:has-text('network.onnx')", timeout=120_000)
         with seen.page.expect_download() as coming:
@@ -209,9 +199,6 @@ def test_the_onnx_file_is_built_outside_the_page_and_runs(
             seen.page.click("#downloads a:has-text('model card')")
         coming.value.save_as(tmp_path / "card.json")
         assert seen.complaints == []
-    finally:
-        server.shutdown()
-        server.server_close()
     session = onnxruntime.InferenceSession(tmp_path / "network.onnx")
     (images,) = session.get_inputs()
     logits = session.run(None, {images.name: np.zeros((1, *images.shape[1:]), np.float32)})[0]

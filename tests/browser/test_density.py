@@ -1,17 +1,15 @@
 """A study of 21,000 trials: its cloud is a density, which becomes points where the reader zooms."""
 
-import threading
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from werkzeug.serving import make_server
 
-from nas.dashboards.app import create_app
 from nas.dashboards.page_state import PageState
 from nas.figures.front_drawing import MOST_POINTS
 from nas.store import open_store
+from tests.browser.served import served
 from tests.figures.drawn_study import make_spec, many_trials
 
 pytestmark = pytest.mark.browser
@@ -41,13 +39,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         with store.together(SPEC.name):
             for trial in many_trials(SPEC, TRIALS):
                 store.insert_trial(SPEC.name, trial)
-    server = make_server("127.0.0.1", 0, create_app(database).server, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.port}/study/{SPEC.name}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(database) as address:
+        yield f"{address}study/{SPEC.name}"
 
 
 def test_many_points_are_a_density_whose_parts_are_points(visit: Any, address: str) -> None:
