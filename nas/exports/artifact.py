@@ -11,10 +11,9 @@ from torch import Tensor
 
 from nas.errors import ExportError
 from nas.exports.bundle import CARD
+from nas.exports.onnx_file import FILE, session_of
 from nas.space import Shape, parse_input
 from nas.study import file_sha256
-
-MODEL = "network.onnx"
 
 
 @dataclass(frozen=True)
@@ -53,21 +52,15 @@ def open_artifact(directory: Path) -> Artifact:
         network, scaled = card["network"], card["normalisation"]
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise ExportError(f"{directory} is no export: it has no readable {CARD}.", again) from error
-    model = directory / MODEL
-    if MODEL not in files or not model.is_file():
-        raise ExportError(f"{directory} has no {MODEL}.", "Export it with --format onnx as well.")
-    if file_sha256(model) != files[MODEL]:
+    model = directory / FILE
+    if FILE not in files or not model.is_file():
+        raise ExportError(f"{directory} has no {FILE}.", "Export it with --format onnx as well.")
+    if file_sha256(model) != files[FILE]:
         raise ExportError(f"{model} is not the file that {CARD} describes.", again)
     if scaled is None or not network["class_names"]:
         why = "is not trained" if scaled is None else "has no classes"
         raise ExportError(f"the network in {directory} {why}.", "Name the export of a trained one.")
     return Artifact(
         parse_input(network["input"]), tuple(scaled["mean"]), tuple(scaled["std"]),
-        tuple(network["class_names"]), _session(model),
+        tuple(network["class_names"]), session_of(model),
     )  # fmt: skip
-
-
-def _session(model: Path) -> Any:
-    import onnxruntime
-
-    return onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])

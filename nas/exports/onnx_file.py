@@ -21,6 +21,7 @@ from nas.files import write_bytes
 from nas.space import Layer, outputs_of
 from nas.training import Network, folded_weights, onnx_model
 
+FILE = "network.onnx"
 INPUT = "images"
 OUTPUT = "logits"
 
@@ -38,7 +39,7 @@ class OnnxFormat:
         Raises:
             ExportError: the file computes other outputs than the network.
         """
-        path = directory / "network.onnx"
+        path = directory / FILE
         model = convert(job.network, job.layers, job.request.opset)
         parity = write_onnx(model, path, job.expected, properties_of(job.request))
         details = {"opset": model.opset_import[0].version, "ir_version": model.ir_version}
@@ -90,16 +91,21 @@ def load(path: Path | bytes) -> Forward:
 
     The content of a file will do as well.
     """
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
-    options.log_severity_level = 3  # errors only
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    session = session_of(path)
 
     def forward(images: Tensor) -> Outputs:
         found = [torch.from_numpy(each) for each in session.run(None, {INPUT: images.numpy()})]
         return found if len(found) > 1 else found[0]
 
     return forward
+
+
+def session_of(path: Path | bytes) -> onnxruntime.InferenceSession:
+    """Return the session of onnxruntime that runs a file, or its content, on the CPU."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    options.log_severity_level = 3  # errors only
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
 def properties_of(request: ExportRequest) -> dict[str, str]:
