@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 from typing import Any, Self, TypeAlias, TypeVar
 
 import sqlalchemy as sa
@@ -19,6 +18,7 @@ from nas.store import attempts, files, housekeeping, spool, studies, trials
 from nas.store import borrowed as borrowing
 from nas.store.changes import Bookmark, Changes, select_changes
 from nas.store.database import Database, damaged
+from nas.store.file_record import FileRecord
 from nas.store.lease import LEASE_SECONDS, Lease
 from nas.store.orders import OrderRecord
 from nas.store.rebuilding import Remembered, rebuild
@@ -30,7 +30,7 @@ T = TypeVar("T")
 Reader: TypeAlias = Callable[[str, str], Architecture]  # from text and id
 
 
-class Store(OrderRecord):
+class Store(OrderRecord, FileRecord):
     """The durable record of studies; `with open_store() as store:` closes it at the end.
 
     All methods raise a StoreError if the database fails or has no study of that name; writing
@@ -40,10 +40,7 @@ class Store(OrderRecord):
     def __init__(self, database: Database) -> None:
         """Read and write `database`, whose tables have the current version."""
         super().__init__(database)
-        self._first: list[Path] = []
         self._remembered: dict[str, Remembered] = {}
-        path = self._address.path
-        self._base = path.resolve().parent if path else None
         self._specs: dict[str, StudySpec] = {}
         self._listed: Listed = {}
         self._parsed: dict[str, dict[str, Architecture]] = {}
@@ -164,43 +161,6 @@ class Store(OrderRecord):
         """Return a number that grows with every write of the study, for polling."""
         return int(self._study(name).seq)
 
-    def look_in(self, results: Path) -> None:
-        """Search for weights in this results folder first, wherever a study was run."""
-        self._first = [results.resolve()]
-
-    def uid(self, name: str) -> str:
-        """Return the identity of a study, which is unique among all databases."""
-        return str(self._study(name).uid)
-
-    def claim_folder(self, name: str, results: Path) -> str:
-        """Create the folder of a study in `results`, and record it; return its name.
-
-        It has the name of the study, unless another study has a folder of that name there.
-
-        Raises:
-            OSError: it cannot be created.
-        """
-        row = self._study(name)
-        recorded = self._database.read(lambda c: files.recorded_weights(c, row.id))
-        own = files.StudyFiles(row, [results.resolve()], self._base)
-        folder = own.claim(results.resolve(), recorded)
-        places = own.recorded_places
-        self._write(name, lambda c, key: studies.set_folder(c, key, folder, places))
-        self._spools[name] = results.resolve() / folder
-        return folder
-
-    def folder(self, name: str) -> str:
-        """Return the name of a study's folder in a results folder."""
-        return files.StudyFiles(self._study(name), [], self._base).name
-
-    def folders(self, name: str) -> list[Path]:
-        """Return the folders of a study, newest first; empty before its first run."""
-        return files.StudyFiles(self._study(name), self._first, self._base).folders()
-
-    def missing_folder(self, name: str) -> Path | None:
-        """Return the folder of a study's last run if its files cannot be found; see `look_in`."""
-        return files.StudyFiles(self._study(name), self._first, self._base).missing()
-
     def record_kept(self, study: str) -> int:
         """Record the results that an earlier run could not; return how many were kept for it.
 
@@ -215,22 +175,6 @@ class Store(OrderRecord):
             spool.clear(folder)
         return number
 
-    def weights_file(self, study: str, trial: Trial) -> Path | None:
-        """Return the path of a trial's weights; None if it has none, or they are missing.
-
-        The weights of a reused trial are in the folder of the other study.
-        """
-        ((_, found),) = self.weights_files(study, [trial])
-        return found
-
-    def weights_files(self, study: str, trials: Sequence[Trial]) -> list[tuple[Trial, Path | None]]:
-        """Return each trial with the path of its weights, as `weights_file` does."""
-        row = self._study(study)
-        places = files.StudyFiles(row, self._first, self._base).places
-        if trials:  # those of other studies last, for weights that are reused
-            places = [*places, *self._database.read(lambda c: files.all_places(c, self._base))]
-        return [(trial, files.find_weights(trial, places)) for trial in trials]
-
     def check_tables(self) -> None:
         """Check that the database itself is sound; in PostgreSQL, that its server does.
 
@@ -240,11 +184,6 @@ class Store(OrderRecord):
         found = self._database.read(housekeeping.faults_of_tables)
         if found:
             raise damaged(self._address, "; ".join(found))
-
-    def disk_use(self) -> dict[str, int]:
-        """Return the size in bytes of each study's files, by name, in folders that exist."""
-        rows = self._database.read(files.rows)
-        return {row.name: files.StudyFiles(row, self._first, self._base).size() for row in rows}
 
     def delete_study(self, name: str) -> housekeeping.Deleted:
         """Delete a study that this process holds, with its files except those reused elsewhere."""
@@ -382,9 +321,6 @@ class Store(OrderRecord):
     def notes(self, study: str) -> dict[int, str]:
         """Return the texts of the reports of kind `NOTE_REPORT`, by trial number."""
         return trial_notes(self.reports(study), (NOTE_REPORT,))
-
-    def _study(self, name: str) -> sa.Row[Any]:
-        return self._database.read(lambda connection: studies.find(connection, name, self._address))
 
     def _parse(self, name: str, select: Callable[[sa.Connection, sa.Row[Any], Reader], T]) -> T:
         """Return what `select` makes of the row of a study, with the reader of architectures."""

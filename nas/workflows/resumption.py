@@ -8,7 +8,7 @@ from pathlib import Path
 from nas.errors import StudyPausedError
 from nas.store import Store, open_store
 from nas.user_folders import RESULTS
-from nas.workflows.events import Watcher
+from nas.workflows.events import FolderRenamed, Watcher
 from nas.workflows.requests import RunRequest
 
 PATIENCE_SECONDS = 600.0  # for a database that does not answer, while a study runs
@@ -44,6 +44,31 @@ def check_folder(store: Store, study: str, results_dir: Path) -> None:
         "Mount or restore it, or give the results folder that has it now: --results DIR. If it is "
         f"lost, type: mkdir -p {shlex.quote(str(folder))}",
     )
+
+
+def claimed_folder(store: Store, study: str, results_dir: Path, on_event: Watcher) -> str:
+    """Create the study's folder in the results, and return its name; report another name.
+
+    Raises:
+        StudyPausedError: it cannot be created.
+    """
+    try:
+        folder = store.claim_folder(study, results_dir)
+    except OSError as error:
+        raise StudyPausedError(
+            f"{study} has no folder in {results_dir}: {in_words(error)}.",
+            "Correct this before you continue.",
+        ) from error
+    if folder != study:
+        on_event(FolderRenamed(results_dir / folder, results_dir / study))
+    return folder
+
+
+def in_words(error: Exception) -> str:
+    """Return the cause of an error of a file or of this program, without a full stop."""
+    if isinstance(error, OSError):
+        return f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    return str(getattr(error, "cause", error)).rstrip(".")
 
 
 def open_to_run(db: str | None, on_event: Watcher, create: bool = True) -> Store:

@@ -37,7 +37,9 @@ from nas.workflows.plan import check_request, plan_study
 from nas.workflows.requests import REPORT_TIMEOUT, RunRequest, SearchRequest
 from nas.workflows.resumption import (
     check_folder,
+    claimed_folder,
     continue_line,
+    in_words,
     open_to_run,
     resumable,
     resume_command,
@@ -260,7 +262,7 @@ def measure(
     name = ready.spec.name
     again = resume_command(store, name, run)
     on_event(events.StudyReady(store, ready))
-    folder = _claimed(store, name, run, on_event)
+    folder = claimed_folder(store, name, run.results_dir, on_event)
     if late := store.record_kept(name):
         on_event(events.ResultsRecovered(late))
     study = Study(ready.spec, store, ready.sampler)
@@ -388,28 +390,4 @@ def _finish(
     except (OSError, ExportError) as error:
         if reason_of(error) is None:
             raise
-        raise StudyPausedError(f"{left} ({_in_words(error)}).", remedy) from error
-
-
-def _claimed(store: Store, name: str, run: RunRequest, on_event: events.Watcher) -> str:
-    """Create the study's folder in the results, and return its name; report another name.
-
-    Raises:
-        StudyPausedError: it cannot be created.
-    """
-    try:
-        folder = store.claim_folder(name, run.results_dir)
-    except OSError as error:
-        raise StudyPausedError(
-            f"{name} has no folder in {run.results_dir}: {_in_words(error)}.",
-            "Correct this before you continue.",
-        ) from error
-    if folder != name:
-        on_event(events.FolderRenamed(run.results_dir / folder, run.results_dir / name))
-    return folder
-
-
-def _in_words(error: Exception) -> str:
-    if isinstance(error, OSError):
-        return f"{error.filename}: {error.strerror}" if error.filename else str(error)
-    return str(getattr(error, "cause", error)).rstrip(".")
+        raise StudyPausedError(f"{left} ({in_words(error)}).", remedy) from error
