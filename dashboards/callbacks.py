@@ -17,7 +17,7 @@ from nas.dashboards.front import front_marks_of, front_of, front_text, shown
 from nas.dashboards.layout import PAGES, compare_hint
 from nas.dashboards.navigation import register_navigation, register_overlay_list, state_of
 from nas.dashboards.page_state import PageState
-from nas.dashboards.parts import counters, detail, missing, settings, trials
+from nas.dashboards.parts import counters, detail, missing, settings, trials, turned
 from nas.dashboards.reader import Reader, Snapshot
 from nas.dashboards.studies import Listed, studies_table
 from nas.dashboards.updates import changed
@@ -99,9 +99,7 @@ def _register_pages(app: dash.Dash, reader: Reader) -> None:
     def sort_studies(_heads: Any, order: dict[str, Any]) -> Any:
         if not ctx.triggered or not ctx.triggered[0]["value"]:
             return no_update  # the buttons were only redrawn
-        header = ctx.triggered_id["name"]
-        down = order["header"] == header and not order["descending"]
-        return {"header": header, "descending": down}
+        return turned(order, ctx.triggered_id["name"])
 
 
 def _studies(reader: Reader, find: str | None, order: Any, look: dict[str, Any]) -> Any:
@@ -221,8 +219,7 @@ def _register_table(app: dash.Dash, reader: Reader) -> None:
             return no_update  # the buttons were only redrawn
         match ctx.triggered_id:
             case {"name": header}:
-                down = order["header"] == header and not order["descending"]
-                return {"header": header, "descending": down, "page": 0}
+                return {**turned(order, header), "page": 0}
             case {"to": page}:
                 return order | {"page": page}
         return no_update

@@ -2,7 +2,7 @@
 
 import shlex
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dash import dcc, html
@@ -62,7 +62,9 @@ def trials(view: StudyView, order: dict[str, Any]) -> list[Any]:
     shown = sorted_points(view, order["header"], order["descending"], part)
     table = html.Table(
         [
-            html.Thead(html.Tr([_head(header, order) for header in headers(view)])),
+            html.Thead(
+                html.Tr([sortable_head(w, order, "head", numeric(w)) for w in headers(view)])
+            ),
             html.Tbody([_row(view, point) for point in shown]),
         ],
         className="trials",
@@ -175,12 +177,21 @@ def scrolled(table: Any, label: str) -> Any:
     return html.Div(table, className="scroll", tabIndex="0", role="region", **aria(label=label))
 
 
-def _head(header: str, order: dict[str, Any]) -> Any:
-    chosen = order["header"] == header
-    direction = "descending" if order["descending"] else "ascending"
-    sort = aria(sort=direction) if chosen else {}
-    button = html.Button(header, id={"type": "head", "name": header}, type="button")
-    return html.Th(button, scope="col", className="number" if numeric(header) else "", **sort)
+def sortable_head(word: str, order: Mapping[str, Any], kind: str, number: bool) -> Any:
+    """Return the heading of a column with a button that sorts; `order` is that of the table.
+
+    `kind` is the type of the button's id; a column of a `number` is aligned to the right.
+    """
+    direction = "descending" if order.get("descending") else "ascending"
+    sort = aria(sort=direction) if order.get("header") == word else {}
+    button = html.Button(word, id={"type": kind, "name": word}, type="button")
+    return html.Th(button, scope="col", className="number" if number else "", **sort)
+
+
+def turned(order: Mapping[str, Any], header: str) -> dict[str, Any]:
+    """Return the order after a click on a heading: ascending first, then the other direction."""
+    down = order["header"] == header and not order["descending"]
+    return {"header": header, "descending": down}
 
 
 def _row(view: StudyView, point: Point) -> Any:

@@ -9,7 +9,7 @@ from dash import dcc, html
 
 from nas.dashboards.clock import day_in
 from nas.dashboards.page_state import PageState
-from nas.dashboards.parts import aria, image_address
+from nas.dashboards.parts import image_address, sortable_head
 from nas.dashboards.reader import activity_text
 from nas.figures import PageTheme, sparkline_svg
 from nas.results import Estimate
@@ -85,13 +85,9 @@ def _sorted(entries: list[StudySummary], order: Mapping[str, Any]) -> list[Study
 
 
 def _head(word: str, order: Mapping[str, Any]) -> Any:
-    number = "number" if word in _NUMBERS else ""
     if word not in _KEYS:
         return html.Th(word, scope="col")
-    direction = "descending" if order.get("descending") else "ascending"
-    sort = aria(sort=direction) if order.get("header") == word else {}
-    button = html.Button(word, id={"type": "list-head", "name": word}, type="button")
-    return html.Th(button, scope="col", className=number, **sort)
+    return sortable_head(word, order, "list-head", word in _NUMBERS)
 
 
 def _row(one: StudySummary, shares: Sequence[float], look: PageTheme, zone: tzinfo) -> Any:
