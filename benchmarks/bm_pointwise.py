@@ -110,8 +110,8 @@ def head(repeats: int) -> list[str]:
         f"torch {torch.__version__}; float32, channels-last, batches of {BATCH}",
         f"- forward and backward, least CPU time of {repeats} in ms, the forms taking turns; "
         f"load of the machine at the end: {os.getloadavg()[0]:.1f}",
-        "- dense to grouped: below 1 the dense form is quicker; beside it the form that the rule "
-        "takes",
+        "- dense to grouped: below 1 the dense form is quicker; the next column has the form that "
+        "the rule takes",
         "",
         "| map | in | out | groups | grouped | grouped, shuffled | dense, shuffled "
         "| dense to grouped | rule | the same, shuffled | rule |",

@@ -146,7 +146,7 @@ def table(document: dict) -> str:
     """Return the result as Markdown."""
     first = document["networks"][0]
     lines = [
-        "# Where the ReLU of an IGCV3 block stands",
+        "# The place of the ReLU in an IGCV3 block",
         "",
         document["task"] + ("" if document["whole"] else " (a class-balanced SUBSET)"),
         f"scored on {document['scored_on']['test']} test images, once, after the last epoch",

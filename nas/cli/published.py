@@ -56,7 +56,7 @@ def _show(rows: list[dict[str, Any]]) -> None:
         "params": "our params", "madds": "our madds", "exact": "exact count",
         "printed_params": "printed params", "params_off": "difference",
         "printed_madds": "printed madds", "madds_off": "difference",
-        "others": "printed besides",
+        "others": "other printed counts",
         "source": "source of the printed",
     }  # fmt: skip
     output.table(
