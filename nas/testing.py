@@ -77,7 +77,7 @@ def _check_stages(space: SearchSpace, architecture: Architecture) -> None:
         before = found
 
 
-def check_sampler(name: str, trials: int = 16, space: str = "mobilenetv1") -> None:
+def check_sampler(name: str, trials: int = 12, space: str = "mobilenetv1") -> None:
     """Check the sampler `name` in a search of a built-in `space`, without training.
 
     One that learns from others is also checked after a search under a higher budget.
