@@ -4,6 +4,7 @@ import os
 import pwd
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -24,6 +25,9 @@ ROOT = Path(__file__).parents[1]
 # One thread in this process and in each that a test starts: two test processes and their workers
 # share two cores, where more threads would mostly wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A script's background job ignores SIGINT, and so would each process that a test interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Ray's workers run elsewhere, and have nothing of the driver's path; some use evaluators of ours.
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
