@@ -2,7 +2,7 @@
 
 import shlex
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from dash import dcc, html
@@ -20,7 +20,7 @@ from nas.figures import (
     point_summary,
     sorted_points,
 )
-from nas.results import Point, StudyView
+from nas.results import Point, StudyView, class_tables
 from nas.store import StudySummary
 from nas.study import TrialState
 from nas.units import duration
@@ -98,6 +98,7 @@ def detail(
             ),
             className="settings small",
         ),
+        *_by_class(snapshot, point),
         html.P(html.Code(point.architecture.text), className="wrap small"),
     ]
     if point.state is TrialState.COMPLETE:
@@ -111,6 +112,14 @@ def detail(
     if point.detail:
         parts.append(html.Details([html.Summary(f"Why: {point.reason}"), html.Pre(point.detail)]))
     return parts
+
+
+def _by_class(snapshot: Snapshot, point: Point) -> Iterator[Any]:
+    """Yield the tables of the metrics by class, if they are recorded."""
+    trial = snapshot.found.table.get(point.number)
+    for table in class_tables(snapshot.found, trial) if trial else ():
+        yield html.H3(table.title)
+        yield scrolled(_stages(table.headers, table.rows), table.title)
 
 
 def _button(kind: str, number: int, words: str) -> Any:

@@ -12,7 +12,9 @@ from nas.metrics import LATENCY, Metric, metric
 from nas.results import (
     COST_NAMES,
     SHORT_NAMES,
+    ClassTable,
     StudyResults,
+    class_tables,
     figures_text,
     table_value,
     task_line,
@@ -42,6 +44,9 @@ def show_trial(
     if trial.measurements:
         click.echo("")
         _print_curve(found, trial)
+    for table in class_tables(found, trial):
+        click.echo("")
+        _print_classes(table)
     if details["attempts"]:
         click.echo("")
         _print_attempts(details["attempts"])
@@ -153,6 +158,12 @@ def _print_curve(found: StudyResults, trial: Trial) -> None:
     output.table("", columns, table, " ".join(columns), " ".join(optional))
     if len(some) < len(trial.measurements):
         output.paragraph(f"(each {step}th epoch and the rungs; every epoch: --json)")
+
+
+def _print_classes(table: ClassTable) -> None:
+    columns = {str(place): header for place, header in enumerate(table.headers)}
+    rows = [dict(zip(columns, row, strict=True)) for row in table.rows]
+    output.table(f"{table.title}:", columns, rows, " ".join(list(columns)[1:]))
 
 
 def _print_attempts(attempts: Sequence[Mapping[str, Any]]) -> None:

@@ -30,7 +30,7 @@ from nas.figures.front_options import FrontOptions
 from nas.figures.page_assets import report_script
 from nas.figures.table import headers, numeric, point_facts, point_row
 from nas.figures.theme import PageTheme
-from nas.metrics import Direction, metric
+from nas.metrics import Direction
 from nas.results import Effects, Point, PointGroup, StageTable, StudyView
 from nas.units import duration
 
@@ -137,14 +137,8 @@ def _sections(view: StudyView) -> Iterator[str]:
     if view.confusion:
         heads = ("class", "taken for", "images")
         yield table_section("Most frequent mistakes", heads, worst_confusions(view))
-    if view.by_class:
-        measured = [metric(name) for name in view.by_class[0][1]]
-        columns = ("class", *(one.short for one in measured))
-        rows = [
-            (name, *(one.show(values[one.name]) for one in measured))
-            for name, values in view.by_class
-        ]
-        yield table_section("The best on the test split, by class", columns, rows)
+    for table in view.by_class:
+        yield table_section(f"The best: {table.title.lower()}", table.headers, table.rows)
 
 
 def _effects(found: Effects | None) -> Iterator[str]:

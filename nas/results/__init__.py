@@ -8,6 +8,7 @@ from nas.results.agreement import (
     confirmed,
     confirmed_lines,
 )
+from nas.results.class_table import ClassTable, class_tables, class_values
 from nas.results.comparison import Comparison, Group, Pair, compare, num_needed
 from nas.results.comparison_text import (
     comparison_document,
@@ -94,6 +95,7 @@ __all__ = [
     "Agreement",
     "AttainmentBand",
     "Box",
+    "ClassTable",
     "Comparison",
     "Curves",
     "Effect",
@@ -126,6 +128,8 @@ __all__ = [
     "candidates_text",
     "choice_columns",
     "choice_record",
+    "class_tables",
+    "class_values",
     "compare",
     "comparison_document",
     "comparison_facts",

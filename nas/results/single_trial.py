@@ -5,6 +5,7 @@ from itertools import takewhile
 from typing import Any
 
 from nas.cost import part_costs
+from nas.results.class_table import class_values
 from nas.results.findings import Standing, StudyResults
 from nas.results.records import trial_record
 from nas.results.trial_reports import recorded_scores, trial_notes
@@ -21,7 +22,8 @@ def trial_details(
 
     `parts` has the choices of each stage under their names, its output as channels x height x
     width, and its cost at the deployment. `inferred` is what a stopped trial would have had after
-    all epochs, with its 95 % interval: no measurement.
+    all epochs, with its 95 % interval: no measurement. `by_class` has the metrics of each class on
+    each split, as in `class_values`.
     """
     return {
         "study": found.spec.name,
@@ -32,6 +34,7 @@ def trial_details(
         "parts": _parts(found, trial),
         "curve": _curve(trial),
         "trainings": _trainings(found, trial),
+        "by_class": class_values(found, trial),
         "attempts": [_attempt(one) for one in attempts],
         "scores": dict(trial.proxies or {}),
         "note": trial_notes(found.reports).get(trial.number),

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from nas.metrics import ACTS, LATENCY, MADDS, PARAMS, Metric, Source, metric
 from nas.results.agreement import confirmed_lines
+from nas.results.class_table import ClassTable, class_tables
 from nas.results.findings import StudyResults
 from nas.results.hypervolume_steps import HypervolumeStep, hypervolume_steps
 from nas.results.plot_axis import PlotAxis
@@ -37,8 +38,8 @@ class StudyView:
     in the plane of the axes; `confirmed` says what the real training made of a short schedule;
     `verdicts` compare the best with the published networks on the test split. `fixed` is true if
     nothing was searched. `confusion` counts the test images of the best by class (row) and answer
-    (column), over all its seeds; `by_class` has its metrics on test for each class by name, means
-    over the seeds; both are empty if not recorded.
+    (column), over all its seeds; `by_class` has its metrics for each class; both are empty if not
+    recorded.
     """
 
     name: str
@@ -65,7 +66,7 @@ class StudyView:
     fixed: bool
     class_names: tuple[str, ...]
     confusion: tuple[tuple[int, ...], ...]
-    by_class: tuple[tuple[str, Mapping[str, float]], ...]
+    by_class: tuple[ClassTable, ...]
 
     @property
     def columns(self) -> PointColumns:
@@ -230,7 +231,7 @@ def view_of(
         further=(int(further.sum()), int((further & table.ended).sum())),
         fixed=bool(spec.networks),
         **_confusion(found),
-        by_class=_by_class(found),
+        by_class=class_tables(found, best) if best else (),
     )
     return replace(view, best=view.point(best.number)) if best else view
 
@@ -250,22 +251,6 @@ def _details(found: StudyResults, name: str) -> list[dict[str, Any]]:
     own = found.own(found.best.number) if found.best else ()
     scores = recorded_scores(found.reports)
     return [score for trial in own if (score := scores.get(trial.number, {})).get(name)]
-
-
-def _by_class(found: StudyResults) -> tuple[tuple[str, Mapping[str, float]], ...]:
-    """Return the metrics of the best on test for each class by name, means over its seeds."""
-    kept = [score["by_class"] for score in _details(found, "by_class")]
-    return tuple(
-        (
-            name,
-            {
-                key: float(np.mean([each[name][key] for each in kept]))
-                for key in found.spec.metrics
-                if key in values
-            },
-        )
-        for name, values in (kept[0].items() if kept else ())
-    )
 
 
 def _confusion(found: StudyResults) -> dict[str, Any]:

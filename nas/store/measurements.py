@@ -2,14 +2,14 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from nas.metrics import CLASSIFICATION
 from nas.store.tables import MEASUREMENT, Real
-from nas.study import Measurement
+from nas.study import ByClass, Measurement
 
 COLUMNS = tuple(c for c in MEASUREMENT.c if c.name not in ("trial_id", "attempt"))
 # As the driver returns them, None for NaN: a function of ours for each value would take longer.
@@ -18,13 +18,14 @@ READ = tuple(
 )
 _ERROR, _LOSS = CLASSIFICATION
 _NAMES = frozenset(CLASSIFICATION)
+_BY_CLASS = "by_class"  # no metric
 
 
 def row(measurement: Measurement) -> dict[str, Any]:
     """Return the values of the `COLUMNS`, in their order.
 
     A metric of classification is in its column, NaN if it was not measured. If a measurement has
-    other metrics, or not all of these, the JSON contains all of them.
+    other metrics, or not all of these, or metrics by class, the JSON contains all of them.
     """
     metrics = measurement.metrics
     return {
@@ -33,7 +34,7 @@ def row(measurement: Measurement) -> dict[str, Any]:
         **{name: metrics.get(name, math.nan) for name in CLASSIFICATION},
         "train_loss": measurement.train_loss,
         "seconds": measurement.seconds,
-        "metrics": None if metrics.keys() == _NAMES else _text(metrics),
+        "metrics": _text(measurement),
     }
 
 
@@ -41,24 +42,32 @@ def read(values: Sequence[Any]) -> Measurement:
     """Return the measurement with these values of the columns `READ`."""
     epoch, rung, error, loss, train_loss, seconds, text = values
     if text:
-        metrics = read_metrics(text)
+        metrics, by_class = _read(text)
     else:
+        by_class = None
         metrics = {
             _ERROR: math.nan if error is None else error,
             _LOSS: math.nan if loss is None else loss,
         }
-    return Measurement(
-        epoch, rung, metrics, math.nan if train_loss is None else train_loss, seconds
-    )
+    trained = math.nan if train_loss is None else train_loss
+    return Measurement(epoch, rung, metrics, trained, seconds, by_class)
 
 
 def read_metrics(text: str) -> dict[str, float]:
     """Return the metrics of a JSON text in a row."""
-    found: dict[str, float | None] = json.loads(text)
-    return {name: math.nan if value is None else value for name, value in found.items()}
+    return _read(text)[0]
 
 
-def _text(metrics: Mapping[str, float]) -> str:
-    """Return the metrics as JSON, with null for NaN, which JSON does not have."""
+def _read(text: str) -> tuple[dict[str, float], ByClass | None]:
+    found: dict[str, Any] = json.loads(text)
+    by_class = found.pop(_BY_CLASS, None)
+    return {name: math.nan if value is None else value for name, value in found.items()}, by_class
+
+
+def _text(measurement: Measurement) -> str | None:
+    """Return the metrics as JSON, with null for NaN, which JSON does not have; None: no need."""
+    metrics, by_class = measurement.metrics, measurement.by_class
+    if metrics.keys() == _NAMES and not by_class:
+        return None
     plain = {name: None if math.isnan(value) else value for name, value in metrics.items()}
-    return json.dumps(plain, sort_keys=True)
+    return json.dumps(plain | ({_BY_CLASS: by_class} if by_class else {}), sort_keys=True)

@@ -81,6 +81,7 @@ from nas.study.time_profile import (
 from nas.study.trial import (
     NOTE_REPORT,
     WARNING_REPORT,
+    ByClass,
     Fault,
     Measurement,
     Outcome,
@@ -111,6 +112,7 @@ __all__ = [
     "Attempt",
     "AttemptEnd",
     "AttemptOutcome",
+    "ByClass",
     "DataIdentity",
     "Decision",
     "EndWatch",

@@ -25,7 +25,7 @@ from nas.study.end_requests import EndRequest
 from nas.study.spec import StudySpec
 from nas.study.teaching import StartWeights, Teacher
 from nas.study.time_profile import Profile
-from nas.study.trial import Reason
+from nas.study.trial import ByClass, Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class Epoch:
     holds the laps of `nas.study.time_profile` since the first epoch, if the plan asks for them.
     `saving` is true for the last epoch if a `Saved` follows: the measurement is recorded before the
     weights are written. `earlier` is the time in seconds of an epoch that an earlier attempt
-    trained, restored from its checkpoint.
+    trained, restored from its checkpoint. `by_class` is as in `Measurement`.
     """
 
     epoch: int
@@ -99,6 +99,7 @@ class Epoch:
     saving: bool = False
     earlier: float = 0.0
     device: str | None = None
+    by_class: ByClass | None = None
 
 
 @dataclass(frozen=True, slots=True)

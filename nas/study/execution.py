@@ -214,7 +214,7 @@ class Execution:
             study.score(number, job.attempt, epoch.proxies)
         rung = study.spec.ladder.rung(epoch.epoch)
         measurement = Measurement(
-            epoch.epoch, rung, epoch.metrics, epoch.train_loss, report.seconds
+            epoch.epoch, rung, epoch.metrics, epoch.train_loss, report.seconds, epoch.by_class
         )
         decision = study.record(number, job.attempt, measurement)
         if study.trial(number).state.finished:  # the study failed it: not a number

@@ -11,6 +11,7 @@ from nas.space import Architecture
 
 NOTE_REPORT = "note"  # kind of the report on a trial whose batches were halved
 WARNING_REPORT = "warning"  # kind of the report on a trial that diverges
+ByClass: TypeAlias = Mapping[str, Mapping[str, float]]  # metrics by name, of each class by name
 Reports: TypeAlias = Mapping[int, Mapping[str, Mapping[str, Any]]]  # by trial number and kind
 
 
@@ -45,6 +46,7 @@ class Measurement:
     `metrics` holds what the task measures on the validation split, by the names of `nas.metrics`;
     `train_loss` is the mean of the losses that were minimised, `seconds` the time since this
     attempt began. `rung` is the index of the rung that this epoch ends, or None between rungs.
+    `by_class` has the metrics of each class, if the task measures them; of the last epoch only.
     """
 
     epoch: int
@@ -52,6 +54,7 @@ class Measurement:
     metrics: Mapping[str, float]
     train_loss: float
     seconds: float
+    by_class: ByClass | None = None
 
     def value(self, name: str) -> float | None:
         """Return one of the metrics; None where it was not measured."""

@@ -1,5 +1,6 @@
 from .data import Problem as Problem
 from .data import Scores as Scores
+from .data import ScoresByClass as ScoresByClass
 from .data import Views as Views
 from .data import load_study_task as load_study_task
 from .data import load_task as load_task

@@ -144,6 +144,7 @@ class TrainingEvaluator:
                 saving=found.epoch == spec.ladder.max_epochs and math.isfinite(found.train_loss),
                 earlier=earlier,
                 device=device_name(session.device) if found.epoch == 1 else None,
+                by_class=found.by_class,
             )
         yield self._saved(job, session, spent)
 

@@ -16,7 +16,7 @@ from nas.errors import TaskError
 from nas.space import Shape
 from nas.study import StudySpec, TaskRequest
 from nas.training.data.images import DataRequest, Source
-from nas.training.data.problem import Problem, Scores
+from nas.training.data.problem import Problem, Scores, ScoresByClass
 from nas.training.data.records import Files
 from nas.training.data.split import Indices, balanced_subset, stratified, take
 from nas.training.data.task import Augmentation, Split, Task, View, Views
@@ -28,6 +28,7 @@ __all__ = [
     "Files",
     "Problem",
     "Scores",
+    "ScoresByClass",
     "Split",
     "Task",
     "View",

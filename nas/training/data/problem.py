@@ -1,13 +1,14 @@
 """Problems: the loss and the metrics of a task, and those of a classification."""
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from nas.metrics import LOSS, TOP1_ERROR
+from nas.study import ByClass
 
 TOP = 5
 
@@ -33,6 +34,19 @@ class Scores(Protocol):
 
     def details(self) -> Mapping[str, Any]:
         """Return the other parts of a result as plain data; may be empty."""
+        ...
+
+
+@runtime_checkable
+class ScoresByClass(Scores, Protocol):
+    """Scores that also have metrics of each class.
+
+    They are recorded with the last epoch of each training and shown as a table. The details have
+    them as `by_class`, for the table of the test split.
+    """
+
+    def by_class(self) -> ByClass:
+        """Return metrics by name for each class by name, `{"dog": {"map": 0.3}}`."""
         ...
 
 

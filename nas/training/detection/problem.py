@@ -16,6 +16,7 @@ from torch import Tensor
 from torchvision.ops import batched_nms, box_iou
 
 from nas.metrics import AP50, DETECTION_LOSS, MAP
+from nas.study import ByClass
 from nas.training.detection.anchors import Maps, corners_of, decode, encode, flat
 from nas.training.detection.average_precision import average_precision
 from nas.training.detection.boxes import CLASS, CORNERS, IMAGE, Boxes
@@ -70,7 +71,7 @@ class DetectionScores:
         self._seen = torch.zeros(problem.measured, device=device)
         self._loss = torch.zeros(2, device=device)  # of all matched anchors, and their number
         self._result: dict[str, float] | None = None
-        self._details: dict[str, Any] = {}
+        self._by_class: ByClass = {}
 
     def add(self, outputs: Maps, targets: Tensor) -> None:
         """Add one batch: the maps of the network, and targets (N, M, 6)."""
@@ -96,8 +97,12 @@ class DetectionScores:
 
     def details(self) -> Mapping[str, Any]:
         """Return the average precisions of each class under `by_class`."""
+        return {"by_class": self.by_class()}
+
+    def by_class(self) -> ByClass:
+        """Return `map` and `ap50` of each class with a box."""
         self.result()
-        return self._details
+        return self._by_class
 
     def _measure(self) -> None:
         images = self._seen.nonzero().flatten().tolist()
@@ -107,12 +112,10 @@ class DetectionScores:
         total, matched = self._loss.tolist()
         loss = total / max(1.0, matched)
         self._result = {MAP.name: found.mean, AP50.name: found.at_50, DETECTION_LOSS.name: loss}
-        self._details = {
-            "by_class": {
-                name: {MAP.name: pair[0], AP50.name: pair[1]}
-                for name, pair in zip(names, found.by_class, strict=True)
-                if pair is not None
-            }
+        self._by_class = {
+            name: {MAP.name: pair[0], AP50.name: pair[1]}
+            for name, pair in zip(names, found.by_class, strict=True)
+            if pair is not None
         }
 
 

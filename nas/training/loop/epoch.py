@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from nas.study import Profile
+from nas.study import ByClass, Profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,7 @@ class EpochResult:
     and augmentation; `seconds` is the time of training and validation, `images_per_second` the
     speed of training alone. `lr` is that of the last step. `profile` holds the laps of
     `nas.study.time_profile` and the number of training images, if the session measures them.
+    `by_class`, of the last epoch, has the metrics of each class by name if the task measures them.
 
     If `train_loss` is not finite, the epoch is not validated and has no metrics.
     """
@@ -28,6 +29,7 @@ class EpochResult:
     lr: float = 0.0
     images_per_second: float = 0.0
     profile: Profile | None = None
+    by_class: ByClass | None = None
 
     def to_row(self) -> dict[str, Any]:
         """Return the fields by name, including the metrics."""

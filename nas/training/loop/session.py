@@ -18,9 +18,10 @@ import torch
 from torch import Tensor, nn
 
 from nas.errors import TaskError
+from nas.results import MOST_CLASSES
 from nas.space import Layer, outputs_of
-from nas.study import PLAIN, Profile
-from nas.training.data import Augmentation, Scores, Split, Task
+from nas.study import PLAIN, ByClass, Profile
+from nas.training.data import Augmentation, Scores, ScoresByClass, Split, Task
 from nas.training.data.records import Files
 from nas.training.loop.batches import Batches, images_of_epoch, steps_of_epoch
 from nas.training.loop.data_parallel import (
@@ -187,7 +188,7 @@ class Session:
         try:
             train_loss = self._train_epoch(begun, on_step)
             pace = self._images_of_epoch / (time.perf_counter() - start)
-            found = self._validate() if math.isfinite(train_loss) else {}
+            found, scores = self._validate() if math.isfinite(train_loss) else ({}, None)
         finally:
             begun.seconds = time.perf_counter() - start
         self.epoch, self.begun = self.epoch + 1, None
@@ -199,6 +200,7 @@ class Session:
             lr=self._lr,
             images_per_second=pace,
             profile=self._read_laps(),
+            by_class=self._by_class(scores),
         )
 
     def test(self) -> dict[str, float]:
@@ -251,12 +253,18 @@ class Session:
         plain = {f"{PLAIN}{self._plain}": 1.0} if self._plain else {}
         return {**self._stopwatch.read(), "images": float(self._images_of_epoch), **plain}
 
-    def _validate(self) -> dict[str, float]:
+    def _validate(self) -> tuple[dict[str, float], Scores]:
         """Measure the validation split, with batch-norm statistics of the current weights."""
         self._recalibrate()
-        found = self._evaluate(self._val).result()
+        scores = self._evaluate(self._val)
+        found = scores.result()
         self._lap("evaluation")
-        return found
+        return found, scores
+
+    def _by_class(self, scores: Scores | None) -> ByClass | None:
+        """Return the metrics of each class after the last epoch, if the task measures them."""
+        last = self.epoch == self.max_epochs and self.task.outputs <= MOST_CLASSES
+        return scores.by_class() if last and isinstance(scores, ScoresByClass) else None
 
     def _begin(self) -> BegunEpoch:
         loss = torch.zeros((), device=self.device)

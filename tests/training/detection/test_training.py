@@ -1,5 +1,6 @@
 """A detector learns, and is the same network whatever process trains it."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from nas.metrics import DETECTION
 from nas.space import SSDLite, load_space, lower
 from nas.training import Session, load_recipe
 from nas.training.data import Task, load_task
+from nas.training.loop.epoch import EpochResult
 from nas.training.loop.recipe import Recipe
 from nas.training.network.module import build
 from nas.training.network.weights_file import save_weights
@@ -89,3 +91,11 @@ def test_weights_of_another_network_do_not_start_one(tmp_path: Path) -> None:
     sha256 = save_weights(torch.nn.Sequential(torch.nn.Linear(2, 2)), file)
     with pytest.raises(TaskError, match=r"no weights in .* fit"):
         session(task, 1).start_from(file, sha256)
+
+
+def test_the_last_epoch_has_the_metrics_of_each_class(tmp_path: Path) -> None:
+    trained = session(load_task("detection", str(coco_set(tmp_path)), image_size=64), 2)
+    first, last = trained.run_epoch(), trained.run_epoch()
+    assert first.by_class is None
+    assert last.by_class == trained.scores(trained.task.val).details()["by_class"]
+    assert EpochResult.of_row(json.loads(json.dumps(last.to_row()))) == last
