@@ -40,6 +40,12 @@ def size_in_bytes(number: int) -> str:
     return f"{max(1, round(number / 1000))} kB"
 
 
+def capitalised(text: str) -> str:
+    """Return a heading of `text`; a first word with capitals of its own, as in `mAP`, is kept."""
+    first = text.partition(" ")[0]
+    return text if any(map(str.isupper, first)) else text[:1].upper() + text[1:]
+
+
 def plural(number: int, noun: str) -> str:
     """Return `1 epoch`, `2 epochs`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

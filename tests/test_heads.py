@@ -9,21 +9,26 @@ import torch
 from nas.cost import Constraint, CostModel, latency_units, total_cost
 from nas.errors import ArchitectureError
 from nas.feasible import feasible_space
+from nas.metrics import DETECTION
 from nas.space import (
     Architecture,
     Builder,
+    Head,
     Layer,
     SearchSpace,
     Shape,
+    SSDLite,
     load_space,
     lower,
     outputs_of,
+    outputs_text,
     read_space,
 )
 from nas.training.latency.pieces import covering_pieces
 from nas.training.network.fvcore_count import fvcore_cost
 from nas.training.network.module import build
 from tests.exports.small_networks import SMALL
+from tests.studies import small_spec
 
 SIDE = Shape(3, 96, 96)  # every stride of the spaces
 STAGED = ("igcv1", "igcv1-imagenet", "igcv2", "igcv3", "mobilenetv1", "mobilenetv2", "shufflenetv1")
@@ -120,3 +125,19 @@ def test_a_latency_table_has_the_units_of_the_head_and_of_its_tap() -> None:
     rng = np.random.default_rng(1)
     for member in (feasible.sample(rng) for _ in range(5)):
         assert {unit.key for unit in latency_units(costs.layers(member))} <= known
+
+
+@pytest.mark.parametrize(
+    ("head", "outputs", "text"),
+    [
+        (None, 10, "10 classes"), (None, 1, "1 class"), (SSDLite(), 3, "3 classes"),
+        (SSDLite(), 80, "80 classes"), (TwoMaps(), 4, "4 outputs"), (TwoMaps(), 1, "1 output"),
+    ],
+)  # fmt: skip
+def test_outputs_are_named_by_what_they_are(head: Head | None, outputs: int, text: str) -> None:
+    assert outputs_text(head, outputs) == text
+
+
+def test_a_study_of_detectors_has_classes() -> None:
+    spec = small_spec(task="detection", metrics=DETECTION, classes=80)
+    assert spec.outputs == "80 classes"

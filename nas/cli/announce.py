@@ -13,6 +13,7 @@ from nas.results import (
     strides_at,
     study_note,
 )
+from nas.space import outputs_text
 from nas.store import Store
 from nas.study import UNCHECKED, StudySpec, recipe_title
 from nas.training import Task
@@ -31,11 +32,12 @@ def announce(
     `page` is the address of the live page if it is served already.
     """
     feasible, task, devices = ready
+    outputs = outputs_text(spec.head, task.outputs)
     lines = {
         "study": spec.name,
         **(_networks(spec) if feasible is None else {"space": _space(spec, feasible)}),
         "counted at": counted_at(spec, brief=True),
-        "trained at": f"{strides_at(spec, task.input, brief=True)}, {_outputs(task)}",
+        "trained at": f"{strides_at(spec, task.input, brief=True)}, {outputs}",
         "task": task.note,
         "plan": _plan(spec),
         "devices": devices,
@@ -75,12 +77,6 @@ def _print_rest(spec: StudySpec, task: Task) -> None:
     note = study_note(spec)
     if note:
         output.field("note", note)
-
-
-def _outputs(task: Task) -> str:
-    if task.class_names:
-        return f"{task.outputs} classes"
-    return output.plural(task.outputs, "output")
 
 
 def _plan(spec: StudySpec) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from nas.metrics import LATENCY, MADDS, PARAMS, metric
 from nas.results import GROUPS, Point, StudyView
-from nas.units import duration, si
+from nas.units import capitalised, duration, si
 
 _TEXT = ("Trial", "Standing", "Architecture")
 
@@ -21,8 +21,7 @@ class Cell:
 
 def headers(view: StudyView) -> tuple[str, ...]:
     """Return the headings of the table."""
-    short = view.metric.short
-    value = short[:1].upper() + short[1:]
+    value = capitalised(view.metric.short)
     return ("Trial", "Standing", value, "MAdds", "Params", "Epochs", "Time", "Architecture")
 
 

@@ -14,7 +14,7 @@ from nas.space.blocks.kind import (
 )
 from nas.space.detectors import Detector, head_of, known_detectors
 from nas.space.file import builtin_names, load_space, parse_input, read_space
-from nas.space.head import Head, TappingHead, tap_of, tapped_stage, usual_input
+from nas.space.head import Head, TappingHead, outputs_text, tap_of, tapped_stage, usual_input
 from nas.space.layers import (
     Activation,
     ActivationName,
@@ -107,6 +107,7 @@ __all__ = [
     "lower_tap",
     "only_reader",
     "outputs_of",
+    "outputs_text",
     "parse_input",
     "plan_network",
     "quote_value",

@@ -48,6 +48,16 @@ class TappingHead(Head, Protocol):
         ...
 
 
+def outputs_text(head: Head | None, outputs: int) -> str:
+    """Return a number of outputs in words, `3 classes`.
+
+    A classifier has classes; another head has what its attribute `unit` says, without one outputs.
+    """
+    unit: str = "class" if head is None else getattr(head, "unit", "output")
+    ending = "" if outputs == 1 else "es" if unit.endswith("s") else "s"
+    return f"{outputs} {unit}{ending}"
+
+
 def usual_input(space: "SearchSpace", head: Head | None) -> Shape:
     """Return the input at the deployment, unless the user states one."""
     side = head.side if head else None

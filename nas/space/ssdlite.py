@@ -11,6 +11,7 @@ two groups, each followed by a shuffle (homles11/IGCV3, detection).
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from nas.space.layers import Builder
 from nas.space.search_space import SearchSpace
@@ -32,6 +33,7 @@ class SSDLite:
 
     outputs: int = COCO_CLASSES
     side: int | None = 320
+    unit: ClassVar[str] = "class"  # what an output is
 
     def lower_tap(self, net: Builder, outputs: int) -> None:
         """Append the predictions from the tapped map."""

@@ -7,6 +7,7 @@ from math import prod
 from typing import Any
 
 from nas.cost import Constraint, CostModel, LatencyTable
+from nas.errors import TaskError
 from nas.metrics import CLASSIFICATION, Metric, metric
 from nas.space import (
     STRIDE_RULE,
@@ -20,6 +21,7 @@ from nas.space import (
     Stated,
     Strides,
     lower,
+    outputs_text,
     parse_input,
     read_space,
 )
@@ -32,6 +34,7 @@ from nas.study.real_training import RealTraining
 from nas.study.rungs import Ladder
 from nas.study.tasks import TASKS
 from nas.study.trial import Trial
+from nas.units import plural
 
 UNCOUNTED = 1_000_000  # candidates of a study that is limited only by time
 _TEXTS = {
@@ -270,9 +273,11 @@ class StudySpec:
     @property
     def outputs(self) -> str:
         """The outputs of the networks at the deployment, as text."""
-        if self.metrics == CLASSIFICATION:
-            return f"{self.classes} classes"
-        return f"{self.classes} output{'s' if self.classes > 1 else ''}"
+        try:
+            head = self.head
+        except TaskError:
+            return plural(self.classes, "output")
+        return outputs_text(head, self.classes)
 
     @property
     def box(self) -> float:
