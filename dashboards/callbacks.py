@@ -269,7 +269,9 @@ def _register_detail(app: dash.Dash, reader: Reader) -> None:
         side: Any = html.P(HINT, className="muted")
         if point:
             theme = PageTheme(dark=look["dark"])
-            side = detail(snapshot, point, reader.database, theme, point.number in state.compared)
+            pictures = reader.examples(snapshot, point.number)
+            chosen = point.number in state.compared
+            side = detail(snapshot, point, reader.database, theme, chosen, pictures)
         compared = comparison(snapshot, state.compared) if state.compared else compare_hint()
         known = dict(detailed or {})
         again = bool(known.pop("again", None) is not None)

@@ -1,7 +1,6 @@
 """The parts of the page, made from a StudyView; as text only, so that no data is markup."""
 
 import shlex
-from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ from nas.dashboards.reader import Snapshot
 from nas.figures import (
     PageTheme,
     headers,
+    image_address,
     network_svg,
     numeric,
     point_facts,
@@ -20,10 +20,10 @@ from nas.figures import (
     point_summary,
     sorted_points,
 )
-from nas.results import Point, StudyView, class_tables
+from nas.results import Pictures, Point, StudyView, class_tables
 from nas.store import StudySummary
 from nas.study import TrialState
-from nas.units import duration
+from nas.units import capitalised, duration
 
 PAGE_ROWS = 50
 _LISTED = 20
@@ -73,7 +73,12 @@ def trials(view: StudyView, order: dict[str, Any]) -> list[Any]:
 
 
 def detail(
-    snapshot: Snapshot, point: Point, database: str, look: PageTheme, compared: bool
+    snapshot: Snapshot,
+    point: Point,
+    database: str,
+    look: PageTheme,
+    compared: bool,
+    examples: Pictures | None = None,
 ) -> list[Any]:
     """Return everything about one trial, with the commands that show and export it."""
     view = snapshot.view
@@ -82,7 +87,7 @@ def detail(
     parts = [
         html.Div(
             [
-                html.H2(point.label[:1].upper() + point.label[1:]),
+                html.H2(capitalised(point.label)),
                 _button("close", point.number, "Close"),
             ],
             className="bar",
@@ -99,6 +104,7 @@ def detail(
             className="settings small",
         ),
         *_by_class(snapshot, point),
+        *_examples(examples),
         html.P(html.Code(point.architecture.text), className="wrap small"),
     ]
     if point.state is TrialState.COMPLETE:
@@ -122,6 +128,21 @@ def _by_class(snapshot: Snapshot, point: Point) -> Iterator[Any]:
         yield scrolled(_stages(table.headers, table.rows), table.title)
 
 
+def _examples(found: Pictures | None) -> list[Any]:
+    """Return the pictures of what a network makes of some images."""
+    if found is None or not found.pictures:
+        return []
+    shown = [
+        html.Figure([
+            html.Img(src=image_address(each.content, "jpeg"), alt=each.name),
+            html.Figcaption(each.name, className="muted small"),
+        ])
+        for each in found.pictures
+    ]  # fmt: skip
+    caption = html.P(found.caption, className="muted small")
+    return [html.H3("Examples"), caption, html.Div(shown, className="pictures")]
+
+
 def _button(kind: str, number: int, words: str) -> Any:
     return html.Button(words, id={"type": kind, "number": number}, type="button")
 
@@ -131,12 +152,12 @@ def _drawing(snapshot: Snapshot, point: Point, look: PageTheme) -> Any:
     details = snapshot.details(point.number)
     svg = network_svg(details["parts"] if details else [], look)
     words = f"{point.label}: {len(point.architecture.stages)} stages, {point.architecture.text}"
-    return html.Div(html.Img(src=image_address(svg), alt=words), className="scroll", tabIndex="0")
+    return html.Div(html.Img(src=svg_address(svg), alt=words), className="scroll", tabIndex="0")
 
 
-def image_address(svg: str) -> str:
+def svg_address(svg: str) -> str:
     """Return an SVG drawing as the address of an image."""
-    return "data:image/svg+xml;base64," + b64encode(svg.encode()).decode()
+    return image_address(svg.encode(), "svg+xml")
 
 
 def missing(cause: str, state: PageState, entries: Sequence[StudySummary]) -> list[Any]:

@@ -15,6 +15,7 @@ from nas.dashboards.study_record import StudyRecord
 from nas.errors import NasError
 from nas.results import (
     Curves,
+    Pictures,
     Selection,
     StudyResults,
     StudyView,
@@ -25,7 +26,7 @@ from nas.results import (
     trial_details,
     view_of,
 )
-from nas.store import Store, StudyState, StudySummary
+from nas.store import Store, StudyState, StudySummary, read_examples
 from nas.study import StudySpec, TrialAttempt
 
 _LIST_SECONDS = 1.0  # the list of studies is cached for all open tabs
@@ -158,6 +159,13 @@ class Reader:
             StoreError: the database cannot be read, or has no study of that name.
         """
         return self._store.timeline(study, most)
+
+    def examples(self, snapshot: Snapshot, number: int) -> Pictures | None:
+        """Return the recorded pictures of a network; None also if the database cannot be read."""
+        try:
+            return read_examples(self._store, snapshot.found, number)
+        except NasError:
+            return None
 
     def absent(self, state: PageState) -> str | None:
         """Return why there is nothing at an address; None if there is something.

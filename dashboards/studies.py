@@ -9,7 +9,7 @@ from dash import dcc, html
 
 from nas.dashboards.clock import day_in
 from nas.dashboards.page_state import PageState
-from nas.dashboards.parts import image_address, sortable_head
+from nas.dashboards.parts import sortable_head, svg_address
 from nas.dashboards.reader import activity_text
 from nas.figures import PageTheme, sparkline_svg
 from nas.results import Estimate
@@ -135,4 +135,4 @@ def _sparkline(shares: Sequence[float], look: PageTheme) -> Any:
     if not svg:
         return "–"
     words = f"hypervolume {100 * shares[-1]:.1f} % of the area"
-    return html.Img(src=image_address(svg), alt=words, title=words)
+    return html.Img(src=svg_address(svg), alt=words, title=words)

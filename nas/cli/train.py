@@ -45,9 +45,10 @@ from nas.workflows import RunRequest, TrainRequest
     "teacher_temperature=… set how.",
 )  # fmt: skip
 @click.option(
-    "--from", "start", metavar="STUDY|STUDY#N",
+    "--from", "start", metavar="STUDY|STUDY#N|FILE",
     help="Start with the weights of a trained network (the best of a study, or a trial), except "
-    "its last layers; for example a detector with the weights of a classifier.",
+    "its last layers; for example a detector with the weights of a classifier. FILE: a state "
+    "dict of an equal network, as of torchvision's mobilenet_v2, saved by torch.save.",
 )  # fmt: skip
 @click.option(
     "--epochs", type=click.IntRange(1), help="[default: the recipe's; with --teacher STUDY's]"
@@ -83,6 +84,7 @@ def train(request: TrainRequest, run: RunRequest, said: options.Output, db: str 
       nas train igcv3-300m-madds-digits --best --teacher study --seeds 3
       nas train igcv3-300m-madds-digits --best --against igcv3-300m-madds-digits#4
       nas train photos --best --task detection --data DIR --from photos
+      nas train --arch mobilenetv2-1.0 --task detection --data DIR --from mobilenet_v2.pth
       nas train --arch igcv3-d-1.0 --task imagenet --data /data/imagenet --workers 4
       nas train --arch igcv3-d-1.0 --task cifar10 --task-strides 1,1,2,2,2,1,1,1
     """  # fmt: skip

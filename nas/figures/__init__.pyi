@@ -3,6 +3,7 @@ from .curves import hypervolume_figure as hypervolume_figure
 from .curves import learning_curves_figure as learning_curves_figure
 from .density import nearest_trial as nearest_trial
 from .distributions import edf_figure as edf_figure
+from .document import image_address as image_address
 from .effects import EFFECTS_HEADERS as EFFECTS_HEADERS
 from .effects import effects_caption as effects_caption
 from .effects import effects_figure as effects_figure

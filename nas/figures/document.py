@@ -5,6 +5,7 @@ and follows the reader's settings.
 """
 
 import json
+from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -147,6 +148,24 @@ def table_section(
         f'<table class="trials"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
         "</div></section>"
     )
+
+
+def pictures_section(heading: str, caption: str, pictures: Iterable[tuple[str, str]]) -> str:
+    """Return a section of pictures, each with its name and its address."""
+    shown = "".join(
+        f'<figure><img src="{address}" alt="{escape(name)}"><figcaption class="muted small">'
+        f"{escape(name)}</figcaption></figure>"
+        for name, address in pictures
+    )
+    return (
+        f'<section class="card"><h2>{escape(heading)}</h2>'
+        f'<p class="muted small">{escape(caption)}</p><div class="pictures">{shown}</div></section>'
+    )
+
+
+def image_address(content: bytes, kind: str) -> str:
+    """Return an image as an address, which holds it; `kind` is that of its MIME type, `jpeg`."""
+    return f"data:image/{kind};base64,{b64encode(content).decode()}"
 
 
 def facts_section(heading: str, facts: Iterable[tuple[str, str]]) -> str:

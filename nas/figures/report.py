@@ -14,7 +14,9 @@ from nas.figures.document import (
     POLICY,
     facts_section,
     figure_section,
+    image_address,
     page_html,
+    pictures_section,
     table_section,
     write_document,
 )
@@ -31,8 +33,8 @@ from nas.figures.page_assets import report_script
 from nas.figures.table import headers, numeric, point_facts, point_row
 from nas.figures.theme import PageTheme
 from nas.metrics import Direction
-from nas.results import Effects, Point, PointGroup, StageTable, StudyView
-from nas.units import duration
+from nas.results import Effects, Pictures, Point, PointGroup, StageTable, StudyView
+from nas.units import capitalised, duration
 
 Draw: TypeAlias = Callable[[StudyView, PageTheme | None], go.Figure]
 
@@ -67,23 +69,27 @@ _CONFUSION = (
 _REMEDY = "Give another file with -o, in a directory that exists and is writable."
 
 
-def write_report(view: StudyView, path: Path, effects: Effects | None = None) -> None:
-    """Write the page to `path` atomically; it shows the `effects` of the choices.
+def write_report(
+    view: StudyView, path: Path, effects: Effects | None = None, examples: Pictures | None = None
+) -> None:
+    """Write the page to `path` atomically; it shows the `effects` of the choices, and `examples`.
 
     Raises:
         ExportError: the directory is missing or not writable, or the disk is full.
     """
-    write_document(report_html(view, effects), path, "report", _REMEDY)
+    write_document(report_html(view, effects, examples), path, "report", _REMEDY)
 
 
-def report_html(view: StudyView, effects: Effects | None = None) -> str:
+def report_html(
+    view: StudyView, effects: Effects | None = None, examples: Pictures | None = None
+) -> str:
     """Return the page as text."""
     header = (
         f'<header><h1>{escape(view.name)}</h1><p class="lead">{escape(view.summary)}</p>'
         f"{''.join(_remarks(view))}</header>"
     )
     settings = (*view.settings, ("Wall clock", duration(view.seconds)))
-    sections = [*_sections(view), *_effects(effects)]
+    sections = [*_sections(view), *_examples(examples), *_effects(effects)]
     sections += [_trials(view), facts_section("Settings", settings)]
     figures = {name: partial(draw, view) for name, (_, _, draw) in _figures(view).items()}
     if effects and effects.effects:
@@ -141,6 +147,12 @@ def _sections(view: StudyView) -> Iterator[str]:
         yield table_section(f"The best: {table.title.lower()}", table.headers, table.rows)
 
 
+def _examples(found: Pictures | None) -> Iterator[str]:
+    if found and found.pictures:
+        shown = ((each.name, image_address(each.content, "jpeg")) for each in found.pictures)
+        yield pictures_section("Examples of the best", found.caption, shown)
+
+
 def _effects(found: Effects | None) -> Iterator[str]:
     if found and found.effects:
         caption = effects_caption(found)
@@ -152,7 +164,7 @@ def _worded(text: str, view: StudyView) -> str:
     """Return a heading or a caption with the names of what this study measures."""
     value, shown = view.metric.short, view.y.metric.label
     better = "Down" if view.y.metric.direction is Direction.MINIMISE else "Up"
-    return text.format(Value=shown[:1].upper() + shown[1:], value=value, Better=better)
+    return text.format(Value=capitalised(shown), value=value, Better=better)
 
 
 def _trials(view: StudyView) -> str:

@@ -29,6 +29,7 @@ from nas.results.measured_latency import (
     over_budget,
     report_kind,
 )
+from nas.results.pictures import Picture, Pictures
 from nas.results.point import Point, PointGroup
 from nas.results.points import GROUPS, PointColumns, Points
 from nas.results.records import (
@@ -107,6 +108,8 @@ __all__ = [
     "MeasuredLatency",
     "Overlay",
     "Pair",
+    "Picture",
+    "Pictures",
     "Point",
     "PointColumns",
     "PointGroup",

@@ -5,6 +5,12 @@ from nas.store.changes import Bookmark, Changes
 from nas.store.checking import Checked, check_store
 from nas.store.database import without_collecting
 from nas.store.database_url import Address, read_address
+from nas.store.examples import (
+    EXAMPLES_FOLDER,
+    EXAMPLES_REPORT,
+    example_entry,
+    read_examples,
+)
 from nas.store.lease import Lease
 from nas.store.opening import open_store
 from nas.store.orders import MAX_FAILURES, Order, Wish
@@ -15,6 +21,8 @@ from nas.store.studies import StudyState, is_name
 from nas.store.summaries import StudySummary
 
 __all__ = [
+    "EXAMPLES_FOLDER",
+    "EXAMPLES_REPORT",
     "MAX_FAILURES",
     "Address",
     "Bookmark",
@@ -31,9 +39,11 @@ __all__ = [
     "Wish",
     "back_up",
     "check_store",
+    "example_entry",
     "is_name",
     "open_store",
     "read_address",
+    "read_examples",
     "upgrade",
     "without_collecting",
 ]

@@ -8,12 +8,17 @@ from .data import task_of as task_of
 from .data.records import Files as Files
 from .data.task import Task as Task
 from .decoding.pixels import BROKEN as BROKEN
+from .detection.drawing import THRESHOLD as THRESHOLD
+from .detection.drawing import Guess as Guess
+from .detection.drawing import drawn_boxes as drawn_boxes
+from .detection.drawing import guesses_of_boxes as guesses_of_boxes
 from .detection.onnx_detections import add_detections as add_detections
 from .detection.problem import Selection as Selection
 from .detection.problem import decoded as decoded
 from .detection.problem import select as select
 from .evaluator import team_evaluator as team_evaluator
 from .evaluator import without_kernels as without_kernels
+from .examples import drawn_examples as drawn_examples
 from .latency.measure import ignore_progress as ignore_progress
 from .latency.measure import measure_network as measure_network
 from .latency.runtime import Runtime as Runtime
@@ -37,6 +42,7 @@ from .loop.recipe import read_recipe as read_recipe
 from .loop.recipe import recipe_name as recipe_name
 from .loop.session import Session as Session
 from .network.folded import folded_weights as folded_weights
+from .network.foreign_weights import foreign_weights as foreign_weights
 from .network.fvcore_count import fvcore_cost as fvcore_cost
 from .network.module import Network as Network
 from .network.module import build as build
@@ -44,9 +50,6 @@ from .network.onnx_graph import onnx_model as onnx_model
 from .network.weights_file import load_fitting as load_fitting
 from .network.weights_file import load_weights as load_weights
 from .network.weights_file import read_weights as read_weights
-from .prediction import Guess as Guess
-from .prediction import drawn_boxes as drawn_boxes
-from .prediction import guesses_of_boxes as guesses_of_boxes
 from .prediction import guesses_of_classes as guesses_of_classes
 from .prediction import image_size as image_size
 from .prediction import network_input as network_input

@@ -1,29 +1,16 @@
-"""Prediction: an image file as the input of a network, and its outputs as classes or boxes."""
+"""Prediction: an image file as the input of a network, and its outputs as classes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
-from PIL import Image, ImageDraw
 from torch import Tensor
 
 from nas.space import Shape
 from nas.training.decoding.decode import Cut, Window, whole
-from nas.training.decoding.pixels import opened, upright_rgb, upright_size
-from nas.training.detection.anchors import flat
-from nas.training.detection.problem import Selection, detect
+from nas.training.decoding.pixels import opened, upright_size
+from nas.training.detection.drawing import Guess
 
 _WHOLE = (0.0, 0.0, 1.0, 1.0, 0.0)  # of an image, not mirrored
-_COLOURS = ("#e4572e", "#2e86ab", "#3c9d4e", "#b5179e", "#f2a900", "#5f4bb6")
-
-
-@dataclass(frozen=True)
-class Guess:
-    """A class with its probability, and its box in pixels: left, top, right, bottom."""
-
-    label: str
-    probability: float
-    box: tuple[float, float, float, float] | None = None
 
 
 def network_input(
@@ -59,38 +46,7 @@ def guesses_of_classes(logits: Tensor, class_names: Sequence[str], most: int) ->
     return [Guess(class_names[place], float(probabilities[place])) for place in order]
 
 
-def guesses_of_boxes(
-    maps: Sequence[Tensor], class_names: Sequence[str], size: tuple[int, int], least: float
-) -> list[Guess]:
-    """Return the detections in one image of `size` with a probability of `least`, best first."""
-    around, offsets, logits = flat(maps, len(class_names))
-    found = detect(around, offsets[0], logits[0], Selection(threshold=least))
-    scale = torch.tensor([*size, *size])
-    guesses = []
-    for row in found:
-        left, top, right, bottom = (row[2:] * scale).tolist()
-        label = class_names[int(row[0]) - 1]
-        guesses.append(Guess(label, float(row[1]), (left, top, right, bottom)))
-    return guesses
-
-
 def image_size(data: bytes) -> tuple[int, int]:
     """Return width and height of an encoded image, upright; raises as `network_input`."""
     with opened(data) as image:
         return upright_size(image)
-
-
-def drawn_boxes(data: bytes, guesses: Sequence[Guess], class_names: Sequence[str]) -> Image.Image:
-    """Return an encoded image with the boxes of `guesses`, in a colour for each class."""
-    with opened(data) as image:
-        canvas = upright_rgb(image)
-    pen, width = ImageDraw.Draw(canvas), max(1, round(min(canvas.size) / 200))
-    for guess in reversed(guesses):
-        if guess.box is None:
-            continue
-        colour = _COLOURS[class_names.index(guess.label) % len(_COLOURS)]
-        pen.rectangle(guess.box, outline=colour, width=width)
-        text, place = f"{guess.label} {guess.probability:.2f}", (guess.box[0], guess.box[1])
-        pen.rectangle(pen.textbbox(place, text), fill=colour)
-        pen.text(place, text, fill="white")
-    return canvas

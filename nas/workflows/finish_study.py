@@ -16,15 +16,16 @@ from nas.results import (
     both_figures,
     recorded_scores,
     study_effects,
-    study_view,
+    view_of,
 )
-from nas.store import Store
+from nas.store import Store, read_examples
 from nas.study import Study, StudySpec, Trial
-from nas.training import Session, Task, default_device, read_recipe
+from nas.training import Session, Task
 from nas.workflows import events
+from nas.workflows.examples import record_examples
 from nas.workflows.further_study import record_scratch
 from nas.workflows.requests import RunRequest
-from nas.workflows.trained_weights import trial_weights
+from nas.workflows.trained_weights import trained_session, trial_weights
 
 
 @dataclass(frozen=True)
@@ -52,11 +53,16 @@ def finish_study(
     record_scratch(store, StudyResults(spec, study.trials, store.reports(spec.name)))
     directory.mkdir(parents=True, exist_ok=True)  # no trial made it if all were reused
     report = directory / "report.html"
-    kept = store.reports(spec.name)
-    found = StudyResults(spec, study.trials, kept)
-    view = study_view(spec, study.trials, kept, store.versions(spec.name), "COMPLETE")
-    write_report(view, report, study_effects(spec, study.trials))
+    found = StudyResults(spec, study.trials, store.reports(spec.name))
     target, files, lost = directory / "best", list[Path](), None
+    try:
+        record_examples(store, spec, found.exported(best), task, directory)
+    except WeightsError as error:
+        lost = error
+    found = StudyResults(spec, study.trials, store.reports(spec.name))
+    view = view_of(found, store.versions(spec.name), "COMPLETE")
+    pictures = read_examples(store, found, best.number)
+    write_report(view, report, study_effects(spec, study.trials), pictures)
     try:
         if run.export:
             request = trial_request(store, found, found.exported(best), task)
@@ -94,19 +100,14 @@ def _test(
         if trial.number in known or not trial.weights_path:
             continue
         try:
-            scores = _measure(spec, task, trial, trial_weights(store, spec, trial))
+            scores = _measure(task, trained_session(store, spec, task, trial))
         except WeightsError as error:
             on_event(events.TestSkipped(trial.number, error.cause))
             continue
         store.record_report(spec.name, trial.number, "test", scores)
 
 
-def _measure(spec: StudySpec, task: Task, trial: Trial, weights: Path) -> dict[str, Any]:
-    layers = spec.task_layers(trial.architecture, task.input, task.outputs)
-    recipe = read_recipe(spec.recipe, "the study's recipe")
-    max_epochs = spec.ladder.max_epochs
-    session = Session(layers, task, recipe, max_epochs, trial.seed, default_device())
-    session.load_weights(weights, trial.weights_sha256)
+def _measure(task: Task, session: Session) -> dict[str, Any]:
     scores = session.scores(task.test)
     found, details = scores.result(), scores.details()
     named: dict[str, Any] = {}

@@ -8,6 +8,7 @@ from nas.errors import NasError, NoEffectError
 from nas.exports import Artifact, open_artifact
 from nas.training import (
     BROKEN,
+    THRESHOLD,
     Guess,
     drawn_boxes,
     guesses_of_boxes,
@@ -75,7 +76,7 @@ def _predicted(
         outputs, names = network.run(shown), network.class_names
         if target is None:
             return Prediction(image, guesses_of_classes(outputs[0], names, request.most or 5))
-        least = 0.3 if request.threshold is None else request.threshold
+        least = THRESHOLD if request.threshold is None else request.threshold
         guesses = guesses_of_boxes(outputs, names, image_size(data), least)
         drawn = drawn_boxes(data, guesses, names)
     except BROKEN as error:

@@ -217,7 +217,7 @@ class TrainRequest(
     the recipe, each as FIELD=VALUE. `teacher` names the trained networks that teach, joined by
     commas: a study (its best networks), a trial as STUDY#N, or `study` for that of the network.
     `start` names a trained network whose weights are the first ones, where they fit: a trial as
-    STUDY#N, or a study (its best trial).
+    STUDY#N, a study (its best trial), or a file of weights with a suffix or a path.
     `epochs` None are the recipe's; of a taught network those of `study`, so that its figures can be
     compared. Each network is trained with
     the seeds `seed`, `seed` + 1, …. With `reuse`, an equal training of the database is not

@@ -353,7 +353,7 @@ def _run_settings(
         owns_process=run.owns_process,
         abandon=lambda error: _abandon(store, spec.name, run, on_event, error),
         teachers=teachers_of(store, spec, ready.task) if spec.teachers else (),
-        start=start_of(store, spec.recipe),
+        start=start_of(store, spec.recipe, run.results_dir),
     )
 
 

@@ -15,11 +15,18 @@ from nas.results import (
     profile_record,
     study_effects,
     study_record,
-    study_view,
     trial_details,
     trial_record,
+    view_of,
 )
-from nas.store import StudyState, StudySummary, open_store, read_address, without_collecting
+from nas.store import (
+    StudyState,
+    StudySummary,
+    open_store,
+    read_address,
+    read_examples,
+    without_collecting,
+)
 from nas.study import StudySpec, Trial, TrialAttempt
 from nas.user_folders import results_folder
 from nas.workflows.network_requests import NetworkExportRequest, NetworkRequest
@@ -303,8 +310,12 @@ def write_report(request: ReportRequest) -> Path:
         raise ExportError(f"{path} already exists.", "Give another name, or add --force.")
     study = StoredStudy(request.study, request.db)
     found, versions = study.results, study.versions
-    view = study_view(found.spec, found.trials, found.reports, versions, study.state)
-    write_report(view, path, study_effects(found.spec, found.trials))
+    view = view_of(found, versions, study.state)
+    pictures = None
+    if found.best is not None:
+        with open_store(request.db, read_only=True) as store:
+            pictures = read_examples(store, found, found.best.number)
+    write_report(view, path, study_effects(found.spec, found.trials), pictures)
     return path
 
 

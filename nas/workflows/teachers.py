@@ -14,6 +14,7 @@ from nas.space import parse_input
 from nas.store import Store
 from nas.study import StartWeights, StudySpec, Teacher, Trial, file_sha256
 from nas.workflows.networks import study_trial, trial_place
+from nas.workflows.start_files import start_path
 from nas.workflows.trained_weights import trial_weights
 
 if TYPE_CHECKING:
@@ -103,8 +104,10 @@ def start_hash(store: Store, word: str) -> str:
     return _sha256(study, study_trial(store, study, number)[1])
 
 
-def start_of(store: Store, recipe: str) -> StartWeights | None:
+def start_of(store: Store, recipe: str, results_dir: Path) -> StartWeights | None:
     """Return the weights that trainings by the text of a recipe start with, None without such.
+
+    They are those of a trial, or of a file that is kept in `results_dir`.
 
     Raises:
         WeightsError: they are missing or changed.
@@ -113,6 +116,10 @@ def start_of(store: Store, recipe: str) -> StartWeights | None:
     from nas.training import read_recipe  # loads torch
 
     hashes = read_recipe(recipe, "the study's recipe").start
+    for sha256 in hashes:
+        file = start_path(sha256, results_dir)
+        if file.is_file() and store.find_weights(sha256) is None:
+            return StartWeights("a file of weights", str(file), sha256)
     for sha256, (study, number) in zip(hashes, _trials(store, hashes), strict=True):
         name, trial = f"{study}#{number}", study_trial(store, study, number)[1]
         return StartWeights(name, str(_file(store, name, store.spec(study), trial)), sha256)

@@ -25,6 +25,7 @@ from nas.workflows.networks import network_in, study_trial, trial_network, trial
 from nas.workflows.requests import ETA, SPACE, RunRequest, TrainRequest
 from nas.workflows.resumption import open_to_run
 from nas.workflows.search_run import SearchOutcome, enter, finish
+from nas.workflows.start_files import content_hash, is_start_file, keep_start, start_content
 from nas.workflows.teachers import (
     start_hash,
     start_of,
@@ -100,7 +101,9 @@ def train(
         with open_to_run(db, on_event) as store:
             store.look_in(run.results_dir)
             teachers_of(store, ready.spec, ready.task)  # refuses what cannot teach
-            start_of(store, ready.spec.recipe)
+            if request.start is not None and is_start_file(request.start):
+                keep_start(_start_content(request.start, spec), run.results_dir)
+            start_of(store, ready.spec.recipe, run.results_dir)
             entered = enter(store, ready, request.name, run)
             return finish(store, ready.named(entered), run, on_event)
 
@@ -286,19 +289,32 @@ def _taught(
     """
     from nas.training import override  # loads torch
 
-    if request.teacher is None and request.start is None:
+    if request.start is not None:
+        recipe = replace(recipe, start=(_start_hash(request.start, subject, db),))
+    if request.teacher is None:
         recipe = override(recipe, request.settings)
         if not recipe.teacher:
             return recipe, ()
     with open_store(db, create=False, read_only=True) as store:
-        if request.start is not None:
-            recipe = replace(recipe, start=(start_hash(store, request.start),))
         if request.teacher is not None:
             own = subject.spec.name if subject.spec else None
             hashes = teacher_hashes(store, request.teacher, own)
-            recipe = replace(recipe, teacher=hashes)
-        recipe = override(recipe, request.settings)
+            recipe = override(replace(recipe, teacher=hashes), request.settings)
         return recipe, teacher_names(store, recipe.text)
+
+
+def _start_hash(word: str, subject: _Subject, db: str | None) -> str:
+    """Return the hash of the weights that `word` names: those of a file, or of a trial."""
+    if is_start_file(word):
+        return content_hash(start_content(word, subject.space, subject.architecture))
+    with open_store(db, create=False, read_only=True) as store:
+        return start_hash(store, word)
+
+
+def _start_content(file: str, spec: StudySpec) -> bytes:
+    """Return the weights in `file` for the first network of `spec`."""
+    first = spec.fixed[0].architecture
+    return start_content(file, spec.space_of(first), first)
 
 
 def _deployed(subject: _Subject, how: _Measuring) -> _Subject:

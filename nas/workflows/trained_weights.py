@@ -1,10 +1,14 @@
 """The weights of trials, where they are."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nas.errors import WeightsError
 from nas.store import Store
 from nas.study import StudySpec, Trial
+
+if TYPE_CHECKING:
+    from nas.training import Session, Task
 
 
 def trial_weights(store: Store, spec: StudySpec, trial: Trial) -> Path:
@@ -21,3 +25,19 @@ def trial_weights(store: Store, spec: StudySpec, trial: Trial) -> Path:
             "Restore the folder, or name it: --results DIR",
         )
     return file
+
+
+def trained_session(store: Store, spec: StudySpec, task: "Task", trial: Trial) -> "Session":
+    """Return the session of a trial with its trained weights, to measure it.
+
+    Raises:
+        WeightsError: they are missing or changed.
+    """
+    from nas.training import Session, default_device, read_recipe
+
+    layers = spec.task_layers(trial.architecture, task.input, task.outputs)
+    recipe = read_recipe(spec.recipe, "the study's recipe")
+    epochs = spec.ladder.max_epochs
+    session = Session(layers, task, recipe, epochs, trial.seed, default_device())
+    session.load_weights(trial_weights(store, spec, trial), trial.weights_sha256)
+    return session

@@ -13,8 +13,9 @@ from nas.exports import export_network
 from nas.exports.request import ExportRequest
 from nas.space import Shape, SSDLite
 from nas.space.file import read_space
+from nas.training import guesses_of_boxes
 from nas.training.network.module import build
-from nas.training.prediction import guesses_of_boxes, network_input
+from nas.training.prediction import network_input
 from tests.cli.runner import Shell
 from tests.exports.small_networks import SMALL, SMALL_ARCHITECTURE, make_trained
 

@@ -7,7 +7,7 @@ import pytest
 
 from nas.dashboards.parts import detail
 from nas.dashboards.reader import Reader
-from nas.figures import PageTheme, write_report
+from nas.figures import PageTheme, headers, write_report
 from nas.metrics import DETECTION
 from nas.results import StudyResults, class_tables, study_view, trial_details
 from nas.store import open_store
@@ -105,3 +105,8 @@ def test_the_screen_and_the_page_of_a_network_show_them(database: Path) -> None:
         page = str(detail(snapshot, point, "nas.db", PageTheme(), compared=False))
     for text in ("By class on the validation split", "cat <b>", "40.0 %", "70.0 %"):
         assert text in page
+
+
+def test_the_heading_of_the_metric_keeps_its_capitals() -> None:
+    assert "mAP" in headers(study_view(spec(), trainings()))
+    assert "Error" in headers(study_view(small_spec(), [complete_trial(0, 0.5)]))

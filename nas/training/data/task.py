@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -91,6 +91,22 @@ class Views(Protocol):
         """
 
 
+class Examples(Protocol):
+    """Draws what a network makes of a streamed image, for the report and the pages of a study."""
+
+    @property
+    def caption(self) -> str:
+        """What the pictures show, in a sentence or two."""
+        ...
+
+    def draw(self, data: bytes, outputs: Any, target: Tensor) -> bytes:
+        """Return a small JPEG file for an encoded image.
+
+        `outputs` are those of the network for this image alone, (1, ...), `target` is its target.
+        """
+        ...
+
+
 @dataclass(frozen=True, eq=False)
 class Task:
     """A data set on which networks are trained and compared.
@@ -99,7 +115,8 @@ class Task:
     per channel, of training pixels scaled to [0, 1]. `digest` is that of all images as they were
     found, before they were split. `note` is one line for the user. Without a `problem` it is a
     classification of `class_names`; with one, networks have so many `outputs`. `views` selects the
-    parts of streamed images; None: the crops of the recipe.
+    parts of streamed images; None: the crops of the recipe. `examples` draws some images of the
+    validation split with the answers of the best network; None: there are no pictures.
     """
 
     name: str
@@ -116,6 +133,7 @@ class Task:
     problem: Problem | None = None
     outputs: int = 0
     views: Views | None = None
+    examples: Examples | None = None
 
     def __post_init__(self) -> None:
         """Make it a classification, unless it has another problem."""

@@ -13,6 +13,7 @@ from nas.training.data.records import Files
 from nas.training.data.task import Augmentation, Task
 from nas.training.data.user_images import checked_folder
 from nas.training.detection.boxes import Boxes, joined
+from nas.training.detection.drawing import BoxExamples
 from nas.training.detection.folder import Found, Part, read_folder
 from nas.training.detection.problem import Detection
 from nas.training.detection.views import BoxViews
@@ -47,7 +48,7 @@ def load_detection(request: TaskRequest, coco: bool = False) -> Task:
         request.name, Shape(3, side, side), found.class_names, files["train"], files["val"],
         files["test"], *_IMAGENET, Augmentation(crop_padding=0, flip=True), "", found.digest,
         Detection(found.class_names, boxes, sizes[0] + sizes[1]), len(found.class_names),
-        BoxViews(boxes),
+        BoxViews(boxes), BoxExamples(found.class_names),
     )  # fmt: skip
     notes = [f"{request.name} {task.input}, {task.identity.counts}", *_remarks(found, boxes)]
     if request.limit is not None:

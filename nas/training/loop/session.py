@@ -8,10 +8,10 @@ up there and are read once an epoch.
 import itertools
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 from weakref import WeakKeyDictionary
 
 import torch
@@ -211,6 +211,14 @@ class Session:
     def scores(self, split: Split | Files) -> Scores:
         """Measure `split`."""
         return self._evaluate(self._feed(split))
+
+    @torch.inference_mode()
+    def answers(self, split: Split | Files) -> Iterator[tuple[Any, Tensor]]:
+        """Yield the outputs (1, ...) for each image of `split`, and its target, in order."""
+        network = self.evaluated.eval()
+        for images, targets in self._feed(split).ordered(1):
+            with self._precision():
+                yield network(images), targets[0]
 
     def save_weights(self, path: Path) -> str:
         """Write the weights as safetensors, atomically; return the file's SHA-256.
