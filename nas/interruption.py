@@ -27,12 +27,22 @@ class Interruption:
 
     current: "Interruption | None" = None  # of this process
 
-    def __init__(self, owns_process: bool, on_signal: Callable[[], object]) -> None:
-        """Start without a signal; `on_signal` is called before anything else is done."""
+    def __init__(
+        self,
+        owns_process: bool,
+        on_signal: Callable[[], object],
+        on_delay: Callable[[], object] = lambda: None,
+    ) -> None:
+        """Start without a signal.
+
+        `on_signal` is called before anything else is done, `on_delay` if a first signal waits.
+        """
         self._came = False
         self._deferrals = 0
         self._owns_process = owns_process
-        self._on_signal = on_signal
+        self._on_signal, self._on_delay = on_signal, on_delay
+        self._held: int | None = None  # the signal that waits for the end of an import
+        self._sent_again = False
         self._imports = _imports(inspect.currentframe())  # of a script that is itself imported
 
     def __call__(self) -> bool:
@@ -69,11 +79,13 @@ class Interruption:
             raise KeyboardInterrupt
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
+        again, self._sent_again = self._sent_again, False
+        if again and self._held is None:
+            return  # `raise_if_held` was faster
         if _imports(frame) > self._imports:
-            again = threading.Timer(_AGAIN_SECONDS, self._send_again, (number,))
-            again.daemon = True
-            again.start()
+            self._hold(number, again)
             return
+        waited, self._held = self._held is not None, None
         self._on_signal()
         if self._came and self._owns_process:
             # Nothing is lost: RUNNING trials in the store wait again when the study is resumed.
@@ -82,15 +94,36 @@ class Interruption:
             self._came = True
             raise KeyboardInterrupt
         self._came = True
+        if not waited:
+            self._on_delay()
+
+    def raise_if_held(self) -> None:
+        """Handle a signal that came in an import now, as if it came here."""
+        if self._held is not None:
+            self._handle(self._held, inspect.currentframe())
+
+    def _hold(self, number: int, again: bool) -> None:
+        """Let a signal wait for the end of an import; a second one leaves at once."""
+        if self._held is None:
+            self._held = number
+            self._on_delay()
+        elif not again and self._owns_process:
+            leave(EXIT_INTERRUPTED)
+        timer = threading.Timer(_AGAIN_SECONDS, self._send_again, (number,))
+        timer.daemon = True
+        timer.start()
 
     def _send_again(self, number: int) -> None:
-        if Interruption.current is self:
+        if Interruption.current is self and self._held is not None:
+            self._sent_again = True
             os.kill(os.getpid(), number)
 
 
 @contextmanager
 def interruptible(
-    owns_process: bool, on_signal: Callable[[], object] = lambda: None
+    owns_process: bool,
+    on_signal: Callable[[], object] = lambda: None,
+    on_delay: Callable[[], object] = lambda: None,
 ) -> Iterator[Interruption]:
     """Yield the armed `Interruption` of this process; restore the handlers afterwards.
 
@@ -100,7 +133,7 @@ def interruptible(
         yield Interruption.current
         return
     before = {number: signal.getsignal(number) for number in SIGNALS}
-    Interruption.current = Interruption(owns_process, on_signal)
+    Interruption.current = Interruption(owns_process, on_signal, on_delay)
     Interruption.current.arm()
     try:
         yield Interruption.current
@@ -138,6 +171,12 @@ def rearm() -> None:
     """Install the handlers of this process again: the end of a Ray removes that of SIGTERM."""
     if Interruption.current is not None:
         Interruption.current.arm()
+
+
+def raise_if_held() -> None:
+    """Raise KeyboardInterrupt if a signal came in an import, before something slow is begun."""
+    if Interruption.current is not None:
+        Interruption.current.raise_if_held()
 
 
 def interrupted() -> bool:

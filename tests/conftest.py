@@ -33,6 +33,13 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
 
 
+# A run that nohup or a script started ignores these, and so would all that the tests start.
+for _number, _handler in (
+    (signal.SIGHUP, signal.SIG_DFL), (signal.SIGINT, signal.default_int_handler),
+):  # fmt: skip
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, _handler)
+
 # The longest files, which start Ray or several processes. They are first, so that the two test
 # processes end at the same time. A file is run by one process, which shares its fixtures.
 LONGEST = (

@@ -73,6 +73,16 @@ def test_a_command_that_reads_the_record_loads_neither_torch_nor_ray(
     assert loaded & {"torch", "ray", "plotly", "optuna"} == set()
 
 
+def test_a_search_loads_torch_only_while_its_ray_starts() -> None:
+    loaded = loaded_by(
+        "import nas.cli.search, nas.cli.train, nas.cli.study_screen\n"
+        "from nas.workflows import resume, search, train\n"
+        "from nas.tuner import started_ahead"
+    )
+    assert "ray" in loaded
+    assert "torch" not in loaded
+
+
 def test_the_help_loads_none_either() -> None:
     loaded = loaded_by(
         "from contextlib import redirect_stdout, suppress\n"

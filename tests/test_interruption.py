@@ -4,10 +4,11 @@ import importlib
 import signal
 import time
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from nas.interruption import SIGNALS, interruptible, postponed
+from nas.interruption import SIGNALS, interruptible, postponed, raise_if_held
 
 
 @pytest.mark.parametrize("number", SIGNALS)
@@ -35,17 +36,46 @@ def test_nothing_is_postponed_in_a_process_without_handlers() -> None:
         signal.raise_signal(signal.SIGINT)
 
 
+def import_that_sends(folder: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> ModuleType:
+    """Import a module that sends this signal to its own process."""
+    name = f"sends_signal_{int(number)}_{folder.name}"
+    text = f"import signal\nsignal.raise_signal({int(number)})\nfinished = True\n"
+    (folder / f"{name}.py").write_text(text)
+    monkeypatch.syspath_prepend(folder)
+    return importlib.import_module(name)
+
+
 @pytest.mark.parametrize("number", SIGNALS)
 def test_an_import_is_finished_before_a_signal_is_raised(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    name = f"sends_signal_{int(number)}"
-    text = f"import signal\nsignal.raise_signal({int(number)})\nfinished = True\n"
-    (tmp_path / f"{name}.py").write_text(text)
-    monkeypatch.syspath_prepend(tmp_path)
-    with interruptible(owns_process=False) as interruption:
-        module = importlib.import_module(name)
+    told: list[str] = []
+    with interruptible(False, on_delay=lambda: told.append("stopping")) as interruption:
+        module = import_that_sends(tmp_path, monkeypatch, number)
         assert module.finished
+        assert told == ["stopping"]
         with pytest.raises(KeyboardInterrupt):
             time.sleep(20)
+        assert interruption()
+    assert told == ["stopping"]
+
+
+def test_nothing_slow_is_begun_after_a_signal_in_an_import(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with interruptible(owns_process=False) as interruption:
+        import_that_sends(tmp_path, monkeypatch, signal.SIGTERM)
+        with pytest.raises(KeyboardInterrupt):
+            raise_if_held()
+        assert interruption()
+        time.sleep(0.2)  # the signal is not raised again
+        raise_if_held()
+
+
+def test_a_signal_that_waits_is_told_at_once() -> None:
+    told: list[str] = []
+    with interruptible(False, on_delay=lambda: told.append("stopping")) as interruption:
+        with pytest.raises(KeyboardInterrupt), postponed():  # noqa: PT012
+            signal.raise_signal(signal.SIGINT)
+            assert told == ["stopping"]
         assert interruption()

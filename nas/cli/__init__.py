@@ -128,7 +128,7 @@ def app() -> None:
 def main() -> None:
     """Run the command line; every failure becomes two lines on stderr and an exit code."""
     _prepare()
-    with interruptible(owns_process=True, on_signal=streams.silence):
+    with interruptible(True, streams.silence, streams.say_stopping):
         _run()
 
 

@@ -60,6 +60,13 @@ def silence() -> None:
             os.dup2(null, stream.fileno())
 
 
+def say_stopping() -> None:
+    """Say at once that a signal was received, which may come within a write to a stream."""
+    start = b"\n" if os.isatty(2) else b""
+    with contextlib.suppress(OSError):
+        os.write(2, start + b"stopping; a second signal ends this at once\n")
+
+
 def reader_gone(stream: IO[str]) -> bool:
     """Tell whether `stream` is a pipe or a socket without a reader."""
     try:

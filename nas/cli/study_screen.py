@@ -1,7 +1,7 @@
 """The output of a running study: its events, and its end."""
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -22,7 +22,6 @@ from nas.workflows import (
     Abandoned,
     Event,
     FinalistsMeasured,
-    FinishedStudy,
     FolderRenamed,
     LatencySkipped,
     OtherImages,
@@ -37,6 +36,9 @@ from nas.workflows import (
     TrialsEnd,
     continue_line,
 )
+
+if TYPE_CHECKING:
+    from nas.workflows import FinishedStudy  # loads torch, while Ray is to start
 
 
 class Screen:
@@ -165,7 +167,7 @@ def conclude(outcome: SearchOutcome, said: Output, db: str | None) -> int:
     return 0
 
 
-def _document(finished: FinishedStudy) -> dict[str, Any]:
+def _document(finished: "FinishedStudy") -> dict[str, Any]:
     """Return the result of a study, and where its files are, as plain data."""
     record = finished_record(finished.results, finished.report.parents[1])
     files = [str(path) for path in finished.files]

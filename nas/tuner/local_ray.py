@@ -15,7 +15,7 @@ from typing import Any
 
 import ray
 
-from nas.interruption import postponed, rearm
+from nas.interruption import postponed, raise_if_held, rearm
 from nas.tuner.reaper import MARK, started_reaper
 from nas.tuner.scratch import make_scratch, ray_folder, remove_scratch, sweep
 
@@ -142,6 +142,7 @@ def started_ahead() -> Iterator[None]:
     if ray.is_initialized() or _Ahead.ray is not None:
         yield
         return
+    raise_if_held()
     sweep()
     with surroundings(None):
         # A Ray that starts in a thread while Python ends would abort this process.
