@@ -43,7 +43,7 @@ def timeline_figure(
     if not attempts:
         return empty(figure, "no attempt is recorded yet", look)
     first, until = min(one.began for _, one in attempts), now or datetime.now(UTC)
-    ends = [one.ended or until for _, one in attempts]
+    ends = [one.ended or max(until, one.began) for _, one in attempts]
     unit, factor = _unit((max(ends) - first).total_seconds())
     for name, (outcomes, colour) in _KINDS.items():
         rows = [at for at, (_, one) in enumerate(attempts) if one.outcome in outcomes]

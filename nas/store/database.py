@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from nas.errors import DatabaseLostError, StoreError
+from nas.steady_clock import CLOCK
 from nas.store.database_file import BUSY_SECONDS, DatabaseFile
 from nas.store.database_url import Address, make_engine, read_address
 from nas.store.outage import Outage, OutageWatcher, ignore_outage
@@ -222,7 +223,7 @@ def without_collecting() -> Iterator[None]:
 def now(connection: sa.Connection) -> datetime:
     """Return the time in UTC by the clock of the database, which is common to all clients."""
     if connection.dialect.name == "sqlite":
-        return datetime.now(UTC)
+        return CLOCK.now()
     moment: datetime = connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
     return moment.astimezone(UTC)
 

@@ -85,7 +85,7 @@ class StudySummary:
         """
         if self.holder is None or self.began is None or self.latest is None or not self.candidates:
             return None
-        took = (self.latest - self.began).total_seconds()
+        took = max(0.0, (self.latest - self.began).total_seconds())  # by two clocks
         left = self.spec.time_limit and max(0.0, self.spec.time_limit - took)
         if self.spec.counted:
             ahead = max(0, self.num_trials - self.candidates) * took / self.candidates

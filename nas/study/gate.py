@@ -1,13 +1,13 @@
 """The gate: no candidate over the budget becomes a trial, and none in the record is over it."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 
 import numpy as np
 
 from nas.cost import Cost, exceeded
 from nas.errors import BudgetError
 from nas.space import Architecture
+from nas.steady_clock import CLOCK
 from nas.study.spec import StudySpec
 from nas.study.trial import Trial, TrialState
 
@@ -48,7 +48,7 @@ def new_trial(
         seed,
         reference=reference,
         attempt=1,
-        created_at=datetime.now(UTC),
+        created_at=CLOCK.now(),
         replicate_of=of,
         replicate=count,
     )

@@ -13,12 +13,12 @@ import math
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 from nas.cost import Cost, total_cost
 from nas.errors import StudyPausedError
 from nas.space import Architecture
+from nas.steady_clock import CLOCK
 from nas.study import confirmation as confirm
 from nas.study import reuse
 from nas.study.attempts import AttemptEnd, RunningAttempts, Verdict, repeatable
@@ -69,6 +69,8 @@ class Study:
         self._store = store
         self._sampler = sampler
         self._trials = {trial.number: trial for trial in store.trials(spec.name)}
+        for moment in filter(None, (trial.finished_at for trial in self.trials)):
+            CLOCK.advance(moment)  # the system clock may have been set back since
         self.borrowed = [] if spec.networks else store.borrowed(spec.name)
         self._confirming: list[int] | None = None
         self._forecasts = Forecasts(spec.reported)
@@ -279,7 +281,7 @@ class Study:
             return
         outcome = replace(outcome, device_seconds=self.running.device_seconds(number))
         self._store.finish_trial(self.spec.name, number, attempt, outcome)
-        trial = self._trials[number] = ended(trial, outcome, datetime.now(UTC))
+        trial = self._trials[number] = ended(trial, outcome, CLOCK.now())
         warning = {} if repeatable(trial) else warning_reports(self.spec, trial)
         for kind, values in {**(reports or {}), **warning, **self._inferred(number)}.items():
             self._store.record_report(self.spec.name, number, kind, values)

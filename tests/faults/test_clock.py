@@ -4,7 +4,11 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import chain
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,7 +17,9 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nas import steady_clock
 from nas.errors import StudyBusyError
+from nas.steady_clock import SteadyClock
 from nas.store import open_store
 from nas.store.database import Database
 from nas.store.database_url import read_address
@@ -100,3 +106,77 @@ def test_no_age_is_negative(
         assert is_live(row, moment) == (ticks < 30)
     elif renewed >= 0:
         assert is_live(row, moment) == (renewed < 30)
+
+
+@contextmanager
+def system_clock(hours: Iterator[float]) -> Iterator[SteadyClock]:
+    """Yield a clock of a process whose system clock is wrong by the next number of `hours`."""
+
+    class Wrong(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> Any:
+            return datetime.now(tz) + timedelta(hours=next(hours))
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(steady_clock, "datetime", Wrong)
+        yield SteadyClock()
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(-48, 48), min_size=1, max_size=20))
+def test_the_time_of_records_never_goes_back(hours: list[float]) -> None:
+    began = time.monotonic()
+    with system_clock(chain([0.0], hours)) as clock:
+        times = [clock.now() for _ in hours]
+    assert times == sorted(times)
+    ahead = max(0.0, *hours)
+    late = times[-1] - datetime.now(UTC) - timedelta(hours=ahead)
+    assert abs(late.total_seconds()) <= time.monotonic() - began + 0.1
+
+
+STUDY = """
+import sys
+from datetime import datetime, timedelta
+from itertools import count
+
+from nas import steady_clock
+
+hours, times = float(sys.argv[3]), count()
+
+class Wrong(datetime):
+    @classmethod
+    def now(cls, tz=None):
+        return datetime.now(tz) + timedelta(hours=hours * (-1) ** next(times))
+
+steady_clock.datetime = Wrong
+steady_clock.CLOCK = steady_clock.SteadyClock()
+
+from nas.store import open_store
+from nas.study.study import Study
+from tests.studies import WalkSampler, run_one, small_spec
+
+spec = small_spec(num_trials=8, published=False, confirm=0)
+with open_store(sys.argv[1]) as store:
+    if not store.names():
+        store.create_study(spec, {"nas": "test"})
+    with store.acquire(spec.name):
+        study = Study(spec, store, WalkSampler(spec))
+        for _ in range(int(sys.argv[2])):
+            run_one(study)
+"""
+
+
+def test_a_study_whose_clock_leaps_keeps_its_order(tmp_path: Path) -> None:
+    url = str(tmp_path / "nas.db")
+    for trials, hours in ((3, 1.0), (3, -2.0), (2, 0.0)):
+        words = [sys.executable, "-c", STUDY, url, str(trials), str(hours)]
+        subprocess.run(words, cwd=ROOT, check=True)
+    with open_store(url, read_only=True) as store:
+        (spec,) = (store.spec(name) for name in store.names())
+        found = store.trials(spec.name)
+        rows = [row for trial in found for row in store.attempts(spec.name, trial.number)]
+    assert [trial.state.finished for trial in found] == [True] * 8
+    ends = [trial.finished_at for trial in found]
+    assert ends == sorted(ends)
+    assert all(row.ended is not None and row.began <= row.ended for row in rows)
+    assert all(trial.created_at <= trial.finished_at for trial in found)
