@@ -2,9 +2,9 @@
 
 Half of the trials are complete, a third are stopped at the first rung, and the rest failed; each
 has the measurements of its epochs. The times are those of whole commands, as a user types them, and
-of `Study`, which `nas resume` makes before its first trial. They are printed as a table. So is the
-time that the records of a trial cost the driver: with its proposal by the random sampler, the
-beginning, each epoch, and the end.
+of `Study`, which `nas resume` makes before its first trial. They are printed as a table. So is what
+the records of a trial cost the driver, in time, statements and commits: with its proposal by the
+random sampler, the beginning, each epoch, and the weights.
 
     python benchmarks/bm_store.py [--trials 100000] [--epochs 14] [--db URL] [--repeats 3]
 
@@ -20,18 +20,21 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+import sqlalchemy as sa
 from digits_study import digits_spec
 
 from nas.cost.model import CostModel
 from nas.feasible import feasible_space
 from nas.samplers import make_sampler
 from nas.store import Store, open_store
-from nas.study.evaluator import Epoch, Report
+from nas.study.evaluator import Epoch, Report, Saved
 from nas.study.execution import Execution
 from nas.study.spec import StudySpec
 from nas.study.study import Study
@@ -112,30 +115,64 @@ def opened(db: str) -> None:
 
 
 def records(db: str, epochs: int, trials: int = 100) -> str:
-    """Measure what the records of each of `trials` cost the driver, in milliseconds."""
+    """Measure what the records of each of `trials` cost the driver.
+
+    The row has the milliseconds by the clock and of the CPU, and the statements and commits.
+    """
     spec = digits_spec(f"records-{epochs}", (epochs,), trials)
-    costs, took = CostModel(spec.space, spec.deployment, spec.classes), []
+    costs, took, cpu = CostModel(spec.space, spec.deployment, spec.classes), [], []
     feasible = feasible_space(costs, spec.budget)
     with open_store(db) as store:
         store.create_study(spec, {"nas": "0"})
-        with store.acquire(spec.name):
+        with store.acquire(spec.name), counted() as numbers:
             study = Study(spec, store, make_sampler("random", feasible, spec.goals))
             execution = Execution(study)
+            numbers.clear()
             while True:
-                began = time.monotonic()
-                job = execution.next()
+                began, worked = time.monotonic(), time.process_time()
+                job = execution.next(begin=False)
                 if job is None:
                     break
+                execution.begin(job)
                 cost = costs.cost(job.architecture)
                 for epoch in range(1, epochs + 1):
                     found = measured(spec, 0.5, epoch)
                     content = Epoch(
-                        epoch, found.metrics, found.train_loss, cost if epoch == 1 else None
+                        epoch,
+                        found.metrics,
+                        found.train_loss,
+                        cost if epoch == 1 else None,
+                        saving=epoch == epochs,
                     )
                     execution.report(job, Report(content, 1.0 * epoch, "node:1"))
+                saved = Saved(f"trial-{job.number}.safetensors", "0" * 64)
+                execution.report(job, Report(saved, 1.0 * epochs, "node:1"))
                 took.append(1000 * (time.monotonic() - began))
+                cpu.append(1000 * (time.process_time() - worked))
         store.delete_study(spec.name)
-    return f"{statistics.median(took):.1f} ({min(took):.1f} to {max(took):.1f})"
+    shown = f"{statistics.median(took):.1f} ({min(took):.1f} to {max(took):.1f})"
+    each = [f"{numbers[name] / trials:.0f}" for name in ("statements", "commits")]
+    return " | ".join([shown, f"{statistics.median(cpu):.1f}", *each])
+
+
+@contextmanager
+def counted() -> Iterator[Counter[str]]:
+    """Count the statements and the commits of the block; those that set or begin are no work."""
+    numbers = Counter[str]()
+
+    def execute(_c: object, _cursor: object, statement: str, *_: object) -> None:
+        numbers["statements"] += not statement.startswith(("PRAGMA", "BEGIN"))
+
+    def commit(_: object) -> None:
+        numbers["commits"] += 1
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", execute)
+    sa.event.listen(sa.Engine, "commit", commit)
+    try:
+        yield numbers
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", execute)
+        sa.event.remove(sa.Engine, "commit", commit)
 
 
 def timed(call: Callable[[], None], repeats: int) -> str:
@@ -156,7 +193,8 @@ def main() -> None:
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         db = asked.db or str(Path(folder) / "nas.db")
-        print("| records of a trial | milliseconds, median of 100 trials |\n|---|---|")
+        print("| records of a trial | ms, median of 100 | CPU ms, median | statements | commits |")
+        print("|---|---|---|---|---|")
         for epochs in (2, asked.epochs):
             print(f"| {epochs} epochs | {records(db, epochs)} |", flush=True)
         if asked.trials == 0:

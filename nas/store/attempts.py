@@ -8,6 +8,10 @@ import sqlalchemy as sa
 from nas.store.tables import ATTEMPT, TRIAL
 from nas.study import AttemptOutcome, Fault, TrialAttempt
 
+_OWN = sa.update(ATTEMPT).where(
+    ATTEMPT.c.trial_id == sa.bindparam("trial"), ATTEMPT.c.number == sa.bindparam("attempt")
+)
+
 
 class Ended(NamedTuple):
     """The end of an attempt; `fault` says why, if it neither completed nor stopped at a rung.
@@ -49,14 +53,15 @@ def begin(
 ) -> None:
     """Add a running attempt."""
     values = {"trial_id": trial_id, "number": attempt, "started_at": began, "worker": worker}
-    connection.execute(sa.insert(ATTEMPT).values(values))
+    connection.execute(sa.insert(ATTEMPT), values)
 
 
 def note_worker(
     connection: sa.Connection, trial_id: int, attempt: int, worker: str, device: str | None
 ) -> None:
     """Record the worker and the device of an attempt."""
-    connection.execute(_update(trial_id, attempt).values(worker=worker, device=device))
+    key = {"trial": trial_id, "attempt": attempt}
+    connection.execute(_OWN, {**key, "worker": worker, "device": device})
 
 
 def end(connection: sa.Connection, trial_id: int, attempt: int, ended: Ended) -> None:
@@ -70,11 +75,7 @@ def end(connection: sa.Connection, trial_id: int, attempt: int, ended: Ended) ->
     }
     if ended.worker is not None:
         values["worker"] = ended.worker
-    connection.execute(_update(trial_id, attempt).values(values))
-
-
-def _update(trial_id: int, attempt: int) -> sa.Update:
-    return sa.update(ATTEMPT).where(ATTEMPT.c.trial_id == trial_id, ATTEMPT.c.number == attempt)
+    connection.execute(_OWN, {"trial": trial_id, "attempt": attempt, **values})
 
 
 def _attempt(row: sa.Row[Any]) -> TrialAttempt:

@@ -2,13 +2,14 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from nas.metrics import CLASSIFICATION
-from nas.store.tables import MEASUREMENT, Real
+from nas.store.tables import MEASUREMENT, TRIAL, Real
+from nas.store.trial_rows import AT
 from nas.study import ByClass, Measurement
 
 COLUMNS = tuple(c for c in MEASUREMENT.c if c.name not in ("trial_id", "attempt"))
@@ -19,6 +20,29 @@ READ = tuple(
 _ERROR, _LOSS = CLASSIFICATION
 _NAMES = frozenset(CLASSIFICATION)
 _BY_CLASS = "by_class"  # no metric
+# The name of a column is reserved for parameters that SQLAlchemy makes.
+_NEW = {c.name: sa.bindparam(f"new_{c.name}", type_=c.type) for c in COLUMNS}
+_ADDED = (
+    sa.insert(MEASUREMENT)
+    .from_select(
+        ["trial_id", "attempt", *_NEW],
+        sa.select(TRIAL.c.id, TRIAL.c.attempt, *_NEW.values()).where(
+            *AT,
+            ~sa.exists().where(
+                MEASUREMENT.c.trial_id == TRIAL.c.id,
+                MEASUREMENT.c.attempt == TRIAL.c.attempt,
+                MEASUREMENT.c.epoch == _NEW["epoch"],
+            ),
+        ),
+    )
+    .returning(MEASUREMENT.c.trial_id)
+)
+
+
+def add(connection: sa.Connection, at: Mapping[str, Any], measurement: Measurement) -> bool:
+    """Add a measurement to the trial `at`; False if it is not there, or the epoch is recorded."""
+    values = {f"new_{name}": value for name, value in row(measurement).items()}
+    return connection.execute(_ADDED, {**at, **values}).scalar() is not None
 
 
 def row(measurement: Measurement) -> dict[str, Any]:

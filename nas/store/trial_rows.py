@@ -5,12 +5,23 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+import sqlalchemy as sa
+
 from nas.cost import Cost
 from nas.space import Architecture
 from nas.store.tables import TRIAL
 from nas.study import Measurement, Trial, TrialState
 
 FIELDS = [column for column in TRIAL.c if column.name not in ("id", "study_id")]
+
+# One trial, and one in a state at an attempt.
+OWN = (TRIAL.c.study_id == sa.bindparam("study"), TRIAL.c.number == sa.bindparam("number_"))
+AT = (*OWN, TRIAL.c.state == sa.bindparam("from_"), TRIAL.c.attempt == sa.bindparam("attempt_"))
+
+
+def key_at(study_id: int, number: int, attempt: int, state: TrialState) -> dict[str, Any]:
+    """Return the parameters of `AT`."""
+    return {"study": study_id, "number_": number, "attempt_": attempt, "from_": state.value}
 
 
 def read(

@@ -1,8 +1,9 @@
 """Trials in the database: every change is a compare-and-swap on (state, attempt).
 
 A change that was already made is skipped, so that a write whose answer was lost can be repeated;
-one that contradicts the record raises a StoreError without any change. All functions need a
-transaction in which the study is locked against other writers (nas.store.lease).
+one that contradicts the record raises a StoreError without any change. The record is read only if a
+change did not apply: these writes are made for each epoch, between two trainings. All functions
+need a transaction in which the study is locked against other writers (nas.store.lease).
 """
 
 import json
@@ -13,6 +14,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from nas.cost import Cost
 from nas.errors import StaleWriteError, StoreError
@@ -20,6 +22,7 @@ from nas.space import Architecture
 from nas.store import attempts, measurements, trial_rows
 from nas.store.database import now
 from nas.store.tables import MEASUREMENT, REPORT, STUDY, TRIAL
+from nas.store.trial_rows import AT, OWN, key_at
 from nas.study import (
     AttemptEnd,
     Fault,
@@ -30,9 +33,36 @@ from nas.study import (
     TrialState,
 )
 
-_OWN = (TRIAL.c.study_id == sa.bindparam("study"), TRIAL.c.number == sa.bindparam("number_"))
-_FOUND = sa.select(TRIAL).where(*_OWN)  # compiled once: they are in nearly every write
-_KNOWN = sa.select(*trial_rows.FIELDS).where(*_OWN)
+# Made once: they are in nearly every write, and making one takes as long as executing it.
+_FOUND = sa.select(TRIAL).where(*OWN)
+_KNOWN = sa.select(*trial_rows.FIELDS).where(*OWN)
+_SWAPPED = sa.update(TRIAL).where(*AT).returning(TRIAL.c.id)
+_STARTED = (
+    sa.update(TRIAL)
+    .where(*OWN, TRIAL.c.state == sa.bindparam("from_"), TRIAL.c.attempt < sa.bindparam("before"))
+    .returning(TRIAL.c.id)
+)
+_SCORED = sa.update(TRIAL).where(*OWN, TRIAL.c.attempt == sa.bindparam("attempt_"))
+_NEW = {
+    c.name: sa.bindparam(f"new_{c.name}", type_=c.type) for c in REPORT.c if c.name != "trial_id"
+}
+_REPORTED = (
+    sa.insert(REPORT)
+    .from_select(
+        ["trial_id", *_NEW],
+        sa.select(TRIAL.c.id, *_NEW.values()).where(
+            *OWN,
+            ~sa.exists().where(REPORT.c.trial_id == TRIAL.c.id, REPORT.c.kind == _NEW["kind"]),
+        ),
+    )
+    .returning(REPORT.c.trial_id)
+)
+_RUNNING = TrialState.RUNNING
+_ADDED = {
+    name: insert(TRIAL).on_conflict_do_nothing(index_elements=["study_id", "number"])
+    .returning(TRIAL.c.id)
+    for name, insert in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
+}  # fmt: skip
 
 
 class Count(NamedTuple):
@@ -169,19 +199,19 @@ def insert(connection: sa.Connection, study_id: int, trial: Trial) -> None:
     """Add a trial with its measurements so far."""
     values = trial_rows.values_of(trial)
     key = {"study": study_id, "number_": trial.number}
-    row = connection.execute(_KNOWN, key).one_or_none()
-    if row is not None:
+    adding = _ADDED[connection.dialect.name]
+    trial_id = connection.execute(adding, {"study_id": study_id, **values}).scalar_one_or_none()
+    if trial_id is None:
+        row = connection.execute(_KNOWN, key).one()
         if row._asdict() == values:
             return
         raise StoreError(
             f"there is another trial {trial.number} in this study ({row.state}).",
             "Another driver has changed the study: stop this one before you continue.",
         )
-    added = connection.execute(sa.insert(TRIAL), {"study_id": study_id, **values})
-    assert added.inserted_primary_key is not None
-    trial_id: int = added.inserted_primary_key[0]
     if trial.attempt > 0:
-        started = trial.created_at or now(connection)
+        created = trial.created_at if trial.state.finished else None  # by the clock of a driver
+        started = created or now(connection)
         attempts.begin(connection, trial_id, trial.attempt, started, trial.worker)
     if trial.state.finished:
         fault = _fault(trial.fail_reason, trial.fail_detail)
@@ -195,39 +225,44 @@ def insert(connection: sa.Connection, study_id: int, trial: Trial) -> None:
 
 def start(connection: sa.Connection, study_id: int, number: int, attempt: int) -> None:
     """Set a WAITING trial to RUNNING under a higher attempt."""
-    row = _find(connection, study_id, number)
-    if _at(row) == (TrialState.RUNNING, attempt):
-        return
+    waiting = {"study": study_id, "number_": number, "from_": TrialState.WAITING.value}
     values = {"state": TrialState.RUNNING.value, "attempt": attempt}
-    if row.attempt >= attempt or not _swap(connection, row, TrialState.WAITING, values):
+    started = connection.execute(_STARTED, {**waiting, "before": attempt, **values}).scalar()
+    if started is not None:
+        attempts.begin(connection, started, attempt, now(connection), None)
+        return
+    row = _find(connection, study_id, number)
+    if _at(row) != (TrialState.RUNNING, attempt):
         raise _stale(row, attempt, "start")
-    attempts.begin(connection, row.id, attempt, now(connection), None)
 
 
 def requeue(
     connection: sa.Connection, study_id: int, number: int, attempt: int, end: AttemptEnd
 ) -> None:
     """Set a RUNNING trial to WAITING, with the losses of `end`; its attempt ended so."""
-    row = _find(connection, study_id, number)
-    if _at(row) == (TrialState.WAITING, attempt):
-        return
+    running = key_at(study_id, number, attempt, _RUNNING)
     values = {"state": TrialState.WAITING.value, "lost": end.lost}
-    if row.attempt != attempt or not _swap(connection, row, TrialState.RUNNING, values):
+    waiting = connection.execute(_SWAPPED, {**running, **values}).scalar()
+    if waiting is not None:
+        ended = attempts.Ended(
+            now(connection), end.outcome.value, end.device_seconds, end.fault, end.worker
+        )
+        attempts.end(connection, waiting, attempt, ended)
+        return
+    row = _find(connection, study_id, number)
+    if _at(row) != (TrialState.WAITING, attempt):
         raise _stale(row, attempt, "be queued again")
-    ended = attempts.Ended(
-        now(connection), end.outcome.value, end.device_seconds, end.fault, end.worker
-    )
-    attempts.end(connection, row.id, attempt, ended)
 
 
 def reopen(connection: sa.Connection, study_id: int, number: int, attempt: int) -> None:
     """Set a FAILED trial to WAITING, without its losses; its attempts stay recorded."""
-    row = _find(connection, study_id, number)
-    if _at(row) == (TrialState.WAITING, attempt):
-        return
+    failed = key_at(study_id, number, attempt, TrialState.FAILED)
     kept = ("fail_reason", "fail_detail", "finished_at", "seconds")
     values = {"state": TrialState.WAITING.value, "lost": 0, **dict.fromkeys(kept)}
-    if row.attempt != attempt or not _swap(connection, row, TrialState.FAILED, values):
+    if connection.execute(_SWAPPED, {**failed, **values}).scalar() is not None:
+        return
+    row = _find(connection, study_id, number)
+    if _at(row) != (TrialState.WAITING, attempt):
         raise _stale(row, attempt, "be repeated")
 
 
@@ -235,30 +270,28 @@ def add_measurement(
     connection: sa.Connection, study_id: int, number: int, attempt: int, measurement: Measurement
 ) -> None:
     """Add one measurement to a RUNNING trial in this attempt."""
-    row = _find(connection, study_id, number)
-    key = {"trial_id": row.id, "attempt": attempt}
-    same = [MEASUREMENT.c[name] == value for name, value in key.items()]
-    values = measurements.row(measurement)
-    known = connection.execute(
-        sa.select(*measurements.COLUMNS).where(*same, MEASUREMENT.c.epoch == measurement.epoch)
-    ).one_or_none()
-    if known is not None and repr(known._asdict()) == repr(values):  # NaN is not NaN
+    if measurements.add(connection, key_at(study_id, number, attempt, _RUNNING), measurement):
         return
-    if known is not None or _at(row) != (TrialState.RUNNING, attempt):
+    row = _find(connection, study_id, number)
+    key = {"trial_id": row.id, "attempt": attempt, "epoch": measurement.epoch}
+    same = [MEASUREMENT.c[name] == value for name, value in key.items()]
+    known = connection.execute(sa.select(*measurements.COLUMNS).where(*same)).one_or_none()
+    values = measurements.row(measurement)
+    if known is None or repr(known._asdict()) != repr(values):  # NaN is not NaN
         raise _stale(row, attempt, f"record epoch {measurement.epoch}")
-    connection.execute(sa.insert(MEASUREMENT).values(**key, **values))
 
 
 def add_count(
     connection: sa.Connection, study_id: int, number: int, attempt: int, count: Count
 ) -> None:
     """Record fvcore's cost of a RUNNING trial, its worker and its device."""
-    row = _find(connection, study_id, number)
+    running = key_at(study_id, number, attempt, _RUNNING)
     counted, worker, device = count
     values = {**trial_rows.counted_values(counted), "worker": worker}
-    if row.attempt != attempt or not _swap(connection, row, TrialState.RUNNING, values):
-        raise _stale(row, attempt, "record its count")
-    attempts.note_worker(connection, row.id, attempt, worker, device)
+    trial_id = connection.execute(_SWAPPED, {**running, **values}).scalar()
+    if trial_id is None:
+        raise _stale(_find(connection, study_id, number), attempt, "record its count")
+    attempts.note_worker(connection, trial_id, attempt, worker, device)
 
 
 def add_proxies(
@@ -269,12 +302,9 @@ def add_proxies(
     They depend only on its architecture and seed: a later attempt writes the same scores, and a
     finished trial may still get them.
     """
-    row = _find(connection, study_id, number)
-    if row.attempt != attempt:
-        raise _stale(row, attempt, "record its scores")
-    connection.execute(
-        sa.update(TRIAL).where(TRIAL.c.id == row.id).values(proxies=trial_rows.scores_text(values))
-    )
+    own = {"study": study_id, "number_": number, "attempt_": attempt}
+    if connection.execute(_SCORED, {**own, "proxies": trial_rows.scores_text(values)}).rowcount < 1:
+        raise _stale(_find(connection, study_id, number), attempt, "record its scores")
 
 
 def finish(
@@ -283,38 +313,38 @@ def finish(
     """Set a RUNNING trial in this attempt to a final state; ValueError for any other state."""
     if not outcome.state.finished:
         raise ValueError(f"{outcome.state} is not a final state")
-    row = _find(connection, study_id, number)
+    running = key_at(study_id, number, attempt, _RUNNING)
     values = {**asdict(outcome), "state": outcome.state.value}
     spent, worker = values.pop("device_seconds"), values.pop("worker")
-    if row.attempt == attempt and all(getattr(row, key) == value for key, value in values.items()):
-        return
     moment = now(connection)
-    values["finished_at"] = moment
-    if row.attempt != attempt or not _swap(connection, row, TrialState.RUNNING, values):
+    finished = connection.execute(_SWAPPED, {**running, **values, "finished_at": moment}).scalar()
+    if finished is not None:
+        fault = _fault(outcome.fail_reason, outcome.fail_detail)
+        ended = attempts.Ended(moment, outcome.state.value, spent, fault, worker)
+        attempts.end(connection, finished, attempt, ended)
+        return
+    row = _find(connection, study_id, number)
+    same = all(getattr(row, name) == value for name, value in values.items())
+    if row.attempt != attempt or not same:
         raise _stale(row, attempt, f"become {outcome.state}")
-    fault = _fault(outcome.fail_reason, outcome.fail_detail)
-    ended = attempts.Ended(moment, outcome.state.value, spent, fault, worker)
-    attempts.end(connection, row.id, attempt, ended)
 
 
 def add_report(
     connection: sa.Connection, study_id: int, number: int, kind: str, values: Mapping[str, Any]
 ) -> None:
     """Record a final report of a trial, once for each kind."""
-    row = _find(connection, study_id, number)
     content = json.dumps(dict(values), sort_keys=True)
-    same = (REPORT.c.trial_id == row.id, REPORT.c.kind == kind)
-    known = connection.execute(sa.select(REPORT.c.content).where(*same)).scalar()
-    if known == content:
+    new = {"new_kind": kind, "new_content": content, "new_created_at": now(connection)}
+    own = {"study": study_id, "number_": number}
+    if connection.execute(_REPORTED, {**own, **new}).scalar() is not None:
         return
-    if known is not None:
+    row = _find(connection, study_id, number)
+    same = (REPORT.c.trial_id == row.id, REPORT.c.kind == kind)
+    if connection.execute(sa.select(REPORT.c.content).where(*same)).scalar() != content:
         raise StaleWriteError(
             f"trial {number} already has its {kind} result.",
             "Use the recorded result (nas show), or search under another name with --study.",
         )
-    key = {"trial_id": row.id, "kind": kind}
-    moment = now(connection)
-    connection.execute(sa.insert(REPORT).values(**key, content=content, created_at=moment))
 
 
 def select_reports(
@@ -349,14 +379,6 @@ def _find(connection: sa.Connection, study_id: int, number: int) -> sa.Row[Any]:
 
 def _at(row: sa.Row[Any]) -> tuple[TrialState, int]:
     return TrialState(row.state), row.attempt
-
-
-def _swap(
-    connection: sa.Connection, row: sa.Row[Any], state: TrialState, values: Mapping[str, Any]
-) -> bool:
-    """Update a trial with `values` if it is still in `state` at the attempt of `row`."""
-    still = (TRIAL.c.id == row.id, TRIAL.c.state == state.value, TRIAL.c.attempt == row.attempt)
-    return connection.execute(sa.update(TRIAL).where(*still).values(values)).rowcount == 1
 
 
 def _stale(row: sa.Row[Any], attempt: int, deed: str) -> StaleWriteError:

@@ -1,6 +1,7 @@
 """Several drivers and crashes, over every database that the store can use."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from nas.errors import StudyBusyError
 from nas.store import Store, open_store
 from nas.study.spec import StudySpec
 from nas.study.trial import TrialState
+from tests.faulted import interrupted
 from tests.store.rows import COMPLETE, EPOCHS, VERSIONS, trial
 
 # --- One driver at a time ------------------------------------------------------------------------
@@ -233,6 +235,32 @@ def test_any_number_of_trials_takes_the_same_queries(store: Store, spec: StudySp
         statements.clear()
         assert len(store.trials("small")) == 30
         assert statements == alone
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", keep)
+
+
+def test_a_trial_is_not_read_while_its_writes_apply(store: Store, spec: StudySpec) -> None:
+    new, read = trial(spec), list[str]()
+    reads = re.compile(r"SELECT nas_(trial|measurement|report)")
+
+    def keep(*words: object) -> None:
+        if reads.match(str(words[2])):
+            read.append(str(words[2]))
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", keep)
+    try:
+        store.insert_trial("small", new)
+        store.record_count("small", 0, 1, new.cost, "here:1", "CPU")
+        store.record_proxies("small", 0, 1, {"naswot": 1.0})
+        store.record_measurement("small", 0, 1, EPOCHS[0])
+        store.requeue_trial("small", 0, 1, interrupted())
+        store.start_trial("small", 0, 2)
+        store.record_measurement("small", 0, 2, EPOCHS[0])
+        store.finish_trial("small", 0, 2, COMPLETE)
+        store.record_report("small", 0, "note", {"text": "slow"})
+        assert read == []
+        store.record_measurement("small", 0, 2, EPOCHS[0])  # written already
+        assert read
     finally:
         sa.event.remove(sa.Engine, "before_cursor_execute", keep)
 
