@@ -7,7 +7,7 @@ MINUTES ?= 30
 SEED ?= 0
 INSTALLED := .venv/.installed
 
-.PHONY: search test check soak install clean
+.PHONY: search test check faults soak install clean
 
 search: install  ## search, report and export on embedded data
 	$(BIN)/nas search --space $(SPACE) --budget $(BUDGET)
@@ -21,15 +21,17 @@ check: install  ## format, lint, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# The tests of the table of faults, then random faults on studies, on SQLite and on PostgreSQL.
-soak: install  ## inject faults for 2 x MINUTES, and write docs/reliability.md
+faults: install  ## run the tests of the table of faults, and write docs/reliability.md
 	mkdir -p build
 	-$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --junitxml build/faults.xml \
 	  $$($(BIN)/python -m tests.faults.listed)
-	-$(BIN)/python -m tests.faults.soak --minutes $(MINUTES) --seed $(SEED) --out build/sqlite.json
-	-$(BIN)/python -m tests.faults.soak --minutes $(MINUTES) --seed $(SEED) --db postgresql \
-	  --out build/postgresql.json
-	$(BIN)/python docs/make_reliability.py $$(ls build/faults.xml build/sqlite.json build/postgresql.json)
+	$(BIN)/python docs/make_reliability.py build/faults.xml
+
+SOAK = $(BIN)/python -m tests.faults.soak --minutes $(MINUTES) --seed $(SEED)
+soak: faults  ## then inject random faults for MINUTES, on both databases at once
+	rm -f build/sqlite.json build/postgresql.json
+	-$(SOAK) --db postgresql --out build/postgresql.json & $(SOAK) --out build/sqlite.json; wait
+	$(BIN)/python docs/make_reliability.py $$(ls build/sqlite.json build/postgresql.json)
 
 install: $(INSTALLED)
 

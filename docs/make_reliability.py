@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.faults.matrix import ROWS  # noqa: E402
+from tests.faults.matrix import ROWS, UNTESTED  # noqa: E402
 
 TARGET = Path(__file__).with_name("reliability.md")
 RESULTS = ROOT / "tests" / "faults" / "results.json"
@@ -30,6 +30,11 @@ network cannot be trained. Whatever ends a study, the message names the command 
 
 | Fault | Promise | Test | Last result |
 |---|---|---|---|
+"""
+_UNTESTED = """
+
+## Faults without a test of their own
+
 """
 _SOAK = """
 ## Soak
@@ -47,7 +52,9 @@ def render(results: dict[str, Any]) -> str:
         f"| {row.fault} | {row.promise} | `{row.test}` | {tests.get(row.test, 'not recorded')} |"
         for row in ROWS
     ]
-    return _HEAD + "\n".join(rows) + "\n" + _SOAK + _soaks(results.get("soaks", {}))
+    untested = [f"- {fault}: {why}" for fault, why in UNTESTED.items()]
+    parts = _HEAD, "\n".join(rows), _UNTESTED, "\n".join(untested), "\n", _SOAK
+    return "".join(parts) + _soaks(results.get("soaks", {}))
 
 
 def _soaks(soaks: dict[str, dict[str, Any]]) -> str:

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import os
+import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -166,6 +168,23 @@ def test_interruption_leaves_everything_as_it_was(
             export_network(plain, old, force=True)
     assert listing(tmp_path) == ["old"]
     assert (old / "card.json").read_text() == "an earlier export"
+
+
+@pytest.mark.parametrize("step", ["write_source", "write_onnx", "publish"])
+def test_a_killed_export_leaves_no_export(
+    step: str, plain: ExportRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (module,) = (module for module, name in STEPS if name == step)
+    child = os.fork()
+    if child == 0:
+        try:
+            monkeypatch.setattr(module, step, lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+            export_network(plain, tmp_path / "out")
+        finally:
+            os._exit(0)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == -signal.SIGKILL
+    assert not (tmp_path / "out").exists()
 
 
 def test_interruption_between_the_renames_puts_the_old_export_back(

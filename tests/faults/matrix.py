@@ -52,6 +52,17 @@ ROWS = (
     Row("a node ends, or the cluster does not answer", "no trial is blamed",
         "faults/test_lost_workers.py::"
         "test_a_trial_is_blamed_for_a_worker_that_ends_while_its_node_lives"),
+    Row("nodes of a cluster are stopped or killed, and others join",
+        "their trials begin again elsewhere; no trial is blamed",
+        "tuner/test_elastic.py::test_a_study_waits_for_nodes_and_survives_their_end"),
+    Row("a cluster is about to take a node back, such as a spot instance",
+        "its trial saves and ends at once as preempted, and continues elsewhere",
+        "tuner/test_notice.py::test_a_trial_leaves_a_node_that_drains"),
+    Row("a node cannot be reached for a while",
+        "its trial goes on, or begins again elsewhere once Ray gives the node up; late results "
+        "change nothing",
+        "tuner/test_partition.py::"
+        "test_a_trial_outlives_a_short_partition_and_leaves_in_a_long_one"),
     Row("one of several workers of a training is killed", "the training continues",
         "integration/test_train.py::"
         "test_two_workers_train_what_one_trains_even_if_one_is_killed"),
@@ -100,11 +111,18 @@ ROWS = (
     Row("results in the file that were recorded after all, or are late", "they change nothing",
         "faults/test_spool.py::"
         "test_results_that_were_recorded_after_all_or_are_late_change_nothing"),
+    Row("a slow disk or network of the database", "the study takes longer; its lease is kept",
+        "faults/test_slow_database.py::test_a_slow_database_costs_only_time"),
     Row("the answer to a commit is lost", "every write is single",
         "store/test_outages.py::test_a_lost_answer_to_a_commit_does_no_harm"),
     Row("the database of a dashboard is lost", "the page says so; a study is not touched",
         "browser/test_dashboard_live.py::"
         "test_a_new_trial_appears_by_itself_and_a_lost_database_is_said"),
+    Row("kill -9 of the page of a running study", "the study goes on",
+        "integration/test_cli_search.py::test_a_study_goes_on_when_its_page_is_killed"),
+    Row("others read while a study writes", "they see whole states",
+        "contracts/test_store_drivers.py::"
+        "test_readers_see_whole_states_while_it_is_written"),
     Row("programs that only read", "they never write or lock the database",
         "store/test_outages.py::test_a_store_for_reading_never_writes"),
     Row("SQLite is locked by another program", "the write waits",
@@ -121,6 +139,9 @@ ROWS = (
         "test_a_study_whose_images_disappear_pauses_keeping_everything_and_resumes"),
     Row("out of memory", "the trial runs once more with halved batches",
         "training/test_faults.py::test_memory_that_ends_in_the_second_epoch_costs_one_attempt"),
+    Row("a limit on the memory of a process", "the trial runs with halved batches",
+        "training/test_faults.py::"
+        "test_a_process_whose_memory_is_limited_trains_in_halves"),
     Row("NaN or infinity in a measurement", "the trial fails alone",
         "test_study.py::test_a_measurement_that_is_no_number_fails_the_trial_alone"),
     Row("a measurement without a metric of the study", "the study pauses; the message names it",
@@ -187,6 +208,9 @@ ROWS = (
     Row("the clock is set back or forward by hours",
         "a lease keeps its length; its age is never negative",
         "faults/test_clock.py::test_a_study_is_free_after_the_length_of_its_lease"),
+    Row("the clock leaps back and forward while a study runs",
+        "the order of the trials is that of their ends; no attempt ends before it begins",
+        "faults/test_clock.py::test_a_study_whose_clock_leaps_keeps_its_order"),
     Row("any umask", "the database, weights and pages have its permissions alike",
         "faults/test_permissions.py::test_every_file_has_the_permissions_of_the_umask"),
     Row("weights that changed before the test score", "no score is recorded; the message says why",
@@ -196,6 +220,10 @@ ROWS = (
         "exports/test_bundle.py::test_weights_that_changed_since_they_were_recorded_are_refused"),
     Row("an export that is interrupted", "everything is as before",
         "exports/test_bundle.py::test_interruption_leaves_everything_as_it_was"),
+    Row("kill -9 during an export", "there is no export",
+        "exports/test_bundle.py::test_a_killed_export_leaves_no_export"),
+    Row("an export whose file computes other outputs", "no file is written",
+        "exports/test_onnx_file.py::test_wrong_file_is_refused_and_removed"),
     Row("an export whose counts differ", "no file is written",
         "exports/test_bundle.py::test_counts_that_differ_stop_the_export"),
     Row("images that are missing at the start", "the study pauses before its first trial",
@@ -209,3 +237,12 @@ ROWS = (
     Row("other users and other machines", "a local Ray accepts connections of 127.0.0.1 alone",
         "tuner/test_local.py::test_no_other_machine_and_no_other_user_reaches_it"),
 )  # fmt: skip
+
+# Faults without a test of their own, and why.
+UNTESTED = {
+    "the kernel ends a worker for its memory": "It is a kill -9, and counts as one: the kernel "
+    "does not tell the process why. The trial is repeated, and the third loss fails it, because a "
+    "network that needs more memory than its node has would end every attempt.",
+    "the saved state of Ray Tune is damaged": "It is not used. The database is the only record.",
+    "the change to and from daylight saving time": "All times are recorded in UTC.",
+}

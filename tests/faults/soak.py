@@ -2,9 +2,10 @@
 
     python -m tests.faults.soak --minutes 30 --seed 0 --db sqlite|postgresql --out FILE.json
 
-Some drivers at a time run small studies with real Ray workers, whose evaluator trains nothing.
-Faults: kill -9 of a driver, a worker, the raylet and the GCS, SIGSTOP of a driver and a worker, one
-and two signals, a restart of PostgreSQL, and a lock on the file of SQLite. A driver that ended is
+Some drivers at a time run small studies with real Ray workers, whose evaluator trains nothing; the
+faults of each come from a thread of its own. Faults: kill -9 of a driver, a worker, the raylet and
+the GCS, SIGSTOP of a driver and a worker, one and two signals, a restart of PostgreSQL, the end of
+its connections, and a lock on a table there or on the file of SQLite. A driver that ended is
 started again. At the end of a study its record is compared with that of the same study without
 faults.
 """
@@ -19,17 +20,22 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
-from collections.abc import Callable
-from contextlib import closing, nullcontext, suppress
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psycopg
+import sqlalchemy as sa
+
 from nas.errors import StoreError
 from nas.interruption import descendants
-from nas.store import open_store
+from nas.store import Store, open_store
 from nas.study import Study, Trial, TrialState, WorkerPlan
 from nas.study.execution import run_serial
 from tests.conftest import PostgresServer, postgres_server
@@ -37,11 +43,13 @@ from tests.memory_store import MemoryStore
 from tests.tuner.fakes import AnalyticEvaluator, Wanderer, spec_of
 
 ROOT = Path(__file__).parents[2]
-CANDIDATES = 48
-AT_ONCE = 3  # studies
+CANDIDATES = 120
+AT_ONCE = 2  # studies
 EPOCH_SECONDS = 0.5
-STARTING = 0.1  # of the chances for a fault while a driver has no worker
+STARTING = 0.06  # the chance of a fault at each turn while a driver has no worker
+ENDED_STARTS = 0.15  # of these, the share of faults of any kind
 LEFT_SECONDS = 10.0  # after its driver, no process of a local Ray lives longer
+LOOK_SECONDS = 2.0  # between two looks for such processes
 MARK = "NAS_SOAK_START"
 LOSSES = ("finished trials lost or changed", "counted twice", "failed by the surroundings",
           "over a ceiling", "unequal to the undisturbed study", "unfinished studies",
@@ -66,19 +74,44 @@ def undisturbed(results: Path) -> list[tuple[Any, ...]]:
 
 @dataclass
 class Driven:
-    """One place with a study and its driver, which inject faults, and count them in `counts`."""
+    """One place with a study and its driver; it injects faults, and counts them in `counts`."""
 
     url: str
     folder: Path
     rng: random.Random
     postgres: PostgresServer | None
     expected: list[tuple[Any, ...]]
-    counts: Counter[str]
+    server_busy: threading.Lock
+    counts: Counter[str] = field(default_factory=Counter)
     studies: int = 0
     starts: int = 0
     ends: dict[str, float] = field(default_factory=dict)  # the time of each end, by its start
     process: subprocess.Popen[str] | None = None
     finished: dict[int, tuple[Any, ...]] = field(default_factory=dict)
+    reader: Store | None = None
+
+    def run(self, until: float) -> None:
+        """Run studies and inject faults until this monotonic time, then let the last one end."""
+        while time.monotonic() < until:
+            time.sleep(self.rng.uniform(0.0, 0.5))
+            if self.ended():
+                self.continue_or_begin()
+            elif self.worker() is not None:
+                self.inject(FAULTS)
+            elif self.rng.random() < STARTING:
+                self.inject(FAULTS if self.rng.random() < ENDED_STARTS else OF_STARTS)
+        self.finish()
+
+    def inject(self, faults: "Mapping[Callable[[Driven], bool], float]") -> None:
+        """Inject one of the faults, and compare what was finished before with the record."""
+        (fault,) = self.rng.choices([*faults], [*faults.values()])
+        began = time.monotonic()
+        if fault(self):
+            name = fault.__name__.replace("_", " ")
+            self.counts[name] += 1
+            took = time.monotonic() - began
+            print(f"{time.ctime()}: {name}, {took:.1f} s, {self.mark}", flush=True)  # noqa: T201
+        self.check()
 
     def start(self) -> None:
         """Start the driver, which runs or resumes the study."""
@@ -120,6 +153,7 @@ class Driven:
     def fresh(self) -> None:
         """Begin another study in an empty place."""
         self.finished = {}
+        self.close()
         if self.postgres is not None:
             self.url = self.postgres.new_url()
         else:
@@ -130,10 +164,16 @@ class Driven:
     def trials(self) -> list[Trial]:
         """Read the record; none before the study exists."""
         try:
-            with open_store(self.url, read_only=True) as store:
-                return store.trials("small")
+            self.reader = self.reader or open_store(self.url, read_only=True)
+            return self.reader.trials("small")
         except StoreError:
             return []
+
+    def close(self) -> None:
+        """Close the record."""
+        if self.reader is not None:
+            self.reader.close()
+            self.reader = None
 
     def check(self) -> None:
         """Compare what was finished before with the record now."""
@@ -165,6 +205,7 @@ class Driven:
                     self.counts["hung drivers"] += 1
                     self.process.kill()
             if self.complete():
+                self.close()
                 return
             self.start()
         self.counts["unfinished studies"] += 1
@@ -222,63 +263,97 @@ class Driven:
             time.sleep(0.05)
         return True
 
-    def disturb_database(self) -> bool:
-        """Take PostgreSQL away, from all drivers, or lock the file of SQLite, for some seconds."""
+    def lock_database(self) -> bool:
+        """Lock the file of SQLite, or the table of studies in PostgreSQL, for some seconds."""
+        try:
+            with self.locked():
+                time.sleep(self.rng.uniform(0.3, 3.0))
+        except (sqlite3.OperationalError, psycopg.Error):
+            return False
+        return True
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the lock within the block."""
         if self.postgres is not None:
+            with self.session() as other:
+                other.execute("LOCK TABLE nas_study IN ACCESS EXCLUSIVE MODE")
+                yield
+            return
+        with closing(sqlite3.connect(f"file:{self.url}?mode=rw", timeout=1.0, uri=True)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            yield
+
+    def cut_connections(self) -> bool:
+        """End every connection of a driver to PostgreSQL."""
+        if self.postgres is None:
+            return False
+        with suppress(psycopg.Error), self.session() as other:
+            return other.execute(CUT).rowcount > 0
+        return False
+
+    def session(self) -> psycopg.Connection[Any]:
+        """Connect to PostgreSQL in the schema of this place."""
+        url = sa.make_url(self.url).set(drivername="postgresql")
+        return psycopg.connect(url.render_as_string(hide_password=False), connect_timeout=2)
+
+    def restart_server(self) -> bool:
+        """Take PostgreSQL away from all drivers for some seconds."""
+        if self.postgres is None or not self.server_busy.acquire(blocking=False):
+            return False
+        try:
             self.postgres.stop()
             time.sleep(self.rng.choice((0.0, 0.5, 3.0)))
             self.postgres.start()
-            return True
-        if not Path(self.url).exists():
-            return False
-        with closing(sqlite3.connect(self.url, timeout=1.0)) as other:
-            try:
-                other.execute("BEGIN EXCLUSIVE")
-            except sqlite3.OperationalError:
-                return False
-            time.sleep(self.rng.uniform(0.3, 3.0))
+        finally:
+            self.server_busy.release()
         return True
 
 
+# Those that end a driver are rare: its start takes as long as a dozen other faults.
 FAULTS: dict[Callable[[Driven], bool], float] = {
     Driven.kill_worker: 6,
     Driven.stop_worker: 5,
-    Driven.disturb_database: 5,
-    Driven.stop_driver: 4,
-    Driven.kill_driver: 1.3,
-    Driven.signal_driver: 0.9,
-    Driven.kill_raylet: 0.7,
-    Driven.kill_gcs: 0.6,
+    Driven.lock_database: 5,
+    Driven.stop_driver: 5,
+    Driven.cut_connections: 4,
+    Driven.restart_server: 0.7,
+    Driven.kill_driver: 0.7,
+    Driven.signal_driver: 0.6,
+    Driven.kill_raylet: 0.35,
+    Driven.kill_gcs: 0.35,
 }
+# A driver that is started survives these.
+OF_STARTS = {
+    Driven.lock_database: 5.0,
+    Driven.stop_driver: 3.0,
+    Driven.cut_connections: 3.0,
+}
+# Of all drivers, and of the readers here, which connect again.
+CUT = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE pid <> pg_backend_pid() AND application_name = 'nas'"
+)
 KINDS = tuple(fault.__name__.replace("_", " ") for fault in FAULTS)
 
 
-def soak(places: list[Driven], counts: Counter[str], rng: random.Random, seconds: float) -> None:
-    """Run studies and inject faults until the time is over, then let them end."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        time.sleep(rng.uniform(0.0, 0.5))
-        place = rng.choice(places)
-        if place.ended():
-            place.continue_or_begin()
-            continue
-        if place.worker() is None and rng.random() > STARTING:
-            continue
-        (fault,) = rng.choices([*FAULTS], [*FAULTS.values()])
-        if fault(place):
-            name = fault.__name__.replace("_", " ")
-            counts[name] += 1
-            print(f"{seconds - until + time.monotonic():.0f} s: {name}, {place.mark}", flush=True)  # noqa: T201
-        place.check()
-        counts["processes left"] += len(left(places))
-    for place in places:
-        place.finish()
+def soak(places: list[Driven], seconds: float) -> Counter[str]:
+    """Run studies and inject faults for some time, let them end, and return the counts."""
+    until, marks = time.monotonic() + seconds, set[str]()
+    with ThreadPoolExecutor(len(places)) as threads:
+        running = [threads.submit(place.run, until) for place in places]
+        while wait(running, LOOK_SECONDS).not_done:
+            marks |= left(places)
+        for each in running:
+            each.result()
+    return sum((place.counts for place in places), Counter({"processes left": len(marks)}))
 
 
 def left(places: list[Driven]) -> set[str]:
     """Return the marks of drivers that ended some time ago and have living processes."""
     before = time.monotonic() - LEFT_SECONDS
-    over = {mark for place in places for mark, at in place.ends.items() if at < before}
+    ends = [end for place in places for end in place.ends.copy().items()]
+    over = {mark for mark, at in ends if at < before}
     living = set[str]()
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
@@ -305,7 +380,7 @@ def main() -> int:
     given = parser.parse_args()
     root = Path(tempfile.mkdtemp(prefix="nas-soak-"))
     expected = undisturbed(root)
-    rng, counts = random.Random(given.seed), Counter[str]()
+    busy = threading.Lock()
     with postgres_server() if given.db == "postgresql" else nullcontext() as server:
         if given.db == "postgresql" and server is None:
             parser.error("there are no PostgreSQL server binaries")
@@ -315,8 +390,9 @@ def main() -> int:
             folder.mkdir()
             (folder / "faults.json").write_text(json.dumps({"seconds": EPOCH_SECONDS}))
             url = server.new_url() if server else str(folder / "nas.db")
-            places.append(Driven(url, folder, rng, server, expected, counts))
-        soak(places, counts, rng, 60 * given.minutes)
+            rng = random.Random(f"{given.seed} {number}")
+            places.append(Driven(url, folder, rng, server, expected, busy))
+        counts = soak(places, 60 * given.minutes)
     studies = sum(place.studies for place in places)
     found = {
         "minutes": given.minutes,

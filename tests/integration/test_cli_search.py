@@ -464,9 +464,11 @@ def troubled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Troubled]:
     address = page_of(until(second, "page"))
     until(second, " complete val error ")
     served = status(address, 200)
+    os.kill(page_process(second.pid), signal.SIGKILL)
+    pages.append((served, status(address, None)))
+    until(second, " complete val error ")  # the study goes on without its page
     second.kill()
     second.communicate()
-    pages.append((served, status(address, None)))
     records.append(stored(database, "mine"))
 
     resumed = called(directory, "resume", "mine", *run)
@@ -475,6 +477,14 @@ def troubled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Troubled]:
     deadline = time.monotonic() + 30  # the killed driver's workers notice within seconds
     while time.monotonic() < deadline and list(Path("/tmp").glob(f"nas-ray-{second.pid}-*")):
         time.sleep(0.2)
+
+
+def page_process(driver: int) -> int:
+    """Return the process that serves the page of a driver."""
+    listed = Path(f"/proc/{driver}/task").glob("*/children")
+    children = [int(pid) for listing in listed for pid in listing.read_text().split()]
+    (found,) = (p for p in children if "spawn_main" in Path(f"/proc/{p}/cmdline").read_text())
+    return found
 
 
 def page_of(lines: list[str]) -> str:
@@ -501,6 +511,14 @@ def status(address: str, expected: int | None) -> int | None:
 
 def test_the_page_is_served_while_the_study_runs(troubled: Troubled) -> None:
     assert troubled.pages == [(200, None), (200, None)]
+
+
+def test_a_study_goes_on_when_its_page_is_killed(troubled: Troubled) -> None:
+    before, after = (
+        sum(trial.state is TrialState.COMPLETE for trial in record.values())
+        for record in troubled.records[:2]
+    )
+    assert after >= before + 2
 
 
 def test_a_second_driver_is_turned_away(troubled: Troubled) -> None:

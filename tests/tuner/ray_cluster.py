@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from nas.interruption import descendants
 from nas.store import open_store
 from nas.study.attempts import TrialAttempt
 from tests.conftest import ROOT, free_port
@@ -25,8 +26,11 @@ RAY = Path(sys.executable).with_name("ray")
 class RayCluster:
     """A head, and nodes that join it, all on 127.0.0.1 unless they are started elsewhere."""
 
-    def __init__(self, *head: str) -> None:
-        """Start the head with further options of `ray start`, such as --num-cpus=2."""
+    def __init__(self, *head: str, **more: str) -> None:
+        """Start the head with further options of `ray start`, such as --num-cpus=2.
+
+        `more` are environment variables of all its nodes.
+        """
         self.place = Path(tempfile.mkdtemp(prefix="nas-test-"))
         self.port = free_port()
         self.address = f"127.0.0.1:{self.port}"
@@ -36,6 +40,7 @@ class RayCluster:
             "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "1",
             "RAY_USAGE_STATS_ENABLED": "0",
             "PYTHONPATH": str(ROOT),
+            **more,
         }
         self.processes: list[subprocess.Popen[bytes]] = []
         self.start(
@@ -98,6 +103,13 @@ def stop_node(process: subprocess.Popen[bytes], patience: float = 15.0) -> None:
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+def kill_node(process: subprocess.Popen[bytes]) -> None:
+    """End a node as the loss of its machine does."""
+    for pid in (process.pid, *descendants(process.pid)):
+        os.kill(pid, signal.SIGKILL)
+    process.wait()
 
 
 class Driver:
