@@ -1,6 +1,6 @@
 """Lost workers: whether a worker ended alone, which its trial may have caused, or with its node."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import ray
 from ray.exceptions import (
@@ -12,29 +12,49 @@ from ray.exceptions import (
 )
 
 from nas.study import Fault, Reason, last_line
+from nas.tuner.ray_watch import refused
+
+_CONNECT_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
 class Nodes:
-    """The nodes of the cluster that were alive at one time: {node id: host name}."""
+    """The nodes of the cluster that were alive at one time.
+
+    {node id: host name}, and the addresses of their raylets by node id.
+    """
 
     hosts: dict[str, str]
+    raylets: dict[str, tuple[str, int]] = field(default_factory=dict)
 
     @classmethod
     def alive(cls) -> "Nodes":
         """Return the nodes that are alive now."""
         found = ray.nodes()  # type: ignore[no-untyped-call]
-        return cls({n["NodeID"]: n["NodeManagerHostname"] for n in found if n["Alive"]})
+        alive = {node["NodeID"]: node for node in found if node["Alive"]}
+        return cls(
+            {key: node["NodeManagerHostname"] for key, node in alive.items()},
+            {k: (node["NodeManagerAddress"], node["NodeManagerPort"]) for k, node in alive.items()},
+        )
 
     def lost_since(self, host: str | None) -> list[str]:
         """Return the host names of the nodes that ended since; only `host`, if it is known.
+
+        The cluster notices the end of a node later than that of its workers, so that a raylet that
+        should live is tried.
 
         Raises:
             RayError: the cluster does not answer.
         """
         now = Nodes.alive().hosts
-        gone = [name for node, name in self.hosts.items() if node not in now]
-        return [name for name in gone if host in (None, name)]
+        return [
+            name
+            for node, name in self.hosts.items()
+            if host in (None, name) and (node not in now or self._refuses(node))
+        ]
+
+    def _refuses(self, node: str) -> bool:
+        return node in self.raylets and refused(self.raylets[node], _CONNECT_SECONDS) is True
 
 
 def fault_of(error: Exception | None, before: Nodes, host: str | None) -> Fault:

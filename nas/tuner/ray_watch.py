@@ -87,7 +87,7 @@ class RayWatch:
         """Tell whether Ray is lost; a port of our own Ray is tried at once."""
         if self.lost is None and self._local:
             for name, address in self._ports.items():
-                if _refused(address):
+                if refused(address):
                     self.lost = self._ended(name)
         return self.lost is not None
 
@@ -95,10 +95,10 @@ class RayWatch:
         heard = dict.fromkeys(self._ports, time.monotonic())
         while self.lost is None and not self._over.wait(_PERIOD_SECONDS):
             for name, address in self._ports.items():
-                refused = _refused(address)
-                if refused is False:
+                absent = refused(address)
+                if absent is False:
                     heard[name] = time.monotonic()
-                patience = self._patience if refused else _CLUSTER_SECONDS
+                patience = self._patience if absent else _CLUSTER_SECONDS
                 if time.monotonic() - heard[name] > patience:
                     self.lost = self._ended(name)
             turned = self._turned
@@ -115,10 +115,10 @@ def _error(cause: str) -> RayLostError:
     return RayLostError(cause, "All measurements are kept, and running trials wait again.")
 
 
-def _refused(address: tuple[str, int]) -> bool | None:
+def refused(address: tuple[str, int], seconds: float = _CONNECT_SECONDS) -> bool | None:
     """Tell whether nothing listens there; None if that is unknown, as on a busy machine."""
     try:
-        socket.create_connection(address, _CONNECT_SECONDS).close()
+        socket.create_connection(address, seconds).close()
     except ConnectionRefusedError:
         return True
     except OSError:

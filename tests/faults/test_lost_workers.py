@@ -1,5 +1,6 @@
 """Why a worker was lost: it, its node or the cluster; and workers of another version."""
 
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,10 @@ DIED = RayActorError(error_msg="the actor died")
 
 def nodes(*alive: str) -> list[dict[str, Any]]:
     hosts = {"1": "here", "2": "there"}
-    return [{"NodeID": n, "NodeManagerHostname": hosts[n], "Alive": n in alive} for n in hosts]
+    raylet = {"NodeManagerAddress": "127.0.0.1", "NodeManagerPort": 1}
+    return [
+        {"NodeID": n, "NodeManagerHostname": hosts[n], "Alive": n in alive, **raylet} for n in hosts
+    ]
 
 
 @pytest.mark.parametrize(
@@ -39,6 +43,15 @@ def test_a_trial_is_blamed_for_a_worker_that_ends_while_its_node_lives(
 ) -> None:  # fmt: skip
     monkeypatch.setattr(ray, "nodes", lambda: nodes(*alive))
     assert fault_of(error, BEFORE, host).reason is reason
+
+
+def test_a_node_that_ended_a_moment_ago_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ray, "nodes", lambda: nodes("1", "2"))  # as the cluster still says
+    with socket.create_server(("127.0.0.1", 0)) as raylet:
+        before = Nodes(BEFORE.hosts, {"2": raylet.getsockname()})
+        assert fault_of(DIED, before, "there").reason is Reason.WORKER_LOST
+    assert fault_of(DIED, before, "there").reason is Reason.NODE
+    assert fault_of(DIED, before, "here").reason is Reason.WORKER_LOST
 
 
 def test_a_cluster_that_does_not_answer_is_no_fault_of_a_trial(

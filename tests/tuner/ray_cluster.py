@@ -146,7 +146,7 @@ class Driver:
     def until(self, word: str, times: int) -> None:
         """Wait until so many lines began with `word`."""
         with self._news:
-            found = self._news.wait_for(lambda: self.count(word) >= times, timeout=100)
+            found = self._news.wait_for(lambda: self.count(word) >= times, timeout=180)
         assert found, "".join(self.lines)
 
     def count(self, word: str) -> int:
