@@ -1,5 +1,6 @@
-"""The command line for the tests of faults."""
+"""The command line, and the cache of the tests of training, for the tests of faults."""
 
 from tests.cli.conftest import nas
+from tests.training.conftest import cache
 
-__all__ = ["nas"]
+__all__ = ["cache", "nas"]
