@@ -28,7 +28,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import psycopg
 import sqlalchemy as sa
@@ -102,7 +102,7 @@ class Driven:
                 self.inject(FAULTS if self.rng.random() < ENDED_STARTS else OF_STARTS)
         self.finish()
 
-    def inject(self, faults: "Mapping[Callable[[Driven], bool], float]") -> None:
+    def inject(self, faults: "Faults") -> None:
         """Inject one of the faults, and compare what was finished before with the record."""
         (fault,) = self.rng.choices([*faults], [*faults.values()])
         began = time.monotonic()
@@ -310,8 +310,9 @@ class Driven:
         return True
 
 
+Faults: TypeAlias = Mapping[Callable[[Driven], bool], float]
 # Those that end a driver are rare: its start takes as long as a dozen other faults.
-FAULTS: dict[Callable[[Driven], bool], float] = {
+FAULTS: Faults = {
     Driven.kill_worker: 6,
     Driven.stop_worker: 5,
     Driven.lock_database: 5,
@@ -324,7 +325,7 @@ FAULTS: dict[Callable[[Driven], bool], float] = {
     Driven.kill_gcs: 0.35,
 }
 # A driver that is started survives these.
-OF_STARTS = {
+OF_STARTS: Faults = {
     Driven.lock_database: 5.0,
     Driven.stop_driver: 3.0,
     Driven.cut_connections: 3.0,
