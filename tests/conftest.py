@@ -26,19 +26,14 @@ ROOT = Path(__file__).parents[1]
 # share two cores, where more threads would mostly wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# A script's background job ignores SIGINT, and so would each process that a test interrupts.
+# A script's background job ignores SIGINT, one of nohup SIGHUP, and so would each process that a
+# test interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # Ray's workers run elsewhere, and have nothing of the driver's path; some use evaluators of ours.
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
 
-
-# A run that nohup or a script started ignores these, and so would all that the tests start.
-for _number, _handler in (
-    (signal.SIGHUP, signal.SIG_DFL), (signal.SIGINT, signal.default_int_handler),
-):  # fmt: skip
-    if signal.getsignal(_number) is signal.SIG_IGN:
-        signal.signal(_number, _handler)
 
 # The longest files, which start Ray or several processes. They are first, so that the two test
 # processes end at the same time. A file is run by one process, which shares its fixtures.
