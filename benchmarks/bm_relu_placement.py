@@ -28,6 +28,7 @@ from nas.space.file import load_space
 from nas.space.layers import Layer
 from nas.space.lowering import lower
 from nas.stats.means import Summary, difference
+from nas.storage import FolderStorage
 from nas.training.data import Split, Task, load_task
 from nas.training.data.split import balanced_subset, take
 from nas.training.loop.checkpoint import restore_checkpoint, save_checkpoint
@@ -99,11 +100,11 @@ def trained(
     """Train from one seed, from its checkpoint where there is one; return what came of it."""
     folder, epochs = work / f"seed-{seed}", recipe.epochs
     session = Session(layers, task, recipe, epochs, seed)
-    history = restore_checkpoint(session, folder)
+    history = restore_checkpoint(session, FolderStorage(folder))
     while session.epoch < epochs:
         found = session.run_epoch()
         history.append(found)
-        save_checkpoint(session, folder, history)
+        save_checkpoint(session, FolderStorage(folder), history)
         print(
             f"{name} seed {seed} epoch {found.epoch}/{epochs}: val error "
             f"{100 * found.metrics['top1_error']:.2f} %, {found.images_per_second:.0f} images/s",

@@ -10,6 +10,7 @@
     ├── WeightsError                 weights that are gone, or not those that were recorded
     ├── StudyFailedError (3)         a study that stopped because its trials keep failing
     ├── StudyPausedError (7)         a study whose disk, folders or data failed
+    │   └── StorageError             a storage of weights that cannot be reached, read or written
     ├── InterruptedStudyError (130)  a study that was interrupted after its last trial
     ├── RayLostError (4)             a Ray that ended or does not answer while a study ran
     └── StoreError (4)               a database that cannot be reached, read or written
@@ -104,6 +105,10 @@ class StudyPausedError(NasError):
     """A study that waits for a disk, a folder or data to be repaired; no trial failed for this."""
 
     exit_code = 7
+
+
+class StorageError(StudyPausedError):
+    """A storage of weights that cannot be reached, read or written; a study then pauses."""
 
 
 class InterruptedStudyError(NasError):

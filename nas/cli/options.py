@@ -341,7 +341,12 @@ _EXECUTION = (
         help="Seconds without a report after which a trial is killed.  [default: 1800; no limit "
         "for nas train]",
     ),
-    results("Directory for weights, report and export."),
+    results("Directory for report and export, and for weights without --storage."),
+    click.option(
+        "--storage", metavar="PLACE",
+        help="Where weights and checkpoints go: a folder, s3://BUCKET/PREFIX or "
+        "gs://BUCKET/PREFIX. A study keeps its storage.  [default: --results]",
+    ),
     click.option(
         "--profile", is_flag=True,
         help="Measure the time of each part of a trial: data, forward, backward, …",

@@ -116,6 +116,8 @@ def _print_study(stored: "StoredStudy", all_: bool) -> None:
     found = stored.read(curves=False)
     for key, value in study_tables.settings(found.spec):
         output.field(key, value)
+    if stored.storage:
+        output.field("storage", stored.storage)
     output.field("versions", ", ".join(f"{key} {value}" for key, value in stored.versions.items()))
     click.echo("")
     trials, more = found.trials, 0

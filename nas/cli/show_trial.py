@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from math import ceil
-from pathlib import Path
 from typing import Any
 
 import click
@@ -20,6 +19,7 @@ from nas.results import (
     task_line,
 )
 from nas.space import parse_input
+from nas.storage import File
 from nas.study import Forecast, StudySpec, Trial, last_line
 from nas.units import duration, si
 
@@ -31,7 +31,7 @@ def show_trial(
     found: StudyResults,
     trial: Trial,
     details: Mapping[str, Any],
-    weights: Mapping[int, Path | None],
+    weights: Mapping[int, File | None],
     export: str,
 ) -> None:
     """Print all data of one trial: its `details`, and the files with the weights of each training.
@@ -195,7 +195,7 @@ def _reason(reason: str | None, detail: str | None) -> str:
 
 
 def _print_trainings(
-    metric: Metric, trainings: Sequence[Mapping[str, Any]], files: Mapping[int, Path | None]
+    metric: Metric, trainings: Sequence[Mapping[str, Any]], files: Mapping[int, File | None]
 ) -> None:
     table = [
         {
@@ -214,7 +214,7 @@ def _print_trainings(
     output.table("", columns, table, "trial seed value test", "state seed")
 
 
-def _place(recorded: str | None, file: Path | None) -> str:
+def _place(recorded: str | None, file: File | None) -> str:
     if recorded is None:
         return "none"
     return f"{recorded} (missing)" if file is None else str(file)

@@ -169,7 +169,7 @@ def conclude(outcome: SearchOutcome, said: Output, db: str | None) -> int:
 
 def _document(finished: "FinishedStudy") -> dict[str, Any]:
     """Return the result of a study, and where its files are, as plain data."""
-    record = finished_record(finished.results, finished.report.parents[1])
+    record = finished_record(finished.results, finished.storage)
     files = [str(path) for path in finished.files]
     return record | {"report": str(finished.report), "export": files}
 

@@ -13,7 +13,7 @@ from nas.errors import ExportError
 from nas.exports.bundle import CARD
 from nas.exports.onnx_file import FILE, session_of
 from nas.space import Shape, parse_input
-from nas.study import file_sha256
+from nas.storage import file_sha256
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from nas.exports.request import ExportRequest, WeightsOrigin
 from nas.metrics import metric
 from nas.results import Estimate, Figures
 from nas.space import BLOCK_KINDS, Shape
-from nas.study import file_sha256
+from nas.storage import file_sha256
 
 SCHEMA = 1
 _LIBRARIES = ("torch", "numpy", "fvcore")

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from nas.errors import ExportError
 from nas.results import Estimate, Figures
@@ -17,6 +16,7 @@ from nas.space import (
     adapt,
     lower,
 )
+from nas.storage import File
 
 OPSET = 17
 OPSETS = range(11, 23)
@@ -34,7 +34,7 @@ class WeightsOrigin:
     taught the network, none from scratch; `figures` are those of both, by split, where known.
     """
 
-    weights: Path
+    weights: File
     study: str | None
     trial: int | None
     task: str

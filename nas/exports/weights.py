@@ -8,7 +8,6 @@ from safetensors.torch import load_file, save
 from torch import nn
 
 from nas.errors import ExportError
-from nas.exports.files import copy
 from nas.exports.format import ExportJob, Written
 from nas.exports.request import ExportRequest
 from nas.files import write_bytes
@@ -35,7 +34,7 @@ class WeightsFormat:
         if job.request.training is None:
             write_bytes(path, save({key: value.contiguous() for key, value in own.items()}))
         else:
-            copy(job.request.training.weights, path)
+            write_bytes(path, job.request.training.weights.read_bytes())
         found = load_file(path)
         if found.keys() != own.keys() or not all(own[key].equal(found[key]) for key in own):
             raise ExportError(

@@ -1,7 +1,6 @@
 """Records of a finished search, of a finished training, and of where their time went."""
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from nas.cost import total_cost
@@ -12,16 +11,17 @@ from nas.results.records import figures_record, front_record, trial_record
 from nas.results.trial_reports import Reports, recorded_scores, trial_notes
 from nas.space import parse_input
 from nas.stats import Summary
+from nas.storage import Storage
 from nas.study import PROFILE_REPORT, Profile, Trial, profile_table
 
 
-def finished_record(found: StudyResults, results_dir: Path) -> dict[str, Any]:
+def finished_record(found: StudyResults, storage: Storage) -> dict[str, Any]:
     """Return the result of a search, or of a training, as plain data; shares are in [0, 1].
 
-    The weights of a training are named in `results_dir`; the path of moved weights is outdated.
+    The weights of a training are named in `storage`; the path of moved weights is outdated.
     """
     if found.spec.networks:
-        return _training_record(found, results_dir)
+        return _training_record(found, storage)
     latency = measured_latencies(found.spec, found.reports)
     front, best = front_record(found), found.best
     if best is not None:
@@ -60,7 +60,7 @@ def profile_record(found: StudyResults) -> dict[str, Any]:
     }
 
 
-def _training_record(found: StudyResults, results_dir: Path) -> dict[str, Any]:
+def _training_record(found: StudyResults, storage: Storage) -> dict[str, Any]:
     networks = []
     for number, trials in found.trainings.items():
         tests = found.test_values(number)
@@ -69,7 +69,7 @@ def _training_record(found: StudyResults, results_dir: Path) -> dict[str, Any]:
                 **_network(found, trials[0]),
                 **figures_record(found, number),
                 "test_error": asdict(Summary.of(tests)) if tests else None,
-                "runs": [_run(found, trial, results_dir) for trial in trials],
+                "runs": [_run(found, trial, storage) for trial in trials],
             }
         )
     return {
@@ -115,7 +115,7 @@ def _network(found: StudyResults, trial: Trial) -> dict[str, Any]:
     }
 
 
-def _run(found: StudyResults, trial: Trial, results_dir: Path) -> dict[str, Any]:
+def _run(found: StudyResults, trial: Trial, storage: Storage) -> dict[str, Any]:
     """Return one training of a network."""
     scores = recorded_scores(found.reports).get(trial.number)
     return {
@@ -124,7 +124,7 @@ def _run(found: StudyResults, trial: Trial, results_dir: Path) -> dict[str, Any]
         "validation": {key: trial.value(key) for key in found.spec.metrics},
         "test": scores,
         "seconds": trial.seconds,
-        "weights": str(results_dir / (trial.weights_path or "")),
+        "weights": str(storage.file(trial.weights_path or "")),
         "weights_sha256": trial.weights_sha256,
         "note": trial_notes(found.reports).get(trial.number),
         "origin": trial.origin,

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from nas.errors import NasError
+from nas.errors import NasError, StorageError
+from nas.storage import File, file_sha256
 from nas.store.opening import open_store
 from nas.store.store import Store
-from nas.study import Trial, file_sha256, is_weights_name
+from nas.study import Trial
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Checked:
     trials: int = 0
     weights: int = 0
     faults: list[Discrepancy] = field(default_factory=list)
-    orphans: list[Path] = field(default_factory=list)
+    orphans: list[str] = field(default_factory=list)
 
 
 def check_store(url: str | None = None, results: Path | None = None) -> Checked:
@@ -67,26 +68,27 @@ def check_store(url: str | None = None, results: Path | None = None) -> Checked:
 
 
 def _check_weights(
-    store: Store, name: str, trials: Sequence[Trial], sha256: Callable[[Path], str], into: Checked
+    store: Store, name: str, trials: Sequence[Trial], sha256: Callable[[File], str], into: Checked
 ) -> None:
     """Compare the weights of a study with its record."""
-    found = store.weights_files(name, [trial for trial in trials if trial.weights_path])
-    for trial, file in found:
-        into.weights += 1
-        cause = None
-        if file is None:
-            cause = f"its weights {trial.weights_path} are missing"
-        elif trial.weights_sha256 and _changed(file, trial.weights_sha256, sha256):
-            cause = f"its weights {file} have changed"
-        if cause:
-            into.faults.append(Discrepancy(name, trial.number, cause))
-    known = {Path(trial.weights_path or "").name for trial in trials}
-    for folder in store.folders(name):
-        files = sorted(path for path in folder.iterdir() if is_weights_name(path.name))
-        into.orphans += [path for path in files if path.name not in known]
+    try:
+        found = store.weights_files(name, [trial for trial in trials if trial.weights_path])
+        for trial, file in found:
+            into.weights += 1
+            cause = None
+            if file is None:
+                cause = f"its weights {trial.weights_path} are missing"
+            elif trial.weights_sha256 and _changed(file, trial.weights_sha256, sha256):
+                cause = f"its weights {file} have changed"
+            if cause:
+                into.faults.append(Discrepancy(name, trial.number, cause))
+        known = {Path(trial.weights_path or "").name for trial in trials}
+        into.orphans += store.unrecorded(name, known)
+    except StorageError as error:
+        into.faults.append(Discrepancy(name, None, error.cause))
 
 
-def _changed(file: Path, recorded: str, sha256: Callable[[Path], str]) -> bool:
+def _changed(file: File, recorded: str, sha256: Callable[[File], str]) -> bool:
     try:
         return sha256(file) != recorded
     except OSError:  # it cannot be read

@@ -1,15 +1,17 @@
 """The files of studies: their folders in results folders, and the weights of trials."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
+from nas.errors import NasError
+from nas.storage import File, FolderStorage, Storage, open_storage
 from nas.store import files, studies
 from nas.store.database import Database
 from nas.store.record import TrialRecord
-from nas.study import Trial
+from nas.study import Trial, folder_owner, is_weights_name
 
 
 class FileRecord(TrialRecord):
@@ -30,22 +32,34 @@ class FileRecord(TrialRecord):
         """Return the identity of a study, which is unique among all databases."""
         return str(self._study(name).uid)
 
-    def claim_folder(self, name: str, results: Path) -> str:
+    def claim_folder(self, name: str, results: Path, storage: str | None = None) -> str:
         """Create the folder of a study in `results`, and record it; return its name.
 
-        It has the name of the study, unless another study has a folder of that name there.
+        It has the name of the study, unless another study has a folder of that name there. With a
+        `storage` its weights are in a folder of this name there.
 
         Raises:
             OSError: it cannot be created.
+            StorageError: the storage cannot be used.
         """
         row = self._study(name)
         recorded = self._database.read(lambda c: files.recorded_weights(c, row.id))
         own = files.StudyFiles(row, [results.resolve()], self._base)
-        folder = own.claim(results.resolve(), recorded)
+        opened = open_storage(storage) if storage else None
+        folder = own.claim(results.resolve(), recorded, opened)
         places = own.recorded_places
-        self._write(name, lambda c, key: studies.set_folder(c, key, folder, places))
+        self._write(name, lambda c, key: studies.set_folder(c, key, folder, places, storage))
         self._spools[name] = results.resolve() / folder
         return folder
+
+    def storage(self, name: str) -> str | None:
+        """Return the place of a study's weights; None: its results folders."""
+        found: str | None = self._study(name).storage
+        return found
+
+    def has_run(self, name: str) -> bool:
+        """Tell whether a study has had a folder."""
+        return self._study(name).folder is not None
 
     def folder(self, name: str) -> str:
         """Return the name of a study's folder in a results folder."""
@@ -55,30 +69,83 @@ class FileRecord(TrialRecord):
         """Return the folders of a study, newest first; empty before its first run."""
         return files.StudyFiles(self._study(name), self._first, self._base).folders()
 
-    def missing_folder(self, name: str) -> Path | None:
+    def missing_folder(self, name: str) -> str | None:
         """Return the folder of a study's last run if its files cannot be found; see `look_in`."""
         return files.StudyFiles(self._study(name), self._first, self._base).missing()
 
-    def weights_file(self, study: str, trial: Trial) -> Path | None:
-        """Return the path of a trial's weights; None if it has none, or they are missing.
+    def weights_file(self, study: str, trial: Trial) -> File | None:
+        """Return the file of a trial's weights; None if it has none, or they are missing.
 
         The weights of a reused trial are in the folder of the other study.
+
+        Raises:
+            StorageError: the storage cannot be reached.
         """
         ((_, found),) = self.weights_files(study, [trial])
         return found
 
-    def weights_files(self, study: str, trials: Sequence[Trial]) -> list[tuple[Trial, Path | None]]:
-        """Return each trial with the path of its weights, as `weights_file` does."""
-        row = self._study(study)
-        places = files.StudyFiles(row, self._first, self._base).places
-        if trials:  # those of other studies last, for weights that are reused
-            places = [*places, *self._database.read(lambda c: files.all_places(c, self._base))]
-        return [(trial, files.find_weights(trial, places)) for trial in trials]
+    def weights_files(self, study: str, trials: Sequence[Trial]) -> list[tuple[Trial, File | None]]:
+        """Return each trial with the file of its weights, as `weights_file` does."""
+        if not trials:
+            return []
+        own = files.StudyFiles(self._study(study), self._first, self._base)
+        # those of other studies last, for weights that are reused
+        places = [*own.places, *self._database.read(lambda c: files.all_places(c, self._base))]
+        storages = [own.storage] if own.storage else []
+        every = storages
+        if any(trial.origin for trial in trials):
+            every = [*storages, *self._database.read(files.all_storages)]
+        return [
+            (trial, files.find_weights(trial, places, every if trial.origin else storages))
+            for trial in trials
+        ]
 
     def disk_use(self) -> dict[str, int]:
         """Return the size in bytes of each study's files, by name, in folders that exist."""
         rows = self._database.read(files.rows)
         return {row.name: files.StudyFiles(row, self._first, self._base).size() for row in rows}
+
+    def storages(self) -> dict[str, str]:
+        """Return the storages of studies by name of study; those without one are left out."""
+        return {row.name: row.storage for row in self._database.read(files.rows) if row.storage}
+
+    def unrecorded(self, name: str, known: Collection[str]) -> list[str]:
+        """Return the weights files of a study whose names are not `known`, in all its folders.
+
+        Raises:
+            StorageError: its storage cannot be reached.
+        """
+        own = files.StudyFiles(self._study(name), self._first, self._base)
+        folders: list[Storage] = [FolderStorage(path) for path in own.folders()]
+        if own.storage is not None:
+            folders.append(own.storage.below(own.name))
+        return [
+            str(folder.file(key))
+            for folder in folders
+            for key in sorted(folder.sizes())
+            if is_weights_name(key) and key not in known
+        ]
+
+    def relocate(self, old: str, new: str) -> list[str]:
+        """Record that what was in the storage `old` is in `new` now; return the studies.
+
+        Raises:
+            NasError: no study has the storage `old`, or the folder of one is not in `new`.
+            StorageError: the new storage cannot be reached.
+        """
+        own = [name for name, place in self.storages().items() if place == old]
+        if not own:
+            raise NasError(f"no study has the storage {old}.", "Its storage is in: nas show STUDY")
+        for name in own:
+            folder = open_storage(new).below(self.folder(name))
+            if folder_owner(folder) != self.uid(name):
+                raise NasError(
+                    f"there is no folder {folder} of the study {name}: nothing was changed.",
+                    "Copy the whole storage there first, study.json files included.",
+                )
+        for name in own:
+            self._write(name, lambda c, key: studies.set_storage(c, key, new))
+        return own
 
     def _study(self, name: str) -> sa.Row[Any]:
         return self._database.read(lambda connection: studies.find(connection, name, self._address))

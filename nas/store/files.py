@@ -1,21 +1,23 @@
 """Files of studies: their folders, and the paths of weights.
 
 The record has the results folders of a study as absolute paths. A folder below that of an SQLite
-file is recorded relative to this file too, so that both can be moved or copied together.
+file is recorded relative to this file too, so that both can be moved or copied together. The
+storage of a study, if it has one, is recorded as its URI or its absolute path.
 """
 
 import json
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
+from nas.storage import File, Storage, file_sha256, open_storage
 from nas.store.tables import STUDY, TRIAL
 from nas.study import (
     Trial,
     claim_folder,
-    file_sha256,
     find_file,
     folder_owner,
     folder_size,
@@ -36,24 +38,37 @@ class StudyFiles:
         self._recorded = read_places(row.places, base)
         self.places = list(dict.fromkeys([*first, *self._recorded]))
         self._base = base
+        self._storage: str | None = row.storage
         self._names = [self.name, row.name, f"{row.name}-{row.uid[:8]}", f"{row.name}-{row.uid}"]
+
+    @cached_property
+    def storage(self) -> Storage | None:
+        """The storage of the weights; None if they are in the results folders."""
+        return open_storage(self._storage) if self._storage else None
 
     def folders(self) -> list[Path]:
         """Return the folders that belong to the study, newest first."""
         found = (place / name for place in self.places for name in dict.fromkeys(self._names))
         return [folder for folder in found if folder_owner(folder) == self.uid]
 
-    def missing(self) -> Path | None:
+    def missing(self) -> str | None:
         """Return the folder of the newest run if the study has none in any results folder.
 
-        None before the first run, and if there is a folder of its name without an owner.
+        With a storage, the folder there. None before the first run, and if there is a folder of its
+        name without an owner.
+
+        Raises:
+            StorageError: the storage cannot be reached.
         """
+        if self.storage is not None:
+            there = self.storage.below(self.name)
+            return None if folder_owner(there) == self.uid else str(there)
         named = [place / self.name for place in self.places]
         if not self._recorded or self.folders():
             return None
         if any(folder.is_dir() and folder_owner(folder) is None for folder in named):
             return None
-        return self._recorded[0] / self.name
+        return str(self._recorded[0] / self.name)
 
     @property
     def recorded_places(self) -> list[str]:
@@ -68,26 +83,34 @@ class StudyFiles:
         """Return the folders to rename with their study, and their new paths.
 
         All or none: if one is unreachable or its new name is taken, all keep the old name, because
-        the record has one path for all places.
+        the record has one path for all places. So do those of a study with a storage.
         """
         there = self.folders()
+        if self.storage is not None:
+            return []
         pairs = [(folder, folder.with_name(new)) for folder in there if folder.name == self.name]
         free = not any(fresh.exists() for _, fresh in pairs)
         return pairs if free and len(pairs) == len(self.places) else []
 
-    def claim(self, results: Path, recorded: list[tuple[str, str | None]]) -> str:
-        """Make the study's folder in `results`; return its name.
+    def claim(
+        self,
+        results: Path,
+        recorded: list[tuple[str, str | None]],
+        storage: Storage | None = None,
+    ) -> str:
+        """Make the study's folder in `results`, and in the `storage`; return its name.
 
         `recorded` are the (path, SHA-256) of its weights: a folder without an owner that contains
         one of them belongs to this study, from an earlier version.
 
         Raises:
             OSError: it cannot be made.
+            StorageError: the storage cannot be used.
         """
         folder = results / self.name
         if any(self._is_ours(folder, Path(path), sha256) for path, sha256 in recorded):
             sign_folder(folder, self.uid)
-        return claim_folder(results, dict.fromkeys(self._names), self.uid)
+        return claim_folder(results, dict.fromkeys(self._names), self.uid, storage)
 
     def _is_ours(self, folder: Path, recorded: Path, sha256: str | None) -> bool:
         """Tell whether `folder` has a weights file that an earlier version recorded."""
@@ -105,7 +128,7 @@ def recorded_weights(connection: sa.Connection, study_id: int) -> list[tuple[str
 
 def rows(connection: sa.Connection) -> list[sa.Row[Any]]:
     """Return the columns that locate the files of each study."""
-    columns = (STUDY.c.name, STUDY.c.uid, STUDY.c.folder, STUDY.c.places)
+    columns = (STUDY.c.name, STUDY.c.uid, STUDY.c.folder, STUDY.c.places, STUDY.c.storage)
     return list(connection.execute(sa.select(*columns)))
 
 
@@ -156,6 +179,20 @@ def _written(place: Path, base: Path | None) -> list[str]:
     return [str(place.relative_to(base.resolve())), str(place)]
 
 
-def find_weights(trial: Trial, places: list[Path]) -> Path | None:
-    """Return the path of a trial's weights; None if it has none, or they are missing."""
-    return find_file(trial.weights_path, places) if trial.weights_path else None
+def all_storages(connection: sa.Connection) -> list[Storage]:
+    """Return the distinct storages of all studies."""
+    chosen = sa.select(STUDY.c.storage).where(STUDY.c.storage.is_not(None)).distinct()
+    return [open_storage(text) for text in connection.execute(chosen).scalars()]
+
+
+def find_weights(trial: Trial, places: list[Path], storages: list[Storage]) -> File | None:
+    """Return the file of a trial's weights; None if it has none, or they are missing.
+
+    Raises:
+        StorageError: a storage cannot be reached.
+    """
+    if not trial.weights_path:
+        return None
+    key = trial.weights_path
+    stored = (storage.file(key) for storage in storages if storage.has(key))
+    return find_file(key, places) or next(stored, None)

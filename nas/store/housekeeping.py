@@ -1,7 +1,6 @@
 """Housekeeping: check the tables; rename or delete a study with its files."""
 
 import json
-import shutil
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +8,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from nas.errors import StorageError
+from nas.storage import Storage
 from nas.store.tables import ATTEMPT, BORROWED, LEASE, MEASUREMENT, ORDER, REPORT, STUDY, TRIAL
-from nas.study import OWNER_FILE, folder_size
+from nas.study import OWNER_FILE
 
 _MOST = 3  # faults of the tables that are named
 
@@ -24,7 +25,7 @@ class Deleted:
 
     freed: int
     kept: int
-    left: tuple[Path, ...]
+    left: tuple[str, ...]
 
 
 def faults_of_tables(connection: sa.Connection) -> list[str]:
@@ -72,33 +73,34 @@ def shared_weights(connection: sa.Connection, study_id: int) -> set[str]:
     return {Path(path).name for path in connection.execute(others).scalars()}
 
 
-def remove_folders(folders: Iterable[Path], kept: Collection[str]) -> Deleted:
+def remove_folders(folders: Iterable[Storage], kept: Collection[str]) -> Deleted:
     """Delete a study's folders except files named in `kept`."""
     freed, left = 0, []
     for folder in folders:
         try:
             freed += _remove_folder(folder, kept)
-        except OSError:
-            left.append(folder)
+        except (OSError, StorageError):
+            left.append(str(folder))
     return Deleted(freed, len(kept), tuple(left))
 
 
-def _remove_folder(folder: Path, kept: Collection[str]) -> int:
+def _remove_folder(folder: Storage, kept: Collection[str]) -> int:
     """Delete a study's folder except files named in `kept`; return the freed bytes.
 
     Raises:
-        OSError: a file or folder in it cannot be deleted.
+        OSError, StorageError: a file or folder in it cannot be deleted.
     """
-    before = folder_size(folder)
-    if not any((folder / name).exists() for name in kept):
-        shutil.rmtree(folder)
-        return before
-    for path in folder.iterdir():
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        elif path.name not in {*kept, OWNER_FILE}:
-            path.unlink()
-    return before - folder_size(folder)
+    sizes = folder.sizes()
+    stay = [*kept, OWNER_FILE] if any(name in sizes for name in kept) else []
+    if not stay:
+        folder.remove("")
+        return sum(sizes.values())
+    freed = 0
+    for key, size in sizes.items():
+        if key not in stay:
+            folder.delete(key)
+            freed += size
+    return freed
 
 
 def _replace_prefix(

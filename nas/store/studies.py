@@ -127,10 +127,20 @@ def set_exhausted(connection: sa.Connection, study_id: int) -> None:
     connection.execute(sa.update(STUDY).where(STUDY.c.id == study_id).values(exhausted=1))
 
 
-def set_folder(connection: sa.Connection, study_id: int, folder: str, places: list[str]) -> None:
-    """Record the location of a study's files: a folder of that name in results folders."""
-    values = {"folder": folder, "places": json.dumps(places)}
+def set_folder(
+    connection: sa.Connection, study_id: int, folder: str, places: list[str], storage: str | None
+) -> None:
+    """Record the location of a study's files: a folder of that name in results folders.
+
+    Its weights are in a folder of that name in the `storage`, if there is one.
+    """
+    values = {"folder": folder, "places": json.dumps(places), "storage": storage}
     connection.execute(sa.update(STUDY).where(STUDY.c.id == study_id).values(**values))
+
+
+def set_storage(connection: sa.Connection, study_id: int, storage: str) -> None:
+    """Record where the storage of a study is now."""
+    connection.execute(sa.update(STUDY).where(STUDY.c.id == study_id).values(storage=storage))
 
 
 def holder(lease: sa.Row[Any] | None, moment: datetime) -> str | None:

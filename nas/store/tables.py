@@ -109,6 +109,7 @@ STUDY = sa.Table(
     sa.Column("uid", sa.Text, nullable=False, server_default="", index=True, unique=True),
     sa.Column("folder", FreeText),  # of its files in the results folders; NULL before its first run
     sa.Column("places", FreeText, nullable=False, server_default="[]"),  # results folders, as JSON
+    sa.Column("storage", FreeText),  # place of the weights; NULL: the results folders
     sa.Column("exhausted", sa.BigInteger, nullable=False, server_default="0"),
     _one_of("state", STUDY_STATES),
 )

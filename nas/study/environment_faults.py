@@ -7,7 +7,7 @@ pauses until the cause is removed.
 import errno
 import re
 
-from nas.errors import SpaceError, TaskError
+from nas.errors import SpaceError, StorageError, TaskError
 from nas.study.trial import Reason
 
 # Errors of C++ and Rust libraries contain the text of the system error.
@@ -46,6 +46,8 @@ def reason_of(error: BaseException) -> Reason | None:
     """
     cause: BaseException | None = error
     while cause is not None:
+        if isinstance(cause, StorageError):
+            return Reason.STORAGE
         if isinstance(cause, OSError):
             return None if cause.errno == errno.ENOMEM else Reason.STORAGE
         if _is_of_storage(cause):

@@ -19,6 +19,7 @@ from typing import Protocol, cast
 from nas.cost import Cost
 from nas.errors import NasError
 from nas.space import Architecture
+from nas.storage import Storage, open_storage
 from nas.study import environment_faults as environment
 from nas.study.attempts import PAUSING
 from nas.study.end_requests import EndRequest
@@ -33,7 +34,8 @@ class WorkerPlan:
     """The common settings of all jobs of one study, as plain values that any process can read.
 
     `factory` names the callable that makes the evaluator, as `module:name`; it is called with this
-    plan once in each worker process. Paths are absolute. `profile` turns on the profile of each
+    plan once in each worker process. Paths are absolute. Weights and checkpoints go to the place
+    `storage` (`nas.storage`), without one to `results_dir`. `profile` turns on the profile of each
     training. `loaders` is the number of processes for each trial that decode streamed images; 0
     uses one for each CPU core. Neither changes a result. `teachers` and `start` are those of the
     recipe. When the driver makes the request `ending`, an evaluator should save its training and
@@ -52,6 +54,12 @@ class WorkerPlan:
     teachers: tuple[Teacher, ...] = ()
     ending: EndRequest = field(default_factory=EndRequest)
     start: StartWeights | None = None
+    storage: str = ""
+
+    @property
+    def files(self) -> Storage:
+        """The study's folder for weights and checkpoints."""
+        return open_storage(self.storage or self.results_dir).below(self.folder)
 
     @property
     def spec(self) -> StudySpec:
@@ -104,7 +112,7 @@ class Epoch:
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """The weights of the last epoch: their path below the results folder, and its SHA-256."""
+    """The weights of the last epoch: their key in the storage, and their SHA-256."""
 
     path: str
     sha256: str

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from nas.cost import Cost
 from nas.space import Architecture
+from nas.storage import File
 from nas.study.attempts import AttemptEnd
 from nas.study.spec import StudySpec
 from nas.study.trial import Measurement, Outcome, Trial
@@ -65,8 +65,8 @@ class StudyStore(Protocol):
         """Return the trainings of earlier studies that were borrowed when `study` was created."""
         ...
 
-    def weights_file(self, study: str, trial: Trial) -> Path | None:
-        """Return the path of a trial's weights; None if it has none, or they are missing."""
+    def weights_file(self, study: str, trial: Trial) -> File | None:
+        """Return the file of a trial's weights; None if it has none, or they are missing."""
         ...
 
     def exhausted(self, study: str) -> bool:

@@ -2,16 +2,17 @@
 
 Each study has its own subfolder, with a file that names its owner: two studies of the same name
 from two databases never share one. Weights files also carry the identity of their study. The record
-has paths relative to the results folder, so that it can be moved.
+has paths relative to the results folder, so that it can be moved. With a storage of its own, the
+weights of a study are in the same subfolder there.
 """
 
-import hashlib
 import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from nas.errors import NasError
+from nas.errors import NasError, StorageError
+from nas.storage import FolderStorage, Storage
 
 OWNER_FILE = "study.json"
 
@@ -31,47 +32,54 @@ def checkpoint_folder(number: int) -> str:
     return f"trial-{number}"
 
 
-def claim_folder(results: Path, names: Iterable[str], uid: str) -> str:
-    """Make a folder in `results` for the study `uid`; return its name.
+def claim_folder(
+    results: Path, names: Iterable[str], uid: str, storage: Storage | None = None
+) -> str:
+    """Make a folder in `results`, and in the `storage`, for the study `uid`; return its name.
 
-    It is the first of `names` that the study already owns, or that does not exist or is empty.
+    It is the first of `names` that the study already owns in both, or that does not exist or is
+    empty.
 
     Raises:
         OSError: the folder cannot be made.
         NasError: no name is free.
+        StorageError: the storage cannot be used.
     """
-    tried = []
+    tried, places = [], [FolderStorage(results), *([storage] if storage else [])]
     for name in names:
-        folder = results / name
-        folder.mkdir(parents=True, exist_ok=True)
-        if folder_owner(folder) is None and not any(folder.iterdir()):
-            _sign(folder, uid)
-        if folder_owner(folder) == uid:
+        folders = [place.below(name) for place in places]
+        if all(_claimed(folder, uid) for folder in folders):
             return name
-        tried.append(str(folder))
+        tried.append(str(folders[-1]))
     raise NasError(
         f"{' and '.join(tried)} belong to other studies.", "Give another folder with --results."
     )
 
 
-def sign_folder(folder: Path, uid: str) -> None:
+def sign_folder(folder: Path | Storage, uid: str) -> None:
     """Record the study `uid` as the owner of a folder without an owner.
 
     Raises:
         OSError: the folder cannot be written.
     """
     if folder_owner(folder) is None:
-        _sign(folder, uid)
+        content = json.dumps({"id": uid}) + "\n"
+        _storage(folder).create(OWNER_FILE, content.encode())
 
 
-def folder_owner(folder: Path) -> str | None:
+def folder_owner(folder: Path | Storage) -> str | None:
     """Return the identity of the study that owns a folder; None if there is no owner.
 
     Returns an empty text if the file cannot be read: then no study may take the folder.
+
+    Raises:
+        StorageError: the storage cannot be reached.
     """
     try:
-        document = json.loads((folder / OWNER_FILE).read_text(encoding="utf-8"))
+        document = json.loads(_storage(folder).read(OWNER_FILE))
         return str(document["id"])
+    except StorageError:  # is a ValueError, too
+        raise
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, KeyError, TypeError):
@@ -92,12 +100,6 @@ def find_file(recorded: str, places: Iterable[Path]) -> Path | None:
     return next((file for file in tried if file.is_file()), None)
 
 
-def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file in hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def folder_size(folder: Path) -> int:
     """Return the number of bytes of the files in a folder; 0 if there is none."""
     total = 0
@@ -109,13 +111,13 @@ def folder_size(folder: Path) -> int:
     return total
 
 
-def _sign(folder: Path, uid: str) -> None:
-    path = folder / OWNER_FILE
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(json.dumps({"id": uid}) + "\n")
-    except FileExistsError:  # another study was faster
-        return
-    except OSError:
-        path.unlink(missing_ok=True)
-        raise
+def _storage(folder: Path | Storage) -> Storage:
+    return FolderStorage(folder) if isinstance(folder, Path) else folder
+
+
+def _claimed(folder: Storage, uid: str) -> bool:
+    """Tell whether a folder is the study's; one that is empty becomes it."""
+    folder.make()
+    if folder_owner(folder) is None and folder.is_empty():
+        sign_folder(folder, uid)
+    return folder_owner(folder) == uid

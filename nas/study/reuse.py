@@ -12,10 +12,9 @@ value.
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from nas.space import Architecture, parse_input
-from nas.study.results_folder import file_sha256
+from nas.storage import File, file_sha256
 from nas.study.spec import StudySpec
 from nas.study.trial import Trial, TrialState
 
@@ -57,14 +56,14 @@ def reusable(
     spec: StudySpec,
     architecture: Architecture,
     found: Found,
-    weights_file: Callable[[str, Trial], Path | None],
+    weights_file: Callable[[str, Trial], File | None],
     seeds: Collection[int] = (),
 ) -> tuple[str, Trial] | None:
     """Return the first reusable trial of `found` for a training in `spec`, as (study, trial).
 
     `seeds` are the seeds with which the architecture has already been trained; a trial with one of
     them is not a further training. The weights must still exist unchanged, for an export;
-    `weights_file(study, trial)` returns their path. The first trial is taken, not the best: a
+    `weights_file(study, trial)` returns them. The first trial is taken, not the best: a
     choice among seeds would be biased towards lucky ones.
     """
     for theirs, trial in found:
@@ -169,7 +168,7 @@ def _shown(value: object) -> str:
     return ",".join(map(str, value)) or "none" if isinstance(value, tuple) else str(value)
 
 
-def _is_kept(trial: Trial, weights: Path | None) -> bool:
+def _is_kept(trial: Trial, weights: File | None) -> bool:
     """Tell whether the weights of a trial exist unchanged."""
     if weights is None:
         return False

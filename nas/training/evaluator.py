@@ -2,19 +2,19 @@
 
 import math
 import os
-import shutil
 import socket
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from traceback import clear_frames
 
 import torch
 
-from nas.errors import TaskError, WeightsError
+from nas.errors import StorageError, TaskError, WeightsError
 from nas.space import Layer
+from nas.storage import Storage, file_at, is_uri
 from nas.study import (
     EndWatch,
     Epoch,
@@ -82,7 +82,7 @@ class TrainingEvaluator:
             TrialError: the data cannot.
         """
         self._spec = spec = plan.spec
-        self._folder = Path(plan.results_dir) / plan.folder
+        self._folder = plan.files
         self._plan, self._team, self._device = plan, team, device
         self._data_dir, self._profiles = plan.data_dir, plan.profile
         with self._images():
@@ -155,7 +155,7 @@ class TrainingEvaluator:
             TrialError: they cannot be read.
         """
         try:
-            session.start_from(Path(start.file), start.sha256)
+            session.start_from(file_at(start.file), start.sha256)
         except (TaskError, WeightsError) as error:
             raise TrialError(Reason.STORAGE, error.cause, error.remedy) from error
 
@@ -187,7 +187,7 @@ class TrainingEvaluator:
         """
         ladder, saved = self._spec.ladder, time.monotonic()
         keeps = bool(self._spec.networks) or not job.halved
-        folder = self._folder / checkpoint_folder(job.number)
+        folder = self._folder.below(checkpoint_folder(job.number))
         history = self._restored(session, folder) if keeps else []
         yield from ((found, found.seconds) for found in history)
         if self._team.size == 1:  # several would have to end at the same step
@@ -223,17 +223,17 @@ class TrainingEvaluator:
         return unsaved >= (RUNG_SECONDS if at_rung else CHECKPOINT_SECONDS)
 
     def _keep(
-        self, session: Session, folder: Path, history: list[EpochResult]
-    ) -> TaskError | TrialError | None:
+        self, session: Session, folder: Storage, history: list[EpochResult]
+    ) -> TaskError | TrialError | StorageError | None:
         """Save a checkpoint; return the error if it cannot be saved."""
         try:
             self._check_folder()
             save_checkpoint(session, folder, history)
-        except (TaskError, TrialError) as error:
+        except (TaskError, TrialError, StorageError) as error:
             return error
         return None
 
-    def _restored(self, session: Session, folder: Path) -> list[EpochResult]:
+    def _restored(self, session: Session, folder: Storage) -> list[EpochResult]:
         """Load the checkpoint of an earlier attempt; return its epochs.
 
         A trial of a search starts again if its checkpoint is damaged.
@@ -246,7 +246,8 @@ class TrainingEvaluator:
         except TaskError:
             if self._spec.networks:
                 raise
-            shutil.rmtree(folder, ignore_errors=True)
+            with suppress(OSError):
+                folder.remove("")
             return []
 
     def _saved(self, job: Job, session: Session, spent: Profile | None) -> Saved:
@@ -255,8 +256,8 @@ class TrainingEvaluator:
             return Saved("", "", spent)
         self._check_folder()
         name = weights_name(job.number, job.attempt, self._plan.study_id)
-        sha256 = session.save_weights(self._folder / name)
-        return Saved(str(Path(self._plan.folder, name)), sha256, spent)
+        sha256 = session.save_weights(self._folder.file(name))
+        return Saved(f"{self._plan.folder}/{name}".lstrip("/"), sha256, spent)
 
     def _check_folder(self) -> None:
         """Check the study's folder. It must not be created, for instance in an empty mount.
@@ -267,9 +268,10 @@ class TrainingEvaluator:
         found = folder_owner(self._folder)
         if (found or "") != self._plan.study_id:
             state = "is gone" if found is None else "belongs to another study"
+            place = "storage" if is_uri(self._folder.text) else "results folder"
             raise TrialError(
                 Reason.STORAGE,
-                f"on {socket.gethostname()} the results folder {self._folder} {state}.",
+                f"on {socket.gethostname()} the {place} {self._folder} {state}.",
                 "Restore it; on a cluster every node must see it under the same path.",
             )
 

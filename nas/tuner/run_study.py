@@ -55,15 +55,16 @@ class RunSettings:
     `ray_address` None starts a local Ray. `cpus_per_trial` and `gpus_per_trial` may be fractions.
     `max_concurrent` None runs as many trials as fit; in a cluster that studies share, the share of
     this one is proportional to its `priority`. `results_dir` gets the weights (on a cluster:
-    a directory that every node sees), `data_dir` has the task's data. `evaluator` names the factory
-    as `module:name`. A trial without a report for `report_timeout` seconds is killed. `profile`
-    measures the time of each part of a training. `loaders` processes decode streamed images for
-    each trial; 0 uses one for each CPU core. If `workers` is greater than 1, so many processes
-    train each trial together. `folder` in `results_dir` belongs to the study of
-    identity `study_id` (`nas.study.results_folder.claim`); by default a folder of the study's name
-    is claimed for an identity of this run. With `owns_process` a second signal ends the process
-    immediately; otherwise it raises KeyboardInterrupt. `abandon` is called in another thread if Ray
-    is lost and the run waits for it for ever; it should end the process, as Ray itself does soon.
+    a directory that every node sees) unless there is a `storage` for them, `data_dir` has the
+    task's data. `evaluator` names the factory as `module:name`. A trial without a report for
+    `report_timeout` seconds is killed. `profile` measures the time of each part of a training.
+    `loaders` processes decode streamed images for each trial; 0 uses one for each CPU core. If
+    `workers` is greater than 1, so many processes train each trial together. `folder` in
+    `results_dir`, and in the storage, belongs to the study of identity `study_id`
+    (`nas.study.claim_folder`); by default a folder of the study's name is claimed for an identity
+    of this run. With `owns_process` a second signal ends the process immediately; otherwise it
+    raises KeyboardInterrupt. `abandon` is called in another thread if Ray is lost and the run waits
+    for it for ever; it should end the process, as Ray itself does soon.
     `teachers` and `start` are those of the recipe.
     """
 
@@ -85,6 +86,7 @@ class RunSettings:
     abandon: Callable[[NasError], None] = lambda error: None
     teachers: tuple[Teacher, ...] = ()
     start: StartWeights | None = None
+    storage: str = ""
 
 
 @dataclass(frozen=True)
@@ -132,12 +134,11 @@ def run(study: Study, settings: RunSettings, on_event: Watcher = ignore_event) -
         interruption.arm()
         watch.start()
         plan = _plan(study, settings)
-        folder = Path(plan.results_dir, plan.folder)
-        plan = replace(plan, ending=ending.enter_context(end_request(folder)))
+        plan = replace(plan, ending=ending.enter_context(end_request(plan.files)))
         if settings.ray_address is not None:
             from nas.tuner.draining import DrainWatch  # loads Ray's autoscaler
 
-            probe_nodes(folder, plan.study_id, interrupted=interruption)
+            probe_nodes(plan.files, plan.study_id, interrupted=interruption)
             drains = DrainWatch(lambda node: plan.ending.make(node_name(node)))
             ending.enter_context(closing(drains))
         if settings.workers > 1:
@@ -259,4 +260,5 @@ def _plan(study: Study, settings: RunSettings) -> WorkerPlan:
         study_id=uid,
         teachers=settings.teachers,
         start=settings.start,
+        storage=settings.storage,
     )

@@ -18,6 +18,7 @@ from nas.results import (
     study_effects,
     view_of,
 )
+from nas.storage import Storage, open_storage
 from nas.store import Store, read_examples
 from nas.study import Study, StudySpec, Trial
 from nas.training import Session, Task
@@ -32,7 +33,8 @@ from nas.workflows.trained_weights import trained_session, trial_weights
 class FinishedStudy:
     """The results of a finished study, with tests, and the locations of its files.
 
-    There are no `files` if the weights of the best are `lost`: missing or changed.
+    Its weights are in the `storage`. There are no `files` if the weights of the best are `lost`:
+    missing or changed.
     """
 
     results: StudyResults
@@ -40,6 +42,7 @@ class FinishedStudy:
     report: Path
     directory: Path
     files: list[Path]
+    storage: Storage
     lost: WeightsError | None = None
 
 
@@ -69,7 +72,8 @@ def finish_study(
             files = export_network(request, target, force=True, formats=run.formats)
     except WeightsError as error:
         lost = error
-    return FinishedStudy(found, best, report, target, files, lost)
+    storage = open_storage(run.storage or str(run.results_dir))
+    return FinishedStudy(found, best, report, target, files, storage, lost)
 
 
 def test_study(

@@ -10,6 +10,7 @@ from nas.exports import choose_formats
 from nas.feasible import FeasibleSpace, FeasibleUnion, feasible_space
 from nas.samplers import make_sampler
 from nas.space import Shape
+from nas.storage import open_storage
 from nas.study import NoSampler, Sampler, StudySpec, check_images, check_resolutions
 from nas.training import (
     Files,
@@ -67,6 +68,8 @@ def preflight(spec: StudySpec, run: RunRequest) -> Preflight:
     check_resolutions(spec, task.input)
     _check_short(spec, task.input)
     _probe(run.results_dir)
+    if run.storage is not None:
+        open_storage(run.storage).probe()
     machine = machine_of(run)
     _check_room(spec, run, machine)
     return Preflight(replace(spec, task_input=str(task.input)), feasible, sampler, task, machine)

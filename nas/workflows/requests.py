@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from nas.errors import BudgetError, NoEffectError, SpaceError
 from nas.metrics import CLASSIFICATION, MADDS
+from nas.storage import storage_text
 from nas.units import parse_duration
 from nas.user_folders import results_folder
 from nas.workflows.request import Request
@@ -286,10 +287,13 @@ class RunRequest(
     each trial together. `profile` measures where the time of each trial goes. `loaders` processes
     decode streamed images for each trial; 0: one for each of its CPU cores. `export` False leaves
     out the files of the best network, which are written in `formats`; none: those of this package.
+    Weights and checkpoints go to the place `storage`: a folder, s3://bucket/prefix or gs://…; None
+    is the storage of the study, for a new one the results folder.
     With `owns_process` a second Ctrl-C ends the process at once; a script or a notebook keeps it.
     """
 
     results_dir: Path = field(default_factory=results_folder)
+    storage: str | None = None
     ray_address: str | None = None
     cpus_per_trial: float | None = None
     gpus_per_trial: float | None = None
@@ -302,6 +306,16 @@ class RunRequest(
     workers: int = 1
     export: bool = True
     owns_process: bool = False
+
+    def __post_init__(self) -> None:
+        """Check the settings, and write the storage as it is recorded.
+
+        Raises:
+            NasError: the storage cannot be read.
+        """
+        super().__post_init__()
+        if self.storage is not None:
+            object.__setattr__(self, "storage", storage_text(self.storage))
 
     def no_effects(self) -> Iterator[NoEffectError]:
         """Yield each setting that has no effect."""

@@ -3,9 +3,11 @@
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
-from nas.errors import StudyPausedError
+from nas.errors import NasError, StudyPausedError
+from nas.storage import open_storage
 from nas.store import Store, open_store
 from nas.user_folders import RESULTS
 from nas.workflows.events import FolderRenamed, Watcher
@@ -28,6 +30,27 @@ def resume_command(store: Store, study: str, run: RunRequest) -> str:
     return store.command(words)
 
 
+def with_storage(store: Store, study: str, run: RunRequest) -> RunRequest:
+    """Return `run` with the storage of a study that has run before.
+
+    Raises:
+        NasError: `run` names another one.
+    """
+    own = store.storage(study)
+    if not store.has_run(study):
+        return run
+    if run.storage not in (None, own):
+        if own is None:
+            cause = f"the weights of {study} are in its results folder"
+            remedy = "Leave --storage out."
+        else:
+            cause = f"the storage of {study} is {open_storage(own)}"
+            moved = f"db relocate {shlex.quote(own)} {shlex.quote(run.storage or '')}"
+            remedy = f"Leave --storage out; if it was moved, type: {store.command(moved)}"
+        raise NasError(f"{cause}, not in {open_storage(run.storage or '')}.", remedy)
+    return replace(run, storage=own)
+
+
 def check_folder(store: Store, study: str, results_dir: Path) -> None:
     """Refuse to continue a study whose files cannot be found, instead of beginning new ones.
 
@@ -39,21 +62,28 @@ def check_folder(store: Store, study: str, results_dir: Path) -> None:
     trials = store.trials(study, curves=False) if folder else []
     if folder is None or not any(trial.state.finished or trial.measurements for trial in trials):
         return
+    if storage := store.storage(study):
+        raise StudyPausedError(
+            f"the folder {folder} with the weights of {study} is not there.",
+            "Restore it. If the storage was moved, type: "
+            + store.command(f"db relocate {shlex.quote(storage)} NEW"),
+        )
     raise StudyPausedError(
         f"the folder {folder} with the weights of {study} is not there.",
         "Mount or restore it, or give the results folder that has it now: --results DIR. If it is "
-        f"lost, type: mkdir -p {shlex.quote(str(folder))}",
+        f"lost, type: mkdir -p {shlex.quote(folder)}",
     )
 
 
-def claimed_folder(store: Store, study: str, results_dir: Path, on_event: Watcher) -> str:
+def claimed_folder(store: Store, study: str, run: RunRequest, on_event: Watcher) -> str:
     """Create the study's folder in the results, and return its name; report another name.
 
     Raises:
         StudyPausedError: it cannot be created.
     """
+    results_dir = run.results_dir
     try:
-        folder = store.claim_folder(study, results_dir)
+        folder = store.claim_folder(study, results_dir, run.storage)
     except OSError as error:
         raise StudyPausedError(
             f"{study} has no folder in {results_dir}: {in_words(error)}.",

@@ -1,8 +1,7 @@
 """Search: create or continue a study, run its trials, and export its best network."""
 
 import math
-import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,11 +12,13 @@ from nas.errors import (
     InterruptedStudyError,
     NameTakenError,
     NasError,
+    StorageError,
     StoreError,
     StudyFailedError,
     StudyPausedError,
 )
 from nas.results import StudyResults
+from nas.storage import Storage, open_storage
 from nas.store import Store
 from nas.study import (
     Study,
@@ -43,6 +44,7 @@ from nas.workflows.resumption import (
     open_to_run,
     resumable,
     resume_command,
+    with_storage,
 )
 from nas.workflows.wishes import obeyed
 
@@ -144,6 +146,7 @@ def resume(
         if retry_failed:
             check_repeatable(study, store.trials(study, curves=False))
         with resumable(store, study, run):
+            run = with_storage(store, study, run)
             check_folder(store, study, run.results_dir)
             return finish(store, preflight(spec, run), run, on_event, retry_failed=retry_failed)
 
@@ -262,7 +265,8 @@ def measure(
     name = ready.spec.name
     again = resume_command(store, name, run)
     on_event(events.StudyReady(store, ready))
-    folder = claimed_folder(store, name, run.results_dir, on_event)
+    folder = claimed_folder(store, name, run, on_event)
+    files = open_storage(run.storage or str(run.results_dir)).below(folder)
     if late := store.record_kept(name):
         on_event(events.ResultsRecovered(late))
     study = Study(ready.spec, store, ready.sampler)
@@ -271,7 +275,7 @@ def measure(
         study.retry_failed()
     store.set_state(name, "RUNNING")
     try:
-        interrupted, seconds = _run(store, study, ready, run, folder, on_event)
+        interrupted, seconds = _run(store, study, ready, run, files, on_event)
     except BaseException as error:
         with suppress(StoreError):  # if the database is unreachable, the first error says so
             failed = isinstance(error, StudyFailedError)
@@ -281,15 +285,17 @@ def measure(
         store.set_state(name, "INTERRUPTED" if interrupted else "COMPLETE")
     if not interrupted:
         study.check_budget()
-        for trial in study.trials:
-            _drop_checkpoint(run.results_dir / folder, trial)
+        with suppress(OSError, StorageError):  # they are not needed any more
+            _drop_checkpoints(files, study.trials)
         on_event(events.StudyComplete(store, study))
     return SearchOutcome(study, seconds, again, interrupted)
 
 
-def _drop_checkpoint(folder: Path, trial: Trial) -> None:
-    """Delete the checkpoint of a trial in the folder of its study, if there is one."""
-    shutil.rmtree(folder / checkpoint_folder(trial.number), ignore_errors=True)
+def _drop_checkpoints(files: Storage, trials: Iterable[Trial]) -> None:
+    """Delete the checkpoints of trials in the folder of their study."""
+    there = {key.partition("/")[0] for key in files.sizes() if "/" in key}
+    for folder in there.intersection(checkpoint_folder(trial.number) for trial in trials):
+        files.remove(folder)
 
 
 def _run(
@@ -297,7 +303,7 @@ def _run(
     study: Study,
     ready: "Preflight",
     run: RunRequest,
-    folder: str,
+    files: Storage,
     on_event: events.Watcher,
 ) -> tuple[bool, float]:
     """Run the remaining trials; return whether the run was interrupted, and its seconds."""
@@ -309,10 +315,11 @@ def _run(
 
         def watch(event: events.Event) -> None:
             if isinstance(event, TrialFinished) and event.trial.state is not TrialState.FAILED:
-                _drop_checkpoint(run.results_dir / folder, event.trial)
+                with suppress(OSError, StorageError):
+                    files.remove(checkpoint_folder(event.trial.number))
             on_event(event)
 
-        settings = _run_settings(store, ready, run, folder, on_event)
+        settings = _run_settings(store, ready, run, on_event)
         with obeyed(store, ready.spec.name):
             outcome = run_trials(study, settings, watch)
         return outcome.interrupted, outcome.seconds
@@ -328,7 +335,7 @@ def _left(study: Study) -> bool:
 
 
 def _run_settings(
-    store: Store, ready: "Preflight", run: RunRequest, folder: str, on_event: events.Watcher
+    store: Store, ready: "Preflight", run: RunRequest, on_event: events.Watcher
 ) -> "RunSettings":
     from nas.tuner import RunSettings
     from nas.workflows.machine import cpus_per_trial, gpus_per_trial
@@ -348,12 +355,13 @@ def _run_settings(
         profile=run.profile,
         loaders=run.loaders,
         workers=run.workers,
-        folder=folder,
+        folder=store.folder(spec.name),
         study_id=store.uid(spec.name),
         owns_process=run.owns_process,
         abandon=lambda error: _abandon(store, spec.name, run, on_event, error),
         teachers=teachers_of(store, spec, ready.task) if spec.teachers else (),
         start=start_of(store, spec.recipe, run.results_dir),
+        storage=run.storage or "",
     )
 
 

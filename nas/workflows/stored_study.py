@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nas.errors import ExportError, NasError
+from nas.errors import ExportError, NasError, StorageError
 from nas.results import (
     StudyResults,
     compare,
@@ -19,6 +19,7 @@ from nas.results import (
     trial_record,
     view_of,
 )
+from nas.storage import File, open_storage
 from nas.store import (
     StudyState,
     StudySummary,
@@ -167,17 +168,25 @@ class StoredStudy:
         with open_store(self.db, read_only=True) as store:
             return store.versions(self.name)
 
+    @property
+    def storage(self) -> str | None:
+        """The place of the weights: a folder or a URI; None if they are in results folders."""
+        with open_store(self.db, read_only=True) as store:
+            return store.storage(self.name)
+
     def command(self, words: str) -> str:
         """Return `nas words` as a command to type, with --db unless this is the default."""
         return read_address(self.db).command(words)
 
     def record(self) -> dict[str, Any]:
         """Return all data of the study, as `nas show STUDY --json` prints it."""
-        return study_record(self.read(curves=False), self.versions)
+        storage = {"storage": place} if (place := self.storage) else {}
+        return study_record(self.read(curves=False), self.versions) | storage
 
     def result(self) -> dict[str, Any]:
         """Return the result so far, as `nas search --json` and `nas train --json` print it."""
-        return finished_record(self.results, self.results_dir)
+        place = open_storage(self.storage or str(self.results_dir))
+        return finished_record(self.results, place)
 
     def profile(self) -> dict[str, Any]:
         """Return where the time of the trials went, as `nas show STUDY --profile --json` does."""
@@ -235,12 +244,18 @@ class StoredStudy:
         with open_store(self.db, read_only=True) as store:
             return store.attempts(self.name, number)
 
-    def weights_files(self, found: StudyResults, trial: Trial) -> dict[int, Path | None]:
-        """Return the weights of each training of a trial's network; None if they are missing."""
+    def weights_files(self, found: StudyResults, trial: Trial) -> dict[int, File | None]:
+        """Return the weights of each training of a trial's network; None if they are missing.
+
+        If the storage cannot be reached, they are named as recorded.
+        """
+        own = found.all_trainings(trial)
         with open_store(self.db, read_only=True) as store:
-            return {
-                own.number: store.weights_file(self.name, own) for own in found.all_trainings(trial)
-            }
+            try:
+                return {one.number: store.weights_file(self.name, one) for one in own}
+            except StorageError:
+                place = open_storage(store.storage(self.name) or str(self.results_dir))
+                return {one.number: place.file(one.weights_path or "") for one in own}
 
     def export(
         self,

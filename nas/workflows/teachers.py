@@ -11,8 +11,9 @@ from nas.errors import NasError, WeightsError
 from nas.metrics import metric
 from nas.results import StudyResults
 from nas.space import parse_input
+from nas.storage import File, file_sha256, file_text
 from nas.store import Store
-from nas.study import StartWeights, StudySpec, Teacher, Trial, file_sha256
+from nas.study import StartWeights, StudySpec, Teacher, Trial
 from nas.workflows.networks import study_trial, trial_place
 from nas.workflows.start_files import start_path
 from nas.workflows.trained_weights import trial_weights
@@ -122,7 +123,7 @@ def start_of(store: Store, recipe: str, results_dir: Path) -> StartWeights | Non
             return StartWeights("a file of weights", str(file), sha256)
     for sha256, (study, number) in zip(hashes, _trials(store, hashes), strict=True):
         name, trial = f"{study}#{number}", study_trial(store, study, number)[1]
-        return StartWeights(name, str(_file(store, name, store.spec(study), trial)), sha256)
+        return StartWeights(name, file_text(_file(store, name, store.spec(study), trial)), sha256)
     return None
 
 
@@ -174,10 +175,10 @@ def _teacher(
     if (images, theirs.limit) != (task.input, spec.limit):
         scaled = load_study_task(theirs, spec.data_dir)
     layers = theirs.task_layers(trial.architecture, images, task.outputs)
-    return Teacher(name, str(file), sha256, tuple(layers), scaled.mean, scaled.std)
+    return Teacher(name, file_text(file), sha256, tuple(layers), scaled.mean, scaled.std)
 
 
-def _file(store: Store, name: str, theirs: StudySpec, trial: Trial) -> Path:
+def _file(store: Store, name: str, theirs: StudySpec, trial: Trial) -> File:
     """Return the weights of a trial `name` of the study `theirs`.
 
     Raises:

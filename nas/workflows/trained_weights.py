@@ -1,9 +1,9 @@
 """The weights of trials, where they are."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nas.errors import WeightsError
+from nas.storage import File, open_storage
 from nas.store import Store
 from nas.study import StudySpec, Trial
 
@@ -11,18 +11,22 @@ if TYPE_CHECKING:
     from nas.training import Session, Task
 
 
-def trial_weights(store: Store, spec: StudySpec, trial: Trial) -> Path:
-    """Return the path of a trial's weights; what loads them compares their hash.
+def trial_weights(store: Store, spec: StudySpec, trial: Trial) -> File:
+    """Return the file of a trial's weights; what loads them compares their hash.
 
     Raises:
         WeightsError: they are missing.
+        StorageError: the storage cannot be reached.
     """
     file = store.weights_file(spec.name, trial)
     if file is None:
+        storage = store.storage(spec.name)
+        place = f"the storage {open_storage(storage)}" if storage else "the results folder"
+        remedy = f"name the place of the copy: {store.command('db relocate OLD NEW')}"
         raise WeightsError(
             f"the weights of trial {trial.number} are missing: there is no {trial.weights_path} in "
-            "the results folder.",
-            "Restore the folder, or name it: --results DIR",
+            f"{place}.",
+            f"Restore the folder, or {remedy if storage else 'name it: --results DIR'}",
         )
     return file
 

@@ -253,6 +253,7 @@ def test_spoilt_weights_are_refused(
     cause: str,
 ) -> None:
     assert trained.training
+    assert isinstance(trained.training.weights, Path)
     spoil(trained.training.weights)
     before = listing(tmp_path)
     with pytest.raises(WeightsError, match=cause):

@@ -203,6 +203,11 @@ ROWS = (
     Row("the same study name in another database, with the same results folder",
         "each study has a folder of its own; no file is overwritten",
         "cli/test_housekeeping.py::test_two_studies_of_one_name_in_one_folder_keep_their_files"),
+    Row("the object store of the weights is killed", "the study pauses; no trial is blamed",
+        "integration/test_storage_s3.py::test_a_server_that_is_killed_pauses_the_study"),
+    Row("an object store that does not answer", "each call of it has a time limit",
+        "test_storage.py::"
+        "test_an_endpoint_that_refuses_or_does_not_answer_has_a_time_limit"),
     Row("a node that does not see the results folder", "the study pauses before its first trial",
         "faults/test_nodes.py::test_every_node_shows_that_it_sees_the_results"),
     Row("the clock is set back or forward by hours",

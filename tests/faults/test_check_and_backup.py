@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from nas.errors import NasError, StoreError
+from nas.storage import file_sha256
 from nas.store import back_up, check_store, open_store
-from nas.study import Outcome, TrialState, file_sha256, weights_name
+from nas.study import Outcome, TrialState, weights_name
 from nas.study.study import Study
 from tests.cli.runner import Shell
 from tests.conftest import PostgresServer
@@ -61,7 +62,7 @@ def test_a_check_finds_what_is_missing_changed_or_not_recorded(
     assert [(fault.study, fault.trial) for fault in found.faults] == [("study", 0), ("study", 1)]
     assert "missing" in found.faults[0].cause
     assert str(files[1]) in found.faults[1].cause
-    assert found.orphans == [orphan]
+    assert found.orphans == [str(orphan)]
 
 
 def test_a_check_finds_damaged_pages(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from nas.space import Architecture
+from nas.storage import FolderStorage
 from nas.store import open_store
 from nas.study import Attempt, Decision, Execution, Reason, Trial, WorkerPlan, end_request
 from nas.study.execution import run_serial
@@ -80,7 +81,7 @@ def test_a_training_that_is_asked_to_end_repeats_no_step(tmp_path: Path) -> None
         run_serial(other, evaluator_of(other, tmp_path / "whole"))
 
     study = study_of(store, **settings)
-    with end_request(tmp_path) as request, pytest.MonkeyPatch.context() as patch:
+    with end_request(FolderStorage(tmp_path)) as request, pytest.MonkeyPatch.context() as patch:
         patch.setattr("nas.study.end_requests.LOOK_SECONDS", 0.0)
         plan = WorkerPlan(study.spec.to_json(), str(tmp_path), None, "", "0", ending=request)
         steps = counting(patch, 6, request.make)  # in the second epoch

@@ -195,7 +195,7 @@ def test_weights_that_are_gone_or_changed_are_refused_before_a_study_is_made(
         trial = store.trials(study)[int(number)]
         file = store.weights_file(study, trial)
         before = store.names()
-    assert file is not None
+    assert isinstance(file, Path)
     content = file.read_bytes()
     try:
         tensors = load_file(file)

@@ -82,10 +82,12 @@ def test_a_database_of_the_schema_before_orders_takes_them(
     with contextlib.closing(sqlite3.connect(url)) as old:
         old.execute("ATTACH ? AS new", (new,))
         for table in ("nas_study", "nas_trial", "nas_attempt", "nas_measurement"):
-            old.execute(f"INSERT INTO main.{table} SELECT * FROM new.{table}")
+            columns = ", ".join(row[1] for row in old.execute(f"PRAGMA main.table_info({table})"))
+            old.execute(f"INSERT INTO main.{table} ({columns}) SELECT {columns} FROM new.{table}")
         old.commit()
     assert upgrade(url).before == "0011"
     with open_store(url) as store:
         assert [len(each.measurements) for each in store.trials("small")] == [len(EPOCHS)]
+        assert store.storage("small") is None  # nor had it a storage of its own
         store.submit("small", "{}")
         assert store.activity("small")[0] is StudyState.QUEUED

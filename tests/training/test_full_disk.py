@@ -21,6 +21,7 @@ from nas.study.trial import TrialState
 from nas.training.evaluator import TrainingEvaluator
 from tests.memory_store import MemoryStore
 from tests.messages import carrying
+from tests.s3_server import KEYS
 from tests.studies import WalkSampler
 from tests.trained import quick_spec
 
@@ -100,6 +101,19 @@ def test_the_folder_of_another_study_is_not_written_to(tmp_path: Path) -> None:
     with pytest.raises(StudyPausedError, match="belongs to another study"):
         run_serial(study_of(store), evaluator)
     assert [path.name for path in (tmp_path / "study").iterdir()] == ["study.json"]
+
+
+def test_a_storage_that_cannot_be_reached_pauses_the_study(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
+    store, away = MemoryStore(), "s3://bucket/away?endpoint_override=http://127.0.0.1:1&region=x"
+    plan = WorkerPlan(SPEC.to_json(), str(tmp_path), None, "", "0", folder="study", storage=away)
+    with pytest.raises(StudyPausedError, match=r"s3://bucket/away.* cannot be reached"):
+        run_serial(study_of(store), TrainingEvaluator(plan))
+    assert states(store) == [(TrialState.WAITING, 1, 0)]
+    assert store.reasons == [(0, 1, "storage")]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a disk")

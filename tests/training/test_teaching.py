@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from nas.errors import NasError, TaskError, WeightsError
 from nas.space.layers import Shape
+from nas.storage import FolderStorage
 from nas.study import Teacher
 from nas.training.data import Task
 from nas.training.loop.checkpoint import restore_checkpoint, save_checkpoint
@@ -142,9 +143,9 @@ def test_a_taught_training_goes_on_from_its_checkpoint_as_if_nothing_had_happene
     curve = [figures(whole.run_epoch()) for _ in range(3)]
     first = student(recipe, teachers)
     done = [first.run_epoch()]
-    save_checkpoint(first, tmp_path, done)
+    save_checkpoint(first, FolderStorage(tmp_path), done)
     again = student(recipe, teachers)
-    restore_checkpoint(again, tmp_path)
+    restore_checkpoint(again, FolderStorage(tmp_path))
     assert [figures(again.run_epoch()) for _ in range(2)] == curve[1:]
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from nas.errors import TaskError
 from nas.stats.means import Summary, difference
+from nas.storage import FolderStorage
 from nas.training.data import load_task
 from nas.training.loop.checkpoint import restore_checkpoint, save_checkpoint
 from nas.training.loop.epoch import EpochResult
@@ -41,9 +42,9 @@ def test_restored_sessions_are_exactly_those_that_went_through(
     whole, part = a_session(recipe=recipe), a_session(recipe=recipe)
     expected = [whole.run_epoch() for _ in range(4)]
     history = [part.run_epoch(), part.run_epoch()]
-    save_checkpoint(part, tmp_path / "trial", history)
+    save_checkpoint(part, FolderStorage(tmp_path / "trial"), history)
     restored = a_session(recipe=recipe)
-    history = restore_checkpoint(restored, tmp_path / "trial")
+    history = restore_checkpoint(restored, FolderStorage(tmp_path / "trial"))
     assert restored.epoch == 2
     history += [restored.run_epoch(), restored.run_epoch()]
     assert figures(history) == figures(expected)
@@ -72,9 +73,9 @@ def test_an_epoch_that_was_interrupted_anywhere_continues_exactly(
                 history.append(part.run_epoch())
         except InterruptedError:
             ran = True
-            save_checkpoint(part, tmp_path / str(at), history)
+            save_checkpoint(part, FolderStorage(tmp_path / str(at)), history)
             part = a_session(2, recipe)
-            history = restore_checkpoint(part, tmp_path / str(at))
+            history = restore_checkpoint(part, FolderStorage(tmp_path / str(at)))
             while part.epoch < 2:
                 history.append(part.run_epoch())
         assert figures(history) == expected
@@ -87,7 +88,7 @@ def test_a_later_checkpoint_replaces_an_earlier_one(tmp_path: Path) -> None:
     session, history = a_session(), []
     for _ in range(3):
         history.append(session.run_epoch())
-        save_checkpoint(session, tmp_path, history)
+        save_checkpoint(session, FolderStorage(tmp_path), history)
     assert {path.name for path in tmp_path.iterdir()} == {
         "checkpoint.json",
         "state-00003.safetensors",
@@ -96,7 +97,7 @@ def test_a_later_checkpoint_replaces_an_earlier_one(tmp_path: Path) -> None:
 
 def test_broken_checkpoints_are_refused(tmp_path: Path) -> None:
     session = a_session()
-    save_checkpoint(session, tmp_path, [session.run_epoch()])
+    save_checkpoint(session, FolderStorage(tmp_path), [session.run_epoch()])
     (state,) = tmp_path.glob("state-*")
     content = state.read_bytes()
     state.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
@@ -109,23 +110,23 @@ def test_broken_checkpoints_are_refused(tmp_path: Path) -> None:
     for broken in breaks:
         broken()
         with pytest.raises(TaskError, match="cannot be used") as caught:
-            restore_checkpoint(a_session(), tmp_path)
+            restore_checkpoint(a_session(), FolderStorage(tmp_path))
         assert str(tmp_path) in caught.value.remedy
 
 
 def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
     session = a_session()
-    save_checkpoint(session, tmp_path, [session.run_epoch()])
+    save_checkpoint(session, FolderStorage(tmp_path), [session.run_epoch()])
     other = Session(small_layers(), load_task("digits", limit=100), RECIPE, 4, 0, "cpu")
     with pytest.raises(TaskError, match="cannot be used"):
-        restore_checkpoint(other, tmp_path)
+        restore_checkpoint(other, FolderStorage(tmp_path))
 
 
 def test_a_checkpoint_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     session = a_session()
     with pytest.raises(TaskError, match="cannot be written"):
-        save_checkpoint(session, tmp_path / "file" / "below", [session.run_epoch()])
+        save_checkpoint(session, FolderStorage(tmp_path / "file" / "below"), [session.run_epoch()])
 
 
 def test_accumulation_takes_the_step_of_the_whole_batch() -> None:

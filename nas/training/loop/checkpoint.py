@@ -5,93 +5,88 @@ random numbers), `checkpoint.json` names it with its SHA-256 and holds everythin
 replaced when the tensors are on the disk, so that a kill at any time leaves a valid checkpoint.
 """
 
+import hashlib
 import json
-import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save
 from torch import Tensor
 
-from nas.errors import TaskError
-from nas.files import write_bytes, write_whole
-from nas.study import file_sha256
+from nas.errors import StorageError, TaskError
+from nas.storage import Storage
 from nas.training.loop.epoch import BegunEpoch, EpochResult
 from nas.training.loop.session import Session
 
 _NAME = "checkpoint.json"
+_STATE = "state-"
 
 
-def save_checkpoint(session: Session, folder: Path, history: Sequence[EpochResult]) -> None:
+def save_checkpoint(session: Session, folder: Storage, history: Sequence[EpochResult]) -> None:
     """Write the state of `session`, which trained the epochs of `history`, into `folder`.
 
     An epoch that it has begun is continued after its last step.
 
     Raises:
         TaskError: the folder cannot be written; the previous checkpoint is kept.
+        StorageError: the storage cannot be reached, or refuses; it is kept, too.
     """
     begun = session.begun
     within = f"-{begun.steps}" if begun else ""
-    file = folder / f"state-{session.epoch:05d}{within}.safetensors"
+    name = f"{_STATE}{session.epoch:05d}{within}.safetensors"
     try:
-        write_whole(file, lambda part: save_file(_tensors(session), part))
-        _settle(file)
+        sha256 = folder.write(name, save(_tensors(session)))
         document = {
             "schema": 1,
             "epoch": session.epoch,
-            "file": file.name,
-            "sha256": file_sha256(file),
+            "file": name,
+            "sha256": sha256,
             "average_steps": session.average.steps if session.average else 0,
             "begun": {"steps": begun.steps, "seconds": begun.seconds} if begun else None,
             "history": [result.to_row() for result in history],
         }
-        text = json.dumps(document, indent=1)
-        write_whole(folder / _NAME, lambda part: write_bytes(part, text.encode()))
-        for other in folder.glob("state-*.safetensors"):
-            if other != file:
-                other.unlink()
-    except (OSError, SafetensorError) as error:
+        folder.write(_NAME, json.dumps(document, indent=1).encode())
+        for other in folder.sizes():
+            if other.startswith(_STATE) and other != name:
+                folder.delete(other)
+    except OSError as error:
         raise TaskError(
             f"the checkpoint cannot be written to {folder} ({error}).",
             "Free the disk, or make the folder writable.",
         ) from error
 
 
-def restore_checkpoint(session: Session, folder: Path) -> list[EpochResult]:
+def restore_checkpoint(session: Session, folder: Storage) -> list[EpochResult]:
     """Load the checkpoint in `folder` into `session`; return its epochs, [] without one.
 
     Raises:
         TaskError: it is damaged, or of another network.
+        StorageError: the storage cannot be reached, or refuses.
     """
-    path = folder / _NAME
-    if not path.is_file():
+    if not folder.has(_NAME):
         return []
-    remedy = f"Delete {folder}: the training then starts again."
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        file = folder / document["file"]
-        if file_sha256(file) != document["sha256"]:
-            raise OSError(f"{file} has changed since it was written")
-        tensors = load_file(file)
+        document = json.loads(folder.read(_NAME))
+        content = folder.read(document["file"])
+        if hashlib.sha256(content).hexdigest() != document["sha256"]:
+            raise OSError(f"{folder.file(document['file'])} has changed since it was written")
+        tensors = load(content)
         _load(session, tensors, document["average_steps"])
         if begun := document.get("begun"):
             loss, random = tensors["begun.loss"].to(session.device), tensors["begun.random"]
             session.begun = BegunEpoch(begun["steps"], loss, random, begun["seconds"])
         history = [EpochResult.of_row(result) for result in document["history"]]
+    except StorageError:  # is a ValueError, too
+        raise
     except (OSError, ValueError, SafetensorError, RuntimeError, KeyError, TypeError) as error:
+        told = str(error).splitlines()[0][:120]
         raise TaskError(
-            f"the checkpoint {path} cannot be used ({str(error).splitlines()[0][:120]}).", remedy
+            f"the checkpoint {folder.file(_NAME)} cannot be used ({told}).",
+            f"Delete {folder}: the training then starts again.",
         ) from error
     session.epoch = document["epoch"]
     return history
-
-
-def _settle(path: Path) -> None:
-    """Wait until a file is on the disk, so that a power cut cannot leave an empty one."""
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
 
 
 def _tensors(session: Session) -> dict[str, Tensor]:

@@ -10,7 +10,6 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
@@ -20,6 +19,7 @@ from torch import Tensor, nn
 from nas.errors import TaskError
 from nas.results import MOST_CLASSES
 from nas.space import Layer, outputs_of
+from nas.storage import File
 from nas.study import PLAIN, ByClass, Profile
 from nas.training.data import Augmentation, Scores, ScoresByClass, Split, Task
 from nas.training.data.records import Files
@@ -123,7 +123,7 @@ class Session:
         if self.average:
             accelerate(self.average.network)
 
-    def start_from(self, weights: Path, sha256: str) -> None:
+    def start_from(self, weights: File, sha256: str) -> None:
         """Start with the weights in a file that fit, except those of the last layers.
 
         Call this before any other method.
@@ -220,15 +220,16 @@ class Session:
             with self._precision():
                 yield network(images), targets[0]
 
-    def save_weights(self, path: Path) -> str:
-        """Write the weights as safetensors, atomically; return the file's SHA-256.
+    def save_weights(self, file: File) -> str:
+        """Write the weights as safetensors, as a whole; return the file's SHA-256.
 
         Raises:
             TaskError: the file cannot be written.
+            StorageError: the storage cannot be reached, or refuses.
         """
-        return save_weights(self.evaluated, path)
+        return save_weights(self.evaluated, file)
 
-    def load_weights(self, path: Path, sha256: str | None) -> None:
+    def load_weights(self, path: File, sha256: str | None) -> None:
         """Load the weights in a file of `save_weights`, which returned `sha256`.
 
         Raises:

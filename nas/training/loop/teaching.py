@@ -11,13 +11,13 @@ teachers see the same augmented batch as the student, each at the size of its ow
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from nas.errors import TaskError
+from nas.storage import file_at
 from nas.study import Teacher
 from nas.training.data import Task
 from nas.training.network.module import Network, build
@@ -91,7 +91,7 @@ def _member(teacher: Teacher, task: Task, device: torch.device) -> _Member:
             "Name teachers of the same task.",
         )
     network = build(teacher.layers)
-    load_weights(network, Path(teacher.file), teacher.sha256)
+    load_weights(network, file_at(teacher.file), teacher.sha256)
     placed: Network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     placed.requires_grad_(False)
     ours, theirs = (_pixels(mean, device) for mean in (task.mean, teacher.mean))

@@ -2,47 +2,40 @@
 
 import hashlib
 from collections.abc import Collection
-from pathlib import Path
 
 from safetensors import SafetensorError
-from safetensors.torch import load, save_file
+from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from nas.errors import TaskError, WeightsError
-from nas.files import write_whole
+from nas.storage import File, write_file
 
 
-def save_weights(network: nn.Module, path: Path) -> str:
-    """Write the weights as safetensors atomically; return the file's SHA-256.
+def save_weights(network: nn.Module, file: File) -> str:
+    """Write the weights as safetensors, as a whole; return the file's SHA-256.
 
     Raises:
         TaskError: the file cannot be written.
+        StorageError: the storage cannot be reached, or refuses.
     """
     weights = {key: value.cpu().contiguous() for key, value in network.state_dict().items()}
-    digest = ""
-
-    def write(temporary: Path) -> None:
-        nonlocal digest
-        save_file(weights, temporary)
-        digest = hashlib.sha256(temporary.read_bytes()).hexdigest()
-
     try:
-        write_whole(path, write)
-    except (OSError, SafetensorError) as error:
+        return write_file(file, save(weights))
+    except OSError as error:
         raise TaskError(
-            f"the weights cannot be written to {path} ({error}).",
+            f"the weights cannot be written to {file} ({error}).",
             "Free disk space, or choose a writable folder.",
         ) from error
-    return digest
 
 
-def read_weights(path: Path, sha256: str | None = None) -> dict[str, Tensor]:
+def read_weights(path: File, sha256: str | None = None) -> dict[str, Tensor]:
     """Return the weights in a safetensors file, by their names in the state dict.
 
     `sha256` is the recorded hash of the file; None if there is none.
 
     Raises:
         WeightsError: the file is missing, changed, or not a safetensors file.
+        StorageError: the storage cannot be reached, or refuses.
     """
     try:
         content = path.read_bytes()
@@ -62,7 +55,7 @@ def read_weights(path: Path, sha256: str | None = None) -> dict[str, Tensor]:
         raise WeightsError(f"{path} contains no weights: {error}.", "Restore the file.") from error
 
 
-def load_fitting(network: nn.Module, path: Path, sha256: str | None, last: Collection[str]) -> int:
+def load_fitting(network: nn.Module, path: File, sha256: str | None, last: Collection[str]) -> int:
     """Load the weights in a file that fit `network` by name and shape; return their number.
 
     Weights of the layers `last`, which belong to other classes, are left as they are.
@@ -80,7 +73,7 @@ def load_fitting(network: nn.Module, path: Path, sha256: str | None, last: Colle
     return sum(key.endswith("weight") for key in fitting)
 
 
-def load_weights(network: nn.Module, path: Path, sha256: str | None = None) -> None:
+def load_weights(network: nn.Module, path: File, sha256: str | None = None) -> None:
     """Load a safetensors file with exactly the keys and shapes of `network`.
 
     Raises:

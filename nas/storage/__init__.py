@@ -1,0 +1,27 @@
+"""Storage: where weights and checkpoints lie, a folder or a part of an object store.
+
+Files are named by keys relative to the storage, with `/` between folders, so that a folder or a
+bucket can be moved. A write is whole: a reader sees the file as before, or as written.
+
+Credentials of an object store come from the environment, as its libraries document it (AWS_… or
+GOOGLE_APPLICATION_CREDENTIALS), never from the URI: that is recorded and shown.
+"""
+
+from nas.storage.files import File, Storage, StoredFile, file_sha256, file_text, is_uri, write_file
+from nas.storage.folder import FolderStorage
+from nas.storage.opening import file_at, open_storage
+from nas.storage.places import storage_text
+
+__all__ = [
+    "File",
+    "FolderStorage",
+    "Storage",
+    "StoredFile",
+    "file_at",
+    "file_sha256",
+    "file_text",
+    "is_uri",
+    "open_storage",
+    "storage_text",
+    "write_file",
+]

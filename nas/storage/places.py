@@ -1,0 +1,54 @@
+"""Places: the texts that name storages, checked and in one form."""
+
+from pathlib import Path
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from nas.errors import NasError
+from nas.storage.files import is_uri
+
+_SETTINGS = {
+    "s3": ("endpoint_override", "region", "scheme"),
+    "gs": ("anonymous", "endpoint_override", "scheme"),
+}
+_FORMS = "Give a folder, s3://BUCKET/PREFIX or gs://BUCKET/PREFIX."
+
+
+def storage_text(text: str) -> str:
+    """Return the place of a storage as it is recorded: an absolute path, or a checked URI.
+
+    Raises:
+        NasError: it is of no known kind, or has credentials or unknown settings.
+    """
+    if not is_uri(text):
+        return str(Path(text).expanduser().absolute())
+    scheme = text.partition("://")[0].lower()
+    if scheme == "file":
+        return str(Path(text.partition("://")[2]).absolute())
+    if scheme not in _SETTINGS:
+        raise NasError(f"a storage cannot have a URI of {scheme}://.", _FORMS)
+    parts = urlsplit(text)
+    settings = dict(parse_qsl(parts.query, keep_blank_values=True))
+    _check_secrets(scheme, [parts.netloc, *settings.values()])
+    unknown = sorted(set(settings) - set(_SETTINGS[scheme]))
+    if unknown or parts.fragment:
+        raise NasError(
+            f"a storage of {scheme}:// has no setting {unknown[0] if unknown else '#'}.",
+            f"Its settings are {', '.join(_SETTINGS[scheme])}; credentials come from the "
+            "environment.",
+        )
+    prefix = [part for part in parts.path.split("/") if part]
+    if not parts.netloc or {".", ".."} & set(prefix):
+        raise NasError(f"{scheme}:// needs a bucket, and a prefix without dots.", _FORMS)
+    query = f"?{urlencode(sorted(settings.items()), safe=':/')}" if settings else ""
+    return f"{scheme}://{'/'.join([parts.netloc, *prefix])}{query}"
+
+
+def _check_secrets(scheme: str, texts: list[str]) -> None:
+    """Refuse `user:password@`; the message must not have it."""
+    if any("@" in text for text in texts):
+        source = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or ~/.aws"
+        source = source if scheme == "s3" else "GOOGLE_APPLICATION_CREDENTIALS"
+        raise NasError(
+            f"the URI of the {scheme}:// storage has credentials, but it is recorded and shown.",
+            f"Leave them out; they are read from {source}.",
+        )
