@@ -38,7 +38,7 @@ _PARTS = {
     "front": "figure", "curves": "figure", "hypervolume": "figure", "front-card": "hidden",
     "hypervolume-card": "hidden", "name": "children", "summary": "children", "note": "children",
     "counters": "children", "settings": "children", "best-under": "children",
-    "overlay-text": "children", "all-trials": "hidden",
+    "overlay-text": "children", "all-trials": "hidden", "front-heading": "children",
 }  # fmt: skip
 
 
@@ -169,6 +169,7 @@ def _parts(
     if not seen or seen["drawn"] != drawn:
         searched = {
             "front": front_of(snapshots, state, look),
+            "front-heading": shown(snapshot, state).front_title,
             "hypervolume": hypervolume_figure(whole, look),
         }
         return {
@@ -186,7 +187,8 @@ def _parts(
     differ = {name for name in after if before.get(name) != after[name]}
     if whole.fixed or differ <= {"trial", "compared", "along"}:
         return {}  # `mark` follows
-    return {"front": front_of(snapshots, state, look)}
+    title = shown(snapshot, state).front_title
+    return {"front": front_of(snapshots, state, look), "front-heading": title}
 
 
 def _ends(window: Any, view: StudyView, state: PageState) -> Any:

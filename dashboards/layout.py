@@ -80,7 +80,7 @@ def _study() -> list[Any]:
                     [
                         html.Section(
                             [
-                                html.H2("Error against cost", id="front-heading"),
+                                html.H2("Front", id="front-heading"),
                                 _controls(),
                                 html.P(
                                     id="overlay-text",

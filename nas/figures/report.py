@@ -34,14 +34,14 @@ from nas.figures.table import headers, numeric, point_facts, point_row
 from nas.figures.theme import PageTheme
 from nas.metrics import Direction
 from nas.results import Effects, Pictures, Point, PointGroup, StageTable, StudyView
-from nas.units import capitalised, duration
+from nas.units import duration
 
 Draw: TypeAlias = Callable[[StudyView, PageTheme | None], go.Figure]
 
 _MAX_ROWS = 1000
 _FIGURES: dict[str, tuple[str, str, Draw]] = {
     "front": (
-        "{Value} against cost",
+        "{front}",
         "{Better} and left is better. The line bounds what the front dominates; the dashed line is "
         "the budget. A point shows the mean over the seeds, its bar the 95 % interval; "
         "one of a single seed is hollow and off the line where others were confirmed. A stopped "
@@ -162,9 +162,9 @@ def _effects(found: Effects | None) -> Iterator[str]:
 
 def _worded(text: str, view: StudyView) -> str:
     """Return a heading or a caption with the names of what this study measures."""
-    value, shown = view.metric.short, view.y.metric.label
+    value = view.metric.short
     better = "Down" if view.y.metric.direction is Direction.MINIMISE else "Up"
-    return text.format(Value=capitalised(shown), value=value, Better=better)
+    return text.format(front=view.front_title, value=value, Better=better)
 
 
 def _trials(view: StudyView) -> str:

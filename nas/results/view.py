@@ -24,6 +24,7 @@ from nas.results.stage_table import StageTable, stage_table
 from nas.results.trial_reports import Reports, recorded_scores
 from nas.results.trial_table import STATES, TrialTable
 from nas.study import Objective, StudySpec, Trial, TrialState, num_replicates
+from nas.units import capitalised
 
 MOST_CURVES = 300  # more cannot be distinguished, and make a page slow
 Curves: TypeAlias = Callable[[Sequence[Trial]], Mapping[int, Trial]]
@@ -155,6 +156,11 @@ class StudyView:
             f"{self.x.name} (trial {self.best.number}){self._tested(self.best)}; "
             f"{self.ended} trials ended, {self._ends()}."
         )
+
+    @property
+    def front_title(self) -> str:
+        """The heading of the figure of the front, such as `mAP against cost`."""
+        return f"{capitalised(self.y.metric.label)} against cost"
 
     def _shown(self, point: Point) -> str:
         return str(point.spread) if point.spread else self.y.show(point.y)

@@ -157,3 +157,5 @@ def test_a_training_has_learning_curves_but_no_front(tmp_path: Path, trained: bo
     parts = polled(path, spec.name).get_json()["response"]
     assert parts["front-card"]["hidden"] is parts["hypervolume-card"]["hidden"] is trained
     assert ("front" in parts, "curves" in parts) == (not trained, True)
+    if not trained:
+        assert parts["front-heading"]["children"] == "Top-1 error against cost"

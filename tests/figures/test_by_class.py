@@ -108,5 +108,7 @@ def test_the_screen_and_the_page_of_a_network_show_them(database: Path) -> None:
 
 
 def test_the_heading_of_the_metric_keeps_its_capitals() -> None:
-    assert "mAP" in headers(study_view(spec(), trainings()))
+    view = study_view(spec(), trainings())
+    assert "mAP" in headers(view)
+    assert view.front_title == "mAP against cost"
     assert "Error" in headers(study_view(small_spec(), [complete_trial(0, 0.5)]))

@@ -89,7 +89,7 @@ def test_seeds_and_a_rival_are_trained_compared_shown_and_exported(nas: Shell, p
     page = (place / "nas-results" / "t" / "report.html").read_text()
     for heading in ("Learning curves", "Confusion on the test split", "Most frequent mistakes"):
         assert heading in page
-    assert "Error against cost" not in page
+    assert "Top-1 error against cost" not in page
     assert "observed in the search" not in page
     shown = nas("show", "t")
     assert ARCH in shown.out

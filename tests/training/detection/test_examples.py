@@ -1,5 +1,6 @@
 """Examples of a detector: drawn from the validation split, recorded with hashes, and shown."""
 
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from PIL import Image
 
 from nas.dashboards.reader import Reader
 from nas.figures import write_report
+from nas.metrics import DETECTION
 from nas.results import Picture, Pictures, StudyResults, study_view
 from nas.store import (
     EXAMPLES_FOLDER,
@@ -18,12 +20,14 @@ from nas.store import (
     open_store,
     read_examples,
 )
-from nas.training import Session, drawn_examples
+from nas.training import Session, build, drawn_examples
 from nas.training.data import load_task
+from nas.training.network.weights_file import save_weights
+from nas.workflows.examples import record_examples
 from tests.figures.stored import store_study
 from tests.studies import complete_trial, small_spec
 from tests.training.detection.coco_sets import coco_set
-from tests.training.detection.test_training import session
+from tests.training.detection.test_training import RECIPE, session
 
 SHOWN = Pictures("What it shows.", (Picture("a <b>.png", b"one"), Picture("c.png", b"two")))
 
@@ -100,3 +104,25 @@ def test_the_report_shows_them(tmp_path: Path) -> None:
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "What it shows." in page
     assert 'src="data:image/jpeg;base64,b25l" alt="a &lt;b&gt;.png"' in page
+
+
+def test_they_are_drawn_once_from_the_weights_of_a_trial(trained: Session, tmp_path: Path) -> None:
+    spec = small_spec(
+        task="detection", metrics=DETECTION, objectives=("map", "madds"),
+        reference_point=(0.0, 1000.0), published=False, recipe=RECIPE.text,
+    )  # fmt: skip
+    trial = complete_trial(0, 0.0)
+    layers = spec.task_layers(trial.architecture, trained.task.input, trained.task.outputs)
+    store_study(tmp_path / "nas.db", spec, [trial])
+    with open_store(str(tmp_path / "nas.db")) as store:
+        folder = tmp_path / "results" / store.claim_folder("study", tmp_path / "results")
+        sha256 = save_weights(build(layers), folder / "w.safetensors")
+        own = replace(trial, weights_path="study/w.safetensors", weights_sha256=sha256)
+        record_examples(store, spec, own, trained.task, folder)
+        found = StudyResults(spec, store.trials("study"), store.reports("study"))
+        shown = read_examples(store, found, 0)
+        assert shown is not None
+        assert [Image.open(BytesIO(each.content)).format for each in shown.pictures] == ["JPEG"] * 6
+        save_weights(build(layers), folder / "w.safetensors")
+        record_examples(store, spec, own, trained.task, folder)
+        assert read_examples(store, found, 0) == shown
