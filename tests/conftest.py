@@ -128,12 +128,12 @@ class PostgresServer:
         place = f"nas:{self.password}@127.0.0.1:{self.port}/postgres"
         return f"postgresql+psycopg://{place}?options=-csearch_path%3D{name}"
 
-    def new_database(self) -> str:
+    def new_database(self, settings: str = "") -> str:
         """Make an empty database and return its name; for what may not set a schema."""
         name = f"nas_{secrets.token_hex(6)}"
         connection = f"host=127.0.0.1 port={self.port} user=nas dbname=postgres"
         with psycopg.connect(connection, password=self.password, autocommit=True) as server:
-            server.execute(f"CREATE DATABASE {name}")
+            server.execute(f"CREATE DATABASE {name} {settings}")
         return name
 
     def _control(self, *words: str) -> None:

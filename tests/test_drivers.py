@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from nas.errors import StoreError
 from nas.store import MAX_FAILURES, StudyState, open_store
 from nas.study.spec import StudySpec
 from nas.workflows import Fleet, drivers
@@ -113,3 +114,28 @@ def test_studies_that_are_paused_or_held_get_no_driver(
             assert Fleet(db, start).turn() == 0
         store.pause("small")
         assert Fleet(db, start).turn() == 0
+
+
+def test_a_database_that_cannot_be_read_is_tried_again_only_if_it_was_read_before(
+    tmp_path: Path, spec: StudySpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fleet = Fleet(str(tmp_path / "nas.db"), lambda study: Program(0))
+    with pytest.raises(StoreError):
+        fleet.run(until_idle=True, interrupted=lambda: False)
+    told = list[str]()
+    with open_store(fleet.db) as store:
+        store.create_study(spec, VERSIONS)
+    moved = tmp_path / "moved.db"
+
+    def move() -> bool:
+        """Take the file away after the first turn, and bring it back after the second."""
+        old, new = (Path(fleet.db or ""), moved)[:: -1 if told else 1]
+        if old.exists() and fleet.running == {}:
+            old.rename(new)
+        return False
+
+    monkeypatch.setattr(drivers, "_PERIOD_SECONDS", 0.0)
+    fleet.say = told.append
+    turns = iter([False] * 11)
+    fleet.run(until_idle=False, interrupted=lambda: next(turns, True) or move())
+    assert any("It is tried again." in line for line in told)

@@ -6,4 +6,11 @@ import click
 def say_failure(cause: str, remedy: str, error: BaseException | None = None) -> None:
     """Print two lines on stderr, and the notes of `error`."""
     notes = [f"     {note}" for note in getattr(error, "__notes__", ())]
-    click.echo("\n".join([f"nas: {cause}", f"     {remedy}", *notes]), err=True)
+    text = "\n".join([f"nas: {cause}", f"     {remedy}", *notes])
+    click.echo("".join(map(_shown, text)), err=True)
+
+
+def _shown(character: str) -> str:
+    """Return a character of a message, escaped if a terminal would obey it instead."""
+    is_text = character.isprintable() or character == "\n" or "\ud800" <= character <= "\udfff"
+    return character if is_text else repr(character)[1:-1]

@@ -26,6 +26,8 @@ _CONNECT: dict[str, Any] = {
     "keepalives_interval": 10,
     "keepalives_count": 3,
     "application_name": "nas",
+    # Otherwise psycopg returns bytes from a database whose encoding is SQL_ASCII.
+    "client_encoding": "utf8",
     # A pooler such as PgBouncer may use another session for each transaction: no prepared
     # statements, and nothing of ours outlives a transaction (locks, settings, temporary tables).
     "prepare_threshold": None,
@@ -115,8 +117,13 @@ def _file(name: str, shown: str) -> Address:
         raise StoreError(f"{shown!r} is not a database file name.", _WRITABLE)
     if re.match(r"[a-z][a-z0-9+]+:", name):
         raise StoreError(f"{shown!r} is neither a file name nor a database URL.", _WRITABLE)
-    path = Path(name).expanduser().absolute()
-    if path.is_dir():
+    try:
+        path = Path(name).expanduser().absolute()
+        is_folder = path.is_dir()
+    except (OSError, RuntimeError) as error:  # too long, or the home of an unknown user
+        told = getattr(error, "strerror", None) or str(error)
+        raise StoreError(f"{shown!r} is not a database file name: {told}.", _WRITABLE) from error
+    if is_folder:
         raise StoreError(f"{shown!r} is a directory.", f"Name a file in it: {path / DEFAULT_PATH}.")
     return Address(sa.URL.create("sqlite", database=str(path)), shown, path)
 

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from nas.errors import NasError
 from nas.interruption import postponed, rearm
 from nas.tuner.local_ray import LocalRay, environment, job_environment, surroundings, take
 from nas.tuner.local_ray import started_ahead as local_started_ahead
+from nas.tuner.room import node_resources
 from nas.tuner.scratch import make_scratch, remove_scratch, sweep
 
 __all__ = [
@@ -34,6 +36,7 @@ __all__ = [
 _CONNECT_SECONDS = 5.0
 _PROBE_SECONDS = 20.0
 _PROBE = "import sys, ray; ray.init(sys.argv[1], log_to_driver=False, logging_level=50)"
+_ADDRESS = re.compile(r"(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):(?P<port>[0-9]{1,5})")
 _TOKEN_WORDS = ("InvalidAuthToken", "AuthenticationError", "Unauthenticated")
 
 
@@ -139,28 +142,33 @@ def cluster_nodes(address: str) -> list[tuple[float, float]]:
     """
     knock(address)  # also if this process is connected to a Ray already
     with connected(address):
-        found = [n["Resources"] for n in ray.nodes() if n["Alive"]]  # type: ignore[no-untyped-call]
-    nodes = [(each.get("CPU", 0.0), each.get("GPU", 0.0)) for each in found]
-    return [node for node in nodes if any(node)]
+        return node_resources()
 
 
 def knock(address: str) -> None:
-    """Check, within seconds, that something listens at the address of a cluster.
+    """Check, within seconds, that something listens at the address of a cluster; "auto" is taken.
 
     Raises:
-        NasError: nothing does, or this kind of address is not supported.
+        NasError: nothing does, or this is no address, or of a kind that is not supported.
     """
     if "://" in address:
         raise NasError(
             f"{address} is a Ray Client address, which cannot be used to write the store.",
             "Run nas on a node of the cluster, with --ray-address HOST:6379 or auto.",
         )
-    host, _, port = address.rpartition(":")
-    if host and port.isdigit():  # Ray would wait for minutes
-        try:
-            socket.create_connection((host, int(port)), _CONNECT_SECONDS).close()
-        except (OSError, OverflowError) as error:
-            raise _unreachable(address, error) from error
+    if address == "auto":
+        return
+    found = _ADDRESS.fullmatch(address)
+    if found is None or not 0 < int(found["port"]) < 2**16:
+        raise NasError(
+            f"{address!r} is not the address of a Ray cluster.",
+            "Type --ray-address HOST:6379, or auto for the cluster of this machine.",
+        )
+    try:  # Ray would wait for minutes
+        host = found["host"].strip("[]")
+        socket.create_connection((host, int(found["port"])), _CONNECT_SECONDS).close()
+    except (OSError, UnicodeError) as error:
+        raise _unreachable(address, error) from error
 
 
 def _check_token(address: str) -> None:

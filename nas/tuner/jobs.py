@@ -51,9 +51,12 @@ class RayJobs:
                     "Ray's job server needs further packages, which are not installed.",
                     "Install them: pip install 'nas[jobs]'",
                 ) from error
+            refused = "Unauthorized" in told[0] or "Forbidden" in told[0]
             raise NasError(
-                f"no job server of Ray answers at {address}: {told[0]}.",
-                "Give the address of the cluster's dashboard, such as http://127.0.0.1:8265.",
+                f"no job server of Ray answers at {address}: {told[0].rstrip('.')}.",
+                "Set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN to the token of the cluster."
+                if refused
+                else "Give the address of the cluster's dashboard, such as http://127.0.0.1:8265.",
             ) from error
 
     def start(self, name: str, command: str) -> RayJob:

@@ -31,21 +31,20 @@ class Room:
         check_fraction(each[1])
         self.each, self.share = each, share
         self._most = _ALL if most is None else most
-        self._read_at, self._have = time.monotonic(), _resources()
+        self._read_at, self.nodes = time.monotonic(), node_resources()
         if share is None and self.fits() < 1:
-            raise too_small(each, self._have)
+            raise too_small(each, self.have)
+
+    @property
+    def have(self) -> Resources:
+        """The resources of all nodes together."""
+        return sum(cpus for cpus, _ in self.nodes), sum(gpus for _, gpus in self.nodes)
 
     def fits(self) -> int:
         """Return how many trials fit in the cluster, also if others use it now."""
         if time.monotonic() - self._read_at > _KNOWN_SECONDS:
-            self._read_at, self._have = time.monotonic(), _resources()
-        (cpus, gpus), (cpu, gpu) = self._have, self.each
-        fits = [self._most]
-        if cpu:
-            fits.append(int(cpus / cpu + 1e-9))
-        if gpu:
-            fits.append(int(gpus) * _shares(gpu) if gpu < 1 else int(gpus / gpu + 1e-9))
-        return min(fits)
+            self._read_at, self.nodes = time.monotonic(), node_resources()
+        return min(self._most, sum(_fit(self.each, node) for node in self.nodes))
 
     def missing(self) -> int:
         """Return how many trials of an explicit maximum do not fit, for which nodes may come."""
@@ -59,14 +58,27 @@ class Room:
         fits = self.fits()
         if self.share is None:
             return fits
-        want = min(self._most, _ALL if wanted is None else wanted)
-        mine = self.share.slots(running, want, self._have)
+        want = fits if wanted is None else min(fits, wanted)
+        mine = self.share.slots(running, want, self.have)
         return fits if mine is None else min(fits, mine)
 
 
-def _resources() -> Resources:
-    have = dict(ray.cluster_resources())  # type: ignore[no-untyped-call]
-    return have.get("CPU", 0.0), have.get("GPU", 0.0)
+def node_resources() -> list[Resources]:
+    """Return the CPUs and GPUs of each node that can run trials."""
+    found = [n["Resources"] for n in ray.nodes() if n["Alive"]]  # type: ignore[no-untyped-call]
+    nodes = [(each.get("CPU", 0.0), each.get("GPU", 0.0)) for each in found]
+    return [node for node in nodes if any(node)]
+
+
+def _fit(each: Resources, node: Resources) -> int:
+    """Return how many trials that need `each` fit on one node, also if others use it now."""
+    (cpus, gpus), (cpu, gpu) = node, each
+    fits = []
+    if cpu:
+        fits.append(int(cpus / cpu + 1e-9))
+    if gpu:
+        fits.append(int(gpus) * _shares(gpu) if gpu < 1 else int(gpus / gpu + 1e-9))
+    return min(fits)
 
 
 def check_fraction(gpus: float) -> None:

@@ -141,14 +141,15 @@ def run(study: Study, settings: RunSettings, on_event: Watcher = ignore_event) -
             probe_nodes(plan.files, plan.study_id, interrupted=interruption)
             drains = DrainWatch(lambda node: plan.ending.make(node_name(node)))
             ending.enter_context(closing(drains))
+        share = ending.enter_context(_shared(plan, settings, watch))
         if settings.workers > 1:
             from nas.tuner.train_workers import WorkerTeam  # loads Ray Train
 
             on_event(WorkersReady(1, moved_note(scratch)))
-            team = WorkerTeam(settings.workers, settings.cpus_per_trial, plan, scratch)
+            team = WorkerTeam(settings.workers, settings.cpus_per_trial, plan, scratch, share)
             team.run(execution, interruption, watch)
         else:
-            _run_on_tune(execution, plan, settings, interruption, (watch, scratch))
+            _run_on_tune(execution, plan, settings, interruption, (watch, scratch), share)
     return RunResult(interruption(), time.monotonic() - began)
 
 
@@ -163,12 +164,10 @@ def _run_on_tune(
     settings: RunSettings,
     interruption: Interruption,
     of_ray: tuple[RayWatch, Path],
+    share: Share | None,
 ) -> None:
     watch, scratch = of_ray
     each = settings.cpus_per_trial, settings.gpus_per_trial
-    share = None
-    if settings.ray_address is not None:
-        share = Share(f"{plan.study_id} {secrets.token_hex(4)}", each, settings.priority)
     room = Room(each, settings.max_concurrent, share)
     note = unprotected_note(settings.ray_address) or moved_note(scratch)
     execution.emit(WorkersReady(room.fits(), note))
@@ -178,12 +177,26 @@ def _run_on_tune(
             _fit(bridge, settings, interruption, scratch)
         finally:
             watch.rest()
-            if share is not None and watch.lost is None:
-                share.close()
     # A signal ends the waiting for a database; one to the whole group ends Ray as well.
     interrupted = interruption() and isinstance(bridge.failure, StoreError | RayLostError)
     if bridge.failure is not None and not interrupted:
         raise bridge.failure
+
+
+@contextmanager
+def _shared(plan: WorkerPlan, settings: RunSettings, watch: RayWatch) -> Iterator[Share | None]:
+    """Take part in the sharing of a cluster for the block; None on a local Ray."""
+    if settings.ray_address is None:
+        yield None
+        return
+    each = settings.cpus_per_trial * settings.workers, settings.gpus_per_trial * settings.workers
+    share = Share(f"{plan.study_id} {secrets.token_hex(4)}", each, settings.priority)
+    try:
+        yield share
+    finally:
+        watch.rest()
+        if watch.lost is None:
+            share.close()
 
 
 def _fit(

@@ -23,11 +23,25 @@ from ray.train.torch import TorchTrainer, get_device
 
 from nas.errors import NasError
 from nas.interruption import Interruption
-from nas.study import Attempt, Decision, Epoch, Execution, Failure, Job, Reason, Report, WorkerPlan
+from nas.study import (
+    Attempt,
+    Decision,
+    Epoch,
+    Execution,
+    Failure,
+    Fault,
+    Job,
+    Reason,
+    Report,
+    WorkerPlan,
+)
 from nas.training import Team, default_device, team_evaluator
 from nas.tuner.connection import environment
 from nas.tuner.lost_workers import Nodes, fault_of
 from nas.tuner.ray_watch import RayWatch
+from nas.tuner.room import Room
+from nas.tuner.sharing import Share
+from nas.tuner.waiting import Wait
 
 _POLL_SECONDS = 0.2
 _LANDING_SECONDS = 20.0
@@ -62,13 +76,15 @@ class _Mailbox:
 class WorkerTeam:
     """`count` workers of Ray, each with `cpus` and, if the cluster has GPUs, one GPU.
 
-    `scratch` is a folder for the files of Ray Train.
+    `scratch` is a folder for the files of Ray Train. With `share` a trial takes turns with other
+    studies on the cluster; all its workers are one slot, which it gives up after an epoch.
     """
 
     count: int
     cpus: float
     plan: WorkerPlan
     scratch: Path
+    share: Share | None = None
 
     def run(self, execution: Execution, interruption: Interruption, watch: RayWatch) -> None:
         """Execute the remaining trials of a study, one by one.
@@ -80,13 +96,21 @@ class WorkerTeam:
         have = dict(ray.cluster_resources())  # type: ignore[no-untyped-call]
         gpus = int(have.get("GPU", 0))
         check_workers(self.count, int(have.get("CPU", 0)), gpus)
-        while not interruption() and (job := execution.next()) is not None:
+        room = Room((self.cpus, float(gpus > 0)), self.count, self.share)
+        while self._has_turn(execution, room, interruption, watch):
+            job = execution.next()
+            if job is None:
+                return
             nodes = Nodes.alive()
-            reports = self._reports(job, gpus > 0, interruption, watch)
+            reports = self._reports(job, room, interruption, watch)
             try:
                 for report in reports:
                     watch.rest()
                     if execution.report(job, report) is Decision.STOP:
+                        break
+                    if not self._may_run(room, 1) and _is_saved(report):
+                        fault = Fault(Reason.YIELDED, "another study has its turn")
+                        execution.lost(job, fault, report.worker)
                         break
             except LostWorkerError as error:
                 if watch.check() and watch.lost is not None:
@@ -98,8 +122,28 @@ class WorkerTeam:
                 reports.close()
                 watch.rest()
 
+    def _may_run(self, room: Room, running: int) -> bool:
+        """Claim one slot, in use if `running` is 1, and tell whether the study has it."""
+        if self.share is None:
+            return True
+        slots = self.share.slots(running, 1, room.have)
+        return slots is None or slots > 0
+
+    def _has_turn(
+        self, execution: Execution, room: Room, interruption: Interruption, watch: RayWatch
+    ) -> bool:
+        """Wait until the next trial may run; return whether it may, False after an interruption."""
+        wait = Wait(execution, room)
+        while not interruption():
+            if self._may_run(room, 0):
+                return True
+            watch.turn()
+            wait.turn(True)
+            time.sleep(_POLL_SECONDS)
+        return False
+
     def _reports(
-        self, job: Job, use_gpu: bool, interruption: Interruption, watch: RayWatch
+        self, job: Job, room: Room, interruption: Interruption, watch: RayWatch
     ) -> Generator[Report]:
         """Yield the workers' reports of one attempt; close it to end them.
 
@@ -109,7 +153,7 @@ class WorkerTeam:
         mailbox: Any = ray.remote(num_cpus=0)(_Mailbox).remote()
         workers: list[Any] = []
         ended: list[BaseException | None] = []
-        trainer = self._trainer(job, use_gpu, mailbox)
+        trainer = self._trainer(job, room.each[1] > 0, mailbox)
         # In a thread, where Ray Train does not change our signal handlers.
         thread = Thread(target=_run, args=(trainer, ended), daemon=True)
         over = False
@@ -118,6 +162,7 @@ class WorkerTeam:
             try:
                 while not over and not interruption():
                     watch.turn()
+                    self._may_run(room, 1)  # or the others forget this study
                     over = not thread.is_alive()
                     for message in _taken(mailbox):
                         if not isinstance(message, Report):
@@ -176,6 +221,11 @@ def check_workers(count: int, cpus: int | None = None, gpus: int | None = None) 
             if most > 1
             else "Leave --workers out, or type --ray-address of a cluster with more.",
         )
+
+
+def _is_saved(report: Report) -> bool:
+    """Tell whether a trial that ends after this report continues after its epoch."""
+    return isinstance(report.content, Epoch) and not report.content.saving
 
 
 def _taken(mailbox: Any) -> list[Any]:

@@ -2,6 +2,7 @@
 
 import time
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import ray
 from ray.exceptions import RayError
@@ -11,6 +12,9 @@ from nas.errors import RayLostError
 from nas.study import Execution, WorkersAwaited
 from nas.tuner.fair_shares import Resources
 from nas.tuner.room import Room
+
+if TYPE_CHECKING:
+    from nas.tuner.growth import Growth
 
 PLACEMENT_SECONDS = 600.0  # without a worker, although there is room for one
 _FIRST_SECONDS = 10.0  # after which a wait is told, then each time that it has doubled
@@ -27,12 +31,14 @@ class Wait:
         self._since: float | None = None
         self._looked = self._roomy = 0.0
         self._tell_at = _FIRST_SECONDS
+        self._growth: Growth | None = None
 
     def turn(self, waits: bool) -> None:
         """Note whether the study waits now.
 
         Raises:
             RayLostError: it has waited for too long, although there was room all the time.
+            StudyPausedError: no node is large enough for a trial, and none can come.
         """
         now = time.monotonic()
         if not waits or self._since is None:
@@ -42,8 +48,10 @@ class Wait:
         if now - self._looked < _PERIOD_SECONDS:
             return
         self._looked = now
-        if self._room.share is not None and not _free(self._room.each):
-            self._roomy = now
+        if self._room.share is not None:
+            self._grown().check()
+            if not _free(self._room.each):
+                self._roomy = now
         if now - self._roomy > PLACEMENT_SECONDS:
             raise RayLostError(
                 f"Ray has started no worker for {PLACEMENT_SECONDS:g} s: its nodes are busy or "
@@ -54,10 +62,19 @@ class Wait:
             self._tell_at += min(self._tell_at, _ALL_TOLD_SECONDS)
             self._execution.emit(WorkersAwaited(now - self._since, self._cause()))
 
+    def _grown(self) -> "Growth":
+        if self._growth is None:
+            from nas.tuner.growth import Growth  # loads Ray's autoscaler
+
+            self._growth = Growth(self._room)
+        return self._growth
+
     def _cause(self) -> str:
         cpus, gpus = self._room.each
         if self._room.fits() < 1:
             return f"nodes with {cpus:g} CPUs and {gpus:g} GPUs for a trial"
+        if _free(self._room.each):
+            return "Ray to start a worker"
         rivals = self._room.share.rivals if self._room.share else 0
         others = f"{rivals} other stud{'y' if rivals == 1 else 'ies'}" if rivals else "other jobs"
         return f"{others} on the cluster to give a worker up"

@@ -104,11 +104,18 @@ class Fleet:
     _not_before: dict[str, float] = field(default_factory=dict)
 
     def run(self, until_idle: bool, interrupted: Callable[[], bool]) -> None:
-        """Start drivers until interrupted, or until no study has an open order if `until_idle`."""
+        """Start drivers until interrupted, or until no study has an open order if `until_idle`.
+
+        Raises:
+            StoreError: the database cannot be read at the start; later it is tried again.
+        """
+        reached = False
         while not interrupted():
             try:
-                left = self.turn()
+                left, reached = self.turn(), True
             except StoreError as error:
+                if not reached:
+                    raise
                 self.say(f"{error.cause} It is tried again.")
                 left = 1
             if until_idle and not left:

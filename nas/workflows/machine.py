@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
+from nas.errors import NasError
 from nas.study import StudySpec
 from nas.training import default_device, describe_devices, usual_threads
 from nas.workflows.requests import RunRequest
@@ -27,7 +28,7 @@ class Machine:
 
 
 def machine_of(run: RunRequest) -> Machine:
-    """Return what trials would run on.
+    """Return what trials would run on; no node if "auto" finds no cluster on this machine.
 
     Raises:
         NasError: the cluster cannot be reached.
@@ -37,7 +38,12 @@ def machine_of(run: RunRequest) -> Machine:
         return Machine(((float(os.cpu_count() or 1), float(gpus)),), describe_devices())
     from nas.tuner import cluster_nodes
 
-    nodes = tuple(cluster_nodes(run.ray_address))
+    try:
+        nodes = tuple(cluster_nodes(run.ray_address))
+    except NasError:
+        if run.ray_address != "auto":
+            raise
+        nodes = ()
     some = f"{len(nodes)} node{'' if len(nodes) == 1 else 's'}"
     total = f"{sum(each for each, _ in nodes):g} CPU cores, {sum(each for _, each in nodes):g} GPUs"
     return Machine(nodes, f"cluster {run.ray_address}: {some} now, {total}")

@@ -1,6 +1,7 @@
 """Orders: submit a study to be driven by another process, drive it, or stop it wherever it runs."""
 
 import json
+from contextlib import ExitStack
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -22,13 +23,20 @@ def submit_search(
 ) -> str:
     """Create the study of `request`, to be driven by another process; return its name.
 
+    With `ray_address` "auto" the cluster of the driver need not run yet.
+
     Raises:
         NasError: a setting cannot be used, and nothing was created.
     """
     from nas.tuner import joined
 
     check_request(request)
-    with joined(run.ray_address), open_store(db) as store:
+    with ExitStack() as cluster, open_store(db) as store:
+        try:
+            cluster.enter_context(joined(run.ray_address))
+        except NasError:
+            if run.ray_address != "auto":  # that of the driver's machine, which may not run yet
+                raise
         spec = plan_study(request, on_event, run)
         from nas.workflows.preflight_checks import preflight
 

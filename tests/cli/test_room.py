@@ -17,6 +17,11 @@ pytestmark = pytest.mark.usefixtures("cluster")
         (["--gpus-per-trial", "99"], "99 GPUs"),
         (["--ray-address", "127.0.0.1:1"], "127.0.0.1:1"),
         (["--ray-address", "ray://127.0.0.1:10001"], "ray://127.0.0.1:10001"),
+        (["--ray-address", "127.0.0.1:-1"], "'127.0.0.1:-1' is not the address"),
+        (["--ray-address", "127.0.0.1:65536"], "'127.0.0.1:65536' is not the address"),
+        (["--ray-address", "local"], "'local' is not the address"),
+        (["--ray-address", "a\x1b[31m:1"], r"'a\x1b[31m:1' is not the address"),
+        (["--ray-address", "no-host.invalid:6379"], "no-host.invalid:6379"),
     ],
 )
 def test_refused_without_a_trace(nas: Shell, tmp_path: Path, words: list[str], said: str) -> None:

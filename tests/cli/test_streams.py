@@ -51,6 +51,13 @@ def test_a_name_that_is_no_text_is_printed(tmp_path: Path) -> None:
     assert done.stderr.startswith(b"nas: ")
 
 
+@pytest.mark.parametrize("name", ["a\x1b[31mb", "a\u202eb", "a\x9bb"])
+def test_a_terminal_obeys_no_character_of_a_name(nas: Shell, name: str) -> None:
+    err = nas.refused("list", "--db", f"{name}.db", code=4)
+    assert name not in err
+    assert f"{name!r}"[1:-1] in err
+
+
 def test_a_name_that_is_no_text_is_refused_where_ray_would_take_it(tmp_path: Path) -> None:
     folder = tmp_path / os.fsdecode(b"caf\xe9")
     folder.mkdir()

@@ -14,6 +14,7 @@ import pytest
 
 from nas.errors import StoreError
 from nas.store import open_store
+from tests.conftest import PostgresServer
 
 
 def refuse(url: str, **options: Any) -> StoreError:
@@ -42,6 +43,8 @@ def refuse(url: str, **options: Any) -> StoreError:
         ("postgresql:nas", "neither a file name", "postgresql+psycopg://"),
         ("://", "not a database URL", "nas.db"),
         ("postgresql+psycopg://me@host:port/nas", "not a database URL", "nas.db"),
+        ("x" * 300 + ".db", "File name too long", "nas.db"),
+        ("~no-such-user/nas.db", "not determine home", "nas.db"),
     ],
 )
 def test_what_is_no_address_is_refused(
@@ -111,6 +114,7 @@ OPEN = """
 import sys
 from nas.errors import StoreError
 from nas.store import open_store
+from tests.conftest import PostgresServer
 try:
     with open_store(sys.argv[1], read_only=sys.argv[2] == "ro") as store:
         print(len(store.studies()), "studies")
@@ -164,3 +168,11 @@ def test_a_server_that_is_not_there_or_says_no(postgres_url: str) -> None:
         assert password is not None
         assert password[1] not in str(error)
         assert "wrong" not in str(error)
+
+
+@pytest.mark.postgres
+def test_a_database_whose_encoding_is_sql_ascii(postgres: PostgresServer) -> None:
+    name = postgres.new_database("ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0")
+    place = f"nas:{postgres.password}@127.0.0.1:{postgres.port}/{name}"
+    with open_store(f"postgresql+psycopg://{place}") as store:
+        assert store.studies() == []

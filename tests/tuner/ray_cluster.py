@@ -26,10 +26,13 @@ RAY = Path(sys.executable).with_name("ray")
 class RayCluster:
     """A head, and nodes that join it, all on 127.0.0.1 unless they are started elsewhere."""
 
-    def __init__(self, *head: str, **more: str) -> None:
+    def __init__(
+        self, *head: str, grows: Mapping[str, float] | None = None, **more: str
+    ) -> None:  # fmt: skip
         """Start the head with further options of `ray start`, such as --num-cpus=2.
 
-        `more` are environment variables of all its nodes.
+        `more` are environment variables of all its nodes. With `grows` an autoscaler adds and
+        removes up to two nodes with these resources.
         """
         self.place = Path(tempfile.mkdtemp(prefix="nas-test-"))
         self.port = free_port()
@@ -43,11 +46,42 @@ class RayCluster:
             **more,
         }
         self.processes: list[subprocess.Popen[bytes]] = []
+        if grows is not None:
+            head = (*head, f"--autoscaling-config={self._autoscaling(grows)}")
         self.start(
             "--head", f"--port={self.port}", "--node-ip-address=127.0.0.1",
             f"--temp-dir={self.place / 'r'}", "--include-dashboard=false",
             "--object-store-memory=100000000", *head,
         )  # fmt: skip
+
+    def _autoscaling(self, resources: Mapping[str, float]) -> Path:
+        """Write the settings of an autoscaler, whose nodes `tests.tuner.node_provider` starts."""
+        self.environment |= {
+            "AUTOSCALER_UPDATE_INTERVAL_S": "1",
+            "RAY_CLOUD_INSTANCE_ID": "head",
+            "RAY_enable_autoscaler_v2": "1",
+        }
+        commands = ("", "head_", "worker_")
+        file = self.place / "autoscaling.yaml"
+        file.write_text(json.dumps({
+            "cluster_name": "test", "max_workers": 2, "upscaling_speed": 10,
+            "idle_timeout_minutes": 0.1, "file_mounts": {}, "cluster_synced_files": [], "auth": {},
+            "provider": {
+                "type": "external", "module": "tests.tuner.node_provider.ProcessProvider",
+                "address": self.address, "disable_node_updaters": True,
+                "disable_launch_config_check": True,
+            },
+            "head_node_type": "head",
+            "available_node_types": {
+                "head": {"resources": {"CPU": 0}, "node_config": {}, "max_workers": 0},
+                "worker": {"resources": {**resources}, "node_config": {}, "min_workers": 0,
+                           "max_workers": 2},
+            },
+            "initialization_commands": [],
+            **{f"{kind}setup_commands": [] for kind in commands},
+            **{f"{kind}start_ray_commands": [] for kind in commands[1:]},
+        }))  # fmt: skip
+        return file
 
     def join(self, *options: str, within: Sequence[str] = ()) -> subprocess.Popen[bytes]:
         """Start a node, as an argument of the command `within`; return its process."""

@@ -98,9 +98,12 @@ def test_the_shares_that_a_refusal_names_are_taken(gpus: float) -> None:
 
 
 def test_shares_are_packed_gpu_by_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": 64.0, "GPU": 8.0})
+    node = {"Alive": True, "Resources": {"CPU": 32.0, "GPU": 4.0}}
+    monkeypatch.setattr(ray, "nodes", lambda: [node, node, {**node, "Alive": False}])
     assert Room((1, 0.25), None).fits() == 32
     assert Room((1, 0.33), None).fits() == 24  # not 8 / 0.33 = 24.2 cut at the end, but 3 on each
     assert Room((1, 0.16), None).fits() == 48  # not 50
     assert Room((4, 0.25), None).fits() == 16  # the cores decide
     assert Room((1, 2), 3).fits() == 3
+    with pytest.raises(NasError, match="needs 1 CPUs and 8 GPUs"):
+        Room((1, 8), None)  # no node has eight

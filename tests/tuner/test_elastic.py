@@ -30,3 +30,18 @@ def test_a_study_waits_for_nodes_and_survives_their_end(tmp_path: Path) -> None:
         ends = [str(attempt.outcome) for attempt in driver.attempts()]
     assert ends.count("COMPLETE") == 30
     assert {*ends} <= {"COMPLETE", "ENVIRONMENT"}  # no trial pays for a node
+
+
+def test_an_autoscaler_adds_two_nodes_and_takes_them_back(tmp_path: Path) -> None:
+    with RayCluster("--num-cpus=0", grows={"CPU": 1, "GPU": 4}) as cluster:
+        huge = Driver(cluster, tmp_path / "a", 1, 1.0, NAS_TEST_GPUS="8")
+        driver = Driver(cluster, tmp_path / "b", 20, 1.0, NAS_TEST_GPUS="4", NAS_TEST_MOST="2")
+        driver.until("finished", 5)
+        deadline = time.monotonic() + 60
+        while driver.running() < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        driver.until("done", 1)
+        huge.until("waiting for nodes with 1 CPUs and 8 GPUs", 1)
+        huge.until("nas.errors.StudyPausedError", 1)
+        assert "(there is none), and none has been started for 60 s." in huge.lines[-1]

@@ -138,8 +138,12 @@ def _folder(data_dir: str | None, task: str) -> Path:
 
 def checked_folder(data_dir: str, remedy: str = _REMEDY) -> Path:
     """Return the folder at `data_dir`, which may begin with ~; TaskError if there is none."""
-    folder = Path(data_dir).expanduser()
-    if not folder.is_dir():
+    try:
+        folder = Path(data_dir).expanduser()
+        is_there = folder.is_dir()
+    except (OSError, RuntimeError):  # too long, or the home of an unknown user
+        folder, is_there = Path(data_dir), False
+    if not is_there:
         raise TaskError(f"there is no folder {folder}.", remedy)
     return folder
 
