@@ -84,17 +84,19 @@ def main() -> None:
             study = Study(spec, store, make_sampler(given.sampler, feasible, spec.goals))
             settings = RunSettings(Path(folder), ray_address=address, evaluator="bm_tune:make")
             run(study, settings, watch)
-        gaps, _, workers = gaps_of(Path(folder))
+        gaps, _, processes = gaps_of(Path(folder))
     half = at[len(at) // 2 :]  # all workers have started
     (began, used), (ended, left) = half[0], half[-1]
+    workers = given.workers
     rate = (len(half) - 1) / (ended - began)
     waits = sorted(gaps["trial"])
     print("| sampler | workers | trials | trials/s | workers wait | median gap (ms) "
-          "| driver, processor ms a trial | driver, share of a core |\n|" + "---|" * 8)  # fmt: skip
+          "| driver, processor ms a trial | driver, share of a core | worker processes |\n|"
+          + "---|" * 9)  # fmt: skip
     print(
         f"| {given.sampler} | {workers} | {given.trials} | {rate:.1f} | {1 - rate / workers:.0%} "
         f"| {1e3 * waits[len(waits) // 2]:.0f} | {1e3 * (left - used) / (len(half) - 1):.1f} "
-        f"| {(left - used) / (ended - began):.0%} |"
+        f"| {(left - used) / (ended - began):.0%} | {processes} |"
     )
 
 

@@ -48,8 +48,10 @@ _DRAINED = Fault(Reason.PREEMPTED, "its node is about to end")
 # So long after an interruption, workers may save their trainings.
 SAVING_SECONDS = 10.0
 
-# Seconds in which a trial that was given to a waiting worker starts before the next proposal.
+# Seconds in which a trial that was given to a waiting worker starts before the next proposal. Not
+# with many workers: Tune keeps only one that finds no next trial, and ends the others.
 HEAD_START = 0.1
+FEW_WORKERS = 8
 
 
 @dataclass
@@ -292,10 +294,14 @@ class Bridge:
         Otherwise two workers that finish together would both wait for both proposals, every time.
         """
         begun = time.monotonic() - HEAD_START
-        return self._warm and any(
-            flight.since > begun
-            and (flight.tune_trial is None or flight.tune_trial.status == TuneTrial.PENDING)
-            for flight in self._flights.values()
+        return (
+            self._warm
+            and len(self._flights) <= FEW_WORKERS
+            and any(
+                flight.since > begun
+                and (flight.tune_trial is None or flight.tune_trial.status == TuneTrial.PENDING)
+                for flight in self._flights.values()
+            )
         )
 
     @contextmanager

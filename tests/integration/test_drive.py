@@ -84,3 +84,12 @@ def test_a_queued_study_is_completed_although_its_driver_is_killed_and_stopped(
         assert store.orders() == []
     assert list((place / "nas-results" / STUDY / "best").glob("*.safetensors"))
     assert (place / "logs" / f"{STUDY}.log").stat().st_mode & 0o077 == 0
+
+
+def test_a_study_is_queued_for_a_cluster_that_does_not_run_yet(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_TMPDIR", str(place))  # where `auto` looks for a Ray of this machine
+    done = nas(*SMALL.split(), "--ray-address", "auto")
+    assert done.returncode == 0, done.stderr
+    assert "nas drive --all" in done.stdout
