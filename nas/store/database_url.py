@@ -118,11 +118,15 @@ def _file(name: str, shown: str) -> Address:
     if re.match(r"[a-z][a-z0-9+]+:", name):
         raise StoreError(f"{shown!r} is neither a file name nor a database URL.", _WRITABLE)
     try:
-        path = Path(name).expanduser().absolute()
+        path = Path(name).expanduser()
+    except RuntimeError as error:  # the home of an unknown user
+        raise StoreError(f"{shown!r} is not a database file name: {error}", _WRITABLE) from error
+    path = path.absolute()
+    try:
         is_folder = path.is_dir()
-    except (OSError, RuntimeError) as error:  # too long, or the home of an unknown user
-        told = getattr(error, "strerror", None) or str(error)
-        raise StoreError(f"{shown!r} is not a database file name: {told}.", _WRITABLE) from error
+    except OSError as error:  # it is too long
+        told = f"{shown!r} is not a database file name: {error.strerror}."
+        raise StoreError(told, _WRITABLE) from error
     if is_folder:
         raise StoreError(f"{shown!r} is a directory.", f"Name a file in it: {path / DEFAULT_PATH}.")
     return Address(sa.URL.create("sqlite", database=str(path)), shown, path)
