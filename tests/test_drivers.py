@@ -44,6 +44,9 @@ class Clock:
     def monotonic(self) -> float:
         return self.at
 
+    def sleep(self, seconds: float) -> None:
+        self.at += seconds
+
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
@@ -117,7 +120,7 @@ def test_studies_that_are_paused_or_held_get_no_driver(
 
 
 def test_a_database_that_cannot_be_read_is_tried_again_only_if_it_was_read_before(
-    tmp_path: Path, spec: StudySpec, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, spec: StudySpec, clock: Clock
 ) -> None:
     fleet = Fleet(str(tmp_path / "nas.db"), lambda study: Program(0))
     with pytest.raises(StoreError):
@@ -135,7 +138,6 @@ def test_a_database_that_cannot_be_read_is_tried_again_only_if_it_was_read_befor
             Path(fleet.db).unlink()
         return asked > 12
 
-    monkeypatch.setattr(drivers, "_PERIOD_SECONDS", 0.0)
     fleet.say = told.append
     fleet.run(until_idle=False, interrupted=interrupted)
     assert len(told) == 1

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from nas.interruption import descendants
 from nas.store import open_store
@@ -27,12 +27,12 @@ class RayCluster:
     """A head, and nodes that join it, all on 127.0.0.1 unless they are started elsewhere."""
 
     def __init__(
-        self, *head: str, grows: Mapping[str, float] | None = None, **more: str
+        self, *head: str, grows: Any = None, **more: str
     ) -> None:  # fmt: skip
         """Start the head with further options of `ray start`, such as --num-cpus=2.
 
         `more` are environment variables of all its nodes. With `grows` an autoscaler adds and
-        removes up to two nodes with these resources.
+        removes up to two nodes with the resources that it maps to numbers.
         """
         self.place = Path(tempfile.mkdtemp(prefix="nas-test-"))
         self.port = free_port()
