@@ -80,7 +80,8 @@ def main() -> None:
         f"{platform.python_version()}, {os.cpu_count()} CPU cores, load {os.getloadavg()[1]:.0f}\n"
     )
     print(
-        "| open pages | clock | processor time of the search | of the server |\n|---|---|---|---|"
+        "| open pages | clock | processor time of the search | of the server "
+        "| per page and minute |\n|---|---|---|---|---|"
     )
     with sync_playwright() as api:
         chromium = api.chromium.launch(
@@ -88,7 +89,9 @@ def main() -> None:
         )
         for pages in (0, asked.pages):
             found = [searched(asked.trials, chromium, pages) for _ in range(asked.repeats)]
-            cells = (f"{statistics.median(one):.1f} s" for one in zip(*found, strict=True))
+            medians = [statistics.median(one) for one in zip(*found, strict=True)]
+            cells = [f"{one:.1f} s" for one in medians]
+            cells.append(f"{60 * medians[2] / medians[0] / pages:.2f} s" if pages else "–")
             print(f"| {pages} | {' | '.join(cells)} |", flush=True)
         chromium.close()
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import dash
@@ -11,25 +12,24 @@ from nas.dashboards.clock import now_in, zone_of
 from nas.dashboards.comparison import comparison
 from nas.dashboards.download_panel import register_downloads
 from nas.dashboards.downloads import Downloads
-from nas.dashboards.effects import effects
+from nas.dashboards.effects import effects, scores
 from nas.dashboards.explanation import register_explanation
-from nas.dashboards.front import front_marks_of, front_of, front_text, shown
+from nas.dashboards.front import front_marks_of, front_of, shown
 from nas.dashboards.layout import PAGES, compare_hint
 from nas.dashboards.navigation import register_navigation, register_overlay_list, state_of
 from nas.dashboards.page_state import PageState
 from nas.dashboards.parts import counters, detail, missing, settings, trials, turned
 from nas.dashboards.reader import Reader, Snapshot
+from nas.dashboards.shared import Shared
 from nas.dashboards.studies import Listed, studies_table
-from nas.dashboards.updates import changed
+from nas.dashboards.timeline import register_timeline
+from nas.dashboards.updates import Prepared, changed, prepared
 from nas.errors import NasError
 from nas.figures import (
-    TIMELINE_MOST,
     PageTheme,
     front_revision,
     hypervolume_figure,
     learning_curves_figure,
-    timeline_figure,
-    timeline_text,
 )
 from nas.results import StudyView
 
@@ -44,14 +44,15 @@ _PARTS = {
 
 def register(app: dash.Dash, reader: Reader, downloads: Downloads) -> None:
     """Register all callbacks of the page."""
+    shared = Shared()
     register_navigation(app, reader)
     _register_pages(app, reader)
-    _register_drawing(app, reader)
-    _register_table(app, reader)
+    _register_drawing(app, reader, shared)
+    _register_table(app, reader, shared)
     _register_detail(app, reader)
-    _register_effects(app, reader)
-    _register_timeline(app, reader)
-    register_explanation(app, reader)
+    _register_effects(app, reader, shared)
+    register_timeline(app, reader, shared)
+    register_explanation(app, reader, shared)
     register_overlay_list(app, reader)
     register_downloads(app, reader, downloads)
 
@@ -63,7 +64,7 @@ def _register_pages(app: dash.Dash, reader: Reader) -> None:
         Output("studies", "children"),
         Output("listed", "data"),
         Input("state", "data"),
-        Input("beat", "data"),
+        Input("roll-call", "data"),
         Input("find", "value"),
         Input("list-order", "data"),
         State("seen", "data"),
@@ -71,7 +72,7 @@ def _register_pages(app: dash.Dash, reader: Reader) -> None:
         State("look", "data"),
     )
     def show_page(
-        data: Any, _beat: Any, find: str | None, order: Any, seen: Any, listed: Any, look: Any
+        data: Any, _called: Any, find: str | None, order: Any, seen: Any, listed: Any, look: Any
     ) -> tuple[Any, ...]:
         if not data:
             return (no_update,) * 6
@@ -108,7 +109,7 @@ def _studies(reader: Reader, find: str | None, order: Any, look: dict[str, Any])
     return studies_table(listed, find, order, theme, zone_of(look))
 
 
-def _register_drawing(app: dash.Dash, reader: Reader) -> None:
+def _register_drawing(app: dash.Dash, reader: Reader, shared: Shared) -> None:
     @app.callback(
         *(Output(name, what) for name, what in _PARTS.items()),
         Output("seen", "data"),
@@ -150,45 +151,73 @@ def _register_drawing(app: dash.Dash, reader: Reader) -> None:
         if seen and all(seen[key] == now[key] for key in ("drawn", "front")):
             return *unchanged, status
         try:
-            parts = _parts([snapshot, *others], state, seen, now)
+            what = _what_changed(snapshot, seen, now)
+            key = (
+                what,
+                *(one.serial for one in (snapshot, *others)),
+                *problems,
+                state,
+                *look.items(),
+            )
+            draw = partial(_parts, what, [snapshot, *others], problems, state, look)
+            parts: dict[str, Any] = {**shared.get(key, draw)}
         except NasError as error:
             return *unchanged, _stale(error, seen)
         parts["best-under"] = best_under(snapshot, state)
         parts["all-trials"] = state.box is None
-        parts["overlay-text"] = " ".join([*problems, front_text([snapshot, *others], state)])
         sent, now["digests"] = changed(parts, now["digests"])
         return *(sent.get(name, no_update) for name in _PARTS), now, status
 
 
-def _parts(
-    snapshots: Sequence[Snapshot], state: PageState, seen: Any, now: dict[str, Any]
-) -> dict[str, Any]:
-    """Return what may have changed: everything, the front alone, or only the marked trials."""
-    snapshot, drawn = snapshots[0], now["drawn"]
-    whole, look = snapshot.view, PageTheme(drawn["look"]["dark"], drawn["look"]["narrow"])
-    if not seen or seen["drawn"] != drawn:
-        searched = {
-            "front": front_of(snapshots, state, look),
-            "front-heading": shown(snapshot, state).front_title,
-            "hypervolume": hypervolume_figure(whole, look),
-        }
-        return {
-            **({} if whole.fixed else searched),
-            "curves": learning_curves_figure(shown(snapshot, state), look),
-            "front-card": whole.fixed,
-            "hypervolume-card": whole.fixed,
-            "name": whole.name,
-            "summary": whole.summary,
-            "note": whole.note,
-            "counters": counters(whole),
-            "settings": settings(whole),
-        }
+def _what_changed(snapshot: Snapshot, seen: Any, now: dict[str, Any]) -> str:
+    """Return what to draw again: `all`, the `front`, or `none`: only the marked trials."""
+    if not seen or seen["drawn"] != now["drawn"]:
+        return "all"
     before, after = seen["front"], now["front"]
     differ = {name for name in after if before.get(name) != after[name]}
-    if whole.fixed or differ <= {"trial", "compared", "along"}:
-        return {}  # `mark` follows
-    title = shown(snapshot, state).front_title
-    return {"front": front_of(snapshots, state, look), "front-heading": title}
+    if snapshot.view.fixed or differ <= {"trial", "compared", "along"}:
+        return "none"  # `mark` follows
+    return "front"
+
+
+def _parts(
+    what: str,
+    snapshots: Sequence[Snapshot],
+    problems: Sequence[str],
+    state: PageState,
+    look: dict[str, Any],
+) -> dict[str, Prepared]:
+    """Draw what changed; `problems` say why other studies are not drawn."""
+    snapshot, theme = snapshots[0], PageTheme(look["dark"], look["narrow"])
+    whole, parts = snapshot.view, dict[str, Any]()
+    if not whole.fixed and what != "none":
+        parts |= _front(snapshots, problems, state, theme)
+    if what != "all":
+        return prepared(parts)
+    if not whole.fixed:
+        parts["hypervolume"] = hypervolume_figure(whole, theme)
+    parts |= {
+        "curves": learning_curves_figure(shown(snapshot, state), theme),
+        "front-card": whole.fixed,
+        "hypervolume-card": whole.fixed,
+        "name": whole.name,
+        "summary": whole.summary,
+        "note": whole.note,
+        "counters": counters(whole),
+        "settings": settings(whole),
+    }
+    return prepared(parts)
+
+
+def _front(
+    snapshots: Sequence[Snapshot], problems: Sequence[str], state: PageState, look: PageTheme
+) -> dict[str, Any]:
+    figure, text = front_of(snapshots, state, look)
+    return {
+        "front": figure,
+        "front-heading": shown(snapshots[0], state).front_title,
+        "overlay-text": " ".join([*problems, text]),
+    }
 
 
 def _ends(window: Any, view: StudyView, state: PageState) -> Any:
@@ -209,7 +238,7 @@ def best_under(snapshot: Snapshot, state: PageState) -> str:
     return f"best up to {ceiling}: {found.label}, {view.y.show(found.y)}"
 
 
-def _register_table(app: dash.Dash, reader: Reader) -> None:
+def _register_table(app: dash.Dash, reader: Reader, shared: Shared) -> None:
     @app.callback(
         Output("order", "data"),
         Input({"type": "head", "name": ALL}, "n_clicks"),
@@ -241,8 +270,10 @@ def _register_table(app: dash.Dash, reader: Reader) -> None:
         snapshot = _last(reader, seen["study"])
         if snapshot is None or now == tabled or data["study"] != seen["study"]:
             return (no_update,) * 2
-        table = trials(shown(snapshot, state_of(data)), order)
-        parts, now["digests"] = changed({"table": table}, now["digests"])
+        state = state_of(data)
+        key = ("table", snapshot.serial, state.x, state.y, state.selection, *order.items())
+        table = shared.get(key, lambda: prepared({"table": trials(shown(snapshot, state), order)}))
+        parts, now["digests"] = changed(table, now["digests"])
         return parts["table"], now
 
 
@@ -315,49 +346,26 @@ def _last(reader: Reader, study: str) -> Snapshot | None:
         return None
 
 
-def _register_effects(app: dash.Dash, reader: Reader) -> None:
+def _register_effects(app: dash.Dash, reader: Reader, shared: Shared) -> None:
     @app.callback(
         Output("effects", "children"),
+        Output("scores", "children"),
         Output("explained", "data"),
         Input("seen", "data"),
         State("explained", "data"),
     )
-    def explain(seen: Any, known: Any) -> tuple[Any, Any]:
+    def explain(seen: Any, known: Any) -> tuple[Any, ...]:
         snapshot = _last(reader, seen["study"]) if seen else None
         if snapshot is None:
-            return no_update, no_update
+            return (no_update,) * 3
         look, done = seen["drawn"]["look"], len(snapshot.found.complete)
         now = {"study": seen["study"], "look": look, "done": done}
         # The estimates of a large study take as long as all else, and hardly change by one trial.
         if known and known | {"done": done} == now and 0 <= done - known["done"] <= done // 100:
-            return no_update, no_update
-        return effects(snapshot, PageTheme(look["dark"], look["narrow"])), now
-
-
-def _register_timeline(app: dash.Dash, reader: Reader) -> None:
-    @app.callback(
-        Output("timeline", "figure"),
-        Output("timeline", "style"),
-        Output("timeline-text", "children"),
-        Output("timeline-of", "data"),
-        Input("seen", "data"),
-        State("timeline-of", "data"),
-    )
-    def draw(seen: Any, known: Any) -> tuple[Any, ...]:
-        if not seen or (known and seen["drawn"] == known["drawn"]):
-            return (no_update,) * 4
-        try:
-            attempts = reader.timeline(seen["study"], TIMELINE_MOST)
-        except NasError:
-            return (no_update,) * 4  # the status shows the error
-        look = seen["drawn"]["look"]
+            return (no_update,) * 3
         theme = PageTheme(look["dark"], look["narrow"])
-        figure = timeline_figure(attempts, theme, zone=zone_of(look))
-        height = {"height": figure.layout.height}
-        parts = {"figure": figure, "style": height, "text": timeline_text(attempts)}
-        sent, digests = changed(parts, known["digests"] if known else {})
-        now = {"drawn": seen["drawn"], "digests": digests}
-        return sent["figure"], sent["style"], sent["text"], now
+        key = ("effects", snapshot.serial, theme)
+        return *shared.get(key, lambda: (effects(snapshot, theme), scores(snapshot))), now
 
 
 def _listed(reader: Reader) -> str:

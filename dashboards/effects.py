@@ -1,5 +1,6 @@
-"""The card that explains a study: the effect of each choice on what is measured."""
+"""The cards that explain a study: the effects of its choices, and the audit of its scores."""
 
+from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
 from dash import dcc, html
@@ -14,30 +15,45 @@ from nas.figures import (
     effects_figure,
     effects_rows,
 )
-from nas.results import study_effects
+from nas.results import AUDIT_COLUMNS, Effects, audit_rows, audit_sentences
 
 
 def effects(snapshot: Snapshot, look: PageTheme) -> list[Any]:
-    """Return the caption, the figure and the table; nothing if the study searches for nothing."""
-    found = study_effects(snapshot.spec, snapshot.found.trials)
+    """Return the card of the effects; nothing if the study searches for nothing."""
+    found = snapshot.why.effects
     if found is None:
         return []
-    shown: list[Any] = [
-        html.H2("Why: the effects of the choices"),
-        html.P(effects_caption(found), className="muted small"),
+    caption = html.P(effects_caption(found), className="muted small")
+    shown = [html.H2("Why: the effects of the choices"), caption]
+    return shown + (_effects(found, look) if found.effects else [])
+
+
+def scores(snapshot: Snapshot) -> list[Any]:
+    """Return the card of the audit of scores; nothing if the study searches for nothing."""
+    found = snapshot.why.audit
+    if found is None:
+        return []
+    table = _table(AUDIT_COLUMNS.values(), [[*row.values()] for row in audit_rows(found)])
+    return [
+        html.H2("Why: the scores without training"),
+        *(html.P(text) for text in audit_sentences(found, snapshot.why.compute)),
+        *([scrolled(table, "Scores")] if found.scored else []),
     ]
-    if not found.effects:
-        return shown
+
+
+def _effects(found: Effects, look: PageTheme) -> list[Any]:
     figure = effects_figure(found, look)
     height = figure.layout.height
-    head = html.Thead(html.Tr([html.Th(name, scope="col") for name in EFFECTS_HEADERS]))
-    rows = [
-        html.Tr([html.Th(first, scope="row"), *(html.Td(cell) for cell in rest)])
-        for first, *rest in effects_rows(found)
-    ]
-    table = html.Table([head, html.Tbody(rows)], className="compared small")
     return [
-        *shown,
         dcc.Graph(figure=figure, config=cast("Any", CONFIG), style={"height": height}),
-        scrolled(table, "Effects"),
+        scrolled(_table(EFFECTS_HEADERS, effects_rows(found)), "Effects"),
     ]
+
+
+def _table(headers: Iterable[str], rows: Sequence[Sequence[str]]) -> Any:
+    head = html.Thead(html.Tr([html.Th(name, scope="col") for name in headers]))
+    body = [
+        html.Tr([html.Th(first, scope="row"), *(html.Td(cell) for cell in rest)])
+        for first, *rest in rows
+    ]
+    return html.Table([head, html.Tbody(body)], className="facts small")

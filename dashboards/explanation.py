@@ -1,6 +1,7 @@
 """The cards that explain a study: parallel coordinates and distributions of what is shown."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import dash
@@ -10,7 +11,8 @@ from nas.dashboards.front import shown
 from nas.dashboards.navigation import state_of
 from nas.dashboards.page_state import PageState
 from nas.dashboards.reader import Reader, Snapshot
-from nas.dashboards.updates import changed
+from nas.dashboards.shared import Shared
+from nas.dashboards.updates import Prepared, changed, prepared
 from nas.errors import NasError
 from nas.figures import (
     PageTheme,
@@ -26,7 +28,7 @@ _PARTS = {
 }  # fmt: skip
 
 
-def register_explanation(app: dash.Dash, reader: Reader) -> None:
+def register_explanation(app: dash.Dash, reader: Reader, shared: Shared) -> None:
     """Register the callback that draws the cards after the front, from the same trials."""
 
     @app.callback(
@@ -47,7 +49,9 @@ def register_explanation(app: dash.Dash, reader: Reader) -> None:
             done = sum(len(one.found.complete) for one in snapshots)
             if known and _same(known["wanted"], wanted, known["done"], done):
                 return nothing
-            parts = _parts(snapshots, state, seen["drawn"]["look"])
+            look = seen["drawn"]["look"]
+            key = ("why", *(one.serial for one in snapshots), state, *look.items())
+            parts = shared.get(key, partial(_parts, snapshots, state, look))
         except NasError:
             return nothing  # the status shows the error
         sent, digests = changed(parts, known["digests"] if known else {})
@@ -71,14 +75,14 @@ def _same(known: dict[str, Any], wanted: dict[str, Any], before: int, done: int)
 
 def _parts(
     snapshots: Sequence[Snapshot], state: PageState, look: dict[str, bool]
-) -> dict[str, Any]:
+) -> dict[str, Prepared]:
     theme, snapshot = PageTheme(look["dark"], look["narrow"]), snapshots[0]
     view = shown(snapshot, state)
     along = state.along if state.along in parallel_choices(snapshot.view) else None
     axes = view.x.name, view.y.name
     views = [view, *(other.shown(*axes, state.selection) for other in snapshots[1:])]
     parallel = parallel_figure(view, theme, along)
-    return {
+    parts = {
         "parallel": parallel,
         "parallel-room": {"minWidth": (parallel.layout.meta or {}).get("width", 0)},
         "parallel-text": parallel_text(view),
@@ -86,3 +90,4 @@ def _parts(
         "edf": edf_figure(views, theme),
         "edf-card": view.fixed,
     }
+    return prepared(parts)

@@ -14,7 +14,7 @@ from nas.figures import (
     overlay_figure,
     overlay_text,
 )
-from nas.results import Overlay, StudyView, overlay
+from nas.results import StudyView, overlay
 
 
 def shown(snapshot: Snapshot, state: PageState) -> StudyView:
@@ -26,16 +26,34 @@ def shown(snapshot: Snapshot, state: PageState) -> StudyView:
     return snapshot.shown(state.x, state.y, state.selection)
 
 
-def front_of(snapshots: Sequence[Snapshot], state: PageState, look: PageTheme) -> go.Figure:
-    """Return the figure of the first study, with the others if there are some.
+def views_of(snapshots: Sequence[Snapshot], state: PageState) -> list[StudyView]:
+    """Return the views of the studies that the front has, along the axes of the page.
 
     Raises:
         StoreError: as `Snapshot.shown`.
     """
-    found = _overlay(snapshots, state)
-    if len(snapshots) > 1:
-        return overlay_figure(found, look, state.options)
-    return front_figure(found.views[0], look, state.options)
+    usual = snapshots[0].along(state.x, state.y)
+    return [one.shown(usual.x.name, usual.y.name, state.in_front) for one in snapshots]
+
+
+def front_of(
+    snapshots: Sequence[Snapshot], state: PageState, look: PageTheme
+) -> tuple[go.Figure, str]:
+    """Return the figure of the first study, with the others if there are some, and its text.
+
+    The text says what the areas are, and how many trials the filters keep; empty without either.
+
+    Raises:
+        StoreError: as `Snapshot.shown`.
+    """
+    first, views = snapshots[0], views_of(snapshots, state)
+    all_, kept = len(first.view.points), len(shown(first, state).points)
+    filtered = f"The filters keep {kept:,} of {all_:,} trials." if kept < all_ else ""
+    if len(views) == 1:
+        return front_figure(views[0], look, state.options), filtered
+    found = overlay([(one.spec, view) for one, view in zip(snapshots, views, strict=True)])
+    text = " ".join(filter(None, (overlay_text(found), filtered)))
+    return overlay_figure(found, look, state.options), text
 
 
 def front_marks_of(snapshots: Sequence[Snapshot], state: PageState, look: PageTheme) -> Any:
@@ -44,22 +62,7 @@ def front_marks_of(snapshots: Sequence[Snapshot], state: PageState, look: PageTh
     Raises:
         StoreError: as `Snapshot.shown`.
     """
-    first, *others = _overlay(snapshots, state).views
+    first, *others = views_of(snapshots, state)
     if first.fixed or not any(view.columns.measured.any() for view in (first, *others)):
         return None
     return front_marks(first, look, state.options, others).to_plotly_json()
-
-
-def front_text(snapshots: Sequence[Snapshot], state: PageState) -> str:
-    """Return what the areas are, and how many trials the filters keep; empty without either."""
-    first = snapshots[0]
-    all_, kept = len(first.view.points), len(shown(first, state).points)
-    filtered = f"The filters keep {kept:,} of {all_:,} trials." if kept < all_ else ""
-    areas = overlay_text(_overlay(snapshots, state)) if len(snapshots) > 1 else ""
-    return " ".join(filter(None, (areas, filtered)))
-
-
-def _overlay(snapshots: Sequence[Snapshot], state: PageState) -> Overlay:
-    usual = snapshots[0].along(state.x, state.y)
-    axes = usual.x.name, usual.y.name
-    return overlay([(one.spec, one.shown(*axes, state.in_front)) for one in snapshots])

@@ -8,6 +8,7 @@ import dash
 from dash import ALL, ClientsideFunction, Input, Output, State, ctx, no_update
 
 from nas.cost import parse_budgets
+from nas.dashboards.front import views_of
 from nas.dashboards.layout import hidden_groups, shown_groups
 from nas.dashboards.page_state import MOST_COMPARED, MOST_OVERLAID, PageState
 from nas.dashboards.reader import Reader, Snapshot
@@ -30,9 +31,11 @@ def register_navigation(app: dash.Dash, reader: Reader) -> None:
         ClientsideFunction("nas", "look"),
         Output("look", "data"),
         Output("beat", "data"),
+        Output("roll-call", "data"),
         Input("tick", "n_intervals"),
         State("look", "data"),
         State("seen", "data"),
+        State("state", "data"),
     )
     # Figures and tables also report that they were drawn or resized. Dash drops the answer to a
     # call when it makes the next one: if these reports reached `navigate`, a click would be lost.
@@ -76,9 +79,8 @@ def register_navigation(app: dash.Dash, reader: Reader) -> None:
         if not ctx.triggered or any(each["prop_id"].startswith("url.") for each in ctx.triggered):
             return _opened(state, _snapshot(reader, state))
         *controls, action = values
-        new = _changed(
-            state, _snapshot(reader, state), dict(zip(_CONTROLS, controls, strict=True)), action
-        )
+        given = dict(zip(_CONTROLS, controls, strict=True)) | {"action": action}
+        new = _changed(reader, state, given)
         if new is None or new == state:
             return (no_update,) * 3 + _KEPT
         if new.study != state.study:
@@ -97,10 +99,13 @@ def register_overlay_list(app: dash.Dash, reader: Reader) -> None:
         Output("others", "options", allow_duplicate=True),
         Input("chosen-by", "data"),
         Input("state", "data"),
+        State("others", "options"),
         prevent_initial_call=True,
     )
-    def offer(drawn: Any, data: Any) -> Any:
+    def offer(drawn: Any, data: Any, offered: Any) -> Any:
         state = state_of(data)
+        if ctx.triggered_id == "state" and len(offered or ()) > len(state.others):
+            return no_update  # a click does not change which studies there are
         snapshot = _snapshot(reader, state) if drawn else None
         if snapshot is None:
             return no_update
@@ -162,15 +167,14 @@ def _written(state: PageState, snapshot: Snapshot | None) -> str:
     return snapshot.along(state.x, state.y).x.show(state.under)
 
 
-def _changed(
-    state: PageState, snapshot: Snapshot | None, controls: dict[str, Any], action: Any
-) -> PageState | None:
+def _changed(reader: Reader, state: PageState, controls: dict[str, Any]) -> PageState | None:
     """Return the state after an action or a change of a control; None if nothing was meant."""
+    snapshot = _snapshot(reader, state)
     if snapshot is None:
         return None
     match ctx.triggered_id:
         case "action":
-            return _acted(state, action, _front(snapshot, state))
+            return _acted(state, controls["action"], _fronts(reader, snapshot, state))
         case "under":
             return replace(state, under=_ceiling(controls["under"], snapshot, state))
         case "x" | "y" as axis:
@@ -199,20 +203,25 @@ def _turned(state: PageState, axis: str, name: str | None, usual: str) -> PageSt
     return replace(state, x=chosen, under=None)
 
 
-def _acted(state: PageState, action: dict[str, Any], view: StudyView) -> PageState | None:
+def _acted(
+    state: PageState, action: dict[str, Any], views: Sequence[StudyView]
+) -> PageState | None:
     """Return the state after a click, a brush, or after the line of the ceiling was moved."""
+    view = views[0]
     match action:
+        case {"type": "near", "at": [x, y]}:
+            near = nearest_trial(views, state.options, x, y)
+            named = near and {"type": "row", "study": near[0], "number": near[1]}
+            return _acted(state, named, views) if named else None
         case {"type": "moved", "at": at}:
             return replace(state, under=at / view.x.factor) if at > 0 else None
         case {"type": "brushed", "box": box}:
             return replace(state, box=box and _exact(box, view))
-        case {"type": "row", "number": int(number), "study": str(study)}:
+        case {"type": "row", "number": int(number), "study": str(study)} if study != state.study:
             names = tuple(name for name in (state.study, *state.others) if name and name != study)
             return replace(state, study=study, trial=number, others=names, compared=())
         case {"type": "row", "number": int(number)}:
             return replace(state, trial=number)
-        case {"type": "near", "at": [x, y]}:
-            return replace(state, trial=nearest_trial(view, state.options, x, y))
         case {"type": "close"}:
             return replace(state, trial=None)
         case {"type": "compare", "number": int(number)}:
@@ -228,12 +237,12 @@ def _share(percent: float | None) -> float | None:
     return percent if percent and percent < 100 else None
 
 
-def _front(snapshot: Snapshot, state: PageState) -> StudyView:
+def _fronts(reader: Reader, snapshot: Snapshot, state: PageState) -> list[StudyView]:
     """Return what the front shows; all trials if those of the filters cannot be read."""
     try:
-        return snapshot.shown(state.x, state.y, state.in_front)
+        return views_of([snapshot, *reader.overlaid(state)[0]], state)
     except NasError:
-        return snapshot.along(state.x, state.y)
+        return [snapshot.along(state.x, state.y)]
 
 
 def _exact(box: list[float], view: StudyView) -> Box:

@@ -162,15 +162,15 @@ def svg_address(svg: str) -> str:
 
 def missing(cause: str, state: PageState, entries: Sequence[StudySummary]) -> list[Any]:
     """Return the page for an address at which there is nothing, because of `cause`."""
-    names = [entry.name for entry in reversed(entries)]
+    names, words = [entry.name for entry in reversed(entries)], "These studies are there:"
     if state.study in names:
-        names = [str(state.study)]
+        names, words = [str(state.study)], "Its study is there:"
     links = [html.Li(dcc.Link(name, href=PageState(study=name).path)) for name in names[:_LISTED]]
     more = len(names) - len(links)
     return [
         html.H1("Not found"),
         html.P(cause),
-        html.P("There is:" if links else "The database has no study yet."),
+        html.P(words if links else "The database has no study yet."),
         html.Ul(links),
         html.P(f"and {more} more" if more > 0 else ""),
     ]

@@ -1,11 +1,12 @@
 """Reader: the data of the page, read again only when the database has changed."""
 
+import itertools
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Any
+from functools import cached_property, partial
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -15,11 +16,13 @@ from nas.dashboards.study_record import StudyRecord
 from nas.errors import NasError
 from nas.results import (
     Curves,
+    Explanation,
     Pictures,
     Selection,
     StudyResults,
     StudyView,
     axis_names,
+    explain,
     narrowed,
     overlay_problem,
     seeds_of_one_search,
@@ -29,6 +32,8 @@ from nas.results import (
 from nas.store import Store, StudyState, StudySummary, read_examples
 from nas.study import StudySpec, TrialAttempt
 
+_Read = TypeVar("_Read")
+_RECENT_SECONDS = 1.0  # what is asked for at every poll is read so often for all open pages
 _LIST_SECONDS = 1.0  # the list of studies is cached for all open tabs
 _LIST_SHARE = 20.0  # times longer than it took to read
 _KEPT = 2 + MOST_OVERLAID  # snapshots of studies
@@ -37,13 +42,18 @@ _VIEWS = 8  # views of a snapshot
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A study as it was at the sequence number `seq`, with its usual `view` and its `found`."""
+    """A study as it was at the sequence number `seq`, with its usual `view` and its `found`.
+
+    `compute` is the command that computes missing scores. No other snapshot has the `serial`.
+    """
 
     seq: int
     record: StudyRecord
     view: StudyView
     found: StudyResults
     curves: Curves
+    compute: str
+    serial: int = field(default_factory=itertools.count().__next__)
     _views: dict[tuple[tuple[str, str], Selection], StudyView] = field(
         default_factory=dict, repr=False
     )
@@ -75,6 +85,11 @@ class Snapshot:
             self._views[axes, selection] = view
         return view
 
+    @cached_property
+    def why(self) -> Explanation:
+        """What explains the study; it takes seconds in a large one."""
+        return explain(self.spec, self.found.trials, self.compute)
+
     def has(self, number: int) -> bool:
         """Tell whether the view has a trial of this number."""
         return bool(np.any(self.view.columns.number == number))
@@ -96,6 +111,7 @@ class Reader:
         self._listed: tuple[float, list[StudySummary]] = (float("-inf"), [])
         self._progress, self._shares = ProgressOfStudies(store), dict[str, list[float]]()
         self._shown: Sequence[StudySummary] | None = None
+        self._recent: dict[str, tuple[float, Any]] = {}
 
     @property
     def database(self) -> str:
@@ -136,14 +152,25 @@ class Reader:
         """
         self._store.names()
 
+    def _recently(self, key: str, read: Callable[[], _Read]) -> _Read:
+        """Return what was read a second ago at most, by this or another page."""
+        until, found = self._recent.get(key, (float("-inf"), None))
+        if time.monotonic() > until:
+            found = read()
+            self._recent[key] = time.monotonic() + _RECENT_SECONDS, found
+        value: _Read = found
+        return value
+
     def snapshot(self, study: str) -> Snapshot:
-        """Return the current study; if nothing has changed, only its sequence number is read.
+        """Return the study as it was a second ago at most.
+
+        If nothing has changed, only its sequence number is read.
 
         Raises:
             StoreError: the database cannot be read, or has no study of that name.
         """
         with self._lock:  # a second page waits for the first one's result
-            seq = self._store.change_seq(study)
+            seq = self._recently(f"seq {study}", partial(self._store.change_seq, study))
             known = self._snapshots.get(study)
             snapshot = known if known and known.seq == seq else self._read(study, seq)
             self._snapshots.pop(study, None)
@@ -174,11 +201,12 @@ class Reader:
             StoreError: the database cannot be read.
         """
         if state.wrong is not None:
-            return f"There is no page {state.wrong}."
+            return f"There is no page {state.wrong!r}."
         if state.study is None:
             return None
-        if state.study not in self._store.names():
-            return f"There is no study {state.study} in {self.database}."
+        known = self._recently("names", self._store.names)
+        if state.study not in known and state.study not in self._store.names():
+            return f"There is no study {state.study!r} in {self.database}."
         if state.trial is None or self._shows(state.study, state.trial):
             return None
         return f"The study {state.study} has no trial {state.trial}."
@@ -204,7 +232,8 @@ class Reader:
         found = StudyResults(store.spec(study), record.table, record.reports)
         curves = partial(record.curves, store, study)
         view = view_of(found, store.versions(study), curves=curves)
-        return Snapshot(seq, record, view, found, curves)
+        compute = store.command(f"proxies {study} --compute")
+        return Snapshot(seq, record, view, found, curves, compute)
 
     def overlaid(self, state: PageState) -> tuple[list[Snapshot], list[str]]:
         """Return the studies that are drawn with that of `state`, and why others are not.
@@ -212,12 +241,13 @@ class Reader:
         Raises:
             StoreError: the database cannot be read.
         """
-        found, problems, names = list[Snapshot](), list[str](), self._store.names()
+        found, problems = list[Snapshot](), list[str]()
+        names = self._recently("names", self._store.names) if state.others else []
         for name in state.others:
             if name == state.study:
                 continue
             if name not in names:
-                problems.append(f"There is no study {name}.")
+                problems.append(f"There is no study {name!r}.")
                 continue
             other = self.snapshot(name)
             problem = overlay_problem(self.last(str(state.study)).spec, other.spec)
@@ -242,7 +272,8 @@ class Reader:
 
     def activity(self, study: str) -> str:
         """Return whether a study is running, and the command that continues it if it is not."""
-        state, holder = self._store.activity(study)
+        read = partial(self._store.activity, study)
+        state, holder = self._recently(f"activity {study}", read)
         text = activity_text(state, holder)
         if state is StudyState.RUNNING and not holder:
             return f"{text}; continue with: {self._store.command(f'resume {study}')}"

@@ -44,7 +44,7 @@ _KEYS: dict[str, Callable[[StudySummary], Any]] = {
     "Created": lambda one: one.created_at,
 }
 _HEADS = (
-    "Study", "State", "Candidates", "Best", "Hypervolume", "Time left", "Failed", "Device time",
+    "Study", "State", "Best", "Candidates", "Hypervolume", "Time left", "Failed", "Device time",
     "Space", "Task", "Budget", "Created",
 )  # fmt: skip
 

@@ -5,6 +5,7 @@ A page keeps a digest of each part that it was sent, so that the server keeps no
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, TypeAlias
 
@@ -15,6 +16,19 @@ from plotly.utils import PlotlyJSONEncoder
 Digests: TypeAlias = dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """A part as it is sent, with its digest: a text, or those of a figure."""
+
+    part: Any
+    digest: Any
+
+
+def prepared(parts: Mapping[str, Any]) -> dict[str, Prepared]:
+    """Return parts of a page by name, ready to be compared with what several pages have."""
+    return {name: _prepared(part) for name, part in parts.items()}
+
+
 def changed(parts: Mapping[str, Any], before: Digests) -> tuple[dict[str, Any], Digests]:
     """Return the parts of a page by name, `no_update` for those that it has, and all digests."""
     sent: dict[str, Any] = {}
@@ -22,30 +36,41 @@ def changed(parts: Mapping[str, Any], before: Digests) -> tuple[dict[str, Any], 
     for name, part in parts.items():
         if part is no_update:
             sent[name] = part
-        elif isinstance(part, go.Figure):
-            sent[name], after[name] = _figure(part, before.get(name))
+            continue
+        own = _prepared(part)
+        after[name] = own.digest
+        known = before.get(name)
+        if known == own.digest:
+            sent[name] = no_update
+        elif known and isinstance(own.digest, dict):
+            sent[name] = _patch(own.part, known, own.digest)
         else:
-            after[name] = _digest(part)
-            sent[name] = no_update if before.get(name) == after[name] else part
+            sent[name] = own.part
     return sent, after
 
 
-def _figure(figure: go.Figure, before: Any) -> tuple[Any, dict[str, Any]]:
-    """Return a figure, or the traces of it that changed, and its digests."""
-    plain = _plain(figure)
+def _prepared(part: Any) -> Prepared:
+    if isinstance(part, Prepared):
+        return part
+    if not isinstance(part, go.Figure):
+        return Prepared(part, _digest(part))
+    plain = _plain(part)
     traces = [_digest(trace) for trace in plain["data"]]
-    after = {"layout": _digest(plain["layout"]), "traces": traces}
-    if before == after:
-        return no_update, after
-    if not before or len(before["traces"]) != len(traces):
-        return plain, after
+    return Prepared(plain, {"layout": _digest(plain["layout"]), "traces": traces})
+
+
+def _patch(plain: dict[str, Any], before: dict[str, Any], after: dict[str, Any]) -> Any:
+    """Return the traces of a figure that changed; the figure if their number changed."""
+    traces = after["traces"]
+    if len(before["traces"]) != len(traces):
+        return plain
     patch = Patch()
     for place, (old, new) in enumerate(zip(before["traces"], traces, strict=True)):
         if old != new:
             patch["data"][place] = plain["data"][place]
     if before["layout"] != after["layout"]:
         patch["layout"] = plain["layout"]
-    return patch, after
+    return patch
 
 
 def _plain(figure: go.Figure) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from nas.cost import Cost
 from nas.feasible import feasible_space
 from nas.figures import write_report
 from nas.metrics import Direction
-from nas.results import Effect, Effects, study_effects, study_view
+from nas.results import Effect, Effects, explain, study_effects, study_view
 from nas.space import Architecture
 from nas.study import Trial, TrialState
 from tests.classified import classified
@@ -133,11 +133,11 @@ def test_a_training_has_no_effects() -> None:
 
 def test_the_report_shows_the_effects_of_a_search_with_enough_trials(tmp_path: Path) -> None:
     trials = studied(by_g1)
-    view, effects = study_view(SPEC, trials), study_effects(SPEC, trials)
-    write_report(view, tmp_path / "many.html", effects)
+    view, why = study_view(SPEC, trials), explain(SPEC, trials, "nas proxies x --compute")
+    write_report(view, tmp_path / "many.html", why)
     page = (tmp_path / "many.html").read_text()
     assert "effects of the choices" in page
     assert "+33.1 %" in page
     few = studied(by_g1, 3)
-    write_report(study_view(SPEC, few), tmp_path / "few.html", study_effects(SPEC, few))
+    write_report(study_view(SPEC, few), tmp_path / "few.html", explain(SPEC, few, ""))
     assert "effects of the choices" not in (tmp_path / "few.html").read_text()

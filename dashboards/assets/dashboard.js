@@ -25,17 +25,32 @@
     return line && { type: "moved", at: Number(value[line]) };
   };
 
+  // How many ticks the study that is shown has not changed.
+  const quiet = { ticks: 0, seen: null };
+
+  // The number of ticks from one question for news to the next: less often while nothing changes,
+  // and seldom after the study has ended.
+  const pause = (seen) => {
+    quiet.ticks = seen === quiet.seen ? quiet.ticks + 1 : 0;
+    quiet.seen = seen;
+    return seen && seen.over ? 8 : quiet.ticks < 24 ? 1 : quiet.ticks < 96 ? 2 : 4;
+  };
+
   const nas = {
-    // No news while the page is hidden, and seldom after the study has ended.
-    look: (ticks, known, seen) => {
+    // No news while the page is hidden. The list of studies, and whether there is such a page, are
+    // asked for where no study is drawn, and seldom elsewhere.
+    look: (ticks, known, seen, state) => {
       const look = {
         dark: matchMedia("(prefers-color-scheme: dark)").matches,
         narrow: matchMedia("(max-width: 560px)").matches,
         zone: Intl.DateTimeFormat().resolvedOptions().timeZone,
       };
       const same = known && Object.keys(look).every((name) => known[name] === look[name]);
-      const due = !document.hidden && (!(seen && seen.over) || (ticks || 0) % 8 === 0);
-      return [same ? dash().no_update : look, due ? ticks || 0 : dash().no_update];
+      const now = ticks || 0;
+      const due = !document.hidden && now % pause(seen) === 0;
+      const drawn = seen && state && seen.study === state.study;
+      const called = due && (!drawn || now % 8 === 0);
+      return [same ? dash().no_update : look, due ? now : dash().no_update, called ? now : dash().no_update];
     },
     // The same point can be clicked again: its click is forgotten. The time makes each action new.
     action: () => {

@@ -12,15 +12,6 @@ if TYPE_CHECKING:
     from nas.stats import Interval
     from nas.study import StudySpec
 
-_COLUMNS = {
-    "name": "score",
-    "n": "n",
-    "rho": "rho",
-    "interval": "95 %",
-    "margin": "less madds",
-    "verdict": "verdict",
-}
-
 
 @click.command()
 @click.argument("study")
@@ -64,46 +55,10 @@ def _say(json_: bool) -> Watcher:
 
 
 def _print(found: "ScoreAudit", again: str) -> None:
-    output.table("", _COLUMNS, [_row(each) for each in found.findings], "n rho", "margin")
-    click.echo("")
-    if not any(finding.n for finding in found.findings if not finding.baseline):
-        what = "the complete candidates of the band have no scores" if found.n else _too_few(found)
-        click.echo(f"{what}\ncompute what is missing with: {again}")
-    elif not found.enough:
-        click.echo(f"nothing can be said yet: {_too_few(found)}")
-    click.echo(
-        f"over {output.plural(found.n, 'complete candidate')} of {found.band}; rho: Spearman's, "
-        "positive where a higher score went with a lower error"
-    )
+    from nas.results import AUDIT_COLUMNS, audit_basis, audit_notes, audit_rows
 
-
-def _too_few(found: "ScoreAudit") -> str:
-    from nas.stats import FEWEST
-
-    return (
-        f"{found.n} of {output.plural(found.complete, 'complete candidate')} "
-        f"{'is' if found.n == 1 else 'are'} within {found.band}, {FEWEST} are needed"
-    )
-
-
-def _row(finding: "ScoreFinding") -> dict[str, str]:
-    rho, margin = finding.rho, finding.margin
-    return {
-        "name": finding.name,
-        "n": str(finding.n),
-        "rho": f"{rho.value:+.2f}" if rho else "",
-        "interval": _ends(rho) if rho else "",
-        "margin": _interval(margin) if margin else "",
-        "verdict": finding.verdict,
-    }
-
-
-def _interval(found: "Interval") -> str:
-    return f"{found.value:+.2f}, {_ends(found)}"
-
-
-def _ends(found: "Interval") -> str:
-    return f"{found.low:+.2f} to {found.high:+.2f}"
+    output.table("", AUDIT_COLUMNS, audit_rows(found), "n rho", "margin")
+    click.echo("\n".join(["", *audit_notes(found, again), audit_basis(found)]))
 
 
 def _document(spec: "StudySpec", found: "ScoreAudit") -> dict[str, Any]:

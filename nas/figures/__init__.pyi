@@ -1,8 +1,8 @@
 from .comparison import write_comparison as write_comparison
 from .curves import hypervolume_figure as hypervolume_figure
 from .curves import learning_curves_figure as learning_curves_figure
-from .density import nearest_trial as nearest_trial
 from .distributions import edf_figure as edf_figure
+from .distributions import edf_text as edf_text
 from .document import image_address as image_address
 from .effects import EFFECTS_HEADERS as EFFECTS_HEADERS
 from .effects import effects_caption as effects_caption
@@ -18,6 +18,7 @@ from .hover import point_summary as point_summary
 from .image import image_format as image_format
 from .image import write_image as write_image
 from .network_drawing import network_svg as network_svg
+from .overlay import nearest_trial as nearest_trial
 from .overlay import overlay_figure as overlay_figure
 from .overlay import overlay_text as overlay_text
 from .page_assets import page_style as page_style

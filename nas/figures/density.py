@@ -3,29 +3,27 @@
 Above `MOST_POINTS` visible points a browser takes seconds to draw them, and a reader sees a blot.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import plotly.graph_objects as go
-from numpy.typing import NDArray
 
 from nas.figures.front_drawing import FrontDrawing, Rows
-from nas.figures.front_options import FrontOptions
-from nas.figures.theme import PageTheme
-from nas.results import PointGroup, StudyView
 
 _CELLS = (120, 80)  # across and up
 _ONE = float(np.log1p(1))  # the shade of one trial
 _OPACITY = ((0.0, 0.2), (1.0, 1.0))  # from one trial to the most
 
 
-def density(drawing: FrontDrawing, group: PointGroup, rows: Rows) -> go.Heatmap:
-    """Return the number of trials at `rows` by cell; a colour is the logarithm of the number.
+def density(drawing: FrontDrawing, rows: Rows, colour: str, name: str) -> go.Heatmap:
+    """Return the number of trials at `rows` by cell; the opacity is the logarithm of the number.
 
-    A cell has no label, but a click on it has its place.
+    `colour` is hexadecimal, `name` that of the trials in the legend. A cell has no label, but a
+    click on it has its place.
     """
     columns, up = drawing.coordinates(rows)
     counts, across, along = np.histogram2d(columns, up, _CELLS)
     shade = np.log1p(counts.T)
-    colour = drawing.look.colour(group.value)
     red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
     most = max(float(shade.max()), 2 * _ONE)
     return go.Heatmap(
@@ -37,26 +35,31 @@ def density(drawing: FrontDrawing, group: PointGroup, rows: Rows) -> go.Heatmap:
         colorscale=[[end, f"rgba({red},{green},{blue},{opacity})"] for end, opacity in _OPACITY],
         showscale=False,
         hoverinfo="none",
-        name=f"{group.label} ({len(rows):,} trials, as density)",
+        name=f"{name} ({len(rows):,} trials, as density)",
         showlegend=True,
     )
 
 
-def nearest_trial(view: StudyView, options: FrontOptions, x: float, y: float) -> int | None:
-    """Return the number of the trial of a density that is nearest to a place in the figure.
+def nearest_row(
+    clouds: Sequence[tuple[FrontDrawing, Rows]], x: float, y: float
+) -> tuple[FrontDrawing, int] | None:
+    """Return the drawing and the position of the point of densities that is nearest to a place.
 
     `x` and `y` are in the units of the axes; near is measured by the visible ranges. None if the
     figure has no density.
     """
-    drawing = FrontDrawing.of(view, PageTheme(), options)
-    parts = [drawing.visible(drawing.rows(group)) for group in drawing.crowded]
-    rows = np.concatenate([np.empty(0, np.intp), *parts])
-    if not len(rows):
+    clouds = [(drawing, rows) for drawing, rows in clouds if len(rows)]
+    if not clouds:
         return None
-    places = drawing.coordinates(rows)
-    at = drawing.across.at(x), drawing.scale.at(y)
-    far: NDArray[np.float64] = sum(
-        ((own - one) / (float(np.ptp(own)) or 1.0)) ** 2
-        for own, one in zip(places, at, strict=True)
-    )  # type: ignore[assignment]
-    return int(view.columns.number[rows[np.argmin(far)]])
+    places = [drawing.coordinates(rows) for drawing, rows in clouds]
+    drawing = clouds[0][0]
+    far = np.zeros(sum(len(rows) for _, rows in clouds))
+    for axis, at in enumerate((drawing.across.at(x), drawing.scale.at(y))):
+        own = np.concatenate([each[axis] for each in places])
+        far += ((own - at) / (float(np.ptp(own)) or 1.0)) ** 2
+    found = int(np.argmin(far))
+    for drawing, rows in clouds:
+        if found < len(rows):
+            return drawing, int(rows[found])
+        found -= len(rows)
+    return None

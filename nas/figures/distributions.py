@@ -39,6 +39,12 @@ def edf_figure(views: Sequence[StudyView], look: PageTheme | None = None) -> go.
     return figure
 
 
+def edf_text(several: bool = False) -> str:
+    """Return what the curves are, of families or of `several` studies."""
+    each = "study" if several else "family"
+    return f"Which share of the complete networks of each {each} has at most a value."
+
+
 def _samples(views: Sequence[StudyView]) -> Iterator[tuple[str, Floats]]:
     """Yield the name of each family or study, and the values of its complete candidates."""
     first = views[0]

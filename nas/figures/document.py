@@ -121,19 +121,31 @@ def _difference(base: Any, other: Any, path: tuple[str | int, ...] = ()) -> list
     return [([*path], other)]
 
 
-def figure_section(name: str, heading: str, caption: str, label: str = "") -> str:
-    """Return a section for the figure `name`; `label`, or the caption, describes it for readers."""
+def figure_section(name: str, heading: str, caption: str, label: str = "", width: int = 0) -> str:
+    """Return a section for the figure `name`; `label`, or the caption, describes it for readers.
+
+    One that needs a `width`, in pixels, scrolls on a narrower page.
+    """
+    figure = f'<div id="{name}" role="figure" aria-label="{escape(label or caption)}"></div>'
+    if width:
+        figure = (
+            f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(heading)}">'
+            f'<div style="min-width: {width}px">{figure}</div></div>'
+        )
     return (
         f'<section class="card"><h2>{escape(heading)}</h2>'
-        f'<p class="muted small">{escape(caption)}</p>'
-        f'<div id="{name}" role="figure" aria-label="{escape(label or caption)}"></div></section>'
+        f'<p class="muted small">{escape(caption)}</p>{figure}</section>'
     )
 
 
 def table_section(
     heading: str, heads: Sequence[str], rows: Sequence[Sequence[Any]], caption: str = ""
 ) -> str:
-    """Return a table; all columns except the first are numbers."""
+    """Return a table, if it has rows, below a caption; all columns except the first are numbers."""
+    above = f'<p class="muted small">{escape(caption)}</p>' if caption else ""
+    top = f'<section class="card"><h2>{escape(heading)}</h2>{above}'
+    if not rows:
+        return f"{top}</section>"
     head = "".join(f'<th scope="col"{_right(i)}>{escape(h)}</th>' for i, h in enumerate(heads))
     body = "".join(
         "<tr>"
@@ -141,10 +153,8 @@ def table_section(
         + "</tr>"
         for row in rows
     )
-    above = f'<p class="muted small">{escape(caption)}</p>' if caption else ""
     return (
-        f'<section class="card"><h2>{escape(heading)}</h2>{above}'
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(heading)}">'
+        f'{top}<div class="scroll" tabindex="0" role="region" aria-label="{escape(heading)}">'
         f'<table class="trials"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
         "</div></section>"
     )

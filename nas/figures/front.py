@@ -130,7 +130,8 @@ def _dense(drawing: FrontDrawing, group: PointGroup, rows: Rows) -> list[Any]:
     """
     rows = drawing.visible(rows)
     if group in drawing.crowded:
-        return [density(drawing, group, rows)]
+        colour = drawing.look.colour(group.value)
+        return [density(drawing, rows, colour, group.label)]
     numbers = drawing.view.columns.number[rows]
     rows = rows[np.argsort(numbers)]
     blocks = np.sort(numbers) // _BLOCK

@@ -2,19 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 from html import escape
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
+from nas.figures.density import density, nearest_row
 from nas.figures.front import PLOT_HEIGHT, chosen_ring, draw_box, draw_budget, front_frame
-from nas.figures.front_drawing import GL_FROM, FrontDrawing
+from nas.figures.front_drawing import GL_FROM, MOST_POINTS, FrontDrawing, Rows
 from nas.figures.front_options import FrontOptions
 from nas.figures.front_references import label_references, reference_traces
 from nas.figures.hover import headline
 from nas.figures.theme import DASHES, SYMBOLS, PageTheme, empty, faint, none_text
-from nas.results import GROUPS, AttainmentBand, Overlay, PointGroup
+from nas.results import GROUPS, AttainmentBand, Overlay, PointGroup, StudyView
 from nas.stats import Points
 
 
@@ -24,12 +26,14 @@ def overlay_figure(
     """Return the points and fronts of several studies, and the bands of seeds of one search.
 
     The first study is that of the page: the `customdata` of its points are the numbers of trials.
-    Those of the others are `study#number`. The first trace marks the chosen trials of the first.
+    Those of the others are `study#number`. Clouds of more than 2,000 points are drawn by WebGL, and
+    as densities if they have more than 20,000 visible points together. The first trace marks the
+    chosen trials of the first study.
     """
-    first, *others = found.views
+    first = found.views[0]
     look, options = look or PageTheme(), options or FrontOptions()
-    drawing = FrontDrawing.of(first, look, replace(options, colour=None), others)
-    clouds = [_Study(replace(drawing, view=view), at) for at, view in enumerate(found.views)]
+    drawing, clouds = _studies(found.views, look, options)
+    crowded = _crowded(clouds)
     figure = front_frame(drawing, any(one.dense for one in clouds))
     if not any(view.columns.measured.any() for view in found.views):
         return empty(figure, none_text(first), look)
@@ -37,12 +41,47 @@ def overlay_figure(
     for turn, band in enumerate(found.bands):
         figure.add_traces(_band(drawing, band, turn))
     for one in clouds:
-        figure.add_traces(one.traces())
+        figure.add_traces(one.traces(one in crowded))
     figure.add_traces(reference_traces(drawing))
     label_references(figure, drawing, PLOT_HEIGHT)
     draw_budget(figure, drawing)
     draw_box(figure, drawing)
     return figure
+
+
+def nearest_trial(
+    views: Sequence[StudyView], options: FrontOptions, x: float, y: float
+) -> tuple[str, int] | None:
+    """Return the study and the number of the trial of a density that is nearest to a place.
+
+    `views` are those of the figure; `x` and `y` are in the units of its axes. None if it has no
+    density.
+    """
+    drawing, clouds = _studies(views, PageTheme(), options)
+    if len(views) > 1:
+        dense = [(one.drawing, one.seen) for one in _crowded(clouds)]
+    else:
+        dense = [(drawing, drawing.visible(drawing.rows(group))) for group in drawing.crowded]
+    found = nearest_row(dense, x, y)
+    if found is None:
+        return None
+    view, row = found[0].view, found[1]
+    return view.name, int(view.columns.number[row])
+
+
+def _studies(
+    views: Sequence[StudyView], look: PageTheme, options: FrontOptions
+) -> tuple[FrontDrawing, list["_Study"]]:
+    """Return the drawing of the first study, whose axes fit all, and the traces of each."""
+    first, *others = views
+    drawing = FrontDrawing.of(first, look, replace(options, colour=None), others)
+    return drawing, [_Study(replace(drawing, view=view), at) for at, view in enumerate(views)]
+
+
+def _crowded(studies: Sequence["_Study"]) -> list["_Study"]:
+    """Return the studies whose clouds are densities: all large ones if too many points are seen."""
+    large = [one for one in studies if one.dense]
+    return large if sum(len(one.seen) for one in large) > MOST_POINTS else []
 
 
 def overlay_text(found: Overlay) -> str:
@@ -58,7 +97,7 @@ class _Study:
     """The traces of one study; the legend has its name only."""
 
     def __init__(self, drawing: FrontDrawing, turn: int) -> None:
-        self._drawing, self._first = drawing, turn == 0
+        self.drawing, self._first = drawing, turn == 0
         self._colour, self._dash = drawing.look.family(turn), DASHES[turn % len(DASHES)]
         columns = drawing.view.columns
         kept = [
@@ -73,9 +112,14 @@ class _Study:
         """Whether the points are drawn by WebGL."""
         return len(self._rows) > GL_FROM
 
-    def traces(self) -> list[Any]:
-        """Return the cloud, the staircase and the points of the front."""
-        drawing, view = self._drawing, self._drawing.view
+    @cached_property
+    def seen(self) -> Rows:
+        """The positions of the points of the cloud in the part that the reader sees."""
+        return self.drawing.visible(self._rows)
+
+    def traces(self, crowded: bool) -> list[Any]:
+        """Return the cloud, as a density if it is `crowded`, the staircase and the front."""
+        drawing, view = self.drawing, self.drawing.view
         front = drawing.points(PointGroup.FRONT)
         places = drawing.places(front)
         shared = {"legendgroup": view.name, "name": escape(view.name)}
@@ -104,10 +148,12 @@ class _Study:
             **shared,
         )
         drawing.draw_bars(dots, front, self._colour)
-        return [self._cloud(shared), steps, dots]
+        name = escape(view.name)
+        cloud = density(drawing, self.seen, self._colour, name) if crowded else self._cloud(shared)
+        return [cloud, steps, dots]
 
     def _cloud(self, shared: dict[str, Any]) -> Any:
-        drawing, rows = self._drawing, self._rows
+        drawing, rows = self.drawing, self.seen if self.dense else self._rows
         columns = drawing.view.columns
         marker = {
             "symbol": [SYMBOLS[GROUPS[code]] for code in columns.group[rows].tolist()],
@@ -126,11 +172,11 @@ class _Study:
         return go.Scatter(**places, **look, hovertext=texts, hoverinfo="text")
 
     def _numbers(self, numbers: Sequence[int]) -> list[Any]:
-        name = self._drawing.view.name
+        name = self.drawing.view.name
         return list(numbers) if self._first else [f"{name}#{number}" for number in numbers]
 
     def _label(self, text: str) -> str:
-        return f"{escape(self._drawing.view.name)}: {text}"
+        return f"{escape(self.drawing.view.name)}: {text}"
 
 
 def _band(drawing: FrontDrawing, band: AttainmentBand, turn: int) -> list[Any]:

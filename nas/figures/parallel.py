@@ -76,8 +76,8 @@ def parallel_text(view: StudyView) -> str:
     drawn, complete = len(parallel_rows(view)), len(view.complete)
     which = f"the best {drawn:,} of {complete:,}" if drawn < complete else f"all {drawn:,}"
     return (
-        f"A line is one complete network ({which} that the filters keep), its colour the "
-        f"{view.y.metric.short}. Drag along an axis to keep a part of it."
+        f"A line is one complete network ({which}), its colour the {view.y.metric.short}. "
+        "Drag along an axis to keep a part of it."
     )
 
 

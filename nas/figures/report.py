@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 
 from nas.figures.confusion import confusion_figure, worst_confusions
 from nas.figures.curves import hypervolume_figure, learning_curves_figure
+from nas.figures.distributions import edf_figure, edf_text
 from nas.figures.document import (
     POLICY,
     facts_section,
@@ -27,13 +28,22 @@ from nas.figures.effects import (
     effects_rows,
 )
 from nas.figures.front import front_figure
-from nas.figures.front_drawing import FrontDrawing
-from nas.figures.front_options import FrontOptions
 from nas.figures.page_assets import report_script
+from nas.figures.parallel import parallel_figure, parallel_text
 from nas.figures.table import headers, numeric, point_facts, point_row
 from nas.figures.theme import PageTheme
 from nas.metrics import Direction
-from nas.results import Effects, Pictures, Point, PointGroup, StageTable, StudyView
+from nas.results import (
+    AUDIT_COLUMNS,
+    Explanation,
+    Pictures,
+    Point,
+    PointGroup,
+    StageTable,
+    StudyView,
+    audit_rows,
+    audit_sentences,
+)
 from nas.units import duration
 
 Draw: TypeAlias = Callable[[StudyView, PageTheme | None], go.Figure]
@@ -70,39 +80,42 @@ _REMEDY = "Give another file with -o, in a directory that exists and is writable
 
 
 def write_report(
-    view: StudyView, path: Path, effects: Effects | None = None, examples: Pictures | None = None
+    view: StudyView, path: Path, why: Explanation | None = None, examples: Pictures | None = None
 ) -> None:
-    """Write the page to `path` atomically; it shows the `effects` of the choices, and `examples`.
+    """Write the page to `path` atomically, with what explains the study, and `examples`.
 
     Raises:
         ExportError: the directory is missing or not writable, or the disk is full.
     """
-    write_document(report_html(view, effects, examples), path, "report", _REMEDY)
+    write_document(report_html(view, why, examples), path, "report", _REMEDY)
 
 
 def report_html(
-    view: StudyView, effects: Effects | None = None, examples: Pictures | None = None
+    view: StudyView, why: Explanation | None = None, examples: Pictures | None = None
 ) -> str:
     """Return the page as text."""
+    why = why or Explanation()
     header = (
         f'<header><h1>{escape(view.name)}</h1><p class="lead">{escape(view.summary)}</p>'
         f"{''.join(_remarks(view))}</header>"
     )
     settings = (*view.settings, ("Wall clock", duration(view.seconds)))
-    sections = [*_sections(view), *_examples(examples), *_effects(effects)]
+    sections = [*_sections(view), *_examples(examples)]
+    sections += [] if view.fixed else [*_why(view, why)]
     sections += [_trials(view), facts_section("Settings", settings)]
     figures = {name: partial(draw, view) for name, (_, _, draw) in _figures(view).items()}
-    if effects and effects.effects:
-        figures["effects"] = partial(effects_figure, effects)
+    if not view.fixed:
+        figures |= {"parallel": partial(parallel_figure, view), "edf": partial(edf_figure, [view])}
+        if why.effects and why.effects.effects:
+            figures["effects"] = partial(effects_figure, why.effects)
     title, script = f"{view.name}: report", report_script()
     return page_html(title, header, sections, figures, script, _policy(view))
 
 
 def _policy(view: StudyView) -> str:
-    """Return the page's security policy; WebGL, for many points, compiles code at run time."""
-    many = bool(FrontDrawing.of(view, PageTheme(), FrontOptions()).dense)
+    """Return the page's security policy; WebGL, for many lines, compiles code at run time."""
     code = "script-src 'unsafe-inline'"
-    return POLICY.replace(code, f"{code} 'unsafe-eval'") if many else POLICY
+    return POLICY if view.fixed else POLICY.replace(code, f"{code} 'unsafe-eval'")
 
 
 def _remarks(view: StudyView) -> Iterator[str]:
@@ -153,11 +166,21 @@ def _examples(found: Pictures | None) -> Iterator[str]:
         yield pictures_section("Examples of the best", found.caption, shown)
 
 
-def _effects(found: Effects | None) -> Iterator[str]:
-    if found and found.effects:
-        caption = effects_caption(found)
+def _why(view: StudyView, why: Explanation) -> Iterator[str]:
+    """Yield the sections that explain a search."""
+    if why.effects and why.effects.effects:
+        caption = effects_caption(why.effects)
         yield figure_section("effects", "Why: the effects of the choices", caption, caption)
-        yield table_section("Effects", EFFECTS_HEADERS, effects_rows(found))
+        yield table_section("Effects", EFFECTS_HEADERS, effects_rows(why.effects))
+    if why.audit:
+        rows = [[*row.values()] for row in audit_rows(why.audit)] if why.audit.scored else []
+        words = " ".join(audit_sentences(why.audit, why.compute))
+        heads = [*AUDIT_COLUMNS.values()]
+        yield table_section("Why: the scores without training", heads, rows, words)
+    width = (parallel_figure(view).layout.meta or {}).get("width", 0)
+    text = parallel_text(view)
+    yield figure_section("parallel", "Why: the choices of each network", text, width=width)
+    yield figure_section("edf", "Why: the distribution of the results", edf_text())
 
 
 def _worded(text: str, view: StudyView) -> str:

@@ -150,7 +150,9 @@ def none_text(view: StudyView, none: str = "no measurements yet") -> str:
 
 
 def empty(figure: go.Figure, text: str, look: PageTheme) -> go.Figure:
-    """Show `text` in the middle of a figure without data."""
+    """Show `text` in the middle of a figure without data; its axes have no numbers."""
+    figure.update_xaxes(showticklabels=False, showgrid=False, ticks="")
+    figure.update_yaxes(showticklabels=False, showgrid=False, ticks="")
     figure.add_annotation(
         text=text,
         showarrow=False,

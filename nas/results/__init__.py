@@ -8,6 +8,13 @@ from nas.results.agreement import (
     confirmed,
     confirmed_lines,
 )
+from nas.results.audit_text import (
+    AUDIT_COLUMNS,
+    audit_basis,
+    audit_notes,
+    audit_rows,
+    audit_sentences,
+)
 from nas.results.class_table import ClassTable, class_tables, class_values
 from nas.results.comparison import Comparison, Group, Pair, compare, num_needed
 from nas.results.comparison_text import (
@@ -20,6 +27,7 @@ from nas.results.comparison_text import (
 )
 from nas.results.effects import Effect, Effects, study_effects
 from nas.results.estimate import Estimate
+from nas.results.explanation import Explanation, explain
 from nas.results.findings import Standing, StudyResults, complete_candidates
 from nas.results.finished import finished_record, profile_record, recorded_profiles
 from nas.results.hypervolume_steps import GrowingFront
@@ -41,7 +49,7 @@ from nas.results.records import (
     study_record,
     trial_record,
 )
-from nas.results.score_audit import ScoreAudit, ScoreFinding, audit_scores
+from nas.results.score_audit import ScoreAudit, ScoreFinding, study_audit
 from nas.results.selection import Box, Selection, narrowed
 from nas.results.settings_text import (
     candidates_text,
@@ -85,6 +93,7 @@ from nas.results.trial_table import STATES, TrialTable
 from nas.results.view import Curves, StudyView, axis_names, curve_rows, study_view, view_of
 
 __all__ = [
+    "AUDIT_COLUMNS",
     "CONFIRMED",
     "COST_NAMES",
     "GROUPS",
@@ -102,6 +111,7 @@ __all__ = [
     "Effect",
     "Effects",
     "Estimate",
+    "Explanation",
     "Figures",
     "Group",
     "GrowingFront",
@@ -125,7 +135,10 @@ __all__ = [
     "TrialTable",
     "agreement",
     "agreement_document",
-    "audit_scores",
+    "audit_basis",
+    "audit_notes",
+    "audit_rows",
+    "audit_sentences",
     "axis_names",
     "both_figures",
     "candidates_text",
@@ -145,6 +158,7 @@ __all__ = [
     "counterpart",
     "curve_rows",
     "difference_text",
+    "explain",
     "figures",
     "figures_record",
     "figures_text",
@@ -170,6 +184,7 @@ __all__ = [
     "report_kind",
     "seeds_of_one_search",
     "strides_at",
+    "study_audit",
     "study_effects",
     "study_note",
     "study_record",

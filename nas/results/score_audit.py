@@ -28,7 +28,7 @@ from nas.feasible import BAND
 from nas.metrics import TOP1_ERROR, Metric, cost_metric
 from nas.results.findings import complete_candidates
 from nas.stats import FEWEST, Interval, Values, correlation, correlation_difference
-from nas.study import Trial
+from nas.study import StudySpec, Trial
 
 BASELINES = ("madds", "params", "depth")
 _TIME_SUFFIX = "_ms"  # of times, which earlier versions stored among the scores
@@ -87,6 +87,16 @@ class ScoreAudit:
     def enough(self) -> bool:
         """Whether there are enough candidates for a result."""
         return self.n >= FEWEST
+
+    @property
+    def scored(self) -> bool:
+        """Whether some candidate of the band has a score."""
+        return any(finding.n for finding in self.findings if not finding.baseline)
+
+
+def study_audit(spec: StudySpec, trials: Sequence[Trial]) -> ScoreAudit:
+    """Judge every score of a study, as `audit_scores`."""
+    return audit_scores(trials, spec.budget, spec.reported)
 
 
 def audit_scores(

@@ -144,7 +144,8 @@ class StudyView:
     def summary(self) -> str:
         """The result in one line."""
         if self.best is None:
-            return f"No trial is complete yet; {self.ended} ended."
+            ends = f", {self._ends()}" if self.finished else ""
+            return f"No trial is complete yet; {self.ended} ended{ends}."
         if self.fixed:
             return (
                 f"{self.best.label}: validation {self.metric.short} {self._shown(self.best)}"

@@ -13,6 +13,7 @@ from nas.stats.means import CONFIDENCE
 FEWEST = 10  # candidates; with fewer, Fisher's interval is unreliable
 _MOST, _LEAST = 2000, 200  # resamples of the bootstrap
 _DRAWS = 1_000_000  # approximate number of values in all resamples
+_ROWS = 5_000  # of a resample, at most
 
 Values = NDArray[np.float64]
 
@@ -41,17 +42,20 @@ def correlation_difference(one: Values, other: Values, target: Values) -> Interv
     """Return rho(one, target) - rho(other, target), with a paired bootstrap interval.
 
     Columns have shape (n,). Up to 500 rows are resampled 2000 times, more rows less often, from a
-    fixed seed; the percentiles are over the resamples without a constant column. None if
-    `correlation` gives None.
+    fixed seed; the percentiles are over the resamples without a constant column. Resamples have at
+    most m = 5000 rows: then the interval is scaled by sqrt(m / n) (the m out of n bootstrap of
+    Bickel, Götze and van Zwet, Statistica Sinica 1997). None if `correlation` gives None.
     """
     whole = [correlation(column, target) for column in (one, other)]
     if whole[0] is None or whole[1] is None:
         return None
     n, random = len(target), np.random.default_rng(0)
-    rows = random.integers(n, size=(max(_LEAST, min(_MOST, _DRAWS // n)), n))
+    m = min(n, _ROWS)
+    rows = random.integers(n, size=(max(_LEAST, min(_MOST, _DRAWS // m)), m))
     drawn = _rhos(one[rows], target[rows]) - _rhos(other[rows], target[rows])
-    low, high = np.nanpercentile(drawn, [2.5, 97.5])
-    return Interval(whole[0].value - whole[1].value, float(low), float(high))
+    value, scale = whole[0].value - whole[1].value, math.sqrt(m / n)
+    low, high = (value + scale * (end - value) for end in np.nanpercentile(drawn, [2.5, 97.5]))
+    return Interval(value, float(low), float(high))
 
 
 def _rhos(one: Values, other: Values) -> Values:

@@ -14,8 +14,8 @@ from nas.results import (
     Figures,
     StudyResults,
     both_figures,
+    explain,
     recorded_scores,
-    study_effects,
     view_of,
 )
 from nas.storage import Storage, open_storage
@@ -65,7 +65,8 @@ def finish_study(
     found = StudyResults(spec, study.trials, store.reports(spec.name))
     view = view_of(found, store.versions(spec.name), "COMPLETE")
     pictures = read_examples(store, found, best.number)
-    write_report(view, report, study_effects(spec, study.trials), pictures)
+    compute = store.command(f"proxies {spec.name} --compute")
+    write_report(view, report, explain(spec, study.trials, compute), pictures)
     try:
         if run.export:
             request = trial_request(store, found, found.exported(best), task)

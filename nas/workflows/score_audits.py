@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from nas.results import ScoreAudit, audit_scores, complete_candidates
+from nas.results import ScoreAudit, complete_candidates, study_audit
 from nas.store import Store, open_store
 from nas.study import StudySpec
 from nas.workflows import events
@@ -32,7 +32,7 @@ def audit_study(
             _compute(store, name, on_event)
     with open_store(request.db, read_only=True) as store:
         spec, trials = store.spec(name), store.trials(name)
-    return spec, audit_scores(trials, spec.budget, spec.reported)
+    return spec, study_audit(spec, trials)
 
 
 def _compute(store: Store, study: str, on_event: events.Watcher) -> None:

@@ -11,6 +11,7 @@ from nas.results import (
     StudyResults,
     compare,
     comparison_document,
+    explain,
     finished_record,
     profile_record,
     study_effects,
@@ -330,7 +331,8 @@ def write_report(request: ReportRequest) -> Path:
     if found.best is not None:
         with open_store(request.db, read_only=True) as store:
             pictures = read_examples(store, found, found.best.number)
-    write_report(view, path, study_effects(found.spec, found.trials), pictures)
+    compute = study.command(f"proxies {study.name} --compute")
+    write_report(view, path, explain(found.spec, found.trials, compute), pictures)
     return path
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from nas.figures import write_report
-from nas.results.effects import study_effects
+from nas.results import explain
 from nas.results.point import PointGroup
 from nas.results.view import study_view
 from tests.browser.served import served
@@ -56,7 +56,7 @@ def test_no_page_of_the_dashboard_has_a_serious_fault(visit: Any, address: str, 
 
 def test_no_report_has_a_serious_fault(visit: Any, tmp_path: Path) -> None:
     path = tmp_path / "report.html"
-    write_report(study_view(SPEC, TRIALS), path, study_effects(SPEC, TRIALS))
+    write_report(study_view(SPEC, TRIALS), path, explain(SPEC, TRIALS, "nas proxies x --compute"))
     seen = visit(path.as_uri(), bypass_csp=True)
     seen.page.wait_for_selector("#effects .main-svg")
     for scheme, width in product(("light", "dark"), (1400, 400)):

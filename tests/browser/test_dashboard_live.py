@@ -196,6 +196,6 @@ def test_the_ceiling_is_a_line_that_can_be_dragged(visit: Any, address: str) -> 
 def test_a_page_that_is_not_there_says_so(visit: Any, address: str) -> None:
     seen = visit(f"{address}study/none")
     seen.page.wait_for_selector("#missing-page h1", timeout=30_000)
-    assert "There is no study none" in seen.page.inner_text("#missing-page")
+    assert "There is no study 'none'" in seen.page.inner_text("#missing-page")
     seen.page.click(f"#missing-page a:has-text('{SPEC.name}')")
     drawn(seen)

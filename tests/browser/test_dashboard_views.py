@@ -78,7 +78,7 @@ def test_a_study_that_cannot_be_overlaid_is_said_and_the_rest_is_drawn(
     visit: Any, address: str
 ) -> None:
     seen = drawn(visit(f"{address}{STUDY}?with={OTHER.name},none,{SEED.name}"))
-    seen.page.wait_for_selector("#overlay-text:has-text('There is no study none.')")
+    seen.page.wait_for_selector("#overlay-text:has-text('There is no study')")
     text = seen.page.inner_text("#overlay-text")
     assert f"{OTHER.name} is not drawn: it has another task" in text
     assert SEED.name in names(seen)

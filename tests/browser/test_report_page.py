@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from nas.figures import write_report
-from nas.results.effects import study_effects
+from nas.results import explain
 from nas.results.point import PointGroup
 from nas.results.view import study_view
 from tests.figures.drawn_study import make_spec, make_trials
@@ -20,14 +20,15 @@ VIEW = study_view(SPEC, TRIALS)
 PHONE = {"viewport": {"width": 390, "height": 844}}
 
 
-FIGURES = ("front", "curves", "hypervolume", "effects")
+FIGURES = ("front", "curves", "hypervolume", "effects", "edf")
+COMPUTE = "nas proxies igcv3-300m --compute"
 MOST_BYTES = 3_000_000  # of the report of a study of 33 trials
 
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("report") / "report.html"
-    write_report(VIEW, path, study_effects(SPEC, TRIALS))
+    write_report(VIEW, path, explain(SPEC, TRIALS, COMPUTE))
     return path.as_uri()
 
 
@@ -55,6 +56,7 @@ def test_it_draws_all_figures_and_needs_nothing_else(
     seen = visit(report, **options)
     for figure in FIGURES:
         seen.page.wait_for_selector(f"#{figure} .main-svg")
+    seen.page.wait_for_selector("#parallel .parcoords")
     assert seen.page.locator("#front .scatterlayer .trace").count() >= 7
     assert seen.page.locator("#curves .scatterlayer .trace").count() >= 5
     assert seen.requests == [report]

@@ -1,6 +1,7 @@
 """The dashboard's server: access, headers, health, errors."""
 
 import socket
+import sqlite3
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from nas.dashboards.app import create_app, serve
 from nas.dashboards.page_state import PageState
 from nas.dashboards.parts import export_command
 from nas.errors import NasError, StoreError
-from nas.study import FixedNetwork
+from nas.study import FixedNetwork, TrialState
 from tests.figures.drawn_study import make_spec, make_trials
 from tests.figures.stored import store_study
 
@@ -117,14 +118,14 @@ def test_the_export_command_can_be_pasted() -> None:
     assert export_command("s", 3, "my dir/x.db").endswith("--db 'my dir/x.db'")
 
 
-def polled(path: Path, study: str) -> Any:
-    """Return the answer to the poll of an open page."""
-    client = create_app(str(path)).server.test_client()
+def polled(path: Path, study: str, seen: Any = None, client: Any = None) -> Any:
+    """Return the answer to the poll of an open page, which has `seen` an earlier one."""
+    client = client or create_app(str(path)).server.test_client()
     dependencies = client.get("/_dash-dependencies").get_json()
     poll = next(each for each in dependencies if "status.children" in each["output"])
     names = [name.split(".") for name in poll["output"].strip(".").split("...")]
     look, state = {"dark": False, "narrow": False}, asdict(PageState(study=study))
-    values = {"beat": 1, "state": state, "look": look, "window": None, "seen": None}
+    values = {"beat": 1, "state": state, "look": look, "window": None, "seen": seen}
     answer = client.post(
         "/_dash-update-component",
         json={
@@ -159,3 +160,37 @@ def test_a_training_has_learning_curves_but_no_front(tmp_path: Path, trained: bo
     assert ("front" in parts, "curves" in parts) == (not trained, True)
     if not trained:
         assert parts["front-heading"]["children"] == "Top-1 error against cost"
+
+
+def test_a_poll_without_news_has_the_time_alone(database: Path, client: Any) -> None:
+    first = polled(database, "igcv3-300m", client=client).get_json()["response"]
+    again = polled(database, "igcv3-300m", first["seen"]["data"], client)
+    assert list(again.get_json()["response"]) == ["status"]
+
+
+@pytest.mark.parametrize("failed", [False, True])
+def test_no_figure_of_a_study_without_results_is_blank(tmp_path: Path, failed: bool) -> None:
+    path, spec = tmp_path / "nas.db", make_spec(published=False)
+    trials = [trial for trial in make_trials(spec) if trial.state is TrialState.FAILED]
+    assert trials
+    store_study(path, spec, trials if failed else [])
+    parts = polled(path, spec.name).get_json()["response"]
+    for name in ("front", "curves", "hypervolume"):
+        figure = parts[name]["figure"]
+        words = [each["text"] for each in figure["layout"].get("annotations", [])]
+        assert any(words) or figure["data"], name
+    assert ("1 failed" in parts["summary"]["children"]) is failed
+
+
+def test_a_page_neither_waits_for_a_writer_nor_keeps_one_waiting(tmp_path: Path) -> None:
+    path, spec = tmp_path / "nas.db", make_spec()
+    store_study(path, spec, make_trials(spec, candidates=6))
+    client = create_app(str(path)).server.test_client()
+    writer = sqlite3.connect(path, timeout=0, isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
+    parts = polled(path, spec.name, client=client).get_json()["response"]
+    assert parts["front"]["figure"]["data"]
+    writer.execute("COMMIT")
+    writer.execute("BEGIN EXCLUSIVE")  # raises at once if the page held a lock
+    writer.execute("ROLLBACK")
+    writer.close()

@@ -1,19 +1,22 @@
 """The density of a crowded front: its counts, its parts, and the trial nearest to a click."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from nas.figures import FrontOptions, front_figure, nearest_trial
+from nas.figures import FrontOptions, front_figure, nearest_trial, overlay_figure
 from nas.figures.front_drawing import MOST_POINTS
+from nas.results import Selection, narrowed, overlay
 from nas.results.point import PointGroup
 from nas.results.points import GROUPS
 from nas.results.view import study_view
 from tests.figures.drawn_study import make_spec, many_trials
 
 SPEC = make_spec()
-VIEW = study_view(SPEC, many_trials(SPEC, MOST_POINTS + 1000))
+VIEW = study_view(SPEC, many_trials(SPEC, 46_000))
 CLOUD = VIEW.columns.group == GROUPS.index(PointGroup.DOMINATED)
-PART = (100e6, 150e6, 5.0, 9.0)
+PART = (100e6, 130e6, 5.0, 9.0)
 
 
 @pytest.mark.parametrize("log", [False, True])
@@ -21,6 +24,7 @@ def test_each_trial_is_in_one_cell(log: bool) -> None:
     figure = front_figure(VIEW, options=FrontOptions(log_x=log, log_y=log))
     (density,) = (trace for trace in figure.data if trace.type == "heatmap")
     assert np.nansum(np.expm1(density.z)) == pytest.approx(CLOUD.sum(), rel=1e-4)
+    assert len(figure.to_json()) < 1_000_000
     assert density.z.shape == (len(density.y) - 1, len(density.x) - 1)
     x, y = VIEW.columns.x[CLOUD], VIEW.columns.y[CLOUD] * 100
     assert (density.x[0], density.x[-1]) == pytest.approx((x.min(), x.max()))
@@ -43,10 +47,34 @@ def test_a_click_on_a_trial_finds_it(log: bool) -> None:
     options = FrontOptions(log_x=log, log_y=log)
     for row in np.flatnonzero(CLOUD)[::2000].tolist():
         x, y = VIEW.columns.x[row], VIEW.columns.y[row] * 100
-        found = VIEW.point(nearest_trial(VIEW, options, x, y))
+        study, number = nearest_trial([VIEW], options, x, y)
+        found = VIEW.point(number)
+        assert study == SPEC.name
         assert (found.x, found.y * 100) == (x, pytest.approx(y))
+
+
+def test_large_studies_are_densities_in_one_figure_too() -> None:
+    seed = replace(SPEC, name="seed-2", seed=2)
+    other = study_view(seed, many_trials(seed, MOST_POINTS // 2, seed=2))
+    half = narrowed(VIEW, Selection(top=50))
+    both = overlay([(SPEC, half), (seed, other)])
+    figure = overlay_figure(both)
+    clouds = [trace for trace in figure.data if trace.type == "heatmap"]
+    assert [cloud.name.partition(" ")[0] for cloud in clouds] == [SPEC.name, seed.name]
+    assert len({cloud.colorscale[0][1] for cloud in clouds}) == 2
+    for view, cloud in zip((half, other), clouds, strict=True):
+        away = view.columns.group == GROUPS.index(PointGroup.DOMINATED)
+        assert np.nansum(np.expm1(cloud.z)) == pytest.approx(away.sum(), rel=1e-4)
+    row = int(np.flatnonzero(other.columns.group == GROUPS.index(PointGroup.DOMINATED))[100])
+    x, y = other.columns.x[row], other.columns.y[row] * 100
+    found = nearest_trial([half, other], FrontOptions(), x, y)
+    assert found == (seed.name, int(other.columns.number[row]))
+    part = overlay_figure(both, options=FrontOptions(window=PART))
+    assert not [trace for trace in part.data if trace.type == "heatmap"]
+    shown = sum(len(trace.x) for trace in part.data if trace.type == "scattergl")
+    assert 1000 < shown < MOST_POINTS
 
 
 def test_a_figure_without_a_density_has_no_nearest_trial() -> None:
     few = study_view(SPEC, many_trials(SPEC, 100))
-    assert nearest_trial(few, FrontOptions(), 100e6, 6.0) is None
+    assert nearest_trial([few], FrontOptions(), 100e6, 6.0) is None

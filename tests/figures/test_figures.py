@@ -11,9 +11,11 @@ from nas.errors import ExportError
 from nas.figures import (
     FrontOptions,
     PageTheme,
+    edf_figure,
     front_figure,
     hypervolume_figure,
     learning_curves_figure,
+    parallel_figure,
     write_report,
 )
 from nas.figures.front_options import choice_of
@@ -234,6 +236,7 @@ def test_the_patches_of_a_page_give_the_figures_of_every_look(
     text = (tmp_path / "r.html").read_text().partition('id="data">')[2].partition("</script>")[0]
     drawn = {
         "front": front_figure, "curves": learning_curves_figure, "hypervolume": hypervolume_figure,
+        "parallel": parallel_figure, "edf": lambda view, look: edf_figure([view], look),
     }  # fmt: skip
     figures = json.loads(text)["figures"]
     assert set(figures) == set(drawn)

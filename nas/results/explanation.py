@@ -1,0 +1,27 @@
+"""Explanation: what a search says about its choices and its scores."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nas.results.effects import Effects, study_effects
+from nas.results.score_audit import ScoreAudit, study_audit
+from nas.study import StudySpec, Trial
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """The effects of the choices, the audit of the scores, and the command that computes them.
+
+    A training has neither.
+    """
+
+    effects: Effects | None = None
+    audit: ScoreAudit | None = None
+    compute: str = ""
+
+
+def explain(spec: StudySpec, trials: Sequence[Trial], compute: str) -> Explanation:
+    """Return what explains a study; `compute` is the command that computes missing scores."""
+    if spec.networks:
+        return Explanation()
+    return Explanation(study_effects(spec, trials), study_audit(spec, trials), compute)
