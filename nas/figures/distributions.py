@@ -53,6 +53,9 @@ def _samples(views: Sequence[StudyView]) -> Iterator[tuple[str, Floats]]:
             yield view.name, view.columns.y[view.complete]
         return
     rows = first.complete
+    if len(first.families) == 1:
+        yield first.families[0], first.columns.y[rows]
+        return
     spaces = np.array([first.points.architecture(row).space for row in rows.tolist()])
     for family in first.families:
         yield family, first.columns.y[rows[spaces == family]]

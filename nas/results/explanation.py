@@ -24,4 +24,6 @@ def explain(spec: StudySpec, trials: Sequence[Trial], compute: str) -> Explanati
     """Return what explains a study; `compute` is the command that computes missing scores."""
     if spec.networks:
         return Explanation()
-    return Explanation(study_effects(spec, trials), study_audit(spec, trials), compute)
+    return Explanation(
+        study_effects(spec, trials), study_audit(spec, trials, baselines=False), compute
+    )

@@ -94,23 +94,29 @@ class ScoreAudit:
         return any(finding.n for finding in self.findings if not finding.baseline)
 
 
-def study_audit(spec: StudySpec, trials: Sequence[Trial]) -> ScoreAudit:
+def study_audit(spec: StudySpec, trials: Sequence[Trial], *, baselines: bool = True) -> ScoreAudit:
     """Judge every score of a study, as `audit_scores`."""
-    return audit_scores(trials, spec.budget, spec.reported)
+    return audit_scores(trials, spec.budget, spec.reported, baselines=baselines)
 
 
 def audit_scores(
-    trials: Sequence[Trial], budget: Sequence[Constraint], metric: Metric = TOP1_ERROR
+    trials: Sequence[Trial],
+    budget: Sequence[Constraint],
+    metric: Metric = TOP1_ERROR,
+    *,
+    baselines: bool = True,
 ) -> ScoreAudit:
     """Judge every score of `trials`, which may be all of a study, by its COMPLETE candidates.
 
-    A score is right where it rises as the loss of `metric` falls.
+    A score is right where it rises as the loss of `metric` falls. Without `baselines` nothing is
+    judged where there is no score.
     """
     complete = complete_candidates(trials)
     members = in_band(complete, budget)
-    findings = tuple(
-        _judged(name, _column(name, members), members, metric) for name in _names(members)
-    )
+    names = _names(members)
+    if not baselines and set(names) <= set(BASELINES):
+        names = []
+    findings = tuple(_judged(name, _column(name, members), members, metric) for name in names)
     return ScoreAudit(band_text(budget), len(members), len(complete), findings)
 
 
