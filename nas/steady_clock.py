@@ -18,12 +18,13 @@ class SteadyClock:
         self._last, self._ticks = datetime.now(UTC), time.monotonic()
 
     def now(self) -> datetime:
-        """Return the time in UTC."""
+        """Return the time in UTC: the system clock's, unless that is behind the last one."""
         with self._lock:
-            ticks = time.monotonic()
-            even = self._last + timedelta(seconds=ticks - self._ticks)
-            self._last, self._ticks = max(datetime.now(UTC), even), ticks
-            return self._last
+            ticks, system = time.monotonic(), datetime.now(UTC)
+            if system < self._last:
+                system = self._last + timedelta(seconds=ticks - self._ticks)
+            self._last, self._ticks = system, ticks
+            return system
 
     def advance(self, moment: datetime) -> None:
         """Continue from a time that an earlier process has recorded, unless it is over."""

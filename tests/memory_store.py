@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 from nas.cost.model import Cost
+from nas.steady_clock import CLOCK
 from nas.storage import File
 from nas.study import results_folder as storage
 from nas.study.attempts import AttemptEnd
@@ -163,7 +163,7 @@ class MemoryStore:
         """Give a RUNNING trial of that attempt its final state."""
         trial = self._running(study, number, attempt)
         if trial is not None:
-            done = ended(trial, outcome, datetime.now(UTC))
+            done = ended(trial, outcome, CLOCK.now())
             self._write("finish_trial", study, done)
 
     def record_report(self, name: str, number: int, kind: str, values: Mapping[str, Any]) -> None:

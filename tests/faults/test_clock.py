@@ -134,6 +134,16 @@ def test_the_time_of_records_never_goes_back(hours: list[float]) -> None:
     assert abs(late.total_seconds()) <= time.monotonic() - began + 0.1
 
 
+def test_the_time_of_records_does_not_run_ahead_of_the_system_clock() -> None:
+    clock = SteadyClock()
+    fast = SimpleNamespace(monotonic=lambda: 1000 * time.monotonic())
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(steady_clock, "time", fast)
+        for _ in range(100):
+            before, found, after = datetime.now(UTC), clock.now(), datetime.now(UTC)
+            assert before <= found <= after
+
+
 STUDY = """
 import sys
 from datetime import datetime, timedelta
