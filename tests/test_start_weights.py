@@ -8,6 +8,7 @@ from torchvision.models import mobilenet_v2
 
 from nas.errors import NasError, WeightsError
 from nas.space import load_space
+from nas.storage import FolderStorage
 from nas.store import open_store
 from nas.training import read_recipe
 from nas.workflows import TrainRequest, plan_training
@@ -31,11 +32,11 @@ def test_the_recipe_names_the_weights_by_their_hash(database: str, tmp_path: Pat
         store.look_in(tmp_path / "results")
         sha256 = store.trials("earlier")[0].weights_sha256
         assert read_recipe(planned.recipe, "it").start == (sha256,)
-        found = start_of(store, planned.recipe, tmp_path / "results")
+        found = start_of(store, planned.recipe, FolderStorage(tmp_path / "results"))
         assert (found.name, found.sha256) == ("earlier#0", sha256)
         Path(found.file).write_bytes(b"others")
         with pytest.raises(WeightsError, match="have changed"):
-            start_of(store, planned.recipe, tmp_path / "results")
+            start_of(store, planned.recipe, FolderStorage(tmp_path / "results"))
 
 
 def test_what_has_no_weights_is_refused(database: str) -> None:
@@ -46,7 +47,7 @@ def test_what_has_no_weights_is_refused(database: str) -> None:
 
 
 def test_a_file_of_weights_is_kept_under_its_hash(tmp_path: Path) -> None:
-    file, results = tmp_path / "mobilenet_v2.pth", tmp_path / "results"
+    file, results = tmp_path / "mobilenet_v2.pth", FolderStorage(tmp_path / "results")
     torch.save(mobilenet_v2().state_dict(), file)
     request = TrainRequest(
         arch="mobilenetv2-1.0", space="mobilenetv2", task="digits", start=str(file)
@@ -62,7 +63,7 @@ def test_a_file_of_weights_is_kept_under_its_hash(tmp_path: Path) -> None:
         assert found is not None
         assert Path(found.file).read_bytes() == content
         with pytest.raises(NasError, match="no trial"):
-            start_of(store, planned.recipe, tmp_path / "elsewhere")
+            start_of(store, planned.recipe, FolderStorage(tmp_path / "elsewhere"))
 
 
 @pytest.mark.parametrize("word", ["w.pth", "./photos", "/tmp/w", "Photos"])

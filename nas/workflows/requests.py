@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from nas.errors import BudgetError, NoEffectError, SpaceError
 from nas.metrics import CLASSIFICATION, MADDS
-from nas.storage import storage_text
+from nas.storage import Storage, open_storage, storage_text
 from nas.units import parse_duration
 from nas.user_folders import results_folder
 from nas.workflows.request import Request
@@ -317,14 +317,17 @@ class RunRequest(
         if self.storage is not None:
             object.__setattr__(self, "storage", storage_text(self.storage))
 
+    @property
+    def files(self) -> Storage:
+        """The storage of weights and checkpoints."""
+        return open_storage(self.storage or str(self.results_dir.resolve()))
+
     def no_effects(self) -> Iterator[NoEffectError]:
         """Yield each setting that has no effect."""
         if self.workers > 1:
             yield NoEffectError("max_concurrent", "{workers} train one network at a time")
         if self.ray_address is None:
             yield NoEffectError("priority", "without {ray_address} no other study shares the Ray")
-        elif self.workers > 1:
-            yield NoEffectError("priority", "only studies of one worker for each trial share")
 
 
 def _kind(task: str) -> "TaskKind":

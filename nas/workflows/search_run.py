@@ -18,7 +18,7 @@ from nas.errors import (
     StudyPausedError,
 )
 from nas.results import StudyResults
-from nas.storage import Storage, open_storage
+from nas.storage import Storage
 from nas.store import Store
 from nas.study import (
     Study,
@@ -266,7 +266,7 @@ def measure(
     again = resume_command(store, name, run)
     on_event(events.StudyReady(store, ready))
     folder = claimed_folder(store, name, run, on_event)
-    files = open_storage(run.storage or str(run.results_dir)).below(folder)
+    files = run.files.below(folder)
     if late := store.record_kept(name):
         on_event(events.ResultsRecovered(late))
     study = Study(ready.spec, store, ready.sampler)
@@ -360,7 +360,7 @@ def _run_settings(
         owns_process=run.owns_process,
         abandon=lambda error: _abandon(store, spec.name, run, on_event, error),
         teachers=teachers_of(store, spec, ready.task) if spec.teachers else (),
-        start=start_of(store, spec.recipe, run.results_dir),
+        start=start_of(store, spec.recipe, run.files),
         storage=run.storage or "",
     )
 

@@ -1,14 +1,14 @@
-"""Files of weights that a training starts with: converted, and kept in the results folder."""
+"""Files of weights that a training starts with: converted, and kept in the storage of weights."""
 
 from hashlib import sha256
 from pathlib import Path
 
 from nas.errors import NasError
-from nas.files import write_bytes, write_whole
 from nas.space import Architecture, SearchSpace, lower
+from nas.storage import File, Storage
 from nas.store import is_name
 
-FOLDER = "start-weights"  # in the results folder; its files are named by their hashes
+_FOLDER = "start-weights"  # in the storage; its files are named by their hashes
 
 
 def is_start_file(word: str) -> bool:
@@ -34,23 +34,28 @@ def content_hash(content: bytes) -> str:
     return sha256(content).hexdigest()
 
 
-def keep_start(content: bytes, results_dir: Path) -> None:
-    """Write the weights into the results folder, so that the study can be continued.
+def keep_start(content: bytes, storage: Storage) -> None:
+    """Write the weights into the storage, where workers and a resumed study find them.
 
     Raises:
         NasError: they cannot be written.
     """
-    path = start_path(content_hash(content), results_dir)
+    folder = storage.below(_FOLDER)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, lambda part: write_bytes(part, content))
+        folder.make()
+        folder.write(_key(content_hash(content)), content)
     except OSError as error:
         raise NasError(
-            f"the weights {path} cannot be written: {error.strerror or error}.",
+            f"the weights cannot be written to {folder}: {error.strerror or error}.",
             "Free disk space, or name another folder: --results DIR",
         ) from error
 
 
-def start_path(digest: str, results_dir: Path) -> Path:
-    """Return the path of weights with this hash in a results folder."""
-    return results_dir.resolve() / FOLDER / f"{digest}.safetensors"
+def find_start(digest: str, storage: Storage) -> File | None:
+    """Return the kept weights with this hash; None if there are none."""
+    folder, key = storage.below(_FOLDER), _key(digest)
+    return folder.file(key) if folder.has(key) else None
+
+
+def _key(digest: str) -> str:
+    return f"{digest}.safetensors"

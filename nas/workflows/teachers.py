@@ -4,18 +4,17 @@ They are its teachers, or the one whose weights it starts with.
 """
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nas.errors import NasError, WeightsError
 from nas.metrics import metric
 from nas.results import StudyResults
 from nas.space import parse_input
-from nas.storage import File, file_sha256, file_text
+from nas.storage import File, Storage, file_sha256, file_text
 from nas.store import Store
 from nas.study import StartWeights, StudySpec, Teacher, Trial
 from nas.workflows.networks import study_trial, trial_place
-from nas.workflows.start_files import start_path
+from nas.workflows.start_files import find_start
 from nas.workflows.trained_weights import trial_weights
 
 if TYPE_CHECKING:
@@ -105,10 +104,10 @@ def start_hash(store: Store, word: str) -> str:
     return _sha256(study, study_trial(store, study, number)[1])
 
 
-def start_of(store: Store, recipe: str, results_dir: Path) -> StartWeights | None:
+def start_of(store: Store, recipe: str, storage: Storage) -> StartWeights | None:
     """Return the weights that trainings by the text of a recipe start with, None without such.
 
-    They are those of a trial, or of a file that is kept in `results_dir`.
+    They are those of a trial, or of a file that is kept in `storage`.
 
     Raises:
         WeightsError: they are missing or changed.
@@ -118,9 +117,8 @@ def start_of(store: Store, recipe: str, results_dir: Path) -> StartWeights | Non
 
     hashes = read_recipe(recipe, "the study's recipe").start
     for sha256 in hashes:
-        file = start_path(sha256, results_dir)
-        if file.is_file() and store.find_weights(sha256) is None:
-            return StartWeights("a file of weights", str(file), sha256)
+        if store.find_weights(sha256) is None and (file := find_start(sha256, storage)):
+            return StartWeights("a file of weights", file_text(file), sha256)
     for sha256, (study, number) in zip(hashes, _trials(store, hashes), strict=True):
         name, trial = f"{study}#{number}", study_trial(store, study, number)[1]
         return StartWeights(name, file_text(_file(store, name, store.spec(study), trial)), sha256)

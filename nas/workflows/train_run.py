@@ -102,8 +102,8 @@ def train(
             store.look_in(run.results_dir)
             teachers_of(store, ready.spec, ready.task)  # refuses what cannot teach
             if request.start is not None and is_start_file(request.start):
-                keep_start(_start_content(request.start, spec), run.results_dir)
-            start_of(store, ready.spec.recipe, run.results_dir)
+                keep_start(_start_content(request.start, spec), run.files)
+            start_of(store, ready.spec.recipe, run.files)
             entered = enter(store, ready, request.name, run)
             return finish(store, ready.named(entered), run, on_event)
 

@@ -194,3 +194,11 @@ def test_what_the_environment_says_is_no_option(
 )
 def test_an_option_whose_wish_is_fulfilled_passes(nas: Shell, words: list[str]) -> None:
     assert "the smallest costs" in nas.refused(*words)
+
+
+def test_a_priority_has_an_effect_on_a_cluster_whatever_the_number_of_workers() -> None:
+    for workers in (1, 2):
+        run = api.RunRequest(workers=workers, ray_address="head:6379", priority=2.0)
+        assert "priority" not in [each.setting for each in run.no_effects()]
+    with pytest.raises(NoEffectError, match="priority"):
+        api.RunRequest(priority=2.0)
