@@ -15,6 +15,7 @@ from nas.dashboards.downloads import Downloads
 from nas.dashboards.effects import effects, scores
 from nas.dashboards.explanation import register_explanation
 from nas.dashboards.front import front_marks_of, front_of, shown
+from nas.dashboards.layers import register_layers
 from nas.dashboards.layout import PAGES, compare_hint
 from nas.dashboards.navigation import register_navigation, register_overlay_list, state_of
 from nas.dashboards.page_state import PageState
@@ -50,6 +51,7 @@ def register(app: dash.Dash, reader: Reader, downloads: Downloads) -> None:
     _register_drawing(app, reader, shared)
     _register_table(app, reader, shared)
     _register_detail(app, reader)
+    register_layers(app, reader)
     _register_effects(app, reader, shared)
     register_timeline(app, reader, shared)
     register_explanation(app, reader, shared)

@@ -5,7 +5,7 @@ from typing import Any, cast
 from dash import dcc, html
 
 from nas.dashboards.page_state import MOST_COMPARED, MOST_OVERLAID
-from nas.dashboards.parts import aria
+from nas.dashboards.parts import aria, scrolled
 from nas.figures import CONFIG
 from nas.results import PointGroup
 
@@ -34,6 +34,9 @@ def page_layout() -> Any:
             dcc.Store(id="tabled"),
             dcc.Store(id="detailed"),
             dcc.Store(id="action"),
+            dcc.Store(id="layers-open"),
+            dcc.Store(id="layers-of"),
+            dcc.Store(id="layer-rows"),
             dcc.Store(id="window"),
             dcc.Store(id="explained"),
             dcc.Store(id="chosen-by"),
@@ -109,7 +112,20 @@ def _study() -> list[Any]:
                     className="main",
                 ),
                 html.Aside(
-                    [html.Div(id="detail", **aria(live="polite")), html.Div(id="downloads")],
+                    [
+                        html.Div(id="detail", **aria(live="polite")),
+                        html.Details(
+                            [
+                                html.Summary("Layer by layer"),
+                                html.P(id="layer-text", className="muted small"),
+                                scrolled(html.Div(id="layer-table"), "Layer by layer"),
+                            ],
+                            id="layers",
+                            className="layers",
+                            hidden=True,
+                        ),
+                        html.Div(id="downloads"),
+                    ],
                     id="side",
                     className="card",
                 ),

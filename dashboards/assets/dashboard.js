@@ -73,8 +73,32 @@
           document.querySelector(`#table #trial-${state.trial}`)?.classList.add("chosen");
       });
     },
+    // The trial whose layers are asked for: the chosen one, once the reader has opened the table.
+    layers: (open, state, known) => {
+      const trial = state && state.trial !== null && { study: state.study, trial: state.trial };
+      const same = known && trial && known.study === trial.study && known.trial === trial.trial;
+      return [open && trial && !same ? trial : dash().no_update, !trial];
+    },
+    // A row for each layer, made here: Dash takes seconds for thousands of cells.
+    draw_layers: ({ head, rows }) => {
+      const made = (tag, inside) => {
+        const element = document.createElement(tag);
+        element.append(...inside);
+        return element;
+      };
+      const row = (tag, cells) => made("tr", cells.map((text) => made(tag, [text])));
+      const body = rows.map((cells) => row("td", cells));
+      const table = made("table", [made("thead", [row("th", head)]), made("tbody", body)]);
+      for (const heading of table.tHead.rows[0].cells) heading.scope = "col";
+      table.className = "stages";
+      document.getElementById("layer-table").replaceChildren(table);
+    },
   };
   window.dash_clientside = Object.assign({}, dash(), { nas });
+  // Dash does not report that a part was opened.
+  const opened = ({ target: { id, open } }) =>
+    id === "layers" && dash().set_props("layers-open", { data: open });
+  document.addEventListener("toggle", opened, true);
 
   // Dash hides an input that takes the focus from screen readers, and calls labels of check boxes
   // the options of a list. Both are faults by the rules of ARIA; these attributes correct them.

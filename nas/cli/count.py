@@ -21,12 +21,13 @@ def count(network: NetworkRequest, json_: bool) -> None:
       nas count igcv3-300m-madds-digits --trial 16
       nas count --arch igcv3-d-1.0 --input 3x64x64 --strides 2,1,2,2,2,1,2,1
     """
-    from nas.workflows import COUNTS, count
+    from nas.cost import LAYER_COLUMNS, LAYER_COSTS, layer_texts
+    from nas.workflows import count
 
     counted = count(network)
     found, rows = counted.network, counted.layers
     space, architecture = found.space, found.architecture
-    costs = {name: getattr(counted, name) for name in COUNTS}
+    costs = {name: getattr(counted, name) for name in LAYER_COSTS}
     if json_:
         output.echo_json(
             {
@@ -42,9 +43,8 @@ def count(network: NetworkRequest, json_: bool) -> None:
             }
         )
         return
-    shown = [{**row, **{key: f"{row[key]:,}" for key in COUNTS}} for row in rows]
-    columns = {key: key for key in ("layer", "kind", "output", *COUNTS)}
-    output.table("", columns, shown, "output params madds acts", optional="acts kind")
+    numbers = "output params madds madds_share acts"
+    output.table("", LAYER_COLUMNS, layer_texts(rows), numbers, optional="acts madds_share kind")
     click.echo(f"\n{space.name} {architecture.arch_id}  {architecture.text}")
     click.echo(f"{found.adaptation.describe()}, {found.classes} classes")
     click.echo(f"params  {counted.params:>15,}   trainable, batch-norm scale and shift included")

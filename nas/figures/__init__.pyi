@@ -29,6 +29,7 @@ from .prove import write_prove as write_prove
 from .report import write_report as write_report
 from .sparkline import sparkline_svg as sparkline_svg
 from .table import headers as headers
+from .table import layer_rows as layer_rows
 from .table import numeric as numeric
 from .table import point_facts as point_facts
 from .table import point_row as point_row

@@ -1,6 +1,6 @@
 """The report: one self-contained HTML page that loads nothing from the network."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from html import escape
 from pathlib import Path
@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 import plotly.graph_objects as go
 
+from nas.cost import LAYER_COLUMNS
 from nas.figures.confusion import confusion_figure, worst_confusions
 from nas.figures.curves import hypervolume_figure, learning_curves_figure
 from nas.figures.distributions import edf_figure, edf_text
@@ -30,7 +31,7 @@ from nas.figures.effects import (
 from nas.figures.front import front_figure
 from nas.figures.page_assets import report_script
 from nas.figures.parallel import parallel_figure, parallel_text
-from nas.figures.table import headers, numeric, point_facts, point_row
+from nas.figures.table import headers, layer_rows, numeric, point_facts, point_row
 from nas.figures.theme import PageTheme
 from nas.metrics import Direction
 from nas.results import (
@@ -44,6 +45,7 @@ from nas.results import (
     audit_rows,
     audit_sentences,
 )
+from nas.space import Layer
 from nas.units import duration
 
 Draw: TypeAlias = Callable[[StudyView, PageTheme | None], go.Figure]
@@ -80,27 +82,36 @@ _REMEDY = "Give another file with -o, in a directory that exists and is writable
 
 
 def write_report(
-    view: StudyView, path: Path, why: Explanation | None = None, examples: Pictures | None = None
+    view: StudyView,
+    path: Path,
+    why: Explanation | None = None,
+    examples: Pictures | None = None,
+    layers: Sequence[Layer] = (),
 ) -> None:
-    """Write the page to `path` atomically, with what explains the study, and `examples`.
+    """Write the page to `path` atomically, with what explains the study.
+
+    `examples` and `layers` are those of the best network.
 
     Raises:
         ExportError: the directory is missing or not writable, or the disk is full.
     """
-    write_document(report_html(view, why, examples), path, "report", _REMEDY)
+    write_document(report_html(view, why, examples, layers), path, "report", _REMEDY)
 
 
 def report_html(
-    view: StudyView, why: Explanation | None = None, examples: Pictures | None = None
+    view: StudyView,
+    why: Explanation | None = None,
+    examples: Pictures | None = None,
+    layers: Sequence[Layer] = (),
 ) -> str:
-    """Return the page as text."""
+    """Return the page of `write_report` as text."""
     why = why or Explanation()
     header = (
         f'<header><h1>{escape(view.name)}</h1><p class="lead">{escape(view.summary)}</p>'
         f"{''.join(_remarks(view))}</header>"
     )
     settings = (*view.settings, ("Wall clock", duration(view.seconds)))
-    sections = [*_sections(view), *_examples(examples)]
+    sections = [*_sections(view), *_examples(examples), *_layers(layers)]
     sections += [] if view.fixed else [*_why(view, why)]
     sections += [_trials(view), facts_section("Settings", settings)]
     figures = {name: partial(draw, view) for name, (_, _, draw) in _figures(view).items()}
@@ -164,6 +175,18 @@ def _examples(found: Pictures | None) -> Iterator[str]:
     if found and found.pictures:
         shown = ((each.name, image_address(each.content, "jpeg")) for each in found.pictures)
         yield pictures_section("Examples of the best", found.caption, shown)
+
+
+def _layers(layers: Sequence[Layer]) -> Iterator[str]:
+    """Yield the section of the best network by layer, which the reader opens."""
+    if layers:
+        words = "The best, layer by layer"
+        table = StageTable((), tuple(LAYER_COLUMNS.values()), layer_rows(layers))
+        yield (
+            f'<section class="card"><details class="layers"><summary>{words}</summary>'
+            f'<div class="scroll" tabindex="0" role="region" aria-label="{words}">'
+            f"{_stages(table)}</div></details></section>"
+        )
 
 
 def _why(view: StudyView, why: Explanation) -> Iterator[str]:

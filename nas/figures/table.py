@@ -1,11 +1,14 @@
 """The table of trials as texts and sort keys, for the report and the dashboard."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import isnan
 from typing import Any
 
+from nas.cost import LAYER_COLUMNS, layer_records, layer_texts
 from nas.metrics import LATENCY, MADDS, PARAMS, metric
 from nas.results import GROUPS, Point, StudyView
+from nas.space import Layer
 from nas.units import capitalised, duration, si
 
 _TEXT = ("Trial", "Standing", "Architecture")
@@ -73,6 +76,12 @@ def point_facts(view: StudyView, point: Point) -> list[tuple[str, str]]:
         lines.append((f"{view.metric.short} on the test split", str(point.test)))
     printed = ", ".join(f"{key} {value}" for key, value in point.published)
     return [*lines, ("by its authors", printed)] if printed else lines
+
+
+def layer_rows(layers: Iterable[Layer]) -> tuple[tuple[str, ...], ...]:
+    """Return the cells of a network by layer, under the headings of LAYER_COLUMNS."""
+    texts = layer_texts(layer_records(layers))
+    return tuple(tuple(text[key] for key in LAYER_COLUMNS) for text in texts)
 
 
 def sorted_points(

@@ -65,6 +65,7 @@ from nas.results.settings_text import (
 )
 from nas.results.single_trial import (
     COST_NAMES,
+    best_layers,
     difference_text,
     further_seed,
     trial_details,
@@ -140,6 +141,7 @@ __all__ = [
     "audit_rows",
     "audit_sentences",
     "axis_names",
+    "best_layers",
     "both_figures",
     "candidates_text",
     "choice_columns",

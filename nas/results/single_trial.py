@@ -5,10 +5,12 @@ from itertools import takewhile
 from typing import Any
 
 from nas.cost import part_costs
+from nas.errors import TaskError
 from nas.results.class_table import class_values
 from nas.results.findings import Standing, StudyResults
 from nas.results.records import trial_record
 from nas.results.trial_reports import recorded_scores, trial_notes
+from nas.space import Layer
 from nas.stats import difference
 from nas.study import INFERRED_REPORT, Trial, TrialAttempt
 
@@ -41,6 +43,17 @@ def trial_details(
         "inferred": found.reports.get(trial.number, {}).get(INFERRED_REPORT),
         "fail_detail": trial.fail_detail,
     }
+
+
+def best_layers(found: StudyResults) -> list[Layer]:
+    """Return the layers of the best network at the deployment.
+
+    There are none without a best, or if the package that adds the task is not installed.
+    """
+    try:
+        return found.spec.deployed_layers(found.best.architecture) if found.best else []
+    except TaskError:
+        return []
 
 
 def _attempt(one: TrialAttempt) -> dict[str, Any]:

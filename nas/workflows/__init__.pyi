@@ -33,7 +33,6 @@ from .finish_study import FinishedStudy as FinishedStudy
 from .known_networks import published_counts as published_counts
 from .latency_measurement import NetworkLatency as NetworkLatency
 from .latency_measurement import network_latency as network_latency
-from .network_count import COUNTS as COUNTS
 from .network_count import NetworkCount as NetworkCount
 from .network_count import count as count
 from .network_export import Exported as Exported

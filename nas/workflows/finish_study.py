@@ -13,6 +13,7 @@ from nas.results import (
     Estimate,
     Figures,
     StudyResults,
+    best_layers,
     both_figures,
     explain,
     recorded_scores,
@@ -66,7 +67,8 @@ def finish_study(
     view = view_of(found, store.versions(spec.name), "COMPLETE")
     pictures = read_examples(store, found, best.number)
     compute = store.command(f"proxies {spec.name} --compute")
-    write_report(view, report, explain(spec, study.trials, compute), pictures)
+    why = explain(spec, study.trials, compute)
+    write_report(view, report, why, pictures, best_layers(found))
     try:
         if run.export:
             request = trial_request(store, found, found.exported(best), task)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from nas.errors import ExportError, NasError, StorageError
 from nas.results import (
     StudyResults,
+    best_layers,
     compare,
     comparison_document,
     explain,
@@ -332,7 +333,8 @@ def write_report(request: ReportRequest) -> Path:
         with open_store(request.db, read_only=True) as store:
             pictures = read_examples(store, found, found.best.number)
     compute = study.command(f"proxies {study.name} --compute")
-    write_report(view, path, explain(found.spec, found.trials, compute), pictures)
+    why = explain(found.spec, found.trials, compute)
+    write_report(view, path, why, pictures, best_layers(found))
     return path
 
 

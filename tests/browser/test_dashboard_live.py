@@ -78,6 +78,12 @@ def test_a_click_on_a_point_shows_its_architecture_and_how_to_export_it(
     assert f"nas export {SPEC.name} --trial {point.number} -o" in seen.page.inner_text("#command")
     assert point.architecture.text in seen.page.inner_text("#detail")
     ringed(seen, 1)
+    layers = len(SPEC.deployed_layers(point.architecture))
+    assert seen.page.locator("#layer-table tr").count() == 0  # it is made when it is opened
+    seen.page.focus("#layers summary")
+    seen.page.keyboard.press("Enter")
+    seen.page.wait_for_selector("#layer-table tbody tr")
+    assert seen.page.locator("#layer-table tbody tr").count() == layers
     assert seen.page.url == f"{address}{STUDY}/trial/{point.number}"
     seen.page.click("#table th:nth-child(4) button")  # sorting keeps the choice
     seen.page.wait_for_selector('#table th[aria-sort="ascending"]')
