@@ -20,6 +20,7 @@ from nas.dashboards.layout import PAGES, compare_hint
 from nas.dashboards.navigation import register_navigation, register_overlay_list, state_of
 from nas.dashboards.page_state import PageState
 from nas.dashboards.parts import counters, detail, missing, settings, trials, turned
+from nas.dashboards.progress_card import register_progress
 from nas.dashboards.reader import Reader, Snapshot
 from nas.dashboards.shared import Shared
 from nas.dashboards.studies import Listed, studies_table
@@ -29,17 +30,16 @@ from nas.errors import NasError
 from nas.figures import (
     PageTheme,
     front_revision,
-    hypervolume_figure,
     learning_curves_figure,
 )
 from nas.results import StudyView
 
 HINT = "Choose a point or a row to see its architecture."
 _PARTS = {
-    "front": "figure", "curves": "figure", "hypervolume": "figure", "front-card": "hidden",
-    "hypervolume-card": "hidden", "name": "children", "summary": "children", "note": "children",
-    "counters": "children", "settings": "children", "best-under": "children",
-    "overlay-text": "children", "all-trials": "hidden", "front-heading": "children",
+    "front": "figure", "curves": "figure", "front-card": "hidden", "progress-card": "hidden",
+    "name": "children", "summary": "children", "note": "children", "counters": "children",
+    "settings": "children", "best-under": "children", "overlay-text": "children",
+    "all-trials": "hidden", "front-heading": "children",
 }  # fmt: skip
 
 
@@ -53,6 +53,7 @@ def register(app: dash.Dash, reader: Reader, downloads: Downloads) -> None:
     _register_detail(app, reader)
     register_layers(app, reader)
     _register_effects(app, reader, shared)
+    register_progress(app, reader, shared)
     register_timeline(app, reader, shared)
     register_explanation(app, reader, shared)
     register_overlay_list(app, reader)
@@ -177,7 +178,7 @@ def _what_changed(snapshot: Snapshot, seen: Any, now: dict[str, Any]) -> str:
         return "all"
     before, after = seen["front"], now["front"]
     differ = {name for name in after if before.get(name) != after[name]}
-    if snapshot.view.fixed or differ <= {"trial", "compared", "along"}:
+    if snapshot.view.fixed or differ <= {"trial", "compared", "along", "shows", "against"}:
         return "none"  # `mark` follows
     return "front"
 
@@ -196,12 +197,10 @@ def _parts(
         parts |= _front(snapshots, problems, state, theme)
     if what != "all":
         return prepared(parts)
-    if not whole.fixed:
-        parts["hypervolume"] = hypervolume_figure(whole, theme)
     parts |= {
         "curves": learning_curves_figure(shown(snapshot, state), theme),
         "front-card": whole.fixed,
-        "hypervolume-card": whole.fixed,
+        "progress-card": whole.fixed,
         "name": whole.name,
         "summary": whole.summary,
         "note": whole.note,

@@ -6,7 +6,7 @@ from dash import dcc, html
 
 from nas.dashboards.page_state import MOST_COMPARED, MOST_OVERLAID
 from nas.dashboards.parts import aria, scrolled
-from nas.figures import CONFIG
+from nas.figures import CONFIG, PROGRESS_BY_WORDS, ProgressOf
 from nas.results import PointGroup
 
 POLL_MILLISECONDS = 2500
@@ -43,6 +43,7 @@ def page_layout() -> Any:
             dcc.Store(id="offered"),
             dcc.Store(id="list-order", data={"header": None, "descending": False}),
             dcc.Store(id="timeline-of"),
+            dcc.Store(id="progress-of"),
             dcc.Store(id="order", data={"header": None, "descending": False, "page": 0}),
             html.Header(
                 [
@@ -98,7 +99,7 @@ def _study() -> list[Any]:
                         ),
                         html.Section(id="compare", className="card"),
                         _card("curves", "Learning curves", 380),
-                        _card("hypervolume", "Progress", 300),
+                        _card("progress", "Progress", 300, _progress_controls()),
                         _card("timeline", "Workers", 200),
                         html.Section(id="effects", className="card"),
                         html.Section(id="scores", className="card"),
@@ -173,6 +174,16 @@ def _controls() -> Any:
     )
 
 
+def _progress_controls() -> Any:
+    shows = [{"label": each.value, "value": each.value} for each in ProgressOf]
+    against = [{"label": words, "value": by.value} for by, words in PROGRESS_BY_WORDS.items()]
+    controls = [
+        _labelled("Shows", dcc.Dropdown(shows, id="shows", clearable=False)),
+        _labelled("Against", dcc.Dropdown(against, id="against", clearable=False)),
+    ]
+    return html.Div(controls, className="controls")
+
+
 def _overlaid() -> Any:
     return dcc.Dropdown(id="others", multi=True, placeholder=f"up to {MOST_OVERLAID} studies")
 
@@ -227,8 +238,10 @@ def _graph(name: str, height: int, *, movable: bool = False) -> Any:
     return dcc.Graph(id=name, config=cast("Any", config), style={"height": height})
 
 
-def _card(name: str, heading: str, height: int) -> Any:
+def _card(name: str, heading: str, height: int, controls: Any = None) -> Any:
     text = html.P(id=f"{name}-text", className="muted small")
     return html.Section(
-        [html.H2(heading), text, _graph(name, height)], id=f"{name}-card", className="card"
+        [html.H2(heading), *([controls] if controls else []), text, _graph(name, height)],
+        id=f"{name}-card",
+        className="card",
     )

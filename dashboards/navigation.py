@@ -19,7 +19,10 @@ from nas.results import Box, StudyView, axis_names, seeds_of_one_search
 from nas.store import StudySummary
 from nas.study import StudySpec
 
-_CONTROLS = ("x", "y", "colour", "under", "scales", "shown", "others", "top", "along")
+_CONTROLS = (
+    "x", "y", "colour", "under", "scales", "shown", "others", "top", "along", "shows",
+    "against",
+)  # fmt: skip
 _LISTS = ("x", "y", "colour", "others", "along")  # controls with options of the study
 _KEPT: tuple[Any, ...] = (no_update,) * (len(_LISTS) + 1 + len(_CONTROLS))
 _UNDER = len(_LISTS) + 1 + _CONTROLS.index("under")
@@ -156,6 +159,7 @@ def _opened(state: PageState, snapshot: Snapshot | None) -> tuple[Any, ...]:
     values = (
         view.x.name, view.y.name, state.colour, _written(state, snapshot), scales,
         shown_groups(state.hidden), list(state.others), state.top, state.along,
+        state.shows, state.against,
     )  # fmt: skip
     return state.path, state.search, data, *options, bool(state.others), *values
 
@@ -179,7 +183,7 @@ def _changed(reader: Reader, state: PageState, controls: dict[str, Any]) -> Page
             return replace(state, under=_ceiling(controls["under"], snapshot, state))
         case "x" | "y" as axis:
             return _turned(state, axis, controls[axis], getattr(snapshot.view, axis).name)
-        case "colour" | "along" as name:
+        case "colour" | "along" | "shows" | "against" as name:
             return replace(state, **{name: controls[name]})
         case "scales":
             chosen = controls["scales"]

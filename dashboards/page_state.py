@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from math import isfinite
 from urllib.parse import parse_qs, quote, unquote, urlencode
 
-from nas.figures import FrontOptions
+from nas.figures import FrontOptions, ProgressBy, ProgressOf, ProgressOptions
 from nas.results import Box, PointGroup, Selection
 
 MOST_COMPARED = 4
@@ -19,8 +20,9 @@ class PageState:
     `trial` is the chosen one, `compared` are the trials side by side, `others` the studies that the
     front has too. `x`, `y` name metrics; `under` is a ceiling on `x` in its exact unit. `hidden`,
     `top` and `box` are the filters, as in `Selection`. `along` is the choice whose stages are the
-    parallel coordinates. `wrong` is a path that names no page. `window` is the visible part of the
-    front, as in FrontOptions; it is not in the address.
+    parallel coordinates. `shows` and `against` are those of the figure of the
+    progress. `wrong` is a path that names no page. `window` is the visible part of the front, as in
+    FrontOptions; it is not in the address.
     """
 
     study: str | None = None
@@ -37,6 +39,8 @@ class PageState:
     top: float | None = None
     box: Box | None = None
     along: str | None = None
+    shows: str = ProgressOf.HYPERVOLUME.value
+    against: str = ProgressBy.TRAININGS.value
     wrong: str | None = None
     window: tuple[float, float, float, float] | None = None
 
@@ -62,6 +66,8 @@ class PageState:
             top=_percent(one("top")),
             box=_box(one("box")),
             along=one("along"),
+            shows=_one_of(ProgressOf, one("shows"), cls.shows),
+            against=_one_of(ProgressBy, one("against"), cls.against),
         )
         match parts:
             case []:
@@ -100,6 +106,8 @@ class PageState:
             ("top", None if self.top is None else f"{self.top:.15g}"),
             ("box", self.box and ",".join(f"{end:.6g}" for end in self.box)),
             ("along", self.along),
+            ("shows", None if self.shows == PageState.shows else self.shows),
+            ("against", None if self.against == PageState.against else self.against),
         ]
         if self.study is None or self.wrong is not None:
             return ""
@@ -121,6 +129,11 @@ class PageState:
         )
 
     @property
+    def progress_options(self) -> ProgressOptions:
+        """The options of the figure of the progress."""
+        return ProgressOptions(ProgressOf(self.shows), ProgressBy(self.against))
+
+    @property
     def selection(self) -> Selection:
         """The trials that the figures and tables show."""
         return replace(self.in_front, box=self.box)
@@ -133,6 +146,10 @@ class PageState:
 
 def _trial(text: str | None) -> int | None:
     return int(text) if text and text.isascii() and text.isdecimal() and len(text) < 10 else None
+
+
+def _one_of(kinds: type[StrEnum], text: str | None, usual: str) -> str:
+    return text if text is not None and text in set(kinds) else usual
 
 
 def _trials(texts: Sequence[str]) -> tuple[int, ...]:

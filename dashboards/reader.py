@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property, partial
 from typing import Any, TypeVar
 
@@ -30,7 +31,8 @@ from nas.results import (
     view_of,
 )
 from nas.store import Store, StudyState, StudySummary, read_examples
-from nas.study import StudySpec, TrialAttempt
+from nas.study import StudySpec, TrialAttempt, search_time_left
+from nas.units import duration
 
 _Read = TypeVar("_Read")
 _RECENT_SECONDS = 1.0  # what is asked for at every poll is read so often for all open pages
@@ -89,6 +91,13 @@ class Snapshot:
     def why(self) -> Explanation:
         """What explains the study; it takes seconds in a large one."""
         return explain(self.spec, self.found.trials, self.compute)
+
+    @property
+    def time_left(self) -> float | None:
+        """About how many seconds the search still takes if it runs, as `search_time_left`."""
+        table = self.found.table
+        ended = int(np.count_nonzero(table.column("candidate") & table.ended))
+        return search_time_left(self.spec, ended, self.view.seconds)
 
     def has(self, number: int) -> bool:
         """Tell whether the view has a trial of this number."""
@@ -187,6 +196,14 @@ class Reader:
         """
         return self._store.timeline(study, most)
 
+    def device_seconds(self, study: str) -> list[tuple[datetime, float]]:
+        """Return the recorded device time of the attempts of a study, by their ends.
+
+        Raises:
+            StoreError: the database cannot be read, or has no study of that name.
+        """
+        return self._store.device_seconds(study)
+
     def examples(self, snapshot: Snapshot, number: int) -> Pictures | None:
         """Return the recorded pictures of a network; None also if the database cannot be read."""
         try:
@@ -271,13 +288,19 @@ class Reader:
         return sorted(found, key=lambda each: not seeds_of_one_search(spec, each.spec))
 
     def activity(self, study: str) -> str:
-        """Return whether a study is running, and the command that continues it if it is not."""
+        """Return whether a study is running: the time left, or the command that continues it."""
         read = partial(self._store.activity, study)
         state, holder = self._recently(f"activity {study}", read)
         text = activity_text(state, holder)
         if state is StudyState.RUNNING and not holder:
             return f"{text}; continue with: {self._store.command(f'resume {study}')}"
-        return text
+        left = self.last(study).time_left if holder else None
+        return text if left is None else f"{text}, {left_text(left)} left"
+
+
+def left_text(seconds: float) -> str:
+    """Return the time left of a search, in words."""
+    return f"about {duration(seconds)}"
 
 
 def activity_text(state: StudyState, holder: str | None) -> str:

@@ -10,7 +10,7 @@ from dash import dcc, html
 from nas.dashboards.clock import day_in
 from nas.dashboards.page_state import PageState
 from nas.dashboards.parts import sortable_head, svg_address
-from nas.dashboards.reader import activity_text
+from nas.dashboards.reader import activity_text, left_text
 from nas.figures import PageTheme, sparkline_svg
 from nas.results import Estimate
 from nas.store import StudySummary
@@ -96,7 +96,7 @@ def _row(one: StudySummary, shares: Sequence[float], look: PageTheme, zone: tzin
         "Candidates": _candidates(one),
         "Best": _best(one),
         "Hypervolume": _sparkline(shares, look),
-        "Time left": "–" if one.time_left is None else f"about {duration(one.time_left)}",
+        "Time left": "–" if one.time_left is None else left_text(one.time_left),
         "Failed": _failed(one),
         "Device time": duration(one.device_seconds) if one.device_seconds else "–",
         "Space": one.space,

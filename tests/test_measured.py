@@ -81,6 +81,14 @@ def test_where_none_holds_the_budget_the_best_by_the_table_is_shipped(limited: S
     assert results.StudyResults(limited, [], {}).best is None
 
 
+def test_the_progress_has_no_best_that_is_over_the_budget_as_measured(limited: StudySpec) -> None:
+    trials = [complete(limited, n, error, 900) for n, error in enumerate((0.1, 0.2))]
+    reports: dict[int, Any] = {}
+    for number, wanted in enumerate((0.1, 0.2, None)):
+        assert study_view(limited, trials, reports).progress[-1].best == wanted
+        reports[number] = slow(1100)
+
+
 def test_another_device_overrules_nothing(limited: StudySpec) -> None:
     assert over_budget(limited, {0: took(900, 5000, comparable=False)}) == frozenset()
 

@@ -1,5 +1,4 @@
 from .comparison import write_comparison as write_comparison
-from .curves import hypervolume_figure as hypervolume_figure
 from .curves import learning_curves_figure as learning_curves_figure
 from .distributions import edf_figure as edf_figure
 from .distributions import edf_text as edf_text
@@ -25,6 +24,13 @@ from .page_assets import page_style as page_style
 from .parallel import parallel_choices as parallel_choices
 from .parallel import parallel_figure as parallel_figure
 from .parallel import parallel_text as parallel_text
+from .progress import PROGRESS_BY_WORDS as PROGRESS_BY_WORDS
+from .progress import DeviceTime as DeviceTime
+from .progress import ProgressBy as ProgressBy
+from .progress import ProgressOf as ProgressOf
+from .progress import ProgressOptions as ProgressOptions
+from .progress import progress_figure as progress_figure
+from .progress import progress_text as progress_text
 from .prove import write_prove as write_prove
 from .report import write_report as write_report
 from .sparkline import sparkline_svg as sparkline_svg

@@ -1,4 +1,4 @@
-"""Figures over time: what is reported, by epoch of every trial, and the hypervolume."""
+"""The learning curves: what is reported, by epoch of every trial."""
 
 from collections.abc import Sequence
 from html import escape
@@ -55,32 +55,6 @@ def learning_curves_figure(view: StudyView, look: PageTheme | None = None) -> go
 def curves_shown(view: StudyView) -> list[Point]:
     """Return the points whose curves are drawn, in the order of the table."""
     return [view.points[row] for row in curve_rows(view.columns).tolist()]
-
-
-def hypervolume_figure(view: StudyView, look: PageTheme | None = None) -> go.Figure:
-    """Return the share of the reference box that the front dominates, by finished candidates."""
-    look = look or PageTheme()
-    figure = go.Figure(layout=look.frame(HEIGHT - 80))
-    figure.update_layout(
-        uirevision=view.name,
-        margin_t=34,
-        xaxis_title_text=title("candidates ended", look),
-        yaxis_title_text=title("hypervolume (% of the area)", look),
-    )
-    if not view.progress:
-        return empty(figure, "no candidate has ended yet", look)
-    figure.add_trace(
-        go.Scatter(
-            x=[step.finished for step in view.progress],
-            y=[100 * step.share for step in view.progress],
-            mode="lines",
-            line={"shape": "hv", "width": 2, "color": look.colour("front")},
-            hovertemplate="after %{x} candidates: %{y:.2f} %<extra></extra>",
-            showlegend=False,
-        )
-    )
-    figure.update_yaxes(rangemode="tozero")
-    return figure
 
 
 def _all(point: Point) -> tuple[tuple[tuple[int, float], ...], ...]:

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from nas.cost import LAYER_COLUMNS
 from nas.figures.confusion import confusion_figure, worst_confusions
-from nas.figures.curves import hypervolume_figure, learning_curves_figure
+from nas.figures.curves import learning_curves_figure
 from nas.figures.distributions import edf_figure, edf_text
 from nas.figures.document import (
     POLICY,
@@ -31,6 +31,7 @@ from nas.figures.effects import (
 from nas.figures.front import front_figure
 from nas.figures.page_assets import report_script
 from nas.figures.parallel import parallel_figure, parallel_text
+from nas.figures.progress import progress_figure, progress_text
 from nas.figures.table import headers, layer_rows, numeric, point_facts, point_row
 from nas.figures.theme import PageTheme
 from nas.metrics import Direction
@@ -65,13 +66,7 @@ _FIGURES: dict[str, tuple[str, str, Draw]] = {
         "The {value} after each epoch. Dotted lines are the rungs at which trials are judged.",
         learning_curves_figure,
     ),
-    "hypervolume": (
-        "Progress",
-        "The share of the area between zero and the study's fixed reference point that the front "
-        "dominates, by what was observed with one seed each during the search; more is better, "
-        "flat means that the search no longer finds anything new.",
-        hypervolume_figure,
-    ),
+    "progress": ("Progress", "{progress}", progress_figure),
 }
 _CONFUSION = (
     "Confusion on the test split",
@@ -210,7 +205,8 @@ def _worded(text: str, view: StudyView) -> str:
     """Return a heading or a caption with the names of what this study measures."""
     value = view.metric.short
     better = "Down" if view.y.metric.direction is Direction.MINIMISE else "Up"
-    return text.format(front=view.front_title, value=value, Better=better)
+    front, progress = view.front_title, progress_text(view)
+    return text.format(front=front, value=value, Better=better, progress=progress)
 
 
 def _trials(view: StudyView) -> str:

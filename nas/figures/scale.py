@@ -85,3 +85,10 @@ class Scale:
     def at(self, value: float) -> float:
         """Return the coordinate of `value` for a range or an annotation: the exponent if `log`."""
         return math.log10(value) if self.log else value
+
+
+def time_unit(seconds: float) -> tuple[str, float]:
+    """Return the unit for times up to `seconds`, and its length in seconds."""
+    if seconds < 300:
+        return "seconds", 1.0
+    return ("minutes", 60.0) if seconds < 3 * 3600 else ("hours", 3600.0)

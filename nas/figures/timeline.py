@@ -6,6 +6,7 @@ from html import escape
 
 import plotly.graph_objects as go
 
+from nas.figures.scale import time_unit
 from nas.figures.theme import PageTheme, empty, title
 from nas.study import AttemptOutcome, TrialAttempt
 from nas.units import duration, plural
@@ -44,7 +45,7 @@ def timeline_figure(
         return empty(figure, "no attempt is recorded yet", look)
     first, until = min(one.began for _, one in attempts), now or datetime.now(UTC)
     ends = [one.ended or max(until, one.began) for _, one in attempts]
-    unit, factor = _unit((max(ends) - first).total_seconds())
+    unit, factor = time_unit((max(ends) - first).total_seconds())
     for name, (outcomes, colour) in _KINDS.items():
         rows = [at for at, (_, one) in enumerate(attempts) if one.outcome in outcomes]
         if not rows:
@@ -108,9 +109,3 @@ def _words(trial: int, one: TrialAttempt, end: datetime) -> str:
     why = f" ({one.reason})" if one.reason else ""
     where = f", {one.device}" if one.device else ""
     return f"trial {trial}, attempt {one.number}: {outcome}{why}, {took}{where}"
-
-
-def _unit(seconds: float) -> tuple[str, float]:
-    if seconds < 300:
-        return "seconds", 1.0
-    return ("minutes", 60.0) if seconds < 3 * 3600 else ("hours", 3600.0)

@@ -30,7 +30,6 @@ from nas.results.estimate import Estimate
 from nas.results.explanation import Explanation, explain
 from nas.results.findings import Standing, StudyResults, complete_candidates
 from nas.results.finished import finished_record, profile_record, recorded_profiles
-from nas.results.hypervolume_steps import GrowingFront
 from nas.results.measured_latency import (
     MeasuredLatency,
     measured_latencies,
@@ -40,6 +39,7 @@ from nas.results.measured_latency import (
 from nas.results.pictures import Picture, Pictures
 from nas.results.point import Point, PointGroup
 from nas.results.points import GROUPS, PointColumns, Points
+from nas.results.progress_steps import GrowingFront, ProgressStep
 from nas.results.records import (
     choice_columns,
     choice_record,
@@ -125,6 +125,7 @@ __all__ = [
     "PointColumns",
     "PointGroup",
     "Points",
+    "ProgressStep",
     "Reports",
     "ScoreAudit",
     "ScoreFinding",

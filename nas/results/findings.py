@@ -103,9 +103,14 @@ class StudyResults:
         return table.take(np.flatnonzero(table.column("reference") & table.column("final")))
 
     @cached_property
+    def measured_over(self) -> frozenset[int]:
+        """The trials whose measured latency is over the budget."""
+        return over_budget(self.spec, measured_latencies(self.spec, self.reports))
+
+    @cached_property
     def over_budget(self) -> frozenset[int]:
         """The candidates whose measured latency is over the budget, while others are within it."""
-        over = over_budget(self.spec, measured_latencies(self.spec, self.reports))
+        over = self.measured_over
         return over if any(trial.number not in over for trial in self.complete) else frozenset()
 
     @cached_property

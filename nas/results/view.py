@@ -15,10 +15,10 @@ from nas.metrics import ACTS, LATENCY, MADDS, PARAMS, Metric, Source, metric
 from nas.results.agreement import confirmed_lines
 from nas.results.class_table import ClassTable, class_tables
 from nas.results.findings import StudyResults
-from nas.results.hypervolume_steps import HypervolumeStep, hypervolume_steps
 from nas.results.plot_axis import PlotAxis
 from nas.results.point import Point, PointGroup
 from nas.results.points import GROUPS, PointColumns, Points
+from nas.results.progress_steps import ProgressStep, progress_steps
 from nas.results.settings_text import settings, study_note
 from nas.results.stage_table import StageTable, stage_table
 from nas.results.trial_reports import Reports, recorded_scores
@@ -35,10 +35,11 @@ class StudyView:
     """The view of a study: points in the order of the table, axes, counts, settings, texts.
 
     Trainings of a candidate with further seeds are not points; `further` counts the started and the
-    finished ones. `metric` is the reported one. `staircase` is true if the front is a falling line
-    in the plane of the axes; `confirmed` says what the real training made of a short schedule;
-    `verdicts` compare the best with the published networks on the test split. `fixed` is true if
-    nothing was searched. `confusion` counts the test images of the best by class (row) and answer
+    finished ones. `metric` is the reported one, `goal` the first measured objective, of which
+    `progress` has the best. `staircase` is true if the front is a falling line in the plane of the
+    axes; `confirmed` says what the real training made of a short schedule; `verdicts` compare the
+    best with the published networks on the test split. `fixed` is true if nothing was searched.
+    `confusion` counts the test images of the best by class (row) and answer
     (column), over all its seeds; `by_class` has its metrics for each class; both are empty if not
     recorded.
     """
@@ -57,7 +58,8 @@ class StudyView:
     eta: int
     seconds: float
     hypervolume: float
-    progress: tuple[HypervolumeStep, ...]
+    goal: PlotAxis
+    progress: tuple[ProgressStep, ...]
     settings: tuple[tuple[str, str], ...]
     note: str
     best: Point | None
@@ -208,6 +210,7 @@ def view_of(
     """
     spec, table, best = found.spec, found.table, found.best
     x, y = _axes(spec, axes)
+    _, goal = _axes(spec, (None, None))
     points = Points(found, (x.name, y.name))
     if curves is not None:
         points = with_curves(points, curves)
@@ -229,7 +232,8 @@ def view_of(
         eta=spec.eta,
         seconds=_elapsed(table),
         hypervolume=found.hypervolume / (spec.box or 1.0),
-        progress=hypervolume_steps(spec, table),
+        goal=goal,
+        progress=progress_steps(spec, table, goal.metric, found.measured_over),
         settings=settings(spec, versions or {}),
         note=study_note(spec),
         best=None,

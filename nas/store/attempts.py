@@ -48,6 +48,18 @@ def select_latest(
     return [(row.trial, _attempt(row)) for row in reversed(rows)]
 
 
+def select_device_seconds(connection: sa.Connection, study_id: int) -> list[tuple[datetime, float]]:
+    """Return (end, device-seconds) of each attempt of a study that recorded them, by their ends."""
+    rows = connection.execute(
+        sa.select(ATTEMPT.c.ended_at, ATTEMPT.c.device_seconds)
+        .join(TRIAL, ATTEMPT.c.trial_id == TRIAL.c.id)
+        .where(TRIAL.c.study_id == study_id)
+        .where(ATTEMPT.c.ended_at.is_not(None), ATTEMPT.c.device_seconds.is_not(None))
+        .order_by(ATTEMPT.c.ended_at)
+    )
+    return [(row.ended_at, row.device_seconds) for row in rows]
+
+
 def begin(
     connection: sa.Connection, trial_id: int, attempt: int, began: datetime, worker: str | None
 ) -> None:

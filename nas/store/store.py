@@ -274,6 +274,11 @@ class Store(OrderRecord, FileRecord):
         study_id = self._study(study).id
         return self._database.read(lambda c: attempts.select_latest(c, study_id, most))
 
+    def device_seconds(self, study: str) -> list[tuple[datetime, float]]:
+        """Return (end, device-seconds) of each attempt that recorded them, by their ends."""
+        study_id = self._study(study).id
+        return self._database.read(lambda c: attempts.select_device_seconds(c, study_id))
+
     def find_architectures(self, prefix: str) -> list[tuple[str, int]]:
         """Return a trial of each architecture whose id begins with `prefix`, as (study, number).
 

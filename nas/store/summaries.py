@@ -17,7 +17,7 @@ from nas.store.measurements import read_metrics
 from nas.store.studies import StudyState, holder
 from nas.store.tables import ATTEMPT, LEASE, MEASUREMENT, STUDY, TRIAL, Real
 from nas.store.trials import select_reports
-from nas.study import StudySpec, TrialState
+from nas.study import StudySpec, TrialState, search_time_left
 
 _COLUMN = MEASUREMENT.c[CLASSIFICATION[0]]
 _MOST_NAMED = 500
@@ -81,16 +81,12 @@ class StudySummary:
     def time_left(self) -> float | None:
         """About how many seconds the search still takes; None if it does not run.
 
-        By its pace in candidates so far, or by its time limit.
+        As `search_time_left`.
         """
-        if self.holder is None or self.began is None or self.latest is None or not self.candidates:
+        if self.holder is None or self.began is None or self.latest is None:
             return None
-        took = max(0.0, (self.latest - self.began).total_seconds())  # by two clocks
-        left = self.spec.time_limit and max(0.0, self.spec.time_limit - took)
-        if self.spec.counted:
-            ahead = max(0, self.num_trials - self.candidates) * took / self.candidates
-            return ahead if left is None else min(left, ahead)
-        return left
+        took = (self.latest - self.began).total_seconds()
+        return search_time_left(self.spec, self.candidates, took)
 
 
 Listed: TypeAlias = dict[int, tuple[tuple[str, int], StudySummary]]  # by id; (uid, seq), summary

@@ -65,6 +65,7 @@ from nas.study.spec import UNCOUNTED, StudySpec
 from nas.study.study import Study
 from nas.study.tasks import TASKS, TaskKind, TaskRequest
 from nas.study.teaching import StartWeights, Teacher
+from nas.study.time_limit import search_time_left
 from nas.study.time_profile import (
     PLAIN,
     PROFILE_PART_MEANINGS,
@@ -195,6 +196,7 @@ __all__ = [
     "reason_of",
     "recipe_title",
     "repeatable",
+    "search_time_left",
     "seen",
     "sign_folder",
     "study_differences",

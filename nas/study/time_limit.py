@@ -75,3 +75,18 @@ def time_was_up(spec: StudySpec, trials: Sequence[Trial]) -> bool:
     confirming = any(trial.replicate_of is not None for trial in trials)
     ended = confirming or all(trial.state.finished for trial in trials)
     return ended and sum(trial.candidate for trial in trials) < spec.num_trials
+
+
+def search_time_left(spec: StudySpec, candidates: int, took: float) -> float | None:
+    """Return about how many seconds a search still takes; None before the first candidate ended.
+
+    By its pace, `candidates` that ended in `took` seconds, or by its time limit.
+    """
+    if not candidates:
+        return None
+    took = max(0.0, took)  # by two clocks
+    left = spec.time_limit and max(0.0, spec.time_limit - took)
+    if spec.counted:
+        ahead = max(0, spec.num_trials - candidates) * took / candidates
+        return ahead if left is None else min(left, ahead)
+    return left

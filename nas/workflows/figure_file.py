@@ -105,7 +105,7 @@ def _drawn(request: FigureRequest) -> "go.Figure":
             return figures.edf_figure([own for _, own in _overlaid(request, found, view)])
         case "parallel":
             return _parallel(request, view)
-    return figures.hypervolume_figure(view)
+    return figures.progress_figure(view)
 
 
 def _parallel(request: FigureRequest, view: StudyView) -> "go.Figure":

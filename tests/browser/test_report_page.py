@@ -20,7 +20,7 @@ VIEW = study_view(SPEC, TRIALS)
 PHONE = {"viewport": {"width": 390, "height": 844}}
 
 
-FIGURES = ("front", "curves", "hypervolume", "effects", "edf")
+FIGURES = ("front", "curves", "progress", "effects", "edf")
 COMPUTE = "nas proxies igcv3-300m --compute"
 MOST_BYTES = 3_000_000  # of the report of a study of 33 trials
 

@@ -13,6 +13,7 @@ from nas.dashboards.page_state import PageState
 from nas.dashboards.parts import export_command
 from nas.errors import NasError, StoreError
 from nas.study import FixedNetwork, TrialState
+from tests.dashboards.asked import asked
 from tests.figures.drawn_study import make_spec, make_trials
 from tests.figures.stored import store_study
 
@@ -121,23 +122,9 @@ def test_the_export_command_can_be_pasted() -> None:
 def polled(path: Path, study: str, seen: Any = None, client: Any = None) -> Any:
     """Return the answer to the poll of an open page, which has `seen` an earlier one."""
     client = client or create_app(str(path)).server.test_client()
-    dependencies = client.get("/_dash-dependencies").get_json()
-    poll = next(each for each in dependencies if "status.children" in each["output"])
-    names = [name.split(".") for name in poll["output"].strip(".").split("...")]
     look, state = {"dark": False, "narrow": False}, asdict(PageState(study=study))
     values = {"beat": 1, "state": state, "look": look, "window": None, "seen": seen}
-    answer = client.post(
-        "/_dash-update-component",
-        json={
-            "output": poll["output"],
-            "outputs": [{"id": name, "property": what} for name, what in names],
-            "changedPropIds": ["beat.data"],
-            "inputs": [{**each, "value": values[each["id"]]} for each in poll["inputs"]],
-            "state": [{**each, "value": values[each["id"]]} for each in poll["state"]],
-        },
-    )
-    assert answer.status_code == 200
-    return answer
+    return asked(client, "status.children", "beat.data", values)
 
 
 def test_a_study_whose_metric_is_not_installed_is_named_in_the_status(tmp_path: Path) -> None:
@@ -156,7 +143,7 @@ def test_a_training_has_learning_curves_but_no_front(tmp_path: Path, trained: bo
     spec = replace(made, networks=tuple(fixed) if trained else (), published=not trained)
     store_study(path, spec, make_trials(made, candidates=3)[:1])
     parts = polled(path, spec.name).get_json()["response"]
-    assert parts["front-card"]["hidden"] is parts["hypervolume-card"]["hidden"] is trained
+    assert parts["front-card"]["hidden"] is parts["progress-card"]["hidden"] is trained
     assert ("front" in parts, "curves" in parts) == (not trained, True)
     if not trained:
         assert parts["front-heading"]["children"] == "Top-1 error against cost"
@@ -175,7 +162,7 @@ def test_no_figure_of_a_study_without_results_is_blank(tmp_path: Path, failed: b
     assert trials
     store_study(path, spec, trials if failed else [])
     parts = polled(path, spec.name).get_json()["response"]
-    for name in ("front", "curves", "hypervolume"):
+    for name in ("front", "curves"):
         figure = parts[name]["figure"]
         words = [each["text"] for each in figure["layout"].get("annotations", [])]
         assert any(words) or figure["data"], name

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nas.dashboards.page_state import MOST_COMPARED, MOST_OVERLAID, PageState
+from nas.figures import ProgressBy, ProgressOf
 from nas.results import PointGroup
 
 _WORDS = st.text(min_size=1, max_size=8)
@@ -35,6 +36,8 @@ _STATES = st.builds(
     top=st.none() | st.integers(1, 99).map(float),
     box=st.none() | st.lists(_ENDS, min_size=4, max_size=4).map(_box),
     along=st.none() | _WORDS,
+    shows=st.sampled_from([each.value for each in ProgressOf]),
+    against=st.sampled_from([each.value for each in ProgressBy]),
 )
 
 
@@ -59,6 +62,8 @@ def test_an_address_leads_back_to_its_view(state: PageState) -> None:
         "?box=2,1,3,4",
         "?box=0,1,0,nan",
         "?with=,",
+        "?shows=worst",
+        "?against=money",
     ],
 )
 def test_unknown_parameters_are_ignored(search: str) -> None:

@@ -13,9 +13,9 @@ from nas.figures import (
     PageTheme,
     edf_figure,
     front_figure,
-    hypervolume_figure,
     learning_curves_figure,
     parallel_figure,
+    progress_figure,
     write_report,
 )
 from nas.figures.front_options import choice_of
@@ -167,11 +167,11 @@ def test_curves_hold_every_measurement_and_mark_the_rungs() -> None:
 
 
 def test_the_hypervolume_is_drawn_in_percent() -> None:
-    figure = hypervolume_figure(VIEW)
+    figure = progress_figure(VIEW)
     assert figure.data[0].y[-1] == pytest.approx(100 * VIEW.hypervolume)
 
 
-@pytest.mark.parametrize("draw", [front_figure, learning_curves_figure, hypervolume_figure])
+@pytest.mark.parametrize("draw", [front_figure, learning_curves_figure, progress_figure])
 def test_a_study_without_measurements_has_figures_that_say_so(draw: Any) -> None:
     figure = draw(study_view(SPEC, []))
     assert not figure.data
@@ -235,7 +235,7 @@ def test_the_patches_of_a_page_give_the_figures_of_every_look(
     write_report(VIEW, tmp_path / "r.html")
     text = (tmp_path / "r.html").read_text().partition('id="data">')[2].partition("</script>")[0]
     drawn = {
-        "front": front_figure, "curves": learning_curves_figure, "hypervolume": hypervolume_figure,
+        "front": front_figure, "curves": learning_curves_figure, "progress": progress_figure,
         "parallel": parallel_figure, "edf": lambda view, look: edf_figure([view], look),
     }  # fmt: skip
     figures = json.loads(text)["figures"]
