@@ -89,7 +89,7 @@ def _register_pages(app: dash.Dash, reader: Reader) -> None:
             elif state.study is not None:
                 page = "study-page"
             else:
-                page, table = "studies-page", _studies(reader, find, order, look)
+                page, table = "studies-page", _studies(reader, find, order, look, state.theme)
         except NasError:
             page = "study-page" if seen else "studies-page"
         sent, digests = changed({"absent": absent, "table": table}, listed or {})
@@ -106,8 +106,10 @@ def _register_pages(app: dash.Dash, reader: Reader) -> None:
         return turned(order, ctx.triggered_id["name"])
 
 
-def _studies(reader: Reader, find: str | None, order: Any, look: dict[str, Any]) -> Any:
-    listed = Listed(reader.studies(), reader.progress(), reader.database)
+def _studies(
+    reader: Reader, find: str | None, order: Any, look: dict[str, Any], chosen: str | None
+) -> Any:
+    listed = Listed(reader.studies(), reader.progress(), reader.database, chosen)
     theme = PageTheme(dark=look["dark"])
     return studies_table(listed, find, order, theme, zone_of(look))
 
@@ -178,7 +180,8 @@ def _what_changed(snapshot: Snapshot, seen: Any, now: dict[str, Any]) -> str:
         return "all"
     before, after = seen["front"], now["front"]
     differ = {name for name in after if before.get(name) != after[name]}
-    if snapshot.view.fixed or differ <= {"trial", "compared", "along", "shows", "against"}:
+    marks = {"trial", "compared", "along", "shows", "against", "theme"}
+    if snapshot.view.fixed or differ <= marks:
         return "none"  # `mark` follows
     return "front"
 

@@ -4,12 +4,13 @@ from typing import Any, cast
 
 from dash import dcc, html
 
-from nas.dashboards.page_state import MOST_COMPARED, MOST_OVERLAID
+from nas.dashboards.page_state import MOST_COMPARED, MOST_OVERLAID, THEMES
 from nas.dashboards.parts import aria, scrolled
 from nas.figures import CONFIG, PROGRESS_BY_WORDS, ProgressOf
 from nas.results import PointGroup
 
 POLL_MILLISECONDS = 2500
+SYSTEM = "system"  # the theme of the page follows the system
 PAGES = ("studies-page", "study-page", "missing-page")
 _HIDEABLE = (
     PointGroup.STOPPED, PointGroup.DOMINATED, PointGroup.UNCONFIRMED, PointGroup.RUNNING,
@@ -47,8 +48,14 @@ def page_layout() -> Any:
             dcc.Store(id="order", data={"header": None, "descending": False, "page": 0}),
             html.Header(
                 [
-                    html.A("All studies", href="/", className="small"),
+                    html.A("All studies", href="/", id="home", className="small"),
                     html.Div(id="status", role="status", className="small muted"),
+                    dcc.RadioItems(
+                        id="theme",
+                        options=[*THEMES, SYSTEM],  # the address says which one is chosen
+                        inline=True,
+                        className="small checks theme",
+                    ),
                 ],
                 className="bar",
             ),

@@ -9,8 +9,8 @@ from dash import ALL, ClientsideFunction, Input, Output, State, ctx, no_update
 
 from nas.cost import parse_budgets
 from nas.dashboards.front import views_of
-from nas.dashboards.layout import hidden_groups, shown_groups
-from nas.dashboards.page_state import MOST_COMPARED, MOST_OVERLAID, PageState
+from nas.dashboards.layout import SYSTEM, hidden_groups, shown_groups
+from nas.dashboards.page_state import MOST_COMPARED, MOST_OVERLAID, THEMES, PageState
 from nas.dashboards.reader import Reader, Snapshot
 from nas.errors import NasError
 from nas.figures import colour_names, nearest_trial, parallel_choices
@@ -21,7 +21,7 @@ from nas.study import StudySpec
 
 _CONTROLS = (
     "x", "y", "colour", "under", "scales", "shown", "others", "top", "along", "shows",
-    "against",
+    "against", "theme",
 )  # fmt: skip
 _LISTS = ("x", "y", "colour", "others", "along")  # controls with options of the study
 _KEPT: tuple[Any, ...] = (no_update,) * (len(_LISTS) + 1 + len(_CONTROLS))
@@ -36,6 +36,7 @@ def register_navigation(app: dash.Dash, reader: Reader) -> None:
         Output("beat", "data"),
         Output("roll-call", "data"),
         Input("tick", "n_intervals"),
+        Input("theme", "value"),
         State("look", "data"),
         State("seen", "data"),
         State("state", "data"),
@@ -83,7 +84,8 @@ def register_navigation(app: dash.Dash, reader: Reader) -> None:
             return _opened(state, _snapshot(reader, state))
         *controls, action = values
         given = dict(zip(_CONTROLS, controls, strict=True)) | {"action": action}
-        new = _changed(reader, state, given)
+        theme = ctx.triggered_id == "theme"  # every page has one
+        new = _themed(state, given["theme"]) if theme else _changed(reader, state, given)
         if new is None or new == state:
             return (no_update,) * 3 + _KEPT
         if new.study != state.study:
@@ -150,7 +152,7 @@ def _opened(state: PageState, snapshot: Snapshot | None) -> tuple[Any, ...]:
     """Return the outputs for an address that was opened: the controls follow it."""
     data = asdict(state)
     if snapshot is None:
-        return state.path, state.search, data, *_KEPT
+        return state.path, state.search, data, *_KEPT[:-1], state.theme or SYSTEM
     view = snapshot.along(state.x, state.y)
     axes = [{"label": metric(name).label, "value": name} for name in axis_names(snapshot.spec)]
     scales = [name for name in ("log_x", "log_y") if getattr(state, name)]
@@ -159,7 +161,7 @@ def _opened(state: PageState, snapshot: Snapshot | None) -> tuple[Any, ...]:
     values = (
         view.x.name, view.y.name, state.colour, _written(state, snapshot), scales,
         shown_groups(state.hidden), list(state.others), state.top, state.along,
-        state.shows, state.against,
+        state.shows, state.against, state.theme or SYSTEM,
     )  # fmt: skip
     return state.path, state.search, data, *options, bool(state.others), *values
 
@@ -195,6 +197,10 @@ def _changed(reader: Reader, state: PageState, controls: dict[str, Any]) -> Page
         case "top":
             return replace(state, top=_share(controls["top"]))
     return None
+
+
+def _themed(state: PageState, chosen: str | None) -> PageState:
+    return replace(state, theme=chosen if chosen in THEMES else None)
 
 
 def _turned(state: PageState, axis: str, name: str | None, usual: str) -> PageState | None:

@@ -10,6 +10,7 @@ from nas.figures import FrontOptions, ProgressBy, ProgressOf, ProgressOptions
 from nas.results import Box, PointGroup, Selection
 
 MOST_COMPARED = 4
+THEMES = ("light", "dark")
 MOST_OVERLAID = 6  # with the study itself as many as there are colours
 
 
@@ -20,9 +21,9 @@ class PageState:
     `trial` is the chosen one, `compared` are the trials side by side, `others` the studies that the
     front has too. `x`, `y` name metrics; `under` is a ceiling on `x` in its exact unit. `hidden`,
     `top` and `box` are the filters, as in `Selection`. `along` is the choice whose stages are the
-    parallel coordinates. `shows` and `against` are those of the figure of the
-    progress. `wrong` is a path that names no page. `window` is the visible part of the front, as in
-    FrontOptions; it is not in the address.
+    parallel coordinates. `shows` and `against` are those of the figure of the progress. `theme` is
+    one of THEMES, or None for that of the system. `wrong` is a path that names no page. `window` is
+    the visible part of the front, as in FrontOptions; it is not in the address.
     """
 
     study: str | None = None
@@ -41,6 +42,7 @@ class PageState:
     along: str | None = None
     shows: str = ProgressOf.HYPERVOLUME.value
     against: str = ProgressBy.TRAININGS.value
+    theme: str | None = None
     wrong: str | None = None
     window: tuple[float, float, float, float] | None = None
 
@@ -68,6 +70,7 @@ class PageState:
             along=one("along"),
             shows=_one_of(ProgressOf, one("shows"), cls.shows),
             against=_one_of(ProgressBy, one("against"), cls.against),
+            theme=theme if (theme := one("theme")) in THEMES else None,
         )
         match parts:
             case []:
@@ -108,11 +111,19 @@ class PageState:
             ("along", self.along),
             ("shows", None if self.shows == PageState.shows else self.shows),
             ("against", None if self.against == PageState.against else self.against),
+            ("theme", self.theme),
         ]
-        if self.study is None or self.wrong is not None:
+        if self.wrong is not None:
             return ""
+        if self.study is None:
+            pairs = pairs[-1:]
         words = urlencode([(name, value) for name, value in pairs if value is not None], safe=",")
         return f"?{words}" if words else ""
+
+    @property
+    def address(self) -> str:
+        """The path with the query string."""
+        return self.path + self.search
 
     @property
     def options(self) -> FrontOptions:

@@ -165,7 +165,10 @@ def missing(cause: str, state: PageState, entries: Sequence[StudySummary]) -> li
     names, words = [entry.name for entry in reversed(entries)], "These studies are there:"
     if state.study in names:
         names, words = [str(state.study)], "Its study is there:"
-    links = [html.Li(dcc.Link(name, href=PageState(study=name).path)) for name in names[:_LISTED]]
+    links = [
+        html.Li(dcc.Link(name, href=PageState(study=name, theme=state.theme).address))
+        for name in names[:_LISTED]
+    ]
     more = len(names) - len(links)
     return [
         html.H1("Not found"),

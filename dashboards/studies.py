@@ -28,6 +28,7 @@ class Listed:
     entries: Sequence[StudySummary]
     progress: Mapping[str, Sequence[float]]
     database: str
+    theme: str | None = None
 
 
 _KEYS: dict[str, Callable[[StudySummary], Any]] = {
@@ -60,7 +61,10 @@ def studies_table(
         return html.P(f"{listed.database} has no study yet. Start one: nas search")
     shown = _sorted([one for one in reversed(listed.entries) if _has(one, find)], order)
     head = html.Thead(html.Tr([_head(word, order) for word in _HEADS]))
-    rows = [_row(one, listed.progress.get(one.name, ()), look, zone) for one in shown[:_MOST]]
+    rows = [
+        _row(one, listed.progress.get(one.name, ()), look, zone, listed.theme)
+        for one in shown[:_MOST]
+    ]
     rest = len(shown) - _MOST
     return [
         html.Table([head, html.Tbody(rows)], className="trials small"),
@@ -90,7 +94,13 @@ def _head(word: str, order: Mapping[str, Any]) -> Any:
     return sortable_head(word, order, "list-head", word in _NUMBERS)
 
 
-def _row(one: StudySummary, shares: Sequence[float], look: PageTheme, zone: tzinfo) -> Any:
+def _row(
+    one: StudySummary,
+    shares: Sequence[float],
+    look: PageTheme,
+    zone: tzinfo,
+    chosen: str | None,
+) -> Any:
     cells = {
         "State": activity_text(one.state, one.holder),
         "Candidates": _candidates(one),
@@ -104,7 +114,7 @@ def _row(one: StudySummary, shares: Sequence[float], look: PageTheme, zone: tzin
         "Budget": one.budget or "–",
         "Created": day_in(one.created_at, zone),
     }
-    link = html.Td(dcc.Link(one.name, href=PageState(study=one.name).path))
+    link = html.Td(dcc.Link(one.name, href=PageState(study=one.name, theme=chosen).address))
     shown = [
         html.Td(cells[name], className="number" if name in _NUMBERS else "") for name in _HEADS[1:]
     ]

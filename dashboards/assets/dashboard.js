@@ -25,6 +25,30 @@
     return line && { type: "moved", at: Number(value[line]) };
   };
 
+  // The theme that the reader chose, of the address at first; the style sheet has the dark colours
+  // for those whose system is dark.
+  const asked = new URLSearchParams(location.search).get("theme");
+  const theme = { chosen: ["light", "dark"].includes(asked) ? asked : "system" };
+  const system = matchMedia("(prefers-color-scheme: dark)");
+  const nights = [...document.styleSheets]
+    .flatMap((sheet) => [...sheet.cssRules])
+    .filter((rule) => rule.media && rule.media.mediaText === system.media);
+  const paint = () => {
+    const { chosen } = theme;
+    const media = { light: "not all", dark: "all", system: system.media }[chosen];
+    for (const rule of nights) rule.media.mediaText = media;
+    document.documentElement.style.colorScheme = chosen === "system" ? "" : chosen;
+    const home = document.getElementById("home");
+    if (home) home.href = chosen === "system" ? "/" : `/?theme=${chosen}`;
+  };
+  paint();
+  // At once: Dash calls `look` after the address has changed.
+  document.addEventListener("change", ({ target: { name, value } }) => {
+    if (name !== "theme") return;
+    theme.chosen = value;
+    paint();
+  }, true);
+
   // How many ticks the study that is shown has not changed.
   const quiet = { ticks: 0, seen: null };
 
@@ -39,9 +63,11 @@
   const nas = {
     // No news while the page is hidden. The list of studies, and whether there is such a page, are
     // asked for where no study is drawn, and seldom elsewhere.
-    look: (ticks, known, seen, state) => {
+    look: (ticks, chosen, known, seen, state) => {
+      if (chosen) theme.chosen = chosen;
+      paint();
       const look = {
-        dark: matchMedia("(prefers-color-scheme: dark)").matches,
+        dark: theme.chosen === "system" ? system.matches : theme.chosen === "dark",
         narrow: matchMedia("(max-width: 560px)").matches,
         zone: Intl.DateTimeFormat().resolvedOptions().timeZone,
       };
@@ -105,8 +131,9 @@
   const correct = () => {
     for (const input of document.querySelectorAll(".dash-dropdown-focus-target[aria-hidden]"))
       input.removeAttribute("aria-hidden");
-    for (const list of document.querySelectorAll(".dash-checklist")) {
-      list.setAttribute("role", "group");
+    document.getElementById("theme")?.setAttribute("aria-label", "Theme");
+    for (const list of document.querySelectorAll(".dash-checklist, .dash-radioitems")) {
+      list.setAttribute("role", list.id === "theme" ? "radiogroup" : "group");
       for (const label of list.querySelectorAll("label[role], label[aria-selected]")) {
         label.removeAttribute("role");
         label.removeAttribute("aria-selected");

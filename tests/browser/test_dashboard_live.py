@@ -96,6 +96,35 @@ def test_a_click_on_a_point_shows_its_architecture_and_how_to_export_it(
     assert seen.page.locator("#table tr.chosen").count() == 0
 
 
+def test_the_theme_is_chosen_by_keyboard_at_once_and_kept_in_the_address(
+    visit: Any, address: str
+) -> None:
+    seen = drawn(visit(address + STUDY, color_scheme="light"))
+    colour = "getComputedStyle(document.body).backgroundColor"
+    light = seen.page.evaluate(colour)
+    seen.page.focus("#theme input[value=system]")
+    seen.page.keyboard.press("ArrowUp")
+    seen.page.wait_for_url("**theme=dark")
+    dark = seen.page.evaluate(colour)
+    assert dark != light
+    paper = "document.querySelector('#front .js-plotly-plot').layout.paper_bgcolor"
+    seen.page.wait_for_function(f"{paper} === '#161b22'", timeout=15_000)
+    seen.page.emulate_media(color_scheme="dark")
+    seen.page.click("#theme label:has-text('light')")
+    seen.page.wait_for_url("**theme=light")
+    assert seen.page.evaluate(colour) == light
+    seen.page.click("#home")
+    seen.page.click(f"#studies a:has-text('{SPEC.name}')")
+    drawn(seen)
+    assert seen.page.url == f"{address}{STUDY}?theme=light"
+    assert seen.page.evaluate(colour) == light
+    assert seen.page.is_checked("#theme input[value=light]")
+    seen.page.click("#theme label:has-text('system')")
+    seen.page.wait_for_url(address + STUDY)
+    assert seen.page.evaluate(colour) == dark
+    assert seen.complaints == []
+
+
 def test_the_address_opens_a_trial(visit: Any, address: str) -> None:
     failed = VIEW.group(PointGroup.FAILED)[0]
     seen = drawn(visit(f"{address}{STUDY}/trial/{failed.number}"))

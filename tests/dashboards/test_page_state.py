@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nas.dashboards.page_state import MOST_COMPARED, MOST_OVERLAID, PageState
+from nas.dashboards.page_state import MOST_COMPARED, MOST_OVERLAID, THEMES, PageState
 from nas.figures import ProgressBy, ProgressOf
 from nas.results import PointGroup
 
@@ -38,6 +38,7 @@ _STATES = st.builds(
     along=st.none() | _WORDS,
     shows=st.sampled_from([each.value for each in ProgressOf]),
     against=st.sampled_from([each.value for each in ProgressBy]),
+    theme=st.none() | st.sampled_from(THEMES),
 )
 
 
@@ -64,10 +65,16 @@ def test_an_address_leads_back_to_its_view(state: PageState) -> None:
         "?with=,",
         "?shows=worst",
         "?against=money",
+        "?theme=blue",
     ],
 )
 def test_unknown_parameters_are_ignored(search: str) -> None:
     assert PageState.of("/study/a", search) == PageState(study="a")
+
+
+def test_the_list_of_studies_keeps_the_theme_alone() -> None:
+    state = PageState.of("/", "?theme=dark&x=params")
+    assert state.address == "/?theme=dark"
 
 
 @pytest.mark.parametrize("path", ["/study", "/study/a/trial", "/study/a/trial/-1", "/a/b/c/d"])
