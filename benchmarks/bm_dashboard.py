@@ -84,6 +84,16 @@ class Reading:
         self.page.wait_for_selector(selector, timeout=LONGEST)
         self.seconds.setdefault(what, []).append(time.monotonic() - began)
 
+    def click(self, row: int, what: str) -> None:
+        button = self.page.locator("#table tbody tr button").nth(row)
+        shown = self.page.locator("#command").all_inner_texts()
+        began = time.monotonic()
+        button.click()
+        changed = "old => { const it = document.querySelector('#command');"
+        changed += " return it && it.innerText !== old }"
+        self.page.wait_for_function(changed, arg=shown[0] if shown else "", timeout=LONGEST)
+        self.seconds.setdefault(what, []).append(time.monotonic() - began)
+
     def open(self, address: str, what: str, selector: str) -> None:
         began = time.monotonic()
         self.page.goto(address, timeout=LONGEST)
@@ -111,10 +121,10 @@ def read(browser: Browser, address: str, store: Store, trials: int) -> dict[str,
     reading.open(f"{address}study/{NAME}", "large study", "#front .scatterlayer .trace")
     reading.page.wait_for_selector("#table tbody tr button", timeout=LONGEST)
     size = reading.bytes
-    row = reading.page.locator("#table tbody tr button").first
-    began = time.monotonic()
-    row.click()
-    reading.wait("large study: click to detail", "#command", began)
+    reading.click(0, "large study: click to detail, while the rest loads")
+    for row in (1, 2, 3):
+        time.sleep(3.0)
+        reading.click(row, "large study: click to detail")
     before = len(polls(reading.page))
     for trial in drawn(spec_of(trials, EPOCHS), 20):
         store.insert_trial(NAME, replace(trial, number=trials + trial.number))
