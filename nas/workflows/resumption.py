@@ -9,6 +9,7 @@ from pathlib import Path
 from nas.errors import NasError, StudyPausedError
 from nas.storage import open_storage
 from nas.store import Store, open_store
+from nas.study import Reason, Trial
 from nas.user_folders import RESULTS
 from nas.workflows.events import FolderRenamed, Watcher
 from nas.workflows.requests import RunRequest
@@ -55,12 +56,12 @@ def check_folder(store: Store, study: str, results_dir: Path) -> None:
     """Refuse to continue a study whose files cannot be found, instead of beginning new ones.
 
     Raises:
-        StudyPausedError: its folder is not there, although something was measured.
+        StudyPausedError: its folder is not there, although files of a trial were written.
     """
     store.look_in(results_dir)
     folder = store.missing_folder(study)
     trials = store.trials(study, curves=False) if folder else []
-    if folder is None or not any(trial.state.finished or trial.measurements for trial in trials):
+    if folder is None or not any(_has_files(store, study, trial) for trial in trials):
         return
     if storage := store.storage(study):
         raise StudyPausedError(
@@ -73,6 +74,13 @@ def check_folder(store: Store, study: str, results_dir: Path) -> None:
         "Mount or restore it, or give the results folder that has it now: --results DIR. If it is "
         f"lost, type: mkdir -p {shlex.quote(folder)}",
     )
+
+
+def _has_files(store: Store, study: str, trial: Trial) -> bool:
+    """Tell whether a trial may have written files: it ended, or measured on a working disk."""
+    if trial.state.finished or not trial.measurements:
+        return trial.state.finished
+    return store.attempts(study, trial.number)[-1].reason != Reason.STORAGE
 
 
 def claimed_folder(store: Store, study: str, run: RunRequest, on_event: Watcher) -> str:

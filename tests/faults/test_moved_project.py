@@ -2,17 +2,21 @@
 
 import json
 import shutil
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nas.errors import StudyPausedError
 from nas.store import open_store
 from nas.store.files import read_places
+from nas.study import Fault, Reason, Study
 from nas.workflows.resumption import check_folder
 from tests.cli.runner import Shell
 from tests.faults.test_check_and_backup import make_study
-from tests.studies import small_spec
+from tests.studies import WalkSampler, measurement, small_spec
 
 
 def weights(database: Path) -> set[Path]:
@@ -87,6 +91,25 @@ def test_a_study_without_results_is_continued_in_any_folder(tmp_path: Path) -> N
         store.claim_folder("study", tmp_path / "results")
         (tmp_path / "results").rename(tmp_path / "elsewhere")
         check_folder(store, "study", tmp_path / "results")
+
+
+def test_a_trial_whose_files_no_disk_took_is_repeated_in_any_folder(tmp_path: Path) -> None:
+    spec = small_spec(name="study")
+    for reason, kept in ((Reason.STORAGE, False), (Reason.DRIVER, True)):
+        place = tmp_path / reason
+        with open_store(str(tmp_path / f"{reason}.db")) as store:
+            store.create_study(spec, {"nas": "test"})
+            store.claim_folder("study", place)
+            with store.acquire("study"):
+                study = Study(spec, store, WalkSampler(spec))
+                trial = study.ask()
+                assert trial is not None
+                study.record(trial.number, trial.attempt, measurement(trial, 1, spec))
+                with suppress(StudyPausedError):
+                    study.requeue(trial.number, Fault(reason, "it ended"))
+            place.rename(tmp_path / f"{reason}-elsewhere")
+            with pytest.raises(StudyPausedError) if kept else nullcontext():
+                check_folder(store, "study", place)
 
 
 def test_what_is_away_is_not_deleted_and_the_command_says_so(nas: Shell, tmp_path: Path) -> None:
