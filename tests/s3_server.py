@@ -21,8 +21,8 @@ _PARTS = ("master", "volume", "filer", "s3")
 
 def server_program() -> str | None:
     """Return the path of the server, None if it is not installed."""
-    beside = Path(sys.executable).with_name("weed")
-    return str(beside) if beside.exists() else shutil.which("weed")
+    own = Path(sys.executable).with_name("weed")  # of this environment
+    return str(own) if own.exists() else shutil.which("weed")
 
 
 @dataclass

@@ -78,9 +78,10 @@ def check_folder(store: Store, study: str, results_dir: Path) -> None:
 
 def _has_files(store: Store, study: str, trial: Trial) -> bool:
     """Tell whether a trial may have written files: it ended, or measured on a working disk."""
-    if trial.state.finished or not trial.measurements:
-        return trial.state.finished
-    return store.attempts(study, trial.number)[-1].reason != Reason.STORAGE
+    return trial.state.finished or (
+        bool(trial.measurements)
+        and store.attempts(study, trial.number)[-1].reason != Reason.STORAGE
+    )
 
 
 def claimed_folder(store: Store, study: str, run: RunRequest, on_event: Watcher) -> str:
