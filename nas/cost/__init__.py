@@ -14,30 +14,3 @@ from nas.cost.latency_table import (
 )
 from nas.cost.layer_table import LAYER_COLUMNS, LAYER_COSTS, layer_records, layer_texts
 from nas.cost.model import COST_NAMES, Cost, CostModel, layer_cost, part_costs, total_cost
-
-__all__ = [
-    "COST_NAMES",
-    "DEVICES",
-    "LAYER_COLUMNS",
-    "LAYER_COSTS",
-    "USE_DEVICE",
-    "Accuracy",
-    "Constraint",
-    "Cost",
-    "CostModel",
-    "Device",
-    "LatencyTable",
-    "Timing",
-    "Unit",
-    "admits",
-    "exceeded",
-    "latency_units",
-    "layer_cost",
-    "layer_records",
-    "layer_texts",
-    "parse_budgets",
-    "part_costs",
-    "round_to",
-    "split_amount",
-    "total_cost",
-]

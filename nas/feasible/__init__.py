@@ -14,22 +14,3 @@ from nas.feasible.port import Feasible
 from nas.feasible.stage_options import OptionTable, StageOptions
 from nas.feasible.stagewise import FeasibleSpace
 from nas.feasible.union import FeasibleUnion
-
-__all__ = [
-    "BAND",
-    "DEAD",
-    "NUM_STRATA",
-    "Count",
-    "Distribution",
-    "Feasible",
-    "FeasibleSpace",
-    "FeasibleUnion",
-    "OptionTable",
-    "StageOptions",
-    "Variable",
-    "distribution",
-    "edges",
-    "feasible_space",
-    "members",
-    "stratum_of",
-]

@@ -7,12 +7,3 @@ from its store gets the same proposals.
 from nas.samplers.cost_matched import CostMatchedSampler
 from nas.samplers.paired_variants import PairedVariantsSampler
 from nas.samplers.registry import SAMPLERS, SamplerMaker, learns_from_others, make_sampler
-
-__all__ = [
-    "SAMPLERS",
-    "CostMatchedSampler",
-    "PairedVariantsSampler",
-    "SamplerMaker",
-    "learns_from_others",
-    "make_sampler",
-]

@@ -11,17 +11,3 @@ from nas.storage.files import File, Storage, StoredFile, file_sha256, file_text,
 from nas.storage.folder import FolderStorage
 from nas.storage.opening import file_at, open_storage
 from nas.storage.places import storage_text
-
-__all__ = [
-    "File",
-    "FolderStorage",
-    "Storage",
-    "StoredFile",
-    "file_at",
-    "file_sha256",
-    "file_text",
-    "is_uri",
-    "open_storage",
-    "storage_text",
-    "write_file",
-]

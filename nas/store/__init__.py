@@ -19,31 +19,3 @@ from nas.store.schema import Upgraded, upgrade
 from nas.store.store import Store
 from nas.store.studies import StudyState, is_name
 from nas.store.summaries import StudySummary
-
-__all__ = [
-    "EXAMPLES_FOLDER",
-    "EXAMPLES_REPORT",
-    "MAX_FAILURES",
-    "Address",
-    "Bookmark",
-    "Changes",
-    "Checked",
-    "DatabaseAway",
-    "DatabaseBack",
-    "Lease",
-    "Order",
-    "Store",
-    "StudyState",
-    "StudySummary",
-    "Upgraded",
-    "Wish",
-    "back_up",
-    "check_store",
-    "example_entry",
-    "is_name",
-    "open_store",
-    "read_address",
-    "read_examples",
-    "upgrade",
-    "without_collecting",
-]

@@ -3,5 +3,3 @@
 from nas.prove.table.file import Floats, Ints, default_toml
 from nas.prove.table.space import TableSpace
 from nas.prove.table.table import ACCURACY, Table
-
-__all__ = ["ACCURACY", "Floats", "Ints", "Table", "TableSpace", "default_toml"]

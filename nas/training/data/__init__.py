@@ -22,23 +22,6 @@ from nas.training.data.split import Indices, balanced_subset, stratified, take
 from nas.training.data.task import Augmentation, Split, Task, View, Views
 from nas.training.data.user_images import image_at
 
-__all__ = [
-    "Augmentation",
-    "DataRequest",
-    "Files",
-    "Problem",
-    "Scores",
-    "ScoresByClass",
-    "Split",
-    "Task",
-    "View",
-    "Views",
-    "load_images",
-    "load_study_task",
-    "load_task",
-    "task_of",
-]
-
 _CHUNK = 1024  # images that are counted at a time
 _LISTED = 4  # classes up to which the images of each are told
 _SAMPLE = 256  # streamed images from which mean and deviation are taken
