@@ -1,11 +1,25 @@
 """The local address of the page; imports no drawing library."""
 
 import socket
+from dataclasses import dataclass
 from urllib.parse import quote
 
 HOST = "127.0.0.1"
 PORT = 8050
 _TRIED = 50
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the page is served: a `port` of this machine, 0 for a free one.
+
+    In a `container` it is served on all its addresses, for a port that is published on this machine
+    only. `host` is HOST or localhost.
+    """
+
+    host: str = HOST
+    port: int = PORT
+    container: bool = False
 
 
 def url(port: int, study: str | None = None) -> str:

@@ -1,6 +1,7 @@
 """The Dash application: one page with the live figures of a study, on this machine only."""
 
 import logging
+import secrets
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -9,8 +10,9 @@ import dash
 import plotly.graph_objects as go
 from werkzeug.serving import make_server
 
-from nas.dashboards.address import HOST, PORT, check_port, url
+from nas.dashboards.address import HOST, Place, check_port, url
 from nas.dashboards.callbacks import register
+from nas.dashboards.changes import Changes
 from nas.dashboards.downloads import Downloads
 from nas.dashboards.guard import add_health, answer_missing, protect
 from nas.dashboards.layout import page_layout
@@ -37,11 +39,14 @@ _INDEX = """<!DOCTYPE html>
 """
 
 
-def create_app(store_url: str | None = None, study: str | None = None) -> dash.Dash:
+def create_app(
+    store_url: str | None = None, study: str | None = None, key: str | None = None
+) -> dash.Dash:
     """Return the application over the store at `store_url`, opened read-only.
 
     `/` lists the studies, `/study/NAME` and `/study/NAME/trial/N` show one. With `study`, it is
-    checked that there is such a study.
+    checked that there is such a study. Pages that are opened with `?key=` and this `key` can rename
+    and delete studies.
 
     Raises:
         StoreError: the store cannot be opened, or has no such study.
@@ -64,7 +69,7 @@ def create_app(store_url: str | None = None, study: str | None = None) -> dash.D
     )
     app.layout = page_layout()
     downloads = Downloads(store_url)
-    register(app, reader, downloads)
+    register(app, reader, downloads, Changes(store_url, key))
     downloads.serve(app.server)
     add_health(app.server, lambda: _check(reader))
     protect(app.server, app.csp_hashes())
@@ -82,25 +87,26 @@ def _exists(reader: Reader, path: str) -> bool:
 def serve(
     store_url: str | None = None,
     study: str | None = None,
-    host: str = HOST,
-    port: int = PORT,
+    place: Place = Place(),  # noqa: B008  # it is frozen
     on_ready: Callable[[str], None] | None = None,
-    container: bool = False,
+    allow_changes: bool = False,
 ) -> None:
-    """Serve the page on this machine until Ctrl-C; `on_ready` is called with its address.
+    """Serve the page until Ctrl-C; `on_ready` is called with its address.
 
-    In a `container` it listens on all addresses, for a port that is published on this machine only.
+    If `allow_changes`, the address has a new key, with which a page can rename and delete studies.
 
     Raises:
-        NasError: the port is in use, or `host` is not local.
+        NasError: the port is in use, or the host is not local.
         StoreError: as in `create_app`.
     """
-    if host not in (HOST, "localhost"):
+    port = place.port
+    if place.host not in (HOST, "localhost"):
         raise NasError(
-            f"the dashboard does not listen on {host}: it has no password.",
+            f"the dashboard does not listen on {place.host}: it has no password.",
             f"Leave --host out, or connect from elsewhere by: ssh -L {port}:127.0.0.1:{port} HOST",
         )
-    app = create_app(store_url, study)
+    key = secrets.token_urlsafe(16) if allow_changes else None
+    app = create_app(store_url, study, key)
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     try:
         check_port(port)
@@ -109,10 +115,10 @@ def serve(
             f"the port {port} cannot be used: {getattr(error, 'strerror', None) or error}.",
             "Give another port with --port, or --port 0 for any free one.",
         ) from error
-    server = make_server("0.0.0.0" if container else HOST, port, app.server, threaded=True)
+    server = make_server("0.0.0.0" if place.container else HOST, port, app.server, threaded=True)
     threading.Thread(target=_prepare, daemon=True).start()
     if on_ready:
-        on_ready(url(server.port, study))
+        on_ready(url(server.port, study) + (f"?key={key}" if key else ""))
     with suppress(KeyboardInterrupt):
         server.serve_forever()
     server.server_close()

@@ -8,6 +8,7 @@ from typing import Any
 import dash
 from dash import ALL, ClientsideFunction, Input, Output, Patch, State, ctx, html, no_update
 
+from nas.dashboards.changes import Changes, register_changes
 from nas.dashboards.clock import now_in, zone_of
 from nas.dashboards.comparison import comparison
 from nas.dashboards.download_panel import register_downloads
@@ -43,7 +44,7 @@ _PARTS = {
 }  # fmt: skip
 
 
-def register(app: dash.Dash, reader: Reader, downloads: Downloads) -> None:
+def register(app: dash.Dash, reader: Reader, downloads: Downloads, changes: Changes) -> None:
     """Register all callbacks of the page."""
     shared = Shared()
     register_navigation(app, reader)
@@ -58,6 +59,7 @@ def register(app: dash.Dash, reader: Reader, downloads: Downloads) -> None:
     register_explanation(app, reader, shared)
     register_overlay_list(app, reader)
     register_downloads(app, reader, downloads)
+    register_changes(app, reader, changes)
 
 
 def _register_pages(app: dash.Dash, reader: Reader) -> None:
@@ -70,12 +72,20 @@ def _register_pages(app: dash.Dash, reader: Reader) -> None:
         Input("roll-call", "data"),
         Input("find", "value"),
         Input("list-order", "data"),
+        Input("changed", "data"),
         State("seen", "data"),
         State("listed", "data"),
         State("look", "data"),
     )
     def show_page(
-        data: Any, _called: Any, find: str | None, order: Any, seen: Any, listed: Any, look: Any
+        data: Any,
+        _called: Any,
+        find: str | None,
+        order: Any,
+        _changed: Any,
+        seen: Any,
+        listed: Any,
+        look: Any,
     ) -> tuple[Any, ...]:
         if not data:
             return (no_update,) * 6

@@ -7,12 +7,8 @@ hash of the weights, and are built once.
 
 import atexit
 import json
-import os
-import subprocess
-import sys
 import tempfile
 import threading
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
@@ -20,10 +16,10 @@ from pathlib import Path
 
 from flask import Flask, Response, abort, send_from_directory
 
+from nas.dashboards.nas_command import Commands
 from nas.study import Trial
 
 _LONGEST = 900  # seconds of one export
-_COMMAND = "from nas.cli import main; main()"
 
 
 class Kind(StrEnum):
@@ -85,10 +81,9 @@ class Downloads:
     def __init__(self, database: str | None) -> None:
         """Export from the studies in `database`, as `open_store` takes it."""
         self._folder = tempfile.TemporaryDirectory(prefix="nas-dashboard-")
-        self._environment = os.environ | ({"NAS_DB": database} if database else {})
+        self._commands = Commands(database)
         self._one, self._lock = threading.Lock(), threading.Lock()
         self._jobs: dict[str, Built] = {}
-        self._process: subprocess.Popen[str] | None = None
         atexit.register(self.close)
 
     def ask(self, wanted: Wanted) -> Built:
@@ -110,10 +105,7 @@ class Downloads:
 
     def close(self) -> None:
         """End the process that builds; the files are deleted."""
-        process = self._process
-        if process is not None and process.poll() is None:
-            process.terminate()
-            process.wait()
+        self._commands.close()
         self._folder.cleanup()
 
     def serve(self, server: Flask) -> None:
@@ -132,36 +124,9 @@ class Downloads:
     def _build(self, wanted: Wanted) -> None:
         with self._one:  # one after another: a search may need the processors
             directory = Path(self._folder.name) / wanted.key
-            built = self._run([*wanted.words, "-o", str(directory), "--json"])
+            words = [*wanted.words, "-o", str(directory), "--json"]
+            ran = self._commands.run(words, _LONGEST)
+            files = () if ran.problem else json.loads(ran.out)["files"]
+            built = Built(tuple(Path(path).name for path in files), ran.problem)
         with self._lock:
             self._jobs[wanted.key] = built
-
-    def _run(self, words: Sequence[str]) -> Built:
-        command = [sys.executable, "-c", _COMMAND, *words]
-        try:
-            with subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-                env=self._environment,
-            ) as process:
-                self._process = process
-                try:
-                    out, err = process.communicate(timeout=_LONGEST)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    return Built(problem=f"The export took more than {_LONGEST} seconds.")
-        except OSError as error:
-            return Built(problem=f"The export did not start: {error.strerror or error}.")
-        if process.returncode != 0:
-            return Built(problem=_cause(err) or f"The export ended with {process.returncode}.")
-        return Built(tuple(Path(path).name for path in json.loads(out)["files"]))
-
-
-def _cause(text: str) -> str:
-    """Return the cause and the remedy that a command printed, in one line."""
-    lines = [line.strip() for line in text.splitlines()]
-    first = next((at for at, line in enumerate(lines) if line.startswith("nas: ")), None)
-    return "" if first is None else " ".join(lines[first:]).removeprefix("nas: ")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from typing import cast
+from urllib.parse import urlsplit
 
 from flask import Flask, Response, abort, redirect, request
 
@@ -11,7 +12,10 @@ _LOCAL = ("127.0.0.1", "localhost", "[::1]")
 
 
 def protect(server: Flask, script_hashes: Sequence[str]) -> None:
-    """Accept only local host names (against DNS rebinding), and load nothing from elsewhere."""
+    """Accept only local host names (against DNS rebinding), and load nothing from elsewhere.
+
+    Pages of other sites may ask for nothing but to read, and cannot see the answer.
+    """
     scripts = " ".join(("'self'", *script_hashes))
     headers = {
         # Plotly writes style attributes, and compiles its WebGL shaders' bindings.
@@ -31,6 +35,13 @@ def protect(server: Flask, script_hashes: Sequence[str]) -> None:
         host, _, port = request.host.rpartition(":")
         if (host if port.isdigit() else request.host) not in _LOCAL:
             abort(421, "This page answers to 127.0.0.1 and localhost only.")
+
+    @server.before_request
+    def only_own_pages() -> None:
+        origin = request.headers.get("Origin")
+        reads = request.method in ("GET", "HEAD")
+        if not reads and origin is not None and urlsplit(origin).netloc != request.host:
+            abort(403, "Only pages of this server may send this.")
 
     @server.after_request
     def add_headers(response: Response) -> Response:

@@ -4,6 +4,7 @@ from typing import Any, cast
 
 from dash import dcc, html
 
+from nas.dashboards.changes import dialog
 from nas.dashboards.page_state import MOST_COMPARED, MOST_OVERLAID, THEMES
 from nas.dashboards.parts import aria, scrolled
 from nas.figures import CONFIG, PROGRESS_BY_WORDS, ProgressOf
@@ -32,6 +33,8 @@ def page_layout() -> Any:
             dcc.Store(id="state"),
             dcc.Store(id="seen"),
             dcc.Store(id="listed"),
+            dcc.Store(id="changing"),
+            dcc.Store(id="changed"),
             dcc.Store(id="tabled"),
             dcc.Store(id="detailed"),
             dcc.Store(id="action"),
@@ -77,6 +80,7 @@ def _studies() -> list[Any]:
             className="picker",
         ),
         html.Div(id="studies", className="card scroll"),
+        dialog(),
     ]
 
 

@@ -108,13 +108,13 @@ def detail(
         html.P(html.Code(point.architecture.text), className="wrap small"),
     ]
     if point.state is TrialState.COMPLETE:
-        parts += _command(export_command(view.name, point.number, database), "command")
+        parts += copied(export_command(view.name, point.number, database), "command")
     else:
         arch_id = point.architecture.arch_id
         source = ("export", "--arch", arch_id, "--format", "source", "-o", arch_id)
-        parts += _command(command(source, database), "source-command")
+        parts += copied(command(source, database), "source-command")
     shown = ("show", view.name, "--trial", str(point.number))
-    parts += _command(command(shown, database), "show-command")
+    parts += copied(command(shown, database), "show-command")
     if point.detail:
         parts.append(html.Details([html.Summary(f"Why: {point.reason}"), html.Pre(point.detail)]))
     return parts
@@ -196,7 +196,8 @@ def aria(**words: str) -> dict[str, Any]:
     return {f"aria-{name}": value for name, value in words.items()}
 
 
-def _command(text: str, name: str) -> list[Any]:
+def copied(text: str, name: str) -> list[Any]:
+    """Return a command with a button that copies it; the id of its text is `name`."""
     return [
         html.Div(
             [html.Code(text, id=name), dcc.Clipboard(target_id=name, title="copy the command")],

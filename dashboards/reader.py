@@ -153,6 +153,11 @@ class Reader:
                 self._shares, self._shown = self._progress.read(summaries), summaries
             return self._shares
 
+    def forget(self) -> None:
+        """Read the names and the list of studies again when they are next asked for."""
+        self._listed = (float("-inf"), [])
+        self._recent.clear()
+
     def ping(self) -> None:
         """Read the database now.
 

@@ -9,7 +9,7 @@ from dash import dcc, html
 
 from nas.dashboards.clock import day_in
 from nas.dashboards.page_state import PageState
-from nas.dashboards.parts import sortable_head, svg_address
+from nas.dashboards.parts import aria, sortable_head, svg_address
 from nas.dashboards.reader import activity_text, left_text
 from nas.figures import PageTheme, sparkline_svg
 from nas.results import Estimate
@@ -114,11 +114,14 @@ def _row(
         "Budget": one.budget or "–",
         "Created": day_in(one.created_at, zone),
     }
-    link = html.Td(dcc.Link(one.name, href=PageState(study=one.name, theme=chosen).address))
+    link = dcc.Link(one.name, href=PageState(study=one.name, theme=chosen).address)
+    words = f"rename or delete {one.name}"
+    named = {"title": words, **aria(label=words)}
+    change = html.Button("⋯", id={"type": "change", "name": one.name}, type="button", **named)
     shown = [
         html.Td(cells[name], className="number" if name in _NUMBERS else "") for name in _HEADS[1:]
     ]
-    return html.Tr([link, *shown])
+    return html.Tr([html.Td([link, " ", change]), *shown])
 
 
 def _candidates(one: StudySummary) -> str:

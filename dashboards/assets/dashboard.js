@@ -49,6 +49,11 @@
     paint();
   }, true);
 
+  // The key that lets this tab change studies is in the address that the server printed. Dash then
+  // removes it from the address, so that a reader can send that.
+  const key = new URLSearchParams(location.search).get("key");
+  if (key) sessionStorage.setItem("nas-key", key);
+
   // How many ticks the study that is shown has not changed.
   const quiet = { ticks: 0, seen: null };
 
@@ -98,6 +103,17 @@
         if (state && state.trial !== null)
           document.querySelector(`#table #trial-${state.trial}`)?.classList.add("chosen");
       });
+    },
+    // Opens the dialog that renames or deletes a study, or closes it.
+    change: () => {
+      const dialog = document.getElementById("change");
+      const pressed = dash().callback_context.triggered.find(({ value }) => value);
+      if (!pressed) return dash().no_update; // the buttons were only redrawn
+      if (pressed.prop_id.startsWith("close-change.")) dialog.close();
+      if (!pressed.prop_id.startsWith("{")) return dash().no_update;
+      const { name: study } = JSON.parse(pressed.prop_id.replace(/\.n_clicks$/, ""));
+      dialog.showModal();
+      return { study, key: sessionStorage.getItem("nas-key"), time: Date.now() };
     },
     // The trial whose layers are asked for: the chosen one, once the reader has opened the table.
     layers: (open, state, known) => {

@@ -9,7 +9,7 @@ import webbrowser
 from multiprocessing.context import SpawnProcess
 
 from nas.cli.failure import say_failure
-from nas.dashboards.address import free_port, url
+from nas.dashboards.address import Place, free_port, url
 from nas.errors import NasError
 
 
@@ -50,7 +50,7 @@ def _serve(db: str | None, study: str, port: int) -> None:
     from nas.dashboards.app import serve
 
     try:
-        serve(db, study, port=port, on_ready=_open)
+        serve(db, study, Place(port=port), _open)
     except NasError as error:
         say_failure(f"the page is not served: {error.cause}", error.remedy, error)
 

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from nas.cli import options
-from nas.dashboards.address import HOST, PORT
+from nas.dashboards.address import HOST, PORT, Place
 from nas.workflows import FIGURES, FigureRequest, ReportRequest
 
 
@@ -102,9 +102,16 @@ def plot(target: Path, db: str | None, **given: Any) -> None:
     is_flag=True,
     help="Listen on all addresses, in a container whose port is published on 127.0.0.1 alone.",
 )
+@click.option(
+    "--allow-changes",
+    is_flag=True,
+    help="Let pages that are opened with the printed address rename and delete studies.",
+)
 @options.database
-def dashboard(study: str | None, host: str, port: int, container: bool, db: str | None) -> None:
-    """Serve the live page of a database on this machine; it only reads.
+def dashboard(
+    study: str | None, host: str, port: int, container: bool, allow_changes: bool, db: str | None
+) -> None:
+    """Serve the live page of a database on this machine; it only reads by default.
 
     \b
     Example:
@@ -115,4 +122,4 @@ def dashboard(study: str | None, host: str, port: int, container: bool, db: str 
     def ready(url: str) -> None:
         click.echo(f"{url}  (Ctrl-C stops it)")
 
-    serve(db, study, host=host, port=port, on_ready=ready, container=container)
+    serve(db, study, Place(host, port, container), ready, allow_changes)

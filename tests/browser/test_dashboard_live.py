@@ -25,6 +25,7 @@ pytestmark = pytest.mark.browser
 SPEC = make_spec()
 TRIALS = make_trials(SPEC)
 VIEW = study_view(SPEC, TRIALS)
+KEY = "the-key-of-the-page"
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def database(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def address(database: Path) -> Iterator[str]:
-    with served(database) as address:
+    with served(database, KEY) as address:
         yield address
 
 
@@ -171,7 +172,19 @@ def test_the_list_of_studies_is_searched_and_leads_to_a_study(
     drawn(seen)
     assert seen.page.url == address + STUDY
     seen.page.click("text=All studies")
-    seen.page.wait_for_selector("#studies a:has-text('other-study')")
+    seen.page.click("[aria-label='rename or delete other-study']")
+    seen.page.wait_for_selector("#change #delete-command:has-text('nas delete other-study')")
+    assert seen.page.locator("#change input").count() == 0
+    seen.page.keyboard.press("Escape")
+    assert not seen.page.locator("#change").is_visible()
+    seen.page.goto(f"{address}?key={KEY}")
+    seen.page.click("[aria-label='rename or delete other-study']")
+    seen.page.fill("#typed-name", "other-study")
+    seen.page.click("#delete-study")
+    seen.page.wait_for_selector("#change-text:has-text('deleted other-study')", timeout=30_000)
+    seen.page.click("#close-change")
+    seen.page.wait_for_selector("#studies tbody tr:nth-child(2)", state="detached")
+    assert seen.page.url == address  # the key is not in what a reader sends
     assert seen.complaints == []
 
 

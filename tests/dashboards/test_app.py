@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from nas.dashboards.address import Place
 from nas.dashboards.app import create_app, serve
 from nas.dashboards.page_state import PageState
 from nas.dashboards.parts import export_command
@@ -51,6 +52,24 @@ def test_local_names_are_answered(client: Any, host: str) -> None:
     assert client.get("/", headers={"Host": host}).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("origin", "refused"),
+    [
+        ("http://evil.example", True),
+        ("http://localhost:8051", True),
+        ("null", True),
+        ("http://localhost:8050", False),
+        (None, False),
+    ],
+)
+def test_a_page_of_another_site_can_send_nothing(
+    client: Any, origin: str | None, refused: bool
+) -> None:
+    headers = {"Host": "localhost:8050"} | ({"Origin": origin} if origin else {})
+    answer = client.post("/_dash-update-component", headers=headers, data="no JSON")
+    assert (answer.status_code == 403) is refused
+
+
 def test_readyz_tells_whether_the_database_answers(tmp_path: Path) -> None:
     path = tmp_path / "nas.db"
     spec = make_spec()
@@ -79,15 +98,15 @@ def test_a_taken_port_is_an_error_with_a_remedy(database: Path) -> None:
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(NasError, match=str(port)) as caught:
-            serve(str(database), port=port)
+            serve(str(database), place=Place(port=port))
     assert "--port" in caught.value.remedy
     with pytest.raises(NasError, match="70000"):
-        serve(str(database), port=70000)
+        serve(str(database), place=Place(port=70000))
 
 
 def test_it_listens_on_this_machine_only(database: Path) -> None:
     with pytest.raises(NasError, match=r"0\.0\.0\.0") as caught:
-        serve(str(database), host="0.0.0.0")
+        serve(str(database), place=Place(host="0.0.0.0"))
     assert "ssh -L" in caught.value.remedy
 
 

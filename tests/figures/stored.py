@@ -9,7 +9,7 @@ from nas.study.trial import Outcome, Trial, TrialState
 from tests.faulted import lost
 
 
-def store_study(path: Path, spec: StudySpec, trials: list[Trial]) -> None:
+def store_study(path: Path | str, spec: StudySpec, trials: list[Trial]) -> None:
     """Create the database `path` with one study of `trials`."""
     with open_store(str(path)) as store:
         store.create_study(spec, {"nas": "0.1.0", "torch": "2.15.0"})
