@@ -15,10 +15,9 @@ KEY = "0123456789abcdef"
 
 def change(client: Any, button: str, key: str | None, **typed: str) -> Any:
     """Return the answer after a click on a button of the dialog."""
-    values = {
-        "rename-study": None, "delete-study": None, "new-name": None, "typed-name": None,
-        "changing": {"study": SPEC.name, "key": key, "time": 1},
-    }  # fmt: skip
+    changing = {"study": SPEC.name, "key": key, "time": 1}
+    values: dict[str, Any] = {"rename-study": None, "delete-study": None, "changing": changing}
+    values |= {"new-name": None, "typed-name": None}
     values |= {button: 1, **{name.replace("_", "-"): text for name, text in typed.items()}}
     return asked(client, "change-text.children", f"{button}.n_clicks", values).get_json()
 
