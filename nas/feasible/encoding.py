@@ -12,10 +12,9 @@ from typing import Protocol
 
 from nas.cost import Cost, CostModel
 from nas.errors import ArchitectureError
-from nas.space import Architecture, NetworkKind, StageValues, Value
+from nas.space import Architecture, NetworkKind, Value
 
 DEAD = -1
-REMEMBERED = 1 << 16  # cached codes of stages; some 30 MB
 
 
 @dataclass(frozen=True)
@@ -79,33 +78,17 @@ class SpaceCoding:
             Variable(self._space.stages[stage].name, self._space.keys[position], values)
             for stage, position, values in self._places
         )
-        codes: list[list[tuple[int, dict[tuple[type, Value | None], int]]]] = [
-            [] for _ in self._space.stages
-        ]
-        for stage, position, values in self._places:
-            known: dict[tuple[type, Value | None], int] = {
-                (type(value), value): code for code, value in enumerate(values)
-            }
-            codes[stage].append((position, known))
-        self._codes = codes
-        self._encoded: dict[tuple[object, ...], list[int]] = {}
+        self._codes: list[tuple[int, int, dict[tuple[type, Value | None], int]]] = [
+            (stage, position, {(type(value), value): code for code, value in enumerate(values)})
+            for stage, position, values in self._places
+        ]  # by type too, because 1 == True
 
     def encode(self, architecture: Architecture) -> tuple[int, ...]:
         """Return one code for each variable: the index of its value, or DEAD."""
-        found: list[int] = []
-        for index, values in enumerate(architecture.stages):
-            asked = (index, values, *map(type, values))  # types, because 1 == True
-            codes = self._encoded.get(asked)
-            if codes is None:
-                if len(self._encoded) >= REMEMBERED:
-                    self._encoded.clear()
-                codes = self._encoded[asked] = self._encode(index, values)
-            found += codes
-        return tuple(found)
-
-    def _encode(self, index: int, values: StageValues) -> list[int]:
-        typed = [(type(value), value) for value in values]
-        return [codes.get(typed[position], DEAD) for position, codes in self._codes[index]]
+        stages = [[(type(value), value) for value in values] for values in architecture.stages]
+        return tuple(
+            codes.get(stages[stage][position], DEAD) for stage, position, codes in self._codes
+        )
 
     def decode(self, codes: Sequence[int]) -> Architecture | None:
         """Return the canonical architecture, or None if not a member; DEAD means any value."""

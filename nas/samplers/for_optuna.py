@@ -129,7 +129,6 @@ class PredictorSampler(BaseSampler):
         """Return the best candidate by the acquisition; `losses` belong to the first of `asked`."""
         num_done, num_goals = losses.shape
         uncertain = [goal not in self._known for goal in range(num_goals)]
-        columns = [_column(name, each) for name, each in space.items()]
         observed = {
             goal: GoalObservations(
                 np.arange(num_done), clip_outliers(log_losses(losses[:, goal])), np.zeros(num_done)
@@ -138,7 +137,7 @@ class PredictorSampler(BaseSampler):
             if uncertain[goal]
         }
         pending = np.arange(num_done, len(asked))
-        model = Model(Features(columns), uncertain)
+        model = Model(uncertain)
         posterior = model.learn(self._points(space, asked, num_goals), observed, pending)
         best = np.argsort(posterior.believed[:num_done, 0], kind="stable")[:_PARENTS]
         drawn = self._admitted(draw, _DRAWN)
@@ -160,8 +159,9 @@ class PredictorSampler(BaseSampler):
         for goal, name in self._known.items():
             known[:, goal] = log_losses(_finite(np.array([float(cost[name]) for cost in costs])))
         profile = _finite(np.array([[float(v) for v in cost.values()] or [0.0] for cost in costs]))
+        features = Features([_column(name, each) for name, each in space.items()])
         codes = np.array([_codes(space, params) for params in several], dtype=float)
-        return Points(codes, log_losses(profile), known)
+        return Points(features.choices(codes), log_losses(profile), known)
 
     def _admitted(self, draw: Callable[[], dict[str, Any]], count: int) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []

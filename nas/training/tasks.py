@@ -10,10 +10,10 @@ from nas.study import TaskRequest
 
 if TYPE_CHECKING:
     from nas.training.data import DataRequest, Task
-    from nas.training.data.images import Source
+    from nas.training.data.images import Scaling, Source
 
 # Mean and deviation that are usual for ImageNet, so that weights can be exchanged.
-_IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+_IMAGENET: "Scaling" = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 _DIGITS = (
     "The digits are 8x8 images that nearly every network learns: they show how a search works, "
     "but cannot rank group counts. For a real search give --task cifar10 and more epochs."
@@ -36,7 +36,7 @@ class ImageClasses:
     crop_padding: int
     flip: bool
     side: int | None = None
-    scaling: tuple[tuple[float, ...], tuple[float, ...]] | None = None
+    scaling: "Scaling | None" = None
     embedded: bool = False
     remark: str = ""
     metrics: tuple[str, ...] = CLASSIFICATION
@@ -90,7 +90,7 @@ class BoxesOfClasses:
         """Return the task; raises a TaskError if its data cannot be used."""
         from nas.training.detection.load import load_detection
 
-        return load_detection(request, self.coco)
+        return load_detection(request, self.coco, _IMAGENET)
 
 
 COCO = BoxesOfClasses(coco=True, recipe="ssdlite-igcv3")

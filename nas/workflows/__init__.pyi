@@ -62,6 +62,8 @@ from .prove_run import TRAININGS as TRAININGS
 from .prove_run import WHOLE_TRAININGS as WHOLE_TRAININGS
 from .prove_run import ProveRequest as ProveRequest
 from .prove_run import prove as prove
+from .report_file import ReportRequest as ReportRequest
+from .report_file import write_report as write_report
 from .request import Request as Request
 from .request import default_of as default_of
 from .requests import ETA as ETA
@@ -84,9 +86,7 @@ from .space_comparison import compare_spaces as compare_spaces
 from .space_summary import SpaceRequest as SpaceRequest
 from .space_summary import SpaceSummary as SpaceSummary
 from .space_summary import summarise_space as summarise_space
-from .stored_study import ReportRequest as ReportRequest
 from .stored_study import StoredStudy as StoredStudy
 from .stored_study import list_studies as list_studies
-from .stored_study import write_report as write_report
 from .train_run import plan_training as plan_training
 from .train_run import train as train

@@ -15,6 +15,7 @@ from nas.workflows import events, network_export, search_run, space_comparison, 
 from nas.workflows.network_count import NetworkCount
 from nas.workflows.network_requests import NetworkExportRequest, NetworkRequest
 from nas.workflows.networks import network_in
+from nas.workflows.report_file import ReportRequest, write_report
 from nas.workflows.requests import (
     CompareRequest,
     LatencyRequest,
@@ -22,7 +23,7 @@ from nas.workflows.requests import (
     SearchRequest,
     TrainRequest,
 )
-from nas.workflows.stored_study import ReportRequest, StoredStudy, StoredTrial, write_report
+from nas.workflows.stored_study import StoredStudy, StoredTrial
 
 
 def search(

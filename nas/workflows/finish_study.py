@@ -1,31 +1,28 @@
 """Finish a study: test on the test split, write the report, export the best network."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from nas.errors import NasError, WeightsError
 from nas.exports import ExportRequest, WeightsOrigin, export_network
-from nas.figures import write_report
 from nas.results import (
     MOST_CLASSES,
     Estimate,
     Figures,
     StudyResults,
-    best_layers,
     both_figures,
-    explain,
     recorded_scores,
-    view_of,
 )
 from nas.storage import Storage, open_storage
-from nas.store import Store, read_examples
+from nas.store import Store
 from nas.study import Study, StudySpec, Trial
 from nas.training import Session, Task
 from nas.workflows import events
 from nas.workflows.examples import record_examples
 from nas.workflows.further_study import record_scratch
+from nas.workflows.report_file import write_page
 from nas.workflows.requests import RunRequest
 from nas.workflows.trained_weights import trained_session, trial_weights
 
@@ -54,21 +51,17 @@ def finish_study(
     spec = study.spec
     directory = run.results_dir / store.folder(spec.name)
     test_study(store, study, best, task, on_event)
-    record_scratch(store, StudyResults(spec, study.trials, store.reports(spec.name)))
+    found = StudyResults(spec, study.trials, store.reports(spec.name))
+    record_scratch(store, found)
     directory.mkdir(parents=True, exist_ok=True)  # no trial made it if all were reused
     report = directory / "report.html"
-    found = StudyResults(spec, study.trials, store.reports(spec.name))
     target, files, lost = directory / "best", list[Path](), None
     try:
         record_examples(store, spec, found.exported(best), task, directory)
     except WeightsError as error:
         lost = error
-    found = StudyResults(spec, study.trials, store.reports(spec.name))
-    view = view_of(found, store.versions(spec.name), "COMPLETE")
-    pictures = read_examples(store, found, best.number)
-    compute = store.command(f"proxies {spec.name} --compute")
-    why = explain(spec, study.trials, compute)
-    write_report(view, report, why, pictures, best_layers(found))
+    found = replace(found, reports=store.reports(spec.name))  # with those of the lines above
+    write_page(store, found, "COMPLETE", report)
     try:
         if run.export:
             request = trial_request(store, found, found.exported(best), task)

@@ -6,20 +6,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nas.errors import ExportError, NasError, StorageError
+from nas.errors import NasError, StorageError
 from nas.results import (
     StudyResults,
-    best_layers,
     compare,
     comparison_document,
-    explain,
     finished_record,
     profile_record,
     study_effects,
     study_record,
     trial_details,
     trial_record,
-    view_of,
 )
 from nas.storage import File, open_storage
 from nas.store import (
@@ -27,14 +24,13 @@ from nas.store import (
     StudySummary,
     open_store,
     read_address,
-    read_examples,
     without_collecting,
 )
 from nas.study import StudySpec, Trial, TrialAttempt
 from nas.user_folders import results_folder
 from nas.workflows.network_requests import NetworkExportRequest, NetworkRequest
 from nas.workflows.networks import study_trial
-from nas.workflows.request import Request
+from nas.workflows.report_file import ReportRequest, write_report
 
 if TYPE_CHECKING:
     from nas.training import Network
@@ -301,41 +297,6 @@ class StoredStudy:
         return write_report(
             ReportRequest(study=self.name, path=Path(path), force=force, db=self.db)
         )
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReportRequest(Request):
-    """A study to write as one HTML page; `force` replaces an existing file."""
-
-    study: str
-    path: Path
-    force: bool = False
-    db: str | None = None
-
-
-def write_report(request: ReportRequest) -> Path:
-    """Write the page of a study, and return its path.
-
-    Raises:
-        StoreError: there is no such study.
-        ExportError: the file exists, or it cannot be written.
-    """
-    from nas.figures import write_report
-
-    path = request.path
-    if path.exists() and not request.force:
-        raise ExportError(f"{path} already exists.", "Give another name, or add --force.")
-    study = StoredStudy(request.study, request.db)
-    found, versions = study.results, study.versions
-    view = view_of(found, versions, study.state)
-    pictures = None
-    if found.best is not None:
-        with open_store(request.db, read_only=True) as store:
-            pictures = read_examples(store, found, found.best.number)
-    compute = study.command(f"proxies {study.name} --compute")
-    why = explain(found.spec, found.trials, compute)
-    write_report(view, path, why, pictures, best_layers(found))
-    return path
 
 
 def list_studies(db: str | None = None) -> list[tuple[StudySummary, dict[str, Any]]]:

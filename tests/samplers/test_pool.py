@@ -15,7 +15,7 @@ from nas.samplers.predictor.features import Column, Features
 from nas.samplers.predictor.points import Coder
 from nas.stats.log_scale import log_losses
 from nas.study.objectives import objective
-from tests.contracts.test_samplers import BUDGETS, FRONT, feasible_space, finished, search
+from tests.contracts.test_samplers import BUDGETS, FRONT, feasible_space, search
 
 ERROR, MADDS = FRONT
 FEASIBLE = feasible_space(BUDGETS["one"])
@@ -39,7 +39,7 @@ def fresh(of: Any, asked: Any, taken: Any = frozenset(), seed: int = 0) -> Any:
 def same(one: Any, two: Any) -> Any:
     return one.architectures == two.architectures and all(
         np.array_equal(getattr(one.points, name), getattr(two.points, name), equal_nan=True)
-        for name in ("codes", "profile", "known", "choices")
+        for name in ("choices", "profile", "known")
     )
 
 
@@ -57,11 +57,11 @@ def test_candidates_are_distinct_feasible_and_untaken_with_their_own_points() ->
     assert ids == [a.arch_id for a in every.architectures if a.arch_id not in taken]
     assert len(set(ids)) == len(ids) > 500
     assert all(map(FEASIBLE.admits, found.architectures))
-    coding, own = FEASIBLE.coding, np.arange(0, len(ids), 60)
-    for row in own:
+    own = coder()
+    for row in range(0, len(ids), 60):
         architecture = found.architectures[row]
-        assert tuple(found.points.codes[row]) == coding.encode(architecture)
-        assert tuple(found.points.profile[row]) == coding.profile(architecture)
+        assert np.array_equal(found.points.choices[row], own.points([architecture]).choices[0])
+        assert tuple(found.points.profile[row]) == FEASIBLE.coding.profile(architecture)
         madds = float(FEASIBLE.cost(architecture).madds)
         assert found.points.known[row, 1] == log_losses(np.array([madds]))[0]
         assert np.isnan(found.points.known[row, 0])
@@ -76,12 +76,8 @@ def test_there_may_be_no_candidates() -> None:
 def test_points_are_the_same_bits_in_whatever_company(count: int) -> None:
     """Also on spaces whose stages are so many that a mean over them is summed in parts."""
     drawn = FEASIBLE.sample_many(np.random.default_rng(2), 40)
-    trials = [finished(number, architecture) for number, architecture in enumerate(drawn)]
-    all_along, now = coder(), coder()
-    for trial in trials:
-        all_along.trials([trial])
-    assert np.array_equal(all_along.trials(trials).choices[:count],
-                          now.points(drawn[:count]).choices)  # fmt: skip
+    whole, some = coder().points(drawn), coder().points(drawn[:count])
+    assert np.array_equal(whole.choices[:count], some.choices)
     wide = Features([Column(6, True, "g")] * 13)
     codes = np.random.default_rng(3).integers(0, 6, (40, 13)).astype(float)
     assert np.array_equal(wide.choices(codes)[:2], wide.choices(codes[:2]))

@@ -18,7 +18,7 @@ from nas.samplers.predictor.acquisition import (
 )
 from nas.samplers.predictor.features import Column, Features, squared_distances
 from nas.samplers.predictor.gaussian_process import PRIOR, Rows, Surrogate
-from nas.samplers.predictor.history_index import HistoryIndex
+from nas.samplers.predictor.history import read_history
 from nas.samplers.predictor.model import MOST, GoalObservations, Model, Points
 from nas.samplers.predictor.observations import observe
 from nas.stats.pareto import hypervolume
@@ -225,16 +225,16 @@ def test_a_history_is_read_in_its_order_with_what_is_pending() -> None:
     full = search("random", BUDGETS["one"], 25)
     waiting = [replace(t, state=TrialState.WAITING, measurements=()) for t in full]
     mixed = [w if n % 4 == 1 else t for n, (t, w) in enumerate(zip(full, waiting, strict=True))]
-    index = HistoryIndex(feasible_space(BUDGETS["one"]), ERROR)
+    feasible = feasible_space(BUDGETS["one"])
     for history in (full, mixed, mixed[:9], []):
-        seen = index.read(history)
+        seen = read_history(history, feasible, ERROR)
         assert seen.asked == sum(trial.candidate for trial in history)
         assert seen.taken == {trial.arch_id for trial in history if trial.candidate}
         assert seen.pending == [trial for trial in history if not trial.state.finished]
         said = [t for t in history if t.state in (TrialState.COMPLETE, TrialState.STOPPED)]
         assert [t for t in seen.finished if t.state is not TrialState.FAILED] == said
         assert len(seen.losses) == len(seen.used) == len(seen.finished)
-    assert index.read(mixed).settled == 1
+    assert read_history(mixed, feasible, ERROR).settled == 1
 
 
 def test_beliefs_are_losses_of_the_complete_candidates_and_closer_to_the_truth_than_noise() -> None:
@@ -266,9 +266,9 @@ def test_many_trials_are_thinned_to_the_best_of_every_cost_and_others() -> None:
     profile = codes.sum(axis=1, keepdims=True) + rng.random((count, 1))
     values = -0.1 * codes.sum(axis=1) + 0.05 * (codes[:, 0] == 2)
     known = np.stack([np.full(count, np.nan), profile[:, 0]], axis=1)
-    model = Model(Features([Column(4, True, "c")] * 6), [True, False])
-    posterior = model.learn(
-        Points(codes, profile, known),
+    choices = Features([Column(4, True, "c")] * 6).choices(codes)
+    posterior = Model([True, False]).learn(
+        Points(choices, profile, known),
         {0: GoalObservations(np.arange(count), values, np.zeros(count))},
         np.array([], dtype=np.int64),
     )

@@ -14,7 +14,7 @@ from nas.samplers import make_sampler
 from nas.samplers.predictor import model
 from nas.samplers.predictor.blas_threads import on_one_thread
 from nas.samplers.predictor.gaussian_process import fit
-from nas.samplers.predictor.history_index import HistoryIndex
+from nas.samplers.predictor.history import read_history
 from nas.samplers.predictor.refit_schedule import fitted_count
 from nas.study.objectives import objective
 from nas.study.trial import Trial, TrialState
@@ -81,9 +81,8 @@ def test_a_new_sampler_believes_what_one_that_saw_every_step_believes(
 def test_what_is_settled_stays_so_when_the_others_have_finished() -> None:
     full = trained(20)
     late = replace(full[9], state=TrialState.WAITING, measurements=())
-    seen = HistoryIndex(feasible_space(BUDGETS["one"]), objective("top1_error")).read(
-        [*full[:9], late, *full[10:]]
-    )
+    history = [*full[:9], late, *full[10:]]
+    seen = read_history(history, feasible_space(BUDGETS["one"]), objective("top1_error"))
     assert (seen.settled, len(seen.finished)) == (9, 19)
     assert seen.finished[:9] == full[:9]
 

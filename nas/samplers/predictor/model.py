@@ -12,7 +12,7 @@ from nas.samplers.predictor.acquisition import (
     expected_scalar_improvement,
     knowledge_gradient,
 )
-from nas.samplers.predictor.features import Features, Floats, Ints
+from nas.samplers.predictor.features import Floats, Ints
 from nas.samplers.predictor.gaussian_process import PRIOR, Rows, Surrogate, fit
 from nas.stats import hypervolume, thinned
 
@@ -24,37 +24,25 @@ _CONTENDERS = 24
 
 @dataclass(frozen=True)
 class Points:
-    """Networks: `codes` (n, variables), `profile` (n, p), and `known` losses (n, goals).
+    """Networks: `choices` (n, c), `profile` (n, p), and `known` losses (n, goals).
 
-    `known` is NaN in the columns of uncertain goals. `choices` are the coordinates of the codes, if
-    already computed.
+    `choices` are coordinates from `Features`. `known` is NaN in the columns of uncertain goals.
     """
 
-    codes: Floats
+    choices: Floats
     profile: Floats
     known: Floats
-    choices: Floats | None = None
-
-    def coordinates(self, features: Features) -> Floats:
-        """Return the coordinates of the first group of features."""
-        return features.choices(self.codes) if self.choices is None else self.choices
 
     def take(self, index: Ints | NDArray[np.bool_]) -> "Points":
         """Return some of the points."""
-        return Points(
-            self.codes[index],
-            self.profile[index],
-            self.known[index],
-            None if self.choices is None else self.choices[index],
-        )
+        return Points(self.choices[index], self.profile[index], self.known[index])
 
     def extended(self, other: "Points") -> "Points":
-        """Return these points followed by `other`; both have coordinates or none."""
+        """Return these points followed by `other`."""
         return Points(
-            np.concatenate([self.codes, other.codes]),
+            np.concatenate([self.choices, other.choices]),
             np.concatenate([self.profile, other.profile]),
             np.concatenate([self.known, other.known]),
-            _both(self.choices, other.choices),
         )
 
 
@@ -70,9 +58,8 @@ class GoalObservations:
 class Model:
     """Learns from points, some observed and some pending."""
 
-    def __init__(self, features: Features, uncertain: Sequence[bool]) -> None:
+    def __init__(self, uncertain: Sequence[bool]) -> None:
         """Store which goals are `uncertain`; the others are known before training."""
-        self._features = features
         self._goals = [goal for goal, unknown in enumerate(uncertain) if unknown]
 
     def learn(
@@ -89,7 +76,7 @@ class Model:
         by default they are fitted to these points. A gain is one over the points `ours`, by default
         over all.
         """
-        scale = _Scale.of(self._features, points)
+        scale = _Scale.of(points)
         believed, learnt = points.known.copy(), {}
         rows = scale.rows(points)
         kernels = kernels or self._kernels(rows, observed)
@@ -114,7 +101,7 @@ class Model:
         self, points: Points, observed: Mapping[int, GoalObservations]
     ) -> dict[int, Floats]:
         """Return kernel parameters by goal, fitted to `points`; pass at most MOST."""
-        return self._kernels(_Scale.of(self._features, points).rows(points), observed)
+        return self._kernels(_Scale.of(points).rows(points), observed)
 
     def _kernels(self, rows: Rows, observed: Mapping[int, GoalObservations]) -> dict[int, Floats]:
         return {goal: self._fit(rows, observed[goal]) for goal in self._goals}
@@ -141,7 +128,6 @@ class Posterior:
         everything = ours is None or not ours.any()
         self._ours = np.ones(len(believed), dtype=bool) if everything else np.array(ours)
         self._scale, self._learnt = scale, learnt
-        self._asked: tuple[Points, Rows] | None = None
 
     def best_gain(self, candidates: Points) -> Floats:
         """Return the expected gain of the first uncertain goal's best value, (n,).
@@ -150,7 +136,7 @@ class Posterior:
         finds the best network in it.
         """
         goal, (index, surrogate) = next(iter(self._learnt.items()))
-        rows = self._candidates(candidates)
+        rows = self._scale.rows(candidates)
         mean, deviation = surrogate.predict(rows)
         believed = self.believed[index, goal]
         order = np.argsort(believed, kind="stable")
@@ -186,43 +172,30 @@ class Posterior:
 
     def predict(self, candidates: Points) -> dict[int, tuple[Floats, Floats]]:
         """Return mean and deviation, each (n,), of every uncertain goal of `candidates`."""
-        rows = self._candidates(candidates)
+        rows = self._scale.rows(candidates)
         return {goal: surrogate.predict(rows) for goal, (_, surrogate) in self._learnt.items()}
-
-    def _candidates(self, candidates: Points) -> Rows:
-        """Return the rows of candidates, cached for a second call."""
-        if self._asked is None or self._asked[0] is not candidates:
-            self._asked = candidates, self._scale.rows(candidates)
-        return self._asked[1]
 
 
 @dataclass(frozen=True)
 class _Scale:
     """Centres and scales both groups of features by the training points."""
 
-    features: Features
     choices: float
     centre: Floats
     profile: Floats
 
     @classmethod
-    def of(cls, features: Features, points: Points) -> "_Scale":
-        choices = points.coordinates(features)
+    def of(cls, points: Points) -> "_Scale":
         deviation = points.profile.std(axis=0)
         deviation = np.where(deviation > 1e-9, deviation, 1.0) * np.sqrt(
             2.0 * max(1, points.profile.shape[1])
         )
-        spread = float(np.sqrt(2.0 * choices.var(axis=0).sum()))
-        return cls(features, spread or 1.0, points.profile.mean(axis=0), deviation)
+        spread = float(np.sqrt(2.0 * points.choices.var(axis=0).sum()))
+        return cls(spread or 1.0, points.profile.mean(axis=0), deviation)
 
     def rows(self, points: Points) -> Rows:
         profile = (points.profile - self.centre) / self.profile
-        choices, unit = points.coordinates(self.features), self.choices**-2
-        return Rows(choices, profile, unit)
-
-
-def _both(one: Floats | None, two: Floats | None) -> Floats | None:
-    return None if one is None or two is None else np.concatenate([one, two])
+        return Rows(points.choices, profile, self.choices**-2)
 
 
 def _evenly(index: Ints) -> Ints:

@@ -1,10 +1,8 @@
-"""Coder: architectures as points that a model learns from; each is encoded once.
+"""Coder: architectures as points that a model learns from.
 
-Consecutive proposals use mostly the same trials and pool draws, so that codes are cached. A row has
-the same numbers whichever other rows it is computed with.
+A row has the same numbers whichever other rows it is computed with.
 """
 
-import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,7 +12,7 @@ from nas.samplers.predictor.features import Features, Floats
 from nas.samplers.predictor.model import Points
 from nas.space import Architecture
 from nas.stats import log_losses
-from nas.study import Objective, Trial
+from nas.study import Objective
 
 
 class Coder:
@@ -23,8 +21,6 @@ class Coder:
     def __init__(self, feasible: Feasible, features: Features, goals: Sequence[Objective]) -> None:
         """Store the sources of codes, costs and coordinates."""
         self._feasible, self._features, self._goals = feasible, features, tuple(goals)
-        self._coded: Points | None = None
-        self._places: dict[str, int] = {}
 
     def points(self, architectures: Sequence[Architecture]) -> Points:
         """Return the points of any architectures, at least one."""
@@ -34,20 +30,7 @@ class Coder:
         codes = codes.reshape(count, -1)
         # The sum over a single row would round differently.
         choices = self._features.choices(np.repeat(codes, 2, axis=0) if count == 1 else codes)
-        return Points(
-            codes, profiles.reshape(count, -1), self._known(architectures), choices=choices[:count]
-        )
-
-    def trials(self, trials: Sequence[Trial]) -> Points:
-        """Return the points of trials; each trial is encoded on first use."""
-        places = self._places
-        new = {t.arch_id: t.architecture for t in trials if t.arch_id not in places}
-        if new or self._coded is None:
-            found = self.points(list(new.values()))
-            self._coded = found if self._coded is None else self._coded.extended(found)
-            places.update(zip(new, itertools.count(len(places))))
-        numbers = np.array([places[trial.arch_id] for trial in trials], dtype=np.int64)
-        return self._coded.take(numbers)
+        return Points(choices[:count], profiles.reshape(count, -1), self._known(architectures))
 
     def _known(self, architectures: Sequence[Architecture]) -> Floats:
         """Return the transformed losses of the goals known before training; NaN for others."""

@@ -19,7 +19,7 @@ from nas.samplers.history_prefix import begins_with
 from nas.samplers.predictor.blas_threads import on_one_thread
 from nas.samplers.predictor.candidate_pool import CandidatePool
 from nas.samplers.predictor.features import Column, Features, Floats
-from nas.samplers.predictor.history_index import HistoryIndex, Seen
+from nas.samplers.predictor.history import Seen, read_history
 from nas.samplers.predictor.model import MOST, GoalObservations, Model, Points, Posterior
 from nas.samplers.predictor.observations import observe
 from nas.samplers.predictor.points import Coder
@@ -47,11 +47,10 @@ class GaussianProcessSampler(Measured):
         columns = [Column(len(v.values), v.ordered, v.key) for v in feasible.coding.variables]
         self._uncertain = [not goal.known for goal in self._goals]
         features = Features(columns)
-        self._model = Model(features, self._uncertain)
+        self._model = Model(self._uncertain)
         self._coder = Coder(feasible, features, self._goals)
         self._pool = CandidatePool(feasible, self._coder.points)
         self._first = next((goal for goal in self._goals if not goal.known), None)
-        self._record = HistoryIndex(feasible, self._first)
         self._fitted: tuple[Sequence[Trial], Mapping[int, Floats]] = (), {}
         self._within: tuple[Sequence[Trial], dict[Architecture, None]] = (), {}
 
@@ -60,7 +59,7 @@ class GaussianProcessSampler(Measured):
         self, history: Sequence[Trial], number: int, rng: np.random.Generator
     ) -> Architecture | None:
         """Return the candidate with the largest gain, or one of the stratified start."""
-        seen = self._record.read(history)
+        seen = self._read(history)
         start = num_starts(START, self._feasible, seen.borrowed)
         if seen.asked < start or seen.done < _FEWEST or not any(self._uncertain):
             return stratified(self._feasible, self._goals, seen.asked, rng)
@@ -83,7 +82,7 @@ class GaussianProcessSampler(Measured):
         measured = super().believe(history)
         if len(measured) < _FEWEST or self._goals[0].known:
             return measured
-        seen = self._record.read(history)
+        seen = self._read(history)
         useful = [*seen.finished, *seen.pending]
         losses = self._learn(useful, self._kernels(seen)).believed[:, 0].tolist()
         positive = min(measured.values()) >= 0
@@ -92,9 +91,12 @@ class GaussianProcessSampler(Measured):
         }
         return {number: believed[number] for number in measured}
 
+    def _read(self, history: Sequence[Trial]) -> Seen:
+        return read_history(history, self._feasible, self._first)
+
     def _learn(self, useful: Sequence[Trial], kernels: Mapping[int, Floats]) -> Posterior:
         pending = [i for i, trial in enumerate(useful) if not trial.state.finished]
-        points, index = self._coder.trials(useful), np.array(pending, dtype=np.int64)
+        points, index = self._points(useful), np.array(pending, dtype=np.int64)
         ours = np.array([trial.borrowed is None for trial in useful])
         return self._model.learn(points, self._observed(useful), index, kernels, ours)
 
@@ -111,11 +113,14 @@ class GaussianProcessSampler(Measured):
         first = seen.finished[: fitted_count(len(seen.finished), seen.settled)]
         known, kernels = self._fitted
         if len(known) != len(first) or not begins_with(first, known):
-            early = self._record.read(first)
+            early = self._read(first)
             most = _telling(early.finished, early.losses, early.used)
-            kernels = self._model.kernels(self._coder.trials(most), self._observed(most))
+            kernels = self._model.kernels(self._points(most), self._observed(most))
             self._fitted = first, kernels
         return kernels
+
+    def _points(self, trials: Sequence[Trial]) -> Points:
+        return self._coder.points([trial.architecture for trial in trials])
 
     def _observed(self, useful: Sequence[Trial]) -> dict[int, GoalObservations]:
         return {i: observe(useful, goal) for i, goal in enumerate(self._goals) if not goal.known}

@@ -15,7 +15,7 @@ import torch
 from nas.errors import TaskError
 from nas.space import Shape
 from nas.study import StudySpec, TaskRequest
-from nas.training.data.images import DataRequest, Source
+from nas.training.data.images import DataRequest, Scaling, Source
 from nas.training.data.problem import Problem, Scores, ScoresByClass
 from nas.training.data.records import Files
 from nas.training.data.split import Indices, balanced_subset, stratified, take
@@ -56,7 +56,7 @@ class ImageKind(Protocol):
         """Whether images may be mirrored."""
 
     @property
-    def scaling(self) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+    def scaling(self) -> Scaling | None:
         """The mean and the deviation of the pixels; None where they are measured."""
 
     def read(self, request: DataRequest) -> Source:
@@ -229,9 +229,7 @@ def _check_size(source: Source, train: Indices, where: str) -> None:
             )
 
 
-def _statistics(
-    chunks: Iterable[torch.Tensor], channels: int
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def _statistics(chunks: Iterable[torch.Tensor], channels: int) -> Scaling:
     """Return mean and deviation per channel of pixels scaled to [0, 1], exact over all pixels."""
     counts = torch.zeros(channels, 256, dtype=torch.int64)
     for images in chunks:

@@ -9,6 +9,7 @@ import torch
 from nas.errors import TaskError
 from nas.space import Shape
 from nas.study import TaskRequest
+from nas.training.data.images import Scaling
 from nas.training.data.records import Files
 from nas.training.data.task import Augmentation, Task
 from nas.training.data.user_images import checked_folder
@@ -21,16 +22,16 @@ from nas.training.detection.views import BoxViews
 SIDE = 320  # of SSDLite
 _SHARE = 0.1  # of the images, for a split that is drawn
 _LEAST = 2  # images of a split that is drawn
-_IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 _LAYOUT = "annotations/instances_train2017.json"  # of COCO
 
 _Split = tuple[Part, np.ndarray[tuple[int], np.dtype[np.int64]]]
 
 
-def load_detection(request: TaskRequest, coco: bool = False) -> Task:
+def load_detection(request: TaskRequest, coco: bool, scaling: Scaling) -> Task:
     """Return the detection in the folder of `request`; with `coco`, in COCO's own layout.
 
-    Images are shown at `image_size`, 320 by default. The limit keeps that many training images.
+    `scaling` is the mean and the deviation of the pixels. Images are shown at `image_size`, 320 by
+    default. The limit keeps that many training images.
 
     Raises:
         TaskError: no folder was given, or its annotations or images cannot be used.
@@ -46,7 +47,7 @@ def load_detection(request: TaskRequest, coco: bool = False) -> Task:
     side = request.image_size or SIDE
     task = Task(
         request.name, Shape(3, side, side), found.class_names, files["train"], files["val"],
-        files["test"], *_IMAGENET, Augmentation(crop_padding=0, flip=True), "", found.digest,
+        files["test"], *scaling, Augmentation(crop_padding=0, flip=True), "", found.digest,
         Detection(found.class_names, boxes, sizes[0] + sizes[1]), len(found.class_names),
         BoxViews(boxes), BoxExamples(found.class_names),
     )  # fmt: skip
