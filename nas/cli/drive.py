@@ -19,8 +19,8 @@ from nas.workflows import RunRequest
 def submit(study: str, run: RunRequest, db: str | None) -> None:
     """Queue a STUDY of the database for `nas drive --all`, and return.
 
-    A new study is queued by nas search --submit. Without options the settings of its run stay as
-    they were.
+    nas search --submit creates and queues a new study. Without options, the study keeps the
+    settings of its last run.
 
     \b
     Example:
@@ -60,8 +60,8 @@ def drive(
 ) -> int:  # fmt: skip
     """Run a STUDY of the database with the settings that it was submitted with.
 
-    Its driver holds the study, so that a second one ends with 5. A driver that ends early is
-    started again by --all, later each time, until five starts in a row made no progress.
+    Only one driver can run a study: a second one exits with code 5. --all restarts a driver that
+    ends early, after increasing delays, until five starts in a row make no progress.
 
     \b
     Example:
@@ -111,7 +111,7 @@ def _logs() -> Path:
 @click.argument("study")
 @options.database
 def stop(study: str, db: str | None) -> None:
-    """Pause a STUDY wherever it runs: its trials are saved, and its driver ends with 130.
+    """Pause a STUDY wherever it runs: its trials save checkpoints, and its driver exits with 130.
 
     \b
     Example:

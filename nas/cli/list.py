@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 @options.database
 @options.as_json
 def list(db: str | None, json_: bool) -> None:
-    """List the studies of a database, those of nas train among them.
+    """List the studies of a database, including those of nas train.
 
     \b
     Example:

@@ -19,7 +19,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclass(frozen=True, kw_only=True)
 class Output(Request):
-    """What a command prints of a study that runs: progress, then the result as JSON or as text."""
+    """The output of a command that runs a study: progress, then the result as JSON or text."""
 
     quiet: bool = False
     json: bool = False

@@ -27,8 +27,8 @@ def proxies(study: str, compute: bool, db: str | None, json_: bool) -> None:
 
     For each score the rank correlation (Spearman's rho) with the final error is shown, among the
     complete candidates that cost 85 to 100 % of the budget's first ceiling, with its 95 % interval.
-    Positive is right: a higher score went with a lower error. A score predicts the error only where
-    the whole interval is positive.
+    A positive correlation means that networks with a higher score have a lower error. A score
+    predicts the error only if the whole interval is positive.
 
     \b
     Example:

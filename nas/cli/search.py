@@ -115,7 +115,7 @@ def _numbers(
     is_flag=True,
     flag_value=False,
     default=True,
-    help="Let the sampler learn from no earlier study.",
+    help="Do not let the sampler learn from earlier studies.",
 )
 @setting(
     SearchRequest,

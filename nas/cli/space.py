@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 def space(request: SpaceRequest, json_: bool) -> None:
     """Show the choices and published members of the space NAME, and how many fit a budget.
 
-    The number of architectures that fit is given by certain bounds and by an estimate with its 95 %
-    interval; if few fit, it is exact.
+    The number of architectures that fit is given by two guaranteed bounds and an estimate with its
+    95 % interval. If few architectures fit, the number is exact.
 
     \b
     Example:

@@ -74,8 +74,8 @@ from nas.workflows import RunRequest, TrainRequest
 def train(request: TrainRequest, run: RunRequest, said: options.Output, db: str | None) -> int:
     """Train one network to the end: a trial of a STUDY, or --arch of a --space.
 
-    The training is a study of its own: nas resume continues it from its last epoch, nas show and
-    nas report read it.
+    The training is recorded as a study: nas resume continues it from its last epoch, and nas show
+    and nas report print its results.
 
     \b
     Example:

@@ -90,7 +90,7 @@ class Cluster:
 
     @property
     def history(self) -> list[Trial]:
-        """What the sampler sees: the borrowed trainings, then those of this run."""
+        """The history for the sampler: the borrowed trainings, then those of this run."""
         return seen(self.trials, self.borrowed)
 
     def run(self) -> Iterator[int]:

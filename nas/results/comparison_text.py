@@ -59,7 +59,7 @@ def pair_rows(comparison: Comparison) -> list[dict[str, str]]:
 
 
 def comparison_statements(spec: StudySpec, comparison: Comparison) -> list[str]:
-    """Return one sentence for each pair, with the data behind it."""
+    """Return one sentence for each pair, with its numbers of networks, seeds and epochs."""
     return [_statement(spec, comparison, pair) for pair in comparison.pairs]
 
 

@@ -54,7 +54,7 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the test results of the best network and of a reference say of their difference.
+    """The difference between the test results of the best network and of a reference.
 
     `difference` is best minus reference in `metric`, with an interval that holds the scatter
     between seeds and, for a share of images, their finite number; `seeds` is False where one of

@@ -1,4 +1,4 @@
-"""Axes: what a figure shows of an objective."""
+"""Axes of figures: the metric of an objective, and its label."""
 
 from dataclasses import dataclass
 
@@ -23,7 +23,7 @@ class PlotAxis:
 
     @property
     def factor(self) -> float:
-        """What turns a value into the unit in which the axis is drawn."""
+        """The factor that converts a value to the unit of the axis."""
         return self.metric.factor
 
     @property

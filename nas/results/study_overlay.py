@@ -27,7 +27,7 @@ _SAME = {
 
 @dataclass(frozen=True)
 class AttainmentBand:
-    """What several seeds of one search attain, in the exact units of the axes, (corners, 2) each.
+    """The losses that several seeds of one search attain, in the exact units of the axes.
 
     `best` is the edge that the fewest seeds attain, `worst` the one that the most attain; `edges`
     says in words which shares these are.

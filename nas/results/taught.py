@@ -21,7 +21,7 @@ SCRATCH, TAUGHT = "scratch", "taught"
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What one network reached on a split: from `scratch`, if known, and `taught`.
+    """The results of one network on a split: trained from `scratch`, if known, and `taught`.
 
     `teachers` are the names of the trials that taught it, and `source` says where they are from.
     """

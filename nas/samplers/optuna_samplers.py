@@ -2,9 +2,9 @@
 
 Optuna treats constraints as soft. Here, if a proposal exceeds the budget or cannot be built, single
 choices are replaced by those of a random feasible architecture until it fits. Optuna learns from
-the trained architecture, not from its original proposal. Trainings of earlier studies are told
-first if they are within the budget. Its study is in memory and is filled from
-the trials; it is rebuilt if earlier trials differ from those at the last proposal.
+the trained architecture, not from its original proposal. It first learns from trainings of earlier
+studies that are within the budget. Its study is in memory and is filled from the trials; it is
+rebuilt if earlier trials differ from those at the last proposal.
 """
 
 import warnings
@@ -86,14 +86,14 @@ class OptunaSampler(BelievesObservations):
             self._study, self._known = self._new_study(), []
         known = len(self._known)
         for position, trial in enumerate(complete[known:], start=known):
-            self._study.add_trial(self._told(position, trial))
+            self._study.add_trial(self._frozen(position, trial))
         self._known = list(complete)
         return self._study
 
     def _new_study(self) -> optuna.Study:
         return optuna.create_study(directions=["minimize"] * len(self._goals))
 
-    def _told(self, position: int, trial: Trial) -> optuna.trial.FrozenTrial:
+    def _frozen(self, position: int, trial: Trial) -> optuna.trial.FrozenTrial:
         codes = self._feasible.coding.encode(trial.architecture)
         return optuna.trial.create_trial(
             params={v.name: max(c, 0) for v, c in zip(self._variables, codes, strict=True)},

@@ -88,7 +88,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """What an evaluator gives after each epoch: `metrics` as in `nas.study.trial.Measurement`.
+    """The report of an evaluator after each epoch: `metrics` as in `nas.study.trial.Measurement`.
 
     The first epoch carries `counted`, fvcore's count at the deployment input, the name of the
     `device` that trains, and the training-free scores by name if the study computes them. `profile`

@@ -1,4 +1,4 @@
-"""What the trials of a study run on: this machine, or the nodes of a cluster."""
+"""The hardware of the trials of a study: this machine, or the nodes of a cluster."""
 
 import os
 from dataclasses import dataclass

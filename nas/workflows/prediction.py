@@ -38,7 +38,7 @@ class PredictRequest(Request, least={"threshold": 0, "most": 1}):
 
 @dataclass(frozen=True)
 class Prediction:
-    """What was found in one image; `drawn` is the image with the boxes of a detector."""
+    """The prediction for one image; `drawn` is the image with the boxes of a detector."""
 
     image: Path
     guesses: list[Guess]

@@ -71,7 +71,7 @@ class SearchOutcome:
 
     @property
     def kept(self) -> str:
-        """What an interrupted study keeps, as text."""
+        """The trials that an interrupted study keeps, as text."""
         trials = self.study.trials
         finished = sum(trial.state.finished for trial in trials)
         waiting = sum(trial.state is TrialState.WAITING for trial in trials)

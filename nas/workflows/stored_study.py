@@ -151,7 +151,7 @@ class StoredStudy:
 
     @property
     def results(self) -> StudyResults:
-        """What the study has found so far, as the objects that reports are made of."""
+        """The results of the study so far, as the objects from which reports are made."""
         return self.read()
 
     def read(self, *, curves: bool = True) -> StudyResults:

@@ -23,12 +23,12 @@ from nas.training.data.task import Augmentation, Split, Task, View, Views
 from nas.training.data.user_images import image_at
 
 _CHUNK = 1024  # images that are counted at a time
-_LISTED = 4  # classes up to which the images of each are told
+_LISTED = 4  # classes up to which the output has the number of images of each
 _SAMPLE = 256  # streamed images from which mean and deviation are taken
 
 
 class ImageKind(Protocol):
-    """What `load_images` must know of a kind of tasks.
+    """The properties of a kind of tasks that `load_images` uses.
 
     `val` and `test` are the shares of its splits where they are not official; `test` is used where
     there is no official test set. `scaling` is the mean and the deviation of the pixels where they

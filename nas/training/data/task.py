@@ -73,7 +73,7 @@ class Augmentation:
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """What a batch shows: how its images are cut, with the numbers of each, and the targets."""
+    """The view of a batch: the crops of its images, the numbers of each crop, and the targets."""
 
     how: Cutting
     numbers: Sequence[Sequence[float]]
@@ -92,11 +92,11 @@ class Views(Protocol):
 
 
 class Examples(Protocol):
-    """Draws what a network makes of a streamed image, for the report and the pages of a study."""
+    """Draws the output of a network on a streamed image, for the report and the pages."""
 
     @property
     def caption(self) -> str:
-        """What the pictures show, in a sentence or two."""
+        """A description of the pictures, in one or two sentences."""
         ...
 
     def draw(self, data: bytes, outputs: Any, target: Tensor) -> bytes:

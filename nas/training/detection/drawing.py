@@ -40,7 +40,7 @@ class BoxExamples:
 
     @property
     def caption(self) -> str:
-        """What an example shows."""
+        """The description of an example."""
         return (
             "Images of the validation split: on the left the true boxes, on the right the boxes "
             f"of the network with a probability of {THRESHOLD} or more."
