@@ -9,6 +9,7 @@ from dash import dcc, html
 from nas.dashboards.page_state import PageState
 from nas.dashboards.reader import Snapshot
 from nas.figures import (
+    DRAWING_CAPTION,
     PageTheme,
     headers,
     image_address,
@@ -94,7 +95,7 @@ def detail(
         ),
         html.P(f"{point_standing(view, point)}: {point_summary(view, point)}", className="muted"),
         _button("compare", point.number, "Remove from comparison" if compared else "Compare"),
-        _drawing(snapshot, point, look),
+        *_drawing(snapshot, point, look),
         html.Div(_stages(table.header, table.rows), className="scroll"),
         html.P(f"all stages: {shared}" if shared else "", className="muted small"),
         html.Table(
@@ -147,12 +148,14 @@ def _button(kind: str, number: int, words: str) -> Any:
     return html.Button(words, id={"type": kind, "number": number}, type="button")
 
 
-def _drawing(snapshot: Snapshot, point: Point, look: PageTheme) -> Any:
+def _drawing(snapshot: Snapshot, point: Point, look: PageTheme) -> list[Any]:
     """Return the drawing of the network of a trial at the deployment."""
-    details = snapshot.details(point.number)
-    svg = network_svg(details["parts"] if details else [], look)
+    svg = network_svg(snapshot.spec.deployed_layers(point.architecture), look)
     words = f"{point.label}: {len(point.architecture.stages)} stages, {point.architecture.text}"
-    return html.Div(html.Img(src=svg_address(svg), alt=words), className="scroll", tabIndex="0")
+    return [
+        html.Img(src=svg_address(svg), alt=words, className="drawing"),
+        html.P(DRAWING_CAPTION, className="muted small"),
+    ]
 
 
 def svg_address(svg: str) -> str:

@@ -27,7 +27,6 @@ from nas.results import (
     narrowed,
     overlay_problem,
     seeds_of_one_search,
-    trial_details,
     view_of,
 )
 from nas.store import Store, StudyState, StudySummary, read_examples
@@ -102,11 +101,6 @@ class Snapshot:
     def has(self, number: int) -> bool:
         """Tell whether the view has a trial of this number."""
         return bool(np.any(self.view.columns.number == number))
-
-    def details(self, number: int) -> Mapping[str, Any] | None:
-        """Return all data of one trial; None if there is no such trial."""
-        trial = self.found.table.get(number)
-        return trial_details(trial, self.found) if trial else None
 
 
 class Reader:

@@ -16,6 +16,7 @@ from .hover import point_standing as point_standing
 from .hover import point_summary as point_summary
 from .image import image_format as image_format
 from .image import write_image as write_image
+from .network_drawing import DRAWING_CAPTION as DRAWING_CAPTION
 from .network_drawing import network_svg as network_svg
 from .overlay import nearest_trial as nearest_trial
 from .overlay import overlay_figure as overlay_figure

@@ -173,6 +173,16 @@ def pictures_section(heading: str, caption: str, pictures: Iterable[tuple[str, s
     )
 
 
+def drawing_section(heading: str, caption: str, light: str, dark: str) -> str:
+    """Return a section of a drawing, given as two addresses: for a light and for a dark page."""
+    return (
+        f'<section class="card"><h2>{escape(heading)}</h2><picture>'
+        f'<source media="(prefers-color-scheme: dark)" srcset="{dark}">'
+        f'<img class="drawing" src="{light}" alt="{escape(heading)}: its stages"></picture>'
+        f'<p class="muted small">{escape(caption)}</p></section>'
+    )
+
+
 def image_address(content: bytes, kind: str) -> str:
     """Return an image as an address, which holds it; `kind` is that of its MIME type, `jpeg`."""
     return f"data:image/{kind};base64,{b64encode(content).decode()}"

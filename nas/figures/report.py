@@ -14,6 +14,7 @@ from nas.figures.curves import learning_curves_figure
 from nas.figures.distributions import edf_figure, edf_text
 from nas.figures.document import (
     POLICY,
+    drawing_section,
     facts_section,
     figure_section,
     image_address,
@@ -29,6 +30,7 @@ from nas.figures.effects import (
     effects_rows,
 )
 from nas.figures.front import front_figure
+from nas.figures.network_drawing import DRAWING_CAPTION, network_svg
 from nas.figures.page_assets import report_script
 from nas.figures.parallel import parallel_figure, parallel_text
 from nas.figures.progress import progress_figure, progress_text
@@ -173,8 +175,13 @@ def _examples(found: Pictures | None) -> Iterator[str]:
 
 
 def _layers(layers: Sequence[Layer]) -> Iterator[str]:
-    """Yield the section of the best network by layer, which the reader opens."""
+    """Yield the drawing of the best network, and its layers, which the reader opens."""
     if layers:
+        light, dark = (
+            image_address(network_svg(layers, PageTheme(dark)).encode(), "svg+xml")
+            for dark in (False, True)
+        )
+        yield drawing_section("The best", DRAWING_CAPTION, light, dark)
         words = "The best, layer by layer"
         table = StageTable((), tuple(LAYER_COLUMNS.values()), layer_rows(layers))
         yield (
