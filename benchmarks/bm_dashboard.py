@@ -85,7 +85,7 @@ class Reading:
         self.seconds.setdefault(what, []).append(time.monotonic() - began)
 
     def click(self, row: int, what: str) -> None:
-        button = self.page.locator("#table tbody tr button").nth(row)
+        button = self.page.locator("#table tbody tr button:not(.pin)").nth(row)
         shown = self.page.locator("#command").all_inner_texts()
         began = time.monotonic()
         button.click()
@@ -119,7 +119,7 @@ def read(browser: Browser, address: str, store: Store, trials: int) -> dict[str,
     reading.open(address, "list of studies", "#studies tbody tr")
     reading.bytes = 0
     reading.open(f"{address}study/{NAME}", "large study", "#front .scatterlayer .trace")
-    reading.page.wait_for_selector("#table tbody tr button", timeout=LONGEST)
+    reading.page.wait_for_selector("#table tbody tr button:not(.pin)", timeout=LONGEST)
     size = reading.bytes
     reading.click(0, "large study: click to detail, while the rest loads")
     for row in (1, 2, 3):

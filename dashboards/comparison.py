@@ -6,7 +6,7 @@ from typing import Any
 
 from dash import html
 
-from nas.dashboards.parts import aria, scrolled
+from nas.dashboards.parts import pin, scrolled
 from nas.dashboards.reader import Snapshot
 from nas.figures import headers, point_facts, point_row
 from nas.results import Point, StudyView, difference_text
@@ -29,11 +29,7 @@ def comparison(snapshot: Snapshot, numbers: Sequence[int]) -> list[Any]:
 
 
 def _remove(point: Point) -> list[Any]:
-    button = html.Button(
-        "×", id={"type": "compare", "number": point.number}, type="button",
-        title=f"remove {point.label}", className="plain", **aria(label=f"remove {point.label}"),
-    )  # fmt: skip
-    return [f"{point.label} ", button]
+    return [pin(point, "", pressed=True), f" {point.label}"]
 
 
 def _rows(view: StudyView, points: Sequence[Point]) -> list[tuple[str, list[str]]]:

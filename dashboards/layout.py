@@ -231,7 +231,9 @@ def shown_groups(hidden: tuple[str, ...]) -> list[str]:
 def compare_hint() -> Any:
     """Return the text for a comparison without trials."""
     return html.P(
-        f"Choose a trial and add it to compare up to {MOST_COMPARED}.", className="muted small"
+        f"Pin up to {MOST_COMPARED} networks to compare them: by the stars of the table, or hold "
+        "Shift and click a point.",
+        className="muted small",
     )
 
 

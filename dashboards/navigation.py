@@ -10,7 +10,7 @@ from dash import ALL, ClientsideFunction, Input, Output, State, ctx, no_update
 from nas.cost import parse_budgets
 from nas.dashboards.front import views_of
 from nas.dashboards.layout import SYSTEM, hidden_groups, shown_groups
-from nas.dashboards.page_state import MOST_COMPARED, MOST_OVERLAID, THEMES, PageState
+from nas.dashboards.page_state import MOST_OVERLAID, THEMES, PageState
 from nas.dashboards.reader import Reader, Snapshot
 from nas.errors import NasError
 from nas.figures import colour_names, nearest_trial, parallel_choices
@@ -54,7 +54,6 @@ def register_navigation(app: dash.Dash, reader: Reader) -> None:
         Input("curves", "clickData"),
         Input("front", "relayoutData"),
         Input({"type": "row", "number": ALL}, "n_clicks"),
-        Input({"type": "compare", "number": ALL}, "n_clicks"),
         Input({"type": "close", "number": ALL}, "n_clicks"),
         prevent_initial_call=True,
     )
@@ -77,12 +76,15 @@ def register_navigation(app: dash.Dash, reader: Reader) -> None:
         Input("url", "search"),
         *(Input(name, "value") for name in _CONTROLS),
         Input("action", "data"),
+        State("state", "data"),
     )
     def navigate(path: str | None, search: str | None, *values: Any) -> tuple[Any, ...]:
         state = PageState.of(path, search)
+        *controls, action, shown = values
         if not ctx.triggered or any(each["prop_id"].startswith("url.") for each in ctx.triggered):
+            if shown and state == state_of(shown):
+                return (no_update,) * 3 + _KEPT  # the browser itself changed the address
             return _opened(state, _snapshot(reader, state))
-        *controls, action = values
         given = dict(zip(_CONTROLS, controls, strict=True)) | {"action": action}
         theme = ctx.triggered_id == "theme"  # every page has one
         new = _themed(state, given["theme"]) if theme else _changed(reader, state, given)
@@ -234,11 +236,6 @@ def _acted(
             return replace(state, trial=number)
         case {"type": "close"}:
             return replace(state, trial=None)
-        case {"type": "compare", "number": int(number)}:
-            others = tuple(other for other in state.compared if other != number)
-            if len(others) < len(state.compared):
-                return replace(state, compared=others)
-            return replace(state, compared=(*others, number)[-MOST_COMPARED:])
     return None
 
 

@@ -94,7 +94,7 @@ def detail(
             className="bar",
         ),
         html.P(f"{point_standing(view, point)}: {point_summary(view, point)}", className="muted"),
-        _button("compare", point.number, "Remove from comparison" if compared else "Compare"),
+        pin(point, "Compare", compared),
         *_drawing(snapshot, point, look),
         html.Div(_stages(table.header, table.rows), className="scroll"),
         html.P(f"all stages: {shared}" if shared else "", className="muted small"),
@@ -146,6 +146,14 @@ def _examples(found: Pictures | None) -> list[Any]:
 
 def _button(kind: str, number: int, words: str) -> Any:
     return html.Button(words, id={"type": kind, "number": number}, type="button")
+
+
+def pin(point: Point, words: str, pressed: bool = False) -> Any:
+    """Return the button that pins a network, or unpins it; the browser does so at once."""
+    label = f"pin {point.label}"
+    named = {} if words else {"title": label, **aria(label=label)}
+    state = {"data-pin": point.number, **aria(pressed=str(pressed).lower())}
+    return html.Button(words, type="button", className="pin", **named, **state)
 
 
 def _drawing(snapshot: Snapshot, point: Point, look: PageTheme) -> list[Any]:
@@ -236,7 +244,8 @@ def _row(view: StudyView, point: Point) -> Any:
     for header, cell in zip(headers(view), point_row(view, point), strict=True):
         text: Any = cell.text
         if header == "Trial":
-            text = html.Button(text, id={"type": "row", "number": point.number}, type="button")
+            row = html.Button(text, id={"type": "row", "number": point.number}, type="button")
+            text = [pin(point, ""), row]
         if header == "Architecture":
             text = html.Code(str(cell.key))
         cells.append(html.Td(text, className="number" if numeric(header) else ""))

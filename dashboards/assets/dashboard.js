@@ -13,6 +13,7 @@
       const { customdata: number, x, y, z } = (value && value.points[0]) || {};
       if (z !== undefined) return { type: "near", at: [x, y] }; // a cell of a density
       if (number === undefined || number === null) return undefined;
+      if (typeof number === "number" && shift) return void pin(number);
       if (typeof number === "number") return { type: "row", number };
       const [study, trial] = number.split("#"); // of another study in the figure
       return { type: "row", study, number: Number(trial) };
@@ -24,6 +25,72 @@
     const line = Object.keys(value || {}).find((name) => name.endsWith("].x0"));
     return line && { type: "moved", at: Number(value[line]) };
   };
+
+  // The state of the page. Pins change at once in the browser: the address, the rings in the front
+  // and the marks in the table; the server then sends the comparison.
+  const page = { state: null };
+  const MOST_PINNED = 4;
+  const pinned = () => (page.state && page.state.compared) || [];
+
+  const pin = (number) => {
+    const rest = pinned().filter((other) => other !== number);
+    const found = rest.length < pinned().length ? rest : [...rest, number].slice(-MOST_PINNED);
+    page.state = { ...page.state, compared: found };
+    const search = new URLSearchParams(location.search);
+    search.delete("compare");
+    for (const each of found) search.append("compare", each);
+    const words = search.toString().replaceAll("%2C", ",");
+    mark();
+    ring();
+    dash().set_props("state", { data: page.state });
+    dash().set_props("url", { search: words && `?${words}` });
+  };
+
+  // The rows of the chosen and the pinned trials, and the buttons that pin.
+  const mark = () => {
+    const { trial } = page.state || {};
+    for (const row of document.querySelectorAll("#table tbody tr"))
+      row.classList.toggle("chosen", row.id === `trial-${trial}`);
+    for (const button of document.querySelectorAll("[data-pin]")) {
+      const on = pinned().includes(Number(button.dataset.pin));
+      button.setAttribute("aria-pressed", on);
+      button.closest("#table tr")?.classList.toggle("pinned", on);
+    }
+  };
+
+  // The numbers of an array of a figure, which Dash sends as bytes in base64.
+  const TYPES = {
+    f8: Float64Array, f4: Float32Array, i4: Int32Array, i2: Int16Array, i1: Int8Array,
+    u4: Uint32Array, u2: Uint16Array, u1: Uint8Array,
+  };
+  const numbersOf = (array) => {
+    if (!array.bdata) return array;
+    const bytes = Uint8Array.from(atob(array.bdata), (letter) => letter.charCodeAt(0));
+    return new TYPES[array.dtype](bytes.buffer);
+  };
+
+  // The rings around the chosen and the pinned points, if all of them are drawn as points.
+  const ring = () => {
+    const figure = document.querySelector("#front .js-plotly-plot");
+    if (!figure || !figure.data || !window.Plotly) return;
+    const numbers = [...new Set([...pinned(), page.state.trial])].filter((each) => each !== null);
+    const places = numbers.map((number) => {
+      for (const { customdata, x, y } of figure.data.slice(1)) {
+        const at = customdata ? customdata.indexOf(number) : -1;
+        if (at >= 0) return [numbersOf(x)[at], numbersOf(y)[at]];
+      }
+    });
+    if (!places.every(Boolean)) return;
+    const ends = (axis) => [places.map((place) => place[axis])];
+    window.Plotly.restyle(figure, { x: ends(0), y: ends(1) }, [0]);
+  };
+
+  document.addEventListener("click", ({ target }) => {
+    const button = target.closest("[data-pin]");
+    if (button && page.state) pin(Number(button.dataset.pin));
+  });
+  let shift = false; // Dash does not report the keys that were held at a click on a point
+  document.addEventListener("mousedown", (event) => { shift = event.shiftKey; }, true);
 
   // The theme that the reader chose, of the address at first; the style sheet has the dark colours
   // for those whose system is dark.
@@ -86,7 +153,7 @@
     // The same point can be clicked again: its click is forgotten. The time makes each action new.
     action: () => {
       const found = dash().callback_context.triggered.map(action).find(Boolean);
-      if (!found) return [dash().no_update, dash().no_update, dash().no_update];
+      if (!found) return [dash().no_update, null, dash().no_update];
       return [{ ...found, time: Date.now() }, null, null];
     },
     // The part of the front that the reader sees, as the ranges of its axes, and of which figure.
@@ -96,13 +163,10 @@
       const { xaxis, yaxis, uirevision } = document.querySelector("#front .js-plotly-plot").layout;
       return { of: uirevision, ends: [...xaxis.range, ...yaxis.range] };
     },
-    // The row of the chosen trial; the table is in the document only after this call.
+    // What shows the chosen and pinned trials; tables are in the document only after this call.
     mark: (state) => {
-      setTimeout(() => {
-        for (const row of document.querySelectorAll("#table tr.chosen")) row.classList.remove("chosen");
-        if (state && state.trial !== null)
-          document.querySelector(`#table #trial-${state.trial}`)?.classList.add("chosen");
-      });
+      page.state = state;
+      setTimeout(mark);
     },
     // Opens the dialog that renames or deletes a study, or closes it.
     change: () => {

@@ -92,9 +92,41 @@ def test_a_click_on_a_point_shows_its_architecture_and_how_to_export_it(
     assert seen.page.inner_text("#table tbody tr:first-child td:first-child") == str(first.number)
     assert seen.page.locator("#command").is_visible()
     assert seen.page.locator("#table tr.chosen").get_attribute("id") == f"trial-{point.number}"
-    seen.page.click("button:has-text('Close')")
+    seen.page.click("#detail button:has-text('Close')")
     ringed(seen, 0)
     assert seen.page.locator("#table tr.chosen").count() == 0
+
+
+def test_networks_are_pinned_at_once_and_kept_in_the_address(visit: Any, address: str) -> None:
+    one, other = VIEW.group(PointGroup.FRONT)[:2]
+    seen = drawn(visit(f"{address}{STUDY}?with=none"))
+    star = f"#trial-{one.number} [data-pin]"
+    held: list[Any] = []  # requests that the server does not answer
+    seen.page.route("**/_dash-update-component", lambda route: held.append(route))
+    seen.page.click(star)
+    ringed(seen, 1)
+    assert seen.page.get_attribute(star, "aria-pressed") == "true"
+    assert seen.page.locator("#table tr.pinned").get_attribute("id") == f"trial-{one.number}"
+    place = VIEW.group(PointGroup.FRONT).index(other)
+    seen.page.keyboard.down("Shift")
+    seen.page.mouse.click(*seen.at("front", "on the front", place))
+    seen.page.keyboard.up("Shift")
+    ringed(seen, 2)
+    pins = f"compare={one.number}&compare={other.number}"
+    assert seen.page.url == f"{address}{STUDY}?with=none&{pins}"
+    seen.page.unroute("**/_dash-update-component")
+    for route in held:
+        route.continue_()
+    seen.page.wait_for_selector(f"#compare table [data-pin='{other.number}']")
+    seen.page.reload()
+    drawn(seen)
+    ringed(seen, 2)
+    seen.page.wait_for_selector(f"{star}[aria-pressed=true]")
+    seen.page.click(f"#compare table [data-pin='{one.number}']")
+    seen.page.wait_for_selector("#table tr.pinned", state="attached")
+    seen.page.wait_for_selector(f"#compare table [data-pin='{one.number}']", state="detached")
+    assert seen.page.url == f"{address}{STUDY}?with=none&compare={other.number}"
+    assert seen.complaints == []
 
 
 def test_the_theme_is_chosen_by_keyboard_at_once_and_kept_in_the_address(
@@ -213,7 +245,7 @@ def test_a_view_is_its_address(visit: Any, address: str) -> None:
     seen.page.reload()
     drawn(seen)
     seen.page.wait_for_selector(f"#best-under:has-text('{best.label}')")
-    seen.page.click("button:has-text('Close')")
+    seen.page.click("#detail button:has-text('Close')")
     seen.page.wait_for_url(lambda url: "/trial/" not in url)
     assert seen.complaints == []
 
