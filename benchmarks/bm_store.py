@@ -120,7 +120,11 @@ def records(db: str, epochs: int, trials: int = 100) -> str:
     The row has the milliseconds by the clock and of the CPU, and the statements and commits.
     """
     spec = digits_spec(f"records-{epochs}", (epochs,), trials)
-    costs, took, cpu = CostModel(spec.space, spec.deployment, spec.classes), [], []
+    costs, took, cpu = (
+        CostModel(spec.space, spec.deployment, spec.classes),
+        list[float](),
+        list[float](),
+    )
     feasible = feasible_space(costs, spec.budget)
     with open_store(db) as store:
         store.create_study(spec, {"nas": "0"})
@@ -134,7 +138,7 @@ def records(db: str, epochs: int, trials: int = 100) -> str:
                 if job is None:
                     break
                 execution.begin(job)
-                cost = costs.cost(job.architecture)
+                cost = study.trial(job.number).cost  # a worker counts it again
                 for epoch in range(1, epochs + 1):
                     found = measured(spec, 0.5, epoch)
                     content = Epoch(

@@ -5,7 +5,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,13 +13,14 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from nas.errors import DatabaseLostError, StoreError
-from nas.steady_clock import CLOCK
 from nas.store.database_file import BUSY_SECONDS, DatabaseFile
 from nas.store.database_url import Address, make_engine, read_address
 from nas.store.outage import Outage, OutageWatcher, ignore_outage
+from nas.store.tables import UtcTime
 
 T = TypeVar("T")
 
+_REPEATS = 10  # at once, of a transaction on a connection that was cut, or that was overtaken
 _TRANSIENT_STATES = ("08", "40", "53", "55", "57")  # SQLSTATE classes of temporary errors
 
 
@@ -58,8 +59,7 @@ class Database:
         engine = make_engine(
             address, read_only=read_only, foreign_keys=foreign_keys, file=self._file
         )
-        reading = {} if address.path else {"isolation_level": "REPEATABLE READ"}
-        self._reader = engine.execution_options(**reading)
+        self._reader = engine
         self._writer = engine.execution_options(write=True)
         self._noter = engine.execution_options(write=True, lasting=False)
 
@@ -135,10 +135,14 @@ class Database:
             StoreError: the patience is at an end, or the error is not temporary.
         """
         outage: Outage | None = None
+        repeats = _REPEATS
         while True:
             try:
                 result = transaction()
             except DBAPIError as error:
+                if repeats and (error.connection_invalidated or _overtaken(error)):
+                    repeats -= 1
+                    continue
                 failure = store_error(error, self.address)
                 if outage is None:
                     on_failure()
@@ -220,12 +224,16 @@ def without_collecting() -> Iterator[None]:
             gc.enable()
 
 
+# The time by the clock of the database, which is common to all clients. For SQLite it is a function
+# of ours (nas.store.database_url).
+MOMENT = sa.func.clock_timestamp(type_=UtcTime)
+_NOW = sa.select(MOMENT)
+
+
 def now(connection: sa.Connection) -> datetime:
-    """Return the time in UTC by the clock of the database, which is common to all clients."""
-    if connection.dialect.name == "sqlite":
-        return CLOCK.now()
-    moment: datetime = connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
-    return moment.astimezone(UTC)
+    """Return `MOMENT` in UTC, for what a statement alone cannot do."""
+    moment: datetime = connection.execute(_NOW).scalar_one()
+    return moment
 
 
 def store_error(error: DBAPIError, address: Address) -> StoreError:
@@ -264,6 +272,11 @@ def _transient(error: DBAPIError) -> bool:
         return False
     state = getattr(error.orig, "sqlstate", None)
     return state is None or state[:2] in _TRANSIENT_STATES
+
+
+def _overtaken(error: DBAPIError) -> bool:
+    """Tell whether PostgreSQL refused a transaction because another one has written since."""
+    return getattr(error.orig, "sqlstate", None) == "40001"  # serialization failure
 
 
 def _sqlite_code(error: DBAPIError) -> str:

@@ -16,6 +16,7 @@ from sqlalchemy.pool import NullPool, QueuePool
 
 from nas.errors import StoreError
 from nas.files import new_file
+from nas.steady_clock import CLOCK
 from nas.store.database_file import BUSY_SECONDS, DatabaseFile, connect
 
 DEFAULT_PATH = "nas.db"
@@ -93,17 +94,22 @@ def make_engine(
 ) -> sa.Engine:
     """Return an engine; transactions with the execution option `write` lock SQLite immediately.
 
+    Every transaction sees one snapshot of the database.
+
     Connections for writing are only made to `file`; the first one creates it.
     """
     if address.path is None:
         options = {key: value for key, value in _CONNECT.items() if key not in address.url.query}
-        return sa.create_engine(address.url, pool_pre_ping=True, connect_args=options)
+        return sa.create_engine(
+            address.url, connect_args=options, isolation_level="REPEATABLE READ"
+        )
     path = address.path
     engine = sa.create_engine(
         "sqlite://",
         creator=lambda: _read_only(path) if read_only or file is None else _writing(path, file),
         poolclass=NullPool if read_only else QueuePool,
     )
+    sa.event.listen(engine, "connect", _add_clock)
     if not read_only:
         sa.event.listen(engine, "connect", _prepare)
     if foreign_keys:
@@ -159,6 +165,16 @@ def _prepare(connection: sqlite3.Connection, _record: object) -> None:
     _log_ahead(connection)
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA wal_autocheckpoint = 0")  # nas.store.database_file does it
+
+
+def _add_clock(connection: sqlite3.Connection, _record: object) -> None:
+    """Add the function `clock_timestamp`, which PostgreSQL has."""
+    connection.create_function("clock_timestamp", 0, _clock_timestamp)
+
+
+def _clock_timestamp() -> str:
+    """Return the time in UTC as SQLAlchemy stores it."""
+    return CLOCK.now().replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
 
 
 def _log_ahead(connection: sqlite3.Connection) -> None:

@@ -27,7 +27,10 @@ LEASE_SECONDS = 30.0
 
 # Compiled once: they are in every write, and building one takes as long as executing it.
 _BUMPED = sa.update(STUDY).values(seq=STUDY.c.seq + 1)
-_LOCKED = _BUMPED.where(STUDY.c.name == sa.bindparam("study")).returning(STUDY.c.id)
+_EPOCH = sa.select(LEASE.c.epoch).where(LEASE.c.study_id == STUDY.c.id).scalar_subquery()
+_LOCKED = _BUMPED.where(STUDY.c.name == sa.bindparam("study")).returning(
+    STUDY.c.id, _EPOCH.label("epoch")
+)
 _OWNED = sa.update(LEASE).where(LEASE.c.study_id == sa.bindparam("study"))
 _HELD = sa.select(LEASE).where(LEASE.c.study_id == sa.bindparam("study"))
 
@@ -136,21 +139,27 @@ class Lease:
         return sa.update(LEASE).where(*mine)
 
 
-def lock_study(connection: sa.Connection, name: str) -> int | None:
+def lock_study(connection: sa.Connection, name: str, epoch: int | None) -> int | None:
     """Count a write of a study, and return its id; None if there is no such study.
 
-    In PostgreSQL this also locks the study for other writers.
-    """
-    study_id: int | None = connection.execute(_LOCKED, {"study": name}).scalar_one_or_none()
-    return study_id
-
-
-def fence(connection: sa.Connection, study_id: int, name: str, epoch: int | None) -> None:
-    """Check that a writer has the current lease `epoch`, or that the study has no holder.
+    The writer must have the current lease `epoch`, or the study no holder. In PostgreSQL this also
+    locks the study for other writers. The epoch is that of the transaction's snapshot; a process
+    that takes the lease counts a write as well, and then PostgreSQL refuses this one, because it
+    is REPEATABLE READ.
 
     Raises:
         StudyBusyError: another process holds the study, or has held it since.
     """
+    row = connection.execute(_LOCKED, {"study": name}).one_or_none()
+    if row is None:
+        return None
+    if row.epoch != epoch:
+        _fence(connection, row.id, name, epoch)
+    study_id: int = row.id
+    return study_id
+
+
+def _fence(connection: sa.Connection, study_id: int, name: str, epoch: int | None) -> None:
     row = connection.execute(_HELD, {"study": study_id}).one_or_none()
     if row is None or row.epoch == epoch or (epoch is None and row.token is None):
         return

@@ -12,7 +12,7 @@ from nas.cost import Cost
 from nas.errors import StoreError
 from nas.store import spool, studies, trials
 from nas.store.database import Database
-from nas.store.lease import Lease, fence, lock_study
+from nas.store.lease import Lease, lock_study
 from nas.store.spool import Entry
 from nas.study import AttemptEnd, Measurement, Outcome, Trial
 
@@ -190,12 +190,11 @@ class TrialRecord:
         """
 
         def fenced(connection: sa.Connection) -> T:
-            study_id = lock_study(connection, name) if studies.is_name(name) else None
-            if study_id is None:
-                raise studies.unknown(connection, name, self._address)
             lease = self._leases.get(name)
             epoch = lease.epoch if lease is not None and not lease.released else None
-            fence(connection, study_id, name, epoch)
+            study_id = lock_study(connection, name, epoch) if studies.is_name(name) else None
+            if study_id is None:
+                raise studies.unknown(connection, name, self._address)
             return work(connection, study_id)
 
         folder, kept = self._spools.get(name), list[Path | None]()

@@ -121,7 +121,9 @@ def _create(connection: sa.Connection) -> str:
 
 
 def _lock(connection: sa.Connection) -> None:
-    if connection.dialect.name == "postgresql":
+    """Let one process at a time change the tables; the first statement of its transaction."""
+    if connection.dialect.name == "postgresql":  # see what the one before has committed
+        connection.execute(sa.text("SET TRANSACTION ISOLATION LEVEL READ COMMITTED"))
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_CREATE_LOCK)))
 
 
