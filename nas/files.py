@@ -6,7 +6,9 @@ the database, weights, reports and exports alike. `umask 077` keeps all of them 
 
 import os
 import secrets
+import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -27,6 +29,19 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def drop_unfinished(folder: Path) -> None:
+    """Delete what killed writers left in `folder`: their temporary files and folders.
+
+    No other process may be writing there.
+    """
+    for left in (*folder.glob(".*.part"), *folder.glob(".*.old")):
+        if left.is_dir() and not left.is_symlink():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            with suppress(OSError):
+                left.unlink()
 
 
 def new_file(path: Path) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 
 from nas.errors import NasError, WeightsError
 from nas.exports import ExportRequest, WeightsOrigin, export_network
+from nas.files import drop_unfinished
 from nas.results import (
     MOST_CLASSES,
     Estimate,
@@ -68,6 +69,8 @@ def finish_study(
             files = export_network(request, target, force=True, formats=run.formats)
     except WeightsError as error:
         lost = error
+    else:
+        drop_unfinished(directory)
     storage = open_storage(run.storage or str(run.results_dir))
     return FinishedStudy(found, best, report, target, files, storage, lost)
 

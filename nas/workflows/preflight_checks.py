@@ -1,6 +1,5 @@
 """The preflight of a study: mistakes are found before anything is created."""
 
-import os
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -157,12 +156,11 @@ def _check_room(spec: StudySpec, run: RunRequest, machine: Machine) -> None:
 
 
 def _probe(directory: Path) -> None:
-    """Write a file to the results directory and remove it."""
+    """Make a file in the results directory; it has no name, so that a kill leaves nothing."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=directory, prefix=".probe-")
-        os.close(handle)
-        Path(name).unlink()
+        with tempfile.TemporaryFile(dir=directory):
+            pass
     except OSError as error:
         raise NasError(
             f"cannot write to {directory}: {error.strerror or error}.",

@@ -25,6 +25,10 @@ ROWS = (
         "the resumed study equals the undisturbed one in trials, states, numbers and front",
         "faults/test_kills_in_commits.py::"
         "test_a_driver_that_dies_at_any_write_or_commit_loses_nothing"),
+    Row("kill -9 of the driver after its trials, at any write, commit or change of a file",
+        "the resumed study has the same records and files as the undisturbed one, and no others",
+        "faults/test_kills_while_finishing.py::"
+        "test_a_driver_that_is_killed_while_it_finishes_loses_nothing"),
     Row("losses, preemptions, deaths and take-overs of a driver in any order",
         "the study equals the undisturbed one; a replaced driver changes nothing",
         "faults/test_interleavings.py::"
@@ -113,6 +117,8 @@ ROWS = (
         "test_results_that_were_recorded_after_all_or_are_late_change_nothing"),
     Row("a slow disk or network of the database", "the study takes longer; its lease is kept",
         "faults/test_slow_database.py::test_a_slow_database_costs_only_time"),
+    Row("connections to PostgreSQL are cut while idle", "they are made again at once",
+        "store/test_outages.py::test_connections_that_were_cut_are_made_again_at_once"),
     Row("the answer to a commit is lost", "every write is single",
         "store/test_outages.py::test_a_lost_answer_to_a_commit_does_no_harm"),
     Row("the database of a dashboard is lost", "the page says so; a study is not touched",
@@ -154,6 +160,9 @@ ROWS = (
     Row("a stopped driver wakes after it was replaced", "it can write no more",
         "contracts/test_store_drivers.py::"
         "test_a_driver_that_was_asleep_and_replaced_can_write_no_more"),
+    Row("a driver is replaced while its write waits in PostgreSQL", "the write is refused",
+        "store/test_outages.py::"
+        "test_a_write_that_waits_while_its_driver_is_replaced_is_refused"),
     Row("a late report of an earlier attempt", "it changes nothing",
         "test_study.py::test_reports_of_an_earlier_attempt_change_nothing"),
     Row("several searches at once with the default name", "each gets the next free name",

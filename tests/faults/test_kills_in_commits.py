@@ -4,13 +4,10 @@ The death is an exception at each statement that writes to the database and at e
 SQLite rolls back what was not committed, as after kill -9.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 from nas.results import StudyResults
 from nas.store import open_store
@@ -18,47 +15,12 @@ from nas.study.evaluator import WorkerPlan
 from nas.study.execution import run_serial
 from nas.study.study import Study
 from nas.study.trial import Trial, TrialState
+from tests.faults.deaths import KilledError, dying
 from tests.store.rows import VERSIONS
 from tests.tuner.fakes import AnalyticEvaluator, Wanderer, spec_of
 
 SPEC = spec_of(num_trials=5, rungs=(1, 2), confirm=1, seeds=2)
 FAULTS = {1: "nan", 2: "crash"}
-
-
-class KilledError(BaseException):
-    """The driver dies here."""
-
-
-class Death:
-    """Kills at the `at`-th write or commit, and at every later one; counts them."""
-
-    def __init__(self, at: int | None) -> None:
-        self.at, self.seen = at, 0
-
-    def step(self) -> None:
-        self.seen += 1
-        if self.at is not None and self.seen >= self.at:
-            raise KilledError
-
-    def on_statement(self, _c: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        if statement.split(None, 1)[0].upper() in ("INSERT", "UPDATE", "DELETE"):
-            self.step()
-
-    def on_commit(self, _: Any) -> None:
-        self.step()
-
-
-@contextmanager
-def dying(at: int | None) -> Iterator[Death]:
-    """Count the writes and commits of the block, and die at the `at`-th."""
-    death = Death(at)
-    sa.event.listen(sa.Engine, "before_cursor_execute", death.on_statement)
-    sa.event.listen(sa.Engine, "commit", death.on_commit)
-    try:
-        yield death
-    finally:
-        sa.event.remove(sa.Engine, "before_cursor_execute", death.on_statement)
-        sa.event.remove(sa.Engine, "commit", death.on_commit)
 
 
 def drive(path: Path, at: int | None = None) -> int:
