@@ -42,28 +42,20 @@ class Output(Request):
 _MOST_CHANNELS = 16  # of images; with more, and 1 or 3 at the end, the channels are meant there
 
 
-def database(function: F) -> F:
-    """Add `--db`."""
-    return click.option(
-        "--db",
-        metavar="URL",
-        help="Database: a file, sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME.  "
-        "[default: nas.db; env: NAS_DB]",
-    )(function)
+database = click.option(
+    "--db",
+    metavar="URL",
+    help="Database: a file, sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME.  "
+    "[default: nas.db; env: NAS_DB]",
+)
 
+as_json = click.option("--json", "json_", is_flag=True, help="Print JSON.")
 
-def as_json(function: F) -> F:
-    """Add `--json`."""
-    return click.option("--json", "json_", is_flag=True, help="Print JSON.")(function)
-
-
-def space_name(function: F) -> F:
-    """Add `--space`."""
-    return click.option(
-        "--space", "space_name", metavar="NAME|FILE.toml",
-        help="The search space: a built-in one or a file.  `nas search` takes several, joined by "
-        f"commas.  [default: {SPACE}]",
-    )(function)  # fmt: skip
+space_name = click.option(
+    "--space", "space_name", metavar="NAME|FILE.toml",
+    help="The search space: a built-in one or a file.  `nas search` takes several, joined by "
+    f"commas.  [default: {SPACE}]",
+)  # fmt: skip
 
 
 def network(function: F) -> F:
@@ -129,23 +121,18 @@ def check_named(arch: str | None, study: str | None, trial: int | None, best: bo
         )
 
 
-def strides(function: F) -> F:
-    """Add `--strides`, those at deployment."""
-    return click.option(
-        "--strides", metavar="N,N,…",
-        help="Strides at deployment, 1 or 2 each: the stem, its pooling if the space has one, "
-        "and the stages, such as 2,1,2,2,2,1,2,1.  [default: the space's; fewer below 96 "
-        "pixels]",
-    )(function)  # fmt: skip
+strides = click.option(
+    "--strides", metavar="N,N,…",
+    help="Strides at deployment, 1 or 2 each: the stem, its pooling if the space has one, "
+    "and the stages, such as 2,1,2,2,2,1,2,1.  [default: the space's; fewer below 96 "
+    "pixels]",
+)  # fmt: skip
 
-
-def task_strides(function: F) -> F:
-    """Add `--task-strides`, those on the images that are trained on."""
-    return click.option(
-        "--task-strides", metavar="N,N,…",
-        help="Strides on the training images, written like --strides.  [default: those at "
-        "deployment from 96 pixels upwards, fewer below]",
-    )(function)  # fmt: skip
+task_strides = click.option(
+    "--task-strides", metavar="N,N,…",
+    help="Strides on the training images, written like --strides.  [default: those at "
+    "deployment from 96 pixels upwards, fewer below]",
+)  # fmt: skip
 
 
 def _channels_first(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -> Any:
@@ -171,13 +158,11 @@ def deployment(function: F) -> F:
     )(function)  # fmt: skip
 
 
-def budget(function: F) -> F:
-    """Add `--budget`."""
-    return click.option(
-        "--budget", "budgets", multiple=True, metavar="LIMIT",
-        help="A ceiling such as 300M-flops (= madds = macs), 3.5M-params, 5M-acts or "
-        "5ms-latency@cpu (or @cuda); may be given several times.",
-    )(function)  # fmt: skip
+budget = click.option(
+    "--budget", "budgets", multiple=True, metavar="LIMIT",
+    help="A ceiling such as 300M-flops (= madds = macs), 3.5M-params, 5M-acts or "
+    "5ms-latency@cpu (or @cuda); may be given several times.",
+)  # fmt: skip
 
 
 def latency(function: F) -> F:
@@ -208,13 +193,11 @@ def latency(function: F) -> F:
     return function
 
 
-def task(function: F) -> F:
-    """Add `--task` of a study."""
-    return click.option(
-        "--task",
-        help="digits, cifar10, cifar100, imagenet, folder, coco or detection.  "
-        "[default: cifar10 with a GPU, else digits]",
-    )(function)
+task = click.option(
+    "--task",
+    help="digits, cifar10, cifar100, imagenet, folder, coco or detection.  "
+    "[default: cifar10 with a GPU, else digits]",
+)
 
 
 def data(help_: str) -> Callable[[F], F]:
@@ -224,12 +207,10 @@ def data(help_: str) -> Callable[[F], F]:
     )
 
 
-def limit(function: F) -> F:
-    """Add `--limit`."""
-    return click.option(
-        "--limit", type=click.IntRange(1),
-        help="Train on this many images only, the same number for each class.",
-    )(function)  # fmt: skip
+limit = click.option(
+    "--limit", type=click.IntRange(1),
+    help="Train on this many images only, the same number for each class.",
+)  # fmt: skip
 
 
 def image_size(help_: str) -> Callable[[F], F]:
@@ -237,20 +218,15 @@ def image_size(help_: str) -> Callable[[F], F]:
     return click.option("--image-size", type=click.IntRange(8, 1024), metavar="N", help=help_)
 
 
-def skip_corrupt(function: F) -> F:
-    """Add `--skip-corrupt`."""
-    return click.option(
-        "--skip-corrupt",
-        is_flag=True,
-        help="Skip images that cannot be decoded, and invalid boxes.",
-    )(function)
+skip_corrupt = click.option(
+    "--skip-corrupt",
+    is_flag=True,
+    help="Skip images that cannot be decoded, and invalid boxes.",
+)
 
-
-def recipe(function: F) -> F:
-    """Add `--recipe` of a study."""
-    return click.option(
-        "--recipe", metavar="NAME|FILE.toml", help="Training recipe.  [default: the task's]"
-    )(function)
+recipe = click.option(
+    "--recipe", metavar="NAME|FILE.toml", help="Training recipe.  [default: the task's]"
+)
 
 
 def split(_ctx: click.Context, _parameter: click.Parameter, given: Sequence[str]) -> Any:
@@ -258,21 +234,14 @@ def split(_ctx: click.Context, _parameter: click.Parameter, given: Sequence[str]
     return tuple(name.strip() for text in given for name in text.split(","))
 
 
-def formats(function: F) -> F:
-    """Add `--format`, those of an export."""
-    return click.option(
-        "--format", "formats", multiple=True, metavar="NAME", callback=split,
-        help="A format of the export: source, weights, onnx, detections (ONNX with suppression, of "
-        "a detector), or one of an installed package; may be given several times. The card is "
-        "always written.  [default: source, weights, onnx]",
-    )(function)  # fmt: skip
+formats = click.option(
+    "--format", "formats", multiple=True, metavar="NAME", callback=split,
+    help="A format of the export: source, weights, onnx, detections (ONNX with suppression, of "
+    "a detector), or one of an installed package; may be given several times. The card is "
+    "always written.  [default: source, weights, onnx]",
+)  # fmt: skip
 
-
-def seed(function: F) -> F:
-    """Add `--seed` of a study."""
-    return setting(
-        SearchRequest, "seed", type=click.IntRange(0), help="Seed of all random numbers."
-    )(function)
+seed = setting(SearchRequest, "seed", type=click.IntRange(0), help="Seed of all random numbers.")
 
 
 def plot(help_: str) -> Callable[[F], F]:
@@ -282,22 +251,17 @@ def plot(help_: str) -> Callable[[F], F]:
     )
 
 
-def loaders(function: F) -> F:
-    """Add `--loaders`."""
-    return click.option(
-        "--loaders", type=click.IntRange(0, 256), default=RunRequest.loaders, metavar="N",
-        help="Processes that decode images streamed from disk, for each training.  "
-        "[default: one for each CPU core of the training]",
-    )(function)  # fmt: skip
+loaders = click.option(
+    "--loaders", type=click.IntRange(0, 256), default=RunRequest.loaders, metavar="N",
+    help="Processes that decode images streamed from disk, for each training.  "
+    "[default: one for each CPU core of the training]",
+)  # fmt: skip
 
-
-def workers(function: F) -> F:
-    """Add `--workers`."""
-    return click.option(
-        "--workers", type=click.IntRange(1), default=1, show_default=True, metavar="N",
-        help="Train each network of nas train on N GPUs, or on N CPU cores without a GPU; each "
-        "gets an equal part of every batch.",
-    )(function)  # fmt: skip
+workers = click.option(
+    "--workers", type=click.IntRange(1), default=1, show_default=True, metavar="N",
+    help="Train each network of nas train on N GPUs, or on N CPU cores without a GPU; each "
+    "gets an equal part of every batch.",
+)  # fmt: skip
 
 
 def results(help_: str) -> Callable[[F], F]:
@@ -309,11 +273,9 @@ def results(help_: str) -> Callable[[F], F]:
     )  # fmt: skip
 
 
-def ray_address(function: F) -> F:
-    """Add `--ray-address`."""
-    return click.option(
-        "--ray-address", metavar="HOST:PORT", help="A running Ray cluster.  [default: a local Ray]"
-    )(function)
+ray_address = click.option(
+    "--ray-address", metavar="HOST:PORT", help="A running Ray cluster.  [default: a local Ray]"
+)
 
 
 _EXECUTION = (
@@ -372,14 +334,13 @@ def progress(function: F) -> F:
     return function  # fmt: skip
 
 
-def live_page(function: F) -> F:
-    """Add `--dashboard`; put it above `progress`."""
-    return click.option(
-        "--dashboard",
-        is_flag=True,
-        help="Serve the live page of the study on this machine while it runs, and open it in a "
-        "browser where there is a screen.",
-    )(function)
+# Put it above `progress`.
+live_page = click.option(
+    "--dashboard",
+    is_flag=True,
+    help="Serve the live page of the study on this machine while it runs, and open it in a "
+    "browser where there is a screen.",
+)
 
 
 def execution(function: F) -> F:
