@@ -65,18 +65,16 @@ def parse_duration(text: str) -> float:
     return seconds
 
 
-_PREFIXES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
-
-
-_TIMES = {"s": 10**9, "ms": 10**6, "us": 10**3, "µs": 10**3, "μs": 10**3, "ns": 1}
+PREFIXES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
+NANOSECONDS = {"s": 10**9, "ms": 10**6, "us": 10**3, "µs": 10**3, "μs": 10**3, "ns": 1}
 
 
 def si(value: float, digits: int = 4) -> str:
     """Return a count rounded to `digits` digits, with its prefix: 312970176 is `313M`."""
     rounded = float(f"{value:.{digits}g}")  # first, so that 999999 becomes 1M and not 1000K
     for prefix in ("G", "M", "K"):
-        if abs(rounded) >= _PREFIXES[prefix]:
-            return f"{rounded / _PREFIXES[prefix]:.15g}{prefix}"
+        if abs(rounded) >= PREFIXES[prefix]:
+            return f"{rounded / PREFIXES[prefix]:.15g}{prefix}"
     return f"{rounded:.15g}"
 
 
@@ -84,6 +82,6 @@ def time(nanoseconds: float, digits: int = 4) -> str:
     """Return a time rounded to `digits` digits, with its unit: 4812345 is `4.812 ms`."""
     rounded = float(f"{nanoseconds:.{digits}g}")
     for unit in ("s", "ms", "us"):
-        if abs(rounded) >= _TIMES[unit]:
-            return f"{rounded / _TIMES[unit]:.15g} {unit}"
+        if abs(rounded) >= NANOSECONDS[unit]:
+            return f"{rounded / NANOSECONDS[unit]:.15g} {unit}"
     return f"{rounded:.15g} ns"

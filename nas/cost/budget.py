@@ -8,7 +8,7 @@ from nas.cost.latency_table import DEVICES, USE_DEVICE
 from nas.cost.model import Cost
 from nas.errors import BudgetError
 from nas.metrics import LATENCY, cost_metric
-from nas.units import _PREFIXES, _TIMES
+from nas.units import NANOSECONDS, PREFIXES
 
 _UNITS = {
     **dict.fromkeys(("flops", "flop", "madds", "madd", "macs", "mac"), "madds"),
@@ -19,7 +19,7 @@ _UNITS = {
 _NUMBER = r"([0-9]{1,15}(?:\.[0-9]{1,15})?(?:e\+?(?:1[0-5]|[0-9]))?)"  # 300, 0.3, 3e8
 _SPELLED = {"thousand": "K", "kilo": "K", "million": "M", "mega": "M", "billion": "G", "giga": "G"}
 _PREFIX = rf"({'|'.join(_SPELLED)}|[KMG])?"
-_TIME = re.compile(rf"{_NUMBER} *({'|'.join(_TIMES)})(?: *@.*)?", re.IGNORECASE)
+_TIME = re.compile(rf"{_NUMBER} *({'|'.join(NANOSECONDS)})(?: *@.*)?", re.IGNORECASE)
 _DASHES = str.maketrans(dict.fromkeys("‐‑‒–—−", "-"))
 _LATENCY_REMEDY = "Write a time and a device, such as 5ms-latency@cpu or 800us-latency@cuda."
 _REMEDY = (
@@ -103,7 +103,7 @@ def parse_budget(text: str) -> Constraint:
     if read is None or read[2] not in _UNITS:
         raise BudgetError(f"{text!r} is not a budget.", _hint(text) + _REMEDY)
     number, prefix, unit = read
-    limit = _scaled(number, _PREFIXES[prefix])
+    limit = _scaled(number, PREFIXES[prefix])
     if limit < 1:
         raise BudgetError(f"the budget {text!r} is less than 1.", _REMEDY)
     return Constraint(_UNITS[unit], limit)
@@ -128,11 +128,11 @@ def _hint(text: str) -> str:
 def _parse_latency(text: str) -> Constraint:
     plain = text.translate(_DASHES).strip().lower()
     match = re.fullmatch(rf"{_NUMBER} *([a-zµμ]{{1,2}})[ _-]*latency *@ *([a-z]+)", plain)
-    if not match or match[2] not in _TIMES:
+    if not match or match[2] not in NANOSECONDS:
         raise BudgetError(f"{text!r} is not a latency.", _LATENCY_REMEDY)
     if match[3] not in DEVICES:
         raise BudgetError(f"there is no device {match[3]!r}.", USE_DEVICE)
-    limit = _scaled(match[1], _TIMES[match[2]])
+    limit = _scaled(match[1], NANOSECONDS[match[2]])
     if limit < 1:
         raise BudgetError(f"the budget {text!r} is less than 1 ns.", _LATENCY_REMEDY)
     return Constraint(LATENCY.name, limit, match[3])
@@ -180,16 +180,16 @@ def exceeded(budget: Sequence[Constraint], cost: Cost) -> str | None:
 
 def _exact_time(nanoseconds: int) -> str:
     """Return a time in its largest unit up to milliseconds, with every digit."""
-    unit = next((unit for unit in ("ms", "us") if nanoseconds >= _TIMES[unit]), "ns")
-    whole, rest = divmod(nanoseconds, _TIMES[unit])
-    digits = len(str(_TIMES[unit])) - 1
+    unit = next((unit for unit in ("ms", "us") if nanoseconds >= NANOSECONDS[unit]), "ns")
+    whole, rest = divmod(nanoseconds, NANOSECONDS[unit])
+    digits = len(str(NANOSECONDS[unit])) - 1
     fraction = f"{rest:0{digits}d}".rstrip("0") if rest else ""
     return f"{whole}.{fraction}{unit}" if fraction else f"{whole}{unit}"
 
 
 def _exact(count: int) -> str:
     """Return a count with the largest prefix below it, with every digit."""
-    prefix = max((p for p in _PREFIXES if _PREFIXES[p] <= count), key=_PREFIXES.__getitem__)
-    whole, rest = divmod(count, _PREFIXES[prefix])
-    fraction = f"{rest:0{len(str(_PREFIXES[prefix])) - 1}d}".rstrip("0") if rest else ""
+    prefix = max((p for p in PREFIXES if PREFIXES[p] <= count), key=PREFIXES.__getitem__)
+    whole, rest = divmod(count, PREFIXES[prefix])
+    fraction = f"{rest:0{len(str(PREFIXES[prefix])) - 1}d}".rstrip("0") if rest else ""
     return f"{whole}.{fraction}{prefix}" if fraction else f"{whole}{prefix}"

@@ -84,10 +84,14 @@ class Reduced:
 
     def spent(self, costs: Ints) -> Ints:
         """Return the reduced cost (n, constraints) of networks with the costs `costs` (n, 4)."""
-        spent: Ints = self._limited(costs) - self.floor
+        spent: Ints = self.limited(costs) - self.floor
         return spent
 
-    def _limited(self, costs: Ints) -> Ints:
+    def limited(self, costs: Ints) -> Ints:
+        """Return the columns of `costs`, rows or one row, that the budget limits.
+
+        A column of zeros without a budget.
+        """
         if not self.columns:
             return np.zeros((*costs.shape[:-1], 1), dtype=np.int64)
         return costs[..., self.columns]
@@ -99,14 +103,14 @@ class Reduced:
         """
         last = len(self.table.stages)
         sign = 1 if least else -1
-        ends = {width: self._limited(self.table.fixed(width)) for width in self.table.widths(last)}
+        ends = {width: self.limited(self.table.fixed(width)) for width in self.table.widths(last)}
         found = [ends]
         for stage in reversed(self.table.stages):
             before = {}
             for width, options in stage.items():
                 whole = np.full((1, self.num), sign * _FAR, dtype=np.int64)
                 if len(options.next_widths):
-                    whole = self._limited(options.costs) + _after(options.next_widths, found[0])
+                    whole = self.limited(options.costs) + _after(options.next_widths, found[0])
                 before[width] = whole.min(axis=0) if least else whole.max(axis=0)
             found.insert(0, before)
         return found
@@ -136,7 +140,7 @@ class Reduced:
     def _steps(self, index: int, options: StageOptions, width: int) -> Steps:
         after = _after(options.next_widths, self._least[index + 1])
         live = np.flatnonzero((after < _FAR).all(axis=1))
-        costs = self._limited(options.costs)[live] + after[live] - self._least[index][width]
+        costs = self.limited(options.costs)[live] + after[live] - self._least[index][width]
         weights = options.weights[live].astype(np.int64)
         return Steps(live, options.next_widths[live], costs, weights)
 

@@ -217,20 +217,17 @@ class FeasibleSpace:
 
     def _jointly_feasible(self) -> bool:
         """Tell whether several ceilings can be met at once; exact, by Pareto-minimal costs."""
-        last = len(self._options)
+        last, limited = len(self._options), self._reduced.limited
         limits = np.array([part.limit for part in self.budget])
         minima = {
-            width: self._limited(self._table.fixed(width))[None]
-            for width in self._table.widths(last)
+            width: limited(self._table.fixed(width))[None] for width in self._table.widths(last)
         }
         for stage in reversed(self._options):
             reached = {}
             for width, options in stage.items():
                 sums = [
                     (
-                        _minimal(self._limited(options.costs[options.next_widths == following]))[
-                            :, None
-                        ]
+                        _minimal(limited(options.costs[options.next_widths == following]))[:, None]
                         + minima[int(following)][None]
                     ).reshape(-1, len(limits))
                     for following in np.unique(options.next_widths)
@@ -239,15 +236,6 @@ class FeasibleSpace:
                 reached[width] = _minimal(costs[(costs <= limits).all(axis=1)])
             minima = reached
         return bool(len(minima[self.space.stem_width]))
-
-    def _limited(self, costs: Ints) -> Ints:
-        """Return the columns of `costs` that the budget limits; a column of zeros without a budget.
-
-        Accepts rows or a single row.
-        """
-        if not self.budget:
-            return np.zeros((*costs.shape[:-1], 1), dtype=np.int64)
-        return costs[..., [COST_NAMES.index(part.cost) for part in self.budget]]
 
 
 def _minimal(costs: Ints) -> Ints:

@@ -9,7 +9,7 @@ from nas.results.comparison import Comparison, Group, Pair
 from nas.results.settings_text import counted_at, study_note, task_line, trained_at
 from nas.stats import Interval
 from nas.study import StudySpec
-from nas.units import si
+from nas.units import plural, si
 
 
 def pair_columns(comparison: Comparison) -> dict[str, str]:
@@ -236,5 +236,4 @@ def _p(value: float | None) -> str:
 
 
 def _epochs(spec: StudySpec) -> str:
-    epochs = spec.ladder.max_epochs
-    return f"{epochs} epoch{'s' if epochs > 1 else ''}"
+    return plural(spec.ladder.max_epochs, "epoch")

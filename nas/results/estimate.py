@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from nas.metrics import Metric
 from nas.stats import Difference, Summary
+from nas.units import plural
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Estimate:
     @property
     def seeds(self) -> str:
         """The number of trainings as text."""
-        return "1 seed" if self.n == 1 else f"{self.n} seeds"
+        return plural(self.n, "seed")
 
     def __str__(self) -> str:
         """Return the estimate in words: `6.59 % ± 1.44 (3 seeds)`."""

@@ -121,7 +121,7 @@ def confirmation_text(spec: StudySpec) -> str:
     """Return what is retrained at the end of a study as text; empty if nothing is."""
     if spec.real is not None:
         references = " and the references" if spec.references else ""
-        seeds = f"{spec.real.seeds} seeds" if spec.real.seeds > 1 else "1 seed"
+        seeds = plural(spec.real.seeds, "seed")
         how = f"{spec.real.recipe_name}, {spec.real.epochs} epochs"
         return f"the best {spec.confirm}{references} under {seeds} by {how}"
     if spec.networks or spec.confirm * (spec.seeds - 1) == 0:

@@ -24,7 +24,7 @@ from nas.results.stage_table import StageTable, stage_table
 from nas.results.trial_reports import Reports, recorded_scores
 from nas.results.trial_table import STATES, TrialTable
 from nas.study import Objective, StudySpec, Trial, TrialState, num_replicates
-from nas.units import capitalised
+from nas.units import capitalised, plural
 
 MOST_CURVES = 300  # more cannot be distinguished, and make a page slow
 Curves: TypeAlias = Callable[[Sequence[Trial]], Mapping[int, Trial]]
@@ -306,10 +306,9 @@ def _cost_axis(spec: StudySpec, goal: Objective) -> PlotAxis:
 
 def _metric_axis(spec: StudySpec, goal: Objective) -> PlotAxis:
     goal = spec.reported if goal.name == spec.reported.name else goal  # it says what is taught
-    epochs = spec.ladder.max_epochs
     unit = f" ({goal.unit})" if goal.unit else ""
     split = f"{spec.task} validation split"
-    after = f"{epochs} epoch{'s' if epochs > 1 else ''}"
+    after = plural(spec.ladder.max_epochs, "epoch")
     return PlotAxis(goal, f"{goal.label}, {split}, after {after}{unit}")
 
 

@@ -16,6 +16,7 @@ from nas.space import (
     load_space,
     yolov2_layers,
 )
+from nas.units import PREFIXES
 
 _COUNTS = ("params", "madds")
 _YOLO = {
@@ -26,7 +27,6 @@ _YOLO = {
     "madds those of an earlier passthrough",
 }
 _YOLO_COUNTED = {"params": 50_962_889, "madds": 14_732_084_224}
-_SCALES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
 
 
 def published_counts(names: Sequence[str] = ()) -> list[dict[str, Any]]:
@@ -114,4 +114,4 @@ def _read(printed: object) -> float | None:
     if isinstance(printed, int | float):
         return float(printed) or None
     match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([KMG]?)", str(printed))
-    return (float(match[1]) * _SCALES[match[2]] or None) if match else None
+    return (float(match[1]) * PREFIXES[match[2]] or None) if match else None

@@ -8,6 +8,7 @@ import torch
 from nas.errors import NasError
 from nas.study import StudySpec
 from nas.training import default_device, describe_devices, usual_threads
+from nas.units import plural
 from nas.workflows.requests import RunRequest
 
 
@@ -44,7 +45,7 @@ def machine_of(run: RunRequest) -> Machine:
         if run.ray_address != "auto":
             raise
         nodes = ()
-    some = f"{len(nodes)} node{'' if len(nodes) == 1 else 's'}"
+    some = plural(len(nodes), "node")
     total = f"{sum(each for each, _ in nodes):g} CPU cores, {sum(each for _, each in nodes):g} GPUs"
     return Machine(nodes, f"cluster {run.ray_address}: {some} now, {total}")
 

@@ -16,6 +16,7 @@ from nas.exports.request import ExportRequest
 from nas.exports.source.module_tree import SourceModule, split
 from nas.exports.source.template import Template, bracketed
 from nas.space import Add, Layer, outputs_of
+from nas.units import plural
 
 _WIDTH = 96
 
@@ -187,7 +188,7 @@ def _example(request: ExportRequest, layers: Sequence[Layer]) -> str:
 def _outputs(request: ExportRequest, number: int) -> str:
     if request.head is None:
         return f"{number} classes"
-    return f"{number} output{'s' if number > 1 else ''}"
+    return plural(number, "output")
 
 
 def _facts(request: ExportRequest) -> list[str]:

@@ -15,10 +15,10 @@ from nas.metrics import CLASSIFICATION
 from nas.prove.table.curve_columns import CurveColumn, find_curve_columns, given_curve_columns
 from nas.space import TomlReader, quote_value
 from nas.suggestion import did_you_mean
+from nas.units import PREFIXES
 
 Cells: TypeAlias = Mapping[str, Sequence[str]]
 
-UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
 ALIASES = {
     "flops": "madds", "madds": "madds", "macs": "madds", "multadds": "madds", "mult_adds": "madds",
     "params": "params", "parameters": "params", "acts": "acts", "activations": "acts",
@@ -201,12 +201,12 @@ class _Finder:
             return self._named([(column, 1) for column in self._given_list("costs")])
         pairs = []
         for column, unit in given.items():
-            if unit not in UNITS:
+            if unit not in PREFIXES:
                 self._reader.fail(
                     f"costs: {column} = {quote_value(unit)} is not a unit",
                     'Write "" for single units, or "K", "M" or "G".',
                 )
-            pairs.append((self._take(column, "costs"), UNITS[unit]))
+            pairs.append((self._take(column, "costs"), PREFIXES[unit]))
         return self._named(pairs)
 
     def _named(self, columns: Iterable[tuple[str, int]]) -> tuple[CostColumn, ...]:

@@ -14,12 +14,13 @@ import numpy as np
 from nas.cost import COST_NAMES, Constraint, Cost, split_amount
 from nas.errors import BudgetError, SpaceError
 from nas.metrics import TOP1_ERROR, cost_metric
-from nas.prove.table.columns import ALIASES, UNITS, CostColumn, cost_name
+from nas.prove.table.columns import ALIASES, CostColumn, cost_name
 from nas.prove.table.file import Floats, Ints, TableRows, read_table
 from nas.prove.table.networks import Networks, merge
 from nas.space import Architecture, StageValues
 from nas.study import Objective
 from nas.suggestion import did_you_mean
+from nas.units import PREFIXES
 
 ACCURACY = TOP1_ERROR  # one less the accuracy of the table
 
@@ -195,7 +196,7 @@ class Table:
             near = did_you_mean(unit, self._names)
             raise BudgetError(f"the table has no costs {unit!r}.", near + self._costs_hint())
         position = self.costs.index(column)
-        limit = int(Decimal(number) * UNITS[prefix] * self.scales[position])
+        limit = int(Decimal(number) * PREFIXES[prefix] * self.scales[position])
         least = int(self.counts[:, position].min())
         if limit < least:
             raise BudgetError(
@@ -220,8 +221,10 @@ class Table:
         """Return a ceiling with every digit, in the form that `ceiling` reads."""
         position = self.position(constraint.cost)
         value = Decimal(constraint.limit) / self.scales[position]
-        prefix = max((p for p in UNITS if UNITS[p] <= value), key=UNITS.__getitem__, default="")
-        return f"{(value / UNITS[prefix]).normalize():f}{prefix}-{self.costs[position].column}"
+        prefix = max(
+            (p for p in PREFIXES if PREFIXES[p] <= value), key=PREFIXES.__getitem__, default=""
+        )
+        return f"{(value / PREFIXES[prefix]).normalize():f}{prefix}-{self.costs[position].column}"
 
     def _column(self, name: str) -> CostColumn | None:
         """Return a cost by the name of its column, or by any name of the same cost."""

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 
 import torch
 
+from nas.units import plural
+
 
 def default_device() -> torch.device:
     """Return the first CUDA device, or the CPU where there is none."""
@@ -21,7 +23,7 @@ def describe_devices() -> str:
     """Return one line on what this machine trains with, e.g. `2 CPU cores, no GPU`."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
-    return f"{cores} CPU core{'' if cores == 1 else 's'}, {', '.join(names) or 'no GPU'}"
+    return f"{plural(cores or 1, 'CPU core')}, {', '.join(names) or 'no GPU'}"
 
 
 def usual_threads(processes: int = 1) -> int:
