@@ -72,6 +72,37 @@ def test_what_a_formula_puts_in_is_found_and_nothing_else() -> None:
     assert all(abs(each.change.value) < 1e-6 for each in effects.effects[1:])
 
 
+def test_the_importance_of_a_choice_is_its_share_of_the_variance() -> None:
+    effects = study_effects(SPEC, studied(by_g1, noise=0.01))
+    assert effects is not None
+    g1 = found(effects, "g1").importance
+    assert 0 < g1.low < g1.value < g1.high <= 1
+    assert g1.value == pytest.approx(effects.explained, abs=0.15)
+    assert all(each.importance.low <= 0.05 for each in effects.effects if each.choice != "g1")
+
+
+def costing(trials: list[Trial], madds: int, first: int) -> list[Trial]:
+    """Return trials that cost the same, numbered from `first`."""
+    return [
+        replace(one, number=first + row, cost=replace(one.cost, madds=madds))
+        for row, one in enumerate(trials)
+    ]
+
+
+def test_networks_outside_the_budget_band_are_left_out_where_there_are_enough_inside() -> None:
+    inside, flat = studied(by_g1)[:30], studied(lambda _: 0.5)[30:]
+    inside = costing(inside, 290_000_000, 0)
+    below, over = costing(flat, 100_000_000, 100), costing(flat, 310_000_000, 200)
+    effects = study_effects(SPEC, inside + below + over)
+    assert effects is not None
+    assert (effects.networks, effects.used) == (30, "of 255M to 300M madds")
+    assert effects.explained == pytest.approx(1.0)
+    few = study_effects(SPEC, inside[:3] + below + over)
+    assert few is not None
+    assert few.networks == 33
+    assert few.used == "within the budget, of which 3 have 255M to 300M madds"
+
+
 def test_the_interval_has_the_truth_as_often_as_it_says() -> None:
     intervals = [
         found(study_effects(SPEC, studied(by_g1, noise=0.05, seed=seed)), "g1").change
@@ -98,6 +129,7 @@ class _With:
 
     def __init__(self, spec: Any, goals: Any) -> None:
         self.goals, self.networks, self.space = goals, spec.networks, spec.space
+        self.budget = spec.budget
 
 
 def test_words_joined_by_plus_are_effects_of_their_own() -> None:

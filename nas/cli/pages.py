@@ -8,6 +8,7 @@ import click
 
 from nas.cli import options
 from nas.dashboards.address import HOST, PORT, Place
+from nas.figures import ProgressBy, ProgressOf
 from nas.workflows import FIGURES, FigureRequest, ReportRequest
 
 
@@ -55,6 +56,16 @@ def report(study: str, target: Path, force: bool, db: str | None) -> None:
 )
 @click.option(
     "--choice", help="Draw this choice of each stage in parallel.  [default: all choices]"
+)
+@click.option(
+    "--shows",
+    type=click.Choice([each.value for each in ProgressOf]),
+    help="What the progress shows.  [default: hypervolume]",
+)
+@click.option(
+    "--against",
+    type=click.Choice([each.value for each in ProgressBy]),
+    help="What the progress is shown against.  [default: trainings]",
 )
 @click.option(
     "--width",

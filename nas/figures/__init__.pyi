@@ -27,11 +27,11 @@ from .parallel import parallel_figure as parallel_figure
 from .parallel import parallel_text as parallel_text
 from .progress import PROGRESS_BY_WORDS as PROGRESS_BY_WORDS
 from .progress import DeviceTime as DeviceTime
-from .progress import ProgressBy as ProgressBy
-from .progress import ProgressOf as ProgressOf
-from .progress import ProgressOptions as ProgressOptions
 from .progress import progress_figure as progress_figure
 from .progress import progress_text as progress_text
+from .progress_options import ProgressBy as ProgressBy
+from .progress_options import ProgressOf as ProgressOf
+from .progress_options import ProgressOptions as ProgressOptions
 from .prove import write_prove as write_prove
 from .report import write_report as write_report
 from .sparkline import sparkline_svg as sparkline_svg

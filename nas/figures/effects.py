@@ -9,7 +9,7 @@ from nas.results import Effect, Effects
 from nas.stats import Interval
 from nas.units import plural
 
-EFFECTS_HEADERS = ("Choice", "From", "To", "Change", "95 % interval", "Multiply-adds")
+EFFECTS_HEADERS = ("Choice", "From", "To", "Change", "95 % interval", "Importance", "Multiply-adds")
 _ROW, _FRAME = 30, 110  # pixels
 
 
@@ -54,17 +54,19 @@ def effects_figure(found: Effects, look: PageTheme | None = None) -> go.Figure:
 
 def effects_caption(found: Effects) -> str:
     """Return what the effects are, or why there are none yet."""
+    networks = f"{plural(found.networks, 'complete network')} {found.used}"
     if not found.effects:
         return (
             f"No effects yet: they need {plural(found.needed, 'complete network')} with choices "
-            f"that vary independently, and there are {found.networks}."
+            f"that vary independently, and there {'is' if found.networks == 1 else 'are'} "
+            f"{networks}."
         )
     return (
         f"How the {found.metric.label} changes if one choice goes from its lowest to its highest "
-        "value in all stages and the other choices stay. A linear model of "
-        f"{plural(found.networks, 'complete network')} explains {100 * found.explained:.0f} % of "
-        "the variance. A choice that makes networks dearer includes what the cost buys: the last "
-        "column has the change of the multiply-adds."
+        f"value in all stages and the other choices stay. A linear model of {networks} explains "
+        f"{100 * found.explained:.0f} % of the variance; the importance of a choice is its share "
+        "of the variance, with the 95 % interval. A choice that makes networks dearer includes "
+        "what the cost buys: the last column has the change of the multiply-adds."
     )
 
 
@@ -80,7 +82,16 @@ def _cells(found: Effects, effect: Effect) -> tuple[str, ...]:
     middle, low, high = (
         f"{each:+{digits}} {unit}".strip() for each in (change.value, change.low, change.high)
     )
-    return effect.choice, effect.low, effect.high, middle, f"{low} to {high}", _cost(effect)
+    ends = middle, f"{low} to {high}", _importance(effect), _cost(effect)
+    return effect.choice, effect.low, effect.high, *ends
+
+
+def _importance(effect: Effect) -> str:
+    value, low, high = (
+        100 * each
+        for each in (effect.importance.value, effect.importance.low, effect.importance.high)
+    )
+    return f"{value:.0f} % ({low:.0f} to {high:.0f})"
 
 
 def _cost(effect: Effect) -> str:

@@ -1,35 +1,19 @@
 """The progress of a search: its hypervolume or its best, by trainings, time or device time."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import TypeAlias
 
 import numpy as np
 import plotly.graph_objects as go
 
+from nas.figures.progress_options import ProgressBy, ProgressOf, ProgressOptions
 from nas.figures.scale import time_unit
 from nas.figures.theme import PageTheme, empty, title
 from nas.results import ProgressStep, StudyView
 
 HEIGHT = 300
 DeviceTime: TypeAlias = Sequence[tuple[datetime, float]]  # the end of an attempt, device-seconds
-
-
-class ProgressOf(StrEnum):
-    """What a figure of the progress shows."""
-
-    HYPERVOLUME = "hypervolume"
-    BEST = "best"
-
-
-class ProgressBy(StrEnum):
-    """What the progress is shown against."""
-
-    TRAININGS = "trainings"
-    WALL_TIME = "time"
-    DEVICE_TIME = "device-time"
 
 
 PROGRESS_BY_WORDS = {
@@ -55,14 +39,6 @@ _BY_TEXTS = {
     ProgressBy.DEVICE_TIME: " The device time is that of all attempts that ended until then, "
     "references and lost attempts included, as far as it was recorded.",
 }
-
-
-@dataclass(frozen=True)
-class ProgressOptions:
-    """What is shown, against what."""
-
-    of: ProgressOf = ProgressOf.HYPERVOLUME
-    by: ProgressBy = ProgressBy.TRAININGS
 
 
 def progress_figure(

@@ -17,7 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nas.cost import admits
 from nas.metrics import Direction, Metric
+from nas.results.score_audit import band_text, in_band
 from nas.space import Architecture, SearchSpace, Value, format_value
 from nas.stats import Interval, t_reach
 from nas.study import StudySpec, Trial, TrialState
@@ -32,7 +34,8 @@ class Effect:
     """The `change` of the goal if a choice goes from `low` to `high` in all stages.
 
     It is a share (-0.1: ten per cent less) if `relative`, and else in the exact unit of the goal.
-    `cost` is the estimated share by which the multiply-adds change.
+    `cost` is the estimated share by which the multiply-adds change, `importance` the share of the
+    variance of the goal that is due to the choice.
     """
 
     choice: str
@@ -41,6 +44,7 @@ class Effect:
     change: Interval
     cost: float
     relative: bool
+    importance: Interval
 
     @property
     def significant(self) -> bool:
@@ -50,24 +54,26 @@ class Effect:
     def record(self) -> dict[str, Any]:
         """Return the effect as one flat record."""
         kept = {name: getattr(self, name) for name in ("choice", "low", "high", "relative", "cost")}
-        change = self.change
-        return kept | {
-            "change": change.value, "change_low": change.low, "change_high": change.high
-        }  # fmt: skip
+        for name in ("change", "importance"):
+            own: Interval = getattr(self, name)
+            kept |= {name: own.value, f"{name}_low": own.low, f"{name}_high": own.high}
+        return kept
 
 
 @dataclass(frozen=True)
 class Effects:
     """The effects of a study on `metric`, the largest first, after `networks` complete networks.
 
-    `needed` is how many of them the model needs; with fewer there are no effects.
-    `explained` is the adjusted share of the variance that the model explains.
+    `used` says in words which networks these are. `needed` is how many of them the model needs;
+    with fewer there are no effects. `explained` is the adjusted share of the variance that the
+    model explains.
     """
 
     metric: Metric
     effects: tuple[Effect, ...]
     networks: int
     needed: int
+    used: str
     explained: float = 0.0
 
 
@@ -93,12 +99,11 @@ def study_effects(spec: StudySpec, trials: Sequence[Trial]) -> Effects | None:
     goal = next((each for each in spec.goals if not each.known), None)
     if goal is None or spec.networks:
         return None
-    space = spec.space
-    done = _networks(space, trials)
+    done, used = _chosen(spec, trials)
     done = done[:: -(-len(done) // _MOST) or 1]
-    columns = list(_features(space, [seeds[0].architecture for seeds in done]))
-    needed = len(columns) + 1 + _FREEDOM
-    nothing = Effects(goal, (), len(done), needed)
+    columns = list(_features(spec.space, [seeds[0].architecture for seeds in done]))
+    needed = _needed(columns)
+    nothing = Effects(goal, (), len(done), needed, used)
     if len(done) < needed or not columns:
         return nothing
     table = np.array([values for _, values in columns]).T
@@ -112,12 +117,29 @@ def study_effects(spec: StudySpec, trials: Sequence[Trial]) -> Effects | None:
     effects = [
         Effect(
             feature.name, feature.low, feature.high, model.interval(index, relative),
-            float(np.expm1(costs.slopes[index])), relative,
+            float(np.expm1(costs.slopes[index])), relative, model.importance(index),
         )
         for index, (feature, _) in enumerate(columns)
     ]  # fmt: skip
     effects.sort(key=lambda effect: -abs(effect.change.value))
-    return Effects(goal, tuple(effects), len(done), needed, model.explained)
+    return Effects(goal, tuple(effects), len(done), needed, used, model.explained)
+
+
+def _needed(columns: Sequence[object]) -> int:
+    return len(columns) + 1 + _FREEDOM
+
+
+def _chosen(spec: StudySpec, trials: Sequence[Trial]) -> tuple[list[list[Trial]], str]:
+    """Return the networks that the model is of, and which they are in words."""
+    within = [trial for trial in trials if admits(spec.budget, trial.cost)]
+    if not spec.budget:
+        return _networks(spec.space, within), "of the study"
+    everything = _networks(spec.space, within)
+    band, text = _networks(spec.space, in_band(within, spec.budget)), band_text(spec.budget)
+    columns = list(_features(spec.space, [seeds[0].architecture for seeds in band]))
+    if columns and len(band) >= _needed(columns):
+        return band, f"of {text}"
+    return everything, f"within the budget, of which {len(band):,} have {text}"
 
 
 def _networks(space: SearchSpace, trials: Sequence[Trial]) -> list[list[Trial]]:
@@ -192,12 +214,16 @@ def _mean(codes: Sequence[dict[Any, float]], column: Sequence[Value | None]) -> 
 
 @dataclass(frozen=True)
 class _Model:
-    """Least squares with an intercept: slopes, their robust deviations, degrees of freedom."""
+    """Least squares with an intercept: slopes, their robust deviations, degrees of freedom.
+
+    `spreads` are the variances of the columns as shares of that of the values.
+    """
 
     slopes: _Floats
     deviations: _Floats
     freedom: int
     explained: float
+    spreads: _Floats
 
     @classmethod
     def fit(cls, table: _Floats, values: _Floats) -> "_Model | None":
@@ -215,14 +241,27 @@ class _Model:
         left = float(residual @ residual) / (count - columns)
         explained = 1 - left / total if total > 0 else 0.0
         deviations = np.sqrt((robust**2).sum(axis=1))
-        return cls(slopes[1:], deviations[1:], count - columns, max(0.0, explained))
+        spreads = table.var(axis=0) / values.var() if total > 0 else np.zeros(columns - 1)
+        return cls(slopes[1:], deviations[1:], count - columns, max(0.0, explained), spreads)
 
     def interval(self, index: int, relative: bool) -> Interval:
         """Return the effect of one column, as a share of the values if they are logarithms."""
+        ends = self._ends(index)
+        return Interval(*(float(np.expm1(each)) if relative else each for each in ends))
+
+    def importance(self, index: int) -> Interval:
+        """Return the share of the variance that the term of one column has, 1 at most."""
+        at, low, high = (
+            min(1.0, each**2 * float(self.spreads[index])) for each in self._ends(index)
+        )
+        crosses = self._ends(index)[1] < 0 < self._ends(index)[2]
+        return Interval(at, 0.0 if crosses else min(low, high), max(low, high))
+
+    def _ends(self, index: int) -> tuple[float, float, float]:
+        """Return a slope with the ends of its interval."""
         at = float(self.slopes[index])
         far = t_reach(self.freedom) * float(self.deviations[index])
-        ends = (at, at - far, at + far)
-        return Interval(*(float(np.expm1(each)) if relative else each for each in ends))
+        return at, at - far, at + far
 
 
 def _final(trial: Trial, goal: Metric) -> float:

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nas.errors import ExportError, NasError, NoEffectError
+from nas.figures import ProgressBy, ProgressOf, ProgressOptions
 from nas.results import (
     StudyResults,
     StudyView,
@@ -25,7 +27,12 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 FIGURES = ("front", "curves", "progress", "timeline", "effects", "parallel", "edf")
-_USED = {"front": ("x", "y", "others"), "parallel": ("x", "y", "choice"), "edf": ("y", "others")}
+_USED = {
+    "front": ("x", "y", "others"),
+    "parallel": ("x", "y", "choice"),
+    "edf": ("y", "others"),
+    "progress": ("shows", "against"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,8 +41,9 @@ class FigureRequest(Request):
 
     `x` and `y` are the metrics of the front and of `parallel`, `y` also that of `edf`.
     `others` are studies that are drawn with this one, by the front and by `edf`. `choice` is one
-    choice of the space, whose stages `parallel` has as axes. `width` and `height` are in pixels.
-    `force` replaces an existing file.
+    choice of the space, whose stages `parallel` has as axes. `shows` (hypervolume or best) and
+    `against` (trainings, time or device-time) are those of `progress`, by default the first ones.
+    `width` and `height` are in pixels. `force` replaces an existing file.
     """
 
     study: str
@@ -45,6 +53,8 @@ class FigureRequest(Request):
     y: str | None = None
     others: Sequence[str] = ()
     choice: str | None = None
+    shows: str | None = None
+    against: str | None = None
     width: int = 900
     height: int | None = None
     force: bool = False
@@ -52,7 +62,7 @@ class FigureRequest(Request):
 
     def no_effects(self) -> Iterator[NoEffectError]:
         """Yield each setting that has no effect."""
-        for name in ("x", "y", "others", "choice"):
+        for name in ("x", "y", "others", "choice", "shows", "against"):
             if self.figure in FIGURES and name not in _USED.get(self.figure, ()):
                 yield NoEffectError(name, f"the figure {self.figure} does not have it")
 
@@ -105,7 +115,24 @@ def _drawn(request: FigureRequest) -> "go.Figure":
             return figures.edf_figure([own for _, own in _overlaid(request, found, view)])
         case "parallel":
             return _parallel(request, view)
-    return figures.progress_figure(view)
+    return _progress(request, view)
+
+
+def _progress(request: FigureRequest, view: StudyView) -> "go.Figure":
+    from nas import figures
+
+    shows, against = (
+        request.shows or ProgressOf.HYPERVOLUME,
+        request.against or ProgressBy.TRAININGS,
+    )
+    for given, kinds in ((shows, ProgressOf), (against, ProgressBy)):
+        _check_known(given, list(kinds), "the progress has no")
+    options = ProgressOptions(ProgressOf(shows), ProgressBy(against))
+    spent: list[tuple[datetime, float]] = []
+    if options.by is ProgressBy.DEVICE_TIME:
+        with open_store(request.db, read_only=True) as store:
+            spent = store.device_seconds(request.study)
+    return figures.progress_figure(view, options=options, spent=spent)
 
 
 def _parallel(request: FigureRequest, view: StudyView) -> "go.Figure":

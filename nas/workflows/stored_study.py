@@ -283,7 +283,10 @@ class StoredStudy:
 
         Each record has `choice`, `low` and `high` (its values), `change` with its 95 % interval
         `change_low` to `change_high` (a share if `relative`, or in the exact unit of the metric),
-        and `cost`, the share by which the multiply-adds change. Empty with too few complete trials.
+        `importance` with `importance_low` and `importance_high`, the share of the variance that is
+        due to the choice, and `cost`, the share by which the multiply-adds change. The networks are
+        those that use 85 to 100 % of the budget; if they are too few, all within the budget. Empty
+        with too few complete trials.
         """
         found = study_effects(self.spec, self.results.trials)
         return [effect.record() for effect in found.effects] if found else []

@@ -28,7 +28,7 @@ def folder(tmp_path: Path) -> Path:
     [
         ("front", "front.svg", b"<svg"),
         ("curves", "curves.pdf", b"%PDF-"),
-        ("progress", "progress.png", b"\x89PNG"),
+        ("progress --shows best --against device-time", "progress.png", b"\x89PNG"),
         ("timeline", "timeline.svg", b"<svg"),
         ("effects", "effects.SVG", b"<svg"),
         ("parallel", "parallel.png", b"\x89PNG"),
@@ -38,7 +38,7 @@ def folder(tmp_path: Path) -> Path:
 def test_each_figure_is_written_in_the_format_of_its_name(
     folder: Path, figure: str, name: str, begin: bytes
 ) -> None:
-    called = call_here(folder, "plot", STUDY, figure, "-o", name, "--width", "700")
+    called = call_here(folder, "plot", STUDY, *figure.split(), "-o", name, "--width", "700")
     assert called.code == 0, called.err
     assert called.out == f"wrote {name}\n"
     found = (folder / name).read_bytes()
@@ -84,6 +84,8 @@ def test_a_study_of_another_task_is_not_drawn_with_it(folder: Path) -> None:
         (("front", "-o", "front.jpg"), "names no format"),
         (("front", "-o", "front.svg", "--x", "parms"), "Did you mean params?"),
         (("curves", "-o", "curves.svg", "--y", "params"), "--y has no effect"),
+        (("edf", "-o", "o.svg", "--against", "time"), "--against has no effect"),
+        (("progress", "-o", "o.svg", "--shows", "better"), "'hypervolume', 'best'"),
         (("fronts", "-o", "front.svg"), "'front', 'curves', 'progress', 'timeline', 'effects'"),
         (("front", "-o", "none/front.svg"), "cannot be written"),
     ],
