@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -119,10 +118,7 @@ def _plain(verdict: SamplerVerdict) -> dict[str, Any]:
     contrasts = [
         {
             **asdict(contrast),
-            "gain": {
-                key: value if isfinite(value) else None
-                for key, value in asdict(contrast.gain).items()
-            },
+            "gain": contrast.gain.record(),
             "verdict": contrast.verdict,
         }
         for contrast in verdict.contrasts

@@ -1,6 +1,5 @@
 """Comparison as text: the rows of its tables, its statements, and its general facts."""
 
-import math
 from typing import Any
 
 from nas.feasible import BAND
@@ -179,10 +178,10 @@ def _group_document(group: Group) -> dict[str, Any]:
         "n": group.n,
         "failed": group.failed,
         "missing": group.missing,
-        "mean": _plain(group.mean),
-        **{name: _plain(own) for name, own in zip(names, group.quartiles, strict=True)},
+        "mean": group.mean.record(),
+        **{name: own.record() for name, own in zip(names, group.quartiles, strict=True)},
         "best": group.best,
-        "below": [{"threshold": level, **_plain(share)} for level, share in group.below],
+        "below": [{"threshold": level, **share.record()} for level, share in group.below],
         "madds": {"mean": mean, "min": least, "max": most},
         "band": group.reach,
         "errors": list(group.errors),
@@ -194,21 +193,14 @@ def _pair_document(pair: Pair) -> dict[str, Any]:
         "first": pair.first,
         "second": pair.second,
         "n": pair.n,
-        "mean_difference": _plain(pair.mean),
-        "median_difference": _plain(pair.median) if pair.median else None,
+        "mean_difference": pair.mean.record(),
+        "median_difference": pair.median.record() if pair.median else None,
         "p": pair.p,
         "p_holm": pair.p_holm,
         "ks_distance": pair.distance,
         "ks_p": pair.p_distance,
         "significant": pair.significant,
         "verdict": pair.verdict,
-    }
-
-
-def _plain(interval: Interval) -> dict[str, float | None]:
-    ends = {"low": interval.low, "high": interval.high}
-    return {"value": interval.value} | {
-        name: end if math.isfinite(end) else None for name, end in ends.items()
     }
 
 
