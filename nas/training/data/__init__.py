@@ -5,9 +5,10 @@ official test set keeps it; otherwise, and for validation, the shares below are 
 """
 
 import hashlib
+import importlib
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,52 +16,17 @@ import torch
 from nas.errors import TaskError
 from nas.space import Shape
 from nas.study import StudySpec, TaskRequest
-from nas.training.data.images import DataRequest, Scaling, Source
+from nas.training.data.images import DataRequest, Source
 from nas.training.data.problem import Problem, Scores, ScoresByClass
 from nas.training.data.records import Files
 from nas.training.data.split import Indices, balanced_subset, stratified, take
 from nas.training.data.task import Augmentation, Split, Task, View, Views
 from nas.training.data.user_images import image_at
+from nas.training.image_data import ImageData, Scaling
 
 _CHUNK = 1024  # images that are counted at a time
 _LISTED = 4  # classes up to which the output has the number of images of each
 _SAMPLE = 256  # streamed images from which mean and deviation are taken
-
-
-class ImageKind(Protocol):
-    """The properties of a kind of tasks that `load_images` uses.
-
-    `val` and `test` are the shares of its splits where they are not official; `test` is used where
-    there is no official test set. `scaling` is the mean and the deviation of the pixels where they
-    are not to be measured.
-    """
-
-    @property
-    def side(self) -> int | None:
-        """The height and width of its images where it has only one."""
-
-    @property
-    def val(self) -> float:
-        """The share of the images that validate."""
-
-    @property
-    def test(self) -> float:
-        """The share of the images that test."""
-
-    @property
-    def crop_padding(self) -> int:
-        """The border in pixels of random crops."""
-
-    @property
-    def flip(self) -> bool:
-        """Whether images may be mirrored."""
-
-    @property
-    def scaling(self) -> Scaling | None:
-        """The mean and the deviation of the pixels; None where they are measured."""
-
-    def read(self, request: DataRequest) -> Source:
-        """Return the images as they were found."""
 
 
 def load_task(
@@ -81,7 +47,7 @@ def load_task(
     return task
 
 
-def load_images(kind: ImageKind, request: TaskRequest) -> Task:
+def load_images(kind: ImageData, request: TaskRequest) -> Task:
     """Return a classification, its splits stratified and fixed by the seed of `request`.
 
     Small images are in memory; those of `imagenet`, and large ones of one's own (`folder`), are
@@ -96,7 +62,7 @@ def load_images(kind: ImageKind, request: TaskRequest) -> Task:
             f"the task {name} has images of {kind.side}x{kind.side}, not of {request.image_size}.",
             "Leave --image-size out, or type --task folder with it.",
         )
-    source = kind.read(DataRequest(data_dir, request.image_size, request.skip_corrupt))
+    source = _read(kind.reader, DataRequest(data_dir, request.image_size, request.skip_corrupt))
     train, val, test = _split(source, kind, seed, data_dir or name)
     notes = [source.note] if source.note else []
     if limit is not None and limit < len(train):
@@ -173,6 +139,14 @@ def load_study_task(spec: StudySpec, data_dir: str | None = None) -> Task:
     return task
 
 
+def _read(reader: str, request: DataRequest) -> Source:
+    """Return the images as `reader`, MODULE:FUNCTION of this package, finds them."""
+    module, _, function = reader.partition(":")
+    read: Any = getattr(importlib.import_module(f"{__name__}.{module}"), function)
+    source: Source = read(request)
+    return source
+
+
 def _account(source: Source) -> str:
     """Return the number of images, without an official test split, and the sizes of the classes."""
     parts = [source.train, *([source.val] if source.val is not None else [])]
@@ -206,7 +180,7 @@ def _pixels(train: Split | Files, shape: Shape) -> Iterator[torch.Tensor]:
 _Parts = tuple[Split | Files, Split | Files, Split | Files]
 
 
-def _split(source: Source, kind: ImageKind, seed: int, where: str) -> _Parts:
+def _split(source: Source, kind: ImageData, seed: int, where: str) -> _Parts:
     """Return the training, validation and test images; what is not official is drawn."""
     if source.val is not None and source.test is not None:
         return source.train, source.val, source.test

@@ -11,9 +11,6 @@ from nas.errors import TaskError
 from nas.training.data.records import Files
 from nas.training.data.task import Split
 
-Scaling = tuple[tuple[float, ...], tuple[float, ...]]
-"""The mean and the deviation of pixels in [0, 1], one of each for each channel."""
-
 
 @dataclass(frozen=True)
 class DataRequest:

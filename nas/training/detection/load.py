@@ -9,7 +9,6 @@ import torch
 from nas.errors import TaskError
 from nas.space import Shape
 from nas.study import TaskRequest
-from nas.training.data.images import Scaling
 from nas.training.data.records import Files
 from nas.training.data.task import Augmentation, Task
 from nas.training.data.user_images import checked_folder
@@ -18,6 +17,7 @@ from nas.training.detection.drawing import BoxExamples
 from nas.training.detection.folder import Found, Part, read_folder
 from nas.training.detection.problem import Detection
 from nas.training.detection.views import BoxViews
+from nas.training.image_data import Scaling
 
 SIDE = 320  # of SSDLite
 _SHARE = 0.1  # of the images, for a split that is drawn

@@ -1,0 +1,25 @@
+"""How a data set of images in classes is read and split; loads no heavy library."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+Scaling: TypeAlias = tuple[tuple[float, ...], tuple[float, ...]]
+"""The mean and the deviation of pixels in [0, 1], one of each for each channel."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageData:
+    """A data set of images in classes; `reader` is MODULE:FUNCTION of `nas.training.data`.
+
+    `val` and `test` are the shares that are drawn if there is no official split, `crop_padding` (in
+    pixels) and `flip` the augmentation, which keeps the class of an image. `side` is None if the
+    images may have any height and width, `scaling` if it is measured.
+    """
+
+    reader: str
+    val: float
+    test: float
+    crop_padding: int
+    flip: bool
+    side: int | None = None
+    scaling: Scaling | None = None
