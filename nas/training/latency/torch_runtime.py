@@ -7,7 +7,7 @@ launch times.
 import time
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any, Protocol
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -79,24 +79,8 @@ class TorchRuntime:
             torch.cuda.synchronize(self._device)
 
 
-class _MarkClock(Protocol):
-    """Records points in time."""
-
-    def restart(self) -> None:
-        """Clear all marks."""
-        ...
-
-    def mark(self) -> None:
-        """Set a mark."""
-        ...
-
-    def elapsed(self) -> list[float]:
-        """Return the nanoseconds between each mark and the previous one; 0 for the first."""
-        ...
-
-
 class _CpuClock:
-    """Uses CPU time of this thread if it computes alone, otherwise the wall clock."""
+    """Records points in time: CPU time of this thread if it computes alone, else wall time."""
 
     def __init__(self, alone: bool) -> None:
         self._now = time.thread_time_ns if alone else time.perf_counter_ns
@@ -109,6 +93,7 @@ class _CpuClock:
         self._marks.append(self._now())
 
     def elapsed(self) -> list[float]:
+        """Return the nanoseconds between each mark and the previous one; 0 for the first."""
         return [0.0, *(float(after - before) for before, after in pairwise(self._marks))]
 
 
@@ -129,6 +114,9 @@ class _CudaClock:
     def elapsed(self) -> list[float]:
         pairs = pairwise(self._marks)
         return [0.0, *(1e6 * float(before.elapsed_time(after)) for before, after in pairs)]
+
+
+_MarkClock: TypeAlias = _CpuClock | _CudaClock
 
 
 class _Stamped(nn.Module):

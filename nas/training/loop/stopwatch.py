@@ -1,30 +1,9 @@
 """Stopwatch: the time of each part of a training loop, on its device."""
 
 import time
-from typing import Protocol
+from typing import TypeAlias
 
 import torch
-
-
-class Stopwatch(Protocol):
-    """Adds up seconds by part; time before a `start` is not counted."""
-
-    def start(self) -> None:
-        """Start the measurement."""
-        ...
-
-    def lap(self, part: str) -> None:
-        """Add the time since the last `start` or `lap` to `part`."""
-        ...
-
-    def read(self) -> dict[str, float]:
-        """Return the seconds by part since the last `read`; waits for the device."""
-        ...
-
-
-def stopwatch(device: torch.device) -> Stopwatch:
-    """Return a stopwatch for code that runs on `device`."""
-    return _DeviceStopwatch(device) if device.type == "cuda" else _HostStopwatch()
 
 
 class _HostStopwatch:
@@ -35,14 +14,17 @@ class _HostStopwatch:
         self._last = time.perf_counter()
 
     def start(self) -> None:
+        """Start the measurement; the time before is not counted."""
         self._last = time.perf_counter()
 
     def lap(self, part: str) -> None:
+        """Add the time since the last `start` or `lap` to `part`."""
         now = time.perf_counter()
         self._sums[part] = self._sums.get(part, 0.0) + now - self._last
         self._last = now
 
     def read(self) -> dict[str, float]:
+        """Return the seconds by part since the last `read`."""
         sums, self._sums = self._sums, {}
         return sums
 
@@ -66,6 +48,7 @@ class _DeviceStopwatch:
         self._mark(part)
 
     def read(self) -> dict[str, float]:
+        """Return the seconds by part since the last `read`; waits for the device."""
         sums: dict[str, float] = {}
         if self._parts:
             self._events[len(self._parts) - 1].synchronize()
@@ -81,3 +64,11 @@ class _DeviceStopwatch:
             self._events.append(torch.cuda.Event(enable_timing=True))  # type: ignore[no-untyped-call]
         self._events[len(self._parts)].record(torch.cuda.current_stream(self._device))
         self._parts.append(part)
+
+
+Stopwatch: TypeAlias = _HostStopwatch | _DeviceStopwatch
+
+
+def stopwatch(device: torch.device) -> Stopwatch:
+    """Return a stopwatch for code that runs on `device`."""
+    return _DeviceStopwatch(device) if device.type == "cuda" else _HostStopwatch()
