@@ -1,47 +1,35 @@
-"""The callbacks that draw the page: figures, tables and the chosen trial."""
+"""The callbacks of the page: which page is shown, its tables and the chosen trial."""
 
-from collections.abc import Sequence
-from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import dash
 from dash import ALL, ClientsideFunction, Input, Output, Patch, State, ctx, html, no_update
 
 from nas.dashboards.changes import Changes, register_changes
-from nas.dashboards.clock import now_in, zone_of
+from nas.dashboards.clock import zone_of
 from nas.dashboards.comparison import comparison
 from nas.dashboards.download_panel import register_downloads
 from nas.dashboards.downloads import Downloads
+from nas.dashboards.drawing import register_drawing
 from nas.dashboards.effects import effects, scores
 from nas.dashboards.explanation import register_explanation
-from nas.dashboards.front import front_marks_of, front_of, shown
+from nas.dashboards.front import front_marks_of, shown
 from nas.dashboards.layers import register_layers
 from nas.dashboards.layout import PAGES, compare_hint
 from nas.dashboards.navigation import register_navigation, register_overlay_list, state_of
-from nas.dashboards.page_state import PageState
-from nas.dashboards.parts import counters, detail, missing, settings, trials, turned
+from nas.dashboards.parts import detail, missing, trials, turned
 from nas.dashboards.progress_card import register_progress
 from nas.dashboards.reader import Reader, Snapshot
 from nas.dashboards.shared import Shared
 from nas.dashboards.studies import Listed, studies_table
 from nas.dashboards.timeline import register_timeline
-from nas.dashboards.updates import Prepared, changed, prepared
+from nas.dashboards.updates import changed, prepared
 from nas.errors import NasError
 from nas.figures import (
     PageTheme,
-    front_revision,
-    learning_curves_figure,
 )
-from nas.results import StudyView
 
 HINT = "Choose a point or a row to see its architecture."
-_PARTS = {
-    "front": "figure", "curves": "figure", "front-card": "hidden", "progress-card": "hidden",
-    "name": "children", "summary": "children", "note": "children", "counters": "children",
-    "settings": "children", "best-under": "children", "overlay-text": "children",
-    "all-trials": "hidden", "front-heading": "children",
-}  # fmt: skip
 
 
 def register(app: dash.Dash, reader: Reader, downloads: Downloads, changes: Changes) -> None:
@@ -49,7 +37,7 @@ def register(app: dash.Dash, reader: Reader, downloads: Downloads, changes: Chan
     shared = Shared()
     register_navigation(app, reader)
     _register_pages(app, reader)
-    _register_drawing(app, reader, shared)
+    register_drawing(app, reader, shared)
     _register_table(app, reader, shared)
     _register_detail(app, reader)
     register_layers(app, reader)
@@ -124,134 +112,6 @@ def _studies(
     return studies_table(listed, find, order, theme, zone_of(look))
 
 
-def _register_drawing(app: dash.Dash, reader: Reader, shared: Shared) -> None:
-    @app.callback(
-        *(Output(name, what) for name, what in _PARTS.items()),
-        Output("seen", "data"),
-        Output("status", "children"),
-        Input("beat", "data"),
-        Input("state", "data"),
-        Input("look", "data"),
-        Input("window", "data"),
-        State("seen", "data"),
-        # Otherwise a poll longer than the interval would be dropped every time.
-        running=[(Output("tick", "disabled"), True, False)],
-    )
-    def poll(
-        _beat: Any, data: Any, look: dict[str, bool], window: Any, seen: Any
-    ) -> tuple[Any, ...]:
-        unchanged = (no_update,) * (len(_PARTS) + 1)
-        if not data or state_of(data).study is None:
-            return *unchanged, _listed(reader)
-        state = state_of(data)
-        try:
-            snapshot = reader.snapshot(str(state.study))
-            others, problems = reader.overlaid(state)
-            activity = reader.activity(str(state.study))
-        except NasError as error:
-            return *unchanged, _stale(error, seen)
-        clock = now_in(zone_of(look))
-        status = f"{activity} · read at {clock}"
-        drawn: dict[str, Any] = {"study": state.study, "seq": snapshot.seq, "look": look}
-        drawn |= {"with": [[each.spec.name, each.seq] for each in others]}
-        drawn |= {name: data[name] for name in ("hidden", "top", "box")}
-        state = replace(state, window=_ends(window, snapshot.along(state.x, state.y), state))
-        now = {
-            "drawn": drawn,
-            "front": drawn | data | {"window": state.window and [*state.window]},
-            "study": state.study,
-            "at": clock,
-        }
-        now |= {"over": snapshot.view.done, "digests": seen["digests"] if seen else {}}
-        if seen and all(seen[key] == now[key] for key in ("drawn", "front")):
-            return *unchanged, status
-        try:
-            what = _what_changed(snapshot, seen, now)
-            key = (
-                what,
-                *(one.serial for one in (snapshot, *others)),
-                *problems,
-                state,
-                *look.items(),
-            )
-            draw = partial(_parts, what, [snapshot, *others], problems, state, look)
-            parts: dict[str, Any] = {**shared.get(key, draw)}
-        except NasError as error:
-            return *unchanged, _stale(error, seen)
-        parts["best-under"] = best_under(snapshot, state)
-        parts["all-trials"] = state.box is None
-        sent, now["digests"] = changed(parts, now["digests"])
-        return *(sent.get(name, no_update) for name in _PARTS), now, status
-
-
-def _what_changed(snapshot: Snapshot, seen: Any, now: dict[str, Any]) -> str:
-    """Return what to draw again: `all`, the `front`, or `none`: only the marked trials."""
-    if not seen or seen["drawn"] != now["drawn"]:
-        return "all"
-    before, after = seen["front"], now["front"]
-    differ = {name for name in after if before.get(name) != after[name]}
-    marks = {"trial", "compared", "along", "shows", "against", "theme"}
-    if snapshot.view.fixed or differ <= marks:
-        return "none"  # `mark` follows
-    return "front"
-
-
-def _parts(
-    what: str,
-    snapshots: Sequence[Snapshot],
-    problems: Sequence[str],
-    state: PageState,
-    look: dict[str, Any],
-) -> dict[str, Prepared]:
-    """Draw what changed; `problems` say why other studies are not drawn."""
-    snapshot, theme = snapshots[0], PageTheme(look["dark"], look["narrow"])
-    whole, parts = snapshot.view, dict[str, Any]()
-    if not whole.fixed and what != "none":
-        parts |= _front(snapshots, problems, state, theme)
-    if what != "all":
-        return prepared(parts)
-    parts |= {
-        "curves": learning_curves_figure(shown(snapshot, state), theme),
-        "front-card": whole.fixed,
-        "progress-card": whole.fixed,
-        "name": whole.name,
-        "summary": whole.summary,
-        "note": whole.note,
-        "counters": counters(whole),
-        "settings": settings(whole),
-    }
-    return prepared(parts)
-
-
-def _front(
-    snapshots: Sequence[Snapshot], problems: Sequence[str], state: PageState, look: PageTheme
-) -> dict[str, Any]:
-    figure, text = front_of(snapshots, state, look)
-    return {
-        "front": figure,
-        "front-heading": shown(snapshots[0], state).front_title,
-        "overlay-text": " ".join([*problems, text]),
-    }
-
-
-def _ends(window: Any, view: StudyView, state: PageState) -> Any:
-    """Return the visible part of the front; None if another figure was drawn then."""
-    own = window and window["of"] == front_revision(view, state.options)
-    return tuple(window["ends"]) if own else None
-
-
-def best_under(snapshot: Snapshot, state: PageState) -> str:
-    """Return the best complete candidate up to the reader's ceiling, in words."""
-    if state.under is None:
-        return ""
-    view = snapshot.along(state.x, state.y)
-    found = view.best_under(state.under)
-    ceiling = f"{view.x.show(state.under)} {view.x.name}"
-    if found is None:
-        return f"no complete candidate up to {ceiling}"
-    return f"best up to {ceiling}: {found.label}, {view.y.show(found.y)}"
-
-
 def _register_table(app: dash.Dash, reader: Reader, shared: Shared) -> None:
     @app.callback(
         Output("order", "data"),
@@ -272,7 +132,7 @@ def _register_table(app: dash.Dash, reader: Reader, shared: Shared) -> None:
     @app.callback(
         Output("table", "children"),
         Output("tabled", "data"),
-        Input("seen", "data"),
+        Input("table-seen", "data"),
         Input("order", "data"),
         State("tabled", "data"),
         State("state", "data"),
@@ -365,7 +225,7 @@ def _register_effects(app: dash.Dash, reader: Reader, shared: Shared) -> None:
         Output("effects", "children"),
         Output("scores", "children"),
         Output("explained", "data"),
-        Input("seen", "data"),
+        Input("effects-seen", "data"),
         State("explained", "data"),
     )
     def explain(seen: Any, known: Any) -> tuple[Any, ...]:
@@ -380,18 +240,3 @@ def _register_effects(app: dash.Dash, reader: Reader, shared: Shared) -> None:
         theme = PageTheme(look["dark"], look["narrow"])
         key = ("effects", snapshot.serial, theme)
         return *shared.get(key, lambda: (effects(snapshot, theme), scores(snapshot))), now
-
-
-def _listed(reader: Reader) -> str:
-    try:
-        count = len(reader.studies())
-    except NasError as error:
-        return str(error)
-    if not count:
-        return f"{reader.database} has no study yet. Start one: nas search"
-    return f"{count} {'study' if count == 1 else 'studies'} in {reader.database}"
-
-
-def _stale(error: NasError, seen: Any) -> list[Any]:
-    since = f"Stale since {seen['at']}: " if seen else ""
-    return [html.Strong(since, className="bad"), str(error)]

@@ -34,7 +34,7 @@ def register_explanation(app: dash.Dash, reader: Reader, shared: Shared) -> None
     @app.callback(
         *(Output(name, what) for name, what in _PARTS.items()),
         Output("chosen-by", "data"),
-        Input("seen", "data"),
+        Input("why-seen", "data"),
         Input("state", "data"),
         State("chosen-by", "data"),
     )

@@ -12,6 +12,14 @@ from nas.results import PointGroup
 
 POLL_MILLISECONDS = 2500
 SYSTEM = "system"  # the theme of the page follows the system
+# Parts of the page that are drawn after the front, and the cards that they are.
+CARDS = (
+    {"name": "table", "of": ["table-card"]},
+    {"name": "effects", "of": ["effects", "scores"]},
+    {"name": "progress", "of": ["progress-card"]},
+    {"name": "timeline", "of": ["timeline-card"]},
+    {"name": "why", "of": ["parallel-card", "edf-card"]},
+)
 PAGES = ("studies-page", "study-page", "missing-page")
 _HIDEABLE = (
     PointGroup.STOPPED, PointGroup.DOMINATED, PointGroup.UNCONFIRMED, PointGroup.RUNNING,
@@ -32,6 +40,10 @@ def page_layout() -> Any:
             dcc.Store(id="roll-call"),
             dcc.Store(id="state"),
             dcc.Store(id="seen"),
+            dcc.Store(id="near"),
+            dcc.Store(id="due"),
+            dcc.Store(id="cards", data=CARDS),
+            *(dcc.Store(id=f"{card['name']}-seen") for card in CARDS),
             dcc.Store(id="listed"),
             dcc.Store(id="changing"),
             dcc.Store(id="changed"),
@@ -116,7 +128,11 @@ def _study() -> list[Any]:
                         html.Section(id="scores", className="card"),
                         _parallel(),
                         _card("edf", "Why: the distribution of the results", 360),
-                        html.Section([html.H2("Trials"), html.Div(id="table")], className="card"),
+                        html.Section(
+                            [html.H2("Trials"), html.Div(id="table")],
+                            id="table-card",
+                            className="card",
+                        ),
                         html.Section(
                             [html.H2("Settings"), html.Div(id="settings")], className="card"
                         ),

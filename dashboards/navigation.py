@@ -9,7 +9,7 @@ from dash import ALL, ClientsideFunction, Input, Output, State, ctx, no_update
 
 from nas.cost import parse_budgets
 from nas.dashboards.front import views_of
-from nas.dashboards.layout import SYSTEM, hidden_groups, shown_groups
+from nas.dashboards.layout import CARDS, SYSTEM, hidden_groups, shown_groups
 from nas.dashboards.page_state import MOST_OVERLAID, THEMES, PageState
 from nas.dashboards.reader import Reader, Snapshot
 from nas.errors import NasError
@@ -40,6 +40,14 @@ def register_navigation(app: dash.Dash, reader: Reader) -> None:
         State("look", "data"),
         State("seen", "data"),
         State("state", "data"),
+    )
+    app.clientside_callback(  # type: ignore[no-untyped-call]
+        ClientsideFunction("nas", "gate"),
+        *(Output(f"{card['name']}-seen", "data") for card in CARDS),
+        Output("due", "data"),
+        Input("seen", "data"),
+        Input("near", "data"),
+        State("cards", "data"),
     )
     # Figures and tables also report that they were drawn or resized. Dash drops the answer to a
     # call when it makes the next one: if these reports reached `navigate`, a click would be lost.

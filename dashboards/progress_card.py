@@ -21,7 +21,7 @@ def register_progress(app: dash.Dash, reader: Reader, shared: Shared) -> None:
         Output("progress", "figure"),
         Output("progress-text", "children"),
         Output("progress-of", "data"),
-        Input("seen", "data"),
+        Input("progress-seen", "data"),
         Input("state", "data"),
         State("progress-of", "data"),
     )

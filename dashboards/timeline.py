@@ -21,7 +21,7 @@ def register_timeline(app: dash.Dash, reader: Reader, shared: Shared) -> None:
         Output("timeline", "style"),
         Output("timeline-text", "children"),
         Output("timeline-of", "data"),
-        Input("seen", "data"),
+        Input("timeline-seen", "data"),
         State("timeline-of", "data"),
     )
     def draw(seen: Any, known: Any) -> tuple[Any, ...]:

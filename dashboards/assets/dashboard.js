@@ -121,6 +121,25 @@
   const key = new URLSearchParams(location.search).get("key");
   if (key) sessionStorage.setItem("nas-key", key);
 
+  // The cards that the reader sees, or nearly. What a poll brings is drawn there alone; the other
+  // cards are drawn once, and again when the reader comes to them.
+  const near = new Set();
+  const given = {};
+  const observer = new IntersectionObserver((entries) => {
+    for (const { target, isIntersecting } of entries)
+      near[isIntersecting ? "add" : "delete"](target.id);
+    dash().set_props("near", { data: [...near] });
+  }, { rootMargin: "300px" });
+  const watch = () => {
+    for (const card of document.querySelectorAll("#study-page .card:not([data-watched])")) {
+      card.dataset.watched = "";
+      observer.observe(card);
+    }
+  };
+
+  const view = ({ study, drawn: { look, hidden, top, box, with: others } }) =>
+    JSON.stringify([study, look, hidden, top, box, others.map(([name]) => name)]);
+
   // How many ticks the study that is shown has not changed.
   const quiet = { ticks: 0, seen: null };
 
@@ -138,6 +157,7 @@
     look: (ticks, chosen, known, seen, state) => {
       if (chosen) theme.chosen = chosen;
       paint();
+      watch();
       const look = {
         dark: theme.chosen === "system" ? system.matches : theme.chosen === "dark",
         narrow: matchMedia("(max-width: 560px)").matches,
@@ -149,6 +169,20 @@
       const drawn = seen && state && seen.study === state.study;
       const called = due && (!drawn || now % 8 === 0);
       return [same ? dash().no_update : look, due ? now : dash().no_update, called ? now : dash().no_update];
+    },
+    // What was read, for each card that is to be drawn; and when a figure that the last poll left
+    // out has come into view.
+    gate: (seen, visible, cards) => {
+      const passed = cards.map(({ name, of }) => {
+        const known = given[name];
+        if (!seen || known === seen) return dash().no_update;
+        const asked = !known || view(known) !== view(seen); // by the reader, not by a poll
+        if (!asked && !of.some((id) => near.has(id))) return dash().no_update;
+        given[name] = seen;
+        return seen;
+      });
+      const due = seen && seen.stale.some((name) => near.has(`${name}-card`));
+      return [...passed, due ? Date.now() : dash().no_update];
     },
     // The same point can be clicked again: its click is forgotten. The time makes each action new.
     action: () => {

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from nas.dashboards.layout import POLL_MILLISECONDS
 from nas.dashboards.page_state import PageState
 from nas.figures import effects_caption
 from nas.results import study_effects
@@ -26,6 +27,7 @@ SPEC = make_spec()
 TRIALS = make_trials(SPEC)
 VIEW = study_view(SPEC, TRIALS)
 KEY = "the-key-of-the-page"
+HIDDEN = "{configurable: true, get: () => true}"
 
 
 @pytest.fixture
@@ -179,10 +181,24 @@ def test_a_new_trial_appears_by_itself_and_a_lost_database_is_said(
         finished_at=None,
         seconds=12.0,
     )
+    steps = "document.querySelector('#edf .js-plotly-plot').data[0].x.length"
+    seen.page.wait_for_selector("#edf .scatterlayer .trace", timeout=30_000)
+    before = seen.page.evaluate(steps)
+    seen.page.evaluate(f"Object.defineProperty(document, 'hidden', {HIDDEN})")
+    seen.page.wait_for_timeout(500)
+    asked = len(seen.requests)
     with open_store(str(database)) as store:
         store_trial(store, SPEC.name, winner)
+    seen.page.wait_for_timeout(2 * POLL_MILLISECONDS + 500)
+    assert len(seen.requests) == asked  # a hidden page asks for nothing
+    seen.page.evaluate("delete document.hidden")
+    seen.page.wait_for_selector(f"#summary:has-text('(trial {number})')", timeout=15_000)
+    seen.page.wait_for_timeout(1000)
+    assert seen.page.evaluate(steps) == before  # out of sight
+    assert seen.page.locator(f"#trial-{number}").count() == 0
+    seen.page.locator("#edf-card").scroll_into_view_if_needed()
+    seen.page.wait_for_function(f"{steps} > {before}", timeout=15_000)
     seen.page.wait_for_selector(f"#trial-{number}", timeout=15_000)
-    assert f"(trial {number})" in seen.page.inner_text("#summary")
     for file in database.parent.glob("nas.db*"):
         file.rename(file.with_name("gone-" + file.name))
     seen.page.wait_for_selector("#status:has-text('Stale since')", timeout=15_000)

@@ -142,7 +142,15 @@ def polled(path: Path, study: str, seen: Any = None, client: Any = None) -> Any:
     """Return the answer to the poll of an open page, which has `seen` an earlier one."""
     client = client or create_app(str(path)).server.test_client()
     look, state = {"dark": False, "narrow": False}, asdict(PageState(study=study))
-    values = {"beat": 1, "state": state, "look": look, "window": None, "seen": seen}
+    values = {
+        "beat": 1,
+        "state": state,
+        "look": look,
+        "window": None,
+        "due": None,
+        "near": None,
+        "seen": seen,
+    }
     return asked(client, "status.children", "beat.data", values)
 
 

@@ -30,9 +30,17 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def card(client: Any, state: PageState) -> Any:
     look = {"dark": False, "narrow": False}
-    first = {"beat": 1, "state": asdict(state), "look": look, "window": None, "seen": None}
+    first = {
+        "beat": 1,
+        "state": asdict(state),
+        "look": look,
+        "window": None,
+        "due": None,
+        "near": None,
+        "seen": None,
+    }
     seen = asked(client, "status.children", "beat.data", first).get_json()["response"]["seen"]
-    values = {"seen": seen["data"], "state": asdict(state), "progress-of": None}
+    values = {"progress-seen": seen["data"], "state": asdict(state), "progress-of": None}
     answer = asked(client, "progress.figure", "state.data", values).get_json()["response"]
     values["progress-of"] = answer["progress-of"]["data"]  # a page that has it is sent nothing
     again = asked(client, "progress.figure", "state.data", values).get_json()["response"]
@@ -73,7 +81,15 @@ def test_a_running_study_tells_the_time_left_as_the_list_does(database: Path) ->
     def status() -> str:
         client = create_app(str(database)).server.test_client()
         look, state = {"dark": False, "narrow": False}, asdict(PageState(study=SPEC.name))
-        values = {"beat": 1, "state": state, "look": look, "window": None, "seen": None}
+        values = {
+            "beat": 1,
+            "state": state,
+            "look": look,
+            "window": None,
+            "due": None,
+            "near": None,
+            "seen": None,
+        }
         answer = asked(client, "status.children", "beat.data", values).get_json()
         return str(answer["response"]["status"]["children"])
 
