@@ -10,6 +10,7 @@ from nas.dashboards.parts import pin, scrolled
 from nas.dashboards.reader import Snapshot
 from nas.figures import headers, point_facts, point_row
 from nas.results import Point, StudyView, difference_text
+from nas.space import format_value
 
 _COSTS = ("Trial", "Architecture")
 
@@ -56,7 +57,7 @@ def _choice(point: Point | None, key: str, index: int) -> str:
     if point is None:
         return "–"
     value = point.architecture.column(key)[index]
-    return "–" if value is None else str(value).lower()
+    return "–" if value is None else format_value(value)
 
 
 def _row(name: str, cells: list[str]) -> Any:
