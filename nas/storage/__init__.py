@@ -9,5 +9,5 @@ GOOGLE_APPLICATION_CREDENTIALS), never from the URI: that is recorded and shown.
 
 from nas.storage.files import File, Storage, StoredFile, file_sha256, file_text, is_uri, write_file
 from nas.storage.folder import FolderStorage
-from nas.storage.opening import file_at, open_storage
+from nas.storage.opening import file_at, open_storage, weights_storage
 from nas.storage.places import storage_text

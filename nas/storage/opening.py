@@ -17,6 +17,14 @@ def open_storage(text: str) -> Storage:
     return _object_storage(storage_text(text)) if is_uri(text) else FolderStorage(Path(text))
 
 
+def weights_storage(storage: str | None, results_dir: Path) -> Storage:
+    """Return the storage of weights and checkpoints: `storage`, else the results folder.
+
+    The paths of its files are absolute.
+    """
+    return open_storage(storage or str(results_dir.resolve()))
+
+
 @cache
 def _object_storage(text: str) -> Storage:
     from nas.storage.objects import ObjectStorage  # loads pyarrow

@@ -5,11 +5,10 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from nas.store.database import MOMENT
 from nas.store.tables import ATTEMPT, TRIAL
 from nas.study import AttemptOutcome, Fault, TrialAttempt
 
-_BEGUN = sa.insert(ATTEMPT).values(started_at=MOMENT)
+_BEGUN = sa.insert(ATTEMPT)
 _OWN = sa.update(ATTEMPT).where(
     ATTEMPT.c.trial_id == sa.bindparam("trial"), ATTEMPT.c.number == sa.bindparam("attempt")
 )
@@ -63,18 +62,11 @@ def select_device_seconds(connection: sa.Connection, study_id: int) -> list[tupl
 
 
 def begin(
-    connection: sa.Connection,
-    trial_id: int,
-    attempt: int,
-    began: datetime | None = None,
-    worker: str | None = None,
+    connection: sa.Connection, trial_id: int, attempt: int, began: datetime, worker: str | None
 ) -> None:
-    """Add a running attempt, which `began` now or at an earlier time."""
-    values = {"trial_id": trial_id, "number": attempt, "worker": worker}
-    if began is None:
-        connection.execute(_BEGUN, values)
-    else:
-        connection.execute(sa.insert(ATTEMPT), {**values, "started_at": began})
+    """Add a running attempt."""
+    values = {"trial_id": trial_id, "number": attempt, "started_at": began, "worker": worker}
+    connection.execute(_BEGUN, values)
 
 
 def note_worker(

@@ -5,7 +5,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,10 +13,10 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from nas.errors import DatabaseLostError, StoreError
+from nas.steady_clock import CLOCK
 from nas.store.database_file import BUSY_SECONDS, DatabaseFile
 from nas.store.database_url import Address, make_engine, read_address
 from nas.store.outage import Outage, OutageWatcher, ignore_outage
-from nas.store.tables import UtcTime
 
 T = TypeVar("T")
 
@@ -224,16 +224,12 @@ def without_collecting() -> Iterator[None]:
             gc.enable()
 
 
-# The time by the clock of the database, which is common to all clients. For SQLite it is a function
-# of ours (nas.store.database_url).
-MOMENT = sa.func.clock_timestamp(type_=UtcTime)
-_NOW = sa.select(MOMENT)
-
-
 def now(connection: sa.Connection) -> datetime:
-    """Return `MOMENT` in UTC, for what a statement alone cannot do."""
-    moment: datetime = connection.execute(_NOW).scalar_one()
-    return moment
+    """Return the time in UTC by the clock of the database, which is common to all clients."""
+    if connection.dialect.name == "sqlite":
+        return CLOCK.now()
+    moment: datetime = connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
+    return moment.astimezone(UTC)
 
 
 def store_error(error: DBAPIError, address: Address) -> StoreError:

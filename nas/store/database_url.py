@@ -16,7 +16,6 @@ from sqlalchemy.pool import NullPool, QueuePool
 
 from nas.errors import StoreError
 from nas.files import new_file
-from nas.steady_clock import CLOCK
 from nas.store.database_file import BUSY_SECONDS, DatabaseFile, connect
 
 DEFAULT_PATH = "nas.db"
@@ -109,7 +108,6 @@ def make_engine(
         creator=lambda: _read_only(path) if read_only or file is None else _writing(path, file),
         poolclass=NullPool if read_only else QueuePool,
     )
-    sa.event.listen(engine, "connect", _add_clock)
     if not read_only:
         sa.event.listen(engine, "connect", _prepare)
     if foreign_keys:
@@ -165,16 +163,6 @@ def _prepare(connection: sqlite3.Connection, _record: object) -> None:
     _log_ahead(connection)
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA wal_autocheckpoint = 0")  # nas.store.database_file does it
-
-
-def _add_clock(connection: sqlite3.Connection, _record: object) -> None:
-    """Add the function `clock_timestamp`, which PostgreSQL has."""
-    connection.create_function("clock_timestamp", 0, _clock_timestamp)
-
-
-def _clock_timestamp() -> str:
-    """Return the time in UTC as SQLAlchemy stores it."""
-    return CLOCK.now().replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
 
 
 def _log_ahead(connection: sqlite3.Connection) -> None:

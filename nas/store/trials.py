@@ -2,8 +2,10 @@
 
 A change that was already made is skipped, so that a write whose answer was lost can be repeated;
 one that contradicts the record raises a StoreError without any change. The record is read only if a
-change did not apply: these writes are made for each epoch, between two trainings. All functions
-need a transaction in which the study is locked against other writers (nas.store.lease).
+change did not apply: these writes are made for each epoch, between two trainings. The
+times of trials and attempts are those of the driver's clock, which never goes back
+(nas.steady_clock). All functions need a transaction in which the study is locked against other
+writers (nas.store.lease).
 """
 
 import json
@@ -19,8 +21,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from nas.cost import Cost
 from nas.errors import StaleWriteError, StoreError
 from nas.space import Architecture
+from nas.steady_clock import CLOCK
 from nas.store import attempts, measurements, trial_rows
-from nas.store.database import MOMENT, now
+from nas.store.database import now
 from nas.store.tables import MEASUREMENT, REPORT, STUDY, TRIAL
 from nas.store.trial_rows import AT, OWN, key_at
 from nas.study import (
@@ -37,12 +40,6 @@ from nas.study import (
 _FOUND = sa.select(TRIAL).where(*OWN)
 _KNOWN = sa.select(*trial_rows.FIELDS).where(*OWN)
 _SWAPPED = sa.update(TRIAL).where(*AT).returning(TRIAL.c.id)
-_ENDED = (
-    sa.update(TRIAL)
-    .where(*AT)
-    .values(finished_at=MOMENT)
-    .returning(TRIAL.c.id, TRIAL.c.finished_at)
-)
 _STARTED = (
     sa.update(TRIAL)
     .where(*OWN, TRIAL.c.state == sa.bindparam("from_"), TRIAL.c.attempt < sa.bindparam("before"))
@@ -50,9 +47,7 @@ _STARTED = (
 )
 _SCORED = sa.update(TRIAL).where(*OWN, TRIAL.c.attempt == sa.bindparam("attempt_"))
 _NEW = {
-    "kind": sa.bindparam("new_kind", type_=REPORT.c.kind.type),
-    "content": sa.bindparam("new_content", type_=REPORT.c.content.type),
-    "created_at": MOMENT,
+    c.name: sa.bindparam(f"new_{c.name}", type_=c.type) for c in REPORT.c if c.name != "trial_id"
 }
 _REPORTED = (
     sa.insert(REPORT)
@@ -219,7 +214,8 @@ def insert(connection: sa.Connection, study_id: int, trial: Trial) -> None:
         )
     if trial.attempt > 0:
         created = trial.created_at if trial.state.finished else None  # by the clock of a driver
-        attempts.begin(connection, trial_id, trial.attempt, created, trial.worker)
+        started = created or CLOCK.now()
+        attempts.begin(connection, trial_id, trial.attempt, started, trial.worker)
     if trial.state.finished:
         fault = _fault(trial.fail_reason, trial.fail_detail)
         ended = attempts.Ended(trial.finished_at, trial.state.value, fault=fault)
@@ -236,7 +232,7 @@ def start(connection: sa.Connection, study_id: int, number: int, attempt: int) -
     values = {"state": TrialState.RUNNING.value, "attempt": attempt}
     started = connection.execute(_STARTED, {**waiting, "before": attempt, **values}).scalar()
     if started is not None:
-        attempts.begin(connection, started, attempt)
+        attempts.begin(connection, started, attempt, CLOCK.now(), None)
         return
     row = _find(connection, study_id, number)
     if _at(row) != (TrialState.RUNNING, attempt):
@@ -252,7 +248,7 @@ def requeue(
     waiting = connection.execute(_SWAPPED, {**running, **values}).scalar()
     if waiting is not None:
         ended = attempts.Ended(
-            now(connection), end.outcome.value, end.device_seconds, end.fault, end.worker
+            CLOCK.now(), end.outcome.value, end.device_seconds, end.fault, end.worker
         )
         attempts.end(connection, waiting, attempt, ended)
         return
@@ -323,11 +319,12 @@ def finish(
     running = key_at(study_id, number, attempt, _RUNNING)
     values = {**asdict(outcome), "state": outcome.state.value}
     spent, worker = values.pop("device_seconds"), values.pop("worker")
-    finished = connection.execute(_ENDED, {**running, **values}).one_or_none()
+    moment = CLOCK.now()
+    finished = connection.execute(_SWAPPED, {**running, **values, "finished_at": moment}).scalar()
     if finished is not None:
         fault = _fault(outcome.fail_reason, outcome.fail_detail)
-        ended = attempts.Ended(finished.finished_at, outcome.state.value, spent, fault, worker)
-        attempts.end(connection, finished.id, attempt, ended)
+        ended = attempts.Ended(moment, outcome.state.value, spent, fault, worker)
+        attempts.end(connection, finished, attempt, ended)
         return
     row = _find(connection, study_id, number)
     same = all(getattr(row, name) == value for name, value in values.items())
@@ -340,7 +337,7 @@ def add_report(
 ) -> None:
     """Record a final report of a trial, once for each kind."""
     content = json.dumps(dict(values), sort_keys=True)
-    new = {"new_kind": kind, "new_content": content}
+    new = {"new_kind": kind, "new_content": content, "new_created_at": now(connection)}
     own = {"study": study_id, "number_": number}
     if connection.execute(_REPORTED, {**own, **new}).scalar() is not None:
         return

@@ -11,6 +11,15 @@ from nas.study.trial import WARNING_REPORT, Measurement, Trial
 _IMAGES = 2_000
 
 
+def not_finite(measurement: Measurement) -> str | None:
+    """Return the values of a measurement if one is NaN or infinite, also the training loss."""
+    found = {**measurement.metrics, "train_loss": measurement.train_loss}
+    if all(map(math.isfinite, found.values())):
+        return None
+    values = ", ".join(f"{name} {value}" for name, value in found.items())
+    return f"epoch {measurement.epoch}: {values}"
+
+
 def divergence(spec: StudySpec, measurement: Measurement) -> str:
     """Return a warning if the training loss is above that of guessing after the first images.
 

@@ -14,12 +14,13 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from pathlib import Path
 from typing import Protocol, cast
 
 from nas.cost import Cost
 from nas.errors import NasError
 from nas.space import Architecture
-from nas.storage import Storage, open_storage
+from nas.storage import Storage, weights_storage
 from nas.study import environment_faults as environment
 from nas.study.attempts import PAUSING
 from nas.study.end_requests import EndRequest
@@ -59,7 +60,7 @@ class WorkerPlan:
     @property
     def files(self) -> Storage:
         """The study's folder for weights and checkpoints."""
-        return open_storage(self.storage or self.results_dir).below(self.folder)
+        return weights_storage(self.storage, Path(self.results_dir)).below(self.folder)
 
     @property
     def spec(self) -> StudySpec:

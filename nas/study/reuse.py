@@ -15,6 +15,7 @@ from dataclasses import replace
 
 from nas.space import Architecture, parse_input
 from nas.storage import File, file_sha256
+from nas.study.ports import StudyStore
 from nas.study.spec import StudySpec
 from nas.study.trial import Trial, TrialState
 
@@ -52,7 +53,26 @@ def study_differences(mine: StudySpec, theirs: StudySpec) -> Iterator[str]:
         yield "data: other images"
 
 
-def reusable(
+def with_earlier_result(
+    spec: StudySpec, store: StudyStore, trials: Sequence[Trial], new: Trial
+) -> Trial:
+    """Return `new` with the result of an equal earlier training, if the study reuses one.
+
+    `trials` are those of the study so far; `store` has those of other studies, too.
+    """
+    if not spec.reuse:
+        return new
+    found = store.complete_trials(spec.name, new.arch_id)
+    if spec.networks:  # the seeds were asked for: another one is no answer
+        found = [(theirs, trial) for theirs, trial in found if trial.seed == new.seed]
+    own = new.replicate_of
+    group = [t for t in trials if own is not None and own in (t.number, t.replicate_of)]
+    seeds = {trial.seed for trial in group}
+    old = _reusable(spec, new.architecture, found, store.weights_file, seeds)
+    return new if old is None else _stand_in(spec, new, *old)
+
+
+def _reusable(
     spec: StudySpec,
     architecture: Architecture,
     found: Found,
@@ -76,7 +96,7 @@ def reusable(
     return None
 
 
-def stand_in(spec: StudySpec, new: Trial, study: str, old: Trial) -> Trial:
+def _stand_in(spec: StudySpec, new: Trial, study: str, old: Trial) -> Trial:
     """Return `new` as a COMPLETE trial with the result of `old`, a trial of `study`."""
     rungs = spec.ladder
     return replace(

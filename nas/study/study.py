@@ -9,7 +9,6 @@ When all candidates have ended, the top ones are trained again with further seed
 not repeated (`nas.study.reuse`).
 """
 
-import math
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -23,7 +22,7 @@ from nas.study import confirmation as confirm
 from nas.study import reuse
 from nas.study.attempts import AttemptEnd, RunningAttempts, Verdict, repeatable
 from nas.study.circuit_breaker import break_circuit
-from nas.study.diverging import warning_reports
+from nas.study.diverging import not_finite, warning_reports
 from nas.study.forecasts import INFERRED_REPORT, Forecast, Forecasts
 from nas.study.gate import check_record, new_trial
 from nas.study.history import seen
@@ -128,7 +127,7 @@ class Study:
         new = new or self._next_replicate()
         if new is None:
             return None
-        new = self._reused(new) if self.spec.reuse else new
+        new = reuse.with_earlier_result(self.spec, self._store, self.trials, new)
         if not (begin or new.state.finished):
             new = replace(new, state=TrialState.WAITING, attempt=0)
             self._handed_out.add(new.number)
@@ -227,10 +226,7 @@ class Study:
         trial = self._running(number, attempt)
         if trial is None:
             return Decision.STOP
-        found = {**measurement.metrics, "train_loss": measurement.train_loss}
-        if not all(map(math.isfinite, found.values())):
-            values = ", ".join(f"{name} {value}" for name, value in found.items())
-            detail = f"epoch {measurement.epoch}: {values}"
+        if detail := not_finite(measurement):
             outcome = Outcome(TrialState.FAILED, measurement.seconds, Reason.NAN, detail)
             self.finish(number, attempt, outcome)
             return Decision.STOP
@@ -391,18 +387,6 @@ class Study:
             believed = self._sampler.believe(seen(self.trials, self.borrowed))
             self._confirming = confirm.chosen(self.spec, self.trials, believed)
         return self._confirming
-
-    def _reused(self, new: Trial) -> Trial:
-        """Return `new` with the result of an equal earlier training, if there is one."""
-        found = self._store.complete_trials(self.spec.name, new.arch_id)
-        if self.spec.networks:  # the seeds were asked for: another one is no answer
-            found = [(spec, trial) for spec, trial in found if trial.seed == new.seed]
-        own = new.replicate_of
-        group = [t for t in self.trials if own is not None and own in (t.number, t.replicate_of)]
-        seeds = {trial.seed for trial in group}
-        files = self._store.weights_file
-        old = reuse.reusable(self.spec, new.architecture, found, files, seeds)
-        return new if old is None else reuse.stand_in(self.spec, new, *old)
 
     def _new(
         self,

@@ -16,7 +16,7 @@ from nas.results import (
     both_figures,
     recorded_scores,
 )
-from nas.storage import Storage, open_storage
+from nas.storage import Storage
 from nas.store import Store
 from nas.study import Study, StudySpec, Trial
 from nas.training import Session, Task
@@ -71,8 +71,7 @@ def finish_study(
         lost = error
     else:
         drop_unfinished(directory)
-    storage = open_storage(run.storage or str(run.results_dir))
-    return FinishedStudy(found, best, report, target, files, storage, lost)
+    return FinishedStudy(found, best, report, target, files, run.files, lost)
 
 
 def test_study(

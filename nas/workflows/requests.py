@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from nas.errors import BudgetError, NoEffectError, SpaceError
 from nas.metrics import CLASSIFICATION, MADDS
-from nas.storage import Storage, open_storage, storage_text
+from nas.storage import Storage, storage_text, weights_storage
 from nas.units import parse_duration
 from nas.user_folders import results_folder
 from nas.workflows.request import Request
@@ -320,7 +320,7 @@ class RunRequest(
     @property
     def files(self) -> Storage:
         """The storage of weights and checkpoints."""
-        return open_storage(self.storage or str(self.results_dir.resolve()))
+        return weights_storage(self.storage, self.results_dir)
 
     def no_effects(self) -> Iterator[NoEffectError]:
         """Yield each setting that has no effect."""

@@ -1,17 +1,14 @@
 """Search: create or continue a study, run its trials, and export its best network."""
 
-import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nas.errors import (
     ExportError,
     InterruptedStudyError,
     NameTakenError,
-    NasError,
     StorageError,
     StoreError,
     StudyFailedError,
@@ -35,21 +32,20 @@ from nas.workflows.failed_trials import check_repeatable, none_complete
 from nas.workflows.loader_checks import check_task_loaders
 from nas.workflows.package_versions import study_versions
 from nas.workflows.plan import check_request, plan_study
-from nas.workflows.requests import REPORT_TIMEOUT, RunRequest, SearchRequest
+from nas.workflows.requests import RunRequest, SearchRequest
 from nas.workflows.resumption import (
     check_folder,
     claimed_folder,
-    continue_line,
     in_words,
     open_to_run,
     resumable,
     resume_command,
     with_storage,
 )
+from nas.workflows.run_settings import run_settings
 from nas.workflows.wishes import obeyed
 
 if TYPE_CHECKING:
-    from nas.tuner import RunSettings
     from nas.workflows.finish_study import FinishedStudy
     from nas.workflows.preflight_checks import Preflight
 
@@ -319,7 +315,7 @@ def _run(
                     files.remove(checkpoint_folder(event.trial.number))
             on_event(event)
 
-        settings = _run_settings(store, ready, run, on_event)
+        settings = run_settings(store, ready, run, on_event)
         with obeyed(store, ready.spec.name):
             outcome = run_trials(study, settings, watch)
         return outcome.interrupted, outcome.seconds
@@ -332,48 +328,6 @@ def _left(study: Study) -> bool:
     planned_trials = study.planned()
     ended = sum(trial.state.finished for trial in study.trials)
     return planned_trials is None or ended < planned_trials
-
-
-def _run_settings(
-    store: Store, ready: "Preflight", run: RunRequest, on_event: events.Watcher
-) -> "RunSettings":
-    from nas.tuner import RunSettings
-    from nas.workflows.machine import cpus_per_trial, gpus_per_trial
-    from nas.workflows.teachers import start_of, teachers_of
-
-    spec = ready.spec
-
-    return RunSettings(
-        results_dir=run.results_dir,
-        data_dir=Path(spec.data_dir) if spec.data_dir else None,
-        ray_address=run.ray_address,
-        cpus_per_trial=cpus_per_trial(spec, run, ready.machine),
-        gpus_per_trial=gpus_per_trial(run, ready.machine),
-        max_concurrent=run.max_concurrent,
-        priority=run.priority,
-        report_timeout=run.report_timeout or (math.inf if spec.networks else REPORT_TIMEOUT),
-        profile=run.profile,
-        loaders=run.loaders,
-        workers=run.workers,
-        folder=store.folder(spec.name),
-        study_id=store.uid(spec.name),
-        owns_process=run.owns_process,
-        abandon=lambda error: _abandon(store, spec.name, run, on_event, error),
-        teachers=teachers_of(store, spec, ready.task) if spec.teachers else (),
-        start=start_of(store, spec.recipe, run.files),
-        storage=run.storage or "",
-    )
-
-
-def _abandon(
-    store: Store, name: str, run: RunRequest, on_event: events.Watcher, error: NasError
-) -> None:
-    """Record that a study was interrupted, for its main thread waits for a Ray that is lost."""
-    error.add_note(continue_line(resume_command(store, name, run)))
-    with suppress(StoreError):
-        store.set_state(name, "INTERRUPTED")
-        store.close()
-    on_event(events.Abandoned(error))
 
 
 def _finish(

@@ -18,7 +18,7 @@ from nas.results import (
     trial_details,
     trial_record,
 )
-from nas.storage import File, open_storage
+from nas.storage import File, weights_storage
 from nas.store import (
     StudyState,
     StudySummary,
@@ -183,8 +183,7 @@ class StoredStudy:
 
     def result(self) -> dict[str, Any]:
         """Return the result so far, as `nas search --json` and `nas train --json` print it."""
-        place = open_storage(self.storage or str(self.results_dir))
-        return finished_record(self.results, place)
+        return finished_record(self.results, weights_storage(self.storage, self.results_dir))
 
     def profile(self) -> dict[str, Any]:
         """Return where the time of the trials went, as `nas show STUDY --profile --json` does."""
@@ -252,7 +251,7 @@ class StoredStudy:
             try:
                 return {one.number: store.weights_file(self.name, one) for one in own}
             except StorageError:
-                place = open_storage(store.storage(self.name) or str(self.results_dir))
+                place = weights_storage(store.storage(self.name), self.results_dir)
                 return {one.number: place.file(one.weights_path or "") for one in own}
 
     def export(

@@ -15,23 +15,17 @@ import json
 import os
 import random
 import shutil
-import signal
-import sqlite3
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import closing, contextmanager, nullcontext, suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
-
-import psycopg
-import sqlalchemy as sa
+from typing import Any
 
 from nas.errors import StoreError
 from nas.interruption import descendants
@@ -39,6 +33,7 @@ from nas.store import Store, open_store
 from nas.study import Study, Trial, TrialState, WorkerPlan
 from nas.study.execution import run_serial
 from tests.conftest import PostgresServer, postgres_server
+from tests.faults.injections import FAULTS, KINDS, OF_STARTS, Faults, Injections
 from tests.memory_store import MemoryStore
 from tests.tuner.fakes import AnalyticEvaluator, Wanderer, spec_of
 
@@ -73,7 +68,7 @@ def undisturbed(results: Path) -> list[tuple[Any, ...]]:
 
 
 @dataclass
-class Driven:
+class Driven(Injections):
     """One place with a study and its driver; it injects faults, and counts them in `counts`."""
 
     url: str
@@ -102,7 +97,7 @@ class Driven:
                 self.inject(FAULTS if self.rng.random() < ENDED_STARTS else OF_STARTS)
         self.finish()
 
-    def inject(self, faults: "Faults") -> None:
+    def inject(self, faults: Faults) -> None:
         """Inject one of the faults, and compare what was finished before with the record."""
         (fault,) = self.rng.choices([*faults], [*faults.values()])
         began = time.monotonic()
@@ -210,16 +205,6 @@ class Driven:
             self.start()
         self.counts["unfinished studies"] += 1
 
-    def kill_worker(self) -> bool:
-        """Kill the worker of a running trial."""
-        pid = self.worker()
-        return pid is not None and kill(pid)
-
-    def stop_worker(self) -> bool:
-        """Stop the worker of a running trial for a while."""
-        pid = self.worker()
-        return pid is not None and self.stop(pid)
-
     def worker(self) -> int | None:
         """Return the process of a running trial that may be lost once more."""
         running = [t for t in self.trials() if t.state is TrialState.RUNNING and t.worker]
@@ -227,115 +212,6 @@ class Driven:
         pids = {int(trial.worker.rpartition(":")[2]) for trial in running}
         living = sorted(pids & set(descendants(self.process.pid)))
         return self.rng.choice(living) if living else None
-
-    def kill_driver(self) -> bool:
-        return kill(self.process.pid)
-
-    def kill_raylet(self) -> bool:
-        return self.kill_component("raylet/raylet")
-
-    def kill_gcs(self) -> bool:
-        return self.kill_component("gcs/gcs_server")
-
-    def kill_component(self, name: str) -> bool:
-        """Kill the process of Ray with this in its command line."""
-        for pid in descendants(self.process.pid):
-            with suppress(OSError):
-                if name in Path(f"/proc/{pid}/cmdline").read_text().split("\0")[0]:
-                    return kill(pid)
-        return False
-
-    def stop_driver(self) -> bool:
-        """Stop the driver for a while."""
-        return self.stop(self.process.pid)
-
-    def stop(self, pid: int) -> bool:
-        if not kill(pid, signal.SIGSTOP):
-            return False
-        time.sleep(self.rng.uniform(0.3, 2.0))
-        kill(pid, signal.SIGCONT)
-        return True
-
-    def signal_driver(self) -> bool:
-        """Ask the driver to end, perhaps twice."""
-        for _ in range(self.rng.choice((1, 1, 2))):
-            kill(self.process.pid, self.rng.choice((signal.SIGINT, signal.SIGTERM, signal.SIGHUP)))
-            time.sleep(0.05)
-        return True
-
-    def lock_database(self) -> bool:
-        """Lock the file of SQLite, or the table of studies in PostgreSQL, for some seconds."""
-        try:
-            with self.locked():
-                time.sleep(self.rng.uniform(0.3, 3.0))
-        except (sqlite3.OperationalError, psycopg.Error):
-            return False
-        return True
-
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the lock within the block."""
-        if self.postgres is not None:
-            with self.session() as other:
-                other.execute("LOCK TABLE nas_study IN ACCESS EXCLUSIVE MODE")
-                yield
-            return
-        with closing(sqlite3.connect(f"file:{self.url}?mode=rw", timeout=1.0, uri=True)) as other:
-            other.execute("BEGIN EXCLUSIVE")
-            yield
-
-    def cut_connections(self) -> bool:
-        """End every connection of a driver to PostgreSQL."""
-        if self.postgres is None:
-            return False
-        with suppress(psycopg.Error), self.session() as other:
-            return other.execute(CUT).rowcount > 0
-        return False
-
-    def session(self) -> psycopg.Connection[Any]:
-        """Connect to PostgreSQL in the schema of this place."""
-        url = sa.make_url(self.url).set(drivername="postgresql")
-        return psycopg.connect(url.render_as_string(hide_password=False), connect_timeout=2)
-
-    def restart_server(self) -> bool:
-        """Take PostgreSQL away from all drivers for some seconds."""
-        if self.postgres is None or not self.server_busy.acquire(blocking=False):
-            return False
-        try:
-            self.postgres.stop()
-            time.sleep(self.rng.choice((0.0, 0.5, 3.0)))
-            self.postgres.start()
-        finally:
-            self.server_busy.release()
-        return True
-
-
-Faults: TypeAlias = Mapping[Callable[[Driven], bool], float]
-# Those that end a driver are rare: its start takes as long as a dozen other faults.
-FAULTS: Faults = {
-    Driven.kill_worker: 6,
-    Driven.stop_worker: 5,
-    Driven.lock_database: 5,
-    Driven.stop_driver: 5,
-    Driven.cut_connections: 4,
-    Driven.restart_server: 0.7,
-    Driven.kill_driver: 0.7,
-    Driven.signal_driver: 0.6,
-    Driven.kill_raylet: 0.35,
-    Driven.kill_gcs: 0.35,
-}
-# A driver that is started survives these.
-OF_STARTS: Faults = {
-    Driven.lock_database: 5.0,
-    Driven.stop_driver: 3.0,
-    Driven.cut_connections: 3.0,
-}
-# Of all drivers, and of the readers here, which connect again.
-CUT = (
-    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-    " WHERE pid <> pg_backend_pid() AND application_name = 'nas'"
-)
-KINDS = tuple(fault.__name__.replace("_", " ") for fault in FAULTS)
 
 
 def soak(places: list[Driven], seconds: float) -> Counter[str]:
@@ -361,14 +237,6 @@ def left(places: list[Driven]) -> set[str]:
             pairs = (folder / "environ").read_bytes().decode(errors="replace").split("\0")
             living.update(pair.removeprefix(f"{MARK}=") for pair in pairs if pair.startswith(MARK))
     return over & living
-
-
-def kill(pid: int, number: int = signal.SIGKILL) -> bool:
-    try:
-        os.kill(pid, number)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def main() -> int:

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import chain
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -176,8 +175,8 @@ with open_store(sys.argv[1]) as store:
 """
 
 
-def test_a_study_whose_clock_leaps_keeps_its_order(tmp_path: Path) -> None:
-    url = str(tmp_path / "nas.db")
+def test_a_study_whose_clock_leaps_keeps_its_order(store_url: str) -> None:
+    url = store_url
     for trials, hours in ((3, 1.0), (3, -2.0), (2, 0.0)):
         words = [sys.executable, "-c", STUDY, url, str(trials), str(hours)]
         subprocess.run(words, cwd=ROOT, check=True)

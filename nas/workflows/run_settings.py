@@ -1,0 +1,59 @@
+"""Run settings: what the executor on Ray needs to run the trials of a study."""
+
+import math
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nas.errors import NasError, StoreError
+from nas.store import Store
+from nas.workflows import events
+from nas.workflows.requests import REPORT_TIMEOUT, RunRequest
+from nas.workflows.resumption import continue_line, resume_command
+
+if TYPE_CHECKING:
+    from nas.tuner import RunSettings
+    from nas.workflows.preflight_checks import Preflight
+
+
+def run_settings(
+    store: Store, ready: "Preflight", run: RunRequest, on_event: events.Watcher
+) -> "RunSettings":
+    """Return how the trials of a study are run on Ray."""
+    from nas.tuner import RunSettings
+    from nas.workflows.machine import cpus_per_trial, gpus_per_trial
+    from nas.workflows.teachers import start_of, teachers_of
+
+    spec = ready.spec
+
+    return RunSettings(
+        results_dir=run.results_dir,
+        data_dir=Path(spec.data_dir) if spec.data_dir else None,
+        ray_address=run.ray_address,
+        cpus_per_trial=cpus_per_trial(spec, run, ready.machine),
+        gpus_per_trial=gpus_per_trial(run, ready.machine),
+        max_concurrent=run.max_concurrent,
+        priority=run.priority,
+        report_timeout=run.report_timeout or (math.inf if spec.networks else REPORT_TIMEOUT),
+        profile=run.profile,
+        loaders=run.loaders,
+        workers=run.workers,
+        folder=store.folder(spec.name),
+        study_id=store.uid(spec.name),
+        owns_process=run.owns_process,
+        abandon=lambda error: _abandon(store, spec.name, run, on_event, error),
+        teachers=teachers_of(store, spec, ready.task) if spec.teachers else (),
+        start=start_of(store, spec.recipe, run.files),
+        storage=run.storage or "",
+    )
+
+
+def _abandon(
+    store: Store, name: str, run: RunRequest, on_event: events.Watcher, error: NasError
+) -> None:
+    """Record that a study was interrupted, for its main thread waits for a Ray that is lost."""
+    error.add_note(continue_line(resume_command(store, name, run)))
+    with suppress(StoreError):
+        store.set_state(name, "INTERRUPTED")
+        store.close()
+    on_event(events.Abandoned(error))
