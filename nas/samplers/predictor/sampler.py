@@ -52,7 +52,6 @@ class GaussianProcessSampler(Measured):
         self._pool = CandidatePool(feasible, self._coder.points)
         self._first = next((goal for goal in self._goals if not goal.known), None)
         self._fitted: tuple[Sequence[Trial], Mapping[int, Floats]] = (), {}
-        self._within: tuple[Sequence[Trial], dict[Architecture, None]] = (), {}
 
     @on_one_thread
     def propose(
@@ -65,7 +64,7 @@ class GaussianProcessSampler(Measured):
             return stratified(self._feasible, self._goals, seen.asked, rng)
         most = [*_telling(seen.finished, seen.losses, seen.used), *seen.pending]
         posterior = self._learn(most, self._kernels(seen))
-        known = self._fitting(seen.borrowed)
+        known = dict.fromkeys(t.architecture for t in fitting(self._feasible, seen.borrowed))
         parents = [most[index].architecture for index in self._parents(most, posterior, known)]
         fresh = self._pool.fresh(parents, seen.taken, seen.asked, rng, list(known))
         if fresh is None:
@@ -99,14 +98,6 @@ class GaussianProcessSampler(Measured):
         points, index = self._points(useful), np.array(pending, dtype=np.int64)
         ours = np.array([trial.borrowed is None for trial in useful])
         return self._model.learn(points, self._observed(useful), index, kernels, ours)
-
-    def _fitting(self, borrowed: Sequence[Trial]) -> dict[Architecture, None]:
-        """Return the architectures of borrowed trainings that are within the budget."""
-        trainings, found = self._within
-        if len(trainings) != len(borrowed) or not begins_with(borrowed, trainings):
-            found = dict.fromkeys(t.architecture for t in fitting(self._feasible, borrowed))
-            self._within = borrowed, found
-        return found
 
     def _kernels(self, seen: Seen) -> Mapping[int, Floats]:
         """Return the kernel parameters by goal; the schedule determines when to fit them."""
