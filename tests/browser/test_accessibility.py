@@ -52,6 +52,10 @@ def test_no_page_of_the_dashboard_has_a_serious_fault(visit: Any, address: str, 
         seen.page.emulate_media(color_scheme=scheme)
         seen.page.set_viewport_size({"width": width, "height": 900})
         assert not faults(seen.page), (scheme, width)
+    if path == "":
+        seen.page.click("[aria-label='rename or delete other']")
+        seen.page.wait_for_selector("#change #delete-command")
+        assert not faults(seen.page)
 
 
 def test_no_report_has_a_serious_fault(visit: Any, tmp_path: Path) -> None:
