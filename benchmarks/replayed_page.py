@@ -20,17 +20,21 @@ from playwright.sync_api import Browser
 from nas.dashboards.layout import POLL_MILLISECONDS
 
 _UPDATE = "/_dash-update-component"
-_OWN = ("state", "look", "near", "cards", "url")  # what the browser itself knows
+_OWN = ("state", "look", "near", "cards", "url", "order", "list-order")  # known without an answer
 _SKIPPED = ("host", "content-length", "connection")
 
 
 @dataclass
 class Recorded:
-    """The requests of a page by what they update, with their headers and values by property."""
+    """The requests of a page by what they update, with their headers and values by property.
+
+    `late` are those that the page sent after it was drawn: cards out of sight are drawn once.
+    """
 
     bodies: dict[str, dict[str, Any]] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
     values: dict[tuple[str, str], Any] = field(default_factory=dict)
+    late: set[str] = field(default_factory=set)
 
     @property
     def poll(self) -> dict[str, Any]:
@@ -41,7 +45,9 @@ class Recorded:
     def followers(self) -> list[dict[str, Any]]:
         """The requests that follow news."""
         found = []
-        for body in self.bodies.values():
+        for output, body in self.bodies.items():
+            if output not in self.late or "seen.data" in output:
+                continue
             ids = {each["id"] for each in body["inputs"] if isinstance(each, dict)}
             if any(name == "seen" or str(name).endswith("-seen") for name in map(str, ids)):
                 found.append(body)
@@ -57,18 +63,27 @@ def record(browser: Browser, address: str, seconds: float) -> Recorded:
             return
         body = request.post_data_json
         found.bodies[body["output"]] = body
+        found.late.add(body["output"])
         found.headers = dict(request.headers)
         found.values |= _values(body)
 
     page.on("request", keep)
     page.goto(address, timeout=180_000)
     page.wait_for_selector("#front .main-svg", timeout=60_000)
-    page.wait_for_timeout(1000 * seconds)
+    page.wait_for_timeout(1000 * seconds / 3)
+    found.late.clear()
+    page.wait_for_timeout(2000 * seconds / 3)
     page.close()
+    updated = {output["id"] for body in found.bodies.values() for output in _outputs(body)}
     for name in found.values:
-        if name[0] not in _OWN and name[1] == "data":
+        if name[0] in updated - set(_OWN) and name[1] == "data":
             found.values[name] = None
     return found
+
+
+def _outputs(body: dict[str, Any]) -> list[dict[str, Any]]:
+    outputs = body["outputs"]
+    return outputs if isinstance(outputs, list) else [outputs]
 
 
 def _values(body: dict[str, Any]) -> dict[tuple[str, str], Any]:
