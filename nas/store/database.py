@@ -300,6 +300,10 @@ def _sqlite_error(code: str, line: str, address: Address) -> StoreError:
             f"there is no space left for the database {shown}.",
             "Free some space on its disk before you continue.",
         ),
+        "SQLITE_IOERR": (
+            f"the disk of the database {shown} failed: {line}.",
+            "Check the disk, its quota and the limit on the size of files (ulimit -f).",
+        ),
         "SQLITE_BUSY": (
             f"another program has kept {shown} locked for more than {BUSY_SECONDS} s.",
             "Close the other program (a backup, a database browser), then try again.",

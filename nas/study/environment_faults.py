@@ -15,6 +15,8 @@ _NUMBER = re.compile(r"(?:os error |errno:? |error code:? )(\d+)", re.IGNORECASE
 _STORAGE_WORDS = (
     "no space left on device",
     "disk quota exceeded",
+    "file too large",
+    "too many open files",
     "read-only file system",
     "input/output error",
     "stale file handle",

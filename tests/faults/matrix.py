@@ -135,6 +135,10 @@ ROWS = (
         "store/test_outages.py::test_a_writer_waits_for_a_locked_file"),
     Row("no space for the database", "exit 4; everything written is kept",
         "store/test_outages.py::test_a_full_disk_loses_nothing_that_was_written"),
+    Row("a limit on the size of files (ulimit -f)",
+        "exit 4; everything written is kept, and the message names the limit",
+        "store/test_outages.py::"
+        "test_a_limit_on_the_size_of_files_loses_nothing_that_was_written"),
     Row("no space for weights", "the study pauses; the trial waits again",
         "training/test_full_disk.py::test_a_full_disk_pauses_the_study_until_there_is_room"),
     Row("the results folder vanishes", "the study pauses",

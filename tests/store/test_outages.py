@@ -1,6 +1,7 @@
 """Databases that go away, are locked or lose an answer while a study runs."""
 
 import os
+import resource
 import signal
 import sqlite3
 import threading
@@ -241,6 +242,27 @@ def test_a_full_disk_loses_nothing_that_was_written(tmp_path: Path, spec: StudyS
     with open_store(str(path)) as store:
         assert len(store.trials("small")) == written
         store.insert_trial("small", trial(spec, written))
+
+
+def test_a_limit_on_the_size_of_files_loses_nothing_that_was_written(
+    tmp_path: Path, spec: StudySpec
+) -> None:
+    path = tmp_path / "nas.db"
+    with open_store(str(path)) as store:
+        store.create_study(spec, VERSIONS)
+        store.insert_trial("small", trial(spec))
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        size = path.with_name("nas.db-wal").stat().st_size
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+        try:
+            with pytest.raises(StoreError, match="the disk of the database") as refused:
+                store.record_report("small", 0, "test", {"text": "long " * 2000})
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        assert "ulimit -f" in refused.value.remedy
+        store.record_report("small", 0, "test", {"text": "short"})
+    with open_store(str(path), read_only=True) as store:
+        assert store.reports("small") == {0: {"test": {"text": "short"}}}
 
 
 def test_a_store_for_reading_never_writes(tmp_path: Path, spec: StudySpec) -> None:
