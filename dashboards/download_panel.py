@@ -57,7 +57,7 @@ def _wanted(reader: Reader, data: Any) -> list[Wanted]:
         return []
     if trial is None:
         return []
-    kinds = list(Kind) if trial.weights_sha256 else [Kind.SOURCE]
+    kinds = list(Kind) if trial.has_weights else [Kind.SOURCE]
     return [Wanted.of(state.study, trial, kind) for kind in kinds]
 
 

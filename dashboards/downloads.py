@@ -45,7 +45,8 @@ class Wanted:
     @classmethod
     def of(cls, study: str, trial: Trial, kind: Kind) -> "Wanted":
         """Return what to build for a trial."""
-        return cls(study, trial.number, kind, trial.arch_id, trial.weights_sha256)
+        return cls(study, trial.number, kind, trial.arch_id,
+                   trial.weights_sha256 if trial.has_weights else None)  # fmt: skip
 
     @property
     def key(self) -> str:

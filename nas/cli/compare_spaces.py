@@ -65,6 +65,7 @@ def _joined(_ctx: click.Context, _parameter: click.Parameter, names: tuple[str, 
 @options.plot("Write distributions, differences and the table as one page.")
 @options.deployment
 @options.database
+@options.keep
 @options.execution
 @options.progress
 @into("search", SearchRequest)

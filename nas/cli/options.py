@@ -12,7 +12,15 @@ import click
 from nas.cli.binding import into, setting
 from nas.errors import NasError, NoEffectError
 from nas.user_folders import RESULTS, results_folder
-from nas.workflows import SPACE, LatencyRequest, NetworkRequest, Request, RunRequest, SearchRequest
+from nas.workflows import (
+    KEPT,
+    SPACE,
+    LatencyRequest,
+    NetworkRequest,
+    Request,
+    RunRequest,
+    SearchRequest,
+)
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -315,6 +323,15 @@ _EXECUTION = (
     ),
     loaders,
 )  # fmt: skip
+
+
+def keep(function: F) -> F:
+    """Add `--keep`; put it above `execution`."""
+    return click.option(
+        "--keep", type=click.Choice(KEPT),
+        help="Which weights stay after the study: those of the front, of the confirmed networks "
+        "and of the best five, or all. A study keeps its choice.  [default: front]",
+    )(function)  # fmt: skip
 
 
 def progress(function: F) -> F:

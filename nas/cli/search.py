@@ -162,6 +162,7 @@ def _numbers(
 @options.deployment
 @options.database
 @options.formats
+@options.keep
 @options.execution
 @options.live_page
 @options.progress
@@ -208,6 +209,7 @@ def search(
     help="Repeat the failed trials too, unless their loss was not a number or their cost differed: "
     "these would fail again.",
 )
+@options.keep
 @options.execution
 @options.live_page
 @options.progress

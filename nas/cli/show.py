@@ -2,7 +2,8 @@
 
 import csv
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -118,6 +119,7 @@ def _print_study(stored: "StoredStudy", all_: bool) -> None:
         output.field(key, value)
     if stored.storage:
         output.field("storage", stored.storage)
+    output.field("weights", _weights(stored.weights(found)))
     output.field("versions", ", ".join(f"{key} {value}" for key, value in stored.versions.items()))
     click.echo("")
     trials, more = found.trials, 0
@@ -135,6 +137,12 @@ def _print_study(stored: "StoredStudy", all_: bool) -> None:
         if trial.number in said:
             output.paragraph(f"\ntrial {trial.number}: {said[trial.number]}")
     _print_failures(found)
+
+
+def _weights(kept: Mapping[str, Any]) -> str:
+    """Return how many weights a study has, as text."""
+    removed = f"; {kept['removed']} removed after the study" if kept["removed"] else ""
+    return f"of {output.plural(kept['trials'], 'training')} (--keep {kept['keep']}){removed}"
 
 
 def _print_failures(found: "StudyResults") -> None:

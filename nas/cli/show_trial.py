@@ -203,7 +203,7 @@ def _print_trainings(
             "state": one["state"].lower(),
             "value": metric.show(one[metric.column]),
             "test": metric.show(one["test"][metric.name]) if one["test"] else "",
-            "weights": _place(one["weights"], files[one["trial"]]),
+            "weights": _place(one, files[one["trial"]]),
         }
         for one in trainings
     ]
@@ -214,7 +214,10 @@ def _print_trainings(
     output.table("", columns, table, "trial seed value test", "state seed")
 
 
-def _place(recorded: str | None, file: File | None) -> str:
+def _place(training: Mapping[str, Any], file: File | None) -> str:
+    recorded, removed = training["weights"], training["weights_removed_at"]
     if recorded is None:
         return "none"
+    if removed is not None:
+        return f"removed after the study, {removed:%Y-%m-%d}"
     return f"{recorded} (missing)" if file is None else str(file)

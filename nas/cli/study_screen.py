@@ -17,7 +17,7 @@ from nas.results import finished_record, recorded_profiles
 from nas.store import DatabaseAway, DatabaseBack, Store, read_address
 from nas.study import Event as TrialEvent
 from nas.study import Study
-from nas.units import duration
+from nas.units import duration, size_in_bytes
 from nas.workflows import (
     Abandoned,
     Event,
@@ -34,6 +34,7 @@ from nas.workflows import (
     TestSkipped,
     TrialsBegin,
     TrialsEnd,
+    WeightsRemoved,
     continue_line,
 )
 
@@ -120,6 +121,8 @@ class Screen:
             case ResultsBegin():
                 click.echo("all trials have ended; testing the best, writing the report and the "
                            "export")  # fmt: skip
+            case WeightsRemoved():
+                _say_removed(event)
             case _:
                 say_latency_table(event)
 
@@ -138,6 +141,14 @@ class Screen:
         if self._progress is not None:
             self._progress.__exit__()
             self._progress = None
+
+
+def _say_removed(event: WeightsRemoved) -> None:
+    files, size = output.plural(event.trials, "file"), size_in_bytes(event.freed)
+    click.echo(f"removed {files} of weights ({size}) that the study need not keep; --keep all "
+               "keeps them")  # fmt: skip
+    for folder in event.left:
+        click.echo(f"some could not be deleted in {folder}", err=True)
 
 
 def conclude(outcome: SearchOutcome, said: Output, db: str | None) -> int:

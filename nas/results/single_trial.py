@@ -165,6 +165,7 @@ def _trainings(found: StudyResults, trial: Trial) -> list[dict[str, Any]]:
             "test": tests.get(one.number),
             "weights": one.weights_path,
             "weights_sha256": one.weights_sha256,
+            "weights_removed_at": one.weights_removed_at,
         }
         for one in found.all_trainings(trial)
     ]

@@ -72,7 +72,7 @@ def _check_weights(
 ) -> None:
     """Compare the weights of a study with its record."""
     try:
-        found = store.weights_files(name, [trial for trial in trials if trial.weights_path])
+        found = store.weights_files(name, [trial for trial in trials if trial.has_weights])
         for trial, file in found:
             into.weights += 1
             cause = None
@@ -82,7 +82,7 @@ def _check_weights(
                 cause = f"its weights {file} have changed"
             if cause:
                 into.faults.append(Discrepancy(name, trial.number, cause))
-        known = {Path(trial.weights_path or "").name for trial in trials}
+        known = {Path(trial.weights_path or "").name for trial, _ in found}
         into.orphans += store.unrecorded(name, known)
     except StorageError as error:
         into.faults.append(Discrepancy(name, None, error.cause))

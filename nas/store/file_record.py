@@ -8,10 +8,10 @@ import sqlalchemy as sa
 
 from nas.errors import NasError
 from nas.storage import File, FolderStorage, Storage, open_storage
-from nas.store import files, studies
+from nas.store import files, studies, weights
 from nas.store.database import Database
 from nas.store.record import TrialRecord
-from nas.study import Trial, folder_owner, is_weights_name
+from nas.study import Keep, Trial, folder_owner, is_weights_name
 
 
 class FileRecord(TrialRecord):
@@ -115,16 +115,43 @@ class FileRecord(TrialRecord):
         Raises:
             StorageError: its storage cannot be reached.
         """
-        own = files.StudyFiles(self._study(name), self._first, self._base)
-        folders: list[Storage] = [FolderStorage(path) for path in own.folders()]
-        if own.storage is not None:
-            folders.append(own.storage.below(own.name))
         return [
             str(folder.file(key))
-            for folder in folders
+            for folder in self._weights_folders(name)
             for key in sorted(folder.sizes())
             if is_weights_name(key) and key not in known
         ]
+
+    def keep(self, name: str) -> Keep:
+        """Return which weights a study keeps after its end."""
+        return Keep(self._study(name).keep)
+
+    def set_keep(self, name: str, keep: Keep) -> None:
+        """Set which weights a study keeps after its end."""
+        self._write(name, lambda c, key: studies.set_keep(c, key, keep))
+
+    def remove_weights(self, name: str, keep: Collection[int]) -> weights.Removed:
+        """Remove the weights of a study, but for trials numbered `keep` and what others use.
+
+        The record has them as removed first, so that no interruption leaves it without a file.
+        """
+        self._write(name, lambda c, key: weights.mark_removed(c, key, keep))
+        row = self._study(name)
+        kept = self._database.read(lambda c: weights.kept_names(c, row.id))
+        return weights.delete_files(self._weights_folders(name), row.uid, kept)
+
+    def _weights_folders(self, name: str) -> list[Storage]:
+        """Return the folders of a study, and that in its storage.
+
+        Raises:
+            StorageError: the storage cannot be reached.
+        """
+        own = files.StudyFiles(self._study(name), self._first, self._base)
+        folders: list[Storage] = [FolderStorage(path) for path in own.folders()]
+        if own.storage is not None:
+            there = own.storage.below(own.name)
+            folders += [there] if folder_owner(there) == own.uid else []
+        return folders
 
     def relocate(self, old: str, new: str) -> list[str]:
         """Record that what was in the storage `old` is in `new` now; return the studies.

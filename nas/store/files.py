@@ -186,13 +186,13 @@ def all_storages(connection: sa.Connection) -> list[Storage]:
 
 
 def find_weights(trial: Trial, places: list[Path], storages: list[Storage]) -> File | None:
-    """Return the file of a trial's weights; None if it has none, or they are missing.
+    """Return the file of a trial's weights; None if it has none, or they are missing or removed.
 
     Raises:
         StorageError: a storage cannot be reached.
     """
-    if not trial.weights_path:
-        return None
     key = trial.weights_path
+    if not key or not trial.has_weights:
+        return None
     stored = (storage.file(key) for storage in storages if storage.has(key))
     return find_file(key, places) or next(stored, None)

@@ -10,7 +10,17 @@ import sqlalchemy as sa
 
 from nas.errors import StorageError
 from nas.storage import Storage
-from nas.store.tables import ATTEMPT, BORROWED, LEASE, MEASUREMENT, ORDER, REPORT, STUDY, TRIAL
+from nas.store.tables import (
+    ATTEMPT,
+    BORROWED,
+    LEASE,
+    MEASUREMENT,
+    NODE,
+    ORDER,
+    REPORT,
+    STUDY,
+    TRIAL,
+)
 from nas.study import OWNER_FILE
 
 _MOST = 3  # faults of the tables that are named
@@ -44,7 +54,7 @@ def delete_rows(connection: sa.Connection, study_id: int) -> None:
     for table in (REPORT, MEASUREMENT, ATTEMPT):
         connection.execute(sa.delete(table).where(table.c.trial_id.in_(own)))
     connection.execute(sa.delete(TRIAL).where(TRIAL.c.study_id == study_id))
-    for table in (LEASE, ORDER, BORROWED):
+    for table in (LEASE, ORDER, BORROWED, NODE):
         connection.execute(sa.delete(table).where(table.c.study_id == study_id))
     connection.execute(sa.delete(STUDY).where(STUDY.c.id == study_id))
 
@@ -68,7 +78,9 @@ def shared_weights(connection: sa.Connection, study_id: int) -> set[str]:
     """Return the names of weights files of a study that other studies reuse."""
     own = sa.select(TRIAL.c.weights_path).where(TRIAL.c.study_id == study_id)
     others = sa.select(TRIAL.c.weights_path).where(
-        TRIAL.c.study_id != study_id, TRIAL.c.weights_path.in_(own)
+        TRIAL.c.study_id != study_id,
+        TRIAL.c.weights_removed_at.is_(None),
+        TRIAL.c.weights_path.in_(own),
     )
     return {Path(path).name for path in connection.execute(others).scalars()}
 

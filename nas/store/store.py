@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from nas.errors import NameTakenError, StaleWriteError, StorageError, StoreError
 from nas.space import Architecture
-from nas.storage import FolderStorage, Storage
+from nas.storage import FolderStorage
 from nas.store import attempts, files, housekeeping, spool, studies, trials
 from nas.store import borrowed as borrowing
 from nas.store.changes import Bookmark, Changes, select_changes
@@ -25,7 +25,7 @@ from nas.store.orders import OrderRecord
 from nas.store.rebuilding import Remembered, rebuild
 from nas.store.studies import StudyState
 from nas.store.summaries import Finished, Listed, StudySummary, select_finished, summaries
-from nas.study import NOTE_REPORT, Study, StudySpec, Trial, TrialAttempt, folder_owner, trial_notes
+from nas.study import NOTE_REPORT, Study, StudySpec, Trial, TrialAttempt, trial_notes
 
 T = TypeVar("T")
 Reader: TypeAlias = Callable[[str, str], Architecture]  # from text and id
@@ -190,11 +190,10 @@ class Store(OrderRecord, FileRecord):
         """Delete a study that this process holds, with its files except those reused elsewhere."""
         row = self._study(name)
         own = files.StudyFiles(row, self._first, self._base)
-        folders: list[Storage] = [FolderStorage(path) for path in own.folders()]
-        if own.storage is not None:
-            with contextlib.suppress(StorageError):  # it may be gone for ever
-                there = own.storage.below(own.name)
-                folders += [there] if folder_owner(there) == own.uid else []
+        try:
+            folders = self._weights_folders(name)
+        except StorageError:  # it may be gone for ever
+            folders = [FolderStorage(path) for path in own.folders()]
         kept = self._database.read(lambda c: housekeeping.shared_weights(c, row.id))
         self._write(name, housekeeping.delete_rows)
         self._forget(name)

@@ -15,7 +15,7 @@ from nas.store.database import now
 from nas.store.database_url import Address
 from nas.store.lease import is_live
 from nas.store.tables import LEASE, STUDY
-from nas.study import StudySpec
+from nas.study import Keep, StudySpec
 from nas.suggestion import did_you_mean
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -47,6 +47,7 @@ def create(
         "spec": spec.to_json(),
         "versions": json.dumps(dict(versions)),
         "uid": uid,
+        "keep": (Keep.ALL if spec.networks else Keep.FRONT).value,
     }
     fresh = {"state": StudyState.RUNNING, "created_at": now(connection), "seq": 1}
     added = connection.execute(sa.insert(STUDY).values(**values, **fresh))
@@ -141,6 +142,11 @@ def set_folder(
 def set_storage(connection: sa.Connection, study_id: int, storage: str) -> None:
     """Record where the storage of a study is now."""
     connection.execute(sa.update(STUDY).where(STUDY.c.id == study_id).values(storage=storage))
+
+
+def set_keep(connection: sa.Connection, study_id: int, keep: Keep) -> None:
+    """Set which weights a study keeps after its end."""
+    connection.execute(sa.update(STUDY).where(STUDY.c.id == study_id).values(keep=keep.value))
 
 
 def holder(lease: sa.Row[Any] | None, moment: datetime) -> str | None:

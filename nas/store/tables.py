@@ -3,6 +3,7 @@
     study ─┬─ lease          the process that runs it: one row, the epoch grows with each holder
            ├─ order          whether it shall run or pause, and the settings of its run
            ├─ borrowed       trainings of earlier studies that its sampler sees from the start
+           ├─ node           a node of a cluster: its versions and data, and why it gets no trial
            └─ trial ─┬─ attempt      each start of a trial, its worker and device, its end and why
                      ├─ measurement  one row for each attempt and epoch
                      └─ report       final results on the test split, once for each kind
@@ -111,6 +112,7 @@ STUDY = sa.Table(
     sa.Column("places", FreeText, nullable=False, server_default="[]"),  # results folders, as JSON
     sa.Column("storage", FreeText),  # place of the weights; NULL: the results folders
     sa.Column("exhausted", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("keep", sa.Text, nullable=False, server_default="all"),  # weights: front or all
     _one_of("state", STUDY_STATES),
 )
 
@@ -152,6 +154,17 @@ BORROWED = sa.Table(
     sa.Column("content", sa.Text, nullable=False),  # JSON: what a sampler sees of it
 )
 
+NODE = sa.Table(
+    "nas_node",
+    METADATA,
+    _parent("study", primary_key=True, autoincrement=False),
+    sa.Column("node", sa.Text, primary_key=True),  # Ray's id of it
+    sa.Column("host", FreeText, nullable=False),
+    sa.Column("checked_at", UtcTime, nullable=False),
+    sa.Column("fingerprint", FreeText, nullable=False),  # {name: version or digest} as JSON
+    sa.Column("problem", FreeText),  # why it gets no trial; NULL if it does
+)
+
 TRIAL = sa.Table(
     "nas_trial",
     METADATA,
@@ -184,6 +197,7 @@ TRIAL = sa.Table(
     sa.Column("replicate_of", sa.BigInteger),
     sa.Column("replicate", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("latency", sa.BigInteger, nullable=False, server_default="0"),  # ns, by the table
+    sa.Column("weights_removed_at", UtcTime),  # after the study, which did not keep them
     sa.UniqueConstraint("study_id", "number"),
     _one_of("state", (state.value for state in TrialState)),
 )

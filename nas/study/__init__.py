@@ -38,6 +38,7 @@ from nas.study.forecasts import INFERRED_REPORT, Forecast
 from nas.study.history import last_loss, seen
 from nas.study.inference import Estimate, Inference, infer
 from nas.study.judging import BY_ERROR, INFERRED, JUDGES, Judging
+from nas.study.keeping import Keep
 from nas.study.learnt import Learnt
 from nas.study.objectives import (
     Objective,
@@ -57,6 +58,7 @@ from nas.study.results_folder import (
     is_weights_name,
     sign_folder,
     weights_name,
+    weights_owner,
 )
 from nas.study.reuse import comparable, study_differences, training_differences
 from nas.study.rung_resolutions import check_images, check_resolutions, early_sides

@@ -27,6 +27,12 @@ def is_weights_name(name: str) -> bool:
     return re.fullmatch(r"trial-[0-9]+(-[0-9]+-[0-9a-f]+)?\.safetensors", name) is not None
 
 
+def weights_owner(name: str) -> str | None:
+    """Return the identity of the study in the name of a weights file; None without one."""
+    found = re.fullmatch(r"trial-[0-9]+-[0-9]+-([0-9a-f]+)\.safetensors", name)
+    return found and found[1]
+
+
 def checkpoint_folder(number: int) -> str:
     """Return the name of the folder for the checkpoint of a trial, in that of its study."""
     return f"trial-{number}"

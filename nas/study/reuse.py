@@ -68,7 +68,9 @@ def with_earlier_result(
     own = new.replicate_of
     group = [t for t in trials if own is not None and own in (t.number, t.replicate_of)]
     seeds = {trial.seed for trial in group}
-    old = _reusable(spec, new.architecture, found, store.weights_file, seeds)
+    # a reference of a search is compared with, not exported
+    compared = not spec.networks and any(each.reference for each in (new, *group))
+    old = _reusable(spec, new.architecture, found, store.weights_file, seeds, compared)
     return new if old is None else _stand_in(spec, new, *old)
 
 
@@ -78,19 +80,22 @@ def _reusable(
     found: Found,
     weights_file: Callable[[str, Trial], File | None],
     seeds: Collection[int] = (),
+    removed: bool = False,
 ) -> tuple[str, Trial] | None:
     """Return the first reusable trial of `found` for a training in `spec`, as (study, trial).
 
     `seeds` are the seeds with which the architecture has already been trained; a trial with one of
     them is not a further training. The weights must still exist unchanged, for an export;
-    `weights_file(study, trial)` returns them. The first trial is taken, not the best: a
-    choice among seeds would be biased towards lucky ones.
+    `weights_file(study, trial)` returns them. With `removed` also those will do that a study
+    removed after its end. The first trial is taken, not the best: a choice among seeds would be
+    biased towards lucky ones.
     """
     for theirs, trial in found:
         if trial.seed in seeds or trial.origin is not None or trial.counted is None:
             continue
-        if comparable(spec, theirs, architecture) and _is_kept(
-            trial, weights_file(theirs.name, trial)
+        gone = removed and trial.weights_removed_at is not None
+        if comparable(spec, theirs, architecture) and (
+            gone or _is_kept(trial, weights_file(theirs.name, trial))
         ):
             return theirs.name, trial
     return None
@@ -110,6 +115,7 @@ def _stand_in(spec: StudySpec, new: Trial, study: str, old: Trial) -> Trial:
         seconds=old.seconds,
         weights_path=old.weights_path,
         weights_sha256=old.weights_sha256,
+        weights_removed_at=old.weights_removed_at,
         proxies=old.proxies,
         origin=f"{study}/{old.number}",
     )

@@ -143,6 +143,9 @@ class Trial:
     another seed has its number in `replicate_of`, and its own count 1, 2, … in `replicate`; it is
     not a candidate.
 
+    The study removed the weights at `weights_removed_at`, because it keeps those of its best only
+    (`nas.study.keeping`).
+
     `borrowed` is the `study/number` of a training that an earlier study made: a sampler learns from
     it, but it belongs to no trial of this study (`nas.study.borrowing`). Its number is negative.
     """
@@ -165,6 +168,7 @@ class Trial:
     worker: str | None = None
     weights_path: str | None = None
     weights_sha256: str | None = None
+    weights_removed_at: datetime | None = None
     proxies: Mapping[str, float] | None = None
     origin: str | None = None
     replicate_of: int | None = None
@@ -180,6 +184,11 @@ class Trial:
     def candidate(self) -> bool:
         """Whether the trial can win: it is no reference, no further seed and not borrowed."""
         return self.reference is None and self.replicate_of is None and self.borrowed is None
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether weights were recorded and not removed after the study."""
+        return bool(self.weights_path) and self.weights_removed_at is None
 
     @property
     def reused(self) -> str | None:

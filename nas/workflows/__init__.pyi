@@ -25,6 +25,7 @@ from .events import TestSkipped as TestSkipped
 from .events import TrialsBegin as TrialsBegin
 from .events import TrialsEnd as TrialsEnd
 from .events import Watcher as Watcher
+from .events import WeightsRemoved as WeightsRemoved
 from .events import ignore as ignore
 from .figure_file import FIGURES as FIGURES
 from .figure_file import FigureRequest as FigureRequest
@@ -67,6 +68,7 @@ from .report_file import write_report as write_report
 from .request import Request as Request
 from .request import default_of as default_of
 from .requests import ETA as ETA
+from .requests import KEPT as KEPT
 from .requests import NUM_TRIALS as NUM_TRIALS
 from .requests import SPACE as SPACE
 from .requests import CompareRequest as CompareRequest

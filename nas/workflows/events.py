@@ -147,6 +147,18 @@ class ResultsBegin:
 
 
 @dataclass(frozen=True, slots=True)
+class WeightsRemoved:
+    """A complete study removed the weights of so many `trials`, and freed so many bytes.
+
+    `left` are folders in which files could not be deleted; the next end of the study tries again.
+    """
+
+    trials: int
+    freed: int
+    left: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class TestSkipped:
     """A trial was not tested on the test split; `cause` says why."""
 
@@ -176,6 +188,7 @@ Event: TypeAlias = (
     | ScoresBegin
     | ResultsBegin
     | TestSkipped
+    | WeightsRemoved
 )
 Watcher: TypeAlias = Callable[[Event], None]
 

@@ -23,7 +23,7 @@ def record_examples(
         ExportError: a file cannot be written.
     """
     known = EXAMPLES_REPORT in store.reports(spec.name).get(trial.number, {})
-    if task.examples is None or known or not trial.weights_path:
+    if task.examples is None or known or not trial.has_weights:
         return
     drawn = drawn_examples(trained_session(store, spec, task, trial))
     entries = []

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nas.errors import NasError, WeightsError
+from nas.errors import NasError, StoreError, WeightsError
 from nas.exports import ExportRequest, WeightsOrigin, export_network
 from nas.files import drop_unfinished
 from nas.results import (
@@ -23,6 +23,7 @@ from nas.training import Session, Task
 from nas.workflows import events
 from nas.workflows.examples import record_examples
 from nas.workflows.further_study import record_scratch
+from nas.workflows.networks import trial_place
 from nas.workflows.report_file import write_page
 from nas.workflows.requests import RunRequest
 from nas.workflows.trained_weights import trained_session, trial_weights
@@ -102,11 +103,21 @@ def _test(
         if trial.number in known or not trial.weights_path:
             continue
         try:
-            scores = _measure(task, trained_session(store, spec, task, trial))
+            scores = _earlier_scores(store, trial)
+            scores = scores or _measure(task, trained_session(store, spec, task, trial))
         except WeightsError as error:
             on_event(events.TestSkipped(trial.number, error.cause))
             continue
         store.record_report(spec.name, trial.number, "test", scores)
+
+
+def _earlier_scores(store: Store, trial: Trial) -> dict[str, Any] | None:
+    """Return the test scores of a reused trial whose own study has removed the weights since."""
+    place = trial_place(trial.reused or "") if trial.weights_removed_at else None
+    try:
+        return store.reports(place[0]).get(place[1], {}).get("test") if place else None
+    except StoreError:  # that study was deleted
+        return None
 
 
 def _measure(task: Task, session: Session) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from nas.errors import NasError
+from nas.errors import NasError, NoEffectError
 from nas.exports import choose_formats
 from nas.feasible import FeasibleSpace, FeasibleUnion, feasible_space
 from nas.samplers import make_sampler
@@ -62,6 +62,7 @@ def preflight(spec: StudySpec, run: RunRequest) -> Preflight:
     if spec.data is None:  # a new study: later its recipe is the one that it has recorded
         spec = _with_recipes(spec, len(task.train))
     _check_workers(spec, run, task)
+    _check_keep(spec, run.keep)
     check_loaders(run.loaders, isinstance(task.train, Files))
     check_images(spec, task.input)
     check_resolutions(spec, task.input)
@@ -139,6 +140,16 @@ def _check_workers(spec: StudySpec, run: RunRequest, task: Task) -> None:
     Team(size=run.workers).check(recipe.batch_size, len(task.train))
     if not run.ray_address:
         check_workers(run.workers)
+
+
+def _check_keep(spec: StudySpec, keep: str | None) -> None:
+    """Refuse `keep` for a study that searches nothing, which keeps all weights.
+
+    Raises:
+        NoEffectError: it is given for such a study.
+    """
+    if keep is not None and spec.networks:
+        raise NoEffectError("keep", f"{spec.name} is a training, and keeps its weights")
 
 
 def _feasible(spec: StudySpec) -> FeasibleSpace | FeasibleUnion:

@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nas.errors import BudgetError, NoEffectError, SpaceError
+from nas.errors import BudgetError, NasError, NoEffectError, SpaceError
 from nas.metrics import CLASSIFICATION, MADDS
 from nas.storage import Storage, storage_text, weights_storage
 from nas.units import parse_duration
@@ -22,6 +22,7 @@ NUM_TRIALS = 24  # candidates of a study without a time limit
 ETA = 3  # one in so many trials continues at each rung
 SPACE = "igcv3"
 REPORT_TIMEOUT = 1800.0  # seconds, of the trials of a search
+KEPT = ("front", "all")  # choices of weights to keep, `nas.study.Keep`
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -288,12 +289,15 @@ class RunRequest(
     decode streamed images for each trial; 0: one for each of its CPU cores. `export` False leaves
     out the files of the best network, which are written in `formats`; none: those of this package.
     Weights and checkpoints go to the place `storage`: a folder, s3://bucket/prefix or gs://…; None
-    is the storage of the study, for a new one the results folder.
+    is the storage of the study, for a new one the results folder. After a complete search the
+    weights stay that `keep` says: those of its "front", of the confirmed networks and of the best
+    five, or "all"; None is the choice of the study, for a new one "front".
     With `owns_process` a second Ctrl-C ends the process at once; a script or a notebook keeps it.
     """
 
     results_dir: Path = field(default_factory=results_folder)
     storage: str | None = None
+    keep: str | None = None
     ray_address: str | None = None
     cpus_per_trial: float | None = None
     gpus_per_trial: float | None = None
@@ -311,9 +315,13 @@ class RunRequest(
         """Check the settings, and write the storage as it is recorded.
 
         Raises:
-            NasError: the storage cannot be read.
+            NasError: the storage cannot be read, or there is no such choice of weights.
         """
         super().__post_init__()
+        if self.keep not in (None, *KEPT):
+            raise NasError(
+                f"weights of {self.keep!r} cannot be kept.", f"Keep {' or '.join(KEPT)}."
+            )
         if self.storage is not None:
             object.__setattr__(self, "storage", storage_text(self.storage))
 

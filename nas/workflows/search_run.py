@@ -1,6 +1,6 @@
 """Search: create or continue a study, run its trials, and export its best network."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -29,6 +29,7 @@ from nas.study import (
 from nas.workflows import events
 from nas.workflows.earlier_studies import borrow_history
 from nas.workflows.failed_trials import check_repeatable, none_complete
+from nas.workflows.kept_weights import drop_checkpoints, record_keep, remove_the_rest
 from nas.workflows.loader_checks import check_task_loaders
 from nas.workflows.package_versions import study_versions
 from nas.workflows.plan import check_request, plan_study
@@ -204,6 +205,8 @@ def finish(
             if further.interrupted:
                 return outcome
         finished = _finish(store, outcome, best, ready, run, on_event)
+        if finished.lost is None:
+            remove_the_rest(store, outcome.study, on_event)
         store.fulfil(name)
     return replace(outcome, finished=finished)
 
@@ -231,7 +234,7 @@ def _further(
     found = StudyResults(ready.spec, study.trials, store.reports(name))
     wanted = further_spec(found, study.to_confirm())
     assert wanted is not None
-    alone = replace(run, cpus_per_trial=run.cpus_per_trial or 1.0)  # as in the search
+    alone = replace(run, cpus_per_trial=run.cpus_per_trial or 1.0, keep=None)  # as in the search
     own = preflight(wanted, alone)
     own = own.named(begun_study(store, own.new_spec) or enter(store, own, None, run))
     try:
@@ -263,6 +266,7 @@ def measure(
     on_event(events.StudyReady(store, ready))
     folder = claimed_folder(store, name, run, on_event)
     files = run.files.below(folder)
+    record_keep(store, name, run.keep)
     if late := store.record_kept(name):
         on_event(events.ResultsRecovered(late))
     study = Study(ready.spec, store, ready.sampler)
@@ -282,16 +286,9 @@ def measure(
     if not interrupted:
         study.check_budget()
         with suppress(OSError, StorageError):  # they are not needed any more
-            _drop_checkpoints(files, study.trials)
+            drop_checkpoints(files, study.trials)
         on_event(events.StudyComplete(store, study))
     return SearchOutcome(study, seconds, again, interrupted)
-
-
-def _drop_checkpoints(files: Storage, trials: Iterable[Trial]) -> None:
-    """Delete the checkpoints of trials in the folder of their study."""
-    there = {key.partition("/")[0] for key in files.sizes() if "/" in key}
-    for folder in there.intersection(checkpoint_folder(trial.number) for trial in trials):
-        files.remove(folder)
 
 
 def _run(

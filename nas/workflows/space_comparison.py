@@ -8,6 +8,7 @@ from nas.samplers import CostMatchedSampler, PairedVariantsSampler
 from nas.space import PAIRED_PREFIX, read_variation
 from nas.study import StudySpec
 from nas.workflows import events
+from nas.workflows.kept_weights import remove_the_rest
 from nas.workflows.loader_checks import check_task_loaders
 from nas.workflows.plan import plan_study
 from nas.workflows.preflight_checks import Preflight, preflight
@@ -36,7 +37,10 @@ def compare_spaces(
     with open_to_run(db, on_event) as store:
         spec = enter(store, ready, request.search.study, run)
         with resumable(store, spec.name, run), store.acquire(spec.name):
-            return measure(store, ready.named(spec), run, on_event)
+            outcome = measure(store, ready.named(spec), run, on_event)
+            if not outcome.interrupted:
+                remove_the_rest(store, outcome.study, on_event)
+            return outcome
 
 
 def plan_comparison(request: CompareRequest, on_event: events.Watcher = events.ignore) -> StudySpec:

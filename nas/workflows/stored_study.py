@@ -179,7 +179,19 @@ class StoredStudy:
     def record(self) -> dict[str, Any]:
         """Return all data of the study, as `nas show STUDY --json` prints it."""
         storage = {"storage": place} if (place := self.storage) else {}
-        return study_record(self.read(curves=False), self.versions) | storage
+        found = self.read(curves=False)
+        return study_record(found, self.versions) | storage | {"weights": self.weights(found)}
+
+    def weights(self, found: StudyResults) -> dict[str, Any]:
+        """Return how many trials of `found` have weights, and what is kept after the study.
+
+        `keep` is front or all, `trials` and `removed` are numbers of trainings.
+        """
+        with open_store(self.db, read_only=True) as store:
+            keep = store.keep(self.name)
+        have = sum(trial.has_weights for trial in found.trials)
+        gone = sum(trial.weights_removed_at is not None for trial in found.trials)
+        return {"keep": keep.value, "trials": have, "removed": gone}
 
     def result(self) -> dict[str, Any]:
         """Return the result so far, as `nas search --json` and `nas train --json` print it."""
@@ -252,7 +264,8 @@ class StoredStudy:
                 return {one.number: store.weights_file(self.name, one) for one in own}
             except StorageError:
                 place = weights_storage(store.storage(self.name), self.results_dir)
-                return {one.number: place.file(one.weights_path or "") for one in own}
+                files = {one.number: place.file(one.weights_path or "") for one in own}
+                return {one.number: files[one.number] if one.has_weights else None for one in own}
 
     def export(
         self,

@@ -15,7 +15,7 @@ from nas.store import Store
 from nas.study import StartWeights, StudySpec, Teacher, Trial
 from nas.workflows.networks import study_trial, trial_place
 from nas.workflows.start_files import find_start
-from nas.workflows.trained_weights import trial_weights
+from nas.workflows.trained_weights import check_kept, trial_weights
 
 if TYPE_CHECKING:
     from nas.training import Task
@@ -64,6 +64,7 @@ def hashes_of(trials: Iterable[tuple[str, Trial]]) -> tuple[str, ...]:
 
     Raises:
         NasError: a trial has no weights.
+        WeightsError: they were removed after its study.
     """
     return tuple(dict.fromkeys(_sha256(study, trial) for study, trial in trials))
 
@@ -144,6 +145,7 @@ def _sha256(study: str, trial: Trial) -> str:
             f"trial {trial.number} of {study} is {trial.state.value.lower()}: it has no weights.",
             "Name a complete trial, or the study alone.",
         )
+    check_kept(study, trial)
     return trial.weights_sha256
 
 

@@ -1,5 +1,6 @@
 """The weights of trials, where they are."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from nas.errors import WeightsError
@@ -15,9 +16,10 @@ def trial_weights(store: Store, spec: StudySpec, trial: Trial) -> File:
     """Return the file of a trial's weights; what loads them compares their hash.
 
     Raises:
-        WeightsError: they are missing.
+        WeightsError: they are missing, or were removed after the study.
         StorageError: the storage cannot be reached.
     """
+    check_kept(spec.name, trial, store.command)
     file = store.weights_file(spec.name, trial)
     if file is None:
         storage = store.storage(spec.name)
@@ -29,6 +31,23 @@ def trial_weights(store: Store, spec: StudySpec, trial: Trial) -> File:
             f"Restore the folder, or {remedy if storage else 'name it: --results DIR'}",
         )
     return file
+
+
+def check_kept(study: str, trial: Trial, command: Callable[[str], str] = "nas {}".format) -> None:
+    """Refuse to use weights that were removed after their study.
+
+    Raises:
+        WeightsError: they were; the remedy is to train the network again.
+    """
+    if trial.weights_removed_at is None:
+        return
+    raise WeightsError(
+        f"the weights of trial {trial.number} of {study} were removed when the study ended, on "
+        f"{trial.weights_removed_at:%Y-%m-%d}: it keeps those of its front, of the confirmed "
+        "networks and of the best five.",
+        f"Train the network again: {command(f'train {study} --trial {trial.number}')}. A search "
+        "with --keep all keeps every trial's weights.",
+    )
 
 
 def trained_session(store: Store, spec: StudySpec, task: "Task", trial: Trial) -> "Session":

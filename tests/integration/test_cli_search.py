@@ -144,6 +144,8 @@ def test_a_search_leaves_a_database_a_report_and_an_export(plain: Searched) -> N
     card = json.loads((results / "best" / "card.json").read_text())
     assert card["training"]["task"] == "digits"
     assert set(card["training"]["scores"]) == {"validation", "test"}
+    kept = {Path(t.weights_path).name for t in plain.trials.values() if t.has_weights}
+    assert {path.name for path in results.glob("trial-*")} == kept
 
 
 def test_a_search_says_what_it_does_and_what_came_of_it(plain: Searched) -> None:
@@ -220,7 +222,9 @@ def test_another_search_reuses_what_was_measured(plain: Searched) -> None:
     done = call_here(plain.directory, *words)
     assert (done.code, done.err) == (0, "")
     trials = stored(plain.database, "second")
-    complete = [n for n, t in plain.trials.items() if t.state is TrialState.COMPLETE]
+    references = {n for n, t in plain.trials.items() if t.reference}
+    complete = [n for n, t in plain.trials.items() if t.state is TrialState.COMPLETE
+                and (t.has_weights or {n, t.replicate_of} & references)]  # fmt: skip
     assert [n for n, t in trials.items() if t.origin] == complete
     assert [t.arch_id for t in trials.values()] == [t.arch_id for t in plain.trials.values()]
     for number in complete:

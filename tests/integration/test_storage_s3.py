@@ -37,18 +37,19 @@ def test_a_search_is_interrupted_and_resumed_with_its_weights_in_s3(
     said += out + err
 
     trials = stored(tmp_path / "nas.db", "apart")
-    kept = {trial.weights_path for trial in trials.values() if trial.weights_path}
+    kept = {trial.weights_path for trial in trials.values() if trial.has_weights}
+    assert any(trial.weights_removed_at for trial in trials.values())
     files = open_storage(s3.uri).below("apart")
     assert {f"apart/{key}" for key in files.sizes()} == {*kept, "apart/study.json"}
     results = tmp_path / "nas-results" / "apart"
     assert {path.name for path in results.iterdir()} == {"study.json", "report.html", "best"}
     with open_store(str(tmp_path / "nas.db")) as store:
         for trial, file in store.weights_files("apart", list(trials.values())):
-            assert (file is None) == (trial.weights_path is None)
+            assert (file is None) == (not trial.has_weights)
             assert file is None or file_sha256(file) == trial.weights_sha256
     assert all(trial.state is not TrialState.FAILED for trial in trials.values())
 
-    best = max(number for number, trial in trials.items() if trial.weights_path)
+    best = max(number for number, trial in trials.items() if trial.has_weights)
     for words in (
         ["export", "apart", "--best", "-o", "copy"],
         ["show", "apart", "--trial", str(best)],
