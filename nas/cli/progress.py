@@ -12,6 +12,7 @@ from nas.cli.output import plural
 from nas.results import StudyResults, further_seed
 from nas.study import (
     Event,
+    NodeChecked,
     Study,
     StudySpec,
     Trial,
@@ -63,8 +64,8 @@ class ProgressDisplay:
             self._say(f"Ray is up after {duration(self._elapsed())}: {event.concurrent} at a time")
             if event.note is not None:
                 self._say(event.note)
-        elif isinstance(event, WorkersAwaited):
-            self._say(f"waiting for {event.cause} for {duration(event.seconds)}")
+        elif isinstance(event, WorkersAwaited | NodeChecked):
+            self._of_cluster(event)
         elif isinstance(event, TrialMeasured):
             self._warn(event)
             if spec.networks:
@@ -81,6 +82,12 @@ class ProgressDisplay:
             self._say(f"{_label(spec, event.trial)} waits again: {event.reason}")
         elif isinstance(event, TrialStarted) and event.trial.attempt > 1:
             self._say(f"{_label(spec, event.trial)} starts again, attempt {event.trial.attempt}")
+
+    def _of_cluster(self, event: WorkersAwaited | NodeChecked) -> None:
+        if isinstance(event, WorkersAwaited):
+            self._say(f"waiting for {event.cause} for {duration(event.seconds)}")
+        elif event.problem:
+            self._say(f"left out node {event.host}: {event.problem}. {event.remedy}".rstrip())
 
     def _warn(self, event: TrialMeasured) -> None:
         """Print the warning of a training that diverges; of the first one in this run only."""

@@ -11,6 +11,7 @@ from nas.cli import options, output
 
 if TYPE_CHECKING:
     from nas.results import StudyResults
+    from nas.store import StudyNode
     from nas.workflows import StoredStudy
 
 _ALL_UP_TO = 200  # trials that are printed without --all
@@ -120,6 +121,8 @@ def _print_study(stored: "StoredStudy", all_: bool) -> None:
     if stored.storage:
         output.field("storage", stored.storage)
     output.field("weights", _weights(stored.weights(found)))
+    for node in stored.nodes():
+        output.field("node", _node(node))
     output.field("versions", ", ".join(f"{key} {value}" for key, value in stored.versions.items()))
     click.echo("")
     trials, more = found.trials, 0
@@ -143,6 +146,13 @@ def _weights(kept: Mapping[str, Any]) -> str:
     """Return how many weights a study has, as text."""
     removed = f"; {kept['removed']} removed after the study" if kept["removed"] else ""
     return f"of {output.plural(kept['trials'], 'training')} (--keep {kept['keep']}){removed}"
+
+
+def _node(node: "StudyNode") -> str:
+    """Return what was found of a node of a cluster, as text."""
+    versions = ", ".join(f"{name} {version}" for name, version in node.fingerprint.items())
+    left_out = f"; left out: {node.problem}" if node.problem else ""
+    return f"{node.host} ({node.node[:8]}) {versions}{left_out}"
 
 
 def _print_failures(found: "StudyResults") -> None:

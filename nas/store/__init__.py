@@ -12,6 +12,7 @@ from nas.store.examples import (
     read_examples,
 )
 from nas.store.lease import Lease
+from nas.store.nodes import StudyNode
 from nas.store.opening import open_store
 from nas.store.orders import MAX_FAILURES, Order, Wish
 from nas.store.outage import DatabaseAway, DatabaseBack

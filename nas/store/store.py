@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from nas.errors import NameTakenError, StaleWriteError, StorageError, StoreError
 from nas.space import Architecture
 from nas.storage import FolderStorage
-from nas.store import attempts, files, housekeeping, spool, studies, trials
+from nas.store import attempts, files, housekeeping, nodes, spool, studies, trials
 from nas.store import borrowed as borrowing
 from nas.store.changes import Bookmark, Changes, select_changes
 from nas.store.database import Database, damaged
@@ -25,7 +25,15 @@ from nas.store.orders import OrderRecord
 from nas.store.rebuilding import Remembered, rebuild
 from nas.store.studies import StudyState
 from nas.store.summaries import Finished, Listed, StudySummary, select_finished, summaries
-from nas.study import NOTE_REPORT, Study, StudySpec, Trial, TrialAttempt, trial_notes
+from nas.study import (
+    NOTE_REPORT,
+    NodeChecked,
+    Study,
+    StudySpec,
+    Trial,
+    TrialAttempt,
+    trial_notes,
+)
 
 T = TypeVar("T")
 Reader: TypeAlias = Callable[[str, str], Architecture]  # from text and id
@@ -277,6 +285,15 @@ class Store(OrderRecord, FileRecord):
         """Return (end, device-seconds) of each attempt that recorded them, by their ends."""
         study_id = self._study(study).id
         return self._database.read(lambda c: attempts.select_device_seconds(c, study_id))
+
+    def record_node(self, study: str, found: NodeChecked) -> None:
+        """Record what the check of a node of a cluster found."""
+        self._write(study, lambda c, key: nodes.record(c, key, found))
+
+    def nodes(self, study: str) -> list[nodes.StudyNode]:
+        """Return the nodes of clusters that were checked for a study, the first one first."""
+        study_id = self._study(study).id
+        return self._database.read(lambda c: nodes.select(c, study_id))
 
     def find_architectures(self, prefix: str) -> list[tuple[str, int]]:
         """Return a trial of each architecture whose id begins with `prefix`, as (study, number).

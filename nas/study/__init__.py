@@ -1,6 +1,6 @@
 """Studies: trials, rungs, the rules of the search loop, and the ports to other rooms."""
 
-from nas.study.attempts import AttemptEnd, AttemptOutcome, TrialAttempt, repeatable
+from nas.study.attempts import PAUSING, AttemptEnd, AttemptOutcome, TrialAttempt, repeatable
 from nas.study.borrowing import MOST_BORROWED, borrow, borrowable, finished_trials
 from nas.study.confirmation import Trainings, num_replicates, trainings
 from nas.study.data_identity import UNCHECKED, DataIdentity
@@ -24,6 +24,7 @@ from nas.study.evaluator import (
 from nas.study.execution import (
     Event,
     Execution,
+    NodeChecked,
     TrialFinished,
     TrialMeasured,
     TrialRequeued,

@@ -36,6 +36,20 @@ class WorkersAwaited:
 
 
 @dataclass(frozen=True, slots=True)
+class NodeChecked:
+    """A node of a cluster was checked: its versions by name, and why it is left out.
+
+    `node` is the executor's id of it. Without a `problem` it can train the study.
+    """
+
+    node: str
+    host: str
+    fingerprint: Mapping[str, str]
+    problem: str | None = None
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class TrialStarted:
     """A trial was recorded as RUNNING."""
 
@@ -69,7 +83,13 @@ _LOST = Fault(Reason.WORKER_LOST, "its worker ended")
 _INTERRUPTED = Fault(Reason.USER, "the study was interrupted")
 
 Event: TypeAlias = (
-    WorkersReady | WorkersAwaited | TrialStarted | TrialMeasured | TrialFinished | TrialRequeued
+    WorkersReady
+    | WorkersAwaited
+    | NodeChecked
+    | TrialStarted
+    | TrialMeasured
+    | TrialFinished
+    | TrialRequeued
 )
 Watcher: TypeAlias = Callable[[Event], None]
 

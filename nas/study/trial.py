@@ -76,6 +76,7 @@ class Reason(StrEnum):
     DEVICE = "device"  # a GPU failed
     DATABASE = "database"  # the record could not be written
     NODE = "node"  # the machine of the worker was lost
+    UNFIT = "unfit_node"  # the machine of the worker cannot train this study
     PREEMPTED = "preempted"  # the machine of the worker was taken back
     RAY = "ray_lost"  # Ray ended or did not answer
     DRIVER = "driver_lost"  # the driver ended without a word

@@ -1,6 +1,7 @@
 """Room: how many trials of a study fit in a Ray, and how many of them it may run."""
 
 import time
+from collections.abc import Collection
 
 import ray
 
@@ -16,8 +17,16 @@ _ALL = 10**6
 class Room:
     """The room for trials of one study, which follows a growing or shrinking cluster."""
 
-    def __init__(self, each: Resources, most: int | None, share: Share | None = None) -> None:
+    def __init__(
+        self,
+        each: Resources,
+        most: int | None,
+        share: Share | None = None,
+        unfit: Collection[str] = (),
+    ) -> None:
         """Make room for trials that need `each`, at most `most`; without `share` take all.
+
+        Nodes with an id in `unfit`, which may grow, have no room.
 
         Raises:
             NasError: not even one fits, and no other node can come.
@@ -29,9 +38,9 @@ class Room:
                 "Give positive numbers, such as --cpus-per-trial 1.",
             )
         check_fraction(each[1])
-        self.each, self.share = each, share
+        self.each, self.share, self._unfit = each, share, unfit
         self._most = _ALL if most is None else most
-        self._read_at, self.nodes = time.monotonic(), node_resources()
+        self._read_at, self.nodes = time.monotonic(), node_resources(unfit)
         if share is None and self.fits() < 1:
             raise too_small(each, self.have)
 
@@ -43,7 +52,7 @@ class Room:
     def fits(self) -> int:
         """Return how many trials fit in the cluster, also if others use it now."""
         if time.monotonic() - self._read_at > _KNOWN_SECONDS:
-            self._read_at, self.nodes = time.monotonic(), node_resources()
+            self._read_at, self.nodes = time.monotonic(), node_resources(self._unfit)
         return min(self._most, sum(_fit(self.each, node) for node in self.nodes))
 
     def missing(self) -> int:
@@ -63,9 +72,10 @@ class Room:
         return fits if mine is None else min(fits, mine)
 
 
-def node_resources() -> list[Resources]:
-    """Return the CPUs and GPUs of each node that can run trials."""
-    found = [n["Resources"] for n in ray.nodes() if n["Alive"]]  # type: ignore[no-untyped-call]
+def node_resources(unfit: Collection[str] = ()) -> list[Resources]:
+    """Return the CPUs and GPUs of each node that can run trials, but for the `unfit` ones."""
+    alive = [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+    found = [node["Resources"] for node in alive if node.get("NodeID") not in unfit]
     nodes = [(each.get("CPU", 0.0), each.get("GPU", 0.0)) for each in found]
     return [node for node in nodes if any(node)]
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from ray import tune
 from ray.exceptions import RayError
@@ -38,7 +39,7 @@ from nas.study import (
 )
 from nas.tuner.connection import connected, environment, unprotected_note
 from nas.tuner.local_ray import EVALUATOR
-from nas.tuner.node_probe import probe_nodes
+from nas.tuner.node_probe import CheckedNodes, probe_nodes
 from nas.tuner.ray_watch import RayWatch
 from nas.tuner.room import Room
 from nas.tuner.scratch import moved_note
@@ -106,8 +107,8 @@ def run(study: Study, settings: RunSettings, on_event: Watcher = ignore_event) -
 
     Raises:
         StudyFailedError: the trials keep failing; everything so far is recorded.
-        StudyPausedError: a disk, a folder or data failed, or a node of the cluster does not see
-            the results folder; running trials wait again.
+        StudyPausedError: a disk, a folder or data failed, or no node of the cluster can train the
+            study; running trials wait again.
         StoreError: the connection to the store was lost.
         RayLostError: Ray ended or does not answer.
         NasError: the cluster cannot be reached, or is too small for one trial.
@@ -135,10 +136,12 @@ def run(study: Study, settings: RunSettings, on_event: Watcher = ignore_event) -
         watch.start()
         plan = _plan(study, settings)
         plan = replace(plan, ending=ending.enter_context(end_request(plan.files)))
+        nodes = None
         if settings.ray_address is not None:
             from nas.tuner.draining import DrainWatch  # loads Ray's autoscaler
 
-            probe_nodes(plan.files, plan.study_id, interrupted=interruption)
+            nodes = CheckedNodes(execution.emit)
+            probe_nodes(plan, nodes, interrupted=interruption)
             drains = DrainWatch(lambda node: plan.ending.make(node_name(node)))
             ending.enter_context(closing(drains))
         share = ending.enter_context(_shared(plan, settings, watch))
@@ -146,10 +149,13 @@ def run(study: Study, settings: RunSettings, on_event: Watcher = ignore_event) -
             from nas.tuner.train_workers import WorkerTeam  # loads Ray Train
 
             on_event(WorkersReady(1, moved_note(scratch)))
-            team = WorkerTeam(settings.workers, settings.cpus_per_trial, plan, scratch, share)
+            team = WorkerTeam(
+                settings.workers, settings.cpus_per_trial, plan, scratch, share, nodes
+            )
             team.run(execution, interruption, watch)
         else:
-            _run_on_tune(execution, plan, settings, interruption, (watch, scratch), share)
+            of_ray = watch, scratch, share, nodes
+            _run_on_tune(execution, plan, settings, interruption, of_ray)
     return RunResult(interruption(), time.monotonic() - began)
 
 
@@ -163,15 +169,14 @@ def _run_on_tune(
     plan: WorkerPlan,
     settings: RunSettings,
     interruption: Interruption,
-    of_ray: tuple[RayWatch, Path],
-    share: Share | None,
+    of_ray: tuple[RayWatch, Path, Share | None, CheckedNodes | None],
 ) -> None:
-    watch, scratch = of_ray
+    watch, scratch, share, nodes = of_ray
     each = settings.cpus_per_trial, settings.gpus_per_trial
-    room = Room(each, settings.max_concurrent, share)
+    room = Room(each, settings.max_concurrent, share, nodes.unfit if nodes else ())
     note = unprotected_note(settings.ray_address) or moved_note(scratch)
     execution.emit(WorkersReady(room.fits(), note))
-    bridge = Bridge(execution, plan, room, settings.report_timeout, watch)
+    bridge = Bridge(execution, plan, room, settings.report_timeout, watch, nodes)
     if not interruption():
         try:
             _fit(bridge, settings, interruption, scratch)
@@ -205,9 +210,16 @@ def _fit(
     interruption: Interruption,
     scratch: Path,
 ) -> None:
-    resources = {"cpu": settings.cpus_per_trial, "gpu": settings.gpus_per_trial}
+    resources = {"CPU": settings.cpus_per_trial, "GPU": settings.gpus_per_trial}
+    bundle = {key: n for key, n in resources.items() if n}
+
+    def group(config: dict[str, Any]) -> tune.PlacementGroupFactory:
+        labels = config.get("labels")
+        more: dict[str, Any] = {"bundle_label_selector": [labels]} if labels else {}
+        return tune.PlacementGroupFactory([bundle], **more)
+
     tuner = tune.Tuner(
-        tune.with_resources(TrialTrainable, {key: n for key, n in resources.items() if n}),
+        tune.with_resources(TrialTrainable, group),
         tune_config=tune.TuneConfig(
             search_alg=StudySearcher(bridge),
             scheduler=StudyScheduler(bridge),

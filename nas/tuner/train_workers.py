@@ -38,8 +38,9 @@ from nas.study import (
 from nas.training import Team, default_device, team_evaluator
 from nas.tuner.connection import environment
 from nas.tuner.lost_workers import Nodes, fault_of
+from nas.tuner.node_probe import CheckedNodes
 from nas.tuner.ray_watch import RayWatch
-from nas.tuner.room import Room
+from nas.tuner.room import Room, node_resources
 from nas.tuner.sharing import Share
 from nas.tuner.waiting import Wait
 
@@ -77,7 +78,8 @@ class WorkerTeam:
     """`count` workers of Ray, each with `cpus` and, if the cluster has GPUs, one GPU.
 
     `scratch` is a folder for the files of Ray Train. With `share` a trial takes turns with other
-    studies on the cluster; all its workers are one slot, which it gives up after an epoch.
+    studies on the cluster; all its workers are one slot, which it gives up after an epoch. The
+    unfit of `nodes` get no worker.
     """
 
     count: int
@@ -85,6 +87,7 @@ class WorkerTeam:
     plan: WorkerPlan
     scratch: Path
     share: Share | None = None
+    nodes: CheckedNodes | None = None
 
     def run(self, execution: Execution, interruption: Interruption, watch: RayWatch) -> None:
         """Execute the remaining trials of a study, one by one.
@@ -93,10 +96,10 @@ class WorkerTeam:
             NasError: there are too few GPUs, or without a GPU too few CPUs; or the study failed or
                 paused, or Ray was lost.
         """
-        have = dict(ray.cluster_resources())  # type: ignore[no-untyped-call]
-        gpus = int(have.get("GPU", 0))
-        check_workers(self.count, int(have.get("CPU", 0)), gpus)
-        room = Room((self.cpus, float(gpus > 0)), self.count, self.share)
+        unfit = self.nodes.unfit if self.nodes else set[str]()
+        cpus, gpus = (int(sum(one)) for one in zip((0.0, 0.0), *node_resources(unfit), strict=True))
+        check_workers(self.count, cpus, gpus)
+        room = Room((self.cpus, float(gpus > 0)), self.count, self.share, unfit)
         while self._has_turn(execution, room, interruption, watch):
             job = execution.next()
             if job is None:
@@ -182,6 +185,7 @@ class WorkerTeam:
                 ray.kill(mailbox)
 
     def _trainer(self, job: Job, use_gpu: bool, mailbox: Any) -> TorchTrainer:
+        labels = self.nodes.labels if self.nodes else {}
         return TorchTrainer(
             _work,
             train_loop_config={"plan": self.plan, "job": job, "mailbox": mailbox},
@@ -189,6 +193,7 @@ class WorkerTeam:
                 num_workers=self.count,
                 use_gpu=use_gpu,
                 resources_per_worker={"CPU": self.cpus, **({"GPU": 1} if use_gpu else {})},
+                label_selector=labels or None,  # type: ignore[call-arg]
             ),
             run_config=RunConfig(
                 name=f"trial-{job.number}-{time.monotonic_ns()}",

@@ -32,6 +32,7 @@ from nas.study import (
     failure_reason,
 )
 from nas.tuner.lost_workers import Nodes, fault_of
+from nas.tuner.node_probe import CheckedNodes, NodeAnswer
 from nas.tuner.ray_watch import RayWatch
 from nas.tuner.room import Room
 from nas.tuner.waiting import Demand, Wait
@@ -43,6 +44,7 @@ BACK_OFF = 5.0
 YIELD_SECONDS = 5.0
 LEAST_SECONDS = 20.0
 
+_UNFIT = Fault(Reason.UNFIT, "its node cannot train the study")
 _DRAINED = Fault(Reason.PREEMPTED, "its node is about to end")
 
 # So long after an interruption, workers may save their trainings.
@@ -69,6 +71,7 @@ class _Flight:
     heard: float | None = None
     timed_out: bool = False
     asked: Fault | None = None  # why its worker was asked to save its training and to end
+    unfit: frozenset[str] = frozenset()  # nodes that it must not run on
     given_up: bool = False  # its job is over, and its worker was ended for another study
 
     @property
@@ -88,13 +91,17 @@ class Bridge:
         room: Room,
         report_timeout: float,
         watch: RayWatch,
+        nodes: CheckedNodes | None = None,
     ) -> None:
-        """Run `execution` with as many jobs at a time as `room` says, on the Ray of `watch`."""
+        """Run `execution` with as many jobs at a time as `room` says, on the Ray of `watch`.
+
+        With `nodes`, of a cluster, only on those that can train the study.
+        """
         self.execution = execution
         self.plan = plan
         self.failure: NasError | None = None
         self.stopping = False
-        self._room = room
+        self._room, self._nodes = room, nodes
         self._wanting = True  # there was a job at the last call, or there may be one since
         self._shared_at = 0.0  # when the study had a worker, or a share in the cluster, last
         self._idle = 0  # workers whose job ended, and that wait for the next one
@@ -124,9 +131,23 @@ class Bridge:
             job = self.execution.next(begin=False)
             self._wanting, self._idle = job is not None, max(0, self._idle - 1)
             if job is not None:
-                self._flights[trial_id] = _Flight(job, time.monotonic(), Nodes.alive())
-                return {"plan": self.plan, "job": job}
+                unfit = frozenset(self._nodes.unfit) if self._nodes else frozenset[str]()
+                self._flights[trial_id] = _Flight(job, time.monotonic(), Nodes.alive(), unfit=unfit)
+                return {"plan": self.plan, "job": job, **self._of_nodes()}
         return None if self._flights else str(Searcher.FINISHED)
+
+    def _of_nodes(self) -> dict[str, Any]:
+        """Return what a worker needs to know of the nodes; nothing without a cluster."""
+        if self._nodes is None:
+            return {}
+        return {"expected": dict(self._nodes.reference), "labels": self._nodes.labels}
+
+    def node_told(self, node: str, worker: str, answer: NodeAnswer) -> None:
+        """Note the answer of a node by its worker; it comes before the first report."""
+        with self._guard():
+            if self._nodes is not None:
+                self._nodes.take(node, worker.partition(":")[0], answer)
+                self._nodes.check_some_fit()
 
     def _slots(self) -> int:
         """Return how many trials may run."""
@@ -151,8 +172,13 @@ class Bridge:
             return slots
         return int(now - self._shared_at >= BACK_OFF)
 
-    def _gives_up(self) -> bool:
-        """Tell whether a worker whose job is over must end: Tune would keep it for the next one."""
+    def _gives_up(self, flight: _Flight) -> bool:
+        """Tell whether a worker whose job is over must end: Tune would keep it for the next one.
+
+        The next one may not take it if other nodes are unfit by now.
+        """
+        if self._nodes is not None and flight.unfit != frozenset(self._nodes.unfit):
+            return True
         if self._room.share is None:
             return False
         return self._running > self._slots() or self.execution.study.to_come() == (0, 0)
@@ -175,14 +201,18 @@ class Bridge:
             return Decision.STOP
         flight.heard, flight.host = time.monotonic(), report.worker.partition(":")[0]
         with self._guard():
-            if _was_asked(report) and self._ending_since is None:
+            if _failed(report, Reason.UNFIT):
+                self.execution.lost(flight.job, _UNFIT, report.worker)
+                self._wanting = True
+                return self._given_up(flight)
+            if _failed(report, Reason.USER) and self._ending_since is None:
                 self.execution.lost(flight.job, flight.asked or _DRAINED, report.worker)
                 self._wanting = True
                 return self._given_up(flight)
             decision = self.execution.report(flight.job, report)
             if decision is Decision.STOP:
                 self._wanting = True
-                if self._gives_up():
+                if self._gives_up(flight):
                     return self._given_up(flight)
                 self._idle += 1
             return decision
@@ -314,9 +344,12 @@ class Bridge:
             self.stop()
 
 
-def _was_asked(report: Report) -> bool:
-    """Tell whether a worker has saved its training because the driver asked it to end."""
-    return isinstance(report.content, Failure) and report.content.reason == Reason.USER
+def _failed(report: Report, reason: Reason) -> bool:
+    """Tell whether an attempt ended for a reason.
+
+    USER: the driver asked its worker to save and end. UNFIT: its node cannot train the study.
+    """
+    return isinstance(report.content, Failure) and report.content.reason == reason
 
 
 def _kill(tune_trial: TuneTrial) -> None:

@@ -70,6 +70,9 @@ class StudyScheduler(TrialScheduler):
         self, tune_controller: Any, trial: TuneTrial, result: dict[str, Any]
     ) -> str:
         """Record one report; the study decides whether the trial continues."""
+        answer = result.get("answer")
+        if answer is not None:
+            self._bridge.node_told(result["node"], result["report"].worker, answer)
         decision = self._bridge.result(trial.trial_id, result["report"])
         go_on = decision is Decision.CONTINUE
         return str(TrialScheduler.CONTINUE if go_on else TrialScheduler.STOP)

@@ -2,13 +2,16 @@
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import ray
 from ray import tune
 
 import nas
+from nas.errors import NasError
 from nas.study import (
+    PAUSING,
     Attempt,
     Evaluator,
     Job,
@@ -16,9 +19,12 @@ from nas.study import (
     Report,
     TrialError,
     WorkerPlan,
+    failure_reason,
     make_evaluator,
     node_name,
 )
+from nas.tuner.fingerprint import Fingerprint
+from nas.tuner.node_probe import NodeAnswer, check_node
 
 
 class TrialTrainable(tune.Trainable):
@@ -27,6 +33,9 @@ class TrialTrainable(tune.Trainable):
     A failed attempt is a normal report, so that the worker keeps its data and its CUDA context;
     Tune gets an error only if the process is lost.
 
+    On a cluster the config has the versions `expected` of a node, and the worker checks its node
+    before it trains; then its first reports have the `node`, its `host` and its `answer`.
+
     An attempt begins when its job arrives, in the thread that does all training of the worker: Tune
     requests the first step only milliseconds later.
     """
@@ -34,13 +43,17 @@ class TrialTrainable(tune.Trainable):
     def setup(self, config: dict[str, Any]) -> None:
         """Start the first attempt."""
         self._begun: Future[Report] | None = None
+        self._node = ray.get_runtime_context().get_node_id()
+        self._answer: NodeAnswer | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="nas-trial")
         self._begin(config)
 
     def step(self) -> dict[str, Any]:
         """Run one epoch, or wait for the first; return its report."""
         begun, self._begun = self._begun, None
-        return {"report": (begun or self._thread.submit(self._attempt.advance)).result()}
+        report = (begun or self._thread.submit(self._attempt.advance)).result()
+        told = {} if self._answer is None else {"node": self._node, "answer": self._answer}
+        return {"report": report, **told}
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Drop the last attempt and start the next one in the same process."""
@@ -54,11 +67,31 @@ class TrialTrainable(tune.Trainable):
 
     def _begin(self, config: dict[str, Any]) -> None:
         plan: WorkerPlan = config["plan"]
-        node = ray.get_runtime_context().get_node_id()
-        plan = replace(plan, ending=plan.ending.of(node_name(node)))
+        plan = replace(plan, ending=plan.ending.of(node_name(self._node)))
         job: Job = config["job"]
-        self._attempt = Attempt(job, lambda: _evaluator(plan))
+        expected: Fingerprint | None = config.get("expected")
+        make = _evaluator if expected is None else partial(self._checked, expected)
+        self._attempt = Attempt(job, partial(make, plan))
         self._begun = self._thread.submit(self._attempt.advance)
+
+    def _checked(self, expected: Fingerprint, plan: WorkerPlan) -> Evaluator:
+        """Return the evaluator of a node that is checked, once by each worker.
+
+        Raises:
+            TrialError: the node cannot train the study.
+        """
+        if self._answer is not None and self._answer.problem is None:
+            return make_evaluator(plan)
+        self._answer = check_node(plan, expected)
+        try:
+            if self._answer.problem is None:
+                return make_evaluator(plan)
+        except (NasError, OSError) as error:
+            if failure_reason(error) not in PAUSING:
+                raise
+            problem, remedy = str(getattr(error, "cause", error)), getattr(error, "remedy", "")
+            self._answer = replace(self._answer, problem=problem.rstrip("."), remedy=remedy)
+        raise TrialError(Reason.UNFIT, f"{self._answer.problem}.", self._answer.remedy)
 
 
 def _evaluator(plan: WorkerPlan) -> Evaluator:

@@ -18,6 +18,7 @@ from nas.results import StudyResults
 from nas.storage import Storage
 from nas.store import Store
 from nas.study import (
+    NodeChecked,
     Study,
     StudySpec,
     Trial,
@@ -310,6 +311,8 @@ def _run(
             if isinstance(event, TrialFinished) and event.trial.state is not TrialState.FAILED:
                 with suppress(OSError, StorageError):
                     files.remove(checkpoint_folder(event.trial.number))
+            if isinstance(event, NodeChecked):
+                store.record_node(ready.spec.name, event)
             on_event(event)
 
         settings = run_settings(store, ready, run, on_event)

@@ -1,7 +1,7 @@
 """A study of the database in Python: its records, its networks, and their export."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from nas.results import (
 )
 from nas.storage import File, weights_storage
 from nas.store import (
+    StudyNode,
     StudyState,
     StudySummary,
     open_store,
@@ -180,7 +181,8 @@ class StoredStudy:
         """Return all data of the study, as `nas show STUDY --json` prints it."""
         storage = {"storage": place} if (place := self.storage) else {}
         found = self.read(curves=False)
-        return study_record(found, self.versions) | storage | {"weights": self.weights(found)}
+        more = {"weights": self.weights(found), "nodes": [asdict(one) for one in self.nodes()]}
+        return study_record(found, self.versions) | storage | more
 
     def weights(self, found: StudyResults) -> dict[str, Any]:
         """Return how many trials of `found` have weights, and what is kept after the study.
@@ -192,6 +194,11 @@ class StoredStudy:
         have = sum(trial.has_weights for trial in found.trials)
         gone = sum(trial.weights_removed_at is not None for trial in found.trials)
         return {"keep": keep.value, "trials": have, "removed": gone}
+
+    def nodes(self) -> list[StudyNode]:
+        """Return the nodes of clusters that were checked for the study, with their versions."""
+        with open_store(self.db, read_only=True) as store:
+            return store.nodes(self.name)
 
     def result(self) -> dict[str, Any]:
         """Return the result so far, as `nas search --json` and `nas train --json` print it."""

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -394,7 +394,7 @@ def test_report_refuses_to_overwrite(nas: Shell, tmp_path: Path) -> None:
 def test_export_takes_the_best_a_trial_or_an_architecture(
     nas: Shell, plain: Searched, tmp_path: Path
 ) -> None:
-    complete = [n for n, t in plain.trials.items() if t.state is TrialState.COMPLETE]
+    complete = [n for n, t in plain.trials.items() if t.has_weights]
     choices = {
         "best": [STUDY, "--best"],
         "trial": [STUDY, "--trial", str(complete[-1])],
@@ -411,6 +411,13 @@ def test_export_takes_the_best_a_trial_or_an_architecture(
     assert cards["best"]["trained"]
     assert not cards["arch"]["trained"]
     assert "--force" in nas.refused("export", STUDY, "--best", "-o", str(tmp_path / "best"))
+    removed = str(next(n for n, t in plain.trials.items() if t.weights_removed_at))
+    error = nas.refused("export", STUDY, "--trial", removed, "-o", str(tmp_path / "x"))
+    assert f"nas train {STUDY} --trial {removed}" in error
+    assert "removed after the study" in nas("show", STUDY, "--trial", removed).out
+    error = nas.refused("train", "--space", "my space.toml", "--arch", "example",
+                        "--from", f"{STUDY}#{removed}")  # fmt: skip
+    assert "were removed" in error
 
 
 def test_a_stopped_trial_has_nothing_to_export(nas: Shell, plain: Searched, tmp_path: Path) -> None:
@@ -554,7 +561,7 @@ def test_a_resumed_study_never_repeats_a_finished_trial(troubled: Troubled) -> N
     for record in troubled.records[:-1]:
         for number, trial in record.items():
             if trial.state.finished:
-                assert last[number] == trial
+                assert replace(last[number], weights_removed_at=None) == trial
                 assert f"\ntrial {number} " not in out.partition("Pareto front")[0]
             else:
                 assert last[number].arch_id == trial.arch_id

@@ -14,6 +14,7 @@ from pathlib import Path
 from nas.store import open_store
 from nas.study.execution import (
     Event,
+    NodeChecked,
     TrialFinished,
     TrialMeasured,
     TrialRequeued,
@@ -35,6 +36,8 @@ def tell(event: Event) -> None:
     """Say what happened."""
     if isinstance(event, WorkersAwaited):
         say(f"waiting for {event.cause}")
+    elif isinstance(event, NodeChecked):
+        say(f"left out {event.problem}" if event.problem else "checked")
     elif isinstance(event, TrialStarted):
         say(f"started {event.trial.number}")
     elif isinstance(event, TrialMeasured):
