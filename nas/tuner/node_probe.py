@@ -42,14 +42,14 @@ class NodeAnswer:
 class CheckedNodes:
     """The nodes of the cluster that were checked for one study, by Ray's ids of them.
 
-    `unfit` are those that get no trial; `reference` has the versions that a node must have. It is
-    empty until one node has passed.
+    `unfit` are those that get no trial, with their hosts and answers; `reference` has the versions
+    that a node must have. It is empty until one node has passed.
     """
 
     def __init__(self, emit: Callable[[NodeChecked], None] = lambda event: None) -> None:
         """Tell `emit` of each node once, and again if it becomes unfit."""
         self._emit = emit
-        self.unfit: set[str] = set()
+        self.unfit: dict[str, tuple[str, NodeAnswer]] = {}
         self.reference: Fingerprint = {}
         self._fit: set[str] = set()
 
@@ -62,7 +62,7 @@ class CheckedNodes:
             self.reference = self.reference or answer.fingerprint
         else:
             self._fit.discard(node)
-            self.unfit.add(node)
+            self.unfit[node] = host, answer
         self._emit(NodeChecked(node, host, dict(answer.fingerprint), answer.problem, answer.remedy))
 
     def check_some_fit(self) -> None:
@@ -71,12 +71,9 @@ class CheckedNodes:
         Raises:
             StudyPausedError: each is.
         """
-        alive = {node["NodeID"] for node in training_nodes()}
-        if alive and alive <= self.unfit:
-            raise StudyPausedError(
-                "no node of the cluster can train the study; each was left out.",
-                "Correct what the lines above say.",
-            )
+        alive = {str(node["NodeID"]) for node in training_nodes()}
+        if alive and alive <= self.unfit.keys():
+            raise _none_passed([self.unfit[node] for node in sorted(alive)])
 
     @property
     def labels(self) -> dict[str, str]:
@@ -125,7 +122,7 @@ def probe_nodes(
     hosts = [str(node["NodeManagerHostname"]) for node in nodes]
     answers = [_compared(answer, checked.reference) for answer in answers]
     if nodes and all(answer.problem for answer in answers):
-        raise _none_passed(folder, list(zip(hosts, answers, strict=True)))
+        raise _none_passed(list(zip(hosts, answers, strict=True)))
     for node, host, answer in zip(nodes, hosts, answers, strict=True):
         checked.take(str(node["NodeID"]), host, answer)
 
@@ -198,7 +195,7 @@ def _seen(call: "ray.ObjectRef[NodeAnswer]", folder: Storage, nonce: str) -> Nod
     return replace(found, problem=problem, remedy=_SHARED)
 
 
-def _none_passed(folder: Storage, told: list[tuple[str, NodeAnswer]]) -> StudyPausedError:
+def _none_passed(told: list[tuple[str, NodeAnswer]]) -> StudyPausedError:
     """Return the error for the (host, answer) of nodes, none of which can train."""
     nodes = "; ".join(f"{host}: {answer.problem}" for host, answer in told[:3])
     more = f"; and {len(told) - 3} more nodes" if len(told) > 3 else ""

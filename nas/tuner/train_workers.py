@@ -96,7 +96,7 @@ class WorkerTeam:
             NasError: there are too few GPUs, or without a GPU too few CPUs; or the study failed or
                 paused, or Ray was lost.
         """
-        unfit = self.nodes.unfit if self.nodes else set[str]()
+        unfit = self.nodes.unfit if self.nodes else ()
         cpus, gpus = (int(sum(one)) for one in zip((0.0, 0.0), *node_resources(unfit), strict=True))
         check_workers(self.count, cpus, gpus)
         room = Room((self.cpus, float(gpus > 0)), self.count, self.share, unfit)

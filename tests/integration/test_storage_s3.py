@@ -38,7 +38,6 @@ def test_a_search_is_interrupted_and_resumed_with_its_weights_in_s3(
 
     trials = stored(tmp_path / "nas.db", "apart")
     kept = {trial.weights_path for trial in trials.values() if trial.has_weights}
-    assert any(trial.weights_removed_at for trial in trials.values())
     files = open_storage(s3.uri).below("apart")
     assert {f"apart/{key}" for key in files.sizes()} == {*kept, "apart/study.json"}
     results = tmp_path / "nas-results" / "apart"
@@ -68,6 +67,11 @@ def test_a_search_is_interrupted_and_resumed_with_its_weights_in_s3(
     code, out, err = called(tmp_path, "db", "check")
     assert code == 2
     assert "have changed" in err
+    with open_store(str(tmp_path / "nas.db")) as store:
+        assert store.remove_weights("apart", set()).trials == len(kept)
+    assert {*files.sizes()} == {"study.json"}
+    code, out, err = called(tmp_path, "export", "apart", "--best", "-o", "again")
+    assert (code, "were removed" in err) == (2, True)
     code, out, err = called(tmp_path, "delete", "apart", "--yes")
     assert code == 0, (out, err)
     assert files.sizes() == {}
