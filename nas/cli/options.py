@@ -325,13 +325,11 @@ _EXECUTION = (
 )  # fmt: skip
 
 
-def keep(function: F) -> F:
-    """Add `--keep`; put it above `execution`."""
-    return click.option(
-        "--keep", type=click.Choice(KEPT),
-        help="Which weights stay after the study: those of the front, of the confirmed networks "
-        "and of the best five, or all. A study keeps its choice.  [default: front]",
-    )(function)  # fmt: skip
+keep = click.option(
+    "--keep", type=click.Choice(KEPT),
+    help="Which weights stay after the study: those of the front, of the confirmed networks and of "
+    "the best five, or all. A study keeps its choice.  [default: front]",
+)  # fmt: skip
 
 
 def progress(function: F) -> F:
