@@ -43,6 +43,7 @@ def rows(order: Mapping[str, object], find: str = "", zone: str = "UTC") -> list
 
 def _text(cell: object) -> str:
     child = getattr(cell, "children", cell)
+    child = child[0] if isinstance(child, list) else child  # the menu of a study follows its name
     return str(getattr(child, "children", None) or getattr(child, "alt", None) or child)
 
 
