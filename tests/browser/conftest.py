@@ -1,7 +1,7 @@
 """A real Chromium, and pages that remember every request, message and error."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,18 @@ class Visit:
     page: Any
     requests: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Make the listeners that remember."""
+        self.listeners: dict[str, Callable[[Any], None]] = {
+            "request": lambda request: self.requests.append(request.url),
+            "pageerror": lambda error: self.complaints.append(str(error)),
+            "console": self._complain,
+        }
+
+    def _complain(self, message: Any) -> None:
+        if message.type == "error":
+            self.complaints.append(message.text)
 
     def at(self, graph: str, trace: str, index: int) -> tuple[float, float]:
         """Return the position of a point of a figure in the window, scrolled into view."""
@@ -51,25 +63,33 @@ def browser() -> Iterator[Any]:
         chromium.close()
 
 
+@pytest.fixture(scope="module")
+def tabs(browser: Any) -> dict[str, Any]:
+    """Free pages of the browser by the options of their context: scripts are compiled once."""
+    return {}
+
+
 @pytest.fixture
-def visit(browser: Any) -> Iterator[Any]:
+def visit(browser: Any, tabs: dict[str, Any]) -> Iterator[Any]:
     """Return a function that opens an address; its options are those of a browser context."""
-    contexts = []
+    used: list[tuple[Visit, dict[str, Any]]] = []
 
     def open_page(url: str, **options: Any) -> Visit:
-        contexts.append(browser.new_context(**options))
-        opened = Visit(contexts[-1].new_page())
-        opened.page.on("request", lambda request: opened.requests.append(request.url))
-        opened.page.on("pageerror", lambda error: opened.complaints.append(str(error)))
-        opened.page.on("console", lambda message: _complain(opened, message))
-        opened.page.goto(url)
+        page = tabs.pop(repr(options), None) or browser.new_context(**options).new_page()
+        opened = Visit(page)
+        used.append((opened, options))
+        for event, listener in opened.listeners.items():
+            page.on(event, listener)
+        page.goto(url)
         return opened
 
     yield open_page
-    for context in contexts:
-        context.close()
-
-
-def _complain(visit: Visit, message: Any) -> None:
-    if message.type == "error":
-        visit.complaints.append(message.text)
+    for opened, options in used:
+        page = opened.page
+        for event, listener in opened.listeners.items():
+            page.remove_listener(event, listener)
+        page.goto("about:blank")
+        page.set_viewport_size(options.get("viewport", {"width": 1280, "height": 720}))
+        page.emulate_media(color_scheme=options.get("color_scheme", "light"))
+        page.mouse.move(0, 0)
+        tabs[repr(options)] = page

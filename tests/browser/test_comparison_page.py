@@ -26,12 +26,11 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
     ("options", "surface"),
     [
         ({}, "#ffffff"),
-        ({"color_scheme": "dark"}, "#161b22"),
-        ({"viewport": {"width": 390, "height": 844}}, "#ffffff"),
+        ({"color_scheme": "dark", "viewport": {"width": 390, "height": 844}}, "#161b22"),
     ],
 )
 def test_it_draws_both_figures_and_needs_nothing_else(
-    visit: Any, page: str, options: dict[str, dict[str, int] | str], surface: str
+    visit: Any, page: str, options: Any, surface: str
 ) -> None:
     seen = visit(page, **options)
     seen.page.wait_for_selector("#differences .main-svg")

@@ -10,11 +10,22 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
+import torch
 
+from nas.cost import total_cost
 from nas.results import PointGroup, Selection, narrowed, study_view
+from nas.space import Shape
+from nas.store import open_store
+from nas.study import Trial, TrialState
+from nas.training import load_recipe
+from nas.training.network.module import build
+from nas.training.network.weights_file import save_weights
 from tests.browser.served import served
+from tests.classified import classified
+from tests.cli.test_networks import WORDS
+from tests.compared import spec_of as tiny_spec
 from tests.figures.drawn_study import make_spec, make_trials
-from tests.figures.stored import store_study
+from tests.figures.stored import store_study, store_trial
 
 pytestmark = pytest.mark.browser
 
@@ -118,29 +129,24 @@ def test_a_brush_keeps_its_trials_in_every_view_and_in_the_address(
     assert seen.complaints == []
 
 
-def test_the_top_share_is_a_filter_of_figures_and_table(visit: Any, address: str) -> None:
-    seen = drawn(visit(f"{address}{STUDY}?top=25"))
+def test_the_top_share_is_a_filter_and_parallel_coordinates_have_the_stages_of_one_choice(
+    visit: Any, address: str
+) -> None:
+    seen = drawn(visit(f"{address}{STUDY}?top=25&along=relu"))
     kept = narrowed(VIEW, Selection(top=25.0))
     rows = "document.querySelectorAll('#table tbody tr').length"
     seen.page.wait_for_function(f"{rows} === {len(kept.points)}", timeout=30_000)
-    lines = "document.querySelector('#parallel .js-plotly-plot').data[0].dimensions[0].values"
-    seen.page.wait_for_function(f"{lines}.length === {len(kept.complete)}", timeout=30_000)
-    assert "top=25" in seen.page.url
-    assert seen.complaints == []
-
-
-def test_parallel_coordinates_have_the_choices_that_vary_or_the_stages_of_one(
-    visit: Any, address: str
-) -> None:
-    seen = drawn(visit(f"{address}{STUDY}?along=relu"))
     axes = "document.querySelector('#parallel .js-plotly-plot').data[0].dimensions"
     seen.page.wait_for_function(f"{axes}.length > 2", timeout=30_000)
+    lines = f"{axes}[0].values.length"
+    seen.page.wait_for_function(f"{lines} === {len(kept.complete)}", timeout=30_000)
     first = seen.page.evaluate(f"{axes}[0]")
     assert first["label"].startswith("stage")
-    networks = [VIEW.points.architecture(row) for row in VIEW.complete.tolist()]
+    networks = [kept.points.architecture(row) for row in kept.complete.tolist()]
     stage = VIEW.stage_names["igcv3"].index(first["label"])
     values = {network.column("relu")[stage] for network in networks}
     assert set(first["ticktext"]) == {"–" if value is None else value for value in values}
+    assert "top=25" in seen.page.url
     assert seen.complaints == []
 
 
@@ -165,7 +171,7 @@ def test_a_trial_without_weights_offers_its_source_and_says_why_no_onnx(
     visit: Any, address: str
 ) -> None:
     stopped = VIEW.group(PointGroup.STOPPED)[0]
-    seen = drawn(visit(f"{address}{STUDY}/trial/{stopped.number}"))
+    seen = visit(f"{address}{STUDY}/trial/{stopped.number}")
     seen.page.wait_for_selector("#downloads button")
     assert "No weights are recorded" in seen.page.inner_text("#downloads")
     assert seen.page.locator("#downloads button").count() == 1
@@ -173,13 +179,20 @@ def test_a_trial_without_weights_offers_its_source_and_says_why_no_onnx(
 
 @pytest.fixture(scope="module")
 def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of a real study with weights."""
-    from tests.cli.runner import call_here
-
+    """Return the folder of a study of one trial with weights."""
     folder = tmp_path_factory.mktemp("searched")
-    words = "search --budget 40M-flops --trials 1 --epochs 1 --rungs 1 --limit 100 --no-published"
-    called = call_here(folder, *words.split(), "--task", "digits", "--study", "tiny", "--quiet")
-    assert called.code == 0, called.err
+    spec = tiny_spec("random", 2)
+    spec = replace(spec, name="tiny", task="digits", recipe=load_recipe("digits").text)
+    architecture = spec.space.parse(WORDS["lean"])
+    cost = total_cost(spec.deployed_layers(architecture))
+    layers = spec.task_layers(architecture, Shape(1, 8, 8), 10)
+    weights = folder / "trial-0.safetensors"
+    save_weights(build(layers, torch.Generator().manual_seed(1)), weights)
+    measured = (classified(spec.rungs[-1], 0, 0.3, 1.0, 1.0, 1.0),)
+    trial = Trial(0, architecture, cost, TrialState.COMPLETE, 7, measurements=measured)
+    with open_store(str(folder / "nas.db")) as store:
+        store.create_study(spec, {"nas": "1"})
+        store_trial(store, "tiny", trial, weights)
     return folder
 
 
@@ -188,7 +201,7 @@ def test_the_onnx_file_is_built_outside_the_page_and_runs(
 ) -> None:
     onnxruntime = pytest.importorskip("onnxruntime")
     with served(searched / "nas.db") as address:
-        seen = drawn(visit(f"{address}study/tiny/trial/0"))
+        seen = visit(f"{address}study/tiny/trial/0")
         seen.page.click("button:has-text('Build the ONNX file')")
         link = seen.page.wait_for_selector("#downloads a:has-text('network.onnx')", timeout=120_000)
         with seen.page.expect_download() as coming:

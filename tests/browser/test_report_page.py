@@ -46,8 +46,6 @@ def poll(page: Any, expression: Any, accept: Any) -> None:
     ("options", "surface"),
     [
         ({}, "#ffffff"),
-        ({"color_scheme": "dark"}, "#161b22"),
-        (PHONE, "#ffffff"),
         ({"color_scheme": "dark", **PHONE}, "#161b22"),
     ],
 )

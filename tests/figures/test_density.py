@@ -14,7 +14,7 @@ from nas.results.view import study_view
 from tests.figures.drawn_study import make_spec, many_trials
 
 SPEC = make_spec()
-VIEW = study_view(SPEC, many_trials(SPEC, 46_000))
+VIEW = study_view(SPEC, many_trials(SPEC, 24_000))
 CLOUD = VIEW.columns.group == GROUPS.index(PointGroup.DOMINATED)
 PART = (100e6, 130e6, 5.0, 9.0)
 
@@ -45,7 +45,7 @@ def test_a_part_with_few_points_shows_them() -> None:
 @pytest.mark.parametrize("log", [False, True])
 def test_a_click_on_a_trial_finds_it(log: bool) -> None:
     options = FrontOptions(log_x=log, log_y=log)
-    for row in np.flatnonzero(CLOUD)[::2000].tolist():
+    for row in np.flatnonzero(CLOUD)[::1000].tolist():
         x, y = VIEW.columns.x[row], VIEW.columns.y[row] * 100
         study, number = nearest_trial([VIEW], options, x, y)
         found = VIEW.point(number)
