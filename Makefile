@@ -7,13 +7,16 @@ MINUTES ?= 30
 SEED ?= 0
 INSTALLED := .venv/.installed
 
-.PHONY: search test check faults soak install clean
+.PHONY: search test slow check faults soak install clean
 
 search: install  ## search, report and export on embedded data
 	$(BIN)/nas search --space $(SPACE) --budget $(BUDGET)
 
 test: install  ## run the tests that need neither a GPU nor much time
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow and not gpu"
+
+slow: install  ## run the tests that take longer than twenty seconds each
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "slow and not gpu"
 
 check: install  ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .

@@ -103,6 +103,7 @@ def test_a_training_that_is_asked_to_end_repeats_no_step(tmp_path: Path) -> None
     assert not list(tmp_path.glob("ending-*"))
 
 
+@pytest.mark.slow
 def test_a_search_that_is_interrupted_in_a_training_continues_there(tmp_path: Path) -> None:
     """Its numbers equal those of the search without an interruption."""
     (tmp_path / "tiny.toml").write_text(SPACE)

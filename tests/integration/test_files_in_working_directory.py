@@ -66,10 +66,11 @@ def test_samplers_are_measured_in_processes_that_import_none(trapped: Path) -> N
     assert "random" in out
 
 
+@pytest.mark.slow
 def test_several_workers_train_in_a_directory_of_their_own(trapped: Path) -> None:
     if (os.cpu_count() or 1) < 2:
         pytest.skip("two workers want two cores")
-    out = call(trapped, "train", "--space", "igcv3", "--arch", "igcv3-d-1.0", "--task", "digits",
-               "--epochs", "1", "--workers", "2", "--limit", "64", "--name", "trained")  # fmt: skip
+    out = call(trapped, "train", "--arch", "igcv3-d-0.25-os", "--task", "digits", "--epochs", "1",
+               "--workers", "2", "--limit", "64", "--name", "trained")  # fmt: skip
     assert "test error" in out
     assert (trapped / "nas-results" / "trained").is_dir()

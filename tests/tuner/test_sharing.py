@@ -9,7 +9,7 @@ import pytest
 from nas.study.attempts import TrialAttempt
 from tests.tuner.ray_cluster import Driver, RayCluster
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 
 @pytest.fixture(scope="module")
