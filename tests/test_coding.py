@@ -14,7 +14,7 @@ from tests.members import space_named
 SPACE = space_named("igcv3")
 COSTS = CostModel(SPACE)
 DRAWN = FeasibleSpace(COSTS, parse_budgets(["300M-flops"])).sample_many(
-    np.random.default_rng(0), 200
+    np.random.default_rng(0), 100
 )
 
 

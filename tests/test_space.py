@@ -226,7 +226,7 @@ def test_little_memory_changes_no_answer(monkeypatch: pytest.MonkeyPatch) -> Non
     def walk() -> tuple[Any, Any]:
         space, rng, seen = read_space(IGCV3.source, "igcv3.toml"), np.random.default_rng(5), []
         at = D
-        for _ in range(60):
+        for _ in range(30):
             at = space.mutate(at, rng)
             seen.append((at, space.check(at), space.contains(at)))
         return space, seen

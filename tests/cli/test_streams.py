@@ -3,19 +3,19 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from nas.training.data.cache import cache_dir
 from tests.cli.runner import Shell
 
 NAS = [sys.executable, "-c", "from nas.cli import main; main()"]
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-VERBS = [
-    ["search", "--help"], ["prove", "--help"], ["space", "igcv2", "--budget", "300M-flops"],
-    ["count", "--arch", "nothing-of-mine"],
-]  # fmt: skip
+Home = Callable[[str | None], str]
+LATIN = {"PYTHONIOENCODING": "latin-1"}
 
 
 def run(words: list[str], tmp_path: Path, **variables: str) -> subprocess.CompletedProcess[bytes]:
@@ -25,11 +25,14 @@ def run(words: list[str], tmp_path: Path, **variables: str) -> subprocess.Comple
     )
 
 
-@pytest.mark.parametrize("words", VERBS, ids=" ".join)
 @pytest.mark.parametrize(
-    "variables",
-    [{"PYTHONIOENCODING": "latin-1"}, ASCII],
-    ids=["latin-1", "C"],
+    ("words", "variables"),
+    [
+        (["search", "--help"], ASCII),
+        (["prove", "--help"], LATIN),
+        (["space", "igcv2", "--budget", "300M-flops"], ASCII),
+        (["count", "--arch", "nothing-of-mine"], LATIN),
+    ],
 )
 def test_no_character_stops_a_verb(tmp_path: Path, words: Any, variables: Any) -> None:
     usual, done = run(words, tmp_path), run(words, tmp_path, **variables)
@@ -123,43 +126,46 @@ def test_a_closed_output_is_no_fault(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-CACHE = "from nas.training.data.cache import cache_dir; print(cache_dir())"
+@pytest.fixture
+def cache_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """Return a function that tells the cache of a user with a home, or with none."""
+    for name in [name for name in os.environ if name.startswith(("NAS_", "XDG_", "HOME"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+    def found(home: str | None) -> str:
+        if home is not None:
+            monkeypatch.setenv("HOME", home)
+        return str(cache_dir())
+
+    return found
 
 
-def cache_of(tmp_path: Path, home: str | None) -> str:
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("NAS_", "XDG_", "HOME"))}
-    kept |= {"TMPDIR": str(tmp_path)} | ({"HOME": home} if home is not None else {})
-    done = subprocess.run(
-        [sys.executable, "-c", CACHE], env=kept, capture_output=True, text=True, check=True
-    )
-    return done.stdout.strip()
-
-
-def test_the_cache_is_in_the_home(tmp_path: Path) -> None:
-    assert cache_of(tmp_path, str(tmp_path)) == str(tmp_path / ".cache" / "nas")
+def test_the_cache_is_in_the_home(tmp_path: Path, cache_of: Home) -> None:
+    assert cache_of(str(tmp_path)) == str(tmp_path / ".cache" / "nas")
 
 
 def test_without_home_the_cache_is_where_the_system_says_or_among_the_temporary_files(
-    tmp_path: Path,
+    cache_of: Home,
 ) -> None:
-    assert Path(cache_of(tmp_path, None)).name in ("nas", f"nas-user-{os.getuid()}")
+    assert Path(cache_of(None)).name in ("nas", f"nas-user-{os.getuid()}")
 
 
 def test_a_home_that_is_a_file_or_locked_leaves_the_cache_among_the_temporary_files(
-    tmp_path: Path,
+    tmp_path: Path, cache_of: Home
 ) -> None:
     (tmp_path / "home").write_text("")
     own = str(tmp_path / f"nas-user-{os.getuid()}")
-    assert cache_of(tmp_path, str(tmp_path / "home")) == own
+    assert cache_of(str(tmp_path / "home")) == own
     assert Path(own).stat().st_mode & 0o777 == 0o700
 
 
-def test_the_folder_of_another_user_is_left_alone(tmp_path: Path) -> None:
+def test_the_folder_of_another_user_is_left_alone(tmp_path: Path, cache_of: Home) -> None:
     (tmp_path / "home").write_text("")
     own = tmp_path / f"nas-user-{os.getuid()}"
     own.mkdir(mode=0o777)
     own.chmod(0o777)
-    found = Path(cache_of(tmp_path, str(tmp_path / "home")))
+    found = Path(cache_of(str(tmp_path / "home")))
     assert found != own
     assert found.parent == tmp_path
 

@@ -19,7 +19,7 @@ def test_a_block_kind(name: str) -> None:
 
 @pytest.mark.parametrize("name", SAMPLERS.names())
 def test_a_sampler(name: str) -> None:
-    check_sampler(name)
+    check_sampler(name, trials=11 if name == "gp" else 12)  # its first model; one takes seconds
 
 
 @pytest.mark.parametrize("name", FORMATS.names())
