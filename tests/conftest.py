@@ -27,6 +27,10 @@ ROOT = Path(__file__).parents[1]
 # share two cores, where more threads would mostly wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# The processes that tests start would otherwise compile our modules again and again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 # A script's background job ignores SIGINT, one of nohup SIGHUP, and so would each process that a
 # test interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -39,8 +43,8 @@ os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.g
 # The longest files, which start Ray or several processes. They are first, so that the two test
 # processes end at the same time. A file is run by one process, which shares its fixtures.
 LONGEST = (
-    "test_python_page.py", "integration/test_cli_search.py", "integration/test_train.py",
-    "integration/test_search_ray.py", "integration", "tuner", "training/test_team.py",
+    "integration/test_cli_search.py", "integration/test_train.py", "integration/test_search_ray.py",
+    "integration", "tuner", "training/test_team.py",
 )  # fmt: skip
 
 
@@ -67,13 +71,19 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
 
 @pytest.fixture(scope="module")
 def cluster() -> None:
-    """One local Ray for the tests of a folder: runs in this process use it, and leave it."""
+    """One local Ray for the tests of a folder: runs in this process use it, and leave it.
+
+    It has one CPU: a study with two workers imports everything twice, and the other test process
+    needs the other CPU.
+    """
     import ray
 
     from nas.tuner.connection import connected
 
     if not ray.is_initialized():
-        RAY.enter_context(connected(None))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("RAY_OVERRIDE_RESOURCES", '{"CPU": 1}')
+            RAY.enter_context(connected(None))
 
 
 @pytest.fixture(scope="module")

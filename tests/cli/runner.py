@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -14,15 +15,24 @@ import pytest
 
 from nas.cli import main
 from nas.interruption import descendants
+from nas.tuner.reaper import MARK
 
 NAS = Path(sys.executable).with_name("nas")
 
 
+def surroundings(words: Sequence[str]) -> dict[str, str]:
+    """Return the environment of `nas`: no variable of nas, and one CPU for a Ray that it starts.
+
+    Each further worker imports everything again; only a training with several needs the CPUs.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("NAS_")}
+    return kept if "--workers" in words else {**kept, "RAY_OVERRIDE_RESOURCES": '{"CPU": 1}'}
+
+
 def run_nas(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the installed command in a folder, with no variable of nas but those of `environment`."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("NAS_")}
     return subprocess.run(
-        [NAS, *words], cwd=folder, env={**kept, **environment},
+        [NAS, *words], cwd=folder, env={**surroundings(words), **environment},
         capture_output=True, text=True, timeout=280, check=False,
     )  # fmt: skip
 
@@ -32,9 +42,8 @@ class Driver:
 
     def __init__(self, place: Path, *words: str) -> None:
         """Start it as the leader of a process group, as a terminal does."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("NAS_")}
         self.process = subprocess.Popen(
-            [NAS, *words], cwd=place, env=kept, text=True,
+            [NAS, *words], cwd=place, env=surroundings(words), text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, process_group=0,
         )  # fmt: skip
 
@@ -64,6 +73,19 @@ class Driver:
     def end(self) -> tuple[int, str]:
         out, _ = self.process.communicate(timeout=200)
         return self.process.returncode, out
+
+
+def marked(driver: int) -> set[str]:
+    """Return the command lines of all processes of the local Ray that a driver started."""
+    mark = f"{MARK}={tempfile.gettempdir()}/nas-ray-{driver}-".encode()
+    found = set()
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark in (folder / "environ").read_bytes():
+                found.add((folder / "cmdline").read_text())
+        except OSError:
+            continue
+    return found
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,9 @@ class Row(NamedTuple):
 ROWS = (
     Row("kill -9 of a worker", "the trial starts again; the third loss of its own fails it",
         "integration/test_search_ray.py::test_a_killed_worker_is_replaced_and_the_trial_repeated"),
-    Row("kill -9 of the driver, then SIGINT, then a run to the end",
+    Row("SIGINT, then kill -9 of the driver, then a run to the end",
         "finished trials stay as they are; the others run again with the same networks",
-        "integration/test_search_ray.py::"
-        "test_a_killed_and_then_interrupted_study_goes_on_where_it_was"),
+        "integration/test_cli_search.py::test_a_resumed_study_never_repeats_a_finished_trial"),
     Row("kill -9 of the driver between any two writes",
         "the resumed study equals the undisturbed one",
         "test_study.py::test_a_study_killed_at_any_write_resumes_to_the_same_trials"),

@@ -5,15 +5,12 @@ import os
 import pty
 import signal
 import subprocess
-import tempfile
 import time
 from pathlib import Path
 
 import pytest
 
-from nas.interruption import SIGNALS
-from nas.tuner.reaper import MARK
-from tests.cli.runner import NAS, Driver, run_nas
+from tests.cli.runner import NAS, Driver, call_here, marked
 from tests.cli.test_train import ARCH, SPACE
 
 pytestmark = pytest.mark.timeout(280)
@@ -24,19 +21,6 @@ TRAIN = ["train", "--space", "tiny.toml", "--arch", ARCH, "--limit", "60", "--na
 def place(tmp_path: Path) -> Path:
     (tmp_path / "tiny.toml").write_text(SPACE)
     return tmp_path
-
-
-def marked(driver: int) -> set[str]:
-    """Return the command lines of all processes of the local Ray that a driver started."""
-    mark = f"{MARK}={tempfile.gettempdir()}/nas-ray-{driver}-".encode()
-    found = set()
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            if mark in (folder / "environ").read_bytes():
-                found.add((folder / "cmdline").read_text())
-        except OSError:
-            continue
-    return found
 
 
 def test_each_signal_in_the_report_stage_ends_with_the_resume_line(place: Path) -> None:
@@ -56,8 +40,8 @@ def test_each_signal_in_the_report_stage_ends_with_the_resume_line(place: Path) 
             time.sleep(0.2)
         assert not marked(driver.process.pid)
         words = ["resume", "own", "--results", "my results", "--db", "a b.db"]
-    done = run_nas(place, *words)
-    assert done.returncode == 0, done.stderr
+    done = call_here(place, *words)
+    assert done.code == 0, done.err
     assert (place / "my results" / "own" / "best" / "card.json").exists()
 
 
@@ -77,14 +61,14 @@ def test_a_terminal_that_closes_interrupts_the_study_and_keeps_it(place: Path) -
         said += os.read(terminal, 4096)
     os.close(terminal)  # as ssh does it: SIGHUP, and no place to write to
     process.wait(timeout=60)
-    state = run_nas(place, "list", "--json").stdout
+    state = call_here(place, "list", "--json").out
     assert '"state": "interrupted"' in state
     assert '"waiting": 1' in state.lower()
     (checkpoint,) = (place / "nas-results" / "own").glob("trial-*/checkpoint.json")
     assert json.loads(checkpoint.read_text())["begun"]["steps"] > 0  # its workers lived on to save
 
 
-@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGUSR1])
 def test_a_signal_before_the_study_exists_leaves_nothing(place: Path, number: int) -> None:
     driver = Driver(place, *TRAIN, "--epochs", "500")
     status = Path(f"/proc/{driver.process.pid}/status")

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from nas.interruption import descendants
-from tests.cli.runner import NAS, Driver, run_nas
+from tests.cli.runner import NAS, Driver, call_here
 from tests.cli.test_train import ARCH, SPACE
 from tests.conftest import free_port
 
@@ -43,10 +43,10 @@ def test_a_lost_ray_ends_the_run_and_blames_no_trial(place: Path, component: str
     while any(map(program, own)) and time.monotonic() < until:
         time.sleep(0.2)
     assert not any(map(program, own))
-    (row,) = json.loads(run_nas(place, "list", "--json", "--db", "x.db").stdout)
+    (row,) = json.loads(call_here(place, "list", "--json", "--db", "x.db").out)
     assert row["state"] == "interrupted"
     assert (row["trials"]["WAITING"], row["trials"]["FAILED"]) == (1, 0)
-    shown = run_nas(place, "show", "own", "--trial", "0", "--json", "--db", "x.db").stdout
+    shown = call_here(place, "show", "own", "--trial", "0", "--json", "--db", "x.db").out
     assert shown
     assert "worker_lost" not in shown
 

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.timeout(300)
 PACKAGE = Path(__file__).parents[1] / "plugins" / "brightness"
 SEARCH = (
     "search --space igcv3 --budget 20M-flops --task brightness --trials 2 --epochs 2 --confirm 1 "
-    "--seeds 2 --study lamp --no-published"
+    "--seeds 2 --study lamp --no-published --max-concurrent 1"
 )
 
 

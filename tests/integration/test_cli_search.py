@@ -8,9 +8,9 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import gettempdir
 from urllib.request import urlopen
 
 import pytest
@@ -24,7 +24,7 @@ from nas.results.point import PointGroup
 from nas.store import open_store
 from nas.study.trial import Trial, TrialState
 from nas.units import percent
-from tests.cli.runner import NAS, Shell, call_here
+from tests.cli.runner import NAS, Called, Shell, call_here, marked, surroundings
 from tests.members import TINY
 
 pytestmark = pytest.mark.timeout(240)
@@ -40,11 +40,7 @@ def search_words(*more: str) -> list[str]:
 def begin(directory: Path, *words: str) -> subprocess.Popen[str]:
     """Start `nas` in a directory that is not the repository, as the head of its own group."""
     (directory / "my space.toml").write_text(TINY)
-    kept = {
-        key: value
-        for key, value in os.environ.items()
-        if not key.startswith(("NAS_", "PYTHONWARN"))
-    }
+    kept = {k: v for k, v in surroundings(words).items() if not k.startswith("PYTHONWARN")}
     return subprocess.Popen(
         [NAS, *words],
         cwd=directory,
@@ -116,17 +112,20 @@ def plain(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Searched:
 
 
 @pytest.fixture(scope="module")
-def again(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Searched:
-    """The same search in a process of its own with --json, on PostgreSQL where there is one."""
+def again(
+    cluster: None, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Searched:
+    """The same search with --json, on PostgreSQL where there is one."""
     directory = tmp_path_factory.mktemp("again")
+    (directory / "my space.toml").write_text(TINY)
     try:
         database = request.getfixturevalue("postgres").new_url()
     except pytest.skip.Exception:
         database = str(directory / "other.db")
     words = ("--db", database, "--results", "out", "--json")
-    code, out, err = called(directory, *search_words(*SETTINGS, *words))
-    assert code == 0, (out, err)
-    return Searched(directory, database, out, err, stored(database, STUDY))
+    done = call_here(directory, *search_words(*SETTINGS, *words))
+    assert done.code == 0, done
+    return Searched(directory, database, done.out, done.err, stored(database, STUDY))
 
 
 # ---- a whole search ----
@@ -445,31 +444,33 @@ def test_a_closed_pipe_is_no_fault(plain: Searched) -> None:
 class Troubled:
     """The outputs and the trials after each chapter of one study's troubled life."""
 
-    busy: tuple[int, str, str]
+    busy: Called
     interrupted: tuple[int, str, str]
-    resumed: tuple[int, str, str]
+    resumed: Called
     records: list[dict[int, Trial]]
     pages: list[tuple[int | None, int | None]]  # status while the driver lives, and after its end
+    left: list[set[str]]  # the processes and files that each driver left behind
 
 
 @pytest.fixture(scope="module")
-def troubled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Troubled]:
+def troubled(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Troubled:
     """A study that meets a second driver, is interrupted, resumed, killed, and resumed again."""
     directory = tmp_path_factory.mktemp("troubled")
     database = directory / "mine.db"
-    run = ("--db", "mine.db", "--results", "my results", "--max-concurrent", "2")
-    words = search_words("--study", "mine", "--trials", "7", "--rungs", "6")
+    run = ("--db", "mine.db", "--results", "my results", "--max-concurrent", "1")
+    words = search_words("--study", "mine", "--trials", "5", "--rungs", "6")
     first = begin(directory, *words, "--confirm", "0", "--dashboard", *run)
     until(first, "devices")  # it holds the study from here on
-    busy = called(directory, "resume", "mine", *run)
+    busy = call_here(directory, "resume", "mine", *run)
     address = page_of(until(first, "page"))
-    until(first, "1/8 finished")
+    until(first, "1/6 finished")
     served = status(address, 200)
     os.killpg(first.pid, signal.SIGINT)  # as a terminal does it
     out, err = first.communicate(timeout=60)
     interrupted = (first.returncode, out, err)
     records = [stored(database, "mine")]
     pages = [(served, status(address, None))]
+    left = [left_behind(first.pid)]
 
     second = begin(directory, "resume", "mine", "--dashboard", *run)
     address = page_of(until(second, "page"))
@@ -478,16 +479,26 @@ def troubled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Troubled]:
     os.kill(page_process(second.pid), signal.SIGKILL)
     pages.append((served, status(address, None)))
     until(second, " complete val error ")  # the study goes on without its page
+    while not any(t.state is TrialState.RUNNING for t in stored(database, "mine").values()):
+        assert second.poll() is None
     second.kill()
     second.communicate()
     records.append(stored(database, "mine"))
 
-    resumed = called(directory, "resume", "mine", *run)
+    left.append(left_behind(second.pid))
+    resumed = call_here(directory, "resume", "mine", *run)
     records.append(stored(database, "mine"))
-    yield Troubled(busy, interrupted, resumed, records, pages)
-    deadline = time.monotonic() + 30  # the killed driver's workers notice within seconds
-    while time.monotonic() < deadline and list(Path("/tmp").glob(f"nas-ray-{second.pid}-*")):
+    return Troubled(busy, interrupted, resumed, records, pages, left)
+
+
+def left_behind(driver: int, within: float = 30.0) -> set[str]:
+    """Return the processes of a driver's Ray and its scratch, once they are gone or time is up."""
+    deadline = time.monotonic() + within
+    while found := {*marked(driver), *map(str, Path(gettempdir()).glob(f"nas-ray-{driver}-*"))}:
+        if time.monotonic() > deadline:
+            break
         time.sleep(0.2)
+    return found
 
 
 def page_process(driver: int) -> int:
@@ -524,6 +535,12 @@ def test_the_page_is_served_while_the_study_runs(troubled: Troubled) -> None:
     assert troubled.pages == [(200, None), (200, None)]
 
 
+def test_no_process_and_no_file_of_an_interrupted_or_killed_driver_is_left(
+    troubled: Troubled,
+) -> None:
+    assert troubled.left == [set(), set()]
+
+
 def test_a_study_goes_on_when_its_page_is_killed(troubled: Troubled) -> None:
     before, after = (
         sum(trial.state is TrialState.COMPLETE for trial in record.values())
@@ -533,10 +550,10 @@ def test_a_study_goes_on_when_its_page_is_killed(troubled: Troubled) -> None:
 
 
 def test_a_second_driver_is_turned_away(troubled: Troubled) -> None:
-    code, out, err = troubled.busy
-    assert (code, out) == (5, "")
-    assert len(err.strip().splitlines()) == 3
-    assert "Continue with: nas resume mine --results" in err
+    busy = troubled.busy
+    assert (busy.code, busy.out) == (5, "")
+    assert len(busy.err.strip().splitlines()) == 3
+    assert "Continue with: nas resume mine --results" in busy.err
 
 
 def test_an_interruption_says_what_is_kept_and_how_to_go_on(troubled: Troubled) -> None:
@@ -553,16 +570,16 @@ def test_an_interruption_says_what_is_kept_and_how_to_go_on(troubled: Troubled) 
 
 
 def test_a_resumed_study_never_repeats_a_finished_trial(troubled: Troubled) -> None:
-    code, out, err = troubled.resumed
-    assert (code, err) == (0, "")
+    resumed = troubled.resumed
+    assert (resumed.code, resumed.err) == (0, "")
     last = troubled.records[-1]
-    assert sorted(last) == list(range(8))
+    assert sorted(last) == list(range(6))
     assert all(trial.state is TrialState.COMPLETE for trial in last.values())
     for record in troubled.records[:-1]:
         for number, trial in record.items():
             if trial.state.finished:
                 assert replace(last[number], weights_removed_at=None) == trial
-                assert f"\ntrial {number} " not in out.partition("Pareto front")[0]
+                assert f"\ntrial {number} " not in resumed.out.partition("Pareto front")[0]
             else:
                 assert last[number].arch_id == trial.arch_id
 

@@ -1,4 +1,4 @@
-"""Studies on a real Ray: complete, failing in every way, interrupted, killed and resumed."""
+"""Studies on a real Ray: complete, failing in every way, and interrupted."""
 
 import json
 import os
@@ -14,10 +14,9 @@ import pytest
 import ray
 
 from nas.errors import NasError, StudyFailedError
-from nas.store import open_store
 from nas.study.execution import Event, TrialRequeued, WorkersReady
 from nas.study.study import Study
-from nas.study.trial import Trial, TrialState
+from nas.study.trial import TrialState
 from nas.tuner import RunSettings, run
 from tests.memory_store import MemoryStore
 from tests.tuner.fakes import Wanderer, spec_of
@@ -67,22 +66,16 @@ def test_one_worker_and_one_seed_give_the_same_study(cluster: None, tmp_path: Pa
 
 
 def test_every_way_to_fail_is_recorded_and_the_rest_goes_on(cluster: None, tmp_path: Path) -> None:
-    faults = {0: "crash", 1: "oom", 2: "nan", 4: "kill-once", 5: "kill", 7: "miscount", 9: "hang"}
-    events: list[Event] = []
-    study = searched(
-        tmp_path, faults, events.append, num_trials=14, rungs=(1, 2, 3), eta=10**6, published=False
-    )
+    faults = {0: "hang", 1: "crash", 2: "oom", 4: "miscount", 5: "nan"}
+    study = searched(tmp_path, faults, num_trials=7, rungs=(2,))
     reasons = {trial.number: trial.fail_reason for trial in study.trials if trial.fail_reason}
-    first = study.trial(0)
-    assert first.fail_detail is not None
-    assert "in befall" in first.fail_detail  # the traceback
-    assert reasons.pop(0) == "crash"
-    assert reasons.pop(1) == "oom"
-    assert reasons.pop(7) == "count_mismatch"
-    assert reasons.pop(9) == "timeout"
+    assert reasons == {0: "timeout", 1: "crash", 2: "oom", 4: "count_mismatch", 5: "nan"}
+    detail = study.trial(1).fail_detail
+    assert detail is not None
+    assert "in befall" in detail  # the traceback
+    assert len(study.trial(5).measurements) == 1  # no epoch after the one that is no number
     assert all(trial.state.finished for trial in study.trials)
-    assert len(study.trials) == 14
-    assert set(reasons.values()) <= {"nan", "worker_lost"}
+    assert len(study.trials) == 7
 
 
 def test_a_killed_worker_is_replaced_and_the_trial_repeated(cluster: None, tmp_path: Path) -> None:
@@ -96,11 +89,6 @@ def test_a_killed_worker_is_replaced_and_the_trial_repeated(cluster: None, tmp_p
     assert {study.trial(1).state, study.trial(3).state} == {TrialState.COMPLETE}
     requeued = [event.trial.number for event in events if isinstance(event, TrialRequeued)]
     assert sorted(requeued) == [0, 2, 2]
-
-
-def test_not_a_number_is_a_failure_without_epochs_after_it(cluster: None, tmp_path: Path) -> None:
-    study = searched(tmp_path, {1: "nan"}, num_trials=3, rungs=(3,))
-    assert (study.trial(1).fail_reason, len(study.trial(1).measurements)) == ("nan", 1)
 
 
 def test_a_broken_circuit_ends_the_run_and_is_raised(cluster: None, tmp_path: Path) -> None:
@@ -170,11 +158,6 @@ class Driver:
         out, err = self.process.communicate(timeout=180)
         return self.process.returncode, out, err
 
-    def trials(self) -> list[Trial]:
-        """Read the store."""
-        with open_store(str(self.database), read_only=True) as store:
-            return store.trials("small")
-
     def relatives(self) -> list[str]:
         """Return the command lines that name the scratch directory of this driver, zombies too."""
         mark = f"nas-ray-{self.process.pid}-"
@@ -189,11 +172,6 @@ class Driver:
         ]
 
 
-def finished(driver: Driver) -> dict[int, Trial]:
-    """Return the finished trials in a driver's store, by number."""
-    return {trial.number: trial for trial in driver.trials() if trial.state.finished}
-
-
 def gone(driver: Driver, within: float = 10.0) -> bool:
     """Tell whether all processes of a driver end within some seconds, however it ended."""
     deadline = time.monotonic() + within
@@ -204,68 +182,15 @@ def gone(driver: Driver, within: float = 10.0) -> bool:
     return True
 
 
-def test_a_killed_and_then_interrupted_study_goes_on_where_it_was(tmp_path: Path) -> None:
-    killed = Driver(tmp_path, candidates=7, seconds=0.3)
-    killed.until("finished", 2)
-    killed.process.kill()
-    killed.end()
-    assert gone(killed)
-    planned = {trial.number: trial.arch_id for trial in killed.trials()}
-    done = finished(killed)
-    assert len(done) >= 2
-
-    interrupted = Driver(tmp_path, candidates=7, seconds=0.5)
-    interrupted.until("finished", 1)
-    # As a terminal does it: the whole process group gets the signal.
-    os.killpg(interrupted.process.pid, signal.SIGINT)
-    sent = time.monotonic()
-    code, out, err = interrupted.end()
-    assert time.monotonic() - sent < 10
-    assert (code, out.splitlines()[-1], err) == (130, "interrupted", "")
-    assert gone(interrupted)
-    for driver in (killed, interrupted):  # the scratch of the killed one is swept up by the next
-        assert not list(Path("/tmp").glob(f"nas-ray-{driver.process.pid}-*"))
-    kept = finished(interrupted)
-    assert len(kept) > len(done)
-    assert all(kept[number] == trial for number, trial in done.items())
-    states = {trial.state for trial in interrupted.trials()}
-    assert TrialState.WAITING in states
-    assert TrialState.RUNNING not in states
-
-    last = Driver(tmp_path, candidates=7, seconds=0.0)
-    code, out, err = last.end()
-    assert (code, out.splitlines()[-1], err) == (0, "done", "")
-    trials = finished(last)
-    assert sorted(trials) == list(range(7))
-    assert all(trials[number] == trial for number, trial in kept.items())
-    assert not any(f"measured {number} " in out for number in kept)
-    assert all(trials[number].arch_id == arch_id for number, arch_id in planned.items())
-    assert gone(last)
-
-
-def test_ray_prints_nothing_about_a_worker_that_died(tmp_path: Path) -> None:
-    driver = Driver(tmp_path, candidates=3, seconds=0.0, faults={0: "kill-once", 1: "kill-once"})
-    code, out, err = driver.end()
-    assert (code, err) == (0, "")
-    assert {line.split()[0] for line in out.splitlines()} == {
-        "started",
-        "measured",
-        "requeued",
-        "finished",
-        "done",
-    }
-    assert finished(driver)[0].attempt == 2
-
-
 def test_a_second_interrupt_ends_at_once(tmp_path: Path) -> None:
-    driver = Driver(tmp_path, candidates=50, seconds=0.3)
+    driver = Driver(tmp_path, candidates=50, seconds=0.3, faults={0: "kill-once"})
+    driver.until("requeued 0", 1)  # Ray would report the worker that died
     driver.until("measured", 1)
     driver.process.send_signal(signal.SIGTERM)
     time.sleep(0.05)
     driver.process.send_signal(signal.SIGHUP)
     sent = time.monotonic()
     code, _, err = driver.end()
-    assert code == 130
-    assert "Traceback" not in err
+    assert (code, err) == (130, "")
     assert time.monotonic() - sent < 5
     assert gone(driver)

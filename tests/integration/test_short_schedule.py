@@ -9,7 +9,6 @@ from nas.errors import NasError
 from nas.results import CONFIRMED, StudyResults
 from nas.store import open_store
 from nas.training import load_recipe
-from nas.tuner.connection import connected
 from nas.workflows import RunRequest, SearchRequest, plan_study, preflight
 from tests.cli.runner import Shell
 from tests.members import TINY
@@ -37,11 +36,10 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_best_and_the_references_are_confirmed_by_the_real_recipe(
-    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    cluster: None, place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     nas = Shell(monkeypatch, capsys)
-    with connected(None):
-        called = nas(*SEARCH, "--json")
+    called = nas(*SEARCH, "--json")
     assert called.code == 0, called.err
     said = json.loads(called.out)
     with open_store("nas.db", read_only=True) as store:

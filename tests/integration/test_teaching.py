@@ -14,7 +14,6 @@ from safetensors.torch import load_file, save_file
 from nas.dashboards.reader import Reader
 from nas.results import StudyResults, figures
 from nas.store import open_store
-from nas.tuner.connection import connected
 from tests.cli.runner import Shell
 from tests.members import TINY
 from tests.messages import carries
@@ -30,11 +29,11 @@ TEACH = ["train", "s", "--best", "--teacher", "study"]
 
 
 @pytest.fixture(scope="module")
-def searched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def searched(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The folder of a search whose confirmed networks were taught; its output is in search.json."""
     place = tmp_path_factory.mktemp("searched")
     (place / "tiny.toml").write_text(TINY)
-    with pytest.MonkeyPatch.context() as patch, connected(None):
+    with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
         patch.delenv("NAS_DB", raising=False)
         patch.delenv("NAS_RESULTS", raising=False)

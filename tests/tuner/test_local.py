@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,23 +29,19 @@ def scratches() -> list[Path]:
     return list(Path(tempfile.gettempdir()).glob(f"nas-ray-{os.getpid()}-*"))
 
 
-def test_a_ray_started_ahead_is_taken_over_once() -> None:
-    with started_ahead(None):
-        assert len(scratches()) == 1
-        with connected(None) as scratch:
-            assert [scratch] == scratches()
-            assert ray.is_initialized()
-            assert take() is None
-        assert not ray.is_initialized()
-        assert scratches() == []
+@dataclass(frozen=True)
+class Observed:
+    """What one Ray of ours was seen to do, from its start ahead to its end."""
+
+    ahead: list[Path]  # the scratch directories before it was taken over
+    scratch: Path
+    free: object  # what could still be taken over while it was in use
+    worker: dict[str, Any]  # told by a worker
+    other: subprocess.Popen[bytes]  # another process of the driver
 
 
-def test_workers_run_in_an_empty_directory_and_without_passwords(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("NAS_DB", "postgresql+psycopg://ann:geheim@host/nas")
-    monkeypatch.setenv("PGPASSWORD", "geheim")
-
+@pytest.fixture(scope="module")
+def observed() -> Iterator[Observed]:
     class Once(tune.Trainable):  # in here, so that it travels whole
         def step(self) -> dict[str, Any]:
             import os
@@ -56,20 +53,42 @@ def test_workers_run_in_an_empty_directory_and_without_passwords(
         def cleanup(self) -> None:
             pass
 
-    with connected(None) as scratch:
-        found = tune.Tuner(
-            tune.with_resources(Once, {"cpu": 1}),
-            run_config=tune.RunConfig(storage_path=str(scratch / "tune"), verbose=0),
-        ).fit()
-        metrics = found[0].metrics
-        assert metrics is not None
-        there = Path(metrics["cwd"])
-        assert there.is_relative_to(scratch)
-        assert not list(there.iterdir())
-        assert "geheim" not in metrics["environ"]
-        elsewhere = [path for path in metrics["path"] if Path(path) != ROOT]  # of PYTHONPATH
-        assert str(Path.cwd()) not in elsewhere
-        assert str(Path(sys.argv[0]).resolve().parent) not in elsewhere
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NAS_DB", "postgresql+psycopg://ann:geheim@host/nas")
+        patch.setenv("PGPASSWORD", "geheim")
+        with started_ahead(None):
+            ahead = scratches()
+            with connected(None) as scratch:
+                assert ray.is_initialized()
+                free = take()
+                found = tune.Tuner(
+                    tune.with_resources(Once, {"cpu": 1}),
+                    run_config=tune.RunConfig(storage_path=str(scratch / "tune"), verbose=0),
+                ).fit()
+                metrics = found[0].metrics
+                assert metrics is not None
+                left = [path.name for path in Path(metrics["cwd"]).iterdir()]
+                other = subprocess.Popen(["sleep", "60"])
+    yield Observed(ahead, scratch, free, {**metrics, "left": left}, other)
+    other.kill()
+    other.wait()
+
+
+def test_a_ray_started_ahead_is_taken_over_once(observed: Observed) -> None:
+    assert observed.ahead == [observed.scratch]
+    assert observed.free is None
+    assert not ray.is_initialized()
+    assert scratches() == []
+
+
+def test_workers_run_in_an_empty_directory_and_without_passwords(observed: Observed) -> None:
+    worker = observed.worker
+    assert Path(worker["cwd"]).is_relative_to(observed.scratch)
+    assert worker["left"] == []
+    assert "geheim" not in worker["environ"]
+    elsewhere = [path for path in worker["path"] if Path(path) != ROOT]  # of PYTHONPATH
+    assert str(Path.cwd()) not in elsewhere
+    assert str(Path(sys.argv[0]).resolve().parent) not in elsewhere
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -85,18 +104,12 @@ def test_no_other_machine_and_no_other_user_reaches_it() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_the_end_of_ray_spares_other_processes_of_its_driver() -> None:
-    with connected(None) as scratch:
-        other = subprocess.Popen(["sleep", "60"])
-    try:
-        deadline = time.monotonic() + 30
-        while any(reapers(scratch)) and time.monotonic() < deadline:
-            time.sleep(0.1)
-        assert not any(reapers(scratch))
-        assert other.poll() is None
-    finally:
-        other.kill()
-        other.wait()
+def test_the_end_of_ray_spares_other_processes_of_its_driver(observed: Observed) -> None:
+    deadline = time.monotonic() + 30
+    while any(reapers(observed.scratch)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not any(reapers(observed.scratch))
+    assert observed.other.poll() is None
 
 
 def reapers(scratch: Path) -> Iterator[bytes]:

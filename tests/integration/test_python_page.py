@@ -1,9 +1,8 @@
 """The Python API: the page's examples as they are typed, and a cell that is interrupted."""
 
-import json
+import io
 import re
-import subprocess
-import sys
+from contextlib import chdir, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 import nas
 from tests.members import TINY
 
-PAGE = Path(__file__).parents[1] / "docs" / "python.md"
+PAGE = Path(__file__).parents[2] / "docs" / "python.md"
 
 
 def examples() -> list[str]:
@@ -20,48 +19,35 @@ def examples() -> list[str]:
 
 
 def shortened(code: str) -> str:
-    """Return an example with a search that takes seconds: fewer trials, of a tiny space."""
-    small = 'trials=2, epochs=1, confirm=0, published=False, task="digits"'
+    """Return an example that takes seconds: fewer trials, of a tiny space, in one worker."""
+    one = "run=nas.RunRequest(max_concurrent=1)"
+    code = code.replace("trials=24)", f"trials=24, {one})").replace("concurrent=2", "concurrent=1")
+    small = 'trials=2, epochs=1, confirm=0, published=False, limit=100, task="digits"'
     code = re.sub(r'task="digits",\s+trials=24', small, code)
-    code = code.replace("epochs=2, seeds=2", "epochs=1, seeds=2, limit=100")
+    code = code.replace("epochs=2, seeds=2", f"epochs=1, seeds=2, limit=100, {one}")
     code = code.replace('against="igcv3-w"', 'against="example"')
     code = code.replace('"igcv3-d-1.0", "igcv3-d"', '"igcv3-d-0.25-os", "igcv3-d"')
     code = re.sub(r'search\(\s*"igcv3"', 'search("tiny.toml"', code)
-    own = '["tiny.toml", "other.toml"], budget="1.5M-flops", task="digits", number=6'
-    return re.sub(r'\["igcv3", "mobilenetv2"\].*number=20', own, code)
+    own = '["tiny.toml", "other.toml"], budget="1.5M-flops", task="digits", limit=100, number=6, '
+    return re.sub(r'\["igcv3", "mobilenetv2"\].*number=20, ', f"{own}{one}, ", code)
 
 
-RUN = """
-import contextlib, json, sys
-from nas.tuner.connection import connected
-cells, one_ray = json.load(sys.stdin)
-names = {"__name__": "__main__"}
-with connected(None) if one_ray else contextlib.nullcontext():
-    for cell in cells:
-        try:
-            exec(compile(cell, "cell", "exec"), names)
-        except BaseException as error:
-            print("raised", type(error).__name__, error)
-"""
-
-
-def run_cells(folder: Path, cells: list[str], one_ray: bool = False) -> str:
-    """Run cells one after another in one process, as a notebook does; return what they print.
-
-    With `one_ray` all studies run on the Ray to which the process is connected.
-    """
+def run_cells(folder: Path, cells: list[str]) -> list[str]:
+    """Run cells one after another in this process, as a notebook does; return the lines printed."""
     (folder / "tiny.toml").write_text(TINY)
     (folder / "other.toml").write_text(TINY.replace('"tiny"', '"other"'))
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", RUN], input=json.dumps([cells, one_ray]),
-        cwd=folder, capture_output=True, text=True, timeout=240, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    names: dict[str, Any] = {"__name__": "__main__"}
+    with chdir(folder), redirect_stdout(io.StringIO()) as said:
+        for cell in cells:
+            try:
+                exec(compile(cell, "cell", "exec"), names)
+            except BaseException as error:  # noqa: BLE001
+                print("raised", type(error).__name__, error)  # noqa: T201
+    return said.getvalue().splitlines()
 
 
 @pytest.mark.timeout(280)
-def test_the_examples_of_the_page_run_as_they_are_typed(tmp_path: Path) -> None:
+def test_the_examples_of_the_page_run_as_they_are_typed(cluster: None, tmp_path: Path) -> None:
     cells = [shortened(code) for code in examples()]
     assert sum("tiny.toml" in cell for cell in cells) == 4  # each study is a short one
     assert not any("trials=24" in cell for cell in cells)
@@ -77,7 +63,7 @@ print('card', pathlib.Path('igcv3-d/card.json').is_file())
 print('compared', len(compared.comparison()['groups']))
 print('state', study.state.value, other.name != study.name)
 """
-    said = run_cells(tmp_path, [*cells, checks], one_ray=True).splitlines()
+    said = run_cells(tmp_path, [*cells, checks])
     assert [line for line in said if line.startswith("raised")] == []
     assert "front True" in said
     assert "logits (1, 10)" in said
@@ -91,7 +77,9 @@ print('state', study.state.value, other.name != study.name)
 
 
 @pytest.mark.timeout(280)
-def test_an_interrupted_cell_leaves_the_study_and_the_process_usable(tmp_path: Path) -> None:
+def test_an_interrupted_cell_leaves_the_study_and_the_process_usable(
+    cluster: None, tmp_path: Path
+) -> None:
     cells = [
         "import os, signal, nas\nfrom nas.study import TrialFinished",
         "def stop(event):\n"
@@ -109,7 +97,7 @@ def test_an_interrupted_cell_leaves_the_study_and_the_process_usable(tmp_path: P
         " study.trial(row['trial']).record['seconds'] == row['seconds'] for row in kept))",
         "print('handler', signal.getsignal(signal.SIGINT) is signal.default_int_handler)",
     ]
-    said = run_cells(tmp_path, cells).splitlines()
+    said = run_cells(tmp_path, cells)
     raised = [line for line in said if line.startswith("raised")]
     assert len(raised) == 1, said
     assert raised[0].startswith("raised KeyboardInterrupt")
