@@ -12,7 +12,7 @@ from nas.store import open_store
 from tests.browser.served import served
 from tests.figures.drawn_study import make_spec, many_trials
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 SPEC = make_spec()
 TRIALS = 21_000

@@ -48,6 +48,7 @@ def call(place: Path, *words: str, path: str = "") -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_a_search_with_loader_processes_reads_data_by_a_relative_path(trapped: Path) -> None:
     for split in ("train", "test"):
         write_folder(trapped / "images" / split, "ab", images=20, side=40)
