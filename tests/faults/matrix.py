@@ -220,8 +220,8 @@ ROWS = (
     Row("an object store that does not answer", "each call of it has a time limit",
         "test_storage.py::"
         "test_an_endpoint_that_refuses_or_does_not_answer_has_a_time_limit"),
-    Row("a node that does not see the results folder", "the study pauses before its first trial",
-        "faults/test_nodes.py::test_every_node_shows_that_it_sees_the_results"),
+    Row("a node that does not see the results folder", "it runs no trial; the others go on",
+        "faults/test_nodes.py::test_the_study_goes_on_without_nodes_that_differ"),
     Row("the clock is set back or forward by hours",
         "a lease keeps its length; its age is never negative",
         "faults/test_clock.py::test_a_study_is_free_after_the_length_of_its_lease"),
