@@ -262,7 +262,9 @@ class Bridge:
         with self._guard():
             self._wait.turn(bool(self._flights) and not self._running)
         if self._room.share is not None:
-            self._demand.turn(self._room.missing() if self._wanting else 0)
+            # A demand takes the room of a trial that waits for it, for some seconds each time.
+            more = self._wanting and (self._running > 0 or self._room.fits() < 1)
+            self._demand.turn(self._room.missing() if more else 0)
             self._yield(now)
         for flight in self._flights.values():
             if flight.tune_trial is None or not flight.runs:
