@@ -47,14 +47,14 @@ class Driver:
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, process_group=0,
         )  # fmt: skip
 
-    def until(self, text: str) -> None:
-        """Read lines until one holds `text`."""
+    def until(self, text: str) -> str:
+        """Read lines until one holds `text`; return it."""
         assert self.process.stdout is not None
         seen = []
         for line in self.process.stdout:
             seen.append(line)
             if text in line:
-                return
+                return line
         code = self.process.wait()
         raise AssertionError(f"ended with {code}, never said {text!r}: {''.join(seen)}")
 
