@@ -1,15 +1,22 @@
-"""Does a search beat a published network of the same cost? One study on CIFAR-10, retrained.
+"""Whole searches on CIFAR-10: today's defaults against the former ones, and a published network.
 
-A study of the space igcv3 runs for `--time`, with the multiply-adds of a published network at
-3x32x32 as its budget; that network is no part of it. The `--best` candidates with the lowest
-validation error and the published network are then trained from scratch by one recipe under
-`--seeds` seeds that the search never used, and measured on the test split once each. All of it
-runs the commands of a user, `nas search` and `nas train`; after an interruption it continues.
+For each of `--seeds` seeds two searches of the space igcv3 run at the same time, with one training
+at a time each: `now` with the defaults of `nas`, and `before` with the recipe and the rungs that
+were the defaults earlier. The budget of both is the multiply-adds of a published network at
+3x32x32; that network is no part of them. Each search confirms its three best networks under three
+seeds and measures the winner on the test split.
 
-    python benchmarks/bm_cifar10.py             # two CPU cores: an hour and a half
+The winners and the published network are then trained alike: by the default recipe, on more images,
+under seeds that no search used, and measured on the test split once for each seed. The winner of
+`now` under the first seed and the published network get `--most` seeds, the others three.
+
+All of it runs the commands of a user, `nas search` and `nas train`, in the working folder; after an
+interruption it continues.
+
+    python benchmarks/bm_cifar10.py             # two CPU cores: two hours and a half
     python benchmarks/bm_cifar10.py --quick     # tries everything in some minutes
-    python benchmarks/bm_cifar10.py --reference igcv3-d-1.0-cifar10 --at-a-time 1 \\
-        --search-limit 0 --retrain-limit 0 --retrain-epochs 30              # on a GPU
+    python benchmarks/bm_cifar10.py --reference igcv3-d-1.0-cifar10 \\
+        --limit 0 --alike-limit 0 --alike-epochs 30 --time 4h               # on a GPU
 """
 
 import argparse
@@ -24,49 +31,47 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from nas.stats.means import Summary, difference
+from bm_recipe import BEFORE, DATA, SGD
+
+from nas.stats.means import Difference, Summary, difference
 from nas.training.loop.devices import describe_devices
 
 ROOT = Path(__file__).parents[1]
-DATA = Path(os.environ.get("NAS_DATA") or ROOT.parent / "shared" / "data") / "cifar10"
 NAS = str(Path(sys.executable).with_name("nas"))
-STUDY = "study"
-FULL = "igcv3-d-1.0-cifar10"
-FIRST_SEED = 1  # of the retraining, then 2, 3, …; those of a search are large numbers
-_NOT_FULL = (
-    f"IGCV3-D at full width ({FULL}, 166,064,640 multiply-adds) is beyond a CPU in such a time: "
-    f"this is the same comparison at a smaller width. On a GPU it is `--reference {FULL}`."
-)
+WAYS = {
+    "now": (),
+    "before": ("--recipe", "before.toml", "--rungs", "2,4,8"),
+}
+PAPER = "reference"  # name of the training of the published network
+FEW = 3  # seeds of a winner other than the first one
 
 
 @dataclass(frozen=True)
-class Network:
-    """A network to retrain: the published one, or one from a `trial` of the study.
+class Winner:
+    """The winner of one search: the row of its trial, and how many trials the search had."""
 
-    `words` name it to `nas train`; `madds` and `params` are those at 3x32x32.
-    """
+    way: str
+    seed: int
+    trial: dict[str, Any]
+    trials: int
+    complete: int
 
-    name: str
-    words: tuple[str, ...]
-    madds: int
-    params: int
-    trial: dict[str, Any] | None = None
+    @property
+    def name(self) -> str:
+        return f"{self.way}-{self.seed}"
 
 
 def main() -> None:
     given = arguments()
     given.work.mkdir(parents=True, exist_ok=True)
     reference = published(given)
-    search(given, reference.madds)
-    trials = show(given)
-    networks = [reference, *best(given, trials)]
-    jobs = [(network, FIRST_SEED + k) for k in range(given.seeds) for network in networks]
+    searches = [(way, seed) for seed in range(given.seeds) for way in WAYS]
+    with ThreadPoolExecutor(len(WAYS)) as pool:
+        winners = list(pool.map(lambda one: search(given, reference["madds"], *one), searches))
+    networks: list[Winner | None] = [None, *winners]
     with ThreadPoolExecutor(given.at_a_time) as pool:
-        ended = list(pool.map(lambda job: retrain(given, *job), jobs))
-    tested: dict[str, list[float]] = {network.name: [] for network in networks}
-    for (network, _), result in zip(jobs, ended, strict=True):
-        tested[network.name].append(result["test"]["top1_error"])
-    text = page(given, reference, networks[1:], trials, tested)
+        tested = list(pool.map(lambda network: alike(given, network), networks))
+    text = page(given, reference, winners, tested[0], tested[1:])
     given.out.write_text(text)
     print(text)
 
@@ -75,13 +80,13 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--reference", default="igcv3-d-0.25-os", help="a known network of igcv3")
-    parser.add_argument("--time", default="20m", help="of the study")
-    parser.add_argument("--search-limit", type=int, default=5000, help="images; 0: all")
-    parser.add_argument("--search-rungs", default="2,4,8", help="epochs")
-    parser.add_argument("--best", type=int, default=5)
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--retrain-limit", type=int, default=10000, help="images; 0: all")
-    parser.add_argument("--retrain-epochs", type=int, default=8)
+    parser.add_argument("--seeds", type=int, default=3, help="searches of each way")
+    parser.add_argument("--time", default="20m", help="of a search, before it confirms")
+    parser.add_argument("--limit", type=int, default=5000, help="images of a search; 0: all")
+    parser.add_argument("--epochs", type=int, default=8, help="of a search")
+    parser.add_argument("--most", type=int, default=10, help="seeds of the first winner")
+    parser.add_argument("--alike-limit", type=int, default=10000, help="images; 0: all")
+    parser.add_argument("--alike-epochs", type=int, default=8)
     parser.add_argument("--at-a-time", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--work", type=Path, default=Path("bm-cifar10"))
@@ -89,180 +94,186 @@ def arguments() -> argparse.Namespace:
     given = parser.parse_args()
     given.data = given.data.resolve()  # `nas` is called in the working folder
     if given.quick:
-        given.time, given.search_limit, given.search_rungs = "30s", 200, "1,2"
-        given.best, given.seeds, given.retrain_limit, given.retrain_epochs = 2, 2, 200, 1
+        given.time, given.limit, given.seeds, given.most = "5s", 200, 1, 2
+        given.alike_limit, given.alike_epochs = 200, 1
         given.out = given.work / "cifar10.md"
     return given
 
 
-def nas(given: argparse.Namespace, *words: str, quiet: bool = False) -> str:
-    """Run `nas` in the working folder, its threads limited to what one of `--at-a-time` gets."""
-    threads = max(1, (os.cpu_count() or 1) // given.at_a_time)
-    settings = {**os.environ, "OMP_NUM_THREADS": str(threads)}
-    if not quiet:
-        sys.stdout.write(" ".join(["nas", *words]) + "\n")  # whole lines: several run at once
-        sys.stdout.flush()
-    wants = subprocess.PIPE if quiet else None
-    done = subprocess.run([NAS, *words], cwd=given.work, env=settings, stdout=wants, text=True)
+def nas(folder: Path, *words: str) -> str:
+    """Run `nas` in a folder, with one thread; return its output."""
+    done = subprocess.run(
+        [NAS, *words], cwd=folder, env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
     if done.returncode:
         sys.exit(done.returncode)
-    return done.stdout or ""
+    return done.stdout
 
 
-def published(given: argparse.Namespace) -> Network:
-    """Return the published network with its cost on CIFAR-10."""
-    words = ("--space", "igcv3", "--arch", given.reference)
-    counted = json.loads(
-        nas(given, "count", *words, "--input", "3x32x32", "--classes", "10", "--json", quiet=True)
-    )
-    return Network(given.reference, words, counted["madds"], counted["params"])
-
-
-def search(given: argparse.Namespace, madds: int) -> None:
-    """Run the study, or what is left of it."""
-    state = state_of(given, STUDY)
-    if state is not None:
-        if state != "complete":
-            nas(given, "resume", STUDY)
-        return
-    nas(
-        given, "search", "--study", STUDY, "--space", "igcv3", "--budget", f"{madds}-madds",
-        "--input", "3x32x32", "--classes", "10", "--task", "cifar10", "--data", str(given.data),
-        *limit(given.search_limit), "--rungs", given.search_rungs, "--time", given.time,
-        "--objective", "top1_error", "--no-published", "--confirm", "0",
+def published(given: argparse.Namespace) -> dict[str, Any]:
+    """Return the costs of the published network on CIFAR-10."""
+    counted: dict[str, Any] = json.loads(
+        nas(
+            given.work, "count", "--space", "igcv3", "--arch", given.reference,
+            "--input", "3x32x32", "--classes", "10", "--json",
+        )
     )  # fmt: skip
+    return counted
+
+
+def search(given: argparse.Namespace, madds: int, way: str, seed: int) -> Winner:
+    """Run one search, or the remainder of it, in a folder of its own; return its winner."""
+    folder = given.work / f"{way}-{seed}"
+    folder.mkdir(exist_ok=True)
+    (folder / "before.toml").write_text(SGD + BEFORE["cifar10"])
+    run(
+        folder, "nas.db", "study", "search", "--study", "study", "--space", "igcv3",
+        "--budget", f"{madds}-madds", "--input", "3x32x32", "--classes", "10",
+        "--task", "cifar10", "--data", str(given.data), *limit(given.limit),
+        "--epochs", str(given.epochs), "--time", given.time, "--objective", "top1_error",
+        "--no-published", "--max-concurrent", "1", "--seed", str(seed), *WAYS[way],
+    )  # fmt: skip
+    found = shown(folder, "nas.db", "study")["trials"]
+    candidates = [trial for trial in found if trial["replicate_of"] is None]
+    return Winner(
+        way,
+        seed,
+        next(trial for trial in candidates if trial["best"]),
+        len(candidates),
+        sum(trial["state"] == "COMPLETE" for trial in candidates),
+    )
+
+
+def alike(given: argparse.Namespace, network: Winner | None) -> list[float]:
+    """Train a winner, or the published network (None), with new seeds; return its test errors."""
+    name = network.name if network else PAPER
+    first = network is None or (network.way, network.seed) == ("now", 0)
+    chosen = network.trial["architecture"] if network else given.reference
+    folder = given.work / "alike"
+    folder.mkdir(exist_ok=True)
+    run(
+        folder, f"{name}.db", name, "train", "--name", name, "--space", "igcv3",
+        "--arch", chosen, "--task", "cifar10", "--data", str(given.data),
+        *limit(given.alike_limit), "--epochs", str(given.alike_epochs), "--seed", "1",
+        "--seeds", str(given.most if first else FEW), "--no-export", "--max-concurrent", "1",
+    )  # fmt: skip
+    reports = shown(folder, f"{name}.db", name)["reports"]
+    return [report["test"]["top1_error"] for report in reports.values()]
+
+
+def run(folder: Path, db: str, study: str, *words: str) -> None:
+    """Run a study by these words, or the remainder of it if it has begun."""
+    if (folder / db).exists():
+        nas(folder, "resume", study, "--db", db)
+    else:
+        print("nas", *words, flush=True)
+        nas(folder, *words, "--db", db)
+
+
+def shown(folder: Path, db: str, study: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(nas(folder, "show", study, "--json", "--db", db))
+    return found
 
 
 def limit(images: int) -> list[str]:
     return ["--limit", str(images)] if images else []
 
 
-def state_of(given: argparse.Namespace, study: str) -> str | None:
-    """Return the state of a study; None where it has not begun."""
-    if not (given.work / "nas.db").exists():
-        return None
-    rows = json.loads(nas(given, "list", "--json", quiet=True))
-    return next((str(row["state"]) for row in rows if row["study"] == study), None)
-
-
-def show(given: argparse.Namespace) -> list[dict[str, Any]]:
-    found: dict[str, Any] = json.loads(nas(given, "show", STUDY, "--json", quiet=True))
-    return list(found["trials"])
-
-
-def best(given: argparse.Namespace, trials: list[dict[str, Any]]) -> list[Network]:
-    """Return the complete candidates with the lowest validation error, the best first."""
-    done = [trial for trial in trials if trial["state"] == "COMPLETE"]
-    done.sort(key=lambda trial: trial["top1_error"])
-    return [
-        Network(
-            f"trial {trial['trial']}",
-            (STUDY, "--trial", str(trial["trial"])),
-            trial["madds"],
-            trial["params"],
-            trial,
-        )
-        for trial in done[: given.best]
-    ]
-
-
-def retrain(given: argparse.Namespace, network: Network, seed: int) -> dict[str, Any]:
-    """Train one network from one seed, unless that is done; return what came of it."""
-    study = f"{network.name.replace(' ', '-').replace('.', '_')}-seed-{seed}"
-    state = state_of(given, study)
-    if state is None:
-        nas(
-            given, "train", *network.words, "--task", "cifar10", "--data", str(given.data),
-            "--recipe", "cifar10", *limit(given.retrain_limit), "--epochs",
-            str(given.retrain_epochs), "--seed", str(seed), "--no-export", "--quiet",
-            "--name", study,
-        )  # fmt: skip
-    elif state != "complete":
-        nas(given, "resume", study, "--quiet")
-    found = json.loads(nas(given, "show", study, "--json", quiet=True))
-    return dict(found["reports"]["0"])
-
-
 def page(
     given: argparse.Namespace,
-    reference: Network,
-    found: list[Network],
-    trials: list[dict[str, Any]],
-    tested: dict[str, list[float]],
+    reference: dict[str, Any],
+    winners: list[Winner],
+    paper: list[float],
+    tested: list[list[float]],
 ) -> str:
-    """Return the results as Markdown."""
-    complete = sum(trial["state"] == "COMPLETE" for trial in trials)
-    stopped = sum(trial["state"] == "STOPPED" for trial in trials)
+    """Return the results as Markdown; `tested` has the errors of each of `winners`."""
     versions = ", ".join(f"{name} {version(name)}" for name in ("torch", "ray", "nas"))
-    search_images = f"{given.search_limit:,}" if given.search_limit else "45,000"
-    retrain_images = f"{given.retrain_limit:,}" if given.retrain_limit else "45,000"
+    images = f"{given.limit:,}" if given.limit else "45,000"
+    more = f"{given.alike_limit:,}" if given.alike_limit else "45,000"
     lines = [
-        f"# {given.time} of search on CIFAR-10 against {reference.name}",
+        f"# Searches of {given.time} on CIFAR-10",
         "",
-        f"- {describe_devices()}; {versions}; {given.at_a_time} trainings at a time; "
-        f"{time.strftime('%Y-%m-%d')}",
-        f"- Budget: the {reference.madds:,} multiply-adds of {reference.name} at 3x32x32, 10 "
-        "classes. It was no part of the study.",
-        f"- Study: space igcv3, sampler predictor, seed 0, {search_images} training images, rungs "
-        f"{given.search_rungs} epochs, recipe cifar10, one objective (top-1 error on 5,000 "
-        f"validation images): {len(trials)} candidates, {complete} complete, {stopped} stopped.",
-        f"- Then each of the {len(found)} best and {reference.name}: {retrain_images} training "
-        f"images, {given.retrain_epochs} epochs, the same recipe, {given.seeds} new seeds; test "
-        "error on the 10,000 test images, once for each seed, after the last epoch.",
+        f"- {describe_devices()}; {versions}; {time.strftime('%Y-%m-%d')}. Two searches, one of "
+        "each way, ran at the same time, with one training at a time each.",
+        f"- Budget: the {reference['madds']:,} multiply-adds of {given.reference} "
+        f"({reference['params']:,} parameters) at 3x32x32, 10 classes.",
+        f"- Search: space igcv3, sampler predictor, {images} training images, {given.epochs} "
+        "epochs, objective top-1 error on 5,000 validation images; then the three best are "
+        "confirmed under three seeds, which selects the winner.",
+        f"- `now`: the defaults (recipe cifar10, rungs {_rungs(given.epochs)}). `before`: the "
+        "recipe and the rungs (2, 4, 8) that were the defaults earlier.",
+        f"- Trained alike: recipe cifar10 of today, {more} training images, {given.alike_epochs} "
+        "epochs, seeds that no search used. Test: 10,000 images, once for each training.",
         "",
-        *([] if reference.name == FULL else [_NOT_FULL, ""]),
-        "| network | madds | params | val error in the search | test error, mean ± 95 % | seeds "
-        "| less than the published one by (points, 95 %) |",
-        "|---|---|---|---|---|---|---|",
-        *(_row(network, tested, reference) for network in (reference, *found)),
+        "| search | candidates (complete) | madds | confirmed val error | test error | trained "
+        "alike: test error, mean ± 95 % (seeds) |",
+        "|---|---|---|---|---|---|",
+        *(_row(winner, errors) for winner, errors in zip(winners, tested, strict=True)),
+        f"| {given.reference} | – | {reference['madds']:,} | – | – | {_mean(paper)} |",
         "",
-        _verdict(found, tested, reference),
+        *_verdicts(given, winners, paper, tested),
         "",
-        *(
-            f"- {network.name}: `{network.trial['architecture']}`"
-            for network in found
-            if network.trial
-        ),
+        *(f"- {winner.name}: `{winner.trial['architecture']}`" for winner in winners),
     ]
     return "\n".join(lines) + "\n"
 
 
-def _row(network: Network, tested: dict[str, list[float]], reference: Network) -> str:
-    errors = tested[network.name]
-    found = Summary.of(errors)
-    seen = f"{100 * network.trial['top1_error']:.2f} %" if network.trial else "–"
-    reach = f" ± {100 * found.reach:.2f}" if found.reach is not None else ""
-    apart = difference(tested[reference.name], errors) if network.trial else None
-    less = (
-        f"{100 * apart.mean:+.2f} ({100 * apart.low:+.2f} to {100 * apart.high:+.2f})"
-        if apart
-        else "–"
-    )
-    each = ", ".join(f"{100 * error:.2f}" for error in errors)
+def _rungs(epochs: int) -> str:
+    return ", ".join(str(-(-epochs // part)) for part in (9, 3, 1))
+
+
+def _row(winner: Winner, errors: list[float]) -> str:
+    trial = winner.trial
     return (
-        f"| {network.name} | {network.madds:,} | {network.params:,} | {seen} | "
-        f"{100 * found.mean:.2f} %{reach} | {each} | {less} |"
+        f"| {winner.name} | {winner.trials} ({winner.complete}) | {trial['madds']:,} | "
+        f"{100 * trial['top1_error']:.2f} % | {100 * trial['test_top1_error']:.2f} % | "
+        f"{_mean(errors)} |"
     )
 
 
-def _verdict(found: list[Network], tested: dict[str, list[float]], reference: Network) -> str:
-    """Say how many of the best beat the published network, and how many beyond the seeds' noise."""
-    theirs = tested[reference.name]
-    lower = sum(Summary.of(tested[n.name]).mean < Summary.of(theirs).mean for n in found)
-    apart = [difference(theirs, tested[network.name]) for network in found]
-    better = sum(one is not None and one.low > 0 for one in apart)
-    worse = sum(one is not None and one.high < 0 for one in apart)
-    text = (
-        f"**Of the {len(found)} best of the search, {lower} have a lower mean test error than "
-        f"{reference.name}; beyond the noise of {len(theirs)} seeds (95 %, Welch) {better} are "
-        f"lower and {worse} higher.**"
+def _mean(errors: list[float]) -> str:
+    found = Summary.of(errors)
+    reach = f" ± {100 * found.reach:.2f}" if found.reach is not None else ""
+    return f"{100 * found.mean:.2f} %{reach} ({len(errors)})"
+
+
+def _verdicts(
+    given: argparse.Namespace,
+    winners: list[Winner],
+    paper: list[float],
+    tested: list[list[float]],
+) -> list[str]:
+    """Compare the searches, their networks, and the first winner with the published network."""
+    by_search = {
+        way: [winner.trial["test_top1_error"] for winner in winners if winner.way == way]
+        for way in WAYS
+    }
+    by_network = {
+        way: [
+            Summary.of(errors).mean
+            for winner, errors in zip(winners, tested, strict=True)
+            if winner.way == way
+        ]
+        for way in WAYS
+    }
+    return [
+        "- Test error of the winner as its search trained it, `now` less `before`, "
+        f"{given.seeds} searches each: {_points(difference(*by_search.values()))}.",
+        f"- The same winners trained alike, means of {given.seeds} searches each: "
+        f"{_points(difference(*by_network.values()))}.",
+        f"- The winner of now-0 less {given.reference}, trained alike, {len(tested[0])} and "
+        f"{len(paper)} seeds: {_points(difference(tested[0], paper))}.",
+    ]
+
+
+def _points(apart: Difference | None) -> str:
+    if apart is None:
+        return "not enough values"
+    return (
+        f"**{100 * apart.mean:+.2f} points** (95 %, Welch: {100 * apart.low:+.2f} to "
+        f"{100 * apart.high:+.2f})"
     )
-    if apart and (first := apart[0]) is not None:
-        text += (
-            f" The one that the search put first is lower by {100 * first.mean:.2f} points "
-            f"({100 * first.low:.2f} to {100 * first.high:.2f})."
-        )
-    return text
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ from nas.training.loop.session import Session
 
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("NAS_DATA") or ROOT.parent / "shared" / "data") / "cifar10"
-_SGD = 'schedule = "cosine"\nmomentum = 0.9\nweight_decay = 5e-4\naugment = true\nbn_batches = 8\n'
+SGD = 'schedule = "cosine"\nmomentum = 0.9\nweight_decay = 5e-4\naugment = true\nbn_batches = 8\n'
 BEFORE = {
     "cifar10": "epochs = 27\nbatch_size = 128\nlr = 0.2\nwarmup_epochs = 2\n"
     "label_smoothing = 0.1\nbn_momentum = 0.1\n",
@@ -154,7 +154,7 @@ def task_of(setting: Setting, data: Path) -> Task:
 def recipe_of(job: Job) -> Recipe:
     setting = job.setting
     if job.arm == "before":
-        return read_recipe(_SGD + BEFORE[setting.task], "before")
+        return read_recipe(SGD + BEFORE[setting.task], "before")
     recipe = fitted(load_recipe(setting.task), setting.limit or 1_079, setting.epochs)
     return replace(recipe, zero_residuals=job.arm == "now")
 
