@@ -259,12 +259,16 @@ def _verdicts(
     }
     return [
         "- Test error of the winner as its search trained it, `now` less `before`, "
-        f"{given.seeds} searches each: {_points(difference(*by_search.values()))}.",
+        f"{given.seeds} searches each: {_points(_less(by_search))}.",
         f"- The same winners trained alike, means of {given.seeds} searches each: "
-        f"{_points(difference(*by_network.values()))}.",
+        f"{_points(_less(by_network))}.",
         f"- The winner of now-0 less {given.reference}, trained alike, {len(tested[0])} and "
         f"{len(paper)} seeds: {_points(difference(tested[0], paper))}.",
     ]
+
+
+def _less(errors: dict[str, list[float]]) -> Difference | None:
+    return difference(errors["now"], errors["before"])
 
 
 def _points(apart: Difference | None) -> str:
