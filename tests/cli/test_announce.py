@@ -89,6 +89,7 @@ def test_the_address_of_the_page_is_one_that_can_be_had(
 ) -> None:
     taken = free_port()
     with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a page was there just now
         other.bind((HOST, taken))
         other.listen()
         line = started(small_spec(data=IMAGES), tmp_path, capsys)[7]
