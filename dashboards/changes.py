@@ -127,7 +127,7 @@ def _controls(entry: StudySummary, database: str) -> list[Any]:
             html.P(
                 f"It is running on {entry.holder}, so that it can be neither renamed nor deleted."
             ),
-            *copied(f"nas stop {entry.name}", "stop-command"),
+            *copied(command(("stop", entry.name), database), "stop-command"),
         ]
     trials = plural(sum(entry.counts.values()), "trial")
     asked = f"Delete its {trials}, weights, report and export; type its name to confirm"
