@@ -22,6 +22,7 @@ from nas.errors import StorageError, StudyPausedError
 from nas.storage import Storage, is_uri
 from nas.study import NodeChecked, WorkerPlan, folder_owner
 from nas.tuner.fingerprint import Fingerprint, differences, most_common, node_fingerprint
+from nas.tuner.room import training_nodes
 
 ANSWER_SECONDS = 60.0
 _VISIBLE_SECONDS = 10.0  # network file systems show a new file of another machine later
@@ -80,12 +81,6 @@ class CheckedNodes:
         """The label selector for a worker: any node but the unfit ones."""
         unfit = ",".join(sorted(self.unfit))
         return {"ray.io/node-id": f"!in({unfit})"} if unfit else {}
-
-
-def training_nodes() -> list[dict[str, object]]:
-    """Return the nodes that are alive and have processors or GPUs, as Ray describes them."""
-    known = ray.nodes()  # type: ignore[no-untyped-call]
-    return [node for node in known if node["Alive"] and _runs_trials(node["Resources"])]
 
 
 def probe_nodes(
@@ -206,10 +201,6 @@ def _none_passed(told: list[tuple[str, NodeAnswer]]) -> StudyPausedError:
 
 def _place(folder: Storage) -> str:
     return f"the {'storage' if is_uri(folder.text) else 'weights folder'} {folder}"
-
-
-def _runs_trials(resources: dict[str, float]) -> bool:
-    return resources.get("CPU", 0.0) > 0 or resources.get("GPU", 0.0) > 0
 
 
 def _name(nonce: str) -> str:

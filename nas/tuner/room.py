@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Collection
+from typing import Any
 
 import ray
 
@@ -72,12 +73,20 @@ class Room:
         return fits if mine is None else min(fits, mine)
 
 
+def training_nodes() -> list[dict[str, Any]]:
+    """Return the nodes that are alive and have processors or GPUs, as Ray describes them."""
+    known = ray.nodes()  # type: ignore[no-untyped-call]
+    return [node for node in known if node["Alive"] and any(_resources(node))]
+
+
 def node_resources(unfit: Collection[str] = ()) -> list[Resources]:
     """Return the CPUs and GPUs of each node that can run trials, but for the `unfit` ones."""
-    alive = [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
-    found = [node["Resources"] for node in alive if node.get("NodeID") not in unfit]
-    nodes = [(each.get("CPU", 0.0), each.get("GPU", 0.0)) for each in found]
-    return [node for node in nodes if any(node)]
+    return [_resources(node) for node in training_nodes() if node.get("NodeID") not in unfit]
+
+
+def _resources(node: dict[str, Any]) -> Resources:
+    found = node["Resources"]
+    return found.get("CPU", 0.0), found.get("GPU", 0.0)
 
 
 def _fit(each: Resources, node: Resources) -> int:
