@@ -15,6 +15,7 @@ from nas.errors import NasError, StorageError
 from nas.storage import FolderStorage, Storage
 
 OWNER_FILE = "study.json"
+_WEIGHTS = re.compile(r"trial-[0-9]+(?:-[0-9]+-([0-9a-f]+))?\.safetensors")
 
 
 def weights_name(number: int, attempt: int, uid: str) -> str:
@@ -24,12 +25,12 @@ def weights_name(number: int, attempt: int, uid: str) -> str:
 
 def is_weights_name(name: str) -> bool:
     """Tell whether a file of this name has the weights of a trial, also of an earlier version."""
-    return re.fullmatch(r"trial-[0-9]+(-[0-9]+-[0-9a-f]+)?\.safetensors", name) is not None
+    return _WEIGHTS.fullmatch(name) is not None
 
 
 def weights_owner(name: str) -> str | None:
     """Return the identity of the study in the name of a weights file; None without one."""
-    found = re.fullmatch(r"trial-[0-9]+-[0-9]+-([0-9a-f]+)\.safetensors", name)
+    found = _WEIGHTS.fullmatch(name)
     return found and found[1]
 
 
