@@ -21,26 +21,27 @@ TARGET = Path(__file__).with_name("reliability.md")
 RESULTS = ROOT / "tests" / "faults" / "results.json"
 _HEAD = """# Reliability
 
-What happens to a study when its surroundings fail. Written by `python docs/make_reliability.py`
-from `tests/faults/matrix.py`, with the results of the last `make soak`; a test compares this page
-with the table.
+This page lists faults from outside of a study, such as a lost worker or a full disk, with their
+effect on the study. `python docs/make_reliability.py` writes it from `tests/faults/matrix.py`, with
+the results of the last `make soak`; a test compares this page with the table.
 
 A finished trial is never lost, never changed and never counted twice. A trial fails only if its
-network cannot be trained. Whatever ends a study, the message names the command that continues it.
+network cannot be trained. When a study ends early, the message names the command that continues it.
 
-| Fault | Promise | Test | Last result |
+| Fault | Effect | Test | Last result |
 |---|---|---|---|
 """
 _UNTESTED = """
 
-## Faults without a test of their own
+## Faults without their own test
 
 """
 _SOAK = """
 ## Soak
 
-Random faults by seed on studies of real Ray workers, whose evaluator trains nothing; each study is
-compared with the same study without faults (`tests/faults/soak.py`).
+The soak test (`tests/faults/soak.py`) causes random faults, drawn by seed, in studies with real Ray
+workers. Their evaluator does not train networks. Each study is compared with the same study without
+faults.
 
 """
 

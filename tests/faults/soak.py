@@ -46,8 +46,8 @@ ENDED_STARTS = 0.15  # of these, the share of faults of any kind
 LEFT_SECONDS = 10.0  # after its driver, no process of a local Ray lives longer
 LOOK_SECONDS = 2.0  # between two looks for such processes
 MARK = "NAS_SOAK_START"
-LOSSES = ("finished trials lost or changed", "counted twice", "failed by the surroundings",
-          "over a ceiling", "unequal to the undisturbed study", "unfinished studies",
+LOSSES = ("finished trials lost or changed", "counted twice", "failed by an injected fault",
+          "over a ceiling", "unequal to the study without faults", "unfinished studies",
           "hung drivers", "processes left")  # fmt: skip
 MOST_LOSSES = 2  # of one trial: the third fails it, as it should
 
@@ -185,10 +185,10 @@ class Driven(Injections):
         self.counts["over a ceiling"] += len(trials) > CANDIDATES
         for trial, expected in zip(trials, self.expected, strict=False):
             self.counts["over a ceiling"] += trial.cost.madds > ceiling
-            self.counts["failed by the surroundings"] += trial.state is TrialState.FAILED
+            self.counts["failed by an injected fault"] += trial.state is TrialState.FAILED
             epochs = [m.epoch for m in trial.measurements]
             self.counts["counted twice"] += len(epochs) != len(set(epochs))
-            self.counts["unequal to the undisturbed study"] += facts(trial) != expected
+            self.counts["unequal to the study without faults"] += facts(trial) != expected
 
     def finish(self) -> None:
         """Let the last study end without faults."""
