@@ -12,7 +12,7 @@ from werkzeug.serving import make_server
 
 from nas.dashboards.address import HOST, Place, check_port, url
 from nas.dashboards.callbacks import register
-from nas.dashboards.changes import Changes
+from nas.dashboards.changes import StudyEditor
 from nas.dashboards.downloads import Downloads
 from nas.dashboards.guard import add_health, answer_missing, protect
 from nas.dashboards.layout import page_layout
@@ -69,7 +69,7 @@ def create_app(
     )
     app.layout = page_layout()
     downloads = Downloads(store_url)
-    register(app, reader, downloads, Changes(store_url, key))
+    register(app, reader, downloads, StudyEditor(store_url, key))
     downloads.serve(app.server)
     add_health(app.server, lambda: _check(reader))
     protect(app.server, app.csp_hashes())

@@ -5,7 +5,7 @@ from typing import Any
 import dash
 from dash import ALL, ClientsideFunction, Input, Output, Patch, State, ctx, html, no_update
 
-from nas.dashboards.changes import Changes, register_changes
+from nas.dashboards.changes import StudyEditor, register_changes
 from nas.dashboards.clock import zone_of
 from nas.dashboards.comparison import comparison
 from nas.dashboards.download_panel import register_downloads
@@ -32,7 +32,7 @@ from nas.figures import (
 HINT = "Choose a point or a row to see its architecture."
 
 
-def register(app: dash.Dash, reader: Reader, downloads: Downloads, changes: Changes) -> None:
+def register(app: dash.Dash, reader: Reader, downloads: Downloads, changes: StudyEditor) -> None:
     """Register all callbacks of the page."""
     shared = Shared()
     register_navigation(app, reader)

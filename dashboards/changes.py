@@ -24,8 +24,8 @@ _NO_KEY = (
 )
 
 
-class Changes:
-    """Changes studies of one database if a page has the `key`; without a key no page can."""
+class StudyEditor:
+    """Changes studies of one database for a page that has the `key`; without a key, for none."""
 
     def __init__(self, database: str | None, key: str | None = None) -> None:
         """Change studies in `database`, as `open_store` takes it."""
@@ -59,7 +59,7 @@ def dialog() -> Any:
     return html.Dialog(parts, id="change", className="card", **aria(labelledby="change-name"))
 
 
-def register_changes(app: dash.Dash, reader: Reader, changes: Changes) -> None:
+def register_changes(app: dash.Dash, reader: Reader, changes: StudyEditor) -> None:
     """Register the callbacks of the dialog."""
     app.clientside_callback(  # type: ignore[no-untyped-call]
         ClientsideFunction("nas", "change"),

@@ -17,7 +17,7 @@ from nas.exports.onnx_file import convert, load, properties_of
 from nas.exports.parity import Parity, Reference, compare
 from nas.files import write_bytes
 from nas.space import SSDLite
-from nas.training import Selection, add_detections, decoded, select
+from nas.training import DetectionFilter, add_detections, decoded, select
 
 _COMMON = 0.95  # of the detections
 
@@ -90,7 +90,7 @@ def _alike(found: Sequence[Tensor], corners: Tensor, probable: Tensor) -> bool:
     PyTorch moves the boxes of each class to their own place, which rounds them.
     """
     boxes, scores, classes = found
-    wanted = set(map(tuple, select(corners, probable, Selection()).tolist()))
+    wanted = set(map(tuple, select(corners, probable, DetectionFilter()).tolist()))
     rows = torch.cat([classes[:, None] + 1.0, scores[:, None], boxes], 1)
     common = wanted & set(map(tuple, rows.tolist()))
     most = max(len(wanted), len(rows))

@@ -36,7 +36,7 @@ def network_svg(layers: Sequence[Layer], look: PageTheme | None = None) -> str:
     most = max((shape.channels for _, shape in costs.values()), default=1)
     top, drawn, longest = 0.0, list[str](), 0
     for name, (cost, shape) in costs.items():
-        part = _Part(name, cost, shape, wirings[name], cost.madds / total)
+        part = _DrawnPart(name, cost, shape, wirings[name], cost.madds / total)
         height = part.height + _BETWEEN
         drawn += part.drawn(top + height / 2, sqrt(shape.channels / most), look)
         top, longest = top + height, max(longest, *map(len, part.texts))
@@ -49,7 +49,7 @@ def network_svg(layers: Sequence[Layer], look: PageTheme | None = None) -> str:
 
 
 @dataclass(frozen=True)
-class _Part:
+class _DrawnPart:
     """A part of a network; `share` is that of its multiply-adds."""
 
     name: str

@@ -29,7 +29,7 @@ from optuna.trial import FrozenTrial, TrialState
 from nas.errors import NasError
 from nas.samplers.predictor.blas_threads import on_one_thread
 from nas.samplers.predictor.features import Column, Features, Floats
-from nas.samplers.predictor.model import GoalObservations, Model, Points
+from nas.samplers.predictor.model import GoalObservations, Model, ModelPoints
 from nas.stats import clip_outliers, log_losses
 
 _MOST_VALUES = 64
@@ -153,7 +153,7 @@ class PredictorSampler(BaseSampler):
 
     def _points(
         self, space: Mapping[str, BaseDistribution], several: Sequence[Params], num_goals: int
-    ) -> Points:
+    ) -> ModelPoints:
         costs = [dict(self._costs(params)) if self._costs else {} for params in several]
         known = np.full((len(several), num_goals), np.nan)
         for goal, name in self._known.items():
@@ -161,7 +161,7 @@ class PredictorSampler(BaseSampler):
         profile = _finite(np.array([[float(v) for v in cost.values()] or [0.0] for cost in costs]))
         features = Features([_column(name, each) for name, each in space.items()])
         codes = np.array([_codes(space, params) for params in several], dtype=float)
-        return Points(features.choices(codes), log_losses(profile), known)
+        return ModelPoints(features.choices(codes), log_losses(profile), known)
 
     def _admitted(self, draw: Callable[[], dict[str, Any]], count: int) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []

@@ -13,7 +13,7 @@ from nas.errors import StoreError
 from nas.store import spool, studies, trials
 from nas.store.database import Database
 from nas.store.lease import Lease, lock_study
-from nas.store.spool import Entry
+from nas.store.spool import SpooledCall
 from nas.study import AttemptEnd, Measurement, Outcome, Trial
 
 T = TypeVar("T")
@@ -24,7 +24,7 @@ class _Held(NamedTuple):
 
     work: Callable[[sa.Connection, int], None]
     lasting: bool
-    entry: Entry | None = None
+    entry: SpooledCall | None = None
 
 
 class TrialRecord:
@@ -108,7 +108,7 @@ class TrialRecord:
         def add(connection: sa.Connection, key: int) -> None:
             trials.add_measurement(connection, key, number, attempt, measurement)
 
-        entry = Entry("record_measurement", (number, attempt, measurement))
+        entry = SpooledCall("record_measurement", (number, attempt, measurement))
         self._note(study, add, lasting=False, entry=entry)
 
     def record_count(
@@ -123,10 +123,10 @@ class TrialRecord:
         """Record fvcore's count of a RUNNING trial, its worker, and the device of the attempt."""
 
         def add(connection: sa.Connection, key: int) -> None:
-            count = trials.Count(counted, worker, device)
+            count = trials.VerifiedCost(counted, worker, device)
             trials.add_count(connection, key, number, attempt, count)
 
-        entry = Entry("record_count", (number, attempt, counted, worker, device))
+        entry = SpooledCall("record_count", (number, attempt, counted, worker, device))
         self._note(study, add, lasting=False, entry=entry)
 
     def record_proxies(
@@ -137,7 +137,7 @@ class TrialRecord:
         def add(connection: sa.Connection, key: int) -> None:
             trials.add_proxies(connection, key, number, attempt, values)
 
-        entry = Entry("record_proxies", (number, attempt, values))
+        entry = SpooledCall("record_proxies", (number, attempt, values))
         self._note(study, add, lasting=False, entry=entry)
 
     def finish_trial(self, study: str, number: int, attempt: int, outcome: Outcome) -> None:
@@ -146,7 +146,7 @@ class TrialRecord:
         def finish(connection: sa.Connection, key: int) -> None:
             trials.finish(connection, key, number, attempt, outcome)
 
-        self._note(study, finish, entry=Entry("finish_trial", (number, attempt, outcome)))
+        self._note(study, finish, entry=SpooledCall("finish_trial", (number, attempt, outcome)))
 
     def record_report(self, name: str, number: int, kind: str, values: Mapping[str, Any]) -> None:
         """Record a final report of a trial (`kind` "test": on the test split), once for each kind.
@@ -158,14 +158,14 @@ class TrialRecord:
         def add(connection: sa.Connection, key: int) -> None:
             trials.add_report(connection, key, number, kind, values)
 
-        self._note(name, add, entry=Entry("record_report", (number, kind, values)))
+        self._note(name, add, entry=SpooledCall("record_report", (number, kind, values)))
 
     def _note(
         self,
         name: str,
         work: Callable[[sa.Connection, int], None],
         lasting: bool = True,
-        entry: Entry | None = None,
+        entry: SpooledCall | None = None,
     ) -> None:
         """Run `work` now, or at the end of the current `together` block.
 
@@ -181,7 +181,7 @@ class TrialRecord:
         name: str,
         work: Callable[[sa.Connection, int], T],
         lasting: bool = True,
-        entries: Sequence[Entry] = (),
+        entries: Sequence[SpooledCall] = (),
     ) -> T:
         """Run `work(connection, study id)` with the study locked and the lease checked.
 

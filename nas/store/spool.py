@@ -23,14 +23,14 @@ _TYPES: Mapping[str, type[Any]] = {kind.__name__: kind for kind in (Cost, Measur
 
 
 @dataclass(frozen=True)
-class Entry:
+class SpooledCall:
     """One write of a result: the name of a method of `TrialRecord`, and its further arguments."""
 
     method: str
     arguments: tuple[Any, ...]
 
 
-def keep(folder: Path, entries: Sequence[Entry]) -> Path | None:
+def keep(folder: Path, entries: Sequence[SpooledCall]) -> Path | None:
     """Write the entries to the spool of a study's folder; return its path, None if it cannot be."""
     path = folder / SPOOL_FILE
     text = json.dumps([[e.method, [_encoded(a) for a in e.arguments]] for e in entries], indent=1)
@@ -41,11 +41,11 @@ def keep(folder: Path, entries: Sequence[Entry]) -> Path | None:
     return None
 
 
-def kept(folder: Path) -> list[Entry]:
+def kept(folder: Path) -> list[SpooledCall]:
     """Return the entries of a spool, in order; none if there is no readable one."""
     try:
         rows = json.loads((folder / SPOOL_FILE).read_text("utf-8"))
-        found = [Entry(method, tuple(map(_decoded, arguments))) for method, arguments in rows]
+        found = [SpooledCall(method, tuple(map(_decoded, arguments))) for method, arguments in rows]
         return [entry for entry in found if entry.method in _METHODS]
     except (OSError, ValueError, TypeError, KeyError):
         return []

@@ -68,7 +68,7 @@ _ADDED = {
 }  # fmt: skip
 
 
-class Count(NamedTuple):
+class VerifiedCost(NamedTuple):
     """fvcore's cost of a trial, with the worker and the device of its attempt."""
 
     counted: Cost
@@ -285,7 +285,7 @@ def add_measurement(
 
 
 def add_count(
-    connection: sa.Connection, study_id: int, number: int, attempt: int, count: Count
+    connection: sa.Connection, study_id: int, number: int, attempt: int, count: VerifiedCost
 ) -> None:
     """Record fvcore's cost of a RUNNING trial, its worker and its device."""
     running = key_at(study_id, number, attempt, _RUNNING)

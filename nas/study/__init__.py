@@ -37,7 +37,7 @@ from nas.study.execution import (
 from nas.study.fixed_network import FixedNetwork, NoSampler
 from nas.study.forecasts import INFERRED_REPORT, Forecast
 from nas.study.history import last_loss, seen
-from nas.study.inference import Estimate, Inference, infer
+from nas.study.inference import Inference, InferredLoss, infer
 from nas.study.judging import BY_ERROR, INFERRED, JUDGES, Judging
 from nas.study.keeping import Keep
 from nas.study.learnt import Learnt

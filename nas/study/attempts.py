@@ -81,7 +81,7 @@ class TrialAttempt:
         return self.worker.partition(":")[0] if self.worker else None
 
 
-class Verdict(Enum):
+class FaultDecision(Enum):
     """The consequence of the end of an attempt: the trial waits, fails, or waits in a pause."""
 
     WAIT = "wait"
@@ -117,7 +117,7 @@ class RunningAttempts:
         """Note that trial `number` measured an epoch."""
         self._nodes.pop(number, None)
 
-    def judge(self, trial: Trial, fault: Fault) -> tuple[Verdict, int]:
+    def judge(self, trial: Trial, fault: Fault) -> tuple[FaultDecision, int]:
         """Return the consequence of `fault` for a running trial, and its losses so far.
 
         An error that repeats the one of the attempt before is final, because a further attempt
@@ -127,23 +127,23 @@ class RunningAttempts:
         if fault.reason in LOSSES:
             return self._lost(trial, fault)
         if fault.reason in PAUSING:
-            return Verdict.PAUSE, trial.lost
+            return FaultDecision.PAUSE, trial.lost
         if fault.reason not in _NODES:
-            return Verdict.WAIT, trial.lost
+            return FaultDecision.WAIT, trial.lost
         nodes = self._nodes[trial.number] = self._nodes.get(trial.number, 0) + 1
-        return Verdict.PAUSE if nodes >= MAX_NODES else Verdict.WAIT, trial.lost
+        return FaultDecision.PAUSE if nodes >= MAX_NODES else FaultDecision.WAIT, trial.lost
 
-    def _lost(self, trial: Trial, fault: Fault) -> tuple[Verdict, int]:
+    def _lost(self, trial: Trial, fault: Fault) -> tuple[FaultDecision, int]:
         epoch = trial.last.epoch if trial.last else 0
         if self._continues and epoch > self._reached.get(trial.number, 0):
             self._reached[trial.number] = epoch
-            return Verdict.WAIT, trial.lost
+            return FaultDecision.WAIT, trial.lost
         before, lost = self._errors.pop(trial.number, None), trial.lost + 1
         if fault.reason == Reason.CRASH:
             kind = self._errors[trial.number] = fault.kind
             if before == kind:
-                return Verdict.FAIL, lost
-        return Verdict.FAIL if lost >= MAX_LOSSES else Verdict.WAIT, lost
+                return FaultDecision.FAIL, lost
+        return FaultDecision.FAIL if lost >= MAX_LOSSES else FaultDecision.WAIT, lost
 
 
 def repeatable(trial: Trial) -> bool:

@@ -36,7 +36,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Estimate:
+class InferredLoss:
     """A final loss on the scale of `log_losses`: its mean and the variance of its error."""
 
     mean: float
@@ -65,10 +65,10 @@ class Inference:
     inverse: Floats
     variance: float
 
-    def of(self, trial: Trial) -> Estimate | None:
+    def of(self, trial: Trial) -> InferredLoss | None:
         """Return the final loss of `trial`; None if it was not measured at the epoch."""
         scaled = self._scaled(trial)
-        return None if scaled is None else Estimate(self._mean(scaled), self.variance)
+        return None if scaled is None else InferredLoss(self._mean(scaled), self.variance)
 
     def loss(self, trial: Trial) -> float | None:
         """Return the final loss of `trial` in the unit of the goal."""

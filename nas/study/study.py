@@ -20,7 +20,7 @@ from nas.space import Architecture
 from nas.steady_clock import CLOCK
 from nas.study import confirmation as confirm
 from nas.study import reuse
-from nas.study.attempts import AttemptEnd, RunningAttempts, Verdict, repeatable
+from nas.study.attempts import AttemptEnd, FaultDecision, RunningAttempts, repeatable
 from nas.study.circuit_breaker import break_circuit
 from nas.study.diverging import not_finite, warning_reports
 from nas.study.forecasts import INFERRED_REPORT, Forecast, Forecasts
@@ -300,7 +300,7 @@ class Study:
         if trial.state is not TrialState.RUNNING:
             return
         verdict, lost = self.running.judge(trial, fault)
-        if verdict is Verdict.FAIL:
+        if verdict is FaultDecision.FAIL:
             seconds = trial.last.seconds if trial.last else 0.0
             fate = Outcome(TrialState.FAILED, seconds, fault.reason, fault.detail, worker=worker)
             self.finish(number, trial.attempt, fate)
@@ -308,7 +308,7 @@ class Study:
         end = AttemptEnd(fault, lost, self.running.device_seconds(number), worker)
         self._store.requeue_trial(self.spec.name, number, trial.attempt, end)
         self._trials[number] = replace(trial, state=TrialState.WAITING, lost=lost)
-        if verdict is Verdict.PAUSE:
+        if verdict is FaultDecision.PAUSE:
             raise StudyPausedError(
                 f"{self.spec.name} is paused: {last_line(fault.detail).rstrip('.')}.",
                 "All measurements are kept. Repair this before you continue.",

@@ -13,7 +13,7 @@ from .detection.drawing import Guess as Guess
 from .detection.drawing import drawn_boxes as drawn_boxes
 from .detection.drawing import guesses_of_boxes as guesses_of_boxes
 from .detection.onnx_detections import add_detections as add_detections
-from .detection.problem import Selection as Selection
+from .detection.problem import DetectionFilter as DetectionFilter
 from .detection.problem import decoded as decoded
 from .detection.problem import select as select
 from .evaluator import team_evaluator as team_evaluator

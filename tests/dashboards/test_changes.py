@@ -3,7 +3,7 @@
 from typing import Any
 
 from nas.dashboards.app import create_app
-from nas.dashboards.changes import Changes
+from nas.dashboards.changes import StudyEditor
 from nas.store import open_store
 from tests.dashboards.asked import asked
 from tests.figures.drawn_study import make_spec
@@ -48,11 +48,11 @@ def test_a_page_with_the_key_renames_and_deletes(store_url: str) -> None:
     assert said(renamed).startswith(f"{SPEC.name} is now other")
     assert renamed["response"]["changed"]["data"] == 1  # the list is drawn again
     assert names(store_url) == ["other"]
-    changes = Changes(store_url, KEY)
+    changes = StudyEditor(store_url, KEY)
     assert changes.delete("other", "other", KEY).out.startswith("deleted other, 0 trials")
     assert names(store_url) == []
 
 
 def test_without_a_key_no_page_changes_anything() -> None:
     for key in (None, "", KEY):
-        assert "--allow-changes" in Changes(None).delete("study", "study", key).problem
+        assert "--allow-changes" in StudyEditor(None).delete("study", "study", key).problem

@@ -13,7 +13,7 @@ from nas.errors import ExportError
 from nas.exports import export_network
 from nas.exports.request import OPSETS, ExportRequest
 from nas.space import Shape, SSDLite
-from nas.training import Selection, decoded, select
+from nas.training import DetectionFilter, decoded, select
 from nas.training.network.module import build
 
 FORMATS = ["detections", "weights"]
@@ -42,7 +42,7 @@ def test_the_file_finds_the_boxes_of_pytorch(
     network.load_state_dict(load_file(tmp_path / "out" / "weights.safetensors"))
     with torch.inference_mode():
         corners, probable = decoded(network(image), 3)
-    first = select(corners[0], probable[0], Selection())[0].numpy()
+    first = select(corners[0], probable[0], DetectionFilter())[0].numpy()
     assert (classes[0] + 1, *boxes[0]) == pytest.approx((first[0], *first[2:]), abs=1e-3)
     assert scores[0] == pytest.approx(first[1], abs=1e-4)
 

@@ -19,7 +19,7 @@ from nas.samplers.predictor.acquisition import (
 from nas.samplers.predictor.features import Column, Features, squared_distances
 from nas.samplers.predictor.gaussian_process import PRIOR, Rows, Surrogate
 from nas.samplers.predictor.history import read_history
-from nas.samplers.predictor.model import MOST, GoalObservations, Model, Points
+from nas.samplers.predictor.model import MOST, GoalObservations, Model, ModelPoints
 from nas.samplers.predictor.observations import observe
 from nas.stats.pareto import hypervolume
 from nas.study.objectives import objective
@@ -268,7 +268,7 @@ def test_many_trials_are_thinned_to_the_best_of_every_cost_and_others() -> None:
     known = np.stack([np.full(count, np.nan), profile[:, 0]], axis=1)
     choices = Features([Column(4, True, "c")] * 6).choices(codes)
     posterior = Model([True, False]).learn(
-        Points(choices, profile, known),
+        ModelPoints(choices, profile, known),
         {0: GoalObservations(np.arange(count), values, np.zeros(count))},
         np.array([], dtype=np.int64),
     )

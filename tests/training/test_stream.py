@@ -23,7 +23,7 @@ from torch import Tensor
 from nas.errors import NasError, TaskError
 from nas.training.data import load_task
 from nas.training.data.folder import images_below
-from nas.training.data.left_out import LeftOut, Reason
+from nas.training.data.left_out import LeftOut, LeftOutReason
 from nas.training.data.records import FileRecords, Files, ParquetRecords
 from nas.training.decoding.decode import DRAWS, Cut, cut
 from nas.training.loop import decoders as loading
@@ -236,8 +236,12 @@ def test_files_come_in_the_order_of_their_paths(tmp_path: Path) -> None:
     found = list(images_below(tmp_path, left_out))
     expected = [tmp_path / name for name in [*names, "b/linked.png"]]
     assert [Path(file) for file in found] == sorted(expected)
-    assert left_out.counts == {Reason.NO_IMAGE: 1, Reason.HIDDEN: 1, Reason.LINK: 1}
-    assert left_out.names[Reason.LINK] == [str(tmp_path / "b" / "gone.png")]
+    assert left_out.counts == {
+        LeftOutReason.NO_IMAGE: 1,
+        LeftOutReason.HIDDEN: 1,
+        LeftOutReason.LINK: 1,
+    }
+    assert left_out.names[LeftOutReason.LINK] == [str(tmp_path / "b" / "gone.png")]
     for listed in (found, [Path(file) for file in found]):
         records = FileRecords(listed)
         assert [records.name(index) for index in range(len(records))] == found

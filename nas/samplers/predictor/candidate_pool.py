@@ -12,7 +12,7 @@ import numpy as np
 
 from nas.feasible import BAND, Feasible
 from nas.samplers.crossover import crossed
-from nas.samplers.predictor.model import Points
+from nas.samplers.predictor.model import ModelPoints
 from nas.space import Architecture
 
 _DRAWN = 800  # plus a quarter as many in the band
@@ -29,7 +29,7 @@ class Candidates:
     """Distinct architectures with their points."""
 
     architectures: list[Architecture]
-    points: Points
+    points: ModelPoints
 
     def without(self, taken: set[str]) -> "Candidates":
         """Return those whose `arch_id` is not in `taken`."""
@@ -49,7 +49,7 @@ class CandidatePool:
     """Candidates of one feasible space."""
 
     def __init__(
-        self, feasible: Feasible, points: Callable[[Sequence[Architecture]], Points]
+        self, feasible: Feasible, points: Callable[[Sequence[Architecture]], ModelPoints]
     ) -> None:
         """Start without draws."""
         self._feasible, self._points = feasible, points

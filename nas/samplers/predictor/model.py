@@ -23,7 +23,7 @@ _CONTENDERS = 24
 
 
 @dataclass(frozen=True)
-class Points:
+class ModelPoints:
     """Networks: `choices` (n, c), `profile` (n, p), and `known` losses (n, goals).
 
     `choices` are coordinates from `Features`. `known` is NaN in the columns of uncertain goals.
@@ -33,13 +33,13 @@ class Points:
     profile: Floats
     known: Floats
 
-    def take(self, index: Ints | NDArray[np.bool_]) -> "Points":
+    def take(self, index: Ints | NDArray[np.bool_]) -> "ModelPoints":
         """Return some of the points."""
-        return Points(self.choices[index], self.profile[index], self.known[index])
+        return ModelPoints(self.choices[index], self.profile[index], self.known[index])
 
-    def extended(self, other: "Points") -> "Points":
+    def extended(self, other: "ModelPoints") -> "ModelPoints":
         """Return these points followed by `other`."""
-        return Points(
+        return ModelPoints(
             np.concatenate([self.choices, other.choices]),
             np.concatenate([self.profile, other.profile]),
             np.concatenate([self.known, other.known]),
@@ -64,7 +64,7 @@ class Model:
 
     def learn(
         self,
-        points: Points,
+        points: ModelPoints,
         observed: Mapping[int, GoalObservations],
         pending: Ints,
         kernels: Mapping[int, Floats] | None = None,
@@ -98,7 +98,7 @@ class Model:
         return Posterior(scale, believed, learnt, ours)
 
     def kernels(
-        self, points: Points, observed: Mapping[int, GoalObservations]
+        self, points: ModelPoints, observed: Mapping[int, GoalObservations]
     ) -> dict[int, Floats]:
         """Return kernel parameters by goal, fitted to `points`; pass at most MOST."""
         return self._kernels(_Scale.of(points).rows(points), observed)
@@ -129,7 +129,7 @@ class Posterior:
         self._ours = np.ones(len(believed), dtype=bool) if everything else np.array(ours)
         self._scale, self._learnt = scale, learnt
 
-    def best_gain(self, candidates: Points) -> Floats:
+    def best_gain(self, candidates: ModelPoints) -> Floats:
         """Return the expected gain of the first uncertain goal's best value, (n,).
 
         Expected improvement finds the region; the knowledge gradient, which is small at first,
@@ -147,7 +147,7 @@ class Posterior:
         return improvement + knowledge_gradient(mean, deviation, shared, levels, surrogate.noise)
 
     def front_gain(
-        self, candidates: Points, ceiling: float | None, rng: np.random.Generator
+        self, candidates: ModelPoints, ceiling: float | None, rng: np.random.Generator
     ) -> Floats:
         """Return the expected growth of the front as a share of its hypervolume, (n,).
 
@@ -170,7 +170,7 @@ class Posterior:
             means[:, goal], deviations[:, goal] = mean, deviation
         return expected_scalar_improvement(means, deviations, trained, rng)
 
-    def predict(self, candidates: Points) -> dict[int, tuple[Floats, Floats]]:
+    def predict(self, candidates: ModelPoints) -> dict[int, tuple[Floats, Floats]]:
         """Return mean and deviation, each (n,), of every uncertain goal of `candidates`."""
         rows = self._scale.rows(candidates)
         return {goal: surrogate.predict(rows) for goal, (_, surrogate) in self._learnt.items()}
@@ -185,7 +185,7 @@ class _Scale:
     profile: Floats
 
     @classmethod
-    def of(cls, points: Points) -> "_Scale":
+    def of(cls, points: ModelPoints) -> "_Scale":
         deviation = points.profile.std(axis=0)
         deviation = np.where(deviation > 1e-9, deviation, 1.0) * np.sqrt(
             2.0 * max(1, points.profile.shape[1])
@@ -193,7 +193,7 @@ class _Scale:
         spread = float(np.sqrt(2.0 * points.choices.var(axis=0).sum()))
         return cls(spread or 1.0, points.profile.mean(axis=0), deviation)
 
-    def rows(self, points: Points) -> Rows:
+    def rows(self, points: ModelPoints) -> Rows:
         profile = (points.profile - self.centre) / self.profile
         return Rows(points.choices, profile, self.choices**-2)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from nas.feasible import Feasible
 from nas.samplers.predictor.features import Features, Floats
-from nas.samplers.predictor.model import Points
+from nas.samplers.predictor.model import ModelPoints
 from nas.space import Architecture
 from nas.stats import log_losses
 from nas.study import Objective
@@ -22,7 +22,7 @@ class Coder:
         """Store the sources of codes, costs and coordinates."""
         self._feasible, self._features, self._goals = feasible, features, tuple(goals)
 
-    def points(self, architectures: Sequence[Architecture]) -> Points:
+    def points(self, architectures: Sequence[Architecture]) -> ModelPoints:
         """Return the points of any architectures, at least one."""
         coding, count = self._feasible.coding, len(architectures)
         codes = np.array([coding.encode(a) for a in architectures], dtype=float)
@@ -30,7 +30,7 @@ class Coder:
         codes = codes.reshape(count, -1)
         # The sum over a single row would round differently.
         choices = self._features.choices(np.repeat(codes, 2, axis=0) if count == 1 else codes)
-        return Points(choices[:count], profiles.reshape(count, -1), self._known(architectures))
+        return ModelPoints(choices[:count], profiles.reshape(count, -1), self._known(architectures))
 
     def _known(self, architectures: Sequence[Architecture]) -> Floats:
         """Return the transformed losses of the goals known before training; NaN for others."""

@@ -20,7 +20,7 @@ from nas.samplers.predictor.blas_threads import on_one_thread
 from nas.samplers.predictor.candidate_pool import CandidatePool
 from nas.samplers.predictor.features import Column, Features, Floats
 from nas.samplers.predictor.history import Seen, read_history
-from nas.samplers.predictor.model import MOST, GoalObservations, Model, Points, Posterior
+from nas.samplers.predictor.model import MOST, GoalObservations, Model, ModelPoints, Posterior
 from nas.samplers.predictor.observations import observe
 from nas.samplers.predictor.points import Coder
 from nas.samplers.predictor.refit_schedule import fitted_count
@@ -110,14 +110,14 @@ class GaussianProcessSampler(Measured):
             self._fitted = first, kernels
         return kernels
 
-    def _points(self, trials: Sequence[Trial]) -> Points:
+    def _points(self, trials: Sequence[Trial]) -> ModelPoints:
         return self._coder.points([trial.architecture for trial in trials])
 
     def _observed(self, useful: Sequence[Trial]) -> dict[int, GoalObservations]:
         return {i: observe(useful, goal) for i, goal in enumerate(self._goals) if not goal.known}
 
     def _gain(
-        self, posterior: Posterior, candidates: Points, seen: Seen, rng: np.random.Generator
+        self, posterior: Posterior, candidates: ModelPoints, seen: Seen, rng: np.random.Generator
     ) -> Floats:
         if len(self._goals) == 1 or (self._uncertain[0] and seen.asked % 2 == 0):
             return posterior.best_gain(candidates)

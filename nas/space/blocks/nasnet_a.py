@@ -77,7 +77,7 @@ class NASNetA:
                     NetworkPart(f"{stage.name}.{block}.", reads, cell(width, halve, exact))
                 )
                 strides.append(stride)
-        return [*parts, NetworkPart("", (len(parts),), Head(skeleton.classes))]
+        return [*parts, NetworkPart("", (len(parts),), NasnetHead(skeleton.classes))]
 
 
 KIND = NASNetA()
@@ -109,7 +109,7 @@ class Stem:
 
 
 @dataclass(frozen=True)
-class Head:
+class NasnetHead:
     """ReLU, global average pooling, classifier."""
 
     classes: int

@@ -16,7 +16,7 @@ import torch
 from nas.errors import TaskError
 from nas.space import Shape
 from nas.study import StudySpec, TaskRequest
-from nas.training.data.images import DataRequest, Source
+from nas.training.data.images import DataRequest, ImageSource
 from nas.training.data.problem import Problem, Scores, ScoresByClass
 from nas.training.data.records import Files
 from nas.training.data.split import Indices, balanced_subset, stratified, take
@@ -139,15 +139,15 @@ def load_study_task(spec: StudySpec, data_dir: str | None = None) -> Task:
     return task
 
 
-def _read(reader: str, request: DataRequest) -> Source:
+def _read(reader: str, request: DataRequest) -> ImageSource:
     """Return the images as `reader`, MODULE:FUNCTION of this package, finds them."""
     module, _, function = reader.partition(":")
     read: Any = getattr(importlib.import_module(f"{__name__}.{module}"), function)
-    source: Source = read(request)
+    source: ImageSource = read(request)
     return source
 
 
-def _account(source: Source) -> str:
+def _account(source: ImageSource) -> str:
     """Return the number of images, without an official test split, and the sizes of the classes."""
     parts = [source.train, *([source.val] if source.val is not None else [])]
     labels = torch.cat([part.labels for part in parts])
@@ -158,7 +158,7 @@ def _account(source: Source) -> str:
     return f"{len(labels):,} images in {len(counts):,} classes ({shares})"
 
 
-def _shape(train: Split | Files, source: Source) -> Shape:
+def _shape(train: Split | Files, source: ImageSource) -> Shape:
     if isinstance(train, Split):
         return Shape(*train.image_shape)
     assert source.side is not None
@@ -180,7 +180,7 @@ def _pixels(train: Split | Files, shape: Shape) -> Iterator[torch.Tensor]:
 _Parts = tuple[Split | Files, Split | Files, Split | Files]
 
 
-def _split(source: Source, kind: ImageData, seed: int, where: str) -> _Parts:
+def _split(source: ImageSource, kind: ImageData, seed: int, where: str) -> _Parts:
     """Return the training, validation and test images; what is not official is drawn."""
     if source.val is not None and source.test is not None:
         return source.train, source.val, source.test
@@ -192,7 +192,7 @@ def _split(source: Source, kind: ImageData, seed: int, where: str) -> _Parts:
     return take(source.train, train), take(source.train, val), test
 
 
-def _check_size(source: Source, train: Indices, where: str) -> None:
+def _check_size(source: ImageSource, train: Indices, where: str) -> None:
     """Refuse a class that has too few images for every split."""
     present = set(source.train.labels[torch.from_numpy(train)].tolist())
     for label, name in enumerate(source.class_names):

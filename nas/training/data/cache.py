@@ -19,7 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from nas.files import write_whole
-from nas.training.data.images import Source, digest_of
+from nas.training.data.images import ImageSource, digest_of
 from nas.training.data.task import Split
 from nas.user_folders import home_folder, is_writable, user_folder
 
@@ -40,7 +40,7 @@ def cache_dir() -> Path:
     return (home / ".cache" / "nas") if is_writable(home / ".cache" / "nas") else user_folder()
 
 
-def cached(files: Iterable[Path], kind: str, read: Callable[[], Source]) -> Source:
+def cached(files: Iterable[Path], kind: str, read: Callable[[], ImageSource]) -> ImageSource:
     """Return the result of `read` for `files`, from the cache if they were read before.
 
     `kind` identifies the way of reading. If the cache is not writable, the images stay in the
@@ -57,7 +57,7 @@ def cached(files: Iterable[Path], kind: str, read: Callable[[], Source]) -> Sour
     return _mapped(path) or source
 
 
-def _mapped(path: Path) -> Source | None:
+def _mapped(path: Path) -> ImageSource | None:
     """Return the source in the file at `path`, None if it is missing or broken."""
     if path.is_file():
         with contextlib.suppress(SafetensorError, OSError, KeyError, json.JSONDecodeError):
@@ -79,7 +79,7 @@ def fingerprint(files: Iterable[Path | str]) -> str:
     return digest.hexdigest()[:24]
 
 
-def _save(source: Source, path: Path) -> None:
+def _save(source: ImageSource, path: Path) -> None:
     tensors = {}
     for name, part in source.parts.items():
         assert isinstance(part, Split)  # streamed images are not cached
@@ -95,7 +95,7 @@ def _save(source: Source, path: Path) -> None:
     write_whole(path, lambda temporary: save_file(tensors, temporary, metadata))
 
 
-def _load(path: Path) -> Source:
+def _load(path: Path) -> ImageSource:
     """Return the source in `path`; its tensors are pages of the file, loaded on access.
 
     Raises:
@@ -109,7 +109,7 @@ def _load(path: Path) -> Source:
         for name in ("train", "val", "test")
         if f"{name}.labels" in tensors
     }
-    return Source(
+    return ImageSource(
         parts["train"],
         parts.get("test"),
         tuple(about["class_names"]),

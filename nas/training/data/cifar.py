@@ -12,8 +12,8 @@ from pathlib import Path
 
 from nas.errors import TaskError
 from nas.training.data.cache import cache_dir, cached
-from nas.training.data.cifar_batches import CIFAR10, CIFAR100, SIDE, Batches
-from nas.training.data.images import DataRequest, Source
+from nas.training.data.cifar_batches import CIFAR10, CIFAR100, SIDE, CifarFiles
+from nas.training.data.images import DataRequest, ImageSource
 from nas.training.data.user_images import checked_folder, read_images
 
 _TIMEOUT = 30.0  # seconds without an answer
@@ -23,7 +23,7 @@ _REMEDY = (
 )
 
 
-def _read_kind(kind: Batches, request: DataRequest) -> Source:
+def _read_kind(kind: CifarFiles, request: DataRequest) -> ImageSource:
     """Return the images in the folder of `request`; without a folder, download them once.
 
     Raises:
@@ -42,20 +42,20 @@ read_cifar10 = partial(_read_kind, CIFAR10)
 read_cifar100 = partial(_read_kind, CIFAR100)
 
 
-def _read(kind: Batches, folder: Path, skip: bool) -> Source:
+def _read(kind: CifarFiles, folder: Path, skip: bool) -> ImageSource:
     if found := kind.find(folder):
         return _read_batches(kind, found)
     return read_images(folder, SIDE, "always", skip)
 
 
-def _read_batches(kind: Batches, found: Sequence[Path]) -> Source:
+def _read_batches(kind: CifarFiles, found: Sequence[Path]) -> ImageSource:
     """Return the images of the batches `found`, through the cache that workers share."""
     place = found[0].parent
     named = [*place.glob("*meta*"), *place.glob("*names*")]  # of the classes
     return cached([*found, *named], f"{kind.dataset.lower()}-batches", lambda: kind.read(found))
 
 
-def _downloaded(kind: Batches) -> Source:
+def _downloaded(kind: CifarFiles) -> ImageSource:
     """Return the data set from the cache folder; downloads appear there when complete."""
     folder = cache_dir() / kind.dataset.lower()
     if not kind.find(folder):
@@ -74,7 +74,7 @@ def _downloaded(kind: Batches) -> Source:
     return _read_batches(kind, kind.find(folder))
 
 
-def _publish(kind: Batches, place: Path, folder: Path) -> None:
+def _publish(kind: CifarFiles, place: Path, folder: Path) -> None:
     for archive in place.glob("*.tar.gz"):
         archive.unlink()
     try:
@@ -84,7 +84,7 @@ def _publish(kind: Batches, place: Path, folder: Path) -> None:
             raise
 
 
-def _download(kind: Batches, place: Path) -> None:
+def _download(kind: CifarFiles, place: Path) -> None:
     from torchvision import datasets  # seconds to import, and rarely needed
 
     with _answer_within(_TIMEOUT):

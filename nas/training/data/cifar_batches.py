@@ -20,7 +20,7 @@ import torch
 
 from nas.errors import TaskError
 from nas.text_file import read_text
-from nas.training.data.images import Source, check_labels
+from nas.training.data.images import ImageSource, check_labels
 from nas.training.data.task import Split
 
 SIDE = 32
@@ -28,7 +28,7 @@ _PIXELS = 3 * SIDE * SIDE
 
 
 @dataclass(frozen=True)
-class Batches:
+class CifarFiles:
     """How one of the data sets is distributed; `dataset` is its class in torchvision.datasets.
 
     `train` and `test` are the binary files without their suffix, `labels` the label bytes of a
@@ -53,7 +53,7 @@ class Batches:
                     return [*found, *([test] if test.is_file() else [])]
         return []
 
-    def read(self, files: Sequence[Path]) -> Source:
+    def read(self, files: Sequence[Path]) -> ImageSource:
         """Read the files that `find` found.
 
         Raises:
@@ -62,10 +62,10 @@ class Batches:
         place = files[0].parent
         if files[0].suffix != ".bin":
             train, test = (self._pickled(place, train) for train in (True, False))
-            return Source(train, test, self.names)
+            return ImageSource(train, test, self.names)
         tests = [file for file in files if file.stem == self.test]
         train = self._binary([file for file in files if file not in tests])
-        return Source(train, self._binary(tests) if tests else None, self._class_names(place))
+        return ImageSource(train, self._binary(tests) if tests else None, self._class_names(place))
 
     def _pickled(self, place: Path, train: bool) -> Split:
         """Return one split of the python batches in `place`, as torchvision reads them."""
@@ -109,12 +109,12 @@ class Batches:
         )
 
 
-CIFAR10 = Batches(
+CIFAR10 = CifarFiles(
     "CIFAR-10", "CIFAR10", ("cifar-10-batches-py", "cifar-10-batches-bin"),
     tuple(f"data_batch_{number}" for number in range(1, 6)), "test_batch", 1,
     ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
 )  # fmt: skip
-CIFAR100 = Batches(
+CIFAR100 = CifarFiles(
     "CIFAR-100", "CIFAR100", ("cifar-100-python", "cifar-100-binary"), ("train",), "test", 2,
     tuple(map(str, range(100))),  # not torchvision's: the digest of the images has these
 )  # fmt: skip

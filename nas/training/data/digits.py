@@ -12,13 +12,13 @@ import torch
 
 from nas.errors import TaskError
 from nas.training.data.cache import cached
-from nas.training.data.images import DataRequest, Source
+from nas.training.data.images import DataRequest, ImageSource
 from nas.training.data.task import Split
 
 _SHADES = 16
 
 
-def read_digits(request: DataRequest) -> Source:
+def read_digits(request: DataRequest) -> ImageSource:
     """Return all digits, with grey values scaled to 0..255; a folder must not be given.
 
     Raises:
@@ -34,11 +34,11 @@ def read_digits(request: DataRequest) -> Source:
     return cached([], f"digits-{version('scikit-learn')}", _read)
 
 
-def _read() -> Source:
+def _read() -> ImageSource:
     from sklearn.datasets import load_digits
 
     bunch = load_digits()
     grey = np.round(bunch.images * (255 / _SHADES)).astype(np.uint8)[:, None]
     labels = torch.from_numpy(bunch.target.astype(np.int64))
     names = tuple(str(name) for name in bunch.target_names)
-    return Source(Split(torch.from_numpy(grey), labels), None, names)
+    return ImageSource(Split(torch.from_numpy(grey), labels), None, names)

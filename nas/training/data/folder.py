@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from nas.training.data.left_out import LeftOut, Reason
+from nas.training.data.left_out import LeftOut, LeftOutReason
 
 _SYSTEM = frozenset(
     {"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir", "__pycache__", "lost+found",
@@ -90,7 +90,7 @@ def images_below(folder: Path | str, left_out: LeftOut) -> Iterator[str]:
     for entry in entries(folder):
         if is_hidden(entry.name):
             if has_image_suffix(entry.name) and entry.name.lower() not in _SYSTEM:
-                left_out.add(Reason.HIDDEN, entry.path)
+                left_out.add(LeftOutReason.HIDDEN, entry.path)
         elif entry.is_dir(follow_symlinks=False):
             yield from images_below(entry.path, left_out)
         elif (reason := _why_not(entry)) is None:
@@ -105,19 +105,19 @@ def account_for(folder: Path | str, left_out: LeftOut) -> None:
         if is_hidden(entry.name) or entry.is_dir():
             continue
         image = has_image_suffix(entry.name)
-        left_out.add(Reason.OUTSIDE if image else Reason.NO_IMAGE, entry.path)
+        left_out.add(LeftOutReason.OUTSIDE if image else LeftOutReason.NO_IMAGE, entry.path)
 
 
-def _why_not(entry: "os.DirEntry[str]") -> Reason | None:
+def _why_not(entry: "os.DirEntry[str]") -> LeftOutReason | None:
     """Return why `entry` is left out, None if it may be an image."""
     if not entry.is_file():
         if entry.is_dir():
-            return Reason.FOLDER_LINK
-        return Reason.LINK if entry.is_symlink() else Reason.SPECIAL
+            return LeftOutReason.FOLDER_LINK
+        return LeftOutReason.LINK if entry.is_symlink() else LeftOutReason.SPECIAL
     if has_image_suffix(entry.name):
         return None
     small = may_be_image(entry.name) and entry.stat().st_size <= _SNIFFED
-    return None if small else Reason.NO_IMAGE
+    return None if small else LeftOutReason.NO_IMAGE
 
 
 def _named_like_image(name: str) -> bool:

@@ -26,7 +26,7 @@ class DataRequest:
 
 
 @dataclass(frozen=True, eq=False)
-class Source:
+class ImageSource:
     """The result of a reader: training images, official test images if any, class names.
 
     `note` tells the user how images were changed and what was left out; empty if nothing. `side` is
@@ -50,7 +50,7 @@ class Source:
         return {name: part for name, part in parts.items() if part is not None}
 
 
-def digest_of(source: Source) -> str:
+def digest_of(source: ImageSource) -> str:
     """Return the digest of a source with images in memory, from its pixels."""
     found = hashlib.sha256(repr(source.class_names).encode())
     for name, part in source.parts.items():

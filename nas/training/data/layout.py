@@ -15,7 +15,7 @@ from pathlib import Path
 
 from nas.errors import TaskError
 from nas.training.data.folder import account_for, bears_images, has_images, images_below, subfolders
-from nas.training.data.left_out import LeftOut, Reason
+from nas.training.data.left_out import LeftOut, LeftOutReason
 
 PARTS = ("train", "val", "test")
 
@@ -103,7 +103,7 @@ def find_parts(folder: Path, left_out: LeftOut) -> dict[str, Classes]:
     for entry in subfolders(place):
         if entry.path not in named.values():
             count = sum(1 for _ in images_below(entry.path, LeftOut()))
-            left_out.add(Reason.NO_PART, entry.path, max(count, 1))
+            left_out.add(LeftOutReason.NO_PART, entry.path, max(count, 1))
     parts: dict[str, Classes] = {}
     for part in PARTS:
         if part in named:
@@ -164,7 +164,7 @@ def _only_one(place: str, left_out: LeftOut, known: Collection[str] = ()) -> str
     account_for(place, left_out)
     for entry in folders:
         if entry.path != bearing[0].path:
-            left_out.add(Reason.NO_CLASS, entry.path)
+            left_out.add(LeftOutReason.NO_CLASS, entry.path)
     return bearing[0].path
 
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 _NAMED = 3  # names listed for each reason
 
 
-class Reason(StrEnum):
+class LeftOutReason(StrEnum):
     """Why a file or a folder is not read, as shown to the user."""
 
     HIDDEN = "hidden"
@@ -44,10 +44,10 @@ def printable(name: str) -> str:
 class LeftOut:
     """The number of files left out for each reason, and the names of the first ones."""
 
-    counts: Counter[Reason] = field(default_factory=Counter)
-    names: dict[Reason, list[str]] = field(default_factory=dict)
+    counts: Counter[LeftOutReason] = field(default_factory=Counter)
+    names: dict[LeftOutReason, list[str]] = field(default_factory=dict)
 
-    def add(self, reason: Reason, name: str, count: int = 1) -> None:
+    def add(self, reason: LeftOutReason, name: str, count: int = 1) -> None:
         """Add a file, or a folder of `count` files."""
         self.counts[reason] += count
         named = self.names.setdefault(reason, [])
@@ -62,9 +62,9 @@ class LeftOut:
     @property
     def counted(self) -> str:
         """The number of files, with the reasons in brackets."""
-        parts = [self._part(reason) for reason in Reason if self.counts[reason]]
+        parts = [self._part(reason) for reason in LeftOutReason if self.counts[reason]]
         return f"{self.counts.total():,} ({'; '.join(parts)})"
 
-    def _part(self, reason: Reason) -> str:
+    def _part(self, reason: LeftOutReason) -> str:
         more = ", …" if len(self.names[reason]) == _NAMED < self.counts[reason] else ""
         return f"{self.counts[reason]:,} {reason}: {', '.join(self.names[reason])}{more}"

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from nas.errors import TaskError
 from nas.training.data.folder import is_hidden, is_parquet
 from nas.training.data.layout import file_parts, part_of
-from nas.training.data.left_out import LeftOut, Reason
+from nas.training.data.left_out import LeftOut, LeftOutReason
 
 _IMAGE_NAMES = (
     "image", "img", "picture", "photo", "image_bytes", "image_data", "bytes", "content", "data",
@@ -57,7 +57,7 @@ def parquet_parts(
     """
     parts, rest = file_parts(files, folder)
     for file in rest:
-        left_out.add(Reason.NO_PART, str(file))
+        left_out.add(LeftOutReason.NO_PART, str(file))
     if "train" not in parts:
         raise TaskError(
             f"{folder} holds parquet files for {' and '.join(parts)}, but none for training.",

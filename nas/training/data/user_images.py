@@ -21,10 +21,10 @@ import torch
 from nas.errors import TaskError
 from nas.training.data.cache import cached
 from nas.training.data.folder import bears_images, has_image_suffix, images_below
-from nas.training.data.images import DataRequest, Source
+from nas.training.data.images import DataRequest, ImageSource
 from nas.training.data.labels import class_names, positions
 from nas.training.data.layout import find_parts, shared_folders
-from nas.training.data.left_out import LeftOut, Reason, printable
+from nas.training.data.left_out import LeftOut, LeftOutReason, printable
 from nas.training.data.records import FileRecords, Files, ParquetRecords, Records
 from nas.training.data.scan import BAD, EMPTY, GOOD, Scan, refuse_broken, scan
 from nas.training.data.task import Split
@@ -67,7 +67,7 @@ class _Found:
     doubt: str = ""
 
 
-def read_imagenet(request: DataRequest) -> Source:
+def read_imagenet(request: DataRequest) -> ImageSource:
     """Return ImageNet from the folder of `request`, at 224x224 by default.
 
     Raises:
@@ -77,7 +77,7 @@ def read_imagenet(request: DataRequest) -> Source:
     return read_images(folder, request.side or IMAGENET_SIDE, "never", request.skip_corrupt)
 
 
-def read_own(request: DataRequest) -> Source:
+def read_own(request: DataRequest) -> ImageSource:
     """Return the images in the folder of `request`, with an automatic size by default.
 
     This is the median of the shorter sides, at most 224. Images of one small square size are held
@@ -90,7 +90,7 @@ def read_own(request: DataRequest) -> Source:
     return read_images(folder, request.side, "small", request.skip_corrupt)
 
 
-def read_images(folder: Path, side: int | None, hold: Hold, skip: bool) -> Source:
+def read_images(folder: Path, side: int | None, hold: Hold, skip: bool) -> ImageSource:
     """Return the images in `folder`, at `side` pixels or an automatic size.
 
     `hold` tells when they are held in memory: always, if they are small, or never; otherwise they
@@ -211,7 +211,7 @@ def _parquet(files: Sequence[Path], folder: Path) -> _Found:
     for key, mine in named.items():
         labels = read_labels(mine, label)
         if key == "test" and set(labels) == {-1}:
-            left_out.add(Reason.NO_LABELS, str(mine[0]))
+            left_out.add(LeftOutReason.NO_LABELS, str(mine[0]))
         else:
             names = schema_names(mine[0], label)
             if not labels:
@@ -228,13 +228,13 @@ def _check_broken(found: _Found, scans: Mapping[str, Scan], skip: bool, folder: 
     broken = []
     for key, part in found.parts.items():
         for index in scans[key].indices(EMPTY):
-            found.left_out.add(Reason.EMPTY, part.records.name(index))
+            found.left_out.add(LeftOutReason.EMPTY, part.records.name(index))
         for index in scans[key].indices(BAD):
             name = part.records.name(index)
             if isinstance(part.records, FileRecords) and not has_image_suffix(name):
-                found.left_out.add(Reason.NO_IMAGE, name)
+                found.left_out.add(LeftOutReason.NO_IMAGE, name)
                 continue
-            found.left_out.add(Reason.UNREADABLE, name)
+            found.left_out.add(LeftOutReason.UNREADABLE, name)
             broken.append((part.records, index))
     if broken and not skip:
         total = sum(len(each.state) for each in scans.values())
@@ -254,7 +254,7 @@ def _check_folders(found: _Found, scans: Mapping[str, Scan], folder: Path) -> No
                 f"no image of the class {name!r} of {folder} can be read; {found.left_out.text}.",
                 "Restore its images, or delete the folder of the class.",
             )
-        found.left_out.add(Reason.NO_CLASS, name)
+        found.left_out.add(LeftOutReason.NO_CLASS, name)
 
 
 def _check_classes(train: Files, folder: Path) -> None:
@@ -315,10 +315,12 @@ def _labelled(
     return files, names
 
 
-def _source(files: Mapping[str, Files], names: tuple[str, ...], side: int, digest: str) -> Source:
+def _source(
+    files: Mapping[str, Files], names: tuple[str, ...], side: int, digest: str
+) -> ImageSource:
     test = files.get("test") or files.get("val")
     val = files.get("val") if "test" in files else None
-    return Source(files["train"], test, names, side=side, val=val, digest=digest)
+    return ImageSource(files["train"], test, names, side=side, val=val, digest=digest)
 
 
 def _digest(files: Mapping[str, Files], scans: Mapping[str, Scan], names: Sequence[str]) -> str:
@@ -335,7 +337,7 @@ def _small(side: int, count: int) -> bool:
     return side <= _IN_MEMORY[0] and 3 * side * side * count <= _IN_MEMORY[1]
 
 
-def _held(source: Source, side: int) -> Source:
+def _held(source: ImageSource, side: int) -> ImageSource:
     """Return `source` with its images decoded to `side` pixels, in memory."""
     held = {key: _decoded(files, side) for key, files in source.parts.items()}
     return replace(

@@ -19,7 +19,7 @@ from typing import Any, TypeGuard
 import numpy as np
 
 from nas.errors import TaskError
-from nas.training.data.left_out import LeftOut, Reason, printable
+from nas.training.data.left_out import LeftOut, LeftOutReason, printable
 from nas.training.detection.boxes import Boxes
 
 _KEYS = ("images", "annotations", "categories")
@@ -65,9 +65,9 @@ def read_annotations(file: Path, invalid: LeftOut) -> Annotations:
     for entry in document["images"]:
         image = _image(entry)
         if image is None:
-            invalid.add(Reason.MALFORMED, f"image {_short(entry)}")
+            invalid.add(LeftOutReason.MALFORMED, f"image {_short(entry)}")
         elif image.id in images or image.name in names:
-            invalid.add(Reason.REPEATED, f"image {image.id} ({image.name})")
+            invalid.add(LeftOutReason.REPEATED, f"image {image.id} ({image.name})")
         else:
             images[image.id] = image
             names.add(image.name)
@@ -102,7 +102,7 @@ def boxes_of(
             reason = None if corners else _why_no_box(entry["bbox"])
             if corners:
                 if _beyond(entry["bbox"], sizes[key]):
-                    cut.add(Reason.BEYOND, f"{where} of {found.file.name}")
+                    cut.add(LeftOutReason.BEYOND, f"{where} of {found.file.name}")
                 crowd = bool(entry.get("iscrowd") or entry.get("ignore"))
                 rows[key].append((classes[entry["category_id"]] or 0, corners, crowd))
         if reason is not None:
@@ -173,20 +173,20 @@ def _refused(
     seen: set[int | str],
     images: set[int | str],
     classes: Mapping[int | str, int | None],
-) -> Reason | None:
+) -> LeftOutReason | None:
     """Return why an annotation cannot be used, whatever its box; None if it may be."""
     if not isinstance(entry, dict) or not _is_box(entry.get("bbox")):
-        return Reason.MALFORMED
+        return LeftOutReason.MALFORMED
     if not (_is_id(entry.get("image_id")) and _is_id(entry.get("category_id"))):
-        return Reason.MALFORMED
+        return LeftOutReason.MALFORMED
     key = entry.get("id")
     if _is_id(key):
         if key in seen:
-            return Reason.REPEATED
+            return LeftOutReason.REPEATED
         seen.add(key)
     if entry["image_id"] not in images:
-        return Reason.UNKNOWN_IMAGE
-    return None if classes.get(entry["category_id"]) else Reason.UNKNOWN_CATEGORY
+        return LeftOutReason.UNKNOWN_IMAGE
+    return None if classes.get(entry["category_id"]) else LeftOutReason.UNKNOWN_CATEGORY
 
 
 def _within(box: list[float], size: Size) -> tuple[float, ...]:
@@ -205,8 +205,8 @@ def _beyond(box: list[float], size: Size) -> bool:
     return min(left, top) < -1 or left + width > size[0] + 1 or top + height > size[1] + 1
 
 
-def _why_no_box(box: list[float]) -> Reason:
-    return Reason.OFF_IMAGE if min(box[2:]) >= _LEAST else Reason.NO_AREA
+def _why_no_box(box: list[float]) -> LeftOutReason:
+    return LeftOutReason.OFF_IMAGE if min(box[2:]) >= _LEAST else LeftOutReason.NO_AREA
 
 
 def _is_box(box: Any) -> bool:

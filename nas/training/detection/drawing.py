@@ -12,7 +12,7 @@ from torch import Tensor
 from nas.training.decoding.pixels import opened, upright_rgb
 from nas.training.detection.anchors import flat
 from nas.training.detection.boxes import CLASS, CORNERS
-from nas.training.detection.problem import Selection, detect
+from nas.training.detection.problem import DetectionFilter, detect
 
 THRESHOLD = 0.3  # the least probability of a drawn box
 _COLOURS = ("#e4572e", "#2e86ab", "#3c9d4e", "#b5179e", "#f2a900", "#5f4bb6")
@@ -73,7 +73,7 @@ def guesses_of_boxes(
 ) -> list[Guess]:
     """Return the detections in one image of `size` with a probability of `least`, best first."""
     around, offsets, logits = flat(maps, len(class_names))
-    found = detect(around, offsets[0], logits[0], Selection(threshold=least)).cpu()
+    found = detect(around, offsets[0], logits[0], DetectionFilter(threshold=least)).cpu()
     return [
         Guess(class_names[int(row[0]) - 1], float(row[1]), _box(row[2:], size)) for row in found
     ]

@@ -19,7 +19,7 @@ import torch
 
 from nas.errors import TaskError
 from nas.training.data.layout import PARTS, part_of
-from nas.training.data.left_out import LeftOut, Reason
+from nas.training.data.left_out import LeftOut, LeftOutReason
 from nas.training.data.records import FileRecords
 from nas.training.data.scan import BAD, EMPTY, GOOD, Scan, scan
 from nas.training.detection.annotations import (
@@ -176,7 +176,7 @@ def _part(
         if (root / image.name).is_file():
             present.append(image)
         else:
-            invalid.add(Reason.MISSING, str(root / image.name))
+            invalid.add(LeftOutReason.MISSING, str(root / image.name))
     files = [root / image.name for image in present]
     records = FileRecords(files)
     scanned = scan(records, files)
@@ -194,9 +194,9 @@ def _part(
     return Part(records, torch.tensor(kept), scanned.digests[kept].tobytes(), boxes)
 
 
-def _unusable(scanned: Scan, index: int, size: Size, image: ListedImage) -> Reason | None:
+def _unusable(scanned: Scan, index: int, size: Size, image: ListedImage) -> LeftOutReason | None:
     state = scanned.state[index]
     if state in (BAD, EMPTY):
-        return Reason.UNREADABLE if state == BAD else Reason.EMPTY
+        return LeftOutReason.UNREADABLE if state == BAD else LeftOutReason.EMPTY
     assert state == GOOD
-    return Reason.OTHER_SIZE if image.size not in (None, size) else None
+    return LeftOutReason.OTHER_SIZE if image.size not in (None, size) else None

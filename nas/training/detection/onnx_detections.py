@@ -11,13 +11,13 @@ from onnx import TensorProto, helper, numpy_helper
 
 from nas.space import Layer, outputs_of
 from nas.training.detection.anchors import LARGEST, VARIANCES, anchors
-from nas.training.detection.problem import Selection
+from nas.training.detection.problem import DetectionFilter
 
 _ALL = np.iinfo(np.int64).max  # the end of a slice
 
 
 def add_detections(
-    model: onnx.ModelProto, layers: Sequence[Layer], how: Selection | None = None
+    model: onnx.ModelProto, layers: Sequence[Layer], how: DetectionFilter | None = None
 ) -> tuple[str, str]:
     """Give the model of the maps of `layers`, of batch 1, detections as outputs in their place.
 
@@ -28,7 +28,7 @@ def add_detections(
     Return the names of the tensors with all boxes, (1, A, 4), and with the probability of each
     class, (1, classes, A).
     """
-    how = how or Selection()
+    how = how or DetectionFilter()
     maps = [each.name for each in model.graph.output]
     shapes = [layer.shape for layer in outputs_of(layers)]
     around = anchors(tuple((h, w) for _, h, w in shapes[0::2]), torch.device("cpu")).numpy()
@@ -66,7 +66,7 @@ def _decoded(net: "_Nodes", offsets: str, around: NDArray[Any]) -> str:
 
 
 def _selected(
-    net: "_Nodes", corners: str, probable: str, how: Selection, anchors_: int
+    net: "_Nodes", corners: str, probable: str, how: DetectionFilter, anchors_: int
 ) -> tuple[str, str, str]:
     """Append the selection; return boxes (D, 4), scores (D,) and classes (D,)."""
     candidates = min(how.candidates, anchors_)

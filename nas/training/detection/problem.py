@@ -27,7 +27,7 @@ _ROWS = 7  # a detection: image, left, top, width, height, score, class
 
 
 @dataclass(frozen=True)
-class Selection:
+class DetectionFilter:
     """Which boxes of an image are detections.
 
     Of each class those with a probability above `threshold`, at most `candidates`; of two that
@@ -65,7 +65,7 @@ class DetectionScores:
 
     def __init__(self, problem: Detection, device: torch.device) -> None:
         """Start from no images."""
-        self._problem, self._selection = problem, Selection()
+        self._problem, self._selection = problem, DetectionFilter()
         size = (problem.measured, self._selection.most, _ROWS - 1)
         self._found = torch.zeros(size, device=device)  # class, score, corners
         self._seen = torch.zeros(problem.measured, device=device)
@@ -163,7 +163,7 @@ def match(around: Tensor, targets: Tensor) -> Tensor:
     return place
 
 
-def detect(around: Tensor, offsets: Tensor, logits: Tensor, how: Selection) -> Tensor:
+def detect(around: Tensor, offsets: Tensor, logits: Tensor, how: DetectionFilter) -> Tensor:
     """Return the detections of one image as rows of class, score and corners, (D, 6).
 
     `offsets` are (A, 4) and `logits` (A, C) with the background first; the best row comes first.
@@ -177,7 +177,7 @@ def decoded(maps: Maps, classes: int) -> tuple[Tensor, Tensor]:
     return decode(offsets, around), logits.softmax(-1)[..., 1:]
 
 
-def select(corners: Tensor, probable: Tensor, how: Selection) -> Tensor:
+def select(corners: Tensor, probable: Tensor, how: DetectionFilter) -> Tensor:
     """Return the detections of `detect` from boxes (A, 4) and probabilities (A, classes)."""
     scores, places = probable.topk(min(how.candidates, len(corners)), dim=0)
     kept = scores > how.threshold

@@ -23,7 +23,7 @@ _AHEAD = 4  # batches to decode in advance, at least
 
 
 @dataclass(frozen=True)
-class Request:
+class DecodeRequest:
     """A batch to decode: encoded images or their paths, the numbers of each, and how to cut."""
 
     images: Sequence[bytes | str]
@@ -46,7 +46,7 @@ Decoded = Pixels | Refused
 class _Decoding(Dataset[Decoded]):
     """Decodes the images of a request, or returns the first one that fails."""
 
-    def __getitem__(self, request: Request) -> Decoded:
+    def __getitem__(self, request: DecodeRequest) -> Decoded:
         side = request.how.side
         pixels = np.empty((len(request.images), side, side, 3), dtype=np.uint8)
         for position, (image, draw) in enumerate(zip(request.images, request.draws, strict=True)):
@@ -61,13 +61,13 @@ class _Decoding(Dataset[Decoded]):
         return pixels
 
 
-class _Requests(Sampler[Request]):
+class _Requests(Sampler[DecodeRequest]):
     """The requests of the next epoch."""
 
     def __init__(self) -> None:
-        self.next: Iterable[Request] = ()
+        self.next: Iterable[DecodeRequest] = ()
 
-    def __iter__(self) -> Iterator[Request]:
+    def __iter__(self) -> Iterator[DecodeRequest]:
         return iter(self.next)
 
 
@@ -89,7 +89,7 @@ class Decoders:
             generator=torch.Generator(),  # each epoch would draw from the global one
         )
 
-    def decode(self, requests: Iterable[Request]) -> Iterator[Decoded]:
+    def decode(self, requests: Iterable[DecodeRequest]) -> Iterator[Decoded]:
         """Yield the result of each request, in order. A new epoch ends the previous one.
 
         Raises:

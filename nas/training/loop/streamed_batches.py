@@ -19,7 +19,7 @@ from nas.training.data.records import Files, unreadable_file
 from nas.training.decoding.decode import DRAWS, Cut, Pixels
 from nas.training.loop.batches import images_of_epoch
 from nas.training.loop.data_parallel import ALONE, Team
-from nas.training.loop.decoders import Refused, Request, decoders
+from nas.training.loop.decoders import DecodeRequest, Refused, decoders
 from nas.training.loop.recipe import Recipe
 
 
@@ -83,11 +83,13 @@ class StreamFeed:
         records = self._files.records
         ahead: deque[tuple[list[int], View]] = deque()
 
-        def requests() -> Iterator[Request]:
+        def requests() -> Iterator[DecodeRequest]:
             for part, drawn in zip(parts, draws, strict=True):
                 view, numbers = self._view(part, drawn, recipe), self._files.indices[part].tolist()
                 ahead.append((numbers, view))
-                yield Request([records.source(each) for each in numbers], view.numbers, view.how)
+                yield DecodeRequest(
+                    [records.source(each) for each in numbers], view.numbers, view.how
+                )
 
         for drawn, pixels in zip(draws, decoders().decode(requests()), strict=True):
             numbers, view = ahead.popleft()

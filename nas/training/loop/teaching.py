@@ -25,7 +25,7 @@ from nas.training.network.weights_file import load_weights
 
 
 @dataclass(frozen=True)
-class _Member:
+class _TeacherNetwork:
     """One teacher in eval mode; `scale` and `shift` turn a batch into its own normalisation."""
 
     network: Network
@@ -82,7 +82,7 @@ class Teaching:
         return (1 - self.weight) * hard + self.weight * soft
 
 
-def _member(teacher: Teacher, task: Task, device: torch.device) -> _Member:
+def _member(teacher: Teacher, task: Task, device: torch.device) -> _TeacherNetwork:
     shape, outputs = teacher.layers[0].shape, teacher.layers[-1].shape.channels
     if (shape.channels, outputs) != (task.input.channels, task.outputs):
         raise TaskError(
@@ -97,7 +97,7 @@ def _member(teacher: Teacher, task: Task, device: torch.device) -> _Member:
     ours, theirs = (_pixels(mean, device) for mean in (task.mean, teacher.mean))
     scale = _pixels(task.std, device) / _pixels(teacher.std, device)
     shift = (ours - theirs) / _pixels(teacher.std, device)
-    return _Member(placed.eval(), (shape.height, shape.width), scale, shift)
+    return _TeacherNetwork(placed.eval(), (shape.height, shape.width), scale, shift)
 
 
 def _pixels(values: Sequence[float], device: torch.device) -> Tensor:

@@ -15,7 +15,7 @@ from torchvision.ops import box_iou
 
 from nas.training.detection.anchors import anchors, corners_of, decode, encode
 from nas.training.detection.boxes import Boxes, targets_of
-from nas.training.detection.problem import Detection, Selection, detect, match, ssd_loss
+from nas.training.detection.problem import Detection, DetectionFilter, detect, match, ssd_loss
 
 MAPS = ((10, 10), (5, 5), (3, 3), (2, 2), (1, 1), (1, 1))
 CPU = torch.device("cpu")
@@ -100,7 +100,7 @@ def test_detections_are_those_of_torchvision(referee: Any) -> None:
     heads = {"bbox_regression": offsets, "cls_logits": logits}
     pixels = corners_of(around) * SIDE
     wanted = referee.postprocess_detections(heads, [pixels] * 2, [(SIDE, SIDE)] * 2)
-    how = Selection(threshold=0.05, overlap=0.5, candidates=30, most=60)
+    how = DetectionFilter(threshold=0.05, overlap=0.5, candidates=30, most=60)
     for own, logit, theirs in zip(offsets, logits, wanted, strict=True):
         found = detect(around, own, logit, how)
         assert found[:, 0].tolist() == theirs["labels"].tolist()
@@ -111,7 +111,7 @@ def test_detections_are_those_of_torchvision(referee: Any) -> None:
 def test_a_network_without_confidence_finds_nothing() -> None:
     around, offsets, logits = outputs(4)
     logits[..., 0] = 100.0
-    assert len(detect(around, offsets[0], logits[0], Selection())) == 0
+    assert len(detect(around, offsets[0], logits[0], DetectionFilter())) == 0
 
 
 def test_scores_of_two_processes_add_up() -> None:
