@@ -1,7 +1,7 @@
 """Search: create or continue a study, run its trials, and export its best network."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -195,20 +195,47 @@ def finish(
             return outcome
         from nas.workflows.finalists import winner  # imports the exports, which trials do not need
 
-        best = winner(store, outcome.study, on_event)
+        with _interrupted_by_errors(store, name):
+            best = winner(store, outcome.study, on_event)
+            if best is not None:
+                outcome = _conclude(store, outcome, best, ready, run, on_event)
         if best is None:
-            if ready.spec.networks:
-                store.set_state(name, "FAILED")
+            store.set_state(name, "FAILED" if ready.spec.networks else "COMPLETE")
             raise none_complete(outcome.study, store.command(f"show {name}"))
-        further = _further(store, outcome.study, best, ready, run, on_event)
-        if further is not None:
-            outcome = replace(outcome, interrupted=further.interrupted, further=further)
-            if further.interrupted:
-                return outcome
-        finished = _finish(store, outcome, best, ready, run, on_event)
-        if finished.lost is None:
-            remove_the_rest(store, outcome.study, on_event)
-        store.fulfil(name)
+        store.set_state(name, "INTERRUPTED" if outcome.interrupted else "COMPLETE")
+        if not outcome.interrupted:
+            store.fulfil(name)
+    return outcome
+
+
+@contextmanager
+def _interrupted_by_errors(store: Store, name: str) -> Iterator[None]:
+    """Record a study as interrupted, not as running, if the block raises an error."""
+    try:
+        yield
+    except BaseException:
+        with suppress(StoreError):  # if the database is unreachable, the first error says so
+            store.set_state(name, "INTERRUPTED")
+        raise
+
+
+def _conclude(
+    store: Store,
+    outcome: SearchOutcome,
+    best: Trial,
+    ready: "Preflight",
+    run: RunRequest,
+    on_event: events.Watcher,
+) -> SearchOutcome:
+    """Run the study that follows a search, if there is one; then report and export the search."""
+    further = _further(store, outcome.study, best, ready, run, on_event)
+    if further is not None:
+        outcome = replace(outcome, interrupted=further.interrupted, further=further)
+        if further.interrupted:
+            return outcome
+    finished = _finish(store, outcome, best, ready, run, on_event)
+    if finished.lost is None:
+        remove_the_rest(store, outcome.study, on_event)
     return replace(outcome, finished=finished)
 
 
@@ -256,7 +283,10 @@ def measure(
     *,
     retry_failed: bool = False,
 ) -> SearchOutcome:
-    """Run the remaining trials of a study that this process holds, and record its final state.
+    """Run the remaining trials of a study that this process holds.
+
+    The record says afterwards that it is interrupted or failed, or still running: the caller
+    records that it is complete.
 
     Raises:
         StudyFailedError: its trials keep failing.
@@ -282,9 +312,10 @@ def measure(
             failed = isinstance(error, StudyFailedError)
             store.set_state(name, "FAILED" if failed else "INTERRUPTED")
         raise
-    with suppress(StoreError) if interrupted else nullcontext():
-        store.set_state(name, "INTERRUPTED" if interrupted else "COMPLETE")
-    if not interrupted:
+    if interrupted:
+        with suppress(StoreError):
+            store.set_state(name, "INTERRUPTED")
+    else:
         study.check_budget()
         with suppress(OSError, StorageError):  # they are not needed any more
             drop_checkpoints(files, study.trials)

@@ -40,6 +40,7 @@ def compare_spaces(
             outcome = measure(store, ready.named(spec), run, on_event)
             if not outcome.interrupted:
                 remove_the_rest(store, outcome.study, on_event)
+                store.set_state(spec.name, "COMPLETE")
             return outcome
 
 

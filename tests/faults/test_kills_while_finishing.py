@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from nas.store import open_store
+from nas.store import StudyState, open_store
 from tests.cli.runner import call_here
 from tests.faults.deaths import dying
 from tests.trained import quick_spec, train_study
@@ -91,6 +91,8 @@ def test_a_driver_that_is_killed_while_it_finishes_loses_nothing(
     for at in range(1, steps + 1, every):
         place = copy_of(trained, tmp_path / str(at))
         assert resume(place, at) == -signal.SIGKILL, at
+        exported = (place / "nas-results" / "study" / "best" / "card.json").exists()
+        assert exported or record_of(place)[0] == StudyState.RUNNING, at
         assert resume(place) == 0, at
         assert (record_of(place), files_of(place)) == expected, at
         shutil.rmtree(place)
