@@ -17,6 +17,7 @@ from nas.study.study import Study
 from nas.study.trial import Measurement, Outcome, Trial, TrialState
 from tests.classified import classified
 from tests.members import SMALL, space_named
+from tests.memory_store import MemoryStore
 
 SPACE = space_named("small")
 BUDGET = (Constraint("madds", 900_000),)
@@ -143,3 +144,34 @@ def run_all(study: Study) -> list[Trial]:
     while run_one(study) is not None:
         pass
     return study.trials
+
+
+def new_study(store: MemoryStore | None = None, sampler: Any = None, **changed: Any) -> Study:
+    """Return a study of the small space; by default in a store of its own."""
+    spec = small_spec(**changed)
+    return Study(spec, MemoryStore() if store is None else store, sampler or WalkSampler(spec))
+
+
+def alike(number: int, low: float = 0.5, high: float = 1.0) -> list[Architecture]:
+    """Return different architectures that use a share of the budget in one range."""
+    spec, rng = small_spec(), np.random.default_rng(1)
+    costs = CostModel(SPACE, spec.deployment, spec.classes)
+    found: dict[str, Architecture] = {}
+    at = SPACE.parse("small-plain")
+    while len(found) < number:
+        at = SPACE.mutate(at, rng)
+        if low < costs.cost(at).madds / BUDGET[0].limit <= high:
+            found[at.arch_id] = at
+    return list(found.values())
+
+
+def essence(trials: list[Trial]) -> list[tuple[object, ...]]:
+    """Return what a resumed study must share with an uninterrupted one: all but times, attempts."""
+    return [
+        (
+            t.number, t.architecture, t.reference, t.cost, t.seed, t.state, t.measurements,
+            t.counted, t.fail_reason, t.fail_detail, t.weights_path, t.proxies, t.replicate_of,
+            t.replicate,
+        )
+        for t in trials
+    ]  # fmt: skip

@@ -2,8 +2,11 @@
 
 import itertools
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+
+from nas.prove.table import Table
 
 HEADER = ["arch", "k1", "k2", "e1", "e2", "acc_s0", "acc_s1", "flops", "latency_ms"]
 VALUES = ([3, 5, 7], [3, 5, 7], [1, 2, 4, 6], [1, 2, 4, 6])
@@ -47,3 +50,11 @@ def write(path: Path, lines: list[list[str]], header: list[str] | None = None) -
     text = "\n".join(",".join(line) for line in [header or HEADER, *lines]) + "\n"
     path.write_text(text)
     return path
+
+
+def read(tmp_path: Path, text: str, toml: Any = None) -> Any:
+    """Return the table of a CSV text, with the roles that a TOML text gives."""
+    (tmp_path / "t.csv").write_text(text)
+    if toml is not None:
+        (tmp_path / "t.toml").write_text(toml)
+    return Table.read(tmp_path / "t.csv")

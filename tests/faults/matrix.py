@@ -16,10 +16,10 @@ ROWS = (
         "integration/test_search_ray.py::test_a_killed_worker_is_replaced_and_the_trial_repeated"),
     Row("SIGINT, then kill -9 of the driver, then a run to the end",
         "finished trials stay as they are; the others run again with the same networks",
-        "integration/test_cli_search.py::test_a_resumed_study_never_repeats_a_finished_trial"),
+        "integration/test_interrupted_search.py::test_a_resumed_study_never_repeats_a_finished_trial"),
     Row("kill -9 of the driver between any two writes",
         "the resumed study equals the uninterrupted one",
-        "test_study.py::test_a_study_killed_at_any_write_resumes_to_the_same_trials"),
+        "test_resumed_study.py::test_a_study_killed_at_any_write_resumes_to_the_same_trials"),
     Row("death of the driver before, inside or after any commit",
         "the resumed study equals the uninterrupted one in trials, states, numbers and front",
         "faults/test_kills_in_commits.py::"
@@ -70,7 +70,7 @@ ROWS = (
         "integration/test_train.py::"
         "test_two_workers_train_what_one_trains_even_if_one_is_killed"),
     Row("a worker with another version of nas", "it trains nothing; the study pauses",
-        "faults/test_lost_workers.py::test_a_worker_of_another_version_measures_nothing"),
+        "integration/test_search_ray.py::test_a_worker_of_another_version_measures_nothing"),
     Row("three own losses of a trial", "it fails, even if they occurred under several drivers",
         "faults/test_outcomes.py::test_three_own_losses_are_counted_over_several_drivers"),
     Row("an error in a worker", "the trial starts again; the same error twice fails it",
@@ -127,7 +127,7 @@ ROWS = (
         "browser/test_dashboard_live.py::"
         "test_a_new_trial_appears_by_itself_and_a_lost_database_is_said"),
     Row("kill -9 of the dashboard of a running study", "the study continues",
-        "integration/test_cli_search.py::test_a_study_goes_on_when_its_page_is_killed"),
+        "integration/test_interrupted_search.py::test_a_study_goes_on_when_its_page_is_killed"),
     Row("other programs read while a study writes", "they see consistent states",
         "contracts/test_store_drivers.py::"
         "test_readers_see_whole_states_while_it_is_written"),
@@ -150,9 +150,9 @@ ROWS = (
         "training/test_faults.py::"
         "test_a_study_whose_images_disappear_pauses_keeping_everything_and_resumes"),
     Row("out of memory", "the trial runs once more with halved batches",
-        "training/test_faults.py::test_memory_that_ends_in_the_second_epoch_costs_one_attempt"),
+        "training/test_out_of_memory.py::test_memory_that_ends_in_the_second_epoch_costs_one_attempt"),
     Row("a limit on the memory of a process", "the trial runs with halved batches",
-        "training/test_faults.py::"
+        "training/test_out_of_memory.py::"
         "test_a_process_whose_memory_is_limited_trains_in_halves"),
     Row("NaN or infinity in a measurement", "only this trial fails",
         "test_study.py::test_a_measurement_that_is_no_number_fails_the_trial_alone"),
@@ -174,11 +174,11 @@ ROWS = (
     Row("several searches start at once with the default name", "each gets the next free name",
         "contracts/test_store_drivers.py::test_searches_at_once_take_the_next_free_name_each"),
     Row("a new study with the name of another", "it is refused",
-        "contracts/test_store.py::test_a_name_is_taken_once"),
+        "contracts/test_store_studies.py::test_a_name_is_taken_once"),
     Row("a space file is edited", "results of the earlier space are not reused",
         "test_reuse.py::test_an_edited_space_is_another_training"),
     Row("an interrupted study", "the message has the command that continues it",
-        "integration/test_cli_search.py::"
+        "integration/test_interrupted_search.py::"
         "test_an_interruption_says_what_is_kept_and_how_to_go_on"),
     Row("an older schema", "it is upgraded only when asked",
         "store/test_schema.py::test_an_older_schema_is_upgraded_only_when_asked"),

@@ -25,7 +25,7 @@ from nas.training.loop.recipe import Recipe, load_recipe
 from tests.cli.runner import Driver, run_nas
 from tests.cli.test_train import SPACE
 from tests.memory_store import MemoryStore
-from tests.training.test_faults import change_optimisers, evaluator_of, study_of
+from tests.training.digit_studies import change_optimisers, evaluator_of, study_of
 
 pytestmark = [pytest.mark.usefixtures("cache"), pytest.mark.timeout(280)]
 

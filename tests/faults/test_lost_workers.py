@@ -1,17 +1,14 @@
-"""Why a worker was lost: it, its node or the cluster; and workers of another version."""
+"""Why a worker was lost: it, its node or the cluster."""
 
 import socket
-from pathlib import Path
 from typing import Any
 
 import pytest
 import ray
 from ray.exceptions import NodeDiedError, RayActorError, RaySystemError
 
-from nas.study import Failure, Job, Reason, WorkerPlan
+from nas.study import Reason
 from nas.tuner.lost_workers import Nodes, fault_of
-from nas.tuner.tune_trainable import TrialTrainable
-from tests.tuner.fakes import spec_of
 
 BEFORE = Nodes({"1": "here", "2": "there"})
 DIED = RayActorError(error_msg="the actor died")
@@ -62,16 +59,3 @@ def test_a_cluster_that_does_not_answer_is_no_fault_of_a_trial(
 
     monkeypatch.setattr(ray, "nodes", silent)
     assert fault_of(DIED, BEFORE, "here").reason is Reason.NODE
-
-
-@pytest.mark.usefixtures("cluster")
-def test_a_worker_of_another_version_measures_nothing(tmp_path: Path) -> None:
-    spec = spec_of()
-    architecture = spec.space.published[-1].architecture
-    plan = WorkerPlan(spec.to_json(), str(tmp_path), None, "tests.tuner.fakes:make", "0.0.1")
-    worker = TrialTrainable({"plan": plan, "job": Job(0, 1, 0, architecture)})
-    content = worker.train()["report"].content  # type: ignore[no-untyped-call]
-    worker.stop()  # type: ignore[no-untyped-call]
-    assert isinstance(content, Failure)
-    assert content.reason == Reason.SETUP  # it pauses the study
-    assert "0.0.1" in content.detail

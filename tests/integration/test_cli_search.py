@@ -1,17 +1,12 @@
-"""The command line as a user types it: whole searches, interrupted, killed, resumed, exported."""
+"""The command line as a user types it: a whole search, and what it can be asked afterwards."""
 
 import csv
 import io
 import json
-import os
 import re
-import signal
 import subprocess
-import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from tempfile import gettempdir
-from urllib.request import urlopen
 
 import pytest
 from plotly.utils import PlotlyJSONEncoder
@@ -24,55 +19,13 @@ from nas.results.point import PointGroup
 from nas.store import open_store
 from nas.study.trial import Trial, TrialState
 from nas.units import percent
-from tests.cli.runner import NAS, Called, Shell, call_here, marked, surroundings
+from tests.cli.runner import NAS, Shell, call_here
+from tests.integration.searches import STUDY, search_words, stored
 from tests.members import TINY
 
 pytestmark = pytest.mark.timeout(240)
 
 LIMIT = 1_500_000
-
-
-def search_words(*more: str) -> list[str]:
-    """Return the words of a search in the tiny space."""
-    return ["search", "--space", "my space.toml", "--budget", "1.5M-flops", *more]
-
-
-def begin(directory: Path, *words: str) -> subprocess.Popen[str]:
-    """Start `nas` in a directory that is not the repository, as the head of its own group."""
-    (directory / "my space.toml").write_text(TINY)
-    kept = {k: v for k, v in surroundings(words).items() if not k.startswith("PYTHONWARN")}
-    return subprocess.Popen(
-        [NAS, *words],
-        cwd=directory,
-        env=kept,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-
-
-def called(directory: Path, *words: str) -> tuple[int, str, str]:
-    """Run `nas` to its end; return the exit code and both outputs."""
-    process = begin(directory, *words)
-    out, err = process.communicate(timeout=200)
-    return process.returncode, out, err
-
-
-def until(process: subprocess.Popen[str], text: str) -> list[str]:
-    """Read the output up to the first line with `text` in it."""
-    assert process.stdout is not None
-    lines: list[str] = []
-    while not lines or text not in lines[-1]:
-        lines.append(process.stdout.readline())
-        assert lines[-1], f"ended before {text!r}: {''.join(lines)}{process.communicate()}"
-    return lines
-
-
-def stored(database: Path | str, study: str) -> dict[int, Trial]:
-    """Return the trials in a database by number."""
-    with open_store(str(database), read_only=True) as store:
-        return {trial.number: trial for trial in store.trials(study)}
 
 
 def essence(trials: dict[int, Trial]) -> list[object]:
@@ -95,7 +48,6 @@ class Searched:
     trials: dict[int, Trial]
 
 
-STUDY = "tiny-1_5m-madds-digits"
 SETTINGS = ("--trials", "5", "--rungs", "1,2", "--seed", "4", "--max-concurrent", "1",
             "--confirm", "2", "--seeds", "2")  # fmt: skip
 
@@ -217,7 +169,8 @@ def test_the_best_are_trained_again_and_the_winner_has_the_best_mean(plain: Sear
 
 
 def test_another_search_reuses_what_was_measured(plain: Searched) -> None:
-    words = search_words(*SETTINGS, "--study", "second", "--results", "second", "--no-learn")
+    more = ["--study", "second", "--results", "second", "--no-learn", "--format", "weights"]
+    words = search_words(*SETTINGS, *more)
     done = call_here(plain.directory, *words)
     assert (done.code, done.err) == (0, "")
     trials = stored(plain.database, "second")
@@ -232,12 +185,15 @@ def test_another_search_reuses_what_was_measured(plain: Searched) -> None:
     assert f"trials, {len(complete)} of them reused" in done.out
     shown = call_here(plain.directory, "show", "second").out
     assert shown.count(f"reused from {STUDY}#") == len(complete)
-    assert (plain.directory / "second" / "second" / "best" / "network.onnx").is_file()
+    best = plain.directory / "second" / "second" / "best"
+    assert {path.name for path in best.iterdir()} == {"weights.safetensors", "card.json"}
     assert "learnt beforehand" not in done.out + shown
 
 
 def test_a_search_learns_from_another_under_any_budget(cluster: None, plain: Searched) -> None:
-    words = ["search", "--space", "my space.toml", "--budget", "1M-flops", *SETTINGS]
+    words = ["search", "--space", "my space.toml", "--budget", "1M-flops", "--trials", "2",
+             "--rungs", "1,2", "--seed", "4", "--max-concurrent", "1", "--confirm", "0",
+             "--no-published", "--format", "weights"]  # fmt: skip
     learning = ["--learn-from", STUDY, "--study", "third", "--results", "third"]
     done = call_here(plain.directory, *words, *learning)
     assert (done.code, done.err) == (0, "")
@@ -250,7 +206,7 @@ def test_a_search_learns_from_another_under_any_budget(cluster: None, plain: Sea
         {"study": STUDY, "trainings": len(searched), "of": len(searched)}
     ]
     trials = stored(plain.database, "third")
-    assert sum(trial.candidate for trial in trials.values()) == 5
+    assert sum(trial.candidate for trial in trials.values()) == 2
     assert all(t.cost.madds <= 1_000_000 for t in trials.values() if t.candidate)
 
 
@@ -435,160 +391,3 @@ def test_a_closed_pipe_is_no_fault(plain: Searched) -> None:
     )  # fmt: skip
     assert piped.stdout.startswith("space ")
     assert piped.stderr == ""
-
-
-# ---- interrupted, killed, resumed ----
-
-
-@dataclass
-class Troubled:
-    """The outputs and the trials after each chapter of one study's troubled life."""
-
-    busy: Called
-    interrupted: tuple[int, str, str]
-    resumed: Called
-    records: list[dict[int, Trial]]
-    pages: list[tuple[int | None, int | None]]  # status while the driver lives, and after its end
-    left: list[set[str]]  # the processes and files that each driver left behind
-
-
-@pytest.fixture(scope="module")
-def troubled(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Troubled:
-    """A study that meets a second driver, is interrupted, resumed, killed, and resumed again."""
-    directory = tmp_path_factory.mktemp("troubled")
-    database = directory / "mine.db"
-    run = ("--db", "mine.db", "--results", "my results", "--max-concurrent", "1")
-    words = search_words("--study", "mine", "--trials", "5", "--rungs", "6")
-    first = begin(directory, *words, "--confirm", "0", "--dashboard", *run)
-    until(first, "devices")  # it holds the study from here on
-    busy = call_here(directory, "resume", "mine", *run)
-    address = page_of(until(first, "page"))
-    until(first, "1/6 finished")
-    served = status(address, 200)
-    os.killpg(first.pid, signal.SIGINT)  # as a terminal does it
-    out, err = first.communicate(timeout=60)
-    interrupted = (first.returncode, out, err)
-    records = [stored(database, "mine")]
-    pages = [(served, status(address, None))]
-    left = [left_behind(first.pid)]
-
-    second = begin(directory, "resume", "mine", "--dashboard", *run)
-    address = page_of(until(second, "page"))
-    until(second, " complete val error ")
-    served = status(address, 200)
-    os.kill(page_process(second.pid), signal.SIGKILL)
-    pages.append((served, status(address, None)))
-    until(second, " complete val error ")  # the study goes on without its page
-    while not any(t.state is TrialState.RUNNING for t in stored(database, "mine").values()):
-        assert second.poll() is None
-    second.kill()
-    second.communicate()
-    records.append(stored(database, "mine"))
-
-    left.append(left_behind(second.pid))
-    resumed = call_here(directory, "resume", "mine", *run)
-    records.append(stored(database, "mine"))
-    return Troubled(busy, interrupted, resumed, records, pages, left)
-
-
-def left_behind(driver: int, within: float = 30.0) -> set[str]:
-    """Return the processes of a driver's Ray and its scratch, once they are gone or time is up."""
-    deadline = time.monotonic() + within
-    while found := {*marked(driver), *map(str, Path(gettempdir()).glob(f"nas-ray-{driver}-*"))}:
-        if time.monotonic() > deadline:
-            break
-        time.sleep(0.2)
-    return found
-
-
-def page_process(driver: int) -> int:
-    """Return the process that serves the page of a driver."""
-    listed = Path(f"/proc/{driver}/task").glob("*/children")
-    children = [int(pid) for listing in listed for pid in listing.read_text().split()]
-    (found,) = (p for p in children if "spawn_main" in Path(f"/proc/{p}/cmdline").read_text())
-    return found
-
-
-def page_of(lines: list[str]) -> str:
-    """Return the address in the line of the page."""
-    name, address, *_ = lines[-1].split()
-    assert name == "page"
-    return address
-
-
-def status(address: str, expected: int | None) -> int | None:
-    """Return the status with which the page answers, None without one; wait for the expected."""
-    found: int | None = None
-    for _ in range(100):
-        try:
-            with urlopen(address, timeout=5) as answer:
-                found = answer.status
-        except OSError:
-            found = None
-        if found == expected:
-            break
-        time.sleep(0.2)
-    return found
-
-
-def test_the_page_is_served_while_the_study_runs(troubled: Troubled) -> None:
-    assert troubled.pages == [(200, None), (200, None)]
-
-
-def test_no_process_and_no_file_of_an_interrupted_or_killed_driver_is_left(
-    troubled: Troubled,
-) -> None:
-    assert troubled.left == [set(), set()]
-
-
-def test_a_study_goes_on_when_its_page_is_killed(troubled: Troubled) -> None:
-    before, after = (
-        sum(trial.state is TrialState.COMPLETE for trial in record.values())
-        for record in troubled.records[:2]
-    )
-    assert after >= before + 2
-
-
-def test_a_second_driver_is_turned_away(troubled: Troubled) -> None:
-    busy = troubled.busy
-    assert (busy.code, busy.out) == (5, "")
-    assert len(busy.err.strip().splitlines()) == 3
-    assert "Continue with: nas resume mine --results" in busy.err
-
-
-def test_an_interruption_says_what_is_kept_and_how_to_go_on(troubled: Troubled) -> None:
-    code, _, err = troubled.interrupted
-    assert code == 130
-    finished = [t for t in troubled.records[0].values() if t.state.finished]
-    waiting = [t for t in troubled.records[0].values() if t.state is TrialState.WAITING]
-    assert finished
-    assert len(finished) + len(waiting) == len(troubled.records[0])
-    assert f"{len(finished)} finished trial" in err
-    assert "Continue with: nas resume mine --results 'my results' --db mine.db" in err
-    assert "Traceback" not in err
-    assert all(trial.lost == 0 for trial in troubled.records[0].values())
-
-
-def test_a_resumed_study_never_repeats_a_finished_trial(troubled: Troubled) -> None:
-    resumed = troubled.resumed
-    assert (resumed.code, resumed.err) == (0, "")
-    last = troubled.records[-1]
-    assert sorted(last) == list(range(6))
-    assert all(trial.state is TrialState.COMPLETE for trial in last.values())
-    for record in troubled.records[:-1]:
-        for number, trial in record.items():
-            if trial.state.finished:
-                assert replace(last[number], weights_removed_at=None) == trial
-                assert f"\ntrial {number} " not in resumed.out.partition("Pareto front")[0]
-            else:
-                assert last[number].arch_id == trial.arch_id
-
-
-def test_what_a_killed_driver_left_running_is_measured_again(troubled: Troubled) -> None:
-    _, killed, last = troubled.records
-    left = [number for number, trial in killed.items() if trial.state is TrialState.RUNNING]
-    assert left
-    for number in left:
-        assert last[number].attempt == killed[number].attempt + 1
-        assert last[number].lost == killed[number].lost  # the worker was not at fault
-        assert [m.epoch for m in last[number].measurements] == list(range(1, 7))

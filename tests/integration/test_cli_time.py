@@ -6,7 +6,7 @@ import pytest
 
 from nas.study.trial import TrialState
 from tests.cli.runner import call_here
-from tests.integration.test_cli_search import STUDY, search_words, stored
+from tests.integration.searches import STUDY, search_words, stored
 from tests.members import TINY
 
 

@@ -9,7 +9,7 @@ from nas.errors import StudyPausedError
 from nas.storage import file_sha256, open_storage
 from nas.store import open_store
 from nas.study.trial import TrialState
-from tests.integration.test_cli_search import begin, called, search_words, stored, until
+from tests.integration.searches import begin, called, search_words, stored, until
 from tests.s3_server import KEYS, S3Server, s3_server, server_program
 
 pytestmark = [pytest.mark.timeout(280), pytest.mark.slow]
