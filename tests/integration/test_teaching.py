@@ -138,15 +138,9 @@ def test_a_training_that_is_taught_alike_is_reused_and_another_one_goes_on(
     (network,) = document(nas, *TEACH, "--seeds", "2", "--name", "alike")["networks"]
     assert {run["origin"].partition("/")[0] for run in network["runs"]} == {"s-taught"}
     assert network["scratch_test_seeds"] == network["taught_test_seeds"] == 2
-    other = ["--set", "teacher_weight=0.5", "--set", "teacher_temperature=2", "--no-export"]
-    (network,) = document(nas, *TEACH, *other, "--name", "half")["networks"]
-    assert network["runs"][0]["origin"] is None
-    own = results("s").estimate(_best("s"))
-    assert own is not None
-    assert network["scratch_top1_error"] == own.mean
     longer = document(nas, *TEACH, "--epochs", "3", "--no-export", "--name", "longer")
     assert longer["networks"][0]["scratch_top1_error"] is None  # not trained alike
-    assert nas("resume", "half", "--quiet").code == 0
+    assert nas("resume", "longer", "--quiet").code == 0
 
 
 def _best(study: str) -> int:
@@ -155,14 +149,20 @@ def _best(study: str) -> int:
     return best.number
 
 
-def test_a_published_network_is_compared_with_one_that_is_taught_alike(nas: Shell) -> None:
+def test_a_network_that_is_taught_otherwise_is_compared_with_a_rival(nas: Shell) -> None:
     rival = "depth=1,width=16,expansion=1,g1=1,g2=1,relu=depthwise,permute2=no"
-    words = [*TEACH, "--against", rival, "--space", "tiny.toml", "--no-export", "--name", "rivals"]
-    called = nas(*words)
+    other = ["--set", "teacher_weight=0.5", "--set", "teacher_temperature=2", "--no-export"]
+    words = ["--against", rival, "--space", "tiny.toml", "--name", "rivals"]
+    called = nas(*TEACH, *other, *words)
     assert called.code == 0, called.err
-    spec = results("rivals").spec
-    assert len(spec.networks) == 2
     assert "taught error" in called.out
+    found = results("rivals")
+    assert len(found.spec.networks) == 2
+    assert [trial.origin for trial in found.trials] == [None, None]
+    networks = document(nas, *TEACH, *other, *words[:-1], "again")["networks"]
+    own = results("s").estimate(_best("s"))
+    assert own is not None
+    assert networks[0]["scratch_top1_error"] == own.mean
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,7 @@ def test_an_interrupted_teaching_goes_on_with_the_search(
 
     monkeypatch.setattr(search_run, "measure", measure)
     words = ["i" if word == "s" else word for word in SEARCH]
-    called = nas(*words, "--teach", "--quiet", "--no-reuse")
+    called = nas(*words, "--teach", "--quiet")
     assert called.code == 130
     assert "nas resume i" in called.err
     assert not (searched / "nas-results" / "i" / "report.html").exists()
