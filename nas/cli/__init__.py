@@ -1,7 +1,7 @@
-"""The command line: words in, wiring, exit codes.
+"""The command line: its verbs, its errors and its exit codes.
 
-    0 done · 1 a fault of ours · 2 usage · 3 too many failed trials · 4 the database or Ray failed ·
-    5 the study is held by another process · 6 database of another version · 7 paused, for a disk, a
+    0 done · 1 a fault in nas · 2 usage · 3 too many failed trials · 4 the database or Ray failed ·
+    5 another process runs the study · 6 database of another version · 7 paused, because a disk, a
     folder or data failed · 130 interrupted; the last two can be resumed
 
 Every verb imports what it needs when it runs, so that `nas --help` loads no heavy library.
@@ -58,7 +58,7 @@ _VERBS = {
         "Compare spaces, or one choice, with networks drawn at random.",
     ),
     "prove": ("nas.cli.prove", "Measure samplers on a table of trained networks."),
-    "doctor": ("nas.cli.doctor", "Check what a study needs from its surroundings."),
+    "doctor": ("nas.cli.doctor", "Check the packages, the database, Ray and the data."),
     "db": ("nas.cli.db", "Manage the database."),
 }
 
@@ -79,7 +79,7 @@ class _LazyGroup(click.Group):
             )
         module = importlib.import_module(_VERBS[cmd_name][0])
         command: click.Command = getattr(module, cmd_name.replace("-", "_"))
-        if ctx.resilient_parsing:  # the shell asks for completion
+        if ctx.resilient_parsing:  # for completion in the shell
             from nas.cli.completion import complete_values
 
             return complete_values(command)
@@ -126,7 +126,7 @@ def app() -> None:
 
 
 def main() -> None:
-    """Run the command line; every failure becomes two lines on stderr and an exit code."""
+    """Run the command line; every failure prints two lines on stderr and sets the exit code."""
     _prepare()
     with interruptible(True, streams.silence, streams.say_stopping):
         _run()
@@ -145,29 +145,29 @@ def _run() -> NoReturn:
         _fail(error.format_message(), _usage(error), 2)
     except (click.Abort, KeyboardInterrupt) as error:  # Click turns the latter into the former
         first = error.__cause__ or error
-        _fail("interrupted.", "Nothing that was measured is lost.", EXIT_INTERRUPTED, first)
+        _fail("interrupted.", "All measurements are kept.", EXIT_INTERRUPTED, first)
     except streams.ReaderGoneError:
         streams.silence()
         sys.exit(0)
-    except Exception as error:  # noqa: BLE001 - the last door: no traceback reaches a user
+    except Exception as error:  # noqa: BLE001 - no traceback may reach a user
         _fault(error)
     else:
         sys.exit(code if isinstance(code, int) else 0)
 
 
 def _prepare() -> None:
-    """Set up the process before it reads its words."""
+    """Set up the process before it reads its arguments."""
     _import_no_files()
     if not sys.warnoptions:
-        warnings.simplefilter("ignore")  # of the libraries; -W or PYTHONWARNINGS shows them
+        warnings.simplefilter("ignore")  # those of libraries; -W or PYTHONWARNINGS shows them
     streams.prepare()
-    os.environ.setdefault("HOME", str(home_folder()))  # libraries fail where there is none
+    os.environ.setdefault("HOME", str(home_folder()))  # libraries fail without it
 
 
 def _import_no_files() -> None:
-    """Take the working directory from Python's path, unless the user has put it there by name.
+    """Remove the working directory from Python's path, unless the user has added it by name.
 
-    `PYTHONPATH=$PYTHONPATH:/my/folder` puts it there where the variable was empty before.
+    `PYTHONPATH=$PYTHONPATH:/my/folder` adds it by mistake if the variable was empty before.
     """
     named = os.environ.get("PYTHONPATH") or "."
     parts = named.split(os.pathsep)
@@ -188,10 +188,10 @@ def _has_place() -> bool:
 
 
 def _check_arguments(arguments: Sequence[str]) -> None:
-    """Refuse bytes that are no text as arguments of a verb that starts Ray, which takes none.
+    """Refuse arguments that are not text if the verb starts Ray, which does not accept them.
 
     Raises:
-        NasError: there are such bytes.
+        NasError: an argument is not text.
     """
     if not arguments or arguments[0] not in _ON_RAY:
         return
@@ -210,7 +210,7 @@ def _fail(cause: str, remedy: str, code: int, error: BaseException | None = None
 
 def _usage(error: click.ClickException) -> str:
     context = getattr(error, "ctx", None)
-    return f"Type '{context.command_path if context else 'nas'} --help' for what may be written."
+    return f"Type '{context.command_path if context else 'nas'} --help' to see the options."
 
 
 def _fault(error: Exception) -> NoReturn:
@@ -222,6 +222,6 @@ def _fault(error: Exception) -> NoReturn:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             traceback.print_exception(error, file=file)
     except OSError as full:
-        remedy = f"This is a fault in nas; what led to it could not be written ({full})."
+        remedy = f"This is a fault in nas; its traceback could not be written ({full})."
         _fail(said, remedy, 1, error)
-    _fail(said, f"This is a fault in nas; what led to it is in {Path(name)}.", 1, error)
+    _fail(said, f"This is a fault in nas; its traceback is in {Path(name)}.", 1, error)

@@ -27,7 +27,7 @@ def announce(
     verbose: bool,
     page: str | None = None,
 ) -> None:
-    """Print what is searched, and how; `ready` comes from the preflight, with the devices.
+    """Print the settings of a study; `ready` comes from the preflight, with the devices.
 
     `page` is the address of the live page if it is served already.
     """
@@ -53,7 +53,7 @@ def announce(
 
 
 def _space(spec: StudySpec, feasible: FeasibleSpace | FeasibleUnion) -> str:
-    """Return what is searched, and which share of it the budget leaves."""
+    """Return the searched spaces, and the share of their architectures within the budget."""
     share = output.share(*feasible.bounds(), feasible.total)
     total = output.size(feasible.total)
     budget = ", ".join(map(str, spec.budget))

@@ -81,7 +81,7 @@ def _key(name: str, values: dict[str, Any]) -> str:
 
 
 def _parameter(command: click.Command, name: str) -> click.Parameter | None:
-    """Return the parameter of a setting, which may be nested, as latency.table."""
+    """Return the parameter of a setting, which may be nested, such as latency.table."""
     for each in (name, name.rpartition(".")[2]):
         for parameter in command.params:
             if f"--{_dashed(each)}" in parameter.opts or parameter.name == each:

@@ -117,7 +117,7 @@ def _stored(study: str | None) -> str:
     """
     if study is None:
         raise NasError(
-            "nothing to compare was named.",
+            "no spaces to compare were named.",
             "Name two spaces: nas compare-spaces igcv3 mobilenetv2 --budget 300M-flops",
         )
     for parameter in click.get_current_context().command.params:
@@ -125,7 +125,7 @@ def _stored(study: str | None) -> str:
         if name not in _OF_STORED and was_typed(name):
             raise NoEffectError(
                 name,
-                "no space was named, so that a stored study is printed as it is",
+                "without a space, a stored study is printed as it is",
                 "Name the spaces too, or leave it out.",
             )
     return study

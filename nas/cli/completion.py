@@ -41,7 +41,7 @@ class _Word(click.types.StringParamType):
         """Return the known values that begin with `incomplete`; files if there are none."""
         try:
             known = sorted(set(self._offer(ctx)))
-        except Exception:  # noqa: BLE001 - a broken file or database: nothing is offered
+        except Exception:  # noqa: BLE001 - a broken file or database gives no suggestions
             known = []
         listed = (ctx.info_name, param.name) in _LISTS
         before = incomplete[: incomplete.rfind(",") + 1] if listed else ""

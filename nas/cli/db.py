@@ -41,9 +41,9 @@ def upgrade(db: str | None, create: bool) -> None:
     click.echo(f"upgraded from revision {done.before} to {done.after}{backup}")
     if done.left:
         click.echo(
-            f"{output.plural(done.left, 'training')} by nas train could not become studies, for no "
-            "study has their search space: they are kept in the table nas_old_training, and their "
-            "weights and reports in their folders"
+            f"{output.plural(done.left, 'training')} by nas train could not become studies, "
+            "because no study has their search space: they are kept in the table nas_old_training, "
+            "and their weights and reports in their folders"
         )
 
 
@@ -52,10 +52,10 @@ def upgrade(db: str | None, create: bool) -> None:
 @options.database
 @options.as_json
 def check(results_dir: Path, db: str | None, json_: bool) -> None:
-    """Check that the database is sound, and every weights file is there and unchanged.
+    """Check the database, and that every weights file exists and is unchanged.
 
-    Nothing is changed. The exit code is 4 if the database is damaged, 2 if records cannot be read
-    or weights are missing or changed. Weights files that no trial records are listed.
+    The command changes nothing. The exit code is 4 if the database is damaged, 2 if records cannot
+    be read or weights are missing or changed. Weights files that no trial records are listed.
 
     \b
     Example:
@@ -72,7 +72,7 @@ def check(results_dir: Path, db: str | None, json_: bool) -> None:
         studies = f"{found.studies:,} {'study' if found.studies == 1 else 'studies'}"
         trials, files = output.plural(found.trials, "trial"), output.plural(found.weights, "file")
         click.echo(f"checked {studies}, {trials}, {files} of weights")
-        for line in _some([f"{path} is recorded by no trial" for path in found.orphans]):
+        for line in _some([f"no trial records {path}" for path in found.orphans]):
             click.echo(line)
         for line in _some(list(map(str, found.faults))):
             click.echo(line, err=True)
@@ -106,7 +106,7 @@ def backup(file: Path, force: bool, db: str | None) -> None:
 @click.argument("new")
 @options.database
 def relocate(old: str, new: str, db: str | None) -> None:
-    """Record that the storage OLD of studies is in NEW now; copy its files there before.
+    """Record that the files of the storage OLD are in NEW now; copy them there first.
 
     \b
     Example:
@@ -122,6 +122,6 @@ def relocate(old: str, new: str, db: str | None) -> None:
 
 
 def _some(lines: list[str]) -> list[str]:
-    """Return the first lines, and one that counts the others."""
+    """Return the first lines, and one with the number of the others."""
     more = [f"and {len(lines) - _MOST:,} more"] if len(lines) > _MOST else []
     return [*lines[:_MOST], *more]

@@ -1,4 +1,4 @@
-"""`nas doctor`: check what a study needs from its surroundings."""
+"""`nas doctor`: check the packages, the database, Ray and the data before a study."""
 
 import click
 

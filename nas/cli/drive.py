@@ -1,4 +1,4 @@
-"""`nas submit`, `nas drive` and `nas stop`: studies that another process drives."""
+"""`nas submit`, `nas drive` and `nas stop`: studies that another process runs."""
 
 from pathlib import Path
 
@@ -33,7 +33,7 @@ def submit(study: str, run: RunRequest, db: str | None) -> None:
 
 
 def queued(study: str, db: str | None) -> str:
-    """Return the lines on a study that was queued."""
+    """Return the lines to print about a study that was queued."""
     from nas.store import read_address
 
     command = read_address(db).command
@@ -50,7 +50,7 @@ def queued(study: str, db: str | None) -> str:
 @click.option(
     "--job-address", metavar="URL",
     help="Start drivers as jobs of the Ray cluster with this job server, such as "
-    "http://127.0.0.1:8265, where NAS_DB or PGPASSFILE has the password of the database.  "
+    "http://127.0.0.1:8265. NAS_DB or PGPASSFILE must hold the password of the database there.  "
     "[default: processes of this machine]",
 )  # fmt: skip
 @options.progress

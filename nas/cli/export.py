@@ -15,8 +15,8 @@ from nas.workflows import NetworkExportRequest
 @click.option(
     "--deploy",
     is_flag=True,
-    help="Export a trial at its deployment, or at --input, with its trained weights where they "
-    "fit; head untrained.",
+    help="Export a trial at its deployment, or at --input, with the trained weights that fit; the "
+    "head is untrained.",
 )
 @click.option(
     "-o",

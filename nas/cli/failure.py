@@ -11,6 +11,6 @@ def say_failure(cause: str, remedy: str, error: BaseException | None = None) -> 
 
 
 def _shown(character: str) -> str:
-    """Return a character of a message, escaped if a terminal would obey it instead."""
+    """Return a character of a message, escaped if it is a control character of a terminal."""
     is_text = character.isprintable() or character == "\n" or "\ud800" <= character <= "\udfff"
     return character if is_text else repr(character)[1:-1]

@@ -69,7 +69,7 @@ def _print_references(found: "StudyResults") -> None:
 
     references = [trial for trial in found.trials if trial.reference]
     if references:
-        title = "\npublished architectures, trained in the same study (no candidates)"
+        title = "\npublished architectures, trained in the same study (not candidates)"
         print_trials(found, title, references, ["observed"])
 
 

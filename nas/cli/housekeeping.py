@@ -60,7 +60,7 @@ def delete(study: str, yes: bool, results_dir: Path, db: str | None) -> None:
 
 
 def _missing(store: "Store", study: str) -> str | None:
-    """Return why files of a study cannot be found, if so."""
+    """Return the reason if files of a study cannot be found."""
     from nas.errors import StorageError
 
     try:

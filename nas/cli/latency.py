@@ -12,7 +12,7 @@ from nas.workflows import NetworkLatencyRequest
 
 @click.command()
 @options.network_request
-@setting(NetworkLatencyRequest, "device", type=click.Choice(DEVICES), help="Where to measure.")
+@setting(NetworkLatencyRequest, "device", type=click.Choice(DEVICES), help="Device to measure on.")
 @click.option(
     "--runtime",
     metavar="NAME",
@@ -24,9 +24,8 @@ from nas.workflows import NetworkLatencyRequest
 def latency(request: NetworkLatencyRequest, json_: bool) -> None:
     """Measure the latency of a network at batch 1: the median of repeated runs, and its spread.
 
-    Weights are random and batch norms are folded. A single CPU thread is timed by its own clock,
-    which excludes the time that other programs use the core; anything else is timed by the wall
-    clock.
+    Weights are random and batch norms are folded. A single CPU thread is timed by its CPU time,
+    which excludes other programs on the core; all other measurements use wall time.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""The live page of a study that runs, from a process that ends with this one."""
+"""The live page of a running study, served by a process that ends with this one."""
 
 import multiprocessing
 import os
@@ -29,7 +29,7 @@ class LivePage:
         self._process: SpawnProcess | None = None
 
     def show(self, study: str) -> str:
-        """Return the address of a study; a browser opens the first, where there is a screen."""
+        """Return the address of a study; a browser opens the first one if there is a screen."""
         if self._process is None:
             spawn = multiprocessing.get_context("spawn")  # a fork would copy the threads of Ray
             words = self._db, study, self._port
@@ -63,6 +63,6 @@ def _end_with_parent() -> None:
 
 
 def _open(address: str) -> None:
-    """Open a browser window; without a screen it would be one that takes over the terminal."""
+    """Open a browser window if there is a screen; a text browser would take over the terminal."""
     if sys.platform != "linux" or {"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys():
         webbrowser.open(address)

@@ -47,7 +47,7 @@ class Output(Request):
                 yield NoEffectError(name, f"{other} prints only the result", "Leave out one.")
 
 
-_MOST_CHANNELS = 16  # of images; with more, and 1 or 3 at the end, the channels are meant there
+_MOST_CHANNELS = 16  # of images; 224x224x3 has more, and is refused: its channels are at the end
 
 
 database = click.option(
@@ -61,13 +61,13 @@ as_json = click.option("--json", "json_", is_flag=True, help="Print JSON.")
 
 space_name = click.option(
     "--space", "space_name", metavar="NAME|FILE.toml",
-    help="The search space: a built-in one or a file.  `nas search` takes several, joined by "
+    help="The search space: a built-in one or a file.  `nas search` accepts several, separated by "
     f"commas.  [default: {SPACE}]",
 )  # fmt: skip
 
 
 def network(function: F) -> F:
-    """Add what names a network: STUDY with --best or --trial, or --arch with --space; and --db."""
+    """Add the options that name a network: STUDY, --best, --trial, --arch, --space and --db."""
     for option in (
         database,
         space_name,
@@ -118,13 +118,13 @@ def check_named(arch: str | None, study: str | None, trial: int | None, best: bo
     """Refuse a call that names no network, or more than one.
 
     Raises:
-        NasError: it does.
+        NasError: no network is named, or more than one.
     """
     chosen = sum((best, trial is not None, arch is not None))
     if chosen != 1 or (arch is None) != bool(study):
         verb = click.get_current_context().info_name
         raise NasError(
-            f"say which network nas {verb} is for.",
+            f"nas {verb} needs one network.",
             f"Type: nas {verb} STUDY --best, or STUDY --trial N, or --arch NAME.",
         )
 
@@ -174,7 +174,7 @@ budget = click.option(
 
 
 def latency(function: F) -> F:
-    """Add the options that say how latency is measured; the command gets them as `latency`."""
+    """Add the options for measuring latency; the command gets them as one `latency`."""
     function = into("latency", LatencyRequest, "latency_")(function)
     for option in (
         setting(
@@ -209,7 +209,7 @@ task = click.option(
 
 
 def data(help_: str) -> Callable[[F], F]:
-    """Return what adds `--data`; `help_` says whether it chooses the task as well."""
+    """Return a decorator that adds `--data`; `help_` states whether it selects the task as well."""
     return click.option(
         "--data", "data_dir", metavar="DIR", type=click.Path(path_type=Path), help=help_
     )
@@ -222,7 +222,7 @@ limit = click.option(
 
 
 def image_size(help_: str) -> Callable[[F], F]:
-    """Return what adds `--image-size`; `help_` says for which images it is."""
+    """Return a decorator that adds `--image-size`; `help_` states for which images it is."""
     return click.option("--image-size", type=click.IntRange(8, 1024), metavar="N", help=help_)
 
 
@@ -238,22 +238,22 @@ recipe = click.option(
 
 
 def split(_ctx: click.Context, _parameter: click.Parameter, given: Sequence[str]) -> Any:
-    """Return the names that were given one by one, or joined by commas."""
+    """Return the names that were given in several options, or separated by commas."""
     return tuple(name.strip() for text in given for name in text.split(","))
 
 
 formats = click.option(
     "--format", "formats", multiple=True, metavar="NAME", callback=split,
-    help="A format of the export: source, weights, onnx, detections (ONNX with suppression, of "
-    "a detector), or one of an installed package; may be given several times. The card is "
-    "always written.  [default: source, weights, onnx]",
+    help="A format of the export: source, weights, onnx, detections (ONNX of a detector that "
+    "suppresses duplicates), or one of an installed package; may be given several times. The card "
+    "is always written.  [default: source, weights, onnx]",
 )  # fmt: skip
 
 seed = setting(SearchRequest, "seed", type=click.IntRange(0), help="Seed of all random numbers.")
 
 
 def plot(help_: str) -> Callable[[F], F]:
-    """Return what adds `--plot`, a page to write; `help_` says what it shows."""
+    """Return a decorator that adds `--plot`, a page to write; `help_` describes its content."""
     return click.option(
         "--plot", metavar="FILE.html", type=click.Path(path_type=Path, dir_okay=False), help=help_
     )
@@ -268,12 +268,12 @@ loaders = click.option(
 workers = click.option(
     "--workers", type=click.IntRange(1), default=1, show_default=True, metavar="N",
     help="Train each network of nas train on N GPUs, or on N CPU cores without a GPU; each "
-    "gets an equal part of every batch.",
+    "worker gets an equal part of every batch.",
 )  # fmt: skip
 
 
 def results(help_: str) -> Callable[[F], F]:
-    """Return what adds `--results`; `help_` says what for."""
+    """Return a decorator that adds `--results`; `help_` states its purpose."""
     return click.option(
         "--results", "results_dir", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
         default=results_folder,
@@ -303,8 +303,8 @@ _EXECUTION = (
     ),
     setting(
         RunRequest, "priority", type=click.FloatRange(0.01),
-        help="Weight among the studies that use the cluster at the same time: 2 gets twice as many "
-        "trials at a time as 1.",
+        help="Weight of this study on a cluster that several studies share: 2 gets twice as many "
+        "concurrent trials as 1.",
     ),
     click.option(
         "--report-timeout", type=click.FloatRange(1),
@@ -314,8 +314,8 @@ _EXECUTION = (
     results("Directory for report and export, and for weights without --storage."),
     click.option(
         "--storage", metavar="PLACE",
-        help="Where weights and checkpoints go: a folder, s3://BUCKET/PREFIX or "
-        "gs://BUCKET/PREFIX. A study keeps its storage.  [default: --results]",
+        help="Place of weights and checkpoints: a folder, s3://BUCKET/PREFIX or "
+        "gs://BUCKET/PREFIX. It is stored with the study.  [default: --results]",
     ),
     click.option(
         "--profile", is_flag=True,
@@ -327,8 +327,8 @@ _EXECUTION = (
 
 keep = click.option(
     "--keep", type=click.Choice(KEPT),
-    help="Which weights stay after the study: those of the front, of the confirmed networks and of "
-    "the best five, or all. A study keeps its choice.  [default: front]",
+    help="Weights to keep after the study: those of the front, of the confirmed networks and of "
+    "the best five, or all. This is stored with the study.  [default: front]",
 )  # fmt: skip
 
 
@@ -354,12 +354,12 @@ live_page = click.option(
     "--dashboard",
     is_flag=True,
     help="Serve the live page of the study on this machine while it runs, and open it in a "
-    "browser where there is a screen.",
+    "browser if there is a screen.",
 )
 
 
 def execution(function: F) -> F:
-    """Add the options that say where and how trials run; the command gets them as `run`."""
+    """Add the options for running trials; the command gets them as one `run`."""
     function = into("run", RunRequest)(function)
     for option in reversed(_EXECUTION):
         function = option(function)

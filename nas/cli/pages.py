@@ -52,7 +52,7 @@ def report(study: str, target: Path, force: bool, db: str | None) -> None:
     metavar="STUDY,…",
     multiple=True,
     callback=options.split,
-    help="Studies to draw with this one, by front and edf; seeds of one search get a band.",
+    help="Studies to draw with this one, in front and edf; seeds of one search get a band.",
 )
 @click.option(
     "--choice", help="Draw this choice of each stage in parallel.  [default: all choices]"
@@ -60,12 +60,12 @@ def report(study: str, target: Path, force: bool, db: str | None) -> None:
 @click.option(
     "--shows",
     type=click.Choice([each.value for each in ProgressOf]),
-    help="What the progress shows.  [default: hypervolume]",
+    help="Quantity that progress shows.  [default: hypervolume]",
 )
 @click.option(
     "--against",
     type=click.Choice([each.value for each in ProgressBy]),
-    help="What the progress is shown against.  [default: trainings]",
+    help="Horizontal axis of progress.  [default: trainings]",
 )
 @click.option(
     "--width",
@@ -111,7 +111,7 @@ def plot(target: Path, db: str | None, **given: Any) -> None:
 @click.option(
     "--container",
     is_flag=True,
-    help="Listen on all addresses, in a container whose port is published on 127.0.0.1 alone.",
+    help="Listen on all addresses, in a container whose port is published on 127.0.0.1 only.",
 )
 @click.option(
     "--allow-changes",

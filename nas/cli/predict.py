@@ -21,10 +21,10 @@ from nas.workflows import PredictRequest
 )  # fmt: skip
 @click.option(
     "--threshold", type=click.FloatRange(0, 1),
-    help="The least probability of a box.  [default: 0.3]",
+    help="Minimum probability of a box.  [default: 0.3]",
 )  # fmt: skip
 @click.option(
-    "--most", type=click.IntRange(1), metavar="N", help="The number of classes.  [default: 5]"
+    "--most", type=click.IntRange(1), metavar="N", help="Number of classes to print.  [default: 5]"
 )
 @click.option("--force", is_flag=True, help="Replace existing images.")
 @options.as_json

@@ -41,7 +41,7 @@ def print_profiles(profiles: Sequence[Profile], noun: str) -> None:
         }
         for row in profile_table(profiles)
     ]
-    title = f"where the time of {output.plural(len(profiles), noun)} went (per image trained on)"
+    title = f"time of the parts of {output.plural(len(profiles), noun)} (per training image)"
     output.table(title, _COLUMNS, rows, _NUMBERS, "meaning")
     for reason, count in plain_reasons(profiles).items():
         output.paragraph(f"PyTorch alone computed {output.plural(count, noun)}: {reason}.")

@@ -90,7 +90,7 @@ class ProgressDisplay:
             self._say(f"left out node {event.host}: {event.problem}. {event.remedy}".rstrip())
 
     def _warn(self, event: TrialMeasured) -> None:
-        """Print the warning of a training that diverges; of the first one in this run only."""
+        """Print the warning that a training diverges, only for the first one in this run."""
         text = divergence(self._study.spec, event.measurement)
         if text and self._calm:
             self._calm = False

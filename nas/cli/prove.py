@@ -70,8 +70,8 @@ def _counts(
     show_default=True,
     callback=_names,
     metavar="NAMES",
-    help="Samplers, joined by commas; NAME:single uses the accuracy alone, NAME:multi the costs "
-    "as well.",
+    help="Samplers, separated by commas; NAME:single uses only the accuracy, NAME:multi also the "
+    "costs.",
 )
 @setting(
     ProveRequest,
@@ -83,7 +83,7 @@ def _counts(
     "--front",
     callback=_names,
     metavar="COSTS",
-    help="Cost columns of the front, joined by commas.  [default: that of the first budget]",
+    help="Cost columns of the front, separated by commas.  [default: that of the first budget]",
 )
 @setting(
     ProveRequest,
@@ -122,8 +122,8 @@ def _counts(
     "--judge",
     multiple=True,
     type=click.Choice(["error", "inferred"]),
-    help="Compare trials at a rung by the error there, or by the final error that is inferred from "
-    "their curves. May be given twice, to compare both.  [default: error]",
+    help="Compare trials at a rung by their error there, or by the final error that is inferred "
+    "from their curves. May be given twice, to compare both.  [default: error]",
 )
 @setting(
     ProveRequest,

@@ -1,4 +1,4 @@
-"""`nas proxies`: whether training-free scores predict the errors of a study."""
+"""`nas proxies`: check whether training-free scores predict the errors of a study."""
 
 from typing import TYPE_CHECKING, Any
 

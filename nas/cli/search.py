@@ -141,17 +141,18 @@ def _numbers(
     SearchRequest,
     "teach",
     "--teach/--no-teach",
-    help="Train the confirmed networks once more, taught by the best ones of the study, as the "
-    "study STUDY-taught.",
+    help="Train the confirmed networks again with the best networks of the study as teachers, in "
+    "the study STUDY-taught.",
 )
 @click.option(
     "--confirm-recipe", metavar="NAME|FILE.toml",
-    help="Confirm by this recipe, for its epochs, as the study STUDY-confirmed: the search itself "
-    "is then a short schedule, by --epochs and --image-size.  [default: that of the search]",
+    help="Confirm the best networks by this recipe, for its epochs, in the study STUDY-confirmed; "
+    "--epochs and --image-size set the short schedule of the search.  [default: that of the "
+    "search]",
 )  # fmt: skip
 @click.option(
     "--confirm-size", type=click.IntRange(8, 1024), metavar="N",
-    help="Height and width of the images to confirm at.  [default: the task's own]",
+    help="Height and width of the images for --confirm-recipe.  [default: the task's own]",
 )  # fmt: skip
 @click.option(
     "--submit",

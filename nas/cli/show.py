@@ -27,7 +27,7 @@ _DETAILS = 3  # failed trials whose cause is printed in full
     "number",
     type=click.IntRange(0),
     metavar="N",
-    help="Show one trial: its network by stage, its curve, its seeds, where its weights are.",
+    help="Show one trial: its network by stage, its curve, its seeds and the path of its weights.",
 )
 @click.option(
     "--all", "all_", is_flag=True, help=f"Print every trial of a study of more than {_ALL_UP_TO}."
@@ -149,7 +149,7 @@ def _weights(kept: Mapping[str, Any]) -> str:
 
 
 def _node(node: "StudyNode") -> str:
-    """Return what was found of a node of a cluster, as text."""
+    """Return a checked node of a cluster as text."""
     versions = ", ".join(f"{name} {version}" for name, version in node.fingerprint.items())
     left_out = f"; left out: {node.problem}" if node.problem else ""
     return f"{node.host} ({node.node[:8]}) {versions}{left_out}"

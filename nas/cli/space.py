@@ -66,7 +66,7 @@ def space(request: SpaceRequest, json_: bool) -> None:
 
 
 def _document(found: SpaceSummary, band: str | None, spread: "Distribution") -> dict[str, Any]:
-    """Return what `--json` prints."""
+    """Return the data that `--json` prints."""
     feasible, space = found.feasible, found.feasible.space
     document = {
         "space": space.name,

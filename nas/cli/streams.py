@@ -21,7 +21,7 @@ class ReaderGoneError(Exception):
 
 
 def prepare() -> None:
-    """Make output errors impossible: unencodable characters are escaped in ASCII, or become `?`.
+    """Prevent errors of output: unencodable characters are escaped in ASCII, or become `?`.
 
     A stream that the caller has closed is redirected to the null device.
     """

@@ -39,19 +39,19 @@ from nas.workflows import (
 )
 
 if TYPE_CHECKING:
-    from nas.workflows import FinishedStudy  # loads torch, while Ray is to start
+    from nas.workflows import FinishedStudy  # loads torch, which would delay the start of Ray
 
 
 class Screen:
     """Prints the events of a study; use it as a context manager and pass `watch` to a workflow.
 
-    `run` has the settings of its trials, in a process that a second Ctrl-C ends.
+    `run` has the settings of its trials; a second Ctrl-C ends the process.
     """
 
     def __init__(self, said: Output, run: RunRequest, db: str | None = None) -> None:
         """Print the output that `said` selects, and the profiles that `run` measures.
 
-        The page that `said` may select shows the database `db`.
+        If `said` selects the page, it shows the database `db`.
 
         Raises:
             NasError: no port is free for the page.
@@ -111,7 +111,7 @@ class Screen:
                 click.echo("")
             case ResultsRecovered(number=number):
                 count = output.plural(number, "result")
-                click.echo(f"recorded {count} that the database had not taken")
+                click.echo(f"recorded {count} that the database had not accepted")
             case StudyComplete(store=store, study=study):
                 self._complete(store, study)
             case FinalistsMeasured(device=device):
@@ -179,7 +179,7 @@ def conclude(outcome: SearchOutcome, said: Output, db: str | None) -> int:
 
 
 def _document(finished: "FinishedStudy") -> dict[str, Any]:
-    """Return the result of a study, and where its files are, as plain data."""
+    """Return the result of a study, and the paths of its files, as plain data."""
     record = finished_record(finished.results, finished.storage)
     files = [str(path) for path in finished.files]
     return record | {"report": str(finished.report), "export": files}

@@ -38,7 +38,7 @@ def print_trials(
 
 
 def print_figures(found: StudyResults) -> None:
-    """Print both figures of each taught network, and what confirmed a short schedule."""
+    """Print both errors of each taught network, and those that confirm a short schedule."""
     for number in taught_networks(found):
         if text := figures_text(found, number):
             name = found.spec.network_name(found.own(number)[0])
@@ -130,7 +130,7 @@ def settings(spec: StudySpec) -> list[tuple[str, str]]:
 
 
 def confirmed_setting(spec: StudySpec) -> str:
-    """Return what is trained again at the end of a study."""
+    """Return the trainings that confirm the best networks at the end of a study, as text."""
     return confirmation_text(spec) or "nothing: each result is that of one seed"
 
 

@@ -40,15 +40,16 @@ from nas.workflows import RunRequest, TrainRequest
 )  # fmt: skip
 @click.option(
     "--teacher", metavar="study|STUDY|STUDY#N",
-    help="Let trained networks teach, in addition to the labels: the best ones of a study, or one "
-    "trial; several joined by commas. `study` is STUDY. --set teacher_weight=… and "
-    "teacher_temperature=… set how.",
+    help="Train with teachers in addition to the labels: the best networks of a study, or one "
+    "trial; several are separated by commas. `study` is STUDY. --set teacher_weight=… and "
+    "teacher_temperature=… change the loss.",
 )  # fmt: skip
 @click.option(
     "--from", "start", metavar="STUDY|STUDY#N|FILE",
     help="Start with the weights of a trained network (the best of a study, or a trial), except "
     "its last layers; for example a detector with the weights of a classifier. FILE: a state "
-    "dict of an equal network, as of torchvision's mobilenet_v2, saved by torch.save.",
+    "dict of a network with the same layers, such as torchvision's mobilenet_v2, saved by "
+    "torch.save.",
 )  # fmt: skip
 @click.option(
     "--epochs", type=click.IntRange(1), help="[default: the recipe's; with --teacher STUDY's]"

@@ -1,4 +1,4 @@
-"""Output of `nas train` on the trained networks, on the screen."""
+"""The output of `nas train` about the trained networks, on the screen."""
 
 import click
 

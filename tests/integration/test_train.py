@@ -96,7 +96,7 @@ def test_seeds_and_a_rival_are_trained_compared_shown_and_exported(nas: Shell, p
     assert "seed 2 of trial 0" in shown.out
     (row,) = json.loads(nas("list", "--json").out)
     assert (row["kind"], row["study"], row["state"]) == ("training", "t", "complete")
-    assert "where the time of 4 trials went" in nas("show", "t", "--profile").out
+    assert "time of the parts of 4 trials" in nas("show", "t", "--profile").out
 
 
 def test_an_equal_training_is_reused_and_only_further_seeds_are_trained(nas: Shell) -> None:
