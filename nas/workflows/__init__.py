@@ -1,4 +1,4 @@
-"""Workflows: what a user can do, from a typed request to a result.
+"""Workflows: each action of a user, from a typed request to a result.
 
 The commands and the Python API call these functions. Each takes frozen requests, which hold the
 defaults (`requests`, `network_requests`), reports its progress as events (`events`), prints

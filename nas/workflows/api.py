@@ -1,9 +1,9 @@
-"""The Python API: what `import nas` offers a script or a notebook.
+"""The Python API: the functions of `import nas` for scripts and notebooks.
 
 Nothing is printed; `on_event` is called with events (`nas.workflows.events`). Every mistake raises
-a NasError. Studies are stored in `db`, by default the database in the variable NAS_DB, or nas.db;
-their files in the folder of the variable NAS_RESULTS, or in `nas-results`. The commands use the
-same.
+a NasError. Studies are stored in `db`, by default the database in the variable NAS_DB, or nas.db.
+Their files are in the folder in the variable NAS_RESULTS, or in `nas-results`. The commands have
+the same defaults.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -147,8 +147,8 @@ def train(
 
     `network` is a trial of a study, an architecture, the name of a known network of `space`, or its
     choices in full. `settings` replace fields of the recipe, such as {"lr": 0.05}. Every other
-    setting is that of `nas train` and of `TrainRequest`. An interruption is that of `search`; with
-    `resume` a training continues from its last epoch.
+    setting is that of `nas train` and of `TrainRequest`. An interruption has the effect that it has
+    in `search`; `resume` continues a training from its last epoch.
 
     Raises:
         NasError: a setting cannot be used, and nothing was created; or the training failed.
@@ -192,8 +192,8 @@ def resume(
 ) -> StoredStudy:
     """Continue a study that was interrupted; return it when it is complete.
 
-    Finished trials are not repeated. With `retry_failed` the failed ones are, unless they would
-    fail again: a lost worker, silence, an error and exhausted memory may have been faults of a
+    Finished trials are not repeated. `retry_failed` repeats the failed ones, unless they would fail
+    again: a lost or silent worker, an error, or exhausted memory may have been the fault of a
     machine.
 
     Raises:
@@ -318,8 +318,8 @@ def export(
 ) -> list[Path]:
     """Export an untrained network: source, weights, ONNX and a card; return the files.
 
-    `formats` are those to write, such as ["onnx"], with the card; with a `task` the network has the
-    head of that task. A trained network is exported by `StoredStudy.export`.
+    `formats` are the formats to write, such as ["onnx"], with the card; with a `task` the network
+    has the head of that task. `StoredStudy.export` exports a trained network.
 
     Raises:
         NasError: there is no such space or network.

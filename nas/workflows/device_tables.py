@@ -45,7 +45,7 @@ def latency_tables(
     They are read from the file of `request` if it exists, otherwise measured and written to it.
 
     Raises:
-        NasError: the device or the runtime is not available, or the file is for something else.
+        NasError: the device or the runtime is not available, or the file has other tables.
     """
     path = request.table
     if device is None:
@@ -67,7 +67,7 @@ def read_tables(path: Path) -> list[LatencyTable]:
     """Return the tables of a file.
 
     Raises:
-        NasError: it cannot be read, or contains something else.
+        NasError: it cannot be read, or is not a file of tables.
     """
     text = read_text(path)
     try:
@@ -110,7 +110,7 @@ def _identity(costs: CostModel, device: Device, strides: str) -> tuple[Any, ...]
 
 
 def _kept(table: LatencyTable, costs: CostModel) -> tuple[Any, ...]:
-    """Return what a table was measured for; tables of earlier versions use stride rule 1."""
+    """Return the settings of a table; tables of earlier versions use stride rule 1."""
     strides = table.strides
     if not strides and table.space == costs.space.name:
         strides = adapt(costs.space, parse_input(table.input), rule=1).text

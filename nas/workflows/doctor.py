@@ -1,4 +1,4 @@
-"""Doctor: what a study needs from its surroundings, checked one by one; nothing is created."""
+"""Doctor: check the packages, database, Ray and data that a study needs; nothing is created."""
 
 import os
 import shutil
@@ -15,13 +15,13 @@ from nas.user_folders import is_writable, results_folder
 from nas.workflows.package_versions import versions
 from nas.workflows.request import Request
 
-_LITTLE_BYTES = 10**9  # the weights of a search need less, those of a long one may not
+_LITTLE_BYTES = 10**9  # enough for the weights of a short search; a long one may need more
 _TOO_LITTLE_BYTES = 10**8
 
 
 @dataclass(frozen=True, kw_only=True)
 class DoctorRequest(Request):
-    """The surroundings to check: those of a search with the same settings.
+    """The checks to make: those for a search with the same settings.
 
     `db` None is the default database, `ray_address` None a Ray on this machine. The data are
     checked if `task` or `data` is given.
@@ -41,7 +41,7 @@ class DoctorRequest(Request):
 
 @dataclass(frozen=True)
 class Check:
-    """The result of one check: `fault` is what prevents a study, `note` what only slows it down."""
+    """The result of one check: a `fault` prevents a study, a `note` does not."""
 
     name: str
     text: str

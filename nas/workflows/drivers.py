@@ -1,7 +1,7 @@
-"""Drivers: start one for each study that is ordered and has none, and again if it is lost.
+"""Drivers: start one for each study with an open order, and a new one if it is lost.
 
-A driver is a process of this machine, or a job of a Ray cluster. Its lease on the study makes a
-second one end at once.
+A driver is a process of this machine, or a job of a Ray cluster. It holds the lease of its study,
+so that a second driver ends at once.
 """
 
 import os
@@ -19,7 +19,7 @@ from nas.interruption import EXIT_INTERRUPTED
 from nas.store import MAX_FAILURES, Store, open_store, read_address
 
 _PERIOD_SECONDS = 5.0
-_FIRST_WAIT = 5.0  # after a failed start; it doubles with each further one
+_FIRST_WAIT = 5.0  # seconds after a failed start; doubled with each further one
 _LONGEST_WAIT = 300.0
 _TAIL_LINES = 20
 
@@ -58,7 +58,7 @@ class _Process:
 
 
 def processes(db: str | None, logs: Path) -> Starter:
-    """Return what starts drivers as processes of this machine, each with a log in `logs`.
+    """Return a function that starts drivers on this machine, each with a log in `logs`.
 
     They get the database through their environment, which other users cannot read.
     """
@@ -80,9 +80,9 @@ def processes(db: str | None, logs: Path) -> Starter:
 
 
 def jobs(address: str, db: str | None) -> Starter:
-    """Return what starts drivers as jobs, at the address of the job server of a Ray cluster.
+    """Return a function that starts drivers as jobs of the Ray cluster with this job server.
 
-    The password of a database is not sent; the cluster's head needs it, for instance in PGPASSFILE.
+    The password of a database is not sent; the head node must have it, for example in PGPASSFILE.
 
     Raises:
         NasError: the package is not installed, or the server cannot be reached.
@@ -107,7 +107,7 @@ class Fleet:
         """Start drivers until interrupted, or until no study has an open order if `until_idle`.
 
         Raises:
-            StoreError: the database cannot be read at the start; later it is tried again.
+            StoreError: the database cannot be read at the start; later, reading is tried again.
         """
         reached = False
         while not interrupted():

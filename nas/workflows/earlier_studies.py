@@ -1,4 +1,4 @@
-"""Earlier studies: what a new study learns from the others of the database."""
+"""Earlier studies: the trainings that a new study borrows from others of the database."""
 
 from collections.abc import Mapping, Sequence
 
@@ -26,10 +26,10 @@ def borrow_history(
     versions: Mapping[str, str],
     request: SearchRequest,
 ) -> tuple[list[Trial], tuple[Learnt, ...]]:
-    """Return the trainings that the new study `spec` borrows, and how many of which study.
+    """Return the trainings that the new study `spec` borrows, and their number from each study.
 
     `versions` are those of its libraries. The studies are those that `request` names, else all of
-    the database. None are borrowed for a sampler that does not learn from them.
+    the database. A sampler that does not learn from other studies borrows no trainings.
 
     Raises:
         NasError: a study that was named does not exist, or has no comparable training.
@@ -68,7 +68,7 @@ def _comparable(store: Store, spec: StudySpec, name: str) -> list[Trial]:
 
 
 def _is_readable(trial: Trial) -> bool:
-    """Tell whether the architecture of a stored trial can be read; it is read when it is used."""
+    """Tell whether the architecture of a stored trial can be read; it is read at first use."""
     try:
         return bool(trial.architecture.stages)
     except NasError:

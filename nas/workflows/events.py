@@ -53,7 +53,7 @@ class StudyReady:
 
 @dataclass(frozen=True, slots=True)
 class OtherImages:
-    """A network of `study` is trained on other images than that study; `change` says how."""
+    """A network of `study` is trained on other images than the study; `change` describes them."""
 
     study: str
     change: str
@@ -69,7 +69,7 @@ class FolderRenamed:
 
 @dataclass(frozen=True, slots=True)
 class ResultsRecovered:
-    """So many results that the database had not taken in an earlier run were recorded now."""
+    """A number of results that the database did not accept in an earlier run are recorded now."""
 
     number: int
 
@@ -88,7 +88,7 @@ class TrialsEnd:
 
 @dataclass(frozen=True, slots=True)
 class Abandoned:
-    """Ray is lost and the main thread waits for it for ever: the process should end with `error`.
+    """Ray is lost, but the main thread still waits for it: the process should end with `error`.
 
     The study is recorded as interrupted. The event comes from another thread.
     """
@@ -113,7 +113,7 @@ class FinalistsMeasured:
 
 @dataclass(frozen=True, slots=True)
 class LatencySkipped:
-    """The latency of the best networks cannot be measured here; `cause` says why."""
+    """The latency of the best networks cannot be measured here, because of `cause`."""
 
     cause: str
 
@@ -128,7 +128,7 @@ class BenchReady:
 
 @dataclass(frozen=True, slots=True)
 class RunsMade:
-    """So many runs of samplers have been made, of `total`."""
+    """A number of runs of samplers have been made, of `total`."""
 
     made: int
     total: int
@@ -136,7 +136,7 @@ class RunsMade:
 
 @dataclass(frozen=True, slots=True)
 class ScoresBegin:
-    """The training-free scores of so many networks are about to be computed."""
+    """The training-free scores of some networks are about to be computed."""
 
     number: int
 
@@ -148,9 +148,10 @@ class ResultsBegin:
 
 @dataclass(frozen=True, slots=True)
 class WeightsRemoved:
-    """A complete study removed the weights of so many `trials`, and freed so many bytes.
+    """A complete study removed the weights of a number of `trials`, and freed a number of bytes.
 
-    `left` are folders in which files could not be deleted; the next end of the study tries again.
+    `left` are folders in which files could not be deleted; they are deleted when the study ends
+    the next time.
     """
 
     trials: int
@@ -160,7 +161,7 @@ class WeightsRemoved:
 
 @dataclass(frozen=True, slots=True)
 class TestSkipped:
-    """A trial was not tested on the test split; `cause` says why."""
+    """A trial was not tested on the test split, because of `cause`."""
 
     trial: int
     cause: str

@@ -1,4 +1,4 @@
-"""Record examples: draw some images of the validation split with the answers of a network."""
+"""Record examples: draw some images of the validation split with the outputs of a network."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ def record_examples(
 ) -> None:
     """Write the examples of a trained trial into the study's folder, once, and record them.
 
-    Does nothing if the task draws none.
+    Does nothing if the task has no examples.
 
     Raises:
         WeightsError: the weights are missing or changed.

@@ -8,10 +8,10 @@ from nas.study import Reason, Study, Trial, TrialState, last_line, repeatable
 
 
 def check_repeatable(study: str, trials: Sequence[Trial]) -> None:
-    """Refuse to repeat the failed trials of a study if there are none that may end otherwise.
+    """Refuse to repeat the failed trials of a study if all of them would fail again.
 
     Raises:
-        NasError: there are none.
+        NasError: all of them would, or none failed.
     """
     if any(map(repeatable, trials)):
         return
@@ -25,7 +25,7 @@ def check_repeatable(study: str, trials: Sequence[Trial]) -> None:
 
 
 def none_complete(study: Study, show: str) -> StudyFailedError:
-    """Return the error for a study of which no candidate is complete; `show` is what lists them."""
+    """Return the error for a study without complete candidate; `show` is the command to see why."""
     name = study.spec.name
     failed = next((t for t in study.candidates if t.state is TrialState.FAILED), None)
     if not study.spec.networks or failed is None:

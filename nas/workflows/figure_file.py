@@ -176,7 +176,7 @@ def _check_known(name: str, known: Sequence[str], cause: str) -> None:
     """Refuse a name that is not `known`.
 
     Raises:
-        NasError: `cause` says what has no such name.
+        NasError: it is not known; the message begins with `cause`.
     """
     if name not in known:
         near = did_you_mean(name, known)

@@ -15,8 +15,8 @@ def winner(store: Store, study: Study, on_event: events.Watcher) -> Trial | None
     """Return the best complete candidate whose measured latency is within the budget.
 
     The members of the front and the confirmed candidates are measured once each and recorded, until
-    all members of the remaining front are measured. If none is within the budget, or nothing can be
-    measured here, the best by the table is returned.
+    all members of the remaining front are measured. If none is within the budget, or this machine
+    cannot measure them, the best candidate by the table is returned.
     """
     spec, trials = study.spec, study.trials
     found = StudyResults(spec, trials, store.reports(spec.name))

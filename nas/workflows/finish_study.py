@@ -33,8 +33,8 @@ from nas.workflows.trained_weights import trained_session, trial_weights
 class FinishedStudy:
     """The results of a finished study, with tests, and the locations of its files.
 
-    Its weights are in the `storage`. There are no `files` if the weights of the best are `lost`:
-    missing or changed.
+    Its weights are in the `storage`. There are no `files` if the weights of the best network are
+    `lost`: missing or changed.
     """
 
     results: StudyResults
@@ -49,7 +49,7 @@ class FinishedStudy:
 def finish_study(
     store: Store, study: Study, best: Trial, task: Task, run: RunRequest, on_event: events.Watcher
 ) -> FinishedStudy:
-    """Test the best and the references under all their seeds, write the report, export the best."""
+    """Test the best and the references with all their seeds, write the report, export the best."""
     spec = study.spec
     directory = run.results_dir / store.folder(spec.name)
     test_study(store, study, best, task, on_event)
@@ -78,10 +78,10 @@ def finish_study(
 def test_study(
     store: Store, study: Study, best: Trial, task: Task, on_event: events.Watcher
 ) -> None:
-    """Measure networks on the test split under all their seeds, each training once.
+    """Measure networks on the test split with all their seeds, each training once.
 
-    They are the best and the references, and every network of a study that searches nothing. A
-    search that has its confirmed networks taught measures these, to show both figures.
+    They are the best and the references, and every network of a study without a search. A search
+    with `teach` also measures its confirmed networks, to show both of their errors.
     """
     spec, found = study.spec, StudyResults(study.spec, study.trials)
     wanted = {best.number, *(trial.number for trial in found.references)}
@@ -112,7 +112,7 @@ def _test(
 
 
 def _earlier_scores(store: Store, trial: Trial) -> dict[str, Any] | None:
-    """Return the test scores of a reused trial whose own study has removed the weights since."""
+    """Return the test scores of a reused trial whose original study has removed the weights."""
     place = trial_place(trial.reused or "") if trial.weights_removed_at else None
     try:
         return store.reports(place[0]).get(place[1], {}).get("test") if place else None
@@ -183,13 +183,13 @@ def trial_request(store: Store, found: StudyResults, trial: Trial, task: Task) -
 
 
 def _figures(found: StudyResults, trial: Trial) -> dict[str, Figures]:
-    """Return both figures of the network of `trial` by split, if it was taught."""
+    """Return both errors of the network of `trial` by split, if it was taught."""
     number = trial.number if trial.replicate_of is None else trial.replicate_of
     return both_figures(found, number)
 
 
 def _estimates(found: StudyResults, trial: Trial) -> dict[str, Estimate]:
-    """Return what is known of the network of `trial`, which may be a further seed, by split."""
+    """Return the estimates of the network of `trial`, which may be a further seed, by split."""
     number = trial.number if trial.replicate_of is None else trial.replicate_of
     own = {"validation": found.estimate(number), "test": found.test(number)}
     return {split: estimate for split, estimate in own.items() if estimate}

@@ -1,8 +1,8 @@
-"""The study that follows a search: its best networks are taught, or confirmed by the real training.
+"""The study that follows a search: its best networks are taught, or confirmed by a full training.
 
-Like every training it is a study that searches nothing. A taught network is trained like in the
-search, with its rungs and resolutions, but for the teachers in the recipe. After a search with a
-short schedule, networks are confirmed by another recipe, on images of another size.
+Like every training it is a study without a search. A taught network is trained as in the search,
+with the same rungs and resolutions, and with teachers in the recipe. After a search with a short
+schedule, networks are confirmed by another recipe, on images of another size.
 """
 
 from collections.abc import Sequence
@@ -92,7 +92,7 @@ def _trained(
 
 
 def begun_study(store: Store, planned: StudySpec) -> StudySpec | None:
-    """Return the study of the database that is `planned`, whatever its number; None without one."""
+    """Return the stored study that equals `planned` except for a number in its name, if any."""
     numbered = [name for name in store.names() if name.startswith(planned.name)]
     specs = [store.spec(name) for name in numbered]
     return next(
@@ -101,9 +101,9 @@ def begun_study(store: Store, planned: StudySpec) -> StudySpec | None:
 
 
 def record_scratch(store: Store, found: StudyResults) -> None:
-    """Record in a taught study what its networks reached from scratch, where that is comparable.
+    """Record in a taught study the errors of its networks from scratch, if they are comparable.
 
-    It is what the trial reached that a network was taken from, if it was trained alike.
+    They are those of the trials that the networks come from, if these had the same settings.
     """
     spec = found.spec
     for number in found.trainings if spec.teachers else ():
@@ -115,7 +115,7 @@ def record_scratch(store: Store, found: StudyResults) -> None:
 
 
 def record_further(store: Store, search: StudyResults, further: StudyResults) -> None:
-    """Record in a search what its networks reached in the study that follows it."""
+    """Record in a search the errors of its networks in the study that follows it."""
     name, kind = search.spec.name, TAUGHT if further.spec.teachers else CONFIRMED
     for number in further.trainings:
         trial = next(each for each in further.trials if each.number == number)
@@ -133,16 +133,16 @@ def _fixed(spec: StudySpec, trial: Trial) -> FixedNetwork:
 
 
 def _place(spec: StudySpec, trial: Trial) -> tuple[str, int] | None:
-    """Return the study and the number of the trial that a network was taken from, if any."""
+    """Return the study and the number of the trial that a network comes from, if any."""
     name = spec.network_name(trial)
     origin = next(each.origin for each in spec.networks if each.name == name) or ""
     return trial_place(origin)
 
 
 def _origin(store: Store, spec: StudySpec, trial: Trial) -> tuple[StudyResults, int] | None:
-    """Return the results of the study that a network is from, and its number there.
+    """Return the results of the study that a network comes from, and its number there.
 
-    None if there is no such study any more, or it trained the network otherwise.
+    None if the study was deleted, or trained the network with other settings.
     """
     place = _place(spec, trial)
     if place is None:

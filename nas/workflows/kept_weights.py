@@ -11,7 +11,7 @@ from nas.workflows.teachers import best_networks
 
 
 def record_keep(store: Store, name: str, keep: str | None) -> None:
-    """Record which weights a study keeps, if its run says so."""
+    """Record which weights a study keeps; `keep` None changes nothing."""
     if keep is not None and store.keep(name) != keep:
         store.set_keep(name, Keep(keep))
 
@@ -24,9 +24,9 @@ def drop_checkpoints(files: Storage, trials: Iterable[Trial]) -> None:
 
 
 def remove_the_rest(store: Store, study: Study, on_event: events.Watcher) -> None:
-    """Remove the weights that a study need not keep; called once it is complete to its export.
+    """Remove the weights that a study need not keep; called after its report and export.
 
-    A file that cannot be deleted is tried again at the next end of the study.
+    A file that cannot be deleted is tried again when the study ends the next time.
     """
     name = study.spec.name
     if study.spec.networks or store.keep(name) is Keep.ALL:
@@ -40,8 +40,8 @@ def remove_the_rest(store: Store, study: Study, on_event: events.Watcher) -> Non
 def kept_trials(found: StudyResults, to_confirm: Collection[int] = ()) -> set[int]:
     """Return the trials of a search whose weights it keeps, with all their seeds.
 
-    They are those that no other dominates, confirmed or not, the confirmed ones, the winner, and
-    those that would teach.
+    They are those that no other trial dominates, confirmed or not, the confirmed ones, the winner,
+    and the best networks, which are the teachers of `--teacher STUDY`.
     """
     front = {trial.number for trial in (*found.front, *found.unconfirmed)}
     chosen = front | found.confirmed | {*to_confirm}

@@ -32,7 +32,7 @@ _YOLO_COUNTED = {"params": 50_962_889, "madds": 14_732_084_224}
 def published_counts(names: Sequence[str] = ()) -> list[dict[str, Any]]:
     """Count every known network of spaces, by name or file; by default of the built-in ones.
 
-    Those are followed by YOLOv2, which belongs to no space. `compared` describes the records.
+    YOLOv2, which belongs to no space, is added at the end. `compared` describes the records.
 
     Raises:
         SpaceError: a space cannot be read, or none of them has a known network.
@@ -54,8 +54,8 @@ def published_counts(names: Sequence[str] = ()) -> list[dict[str, Any]]:
 def compared(space: SearchSpace, entry: Published) -> dict[str, Any]:
     """Return one network: our counts, the exact ones, the printed ones, and the differences.
 
-    Differences from exact counts are in units, differences from printed ones are relative; None
-    without a printed or exact number.
+    Differences from exact counts are absolute, differences from printed ones are relative; they are
+    None without an exact or printed number.
     """
     costs = CostModel(entry.space, entry.input, entry.classes, own_head=head_of(entry))
     return {

@@ -1,4 +1,4 @@
-"""Whether processes that decode images have an effect."""
+"""Check whether processes that decode images have an effect."""
 
 from nas.errors import NoEffectError
 from nas.study import TASKS

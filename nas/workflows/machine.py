@@ -16,7 +16,7 @@ from nas.workflows.requests import RunRequest
 class Machine:
     """The (CPUs, GPUs) of each node; `devices` describes them in one line.
 
-    A cluster may grow: a request for GPUs says that there will be some.
+    A cluster may grow: if a run requests GPUs, some are expected to be added.
     """
 
     nodes: tuple[tuple[float, float], ...]
@@ -29,7 +29,7 @@ class Machine:
 
 
 def machine_of(run: RunRequest) -> Machine:
-    """Return what trials would run on; no node if "auto" finds no cluster on this machine.
+    """Return the hardware of the trials; no node if "auto" finds no cluster on this machine.
 
     Raises:
         NasError: the cluster cannot be reached.

@@ -25,7 +25,7 @@ def export(request: NetworkExportRequest) -> Exported:
         NasError: there is no such network, or it has no weights.
         ExportError: the directory may not be written, a format cannot be used, or a file failed
             its check.
-        WeightsError: the trained weights are gone or were changed.
+        WeightsError: the trained weights are missing or changed.
     """
     check_target(request.directory, request.force)
     _check_formats(request)
@@ -39,7 +39,7 @@ def _check_formats(request: NetworkExportRequest) -> None:
     """Check that the formats can be written, and that one of them reads the opset.
 
     Raises:
-        NasError: one cannot, or none does.
+        NasError: a format cannot be written, or none reads the opset.
     """
     chosen = choose_formats(request.formats)
     if request.opset is not None and not any("opset" in each.settings for each in chosen):
@@ -51,7 +51,7 @@ def _check_formats(request: NetworkExportRequest) -> None:
 
 
 def _trained(request: NetworkExportRequest) -> ExportRequest:
-    """Return the export request of a trial, of the best one without a number."""
+    """Return the export request of a trial; without a number, of the best one."""
     network = request.network
     content = trained_network(network, request.results_dir)
     if not request.deploy:

@@ -44,9 +44,9 @@ class NetworkRequest(Request, least={"trial": 0, "classes": 2}):
 class NetworkExportRequest(Request):
     """A network to write to `directory` as source, weights, ONNX and a card.
 
-    `deploy` exports a trial at its deployment, with its trained weights where they fit. `opset`
-    None is the usual one of `nas.exports`. `force` replaces an earlier export. Weights are looked
-    for in `results_dir` too. `formats` are those of the files; none: those of this package.
+    `deploy` exports a trial at its deployment, with the trained weights that fit. `opset` None is
+    the default of `nas.exports`. `force` replaces an earlier export. Weights are also searched in
+    `results_dir`. `formats` are the formats to write; empty: those of this package.
     """
 
     network: NetworkRequest

@@ -80,7 +80,7 @@ def network_of(request: NetworkRequest) -> NamedNetwork:
 
 
 def trial_place(word: str) -> tuple[str, int] | None:
-    """Return the study and the number of a trial that is written as STUDY#N; None for others."""
+    """Return the study and the number in a word of the form STUDY#N; None for other words."""
     study, _, number = word.rpartition("#")
     return (study, int(number)) if study and number.isdecimal() else None
 
@@ -88,7 +88,7 @@ def trial_place(word: str) -> tuple[str, int] | None:
 def study_trial(store: Store, study: str, number: int | None) -> tuple[StudyResults, Trial]:
     """Return the results of a study and its trial `number`; the best trial if that is None.
 
-    Only the trainings of its network have all their measurements, the others the last one.
+    The trainings of its network have all their measurements, other trials only the last one.
 
     Raises:
         NasError: there is no such study or trial.
@@ -138,7 +138,7 @@ def network_in(space: SearchSpace, request: NetworkRequest) -> NamedNetwork:
     """Return the architecture of `request` in `space`: a known one, full choices, or an id.
 
     An `arch_id`, or at least six of its digits, is searched among the trials of the database and
-    the known networks. With a `task` it has the head of that task.
+    the known networks. With a `task` the network has the head of that task.
 
     Raises:
         NasError: there is no such network, several have this id, the input size or the strides
@@ -240,7 +240,7 @@ def _entries(space: SearchSpace) -> Iterator[tuple[SearchSpace, Published]]:
 
 
 def _recorded(prefix: str, request: NetworkRequest) -> tuple[dict[str, NamedNetwork], str]:
-    """Return the networks of a database by id, the newest study first, and a text on the search."""
+    """Return the networks of a database by id, the newest study first, and a text for errors."""
     db, words = request.db, (request.input, request.classes, request.strides)
     address = read_address(db)
     if db is None and address.path is not None and not address.path.exists():

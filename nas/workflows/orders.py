@@ -1,4 +1,4 @@
-"""Orders: submit a study to be driven by another process, drive it, or stop it wherever it runs."""
+"""Orders: submit a study to another process, run it as its driver, or stop it wherever it runs."""
 
 import json
 from contextlib import ExitStack
@@ -21,7 +21,7 @@ def submit_search(
     db: str | None = None,
     on_event: events.Watcher = events.ignore,
 ) -> str:
-    """Create the study of `request`, to be driven by another process; return its name.
+    """Create the study of `request`, for another process to run; return its name.
 
     With `ray_address` "auto" the cluster of the driver need not run yet.
 
@@ -46,7 +46,7 @@ def submit_search(
 
 
 def submit(study: str, run: RunRequest | None = None, db: str | None = None) -> None:
-    """Order a driver for a study of the database; without `run` with the settings as before.
+    """Order a driver for a study of the database; without `run`, its settings do not change.
 
     Raises:
         NasError: there is no such study, it is complete, or it has a driver.
@@ -68,7 +68,7 @@ def drive(
 ) -> SearchOutcome:
     """Continue a study with the settings of its order, from `ordered_run`.
 
-    One that is paused meanwhile stays so.
+    If a user has paused the study in the meantime, it stays paused.
 
     Raises:
         NasError: as in `resume`.
@@ -77,7 +77,7 @@ def drive(
 
 
 def ordered_run(study: str, db: str | None = None) -> RunRequest:
-    """Return the settings of the run of a study, from its order; without one the defaults.
+    """Return the run settings in the order of a study; the defaults if it has no order.
 
     Raises:
         NasError: there is no such study, or a user has paused it.
@@ -93,7 +93,7 @@ def ordered_run(study: str, db: str | None = None) -> RunRequest:
 
 
 def stop(study: str, db: str | None = None) -> str | None:
-    """Wish that a study pauses; return the process that runs it, as host:pid, None if none does."""
+    """Order a study to pause; return the process that runs it, as host:pid, None if none does."""
     with open_store(db, create=False) as store:
         store.pause(study)
         return store.activity(study)[1]

@@ -54,7 +54,7 @@ def _check_words(request: SearchRequest) -> None:
 
 
 def _check_learning(request: SearchRequest) -> None:
-    """Refuse settings of what a sampler learns beforehand if it learns nothing."""
+    """Refuse settings for learning from earlier studies if the sampler does not learn from them."""
     named = "learn_from" if request.learn_from else "" if request.learn else "learn"
     if named and not learns_from_others(request.sampler):
         why = f"the sampler {request.sampler} does not learn from other studies"
@@ -89,7 +89,7 @@ def plan_study(
     resolutions, image_size = _resolutions(request, rungs, kind.side)
     eta = _eta(request, rungs)
     judge = _judge(request, rungs)
-    Ladder(rungs, eta, resolutions)  # refuses what does not rise
+    Ladder(rungs, eta, resolutions)  # refuses rungs that do not rise
     costs = [
         CostModel(each, deployment, classes, strides=strides, own_head=kind.head) for each in spaces
     ]
@@ -143,7 +143,7 @@ def _eta(request: SearchRequest, rungs: tuple[int, ...]) -> int:
 
 
 def _judge(request: SearchRequest, rungs: tuple[int, ...]) -> str:
-    """Return what trials are compared by; refuse a wrong word, or one without effect."""
+    """Return the judge of trials at rungs; refuse an unknown one, or one without effect."""
     _refuse_without_rungs("judge", request.judge, rungs)
     if request.judge not in (None, *JUDGES):
         near = did_you_mean(request.judge or "", JUDGES)
@@ -181,7 +181,7 @@ def _check_objectives(task: str, kind: TaskKind, objectives: tuple[str, ...]) ->
 
 
 def _check_untaught(name: str, recipe: Recipe) -> None:
-    """Refuse a recipe with trained networks: candidates are compared as trained from scratch."""
+    """Refuse a recipe with teachers or initial weights: a search trains from scratch."""
     if recipe.start:
         raise NasError(
             f"the recipe {name} starts with trained weights, but a search trains from scratch.",
@@ -190,12 +190,12 @@ def _check_untaught(name: str, recipe: Recipe) -> None:
     if recipe.teacher:
         raise NasError(
             f"the recipe {name} has teachers, but a search trains from scratch.",
-            "Leave out its teacher, and have the best networks taught at the end: --teach",
+            "Leave out its teacher; to teach the best networks at the end, add --teach",
         )
 
 
 def _check_teach(request: SearchRequest, task: str, kind: TaskKind) -> None:
-    """Refuse to teach on a task whose outputs are no probabilities of classes."""
+    """Refuse to teach on a task whose outputs are not probabilities of classes."""
     if request.teach and kind.metrics != CLASSIFICATION:
         raise NasError(
             f"networks cannot be taught on the task {task}: it has no classes.",
@@ -242,7 +242,7 @@ def _default_name(
 def _reference_point(
     objectives: tuple[str, ...], budget: tuple[Constraint, ...], costs: list[CostModel]
 ) -> tuple[float, ...]:
-    """Return the worst that counts: that of the metric, the ceiling or twice the published."""
+    """Return the reference point: the metric's own, the ceiling, or twice the published cost."""
     limits = {part.cost: float(part.limit) for part in budget}
     published = [each.cost(p.architecture) for each in costs for p in each.space.published]
 

@@ -21,11 +21,11 @@ from nas.workflows.request import Request
 
 @dataclass(frozen=True, kw_only=True)
 class PredictRequest(Request, least={"threshold": 0, "most": 1}):
-    """Images to show to the exported network in the folder `artifact`.
+    """Images for the exported network in the folder `artifact`.
 
-    A detector gives the boxes with a probability of `threshold` (None: 0.3) and draws them into
-    images in the folder `output` (None: the working directory); a classifier gives the `most`
-    probable classes (None: 5). `force` replaces images in `output`.
+    A detector returns the boxes with at least the probability `threshold` (None: 0.3) and draws
+    them into images in the folder `output` (None: the working directory); a classifier returns the
+    `most` probable classes (None: 5). `force` replaces images in `output`.
     """
 
     artifact: Path
@@ -49,8 +49,8 @@ def predict(request: PredictRequest) -> Iterator[Prediction]:
     """Yield the prediction of each image.
 
     Raises:
-        NasError: the folder is no export of a trained network, an image cannot be read or written,
-            or a setting has no effect.
+        NasError: the folder is not an export of a trained network, an image cannot be read or
+            written, or a setting has no effect.
     """
     network = open_artifact(request.artifact)
     _refuse_no_effects(request, network.detects)

@@ -30,7 +30,7 @@ class Preflight:
     """The results of a study's preflight, for its run.
 
     `spec` is the specification of the study, with the size of its images if it had none. `feasible`
-    is None in a study that searches nothing. The trials run on `machine`.
+    is None in a study without a search. The trials run on `machine`.
     """
 
     spec: StudySpec
@@ -55,7 +55,7 @@ def preflight(spec: StudySpec, run: RunRequest) -> Preflight:
     Raises:
         NasError: the budget cannot be met, data cannot be read, or results cannot be written.
     """
-    if run.formats:  # those of this package need not be loaded yet
+    if run.formats:  # those of this package are not loaded yet
         choose_formats(run.formats)
     feasible, sampler = _searched(spec)
     task = load_study_task(spec)
@@ -79,7 +79,7 @@ def _check_short(spec: StudySpec, images: Shape) -> None:
     """Refuse a short schedule on images that give the networks other strides.
 
     Raises:
-        NasError: the training that confirms them would train other networks, or has no images.
+        NasError: the confirming training would have other strides, or has no images.
     """
     if spec.real is None or spec.real.image_size == spec.image_size:
         return
@@ -111,7 +111,7 @@ def _fitted_text(text: str, images: int, epochs: int) -> str:
 
 
 def _searched(spec: StudySpec) -> tuple[FeasibleSpace | FeasibleUnion | None, Sampler]:
-    """Return what a study searches, and how.
+    """Return the feasible architectures of a study, and its sampler.
 
     Raises:
         NasError: the budget cannot be met, or there is no such sampler.
@@ -127,7 +127,7 @@ def _check_workers(spec: StudySpec, run: RunRequest, task: Task) -> None:
     """Refuse workers that cannot train the trials of a study together.
 
     Raises:
-        NasError: the study is a search, or batches cannot be shared out, or there are too few
+        NasError: the study is a search, or batches cannot be divided, or there are too few
             processors.
     """
     if run.workers == 1:
@@ -143,7 +143,7 @@ def _check_workers(spec: StudySpec, run: RunRequest, task: Task) -> None:
 
 
 def _check_keep(spec: StudySpec, keep: str | None) -> None:
-    """Refuse `keep` for a study that searches nothing, which keeps all weights.
+    """Refuse `keep` for a study without a search, which keeps all weights.
 
     Raises:
         NoEffectError: it is given for such a study.
@@ -167,7 +167,7 @@ def _check_room(spec: StudySpec, run: RunRequest, machine: Machine) -> None:
 
 
 def _probe(directory: Path) -> None:
-    """Make a file in the results directory; it has no name, so that a kill leaves nothing."""
+    """Create an unnamed file in the results directory, so that a killed process leaves nothing."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=directory):

@@ -15,8 +15,8 @@ from nas.workflows.request import Request
 from nas.workflows.requests import ETA
 
 CONFIRM = 3
-TRAININGS = (20, 50, 100, 200)  # scored after so many, without learning curves
-WHOLE_TRAININGS = (5, 10, 20, 40)  # scored after the epochs of so many, with learning curves
+TRAININGS = (20, 50, 100, 200)  # runs are scored after these, without learning curves
+WHOLE_TRAININGS = (5, 10, 20, 40)  # with learning curves: after the epochs of these
 _MODES = ("single", "multi")
 
 
@@ -65,7 +65,7 @@ class ProveRequest(
     def no_effects(self) -> Iterator[NoEffectError]:
         """Yield each setting that has no effect."""
         if {name.rpartition(":")[2] for name in self.samplers} <= {*_MODES}:
-            yield NoEffectError("objectives", "every sampler says its own")
+            yield NoEffectError("objectives", "every sampler names its own")
         if len({*self.samplers}) == 1 and len({*self.rungs}) <= 1 and len({*self.judge}) <= 1:
             yield NoEffectError("ours", "there is one sampler, and none to compare it with")
         if self.epochs:
@@ -155,7 +155,7 @@ def _marks(table: Table, request: ProveRequest) -> tuple[tuple[int, ...], tuple[
 
 
 def _entries(request: ProveRequest, bench: Bench) -> list[Entry]:
-    """Return the samplers with each ladder; each is made once, to refuse wrong names early."""
+    """Return the samplers with each ladder; each is created once, to refuse wrong names early."""
     found = []
     ladders = _ladders(request, bench)
     for name in request.samplers:
@@ -175,7 +175,7 @@ def _ladders(request: ProveRequest, bench: Bench) -> list[tuple[tuple[int, ...],
         return [((), BY_ERROR)]
     found = [_rungs(text) for text in request.rungs] or [_nearest(epochs)]
     for rungs in found:
-        Ladder(rungs, request.eta or ETA)  # refuses what does not rise
+        Ladder(rungs, request.eta or ETA)  # refuses rungs that do not rise
         bench.check_rungs(rungs)
     for name in ("eta", "judge"):
         if getattr(request, name) and all(len(rungs) == 1 for rungs in found):

@@ -12,8 +12,8 @@ class Request:
     """The base of the requests, frozen dataclasses; `least` maps numbers to their minimum.
 
     A setting has no effect if the request would do the same without it; each request lists such
-    settings in `no_effects`. One that differs from its default is refused when the request is made.
-    A command also refuses settings that were typed with their default.
+    settings in `no_effects`. A new request refuses such a setting if it differs from its default.
+    A command also refuses it if the user typed its default.
     """
 
     _least: ClassVar[Mapping[str, float]]
@@ -66,7 +66,7 @@ def default_of(request: type[Request], name: str) -> object:
 
 
 def _converted(value: object, type_: object) -> object:
-    """Return a text as a path, and texts or numbers as a tuple, if the type asks for it."""
+    """Return a text as a path, and texts or numbers as a tuple, if the type requires it."""
     if isinstance(value, str) and Path in (type_, *get_args(type_)):
         return Path(value)
     if get_origin(type_) in (Sequence, tuple) and isinstance(value, str | list):

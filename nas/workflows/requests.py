@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from nas.study import TaskKind
 
 NUM_TRIALS = 24  # candidates of a study without a time limit
-ETA = 3  # one in so many trials continues at each rung
+ETA = 3  # one in ETA trials continues at each rung
 SPACE = "igcv3"
 REPORT_TIMEOUT = 1800.0  # seconds, of the trials of a search
 KEPT = ("front", "all")  # choices of weights to keep, `nas.study.Keep`
@@ -55,23 +55,23 @@ class SearchRequest(
         "classes": 2,
     },
 ):
-    """A new study: what is searched, on which task, how candidates are trained and compared.
+    """A new study: the space, the task, and how candidates are trained and compared.
 
-    `space` lists built-in names or files, joined by commas. `budgets` are ceilings such as
+    `space` lists built-in names or files, separated by commas. `budgets` are ceilings such as
     300M-flops. `study` None makes a name from space, budget and task. `task` None is folder if
     `data` is given, otherwise cifar10 with a GPU and digits without. `trials` None is 24, or
     unlimited with `time`: a span such as 1h30m, or seconds. `epochs` None are the recipe's, empty
     `rungs` a ninth, a third and all of them. `resolutions` are image sides in pixels up to each
-    rung. `eta` None is 3. `judge` is what trials are compared by at the rungs: the "error" at the
-    rung (None), or "inferred" final losses. The sampler learns from comparable trainings of earlier
+    rung. `eta` None is 3. `judge` sets the values that rungs compare: the "error" at the rung
+    (None), or "inferred" final losses. The sampler learns from comparable trainings of earlier
     studies of the database, or only of the studies `learn_from`, or of none if `learn` is false.
     Default `objectives` are the top-1 error and the multiply-adds, or the latency if the first
     budget limits it. `input` (such as 3x224x224), `classes` and `strides` replace those of the
     space at deployment, `task_strides` those on the images of the task. With `teach` the confirmed
-    networks are trained once more, taught by the best ones of the study. With `confirm_recipe` the
-    training of the search is a short schedule: the confirmed networks and the references are
-    trained by this recipe, for its epochs, on images of `confirm_size` (None: the task's own)
-    instead of by that of the search.
+    networks are trained again, with the best networks of the study as teachers. With
+    `confirm_recipe` the training of the search is a short schedule; the confirmed networks and the
+    references are trained by this recipe, for its epochs, on images of `confirm_size` (None: the
+    task's own).
     """
 
     budgets: tuple[str, ...] = ()
@@ -214,16 +214,15 @@ class TrainRequest(
     The network is `arch` of `space`, or a trial of `study`, as in `NetworkRequest`. `against` is a
     second one, trained in the same way: a name or choices as in `arch`, a study (its best trial),
     or a trial as STUDY#N. `name` None makes a name of the new study from network, task and recipe.
-    `task` None is that of `study`, else folder where `data` is given, else digits. With the task of
+    `task` None is that of `study`, else folder if `data` is given, else digits. With the task of
     `study` its data, `limit`, image size and recipe are the defaults. `settings` replace fields of
-    the recipe, each as FIELD=VALUE. `teacher` names the trained networks that teach, joined by
-    commas: a study (its best networks), a trial as STUDY#N, or `study` for that of the network.
-    `start` names a trained network whose weights are the first ones, where they fit: a trial as
-    STUDY#N, a study (its best trial), or a file of weights with a suffix or a path.
-    `epochs` None are the recipe's; of a taught network those of `study`, so that its figures can be
-    compared. Each network is trained with
-    the seeds `seed`, `seed` + 1, …. With `reuse`, an equal training of the database is not
-    repeated. `strides` are those at the deployment, `task_strides` those on the images.
+    the recipe, each as FIELD=VALUE. `teacher` names the teachers, separated by commas: a study (its
+    best networks), a trial as STUDY#N, or `study` for that of the network. `start` names the
+    network or file whose weights are the initial ones, as far as they fit: a trial as STUDY#N, a
+    study (its best trial), or a file with a suffix or a path. `epochs` None are the recipe's; for a
+    taught network they are those of `study`, so that its errors can be compared. Each network is
+    trained with the seeds `seed`, `seed` + 1, …. With `reuse`, an equal training of the database is
+    not repeated. `strides` are those at the deployment, `task_strides` those on the images.
     """
 
     arch: str | None = None
@@ -251,7 +250,7 @@ class TrainRequest(
     def no_effects(self) -> Iterator[NoEffectError]:
         """Yield each setting that has no effect."""
         if self.study is not None:
-            yield NoEffectError("strides", "the study says how it is deployed")
+            yield NoEffectError("strides", "the study defines its deployment")
             if self.against is None:
                 yield NoEffectError("space", "the network is one of the study")
         for name in ("epochs", "teacher", "start"):
@@ -278,21 +277,21 @@ class RunRequest(
 ):
     """Where and how the trials of a study run, and where its files go; does not affect the study.
 
-    `results_dir` is by default the folder that the environment variable NAS_RESULTS names, else
+    `results_dir` is by default the folder in the environment variable NAS_RESULTS, else
     nas-results. `ray_address` None starts a Ray on this machine. `cpus_per_trial` None is 1; in a
-    study that searches nothing it is OMP_NUM_THREADS, or with a GPU an equal part of the cores.
-    `gpus_per_trial` None is 1 if there is a GPU, else 0; fractions share one. `max_concurrent` None
-    is as many trials as fit. Studies on one cluster share it in proportion to their `priority`. A
-    trial that sends no report for `report_timeout` seconds is killed;
-    None is 1800, and no limit in a study that searches nothing. There, `workers` processes train
-    each trial together. `profile` measures where the time of each trial goes. `loaders` processes
-    decode streamed images for each trial; 0: one for each of its CPU cores. `export` False leaves
-    out the files of the best network, which are written in `formats`; none: those of this package.
-    Weights and checkpoints go to the place `storage`: a folder, s3://bucket/prefix or gs://…; None
-    is the storage of the study, for a new one the results folder. After a complete search the
-    weights stay that `keep` says: those of its "front", of the confirmed networks and of the best
-    five, or "all"; None is the choice of the study, for a new one "front".
-    With `owns_process` a second Ctrl-C ends the process at once; a script or a notebook keeps it.
+    study without a search it is OMP_NUM_THREADS, or with a GPU an equal part of the cores.
+    `gpus_per_trial` None is 1 if there is a GPU, else 0; trials with fractions share a GPU.
+    `max_concurrent` None is as many trials as fit. Studies on one cluster share it in proportion to
+    their `priority`. A trial that sends no report for `report_timeout` seconds is killed; None is
+    1800, and no limit in a study without a search. There, `workers` processes train each trial
+    together. `profile` measures the time of the parts of each trial. `loaders` processes decode
+    streamed images for each trial; 0: one for each of its CPU cores. `export` False omits the files
+    of the best network, which are written in `formats`; empty: those of this package. `storage` is
+    the place of weights and checkpoints: a folder, s3://bucket/prefix or gs://…; None is the
+    storage of the study, or for a new one the results folder. `keep` sets the weights that are kept
+    after a complete search: those of its "front", of the confirmed networks and of the best five,
+    or "all"; None is the setting of the study, or for a new one "front". With `owns_process` a
+    second Ctrl-C ends the process at once; a script or a notebook keeps its process.
     """
 
     results_dir: Path = field(default_factory=results_folder)
@@ -312,10 +311,10 @@ class RunRequest(
     owns_process: bool = False
 
     def __post_init__(self) -> None:
-        """Check the settings, and write the storage as it is recorded.
+        """Check the settings, and set the storage to the text that is recorded.
 
         Raises:
-            NasError: the storage cannot be read, or there is no such choice of weights.
+            NasError: the text of the storage cannot be read, or `keep` is unknown.
         """
         super().__post_init__()
         if self.keep not in (None, *KEPT):
@@ -347,7 +346,7 @@ def _kind(task: str) -> "TaskKind":
 def unused_images(
     task: str | None, data: Path | None, own: bool = False
 ) -> Iterator[NoEffectError]:
-    """Yield the settings of images without effect; `own`: a study may have images."""
+    """Yield the settings of images without effect; with `own`, a study may define the images."""
     embedded = task is not None and _kind(task).embedded
     if embedded:
         yield NoEffectError("data", f"the images of {task} come with a package")

@@ -1,4 +1,4 @@
-"""The line that continues a study, with its name, database and folder: one place builds it."""
+"""Continue a study: the command for it, with name, database and folder, and its checks."""
 
 import shlex
 from collections.abc import Iterator
@@ -53,10 +53,10 @@ def with_storage(store: Store, study: str, run: RunRequest) -> RunRequest:
 
 
 def check_folder(store: Store, study: str, results_dir: Path) -> None:
-    """Refuse to continue a study whose files cannot be found, instead of beginning new ones.
+    """Refuse to continue a study whose files cannot be found, instead of creating new ones.
 
     Raises:
-        StudyPausedError: its folder is not there, although files of a trial were written.
+        StudyPausedError: its folder is missing, although files of a trial were written.
     """
     store.look_in(results_dir)
     folder = store.missing_folder(study)
@@ -77,7 +77,7 @@ def check_folder(store: Store, study: str, results_dir: Path) -> None:
 
 
 def _has_files(store: Store, study: str, trial: Trial) -> bool:
-    """Tell whether a trial may have written files: it ended, or measured on a working disk."""
+    """Tell whether a trial may have written files: it ended, or was measured on a working disk."""
     return trial.state.finished or (
         bool(trial.measurements)
         and store.attempts(study, trial.number)[-1].reason != Reason.STORAGE
@@ -104,14 +104,14 @@ def claimed_folder(store: Store, study: str, run: RunRequest, on_event: Watcher)
 
 
 def in_words(error: Exception) -> str:
-    """Return the cause of an error of a file or of this program, without a full stop."""
+    """Return the cause of an OSError or a NasError, without a full stop."""
     if isinstance(error, OSError):
         return f"{error.filename}: {error.strerror}" if error.filename else str(error)
     return str(getattr(error, "cause", error)).rstrip(".")
 
 
 def open_to_run(db: str | None, on_event: Watcher, create: bool = True) -> Store:
-    """Open the database of a study that is to run: it waits long for a database that went away.
+    """Open the database for running a study: calls wait long if it does not answer.
 
     Raises:
         StoreError: it cannot be opened.
@@ -123,7 +123,7 @@ def open_to_run(db: str | None, on_event: Watcher, create: bool = True) -> Store
 def resumable(
     store: Store, study: str, run: RunRequest, kind: type[BaseException] = BaseException
 ) -> Iterator[None]:
-    """Add the line that continues `study` to exceptions of `kind`, as a note (PEP 678)."""
+    """Add the command that continues `study` to exceptions of `kind`, as a note (PEP 678)."""
     try:
         yield
     except kind as error:
@@ -134,5 +134,5 @@ def resumable(
 
 
 def continue_line(command: str) -> str:
-    """Return the line that tells how to continue a study."""
+    """Return the line with the command that continues a study."""
     return f"Continue with: {command}"

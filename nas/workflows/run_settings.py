@@ -1,4 +1,4 @@
-"""Run settings: what the executor on Ray needs to run the trials of a study."""
+"""Run settings: the input of the executor on Ray for the trials of a study."""
 
 import math
 from contextlib import suppress
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def run_settings(
     store: Store, ready: "Preflight", run: RunRequest, on_event: events.Watcher
 ) -> "RunSettings":
-    """Return how the trials of a study are run on Ray."""
+    """Return the settings for running the trials of a study on Ray."""
     from nas.tuner import RunSettings
     from nas.workflows.machine import cpus_per_trial, gpus_per_trial
     from nas.workflows.teachers import start_of, teachers_of
@@ -51,7 +51,7 @@ def run_settings(
 def _abandon(
     store: Store, name: str, run: RunRequest, on_event: events.Watcher, error: NasError
 ) -> None:
-    """Record that a study was interrupted, for its main thread waits for a Ray that is lost."""
+    """Record that a study was interrupted, because its main thread waits for a lost Ray."""
     error.add_note(continue_line(resume_command(store, name, run)))
     with suppress(StoreError):
         store.set_state(name, "INTERRUPTED")

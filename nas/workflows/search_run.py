@@ -33,6 +33,7 @@ from nas.workflows.failed_trials import check_repeatable, none_complete
 from nas.workflows.kept_weights import drop_checkpoints, record_keep, remove_the_rest
 from nas.workflows.loader_checks import check_task_loaders
 from nas.workflows.package_versions import study_versions
+from nas.workflows.pause_orders import pausing_on_order
 from nas.workflows.plan import check_request, plan_study
 from nas.workflows.requests import RunRequest, SearchRequest
 from nas.workflows.resumption import (
@@ -45,7 +46,6 @@ from nas.workflows.resumption import (
     with_storage,
 )
 from nas.workflows.run_settings import run_settings
-from nas.workflows.wishes import obeyed
 
 if TYPE_CHECKING:
     from nas.workflows.finish_study import FinishedStudy
@@ -125,10 +125,10 @@ def resume(
 ) -> SearchOutcome:
     """Continue a study; finished trials are not repeated.
 
-    A wish to pause it is taken back, unless `unpause` is false.
+    An order to pause it is cancelled, unless `unpause` is false.
 
-    With `retry_failed` the failed trials are, unless they would fail again: lost workers, silence,
-    errors and exhausted memory may have been faults of a machine.
+    `retry_failed` repeats the failed trials, unless they would fail again: a lost or silent worker,
+    an error, or exhausted memory may have been the fault of a machine.
 
     Raises:
         NasError: there is no such study, no failed trial to repeat, the study cannot continue here,
@@ -158,7 +158,7 @@ def enter(
 ) -> StudySpec:
     """Create a new study with the given `name`, or with the first free default name.
 
-    It learns from earlier studies as `learning` says; without it from none.
+    It learns from earlier studies by the settings of `learning`; without it from none.
 
     Raises:
         NasError: the name cannot be used, or nothing can be learnt from a study that was named.
@@ -247,9 +247,9 @@ def _further(
     run: RunRequest,
     on_event: events.Watcher,
 ) -> SearchOutcome | None:
-    """Run the study that follows a search, and record in the search what its networks reach.
+    """Run the study that follows a search, and record its results in the search.
 
-    None if nothing follows. The study is created at the first call, and continued by a later one.
+    None if no study follows. The first call creates the study, and later calls continue it.
     """
     from nas.workflows.finish_study import test_study
     from nas.workflows.further_study import begun_study, further_spec, record_further
@@ -268,7 +268,7 @@ def _further(
     try:
         outcome = finish(store, own, alone, on_event)
     except BaseException as error:
-        getattr(error, "__notes__", []).clear()  # the search continues, and it with the search
+        getattr(error, "__notes__", []).clear()  # resuming the search continues this study, too
         raise
     if outcome.finished is not None:
         record_further(store, found, outcome.finished.results)
@@ -347,7 +347,7 @@ def _run(
             on_event(event)
 
         settings = run_settings(store, ready, run, on_event)
-        with obeyed(store, ready.spec.name):
+        with pausing_on_order(store, ready.spec.name):
             outcome = run_trials(study, settings, watch)
         return outcome.interrupted, outcome.seconds
     finally:
@@ -355,7 +355,7 @@ def _run(
 
 
 def _left(study: Study) -> bool:
-    """Tell whether anything may be left to train; if not, Ray is not needed."""
+    """Tell whether a trial may be left to train; otherwise Ray is not needed."""
     planned_trials = study.planned()
     ended = sum(trial.state.finished for trial in study.trials)
     return planned_trials is None or ended < planned_trials
@@ -369,7 +369,7 @@ def _finish(
     run: RunRequest,
     on_event: events.Watcher,
 ) -> "FinishedStudy":
-    """Export the study; after an interruption, tell how to complete it."""
+    """Export the study; after an interruption, the error has the command that completes it."""
     from nas.workflows.finish_study import finish_study
 
     name = ready.spec.name

@@ -75,7 +75,7 @@ def plan_comparison(request: CompareRequest, on_event: events.Watcher = events.i
 
 
 def _check_sampler(ready: Preflight) -> None:
-    """Check that the sampler has something to draw, before anything is created."""
+    """Check that the sampler can draw architectures, before anything is created."""
     assert isinstance(ready.sampler, CostMatchedSampler | PairedVariantsSampler)
     ready.sampler.check(list(ready.spec.spaces))
 
@@ -101,7 +101,7 @@ def _check_number(number: int, groups: int, paired: bool) -> None:
         what = f"{groups} values" if paired else f"{groups} spaces"
         raise NasError(
             f"-n {number} is too small: so few networks of {what} cannot differ "
-            "significantly, whatever their errors.",
+            "significantly, even with the most different errors.",
             f"Draw more: -n {needed} at least, -n {max(20, 3 * needed)} to see anything but "
             "large differences.",
         )

@@ -1,4 +1,4 @@
-"""Files of weights that a training starts with: converted, and kept in the storage of weights."""
+"""Files with the initial weights of a training: converted, and kept in the storage of weights."""
 
 from hashlib import sha256
 from pathlib import Path
@@ -12,7 +12,7 @@ _FOLDER = "start-weights"  # in the storage; its files are named by their hashes
 
 
 def is_start_file(word: str) -> bool:
-    """Tell whether a word names a file: it is neither the name of a study nor a trial of one."""
+    """Tell whether a word names a file, and not a study or a trial."""
     study, _, number = word.rpartition("#")
     return not is_name(study if study and number.isdecimal() else word)
 

@@ -64,8 +64,8 @@ class StoredTrial:
     def network(self) -> "Network":
         """Return the network with its trained weights, in eval mode, on the CPU.
 
-        Its input are images of the task (N, C, H, W), normalised as in training; its output are
-        logits (N, classes), or a tuple of maps if its head has several outputs.
+        Its input is a batch of images of the task (N, C, H, W), normalised as in training. Its
+        output is logits (N, classes), or a tuple of maps if its head has several outputs.
 
         Raises:
             NasError: the trial has no weights, or they are missing or changed.
@@ -91,8 +91,9 @@ class StoredTrial:
     ) -> list[Path]:
         """Write source, weights, ONNX and a card into `directory`, and return the files.
 
-        `deploy` exports the network at the deployment of the study, its head untrained; `force`
-        replaces an earlier export. `formats` are those to write, such as ["onnx"], with the card.
+        `deploy` exports the network at the deployment of the study, with an untrained head; `force`
+        replaces an earlier export. `formats` are the formats to write, such as ["onnx"], with the
+        card.
 
         Raises:
             NasError: the trial has no weights, or they are missing or changed.
@@ -115,8 +116,8 @@ class StoredTrial:
     def details(self) -> dict[str, Any]:
         """Return all data of the trial, as `nas show STUDY --trial N --json` prints it.
 
-        The network by stage under `parts`, the `curve`, the `trainings`, one for each seed, and the
-        `attempts`, one for each start.
+        They include the network by stage under `parts`, the `curve`, the `trainings`, one for each
+        seed, and the `attempts`, one for each start.
         """
         found, trial = self.study.read_trial(self.number)
         return trial_details(trial, found, self.study.attempts(self.number))
@@ -152,11 +153,11 @@ class StoredStudy:
 
     @property
     def results(self) -> StudyResults:
-        """The results of the study so far, as the objects from which reports are made."""
+        """The results of the study so far, as the object from which reports are made."""
         return self.read()
 
     def read(self, *, curves: bool = True) -> StudyResults:
-        """Return `results`; without `curves` only the last measurement of each trial, sooner."""
+        """Return `results`; without `curves` only the last measurement of each trial, faster."""
         with without_collecting(), open_store(self.db, read_only=True) as store:
             trials, reports = store.trials(self.name, curves=curves), store.reports(self.name)
             return StudyResults(store.spec(self.name), trials, reports)
@@ -174,7 +175,7 @@ class StoredStudy:
             return store.storage(self.name)
 
     def command(self, words: str) -> str:
-        """Return `nas words` as a command to type, with --db unless this is the default."""
+        """Return `nas words` as a command to type, with --db unless the database is the default."""
         return read_address(self.db).command(words)
 
     def record(self) -> dict[str, Any]:
@@ -185,7 +186,7 @@ class StoredStudy:
         return study_record(found, self.versions) | storage | more
 
     def weights(self, found: StudyResults) -> dict[str, Any]:
-        """Return how many trials of `found` have weights, and what is kept after the study.
+        """Return how many trials of `found` have weights, and which are kept after the study.
 
         `keep` is front or all, `trials` and `removed` are numbers of trainings.
         """
@@ -205,7 +206,7 @@ class StoredStudy:
         return finished_record(self.results, weights_storage(self.storage, self.results_dir))
 
     def profile(self) -> dict[str, Any]:
-        """Return where the time of the trials went, as `nas show STUDY --profile --json` does."""
+        """Return the times of parts of trials, as `nas show STUDY --profile --json` prints them."""
         return profile_record(self.read(curves=False))
 
     def trials(self) -> list[dict[str, Any]]:
@@ -298,7 +299,7 @@ class StoredStudy:
         return comparison_document(self.spec, compare(self.spec, found.trials, thresholds))
 
     def effects(self) -> list[dict[str, Any]]:
-        """Return how much each choice changes what is measured, the largest change first.
+        """Return how much each choice changes the reported metric, the largest change first.
 
         Each record has `choice`, `low` and `high` (its values), `change` with its 95 % interval
         `change_low` to `change_high` (a share if `relative`, or in the exact unit of the metric),

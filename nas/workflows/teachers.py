@@ -1,6 +1,6 @@
-"""The trained networks that another one learns from, found again by the hashes of their weights.
+"""The teachers of a network, and the network whose weights it starts with.
 
-They are its teachers, or the one whose weights it starts with.
+Recipes name them by the hashes of their weights; this module finds their trials in the database.
 """
 
 from collections.abc import Iterable
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from nas.training import Task
 
 OWN = "study"  # the word for the study of the network that is taught
-MOST = 5  # teachers of one study: each costs a pass over every batch
+MOST = 5  # teachers of one study: each needs a forward pass for every batch
 
 
 def best_networks(found: StudyResults) -> list[Trial]:
-    """Return the networks of a study that may teach, the best first, one training of each.
+    """Return the networks of a study that may be teachers, the best first, one training of each.
 
     They are complete candidates and references, in the order of the mean of the reported metric on
-    validation. Of each the first training is taken: the best of its seeds would be a lucky one.
+    validation. The first training of each is taken, because selecting its best seed is biased.
 
     Raises:
         NasError: there is none.
@@ -46,10 +46,10 @@ def best_networks(found: StudyResults) -> list[Trial]:
 
 
 def teacher_hashes(store: Store, words: str, own: str | None) -> tuple[str, ...]:
-    """Return the SHA-256 of the weights that `words` name, joined by commas.
+    """Return the SHA-256 of the weights that `words`, separated by commas, name.
 
-    Each is a study, whose best networks are meant, or one trial as STUDY#N. `study` is the study
-    `own`, of the network that is taught.
+    Each word is a study, which means its best networks, or one trial as STUDY#N. `study` is the
+    study `own`, of the network that is taught.
 
     Raises:
         NasError: there is no such study or trial, or it has no weights.
@@ -86,7 +86,7 @@ def teachers_of(store: Store, spec: StudySpec, task: "Task") -> tuple[Teacher, .
 
     Raises:
         WeightsError: the weights of one are missing or changed.
-        NasError: one is of another task, or saw other images, in training or validation.
+        NasError: one has another task, other images, or another validation split.
     """
     from nas.training import read_recipe
 
@@ -106,7 +106,7 @@ def start_hash(store: Store, word: str) -> str:
 
 
 def start_of(store: Store, recipe: str, storage: Storage) -> StartWeights | None:
-    """Return the weights that trainings by the text of a recipe start with, None without such.
+    """Return the initial weights that the text of a recipe names; None if it names none.
 
     They are those of a trial, or of a file that is kept in `storage`.
 
@@ -132,7 +132,7 @@ def _named(store: Store, word: str, own: str | None) -> Iterable[tuple[str, Tria
     name = own if word == OWN else word
     if name is None:
         raise NasError(
-            "--teacher study names no study: the network is none of a study.",
+            "--teacher study names no study: the network comes from none.",
             "Name the study: --teacher STUDY",
         )
     found = StudyResults(store.spec(name), store.trials(name), store.reports(name))
@@ -197,10 +197,10 @@ def _file(store: Store, name: str, theirs: StudySpec, trial: Trial) -> File:
 
 
 def _check_alike(theirs: StudySpec, name: str, spec: StudySpec, task: "Task") -> None:
-    """Refuse a teacher of other classes, and one that may have seen images of the validation.
+    """Refuse a teacher of other classes, or one that may have seen validation images.
 
     Raises:
-        NasError: it is one of these.
+        NasError: its task, images, classes or seed differ.
     """
     if theirs.task != spec.task:
         raise NasError(

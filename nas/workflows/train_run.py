@@ -53,7 +53,7 @@ class _Subject:
     origin: str | None = None
 
     def fixed(self) -> FixedNetwork:
-        """Return the network as its study keeps it."""
+        """Return the network as it is recorded in its study."""
         text, stated = self.architecture.text, self.stated
         return FixedNetwork(
             self.name, self.space.name, text, stated.deployment, stated.task, self.origin
@@ -67,7 +67,7 @@ class _Measuring:
     task: str
     metrics: tuple[str, ...]
     head: "Head | None"
-    own: StudySpec | None  # the study that the network comes from, where its task is the same
+    own: StudySpec | None  # the study that the network comes from, if it has the same task
     recipe_name: str
     recipe: "Recipe"
     epochs: int
@@ -100,7 +100,7 @@ def train(
             on_event(events.OtherImages(own.name, change))
         with open_to_run(db, on_event) as store:
             store.look_in(run.results_dir)
-            teachers_of(store, ready.spec, ready.task)  # refuses what cannot teach
+            teachers_of(store, ready.spec, ready.task)  # refuses unsuitable teachers
             if request.start is not None and is_start_file(request.start):
                 keep_start(_start_content(request.start, spec), run.files)
             start_of(store, ready.spec.recipe, run.files)
@@ -126,7 +126,7 @@ def _for_images(spec: StudySpec, own: StudySpec) -> StudySpec:
 
 
 def _planned(request: TrainRequest, db: str | None) -> tuple[StudySpec, StudySpec | None]:
-    """Return the study, and the one with the same task that its network comes from, if any."""
+    """Return the new study, and the study that its network comes from if the task is the same."""
     subject = _subject(request, db)
     rival = _rival(request, subject, db) if request.against is not None else None
     how = _measuring(request, subject, db)
@@ -226,7 +226,7 @@ def _named_rival(
     if (Path(against) / "result.json").is_file():
         raise NasError(
             f"{against} is the folder of a training by an earlier version of nas.",
-            "Its training is a study of the database now (nas db upgrade, nas list): name that.",
+            "nas db upgrade turns its training into a study: name that study (see nas list).",
         )
     if place := trial_place(against):
         return _of_study(*place, db)
@@ -242,7 +242,7 @@ def _is_study(name: str, db: str | None) -> bool:
     try:
         with open_store(db, create=False, read_only=True) as store:
             return name in store.names()
-    except NasError:  # no database yet: it is no study
+    except NasError:  # without a database there is no such study
         return False
 
 
@@ -283,9 +283,9 @@ def _measuring(request: TrainRequest, subject: _Subject, db: str | None) -> _Mea
 def _taught(
     request: TrainRequest, subject: _Subject, recipe: "Recipe", db: str | None
 ) -> tuple["Recipe", tuple[str, ...]]:
-    """Return the recipe with the settings, teachers and first weights of the request.
+    """Return the recipe with the settings, teachers and initial weights of the request.
 
-    The names of the teachers come second.
+    The second value is the names of the teachers.
     """
     from nas.training import override  # loads torch
 
@@ -318,7 +318,7 @@ def _start_content(file: str, spec: StudySpec) -> bytes:
 
 
 def _deployed(subject: _Subject, how: _Measuring) -> _Subject:
-    """Return a network at the usual deployment of the head of its task, if it has its own."""
+    """Return a network at the default deployment of the head of its task, if it has its own."""
     if how.head is None or how.own is not None:
         return subject
     place = usual_input(subject.space, how.head)
@@ -333,7 +333,7 @@ def _with_task_strides(request: TrainRequest, subject: _Subject, how: _Measuring
 
 
 def _alike(request: TrainRequest, rival: _Subject, subject: _Subject) -> _Subject:
-    """Return `rival` with the strides of `subject`; in another space only with those typed.
+    """Return `rival` with the strides of `subject`; in another space only with typed strides.
 
     Raises:
         NasError: typed strides do not fit the space of `rival`.
@@ -355,7 +355,7 @@ def _check_texts(subject: _Subject, rival: _Subject) -> None:
     """Refuse two networks that one study cannot hold.
 
     Raises:
-        NasError: their spaces have one name and differ, or the networks differ in the stem alone.
+        NasError: their spaces differ but have one name, or only the stems or heads differ.
     """
     if subject.space.name == rival.space.name and subject.space.source != rival.space.source:
         raise NasError(
@@ -364,7 +364,7 @@ def _check_texts(subject: _Subject, rival: _Subject) -> None:
         )
     if subject.architecture == rival.architecture:
         raise NasError(
-            f"{subject.name} and {rival.name} differ in their stem or head alone.",
+            f"{subject.name} and {rival.name} differ only in their stem or head.",
             "Train each of them without --against.",
         )
 

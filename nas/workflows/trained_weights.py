@@ -1,4 +1,4 @@
-"""The weights of trials, where they are."""
+"""Find and load the weights of trials."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def trial_weights(store: Store, spec: StudySpec, trial: Trial) -> File:
-    """Return the file of a trial's weights; what loads them compares their hash.
+    """Return the file of a trial's weights; the code that loads them compares their hash.
 
     Raises:
         WeightsError: they are missing, or were removed after the study.
@@ -37,7 +37,7 @@ def check_kept(study: str, trial: Trial, command: Callable[[str], str] = "nas {}
     """Refuse to use weights that were removed after their study.
 
     Raises:
-        WeightsError: they were; the remedy is to train the network again.
+        WeightsError: they were removed; the remedy is to train the network again.
     """
     if trial.weights_removed_at is None:
         return

@@ -1,4 +1,4 @@
-"""Wishes: a run pauses when a user wishes it, from wherever the wish was written."""
+"""Pause a run when a user orders it in the database, from any process."""
 
 import threading
 from collections.abc import Iterator
@@ -12,8 +12,8 @@ _PERIOD_SECONDS = 2.0
 
 
 @contextmanager
-def obeyed(store: Store, study: str) -> Iterator[None]:
-    """Interrupt the run in the block, as a signal would, when a user wishes that it pauses."""
+def pausing_on_order(store: Store, study: str) -> Iterator[None]:
+    """Interrupt the run in the block, as a signal would, when its order is to pause."""
     over = threading.Event()
 
     def watch() -> None:
@@ -25,7 +25,7 @@ def obeyed(store: Store, study: str) -> Iterator[None]:
             if paused and Interruption.current is not None:
                 Interruption.current.request()
 
-    thread = threading.Thread(target=watch, name="nas-wish", daemon=True)
+    thread = threading.Thread(target=watch, name="nas-pause", daemon=True)
     thread.start()
     try:
         yield
