@@ -1,8 +1,8 @@
-"""Agreement: whether a short schedule ranks networks like the real training that confirms them.
+"""Agreement: whether a short schedule ranks networks like the full training that confirms them.
 
 A search with a short schedule trains every candidate with fewer epochs, or on smaller images, than
-the training that counts. The best ones and the references then have the real training too, in a
-study of their own; a report of each trial, of kind `CONFIRMED`, holds what they reached there.
+the full training. The best candidates and the references then get the full training in a separate
+study; a report of each trial, of kind `CONFIRMED`, holds their results there.
 """
 
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ FEWEST = 8  # networks with both trainings, for a correlation
 class Agreement:
     """Spearman's `rho` of the results of `n` networks of the `band` by both trainings.
 
-    None for fewer than eight networks, or where one of the two is constant.
+    `rho` is None for fewer than eight networks, or if the results of one training are all equal.
     """
 
     band: str
@@ -46,9 +46,9 @@ class Agreement:
 
 
 def agreement(found: StudyResults) -> Agreement | None:
-    """Return how well the short schedule of a search ranks; None where nothing was confirmed.
+    """Return how well the short schedule of a search ranks; None if nothing was confirmed.
 
-    Only networks at 85 to 100 % of the first budget count: over all costs every schedule agrees.
+    Only networks at 85 to 100 % of the first budget count: over all costs, all schedules agree.
     """
     both = list(_confirmed_trials(found))
     if not both:
@@ -61,15 +61,15 @@ def agreement(found: StudyResults) -> Agreement | None:
 
 
 def confirmed(found: StudyResults, number: int, split: str = "validation") -> Estimate | None:
-    """Return what a network reached by the real training; None where it has none."""
+    """Return the result of a network with the full training; None if it has none."""
     report = found.reports.get(number, {}).get(CONFIRMED, {})
     return reported_estimate(found, report, split)
 
 
 def confirmed_lines(found: StudyResults) -> list[tuple[str, str]]:
-    """Return what the real training says of each network and of the short schedule, in words.
+    """Return the results of the full training, and the agreement with the short one, as text.
 
-    As (label, text); the last is the agreement of both.
+    Each line is (label, text); the last one is the agreement.
     """
     lines, short = [], found.metric.short
     for trial in _confirmed_trials(found):
@@ -105,6 +105,6 @@ def agreement_document(found: StudyResults) -> dict[str, Any] | None:
 
 
 def _confirmed_trials(found: StudyResults) -> Iterator[Trial]:
-    """Yield the first training of each complete network that has the real training too."""
+    """Yield the first training of each complete network that also has the full training."""
     for number in sorted(number for number, kinds in found.reports.items() if CONFIRMED in kinds):
         yield from found.own(number)[:1]

@@ -1,4 +1,4 @@
-"""The audit of scores as text: the rows of its table, and what it says, for all its readers."""
+"""The audit of scores as text: the rows of its table, its notes and its basis."""
 
 from nas.results.score_audit import ScoreAudit, ScoreFinding
 from nas.stats import FEWEST, Interval
@@ -20,20 +20,20 @@ def audit_rows(found: ScoreAudit) -> list[dict[str, str]]:
 
 
 def audit_notes(found: ScoreAudit, compute: str) -> list[str]:
-    """Return what is missing, if something is; `compute` is the command that does it."""
+    """Return a note if candidates or scores are missing; `compute` computes missing scores."""
     if not found.complete:
         return ["no candidate is complete yet"]
     if not found.scored:
         what = "the complete candidates of the band have no scores" if found.n else _too_few(found)
-        return [what, f"compute what is missing with: {compute}"]
-    return [] if found.enough else [f"nothing can be said yet: {_too_few(found)}"]
+        return [what, f"compute missing scores with: {compute}"]
+    return [] if found.enough else [f"no conclusion is possible yet: {_too_few(found)}"]
 
 
 def audit_basis(found: ScoreAudit) -> str:
-    """Return over which candidates scores are judged, and what rho is."""
+    """Return the candidates by which scores are judged, and the meaning of rho, as text."""
     return (
         f"over {plural(found.n, 'complete candidate')} of {found.band}; rho: Spearman's, "
-        "positive where a higher score went with a lower error"
+        "positive if a higher score goes with a lower error"
     )
 
 

@@ -1,9 +1,9 @@
-"""Comparison: what a study of matched or paired draws shows about its spaces, or one choice.
+"""Comparison: the differences between spaces, or values of one choice, by random networks.
 
-What is compared is the reported metric on the validation split after the last epoch, for most tasks
-an error; differences are in the same unit. Spaces are compared as in Radosavovic et al. 2019 and
-2020: by the distributions of the errors of architectures drawn at random, at matched cost. A choice
-is compared by pairs that differ in nothing else and start from the same seed.
+The compared value is the reported metric on the validation split after the last epoch, for most
+tasks an error; differences are in the same unit. Spaces are compared as in Radosavovic et al. 2019
+and 2020: by the distributions of the errors of architectures drawn at random, at matched cost. A
+choice is compared by pairs of networks that differ only in this choice and have the same seed.
 """
 
 import itertools
@@ -72,7 +72,7 @@ class Group:
 
     @property
     def best(self) -> float:
-        """The best value; it improves with n, so that no interval is given."""
+        """The best value; it has no interval, because it improves with n."""
         return min(self.errors, key=self.metric.loss)
 
 
@@ -99,7 +99,7 @@ class Pair:
 
     @property
     def enough(self) -> bool:
-        """Whether so many networks can show any difference."""
+        """Whether there are enough networks to show a difference."""
         return self.least < SIGNIFICANT
 
     @property
@@ -152,12 +152,12 @@ def compare(
         return _spaces(spec, candidates, thresholds)
     raise NasError(
         f"the study {spec.name} is not a comparison: its sampler is {spec.sampler}.",
-        "Begin a comparison: nas compare-spaces SPACE SPACE --budget 300M-flops",
+        "Start a comparison: nas compare-spaces SPACE SPACE --budget 300M-flops",
     )
 
 
 def num_needed(groups: int, paired: bool) -> int:
-    """Return the least n of each group at which a difference can be significant."""
+    """Return the smallest n of each group for which a difference can be significant."""
     pairs = groups - 1 if paired else groups * (groups - 1) // 2
 
     def least(n: int) -> float:

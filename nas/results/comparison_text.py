@@ -216,7 +216,7 @@ def _share(interval: Interval) -> str:
 
 
 def _of(metric: Metric) -> str:
-    """Return the unit of a difference, with what it is of: `points of error`."""
+    """Return the unit of a difference with the metric, such as `points of error`."""
     unit = metric.difference_unit
     return f"{unit} of {metric.short}" if unit else f"of {metric.short}"
 

@@ -1,12 +1,12 @@
-"""Effects: how much each choice changes the first measured goal, by a linear model.
+"""Effects: how much each choice changes the first measured objective, by a linear model.
 
-The logarithm of the goal (the goal itself, if it may be negative) is regressed on one feature for
-each choice: for numbers the mean position among the stage's values, from 0 to 1, over the stages
-that have the choice; for other values the share of the stages that have the value; for values such
-as `first+last`, which are sets of words, the share of the stages for each word. Intervals are
-robust to unequal variances (HC3, MacKinnon and White 1985), with Student's t. The model has main
-effects only, and its effects are those of everything else being equal, so that a dearer value
-includes what its cost buys; the effect on the cost is estimated in the same way.
+The logarithm of the objective (the objective itself, if it may be negative) is regressed on one
+feature for each choice: for numbers the mean position among the stage's values, from 0 to 1, over
+the stages that have the choice; for other values the share of the stages that have the value; for
+values such as `first+last`, which are sets of words, the share of the stages for each word.
+Intervals are robust to unequal variances (HC3, MacKinnon and White 1985), with Student's t. The
+model has main effects only. An effect is that of one choice while the other choices stay the same;
+it includes the effect of a higher cost. The effect on the cost is estimated in the same way.
 """
 
 from collections.abc import Iterator, Sequence
@@ -31,11 +31,11 @@ _FREEDOM = 5  # degrees of freedom of the residual, at least
 
 @dataclass(frozen=True)
 class Effect:
-    """The `change` of the goal if a choice goes from `low` to `high` in all stages.
+    """The `change` of the objective if a choice goes from `low` to `high` in all stages.
 
-    It is a share (-0.1: ten per cent less) if `relative`, and else in the exact unit of the goal.
+    It is a share (-0.1: ten per cent less) if `relative`, otherwise in the objective's exact unit.
     `cost` is the estimated share by which the multiply-adds change, `importance` the share of the
-    variance of the goal that is due to the choice.
+    variance of the objective that is due to the choice.
     """
 
     choice: str
@@ -62,11 +62,10 @@ class Effect:
 
 @dataclass(frozen=True)
 class Effects:
-    """The effects of a study on `metric`, the largest first, after `networks` complete networks.
+    """The effects of a study on `metric`, the largest first, by `networks` complete networks.
 
-    `used` says in words which networks these are. `needed` is how many of them the model needs;
-    with fewer there are no effects. `explained` is the adjusted share of the variance that the
-    model explains.
+    `used` describes these networks as text. `needed` is the number that the model needs; with fewer
+    there are no effects. `explained` is the adjusted share of the variance that the model explains.
     """
 
     metric: Metric
@@ -92,9 +91,9 @@ class _Feature:
 
 
 def study_effects(spec: StudySpec, trials: Sequence[Trial]) -> Effects | None:
-    """Return the effects of the choices; None if no goal is measured, or of a training.
+    """Return the effects of the choices; None for a training, or if no objective is measured.
 
-    A study of several spaces has the effects of its first one.
+    For a study of several spaces, the effects are those of its first space.
     """
     goal = next((each for each in spec.goals if not each.known), None)
     if goal is None or spec.networks:
@@ -130,7 +129,7 @@ def _needed(columns: Sequence[object]) -> int:
 
 
 def _chosen(spec: StudySpec, trials: Sequence[Trial]) -> tuple[list[list[Trial]], str]:
-    """Return the networks that the model is of, and which they are in words."""
+    """Return the networks that the model is fitted to, and a text that describes them."""
     within = [trial for trial in trials if admits(spec.budget, trial.cost)]
     if not spec.budget:
         return _networks(spec.space, within), "of the study"
@@ -143,7 +142,7 @@ def _chosen(spec: StudySpec, trials: Sequence[Trial]) -> tuple[list[list[Trial]]
 
 
 def _networks(space: SearchSpace, trials: Sequence[Trial]) -> list[list[Trial]]:
-    """Return the complete trials of each network of a space; further seeds are no new networks."""
+    """Return the complete trials of each network of a space, with its further seeds."""
     found: dict[str, list[Trial]] = {}
     for trial in trials:
         one = trial.architecture
@@ -194,7 +193,7 @@ def _coded(
 
 
 def _ends(allowed: Sequence[Sequence[Value]]) -> tuple[str, str]:
-    """Return the lowest and the highest value in words; stages may have different ones."""
+    """Return the lowest and the highest value as texts; stages may have different ones."""
     lows = {format_value(min(each)) for each in allowed if len(each) > 1}
     highs = {format_value(max(each)) for each in allowed if len(each) > 1}
     if len(lows) == len(highs) == 1:
@@ -250,7 +249,7 @@ class _Model:
         return Interval(*(float(np.expm1(each)) if relative else each for each in ends))
 
     def importance(self, index: int) -> Interval:
-        """Return the share of the variance that the term of one column has, 1 at most."""
+        """Return the share of the variance that is due to one column, at most 1."""
         at, low, high = (
             min(1.0, each**2 * float(self.spreads[index])) for each in self._ends(index)
         )

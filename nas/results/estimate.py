@@ -10,11 +10,11 @@ from nas.units import plural
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A `metric` of one network: its mean over `n` trainings that differ in their seed alone.
+    """A `metric` of one network: its mean over `n` trainings that differ only in their seed.
 
     `low` and `high` bound the 95 % interval of the mean by Student's t, and `reach` is half its
     width; None for one training. The bounds stay within those of the metric.
-    `split` says on which images it was measured, `images` on how many, where that is recorded.
+    `split` is the split on which it was measured, `images` the number of its images, if recorded.
     """
 
     metric: Metric
@@ -39,7 +39,7 @@ class Estimate:
 
     @property
     def spread(self) -> str:
-        """The half width of the interval in words, `± 1.44`; empty for one training."""
+        """The half width of the interval as text, `± 1.44`; empty for one training."""
         return "" if self.reach is None else f"± {self.metric.number(self.reach)}"
 
     @property
@@ -48,7 +48,7 @@ class Estimate:
         return plural(self.n, "seed")
 
     def __str__(self) -> str:
-        """Return the estimate in words: `6.59 % ± 1.44 (3 seeds)`."""
+        """Return the estimate as text: `6.59 % ± 1.44 (3 seeds)`."""
         shown = self.metric.show(self.mean)
         return f"{' '.join(filter(None, (shown, self.spread)))} ({self.seeds})"
 
@@ -57,9 +57,9 @@ class Estimate:
 class Verdict:
     """The difference between the test results of the best network and of a reference.
 
-    `difference` is best minus reference in `metric`, with an interval that holds the scatter
-    between seeds and, for a share of images, their finite number; `seeds` is False where one of
-    them has a single seed, so that the first part is missing.
+    `difference` is best minus reference in `metric`. Its interval includes the variance between
+    seeds and, for a share of images, the finite number of images. `seeds` is False if one of the
+    two has a single seed, so that the first part is missing.
     """
 
     metric: Metric
@@ -78,7 +78,7 @@ class Verdict:
         return self.words(self.reference)
 
     def words(self, reference: str) -> str:
-        """Return the verdict as text, with another name for the reference, or several names."""
+        """Return the verdict as text, with this name for the reference, or several names."""
         low, high = self.difference.low, self.difference.high
         if not self.distinguishable:
             said = f"not distinguishable from {reference} on {self.images:,} images"

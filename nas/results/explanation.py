@@ -1,4 +1,4 @@
-"""Explanation: what a search says about its choices and its scores."""
+"""Explanation: the effects of choices in a search, and the audit of its scores."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Explanation:
 
 
 def explain(spec: StudySpec, trials: Sequence[Trial], compute: str) -> Explanation:
-    """Return what explains a study; `compute` is the command that computes missing scores."""
+    """Return the explanation of a study; `compute` is the command that computes missing scores."""
     if spec.networks:
         return Explanation()
     return Explanation(

@@ -1,8 +1,8 @@
 """Findings of a study: one estimate for each network, and from these the front and the best.
 
 The `Estimate` of a network is the mean over its complete trainings, with their number n. The lowest
-error of single seeds is too low (the winner's curse), so that means of one seed and of several are
-not comparable. If some candidates are confirmed with further seeds, only these can be on the front,
+error of single seeds is biased (the winner's curse), so means of one seed and of several are not
+comparable. If some candidates are confirmed with further seeds, only these can be on the front,
 be the best, or count in the hypervolume; a candidate with one seed is `UNCONFIRMED` if neither the
 front nor another candidate with one seed dominates it. If none is confirmed, all have one seed, and
 the front is computed from all.
@@ -46,7 +46,7 @@ STANDINGS = tuple(Standing)
 
 @dataclass(frozen=True)
 class StudyResults:
-    """The findings of a study, computed from its trials and their reports; see the module."""
+    """The findings of a study, computed from its trials and their reports; see the module text."""
 
     spec: StudySpec
     trials: Sequence[Trial]
@@ -144,7 +144,7 @@ class StudyResults:
     def unconfirmed(self) -> list[Trial]:
         """The unranked candidates with one seed that are not dominated.
 
-        Neither by the front nor by another candidate with one seed.
+        No member of the front and no other candidate with one seed dominates them.
         """
         ranked = np.zeros(len(self.table), dtype=bool)
         ranked[self._ranked] = True
@@ -211,10 +211,10 @@ class StudyResults:
         return table.take(order[:most])
 
     def exported(self, best: Trial) -> Trial:
-        """Return the training whose weights stand for the network of `best`.
+        """Return the training whose weights are exported for the network of `best`.
 
-        `best` itself, which won the search. Of a fixed network, which won nothing, the seed with
-        the best value on the validation split.
+        In a search it is `best` itself. In a study of fixed networks it is the seed with the best
+        value on the validation split.
         """
         own = self.trainings[best.number] if self.spec.networks else (best,)
         reported = self.spec.reported
@@ -254,12 +254,12 @@ class StudyResults:
     def estimate(self, number: int, name: str | None = None) -> Estimate | None:
         """Return a metric on the validation split; None unless the network is complete.
 
-        `name` is that of the metric, by default of the reported one.
+        `name` is the name of the metric; the default is the reported one.
         """
         return self._of(self.own(number), name or self.metric.name)
 
     def further(self, number: int) -> Estimate | None:
-        """Return the estimate over the further seeds: the one that was chosen by is left out."""
+        """Return the estimate over the further seeds, without that which led to the selection."""
         return self._of(self.own(number)[1:], self.metric.name)
 
     def _of(self, own: Sequence[Trial], name: str) -> Estimate | None:
@@ -267,9 +267,10 @@ class StudyResults:
         return Estimate.of(metric(name), values, "validation") if values else None
 
     def words(self, number: int) -> str:
-        """Return the reported metric of a complete network in words, on the validation split.
+        """Return the reported metric of a complete network as text, on the validation split.
 
-        For a confirmed candidate also the error in the search, and the mean of its further seeds.
+        For a confirmed candidate it includes the error in the search, and the mean of the further
+        seeds.
         """
         own, further = self.estimate(number), self.further(number)
         if own is None or further is None or self.spec.networks or number not in self.confirmed:
@@ -289,7 +290,7 @@ class StudyResults:
         return [score[self.metric.name] for score in own if score is not None]
 
     def test(self, number: int) -> Estimate | None:
-        """Return the reported metric on the test split over all seeds; None where none was."""
+        """Return the reported metric on the test split over all seeds; None if none was tested."""
         values = self.test_values(number)
         return Estimate.of(self.metric, values, "test", self._images(number)) if values else None
 
@@ -329,7 +330,7 @@ class StudyResults:
         found = np.empty((len(rows), len(self.spec.goals)))
         for column, goal in enumerate(self.spec.goals):
             means = self.means(goal.name)[rows]
-            for row in np.flatnonzero(np.isnan(means)).tolist():  # not measured counts as zero
+            for row in np.flatnonzero(np.isnan(means)).tolist():  # without a measurement: zero
                 means[row] = fmean(
                     _value(one, goal.name) for one in self.own(self.table[int(rows[row])].number)
                 )
@@ -341,7 +342,7 @@ class StudyResults:
         return {}
 
     def means(self, name: str) -> NDArray[np.float64]:
-        """Return a cost or a metric of each trial, NaN where it was not measured, (trials,).
+        """Return a cost or a metric of each trial, NaN if it was not measured, (trials,).
 
         A metric of a complete network is the mean over its seeds.
         """

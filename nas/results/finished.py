@@ -1,4 +1,4 @@
-"""Records of a finished search, of a finished training, and of where their time went."""
+"""Records of a finished search, of a finished training, and of their profiles."""
 
 from dataclasses import asdict
 from typing import Any
@@ -18,7 +18,7 @@ from nas.study import PROFILE_REPORT, Profile, Trial, profile_table
 def finished_record(found: StudyResults, storage: Storage) -> dict[str, Any]:
     """Return the result of a search, or of a training, as plain data; shares are in [0, 1].
 
-    The weights of a training are named in `storage`; the path of moved weights is outdated.
+    The paths of weights are in `storage`; if the weights were moved, they are outdated.
     """
     if found.spec.networks:
         return _training_record(found, storage)

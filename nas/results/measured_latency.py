@@ -1,7 +1,7 @@
 """Measured latencies of trials: the times of whole networks after the search.
 
-The search uses latencies by its table. Afterwards the candidates on the front and the confirmed
-ones are measured; a network over the budget by this measurement cannot win.
+The search uses latencies from its table. After the search, the candidates on the front and the
+confirmed ones are measured; a network that is over the budget by this measurement cannot win.
 """
 
 from collections.abc import Mapping
@@ -40,7 +40,7 @@ class MeasuredLatency:
         return (self.predicted - self.median) / self.median
 
     def __str__(self) -> str:
-        """Return both in words."""
+        """Return both latencies as text."""
         show = LATENCY.show
         return (
             f"{show(self.median)} measured (quartiles {show(self.low, 3)} to {show(self.high, 3)}, "
@@ -64,7 +64,7 @@ def measured_latencies(spec: StudySpec, reports: Reports) -> dict[int, MeasuredL
 
 
 def over_budget(spec: StudySpec, found: Mapping[int, MeasuredLatency]) -> frozenset[int]:
-    """Return the trials whose measured latency is over the budget, on the device of its table."""
+    """Return the trials whose latency, measured on the device of the table, is over the budget."""
     limits = [part.limit for part in spec.budget if part.cost == LATENCY.name]
     return frozenset(
         number

@@ -1,4 +1,4 @@
-"""Pictures of what a trained network makes of some images."""
+"""Pictures of some images with the outputs of a trained network."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Pictures:
-    """Some pictures with what they show."""
+    """Some pictures, with a caption."""
 
     caption: str
     pictures: tuple[Picture, ...]

@@ -28,6 +28,6 @@ class PlotAxis:
 
     @property
     def suffix(self) -> str:
-        """The unit after a drawn number, with a space unless an SI prefix may precede it."""
+        """The unit after a number, with a space unless an SI prefix may come between them."""
         unit = self.metric.unit
         return unit if self.metric.write or not unit else f" {unit}"

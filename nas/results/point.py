@@ -45,8 +45,8 @@ class Point:
     `test` is that on the test split, if tested. `origin` is the study#trial of a reused result.
     `curve` holds (epoch, reported metric) of the current attempt; `title` is the name of a
     published architecture, `published` its numbers by its authors. `note` describes anything
-    unusual, and the measured latency.
-    `further_curves` are those of its further seeds, `taught` both figures of a taught network.
+    unusual, and the measured latency. `further_curves` are those of its further seeds, `taught` is
+    the error of a taught network with and without teachers.
     """
 
     number: int

@@ -1,7 +1,7 @@
-"""Points: the trials of a view in the order of its table, each made when it is first looked at.
+"""Points: the trials of a view in the order of its table, each created at its first use.
 
-A page of a study of 50,000 trials shows the figures of a few hundred; all others are only places in
-a plot, which `PointColumns` holds as arrays.
+A page of a study with 50,000 trials shows the details of a few hundred; all others are only marks
+in a plot, whose coordinates `PointColumns` holds as arrays.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,9 +32,9 @@ _CODES = {group: code for code, group in enumerate(GROUPS)}
 class PointColumns:
     """Columns of points, each (points,): `group` and `state` are indices in `GROUPS`, `STATES`.
 
-    `x` and `y` are the values on the axes, NaN where there is none; `seeds` is the number of
-    complete trainings of a network, `epoch` that of the last measurement; `named` are the networks
-    with a name of their own.
+    `x` and `y` are the values on the axes, NaN if there is none; `seeds` is the number of complete
+    trainings of a network, `epoch` that of the last measurement; `named` is true for networks with
+    their own name.
     """
 
     number: NDArray[np.int64]
@@ -68,11 +68,11 @@ class Points(Sequence[Point]):
         self._found, self._axes = found, axes
         self._curved: Mapping[int, Trial] = {}
         self._made: dict[int, Point] = {}
-        self.left_out = 0  # points of the study that a reader left out
+        self.left_out = 0  # points of the study that the filters of a reader exclude
         self._order, self.columns = _sorted_columns(found, axes)
 
     def with_curves(self, curved: Mapping[int, Trial]) -> "Points":
-        """Return the points with the curves of some trials, which are given by number."""
+        """Return the points with the curves of some trials, by number."""
         other = object.__new__(Points)
         other.__dict__.update(self.__dict__, _curved=curved, _made={})
         return other
@@ -107,11 +107,11 @@ class Points(Sequence[Point]):
         return self._found.table[int(self._order[row])].architecture
 
     def networks(self) -> Iterator[Architecture]:
-        """Yield the architectures of the whole study, also those of points that are left out."""
+        """Yield the architectures of the whole study, including points that are left out."""
         return (trial.architecture for trial in self._found.table)
 
     def trainings(self, rows: NDArray[np.intp]) -> list[Trial]:
-        """Return the trainings of the points at these positions, under all seeds."""
+        """Return the trainings of the points at these positions, with all seeds."""
         numbers = self.columns.number[rows].tolist()
         return [own for number in numbers for own in self._found.trainings_of(number)]
 
@@ -210,7 +210,7 @@ def _estimated(point: Point, found: StudyResults, axes: tuple[str, str]) -> Poin
 
 
 def _along(found: StudyResults, number: int, name: str) -> Estimate | None:
-    """Return the estimate of a network along an axis; None where the axis is a cost."""
+    """Return the estimate of a network along an axis; None if the axis is a cost."""
     return found.estimate(number, name) if name in found.spec.metrics else None
 
 

@@ -32,10 +32,10 @@ class ProgressStep:
 def progress_steps(
     spec: StudySpec, trials: Sequence[Trial], goal: Metric, over: Collection[int] = ()
 ) -> tuple[ProgressStep, ...]:
-    """Return the progress whenever a candidate raised the share or improved the best `goal`.
+    """Return a step for each candidate that raised the share or improved the best `goal`.
 
-    Uses the values of the first seed, as the search saw them. Candidates with a number in `over`
-    break the budget: they are never the best.
+    The values are those of the first seed, as in the search. Candidates with a number in `over`
+    exceed the budget and are never the best.
     """
     table = TrialTable.of(trials)
     ended = np.flatnonzero(table.column("candidate") & table.ended)
@@ -84,7 +84,7 @@ class GrowingFront:
     def add(self, losses: Points, known: NDArray[np.bool_]) -> Iterator[tuple[int, float]]:
         """Add the `known` rows of losses (n, objectives); yield each that raised the share.
 
-        As its position and the share after it.
+        It is yielded as its position and the share after it.
         """
         for row in np.flatnonzero(known & ~_worse(losses, self._kept)).tolist():
             own, kept = losses[row], self._kept
@@ -97,6 +97,6 @@ class GrowingFront:
 
 
 def _worse(losses: Points, kept: Points) -> NDArray[np.bool_]:
-    """Return which rows of `losses` are nowhere better than one of `kept`."""
+    """Return which rows of `losses` are not better than some row of `kept` in any objective."""
     found: NDArray[np.bool_] = np.any(np.all(kept[None] <= losses[:, None], axis=2), axis=1)
     return found

@@ -14,12 +14,12 @@ from nas.study import StudySpec, Trial
 def trial_record(trial: Trial, found: StudyResults) -> dict[str, Any]:
     """Return one trial as plain data; shares are in [0, 1], on the validation split.
 
-    Under its name is the reported metric, such as `top1_error`, then the other metrics of the task.
-    Of a complete candidate or reference they are means over its `seeds`, with the 95 % interval of
-    the first (`…_low`, `…_high`); `observed_…` is that of its first seed, as the search saw it,
-    `further_…` the mean of the others. `test_…` are the same on the test split, where it was
-    tested. Of any other trial they are what was measured last. `standing` tells how a complete
-    candidate compares with the others. A network that was taught has `figures_record` too.
+    The reported metric has its own name as key, such as `top1_error`; the other metrics of the task
+    follow. For a complete candidate or reference they are means over its `seeds`, with the 95 %
+    interval of the first metric (`…_low`, `…_high`); `observed_…` is the value of the first seed,
+    as in the search, `further_…` the mean of the others. `test_…` are the same on the test split,
+    if it was tested. For any other trial they are the last measurement. `standing` is the position
+    of a complete candidate among the others. A taught network also has the `figures_record`.
     """
     last, metrics = trial.last, [metric(name) for name in found.spec.metrics]
     own, first = metrics[0], metrics[0].column
@@ -58,9 +58,10 @@ def trial_record(trial: Trial, found: StudyResults) -> dict[str, Any]:
 
 
 def figures_record(found: StudyResults, number: int) -> dict[str, Any]:
-    """Return both figures of a network that was taught, on each split; else nothing.
+    """Return both errors of a network that was taught, on each split; else nothing.
 
-    Under `scratch_…` and `taught_…`, named like the other values; `teachers` are STUDY#N.
+    The keys are `scratch_…` and `taught_…` with the names of the other values; `teachers` are
+    STUDY#N.
     """
     record: dict[str, Any] = {}
     which = metric(found.spec.metrics[0])

@@ -12,9 +12,9 @@ cases; the percentile bootstrap is as good (93 to 98 %), but this interval is de
 fast. For the difference between two scores on the same candidates there is no such formula; it uses
 a paired bootstrap from a fixed seed.
 
-Two limits of these numbers. Candidates that were stopped early have no final error, and the others
-are better, so that the range, and with it the correlation, is reduced. And each score has a 2.5 %
-chance to pass without any effect.
+These numbers have two limits. Candidates that were stopped early have no final error, and the
+others are better, which reduces the range and the correlation. Each score has a 2.5 % chance to
+pass without any effect.
 """
 
 import math
@@ -108,8 +108,8 @@ def audit_scores(
 ) -> ScoreAudit:
     """Judge every score of `trials`, which may be all of a study, by its COMPLETE candidates.
 
-    A score is right where it rises as the loss of `metric` falls. Without `baselines` nothing is
-    judged where there is no score.
+    The correlation is positive if a higher score goes with a lower loss of `metric`. Without
+    `baselines`, there are no findings if the trials have no scores.
     """
     complete = complete_candidates(trials)
     members = in_band(complete, budget)

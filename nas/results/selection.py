@@ -1,4 +1,4 @@
-"""Selection: which trials of a study a reader looks at, in every figure and table alike."""
+"""Selection: the trials of a study that all figures and tables of a page show."""
 
 from dataclasses import dataclass, replace
 from math import ceil
@@ -16,7 +16,7 @@ Box: TypeAlias = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Selection:
-    """Conditions on trials, all of which hold; without any all trials are kept.
+    """Conditions on trials; a trial is kept if all of them hold.
 
     Trials of the groups `hidden` are left out. `top` keeps the best of the complete candidates
     along the y axis, in percent, and the published networks. `box` keeps the trials between its
@@ -47,7 +47,7 @@ class Selection:
 def narrowed(view: StudyView, selection: Selection, curves: Curves | None = None) -> StudyView:
     """Return a view with the points that a selection keeps; its other facts are unchanged.
 
-    `curves` reads the learning curves of some trials, where the view does not have those of all.
+    `curves` reads the learning curves of some trials, if the view does not have those of all.
     """
     if selection == Selection():
         return view

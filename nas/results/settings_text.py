@@ -9,7 +9,7 @@ from nas.units import duration, plural
 
 
 def study_note(spec: StudySpec) -> str:
-    """Return the note that readers of a study's results need; empty if there is none."""
+    """Return the note for readers of a study's results; empty if there is none."""
     remark = _remark(spec.task)
     notes = [remark] if remark else []
     if spec.limit is not None:
@@ -104,7 +104,7 @@ def settings(spec: StudySpec, versions: Mapping[str, str]) -> tuple[tuple[str, s
 
 
 def networks_text(spec: StudySpec) -> list[tuple[str, str]]:
-    """Return the networks of a study that searches nothing, and their seeds, as in a table."""
+    """Return the networks of a study without a search, and their seeds, as rows of a table."""
     if not spec.networks:
         return []
     lines = [
@@ -118,7 +118,7 @@ def networks_text(spec: StudySpec) -> list[tuple[str, str]]:
 
 
 def confirmation_text(spec: StudySpec) -> str:
-    """Return what is retrained at the end of a study as text; empty if nothing is."""
+    """Return the trainings that confirm the best networks, as text; empty if there are none."""
     if spec.real is not None:
         references = " and the references" if spec.references else ""
         seeds = plural(spec.real.seeds, "seed")
@@ -132,7 +132,7 @@ def confirmation_text(spec: StudySpec) -> str:
 
 
 def learnt_text(spec: StudySpec) -> str:
-    """Return how many trainings of which earlier studies the sampler has seen from the start."""
+    """Return the number of trainings that the sampler borrows from each earlier study, as text."""
     return " and ".join(
         f"{plural(own.trainings, 'training')} of {own.study}"
         if own.trainings == own.of

@@ -23,8 +23,8 @@ def trial_details(
     """Return all data of one trial with its `attempts`; errors are shares in [0, 1].
 
     `parts` has the choices of each stage under their names, its output as channels x height x
-    width, and its cost at the deployment. `inferred` is what a stopped trial would have had after
-    all epochs, with its 95 % interval: no measurement. `by_class` has the metrics of each class on
+    width, and its cost at the deployment. `inferred` is the inferred final value of a stopped trial
+    with its 95 % interval; it is not a measurement. `by_class` has the metrics of each class on
     each split, as in `class_values`.
     """
     return {
@@ -48,7 +48,7 @@ def trial_details(
 def best_layers(found: StudyResults) -> list[Layer]:
     """Return the layers of the best network at the deployment.
 
-    There are none without a best, or if the package that adds the task is not installed.
+    There are none without a best network, or if the package that adds the task is not installed.
     """
     try:
         return found.spec.deployed_layers(found.best.architecture) if found.best else []
@@ -75,8 +75,8 @@ def _attempt(one: TrialAttempt) -> dict[str, Any]:
 def trial_role(trial: Trial, found: StudyResults) -> str:
     """Return the role of a trial in its study; empty for ordinary trials.
 
-    The winner, a member of the front, an unconfirmed candidate, a published architecture, or a
-    further seed of another trial.
+    The roles are the winner, a member of the front, an unconfirmed candidate, a published
+    architecture, and a further seed of another trial.
     """
     if not trial.candidate:
         return trial.reference or further_seed(trial)
@@ -91,12 +91,12 @@ def trial_role(trial: Trial, found: StudyResults) -> str:
 def difference_text(found: StudyResults, one: int, other: int) -> str:
     """Return whether two networks differ in the reported metric on the validation split.
 
-    `{one}` and `{other}` stand for their names in the text.
+    The text contains `{one}` and `{other}` in place of their names.
     """
     first, second = (_validated(found, number) for number in (one, other))
     gap = difference(first, second) if first and second else None
     if gap is None:
-        return "{one} and {other}: two seeds or more of both are needed to compare them."
+        return "{one} and {other} cannot be compared: each needs two seeds or more."
     if gap.noise:
         return "{one} and {other} do not differ significantly (95 %)."
     apart = found.metric.difference(*sorted((abs(gap.low), abs(gap.high))))
@@ -111,7 +111,7 @@ def _validated(found: StudyResults, number: int) -> list[float]:
 
 
 def further_seed(trial: Trial) -> str:
-    """Return which training of which trial this repeats; empty for any other trial."""
+    """Return the seed and the trial that a further seed repeats, as text; otherwise empty."""
     if trial.replicate_of is None:
         return ""
     return f"seed {trial.replicate + 1} of trial {trial.replicate_of}"

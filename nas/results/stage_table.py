@@ -10,7 +10,7 @@ SHORT_NAMES = {"expansion": "exp", "permute2": "P2"}  # the columns are narrower
 
 @dataclass(frozen=True, slots=True)
 class StageTable:
-    """An architecture by stage: `shared` holds the choices on which all its live stages agree.
+    """An architecture by stage: `shared` has the choices that are equal in all stages with blocks.
 
     `header` names the columns of `rows`; the first column is the stage.
     """

@@ -1,8 +1,8 @@
 """Overlay: several studies in one plane, with the attainment of those that are seeds of one search.
 
-An attainment band says what a further seed of the search may be expected to reach: half of the
-seeds reach the median, a quarter the lower edge and three quarters the upper one. With fewer than
-four seeds the edges are those of the best and of the worst seed.
+An attainment band is a forecast for a further seed of the search: half of the seeds reach the
+median, a quarter the lower edge and three quarters the upper one. With fewer than four seeds the
+edges are those of the best and of the worst seed.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ class AttainmentBand:
     """The losses that several seeds of one search attain, in the exact units of the axes.
 
     `best` is the edge that the fewest seeds attain, `worst` the one that the most attain; `edges`
-    says in words which shares these are.
+    describes their shares as text.
     """
 
     studies: tuple[str, ...]
@@ -51,8 +51,8 @@ class Overlay:
 def overlay(studies: Sequence[tuple[StudySpec, StudyView]]) -> Overlay:
     """Return studies as one overlay; their views have the same axes.
 
-    There is a band for each set of two or more studies whose settings differ in nothing but the
-    seed, if their fronts are falling lines in the plane of the axes.
+    There is a band for each set of two or more studies whose settings differ only in the seed, if
+    their fronts are falling lines in the plane of the axes.
     """
     searches: list[tuple[StudySpec, list[StudyView]]] = []
     for spec, view in studies:
@@ -76,12 +76,12 @@ def overlay_problem(spec: StudySpec, other: StudySpec) -> str | None:
 
 
 def seeds_of_one_search(spec: StudySpec, other: StudySpec) -> bool:
-    """Tell whether two studies differ in nothing but the name and the seed."""
+    """Tell whether two studies differ only in the name and the seed."""
     return _without_seed(spec) == _without_seed(other)
 
 
 def _without_seed(spec: StudySpec) -> StudySpec:
-    """Return the settings of a search without its name, its seed, and what they led to."""
+    """Return the settings of a search without its name, its seed and its borrowed trainings."""
     return replace(spec, name="", seed=0, learnt=())
 
 
@@ -90,7 +90,7 @@ def _band(views: Sequence[StudyView]) -> AttainmentBand | None:
     fronts = [signs * _front(view) for view in views]
     seeds = len(fronts)
     if not all(map(len, fronts)):
-        return None  # a seed without a front has not begun
+        return None  # a seed without a front has no results yet
     quartiles = seeds >= _QUARTILES_FROM
     shares = (0.25, 0.5, 0.75) if quartiles else (1 / seeds, 0.5, 1.0)
     best, median, worst = (

@@ -1,9 +1,9 @@
-"""Two figures of one network, trained alike: from scratch, and taught by other networks.
+"""The two errors of a network that was trained from scratch and, with the same settings, taught.
 
-A figure of a taught network is never compared with one from scratch: a search, its front and its
-verdicts use networks from scratch alone. Where both figures of a network are known, every output
-shows both, by `Figures`. Each study holds its own figures; those of the other study are in a report
-of the trial, of kind `SCRATCH` in a study whose networks are taught, else `TAUGHT`.
+The error of a taught network is never compared with one from scratch: a search, its front and its
+verdicts use only networks that were trained from scratch. If both errors of a network are known,
+every output shows both, by `Figures`. Each study holds its own errors; those of the other study are
+in a report of the trial, of kind `SCRATCH` in a study with teachers, otherwise `TAUGHT`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ SCRATCH, TAUGHT = "scratch", "taught"
 class Figures:
     """The results of one network on a split: trained from `scratch`, if known, and `taught`.
 
-    `teachers` are the names of the trials that taught it, and `source` says where they are from.
+    `teachers` are the names of the trials that taught it, and `source` is their study, as text.
     """
 
     scratch: Estimate | None
@@ -39,7 +39,7 @@ class Figures:
 
 
 def figures(found: StudyResults, number: int, split: str = "validation") -> Figures | None:
-    """Return both figures of a network on `split`, validation or test; None if it is not taught."""
+    """Return both errors of a network on `split`, validation or test; None if it is not taught."""
     own = found.test(number) if split == "test" else found.estimate(number)
     kind = SCRATCH if found.spec.teachers else TAUGHT
     report = found.reports.get(number, {}).get(kind, {})
@@ -52,7 +52,7 @@ def figures(found: StudyResults, number: int, split: str = "validation") -> Figu
 
 
 def taught_networks(found: StudyResults) -> list[int]:
-    """Return the numbers of the complete networks that can have both figures."""
+    """Return the numbers of the complete networks that can have both errors."""
     if found.spec.teachers:
         return list(found.trainings)
     reported = (number for number, kinds in found.reports.items() if TAUGHT in kinds)
@@ -60,20 +60,20 @@ def taught_networks(found: StudyResults) -> list[int]:
 
 
 def both_figures(found: StudyResults, number: int) -> dict[str, Figures]:
-    """Return both figures of a network by split, validation and test; empty if it is not taught."""
+    """Return both errors of a network by split, validation and test; empty if it is not taught."""
     splits = ("validation", "test")
     return {split: own for split in splits if (own := figures(found, number, split))}
 
 
 def figures_text(found: StudyResults, number: int) -> str:
-    """Return both figures of a network on each split in words; empty if it is not taught."""
+    """Return both errors of a network on each split as text; empty if it is not taught."""
     short = metric(found.spec.metrics[0]).short
     both = both_figures(found, number)
     return "; ".join(f"{split} {short} {own}" for split, own in both.items())
 
 
 def counterpart(found: StudyResults, number: int) -> dict[str, Any]:
-    """Return the figures of a complete network for the report in the other study."""
+    """Return the errors of a complete network for the report in the other study."""
     name, test = found.metric.name, found.test(number)
     return {
         "study": found.spec.name,
@@ -91,7 +91,7 @@ def counterpart(found: StudyResults, number: int) -> dict[str, Any]:
 def reported_estimate(
     found: StudyResults, report: Mapping[str, Any], split: str
 ) -> Estimate | None:
-    """Return the figure on `split` in a report that `counterpart` made; None if it has none."""
+    """Return the error on `split` in a report that `counterpart` made; None if it has none."""
     values = report.get(split)
     if not values:
         return None
@@ -100,7 +100,7 @@ def reported_estimate(
 
 
 def _source(teachers: Sequence[str], own: str | None = None) -> str:
-    """Return where teachers are from: the study `own`, another one, or how many studies."""
+    """Return the source of teachers as text: the study `own`, another one, or several studies."""
     studies = dict.fromkeys(teacher.rpartition("#")[0] for teacher in teachers)
     if len(studies) > 1:
         return f"{len(studies)} studies"

@@ -9,7 +9,7 @@ from nas.study import Reports, trial_notes
 
 __all__ = ["MOST_CLASSES", "Reports", "recorded_scores", "trial_notes"]
 
-MOST_CLASSES = 120  # of a confusion matrix that is kept: with more, one on a screen shows nothing
+MOST_CLASSES = 120  # of a recorded confusion matrix; a larger one cannot be read on a screen
 
 
 def recorded_scores(reports: Reports) -> dict[int, dict[str, Any]]:

@@ -1,7 +1,7 @@
 """TrialTable: the trials of a study with their values as arrays.
 
-A study of 50,000 trials is shown again after each change. A changed table takes the arrays of the
-one before, so that the cost of a change is that of the trials that changed.
+A study of 50,000 trials is drawn again after each change. A changed table reuses the arrays of the
+previous one, so that only the changed trials are computed.
 """
 
 from collections.abc import Callable, Sequence
@@ -47,7 +47,7 @@ _COLUMNS: dict[str, tuple[Any, Callable[[Trial], Any]]] = {
 class TrialTable(Sequence[Trial]):
     """Trials in their order; `rows` has the position of each number.
 
-    A column is made when it is first asked for.
+    A column is computed at its first use.
     """
 
     def __init__(self, trials: Sequence[Trial]) -> None:
@@ -112,7 +112,7 @@ class TrialTable(Sequence[Trial]):
         return self.states(*(state for state in STATES if state.finished))
 
     def changed(self, trials: Sequence[Trial]) -> "TrialTable":
-        """Return the table with `trials`, in place of those with their numbers or as new ones."""
+        """Return the table with `trials`, which replace those with the same numbers or are new."""
         added = sorted((t for t in trials if t.number not in self.rows), key=lambda t: t.number)
         if added and self._trials and added[0].number < self._trials[-1].number:
             numbered = {trial.number: trial for trial in (*self._trials, *trials)}
@@ -138,7 +138,7 @@ def _values(trials: Sequence[Trial], name: str) -> NDArray[np.float64]:
 
 
 def _patched(column: NDArray[Any], at: list[int], values: NDArray[Any]) -> NDArray[Any]:
-    """Return a column with other values at some positions, up to one past its end and beyond."""
+    """Return a column with new values at some positions, which may be past its end."""
     size = max([len(column), *(row + 1 for row in at)])
     copy = np.empty(size, column.dtype)
     copy[: len(column)] = column

@@ -35,13 +35,13 @@ class StudyView:
     """The view of a study: points in the order of the table, axes, counts, settings, texts.
 
     Trainings of a candidate with further seeds are not points; `further` counts the started and the
-    finished ones. `metric` is the reported one, `goal` the first measured objective, of which
-    `progress` has the best. `staircase` is true if the front is a falling line in the plane of the
-    axes; `confirmed` says what the real training made of a short schedule; `verdicts` compare the
-    best with the published networks on the test split. `fixed` is true if nothing was searched.
-    `confusion` counts the test images of the best by class (row) and answer
-    (column), over all its seeds; `by_class` has its metrics for each class; both are empty if not
-    recorded.
+    finished ones. `metric` is the reported one, `goal` the first measured objective, whose best
+    value is in `progress`. `staircase` is true if the front is a falling line in the plane of the
+    axes; `confirmed` has the results of the full training after a short schedule; `verdicts`
+    compare the best with the published networks on the test split. `fixed` is true for a study
+    without a search. `confusion` counts the test images of the best by class (row) and predicted
+    class (column), over all its seeds; `by_class` has its metrics for each class; both are empty if
+    not recorded.
     """
 
     name: str
@@ -93,8 +93,8 @@ class StudyView:
     def best_under(self, limit: float) -> Point | None:
         """Return the best complete candidate whose value on the x axis is at most `limit`.
 
-        Candidates over the budget are left out; where some are confirmed under further seeds,
-        the others are.
+        Candidates over the budget are left out; if some are confirmed with further seeds, the
+        others are left out as well.
         """
         columns, rows = self.columns, self.complete
         rows = rows[columns.x[rows] <= limit]
@@ -106,7 +106,7 @@ class StudyView:
 
     @property
     def complete(self) -> NDArray[np.intp]:
-        """The positions of the complete candidates within the budget that have a place."""
+        """The positions of the complete candidates within the budget that are in the plot."""
         groups = (PointGroup.FRONT, PointGroup.DOMINATED, PointGroup.UNCONFIRMED)
         allowed = np.isin(self.columns.group, [GROUPS.index(group) for group in groups])
         return np.flatnonzero(allowed & self.columns.measured)
@@ -188,9 +188,9 @@ def study_view(
 ) -> StudyView:
     """Return the view of a study.
 
-    `reports` come from the store: of the test split, of latency, of anything unusual; `versions`
-    are the library versions of the study; `state` is its state in the store. `axes` are two of
-    `axis_names`; None is the first cost, and the first measured metric, of the objectives.
+    `reports` come from the store: test results, latencies, and notes on anything unusual;
+    `versions` are the library versions of the study; `state` is its state in the store. `axes` are
+    two of `axis_names`; None is the first cost, and the first measured metric, of the objectives.
     """
     found = StudyResults(spec, trials, reports or {})
     return view_of(found, versions, state, axes)
@@ -205,8 +205,8 @@ def view_of(
 ) -> StudyView:
     """Return the view of the findings of a study, as `study_view` does.
 
-    `curves` reads some trials with all their measurements, by number; None where all trials of
-    `found` have them.
+    `curves` reads some trials with all their measurements, by number; None if all trials of `found`
+    have them.
     """
     spec, table, best = found.spec, found.table, found.best
     x, y = _axes(spec, axes)
@@ -258,14 +258,14 @@ def with_curves(points: Points, curves: Curves) -> Points:
 
 
 def _details(found: StudyResults, name: str) -> list[dict[str, Any]]:
-    """Return the test results of the best under all its seeds that have details of this name."""
+    """Return the test results of the best, over all its seeds, that have details of this name."""
     own = found.own(found.best.number) if found.best else ()
     scores = recorded_scores(found.reports)
     return [score for trial in own if (score := scores.get(trial.number, {})).get(name)]
 
 
 def _confusion(found: StudyResults) -> dict[str, Any]:
-    """Return the classes and the sum of the confusion matrices of the best, as far as kept."""
+    """Return the classes and the sum of the recorded confusion matrices of the best."""
     kept = _details(found, "confusion")
     rows = zip(*(score["confusion"] for score in kept), strict=True)
     return {
@@ -305,7 +305,8 @@ def _cost_axis(spec: StudySpec, goal: Objective) -> PlotAxis:
 
 
 def _metric_axis(spec: StudySpec, goal: Objective) -> PlotAxis:
-    goal = spec.reported if goal.name == spec.reported.name else goal  # it says what is taught
+    # The label of the reported metric states whether the error is taught.
+    goal = spec.reported if goal.name == spec.reported.name else goal
     unit = f" ({goal.unit})" if goal.unit else ""
     split = f"{spec.task} validation split"
     after = plural(spec.ladder.max_epochs, "epoch")
@@ -313,7 +314,7 @@ def _metric_axis(spec: StudySpec, goal: Objective) -> PlotAxis:
 
 
 def _elapsed(table: TrialTable) -> float:
-    """Return the seconds from the creation of the first trial to the last end, with pauses."""
+    """Return the seconds from the creation of the first trial to the last end, pauses included."""
     starts, ends = table.column("created"), table.column("finished")
     starts, ends = starts[~np.isnan(starts)], ends[~np.isnan(ends)]
     return float(ends.max() - starts.min()) if len(starts) and len(ends) else 0.0
