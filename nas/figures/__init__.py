@@ -1,4 +1,4 @@
-"""Figures and pages drawn from a StudyView; the only room that imports plotly."""
+"""Figures and pages drawn from a StudyView; only this package imports plotly."""
 
 import lazy_loader
 

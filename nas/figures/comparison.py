@@ -95,15 +95,15 @@ def comparison_html(
 
 
 _CAPTION = (
-    "Each step is a network drawn at random and trained to the end. A band holds the whole curve "
-    "of its group with 95 % confidence (bootstrap)."
+    "Each step is a network drawn at random and trained to the end. A band contains the whole "
+    "curve of its group with 95 % confidence (bootstrap)."
 )
 _GROUPS = "On validation, after the last epoch, with 95 % intervals; multiply-adds at deployment."
 _EFFECTS = {
-    True: "First minus second: left of zero the first has the lower mean. Filled: beyond "
-    "noise after correction for the number of pairs.",
-    False: "Each value against the first one, over pairs that differ in nothing else; left of "
-    "zero it is lower. Filled: beyond noise after correction for the number of pairs.",
+    True: "First minus second: left of zero the first has the lower mean. Filled: significant "
+    "after correction for the number of pairs.",
+    False: "Each value against the first one, over pairs that differ only in this choice; left of "
+    "zero it is lower. Filled: significant after correction for the number of pairs.",
 }
 
 

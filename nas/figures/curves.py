@@ -1,4 +1,4 @@
-"""The learning curves: what is reported, by epoch of every trial."""
+"""The learning curves: the reported metric of every trial by epoch."""
 
 from collections.abc import Sequence
 from html import escape

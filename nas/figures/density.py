@@ -1,6 +1,6 @@
 """The density of a cloud: how many trials are in each cell of the visible part of the plot.
 
-Above `MOST_POINTS` visible points a browser takes seconds to draw them, and a reader sees a blot.
+More than `MOST_POINTS` visible points take a browser seconds to draw, and overlap.
 """
 
 from collections.abc import Sequence
@@ -18,8 +18,8 @@ _OPACITY = ((0.0, 0.2), (1.0, 1.0))  # from one trial to the most
 def density(drawing: FrontDrawing, rows: Rows, colour: str, name: str) -> go.Heatmap:
     """Return the number of trials at `rows` by cell; the opacity is the logarithm of the number.
 
-    `colour` is hexadecimal, `name` that of the trials in the legend. A cell has no label, but a
-    click on it has its place.
+    `colour` is hexadecimal, `name` is the name of the trials in the legend. A cell has no label,
+    but a click on it returns its position.
     """
     columns, up = drawing.coordinates(rows)
     counts, across, along = np.histogram2d(columns, up, _CELLS)
@@ -45,8 +45,8 @@ def nearest_row(
 ) -> tuple[FrontDrawing, int] | None:
     """Return the drawing and the position of the point of densities that is nearest to a place.
 
-    `x` and `y` are in the units of the axes; near is measured by the visible ranges. None if the
-    figure has no density.
+    `x` and `y` are in the units of the axes; distances are shares of the visible ranges. None if
+    the figure has no density.
     """
     clouds = [(drawing, rows) for drawing, rows in clouds if len(rows)]
     if not clouds:

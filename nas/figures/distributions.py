@@ -40,9 +40,9 @@ def edf_figure(views: Sequence[StudyView], look: PageTheme | None = None) -> go.
 
 
 def edf_text(several: bool = False) -> str:
-    """Return what the curves are, of families or of `several` studies."""
+    """Return the caption of the curves, of families or of `several` studies."""
     each = "study" if several else "family"
-    return f"Which share of the complete networks of each {each} has at most a value."
+    return f"The share of the complete networks of each {each} at or below each value."
 
 
 def _samples(views: Sequence[StudyView]) -> Iterator[tuple[str, Floats]]:
@@ -62,7 +62,7 @@ def _samples(views: Sequence[StudyView]) -> Iterator[tuple[str, Floats]]:
 
 
 def edf_ends(metric: Metric, samples: Sequence[Floats]) -> tuple[float, float]:
-    """Return the ends of an axis, in the unit that is shown, for samples of a metric."""
+    """Return the ends of an axis, in the displayed unit, for samples of a metric."""
     pooled = metric.factor * np.concatenate(samples)
     pad = 0.04 * float(pooled.max() - pooled.min()) or 1.0
     return max(metric.lowest * metric.factor, float(pooled.min()) - pad), float(pooled.max()) + pad

@@ -36,7 +36,7 @@ def document_html(
     figures: Mapping[str, Draw],
     kind: str = "",
 ) -> str:
-    """Return a page: `lead` are its first lines, `sections` HTML, `figures` by their id.
+    """Return a page with the first lines `lead`, `sections` as HTML, and `figures` by their id.
 
     `kind`, if given, follows the heading in the title of the window.
     """
@@ -56,12 +56,12 @@ def page_html(
 ) -> str:
     """Return a page with any header and sections (HTML), as one self-contained document.
 
-    The `figures` are drawn into the elements with their names as ids. `script` runs before; it
-    finds the names in `data.figures`, and the promise `drawn` is kept when all are drawn.
+    The `figures` are drawn into the elements with their names as ids. `script` runs first; the
+    names are in `data.figures`, and the promise `drawn` is resolved when all are drawn.
     """
     drawn = {name: _looks(draw) for name, draw in figures.items()}
     data = json.dumps({"config": CONFIG, "figures": drawn}, separators=(",", ":"))
-    data = data.replace("<", "\\u003c")  # so that no text of a figure ends the script element
+    data = data.replace("<", "\\u003c")  # a text of a figure must not end the script element
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -86,10 +86,10 @@ def page_html(
 
 
 def _looks(draw: Draw) -> dict[str, Any]:
-    """Return a figure, light and wide, with the patches of other looks.
+    """Return a figure for a light and wide page, with the patches for other themes.
 
-    The patches of a narrow page apply to it, those of a dark page to the wide one and, second, to
-    the narrow one: the two may have different traces.
+    The patches for a narrow page apply to this figure. Those for a dark page are a pair, for the
+    wide and for the narrow figure, because the two may have different traces.
     """
     wide, phone = _plain(draw, False, False), _plain(draw, False, True)
     nights = (_plain(draw, True, narrow) for narrow in (False, True))
@@ -122,9 +122,9 @@ def _difference(base: Any, other: Any, path: tuple[str | int, ...] = ()) -> list
 
 
 def figure_section(name: str, heading: str, caption: str, label: str = "", width: int = 0) -> str:
-    """Return a section for the figure `name`; `label`, or the caption, describes it for readers.
+    """Return a section for the figure `name`; `label`, or the caption, is for screen readers.
 
-    One that needs a `width`, in pixels, scrolls on a narrower page.
+    A figure that needs a `width`, in pixels, scrolls on a narrower page.
     """
     figure = f'<div id="{name}" role="figure" aria-label="{escape(label or caption)}"></div>'
     if width:
@@ -141,7 +141,7 @@ def figure_section(name: str, heading: str, caption: str, label: str = "", width
 def table_section(
     heading: str, heads: Sequence[str], rows: Sequence[Sequence[Any]], caption: str = ""
 ) -> str:
-    """Return a table, if it has rows, below a caption; all columns except the first are numbers."""
+    """Return a table below a caption, if it has rows; all columns except the first are numbers."""
     above = f'<p class="muted small">{escape(caption)}</p>' if caption else ""
     top = f'<section class="card"><h2>{escape(heading)}</h2>{above}'
     if not rows:
@@ -184,12 +184,12 @@ def drawing_section(heading: str, caption: str, light: str, dark: str) -> str:
 
 
 def image_address(content: bytes, kind: str) -> str:
-    """Return an image as an address, which holds it; `kind` is that of its MIME type, `jpeg`."""
+    """Return an image as a data URL; `kind` is that of its MIME type, such as `jpeg`."""
     return f"data:image/{kind};base64,{b64encode(content).decode()}"
 
 
 def facts_section(heading: str, facts: Iterable[tuple[str, str]]) -> str:
-    """Return a section of facts with their names."""
+    """Return a section with a list of named facts."""
     rows = "".join(
         f'<tr><th scope="row">{escape(name)}</th><td>{escape(text)}</td></tr>'
         for name, text in facts
@@ -209,7 +209,7 @@ def write_document(
         ExportError: the directory is missing or not writable, or the disk is full.
     """
     try:
-        path.parent.stat()  # no folder is made
+        path.parent.stat()  # a missing folder is an error
         whole = page.encode() if isinstance(page, str) else page
         write_whole(path, lambda part: write_bytes(part, whole))
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The figure and the table of effects: how much each choice changes what a study measures."""
+"""The figure and the table of effects: how much each choice changes the metric of a study."""
 
 from html import escape
 
@@ -53,7 +53,7 @@ def effects_figure(found: Effects, look: PageTheme | None = None) -> go.Figure:
 
 
 def effects_caption(found: Effects) -> str:
-    """Return what the effects are, or why there are none yet."""
+    """Return a description of the effects, or why there are none yet."""
     networks = f"{plural(found.networks, 'complete network')} {found.used}"
     if not found.effects:
         return (
@@ -63,10 +63,10 @@ def effects_caption(found: Effects) -> str:
         )
     return (
         f"How the {found.metric.label} changes if one choice goes from its lowest to its highest "
-        f"value in all stages and the other choices stay. A linear model of {networks} explains "
-        f"{100 * found.explained:.0f} % of the variance; the importance of a choice is its share "
-        "of the variance, with the 95 % interval. A choice that makes networks dearer includes "
-        "what the cost buys: the last column has the change of the multiply-adds."
+        "value in all stages while the other choices stay the same. A linear model of "
+        f"{networks} explains {100 * found.explained:.0f} % of the variance; the importance of a "
+        "choice is its share of the variance, with the 95 % interval. The effect of a choice "
+        "includes that of a higher cost: the last column has the change of the multiply-adds."
     )
 
 
@@ -103,7 +103,7 @@ def _name(effect: Effect) -> str:
 
 
 def _scaled(found: Effects, effect: Effect) -> Interval:
-    """Return the change in the unit that is shown."""
+    """Return the change in the displayed unit."""
     factor, change = 100.0 if effect.relative else found.metric.factor, effect.change
     return Interval(factor * change.value, factor * change.low, factor * change.high)
 

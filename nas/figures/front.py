@@ -20,7 +20,7 @@ _SIZES = {PointGroup.FRONT: 11, PointGroup.UNCONFIRMED: 10, PointGroup.RUNNING: 
 _SIZE = 8
 _SMALL = 5
 _CLEAR = "rgba(0,0,0,0)"
-_BLOCK = 5000  # trials in one trace of a cloud, so that a change is sent without the others
+_BLOCK = 5000  # trials in one trace of a cloud; a change sends only its own block
 
 
 def front_figure(
@@ -28,7 +28,7 @@ def front_figure(
 ) -> go.Figure:
     """Return the measured objective against cost, of candidates and published networks.
 
-    Every trace of trials has their numbers as `customdata`; the first trace marks the chosen ones.
+    Every trace of trials has their numbers as `customdata`; the first trace marks chosen trials.
     """
     drawing = FrontDrawing.of(view, look or PageTheme(), options or FrontOptions())
     options = drawing.options
@@ -51,7 +51,7 @@ def front_figure(
 
 
 def front_revision(view: StudyView, options: FrontOptions) -> str:
-    """Return what the axes are; while it is the same, a page keeps the part that it shows."""
+    """Return a key of the axes; while it does not change, a page keeps its visible part."""
     return f"{view.name} {view.x.name} {view.y.name} {options.log_x} {options.log_y}"
 
 
@@ -60,7 +60,7 @@ def front_marks(
 ) -> Any:
     """Return the first trace of `front_figure`, without making the other traces.
 
-    With `others`, that of `overlay_figure`.
+    With `others` it is the first trace of `overlay_figure`.
     """
     return chosen_ring(FrontDrawing.of(view, look, options, others))
 
@@ -75,7 +75,7 @@ def front_frame(drawing: FrontDrawing, dense: bool) -> go.Figure:
         xaxis_title_text=title(view.x.label, look),
         yaxis_title_text=title(view.y.label, look),
     )
-    if dense:  # WebGL is below the other traces, and seen through them
+    if dense:  # WebGL is drawn below the other traces, whose background must not cover it
         figure.update_layout(paper_bgcolor=_CLEAR, plot_bgcolor=_CLEAR)
     figure.update_yaxes(**drawing.scale.axis())
     figure.update_xaxes(**_x_axis(drawing))
@@ -94,7 +94,7 @@ def _x_axis(drawing: FrontDrawing) -> dict[str, Any]:
 
 
 def _colour_legend(drawing: FrontDrawing) -> list[Any]:
-    """Return empty traces that show the colours of words, such as families, in the legend."""
+    """Return empty traces for the legend: the colours of words, such as families."""
     return [
         go.Scatter(
             x=[None],
@@ -124,9 +124,9 @@ def _clouds(drawing: FrontDrawing, group: PointGroup) -> list[Any]:
 
 
 def _dense(drawing: FrontDrawing, group: PointGroup, rows: Rows) -> list[Any]:
-    """Return the visible ones of many points: by WebGL, a trace for each block of numbers.
+    """Return the visible points of a large group, by WebGL with a trace for each block of numbers.
 
-    Too many are a density.
+    If there are too many, they are drawn as a density.
     """
     rows = drawing.visible(rows)
     if group in drawing.crowded:
@@ -181,8 +181,8 @@ def _look(drawing: FrontDrawing, group: PointGroup, rows: Rows, size: int) -> di
 def _front(drawing: FrontDrawing) -> list[Any]:
     """Return the points of the front, and the staircase below which nothing was found.
 
-    With other objectives than the two axes the front is not a staircase here: only points are
-    drawn.
+    If the study has other objectives than the two axes, the front is not a staircase, and only its
+    points are drawn.
     """
     points = drawing.points(PointGroup.FRONT)
     colour = drawing.look.colour(PointGroup.FRONT.value)
@@ -234,7 +234,7 @@ def chosen_ring(drawing: FrontDrawing) -> Any:
 
 
 def draw_budget(figure: go.Figure, drawing: FrontDrawing) -> None:
-    """Draw the ceilings of the budget, and the one that the reader moves."""
+    """Draw the ceilings of the budget, and the one that the reader can move."""
     look, view = drawing.look, drawing.view
     for limit in drawing.limits:
         _line(figure, drawing, limit, "budget", "dash")
@@ -253,7 +253,7 @@ def draw_budget(figure: go.Figure, drawing: FrontDrawing) -> None:
 
 
 def draw_box(figure: go.Figure, drawing: FrontDrawing) -> None:
-    """Draw the box of the trials that the reader brushed."""
+    """Draw the box with which the reader selected trials."""
     if drawing.options.box is not None:
         left, right, low, high = drawing.options.box
         x, y = drawing.view.x.factor, drawing.view.y.factor

@@ -14,8 +14,8 @@ from nas.figures.theme import PageTheme
 from nas.results import Point, PointGroup, StudyView
 from nas.space import Architecture
 
-GL_FROM = 2000  # points of a group; above, they are drawn by WebGL, in small
-MOST_POINTS = 20_000  # visible points of such groups; above, they are drawn as a density
+GL_FROM = 2000  # points of a group; more are drawn by WebGL, with small marks
+MOST_POINTS = 20_000  # visible points of such groups; more are drawn as a density
 Rows: TypeAlias = NDArray[np.intp]
 CLOUDS = (
     PointGroup.STOPPED, PointGroup.OVER_BUDGET, PointGroup.DOMINATED, PointGroup.RUNNING,
@@ -25,7 +25,7 @@ CLOUDS = (
 
 @dataclass(frozen=True)
 class FrontDrawing:
-    """One figure of the front in the making.
+    """The state while one figure of the front is drawn.
 
     `limits` are the ceilings on the x axis, in its unit, of the study and of those drawn with it.
     """
@@ -142,7 +142,8 @@ class FrontDrawing:
     def words(self) -> tuple[str, ...]:
         """The values of the colouring choice as words, sorted; empty for numbers or none.
 
-        They are those of the whole study, so that a colour keeps its meaning if trials are hidden.
+        They are the values of the whole study, so that a colour keeps its meaning if trials are
+        hidden.
         """
         key, view = self.options.colour, self.view
         if key is None:
@@ -153,7 +154,7 @@ class FrontDrawing:
         return tuple(sorted({str(value) for value in values}))
 
     def draw_bars(self, trace: Any, points: Sequence[Point], colour: str) -> None:
-        """Give a trace the whole 95 % intervals as error bars; none for points of one seed."""
+        """Draw the 95 % intervals of a trace as error bars; points with one seed have none."""
         times = self.view.y.factor
         ends = [bar_ends(point) for point in points]
         if not any(ends):

@@ -1,4 +1,4 @@
-"""FrontOptions: what a reader selects in the figure of the front."""
+"""FrontOptions: the settings that a reader selects for the figure of the front."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ class FrontOptions:
     `log_x` and `log_y` select logarithmic axes; None selects by the range of the values. `colour`
     is a choice of the space, or `family`; None colours by standing. `limit` is a ceiling on the x
     axis that the reader moves, in exact units; `chosen` are the numbers of marked trials. `window`
-    has the ends of the part of the plot that the reader sees, left, right, low and high, as the
-    ranges of plotly's axes; None is all of it. `box` has the lowest and highest x, and y, of the
-    trials that the reader brushed, in exact units.
+    has the ends of the visible part of the plot, left, right, low and high, as the ranges of
+    plotly's axes; None is the whole plot. `box` has the lowest and highest x, and y, of the trials
+    that the reader selected with a box, in exact units.
     """
 
     log_x: bool = False
@@ -33,7 +33,7 @@ class FrontOptions:
 
 
 def colour_names(view: StudyView) -> tuple[str, ...]:
-    """Return what points can be coloured by: choices with several values, and the family.
+    """Return the names by which points can be coloured: choices with several values, and family.
 
     A choice that has one value in the first 1000 rows of the table is left out.
     """
@@ -70,7 +70,7 @@ def choice_in(architecture: Architecture, key: str) -> float | str | None:
 
 
 def _of_blocks(architecture: Architecture, key: str) -> Sequence[Value | None]:
-    """Return the value of each block; of each stage where the choice is of the stage itself."""
+    """Return the value of each block, or of each stage if the choice belongs to the stage."""
     column = architecture.column(key)
     if key in ("depth", "width") or "depth" not in architecture.keys:
         return column

@@ -46,7 +46,7 @@ def _trace(drawing: FrontDrawing, point: Point, symbol: str) -> Any:
 def label_references(figure: go.Figure, drawing: FrontDrawing, height: int) -> None:
     """Write the names of the published points to their left, without overlap.
 
-    `height` is that of the plot in pixels. A narrow page has no room for the names; they are in
+    `height` is that of the plot in pixels. A narrow page has no space for the names; they are in
     its legend.
     """
     look, scale, across, view = drawing.look, drawing.scale, drawing.across, drawing.view

@@ -25,7 +25,7 @@ def family(view: StudyView, point: Point) -> str:
 def brief(view: StudyView, group: PointGroup, exact: bool) -> str:
     """Return the label template for thousands of points, without architectures.
 
-    The measured value is left out where the points are not drawn at its `exact` value.
+    The measured value is left out if the points are not drawn at its `exact` value.
     """
     value = f"%{{y:.3g}}{view.y.suffix} {view.y.name}, " if exact else ""
     cost = f"%{{x:.4s}}{view.x.suffix} {view.x.name}"

@@ -13,10 +13,10 @@ _SCALE = 2  # pixels of a PNG for each unit of width
 
 
 def image_format(path: Path) -> str:
-    """Return the format that the name of a file asks for.
+    """Return the format in the suffix of a file name.
 
     Raises:
-        NasError: it is none of FORMATS.
+        NasError: it is not one of FORMATS.
     """
     kind = path.suffix.removeprefix(".").lower()
     if kind not in FORMATS:
@@ -28,13 +28,13 @@ def image_format(path: Path) -> str:
 
 
 def write_image(figure: go.Figure, path: Path, width: int, height: int | None = None) -> None:
-    """Write a figure to `path`, `width` units wide and as high as it is, or as `height` says.
+    """Write a figure to `path` with `width` and `height` in units; None is the figure's height.
 
     Raises:
         NasError: the name of the file has no known format, or there is no Chromium or Chrome.
         ExportError: the file cannot be written, or the browser fails.
     """
-    import kaleido  # it brings asyncio and a browser's protocol
+    import kaleido  # loads asyncio and a protocol for browsers
     from kaleido import errors
 
     kind = image_format(path)
@@ -48,7 +48,7 @@ def write_image(figure: go.Figure, path: Path, width: int, height: int | None = 
         )
     except errors.ChromeNotFoundError as error:
         raise NasError(
-            "a figure is drawn by Chromium or Chrome, and neither is installed.",
+            "figures are drawn by Chromium or Chrome, and neither is installed.",
             "Install one, for example: apt install chromium. Or write an HTML page: nas report",
         ) from error
     except (errors.BrowserFailedError, errors.BrowserClosedError, errors.KaleidoError) as error:

@@ -18,7 +18,7 @@ _NAME, _WIDEST, _NARROWEST, _SPACE = 72, 96, 28, 10  # widths
 _LINE, _BETWEEN, _CHARACTER = 15, 9, 7.0
 _HEIGHTS = {Operation.CONV: 9, Operation.DEPTHWISE: 5, Operation.SHUFFLE: 13}
 _PLAIN = 20  # the height of a part without groups
-_LEAST_GROUP, _MOST_SHUFFLED = 4, 6  # pixels of a drawn group; drawn groups of a shuffle
+_LEAST_GROUP, _MOST_SHUFFLED = 4, 6  # minimum pixels of a group; maximum groups of a shuffle
 
 
 def network_svg(layers: Sequence[Layer], look: PageTheme | None = None) -> str:
@@ -83,7 +83,7 @@ class _DrawnPart:
         return sum(_HEIGHTS[operation] for operation, _ in self.wiring.operations)
 
     def drawn(self, middle: float, wide: float, look: PageTheme) -> Iterator[str]:
-        """Yield the elements around a height; `wide` is the width as a share of the widest."""
+        """Yield the elements around a height; `wide` is the width as a share of the widest part."""
         width = max(_NARROWEST, _WIDEST * wide)
         yield from self._bar(middle - self.bar_height / 2, width, look)
         yield from _lines(self.names, 0, middle, look, ' font-weight="600"')
@@ -110,7 +110,7 @@ class _DrawnPart:
 
 
 def _boxes(left: float, top: float, width: float, height: float, groups: int, style: str) -> str:
-    """Return a convolution: one box for each group, as far as they are wide enough to be seen."""
+    """Return a convolution: one box for each group, fewer if they would be too narrow to see."""
     drawn = max(1, min(groups, int(width / _LEAST_GROUP)))
     each = width / drawn
     gap = 1.5 if drawn > 1 else 0.0
@@ -122,7 +122,7 @@ def _boxes(left: float, top: float, width: float, height: float, groups: int, st
 
 
 def _paths(left: float, top: float, width: float, groups: int, look: PageTheme) -> str:
-    """Return a shuffle: the path of some channels from their place to the interleaved one."""
+    """Return a shuffle: the paths of some channels from their positions to the interleaved ones."""
     drawn, bottom = min(groups, _MOST_SHUFFLED), top + _HEIGHTS[Operation.SHUFFLE]
     each = max(2, round(min(8.0, width / _LEAST_GROUP) / drawn))
     step = width / (drawn * each)

@@ -52,7 +52,7 @@ def overlay_figure(
 def nearest_trial(
     views: Sequence[StudyView], options: FrontOptions, x: float, y: float
 ) -> tuple[str, int] | None:
-    """Return the study and the number of the trial of a density that is nearest to a place.
+    """Return the study and the number of the trial in a density that is nearest to a position.
 
     `views` are those of the figure; `x` and `y` are in the units of its axes. None if it has no
     density.
@@ -79,16 +79,16 @@ def _studies(
 
 
 def _crowded(studies: Sequence["_Study"]) -> list["_Study"]:
-    """Return the studies whose clouds are densities: all large ones if too many points are seen."""
+    """Return the studies to draw as densities: all large ones if too many points are visible."""
     large = [one for one in studies if one.dense]
     return large if sum(len(one.seen) for one in large) > MOST_POINTS else []
 
 
 def overlay_text(found: Overlay) -> str:
-    """Return what the areas are, in words; empty without one."""
+    """Return a description of the areas; empty if there are none."""
     return " ".join(
         f"The area reaches from {band.edges} of one search ({', '.join(band.studies)}); half of "
-        "the seeds attain the dotted line."
+        "the seeds reach the dotted line."
         for band in found.bands
     )
 
@@ -114,7 +114,7 @@ class _Study:
 
     @cached_property
     def seen(self) -> Rows:
-        """The positions of the points of the cloud in the part that the reader sees."""
+        """The positions of the points of the cloud in the visible part."""
         return self.drawing.visible(self._rows)
 
     def traces(self, crowded: bool) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Parallel coordinates: what the complete networks of a study chose, cost, and reached."""
+"""Parallel coordinates: the choices, costs and results of the complete networks of a study."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -29,7 +29,8 @@ def parallel_figure(
 
     Each choice that varies has an axis: a number is its mean over the blocks (a depth the sum over
     the stages), a word that of all blocks, or `mixed`. With `choice` the axes are the stages in
-    which that one varies. Two more are the metrics of the view; the colour is the second one.
+    which this choice varies. Two further axes are the metrics of the view; the second one is also
+    the colour.
     """
     look = look or PageTheme()
     figure = go.Figure(layout=look.frame(_HEIGHT))
@@ -72,7 +73,7 @@ def parallel_rows(view: StudyView) -> Any:
 
 
 def parallel_text(view: StudyView) -> str:
-    """Return which networks are drawn, in words."""
+    """Return a description of the drawn networks."""
     drawn, complete = len(parallel_rows(view)), len(view.complete)
     which = f"the best {drawn:,} of {complete:,}" if drawn < complete else f"all {drawn:,}"
     return (

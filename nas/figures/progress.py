@@ -1,4 +1,4 @@
-"""The progress of a search: its hypervolume or its best, by trainings, time or device time."""
+"""The progress of a search: hypervolume or best value, by trainings, time or device time."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -23,11 +23,11 @@ PROGRESS_BY_WORDS = {
 }
 _TEXTS = {
     ProgressOf.HYPERVOLUME: "The share of the area between zero and the study's fixed reference "
-    "point that the front dominates; more is better, flat means that the search no longer finds "
-    "anything new.",
+    "point that the front dominates; higher is better. In a flat part the search found no "
+    "improvement.",
     ProgressOf.BEST: "The best result of a complete candidate within the budget so far: {goal}.",
 }
-_OBSERVED = " By what was observed with one seed each during the search, without references."
+_OBSERVED = " Each value is that of one seed, as measured during the search, without references."
 _BY_TITLES = {
     ProgressBy.TRAININGS: "candidates ended",
     ProgressBy.WALL_TIME: "{unit} since the first trial, interruptions included",
@@ -36,8 +36,8 @@ _BY_TITLES = {
 _BY_TEXTS = {
     ProgressBy.TRAININGS: "",
     ProgressBy.WALL_TIME: " The wall time includes interruptions.",
-    ProgressBy.DEVICE_TIME: " The device time is that of all attempts that ended until then, "
-    "references and lost attempts included, as far as it was recorded.",
+    ProgressBy.DEVICE_TIME: " The device time is the recorded time of all attempts that have "
+    "ended, including references and lost attempts.",
 }
 
 
@@ -47,7 +47,7 @@ def progress_figure(
     options: ProgressOptions | None = None,
     spent: DeviceTime = (),
 ) -> go.Figure:
-    """Return the progress as steps; it says so if nothing can be shown.
+    """Return the progress as steps, or a figure with the reason if nothing can be shown.
 
     `spent` is the recorded device time of all attempts, by their ends; only
     `ProgressBy.DEVICE_TIME` needs it.
@@ -88,7 +88,7 @@ def progress_figure(
 
 
 def progress_text(view: StudyView, options: ProgressOptions | None = None) -> str:
-    """Return what the figure shows, in words."""
+    """Return a description of the figure."""
     options = options or ProgressOptions()
     shown = _TEXTS[options.of].format(goal=view.goal.label)
     return f"{shown}{_OBSERVED}{_BY_TEXTS[options.by]}"
@@ -97,7 +97,7 @@ def progress_text(view: StudyView, options: ProgressOptions | None = None) -> st
 def _shown(
     view: StudyView, options: ProgressOptions, spent: DeviceTime
 ) -> tuple[list[ProgressStep], str]:
-    """Return the steps that have a place and a value, and why there are none."""
+    """Return the steps with a position and a value, and the reason if there are none."""
     steps = list(view.progress)
     if not steps:
         return [], "no candidate has ended yet"

@@ -1,18 +1,18 @@
-"""What a figure of the progress shows, against what; imports no drawing library."""
+"""The axes of a figure of the progress; imports no drawing library."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class ProgressOf(StrEnum):
-    """What a figure of the progress shows."""
+    """The quantity on the vertical axis."""
 
     HYPERVOLUME = "hypervolume"
     BEST = "best"
 
 
 class ProgressBy(StrEnum):
-    """What the progress is shown against."""
+    """The quantity on the horizontal axis."""
 
     TRAININGS = "trainings"
     WALL_TIME = "time"
@@ -21,7 +21,7 @@ class ProgressBy(StrEnum):
 
 @dataclass(frozen=True)
 class ProgressOptions:
-    """What is shown, against what."""
+    """The quantities on both axes."""
 
     of: ProgressOf = ProgressOf.HYPERVOLUME
     by: ProgressBy = ProgressBy.TRAININGS

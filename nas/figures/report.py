@@ -57,10 +57,10 @@ _MAX_ROWS = 1000
 _FIGURES: dict[str, tuple[str, str, Draw]] = {
     "front": (
         "{front}",
-        "{Better} and left is better. The line bounds what the front dominates; the dashed line is "
-        "the budget. A point shows the mean over the seeds, its bar the 95 % interval; "
-        "one of a single seed is hollow and off the line where others were confirmed. A stopped "
-        "trial is shown where it was stopped, not where it would have ended.",
+        "{Better} and left is better. The line bounds the area that the front dominates; the "
+        "dashed line is the budget. A point shows the mean over the seeds, its bar the 95 % "
+        "interval. If some candidates are confirmed, those with a single seed are hollow and off "
+        "the line. A stopped trial is shown at its last measurement.",
         front_figure,
     ),
     "curves": (
@@ -72,7 +72,7 @@ _FIGURES: dict[str, tuple[str, str, Draw]] = {
 }
 _CONFUSION = (
     "Confusion on the test split",
-    "Rows are classes, columns answers of the best network, over all its seeds.",
+    "Rows are classes, columns the predictions of the best network, over all its seeds.",
     confusion_figure,
 )
 _REMEDY = "Give another file with -o, in a directory that exists and is writable."
@@ -85,7 +85,7 @@ def write_report(
     examples: Pictures | None = None,
     layers: Sequence[Layer] = (),
 ) -> None:
-    """Write the page to `path` atomically, with what explains the study.
+    """Write the page to `path` atomically, with the explanation of the study.
 
     `examples` and `layers` are those of the best network.
 
@@ -121,7 +121,7 @@ def report_html(
 
 
 def _policy(view: StudyView) -> str:
-    """Return the page's security policy; WebGL, for many lines, compiles code at run time."""
+    """Return the page's security policy; WebGL, used for many lines, compiles code at run time."""
     code = "script-src 'unsafe-inline'"
     return POLICY if view.fixed else POLICY.replace(code, f"{code} 'unsafe-eval'")
 
@@ -151,7 +151,7 @@ def _remarks(view: StudyView) -> Iterator[str]:
 
 
 def _figures(view: StudyView) -> dict[str, tuple[str, str, Draw]]:
-    """Return the figures of a page: those of a search only where there was one."""
+    """Return the figures of a page; a training has no figures of a search."""
     shown = {name: one for name, one in _FIGURES.items() if name == "curves" or not view.fixed}
     return shown | ({"confusion": _CONFUSION} if view.confusion else {})
 
@@ -209,7 +209,7 @@ def _why(view: StudyView, why: Explanation) -> Iterator[str]:
 
 
 def _worded(text: str, view: StudyView) -> str:
-    """Return a heading or a caption with the names of what this study measures."""
+    """Return a heading or a caption with the names of the metrics of this study."""
     value = view.metric.short
     better = "Down" if view.y.metric.direction is Direction.MINIMISE else "Up"
     front, progress = view.front_title, progress_text(view)

@@ -1,4 +1,4 @@
-"""Scale: positions of values on an axis; logarithmic for wide ranges, with a place for zero."""
+"""Scale: positions of values on an axis; logarithmic for wide ranges, with a position for zero."""
 
 import math
 from collections.abc import Sequence

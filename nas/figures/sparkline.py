@@ -9,7 +9,7 @@ _WIDTH, _HEIGHT, _EDGE = 90, 22, 2
 
 
 def sparkline_svg(values: Sequence[float], look: PageTheme | None = None) -> str:
-    """Return rising `values` as a staircase from zero; empty without two of them."""
+    """Return rising `values` as a staircase from zero; empty for fewer than two values."""
     if len(values) < 2:
         return ""
     look, top = look or PageTheme(), max(values) or 1.0

@@ -49,7 +49,7 @@ def point_row(view: StudyView, point: Point) -> tuple[Cell, ...]:
 
 
 def point_facts(view: StudyView, point: Point) -> list[tuple[str, str]]:
-    """Return what the table has no column for, as name and words."""
+    """Return the data of a trial without a column in the table, as (name, text)."""
     counted = "not counted yet"
     if point.counted:
         same = (point.counted.madds, point.counted.params) == (point.cost.madds, point.cost.params)
@@ -87,9 +87,9 @@ def layer_rows(layers: Iterable[Layer]) -> tuple[tuple[str, ...], ...]:
 def sorted_points(
     view: StudyView, header: str | None, descending: bool, part: slice = slice(None)
 ) -> list[Point]:
-    """Return the points sorted by one column, unknown values last; by standing where it is None.
+    """Return the points sorted by one column, unknown values last; None sorts by standing.
 
-    Only those in `part` of the order are made.
+    Only the points in `part` of the order are created.
     """
     if header not in headers(view):
         return list(view.points[part])

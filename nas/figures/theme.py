@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 
 from nas.results import PointGroup, StudyView
 
-# Plotly's own button uploads the figure to Plotly; our figures stay on this machine.
+# Plotly's own button would upload the figure to Plotly; our figures stay on this machine.
 CONFIG: dict[str, Any] = {
     "displaylogo": False,
     "modeBarButtonsToRemove": ["sendChartToCloud", "select2d", "lasso2d", "autoScale2d"],
@@ -134,7 +134,7 @@ class PageTheme:
 
 
 def title(text: str, look: PageTheme, narrow: int = 46) -> str:
-    """Return the title of an axis, wrapped to 60 letters, to `narrow` ones on a narrow page."""
+    """Return the title of an axis, wrapped to 60 characters, or to `narrow` on a narrow page."""
     return "<br>".join(textwrap.wrap(text, narrow if look.narrow else 60))
 
 
@@ -145,7 +145,7 @@ def faint(colour: str) -> str:
 
 
 def none_text(view: StudyView, none: str = "no measurements yet") -> str:
-    """Return why a figure has no points: the filters keep none, or else `none`."""
+    """Return why a figure has no points: the filters keep none, otherwise the text `none`."""
     return "the filters keep no trial" if view.points.left_out else none
 
 

@@ -1,4 +1,4 @@
-"""The timeline of a study: what each worker trained when, and how its attempts ended."""
+"""The timeline of a study: the attempts of each worker, and how they ended."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, tzinfo
@@ -18,7 +18,7 @@ _KINDS: dict[str, tuple[set[AttemptOutcome | None], str]] = {
     "stopped at a rung": ({AttemptOutcome.STOPPED}, "stopped"),
     "running": ({None}, "running"),
     "interrupted": ({AttemptOutcome.INTERRUPTED}, "muted"),
-    "lost, failed, or surroundings failed": (
+    "lost, failed, or ended by a fault": (
         {AttemptOutcome.LOST, AttemptOutcome.FAILED, AttemptOutcome.ENVIRONMENT},
         "budget",
     ),
@@ -33,10 +33,10 @@ def timeline_figure(
     now: datetime | None = None,
     zone: tzinfo = UTC,
 ) -> go.Figure:
-    """Return a bar for each attempt, in the lane of its worker; those that run end at `now`.
+    """Return a bar for each attempt, in the lane of its worker; running attempts end at `now`.
 
-    Workers of one node that follow each other share a lane. The time is since the first attempt,
-    whose own time is written in `zone`.
+    Consecutive workers of one node share a lane. The axis is the time since the first attempt,
+    whose start is printed in the time zone `zone`.
     """
     look = look or PageTheme()
     lanes, names = _lanes(attempts)
@@ -75,9 +75,9 @@ def timeline_figure(
 
 
 def timeline_text(attempts: Attempts) -> str:
-    """Return how many attempts there were, and how many were in vain."""
-    vain = {AttemptOutcome.LOST, AttemptOutcome.ENVIRONMENT, AttemptOutcome.INTERRUPTED}
-    lost = sum(one.outcome in vain for _, one in attempts)
+    """Return the number of attempts, and of those that were lost or interrupted, as text."""
+    losses = {AttemptOutcome.LOST, AttemptOutcome.ENVIRONMENT, AttemptOutcome.INTERRUPTED}
+    lost = sum(one.outcome in losses for _, one in attempts)
     spent = sum(one.device_seconds or 0.0 for _, one in attempts)
     shown = f"The latest {TIMELINE_MOST:,} attempts" if len(attempts) >= TIMELINE_MOST else (
         plural(len(attempts), "attempt")

@@ -34,7 +34,7 @@ def test_workers_at_the_same_time_have_lanes_of_their_own() -> None:
         )
     }
     assert bars[0, "one, 1"] == (0, 20, "ran to the end")
-    assert bars[1, "one, 2"][2] in ("lost, failed, or surroundings failed", "stopped at a rung")
+    assert bars[1, "one, 2"][2] in ("lost, failed, or ended by a fault", "stopped at a rung")
     assert bars[2, "two, 1"] == (20, 50, "running")
     assert sum(len(trace.y) for trace in figure.data) == len(attempts)
     assert "2026-03-01 09:00 UTC" in figure.layout.xaxis.title.text
