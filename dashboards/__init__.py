@@ -1,1 +1,1 @@
-"""The live page of a study: it only reads the store and draws. `app` serves it."""
+"""The live page of a study: it only reads the store, and draws the results. `app` serves it."""

@@ -11,9 +11,9 @@ _TRIED = 50
 
 @dataclass(frozen=True)
 class Place:
-    """Where the page is served: a `port` of this machine, 0 for a free one.
+    """The place at which the page is served: a `port` of this machine, 0 for a free one.
 
-    In a `container` it is served on all its addresses, for a port that is published on this machine
+    In a `container` it is served on all addresses, for a port that is published on this machine
     only. `host` is HOST or localhost.
     """
 
@@ -31,7 +31,7 @@ def check_port(port: int) -> None:
     """Check that the page can be served at `port`.
 
     Raises:
-        OSError: another program uses the port, or this user may not.
+        OSError: another program uses the port, or this user may not use it.
     """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

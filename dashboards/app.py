@@ -44,9 +44,8 @@ def create_app(
 ) -> dash.Dash:
     """Return the application over the store at `store_url`, opened read-only.
 
-    `/` lists the studies, `/study/NAME` and `/study/NAME/trial/N` show one. With `study`, it is
-    checked that there is such a study. Pages that are opened with `?key=` and this `key` can rename
-    and delete studies.
+    `/` lists the studies, `/study/NAME` and `/study/NAME/trial/N` show one. If `study` is given, it
+    must exist. Pages that are opened with `?key=` and this `key` can rename and delete studies.
 
     Raises:
         StoreError: the store cannot be opened, or has no such study.
@@ -81,7 +80,7 @@ def _exists(reader: Reader, path: str) -> bool:
     try:
         return reader.absent(PageState.of(path, None)) is None
     except NasError:
-        return True  # nobody knows while the database cannot be read; the page says so
+        return True  # the database cannot be read; the page shows the error
 
 
 def serve(
@@ -103,7 +102,7 @@ def serve(
     if place.host not in (HOST, "localhost"):
         raise NasError(
             f"the dashboard does not listen on {place.host}: it has no password.",
-            f"Leave --host out, or connect from elsewhere by: ssh -L {port}:127.0.0.1:{port} HOST",
+            f"Leave --host out; from another machine use: ssh -L {port}:127.0.0.1:{port} HOST",
         )
     key = secrets.token_urlsafe(16) if allow_changes else None
     app = create_app(store_url, study, key)
@@ -125,7 +124,7 @@ def serve(
 
 
 def _prepare() -> None:
-    """Draw an empty figure: the first one takes plotly a third of a second longer."""
+    """Draw an empty figure, because plotly needs a third of a second longer for the first one."""
     go.Figure([go.Scatter(), go.Scattergl()], layout=PageTheme().frame(100))
 
 

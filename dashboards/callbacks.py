@@ -152,7 +152,7 @@ def _register_table(app: dash.Dash, reader: Reader, shared: Shared) -> None:
 
 
 def _register_detail(app: dash.Dash, reader: Reader) -> None:
-    # The chosen row is marked in the browser: a click draws no table.
+    # The browser marks the chosen row: a click does not draw the table again.
     app.clientside_callback(  # type: ignore[no-untyped-call]
         ClientsideFunction("nas", "mark"), Input("state", "data"), Input("table", "children")
     )
@@ -186,7 +186,7 @@ def _register_detail(app: dash.Dash, reader: Reader) -> None:
         news = no_update if digests == known else digests | {"again": again}
         return parts["detail"], parts["compare"], news
 
-    # After the details, because a browser draws all of a large figure again, which takes long.
+    # This follows the details, because a browser needs long to draw a large figure again.
     @app.callback(
         Output("front", "figure", allow_duplicate=True),
         Input("detailed", "data"),
@@ -196,7 +196,7 @@ def _register_detail(app: dash.Dash, reader: Reader) -> None:
     )
     def mark(detailed: Any, data: Any, seen: Any) -> Any:
         if not seen or not detailed["again"] or data["study"] != seen["study"]:
-            return no_update  # the first details follow a figure that has the marks
+            return no_update  # at the first details, the figure already has the marks
         state, snapshot, look = state_of(data), _last(reader, seen["study"]), seen["drawn"]["look"]
         if snapshot is None:
             return no_update
@@ -213,7 +213,7 @@ def _register_detail(app: dash.Dash, reader: Reader) -> None:
 
 
 def _last(reader: Reader, study: str) -> Snapshot | None:
-    """Return the last read state of a study; None if it cannot be read, as the status says."""
+    """Return the last read state of a study; None if it cannot be read; the status shows why."""
     try:
         return reader.last(study)
     except NasError:
@@ -234,7 +234,7 @@ def _register_effects(app: dash.Dash, reader: Reader, shared: Shared) -> None:
             return (no_update,) * 3
         look, done = seen["drawn"]["look"], len(snapshot.found.complete)
         now = {"study": seen["study"], "look": look, "done": done}
-        # The estimates of a large study take as long as all else, and hardly change by one trial.
+        # The estimates of a large study take half of the time, and one trial hardly changes them.
         if known and known | {"done": done} == now and 0 <= done - known["done"] <= done // 100:
             return (no_update,) * 3
         theme = PageTheme(look["dark"], look["narrow"])

@@ -1,7 +1,7 @@
-"""Renames and deletes studies, for a reader whose page was opened with the key.
+"""Rename and delete studies, for a reader whose page was opened with the key.
 
-The process of the page only reads: `nas rename` and `nas delete` run in a process of their own, and
-take the lease of the study as on a terminal. Without the key a page shows these commands.
+The process of the page only reads: `nas rename` and `nas delete` run in separate processes, and
+take the lease of the study as in a terminal. Without the key a page shows these commands.
 """
 
 import secrets
@@ -19,7 +19,7 @@ from nas.store import StudySummary
 from nas.units import plural
 
 _NO_KEY = (
-    "To change studies on this page, start it by nas dashboard --allow-changes, and open the "
+    "To change studies on this page, start it with nas dashboard --allow-changes, and open the "
     "address that it prints."
 )
 
@@ -109,7 +109,7 @@ def register_changes(app: dash.Dash, reader: Reader, changes: StudyEditor) -> No
     ) -> tuple[Any, ...]:
         study, key = changing["study"], changing["key"]
         if not (renamed or deleted):
-            return (no_update,) * 3  # the buttons were only drawn
+            return (no_update,) * 3  # the buttons were only redrawn
         if ctx.triggered_id == "rename-study":
             ran = changes.rename(study, (name or "").strip(), key)
         else:
@@ -121,12 +121,10 @@ def register_changes(app: dash.Dash, reader: Reader, changes: StudyEditor) -> No
 
 
 def _controls(entry: StudySummary, database: str) -> list[Any]:
-    """Return what renames and deletes a study; nothing does while it runs."""
+    """Return the forms that rename and delete a study; a running study has none."""
     if entry.holder:
         return [
-            html.P(
-                f"It is running on {entry.holder}, so that it can be neither renamed nor deleted."
-            ),
+            html.P(f"It is running on {entry.holder}, so it cannot be renamed or deleted."),
             *copied(command(("stop", entry.name), database), "stop-command"),
         ]
     trials = plural(sum(entry.counts.values()), "trial")

@@ -1,4 +1,4 @@
-"""The comparison of up to four trials: what differs, by stage, with costs and errors."""
+"""The comparison of up to four trials: their differences by stage, costs and errors."""
 
 from collections.abc import Sequence
 from itertools import combinations

@@ -1,4 +1,4 @@
-"""The panel of a trial that offers its files: buttons, the state of each job, and links."""
+"""The panel with the files of a trial: buttons, the state of each job, and links."""
 
 from typing import Any
 
@@ -47,7 +47,7 @@ def register_downloads(app: dash.Dash, reader: Reader, downloads: Downloads) -> 
 
 
 def _wanted(reader: Reader, data: Any) -> list[Wanted]:
-    """Return what can be built of the chosen trial: the source alone if it has no weights."""
+    """Return the files that can be built for the chosen trial: without weights only the source."""
     state = state_of(data)
     if state.study is None or state.trial is None:
         return []

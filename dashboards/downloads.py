@@ -1,8 +1,8 @@
-"""Downloads: the files of one network, built and checked by a process of its own.
+"""Downloads: the files of one network, built and checked by a separate process.
 
-A page asks for them; the process runs `nas export`, so that neither torch nor its work is in the
-process that serves the pages. Files are kept in a temporary folder while that process lives, by the
-hash of the weights, and are built once.
+This process runs `nas export` when a page requests the files, so that the process that serves the
+pages neither loads torch nor does its work. Files are built once, and are kept in a temporary
+folder, by the hash of the weights, until the server ends.
 """
 
 import atexit
@@ -23,7 +23,7 @@ _LONGEST = 900  # seconds of one export
 
 
 class Kind(StrEnum):
-    """What can be downloaded: the name of the format of `nas export`."""
+    """A file that can be downloaded: the name of its format in `nas export`."""
 
     ONNX = "onnx"
     SOURCE = "source"
@@ -31,9 +31,9 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Wanted:
-    """The files of one trial; trained weights are exported with their `weights` (a hash).
+    """The files of one trial; `weights` is the hash of its trained weights.
 
-    Without weights there is only the source of the architecture, whose `arch_id` this is.
+    Without weights only the source of the architecture with this `arch_id` can be built.
     """
 
     study: str
@@ -44,13 +44,13 @@ class Wanted:
 
     @classmethod
     def of(cls, study: str, trial: Trial, kind: Kind) -> "Wanted":
-        """Return what to build for a trial."""
+        """Return the files to build for a trial."""
         return cls(study, trial.number, kind, trial.arch_id,
                    trial.weights_sha256 if trial.has_weights else None)  # fmt: skip
 
     @property
     def key(self) -> str:
-        """A name that no other files have."""
+        """A unique name of the files."""
         text = f"{self.study} {self.trial} {self.arch_id} {self.weights}"
         return f"{self.kind}-{sha256(text.encode()).hexdigest()[:16]}"
 
@@ -88,7 +88,7 @@ class Downloads:
         atexit.register(self.close)
 
     def ask(self, wanted: Wanted) -> Built:
-        """Return the state of the files, whose building begins now unless it has begun before.
+        """Return the state of the files, and start to build them if that was not done before.
 
         A failed job is repeated.
         """
@@ -101,7 +101,7 @@ class Downloads:
         return Built()
 
     def state(self, wanted: Wanted) -> Built | None:
-        """Return the state of the files; None if nobody asked for them."""
+        """Return the state of the files; None if no page has requested them."""
         return self._jobs.get(wanted.key)
 
     def close(self) -> None:
@@ -116,14 +116,14 @@ class Downloads:
         def download(key: str, study: str, trial: int, name: str) -> Response:
             built = self._jobs.get(key)
             if built is None or name not in built.files:
-                abort(404, "There is no such file; ask for it on the page of the trial.")
+                abort(404, "There is no such file; build it on the page of the trial.")
             return send_from_directory(
                 Path(self._folder.name) / key, name, as_attachment=True,
                 download_name=f"{study}-trial-{trial}-{name}",
             )  # fmt: skip
 
     def _build(self, wanted: Wanted) -> None:
-        with self._one:  # one after another: a search may need the processors
+        with self._one:  # one at a time, because a search may need the processors
             directory = Path(self._folder.name) / wanted.key
             words = [*wanted.words, "-o", str(directory), "--json"]
             ran = self._commands.run(words, _LONGEST)

@@ -1,4 +1,4 @@
-"""A poll: what is read of a study, and the parts at the top of its page."""
+"""A poll: reads a study, and draws the parts at the top of its page."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -33,7 +33,7 @@ _PARTS = {
 
 
 def register_drawing(app: dash.Dash, reader: Reader, shared: Shared) -> None:
-    """Register the callback of a poll: it reads a study, and draws what changed at the top."""
+    """Register the callback of a poll: it reads a study, and draws the parts that changed."""
 
     @app.callback(
         *(Output(name, what) for name, what in _PARTS.items()),
@@ -108,21 +108,21 @@ def _came(seen: Any, near: Any) -> bool:
 
 
 def _left_out(parts: Mapping[str, Any], near: Any) -> set[str]:
-    """Return the figures out of sight; nobody knows before the page has said what is near."""
+    """Return the figures out of view; none before the page has reported its visible cards."""
     if near is None:
         return set()
     return {name for name in ("front", "curves") if name in parts and f"{name}-card" not in near}
 
 
 def _what_changed(snapshot: Snapshot, seen: Any, now: dict[str, Any]) -> str:
-    """Return what to draw again: `all`, the `front`, or `none`: only the marked trials."""
+    """Return what to draw again: `all`, the `front`, or `none` if only the marks changed."""
     if not seen or seen["drawn"] != now["drawn"]:
         return "all"
     before, after = seen["front"], now["front"]
     differ = {name for name in after if before.get(name) != after[name]}
     marks = {"trial", "compared", "along", "shows", "against", "theme"}
     if snapshot.view.fixed or differ <= marks:
-        return "none"  # `mark` follows
+        return "none"  # the callback `mark` draws the marks
     return "front"
 
 
@@ -133,7 +133,7 @@ def _parts(
     state: PageState,
     look: dict[str, Any],
 ) -> dict[str, Prepared]:
-    """Draw what changed; `problems` say why other studies are not drawn."""
+    """Draw the parts that changed; `problems` state why other studies are not drawn."""
     snapshot, theme = snapshots[0], PageTheme(look["dark"], look["narrow"])
     whole, parts = snapshot.view, dict[str, Any]()
     if not whole.fixed and what != "none":
@@ -165,13 +165,13 @@ def _front(
 
 
 def _ends(window: Any, view: StudyView, state: PageState) -> Any:
-    """Return the visible part of the front; None if another figure was drawn then."""
+    """Return the visible part of the front; None if it belongs to another figure."""
     own = window and window["of"] == front_revision(view, state.options)
     return tuple(window["ends"]) if own else None
 
 
 def best_under(snapshot: Snapshot, state: PageState) -> str:
-    """Return the best complete candidate up to the reader's ceiling, in words."""
+    """Return the best complete candidate up to the reader's ceiling, as text."""
     if state.under is None:
         return ""
     view = snapshot.along(state.x, state.y)

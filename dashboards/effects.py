@@ -19,7 +19,7 @@ from nas.results import AUDIT_COLUMNS, Effects, audit_rows, audit_sentences
 
 
 def effects(snapshot: Snapshot, look: PageTheme) -> list[Any]:
-    """Return the card of the effects; nothing if the study searches for nothing."""
+    """Return the card of the effects; empty for a study without a search."""
     found = snapshot.why.effects
     if found is None:
         return []
@@ -29,7 +29,7 @@ def effects(snapshot: Snapshot, look: PageTheme) -> list[Any]:
 
 
 def scores(snapshot: Snapshot) -> list[Any]:
-    """Return the card of the audit of scores; nothing if the study searches for nothing."""
+    """Return the card of the audit of scores; empty for a study without a search."""
     found = snapshot.why.audit
     if found is None:
         return []

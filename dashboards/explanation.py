@@ -1,4 +1,4 @@
-"""The cards that explain a study: parallel coordinates and distributions of what is shown."""
+"""The cards that explain a study: parallel coordinates and distributions of the shown trials."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -62,7 +62,7 @@ def register_explanation(app: dash.Dash, reader: Reader, shared: Shared) -> None
 def _same(known: dict[str, Any], wanted: dict[str, Any], before: int, done: int) -> bool:
     """Tell whether the cards need not be drawn again.
 
-    In a large study a trial more is hardly seen, and drawing takes as long as all else.
+    In a large study one more trial is hardly visible, and drawing the cards takes long.
     """
     numbers = {"seq", "with"}
     same = {key: value for key, value in known.items() if key not in numbers} == {

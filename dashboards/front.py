@@ -27,7 +27,7 @@ def shown(snapshot: Snapshot, state: PageState) -> StudyView:
 
 
 def views_of(snapshots: Sequence[Snapshot], state: PageState) -> list[StudyView]:
-    """Return the views of the studies that the front has, along the axes of the page.
+    """Return the views of the studies in the front, along the axes of the page.
 
     Raises:
         StoreError: as `Snapshot.shown`.
@@ -41,7 +41,7 @@ def front_of(
 ) -> tuple[go.Figure, str]:
     """Return the figure of the first study, with the others if there are some, and its text.
 
-    The text says what the areas are, and how many trials the filters keep; empty without either.
+    The text describes the areas, and states how many trials the filters keep; it may be empty.
 
     Raises:
         StoreError: as `Snapshot.shown`.

@@ -12,9 +12,9 @@ _LOCAL = ("127.0.0.1", "localhost", "[::1]")
 
 
 def protect(server: Flask, script_hashes: Sequence[str]) -> None:
-    """Accept only local host names (against DNS rebinding), and load nothing from elsewhere.
+    """Accept only local host names (against DNS rebinding), and load nothing from other sites.
 
-    Pages of other sites may ask for nothing but to read, and cannot see the answer.
+    Pages of other sites can only send reading requests, and cannot see the responses.
     """
     scripts = " ".join(("'self'", *script_hashes))
     headers = {
@@ -34,14 +34,14 @@ def protect(server: Flask, script_hashes: Sequence[str]) -> None:
     def only_local() -> None:
         host, _, port = request.host.rpartition(":")
         if (host if port.isdigit() else request.host) not in _LOCAL:
-            abort(421, "This page answers to 127.0.0.1 and localhost only.")
+            abort(421, "This page is served at 127.0.0.1 and localhost only.")
 
     @server.before_request
     def only_own_pages() -> None:
         origin = request.headers.get("Origin")
         reads = request.method in ("GET", "HEAD")
         if not reads and origin is not None and urlsplit(origin).netloc != request.host:
-            abort(403, "Only pages of this server may send this.")
+            abort(403, "Only pages of this server may send this request.")
 
     @server.after_request
     def add_headers(response: Response) -> Response:
@@ -60,7 +60,7 @@ def add_health(server: Flask, check: Callable[[], str | None]) -> None:
 
 
 def answer_missing(server: Flask, exists: Callable[[str], bool]) -> None:
-    """Answer with status 404 where a path names nothing; the page itself says so."""
+    """Answer with status 404 if a path does not exist; the page itself shows the reason."""
 
     @server.before_request
     def move_old() -> Response | None:

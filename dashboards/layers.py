@@ -1,4 +1,4 @@
-"""The table of the layers of the chosen trial; it is made when the reader opens it."""
+"""The table of the layers of the chosen trial; it is computed when the reader opens it."""
 
 from typing import Any
 
@@ -43,7 +43,7 @@ def register_layers(app: dash.Dash, reader: Reader) -> None:
 
 
 def layers(reader: Reader, study: str, number: int) -> tuple[str, dict[str, Any]]:
-    """Return what is counted, and the table of the layers of a trial as `nas count` prints it.
+    """Return a description, and the table of the layers of a trial as `nas count` prints it.
 
     Raises:
         NasError: the study cannot be read, or the package that adds its task is not installed.

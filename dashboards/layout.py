@@ -1,4 +1,4 @@
-"""The layout of the application: all pages are in it; the address says which one is shown."""
+"""The layout of the application: it contains all pages; the address selects the shown one."""
 
 from typing import Any, cast
 
@@ -12,7 +12,7 @@ from nas.results import PointGroup
 
 POLL_MILLISECONDS = 2500
 SYSTEM = "system"  # the theme of the page follows the system
-# Parts of the page that are drawn after the front, and the cards that they are.
+# Parts of the page that are drawn after the front, and their cards.
 CARDS = (
     {"name": "table", "of": ["table-card"]},
     {"name": "effects", "of": ["effects", "scores"]},
@@ -67,7 +67,7 @@ def page_layout() -> Any:
                     html.Div(id="status", role="status", className="small muted"),
                     dcc.RadioItems(
                         id="theme",
-                        options=[*THEMES, SYSTEM],  # the address says which one is chosen
+                        options=[*THEMES, SYSTEM],  # the address selects one
                         inline=True,
                         className="small checks theme",
                     ),
@@ -260,8 +260,8 @@ def _labelled(words: str, control: Any) -> Any:
 def _graph(name: str, height: int, *, movable: bool = False) -> Any:
     """Return a figure; `movable` lines can be dragged.
 
-    It has its height, in pixels, before it is drawn: one that is drawn on a hidden page would
-    otherwise have none, and cover what follows.
+    Its height, in pixels, is set before it is drawn: a figure that is drawn on a hidden page would
+    otherwise have no height, and cover the parts below.
     """
     config = {**_FIGURE, "edits": {"shapePosition": movable}}
     return dcc.Graph(id=name, config=cast("Any", config), style={"height": height})

@@ -1,4 +1,4 @@
-"""Commands of nas that the page starts, each in a process of its own."""
+"""Commands of nas that the page starts, each in a separate process."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ _COMMAND = "from nas.cli import main; main()"
 
 @dataclass(frozen=True)
 class Ran:
-    """What a command printed; `problem` is its cause and remedy, empty if it succeeded."""
+    """The output of a command; `problem` is its cause and remedy, empty if it succeeded."""
 
     out: str = ""
     problem: str = ""
@@ -26,7 +26,7 @@ class Commands:
         self._process: subprocess.Popen[str] | None = None
 
     def run(self, words: Sequence[str], seconds: float | None = None) -> Ran:
-        """Run `nas words`, for at most so many seconds; only what it prints on stdout is kept."""
+        """Run `nas words` for at most `seconds`; of its output only stdout is returned."""
         command = [sys.executable, "-c", _COMMAND, *words]
         verb = words[0]
         try:

@@ -1,4 +1,4 @@
-"""The callbacks that keep the address and the controls of the page equal."""
+"""The callbacks that keep the address and the controls of the page consistent."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -49,8 +49,8 @@ def register_navigation(app: dash.Dash, reader: Reader) -> None:
         Input("near", "data"),
         State("cards", "data"),
     )
-    # Figures and tables also report that they were drawn or resized. Dash drops the answer to a
-    # call when it makes the next one: if these reports reached `navigate`, a click would be lost.
+    # Figures and tables also report that they were drawn or resized. Dash drops the response to a
+    # call when it makes the next one: if these reports reached `navigate`, a click could be lost.
     app.clientside_callback(  # type: ignore[no-untyped-call]
         ClientsideFunction("nas", "action"),
         Output("action", "data"),
@@ -108,7 +108,7 @@ def register_navigation(app: dash.Dash, reader: Reader) -> None:
 
 
 def register_overlay_list(app: dash.Dash, reader: Reader) -> None:
-    """Register the callback that lists the studies to draw with one, after all else is drawn."""
+    """Register the callback that lists the studies to draw with one, after the other parts."""
 
     @app.callback(
         Output("others", "options", allow_duplicate=True),
@@ -120,7 +120,7 @@ def register_overlay_list(app: dash.Dash, reader: Reader) -> None:
     def offer(drawn: Any, data: Any, offered: Any) -> Any:
         state = state_of(data)
         if ctx.triggered_id == "state" and len(offered or ()) > len(state.others):
-            return no_update  # a click does not change which studies there are
+            return no_update  # a click does not change the list of studies
         snapshot = _snapshot(reader, state) if drawn else None
         if snapshot is None:
             return no_update
@@ -155,7 +155,7 @@ def _snapshot(reader: Reader, state: PageState) -> Snapshot | None:
     try:
         return reader.last(state.study) if state.study else None
     except NasError:
-        return None  # the page says so
+        return None  # the page shows the error
 
 
 def _opened(state: PageState, snapshot: Snapshot | None) -> tuple[Any, ...]:
@@ -184,7 +184,7 @@ def _written(state: PageState, snapshot: Snapshot | None) -> str:
 
 
 def _changed(reader: Reader, state: PageState, controls: dict[str, Any]) -> PageState | None:
-    """Return the state after an action or a change of a control; None if nothing was meant."""
+    """Return the state after an action or a change of a control; None if nothing changes."""
     snapshot = _snapshot(reader, state)
     if snapshot is None:
         return None
@@ -214,7 +214,7 @@ def _themed(state: PageState, chosen: str | None) -> PageState:
 
 
 def _turned(state: PageState, axis: str, name: str | None, usual: str) -> PageState | None:
-    """Return the state with another metric on one axis; the usual one is not in the address."""
+    """Return the state with another metric on one axis; the default one is not in the address."""
     if name is None or name == (getattr(state, axis) or usual):
         return None
     chosen = None if name == usual else name
@@ -226,7 +226,7 @@ def _turned(state: PageState, axis: str, name: str | None, usual: str) -> PageSt
 def _acted(
     state: PageState, action: dict[str, Any], views: Sequence[StudyView]
 ) -> PageState | None:
-    """Return the state after a click, a brush, or after the line of the ceiling was moved."""
+    """Return the state after a click, a selection by a box, or a move of the ceiling's line."""
     view = views[0]
     match action:
         case {"type": "near", "at": [x, y]}:
@@ -253,7 +253,7 @@ def _share(percent: float | None) -> float | None:
 
 
 def _fronts(reader: Reader, snapshot: Snapshot, state: PageState) -> list[StudyView]:
-    """Return what the front shows; all trials if those of the filters cannot be read."""
+    """Return the views of the front; all trials if the filtered ones cannot be read."""
     try:
         return views_of([snapshot, *reader.overlaid(state)[0]], state)
     except NasError:
@@ -261,7 +261,7 @@ def _fronts(reader: Reader, snapshot: Snapshot, state: PageState) -> list[StudyV
 
 
 def _exact(box: list[float], view: StudyView) -> Box:
-    """Return a brushed box in exact units; below all positive values it reaches to zero.
+    """Return a box in exact units; if its lower end is below all positive values, it is zero.
 
     A logarithmic axis shows a zero at its lower end.
     """

@@ -1,4 +1,4 @@
-"""PageState: what a page shows, as its address, so that a view can be sent to a colleague."""
+"""PageState: the view of a page as its address, so that a view can be sent to a colleague."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,12 +18,12 @@ MOST_OVERLAID = 6  # with the study itself as many as there are colours
 class PageState:
     """The page of a study, or the list of studies if `study` is None.
 
-    `trial` is the chosen one, `compared` are the trials side by side, `others` the studies that the
-    front has too. `x`, `y` name metrics; `under` is a ceiling on `x` in its exact unit. `hidden`,
-    `top` and `box` are the filters, as in `Selection`. `along` is the choice whose stages are the
-    parallel coordinates. `shows` and `against` are those of the figure of the progress. `theme` is
-    one of THEMES, or None for that of the system. `wrong` is a path that names no page. `window` is
-    the visible part of the front, as in FrontOptions; it is not in the address.
+    `trial` is the chosen one, `compared` are the trials side by side, `others` the studies that are
+    also drawn in the front. `x`, `y` name metrics; `under` is a ceiling on `x` in its exact unit.
+    `hidden`, `top` and `box` are the filters, as in `Selection`. `along` is the choice whose stages
+    are the parallel coordinates. `shows` and `against` are the axes of the figure of the progress.
+    `theme` is one of THEMES, or None for that of the system. `wrong` is a path without a page.
+    `window` is the visible part of the front, as in FrontOptions; it is not in the address.
     """
 
     study: str | None = None
@@ -95,7 +95,7 @@ class PageState:
 
     @property
     def search(self) -> str:
-        """The query string of the page, with its question mark; empty for the usual view."""
+        """The query string of the page, with its question mark; empty for the default view."""
         pairs: list[tuple[str, object]] = [
             ("x", self.x),
             ("y", self.y),
@@ -151,7 +151,7 @@ class PageState:
 
     @property
     def in_front(self) -> Selection:
-        """The trials that the front shows: those outside the brushed box too."""
+        """The trials that the front shows, including those outside the box."""
         return Selection(frozenset(map(PointGroup, self.hidden)), self.top)
 
 

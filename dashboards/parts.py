@@ -1,4 +1,4 @@
-"""The parts of the page, made from a StudyView; as text only, so that no data is markup."""
+"""The parts of the page, made from a StudyView; data is inserted as text, never as markup."""
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
@@ -130,7 +130,7 @@ def _by_class(snapshot: Snapshot, point: Point) -> Iterator[Any]:
 
 
 def _examples(found: Pictures | None) -> list[Any]:
-    """Return the pictures of what a network makes of some images."""
+    """Return the pictures of some images with the outputs of a network."""
     if found is None or not found.pictures:
         return []
     shown = [
@@ -149,7 +149,7 @@ def _button(kind: str, number: int, words: str) -> Any:
 
 
 def pin(point: Point, words: str, pressed: bool = False) -> Any:
-    """Return the button that pins a network, or unpins it; the browser does so at once."""
+    """Return the button that pins or unpins a network, which the browser does at once."""
     label = f"pin {point.label}"
     named = {} if words else {"title": label, **aria(label=label)}
     state = {"data-pin": point.number, **aria(pressed=str(pressed).lower())}
@@ -172,10 +172,10 @@ def svg_address(svg: str) -> str:
 
 
 def missing(cause: str, state: PageState, entries: Sequence[StudySummary]) -> list[Any]:
-    """Return the page for an address at which there is nothing, because of `cause`."""
-    names, words = [entry.name for entry in reversed(entries)], "These studies are there:"
+    """Return the page for an address that does not exist, because of `cause`."""
+    names, words = [entry.name for entry in reversed(entries)], "These studies exist:"
     if state.study in names:
-        names, words = [str(state.study)], "Its study is there:"
+        names, words = [str(state.study)], "Its study exists:"
     links = [
         html.Li(dcc.Link(name, href=PageState(study=name, theme=state.theme).address))
         for name in names[:_LISTED]
@@ -197,7 +197,7 @@ def export_command(study: str, number: int, database: str) -> str:
 
 
 def command(words: Sequence[str], database: str) -> str:
-    """Return `nas words` as a command to paste, with --db unless this is the default."""
+    """Return `nas words` as a command to paste, with --db unless the database is the default."""
     db = () if database == _DEFAULT_DATABASE else ("--db", database)
     return shlex.join(("nas", *words, *db))
 

@@ -1,4 +1,4 @@
-"""The hypervolume of each study for the list of studies, brought up to date by what ended."""
+"""The hypervolume of each study for the list of studies, updated by the trials that ended."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,15 +12,15 @@ from nas.results import GrowingFront
 from nas.store import Store, StudySummary
 from nas.study import StudySpec
 
-_STEPS = 40  # of a line a few millimetres wide
+_STEPS = 40  # points of a sparkline
 
 
 @dataclass
 class Progress:
     """The share of the reference box that the front of a study dominates, after each candidate.
 
-    `shares` are those after equal numbers of complete candidates, at most 40 of them. Candidates
-    that ended up to `until` are included; `latest` is the last end in the study at that time.
+    `shares` are at most 40 values, after equal numbers of complete candidates. Candidates that
+    ended up to `until` are included; `latest` is the last end in the study at that time.
     """
 
     spec: StudySpec

@@ -1,4 +1,4 @@
-"""The card of the progress of a search: what it shows, against what."""
+"""The card of the progress of a search, with the selection of its axes."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from nas.figures import PageTheme, ProgressBy, progress_figure, progress_text
 
 
 def register_progress(app: dash.Dash, reader: Reader, shared: Shared) -> None:
-    """Register the callback that draws the card after the front, and after a choice."""
+    """Register the callback that draws the card after the front, and after a change of its axes."""
 
     @app.callback(
         Output("progress", "figure"),

@@ -34,18 +34,18 @@ from nas.study import StudySpec, TrialAttempt, search_time_left
 from nas.units import duration
 
 _Read = TypeVar("_Read")
-_RECENT_SECONDS = 1.0  # what is asked for at every poll is read so often for all open pages
-_LIST_SECONDS = 1.0  # the list of studies is cached for all open tabs
-_LIST_SHARE = 20.0  # times longer than it took to read
+_RECENT_SECONDS = 1.0  # the data of a poll are read once in this time for all open pages
+_LIST_SECONDS = 1.0  # the list of studies is cached this long for all open tabs
+_LIST_SHARE = 20.0  # or this many times longer than it took to read
 _KEPT = 2 + MOST_OVERLAID  # snapshots of studies
 _VIEWS = 8  # views of a snapshot
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A study as it was at the sequence number `seq`, with its usual `view` and its `found`.
+    """A study as it was at the sequence number `seq`, with its default `view` and its `found`.
 
-    `compute` is the command that computes missing scores. No other snapshot has the `serial`.
+    `compute` is the command that computes missing scores. The `serial` is unique to the snapshot.
     """
 
     seq: int
@@ -65,7 +65,7 @@ class Snapshot:
         return self.found.spec
 
     def along(self, x: str | None, y: str | None) -> StudyView:
-        """Return the view of all trials with other axes; unknown names are the usual axes."""
+        """Return the view of all trials with other axes; unknown names give the default axes."""
         return self.shown(x, y, Selection())
 
     def shown(self, x: str | None, y: str | None, selection: Selection) -> StudyView:
@@ -88,12 +88,12 @@ class Snapshot:
 
     @cached_property
     def why(self) -> Explanation:
-        """What explains the study; it takes seconds in a large one."""
+        """The explanation of the study, which takes seconds for a large one."""
         return explain(self.spec, self.found.trials, self.compute)
 
     @property
     def time_left(self) -> float | None:
-        """About how many seconds the search still takes if it runs, as `search_time_left`."""
+        """The estimated remaining seconds of a running search, as in `search_time_left`."""
         table = self.found.table
         ended = int(np.count_nonzero(table.column("candidate") & table.ended))
         return search_time_left(self.spec, ended, self.view.seconds)
@@ -122,7 +122,7 @@ class Reader:
         return self._store.shown
 
     def studies(self) -> Sequence[StudySummary]:
-        """Return the studies, oldest first, some seconds old if it takes long to read them.
+        """Return the studies, oldest first; they are some seconds old if reading them takes long.
 
         Raises:
             StoreError: the database cannot be read.
@@ -148,7 +148,7 @@ class Reader:
             return self._shares
 
     def forget(self) -> None:
-        """Read the names and the list of studies again when they are next asked for."""
+        """Read the names and the list of studies again when they are next requested."""
         self._listed = (float("-inf"), [])
         self._recent.clear()
 
@@ -161,7 +161,7 @@ class Reader:
         self._store.names()
 
     def _recently(self, key: str, read: Callable[[], _Read]) -> _Read:
-        """Return what was read a second ago at most, by this or another page."""
+        """Return data that this or another page has read at most a second ago."""
         until, found = self._recent.get(key, (float("-inf"), None))
         if time.monotonic() > until:
             found = read()
@@ -170,7 +170,7 @@ class Reader:
         return value
 
     def snapshot(self, study: str) -> Snapshot:
-        """Return the study as it was a second ago at most.
+        """Return the study as it was at most a second ago.
 
         If nothing has changed, only its sequence number is read.
 
@@ -204,14 +204,14 @@ class Reader:
         return self._store.device_seconds(study)
 
     def examples(self, snapshot: Snapshot, number: int) -> Pictures | None:
-        """Return the recorded pictures of a network; None also if the database cannot be read."""
+        """Return the recorded pictures of a network; None if there are none, or on an error."""
         try:
             return read_examples(self._store, snapshot.found, number)
         except NasError:
             return None
 
     def absent(self, state: PageState) -> str | None:
-        """Return why there is nothing at an address; None if there is something.
+        """Return why an address does not exist; None if it exists.
 
         Raises:
             StoreError: the database cannot be read.
@@ -228,7 +228,7 @@ class Reader:
         return f"The study {state.study} has no trial {state.trial}."
 
     def _shows(self, study: str, trial: int) -> bool:
-        """Tell whether a study has a trial; also true if it cannot be shown, as the status says."""
+        """Tell whether a study has a trial; true if it cannot be read: the status shows why."""
         try:
             return self.last(study).has(trial) or self.snapshot(study).has(trial)
         except NasError:
@@ -238,7 +238,7 @@ class Reader:
         """Return the last read state of the study, or the current one if there is none.
 
         Raises:
-            StoreError: it must be read, but the database cannot be read.
+            StoreError: there is none, and the database cannot be read.
         """
         return self._snapshots.get(study) or self.snapshot(study)
 
@@ -287,7 +287,7 @@ class Reader:
         return sorted(found, key=lambda each: not seeds_of_one_search(spec, each.spec))
 
     def activity(self, study: str) -> str:
-        """Return whether a study is running: the time left, or the command that continues it."""
+        """Return the activity of a study, with the time left or the command that continues it."""
         read = partial(self._store.activity, study)
         state, holder = self._recently(f"activity {study}", read)
         text = activity_text(state, holder)
@@ -298,12 +298,12 @@ class Reader:
 
 
 def left_text(seconds: float) -> str:
-    """Return the time left of a search, in words."""
+    """Return the time left of a search, as text."""
     return f"about {duration(seconds)}"
 
 
 def activity_text(state: StudyState, holder: str | None) -> str:
-    """Return whether a study is running, and where, in words."""
+    """Return whether and where a study is running, as text."""
     if holder:
         return f"running on {holder}"
     return "not running" if state is StudyState.RUNNING else state.lower()

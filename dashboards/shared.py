@@ -1,4 +1,4 @@
-"""Shared: what several open pages show alike is made once."""
+"""Shared: parts that several open pages show are made once."""
 
 import threading
 from collections.abc import Callable, Hashable
@@ -6,11 +6,11 @@ from concurrent.futures import Future
 from typing import Any, TypeVar
 
 _Made = TypeVar("_Made")
-_KEPT = 24  # parts of pages; the oldest go
+_KEPT = 24  # parts of pages; the oldest are removed
 
 
 class Shared:
-    """Keeps the parts of pages by what they show; safe to call from several threads."""
+    """Keeps the parts of pages by their content; safe to call from several threads."""
 
     def __init__(self) -> None:
         """Begin with nothing."""
@@ -18,7 +18,7 @@ class Shared:
         self._kept: dict[Hashable, Future[Any]] = {}
 
     def get(self, key: Hashable, make: Callable[[], _Made]) -> _Made:
-        """Return what `make` returned for `key`; a second caller waits for the first one.
+        """Return the result of `make` for `key`; a second caller waits for the first one.
 
         An error of `make` is raised, and nothing is kept.
         """

@@ -23,7 +23,7 @@ _NUMBERS = {"Candidates", "Best", "Device time", "Time left", "Failed"}
 
 @dataclass(frozen=True)
 class Listed:
-    """What the list of studies needs: summaries, oldest first, and their progress by name."""
+    """The data of the list of studies: summaries, oldest first, and their progress by name."""
 
     entries: Sequence[StudySummary]
     progress: Mapping[str, Sequence[float]]
@@ -69,7 +69,7 @@ def studies_table(
     return [
         html.Table([head, html.Tbody(rows)], className="trials small"),
         *([html.P(f"{rest} more are not shown: search for them.")] if rest > 0 else []),
-        *([] if shown else [html.P("No study has these words.")]),
+        *([] if shown else [html.P("No study contains these words.")]),
     ]
 
 
@@ -79,7 +79,7 @@ def _has(one: StudySummary, find: str | None) -> bool:
 
 
 def _sorted(entries: list[StudySummary], order: Mapping[str, Any]) -> list[StudySummary]:
-    """Return studies in the asked order, those without a value last."""
+    """Return studies in the requested order, those without a value last."""
     key = _KEYS.get(str(order.get("header")))
     if key is None:
         return entries

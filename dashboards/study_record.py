@@ -1,4 +1,4 @@
-"""StudyRecord: the trials and reports of a study, brought up to date by what changed."""
+"""StudyRecord: the trials and reports of a study, updated by the changes in the database."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ class StudyRecord:
 
     @classmethod
     def read(cls, store: Store, study: str, known: "StudyRecord | None") -> "StudyRecord":
-        """Return the current study, from the `known` record and what changed since.
+        """Return the current study, from the `known` record and the changes since then.
 
         Raises:
             StoreError: the database cannot be read, or has no study of that name.
@@ -43,7 +43,7 @@ class StudyRecord:
         return StudyRecord(table, reports, changes.bookmark, self._curves)
 
     def _agrees(self, changes: Changes) -> bool:
-        """Tell whether nothing else changed, by the totals of the study."""
+        """Tell whether the totals of this record are those of the study after `changes`."""
         states, attempts = self.table.column("state"), self.table.column("attempt")
         scored = self.table.column("scored")
         totals = {}

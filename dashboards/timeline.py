@@ -1,4 +1,4 @@
-"""The card of the workers: which of them trained what, and when."""
+"""The card of the workers: the trials that each of them trained, and when."""
 
 from typing import Any
 

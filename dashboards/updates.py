@@ -1,6 +1,6 @@
-"""Updates: of what a page shows, only that is sent which differs from what it has.
+"""Updates: send a page only the parts that have changed.
 
-A page keeps a digest of each part that it was sent, so that the server keeps nothing of its pages.
+A page keeps a digest of each part that it has, so that the server keeps no data about its pages.
 """
 
 import json
@@ -18,19 +18,19 @@ Digests: TypeAlias = dict[str, Any]
 
 @dataclass(frozen=True)
 class Prepared:
-    """A part as it is sent, with its digest: a text, or those of a figure."""
+    """A part as it is sent, with its digest: one text, or several for a figure."""
 
     part: Any
     digest: Any
 
 
 def prepared(parts: Mapping[str, Any]) -> dict[str, Prepared]:
-    """Return parts of a page by name, ready to be compared with what several pages have."""
+    """Return parts of a page by name, ready to be compared with the digests of several pages."""
     return {name: _prepared(part) for name, part in parts.items()}
 
 
 def changed(parts: Mapping[str, Any], before: Digests) -> tuple[dict[str, Any], Digests]:
-    """Return the parts of a page by name, `no_update` for those that it has, and all digests."""
+    """Return the parts of a page by name, `no_update` for unchanged ones, and all digests."""
     sent: dict[str, Any] = {}
     after = dict(before)
     for name, part in parts.items():

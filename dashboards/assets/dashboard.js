@@ -1,9 +1,9 @@
-// What the browser knows: the theme of the page, when to look for news, and what the reader did.
+// The page in the browser: its theme, the polls for changes, and the actions of the reader.
 (() => {
   const dash = () => window.dash_clientside;
 
-  // An event as an action; undefined for those that no reader caused: a figure or a table was drawn
-  // or resized.
+  // An event as an action; undefined if the reader did not cause it: a figure or a table was drawn or
+  // resized.
   const action = ({ prop_id, value }) => {
     const dot = prop_id.lastIndexOf(".");
     const [id, property] = [prop_id.slice(0, dot), prop_id.slice(dot + 1)];
@@ -92,8 +92,8 @@
   let shift = false; // Dash does not report the keys that were held at a click on a point
   document.addEventListener("mousedown", (event) => { shift = event.shiftKey; }, true);
 
-  // The theme that the reader chose, of the address at first; the style sheet has the dark colours
-  // for those whose system is dark.
+  // The theme that the reader chose, at first from the address. The style sheet has the dark colours
+  // for systems with a dark theme.
   const asked = new URLSearchParams(location.search).get("theme");
   const theme = { chosen: ["light", "dark"].includes(asked) ? asked : "system" };
   const system = matchMedia("(prefers-color-scheme: dark)");
@@ -116,13 +116,13 @@
     paint();
   }, true);
 
-  // The key that lets this tab change studies is in the address that the server printed. Dash then
-  // removes it from the address, so that a reader can send that.
+  // The address that the server printed has the key that lets this tab change studies. Dash then
+  // removes it from the address, so that a reader can send the address to others.
   const key = new URLSearchParams(location.search).get("key");
   if (key) sessionStorage.setItem("nas-key", key);
 
-  // The cards that the reader sees, or nearly. What a poll brings is drawn there alone; the other
-  // cards are drawn once, and again when the reader comes to them.
+  // The cards in or near the visible part of the page. The data of a poll are drawn only there; the
+  // other cards are drawn once, and again when they come into view.
   const near = new Set();
   const given = {};
   const observer = new IntersectionObserver((entries) => {
@@ -140,11 +140,11 @@
   const view = ({ study, drawn: { look, hidden, top, box, with: others } }) =>
     JSON.stringify([study, look, hidden, top, box, others.map(([name]) => name)]);
 
-  // How many ticks the study that is shown has not changed.
+  // The number of ticks since the last change of the shown study.
   const quiet = { ticks: 0, seen: null };
 
-  // The number of ticks from one question for news to the next: less often while nothing changes,
-  // and seldom after the study has ended.
+  // The number of ticks between two polls: more while nothing changes, and most after the study has
+  // ended.
   const pause = (seen) => {
     quiet.ticks = seen === quiet.seen ? quiet.ticks + 1 : 0;
     quiet.seen = seen;
@@ -152,8 +152,8 @@
   };
 
   const nas = {
-    // No news while the page is hidden. The list of studies, and whether there is such a page, are
-    // asked for where no study is drawn, and seldom elsewhere.
+    // A hidden page does not poll. The list of studies, and whether the page exists, are read while
+    // no study is drawn, and less often otherwise.
     look: (ticks, chosen, known, seen, state) => {
       if (chosen) theme.chosen = chosen;
       paint();
@@ -170,8 +170,8 @@
       const called = due && (!drawn || now % 8 === 0);
       return [same ? dash().no_update : look, due ? now : dash().no_update, called ? now : dash().no_update];
     },
-    // What was read, for each card that is to be drawn; and when a figure that the last poll left
-    // out has come into view.
+    // The read data, for each card to draw; and the time if a figure that the last poll left out has
+    // come into view.
     gate: (seen, visible, cards) => {
       const passed = cards.map(({ name, of }) => {
         const known = given[name];
@@ -184,20 +184,20 @@
       const due = seen && seen.stale.some((name) => near.has(`${name}-card`));
       return [...passed, due ? Date.now() : dash().no_update];
     },
-    // The same point can be clicked again: its click is forgotten. The time makes each action new.
+    // The click is reset, so that the same point can be clicked again. The time makes actions differ.
     action: () => {
       const found = dash().callback_context.triggered.map(action).find(Boolean);
       if (!found) return [dash().no_update, null, dash().no_update];
       return [{ ...found, time: Date.now() }, null, null];
     },
-    // The part of the front that the reader sees, as the ranges of its axes, and of which figure.
+    // The visible part of the front, as the ranges of its axes, and the figure that it belongs to.
     window: (changed) => {
       if (!Object.keys(changed || {}).some((name) => /^[xy]axis\./.test(name)))
         return dash().no_update;
       const { xaxis, yaxis, uirevision } = document.querySelector("#front .js-plotly-plot").layout;
       return { of: uirevision, ends: [...xaxis.range, ...yaxis.range] };
     },
-    // What shows the chosen and pinned trials; tables are in the document only after this call.
+    // Marks the chosen and pinned trials; tables are in the document only after this call.
     mark: (state) => {
       page.state = state;
       setTimeout(mark);
@@ -213,7 +213,7 @@
       dialog.showModal();
       return { study, key: sessionStorage.getItem("nas-key"), time: Date.now() };
     },
-    // The trial whose layers are asked for: the chosen one, once the reader has opened the table.
+    // The trial whose layers are requested: the chosen one, once the reader has opened the table.
     layers: (open, state, known) => {
       const trial = state && state.trial !== null && { study: state.study, trial: state.trial };
       const same = known && trial && known.study === trial.study && known.trial === trial.trial;
