@@ -250,7 +250,7 @@ def _started_bar() -> "Progress":
 
 
 def _print_setting(bench: "Bench", seeds: int) -> None:
-    """Print the setting, and what was inferred about the table."""
+    """Print the setting, and the inferred columns of the table."""
     from nas.prove import facts
 
     for name, text in facts(bench).items():

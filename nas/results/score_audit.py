@@ -164,7 +164,7 @@ def _judged(name: str, values: Values, trials: Sequence[Trial], metric: Metric) 
 
 
 def band_text(budget: Sequence[Constraint]) -> str:
-    """Return the costs of the band in words."""
+    """Return the costs of the band as text."""
     if not budget:
         return "any cost"
     low, high = (cost_metric(budget[0].cost).show(share * budget[0].limit) for share in (BAND, 1))

@@ -142,7 +142,7 @@ def network_in(space: SearchSpace, request: NetworkRequest) -> NamedNetwork:
 
     Raises:
         NasError: there is no such network, several have this id, the input size or the strides
-            are invalid, or the task has no head of its own.
+            are invalid, or the task has no own head.
     """
     found = _network_in(space, request)
     if request.task is None:
