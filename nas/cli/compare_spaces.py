@@ -125,7 +125,7 @@ def _stored(study: str | None) -> str:
         if name not in _OF_STORED and was_typed(name):
             raise NoEffectError(
                 name,
-                "without a space, a stored study is printed as it is",
+                "no space was named, so a stored study is printed as it is",
                 "Name the spaces too, or leave it out.",
             )
     return study

@@ -44,7 +44,7 @@ def stored(tmp_path: Path) -> StudySpec:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ([], "nothing to compare"),
+        ([], "no spaces to compare"),
         (["lean.toml", *BUDGET], "lean.toml alone"),
         (["lean.toml", "lean.toml", *BUDGET], "named twice"),
         (["lean.toml", "rich.toml"], "no budget"),

@@ -47,7 +47,7 @@ def test_page_and_report_say_what_the_terminal_prints(tmp_path: Path, with_score
     for shown in (page, report):
         assert (again in shown) is (again in terminal) is not with_scores
         assert ("have no scores" in shown) is ("have no scores" in terminal) is not with_scores
-        assert "positive where a higher score" in shown
+        assert "positive if a higher score" in shown
     rows = [line for line in terminal.splitlines() if line.startswith(("seer", "naswot"))]
     assert len(rows) == 2 * with_scores
     for row in rows:
