@@ -160,8 +160,8 @@ def test_a_known_network_of_another_space_says_of_which(nas: Shell) -> None:
 def test_a_study_or_a_trial_that_is_not_there(nas: Shell, trials: list[Trial]) -> None:
     assert "trial 9" in nas.refused("count", "two", "--trial", "9")
     assert "Did you mean two?" in nas.refused("count", "twoo", "--best", code=4)
-    assert "which network" in nas.refused("count")
-    assert "which network" in nas.refused("latency", "two")
+    assert "needs one network" in nas.refused("count")
+    assert "needs one network" in nas.refused("latency", "two")
 
 
 def test_a_trial_is_exported_at_its_deployment_with_the_weights_that_fit(

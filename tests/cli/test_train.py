@@ -68,9 +68,9 @@ def test_the_folder_of_an_earlier_version_is_refused_with_what_to_name(
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (["train"], "which network"),
-        (["train", "study", "--arch", "x"], "which network"),
-        (["train", "--best"], "which network"),
+        (["train"], "needs one network"),
+        (["train", "study", "--arch", "x"], "needs one network"),
+        (["train", "--best"], "needs one network"),
         (["train", "--arch", "resnet-50"], "resnet-50"),
         (words("--set", "rate=1"), "unknown field 'rate'"),
         (words("--set", "lr"), "not a setting"),
