@@ -1,4 +1,4 @@
-"""The exception classes; each error says what is wrong and what to type instead.
+"""The exception classes; each message names the mistake and says how to correct it.
 
     NasError (2)                     usage, space, budget, task, data, export
     ├── NoEffectError                a setting that has no effect together with the others
@@ -7,15 +7,15 @@
     ├── BudgetError                  a budget that cannot be read or cannot be met
     ├── TaskError                    a task or its data that cannot be used
     ├── ExportError                  a file that was not written, or failed its check
-    ├── WeightsError                 weights that are gone, or not those that were recorded
+    ├── WeightsError                 weights that are missing, or differ from the recorded ones
     ├── StudyFailedError (3)         a study that stopped because its trials keep failing
-    ├── StudyPausedError (7)         a study whose disk, folders or data failed
+    ├── StudyPausedError (7)         a study that paused because its disk, folders or data failed
     │   └── StorageError             a storage of weights that cannot be reached, read or written
     ├── InterruptedStudyError (130)  a study that was interrupted after its last trial
-    ├── RayLostError (4)             a Ray that ended or does not answer while a study ran
+    ├── RayLostError (4)             a Ray that ended or did not answer while a study ran
     └── StoreError (4)               a database that cannot be reached, read or written
         ├── StaleWriteError          a write that contradicts the record
-        ├── NameTakenError           a new study whose name another one has
+        ├── NameTakenError           a new study with the name of an existing one
         ├── DatabaseLostError        a database file that was deleted or replaced while in use
         ├── StudyBusyError (5)       another process is running this study
         └── SchemaError (6)          a database of another version
@@ -56,7 +56,7 @@ class NoEffectError(NasError):
     ) -> None:
         """Refuse `setting`; `word` returns the name of a setting as the user writes it.
 
-        Without a `remedy` it is to leave the setting out.
+        The default `remedy` is to leave the setting out.
         """
 
         def written(text: str) -> str:
@@ -92,7 +92,7 @@ class ExportError(NasError):
 
 
 class WeightsError(NasError):
-    """Weights of a trial that are gone, or are not those that it was recorded with."""
+    """Weights of a trial whose file is missing, or differs from the recorded one."""
 
 
 class StudyFailedError(NasError):
@@ -102,13 +102,13 @@ class StudyFailedError(NasError):
 
 
 class StudyPausedError(NasError):
-    """A study that waits for a disk, a folder or data to be repaired; no trial failed for this."""
+    """A study that waits until a disk, a folder or its data is repaired; its trials wait too."""
 
     exit_code = 7
 
 
 class StorageError(StudyPausedError):
-    """A storage of weights that cannot be reached, read or written; a study then pauses."""
+    """A storage of weights that cannot be reached, read or written; the study pauses."""
 
 
 class InterruptedStudyError(NasError):
@@ -118,7 +118,7 @@ class InterruptedStudyError(NasError):
 
 
 class RayLostError(NasError):
-    """A Ray whose processes ended, or do not answer, while a study ran."""
+    """A Ray whose processes ended, or did not answer, while a study ran."""
 
     exit_code = 4
 
@@ -130,11 +130,11 @@ class StoreError(NasError):
 
 
 class StaleWriteError(StoreError):
-    """A write of a trial that has moved on meanwhile, or that was recorded with other values."""
+    """A write of a trial whose record has changed meanwhile, or has other values."""
 
 
 class NameTakenError(StoreError):
-    """A new study whose name another study of the database has."""
+    """A new study with the name of another study of the database."""
 
 
 class DatabaseLostError(StoreError):
@@ -147,7 +147,7 @@ class DatabaseLostError(StoreError):
 
 
 class StudyBusyError(StoreError):
-    """A study that another live process holds."""
+    """A study that another process is running."""
 
     exit_code = 5
 

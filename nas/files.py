@@ -1,7 +1,7 @@
-"""Atomic and lasting writes of files.
+"""Atomic and durable writes of files.
 
-Every file that nas writes for the user has the permissions that the umask leaves to a new file:
-the database, weights, reports and exports alike. `umask 077` keeps all of them private.
+Every file that nas writes for the user has the permissions that the umask allows for a new file:
+the database, weights, reports and exports. `umask 077` keeps all of them private.
 """
 
 import os
@@ -13,42 +13,45 @@ from pathlib import Path
 
 
 def write_whole(path: Path, write: Callable[[Path], None]) -> None:
-    """Let `write` make a temporary file next to `path`, then rename it to `path`; parents are made.
+    """Call `write` with a temporary path next to `path`, then rename it to `path`.
+
+    Missing parent folders are created.
 
     Raises:
         OSError: the folder or the file cannot be written; no partial file remains.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # The temporary name is unique, also among machines that share the folder. Two writers of one
-    # file would truncate each other's published file, which others may have mapped.
+    # The temporary name is unique, also among machines that share the folder. If two processes
+    # wrote to one temporary file, one would truncate the file that the other has published, and
+    # that readers may have mapped.
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
     try:
         mode = new_file(temporary)
         write(temporary)
-        temporary.chmod(mode)  # some libraries replace the file by one of their own mode
+        temporary.chmod(mode)  # some libraries replace the file by one with other permissions
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def drop_unfinished(folder: Path) -> None:
-    """Delete what killed writers left in `folder`: their temporary files and folders.
+    """Delete the temporary files and folders that killed processes left in `folder`.
 
     No other process may be writing there.
     """
-    for left in (*folder.glob(".*.part"), *folder.glob(".*.old")):
-        if left.is_dir() and not left.is_symlink():
-            shutil.rmtree(left, ignore_errors=True)
+    for path in (*folder.glob(".*.part"), *folder.glob(".*.old")):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
         else:
             with suppress(OSError):
-                left.unlink()
+                path.unlink()
 
 
 def new_file(path: Path) -> int:
     """Create an empty file, and return its permissions, which the umask determines.
 
     Raises:
-        OSError: it exists, or cannot be created.
+        OSError: the file exists, or cannot be created.
     """
     descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
     try:

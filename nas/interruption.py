@@ -1,6 +1,7 @@
-"""Signals that ask this process to end: the first requests a clean end, a second leaves at once.
+"""Signals that ask this process to end.
 
-A command ends its process. In a script or a notebook, KeyboardInterrupt is raised instead.
+The first signal requests a clean end. A second one ends the process of a command at once; in a
+script or a notebook it raises KeyboardInterrupt.
 """
 
 import inspect
@@ -15,14 +16,15 @@ from types import FrameType
 # Schedulers such as Slurm send SIGUSR1 some time before they end a job.
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 EXIT_INTERRUPTED = 130
-_AGAIN_SECONDS = 0.05  # after which a signal that came in an import is delivered again
+_AGAIN_SECONDS = 0.05  # delay before a signal that came in an import is sent again
 
 
 class Interruption:
     """Whether a signal was received; call it to check.
 
-    The first signal raises KeyboardInterrupt in the main thread, except within `deferred`. While a
-    module is imported it waits: an exception would abort the process in the C++ of some libraries.
+    The first signal raises KeyboardInterrupt in the main thread, except within `deferred`. During
+    an import it is held back until the import ends: some libraries initialise C++ code, which
+    aborts the process on an exception.
     """
 
     current: "Interruption | None" = None  # of this process
@@ -35,7 +37,8 @@ class Interruption:
     ) -> None:
         """Start without a signal.
 
-        `on_signal` is called before anything else is done, `on_delay` if a first signal waits.
+        `on_signal` is called as soon as a signal is handled, `on_delay` if the first one has to
+        wait.
         """
         self._came = False
         self._deferrals = 0
@@ -50,9 +53,9 @@ class Interruption:
         return self._came
 
     def arm(self) -> None:
-        """Install the handlers, again after Ray replaced them; main thread only.
+        """Install the handlers, also after Ray has replaced them; only in the main thread.
 
-        SIGHUP stays ignored for a process that nohup started.
+        A process that nohup started continues to ignore SIGHUP.
         """
         if threading.current_thread() is threading.main_thread():
             for number in SIGNALS:
@@ -61,7 +64,7 @@ class Interruption:
 
     @contextmanager
     def deferred(self) -> Iterator[None]:
-        """Within the block the first signal is only noted; the block must check for it."""
+        """Within the block the first signal is only recorded; the block must check for it."""
         self._deferrals += 1
         try:
             yield
@@ -69,7 +72,7 @@ class Interruption:
             self._deferrals -= 1
 
     def request(self) -> None:
-        """Note a wish to end, as a first signal within `deferred`; does nothing elsewhere."""
+        """Within `deferred`, record a request to end like a first signal; elsewhere do nothing."""
         if self._deferrals:
             self._came = True
 
@@ -81,14 +84,14 @@ class Interruption:
     def _handle(self, number: int, frame: FrameType | None) -> None:
         again, self._sent_again = self._sent_again, False
         if again and self._held is None:
-            return  # `raise_if_held` was faster
+            return  # `raise_if_held` has already handled it
         if _imports(frame) > self._imports:
             self._hold(number, again)
             return
         waited, self._held = self._held is not None, None
         self._on_signal()
         if self._came and self._owns_process:
-            # Nothing is lost: RUNNING trials in the store wait again when the study is resumed.
+            # No result is lost: when the study is resumed, RUNNING trials become WAITING.
             leave(EXIT_INTERRUPTED)
         if self._came or not self._deferrals:
             self._came = True
@@ -98,12 +101,12 @@ class Interruption:
             self._on_delay()
 
     def raise_if_held(self) -> None:
-        """Handle a signal that came in an import now, as if it came here."""
+        """Handle a signal that was held back during an import."""
         if self._held is not None:
             self._handle(self._held, inspect.currentframe())
 
     def _hold(self, number: int, again: bool) -> None:
-        """Let a signal wait for the end of an import; a second one leaves at once."""
+        """Hold a signal back until the import ends; a second one ends the process at once."""
         if self._held is None:
             self._held = number
             self._on_delay()
@@ -127,7 +130,7 @@ def interruptible(
 ) -> Iterator[Interruption]:
     """Yield the armed `Interruption` of this process; restore the handlers afterwards.
 
-    A nested call yields that of the outer one.
+    A nested call yields the one of the outer call.
     """
     if Interruption.current is not None:
         yield Interruption.current
@@ -146,9 +149,10 @@ def interruptible(
 
 @contextmanager
 def postponed() -> Iterator[None]:
-    """Within the block a first signal is only noted; KeyboardInterrupt is raised at its end.
+    """Within the block a first signal is only recorded; KeyboardInterrupt is raised at its end.
 
-    For what must be owned by something that will end it, such as threads of other libraries.
+    Use it to start something that must be ended later, such as a thread of another library: the
+    code that ends it must be in place before an exception is raised.
     """
     current = Interruption.current
     before = current is None or current()
@@ -168,19 +172,19 @@ def _imports(frame: FrameType | None) -> int:
 
 
 def rearm() -> None:
-    """Install the handlers of this process again: the end of a Ray removes that of SIGTERM."""
+    """Install the handlers of this process again: `ray.shutdown` removes that of SIGTERM."""
     if Interruption.current is not None:
         Interruption.current.arm()
 
 
 def raise_if_held() -> None:
-    """Raise KeyboardInterrupt if a signal came in an import, before something slow is begun."""
+    """Handle a signal that was held back during an import; call it before slow work."""
     if Interruption.current is not None:
         Interruption.current.raise_if_held()
 
 
 def interrupted() -> bool:
-    """Tell whether this process was asked to end, for a part of it that waits."""
+    """Return whether this process was asked to end; for code that waits."""
     return Interruption.current is not None and Interruption.current()
 
 
@@ -193,7 +197,7 @@ def leave(code: int) -> None:
 
 
 def descendants(pid: int) -> list[int]:
-    """Return the descendants of `pid`, on Linux; Ray's agents would outlive it by minutes."""
+    """Return the descendants of `pid`, on Linux; Ray's agents would outlive `pid` by minutes."""
     found: list[int] = []
     for listing in Path(f"/proc/{pid}/task").glob("*/children"):
         with suppress(OSError):

@@ -25,7 +25,7 @@ class Direction(StrEnum):
 
 
 class Source(StrEnum):
-    """The source of a metric's values; those not from training are known before it."""
+    """The source of a metric's values; only those of TRAINED need a training."""
 
     COUNTED = "counted"
     TRAINED = "measured in training"
@@ -36,14 +36,14 @@ class Source(StrEnum):
 class Metric:
     """A named quantity of a network.
 
-    `label` names it in figures and sentences, `short` in the heading of a column, `meaning` defines
-    its values. Values are stored in `exact_unit`; multiplied by `factor` they have the displayed
-    `unit`, with `digits`, a format specification. A difference of two values is shown in
-    `difference_unit`. `write(value, digits)` replaces both if a value selects its own prefix, as in
-    313M or 4.8 ms. `lowest` and `highest` bound the values; `worst` is the value of the reference
-    point of the hypervolume, by default the worse bound. `share` is true if a value is a share of
-    the images that it was measured on, so that their number affects its uncertainty. `column` is
-    its name in JSON and CSV.
+    `label` names it in figures and sentences, `short` in the heading of a column, `column` in JSON
+    and CSV; `meaning` defines its values. Values are stored in `exact_unit`. For display they are
+    multiplied by `factor` and formatted with `digits`, a format specification, and `unit`; a
+    difference of two values has `difference_unit`. `write(value, digits)` replaces this format if
+    the prefix depends on the value, as in 313M or 4.8 ms. `lowest` and `highest` bound the values;
+    `worst` is the value of the reference point of the hypervolume, by default the worse bound.
+    `share` is true if a value is a share of the images that it was measured on, so that their
+    number affects its uncertainty.
     """
 
     name: str
@@ -65,10 +65,10 @@ class Metric:
     column: str = ""
 
     def __post_init__(self) -> None:
-        """Set the values that depend on others.
+        """Set the defaults that depend on other fields.
 
         Raises:
-            ValueError: the values of a maximised metric have no upper bound.
+            ValueError: the metric is maximised, and its values have no upper bound.
         """
         maximised = self.direction is Direction.MAXIMISE
         if maximised and math.isinf(self.highest):
@@ -87,7 +87,7 @@ class Metric:
 
     @property
     def known(self) -> bool:
-        """Whether a value is known before training: a cost."""
+        """Whether the metric is a cost, whose value is known before training."""
         return self.source is not Source.TRAINED
 
     def loss(self, value: float) -> float:
@@ -107,7 +107,7 @@ class Metric:
     def show(self, value: float | None, digits: int = 4) -> str:
         """Return a value with its unit; empty for None.
 
-        `digits` are significant digits, for metrics that select their own prefix.
+        `digits` is the number of significant digits of a metric with its own `write`.
         """
         if value is None:
             return ""
@@ -210,7 +210,7 @@ _REGISTRY: Registry[Metric] = Registry("nas.metrics", "metric", _is_metric)
 
 
 def metric_names() -> tuple[str, ...]:
-    """Return the names of all metrics, those of other packages last."""
+    """Return the names of all metrics, with those of other packages last."""
     return _REGISTRY.names()
 
 
@@ -225,5 +225,5 @@ def metric(name: str) -> Metric:
 
 
 def cost_metric(name: str) -> Metric:
-    """Return the metric of a cost; a plain count for a cost that only a table of networks has."""
+    """Return the metric of a cost; a plain count if only a table of networks has this cost."""
     return _COSTS.get(name) or Metric(name, name, Source.COUNTED, write=si)

@@ -1,10 +1,9 @@
-"""Registries: parts of the program by name, which other packages add by Python entry points.
+"""Registries of named parts, which other packages can add to by Python entry points.
 
-A group of entry points holds the parts of one port, such as the block kinds (`nas.blocks`). The
-parts of this package are in `nas/entry_points.txt`, which its installation declares too. They are
-read from this file, so that a source tree that was installed before a part was added finds the
-part. The parts of other packages are found by `importlib.metadata`. A part is loaded only on
-request.
+A group of entry points lists the parts of one port, such as the block kinds (`nas.blocks`). The
+parts of this package are read from `nas/entry_points.txt`, not from the metadata of the
+installation, so that an editable installation finds parts that were added after it. The parts of
+other packages are found by `importlib.metadata`. A part is loaded only on request.
 """
 
 import configparser
@@ -29,8 +28,8 @@ Part = TypeVar("Part")
 class Registry(Generic[Part]):
     """The parts of one port by name: the objects that the entry points of `group` refer to.
 
-    `noun` is the name of a part in messages. `is_part` tells whether an object meets the
-    requirements of the port. Errors are raised as `error`.
+    `noun` names a part in messages. `is_part` checks whether an object meets the requirements of
+    the port. Errors are raised as `error`.
     """
 
     def __init__(
@@ -44,7 +43,7 @@ class Registry(Generic[Part]):
         self._is_part, self._error = is_part, error
 
     def names(self) -> tuple[str, ...]:
-        """Return all names, names of this package first; nothing is loaded."""
+        """Return all names, with those of this package first; nothing is loaded."""
         return entry_names(self.group)
 
     def load(self, name: str) -> Part:
@@ -56,13 +55,13 @@ class Registry(Generic[Part]):
         entry = self._entry(name)
         try:
             part: object = entry.load()
-        except Exception as error:  # whatever the import of another package may raise
+        except Exception as error:  # the import of another package may raise anything
             raise self._unusable(entry, f"{type(error).__name__}: {error}") from error
         if not self._is_part(part):
             raise self._unusable(entry, f"the object is not a valid {self.noun}")
         called = getattr(part, "name", name)
         if called != name:
-            raise self._unusable(entry, f"the object calls itself {called!r}")
+            raise self._unusable(entry, f"the object has the name {called!r}")
         return part
 
     def provider(self, name: str) -> tuple[str, str] | None:
@@ -76,9 +75,9 @@ class Registry(Generic[Part]):
 
     @contextmanager
     def blaming(self, name: str) -> Iterator[None]:
-        """Turn a fault of the part `name` within the block into an error that names its package.
+        """Turn an exception within the block into an error that names the package of `name`.
 
-        An OSError and the faults of a part of nas pass unchanged.
+        An OSError, and any exception of a part of nas, passes unchanged.
 
         Raises:
             NasError: the part of another package failed.

@@ -1,7 +1,7 @@
 """The time of day for records: it follows the system clock, but never goes back.
 
-Trials are put in the order of their ends, and readers ask for what is newer than they know. A
-system clock that is set back, by hand or by a time server, would change that order.
+Trials are ordered by the time of their end, and readers ask for the records after a known time. A
+system clock that is set back, by hand or by a time server, would break both.
 """
 
 import threading
@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 
 class SteadyClock:
-    """A clock of one process. While the system clock is behind, it continues at an even pace."""
+    """A clock of one process; while the system clock is behind, the monotonic clock advances it."""
 
     def __init__(self) -> None:
         """Begin with the time of the system clock."""
@@ -18,7 +18,7 @@ class SteadyClock:
         self._last, self._ticks = datetime.now(UTC), time.monotonic()
 
     def now(self) -> datetime:
-        """Return the time in UTC: the system clock's, unless that is behind the last one."""
+        """Return the time in UTC: that of the system clock, unless it is behind the last result."""
         with self._lock:
             ticks, system = time.monotonic(), datetime.now(UTC)
             if system < self._last:
@@ -27,7 +27,7 @@ class SteadyClock:
             return system
 
     def advance(self, moment: datetime) -> None:
-        """Continue from a time that an earlier process has recorded, unless it is over."""
+        """Continue from `moment`, which an earlier process recorded, unless it has passed."""
         with self._lock:
             self._last = max(self._last, moment)
 

@@ -1,4 +1,4 @@
-"""Checks of parts from other packages against the requirements of their port, for tests.
+"""Checks for the tests of other packages: do their parts meet the requirements of the port?
 
 Each function raises an AssertionError that names the violated requirement.
 """
@@ -36,7 +36,7 @@ _CYCLE = (TrialState.COMPLETE, TrialState.COMPLETE, TrialState.STOPPED, TrialSta
 def check_block_kind(space: SearchSpace, draws: int = 5, seed: int = 0) -> None:
     """Check the block kind of `space` on `draws` random members.
 
-    The space needs a member at its deployment input.
+    At least one member must be buildable at the deployment input.
     """
     clash = _RESERVED & set(space.kind.rules)
     assert not clash, f"the rules use reserved names: {clash}"
@@ -46,17 +46,17 @@ def check_block_kind(space: SearchSpace, draws: int = 5, seed: int = 0) -> None:
     for _ in range(draws):
         drawn = feasible.sample(rng)
         assert drawn is not None, "the space has no member"
-        assert space.canonical(drawn) == drawn, f"canonical gives two forms of {drawn}"
-        assert space.parse(drawn.text) == drawn, f"{drawn} does not survive its text form"
+        assert space.canonical(drawn) == drawn, f"the canonical form of {drawn} is not stable"
+        assert space.parse(drawn.text) == drawn, f"the text of {drawn} reads as another network"
         layers = lower(space, drawn)
-        assert layers == lower(space, drawn), f"{drawn} has two lists of layers"
+        assert layers == lower(space, drawn), f"two calls give different layers of {drawn}"
         if isinstance(space.kind, StageKind):
             _check_stages(space, drawn)
         counted, referee = total_cost(layers), fvcore_cost(layers, space.deployment)
         assert counted == referee, f"{drawn} costs {counted}, by fvcore {referee}"
         assert costs.cost(drawn) == counted, f"the cost of {drawn} depends on more than its stages"
         logits = build(layers).eval()(torch.zeros(2, *space.deployment))
-        assert logits.shape == (2, space.classes), f"{drawn} gives {tuple(logits.shape)}"
+        assert logits.shape == (2, space.classes), f"logits of {drawn}: {tuple(logits.shape)}"
 
 
 def _check_stages(space: SearchSpace, architecture: Architecture) -> None:
@@ -80,7 +80,7 @@ def _check_stages(space: SearchSpace, architecture: Architecture) -> None:
 def check_sampler(name: str, trials: int = 12, space: str = "mobilenetv1") -> None:
     """Check the sampler `name` in a search of a built-in `space`, without training.
 
-    One that learns from others is also checked after a search under a higher budget.
+    A sampler that can learn from earlier studies is also checked with borrowed trials of one.
     """
     costs = CostModel(load_space(space))
     feasible = feasible_space(costs, parse_budgets(["100M-flops"]))
@@ -96,14 +96,14 @@ def _check_search(name: str, feasible: Feasible, trials: int, borrowed: Sequence
     first, second = (_search(name, feasible, trials, borrowed) for _ in range(2))
     assert [t.arch_id for t in first] == [t.arch_id for t in second], "two equal searches differ"
     for trial in first:
-        assert feasible.admits(trial.architecture), f"{trial.architecture} is no member in budget"
+        assert feasible.admits(trial.architecture), f"{trial.architecture} is over the budget"
     sampler = _make(name, feasible)
     again = sampler.propose([*borrowed, *first[:-1]], trials - 1, _draws(trials - 1))
-    assert again == first[-1].architecture, "a new sampler does not continue as the old one"
+    assert again == first[-1].architecture, "a new sampler continues with another architecture"
     complete = {trial.number for trial in first if trial.state is TrialState.COMPLETE}
     believed = sampler.believe([*borrowed, *first])
-    assert set(believed) <= complete, "it believes a loss of a trial that is not complete"
-    assert all(map(math.isfinite, believed.values())), "it believes a loss that is not finite"
+    assert set(believed) <= complete, "it estimates a loss of a trial that is not complete"
+    assert all(map(math.isfinite, believed.values())), "it estimates a loss that is not finite"
 
 
 def _search(name: str, feasible: Feasible, trials: int, borrowed: Sequence[Trial]) -> list[Trial]:
@@ -139,9 +139,9 @@ def check_export_format(name: str, directory: Path, head: Head | None = None) ->
     for force in (False, True):
         files = export_network(request, directory, force, [name])
         assert len(files) > 1, "it writes no file"
-        assert all(file.is_file() for file in files), "it names a file that is not there"
+        assert all(file.is_file() for file in files), "it returns a file that does not exist"
         written = {path for path in directory.resolve().rglob("*") if path.is_file()}
-        assert written == set(files), f"it does not name {written - set(files)}"
+        assert written == set(files), f"it does not return {written - set(files)}"
     card = json.loads((directory / "card.json").read_text(encoding="utf-8"))
     unknown = [lib for lib in FORMATS.load(name).libraries if card["versions"][lib] == "unknown"]
-    assert not unknown, f"{unknown} are no names of installed packages"
+    assert not unknown, f"{unknown} are not names of installed packages"

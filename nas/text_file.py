@@ -53,7 +53,7 @@ def decode_text(raw: bytes, file: str, error: type[NasError] = NasError) -> str:
 
 
 def _name(encoding: str, marked: bool) -> str:
-    return encoding.upper() + (", which its byte-order mark says" if marked else "")
+    return encoding.upper() + (", the encoding of its byte-order mark" if marked else "")
 
 
 def _line(content: bytes, encoding: str, end: int) -> int:
@@ -67,7 +67,7 @@ def _wrong(content: bytes, fault: UnicodeDecodeError) -> str:
 
 
 def _guess(content: bytes) -> str:
-    """Return the probable encoding of text without a mark; half of UTF-16 is zeros."""
+    """Return the probable encoding of text without a mark: half of the bytes of UTF-16 are 0."""
     zeros = content.count(0)
     if zeros * 4 < len(content):
         return "LATIN1"

@@ -1,4 +1,4 @@
-"""Quantities as people write and read them; each has one formatter for all pages and tables."""
+"""Parsers and formatters of quantities; all pages and tables share them."""
 
 import re
 
@@ -41,7 +41,7 @@ def size_in_bytes(number: int) -> str:
 
 
 def capitalised(text: str) -> str:
-    """Return a heading of `text`; a first word with capitals of its own, as in `mAP`, is kept."""
+    """Return `text` with a capital first letter, unless its first word has capitals, as `mAP`."""
     first = text.partition(" ")[0]
     return text if any(map(str.isupper, first)) else text[:1].upper() + text[1:]
 
@@ -70,7 +70,7 @@ NANOSECONDS = {"s": 10**9, "ms": 10**6, "us": 10**3, "µs": 10**3, "μs": 10**3,
 
 
 def si(value: float, digits: int = 4) -> str:
-    """Return a count rounded to `digits` digits, with its prefix: 312970176 is `313M`."""
+    """Return a count rounded to `digits` digits, with its prefix: 312970176 becomes `313M`."""
     rounded = float(f"{value:.{digits}g}")  # first, so that 999999 becomes 1M and not 1000K
     for prefix in ("G", "M", "K"):
         if abs(rounded) >= PREFIXES[prefix]:
@@ -79,7 +79,7 @@ def si(value: float, digits: int = 4) -> str:
 
 
 def time(nanoseconds: float, digits: int = 4) -> str:
-    """Return a time rounded to `digits` digits, with its unit: 4812345 is `4.812 ms`."""
+    """Return a time rounded to `digits` digits, with its unit: 4812345 becomes `4.812 ms`."""
     rounded = float(f"{nanoseconds:.{digits}g}")
     for unit in ("s", "ms", "us"):
         if abs(rounded) >= NANOSECONDS[unit]:

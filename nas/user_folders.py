@@ -1,4 +1,4 @@
-"""Folders: the home of the user, its substitute, and that of the results."""
+"""The home folder of the user, its substitute, and the folder of the results."""
 
 import contextlib
 import os
@@ -21,16 +21,15 @@ def home_folder() -> Path:
 def is_writable(folder: Path) -> bool:
     """Tell whether `folder`, or its nearest existing parent, is writable."""
     with contextlib.suppress(OSError):
-        there = next(part for part in (folder, *folder.absolute().parents) if part.exists())
-        return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
+        existing = next(part for part in (folder, *folder.absolute().parents) if part.exists())
+        return existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)
     return False
 
 
 def user_folder() -> Path:
-    """Return the folder of this user among the temporary files; it is made if missing.
+    """Return the folder of this user among the temporary files; create it if it is missing.
 
-    A folder that belongs to another user, or that others can write to, is not used; this process
-    gets a new one.
+    If that folder belongs to another user, or others can write to it, this process gets a new one.
     """
     folder = Path(tempfile.gettempdir(), f"nas-user-{os.getuid()}")
     with contextlib.suppress(OSError):
@@ -48,5 +47,5 @@ def _new_folder() -> Path:
 
 
 def results_folder() -> Path:
-    """Return where results go by default: what the variable NAS_RESULTS names, or nas-results."""
+    """Return the default folder of results: the value of NAS_RESULTS, or nas-results."""
     return Path(os.environ.get("NAS_RESULTS") or RESULTS)
