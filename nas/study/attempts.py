@@ -1,8 +1,9 @@
-"""Attempts: the tries at measuring a trial, why they end, and what this means for the trial.
+"""Attempts at measuring a trial: why they end, and whether the trial ends with them.
 
-Only a fault of the network ends a trial: a loss that is not a number, exhausted memory, a wrong
-count, or three own losses. A worker's death, silence or error is an own loss while its driver and
-its node live. Everything else ends the attempt alone, and the trial waits again.
+Only a fault of the network ends a trial: a loss that is not a number, exhausted memory, a count
+that differs from fvcore's, or three losses of its worker. A worker counts as lost if its process
+ends, sends no report or raises an error while its driver and its node still run. Every other fault
+ends only the attempt, and the trial waits again.
 """
 
 import time
@@ -13,7 +14,7 @@ from enum import Enum, StrEnum
 from nas.study.trial import Fault, Reason, Trial, TrialState
 
 MAX_LOSSES = 3
-MAX_NODES = 5  # nodes that a trial loses in a row before it measures an epoch
+MAX_NODES = 5  # nodes that a trial may lose in a row without measuring an epoch
 
 LOSSES = frozenset({Reason.WORKER_LOST, Reason.TIMEOUT, Reason.CRASH})
 PAUSING = frozenset({Reason.STORAGE, Reason.DATA, Reason.SETUP, Reason.DEVICE})
@@ -23,12 +24,12 @@ _FINAL = frozenset({Reason.NAN, Reason.COUNT})  # a repetition would end in the 
 
 
 class AttemptOutcome(StrEnum):
-    """How an attempt ended; the first three also are the final states of its trial."""
+    """How an attempt ended; the first three are also the final states of its trial."""
 
     COMPLETE = "COMPLETE"
     STOPPED = "STOPPED"
     FAILED = "FAILED"
-    LOST = "LOST"  # its worker died, was silent or raised an error
+    LOST = "LOST"  # its worker ended, sent no report or raised an error
     INTERRUPTED = "INTERRUPTED"  # by a user, the end of its driver, another study, halved batches
     ENVIRONMENT = "ENVIRONMENT"  # by a disk, a folder, data, a device, the database, Ray or a node
 
@@ -37,9 +38,10 @@ class AttemptOutcome(StrEnum):
 class AttemptEnd:
     """The end of an attempt whose trial waits again.
 
-    `lost` counts the trial's own losses so far, this one included. `device_seconds` is the time for
-    which the attempt held its devices, times their number; None if unknown. `worker` is host:pid
-    if the worker sent its error; None keeps the one that was recorded with the first epoch.
+    `lost` is the number of workers that the trial has lost so far, this one included.
+    `device_seconds` is the time for which the attempt held its devices, times their number; None
+    if unknown. `worker` is host:pid if the worker sent its error; None keeps the one that was
+    recorded with the first epoch.
     """
 
     fault: Fault
@@ -61,8 +63,8 @@ class AttemptEnd:
 class TrialAttempt:
     """The record of one attempt, numbered from 1; times are timezone-aware UTC.
 
-    `worker` is host:pid, `device` the name of what trained. `outcome` is None while it runs.
-    `reason` and `detail` say why it ended, if it neither completed nor stopped at a rung.
+    `worker` is host:pid, `device` the name of the CPU or GPU. `outcome` is None while the attempt
+    runs. `reason` and `detail` say why it ended, if it neither completed nor stopped at a rung.
     """
 
     number: int
@@ -81,8 +83,8 @@ class TrialAttempt:
         return self.worker.partition(":")[0] if self.worker else None
 
 
-class FaultDecision(Enum):
-    """The consequence of the end of an attempt: the trial waits, fails, or waits in a pause."""
+class Verdict(Enum):
+    """The consequence of the end of an attempt: the trial waits, it fails, or the study pauses."""
 
     WAIT = "wait"
     FAIL = "fail"
@@ -90,39 +92,42 @@ class FaultDecision(Enum):
 
 
 class RunningAttempts:
-    """The attempts of one driver: how long they held their devices, and what their ends mean.
+    """The attempts of one driver: the time for which they hold devices, and their consequences.
 
-    Each holds `devices`: GPUs, or CPU cores without a GPU.
+    Each attempt holds `devices`: a number of GPUs, or of CPU cores if it uses no GPU.
     """
 
     def __init__(self, continues: bool) -> None:
-        """Start without losses; a trial that `continues` does so from its last checkpoint."""
+        """Start without lost workers; if `continues`, attempts start from the last checkpoint."""
         self.devices = 1.0
         self._continues = continues
         self._began: dict[int, float] = {}  # monotonic seconds
-        self._reached: dict[int, int] = {}  # the epoch at which a trial lost its worker last
+        self._reached: dict[int, int] = {}  # the epoch at which a trial last lost its worker
         self._errors: dict[int, str] = {}  # the class of a trial's last error
         self._nodes: dict[int, int] = {}  # the nodes that a trial lost since its last epoch
 
     def begin(self, number: int) -> None:
-        """Note that an attempt at trial `number` begins."""
+        """Record that an attempt at trial `number` begins."""
         self._began[number] = time.monotonic()
 
     def device_seconds(self, number: int) -> float | None:
-        """Return the device-seconds of the attempt at trial `number`; None if another driver's."""
+        """Return the device-seconds of the attempt at trial `number`.
+
+        None if another driver began it.
+        """
         began = self._began.get(number)
         return None if began is None else self.devices * (time.monotonic() - began)
 
     def progressed(self, number: int) -> None:
-        """Note that trial `number` measured an epoch."""
+        """Record that trial `number` measured an epoch."""
         self._nodes.pop(number, None)
 
-    def judge(self, trial: Trial, fault: Fault) -> tuple[FaultDecision, int]:
-        """Return the consequence of `fault` for a running trial, and its losses so far.
+    def judge(self, trial: Trial, fault: Fault) -> tuple[Verdict, int]:
+        """Return the consequence of `fault` for a running trial, and its lost workers so far.
 
-        An error that repeats the one of the attempt before is final, because a further attempt
-        would repeat it too. A training that continues from a checkpoint has not lost an attempt
-        that went further than those before.
+        An error of the same type as that of the previous attempt fails the trial, because a further
+        attempt would repeat it. If attempts continue from checkpoints, an attempt that reached a
+        later epoch than the previous ones does not count as lost.
         """
         if fault.reason in LOSSES:
             return self._lost(trial, fault)
@@ -147,9 +152,9 @@ class RunningAttempts:
 
 
 def repeatable(trial: Trial) -> bool:
-    """Tell whether a failed trial may end in another way if it is repeated.
+    """Tell whether a failed trial may succeed if it is repeated.
 
-    Numbers that are not finite and a wrong count follow from the network, its seed and the recipe.
-    A lost worker, silence, an error and exhausted memory may be of the machine.
+    Values that are not finite and a wrong count follow from the network, its seed and the recipe.
+    The machine may have caused a lost worker, a timeout, an error or exhausted memory.
     """
     return trial.state is TrialState.FAILED and trial.fail_reason not in _FINAL

@@ -1,10 +1,11 @@
 """Borrowing: a sampler learns from the trainings of earlier studies under any budget.
 
-What a network achieves does not depend on the budget of the study that trains it. When a study is
-created, it borrows the finished trials of earlier studies that train networks in the same way
-(`nas.study.reuse.comparable`). They are frozen with the study, so that nothing that happens to the
-earlier studies changes its proposals. A borrowed training is neither a candidate nor a reference,
-and is not on the front; costs are those at the deployment of the new study, also the latency.
+The error of a trained network does not depend on the budget of the study that trains it. When a
+study is created, it borrows the finished trials of earlier studies that train networks in the same
+way (`nas.study.reuse.comparable`). The borrowed trials are stored with the study, so that later
+changes of the earlier studies do not change its proposals. A borrowed training is neither a
+candidate nor a reference, and is not on the front. Its costs, latency included, are those at the
+deployment of the new study.
 """
 
 from collections import Counter
@@ -24,14 +25,14 @@ from nas.study.rungs import Ladder
 from nas.study.spec import StudySpec
 from nas.study.trial import Reason, Trial, TrialState
 
-MOST_BORROWED = 200  # a proposal takes longer with more, and the model uses 300 trials at most
+MOST_BORROWED = 200  # more would slow proposals down, and the model uses 300 trials at most
 
 
 def finished_trials(trials: Sequence[Trial]) -> list[Trial]:
     """Return the trials of a study that others can learn from.
 
-    They are the complete ones, those that were stopped at a rung, and those that diverged; without
-    further seeds of the best, which its own sampler did not see either.
+    They are the trials that completed, were stopped at a rung, or diverged. Further seeds of the
+    best candidates are excluded, because the study's own sampler does not see them either.
     """
     return [trial for trial in seen(trials) if trial.state.finished and _is_informative(trial)]
 
@@ -46,7 +47,7 @@ def borrowable(mine: StudySpec, theirs: StudySpec, trials: Sequence[Trial]) -> l
     known: dict[object, bool] = {}
 
     def same(architecture: Architecture) -> bool:
-        """Compare each space once, or each network if they may have a stem of their own."""
+        """Compare each space once, or each network if networks may have their own stem."""
         key = architecture if theirs.networks else architecture.space
         if key not in known:
             known[key] = comparable(mine, theirs, architecture)
@@ -67,26 +68,27 @@ def borrow(
     feasible: Feasible,
     most: int = MOST_BORROWED,
 ) -> tuple[list[Trial], tuple[Learnt, ...]]:
-    """Return the trials of `found`, each with the name of its study, as borrowed trainings.
+    """Return borrowed trainings from `found`, the pairs of a study's name and a trial.
 
-    Also returns how many come from which study. Equal trainings count once. Of more than `most` the
-    best in each stratum of cost are taken, and others evenly. `ladder`, `goals` and `feasible`
-    are those of the study that borrows.
+    Also returns the number of trainings from each study. Equal trainings count once. If there are
+    more than `most`, the best of each cost stratum are kept, and an even selection of the others.
+    `ladder`, `goals` and `feasible` are those of the study that borrows.
     """
-    several = list(_distinct(found))
-    lent = [_lent(study, trial, ladder, feasible) for study, trial in several]
+    distinct = list(_distinct(found))
+    lent = [_lent(study, trial, ladder, feasible) for study, trial in distinct]
     goal = next((goal for goal in goals if not goal.known), None)
     losses = np.array([last_loss(trial, goal) for trial in lent])
     costs = np.array([feasible.used(trial.cost) for trial in lent])
     kept = thinned(losses, costs, most).tolist()
     borrowed = [replace(lent[index], number=at - len(kept)) for at, index in enumerate(kept)]
-    used = Counter(several[index][0] for index in kept)
-    names = Counter(study for study, _ in several)
-    return borrowed, tuple(Learnt(name, used[name], names[name]) for name in names if used[name])
+    used = Counter(distinct[index][0] for index in kept)
+    available = Counter(study for study, _ in distinct)
+    sources = (Learnt(name, used[name], count) for name, count in available.items() if used[name])
+    return borrowed, tuple(sources)
 
 
 def _distinct(found: Iterable[tuple[str, Trial]]) -> Iterator[tuple[str, Trial]]:
-    """Yield each training once: the result of a reused one has the same network and seed."""
+    """Yield each training once; a trial that reuses it has the same network and seed."""
     taken = set()
     for study, trial in found:
         key = trial.arch_id, trial.seed, trial.state
@@ -96,7 +98,7 @@ def _distinct(found: Iterable[tuple[str, Trial]]) -> Iterator[tuple[str, Trial]]
 
 
 def _lent(study: str, trial: Trial, ladder: Ladder, feasible: Feasible) -> Trial:
-    """Return what a sampler needs of a trial, with the rungs of the new study."""
+    """Return a trial with the fields that a sampler reads, and the rungs of the new study."""
     measured = (replace(m, rung=ladder.rung(m.epoch)) for m in trial.measurements)
     return Trial(
         trial.number,

@@ -8,18 +8,18 @@ from nas.study.attempts import repeatable
 from nas.study.trial import Fault, Reason, Trial, TrialState, last_line
 
 SAME_FAILURES = 3
-SAME_FAILURES_OF_NETWORKS = 10  # once another trial of the study did not fail
+SAME_FAILURES_OF_NETWORKS = 10  # if at least one trial of the study did not fail
 _OF_NETWORKS = frozenset({Reason.NAN, Reason.OOM})
 
 
 def break_circuit(study: str, trials: Sequence[Trial]) -> None:
     """End `study` if its last finished trials all failed with faults of one class.
 
-    Three are enough. Some networks of a space may diverge or be too large although the recipe is
-    right: such faults must be ten in a row, unless every trial of the study failed.
+    Three failures in a row are enough. Divergence and exhausted memory may be faults of single
+    networks, although the recipe is right: ten in a row are needed, unless all trials failed.
 
     Raises:
-        StudyFailedError: they did.
+        StudyFailedError: the last trials failed in this way.
     """
     here = [trial for trial in trials if trial.origin is None]
     ended = [trial for trial in here if trial.state.finished and trial.finished_at]

@@ -31,8 +31,8 @@ def trainings(trials: Sequence[Trial]) -> Trainings:
 def chosen(spec: StudySpec, trials: Sequence[Trial], believed: Mapping[int, float]) -> list[int]:
     """Return the numbers of the candidates to confirm, the best first.
 
-    They have the lowest `believed` loss of the first objective, or the lowest observed loss if
-    there is no believed one; of equal candidates the cheaper comes first.
+    They are ordered by the loss of the first objective: the sampler's estimate in `believed`, or
+    the observed loss of a trial without one. Of equal candidates the cheaper comes first.
     """
     goal = spec.goals[0]
     done = [trial for trial in trials if trial.candidate and trial.state is TrialState.COMPLETE]
@@ -46,9 +46,9 @@ def chosen(spec: StudySpec, trials: Sequence[Trial], believed: Mapping[int, floa
 
 
 def begun_networks(trials: Sequence[Trial], references: bool) -> list[int]:
-    """Return the numbers of the fixed networks that get further seeds: none that has failed.
+    """Return the numbers of the fixed networks that get further seeds: those that have not failed.
 
-    Nothing is chosen among them, so their further seeds need not wait for their first.
+    All of them get further seeds, which therefore need not wait until the first seeds end.
     """
     return [
         trial.number
@@ -75,13 +75,13 @@ def num_replicates(spec: StudySpec, trials: Sequence[Trial], searched: bool) -> 
     """
     if spec.networks:
         firsts = [trial for trial in trials if trial.replicate_of is None]
-        ended = {trial.number for trial in firsts if trial.state is TrialState.FAILED}
-        begun = sum(trial.replicate_of in ended for trial in trials)
-        return (len(spec.networks) - len(ended)) * (spec.seeds - 1) + begun
+        failed = {trial.number for trial in firsts if trial.state is TrialState.FAILED}
+        of_failed = sum(trial.replicate_of in failed for trial in trials)
+        return (len(spec.networks) - len(failed)) * (spec.seeds - 1) + of_failed
     done = sum(trial.candidate and trial.state is TrialState.COMPLETE for trial in trials)
     candidates = min(spec.confirm, done) if searched else spec.confirm
-    failed = sum(bool(trial.reference) and trial.state is TrialState.FAILED for trial in trials)
-    references = len(spec.references) - failed
+    references = len(spec.references)
+    references -= sum(trial.state is TrialState.FAILED for trial in trials if trial.reference)
     return candidates * (spec.seeds - 1) + references * (spec.reference_seeds - 1)
 
 
@@ -91,16 +91,16 @@ def next_replicate(
     candidates: Sequence[int],
     references: Sequence[int] = (),
 ) -> tuple[int, int] | None:
-    """Return (network, replicate) of the next training, None if all have been started.
+    """Return (network, replicate) of the next training; None if all have been started.
 
-    Every network gets its second seed before any gets a third, so that an interrupted study has
-    means over equally many seeds where possible. In each round the candidates come first.
+    Every network gets its second seed before any gets a third, so that the means of an interrupted
+    study are over equal numbers of seeds where possible. In each round the candidates come first.
     """
-    begun = {(trial.replicate_of, trial.replicate) for trial in trials if trial.replicate}
+    started = {(trial.replicate_of, trial.replicate) for trial in trials if trial.replicate}
     for replicate in range(1, max(spec.seeds, spec.reference_seeds)):
         wanted = [*(candidates if replicate < spec.seeds else ()),
                   *(references if replicate < spec.reference_seeds else ())]  # fmt: skip
         for number in wanted:
-            if (number, replicate) not in begun:
+            if (number, replicate) not in started:
                 return number, replicate
     return None

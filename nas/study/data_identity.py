@@ -1,4 +1,4 @@
-"""DataIdentity: identifies the images of a measurement, so that a change of them is detected."""
+"""DataIdentity: a digest of the images of a measurement, which detects a change of the images."""
 
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -10,9 +10,9 @@ UNCHECKED = "{} does not record its images: it is unknown whether they are the s
 class DataIdentity:
     """The images of a task and their number in each split.
 
-    `digest` is equal for equal encoded images with equal labels in the same order, whatever their
-    paths and file names. `classes` is the number of classes; 0 for a task that is no
-    classification, and in records of versions that did not keep it.
+    `digest` depends on the encoded images, their labels and their order, but not on paths or file
+    names. `classes` is the number of classes; 0 for a task other than classification, and in
+    records of versions that did not store it.
     """
 
     digest: str
@@ -37,7 +37,7 @@ class DataIdentity:
             return ""
         if self.counts != now.counts:
             return f"{self.counts} then, {now.counts} now"
-        return "as many images, but other images, labels or order"
+        return "the same number, but other images, labels or order"
 
     def as_json(self) -> dict[str, Any]:
         """Return the identity as plain values for `from_json`."""

@@ -6,13 +6,13 @@ from typing import Any
 from nas.study.spec import StudySpec
 from nas.study.trial import WARNING_REPORT, Measurement, Trial
 
-# An epoch of fewer images is mostly the warm-up, whose mean loss is above that of guessing in
-# trainings that end well.
+# An epoch with fewer images is mostly warm-up; its mean loss may be above that of guessing even if
+# the training does not diverge.
 _IMAGES = 2_000
 
 
 def not_finite(measurement: Measurement) -> str | None:
-    """Return the values of a measurement if one is NaN or infinite, also the training loss."""
+    """Return the metrics and the training loss as text if one is NaN or infinite; else None."""
     found = {**measurement.metrics, "train_loss": measurement.train_loss}
     if all(map(math.isfinite, found.values())):
         return None
@@ -23,10 +23,10 @@ def not_finite(measurement: Measurement) -> str | None:
 def divergence(spec: StudySpec, measurement: Measurement) -> str:
     """Return a warning if the training loss is above that of guessing after the first images.
 
-    This is judged after the first epoch, or, where an epoch has fewer than 2,000 images, after the
-    epoch in which the 2,000th is shown. Guessing has the cross entropy ln(classes), with label
-    smoothing too. Empty for other epochs, where the study does not record the number of classes,
-    and for taught networks, whose loss has another scale.
+    The loss of the epoch that contains the 2,000th image is compared with ln(classes), the cross
+    entropy of guessing with or without label smoothing. The result is empty for other epochs, for
+    studies that do not record the number of classes, and for taught networks, whose loss has
+    another scale.
     """
     if spec.data is None or spec.data.classes < 2 or spec.teachers:
         return ""

@@ -1,7 +1,7 @@
 """EndRequest: a file by which the driver asks the workers of its run to save and end.
 
-The file lies in the study's folder of the storage, which every node sees: no call of the cluster
-reaches a worker within an epoch.
+The file is in the study's folder of the storage, which every node can read. A remote call would
+reach a worker only at the end of an epoch.
 """
 
 import secrets
@@ -14,16 +14,16 @@ from nas.errors import StorageError
 from nas.storage import Storage, is_uri, open_storage
 
 _PREFIX = "ending-"
-LOOK_SECONDS = 0.5  # between two looks at the file
-DISTANT_SECONDS = 3.0  # in an object store, where a look takes longer
+LOOK_SECONDS = 0.5  # between two checks of the file
+DISTANT_SECONDS = 3.0  # the same in an object store, where a check takes longer
 
 
 @dataclass(frozen=True, slots=True)
 class EndRequest:
-    """The request of one run in the folder `place` of the storage; there is none without `key`.
+    """The request of one run in the folder `place` of the storage; it needs a `key` to be made.
 
-    A request may be made to some workers only; those that `names` describe are asked by any of the
-    names. A storage that cannot be reached has no requests.
+    A request is made to all workers, or to those with a given name; `names` are the names of the
+    worker that holds this object. A storage that cannot be reached has no requests.
     """
 
     place: str = ""
@@ -31,17 +31,17 @@ class EndRequest:
     names: tuple[str, ...] = ()
 
     def of(self, name: str) -> "EndRequest":
-        """Return the request for a worker that `name` describes, too."""
+        """Return the request for a worker with the further `name`."""
         return replace(self, names=(*self.names, name))
 
     def make(self, name: str = "") -> None:
-        """Ask all workers, or those of a name; a folder that is gone has no workers to ask."""
+        """Ask all workers, or those with `name`; do nothing if the storage cannot be written."""
         with suppress(OSError, StorageError):
             if self.key:
                 open_storage(self.place).create(self._file(name), b"")
 
     def made(self) -> bool:
-        """Tell whether the driver asks this worker."""
+        """Tell whether the driver has asked this worker to end."""
         if self.key:
             with suppress(OSError, StorageError):
                 files = open_storage(self.place)
@@ -49,7 +49,7 @@ class EndRequest:
         return False
 
     def withdraw(self) -> None:
-        """Ask nobody any more."""
+        """Delete the request, for all names."""
         if self.key:
             _delete(open_storage(self.place), self.key)
 
@@ -63,26 +63,26 @@ def node_name(node: str) -> str:
 
 
 class EndWatch:
-    """Looks for a request often, and at its file rarely."""
+    """A check for a request that may be called often: it limits the accesses to the file."""
 
     def __init__(self, request: EndRequest) -> None:
         """Watch `request`."""
         self._request = request
-        self._looked = float("-inf")  # monotonic seconds
+        self._checked = float("-inf")  # monotonic seconds
         self._seconds = DISTANT_SECONDS if is_uri(request.place) else LOOK_SECONDS
 
     def __call__(self) -> bool:
-        """Tell whether the driver asks; costs a microsecond, and a look at the file at times."""
+        """Tell whether the driver asks; most calls take a microsecond and do not read the file."""
         now = time.monotonic()
-        if now - self._looked < self._seconds:
+        if now - self._checked < self._seconds:
             return False
-        self._looked = now
+        self._checked = now
         return self._request.made()
 
 
 @contextmanager
 def end_request(folder: Storage) -> Iterator[EndRequest]:
-    """Yield the request of a run with the study's `folder`; it is withdrawn afterwards.
+    """Yield the request of a run in the study's `folder`; it is withdrawn afterwards.
 
     Requests of drivers that were killed are deleted.
     """

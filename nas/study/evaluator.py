@@ -1,9 +1,9 @@
 """Evaluators measure an architecture, epoch by epoch; `Attempt` catches their exceptions.
 
 An `Evaluator` runs in a worker process and does not know the study: it receives a `Job` and yields
-one `Epoch` after another. An `Attempt` steps through them, with one `Report` for each. Only here,
-any exception of a trial becomes a `Failure` with a reason, so that it is recorded and does not end
-the study.
+one `Epoch` after another. An `Attempt` iterates over them and returns one `Report` for each. This
+is the only place where an exception of a trial becomes a `Failure` with a reason, which is recorded
+and does not end the study.
 """
 
 import importlib
@@ -35,12 +35,12 @@ class WorkerPlan:
     """The common settings of all jobs of one study, as plain values that any process can read.
 
     `factory` names the callable that makes the evaluator, as `module:name`; it is called with this
-    plan once in each worker process. Paths are absolute. Weights and checkpoints go to the place
-    `storage` (`nas.storage`), without one to `results_dir`. `profile` turns on the profile of each
-    training. `loaders` is the number of processes for each trial that decode streamed images; 0
-    uses one for each CPU core. Neither changes a result. `teachers` and `start` are those of the
-    recipe. When the driver makes the request `ending`, an evaluator should save its training and
-    raise `interrupted_error`; otherwise its process is killed some seconds later.
+    plan once in each worker process. Paths are absolute. Weights and checkpoints are written to
+    `storage` (`nas.storage`), or to `results_dir` if it is empty. `profile` turns on the profile of
+    each training. `loaders` is the number of processes per trial that decode streamed images; 0
+    uses one for each CPU core. Neither of the two changes a result. `teachers` and `start` are
+    those of the recipe. When the driver makes the request `ending`, an evaluator should save its
+    training and raise `interrupted_error`; otherwise its process is killed some seconds later.
     """
 
     spec_json: str
@@ -89,14 +89,15 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """The report of an evaluator after each epoch: `metrics` as in `nas.study.trial.Measurement`.
+    """The report of an evaluator after each epoch.
 
-    The first epoch carries `counted`, fvcore's count at the deployment input, the name of the
-    `device` that trains, and the training-free scores by name if the study computes them. `profile`
-    holds the laps of `nas.study.time_profile` since the first epoch, if the plan asks for them.
-    `saving` is true for the last epoch if a `Saved` follows: the measurement is recorded before the
-    weights are written. `earlier` is the time in seconds of an epoch that an earlier attempt
-    trained, restored from its checkpoint. `by_class` is as in `Measurement`.
+    `metrics` and `by_class` are as in `nas.study.trial.Measurement`. The first epoch has `counted`,
+    fvcore's count at the deployment input, the name of the `device` that trains, and the
+    training-free scores `proxies` by name if the study computes them. `profile` holds the laps of
+    `nas.study.time_profile` since the first epoch, if the plan asks for them. `saving` is true for
+    the last epoch if a `Saved` follows: the measurement is recorded before the weights are written.
+    `earlier` is the time in seconds that an earlier attempt spent on this epoch, restored from its
+    checkpoint.
     """
 
     epoch: int
@@ -122,9 +123,9 @@ class Saved:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why an attempt ended early: a `nas.study.trial.Reason` or one of its own, and the details.
+    """Why an attempt ended early: a `Reason`, or a reason of the evaluator, and the details.
 
-    `again` describes an attempt with halved batches, if that may help.
+    `again` is a note on a further attempt with halved batches; None if that would not help.
     """
 
     reason: str
@@ -152,7 +153,10 @@ def interrupted_error() -> TrialError:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The message of a worker after each epoch; `seconds` since the start, `worker` host:pid."""
+    """The message of a worker after each epoch.
+
+    `seconds` is the time since the attempt began, `worker` is host:pid.
+    """
 
     content: Epoch | Saved | Failure
     seconds: float
@@ -160,12 +164,12 @@ class Report:
 
 
 class Evaluator(Protocol):
-    """Measures architectures; may keep common objects, such as the data, between calls."""
+    """Measures architectures; may keep shared objects, such as the data, between calls."""
 
     def evaluate(self, job: Job) -> Iterator[Epoch | Saved]:
         """Yield the epochs of one training from the first on; closing the iterator stops training.
 
-        A `Saved` follows the last epoch if that says so.
+        A `Saved` follows the last epoch if its `saving` is true.
         """
         ...
 
@@ -206,7 +210,7 @@ class Attempt:
         )
 
     def close(self) -> None:
-        """Release the training and its memory."""
+        """Stop the training and release its memory."""
         close = getattr(self._epochs, "close", None)
         self._epochs = iter(())
         if close is not None:
@@ -223,9 +227,10 @@ def make_evaluator(plan: WorkerPlan) -> Evaluator:
 
 
 def failure_reason(error: BaseException) -> str:
-    """Return the error's own reason, `oom` for exhausted memory of any kind, else `crash`.
+    """Return the reason of a failure from its exception.
 
-    Or a reason that pauses a study, if the environment caused the error.
+    It is the reason of a `TrialError`, `oom` for exhausted memory of any kind, the reason that
+    pauses a study if the environment caused the error, and otherwise `crash`.
     """
     if isinstance(error, TrialError):
         return error.reason
@@ -256,7 +261,7 @@ def _make_evaluator(plan: WorkerPlan) -> Evaluator:
 def _describe(error: Exception) -> str:
     """Return the error in one line if the user can correct it, else its traceback.
 
-    The study compares the last line of failures, and shows it as the reason of a pause.
+    The study compares failures by the last line, and shows it as the reason of a pause.
     """
     if isinstance(error, NasError) and failure_reason(error) in PAUSING:
         return str(error)

@@ -1,8 +1,8 @@
-"""Execution: the part of running a study that is common to all executors.
+"""Execution: the part of running a study that all executors share.
 
-An executor (Ray Tune, or the plain loop `run_serial`) takes jobs, hands in reports, and reports
-lost workers. This module turns each of these into calls on the study and into events for watchers.
-It depends on no executor and on no heavy library.
+An executor (Ray Tune, or the plain loop `run_serial`) takes jobs, and passes on the reports and the
+losses of workers. This module turns each of these into calls of the study and into events for
+watchers. It depends on no executor and on no heavy library.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -21,7 +21,7 @@ from nas.study.trial import Fault, Measurement, Outcome, Reason, Trial, TrialSta
 
 @dataclass(frozen=True, slots=True)
 class WorkersReady:
-    """The executor is ready and runs `concurrent` trials at a time; `note` is a further message."""
+    """The executor is ready and runs `concurrent` trials at a time; `note` is shown to the user."""
 
     concurrent: int
     note: str | None = None
@@ -37,9 +37,10 @@ class WorkersAwaited:
 
 @dataclass(frozen=True, slots=True)
 class NodeChecked:
-    """A node of a cluster was checked: its versions by name, and why it is left out.
+    """A node of a cluster was checked.
 
-    `node` is the executor's id of it. Without a `problem` it can train the study.
+    `node` is its id in the executor; `fingerprint` has its versions by name. `problem` says why it
+    cannot train the study; None if it can.
     """
 
     node: str
@@ -105,20 +106,20 @@ class Execution:
         """Execute `study`; `on_event` is called with each event after it has been recorded."""
         self.study = study
         self.emit = on_event
-        self._flying: dict[int, Job] = {}
-        self._not_begun: set[int] = set()  # numbers of jobs in flight that no worker has begun
-        self._later: list[Event] | None = None  # events to emit after the commit
+        self._in_flight: dict[int, Job] = {}
+        self._not_begun: set[int] = set()  # numbers of jobs in flight without a worker so far
+        self._deferred: list[Event] | None = None  # events to emit after the commit
 
     @property
     def flying(self) -> int:
         """The number of jobs in flight."""
-        return len(self._flying)
+        return len(self._in_flight)
 
     def next(self, begin: bool = True) -> Job | None:
         """Return the next job, recorded as RUNNING; None if there is none now.
 
-        Without `begin` its trial stays WAITING until `begin` is called. While jobs are in flight a
-        later call may return one, because a job may be lost.
+        Without `begin` its trial stays WAITING until `begin` is called. While jobs are in flight, a
+        later call may return a job again, because a job may be lost.
         """
         while (trial := self.study.ask(begin)) is not None and trial.state.finished:
             self.emit(TrialFinished(trial))  # an earlier result was reused: nothing to run
@@ -126,7 +127,7 @@ class Execution:
             return None
         halved, attempt = self.study.halved(trial.number), trial.attempt + (not begin)
         job = Job(trial.number, attempt, trial.seed, trial.architecture, halved)
-        self._flying[job.number] = job
+        self._in_flight[job.number] = job
         if begin:
             self.emit(TrialStarted(trial))
         else:
@@ -134,21 +135,21 @@ class Execution:
         return job
 
     def begin(self, job: Job) -> None:
-        """Record that a worker began with `job`; does nothing if that is recorded."""
-        if self._flying.get(job.number) is job and job.number in self._not_begun:
+        """Record that a worker began with `job`; do nothing if that is already recorded."""
+        if self._in_flight.get(job.number) is job and job.number in self._not_begun:
             self._not_begun.discard(job.number)
-            self._say(TrialStarted(self.study.begin(job.number)))
+            self._emit(TrialStarted(self.study.begin(job.number)))
 
     def report(self, job: Job, report: Report) -> Decision:
         """Record a report of `job`; STOP means that the job is over and its trial finished."""
-        if self._flying.get(job.number) is not job:
+        if self._in_flight.get(job.number) is not job:
             return Decision.STOP
-        with self._at_once():
+        with self._one_commit():
             self.begin(job)
-            return self._take(job, report.content, report)
+            return self._record(job, report.content, report)
         return Decision.STOP
 
-    def _take(self, job: Job, content: Epoch | Saved | Failure, report: Report) -> Decision:
+    def _record(self, job: Job, content: Epoch | Saved | Failure, report: Report) -> Decision:
         if isinstance(content, Epoch):
             return self._epoch(job, content, report)
         if isinstance(content, Saved):
@@ -156,45 +157,45 @@ class Execution:
         elif content.reason in PAUSING | LOSSES | {Reason.USER}:
             self.lost(job, Fault(content.reason, content.detail), report.worker or None)
         elif content.again is not None and not job.halved:
-            self._again(job, content.again)
+            self._requeue_halved(job, content.again)
         else:
             self._finish(job, TrialState.FAILED, report.seconds, content)
         return Decision.STOP
 
     @contextmanager
-    def _at_once(self) -> Iterator[None]:
-        """Commit all records of the block together, then emit its events, even on an error."""
+    def _one_commit(self) -> Iterator[None]:
+        """Commit all records of the block together, then emit its events, also after an error."""
         failure: StudyFailedError | StudyPausedError | None = None
-        self._later = []
+        self._deferred = []
         try:
             with self.study.together():
                 try:
                     yield
                 except (StudyFailedError, StudyPausedError) as error:
                     failure = error
-            told = self._later
+            events = self._deferred
         finally:
-            self._later = None
-        for event in told:
+            self._deferred = None
+        for event in events:
             self.emit(event)
         if failure is not None:
             raise failure
 
-    def _say(self, event: Event) -> None:
-        """Emit an event, at once or after the commit."""
-        if self._later is None:
+    def _emit(self, event: Event) -> None:
+        """Emit an event, within `_one_commit` after the commit."""
+        if self._deferred is None:
             self.emit(event)
         else:
-            self._later.append(event)
+            self._deferred.append(event)
 
-    def _again(self, job: Job, note: str) -> None:
+    def _requeue_halved(self, job: Job, note: str) -> None:
         """Requeue a job with halved batches; once for each trial."""
-        self._landed(job)
+        self._remove(job)
         self.study.halve(job.number, note)
-        self._tell(job.number, note)
+        self._emit_state(job.number, note)
 
     def lost(self, job: Job, fault: Fault = _LOST, worker: str | None = None) -> None:
-        """End a job because of `fault`: its trial waits again, or fails after too many losses.
+        """End a job because of `fault`: its trial waits again, or fails if this repeats.
 
         `worker` is host:pid if the worker sent its error.
 
@@ -203,23 +204,23 @@ class Execution:
         """
         idle = job.number in self._not_begun
         if idle and fault.reason in INTERRUPTIONS | {Reason.DATABASE, Reason.RAY}:
-            if self._landed(job):
+            if self._remove(job):
                 self.study.put_back(job.number)
             return
-        self.begin(job)  # a worker that cannot start is one that failed
-        if self._landed(job):
+        self.begin(job)  # a worker that cannot start counts as an attempt
+        if self._remove(job):
             try:
                 self.study.requeue(job.number, fault, worker)
-            finally:  # emit even if this ends the study: it has been recorded
-                self._tell(job.number, fault.reason.replace("_", " "))
+            finally:  # emit the recorded change even if it ends the study
+                self._emit_state(job.number, fault.reason.replace("_", " "))
 
     def timed_out(self, job: Job, seconds: float) -> None:
         """End a job that sent no report for `seconds`."""
         self.lost(job, Fault(Reason.TIMEOUT, f"no report for {seconds:g} s"))
 
     def interrupt(self, fault: Fault = _INTERRUPTED) -> None:
-        """Requeue every job in flight because of `fault`, which is not of the trials."""
-        for job in list(self._flying.values()):
+        """Requeue every job in flight because of `fault`, which the trials did not cause."""
+        for job in list(self._in_flight.values()):
             self.lost(job, fault)
 
     def _epoch(self, job: Job, epoch: Epoch, report: Report) -> Decision:
@@ -227,8 +228,8 @@ class Execution:
         if epoch.counted is not None and not study.count(
             number, job.attempt, epoch.counted, report.worker, epoch.device
         ):
-            self._landed(job)
-            self._tell(number, "count")
+            self._remove(job)
+            self._emit_state(number, "count")
             return Decision.STOP
         if epoch.proxies is not None:
             study.score(number, job.attempt, epoch.proxies)
@@ -237,11 +238,11 @@ class Execution:
             epoch.epoch, rung, epoch.metrics, epoch.train_loss, report.seconds, epoch.by_class
         )
         decision = study.record(number, job.attempt, measurement)
-        if study.trial(number).state.finished:  # the study failed it: not a number
-            self._landed(job)
-            self._tell(number, "record")
+        if study.trial(number).state.finished:  # it failed because a value is not finite
+            self._remove(job)
+            self._emit_state(number, "record")
             return Decision.STOP
-        self._say(TrialMeasured(study.trial(number), measurement))
+        self._emit(TrialMeasured(study.trial(number), measurement))
         if decision is Decision.STOP:
             complete = epoch.epoch >= study.spec.ladder.max_epochs
             if complete and epoch.saving:
@@ -253,7 +254,7 @@ class Execution:
     def _finish(
         self, job: Job, state: TrialState, seconds: float, content: Epoch | Saved | Failure
     ) -> None:
-        if not self._landed(job):
+        if not self._remove(job):
             return
         reports: dict[str, Mapping[str, Any]] = {}
         if not isinstance(content, Failure) and content.profile is not None:
@@ -266,30 +267,30 @@ class Execution:
         try:
             self.study.finish(job.number, job.attempt, outcome, reports)
         finally:
-            self._tell(job.number, "finish")
+            self._emit_state(job.number, "finish")
 
-    def _landed(self, job: Job) -> bool:
-        """Remove `job` from those in flight; False if it is not, or was replaced."""
-        if self._flying.get(job.number) is not job:
+    def _remove(self, job: Job) -> bool:
+        """Remove `job` from those in flight; False if it is not in flight, or was replaced."""
+        if self._in_flight.get(job.number) is not job:
             return False
-        del self._flying[job.number]
+        del self._in_flight[job.number]
         self._not_begun.discard(job.number)
         return True
 
-    def _tell(self, number: int, reason: str) -> None:
-        """Emit an event for a trial that changed; it did not if the store refused."""
+    def _emit_state(self, number: int, reason: str) -> None:
+        """Emit an event if a trial is finished or waits; it still runs if the store failed."""
         trial = self.study.trial(number)
         if trial.state.finished:
-            self._say(TrialFinished(trial))
+            self._emit(TrialFinished(trial))
         elif trial.state is TrialState.WAITING:
-            self._say(TrialRequeued(trial, reason))
+            self._emit(TrialRequeued(trial, reason))
 
 
 def run_serial(study: Study, evaluator: Evaluator, on_event: Watcher = ignore_event) -> None:
     """Run `study` to its end in this process, one trial after another.
 
     Raises:
-        StudyFailedError: the trials keep failing; everything so far is recorded.
+        StudyFailedError: the trials keep failing; all results so far are recorded.
         StudyPausedError: a disk, a folder or data failed; the affected trial waits again.
     """
     execution = Execution(study, on_event)

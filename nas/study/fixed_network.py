@@ -1,4 +1,4 @@
-"""Fixed networks: what a study trains that searches nothing."""
+"""Fixed networks: the networks of a study that trains them without a search."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from nas.study.trial import Trial
 
 
 class NoSampler:
-    """The sampler of a study that searches nothing: it has no proposal."""
+    """The sampler of a study without a search; it proposes nothing."""
 
     def propose(
         self, history: Sequence[Trial], number: int, rng: np.random.Generator
@@ -28,9 +28,9 @@ class NoSampler:
 class FixedNetwork:
     """One network: the choices `text` in the space called `space`.
 
-    A known network of that space has its own stem and head, by its `name`. `strides` and
-    `task_strides` are those that the user states for it. `origin` is the `study#number` of the
-    trial that it was taken from.
+    If `name` is a known network of that space with these choices, the network has the stem and
+    head of the known one. `strides` and `task_strides` are those that the user states for it.
+    `origin` is the `study#number` of the trial that it was taken from.
     """
 
     name: str
@@ -47,7 +47,7 @@ class FixedNetwork:
         return cls(**{**fields, **pairs})
 
     def entry(self, space: SearchSpace, deployment: Shape, classes: int) -> Published:
-        """Return the network with the space that has its stem and head, made from `space`."""
+        """Return the network as an entry of `space`; a known network brings its stem and head."""
         known = space.known(self.name)
         if known is not None and known.architecture.text == self.text:
             return known

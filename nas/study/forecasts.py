@@ -1,7 +1,8 @@
-"""Forecasts: what the reported metric of a trial would be after all epochs, with an interval.
+"""Forecasts: estimates of the reported metric of a trial after all epochs, with an interval.
 
-A forecast is inferred from a curve (`nas.study.inference`), whatever trials are compared by at the
-rungs. It is shown and reported, but is never a measurement: no result uses it.
+A forecast is inferred from the learning curve (`nas.study.inference`), also if trials are compared
+by their error at the rungs. It is shown and reported, but it is not a measurement: no result uses
+it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,9 +20,9 @@ INFERRED_REPORT = "inferred"  # kind of the report with the forecast of a stoppe
 
 @dataclass(frozen=True)
 class Forecast:
-    """The inferred value of `metric` after all epochs, from `epoch`, by `complete` trials.
+    """The value of `metric` after all epochs, inferred at `epoch` from `complete` trials.
 
-    `value` has its 95 % interval, within the bounds of the metric.
+    `value` has a 95 % interval, within the bounds of the metric.
     """
 
     metric: Objective
@@ -55,7 +56,7 @@ class Forecast:
 
 
 class Forecasts:
-    """The forecasts of one metric of a study; fitted again when a further trial is complete."""
+    """The forecasts of one metric of a study; refitted when a further trial is complete."""
 
     def __init__(self, goal: Objective) -> None:
         """Forecast `goal`."""
@@ -64,10 +65,10 @@ class Forecasts:
         self._fits: dict[int, Inference | None] = {}  # by epoch
 
     def of(self, trials: Sequence[Trial], own: Trial) -> Forecast | None:
-        """Return the forecast of `own`, learnt from those of `trials` that are complete.
+        """Return the forecast of `own`, fitted to the complete trials among `trials`.
 
-        `trials` are the first trainings of one study. None if `own` was not measured, or if too few
-        are complete.
+        `trials` are the trials of one study without further seeds. None if `own` was not measured,
+        or if too few trials are complete.
         """
         if own.last is None:
             return None

@@ -1,4 +1,4 @@
-"""The gate: no candidate over the budget becomes a trial, and none in the record is over it."""
+"""The gate: it refuses candidates over the budget, and finds such candidates in the record."""
 
 from collections.abc import Iterable
 
@@ -22,8 +22,9 @@ def new_trial(
 ) -> Trial:
     """Return a new RUNNING trial of `architecture`, with its seed.
 
-    The name of a published `reference` exempts it from the budget. `replicate` is the number of
-    the trial that it repeats, and how often that was repeated before.
+    `reference` is the name of a published network, which may exceed the budget. `replicate` is the
+    number of the trial that the new one repeats with a further seed, and the index of that seed
+    from 1.
 
     Raises:
         BudgetError: the candidate is over the budget.
@@ -55,10 +56,10 @@ def new_trial(
 
 
 def check_record(spec: StudySpec, candidates: Iterable[Trial]) -> None:
-    """Compare every recorded candidate with the budget again.
+    """Check that every recorded candidate is within the budget.
 
     Raises:
-        BudgetError: a candidate is over the budget; its record was changed.
+        BudgetError: a candidate is over the budget, so that its record must have been changed.
     """
     for trial in candidates:
         if over := exceeded(spec.budget, trial.cost):

@@ -1,11 +1,11 @@
 """History: the part of a study's record that a sampler sees.
 
-A proposal depends only on the finished trials and on which other trials are running: not on their
-progress, nor on where or how often they were started. So a study with several workers that is
-replayed from its store gives the same proposals.
+A proposal depends only on the finished trials and on the set of running trials. It does not depend
+on the progress of running trials, on their workers, or on the number of their attempts. So a study
+with several workers that is replayed from its store gives the same proposals.
 
-Trainings that are borrowed from earlier studies come first. They were frozen when the study was
-created, so that a replay sees the same ones.
+Trainings that are borrowed from earlier studies come first. They are stored with the study, so that
+a replay sees the same ones.
 """
 
 from collections.abc import Sequence
@@ -16,10 +16,10 @@ from nas.study.trial import Trial, TrialState
 
 
 def seen(trials: Sequence[Trial], borrowed: Sequence[Trial] = ()) -> list[Trial]:
-    """Return what a sampler sees of `trials`, by number; without further seeds of candidates.
+    """Return the history for a sampler: `trials` by number, without those of further seeds.
 
-    A finished trial is unchanged. A running one is shown as WAITING, without measurements. The
-    `borrowed` trainings come first, without those that a trial of the study repeats.
+    A finished trial is unchanged; any other is WAITING and without measurements. The `borrowed`
+    trainings come first, without those that a trial of the study repeats.
     """
     own = [
         trial if trial.state.finished else _pending(trial)
@@ -36,9 +36,9 @@ def last_loss(trial: Trial, goal: Objective | None) -> float:
 
 
 def _unrepeated(borrowed: Sequence[Trial], own: Sequence[Trial]) -> list[Trial]:
-    """Return the borrowed trainings of which no finished trial in `own` is the same training.
+    """Return the borrowed trainings that no finished trial in `own` has repeated.
 
-    Equal trainings with equal seeds have equal results; a sampler must not count one twice.
+    Equal trainings with equal seeds have equal results, which a sampler must not count twice.
     """
     reached = {
         (trial.arch_id, trial.seed): trial.last.epoch

@@ -1,15 +1,16 @@
-"""Inference: the loss of a trial at full fidelity, from everything that its curve has.
+"""Inference: an estimate of the loss of a trial at full fidelity from its learning curve.
 
-A regression over the complete trials maps what was measured up to an epoch to the final loss, on a
-logarithmic scale. With fewer than six complete trials it uses the goal alone: a line whose slope is
+A regression over the complete trials maps the measurements up to an epoch to the final loss, on a
+logarithmic scale. With fewer than six complete trials it uses only the goal: a line whose slope is
 shrunk towards 1. With more it is a ridge regression (Hoerl and Kennard 1970) on the goal, the other
-metrics, the training loss, their means over the last three epochs and the cost of the network. It
-is shrunk towards slope 1 for the goal and 0 for the rest; the strength of the shrinkage is that
-with the least leave-one-out error. At a high learning rate the training loss ranks networks better
-than the error, which fluctuates; at a low rate it is the reverse, and the data decide.
+metrics, the training loss, their means over the last three epochs, and the cost of the network. The
+slopes are shrunk towards 1 for the goal and 0 for the rest; the strength of the shrinkage minimises
+the leave-one-out error. At a high learning rate the training loss ranks networks better than the
+error, which fluctuates; at a low rate the error is better. The fit weights both by the data.
 
-The complete trials are selected by what the regression uses, so that the selection does not bias
-it. A fit depends only on the complete trials; equal records give equal fits.
+Trials become complete by decisions at the rungs, which depend on the same variables as the
+regression, so that this selection does not bias it. A fit depends only on the complete trials;
+equal records give equal fits.
 """
 
 from bisect import bisect_right
@@ -25,11 +26,11 @@ from nas.stats import Interval, clip_outliers, log_losses, loss_of_log, t_reach
 from nas.study.objectives import Objective
 from nas.study.trial import Measurement, Trial, TrialState
 
-FEWEST_FOR_CURVES = 6  # complete trials from which everything in a curve is used
+FEWEST_FOR_CURVES = 6  # complete trials from which all columns are used, not only the goal
 _FEWEST = 3
 _LINE_SHRINKAGE = 4.0  # weight of the prior slope 1, in pairs of values
 _SHRINKAGES = (0.25, 1.0, 4.0, 16.0, 64.0)  # weights of the prior slopes, in trials
-_RECENT = 3  # epochs of which the mean is taken
+_RECENT = 3  # epochs of the means
 _TINY = 1e-9
 
 Floats = NDArray[np.float64]
@@ -47,9 +48,10 @@ class InferredLoss:
 class Inference:
     """The final loss of `goal`, inferred from the measurements up to `epoch`.
 
-    It was fitted to `complete` trials. Columns are standardised by `centre` and `scale` (columns);
-    those with `logs` are logarithms. `inverse` (columns, columns) is that of the normal matrix,
-    `variance` that of the error of an estimate within the complete trials.
+    It was fitted to `complete` trials. `others` are the names of the metrics other than the goal;
+    `positive` is true if all losses are 0 or more. Columns are standardised by `centre` and `scale`
+    (columns); those with `logs` are logarithms. `inverse` (columns, columns) is the inverse of the
+    normal matrix, `variance` the variance of the error of an estimate for a complete trial.
     """
 
     goal: Objective
@@ -65,8 +67,8 @@ class Inference:
     inverse: Floats
     variance: float
 
-    def of(self, trial: Trial) -> InferredLoss | None:
-        """Return the final loss of `trial`; None if it was not measured at the epoch."""
+    def of(self, trial: Trial) -> Estimate | None:
+        """Return the final loss of `trial` on the log scale; None if not measured at the epoch."""
         scaled = self._scaled(trial)
         return None if scaled is None else InferredLoss(self._mean(scaled), self.variance)
 
@@ -78,8 +80,8 @@ class Inference:
     def interval(self, trial: Trial) -> Interval | None:
         """Return the final loss of `trial` in the unit of the goal, with its 95 % interval.
 
-        The interval of a trial is wider if its curve is unlike those of the complete ones: they
-        are the better ones, so that most stopped trials are extrapolated.
+        The interval is wider if the curve differs from those of the complete trials. These are the
+        better trials, so that the estimate for most stopped trials is an extrapolation.
         """
         scaled = self._scaled(trial)
         if scaled is None:
@@ -95,20 +97,20 @@ class Inference:
         return self.offset + float(scaled @ self.slopes)
 
     def _scaled(self, trial: Trial) -> Floats | None:
-        """Return the standardised columns of `trial`; unusable ones are 0, the mean."""
+        """Return the standardised columns of `trial`; unusable values are 0, the mean."""
         row = _row(trial, self.epoch, self.goal, self.others)
         if row is None:
             return None
-        shown = np.array(row[: len(self.centre)])
-        usable = np.isfinite(shown) & ~(self.logs & (shown < 0))
-        shown[self.logs & usable] = log_losses(shown[self.logs & usable])
-        return np.where(usable, (shown - self.centre) / self.scale, 0.0)
+        values = np.array(row[: len(self.centre)])
+        usable = np.isfinite(values) & ~(self.logs & (values < 0))
+        values[self.logs & usable] = log_losses(values[self.logs & usable])
+        return np.where(usable, (values - self.centre) / self.scale, 0.0)
 
 
 def infer(
     trials: Sequence[Trial], goal: Objective, epoch: int, fewest: int = _FEWEST
 ) -> Inference | None:
-    """Return what the COMPLETE ones of `trials` tell of the final losses of others at `epoch`.
+    """Return the regression at `epoch`, fitted to the COMPLETE trials among `trials`.
 
     None if fewer than `fewest` of them were measured at this epoch.
     """
@@ -136,13 +138,13 @@ def _fitted(
     columns: Floats,
     final: Floats,
 ) -> Inference:
-    """Fit the regression of `final` on `columns` (trials, columns), the first of them the goal."""
+    """Fit the regression of `final` (trials) on `columns` (trials, columns), the goal first."""
     finite = np.isfinite(columns).all(axis=0)
     columns = np.where(finite, columns, 0.0)
     logs = finite & (columns.min(axis=0) >= 0)
     columns[:, logs] = log_losses(columns[:, logs])
     centre, deviation = columns.mean(axis=0), columns.std(axis=0)
-    scale = np.where(finite & (deviation > _TINY), deviation, inf)  # a constant says nothing
+    scale = np.where(finite & (deviation > _TINY), deviation, inf)  # a constant has no effect
     prior = np.zeros(columns.shape[1])
     scale[0] = max(float(deviation[0]), _TINY**0.5)
     prior[0] = scale[0]
@@ -151,11 +153,11 @@ def _fitted(
     residual = final - final.mean() - scaled @ prior
     if columns.shape[1] == 1:
         fit = _Ridge.of(scaled, residual, _LINE_SHRINKAGE)
-        variance = float(fit.left @ fit.left) / max(1, count - 2)
+        variance = float(fit.residuals @ fit.residuals) / max(1, count - 2)
     else:
         fits = [_Ridge.of(scaled, residual, shrinkage) for shrinkage in _SHRINKAGES]
-        fit = min(fits, key=lambda each: each.left_out)
-        variance = fit.left_out
+        fit = min(fits, key=lambda each: each.leave_one_out_error)
+        variance = fit.leave_one_out_error
     return Inference(
         goal=goal,
         epoch=epoch,
@@ -174,13 +176,13 @@ def _fitted(
 
 @dataclass(frozen=True)
 class _Ridge:
-    """A ridge regression: its `slopes`, what they have `left` of the values, and leverages.
+    """A ridge regression: its `slopes` (columns), and residuals and leverages (trials).
 
-    `inverse` (columns, columns) is that of the normal matrix.
+    `inverse` (columns, columns) is the inverse of the normal matrix.
     """
 
     slopes: Floats
-    left: Floats
+    residuals: Floats
     leverage: Floats
     inverse: Floats
 
@@ -194,9 +196,9 @@ class _Ridge:
         return cls(slopes, values - columns @ slopes, leverage, inverse)
 
     @property
-    def left_out(self) -> float:
-        """The mean squared error of each trial by the fit to all others."""
-        errors = self.left / np.maximum(1 - self.leverage, _TINY)
+    def leave_one_out_error(self) -> float:
+        """The mean squared leave-one-out error."""
+        errors = self.residuals / np.maximum(1 - self.leverage, _TINY)
         return float(errors @ errors) / len(errors)
 
 
@@ -206,7 +208,7 @@ def _other_metrics(complete: Sequence[Trial], goal: Objective) -> tuple[str, ...
 
 
 def _row(trial: Trial, epoch: int, goal: Objective, others: Sequence[str]) -> list[float] | None:
-    """Return the columns of one trial at `epoch`, the goal first; None if not measured there."""
+    """Return the columns of one trial at `epoch`, the goal first; None if not measured then."""
     measured = trial.measurements
     end = bisect_right(measured, epoch, key=lambda one: one.epoch)
     recent = measured[max(0, end - _RECENT) : end]
@@ -224,6 +226,6 @@ def _signals(measured: Measurement, goal: Objective, others: Sequence[str]) -> l
 
 
 def _cost(trial: Trial) -> float:
-    """Return the first of the costs that is known, in its own unit."""
+    """Return the first cost that is known, in its own unit; NaN if none is."""
     costs = (float(getattr(trial.cost, name)) for name in COST_NAMES)
     return next((cost for cost in costs if cost > 0), np.nan)

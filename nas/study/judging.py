@@ -1,9 +1,9 @@
-"""Judging: whether a trial continues at a rung, compared with earlier trials of its stratum.
+"""Judging: the decision at a rung whether a trial continues, compared with its stratum.
 
-Trials are compared by the final losses that `nas.study.inference` infers from their curves up to
-the rung, from six complete trials on, and before that by the losses at the rung; or, with `by` =
-"error", always by the losses at the rung. A complete trial is compared by its curve up to the rung
-like any other.
+With `by` = "error", trials are compared by their losses at the rung. With "inferred", they are
+compared by the final losses that `nas.study.inference` infers from their curves up to the rung;
+with fewer than six complete trials, by the losses at the rung. A complete trial is also compared by
+its curve up to the rung.
 """
 
 from collections.abc import Sequence
@@ -34,24 +34,27 @@ class Judging:
     def decide(self, trials: Sequence[Trial], own: Trial, measurement: Measurement) -> Decision:
         """Decide on `own`, which has just been measured, among the `trials` so far.
 
-        It is compared with the candidates of its stratum; all complete trials tell how curves end.
+        It is compared with the candidates of its stratum. The inference is fitted to all complete
+        trials.
         """
         if measurement.epoch >= self.ladder.max_epochs:
             return Decision.STOP
         if measurement.rung is None or not own.candidate:
             return Decision.CONTINUE
-        alike, fits = self._stratum(own), self._fits(trials, measurement.epoch)
+        own_stratum, fits = self._stratum(own), self._fits(trials, measurement.epoch)
         others = [
             self._losses(trial, reached, fits)
             for trial in trials
-            if trial.candidate and trial.number != own.number and self._stratum(trial) == alike
+            if trial.candidate
+            and trial.number != own.number
+            and self._stratum(trial) == own_stratum
             for reached in trial.measurements
             if reached.rung == measurement.rung
         ]
         return self.ladder.decide(self._losses(own, measurement, fits), others)
 
     def _fits(self, trials: Sequence[Trial], epoch: int) -> dict[str, Inference]:
-        """Return the inferences that trials are compared by, by goal; none before six complete."""
+        """Return the inferences by goal; none with fewer than six complete trials."""
         if self.by != INFERRED:
             return {}
         found = {

@@ -4,11 +4,11 @@ from enum import StrEnum
 
 
 class Keep(StrEnum):
-    """Whose weights a search keeps: those of its `FRONT` and of what others use, or `ALL`.
+    """The trials whose weights a search keeps: those of the `FRONT`, or `ALL`.
 
-    `FRONT` has the trials that no other dominates, the confirmed ones with all their seeds, the
-    winner, the published references, and the best ones, which may teach other networks. A study
-    that searches nothing keeps all.
+    `FRONT` keeps the trials that no other dominates, the confirmed ones with all their seeds, the
+    winner, the published references, and the best ones, which may teach other networks. Weights
+    that other studies use are kept too. A study without a search keeps all weights.
     """
 
     FRONT = "front"

@@ -1,11 +1,11 @@
-"""Learnt: from which earlier study a sampler has how many trainings."""
+"""Learnt: how many trainings a sampler has from an earlier study."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Learnt:
-    """The number of `trainings` of `study` that a sampler sees, `of` all that are comparable."""
+    """A sampler sees `trainings` of the `of` comparable trainings of `study`."""
 
     study: str
     trainings: int

@@ -16,7 +16,7 @@ from nas.study.trial import Measurement, Outcome, Trial
 
 @runtime_checkable
 class Sampler(Protocol):
-    """Proposes architectures; the result depends on the arguments only, so that replays agree."""
+    """Proposes architectures; results depend only on the arguments, so that replays agree."""
 
     def propose(
         self, history: Sequence[Trial], number: int, rng: np.random.Generator
@@ -24,14 +24,15 @@ class Sampler(Protocol):
         """Return a canonical member of the space within the budget, or None if there is none left.
 
         `history` comes from `nas.study.history.seen`: every candidate and reference by number,
-        running ones without measurements. Times, machines and attempts must not affect the result.
+        running ones without measurements. `number` is that of the new trial. Times, machines and
+        attempts must not affect the result.
         """
         ...
 
     def believe(self, history: Sequence[Trial]) -> Mapping[int, float]:
-        """Return the believed loss of the first objective by number of COMPLETE candidate.
+        """Return estimated losses of the first objective, by the number of a COMPLETE candidate.
 
-        For candidates that are missing, the observed loss is used.
+        The observed loss is used for candidates without an estimate.
         """
         ...
 
@@ -56,8 +57,8 @@ class StudyStore(Protocol):
     def complete_trials(self, study: str, arch_id: str) -> list[tuple[StudySpec, Trial]]:
         """Return the COMPLETE trials of an architecture, each with the spec of its study.
 
-        All studies that the same version of nas measures like `study` are searched, `study`
-        included; the oldest study first, then by number.
+        They come from `study` and from all studies that the same version of nas measures in the
+        same way; the oldest study comes first, then the lowest number.
         """
         ...
 
@@ -90,11 +91,11 @@ class StudyStore(Protocol):
         ...
 
     def requeue_trial(self, study: str, number: int, attempt: int, end: AttemptEnd) -> None:
-        """Set a RUNNING trial to WAITING again, with the losses of `end`."""
+        """Set a RUNNING trial to WAITING again, and record the `end` of its attempt."""
         ...
 
     def reopen_trial(self, study: str, number: int, attempt: int) -> None:
-        """Set a FAILED trial to WAITING again, without its losses."""
+        """Set a FAILED trial to WAITING again, and its lost workers to 0."""
         ...
 
     def record_measurement(

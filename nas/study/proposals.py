@@ -27,8 +27,8 @@ def next_candidate(
 ) -> Architecture | None:
     """Return a new architecture for the trial that follows `trials`.
 
-    `borrowed` are trainings of earlier studies that the sampler sees, too. None if the sampler has
-    no architecture, or proposes only what is already a candidate.
+    `borrowed` are trainings of earlier studies, which the sampler also sees. None if the sampler
+    proposes no architecture, or only architectures that are already candidates.
     """
     candidates = [trial for trial in trials if trial.candidate]
     if spec.networks:

@@ -1,4 +1,4 @@
-"""RealTraining: how the networks of a search with a short schedule are confirmed."""
+"""RealTraining: the full training that confirms the networks of a search with a short schedule."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,10 +11,10 @@ def recipe_title(recipe: str) -> str:
 
 @dataclass(frozen=True)
 class RealTraining:
-    """The training that counts after a short schedule: its `recipe` as text, for `epochs`.
+    """The full training after a short schedule: its `recipe` as text, and its `epochs`.
 
-    `image_size` is the side of its images in pixels, None for that of the task. Each confirmed
-    network is trained under `seeds` seeds.
+    `image_size` is the side of its images in pixels; None for the size of the task. Each confirmed
+    network is trained with `seeds` seeds.
     """
 
     recipe: str

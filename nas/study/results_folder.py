@@ -1,9 +1,9 @@
 """The results folder, which holds weights, reports and exports of studies.
 
-Each study has its own subfolder, with a file that names its owner: two studies of the same name
-from two databases never share one. Weights files also carry the identity of their study. The record
-has paths relative to the results folder, so that it can be moved. With a storage of its own, the
-weights of a study are in the same subfolder there.
+Each study has its own subfolder with a file that names its owner, so that two studies of the same
+name from two databases never share one. The names of weights files contain the identity of their
+study. The record has paths relative to the results folder, so that the folder can be moved. If the
+study has a separate storage, its weights are in the subfolder of the same name there.
 """
 
 import json
@@ -24,7 +24,7 @@ def weights_name(number: int, attempt: int, uid: str) -> str:
 
 
 def is_weights_name(name: str) -> bool:
-    """Tell whether a file of this name has the weights of a trial, also of an earlier version."""
+    """Tell whether a file name is that of the weights of a trial, in this or an earlier version."""
     return _WEIGHTS.fullmatch(name) is not None
 
 
@@ -44,8 +44,8 @@ def claim_folder(
 ) -> str:
     """Make a folder in `results`, and in the `storage`, for the study `uid`; return its name.
 
-    It is the first of `names` that the study already owns in both, or that does not exist or is
-    empty.
+    It is the first of `names` whose folder, in both places, belongs to the study, is empty, or
+    does not exist.
 
     Raises:
         OSError: the folder cannot be made.
@@ -77,7 +77,7 @@ def sign_folder(folder: Path | Storage, uid: str) -> None:
 def folder_owner(folder: Path | Storage) -> str | None:
     """Return the identity of the study that owns a folder; None if there is no owner.
 
-    Returns an empty text if the file cannot be read: then no study may take the folder.
+    Returns an empty text if the file of the owner cannot be read; no study may use such a folder.
 
     Raises:
         StorageError: the storage cannot be reached.
@@ -85,7 +85,7 @@ def folder_owner(folder: Path | Storage) -> str | None:
     try:
         document = json.loads(_storage(folder).read(OWNER_FILE))
         return str(document["id"])
-    except StorageError:  # is a ValueError, too
+    except StorageError:  # which is a ValueError, too
         raise
     except (FileNotFoundError, NotADirectoryError):
         return None
@@ -96,8 +96,8 @@ def folder_owner(folder: Path | Storage) -> str | None:
 def find_file(recorded: str, places: Iterable[Path]) -> Path | None:
     """Return the path of a recorded file, searched in the results folders `places` in order.
 
-    Records of earlier versions have absolute paths; if such a path no longer exists, the file is
-    searched in the folder of that name in each place.
+    Records of earlier versions have absolute paths. If such a path no longer exists, the file is
+    searched in the subfolder of the same name in each place.
     """
     path = Path(recorded)
     if path.is_absolute():
@@ -123,7 +123,7 @@ def _storage(folder: Path | Storage) -> Storage:
 
 
 def _claimed(folder: Storage, uid: str) -> bool:
-    """Tell whether a folder is the study's; one that is empty becomes it."""
+    """Tell whether a folder belongs to the study; an empty folder is claimed for it."""
     folder.make()
     if folder_owner(folder) is None and folder.is_empty():
         sign_folder(folder, uid)

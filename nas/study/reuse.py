@@ -1,13 +1,13 @@
 """Reuse: take the result of an earlier, equal training of the same network.
 
-A result may be reused if everything that it depends on is equal, except the seed of the trial: the
+A result may be reused if all settings that affect it are equal, except the seed of the trial: the
 text of the space (its stem and head), the strides at the deployment and on the images, the
 deployment (for fvcore's count), the task with its images and limit, the recipe, the epochs of full
 fidelity (the schedule depends on them), and the seed of the study, which determines the validation
-split. Rungs below the last matter only if the recipe ends a cycle of the learning rate at each, or
-the study changes the resolution there: no rung stopped a complete trial. Only complete trials are
-reused: a failed one may have failed because of its seed or machine, and a stopped one has no final
-value.
+split. The lower rungs must be equal only if the recipe ends a cycle of the learning rate at each
+rung, or the study changes the resolution there; otherwise they have no effect on a complete trial.
+Only complete trials are reused: a failed one may have failed because of its seed or machine, and a
+stopped one has no final value.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -30,19 +30,19 @@ def comparable(mine: StudySpec, theirs: StudySpec, architecture: Architecture) -
 def training_differences(
     mine: StudySpec, theirs: StudySpec, architecture: Architecture
 ) -> Iterator[str]:
-    """Yield what differs in how both studies train `architecture`, as `name: mine, not theirs`."""
+    """Yield the differences between the trainings of `architecture`: `name: mine, not theirs`."""
     yield from study_differences(mine, theirs)
     name = architecture.space
     if name not in mine.spaces or name not in theirs.spaces:
         yield f"space: {','.join(mine.spaces)}, not {','.join(theirs.spaces)}"
-    elif _skeleton(mine, architecture) != _skeleton(theirs, architecture):
+    elif _stem_and_head(mine, architecture) != _stem_and_head(theirs, architecture):
         yield f"space: {name} was edited"
     elif not _same_strides(mine, theirs, architecture):
-        yield "strides: others"
+        yield "strides: other strides"
 
 
 def study_differences(mine: StudySpec, theirs: StudySpec) -> Iterator[str]:
-    """Yield what differs in how both studies train any network, as `name: mine, not theirs`."""
+    """Yield the differences between the trainings of any network: `name: mine, not theirs`."""
     own, other = _training(mine), _training(theirs)
     for name, value in own.items():
         if value != other.get(name):
@@ -63,15 +63,15 @@ def with_earlier_result(
     if not spec.reuse:
         return new
     found = store.complete_trials(spec.name, new.arch_id)
-    if spec.networks:  # the seeds were asked for: another one is no answer
+    if spec.networks:  # the user chose the seeds
         found = [(theirs, trial) for theirs, trial in found if trial.seed == new.seed]
     own = new.replicate_of
     group = [t for t in trials if own is not None and own in (t.number, t.replicate_of)]
     seeds = {trial.seed for trial in group}
-    # a reference of a search is compared with, not exported
+    # The references of a search are only compared with, so that their weights are not needed.
     compared = not spec.networks and any(each.reference for each in (new, *group))
     old = _reusable(spec, new.architecture, found, store.weights_file, seeds, compared)
-    return new if old is None else _stand_in(spec, new, *old)
+    return new if old is None else _with_result(spec, new, *old)
 
 
 def _reusable(
@@ -84,11 +84,11 @@ def _reusable(
 ) -> tuple[str, Trial] | None:
     """Return the first reusable trial of `found` for a training in `spec`, as (study, trial).
 
-    `seeds` are the seeds with which the architecture has already been trained; a trial with one of
-    them is not a further training. The weights must still exist unchanged, for an export;
-    `weights_file(study, trial)` returns them. With `removed` also those will do that a study
-    removed after its end. The first trial is taken, not the best: a choice among seeds would be
-    biased towards lucky ones.
+    `seeds` are the seeds with which the architecture has already been trained; trials with one of
+    them are not reused. The weights, which `weights_file(study, trial)` returns, must still exist
+    unchanged, so that they can be exported. With `removed`, a trial is also reused if its study
+    removed the weights after its end. The first trial is taken and not the best, because choosing
+    the best of several seeds would be optimistic.
     """
     for theirs, trial in found:
         if trial.seed in seeds or trial.origin is not None or trial.counted is None:
@@ -101,7 +101,7 @@ def _reusable(
     return None
 
 
-def _stand_in(spec: StudySpec, new: Trial, study: str, old: Trial) -> Trial:
+def _with_result(spec: StudySpec, new: Trial, study: str, old: Trial) -> Trial:
     """Return `new` as a COMPLETE trial with the result of `old`, a trial of `study`."""
     rungs = spec.ladder
     return replace(
@@ -121,16 +121,20 @@ def _stand_in(spec: StudySpec, new: Trial, study: str, old: Trial) -> Trial:
     )
 
 
-def _skeleton(spec: StudySpec, architecture: Architecture) -> tuple[object, ...]:
-    """Return the file of a space, and the stem and head, which a known network may state."""
+def _stem_and_head(spec: StudySpec, architecture: Architecture) -> tuple[object, ...]:
+    """Return the text of a space file, and the widths of stem and head.
+
+    A known network may have another stem and head than the space file.
+    """
     space = spec.space_of(architecture)
     return space.source, space.stem_width, space.head_width
 
 
 def _same_strides(mine: StudySpec, theirs: StudySpec, architecture: Architecture) -> bool:
-    """Tell whether `architecture` has the same strides in both, at the deployment and trained.
+    """Tell whether `architecture` has the same strides in both, at the deployment and on images.
 
-    Both have the same task, so that an unknown image size equals the known one of the other.
+    Both studies have the same task. If one does not record its image size, that of the other is
+    used for both.
     """
     space = mine.space_of(architecture)
     if mine.deployed(space) != theirs.deployed(space):
@@ -147,8 +151,8 @@ def _same_strides(mine: StudySpec, theirs: StudySpec, architecture: Architecture
 def _same_images(mine: StudySpec, theirs: StudySpec) -> bool:
     """Tell whether both studies certainly measure on the same images.
 
-    A task without a folder has fixed images. For images in a folder, the identity is unknown in
-    studies of versions that did not record it.
+    A task without a folder has fixed images. Studies of early versions do not record the identity
+    of images in a folder.
     """
     if mine.data and theirs.data:
         return mine.data == theirs.data
@@ -158,8 +162,8 @@ def _same_images(mine: StudySpec, theirs: StudySpec) -> bool:
 def _training(spec: StudySpec) -> dict[str, object]:
     """Return the settings of a training by name, without those of the recipe."""
     cycles = 'rungs = "complete"' in _recipe(spec)
-    shaped = cycles or bool(spec.resolutions)  # the training itself changes at a rung
-    schedule = {"rungs": spec.rungs} if shaped else {"epochs": spec.ladder.max_epochs}
+    changes_at_rungs = cycles or bool(spec.resolutions)
+    schedule = {"rungs": spec.rungs} if changes_at_rungs else {"epochs": spec.ladder.max_epochs}
     return {
         "task": spec.task,
         "metrics": spec.metrics,
@@ -181,7 +185,7 @@ def _recipe(spec: StudySpec) -> list[str]:
 
 
 def _recipe_difference(mine: StudySpec, theirs: StudySpec) -> str:
-    """Return the names of two recipes, or the lines of which the other has none."""
+    """Return the names of two recipes, or the lines that only one of them has."""
     names = [spec.recipe.partition("\n")[0].removeprefix("# ") for spec in (mine, theirs)]
     if names[0] != names[1]:
         return f"{names[0]}, not {names[1]}"

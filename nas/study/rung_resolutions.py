@@ -1,8 +1,8 @@
 """Resolution as a fidelity: the image sizes that early rungs of a study may have.
 
-A network keeps the strides of the task's own size at lower resolutions, and so keeps its weights. A
-size is allowed if it is divisible by the total stride: then every feature map is a scaled version
-of the full one, and no convolution sees more padding.
+At a lower resolution a network keeps the strides of the task's own size, and therefore its weights.
+A size is allowed if it is divisible by the total stride: then every feature map is a scaled version
+of the full one, and no convolution needs additional padding.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ def early_sides(sides: Sequence[int], rungs: Sequence[int], full: int | None) ->
     """
     if len(sides) not in (len(rungs), len(rungs) - 1) or not sides:
         raise NasError(
-            f"--resolutions {_text(sides)} are {len(sides)} for {len(rungs)} rungs "
+            f"--resolutions {_text(sides)} has {len(sides)} sizes for {len(rungs)} rungs "
             f"({_text(rungs)}).",
             f"Give {len(rungs)}, one for each rung, or leave out the last: it has the task's size.",
         )
@@ -59,7 +59,7 @@ def check_images(spec: StudySpec, images: Shape) -> None:
     """Refuse images of another size than at the beginning of the study.
 
     Raises:
-        NasError: its networks could have other strides on them.
+        NasError: the size differs, so that the networks could have other strides.
     """
     if spec.task_input not in (None, str(images)):
         raise NasError(

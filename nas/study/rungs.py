@@ -10,10 +10,10 @@ Equal trials share a rank.
 
 A trial is compared only with trials in its cost stratum: networks that use between half and all of
 the ceiling, between a quarter and half, and so on; also with one objective. At an early rung the
-error depends on size as much as on quality, because small and large networks learn at different
-speeds, and neither should be stopped for this. A search near the ceiling has one stratum, so that
-nothing is lost; elsewhere the cost is that the first trial of each stratum continues. The strata
-are fixed, so that a new trial does not move another to a different one.
+error depends on the size of a network as much as on its quality, because small and large networks
+learn at different speeds. A search near the ceiling has only one stratum. With more strata, the
+first trial of each continues, which costs training time. The strata are fixed, so that a new trial
+never changes the stratum of another.
 """
 
 import math
@@ -40,10 +40,10 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True)
 class Ladder:
-    """The rungs in rising epochs, and the share 1/eta that passes each.
+    """The rungs as rising epochs, and the share 1/eta of trials that passes each.
 
-    `sides` are the heights and widths in pixels of training and validation images in the epochs up
-    to each rung except the last; later epochs, or all if there are none, use the task's own size.
+    `sides` are the sides in pixels of the square training and validation images in the epochs up to
+    each rung except the last. Later epochs, or all if it is empty, use the task's own size.
     """
 
     epochs: tuple[int, ...]
@@ -51,7 +51,7 @@ class Ladder:
     sides: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        """Check that rungs and sides rise, and that eta is at least 2."""
+        """Check that rungs rise, that sides do not fall, and that eta is at least 2."""
         rising = all(a < b for a, b in zip(self.epochs, self.epochs[1:], strict=False))
         if not self.epochs or self.epochs[0] < 1 or not rising:
             raise NasError(
@@ -67,7 +67,7 @@ class Ladder:
         early = len(self.epochs) - 1
         if len(self.sides) != early:
             raise NasError(
-                f"{len(self.sides)} resolutions below that of the task do not fit "
+                f"{len(self.sides)} resolutions below that of the task do not match "
                 f"{len(self.epochs)} rungs.",
                 f"Give {early}, one for each rung except the last, or add a rung.",
             )
@@ -83,7 +83,7 @@ class Ladder:
         return self.epochs[-1]
 
     def rung(self, epoch: int) -> int | None:
-        """Return the index of the rung that `epoch` ends, or None."""
+        """Return the index of the rung at the end of `epoch`, or None."""
         return self.epochs.index(epoch) if epoch in self.epochs else None
 
     def side(self, epoch: int) -> int | None:
@@ -93,27 +93,27 @@ class Ladder:
 
     @property
     def resolutions(self) -> str:
-        """Describe which epochs are at which resolution; empty if all are at the task's own."""
+        """The resolutions by epoch as text; empty if all epochs have the task's own."""
         steps = zip(self.epochs, self.sides, strict=False)
         parts = [f"{side}x{side} up to epoch {epoch}" for epoch, side in steps]
         return f"images of {', '.join(parts)}, then full size" if parts else ""
 
     def decide(self, own: Sequence[float], others: Sequence[Sequence[float]]) -> Decision:
-        """Decide for a trial with losses `own` among the `others` that reached the same rung."""
+        """Decide on a trial with losses `own`, given the losses `others` of trials at its rung."""
         points = np.array([own, *others], dtype=float)
         ranks = non_dominated_ranks(points)
         passing = math.ceil(len(points) / self.eta) - int(np.sum(ranks < ranks[0]))
         if passing <= 0:
             return Decision.STOP
-        peers = points[ranks == ranks[0]]  # the trial itself remains the first
+        peers = points[ranks == ranks[0]]  # the trial itself is still the first row
         return Decision.CONTINUE if 0 in _spread(peers)[:passing] else Decision.STOP
 
 
 def stratum(used: float) -> int:
     """Return the cost stratum of a network that uses the share `used` of the first ceiling.
 
-    Stratum 0 has the most expensive networks, above half of the ceiling; each further one covers
-    half the costs of the one before it, and the last covers all smaller costs.
+    Stratum 0 has the most expensive networks, above half of the ceiling; each further one has
+    networks of half the cost, and the last has all cheaper networks.
     """
     octave = 0
     while octave < _STRATA - 1 and used <= 0.5 ** (octave + 1):
@@ -122,11 +122,11 @@ def stratum(used: float) -> int:
 
 
 def _spread(points: Points) -> list[int]:
-    """Order rows: the lowest first objective, then always the row farthest from all before.
+    """Order rows: first the lowest first objective, then the row farthest from all previous ones.
 
-    Distances are Euclidean, with each objective scaled to its range. Of rows equally far, the lower
-    first objective comes first; of equal rows, the earlier. The order of distinct rows does not
-    depend on the order of the input.
+    Distances are Euclidean, with each objective scaled to its range. Of rows at the same distance,
+    the one with the lower first objective comes first; of equal rows, the earlier. The order of
+    distinct rows does not depend on the order of the input.
     """
     rank = np.lexsort(points.T[::-1])
     points = points[rank]

@@ -36,7 +36,7 @@ from nas.study.tasks import TASKS
 from nas.study.trial import Trial
 from nas.units import plural
 
-UNCOUNTED = 1_000_000  # candidates of a study that is limited only by time
+UNCOUNTED = 1_000_000  # number of candidates of a study that is limited only by time
 _TEXTS = {
     "space_text": "the space file was edited",
     "more_spaces": "the space file was edited",
@@ -52,12 +52,12 @@ class StudySpec:
     """The fixed definition of a study.
 
     Costs are counted at `input` with `classes` (the deployment); errors are measured on `task` with
-    `recipe`, whose settings are stored as text. `rungs` are epochs, the last is full fidelity.
-    `reference_point` holds one loss for each objective, for the hypervolume. `limit` caps the
-    training images. The user's own images are resized to `image_size` squared if given; with
-    `skip_corrupt`, images that cannot be decoded are left out. `more_spaces` are (name, text) of
-    further spaces in the search. `block` consecutive candidates are trained with the same seed.
-    With `reuse`, the result of the same training in another study replaces a new training. The best
+    `recipe`, the text of the recipe file. `rungs` are epochs; the last is full fidelity.
+    `reference_point` holds one loss for each objective, for the hypervolume. `limit` is the maximum
+    number of training images. The user's own images are resized to `image_size` squared if given;
+    with `skip_corrupt`, images that cannot be decoded are left out. `more_spaces` are (name, text)
+    of further spaces in the search. `block` consecutive candidates are trained with the same seed.
+    With `reuse`, the result of an equal training in another study replaces a new training. The best
     `confirm` candidates are trained with `seeds` seeds each, including the one of the search, and
     each reference with `reference_seeds`. With `proxies`, workers compute training-free scores of
     every network for the audit. `resolutions` are the image sides in pixels for training and
@@ -68,16 +68,16 @@ class StudySpec:
     are stated by the user for the deployment and for the images of the task; otherwise
     `stride_rule` applies (`nas.space.strides`). `task_input` is the image size at the beginning of
     the study, `data` identifies these images; both are None in studies of earlier versions.
-    `metrics` are the names of what the task measures on a split; the first one is reported.
-    `judge` is what trials are compared by at the rungs: the `inferred` final losses, or the `error`
-    at the rung, as in studies of earlier versions.
-    `learnt` says from which earlier studies the sampler has trainings (`nas.study.borrowing`).
+    `metrics` are the names of the metrics of a split; the first one is reported. `judge` selects
+    the losses by which trials are compared at a rung: the `inferred` final losses, or the `error`
+    at the rung, as in studies of earlier versions. `learnt` lists the earlier studies from which
+    the sampler has trainings (`nas.study.borrowing`).
 
-    A study with `networks` searches nothing: it trains the first `num_trials` of them, and the
-    others as references, each with the seeds `first_seed`, `first_seed` + 1, … (`nas train`).
-    `teachers` are the trials, as STUDY#N, whose weights the recipe names: its networks are taught.
-    With `teach`, the confirmed networks of a search are taught at its end, in a study of their own.
-    With `real`, they and the references are confirmed by that training instead of further seeds.
+    A study with `networks` has no search: it trains the first `num_trials` of them, and the others
+    as references, each with the seeds `first_seed`, `first_seed` + 1, … (`nas train`). `teachers`
+    are the trials, as STUDY#N, whose weights the recipe names: the networks are taught by them.
+    With `teach`, the confirmed networks of a search are taught at its end, in a further study. With
+    `real`, they and the references are confirmed by that training instead of further seeds.
     """
 
     name: str
@@ -126,7 +126,7 @@ class StudySpec:
 
     @cached_property
     def spaces(self) -> dict[str, SearchSpace]:
-        """The spaces by the name in their architectures, read from the stored texts."""
+        """The spaces by name, read from the stored texts."""
         texts = ((self.space_name, self.space_text), *self.more_spaces)
         spaces = [read_space(text, f"{name}.toml") for name, text in texts]
         return {space.name: space for space in spaces}
@@ -170,7 +170,7 @@ class StudySpec:
         return self.stated(space).trained(space, self.deployment, images)
 
     def stated(self, space: SearchSpace) -> Stated:
-        """Return what the user states of the strides of the networks of `space`."""
+        """Return the strides that the user states for the networks of `space`."""
         for network in self.networks:
             if network.space == space.name:
                 return Stated(network.strides, network.task_strides, self.stride_rule)
@@ -195,7 +195,7 @@ class StudySpec:
 
     @cached_property
     def fixed(self) -> tuple[Published, ...]:
-        """The `networks` of a study that searches nothing, as entries of their spaces."""
+        """The `networks` of a study without a search, as entries of their spaces."""
         return tuple(
             network.entry(self.spaces[network.space], self.deployment, self.classes)
             for network in self.networks
@@ -211,7 +211,7 @@ class StudySpec:
 
     @cached_property
     def references(self) -> tuple[Published, ...]:
-        """The networks to train as references, each name once."""
+        """The networks to train as references; each name occurs once."""
         if self.networks:
             return self.fixed[self.num_trials :]
         entries = [entry for space in self.spaces.values() for entry in space.published]
@@ -248,7 +248,8 @@ class StudySpec:
     def reported(self) -> Metric:
         """The metric by which a network is reported: the first that its task measures.
 
-        Its words say where the networks are taught, so that no figure passes for another.
+        Its label says if the networks are taught, because their figures are not comparable with
+        those of networks trained from scratch.
         """
         first = metric(self.metrics[0])
         if not self.teachers:
@@ -320,5 +321,5 @@ class StudySpec:
             for key in mine
             if mine[key] != theirs[key]
             and (key != "data" or (self.data and other.data))
-            and key != "learnt"  # no setting: it depends on the other studies of the database
+            and key != "learnt"  # not a setting: it depends on the other studies of the database
         ]

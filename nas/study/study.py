@@ -1,8 +1,7 @@
 """The study: the rules of the search loop, without heavy libraries.
 
-`nas.study.ports` declares the sampler and the store that it receives. An executor of trials (Ray
-Tune, or a plain loop) calls `ask`, then `record` for each epoch, then `finish`; only the order of
-these calls depends on the executor.
+`nas.study.ports` declares the interfaces of its sampler and its store. An executor of trials (Ray
+Tune, or a plain loop) calls `ask`, then `record` for each epoch, then `finish`.
 
 When all candidates have ended, the top ones are trained again with further seeds
 (`nas.study.confirmation`). A training that is equal to an earlier one in any study of the store is
@@ -45,7 +44,7 @@ from nas.study.trial import (
 )
 
 _CANDIDATES_FIRST = 4
-_MISMATCH = "fvcore counts another cost than we do"  # equal for all trials, for the circuit breaker
+_MISMATCH = "fvcore counts another cost than nas"
 
 
 class Study:
@@ -58,9 +57,10 @@ class Study:
         sampler: Sampler,
         clock: Callable[[], float] | None = None,
     ) -> None:
-        """Read the trials so far; those left RUNNING by a lost driver wait again, as no loss.
+        """Read the trials so far.
 
-        `clock` returns seconds, for a study with a time limit; by default the system clock.
+        Trials that a lost driver left RUNNING wait again; this does not count as a lost worker.
+        `clock` returns seconds, for a study with a time limit; by default the monotonic clock.
         """
         self.spec = spec
         self._costs = {} if spec.networks else spec.cost_models()
@@ -76,7 +76,7 @@ class Study:
         self._time_limit = TimeLimit(spec.time_limit, self.trials, clock)
         self.exhausted = store.exhausted(spec.name)
         self._halved = set(store.notes(spec.name))
-        self._handed_out: set[int] = set()  # waiting trials that an executor has been given
+        self._handed_out: set[int] = set()  # waiting trials that an executor has already
         if time_was_up(spec, self.trials):
             self._time_limit.close()
         for trial in self.trials:
@@ -84,19 +84,19 @@ class Study:
 
     @property
     def trials(self) -> list[Trial]:
-        """Every trial, by number."""
-        return list(self._trials.values())  # inserted by rising number
+        """All trials, by number."""
+        return list(self._trials.values())  # inserted in the order of their numbers
 
     @property
     def candidates(self) -> list[Trial]:
-        """The trials that can win: without references and further seeds."""
+        """The trials that can win: all except references and further seeds."""
         return [trial for trial in self.trials if trial.candidate]
 
     def check_budget(self) -> None:
-        """Compare every recorded candidate with the budget again.
+        """Check that every recorded candidate is within the budget.
 
         Raises:
-            BudgetError: a candidate exceeds the budget; its record was changed.
+            BudgetError: a candidate is over the budget, so that its record must have been changed.
         """
         check_record(self.spec, self.candidates)
 
@@ -107,13 +107,13 @@ class Study:
     def ask(self, begin: bool = True) -> Trial | None:
         """Return the next trial, recorded as RUNNING, or None if there is none now.
 
-        Without `begin` it stays WAITING until the executor calls `begin`, or `put_back`.
+        Without `begin` it stays WAITING until the executor calls `begin` or `put_back`. If an
+        earlier result is reused, the trial is COMPLETE and needs no training.
 
-        The trial is COMPLETE and needs no training if an earlier result is reused. Waiting trials
-        come first. The published references come after the first few candidates, because they train
-        to the end and would delay the first results. Further seeds come last: seeds of references
-        when no candidate is left to start, seeds of the best candidates when all candidates have
-        ended.
+        Waiting trials come first. The published references come after the first few candidates,
+        because they train to the last rung and would delay the first results. Further seeds come
+        last: seeds of references when no candidate is left to start, seeds of the best candidates
+        when all candidates have ended.
         """
         self._time_limit.start()
         for trial in self.trials:
@@ -143,12 +143,12 @@ class Study:
         self.running.begin(number)
         attempt = trial.attempt + 1
         self._store.start_trial(self.spec.name, number, attempt)
-        begun = replace(trial, state=TrialState.RUNNING, attempt=attempt, measurements=())
-        self._trials[number] = begun
-        return begun
+        running = replace(trial, state=TrialState.RUNNING, attempt=attempt, measurements=())
+        self._trials[number] = running
+        return running
 
     def put_back(self, number: int) -> None:
-        """Hand a trial out again that was handed out and has not begun."""
+        """Let `ask` return a trial again that was handed out and has not begun."""
         self._handed_out.discard(number)
 
     def cost(self, architecture: Architecture) -> Cost:
@@ -165,8 +165,8 @@ class Study:
     def to_come(self) -> tuple[int | None, int]:
         """Return how many candidates, and how many full trainings, have not been started.
 
-        None candidates if only time limits them and time is left. Full trainings are those of
-        references and of further seeds.
+        Full trainings are those of references and of further seeds. The number of candidates is
+        None if only time limits the search, and time is left.
         """
         ours = len(self.candidates)
         whole = len(self.spec.references) + ours - len(self._trials)
@@ -178,7 +178,7 @@ class Study:
     def planned(self) -> int | None:
         """Return the number of trials of the whole study, with references and further seeds.
 
-        None while it is unknown: time alone limits the search, which has not ended.
+        None if it is unknown, because only time limits the search, and time is left.
         """
         candidates, whole = self.to_come()
         return None if candidates is None else len(self._trials) + candidates + whole
@@ -218,7 +218,7 @@ class Study:
     def record(self, number: int, attempt: int, measurement: Measurement) -> Decision:
         """Record one epoch and decide; a late report of an earlier attempt is dropped.
 
-        A measurement with NaN or infinity, also in the training loss, fails the trial.
+        The trial fails if a metric or the training loss is NaN or infinite.
 
         Raises:
             StudyFailedError: as in `finish`.
@@ -234,13 +234,13 @@ class Study:
         self.running.progressed(number)
         measured = (*trial.measurements, measurement)
         trial = self._trials[number] = replace(trial, measurements=measured)
-        rivals = [] if self.spec.networks else self._firsts  # fixed networks are not judged
-        return self.spec.judging.decide(rivals, trial, measurement)
+        others = [] if self.spec.networks else self._firsts  # fixed networks are not judged
+        return self.spec.judging.decide(others, trial, measurement)
 
     def forecast(self, number: int) -> Forecast | None:
-        """Return what the reported metric of a trial would be after all epochs.
+        """Return an estimate of the reported metric of a trial after all epochs.
 
-        It is inferred from the curve; None with fewer than three complete trials.
+        It is inferred from the learning curve; None with fewer than three complete trials.
         """
         return self._forecasts.of(self._firsts, self._trials[number])
 
@@ -264,10 +264,8 @@ class Study:
     ) -> None:
         """Set a running trial to its final state, and record its `reports`, {kind: values}.
 
-        The forecast of a stopped trial is one more report.
-
-        The reports are recorded after the state; if the driver is lost in between, they are
-        missing.
+        The forecast of a stopped trial, and a warning if it diverged, are further reports. They are
+        recorded after the state; if the driver is lost in between, they are missing.
 
         Raises:
             StudyFailedError: the last three finished trials failed for the same reason.
@@ -286,10 +284,8 @@ class Study:
     def requeue(self, number: int, fault: Fault, worker: str | None = None) -> None:
         """End the attempt of a running trial because of `fault`; the trial waits again.
 
-        `worker` is host:pid if the worker sent its error.
-
-        It is FAILED instead if this is its third own loss, or an error that repeats the one before
-        (`nas.study.attempts`).
+        The trial fails instead if it has lost three workers, or if the error repeats that of the
+        previous attempt (`nas.study.attempts`). `worker` is host:pid if the worker sent its error.
 
         Raises:
             StudyFailedError: as in `finish`.
@@ -302,8 +298,8 @@ class Study:
         verdict, lost = self.running.judge(trial, fault)
         if verdict is FaultDecision.FAIL:
             seconds = trial.last.seconds if trial.last else 0.0
-            fate = Outcome(TrialState.FAILED, seconds, fault.reason, fault.detail, worker=worker)
-            self.finish(number, trial.attempt, fate)
+            failed = Outcome(TrialState.FAILED, seconds, fault.reason, fault.detail, worker=worker)
+            self.finish(number, trial.attempt, failed)
             return
         end = AttemptEnd(fault, lost, self.running.device_seconds(number), worker)
         self._store.requeue_trial(self.spec.name, number, trial.attempt, end)
@@ -315,7 +311,7 @@ class Study:
             )
 
     def retry_failed(self) -> list[int]:
-        """Set the failed trials that may end in another way to WAITING; return their numbers."""
+        """Set the failed trials that may succeed next time to WAITING; return their numbers."""
         again = [trial for trial in self.trials if repeatable(trial)]
         for trial in again:
             self._store.reopen_trial(self.spec.name, trial.number, trial.attempt)
@@ -337,8 +333,8 @@ class Study:
 
     def _running(self, number: int, attempt: int) -> Trial | None:
         trial = self._trials.get(number)
-        live = trial and trial.state is TrialState.RUNNING and trial.attempt == attempt
-        return trial if live else None
+        current = trial and trial.state is TrialState.RUNNING and trial.attempt == attempt
+        return trial if current else None
 
     def _next_reference(self) -> Trial | None:
         found = next_reference(self.spec, self.trials)
@@ -374,7 +370,7 @@ class Study:
         return self._new(self._trials[following[0]].architecture, replicate=following)
 
     def _to_confirm(self) -> list[int]:
-        """Return the networks that get further seeds here."""
+        """Return the numbers of the trials that get further seeds in this study."""
         if self.spec.networks:
             return confirm.begun_networks(self.trials, False)
         return self.to_confirm() if self.spec.seeds > 1 else []
@@ -383,7 +379,7 @@ class Study:
         """Return the candidates to confirm, the best first; none before all have ended."""
         if self.spec.confirm == 0 or not self._searched():
             return []
-        if self._confirming is None:  # equal at every resume, because all candidates have ended
+        if self._confirming is None:  # the same after each resume, as all candidates have ended
             believed = self._sampler.believe(seen(self.trials, self.borrowed))
             self._confirming = confirm.chosen(self.spec, self.trials, believed)
         return self._confirming

@@ -1,8 +1,8 @@
 """Tasks: the data on which networks are trained and compared, as a port for other packages.
 
-A task has data, head, loss and metrics. The entry points of `nas.tasks` refer to kinds of tasks:
-objects that list the metrics of a task and load its data on demand. The module of a kind imports no
-heavy library; its `load` does.
+A task has data, head, loss and metrics. The entry points of `nas.tasks` refer to objects of the
+protocol `TaskKind`, which name the metrics of a task and load its data on demand. Their module
+imports no heavy library; only their `load` does.
 """
 
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ class TaskKind(Protocol):
 
     @property
     def embedded(self) -> bool:
-        """Whether a package includes its data, so that no folder can be given."""
+        """Whether a package includes its data, so that the user cannot give a folder."""
         ...
 
     @property

@@ -10,13 +10,13 @@ from nas.study.trial import Trial
 class TimeLimit:
     """A clock that runs while a study searches, and continues where an earlier run stopped.
 
-    The start of the workers does not count: the clock starts when the first trial is requested.
+    The clock starts when the first trial is requested, so that starting the workers does not count.
     """
 
     def __init__(
         self, limit: float | None, trials: Sequence[Trial], clock: Callable[[], float] | None = None
     ) -> None:
-        """Allow `limit` seconds, None for no limit, minus the time that `trials` have taken.
+        """Allow `limit` seconds minus the time that `trials` have taken; None for no limit.
 
         `clock` returns seconds since any fixed time.
         """
@@ -49,7 +49,7 @@ class TimeLimit:
 
 
 def searched_for(trials: Sequence[Trial]) -> float:
-    """Return the seconds in which at least one finished trial of `trials` was in training.
+    """Return the seconds during which at least one finished trial of `trials` was in training.
 
     Reused results and further seeds do not count as search time.
     """
@@ -68,7 +68,8 @@ def searched_for(trials: Sequence[Trial]) -> float:
 def time_was_up(spec: StudySpec, trials: Sequence[Trial]) -> bool:
     """Tell whether an earlier run used up the time for the search of `trials`.
 
-    If it did not, some trials were still running.
+    It did if fewer candidates than planned were started, and none is unfinished or further seeds
+    have begun.
     """
     if not spec.time_limit or not trials:
         return False
@@ -78,13 +79,13 @@ def time_was_up(spec: StudySpec, trials: Sequence[Trial]) -> bool:
 
 
 def search_time_left(spec: StudySpec, candidates: int, took: float) -> float | None:
-    """Return about how many seconds a search still takes; None before the first candidate ended.
+    """Return an estimate of the remaining seconds of a search; None before a candidate ended.
 
-    By its pace, `candidates` that ended in `took` seconds, or by its time limit.
+    It follows from the pace so far, `candidates` that ended in `took` seconds, and the time limit.
     """
     if not candidates:
         return None
-    took = max(0.0, took)  # by two clocks
+    took = max(0.0, took)  # a difference of two clocks may be negative
     left = spec.time_limit and max(0.0, spec.time_limit - took)
     if spec.counted:
         ahead = max(0, spec.num_trials - candidates) * took / candidates

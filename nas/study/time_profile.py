@@ -1,9 +1,9 @@
 """Profile: the time of each part of a training; arithmetic only, without a clock.
 
-A profile is plain data, as stored: seconds by the names of `PROFILE_PARTS`, and under `images` the
-number of training images, counted in each epoch. Epochs that PyTorch computed without the faster
-forms of this package are counted under `PLAIN` and the reason. The laps are measured; the overhead
-is the rest of the total time, so that the parts of a profile add up to the total.
+A profile is stored as plain data: seconds by the names of `PROFILE_PARTS`, and under `images` the
+number of training images, summed over the epochs. A key that begins with `PLAIN`, followed by a
+reason, counts the epochs that PyTorch computed without the kernels of this package. The laps are
+measured; the overhead is the rest of the total time, so that the parts add up to the total.
 """
 
 from collections import Counter
@@ -23,7 +23,7 @@ PROFILE_PART_MEANINGS = {
     "overhead": "the rest: loading, building, counting, scoring, saving, waiting for the driver",
 }
 
-PLAIN = "PyTorch alone: "  # of a profile's key: a count of epochs; the reason follows
+PLAIN = "PyTorch alone: "  # beginning of a key whose value is a number of epochs
 Profile = Mapping[str, float]
 
 
@@ -31,8 +31,8 @@ Profile = Mapping[str, float]
 class ProfileRow:
     """One part over several trainings: its total seconds and its share of the whole time.
 
-    `median` is over the trainings, in seconds; `per_image` is seconds per training image, None
-    without images.
+    `median` is the median over the trainings, in seconds; `per_image` is in seconds per training
+    image, None without images.
     """
 
     part: str
@@ -50,17 +50,17 @@ def add_profiles(one: Profile | None, other: Profile | None) -> Profile | None:
 
 
 def complete_profile(laps: Profile, seconds: float) -> dict[str, float]:
-    """Return `laps` with the overhead: the rest of the whole time of `seconds`."""
+    """Return `laps` with the overhead: the rest of the total time of `seconds`."""
     return {**laps, "overhead": seconds - sum(laps.get(part, 0.0) for part in LAPS)}
 
 
 def profile_total(profile: Profile) -> float:
-    """Return the whole time of a completed profile in seconds."""
+    """Return the total time of a completed profile in seconds."""
     return sum(profile.get(part, 0.0) for part in PROFILE_PARTS)
 
 
 def plain_reasons(profiles: Sequence[Profile]) -> dict[str, int]:
-    """Return why PyTorch alone computed some of the trainings of `profiles`, and how many."""
+    """Return the reasons why PyTorch alone computed trainings, and their number of trainings."""
     keys = Counter(key for profile in profiles for key in profile if key.startswith(PLAIN))
     return {key.removeprefix(PLAIN): count for key, count in keys.items()}
 

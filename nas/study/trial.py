@@ -16,15 +16,15 @@ Reports: TypeAlias = Mapping[int, Mapping[str, Mapping[str, Any]]]  # by trial n
 
 
 class TrialState(StrEnum):
-    """The life of a trial; the last three are final.
+    """The states of a trial; the last three are final.
 
     WAITING ─► RUNNING ─► COMPLETE   measured to the last rung
        ▲          ├─────► STOPPED    ended at a lower rung: a censored measurement
-       └──────────┤                  (back to WAITING when its worker, its driver, a disk or data
-                  │                  is lost: this ends an attempt, not the trial)
-                  └─────► FAILED     cannot be trained by this recipe; `fail_reason` says why
+       └──────────┤                  (back to WAITING if its worker, its driver, a disk or data
+                  │                  is lost, which ends the attempt but not the trial)
+                  └─────► FAILED     cannot be trained; `fail_reason` says why
 
-    COMPLETE and STOPPED never change; a user may have a FAILED trial repeated.
+    COMPLETE and STOPPED never change; the user can repeat a FAILED trial.
     """
 
     WAITING = "WAITING"
@@ -43,10 +43,10 @@ class TrialState(StrEnum):
 class Measurement:
     """The results of one epoch of training.
 
-    `metrics` holds what the task measures on the validation split, by the names of `nas.metrics`;
-    `train_loss` is the mean of the losses that were minimised, `seconds` the time since this
-    attempt began. `rung` is the index of the rung that this epoch ends, or None between rungs.
-    `by_class` has the metrics of each class, if the task measures them; of the last epoch only.
+    `metrics` holds the metrics of the validation split by the names of `nas.metrics`; `train_loss`
+    is the mean training loss of the epoch, `seconds` the time since this attempt began. `rung` is
+    the index of the rung at the end of this epoch, or None between rungs. `by_class` has the
+    metrics of each class, if the task measures them; only in the last epoch.
     """
 
     epoch: int
@@ -65,13 +65,13 @@ class Reason(StrEnum):
     """Why an attempt ended early; an evaluator may report further reasons, which fail the trial."""
 
     NAN = "nan"  # a metric or the loss was not finite
-    OOM = "oom"  # batches do not fit the memory, nor do their halves
+    OOM = "oom"  # neither batches nor half batches fit in memory
     COUNT = "count_mismatch"  # fvcore counts another cost
-    CRASH = "crash"  # an error of any other kind was raised
+    CRASH = "crash"  # any other exception was raised
     TIMEOUT = "timeout"  # no report within the time limit
     WORKER_LOST = "worker_lost"  # the process of the worker ended
     STORAGE = "storage"  # a disk or a folder could not be read or written
-    DATA = "data"  # the images are gone or broken
+    DATA = "data"  # the images are missing or broken
     SETUP = "setup"  # the worker cannot run this study at all
     DEVICE = "device"  # a GPU failed
     DATABASE = "database"  # the record could not be written
@@ -79,7 +79,7 @@ class Reason(StrEnum):
     UNFIT = "unfit_node"  # the machine of the worker cannot train this study
     PREEMPTED = "preempted"  # the machine of the worker was taken back
     RAY = "ray_lost"  # Ray ended or did not answer
-    DRIVER = "driver_lost"  # the driver ended without a word
+    DRIVER = "driver_lost"  # the driver ended without recording a reason
     ENDED = "study_ended"  # the study paused or ended early because of another trial
     USER = "user"  # the study was interrupted
     YIELDED = "yielded"  # its worker was given to another study
@@ -88,14 +88,14 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Why an attempt ended early: a `Reason`, or one of an evaluator, and details."""
+    """Why an attempt ended early: a `Reason`, or a reason of the evaluator, and details."""
 
     reason: str
     detail: str
 
     @property
     def kind(self) -> str:
-        """The class of the fault: the reason, for an error with the type of the exception.
+        """The class of the fault: the reason, and for an error also the type of the exception.
 
         Numbers, paths and other details of the text have no effect on it.
         """
@@ -105,7 +105,7 @@ class Fault:
 
 
 def _error_type(detail: str) -> str:
-    """Return the type of the error at the end of a traceback; of other text, its beginning."""
+    """Return the exception type at the end of a traceback; of other text, the last line's start."""
     _, frame, end = f"\n{detail}".rpartition('\n  File "')
     lines = [line for line in end.splitlines() if line and not line[0].isspace()]
     error = lines[min(1, len(lines) - 1)] if frame and lines else last_line(detail)
@@ -113,7 +113,7 @@ def _error_type(detail: str) -> str:
 
 
 def last_line(detail: str | None) -> str:
-    """Return the last line of a failure's detail; in a traceback it names the error."""
+    """Return the last line of a failure's detail, which names the error in a traceback."""
     return detail.strip().splitlines()[-1] if detail and detail.strip() else ""
 
 
@@ -136,19 +136,17 @@ class Trial:
     """One row of a study. `reference` names a published architecture; None for a candidate.
 
     `cost` is our count and `counted` fvcore's, both at the deployment input. `seed` determines the
-    weights and the order of the data. `attempt` counts the starts, `lost` the own losses of
-    `nas.study.attempts`. Times are timezone-aware UTC.
+    weights and the order of the data. `attempt` is the number of attempts, `lost` the number of
+    lost workers (`nas.study.attempts`). Times are timezone-aware UTC.
 
     `proxies` are training-free scores by name. `origin` is the `study/number` whose result a trial
     reuses; such a trial was never started. A further training of a candidate or reference with
-    another seed has its number in `replicate_of`, and its own count 1, 2, … in `replicate`; it is
-    not a candidate.
+    another seed has the number of that trial in `replicate_of`, and 1, 2, … in `replicate`; it is
+    not a candidate. `weights_removed_at` is the time at which the study deleted the weights,
+    because it keeps only those of its best trials (`nas.study.keeping`).
 
-    The study removed the weights at `weights_removed_at`, because it keeps those of its best only
-    (`nas.study.keeping`).
-
-    `borrowed` is the `study/number` of a training that an earlier study made: a sampler learns from
-    it, but it belongs to no trial of this study (`nas.study.borrowing`). Its number is negative.
+    `borrowed` is the `study/number` of a training of an earlier study, from which the sampler
+    learns (`nas.study.borrowing`). It is not a trial of this study, and its number is negative.
     """
 
     number: int
@@ -183,7 +181,7 @@ class Trial:
 
     @property
     def candidate(self) -> bool:
-        """Whether the trial can win: it is no reference, no further seed and not borrowed."""
+        """Whether the trial can win: it is not a reference, a further seed or borrowed."""
         return self.reference is None and self.replicate_of is None and self.borrowed is None
 
     @property
@@ -207,7 +205,7 @@ class Trial:
         return self.last if self.state is TrialState.COMPLETE else None
 
     def value(self, name: str) -> float | None:
-        """Return a cost, or a metric of the last measurement; None where it was not measured."""
+        """Return a cost, or a metric of the last measurement; None if it was not measured."""
         cost = getattr(self.cost, name, None)  # a table of networks may have other costs
         if cost is not None:
             return float(cost)
@@ -229,7 +227,7 @@ def ended(trial: Trial, outcome: Outcome, at: datetime) -> Trial:
 
 
 def reopened(trial: Trial) -> Trial:
-    """Return a failed `trial` that waits to be repeated, without its losses."""
+    """Return a failed `trial` in the state WAITING, with its lost workers set to 0."""
     return replace(
         trial,
         state=TrialState.WAITING,
@@ -244,9 +242,9 @@ def reopened(trial: Trial) -> Trial:
 def trial_notes(
     reports: Reports, kinds: Sequence[str] = (NOTE_REPORT, WARNING_REPORT)
 ) -> dict[int, str]:
-    """Return the texts on what was unusual about trials, by trial number."""
-    told = {
+    """Return the texts of the reports of `kinds`, joined for each trial, by trial number."""
+    found = {
         number: [str(own[kind]["text"]) for kind in kinds if kind in own]
         for number, own in reports.items()
     }
-    return {number: "; ".join(texts) for number, texts in told.items() if texts}
+    return {number: "; ".join(texts) for number, texts in found.items() if texts}
